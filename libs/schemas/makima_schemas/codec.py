@@ -1,0 +1,86 @@
+"""Events and commands ⇄ JSON: the registry of every (category, name, schema), strict on the way in, upcasting what is old."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import cache
+from typing import Final, TypeVar, cast, get_args
+
+import orjson
+from pydantic import TypeAdapter, ValidationError
+
+from makima_schemas.agent import AgentEvent
+from makima_schemas.completion import CompletionEvent
+from makima_schemas.contract.events import ContractEvent
+from makima_schemas.daemon import DaemonEvent
+from makima_schemas.identity import Category
+from makima_schemas.silence import SilenceEvent
+from makima_schemas.supervisor import SupervisorEvent
+from makima_schemas.times import rfc3339
+
+Event = ContractEvent | SupervisorEvent | AgentEvent | DaemonEvent | CompletionEvent | SilenceEvent
+T = TypeVar("T")
+Upcast = Callable[[dict[str, object]], dict[str, object]]
+
+EVENT_CLASSES: Final[Mapping[Category, tuple[type[Event], ...]]] = {
+    "contract": get_args(ContractEvent),
+    "supervisor": get_args(SupervisorEvent),
+    "agent": get_args(AgentEvent),
+    "daemon": get_args(DaemonEvent),
+    "completion": get_args(CompletionEvent),
+    "silence": get_args(SilenceEvent),
+}
+CLASS_BY_NAME: Final[Mapping[str, type[Event]]] = {cls.__name__: cls for classes in EVENT_CLASSES.values() for cls in classes}
+
+# The number that new events of a class are written with; 1 where nothing is said.
+CURRENT_SCHEMA: Final[Mapping[str, int]] = {}
+# (name, old schema) → the JSON of the next schema. Pure, and kept forever: the log never forgets an old number.
+UPCASTS: Final[Mapping[tuple[str, int], Upcast]] = {}
+
+
+class UnknownEventError(LookupError):
+    """An event type or schema number that this build does not know: a projection must stop here, not guess."""
+
+
+class UndecodableError(ValueError):
+    """The data does not fit the schema it claims; the message says where."""
+
+
+@cache
+def adapter(cls: type[T]) -> TypeAdapter[T]:
+    """The validator of a message class, built once."""
+    return TypeAdapter(cls)
+
+
+def schema_of(event: Event) -> int:
+    return CURRENT_SCHEMA.get(type(event).__name__, 1)
+
+
+def encode(event: object) -> bytes:
+    """A message's JSON. Times become RFC 3339 UTC with `Z` and microseconds."""
+    return orjson.dumps(event, default=_default, option=orjson.OPT_PASSTHROUGH_DATETIME)
+
+
+def decode(name: str, schema: int, data: bytes) -> Event:
+    """The event that `data` says, upcast to the newest schema.
+
+    Raises `UnknownEventError` (type, or a schema newer than ours) and `UndecodableError` (data that fits no schema).
+    """
+    cls = CLASS_BY_NAME.get(name)
+    current = CURRENT_SCHEMA.get(name, 1)
+    if cls is None or not 1 <= schema <= current:
+        raise UnknownEventError(f"event {name} schema {schema} is not known to this build")
+    try:
+        if schema == current:
+            return adapter(cls).validate_json(data)
+        body = cast("dict[str, object]", orjson.loads(data))
+        for old in range(schema, current):
+            body = UPCASTS[(name, old)](body)
+        return adapter(cls).validate_python(body)
+    except (ValidationError, orjson.JSONDecodeError) as error:
+        raise UndecodableError(f"{name} schema {schema}: {error}") from error
+
+
+def _default(value: object) -> object:
+    if isinstance(value, datetime):
+        return rfc3339(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")

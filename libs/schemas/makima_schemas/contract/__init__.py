@@ -1,0 +1,1 @@
+"""The contract: its model, its commands and its events."""

@@ -1,0 +1,231 @@
+"""What may be asked of a contract. Ids are minted by the caller, so that a repeat asks for the same thing."""
+
+from dataclasses import dataclass
+
+from makima_schemas.contract.model import CompletedBy, Phase, QuestionType
+
+
+@dataclass(frozen=True, slots=True)
+class CreateContract:
+    """`phases` replaces the type's own list; `auto_complete_enabled` null takes the configured default."""
+
+    name: str
+    owner_id: str
+    contract_type: str = "simple"
+    description: str = ""
+    phases: tuple[Phase, ...] | None = None
+    phase_guard: bool = False
+    auto_complete_enabled: bool | None = None
+    stale_after_seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StartContract:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class PauseContract:
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeContract:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class BlockContract:
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UnblockContract:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class FailContract:
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReopenContract:
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveContract:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteContract:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitConfirmation:
+    """The detector found a guarded phase ready: a person must confirm the next one. `phase` is the one it judged."""
+
+    phase: str
+
+
+@dataclass(frozen=True, slots=True)
+class StartCompletion:
+    """The detector found the last phase satisfied. `phase` is the one it judged."""
+
+    phase: str
+
+
+@dataclass(frozen=True, slots=True)
+class AbortCompletion:
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CompleteContract:
+    """Clean-up is done (or there was nothing to clean), or an old client sets the status (`request`)."""
+
+    completed_by: CompletedBy = "request"
+
+
+@dataclass(frozen=True, slots=True)
+class ChangePhase:
+    """plan 1.2, 1.3. `confirmed` answers the phase guard; `force` skips order and gate, never version or guard."""
+
+    phase: str
+    confirmed: bool = False
+    force: bool = False
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordValidation:
+    phase: str
+    validator: str
+    passed: bool
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetPhaseGuard:
+    enabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SetAutoComplete:
+    enabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CompleteDeliverable:
+    """`phase` null means the current one; any declared phase may be named (plan 1.1)."""
+
+    deliverable_id: str
+    phase: str | None = None
+    evidence: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CreateTask:
+    """`phase` null means the current one; the supervisor task drives the contract and never counts for a gate."""
+
+    task_id: str
+    name: str
+    phase: str | None = None
+    role: str | None = None
+    plan: str | None = None
+    is_supervisor: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimTask:
+    task_id: str
+    role: str
+    connection_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StartTask:
+    task_id: str
+    connection_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseTask:
+    task_id: str
+    connection_id: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CompleteTask:
+    task_id: str
+    success: bool
+    result: str | None = None
+    connection_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HandOffTask:
+    """Completes the task and makes one of the same phase and name for `to_role`, under `next_task_id`."""
+
+    task_id: str
+    to_role: str
+    next_task_id: str
+    result: str | None = None
+    connection_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AskQuestion:
+    question_id: str
+    question: str
+    question_type: QuestionType = "text"
+    options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerQuestion:
+    question_id: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class SendMessage:
+    message_id: str
+    role: str
+    content: str
+
+
+ContractCommand = (
+    CreateContract
+    | StartContract
+    | PauseContract
+    | ResumeContract
+    | BlockContract
+    | UnblockContract
+    | FailContract
+    | ReopenContract
+    | ArchiveContract
+    | DeleteContract
+    | AwaitConfirmation
+    | StartCompletion
+    | AbortCompletion
+    | CompleteContract
+    | ChangePhase
+    | RecordValidation
+    | SetPhaseGuard
+    | SetAutoComplete
+    | CompleteDeliverable
+    | CreateTask
+    | ClaimTask
+    | StartTask
+    | ReleaseTask
+    | CompleteTask
+    | HandOffTask
+    | AskQuestion
+    | AnswerQuestion
+    | SendMessage
+)

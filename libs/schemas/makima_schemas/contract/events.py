@@ -1,0 +1,221 @@
+"""What happened to a contract. The entity is the stream; an event's time is when the log recorded it."""
+
+from dataclasses import dataclass
+
+from makima_schemas.contract.model import CompletedBy, ContractStatus, Phase, QuestionType, WaitingFor
+
+
+@dataclass(frozen=True, slots=True)
+class ContractCreated:
+    name: str
+    description: str
+    contract_type: str
+    owner_id: str
+    phases: tuple[Phase, ...]
+    phase_guard: bool
+    auto_complete_enabled: bool
+    stale_after_seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ContractStarted:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class ContractPaused:
+    reason: str | None
+    paused_from: ContractStatus
+
+
+@dataclass(frozen=True, slots=True)
+class ContractResumed:
+    to: ContractStatus
+
+
+@dataclass(frozen=True, slots=True)
+class InputAwaited:
+    waiting_for: WaitingFor
+
+
+@dataclass(frozen=True, slots=True)
+class InputReceived:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class ContractBlocked:
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ContractUnblocked:
+    to: ContractStatus
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionStarted:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionAborted:
+    reason: str
+    to: ContractStatus
+
+
+@dataclass(frozen=True, slots=True)
+class ContractCompleted:
+    completed_by: CompletedBy
+
+
+@dataclass(frozen=True, slots=True)
+class ContractFailed:
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ContractReopened:
+    reason: str | None
+    to: ContractStatus
+
+
+@dataclass(frozen=True, slots=True)
+class ContractArchived:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class ContractDeleted:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseChanged:
+    from_phase: str
+    to_phase: str
+    forced: bool = False
+    confirmed: bool = False
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseValidated:
+    phase: str
+    validator: str
+    passed: bool
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseGuardSet:
+    enabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AutoCompleteSet:
+    enabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverableCompleted:
+    phase: str
+    deliverable_id: str
+    evidence: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskCreated:
+    task_id: str
+    name: str
+    phase: str
+    role: str | None = None
+    plan: str | None = None
+    is_supervisor: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TaskClaimed:
+    task_id: str
+    role: str
+    connection_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskStarted:
+    task_id: str
+    connection_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskReleased:
+    task_id: str
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskCompleted:
+    task_id: str
+    name: str
+    result: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFailed:
+    task_id: str
+    name: str
+    result: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionAsked:
+    question_id: str
+    question: str
+    question_type: QuestionType
+    options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionAnswered:
+    question_id: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageSent:
+    message_id: str
+    role: str
+    content: str
+
+
+ContractEvent = (
+    ContractCreated
+    | ContractStarted
+    | ContractPaused
+    | ContractResumed
+    | InputAwaited
+    | InputReceived
+    | ContractBlocked
+    | ContractUnblocked
+    | CompletionStarted
+    | CompletionAborted
+    | ContractCompleted
+    | ContractFailed
+    | ContractReopened
+    | ContractArchived
+    | ContractDeleted
+    | PhaseChanged
+    | PhaseValidated
+    | PhaseGuardSet
+    | AutoCompleteSet
+    | DeliverableCompleted
+    | TaskCreated
+    | TaskClaimed
+    | TaskStarted
+    | TaskReleased
+    | TaskCompleted
+    | TaskFailed
+    | QuestionAsked
+    | QuestionAnswered
+    | MessageSent
+)

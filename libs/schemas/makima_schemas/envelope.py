@@ -1,0 +1,102 @@
+"""An event as the log keeps it, and as CloudEvents 1.0 JSON on the wire."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, TypedDict, cast
+from uuid import UUID
+
+import orjson
+
+from makima_schemas.identity import split_stream
+from makima_schemas.times import rfc3339
+
+SOURCE: Final = "makima"
+
+
+class EventMeta(TypedDict, total=False):
+    """What travels beside an event: who caused it (`actor`) and under which trace (W3C `traceparent`)."""
+
+    actor: str
+    traceparent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One event of the log.
+
+    `position` counts the whole log from 1 without gaps, `version` the stream from 1 without gaps; `type` is the bare
+    event name (`ContractPaused`), `schema` its number from 1; `data` is the event's JSON, undecoded; `recorded_at` is
+    the database's clock, UTC.
+    """
+
+    position: int
+    tenant: str
+    stream: str
+    version: int
+    event_id: UUID
+    command_id: UUID
+    type: str
+    schema: int
+    data: bytes
+    meta: EventMeta
+    recorded_at: datetime
+
+    @property
+    def category(self) -> str:
+        return split_stream(self.stream)[0]
+
+    @property
+    def entity_id(self) -> str:
+        return split_stream(self.stream)[1]
+
+
+def to_cloudevent(event: Recorded) -> bytes:
+    """CloudEvents 1.0 JSON; `type` is `makima.<category>.<Name>.v<schema>`, `subject` the entity's id."""
+    return orjson.dumps(
+        {
+            "specversion": "1.0",
+            "id": str(event.event_id),
+            "source": f"{SOURCE}/{event.category}",
+            "type": f"makima.{event.category}.{event.type}.v{event.schema}",
+            "subject": event.entity_id,
+            "time": rfc3339(event.recorded_at),
+            "datacontenttype": "application/json",
+            "position": event.position,
+            "streamversion": event.version,
+            "tenant": event.tenant,
+            "commandid": str(event.command_id),
+            **event.meta,
+            "data": orjson.Fragment(event.data),
+        }
+    )
+
+
+class MalformedCloudEventError(ValueError):
+    """The bytes are not a CloudEvent of ours; the message says which member is wrong."""
+
+
+def from_cloudevent(payload: bytes) -> Recorded:
+    """The inverse of `to_cloudevent`. Raises `MalformedCloudEventError`."""
+    try:
+        body = cast("dict[str, object]", orjson.loads(payload))
+        source, name, version = str(body["type"]).removeprefix("makima.").rsplit(".", 2)
+        meta = EventMeta()
+        if "actor" in body:
+            meta["actor"] = str(body["actor"])
+        if "traceparent" in body:
+            meta["traceparent"] = str(body["traceparent"])
+        return Recorded(
+            position=int(cast("int", body["position"])),
+            tenant=str(body["tenant"]),
+            stream=f"{source}-{body['subject']}",
+            version=int(cast("int", body["streamversion"])),
+            event_id=UUID(str(body["id"])),
+            command_id=UUID(str(body["commandid"])),
+            type=name,
+            schema=int(version.removeprefix("v")),
+            data=orjson.dumps(body["data"]),
+            meta=meta,
+            recorded_at=datetime.fromisoformat(str(body["time"])),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise MalformedCloudEventError(f"not a makima CloudEvent: {error!r}") from error

@@ -1,0 +1,33 @@
+"""Names of things: ids, streams and their categories."""
+
+import re
+from typing import Literal
+
+Category = Literal["contract", "supervisor", "agent", "daemon", "completion", "silence"]
+CATEGORIES: tuple[Category, ...] = ("contract", "supervisor", "agent", "daemon", "completion", "silence")
+
+ID_PATTERN = r"^[A-Za-z0-9_-]{1,64}$"
+_ID = re.compile(ID_PATTERN)
+
+DEFAULT_TENANT = "default"
+
+
+def is_id(text: str) -> bool:
+    """Whether `text` is a legal id or role (domain.md: `[A-Za-z0-9_-]{1,64}`)."""
+    return _ID.match(text) is not None and not text.endswith("\n")
+
+
+def stream_name(category: Category, entity_id: str) -> str:
+    """The name of an entity's stream in the log, e.g. `contract-42`."""
+    return f"{category}-{entity_id}"
+
+
+def split_stream(stream: str) -> tuple[str, str]:
+    """`contract-42` → (`contract`, `42`); the id may contain further hyphens."""
+    category, _, entity_id = stream.partition("-")
+    return category, entity_id
+
+
+def agent_id(contract_id: str, role: str) -> str:
+    """The id of an agent's stream: a colon can stand neither in a contract id nor in a role, so it splits again."""
+    return f"{contract_id}:{role}"

@@ -1,0 +1,73 @@
+"""The supervisor: its states, commands and events. Stream: `supervisor-<task_id>`."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from makima_schemas.evidence import Evidence
+
+
+class SupervisorState(StrEnum):
+    INITIALIZING = "initializing"
+    IDLE = "idle"
+    WORKING = "working"
+    WAITING_FOR_USER = "waiting_for_user"
+    WAITING_FOR_TASKS = "waiting_for_tasks"
+    BLOCKED = "blocked"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+
+StateChangedBy = Literal["heartbeat", "heartbeat_expired"]
+
+
+@dataclass(frozen=True, slots=True)
+class SupervisorRegistered:
+    contract_id: str
+    daemon_id: str
+    connection_id: str | None
+    state: SupervisorState
+    phase: str
+
+
+@dataclass(frozen=True, slots=True)
+class SupervisorStateChanged:
+    """`new_state` is `interrupted`, with evidence, when the supervisor fell silent; the next heartbeat ends it.
+    `connection_id` is the incarnation that speaks (or fell silent).
+    """
+
+    contract_id: str
+    daemon_id: str
+    connection_id: str | None
+    old_state: SupervisorState
+    new_state: SupervisorState
+    phase: str
+    changed_by: StateChangedBy
+    evidence: Evidence | None = None
+
+
+SupervisorEvent = SupervisorRegistered | SupervisorStateChanged
+
+
+@dataclass(frozen=True, slots=True)
+class ObserveHeartbeat:
+    """The recorder saw a heartbeat that may change what the log says. `stream_sequence` orders observations."""
+
+    contract_id: str
+    daemon_id: str
+    connection_id: str | None
+    state: SupervisorState
+    phase: str
+    stream_sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeclareSilent:
+    """The detector's verdict: nothing was heard from `connection_id` after `evidence.stream_sequence`."""
+
+    connection_id: str | None
+    evidence: Evidence
+
+
+SupervisorCommand = ObserveHeartbeat | DeclareSilent

@@ -1,0 +1,10 @@
+"""Times on the wire: RFC 3339, UTC, `Z`, microseconds."""
+
+from datetime import UTC, datetime
+
+
+def rfc3339(moment: datetime) -> str:
+    """`2026-01-31T10:30:00.000000Z`. Raises `ValueError` for a time without a zone: it means nothing to a reader elsewhere."""
+    if moment.tzinfo is None:
+        raise ValueError(f"{moment!r} has no time zone; makima speaks UTC only")
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -1,0 +1,1 @@
+"""The services; each is a process: `python -m services.<name>`."""
