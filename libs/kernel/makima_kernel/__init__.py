@@ -1,1 +1,1 @@
-"""placeholder"""
+"""What an event-sourced service is built from: the log, the bus, the runtime."""

@@ -1,12 +1,14 @@
 """The request and the reply of every command on the bus (`makima.commands.<service>.<command>`)."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, cast
 from uuid import UUID
+
+import orjson
 
 from makima_schemas.errors import Code
 from makima_schemas.identity import DEFAULT_TENANT
-from makima_schemas.refusal import Member
+from makima_schemas.refusal import Member, Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +50,36 @@ class Problem:
 
 
 Reply = Accepted | Problem
+
+
+def problem(refused: Refused) -> Problem:
+    """A refusal as the reply that carries it."""
+    return Problem(refused.code, refused.detail, refused.hint, refused.members)
+
+
+def encode_reply(reply: Reply | dict[str, object]) -> bytes:
+    """`{"ok": true, …}`, a query's answer under `"ok"` and its own members, or `{"error": {"code", "detail", "hint", …members}}`."""
+    match reply:
+        case Accepted():
+            return orjson.dumps(reply)
+        case Problem(code, detail, hint, members):
+            return orjson.dumps({"error": {"code": code, "detail": detail, "hint": hint, **members}})
+        case answer:
+            return orjson.dumps({"ok": True, **answer})
+
+
+def decode_reply(payload: bytes) -> Reply | dict[str, object]:
+    """The inverse of `encode_reply`; an answer to a query comes as its members. Raises `ValueError` for what is no reply."""
+    body = cast("dict[str, object]", orjson.loads(payload))
+    if "error" in body:
+        error = cast("dict[str, Member]", body["error"])
+        code, detail, hint = Code(str(error.pop("code"))), str(error.pop("detail")), error.pop("hint", None)
+        return Problem(code, detail, None if hint is None else str(hint), error)
+    if body.pop("ok", None) is not True:
+        raise ValueError("a reply carries ok or error")
+    if body.keys() == _ACCEPTED:
+        return Accepted(cast("int", body["version"]), cast("int", body["position"]), bool(body["changed"]))
+    return body
+
+
+_ACCEPTED = frozenset({"version", "position", "changed"})

@@ -2,7 +2,7 @@
 
 from makima_schemas.errors import Code
 
-Member = str | int | bool | None | list[str]
+Member = str | int | float | bool | list[str] | list[dict[str, str]] | None
 
 
 class Refused(Exception):  # noqa: N818 - a refusal is an answer, not an error of ours

@@ -1,0 +1,1 @@
+"""The bus: connections, streams, commands and the pull loop on NATS."""

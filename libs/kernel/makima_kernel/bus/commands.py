@@ -1,0 +1,144 @@
+"""Commands and queries by request/reply: the answer is data, refusals included.
+
+A service answers on `makima.commands.<service>.<name>`; a daemon asks on `makima.commands.from.<principal>.<service>.<name>`, and
+there the actor is read from the subject alone.
+"""
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import fields, is_dataclass, replace
+from time import perf_counter
+from typing import Any, Final, TypeVar, cast
+
+import orjson
+import structlog
+from faststream import ExceptionMiddleware
+from faststream.nats import NatsMessage, NatsRouter
+from makima_schemas import subjects
+from makima_schemas.codec import adapter
+from makima_schemas.commands import Problem, Reply, Request, encode_reply, problem
+from makima_schemas.errors import Code
+from makima_schemas.refusal import Member, Refused
+from opentelemetry.trace import SpanKind
+from pydantic import ValidationError
+
+from makima_kernel.service import metrics, traces
+
+C = TypeVar("C")
+CommandHandler = Callable[[Request, C], Awaitable[Reply]]
+QueryHandler = Callable[[dict[str, object]], Awaitable[dict[str, object]]]
+Handle = Callable[[bytes, str | None], Awaitable[Reply | dict[str, object]]]
+
+MAX_COMMAND_BYTES: Final = 512 * 1024
+WORKERS: Final = 64  # per subject; handlers wait for the log, not for the processor
+TRACE_HEADER: Final = traces.HEADER
+
+
+class CommandRouter:
+    """The commands and queries of one service, on its queue group: each is answered by one replica."""
+
+    def __init__(self, service: str) -> None:
+        self.service = service
+        self.nats = NatsRouter(decoder=_undecoded, middlewares=(ExceptionMiddleware(publish_handlers={Exception: _unforeseen}),))
+
+    def command(self, command: type[C], handler: CommandHandler[C]) -> None:
+        """Serve the command class under its snake_case name. A body that does not fit it is `INVALID_REQUEST`."""
+        name = snake_case(command.__name__)
+
+        async def handle(body: bytes, principal: str | None) -> Reply:
+            request = decode_request(body)
+            if principal is not None:
+                request = replace(request, actor=principal)
+            return await handler(request, decode_command(command, request.data))
+
+        self._serve(name, handle)
+
+    def query(self, name: str, handler: QueryHandler) -> None:
+        """Serve a question: a JSON object in, a JSON object out."""
+
+        async def handle(body: bytes, _principal: str | None) -> dict[str, object]:
+            question: object = orjson.loads(body or b"{}")
+            if not isinstance(question, dict):
+                raise Refused(Code.INVALID_REQUEST, "a query is a JSON object")
+            return await handler(cast("dict[str, object]", question))
+
+        self._serve(name, handle)
+
+    def _serve(self, name: str, handle: Handle) -> None:
+        label = f"{self.service}.{name}"
+
+        async def answer(message: NatsMessage) -> bytes:
+            started = perf_counter()
+            principal = message.path.get("principal")
+            with traces.span(label, parent=message.headers.get(TRACE_HEADER), kind=SpanKind.SERVER):
+                reply = await _answer(handle, message.body, principal)
+            outcome = reply.code.value if isinstance(reply, Problem) else "ok"
+            metrics.command_seconds.labels(label, outcome).observe(perf_counter() - started)
+            return encode_reply(reply)
+
+        for subject in (subjects.command(self.service, name), subjects.daemon_command("{principal}", self.service, name)):
+            self.nats.subscriber(subject, queue=self.service, max_workers=WORKERS)(answer)
+
+
+async def _answer(handle: Handle, body: bytes, principal: str | None) -> Reply | dict[str, object]:
+    try:
+        _refuse_oversize(body)
+        return await handle(body, principal)
+    except Refused as refused:
+        return problem(refused)
+    except orjson.JSONDecodeError as error:
+        return Problem(Code.INVALID_REQUEST, f"the body is not JSON: {error}")
+
+
+def _refuse_oversize(body: bytes) -> None:
+    if len(body) > MAX_COMMAND_BYTES:
+        raise Refused(Code.PAYLOAD_TOO_LARGE, f"a command is at most {MAX_COMMAND_BYTES} bytes, this one has {len(body)}", limit=MAX_COMMAND_BYTES)
+
+
+async def _undecoded(message: NatsMessage) -> NatsMessage:
+    """The handler decodes: it must answer what does not fit, not raise it away."""
+    return message
+
+
+async def _unforeseen(error: Exception) -> bytes:
+    """A raising handler would send no reply and let the caller wait (field-notes 6)."""
+    await structlog.get_logger().aerror("command.failed", exc_info=error)
+    return encode_reply(
+        Problem(Code.UNAVAILABLE, f"the command could not be handled: {type(error).__name__}", "try again with the same command id")
+    )
+
+
+def decode_request(body: bytes) -> Request:
+    """Raises `Refused(INVALID_REQUEST)` with the places that do not fit."""
+    try:
+        return adapter(Request).validate_json(body)
+    except ValidationError as error:
+        raise invalid(error) from error
+
+
+def decode_command(command: type[C], data: dict[str, object]) -> C:
+    """The command that `data` says; unknown members are refused, because a misspelt one would be ignored in silence."""
+    assert is_dataclass(command)
+    known = {field.name for field in fields(command)}
+    unknown = sorted(data.keys() - known)
+    if unknown:
+        errors = [
+            {"path": name, "message": f"is not a member of {command.__name__}; members are {', '.join(sorted(known)) or 'none'}"}
+            for name in unknown
+        ]
+        raise Refused(Code.INVALID_REQUEST, f"{command.__name__} has no member {unknown[0]}", errors=errors)
+    try:
+        return cast("C", adapter(cast("type[Any]", command)).validate_python(data))
+    except ValidationError as error:
+        raise invalid(error) from error
+
+
+def invalid(error: ValidationError) -> Refused:
+    """The problem of a body that does not fit its schema: `errors[{path, message}]`."""
+    errors: Member = [{"path": ".".join(str(part) for part in item["loc"]), "message": item["msg"]} for item in error.errors()]
+    return Refused(Code.INVALID_REQUEST, f"{error.error_count()} member(s) do not fit the schema", errors=errors)
+
+
+def snake_case(name: str) -> str:
+    """`PauseContract` → `pause_contract`."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()

@@ -1,0 +1,197 @@
+"""A command becomes events: load → decide → append, decided again when somebody else was faster."""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar, cast
+
+import orjson
+import structlog
+from makima_schemas.codec import Event, decode, encode
+from makima_schemas.commands import Accepted, Problem, Reply, Request, problem
+from makima_schemas.envelope import EventMeta
+from makima_schemas.errors import Code
+from makima_schemas.identity import Category, is_id, stream_name
+from makima_schemas.refusal import Member, Refused
+
+from makima_kernel.bus.commands import snake_case
+from makima_kernel.decider import Decider
+from makima_kernel.log.append import Append, Appended, Conflict, Duplicate, GuardConflict, KeyReused, TooLarge, new_event
+from makima_kernel.log.appender import Appender, LogUnavailableError, OverloadedError
+from makima_kernel.log.read import Log
+from makima_kernel.service import traces
+
+S = TypeVar("S")
+C = TypeVar("C")
+E = TypeVar("E", bound=Event)
+
+ATTEMPTS: Final = 8
+CACHED_STREAMS: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded(Generic[S]):
+    version: int
+    state: S
+
+
+class Decisions(Generic[S, C, E]):
+    """Every command of one category goes through here: the one path from a command to the log.
+
+    `describe` gives the members that a `VERSION_CONFLICT` adds to `expected` and `actual`; `on_event` hears of each event
+    that was stored by this process, after it was.
+    """
+
+    def __init__(
+        self,
+        category: Category,
+        decider: Decider[S, C, E],
+        log: Log,
+        appender: Appender,
+        *,
+        describe: Callable[[S], dict[str, Member]] = lambda _state: {},
+        on_event: Callable[[E], None] = lambda _event: None,
+        valid_target: Callable[[str], bool] = is_id,
+    ) -> None:
+        self._category = category
+        self._decider = decider
+        self._log = log
+        self._appender = appender
+        self._describe = describe
+        self._on_event = on_event
+        self._valid_target = valid_target
+        self._cache: OrderedDict[tuple[str, str], _Loaded[S]] = OrderedDict()
+
+    async def handle(self, request: Request, command: C) -> Reply:
+        """Decide and store. A repeated command id gets the first answer; a refusal changes nothing and is not stored."""
+        try:
+            if not self._valid_target(request.target):
+                raise Refused(Code.INVALID_REQUEST, f"{request.target!r} is no id of a {self._category}")  # noqa: TRY301 - same answer as a rule's refusal
+            return await self._decide(request, command)
+        except Refused as refused:
+            # What was true when the id was first answered may be refused now; the first answer stands.
+            return await self._first_answer(request, command) or problem(refused)
+        except LogUnavailableError as error:
+            return Problem(
+                Code.UNAVAILABLE,
+                f"the event log does not answer: {error}",
+                "try again with the same command id: it tells whether the first try arrived",
+            )
+        except OverloadedError as error:
+            return Problem(Code.OVERLOADED, str(error), "nothing was changed; try again later")
+
+    async def _decide(self, request: Request, command: C) -> Reply:
+        stream = stream_name(self._category, request.target)
+        for _ in range(ATTEMPTS):
+            loaded = await self._load(request.tenant, stream)
+            try:
+                self._check_version(request, loaded)
+                events = self._decider.decide(command, loaded.state)
+            except Refused:
+                if await self._caught_up(request.tenant, stream, loaded):
+                    raise
+                continue
+            outcome = await self._appender.append(_append(request, command, stream, loaded.version, events))
+            match outcome:
+                case Appended(version, position):
+                    self._remember(request.tenant, stream, loaded, events, version)
+                    self._tell(request, events, position)
+                    return Accepted(version, position, changed=bool(events))
+                case Duplicate(version, position):
+                    return await self._repeat(request, version, position)
+                case Conflict():
+                    self._cache.pop((request.tenant, stream), None)
+                case GuardConflict(actual):
+                    raise Refused(
+                        Code.VERSION_CONFLICT, "the guarding stream has moved on", expected=(request.guard or ("", 0))[1], actual=actual
+                    )
+                case TooLarge(limit):
+                    raise Refused(Code.PAYLOAD_TOO_LARGE, f"an event is at most {limit} bytes", limit=limit)
+                case KeyReused():
+                    raise Refused(
+                        Code.IDEMPOTENCY_KEY_REUSED, "this command id was used with another request", hint="mint a new key for a new intent"
+                    )
+        return Problem(Code.OVERLOADED, f"{stream} changes faster than the command can be decided", "nothing was changed; try again")
+
+    def _check_version(self, request: Request, loaded: _Loaded[S]) -> None:
+        expected = request.expected_version
+        if expected is None or expected == loaded.version or loaded.version == 0:  # what does not exist is *not found*, not a conflict
+            return
+        detail = f"expected version {expected}, but it is {loaded.version}"
+        members = self._describe(loaded.state)
+        raise Refused(
+            Code.VERSION_CONFLICT, detail, hint="read it again and decide anew", expected=expected, actual=loaded.version, **members
+        )
+
+    async def _load(self, tenant: str, stream: str) -> _Loaded[S]:
+        cached = self._cache.get((tenant, stream))
+        if cached is not None:
+            self._cache.move_to_end((tenant, stream))
+            return cached
+        return await self._fold(tenant, stream, _Loaded(0, self._decider.initial))
+
+    async def _caught_up(self, tenant: str, stream: str, loaded: _Loaded[S]) -> bool:
+        """Whether `loaded` is the newest: a refusal from memory must hold for what another replica has appended since."""
+        return (await self._fold(tenant, stream, loaded)).version == loaded.version
+
+    async def _fold(self, tenant: str, stream: str, loaded: _Loaded[S]) -> _Loaded[S]:
+        version, state = loaded.version, loaded.state
+        for recorded in await self._log.stream(tenant, stream, after=version):
+            version, state = recorded.version, self._decider.evolve(state, cast("E", decode(recorded.type, recorded.schema, recorded.data)))
+        return self._keep(tenant, stream, _Loaded(version, state))
+
+    def _remember(self, tenant: str, stream: str, loaded: _Loaded[S], events: list[E], version: int) -> None:
+        state = loaded.state
+        for event in events:
+            state = self._decider.evolve(state, event)
+        self._keep(tenant, stream, _Loaded(version, state))
+
+    def _keep(self, tenant: str, stream: str, loaded: _Loaded[S]) -> _Loaded[S]:
+        """A slower handler must not put an older state over a newer one; a stale one only costs a conflict."""
+        known = self._cache.get((tenant, stream))
+        if known is None or known.version < loaded.version:
+            self._cache[(tenant, stream)] = loaded
+        if len(self._cache) > CACHED_STREAMS:
+            self._cache.popitem(last=False)
+        return loaded
+
+    async def _first_answer(self, request: Request, command: C) -> Reply | None:
+        first = await self._log.answered(request.tenant, request.command_id)
+        if first is None or first.request_hash != _hash(request, command):
+            return None
+        return await self._repeat(request, first.version, first.position)
+
+    async def _repeat(self, request: Request, version: int, position: int) -> Accepted:
+        at = await self._log.after(position - 1, limit=1) if position else []
+        return Accepted(version, position, changed=bool(at) and at[0].command_id == request.command_id)
+
+    def _tell(self, request: Request, events: list[E], position: int) -> None:
+        logger = structlog.get_logger()
+        for event in events:
+            name = snake_case(type(event).__name__).removeprefix(f"{self._category}_")
+            logger.info(f"{self._category}.{name}", **{f"{self._category}_id": request.target}, position=position, actor=request.actor)
+            self._on_event(event)
+
+
+def _append(request: Request, command: object, stream: str, version: int, events: list[E]) -> Append:
+    meta = EventMeta(actor=request.actor)
+    parent = traces.traceparent()
+    if parent is not None:
+        meta["traceparent"] = parent
+    return Append(
+        tenant=request.tenant,
+        stream=stream,
+        command_id=request.command_id,
+        request_hash=_hash(request, command),
+        expected=version,
+        events=tuple(new_event(event) for event in events),
+        meta=meta,
+        guard=request.guard,
+    )
+
+
+def _hash(request: Request, command: object) -> bytes:
+    """What makes a repeat the same request: kind, target, content and expectation; not who relays it, nor when."""
+    kind = type(command).__name__
+    return hashlib.sha256(orjson.dumps([kind, request.target, request.expected_version]) + encode(command)).digest()

@@ -1,0 +1,109 @@
+"""`/livez`, `/readyz` and `/metrics`, served by a thread: a frozen event loop can't answer for itself (field-notes 1)."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Final, Self
+
+import orjson
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+Check = Callable[[], Awaitable[str | None]]  # None: fine; else the reason why not
+
+BEAT_SECONDS: Final = 0.5
+FROZEN_AFTER_SECONDS: Final = 10.0
+CHECK_TIMEOUT_SECONDS: Final = 2.0
+
+
+class Health:
+    """What a process says of itself. `beat()` runs in the loop it watches; checks are asked there, each time."""
+
+    def __init__(self) -> None:
+        self._checks: dict[str, Check] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._last_beat = time.monotonic()
+
+    def ready_when(self, name: str, check: Check) -> None:
+        self._checks[name] = check
+
+    async def beat(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        while True:
+            self._last_beat = time.monotonic()
+            await asyncio.sleep(BEAT_SECONDS)
+
+    def livez(self) -> tuple[int, dict[str, object]]:
+        age = time.monotonic() - self._last_beat
+        return (
+            (200, {"live": True})
+            if age < FROZEN_AFTER_SECONDS
+            else (503, {"live": False, "reason": f"the event loop stands since {age:.0f} s"})
+        )
+
+    async def readiness(self) -> tuple[int, dict[str, object]]:
+        """Every check with its reason; 503 as long as one has one."""
+        reasons = {name: await check() for name, check in self._checks.items()}
+        failing = {name: reason for name, reason in reasons.items() if reason is not None}
+        return (503 if failing else 200), {"ready": not failing, "failing": failing, "checks": sorted(reasons)}
+
+    def readyz(self) -> tuple[int, dict[str, object]]:
+        """As `readiness`, asked from another thread."""
+        if self._loop is None:
+            return 503, {"ready": False, "failing": {"start": "the service is starting"}, "checks": []}
+        future = asyncio.run_coroutine_threadsafe(self.readiness(), self._loop)
+        try:
+            return future.result(CHECK_TIMEOUT_SECONDS)
+        except FutureTimeoutError:
+            future.cancel()
+            return 503, {"ready": False, "failing": {"loop": f"no answer within {CHECK_TIMEOUT_SECONDS} s"}, "checks": []}
+
+
+class HealthServer:
+    """Serves a `Health` on a port of its own; `port` is the one taken (0 asks for a free one)."""
+
+    def __init__(self, health: Health, host: str, port: int) -> None:
+        self._server = ThreadingHTTPServer((host, port), _handler(health))
+        self._server.daemon_threads = True
+        self.port: int = self._server.server_address[1]
+        self._thread = threading.Thread(target=self._server.serve_forever, name="health", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def _handler(health: Health) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            match self.path.partition("?")[0]:
+                case "/livez":
+                    self._json(*health.livez())
+                case "/readyz":
+                    self._json(*health.readyz())
+                case "/metrics":
+                    self._answer(200, CONTENT_TYPE_LATEST, generate_latest())
+                case path:
+                    self._json(404, {"code": "NOT_FOUND", "detail": f"{path} is not served here; /livez, /readyz and /metrics are"})
+
+        def _json(self, status: int, body: dict[str, object]) -> None:
+            self._answer(status, "application/json", orjson.dumps(body))
+
+        def _answer(self, status: int, content_type: str, body: bytes) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", content_type)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
+            """Probes come every second; they are no news."""
+
+    return Handler

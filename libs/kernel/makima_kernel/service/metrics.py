@@ -1,0 +1,27 @@
+"""Every metric of makima, by name (interfaces.md, Metrics). Times are in seconds; labels have few values, never ids."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+_LATENCY = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+contracts_by_status = Gauge("makima_contracts_by_status", "Contracts, by status", ["status"])
+contracts_stale_count = Gauge("makima_contracts_stale_count", "Contracts that are stale now")
+phase_transitions = Counter("makima_phase_transitions_total", "Phase changes of contracts")
+completion_detections = Counter("makima_completion_detections_total", "Phases and contracts found done")
+supervisor_heartbeats = Counter("makima_supervisor_heartbeats_total", "Supervisor heartbeats recorded")
+supervisor_restarts = Counter("makima_supervisor_restarts_total", "Restarts of supervisors asked for")
+batch_operations = Counter("makima_batch_operations_total", "Batch operations on contracts", ["operation"])
+
+append_seconds = Histogram("makima_append_seconds", "From a command's events to their commit in the log", buckets=_LATENCY)
+command_seconds = Histogram("makima_command_seconds", "Handling of a command", ["command", "outcome"], buckets=_LATENCY)
+relay_lag = Gauge("makima_relay_lag_events", "Events in the log that are not yet on the stream")
+projection_lag = Gauge("makima_projection_lag_events", "Events in the log that a consumer has not yet applied", ["consumer"])
+ingest_watermark_age = Gauge("makima_ingest_watermark_age_seconds", "Age of the oldest shard's watermark", ["service"])
+verdict_lateness = Histogram(
+    "makima_verdict_lateness_seconds", "From a sender's deadline to its verdict, on the observed clock", buckets=_LATENCY
+)
+detector_score = Gauge("makima_detector_score", "Rate of the observed clock over 60 s: 1 sees everything, under 0.5 is blind")
+tracked_senders = Gauge("makima_tracked_senders", "Senders whose silence would be found")
+dead_letters = Counter("makima_dead_letters_total", "Messages set aside", ["stream", "consumer"])
+open_sockets = Gauge("makima_open_sockets", "Monitor sockets that are open")
+http_seconds = Histogram("makima_http_seconds", "HTTP requests", ["method", "route", "status"], buckets=_LATENCY)

@@ -1,0 +1,42 @@
+"""How a service opens Postgres: one pool for reading and projecting, one connection for the appender, both named."""
+
+import asyncio
+from typing import Final
+
+import asyncpg
+import structlog
+
+CONNECT_TIMEOUT_SECONDS: Final = 5.0
+COMMAND_TIMEOUT_SECONDS: Final = 30.0
+START_PATIENCE_SECONDS: Final = 60.0
+RETRY_SECONDS: Final = 0.5
+
+
+async def open_pool(dsn: str, service: str, *, size: int = 10) -> asyncpg.Pool:
+    """A pool; waits up to a minute for a server that is still starting, and says so."""
+    deadline = asyncio.get_running_loop().time() + START_PATIENCE_SECONDS
+    while True:
+        try:
+            return await asyncpg.create_pool(
+                dsn,
+                min_size=1,
+                max_size=size,
+                timeout=CONNECT_TIMEOUT_SECONDS,
+                command_timeout=COMMAND_TIMEOUT_SECONDS,
+                server_settings={"application_name": f"makima-{service}"},
+            )
+        except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError) as error:
+            if asyncio.get_running_loop().time() > deadline:
+                raise
+            structlog.get_logger().warning("postgres.waiting", reason=str(error))
+            await asyncio.sleep(RETRY_SECONDS)
+
+
+async def open_connection(dsn: str, service: str) -> asyncpg.Connection:
+    """One connection, for the appender: its calls must not wait for a pool that readers have emptied."""
+    return await asyncpg.connect(
+        dsn,
+        timeout=CONNECT_TIMEOUT_SECONDS,
+        command_timeout=COMMAND_TIMEOUT_SECONDS,
+        server_settings={"application_name": f"makima-{service}-appender"},
+    )

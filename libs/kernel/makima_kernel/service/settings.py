@@ -1,0 +1,121 @@
+"""The settings of a service: `makima.toml` < environment `MAKIMA_*` (`__` for nesting) < arguments; unknown keys are refused."""
+
+import difflib
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+# Read by the CLI, the SDK, the runner or the tests, not by a service.
+NOT_SETTINGS = frozenset(
+    {"HOME", "CONFIG", "URL", "TOKEN", "CONTEXT", "CONTRACT", "ROLE", "CONNECTION_ID", "TEST_SERVERS", "E2E_URL", "E2E_NATS_URL"}
+)
+
+
+class SettingsError(ValueError):
+    """A setting is unknown or does not fit; the message names the key and says what to do."""
+
+
+class ContractsSettings(BaseModel):
+    """`[contracts]`: the deadlines of domain.md, in the unit that each name says, and the global switches of plan 2.3."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    auto_complete_enabled: bool = True
+    auto_advance_phases: bool = True
+    heartbeat_interval_seconds: float = Field(default=30, gt=0)
+    heartbeat_timeout_seconds: float = Field(default=120, gt=0)
+    agent_timeout_seconds: float = Field(default=90, gt=0)
+    stale_threshold_minutes: float = Field(default=30, gt=0)
+    stale_detection_interval_seconds: float = Field(default=60, gt=0)
+    cleanup_timeout_seconds: float = Field(default=30, gt=0)
+    heartbeat_retention_hours: float = Field(default=24, gt=0)
+
+
+class FeatureFlags(BaseModel):
+    """`[feature_flags]`: what happens when one is off stands in domain.md, Errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    enhanced_contract_status: bool = True
+    auto_complete: bool = True
+    supervisor_heartbeat: bool = True
+    monitoring_dashboard: bool = True
+
+
+class Settings(BaseSettings):
+    """What every service reads, once, at its start. A service with more of its own subclasses it."""
+
+    model_config: ClassVar[SettingsConfigDict] = SettingsConfigDict(
+        env_prefix="MAKIMA_", env_nested_delimiter="__", frozen=True, extra="forbid", nested_model_default_partial_update=True
+    )
+
+    database_url: str = Field(default="postgresql:///makima", description="Postgres, as asyncpg takes it")
+    nats_url: str = "nats://127.0.0.1:4222"
+    host: str = Field(default="127.0.0.1", description="where HTTP is served; nothing is open to other machines by default")
+    port: int = Field(default=8420, description="the gateway's")
+    health_port: int = Field(default=0, description="/livez, /readyz, /metrics; 0 takes a free one")
+    log_level: str = "info"
+    contracts: ContractsSettings = ContractsSettings()
+    feature_flags: FeatureFlags = FeatureFlags()
+    contract_types_file: Path | None = Field(default=None, description="more contract types, beside the built-in ones")
+    stream_budget: float = Field(
+        1.0, gt=0, le=1, description="share of the full stream sizes (4 GiB of events, 8 GiB of heartbeats) to reserve"
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments win over the environment, which wins over `makima.toml`."""
+        del dotenv_settings, file_secret_settings
+        path = Path(os.environ.get("MAKIMA_CONFIG", "makima.toml"))
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, path)
+
+
+S = TypeVar("S", bound=Settings)
+
+
+def load(cls: type[S], **given: Any) -> S:
+    """The settings in force. Raises `SettingsError` with the key, and the nearest known one, for anything unknown or unfit."""
+    _refuse_unknown_environment(cls, os.environ)
+    try:
+        return cls(**given)
+    except ValidationError as error:
+        raise SettingsError("; ".join(_explain(cls, dict(problem)) for problem in error.errors())) from error
+
+
+def _refuse_unknown_environment(cls: type[BaseModel], environment: Mapping[str, str]) -> None:
+    for variable in environment:
+        name = variable.removeprefix("MAKIMA_")
+        first = name.split("__")[0].lower()
+        if variable == name or name in NOT_SETTINGS or first in cls.model_fields:
+            continue
+        raise SettingsError(f"environment variable {variable} is not a setting{_nearest(first, cls.model_fields, 'MAKIMA_', upper=True)}")
+
+
+def _explain(cls: type[BaseModel], problem: Mapping[str, Any]) -> str:
+    path: tuple[str | int, ...] = problem["loc"]
+    dotted = ".".join(str(part) for part in path)
+    if problem["type"] != "extra_forbidden":
+        return f"setting {dotted}: {problem['msg']}"
+    owner: type[BaseModel] = cls
+    for part in path[:-1]:
+        annotation = owner.model_fields[str(part)].annotation
+        owner = annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else owner
+    return f"setting {dotted} is unknown{_nearest(str(path[-1]), owner.model_fields)}"
+
+
+def _nearest(name: str, known: Iterable[str], prefix: str = "", *, upper: bool = False) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1)
+    if not close:
+        return f"; known are {', '.join(sorted(known))}"
+    return f"; did you mean {prefix}{close[0].upper() if upper else close[0]}?"

@@ -1,0 +1,52 @@
+"""One trace from the request through command, event and consumer: W3C `traceparent` on every hop, stored with the event."""
+
+import os
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Final
+
+from opentelemetry import trace
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.trace import Span, SpanKind
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+_PROPAGATOR: Final = TraceContextTextMapPropagator()
+HEADER: Final = "traceparent"
+
+
+def configure(service: str) -> TracerProvider:
+    """Ids always; export only where `OTEL_EXPORTER_OTLP_ENDPOINT` says whereto."""
+    provider = TracerProvider(resource=Resource.create({"service.name": f"makima-{service.replace('_', '-')}"}))
+    if exporting():
+        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(), schedule_delay_millis=500))
+    trace.set_tracer_provider(provider)
+    return provider
+
+
+def exporting() -> bool:
+    """Whether spans leave this process; where none does, bulk paths make none."""
+    return bool(os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or os.environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"))
+
+
+@contextmanager
+def span(name: str, *, parent: str | None = None, kind: SpanKind = SpanKind.INTERNAL, **attributes: str | int | bool) -> Generator[Span]:
+    """A span as the current one, under `parent` (a traceparent), else under the current span, else a new trace."""
+    context = _PROPAGATOR.extract({HEADER: parent}) if parent else None
+    with trace.get_tracer("makima").start_as_current_span(name, context=context, kind=kind, attributes=attributes) as current:
+        yield current
+
+
+def traceparent() -> str | None:
+    """The current span as a W3C traceparent, to send on or to store; None outside any span."""
+    carrier: dict[str, str] = {}
+    _PROPAGATOR.inject(carrier)
+    return carrier.get(HEADER)
+
+
+def trace_id() -> str | None:
+    """The current trace's id, 32 hex digits, for problems and people; None outside any span."""
+    context = trace.get_current_span().get_span_context()
+    return f"{context.trace_id:032x}" if context.is_valid else None
