@@ -10,7 +10,8 @@ class Evidence:
 
     `last_heartbeat_at` is the broker's arrival time (null: never heard); `watermark` the time up to which every heartbeat
     that the broker holds was processed when the verdict was given; `lateness_ms` is watermark − deadline, on the observed
-    clock; `stream_sequence` the last heartbeat's in MAKIMA_HEARTBEATS (0: never heard).
+    clock; `stream_sequence` the last heartbeat's in MAKIMA_HEARTBEATS (0: never heard), and `stream_epoch` the moment that
+    stream was made, in µs since 1970 (0: not told): sequences compare only within one epoch.
     """
 
     last_heartbeat_at: datetime | None
@@ -20,3 +21,4 @@ class Evidence:
     lateness_ms: float
     decided_by: str
     stream_sequence: int = 0
+    stream_epoch: int = 0

@@ -1,8 +1,9 @@
 """The supervisor: its states, commands and events. Stream: `supervisor-<task_id>`."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Final, Literal
 
 from makima_schemas.evidence import Evidence
 
@@ -19,22 +20,29 @@ class SupervisorState(StrEnum):
     INTERRUPTED = "interrupted"
 
 
+# Not alive: nobody waits for its heartbeats, so no verdict can overwrite how it ended.
+ENDED: Final = frozenset({SupervisorState.COMPLETED, SupervisorState.FAILED, SupervisorState.INTERRUPTED})
+
 StateChangedBy = Literal["heartbeat", "heartbeat_expired"]
 
 
 @dataclass(frozen=True, slots=True)
 class SupervisorRegistered:
+    """Its first heartbeat, once per supervisor; `heard_at` is the broker's arrival time."""
+
     contract_id: str
     daemon_id: str
     connection_id: str | None
     state: SupervisorState
     phase: str
+    heard_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SupervisorStateChanged:
     """`new_state` is `interrupted`, with evidence, when the supervisor fell silent; the next heartbeat ends it.
-    `connection_id` is the incarnation that speaks (or fell silent).
+    `connection_id` is the incarnation that speaks (or fell silent). A new incarnation, or a move to another daemon, is told
+    with `new_state` = `old_state` if the state stayed. `heard_at` is the broker's arrival time of the heartbeat that told it.
     """
 
     contract_id: str
@@ -45,6 +53,7 @@ class SupervisorStateChanged:
     phase: str
     changed_by: StateChangedBy
     evidence: Evidence | None = None
+    heard_at: datetime | None = None
 
 
 SupervisorEvent = SupervisorRegistered | SupervisorStateChanged
@@ -52,7 +61,9 @@ SupervisorEvent = SupervisorRegistered | SupervisorStateChanged
 
 @dataclass(frozen=True, slots=True)
 class ObserveHeartbeat:
-    """The recorder saw a heartbeat that may change what the log says. `stream_sequence` orders observations."""
+    """The recorder saw a heartbeat that may change what the log says. `stream_sequence` orders observations; `heard_at` is the
+    broker's arrival time.
+    """
 
     contract_id: str
     daemon_id: str
@@ -60,6 +71,7 @@ class ObserveHeartbeat:
     state: SupervisorState
     phase: str
     stream_sequence: int
+    heard_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
