@@ -1,0 +1,133 @@
+"""Contracts, tasks, deliverables and questions over HTTP, typed."""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import TypeVar
+
+from makima_schemas.codec import adapter
+from makima_schemas.contract.model import QuestionType
+
+from makima_sdk.http import Http, Json, Query
+from makima_sdk.models import Contract, Page, Question, Task
+
+T = TypeVar("T")
+
+
+class Contracts:
+    """The contract routes of one makima.
+
+    Every method raises `ProblemError` when makima refuses (its `code` says why) and `UnreachableError` when it does not
+    answer. A write is repeated safely while the server is away: see `Http`.
+    """
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+
+    async def create(
+        self,
+        name: str,
+        *,
+        contract_type: str = "simple",
+        description: str = "",
+        phase_guard: bool = False,
+        phases: Sequence[Json] | None = None,
+        stale_after_seconds: int | None = None,
+        key: str | None = None,
+    ) -> Contract:
+        """A new contract in status `created`. `phases` replaces the type's own list (interfaces.md, POST /contracts)."""
+        body: dict[str, object] = {"name": name, "contract_type": contract_type, "description": description, "phase_guard": phase_guard}
+        if phases is not None:
+            body["phases"] = list(phases)
+        if stale_after_seconds is not None:
+            body["stale_after_seconds"] = stale_after_seconds
+        return _read(Contract, (await self._http.send("POST", "/contracts", body, key=key)).body)
+
+    async def get(self, contract_id: str) -> Contract:
+        return _read(Contract, (await self._http.send("GET", f"/contracts/{contract_id}")).body)
+
+    async def page(self, query: Query | None = None) -> Page[Contract]:
+        """One page; `query` takes the filters of interfaces.md (`status`, `phase`, `stale`, `waiting`, `q`, `limit`, `cursor`)."""
+        return _read(Page[Contract], (await self._http.send("GET", "/contracts", query=query)).body)
+
+    async def all(self, query: Query | None = None) -> AsyncIterator[Contract]:
+        """Every contract that the filters let through, page by page."""
+        asked = dict(query or {})
+        while True:
+            page = await self.page(asked)
+            for contract in page.items:
+                yield contract
+            if page.next_cursor is None:
+                return
+            asked["cursor"] = page.next_cursor
+
+    async def act(self, contract_id: str, action: str, *, reason: str | None = None, expected_version: int | None = None) -> Contract:
+        """`action` is one of start, pause, resume, block, unblock, fail, reopen, complete, archive."""
+        body = {} if reason is None else {"reason": reason}
+        path = f"/contracts/{contract_id}/{action}"
+        return _read(Contract, (await self._http.send("POST", path, body, expected_version=expected_version)).body)
+
+    async def delete(self, contract_id: str) -> None:
+        """Only an archived contract can be deleted."""
+        await self._http.send("DELETE", f"/contracts/{contract_id}")
+
+    async def change_phase(
+        self, contract_id: str, phase: str, *, confirmed: bool = False, force: bool = False, expected_version: int | None = None
+    ) -> Contract:
+        """`confirmed` answers a phase guard; `force` skips order and gate, never version or guard."""
+        body: Json = {"phase": phase, "confirmed": confirmed, "force": force}
+        path = f"/contracts/{contract_id}/phase"
+        return _read(Contract, (await self._http.send("POST", path, body, expected_version=expected_version)).body)
+
+    async def complete_deliverable(
+        self, contract_id: str, deliverable_id: str, *, phase: str | None = None, evidence: str | None = None
+    ) -> Contract:
+        """Completing it again gives the same answer and no event. `phase` None means the current one."""
+        body = {name: value for name, value in (("phase", phase), ("evidence", evidence)) if value is not None}
+        path = f"/contracts/{contract_id}/deliverables/{deliverable_id}/complete"
+        return _read(Contract, (await self._http.send("POST", path, body)).body)
+
+    async def tasks(self, contract_id: str) -> tuple[Task, ...]:
+        """Up to 500 tasks, oldest first."""
+        answer = await self._http.send("GET", f"/contracts/{contract_id}/tasks", query={"limit": 500})
+        return _read(Page[Task], answer.body).items
+
+    async def create_task(
+        self, contract_id: str, name: str, *, phase: str | None = None, role: str | None = None, key: str | None = None
+    ) -> Task:
+        """`key` names the intent: two calls with the same one create one task."""
+        body = {"name": name} | {member: value for member, value in (("phase", phase), ("role", role)) if value is not None}
+        return _read(Task, (await self._http.send("POST", f"/contracts/{contract_id}/tasks", body, key=key)).body)
+
+    async def claim_task(self, task: Task, role: str, connection_id: str) -> Task:
+        return await self._task(task, "claim", {"role": role, "connection_id": connection_id})
+
+    async def start_task(self, task: Task, connection_id: str | None = None) -> Task:
+        return await self._task(task, "start", {"connection_id": connection_id})
+
+    async def release_task(self, task: Task, connection_id: str | None = None) -> Task:
+        return await self._task(task, "release", {"connection_id": connection_id})
+
+    async def complete_task(self, task: Task, *, success: bool = True, result: str | None = None, connection_id: str | None = None) -> Task:
+        return await self._task(task, "complete", {"success": success, "result": result, "connection_id": connection_id})
+
+    async def questions(self, contract_id: str) -> tuple[Question, ...]:
+        answer = await self._http.send("GET", f"/contracts/{contract_id}/questions", query={"limit": 500})
+        return _read(Page[Question], answer.body).items
+
+    async def ask(
+        self, contract_id: str, question: str, *, question_type: QuestionType = "text", options: Sequence[str] = (), key: str | None = None
+    ) -> Question:
+        body: Json = {"question": question, "question_type": question_type, "options": list(options)}
+        return _read(Question, (await self._http.send("POST", f"/contracts/{contract_id}/questions", body, key=key)).body)
+
+    async def answer(self, contract_id: str, question_id: str, answer: str) -> Question:
+        path = f"/contracts/{contract_id}/questions/{question_id}/answer"
+        return _read(Question, (await self._http.send("POST", path, {"answer": answer})).body)
+
+    async def _task(self, task: Task, action: str, body: Json) -> Task:
+        given = {name: value for name, value in body.items() if value is not None}
+        path = f"/contracts/{task.contract_id}/tasks/{task.id}/{action}"
+        return _read(Task, (await self._http.send("POST", path, given)).body)
+
+
+def _read(cls: type[T], body: Json) -> T:
+    return adapter(cls).validate_python(body)

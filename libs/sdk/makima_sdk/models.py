@@ -1,0 +1,99 @@
+"""What the HTTP API answers, typed. A member that a newer server adds is passed over."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, TypeVar
+
+from makima_schemas.contract.model import ContractStatus, QuestionType, TaskStatus, WaitingFor
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverableView:
+    phase: str
+    id: str
+    name: str
+    completed: bool
+    completed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskCounts:
+    total: int = 0
+    pending: int = 0
+    claimed: int = 0
+    running: int = 0
+    completed: int = 0
+    failed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseView:
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """interfaces.md, Contract. `version` goes back as `expected_version`; times are UTC."""
+
+    id: str
+    name: str
+    contract_type: str
+    status: ContractStatus
+    phase: str
+    version: int
+    created_at: datetime
+    status_changed_at: datetime
+    phases: tuple[PhaseView | str, ...] = ()
+    description: str = ""
+    owner_id: str = ""
+    phase_guard: bool = False
+    auto_complete_enabled: bool = True
+    deliverables: tuple[DeliverableView, ...] = ()
+    tasks: TaskCounts = TaskCounts()
+    waiting_for: WaitingFor | None = None
+    blocked_reason: str | None = None
+    failure_reason: str | None = None
+    stale: bool = False
+    updated_at: datetime | None = None
+    last_activity_at: datetime | None = None
+    completion_detected_at: datetime | None = None
+
+    @property
+    def phase_names(self) -> tuple[str, ...]:
+        return tuple(phase if isinstance(phase, str) else phase.name for phase in self.phases)
+
+    def missing_deliverables(self) -> tuple[str, ...]:
+        """Ids of the current phase's deliverables that are not completed, in the order that the phase declares."""
+        return tuple(item.id for item in self.deliverables if item.phase == self.phase and not item.completed)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    id: str
+    contract_id: str
+    name: str
+    phase: str
+    status: TaskStatus
+    role: str | None = None
+    connection_id: str | None = None
+    result: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    id: str
+    question: str
+    status: str
+    question_type: QuestionType = "text"
+    options: tuple[str, ...] = ()
+    answer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """`next_cursor` is opaque; None on the last page."""
+
+    items: tuple[T, ...]
+    next_cursor: str | None = None

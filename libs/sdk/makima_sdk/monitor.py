@@ -1,0 +1,105 @@
+"""The monitor socket as an async iterator: every event once, in order, over any number of reconnects."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass
+from typing import Final, cast
+
+import orjson
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidStatus, WebSocketException
+
+from makima_sdk.connection import Connection
+from makima_sdk.http import API
+from makima_sdk.problems import ProblemError, UnreachableError
+
+FIRST_DELAY: Final = 0.2
+LONGEST_DELAY: Final = 5.0
+
+MonitorEvent = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What to be told (interfaces.md, Monitor); empty tuples mean everything."""
+
+    contract_ids: tuple[str, ...] = ()
+    statuses: tuple[str, ...] = ()
+    include_stale: bool = True
+    include_heartbeats: bool = False
+
+
+@dataclass(slots=True)
+class _Place:
+    """Where in which log we are, so that a reconnect goes on from there."""
+
+    epoch: str | None = None
+    position: int | None = None
+
+    def note(self, event: MonitorEvent) -> None:
+        match event:
+            case {"type": "hello", "epoch": str(epoch), "position": int(position)}:
+                self.epoch = epoch
+                self.position = position if self.position is None else self.position
+            case {"type": "reset"}:
+                self.epoch = self.position = None
+            case {"position": int(position)}:
+                self.position = position
+            case _:
+                pass
+
+
+async def monitor(
+    connection: Connection, wanted: Filter | None = None, *, since: int | None = None, patience: float = 30.0
+) -> AsyncGenerator[MonitorEvent, None]:
+    """Yield the messages of `WS /contracts/monitor` as they come: `hello` first, then events, in the order of the log.
+
+    After a cut it reconnects and goes on behind the last position; a `reset` message says that this was not possible.
+    Raises `UnreachableError` when no connection came about for `patience` seconds, `ProblemError` when it was refused.
+    """
+    place = _Place(position=since)
+    asked = wanted or Filter()
+    loop = asyncio.get_running_loop()
+    deadline, delay = loop.time() + patience, FIRST_DELAY
+    while True:
+        try:
+            async with connect(_address(connection), additional_headers=_headers(connection)) as socket:
+                await socket.send(orjson.dumps(_request(asked, place)).decode())
+                deadline, delay = loop.time() + patience, FIRST_DELAY
+                async for event in _events(socket):
+                    yield event
+                    place.note(event)
+        except InvalidStatus as error:
+            if error.response.status_code < 500:
+                raise ProblemError(error.response.status_code, {"detail": "the monitor socket was refused"}) from error
+        except (WebSocketException, OSError, TimeoutError) as error:
+            if loop.time() > deadline:
+                raise UnreachableError(connection.url, str(error) or type(error).__name__) from error
+        await asyncio.sleep(delay)
+        delay = min(delay * 2, LONGEST_DELAY)
+
+
+async def _events(socket: ClientConnection) -> AsyncGenerator[MonitorEvent, None]:
+    async for text in socket:
+        yield cast("MonitorEvent", orjson.loads(text))
+
+
+def _address(connection: Connection) -> str:
+    return connection.url.rstrip("/").replace("http", "ws", 1) + API + "/contracts/monitor"
+
+
+def _headers(connection: Connection) -> dict[str, str]:
+    return {"Authorization": f"Bearer {connection.token}"} if connection.token else {}
+
+
+def _request(asked: Filter, place: _Place) -> dict[str, object]:
+    request: dict[str, object] = {"include_stale": asked.include_stale, "include_heartbeats": asked.include_heartbeats}
+    if asked.contract_ids:
+        request["contract_ids"] = list(asked.contract_ids)
+    if asked.statuses:
+        request["statuses"] = list(asked.statuses)
+    if place.position is not None:
+        request["since"] = place.position
+    if place.epoch is not None:
+        request["epoch"] = place.epoch
+    return request

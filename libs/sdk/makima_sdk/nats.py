@@ -1,0 +1,38 @@
+"""The connection to NATS that a sender of heartbeats wants: it never gives up, and says nothing stale after an outage."""
+
+import asyncio
+from typing import Final
+
+from nats import NATS
+
+from makima_sdk.problems import UnreachableError
+
+FOREVER: Final = -1
+
+
+async def connect(url: str, name: str, *, timeout: float = 10.0) -> NATS:
+    """A connection under `name` that reconnects for ever. Raises `UnreachableError` if the first one takes longer than `timeout` seconds.
+
+    `url` may carry credentials (`nats://user:password@host:4222`); they are not repeated in the error.
+    """
+    client = NATS()
+    try:
+        async with asyncio.timeout(timeout):
+            await client.connect(
+                url,
+                name=name,
+                error_cb=_quiet,
+                allow_reconnect=True,
+                max_reconnect_attempts=FOREVER,
+                reconnect_time_wait=1,
+                ping_interval=10,
+                connect_timeout=2,
+            )
+    except TimeoutError as error:
+        raise UnreachableError(url.rsplit("@", 1)[-1], f"no NATS server within {timeout:g} s") from error
+    return client
+
+
+async def _quiet(error: Exception) -> None:
+    """nats-py reports each failed reconnect here; the client goes on trying, and a heart that is not heard tells enough."""
+    del error

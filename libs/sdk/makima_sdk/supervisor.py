@@ -1,0 +1,78 @@
+"""A supervisor's voice: what it is doing, said to makima by heartbeats under one connection id."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import uuid4
+
+from makima_schemas import subjects
+from makima_schemas.heartbeat import SupervisorHeartbeat
+from makima_schemas.supervisor import SupervisorState
+from nats import NATS
+
+from makima_sdk.heart import DEFAULT_INTERVAL, Heart
+
+
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """What the next heartbeats say; `progress` is 0–100."""
+
+    state: SupervisorState = SupervisorState.INITIALIZING
+    phase: str = ""
+    activity: str = ""
+    progress: int = 0
+    pending_task_ids: tuple[str, ...] = ()
+
+
+class Supervisor:
+    """One incarnation of the agent behind a supervisor task. A restarted process is a new `Supervisor`: its new
+    `connection_id` fences the old one off.
+    """
+
+    def __init__(self, nats: NATS, *, daemon_id: str, contract_id: str, task_id: str, interval: float = DEFAULT_INTERVAL) -> None:
+        self.contract_id = contract_id
+        self.task_id = task_id
+        self.connection_id = str(uuid4())
+        self.saying = Saying()
+        self._heart = Heart(nats, subjects.supervisor_heartbeat(daemon_id, task_id), self._compose, interval=interval)
+
+    def say(
+        self,
+        state: SupervisorState | None = None,
+        *,
+        phase: str | None = None,
+        activity: str | None = None,
+        progress: int | None = None,
+        pending_task_ids: tuple[str, ...] | None = None,
+    ) -> None:
+        """Change what the heartbeats say; what is left out stays. A change is sent at once, a repeat is not."""
+        now = self.saying
+        said = replace(
+            now,
+            state=now.state if state is None else state,
+            phase=now.phase if phase is None else phase,
+            activity=now.activity if activity is None else activity,
+            progress=now.progress if progress is None else progress,
+            pending_task_ids=now.pending_task_ids if pending_task_ids is None else pending_task_ids,
+        )
+        if said != now:
+            self.saying = said
+            self._heart.quicken()
+
+    async def run(self) -> None:
+        """Beat until cancelled."""
+        await self._heart.run()
+
+    def _compose(self, seq: int, timestamp: datetime) -> SupervisorHeartbeat:
+        said = self.saying
+        return SupervisorHeartbeat(
+            task_id=self.task_id,
+            contract_id=self.contract_id,
+            state=said.state,
+            phase=said.phase,
+            timestamp=timestamp,
+            current_activity=said.activity,
+            progress=said.progress,
+            pending_task_ids=said.pending_task_ids,
+            connection_id=self.connection_id,
+            seq=seq,
+        )
