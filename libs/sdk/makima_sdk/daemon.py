@@ -12,7 +12,7 @@ from typing import Self, cast
 import orjson
 from makima_schemas import subjects
 from makima_schemas.heartbeat import DaemonHeartbeat
-from nats import NATS
+from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from makima_sdk.connection import Connection
@@ -63,7 +63,7 @@ class Daemon:
         async with AsyncExitStack() as opening:
             self.http = await opening.enter_async_context(Http(self._connection.url, self._connection.token))
             self.contracts = Contracts(self.http)
-            self.nats: NATS = await connect(self._connection.nats_url, f"daemon {self.id}")
+            self.nats: Client = await connect(self._connection.nats_url, f"daemon {self.id}")
             opening.push_async_callback(self.nats.close)
             await self.nats.subscribe(subjects.daemon_signal(self.id, "*"), cb=self._hear)
             self._heart = Heart(self.nats, subjects.daemon_heartbeat(self.id), self._compose, interval=self._interval)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
-from nats import NATS
+from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 DEFAULT_INTERVAL: Final = 30.0
@@ -21,7 +21,7 @@ class Heart:
     the broker does not get is made up for by the next, so none is buffered while the connection is away.
     """
 
-    def __init__(self, nats: NATS, subject: str, compose: Compose, *, interval: float = DEFAULT_INTERVAL) -> None:
+    def __init__(self, nats: Client, subject: str, compose: Compose, *, interval: float = DEFAULT_INTERVAL) -> None:
         self.interval = interval
         self.seq = 0
         self._nats = nats

@@ -3,19 +3,19 @@
 import asyncio
 from typing import Final
 
-from nats import NATS
+from nats.aio.client import Client
 
 from makima_sdk.problems import UnreachableError
 
 FOREVER: Final = -1
 
 
-async def connect(url: str, name: str, *, timeout: float = 10.0) -> NATS:
+async def connect(url: str, name: str, *, timeout: float = 10.0) -> Client:
     """A connection under `name` that reconnects for ever. Raises `UnreachableError` if the first one takes longer than `timeout` seconds.
 
     `url` may carry credentials (`nats://user:password@host:4222`); they are not repeated in the error.
     """
-    client = NATS()
+    client = Client()
     try:
         async with asyncio.timeout(timeout):
             await client.connect(

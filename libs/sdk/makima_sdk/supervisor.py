@@ -7,7 +7,7 @@ from uuid import uuid4
 from makima_schemas import subjects
 from makima_schemas.heartbeat import SupervisorHeartbeat
 from makima_schemas.supervisor import SupervisorState
-from nats import NATS
+from nats.aio.client import Client
 
 from makima_sdk.heart import DEFAULT_INTERVAL, Heart
 
@@ -28,7 +28,7 @@ class Supervisor:
     `connection_id` fences the old one off.
     """
 
-    def __init__(self, nats: NATS, *, daemon_id: str, contract_id: str, task_id: str, interval: float = DEFAULT_INTERVAL) -> None:
+    def __init__(self, nats: Client, *, daemon_id: str, contract_id: str, task_id: str, interval: float = DEFAULT_INTERVAL) -> None:
         self.contract_id = contract_id
         self.task_id = task_id
         self.connection_id = str(uuid4())
