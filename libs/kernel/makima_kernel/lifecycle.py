@@ -1,0 +1,157 @@
+"""A lifecycle as one table: what may be asked in which status, what is then recorded, and where that leads."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+from typing import Final, Generic, TypeVar
+
+from makima_schemas.errors import Code
+from makima_schemas.refusal import Refused
+
+S = TypeVar("S", bound=StrEnum)
+
+
+class Mark(Enum):
+    """A destination that is no status of its own."""
+
+    STAY = "—"  # the status does not change
+    GONE = "(gone)"  # the end; the status stays the last one, for whoever still holds the state
+
+
+STAY: Final = Mark.STAY
+GONE: Final = Mark.GONE
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded(Generic[S]):
+    """The event itself says where it leads: to one of `among`, in its field `by`."""
+
+    among: tuple[S, ...]
+    by: str = "to"
+
+
+Then = S | Mark | Recorded[S]
+
+
+@dataclass(frozen=True, slots=True)
+class Row(Generic[S]):
+    """While in one of these statuses (`None`: nothing is there yet), any of these commands may record this event, which leads there."""
+
+    while_: tuple[S | None, ...]
+    on: type | tuple[type, ...]
+    records: type
+    then: Then[S]
+
+    @property
+    def commands(self) -> tuple[type, ...]:
+        return self.on if isinstance(self.on, tuple) else (self.on,)
+
+    @property
+    def destinations(self) -> tuple[S, ...]:
+        match self.then:
+            case Mark():
+                return ()
+            case Recorded():
+                return self.then.among
+            case status:
+                return (status,)
+
+
+class Lifecycle(Generic[S]):
+    """The table. It is the guard of `decide`, the destination in `evolve`, the refusal, the diagram and the documentation.
+
+    Raises `ValueError` where one event would have two destinations: then a replay would need a rule.
+    """
+
+    def __init__(self, *rows: Row[S]) -> None:
+        self.rows = rows
+        self._then: dict[type, Then[S]] = {}
+        self._allowed: dict[tuple[S | None, type], Row[S]] = {}
+        for row in rows:
+            if self._then.setdefault(row.records, row.then) != row.then:
+                raise ValueError(f"{row.records.__name__} has two destinations: {self._then[row.records]} and {row.then}")
+            for status in row.while_:
+                for command in row.commands:
+                    self._allowed.setdefault((status, command), row)
+        self.commands = tuple(dict.fromkeys(command for row in rows for command in row.commands))
+        self.statuses: tuple[S, ...] = tuple(type(_a_status(rows)))
+
+    def allowed(self, status: S | None, command: type) -> Row[S] | None:
+        """The first row that lets `command` happen in `status`; `None`: it may not."""
+        return self._allowed.get((status, command))
+
+    def covers(self, status: S | None, command: type, event: type) -> bool:
+        """Whether some row says that `command` may record `event` in `status`."""
+        return any(status in row.while_ and command in row.commands and row.records is event for row in self.rows)
+
+    def destination(self, status: S | None, event: object) -> S:
+        """The status after `event`; it asks only what was recorded, never whether today's rules would allow it.
+
+        Raises `LookupError` for an event that is not in the table, or that stays where nothing is.
+        """
+        match self._then[type(event)]:
+            case Mark():
+                if status is None:
+                    raise LookupError(f"{type(event).__name__} came before anything that leads to a status")
+                return status
+            case Recorded() as recorded:
+                return getattr(event, recorded.by)
+            case there:
+                return there
+
+    def targets(self, status: S | None) -> tuple[S, ...]:
+        """Every other status that a row leads to from here, in the order in which the statuses are declared."""
+        reachable = {there for row in self.rows if status in row.while_ for there in row.destinations}
+        return tuple(there for there in self.statuses if there in reachable and there != status)
+
+    def refusal(self, status: S, command: type, detail: str, *, hint: str | None = None) -> Refused:
+        """`INVALID_TRANSITION {from, to, allowed[]}` for a command that has no row here."""
+        members = {"from": str(status), "to": self._aim(status, command), "allowed": [str(there) for there in self.targets(status)]}
+        return Refused(Code.INVALID_TRANSITION, detail, hint=hint, **members)
+
+    def mermaid(self) -> str:
+        """The table as a mermaid state diagram; one arrow for each pair of statuses, labelled with the commands."""
+        arrows: dict[tuple[str, str], list[str]] = {}
+        for start, end, command in self._arrows():
+            labels = arrows.setdefault((start, end), [])
+            if command not in labels:
+                labels.append(command)
+        lines = [f"    {start} --> {end} : {', '.join(labels)}" for (start, end), labels in arrows.items()]
+        return "\n".join(["stateDiagram-v2", *lines]) + "\n"
+
+    def markdown(self) -> str:
+        """The table as it is written, for people."""
+        lines = ["| while | command | records | then |", "|---|---|---|---|"]
+        for row in self.rows:
+            statuses = ", ".join(str(status) if status else "(nothing yet)" for status in row.while_)
+            commands = ", ".join(f"`{command.__name__}`" for command in row.commands)
+            lines.append(f"| {statuses} | {commands} | `{row.records.__name__}` | {_written(row.then)} |")
+        return "\n".join(lines) + "\n"
+
+    def _aim(self, status: S, command: type) -> str:
+        row = next(row for row in self.rows if command in row.commands)
+        if row.then is GONE:
+            return "deleted"
+        return str(next(iter(row.destinations), status))
+
+    def _arrows(self) -> Iterator[tuple[str, str, str]]:
+        for row in self.rows:
+            ends = ("[*]",) if row.then is GONE else row.destinations
+            for start in row.while_:
+                for end in ends:
+                    if start != end:
+                        yield from ((str(start) if start else "[*]", str(end), command.__name__) for command in row.commands)
+
+
+def _a_status(rows: tuple[Row[S], ...]) -> S:
+    return next(status for row in rows for status in (*row.while_, *row.destinations) if status is not None)
+
+
+def _written(then: Then[S]) -> str:
+    match then:
+        case Mark():
+            return then.value
+        case Recorded():
+            return "recorded: " + " or ".join(str(there) for there in then.among)
+        case status:
+            return str(status)

@@ -1,0 +1,64 @@
+"""Sentences about rules: `given(opened, started).when(PauseContract("lunch")).then(ContractPaused(...))`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from makima_schemas.errors import Code
+from makima_schemas.refusal import Member, Refused
+
+from makima_kernel.decider import Decider, fold
+
+S = TypeVar("S")
+C = TypeVar("C")
+E = TypeVar("E")
+
+
+@dataclass(frozen=True)
+class Outcome(Generic[S, E]):
+    """What a command led to: events, or a refusal."""
+
+    before: S
+    after: S
+    events: list[E]
+    refused: Refused | None
+
+    def then(self, *events: E) -> "Outcome[S, E]":
+        """Exactly these events, in this order."""
+        assert self.refused is None, f"refused: {self.refused!r}"
+        assert self.events == list(events), f"\n  expected {list(events)}\n  recorded {self.events}"
+        return self
+
+    def then_nothing(self) -> "Outcome[S, E]":
+        """Accepted, and nothing had to change."""
+        return self.then()
+
+    def then_refused(self, code: Code, **members: Member) -> Refused:
+        """Refused with this code and, among its members, these."""
+        assert self.refused is not None, f"accepted: {self.events}"
+        assert self.refused.code is code, f"{self.refused.code}: {self.refused.detail}"
+        found = {name: self.refused.members.get(name) for name in members}
+        assert found == members, f"members {self.refused.members}"
+        return self.refused
+
+
+@dataclass(frozen=True)
+class Given(Generic[S, C, E]):
+    decider: Decider[S, C, E]
+    state: S
+
+    def when(self, command: C) -> Outcome[S, E]:
+        try:
+            events = self.decider.decide(command, self.state)
+        except Refused as refused:
+            return Outcome(self.state, self.state, [], refused)
+        return Outcome(self.state, fold(self.decider, events, self.state), events, None)
+
+
+def scenario(decider: Decider[S, C, E]) -> Callable[..., Given[S, C, E]]:
+    """`given` for this decider: the events that have happened so far."""
+
+    def given(*events: E) -> Given[S, C, E]:
+        return Given(decider, fold(decider, events))
+
+    return given
