@@ -1,0 +1,38 @@
+"""The `makima` command: a table of subcommands, each imported only when it is asked for, because `--help` is asked for often."""
+
+from importlib import import_module
+from typing import cast
+
+import click
+
+# name → (where its click command lies, what it does in one line: shown without importing it)
+COMMANDS: dict[str, tuple[str, str]] = {
+    "up": ("makima_cli.up:up", "Start the whole system on this machine, until Ctrl-C."),
+}
+
+
+class Lazy(click.Group):
+    """A group whose commands are named in a table and imported when they run."""
+
+    def __init__(self, *args: object, table: dict[str, tuple[str, str]], **attributes: object) -> None:
+        super().__init__(*args, **attributes)  # pyright: ignore[reportArgumentType] — handed on as they came
+        self._table = table
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 — click's signature
+        return list(self._table)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 — click's signature
+        if cmd_name not in self._table:
+            return None
+        module, attribute = self._table[cmd_name][0].split(":")
+        return cast("click.Command", getattr(import_module(module), attribute))
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 — click's signature
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, about) for name, (_, about) in self._table.items()])
+
+
+@click.command(cls=Lazy, table=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="makima-cli", prog_name="makima")
+def main() -> None:
+    """Watches over fleets of AI coding agents: what they do, whether they live, and what waits for you."""

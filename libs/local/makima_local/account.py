@@ -1,0 +1,79 @@
+"""The user whom Postgres runs as: ourselves, but never root."""
+
+import os
+import pwd
+import shutil
+import stat
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+NAME = "pgserver"
+
+
+class UnreachableError(RuntimeError):
+    """The user whom Postgres runs as may not enter this folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    name: str
+    uid: int
+    gid: int
+
+    def own(self, folder: Path) -> None:
+        """Make the folder if it is missing, for this user alone; one that somebody else could have put there is refused."""
+        folder.mkdir(parents=True, exist_ok=True)
+        owner = folder.lstat().st_uid
+        if folder.is_symlink() or owner not in {self.uid, os.geteuid()}:
+            raise UnreachableError(f"{folder} belongs to somebody else")
+        folder.chmod(0o700)
+        if owner != self.uid:
+            os.chown(folder, self.uid, self.gid)
+
+    def barrier(self, path: Path) -> Path | None:
+        """The first folder on the way to `path` (or `path` itself) that this user may not pass."""
+        if self.uid == os.geteuid():
+            return None
+        return next((step for step in reversed([path, *path.parents]) if step.exists() and not self._passes(step.stat())), None)
+
+    def _passes(self, found: os.stat_result) -> bool:
+        if found.st_uid == self.uid:
+            return bool(found.st_mode & stat.S_IXUSR)
+        return bool(found.st_mode & (stat.S_IXGRP if found.st_gid == self.gid else stat.S_IXOTH))
+
+
+def account() -> Account:
+    """Ourselves; as root the user `pgserver`, who is created if missing."""
+    if os.geteuid() != 0:
+        return Account(str(os.geteuid()), os.geteuid(), os.getegid())
+    try:
+        entry = pwd.getpwnam(NAME)
+    except KeyError:
+        _create()
+        entry = pwd.getpwnam(NAME)
+    return Account(entry.pw_name, entry.pw_uid, entry.pw_gid)
+
+
+def run_as(user: Account, command: Sequence[str], timeout: float = 120.0) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end as this user, in a folder that everybody may enter."""
+    if user.uid == os.geteuid():
+        return subprocess.run(command, cwd="/", capture_output=True, text=True, check=False, timeout=timeout)
+    return subprocess.run(
+        command, cwd="/", capture_output=True, text=True, check=False, timeout=timeout, user=user.uid, group=user.gid, extra_groups=[]
+    )
+
+
+def _create() -> None:
+    if useradd := shutil.which("useradd"):
+        command = [useradd, "--system", "--no-create-home", "--shell", "/bin/false", NAME]
+    else:  # busybox
+        command = ["adduser", "-S", "-D", "-H", "-s", "/bin/false", NAME]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    if done.returncode != 0 and not _exists():  # two of us may have tried at once
+        raise RuntimeError(f"Postgres does not run as root, and the user {NAME} could not be created: {done.stderr.strip()}")
+
+
+def _exists() -> bool:
+    return any(entry.pw_name == NAME for entry in pwd.getpwall())

@@ -1,0 +1,46 @@
+"""Ports of this machine: is one free, and which one is."""
+
+import random
+import socket
+from contextlib import suppress
+from dataclasses import dataclass
+
+LOOPBACK = "127.0.0.1"
+# Under the ephemeral range (Linux from 32768, macOS from 49152): a server that restarts must not find its port taken by an outgoing connection, nor a client meet itself.
+CHOICE = range(18_000, 32_000)
+TRIES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class PortTakenError(Exception):
+    """Something listens on this port already; `flag` chooses another."""
+
+    port: int
+    flag: str
+
+    def __str__(self) -> str:
+        return f"port {self.port} is taken: choose another with {self.flag}"
+
+
+def is_free(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe, suppress(OSError):
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((LOOPBACK, port))
+        return True
+    return False
+
+
+def require(port: int, flag: str) -> int:
+    """The port itself, if a server can listen on it."""
+    if not is_free(port):
+        raise PortTakenError(port, flag)
+    return port
+
+
+def free() -> int:
+    """A port that nobody listens on now; whoever starts a server on it tries again with another if somebody was faster."""
+    for _ in range(TRIES):
+        port = random.choice(CHOICE)  # noqa: S311 — spreading, not secrecy
+        if is_free(port):
+            return port
+    raise OSError(f"no free port found between {CHOICE.start} and {CHOICE.stop}")

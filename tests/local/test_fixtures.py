@@ -1,0 +1,41 @@
+"""The servers that all tests stand on."""
+
+from collections.abc import Awaitable, Callable
+
+import asyncpg
+from makima_local.nats import Nats
+from makima_local.postgres import Postgres
+from nats.aio.client import Client
+
+
+async def test_each_test_gets_an_empty_database(pool: asyncpg.Pool) -> None:
+    await pool.execute("CREATE TABLE public.only_here (id int)")
+
+
+async def test_and_sees_nothing_of_the_one_before(pool: asyncpg.Pool) -> None:
+    await pool.execute("CREATE TABLE public.only_here (id int)")
+
+
+async def test_each_test_gets_a_clean_jetstream(nats: Client) -> None:
+    assert await nats.jetstream().streams_info() == []
+    await nats.jetstream().add_stream(name="LEFT_BEHIND", subjects=["left.behind"])
+
+
+async def test_also_after_one_that_left_a_stream_behind(nats: Client) -> None:
+    assert await nats.jetstream().streams_info() == []
+
+
+async def test_a_private_nats_keeps_its_streams_over_a_kill(make_nats: Callable[[], Awaitable[Nats]]) -> None:
+    server = await make_nats()
+    await server.kill()
+    await server.start()
+    assert server.running()
+
+
+async def test_a_private_postgres_keeps_its_databases_over_a_kill(make_postgres: Callable[[], Awaitable[Postgres]]) -> None:
+    server = await make_postgres()
+    dsn = await server.ensure_database("kept")
+    await server.kill()
+    await server.start()
+    connection = await asyncpg.connect(dsn)
+    await connection.close()

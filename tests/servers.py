@@ -1,0 +1,116 @@
+"""Fixtures: a real Postgres and a real NATS for each test worker, a fresh database and a clean JetStream for each test."""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from uuid import uuid4
+
+import asyncpg
+import nats as nats_py
+import pytest
+from makima_local.nats import Nats
+from makima_local.postgres import Postgres
+from nats.aio.client import Client
+
+from tests.template import prepared_template
+
+
+@pytest.fixture(scope="session")
+def server_folder() -> Iterator[Path]:
+    """A short folder (sockets) that the user `pgserver` may enter (pytest's own is closed to it)."""
+    folder = Path(tempfile.mkdtemp(prefix="mk-", dir="/tmp"))
+    folder.chmod(0o711)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(server_folder: Path) -> Iterator[Postgres]:
+    """This worker's Postgres; tests take `database` or `pool`."""
+    server = Postgres(server_folder / "pg", durable=False, tied=True)
+    asyncio.run(server.start())
+    yield server
+    asyncio.run(server.stop())
+
+
+@pytest.fixture(scope="session")
+def nats_server(server_folder: Path) -> Iterator[Nats]:
+    """This worker's nats-server; tests take `nats_url` or `nats`."""
+    server = Nats(server_folder / "nats", tied=True)
+    asyncio.run(server.start())
+    yield server
+    asyncio.run(server.stop())
+
+
+@pytest.fixture(scope="session")
+def template_database(postgres_server: Postgres) -> str:
+    """The name of a migrated database that `database` is copied from."""
+    return asyncio.run(prepared_template(postgres_server.dsn))
+
+
+@pytest.fixture
+async def database(postgres_server: Postgres, template_database: str) -> AsyncIterator[str]:
+    """The DSN of a fresh, migrated database."""
+    name = f"test_{uuid4().hex}"
+    admin = await asyncpg.connect(postgres_server.dsn())
+    await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template_database}"')
+    yield postgres_server.dsn(name)
+    await admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    await admin.close()
+
+
+@pytest.fixture
+async def pool(database: str) -> AsyncIterator[asyncpg.Pool]:
+    """A pool on the fresh database."""
+    async with asyncpg.create_pool(database, min_size=1, max_size=20) as made:
+        yield made
+
+
+@pytest.fixture
+async def nats_url(nats_server: Nats) -> str:
+    """The URL of a server with a clean JetStream."""
+    client = await nats_py.connect(nats_server.url)
+    jetstream = client.jetstream()
+    for stream in await jetstream.streams_info():
+        await jetstream.delete_stream(stream.config.name or "")
+    await client.close()
+    return nats_server.url
+
+
+@pytest.fixture
+async def nats(nats_url: str) -> AsyncIterator[Client]:
+    """A client of the clean server."""
+    client = await nats_py.connect(nats_url)
+    yield client
+    await client.close()
+
+
+@pytest.fixture
+async def make_nats(server_folder: Path) -> AsyncIterator[Callable[[], Awaitable[Nats]]]:
+    """Starts private nats-servers, for tests that kill, freeze or restart them."""
+    async with AsyncExitStack() as started:
+
+        async def make() -> Nats:
+            server = Nats(server_folder / f"nats-{uuid4().hex[:8]}", tied=True)
+            started.push_async_callback(server.stop)
+            await server.start()
+            return server
+
+        yield make
+
+
+@pytest.fixture
+async def make_postgres(server_folder: Path) -> AsyncIterator[Callable[[], Awaitable[Postgres]]]:
+    """Starts private Postgres servers, for tests that kill, freeze or restart them; databases: `await server.ensure_database(name)`."""
+    async with AsyncExitStack() as started:
+
+        async def make() -> Postgres:
+            server = Postgres(server_folder / f"pg-{uuid4().hex[:8]}", durable=False, tied=True)
+            started.push_async_callback(server.stop)
+            await server.start()
+            return server
+
+        yield make
