@@ -2,21 +2,21 @@
 
 from dataclasses import dataclass
 
-from makima_schemas.contract.model import CompletedBy, Phase, QuestionType
+from makima_schemas.contract.model import CompletedBy, Id, Name, Phase, QuestionType, Seconds
 
 
 @dataclass(frozen=True, slots=True)
 class CreateContract:
     """`phases` replaces the type's own list; `auto_complete_enabled` null takes the configured default."""
 
-    name: str
-    owner_id: str
+    name: Name
+    owner_id: Id
     contract_type: str = "simple"
     description: str = ""
     phases: tuple[Phase, ...] | None = None
     phase_guard: bool = False
     auto_complete_enabled: bool | None = None
-    stale_after_seconds: int | None = None
+    stale_after_seconds: Seconds | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,9 @@ class ReopenContract:
 
 @dataclass(frozen=True, slots=True)
 class ArchiveContract:
-    pass
+    """`complete_first`: an old client sets the status `archived` on a running contract; that completes it on the way."""
+
+    complete_first: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,7 @@ class SetAutoComplete:
 class CompleteDeliverable:
     """`phase` null means the current one; any declared phase may be named (plan 1.1)."""
 
-    deliverable_id: str
+    deliverable_id: Id
     phase: str | None = None
     evidence: str | None = None
 
@@ -131,37 +133,37 @@ class CompleteDeliverable:
 class CreateTask:
     """`phase` null means the current one; the supervisor task drives the contract and never counts for a gate."""
 
-    task_id: str
-    name: str
+    task_id: Id
+    name: Name
     phase: str | None = None
-    role: str | None = None
+    role: Id | None = None
     plan: str | None = None
     is_supervisor: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimTask:
-    task_id: str
-    role: str
+    task_id: Id
+    role: Id
     connection_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class StartTask:
-    task_id: str
+    task_id: Id
     connection_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ReleaseTask:
-    task_id: str
+    task_id: Id
     connection_id: str | None = None
     reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class CompleteTask:
-    task_id: str
+    task_id: Id
     success: bool
     result: str | None = None
     connection_id: str | None = None
@@ -171,16 +173,16 @@ class CompleteTask:
 class HandOffTask:
     """Completes the task and makes one of the same phase and name for `to_role`, under `next_task_id`."""
 
-    task_id: str
-    to_role: str
-    next_task_id: str
+    task_id: Id
+    to_role: Id
+    next_task_id: Id
     result: str | None = None
     connection_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class AskQuestion:
-    question_id: str
+    question_id: Id
     question: str
     question_type: QuestionType = "text"
     options: tuple[str, ...] = ()
@@ -188,14 +190,14 @@ class AskQuestion:
 
 @dataclass(frozen=True, slots=True)
 class AnswerQuestion:
-    question_id: str
+    question_id: Id
     answer: str
 
 
 @dataclass(frozen=True, slots=True)
 class SendMessage:
-    message_id: str
-    role: str
+    message_id: Id
+    role: Id
     content: str
 
 

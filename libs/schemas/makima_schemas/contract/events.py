@@ -1,4 +1,8 @@
-"""What happened to a contract. The entity is the stream; an event's time is when the log recorded it."""
+"""What happened to a contract. The entity is the stream; an event's time is when the log recorded it.
+
+An event that says itself where it leads has `to`; where that is `waiting_for_input`, `waiting_for` says for what. Otherwise
+`InputAwaited` says it, also when what is waited for changes; it holds until the status is another one.
+"""
 
 from dataclasses import dataclass
 
@@ -31,6 +35,7 @@ class ContractPaused:
 @dataclass(frozen=True, slots=True)
 class ContractResumed:
     to: ContractStatus
+    waiting_for: WaitingFor | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,7 @@ class ContractBlocked:
 @dataclass(frozen=True, slots=True)
 class ContractUnblocked:
     to: ContractStatus
+    waiting_for: WaitingFor | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +68,7 @@ class CompletionStarted:
 class CompletionAborted:
     reason: str
     to: ContractStatus
+    waiting_for: WaitingFor | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +85,7 @@ class ContractFailed:
 class ContractReopened:
     reason: str | None
     to: ContractStatus
+    waiting_for: WaitingFor | None = None
 
 
 @dataclass(frozen=True, slots=True)

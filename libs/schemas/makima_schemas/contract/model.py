@@ -2,7 +2,16 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from makima_schemas.identity import ID_PATTERN
+
+Id = Annotated[str, Field(pattern=ID_PATTERN)]
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+Count = Annotated[int, Field(ge=0)]
+Seconds = Annotated[int, Field(ge=1)]
 
 
 class ContractStatus(StrEnum):
@@ -34,14 +43,14 @@ CompletedBy = Literal["cleanup_done", "cleanup_deadline", "no_worktrees", "reque
 class MinComplete:
     """At least this many of the phase's tasks are complete."""
 
-    min_complete: int
+    min_complete: Count
 
 
 @dataclass(frozen=True, slots=True)
 class NamedTasks:
     """The phase's tasks of these names are complete."""
 
-    named: tuple[str, ...]
+    named: tuple[Name, ...]
 
 
 TaskRequirement = Literal["none", "all_complete"] | MinComplete | NamedTasks
@@ -49,22 +58,22 @@ TaskRequirement = Literal["none", "all_complete"] | MinComplete | NamedTasks
 
 @dataclass(frozen=True, slots=True)
 class Deliverable:
-    id: str
-    name: str
+    id: Id
+    name: Name
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
     """What a phase requires before it is ready (plan 2.1). `required_deliverables` null means all that the phase declares."""
 
-    required_deliverables: tuple[str, ...] | None = None
+    required_deliverables: tuple[Id, ...] | None = None
     required_tasks: TaskRequirement = "all_complete"
-    validator: str | None = None
+    validator: Name | None = None
     auto_advance: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    name: str
+    name: Id
     deliverables: tuple[Deliverable, ...] = ()
     gate: Gate = Gate()
