@@ -1,17 +1,16 @@
 """The daemon: its commands and events. Stream: `daemon-<daemon_id>`."""
 
 from dataclasses import dataclass
-from datetime import datetime
 
-from makima_schemas.evidence import Evidence
+from makima_schemas.evidence import Arrival, Evidence
 
 
 @dataclass(frozen=True, slots=True)
 class DaemonConnected:
-    """Its first heartbeat, or its return. `hostname` is empty while only its supervisors have spoken; `heard_at` is the broker's arrival time."""
+    """Its first heartbeat, or its return; `heard` is that heartbeat. `hostname` is empty while only its supervisors have spoken."""
 
     hostname: str
-    heard_at: datetime | None = None
+    heard: Arrival | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +23,10 @@ DaemonEvent = DaemonConnected | DaemonDisconnected
 
 @dataclass(frozen=True, slots=True)
 class ObserveDaemon:
-    """The recorder saw a heartbeat that may change what the log says of a daemon; `heard_at` is the broker's arrival time."""
+    """The recorder saw a heartbeat that may change what the log says of a daemon."""
 
     hostname: str
-    stream_sequence: int
-    heard_at: datetime | None = None
+    heard: Arrival
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,10 @@
 """The supervisor: its states, commands and events. Stream: `supervisor-<task_id>`."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from typing import Final, Literal
 
-from makima_schemas.evidence import Evidence
+from makima_schemas.evidence import Arrival, Evidence
 
 
 class SupervisorState(StrEnum):
@@ -28,21 +27,21 @@ StateChangedBy = Literal["heartbeat", "heartbeat_expired"]
 
 @dataclass(frozen=True, slots=True)
 class SupervisorRegistered:
-    """Its first heartbeat, once per supervisor; `heard_at` is the broker's arrival time."""
+    """Its first heartbeat, once per supervisor; `heard` is that heartbeat."""
 
     contract_id: str
     daemon_id: str
     connection_id: str | None
     state: SupervisorState
     phase: str
-    heard_at: datetime | None = None
+    heard: Arrival | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SupervisorStateChanged:
     """`new_state` is `interrupted`, with evidence, when the supervisor fell silent; the next heartbeat ends it.
     `connection_id` is the incarnation that speaks (or fell silent). A new incarnation, or a move to another daemon, is told
-    with `new_state` = `old_state` if the state stayed. `heard_at` is the broker's arrival time of the heartbeat that told it.
+    with `new_state` = `old_state` if the state stayed. `heard` is the heartbeat that told it (null for a verdict).
     """
 
     contract_id: str
@@ -53,7 +52,7 @@ class SupervisorStateChanged:
     phase: str
     changed_by: StateChangedBy
     evidence: Evidence | None = None
-    heard_at: datetime | None = None
+    heard: Arrival | None = None
 
 
 SupervisorEvent = SupervisorRegistered | SupervisorStateChanged
@@ -61,17 +60,14 @@ SupervisorEvent = SupervisorRegistered | SupervisorStateChanged
 
 @dataclass(frozen=True, slots=True)
 class ObserveHeartbeat:
-    """The recorder saw a heartbeat that may change what the log says. `stream_sequence` orders observations; `heard_at` is the
-    broker's arrival time.
-    """
+    """The recorder saw a heartbeat that may change what the log says."""
 
     contract_id: str
     daemon_id: str
     connection_id: str | None
     state: SupervisorState
     phase: str
-    stream_sequence: int
-    heard_at: datetime | None = None
+    heard: Arrival
 
 
 @dataclass(frozen=True, slots=True)

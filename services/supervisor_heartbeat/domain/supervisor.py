@@ -1,0 +1,111 @@
+"""The supervisor's rules: who speaks for it, which state it is in, and when it may be called interrupted."""
+
+from dataclasses import dataclass, replace
+
+from makima_schemas.evidence import Arrival
+from makima_schemas.supervisor import (
+    ENDED,
+    ObserveHeartbeat,
+    SupervisorEvent,
+    SupervisorRegistered,
+    SupervisorState,
+    SupervisorStateChanged,
+)
+
+from services.supervisor_heartbeat.domain.verdict import JudgeSilence, contradicted
+
+Command = ObserveHeartbeat | JudgeSilence
+
+
+@dataclass(frozen=True, slots=True)
+class Supervisor:
+    """`state` is null until the first heartbeat. `superseded` are the connections that may not speak any more; `heard` is
+    the heartbeat that last changed something.
+    """
+
+    contract_id: str = ""
+    daemon_id: str = ""
+    connection_id: str | None = None
+    state: SupervisorState | None = None
+    superseded: frozenset[str] = frozenset()
+    heard: Arrival | None = None
+
+    @property
+    def alive(self) -> bool:
+        return self.state is not None and self.state not in ENDED
+
+
+class SupervisorDecider:
+    initial = Supervisor()
+
+    def decide(self, command: Command, state: Supervisor) -> list[SupervisorEvent]:
+        match command:
+            case ObserveHeartbeat():
+                return _observe(command, state)
+            case JudgeSilence():
+                return _judge(command, state)
+
+    def evolve(self, state: Supervisor, event: SupervisorEvent) -> Supervisor:
+        match event:
+            case SupervisorRegistered():
+                return Supervisor(event.contract_id, event.daemon_id, event.connection_id, event.state, heard=event.heard)
+            case SupervisorStateChanged():
+                replaced = state.connection_id if state.connection_id != event.connection_id else None
+                return replace(
+                    state,
+                    daemon_id=event.daemon_id,
+                    connection_id=event.connection_id,
+                    state=event.new_state,
+                    superseded=state.superseded | {replaced} if replaced else state.superseded,
+                    heard=event.heard or state.heard,
+                )
+
+
+def speaks(supervisor: Supervisor, contract_id: str, connection_id: str | None) -> bool:
+    """Whether a heartbeat of this connection counts: not of an incarnation that was replaced, nor of another contract's task.
+
+    A connection never seen before is a newer one; a sender without connection id is not fenced at all (domain.md, Supervisor).
+    """
+    return connection_id not in supervisor.superseded and supervisor.contract_id in ("", contract_id)
+
+
+def _observe(heard: ObserveHeartbeat, supervisor: Supervisor) -> list[SupervisorEvent]:
+    if supervisor.state is None:
+        return [SupervisorRegistered(heard.contract_id, heard.daemon_id, heard.connection_id, heard.state, heard.phase, heard=heard.heard)]
+    if not speaks(supervisor, heard.contract_id, heard.connection_id):
+        return []
+    connection_id = heard.connection_id or supervisor.connection_id
+    if (heard.state, connection_id, heard.daemon_id) == (supervisor.state, supervisor.connection_id, supervisor.daemon_id):
+        return []
+    return [
+        SupervisorStateChanged(
+            contract_id=supervisor.contract_id,
+            daemon_id=heard.daemon_id,
+            connection_id=connection_id,
+            old_state=supervisor.state,
+            new_state=heard.state,
+            phase=heard.phase,
+            changed_by="heartbeat",
+            heard=heard.heard,
+        )
+    ]
+
+
+def _judge(verdict: JudgeSilence, supervisor: Supervisor) -> list[SupervisorEvent]:
+    if supervisor.state is None or not supervisor.alive or verdict.connection_id != supervisor.connection_id:
+        return []
+    # A heartbeat may have changed the supervisor after `newest` was looked up: what the log says is the last word.
+    if contradicted(verdict.evidence, verdict.newest, supervisor.heard):
+        return []
+    return [
+        SupervisorStateChanged(
+            contract_id=supervisor.contract_id,
+            daemon_id=supervisor.daemon_id,
+            connection_id=supervisor.connection_id,
+            old_state=supervisor.state,
+            new_state=SupervisorState.INTERRUPTED,
+            phase="",
+            changed_by="heartbeat_expired",
+            evidence=verdict.evidence,
+        )
+    ]
