@@ -3,6 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 LIBS := schemas kernel local sdk cli
+SERVICES := contract supervisor-heartbeat completion-detector stale-detector gateway
 BIN := .venv/bin
 .DEFAULT_GOAL := help
 
@@ -47,5 +48,6 @@ docs: setup  ## Regenerate what is generated
 
 lock:  ## Resolve the dependencies again
 	@$(UV) lock -q --upgrade && $(UV) export -q --all-groups --no-emit-workspace --no-header --no-annotate -o requirements.lock
+	@$(UV) export -q --no-dev $(SERVICES:%=--package makima-service-%) --no-emit-workspace --no-header --no-annotate -o deploy/docker/requirements.lock
 
 .PHONY: help setup run test lint test-containers bench chaos docs lock
