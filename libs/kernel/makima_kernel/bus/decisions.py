@@ -18,13 +18,15 @@ from makima_schemas.refusal import Member, Refused
 from makima_kernel.bus.commands import snake_case
 from makima_kernel.decider import Decider
 from makima_kernel.log.append import Append, Appended, Conflict, Duplicate, GuardConflict, KeyReused, TooLarge, new_event
-from makima_kernel.log.appender import Appender, LogUnavailableError, OverloadedError
+from makima_kernel.log.appender import Appender, LogUnavailableError, OverloadedError, UnstorableError
 from makima_kernel.log.read import Log
 from makima_kernel.service import traces
 
 S = TypeVar("S")
 C = TypeVar("C")
 E = TypeVar("E", bound=Event)
+
+_logger = structlog.get_logger()
 
 ATTEMPTS: Final = 8
 CACHED_STREAMS: Final = 10_000
@@ -54,7 +56,7 @@ class Decisions(Generic[S, C, E]):
         on_event: Callable[[E], None] = lambda _event: None,
         valid_target: Callable[[str], bool] = is_id,
     ) -> None:
-        self._category = category
+        self._category: Category = category
         self._decider = decider
         self._log = log
         self._appender = appender
@@ -71,13 +73,15 @@ class Decisions(Generic[S, C, E]):
             return await self._decide(request, command)
         except Refused as refused:
             # What was true when the id was first answered may be refused now; the first answer stands.
-            return await self._first_answer(request, command) or problem(refused)
+            return await self._first_answer(request) or problem(refused)
         except LogUnavailableError as error:
             return Problem(
                 Code.UNAVAILABLE,
                 f"the event log does not answer: {error}",
                 "try again with the same command id: it tells whether the first try arrived",
             )
+        except UnstorableError as error:
+            return Problem(Code.INVALID_REQUEST, str(error))
         except OverloadedError as error:
             return Problem(Code.OVERLOADED, str(error), "nothing was changed; try again later")
 
@@ -98,8 +102,8 @@ class Decisions(Generic[S, C, E]):
                     self._remember(request.tenant, stream, loaded, events, version)
                     self._tell(request, events, position)
                     return Accepted(version, position, changed=bool(events))
-                case Duplicate(version, position):
-                    return await self._repeat(request, version, position)
+                case Duplicate(version, position, changed):
+                    return Accepted(version, position, changed)
                 case Conflict():
                     self._cache.pop((request.tenant, stream), None)
                 case GuardConflict(actual):
@@ -116,7 +120,7 @@ class Decisions(Generic[S, C, E]):
 
     def _check_version(self, request: Request, loaded: _Loaded[S]) -> None:
         expected = request.expected_version
-        if expected is None or expected == loaded.version or loaded.version == 0:  # what does not exist is *not found*, not a conflict
+        if expected is None or loaded.version in (expected, 0):  # what does not exist is *not found*, not a conflict
             return
         detail = f"expected version {expected}, but it is {loaded.version}"
         members = self._describe(loaded.state)
@@ -156,21 +160,15 @@ class Decisions(Generic[S, C, E]):
             self._cache.popitem(last=False)
         return loaded
 
-    async def _first_answer(self, request: Request, command: C) -> Reply | None:
+    async def _first_answer(self, request: Request) -> Reply | None:
         first = await self._log.answered(request.tenant, request.command_id)
-        if first is None or first.request_hash != _hash(request, command):
-            return None
-        return await self._repeat(request, first.version, first.position)
-
-    async def _repeat(self, request: Request, version: int, position: int) -> Accepted:
-        at = await self._log.after(position - 1, limit=1) if position else []
-        return Accepted(version, position, changed=bool(at) and at[0].command_id == request.command_id)
+        return None if first is None else Accepted(first.version, first.position, first.changed)
 
     def _tell(self, request: Request, events: list[E], position: int) -> None:
-        logger = structlog.get_logger()
         for event in events:
             name = snake_case(type(event).__name__).removeprefix(f"{self._category}_")
-            logger.info(f"{self._category}.{name}", **{f"{self._category}_id": request.target}, position=position, actor=request.actor)
+            happened = f"{self._category}.{name}"
+            _logger.info(happened, **{f"{self._category}_id": request.target}, position=position, actor=request.actor)
             self._on_event(event)
 
 
