@@ -1,0 +1,1 @@
+"""The event log in Postgres: appending, reading, relaying and projecting it, and its upkeep."""

@@ -1,0 +1,118 @@
+-- The one way into the log: a batch of commands, each judged and answered by itself, in one round trip.
+--
+-- Commands are parallel arrays; the events of all of them follow in the same order, `counts` says how many each has.
+-- A null in `expected` accepts any version, a null in `guard_versions` asks for no guard. A call holds at most one
+-- command per stream and per command id, and guards no stream that it writes; else it raises and nothing is stored.
+--
+-- status           version                      position                     first_position
+-- ok               of the stream, afterwards    of its last event            of its first event (position + 1: no events)
+-- duplicate        the same three figures of the first answer
+-- conflict         of the stream, as it is
+-- guard_conflict   of the guard, as it is
+-- too_large        the limit in bytes
+-- key_reused
+create function event_log.append(
+    tenants text[], streams text[], command_ids uuid[], request_hashes bytea[], expected bigint[],
+    guard_streams text[], guard_versions bigint[], metas text[], counts int[],
+    event_ids uuid[], types text[], schemas smallint[], datas text[]
+) returns table (status text, version bigint, first_position bigint, "position" bigint)
+language plpgsql volatile
+-- The plan is made once and holds at any size: made while the tables are small, it would otherwise scan them when they are big.
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+as $$
+#variable_conflict use_column
+declare
+    event_limit constant int := 262144;
+    command_limit constant int := 524288;
+    starts bigint[]; largests int[]; totals bigint[];
+    verdicts text[]; currents bigint[]; versions bigint[]; firsts bigint[]; lasts bigint[];
+    head bigint; moment timestamptz;
+begin
+    -- Each statement below must see what was committed while it waited for the lock.
+    if current_setting('transaction_isolation') <> 'read committed' then
+        raise exception 'event_log.append needs read committed, not %', current_setting('transaction_isolation')
+            using errcode = 'invalid_transaction_state';
+    end if;
+    if pg_current_xact_id_if_assigned() is not null then
+        raise exception 'event_log.append must be alone in its transaction' using errcode = 'invalid_transaction_state';
+    end if;
+    -- A caller that stops between this call and its commit would stop every writer; the server ends it instead.
+    perform set_config('transaction_timeout', '30s', true);
+
+    if (select coalesce(sum(n), 0) from unnest(counts) as n) <> cardinality(datas) then
+        raise exception 'counts do not add up to the events' using errcode = 'invalid_parameter_value';
+    end if;
+    if (select count(*) <> count(distinct (tenant, stream)) or count(*) <> count(distinct (tenant, command_id))
+        from unnest(tenants, streams, command_ids) as a (tenant, stream, command_id))
+       or exists (select from unnest(tenants, guard_streams) as g (tenant, stream)
+                  join unnest(tenants, streams) as a (tenant, stream) on a.tenant = g.tenant and a.stream = g.stream) then
+        raise exception 'two commands of one call meet in a stream or a command id' using errcode = 'invalid_parameter_value';
+    end if;
+
+    select array_agg(start order by number), array_agg(largest order by number), array_agg(total order by number)
+    into starts, largests, totals
+    from (select number, start, coalesce(max(octet_length(datas[start + k])), 0) as largest, coalesce(sum(octet_length(datas[start + k])), 0) as total
+          from (select number, n, sum(n) over (order by number) - n as start from unnest(counts) with ordinality as c (n, number)) as command
+          left join lateral generate_series(1, n) as k on true
+          group by number, start) as command;
+
+    perform pg_advisory_xact_lock(hashtext('event_log.append'));
+
+    select position, recorded_at into head, moment from event_log.events order by position desc limit 1;
+    head := coalesce(head, 0);
+    moment := greatest(clock_timestamp(), moment);
+
+    -- `limit 1` keeps each lookup a probe of its primary key.
+    with judged as (
+        select a.number, a.n, coalesce(stream.version, 0) as current, guard.version as guard_version, first.version as first_version,
+               first.first_position, first.position,
+               case when first.request_hash = a.request_hash then 'duplicate'
+                    when first.request_hash is not null then 'key_reused'
+                    when a.largest > event_limit or a.total > command_limit then 'too_large'
+                    when a.expected <> coalesce(stream.version, 0) then 'conflict'
+                    when a.guard_version <> coalesce(guard.version, 0) then 'guard_conflict'
+                    else 'ok' end as verdict,
+               case when a.largest > event_limit then event_limit else command_limit end as size_limit
+        from unnest(tenants, streams, command_ids, request_hashes, expected, guard_streams, guard_versions, counts, largests, totals)
+            with ordinality as a (tenant, stream, command_id, request_hash, expected, guard_stream, guard_version, n, largest, total, number)
+        left join lateral (select c.request_hash, c.version, c.first_position, c.position from event_log.commands as c
+                           where c.tenant = a.tenant and c.command_id = a.command_id limit 1) as first on true
+        left join lateral (select s.version from event_log.streams as s
+                           where s.tenant = a.tenant and s.stream = a.stream limit 1) as stream on true
+        left join lateral (select s.version from event_log.streams as s
+                           where s.tenant = a.tenant and s.stream = a.guard_stream limit 1) as guard on true
+    ), placed as (
+        select *, head + sum(case verdict when 'ok' then n else 0 end) over (order by number) as last from judged
+    )
+    select array_agg(verdict order by number), array_agg(current order by number),
+           array_agg(case verdict when 'ok' then current + n when 'duplicate' then first_version when 'conflict' then current
+                                  when 'guard_conflict' then coalesce(guard_version, 0) when 'too_large' then size_limit end order by number),
+           array_agg(case verdict when 'ok' then last - n + 1 when 'duplicate' then first_position end order by number),
+           array_agg(case verdict when 'ok' then last when 'duplicate' then position end order by number)
+    into verdicts, currents, versions, firsts, lasts
+    from placed;
+
+    if 'ok' = any (verdicts) then
+        insert into event_log.streams as s (tenant, stream, version)
+        select tenant, stream, version from unnest(tenants, streams, versions, counts, verdicts) as a (tenant, stream, version, n, verdict)
+        where verdict = 'ok' and n > 0
+        on conflict (tenant, stream) do update set version = excluded.version;
+
+        insert into event_log.commands (tenant, command_id, request_hash, version, first_position, position, recorded_at)
+        select tenant, command_id, request_hash, version, first_position, position, moment
+        from unnest(tenants, command_ids, request_hashes, versions, firsts, lasts, verdicts)
+            as a (tenant, command_id, request_hash, version, first_position, position, verdict)
+        where verdict = 'ok';
+
+        insert into event_log.events (position, tenant, stream, version, event_id, command_id, type, schema, data, meta, recorded_at)
+        select first_position + k - 1, tenant, stream, current + k, event_ids[start + k], command_id, types[start + k], schemas[start + k],
+               datas[start + k]::json, meta::json, moment
+        from unnest(tenants, streams, command_ids, metas, counts, starts, verdicts, currents, firsts)
+            as a (tenant, stream, command_id, meta, n, start, verdict, current, first_position)
+        cross join lateral generate_series(1, n) as k
+        where verdict = 'ok';
+    end if;
+
+    return query select * from unnest(verdicts, versions, firsts, lasts);
+end $$;

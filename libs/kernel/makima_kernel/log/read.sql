@@ -1,0 +1,29 @@
+-- name: stream
+-- The events of one stream after a version.
+select position, tenant, stream, version, event_id, command_id, type, schema, convert_to(data::text, 'UTF8'), meta, recorded_at
+from event_log.events
+where tenant = $1 and stream = $2 and version > $3
+order by version
+limit $4
+
+-- name: after
+-- The log after a position: positions have no gaps and appear in order, so nothing can turn up behind the last row later.
+select position, tenant, stream, version, event_id, command_id, type, schema, convert_to(data::text, 'UTF8'), meta, recorded_at
+from event_log.events
+where position > $1
+order by position
+limit $2
+
+-- name: head
+-- The last position; 0 in an empty log.
+select coalesce((select position from event_log.events order by position desc limit 1), 0)
+
+-- name: epoch
+-- Who this log is.
+select epoch from event_log.identity
+
+-- name: answered
+-- The first answer to a command.
+select version, position, first_position <= position
+from event_log.commands
+where tenant = $1 and command_id = $2
