@@ -1,0 +1,103 @@
+"""The two tables: what may happen to a contract in which status, and to a task."""
+
+from typing import Final
+
+from makima_kernel.lifecycle import GONE, STAY, Lifecycle, Recorded, Row
+from makima_schemas.contract import commands as c
+from makima_schemas.contract import events as e
+from makima_schemas.contract.model import ContractStatus, TaskStatus
+from makima_schemas.refusal import Refused
+
+CREATED, ACTIVE, WAITING_FOR_INPUT = ContractStatus.CREATED, ContractStatus.ACTIVE, ContractStatus.WAITING_FOR_INPUT
+PAUSED, BLOCKED, COMPLETING = ContractStatus.PAUSED, ContractStatus.BLOCKED, ContractStatus.COMPLETING
+COMPLETED, FAILED, ARCHIVED = ContractStatus.COMPLETED, ContractStatus.FAILED, ContractStatus.ARCHIVED
+
+RUNNING: Final = (ACTIVE, WAITING_FOR_INPUT)
+STARTED: Final = (*RUNNING, COMPLETING, PAUSED, BLOCKED)  # takes questions and verdicts
+OPEN: Final = (CREATED, *STARTED)  # takes work
+KEPT: Final = (*OPEN, COMPLETED, FAILED)
+
+# Where a row leads to `active`, it leads to `waiting_for_input` while something is waited for; the event says which.
+GOING_ON: Final = Recorded((ACTIVE, WAITING_FOR_INPUT))
+BACK: Final = Recorded((CREATED, ACTIVE, WAITING_FOR_INPUT, BLOCKED))
+
+# What may take from a guarded phase that it waits for its confirmation; a question may then still be open.
+MAY_END_CONFIRMATION: Final = (c.ChangePhase, c.SetPhaseGuard, c.RecordValidation, c.CreateTask, c.HandOffTask)
+
+LIFECYCLE: Final = Lifecycle[ContractStatus](
+    # while             on                      records                 then
+    Row((None,),        c.CreateContract,       e.ContractCreated,      CREATED),
+    Row((CREATED,),     c.StartContract,        e.ContractStarted,      ACTIVE),
+    Row((CREATED, *RUNNING, BLOCKED), c.PauseContract, e.ContractPaused, PAUSED),
+    Row((PAUSED,),      c.ResumeContract,       e.ContractResumed,      BACK),
+    Row(RUNNING,        c.BlockContract,        e.ContractBlocked,      BLOCKED),
+    Row((BLOCKED,),     c.UnblockContract,      e.ContractUnblocked,    GOING_ON),
+    Row(RUNNING,        c.AwaitConfirmation,    e.InputAwaited,         WAITING_FOR_INPUT),
+    Row(RUNNING,        c.StartCompletion,      e.CompletionStarted,    COMPLETING),
+    Row((COMPLETING,),  c.AbortCompletion,      e.CompletionAborted,    GOING_ON),
+    Row((CREATED, *RUNNING, COMPLETING), c.CompleteContract, e.ContractCompleted, COMPLETED),
+    Row(OPEN,           c.FailContract,         e.ContractFailed,       FAILED),
+    Row((COMPLETED, FAILED), c.ReopenContract,  e.ContractReopened,     GOING_ON),
+    Row((CREATED, COMPLETED, FAILED), c.ArchiveContract, e.ContractArchived, ARCHIVED),
+    Row((ARCHIVED,),    c.DeleteContract,       e.ContractDeleted,      GONE),
+    # phases
+    Row(RUNNING,        c.ChangePhase,          e.PhaseChanged,         STAY),
+    Row(STARTED,        c.RecordValidation,     e.PhaseValidated,       STAY),
+    Row(KEPT,           c.SetPhaseGuard,        e.PhaseGuardSet,        STAY),
+    Row(KEPT,           c.SetAutoComplete,      e.AutoCompleteSet,      STAY),
+    # work
+    Row(OPEN,           c.CompleteDeliverable,  e.DeliverableCompleted, STAY),
+    Row(OPEN,           c.CreateTask,           e.TaskCreated,          STAY),
+    Row(OPEN,           c.ClaimTask,            e.TaskClaimed,          STAY),
+    Row(OPEN,           c.StartTask,            e.TaskStarted,          STAY),
+    Row(OPEN,           c.ReleaseTask,          e.TaskReleased,         STAY),
+    Row(OPEN,           c.CompleteTask,         e.TaskCompleted,        STAY),
+    Row(OPEN,           c.CompleteTask,         e.TaskFailed,           STAY),
+    Row(OPEN,           c.HandOffTask,          e.TaskCompleted,        STAY),
+    Row(OPEN,           c.HandOffTask,          e.TaskCreated,          STAY),
+    Row(OPEN,           c.SendMessage,          e.MessageSent,          STAY),
+    Row(STARTED,        c.AskQuestion,          e.QuestionAsked,        STAY),
+    Row(STARTED,        c.AnswerQuestion,       e.QuestionAnswered,     STAY),
+    # consequences: what begins or ends to be waited for, and new work that ends a completion
+    Row((COMPLETING,),  (c.CreateTask, c.HandOffTask, c.AskQuestion), e.CompletionAborted, GOING_ON),
+    Row((CREATED, *RUNNING), (c.StartContract, c.AskQuestion), e.InputAwaited, WAITING_FOR_INPUT),
+    Row((WAITING_FOR_INPUT,), (c.AnswerQuestion, *MAY_END_CONFIRMATION), e.InputReceived, ACTIVE),
+    Row((WAITING_FOR_INPUT,), MAY_END_CONFIRMATION, e.InputAwaited,     WAITING_FOR_INPUT),
+)  # fmt: skip
+
+TASKS: Final = Lifecycle[TaskStatus](
+    Row((None,), (c.CreateTask, c.HandOffTask), e.TaskCreated, TaskStatus.PENDING),
+    Row((TaskStatus.PENDING,), c.ClaimTask, e.TaskClaimed, TaskStatus.CLAIMED),
+    Row((TaskStatus.CLAIMED,), c.StartTask, e.TaskStarted, TaskStatus.RUNNING),
+    Row((TaskStatus.CLAIMED, TaskStatus.RUNNING), c.ReleaseTask, e.TaskReleased, TaskStatus.PENDING),
+    Row(
+        (TaskStatus.PENDING, TaskStatus.CLAIMED, TaskStatus.RUNNING), (c.CompleteTask, c.HandOffTask), e.TaskCompleted, TaskStatus.COMPLETED
+    ),
+    Row((TaskStatus.PENDING, TaskStatus.CLAIMED, TaskStatus.RUNNING), c.CompleteTask, e.TaskFailed, TaskStatus.FAILED),
+)
+
+# Asked for by other parts of the system, which may be late: outside the table they ask for nothing.
+DETECTOR_REQUESTS: Final = frozenset({c.AwaitConfirmation, c.StartCompletion, c.AbortCompletion, c.RecordValidation})
+
+_HINTS: Final = {
+    CREATED: "start it first",
+    PAUSED: "resume it first",
+    BLOCKED: "unblock it first",
+    COMPLETED: "reopen it first",
+    FAILED: "reopen it first",
+    ARCHIVED: "archived contracts are closed: one can reopen only completed and failed ones",
+}
+
+
+def not_now(status: ContractStatus, command: type) -> Refused:
+    """The refusal of a command that the table does not know in `status`."""
+    row = next(row for row in LIFECYCLE.rows if command in row.commands)
+    work = row.then is STAY
+    return LIFECYCLE.refusal(
+        status, command, f"a contract that is {status} takes no {_words(command)}", hint=_HINTS.get(status) if work else None
+    )
+
+
+def _words(command: type) -> str:
+    """`ChangePhase` → `change phase`."""
+    return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in command.__name__).strip()
