@@ -1,10 +1,10 @@
 """The migrated database that each test's own is copied from."""
 
-from collections.abc import Awaitable, Callable
-from importlib import import_module
-from typing import cast
+from collections.abc import Callable
 
 import asyncpg
+from makima_kernel.log.migrate import house, migrate
+from makima_local import workspace
 
 TEMPLATE = "makima_template"
 
@@ -14,13 +14,10 @@ async def prepared_template(dsn: Callable[[str], str]) -> str:
     admin = await asyncpg.connect(dsn("postgres"))
     await admin.execute(f'CREATE DATABASE "{TEMPLATE}"')
     await admin.close()
-    await migrate_everything(dsn(TEMPLATE))
+    for schema, folder in house(workspace.root() / "services"):
+        try:
+            await migrate(dsn(TEMPLATE), folder, schema)
+        except asyncpg.PostgresError as error:
+            error.add_note(f"in {folder}")
+            raise
     return TEMPLATE
-
-
-async def migrate_everything(dsn: str) -> None:
-    try:
-        module = import_module("makima_kernel.log.migrate")
-    except ModuleNotFoundError:
-        return
-    await cast("Callable[[str], Awaitable[None]]", module.migrate_all)(dsn)

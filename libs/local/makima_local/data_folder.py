@@ -1,0 +1,57 @@
+"""The folder where a system on this machine keeps everything: who may enter it, what lies where, and that only one runs on it."""
+
+import fcntl
+import os
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOTS_DEFAULT = Path("/var/lib/makima/dev")  # root's home is closed to the user whom Postgres runs as
+
+
+class InUseError(RuntimeError):
+    """Another makima runs on this data folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataFolder:
+    path: Path
+
+    @classmethod
+    def default(cls) -> "DataFolder":
+        return cls(ROOTS_DEFAULT if os.geteuid() == 0 else Path.home() / ".local/share/makima/dev")
+
+    @property
+    def postgres(self) -> Path:
+        return self.path / "postgres"
+
+    @property
+    def nats(self) -> Path:
+        return self.path / "nats"
+
+    def log(self, name: str) -> Path:
+        return self.path / "logs" / f"{name}.log"
+
+    def prepare(self) -> None:
+        """Make it, for us alone; as root passable (not readable), because Postgres runs as another user."""
+        mode = 0o711 if os.geteuid() == 0 else 0o700
+        for folder in [*(parent for parent in reversed(self.path.parents) if not parent.exists()), self.path]:
+            folder.mkdir(exist_ok=True)
+            folder.chmod(mode)
+        self.log("").parent.mkdir(exist_ok=True, mode=0o700)
+
+    @contextmanager
+    def held(self) -> Generator[None]:
+        """Keep every other makima off this folder; the kernel lets go when we end, however we end. Raises `InUseError`."""
+        with (self.path / "lock").open("a+") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lock.seek(0)
+                holder = lock.read().strip()
+                raise InUseError(f"makima runs on {self.path} already (pid {holder}): stop it, or choose another --data-dir") from None
+            lock.truncate(0)
+            lock.write(str(os.getpid()))
+            lock.flush()
+            yield

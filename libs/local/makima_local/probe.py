@@ -1,0 +1,42 @@
+"""Asking a service's health port, without an HTTP library: three paths, one line that counts."""
+
+import asyncio
+import json
+from contextlib import suppress
+from typing import cast
+
+from makima_local.ports import LOOPBACK
+
+SILENT = "does not answer yet"
+
+
+async def ask(port: int, path: str, timeout: float = 3.0) -> tuple[int, str] | None:
+    """Status and body of a GET, or None if nobody answers."""
+    with suppress(OSError, TimeoutError, ValueError, IndexError):
+        async with asyncio.timeout(timeout):
+            reader, writer = await asyncio.open_connection(LOOPBACK, port)
+            try:
+                writer.write(f"GET {path} HTTP/1.0\r\nHost: {LOOPBACK}\r\n\r\n".encode())
+                head, _, body = (await reader.read(-1)).partition(b"\r\n\r\n")
+            finally:
+                writer.close()
+            return int(head.split()[1]), body.decode(errors="replace")
+    return None
+
+
+async def unready(port: int) -> str | None:
+    """Why the service on this health port is not ready; None if it is."""
+    match await ask(port, "/readyz"):
+        case None:
+            return SILENT
+        case (200, _):
+            return None
+        case (_, body):
+            return _reasons(body)
+
+
+def _reasons(body: str) -> str:
+    with suppress(ValueError, AttributeError):
+        failing = cast("dict[str, str]", json.loads(body)["failing"])
+        return "; ".join(f"{name}: {reason}" for name, reason in failing.items())
+    return body.strip()

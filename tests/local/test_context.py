@@ -1,0 +1,52 @@
+"""`contexts.toml`: what `makima up` leaves there for CLI and SDK."""
+
+import stat
+from pathlib import Path
+
+import pytest
+from makima_local import context
+from makima_local.context import Context
+from makima_local.data_folder import DataFolder
+
+
+@pytest.fixture(autouse=True)
+def own_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+
+
+def made(name: str, data_dir: str = "/data") -> Context:
+    return Context(name, "http://127.0.0.1:8420", "nats://127.0.0.1:4222", "postgresql:///makima", None, data_dir)
+
+
+def test_what_is_remembered_is_read_again_and_the_first_one_is_current() -> None:
+    context.remember(made("local"))
+    context.remember(made("other", "/elsewhere"))
+    found = context.load()
+    assert found.current == "local"
+    assert found.by_name == {"local": made("local"), "other": made("other", "/elsewhere")}
+
+
+def test_only_its_owner_may_read_it(tmp_path: Path) -> None:
+    context.remember(made("local"))
+    assert stat.S_IMODE(context.file().stat().st_mode) == 0o600
+    assert [path.name for path in (tmp_path / "makima").iterdir()] == ["contexts.toml"]
+
+
+def test_a_forgotten_current_context_leaves_none_current() -> None:
+    context.remember(made("local"))
+    context.forget("local")
+    assert context.load() == context.Contexts(None, {})
+
+
+def test_the_default_data_folder_is_local_and_another_gets_its_own_name() -> None:
+    assert context.name_for(DataFolder.default().path) == "local"
+    assert context.name_for(Path("/srv/my team")) == "my-team"
+    assert context.name_for(Path("/srv/local")) == "local-2"
+
+
+def test_two_folders_of_one_name_get_two_contexts_and_each_keeps_its_own() -> None:
+    context.remember(made(context.name_for(Path("/a/demo")), "/a/demo"))
+    context.remember(made(context.name_for(Path("/b/demo")), "/b/demo"))
+    assert set(context.load().by_name) == {"demo", "demo-2"}
+    assert context.name_for(Path("/a/demo")) == "demo"
+    assert context.name_for(Path("/b/demo")) == "demo-2"

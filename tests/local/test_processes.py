@@ -1,0 +1,145 @@
+"""The runner behind `makima up`: what dies comes back, what must end ends."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import psutil
+import pytest
+from makima_kernel.testing import eventually
+from makima_local import ports
+from makima_local.probe import SILENT, unready
+from makima_local.processes import Died, NotReadyError, Program, Report, Runner, Started
+
+SERVICE = """
+import http.server, signal, sys
+class Health(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200); self.end_headers(); self.wfile.write(b"{}")
+    def log_message(self, *_):
+        pass
+def drain(*_):
+    print("drained", flush=True); sys.exit(0)
+signal.signal(signal.SIGTERM, drain)
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Health).serve_forever()
+"""
+STUBBORN = """
+import signal, subprocess, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+print("child", child.pid, flush=True)
+time.sleep(600)
+"""
+OWNER = """
+import asyncio, sys
+from pathlib import Path
+from makima_local.processes import Program, Runner
+async def main():
+    async with Runner() as runner:
+        runner.start(Program("sleeper", (sys.executable, "-c", "import time; time.sleep(600)"), Path("/"), Path(sys.argv[1]) / "sleeper.log"))
+        await runner.ready()
+        print(runner.pids["sleeper"], flush=True)
+        await asyncio.sleep(600)
+asyncio.run(main())
+"""
+
+
+@pytest.fixture
+def reports() -> list[Report]:
+    return []
+
+
+@pytest.fixture
+async def runner(reports: list[Report]) -> AsyncIterator[Runner]:
+    async with Runner(reports.append, patience=5.0) as made:
+        yield made
+
+
+def python(name: str, code: str, folder: Path, port: int | None = None) -> Program:
+    arguments = [] if port is None else [str(port)]
+    return Program(name, (sys.executable, "-c", code, *arguments), folder, folder / f"{name}.log", port)
+
+
+async def test_a_program_counts_as_ready_when_its_health_port_says_so(runner: Runner, tmp_path: Path) -> None:
+    port = ports.free()
+    assert await unready(port) == SILENT
+    runner.start(python("service", SERVICE, tmp_path, port))
+    await runner.ready(timeout=10)
+    assert await unready(port) is None
+
+
+async def test_a_killed_program_comes_back_and_both_are_reported(runner: Runner, reports: list[Report], tmp_path: Path) -> None:
+    runner.start(python("service", SERVICE, tmp_path, ports.free()))
+    await runner.ready(timeout=10)
+    first = runner.pids["service"]
+    runner.send("service", signal.SIGKILL)
+    second = await eventually(lambda: runner.pids.get("service", first) != first and runner.pids["service"])
+    await runner.ready(timeout=10)
+    assert reports == [Started("service", first, again=False), Died("service", first, -9, 0.0), Started("service", second, again=True)]
+
+
+async def test_a_program_that_dies_again_and_again_waits_longer_each_time_and_ends_the_start(
+    runner: Runner, reports: list[Report], tmp_path: Path
+) -> None:
+    runner.start(python("broken", "raise SystemExit('no such setting')", tmp_path, ports.free()))
+    with pytest.raises(NotReadyError, match=r"broken keeps dying: .*no such setting"):
+        await runner.ready(timeout=10)
+    waits = [report.wait for report in reports if isinstance(report, Died)]
+    assert waits == sorted(waits)
+    assert waits[0] == 0.0 < waits[-1]
+
+
+async def test_sigterm_lets_a_program_drain(tmp_path: Path) -> None:
+    async with Runner() as runner:
+        runner.start(python("service", SERVICE, tmp_path, ports.free()))
+        await runner.ready(timeout=10)
+        pid = runner.pids["service"]
+    assert (tmp_path / "service.log").read_text() == "drained\n"
+    assert not psutil.pid_exists(pid)
+
+
+async def test_one_that_does_not_drain_is_killed_with_its_children(tmp_path: Path) -> None:
+    log = tmp_path / "stubborn.log"
+    async with Runner(patience=0.2) as runner:
+        runner.start(python("stubborn", STUBBORN, tmp_path))
+        await eventually(lambda: log.exists() and log.read_text().startswith("child"))
+        pid, child = runner.pids["stubborn"], int(log.read_text().split()[1])
+    assert not psutil.pid_exists(pid)
+    await eventually(lambda: not lives(child))
+
+
+async def test_a_frozen_one_is_thawed_to_drain(tmp_path: Path) -> None:
+    async with Runner() as runner:
+        runner.start(python("service", SERVICE, tmp_path, ports.free()))
+        await runner.ready(timeout=10)
+        runner.send("service", signal.SIGSTOP)
+    assert (tmp_path / "service.log").read_text() == "drained\n"
+
+
+async def test_one_can_be_stopped_alone_and_stays_stopped(runner: Runner, reports: list[Report], tmp_path: Path) -> None:
+    runner.start(python("one", SERVICE, tmp_path, ports.free()))
+    runner.start(python("other", SERVICE, tmp_path, ports.free()))
+    await runner.ready(timeout=10)
+    await runner.stop("one")
+    assert list(runner.pids) == ["other"]
+    assert not any(isinstance(report, Died) for report in reports)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent died")
+async def test_no_program_outlives_a_killed_runner(tmp_path: Path) -> None:
+    owner = await asyncio.create_subprocess_exec(sys.executable, "-c", OWNER, str(tmp_path), stdout=asyncio.subprocess.PIPE)
+    assert owner.stdout is not None
+    pid = int(await asyncio.wait_for(owner.stdout.readline(), 10))
+    assert lives(pid)
+    owner.kill()
+    await owner.wait()
+    await eventually(lambda: not lives(pid))
+
+
+def lives(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
