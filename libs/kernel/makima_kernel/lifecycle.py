@@ -57,6 +57,11 @@ class Row(Generic[S]):
                 return (status,)
 
 
+@dataclass(frozen=True, slots=True)
+class Also(Row[S]):
+    """What a command may record besides; such a row lets nothing happen, another one must."""
+
+
 class Lifecycle(Generic[S]):
     """The table. It is the guard of `decide`, the destination in `evolve`, the refusal, the diagram and the documentation.
 
@@ -70,6 +75,8 @@ class Lifecycle(Generic[S]):
         for row in rows:
             if self._then.setdefault(row.records, row.then) != row.then:
                 raise ValueError(f"{row.records.__name__} has two destinations: {self._then[row.records]} and {row.then}")
+            if isinstance(row, Also):
+                continue
             for status in row.while_:
                 for command in row.commands:
                     self._allowed.setdefault((status, command), row)
@@ -77,7 +84,7 @@ class Lifecycle(Generic[S]):
         self.statuses: tuple[S, ...] = tuple(type(_a_status(rows)))
 
     def allowed(self, status: S | None, command: type) -> Row[S] | None:
-        """The first row that lets `command` happen in `status`; `None`: it may not."""
+        """The first row that lets `command` happen in `status`; `None`: it may not happen."""
         return self._allowed.get((status, command))
 
     def covers(self, status: S | None, command: type, event: type) -> bool:
@@ -123,9 +130,10 @@ class Lifecycle(Generic[S]):
         """The table as it is written, for people."""
         lines = ["| while | command | records | then |", "|---|---|---|---|"]
         for row in self.rows:
+            records = f"{'also ' if isinstance(row, Also) else ''}`{row.records.__name__}`"
             statuses = ", ".join(str(status) if status else "(nothing yet)" for status in row.while_)
             commands = ", ".join(f"`{command.__name__}`" for command in row.commands)
-            lines.append(f"| {statuses} | {commands} | `{row.records.__name__}` | {_written(row.then)} |")
+            lines.append(f"| {statuses} | {commands} | {records} | {_written(row.then)} |")
         return "\n".join(lines) + "\n"
 
     def _aim(self, status: S, command: type) -> str:

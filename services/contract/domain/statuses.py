@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from makima_kernel.lifecycle import GONE, STAY, Lifecycle, Recorded, Row
+from makima_kernel.lifecycle import GONE, STAY, Also, Lifecycle, Recorded, Row
 from makima_schemas.contract import commands as c
 from makima_schemas.contract import events as e
 from makima_schemas.contract.model import ContractStatus, TaskStatus
@@ -58,11 +58,13 @@ LIFECYCLE: Final = Lifecycle[ContractStatus](
     Row(OPEN,           c.SendMessage,          e.MessageSent,          STAY),
     Row(STARTED,        c.AskQuestion,          e.QuestionAsked,        STAY),
     Row(STARTED,        c.AnswerQuestion,       e.QuestionAnswered,     STAY),
-    # consequences: what begins or ends to be waited for, and new work that ends a completion
-    Row((COMPLETING,),  (c.CreateTask, c.HandOffTask, c.AskQuestion), e.CompletionAborted, GOING_ON),
-    Row((CREATED, *RUNNING), (c.StartContract, c.AskQuestion), e.InputAwaited, WAITING_FOR_INPUT),
-    Row((WAITING_FOR_INPUT,), (c.AnswerQuestion, *MAY_END_CONFIRMATION), e.InputReceived, ACTIVE),
-    Row((WAITING_FOR_INPUT,), MAY_END_CONFIRMATION, e.InputAwaited,     WAITING_FOR_INPUT),
+    # consequences: something begins or ends to be waited for; new work ends a completion; an old client archives what still runs
+    Also((ACTIVE,),     c.StartContract,        e.InputAwaited,         WAITING_FOR_INPUT),
+    Also(RUNNING,       c.AskQuestion,          e.InputAwaited,         WAITING_FOR_INPUT),
+    Also((WAITING_FOR_INPUT,), (c.AnswerQuestion, *MAY_END_CONFIRMATION), e.InputReceived, ACTIVE),
+    Also((WAITING_FOR_INPUT,), MAY_END_CONFIRMATION, e.InputAwaited,    WAITING_FOR_INPUT),
+    Also((COMPLETING,), (c.CreateTask, c.HandOffTask, c.AskQuestion), e.CompletionAborted, GOING_ON),
+    Also((*RUNNING, COMPLETING), c.ArchiveContract, e.ContractCompleted, COMPLETED),
 )  # fmt: skip
 
 TASKS: Final = Lifecycle[TaskStatus](
