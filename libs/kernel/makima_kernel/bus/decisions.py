@@ -30,6 +30,7 @@ _logger = structlog.get_logger()
 
 ATTEMPTS: Final = 8
 CACHED_STREAMS: Final = 10_000
+KEY_REUSED: Final = Problem(Code.IDEMPOTENCY_KEY_REUSED, "this command id was used with another request", "mint a new key for a new intent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ class Decisions(Generic[S, C, E]):
             return await self._decide(request, command)
         except Refused as refused:
             # What was true when the id was first answered may be refused now; the first answer stands.
-            return await self._first_answer(request) or problem(refused)
+            return await self._first_answer(request, command) or problem(refused)
         except LogUnavailableError as error:
             return Problem(
                 Code.UNAVAILABLE,
@@ -160,9 +161,14 @@ class Decisions(Generic[S, C, E]):
             self._cache.popitem(last=False)
         return loaded
 
-    async def _first_answer(self, request: Request) -> Reply | None:
-        first = await self._log.answered(request.tenant, request.command_id)
-        return None if first is None else Accepted(first.version, first.position, first.changed)
+    async def _first_answer(self, request: Request, command: C) -> Reply | None:
+        match await self._log.answered(request.tenant, request.command_id, _hash(request, command)):
+            case Duplicate(version, position, changed):
+                return Accepted(version, position, changed)
+            case KeyReused():
+                return KEY_REUSED
+            case None:
+                return None
 
     def _tell(self, request: Request, events: list[E], position: int) -> None:
         for event in events:

@@ -9,7 +9,7 @@ import asyncpg
 import orjson
 from makima_schemas.envelope import EventMeta, Recorded
 
-from makima_kernel.log.append import Duplicate
+from makima_kernel.log.append import Duplicate, KeyReused
 from makima_kernel.log.sql import named
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
@@ -37,10 +37,13 @@ class Log:
         """Which log this is; another epoch means that positions may have been used again."""
         return cast("UUID", await self._pool.fetchval(SQL["epoch"]))
 
-    async def answered(self, tenant: str, command_id: UUID) -> Duplicate | None:
-        """The first answer to a command, kept for 30 days."""
-        row = await self._pool.fetchrow(SQL["answered"], tenant, command_id)
-        return None if row is None else Duplicate(*row)
+    async def answered(self, tenant: str, command_id: UUID, request_hash: bytes) -> Duplicate | KeyReused | None:
+        """The first answer to a command, kept for 30 days; `KeyReused` where its id was another request's."""
+        row = await self._pool.fetchrow(SQL["answered"], tenant, command_id, request_hash)
+        if row is None:
+            return None
+        version, position, changed, same = row
+        return Duplicate(version, position, changed) if same else KeyReused()
 
 
 def _recorded(rows: Sequence[asyncpg.Record]) -> list[Recorded]:

@@ -23,7 +23,7 @@ select coalesce((select position from event_log.events order by position desc li
 select epoch from event_log.identity
 
 -- name: answered
--- The first answer to a command.
-select version, position, first_position <= position
+-- The first answer to a command, and whether it was this request that got it.
+select version, position, first_position <= position, request_hash = $3
 from event_log.commands
 where tenant = $1 and command_id = $2

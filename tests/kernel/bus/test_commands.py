@@ -1,0 +1,120 @@
+"""Every request on the bus gets an answer that says what is wrong with it, at once."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import uuid4
+
+import orjson
+import pytest
+from makima_kernel.bus.asking import Bus
+from makima_kernel.bus.commands import MAX_COMMAND_BYTES, CommandRouter
+from makima_kernel.bus.connection import broker
+from makima_schemas import subjects
+from makima_schemas.commands import Accepted, Problem, Reply, Request
+from makima_schemas.errors import Code
+from nats.aio.client import Client
+
+from tests.kernel.bus.lamp import SwitchOn
+
+
+@asynccontextmanager
+async def serving(nats_url: str, seen: list[tuple[Request, SwitchOn]]) -> AsyncGenerator[None]:
+    router = CommandRouter("lamp")
+
+    async def switch_on(request: Request, command: SwitchOn) -> Reply:
+        seen.append((request, command))
+        if command.hostname == "bug":
+            raise RuntimeError("a bug")
+        return Accepted(len(seen), len(seen))
+
+    async def count(question: dict[str, object]) -> dict[str, object]:
+        return {"seen": len(seen), "of": question["of"]}
+
+    router.command(SwitchOn, switch_on)
+    router.query("count", count)
+
+    async def closed() -> None: ...
+
+    served = broker(nats_url, "lamp", on_closed=closed)
+    served.include_router(router.nats)
+    await served.start()
+    try:
+        yield
+    finally:
+        await served.stop()
+
+
+@pytest.fixture
+async def seen(nats_url: str) -> AsyncIterator[list[tuple[Request, SwitchOn]]]:
+    heard: list[tuple[Request, SwitchOn]] = []
+    async with serving(nats_url, heard):
+        yield heard
+
+
+def request(**data: object) -> Request:
+    return Request(uuid4(), "l1", dict(data))
+
+
+async def refusal(nats: Client, body: bytes) -> dict[str, object]:
+    message = await nats.request("makima.commands.lamp.switch_on", body, timeout=2)
+    return orjson.loads(message.data)["error"]
+
+
+async def test_a_command_arrives_as_it_was_sent(nats: Client, seen: list[tuple[Request, SwitchOn]]) -> None:
+    sent = Request(uuid4(), "l1", {"hostname": "h"}, actor="ada", expected_version=3, guard=("silence-o", 2))
+    assert await Bus(nats).ask("lamp", "switch_on", sent) == Accepted(1, 1)
+    assert seen == [(sent, SwitchOn("h"))]
+
+
+async def test_a_query_is_answered(nats: Client, seen: list[tuple[Request, SwitchOn]]) -> None:
+    assert await Bus(nats).query("lamp", "count", {"of": 7}) == {"seen": 0, "of": 7}
+
+
+async def test_a_daemon_is_who_its_subject_says(nats: Client, seen: list[tuple[Request, SwitchOn]]) -> None:
+    body = orjson.dumps(Request(uuid4(), "l1", {"hostname": "h"}, actor="root"))
+    await nats.request(subjects.daemon_command("d7", "lamp", "switch_on"), body, timeout=2)
+    assert seen[0][0].actor == "d7"
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"{}", b'{"command_id":"x","target":"l","data":{}}', b"\xff\xfe"])
+async def test_a_body_that_is_no_request_is_refused_with_the_places(
+    nats: Client, seen: list[tuple[Request, SwitchOn]], body: bytes
+) -> None:
+    problem = await refusal(nats, body)
+    assert problem["code"] == "INVALID_REQUEST"
+    assert seen == []
+
+
+@pytest.mark.parametrize(("data", "path"), [({}, "hostname"), ({"hostname": ["a"]}, "hostname"), ({"hostname": "a", "host": "b"}, "host")])
+async def test_a_command_that_does_not_fit_its_schema_is_refused_with_the_places(
+    nats: Client, seen: list[tuple[Request, SwitchOn]], data: dict[str, object], path: str
+) -> None:
+    reply = await Bus(nats).ask("lamp", "switch_on", request(**data))
+    assert isinstance(reply, Problem)
+    assert (reply.code, [error["path"] for error in reply.members["errors"]]) == (Code.INVALID_REQUEST, [path])  # pyright: ignore - members are JSON
+    assert seen == []
+
+
+async def test_an_oversize_command_is_refused_on_both_sides(nats: Client, seen: list[tuple[Request, SwitchOn]]) -> None:
+    too_large = request(hostname="x" * MAX_COMMAND_BYTES)
+    reply = await Bus(nats).ask("lamp", "switch_on", too_large)
+    assert isinstance(reply, Problem)
+    assert (reply.code, reply.members) == (Code.PAYLOAD_TOO_LARGE, {"limit": MAX_COMMAND_BYTES})
+    assert (await refusal(nats, orjson.dumps(too_large)))["code"] == "PAYLOAD_TOO_LARGE"
+    assert seen == []
+
+
+async def test_a_bug_in_a_handler_is_answered_and_the_next_command_served(nats: Client, seen: list[tuple[Request, SwitchOn]]) -> None:
+    bus = Bus(nats)
+    async with asyncio.timeout(2):
+        reply = await bus.ask("lamp", "switch_on", request(hostname="bug"))
+    assert isinstance(reply, Problem)
+    assert reply.code is Code.UNAVAILABLE
+    assert isinstance(await bus.ask("lamp", "switch_on", request(hostname="fine")), Accepted)
+
+
+async def test_nobody_there_is_unavailable_at_once(nats: Client) -> None:
+    reply = await Bus(nats).ask("nobody", "switch_on", request(hostname="h"))
+    assert isinstance(reply, Problem)
+    assert reply.code is Code.UNAVAILABLE
