@@ -1,6 +1,7 @@
 """The embedded NATS server with JetStream: one data folder, one server, on 127.0.0.1."""
 
 import asyncio
+import hashlib
 import re
 import signal
 import time
@@ -14,7 +15,7 @@ from makima_local.server import POLL, ServerFailedError, ServerProcess
 MAX_PAYLOAD = 2 * 1024 * 1024
 CONFIG = """\
 # Written by makima at each start.
-server_name: makima
+server_name: {name}
 host: {host}
 port: {port}
 max_payload: {max_payload}
@@ -47,6 +48,7 @@ class Nats:
         self._tied = tied
         self._config = self.folder / "nats.conf"
         self._pid_file = self.folder / "nats.pid"
+        self._name = f"makima-{hashlib.sha256(str(self.folder).encode()).hexdigest()[:12]}"
         self._process: ServerProcess | None = None
 
     @property
@@ -120,7 +122,14 @@ class Nats:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o700)
         self._config.write_text(
-            CONFIG.format(host=ports.LOOPBACK, port=port, max_payload=MAX_PAYLOAD, pid_file=self._pid_file, store=self.folder / "jetstream")
+            CONFIG.format(
+                name=self._name,
+                host=ports.LOOPBACK,
+                port=port,
+                max_payload=MAX_PAYLOAD,
+                pid_file=self._pid_file,
+                store=self.folder / "jetstream",
+            )
         )
         command = [str(binary()), "-c", str(self._config)]
         self._process = ServerProcess.start(command, log=self.folder / "nats.log", tied=signal.SIGKILL if self._tied else None)
@@ -135,7 +144,8 @@ class Nats:
         return None
 
     async def _answering(self, timeout: float) -> None:
-        """A server greets each client with INFO, which says that JetStream is up; it listens only when its streams are recovered."""
+        """A server greets each client with INFO: its name (somebody else may sit on the port), and that JetStream is up with its streams."""
+        expected = f'"server_name":"{self._name}"'.encode()
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             if self._process and not self._process.alive():
