@@ -1,0 +1,36 @@
+"""The completion-detector, built and joined."""
+
+from makima_kernel.bus.commands import CommandRouter
+from makima_kernel.service.runtime import Service
+
+from services.completion_detector.domain.judge import Switches
+from services.completion_detector.handlers.asker import Asker
+from services.completion_detector.handlers.check_completion import CheckCompletion
+from services.completion_detector.handlers.recorder import Recorder
+from services.completion_detector.handlers.validators import installed
+from services.completion_detector.handlers.worktrees import Worktrees
+from services.completion_detector.projections import Contracts
+from services.completion_detector.queries import Queries
+
+NAME = "completion_detector"
+
+
+async def build(service: Service) -> None:
+    settings = service.settings
+    queries = Queries(service.pool)
+    worktrees = Worktrees(service.nats)
+    asker = Asker(
+        queries,
+        service.bus,
+        Recorder(service.appender),
+        worktrees,
+        switches=Switches(feature=settings.feature_flags.auto_complete, advance=settings.contracts.auto_advance_phases),
+        cleanup_timeout_seconds=settings.contracts.cleanup_timeout_seconds,
+        validators=installed(),
+    )
+    projector = service.project(Contracts())
+    router = CommandRouter(NAME)
+    router.query("check_completion", CheckCompletion(queries, service.log, projector, asker.wake).handle)
+    service.include(router)
+    service.loop("listen to daemons", worktrees.run)
+    service.loop("ask", asker.run)

@@ -1,0 +1,46 @@
+-- name: snapshot
+-- What is known of one contract.
+select snapshot::text from completion_detector.contracts where tenant = $1 and contract_id = $2;
+
+-- name: claim
+-- One look that is owed and that no replica is taking; mine for some seconds, then anybody's again.
+update completion_detector.todo
+set leased_until = now() + make_interval(secs => $1)
+where (tenant, contract_id) = (
+  select tenant, contract_id from completion_detector.todo
+  where due_at <= now() and leased_until <= now()
+  order by due_at limit 1 for update skip locked
+)
+returning tenant, contract_id, position, traceparent;
+
+-- name: done
+-- The look is taken; if something has happened since, one is still owed.
+with taken as (
+  delete from completion_detector.todo where tenant = $1 and contract_id = $2 and position = $3 returning 1
+)
+update completion_detector.todo set leased_until = '-infinity'
+where tenant = $1 and contract_id = $2 and position > $3 and not exists (select from taken);
+
+-- name: later
+-- Look again after some seconds, or at once if something has happened since.
+update completion_detector.todo
+set leased_until = '-infinity', due_at = case when position > $3 then now() else now() + make_interval(secs => $4) end
+where tenant = $1 and contract_id = $2 and position >= $3;
+
+-- name: owe
+-- Somebody asks for a look.
+insert into completion_detector.todo (tenant, contract_id, position, traceparent)
+values ($1, $2, 0, $3)
+on conflict (tenant, contract_id) do update set due_at = now();
+
+-- name: cleanup_expired
+-- Whether the time for cleaning up is over; it begins when it is first asked for in this completion.
+update completion_detector.todo
+set cleanup_deadline = case when cleanup_episode = $3 then cleanup_deadline else now() + make_interval(secs => $4) end,
+    cleanup_episode = $3
+where tenant = $1 and contract_id = $2
+returning cleanup_deadline <= now();
+
+-- name: daemons_of
+-- Who has run this contract.
+select daemon_id from completion_detector.daemons where tenant = $1 and contract_id = $2 order by daemon_id;

@@ -1,0 +1,193 @@
+"""The table of cases: for every kind of moment in a contract's life, what the detector asks."""
+
+import pytest
+from makima_schemas.codec import Event
+from makima_schemas.contract import events as e
+from makima_schemas.contract.model import ContractStatus, Deliverable, Gate, Phase
+
+from services.completion_detector.domain.judge import (
+    Abort,
+    Advance,
+    Ask,
+    CleanUp,
+    Complete,
+    Confirm,
+    Nothing,
+    Record,
+    Switches,
+    Validate,
+    judge,
+)
+from services.completion_detector.domain.snapshot import Snapshot, fold
+
+PLAN = Phase("plan", (Deliverable("plan-document", "Plan document"),))
+EXECUTE = Phase("execute", (Deliverable("pull-request", "Pull request"),))
+PLANNED = e.DeliverableCompleted("plan", "plan-document")
+SHIPPED = e.DeliverableCompleted("execute", "pull-request")
+STARTED = e.ContractStarted()
+EXECUTING = e.PhaseChanged("plan", "execute")
+ON = Switches()
+
+
+def created(*phases: Phase, guard: bool = False, auto_complete: bool = True) -> e.ContractCreated:
+    return e.ContractCreated("a contract", "", "simple", "owner", phases or (PLAN, EXECUTE), guard, auto_complete)
+
+
+def after(*events: Event) -> Snapshot:
+    snapshot: Snapshot | None = None
+    for version, event in enumerate(events, start=1):
+        snapshot = fold(snapshot, event, version)
+    assert snapshot is not None
+    return snapshot
+
+
+def with_gate(gate: Gate) -> Phase:
+    return Phase("plan", PLAN.deliverables, gate)
+
+
+@pytest.mark.parametrize(
+    ("events", "on", "ask"),
+    [
+        pytest.param((created(), PLANNED), ON, Nothing("the contract is created"), id="before the start: nothing"),
+        pytest.param((created(), STARTED), ON, Nothing("Deliverable: plan-document"), id="a deliverable is missing: nothing"),
+        pytest.param((created(), STARTED, PLANNED), ON, Advance("execute"), id="the gate is satisfied: on to the next phase"),
+        pytest.param((created(), PLANNED, STARTED), ON, Advance("execute"), id="satisfied before the start: on when it starts"),
+        pytest.param(
+            (created(), STARTED, e.TaskCreated("t", "write it", "plan"), PLANNED), ON, Nothing("1 tasks incomplete"), id="a task is open: nothing"
+        ),
+        pytest.param(
+            (created(), STARTED, PLANNED, e.TaskCreated("t", "write it", "plan"), e.TaskFailed("t", "write it")),
+            ON,
+            Nothing("1 tasks incomplete"),
+            id="a failed task is not complete",
+        ),
+        pytest.param(
+            (created(), STARTED, PLANNED, e.TaskCreated("s", "drive", "plan", is_supervisor=True)),
+            ON,
+            Advance("execute"),
+            id="the supervisor task never counts",
+        ),
+        pytest.param(
+            (created(), STARTED, PLANNED, e.TaskCreated("t", "ship it", "execute")), ON, Advance("execute"), id="another phase's task does not count"
+        ),
+        pytest.param((created(guard=True), STARTED, PLANNED), ON, Confirm(), id="guarded: a person must confirm"),
+        pytest.param(
+            (created(guard=True), STARTED, PLANNED, e.InputAwaited("phase_confirmation")),
+            ON,
+            Nothing("a person is asked already"),
+            id="guarded and asked: nothing more",
+        ),
+        pytest.param(
+            (created(guard=True), STARTED, PLANNED, e.InputAwaited("phase_confirmation"), e.PhaseGuardSet(False), e.InputReceived()),
+            ON,
+            Advance("execute"),
+            id="the guard is taken off: on to the next phase",
+        ),
+        pytest.param((created(guard=True), STARTED, EXECUTING, SHIPPED), ON, Complete(), id="the guard is on phase changes, not on the end"),
+        pytest.param((created(), STARTED, EXECUTING, SHIPPED), ON, Complete(), id="the last phase is satisfied: complete"),
+        pytest.param(
+            (created(), STARTED, EXECUTING, e.QuestionAsked("q", "?", "text"), e.InputAwaited("question"), SHIPPED),
+            ON,
+            Complete(),
+            id="an open question holds nothing up",
+        ),
+        pytest.param((created(), STARTED, PLANNED, e.ContractPaused(None, ContractStatus.ACTIVE)), ON, Nothing("the contract is paused"), id="paused"),
+        pytest.param(
+            (created(), STARTED, e.ContractPaused(None, ContractStatus.ACTIVE), PLANNED, e.ContractResumed(ContractStatus.ACTIVE)),
+            ON,
+            Advance("execute"),
+            id="satisfied while paused: on when it resumes",
+        ),
+        pytest.param((created(), STARTED, PLANNED, e.ContractBlocked("no key")), ON, Nothing("the contract is blocked"), id="blocked"),
+        pytest.param((created(), STARTED, PLANNED, e.ContractFailed("no use")), ON, Nothing("the contract is failed"), id="failed"),
+        pytest.param((created(auto_complete=False), STARTED, PLANNED), ON, Record("auto-complete is off for this contract"), id="its own switch"),
+        pytest.param(
+            (created(auto_complete=False), STARTED, PLANNED, e.AutoCompleteSet(True)), ON, Advance("execute"), id="its own switch, turned on again"
+        ),
+        pytest.param(
+            (created(auto_complete=False), STARTED, EXECUTING, SHIPPED), ON, Record("auto-complete is off for this contract"), id="its own switch, at the end"
+        ),
+        pytest.param(
+            (created(with_gate(Gate(auto_advance=False)), EXECUTE), STARTED, PLANNED), ON, Record("auto-advance is off for this phase"), id="the phase's switch"
+        ),
+        pytest.param(
+            (created(with_gate(Gate(auto_advance=False)), EXECUTE, guard=True), STARTED, PLANNED),
+            ON,
+            Confirm(),
+            id="the phase's switch is off, but a person may confirm",
+        ),
+        pytest.param((created(), STARTED, PLANNED), Switches(advance=False), Record("contracts.auto_advance_phases is off"), id="the global switch"),
+        pytest.param((created(), STARTED, EXECUTING, SHIPPED), Switches(advance=False), Complete(), id="the global switch stops no completion"),
+        pytest.param((created(), STARTED, PLANNED), Switches(feature=False), Record("the feature flag auto_complete is off"), id="the feature flag"),
+        pytest.param(
+            (created(Phase("talk"), EXECUTE), STARTED),
+            ON,
+            Nothing("the phase requires nothing, and never ends by itself"),
+            id="a phase that requires nothing",
+        ),
+        pytest.param(
+            (created(with_gate(Gate(validator="lint")), EXECUTE), STARTED, PLANNED), ON, Validate("lint"), id="only the validator's verdict is missing"
+        ),
+        pytest.param(
+            (created(with_gate(Gate(validator="lint")), EXECUTE), STARTED), ON, Nothing("Deliverable: plan-document, Validator: lint"), id="no verdict on half a work"
+        ),
+        pytest.param(
+            (created(with_gate(Gate(validator="lint")), EXECUTE), STARTED, PLANNED, e.PhaseValidated("plan", "lint", False, "ugly")),
+            ON,
+            Nothing("Validator: lint"),
+            id="the validator is not asked twice about the same work",
+        ),
+        pytest.param(
+            (
+                created(with_gate(Gate(validator="lint")), EXECUTE),
+                STARTED,
+                PLANNED,
+                e.PhaseValidated("plan", "lint", False, "ugly"),
+                e.TaskCreated("t", "make it nice", "plan"),
+                e.TaskCompleted("t", "make it nice"),
+            ),
+            ON,
+            Validate("lint"),
+            id="after new work the validator is asked again",
+        ),
+        pytest.param(
+            (created(with_gate(Gate(validator="lint")), EXECUTE), STARTED, PLANNED, e.PhaseValidated("plan", "lint", True)),
+            ON,
+            Advance("execute"),
+            id="the validator is content",
+        ),
+        pytest.param((created(), STARTED, EXECUTING, SHIPPED, e.CompletionStarted()), ON, CleanUp(), id="completing: clean up"),
+        pytest.param(
+            (created(), STARTED, EXECUTING, SHIPPED, e.CompletionStarted(), e.AutoCompleteSet(False)),
+            Switches(feature=False),
+            CleanUp(),
+            id="what was begun is finished, whatever the switches say",
+        ),
+        pytest.param(
+            (created(), STARTED, EXECUTING, SHIPPED, e.CompletionStarted(), e.TaskCreated("t", "one more", "execute")),
+            ON,
+            Abort("1 tasks incomplete"),
+            id="completing, but the gate is open again",
+        ),
+        pytest.param(
+            (created(), STARTED, EXECUTING, SHIPPED, e.CompletionStarted(), e.ContractCompleted("no_worktrees")),
+            ON,
+            Nothing("the contract is completed"),
+            id="completed",
+        ),
+    ],
+)  # fmt: skip
+def test_the_first_case_that_fits_is_the_answer(events: tuple[Event, ...], on: Switches, ask: Ask) -> None:
+    assert judge(after(*events), on) == ask
+
+
+def test_a_new_stretch_begins_where_a_phase_is_entered_a_completion_aborted_or_a_contract_reopened() -> None:
+    begun = after(created(), STARTED, PLANNED)
+    entered = after(created(), STARTED, PLANNED, EXECUTING)
+    aborted = after(created(), STARTED, EXECUTING, SHIPPED, e.CompletionStarted(), e.CompletionAborted("new work", ContractStatus.ACTIVE))
+    reopened = after(created(), STARTED, e.ContractFailed(None), e.ContractReopened(None, ContractStatus.ACTIVE))
+    assert [snapshot.episode for snapshot in (begun, entered, aborted, reopened)] == [1, 4, 6, 4]
+
+
+def test_a_deleted_contract_is_forgotten() -> None:
+    assert fold(after(created(), e.ContractArchived()), e.ContractDeleted(), 3) is None
