@@ -146,7 +146,7 @@ async def test_two_side_by_side_never_touch_each_other(kind: str, server_folder:
 
 
 async def test_a_nats_that_runs_on_another_port_than_wanted_is_moved_there(server_folder: Path) -> None:
-    first = new_server("nats", server_folder, "moved")
+    first = Nats(server_folder / "moved", tied=True)
     await first.start()
     await write(first)
     before = first.url

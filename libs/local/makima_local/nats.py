@@ -155,7 +155,7 @@ class Nats:
                     reader, writer = await asyncio.open_connection(ports.LOOPBACK, self.port)
                     greeting = await reader.readline()
                     writer.close()
-                if b'"jetstream":true' in greeting and self._process and self._process.alive():
+                if expected in greeting and b'"jetstream":true' in greeting:
                     return
             await asyncio.sleep(POLL)
         raise ServerFailedError(f"nats-server (pid {self.pid}) does not answer on port {self.port}: {self._log_tail()}")
