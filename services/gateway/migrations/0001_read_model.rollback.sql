@@ -1,0 +1,1 @@
+drop table monitor_events, daemons, supervisors, messages, questions, tasks, contracts;

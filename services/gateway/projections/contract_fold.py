@@ -1,0 +1,153 @@
+"""A contract's row after one more event of its stream. The events say where they lead; no rule stands here."""
+
+from collections.abc import Mapping
+from typing import Final, cast
+
+import orjson
+from makima_schemas.contract.events import (
+    AutoCompleteSet,
+    CompletionAborted,
+    CompletionStarted,
+    ContractArchived,
+    ContractBlocked,
+    ContractCompleted,
+    ContractCreated,
+    ContractEvent,
+    ContractFailed,
+    ContractPaused,
+    ContractReopened,
+    ContractResumed,
+    ContractStarted,
+    ContractUnblocked,
+    DeliverableCompleted,
+    InputAwaited,
+    InputReceived,
+    MessageSent,
+    PhaseChanged,
+    PhaseGuardSet,
+    PhaseValidated,
+    QuestionAnswered,
+    QuestionAsked,
+    TaskCompleted,
+    TaskCreated,
+    TaskFailed,
+    TaskStarted,
+)
+from makima_schemas.contract.model import ContractStatus
+from makima_schemas.envelope import Recorded
+from makima_schemas.times import rfc3339
+
+from services.gateway.projections.rows import ContractRow, Json
+
+# Where an event leads that always leads to the same status. tests/services/gateway holds this against the contract's lifecycle table.
+DESTINATION: Final[Mapping[type[ContractEvent], ContractStatus]] = {
+    ContractCreated: ContractStatus.CREATED,
+    ContractStarted: ContractStatus.ACTIVE,
+    ContractPaused: ContractStatus.PAUSED,
+    InputAwaited: ContractStatus.WAITING_FOR_INPUT,
+    InputReceived: ContractStatus.ACTIVE,
+    ContractBlocked: ContractStatus.BLOCKED,
+    CompletionStarted: ContractStatus.COMPLETING,
+    ContractCompleted: ContractStatus.COMPLETED,
+    ContractFailed: ContractStatus.FAILED,
+    ContractArchived: ContractStatus.ARCHIVED,
+}
+# domain.md, Activity. Heartbeats count as well, but are no events: they are laid over when a row is read.
+ACTIVITY: Final[frozenset[type[ContractEvent]]] = frozenset(
+    {PhaseChanged, DeliverableCompleted, TaskCreated, TaskStarted, TaskCompleted, TaskFailed, MessageSent, QuestionAsked, QuestionAnswered}
+)
+
+
+def created(recorded: Recorded, event: ContractCreated) -> ContractRow:
+    """A new contract: in its first phase, nothing done."""
+    deliverables = [
+        {"phase": phase.name, "id": item.id, "name": item.name, "completed": False, "completed_at": None}
+        for phase in event.phases
+        for item in phase.deliverables
+    ]
+    at = recorded.recorded_at
+    return ContractRow(
+        tenant=recorded.tenant,
+        id=recorded.entity_id,
+        name=event.name,
+        description=event.description,
+        contract_type=event.contract_type,
+        owner_id=event.owner_id,
+        status=ContractStatus.CREATED,
+        phase=event.phases[0].name,
+        phases=orjson.dumps(event.phases),
+        deliverables=orjson.dumps(deliverables),
+        version=recorded.version,
+        phase_guard=event.phase_guard,
+        auto_complete_enabled=event.auto_complete_enabled,
+        stale_after_seconds=event.stale_after_seconds,
+        tasks_total=0,
+        tasks_pending=0,
+        tasks_claimed=0,
+        tasks_running=0,
+        tasks_completed=0,
+        tasks_failed=0,
+        waiting_for=None,
+        validated=None,
+        blocked_reason=None,
+        failure_reason=None,
+        stale=False,
+        supervisor_task_id=None,
+        supervisor_alive=False,
+        created_at=at,
+        updated_at=at,
+        status_changed_at=at,
+        last_activity_at=at,
+        completion_detected_at=None,
+        created_position=recorded.position,
+    )
+
+
+def apply(row: ContractRow, recorded: Recorded, event: ContractEvent) -> None:  # noqa: C901 - one case per event
+    """`row` after `event`, in place."""
+    at = recorded.recorded_at
+    row.version = recorded.version
+    row.updated_at = at
+    if type(event) in ACTIVITY:
+        row.last_activity_at = at
+    status = destination(event)
+    if status is not None:
+        row.waiting_for = getattr(event, "waiting_for", None)
+        if status is not row.status:
+            row.status, row.status_changed_at = status, at
+    match event:
+        case PhaseChanged(to_phase=phase):
+            row.phase, row.validated = phase, None
+        case PhaseValidated(passed=passed):
+            row.validated = passed
+        case DeliverableCompleted(phase=phase, deliverable_id=deliverable):
+            row.deliverables = _completed(row.deliverables, phase, deliverable, rfc3339(at))
+        case PhaseGuardSet(enabled=enabled):
+            row.phase_guard = enabled
+        case AutoCompleteSet(enabled=enabled):
+            row.auto_complete_enabled = enabled
+        case ContractBlocked(reason=reason):
+            row.blocked_reason = reason
+        case ContractFailed(reason=reason):
+            row.blocked_reason, row.failure_reason = None, reason
+        case ContractUnblocked() | ContractReopened():
+            row.blocked_reason = row.failure_reason = None
+        case _:
+            pass
+
+
+def destination(event: ContractEvent) -> ContractStatus | None:
+    """Where the event leads: fixed by its class, or recorded in it; None: the status stays, and what is waited for."""
+    match event:
+        case ContractResumed(to=to) | ContractUnblocked(to=to) | CompletionAborted(to=to) | ContractReopened(to=to):
+            return to
+        case _:
+            return DESTINATION.get(type(event))
+
+
+def _completed(deliverables: Json, phase: str, deliverable: str, at: str) -> Json:
+    items = cast("list[dict[str, object]]", orjson.loads(deliverables))
+    for item in items:
+        if item["phase"] == phase and item["id"] == deliverable and not item["completed"]:
+            item["completed"], item["completed_at"] = True, at
+    return orjson.dumps(items)

@@ -1,0 +1,87 @@
+-- name: contracts_touched
+-- The rows that a batch folds further.
+select contracts.* from contracts join unnest($1::text[], $2::text[]) as wanted (tenant, id) using (tenant, id);
+
+-- name: tasks_touched
+-- The tasks that a batch moves.
+select tasks.* from tasks join unnest($1::text[], $2::text[], $3::text[]) as wanted (tenant, contract_id, id) using (tenant, contract_id, id);
+
+-- name: questions_touched
+-- The questions that a batch answers.
+select questions.* from questions
+join unnest($1::text[], $2::text[], $3::text[]) as wanted (tenant, contract_id, id) using (tenant, contract_id, id);
+
+-- name: supervisors_touched
+-- The supervisors that a batch speaks of.
+select supervisors.* from supervisors join unnest($1::text[], $2::text[]) as wanted (tenant, task_id) using (tenant, task_id);
+
+-- name: daemons_touched
+-- The daemons that a batch speaks of.
+select daemons.* from daemons join unnest($1::text[], $2::text[]) as wanted (tenant, id) using (tenant, id);
+
+-- name: store_contracts
+-- Every contract of a batch, once; what never changes is written once.
+insert into contracts select * from json_populate_recordset(null::contracts, $1::json)
+on conflict (tenant, id) do update set
+  status = excluded.status, phase = excluded.phase, deliverables = excluded.deliverables, version = excluded.version,
+  phase_guard = excluded.phase_guard, auto_complete_enabled = excluded.auto_complete_enabled,
+  tasks_total = excluded.tasks_total, tasks_pending = excluded.tasks_pending, tasks_claimed = excluded.tasks_claimed,
+  tasks_running = excluded.tasks_running, tasks_completed = excluded.tasks_completed, tasks_failed = excluded.tasks_failed,
+  waiting_for = excluded.waiting_for, validated = excluded.validated,
+  blocked_reason = excluded.blocked_reason, failure_reason = excluded.failure_reason, stale = excluded.stale,
+  supervisor_task_id = excluded.supervisor_task_id, supervisor_alive = excluded.supervisor_alive,
+  updated_at = excluded.updated_at, status_changed_at = excluded.status_changed_at, last_activity_at = excluded.last_activity_at,
+  completion_detected_at = excluded.completion_detected_at;
+
+-- name: store_tasks
+-- Every task of a batch, once.
+insert into tasks select * from json_populate_recordset(null::tasks, $1::json)
+on conflict (tenant, contract_id, id) do update set
+  role = excluded.role, status = excluded.status, connection_id = excluded.connection_id, result = excluded.result,
+  updated_at = excluded.updated_at;
+
+-- name: store_questions
+-- Every question of a batch, once.
+insert into questions select * from json_populate_recordset(null::questions, $1::json)
+on conflict (tenant, contract_id, id) do update set
+  status = excluded.status, answer = excluded.answer, answered_at = excluded.answered_at;
+
+-- name: store_supervisors
+-- Every supervisor of a batch, once.
+insert into supervisors select * from json_populate_recordset(null::supervisors, $1::json)
+on conflict (tenant, task_id) do update set
+  contract_id = excluded.contract_id, daemon_id = excluded.daemon_id, connection_id = excluded.connection_id, state = excluded.state,
+  phase = excluded.phase, alive = excluded.alive, changed_at = excluded.changed_at, evidence = excluded.evidence;
+
+-- name: store_daemons
+-- Every daemon of a batch, once.
+insert into daemons select * from json_populate_recordset(null::daemons, $1::json)
+on conflict (tenant, id) do update set
+  hostname = excluded.hostname, connected = excluded.connected, changed_at = excluded.changed_at, evidence = excluded.evidence;
+
+-- name: store_messages
+-- Messages never change.
+insert into messages select * from json_populate_recordset(null::messages, $1::json);
+
+-- name: store_monitor_events
+-- What was said is said.
+insert into monitor_events select * from json_populate_recordset(null::monitor_events, $1::json);
+
+-- name: forget_contracts
+-- A deleted contract, from a table that has its id in `id`.
+delete from contracts using unnest($1::text[], $2::text[]) as gone (tenant, id) where contracts.tenant = gone.tenant and contracts.id = gone.id;
+
+-- name: forget_tasks
+delete from tasks using unnest($1::text[], $2::text[]) as gone (tenant, id) where tasks.tenant = gone.tenant and tasks.contract_id = gone.id;
+
+-- name: forget_questions
+delete from questions using unnest($1::text[], $2::text[]) as gone (tenant, id)
+where questions.tenant = gone.tenant and questions.contract_id = gone.id;
+
+-- name: forget_messages
+delete from messages using unnest($1::text[], $2::text[]) as gone (tenant, id)
+where messages.tenant = gone.tenant and messages.contract_id = gone.id;
+
+-- name: forget_supervisors
+delete from supervisors using unnest($1::text[], $2::text[]) as gone (tenant, id)
+where supervisors.tenant = gone.tenant and supervisors.contract_id = gone.id;
