@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import reduce
-from typing import ClassVar
 
 from makima_schemas.contract import commands as c
 from makima_schemas.contract import events as e
@@ -25,7 +24,7 @@ class ContractDecider:
 
     types: ContractTypes = field(default_factory=contract_types)
     auto_complete_enabled: bool = True
-    initial: ClassVar[Contract] = Contract()
+    initial: Contract = field(default_factory=Contract)
 
     def decide(self, command: ContractCommand, state: Contract) -> list[ContractEvent]:
         """The events that `command` leads to; none where nothing has to change. Raises `Refused`."""
