@@ -1,7 +1,7 @@
 """Ordered reading of a stream in bulk: a callback inbox with overlapping pull requests, which finds its way back by itself."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from time import monotonic
 from typing import Final
@@ -76,7 +76,7 @@ class PullLoop:
         with suppress(NatsError):  # the cursor knows; a new generation starts behind it
             await self._nats.publish(message.ack_subject, b"+ACK")
 
-    async def batches(self) -> AsyncIterator[list[Message]]:
+    async def batches(self) -> AsyncGenerator[list[Message]]:
         """Up to `batch` messages at a time, without end. Raises `SupersededError`, and `ConnectionClosedError` for good."""
         self._heard = self._yielded = self._clock()
         try:

@@ -15,6 +15,7 @@ from nats.js.errors import BadRequestError, NotFoundError
 
 from makima_kernel.bus.connection import connect
 from makima_kernel.bus.cursor import EPOCH_KEY
+from makima_kernel.log.read import Log
 from makima_kernel.service.settings import Settings, load
 
 SHARDS: Final = 8
@@ -175,8 +176,6 @@ async def _create(jetstream: JetStreamContext, config: StreamConfig) -> None:
 
 
 async def _main() -> None:
-    from makima_kernel.log.read import Log  # noqa: PLC0415 - the bus does not need the log, only this step does
-
     settings = load(Settings)
 
     async def closed() -> None: ...

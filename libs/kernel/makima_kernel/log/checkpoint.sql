@@ -1,0 +1,38 @@
+-- name: begin
+-- The first checkpoint of a consumer; a later generation comes from a rebuild.
+insert into event_log.checkpoints (consumer, generation, shard, position)
+select $1, 1, 0, 0
+where not exists (select from event_log.checkpoints where consumer = $1)
+on conflict do nothing
+
+-- name: acquire
+-- The live generation is the lowest: a higher one is being rebuilt beside it. Refused (no row) while another owner's lease lasts.
+update event_log.checkpoints
+set owner = $2, lease_until = clock_timestamp() + $3
+where consumer = $1 and shard = 0
+  and generation = (select min(generation) from event_log.checkpoints where consumer = $1 and shard = 0)
+  and (owner is null or owner = $2 or lease_until is null or lease_until < clock_timestamp())
+returning generation, position
+
+-- name: advance
+-- Compare and swap, first in the transaction that applies: whoever finds no row is a zombie. It also points the transaction at the tables.
+update event_log.checkpoints
+set position = $5, lease_until = clock_timestamp() + $6
+where consumer = $1 and generation = $2 and shard = 0 and owner = $3 and position = $4
+returning set_config('search_path', $7, true)
+
+-- name: renew
+-- Nothing to apply, but still here.
+update event_log.checkpoints
+set lease_until = clock_timestamp() + $4
+where consumer = $1 and generation = $2 and shard = 0 and owner = $3
+
+-- name: release
+-- Let another replica try.
+update event_log.checkpoints
+set owner = null, lease_until = null
+where consumer = $1 and shard = 0 and owner = $2
+
+-- name: position
+-- How far the live generation has applied the log.
+select position from event_log.checkpoints where consumer = $1 and shard = 0 order by generation limit 1

@@ -1,0 +1,195 @@
+"""Keeps a read model equal to the fold of the log: one active replica, its checkpoint in the transaction that writes the rows."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import aclosing, suppress
+from datetime import timedelta
+from typing import Final, cast
+
+import asyncpg
+import structlog
+from makima_schemas import subjects
+from makima_schemas.codec import UnknownEventError
+from makima_schemas.envelope import Recorded
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+
+from makima_kernel.log.checkpoint import Checkpoint, Held, LostSwapError
+from makima_kernel.log.consume import Consumer, EpochChangedError
+from makima_kernel.log.dead_letters import dead_letter
+from makima_kernel.log.projection import Applied, Projection, Sifted, sift
+from makima_kernel.log.read import Log
+from makima_kernel.log.rebuild import rebuild
+
+__all__ = ["Applied", "Projection", "Projector"]
+
+OnCommit = Callable[[int, Sequence[Applied]], None]
+
+_LEASE: Final = timedelta(seconds=3)
+_STANDBY: Final = 1.0  # seconds between two tries to get the lease
+_PAUSE: Final = 0.5  # after a failure
+_LOOK: Final = 0.25  # a poke may get lost: look at the checkpoint that often while somebody waits
+
+_logger = structlog.get_logger(__name__)
+
+
+def _ignore(_position: int, _applied: Sequence[Applied]) -> None:
+    """Nobody listens."""
+
+
+class Projector:
+    """Applies the log to one projection; run it in every replica, one of them is active at a time.
+
+    `position` is what the tables show, in standby replicas too; `lag` how many events they are behind (active replica);
+    `ready()` says what stands in the way. `on_commit(position, applied)` is called after each commit of this replica.
+    """
+
+    def __init__(
+        self,
+        projection: Projection,
+        pool: asyncpg.Pool,
+        log: Log,
+        nats: Client,
+        *,
+        owner: str,
+        on_commit: OnCommit = _ignore,
+        lease: timedelta = _LEASE,
+        max_batch: int = 1000,
+    ) -> None:
+        self._projection, self._pool, self._log, self._nats = projection, pool, log, nats
+        self._checkpoint = Checkpoint(pool, projection.name, owner, lease)
+        self._on_commit = on_commit
+        self._max_batch = self._batch = max_batch
+        self._consumer: Consumer | None = None
+        self._advanced = asyncio.Event()
+        self._problem: str | None = "not started yet"
+        self.position = 0
+        self.active = False
+
+    @property
+    def lag(self) -> int:
+        return max(0, self._consumer.head - self.position) if self.active and self._consumer else 0
+
+    def ready(self) -> str | None:
+        """None: ready; else the reason."""
+        return self._problem and f"projection {self._projection.name}: {self._problem}"
+
+    async def wait_for(self, position: int, timeout: float) -> bool:
+        """Whether the tables show `position` within `timeout` seconds, whichever replica writes them."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                while self.position < position:
+                    advanced = self._advanced
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(_LOOK):
+                            await advanced.wait()
+                            continue
+                    if not self.active:
+                        self._moved(await self._checkpoint.position())
+        return self.position >= position
+
+    async def run(self) -> None:
+        """Until cancelled. Whatever goes wrong is told by `ready()` and tried again from the checkpoint."""
+        pokes = await self._nats.subscribe(subjects.projected(self._projection.name), cb=self._poked)
+        try:
+            while True:
+                await self._once()
+        finally:
+            self.active = False
+            with suppress(NatsError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                await pokes.unsubscribe()
+                await self._checkpoint.release()
+
+    async def _once(self) -> None:
+        try:
+            held = await self._checkpoint.acquire()
+            if held is None:
+                self._moved(await self._checkpoint.position())
+                self._problem = None
+                await asyncio.sleep(_STANDBY)
+                return
+            await self._lead(held)
+        except (LostSwapError, EpochChangedError) as error:
+            _logger.info("projection.reread", projection=self._projection.name, reason=str(error))
+        except UnknownEventError as error:
+            await self._stopped(str(error))
+        except Exception as error:  # the outermost loop: whatever it is, the checkpoint says where to try again
+            self._batch = max(1, self._batch // 8)  # smaller and smaller, until the reason names the event
+            self._problem = f"failed behind position {self.position}: {error!r}"
+            _logger.exception("projection.failed", projection=self._projection.name, position=self.position)
+            await asyncio.sleep(_PAUSE)
+        finally:
+            self.active = False
+
+    async def _stopped(self, reason: str) -> None:
+        """Not for us to guess. Another replica may be a newer build: let it try."""
+        if self._problem != reason:
+            _logger.error("projection.stopped", projection=self._projection.name, reason=reason)
+        self._problem = reason
+        with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            await self._checkpoint.release()
+        await asyncio.sleep(_STANDBY)
+
+    async def _lead(self, held: Held) -> None:
+        self._moved(held.position)
+        if held.position > await self._log.head():  # restored to the past: our rows tell of events that never were
+            await rebuild(self._projection, self._pool, self._log)
+            return
+        self._consumer = Consumer(self._log, self._nats, name=f"projector-{self._projection.name}")
+        async with aclosing(self._consumer.batches(held.position, self._batch, ticks=True)) as batches:
+            self.active = True
+            async for batch in batches:
+                if batch:
+                    held = await self._apply(held, batch)
+                    self._batch = min(self._batch * 2, self._max_batch)
+                else:
+                    await self._checkpoint.renew(held)
+                self._problem = None
+
+    async def _apply(self, held: Held, batch: list[Recorded]) -> Held:
+        sifted = sift(self._projection, batch)
+        for recorded, error in sifted.undecodable:
+            await self._set_aside(recorded, str(error))
+        if sifted.position > held.position:
+            held = await self._commit(held, sifted)
+        if sifted.unknown is not None:
+            raise UnknownEventError(sifted.unknown)
+        return held
+
+    async def _commit(self, held: Held, sifted: Sifted) -> Held:
+        async with self._pool.acquire() as acquired, acquired.transaction():
+            connection = cast("asyncpg.Connection", acquired)
+            held = await self._checkpoint.advance(connection, held, sifted.position, self._projection.schema)
+            if sifted.applied:
+                await self._projection.apply(connection, sifted.applied)
+        self._moved(held.position)
+        self._on_commit(held.position, sifted.applied)
+        with suppress(NatsError):  # only a poke: who misses it looks for himself
+            await self._nats.publish(subjects.projected(self._projection.name), str(held.position).encode())
+        return held
+
+    async def _set_aside(self, recorded: Recorded, reason: str) -> None:
+        """Before the commit, so that none is lost; its id keeps a repeat from being stored twice."""
+        name = self._projection.name
+        _logger.error("projection.undecodable", projection=name, position=recorded.position, reason=reason)
+        await dead_letter(
+            self._nats,
+            stream=subjects.EVENTS_STREAM,
+            consumer=name,
+            reason=reason,
+            origin={"position": recorded.position, "stream": recorded.stream, "type": recorded.type, "schema": recorded.schema},
+            payload=recorded.data,
+            message_id=f"{name}:{recorded.event_id}",
+        )
+
+    async def _poked(self, message: Msg) -> None:
+        if not self.active:
+            with suppress(ValueError):
+                self._moved(int(message.data))
+
+    def _moved(self, position: int) -> None:
+        """Also backwards: a restored database shows what it shows."""
+        self.position = position
+        advanced, self._advanced = self._advanced, asyncio.Event()
+        advanced.set()

@@ -1,0 +1,68 @@
+"""What a projection is, and which events of a batch concern it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+import asyncpg
+from makima_schemas.codec import CLASS_BY_NAME, EVENT_CLASSES, Event, UndecodableError, UnknownEventError, decode
+from makima_schemas.envelope import Recorded
+
+_CATEGORY: Final = {cls: category for category, classes in EVENT_CLASSES.items() for cls in classes}
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """An event with its place in the log."""
+
+    recorded: Recorded
+    event: Event
+
+
+class Projection(Protocol):
+    """A read model: the fold of the events it subscribes to, in tables of its own.
+
+    `name` is the consumer's; `tables` of Postgres schema `schema` are what a rebuild makes anew. An event of the categories
+    of `events` whose type or schema number this build does not know stops the projection: it must not guess.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def schema(self) -> str: ...
+    @property
+    def tables(self) -> tuple[str, ...]: ...
+    @property
+    def events(self) -> frozenset[type]: ...
+
+    async def apply(self, connection: asyncpg.Connection, batch: Sequence[Applied]) -> None:
+        """Set-based, within a transaction. Table names stand without a schema: they may be the live or the rebuilt ones."""
+        ...
+
+
+@dataclass(slots=True)
+class Sifted:
+    """A batch up to `position`: what to apply, what cannot be read, and why it ends before the batch does (`unknown`)."""
+
+    position: int
+    applied: list[Applied] = field(default_factory=list[Applied])
+    undecodable: list[tuple[Recorded, UndecodableError]] = field(default_factory=list[tuple[Recorded, UndecodableError]])
+    unknown: str | None = None
+
+
+def sift(projection: Projection, batch: Sequence[Recorded]) -> Sifted:
+    """What of a batch concerns the projection."""
+    categories = {_CATEGORY[cls] for cls in projection.events}
+    sifted = Sifted(batch[0].position - 1)
+    for recorded in batch:
+        cls = CLASS_BY_NAME.get(recorded.type)
+        if recorded.category in categories and (cls is None or cls in projection.events):
+            try:
+                sifted.applied.append(Applied(recorded, decode(recorded.type, recorded.schema, recorded.data)))
+            except UndecodableError as error:
+                sifted.undecodable.append((recorded, error))
+            except UnknownEventError as error:
+                sifted.unknown = f"stopped before position {recorded.position}: {error}"
+                return sifted
+        sifted.position = recorded.position
+    return sifted

@@ -1,0 +1,133 @@
+"""Folds the log anew beside the live tables of a projection, and swaps them in one transaction."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final, cast
+
+import asyncpg
+import structlog
+from asyncpg.exceptions import DeadlockDetectedError, LockNotAvailableError
+from makima_schemas.codec import UnknownEventError
+from makima_schemas.envelope import Recorded
+
+from makima_kernel.log import checkpoint
+from makima_kernel.log.projection import Projection, sift
+from makima_kernel.log.read import Log
+from makima_kernel.log.sql import named
+
+SQL: Final = named(Path(__file__).with_suffix(".sql"))
+_AGAIN: Final = 0.2  # seconds between two tries to lock the live tables
+
+_logger = structlog.get_logger(__name__)
+
+
+class RebuildRunningError(RuntimeError):
+    """Another rebuild of this schema runs already."""
+
+
+async def rebuild(projection: Projection, pool: asyncpg.Pool, log: Log, *, max_batch: int = 5000) -> int:
+    """Rebuilds the tables of `projection` from position 1; returns the position they show.
+
+    Readers see the old rows until they see the new ones; the active projector goes on meanwhile, and then from there.
+    Undecodable events were set aside when they were first met; nothing is sent from here. The tables are copied with
+    their indexes, constraints and storage parameters, but not with foreign keys and triggers.
+    Raises `RebuildRunningError`, and `UnknownEventError` where the projection would have to stop.
+    """
+    async with _alone(projection, pool) as connection:
+        run = _Rebuild(projection, connection, log, max_batch)
+        await run.prepare(pool)
+        while True:
+            await run.catch_up()
+            try:
+                return await run.swap()
+            except (LockNotAvailableError, DeadlockDetectedError):
+                await asyncio.sleep(_AGAIN)  # a reader holds the tables for long: let the others through
+
+
+@asynccontextmanager
+async def _alone(projection: Projection, pool: asyncpg.Pool) -> AsyncGenerator[asyncpg.Connection]:
+    async with pool.acquire() as acquired:
+        connection = cast("asyncpg.Connection", acquired)
+        if not await connection.fetchval(SQL["lock"], projection.schema):
+            raise RebuildRunningError(f"schema {projection.schema} is being rebuilt already")
+        try:
+            yield connection
+        finally:
+            if not connection.is_closed():
+                await connection.execute(SQL["unlock"], projection.schema)
+
+
+class _Rebuild:
+    def __init__(self, projection: Projection, connection: asyncpg.Connection, log: Log, max_batch: int) -> None:
+        self._projection, self._connection, self._log, self._max_batch = projection, connection, log, max_batch
+        self._live, self._next = f'"{projection.schema}"', f'"{projection.schema}__next"'
+        self._generation = 0
+        self._position = 0
+
+    async def prepare(self, pool: asyncpg.Pool) -> None:
+        """An empty copy of each table in a schema beside the live one."""
+        await pool.execute(checkpoint.SQL["begin"], self._projection.name)
+        async with self._connection.transaction():
+            self._generation = await self._connection.fetchval(SQL["start"], self._projection.name)
+            await self._connection.execute(f"drop schema if exists {self._next} cascade; create schema {self._next}")
+            for table in self._projection.tables:
+                await self._copy_table(f'"{table}"')
+        _logger.info("projection.rebuild", projection=self._projection.name, generation=self._generation)
+
+    async def _copy_table(self, table: str) -> None:
+        await self._search(self._live)
+        constraints = await self._connection.fetch(SQL["constraints"], table)
+        indexes = await self._connection.fetch(SQL["indexes"], table)
+        options = await self._connection.fetchval(SQL["options"], table)
+        await self._search(self._next)
+        await self._connection.execute(f"create table {table} (like {self._live}.{table} including all excluding indexes)")
+        if options:
+            await self._connection.execute(f"alter table {table} set ({options})")
+        for constraint in constraints:
+            await self._connection.execute(f'alter table {table} add constraint "{constraint["conname"]}" {constraint["definition"]}')
+        for index in indexes:
+            await self._connection.execute(index["definition"])
+
+    async def _search(self, schema: str) -> None:
+        await self._connection.execute("select set_config('search_path', $1, true)", schema)
+
+    async def catch_up(self) -> None:
+        """Batch after batch, the next one being read while one is applied."""
+        batch = await self._log.after(self._position, self._max_batch)
+        while batch:
+            batch, _ = await asyncio.gather(self._log.after(batch[-1].position, self._max_batch), self._apply(batch))
+
+    async def _apply(self, batch: Sequence[Recorded]) -> None:
+        async with self._connection.transaction():
+            await self._fold(batch)
+            await self._connection.execute(SQL["progress"], self._projection.name, self._generation, batch[-1].position)
+        self._position = batch[-1].position
+
+    async def _fold(self, batch: Sequence[Recorded]) -> None:
+        sifted = sift(self._projection, batch)
+        if sifted.unknown is not None:
+            raise UnknownEventError(sifted.unknown)
+        await self._search(self._next)
+        if sifted.applied:
+            await self._projection.apply(self._connection, sifted.applied)
+
+    async def swap(self) -> int:
+        """Never before the live tables: a reader who saw a position goes on seeing it."""
+        async with self._connection.transaction():
+            # Below Postgres' own deadlock_timeout, so that it is us who give way, never a reader.
+            await self._connection.execute("set local lock_timeout = '500ms'")
+            shown: int = await self._connection.fetchval(SQL["hold"], self._projection.name, self._generation - 1)
+            position = self._position
+            while position < shown and (batch := await self._log.after(position, min(self._max_batch, shown - position))):
+                await self._fold(batch)
+                position = batch[-1].position
+            tables = [f'"{table}"' for table in self._projection.tables]
+            await self._connection.execute(f"lock table {', '.join(f'{self._live}.{table}' for table in tables)} in access exclusive mode")
+            for table in tables:
+                await self._connection.execute(f"drop table {self._live}.{table}; alter table {self._next}.{table} set schema {self._live}")
+            await self._connection.execute(f"drop schema {self._next}")
+            await self._connection.execute(SQL["promote"], self._projection.name, self._generation, position)
+        _logger.info("projection.rebuilt", projection=self._projection.name, generation=self._generation, position=position)
+        return position
