@@ -8,6 +8,7 @@ import click
 # name → (where its click command lies, what it does in one line: shown without importing it)
 COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("makima_cli.up:up", "Start the whole system on this machine, until Ctrl-C."),
+    "contracts": ("makima_cli.contracts:contracts", "See, create, move and watch contracts."),
 }
 
 

@@ -1,0 +1,41 @@
+"""`makima contracts create`: a new contract."""
+
+import click
+
+from makima_cli.contracts.show import print_contract
+from makima_cli.session import Session, echo_json, talks
+
+
+@click.command()
+@click.argument("name")
+@click.option("--type", "contract_type", default="simple", show_default=True, help="simple, specification, execute, or one of your own.")
+@click.option("--description", default="", help="What it is about.")
+@click.option("--guard", is_flag=True, help="A person confirms each phase.")
+@click.option("--no-auto-complete", is_flag=True, help="It neither advances nor completes by itself.")
+@click.option("--stale-after", type=click.IntRange(min=1), metavar="SECONDS", help="When it counts as stale.")
+@click.option("--start", is_flag=True, help="Start it at once.")
+@talks("table", "json")
+def create(
+    session: Session,
+    name: str,
+    *,
+    contract_type: str,
+    description: str,
+    guard: bool,
+    no_auto_complete: bool,
+    stale_after: int | None,
+    start: bool,
+) -> None:
+    """A new contract."""
+    body: dict[str, object] = {"name": name, "contract_type": contract_type, "description": description, "phase_guard": guard}
+    if no_auto_complete:
+        body["auto_complete_enabled"] = False
+    if stale_after is not None:
+        body["stale_after_seconds"] = stale_after
+    contract = session.send("POST", "/contracts", body)
+    if start:
+        contract = session.send("POST", f"/contracts/{contract['id']}/start", {})
+    if session.as_json:
+        echo_json(contract)
+    else:
+        print_contract(contract)

@@ -1,0 +1,45 @@
+"""`makima contracts events`: a contract's own log, and on."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Final, cast
+
+import click
+import orjson
+from makima_sdk.http import Http
+
+from makima_cli.contracts.render import Row
+from makima_cli.session import Session, talks
+
+PAGE: Final = 500
+EVERY_SECONDS: Final = 0.5
+
+
+@click.command()
+@click.argument("contract_id", metavar="ID")
+@click.option("--after", type=int, default=0, metavar="VERSION", help="Only later ones.")
+@click.option("--follow", is_flag=True, help="Go on with what happens next, until Ctrl-C.")
+@talks("text", "json")
+def events(session: Session, contract_id: str, *, after: int, follow: bool) -> None:
+    """What happened to a contract, from its log; JSON is one CloudEvent a line."""
+    session.run(lambda http: _print(session, http, contract_id, after, follow=follow))
+
+
+async def _print(session: Session, http: Http, contract_id: str, after: int, *, follow: bool) -> None:
+    while True:
+        page = (await http.send("GET", f"/contracts/{contract_id}/events", query={"after": after, "limit": PAGE})).body
+        found = cast("Sequence[Row]", page["items"])
+        for event in found:
+            after = int(cast("int", event["streamversion"]))
+            click.echo(orjson.dumps(event).decode() if session.as_json else _line(event))
+        if not found:
+            if not follow:
+                return
+            await asyncio.sleep(EVERY_SECONDS)
+
+
+def _line(event: Row) -> str:
+    name = str(event["type"]).rsplit(".", 2)[-2]
+    said = {key: value for key, value in cast("Mapping[str, object]", event.get("data") or {}).items() if value not in (None, "", [])}
+    told = "  ".join(f"{key}={value}" for key, value in said.items() if not isinstance(value, list | dict))
+    return f"{event['time']}  v{event['streamversion']:<4} {name:<22} {told}".rstrip()

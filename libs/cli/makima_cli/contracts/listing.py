@@ -1,0 +1,85 @@
+"""`makima contracts list`: which contracts there are, filtered like the API, as a table or JSON."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import cast
+
+import click
+from makima_sdk.http import Http, Query
+
+from makima_cli.contracts import render
+from makima_cli.contracts.render import Row
+from makima_cli.session import Session, echo_json, talks
+
+PAGE = 500
+EVERY_SECONDS = 2.0
+ALL = 1_000_000
+
+
+@click.command("list")
+@click.option("--status", metavar="S[,S…]", help="Only in these statuses.")
+@click.option("--phase", help="Only in this phase.")
+@click.option("--stale", is_flag=True, help="Only those that nothing happens to.")
+@click.option("--threshold", metavar="DURATION", help="What counts as stale, e.g. 30m.")
+@click.option("--waiting", is_flag=True, help="Only those that wait for somebody.")
+@click.option("-n", "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="How many at most.")
+@click.option("--watch", is_flag=True, help="Again every two seconds, until Ctrl-C.")
+@talks("table", "json", "compact")
+def list_contracts(
+    session: Session, *, status: str | None, phase: str | None, stale: bool, threshold: str | None, waiting: bool, limit: int, watch: bool
+) -> None:
+    """Contracts, newest first, with filters."""
+    chosen = {"status": status, "phase": phase, "stale": stale or None, "threshold": threshold, "waiting": waiting or None}
+    query: Query = {name: value for name, value in chosen.items() if value is not None}
+    if not watch:
+        _print(session, session.run(lambda http: fetch(http, query, limit)))
+        return
+    session.run(lambda http: _watch(session, http, query, limit))
+
+
+async def fetch(http: Http, query: Query, limit: int = ALL) -> list[Row]:
+    """Up to `limit` contracts, over as many pages as it takes."""
+    found: list[Row] = []
+    asked = dict(query)
+    while len(found) < limit:
+        asked["limit"] = min(PAGE, limit - len(found))
+        page = (await http.send("GET", "/contracts", query=asked)).body
+        found.extend(cast("Sequence[Row]", page["items"]))
+        if page.get("next_cursor") is None:
+            break
+        asked["cursor"] = str(page["next_cursor"])
+    return found
+
+
+async def _watch(session: Session, http: Http, query: Query, limit: int) -> None:
+    while True:
+        contracts = await fetch(http, query, limit)
+        if not session.as_json:
+            click.clear()  # does nothing where there is no terminal
+        _print(session, contracts)
+        await asyncio.sleep(EVERY_SECONDS)
+
+
+def _print(session: Session, contracts: Sequence[Row]) -> None:
+    match session.format:
+        case "json":
+            echo_json(contracts)
+        case "compact":
+            for contract in contracts:
+                click.echo(f"{contract['id']} {contract['status']} {contract['phase']} {contract['name']}")
+        case _:
+            render.table(
+                ("id", "name", "type", "status", "phase", "done", "active"),
+                [
+                    (
+                        str(contract["id"]),
+                        render.plain(contract["name"]),
+                        str(contract["contract_type"]),
+                        render.status(contract),
+                        str(contract["phase"]),
+                        render.done(contract),
+                        render.ago(contract.get("last_activity_at") or contract.get("updated_at")),
+                    )
+                    for contract in contracts
+                ],
+            )

@@ -1,0 +1,67 @@
+"""`makima contracts show`: one contract, in full."""
+
+from collections.abc import Sequence
+from typing import cast
+
+import click
+from makima_sdk.http import Http
+
+from makima_cli.contracts import render
+from makima_cli.contracts.render import Row
+from makima_cli.session import Session, echo_json, talks
+
+
+@click.command()
+@click.argument("contract_id", metavar="ID")
+@click.option("--verbose", is_flag=True, help="Also its tasks and questions.")
+@talks("table", "json")
+def show(session: Session, contract_id: str, *, verbose: bool) -> None:
+    """One contract in full."""
+    contract, extra = session.run(lambda http: _fetch(http, contract_id, verbose=verbose))
+    if session.as_json:
+        echo_json({**contract, **extra})
+        return
+    print_contract(contract)
+    for name, items in extra.items():
+        click.echo(f"\n{name}")
+        render.table(("id", "what", "status"), [(str(item["id"]), render.plain(_what(item)), str(item["status"])) for item in items])
+
+
+def print_contract(contract: Row) -> None:
+    """Names and values, aligned; what is not set is left out."""
+    facts = {
+        "name": render.plain(contract["name"]),
+        "status": render.status(contract),
+        "because": render.plain(contract.get("blocked_reason") or contract.get("failure_reason") or ""),
+        "phase": f"{contract['phase']}  ({' → '.join(_phase_names(contract))})",
+        "done": f"{render.done(contract)}  (deliverables · tasks)",
+        "guard": "on: a person confirms each phase" if contract.get("phase_guard") else "",
+        "auto-complete": "" if contract.get("auto_complete_enabled", True) else "off",
+        "version": str(contract["version"]),
+        "active": f"{render.ago(contract.get('last_activity_at'))} ago",
+    }
+    console = render.console()
+    console.print(f"[bold]{contract['id']}[/]")
+    for name, value in facts.items():
+        if value:
+            console.print(f"  {name:<14}{value}")
+    for item in cast("Sequence[Row]", contract.get("deliverables", ())):
+        console.print(f"  {'✓' if item['completed'] else '·'} {item['phase']}: {render.plain(item['name'])}")
+
+
+async def _fetch(http: Http, contract_id: str, *, verbose: bool) -> tuple[Row, dict[str, Sequence[Row]]]:
+    contract = (await http.send("GET", f"/contracts/{contract_id}")).body
+    extra: dict[str, Sequence[Row]] = {}
+    for name in ("tasks", "questions") if verbose else ():
+        page = (await http.send("GET", f"/contracts/{contract_id}/{name}")).body
+        extra["task_list" if name == "tasks" else name] = cast("Sequence[Row]", page["items"])
+    return contract, extra
+
+
+def _phase_names(contract: Row) -> list[str]:
+    phases = cast("Sequence[str | Row]", contract.get("phases", ()))
+    return [phase if isinstance(phase, str) else str(phase["name"]) for phase in phases]
+
+
+def _what(item: Row) -> str:
+    return str(item.get("name") or item.get("question"))

@@ -1,0 +1,72 @@
+"""`makima contracts monitor`: what happens, as it happens, one line each."""
+
+import os
+from typing import Final
+
+import click
+import orjson
+from makima_sdk.monitor import Filter, MonitorEvent
+from makima_sdk.monitor import monitor as stream
+
+from makima_cli.contracts.render import COLOURS
+from makima_cli.session import Session, talks
+
+QUIET: Final = frozenset({"StatusChanged", "StaleDetected", "QuestionAsked", "AgentStatusChanged"})
+FRAME: Final = frozenset({"hello", "reset"})
+
+
+@click.command()
+@click.argument("contract_ids", metavar="[ID]…", nargs=-1)
+@click.option("--status", metavar="S[,S…]", help="Only contracts in these statuses.")
+@click.option("--stale", is_flag=True, help="Only what goes stale, and recovers.")
+@click.option("--quiet", is_flag=True, help="Only what somebody may want to act on.")
+@click.option("--heartbeats", is_flag=True, help="Heartbeats, too.")
+@click.option("--since", type=int, metavar="POSITION", help="From this position of the log on.")
+@talks("text", "json")
+def monitor(
+    session: Session,
+    contract_ids: tuple[str, ...],
+    *,
+    status: str | None,
+    stale: bool,
+    quiet: bool,
+    heartbeats: bool,
+    since: int | None,
+) -> None:
+    """What happens, as it happens, until Ctrl-C; JSON is one event a line."""
+    wanted = Filter(contract_ids, tuple(status.split(",")) if status else (), include_heartbeats=heartbeats)
+
+    async def watch() -> None:
+        async for event in stream(session.connection, wanted, since=since):
+            kind = str(event.get("type"))
+            if stale and not kind.startswith("Stale") and kind not in FRAME:
+                continue
+            if quiet and kind not in QUIET | FRAME:
+                continue
+            if session.as_json:
+                click.echo(orjson.dumps(event).decode())
+            else:
+                _print(event)
+
+    session.conclude(watch())
+
+
+def _print(event: MonitorEvent) -> None:
+    """One line: when, what, of whom, and the rest in the order in which it came."""
+    kind = str(event.get("type"))
+    if kind in FRAME:
+        click.secho(f"-- {kind} {event.get('reason') or event.get('position')}", err=True, dim=True)
+        return
+    shown = {
+        key: value for key, value in event.items() if key not in ("type", "position", "timestamp", "contract_id") and value is not None
+    }
+    status = str(event.get("new_status"))
+    line = f"{str(event.get('timestamp', ''))[11:19]}  {kind:<22} {event.get('contract_id', ''):<24} "
+    told = "  ".join(f"{key}={value}" for key, value in shown.items())
+    click.echo(line + click.style(told, fg=_colour(status)))
+
+
+def _colour(status: str) -> str | None:
+    """Click's name of the status's colour; click itself leaves colours out where there is no terminal."""
+    words = [] if "NO_COLOR" in os.environ else COLOURS.get(status, "").split()
+    return words[-1] if words and words[-1] != "dim" else None

@@ -1,0 +1,53 @@
+"""How a command ends: the exit codes, and the problem on stderr."""
+
+import sys
+from typing import Final, NoReturn
+
+import click
+import orjson
+from makima_sdk.problems import ProblemError, UnreachableError
+
+OK: Final = 0
+FAILED: Final = 1
+USAGE: Final = 2
+NOT_FOUND: Final = 3
+FORBIDDEN: Final = 4
+REFUSED: Final = 5
+TIMED_OUT: Final = 7
+UNREACHABLE: Final = 8
+INTERRUPTED: Final = 130
+
+_BY_STATUS: Final = {404: NOT_FOUND, 401: FORBIDDEN, 403: FORBIDDEN, 400: REFUSED, 409: REFUSED, 422: USAGE, 503: UNREACHABLE}
+
+
+def code_for(error: ProblemError | UnreachableError) -> int:
+    """interfaces.md, CLI, Exit."""
+    return UNREACHABLE if isinstance(error, UnreachableError) else _BY_STATUS.get(error.status, FAILED)
+
+
+def give_up(error: ProblemError | UnreachableError, *, as_json: bool) -> NoReturn:
+    """Say on stderr what was refused, as text or as the problem's JSON, and end the process."""
+    body = _body(error)
+    if as_json:
+        click.echo(orjson.dumps(body).decode(), err=True)
+    else:
+        click.echo(f"error: {body['detail']} [{body['code']}]", err=True)
+        for name in ("missing", "allowed", "valid", "deliverables", "errors"):
+            if body.get(name):
+                click.echo(f"  {name}: {body[name]}", err=True)
+        if body.get("hint"):
+            click.echo(f"  hint: {body['hint']}", err=True)
+    sys.exit(code_for(error))
+
+
+def time_out(detail: str, *, as_json: bool) -> NoReturn:
+    """What was waited for did not come."""
+    click.echo(orjson.dumps({"code": "TIMED_OUT", "detail": detail}).decode() if as_json else f"error: {detail}", err=True)
+    sys.exit(TIMED_OUT)
+
+
+def _body(error: ProblemError | UnreachableError) -> dict[str, object]:
+    if isinstance(error, UnreachableError):
+        hint = "is it running? `makima up` starts it; `--url` or MAKIMA_URL says where it is"
+        return {"code": "UNAVAILABLE", "detail": str(error), "hint": hint}
+    return {"code": error.code, "detail": error.detail, **error.body}

@@ -1,0 +1,95 @@
+"""What every command that talks to a running makima shares: its options, the connection, and how errors end it."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from functools import wraps
+from typing import TypeVar
+
+import click
+import orjson
+from makima_sdk.connection import Connection, UnknownContextError
+from makima_sdk.http import Http, Json
+from makima_sdk.problems import ProblemError, UnreachableError
+
+from makima_cli import exits
+
+R = TypeVar("R")
+Command = Callable[..., None]
+
+PATIENCE_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One run of a command: where makima is, and what to print."""
+
+    connection: Connection
+    format: str
+
+    @property
+    def as_json(self) -> bool:
+        return self.format == "json"
+
+    def http(self) -> Http:
+        return Http(self.connection.url, self.connection.token, patience=PATIENCE_SECONDS)
+
+    def run(self, work: Callable[[Http], Awaitable[R]]) -> R:
+        """Do `work` with an open client; whatever is refused ends the process with its exit code."""
+
+        async def opened() -> R:
+            async with self.http() as http:
+                return await work(http)
+
+        return self.conclude(opened())
+
+    def conclude(self, work: Awaitable[R]) -> R:
+        """Run to the end; Ctrl-C is exit 130."""
+
+        async def awaited() -> R:
+            return await work
+
+        try:
+            return asyncio.run(awaited())
+        except (ProblemError, UnreachableError) as error:
+            exits.give_up(error, as_json=self.as_json)
+        except KeyboardInterrupt:
+            sys.exit(exits.INTERRUPTED)
+
+    def send(self, method: str, path: str, body: Json | None = None) -> Json:
+        """One request, one JSON object."""
+
+        async def asked(http: Http) -> Json:
+            return (await http.send(method, path, body)).body
+
+        return self.run(asked)
+
+
+def talks(*formats: str) -> Callable[[Command], Callable[..., None]]:
+    """Give a command `--url`, `--context` and `--format` (the first of `formats` is the default) and, first, the `Session` they make."""
+
+    def decorate(command: Command) -> Callable[..., None]:
+        @wraps(command)
+        def opened(*args: object, url: str | None, context: str | None, format: str, **options: object) -> None:  # noqa: A002 - the option's name
+            command(Session(_connection(url, context), format), *args, **options)
+
+        chosen = click.option("--format", type=click.Choice(formats), default=formats[0], show_default=True, help="How to print.")(opened)
+        chosen = click.option("--context", metavar="NAME", help="Which makima, by its name in contexts.toml.")(chosen)
+        return click.option("--url", metavar="URL", help="Which makima, by its address (environment: MAKIMA_URL).")(chosen)
+
+    return decorate
+
+
+def echo_json(value: object) -> None:
+    """JSON on stdout: indented for a person at a terminal, one line for a program."""
+    option = orjson.OPT_INDENT_2 if sys.stdout.isatty() else 0
+    click.echo(orjson.dumps(value, option=option).decode())
+
+
+def _connection(url: str | None, context: str | None) -> Connection:
+    try:
+        found = Connection.default(context=context)
+    except UnknownContextError as error:
+        raise click.UsageError(str(error)) from error
+    return replace(found, url=url) if url else found
