@@ -1,14 +1,45 @@
-"""What a daemon, an agent or a script imports to speak with makima."""
+"""What a daemon, an agent or a script imports to speak with makima. Each name is loaded when it is first used: a script that only asks
+over HTTP starts without NATS.
+"""
 
-from makima_sdk.connection import Connection, UnknownContextError
-from makima_sdk.contracts import Contracts
-from makima_sdk.daemon import Daemon, Signal
-from makima_sdk.heart import Heart
-from makima_sdk.http import Answer, Http
-from makima_sdk.models import Contract, DeliverableView, Page, Question, Task, TaskCounts
-from makima_sdk.monitor import Filter, MonitorEvent, monitor
-from makima_sdk.problems import MakimaError, ProblemError, UnreachableError
-from makima_sdk.supervisor import Saying, Supervisor
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from makima_sdk.connection import Connection, UnknownContextError
+    from makima_sdk.contracts import Contracts
+    from makima_sdk.daemon import Daemon, Signal
+    from makima_sdk.heart import Heart
+    from makima_sdk.http import Answer, Http
+    from makima_sdk.models import Contract, DeliverableView, Page, Question, Task, TaskCounts
+    from makima_sdk.monitoring import Filter, MonitorEvent, monitor
+    from makima_sdk.problems import MakimaError, ProblemError, UnreachableError
+    from makima_sdk.supervisor import Saying, Supervisor
+
+_HOME = {
+    "Connection": "connection",
+    "UnknownContextError": "connection",
+    "Contracts": "contracts",
+    "Daemon": "daemon",
+    "Signal": "daemon",
+    "Heart": "heart",
+    "Answer": "http",
+    "Http": "http",
+    "Contract": "models",
+    "DeliverableView": "models",
+    "Page": "models",
+    "Question": "models",
+    "Task": "models",
+    "TaskCounts": "models",
+    "Filter": "monitoring",
+    "MonitorEvent": "monitoring",
+    "monitor": "monitoring",
+    "MakimaError": "problems",
+    "ProblemError": "problems",
+    "UnreachableError": "problems",
+    "Saying": "supervisor",
+    "Supervisor": "supervisor",
+}
 
 __all__ = [
     "Answer",
@@ -34,3 +65,9 @@ __all__ = [
     "UnreachableError",
     "monitor",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"makima_sdk.{_HOME[name]}"), name)

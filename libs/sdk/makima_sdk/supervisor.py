@@ -16,8 +16,8 @@ from makima_sdk.heart import DEFAULT_INTERVAL, Heart
 class Saying:
     """What the next heartbeats say; `progress` is 0–100."""
 
+    phase: str
     state: SupervisorState = SupervisorState.INITIALIZING
-    phase: str = ""
     activity: str = ""
     progress: int = 0
     pending_task_ids: tuple[str, ...] = ()
@@ -28,11 +28,13 @@ class Supervisor:
     `connection_id` fences the old one off.
     """
 
-    def __init__(self, nats: Client, *, daemon_id: str, contract_id: str, task_id: str, interval: float = DEFAULT_INTERVAL) -> None:
+    def __init__(
+        self, nats: Client, *, daemon_id: str, contract_id: str, task_id: str, phase: str, interval: float = DEFAULT_INTERVAL
+    ) -> None:
         self.contract_id = contract_id
         self.task_id = task_id
         self.connection_id = str(uuid4())
-        self.saying = Saying()
+        self.saying = Saying(phase)
         self._heart = Heart(nats, subjects.supervisor_heartbeat(daemon_id, task_id), self._compose, interval=interval)
 
     def say(

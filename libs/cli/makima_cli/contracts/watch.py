@@ -5,8 +5,8 @@ from typing import Final
 
 import click
 import orjson
-from makima_sdk.monitor import Filter, MonitorEvent
-from makima_sdk.monitor import monitor as stream
+from makima_sdk.monitoring import Filter, MonitorEvent
+from makima_sdk.monitoring import monitor as stream
 
 from makima_cli.contracts.render import COLOURS
 from makima_cli.session import Session, talks
