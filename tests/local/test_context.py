@@ -50,3 +50,13 @@ def test_two_folders_of_one_name_get_two_contexts_and_each_keeps_its_own() -> No
     assert set(context.load().by_name) == {"demo", "demo-2"}
     assert context.name_for(Path("/a/demo")) == "demo"
     assert context.name_for(Path("/b/demo")) == "demo-2"
+
+
+def test_local_becomes_current_in_place_of_another_data_folder_but_not_of_a_system_elsewhere() -> None:
+    context.remember(made("other", "/elsewhere"))
+    context.remember(made("local"))
+    assert context.load().current == "local"
+    elsewhere = Context("team", "https://makima.example", "nats://makima.example")
+    context.save(context.Contexts("team", {**context.load().by_name, "team": elsewhere}))
+    context.remember(made("local"))
+    assert context.load().current == "team"

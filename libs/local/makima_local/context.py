@@ -62,9 +62,11 @@ def save(contexts: Contexts) -> None:
 
 
 def remember(context: Context) -> None:
-    """Add or replace it. It becomes the current one if there is none yet."""
+    """Add or replace it. It becomes the current one if there is none; `local` also takes that place from another data folder of this machine."""
     known = load()
-    save(Contexts(known.current or context.name, {**known.by_name, context.name: context}))
+    current = known.by_name.get(known.current or "")
+    yields = current is None or (context.name == LOCAL and current.data_dir is not None)
+    save(Contexts(context.name if yields else known.current, {**known.by_name, context.name: context}))
 
 
 def forget(name: str) -> None:

@@ -72,6 +72,10 @@ class Nats:
         """Does a server of this data folder run, whoever started it?"""
         return bool((self._process and self._process.alive()) or self._find())
 
+    def holds(self, port: int) -> bool:
+        """Does a server of this data folder listen on this port?"""
+        return self._find() is not None and self._last_port() == port
+
     async def start(self, timeout: float = 30.0) -> bool:
         """Start it, or take over the one that still runs on this folder; returns whether it was found running."""
         found = self._find()

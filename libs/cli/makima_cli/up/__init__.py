@@ -1,0 +1,3 @@
+"""`makima up`: the whole system on this machine, until Ctrl-C."""
+
+from makima_cli.up.command import up as up

@@ -1,0 +1,89 @@
+"""The options of `makima up`, its signals, and its errors in one line."""
+
+import asyncio
+import shutil
+import signal
+import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import cast
+
+import click
+from makima_local.account import UnreachableError
+from makima_local.data_folder import DataFolder, InUseError
+from makima_local.ports import PortTakenError
+from makima_local.processes import NotReadyError
+from makima_local.server import ServerFailedError
+from makima_local.workspace import NoWorkspaceError
+
+from makima_cli.up.options import Options, servers_elsewhere
+from makima_cli.up.system import NotPreparedError, serve
+
+KNOWN = (UnreachableError, InUseError, PortTakenError, NotReadyError, NotPreparedError, ServerFailedError, NoWorkspaceError)
+
+
+@click.command()
+@click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help=f"Where it keeps everything.  [default: {DataFolder.default().path}]",
+)
+@click.option("--ephemeral", is_flag=True, help="In a temporary folder that is deleted at the end.")
+@click.option("--port", default=8420, show_default=True, help="Of the HTTP API; 0 takes a free one.")
+@click.option("--nats-port", default=4222, show_default=True, help="Of the embedded NATS; 0 takes a free one.")
+@click.option("--demo/--no-demo", default=False, help="With a fleet of real daemons at work.")
+@click.option("--open/--no-open", "open_browser", default=False, help="Open the web page.")
+@click.option("--json", "as_json", is_flag=True, help="One line of JSON when all is ready.")
+def up(*, data_dir: Path | None, ephemeral: bool, port: int, nats_port: int, demo: bool, open_browser: bool, as_json: bool) -> None:
+    """Start the whole system on this machine, until Ctrl-C.
+
+    MAKIMA_DATABASE_URL and MAKIMA_NATS_URL point it at servers that run already.
+    """
+    if ephemeral and data_dir:
+        raise click.UsageError("--ephemeral makes a data folder of its own: leave out --data-dir")
+    with _folder(data_dir, ephemeral=ephemeral) as folder:
+        database_url, nats_url = servers_elsewhere()
+        options = Options(folder.path, ephemeral, port, nats_port, demo, open_browser, as_json, database_url, nats_url)
+        try:
+            folder.prepare()
+            with folder.held():
+                asyncio.run(_until_told(options, folder))
+        except (*KNOWN, BaseExceptionGroup) as error:
+            raise _explained(error) from error
+
+
+def _explained(error: BaseException) -> BaseException:
+    """One line, if we know every error that is in it; else the error itself."""
+    found = _leaves(error)
+    if all(isinstance(leaf, KNOWN) for leaf in found):
+        return click.ClickException("; ".join(str(leaf) for leaf in found))
+    return error
+
+
+def _leaves(error: BaseException) -> list[BaseException]:
+    if not isinstance(error, BaseExceptionGroup):
+        return [error]
+    inner = cast("tuple[BaseException, ...]", error.exceptions)  # pyright: ignore[reportUnknownMemberType] - the check leaves its type open
+    return [leaf for one in inner for leaf in _leaves(one)]
+
+
+@contextmanager
+def _folder(data_dir: Path | None, *, ephemeral: bool) -> Generator[DataFolder]:
+    if not ephemeral:
+        yield DataFolder(data_dir.expanduser().resolve() if data_dir else DataFolder.default().path)
+        return
+    temporary = Path(tempfile.mkdtemp(prefix="makima-", dir="/tmp"))
+    try:
+        yield DataFolder(temporary)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+async def _until_told(options: Options, folder: DataFolder) -> None:
+    """Ctrl-C, SIGTERM or a closed terminal cancel what runs, which drains; a second one cancels the draining."""
+    serving = asyncio.ensure_future(serve(options, folder, click.echo))
+    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(name, serving.cancel)
+    with suppress(asyncio.CancelledError):
+        await serving

@@ -1,0 +1,31 @@
+"""What must be true before a service starts: the schemas are migrated and the streams are there."""
+
+from pathlib import Path
+
+import asyncpg
+from makima_kernel.bus.connection import BrokerUnreachableError, connect
+from makima_kernel.bus.topology import TopologyError, provision
+from makima_kernel.log.migrate import house, migrate
+from makima_kernel.log.migration_files import MigrationError
+from makima_kernel.log.read import Log
+from makima_kernel.service.settings import Settings, SettingsError, load
+
+FAULTS = (MigrationError, TopologyError, BrokerUnreachableError, SettingsError, asyncpg.PostgresError, OSError)
+
+
+async def migrate_all(database_url: str, services: Path) -> int:
+    """The kernel's migrations, then each service's; returns how many were applied."""
+    return sum([len(await migrate(database_url, folder, schema)) for schema, folder in house(services)])
+
+
+async def provision_bus(database_url: str, nats_url: str) -> None:
+    async def closed() -> None:
+        """We close it ourselves, in a moment."""
+
+    budget = load(Settings, database_url=database_url, nats_url=nats_url).stream_budget
+    nats = await connect(nats_url, "makima-up", on_closed=closed)
+    try:
+        async with asyncpg.create_pool(database_url, min_size=1, max_size=1) as pool:
+            await provision(nats, Log(pool), budget=budget)
+    finally:
+        await nats.close()

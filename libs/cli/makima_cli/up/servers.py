@@ -1,0 +1,71 @@
+"""The Postgres and the NATS of one `makima up`: started, taken over, kept alive and stopped; or left alone where they run elsewhere."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from makima_local import ports
+from makima_local.data_folder import DataFolder
+from makima_local.nats import Nats
+from makima_local.postgres import Postgres
+
+from makima_cli.up.options import Options
+
+DATABASE = "makima"
+LOOK_EVERY = 0.5
+STOP_WITHIN = 5.0
+
+Embedded = Postgres | Nats
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """Where they are, and the pids of those that are ours (None: it runs elsewhere)."""
+
+    database_url: str
+    nats_url: str
+    embedded: dict[str, Embedded]
+
+    @property
+    def pids(self) -> dict[str, int | None]:
+        return {name: self.embedded[name].pid if name in self.embedded else None for name in ("nats", "postgres")}
+
+    async def keep(self, say: Callable[[str], None]) -> None:
+        """Bring back one that died; runs until it is cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            for name, server in self.embedded.items():
+                if not server.running():
+                    say(f"{name} died, starting again")
+                    await server.start()
+                    say(f"{name} runs again (pid {server.pid})")
+
+
+def check_ports(options: Options, folder: DataFolder) -> None:
+    """Raises `PortTakenError` before anything is started. A server that we left behind holds its port rightly."""
+    if options.port:
+        ports.require(options.port, "--port")
+    if options.nats_port and options.nats_url is None and not Nats(folder.nats).holds(options.nats_port):
+        ports.require(options.nats_port, "--nats-port")
+
+
+@asynccontextmanager
+async def running(options: Options, folder: DataFolder, say: Callable[[str], None]) -> AsyncGenerator[Servers]:
+    """They run inside this block."""
+    postgres = None if options.database_url else Postgres(folder.postgres, durable=not options.ephemeral)
+    nats = None if options.nats_url else Nats(folder.nats, port=options.nats_port or None)
+    embedded = {name: server for name, server in (("nats", nats), ("postgres", postgres)) if server}
+    try:
+        async with asyncio.TaskGroup() as starting:
+            for name, server in embedded.items():
+                starting.create_task(_start(name, server, say))
+        database_url = options.database_url or (await postgres.ensure_database(DATABASE) if postgres else "")
+        yield Servers(database_url, options.nats_url or (nats.url if nats else ""), embedded)
+    finally:
+        await asyncio.gather(*(server.stop(STOP_WITHIN) for server in embedded.values()))
+
+
+async def _start(name: str, server: Embedded, say: Callable[[str], None]) -> None:
+    found = await server.start()
+    say(f"{name} {'was still running, taken over' if found else 'runs'} (pid {server.pid})")

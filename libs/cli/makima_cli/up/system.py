@@ -1,0 +1,99 @@
+"""The order in which everything comes up, and goes down again."""
+
+import asyncio
+import time
+import webbrowser
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from importlib import import_module
+from pathlib import Path
+
+from makima_local import context, ports, workspace
+from makima_local.context import Context
+from makima_local.data_folder import DataFolder
+from makima_local.processes import Report, Runner
+
+from makima_cli.up import show
+from makima_cli.up.options import Options
+from makima_cli.up.servers import Servers, check_ports, running
+from makima_cli.up.services import demo_fleet, programs
+
+READY_WITHIN = 60.0
+DRAIN_WITHIN = 12.0  # of the 20 s that stopping may take; the servers take the rest
+
+
+class NotPreparedError(RuntimeError):
+    """The schemas or the streams could not be brought to what the services need."""
+
+
+async def serve(options: Options, folder: DataFolder, out: Callable[[str], None]) -> None:
+    """Bring it up, say so, and stay until cancelled."""
+    began = time.monotonic()
+    check_ports(options, folder)
+    loading = asyncio.create_task(asyncio.to_thread(_load_kernel))
+    async with running(options, folder, show.say) as servers, asyncio.TaskGroup() as group:
+        await loading
+        keeper = group.create_task(servers.keep(show.say))
+        try:
+            async with _system(options, folder, servers) as system, _remembered(options, folder, system):
+                out(show.line(system) if options.json else show.block(system, time.monotonic() - began))
+                if options.open_browser:
+                    await asyncio.to_thread(webbrowser.open, system.url)
+                await asyncio.Event().wait()
+        finally:
+            keeper.cancel()
+
+
+@asynccontextmanager
+async def _system(options: Options, folder: DataFolder, servers: Servers) -> AsyncGenerator[show.Running]:
+    home = workspace.root()
+    await _prepare(servers, home)
+    port = options.port or ports.free()
+    url = f"http://{ports.LOOPBACK}:{port}"
+    services = programs(home, folder, servers, port)
+    async with Runner(_tell, patience=DRAIN_WITHIN) as runner:
+        for program in services:
+            runner.start(program)
+        show.say(f"waiting for {', '.join(program.name for program in services)}")
+        await runner.ready(READY_WITHIN)
+        if options.demo:
+            runner.start(demo_fleet(home, folder, url, servers))
+            await runner.ready(READY_WITHIN)
+        metrics = {program.name: f"http://{ports.LOOPBACK}:{program.health_port}/metrics" for program in services}
+        try:
+            yield show.Running(url, servers.nats_url, servers.database_url, None, folder.path, runner.pids, servers.pids, metrics)
+        finally:
+            show.say("draining")
+
+
+async def _prepare(servers: Servers, home: Path) -> None:
+    from makima_cli.up import prepare  # noqa: PLC0415 — loaded meanwhile by `_load_kernel`
+
+    try:
+        applied = await prepare.migrate_all(servers.database_url, home / "services")
+        show.say(f"schemas are migrated ({applied} new)")
+        await prepare.provision_bus(servers.database_url, servers.nats_url)
+        show.say("streams are provisioned")
+    except prepare.FAULTS as error:
+        raise NotPreparedError(f"{type(error).__name__}: {error}") from error
+
+
+def _load_kernel() -> None:
+    """It takes a second to import: meanwhile the servers start."""
+    import_module("makima_cli.up.prepare")
+
+
+@asynccontextmanager
+async def _remembered(options: Options, folder: DataFolder, system: show.Running) -> AsyncGenerator[None]:
+    name = context.name_for(folder.path)
+    context.remember(Context(name, system.url, system.nats_url, system.database_url, system.token, str(folder.path)))
+    try:
+        yield
+    finally:
+        if options.ephemeral:
+            context.forget(name)
+
+
+def _tell(report: Report) -> None:
+    if text := show.news(report):
+        show.say(text)
