@@ -1,0 +1,183 @@
+"""The life of a service: open what it needs, let it build itself, serve until told to stop, then drain in the right order."""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Final
+from uuid import uuid4
+
+import asyncpg
+import structlog
+import uvloop
+from faststream import FastStream
+from makima_schemas import subjects
+from nats.aio.client import Client
+
+from makima_kernel.bus import topology
+from makima_kernel.bus.asking import Bus
+from makima_kernel.bus.commands import CommandRouter
+from makima_kernel.bus.connection import broker
+from makima_kernel.log.appender import Appender
+from makima_kernel.log.project import Applied, OnCommit, Projection, Projector
+from makima_kernel.log.read import Log
+from makima_kernel.service import logs, metrics, traces
+from makima_kernel.service.health import Check, Health, HealthServer
+from makima_kernel.service.logs import Logger
+from makima_kernel.service.postgres import open_connection, open_pool
+from makima_kernel.service.settings import Settings
+
+Loop = Callable[[], Awaitable[None]]
+Build = Callable[["Service"], Awaitable[None]]
+
+LOST_CONNECTION_EXIT: Final = 70
+
+
+class Service:
+    """What an `app.build` gets: the log, the bus, and places to hang its routers, projections and loops on.
+
+    `owner` names this process among the replicas (checkpoints, evidence); loops end with the service, and one that raises
+    ends it: the runner starts it again, and nothing is lost by that.
+    """
+
+    def __init__(self, name: str, settings: Settings, build: Build) -> None:
+        self.name = name
+        self.settings = settings
+        self.owner = f"{name}@{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:6]}"
+        self.health = Health()
+        self.logger: Logger = structlog.get_logger(service=name)
+        self.stopping = False
+        self.broker = broker(settings.nats_url, f"makima-{name}", on_closed=self._closed)
+        self.app = FastStream(self.broker, logger=None, lifespan=self._lifespan, on_shutdown=[self._stop_loops])
+        self._build = build
+        self._loops: list[asyncio.Task[None]] = []
+        self._grew = asyncio.Event()
+        # Set by _lifespan, before build runs.
+        self.pool: asyncpg.Pool
+        self.nats: Client
+        self.log: Log
+        self.appender: Appender
+        self.bus: Bus
+        self._group: asyncio.TaskGroup
+
+    def include(self, router: CommandRouter) -> None:
+        """Answer its commands from now on."""
+        self.broker.include_router(router.nats)
+
+    def project(self, projection: Projection, *, on_commit: OnCommit | None = None) -> Projector:
+        """Keep a read model, and be ready only while it follows. `on_commit(position, applied)` hears of each commit of this replica."""
+        name = projection.name
+        projector = Projector(projection, self.pool, self.log, self.nats, owner=self.owner, on_commit=on_commit or _ignore)
+        metrics.projection_lag.labels(name).set_function(lambda: projector.lag)
+        self.ready_when(f"projection {name}", _as_check(projector.ready))
+        self.loop(f"project {name}", projector.run)
+        return projector
+
+    def loop(self, name: str, run: Loop) -> None:
+        """Run it until the service stops."""
+
+        async def named() -> None:
+            await run()
+
+        self._loops.append(self._group.create_task(named(), name=name))
+
+    def ready_when(self, name: str, check: Check) -> None:
+        self.health.ready_when(name, check)
+
+    @asynccontextmanager
+    async def _lifespan(self) -> AsyncGenerator[None]:
+        with HealthServer(self.health, self.settings.host, self.settings.health_port) as server:
+            self.logger.info("service.starting", health_port=server.port, owner=self.owner)
+            self.pool = await open_pool(self.settings.database_url, self.name)
+            self.nats = await self.broker.connect()
+            await topology.verify(self.nats)
+            self.log, self.bus = Log(self.pool), Bus(self.nats)
+            self.appender = Appender(lambda: open_connection(self.settings.database_url, self.name), on_append=self._appended)
+            async with asyncio.TaskGroup() as self._group:
+                kept = [self._group.create_task(self.health.beat()), self._group.create_task(self.appender.run())]
+                self._kernel_loops()
+                await self._build(self)
+                self.logger.info("service.started")
+                yield
+                await self._stop_loops()
+                await self.appender.drain()
+                for task in kept:
+                    task.cancel()
+            await self.pool.close()
+            self.logger.info("service.stopped")
+
+    def _kernel_loops(self) -> None:
+        self.loop("poke", self._poke)
+        self.ready_when("postgres", self._postgres)
+        self.ready_when("nats", self._nats)
+
+    def _appended(self, _position: int) -> None:
+        self._grew.set()
+
+    async def _poke(self) -> None:
+        """Wakes the relays, here and elsewhere, after an append; a poll backs it up, so a lost poke costs only time."""
+        while True:
+            await self._grew.wait()
+            self._grew.clear()
+            await self.nats.publish(subjects.LOG_POKE)
+
+    async def _postgres(self) -> str | None:
+        try:
+            await self.pool.fetchval("select 1", timeout=1.0)
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            return f"Postgres does not answer: {type(error).__name__}"
+        return None
+
+    async def _nats(self) -> str | None:
+        return None if self.nats.is_connected else "not connected to NATS"
+
+    async def _stop_loops(self) -> None:
+        """Before the broker closes: a loop on a closed connection would take that for a fault."""
+        self.stopping = True
+        for task in self._loops:
+            task.cancel()
+        await asyncio.gather(*self._loops, return_exceptions=True)
+
+    async def _closed(self) -> None:
+        """A closed connection never comes back, and the loops would spin on it (field-notes 1): end, and be started again."""
+        if not self.stopping:
+            self.logger.critical("nats.closed")
+            os._exit(LOST_CONNECTION_EXIT)
+
+    @classmethod
+    @asynccontextmanager
+    async def running(cls, name: str, settings: Settings, build: Build) -> AsyncGenerator["Service"]:
+        """A service inside this process, for tests and tools: started on entry, drained on exit."""
+        service = cls(name, settings, build)
+        async with service._lifespan():
+            await service.app.start()
+            try:
+                yield service
+            finally:
+                await service.app.stop()
+
+
+def run(name: str, settings: Settings, build: Build) -> None:
+    """The whole life of a service process, until SIGTERM or Ctrl-C."""
+    logs.configure(name, settings.log_level)
+    provider = traces.configure(name)
+
+    async def main() -> None:
+        await Service(name, settings, build).app.run()
+
+    try:
+        uvloop.run(main())
+    finally:
+        provider.shutdown()
+
+
+def _ignore(_position: int, _applied: Sequence[Applied]) -> None:
+    """Nobody listens."""
+
+
+def _as_check(ready: Callable[[], str | None]) -> Check:
+    async def check() -> str | None:
+        return ready()
+
+    return check

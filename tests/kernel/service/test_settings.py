@@ -1,0 +1,59 @@
+"""Settings come from three places in a fixed order, and nothing misspelt is ignored."""
+
+from pathlib import Path
+
+import pytest
+from makima_kernel.service.settings import Settings, SettingsError, load
+
+
+@pytest.fixture(autouse=True)
+def toml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "makima.toml"
+    monkeypatch.setenv("MAKIMA_CONFIG", str(path))
+    monkeypatch.delenv("MAKIMA_DATABASE_URL", raising=False)
+    return path
+
+
+def test_arguments_win_over_the_environment_and_that_over_the_file(toml: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    toml.write_text(
+        'log_level = "debug"\nport = 1\nhealth_port = 1\n[contracts]\nheartbeat_interval_seconds = 7\nagent_timeout_seconds = 8\n'
+    )
+    monkeypatch.setenv("MAKIMA_PORT", "2")
+    monkeypatch.setenv("MAKIMA_HEALTH_PORT", "2")
+    monkeypatch.setenv("MAKIMA_CONTRACTS__HEARTBEAT_INTERVAL_SECONDS", "9.5")
+    settings = load(Settings, health_port=3)
+    assert (settings.log_level, settings.port, settings.health_port) == ("debug", 2, 3)
+    assert (settings.contracts.heartbeat_interval_seconds, settings.contracts.agent_timeout_seconds) == (9.5, 8)
+
+
+def test_without_any_source_the_plans_deadlines_hold() -> None:
+    contracts = load(Settings).contracts
+    assert (contracts.heartbeat_interval_seconds, contracts.heartbeat_timeout_seconds, contracts.agent_timeout_seconds) == (30, 120, 90)
+    assert (contracts.stale_threshold_minutes, contracts.stale_detection_interval_seconds) == (30, 60)
+    assert contracts.auto_complete_enabled
+    assert contracts.auto_advance_phases
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (
+            "[contracts]\nheartbeat_intervall_seconds = 1",
+            "setting contracts.heartbeat_intervall_seconds is unknown; did you mean heartbeat_interval_seconds?",
+        ),
+        ("[feature_flag]\nauto_complete = false", "setting feature_flag is unknown; did you mean feature_flags?"),
+        ("port = 'eight'", "setting port: "),
+        ("[contracts]\nheartbeat_timeout_seconds = 0", "setting contracts.heartbeat_timeout_seconds: "),
+    ],
+)
+def test_what_is_unknown_or_unfit_in_the_file_is_refused_with_what_to_do(toml: Path, text: str, says: str) -> None:
+    toml.write_text(text)
+    with pytest.raises(SettingsError) as caught:
+        load(Settings)
+    assert str(caught.value).startswith(says)
+
+
+def test_a_misspelt_environment_variable_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAKIMA_NATS_URI", "nats://x")
+    with pytest.raises(SettingsError, match=r"MAKIMA_NATS_URI is not a setting; did you mean MAKIMA_NATS_URL\?"):
+        load(Settings)
