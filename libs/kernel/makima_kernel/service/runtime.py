@@ -13,7 +13,9 @@ import structlog
 import uvloop
 from faststream import FastStream
 from makima_schemas import subjects
+from makima_schemas.envelope import Recorded
 from nats.aio.client import Client
+from opentelemetry.trace import SpanKind
 
 from makima_kernel.bus import topology
 from makima_kernel.bus.asking import Bus
@@ -22,6 +24,7 @@ from makima_kernel.bus.connection import broker
 from makima_kernel.log.appender import Appender
 from makima_kernel.log.project import Applied, OnCommit, Projection, Projector
 from makima_kernel.log.read import Log
+from makima_kernel.log.relay import Relay
 from makima_kernel.service import logs, metrics, traces
 from makima_kernel.service.health import Check, Health, HealthServer
 from makima_kernel.service.logs import Logger
@@ -32,6 +35,8 @@ Loop = Callable[[], Awaitable[None]]
 Build = Callable[["Service"], Awaitable[None]]
 
 LOST_CONNECTION_EXIT: Final = 70
+
+_logger = structlog.get_logger()
 
 
 class Service:
@@ -90,25 +95,42 @@ class Service:
         with HealthServer(self.health, self.settings.host, self.settings.health_port) as server:
             self.logger.info("service.starting", health_port=server.port, owner=self.owner)
             self.pool = await open_pool(self.settings.database_url, self.name)
-            self.nats = await self.broker.connect()
-            await topology.verify(self.nats)
-            self.log, self.bus = Log(self.pool), Bus(self.nats)
-            self.appender = Appender(lambda: open_connection(self.settings.database_url, self.name), on_append=self._appended)
-            async with asyncio.TaskGroup() as self._group:
-                kept = [self._group.create_task(self.health.beat()), self._group.create_task(self.appender.run())]
-                self._kernel_loops()
-                await self._build(self)
-                self.logger.info("service.started")
-                yield
-                await self._stop_loops()
-                await self.appender.drain()
-                for task in kept:
-                    task.cancel()
-            await self.pool.close()
+            try:
+                await self._open()
+                async with asyncio.TaskGroup() as self._group:
+                    kept = [self._group.create_task(self.health.beat()), self._group.create_task(self.appender.run())]
+                    self._kernel_loops()
+                    await self._build(self)
+                    self.logger.info("service.started")
+                    yield
+                    await self._stop_loops()
+                    await self.appender.drain()
+                    for task in kept:
+                        task.cancel()
+            finally:
+                self.stopping = True
+                await self.broker.stop()
+                self.pool.terminate()
             self.logger.info("service.stopped")
 
+    async def _open(self) -> None:
+        self.nats = await self.broker.connect()
+        await topology.verify(self.nats)
+        self.log, self.bus = Log(self.pool), Bus(self.nats)
+        self.appender = Appender(lambda: open_connection(self.settings.database_url, self.name), on_append=self._appended)
+
     def _kernel_loops(self) -> None:
+        relay = Relay(
+            self.pool,
+            self.nats,
+            log=self.log,
+            on_published=_published if _watched(self.settings) else _unheard,
+            budget=self.settings.stream_budget,
+        )
+        metrics.relay_lag.set_function(lambda: relay.lag)
+        self.loop("relay", relay.run)
         self.loop("poke", self._poke)
+        self.ready_when("relay", _as_check(relay.ready))
         self.ready_when("postgres", self._postgres)
         self.ready_when("nats", self._nats)
 
@@ -174,6 +196,22 @@ def run(name: str, settings: Settings, build: Build) -> None:
 
 def _ignore(_position: int, _applied: Sequence[Applied]) -> None:
     """Nobody listens."""
+
+
+def _watched(settings: Settings) -> bool:
+    """A span and a line per event cost the relay half its speed: only where somebody looks."""
+    return traces.exporting() or settings.log_level == "debug"
+
+
+def _published(event: Recorded) -> None:
+    with traces.span(
+        f"relay {event.category}.{event.type}", parent=event.meta.get("traceparent"), kind=SpanKind.PRODUCER, position=event.position
+    ):
+        _logger.debug("relay.published", position=event.position, stream=event.stream, type=event.type)
+
+
+def _unheard(_event: Recorded) -> None:
+    """Nobody looks."""
 
 
 def _as_check(ready: Callable[[], str | None]) -> Check:
