@@ -43,19 +43,22 @@ begin
     if (select coalesce(sum(n), 0) from unnest(counts) as n) <> cardinality(datas) then
         raise exception 'counts do not add up to the events' using errcode = 'invalid_parameter_value';
     end if;
-    if (select count(*) <> count(distinct (tenant, stream)) or count(*) <> count(distinct (tenant, command_id))
-        from unnest(tenants, streams, command_ids) as a (tenant, stream, command_id))
-       or exists (select from unnest(tenants, guard_streams) as g (tenant, stream)
-                  join unnest(tenants, streams) as a (tenant, stream) on a.tenant = g.tenant and a.stream = g.stream) then
+    if exists (select from unnest(tenants, streams) as a (tenant, stream) group by tenant, stream having count(*) > 1)
+       or exists (select from unnest(tenants, command_ids) as a (tenant, command_id) group by tenant, command_id having count(*) > 1)
+       or cardinality(array_remove(guard_streams, null)) > 0
+       and exists (select from unnest(tenants, guard_streams) as g (tenant, stream)
+                   join unnest(tenants, streams) as a (tenant, stream) on a.tenant = g.tenant and a.stream = g.stream) then
         raise exception 'two commands of one call meet in a stream or a command id' using errcode = 'invalid_parameter_value';
     end if;
 
-    select array_agg(start order by number), array_agg(largest order by number), array_agg(total order by number)
-    into starts, largests, totals
-    from (select number, start, coalesce(max(octet_length(datas[start + k])), 0) as largest, coalesce(sum(octet_length(datas[start + k])), 0) as total
-          from (select number, n, sum(n) over (order by number) - n as start from unnest(counts) with ordinality as c (n, number)) as command
-          left join lateral generate_series(1, n) as k on true
-          group by number, start) as command;
+    -- Sizes are summed by command only where one might be too large.
+    if (select max(size) > event_limit or sum(size) > command_limit from (select octet_length(data) as size from unnest(datas) as data) as event) then
+        select array_agg(largest order by number), array_agg(total order by number) into largests, totals
+        from (select number, max(octet_length(datas[last - n + k])) as largest, sum(octet_length(datas[last - n + k])) as total
+              from (select number, n, sum(n) over (order by number) as last from unnest(counts) with ordinality as c (n, number)) as command
+              left join lateral generate_series(1, n) as k on true
+              group by number) as command;
+    end if;
 
     perform pg_advisory_xact_lock(hashtext('event_log.append'));
 
@@ -83,14 +86,15 @@ begin
         left join lateral (select s.version from event_log.streams as s
                            where s.tenant = a.tenant and s.stream = a.guard_stream limit 1) as guard on true
     ), placed as (
-        select *, head + sum(case verdict when 'ok' then n else 0 end) over (order by number) as last from judged
+        select *, sum(n) over everything - n as start, head + sum(case verdict when 'ok' then n else 0 end) over everything as last
+        from judged window everything as (order by number)
     )
-    select array_agg(verdict order by number), array_agg(current order by number),
+    select array_agg(verdict order by number), array_agg(current order by number), array_agg(start order by number),
            array_agg(case verdict when 'ok' then current + n when 'duplicate' then first_version when 'conflict' then current
                                   when 'guard_conflict' then coalesce(guard_version, 0) when 'too_large' then size_limit end order by number),
            array_agg(case verdict when 'ok' then last - n + 1 when 'duplicate' then first_position end order by number),
            array_agg(case verdict when 'ok' then last when 'duplicate' then position end order by number)
-    into verdicts, currents, versions, firsts, lasts
+    into verdicts, currents, starts, versions, firsts, lasts
     from placed;
 
     if 'ok' = any (verdicts) then
