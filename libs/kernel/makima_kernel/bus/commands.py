@@ -92,7 +92,9 @@ async def _answer(handle: Handle, body: bytes, principal: str | None) -> Reply |
 
 def _refuse_oversize(body: bytes) -> None:
     if len(body) > MAX_COMMAND_BYTES:
-        raise Refused(Code.PAYLOAD_TOO_LARGE, f"a command is at most {MAX_COMMAND_BYTES} bytes, this one has {len(body)}", limit=MAX_COMMAND_BYTES)
+        raise Refused(
+            Code.PAYLOAD_TOO_LARGE, f"a command is at most {MAX_COMMAND_BYTES} bytes, this one has {len(body)}", limit=MAX_COMMAND_BYTES
+        )
 
 
 async def _undecoded(message: NatsMessage) -> NatsMessage:

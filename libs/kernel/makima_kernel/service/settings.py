@@ -63,7 +63,7 @@ class Settings(BaseSettings):
     feature_flags: FeatureFlags = FeatureFlags()
     contract_types_file: Path | None = Field(default=None, description="more contract types, beside the built-in ones")
     stream_budget: float = Field(
-        1.0, gt=0, le=1, description="share of the full stream sizes (4 GiB of events, 8 GiB of heartbeats) to reserve"
+        default=1.0, gt=0, le=1, description="share of the full stream sizes (4 GiB of events, 8 GiB of heartbeats) to reserve"
     )
 
     @classmethod
