@@ -52,11 +52,7 @@ async def _alone(projection: Projection, pool: asyncpg.Pool) -> AsyncGenerator[a
         connection = cast("asyncpg.Connection", acquired)
         if not await connection.fetchval(SQL["lock"], projection.schema):
             raise RebuildRunningError(f"schema {projection.schema} is being rebuilt already")
-        try:
-            yield connection
-        finally:
-            if not connection.is_closed():
-                await connection.execute(SQL["unlock"], projection.schema)
+        yield connection  # the pool unlocks what comes back to it
 
 
 class _Rebuild:

@@ -2,9 +2,6 @@
 -- One rebuild per schema at a time; the session holds it.
 select pg_try_advisory_lock(hashtext('event_log.rebuild'), hashtext($1))
 
--- name: unlock
-select pg_advisory_unlock(hashtext('event_log.rebuild'), hashtext($1))
-
 -- name: start
 -- A fresh checkpoint beside the live one; what an earlier rebuild left behind goes.
 with live as (

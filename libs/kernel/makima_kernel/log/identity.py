@@ -1,0 +1,84 @@
+"""Is the stream of the broker the stream of this log? Both carry an epoch, and the last message must be the log's event there."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, cast
+from uuid import UUID
+
+import asyncpg
+import structlog
+from makima_schemas import subjects
+from nats.aio.client import Client
+from nats.js.api import Header
+from nats.js.errors import NotFoundError
+
+from makima_kernel.bus import topology
+from makima_kernel.bus.cursor import EPOCH_KEY
+from makima_kernel.log.read import Log
+from makima_kernel.log.sql import named
+
+SQL: Final = named(Path(__file__).with_suffix(".sql"))
+_TIMEOUT: Final = 2.0
+_CURE: Final = "if the database was restored on purpose, run `makima ledger new-epoch`"
+
+_logger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Same:
+    """One log, one stream: it holds everything up to `position`, or is to be filled from there."""
+
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """There is no such stream: the broker is new, or lost its data."""
+
+
+@dataclass(frozen=True, slots=True)
+class Different:
+    """Never to be written by this log: `reason` says what disagrees, and the cure."""
+
+    reason: str
+
+
+async def examine(nats: Client, log: Log) -> Same | Missing | Different:
+    """Compares epochs, ends, and the event at the stream's end. Raises nats-py's and asyncpg's errors where one does not answer."""
+    jetstream = nats.jetstream(timeout=_TIMEOUT)
+    try:
+        info = await jetstream.stream_info(subjects.EVENTS_STREAM)
+        last = info.state.last_seq
+    except NotFoundError:
+        return Missing()
+    message = await jetstream.get_msg(subjects.EVENTS_STREAM, last) if info.state.messages else None
+    epoch, stream_epoch = str(await log.epoch()), (info.config.metadata or {}).get(EPOCH_KEY)
+    if epoch != stream_epoch:
+        return Different(f"the log's epoch is {epoch}, the stream's is {stream_epoch}: {_CURE}")
+    head = await log.head()  # read after the stream's end: what the stream holds was committed before
+    if last > head:
+        return Different(f"the stream ends at {last}, the log at {head}: it was restored to the past; {_CURE}")
+    if message is None or last == 0:
+        return Same(last)
+    [event] = await log.after(last - 1, 1)
+    headers = cast("dict[str, str] | None", message.headers) or {}
+    in_stream = headers.get(Header.MSG_ID)
+    if in_stream != str(event.event_id):
+        return Different(f"position {last} is event {in_stream} in the stream, but {event.event_id} in the log; {_CURE}")
+    return Same(last)
+
+
+async def new_epoch(pool: asyncpg.Pool, nats: Client, *, budget: float = 1.0) -> UUID:
+    """Starts a new identity of the log, with a new stream; every consumer and socket gets a reset.
+
+    For after a restore of the database: positions that were handed out then may be other events now.
+    """
+    epoch = cast("UUID", await pool.fetchval(SQL["new_epoch"]))
+    jetstream = nats.jetstream(timeout=_TIMEOUT)
+    try:
+        await jetstream.delete_stream(subjects.EVENTS_STREAM)
+    except NotFoundError:
+        _logger.info("log.no_stream", stream=subjects.EVENTS_STREAM)
+    await topology.create_missing(nats, Log(pool), budget=budget)
+    _logger.warning("log.new_epoch", epoch=str(epoch))
+    return epoch
