@@ -1,0 +1,88 @@
+"""The whole system as a user starts it: `makima up --json`, in a data folder of its own, on free ports."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+from makima_local import workspace
+
+READY_WITHIN_SECONDS = 90
+STOPS_WITHIN_SECONDS = 25
+
+
+@dataclass
+class Stack:
+    """What `makima up --json` said, and what it says since then on stderr."""
+
+    url: str
+    nats_url: str
+    database_url: str
+    data_dir: Path
+    services: Mapping[str, int]
+    metrics: Mapping[str, str]
+    process: Process
+    news: list[str] = field(default_factory=list[str])
+
+    def log(self, service: str) -> list[dict[str, object]]:
+        """The log lines of a service, as the structured events they are."""
+        lines = (self.data_dir / "logs" / f"{service}.log").read_text().splitlines()
+        return [cast("dict[str, object]", json.loads(line)) for line in lines if line.startswith("{")]
+
+
+@asynccontextmanager
+async def running(folder: Path, *arguments: str, **env: str) -> AsyncGenerator[Stack]:
+    """Up on entry, drained on exit; `folder` must be one that the user `pgserver` may enter."""
+    command = (
+        sys.executable,
+        "-m",
+        "makima_cli.main",
+        "up",
+        "--json",
+        "--data-dir",
+        str(folder / "data"),
+        "--port",
+        "0",
+        "--nats-port",
+        "0",
+        *arguments,
+    )
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("MAKIMA_", "OTEL_"))}
+    where = {"XDG_CONFIG_HOME": str(folder / "config"), "MAKIMA_HOME": str(workspace.root()), "MAKIMA_STREAM_BUDGET": "0.05"}
+    process = await asyncio.create_subprocess_exec(
+        *command, cwd=folder, env={**clean, **where, **env}, stdin=DEVNULL, stdout=PIPE, stderr=PIPE
+    )
+    news: list[str] = []
+    reading = asyncio.create_task(_read(process, news))
+    try:
+        yield await _ready(process, news)
+    finally:
+        if process.returncode is None:
+            process.send_signal(signal.SIGTERM)
+            async with asyncio.timeout(STOPS_WITHIN_SECONDS):
+                await process.wait()
+        await reading
+
+
+async def _ready(process: Process, news: list[str]) -> Stack:
+    assert process.stdout is not None
+    async with asyncio.timeout(READY_WITHIN_SECONDS):
+        line = await process.stdout.readline()
+    assert line, "".join(news)
+    said = json.loads(line)
+    return Stack(
+        said["url"], said["nats_url"], said["database_url"], Path(said["data_dir"]), said["services"], said["metrics"], process, news
+    )
+
+
+async def _read(process: Process, news: list[str]) -> None:
+    assert process.stderr is not None
+    async for line in process.stderr:
+        news.append(line.decode())  # noqa: PERF401 - each line is news at once
