@@ -1,0 +1,146 @@
+"""Whatever is asked, in whatever order: what must hold after every command.
+
+The walks are drawn by `Random` from a seed of hypothesis: its own strategies, made to find small examples, hardly ever get a contract
+as far as a completion.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from dataclasses import fields
+from random import Random
+from typing import Any, Final, cast, get_args
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from makima_kernel.decider import fold
+from makima_schemas.codec import decode, encode, schema_of
+from makima_schemas.contract import commands as c
+from makima_schemas.contract.commands import ContractCommand
+from makima_schemas.contract.events import ContractEvent
+from makima_schemas.contract.model import CompletedBy, ContractStatus, Deliverable, Gate, MinComplete, NamedTasks, Phase
+from makima_schemas.refusal import Refused
+
+from services.contract.domain.state import Contract
+from services.contract.domain.statuses import LIFECYCLE, RUNNING
+from services.contract.domain.waiting import waits_for
+from tests.services.contract.stories import DECIDER
+
+STEPS: Final = 150
+FLAGS: Final = (True, False)
+COMMANDS: Final[tuple[type[ContractCommand], ...]] = get_args(ContractCommand)
+ENDINGS: Final = {c.DeleteContract, c.ArchiveContract, c.FailContract, c.CompleteContract, c.PauseContract, c.BlockContract}
+NAMES_A_PHASE: Final = {c.AwaitConfirmation, c.StartCompletion, c.ChangePhase, c.RecordValidation}
+GATES: Final = (
+    Gate(),
+    Gate(required_tasks="none"),
+    Gate(("a",), "all_complete", "lint"),
+    Gate((), MinComplete(1)),
+    Gate((), NamedTasks(("write",))),
+)
+
+# Few values for each member, so that commands meet each other's work.
+MEMBERS: Final[dict[str, Callable[[Contract], Sequence[object]]]] = {
+    **dict.fromkeys(("task_id", "next_task_id"), lambda _state: ("t1", "t2", "t3", "t4", "t5")),
+    **dict.fromkeys(("role", "to_role"), lambda _state: ("builder", "reviewer")),
+    **dict.fromkeys(("passed", "success", "confirmed", "force", "enabled", "is_supervisor", "complete_first"), lambda _state: FLAGS),
+    **dict.fromkeys(("evidence", "result", "plan"), lambda _state: (None, "done")),
+    **dict.fromkeys(("name", "content", "question"), lambda _state: ("write", "read")),
+    "phase": lambda state: (None, "one", "two", "three", *[state.phase_name] * 4),
+    "reason": lambda _state: ("lunch",),
+    "deliverable_id": lambda _state: ("a", "b"),
+    "connection_id": lambda _state: (None, "new", "old"),
+    "question_id": lambda _state: ("q1", "q2", "q3"),
+    "message_id": lambda _state: ("m1",),
+    "answer": lambda _state: ("Postgres",),
+    "question_type": lambda _state: ("text",),
+    "options": lambda _state: ((),),
+    "validator": lambda _state: ("lint",),
+    "completed_by": lambda _state: get_args(CompletedBy),
+}
+
+
+def creation(random: Random) -> c.CreateContract:
+    deliverables = (Deliverable("a", "A"), Deliverable("b", "B"))
+    phases = tuple(Phase(name, deliverables, random.choice(GATES)) for name in ("one", "two", "three"))
+    return c.CreateContract("demo", "ada", phases=phases, phase_guard=random.choice(FLAGS))
+
+
+def next_command(random: Random, state: Contract) -> ContractCommand:
+    """Mostly what the status allows and what goes on; now and then anything."""
+    if state.status is None:
+        return creation(random)
+    allowed = [command for command in COMMANDS if LIFECYCLE.allowed(state.status, command)]
+    usual = [command for command in allowed if command not in ENDINGS]
+    kind = random.choice([*usual * 9, *allowed, *COMMANDS])
+    if kind is c.CreateContract:
+        return creation(random)
+    data = {member.name: random.choice(MEMBERS[member.name](state)) for member in fields(kind)}
+    if kind in NAMES_A_PHASE:
+        data["phase"] = data["phase"] or state.phase_name
+    return cast("type[Any]", kind)(**data)
+
+
+def walk(random: Random, seen: Counter[type]) -> None:
+    """One contract after the other, each from its creation until it is deleted."""
+    history: list[ContractEvent] = []
+    state = DECIDER.initial
+    for _ in range(STEPS):
+        command = next_command(random, state)
+        events = asked(command, state)
+        state = recorded(command, state, events)
+        says_what_it_waits_for(state)
+        history += events
+        seen.update(type(event) for event in events)
+        if state.deleted:
+            is_what_its_events_say(state, history)
+            history, state = [], DECIDER.initial
+    is_what_its_events_say(state, history)
+
+
+def is_what_its_events_say(state: Contract, history: list[ContractEvent]) -> None:
+    assert fold(DECIDER, history) == state
+    assert fold(DECIDER, [as_kept(event) for event in history]) == state
+
+
+@settings(max_examples=30, deadline=None)
+@given(random=st.randoms(use_true_random=True))
+def test_any_sequence_of_commands_keeps_what_must_hold(random: Random) -> None:
+    walk(random, Counter())
+
+
+def test_the_walks_get_everywhere() -> None:
+    seen: Counter[type] = Counter()
+    for seed in range(40):
+        walk(Random(seed), seen)
+    assert set(seen) == set(get_args(ContractEvent))
+
+
+def asked(command: ContractCommand, state: Contract) -> list[ContractEvent]:
+    """What is decided; neither that nor a refusal touches the state that it was decided from."""
+    before = deepcopy(state)
+    try:
+        return DECIDER.decide(command, state)
+    except Refused:
+        return []
+    finally:
+        assert state == before
+
+
+def recorded(command: ContractCommand, state: Contract, events: list[ContractEvent]) -> Contract:
+    """The state after the events, each of which has a row in the table."""
+    for event in events:
+        assert LIFECYCLE.covers(state.status, type(command), type(event)), f"{command} recorded {event} in {state.status}"
+        state = DECIDER.evolve(state, event)
+    return state
+
+
+def says_what_it_waits_for(state: Contract) -> None:
+    assert (state.waiting_for is not None) == (state.status is ContractStatus.WAITING_FOR_INPUT)
+    if state.status in RUNNING:
+        assert state.waiting_for == waits_for(state)
+
+
+def as_kept(event: ContractEvent) -> ContractEvent:
+    """The event as it comes back from the log."""
+    return cast("ContractEvent", decode(type(event).__name__, schema_of(event), encode(event)))
