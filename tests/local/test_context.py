@@ -1,6 +1,7 @@
 """`contexts.toml`: what `makima up` leaves there for CLI and SDK."""
 
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -60,3 +61,9 @@ def test_local_becomes_current_in_place_of_another_data_folder_but_not_of_a_syst
     context.save(context.Contexts("team", {**context.load().by_name, "team": elsewhere}))
     context.remember(made("local"))
     assert context.load().current == "team"
+
+
+def test_systems_that_start_at_once_all_get_in() -> None:
+    with ThreadPoolExecutor(8) as together:
+        list(together.map(lambda number: context.remember(made(f"system-{number}", f"/{number}")), range(32)))
+    assert len(context.load().by_name) == 32

@@ -6,12 +6,12 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import psutil
 import pytest
 from makima_kernel.testing import eventually
 from makima_local import ports
 from makima_local.probe import SILENT, unready
 from makima_local.processes import Died, NotReadyError, Program, Report, Runner, Started
+from makima_local.server import lives
 
 SERVICE = """
 import http.server, signal, sys
@@ -97,7 +97,7 @@ async def test_sigterm_lets_a_program_drain(tmp_path: Path) -> None:
         await runner.ready(timeout=10)
         pid = runner.pids["service"]
     assert (tmp_path / "service.log").read_text() == "drained\n"
-    assert not psutil.pid_exists(pid)
+    assert not lives(pid)
 
 
 async def test_one_that_does_not_drain_is_killed_with_its_children(tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ async def test_one_that_does_not_drain_is_killed_with_its_children(tmp_path: Pat
         runner.start(python("stubborn", STUBBORN, tmp_path))
         await eventually(lambda: log.exists() and log.read_text().startswith("child"))
         pid, child = runner.pids["stubborn"], int(log.read_text().split()[1])
-    assert not psutil.pid_exists(pid)
+    assert not lives(pid)
     await eventually(lambda: not lives(child))
 
 
@@ -136,10 +136,3 @@ async def test_no_program_outlives_a_killed_runner(tmp_path: Path) -> None:
     owner.kill()
     await owner.wait()
     await eventually(lambda: not lives(pid))
-
-
-def lives(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False

@@ -37,3 +37,7 @@ class Lazy(click.Group):
 @click.version_option(package_name="makima-cli", prog_name="makima")
 def main() -> None:
     """Watches over fleets of AI coding agents: what they do, whether they live, and what waits for you."""
+
+
+if __name__ == "__main__":
+    main()

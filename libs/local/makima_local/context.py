@@ -1,10 +1,12 @@
 """`contexts.toml`: where the systems are that CLI and SDK may talk to."""
 
+import fcntl
 import os
 import re
 import tempfile
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -63,16 +65,31 @@ def save(contexts: Contexts) -> None:
 
 def remember(context: Context) -> None:
     """Add or replace it. It becomes the current one if there is none; `local` also takes that place from another data folder of this machine."""
-    known = load()
-    current = known.by_name.get(known.current or "")
-    yields = current is None or (context.name == LOCAL and current.data_dir is not None)
-    save(Contexts(context.name if yields else known.current, {**known.by_name, context.name: context}))
+    with _alone():
+        known = load()
+        current = known.by_name.get(known.current or "")
+        yields = current is None or (context.name == LOCAL and current.data_dir is not None)
+        save(Contexts(context.name if yields else known.current, {**known.by_name, context.name: context}))
 
 
 def forget(name: str) -> None:
-    known = load()
-    left = {other: context for other, context in known.by_name.items() if other != name}
-    save(Contexts(None if known.current == name else known.current, left))
+    with _alone():
+        known = load()
+        left = {other: context for other, context in known.by_name.items() if other != name}
+        save(Contexts(None if known.current == name else known.current, left))
+
+
+@contextmanager
+def _alone() -> Generator[None]:
+    """Two systems that start at once must not write over each other's entry."""
+    folder = file().parent
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def name_for(data_dir: Path) -> str:

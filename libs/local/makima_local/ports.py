@@ -3,7 +3,6 @@
 import random
 import socket
 from contextlib import suppress
-from dataclasses import dataclass
 
 LOOPBACK = "127.0.0.1"
 # Under the ephemeral range (Linux from 32768, macOS from 49152): a server that restarts must not find its port taken by an outgoing connection, nor a client meet itself.
@@ -11,15 +10,13 @@ CHOICE = range(18_000, 32_000)
 TRIES = 200
 
 
-@dataclass(frozen=True, slots=True)
 class PortTakenError(Exception):
     """Something listens on this port already; `flag` chooses another."""
 
-    port: int
-    flag: str
-
-    def __str__(self) -> str:
-        return f"port {self.port} is taken: choose another with {self.flag}"
+    def __init__(self, port: int, flag: str) -> None:
+        super().__init__(f"port {port} is taken: choose another with {flag}")
+        self.port = port
+        self.flag = flag
 
 
 def is_free(port: int) -> bool:

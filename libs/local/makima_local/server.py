@@ -21,6 +21,13 @@ class ServerFailedError(RuntimeError):
     """A server did not come up; says why, as far as its log tells."""
 
 
+def lives(pid: int) -> bool:
+    """Does this process run? One that has ended and that its parent has not looked at yet does not."""
+    with suppress(psutil.Error):
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    return False
+
+
 class ServerProcess:
     """A handle on a process that cannot mistake another process with the same, re-used pid for it."""
 
@@ -66,9 +73,7 @@ class ServerProcess:
     def alive(self) -> bool:
         if self._child:
             return self._child.poll() is None
-        with suppress(psutil.Error):
-            return self._process.is_running() and self._process.status() != psutil.STATUS_ZOMBIE
-        return False
+        return self._process.is_running() and lives(self.pid)
 
     def send(self, what: signal.Signals, *, family: bool = False) -> None:
         """Send a signal, with `family` to its children, too; to one that is gone it is nothing."""

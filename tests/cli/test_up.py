@@ -1,0 +1,254 @@
+"""`makima up`, run as people run it, on a workspace with two services that only say that they are ready."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+import tomllib
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import cast
+from uuid import uuid4
+
+import asyncpg
+import nats
+import pytest
+from makima_kernel.testing import eventually
+from makima_local.nats import Nats
+from makima_local.postgres import Postgres
+from makima_local.server import lives
+
+SERVICE = """
+import http.server, os, signal, sys
+class Health(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200); self.end_headers(); self.wfile.write(b"{}")
+    def log_message(self, *_):
+        pass
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+print({name: value for name, value in os.environ.items() if name.startswith("MAKIMA_")}, flush=True)
+http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["MAKIMA_HEALTH_PORT"])), Health).serve_forever()
+"""
+
+Ready = Mapping[str, object]
+
+
+@pytest.fixture
+def folder(server_folder: Path) -> Path:
+    """Where the workspace, the data and the contexts of one test lie."""
+    made = server_folder / f"up-{uuid4().hex[:8]}"
+    for name in ("contract", "gateway"):
+        service = made / "home" / "services" / name
+        service.mkdir(parents=True)
+        (service / "__main__.py").write_text(SERVICE)
+    (made / "home" / "libs").mkdir()
+    made.chmod(0o711)
+    return made
+
+
+class Up:
+    """A running `makima up`."""
+
+    def __init__(self, process: Process, ready: Ready) -> None:
+        self.process = process
+        self.ready = ready
+        self.news: list[str] = []
+        self._reading = asyncio.create_task(self._read())
+
+    def pids(self, what: str) -> Mapping[str, int]:
+        return cast("Mapping[str, int]", self.ready[what])
+
+    async def stop(self) -> int:
+        """SIGTERM; the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return await asyncio.wait_for(self.process.wait(), 20)
+
+    async def _read(self) -> None:
+        assert self.process.stderr is not None
+        async for line in self.process.stderr:
+            self.news.append(line.decode())
+
+
+async def start(folder: Path, *arguments: str, **env: str) -> Process:
+    command = (sys.executable, "-m", "makima_cli.main", "up", *arguments)
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("MAKIMA_")}
+    own = {"MAKIMA_HOME": str(folder / "home"), "XDG_CONFIG_HOME": str(folder / "config")}
+    return await asyncio.create_subprocess_exec(*command, cwd=folder, env={**clean, **own, **env}, stdout=PIPE, stderr=PIPE)
+
+
+Begin = Callable[..., Awaitable[Up]]
+
+
+@pytest.fixture
+async def begin(folder: Path) -> AsyncIterator[Begin]:
+    """Starts a `makima up --json` and waits until it says that all is ready; whatever is left of it ends with the test."""
+    started: list[Process] = []
+
+    async def made(*arguments: str, **env: str) -> Up:
+        where = () if "--ephemeral" in arguments else ("--data-dir", str(folder / "data"))
+        ports = ("--port", "0", "--nats-port", "0")
+        process = await start(folder, "--json", *where, *ports, *arguments, **env)
+        started.append(process)
+        assert process.stdout is not None
+        line = await asyncio.wait_for(process.stdout.readline(), 60)
+        if not line:
+            assert process.stderr is not None
+            raise AssertionError((await process.stderr.read()).decode())
+        return Up(process, cast("Ready", json.loads(line)))
+
+    yield made
+    for process in started:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    await Postgres(folder / "data" / "postgres").stop()
+    await Nats(folder / "data" / "nats").stop()
+
+
+async def fails(folder: Path, *arguments: str) -> tuple[int | None, str]:
+    process = await start(folder, *arguments)
+    out, err = await asyncio.wait_for(process.communicate(), 60)
+    assert out == b""
+    return process.returncode, err.decode()
+
+
+def is_there(path: str) -> bool:
+    return Path(path).exists()
+
+
+async def test_it_says_in_one_line_of_json_where_everything_is(begin: Begin, folder: Path) -> None:
+    up = await begin()
+    assert set(up.ready) == {"url", "nats_url", "database_url", "token", "data_dir", "services", "servers", "metrics"}
+    assert up.ready["token"] is None
+    assert up.ready["data_dir"] == str(folder / "data")
+    assert set(up.pids("services")) == {"contract", "gateway"} == set(cast("Mapping[str, str]", up.ready["metrics"]))
+    assert all(lives(pid) for what in ("services", "servers") for pid in up.pids(what).values())
+    client = await nats.connect(str(up.ready["nats_url"]))
+    assert {stream.config.name for stream in await client.jetstream().streams_info()} >= {"MAKIMA_EVENTS", "MAKIMA_HEARTBEATS"}
+    await client.close()
+    connection = await asyncpg.connect(str(up.ready["database_url"]))
+    assert await connection.fetchval("SELECT count(*) FROM event_log.migrations") > 0
+    await connection.close()
+
+
+async def test_cli_and_sdk_find_it_by_its_context(begin: Begin, folder: Path) -> None:
+    up = await begin()
+    contexts = tomllib.loads((folder / "config" / "makima" / "contexts.toml").read_text())
+    assert contexts["current"] == "data"
+    members = ("url", "nats_url", "database_url", "data_dir")
+    assert contexts["contexts"]["data"] == {member: up.ready[member] for member in members}
+
+
+async def test_each_service_is_told_its_servers_and_only_the_gateway_its_port(begin: Begin, folder: Path) -> None:
+    up = await begin()
+    contract, gateway = (eval((folder / "data" / "logs" / f"{name}.log").read_text()) for name in ("contract", "gateway"))
+    assert gateway["MAKIMA_DATABASE_URL"] == contract["MAKIMA_DATABASE_URL"] == up.ready["database_url"]
+    assert gateway["MAKIMA_NATS_URL"] == contract["MAKIMA_NATS_URL"] == up.ready["nats_url"]
+    assert str(up.ready["url"]).endswith(gateway["MAKIMA_PORT"])
+    assert "MAKIMA_PORT" not in contract
+
+
+async def test_sigterm_stops_all_of_it_and_the_next_one_finds_its_state(begin: Begin) -> None:
+    first = await begin()
+    connection = await asyncpg.connect(str(first.ready["database_url"]))
+    await connection.execute("CREATE TABLE public.kept ()")
+    await connection.close()
+    assert await first.stop() == 0
+    gone = [*first.pids("services").values(), *first.pids("servers").values()]
+    assert not any(lives(pid) for pid in gone)
+    second = await begin()
+    connection = await asyncpg.connect(str(second.ready["database_url"]))
+    await connection.fetch("SELECT FROM public.kept")
+    await connection.close()
+
+
+async def test_a_service_that_dies_is_started_again_and_that_is_shown(begin: Begin) -> None:
+    up = await begin()
+    pid = up.pids("services")["contract"]
+    os.kill(pid, signal.SIGKILL)
+    await eventually(lambda: any(f"contract (pid {pid}) died: killed by SIGKILL; starting again at once" in line for line in up.news))
+    await eventually(lambda: any("contract runs again" in line for line in up.news))
+
+
+@pytest.mark.parametrize("server", ["nats", "postgres"])
+async def test_a_server_that_dies_is_started_again_and_that_is_shown(begin: Begin, server: str) -> None:
+    up = await begin()
+    os.kill(up.pids("servers")[server], signal.SIGKILL)
+    await eventually(lambda: any(f"{server} runs again" in line for line in up.news))
+
+
+async def test_after_its_own_kill_no_service_is_left_and_the_next_one_takes_the_servers_over(begin: Begin) -> None:
+    first = await begin()
+    first.process.kill()
+    await eventually(lambda: not any(lives(pid) for pid in first.pids("services").values()))
+    second = await begin()
+    assert second.ready["servers"] == first.ready["servers"]
+    assert await second.stop() == 0
+    assert not any(lives(pid) for pid in second.pids("servers").values())
+
+
+async def test_servers_that_run_elsewhere_are_used_and_left_alone(begin: Begin, database: str, nats_url: str, nats_server: Nats) -> None:
+    up = await begin(MAKIMA_DATABASE_URL=database, MAKIMA_NATS_URL=nats_url)
+    assert up.ready["servers"] == {"nats": None, "postgres": None}
+    assert (up.ready["database_url"], up.ready["nats_url"]) == (database, nats_url)
+    assert await up.stop() == 0
+    assert nats_server.running()
+
+
+async def test_an_ephemeral_one_leaves_nothing_behind(begin: Begin, folder: Path) -> None:
+    up = await begin("--ephemeral")
+    place = str(up.ready["data_dir"])
+    assert is_there(place)
+    assert await up.stop() == 0
+    assert not is_there(place)
+    assert tomllib.loads((folder / "config" / "makima" / "contexts.toml").read_text())["contexts"] == {}
+
+
+@pytest.mark.parametrize("flag", ["--port", "--nats-port"])
+async def test_a_taken_port_ends_the_start_with_its_number_and_the_flag(folder: Path, flag: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        others = {"--port": "0", "--nats-port": "0"} | {flag: port}
+        code, error = await fails(folder, "--data-dir", str(folder / "data"), *(part for pair in others.items() for part in pair))
+    assert code == 1
+    assert error == f"Error: port {port} is taken: choose another with {flag}\n"
+
+
+async def test_only_one_runs_on_a_data_folder(begin: Begin, folder: Path) -> None:
+    up = await begin()
+    code, error = await fails(folder, "--data-dir", str(folder / "data"), "--port", "0", "--nats-port", "0")
+    assert code == 1
+    assert f"already (pid {up.process.pid})" in error
+
+
+async def test_two_data_folders_run_side_by_side(begin: Begin, folder: Path) -> None:
+    one, other = await asyncio.gather(begin(), begin("--ephemeral"))
+    assert one.ready["url"] != other.ready["url"]
+    assert set(one.pids("servers").values()).isdisjoint(other.pids("servers").values())
+    assert await one.stop() == 0
+    assert all(lives(pid) for pid in other.pids("servers").values())
+    assert await other.stop() == 0
+
+
+async def test_a_service_that_cannot_start_ends_the_start_with_its_last_words(folder: Path) -> None:
+    (folder / "home" / "services" / "contract" / "__main__.py").write_text("raise SystemExit('the setting x is unknown')")
+    code, error = await fails(folder, "--data-dir", str(folder / "data"), "--port", "0", "--nats-port", "0")
+    assert code == 1
+    assert "Error: contract keeps dying: the setting x is unknown" in error
+    assert not Postgres(folder / "data" / "postgres").running()
+
+
+async def test_people_get_one_aligned_block(folder: Path) -> None:
+    process = await start(folder, "--data-dir", str(folder / "data"), "--port", "0", "--nats-port", "0")
+    assert process.stdout is not None
+    shown = (await asyncio.wait_for(process.stdout.readuntil(b"Ctrl-C"), 60)).decode()
+    process.send_signal(signal.SIGINT)
+    assert await asyncio.wait_for(process.wait(), 20) == 0
+    rows = [line for line in shown.splitlines() if "://" in line]
+    assert len(rows) == 4
+    assert (
+        len({line.index("://") - len(scheme) for line in rows for scheme in ("http", "nats", "postgresql") if f" {scheme}://" in line}) == 1
+    )
