@@ -1,12 +1,45 @@
-"""What the stale-detector found. Streams: `silence-<sender or contract>` and, for holds, `silence-<owner>`."""
+"""What the stale-detector found. Streams: `silence-<kind>:<id>` of a sender, `silence-<contract_id>`, `silence-owner:<owner_id>` for holds.
+
+The colon keeps them apart: it can stand in no id.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
+from uuid import UUID, uuid5
 
 from makima_schemas.evidence import Evidence
 
 SenderKind = Literal["supervisor", "agent", "daemon"]
+
+_IDS: Final = UUID("5b1d2c1e-6f0a-5a53-9d0b-7c1f3f0e8a21")
+
+
+def deterministic_id(*parts: object) -> UUID:
+    """The command id of something that every replica must ask for under the same name."""
+    return uuid5(_IDS, "|".join(str(part) for part in parts))
+
+
+def verdict_id(sender: str, connection_id: str | None, stream_epoch: str, stream_sequence: int, alive_position: int) -> UUID:
+    """One verdict per silence, whoever finds it: named after the last heartbeat, or after the event that made the sender alive.
+
+    `sender` is `<kind>:<id>`; `stream_sequence` 0 means never heard.
+    """
+    last = f"{stream_epoch}/{stream_sequence}" if stream_sequence else f"position/{alive_position}"
+    return deterministic_id("verdict", sender, connection_id or "", last)
+
+
+def sender_stream(sender: str) -> str:
+    return f"silence-{sender}"
+
+
+def owner_stream(owner_id: str) -> str:
+    """Daemons and senders of unknown contracts have no owner: theirs is `silence-owner:`."""
+    return f"silence-owner:{owner_id}"
+
+
+def contract_stream(contract_id: str) -> str:
+    return f"silence-{contract_id}"
 
 
 @dataclass(frozen=True, slots=True)

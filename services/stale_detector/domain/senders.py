@@ -1,0 +1,34 @@
+"""Who speaks on a subject, and on which shard a sender's heartbeats arrive."""
+
+from typing import Final
+
+from makima_schemas import subjects
+
+SHARDS: Final = 8
+PREFIX: Final = len("makima.shards.0.")
+
+_FNV_OFFSET: Final = 2166136261
+_FNV_PRIME: Final = 16777619
+_32_BITS: Final = 0xFFFFFFFF
+
+
+def supervisor(task_id: str) -> str:
+    return f"supervisor:{task_id}"
+
+
+def daemon(daemon_id: str) -> str:
+    return f"daemon:{daemon_id}"
+
+
+def heartbeat_subject(sender: str, daemon_id: str) -> str:
+    """Where the sender publishes, before the broker maps it onto a shard."""
+    kind, _, name = sender.partition(":")
+    return subjects.daemon_heartbeat(name) if kind == "daemon" else subjects.supervisor_heartbeat(daemon_id, name)
+
+
+def shard_of(subject: str, shards: int = SHARDS) -> int:
+    """The shard that `{{partition(n)}}` of nats-server maps a subject onto: FNV-1a of all of it."""
+    value = _FNV_OFFSET
+    for byte in subject.encode():
+        value = ((value ^ byte) * _FNV_PRIME) & _32_BITS
+    return value % shards

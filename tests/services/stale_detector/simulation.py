@@ -1,0 +1,154 @@
+"""A stream and its detectors without a broker: time is a number that the test moves."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from services.stale_detector.domain import senders
+from services.stale_detector.domain.clock import MILLISECOND, SECOND
+from services.stale_detector.domain.detector import Detector, Findings, Timeouts, Tracked
+from services.stale_detector.domain.mass_silence import Hold
+from services.stale_detector.domain.tracked import Sender
+from services.stale_detector.domain.verdict import Verdict
+
+START = 1_700_000_000 * SECOND
+STEP = 25 * MILLISECOND
+TIMEOUTS = Timeouts(timeout=120 * SECOND, interval=30 * SECOND, grace=3 * SECOND)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    sequence: int
+    stamp: int
+    shard: int
+    sender: str | None
+    connection_id: str | None = None
+
+
+@dataclass
+class World:
+    """The broker with its stream, the senders, and the log of who is alive. `dead` have stopped to send."""
+
+    timeouts: Timeouts = TIMEOUTS
+    now: int = START
+    stream: list[Stored] = field(default_factory=list[Stored])
+    fleet: dict[str, int] = field(default_factory=dict[str, int])  # sender → phase of its heartbeats
+    dead: set[str] = field(default_factory=set[str])
+    replicas: list["Replica"] = field(default_factory=list["Replica"])
+    broker_up: bool = True
+    canaries: bool = True
+    broker_clock: int = 0  # how far the broker's clock is off
+    silent_shards: set[int] = field(default_factory=set[int])
+    alive: dict[str, Tracked] = field(default_factory=dict[str, Tracked])
+    holds: dict[str, Hold] = field(default_factory=dict[str, Hold])
+    accepted: list[Verdict] = field(default_factory=list[Verdict])
+    outbox: list[str] = field(default_factory=list[str])
+
+    def populate(self, count: int, owner: Callable[[int], str] = lambda _number: "") -> None:
+        for number in range(count):
+            name = senders.supervisor(f"t{number}")
+            self.fleet[name] = number * self.timeouts.interval // count
+            self.alive[name] = Tracked(Sender(name, True, number + 1, f"c{number}", "d"), owner(number))
+
+    def run(self, span: int, *, read: bool = True) -> None:
+        """Move time on; `read` False: every detector is frozen."""
+        for _ in range(span // STEP):
+            self.now += STEP
+            self._send()
+            if read:
+                for replica in self.replicas:
+                    replica.read()
+
+    def stamp(self) -> int:
+        return self.now + self.broker_clock
+
+    def _send(self) -> None:
+        for sender, phase in self.fleet.items():
+            if sender not in self.dead and (self.now - START - phase) % self.timeouts.interval < STEP:
+                self.outbox.append(sender)
+        if not self.broker_up:
+            return
+        for sender in self.outbox:
+            self._store(senders.shard_of(senders.heartbeat_subject(sender, "d")), sender)
+        self.outbox.clear()
+        if self.canaries and any(replica.running for replica in self.replicas) and self.now % (50 * MILLISECOND) == 0:
+            for shard in set(range(senders.SHARDS)) - self.silent_shards:
+                self._store(shard, None)
+
+    def _store(self, shard: int, sender: str | None) -> None:
+        self.stream.append(Stored(len(self.stream) + 1, self.stamp(), shard, sender))
+
+    def take(self, verdict: Verdict) -> None:
+        """The owner of the stream: as the supervisor_heartbeat service decides."""
+        name = verdict.sender.name
+        if name not in self.alive or self.holds.get(verdict.owner, Hold()).version != verdict.hold_version:
+            return
+        newest = max((stored.sequence for stored in self.stream if stored.sender == name), default=0)
+        if newest > verdict.evidence.stream_sequence:
+            return
+        del self.alive[name]
+        self.accepted.append(verdict)
+        for replica in self.replicas:
+            replica.detector.untrack(name)
+
+    def put_hold(self, owner: str, hold: Hold) -> None:
+        if hold.version == self.holds.get(owner, Hold()).version + 1:
+            self.holds[owner] = hold
+        for replica in self.replicas:
+            replica.detector.hold(owner, self.holds[owner])
+            replica.detector.decided(owner)
+
+    @property
+    def found(self) -> list[str]:
+        return [verdict.sender.name for verdict in self.accepted]
+
+
+class Replica:
+    """One detector that reads the world's stream."""
+
+    def __init__(self, world: World, name: str = "r1") -> None:
+        self.world, self.name = world, name
+        self.running = False
+        self.start()
+
+    def start(self) -> None:
+        self.detector = Detector(self.world.timeouts, self.name)
+        self.detector.load(self.world.alive.values())
+        for owner, hold in self.world.holds.items():
+            self.detector.hold(owner, hold)
+        self._place = len(self.world.stream)
+        for shard in self.detector.shards:
+            self.detector.begin(shard, "e1", self._place + 1)
+        newest = {(each.shard, each.sender): each for each in self.world.stream}
+        self._consume(sorted(newest.values(), key=lambda each: each.sequence))
+        self.settled = False
+        self.running = True
+
+    def stop(self) -> None:
+        self.running = False
+
+    def read(self) -> None:
+        if not self.running:
+            return
+        self._consume(self.world.stream[self._place :])
+        self._place = len(self.world.stream)
+        if not self.settled and self.detector.live:
+            self.detector.settle()
+            self.settled = True
+        self._act(self.detector.tick())
+
+    def _consume(self, messages: Iterable[Stored]) -> None:
+        for message in messages:
+            shard = self.detector.shards[message.shard]
+            shard.consumed(message.sequence, message.stamp)
+            if message.sender is not None:
+                contract = message.sender.replace("supervisor:t", "c")
+                self.detector.hear(shard, (message.sender, contract, message.connection_id), message.sequence, message.stamp)
+
+    def _act(self, findings: Findings) -> None:
+        for verdict in findings.verdicts:
+            self.world.take(verdict)
+            self.detector.answered(verdict)
+        for suspicion in findings.suspicions:
+            self.world.put_hold(suspicion.owner, Hold(suspicion.version + 1, held=True))
+        for clearance in findings.clearances:
+            self.world.put_hold(clearance.owner, Hold(clearance.version + 1, held=False, expired=clearance.reason == "hold_expired"))

@@ -1,0 +1,50 @@
+"""Who speaks on a subject, and where: as the broker itself would say."""
+
+import pytest
+from makima_kernel.bus import topology
+from makima_schemas import subjects
+from nats.aio.client import Client
+
+from services.stale_detector.domain import senders
+from services.stale_detector.domain.heartbeats import read
+
+
+async def test_a_subject_is_mapped_onto_the_shard_that_the_broker_chooses(nats: Client) -> None:
+    heartbeats = next(stream for stream in topology.streams(0.01) if stream.name == subjects.HEARTBEATS_STREAM)
+    await nats.jetstream().add_stream(heartbeats)
+    for number in range(100):
+        subject = senders.heartbeat_subject(senders.supervisor(f"task-{number}"), f"daemon-{number % 7}")
+        await nats.jetstream().publish(subject, b"{}")
+        stored = await nats.jetstream().get_last_msg(subjects.HEARTBEATS_STREAM, "makima.shards.>")
+        assert stored.subject == subject.replace("makima.heartbeats", f"makima.shards.{senders.shard_of(subject, topology.SHARDS)}")
+
+
+def test_the_detector_knows_as_many_shards_as_the_broker() -> None:
+    assert senders.SHARDS == topology.SHARDS
+
+
+SUPERVISOR = b'{"task_id":"t1","contract_id":"c1","state":"working","phase":"plan","timestamp":"2026-01-01T00:00:00Z","connection_id":"x"}'
+DAEMON = b'{"daemon_id":"d1","hostname":"h","seq":1,"timestamp":"2026-01-01T00:00:00Z"}'
+
+
+@pytest.mark.parametrize(
+    ("subject", "payload", "spoken"),
+    [
+        ("makima.shards.3.supervisor.d1.t1", SUPERVISOR, ("supervisor:t1", "c1", "x")),
+        ("makima.shards.3.supervisor._.t1", SUPERVISOR.replace(b',"connection_id":"x"', b""), ("supervisor:t1", "c1", None)),
+        ("makima.shards.0.daemon.d1", DAEMON, ("daemon:d1", None, None)),
+        ("makima.shards.3.canary", b"", None),
+        ("makima.shards.3.agent.d1.c1.builder", b"{}", None),
+        ("makima.shards.3.supervisor.d1.t1", b"{not json", None),
+        ("makima.shards.3.supervisor.d1.t1", SUPERVISOR.replace(b"working", b"dancing"), None),
+        ("makima.shards.3.supervisor.d1.t1", SUPERVISOR.replace(b"working", b"interrupted"), None),
+        ("makima.shards.3.supervisor.d1.t1", SUPERVISOR[:-20], None),
+        ("makima.shards.3.supervisor.d1.another", SUPERVISOR, None),
+        ("makima.shards.0.daemon.another", DAEMON, None),
+        ("makima.shards.0.daemon.d1", b"\xff\xfe", None),
+    ],
+)
+def test_only_a_heartbeat_that_fits_its_schema_and_its_subject_proves_anything(
+    subject: str, payload: bytes, spoken: tuple[str, str | None, str | None] | None
+) -> None:
+    assert read(subject, payload) == spoken

@@ -1,0 +1,104 @@
+"""Who is tracked follows from what the log says, event by event."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+from makima_schemas.codec import Event, encode
+from makima_schemas.daemon import DaemonConnected, DaemonDisconnected
+from makima_schemas.envelope import EventMeta, Recorded
+from makima_schemas.evidence import Evidence
+from makima_schemas.supervisor import StateChangedBy, SupervisorRegistered, SupervisorState, SupervisorStateChanged
+
+from services.stale_detector.domain.tracked import REMEMBERED_CONNECTIONS, Sender, evolve, fell_silent, subject_of
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+EVIDENCE = Evidence(NOW, 120.0, NOW, NOW, 20.0, "r1", 7, "e1")
+
+
+def recorded(stream: str, position: int, event: Event) -> Recorded:
+    name = type(event).__name__
+    return Recorded(position, "default", stream, 1, UUID(int=position), UUID(int=1), name, 1, encode(event), EventMeta(), NOW)
+
+
+def fold(stream: str, *events: Event) -> Sender | None:
+    sender = None
+    for position, event in enumerate(events, 1):
+        sender = evolve(sender, recorded(stream, position, event), event)
+    return sender
+
+
+def registered(state: SupervisorState = SupervisorState.WORKING, connection: str | None = "x") -> SupervisorRegistered:
+    return SupervisorRegistered("c1", "d1", connection, state, "plan")
+
+
+def changed(
+    to: SupervisorState, connection: str | None = "x", by: StateChangedBy = "heartbeat", daemon: str = "d1"
+) -> SupervisorStateChanged:
+    evidence = EVIDENCE if by == "heartbeat_expired" else None
+    return SupervisorStateChanged("c1", daemon, connection, SupervisorState.WORKING, to, "plan", by, evidence)
+
+
+SILENT = changed(SupervisorState.INTERRUPTED, by="heartbeat_expired")
+
+
+def test_a_registered_supervisor_is_tracked_from_its_event_on() -> None:
+    assert fold("supervisor-t1", registered()) == Sender("supervisor:t1", True, 1, "c1", "d1", "x")
+
+
+def test_a_new_state_leaves_the_position_that_made_it_alive() -> None:
+    sender = fold("supervisor-t1", registered(), changed(SupervisorState.IDLE))
+    assert sender is not None
+    assert (sender.alive, sender.alive_position) == (True, 1)
+
+
+def test_an_interrupted_one_is_tracked_no_more_and_again_when_it_returns() -> None:
+    silent = fold("supervisor-t1", registered(), SILENT)
+    assert silent is not None
+    assert not silent.alive
+    back = fold("supervisor-t1", registered(), SILENT, changed(SupervisorState.WORKING))
+    assert back is not None
+    assert (back.alive, back.alive_position) == (True, 3)
+
+
+def test_one_that_said_it_is_done_is_tracked_no_more() -> None:
+    for done in (SupervisorState.COMPLETED, SupervisorState.FAILED):
+        sender = fold("supervisor-t1", registered(), changed(done))
+        assert sender is not None
+        assert not sender.alive
+
+
+def test_a_replaced_connection_may_not_speak_any_more() -> None:
+    sender = fold("supervisor-t1", registered(connection="x"), changed(SupervisorState.WORKING, "y", daemon="d2"))
+    assert sender is not None
+    assert (sender.connection_id, sender.daemon_id, sender.superseded) == ("y", "d2", ("x",))
+    assert not sender.accepts("c1", "x")
+    assert sender.accepts("c1", "y")
+    assert sender.accepts("c1", None)
+    assert not sender.accepts("c2", "y")
+
+
+def test_only_so_many_replaced_connections_are_remembered() -> None:
+    sender = fold("supervisor-t1", registered(), *[changed(SupervisorState.WORKING, f"x{number}") for number in range(50)])
+    assert sender is not None
+    assert len(sender.superseded) == REMEMBERED_CONNECTIONS
+    assert sender.superseded[-1] == "x48"
+
+
+def test_a_daemon_is_tracked_while_it_is_connected() -> None:
+    assert fold("daemon-d1", DaemonConnected("h")) == Sender("daemon:d1", True, 1, None, "d1")
+    assert fold("daemon-d1", DaemonConnected("h"), DaemonConnected("h2")) == Sender("daemon:d1", True, 1, None, "d1")
+    gone = fold("daemon-d1", DaemonConnected("h"), DaemonDisconnected(EVIDENCE))
+    assert gone is not None
+    assert not gone.alive
+
+
+def test_a_verdict_is_known_from_a_state_that_a_supervisor_told_itself() -> None:
+    assert fell_silent(SILENT)
+    assert fell_silent(DaemonDisconnected(EVIDENCE))
+    assert not fell_silent(changed(SupervisorState.FAILED))
+    assert not fell_silent(DaemonConnected("h"))
+
+
+def test_an_event_says_whom_it_is_about() -> None:
+    assert subject_of(recorded("supervisor-t1", 1, SILENT), SILENT) == "supervisor:t1"
+    assert subject_of(recorded("daemon-d1", 1, DaemonConnected("h")), DaemonConnected("h")) == "daemon:d1"
