@@ -1,0 +1,33 @@
+"""The contract service, built and joined."""
+
+from makima_kernel.bus.decisions import Decisions
+from makima_kernel.service import metrics
+from makima_kernel.service.runtime import Service
+from makima_schemas.contract.contract_types import contract_types
+from makima_schemas.contract.events import ContractEvent, PhaseChanged
+
+from services.contract.domain.decider import ContractDecider, conflict_members
+from services.contract.handlers.commands import commands
+from services.contract.handlers.starter import Starter
+from services.contract.handlers.trial import Trial
+from services.contract.projections import Unstarted
+from services.contract.queries import Queries
+
+NAME = "contract"
+
+
+async def build(service: Service) -> None:
+    settings = service.settings
+    decider = ContractDecider(contract_types(settings.contract_types_file), settings.contracts.auto_complete_enabled)
+    decisions = Decisions("contract", decider, service.log, service.appender, describe=conflict_members, on_event=_count)
+    starter = Starter(Queries(service.pool), decisions)
+    service.project(Unstarted(), on_commit=starter.applied)
+    router = commands(NAME, decisions)
+    router.query("try_change_phase", Trial(service.log, decider).handle)
+    service.include(router)
+    service.loop("start", starter.run)
+
+
+def _count(event: ContractEvent) -> None:
+    if isinstance(event, PhaseChanged):
+        metrics.phase_transitions.inc()
