@@ -28,7 +28,7 @@ async def build(service: Service) -> None:
         cleanup_timeout_seconds=settings.contracts.cleanup_timeout_seconds,
         validators=installed(),
     )
-    projector = service.project(Contracts())
+    projector = service.project(Contracts(), on_commit=lambda _position, _applied: asker.wake())
     router = CommandRouter(NAME)
     router.query("check_completion", CheckCompletion(queries, service.log, projector, asker.wake).handle)
     service.include(router)

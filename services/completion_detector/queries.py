@@ -40,7 +40,9 @@ class Queries:
         return None if row is None else Todo(**row)
 
     async def done(self, todo: Todo) -> None:
-        await self._pool.execute(SQL["done"], todo.tenant, todo.contract_id, todo.position)
+        """Strike the look off, or, if something has happened since it was claimed, give it free again."""
+        if not await self._pool.fetchval(SQL["done"], todo.tenant, todo.contract_id, todo.position):
+            await self._pool.execute(SQL["release"], todo.tenant, todo.contract_id)
 
     async def later(self, todo: Todo, seconds: float) -> None:
         await self._pool.execute(SQL["later"], todo.tenant, todo.contract_id, todo.position, seconds)

@@ -14,12 +14,12 @@ where (tenant, contract_id) = (
 returning tenant, contract_id, position, traceparent;
 
 -- name: done
--- The look is taken; if something has happened since, one is still owed.
-with taken as (
-  delete from completion_detector.todo where tenant = $1 and contract_id = $2 and position = $3 returning 1
-)
-update completion_detector.todo set leased_until = '-infinity'
-where tenant = $1 and contract_id = $2 and position > $3 and not exists (select from taken);
+-- The look is taken, unless something has happened since.
+delete from completion_detector.todo where tenant = $1 and contract_id = $2 and position = $3 returning true;
+
+-- name: release
+-- A look is still owed. A statement of its own: in one with the delete, it would not see the row that kept the delete from happening.
+update completion_detector.todo set leased_until = '-infinity' where tenant = $1 and contract_id = $2;
 
 -- name: later
 -- Look again after some seconds, or at once if something has happened since.

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
 
 from makima_schemas.contract.model import ContractStatus
 from makima_schemas.gate import Readiness
@@ -69,13 +69,15 @@ class CleanUp:
 Ask = Nothing | Record | Validate | Confirm | Advance | Complete | Abort | CleanUp
 
 
-class Look(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Look:
     contract: Snapshot
     gate: Readiness
     on: Switches
 
 
-class Case(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Case:
     when: Callable[[Look], bool]
     then: Callable[[Look], Ask]
 

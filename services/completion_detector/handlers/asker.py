@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Final, assert_never
+from typing import Final
 from uuid import uuid5
 
 import asyncpg
@@ -118,8 +118,9 @@ class Asker:
         """One look. Where the database or the log is away, the lease runs out and somebody looks again."""
         with traces.span("completion.look", parent=todo.traceparent, contract_id=todo.contract_id):
             try:
-                outcome = await self.look(todo)
-                await (self._queries.done(todo) if outcome is None else self._queries.later(todo, outcome.seconds))
+                later = await self.look(todo)
+                await (self._queries.done(todo) if later is None else self._queries.later(todo, later.seconds))
+                asyncio.get_running_loop().call_later(later.seconds if later else 0, self.wake)
             except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, LogUnavailableError, OverloadedError) as error:
                 structlog.get_logger().warning(
                     "completion.look_failed", contract_id=todo.contract_id, reason=f"{type(error).__name__}: {error}"
@@ -157,8 +158,6 @@ class Asker:
                 return await self._ask(todo, contract, RecordValidation(contract.phase, validator, verdict.passed, verdict.reason))
             case CleanUp():
                 return await self._clean_up(todo, contract)
-            case never:
-                assert_never(never)
 
     async def _clean_up(self, todo: Todo, contract: Snapshot) -> Later | None:
         """At once where no daemon holds a worktree; else when all have removed theirs, or their time is over."""

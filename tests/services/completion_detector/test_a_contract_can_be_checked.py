@@ -1,0 +1,53 @@
+"""`check_completion`: what is missing, and the flow starts where it may."""
+
+import asyncio
+
+from makima_schemas.commands import Problem
+from makima_schemas.contract import commands as c
+from makima_schemas.errors import Code
+
+from tests.services.completion_detector.conftest import World, simple
+
+
+async def check(world: World, contract_id: str) -> dict[str, object] | Problem:
+    return await world.contract.bus.query("completion_detector", "check_completion", {"contract_id": contract_id})
+
+
+async def test_it_tells_what_is_missing(world: World) -> None:
+    await world.replica()
+    await world.send("c1", simple(), c.StartContract(), c.CreateTask("t1", "write it"))
+    assert await check(world, "c1") == {
+        "ready": False,
+        "would_complete": False,
+        "missing": ["Deliverable: plan-document", "1 tasks incomplete"],
+    }
+
+
+async def test_switched_off_it_only_reports(world: World) -> None:
+    await world.replica()
+    await world.send("c1", simple(contract_type="execute"), c.SetAutoComplete(enabled=False), c.StartContract())
+    await world.send("c1", c.CompleteDeliverable("pull-request"))
+    assert await check(world, "c1") == {"ready": True, "would_complete": True, "missing": []}
+    await world.nothing_owed()
+    assert "CompletionStarted" not in await world.names("c1")
+
+
+async def test_switched_on_a_look_that_was_lost_is_taken_again(world: World) -> None:
+    await world.send("c1", simple(contract_type="execute"), c.StartContract(), c.CompleteDeliverable("pull-request"))
+    detector = await world.replica()
+    for task in asyncio.all_tasks():
+        if task.get_name() == "ask":
+            task.cancel()
+    await check(world, "c1")
+    await detector.pool.execute("delete from completion_detector.todo")
+    await world.replica()
+    answer = await check(world, "c1")
+    assert answer == {"ready": True, "would_complete": True, "missing": []}
+    await world.until("c1", "ContractCompleted")
+
+
+async def test_an_unknown_contract_is_not_found(world: World) -> None:
+    await world.replica()
+    answer = await check(world, "nobody")
+    assert isinstance(answer, Problem)
+    assert answer.code is Code.CONTRACT_NOT_FOUND

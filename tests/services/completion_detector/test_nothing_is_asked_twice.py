@@ -1,0 +1,98 @@
+"""A detector that dies between asking and striking the look off: the next one asks the same, and is given the first answer."""
+
+import asyncio
+
+import pytest
+from makima_kernel.bus.asking import Bus
+from makima_kernel.service.runtime import Service
+from makima_kernel.testing import eventually
+from makima_schemas.commands import Reply, Request
+from makima_schemas.contract import commands as c
+
+from services.completion_detector import queries
+from services.completion_detector.domain.judge import Switches
+from services.completion_detector.handlers.asker import Asker
+from services.completion_detector.handlers.recorder import Recorder
+from services.completion_detector.handlers.worktrees import Worktrees
+from services.completion_detector.queries import Queries, Todo
+from tests.services.completion_detector.conftest import World, simple
+
+
+class DyingBus(Bus):
+    """Hands the command over, and is killed before it hears the answer."""
+
+    async def ask(self, service: str, name: str, request: Request, *, timeout: float = 5.0) -> Reply:
+        await super().ask(service, name, request, timeout=timeout)
+        raise asyncio.CancelledError
+
+
+def asker(service: Service, bus: Bus) -> Asker:
+    return Asker(
+        Queries(service.pool),
+        bus,
+        Recorder(service.appender),
+        Worktrees(service.nats),
+        switches=Switches(),
+        cleanup_timeout_seconds=1,
+        validators={},
+    )
+
+
+async def claimed(looks: Queries) -> Todo:
+    """The next look, once there is one that nobody else is taking."""
+    todo = await eventually(looks.claim)
+    assert todo is not None
+    return todo
+
+
+async def test_killed_between_the_ask_and_the_end_of_the_look(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queries, "LEASE_SECONDS", 0.3)
+    detector = await world.replica()
+    await world.send("c1", simple())
+    await world.nothing_owed()
+    for task in asyncio.all_tasks():  # from here on the replica only projects: the looks are taken by hand
+        if task.get_name() == "ask":
+            task.cancel()
+    await world.send("c1", c.StartContract(), c.CompleteDeliverable("plan-document"))
+    looks = Queries(detector.pool)
+    todo = await claimed(looks)
+    with pytest.raises(asyncio.CancelledError):
+        await asker(detector, DyingBus(detector.nats)).look(todo)
+    assert (await world.names("c1")).count("PhaseChanged") == 1
+
+    again = await claimed(looks)
+    assert await asker(detector, detector.bus).look(again) is None
+    await looks.done(again)
+    assert (await world.names("c1")).count("PhaseChanged") == 1
+    assert await world.names("c1", "completion") == ["PhaseGateSatisfied"]
+
+
+async def test_two_who_judged_the_same_version_have_asked_once(world: World) -> None:
+    detector = await world.replica()
+    for task in asyncio.all_tasks():
+        if task.get_name() == "ask":
+            task.cancel()
+    await world.send("c1", simple(), c.StartContract(), c.CompleteDeliverable("plan-document"))
+    todo = await claimed(Queries(detector.pool))
+    first, second = asker(detector, detector.bus), asker(detector, detector.bus)
+    await asyncio.gather(first.look(todo), second.look(todo))
+    assert (await world.names("c1")).count("PhaseChanged") == 1
+    assert await world.names("c1", "completion") == ["PhaseGateSatisfied"]
+
+
+async def test_a_look_at_an_older_state_does_not_take_the_newer_one_away(world: World) -> None:
+    detector = await world.replica()
+    for task in asyncio.all_tasks():
+        if task.get_name() == "ask":
+            task.cancel()
+    await world.send("c1", simple(), c.StartContract())
+    looks = Queries(detector.pool)
+    old = await claimed(looks)
+    await world.send("c1", c.CompleteDeliverable("plan-document"))
+
+    async def newer() -> bool:
+        return bool(await detector.pool.fetchval("select position > $1 from completion_detector.todo", old.position))
+
+    await eventually(newer)
+    await looks.done(old)
+    assert await looks.claim() is not None

@@ -1,0 +1,64 @@
+"""Completion waits for the daemons that ran a contract, if they hold worktrees; and never longer than its deadline."""
+
+from datetime import UTC, datetime
+
+import msgspec
+import orjson
+from makima_kernel.testing import eventually
+from makima_schemas import subjects
+from makima_schemas.contract import commands as c
+from makima_schemas.contract.events import ContractCompleted
+from makima_schemas.heartbeat import DaemonHeartbeat
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from tests.services.completion_detector.conftest import World, simple
+from tests.services.completion_detector.test_a_contract_moves_on_by_itself import SHIPPED, supervised
+
+
+async def finish(world: World) -> ContractCompleted:
+    await world.send("c1", simple(contract_type="execute"), c.StartContract(), SHIPPED)
+    await world.until("c1", "ContractCompleted")
+    completed = (await world.history("c1"))[-1]
+    assert isinstance(completed, ContractCompleted)
+    return completed
+
+
+async def test_nobody_ran_it_so_there_is_nothing_to_clean(world: World) -> None:
+    await world.replica()
+    assert await finish(world) == ContractCompleted("no_worktrees")
+
+
+async def test_a_daemon_removes_its_worktree_and_says_so(world: World, nats: Client) -> None:
+    asked: list[object] = []
+
+    async def remove(message: Msg) -> None:
+        asked.append(orjson.loads(message.data))
+        await message.respond(b'{"removed": 1}')
+
+    await nats.subscribe(subjects.daemon_signal("d1", "cleanup_worktrees"), cb=remove)
+    await world.replica()
+    await supervised(world, "c1", "d1")
+    assert await finish(world) == ContractCompleted("cleanup_done")
+    assert asked == [{"contract_id": "c1"}]
+
+
+async def test_a_daemon_that_says_it_holds_none_is_not_asked(world: World, nats: Client) -> None:
+    asked: list[Msg] = []
+    await nats.subscribe(subjects.daemon_signal("d1", "cleanup_worktrees"), cb=_note(asked))
+    detector = await world.replica()
+    await supervised(world, "c1", "d1")
+    beat = DaemonHeartbeat("d1", "a-host", 1, datetime.now(UTC), worktrees=0)
+    heard = detector.nats.stats["in_msgs"]
+    await nats.publish(subjects.daemon_heartbeat("d1"), msgspec.json.encode(beat))
+    await nats.publish(subjects.daemon_heartbeat("d1"), b"not a heartbeat")
+    await eventually(lambda: detector.nats.stats["in_msgs"] >= heard + 2)
+    assert await finish(world) == ContractCompleted("no_worktrees")
+    assert asked == []
+
+
+def _note(asked: list[Msg]):
+    async def note(message: Msg) -> None:
+        asked.append(message)
+
+    return note
