@@ -43,7 +43,8 @@ class Decisions(Generic[S, C, E]):
     """Every command of one category goes through here: the one path from a command to the log.
 
     `describe` gives the members that a `VERSION_CONFLICT` adds to `expected` and `actual`; `on_event` hears of each event
-    that was stored by this process, after it was.
+    that was stored by this process, after it was. `content` is what of a command makes a repeat the same request, where that
+    is less than all of it (replicas of a detector find the same silence with different words).
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Decisions(Generic[S, C, E]):
         describe: Callable[[S], dict[str, Member]] = lambda _state: {},
         on_event: Callable[[E], None] = lambda _event: None,
         valid_target: Callable[[str], bool] = is_id,
+        content: Callable[[C], object] = lambda command: command,
     ) -> None:
         self._category: Category = category
         self._decider = decider
@@ -64,6 +66,7 @@ class Decisions(Generic[S, C, E]):
         self._describe = describe
         self._on_event = on_event
         self._valid_target = valid_target
+        self._content = content
         self._cache: OrderedDict[tuple[str, str], _Loaded[S]] = OrderedDict()
 
     async def handle(self, request: Request, command: C) -> Reply:
@@ -97,7 +100,7 @@ class Decisions(Generic[S, C, E]):
                 if await self._caught_up(request.tenant, stream, loaded):
                     raise
                 continue
-            outcome = await self._appender.append(_append(request, command, stream, loaded.version, events))
+            outcome = await self._appender.append(_append(request, self._hash(request, command), stream, loaded.version, events))
             match outcome:
                 case Appended(version, position):
                     self._remember(request.tenant, stream, loaded, events, version)
@@ -162,13 +165,18 @@ class Decisions(Generic[S, C, E]):
         return loaded
 
     async def _first_answer(self, request: Request, command: C) -> Reply | None:
-        match await self._log.answered(request.tenant, request.command_id, _hash(request, command)):
+        match await self._log.answered(request.tenant, request.command_id, self._hash(request, command)):
             case Duplicate(version, position, changed):
                 return Accepted(version, position, changed)
             case KeyReused():
                 return KEY_REUSED
             case None:
                 return None
+
+    def _hash(self, request: Request, command: C) -> bytes:
+        """What makes a repeat the same request: kind, target, content and expectation; not who relays it, nor when."""
+        kind = type(command).__name__
+        return hashlib.sha256(orjson.dumps([kind, request.target, request.expected_version]) + encode(self._content(command))).digest()
 
     def _tell(self, request: Request, events: list[E], position: int) -> None:
         for event in events:
@@ -178,7 +186,7 @@ class Decisions(Generic[S, C, E]):
             self._on_event(event)
 
 
-def _append(request: Request, command: object, stream: str, version: int, events: list[E]) -> Append:
+def _append(request: Request, request_hash: bytes, stream: str, version: int, events: list[E]) -> Append:
     meta = EventMeta(actor=request.actor)
     parent = traces.traceparent()
     if parent is not None:
@@ -187,15 +195,9 @@ def _append(request: Request, command: object, stream: str, version: int, events
         tenant=request.tenant,
         stream=stream,
         command_id=request.command_id,
-        request_hash=_hash(request, command),
+        request_hash=request_hash,
         expected=version,
         events=tuple(new_event(event) for event in events),
         meta=meta,
         guard=request.guard,
     )
-
-
-def _hash(request: Request, command: object) -> bytes:
-    """What makes a repeat the same request: kind, target, content and expectation; not who relays it, nor when."""
-    kind = type(command).__name__
-    return hashlib.sha256(orjson.dumps([kind, request.target, request.expected_version]) + encode(command)).digest()
