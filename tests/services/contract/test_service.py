@@ -1,0 +1,186 @@
+"""The service on the bus: commands in, answers and events out."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from makima_kernel.log.append import Append, new_event
+from makima_kernel.service.settings import ContractsSettings, Settings
+from makima_kernel.testing import eventually
+from makima_schemas.codec import Event
+from makima_schemas.commands import Accepted, Problem
+from makima_schemas.contract import commands as c
+from makima_schemas.contract import events as e
+from makima_schemas.envelope import EventMeta
+from makima_schemas.errors import Code
+from makima_schemas.supervisor import SupervisorRegistered, SupervisorState, SupervisorStateChanged
+from nats.aio.client import Client
+
+from tests.services.contract.running import Contracts, running
+
+
+@pytest.fixture
+def settings(database: str, nats_url: str) -> Settings:
+    return Settings(database_url=database, nats_url=nats_url, stream_budget=0.01)
+
+
+@pytest.fixture
+async def contracts(settings: Settings, pool: asyncpg.Pool, nats: Client) -> AsyncIterator[Contracts]:
+    async with running(settings, pool, nats) as made:
+        yield made
+
+
+CREATE = c.CreateContract("demo", "ada")
+
+
+async def append(contracts: Contracts, stream: str, *events: Event) -> None:
+    """As another service would."""
+    made = tuple(new_event(event) for event in events)
+    await contracts.replicas[0].appender.append(Append("default", stream, uuid4(), b"", None, made, EventMeta()))
+
+
+async def test_a_contract_goes_from_its_creation_to_its_deletion(contracts: Contracts) -> None:
+    story = (
+        CREATE,
+        c.StartContract(),
+        c.CompleteDeliverable("plan-document"),
+        c.ChangePhase("execute"),
+        c.ArchiveContract(complete_first=True),
+    )
+    last = await contracts.accepted("c1", *story, c.DeleteContract())
+    assert last.version == 7
+    assert [type(event) for event in await contracts.events("c1")] == [
+        e.ContractCreated,
+        e.ContractStarted,
+        e.DeliverableCompleted,
+        e.PhaseChanged,
+        e.ContractCompleted,
+        e.ContractArchived,
+        e.ContractDeleted,
+    ]
+
+
+async def test_a_refusal_is_an_answer_and_changes_nothing(contracts: Contracts) -> None:
+    await contracts.accepted("c1", CREATE)
+    refused = await contracts.ask("c1", c.ResumeContract())
+    assert isinstance(refused, Problem)
+    assert refused.code is Code.INVALID_TRANSITION
+    assert refused.members["from"] == "created"
+    assert len(await contracts.events("c1")) == 1
+
+
+async def test_a_command_that_changes_nothing_says_so(contracts: Contracts) -> None:
+    await contracts.accepted("c1", CREATE)
+    reply = await contracts.accepted("c1", c.SetPhaseGuard(enabled=False))
+    assert (reply.version, reply.changed) == (1, False)
+
+
+@pytest.mark.parametrize("command", [c.CreateTask("not an id", "write"), c.CreateTask("t1", ""), c.ClaimTask("t1", "no/role")])
+async def test_a_body_that_breaks_its_schema_is_refused_with_the_place(contracts: Contracts, command: c.ContractCommand) -> None:
+    await contracts.accepted("c1", CREATE)
+    refused = await contracts.ask("c1", command)
+    assert isinstance(refused, Problem)
+    assert refused.code is Code.INVALID_REQUEST
+    assert refused.members["errors"]
+
+
+async def test_a_stale_version_is_a_conflict_that_says_where_the_contract_is(contracts: Contracts) -> None:
+    await contracts.accepted("c1", CREATE, c.StartContract())
+    conflict = await contracts.ask("c1", c.ChangePhase("execute", force=True), expected=1)
+    assert isinstance(conflict, Problem)
+    assert conflict.code is Code.VERSION_CONFLICT
+    assert conflict.members == {"expected": 1, "actual": 2, "current_phase": "plan"}
+
+
+async def test_what_is_not_there_is_not_found_whatever_version_is_expected(contracts: Contracts) -> None:
+    missing = await contracts.ask("c1", c.StartContract(), expected=4)
+    assert isinstance(missing, Problem)
+    assert missing.code is Code.CONTRACT_NOT_FOUND
+
+
+async def test_the_supervisors_first_heartbeat_starts_its_contract(contracts: Contracts) -> None:
+    await contracts.accepted("c1", CREATE)
+    await append(contracts, "supervisor-t1", SupervisorRegistered("c1", "d1", None, SupervisorState.WORKING, "plan"))
+    await eventually(lambda: has_started(contracts, "c1"), because="the contract was not started")
+    [*_, recorded] = await contracts.log.stream("default", "contract-c1")
+    assert recorded.meta.get("actor") == "supervisor"
+
+
+async def test_a_supervisor_that_speaks_later_starts_a_contract_that_was_paused_before_its_start(contracts: Contracts) -> None:
+    await contracts.accepted("c1", CREATE, c.PauseContract())
+    await append(contracts, "supervisor-t1", SupervisorRegistered("c1", "d1", None, SupervisorState.IDLE, "plan"))
+    await eventually(lambda: nothing_owed(contracts), because="the start was not asked for")
+    await contracts.accepted("c1", c.ResumeContract())
+    again = SupervisorStateChanged("c1", "d1", None, SupervisorState.IDLE, SupervisorState.WORKING, "plan", "heartbeat")
+    await append(contracts, "supervisor-t1", again)
+    await eventually(lambda: has_started(contracts, "c1"), because="the contract was not started")
+
+
+async def has_started(contracts: Contracts, contract_id: str) -> bool:
+    return e.ContractStarted() in await contracts.events(contract_id)
+
+
+async def nothing_owed(contracts: Contracts) -> bool:
+    """The projection has seen the whole log, and the starter has asked for all that it found."""
+    pool = contracts.replicas[0].pool
+    shown = await pool.fetchval("select position from event_log.checkpoints where consumer = 'contract'")
+    owed = await pool.fetchval("select count(*) from contract.unstarted where supervised_at is not null")
+    return shown == await contracts.log.head() and owed == 0
+
+
+async def test_two_replicas_start_a_contract_once(settings: Settings, pool: asyncpg.Pool, nats: Client) -> None:
+    async with running(settings, pool, nats, replicas=2) as contracts:
+        await contracts.accepted("c1", CREATE)
+        await append(contracts, "supervisor-t1", SupervisorRegistered("c1", "d1", None, SupervisorState.WORKING, "plan"))
+        await eventually(lambda: has_started(contracts, "c1"))
+        await eventually(lambda: nothing_owed(contracts))
+        assert (await contracts.events("c1")).count(e.ContractStarted()) == 1
+
+
+async def test_a_phase_change_can_be_tried_without_being_made(contracts: Contracts) -> None:
+    await contracts.accepted("c1", c.CreateContract("demo", "ada", phase_guard=True), c.StartContract())
+    bus = contracts.replicas[0].bus
+
+    async def tried(**question: object) -> dict[str, object] | Problem:
+        return await bus.query("contract", "try_change_phase", {"contract_id": "c1", "phase": "execute", **question})
+
+    not_ready = {"would_succeed": False, "code": "VALIDATION_FAILED", "missing": ["Deliverable: plan-document"], "deliverables": []}
+    guarded = {"would_succeed": False, "code": "PHASE_GUARD_REQUIRED", "missing": [], "deliverables": ["plan-document"]}
+    fine: dict[str, object] = {"would_succeed": True, "code": None, "missing": [], "deliverables": []}
+    assert await tried() == not_ready
+    assert await tried(force=True) == guarded
+    assert await tried(force=True, confirmed=True) == fine
+    assert await tried(force=True, confirmed=True, expected_version=1) == {**fine, "would_succeed": False, "code": "VERSION_CONFLICT"}
+    missing = await bus.query("contract", "try_change_phase", {"contract_id": "c2", "phase": "execute"})
+    assert isinstance(missing, Problem)
+    assert missing.code is Code.CONTRACT_NOT_FOUND
+    assert len(await contracts.events("c1")) == 2
+
+
+async def test_types_of_ones_own_and_the_default_of_auto_complete_come_from_the_settings(
+    settings: Settings, pool: asyncpg.Pool, nats: Client, tmp_path: Path
+) -> None:
+    own = tmp_path / "types.toml"
+    own.write_text('[types]\nessay = ["draft", "review"]\n[phases.draft]\ndeliverables = [{ id = "text", name = "Text" }]\n')
+    chosen = settings.model_copy(update={"contract_types_file": own, "contracts": ContractsSettings(auto_complete_enabled=False)})
+    async with running(chosen, pool, nats) as contracts:
+        await contracts.accepted("c1", c.CreateContract("demo", "ada", "essay"))
+        [created] = await contracts.events("c1")
+        assert isinstance(created, e.ContractCreated)
+        assert [phase.name for phase in created.phases] == ["draft", "review"]
+        assert created.auto_complete_enabled is False
+
+
+async def test_a_replica_is_ready_once_it_follows_the_log(contracts: Contracts) -> None:
+    async def ready() -> bool:
+        status, _body = await contracts.replicas[0].health.readiness()
+        return status == 200
+
+    await eventually(ready)
+
+
+async def test_an_accepted_command_answers_with_its_place_in_the_log(contracts: Contracts) -> None:
+    assert await contracts.accepted("c1", CREATE) == Accepted(1, 1)
+    assert await contracts.accepted("c2", CREATE) == Accepted(1, 2)
