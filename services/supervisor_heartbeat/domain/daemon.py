@@ -3,20 +3,23 @@
 from dataclasses import dataclass, replace
 
 from makima_schemas.daemon import DaemonConnected, DaemonDisconnected, DaemonEvent, ObserveDaemon
-from makima_schemas.evidence import Arrival
+from makima_schemas.evidence import Arrival, Evidence
 
-from services.supervisor_heartbeat.domain.verdict import JudgeDisconnected, contradicted
+from services.supervisor_heartbeat.domain.verdict import JudgeDisconnected, contradicted, heals, outrun
 
 Command = ObserveDaemon | JudgeDisconnected
 
 
 @dataclass(frozen=True, slots=True)
 class Daemon:
-    """`connected` is null until somebody speaks of it; `heard` is the heartbeat that last changed something."""
+    """`connected` is null until somebody speaks of it; `heard` is the heartbeat that last changed something, `evidence`
+    that of the verdict in force.
+    """
 
     hostname: str = ""
     connected: bool | None = None
     heard: Arrival | None = None
+    evidence: Evidence | None = None
 
 
 class DaemonDecider:
@@ -24,8 +27,8 @@ class DaemonDecider:
 
     def decide(self, command: Command, state: Daemon) -> list[DaemonEvent]:
         match command:
-            case ObserveDaemon(hostname):
-                return [DaemonConnected(hostname, command.heard)] if _news(hostname, state) else []
+            case ObserveDaemon(hostname, heard):
+                return [DaemonConnected(hostname, heard)] if _news(hostname, heard, state) else []
             case JudgeDisconnected(evidence, newest):
                 refused = not state.connected or contradicted(evidence, newest, state.heard)
                 return [] if refused else [DaemonDisconnected(evidence)]
@@ -34,12 +37,14 @@ class DaemonDecider:
         match event:
             case DaemonConnected(hostname, heard):
                 return Daemon(hostname, connected=True, heard=heard)
-            case DaemonDisconnected():
-                return replace(state, connected=False)
+            case DaemonDisconnected(evidence):
+                return replace(state, connected=False, evidence=evidence)
 
 
-def _news(hostname: str, daemon: Daemon) -> bool:
+def _news(hostname: str, heard: Arrival, daemon: Daemon) -> bool:
     """A supervisor's heartbeat names its daemon, without hostname: that registers an unknown one, and never revives a silent one."""
     if daemon.connected is None:
         return True
-    return hostname != "" and (not daemon.connected or hostname != daemon.hostname)
+    if not hostname or outrun(heard, daemon.heard) or (daemon.evidence is not None and not heals(heard, daemon.evidence)):
+        return False
+    return not daemon.connected or hostname != daemon.hostname

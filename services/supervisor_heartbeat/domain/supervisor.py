@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from makima_schemas.evidence import Arrival
+from makima_schemas.evidence import Arrival, Evidence
 from makima_schemas.supervisor import (
     ENDED,
     ObserveHeartbeat,
@@ -12,7 +12,7 @@ from makima_schemas.supervisor import (
     SupervisorStateChanged,
 )
 
-from services.supervisor_heartbeat.domain.verdict import JudgeSilence, contradicted
+from services.supervisor_heartbeat.domain.verdict import JudgeSilence, contradicted, heals, outrun
 
 Command = ObserveHeartbeat | JudgeSilence
 
@@ -20,15 +20,17 @@ Command = ObserveHeartbeat | JudgeSilence
 @dataclass(frozen=True, slots=True)
 class Supervisor:
     """`state` is null until the first heartbeat. `superseded` are the connections that may not speak any more; `heard` is
-    the heartbeat that last changed something.
+    the heartbeat that last changed something, `evidence` that of the verdict in force.
     """
 
     contract_id: str = ""
     daemon_id: str = ""
     connection_id: str | None = None
     state: SupervisorState | None = None
+    phase: str = ""
     superseded: frozenset[str] = frozenset()
     heard: Arrival | None = None
+    evidence: Evidence | None = None
 
     @property
     def alive(self) -> bool:
@@ -48,7 +50,7 @@ class SupervisorDecider:
     def evolve(self, state: Supervisor, event: SupervisorEvent) -> Supervisor:
         match event:
             case SupervisorRegistered():
-                return Supervisor(event.contract_id, event.daemon_id, event.connection_id, event.state, heard=event.heard)
+                return Supervisor(event.contract_id, event.daemon_id, event.connection_id, event.state, event.phase, heard=event.heard)
             case SupervisorStateChanged():
                 replaced = state.connection_id if state.connection_id != event.connection_id else None
                 return replace(
@@ -56,8 +58,10 @@ class SupervisorDecider:
                     daemon_id=event.daemon_id,
                     connection_id=event.connection_id,
                     state=event.new_state,
+                    phase=event.phase,
                     superseded=state.superseded | {replaced} if replaced else state.superseded,
                     heard=event.heard or state.heard,
+                    evidence=event.evidence,
                 )
 
 
@@ -73,6 +77,8 @@ def _observe(heard: ObserveHeartbeat, supervisor: Supervisor) -> list[Supervisor
     if supervisor.state is None:
         return [SupervisorRegistered(heard.contract_id, heard.daemon_id, heard.connection_id, heard.state, heard.phase, heard=heard.heard)]
     if not speaks(supervisor, heard.contract_id, heard.connection_id):
+        return []
+    if outrun(heard.heard, supervisor.heard) or (supervisor.evidence is not None and not heals(heard.heard, supervisor.evidence)):
         return []
     connection_id = heard.connection_id or supervisor.connection_id
     if (heard.state, connection_id, heard.daemon_id) == (supervisor.state, supervisor.connection_id, supervisor.daemon_id):
@@ -104,7 +110,7 @@ def _judge(verdict: JudgeSilence, supervisor: Supervisor) -> list[SupervisorEven
             connection_id=supervisor.connection_id,
             old_state=supervisor.state,
             new_state=SupervisorState.INTERRUPTED,
-            phase="",
+            phase=supervisor.phase,
             changed_by="heartbeat_expired",
             evidence=verdict.evidence,
         )

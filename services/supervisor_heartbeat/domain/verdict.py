@@ -1,4 +1,4 @@
-"""When a verdict of silence is contradicted by a heartbeat that we hold."""
+"""Which of two came later: a heartbeat, or the silence that a verdict tells of; and of two heartbeats."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -26,6 +26,20 @@ class JudgeDisconnected:
 def contradicted(evidence: Evidence, *held: Arrival | None) -> bool:
     """Whether one of the heartbeats that we hold is newer than what the judge knew of."""
     return any(arrival is not None and _newer(arrival, evidence) for arrival in held)
+
+
+def heals(arrival: Arrival, evidence: Evidence) -> bool:
+    """Whether a heartbeat ends the silence of an accepted verdict. In doubt it does: a broker that lost power gives out its last
+    sequences again.
+    """
+    return _newer(arrival, evidence) or arrival.at > evidence.watermark
+
+
+def outrun(arrival: Arrival, last: Arrival | None) -> bool:
+    """Whether a heartbeat was observed only after a later one had been (a retry may take its time)."""
+    if last is None or last.stream_epoch != arrival.stream_epoch:
+        return False
+    return arrival.stream_sequence <= last.stream_sequence and arrival.at <= last.at
 
 
 def _newer(arrival: Arrival, evidence: Evidence) -> bool:

@@ -1,0 +1,68 @@
+"""The supervisor-heartbeat service, built and joined."""
+
+from datetime import timedelta
+
+import asyncpg
+from makima_kernel.bus.commands import CommandRouter
+from makima_kernel.bus.decisions import Decisions
+from makima_kernel.log.consume import Consumer
+from makima_kernel.service.postgres import open_connection
+from makima_kernel.service.runtime import Service
+
+from services.supervisor_heartbeat.domain.daemon import DaemonDecider
+from services.supervisor_heartbeat.domain.senders import Senders
+from services.supervisor_heartbeat.domain.slices import Reader, Slice
+from services.supervisor_heartbeat.domain.supervisor import SupervisorDecider
+from services.supervisor_heartbeat.handlers.feed import Feed
+from services.supervisor_heartbeat.handlers.follower import Follower
+from services.supervisor_heartbeat.handlers.history import History
+from services.supervisor_heartbeat.handlers.memory import Memory
+from services.supervisor_heartbeat.handlers.observer import Observer
+from services.supervisor_heartbeat.handlers.recorder import Recorder, groups
+from services.supervisor_heartbeat.handlers.set_aside import SetAside
+from services.supervisor_heartbeat.handlers.verdicts import Verdicts, content
+from services.supervisor_heartbeat.handlers.watermarks import Watermarks
+from services.supervisor_heartbeat.projections import KnownSenders
+from services.supervisor_heartbeat.queries import Queries
+
+NAME = "supervisor_heartbeat"
+PATIENCE_SECONDS = 1.0  # so that of two replicas that start together, each takes a group
+
+
+async def build(service: Service) -> None:
+    settings = service.settings
+    senders, queries, feed = Senders(), Queries(service.pool), Feed(service.nats)
+    supervisors = Decisions("supervisor", SupervisorDecider(), service.log, service.appender, content=content)
+    daemons = Decisions("daemon", DaemonDecider(), service.log, service.appender, content=content)
+    observer = Observer(senders, supervisors, daemons, learnt=lambda: follower.position)
+    follower = Follower(senders, observer.take)
+    memory = Memory(service.pool, lambda: Consumer(service.log, service.nats, name=f"{NAME}-senders"), senders, follower, observer)
+    history = History(service.pool, kept=timedelta(hours=settings.contracts.heartbeat_retention_hours))
+    watermarks = Watermarks(queries)
+
+    def recorded(slice_: Slice) -> None:
+        feed.heard(slice_.heard.values())
+        observer.take(slice_.observations)
+
+    async def connect() -> asyncpg.Connection:
+        return await open_connection(settings.database_url, NAME)
+
+    await memory.load()
+    service.project(KnownSenders())
+    for name, run in {
+        "follow the log": memory.follow, "observe": observer.run, "tell states": feed.run, "watermarks": watermarks.run, "history": history.run,
+    }.items():  # fmt: skip
+        service.loop(name, run)
+    for group in groups():
+        recorder = Recorder(
+            group, service.nats, connect, Reader(senders), SetAside(service.nats),
+            owner=service.owner, taken=memory.taken, recorded=recorded, make_room=history.make_room, patience=group.number * PATIENCE_SECONDS,
+        )  # fmt: skip
+        service.loop(f"record group {group.number}", recorder.run)
+        service.ready_when(f"recorder {group.number}", recorder.check)
+    service.ready_when("history", history.ready)
+    router = CommandRouter(NAME)
+    Verdicts(supervisors, daemons, queries, watermarks, enabled=settings.feature_flags.supervisor_heartbeat).serve(router)
+    router.query("heartbeats", queries.answer_heartbeats)
+    router.query("status", queries.answer_status)
+    service.include(router)

@@ -1,0 +1,52 @@
+"""Fills the senders' memory from the database, and keeps it true to the log."""
+
+from collections.abc import Callable
+from typing import cast
+
+import asyncpg
+import structlog
+from makima_kernel.log.consume import Consumer, EpochChangedError
+
+from services.supervisor_heartbeat.domain.senders import Senders
+from services.supervisor_heartbeat.handlers.follower import Follower
+from services.supervisor_heartbeat.handlers.observer import Observer
+from services.supervisor_heartbeat.queries import Remembered
+
+_logger = structlog.get_logger(__name__)
+
+
+class Memory:
+    def __init__(
+        self, pool: asyncpg.Pool, consume: Callable[[], Consumer], senders: Senders, follower: Follower, observer: Observer
+    ) -> None:
+        self._pool, self._consume = pool, consume
+        self._senders, self._follower, self._observer = senders, follower, observer
+
+    async def load(self) -> None:
+        """What the log said of every sender, as of the projection's position."""
+        async with self._pool.acquire() as acquired, acquired.transaction(isolation="repeatable_read", readonly=True):
+            remembered = Remembered(cast("asyncpg.Connection", acquired))
+            self._follower.position = await remembered.position()
+            async for task_id, supervisor in remembered.supervisors():
+                self._senders.restore("supervisor", task_id, supervisor)
+            async for daemon_id, daemon in remembered.daemons():
+                self._senders.restore("daemon", daemon_id, daemon)
+        _logger.info("senders.loaded", senders=len(self._senders), position=self._follower.position)
+
+    async def follow(self) -> None:
+        """Until cancelled. After a restore of the log, from the beginning of what the projection then says."""
+        while True:
+            try:
+                await self._follower.run(self._consume())
+            except EpochChangedError as error:
+                _logger.warning("senders.reload", reason=str(error))
+                await self.load()
+
+    async def taken(self, stream_epoch: str) -> None:
+        """A group has become ours: its former recorder may have died between recording a heartbeat and observing it."""
+        self._senders.stream_epoch = stream_epoch
+        self._senders.forget_expectations()
+        async with self._pool.acquire() as acquired, acquired.transaction(readonly=True):
+            async for beat in Remembered(cast("asyncpg.Connection", acquired)).latest(stream_epoch):
+                self._senders.hold(beat)
+        self._observer.take(self._senders.overdue())

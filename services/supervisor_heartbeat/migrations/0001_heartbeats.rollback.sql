@@ -1,0 +1,3 @@
+drop table watermarks;
+drop table latest;
+drop table heartbeats;

@@ -1,0 +1,2 @@
+drop table daemons;
+drop table supervisors;

@@ -1,0 +1,50 @@
+-- name: watermark
+-- Up to when every shard is recorded.
+select min(observed_at) from supervisor_heartbeat.watermarks
+
+-- name: newest
+-- The newest recorded heartbeats of some senders.
+select sender, stream_epoch, sequence, received_at from supervisor_heartbeat.latest where sender = any($1)
+
+-- name: status
+-- The supervisor of a contract that was heard last.
+select l.sender, l.contract_id, l.daemon_id, l.connection_id, l.state, l.phase, l.activity, l.progress, l.received_at, l.detail,
+       s.state as logged_state
+from supervisor_heartbeat.latest l
+left join supervisor_heartbeat.supervisors s on s.tenant = $2 and s.task_id = substr(l.sender, length('supervisor-') + 1)
+where l.contract_id = $1 and starts_with(l.sender, 'supervisor-')
+order by l.received_at desc limit 1
+
+-- name: senders_of_contract
+-- Whose heartbeats are a contract's.
+select sender from supervisor_heartbeat.latest where contract_id = $1 and starts_with(sender, 'supervisor-')
+
+-- name: heartbeats
+-- The history of some senders, newest first; partitions are read newest first, and no further than needed.
+select sender, received_at, sequence, connection_id, state, phase, activity, progress, detail
+from supervisor_heartbeat.heartbeats
+where hashtext(sender) = any($3) and sender = any($1)
+order by received_at desc, sequence desc limit $2
+
+-- name: hash
+-- How the history's index knows some senders.
+select array(select hashtext(sender) from unnest($1::text[]) as given (sender))
+
+-- name: position
+-- How far the projection below has come.
+select position from event_log.checkpoints where consumer = 'supervisor_heartbeat' and shard = 0 order by generation limit 1
+
+-- name: supervisors
+-- What the log says of every supervisor.
+select task_id, contract_id, daemon_id, connection_id, state, phase, superseded, heard_epoch, heard_sequence, heard_at, evidence
+from supervisor_heartbeat.supervisors where tenant = $1
+
+-- name: daemons
+-- What the log says of every daemon.
+select daemon_id, hostname, connected, heard_epoch, heard_sequence, heard_at, evidence
+from supervisor_heartbeat.daemons where tenant = $1
+
+-- name: latest
+-- The newest recorded heartbeat of every sender, of this incarnation of the stream.
+select sender, sequence, received_at, contract_id, daemon_id, connection_id, state, phase, activity, progress, detail
+from supervisor_heartbeat.latest where stream_epoch = $1
