@@ -1,11 +1,13 @@
 """Fixtures: a real Postgres and a real NATS for each test worker, a fresh database and a clean JetStream for each test."""
 
 import asyncio
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import asyncpg
@@ -17,6 +19,20 @@ from nats.aio.client import Client
 
 from tests.template import prepared_template
 
+if TYPE_CHECKING:
+    from tests.containers import ContainedNats, ContainedPostgres
+
+IN_CONTAINERS = os.environ.get("MAKIMA_TEST_SERVERS") == "containers"
+SERVERS = {"postgres_server", "nats_server", "make_postgres", "make_nats"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With MAKIMA_TEST_SERVERS=containers, every test that uses a server is one of `-m containers`."""
+    if IN_CONTAINERS:
+        for item in items:
+            if isinstance(item, pytest.Function) and SERVERS.intersection(item.fixturenames):
+                item.add_marker(pytest.mark.containers)
+
 
 @pytest.fixture(scope="session")
 def server_folder() -> Iterator[Path]:
@@ -27,19 +43,35 @@ def server_folder() -> Iterator[Path]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+def new_postgres(folder: Path) -> "Postgres | ContainedPostgres":
+    if not IN_CONTAINERS:
+        return Postgres(folder, durable=False, tied=True)
+    from tests.containers import ContainedPostgres  # noqa: PLC0415 - slow to import, and seldom used
+
+    return ContainedPostgres()
+
+
+def new_nats(folder: Path) -> "Nats | ContainedNats":
+    if not IN_CONTAINERS:
+        return Nats(folder, tied=True)
+    from tests.containers import ContainedNats  # noqa: PLC0415 - slow to import, and seldom used
+
+    return ContainedNats()
+
+
 @pytest.fixture(scope="session")
-def postgres_server(server_folder: Path) -> Iterator[Postgres]:
+def postgres_server(server_folder: Path) -> "Iterator[Postgres | ContainedPostgres]":
     """This worker's Postgres; tests take `database` or `pool`."""
-    server = Postgres(server_folder / "pg", durable=False, tied=True)
+    server = new_postgres(server_folder / "pg")
     asyncio.run(server.start())
     yield server
     asyncio.run(server.stop())
 
 
 @pytest.fixture(scope="session")
-def nats_server(server_folder: Path) -> Iterator[Nats]:
+def nats_server(server_folder: Path) -> "Iterator[Nats | ContainedNats]":
     """This worker's nats-server; tests take `nats_url` or `nats`."""
-    server = Nats(server_folder / "nats", tied=True)
+    server = new_nats(server_folder / "nats")
     asyncio.run(server.start())
     yield server
     asyncio.run(server.stop())
@@ -89,12 +121,12 @@ async def nats(nats_url: str) -> AsyncIterator[Client]:
 
 
 @pytest.fixture
-async def make_nats(server_folder: Path) -> AsyncIterator[Callable[[], Awaitable[Nats]]]:
+async def make_nats(server_folder: Path) -> "AsyncIterator[Callable[[], Awaitable[Nats | ContainedNats]]]":
     """Starts private nats-servers, for tests that kill, freeze or restart them."""
     async with AsyncExitStack() as started:
 
-        async def make() -> Nats:
-            server = Nats(server_folder / f"nats-{uuid4().hex[:8]}", tied=True)
+        async def make() -> "Nats | ContainedNats":
+            server = new_nats(server_folder / f"nats-{uuid4().hex[:8]}")
             started.push_async_callback(server.stop)
             await server.start()
             return server
@@ -103,12 +135,12 @@ async def make_nats(server_folder: Path) -> AsyncIterator[Callable[[], Awaitable
 
 
 @pytest.fixture
-async def make_postgres(server_folder: Path) -> AsyncIterator[Callable[[], Awaitable[Postgres]]]:
+async def make_postgres(server_folder: Path) -> "AsyncIterator[Callable[[], Awaitable[Postgres | ContainedPostgres]]]":
     """Starts private Postgres servers, for tests that kill, freeze or restart them; databases: `await server.ensure_database(name)`."""
     async with AsyncExitStack() as started:
 
-        async def make() -> Postgres:
-            server = Postgres(server_folder / f"pg-{uuid4().hex[:8]}", durable=False, tied=True)
+        async def make() -> "Postgres | ContainedPostgres":
+            server = new_postgres(server_folder / f"pg-{uuid4().hex[:8]}")
             started.push_async_callback(server.stop)
             await server.start()
             return server

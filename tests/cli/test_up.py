@@ -190,12 +190,13 @@ async def test_after_its_own_kill_no_service_is_left_and_the_next_one_takes_the_
     assert not any(lives(pid) for pid in second.pids("servers").values())
 
 
-async def test_servers_that_run_elsewhere_are_used_and_left_alone(begin: Begin, database: str, nats_url: str, nats_server: Nats) -> None:
+async def test_servers_that_run_elsewhere_are_used_and_left_alone(begin: Begin, database: str, nats_url: str) -> None:
     up = await begin(MAKIMA_DATABASE_URL=database, MAKIMA_NATS_URL=nats_url)
     assert up.ready["servers"] == {"nats": None, "postgres": None}
     assert (up.ready["database_url"], up.ready["nats_url"]) == (database, nats_url)
     assert await up.stop() == 0
-    assert nats_server.running()
+    for left_alone in (await asyncpg.connect(database), await nats.connect(nats_url)):
+        await left_alone.close()
 
 
 async def test_an_ephemeral_one_leaves_nothing_behind(begin: Begin, folder: Path) -> None:

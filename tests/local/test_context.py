@@ -65,5 +65,5 @@ def test_local_becomes_current_in_place_of_another_data_folder_but_not_of_a_syst
 
 def test_systems_that_start_at_once_all_get_in() -> None:
     with ThreadPoolExecutor(8) as together:
-        list(together.map(lambda number: context.remember(made(f"system-{number}", f"/{number}")), range(32)))
+        list(together.map(context.remember, [made(f"system-{number}", f"/{number}") for number in range(32)]))
     assert len(context.load().by_name) == 32

@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable
 
 import asyncpg
+import nats as nats_py
+import pytest
 from makima_local.nats import Nats
 from makima_local.postgres import Postgres
 from nats.aio.client import Client
@@ -27,9 +29,25 @@ async def test_also_after_one_that_left_a_stream_behind(nats: Client) -> None:
 
 async def test_a_private_nats_keeps_its_streams_over_a_kill(make_nats: Callable[[], Awaitable[Nats]]) -> None:
     server = await make_nats()
+    client = await nats_py.connect(server.url)
+    await client.jetstream().add_stream(name="KEPT", subjects=["kept"])
+    await client.close()
     await server.kill()
     await server.start()
-    assert server.running()
+    client = await nats_py.connect(server.url)
+    await client.jetstream().stream_info("KEPT")
+    await client.close()
+
+
+async def test_a_frozen_private_nats_answers_again_when_it_is_thawed(make_nats: Callable[[], Awaitable[Nats]]) -> None:
+    server = await make_nats()
+    client = await nats_py.connect(server.url)
+    server.freeze()
+    with pytest.raises(TimeoutError):
+        await client.jetstream(timeout=0.2).account_info()
+    server.thaw()
+    await client.jetstream().account_info()
+    await client.close()
 
 
 async def test_a_private_postgres_keeps_its_databases_over_a_kill(make_postgres: Callable[[], Awaitable[Postgres]]) -> None:

@@ -158,10 +158,13 @@ async def test_a_nats_that_runs_on_another_port_than_wanted_is_moved_there(serve
     assert not first.running()
 
 
-async def test_a_nats_whose_port_is_taken_says_so(server_folder: Path, nats_server: Nats) -> None:
-    unlucky = Nats(server_folder / "unlucky", port=nats_server.port, tied=True)
+async def test_a_nats_whose_port_another_nats_has_says_so(server_folder: Path) -> None:
+    lucky = Nats(server_folder / "lucky", tied=True)
+    await lucky.start()
+    unlucky = Nats(server_folder / "unlucky", port=lucky.port, tied=True)
     with pytest.raises(ServerFailedError, match="address already in use"):
         await unlucky.start()
+    await lucky.stop()
 
 
 async def test_a_data_folder_with_a_long_path_gets_a_short_socket(server_folder: Path) -> None:
@@ -175,21 +178,16 @@ async def test_a_data_folder_with_a_long_path_gets_a_short_socket(server_folder:
     await server.stop()
 
 
-async def test_postgres_listens_on_its_socket_only(postgres_server: Postgres) -> None:
-    connection = await asyncpg.connect(postgres_server.dsn())
-    assert await connection.fetchval("SHOW listen_addresses") == ""
-    assert await connection.fetchval("SHOW server_version_num") >= "180000"
-    assert await connection.fetchval("SHOW server_encoding") == "UTF8"
-    await connection.close()
-
-
-async def test_an_embedded_postgres_is_durable_unless_told_otherwise(server_folder: Path) -> None:
+async def test_an_embedded_postgres_is_durable_and_listens_on_its_socket_only(server_folder: Path) -> None:
     place = server_folder / "durable"
     place.mkdir(mode=0o711)
     server = Postgres(place / "pg", tied=True)
     await server.start()
     connection = await asyncpg.connect(server.dsn())
     assert [await connection.fetchval(f"SHOW {name}") for name in ("fsync", "full_page_writes", "synchronous_commit")] == ["on"] * 3
+    assert await connection.fetchval("SHOW listen_addresses") == ""
+    assert await connection.fetchval("SHOW server_version_num") >= "180000"
+    assert await connection.fetchval("SHOW server_encoding") == "UTF8"
     await connection.close()
     await server.stop()
 
