@@ -125,7 +125,7 @@ class Appender:
             except (DataError, ValueError) as error:  # asyncpg's own input errors are ValueErrors
                 await self._single_out(batch, error)
                 return
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
                 _logger.warning("log.unavailable", error=repr(error), commands=len(batch))
                 self._disconnect()
                 await self._pause(pause)

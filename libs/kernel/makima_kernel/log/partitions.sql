@@ -1,0 +1,54 @@
+-- name: attached
+-- Every partition of a table with its bounds, and whether a detach of it was begun and not finished.
+select c.relname, pg_get_expr(c.relpartbound, c.oid), i.inhdetachpending
+from pg_inherits as i
+join pg_class as c on c.oid = i.inhrelid
+where i.inhparent = $1::text::regclass
+order by c.relname
+
+-- name: creation
+-- The statements that make and attach a partition. None of them waits for a reader or a writer, as CREATE … PARTITION OF would.
+-- What LIKE leaves out is copied here: the index that is unique only within a partition, and statement triggers.
+select array_to_string(array[
+    format('create table %s (like %s including all)', made.name, parent.name),
+    format('alter table %s add check (%3$I >= %2$L and %3$I < %4$L)', made.name, $3::text, parent.key, $4::text),
+    case when cardinality($5::text[]) > 0 then
+        format('create unique index on %s (%s)', made.name, (select string_agg(quote_ident(name), ', ') from unnest($5::text[]) as name)) end,
+    (select string_agg(format('%s; alter table %s enable always trigger %I',
+                              replace(pg_get_triggerdef(t.oid), ' ON ' || parent.name || ' ', ' ON ' || made.name || ' '), made.name, t.tgname), '; ')
+     from pg_trigger as t where t.tgrelid = parent.oid and not t.tgisinternal and t.tgtype & 1 = 0),
+    format('alter table %s attach partition %s for values from (%L) to (%L)', parent.name, made.name, $3::text, $4::text)
+], '; ')
+from (select c.oid, format('%I.%I', n.nspname, c.relname) as name, n.nspname as schema, a.attname as key
+      from pg_class as c
+      join pg_namespace as n on n.oid = c.relnamespace
+      join pg_partitioned_table as p on p.partrelid = c.oid
+      join pg_attribute as a on a.attrelid = c.oid and a.attnum = p.partattrs[0]
+      where c.oid = $1::text::regclass) as parent
+cross join lateral (select format('%I.%I', parent.schema, $2::text) as name) as made
+
+-- name: exclusive
+-- One replica at a time makes the partitions of a table.
+select pg_advisory_xact_lock(hashtext('makima.partitions'), hashtext($1))
+
+-- name: detachment
+-- Begins, or finishes, a detach that lets readers and writers go on.
+select format('alter table %I.%I detach partition %I.%I %s', n.nspname, c.relname, n.nspname, $2::text, case when $3 then 'finalize' else 'concurrently' end)
+from pg_class as c join pg_namespace as n on n.oid = c.relnamespace where c.oid = $1::text::regclass
+
+-- name: detached
+-- Former partitions that still stand beside their table: their name, and the statement that drops them.
+select c.relname, format('drop table %I.%I', n.nspname, c.relname)
+from pg_class as parent
+join pg_namespace as n on n.oid = parent.relnamespace
+join pg_class as c on c.relnamespace = n.oid and c.relkind = 'r' and not c.relispartition and c.relname ~ ('^' || parent.relname || '_p[0-9]+$')
+where parent.oid = $1::text::regclass
+order by c.relname
+
+-- name: head
+-- Where the log grows.
+select coalesce((select position from event_log.events order by position desc limit 1), 0) + 1
+
+-- name: now
+-- The hour, by the clock of the database: replicas need not agree on theirs.
+select clock_timestamp()

@@ -1,0 +1,62 @@
+"""What the log needs now and then: partitions ahead of it, and command ids forgotten after 30 days."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+import asyncpg
+import structlog
+
+from makima_kernel.log.partitions import Partitions, log_partitions
+from makima_kernel.log.sql import named
+
+SQL: Final = named(Path(__file__).with_suffix(".sql"))
+KEPT: Final = timedelta(days=30)
+AT_ONCE: Final = 5_000
+
+_logger = structlog.get_logger(__name__)
+
+
+class Upkeep:
+    """`run()` in every replica of any service that appends: they agree by locks in the database who does what."""
+
+    def __init__(
+        self,
+        pool: asyncpg.Pool,
+        *,
+        partitions: Partitions[int] | None = None,
+        every: float = 60.0,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._pool = pool
+        self._partitions = partitions or log_partitions(pool)
+        self._every = every
+        self._pause = pause
+
+    async def run(self) -> None:
+        """Every `every` seconds, until cancelled. A database that is away or busy is tried again next time."""
+        while True:
+            try:
+                for name in await self._partitions.ensure_ahead():
+                    _logger.info("log.partition_made", partition=name)
+                await prune(self._pool)
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                _logger.warning("log.upkeep_failed", error=repr(error))
+            await self._pause(self._every)
+
+    async def ready(self) -> str | None:
+        """None, or why this log should get no traffic."""
+        return None if await self._partitions.ahead() >= 1 else "the log has no partition ahead"
+
+
+async def prune(pool: asyncpg.Pool, kept: timedelta = KEPT) -> int:
+    """Forgets the ids of commands that were answered longer ago than `kept`; how many."""
+    pruned = 0
+    while True:
+        status = await pool.execute(SQL["prune"], kept, AT_ONCE)
+        count = int(status.rpartition(" ")[2])
+        pruned += count
+        if count < AT_ONCE:
+            return pruned
