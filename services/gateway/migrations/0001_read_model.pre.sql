@@ -116,6 +116,7 @@ create table monitor_events (
   position bigint not null,
   tenant text not null,
   contract_id text not null,
+  old_status text,
   status text,
   type text not null,
   message json not null,

@@ -26,7 +26,7 @@ def monitor_event(
         return None
     kind, members = said
     body = {"type": kind, "position": recorded.position, "timestamp": rfc3339(recorded.recorded_at), "contract_id": contract_id, **members}
-    return MonitorRow(recorded.position, recorded.tenant, contract_id, after, kind, orjson.dumps(body))
+    return MonitorRow(recorded.position, recorded.tenant, contract_id, before, after, kind, orjson.dumps(body))
 
 
 def _status_changed(event: Event, before: ContractStatus | None, after: ContractStatus | None) -> dict[str, object]:

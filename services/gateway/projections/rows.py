@@ -125,11 +125,12 @@ class DaemonRow:
 
 @dataclass(slots=True)
 class MonitorRow:
-    """One monitor event; `status` is the contract's after it (null: the contract is not known), `message` what the socket sends."""
+    """One monitor event; `old_status` and `status` are the contract's around it (null: none is known), `message` is what the socket sends."""
 
     position: int
     tenant: str
     contract_id: str
+    old_status: ContractStatus | None
     status: ContractStatus | None
     type: str
     message: Json

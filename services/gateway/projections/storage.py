@@ -28,6 +28,7 @@ from services.gateway.projections.rows import (
     DaemonRow,
     InnerKey,
     Json,
+    MessageRow,
     QuestionRow,
     Rows,
     SenderKey,
@@ -85,16 +86,13 @@ async def load(connection: asyncpg.Connection, needed: Touched) -> Rows:
         task = task_row(record)
         rows.tasks[(task.tenant, task.contract_id, task.id)] = task
     for record in await _fetch(connection, "questions_touched", needed.questions):
-        question = _row(QuestionRow, record)
-        question.options = _json(record["options"])
+        question = question_row(record)
         rows.questions[(question.tenant, question.contract_id, question.id)] = question
     for record in await _fetch(connection, "supervisors_touched", needed.supervisors):
-        supervisor = _row(SupervisorRow, record)
-        supervisor.evidence = _json_or_none(record["evidence"])
+        supervisor = supervisor_row(record)
         rows.supervisors[(supervisor.tenant, supervisor.task_id)] = supervisor
     for record in await _fetch(connection, "daemons_touched", needed.daemons):
-        daemon = _row(DaemonRow, record)
-        daemon.evidence = _json_or_none(record["evidence"])
+        daemon = daemon_row(record)
         rows.daemons[(daemon.tenant, daemon.id)] = daemon
     return rows
 
@@ -127,6 +125,28 @@ def contract_row(record: Mapping[str, object]) -> ContractRow:
 def task_row(record: Mapping[str, object]) -> TaskRow:
     row = _row(TaskRow, record)
     row.status = TaskStatus(row.status)
+    return row
+
+
+def question_row(record: Mapping[str, object]) -> QuestionRow:
+    row = _row(QuestionRow, record)
+    row.options = _json(record["options"])
+    return row
+
+
+def message_row(record: Mapping[str, object]) -> MessageRow:
+    return _row(MessageRow, record)
+
+
+def supervisor_row(record: Mapping[str, object]) -> SupervisorRow:
+    row = _row(SupervisorRow, record)
+    row.evidence = _json_or_none(record["evidence"])
+    return row
+
+
+def daemon_row(record: Mapping[str, object]) -> DaemonRow:
+    row = _row(DaemonRow, record)
+    row.evidence = _json_or_none(record["evidence"])
     return row
 
 

@@ -1,0 +1,64 @@
+"""The gateway, built and joined."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import asyncpg
+import structlog
+from makima_kernel.service import metrics
+from makima_kernel.service.runtime import Service
+from makima_schemas.contract.model import ContractStatus
+
+from services.gateway.context import Gateway
+from services.gateway.feed import StateFeed
+from services.gateway.http import application
+from services.gateway.hub import Hub
+from services.gateway.projections import ReadModel
+from services.gateway.queries import Queries
+from services.gateway.serving import listen, serve
+
+NAME: Final = "gateway"
+GAUGES_EVERY_SECONDS: Final = 5.0
+
+
+async def build(service: Service) -> None:
+    bound = listen(service.settings.host, service.settings.port)
+    queries = Queries(service.pool)
+    projector = service.project(ReadModel())
+    feed = StateFeed()
+    hub = Hub(queries, projector, service.log)
+    gateway = Gateway(
+        bus=service.bus,
+        log=service.log,
+        nats=service.nats,
+        queries=queries,
+        projector=projector,
+        feed=feed,
+        hub=hub,
+        health=service.health,
+        settings=service.settings,
+    )
+    app = application(gateway)
+    service.loop("state feed", lambda: feed.run(service.nats))
+    service.loop("monitor hub", hub.run)
+    service.loop("gauges", _gauges(queries))
+    service.loop("http", lambda: serve(app, bound, hub.close))
+    service.logger.info("gateway.listening", url=f"http://{service.settings.host}:{bound.getsockname()[1]}")
+
+
+def _gauges(queries: Queries) -> Callable[[], Awaitable[None]]:
+    """The gauges of the read model (interfaces.md, Metrics)."""
+
+    async def run() -> None:
+        while True:
+            try:
+                counted = {status: (contracts, stale) for status, contracts, stale in await queries.gauges()}
+                for status in ContractStatus:
+                    metrics.contracts_by_status.labels(status).set(counted.get(status, (0, 0))[0])
+                metrics.contracts_stale_count.set(sum(stale for _, stale in counted.values()))
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                structlog.get_logger().warning("gateway.gauges_stand", reason=f"{type(error).__name__}: {error}")
+            await asyncio.sleep(GAUGES_EVERY_SECONDS)
+
+    return run

@@ -1,0 +1,124 @@
+"""What HTTP takes. Unknown members are refused: a misspelt one would be ignored in silence."""
+
+from typing import Annotated, Literal
+
+from makima_schemas.contract.model import Id, Name, Phase, QuestionType, Seconds
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+POSITIVE_BIGINT = 2**63 - 1
+
+
+def _storable(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("a text cannot hold the character U+0000")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_storable)]
+Title = Annotated[Name, AfterValidator(_storable)]
+Version = Annotated[int, Field(ge=0, le=POSITIVE_BIGINT)]
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class NewContract(Body):
+    """`phases` replaces the type's own list."""
+
+    name: Title
+    contract_type: Title = "simple"
+    description: Text = ""
+    phase_guard: bool = False
+    auto_complete_enabled: bool | None = None
+    phases: tuple[Phase, ...] | None = None
+    stale_after_seconds: Annotated[Seconds, Field(le=POSITIVE_BIGINT)] | None = None
+
+
+class Act(Body):
+    """Of start, pause, resume, block, unblock, fail, reopen, complete, archive."""
+
+    reason: Text | None = None
+    expected_version: Version | None = None
+
+
+class NewStatus(Body):
+    """`waiting_for_input` and `completing` cannot be set; `created` is where everything begins."""
+
+    status: Literal["active", "paused", "blocked", "completed", "failed", "archived"]
+    reason: Text | None = None
+    expected_version: Version | None = None
+
+
+class NewPhase(Body):
+    phase: Text
+    expected_version: Version | None = None
+    confirmed: bool = False
+    force: bool = False
+    dry_run: bool = False
+    reason: Text | None = None
+
+
+class Switch(Body):
+    enabled: bool
+
+
+class DeliverableDone(Body):
+    """`phase` null means the current one."""
+
+    phase: Text | None = None
+    evidence: Text | None = None
+
+
+class NewTask(Body):
+    name: Title
+    phase: Text | None = None
+    role: Id | None = None
+    plan: Text | None = None
+
+
+class Claim(Body):
+    role: Id
+    connection_id: Text | None = None
+
+
+class TaskStep(Body):
+    """Of start and release; no connection: the daemon or a person speaks."""
+
+    connection_id: Text | None = None
+
+
+class TaskDone(Body):
+    success: bool
+    result: Text | None = None
+    connection_id: Text | None = None
+
+
+class HandOff(Body):
+    """Completes the task and makes one for `to_role`."""
+
+    to_role: Id
+    result: Text | None = None
+    connection_id: Text | None = None
+
+
+class NewQuestion(Body):
+    question: Text
+    question_type: QuestionType = "text"
+    options: tuple[Text, ...] = ()
+
+
+class NewAnswer(Body):
+    answer: Text
+
+
+class NewMessage(Body):
+    role: Id
+    content: Text
+
+
+class DaemonBeat(Body):
+    hostname: Title
+    agents: Annotated[tuple[Text, ...], Field(max_length=10_000)] = ()
+    worktrees: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    capacity: Annotated[int, Field(ge=0, lt=2**31)] = 0

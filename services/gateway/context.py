@@ -1,0 +1,37 @@
+"""What the routes work with: built once in `app`, reached by a dependency."""
+
+from dataclasses import dataclass
+from typing import Annotated, cast
+
+from fastapi import Depends
+from makima_kernel.bus.asking import Bus
+from makima_kernel.log.project import Projector
+from makima_kernel.log.read import Log
+from makima_kernel.service.health import Health
+from makima_kernel.service.settings import Settings
+from nats.aio.client import Client
+from starlette.requests import HTTPConnection
+
+from services.gateway.feed import StateFeed
+from services.gateway.hub import Hub
+from services.gateway.queries import Queries
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    bus: Bus
+    log: Log
+    nats: Client
+    queries: Queries
+    projector: Projector
+    feed: StateFeed
+    hub: Hub
+    health: Health
+    settings: Settings
+
+
+def gateway(connection: HTTPConnection) -> Gateway:
+    return cast("Gateway", connection.app.state.gateway)
+
+
+Here = Annotated[Gateway, Depends(gateway)]

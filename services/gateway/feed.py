@@ -1,0 +1,106 @@
+"""The latest state of every sender, in memory, from the recorder's coalesced feed (`makima.state.>`, each second)."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, cast
+
+import orjson
+from makima_schemas import subjects
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+MAX_SENDERS: Final = 200_000  # ≈ 150 MiB; beyond it the longest silent ones are forgotten, and are asked for where they are needed
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """The last heartbeat of a sender; `tick` orders what this process was told, `at` is the broker's arrival time."""
+
+    tick: int
+    kind: str
+    sender_id: str
+    contract_id: str | None
+    at: datetime | None
+    heartbeat: dict[str, object]
+
+
+class StateFeed:
+    """Latest only: a sender has one place, and the newest stand last. Readers that fall behind skip states, never block."""
+
+    def __init__(self) -> None:
+        self._latest: OrderedDict[tuple[str, str], Latest] = OrderedDict()
+        self._waiting: set[asyncio.Event] = set()
+        self.tick = 0
+
+    async def run(self, nats: Client) -> None:
+        """Listen until cancelled."""
+        subscription = await nats.subscribe(subjects.STATE_FEED, cb=self._heard)
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            await subscription.unsubscribe()
+
+    def latest(self, kind: str, sender_id: str) -> Latest | None:
+        return self._latest.get((kind, sender_id))
+
+    def last_heartbeat(self, supervisor_task_id: str | None) -> datetime | None:
+        """The broker's arrival time of a supervisor's newest heartbeat, if one was heard since this process began."""
+        latest = None if supervisor_task_id is None else self.latest("supervisor", supervisor_task_id)
+        return None if latest is None else latest.at
+
+    def since(self, tick: int) -> list[Latest]:
+        """What came after `tick`, oldest first, each sender once."""
+        return list(reversed(list(self._newer(tick))))
+
+    def wake(self, event: asyncio.Event) -> None:
+        """Set it at each news, until `leave`."""
+        self._waiting.add(event)
+
+    def leave(self, event: asyncio.Event) -> None:
+        self._waiting.discard(event)
+
+    def _newer(self, tick: int) -> Iterator[Latest]:
+        for latest in reversed(self._latest.values()):
+            if latest.tick <= tick:
+                return
+            yield latest
+
+    async def _heard(self, message: Msg) -> None:
+        kind, _, sender_id = message.subject.removeprefix("makima.state.").partition(".")
+        self.note(kind, sender_id, message.data)
+
+    def note(self, kind: str, sender_id: str, payload: bytes) -> None:
+        """One state. What is no JSON object is passed over: the feed is telemetry, and the next one comes in a second."""
+        try:
+            state: object = orjson.loads(payload)
+        except orjson.JSONDecodeError:
+            return
+        if not isinstance(state, dict):
+            return
+        heartbeat = cast("dict[str, object]", state)
+        self.tick += 1
+        contract_id = heartbeat.get("contract_id")
+        key = (kind, sender_id)
+        self._latest[key] = Latest(
+            self.tick,
+            kind,
+            sender_id,
+            contract_id if isinstance(contract_id, str) else None,
+            _time(heartbeat.get("last_heartbeat")),
+            heartbeat,
+        )
+        self._latest.move_to_end(key)
+        if len(self._latest) > MAX_SENDERS:
+            self._latest.popitem(last=False)
+        for event in self._waiting:
+            event.set()
+
+
+def _time(text: object) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        return None

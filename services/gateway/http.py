@@ -1,0 +1,53 @@
+"""The HTTP application: routes under one prefix, problems for every refusal, the edge around all of it."""
+
+from typing import Any, Final
+
+from fastapi import APIRouter, FastAPI
+
+from services.gateway import problems
+from services.gateway.context import Gateway
+from services.gateway.edge import Edge
+from services.gateway.routes import (
+    completion,
+    contracts,
+    daemons,
+    events,
+    health,
+    lifecycle,
+    monitor,
+    phases,
+    supervisors,
+    talk,
+    tasks,
+)
+from services.gateway.shapes import ProblemDetails
+
+API: Final = "/api/v1"
+DESCRIPTION: Final = (
+    "Contracts for AI coding agents: event-sourced, watched, proven alive. Every refusal is an RFC 9457 problem with a `code`."
+)
+_PROBLEM: Final[dict[int | str, dict[str, Any]]] = {
+    "default": {"model": ProblemDetails, "description": "A problem; `code` says which", "content": {problems.MEDIA_TYPE: {}}}
+}
+
+
+def application(gateway: Gateway) -> FastAPI:
+    app = FastAPI(
+        title="makima",
+        version="1",
+        description=DESCRIPTION,
+        openapi_url=f"{API}/openapi.json",
+        docs_url="/docs",
+        redoc_url=None,
+        redirect_slashes=False,
+        responses=_PROBLEM,
+    )
+    app.state.gateway = gateway
+    problems.install(app)
+    api = APIRouter(prefix=API)
+    for part in (monitor, contracts, lifecycle, phases, completion, tasks, talk, events, supervisors, daemons):
+        api.include_router(part.router)
+    app.include_router(api)
+    app.include_router(health.router)
+    app.add_middleware(Edge)
+    return app

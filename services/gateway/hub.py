@@ -1,0 +1,114 @@
+"""One reader of the monitor events for all sockets of this process: a short memory of the newest, and who to wake."""
+
+import asyncio
+from collections import deque
+from typing import Final
+
+import asyncpg
+import structlog
+from makima_kernel.log.project import Projector
+from makima_kernel.log.read import Log
+
+from services.gateway.queries import MonitorEvent, Queries
+
+REMEMBERED: Final = 10_000  # events; a socket that is further behind reads from the database
+PAGE: Final = 500
+LOOK_SECONDS: Final = 0.5  # how often the epoch is asked for when nothing happens
+PAUSE_SECONDS: Final = 0.5
+
+
+class Hub:
+    """`position` is what every socket may have been told up to; `epoch` the log's; `generation` counts its changes.
+
+    Sockets keep a cursor and take from here what lies behind it. So a slow one costs nothing but its own delay: nothing is queued for it.
+    """
+
+    def __init__(self, queries: Queries, projector: Projector, log: Log) -> None:
+        self._queries = queries
+        self._projector = projector
+        self._log = log
+        self._recent: deque[MonitorEvent] = deque(maxlen=REMEMBERED)
+        self._complete_after = 0  # everything above this position is in _recent
+        self.started = asyncio.Event()
+        self._waiting: set[asyncio.Event] = set()
+        self.position = 0
+        self.epoch = ""
+        self.generation = 0
+        self.closing = False
+
+    async def run(self) -> None:
+        """Until cancelled. While the database is away, sockets stand still; they go on where they were."""
+        while True:
+            try:
+                await self._projector.wait_for(self.position + 1, LOOK_SECONDS)
+                await (self._advance() if self.started.is_set() else self._start())
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                structlog.get_logger().warning("monitor.database_away", reason=f"{type(error).__name__}: {error}")
+                await asyncio.sleep(PAUSE_SECONDS)
+
+    def newer(self, after: int) -> list[MonitorEvent] | None:
+        """The next events behind `after`, at most a page; None: they are no longer remembered here."""
+        if after < self._complete_after:
+            return None
+        found: list[MonitorEvent] = []
+        for event in reversed(self._recent):
+            if event.position <= after:
+                break
+            found.append(event)
+        found.reverse()
+        return found[:PAGE]
+
+    async def stored(self, after: int, upto: int) -> list[MonitorEvent]:
+        """The next events behind `after`, at most a page, from the database."""
+        return await self._queries.monitor_events(after, upto, PAGE)
+
+    def wake(self, event: asyncio.Event) -> None:
+        """Set it at each change, until `leave`."""
+        self._waiting.add(event)
+
+    def leave(self, event: asyncio.Event) -> None:
+        self._waiting.discard(event)
+
+    def close(self) -> None:
+        """Every socket says goodbye."""
+        self.closing = True
+        self._wake_all()
+
+    async def _start(self) -> None:
+        """What was said before this process began is history, not news."""
+        if self._projector.position == 0 and self._projector.ready() is not None:
+            return
+        self.epoch = str(await self._log.epoch())
+        self._begin_at(self._projector.position)
+        self.started.set()
+
+    async def _advance(self) -> None:
+        head = self._projector.position
+        if head <= self.position:
+            await self._check_epoch(head)
+            return
+        page = await self._queries.monitor_events(self.position, head, PAGE)
+        upto = head if len(page) < PAGE else page[-1].position
+        if len(self._recent) + len(page) > REMEMBERED:
+            self._complete_after = self._recent[len(self._recent) + len(page) - REMEMBERED - 1].position
+        self._recent.extend(page)
+        self.position = upto
+        self._wake_all()
+
+    async def _check_epoch(self, head: int) -> None:
+        epoch = str(await self._log.epoch())
+        if epoch == self.epoch and head >= self.position:
+            return
+        structlog.get_logger().warning("monitor.reset", epoch=epoch, before=self.epoch, position=head)
+        self.epoch = epoch
+        self.generation += 1
+        self._begin_at(head)
+        self._wake_all()
+
+    def _begin_at(self, position: int) -> None:
+        self._recent.clear()
+        self.position = self._complete_after = position
+
+    def _wake_all(self) -> None:
+        for event in self._waiting:
+            event.set()

@@ -1,0 +1,59 @@
+-- name: contract
+select * from gateway.contracts where tenant = $1 and id = $2
+
+-- name: contracts
+-- Newest first, from behind the creation at $8. A contract with a live supervisor has activity as long as it lives.
+select * from gateway.contracts
+where tenant = $1
+  and ($2::text[] is null or status = any ($2))
+  and ($3::text is null or phase = $3)
+  and ($4::boolean is null or (status = 'waiting_for_input') = $4)
+  and ($5::boolean is null or $6::interval is not null or stale = $5)
+  and ($6::interval is null or coalesce($5, true) = (
+    status in ('active', 'waiting_for_input', 'completing') and not supervisor_alive and last_activity_at <= clock_timestamp() - $6
+  ))
+  and ($7::text is null or name ilike $7 or description ilike $7)
+  and ($8::bigint is null or created_position < $8)
+order by created_position desc
+limit $9
+
+-- name: task
+select * from gateway.tasks where tenant = $1 and contract_id = $2 and id = $3
+
+-- name: tasks
+-- Oldest first, from behind the creation at $3.
+select * from gateway.tasks where tenant = $1 and contract_id = $2 and created_position > $3 order by created_position limit $4
+
+-- name: tasks_of_phase
+-- What the gate of a phase looks at.
+select * from gateway.tasks where tenant = $1 and contract_id = $2 and phase = $3
+
+-- name: question
+select * from gateway.questions where tenant = $1 and contract_id = $2 and id = $3
+
+-- name: questions
+select * from gateway.questions where tenant = $1 and contract_id = $2 and asked_position > $3 order by asked_position limit $4
+
+-- name: messages
+select * from gateway.messages where tenant = $1 and contract_id = $2 and position > $3 order by position limit $4
+
+-- name: supervisor
+-- The supervisor that drives a contract: the one that spoke last.
+select supervisors.* from gateway.contracts
+join gateway.supervisors on supervisors.tenant = contracts.tenant and supervisors.task_id = contracts.supervisor_task_id
+where contracts.tenant = $1 and contracts.id = $2
+
+-- name: daemon
+select * from gateway.daemons where tenant = $1 and id = $2
+
+-- name: daemons
+select * from gateway.daemons where tenant = $1 and id > $2 order by id limit $3
+
+-- name: monitor_events
+-- What was said after $1 and up to $2, whole positions, at most $3.
+select position, tenant, contract_id, old_status, status, type, message from gateway.monitor_events
+where position > $1 and position <= $2 order by position limit $3
+
+-- name: gauges
+-- Contracts by status, and how many of them are stale.
+select status, count(*) as contracts, count(*) filter (where stale) as stale from gateway.contracts group by status

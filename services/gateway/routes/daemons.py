@@ -1,0 +1,79 @@
+"""Daemons: what the log says of their connection, what their last heartbeat said of them, and a heartbeat by HTTP."""
+
+import time
+from datetime import UTC, datetime
+from typing import Final, cast
+
+import msgspec
+from fastapi import APIRouter
+from makima_schemas import subjects
+from makima_schemas.errors import Code
+from makima_schemas.heartbeat import DaemonHeartbeat
+from makima_schemas.refusal import Refused
+from nats.errors import Error as NatsError
+from starlette.responses import Response
+
+from services.gateway import cursors
+from services.gateway.answers import answer
+from services.gateway.bodies import DaemonBeat
+from services.gateway.feed import Latest
+from services.gateway.projections.rows import DaemonRow
+from services.gateway.reading import Cursor, DaemonId, Limit, Reading
+from services.gateway.shapes import Daemon, DaemonPage
+from services.gateway.writes import Writing
+
+router = APIRouter(tags=["daemons"])
+STORED_WITHIN_SECONDS: Final = 2.0
+
+
+@router.get("/daemons", response_model=DaemonPage)
+async def list_daemons(read: Reading, limit: Limit = 50, cursor: Cursor = None) -> Response:
+    after = cursors.name("daemons", cursor) or ""
+    rows = await read.gateway.queries.daemons(read.principal.tenant, after, limit + 1)
+    following = cursors.encode("daemons", rows[limit - 1].id) if len(rows) > limit else None
+    items = [_daemon(row, read.gateway.feed.latest("daemon", row.id)) for row in rows[:limit]]
+    return read.answer({"items": items, "next_cursor": following})
+
+
+@router.get("/daemons/{daemon_id}", response_model=Daemon)
+async def show_daemon(daemon_id: DaemonId, read: Reading) -> Response:
+    row = await read.gateway.queries.daemon(read.principal.tenant, daemon_id)
+    if row is None:
+        raise Refused(Code.DAEMON_NOT_FOUND, f"there is no daemon {daemon_id}")
+    return read.answer(_daemon(row, read.gateway.feed.latest("daemon", daemon_id)))
+
+
+@router.post("/daemons/{daemon_id}/heartbeat", response_model=Daemon)
+async def daemon_heartbeat(daemon_id: DaemonId, body: DaemonBeat, write: Writing) -> Response:
+    """Goes the way of all heartbeats; the answer is what it says, stored by the broker. An unknown daemon is registered by its first."""
+    now = datetime.now(UTC)
+    beat = DaemonHeartbeat(
+        daemon_id=daemon_id,
+        hostname=body.hostname,
+        seq=time.time_ns(),
+        timestamp=now,
+        agents=body.agents,
+        worktrees=body.worktrees,
+        capacity=body.capacity,
+    )
+    try:
+        stream = write.gateway.nats.jetstream()
+        await stream.publish(subjects.daemon_heartbeat(daemon_id), msgspec.json.encode(beat), timeout=STORED_WITHIN_SECONDS)
+    except (NatsError, TimeoutError) as error:
+        raise Refused(
+            Code.UNAVAILABLE, f"the broker did not store the heartbeat: {type(error).__name__}", hint="send the next one"
+        ) from error
+    return answer(Daemon(daemon_id, body.hostname, True, now, list(body.agents), body.worktrees, body.capacity))
+
+
+def _daemon(row: DaemonRow, latest: Latest | None) -> Daemon:
+    said: dict[str, object] = {} if latest is None else latest.heartbeat
+    return Daemon(
+        id=row.id,
+        hostname=row.hostname,
+        connected=row.connected,
+        last_heartbeat=None if latest is None else latest.at,
+        agents=cast("list[str]", said.get("agents", [])),
+        worktrees=cast("int", said.get("worktrees", 0)),
+        capacity=cast("int", said.get("capacity", 0)),
+    )

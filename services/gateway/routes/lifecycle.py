@@ -1,0 +1,103 @@
+"""What moves a contract from status to status: one route per action, and `…/status` as old clients set it."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final
+
+from fastapi import APIRouter
+from makima_schemas.commands import Accepted, Problem
+from makima_schemas.contract.commands import (
+    ArchiveContract,
+    BlockContract,
+    CompleteContract,
+    ContractCommand,
+    FailContract,
+    PauseContract,
+    ReopenContract,
+    ResumeContract,
+    StartContract,
+    UnblockContract,
+)
+from makima_schemas.contract.model import ContractStatus
+from starlette.responses import Response
+
+from services.gateway.bodies import Act, NewStatus
+from services.gateway.reading import ContractId, unknown_contract
+from services.gateway.shapes import Contract
+from services.gateway.writes import Write, Writing, Written, refused
+
+router = APIRouter(tags=["lifecycle"])
+Make = Callable[[str | None], ContractCommand]
+
+ACTIONS: Final[Mapping[str, Make]] = {
+    "start": lambda _reason: StartContract(),
+    "pause": PauseContract,
+    "resume": lambda _reason: ResumeContract(),
+    "block": BlockContract,
+    "unblock": lambda _reason: UnblockContract(),
+    "fail": FailContract,
+    "reopen": ReopenContract,
+    "complete": lambda _reason: CompleteContract(),
+    "archive": lambda _reason: ArchiveContract(),
+}
+# The command whose row leads to `active`, by where it leads from; from elsewhere the owner refuses.
+_TO_ACTIVE: Final[Mapping[ContractStatus, Make]] = {
+    ContractStatus.PAUSED: ACTIONS["resume"],
+    ContractStatus.BLOCKED: ACTIONS["unblock"],
+    ContractStatus.COMPLETED: ACTIONS["reopen"],
+    ContractStatus.FAILED: ACTIONS["reopen"],
+}
+
+
+def _route(make: Make) -> Callable[..., Awaitable[Response]]:
+    async def act(contract_id: ContractId, write: Writing, body: Act = Act()) -> Response:  # noqa: B008 - frozen, and FastAPI reads it here
+        return await write.contract(await write.send(contract_id, make(body.reason), body.expected_version))
+
+    return act
+
+
+for _name, _make in ACTIONS.items():
+    router.add_api_route(
+        f"/contracts/{{contract_id}}/{_name}", _route(_make), methods=["POST"], response_model=Contract, name=f"{_name}_contract"
+    )
+
+
+@router.post("/contracts/{contract_id}/status", response_model=Contract)
+async def set_status(contract_id: ContractId, body: NewStatus, write: Writing) -> Response:
+    """Maps to the command whose row leads there."""
+    candidates = await _candidates(write, contract_id, body)
+    return await write.contract(await _first_answer_of(write, contract_id, candidates, body.expected_version))
+
+
+async def _candidates(write: Write, contract_id: str, body: NewStatus) -> Sequence[ContractCommand]:
+    """The command that leads there from the present status; then, for a repeat, those that may have led there before."""
+    match body.status:
+        case "active":
+            row = await write.gateway.queries.contract(write.principal.tenant, contract_id)
+            if row is None:
+                raise unknown_contract(contract_id)
+            makes = dict.fromkeys((_TO_ACTIVE.get(row.status, ACTIONS["start"]), ACTIONS["start"], *_TO_ACTIVE.values()))
+            commands = [make(body.reason) for make in makes]
+        case "paused":
+            commands = [PauseContract(body.reason)]
+        case "blocked":
+            commands = [BlockContract(body.reason)]
+        case "completed":
+            commands = [CompleteContract()]
+        case "failed":
+            commands = [FailContract(body.reason)]
+        case "archived":
+            commands = [ArchiveContract(complete_first=True)]
+    return commands if write.repeatable else commands[:1]
+
+
+async def _first_answer_of(write: Write, contract_id: str, commands: Sequence[ContractCommand], expected: int | None) -> Written:
+    """A command id that was answered once changes nothing under another command: so all may be asked until one knows it."""
+    reply = await write.ask(contract_id, commands[0], expected)
+    if isinstance(reply, Problem) and await write.gateway.log.answered(write.principal.tenant, write.command_id, b"") is not None:
+        for command in commands[1:]:
+            again = await write.ask(contract_id, command, expected)
+            if isinstance(again, Accepted):
+                return await write.settle(contract_id, again)
+    if isinstance(reply, Problem):
+        raise refused(reply)
+    return await write.settle(contract_id, reply)

@@ -1,0 +1,70 @@
+"""The supervisor of a contract: its state as the log and its last heartbeat tell it, and its heartbeats, which their owner keeps."""
+
+from typing import Annotated, Final, cast
+
+import orjson
+from fastapi import APIRouter, Query
+from makima_schemas.codec import encode
+from makima_schemas.commands import Problem
+from makima_schemas.errors import Code
+from makima_schemas.refusal import Member, Refused
+from starlette.responses import Response
+
+from services.gateway.feed import Latest
+from services.gateway.projections.rows import SupervisorRow
+from services.gateway.reading import ContractId, Read, Reading
+from services.gateway.shapes import Heartbeats, SupervisorStatus
+from services.gateway.writes import refused
+
+router = APIRouter(tags=["supervisors"])
+OWNER: Final = "supervisor_heartbeat"
+PATIENCE_SECONDS: Final = 1.0  # telemetry must not hold up a page: UNAVAILABLE is an answer
+
+
+@router.get("/contracts/{contract_id}/supervisor/status", response_model=SupervisorStatus)
+async def supervisor_status(contract_id: ContractId, read: Reading) -> Response:
+    """Dead: 503 `SUPERVISOR_DEAD`, the same members in the problem."""
+    row = await _supervisor(read, contract_id)
+    status = _status(row, read.gateway.feed.latest("supervisor", row.task_id))
+    if not row.alive:
+        members = cast("dict[str, Member]", orjson.loads(encode(status)))
+        raise Refused(
+            Code.SUPERVISOR_DEAD, f"supervisor {row.task_id} fell silent", hint="restart it, or wait for its next heartbeat", **members
+        )
+    return read.answer(status)
+
+
+@router.get("/contracts/{contract_id}/supervisor/heartbeats", response_model=Heartbeats)
+async def supervisor_heartbeats(contract_id: ContractId, read: Reading, limit: Annotated[int, Query(ge=1, le=500)] = 10) -> Response:
+    """Newest first."""
+    await read.contract(contract_id)
+    question: dict[str, object] = {"contract_id": contract_id, "limit": limit, "tenant": read.principal.tenant}
+    reply = await read.gateway.bus.query(OWNER, "heartbeats", question, timeout=PATIENCE_SECONDS)
+    if isinstance(reply, Problem):
+        raise refused(reply)
+    return read.answer(reply)
+
+
+async def _supervisor(read: Read, contract_id: str) -> SupervisorRow:
+    await read.contract(contract_id)
+    row = await read.gateway.queries.supervisor(read.principal.tenant, contract_id)
+    if row is None:
+        raise Refused(Code.SUPERVISOR_NOT_FOUND, f"no supervisor of contract {contract_id} was heard yet")
+    return row
+
+
+def _status(row: SupervisorRow, latest: Latest | None) -> SupervisorStatus:
+    said: dict[str, object] = {} if latest is None else latest.heartbeat
+    activity = cast("str | None", said.get("activity"))
+    return SupervisorStatus(
+        task_id=row.task_id,
+        state=str(said.get("state", row.state)) if row.alive else row.state,
+        phase=str(said.get("phase", row.phase)),
+        current_activity=activity,
+        activity=activity,
+        progress=cast("int | None", said.get("progress")),
+        last_heartbeat=None if latest is None else latest.at,
+        pending_task_ids=cast("list[str]", said.get("pending_task_ids", [])),
+        alive=row.alive,
+        stuck=False,
+    )

@@ -1,0 +1,65 @@
+"""uvicorn inside the service: its socket is ours, its signals are not its business, and it stops when the service stops."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable, Generator
+from typing import Final
+
+import uvicorn
+from fastapi import FastAPI
+
+GOODBYE_SECONDS: Final = 1.0  # for sockets to close by themselves
+DRAIN_SECONDS: Final = 5
+MAX_SOCKET_MESSAGE: Final = 64 * 1024
+
+
+class PortTakenError(OSError):
+    """Somebody else listens there; the message names the address."""
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """The service decides when to stop."""
+        yield
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A bound socket; port 0 takes a free one. Raises `PortTakenError`."""
+    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+    except OSError as error:
+        bound.close()
+        raise PortTakenError(f"{host}:{port} cannot be listened on: {error.strerror}") from error
+    return bound
+
+
+async def serve(app: FastAPI, bound: socket.socket, close_sockets: Callable[[], None]) -> None:
+    """Until cancelled; then monitor sockets are told, answers under way are finished, and the port is free."""
+    config = uvicorn.Config(
+        app,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        ws="websockets-sansio",
+        ws_max_size=MAX_SOCKET_MESSAGE,
+        ws_per_message_deflate=False,
+        ws_ping_interval=20,
+        ws_ping_timeout=60,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+    )
+    server = _Server(config)
+    serving = asyncio.create_task(server.serve([bound]), name="uvicorn")
+    try:
+        await asyncio.shield(serving)
+    except asyncio.CancelledError:
+        close_sockets()
+        if server.server_state.connections:
+            await asyncio.wait([serving], timeout=GOODBYE_SECONDS)
+        server.should_exit = True
+        await serving
+        raise

@@ -1,0 +1,81 @@
+"""From rows to what HTTP answers."""
+
+from datetime import datetime
+from typing import cast
+
+import orjson
+from makima_schemas.contract.model import ContractStatus
+
+from services.gateway.projections.rows import ContractRow, MessageRow, QuestionRow, TaskRow
+from services.gateway.shapes import AutoCompleteSummary, Contract, Deliverable, LegacyStatus, Message, Question, Task, TaskCounts
+
+
+def contract(row: ContractRow, last_heartbeat: datetime | None = None) -> Contract:
+    """`last_heartbeat` of the contract's supervisor is activity too (domain.md, Activity), but no event: it is laid over here."""
+    return Contract(
+        id=row.id,
+        name=row.name,
+        description=row.description,
+        contract_type=row.contract_type,
+        owner_id=row.owner_id,
+        status=row.status,
+        legacy_status=legacy_status(row.status),
+        phase=row.phase,
+        phases=[phase["name"] for phase in cast("list[dict[str, str]]", orjson.loads(row.phases))],
+        version=row.version,
+        phase_guard=row.phase_guard,
+        auto_complete_enabled=row.auto_complete_enabled,
+        deliverables=cast("list[Deliverable]", orjson.loads(row.deliverables)),
+        tasks=TaskCounts(row.tasks_total, row.tasks_pending, row.tasks_claimed, row.tasks_running, row.tasks_completed, row.tasks_failed),
+        waiting_for=row.waiting_for,
+        blocked_reason=row.blocked_reason,
+        failure_reason=row.failure_reason,
+        stale=row.stale,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        status_changed_at=row.status_changed_at,
+        last_activity_at=row.last_activity_at if last_heartbeat is None else max(row.last_activity_at, last_heartbeat),
+        completion_detected_at=row.completion_detected_at,
+    )
+
+
+def legacy_status(status: ContractStatus) -> LegacyStatus:
+    """The three statuses of old (plan 1.4): what is neither done nor put away was `active` there, a failed contract included."""
+    match status:
+        case ContractStatus.COMPLETED:
+            return "completed"
+        case ContractStatus.ARCHIVED:
+            return "archived"
+        case _:
+            return "active"
+
+
+def summary(row: ContractRow) -> AutoCompleteSummary:
+    return AutoCompleteSummary(row.id, row.name, row.status, row.phase, row.version, row.auto_complete_enabled)
+
+
+def task(row: TaskRow) -> Task:
+    return Task(
+        id=row.id,
+        contract_id=row.contract_id,
+        name=row.name,
+        phase=row.phase,
+        role=row.role,
+        plan=row.plan,
+        status=row.status,
+        connection_id=row.connection_id,
+        result=row.result,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
+def question(row: QuestionRow) -> Question:
+    options = cast("list[str]", orjson.loads(row.options))
+    return Question(
+        row.id, row.contract_id, row.question, row.question_type, options, row.status, row.answer, row.asked_at, row.answered_at
+    )
+
+
+def message(row: MessageRow) -> Message:
+    return Message(row.id, row.contract_id, row.role, row.content, row.sent_at)

@@ -1,0 +1,81 @@
+"""Replicas of the gateway before a real contract service, and clients that speak HTTP to them."""
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import cast
+from uuid import uuid4
+
+import asyncpg
+import httpx
+from makima_kernel.bus.topology import provision
+from makima_kernel.log.append import Append, new_event
+from makima_kernel.log.read import Log
+from makima_kernel.service.runtime import Service
+from makima_kernel.service.settings import Settings
+from makima_kernel.testing import eventually
+from makima_local import ports
+from makima_schemas.codec import Event
+from makima_schemas.envelope import EventMeta
+from nats.aio.client import Client
+
+from services.contract import app as contract
+from services.gateway import app as gateway
+
+Json = Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Gateways:
+    """`clients[n]` speaks to replica n; `log` and `append` go past them, as other services do."""
+
+    replicas: tuple[Service, ...]
+    clients: tuple[httpx.AsyncClient, ...]
+    sockets: tuple[str, ...]
+
+    @property
+    def log(self) -> Log:
+        return self.replicas[0].log
+
+    async def append(self, stream: str, *events: Event) -> int:
+        """As the owner of another stream would; answers the last position."""
+        made = tuple(new_event(event) for event in events)
+        await self.replicas[0].appender.append(Append("default", stream, uuid4(), b"", None, made, EventMeta()))
+        return await self.log.head()
+
+
+@asynccontextmanager
+async def running(settings: Settings, pool: asyncpg.Pool, nats: Client, replicas: int = 1) -> AsyncGenerator[Gateways]:
+    await provision(nats, Log(pool), budget=0.01)
+    async with AsyncExitStack() as started:
+        await started.enter_async_context(Service.running(contract.NAME, settings, contract.build))
+        made: list[tuple[Service, httpx.AsyncClient, str]] = []
+        for _ in range(replicas):
+            port = ports.free()
+            own = settings.model_copy(update={"port": port})
+            service = await started.enter_async_context(Service.running(gateway.NAME, own, gateway.build))
+            client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}/api/v1", timeout=10)
+            await started.enter_async_context(client)
+            made.append((service, client, f"ws://127.0.0.1:{port}/api/v1/contracts/monitor"))
+        gateways = Gateways(tuple(one for one, _, _ in made), tuple(one for _, one, _ in made), tuple(one for _, _, one in made))
+        for client in gateways.clients:
+            await eventually(lambda client=client: _ready(client))
+        yield gateways
+
+
+async def _ready(client: httpx.AsyncClient) -> bool:
+    try:
+        return (await client.get(str(client.base_url).replace("/api/v1/", "/readyz"))).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+async def created(http: httpx.AsyncClient, **members: object) -> dict[str, object]:
+    """A new contract, as it was answered."""
+    answer = await http.post("/contracts", json={"name": "a contract", **members})
+    assert answer.status_code == 201, answer.text
+    return body(answer)
+
+
+def body(answer: httpx.Response) -> dict[str, object]:
+    return cast("dict[str, object]", answer.json())
