@@ -64,6 +64,10 @@ class Supervisor:
         """Beat until cancelled."""
         await self._heart.run()
 
+    async def beat(self) -> bool:
+        """One heartbeat now: a last word before leaving. Whether there was a connection to say it on."""
+        return await self._heart.beat()
+
     def _compose(self, seq: int, timestamp: datetime) -> SupervisorHeartbeat:
         said = self.saying
         return SupervisorHeartbeat(

@@ -1,0 +1,42 @@
+"""`python -m makima_cli.demo`: the fleet and its user, against the makima that MAKIMA_URL and MAKIMA_NATS_URL name, until SIGTERM."""
+
+import asyncio
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from makima_sdk.connection import Connection
+
+from makima_cli.demo.process import Child, live
+from makima_cli.demo.user import play
+
+NAMES: Final = ("daemon-ada", "daemon-grace", "daemon-edsger")
+AGAIN_SECONDS: Final = 1.0
+DAEMON_PATIENCE_SECONDS: Final = 6.0  # its agents have 3
+
+
+async def keep(index: int, name: str, worktrees: Path) -> None:
+    """One daemon, started again if it ends."""
+    while True:
+        daemon = await Child.start(name, "makima_cli.demo.daemon", name, str(index), str(len(NAMES)), str(worktrees / name))
+        try:
+            await daemon.ended()
+        finally:
+            await daemon.stop(DAEMON_PATIENCE_SECONDS)
+        await asyncio.sleep(AGAIN_SECONDS)
+
+
+async def fleet() -> None:
+    worktrees = Path(tempfile.mkdtemp(prefix="makima-demo-"))
+    try:
+        async with asyncio.TaskGroup() as everybody:
+            for index, name in enumerate(NAMES):
+                everybody.create_task(keep(index, name, worktrees))
+            everybody.create_task(play(Connection.default()))
+    finally:
+        shutil.rmtree(worktrees, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    live(fleet())

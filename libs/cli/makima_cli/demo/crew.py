@@ -1,0 +1,67 @@
+"""The agents of one contract on one daemon: a supervisor and a builder in a worktree, brought back when they crash."""
+
+import asyncio
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from makima_schemas.contract.model import TaskStatus
+from makima_sdk.contracts import Contracts
+from makima_sdk.problems import ProblemError, UnreachableError
+
+from makima_cli.demo.process import Child
+
+RESTART_SECONDS: Final = 1.0
+REMOVAL_SECONDS: Final = 0.7  # what a real `git worktree remove` takes
+
+
+class Crew:
+    """`run` returns when both agents have ended by themselves."""
+
+    def __init__(self, contract_id: str, daemon_id: str, contracts: Contracts, worktrees: Path, changed: Callable[[], None]) -> None:
+        self.contract_id = contract_id
+        self.worktree = worktrees / contract_id
+        self.agents: dict[str, Child] = {}
+        self._daemon_id = daemon_id
+        self._contracts = contracts
+        self._changed = changed
+
+    async def run(self) -> None:
+        self.worktree.mkdir(parents=True, exist_ok=True)
+        try:
+            async with asyncio.TaskGroup() as both:
+                both.create_task(self._keep("supervisor", self.contract_id, self._daemon_id))
+                both.create_task(self._keep("builder", self.contract_id, str(self.worktree)))
+        finally:
+            await asyncio.gather(*(child.stop() for child in self.agents.values()))
+            shutil.rmtree(self.worktree, ignore_errors=True)
+            self._changed()
+
+    async def remove_worktree(self) -> None:
+        await asyncio.sleep(REMOVAL_SECONDS)
+        shutil.rmtree(self.worktree, ignore_errors=True)
+        self._changed()
+
+    async def _keep(self, role: str, *arguments: str) -> None:
+        """An agent that ends with 0 has finished; any other end is a crash, and it starts again as a new incarnation."""
+        while True:
+            child = self.agents[role] = await Child.start(f"{self.contract_id}:{role}", f"makima_cli.demo.{role}", *arguments)
+            self._changed()
+            code = await child.ended()
+            del self.agents[role]
+            self._changed()
+            if code == 0:
+                return
+            if role == "builder":
+                await self._release_tasks()
+            await asyncio.sleep(RESTART_SECONDS)
+
+    async def _release_tasks(self) -> None:
+        """What the crashed builder held goes back; the daemon speaks for it, without a connection id."""
+        try:
+            for task in await self._contracts.tasks(self.contract_id):
+                if task.status in (TaskStatus.CLAIMED, TaskStatus.RUNNING):
+                    await self._contracts.release_task(task)
+        except (ProblemError, UnreachableError):
+            return  # the contract is over, or makima is away: the restarted builder finds what is left

@@ -1,0 +1,146 @@
+"""A demo daemon: takes its share of the contracts, runs a crew for each, and has its mishaps: crashes, frozen agents, a lost network."""
+
+import asyncio
+import random
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from zlib import crc32
+
+from makima_sdk.connection import Connection
+from makima_sdk.contracts import Contracts
+from makima_sdk.daemon import Answer, Daemon, Signal
+from makima_sdk.http import Http
+from makima_sdk.problems import UnreachableError
+
+from makima_cli.demo import HEARTBEAT_SECONDS, TIMEOUT_SECONDS
+from makima_cli.demo.crew import Crew
+from makima_cli.demo.process import Child, live
+
+CAPACITY: Final = 3
+LOOK_SECONDS: Final = 1.0
+OPEN: Final = "created,active,waiting_for_input,paused,blocked,completing"
+SILENCE_SECONDS: Final = TIMEOUT_SECONDS * 2.5
+ROUND_SECONDS: Final = 90.0  # each daemon's mishaps come round so often
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which of how many daemons this is: contracts and mishaps are spread over them."""
+
+    index: int
+    count: int
+
+    def takes(self, contract_id: str) -> bool:
+        return crc32(contract_id.encode()) % self.count == self.index
+
+    def first(self, mishap_after: float) -> float:
+        """When this daemon's first mishap of a kind comes: over all daemons they are evenly spread."""
+        return mishap_after + ROUND_SECONDS * self.index / self.count
+
+
+class DemoDaemon:
+    def __init__(self, name: str, place: Place, contracts: Contracts, connection: Connection, worktrees: Path) -> None:
+        self._name = name
+        self._place = place
+        self._contracts = contracts
+        self._connection = connection
+        self._worktrees = worktrees
+        self._crews: dict[str, Crew] = {}
+        self._daemon: Daemon | None = None
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as work:
+            work.create_task(self._take_contracts(work))
+            work.create_task(self._beat())
+            work.create_task(self._mishaps())
+
+    async def _take_contracts(self, work: asyncio.TaskGroup) -> None:
+        while True:
+            with suppress(UnreachableError):
+                async for contract in self._contracts.all({"status": OPEN, "limit": 500}):
+                    if self._place.takes(contract.id) and contract.id not in self._crews and len(self._crews) < CAPACITY:
+                        self._crews[contract.id] = Crew(contract.id, self._name, self._contracts, self._worktrees, self._report)
+                        work.create_task(self._run(self._crews[contract.id]))
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _run(self, crew: Crew) -> None:
+        try:
+            await crew.run()
+        finally:
+            del self._crews[crew.contract_id]
+            self._report()
+
+    async def _beat(self) -> None:
+        """Connected for a while, then without a network for longer than anybody waits, then back; the agents go on meanwhile."""
+        await self._connected(self._place.first(40))
+        while True:
+            await asyncio.sleep(SILENCE_SECONDS)
+            await self._connected(ROUND_SECONDS * 2 - SILENCE_SECONDS)
+
+    async def _connected(self, seconds: float) -> None:
+        async with Daemon(self._name, self._connection, interval=HEARTBEAT_SECONDS) as daemon:
+            daemon.on("cleanup_worktrees", self._clean_up)
+            self._daemon = daemon
+            self._report()
+            try:
+                await asyncio.sleep(seconds)
+            finally:
+                self._daemon = None
+
+    async def _clean_up(self, signal: Signal) -> Answer:
+        crew = self._crews.get(str(signal.body.get("contract_id")))
+        if crew is not None:
+            await crew.remove_worktree()
+        return {"removed": 0 if crew is None else 1}
+
+    def _report(self) -> None:
+        if self._daemon is not None:
+            crews = self._crews.values()
+            self._daemon.report(
+                agents=tuple(child.name for crew in crews for child in crew.agents.values()),
+                worktrees=sum(crew.worktree.is_dir() for crew in crews),
+                capacity=CAPACITY - len(self._crews),
+            )
+
+    async def _mishaps(self) -> None:
+        async with asyncio.TaskGroup() as mishaps:
+            mishaps.create_task(self._crash_now_and_then())
+            mishaps.create_task(self._freeze_now_and_then())
+
+    async def _crash_now_and_then(self) -> None:
+        await asyncio.sleep(self._place.first(20))
+        while True:
+            agents = [child for crew in self._crews.values() for child in crew.agents.values() if not child.frozen]
+            if agents:
+                random.choice(agents).have_an_accident()  # noqa: S311 - chance is all that is wanted
+            await asyncio.sleep(ROUND_SECONDS)
+
+    async def _freeze_now_and_then(self) -> None:
+        """A whole crew, so that its supervisor falls silent and its contract goes stale; then it goes on as if nothing had been."""
+        await asyncio.sleep(self._place.first(12))
+        while True:
+            frozen = self._freeze_one()
+            await asyncio.sleep(SILENCE_SECONDS)
+            for child in frozen:
+                child.thaw()
+            await asyncio.sleep(ROUND_SECONDS - SILENCE_SECONDS)
+
+    def _freeze_one(self) -> list[Child]:
+        crews = [crew for crew in self._crews.values() if len(crew.agents) > 1]
+        agents = list(random.choice(crews).agents.values()) if crews else []  # noqa: S311 - as above
+        for child in agents:
+            child.freeze()
+        return agents
+
+
+async def main(name: str, place: Place, worktrees: Path) -> None:
+    connection = Connection.default()
+    async with Http(connection.url, connection.token) as http:
+        await DemoDaemon(name, place, Contracts(http), connection, worktrees).run()
+
+
+if __name__ == "__main__":
+    live(main(sys.argv[1], Place(int(sys.argv[2]), int(sys.argv[3])), Path(sys.argv[4])))

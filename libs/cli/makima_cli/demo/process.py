@@ -1,0 +1,93 @@
+"""Parents and children: a child is told to go by its parent's end of a pipe, and never outlives it."""
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Coroutine
+from contextlib import suppress
+from typing import Final, Self
+
+from makima_local.parent import dies_with_parent
+
+ACCIDENT: Final = b"accident\n"
+PATIENCE_SECONDS: Final = 3.0
+
+
+class Child:
+    """One child process: `python -m <module> <arguments>`, in our process group."""
+
+    def __init__(self, name: str, process: Process) -> None:
+        self.name = name
+        self.frozen = False
+        self._process = process
+
+    @classmethod
+    async def start(cls, name: str, module: str, *arguments: str) -> Self:
+        command = (sys.executable, "-m", module, *arguments)
+        return cls(name, await asyncio.create_subprocess_exec(*command, stdin=PIPE, preexec_fn=dies_with_parent()))
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    async def ended(self) -> int:
+        """Its exit code; negative for the signal that killed it."""
+        return await self._process.wait()
+
+    def have_an_accident(self) -> None:
+        """It kills itself, in the middle of whatever it does."""
+        if self._process.stdin is not None:
+            self._process.stdin.write(ACCIDENT)
+
+    def freeze(self) -> None:
+        self.frozen = True
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self.frozen = False
+        self._signal(signal.SIGCONT)
+
+    async def stop(self, patience: float = PATIENCE_SECONDS) -> None:
+        """Ask, wait, insist."""
+        self.thaw()
+        self._signal(signal.SIGTERM)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                await self.ended()
+                return
+        self._signal(signal.SIGKILL)
+        await self.ended()
+
+    def _signal(self, what: signal.Signals) -> None:
+        if self._process.returncode is None:
+            with suppress(ProcessLookupError):
+                self._process.send_signal(what)
+
+
+def live(main: Coroutine[object, object, None]) -> None:
+    """The life of a child: `main`, until it ends, or we are told to stop, or the parent is gone."""
+
+    async def cancellable() -> None:
+        task = asyncio.ensure_future(main)
+        told = iter(
+            [task.cancel]
+        )  # Ctrl-C reaches everybody, and then the parent asks, too: the second must not cut the leave-taking short
+        for what in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(what, lambda: next(told, bool)())
+        await task
+
+    threading.Thread(target=_listen_to_parent, daemon=True, name="parent").start()
+    with suppress(asyncio.CancelledError, KeyboardInterrupt):
+        asyncio.run(cancellable())
+
+
+def _listen_to_parent() -> None:
+    if sys.stdin.isatty():
+        return  # started by hand
+    while line := sys.stdin.buffer.readline():
+        if line == ACCIDENT:
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.kill(os.getpid(), signal.SIGTERM)
