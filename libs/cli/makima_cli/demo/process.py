@@ -72,11 +72,14 @@ def live(main: Coroutine[object, object, None]) -> None:
 
     async def cancellable() -> None:
         task = asyncio.ensure_future(main)
-        told = iter(
-            [task.cancel]
-        )  # Ctrl-C reaches everybody, and then the parent asks, too: the second must not cut the leave-taking short
+
+        def leave() -> None:
+            """Ctrl-C reaches everybody, and then the parent asks, too: the second time must not cut the leave-taking short."""
+            if not task.cancelling():
+                task.cancel()
+
         for what in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(what, lambda: next(told, bool)())
+            asyncio.get_running_loop().add_signal_handler(what, leave)
         await task
 
     threading.Thread(target=_listen_to_parent, daemon=True, name="parent").start()
