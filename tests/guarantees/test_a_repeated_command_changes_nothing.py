@@ -67,6 +67,7 @@ async def test_one_command_id_for_two_intents_is_refused(two: Contracts) -> None
     await two.ask("c1", c.PauseContract("lunch"), command_id=command_id)
     reused = await two.ask("c1", c.PauseContract("dinner"), command_id=command_id)
     assert isinstance(reused, Problem)
+    assert reused.code is Code.IDEMPOTENCY_KEY_REUSED
     assert len(await two.events("c1")) == 2
 
 

@@ -1,12 +1,13 @@
 """Events and commands ⇄ JSON: the registry of every (category, name, schema), strict on the way in, upcasting what is old."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Final, TypeVar, cast, get_args
 
 import orjson
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from makima_schemas.agent import AgentEvent
 from makima_schemas.completion import CompletionEvent
@@ -51,8 +52,41 @@ def adapter(cls: type[T]) -> TypeAdapter[T]:
     return TypeAdapter(cls)
 
 
+@dataclass(frozen=True, slots=True)
+class Schemas:
+    """What a build can read: the class of each event name, the number it writes, and the steps up from older numbers."""
+
+    classes: Mapping[str, type[Event]]
+    current: Mapping[str, int]
+    upcasts: Mapping[tuple[str, int], Upcast]
+
+    def number(self, name: str) -> int:
+        """The schema number that new events of this name are written with."""
+        return self.current.get(name, 1)
+
+    def decode(self, name: str, schema: int, data: bytes) -> Event:
+        """See the function `decode`."""
+        cls = self.classes.get(name)
+        current = self.number(name)
+        if cls is None or not 1 <= schema <= current:
+            raise UnknownEventError(f"event {name} schema {schema} is not known to this build")
+        try:
+            return adapter(cls).validate_json(data if schema == current else self._upcast(name, schema, current, data), strict=True)
+        except (ValueError, KeyError, TypeError) as error:
+            raise UndecodableError(f"{name} schema {schema}: {error}") from error
+
+    def _upcast(self, name: str, schema: int, current: int, data: bytes) -> bytes:
+        body = cast("dict[str, object]", orjson.loads(data))
+        for old in range(schema, current):
+            body = self.upcasts[(name, old)](body)
+        return orjson.dumps(body)
+
+
+SCHEMAS: Final = Schemas(CLASS_BY_NAME, CURRENT_SCHEMA, UPCASTS)
+
+
 def schema_of(event: Event) -> int:
-    return CURRENT_SCHEMA.get(type(event).__name__, 1)
+    return SCHEMAS.number(type(event).__name__)
 
 
 def encode(event: object) -> bytes:
@@ -61,23 +95,12 @@ def encode(event: object) -> bytes:
 
 
 def decode(name: str, schema: int, data: bytes) -> Event:
-    """The event that `data` says, upcast to the newest schema.
+    """The event that `data` says, upcast to the newest schema. Members that it does not know are ignored: a newer build may have added
+    them without a new number.
 
     Raises `UnknownEventError` (type, or a schema newer than ours) and `UndecodableError` (data that fits no schema).
     """
-    cls = CLASS_BY_NAME.get(name)
-    current = CURRENT_SCHEMA.get(name, 1)
-    if cls is None or not 1 <= schema <= current:
-        raise UnknownEventError(f"event {name} schema {schema} is not known to this build")
-    try:
-        if schema == current:
-            return adapter(cls).validate_json(data)
-        body = cast("dict[str, object]", orjson.loads(data))
-        for old in range(schema, current):
-            body = UPCASTS[(name, old)](body)
-        return adapter(cls).validate_python(body)
-    except (ValidationError, orjson.JSONDecodeError) as error:
-        raise UndecodableError(f"{name} schema {schema}: {error}") from error
+    return SCHEMAS.decode(name, schema, data)
 
 
 def _default(value: object) -> object:
