@@ -72,17 +72,23 @@ class Detector:
         self._slack = timeouts.interval // SLACK_PARTS
         self._scanned_at: tuple[int, ...] | None = None
         self._scanned: Counter[str] = Counter()
+        self.settled = False  # whether everyone tracked has a deadline
 
     # What the log says
 
     def track(self, sender: Sender, owner: str) -> None:
         """The log calls it alive, or tells news of it. Never heard, it gets a full timeout from now."""
         self.load([Tracked(sender, owner)])
-        if self._newest(sender.name) is None and sender.name not in self._asked and sender.name not in self._owner(owner).suspects:
+        if (
+            self.settled
+            and self._newest(sender.name) is None
+            and sender.name not in self._asked
+            and sender.name not in self._owner(owner).suspects
+        ):
             self._await([sender])
 
     def load(self, tracked: Iterable[Tracked]) -> None:
-        """Who is tracked, without deadlines yet: `settle` gives them, once the stream's history has been read."""
+        """Who is tracked, without deadlines yet: they get them once the stream's history has been read."""
         for each in tracked:
             known = self.tracked.get(each.sender.name)
             if known is not None and known.owner != each.owner:
@@ -90,17 +96,6 @@ class Detector:
             self.tracked[each.sender.name] = each
             self._owner(each.owner).senders.add(each.sender.name)
         self._set_pace()
-
-    def settle(self) -> None:
-        """Everyone tracked of whom the stream holds nothing: each gets a full timeout from now."""
-        waiting = self._asked.keys() | {name for owner in self._restless.values() for name in owner.suspects}
-        self._await(
-            [
-                each.sender
-                for name, each in self.tracked.items()
-                if name not in waiting and all(name not in s.wheel.beats for s in self.shards)
-            ]
-        )
 
     def untrack(self, name: str) -> None:
         """The log does not call it alive any more."""
@@ -129,6 +124,7 @@ class Detector:
             del self._asked[name]
         shard.begin(epoch, live_from)
         self._scanned_at = None
+        self.settled = False
 
     def hear(self, shard: Shard, spoken: Spoken, sequence: int, stamp: int) -> None:
         """A well-formed heartbeat. Whoever is not tracked is remembered too, for one timeout: the log learns of it a little later."""
@@ -147,6 +143,10 @@ class Detector:
     def tick(self) -> Findings:
         """Everyone whose deadline has passed is judged, unless many are at once. Call it each 25 ms."""
         findings = Findings()
+        if not self.settled:
+            if not self.live:
+                return findings
+            self._settle()
         for shard in self.shards:
             for sender, beat in shard.wheel.fire(shard.clock.observed):
                 self._suspect(sender, Suspect(shard, beat))
@@ -185,6 +185,18 @@ class Detector:
     def watermark(self) -> int:
         """Every heartbeat that the broker held at this time has been processed (Unix ns of the broker; 0: not live yet)."""
         return min(shard.clock.watermark for shard in self.shards) if self.live else 0
+
+    def _settle(self) -> None:
+        """Everyone tracked of whom the stream holds nothing: each gets a full timeout from now."""
+        waiting = self._asked.keys() | {name for owner in self._restless.values() for name in owner.suspects}
+        self._await(
+            [
+                each.sender
+                for name, each in self.tracked.items()
+                if name not in waiting and all(name not in s.wheel.beats for s in self.shards)
+            ]
+        )
+        self.settled = True
 
     def _consider(self, owner: Owner, findings: Findings) -> None:
         if owner.hold.held:

@@ -6,7 +6,7 @@ from typing import Final
 from makima_schemas.codec import Event
 from makima_schemas.daemon import DaemonConnected, DaemonDisconnected
 from makima_schemas.envelope import Recorded
-from makima_schemas.supervisor import ENDED, SupervisorRegistered, SupervisorState, SupervisorStateChanged
+from makima_schemas.supervisor import ENDED, SupervisorRegistered, SupervisorStateChanged
 
 from services.stale_detector.domain import senders
 
@@ -27,6 +27,14 @@ class Sender:
     daemon_id: str
     connection_id: str | None = None
     superseded: tuple[str, ...] = ()
+
+    @property
+    def kind(self) -> str:
+        return self.name.partition(":")[0]
+
+    @property
+    def entity_id(self) -> str:
+        return self.name.partition(":")[2]
 
     def accepts(self, contract_id: str | None, connection_id: str | None) -> bool:
         """Whether a heartbeat counts: not of a connection that was replaced, nor of another contract's task (as the recorder has it)."""
@@ -84,14 +92,3 @@ def _superseded(known: Sender, connection_id: str | None) -> tuple[str, ...]:
     if old is None or old == connection_id:
         return known.superseded
     return (*known.superseded, old)[-REMEMBERED_CONNECTIONS:]
-
-
-def fell_silent(event: Event) -> bool:
-    """Whether the event is a verdict that its owner accepted."""
-    match event:
-        case SupervisorStateChanged(new_state=SupervisorState.INTERRUPTED, changed_by="heartbeat_expired"):
-            return True
-        case DaemonDisconnected():
-            return True
-        case _:
-            return False

@@ -120,7 +120,6 @@ class Replica:
             self.detector.begin(shard, "e1", self._place + 1)
         newest = {(each.shard, each.sender): each for each in self.world.stream}
         self._consume(sorted(newest.values(), key=lambda each: each.sequence))
-        self.settled = False
         self.running = True
 
     def stop(self) -> None:
@@ -131,9 +130,6 @@ class Replica:
             return
         self._consume(self.world.stream[self._place :])
         self._place = len(self.world.stream)
-        if not self.settled and self.detector.live:
-            self.detector.settle()
-            self.settled = True
         self._act(self.detector.tick())
 
     def _consume(self, messages: Iterable[Stored]) -> None:

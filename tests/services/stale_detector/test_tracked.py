@@ -9,7 +9,7 @@ from makima_schemas.envelope import EventMeta, Recorded
 from makima_schemas.evidence import Evidence
 from makima_schemas.supervisor import StateChangedBy, SupervisorRegistered, SupervisorState, SupervisorStateChanged
 
-from services.stale_detector.domain.tracked import REMEMBERED_CONNECTIONS, Sender, evolve, fell_silent, subject_of
+from services.stale_detector.domain.tracked import REMEMBERED_CONNECTIONS, Sender, evolve, subject_of
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 EVIDENCE = Evidence(NOW, 120.0, NOW, NOW, 20.0, "r1", 7, "e1")
@@ -90,13 +90,6 @@ def test_a_daemon_is_tracked_while_it_is_connected() -> None:
     gone = fold("daemon-d1", DaemonConnected("h"), DaemonDisconnected(EVIDENCE))
     assert gone is not None
     assert not gone.alive
-
-
-def test_a_verdict_is_known_from_a_state_that_a_supervisor_told_itself() -> None:
-    assert fell_silent(SILENT)
-    assert fell_silent(DaemonDisconnected(EVIDENCE))
-    assert not fell_silent(changed(SupervisorState.FAILED))
-    assert not fell_silent(DaemonConnected("h"))
 
 
 def test_an_event_says_whom_it_is_about() -> None:

@@ -28,6 +28,7 @@ class ContractsSettings(BaseModel):
     auto_advance_phases: bool = True
     heartbeat_interval_seconds: float = Field(default=30, gt=0)
     heartbeat_timeout_seconds: float = Field(default=120, gt=0)
+    reconnect_grace_seconds: float = Field(default=3, ge=0, description="how far a gap in the stream sets the observed clock back")
     agent_timeout_seconds: float = Field(default=90, gt=0)
     stale_threshold_minutes: float = Field(default=30, gt=0)
     stale_detection_interval_seconds: float = Field(default=60, gt=0)

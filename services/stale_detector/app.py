@@ -1,0 +1,68 @@
+"""The stale-detector, built and joined."""
+
+from makima_kernel.service.runtime import Service
+from makima_kernel.service.settings import ContractsSettings
+
+from services.stale_detector.domain.clock import SECOND
+from services.stale_detector.domain.detector import Detector, Timeouts
+from services.stale_detector.handlers.canaries import Canaries
+from services.stale_detector.handlers.following import Follower
+from services.stale_detector.handlers.judging import Judge
+from services.stale_detector.handlers.reading import Reader
+from services.stale_detector.handlers.seeing import Eyes
+from services.stale_detector.handlers.staleness import Staleness
+from services.stale_detector.handlers.telling import Teller
+from services.stale_detector.projections import Silence
+from services.stale_detector.queries import Queries
+
+NAME = "stale_detector"
+
+
+async def build(service: Service) -> None:
+    settings = service.settings
+    queries = Queries(service.pool)
+    detector = Detector(timeouts(settings.contracts), service.owner)
+    readers = [Reader(detector, shard, service.nats) for shard in detector.shards]
+    follower = Follower(detector, queries, service.log, service.nats)
+    eyes = Eyes(detector, readers, follower)
+    judge = Judge(detector, follower, service.bus, service.appender, enabled=settings.feature_flags.supervisor_heartbeat)
+    teller = Teller(queries, service.appender)
+    projector = service.project(Silence(), on_commit=lambda _position, _applied: teller.wake())
+    staleness = Staleness(
+        queries,
+        projector,
+        service.log,
+        service.appender,
+        service.nats,
+        threshold_seconds=settings.contracts.stale_threshold_minutes * 60,
+        repeat_seconds=settings.contracts.stale_detection_interval_seconds,
+        eyes=eyes.problem,
+    )
+
+    async def sees() -> str | None:
+        return eyes.problem()
+
+    async def read(reader: Reader) -> None:
+        await follower.loaded.wait()
+        await reader.run()
+
+    service.ready_when("detector", sees)
+    service.loop("follow", follower.run)
+    for reader in readers:
+        service.loop(f"read shard {readers.index(reader)}", lambda reader=reader: read(reader))
+    service.loop("canaries", Canaries(detector, readers, service.nats).run)
+    service.loop("judge", judge.run)
+    service.loop("watch", eyes.run)
+    service.loop("tell", teller.run)
+    service.loop("staleness", staleness.run)
+    service.loop("remind", staleness.remind)
+
+
+def timeouts(contracts: ContractsSettings) -> Timeouts:
+    """More grace than half a timeout would only delay verdicts: a sender has beaten twice by then."""
+    timeout = int(contracts.heartbeat_timeout_seconds * SECOND)
+    return Timeouts(
+        timeout=timeout,
+        interval=int(contracts.heartbeat_interval_seconds * SECOND),
+        grace=min(int(contracts.reconnect_grace_seconds * SECOND), timeout // 2),
+    )

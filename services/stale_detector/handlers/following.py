@@ -1,0 +1,116 @@
+"""Keeps the detector's memory at what the log says: who is alive, under which connection, and which holds are on."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Final
+
+import asyncpg
+import structlog
+from makima_kernel.log.consume import Consumer, EpochChangedError
+from makima_kernel.log.read import Log
+from makima_schemas.codec import CLASS_BY_NAME, Event, UndecodableError, UnknownEventError, decode
+from makima_schemas.contract.events import ContractCreated, ContractDeleted
+from makima_schemas.envelope import Recorded
+from nats.aio.client import Client
+
+from services.stale_detector.domain import mass_silence, tracked
+from services.stale_detector.domain.detector import Detector
+from services.stale_detector.domain.mass_silence import Hold
+from services.stale_detector.domain.tracked import Sender
+from services.stale_detector.queries import Queries
+
+EVENTS: Final[frozenset[type]] = tracked.EVENTS | mass_silence.EVENTS | {ContractCreated, ContractDeleted}
+RETRY_SECONDS: Final = 0.5
+
+
+class Follower:
+    """`loaded` is set once the detector knows everyone whom the log calls alive; `problem` says why it may not know them now."""
+
+    def __init__(self, detector: Detector, queries: Queries, log: Log, nats: Client) -> None:
+        self._detector = detector
+        self._queries = queries
+        self._log, self._nats = log, nats
+        self._senders: dict[str, Sender] = {}
+        self._owners: dict[str, str] = {}
+        self._holds: dict[str, Hold] = {}
+        self.loaded = asyncio.Event()
+        self.problem: str | None = "who is tracked has not been read yet"
+
+    async def run(self) -> None:
+        while True:
+            try:
+                await self._follow()
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, EpochChangedError, UnknownEventError) as error:
+                self.problem = f"the log is not followed: {error!r}"
+                structlog.get_logger().warning("detector.not_following", reason=repr(error))
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def refresh(self, owner: str, tenant: str, stream: str) -> None:
+        """The hold of one owner as it is now: a conflict said that ours is an older one."""
+        for recorded in await self._log.stream(tenant, stream, after=self._hold(owner).version):
+            self._hear(recorded)
+
+    async def _follow(self) -> None:
+        position = await self._load()
+        async with aclosing(self._batches(position)) as batches:
+            async for batch in batches:
+                for recorded in batch:
+                    if CLASS_BY_NAME.get(recorded.type) in EVENTS:
+                        self._hear(recorded)
+
+    def _batches(self, position: int) -> AsyncGenerator[list[Recorded]]:
+        return Consumer(self._log, self._nats, name="detector-follows").batches(position)
+
+    async def _load(self) -> int:
+        """From the projection, which may lag behind: what it has not folded yet comes as events."""
+        start = await self._queries.start()
+        alive = [each for each in start.senders if each.sender.alive]
+        for gone in self._detector.tracked.keys() - {each.sender.name for each in alive}:
+            self._detector.untrack(gone)
+        self._senders = {each.sender.name: each.sender for each in start.senders}
+        self._owners = start.owners
+        self._holds = start.holds
+        self._detector.load(alive)
+        for owner, hold in start.holds.items():
+            self._detector.hold(owner, hold)
+        self.problem = None
+        self.loaded.set()
+        structlog.get_logger().info("detector.loaded", tracked=len(alive), position=start.position)
+        return start.position
+
+    def _hear(self, recorded: Recorded) -> None:
+        try:
+            event = decode(recorded.type, recorded.schema, recorded.data)
+        except UndecodableError:
+            return  # the projection sets it aside, with its reason
+        match event:
+            case ContractCreated(owner_id=owner_id):
+                self._owners[recorded.entity_id] = owner_id
+            case ContractDeleted():
+                self._owners.pop(recorded.entity_id, None)
+            case _:
+                self._hear_of_hold(recorded, event)
+                self._hear_of_sender(recorded, event)
+
+    def _hear_of_hold(self, recorded: Recorded, event: Event) -> None:
+        owner = mass_silence.owner_of(recorded)
+        if owner is not None:
+            self._holds[owner] = mass_silence.evolve(self._hold(owner), recorded, event)
+            self._detector.hold(owner, self._holds[owner])
+
+    def _hear_of_sender(self, recorded: Recorded, event: Event) -> None:
+        name = tracked.subject_of(recorded, event)
+        if name is None:
+            return
+        sender = tracked.evolve(self._senders.get(name), recorded, event)
+        if sender is None:
+            return
+        self._senders[name] = sender
+        if sender.alive:
+            self._detector.track(sender, self._owners.get(sender.contract_id or "", ""))
+        else:
+            self._detector.untrack(name)
+
+    def _hold(self, owner: str) -> Hold:
+        return self._holds.get(owner, Hold())

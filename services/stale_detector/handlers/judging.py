@@ -1,0 +1,154 @@
+"""Ticks the detector, and takes what it finds to whom it concerns: verdicts to the senders' owner, holds to the log."""
+
+import asyncio
+import gc
+from asyncio import Queue
+from time import monotonic
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+import structlog
+from makima_kernel.bus.asking import Bus
+from makima_kernel.log.append import Append, Appended, new_event
+from makima_kernel.log.appender import Appender, LogUnavailableError, OverloadedError
+from makima_kernel.service import metrics
+from makima_schemas.commands import Accepted, Problem, Reply, Request
+from makima_schemas.envelope import EventMeta
+from makima_schemas.errors import Code
+from makima_schemas.identity import DEFAULT_TENANT
+from makima_schemas.silence import MassSilenceCleared, MassSilenceSuspected, deterministic_id, owner_stream
+
+from services.stale_detector.domain.detector import Clearance, Detector, Findings, Suspicion
+from services.stale_detector.domain.verdict import Verdict
+from services.stale_detector.handlers.following import Follower
+
+ACTOR: Final = "stale_detector"
+OWNER_SERVICE: Final = "supervisor_heartbeat"
+TICK: Final = 0.025
+AT_ONCE: Final = 128
+FIRST_PAUSE: Final = 0.1
+LONGEST_PAUSE: Final = 2.0
+LOG_AWAY: Final = 1.0
+AGAIN: Final = frozenset({Code.UNAVAILABLE, Code.OVERLOADED})
+
+
+class Judge:
+    """`run` ticks and never waits; `ask` (run `AT_ONCE` of them inside `run`) waits for answers."""
+
+    def __init__(self, detector: Detector, follower: Follower, bus: Bus, appender: Appender, *, enabled: bool) -> None:
+        self._detector, self._follower = detector, follower
+        self._bus, self._appender = bus, appender
+        self._enabled = enabled
+        self._verdicts: Queue[Verdict] = Queue()
+        self._frozen = False
+
+    async def run(self) -> None:
+        await self._follower.loaded.wait()
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(AT_ONCE):
+                tasks.create_task(self._ask_for_ever())
+            due = monotonic()
+            while True:
+                self._take(self._detector.tick(), tasks)
+                if self._detector.settled and not self._frozen:
+                    self._freeze()
+                due = max(due + TICK, monotonic())
+                await asyncio.sleep(due - monotonic())
+
+    def _take(self, findings: Findings, tasks: asyncio.TaskGroup) -> None:
+        for verdict in findings.verdicts:
+            metrics.verdict_lateness.observe(verdict.evidence.lateness_ms / 1000)
+            if self._enabled:
+                self._verdicts.put_nowait(verdict)
+            else:
+                self._detector.answered(verdict)
+        for found in (*findings.suspicions, *findings.clearances):
+            tasks.create_task(self._record(found))
+
+    def _freeze(self) -> None:
+        """Everyone is loaded: that stays for hours, and a full collection of a million senders would take a second each time."""
+        gc.collect()
+        gc.freeze()
+        self._frozen = True
+
+    async def _ask_for_ever(self) -> None:
+        while True:
+            await self._ask(await self._verdicts.get())
+
+    async def _ask(self, verdict: Verdict) -> None:
+        """Until it is answered, under the same id; or until the sender is heard again, or the log has said what we wanted to say."""
+        pause = FIRST_PAUSE
+        while self._detector.is_asked(verdict):
+            reply = await self._bus.ask(OWNER_SERVICE, _name(verdict), _request(verdict))
+            match reply:
+                case Problem(code=Code.VERSION_CONFLICT):
+                    await self._reconsider(verdict)
+                    return
+                case Problem() if reply.code in AGAIN:
+                    await asyncio.sleep(pause)
+                    pause = min(2 * pause, LONGEST_PAUSE)
+                case _:
+                    self._detector.answered(verdict)
+                    _tell(verdict, reply)
+                    return
+
+    async def _reconsider(self, verdict: Verdict) -> None:
+        """A hold came between, by another replica; ours comes from the log."""
+        try:
+            await self._follower.refresh(verdict.owner, DEFAULT_TENANT, owner_stream(verdict.owner))
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            await asyncio.sleep(LOG_AWAY)
+        self._detector.reconsider(verdict)
+
+    async def _record(self, found: Suspicion | Clearance) -> None:
+        """A hold, or its end: whoever is first binds all, because verdicts carry the version of this stream."""
+        stream = owner_stream(found.owner)
+        try:
+            outcome = await self._appender.append(_append(found, stream))
+            await self._follower.refresh(found.owner, DEFAULT_TENANT, stream)
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, LogUnavailableError, OverloadedError) as error:
+            structlog.get_logger().warning("silence.hold_not_recorded", owner=found.owner, reason=repr(error))
+            await asyncio.sleep(LOG_AWAY)
+        else:
+            if isinstance(outcome, Appended):
+                structlog.get_logger().warning("silence.hold", owner=found.owner, found=repr(found), position=outcome.position)
+        finally:
+            self._detector.decided(found.owner)
+
+
+def _name(verdict: Verdict) -> str:
+    return "declare_disconnected" if verdict.sender.kind == "daemon" else "declare_silent"
+
+
+def _request(verdict: Verdict) -> Request:
+    data: dict[str, object] = {"evidence": verdict.evidence}
+    if verdict.sender.kind != "daemon":
+        data["connection_id"] = verdict.connection_id
+    guard = (owner_stream(verdict.owner), verdict.hold_version)
+    return Request(verdict.command_id, verdict.sender.entity_id, data, actor=ACTOR, guard=guard)
+
+
+def _append(found: Suspicion | Clearance, stream: str) -> Append:
+    match found:
+        case Suspicion():
+            event = MassSilenceSuspected(found.tracked, found.expiring)
+        case Clearance():
+            event = MassSilenceCleared(found.reason)
+    command_id: UUID = deterministic_id("hold", found.owner, found.version)
+    # Not the event's hash: replicas count a little differently, and mean the same.
+    return Append(DEFAULT_TENANT, stream, command_id, command_id.bytes, found.version, (new_event(event),), EventMeta(actor=ACTOR))
+
+
+def _tell(verdict: Verdict, reply: Reply) -> None:
+    """An owner that does not agree has its reasons: a newer heartbeat, another connection, another replica that was faster."""
+    log = structlog.get_logger().bind(
+        sender=verdict.sender.name, connection_id=verdict.connection_id, lateness_ms=round(verdict.evidence.lateness_ms, 1)
+    )
+    match reply:
+        case Accepted(changed=True):
+            log.info("silence.declared", position=reply.position)
+        case Accepted():
+            log.info("silence.not_agreed")
+        case Problem():
+            log.warning("silence.refused", code=reply.code, detail=reply.detail)

@@ -1,0 +1,139 @@
+"""The detector's own read model: who is alive, how contracts get on, which holds are open, which verdicts have yet to be told."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple
+from pathlib import Path
+from typing import Final
+
+import asyncpg
+import orjson
+from makima_kernel.log.project import Applied
+from makima_kernel.log.sql import named
+from makima_schemas.codec import encode
+from makima_schemas.contract.model import ContractStatus
+from makima_schemas.silence import SilenceDetected
+
+from services.stale_detector.domain import mass_silence, staleness, tracked
+from services.stale_detector.domain.mass_silence import Hold
+from services.stale_detector.domain.staleness import Progress
+from services.stale_detector.domain.told import telling
+from services.stale_detector.domain.tracked import Sender
+
+SQL: Final = named(Path(__file__).with_suffix(".sql"))
+
+Key = tuple[str, str]
+
+
+class Silence:
+    """The projection `stale_detector`. Each table is the fold of its own pure function; a batch is read, folded and written once."""
+
+    name = "stale_detector"
+    schema = "stale_detector"
+    tables = ("senders", "contracts", "holds", "owed")
+    events: frozenset[type] = tracked.EVENTS | staleness.EVENTS | mass_silence.EVENTS | {SilenceDetected}
+
+    async def apply(self, connection: asyncpg.Connection, batch: Sequence[Applied]) -> None:
+        await _senders(connection, batch)
+        await _contracts(connection, batch)
+        await _holds(connection, batch)
+        await _owed(connection, batch)
+
+
+async def _senders(connection: asyncpg.Connection, batch: Sequence[Applied]) -> None:
+    about = [(name, each) for each in batch if (name := tracked.subject_of(each.recorded, each.event)) is not None]
+    if not about:
+        return
+    rows = await connection.fetch(SQL["senders"], list({name for name, _ in about}))
+    known: dict[str, Sender | None] = {row["name"]: sender(row) for row in rows}
+    for name, each in about:
+        known[name] = tracked.evolve(known.get(name), each.recorded, each.event)
+    stored = [(*astuple(each)[:-1], _json(each.superseded)) for _, each in sorted(known.items()) if each is not None]
+    await connection.execute(SQL["store_senders"], *_columns(stored, 7))
+
+
+async def _contracts(connection: asyncpg.Connection, batch: Sequence[Applied]) -> None:
+    about = [
+        ((each.recorded.tenant, contract_id), each)
+        for each in batch
+        if (contract_id := staleness.contract_of(each.recorded, each.event)) is not None
+    ]
+    if not about:
+        return
+    rows = await connection.fetch(SQL["contracts"], *_columns({key for key, _ in about}, 2))
+    known: dict[Key, Progress | None] = {(row["tenant"], row["contract_id"]): progress(row) for row in rows}
+    for key, each in about:
+        known[key] = staleness.evolve(known.get(key), each.recorded, each.event)
+    stored = [_contract_row(key, contract) for key, contract in sorted(known.items()) if contract is not None]
+    await connection.execute(SQL["store_contracts"], *_columns(stored, 11))
+    await connection.execute(SQL["forget_contracts"], *_columns([key for key, contract in known.items() if contract is None], 2))
+
+
+async def _holds(connection: asyncpg.Connection, batch: Sequence[Applied]) -> None:
+    holds: dict[str, Hold] = {}
+    for each in batch:
+        owner = mass_silence.owner_of(each.recorded)
+        if owner is not None:
+            holds[owner] = mass_silence.evolve(Hold(), each.recorded, each.event)
+    if holds:
+        await connection.execute(SQL["store_holds"], *_columns([(owner, *astuple(hold)) for owner, hold in sorted(holds.items())], 4))
+
+
+async def _owed(connection: asyncpg.Connection, batch: Sequence[Applied]) -> None:
+    found = [each for applied in batch if (each := telling(applied.recorded, applied.event)) is not None]
+    if found:
+        rows = [(each.command_id, each.position, each.tenant, each.stream, encode(each.event).decode(), each.traceparent) for each in found]
+        await connection.execute(SQL["owe"], *_columns(rows, 6))
+    told = [each.recorded.command_id for each in batch if isinstance(each.event, SilenceDetected)]
+    if told:
+        await connection.execute(SQL["told"], told)
+
+
+def sender(row: asyncpg.Record) -> Sender:
+    return Sender(
+        row["name"],
+        row["alive"],
+        row["alive_position"],
+        row["contract_id"],
+        row["daemon_id"],
+        row["connection_id"],
+        tuple(row["superseded"]),
+    )
+
+
+def progress(row: asyncpg.Record) -> Progress:
+    return Progress(
+        ContractStatus(row["status"]),
+        row["version"],
+        row["last_activity_at"],
+        row["counts_from"],
+        row["counts_position"],
+        row["owner_id"],
+        row["stale_after_seconds"],
+        frozenset(row["live_supervisors"]),
+        row["episode"],
+    )
+
+
+def _contract_row(key: Key, contract: Progress) -> tuple[object, ...]:
+    return (
+        *key,
+        contract.status,
+        contract.version,
+        contract.last_activity_at,
+        contract.counts_from,
+        contract.counts_position,
+        contract.owner_id,
+        contract.stale_after_seconds,
+        _json(sorted(contract.live_supervisors)),
+        contract.episode,
+    )
+
+
+def _json(texts: Sequence[str]) -> str:
+    return orjson.dumps(texts).decode()
+
+
+def _columns(rows: Iterable[tuple[object, ...]], width: int) -> list[list[object]]:
+    """Rows as the parallel arrays that `unnest` takes."""
+    listed = list(rows)
+    return [[row[index] for row in listed] for index in range(width)]

@@ -1,0 +1,54 @@
+-- name: senders
+-- The senders that a batch folds further.
+select name, alive, alive_position, contract_id, daemon_id, connection_id, superseded from senders where name = any ($1::text[]);
+
+-- name: store_senders
+-- Every sender of a batch, once; lists of connections as JSON, because unnest would flatten an array of arrays.
+insert into senders (name, alive, alive_position, contract_id, daemon_id, connection_id, superseded)
+select name, alive, alive_position, contract_id, daemon_id, connection_id, array(select json_array_elements_text(superseded))
+from unnest($1::text[], $2::boolean[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::json[])
+    as row (name, alive, alive_position, contract_id, daemon_id, connection_id, superseded)
+on conflict (name) do update set
+    alive = excluded.alive, alive_position = excluded.alive_position, contract_id = excluded.contract_id,
+    daemon_id = excluded.daemon_id, connection_id = excluded.connection_id, superseded = excluded.superseded;
+
+-- name: contracts
+-- The contracts that a batch folds further.
+select tenant, contract_id, status, version, last_activity_at, counts_from, counts_position, owner_id, stale_after_seconds,
+       live_supervisors, episode
+from contracts where (tenant, contract_id) in (select * from unnest($1::text[], $2::text[]));
+
+-- name: store_contracts
+-- Every contract of a batch, once.
+insert into contracts (tenant, contract_id, status, version, last_activity_at, counts_from, counts_position, owner_id,
+                       stale_after_seconds, live_supervisors, episode)
+select tenant, contract_id, status, version, last_activity_at, counts_from, counts_position, owner_id,
+       stale_after_seconds, array(select json_array_elements_text(live_supervisors)), episode
+from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::timestamptz[], $6::timestamptz[], $7::bigint[], $8::text[],
+            $9::double precision[], $10::json[], $11::bigint[])
+    as row (tenant, contract_id, status, version, last_activity_at, counts_from, counts_position, owner_id,
+            stale_after_seconds, live_supervisors, episode)
+on conflict (tenant, contract_id) do update set
+    status = excluded.status, version = excluded.version, last_activity_at = excluded.last_activity_at,
+    counts_from = excluded.counts_from, counts_position = excluded.counts_position, owner_id = excluded.owner_id,
+    stale_after_seconds = excluded.stale_after_seconds, live_supervisors = excluded.live_supervisors, episode = excluded.episode;
+
+-- name: forget_contracts
+-- Deleted contracts.
+delete from contracts where (tenant, contract_id) in (select * from unnest($1::text[], $2::text[]));
+
+-- name: store_holds
+-- What the hold streams of a batch say at their end.
+insert into holds (owner_id, version, held, expired)
+select * from unnest($1::text[], $2::bigint[], $3::boolean[], $4::boolean[])
+on conflict (owner_id) do update set version = excluded.version, held = excluded.held, expired = excluded.expired;
+
+-- name: owe
+-- Accepted verdicts that are to be told.
+insert into owed (command_id, position, tenant, stream, event, traceparent)
+select * from unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::json[], $6::text[])
+on conflict (command_id) do nothing;
+
+-- name: told
+-- They stand in the log now.
+delete from owed where command_id = any ($1::uuid[]);

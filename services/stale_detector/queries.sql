@@ -1,0 +1,57 @@
+-- name: position
+-- How far the tables have folded the log; read with them in one snapshot.
+select coalesce((select position from event_log.checkpoints where consumer = 'stale_detector' and shard = 0 order by generation limit 1), 0)
+
+-- name: senders
+-- Everyone whom the log calls alive, with the owner of their contract; and those whose old connections must stay fenced off.
+select s.name, s.alive, s.alive_position, s.contract_id, s.daemon_id, s.connection_id, s.superseded, coalesce(c.owner_id, '') as owner_id
+from stale_detector.senders as s
+left join stale_detector.contracts as c on c.tenant = $1 and c.contract_id = s.contract_id
+where s.alive or s.superseded <> '{}'
+
+-- name: owners
+-- Whose contract is whose.
+select contract_id, owner_id from stale_detector.contracts where tenant = $1
+
+-- name: holds
+-- Every hold stream, open or not: verdicts carry its version.
+select owner_id, version, held, expired from stale_detector.holds
+
+-- name: owed
+-- Accepted verdicts that are to be told, oldest first.
+select command_id, position, tenant, stream, event::text, traceparent from stale_detector.owed order by position limit $1
+
+-- name: told
+-- They are in the log; the projection would find that out a little later.
+delete from stale_detector.owed where command_id = any ($1::uuid[])
+
+-- name: now
+-- The clock that deadlines of contracts are compared on: the one that wrote their times.
+select clock_timestamp()
+
+-- name: due
+-- Contracts at work, without a live supervisor, in which nothing has happened for too long. $1: default threshold in seconds.
+select tenant, contract_id, version, last_activity_at, counts_position,
+       coalesce(stale_after_seconds, $1) as threshold_seconds,
+       extract(epoch from clock_timestamp() - last_activity_at)::double precision as stale_seconds
+from stale_detector.contracts
+where episode is null and live_supervisors = '{}' and status in ('active', 'waiting_for_input', 'completing')
+  and counts_from + make_interval(secs => coalesce(stale_after_seconds, $1)) <= clock_timestamp()
+order by counts_from limit $2
+
+-- name: over
+-- Episodes that have ended.
+select tenant, contract_id, episode from stale_detector.contracts
+where episode is not null
+  and (status not in ('active', 'waiting_for_input', 'completing') or live_supervisors <> '{}' or counts_position > episode)
+limit $1
+
+-- name: stale
+-- Open episodes, longest first.
+select tenant, contract_id, last_activity_at,
+       extract(epoch from clock_timestamp() - last_activity_at)::double precision as stale_seconds
+from stale_detector.contracts where episode is not null order by last_activity_at limit $1
+
+-- name: count_stale
+-- How many contracts are stale.
+select count(*) from stale_detector.contracts where episode is not null
