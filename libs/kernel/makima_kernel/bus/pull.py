@@ -125,7 +125,7 @@ class PullLoop:
             if self._outstanding + len(self._buffer) <= self._batch:
                 await self._request()
         except (NatsError, TimeoutError) as error:
-            self.problem = f"{self._target.stream}: {error!r}"
+            self.problem = f"{self._target.stream}: {str(error) or repr(error)}"
             self.consumer = None
             await asyncio.sleep(_REST)
 

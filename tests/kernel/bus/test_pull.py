@@ -1,0 +1,244 @@
+"""The pull loop reads everything once, in order, whatever happens to the broker, its consumer or its connection."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from itertools import pairwise
+
+import pytest
+from makima_kernel.bus.connection import BrokerUnreachableError, connect
+from makima_kernel.bus.cursor import Durable, Ephemeral, SupersededError
+from makima_kernel.bus.message import Message
+from makima_kernel.bus.pull import PullLoop
+from makima_kernel.testing import eventually
+from makima_local.nats import Nats
+from nats.aio.client import Client
+from nats.js.api import DeliverPolicy, StreamConfig
+
+STREAM = "NUMBERS"
+
+
+async def closed() -> None:
+    """Nothing to end: this is not a service."""
+
+
+@pytest.fixture
+async def stream(nats: Client) -> Client:
+    await nats.jetstream().add_stream(StreamConfig(name=STREAM, subjects=["numbers.*"]))
+    return nats
+
+
+async def publish(nats: Client, first: int, last: int) -> None:
+    for number in range(first, last + 1):
+        await nats.publish(f"numbers.{number % 3}", str(number).encode())
+    await nats.flush()
+
+
+async def collect(loop: PullLoop, count: int, timeout: float = 20.0) -> list[Message]:
+    got: list[Message] = []
+    async with asyncio.timeout(timeout), aclosing(loop.batches()) as batches:
+        async for batch in batches:
+            got += batch
+            if len(got) >= count:
+                return got
+    return got
+
+
+def numbers(messages: list[Message]) -> list[int]:
+    return [int(message.payload) for message in messages]
+
+
+async def test_it_hands_out_everything_in_order_with_its_place_and_the_brokers_time(stream: Client) -> None:
+    await publish(stream, 1, 5000)
+    got = await collect(PullLoop(stream, STREAM, Ephemeral("reader"), batch=700), 5000)
+    assert numbers(got) == list(range(1, 5001))
+    assert [message.sequence for message in got] == list(range(1, 5001))
+    assert got[0].subject == "numbers.1"
+    assert got[-1].pending == 0
+    assert all(earlier.timestamp_ns <= later.timestamp_ns for earlier, later in pairwise(got))
+
+
+async def test_it_starts_behind_a_sequence_and_keeps_to_its_filter(stream: Client) -> None:
+    await publish(stream, 1, 30)
+    got = await collect(PullLoop(stream, STREAM, Ephemeral("reader", after=10), filters=("numbers.0",)), 7)
+    assert numbers(got) == [12, 15, 18, 21, 24, 27, 30]
+
+
+async def test_several_filters_are_one_ordered_reading(stream: Client) -> None:
+    await publish(stream, 1, 9)
+    got = await collect(PullLoop(stream, STREAM, Ephemeral("reader"), filters=("numbers.0", "numbers.1")), 6)
+    assert numbers(got) == [1, 3, 4, 6, 7, 9]
+
+
+async def test_it_can_start_from_the_last_message_of_each_subject(stream: Client) -> None:
+    await publish(stream, 1, 30)
+    loop = PullLoop(stream, STREAM, Ephemeral("reader", deliver=DeliverPolicy.LAST_PER_SUBJECT))
+    assert numbers(await collect(loop, 3)) == [28, 29, 30]
+
+
+async def test_with_a_tick_it_reports_quiet(stream: Client) -> None:
+    async with asyncio.timeout(5), aclosing(PullLoop(stream, STREAM, Ephemeral("reader"), tick=0.02).batches()) as batches:
+        assert await anext(batches) == []
+        assert await anext(batches) == []
+
+
+async def test_with_a_linger_it_waits_for_a_fuller_batch(stream: Client) -> None:
+    loop = PullLoop(stream, STREAM, Ephemeral("reader"), batch=4, linger=30.0)
+    async with asyncio.timeout(10), aclosing(loop.batches()) as batches:
+        first = asyncio.ensure_future(anext(batches))
+        await publish(stream, 1, 2)
+        await publish(stream, 3, 4)
+        assert numbers(await first) == [1, 2, 3, 4]
+
+
+async def test_stopping_hands_out_what_has_arrived_and_ends(stream: Client) -> None:
+    await publish(stream, 1, 10)
+    loop = PullLoop(stream, STREAM, Ephemeral("reader"), batch=4)
+    got: list[Message] = []
+    async with asyncio.timeout(5):
+        async for batch in loop.batches():
+            got += batch
+            loop.stop()
+    assert numbers(got) == list(range(1, len(got) + 1))
+
+
+async def test_a_deleted_consumer_is_made_again_behind_what_was_read(stream: Client) -> None:
+    loop = PullLoop(stream, STREAM, Ephemeral("reader"))
+    await publish(stream, 1, 10)
+    got: list[Message] = []
+    async with asyncio.timeout(20), aclosing(loop.batches()) as batches:
+        got += await anext(batches)
+        await stream.jetstream().delete_consumer(STREAM, loop.consumer or "")
+        await publish(stream, 11, 20)
+        while len(got) < 20:
+            got += await anext(batches)
+    assert numbers(got) == list(range(1, 21))
+
+
+async def test_a_durable_goes_on_behind_the_last_acknowledged_message_although_newer_ones_were_in_flight(stream: Client) -> None:
+    await publish(stream, 1, 100)
+    async with aclosing(PullLoop(stream, STREAM, Durable("keeper"), batch=10).batches()) as batches:
+        await anext(batches)  # delivered, never acknowledged: as if the process was killed
+    loop = PullLoop(stream, STREAM, Durable("keeper"), batch=10)
+    async with asyncio.timeout(10), aclosing(loop.batches()) as batches:
+        first, second = await anext(batches), await anext(batches)
+        await loop.ack(first[-1])
+        assert numbers(first + second) == list(range(1, 21))
+    await stream.flush()
+    got = await collect(PullLoop(stream, STREAM, Durable("keeper"), batch=10), 90)
+    assert numbers(got) == list(range(11, 101))
+
+
+async def test_a_replica_that_lost_its_durable_to_another_one_is_told(stream: Client) -> None:
+    await publish(stream, 1, 10)
+    zombie = PullLoop(stream, STREAM, Durable("keeper"))
+    async with asyncio.timeout(20), aclosing(zombie.batches()) as batches:
+        await anext(batches)
+        await collect(PullLoop(stream, STREAM, Durable("keeper")), 10)
+        await publish(stream, 11, 20)
+        with pytest.raises(SupersededError, match=r"keeper-1 on NUMBERS was taken over by keeper-2"):
+            await anext(batches)
+
+
+async def test_a_durable_that_somebody_deleted_is_made_again_behind_what_was_acknowledged(stream: Client) -> None:
+    await publish(stream, 1, 10)
+    loop = PullLoop(stream, STREAM, Durable("keeper"))
+    got: list[Message] = []
+    async with asyncio.timeout(20), aclosing(loop.batches()) as batches:
+        got += await anext(batches)
+        await loop.ack(got[-1])
+        await stream.jetstream().delete_consumer(STREAM, loop.consumer or "")
+        await publish(stream, 11, 20)
+        while len(got) < 20:
+            got += await anext(batches)
+    assert numbers(got) == list(range(1, 21))
+
+
+@pytest.mark.parametrize("how", ["kill", "freeze", "stop"])
+@pytest.mark.parametrize("kind", [Ephemeral, Durable])
+async def test_nothing_is_lost_or_doubled_when_the_broker_goes_and_comes_back(
+    make_nats: Callable[[], Awaitable[Nats]], how: str, kind: type[Ephemeral | Durable]
+) -> None:
+    server = await make_nats()
+    nats, writer = await connect(server.url, "reader", on_closed=closed), await connect(server.url, "writer", on_closed=closed)
+    await nats.jetstream().add_stream(StreamConfig(name=STREAM, subjects=["numbers.*"]))
+    await publish(writer, 1, 500)
+    loop = PullLoop(nats, STREAM, kind("reader"), batch=100)
+    got: list[Message] = []
+    async with asyncio.timeout(60), aclosing(loop.batches()) as batches:
+        while len(got) < 200:
+            got += await anext(batches)
+        match how:
+            case "kill":
+                await server.kill()
+                await server.start()
+            case "freeze":
+                server.freeze()
+                async with asyncio.TaskGroup() as group:
+                    arriving = group.create_task(the_first_half(batches, got))
+                    await eventually(lambda: loop.problem)
+                    server.thaw()
+                got += await arriving
+            case _:
+                await server.restart()
+        await eventually(lambda: writer.is_connected)
+        await publish(writer, 501, 1000)
+        while len(got) < 1000:
+            got += await anext(batches)
+            if kind is Durable:
+                await loop.ack(got[-1])
+    assert numbers(got) == list(range(1, 1001))
+    await nats.close()
+    await writer.close()
+
+
+async def the_first_half(batches: AsyncGenerator[list[Message]], got: list[Message]) -> list[Message]:
+    more: list[Message] = []
+    while len(got) + len(more) < 500:
+        more += await anext(batches)
+    return more
+
+
+async def test_a_stream_that_was_lost_and_made_again_is_read_from_its_start_under_a_new_epoch(stream: Client) -> None:
+    jetstream = stream.jetstream()
+    await publish(stream, 1, 50)
+    loop = PullLoop(stream, STREAM, Ephemeral("reader"))
+    async with asyncio.timeout(20), aclosing(loop.batches()) as batches:
+        await anext(batches)
+        before = loop.stream_epoch
+        await jetstream.delete_stream(STREAM)
+        await jetstream.add_stream(StreamConfig(name=STREAM, subjects=["numbers.*"]))
+        await publish(stream, 1, 5)
+        got: list[Message] = []
+        while len(got) < 5:
+            got += await anext(batches)
+    assert numbers(got) == [1, 2, 3, 4, 5]
+    assert loop.stream_epoch != before
+
+
+async def test_a_missing_stream_is_a_problem_that_is_told_and_ends_when_it_is_made(nats: Client) -> None:
+    loop = PullLoop(nats, STREAM, Ephemeral("reader"))
+    async with asyncio.timeout(20), aclosing(loop.batches()) as batches:
+        arriving = asyncio.ensure_future(anext(batches))
+        await eventually(lambda: "stream not found" in (loop.problem or ""))
+        await nats.jetstream().add_stream(StreamConfig(name=STREAM, subjects=["numbers.*"]))
+        await publish(nats, 1, 3)
+        assert numbers(await arriving)[0] == 1
+        assert loop.problem is None
+
+
+async def test_the_owner_of_a_connection_is_told_when_it_is_closed_for_good(nats_url: str) -> None:
+    told = asyncio.Event()
+
+    async def on_closed() -> None:
+        told.set()
+
+    connection = await connect(nats_url, "test", on_closed=on_closed)
+    await connection.close()
+    assert told.is_set()
+
+
+async def test_a_server_that_does_not_answer_is_named_without_its_password() -> None:
+    with pytest.raises(BrokerUnreachableError, match=r"nats://127\.0\.0\.1:1 within 0\.3 s") as caught:
+        await connect("nats://user:secret@127.0.0.1:1", "test", on_closed=closed, timeout=0.3)
+    assert "secret" not in str(caught.value)

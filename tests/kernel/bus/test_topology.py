@@ -1,0 +1,105 @@
+"""The streams: made by one step, verified by services, heartbeats spread over the shards."""
+
+import asyncpg
+import pytest
+from makima_kernel.bus import topology
+from makima_kernel.bus.cursor import EPOCH_KEY
+from makima_kernel.log.read import Log
+from makima_schemas import subjects
+from nats.aio.client import Client
+from nats.js.api import SubjectTransform
+
+from tests.kernel.log.filling import fill
+
+BUDGET = 1 / 64
+
+
+async def test_a_fresh_broker_fails_the_check_and_passes_it_once_provisioned(nats: Client, pool: asyncpg.Pool) -> None:
+    with pytest.raises(topology.TopologyError, match="MAKIMA_EVENTS is missing"):
+        await topology.verify(nats)
+    await topology.provision(nats, Log(pool), budget=BUDGET)
+    await topology.verify(nats)
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        subjects.supervisor_heartbeat("daemon-1", "task-1"),
+        subjects.agent_heartbeat("daemon-1", "contract-1", "builder"),
+        subjects.agent_heartbeat(None, "contract-1", "builder"),
+        subjects.daemon_heartbeat("daemon-1"),
+        "makima.heartbeats.x",
+    ],
+)
+async def test_every_heartbeat_subject_lands_in_one_shard(nats: Client, pool: asyncpg.Pool, subject: str) -> None:
+    await topology.provision(nats, Log(pool), budget=BUDGET)
+    jetstream = nats.jetstream()
+    first, second = await jetstream.publish(subject, b"1"), await jetstream.publish(subject, b"2")
+    stored = [(await jetstream.get_msg(subjects.HEARTBEATS_STREAM, ack.seq)).subject or "" for ack in (first, second)]
+    makima, shards, shard, rest = stored[0].split(".", 3)
+    assert (makima, shards) == ("makima", "shards")
+    assert 0 <= int(shard) < topology.SHARDS
+    assert subject == f"makima.heartbeats.{rest}"
+    assert stored[1] == stored[0]
+
+
+async def test_many_senders_spread_over_all_shards(nats: Client, pool: asyncpg.Pool) -> None:
+    await topology.provision(nats, Log(pool), budget=BUDGET)
+    jetstream = nats.jetstream()
+    for number in range(200):
+        await jetstream.publish(subjects.daemon_heartbeat(f"d{number}"), b"1")
+    info = await jetstream.stream_info(subjects.HEARTBEATS_STREAM, subjects_filter=">")
+    shards = {subject.split(".")[2] for subject in info.state.subjects or {}}
+    assert shards == {str(shard) for shard in range(topology.SHARDS)}
+
+
+async def test_a_canary_goes_straight_into_its_shard_and_dies_by_its_own_clock(nats: Client, pool: asyncpg.Pool) -> None:
+    await topology.provision(nats, Log(pool), budget=BUDGET)
+    jetstream = nats.jetstream()
+    ack = await jetstream.publish(topology.canary(5), b"", msg_ttl=300)
+    stored = await jetstream.get_msg(subjects.HEARTBEATS_STREAM, ack.seq)
+    assert stored.subject == "makima.shards.5.canary"
+    assert (stored.headers or {}).get("Nats-TTL") == "300"
+
+
+async def test_provisioning_again_updates_what_differs_and_keeps_the_identity(nats: Client, pool: asyncpg.Pool) -> None:
+    log = Log(pool)
+    await topology.provision(nats, log, budget=BUDGET)
+    jetstream = nats.jetstream()
+    before = await jetstream.stream_info(subjects.EVENTS_STREAM)
+    await topology.provision(nats, log, budget=BUDGET * 2)
+    after = await jetstream.stream_info(subjects.EVENTS_STREAM)
+    assert after.config.max_bytes == 2 * (before.config.max_bytes or 0)
+    assert (after.config.metadata or {})[EPOCH_KEY] == str(await log.epoch())
+    heartbeats = await jetstream.stream_info(subjects.HEARTBEATS_STREAM)
+    assert (heartbeats.config.metadata or {})[EPOCH_KEY]
+
+
+async def test_a_stream_that_maps_its_subjects_otherwise_fails_the_check(nats: Client, pool: asyncpg.Pool) -> None:
+    await topology.provision(nats, Log(pool), budget=BUDGET)
+    jetstream = nats.jetstream()
+    found = (await jetstream.stream_info(subjects.HEARTBEATS_STREAM)).config
+    await jetstream.update_stream(found.evolve(subject_transform=SubjectTransform(src=subjects.HEARTBEATS, dest="elsewhere.>")))
+    with pytest.raises(topology.TopologyError, match="MAKIMA_HEARTBEATS has subject_transform"):
+        await topology.verify(nats)
+
+
+async def test_a_broker_with_a_small_max_payload_is_refused(nats: Client, pool: asyncpg.Pool) -> None:
+    nats._max_payload = 1024 * 1024  # as a broker with the default configuration announces it
+    with pytest.raises(topology.TopologyError, match="max_payload is 1048576 bytes"):
+        await topology.verify(nats)
+
+
+async def test_a_new_stream_begins_where_the_log_is_young_enough(nats: Client, pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = Log(pool)
+    assert await topology.first_position_to_stream(log) == 1
+    await fill(pool, 100)
+    assert await topology.first_position_to_stream(log) == 1
+    monkeypatch.setattr(topology, "REFILLED_AT_MOST", 40)
+    assert await topology.first_position_to_stream(log) == 61
+    [half] = await log.after(79, 1)
+    after_a_week = half.recorded_at + topology.EVENTS_KEPT
+    younger = [event for event in await log.after(0) if event.recorded_at >= half.recorded_at]
+    assert await topology.first_position_to_stream(log, now=after_a_week) == max(61, younger[0].position)
+    [last] = await log.after(99, 1)
+    assert await topology.first_position_to_stream(log, now=last.recorded_at + 2 * topology.EVENTS_KEPT) == 101

@@ -1,0 +1,39 @@
+"""A provisioned broker, and tables for the projection of the tests."""
+
+from collections.abc import AsyncGenerator
+
+import asyncpg
+import pytest
+from makima_kernel.bus import topology
+from makima_kernel.log.read import Log
+from makima_kernel.log.relay import Relay
+from nats.aio.client import Client
+
+from tests.kernel.log.journal import TABLES, Journal
+from tests.kernel.log.running import running
+
+BUDGET = 1 / 64
+
+
+@pytest.fixture
+def log(pool: asyncpg.Pool) -> Log:
+    return Log(pool)
+
+
+@pytest.fixture
+async def stream(nats: Client, log: Log) -> None:
+    await topology.provision(nats, log, budget=BUDGET)
+
+
+@pytest.fixture
+async def relay(stream: None, pool: asyncpg.Pool, nats: Client) -> AsyncGenerator[Relay]:
+    """A running relay."""
+    relay = Relay(pool, nats, budget=BUDGET)
+    async with running(relay.run()):
+        yield relay
+
+
+@pytest.fixture
+async def journal(pool: asyncpg.Pool) -> Journal:
+    await pool.execute(TABLES)
+    return Journal()

@@ -1,0 +1,179 @@
+"""The relay publishes the log position by position, one relay at a time, and finds its way back."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from time import monotonic
+from typing import cast
+
+import asyncpg
+import orjson
+import pytest
+from makima_kernel.bus import topology
+from makima_kernel.bus.connection import connect
+from makima_kernel.log import relay as relay_module
+from makima_kernel.log.append import new_event
+from makima_kernel.log.identity import new_epoch
+from makima_kernel.log.publish import MisplacedError, Window
+from makima_kernel.log.read import Log
+from makima_kernel.log.relay import Refused, Relay, Relaying, Standby
+from makima_kernel.testing import eventually
+from makima_local.nats import Nats
+from makima_schemas import subjects
+from makima_schemas.envelope import EventMeta, Recorded, from_cloudevent
+from nats.aio.client import Client
+
+from tests.kernel.log.filling import append, fill, some_event
+from tests.kernel.log.running import end, running
+
+BUDGET = 1 / 64
+
+
+async def closed() -> None:
+    """Nothing to end: this is not a service."""
+
+
+async def streamed(nats: Client, position: int) -> tuple[str, dict[str, str], bytes]:
+    message = await nats.jetstream().get_msg(subjects.EVENTS_STREAM, position)
+    return message.subject or "", cast("dict[str, str] | None", message.headers) or {}, message.data or b""
+
+
+async def last_sequence(nats: Client) -> int:
+    return (await nats.jetstream().stream_info(subjects.EVENTS_STREAM)).state.last_seq
+
+
+async def test_each_event_is_published_as_a_cloudevent_under_its_position(relay: Relay, pool: asyncpg.Pool, log: Log, nats: Client) -> None:
+    await fill(pool, 1200)
+    await eventually(lambda: relay.position == 1200)
+    for event in (await log.after(0, 1))[0], (await log.after(1199, 1))[0]:
+        subject, headers, body = await streamed(nats, event.position)
+        assert subject == f"makima.events.contract.{event.entity_id}.{event.type}"
+        assert headers["Nats-Msg-Id"] == str(event.event_id)
+        assert from_cloudevent(body) == event
+        assert orjson.loads(body)["type"] == f"makima.contract.{event.type}.v1"
+    assert await last_sequence(nats) == 1200
+    assert relay.state == Relaying()
+    assert relay.ready() is None
+    assert relay.lag == 0
+
+
+async def test_a_poke_wakes_it_before_the_poll(stream: None, pool: asyncpg.Pool, nats: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relay_module, "_POLL", 3600.0)
+    relay = Relay(pool, nats)
+    async with running(relay.run()):
+        await eventually(lambda: relay.state == Relaying())
+        await fill(pool, 3)
+        await nats.publish(subjects.LOG_POKE)
+        await eventually(lambda: relay.position == 3)
+
+
+async def test_without_a_poke_it_looks_for_itself(relay: Relay, pool: asyncpg.Pool) -> None:
+    await eventually(lambda: relay.state == Relaying())
+    await fill(pool, 3)
+    await eventually(lambda: relay.position == 3)
+
+
+async def test_whoever_asked_hears_of_each_published_event_in_order(stream: None, pool: asyncpg.Pool, nats: Client) -> None:
+    heard: list[Recorded] = []
+    async with running(Relay(pool, nats, on_published=heard.append).run()):
+        await append(pool, "contract-a", new_event(some_event(0)), meta=EventMeta(actor="me", traceparent="00-1-2-01"))
+        await fill(pool, 50)
+        await eventually(lambda: len(heard) == 51)
+    assert [event.position for event in heard] == list(range(1, 52))
+    assert heard[0].meta.get("traceparent") == "00-1-2-01"
+
+
+async def test_one_relays_and_the_others_stand_by_until_it_goes(
+    stream: None, pool: asyncpg.Pool, nats: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay_module, "_STANDBY", 0.05)
+    first, second = Relay(pool, nats), Relay(pool, nats)
+    async with running(first.run()) as [running_first]:
+        await eventually(lambda: first.state == Relaying())
+        async with running(second.run()):
+            await eventually(lambda: second.state == Standby())
+            await fill(pool, 10)
+            await eventually(lambda: first.position == 10)
+            assert second.state == Standby()
+            assert second.ready() is None
+            await end(running_first)
+            await fill(pool, 10)
+            await eventually(lambda: second.position == 20)
+
+
+async def test_an_event_that_no_relay_published_is_found_and_told(stream: None, pool: asyncpg.Pool, nats: Client) -> None:
+    await nats.jetstream().publish("makima.events.contract.x.Forged", b"{}")
+    await fill(pool, 3)
+    relay = Relay(pool, nats)
+    async with running(relay.run()):
+        await eventually(lambda: isinstance(relay.state, Refused))
+    assert "position 1 is event None in the stream" in (relay.ready() or "")
+    assert await last_sequence(nats) == 1
+
+
+async def test_an_event_that_the_broker_has_stored_elsewhere_is_an_error(stream: None, pool: asyncpg.Pool, log: Log, nats: Client) -> None:
+    await fill(pool, 2)
+    [_, second] = await log.after(0)
+    await nats.jetstream().publish("makima.events.contract.x.Early", b"{}", headers={"Nats-Msg-Id": str(second.event_id)})
+    window = Window(nats, size=10, on_published=lambda event: None, clock=monotonic)
+    await window.open()
+    await window.publish(second)
+    with pytest.raises(MisplacedError, match="position 2 was stored as sequence 1"):
+        await window.flush()
+
+
+async def test_a_misplaced_event_is_fatal_for_this_stream(
+    stream: None, pool: asyncpg.Pool, nats: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay_module, "_STANDBY", 0.02)
+
+    async def misplaced(self: Window, event: Recorded) -> None:
+        raise MisplacedError(f"position {event.position} was stored as sequence 7")
+
+    await fill(pool, 3)
+    relay = Relay(pool, nats)
+    async with running(relay.run()):
+        with monkeypatch.context() as patch:
+            patch.setattr(Window, "publish", misplaced)
+            await eventually(lambda: isinstance(relay.state, Refused))
+        await new_epoch(pool, nats, budget=BUDGET)
+        await eventually(lambda: relay.position == 3)
+
+
+async def test_it_waits_for_a_broker_that_is_away_and_goes_on(
+    pool: asyncpg.Pool, log: Log, make_nats: Callable[[], Awaitable[Nats]]
+) -> None:
+    server = await make_nats()
+    nats = await connect(server.url, "relay", on_closed=closed)
+    await topology.provision(nats, log, budget=BUDGET)
+    relay = Relay(pool, nats)
+    async with running(relay.run()):
+        await fill(pool, 100)
+        await eventually(lambda: relay.position == 100)
+        await server.stop()
+        await fill(pool, 100)
+        await eventually(lambda: relay.ready() is not None)
+        await server.start()
+        await eventually(lambda: relay.position == 200)
+        assert await last_sequence(nats) == 200
+        await eventually(lambda: relay.ready() is None)
+    await nats.close()
+
+
+async def test_it_goes_on_when_postgres_cuts_its_connections(relay: Relay, pool: asyncpg.Pool, database: str) -> None:
+    await eventually(lambda: relay.state == Relaying())
+    admin = await asyncpg.connect(database)
+    await admin.execute(
+        "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and datname = current_database()"
+    )
+    await admin.close()
+    await asyncio.wait_for(fill_again(pool), 10)
+    await eventually(lambda: relay.position == 10)
+
+
+async def fill_again(pool: asyncpg.Pool) -> None:
+    while True:
+        try:
+            await fill(pool, 10)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            continue
+        return
