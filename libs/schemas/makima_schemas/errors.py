@@ -51,3 +51,41 @@ HTTP_STATUS: Final[dict[Code, int]] = {
     Code.UNAVAILABLE: 503,
     Code.OVERLOADED: 503,
 }
+
+# When a code is the answer, and the members that its problem carries beside `detail`, `hint` and `trace_id`.
+WHEN: Final[dict[Code, str]] = {
+    Code.CONTRACT_NOT_FOUND: "there is no such contract, or it belongs to another owner",
+    Code.TASK_NOT_FOUND: "the contract has no such task",
+    Code.QUESTION_NOT_FOUND: "the contract has no such question",
+    Code.SUPERVISOR_NOT_FOUND: "no supervisor was ever heard for the contract",
+    Code.PARTICIPANT_NOT_FOUND: "no agent ever joined the contract under this role",
+    Code.DAEMON_NOT_FOUND: "no such daemon was ever heard",
+    Code.NOT_FOUND: "no such route",
+    Code.INVALID_TRANSITION: "the lifecycle has no row for this; what it has is in `allowed`",
+    Code.INVALID_DELIVERABLE: "the phase does not declare the deliverable",
+    Code.VALIDATION_FAILED: "the phase is not ready to be left, or the change is out of order; `force` skips both",
+    Code.INVALID_REQUEST: "the body does not fit its schema",
+    Code.METHOD_NOT_ALLOWED: "the route knows other methods",
+    Code.UNSUPPORTED_MEDIA_TYPE: "the body is no JSON",
+    Code.PAYLOAD_TOO_LARGE: "the body, or an event made of it, is too large; `limit` is in bytes",
+    Code.VERSION_CONFLICT: "the contract has changed since the version that was expected",
+    Code.PHASE_GUARD_REQUIRED: "the phase is guarded: look at its deliverables and confirm",
+    Code.SUPERSEDED: "an older connection speaks; a newer one has taken its place",
+    Code.IDEMPOTENCY_KEY_REUSED: "the key, or command id, came before with another request",
+    Code.UNAUTHORIZED: "no token, or none that is known",
+    Code.FORBIDDEN: "the role may not do this",
+    Code.FEATURE_OFF: "switched off by a feature flag",
+    Code.SUPERVISOR_DEAD: "the supervisor's heartbeats timed out",
+    Code.UNAVAILABLE: "a part does not answer; whether anything was changed, the same command id tells",
+    Code.OVERLOADED: "load is shed; nothing was changed",
+}
+
+MEMBERS: Final[dict[Code, tuple[str, ...]]] = {
+    Code.INVALID_TRANSITION: ("from", "to", "allowed[]"),
+    Code.INVALID_DELIVERABLE: ("phase", "valid[]"),
+    Code.VALIDATION_FAILED: ("missing[]",),
+    Code.INVALID_REQUEST: ("errors[{path, message}]",),
+    Code.PAYLOAD_TOO_LARGE: ("limit",),
+    Code.VERSION_CONFLICT: ("expected", "actual", "current_phase"),
+    Code.PHASE_GUARD_REQUIRED: ("deliverables[]",),
+}

@@ -1,0 +1,22 @@
+"""`python -m tests.generated --write` writes the generated pages; without it, says which are stale and fails."""
+
+import argparse
+import sys
+
+from tests.generated.pages import FOLDER, PAGES, stale
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.generated")
+    parser.add_argument("--write", action="store_true")
+    if parser.parse_args().write:
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        for name, page in PAGES.items():
+            (FOLDER / name).write_text(page())
+        return 0
+    sys.stdout.writelines(f"stale: docs/generated/{name}\n" for name in stale())
+    return 1 if stale() else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
