@@ -26,7 +26,7 @@ from services.supervisor_heartbeat.projections import KnownSenders
 from services.supervisor_heartbeat.queries import Queries
 
 NAME = "supervisor_heartbeat"
-PATIENCE_SECONDS = 1.0  # so that of two replicas that start together, each takes a group
+PATIENCE_SECONDS = 0.5  # so that of two replicas that start together, each takes a group
 
 
 async def build(service: Service) -> None:

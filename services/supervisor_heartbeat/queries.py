@@ -8,21 +8,18 @@ from typing import Final, cast
 import asyncpg
 import orjson
 from makima_kernel.log.sql import named
-from makima_schemas.codec import adapter
 from makima_schemas.errors import Code
-from makima_schemas.evidence import Arrival, Evidence
+from makima_schemas.evidence import Arrival
 from makima_schemas.identity import DEFAULT_TENANT, split_stream, stream_name
 from makima_schemas.refusal import Refused
 from makima_schemas.silence import SenderKind
 from makima_schemas.supervisor import ENDED, SupervisorState
 from makima_schemas.times import rfc3339
 
-from services.supervisor_heartbeat.domain.daemon import Daemon
 from services.supervisor_heartbeat.domain.heartbeats import Address, Beat
-from services.supervisor_heartbeat.domain.supervisor import Supervisor
+from services.supervisor_heartbeat.domain.told import Told, load_told
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
-EVIDENCE: Final = adapter(Evidence)
 
 MOST_HEARTBEATS: Final = 500
 MOST_BYTES: Final = 256 * 1024
@@ -99,42 +96,13 @@ class Remembered:
     async def position(self) -> int:
         return cast("int | None", await self._connection.fetchval(SQL["position"])) or 0
 
-    async def supervisors(self) -> AsyncIterator[tuple[str, Supervisor]]:
-        async for row in self._connection.cursor(SQL["supervisors"], DEFAULT_TENANT, prefetch=2000):
-            yield row["task_id"], supervisor_of(row)
-
-    async def daemons(self) -> AsyncIterator[tuple[str, Daemon]]:
-        async for row in self._connection.cursor(SQL["daemons"], DEFAULT_TENANT, prefetch=2000):
-            yield row["daemon_id"], daemon_of(row)
+    async def senders(self) -> AsyncIterator[tuple[str, Told]]:
+        async for stream, told in self._connection.cursor(SQL["senders"], DEFAULT_TENANT, prefetch=2000):
+            yield stream, load_told(stream, told)
 
     async def latest(self, stream_epoch: str) -> AsyncIterator[Beat]:
         async for row in self._connection.cursor(SQL["latest"], stream_epoch, prefetch=2000):
             yield _beat(row)
-
-
-def supervisor_of(row: asyncpg.Record) -> Supervisor:
-    return Supervisor(
-        row["contract_id"],
-        row["daemon_id"],
-        row["connection_id"],
-        SupervisorState(row["state"]),
-        row["phase"],
-        frozenset(row["superseded"]),
-        _arrival(row),
-        _evidence(row),
-    )
-
-
-def daemon_of(row: asyncpg.Record) -> Daemon:
-    return Daemon(row["hostname"], row["connected"], _arrival(row), _evidence(row))
-
-
-def _arrival(row: asyncpg.Record) -> Arrival | None:
-    return None if row["heard_epoch"] is None else Arrival(row["heard_epoch"], row["heard_sequence"], row["heard_at"])
-
-
-def _evidence(row: asyncpg.Record) -> Evidence | None:
-    return None if row["evidence"] is None else EVIDENCE.validate_json(row["evidence"])
 
 
 def _beat(row: asyncpg.Record) -> Beat:

@@ -9,9 +9,9 @@ select sender, stream_epoch, sequence, received_at from supervisor_heartbeat.lat
 -- name: status
 -- The supervisor of a contract that was heard last.
 select l.sender, l.contract_id, l.daemon_id, l.connection_id, l.state, l.phase, l.activity, l.progress, l.received_at, l.detail,
-       s.state as logged_state
+       s.told ->> 'state' as logged_state
 from supervisor_heartbeat.latest l
-left join supervisor_heartbeat.supervisors s on s.tenant = $2 and s.task_id = substr(l.sender, length('supervisor-') + 1)
+left join supervisor_heartbeat.senders s on s.tenant = $2 and s.stream = l.sender
 where l.contract_id = $1 and starts_with(l.sender, 'supervisor-')
 order by l.received_at desc limit 1
 
@@ -34,15 +34,9 @@ select array(select hashtext(sender) from unnest($1::text[]) as given (sender))
 -- How far the projection below has come.
 select position from event_log.checkpoints where consumer = 'supervisor_heartbeat' and shard = 0 order by generation limit 1
 
--- name: supervisors
--- What the log says of every supervisor.
-select task_id, contract_id, daemon_id, connection_id, state, phase, superseded, heard_epoch, heard_sequence, heard_at, evidence
-from supervisor_heartbeat.supervisors where tenant = $1
-
--- name: daemons
--- What the log says of every daemon.
-select daemon_id, hostname, connected, heard_epoch, heard_sequence, heard_at, evidence
-from supervisor_heartbeat.daemons where tenant = $1
+-- name: senders
+-- What the log says of every supervisor and daemon.
+select stream, told from supervisor_heartbeat.senders where tenant = $1
 
 -- name: latest
 -- The newest recorded heartbeat of every sender, of this incarnation of the stream.

@@ -1,25 +1,20 @@
 """What the recorder remembers of every sender, so that a steady heartbeat costs a comparison and no question to the log."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import cast
 
 import msgspec
-from makima_schemas.daemon import DaemonEvent, ObserveDaemon
+from makima_schemas.daemon import ObserveDaemon
 from makima_schemas.evidence import Arrival
-from makima_schemas.identity import stream_name
-from makima_schemas.silence import SenderKind
-from makima_schemas.supervisor import ObserveHeartbeat, SupervisorEvent
+from makima_schemas.identity import split_stream, stream_name
+from makima_schemas.supervisor import ObserveHeartbeat
 
-from services.supervisor_heartbeat.domain.daemon import Daemon, DaemonDecider
+from services.supervisor_heartbeat.domain.daemon import Daemon
 from services.supervisor_heartbeat.domain.heartbeats import Address, Beat, UnreadableError
-from services.supervisor_heartbeat.domain.supervisor import Supervisor, SupervisorDecider, speaks
+from services.supervisor_heartbeat.domain.supervisor import Supervisor, speaks
+from services.supervisor_heartbeat.domain.told import DAEMON, SUPERVISOR, TellingEvent, Told, evolved, initial
 
 Observation = ObserveHeartbeat | ObserveDaemon
-Told = Supervisor | Daemon | None
-
-SUPERVISOR = SupervisorDecider()
-DAEMON = DaemonDecider()
 
 
 class Sender(msgspec.Struct, gc=False):
@@ -48,9 +43,6 @@ class Senders:
     def __len__(self) -> int:
         return len(self._senders)
 
-    def of(self, kind: SenderKind, entity_id: str) -> Sender:
-        return self._of(kind, stream_name(kind, entity_id), entity_id)
-
     def previous(self, address: Address) -> Beat | None:
         sender = self._senders.get(address.sender)
         return None if sender is None else sender.last
@@ -61,7 +53,7 @@ class Senders:
         Raises `UnreadableError` where a task speaks for another contract than its own.
         """
         address = beat.address
-        sender = self._of(address.kind, address.sender, address.entity_id)
+        sender = self._of(address.sender, address.entity_id)
         known = sender.expected
         if isinstance(known, Supervisor) and known.state is not None:
             if known.contract_id != beat.contract_id:
@@ -71,11 +63,10 @@ class Senders:
         sender.last = beat
         return sender, self._observations(sender, beat)
 
-    def learn(self, stream: str, entity_id: str, event: SupervisorEvent | DaemonEvent, position: int) -> list[tuple[Sender, Observation]]:
+    def learn(self, stream: str, entity_id: str, event: TellingEvent, position: int) -> list[tuple[Sender, Observation]]:
         """An event of the log; what it gives to observe, because a heartbeat that we hold already says otherwise."""
-        kind: SenderKind = "supervisor" if isinstance(event, SupervisorEvent) else "daemon"
-        sender = self._of(kind, stream, entity_id)
-        sender.logged = _evolved(sender.logged, event)
+        sender = self._of(stream, entity_id)
+        sender.logged = evolved(sender.logged, event)
         return self._settle(sender, position)
 
     def decided(self, sender: Sender, position: int, learnt: int) -> list[tuple[Sender, Observation]]:
@@ -90,16 +81,16 @@ class Senders:
             if not sender.undecided:
                 sender.expected = sender.logged
 
-    def restore(self, kind: SenderKind, entity_id: str, told: Told) -> None:
+    def restore(self, stream: str, told: Told) -> None:
         """What the projection says of it."""
-        sender = self.of(kind, entity_id)
+        sender = self._of(stream, split_stream(stream)[1])
         sender.logged = told
         if not sender.undecided:
             sender.expected = told
 
     def hold(self, beat: Beat) -> None:
         """The newest heartbeat that was recorded of it."""
-        self._of(beat.address.kind, beat.address.sender, beat.address.entity_id).last = beat
+        self._of(beat.address.sender, beat.address.entity_id).last = beat
 
     def overdue(self) -> Iterable[tuple[Sender, Observation]]:
         """What the held heartbeats give to observe: a recorder may have died between recording one and observing it."""
@@ -107,10 +98,10 @@ class Senders:
             if sender.last is not None:
                 yield from self._observations(sender, sender.last)
 
-    def _of(self, kind: SenderKind, stream: str, entity_id: str) -> Sender:
+    def _of(self, stream: str, entity_id: str) -> Sender:
         sender = self._senders.get(stream)
         if sender is None:
-            told = Supervisor() if kind == "supervisor" else Daemon() if kind == "daemon" else None
+            told = initial(stream)
             sender = self._senders[stream] = Sender(stream, entity_id, told, told)
         return sender
 
@@ -145,7 +136,7 @@ class Senders:
             return []
         observed = ObserveHeartbeat(contract_id, daemon_id, beat.connection_id, beat.state, beat.phase, self._arrival(beat))
         found: list[tuple[Sender, Observation]] = []
-        daemon = self.of("daemon", daemon_id)
+        daemon = self._of(stream_name("daemon", daemon_id), daemon_id)
         if isinstance(daemon.expected, Daemon) and daemon.expected.connected is None:
             found += self._of_daemon(daemon, daemon.expected, "", beat)
         return found + self._expect(sender, observed, SUPERVISOR.decide(observed, known))
@@ -154,15 +145,13 @@ class Senders:
         observed = ObserveDaemon(hostname, self._arrival(beat))
         return self._expect(sender, observed, DAEMON.decide(observed, known))
 
-    def _expect(
-        self, sender: Sender, observed: Observation, events: list[SupervisorEvent] | list[DaemonEvent]
-    ) -> list[tuple[Sender, Observation]]:
+    def _expect(self, sender: Sender, observed: Observation, events: Sequence[TellingEvent]) -> list[tuple[Sender, Observation]]:
         place = (observed.heard.stream_epoch, observed.heard.stream_sequence)
         if not events or sender.observed == place:  # the log has answered that already
             return []
         sender.observed = place
         for event in events:
-            sender.expected = _evolved(sender.expected, event)
+            sender.expected = evolved(sender.expected, event)
         sender.undecided += 1
         return [(sender, observed)]
 
@@ -174,13 +163,3 @@ def moment(nanoseconds: int) -> datetime:
     """The broker's clock as a time, cut to microseconds."""
     seconds, rest = divmod(nanoseconds, 1_000_000_000)
     return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest // 1000)
-
-
-def _evolved(told: Told, event: SupervisorEvent | DaemonEvent) -> Told:
-    match told:
-        case Supervisor():
-            return SUPERVISOR.evolve(told, cast("SupervisorEvent", event))
-        case Daemon():
-            return DAEMON.evolve(told, cast("DaemonEvent", event))
-        case None:
-            return None

@@ -27,10 +27,8 @@ class Memory:
         async with self._pool.acquire() as acquired, acquired.transaction(isolation="repeatable_read", readonly=True):
             remembered = Remembered(cast("asyncpg.Connection", acquired))
             self._follower.position = await remembered.position()
-            async for task_id, supervisor in remembered.supervisors():
-                self._senders.restore("supervisor", task_id, supervisor)
-            async for daemon_id, daemon in remembered.daemons():
-                self._senders.restore("daemon", daemon_id, daemon)
+            async for stream, told in remembered.senders():
+                self._senders.restore(stream, told)
         _logger.info("senders.loaded", senders=len(self._senders), position=self._follower.position)
 
     async def follow(self) -> None:

@@ -20,7 +20,7 @@ class Watermarks:
 
     def __init__(self, queries: Queries) -> None:
         self._queries = queries
-        self._observed = datetime.min.replace(tzinfo=UTC)
+        self._observed = datetime.fromtimestamp(0, UTC)
         self._looked = asyncio.Event()
         self._wanted = asyncio.Event()
         self._waiting = 0

@@ -40,6 +40,6 @@ create table watermarks (
     owner text not null default '',
     stream_epoch text not null default '',
     sequence bigint not null default 0,
-    observed_at timestamptz not null default '-infinity'
+    observed_at timestamptz not null default 'epoch'
 ) with (fillfactor = 50);
 insert into watermarks (shard) select generate_series(0, 7);

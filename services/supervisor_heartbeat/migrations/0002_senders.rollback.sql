@@ -1,2 +1,1 @@
-drop table daemons;
-drop table supervisors;
+drop table senders;

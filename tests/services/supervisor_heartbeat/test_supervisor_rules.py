@@ -1,0 +1,163 @@
+"""What a heartbeat and a verdict change in a supervisor."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from makima_kernel.testing import scenario
+from makima_schemas.evidence import Arrival, Evidence
+from makima_schemas.supervisor import ObserveHeartbeat, SupervisorRegistered, SupervisorState, SupervisorStateChanged
+
+from services.supervisor_heartbeat.domain.supervisor import SupervisorDecider
+from services.supervisor_heartbeat.domain.verdict import JudgeSilence
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+WORKING, IDLE, INTERRUPTED = SupervisorState.WORKING, SupervisorState.IDLE, SupervisorState.INTERRUPTED
+
+given = scenario(SupervisorDecider())
+
+
+def at(sequence: int, epoch: str = "e1") -> Arrival:
+    return Arrival(epoch, sequence, NOON + timedelta(seconds=sequence))
+
+
+def heartbeat(  # noqa: PLR0917 - sentences read better without names
+    sequence: int,
+    state: SupervisorState = WORKING,
+    connection: str | None = "a",
+    daemon: str = "d1",
+    contract: str = "c1",
+    epoch: str = "e1",
+) -> ObserveHeartbeat:
+    return ObserveHeartbeat(contract, daemon, connection, state, "plan", at(sequence, epoch))
+
+
+def registered(sequence: int = 1, connection: str | None = "a") -> SupervisorRegistered:
+    return SupervisorRegistered("c1", "d1", connection, WORKING, "plan", heard=at(sequence))
+
+
+def changed(
+    sequence: int, old: SupervisorState, new: SupervisorState, connection: str | None = "a", daemon: str = "d1"
+) -> SupervisorStateChanged:
+    return SupervisorStateChanged("c1", daemon, connection, old, new, "plan", "heartbeat", heard=at(sequence))
+
+
+def evidence(sequence: int, epoch: str = "e1", watermark: int = 100) -> Evidence:
+    heard = NOON + timedelta(seconds=sequence) if sequence else None
+    return Evidence(heard, 50.0, NOON + timedelta(seconds=90), NOON + timedelta(seconds=watermark), 0.0, "test", sequence, epoch)
+
+
+def silenced(sequence: int, old: SupervisorState = WORKING, connection: str | None = "a") -> SupervisorStateChanged:
+    return SupervisorStateChanged("c1", "d1", connection, old, INTERRUPTED, "plan", "heartbeat_expired", evidence(sequence))
+
+
+def test_the_first_heartbeat_registers() -> None:
+    given().when(heartbeat(1)).then(registered(1))
+
+
+def test_a_steady_heartbeat_changes_nothing() -> None:
+    given(registered()).when(heartbeat(2)).then_nothing()
+
+
+def test_any_state_may_follow_any() -> None:
+    given(registered()).when(heartbeat(2, IDLE)).then(changed(2, WORKING, IDLE))
+
+
+def test_a_new_incarnation_is_told_although_its_state_is_the_same() -> None:
+    given(registered()).when(heartbeat(2, connection="b")).then(changed(2, WORKING, WORKING, "b"))
+
+
+def test_an_older_incarnation_changes_nothing() -> None:
+    given(registered(), changed(2, WORKING, IDLE, "b")).when(heartbeat(3, connection="a")).then_nothing()
+
+
+def test_an_incarnation_that_was_replaced_twice_over_stays_fenced() -> None:
+    given(registered(), changed(2, WORKING, IDLE, "b"), changed(3, IDLE, IDLE, "c")).when(heartbeat(4, connection="a")).then_nothing()
+
+
+def test_a_sender_without_connection_is_not_fenced_and_fences_nobody() -> None:
+    story = given(registered(), changed(2, WORKING, IDLE, "b"))
+    after = story.when(heartbeat(3, connection=None)).then(changed(3, IDLE, WORKING, "b")).after
+    assert after.connection_id == "b"
+
+
+def test_a_move_to_another_daemon_is_told() -> None:
+    given(registered()).when(heartbeat(2, daemon="d2")).then(changed(2, WORKING, WORKING, daemon="d2"))
+
+
+def test_a_task_of_another_contract_changes_nothing() -> None:
+    given(registered()).when(heartbeat(2, IDLE, contract="c2")).then_nothing()
+
+
+def test_a_heartbeat_that_was_outrun_by_a_later_one_changes_nothing() -> None:
+    given(registered(), changed(9, WORKING, IDLE)).when(heartbeat(5)).then_nothing()
+
+
+def test_sequences_of_another_stream_are_not_compared() -> None:
+    given(registered(9)).when(heartbeat(2, IDLE, epoch="e2")).then(
+        SupervisorStateChanged("c1", "d1", "a", WORKING, IDLE, "plan", "heartbeat", heard=at(2, "e2"))
+    )
+
+
+def test_silence_interrupts() -> None:
+    given(registered(5)).when(JudgeSilence("a", evidence(5), at(5))).then(silenced(5))
+
+
+def test_a_supervisor_that_nobody_knows_is_not_silent() -> None:
+    given().when(JudgeSilence("a", evidence(5), None)).then_nothing()
+
+
+def test_another_incarnation_is_not_judged() -> None:
+    given(registered(5)).when(JudgeSilence("b", evidence(5), at(5))).then_nothing()
+
+
+def test_nobody_is_interrupted_twice() -> None:
+    given(registered(5), silenced(5)).when(JudgeSilence("a", evidence(5), at(5))).then_nothing()
+
+
+@pytest.mark.parametrize("end", [SupervisorState.COMPLETED, SupervisorState.FAILED])
+def test_a_verdict_does_not_overwrite_how_it_ended(end: SupervisorState) -> None:
+    given(registered(), changed(5, WORKING, end)).when(JudgeSilence("a", evidence(5), at(5))).then_nothing()
+
+
+def test_a_newer_recorded_heartbeat_refuses_the_verdict() -> None:
+    given(registered()).when(JudgeSilence("a", evidence(5), at(6))).then_nothing()
+
+
+def test_a_newer_heartbeat_in_the_log_refuses_the_verdict_too() -> None:
+    given(registered(), changed(6, WORKING, IDLE)).when(JudgeSilence("a", evidence(5), at(5))).then_nothing()
+
+
+def test_a_broker_clock_that_was_set_back_saves_nobody() -> None:
+    """The heartbeat that changed it carries a later time than the last one: only sequences tell which came first."""
+    late = Arrival("e1", 4, NOON + timedelta(hours=1))
+    event = SupervisorStateChanged("c1", "d1", "a", WORKING, IDLE, "plan", "heartbeat", heard=late)
+    given(registered(), event).when(JudgeSilence("a", evidence(5), at(5))).then(silenced(5, IDLE))
+
+
+def test_a_sender_whose_last_heartbeat_the_stream_forgot_can_be_judged() -> None:
+    given(registered(5)).when(JudgeSilence("a", evidence(0, watermark=100), at(5))).then(
+        SupervisorStateChanged("c1", "d1", "a", WORKING, INTERRUPTED, "plan", "heartbeat_expired", evidence(0, watermark=100))
+    )
+
+
+def test_a_heartbeat_that_the_judge_should_have_heard_refuses_the_verdict() -> None:
+    given(registered(5)).when(JudgeSilence("a", evidence(0, watermark=100), at(60))).then_nothing()
+
+
+def test_the_next_heartbeat_heals() -> None:
+    given(registered(5), silenced(5)).when(heartbeat(6)).then(changed(6, INTERRUPTED, WORKING))
+
+
+def test_a_new_incarnation_heals() -> None:
+    given(registered(5), silenced(5)).when(heartbeat(6, connection="b")).then(changed(6, INTERRUPTED, WORKING, "b"))
+
+
+def test_the_heartbeat_that_the_verdict_knew_of_heals_nothing() -> None:
+    given(registered(5), silenced(6)).when(heartbeat(6)).then_nothing()
+
+
+def test_a_sequence_that_a_broker_gave_out_twice_heals_by_its_time() -> None:
+    again = ObserveHeartbeat("c1", "d1", "a", WORKING, "plan", Arrival("e1", 4, NOON + timedelta(seconds=101)))
+    given(registered(5), silenced(5)).when(again).then(
+        SupervisorStateChanged("c1", "d1", "a", INTERRUPTED, WORKING, "plan", "heartbeat", heard=again.heard)
+    )

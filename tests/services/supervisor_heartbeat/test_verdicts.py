@@ -1,0 +1,103 @@
+"""Verdicts on the bus: applied to the silent, refused where the recorder knows better, and healed by the next heartbeat."""
+
+from dataclasses import replace
+from datetime import timedelta
+from uuid import uuid4
+
+import asyncpg
+from makima_kernel.service.settings import FeatureFlags, Settings
+from makima_schemas.commands import Accepted, Problem
+from makima_schemas.daemon import DaemonConnected, DaemonDisconnected, DeclareDisconnected
+from makima_schemas.errors import Code
+from makima_schemas.supervisor import DeclareSilent, SupervisorState, SupervisorStateChanged
+from nats.aio.client import Client
+
+from tests.services.supervisor_heartbeat.running import Running, daemon_beat, running, supervisor_beat
+
+
+async def test_a_silent_supervisor_is_interrupted_and_its_next_heartbeat_heals_it(fleet: Running) -> None:
+    sequence = await fleet.beat(supervisor_beat("t1"))
+    await fleet.until("supervisor-t1", 1)
+    await fleet.recorded()
+    reply = await fleet.ask("t1", DeclareSilent("t1-1", await fleet.evidence(sequence)))
+    assert isinstance(reply, Accepted)
+    assert reply.changed
+    await fleet.beat(supervisor_beat("t1"))
+    *_, interrupted, healed = await fleet.until("supervisor-t1", 3)
+    assert isinstance(interrupted, SupervisorStateChanged)
+    assert interrupted.new_state is SupervisorState.INTERRUPTED
+    assert interrupted.evidence is not None
+    assert interrupted.evidence.stream_sequence == sequence
+    assert isinstance(healed, SupervisorStateChanged)
+    assert (healed.old_state, healed.new_state) == (SupervisorState.INTERRUPTED, SupervisorState.WORKING)
+
+
+async def test_a_heartbeat_that_was_on_its_way_refuses_the_verdict(fleet: Running) -> None:
+    sequence = await fleet.beat(supervisor_beat("t1"))
+    await fleet.until("supervisor-t1", 1)
+    await fleet.beat(supervisor_beat("t1"))
+    await fleet.recorded()
+    reply = await fleet.ask("t1", DeclareSilent("t1-1", await fleet.evidence(sequence)))
+    assert reply == Accepted(1, reply.position if isinstance(reply, Accepted) else 0, changed=False)
+
+
+async def test_a_verdict_waits_for_the_recorder_and_is_refused_while_it_is_behind(fleet: Running) -> None:
+    sequence = await fleet.beat(supervisor_beat("t1"))
+    await fleet.until("supervisor-t1", 1)
+    ahead = await fleet.evidence(sequence, after=timedelta(hours=1))
+    reply = await fleet.ask("t1", DeclareSilent("t1-1", ahead))
+    assert isinstance(reply, Problem)
+    assert reply.code is Code.UNAVAILABLE
+    assert len(await fleet.events("supervisor-t1")) == 1
+
+
+async def test_two_replicas_that_find_the_same_silence_get_the_same_answer(fleet: Running) -> None:
+    sequence = await fleet.beat(supervisor_beat("t1"))
+    await fleet.until("supervisor-t1", 1)
+    await fleet.recorded()
+    evidence, command_id = await fleet.evidence(sequence), uuid4()
+    first = await fleet.ask("t1", DeclareSilent("t1-1", evidence), command_id)
+    second = await fleet.ask("t1", DeclareSilent("t1-1", replace(evidence, decided_by="the other", lateness_ms=7.0)), command_id)
+    assert first == second == Accepted(2, 3)
+    assert len(await fleet.events("supervisor-t1")) == 2
+
+
+async def test_an_incarnation_that_was_replaced_neither_speaks_nor_is_judged(fleet: Running) -> None:
+    await fleet.beat(supervisor_beat("t1", connection_id="old"))
+    newest = await fleet.beat(supervisor_beat("t1", connection_id="new"))
+    zombie = await fleet.beat(supervisor_beat("t1", SupervisorState.FAILED, connection_id="old"))
+    await fleet.recorded()
+    assert len(await fleet.rows()) == 3
+    latest = await fleet.latest("supervisor-t1")
+    assert latest is not None
+    assert latest["sequence"] == newest
+    reply = await fleet.ask("t1", DeclareSilent("old", await fleet.evidence(zombie)))
+    assert isinstance(reply, Accepted)
+    assert not reply.changed
+    reply = await fleet.ask("t1", DeclareSilent("new", await fleet.evidence(newest)))
+    assert isinstance(reply, Accepted)
+    assert reply.changed
+
+
+async def test_a_silent_daemon_is_disconnected_and_its_next_heartbeat_connects_it(fleet: Running) -> None:
+    sequence = await fleet.beat(daemon_beat("d7"))
+    await fleet.until("daemon-d7", 1)
+    await fleet.recorded()
+    reply = await fleet.ask("d7", DeclareDisconnected(await fleet.evidence(sequence)))
+    assert isinstance(reply, Accepted)
+    await fleet.beat(daemon_beat("d7"))
+    assert [type(event) for event in await fleet.until("daemon-d7", 3)] == [DaemonConnected, DaemonDisconnected, DaemonConnected]
+
+
+async def test_with_the_feature_off_heartbeats_are_stored_and_no_verdict_is_applied(
+    settings: Settings, pool: asyncpg.Pool, nats: Client
+) -> None:
+    off = settings.model_copy(update={"feature_flags": FeatureFlags(supervisor_heartbeat=False)})
+    async with running(off, pool, nats) as fleet:
+        sequence = await fleet.beat(supervisor_beat("t1"))
+        await fleet.until("supervisor-t1", 1)
+        reply = await fleet.ask("t1", DeclareSilent("t1-1", await fleet.evidence(sequence)))
+        assert isinstance(reply, Problem)
+        assert reply.code is Code.FEATURE_OFF
+        assert len(await fleet.rows()) == 1
+        assert len(await fleet.events("supervisor-t1")) == 1
