@@ -11,7 +11,7 @@ from makima_kernel.log.project import Applied
 from makima_kernel.log.sql import named
 from makima_schemas.codec import encode
 from makima_schemas.contract.model import ContractStatus
-from makima_schemas.silence import SilenceDetected
+from makima_schemas.silence import SilenceDetected, deterministic_id
 
 from services.stale_detector.domain import mass_silence, staleness, tracked
 from services.stale_detector.domain.mass_silence import Hold
@@ -79,10 +79,20 @@ async def _holds(connection: asyncpg.Connection, batch: Sequence[Applied]) -> No
 
 
 async def _owed(connection: asyncpg.Connection, batch: Sequence[Applied]) -> None:
-    found = [each for applied in batch if (each := telling(applied.recorded, applied.event)) is not None]
-    if found:
-        rows = [(each.command_id, each.position, each.tenant, each.stream, encode(each.event).decode(), each.traceparent) for each in found]
-        await connection.execute(SQL["owe"], *_columns(rows, 6))
+    """What is owed is told under an id that the verdict's event gives: whoever tells it, however often, it stands there once."""
+    rows = [
+        (
+            deterministic_id("silence", each.recorded.event_id),
+            each.recorded.position,
+            each.recorded.tenant,
+            encode(said).decode(),
+            each.recorded.meta.get("traceparent"),
+        )
+        for each in batch
+        if (said := telling(each.recorded, each.event)) is not None
+    ]
+    if rows:
+        await connection.execute(SQL["owe"], *_columns(rows, 5))
     told = [each.recorded.command_id for each in batch if isinstance(each.event, SilenceDetected)]
     if told:
         await connection.execute(SQL["told"], told)

@@ -45,8 +45,8 @@ on conflict (owner_id) do update set version = excluded.version, held = excluded
 
 -- name: owe
 -- Accepted verdicts that are to be told.
-insert into owed (command_id, position, tenant, stream, event, traceparent)
-select * from unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::json[], $6::text[])
+insert into owed (command_id, position, tenant, event, traceparent)
+select * from unnest($1::uuid[], $2::bigint[], $3::text[], $4::json[], $5::text[])
 on conflict (command_id) do nothing;
 
 -- name: told

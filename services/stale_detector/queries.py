@@ -15,8 +15,7 @@ from makima_schemas.silence import SilenceDetected
 
 from services.stale_detector.domain.detector import Tracked
 from services.stale_detector.domain.mass_silence import Hold
-from services.stale_detector.domain.told import Telling
-from services.stale_detector.projections import sender
+from services.stale_detector.domain.tracked import Sender
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
 
@@ -29,6 +28,16 @@ class Start:
     senders: list[Tracked]
     owners: dict[str, str]
     holds: dict[str, Hold]
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """An accepted verdict that is to be told under `command_id`."""
+
+    command_id: UUID
+    tenant: str
+    event: SilenceDetected
+    traceparent: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +77,7 @@ class Queries:
         async with self._pool.acquire() as acquired, acquired.transaction(isolation="repeatable_read", readonly=True):
             connection = cast("asyncpg.Connection", acquired)
             position = cast("int", await connection.fetchval(SQL["position"]))
-            senders = [Tracked(sender(row), row["owner_id"]) for row in await connection.fetch(SQL["senders"], DEFAULT_TENANT)]
+            senders = [Tracked(_sender(row), row["owner_id"]) for row in await connection.fetch(SQL["senders"], DEFAULT_TENANT)]
             owners = await connection.fetch(SQL["owners"], DEFAULT_TENANT)
             holds = await connection.fetch(SQL["holds"])
         return Start(
@@ -78,13 +87,10 @@ class Queries:
             {row["owner_id"]: Hold(row["version"], row["held"], row["expired"]) for row in holds},
         )
 
-    async def owed(self, limit: int) -> list[Telling]:
+    async def owed(self, limit: int) -> list[Owed]:
         rows = await self._pool.fetch(SQL["owed"], limit)
         read = adapter(SilenceDetected).validate_json
-        return [
-            Telling(row["command_id"], row["position"], row["tenant"], row["stream"], read(row["event"]), row["traceparent"])
-            for row in rows
-        ]
+        return [Owed(row["command_id"], row["tenant"], read(row["event"]), row["traceparent"]) for row in rows]
 
     async def told(self, command_ids: Sequence[UUID]) -> None:
         await self._pool.execute(SQL["told"], command_ids)
@@ -103,3 +109,15 @@ class Queries:
 
     async def count_stale(self) -> int:
         return cast("int", await self._pool.fetchval(SQL["count_stale"]))
+
+
+def _sender(row: asyncpg.Record) -> Sender:
+    return Sender(
+        row["name"],
+        row["alive"],
+        row["alive_position"],
+        row["contract_id"],
+        row["daemon_id"],
+        row["connection_id"],
+        tuple(row["superseded"]),
+    )

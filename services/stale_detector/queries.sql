@@ -19,7 +19,7 @@ select owner_id, version, held, expired from stale_detector.holds
 
 -- name: owed
 -- Accepted verdicts that are to be told, oldest first.
-select command_id, position, tenant, stream, event::text, traceparent from stale_detector.owed order by position limit $1
+select command_id, tenant, event::text, traceparent from stale_detector.owed order by position limit $1
 
 -- name: told
 -- They are in the log; the projection would find that out a little later.

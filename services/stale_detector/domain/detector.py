@@ -12,7 +12,7 @@ from services.stale_detector.domain.mass_silence import LEAST, ClearedBecause, H
 from services.stale_detector.domain.owner import Owner, Suspect
 from services.stale_detector.domain.shard import Shard
 from services.stale_detector.domain.tracked import Sender
-from services.stale_detector.domain.verdict import Verdict, judge
+from services.stale_detector.domain.verdict import Verdict, prove
 
 SLACK_PARTS: Final = 8
 
@@ -205,7 +205,7 @@ class Detector:
                 owner.deciding = True
                 findings.clearances.append(Clearance(owner.name, owner.hold.version, reason))
             return
-        ripe = [name for name, suspect in owner.suspects.items() if suspect.shard.clock.observed >= self.timeouts.interval]
+        ripe = [name for name, suspect in owner.suspects.items() if self._is_ripe(suspect)]
         if not ripe:
             return
         expiring = self._expiring(owner)
@@ -216,10 +216,15 @@ class Detector:
         for name in ripe:
             findings.verdicts.append(self._judge(name, owner))
 
+    def _is_ripe(self, suspect: Suspect) -> bool:
+        """All shards count, not only its own: a sender that has moved to another daemon speaks on another shard."""
+        return suspect.shard.clock.observed >= self.timeouts.interval and self.watermark >= suspect.due
+
     def _judge(self, name: str, owner: Owner) -> Verdict:
-        shard, beat = suspect = owner.suspects[name]
+        suspect = owner.suspects[name]
         sender = self.tracked[name].sender
-        verdict = judge(sender, owner.name, owner.hold.version, shard, beat, timeout=self.timeouts.timeout, decided_by=self._decided_by)
+        evidence = prove(suspect, watermark=self.watermark, timeout=self.timeouts.timeout, decided_by=self._decided_by)
+        verdict = Verdict(sender, owner.name, owner.hold.version, suspect.beat[3] or sender.connection_id, evidence)
         owner.forget(name)
         self._asked[name] = (verdict, suspect)
         return verdict

@@ -13,6 +13,13 @@ class Suspect(NamedTuple):
     shard: Shard
     beat: Beat
 
+    @property
+    def due(self) -> int:
+        """When the deadline passed, on the broker's clock as it goes now: it may have been set since. If the shard's clock was set
+        back, that is a moment to come, and a grace for this sender, too.
+        """
+        return self.shard.clock.watermark - (self.shard.clock.observed - self.beat[0])
+
 
 class Owner:
     """`exempt` are those whom an expired hold has released: they are judged although they are many. `deciding` is set while a

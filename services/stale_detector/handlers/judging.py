@@ -17,7 +17,7 @@ from makima_schemas.commands import Accepted, Problem, Reply, Request
 from makima_schemas.envelope import EventMeta
 from makima_schemas.errors import Code
 from makima_schemas.identity import DEFAULT_TENANT
-from makima_schemas.silence import MassSilenceCleared, MassSilenceSuspected, deterministic_id, owner_stream
+from makima_schemas.silence import MassSilenceCleared, MassSilenceSuspected, deterministic_id, owner_stream, verdict_id
 
 from services.stale_detector.domain.detector import Clearance, Detector, Findings, Suspicion
 from services.stale_detector.domain.verdict import Verdict
@@ -121,12 +121,20 @@ def _name(verdict: Verdict) -> str:
     return "declare_disconnected" if verdict.sender.kind == "daemon" else "declare_silent"
 
 
+def command_id(verdict: Verdict) -> UUID:
+    """The same in every replica."""
+    evidence = verdict.evidence
+    return verdict_id(
+        verdict.sender.name, verdict.connection_id, evidence.stream_epoch, evidence.stream_sequence, verdict.sender.alive_position
+    )
+
+
 def _request(verdict: Verdict) -> Request:
     data: dict[str, object] = {"evidence": verdict.evidence}
     if verdict.sender.kind != "daemon":
         data["connection_id"] = verdict.connection_id
     guard = (owner_stream(verdict.owner), verdict.hold_version)
-    return Request(verdict.command_id, verdict.sender.entity_id, data, actor=ACTOR, guard=guard)
+    return Request(command_id(verdict), verdict.sender.entity_id, data, actor=ACTOR, guard=guard)
 
 
 def _append(found: Suspicion | Clearance, stream: str) -> Append:
@@ -135,9 +143,9 @@ def _append(found: Suspicion | Clearance, stream: str) -> Append:
             event = MassSilenceSuspected(found.tracked, found.expiring)
         case Clearance():
             event = MassSilenceCleared(found.reason)
-    command_id: UUID = deterministic_id("hold", found.owner, found.version)
+    hold_id = deterministic_id("hold", found.owner, found.version)
     # Not the event's hash: replicas count a little differently, and mean the same.
-    return Append(DEFAULT_TENANT, stream, command_id, command_id.bytes, found.version, (new_event(event),), EventMeta(actor=ACTOR))
+    return Append(DEFAULT_TENANT, stream, hold_id, hold_id.bytes, found.version, (new_event(event),), EventMeta(actor=ACTOR))
 
 
 def _tell(verdict: Verdict, reply: Reply) -> None:

@@ -8,10 +8,10 @@ import structlog
 from makima_kernel.log.append import Append, Appended, KeyReused, new_event
 from makima_kernel.log.appender import Appender, LogUnavailableError, OverloadedError
 from makima_schemas.envelope import EventMeta
+from makima_schemas.silence import sender_stream
 
-from services.stale_detector.domain.told import Telling
 from services.stale_detector.handlers.judging import ACTOR
-from services.stale_detector.queries import Queries
+from services.stale_detector.queries import Owed, Queries
 
 AT_ONCE: Final = 500
 IDLE_SECONDS: Final = 1.0  # what a replica left that died
@@ -45,14 +45,15 @@ class Teller:
             await self._queries.told([each.command_id for each in owed])
         return len(owed) == AT_ONCE
 
-    async def _append(self, owed: Telling) -> None:
+    async def _append(self, owed: Owed) -> None:
         meta = EventMeta(actor=ACTOR)
         if owed.traceparent is not None:
             meta["traceparent"] = owed.traceparent
+        sender = f"{owed.event.sender_kind}:{owed.event.sender_id}"
         outcome = await self._appender.append(
-            Append(owed.tenant, owed.stream, owed.command_id, owed.command_id.bytes, None, (new_event(owed.event),), meta)
+            Append(owed.tenant, sender_stream(sender), owed.command_id, owed.command_id.bytes, None, (new_event(owed.event),), meta)
         )
-        log = structlog.get_logger().bind(sender=f"{owed.event.sender_kind}:{owed.event.sender_id}", contract_id=owed.event.contract_id)
+        log = structlog.get_logger().bind(sender=sender, contract_id=owed.event.contract_id)
         match outcome:
             case Appended():
                 log.info("silence.detected", position=outcome.position)

@@ -42,7 +42,6 @@ create table owed (
     command_id uuid not null primary key,
     position bigint not null,
     tenant text not null,
-    stream text not null,
     event json not null,
     traceparent text
 );
