@@ -65,7 +65,9 @@ def events() -> str:
         lines += [f"| `{cls.__name__}` | {SCHEMAS.number(cls.__name__)} | {_members(cls)} |" for cls in classes]
         lines += [f"\n`{cls.__name__}`: {_said(cls)}" for cls in classes if _said(cls)]
     lines += ["", "## What they are made of", "", "| type | is |", "|---|---|"]
-    parts = sorted({part for classes in EVENT_CLASSES.values() for cls in classes for part in _parts(cls)}, key=lambda part: part.__name__)
+    parts: list[type[object]] = sorted(
+        {part for classes in EVENT_CLASSES.values() for cls in classes for part in _parts(cls)}, key=lambda part: part.__name__
+    )
     lines += [f"| `{part.__name__}` | {_values(part) if issubclass(part, Enum) else _members(part)} |" for part in parts]
     return "\n".join([*lines, ""])
 
