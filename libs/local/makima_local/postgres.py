@@ -1,4 +1,4 @@
-"""The embedded Postgres: one data folder, one server, on a unix socket only."""
+"""The embedded Postgres 18, on a unix socket only."""
 
 import asyncio
 import hashlib
@@ -7,17 +7,20 @@ import signal
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import ClassVar
 from urllib.parse import quote
 
 import asyncpg
 import psutil
 
 from makima_local.account import Account, UnreachableError, account, run_as
+from makima_local.embedded import Embedded, ExitedError, ServerFailedError
 from makima_local.postgres_binaries import binaries
-from makima_local.server import POLL, ServerFailedError, ServerProcess
+from makima_local.server import POLL, ServerProcess
 
 SUPERUSER = "postgres"
 SOCKET_NAME = ".s.PGSQL.5432"
+OLD_BACKENDS_MAY_TAKE = 10.0  # seconds: right after a kill they still hold the shared memory, and Postgres refuses to start
 LONGEST_SOCKET = 103  # macOS; Linux allows four more
 SETTINGS: dict[str, str] = {
     "listen_addresses": "",
@@ -36,17 +39,21 @@ SETTINGS: dict[str, str] = {
 HASTY = {"fsync": "off", "full_page_writes": "off", "shared_buffers": "64MB", "max_wal_size": "1GB"}
 
 
-class Postgres:
-    """A Postgres on a data folder; whoever made the object need not be the one who started the server.
+class Postgres(Embedded):
+    """`durable` False leaves fsync to the operating system."""
 
-    `durable` False leaves fsync to the operating system. `tied`: it ends when we do, however we end.
-    """
+    title: ClassVar[str] = "postgres"
+    pid_file_name: ClassVar[str] = "postmaster.pid"
+    stop_signal: ClassVar[signal.Signals] = signal.SIGINT  # a fast shutdown: open transactions are rolled back, a checkpoint is written
+    tie_signal: ClassVar[signal.Signals] = signal.SIGQUIT  # killed, it would leave shared memory behind
 
     def __init__(self, folder: Path, *, durable: bool = True, tied: bool = False) -> None:
-        self.folder = folder.resolve()
+        super().__init__(folder, tied=tied)
         self._durable = durable
-        self._tied = tied
-        self._process: ServerProcess | None = None
+
+    @property
+    def mark(self) -> str:
+        return str(self.folder)
 
     @property
     def sockets(self) -> Path:
@@ -58,59 +65,25 @@ class Postgres:
     def dsn(self, database: str = SUPERUSER) -> str:
         return f"postgresql://{SUPERUSER}@/{database}?host={quote(str(self.sockets), safe='/')}"
 
-    @property
-    def pid(self) -> int:
-        if self._process is None:
-            raise ServerFailedError(f"the Postgres at {self.folder} was not started")
-        return self._process.pid
-
-    def running(self) -> bool:
-        """Does a server of this data folder run, whoever started it?"""
-        return bool((self._process and self._process.alive()) or self._find())
-
     async def start(self, timeout: float = 60.0) -> bool:
-        """Start it, or take over the one that still runs on this folder; returns whether it was found running."""
         deadline = time.monotonic() + timeout
         self._process = self._find()
         if self._process:
-            self._process.send(signal.SIGCONT, family=True)
+            self.thaw()
             await self._accepting(deadline)
             return True
         user = account()
         await asyncio.to_thread(self._prepare, user)
+        command = [str(binaries(user) / "postgres"), "-D", str(self.folder)]
+        patient_until = time.monotonic() + OLD_BACKENDS_MAY_TAKE
         while True:
-            self._spawn(user)
-            with suppress(_ExitedError):
+            self._process = ServerProcess.start(command, log=self.log, account=user, tied=self._tie)
+            with suppress(ExitedError):
                 await self._accepting(deadline)
                 return False
-            if time.monotonic() > deadline - timeout + 10.0:  # right after a kill, old backends may hold the shared memory for a moment
-                raise ServerFailedError(f"Postgres ended at once: {self._log_tail()}")
+            if time.monotonic() > patient_until:
+                raise self._failed("ended at once")
             await asyncio.sleep(0.1)
-
-    async def stop(self, timeout: float = 10.0) -> None:
-        """A fast shutdown: open transactions are rolled back, a checkpoint is written."""
-        process = self._process or self._find()
-        if process:
-            await process.end((signal.SIGINT, timeout), (signal.SIGQUIT, 2.0))
-        self._process = None
-
-    async def kill(self) -> None:
-        """As if the process crashed, with all of its backends."""
-        if self._process:
-            self._process.send(signal.SIGKILL, family=True)
-            await self._process.gone(5.0)
-
-    async def restart(self) -> None:
-        await self.stop()
-        await self.start()
-
-    def freeze(self) -> None:
-        if self._process:
-            self._process.send(signal.SIGSTOP, family=True)
-
-    def thaw(self) -> None:
-        if self._process:
-            self._process.send(signal.SIGCONT, family=True)
 
     async def ensure_database(self, name: str) -> str:
         """The DSN of the database, which is created if missing."""
@@ -121,9 +94,6 @@ class Postgres:
         finally:
             await connection.close()
         return self.dsn(name)
-
-    def _find(self) -> ServerProcess | None:
-        return ServerProcess.find(self.folder / "postmaster.pid", str(self.folder))
 
     def _prepare(self, user: Account) -> None:
         self.folder.parent.mkdir(parents=True, exist_ok=True)
@@ -144,51 +114,28 @@ class Postgres:
         making = self.folder.with_name(f".{self.folder.name}.new")
         shutil.rmtree(making, ignore_errors=True)
         user.own(making)
-        command = [
-            str(binaries(user) / "initdb"),
-            "-D",
-            str(making),
-            "-U",
-            SUPERUSER,
-            "--auth=trust",
-            "--encoding=UTF8",
-            "--no-instructions",
-        ]
-        command += ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", *([] if self._durable else ["--no-sync"])]
-        done = run_as(user, command)
+        place = [str(binaries(user) / "initdb"), "-D", str(making), "-U", SUPERUSER, "--auth=trust", "--no-instructions"]
+        text = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+        done = run_as(user, [*place, *text, *([] if self._durable else ["--no-sync"])])
         if done.returncode != 0:
             raise ServerFailedError(f"initdb failed: {done.stderr.strip() or done.stdout.strip()}")
         making.rename(self.folder)
 
     def _drop_misleading_pid(self) -> None:
         """A pid file whose pid is another process by now would keep Postgres from starting; every other stale one it recognises itself."""
-        pid_file = self.folder / "postmaster.pid"
+        pid_file = self.folder / self.pid_file_name
         with suppress(OSError, ValueError, IndexError):
             if psutil.pid_exists(int(pid_file.read_text().split()[0])):
                 pid_file.unlink()
 
-    def _spawn(self, user: Account) -> None:
-        command = [str(binaries(user) / "postgres"), "-D", str(self.folder)]
-        log = self.folder.with_name("postgres.log")
-        self._process = ServerProcess.start(command, log=log, account=user, tied=signal.SIGQUIT if self._tied else None)
-
     async def _accepting(self, deadline: float) -> None:
         """Until it answers a query: after a crash it first recovers."""
         while time.monotonic() < deadline:
-            if self._process and not self._process.alive():
-                raise _ExitedError
+            if not self._started.alive():
+                raise ExitedError
             with suppress(OSError, TimeoutError, asyncpg.PostgresError):
                 connection = await asyncpg.connect(self.dsn(), timeout=2.0)
                 await connection.close(timeout=2.0)
                 return
             await asyncio.sleep(POLL)
-        raise ServerFailedError(f"Postgres (pid {self.pid}) does not answer on {self.sockets}: {self._log_tail()}")
-
-    def _log_tail(self) -> str:
-        with suppress(OSError):
-            return " · ".join(self.folder.with_name("postgres.log").read_text(errors="replace").splitlines()[-3:])
-        return "no log"
-
-
-class _ExitedError(Exception):
-    """The process ended while we waited for its first answer."""
+        raise self._failed(f"(pid {self.pid}) does not answer on {self.sockets}")

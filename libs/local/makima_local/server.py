@@ -11,20 +11,18 @@ from pathlib import Path
 
 import psutil
 
+from makima_local import log_file
 from makima_local.account import Account
 from makima_local.parent import dies_with_parent
 
 POLL = 0.01
 
 
-class ServerFailedError(RuntimeError):
-    """A server did not come up; says why, as far as its log tells."""
-
-
 def lives(pid: int) -> bool:
     """Does this process run? One that has ended and that its parent has not looked at yet does not."""
     with suppress(psutil.Error):
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+        process = psutil.Process(pid)
+        return process.status() != psutil.STATUS_ZOMBIE or process.num_threads() > 1  # its first thread may end before the others
     return False
 
 
@@ -41,7 +39,7 @@ class ServerProcess:
     ) -> "ServerProcess":
         """Start it in a session of its own (Ctrl-C at our terminal is not meant for it); `tied`: it gets this signal when we die."""
         as_another = account if account and account.uid != os.geteuid() else None
-        with log.open("ab") as out:
+        with log_file.opened(log) as out:
             child = subprocess.Popen(
                 command,
                 cwd="/",

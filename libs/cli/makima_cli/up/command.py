@@ -12,12 +12,12 @@ from typing import cast
 import click
 from makima_local.account import UnreachableError
 from makima_local.data_folder import DataFolder, InUseError
+from makima_local.embedded import ServerFailedError
 from makima_local.ports import PortTakenError
 from makima_local.processes import NotReadyError
-from makima_local.server import ServerFailedError
 from makima_local.workspace import NoWorkspaceError
 
-from makima_cli.up.options import Options, servers_elsewhere
+from makima_cli.up.options import Options, setting
 from makima_cli.up.system import NotPreparedError, serve
 
 KNOWN = (UnreachableError, InUseError, PortTakenError, NotReadyError, NotPreparedError, ServerFailedError, NoWorkspaceError)
@@ -30,7 +30,7 @@ KNOWN = (UnreachableError, InUseError, PortTakenError, NotReadyError, NotPrepare
     help=f"Where it keeps everything.  [default: {DataFolder.default().path}]",
 )
 @click.option("--ephemeral", is_flag=True, help="In a temporary folder that is deleted at the end.")
-@click.option("--port", default=8420, show_default=True, help="Of the HTTP API; 0 takes a free one.")
+@click.option("--port", type=int, default=lambda: setting("port") or 8420, show_default="8420", help="Of the HTTP API; 0 takes a free one.")
 @click.option("--nats-port", default=4222, show_default=True, help="Of the embedded NATS; 0 takes a free one.")
 @click.option("--demo/--no-demo", default=False, help="With a fleet of real daemons at work.")
 @click.option("--open/--no-open", "open_browser", default=False, help="Open the web page.")
@@ -43,8 +43,8 @@ def up(*, data_dir: Path | None, ephemeral: bool, port: int, nats_port: int, dem
     if ephemeral and data_dir:
         raise click.UsageError("--ephemeral makes a data folder of its own: leave out --data-dir")
     with _folder(data_dir, ephemeral=ephemeral) as folder:
-        database_url, nats_url = servers_elsewhere()
-        options = Options(folder.path, ephemeral, port, nats_port, demo, open_browser, as_json, database_url, nats_url)
+        elsewhere = [cast("str | None", setting(name)) for name in ("database_url", "nats_url")]
+        options = Options(folder.path, ephemeral, port, nats_port, demo, open_browser, as_json, *elsewhere)
         try:
             folder.prepare()
             with folder.held():

@@ -1,6 +1,5 @@
 """The services as programs: which there are, on which ports, with which settings."""
 
-import os
 import sys
 from pathlib import Path
 
@@ -8,11 +7,10 @@ from makima_local import ports
 from makima_local.data_folder import DataFolder
 from makima_local.processes import Program
 
+from makima_cli.up.options import settings_file
 from makima_cli.up.servers import Servers
 
 GATEWAY = "gateway"
-CONFIG = "MAKIMA_CONFIG"
-SETTINGS_FILE = "makima.toml"
 
 
 def programs(workspace: Path, folder: DataFolder, servers: Servers, port: int) -> list[Program]:
@@ -32,8 +30,8 @@ def _program(name: str, workspace: Path, folder: DataFolder, servers: Servers, p
     env = {"MAKIMA_DATABASE_URL": servers.database_url, "MAKIMA_NATS_URL": servers.nats_url, "MAKIMA_HEALTH_PORT": str(health_port)}
     if name == GATEWAY:
         env["MAKIMA_PORT"] = str(port)
-    if CONFIG not in os.environ and Path(SETTINGS_FILE).is_file():  # where `makima up` was typed, not where the services lie
-        env[CONFIG] = str(Path(SETTINGS_FILE).resolve())
+    if settings := settings_file():
+        env["MAKIMA_CONFIG"] = str(settings)
     return Program(name, (sys.executable, "-m", f"services.{name}"), workspace, folder.log(name), health_port, env)
 
 
