@@ -1,0 +1,123 @@
+"""The detector and the owner of its senders inside the test's process, on real servers, with a fleet that beats."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import asyncpg
+import msgspec
+from makima_kernel.bus.topology import provision
+from makima_kernel.log.append import Append, Outcome, new_event
+from makima_kernel.log.read import Log
+from makima_kernel.service.runtime import Service
+from makima_kernel.service.settings import ContractsSettings, Settings
+from makima_schemas import subjects
+from makima_schemas.codec import Event, decode
+from makima_schemas.envelope import EventMeta, Recorded
+from makima_schemas.heartbeat import DaemonHeartbeat, SupervisorHeartbeat
+from makima_schemas.supervisor import SupervisorState
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from services.stale_detector import app
+from services.supervisor_heartbeat import app as owner_app
+
+INTERVAL = 0.3
+TIMEOUT = 2.0
+GRACE = 1.0
+
+
+def quick(database: str, nats_url: str, **contracts: float) -> Settings:
+    """A detector that needs seconds where the real one needs minutes."""
+    given = {
+        "heartbeat_interval_seconds": INTERVAL,
+        "heartbeat_timeout_seconds": TIMEOUT,
+        "reconnect_grace_seconds": GRACE,
+        **contracts,
+    }
+    return Settings(database_url=database, nats_url=nats_url, stream_budget=0.01, contracts=ContractsSettings(**given))
+
+
+@dataclass
+class Fleet:
+    """Supervisors `t0…` of contracts `c0…` under one daemon, each beating on its own; `dead` have stopped."""
+
+    nats: Client
+    supervisors: Sequence[str]
+    daemons: Sequence[str] = ("d1",)
+    interval: float = INTERVAL
+    state: SupervisorState = SupervisorState.WORKING
+    connections: dict[str, str] = field(default_factory=dict[str, str])
+    dead: set[str] = field(default_factory=set[str])
+
+    async def beat(self, name: str) -> None:
+        if name in self.daemons:
+            body = DaemonHeartbeat(name, "host", 1, datetime.now(UTC))
+            await self.nats.publish(subjects.daemon_heartbeat(name), msgspec.json.encode(body))
+            return
+        connection = self.connections.setdefault(name, f"{name}-1")
+        said = SupervisorHeartbeat(name, name.replace("t", "c"), self.state, "plan", datetime.now(UTC), connection_id=connection)
+        await self.nats.publish(subjects.supervisor_heartbeat(self.daemons[0], name), msgspec.json.encode(said))
+
+    async def _live(self, name: str, offset: float) -> None:
+        await asyncio.sleep(offset)
+        while name not in self.dead:
+            with suppress(NatsError):
+                await self.beat(name)
+            await asyncio.sleep(self.interval)
+
+    @asynccontextmanager
+    async def beating(self) -> AsyncGenerator["Fleet"]:
+        everyone = [*self.supervisors, *self.daemons]
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._live(name, self.interval * at / len(everyone))) for at, name in enumerate(everyone)]
+            yield self
+            for task in tasks:
+                task.cancel()
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the log says."""
+
+    log: Log
+
+    async def all(self, name: str) -> list[Recorded]:
+        """Every event of this type, in order."""
+        found: list[Recorded] = []
+        position = 0
+        while batch := await self.log.after(position, 1000):
+            found += [each for each in batch if each.type == name]
+            position = batch[-1].position
+        return found
+
+    async def silent(self) -> list[str]:
+        """The ids of those who were declared dead, as often as they were."""
+        return [each.entity_id.partition(":")[2] for each in await self.all("SilenceDetected")]
+
+    async def events(self, stream: str) -> list[Event]:
+        return [decode(each.type, each.schema, each.data) for each in await self.log.stream("default", stream)]
+
+
+@dataclass(frozen=True)
+class Running(Told):
+    detectors: list[Service]
+    settings: Settings
+
+    async def record(self, stream: str, *events: Event) -> Outcome:
+        """As another service would."""
+        command = uuid4()
+        append = Append("default", stream, command, command.bytes, None, tuple(new_event(each) for each in events), EventMeta(actor="test"))
+        return await self.detectors[0].appender.append(append)
+
+
+@asynccontextmanager
+async def running(settings: Settings, pool: asyncpg.Pool, nats: Client, *, replicas: int = 1, owner: bool = True) -> AsyncGenerator[Running]:
+    await provision(nats, Log(pool), budget=0.01)
+    async with AsyncExitStack() as stack:
+        if owner:
+            await stack.enter_async_context(Service.running(owner_app.NAME, settings, owner_app.build))
+        detectors = [await stack.enter_async_context(Service.running(app.NAME, settings, app.build)) for _ in range(replicas)]
+        yield Running(Log(pool), detectors, settings)
