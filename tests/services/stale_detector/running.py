@@ -21,6 +21,7 @@ from makima_schemas.heartbeat import DaemonHeartbeat, SupervisorHeartbeat
 from makima_schemas.supervisor import SupervisorState
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
+
 from services.stale_detector import app
 from services.supervisor_heartbeat import app as owner_app
 
@@ -114,7 +115,9 @@ class Running(Told):
 
 
 @asynccontextmanager
-async def running(settings: Settings, pool: asyncpg.Pool, nats: Client, *, replicas: int = 1, owner: bool = True) -> AsyncGenerator[Running]:
+async def running(
+    settings: Settings, pool: asyncpg.Pool, nats: Client, *, replicas: int = 1, owner: bool = True
+) -> AsyncGenerator[Running]:
     await provision(nats, Log(pool), budget=0.01)
     async with AsyncExitStack() as stack:
         if owner:

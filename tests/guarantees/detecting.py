@@ -1,0 +1,98 @@
+"""Detectors and the owner of their senders as processes of their own, which can be frozen, killed and started again."""
+
+import signal
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import asyncpg
+import nats as nats_py
+from makima_kernel.bus.topology import provision
+from makima_kernel.log.read import Log
+from makima_kernel.testing import eventually
+from makima_local import ports, workspace
+from makima_local.nats import Nats
+from makima_local.processes import Program, Runner
+from nats.aio.client import Client
+
+from tests.services.stale_detector.running import GRACE, INTERVAL, TIMEOUT, Fleet, Told
+
+OWNER = "supervisor_heartbeat"
+DETECTOR = "stale_detector"
+
+
+@dataclass(frozen=True)
+class Detection(Told):
+    """`detector(n)` names the nth replica for the runner."""
+
+    runner: Runner
+    broker: Nats
+    nats: Client
+    env: dict[str, str]
+    folder: Path
+    health: dict[str, int] = field(default_factory=dict[str, int])
+
+    def start(self, name: str) -> None:
+        service = name.partition("-")[0]
+        self.health[name] = ports.free()
+        self.runner.start(
+            Program(
+                name,
+                (sys.executable, "-m", f"services.{service}"),
+                workspace.root(),
+                self.folder / f"{name}.log",
+                health_port=self.health[name],
+                env={**self.env, "MAKIMA_HEALTH_PORT": str(self.health[name])},
+            )
+        )
+
+    def freeze(self, name: str) -> None:
+        self.runner.send(name, signal.SIGSTOP)
+
+    def thaw(self, name: str) -> None:
+        self.runner.send(name, signal.SIGCONT)
+
+    async def registered(self, fleet: Fleet) -> None:
+        """Wait until the log knows everyone who beats."""
+
+        async def known() -> bool:
+            supervisors = {each.entity_id for each in await self.all("SupervisorRegistered")}
+            daemons = {each.entity_id for each in await self.all("DaemonConnected")}
+            return supervisors >= set(fleet.supervisors) and daemons >= set(fleet.daemons)
+
+        await eventually(known)
+
+    async def exactly(self, died: set[str], timeout: float = 15.0) -> None:
+        """Wait until all of them were declared dead; nobody else was, and nobody twice."""
+
+        async def found() -> bool:
+            return set(await self.silent()) >= died
+
+        await eventually(found, timeout)
+        assert sorted(await self.silent()) == sorted(died)
+
+
+@asynccontextmanager
+async def detecting(database: str, broker: Nats, folder: Path, *, replicas: int = 1) -> AsyncGenerator[Detection]:
+    """All of them ready on entry, all of them gone on exit."""
+    env = {
+        "MAKIMA_DATABASE_URL": database,
+        "MAKIMA_NATS_URL": broker.url,
+        "MAKIMA_STREAM_BUDGET": "0.01",
+        "MAKIMA_CONTRACTS__HEARTBEAT_INTERVAL_SECONDS": str(INTERVAL),
+        "MAKIMA_CONTRACTS__HEARTBEAT_TIMEOUT_SECONDS": str(TIMEOUT),
+        "MAKIMA_CONTRACTS__RECONNECT_GRACE_SECONDS": str(GRACE),
+    }
+    client = await nats_py.connect(broker.url, max_reconnect_attempts=-1, reconnect_time_wait=0.1)  # pyright: ignore[reportArgumentType] - ends in asyncio.sleep
+    try:
+        async with asyncpg.create_pool(database, min_size=1, max_size=4) as pool, Runner(patience=5.0) as runner:
+            await provision(client, Log(pool), budget=0.01)
+            made = Detection(Log(pool), runner, broker, client, env, folder)
+            for name in (OWNER, *(f"{DETECTOR}-{number}" for number in range(replicas))):
+                made.start(name)
+            await runner.ready()
+            yield made
+    finally:
+        await client.close()

@@ -1,0 +1,74 @@
+"""Guarantee 4, its first half: a live sender is never declared dead through a fault of ours; the dead are found all the same."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from makima_local.nats import Nats
+
+from tests.guarantees.detecting import DETECTOR, OWNER, detecting
+from tests.services.stale_detector.running import TIMEOUT, Fleet
+
+MakeNats = Callable[[], Awaitable[Nats]]
+SUPERVISORS = [f"t{number}" for number in range(30)]
+FROZEN = 2 * TIMEOUT  # much longer than anybody may be silent
+
+
+@pytest.mark.parametrize("victim", ["broker", DETECTOR, OWNER])
+async def test_whatever_of_ours_is_frozen(victim: str, database: str, make_nats: MakeNats, tmp_path: Path) -> None:
+    broker = await make_nats()
+    async with detecting(database, broker, tmp_path) as system, Fleet(system.nats, SUPERVISORS).beating() as fleet:
+        await system.registered(fleet)
+        fleet.dead |= {"t1", "t2"}
+        if victim == "broker":
+            broker.freeze()
+        else:
+            system.freeze(victim if victim == OWNER else f"{DETECTOR}-0")
+        await asyncio.sleep(FROZEN)  # the fault itself
+        fleet.dead |= {"t3"}
+        if victim == "broker":
+            broker.thaw()
+        else:
+            system.thaw(victim if victim == OWNER else f"{DETECTOR}-0")
+        await system.exactly({"t1", "t2", "t3"})
+
+
+async def test_the_broker_is_killed_and_comes_back_later(database: str, make_nats: MakeNats, tmp_path: Path) -> None:
+    broker = await make_nats()
+    async with detecting(database, broker, tmp_path) as system, Fleet(system.nats, SUPERVISORS).beating() as fleet:
+        await system.registered(fleet)
+        fleet.dead |= {"t1", "t2"}
+        await broker.kill()
+        await asyncio.sleep(FROZEN)  # the fault itself
+        await broker.start()
+        await system.exactly({"t1", "t2"})
+
+
+async def test_the_detector_is_killed_and_started_again(database: str, make_nats: MakeNats, tmp_path: Path) -> None:
+    broker = await make_nats()
+    async with detecting(database, broker, tmp_path) as system, Fleet(system.nats, SUPERVISORS).beating() as fleet:
+        await system.registered(fleet)
+        fleet.dead |= {"t1", "t2"}
+        await system.runner.stop(f"{DETECTOR}-0", patience=0.0)
+        await asyncio.sleep(FROZEN)  # the fault itself
+        system.start(f"{DETECTOR}-0")
+        await system.exactly({"t1", "t2"})
+
+
+async def test_heartbeats_that_nobody_can_read_prove_nothing_and_harm_nobody(database: str, make_nats: MakeNats, tmp_path: Path) -> None:
+    """t1 sends rubbish from now on: that is no sign of life, and the others' are seen as before."""
+    broker = await make_nats()
+    async with detecting(database, broker, tmp_path) as system, Fleet(system.nats, SUPERVISORS).beating() as fleet:
+        await system.registered(fleet)
+        fleet.dead |= {"t1"}
+
+        async def rubbish() -> None:
+            while True:
+                await system.nats.publish("makima.heartbeats.supervisor.d1.t1", b'{"task_id":"t1"')
+                await asyncio.sleep(fleet.interval)
+
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(rubbish())
+            await system.exactly({"t1"})
+            task.cancel()
