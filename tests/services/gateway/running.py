@@ -1,6 +1,6 @@
 """Replicas of the gateway before a real contract service, and clients that speak HTTP to them."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import cast
@@ -75,6 +75,36 @@ async def created(http: httpx.AsyncClient, **members: object) -> dict[str, objec
     answer = await http.post("/contracts", json={"name": "a contract", **members})
     assert answer.status_code == 201, answer.text
     return body(answer)
+
+
+async def act(http: httpx.AsyncClient, contract_id: str, action: str, **members: object) -> dict[str, object]:
+    """The contract after an action that must succeed."""
+    answer = await http.post(f"/contracts/{contract_id}/{action}", json=members)
+    assert answer.status_code == 200, answer.text
+    return body(answer)
+
+
+async def items(http: httpx.AsyncClient, path: str, **query: object) -> list[dict[str, object]]:
+    """The first page."""
+    answer = await http.get(path, params={name: str(value) for name, value in query.items()})
+    assert answer.status_code == 200, answer.text
+    return cast("list[dict[str, object]]", answer.json()["items"])
+
+
+async def refused(asked: Awaitable[httpx.Response], status: int, code: str) -> dict[str, object]:
+    """The problem of an answer that must be this refusal, in the one form that refusals have."""
+    answer = await asked
+    assert (answer.status_code, answer.headers["Content-Type"]) == (status, "application/problem+json"), answer.text
+    problem = body(answer)
+    assert {"type", "title", "status", "detail", "code", "hint", "trace_id"} <= problem.keys()
+    assert (problem["status"], problem["code"]) == (status, code), answer.text
+    return problem
+
+
+def listed(value: object) -> list[dict[str, object]]:
+    """A member that is a list of objects."""
+    assert isinstance(value, list)
+    return cast("list[dict[str, object]]", value)
 
 
 def body(answer: httpx.Response) -> dict[str, object]:

@@ -1,0 +1,167 @@
+"""The read model in Postgres: however the log is cut into batches, its rows are the fold of the log."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, replace
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+from typing import TypeVar, cast
+
+import asyncpg
+import orjson
+import pytest
+from makima_kernel.log.migrate import migrate, rollback
+from makima_kernel.log.project import Applied
+from makima_schemas.agent import AgentStatus, AgentStatusChanged
+from makima_schemas.codec import Event
+from makima_schemas.completion import CompletionDetected
+from makima_schemas.daemon import DaemonConnected, DaemonDisconnected
+from makima_schemas.evidence import Evidence
+from makima_schemas.silence import MassSilenceCleared, StaleCleared, StaleDetected
+from makima_schemas.supervisor import SupervisorRegistered, SupervisorState, SupervisorStateChanged
+
+from services.gateway.projections import ReadModel
+from services.gateway.projections.fold import fold
+from services.gateway.projections.rows import ContractRow, DaemonRow, MessageRow, MonitorRow, QuestionRow, Rows, SupervisorRow, TaskRow
+from services.gateway.projections.storage import contract_row, daemon_row, question_row, supervisor_row, task_row
+from tests.services.gateway.test_fold import BEGIN, recorded, walk
+
+R = TypeVar("R")
+MIGRATIONS = Path("services/gateway/migrations")
+EVIDENCE = Evidence(BEGIN, 120.0, BEGIN + timedelta(seconds=120), BEGIN + timedelta(seconds=121), 1000.0, "test", 7)
+
+
+def log(seed: int, contracts: int = 6) -> list[Applied]:
+    """Stories of some contracts, shuffled into each other, and what others say about them."""
+    random = Random(seed)
+    stories: list[list[tuple[str, Event]]] = []
+    for number in range(contracts):
+        contract = f"c{number}"
+        stories.append([(f"contract-{contract}", event) for event in walk(random.randrange(10**6), 50)[0]])
+        stories.append(_others(contract))
+    applied: list[Applied] = []
+    versions: dict[str, int] = {}
+    while any(stories):
+        stream, event = random.choice([story for story in stories if story]).pop(0)
+        versions[stream] = versions.get(stream, 0) + 1
+        applied.append(Applied(recorded(event, len(applied) + 1, stream=stream, version=versions[stream]), event))
+    return applied
+
+
+def _others(contract: str) -> list[tuple[str, Event]]:
+    supervisor = (contract, "d1", "k1")
+    return [
+        ("daemon-d1", DaemonConnected("host")),
+        (f"supervisor-s-{contract}", SupervisorRegistered(*supervisor, SupervisorState.WORKING, "plan")),
+        (f"silence-{contract}", StaleDetected(contract, BEGIN, 1800.0, 1801.5)),
+        (f"agent-{contract}:builder", AgentStatusChanged(contract, "builder", AgentStatus.READY, AgentStatus.WORKING, "claim_task")),
+        (f"silence-{contract}", StaleCleared(contract)),
+        (
+            f"supervisor-s-{contract}",
+            SupervisorStateChanged(
+                *supervisor, SupervisorState.WORKING, SupervisorState.INTERRUPTED, "plan", "heartbeat_expired", EVIDENCE
+            ),
+        ),
+        ("silence-local", MassSilenceCleared("hold_expired")),
+        (f"completion-{contract}", CompletionDetected("execute", 3)),
+        ("daemon-d1", DaemonDisconnected(EVIDENCE)),
+    ]
+
+
+def folded(applied: Sequence[Applied]) -> Rows:
+    rows = Rows()
+    for item in applied:
+        fold(rows, item.recorded, item.event)
+    return rows
+
+
+async def apply(pool: asyncpg.Pool, batch: Sequence[Applied]) -> None:
+    async with pool.acquire() as lent, lent.transaction():
+        await lent.execute("set local search_path = gateway")
+        await ReadModel().apply(cast("asyncpg.Connection", lent), batch)
+
+
+async def rows_in(pool: asyncpg.Pool) -> dict[str, list[dict[str, object]]]:
+    return {
+        table: [dict(row) for row in await pool.fetch(f"select * from gateway.{table} order by 1, 2, 3, 4")] for table in ReadModel().tables
+    }
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_rows_are_the_fold_of_the_log(pool: asyncpg.Pool, seed: int) -> None:
+    applied = log(seed)
+    random = Random(seed)
+    at = 0
+    while at < len(applied):
+        size = random.choice((1, 2, 7, 40))
+        await apply(pool, applied[at : at + size])
+        at += size
+    expected = folded(applied)
+    contracts = await stored(pool, "contracts", contract_row)
+    assert {row.id: _normal(row) for row in contracts} == {row.id: _normal(row) for row in expected.contracts.values()}
+    tasks = await stored(pool, "tasks", task_row)
+    assert {(row.tenant, row.contract_id, row.id): row for row in tasks} == expected.tasks
+    questions = await stored(pool, "questions", question_row)
+    assert {(row.tenant, row.contract_id, row.id): (row.status, row.answer, row.answered_at) for row in questions} == {
+        key: (row.status, row.answer, row.answered_at) for key, row in expected.questions.items()
+    }
+    supervisors = await stored(pool, "supervisors", supervisor_row)
+    assert {row.task_id: (row.state, row.alive, row.changed_at) for row in supervisors} == {
+        row.task_id: (row.state, row.alive, row.changed_at) for row in expected.supervisors.values()
+    }
+    daemons = await stored(pool, "daemons", daemon_row)
+    assert [(row.id, row.connected, row.hostname) for row in daemons] == [
+        (row.id, row.connected, row.hostname) for row in expected.daemons.values()
+    ]
+    told = await pool.fetch("select position, message from gateway.monitor_events order by position")
+    assert [(row["position"], row["message"].encode()) for row in told] == [(row.position, row.message) for row in expected.monitor_events]
+    assert await pool.fetchval("select count(*) from gateway.messages") == len(expected.messages)
+
+
+async def stored(pool: asyncpg.Pool, table: str, make: Callable[[Mapping[str, object]], R]) -> list[R]:
+    return [make(cast("Mapping[str, object]", row)) for row in await pool.fetch(f"select * from gateway.{table}")]
+
+
+def _normal(row: ContractRow) -> ContractRow:
+    """JSON in one spelling: Postgres has its own."""
+    return replace(row, phases=_sorted(row.phases), deliverables=_sorted(row.deliverables))
+
+
+def _sorted(text: bytes) -> bytes:
+    return orjson.dumps(orjson.loads(text), option=orjson.OPT_SORT_KEYS)
+
+
+async def test_one_batch_or_many_is_the_same(pool: asyncpg.Pool) -> None:
+    applied = log(17)
+    for item in applied:
+        await apply(pool, [item])
+    one_by_one = await rows_in(pool)
+    for table in ReadModel().tables:
+        await pool.execute(f"truncate gateway.{table}")
+    await apply(pool, applied)
+    assert await rows_in(pool) == one_by_one
+
+
+async def test_the_tables_and_the_classes_have_the_same_members(pool: asyncpg.Pool) -> None:
+    for table, cls in {
+        "contracts": ContractRow,
+        "tasks": TaskRow,
+        "questions": QuestionRow,
+        "messages": MessageRow,
+        "supervisors": SupervisorRow,
+        "daemons": DaemonRow,
+        "monitor_events": MonitorRow,
+    }.items():
+        columns = await pool.fetch(
+            "select column_name from information_schema.columns where table_schema = 'gateway' and table_name = $1 order by ordinal_position",
+            table,
+        )
+        assert [cast("str", column[0]) for column in columns] == [field.name for field in fields(cls)], table
+
+
+async def test_the_migrations_can_be_taken_back_and_applied_again(database: str, pool: asyncpg.Pool) -> None:
+    await rollback(database, MIGRATIONS, "gateway", 0)
+    tables = "select count(*) from information_schema.tables where table_schema = 'gateway' and table_name <> 'migrations'"
+    assert await pool.fetchval(tables) == 0
+    assert await migrate(database, MIGRATIONS, "gateway") != []
+    assert await pool.fetchval(tables) == len(ReadModel().tables)
