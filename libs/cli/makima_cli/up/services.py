@@ -1,38 +1,67 @@
 """The services as programs: which there are, on which ports, with which settings."""
 
+import os
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from makima_local import ports
 from makima_local.data_folder import DataFolder
 from makima_local.processes import Program
 
-from makima_cli.up.options import settings_file
+from makima_cli import demo
+from makima_cli.up.options import setting, settings_file
 from makima_cli.up.servers import Servers
 
 GATEWAY = "gateway"
+FLEET = "demo fleet"
 
 
-def programs(workspace: Path, folder: DataFolder, servers: Servers, port: int) -> list[Program]:
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What every program needs to know: where the code and the data lie, and where the servers are."""
+
+    workspace: Path
+    folder: DataFolder
+    servers: Servers
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"http://{ports.LOOPBACK}:{self.port}"
+
+
+def services(site: Site, *, for_demo: bool) -> list[Program]:
     """Every folder of `services/` that can be run, each with a health port of its own."""
-    names = sorted(path.parent.name for path in workspace.glob("services/*/__main__.py"))
-    taken = {port}
-    return [_program(name, workspace, folder, servers, port, health_port=_another_port(taken)) for name in names]
+    names = sorted(path.parent.name for path in site.workspace.glob("services/*/__main__.py"))
+    taken = {site.port}
+    pace: Mapping[str, str] = _pace() if for_demo else {}
+    return [_service(name, site, _another_port(taken), pace) for name in names]
 
 
-def demo_fleet(workspace: Path, folder: DataFolder, url: str, servers: Servers) -> Program:
+def demo_fleet(site: Site) -> Program:
     """Daemons and agents that know nothing but the public interfaces."""
-    env = {"MAKIMA_URL": url, "MAKIMA_NATS_URL": servers.nats_url}
-    return Program("demo fleet", (sys.executable, "-m", "makima_sdk.demo"), workspace, folder.log("demo"), env=env)
+    env = {"MAKIMA_URL": site.url, "MAKIMA_NATS_URL": site.servers.nats_url}
+    return Program(FLEET, (sys.executable, "-m", "makima_cli.demo"), site.workspace, site.folder.log("demo"), env=env)
 
 
-def _program(name: str, workspace: Path, folder: DataFolder, servers: Servers, port: int, *, health_port: int) -> Program:
-    env = {"MAKIMA_DATABASE_URL": servers.database_url, "MAKIMA_NATS_URL": servers.nats_url, "MAKIMA_HEALTH_PORT": str(health_port)}
+def _service(name: str, site: Site, health_port: int, pace: Mapping[str, str]) -> Program:
+    servers = {"MAKIMA_DATABASE_URL": site.servers.database_url, "MAKIMA_NATS_URL": site.servers.nats_url}
+    env = {**pace, **servers, "MAKIMA_HEALTH_PORT": str(health_port)}
     if name == GATEWAY:
-        env["MAKIMA_PORT"] = str(port)
+        env["MAKIMA_PORT"] = str(site.port)
     if settings := settings_file():
         env["MAKIMA_CONFIG"] = str(settings)
-    return Program(name, (sys.executable, "-m", f"services.{name}"), workspace, folder.log(name), health_port, env)
+    return Program(name, (sys.executable, "-m", f"services.{name}"), site.workspace, site.folder.log(name), health_port, env)
+
+
+def _pace() -> Mapping[str, str]:
+    """The demo's deadlines, where the user has none of his own."""
+    in_file = setting("contracts")
+    own = {f"MAKIMA_CONTRACTS__{name.upper()}" for name in (cast("dict[str, object]", in_file) if isinstance(in_file, dict) else {})}
+    return {name: value for name, value in demo.SETTINGS.items() if name not in os.environ and name not in own}
 
 
 def _another_port(taken: set[int]) -> int:

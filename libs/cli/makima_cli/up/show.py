@@ -21,6 +21,7 @@ class Running:
     token: str | None
     data_dir: Path
     services: Mapping[str, int]
+    fleet: int | None
     servers: Mapping[str, int | None]
     metrics: Mapping[str, str]
 
@@ -39,30 +40,19 @@ def line(running: Running) -> str:
     return json.dumps(document)
 
 
-def block(running: Running, seconds: float) -> str:
-    rows = [
-        ("gateway", running.services.get("gateway"), f"{running.url}  (API: {running.url}/docs)"),
-        *((name, pid, running.metrics[name]) for name, pid in running.services.items() if name in running.metrics and name != "gateway"),
-        *((name, pid, "") for name, pid in running.services.items() if name not in running.metrics),
-        ("nats", running.servers["nats"], running.nats_url),
-        ("postgres", running.servers["postgres"], running.database_url),
-        ("data", None, str(running.data_dir)),
-    ]
+def block(running: Running, context: str | None, seconds: float) -> str:
+    """What runs, where, and what to try; `context` is what the commands must name, if it is not the one they use anyway."""
+    gateway = ("gateway", running.services.get("gateway"), f"{running.url}  (API: {running.url}/docs)")
+    others = [(name, pid, running.metrics[name]) for name, pid in running.services.items() if name != "gateway"]
+    servers = [("nats", running.servers["nats"], running.nats_url), ("postgres", running.servers["postgres"], running.database_url)]
+    fleet = [("demo fleet", running.fleet, "")] if running.fleet else []
+    rows = [gateway, *others, *fleet, *servers, ("data", None, str(running.data_dir))]
     width = max(len(name) for name, _, _ in rows)
-    lines = [f"  {name:<{width}}  {pid or '':>7}  {where}".rstrip() for name, pid, where in rows]
-    tries = ["makima contracts list", "makima monitor", "makima contracts create --name 'My first' --start"]
-    return "\n".join(
-        [
-            f"makima is up ({seconds:.1f} s)",
-            "",
-            *lines,
-            "",
-            "Try:",
-            *(f"  {command}" for command in tries),
-            "",
-            "Ctrl-C stops it; what it knows stays.",
-        ]
-    )
+    table = [f"  {name:<{width}}  {pid or '':>7}  {where}".rstrip() for name, pid, where in rows]
+    suffix = f" --context {context}" if context else ""
+    tries = [f"  makima contracts {what}{suffix}" for what in ("list", "monitor", "create 'My first' --start")]
+    title, end = f"makima is up ({seconds:.1f} s)", "Ctrl-C stops it; what it knows stays."
+    return "\n".join([title, "", *table, "", "Try:", *tries, "", end])
 
 
 def news(report: Report) -> str | None:

@@ -16,10 +16,11 @@ from makima_local.processes import Report, Runner
 from makima_cli.up import show
 from makima_cli.up.options import Options
 from makima_cli.up.servers import Servers, check_ports, running
-from makima_cli.up.services import demo_fleet, programs
+from makima_cli.up.services import FLEET, Site, demo_fleet, services
 
 READY_WITHIN = 60.0
-DRAIN_WITHIN = 12.0  # of the 20 s that stopping may take; the servers take the rest
+LEAVE_WITHIN = 7.0  # stopping may take 20 s: the fleet these,
+DRAIN_WITHIN = 7.0  # the services these, and the servers the rest
 
 
 class NotPreparedError(RuntimeError):
@@ -35,8 +36,8 @@ async def serve(options: Options, folder: DataFolder, out: Callable[[str], None]
         await loading
         keeper = group.create_task(servers.keep(show.say))
         try:
-            async with _system(options, folder, servers) as system, _remembered(options, folder, system):
-                out(show.line(system) if options.json else show.block(system, time.monotonic() - began))
+            async with _system(options, folder, servers) as system, _remembered(options, folder, system) as name:
+                out(show.line(system) if options.json else show.block(system, name, time.monotonic() - began))
                 if options.open_browser:
                     await asyncio.to_thread(webbrowser.open, system.url)
                 await asyncio.Event().wait()
@@ -48,22 +49,24 @@ async def serve(options: Options, folder: DataFolder, out: Callable[[str], None]
 async def _system(options: Options, folder: DataFolder, servers: Servers) -> AsyncGenerator[show.Running]:
     home = workspace.root()
     await _prepare(servers, home)
-    port = options.port or ports.free()
-    url = f"http://{ports.LOOPBACK}:{port}"
-    services = programs(home, folder, servers, port)
+    site = Site(home, folder, servers, options.port or ports.free())
+    programs = services(site, for_demo=options.demo)
     async with Runner(_tell, patience=DRAIN_WITHIN) as runner:
-        for program in services:
+        for program in programs:
             runner.start(program)
-        show.say(f"waiting for {', '.join(program.name for program in services)}")
+        show.say(f"waiting for {', '.join(program.name for program in programs)}")
         await runner.ready(READY_WITHIN)
+        metrics = {program.name: f"http://{ports.LOOPBACK}:{program.health_port}/metrics" for program in programs}
         if options.demo:
-            runner.start(demo_fleet(home, folder, url, servers))
+            runner.start(demo_fleet(site))
             await runner.ready(READY_WITHIN)
-        metrics = {program.name: f"http://{ports.LOOPBACK}:{program.health_port}/metrics" for program in services}
         try:
-            yield show.Running(url, servers.nats_url, servers.database_url, None, folder.path, runner.pids, servers.pids, metrics)
+            pids = {name: pid for name, pid in runner.pids.items() if name in metrics}
+            at = (site.url, servers.nats_url, servers.database_url)
+            yield show.Running(*at, None, folder.path, pids, runner.pids.get(FLEET), servers.pids, metrics)
         finally:
             show.say("draining")
+            await runner.stop(FLEET, patience=LEAVE_WITHIN)  # while there is somebody to take leave of
 
 
 async def _prepare(servers: Servers, home: Path) -> None:
@@ -84,11 +87,12 @@ def _load_kernel() -> None:
 
 
 @asynccontextmanager
-async def _remembered(options: Options, folder: DataFolder, system: show.Running) -> AsyncGenerator[None]:
+async def _remembered(options: Options, folder: DataFolder, system: show.Running) -> AsyncGenerator[str | None]:
+    """Its context stands in contexts.toml; gives the name that commands must use, if it is not the current one."""
     name = context.name_for(folder.path)
     context.remember(Context(name, system.url, system.nats_url, system.database_url, system.token, str(folder.path)))
     try:
-        yield
+        yield name if context.load().current != name else None
     finally:
         if options.ephemeral:
             context.forget(name)
