@@ -84,8 +84,8 @@ async def test_a_stream_that_maps_its_subjects_otherwise_fails_the_check(nats: C
         await topology.verify(nats)
 
 
-async def test_a_broker_with_a_small_max_payload_is_refused(nats: Client, pool: asyncpg.Pool) -> None:
-    nats._max_payload = 1024 * 1024  # as a broker with the default configuration announces it
+async def test_a_broker_with_a_small_max_payload_is_refused(nats: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nats, "_max_payload", 1024 * 1024)  # as a broker with the default configuration announces it
     with pytest.raises(topology.TopologyError, match="max_payload is 1048576 bytes"):
         await topology.verify(nats)
 

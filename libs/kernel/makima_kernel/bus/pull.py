@@ -14,6 +14,7 @@ from nats.errors import ConnectionClosedError
 from nats.errors import Error as NatsError
 from nats.js.errors import NotFoundError
 
+from makima_kernel.bus.cancellation import heed_cancellation
 from makima_kernel.bus.cursor import EPOCH_KEY, Cursor, Target
 from makima_kernel.bus.message import Message, parse
 
@@ -81,6 +82,7 @@ class PullLoop:
         self._heard = self._yielded = self._clock()
         try:
             while not self._stopping or self._buffer:
+                heed_cancellation()
                 if not self._stopping:
                     await self._tend()
                 if self._is_due():

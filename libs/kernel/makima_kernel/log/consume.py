@@ -80,32 +80,31 @@ class Consumer:
         return followed
 
     async def _from_log(self, max_batch: int) -> AsyncGenerator[list[Recorded]]:
-        await self._check_identity()
+        self.head, epoch = await self._log.head(), await self._log.epoch()
+        if epoch != self._epoch:
+            raise EpochChangedError(f"the log's epoch changed from {self._epoch} to {epoch}")
+        if self.head < self.position:
+            raise EpochChangedError(f"the log ends at {self.head}, before our position {self.position}: it was restored to the past")
         while self.head > self.position:
-            batch = await self._log.after(self.position, max_batch)
-            if not batch or batch[0].position != self.position + 1:
-                raise EpochChangedError(f"the log has no event at position {self.position + 1}, though it ends at {self.head}")
-            yield self._passed(batch)
+            yield self._passed(await self._read(max_batch))
             if self.position >= self.head:
                 self.head = await self._log.head()
+
+    async def _read(self, limit: int) -> list[Recorded]:
+        """What follows, read together with the event that we saw last: it must still be the same."""
+        seen = [] if self._last_id is None else [self._last_id]
+        events = await self._log.after(self.position - len(seen), limit + len(seen))
+        batch = events[len(seen) :]
+        if [event.event_id for event in events[: len(seen)]] != seen:
+            raise EpochChangedError(f"position {self.position} is another event than the one we saw: the log was restored to the past")
+        if not batch or batch[0].position != self.position + 1:
+            raise EpochChangedError(f"the log has no event at position {self.position + 1}, though it ends at {self.head}")
+        return batch
 
     def _passed(self, batch: list[Recorded]) -> list[Recorded]:
         self.position, self._last_id = batch[-1].position, batch[-1].event_id
         self.head = max(self.head, self.position)
         return batch
-
-    async def _check_identity(self) -> None:
-        self.head = await self._log.head()
-        epoch = await self._log.epoch()
-        if epoch != self._epoch:
-            raise EpochChangedError(f"the log's epoch changed from {self._epoch} to {epoch}")
-        if self.head < self.position:
-            raise EpochChangedError(f"the log ends at {self.head}, before our position {self.position}: it was restored to the past")
-        if self._last_id is None or self.head == self.position == 0:
-            return
-        [at_position] = await self._log.after(self.position - 1, 1)
-        if at_position.event_id != self._last_id:
-            raise EpochChangedError(f"position {self.position} is another event than the one we saw: the log was restored to the past")
 
 
 def _event(message: Message) -> Recorded | None:

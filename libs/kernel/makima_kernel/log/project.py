@@ -15,6 +15,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
+from makima_kernel.bus.cancellation import heed_cancellation
 from makima_kernel.log.checkpoint import Checkpoint, Held, LostSwapError
 from makima_kernel.log.consume import Consumer, EpochChangedError
 from makima_kernel.log.dead_letters import dead_letter
@@ -94,6 +95,7 @@ class Projector:
         pokes = await self._nats.subscribe(subjects.projected(self._projection.name), cb=self._poked)
         try:
             while True:
+                heed_cancellation()
                 await self._once()
         finally:
             self.active = False
@@ -114,13 +116,18 @@ class Projector:
             _logger.info("projection.reread", projection=self._projection.name, reason=str(error))
         except UnknownEventError as error:
             await self._stopped(str(error))
-        except Exception as error:  # the outermost loop: whatever it is, the checkpoint says where to try again
-            self._batch = max(1, self._batch // 8)  # smaller and smaller, until the reason names the event
-            self._problem = f"failed behind position {self.position}: {error!r}"
-            _logger.exception("projection.failed", projection=self._projection.name, position=self.position)
-            await asyncio.sleep(_PAUSE)
+        except Exception as error:  # noqa: BLE001 - the outermost loop: whatever it is, the checkpoint says where to try again
+            await self._failed(error)
         finally:
             self.active = False
+
+    async def _failed(self, error: Exception) -> None:
+        """Event by event from the checkpoint on, then, until the reason names the one that cannot be applied."""
+        reason = f"failed behind position {self.position}: {error!r}"
+        if self._problem != reason:
+            _logger.error("projection.failed", projection=self._projection.name, reason=reason, exc_info=self._batch > 1)
+        self._problem, self._batch = reason, 1
+        await asyncio.sleep(_PAUSE)
 
     async def _stopped(self, reason: str) -> None:
         """Not for us to guess. Another replica may be a newer build: let it try."""
@@ -137,14 +144,15 @@ class Projector:
             await rebuild(self._projection, self._pool, self._log)
             return
         self._consumer = Consumer(self._log, self._nats, name=f"projector-{self._projection.name}")
-        async with aclosing(self._consumer.batches(held.position, self._batch, ticks=True)) as batches:
+        async with aclosing(self._consumer.batches(held.position, self._max_batch, ticks=True)) as batches:
             self.active = True
             async for batch in batches:
-                if batch:
-                    held = await self._apply(held, batch)
-                    self._batch = min(self._batch * 2, self._max_batch)
-                else:
+                if not batch:
                     await self._checkpoint.renew(held)
+                while batch:
+                    taken, batch = batch[: self._batch], batch[self._batch :]  # noqa: PLW2901 - what is left of it
+                    held = await self._apply(held, taken)
+                    self._batch = min(self._batch * 2, self._max_batch)
                 self._problem = None
 
     async def _apply(self, held: Held, batch: list[Recorded]) -> Held:

@@ -17,6 +17,7 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from makima_kernel.bus import topology
+from makima_kernel.bus.cancellation import heed_cancellation
 from makima_kernel.log.identity import Different, Missing, Same, examine
 from makima_kernel.log.publish import MisplacedError, PublishError, Window
 from makima_kernel.log.read import Log
@@ -109,6 +110,7 @@ class Relay:
         pokes = await self._nats.subscribe(subjects.LOG_POKE, cb=self._on_poke)
         try:
             while True:
+                heed_cancellation()
                 try:
                     await self._once()
                 except (OSError, TimeoutError, NatsError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
@@ -132,6 +134,7 @@ class Relay:
     async def _lead(self, lock: asyncpg.pool.PoolConnectionProxy | None) -> None:
         """Returns where the lock was lost with its connection."""
         while lock is None or not lock.is_closed():
+            heed_cancellation()
             if not await self._agree():
                 await asyncio.sleep(_STANDBY)
                 continue
@@ -167,6 +170,7 @@ class Relay:
         sent = self.position
         self.head = await self._log.head()
         while True:
+            heed_cancellation()
             self._window.check()
             self._poked.clear()
             events = await self._log.after(sent, _READ)
