@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -206,6 +207,14 @@ async def test_an_ephemeral_one_leaves_nothing_behind(begin: Begin, folder: Path
     assert await up.stop() == 0
     assert not is_there(place)
     assert tomllib.loads((folder / "config" / "makima" / "contexts.toml").read_text())["contexts"] == {}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent died")
+async def test_an_ephemeral_one_that_is_killed_leaves_nothing_running(begin: Begin) -> None:
+    up = await begin("--ephemeral")
+    up.process.kill()
+    await eventually(lambda: not any(lives(pid) for what in ("services", "servers") for pid in up.pids(what).values()))
+    shutil.rmtree(str(up.ready["data_dir"]))
 
 
 @pytest.mark.parametrize("flag", ["--port", "--nats-port"])

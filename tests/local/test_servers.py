@@ -178,6 +178,7 @@ async def test_a_data_folder_with_a_long_path_gets_a_short_socket(server_folder:
     await write(server)
     assert await read(server) == "written"
     await server.stop()
+    assert not server.sockets.exists()
 
 
 async def test_an_embedded_postgres_is_durable_and_listens_on_its_socket_only(server_folder: Path) -> None:

@@ -85,6 +85,12 @@ class Postgres(Embedded):
                 raise self._failed("ended at once")
             await asyncio.sleep(0.1)
 
+    async def stop(self, timeout: float = 10.0) -> None:
+        await super().stop(timeout)
+        if self.sockets != self.folder:
+            with suppress(OSError):
+                self.sockets.rmdir()
+
     async def ensure_database(self, name: str) -> str:
         """The DSN of the database, which is created if missing."""
         connection = await asyncpg.connect(self.dsn())

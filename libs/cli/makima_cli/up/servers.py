@@ -52,9 +52,9 @@ def check_ports(options: Options, folder: DataFolder) -> None:
 
 @asynccontextmanager
 async def running(options: Options, folder: DataFolder, say: Callable[[str], None]) -> AsyncGenerator[Servers]:
-    """They run inside this block."""
-    postgres = None if options.database_url else Postgres(folder.postgres, durable=not options.ephemeral)
-    nats = None if options.nats_url else Nats(folder.nats, port=options.nats_port or None)
+    """They run inside this block. After a crash of ours the next one takes them over; it would never find ephemeral ones, so those end with us."""
+    postgres = None if options.database_url else Postgres(folder.postgres, durable=not options.ephemeral, tied=options.ephemeral)
+    nats = None if options.nats_url else Nats(folder.nats, port=options.nats_port or None, tied=options.ephemeral)
     embedded = {name: server for name, server in (("nats", nats), ("postgres", postgres)) if server}
     try:
         async with asyncio.TaskGroup() as starting:
