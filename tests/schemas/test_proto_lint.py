@@ -40,8 +40,9 @@ def buf() -> str:
                 installed = run(*npm(), "ci", "--ignore-scripts", "--fetch-retries=1", "--fetch-timeout=30000")
             except subprocess.TimeoutExpired:
                 pytest.skip("no npm registry answers in time, so there is no buf")
+            assert "EUSAGE" not in installed.stderr, "package.json and package-lock.json disagree: npm install --package-lock-only"
             if installed.returncode != 0:
-                pytest.skip(f"npm cannot install buf: {installed.stderr.strip().splitlines()[-1:]}")
+                pytest.skip(f"npm cannot install buf: {[line for line in installed.stderr.splitlines() if 'npm error' in line][:2]}")
     return str(BUF)
 
 

@@ -1,6 +1,7 @@
 """The service on the bus: commands in, answers and events out."""
 
 from collections.abc import AsyncIterator
+from itertools import product
 from pathlib import Path
 from uuid import uuid4
 
@@ -92,6 +93,18 @@ async def test_a_stale_version_is_a_conflict_that_says_where_the_contract_is(con
     assert isinstance(conflict, Problem)
     assert conflict.code is Code.VERSION_CONFLICT
     assert conflict.members == {"expected": 1, "actual": 2, "current_phase": "plan"}
+
+
+@pytest.mark.parametrize("status", [(), (c.PauseContract(),)], ids=["active", "paused"])
+async def test_the_version_is_checked_before_status_phase_gate_and_guard(
+    contracts: Contracts, status: tuple[c.ContractCommand, ...]
+) -> None:
+    last = await contracts.accepted("c1", c.CreateContract("demo", "ada", phase_guard=True), c.StartContract(), *status)
+    for phase, confirmed, force in product(("plan", "execute", "celebrate"), (False, True), (False, True)):
+        conflict = await contracts.ask("c1", c.ChangePhase(phase, confirmed, force), expected=last.version - 1)
+        assert isinstance(conflict, Problem)
+        assert conflict.code is Code.VERSION_CONFLICT, (phase, confirmed, force)
+    assert len(await contracts.events("c1")) == last.version
 
 
 async def test_what_is_not_there_is_not_found_whatever_version_is_expected(contracts: Contracts) -> None:
