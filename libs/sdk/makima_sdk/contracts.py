@@ -1,10 +1,11 @@
 """Contracts, tasks, deliverables and questions over HTTP, typed."""
 
 from collections.abc import AsyncIterator, Sequence
+from functools import cache
 from typing import TypeVar
 
-from makima_schemas.codec import adapter
 from makima_schemas.contract.model import QuestionType
+from pydantic import TypeAdapter
 
 from makima_sdk.http import Http, Json, Query
 from makima_sdk.models import Contract, Page, Question, Task
@@ -130,4 +131,10 @@ class Contracts:
 
 
 def _read(cls: type[T], body: Json) -> T:
-    return adapter(cls).validate_python(body)
+    return _adapter(cls).validate_python(body)
+
+
+@cache
+def _adapter(cls: type[T]) -> TypeAdapter[T]:
+    """Built once per class. Not the codec's: it knows every event there is, and takes as long to import as all of this."""
+    return TypeAdapter(cls)

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
@@ -57,7 +57,6 @@ class Daemon:
         self._capacity = 0
         self._handlers: dict[str, Handler] = {}
         self._owned = AsyncExitStack()
-        self._quiet = False
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as opening:
@@ -67,9 +66,8 @@ class Daemon:
             opening.push_async_callback(self.nats.close)
             await self.nats.subscribe(subjects.daemon_signal(self.id, "*"), cb=self._hear)
             self._heart = Heart(self.nats, subjects.daemon_heartbeat(self.id), self._compose, interval=self._interval)
-            beating = await opening.enter_async_context(asyncio.TaskGroup())
-            task = beating.create_task(self._heart.run(), name=f"heart of {self.id}")
-            opening.callback(task.cancel)
+            beating = asyncio.create_task(self._heart.run(), name=f"heart of {self.id}")
+            opening.push_async_callback(_end, beating)
             self._owned = opening.pop_all()
         return self
 
@@ -105,6 +103,13 @@ class Daemon:
             worktrees=self._worktrees,
             capacity=self._capacity,
         )
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    """A heart that failed says so here. (No task group: it would wrap whatever the caller's block raises.)"""
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
 
 
 def _body(data: bytes) -> Mapping[str, object]:

@@ -1,0 +1,103 @@
+"""What daemons and supervisors say of themselves: each interval, at once when it changes, on and on after an outage."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import msgspec
+import orjson
+from makima_kernel.testing import eventually
+from makima_local.nats import Nats
+from makima_schemas import subjects
+from makima_schemas.heartbeat import DaemonHeartbeat, SupervisorHeartbeat
+from makima_schemas.supervisor import SupervisorState
+from makima_sdk import Connection, Daemon, Signal, Supervisor
+from makima_sdk.nats import connect
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+SLOW = 3600.0  # an interval that no test lives to see
+
+
+class Ear:
+    """Hears all heartbeats of one kind."""
+
+    def __init__(self) -> None:
+        self.messages: list[Msg] = []
+
+    async def hear(self, message: Msg) -> None:
+        self.messages.append(message)
+
+
+async def test_a_daemon_beats_under_its_name_and_counts(nats: Client, nats_url: str) -> None:
+    ear = Ear()
+    await nats.subscribe("makima.heartbeats.>", cb=ear.hear)
+    async with Daemon("d1", Connection(nats_url=nats_url), hostname="a-host", interval=0.05):
+        await eventually(lambda: len(ear.messages) >= 3)
+    assert {message.subject for message in ear.messages} == {subjects.daemon_heartbeat("d1")}
+    beats = [msgspec.json.decode(message.data, type=DaemonHeartbeat) for message in ear.messages]
+    assert [beat.seq for beat in beats] == list(range(1, len(beats) + 1))
+    assert {(beat.daemon_id, beat.hostname) for beat in beats} == {("d1", "a-host")}
+
+
+async def test_a_change_is_said_at_once_and_a_repeat_is_not(nats: Client, nats_url: str) -> None:
+    ear = Ear()
+    await nats.subscribe("makima.heartbeats.>", cb=ear.hear)
+    async with Daemon("d1", Connection(nats_url=nats_url), interval=SLOW) as daemon:
+        await eventually(lambda: len(ear.messages) == 1)
+        daemon.report(agents=("c1:supervisor",), worktrees=1, capacity=3)
+        await eventually(lambda: len(ear.messages) == 2)
+        daemon.report(agents=("c1:supervisor",), worktrees=1, capacity=3)
+        daemon.report(agents=(), worktrees=0, capacity=4)
+        await eventually(lambda: len(ear.messages) == 3)
+    said = [msgspec.json.decode(message.data, type=DaemonHeartbeat) for message in ear.messages]
+    assert [(beat.agents, beat.worktrees, beat.capacity) for beat in said] == [((), 0, 0), (("c1:supervisor",), 1, 3), ((), 0, 4)]
+
+
+async def test_a_supervisor_says_what_it_does_under_one_connection_id(nats: Client, nats_url: str) -> None:
+    ear = Ear()
+    await nats.subscribe("makima.heartbeats.>", cb=ear.hear)
+    client = await connect(nats_url, "a supervisor")
+    voice = Supervisor(client, daemon_id="d1", contract_id="c1", task_id="t1", phase="plan", interval=SLOW)
+    beating = asyncio.create_task(voice.run())
+    await eventually(lambda: len(ear.messages) == 1)
+    voice.say(SupervisorState.WORKING, activity="reading", progress=40, pending_task_ids=("a", "b"))
+    await eventually(lambda: len(ear.messages) == 2)
+    beating.cancel()
+    await client.close()
+    first, second = (msgspec.json.decode(message.data, type=SupervisorHeartbeat) for message in ear.messages)
+    assert {message.subject for message in ear.messages} == {subjects.supervisor_heartbeat("d1", "t1")}
+    assert (first.state, first.phase, first.seq) == (SupervisorState.INITIALIZING, "plan", 1)
+    assert (second.state, second.current_activity, second.progress) == (SupervisorState.WORKING, "reading", 40)
+    assert second.pending_task_ids == ("a", "b")
+    assert first.connection_id == second.connection_id == voice.connection_id
+
+
+async def test_a_signal_reaches_its_handler_and_the_answer_its_asker(nats: Client, nats_url: str) -> None:
+    heard: list[Signal] = []
+
+    async def remove(signal: Signal) -> dict[str, object]:
+        heard.append(signal)
+        return {"removed": 2}
+
+    async with Daemon("d1", Connection(nats_url=nats_url), interval=SLOW) as daemon:
+        daemon.on("cleanup_worktrees", remove)
+        await nats.publish(subjects.daemon_signal("d1", "a_kind_nobody_knows"), b"not json")
+        answer = await nats.request(subjects.daemon_signal("d1", "cleanup_worktrees"), b'{"contract_id": "c1"}', timeout=5)
+    assert orjson.loads(answer.data) == {"removed": 2}
+    assert heard == [Signal("cleanup_worktrees", {"contract_id": "c1"})]
+
+
+async def test_after_an_outage_of_the_broker_it_beats_again_and_says_nothing_old(make_nats: Callable[[], Awaitable[Nats]]) -> None:
+    server = await make_nats()
+    async with Daemon("d1", Connection(nats_url=server.url), interval=0.1) as daemon:
+        await eventually(lambda: daemon.nats.is_connected)
+        await server.stop()
+        await eventually(lambda: not daemon.nats.is_connected)
+        await server.start()
+        ear = Ear()
+        listener = await connect(server.url, "listener")
+        await listener.subscribe("makima.heartbeats.>", cb=ear.hear)
+        await eventually(lambda: len(ear.messages) >= 3, timeout=20)
+        await listener.close()
+    seqs = [msgspec.json.decode(message.data, type=DaemonHeartbeat).seq for message in ear.messages]
+    assert seqs == list(range(seqs[0], seqs[0] + len(seqs)))
