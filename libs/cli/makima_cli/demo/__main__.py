@@ -39,4 +39,4 @@ async def fleet() -> None:
 
 
 if __name__ == "__main__":
-    live(fleet())
+    live(fleet(), parent=False)

@@ -19,7 +19,7 @@ from makima_cli.demo import HEARTBEAT_SECONDS, TIMEOUT_SECONDS
 from makima_cli.demo.crew import Crew
 from makima_cli.demo.process import Child, live
 
-CAPACITY: Final = 3
+CAPACITY: Final = 4
 LOOK_SECONDS: Final = 1.0
 OPEN: Final = "created,active,waiting_for_input,paused,blocked,completing"
 SILENCE_SECONDS: Final = TIMEOUT_SECONDS * 2.5

@@ -13,6 +13,7 @@ from typing import Final, Self
 from makima_local.parent import dies_with_parent
 
 ACCIDENT: Final = b"accident\n"
+STDIN: Final = 0
 PATIENCE_SECONDS: Final = 3.0
 
 
@@ -67,8 +68,8 @@ class Child:
                 self._process.send_signal(what)
 
 
-def live(main: Coroutine[object, object, None]) -> None:
-    """The life of a child: `main`, until it ends, or we are told to stop, or the parent is gone."""
+def live(main: Coroutine[object, object, None], *, parent: bool = True) -> None:
+    """The life of a process: `main`, until it ends, or we are told to stop, or, where a `Child` it is, the parent is gone."""
 
     async def cancellable() -> None:
         task = asyncio.ensure_future(main)
@@ -82,15 +83,15 @@ def live(main: Coroutine[object, object, None]) -> None:
             asyncio.get_running_loop().add_signal_handler(what, leave)
         await task
 
-    threading.Thread(target=_listen_to_parent, daemon=True, name="parent").start()
+    if parent:
+        threading.Thread(target=_listen_to_parent, daemon=True, name="parent").start()
     with suppress(asyncio.CancelledError, KeyboardInterrupt):
         asyncio.run(cancellable())
 
 
 def _listen_to_parent() -> None:
-    if sys.stdin.isatty():
-        return  # started by hand
-    while line := sys.stdin.buffer.readline():
-        if line == ACCIDENT:
+    """Read below `sys.stdin`: its buffer is locked while a thread waits in it, and Python would not end."""
+    while told := os.read(STDIN, 100):
+        if ACCIDENT in told:
             os.kill(os.getpid(), signal.SIGKILL)
     os.kill(os.getpid(), signal.SIGTERM)

@@ -17,7 +17,7 @@ from makima_cli.demo.stories import MARK, STORIES, Action, Move, next_move, told
 LOOK_SECONDS: Final = 0.5
 FIRST_SECONDS: Final = 1.0  # between the first contracts: one of each story, soon
 LATER_SECONDS: Final = 10.0  # between the later ones: it runs for days
-MOST_LIVE: Final = 9
+MOST_LIVE: Final = 8
 MOST_ARCHIVED: Final = 24
 
 LIVE: Final = frozenset(ContractStatus) - {ContractStatus.COMPLETED, ContractStatus.FAILED, ContractStatus.ARCHIVED}
