@@ -41,8 +41,9 @@ class Checkpoint:
 
     async def advance(self, connection: asyncpg.Connection, held: Held, position: int, search_path: str) -> Held:
         """Within the caller's transaction. Raises `LostSwapError`: the caller must roll back."""
+        stalled = f"{int(2 * self.lease.total_seconds() * 1000)}ms"
         moved = await connection.fetchval(
-            SQL["advance"], self.consumer, held.generation, self.owner, held.position, position, self.lease, search_path
+            SQL["advance"], self.consumer, held.generation, self.owner, held.position, position, self.lease, search_path, stalled
         )
         if moved is None:
             raise LostSwapError(f"{self.owner} no longer holds {self.consumer}, generation {held.generation}, at {held.position}")

@@ -6,20 +6,28 @@ where not exists (select from event_log.checkpoints where consumer = $1)
 on conflict do nothing
 
 -- name: acquire
--- The live generation is the lowest: a higher one is being rebuilt beside it. Refused (no row) while another owner's lease lasts.
-update event_log.checkpoints
+-- The live generation is the lowest: a higher one is being rebuilt beside it. Refused (no row) while another owner's lease lasts, or
+-- while somebody applies: nobody waits for a lock here.
+with free as (
+    select generation from event_log.checkpoints
+    where consumer = $1 and shard = 0
+      and generation = (select min(generation) from event_log.checkpoints where consumer = $1 and shard = 0)
+      and (owner is null or owner = $2 or lease_until is null or lease_until < clock_timestamp())
+    for update skip locked
+)
+update event_log.checkpoints as c
 set owner = $2, lease_until = clock_timestamp() + $3
-where consumer = $1 and shard = 0
-  and generation = (select min(generation) from event_log.checkpoints where consumer = $1 and shard = 0)
-  and (owner is null or owner = $2 or lease_until is null or lease_until < clock_timestamp())
-returning generation, position
+from free
+where c.consumer = $1 and c.shard = 0 and c.generation = free.generation
+returning c.generation, c.position
 
 -- name: advance
--- Compare and swap, first in the transaction that applies: whoever finds no row is a zombie. It also points the transaction at the tables.
+-- Compare and swap, first in the transaction that applies: whoever finds no row is a zombie. It also points the transaction at the
+-- tables, and lets the server end it for a replica that freezes in the middle.
 update event_log.checkpoints
 set position = $5, lease_until = clock_timestamp() + $6
 where consumer = $1 and generation = $2 and shard = 0 and owner = $3 and position = $4
-returning set_config('search_path', $7, true)
+returning set_config('search_path', $7, true), set_config('idle_in_transaction_session_timeout', $8, true)
 
 -- name: renew
 -- Nothing to apply, but still here.
