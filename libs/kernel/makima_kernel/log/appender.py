@@ -38,6 +38,11 @@ def _ignore(_position: int) -> None:
     """Nobody to wake."""
 
 
+def _give_up(waiting: Waiting, timeout: float) -> None:
+    if not waiting.answer.done():
+        waiting.answer.set_exception(LogUnavailableError(f"no answer from the log within {timeout:g} s"))
+
+
 class Appender:
     """Appends for one process, over one connection of its own.
 
@@ -77,14 +82,15 @@ class Appender:
             raise LogUnavailableError("this process is shutting down")
         if len(self._queue) >= self._max_waiting:
             raise OverloadedError(f"{self._max_waiting} commands wait for the log already")
-        waiting = Waiting(append, asyncio.get_running_loop().create_future())
+        loop = asyncio.get_running_loop()
+        waiting = Waiting(append, loop.create_future())
         self._queue.append(waiting)
         self._wake.set()
+        deadline = loop.call_later(self._timeout, _give_up, waiting, self._timeout)
         try:
-            async with asyncio.timeout(self._timeout):
-                return await waiting.answer
-        except TimeoutError as error:
-            raise LogUnavailableError(f"no answer from the log within {self._timeout:g} s") from error
+            return await waiting.answer
+        finally:
+            deadline.cancel()
 
     async def drain(self) -> None:
         """Takes nothing new, and waits until what is queued has its outcome and `run()` is over."""
