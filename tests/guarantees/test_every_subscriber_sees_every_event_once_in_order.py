@@ -1,0 +1,185 @@
+"""The stream is the log: sequence = position, each event once and in order, whatever happens to relays and to the broker."""
+
+import asyncio
+import random
+import shutil
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
+
+import asyncpg
+from makima_kernel.bus import topology
+from makima_kernel.bus.connection import connect
+from makima_kernel.bus.cursor import Ephemeral
+from makima_kernel.bus.message import Message
+from makima_kernel.bus.pull import PullLoop
+from makima_kernel.log.consume import Consumer
+from makima_kernel.log.read import Log
+from makima_kernel.log.relay import Relay
+from makima_kernel.testing import eventually
+from makima_local.nats import Nats
+from makima_schemas import subjects
+from makima_schemas.envelope import Recorded, from_cloudevent
+from nats.aio.client import Client
+
+from tests.guarantees.replicas import Replica, relay_forever, replica
+from tests.kernel.log.filling import fill
+from tests.kernel.log.running import running
+
+BUDGET = 1 / 64
+MakeNats = Callable[[], Awaitable[Nats]]
+
+
+async def closed() -> None:
+    """Nothing to end: this is not a service."""
+
+
+async def everything(log: Log) -> list[Recorded]:
+    events: list[Recorded] = []
+    while batch := await log.after(len(events)):
+        events += batch
+    return events
+
+
+async def the_stream(nats: Client, last: int) -> list[Message]:
+    """All messages of the stream as a plain subscriber gets them, once it holds position `last`."""
+
+    async def reached() -> bool:
+        return (await nats.jetstream().stream_info(subjects.EVENTS_STREAM)).state.last_seq >= last
+
+    await eventually(reached, 60)
+    got: list[Message] = []
+    async with aclosing(PullLoop(nats, subjects.EVENTS_STREAM, Ephemeral("auditor"), tick=1.0).batches()) as batches:
+        while not got or got[-1].pending:
+            got += await anext(batches)
+    return got
+
+
+async def the_stream_is_the_log(nats: Client, log: Log) -> None:
+    events = await everything(log)
+    messages = await the_stream(nats, len(events))
+    assert [message.sequence for message in messages] == [event.position for event in events]
+    assert [message.headers and message.headers["Nats-Msg-Id"] for message in messages] == [str(event.event_id) for event in events]
+    assert [from_cloudevent(message.payload) for message in messages] == events
+
+
+@asynccontextmanager
+async def subscribed(log: Log, nats: Client) -> AsyncGenerator[list[int]]:
+    """The positions that a consumer was given; at the end it has been given the whole log."""
+    seen: list[int] = []
+
+    async def follow() -> None:
+        async with aclosing(Consumer(log, nats, name="subscriber").batches(0, 100)) as batches:
+            async for batch in batches:
+                seen.extend(event.position for event in batch)
+
+    async with running(follow()):
+        yield seen
+        head = await log.head()
+        await eventually(lambda: seen and seen[-1] >= head, 30)
+    assert seen == list(range(1, len(seen) + 1))
+
+
+async def write_until(over: asyncio.Event, pool: asyncpg.Pool) -> None:
+    while not over.is_set():
+        await fill(pool, 20)
+
+
+async def test_a_relay_killed_fifty_times_at_random_leaves_the_order_of_the_log(
+    database: str, pool: asyncpg.Pool, nats: Client, nats_url: str
+) -> None:
+    log, chance, over = Log(pool), random.Random(20260131), asyncio.Event()
+    await topology.provision(nats, log, budget=BUDGET)
+    async with subscribed(log, nats), asyncio.TaskGroup() as group:
+        group.create_task(write_until(over, pool))
+        for number in range(50):
+            # Without the lock each of them publishes at once: the database would need a moment to notice that the last one is dead.
+            with replica(relay_forever, database, nats_url, number % 5 == 0):
+                reached = await log.head()
+                if number % 3 == 0:  # some in the middle of publishing, some after they have
+                    await the_relay_reaches(nats, reached)
+                await asyncio.sleep(chance.uniform(0, 0.15))  # not a wait for anything: the moment of its death is the point
+        over.set()
+    relay = Relay(pool, nats, budget=BUDGET)
+    async with running(relay.run()):
+        await the_stream_is_the_log(nats, log)
+    assert await log.head() > 500
+
+
+async def the_relay_reaches(nats: Client, position: int) -> None:
+    async def reached() -> bool:
+        return (await nats.jetstream().stream_info(subjects.EVENTS_STREAM)).state.last_seq >= position
+
+    await eventually(reached, 20)
+
+
+async def test_two_relays_at_once_publish_each_event_once(database: str, pool: asyncpg.Pool, nats: Client, nats_url: str) -> None:
+    log = Log(pool)
+    await topology.provision(nats, log, budget=BUDGET)
+    async with subscribed(log, nats):
+        with replica(relay_forever, database, nats_url, False), replica(relay_forever, database, nats_url, False):
+            for _ in range(40):
+                await fill(pool, 100)
+            await the_stream_is_the_log(nats, log)
+
+
+async def test_a_frozen_relay_that_wakes_up_later_does_no_harm(database: str, pool: asyncpg.Pool, nats: Client, nats_url: str) -> None:
+    log, over = Log(pool), asyncio.Event()
+    await topology.provision(nats, log, budget=BUDGET)
+    async with subscribed(log, nats), asyncio.TaskGroup() as group:
+        group.create_task(write_until(over, pool))
+        with replica(relay_forever, database, nats_url, False) as one, replica(relay_forever, database, nats_url, False) as other:
+            for frozen in (one, other) * 3:
+                await frozen_for_a_while(frozen, nats, log)
+            over.set()
+            await the_stream_is_the_log(nats, log)
+
+
+async def frozen_for_a_while(frozen: Replica, nats: Client, log: Log) -> None:
+    frozen.freeze()
+    await the_relay_reaches(nats, await log.head())  # the other one goes on alone
+    frozen.thaw()
+    await the_relay_reaches(nats, await log.head())
+
+
+async def test_a_broker_that_lost_its_data_is_filled_again_under_the_same_sequence_numbers(pool: asyncpg.Pool, make_nats: MakeNats) -> None:
+    server, log = await make_nats(), Log(pool)
+    nats = await connect(server.url, "test", on_closed=closed)
+    await topology.provision(nats, log, budget=BUDGET)
+    async with running(Relay(pool, nats, budget=BUDGET).run()), subscribed(log, nats):
+        await fill(pool, 1000)
+        await the_relay_reaches(nats, 1000)
+        await server.kill()
+        shutil.rmtree(server.folder / "jetstream")
+        await fill(pool, 500)
+        await server.start()
+        await eventually(lambda: nats.is_connected)
+        await eventually(lambda: is_provisioned(nats), 20)
+        await the_stream_is_the_log(nats, log)
+        await fill(pool, 500)
+        await the_stream_is_the_log(nats, log)
+    await nats.close()
+
+
+async def is_provisioned(nats: Client) -> bool:
+    try:
+        await topology.verify(nats)
+    except (topology.TopologyError, TimeoutError):
+        return False
+    return True
+
+
+async def test_a_broker_killed_and_started_again_and_again_breaks_nothing(pool: asyncpg.Pool, make_nats: MakeNats) -> None:
+    server, log, over = await make_nats(), Log(pool), asyncio.Event()
+    nats = await connect(server.url, "test", on_closed=closed)
+    await topology.provision(nats, log, budget=BUDGET)
+    relay = Relay(pool, nats, budget=BUDGET)
+    async with running(relay.run()), subscribed(log, nats), asyncio.TaskGroup() as group:
+        group.create_task(write_until(over, pool))
+        for _ in range(5):
+            reached = relay.position + 100
+            await eventually(lambda reached=reached: relay.position >= reached, 20)
+            await server.kill()
+            await server.start()
+        over.set()
+        await the_stream_is_the_log(nats, log)
+    await nats.close()
