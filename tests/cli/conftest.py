@@ -1,0 +1,78 @@
+"""The command as users and scripts run it, against a gateway of this test."""
+
+import asyncio
+import os
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+import orjson
+import pytest
+from click.testing import CliRunner
+from makima_cli.main import main
+from makima_kernel.service import logs
+from makima_kernel.service.settings import Settings
+from nats.aio.client import Client
+
+from tests.services.gateway.running import Gateways, running
+
+
+@dataclass(frozen=True)
+class Ran:
+    exit: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> object:
+        """stdout, all of it, as one JSON value."""
+        return orjson.loads(self.out)
+
+    @property
+    def problem(self) -> object:
+        assert self.out == "", "on failure stdout is empty"
+        return orjson.loads(self.err)
+
+
+Makima = Callable[..., Awaitable[Ran]]
+Start = Callable[..., Awaitable[Process]]
+
+
+@pytest.fixture
+async def gateways(database: str, nats_url: str, pool: asyncpg.Pool, nats: Client) -> AsyncIterator[Gateways]:
+    settings = Settings(database_url=database, nats_url=nats_url, stream_budget=0.01)
+    async with running(settings, pool, nats) as made:
+        yield made
+
+
+@pytest.fixture
+def environ(gateways: Gateways, nats_url: str, tmp_path: Path) -> dict[str, str]:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("MAKIMA_")}
+    url = str(gateways.clients[0].base_url).removesuffix("/api/v1/")
+    return {**clean, "XDG_CONFIG_HOME": str(tmp_path), "MAKIMA_URL": url, "MAKIMA_NATS_URL": nats_url}
+
+
+@pytest.fixture
+def makima(environ: dict[str, str]) -> Makima:
+    """`await makima("contracts", "list")`: in this process, on a thread of its own, one at a time."""
+    logs.configure("test", "critical", sys.__stderr__)  # the services here must not log into the command's stdout
+
+    async def run(*arguments: str, **env: str) -> Ran:
+        done = await asyncio.to_thread(CliRunner(env={**environ, **env}).invoke, main, arguments, catch_exceptions=False)
+        return Ran(done.exit_code, done.stdout, done.stderr)
+
+    return run
+
+
+@pytest.fixture
+def process(environ: dict[str, str]) -> Start:
+    """`await process("contracts", "monitor")`: a process of its own, as a shell starts it."""
+
+    async def start(*arguments: str) -> Process:
+        command = (sys.executable, "-m", "makima_cli.main", *arguments)
+        return await asyncio.create_subprocess_exec(*command, env=environ, stdin=DEVNULL, stdout=PIPE, stderr=PIPE)
+
+    return start

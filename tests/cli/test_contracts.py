@@ -1,0 +1,143 @@
+"""`makima contracts`: what is printed where, and how it ends."""
+
+import signal
+from typing import cast
+
+import orjson
+import pytest
+
+from tests.cli.conftest import Makima, Start
+
+
+async def create(makima: Makima, name: str, *options: str) -> dict[str, object]:
+    ran = await makima("contracts", "create", name, "--format", "json", *options)
+    assert ran.exit == 0, ran.err
+    return cast("dict[str, object]", ran.json)
+
+
+async def test_json_is_one_value_on_stdout_and_filters_are_the_apis(makima: Makima) -> None:
+    started = await create(makima, "one", "--start")
+    await create(makima, "two", "--type", "execute")
+    everything = await makima("contracts", "list", "--format", "json")
+    assert [contract["name"] for contract in cast("list[dict[str, object]]", everything.json)] == ["two", "one"]
+    active = await makima("contracts", "list", "--status", "active", "--format", "json")
+    assert [contract["id"] for contract in cast("list[dict[str, object]]", active.json)] == [started["id"]]
+    assert everything.err == ""
+
+
+async def test_a_limit_holds_over_pages(makima: Makima) -> None:
+    for number in range(3):
+        await create(makima, f"contract {number}")
+    ran = await makima("contracts", "list", "-n", "2", "--format", "json")
+    assert len(cast("list[object]", ran.json)) == 2
+
+
+async def test_a_table_is_plain_where_no_terminal_is(makima: Makima) -> None:
+    contract = await create(makima, "[bold]not markup[/]", "--start")
+    table = await makima("contracts", "list")
+    assert "\x1b[" not in table.out
+    head, row = table.out.splitlines()
+    assert head.split() == ["ID", "NAME", "TYPE", "STATUS", "PHASE", "DONE", "ACTIVE"]
+    assert row.startswith(f"{contract['id']}  [bold]not markup[/]  simple  active  plan")
+    compact = await makima("contracts", "list", "--format", "compact")
+    assert compact.out == f"{contract['id']} active plan [bold]not markup[/]\n"
+
+
+async def test_one_contract_is_shown_with_what_it_lacks(makima: Makima) -> None:
+    contract = await create(makima, "one", "--guard", "--start")
+    shown = await makima("contracts", "show", str(contract["id"]), "--verbose")
+    assert "plan  (plan → execute)" in shown.out
+    assert "· plan: Plan document" in shown.out
+    assert "a person confirms" in shown.out
+
+
+async def test_a_contract_is_moved_by_words(makima: Makima) -> None:
+    contract_id = str((await create(makima, "one"))["id"])
+    for action, status in (("start", "active"), ("pause", "paused"), ("resume", "active"), ("block", "blocked"), ("unblock", "active")):
+        ran = await makima("contracts", action, contract_id, "--format", "json")
+        assert cast("dict[str, object]", ran.json)["status"] == status
+    failed = await makima("contracts", "fail", contract_id, "--reason", "no use", "--format", "json")
+    assert cast("dict[str, object]", failed.json)["failure_reason"] == "no use"
+    for action in ("archive", "delete"):
+        assert (await makima("contracts", action, contract_id)).exit == 0
+    assert (await makima("contracts", "show", contract_id)).exit == 3
+
+
+async def test_a_refusal_is_exit_5_with_the_problem_on_stderr(makima: Makima) -> None:
+    contract_id = str((await create(makima, "one", "--start"))["id"])
+    ran = await makima("contracts", "advance", contract_id, "--phase", "execute", "--format", "json")
+    problem = cast("dict[str, object]", ran.problem)
+    assert (ran.exit, problem["code"], problem["missing"]) == (5, "VALIDATION_FAILED", ["Deliverable: plan-document"])
+    told = await makima("contracts", "advance", contract_id, "--phase", "execute")
+    assert (told.exit, told.out) == (5, "")
+    assert "Deliverable: plan-document" in told.err
+    stale = await makima("contracts", "pause", contract_id, "--expected-version", "1", "--format", "json")
+    assert (stale.exit, cast("dict[str, object]", stale.problem)["code"]) == (5, "VERSION_CONFLICT")
+
+
+async def test_a_dry_run_says_what_would_be_and_changes_nothing(makima: Makima) -> None:
+    contract_id = str((await create(makima, "one", "--start"))["id"])
+    ran = await makima("contracts", "advance", contract_id, "--phase", "execute", "--dry-run", "--format", "json")
+    answer = cast("dict[str, object]", ran.json)
+    assert (ran.exit, answer["would_succeed"], answer["missing"]) == (5, False, ["Deliverable: plan-document"])
+    forced = await makima("contracts", "advance", contract_id, "--phase", "execute", "--force", "--dry-run")
+    assert (forced.exit, forced.out) == (0, "would succeed\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "exit_code"),
+    [
+        (("contracts", "show", "nobody"), "CONTRACT_NOT_FOUND", 3),
+        (("contracts", "list", "--status", "sleeping"), "INVALID_REQUEST", 2),
+        (("contracts", "list", "--url", "http://127.0.0.1:9"), "UNAVAILABLE", 8),
+    ],
+)
+async def test_every_failure_has_its_exit_code_and_its_problem(
+    makima: Makima, arguments: tuple[str, ...], code: str, exit_code: int
+) -> None:
+    ran = await makima(*arguments, "--format", "json")
+    assert (ran.exit, cast("dict[str, object]", ran.problem)["code"]) == (exit_code, code)
+
+
+async def test_what_is_misspelt_is_exit_2_and_named(makima: Makima) -> None:
+    ran = await makima("contracts", "create", "one", "--typ", "simple")
+    assert (ran.exit, ran.out) == (2, "")
+    assert "--typ" in ran.err
+    unknown = await makima("contracts", "list", "--context", "nowhere")
+    assert (unknown.exit, "nowhere" in unknown.err) == (2, True)
+
+
+async def test_waiting_ends_when_the_status_is_there(makima: Makima, process: Start) -> None:
+    contract_id = str((await create(makima, "one"))["id"])
+    waiting = await process("contracts", "wait", contract_id, "--for", "active,paused", "--format", "json")
+    await makima("contracts", "start", contract_id)
+    out, _ = await waiting.communicate()
+    assert (waiting.returncode, orjson.loads(out)["status"]) == (0, "active")
+
+
+async def test_waiting_ends_when_its_time_is_over(makima: Makima) -> None:
+    contract_id = str((await create(makima, "one"))["id"])
+    over = await makima("contracts", "wait", contract_id, "--for", "active", "--timeout", "0.5", "--format", "json")
+    assert (over.exit, cast("dict[str, object]", over.problem)["code"]) == (7, "TIMED_OUT")
+
+
+async def test_events_are_one_cloudevent_a_line(makima: Makima) -> None:
+    contract_id = str((await create(makima, "one", "--start"))["id"])
+    ran = await makima("contracts", "events", contract_id, "--format", "json")
+    events = [orjson.loads(line) for line in ran.out.splitlines()]
+    assert [event["type"] for event in events] == ["makima.contract.ContractCreated.v1", "makima.contract.ContractStarted.v1"]
+    told = await makima("contracts", "events", contract_id, "--after", "1")
+    assert "ContractStarted" in told.out
+    assert "ContractCreated" not in told.out
+
+
+async def test_the_monitor_streams_one_json_a_line_until_ctrl_c(makima: Makima, process: Start) -> None:
+    watching = await process("contracts", "monitor", "--format", "json")
+    assert watching.stdout is not None
+    assert orjson.loads(await watching.stdout.readline())["type"] == "hello"
+    contract = await create(makima, "one")
+    event = orjson.loads(await watching.stdout.readline())
+    assert (event["type"], event["contract_id"], event["new_status"]) == ("StatusChanged", contract["id"], "created")
+    watching.send_signal(signal.SIGINT)
+    out, err = await watching.communicate()
+    assert (watching.returncode, out, err) == (130, b"", b"")
