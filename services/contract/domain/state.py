@@ -119,7 +119,7 @@ def _what_it_says(contract: Contract, event: ContractEvent) -> Contract:  # noqa
         case e.PhaseValidated():
             return replace(contract, verdict=event)
         case e.PhaseGuardSet():
-            return replace(contract, phase_guard=event.enabled, confirmation_awaited=contract.confirmation_awaited and event.enabled)
+            return replace(contract, phase_guard=event.enabled)
         case e.AutoCompleteSet():
             return replace(contract, auto_complete_enabled=event.enabled)
         case e.DeliverableCompleted():

@@ -59,6 +59,18 @@ def test_without_its_guard_a_phase_needs_no_confirmation() -> None:
     given(*CONFIRMABLE).when(c.SetPhaseGuard(enabled=False)).then(e.PhaseGuardSet(enabled=False), e.InputReceived())
 
 
+def test_a_confirmation_is_for_one_phase_even_if_the_next_is_ready_too() -> None:
+    """That is for the detector to find."""
+    given(*CONFIRMABLE, SHIPPED).when(CONFIRM).then(CONFIRMED, e.InputReceived())
+
+
+def test_a_guard_that_was_off_for_a_while_in_a_pause_still_waits_for_its_confirmation() -> None:
+    toggled = (e.PhaseGuardSet(enabled=False), e.PhaseGuardSet(enabled=True))
+    paused = (*CONFIRMABLE, e.ContractPaused("lunch", WAITING))
+    given(*paused, *toggled).when(c.ResumeContract()).then(e.ContractResumed(WAITING, "phase_confirmation"))
+    given(*paused, toggled[0]).when(c.ResumeContract()).then(e.ContractResumed(ACTIVE))
+
+
 def test_new_work_takes_from_a_phase_that_it_is_ready() -> None:
     made = e.TaskCreated("t1", "write", "plan")
     given(*CONFIRMABLE).when(c.CreateTask("t1", "write")).then(made, e.InputReceived())

@@ -91,6 +91,11 @@ def test_an_older_connection_cannot_touch_a_task_that_a_newer_one_holds(command:
     given(*CLAIMED).when(command).then_refused(Code.SUPERSEDED)
 
 
+def test_who_claimed_a_task_holds_it_also_when_somebody_else_says_that_it_started() -> None:
+    said_by_the_daemon = (*CLAIMED, e.TaskStarted("t1"))
+    given(*said_by_the_daemon).when(c.CompleteTask("t1", success=True, connection_id="old")).then_refused(Code.SUPERSEDED)
+
+
 def test_a_task_is_claimed_only_under_the_role_it_waits_for() -> None:
     given(*PENDING).when(c.ClaimTask("t1", "reviewer")).then_refused(Code.FORBIDDEN)
     given(*ACTIVE, e.TaskCreated("t1", "write", "plan")).when(c.ClaimTask("t1", "reviewer")).then(e.TaskClaimed("t1", "reviewer"))
