@@ -1,5 +1,7 @@
 """The outermost layer of HTTP: a span, a time, a log line, and a body that is refused before it is read if it is too big or not JSON."""
 
+import asyncio
+from contextlib import suppress
 from time import perf_counter
 from typing import Final, cast
 
@@ -14,6 +16,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.gateway.problems import problem_response, unavailable
 
+LINGER_BYTES: Final = 8 * 1024 * 1024
+LINGER_SECONDS: Final = 2.0
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -41,8 +45,8 @@ class Edge:
         with traces.span(f"HTTP {method}", parent=headers.get(traces.HEADER), kind=SpanKind.SERVER) as span:
             try:
                 await self._app(scope, await _bounded(headers, receive), sending)
-            except Refused as refused:
-                await problem_response(refused)(scope, receive, sending)
+            except Refused as refused:  # what is left of the body is not read: the connection ends with the answer
+                await problem_response(refused, {"Connection": "close"})(scope, receive, sending)
             except Exception as error:
                 await structlog.get_logger().aerror("http.failed", method=method, path=scope["path"], exc_info=error)
                 if status:
@@ -60,7 +64,7 @@ async def _bounded(headers: Headers, receive: Receive) -> Receive:
     """The same request with its body read: at most a command's size, and JSON by its own word."""
     declared = headers.get("content-length", "0")
     if not declared.isdecimal() or int(declared) > MAX_COMMAND_BYTES:
-        raise _too_large()
+        raise await _too_large(receive)
     body = bytearray()
     more = True
     while more:
@@ -70,7 +74,7 @@ async def _bounded(headers: Headers, receive: Receive) -> Receive:
         body += message.get("body", b"")
         more = message.get("more_body", False)
         if len(body) > MAX_COMMAND_BYTES:
-            raise _too_large()
+            raise await _too_large(receive)
     if body:
         _check_media_type(headers.get("content-type", ""))
     replayed = False
@@ -85,7 +89,16 @@ async def _bounded(headers: Headers, receive: Receive) -> Receive:
     return replay
 
 
-def _too_large() -> Refused:
+async def _too_large(receive: Receive) -> Refused:
+    """A client that is cut off while it sends does not see the answer: so some more of the body is read, and thrown away."""
+    passed_over = 0
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LINGER_SECONDS):
+            while passed_over < LINGER_BYTES:
+                message = await receive()
+                passed_over += len(message.get("body", b""))
+                if not message.get("more_body", False):
+                    break
     return Refused(Code.PAYLOAD_TOO_LARGE, f"a body is at most {MAX_COMMAND_BYTES} bytes", limit=MAX_COMMAND_BYTES)
 
 

@@ -1,5 +1,6 @@
 """From an HTTP write to a command on the bus, and back when the read model shows what it did."""
 
+import re
 from dataclasses import dataclass
 from typing import Annotated, Final, cast
 from uuid import UUID, uuid5
@@ -25,6 +26,7 @@ from services.gateway.reading import PATIENCE_SECONDS, unknown_contract
 
 NAMESPACE: Final = UUID("5d1f1a0e-9a57-5f7b-9d53-3a6f0f1b7c21")
 OWNER: Final = "contract"
+_ETAG: Final = re.compile(r'^(?:W/)?(?:"([0-9]{1,18})"|([0-9]{1,18}))$')
 
 IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=255)]
 IfMatch = Annotated[str | None, Header(alias="If-Match", max_length=64)]
@@ -126,10 +128,10 @@ def mint(principal: Principal, key: str | None) -> UUID:
 def _version(if_match: str | None) -> int | None:
     if if_match is None or if_match.strip() == "*":
         return None
-    text = if_match.strip().removeprefix("W/").strip('"')
-    if not (text.isascii() and text.isdecimal() and len(text) < 19):
+    match = _ETAG.match(if_match.strip())
+    if match is None:
         raise invalid("header.If-Match", "is not the ETag of a contract", hint='send the version, e.g. If-Match: "3"')
-    return int(text)
+    return int(match[1] or match[2])
 
 
 async def _write(gateway: Here, principal: Asker, idempotency_key: IdempotencyKey = None, if_match: IfMatch = None) -> Write:
