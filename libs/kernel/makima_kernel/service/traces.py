@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from typing import Final
 
 from opentelemetry import trace
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -21,6 +20,8 @@ def configure(service: str) -> TracerProvider:
     """Ids always; export only where `OTEL_EXPORTER_OTLP_ENDPOINT` says whereto."""
     provider = TracerProvider(resource=Resource.create({"service.name": f"makima-{service.replace('_', '-')}"}))
     if exporting():
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415 - a quarter of a second that most starts can spare
+
         provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(), schedule_delay_millis=500))
     trace.set_tracer_provider(provider)
     return provider
