@@ -1,0 +1,15 @@
+"""`makima ledger`: is the log whole, and is the broker's stream its own; and a new identity after a restore."""
+
+import click
+
+from makima_cli.main import Lazy
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "verify": ("makima_cli.ledger.verify:verify", "Is the log whole, and the broker's stream its own?"),
+    "new-epoch": ("makima_cli.ledger.new_epoch:new_epoch", "A new identity, after the database was restored on purpose."),
+}
+
+
+@click.command(cls=Lazy, table=COMMANDS)
+def ledger() -> None:
+    """The log itself: check it, or give it a new identity."""

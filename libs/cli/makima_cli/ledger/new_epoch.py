@@ -1,0 +1,27 @@
+"""`makima ledger new-epoch`: after a restore the log's positions may be other events; everybody who followed it starts again."""
+
+import click
+from makima_kernel.log.identity import new_epoch as renew
+from makima_kernel.service.settings import Settings, load
+
+from makima_cli.ledger.servers import Servers, run
+from makima_cli.session import echo_json
+
+
+@click.command("new-epoch")
+@click.option("--context", metavar="NAME", help="Which makima, by its name in contexts.toml.")
+@click.option("--format", "chosen", type=click.Choice(("text", "json")), default="text", show_default=True, help="How to print.")
+def new_epoch(*, context: str | None, chosen: str) -> None:
+    """A new identity, after the database was restored on purpose.
+
+    The broker's stream is made anew and filled from the log; every consumer and monitor socket gets a reset.
+    """
+    epoch = run(context, _renew, as_json=chosen == "json")
+    if chosen == "json":
+        echo_json({"epoch": epoch})
+    else:
+        click.echo(f"the log's epoch is now {epoch}")
+
+
+async def _renew(servers: Servers) -> str:
+    return str(await renew(servers.pool, servers.nats, budget=load(Settings).stream_budget))

@@ -1,0 +1,76 @@
+"""The way to the servers themselves, for the few commands that go past the services."""
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import NoReturn, TypeVar
+
+import asyncpg
+import click
+from makima_kernel.bus.connection import BrokerUnreachableError, connect
+from makima_kernel.log.read import Log
+from makima_local import context as contexts
+from makima_sdk.connection import Connection, UnknownContextError
+from makima_sdk.problems import UnreachableError
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+
+from makima_cli import exits
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    pool: asyncpg.Pool
+    nats: Client
+    log: Log
+
+
+def run(context: str | None, work: Callable[[Servers], Awaitable[R]], *, as_json: bool) -> R:
+    """Do `work` on the servers of a context (or of MAKIMA_DATABASE_URL and MAKIMA_NATS_URL); exit 8 where one does not answer."""
+    try:
+        connection = Connection.default(context=context)
+    except UnknownContextError as error:
+        raise click.UsageError(str(error)) from error
+    database_url = os.environ.get("MAKIMA_DATABASE_URL") or _database_of(context)
+
+    async def opened() -> R:
+        async with _servers(database_url, connection.nats_url) as servers:
+            return await work(servers)
+
+    try:
+        return asyncio.run(opened())
+    except BrokerUnreachableError as error:
+        _away(connection.nats_url, error, as_json=as_json)
+    except NatsError as error:
+        _away(connection.nats_url, error, as_json=as_json)
+    except (OSError, TimeoutError, asyncpg.PostgresError) as error:
+        _away(database_url, error, as_json=as_json)
+
+
+@asynccontextmanager
+async def _servers(database_url: str, nats_url: str) -> AsyncGenerator[Servers]:
+    async def closed() -> None:
+        """We close it ourselves, in a moment."""
+
+    async with asyncpg.create_pool(database_url, min_size=1, max_size=2, timeout=5) as pool:
+        nats = await connect(nats_url, "makima-ledger", on_closed=closed, timeout=5)
+        try:
+            yield Servers(pool, nats, Log(pool))
+        finally:
+            await nats.close()
+
+
+def _database_of(name: str | None) -> str:
+    known = contexts.load()
+    chosen = known.by_name.get(name or os.environ.get("MAKIMA_CONTEXT") or known.current or "")
+    if chosen is None or chosen.database_url is None:
+        raise click.UsageError("no database is known: set MAKIMA_DATABASE_URL, or name a context that has one with --context")
+    return chosen.database_url
+
+
+def _away(where: str, error: Exception, *, as_json: bool) -> NoReturn:
+    exits.give_up(UnreachableError(where.rsplit("@", 1)[-1], str(error) or type(error).__name__), as_json=as_json)

@@ -1,0 +1,59 @@
+"""`makima ledger verify`: no gap in positions, no gap in a stream, and the broker's stream is this log's."""
+
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+import click
+from makima_kernel.log.identity import Different, Missing, Same, examine
+from makima_kernel.log.sql import named
+
+from makima_cli.ledger.servers import Servers, run
+from makima_cli.session import echo_json
+
+SQL: Final = named(Path(__file__).with_suffix(".sql"))
+FOUND_PROBLEMS: Final = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    epoch: str
+    events: int
+    head: int
+    problems: tuple[str, ...]
+
+
+@click.command()
+@click.option("--context", metavar="NAME", help="Which makima, by its name in contexts.toml.")
+@click.option("--format", "chosen", type=click.Choice(("text", "json")), default="text", show_default=True, help="How to print.")
+def verify(*, context: str | None, chosen: str) -> None:
+    """Is the log whole, and the broker's stream its own? Exit 6 if not."""
+    found = run(context, _verify, as_json=chosen == "json")
+    if chosen == "json":
+        echo_json(asdict(found))
+    else:
+        click.echo(f"epoch {found.epoch}: {found.events} events, the last at position {found.head}")
+        for problem in found.problems:
+            click.echo(f"- {problem}")
+        click.echo("not whole" if found.problems else "whole")
+    if found.problems:
+        sys.exit(FOUND_PROBLEMS)
+
+
+async def _verify(servers: Servers) -> Found:
+    """Reads the whole log once; archived partitions are not missed, because positions are counted from the first one there."""
+    count, first, head = await servers.pool.fetchrow(SQL["counted"]) or (0, 1, 0)
+    problems: list[str] = []
+    if count != head - first + 1:
+        problems.append(f"between positions {first} and {head} there are {count} events: {head - first + 1 - count} are missing")
+    if first == 1:  # else the beginnings of old streams are archived
+        problems += [f"stream {stream} of {tenant} has a gap" for tenant, stream in await servers.pool.fetch(SQL["broken"])]
+    match await examine(servers.nats, servers.log):
+        case Different(reason):
+            problems.append(reason)
+        case Missing():
+            problems.append("the broker has no stream of events; a running service makes it and fills it again")
+        case Same():
+            pass
+    return Found(str(await servers.log.epoch()), count, head, tuple(problems))
