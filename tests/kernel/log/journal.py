@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 import asyncpg
 from makima_kernel.log.append import NewEvent
@@ -74,10 +75,14 @@ def text_of(applied: Applied) -> str | None:
             return None
 
 
-async def rows(pool: asyncpg.Pool) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
-    lines = await pool.fetch("select * from journal.line order by position")
-    tally = await pool.fetch("select * from journal.tally order by stream")
-    return [tuple(row) for row in lines], [tuple(row) for row in tally]
+Line = tuple[int, str, str, str | None]
+Tally = tuple[str, int, int]
+
+
+async def rows(reader: asyncpg.Pool | asyncpg.Connection) -> tuple[list[Line], list[Tally]]:
+    lines = await reader.fetch("select * from journal.line order by position")
+    tally = await reader.fetch("select * from journal.tally order by stream")
+    return [cast("Line", tuple(row)) for row in lines], [cast("Tally", tuple(row)) for row in tally]
 
 
 def raw(name: str, schema: int, data: bytes) -> NewEvent:
