@@ -155,6 +155,13 @@ async def test_a_nul_character_is_refused_at_the_door() -> None:
     assert new_event(MessageSent("m", "user", "a\\u0000b")).data.count(b"u0000") == 1, "the six characters are only text"
 
 
+async def test_what_is_answered_is_on_disk_even_where_the_server_is_lazy(pool: asyncpg.Pool) -> None:
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute("set synchronous_commit = off")
+        await call(connection, command("contract-a", event()))
+        assert await connection.fetchval("show synchronous_commit") == "local"
+
+
 @pytest.mark.parametrize("isolation", ["repeatable_read", "serializable"])
 async def test_another_isolation_than_read_committed_is_refused(pool: asyncpg.Pool, isolation: str) -> None:
     async with pool.acquire() as connection:

@@ -6,8 +6,8 @@ from typing import Any
 import asyncpg
 import pytest
 from asyncpg.prepared_stmt import PreparedStatement
-from makima_kernel.log.append import Appended, Conflict, Duplicate
-from makima_kernel.log.appender import Appender, LogUnavailableError, OverloadedError, UnstorableError
+from makima_kernel.log.append import Appended, Conflict, Duplicate, Outcome
+from makima_kernel.log.appender import LINES, Appender, LogUnavailableError, OverloadedError, UnstorableError
 from makima_kernel.log.read import Log
 from makima_kernel.testing import eventually
 
@@ -140,11 +140,17 @@ async def test_a_log_that_is_away_is_waited_for(database: str) -> None:
     assert attempts == [0.05, 0.1, 0.2]
 
 
+async def on_its_way(appender: Appender, pool: asyncpg.Pool, stream: str, lines: int) -> asyncio.Task[Outcome]:
+    """A command that waits for the lock; it is the `lines`-th that does."""
+    sent = asyncio.create_task(appender.append(command(stream, event())))
+    await eventually(lambda: pool.fetchval(f"select count(*) = {lines} from pg_locks where locktype = 'advisory' and not granted"))
+    return sent
+
+
 async def test_a_full_queue_refuses_at_once(database: str, pool: asyncpg.Pool) -> None:
     async with running(database, max_waiting=3) as appender, pool.acquire() as holder:
         await holder.execute(LOCK)
-        sent = [asyncio.create_task(appender.append(command("contract-a", event())))]
-        await eventually(lambda: pool.fetchval(BLOCKED))
+        sent = [await on_its_way(appender, pool, f"contract-way-{lines}", lines) for lines in range(1, LINES + 1)]
         sent += [asyncio.create_task(appender.append(command(f"contract-{number}", event()))) for number in range(3)]
         await asyncio.sleep(0)
         with pytest.raises(OverloadedError):

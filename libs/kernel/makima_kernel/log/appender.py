@@ -2,19 +2,19 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
-import asyncpg
 import structlog
-from asyncpg.exceptions import DataError
-from asyncpg.prepared_stmt import PreparedStatement
 
-from makima_kernel.log.append import SQL, Append, Appended, Outcome, arguments, outcome
+from makima_kernel.log.append import Append, Appended, Outcome
 from makima_kernel.log.batch import Waiting, take
+from makima_kernel.log.line import BrokenLineError, Connect, Line, UnstorableError
 
-Connect = Callable[[], Awaitable[asyncpg.Connection]]
 Pause = Callable[[float], Awaitable[None]]
+
+# While one call commits, the next is encoded and on its way; a third would only make both smaller.
+LINES: Final = 2
 
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 1.0
@@ -30,24 +30,15 @@ class OverloadedError(Exception):
     """More commands wait for the log than may wait. This one was not sent."""
 
 
-class UnstorableError(ValueError):
-    """Postgres cannot hold a value of this command; the message says which. Nothing was stored."""
-
-
 def _ignore(_position: int) -> None:
     """Nobody to wake."""
 
 
-def _give_up(waiting: Waiting, timeout: float) -> None:
-    if not waiting.answer.done():
-        waiting.answer.set_exception(LogUnavailableError(f"no answer from the log within {timeout:g} s"))
-
-
 class Appender:
-    """Appends for one process, over one connection of its own.
+    """Appends for one process, over connections of its own.
 
     `run()` is the owner: start it in a task group; `drain()` lets it finish what is queued and return. `connect` makes a
-    connection whenever there is none, `pause` waits between attempts, `on_append` hears the last position of each
+    connection whenever one is missing, `pause` waits between attempts, `on_append` hears the last position of each
     commit. `timeout` (seconds) bounds both a caller's wait and a single call to the database.
     """
 
@@ -69,8 +60,6 @@ class Appender:
         self._wake = asyncio.Event()
         self._stopped = asyncio.Event()
         self._draining = False
-        self._connection: asyncpg.Connection | None = None
-        self._statement: PreparedStatement | None = None
 
     async def append(self, append: Append) -> Outcome:
         """Queues one command and waits for its outcome.
@@ -86,7 +75,7 @@ class Appender:
         waiting = Waiting(append, loop.create_future())
         self._queue.append(waiting)
         self._wake.set()
-        deadline = loop.call_later(self._timeout, _give_up, waiting, self._timeout)
+        deadline = loop.call_later(self._timeout, _fail, (waiting,), f"no answer from the log within {self._timeout:g} s")
         try:
             return await waiting.answer
         finally:
@@ -100,19 +89,25 @@ class Appender:
 
     async def run(self) -> None:
         """Sends batch after batch until drained or cancelled. Whoever still waits then gets `LogUnavailableError`."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(LINES):
+                    group.create_task(self._serve(Line(self._connect, self._timeout)))
+        finally:
+            self._draining = True
+            _fail(self._queue, "this process stopped before the log answered")
+            self._queue.clear()
+            self._stopped.set()
+
+    async def _serve(self, line: Line) -> None:
         batch: list[Waiting] = []
         try:
             while await self._something_waits():
                 batch = take(self._queue)
-                await self._settle(batch)
+                await self._settle(line, batch)
         finally:
-            self._draining = True
-            for waiting in (*batch, *self._queue):
-                if not waiting.answer.done():
-                    waiting.answer.set_exception(LogUnavailableError("this process stopped before the log answered"))
-            self._queue.clear()
-            self._disconnect()
-            self._stopped.set()
+            _fail(batch, "this process stopped before the log answered")
+            line.cut()
 
     async def _something_waits(self) -> bool:
         while not self._queue:
@@ -122,31 +117,30 @@ class Appender:
             await self._wake.wait()
         return True
 
-    async def _settle(self, batch: list[Waiting]) -> None:
+    async def _settle(self, line: Line, batch: list[Waiting]) -> None:
         """The same commands under the same ids, again and again, until they are answered or nobody waits any more."""
         pause = _FIRST_PAUSE
         while batch := [waiting for waiting in batch if not waiting.answer.done()]:
             try:
-                outcomes = await self._send([waiting.append for waiting in batch])
-            except (DataError, ValueError) as error:  # asyncpg's own input errors are ValueErrors
-                await self._single_out(batch, error)
+                outcomes = await line.send([waiting.append for waiting in batch])
+            except UnstorableError as error:
+                await self._single_out(line, batch, error)
                 return
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
-                _logger.warning("log.unavailable", error=repr(error), commands=len(batch))
-                self._disconnect()
+            except BrokenLineError as error:
+                _logger.warning("log.unavailable", error=str(error), commands=len(batch))
                 await self._pause(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
             else:
                 self._answer(batch, outcomes)
                 return
 
-    async def _single_out(self, batch: list[Waiting], error: ValueError | DataError) -> None:
+    async def _single_out(self, line: Line, batch: list[Waiting], error: UnstorableError) -> None:
         """One value that cannot be stored fails a whole call: each command for itself, then, so that only its own is refused."""
         if len(batch) > 1:
             for waiting in batch:
-                await self._settle([waiting])
+                await self._settle(line, [waiting])
         elif not batch[0].answer.done():
-            batch[0].answer.set_exception(UnstorableError(str(error)))
+            batch[0].answer.set_exception(error)
 
     def _answer(self, batch: list[Waiting], outcomes: list[Outcome]) -> None:
         for waiting, answer in zip(batch, outcomes, strict=True):
@@ -156,15 +150,8 @@ class Appender:
         if grown:
             self._on_append(max(grown))
 
-    async def _send(self, batch: list[Append]) -> list[Outcome]:
-        async with asyncio.timeout(self._timeout):
-            if self._connection is None or self._statement is None:
-                self._connection = await self._connect()
-                self._statement = await self._connection.prepare(SQL)
-            rows = await self._statement.fetch(*arguments(batch))
-        return [outcome(*row) for row in rows]
 
-    def _disconnect(self) -> None:
-        if self._connection is not None:
-            self._connection.terminate()
-        self._connection = self._statement = None
+def _fail(waiting: Iterable[Waiting], reason: str) -> None:
+    for one in waiting:
+        if not one.answer.done():
+            one.answer.set_exception(LogUnavailableError(reason))

@@ -17,9 +17,11 @@ create function event_log.append(
     event_ids uuid[], types text[], schemas smallint[], datas text[]
 ) returns table (status text, version bigint, first_position bigint, "position" bigint)
 language plpgsql volatile
--- The plan is made once and holds at any size: made while the tables are small, it would otherwise scan them when they are big.
+-- The plan is made once and must hold at any size: without these, one made while the tables are small scans them when they are big.
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 as $$
 #variable_conflict use_column
 declare
@@ -36,6 +38,10 @@ begin
     end if;
     if pg_current_xact_id_if_assigned() is not null then
         raise exception 'event_log.append must be alone in its transaction' using errcode = 'invalid_transaction_state';
+    end if;
+    -- What is answered must survive a crash, whatever the server's default is.
+    if current_setting('synchronous_commit') = 'off' then
+        perform set_config('synchronous_commit', 'local', true);
     end if;
     -- A caller that stops between this call and its commit would stop every writer; the server ends it instead.
     perform set_config('transaction_timeout', '30s', true);
@@ -66,7 +72,6 @@ begin
     head := coalesce(head, 0);
     moment := greatest(clock_timestamp(), moment);
 
-    -- `limit 1` keeps each lookup a probe of its primary key.
     with judged as (
         select a.number, a.n, coalesce(stream.version, 0) as current, guard.version as guard_version, first.version as first_version,
                first.first_position, first.position,
@@ -79,15 +84,12 @@ begin
                case when a.largest > event_limit then event_limit else command_limit end as size_limit
         from unnest(tenants, streams, command_ids, request_hashes, expected, guard_streams, guard_versions, counts, largests, totals)
             with ordinality as a (tenant, stream, command_id, request_hash, expected, guard_stream, guard_version, n, largest, total, number)
-        left join lateral (select c.request_hash, c.version, c.first_position, c.position from event_log.commands as c
-                           where c.tenant = a.tenant and c.command_id = a.command_id limit 1) as first on true
-        left join lateral (select s.version from event_log.streams as s
-                           where s.tenant = a.tenant and s.stream = a.stream limit 1) as stream on true
-        left join lateral (select s.version from event_log.streams as s
-                           where s.tenant = a.tenant and s.stream = a.guard_stream limit 1) as guard on true
+        left join event_log.commands as first on first.tenant = a.tenant and first.command_id = a.command_id
+        left join event_log.streams as stream on stream.tenant = a.tenant and stream.stream = a.stream
+        left join event_log.streams as guard on guard.tenant = a.tenant and guard.stream = a.guard_stream
     ), placed as (
         select *, sum(n) over everything - n as start, head + sum(case verdict when 'ok' then n else 0 end) over everything as last
-        from judged window everything as (order by number)
+        from judged window everything as (order by number rows unbounded preceding)
     )
     select array_agg(verdict order by number), array_agg(current order by number), array_agg(start order by number),
            array_agg(case verdict when 'ok' then current + n when 'duplicate' then first_version when 'conflict' then current
