@@ -8,7 +8,8 @@ from itertools import count
 import asyncpg
 import pytest
 from makima_kernel.log.append import Appended
-from makima_kernel.log.appender import Appender, UnstorableError
+from makima_kernel.log.appender import Appender
+from makima_kernel.log.line import UnstorableError
 from makima_kernel.log.read import Log
 from makima_schemas.envelope import Recorded
 

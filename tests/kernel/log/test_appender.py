@@ -7,7 +7,8 @@ import asyncpg
 import pytest
 from asyncpg.prepared_stmt import PreparedStatement
 from makima_kernel.log.append import Appended, Conflict, Duplicate, Outcome
-from makima_kernel.log.appender import LINES, Appender, LogUnavailableError, OverloadedError, UnstorableError
+from makima_kernel.log.appender import LINES, Appender, LogUnavailableError, OverloadedError
+from makima_kernel.log.line import UnstorableError
 from makima_kernel.log.read import Log
 from makima_kernel.testing import eventually
 

@@ -18,7 +18,8 @@ from makima_schemas.refusal import Member, Refused
 from makima_kernel.bus.commands import snake_case
 from makima_kernel.decider import Decider
 from makima_kernel.log.append import Append, Appended, Conflict, Duplicate, GuardConflict, KeyReused, TooLarge, new_event
-from makima_kernel.log.appender import Appender, LogUnavailableError, OverloadedError, UnstorableError
+from makima_kernel.log.appender import Appender, LogUnavailableError, OverloadedError
+from makima_kernel.log.line import UnstorableError
 from makima_kernel.log.read import Log
 from makima_kernel.service import traces
 

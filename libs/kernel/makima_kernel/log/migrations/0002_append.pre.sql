@@ -52,8 +52,8 @@ begin
     if exists (select from unnest(tenants, streams) as a (tenant, stream) group by tenant, stream having count(*) > 1)
        or exists (select from unnest(tenants, command_ids) as a (tenant, command_id) group by tenant, command_id having count(*) > 1)
        or cardinality(array_remove(guard_streams, null)) > 0
-       and exists (select from unnest(tenants, guard_streams) as g (tenant, stream)
-                   join unnest(tenants, streams) as a (tenant, stream) on a.tenant = g.tenant and a.stream = g.stream) then
+       and exists (select tenant, stream from unnest(tenants, guard_streams) as g (tenant, stream) where stream is not null
+                   intersect select tenant, stream from unnest(tenants, streams) as a (tenant, stream)) then
         raise exception 'two commands of one call meet in a stream or a command id' using errcode = 'invalid_parameter_value';
     end if;
 
