@@ -1,7 +1,7 @@
 """The detector's own read model: who is alive, how contracts get on, which holds are open, which verdicts have yet to be told."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Final
 
@@ -10,6 +10,7 @@ import orjson
 from makima_kernel.log.project import Applied
 from makima_kernel.log.sql import named
 from makima_schemas.codec import encode
+from makima_schemas.contract.events import ContractCreated
 from makima_schemas.contract.model import ContractStatus
 from makima_schemas.silence import SilenceDetected, deterministic_id
 
@@ -63,9 +64,22 @@ async def _contracts(connection: asyncpg.Connection, batch: Sequence[Applied]) -
     known: dict[Key, Progress | None] = {(row["tenant"], row["contract_id"]): progress(row) for row in rows}
     for key, each in about:
         known[key] = staleness.evolve(known.get(key), each.recorded, each.event)
+    await _greet(connection, known, {key for key, each in about if isinstance(each.event, ContractCreated)})
     stored = [_contract_row(key, contract) for key, contract in sorted(known.items()) if contract is not None]
     await connection.execute(SQL["store_contracts"], *_columns(stored, 11))
     await connection.execute(SQL["forget_contracts"], *_columns([key for key, contract in known.items() if contract is None], 2))
+
+
+async def _greet(connection: asyncpg.Connection, known: dict[Key, Progress | None], created: set[Key]) -> None:
+    """A supervisor may speak of a contract before it is there; the senders of this batch are stored already."""
+    if not created:
+        return
+    rows = await connection.fetch(SQL["live_supervisors"], [contract_id for _, contract_id in created])
+    live = {row["contract_id"]: frozenset[str](row["tasks"]) for row in rows}
+    for key in created:
+        contract = known[key]
+        if contract is not None:
+            known[key] = replace(contract, live_supervisors=live.get(key[1], frozenset()))
 
 
 async def _holds(connection: asyncpg.Connection, batch: Sequence[Applied]) -> None:

@@ -18,6 +18,10 @@ select tenant, contract_id, status, version, last_activity_at, counts_from, coun
        live_supervisors, episode
 from contracts where (tenant, contract_id) in (select * from unnest($1::text[], $2::text[]));
 
+-- name: live_supervisors
+-- Those who spoke of a contract before it was there.
+select contract_id, array_agg(split_part(name, ':', 2)) as tasks from senders where alive and contract_id = any ($1::text[]) group by contract_id
+
 -- name: store_contracts
 -- Every contract of a batch, once.
 insert into contracts (tenant, contract_id, status, version, last_activity_at, counts_from, counts_position, owner_id,

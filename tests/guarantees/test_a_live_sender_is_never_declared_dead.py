@@ -11,37 +11,45 @@ from tests.guarantees.detecting import DETECTOR, OWNER, detecting
 from tests.services.stale_detector.running import TIMEOUT, Fleet
 
 MakeNats = Callable[[], Awaitable[Nats]]
-SUPERVISORS = [f"t{number}" for number in range(30)]
+SUPERVISORS = [f"t{number}" for number in range(8)]  # fewer than ten: no hold for mass silence covers up what the clock does wrong
 FROZEN = 2 * TIMEOUT  # much longer than anybody may be silent
 
 
-@pytest.mark.parametrize("victim", ["broker", DETECTOR, OWNER])
-async def test_whatever_of_ours_is_frozen(victim: str, database: str, make_nats: MakeNats, tmp_path: Path) -> None:
+async def test_while_the_broker_is_frozen_and_heartbeats_are_lost(database: str, make_nats: MakeNats, tmp_path: Path) -> None:
     broker = await make_nats()
     async with detecting(database, broker, tmp_path) as system, Fleet(system.nats, SUPERVISORS).beating() as fleet:
         await system.registered(fleet)
         fleet.dead |= {"t1", "t2"}
-        if victim == "broker":
-            broker.freeze()
-        else:
-            system.freeze(victim if victim == OWNER else f"{DETECTOR}-0")
+        fleet.muted = True
+        broker.freeze()
         await asyncio.sleep(FROZEN)  # the fault itself
-        fleet.dead |= {"t3"}
-        if victim == "broker":
-            broker.thaw()
-        else:
-            system.thaw(victim if victim == OWNER else f"{DETECTOR}-0")
-        await system.exactly({"t1", "t2", "t3"})
+        broker.thaw()
+        fleet.muted = False
+        await system.exactly({"t1", "t2"})
 
 
-async def test_the_broker_is_killed_and_comes_back_later(database: str, make_nats: MakeNats, tmp_path: Path) -> None:
+async def test_while_the_broker_is_killed_and_comes_back_later(database: str, make_nats: MakeNats, tmp_path: Path) -> None:
     broker = await make_nats()
     async with detecting(database, broker, tmp_path) as system, Fleet(system.nats, SUPERVISORS).beating() as fleet:
         await system.registered(fleet)
         fleet.dead |= {"t1", "t2"}
+        fleet.muted = True
         await broker.kill()
         await asyncio.sleep(FROZEN)  # the fault itself
         await broker.start()
+        fleet.muted = False
+        await system.exactly({"t1", "t2"})
+
+
+@pytest.mark.parametrize("victim", [f"{DETECTOR}-0", OWNER])
+async def test_while_one_of_our_services_is_frozen(victim: str, database: str, make_nats: MakeNats, tmp_path: Path) -> None:
+    broker = await make_nats()
+    async with detecting(database, broker, tmp_path) as system, Fleet(system.nats, SUPERVISORS).beating() as fleet:
+        await system.registered(fleet)
+        fleet.dead |= {"t1", "t2"}
+        system.freeze(victim)
+        await asyncio.sleep(FROZEN)  # the fault itself
+        system.thaw(victim)
         await system.exactly({"t1", "t2"})
 
 

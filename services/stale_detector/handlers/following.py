@@ -33,6 +33,7 @@ class Follower:
         self._log, self._nats = log, nats
         self._senders: dict[str, Sender] = {}
         self._owners: dict[str, str] = {}
+        self._early: dict[str, set[str]] = {}  # contract → who spoke of it before it was there
         self._holds: dict[str, Hold] = {}
         self.loaded = asyncio.Event()
         self.problem: str | None = "who is tracked has not been read yet"
@@ -71,6 +72,8 @@ class Follower:
         self._senders = {each.sender.name: each.sender for each in start.senders}
         self._owners = start.owners
         self._holds = start.holds
+        for each in alive:
+            self._owner_of(each.sender)
         self._detector.load(alive)
         for owner, hold in start.holds.items():
             self._detector.hold(owner, hold)
@@ -87,6 +90,9 @@ class Follower:
         match event:
             case ContractCreated(owner_id=owner_id):
                 self._owners[recorded.entity_id] = owner_id
+                for name in self._early.pop(recorded.entity_id, ()):
+                    if self._senders[name].alive:
+                        self._detector.track(self._senders[name], owner_id)
             case ContractDeleted():
                 self._owners.pop(recorded.entity_id, None)
             case _:
@@ -108,9 +114,17 @@ class Follower:
             return
         self._senders[name] = sender
         if sender.alive:
-            self._detector.track(sender, self._owners.get(sender.contract_id or "", ""))
+            self._detector.track(sender, self._owner_of(sender))
         else:
             self._detector.untrack(name)
+
+    def _owner_of(self, sender: Sender) -> str:
+        """A daemon has none, nor has a supervisor whose contract is not known yet."""
+        if sender.contract_id is None:
+            return ""
+        if sender.contract_id not in self._owners:
+            self._early.setdefault(sender.contract_id, set()).add(sender.name)
+        return self._owners.get(sender.contract_id, "")
 
     def _hold(self, owner: str) -> Hold:
         return self._holds.get(owner, Hold())

@@ -11,6 +11,8 @@ create table senders (
     superseded text[] not null
 );
 
+create index senders_contract on senders (contract_id) where alive;
+
 create table contracts (
     tenant text not null,
     contract_id text not null,

@@ -30,20 +30,23 @@ TIMEOUT = 2.0
 GRACE = 1.0
 
 
-def quick(database: str, nats_url: str, **contracts: float) -> Settings:
+def quick(database: str, nats_url: str, *, stale_after: float = 1800.0, repeat: float = 60.0) -> Settings:
     """A detector that needs seconds where the real one needs minutes."""
-    given = {
-        "heartbeat_interval_seconds": INTERVAL,
-        "heartbeat_timeout_seconds": TIMEOUT,
-        "reconnect_grace_seconds": GRACE,
-        **contracts,
-    }
-    return Settings(database_url=database, nats_url=nats_url, stream_budget=0.01, contracts=ContractsSettings(**given))
+    contracts = ContractsSettings(
+        heartbeat_interval_seconds=INTERVAL,
+        heartbeat_timeout_seconds=TIMEOUT,
+        reconnect_grace_seconds=GRACE,
+        stale_threshold_minutes=stale_after / 60,
+        stale_detection_interval_seconds=repeat,
+    )
+    return Settings(database_url=database, nats_url=nats_url, stream_budget=0.01, contracts=contracts)
 
 
 @dataclass
 class Fleet:
-    """Supervisors `t0…` of contracts `c0…` under one daemon, each beating on its own; `dead` have stopped."""
+    """Supervisors `t0…` of contracts `c0…` under one daemon, each beating on its own; `dead` have stopped. While it is `muted`,
+    everyone lives on and all heartbeats are lost.
+    """
 
     nats: Client
     supervisors: Sequence[str]
@@ -52,6 +55,7 @@ class Fleet:
     state: SupervisorState = SupervisorState.WORKING
     connections: dict[str, str] = field(default_factory=dict[str, str])
     dead: set[str] = field(default_factory=set[str])
+    muted: bool = False
 
     async def beat(self, name: str) -> None:
         if name in self.daemons:
@@ -66,7 +70,8 @@ class Fleet:
         await asyncio.sleep(offset)
         while name not in self.dead:
             with suppress(NatsError):
-                await self.beat(name)
+                if not self.muted:
+                    await self.beat(name)
             await asyncio.sleep(self.interval)
 
     @asynccontextmanager

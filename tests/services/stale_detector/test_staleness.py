@@ -1,0 +1,175 @@
+"""When a contract is stale, and since when, as the log tells it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from makima_schemas.codec import Event, encode
+from makima_schemas.contract import events as e
+from makima_schemas.contract.model import ContractStatus, Phase
+from makima_schemas.envelope import EventMeta, Recorded
+from makima_schemas.evidence import Arrival, Evidence
+from makima_schemas.silence import StaleCleared, StaleDetected
+from makima_schemas.supervisor import SupervisorRegistered, SupervisorState, SupervisorStateChanged
+
+from services.stale_detector.domain.staleness import Progress, contract_of, evolve
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+CREATED = e.ContractCreated("demo", "", "simple", "ada", (Phase("plan"),), phase_guard=False, auto_complete_enabled=True)
+STARTED = e.ContractStarted()
+ACTIVITY: Sequence[Event] = [
+    e.PhaseChanged("plan", "execute"),
+    e.DeliverableCompleted("plan", "plan-document"),
+    e.TaskCreated("t1", "write", "plan"),
+    e.TaskStarted("t1"),
+    e.TaskCompleted("t1", "write"),
+    e.TaskFailed("t1", "write"),
+    e.MessageSent("m1", "user", "hello"),
+    e.QuestionAsked("q1", "why?", "text"),
+    e.QuestionAnswered("q1", "because"),
+]
+NO_ACTIVITY: Sequence[Event] = [
+    e.TaskClaimed("t1", "builder"),
+    e.TaskReleased("t1"),
+    e.PhaseGuardSet(enabled=True),
+    e.AutoCompleteSet(enabled=False),
+    e.PhaseValidated("plan", "lint", passed=True),
+]
+
+
+@dataclass
+class Story:
+    """Events of contract `c1`, a minute apart."""
+
+    progress: Progress | None = None
+    position: int = 0
+    at: dict[int, datetime] = field(default_factory=dict[int, datetime])
+
+    def tell(self, *events: Event) -> "Story":
+        for event in events:
+            self.position += 1
+            supervised = isinstance(event, SupervisorRegistered | SupervisorStateChanged)
+            stream = "supervisor-t1" if supervised else "silence-c1" if isinstance(event, StaleDetected | StaleCleared) else "contract-c1"
+            now = self.at[self.position] = START + timedelta(minutes=self.position)
+            recorded = Recorded(
+                self.position,
+                "default",
+                stream,
+                self.position,
+                UUID(int=1),
+                UUID(int=2),
+                type(event).__name__,
+                1,
+                encode(event),
+                EventMeta(),
+                now,
+            )
+            assert contract_of(recorded, event) == "c1"
+            self.progress = evolve(self.progress, recorded, event)
+        return self
+
+    @property
+    def known(self) -> Progress:
+        assert self.progress is not None
+        return self.progress
+
+
+def heard(state: SupervisorState = SupervisorState.WORKING, minute: int = 0) -> SupervisorRegistered:
+    return SupervisorRegistered("c1", "d1", "x", state, "plan", Arrival("e", 1, START + timedelta(minutes=minute)))
+
+
+def said(state: SupervisorState, minute: int) -> SupervisorStateChanged:
+    arrival = Arrival("e", 1, START + timedelta(minutes=minute))
+    return SupervisorStateChanged("c1", "d1", "x", SupervisorState.WORKING, state, "plan", "heartbeat", heard=arrival)
+
+
+def silent(last_heard_minute: int) -> SupervisorStateChanged:
+    last = START + timedelta(minutes=last_heard_minute)
+    evidence = Evidence(last, 120.0, last, last, 0.0, "r1", 7, "e")
+    return SupervisorStateChanged(
+        "c1", "d1", "x", SupervisorState.WORKING, SupervisorState.INTERRUPTED, "plan", "heartbeat_expired", evidence
+    )
+
+
+FOUND = StaleDetected("c1", START, 1800.0, 1801.0)
+
+
+@pytest.mark.parametrize(
+    ("events", "exposed"),
+    [
+        ([], False),
+        ([STARTED], True),
+        ([STARTED, e.ContractPaused(None, ContractStatus.ACTIVE)], False),
+        ([STARTED, e.ContractPaused(None, ContractStatus.ACTIVE), e.ContractResumed(ContractStatus.ACTIVE)], True),
+        ([STARTED, e.InputAwaited("question")], True),
+        ([STARTED, e.InputAwaited("question"), e.InputReceived()], True),
+        ([STARTED, e.ContractBlocked(None)], False),
+        ([STARTED, e.ContractBlocked(None), e.ContractUnblocked(ContractStatus.ACTIVE)], True),
+        ([STARTED, e.CompletionStarted()], True),
+        ([STARTED, e.CompletionStarted(), e.CompletionAborted("work", ContractStatus.ACTIVE)], True),
+        ([STARTED, e.ContractCompleted("request")], False),
+        ([STARTED, e.ContractFailed(None)], False),
+        ([STARTED, e.ContractFailed(None), e.ContractReopened(None, ContractStatus.ACTIVE)], True),
+        ([STARTED, e.ContractCompleted("request"), e.ContractArchived()], False),
+        ([STARTED, heard()], False),
+        ([heard(), STARTED], False),
+        ([STARTED, heard(), silent(1)], True),
+        ([STARTED, heard(), said(SupervisorState.COMPLETED, 2)], True),
+        ([STARTED, heard(), silent(1), said(SupervisorState.WORKING, 4)], False),
+    ],
+)
+def test_only_a_contract_at_work_without_a_live_supervisor_can_become_stale(events: list[Event], *, exposed: bool) -> None:
+    assert Story().tell(CREATED, *events).known.exposed is exposed
+
+
+@pytest.mark.parametrize("event", ACTIVITY, ids=lambda event: type(event).__name__)
+def test_activity_starts_the_clock_anew(event: Event) -> None:
+    story = Story().tell(CREATED, STARTED, event)
+    assert (story.known.last_activity_at, story.known.counts_from, story.known.counts_position) == (story.at[3], story.at[3], 3)
+
+
+@pytest.mark.parametrize("event", NO_ACTIVITY, ids=lambda event: type(event).__name__)
+def test_everything_else_does_not(event: Event) -> None:
+    story = Story().tell(CREATED, STARTED, event)
+    assert (story.known.last_activity_at, story.known.counts_position) == (story.at[1], 2)
+
+
+def test_a_pause_is_held_against_nobody() -> None:
+    """Resumed after a long pause, the clock starts at the return; the last activity stays what it was."""
+    story = Story().tell(CREATED, STARTED, e.ContractPaused(None, ContractStatus.ACTIVE), e.ContractResumed(ContractStatus.ACTIVE))
+    assert story.known.counts_from == story.at[4]
+    assert story.known.last_activity_at == story.at[1]
+
+
+def test_after_a_verdict_the_clock_starts_at_the_last_heartbeat() -> None:
+    story = Story().tell(CREATED, STARTED, heard(), silent(last_heard_minute=50))
+    assert story.known.counts_from == START + timedelta(minutes=50)
+    assert story.known.counts_position == 4
+
+
+def test_an_older_heartbeat_does_not_turn_the_clock_back() -> None:
+    story = Story().tell(CREATED, STARTED, e.MessageSent("m1", "user", "hello"), heard(), silent(last_heard_minute=1))
+    assert story.known.counts_from == story.at[3]
+
+
+def test_an_episode_ends_with_activity_or_when_nobody_watches() -> None:
+    found = Story().tell(CREATED, STARTED, FOUND)
+    assert found.known.episode == 3
+    assert not found.known.over
+    for end in (*ACTIVITY, heard(), e.ContractPaused(None, ContractStatus.ACTIVE)):
+        assert Story().tell(CREATED, STARTED, FOUND, end).known.over
+    for event in NO_ACTIVITY:
+        assert not Story().tell(CREATED, STARTED, FOUND, event).known.over
+
+
+def test_a_cleared_episode_is_over_for_good() -> None:
+    story = Story().tell(CREATED, STARTED, FOUND, e.MessageSent("m1", "user", "hello"), StaleCleared("c1"))
+    assert story.known.episode is None
+    assert not story.known.over
+
+
+def test_a_deleted_contract_is_forgotten_and_an_unknown_one_never_known() -> None:
+    assert Story().tell(CREATED, e.ContractArchived(), e.ContractDeleted()).progress is None
+    assert Story().tell(heard()).progress is None
