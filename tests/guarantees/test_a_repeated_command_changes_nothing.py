@@ -21,8 +21,13 @@ AT_ONCE = 32
 
 
 @pytest.fixture
-async def two(database: str, nats_url: str, pool: asyncpg.Pool, nats: Client) -> AsyncIterator[Contracts]:
-    async with running(Settings(database_url=database, nats_url=nats_url, stream_budget=0.01), pool, nats, replicas=2) as made:
+def settings(database: str, nats_url: str) -> Settings:
+    return Settings(database_url=database, nats_url=nats_url, stream_budget=0.01)
+
+
+@pytest.fixture
+async def two(settings: Settings, pool: asyncpg.Pool, nats: Client) -> AsyncIterator[Contracts]:
+    async with running(settings, pool, nats, replicas=2) as made:
         yield made
 
 
@@ -49,6 +54,17 @@ async def test_the_first_answer_stands_after_the_state_has_changed(two: Contract
     for _ in range(8):  # whichever replica is asked
         assert await two.ask("c1", c.StartContract(), command_id=command_id) == first
     assert len(await two.events("c1")) == 4
+
+
+async def test_a_replica_that_never_saw_the_command_gives_its_first_answer(settings: Settings, pool: asyncpg.Pool, nats: Client) -> None:
+    command_id = uuid4()
+    async with running(settings, pool, nats) as first:
+        await first.accepted("c1", CREATE)
+        answer = await first.ask("c1", c.StartContract(), command_id=command_id)
+        await first.accepted("c1", c.CreateTask("t1", "write"), c.PauseContract())
+    async with running(settings, pool, nats) as second:
+        assert await second.ask("c1", c.StartContract(), command_id=command_id) == answer
+        assert len(await second.events("c1")) == 4
 
 
 async def test_a_command_without_events_keeps_its_first_answer_too(two: Contracts) -> None:
