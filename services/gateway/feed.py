@@ -26,6 +26,12 @@ class Latest:
     at: datetime | None
     heartbeat: dict[str, object]
 
+    @classmethod
+    def of(cls, kind: str, sender_id: str, heartbeat: dict[str, object], tick: int = 0) -> "Latest":
+        contract_id = heartbeat.get("contract_id")
+        named = contract_id if isinstance(contract_id, str) else None
+        return cls(tick, kind, sender_id, named, _time(heartbeat.get("last_heartbeat")), heartbeat)
+
 
 class StateFeed:
     """Latest only: a sender has one place, and the newest stand last. Readers that fall behind skip states, never block."""
@@ -80,18 +86,9 @@ class StateFeed:
             return
         if not isinstance(state, dict):
             return
-        heartbeat = cast("dict[str, object]", state)
         self.tick += 1
-        contract_id = heartbeat.get("contract_id")
         key = (kind, sender_id)
-        self._latest[key] = Latest(
-            self.tick,
-            kind,
-            sender_id,
-            contract_id if isinstance(contract_id, str) else None,
-            _time(heartbeat.get("last_heartbeat")),
-            heartbeat,
-        )
+        self._latest[key] = Latest.of(kind, sender_id, cast("dict[str, object]", state), self.tick)
         self._latest.move_to_end(key)
         if len(self._latest) > MAX_SENDERS:
             self._latest.popitem(last=False)

@@ -39,7 +39,7 @@ def _said(recorded: Recorded, event: Event) -> tuple[str, dict[str, object]] | N
             return "PhaseChanged", {"old_phase": old, "new_phase": new}
         case SupervisorRegistered(state=state):
             return "SupervisorStateChanged", _supervisor(recorded, None, state)
-        case SupervisorStateChanged(old_state=old, new_state=new):
+        case SupervisorStateChanged(old_state=old, new_state=new) if old is not new:
             return "SupervisorStateChanged", _supervisor(recorded, old, new)
         case StaleDetected(last_activity_at=last, stale_seconds=seconds):
             return "StaleDetected", {"last_activity": rfc3339(last), "stale_duration": seconds}

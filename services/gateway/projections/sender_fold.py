@@ -6,9 +6,9 @@ from makima_schemas.codec import encode
 from makima_schemas.completion import CompletionDetected
 from makima_schemas.daemon import DaemonConnected, DaemonDisconnected
 from makima_schemas.envelope import Recorded
-from makima_schemas.evidence import Evidence
+from makima_schemas.evidence import Arrival, Evidence
 from makima_schemas.silence import StaleCleared, StaleDetected
-from makima_schemas.supervisor import SupervisorRegistered, SupervisorState, SupervisorStateChanged
+from makima_schemas.supervisor import ENDED, SupervisorRegistered, SupervisorStateChanged
 
 from services.gateway.projections.rows import ContractRow, DaemonRow, Json, Rows, SupervisorRow
 
@@ -39,7 +39,7 @@ def _supervisor(rows: Rows, contract: ContractRow | None, recorded: Recorded, ev
     task_id = recorded.entity_id
     state = event.state if isinstance(event, SupervisorRegistered) else event.new_state
     evidence = None if isinstance(event, SupervisorRegistered) else event.evidence
-    alive = state is not SupervisorState.INTERRUPTED
+    alive = state not in ENDED
     known = rows.supervisors.get((recorded.tenant, task_id))
     rows.supervisors[(recorded.tenant, task_id)] = SupervisorRow(
         tenant=recorded.tenant,
@@ -57,20 +57,23 @@ def _supervisor(rows: Rows, contract: ContractRow | None, recorded: Recorded, ev
     if contract is None:
         return
     contract.supervisor_task_id, contract.supervisor_alive = task_id, alive
-    contract.last_activity_at = max(contract.last_activity_at, _last_heard(evidence) or recorded.recorded_at)
+    contract.last_activity_at = max(contract.last_activity_at, _last_heard(event.heard, evidence) or recorded.recorded_at)
 
 
 def _daemon(rows: Rows, recorded: Recorded, event: DaemonConnected | DaemonDisconnected) -> None:
     key = (recorded.tenant, recorded.entity_id)
     known = rows.daemons.get(key)
     connected = isinstance(event, DaemonConnected)
-    hostname = event.hostname if isinstance(event, DaemonConnected) else ("" if known is None else known.hostname)
+    hostname = (event.hostname if isinstance(event, DaemonConnected) else "") or ("" if known is None else known.hostname)
     evidence = event.evidence if isinstance(event, DaemonDisconnected) else None
     at = recorded.recorded_at
     rows.daemons[key] = DaemonRow(*key, hostname, connected, at if known is None else known.registered_at, at, _json(evidence))
 
 
-def _last_heard(evidence: Evidence | None) -> datetime | None:
+def _last_heard(heard: Arrival | None, evidence: Evidence | None) -> datetime | None:
+    """When the broker got the heartbeat that this event tells of, or the last one before the silence."""
+    if heard is not None:
+        return heard.at
     return None if evidence is None else evidence.last_heartbeat_at
 
 

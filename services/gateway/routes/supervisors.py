@@ -8,6 +8,7 @@ from makima_schemas.codec import encode
 from makima_schemas.commands import Problem
 from makima_schemas.errors import Code
 from makima_schemas.refusal import Member, Refused
+from makima_schemas.supervisor import SupervisorState
 from starlette.responses import Response
 
 from services.gateway.feed import Latest
@@ -23,10 +24,10 @@ PATIENCE_SECONDS: Final = 1.0  # telemetry must not hold up a page: UNAVAILABLE 
 
 @router.get("/contracts/{contract_id}/supervisor/status", response_model=SupervisorStatus)
 async def supervisor_status(contract_id: ContractId, read: Reading) -> Response:
-    """Dead: 503 `SUPERVISOR_DEAD`, the same members in the problem."""
+    """Dead, that is fallen silent: 503 `SUPERVISOR_DEAD`, the same members in the problem."""
     row = await _supervisor(read, contract_id)
-    status = _status(row, read.gateway.feed.latest("supervisor", row.task_id))
-    if not row.alive:
+    status = _status(row, await _last_heartbeat(read, row))
+    if row.state == SupervisorState.INTERRUPTED:
         members = cast("dict[str, Member]", orjson.loads(encode(status)))
         raise Refused(
             Code.SUPERVISOR_DEAD, f"supervisor {row.task_id} fell silent", hint="restart it, or wait for its next heartbeat", **members
@@ -53,13 +54,26 @@ async def _supervisor(read: Read, contract_id: str) -> SupervisorRow:
     return row
 
 
+async def _last_heartbeat(read: Read, row: SupervisorRow) -> Latest | None:
+    """From the feed; what was heard before this process began, from its owner, if it answers."""
+    latest = read.gateway.feed.latest("supervisor", row.task_id)
+    if latest is not None:
+        return latest
+    reply = await read.gateway.bus.query(OWNER, "status", {"contract_id": row.contract_id}, timeout=PATIENCE_SECONDS)
+    if isinstance(reply, Problem) or reply.get("task_id") != row.task_id:
+        return None
+    return Latest.of("supervisor", row.task_id, reply)
+
+
 def _status(row: SupervisorRow, latest: Latest | None) -> SupervisorStatus:
+    """An event may be newer than the last heartbeat that we were told of, and a heartbeat newer than the last event."""
     said: dict[str, object] = {} if latest is None else latest.heartbeat
+    newer = row.alive and latest is not None and latest.at is not None and latest.at >= row.changed_at
     activity = cast("str | None", said.get("activity"))
     return SupervisorStatus(
         task_id=row.task_id,
-        state=str(said.get("state", row.state)) if row.alive else row.state,
-        phase=str(said.get("phase", row.phase)),
+        state=str(said.get("state", row.state)) if newer else row.state,
+        phase=str(said.get("phase", row.phase)) if newer else row.phase,
         current_activity=activity,
         activity=activity,
         progress=cast("int | None", said.get("progress")),
