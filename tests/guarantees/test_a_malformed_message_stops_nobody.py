@@ -25,7 +25,7 @@ from tests.kernel.log.running import running
 BUDGET = 1 / 64
 DATA_THAT_FITS_NO_SCHEMA = [
     b"{}",
-    b'{"reason": 7, "paused_from": "active"}',
+    b'{"reason":7,"paused_from":"active"}',
     b"[]",
     b"null",
     b'"text"',
