@@ -34,21 +34,34 @@ class Upkeep:
         self._partitions = partitions or log_partitions(pool)
         self._every = every
         self._pause = pause
+        self._ahead: int | None = None
 
     async def run(self) -> None:
         """Every `every` seconds, until cancelled. A database that is away or busy is tried again next time."""
         while True:
             try:
-                for name in await self._partitions.ensure_ahead():
-                    _logger.info("log.partition_made", partition=name)
-                await prune(self._pool)
+                await self._round()
             except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 _logger.warning("log.upkeep_failed", error=repr(error))
             await self._pause(self._every)
 
-    async def ready(self) -> str | None:
-        """None, or why this log should get no traffic."""
-        return None if await self._partitions.ahead() >= 1 else "the log has no partition ahead"
+    def ready(self) -> str | None:
+        """None, or why this log should get no traffic; as of the last round."""
+        match self._ahead:
+            case None:
+                return "the partitions of the log were not looked at yet"
+            case 0:
+                return "the log has no partition ahead"
+            case _:
+                return None
+
+    async def _round(self) -> None:
+        try:
+            for name in await self._partitions.ensure_ahead():
+                _logger.info("log.partition_made", partition=name)
+        finally:
+            self._ahead = await self._partitions.ahead()
+        await prune(self._pool)
 
 
 async def prune(pool: asyncpg.Pool, kept: timedelta = KEPT) -> int:

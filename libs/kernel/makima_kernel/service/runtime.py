@@ -25,6 +25,7 @@ from makima_kernel.log.appender import Appender
 from makima_kernel.log.project import Applied, OnCommit, Projection, Projector
 from makima_kernel.log.read import Log
 from makima_kernel.log.relay import Relay
+from makima_kernel.log.upkeep import Upkeep
 from makima_kernel.service import logs, metrics, traces
 from makima_kernel.service.health import Check, Health, HealthServer
 from makima_kernel.service.logs import Logger
@@ -128,9 +129,12 @@ class Service:
             budget=self.settings.stream_budget,
         )
         metrics.relay_lag.set_function(lambda: relay.lag)
+        upkeep = Upkeep(self.pool)
         self.loop("relay", relay.run)
+        self.loop("upkeep", upkeep.run)
         self.loop("poke", self._poke)
         self.ready_when("relay", _as_check(relay.ready))
+        self.ready_when("partitions", _as_check(upkeep.ready))
         self.ready_when("postgres", self._postgres)
         self.ready_when("nats", self._nats)
 
