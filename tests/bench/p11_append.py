@@ -1,13 +1,12 @@
 """P11, appends: what one costs in a log that is ten times as long, side by side."""
 
 from statistics import median
-from uuid import uuid4
 
 import asyncpg
 from makima_kernel.log.append import SQL, Append, NewEvent, arguments
 
 from tests.bench.figure import BenchEnv, Figure
-from tests.bench.writers import DATA, META, appending, drive
+from tests.bench.writers import DATA, META, appending, drive, some_id
 
 SHORT = 60_000
 LONG = 10 * SHORT
@@ -48,11 +47,11 @@ async def fill(dsn: str, events: int) -> None:
             batch = [
                 Append(
                     "default",
-                    f"contract-{uuid4()}",
-                    uuid4(),
+                    f"contract-{some_id()}",
+                    some_id(),
                     b"h" * 32,
                     0,
-                    tuple(NewEvent(uuid4(), "TaskCompleted", 1, DATA) for _ in range(10)),
+                    tuple(NewEvent(some_id(), "TaskCompleted", 1, DATA) for _ in range(10)),
                     META,
                 )
                 for _ in range(100)
