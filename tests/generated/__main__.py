@@ -3,6 +3,7 @@
 import argparse
 import sys
 
+from tests.generated.figures import README, readme
 from tests.generated.pages import FOLDER, PAGES, stale
 
 
@@ -13,6 +14,7 @@ def main() -> int:
         FOLDER.mkdir(parents=True, exist_ok=True)
         for name, page in PAGES.items():
             (FOLDER / name).write_text(page())
+        README.write_text(readme())
         return 0
     sys.stdout.writelines(f"stale: docs/generated/{name}\n" for name in stale())
     return 1 if stale() else 0

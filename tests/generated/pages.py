@@ -9,9 +9,11 @@ from pathlib import Path
 from types import NoneType
 from typing import Final, Literal, get_args, get_origin, get_type_hints
 
+from makima_kernel.service import metrics as metrics_module
 from makima_schemas.codec import EVENT_CLASSES, SCHEMAS
 from makima_schemas.errors import HTTP_STATUS, MEMBERS, WHEN, Code
 from makima_schemas.subjects import event as event_subject
+from prometheus_client import Counter, Gauge, Histogram, Metric
 
 from services.contract.domain.statuses import LIFECYCLE, TASKS
 
@@ -72,6 +74,35 @@ def events() -> str:
     return "\n".join([*lines, ""])
 
 
+def metrics() -> str:
+    collected = sorted(
+        (
+            family
+            for collector in vars(metrics_module).values()
+            if isinstance(collector, Counter | Gauge | Histogram)
+            for family in collector.collect()
+        ),
+        key=lambda family: family.name,
+    )
+    rows = [f"| `{_exposed(family)}` | {family.type} | {family.documentation} |" for family in collected]
+    return "\n".join(
+        [
+            "# Metrics",
+            "",
+            f"{NOTE} On `/metrics` of every service; times in seconds.",
+            "",
+            "| name | kind | what |",
+            "|---|---|---|",
+            *rows,
+            "",
+        ]
+    )
+
+
+def _exposed(family: Metric) -> str:
+    return f"{family.name}_total" if family.type == "counter" else family.name
+
+
 def _members(cls: type) -> str:
     return "<br>".join(f"`{name}`: {_type(hint)}" for name, hint in get_type_hints(cls).items()) or "—"
 
@@ -110,7 +141,12 @@ def _said(cls: type) -> str:
     return "" if text.startswith(f"{cls.__name__}(") else " ".join(text.split())
 
 
-PAGES: Final[dict[str, Callable[[], str]]] = {"contract-lifecycle.md": contract_lifecycle, "errors.md": errors, "events.md": events}
+PAGES: Final[dict[str, Callable[[], str]]] = {
+    "contract-lifecycle.md": contract_lifecycle,
+    "errors.md": errors,
+    "events.md": events,
+    "metrics.md": metrics,
+}
 
 
 def stale() -> list[str]:

@@ -6,7 +6,6 @@ from typing import Final
 import structlog
 from makima_kernel.bus.message import Message
 from makima_kernel.log.dead_letters import dead_letter
-from makima_kernel.service import metrics
 from makima_schemas import subjects
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
@@ -32,7 +31,6 @@ class SetAside:
     async def _one(self, stream_epoch: str, message: Message, reason: str) -> None:
         """The reason is logged in any case: a letter that cannot be stored must not stop the heartbeats behind it."""
         _logger.warning("heartbeat.set_aside", subject=message.subject, sequence=message.sequence, reason=reason)
-        metrics.dead_letters.labels(subjects.HEARTBEATS_STREAM, CONSUMER).inc()
         try:
             await dead_letter(
                 self._nats,

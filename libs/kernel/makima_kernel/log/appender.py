@@ -10,6 +10,7 @@ import structlog
 from makima_kernel.log.append import Append, Appended, Outcome
 from makima_kernel.log.batch import Waiting, take
 from makima_kernel.log.line import BrokenLineError, Connect, Line, UnstorableError
+from makima_kernel.service import metrics
 
 Pause = Callable[[float], Awaitable[None]]
 
@@ -75,11 +76,13 @@ class Appender:
         waiting = Waiting(append, loop.create_future())
         self._queue.append(waiting)
         self._wake.set()
+        started = loop.time()
         deadline = loop.call_later(self._timeout, _fail, (waiting,), f"no answer from the log within {self._timeout:g} s")
         try:
             return await waiting.answer
         finally:
             deadline.cancel()
+            metrics.append_seconds.observe(loop.time() - started)
 
     async def drain(self) -> None:
         """Takes nothing new, and waits until what is queued has its outcome and `run()` is over."""

@@ -8,6 +8,8 @@ import orjson
 from makima_schemas import subjects
 from nats.aio.client import Client
 
+from makima_kernel.service import metrics
+
 # As base64 in JSON it must stay well under the broker's `max_payload`: one message above that ends the connection for good.
 KEPT_BYTES: Final = 512 * 1024
 KEPT_REASON: Final = 4096
@@ -35,4 +37,5 @@ async def dead_letter(
     except UnicodeDecodeError:
         body["payload_base64"] = b64encode(kept).decode()
     headers = {"Nats-Msg-Id": message_id} if message_id else None
+    metrics.dead_letters.labels(stream, consumer).inc()
     await nats.jetstream().publish(subjects.dead_letter(stream, consumer), orjson.dumps(body), timeout=_TIMEOUT, headers=headers)

@@ -1,0 +1,46 @@
+"""The table of measured figures in the README, from what `make bench` wrote."""
+
+from pathlib import Path
+from typing import Final, cast
+
+import orjson
+
+README: Final = Path(__file__).parents[2] / "README.md"
+RESULTS: Final = README.parent / "tests" / "bench" / "results.json"
+BEGIN: Final = "<!-- figures: written by `make docs` from tests/bench/results.json -->\n"
+END: Final = "<!-- /figures -->"
+
+Row = dict[str, object]
+
+
+def readme() -> str:
+    """The README with the figures of the last run between its two marks."""
+    text = README.read_text()
+    head, _, rest = text.partition(BEGIN)
+    return head + BEGIN + table() + END + rest.partition(END)[2]
+
+
+def table() -> str:
+    rows = cast("list[Row]", orjson.loads(RESULTS.read_bytes())["figures"]) if RESULTS.exists() else []
+    if not rows:
+        return "\nNot measured yet.\n\n"
+    machines = {_machine(cast("Row", row["machine"])) for row in rows}
+    order = sorted(rows, key=lambda row: int(str(row["target"])[1:]))
+    lines = ["", f"Measured on {'; '.join(sorted(machines))}, servers on the same machine, fsync on.", ""]
+    lines += ["| | what | measured | beside it | target | |", "|---|---|---|---|---|---|", *map(_row, order), "", ""]
+    return "\n".join(lines)
+
+
+def _row(row: Row) -> str:
+    beside = "" if row["baseline"] is None else f"{_number(row['baseline'])} {row['baseline_what'] or ''}".strip()
+    verdict = {True: "met", False: "**missed**", None: ""}[cast("bool | None", row["met"])]
+    return f"| {row['target']} | {row['what']} | {_number(row['value'])} {row['unit']} | {beside} | {row['wanted']} | {verdict} |"
+
+
+def _machine(machine: Row) -> str:
+    return f"{machine['cpu']}, {machine['cores']} cores, {machine['ram_gib']} GiB, {machine['system']}"
+
+
+def _number(value: object) -> str:
+    number = float(cast("float", value))
+    return f"{number:,.0f}" if abs(number) >= 100 else f"{number:,.2f}"
