@@ -281,7 +281,7 @@ async def test_a_port_comes_from_the_environment_unless_a_flag_says_otherwise(fo
 async def test_sigterm_while_it_is_starting_leaves_nothing_running(folder: Path) -> None:
     process = await start(folder, "--data-dir", str(folder / "data"), "--port", "0", "--nats-port", "0")
     assert process.stderr is not None
-    assert b"runs (pid" in await asyncio.wait_for(process.stderr.readline(), 30)
+    assert b"runs (pid" in await asyncio.wait_for(process.stderr.readuntil(b"(pid"), 30)
     process.send_signal(signal.SIGTERM)
     assert await asyncio.wait_for(process.wait(), 20) == 0
     assert not Postgres(folder / "data" / "postgres").running()

@@ -10,7 +10,7 @@ import pytest
 from makima_kernel.testing import eventually
 from makima_local import ports
 from makima_local.probe import SILENT, unready
-from makima_local.processes import Died, NotReadyError, Program, Report, Runner, Started
+from makima_local.processes import Died, NotReadyError, Program, Ready, Report, Runner, Started
 from makima_local.server import lives
 
 SERVICE = """
@@ -77,7 +77,8 @@ async def test_a_killed_program_comes_back_and_both_are_reported(runner: Runner,
     runner.send("service", signal.SIGKILL)
     second = await eventually(lambda: runner.pids.get("service", first) != first and runner.pids["service"])
     await runner.ready(timeout=10)
-    assert reports == [Started("service", first, again=False), Died("service", first, -9, 0.0), Started("service", second, again=True)]
+    life = [Started("service", first, again=False), Ready("service")]
+    assert reports == [*life, Died("service", first, -9, 0.0), Started("service", second, again=True), Ready("service")]
 
 
 async def test_a_program_that_dies_again_and_again_waits_longer_each_time_and_ends_the_start(

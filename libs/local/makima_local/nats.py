@@ -85,6 +85,7 @@ class Nats(Embedded):
             self._spawn(self._wanted or self._last_port() or ports.free())
             with suppress(ExitedError):
                 await self._answering(deadline)
+                self._wanted = self.port  # clients know it now: from here on it stays
                 return False
             if self._wanted is not None or time.monotonic() > deadline:
                 raise self._failed("ended at once")

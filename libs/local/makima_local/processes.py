@@ -52,7 +52,14 @@ class Died:
     wait: float
 
 
-Report = Started | Died
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """For the first time in its life, while `Runner.ready` waits."""
+
+    name: str
+
+
+Report = Started | Died | Ready
 
 
 class NotReadyError(RuntimeError):
@@ -68,6 +75,7 @@ class Runner:
         self._programs: dict[str, Program] = {}
         self._processes: dict[str, Process] = {}
         self._deaths: dict[str, int] = {}
+        self._ready: set[str] = set()
         self._keepers: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
         self._group = asyncio.TaskGroup()
@@ -104,6 +112,9 @@ class Runner:
         while time.monotonic() < deadline:
             found = await asyncio.gather(*(self._unready(program) for program in self._programs.values()))
             reasons = {name: why for name, why in zip(self._programs, found, strict=True) if why is not None}
+            for name in self._processes.keys() - reasons.keys() - self._ready:
+                self._ready.add(name)
+                self._report(Ready(name))
             if not reasons:
                 return
             hopeless = [name for name in reasons if self._deaths.get(name, 0) >= HOPELESS]
@@ -158,6 +169,7 @@ class Runner:
             return process.pid, await process.wait()
         finally:
             del self._processes[program.name]
+            self._ready.discard(program.name)
             _send(process.pid, signal.SIGKILL)
 
     def _ended(self, program: Program) -> bool:

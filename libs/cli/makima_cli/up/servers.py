@@ -67,5 +67,6 @@ async def running(options: Options, folder: DataFolder, say: Callable[[str], Non
 
 
 async def _start(name: str, server: Embedded, say: Callable[[str], None]) -> None:
+    say(f"{name} is starting")
     found = await server.start()
     say(f"{name} {'was still running, taken over' if found else 'runs'} (pid {server.pid})")

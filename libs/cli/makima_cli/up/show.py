@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 import click
-from makima_local.processes import Died, Report, Started
+from makima_local.processes import Died, Ready, Report, Started
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,9 @@ def news(report: Report) -> str | None:
             return f"{name} runs again (pid {pid})"
         case Died(name, pid, code, wait):
             return f"{name} (pid {pid}) died: {cause(code)}; starting again {f'in {wait:g} s' if wait else 'at once'}"
-        case _:
+        case Ready(name):
+            return f"{name} is ready"
+        case Started():
             return None
 
 
