@@ -1,5 +1,6 @@
 """A message of the heartbeat stream, read: a heartbeat whose subject and body agree, or the reason why it is none."""
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
@@ -11,6 +12,7 @@ from makima_schemas.silence import SenderKind
 from makima_schemas.supervisor import SupervisorState
 
 NO_DAEMON: Final = "_"
+_IDS: Final = re.compile(r"[A-Za-z0-9_-]{1,64}(,[A-Za-z0-9_-]{1,64})*")
 _SUPERVISOR: Final = msgspec.json.Decoder(SupervisorHeartbeat)
 _AGENT: Final = msgspec.json.Decoder(AgentHeartbeat)
 _DAEMON: Final = msgspec.json.Decoder(DaemonHeartbeat)
@@ -47,6 +49,19 @@ class Beat(msgspec.Struct, frozen=True, gc=False):
     progress: int | None
     detail: str | None
     hostname: str = ""
+
+
+def unchanged(beat: Beat, previous: Beat | None) -> bool:
+    """Whether two heartbeats of a sender say the same of everything but its activity."""
+    return (
+        previous is not None
+        and beat.address is previous.address
+        and beat.state is previous.state
+        and beat.connection_id == previous.connection_id
+        and beat.contract_id == previous.contract_id
+        and beat.phase == previous.phase
+        and beat.hostname == previous.hostname
+    )
 
 
 def read_subject(subject: str) -> Address | None:
@@ -102,8 +117,10 @@ def _supervisor(address: Address, message: Message) -> Beat:
         raise UnreadableError("no supervisor is interrupted while it speaks: that is the system's word for a silent one")
     detail = None
     if said.pending_task_ids:
-        _require_ids(said.pending_task_ids)
-        detail = _json({"pending_task_ids": said.pending_task_ids})
+        listed = ",".join(said.pending_task_ids)
+        if _IDS.fullmatch(listed) is None or listed.count(",") != len(said.pending_task_ids) - 1:
+            _require_ids(said.pending_task_ids)
+        detail = '{"pending_task_ids":["' + listed.replace(",", '","') + '"]}'
     return Beat(
         address,
         message.sequence,

@@ -21,6 +21,8 @@ class Sender(msgspec.Struct, gc=False):
     """`logged` is what the log has told us of it, `expected` what it will tell once all that was observed is decided; `last` is
     the newest heartbeat of its current incarnation, `observed` the sequence of the one that was last put to the log.
     `awaited` is the position that `logged` must reach to be the newer of the two; `undecided` observations are on their way.
+    `settled`: `expected` is what `last` says, so that a heartbeat that says the same is no news; `head`: how
+    rows of `last` begin.
     """
 
     stream: str
@@ -31,6 +33,8 @@ class Sender(msgspec.Struct, gc=False):
     observed: tuple[str, int] = ("", 0)
     awaited: int = 0
     undecided: int = 0
+    settled: bool = False
+    head: str = ""
 
 
 class Senders:
@@ -43,25 +47,25 @@ class Senders:
     def __len__(self) -> int:
         return len(self._senders)
 
-    def previous(self, address: Address) -> Beat | None:
-        sender = self._senders.get(address.sender)
-        return None if sender is None else sender.last
+    def of(self, address: Address) -> Sender:
+        return self._of(address.sender, address.entity_id)
 
-    def hear(self, beat: Beat) -> tuple[Sender | None, list[tuple[Sender, Observation]]]:
-        """Whose newest heartbeat this is (None: it changes nothing), and what it gives to observe.
+    def hear(self, sender: Sender, beat: Beat, *, same: bool) -> tuple[bool, Sequence[tuple[Sender, Observation]]]:
+        """Whether this is the newest heartbeat of its sender (else it changes nothing), and what it gives to observe.
 
-        Raises `UnreadableError` where a task speaks for another contract than its own.
+        `same`: it says what `sender.last` said. Raises `UnreadableError` where a task speaks for another contract than its own.
         """
-        address = beat.address
-        sender = self._of(address.sender, address.entity_id)
+        if same and sender.settled:
+            sender.last = beat
+            return True, ()
         known = sender.expected
         if isinstance(known, Supervisor) and known.state is not None:
             if known.contract_id != beat.contract_id:
-                raise UnreadableError(f"task {address.entity_id} belongs to contract {known.contract_id}, not to {beat.contract_id}")
+                raise UnreadableError(f"task {sender.entity_id} belongs to contract {known.contract_id}, not to {beat.contract_id}")
             if beat.connection_id in known.superseded:
-                return None, []
+                return False, ()
         sender.last = beat
-        return sender, self._observations(sender, beat)
+        return True, self._observations(sender, beat)
 
     def learn(self, stream: str, entity_id: str, event: TellingEvent, position: int) -> list[tuple[Sender, Observation]]:
         """An event of the log; what it gives to observe, because a heartbeat that we hold already says otherwise."""
@@ -79,14 +83,14 @@ class Senders:
         """What was read but not recorded will be read again, and must be news again."""
         for sender in self._senders.values():
             if not sender.undecided:
-                sender.expected = sender.logged
+                self._expect(sender, sender.logged)
 
     def restore(self, stream: str, told: Told) -> None:
         """What the projection says of it."""
         sender = self._of(stream, split_stream(stream)[1])
         sender.logged = told
         if not sender.undecided:
-            sender.expected = told
+            self._expect(sender, told)
 
     def hold(self, beat: Beat) -> None:
         """The newest heartbeat that was recorded of it."""
@@ -108,24 +112,20 @@ class Senders:
     def _settle(self, sender: Sender, learnt: int) -> list[tuple[Sender, Observation]]:
         if sender.undecided or learnt < sender.awaited:
             return []
-        sender.expected = sender.logged
+        self._expect(sender, sender.logged)
         return self._observations(sender, sender.last) if sender.last is not None else []
 
+    def _expect(self, sender: Sender, told: Told) -> None:
+        sender.expected, sender.settled = told, False
+
     def _observations(self, sender: Sender, beat: Beat) -> list[tuple[Sender, Observation]]:
+        sender.settled = _agree(sender.expected, beat)
         match sender.expected:
-            case Supervisor() as known:
-                if (
-                    known.state is beat.state
-                    and known.daemon_id == beat.address.daemon_id
-                    and (known.connection_id == beat.connection_id or beat.connection_id is None)
-                ):
-                    return []
+            case Supervisor() as known if not sender.settled:
                 return self._of_supervisor(sender, known, beat)
-            case Daemon() as known:
-                if known.connected and known.hostname == beat.hostname:
-                    return []
+            case Daemon() as known if not sender.settled:
                 return self._of_daemon(sender, known, beat.hostname, beat)
-            case None:
+            case _:
                 return []
 
     def _of_supervisor(self, sender: Sender, known: Supervisor, beat: Beat) -> list[tuple[Sender, Observation]]:
@@ -139,24 +139,36 @@ class Senders:
         daemon = self._of(stream_name("daemon", daemon_id), daemon_id)
         if isinstance(daemon.expected, Daemon) and daemon.expected.connected is None:
             found += self._of_daemon(daemon, daemon.expected, "", beat)
-        return found + self._expect(sender, observed, SUPERVISOR.decide(observed, known))
+        return found + self._put(sender, observed, SUPERVISOR.decide(observed, known))
 
     def _of_daemon(self, sender: Sender, known: Daemon, hostname: str, beat: Beat) -> list[tuple[Sender, Observation]]:
         observed = ObserveDaemon(hostname, self._arrival(beat))
-        return self._expect(sender, observed, DAEMON.decide(observed, known))
+        return self._put(sender, observed, DAEMON.decide(observed, known))
 
-    def _expect(self, sender: Sender, observed: Observation, events: Sequence[TellingEvent]) -> list[tuple[Sender, Observation]]:
+    def _put(self, sender: Sender, observed: Observation, events: Sequence[TellingEvent]) -> list[tuple[Sender, Observation]]:
         place = (observed.heard.stream_epoch, observed.heard.stream_sequence)
         if not events or sender.observed == place:  # the log has answered that already
             return []
         sender.observed = place
         for event in events:
-            sender.expected = evolved(sender.expected, event)
+            self._expect(sender, evolved(sender.expected, event))
         sender.undecided += 1
         return [(sender, observed)]
 
     def _arrival(self, beat: Beat) -> Arrival:
         return Arrival(self.stream_epoch, beat.sequence, moment(beat.received_ns))
+
+
+def _agree(told: Told, beat: Beat) -> bool:
+    """Whether a heartbeat says what is known already."""
+    match told:
+        case Supervisor():
+            same_connection = beat.connection_id is None or told.connection_id == beat.connection_id
+            return told.state is beat.state and told.daemon_id == beat.address.daemon_id and same_connection
+        case Daemon():
+            return told.connected is True and told.hostname == beat.hostname
+        case None:
+            return True
 
 
 def moment(nanoseconds: int) -> datetime:

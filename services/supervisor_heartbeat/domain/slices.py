@@ -5,7 +5,7 @@ from typing import Final
 
 from makima_kernel.bus.message import Message
 
-from services.supervisor_heartbeat.domain.heartbeats import Address, Beat, UnreadableError, read, read_subject
+from services.supervisor_heartbeat.domain.heartbeats import Address, Beat, UnreadableError, read, read_subject, unchanged
 from services.supervisor_heartbeat.domain.senders import Observation, Sender, Senders, moment
 
 COLUMNS: Final = (
@@ -55,11 +55,11 @@ class Slice:
 
 
 class Reader:
-    """Turns messages into slices; the subjects it has understood once it knows."""
+    """Turns messages into slices; a subject that it has understood once it knows, and who sends on it."""
 
     def __init__(self, senders: Senders) -> None:
         self._senders = senders
-        self._addresses: dict[str, Address | None] = {}
+        self._sources: dict[str, tuple[Address, Sender] | None] = {}
         self._second = (0, "")
 
     def read(self, messages: list[Message], stream_epoch: str) -> Slice:
@@ -69,49 +69,55 @@ class Reader:
         newest: dict[str, int] = {}
         for message in messages:
             try:
-                address = self._address(message.subject)
-                if address is None:
-                    continue
-                beat = read(address, message, self._senders.previous(address))
-                sender, observations = self._senders.hear(beat)
+                self._one(message, slice_, newest)
             except UnreadableError as error:
                 slice_.aside.append((message, str(error)))
-                continue
-            row = self._row(beat)
-            if sender is None:
-                row += OLDER
-            else:
-                before = newest.get(address.sender)
-                if before is not None:
-                    slice_.rows[before] = slice_.rows[before].removesuffix(NEWEST) + OLDER
-                newest[address.sender] = len(slice_.rows)
-                slice_.heard[address.sender] = sender
-                slice_.observations += observations
-                row += NEWEST
-            slice_.rows.append(row)
-            slice_.messages.append(message)
-            slice_.supervisors += address.kind == "supervisor"
         return slice_
 
-    def _address(self, subject: str) -> Address | None:
-        try:
-            return self._addresses[subject]
-        except KeyError:
-            address = self._addresses[subject] = read_subject(subject)
-            return address
+    def _one(self, message: Message, slice_: Slice, newest: dict[str, int]) -> None:
+        source = self._source(message.subject)
+        if source is None:
+            return
+        address, sender = source
+        beat = read(address, message, sender.last)
+        same = unchanged(beat, sender.last)
+        counts, observations = self._senders.hear(sender, beat, same=same)
+        head = sender.head if same and sender.head else _head(beat)
+        if counts:
+            sender.head = head
+            before = newest.get(address.sender)
+            if before is not None:
+                slice_.rows[before] = slice_.rows[before].removesuffix(NEWEST) + OLDER
+            newest[address.sender] = len(slice_.rows)
+            slice_.heard[address.sender] = sender
+            if observations:
+                slice_.observations += observations
+        slice_.rows.append(self._row(head, beat) + (NEWEST if counts else OLDER))
+        slice_.messages.append(message)
+        if address.kind == "supervisor":
+            slice_.supervisors += 1
 
-    def _row(self, beat: Beat) -> str:
-        address = beat.address
+    def _source(self, subject: str) -> tuple[Address, Sender] | None:
+        try:
+            return self._sources[subject]
+        except KeyError:
+            address = read_subject(subject)
+            source = self._sources[subject] = None if address is None else (address, self._senders.of(address))
+            return source
+
+    def _row(self, head: str, beat: Beat) -> str:
         seconds, rest = divmod(beat.received_ns, 1_000_000_000)
         if seconds != self._second[0]:
             self._second = (seconds, moment(seconds * 1_000_000_000).strftime("%Y-%m-%d %H:%M:%S"))
-        state = _NULL if beat.state is None else beat.state.value
         progress = _NULL if beat.progress is None else beat.progress
-        return (
-            f"{self._second[1]}.{rest // 1000:06}+00\t{beat.sequence}\t{address.sender}\t{beat.contract_id or _NULL}\t"
-            f"{address.daemon_id or _NULL}\t{beat.connection_id or _NULL}\t{state}\t{_text(beat.phase)}\t{_text(beat.activity)}\t"
-            f"{progress}\t{_text(beat.detail)}"
-        )
+        activity, detail = _text(beat.activity), _NULL if beat.detail is None else _text(beat.detail)
+        return f"{self._second[1]}.{rest // 1000:06}+00\t{beat.sequence}\t{head}\t{activity}\t{progress}\t{detail}"
+
+
+def _head(beat: Beat) -> str:
+    """What rarely changes of a sender's rows."""
+    known = (beat.address.sender, beat.contract_id, beat.address.daemon_id, beat.connection_id, beat.state, beat.phase)
+    return "\t".join(_text(each) for each in known)
 
 
 def _text(text: str | None) -> str:

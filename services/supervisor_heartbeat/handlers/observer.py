@@ -15,6 +15,7 @@ from makima_schemas.supervisor import ObserveHeartbeat, SupervisorEvent
 
 from services.supervisor_heartbeat.domain import daemon, supervisor
 from services.supervisor_heartbeat.domain.senders import Observation, Sender, Senders
+from services.supervisor_heartbeat.domain.told import initial
 
 WORKERS: Final = 64
 ACTOR: Final = "supervisor_heartbeat"
@@ -62,7 +63,7 @@ class Observer:
         command_id = deterministic_id("observation", sender.stream, heard.stream_epoch, heard.stream_sequence)
         request = Request(command_id, sender.entity_id, {}, actor=ACTOR)
         while True:
-            match await self._handle(request, observation):
+            match await self._handle(sender, request, observation):
                 case Accepted(_, position, changed):
                     return position if changed else 0
                 case Problem(Code.UNAVAILABLE | Code.OVERLOADED):
@@ -71,7 +72,10 @@ class Observer:
                     structlog.get_logger().warning("observation.refused", sender=sender.stream, code=problem.code, detail=problem.detail)
                     return 0
 
-    async def _handle(self, request: Request, observation: Observation) -> Reply:
+    async def _handle(self, sender: Sender, request: Request, observation: Observation) -> Reply:
+        decisions = self._supervisors if isinstance(observation, ObserveHeartbeat) else self._daemons
+        if sender.logged == initial(sender.stream):
+            decisions.suppose_new(request.tenant, request.target)
         match observation:
             case ObserveHeartbeat():
                 return await self._supervisors.handle(request, observation)

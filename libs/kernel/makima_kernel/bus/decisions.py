@@ -90,6 +90,10 @@ class Decisions(Generic[S, C, E]):
         except OverloadedError as error:
             return Problem(Code.OVERLOADED, str(error), "nothing was changed; try again later")
 
+    def suppose_new(self, tenant: str, target: str) -> None:
+        """As far as the caller knows, the entity has no event yet: that saves a look, and a conflict tells if it was wrong."""
+        self._keep(tenant, stream_name(self._category, target), _Loaded(0, self._decider.initial))
+
     async def _decide(self, request: Request, command: C) -> Reply:
         stream = stream_name(self._category, request.target)
         for _ in range(ATTEMPTS):
