@@ -11,6 +11,7 @@ from fastapi import FastAPI
 
 GOODBYE_SECONDS: Final = 1.0  # for sockets to close by themselves
 DRAIN_SECONDS: Final = 5
+KEEP_ALIVE_SECONDS: Final = 75  # longer than clients keep idle connections (5 s is usual): whoever closes first must not be us
 MAX_SOCKET_MESSAGE: Final = 64 * 1024
 
 
@@ -52,6 +53,7 @@ async def serve(app: FastAPI, bound: socket.socket, close_sockets: Callable[[], 
         ws_ping_interval=20,
         ws_ping_timeout=60,
         timeout_graceful_shutdown=DRAIN_SECONDS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
     )
     server = _Server(config)
     serving = asyncio.create_task(server.serve([bound]), name="uvicorn")

@@ -1,0 +1,119 @@
+"""P7: from an HTTP write to the answer that reads it, 100 writes a second, beside a bare route that inserts one row and commits."""
+
+import asyncio
+import sys
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from statistics import quantiles
+from tempfile import TemporaryDirectory
+
+import asyncpg
+import httpx
+import nats as nats_py
+from makima_kernel.bus.topology import provision
+from makima_kernel.log.read import Log
+from makima_local import ports
+from makima_local.processes import Program, Runner
+
+from tests.bench.figure import BenchEnv, Figure
+
+WRITES_PER_SECOND = 100
+SECONDS = 20.0
+WARM_UP_SECONDS = 3.0
+START_SECONDS = 30.0
+ROOT = Path(__file__).parent.parent.parent
+
+Write = Callable[[httpx.AsyncClient], Awaitable[None]]
+
+
+async def measure(env: BenchEnv) -> list[Figure]:
+    dsn = await env.database()
+    await _provisioned(dsn, env.nats_url)
+    async with _served(dsn, env.nats_url) as (ours, bare):
+        for seconds in (WARM_UP_SECONDS, SECONDS):
+            plain = await drive(bare, insert_row, seconds)
+            measured = await drive(ours, create_contract, seconds)
+    (p50, p99), (plain_p50, plain_p99) = _percentiles(measured), _percentiles(plain)
+    what, beside = f"HTTP write → answer that reads it, {WRITES_PER_SECOND}/s", "a bare route: one insert, committed"
+    return [
+        Figure("P7", f"{what}, p50", p50, "ms", plain_p50, beside, "≤ 15 ms", p50 <= 15),
+        Figure("P7", f"{what}, p99", p99, "ms", plain_p99, beside, "≤ 60 ms", p99 <= 60),
+    ]
+
+
+async def drive(url: str, write: Write, seconds: float) -> list[float]:
+    """Milliseconds of each write, counted from when it was due: one that has to wait for its turn has waited."""
+    loop = asyncio.get_running_loop()
+    latencies: list[float] = []
+
+    async def one(due: float, client: httpx.AsyncClient) -> None:
+        await write(client)
+        latencies.append((loop.time() - due) * 1000)
+
+    limits = httpx.Limits(max_connections=100, max_keepalive_connections=100)
+    async with httpx.AsyncClient(base_url=url, limits=limits, timeout=10) as client, asyncio.TaskGroup() as writes:
+        begin = loop.time()
+        for number in range(int(seconds * WRITES_PER_SECOND)):
+            due = begin + number / WRITES_PER_SECOND
+            await asyncio.sleep(max(0.0, due - loop.time()))
+            writes.create_task(one(due, client))
+    return latencies
+
+
+async def create_contract(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/api/v1/contracts", json={"name": "a contract"})
+    if answer.status_code != 201 or "Makima-Read-Behind" in answer.headers:
+        raise RuntimeError(f"the answer does not read the write: {answer.status_code} {answer.headers} {answer.text}")
+
+
+async def insert_row(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/rows", json={"name": "a contract"})
+    answer.raise_for_status()
+
+
+@asynccontextmanager
+async def _served(dsn: str, nats_url: str) -> AsyncGenerator[tuple[str, str]]:
+    """The gateway with the contract service, and the bare route, each a process of its own: their addresses."""
+    port, bare_port = ports.free(), ports.free()
+    env = {"MAKIMA_DATABASE_URL": dsn, "MAKIMA_NATS_URL": nats_url, "MAKIMA_STREAM_BUDGET": "0.01"}
+    with TemporaryDirectory() as folder:
+        logs = Path(folder)
+        async with Runner() as runner:
+            for name, more in (("contract", {}), ("gateway", {"MAKIMA_PORT": str(port)})):
+                health = ports.free()
+                command = (sys.executable, "-m", f"services.{name}")
+                own = {**env, **more, "MAKIMA_HEALTH_PORT": str(health)}
+                runner.start(Program(name, command, ROOT, logs / f"{name}.log", health, own))
+            bare = {"BARE_DATABASE_URL": dsn, "BARE_PORT": str(bare_port)}
+            runner.start(Program("bare", (sys.executable, "-m", "tests.bench.bare_route"), ROOT, logs / "bare.log", env=bare))
+            await runner.ready()
+            await _answers(f"http://127.0.0.1:{bare_port}/docs")
+            yield f"http://127.0.0.1:{port}", f"http://127.0.0.1:{bare_port}"
+
+
+async def _answers(url: str) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    async with httpx.AsyncClient() as client:
+        while True:
+            try:
+                (await client.get(url)).raise_for_status()
+            except httpx.TransportError:
+                if time.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(0.05)
+            else:
+                return
+
+
+async def _provisioned(dsn: str, nats_url: str) -> None:
+    nats = await nats_py.connect(nats_url)
+    async with asyncpg.create_pool(dsn, min_size=1, max_size=1) as pool:
+        await provision(nats, Log(pool), budget=0.01)
+    await nats.close()
+
+
+def _percentiles(latencies: list[float]) -> tuple[float, float]:
+    cuts = quantiles(latencies, n=100)
+    return cuts[49], cuts[98]
