@@ -40,13 +40,15 @@ class ObservedClock:
         self._peak = 0
 
     def advance(self, stamp: int) -> None:
-        """A message with this broker timestamp (Unix ns) was consumed."""
+        """A message with this broker timestamp (Unix ns) was consumed. The first branch is the hot path."""
         passed = stamp - self.watermark
-        if 0 < passed <= self.pace.gap and self.watermark:
-            self.observed += min(passed, self.pace.step)
-            self._peak = max(self._peak, self.observed)
+        if 0 < passed <= self.pace.step:
+            self.observed += passed
             self.watermark = stamp
         elif self.watermark == 0:
+            self.watermark = stamp
+        elif 0 < passed <= self.pace.gap:
+            self.observed += self.pace.step
             self.watermark = stamp
         elif passed > self.pace.gap or passed < -self.pace.gap:
             self._jump(stamp, passed)
@@ -56,6 +58,6 @@ class ObservedClock:
         """The stream stood still, or the broker's clock was set: go on from the new time, one grace back."""
         if passed > 0:
             self.observed += self.pace.step
-            self._peak = max(self._peak, self.observed)
-        self.observed = max(self.observed - self.grace, self._peak - self.grace, 0)
+        self._peak = max(self._peak, self.observed)  # between two jumps the clock only advances
+        self.observed = max(self._peak - self.grace, 0)
         self.watermark = stamp

@@ -130,13 +130,17 @@ class Detector:
         """A well-formed heartbeat. Whoever is not tracked is remembered too, for one timeout: the log learns of it a little later."""
         sender, contract_id, connection_id = spoken
         tracked = self.tracked.get(sender)
+        if tracked is not None and not tracked.sender.accepts(contract_id, connection_id):
+            return
+        beat = (shard.clock.observed + self.timeouts.timeout, sequence, stamp, connection_id)
+        beats = shard.wheel.beats
+        if sender in beats:
+            beats[sender] = beat
+            return
+        shard.wheel.touch(sender, beat)
         if tracked is not None:
-            if not tracked.sender.accepts(contract_id, connection_id):
-                return
-            if sender not in shard.wheel.beats:
-                self._asked.pop(sender, None)
-                self._owners[tracked.owner].forget(sender)
-        shard.wheel.touch(sender, (shard.clock.observed + self.timeouts.timeout, sequence, stamp, connection_id))
+            self._asked.pop(sender, None)
+            self._owners[tracked.owner].forget(sender)
 
     # What follows
 
@@ -205,6 +209,8 @@ class Detector:
                 owner.deciding = True
                 findings.clearances.append(Clearance(owner.name, owner.hold.version, reason))
             return
+        for name in [name for name, suspect in owner.suspects.items() if self._spoke_since(name, suspect)]:
+            owner.forget(name)
         ripe = [name for name, suspect in owner.suspects.items() if self._is_ripe(suspect)]
         if not ripe:
             return
@@ -278,12 +284,16 @@ class Detector:
 
     def _suspect(self, name: str, suspect: Suspect) -> None:
         tracked = self.tracked.get(name)
-        newest = self._newest(name)
-        if tracked is None or name in self._asked or (newest is not None and newest[1] > suspect.beat[1]):
-            return  # nobody's concern, or judged already, or it has moved to another shard and spoke there since
+        if tracked is None or name in self._asked or self._spoke_since(name, suspect):
+            return  # nobody's concern, or judged already
         owner = self._owner(tracked.owner)
         owner.suspects[name] = suspect
         self._restless[owner.name] = owner
+
+    def _spoke_since(self, name: str, suspect: Suspect) -> bool:
+        """Whether it has moved to another shard and was heard there."""
+        newest = self._newest(name)
+        return newest is not None and newest[1] > suspect.beat[1]
 
     def _await(self, unheard: list[Sender]) -> None:
         by_shard: dict[Shard, list[Sender]] = {}

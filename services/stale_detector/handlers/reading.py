@@ -56,10 +56,13 @@ class Reader:
         structlog.get_logger().info("detector.shard_begins", shard=self._shard.number, live_from=info.state.last_seq + 1)
 
     def consume(self, batch: Sequence[Message]) -> None:
-        detector, shard = self._detector, self._shard
+        detector, shard, advance = self._detector, self._shard, self._shard.clock.advance
         for message in batch:
             sequence, stamp = message.sequence, message.timestamp_ns
-            shard.consumed(sequence, stamp)
+            if shard.live:
+                advance(stamp)
+            else:
+                shard.consumed(sequence, stamp)
             spoken = read(message.subject, message.payload)
             if spoken is not None:
                 detector.hear(shard, spoken, sequence, stamp)

@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import timedelta
+
+from makima_schemas.evidence import Evidence
 
 from services.stale_detector.domain import senders
 from services.stale_detector.domain.clock import MILLISECOND, SECOND
 from services.stale_detector.domain.detector import Detector, Findings, Timeouts, Tracked
 from services.stale_detector.domain.mass_silence import Hold
 from services.stale_detector.domain.tracked import Sender
-from services.stale_detector.domain.verdict import Verdict
+from services.stale_detector.domain.verdict import Verdict, moment
 
 START = 1_700_000_000 * SECOND
 STEP = 25 * MILLISECOND
@@ -42,6 +45,8 @@ class World:
     holds: dict[str, Hold] = field(default_factory=dict[str, Hold])
     accepted: list[Verdict] = field(default_factory=list[Verdict])
     outbox: list[str] = field(default_factory=list[str])
+    daemon: dict[str, str] = field(default_factory=dict[str, str])  # where a sender runs, if not on d
+    connection: dict[str, str] = field(default_factory=dict[str, str])
 
     def populate(self, count: int, owner: Callable[[int], str] = lambda _number: "") -> None:
         for number in range(count):
@@ -68,22 +73,27 @@ class World:
         if not self.broker_up:
             return
         for sender in self.outbox:
-            self._store(senders.shard_of(senders.heartbeat_subject(sender, "d")), sender)
+            self.store(sender)
         self.outbox.clear()
         if self.canaries and any(replica.running for replica in self.replicas) and self.now % (50 * MILLISECOND) == 0:
             for shard in set(range(senders.SHARDS)) - self.silent_shards:
                 self._store(shard, None)
 
+    def store(self, sender: str) -> None:
+        """A heartbeat arrives."""
+        subject = senders.heartbeat_subject(sender, self.daemon.get(sender, "d"))
+        self._store(senders.shard_of(subject), sender)
+
     def _store(self, shard: int, sender: str | None) -> None:
-        self.stream.append(Stored(len(self.stream) + 1, self.stamp(), shard, sender))
+        self.stream.append(Stored(len(self.stream) + 1, self.stamp(), shard, sender, self.connection.get(sender or "")))
 
     def take(self, verdict: Verdict) -> None:
         """The owner of the stream: as the supervisor_heartbeat service decides."""
         name = verdict.sender.name
         if name not in self.alive or self.holds.get(verdict.owner, Hold()).version != verdict.hold_version:
             return
-        newest = max((stored.sequence for stored in self.stream if stored.sender == name), default=0)
-        if newest > verdict.evidence.stream_sequence:
+        newest = max((stored for stored in self.stream if stored.sender == name), key=lambda each: each.sequence, default=None)
+        if newest is not None and contradicts(newest, verdict.evidence):
             return
         del self.alive[name]
         self.accepted.append(verdict)
@@ -102,12 +112,20 @@ class World:
         return [verdict.sender.name for verdict in self.accepted]
 
 
+def contradicts(newest: Stored, evidence: Evidence) -> bool:
+    """As the supervisor_heartbeat service decides: by sequences, or by time where the judge never heard the sender."""
+    if evidence.stream_sequence:
+        return newest.sequence > evidence.stream_sequence
+    return moment(newest.stamp) > evidence.watermark - timedelta(seconds=evidence.timeout_seconds)
+
+
 class Replica:
     """One detector that reads the world's stream."""
 
     def __init__(self, world: World, name: str = "r1") -> None:
         self.world, self.name = world, name
         self.running = False
+        self.asked: list[Verdict] = []
         self.start()
 
     def start(self) -> None:
@@ -141,6 +159,7 @@ class Replica:
                 self.detector.hear(shard, (message.sender, contract, message.connection_id), message.sequence, message.stamp)
 
     def _act(self, findings: Findings) -> None:
+        self.asked += findings.verdicts
         for verdict in findings.verdicts:
             self.world.take(verdict)
             self.detector.answered(verdict)

@@ -1,11 +1,13 @@
 """The detector over long stretches of time, in a simulated world: no false verdict, and every death found once."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from services.stale_detector.domain.clock import MILLISECOND, SECOND
-from services.stale_detector.domain.detector import Timeouts
+from services.stale_detector.domain.detector import Timeouts, Tracked
+from services.stale_detector.domain.senders import heartbeat_subject, shard_of
 from services.stale_detector.handlers.judging import command_id
 from tests.services.stale_detector.simulation import Replica, World
 
@@ -216,9 +218,9 @@ def test_while_one_shard_stands_still_nobody_is_judged_because_a_sender_may_have
     w = world()
     w.run(2 * MINUTE)
     died = kill(w, 8)
-    shard_of = {name: shard.number for shard in w.replicas[0].detector.shards for name in shard.wheel.beats}
-    standing = shard_of[died[0]]
-    stopped = {name: phase for name, phase in w.fleet.items() if shard_of[name] == standing}
+    at = {name: shard.number for shard in w.replicas[0].detector.shards for name in shard.wheel.beats}
+    standing = at[died[0]]
+    stopped = {name: phase for name, phase in w.fleet.items() if at[name] == standing}
     w.fleet = {name: phase for name, phase in w.fleet.items() if name not in stopped}
     w.silent_shards = {standing}
     w.run(4 * MINUTE)
@@ -234,3 +236,65 @@ def test_short_timeouts_work_alike() -> None:
     died = kill(w, 3)
     w.run(3 * SECOND)
     assert sorted(w.found) == died
+
+
+def move(w: World, sender: str, daemon: str) -> None:
+    """To another daemon, whose subject lies on another shard."""
+    before = shard_of(heartbeat_subject(sender, w.daemon.get(sender, "d")))
+    assert shard_of(heartbeat_subject(sender, daemon)) != before
+    w.daemon[sender] = daemon
+
+
+def test_a_sender_that_moves_to_another_shard_lives_there_and_dies_there() -> None:
+    w = world()
+    w.run(MINUTE)
+    move(w, "supervisor:t1", "d2")
+    w.run(5 * MINUTE)
+    assert w.accepted == []
+    w.dead.add("supervisor:t1")
+    w.run(3 * MINUTE)
+    (verdict,) = w.accepted
+    assert verdict.evidence.stream_sequence == max(each.sequence for each in w.stream if each.sender == "supervisor:t1")
+
+
+def test_a_sender_that_moves_back_and_forth_is_never_suspected() -> None:
+    w = world()
+    for _ in range(6):
+        move(w, "supervisor:t1", "d2")
+        w.run(50 * SECOND)
+        move(w, "supervisor:t1", "d")
+        w.run(50 * SECOND)
+    assert w.accepted == []
+
+
+def test_a_connection_that_was_replaced_keeps_nobody_alive() -> None:
+    """t1's daemon started it anew, as y; a zombie still speaks as x."""
+    w = world()
+    w.run(MINUTE)
+    tracked = w.alive["supervisor:t1"]
+    sender = replace(tracked.sender, connection_id="y", superseded=("x",))
+    w.alive["supervisor:t1"] = Tracked(sender, tracked.owner)
+    w.replicas[0].detector.track(sender, tracked.owner)
+    w.connection["supervisor:t1"] = "y"
+    w.run(MINUTE)
+    w.connection["supervisor:t1"] = "x"
+    w.run(3 * MINUTE)
+    (judged,) = w.replicas[0].asked or w.accepted
+    assert (judged.sender.name, judged.connection_id) == ("supervisor:t1", "y")
+
+
+def test_whoever_the_log_calls_dead_is_not_judged_and_whoever_it_calls_alive_gets_a_full_timeout() -> None:
+    w = world()
+    w.run(MINUTE)
+    detector = w.replicas[0].detector
+    (died,) = kill(w, 1)
+    tracked = w.alive.pop(died)
+    detector.untrack(died)
+    w.run(5 * MINUTE)
+    assert w.accepted == []
+    w.alive[died] = tracked
+    detector.track(tracked.sender, tracked.owner)
+    w.run(119 * SECOND)
+    assert w.accepted == []
+    w.run(2 * SECOND)
+    assert w.found == [died]
