@@ -10,7 +10,7 @@ from makima_schemas.contract.model import TaskStatus
 from makima_sdk.contracts import Contracts
 from makima_sdk.problems import ProblemError, UnreachableError
 
-from makima_cli.demo.process import Child
+from makima_cli.demo.process import Child, say
 
 RESTART_SECONDS: Final = 1.0
 REMOVAL_SECONDS: Final = 0.7  # what a real `git worktree remove` takes
@@ -53,6 +53,7 @@ class Crew:
             self._changed()
             if code == 0:
                 return
+            say(f"{child.name} crashed ({code}); {self._daemon_id} starts it again")
             if role == "builder":
                 await self._release_tasks()
             await asyncio.sleep(RESTART_SECONDS)

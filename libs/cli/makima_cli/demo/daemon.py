@@ -5,6 +5,7 @@ import random
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from typing import Final
 from zlib import crc32
@@ -17,12 +18,13 @@ from makima_sdk.problems import UnreachableError
 
 from makima_cli.demo import HEARTBEAT_SECONDS, TIMEOUT_SECONDS
 from makima_cli.demo.crew import Crew
-from makima_cli.demo.process import Child, live
+from makima_cli.demo.process import live, say
 
 CAPACITY: Final = 4
 LOOK_SECONDS: Final = 1.0
 OPEN: Final = "created,active,waiting_for_input,paused,blocked,completing"
 SILENCE_SECONDS: Final = TIMEOUT_SECONDS * 2.5
+ROLES: Final = ("supervisor", "builder")
 ROUND_SECONDS: Final = 90.0  # each daemon's mishaps come round so often
 
 
@@ -77,6 +79,7 @@ class DemoDaemon:
         """Connected for a while, then without a network for longer than anybody waits, then back; the agents go on meanwhile."""
         await self._connected(self._place.first(40))
         while True:
+            say(f"{self._name} has no network")
             await asyncio.sleep(SILENCE_SECONDS)
             await self._connected(ROUND_SECONDS * 2 - SILENCE_SECONDS)
 
@@ -111,29 +114,34 @@ class DemoDaemon:
             mishaps.create_task(self._freeze_now_and_then())
 
     async def _crash_now_and_then(self) -> None:
+        """A supervisor and a builder by turns."""
         await asyncio.sleep(self._place.first(20))
-        while True:
-            agents = [child for crew in self._crews.values() for child in crew.agents.values() if not child.frozen]
-            if agents:
-                random.choice(agents).have_an_accident()  # noqa: S311 - chance is all that is wanted
+        for role in cycle(ROLES if self._place.index % 2 == 0 else reversed(ROLES)):
+            crew = await self._some_crew()
+            say(f"{crew.agents[role].name} is about to crash")
+            crew.agents[role].have_an_accident()
             await asyncio.sleep(ROUND_SECONDS)
 
     async def _freeze_now_and_then(self) -> None:
         """A whole crew, so that its supervisor falls silent and its contract goes stale; then it goes on as if nothing had been."""
-        await asyncio.sleep(self._place.first(12))
+        await asyncio.sleep(self._place.first(10))
         while True:
-            frozen = self._freeze_one()
+            agents = list((await self._some_crew()).agents.values())
+            for child in agents:
+                say(f"{child.name} is frozen")
+                child.freeze()
             await asyncio.sleep(SILENCE_SECONDS)
-            for child in frozen:
+            for child in agents:
                 child.thaw()
             await asyncio.sleep(ROUND_SECONDS - SILENCE_SECONDS)
 
-    def _freeze_one(self) -> list[Child]:
-        crews = [crew for crew in self._crews.values() if len(crew.agents) > 1]
-        agents = list(random.choice(crews).agents.values()) if crews else []  # noqa: S311 - as above
-        for child in agents:
-            child.freeze()
-        return agents
+    async def _some_crew(self) -> Crew:
+        """One with both its agents at work, as soon as there is one."""
+        while True:
+            complete = [crew for crew in self._crews.values() if all(role in crew.agents and crew.agents[role].settled for role in ROLES)]
+            if complete:
+                return random.choice(complete)  # noqa: S311 - chance is all that is wanted
+            await asyncio.sleep(LOOK_SECONDS)
 
 
 async def main(name: str, place: Place, worktrees: Path) -> None:

@@ -5,9 +5,11 @@ import os
 import signal
 import sys
 import threading
+import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Coroutine
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Final, Self
 
 from makima_local.parent import dies_with_parent
@@ -15,6 +17,7 @@ from makima_local.parent import dies_with_parent
 ACCIDENT: Final = b"accident\n"
 STDIN: Final = 0
 PATIENCE_SECONDS: Final = 3.0
+SETTLED_SECONDS: Final = 4.0
 
 
 class Child:
@@ -23,6 +26,7 @@ class Child:
     def __init__(self, name: str, process: Process) -> None:
         self.name = name
         self.frozen = False
+        self._since = time.monotonic()
         self._process = process
 
     @classmethod
@@ -31,8 +35,9 @@ class Child:
         return cls(name, await asyncio.create_subprocess_exec(*command, stdin=PIPE, preexec_fn=dies_with_parent()))
 
     @property
-    def pid(self) -> int:
-        return self._process.pid
+    def settled(self) -> bool:
+        """Whether it has had the time to find into its work."""
+        return not self.frozen and time.monotonic() - self._since > SETTLED_SECONDS
 
     async def ended(self) -> int:
         """Its exit code; negative for the signal that killed it."""
@@ -66,6 +71,11 @@ class Child:
         if self._process.returncode is None:
             with suppress(ProcessLookupError):
                 self._process.send_signal(what)
+
+
+def say(text: str) -> None:
+    """For the fleet's log."""
+    print(f"{datetime.now(UTC):%H:%M:%S} {text}", flush=True)
 
 
 def live(main: Coroutine[object, object, None], *, parent: bool = True) -> None:

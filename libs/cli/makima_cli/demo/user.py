@@ -75,7 +75,7 @@ class DemoUser:
             return
         story, name, description = told(self._told)
         await self._contracts.create(
-            name, contract_type=story.contract_type, description=description, phase_guard=story.guard, stale_after_seconds=8
+            name, contract_type=story.contract_type, description=description, phase_guard=story.guard, stale_after_seconds=10
         )
         self._told += 1
         self._next_at = now + (FIRST_SECONDS if self._told < len(STORIES) else LATER_SECONDS)

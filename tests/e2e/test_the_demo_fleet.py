@@ -1,0 +1,187 @@
+"""The whole system and its demo fleet, seen through the public interfaces alone: contracts move, silences are found, deaths are survived.
+
+With `MAKIMA_E2E_URL` and `MAKIMA_E2E_NATS_URL` it runs against a stack that is up already (docker compose) and brings only the fleet; what
+needs the stack's processes or its short deadlines is skipped there, with the reason.
+"""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from asyncio.subprocess import DEVNULL
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import msgspec
+import pytest
+import pytest_asyncio
+from makima_cli import demo
+from makima_kernel.testing import eventually
+from makima_schemas.contract.model import ContractStatus
+from makima_schemas.heartbeat import SupervisorHeartbeat
+from makima_sdk import Connection, Contracts, Filter, Http, MonitorEvent, monitor
+from makima_sdk.nats import connect
+from nats.aio.msg import Msg
+
+from tests.e2e import stack
+
+pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
+
+PATIENCE = 150.0  # a busy machine starts processes slowly; who wants to know how fast it is measures it
+TIMEOUT_VARIABLE = "MAKIMA_CONTRACTS__HEARTBEAT_TIMEOUT_SECONDS"
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """Where the system is; `system` is None where it is not ours."""
+
+    connection: Connection
+    system: stack.Stack | None
+
+    @property
+    def ours(self) -> stack.Stack:
+        if self.system is None:
+            pytest.skip("the stack runs elsewhere: its processes are not ours to kill")
+        return self.system
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def fleet(server_folder: Path) -> AsyncIterator[Fleet]:
+    url, nats_url = os.environ.get("MAKIMA_E2E_URL"), os.environ.get("MAKIMA_E2E_NATS_URL")
+    if url and nats_url:
+        connection = Connection(url, nats_url, os.environ.get("MAKIMA_TOKEN"))
+        async with _fleet_at(connection):
+            yield Fleet(connection, None)
+        return
+    folder = server_folder / f"fleet-{uuid4().hex[:8]}"
+    folder.mkdir(mode=0o711)
+    async with stack.running(folder, "--demo") as system:
+        yield Fleet(Connection(system.url, system.nats_url), system)
+
+
+@asynccontextmanager
+async def _fleet_at(connection: Connection) -> AsyncGenerator[None]:
+    env = {**os.environ, "MAKIMA_URL": connection.url, "MAKIMA_NATS_URL": connection.nats_url}
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "makima_cli.demo", env=env, stdin=DEVNULL)
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGTERM)
+        await process.wait()
+
+
+@asynccontextmanager
+async def told(fleet: Fleet, wanted: Filter | None = None, since: int | None = None) -> AsyncGenerator[AsyncIterator[MonitorEvent]]:
+    """What the monitor tells, for as long as anybody has the patience."""
+    async with asyncio.timeout(PATIENCE), aclosing(monitor(fleet.connection, wanted, since=since)) as events:
+        yield events
+
+
+async def test_every_status_is_seen(fleet: Fleet) -> None:
+    seen: set[object] = set()
+    async with told(fleet, since=0) as events:
+        async for event in events:
+            if event["type"] == "StatusChanged":
+                seen.add(event["new_status"])
+            if seen == set(ContractStatus):
+                break
+
+
+async def test_contracts_of_all_three_types_are_worked_through(fleet: Fleet) -> None:
+    async with Http(fleet.connection.url) as http:
+
+        async def done() -> bool:
+            over = [contract async for contract in Contracts(http).all({"status": "completed,archived", "limit": 500})]
+            whole = [contract for contract in over if all(item.completed for item in contract.deliverables) and contract.tasks.completed]
+            return {"simple", "specification", "execute"} <= {contract.contract_type for contract in whole}
+
+        await eventually(done, PATIENCE, every=0.5)
+
+
+async def test_a_silent_supervisor_is_found_and_its_return_heals(fleet: Fleet) -> None:
+    if fleet.system is None and float(os.environ.get(TIMEOUT_VARIABLE, "120")) > demo.TIMEOUT_SECONDS:
+        pytest.skip(f"the fleet's silences are shorter than the stack's timeout: set {TIMEOUT_VARIABLE}={demo.TIMEOUT_SECONDS:g} for both")
+    silent: set[object] = set()
+    async with told(fleet, since=0) as events:
+        async for event in events:
+            if event["type"] == "SupervisorStateChanged" and event["new_state"] == "interrupted":
+                silent.add(event["supervisor_task_id"])
+            elif event["type"] == "SupervisorStateChanged" and event["old_state"] == "interrupted":
+                assert event["supervisor_task_id"] in silent
+                break
+
+
+async def test_a_crashed_supervisor_comes_back_as_a_new_incarnation(fleet: Fleet) -> None:
+    incarnations: dict[str, set[str | None]] = {}
+
+    async def hear(message: Msg) -> None:
+        beat = msgspec.json.decode(message.data, type=SupervisorHeartbeat)
+        incarnations.setdefault(beat.task_id, set()).add(beat.connection_id)
+
+    nats = await connect(fleet.connection.nats_url, "the fleet's test")
+    await nats.subscribe("makima.heartbeats.supervisor.>", cb=hear)
+    await eventually(lambda: any(len(ids) > 1 for ids in incarnations.values()), PATIENCE, every=0.2)
+    await nats.close()
+
+
+@pytest.mark.parametrize("service", ["completion_detector", "contract", "gateway", "stale_detector", "supervisor_heartbeat"])
+async def test_a_killed_service_comes_back_and_contracts_go_on(fleet: Fleet, service: str) -> None:
+    system = fleet.ours
+    heard = len(system.news)
+    os.kill(pid_of(system, service), signal.SIGKILL)
+    await eventually(lambda: any(f"{service} runs again" in line for line in system.news[heard:]), PATIENCE, every=0.1)
+    async with Http(fleet.connection.url, patience=PATIENCE) as http:
+        marker = await Contracts(http).create(f"made after {service} was killed")
+        async with told(fleet) as events:
+            await Contracts(http).act(marker.id, "start")
+            async for event in events:
+                if event["type"] == "PhaseChanged" and event["contract_id"] == marker.id:
+                    break  # a daemon has found it, its agents have worked, and the detector has asked
+
+
+async def test_no_agent_outlives_a_killed_fleet(fleet: Fleet) -> None:
+    system = fleet.ours
+    killed = fleet_pid(system)
+    await eventually(lambda: len(descendants(killed)) > 4, PATIENCE, every=0.5, because="daemons and agents")
+    family = descendants(killed)
+    os.kill(killed, signal.SIGKILL)
+    await eventually(lambda: not family & alive(), 15, every=0.2)
+
+
+def pid_of(system: stack.Stack, name: str) -> int:
+    """Of its latest life: as the start said, or as the news have it since."""
+    again = [line for line in system.news if f"{name} runs again (pid " in line]
+    return int(again[-1].rsplit("pid ", 1)[1].rstrip(")\n")) if again else system.services[name]
+
+
+def fleet_pid(system: stack.Stack) -> int:
+    """`makima up` starts the fleet itself; its daemons are the fleet's children, not its own."""
+    listed = subprocess.run(["ps", "-axo", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
+    rows = [line.split(maxsplit=2) for line in listed.splitlines()]
+    [found] = [int(pid) for pid, parent, args in rows if int(parent) == system.process.pid and "makima_cli.demo" in args]
+    return found
+
+
+def processes() -> dict[int, int]:
+    """pid → parent's pid; the dead that nobody has buried are not counted."""
+    listed = subprocess.run(["ps", "-axo", "pid=,ppid=,stat="], capture_output=True, text=True, check=True).stdout
+    rows = [line.split() for line in listed.splitlines()]
+    return {int(pid): int(parent) for pid, parent, state in rows if not state.startswith("Z")}
+
+
+def alive() -> set[int]:
+    return set(processes())
+
+
+def descendants(pid: int) -> set[int]:
+    parents = processes()
+    found: set[int] = set()
+    rising = {pid}
+    while rising:
+        rising = {child for child, parent in parents.items() if parent in rising}
+        found |= rising
+    return found
