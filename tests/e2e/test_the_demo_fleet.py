@@ -12,7 +12,7 @@ import sys
 from asyncio.subprocess import DEVNULL
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
 
@@ -37,10 +37,11 @@ TIMEOUT_VARIABLE = "MAKIMA_CONTRACTS__HEARTBEAT_TIMEOUT_SECONDS"
 
 @dataclass(frozen=True)
 class Fleet:
-    """Where the system is; `system` is None where it is not ours."""
+    """Where the system is; `system` is None where it is not ours. `incarnations`: task id → the connection ids that were heard."""
 
     connection: Connection
     system: stack.Stack | None
+    incarnations: dict[str, set[str | None]] = field(default_factory=dict[str, set[str | None]])
 
     @property
     def ours(self) -> stack.Stack:
@@ -54,13 +55,29 @@ async def fleet(server_folder: Path) -> AsyncIterator[Fleet]:
     url, nats_url = os.environ.get("MAKIMA_E2E_URL"), os.environ.get("MAKIMA_E2E_NATS_URL")
     if url and nats_url:
         connection = Connection(url, nats_url, os.environ.get("MAKIMA_TOKEN"))
-        async with _fleet_at(connection):
-            yield Fleet(connection, None)
+        async with _fleet_at(connection), _heard(Fleet(connection, None)) as made:
+            yield made
         return
     folder = server_folder / f"fleet-{uuid4().hex[:8]}"
     folder.mkdir(mode=0o711)
-    async with stack.running(folder, "--demo") as system:
-        yield Fleet(Connection(system.url, system.nats_url), system)
+    async with stack.running(folder, "--demo") as system, _heard(Fleet(Connection(system.url, system.nats_url), system)) as made:
+        yield made
+
+
+@asynccontextmanager
+async def _heard(fleet: Fleet) -> AsyncGenerator[Fleet]:
+    """Listens to the supervisors from the start."""
+
+    async def hear(message: Msg) -> None:
+        beat = msgspec.json.decode(message.data, type=SupervisorHeartbeat)
+        fleet.incarnations.setdefault(beat.task_id, set()).add(beat.connection_id)
+
+    nats = await connect(fleet.connection.nats_url, "the fleet's test")
+    await nats.subscribe("makima.heartbeats.supervisor.>", cb=hear)
+    try:
+        yield fleet
+    finally:
+        await nats.close()
 
 
 @asynccontextmanager
@@ -116,26 +133,19 @@ async def test_a_silent_supervisor_is_found_and_its_return_heals(fleet: Fleet) -
 
 
 async def test_a_crashed_supervisor_comes_back_as_a_new_incarnation(fleet: Fleet) -> None:
-    incarnations: dict[str, set[str | None]] = {}
-
-    async def hear(message: Msg) -> None:
-        beat = msgspec.json.decode(message.data, type=SupervisorHeartbeat)
-        incarnations.setdefault(beat.task_id, set()).add(beat.connection_id)
-
-    nats = await connect(fleet.connection.nats_url, "the fleet's test")
-    await nats.subscribe("makima.heartbeats.supervisor.>", cb=hear)
-    await eventually(lambda: any(len(ids) > 1 for ids in incarnations.values()), PATIENCE, every=0.2)
-    await nats.close()
+    """The fleet has a crash every half minute, and every other one is a supervisor's."""
+    await eventually(lambda: any(len(ids) > 1 for ids in fleet.incarnations.values()), PATIENCE, every=0.2)
 
 
-@pytest.mark.parametrize("service", ["completion_detector", "contract", "gateway", "stale_detector", "supervisor_heartbeat"])
-async def test_a_killed_service_comes_back_and_contracts_go_on(fleet: Fleet, service: str) -> None:
+async def test_killed_services_come_back_and_contracts_go_on(fleet: Fleet) -> None:
+    """All of them at once, while the fleet is at work."""
     system = fleet.ours
-    heard = len(system.news)
-    os.kill(pid_of(system, service), signal.SIGKILL)
-    await eventually(lambda: any(f"{service} runs again" in line for line in system.news[heard:]), PATIENCE, every=0.1)
+    for pid in system.services.values():
+        os.kill(pid, signal.SIGKILL)
+    for service in system.services:
+        await eventually(lambda service=service: any(f"{service} runs again" in line for line in system.news), PATIENCE, every=0.1)
     async with Http(fleet.connection.url, patience=PATIENCE) as http:
-        marker = await Contracts(http).create(f"made after {service} was killed")
+        marker = await Contracts(http).create("made after all were killed")
         async with told(fleet) as events:
             await Contracts(http).act(marker.id, "start")
             async for event in events:
@@ -150,12 +160,6 @@ async def test_no_agent_outlives_a_killed_fleet(fleet: Fleet) -> None:
     family = descendants(killed)
     os.kill(killed, signal.SIGKILL)
     await eventually(lambda: not family & alive(), 15, every=0.2)
-
-
-def pid_of(system: stack.Stack, name: str) -> int:
-    """Of its latest life: as the start said, or as the news have it since."""
-    again = [line for line in system.news if f"{name} runs again (pid " in line]
-    return int(again[-1].rsplit("pid ", 1)[1].rstrip(")\n")) if again else system.services[name]
 
 
 def fleet_pid(system: stack.Stack) -> int:

@@ -116,7 +116,7 @@ class DemoDaemon:
     async def _crash_now_and_then(self) -> None:
         """A supervisor and a builder by turns."""
         await asyncio.sleep(self._place.first(20))
-        for role in cycle(ROLES if self._place.index % 2 == 0 else reversed(ROLES)):
+        for role in cycle(ROLES):
             crew = await self._some_crew()
             say(f"{crew.agents[role].name} is about to crash")
             crew.agents[role].have_an_accident()
