@@ -58,7 +58,9 @@ class Ephemeral:
 
     async def open(self, target: Target, state: StreamState, after: int) -> str:
         name = f"{self.name}-{uuid4().hex[:12]}"
-        config = _config(name, target.filters or (">",)).evolve(ack_policy=AckPolicy.NONE, mem_storage=True, num_replicas=1, inactive_threshold=30.0)
+        config = _config(name, target.filters or (">",)).evolve(
+            ack_policy=AckPolicy.NONE, mem_storage=True, num_replicas=1, inactive_threshold=30.0
+        )
         if self.deliver is DeliverPolicy.NEW:  # the end of the stream as it is now: a later opening must not skip what came between
             self.deliver, self.after = DeliverPolicy.BY_START_SEQUENCE, state.last_seq
         after = max(after, self.after)
