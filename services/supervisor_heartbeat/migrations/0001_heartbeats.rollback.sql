@@ -1,3 +1,4 @@
+-- Forgets how far the recorder came.
 drop table watermarks;
 drop table latest;
 drop table heartbeats;

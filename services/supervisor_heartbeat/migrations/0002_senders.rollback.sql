@@ -1,1 +1,2 @@
+-- Forgets what the log says of each sender; the projection folds it again.
 drop table senders;
