@@ -1,7 +1,8 @@
-"""`python -m makima_cli.demo`: the fleet and its user, against the makima that MAKIMA_URL and MAKIMA_NATS_URL name, until SIGTERM."""
+"""`python -m makima_cli.demo [FOLDER]`: the fleet and its user, against the makima that MAKIMA_URL and MAKIMA_NATS_URL name, until SIGTERM."""
 
 import asyncio
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 from typing import Final
@@ -27,8 +28,10 @@ async def keep(index: int, name: str, worktrees: Path) -> None:
         await asyncio.sleep(AGAIN_SECONDS)
 
 
-async def fleet() -> None:
-    worktrees = Path(tempfile.mkdtemp(prefix="makima-demo-"))
+async def fleet(folder: Path | None) -> None:
+    """With its worktrees in `folder`, which is its own, or in a temporary one."""
+    worktrees = folder or Path(tempfile.mkdtemp(prefix="makima-demo-"))
+    shutil.rmtree(worktrees, ignore_errors=True)  # of an earlier life that was cut short
     try:
         async with asyncio.TaskGroup() as everybody:
             for index, name in enumerate(NAMES):
@@ -39,4 +42,4 @@ async def fleet() -> None:
 
 
 if __name__ == "__main__":
-    live(fleet(), parent=False)
+    live(fleet(Path(sys.argv[1]) if len(sys.argv) > 1 else None), parent=False)

@@ -44,7 +44,8 @@ def services(site: Site, *, for_demo: bool) -> list[Program]:
 def demo_fleet(site: Site) -> Program:
     """Daemons and agents that know nothing but the public interfaces."""
     env = {"MAKIMA_URL": site.url, "MAKIMA_NATS_URL": site.servers.nats_url}
-    return Program(FLEET, (sys.executable, "-m", "makima_cli.demo"), site.workspace, site.folder.log("demo"), env=env)
+    command = (sys.executable, "-m", "makima_cli.demo", str(site.folder.path / "demo"))
+    return Program(FLEET, command, site.workspace, site.folder.log("demo"), env=env)
 
 
 def _service(name: str, site: Site, health_port: int, pace: Mapping[str, str]) -> Program:
