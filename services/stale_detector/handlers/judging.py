@@ -2,18 +2,19 @@
 
 import asyncio
 import gc
-from asyncio import Queue
+from collections.abc import Sequence
 from time import monotonic
-from typing import Final
+from typing import Final, cast
 from uuid import UUID
 
 import asyncpg
+import orjson
 import structlog
 from makima_kernel.bus.asking import Bus
 from makima_kernel.log.append import Append, Appended, new_event
 from makima_kernel.log.appender import Appender, LogUnavailableError, OverloadedError
 from makima_kernel.service import metrics
-from makima_schemas.commands import Accepted, Problem, Reply, Request
+from makima_schemas.commands import Accepted, Problem, Reply, Request, decode_reply
 from makima_schemas.envelope import EventMeta
 from makima_schemas.errors import Code
 from makima_schemas.identity import DEFAULT_TENANT
@@ -26,7 +27,8 @@ from services.stale_detector.handlers.following import Follower
 ACTOR: Final = "stale_detector"
 OWNER_SERVICE: Final = "supervisor_heartbeat"
 TICK: Final = 0.025
-AT_ONCE: Final = 128
+IN_A_MESSAGE: Final = 100
+AT_ONCE: Final = 16  # messages
 FIRST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 2.0
 LOG_AWAY: Final = 1.0
@@ -34,20 +36,18 @@ AGAIN: Final = frozenset({Code.UNAVAILABLE, Code.OVERLOADED})
 
 
 class Judge:
-    """`run` ticks and never waits; `ask` (run `AT_ONCE` of them inside `run`) waits for answers."""
+    """`run` ticks and never waits; verdicts go out beside it, many in one message, a few messages at once."""
 
     def __init__(self, detector: Detector, follower: Follower, bus: Bus, appender: Appender, *, enabled: bool) -> None:
         self._detector, self._follower = detector, follower
         self._bus, self._appender = bus, appender
         self._enabled = enabled
-        self._verdicts: Queue[Verdict] = Queue()
+        self._free = asyncio.Semaphore(AT_ONCE)
         self._frozen = False
 
     async def run(self) -> None:
         await self._follower.loaded.wait()
         async with asyncio.TaskGroup() as tasks:
-            for _ in range(AT_ONCE):
-                tasks.create_task(self._ask_for_ever())
             due = monotonic()
             while True:
                 self._take(self._detector.tick(), tasks)
@@ -59,10 +59,11 @@ class Judge:
     def _take(self, findings: Findings, tasks: asyncio.TaskGroup) -> None:
         for verdict in findings.verdicts:
             metrics.verdict_lateness.observe(verdict.evidence.lateness_ms / 1000)
-            if self._enabled:
-                self._verdicts.put_nowait(verdict)
-            else:
+            if not self._enabled:
                 self._detector.answered(verdict)
+        if self._enabled:
+            for first in range(0, len(findings.verdicts), IN_A_MESSAGE):
+                tasks.create_task(self._ask(findings.verdicts[first : first + IN_A_MESSAGE]))
         for found in (*findings.suspicions, *findings.clearances):
             tasks.create_task(self._record(found))
 
@@ -72,26 +73,48 @@ class Judge:
         gc.freeze()
         self._frozen = True
 
-    async def _ask_for_ever(self) -> None:
-        while True:
-            await self._ask(await self._verdicts.get())
-
-    async def _ask(self, verdict: Verdict) -> None:
-        """Until it is answered, under the same id; or until the sender is heard again, or the log has said what we wanted to say."""
+    async def _ask(self, verdicts: Sequence[Verdict]) -> None:
+        """Until each is answered, under the same id; or its sender is heard again, or the log has said what we wanted to say."""
         pause = FIRST_PAUSE
-        while self._detector.is_asked(verdict):
-            reply = await self._bus.ask(OWNER_SERVICE, _name(verdict), _request(verdict))
-            match reply:
-                case Problem(code=Code.VERSION_CONFLICT):
-                    await self._reconsider(verdict)
-                    return
-                case Problem() if reply.code in AGAIN:
-                    await asyncio.sleep(pause)
-                    pause = min(2 * pause, LONGEST_PAUSE)
-                case _:
-                    self._detector.answered(verdict)
-                    _tell(verdict, reply)
-                    return
+        while verdicts := [verdict for verdict in verdicts if self._detector.is_asked(verdict)]:
+            async with self._free:
+                replies = await self._declare(verdicts)
+            again = [verdict for verdict, reply in zip(verdicts, replies, strict=True) if not await self._heed(verdict, reply)]
+            if again and pause >= LONGEST_PAUSE and len(again) == len(verdicts) > 1:
+                await self._ask_apart(again)
+                return
+            if again:
+                await asyncio.sleep(pause)
+            verdicts, pause = again, min(2 * pause, LONGEST_PAUSE)
+
+    async def _ask_apart(self, verdicts: Sequence[Verdict]) -> None:
+        """Nobody is answered, for seconds: one that its owner cannot handle must not keep the others waiting for ever."""
+        async with asyncio.TaskGroup() as halves:
+            halves.create_task(self._ask(verdicts[::2]))
+            halves.create_task(self._ask(verdicts[1::2]))
+
+    async def _declare(self, verdicts: Sequence[Verdict]) -> Sequence[Reply]:
+        """One reply each, in the same order."""
+        ordered = sorted(range(len(verdicts)), key=lambda index: verdicts[index].sender.kind == "daemon")
+        silent = [_request(verdict) for verdict in verdicts if verdict.sender.kind != "daemon"]
+        disconnected = [_request(verdict) for verdict in verdicts if verdict.sender.kind == "daemon"]
+        answer = await self._bus.query(OWNER_SERVICE, "declare_all", {"silent": silent, "disconnected": disconnected})
+        if isinstance(answer, Problem):
+            return [answer] * len(verdicts)
+        given = [*_replies(answer, "silent", len(silent)), *_replies(answer, "disconnected", len(disconnected))]
+        return [reply for _, reply in sorted(zip(ordered, given, strict=True), key=lambda pair: pair[0])]
+
+    async def _heed(self, verdict: Verdict, reply: Reply) -> bool:
+        """Whether that was the last word."""
+        match reply:
+            case Problem(code=Code.VERSION_CONFLICT):
+                await self._reconsider(verdict)
+            case Problem() if reply.code in AGAIN:
+                return False
+            case _:
+                self._detector.answered(verdict)
+                _tell(verdict, reply)
+        return True
 
     async def _reconsider(self, verdict: Verdict) -> None:
         """A hold came between, by another replica; ours comes from the log."""
@@ -117,10 +140,6 @@ class Judge:
             self._detector.decided(found.owner)
 
 
-def _name(verdict: Verdict) -> str:
-    return "declare_disconnected" if verdict.sender.kind == "daemon" else "declare_silent"
-
-
 def command_id(verdict: Verdict) -> UUID:
     """The same in every replica."""
     evidence = verdict.evidence
@@ -135,6 +154,15 @@ def _request(verdict: Verdict) -> Request:
         data["connection_id"] = verdict.connection_id
     guard = (owner_stream(verdict.owner), verdict.hold_version)
     return Request(command_id(verdict), verdict.sender.entity_id, data, actor=ACTOR, guard=guard)
+
+
+def _replies(answer: dict[str, object], kind: str, count: int) -> list[Reply]:
+    """An owner that answers otherwise than asked is asked again."""
+    replies = [decode_reply(orjson.dumps(reply)) for reply in cast("list[object]", answer.get(kind, []))]
+    unreadable = Problem(Code.UNAVAILABLE, f"declare_all gave {len(replies)} replies to {count} verdicts")
+    if len(replies) != count:
+        return [unreadable] * count
+    return [reply if isinstance(reply, Accepted | Problem) else unreadable for reply in replies]
 
 
 def _append(found: Suspicion | Clearance, stream: str) -> Append:

@@ -1,15 +1,20 @@
 """The stale-detector's verdicts: applied to whoever is silent, refused where the recorder knows better."""
 
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
-from makima_kernel.bus.commands import CommandRouter
-from makima_schemas.commands import Problem, Reply, Request
+import orjson
+from makima_kernel.bus.commands import CommandRouter, decode_command, invalid
+from makima_schemas.codec import adapter
+from makima_schemas.commands import Problem, Reply, Request, encode_reply
 from makima_schemas.daemon import DeclareDisconnected, ObserveDaemon
 from makima_schemas.errors import Code
-from makima_schemas.evidence import Arrival, Evidence
+from makima_schemas.evidence import Arrival
 from makima_schemas.identity import stream_name
-from makima_schemas.silence import SenderKind
 from makima_schemas.supervisor import DeclareSilent, ObserveHeartbeat
+from pydantic import ValidationError
 
 from services.supervisor_heartbeat.domain.verdict import JudgeDisconnected, JudgeSilence
 from services.supervisor_heartbeat.handlers.observer import DaemonDecisions, SupervisorDecisions
@@ -42,27 +47,50 @@ class Verdicts:
     def serve(self, router: CommandRouter) -> None:
         router.command(DeclareSilent, self.declare_silent)
         router.command(DeclareDisconnected, self.declare_disconnected)
+        router.query("declare_all", self.declare_all)
 
     async def declare_silent(self, request: Request, verdict: DeclareSilent) -> Reply:
         """Accepted, changed or not; `UNAVAILABLE` while the recorder is behind the verdict."""
-        refused = await self._refused(verdict.evidence)
-        if refused is not None:
-            return refused
-        newest = await self._newest("supervisor", request.target)
-        return await self._supervisors.handle(request, JudgeSilence(verdict.connection_id, verdict.evidence, newest))
+        return (await self._declare([(request, verdict)]))[0]
 
     async def declare_disconnected(self, request: Request, verdict: DeclareDisconnected) -> Reply:
         """As `declare_silent`."""
-        refused = await self._refused(verdict.evidence)
-        if refused is not None:
-            return refused
-        newest = await self._newest("daemon", request.target)
-        return await self._daemons.handle(request, JudgeDisconnected(verdict.evidence, newest))
+        return (await self._declare([(request, verdict)]))[0]
 
-    async def _refused(self, evidence: Evidence) -> Problem | None:
+    async def declare_all(self, question: dict[str, object]) -> dict[str, object]:
+        """`{silent: [Request], disconnected: [Request]}` → `{silent: [reply], disconnected: [reply]}`, in the same order.
+
+        When thousands die at once, a message each would make the last of them wait for seconds. Each is judged and answered by itself.
+        """
+        silent = [(request, decode_command(DeclareSilent, request.data)) for request in _requests(question.get("silent", []))]
+        disconnected = [
+            (request, decode_command(DeclareDisconnected, request.data)) for request in _requests(question.get("disconnected", []))
+        ]
+        replies = [orjson.Fragment(encode_reply(reply)) for reply in await self._declare([*silent, *disconnected])]
+        return {"silent": replies[: len(silent)], "disconnected": replies[len(silent) :]}
+
+    async def _declare(self, verdicts: Sequence[tuple[Request, DeclareSilent | DeclareDisconnected]]) -> Sequence[Reply]:
+        if not verdicts:
+            return []
+        refused = await self._refused(max(verdict.evidence.watermark for _, verdict in verdicts))
+        if refused is not None:
+            return [refused] * len(verdicts)
+        newest = await self._queries.newest([_sender(request, verdict) for request, verdict in verdicts])
+        return await asyncio.gather(
+            *(self._judge(request, verdict, newest.get(_sender(request, verdict))) for request, verdict in verdicts)
+        )
+
+    async def _judge(self, request: Request, verdict: DeclareSilent | DeclareDisconnected, newest: Arrival | None) -> Reply:
+        match verdict:
+            case DeclareSilent(connection_id, evidence):
+                return await self._supervisors.handle(request, JudgeSilence(connection_id, evidence, newest))
+            case DeclareDisconnected(evidence):
+                return await self._daemons.handle(request, JudgeDisconnected(evidence, newest))
+
+    async def _refused(self, watermark: datetime) -> Problem | None:
         if not self._enabled:
             return Problem(Code.FEATURE_OFF, "supervisor_heartbeat is off: heartbeats are stored, no verdict is applied")
-        if not await self._watermarks.passed(evidence.watermark, PATIENCE_SECONDS):
+        if not await self._watermarks.passed(watermark, PATIENCE_SECONDS):
             return Problem(
                 Code.UNAVAILABLE,
                 "the recorder is behind the verdict's watermark",
@@ -70,6 +98,13 @@ class Verdicts:
             )
         return None
 
-    async def _newest(self, kind: SenderKind, entity_id: str) -> Arrival | None:
-        sender = stream_name(kind, entity_id)
-        return (await self._queries.newest([sender])).get(sender)
+
+def _requests(body: object) -> list[Request]:
+    try:
+        return adapter(list[Request]).validate_python(body)
+    except ValidationError as error:
+        raise invalid(error) from error
+
+
+def _sender(request: Request, verdict: DeclareSilent | DeclareDisconnected) -> str:
+    return stream_name("supervisor" if isinstance(verdict, DeclareSilent) else "daemon", request.target)
