@@ -60,13 +60,16 @@ class World:
 
         return await eventually(there, because=f"no {event} of {contract_id}")
 
+    async def shown(self) -> bool:
+        """Whether the detector's tables show all of the log."""
+        position = await self.contract.pool.fetchval("select position from event_log.checkpoints where consumer = 'completion_detector'")
+        return position == await self.contract.log.head()
+
     async def nothing_owed(self) -> None:
         """Every event has been looked at, and nothing is left to ask."""
 
         async def all_done() -> bool:
-            shown = await self.contract.pool.fetchval("select position from event_log.checkpoints where consumer = 'completion_detector'")
-            owed = await self.contract.pool.fetchval("select count(*) from completion_detector.todo")
-            return shown == await self.contract.log.head() and owed == 0
+            return await self.shown() and not await self.contract.pool.fetchval("select count(*) from completion_detector.todo")
 
         await eventually(all_done, because="looks are still owed")
 

@@ -54,6 +54,7 @@ async def test_killed_between_the_ask_and_the_end_of_the_look(world: World, monk
         if task.get_name() == "ask":
             task.cancel()
     await world.send("c1", c.StartContract(), c.CompleteDeliverable("plan-document"))
+    await eventually(world.shown)
     looks = Queries(detector.pool)
     todo = await claimed(looks)
     with pytest.raises(asyncio.CancelledError):
@@ -73,6 +74,7 @@ async def test_two_who_judged_the_same_version_have_asked_once(world: World) -> 
         if task.get_name() == "ask":
             task.cancel()
     await world.send("c1", simple(), c.StartContract(), c.CompleteDeliverable("plan-document"))
+    await eventually(world.shown)
     todo = await claimed(Queries(detector.pool))
     first, second = asker(detector, detector.bus), asker(detector, detector.bus)
     await asyncio.gather(first.look(todo), second.look(todo))
