@@ -30,11 +30,11 @@ TIMEOUT = 2.0
 GRACE = 1.0
 
 
-def quick(database: str, nats_url: str, *, stale_after: float = 1800.0, repeat: float = 60.0) -> Settings:
+def quick(database: str, nats_url: str, *, timeout: float = TIMEOUT, stale_after: float = 1800.0, repeat: float = 60.0) -> Settings:
     """A detector that needs seconds where the real one needs minutes."""
     contracts = ContractsSettings(
         heartbeat_interval_seconds=INTERVAL,
-        heartbeat_timeout_seconds=TIMEOUT,
+        heartbeat_timeout_seconds=timeout,
         reconnect_grace_seconds=GRACE,
         stale_threshold_minutes=stale_after / 60,
         stale_detection_interval_seconds=repeat,

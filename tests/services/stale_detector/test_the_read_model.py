@@ -1,0 +1,117 @@
+"""The detector's tables are the fold of the log, before a rebuild and after it; and its migration can be taken back."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import asyncpg
+from makima_kernel.log.migrate import migrate, rollback
+from makima_kernel.log.read import Log
+from makima_kernel.log.rebuild import rebuild
+from makima_kernel.testing import eventually
+from makima_schemas.codec import decode
+from makima_schemas.contract import events as e
+from makima_schemas.contract.model import ContractStatus, Phase
+from makima_schemas.daemon import DaemonConnected
+from makima_schemas.silence import MassSilenceCleared, MassSilenceSuspected
+from makima_schemas.supervisor import SupervisorRegistered, SupervisorState
+from nats.aio.client import Client
+
+import services.stale_detector as service
+from services.stale_detector.domain import staleness, tracked
+from services.stale_detector.domain.detector import Tracked
+from services.stale_detector.domain.mass_silence import Hold
+from services.stale_detector.domain.staleness import Progress
+from services.stale_detector.domain.tracked import Sender
+from services.stale_detector.projections import SQL, Silence, progress, sender
+from services.stale_detector.queries import Queries
+from tests.services.stale_detector.running import Running, quick, running
+from tests.services.stale_detector.test_tracked import changed
+
+CREATED = e.ContractCreated("demo", "", "simple", "ada", (Phase("plan"),), phase_guard=False, auto_complete_enabled=True)
+
+
+def registered(contract: str, connection: str) -> SupervisorRegistered:
+    return SupervisorRegistered(contract, "d1", connection, SupervisorState.WORKING, "plan")
+
+
+async def history(system: Running) -> int:
+    """One of everything; the last position. Nobody beats, and nobody is judged: the timeouts are long."""
+    await system.record("supervisor-t1", registered("c1", "x"))  # before its contract
+    await system.record("contract-c1", CREATED, e.ContractStarted(), e.MessageSent("m1", "user", "hello"))
+    await system.record("contract-c2", CREATED, e.ContractStarted(), e.ContractPaused(None, ContractStatus.ACTIVE))
+    await system.record("contract-c3", CREATED, e.ContractArchived(), e.ContractDeleted())
+    await system.record("supervisor-t1", changed(SupervisorState.WORKING, "y", daemon="d2"))
+    await system.record("supervisor-t2", registered("c1", "x"), changed(SupervisorState.INTERRUPTED, "x", "heartbeat_expired"))
+    await system.record("daemon-d1", DaemonConnected("host"))
+    await system.record("silence-owner:ada", MassSilenceSuspected(20, 11), MassSilenceCleared("hold_expired"))
+    await eventually(lambda: system.events("silence-supervisor:t2"))
+    return await system.log.head()
+
+
+async def folded(system: Running) -> tuple[dict[str, Sender | None], dict[str, Progress | None]]:
+    senders: dict[str, Sender | None] = {}
+    contracts: dict[str, Progress | None] = {}
+    for recorded in await system.log.after(0):
+        event = decode(recorded.type, recorded.schema, recorded.data)
+        name, contract = tracked.subject_of(recorded, event), staleness.contract_of(recorded, event)
+        if name is not None:
+            senders[name] = tracked.evolve(senders.get(name), recorded, event)
+        if contract is not None:
+            contracts[contract] = staleness.evolve(contracts.get(contract), recorded, event)
+    return senders, contracts
+
+
+async def shown(pool: asyncpg.Pool) -> Sequence[Sequence[tuple[object, ...]]]:
+    return [
+        [tuple(row) for row in await pool.fetch(f"select * from stale_detector.{table} order by 1, 2")]
+        for table in ("senders", "contracts", "holds")
+    ]
+
+
+async def test_its_rows_are_the_fold_of_the_log_and_a_rebuild_makes_the_same(
+    database: str, nats_url: str, pool: asyncpg.Pool, nats: Client
+) -> None:
+    async with running(quick(database, nats_url, timeout=600.0), pool, nats, owner=False) as system:
+        head = await history(system)
+
+        async def caught_up() -> bool:
+            return (await Queries(pool).start()).position == head
+
+        await eventually(caught_up)
+        before = await shown(pool)
+        senders, contracts = await folded(system)
+        rows = await pool.fetch(SQL["senders"].replace("from senders", "from stale_detector.senders"), list(senders))
+        assert {row["name"]: sender(row) for row in rows} == senders
+        keys = [["default"] * len(contracts), list(contracts)]
+        rows = await pool.fetch(SQL["contracts"].replace("from contracts", "from stale_detector.contracts"), *keys)
+        expected = {name: contract for name, contract in contracts.items() if contract is not None}
+        expected["c1"] = replace(expected["c1"], live_supervisors=frozenset({"t1"}))
+        assert {row["contract_id"]: progress(row) for row in rows} == expected
+        await rebuild(Silence(), pool, Log(pool))
+        assert await shown(pool) == before
+        assert len(await system.events("silence-supervisor:t2")) == 1, "a rebuild tells nothing again"
+        assert await Queries(pool).owed(10) == []
+
+
+async def test_a_detector_starts_with_what_the_log_says(database: str, nats_url: str, pool: asyncpg.Pool, nats: Client) -> None:
+    async with running(quick(database, nats_url, timeout=600.0), pool, nats, owner=False) as system:
+        head = await history(system)
+
+        async def caught_up() -> bool:
+            return (await Queries(pool).start()).position == head
+
+        await eventually(caught_up)
+        start = await Queries(pool).start()
+        alive = {each.sender.name: each for each in start.senders if each.sender.alive}
+        assert alive.keys() == {"daemon:d1", "supervisor:t1"}
+        assert alive["supervisor:t1"] == Tracked(Sender("supervisor:t1", True, 1, "c1", "d2", "y", ("x",)), "ada")
+        assert alive["daemon:d1"].owner == ""
+        assert start.owners == {"c1": "ada", "c2": "ada"}
+        assert start.holds == {"ada": Hold(2, held=False, expired=True)}
+
+
+async def test_the_migration_can_be_taken_back_and_made_again(database: str) -> None:
+    folder = Path(service.__path__[0]) / "migrations"
+    assert await rollback(database, folder, "stale_detector", to=0) == ["0001_detector.rollback"]
+    assert await migrate(database, folder, "stale_detector") == ["0001_detector.pre"]
