@@ -50,7 +50,7 @@ async def fold(pool: asyncpg.Pool, position: int) -> tuple[list[Line], list[Tall
     lines: list[Line] = []
     subscribed = {cls.__name__ for cls in Journal().events}
     for recorded in await Log(pool).after(0, position) if position else []:
-        if recorded.type in subscribed and recorded.category == "contract" and recorded.data != b'{"reason": 7}':
+        if recorded.type in subscribed and recorded.data != b'{"reason": 7}':
             applied = Applied(recorded, decode(recorded.type, recorded.schema, recorded.data))
             lines.append((recorded.position, recorded.stream, recorded.type, text_of(applied)))
     last = {stream: position for position, stream, *_ in lines}

@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 import asyncpg
+import msgspec
 from makima_schemas.codec import CLASS_BY_NAME, EVENT_CLASSES, Event, UndecodableError, UnknownEventError, decode
 from makima_schemas.envelope import Recorded
 
 _CATEGORY: Final = {cls: category for category, classes in EVENT_CLASSES.items() for cls in classes}
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
+class Applied(msgspec.Struct, frozen=True, gc=False):
     """An event with its place in the log."""
 
     recorded: Recorded
@@ -53,10 +53,10 @@ class Sifted:
 def sift(projection: Projection, batch: Sequence[Recorded]) -> Sifted:
     """What of a batch concerns the projection."""
     categories = {_CATEGORY[cls] for cls in projection.events}
+    wanted = {name for name, cls in CLASS_BY_NAME.items() if cls in projection.events}
     sifted = Sifted(batch[0].position - 1)
     for recorded in batch:
-        cls = CLASS_BY_NAME.get(recorded.type)
-        if recorded.category in categories and (cls is None or cls in projection.events):
+        if recorded.type in wanted or (recorded.type not in CLASS_BY_NAME and recorded.category in categories):
             try:
                 sifted.applied.append(Applied(recorded, decode(recorded.type, recorded.schema, recorded.data)))
             except UndecodableError as error:
