@@ -61,6 +61,13 @@ async def test_a_call_is_bounded_in_commands_and_in_bytes() -> None:
     assert streams(take(queue)) == ["b", "c"]
 
 
+async def test_a_line_takes_its_share_and_leaves_the_rest_in_order() -> None:
+    queue = queue_of(*(command(stream) for stream in "abcde"))
+    assert streams(take(queue, 2)) == ["a", "b"]
+    assert streams(take(queue, 2)) == ["c", "d"]
+    assert streams(queue) == ["e"]
+
+
 async def test_one_that_is_too_big_for_any_call_goes_alone() -> None:
     assert streams(take(queue_of(command("a", event(b"x" * 5_000_000)), command("b")))) == ["a"]
 

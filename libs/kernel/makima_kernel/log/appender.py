@@ -3,12 +3,13 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
+from math import ceil
 from typing import Final
 
 import structlog
 
 from makima_kernel.log.append import Append, Appended, Outcome
-from makima_kernel.log.batch import Waiting, take
+from makima_kernel.log.batch import MAX_COMMANDS, Waiting, take
 from makima_kernel.log.line import BrokenLineError, Connect, Line, UnstorableError
 from makima_kernel.service import metrics
 
@@ -16,6 +17,8 @@ Pause = Callable[[float], Awaitable[None]]
 
 # While one call commits, the next is encoded and on its way; a third would only make both smaller.
 LINES: Final = 2
+# Lines that are idle at the same time share what waits, but not down to calls that cost more than they carry.
+SMALLEST_SHARE: Final = 16
 
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 1.0
@@ -61,6 +64,7 @@ class Appender:
         self._wake = asyncio.Event()
         self._stopped = asyncio.Event()
         self._draining = False
+        self._idle_lines = 0
 
     async def append(self, append: Append) -> Outcome:
         """Queues one command and waits for its outcome.
@@ -105,20 +109,25 @@ class Appender:
     async def _serve(self, line: Line) -> None:
         batch: list[Waiting] = []
         try:
-            while await self._something_waits():
-                batch = take(self._queue)
+            while share := await self._share():
+                batch = take(self._queue, share)
                 await self._settle(line, batch)
         finally:
             _fail(batch, "this process stopped before the log answered")
             line.cut()
 
-    async def _something_waits(self) -> bool:
-        while not self._queue:
-            if self._draining:
-                return False
-            self._wake.clear()
-            await self._wake.wait()
-        return True
+    async def _share(self) -> int:
+        """Waits for work; how much of it one line takes. None is left, and none will come: 0."""
+        self._idle_lines += 1
+        try:
+            while not self._queue:
+                if self._draining:
+                    return 0
+                self._wake.clear()
+                await self._wake.wait()
+            return min(MAX_COMMANDS, max(SMALLEST_SHARE, ceil(len(self._queue) / self._idle_lines)))
+        finally:
+            self._idle_lines -= 1
 
     async def _settle(self, line: Line, batch: list[Waiting]) -> None:
         """The same commands under the same ids, again and again, until they are answered or nobody waits any more."""

@@ -43,8 +43,8 @@ class _Claims:
         return free
 
 
-def take(queue: deque[Waiting]) -> list[Waiting]:
-    """Removes the next batch from `queue`, oldest first; what has to wait keeps its order. Whoever gave up is dropped."""
+def take(queue: deque[Waiting], most: int = MAX_COMMANDS) -> list[Waiting]:
+    """Removes the next batch, at most `most`, oldest first; what has to wait keeps its order. Whoever gave up is dropped."""
     batch: list[Waiting] = []
     behind: list[Waiting] = []
     claims = _Claims()
@@ -62,7 +62,7 @@ def take(queue: deque[Waiting]) -> list[Waiting]:
             size += weight
         else:
             behind.append(waiting)
-        if len(batch) == MAX_COMMANDS:
+        if len(batch) == most:
             break
     queue.extendleft(reversed(behind))
     return batch

@@ -13,8 +13,8 @@
 -- key_reused
 create function event_log.append(
     tenants text[], streams text[], command_ids uuid[], request_hashes bytea[], expected bigint[],
-    guard_streams text[], guard_versions bigint[], metas text[], counts int[],
-    event_ids uuid[], types text[], schemas smallint[], datas text[]
+    guard_streams text[], guard_versions bigint[], metas json[], counts int[],
+    event_ids uuid[], types text[], schemas smallint[], datas json[]
 ) returns table (status text, version bigint, first_position bigint, "position" bigint)
 language plpgsql volatile
 -- The plan is made once and must hold at any size: without these, one made while the tables are small scans them when they are big.
@@ -58,9 +58,9 @@ begin
     end if;
 
     -- Sizes are summed by command only where one might be too large.
-    if (select max(size) > event_limit or sum(size) > command_limit from (select octet_length(data) as size from unnest(datas) as data) as event) then
+    if (select max(size) > event_limit or sum(size) > command_limit from (select octet_length(data::text) as size from unnest(datas) as data) as event) then
         select array_agg(largest order by number), array_agg(total order by number) into largests, totals
-        from (select number, max(octet_length(datas[last - n + k])) as largest, sum(octet_length(datas[last - n + k])) as total
+        from (select number, max(octet_length(datas[last - n + k]::text)) as largest, sum(octet_length(datas[last - n + k]::text)) as total
               from (select number, n, sum(n) over (order by number) as last from unnest(counts) with ordinality as c (n, number)) as command
               left join lateral generate_series(1, n) as k on true
               group by number) as command;
@@ -113,7 +113,7 @@ begin
 
         insert into event_log.events (position, tenant, stream, version, event_id, command_id, type, schema, data, meta, recorded_at)
         select first_position + k - 1, tenant, stream, current + k, event_ids[start + k], command_id, types[start + k], schemas[start + k],
-               datas[start + k]::json, meta::json, moment
+               datas[start + k], meta, moment
         from unnest(tenants, streams, command_ids, metas, counts, starts, verdicts, currents, firsts)
             as a (tenant, stream, command_id, meta, n, start, verdict, current, first_position)
         cross join lateral generate_series(1, n) as k
