@@ -27,7 +27,7 @@ run: setup  ## The whole system with a demo fleet, until Ctrl-C
 	@$(BIN)/makima up --demo
 
 test: setup lint  ## Lint, types, import contracts, and all tests on a real Postgres and a real NATS
-	@$(BIN)/python -m pytest -n auto -m "not containers" -rs
+	@$(BIN)/python -m pytest -n auto --dist loadgroup -m "not containers" -rs
 
 lint: setup
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
