@@ -103,6 +103,8 @@ async def test_what_is_misspelt_is_exit_2_and_named(makima: Makima) -> None:
     ran = await makima("contracts", "create", "one", "--typ", "simple")
     assert (ran.exit, ran.out) == (2, "")
     assert "--typ" in ran.err
+    as_json = await makima("contracts", "create", "one", "--typ", "simple", "--format", "json")
+    assert (as_json.exit, cast("dict[str, object]", as_json.problem)["code"]) == (2, "USAGE")
     unknown = await makima("contracts", "list", "--context", "nowhere")
     assert (unknown.exit, "nowhere" in unknown.err) == (2, True)
 
@@ -141,3 +143,12 @@ async def test_the_monitor_streams_one_json_a_line_until_ctrl_c(makima: Makima, 
     watching.send_signal(signal.SIGINT)
     out, err = await watching.communicate()
     assert (watching.returncode, out, err) == (130, b"", b"")
+
+
+async def test_watching_a_list_prints_it_again_and_again(process: Start) -> None:
+    watching = await process("contracts", "list", "--watch", "--format", "json")
+    assert watching.stdout is not None
+    assert [orjson.loads(await watching.stdout.readline()) for _ in range(2)] == [[], []]
+    watching.send_signal(signal.SIGINT)
+    await watching.communicate()
+    assert watching.returncode == 130

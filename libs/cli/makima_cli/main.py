@@ -1,7 +1,9 @@
 """The `makima` command: a table of subcommands, each imported only when it is asked for, because `--help` is asked for often."""
 
+import json
 from importlib import import_module
-from typing import cast
+from itertools import pairwise
+from typing import IO, Final, cast
 
 import click
 
@@ -11,6 +13,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "contracts": ("makima_cli.contracts:contracts", "See, create, move and watch contracts."),
     "ledger": ("makima_cli.ledger:ledger", "Check the log itself, or give it a new identity."),
 }
+
+TYPED: Final = "makima.typed"
 
 
 class Lazy(click.Group):
@@ -34,7 +38,38 @@ class Lazy(click.Group):
             formatter.write_dl([(name, about) for name, (_, about) in self._table.items()])
 
 
-@click.command(cls=Lazy, table=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+class Root(Lazy):
+    """Who asks for JSON gets it for what is misspelt, too."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta[TYPED] = list(args)
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except click.UsageError as error:
+            typed = cast("list[str]", ctx.meta[TYPED])
+            if "--format=json" in typed or ("--format", "json") in pairwise(typed):
+                raise UsageProblem(error) from error
+            raise
+
+
+class UsageProblem(click.ClickException):
+    """A usage error as a problem on stderr."""
+
+    exit_code = 2
+
+    def __init__(self, error: click.UsageError) -> None:
+        super().__init__(error.format_message())
+        self._usage = error.ctx.get_usage() if error.ctx else None
+
+    def show(self, file: IO[str] | None = None) -> None:
+        problem = {"code": "USAGE", "detail": self.message, "hint": self._usage}
+        click.echo(json.dumps(problem), file=file, err=file is None)
+
+
+@click.command(cls=Root, table=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="makima-cli", prog_name="makima")
 def main() -> None:
     """Watches over fleets of AI coding agents: what they do, whether they live, and what waits for you."""
