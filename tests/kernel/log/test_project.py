@@ -150,7 +150,7 @@ async def test_a_failing_batch_is_tried_again_in_order_and_the_reason_names_the_
     journal.failing_at = 21
     projector = replica()
     async with running(projector.run()):
-        await eventually(lambda: "failed behind position 20: ArithmeticError('cannot apply 21')" in (projector.ready() or ""))
+        await eventually(lambda: "failed behind position 20: ArithmeticError('cannot apply 21')" in (projector.ready() or ""), 60)
         assert [line[0] for line in (await rows(pool))[0]] == list(range(1, 21))
         journal.failing_at = None
         assert await projector.wait_for(30, 10)
@@ -176,7 +176,7 @@ async def test_it_stops_before_a_type_or_schema_that_it_should_know_and_does_not
     await fill(pool, 3)
     projector = replica()
     async with running(projector.run()):
-        await eventually(lambda: f"stopped before position 4: event {name} schema {schema}" in (projector.ready() or ""))
+        await eventually(lambda: f"stopped before position 4: event {name} schema {schema}" in (projector.ready() or ""), 60)
         assert projector.position == 3
         assert await pool.fetchval("select position from event_log.checkpoints") == 3
         await eventually(lambda: pool.fetchval("select owner is null from event_log.checkpoints"), because="a newer build may try")

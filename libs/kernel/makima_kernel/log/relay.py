@@ -113,7 +113,14 @@ class Relay:
                 heed_cancellation()
                 try:
                     await self._once()
-                except (OSError, TimeoutError, NatsError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                except (
+                    OSError,
+                    TimeoutError,
+                    NatsError,
+                    asyncpg.PostgresError,
+                    asyncpg.InterfaceError,
+                    asyncpg.InternalClientError,
+                ) as error:
                     self._enter(Waiting(repr(error)))
                     await asyncio.sleep(_AGAIN)
         finally:
