@@ -22,7 +22,7 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
         yield
 
 
-app = FastAPI(lifespan=_lifespan)
+app = FastAPI(lifespan=_lifespan, telemetry={"tracing": False, "metrics": False, "logs": False})
 
 
 @app.post("/rows", status_code=201)

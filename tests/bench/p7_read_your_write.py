@@ -4,7 +4,7 @@ import asyncio
 import sys
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from statistics import quantiles
 from tempfile import TemporaryDirectory
@@ -18,6 +18,7 @@ from makima_local import ports
 from makima_local.processes import Program, Runner
 
 from tests.bench.figure import BenchEnv, Figure
+from tests.bench.lean_http import LeanHttp
 
 WRITES_PER_SECOND = 100
 SECONDS = 20.0
@@ -25,7 +26,9 @@ WARM_UP_SECONDS = 3.0
 START_SECONDS = 30.0
 ROOT = Path(__file__).parent.parent.parent
 
-Write = Callable[[httpx.AsyncClient], Awaitable[None]]
+BODY = b'{"name": "a contract"}'
+
+Write = Callable[[LeanHttp], Awaitable[None]]
 
 
 async def measure(env: BenchEnv) -> list[Figure]:
@@ -48,29 +51,29 @@ async def drive(url: str, write: Write, seconds: float) -> list[float]:
     loop = asyncio.get_running_loop()
     latencies: list[float] = []
 
-    async def one(due: float, client: httpx.AsyncClient) -> None:
+    async def one(due: float) -> None:
         await write(client)
         latencies.append((loop.time() - due) * 1000)
 
-    limits = httpx.Limits(max_connections=100, max_keepalive_connections=100)
-    async with httpx.AsyncClient(base_url=url, limits=limits, timeout=10) as client, asyncio.TaskGroup() as writes:
+    async with aclosing(LeanHttp.to(url)) as client, asyncio.TaskGroup() as writes:
         begin = loop.time()
         for number in range(int(seconds * WRITES_PER_SECOND)):
             due = begin + number / WRITES_PER_SECOND
             await asyncio.sleep(max(0.0, due - loop.time()))
-            writes.create_task(one(due, client))
+            writes.create_task(one(due))
     return latencies
 
 
-async def create_contract(client: httpx.AsyncClient) -> None:
-    answer = await client.post("/api/v1/contracts", json={"name": "a contract"})
-    if answer.status_code != 201 or "Makima-Read-Behind" in answer.headers:
-        raise RuntimeError(f"the answer does not read the write: {answer.status_code} {answer.headers} {answer.text}")
+async def create_contract(client: LeanHttp) -> None:
+    answer = await client.post("/api/v1/contracts", BODY)
+    if answer.status != 201 or "makima-read-behind" in answer.headers:
+        raise RuntimeError(f"the answer does not read the write: {answer}")
 
 
-async def insert_row(client: httpx.AsyncClient) -> None:
-    answer = await client.post("/rows", json={"name": "a contract"})
-    answer.raise_for_status()
+async def insert_row(client: LeanHttp) -> None:
+    answer = await client.post("/rows", BODY)
+    if answer.status != 201:
+        raise RuntimeError(f"the row was not inserted: {answer}")
 
 
 @asynccontextmanager

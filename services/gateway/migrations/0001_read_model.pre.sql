@@ -8,8 +8,8 @@ create table contracts (
   owner_id text not null,
   status text not null check (status in ('created', 'active', 'waiting_for_input', 'paused', 'blocked', 'completing', 'completed', 'failed', 'archived')),
   phase text not null,
-  phases jsonb not null,
-  deliverables jsonb not null,
+  phases json not null,
+  deliverables json not null,
   version bigint not null,
   phase_guard boolean not null,
   auto_complete_enabled boolean not null,
@@ -64,7 +64,7 @@ create table questions (
   id text not null,
   question text not null,
   question_type text not null,
-  options jsonb not null,
+  options json not null,
   status text not null check (status in ('open', 'answered')),
   answer text,
   asked_at timestamptz not null,
@@ -96,7 +96,7 @@ create table supervisors (
   alive boolean not null,
   registered_at timestamptz not null,
   changed_at timestamptz not null,
-  evidence jsonb,
+  evidence json,
   primary key (tenant, task_id)
 ) with (fillfactor = 80);
 
@@ -107,7 +107,7 @@ create table daemons (
   connected boolean not null,
   registered_at timestamptz not null,
   changed_at timestamptz not null,
-  evidence jsonb,
+  evidence json,
   primary key (tenant, id)
 ) with (fillfactor = 80);
 

@@ -52,6 +52,21 @@ DESTINATION: Final[Mapping[type[ContractEvent], ContractStatus]] = {
     ContractFailed: ContractStatus.FAILED,
     ContractArchived: ContractStatus.ARCHIVED,
 }
+SAYS_WHERE_TO: Final = (ContractResumed, ContractUnblocked, CompletionAborted, ContractReopened)
+# What changes more than version, status and times.
+_MORE: Final[frozenset[type[ContractEvent]]] = frozenset(
+    {
+        PhaseChanged,
+        PhaseValidated,
+        DeliverableCompleted,
+        PhaseGuardSet,
+        AutoCompleteSet,
+        ContractBlocked,
+        ContractFailed,
+        ContractUnblocked,
+        ContractReopened,
+    }
+)
 # domain.md, Activity. Heartbeats count as well, but are no events: they are laid over when a row is read.
 ACTIVITY: Final[frozenset[type[ContractEvent]]] = frozenset(
     {PhaseChanged, DeliverableCompleted, TaskCreated, TaskStarted, TaskCompleted, TaskFailed, MessageSent, QuestionAsked, QuestionAnswered}
@@ -75,8 +90,8 @@ def created(recorded: Recorded, event: ContractCreated) -> ContractRow:
         owner_id=event.owner_id,
         status=ContractStatus.CREATED,
         phase=event.phases[0].name,
-        phases=orjson.dumps(event.phases),
-        deliverables=orjson.dumps(deliverables),
+        phases=orjson.dumps(event.phases).decode(),
+        deliverables=orjson.dumps(deliverables).decode(),
         version=recorded.version,
         phase_guard=event.phase_guard,
         auto_complete_enabled=event.auto_complete_enabled,
@@ -103,7 +118,7 @@ def created(recorded: Recorded, event: ContractCreated) -> ContractRow:
     )
 
 
-def apply(row: ContractRow, recorded: Recorded, event: ContractEvent) -> None:  # noqa: C901 - one case per event
+def apply(row: ContractRow, recorded: Recorded, event: ContractEvent) -> None:  # noqa: C901, PLR0912 - one case per event
     """`row` after `event`, in place."""
     at = recorded.recorded_at
     row.version = recorded.version
@@ -115,6 +130,8 @@ def apply(row: ContractRow, recorded: Recorded, event: ContractEvent) -> None:  
         row.waiting_for = getattr(event, "waiting_for", None)
         if status is not row.status:
             row.status, row.status_changed_at = status, at
+    if type(event) not in _MORE:
+        return
     match event:
         case PhaseChanged(to_phase=phase):
             row.phase, row.validated = phase, None
@@ -138,11 +155,9 @@ def apply(row: ContractRow, recorded: Recorded, event: ContractEvent) -> None:  
 
 def destination(event: ContractEvent) -> ContractStatus | None:
     """Where the event leads: fixed by its class, or recorded in it; None: the status stays, and what is waited for."""
-    match event:
-        case ContractResumed(to=to) | ContractUnblocked(to=to) | CompletionAborted(to=to) | ContractReopened(to=to):
-            return to
-        case _:
-            return DESTINATION.get(type(event))
+    if isinstance(event, SAYS_WHERE_TO):
+        return event.to
+    return DESTINATION.get(type(event))
 
 
 def _completed(deliverables: Json, phase: str, deliverable: str, at: str) -> Json:
@@ -150,4 +165,4 @@ def _completed(deliverables: Json, phase: str, deliverable: str, at: str) -> Jso
     for item in items:
         if item["phase"] == phase and item["id"] == deliverable and not item["completed"]:
             item["completed"], item["completed_at"] = True, at
-    return orjson.dumps(items)
+    return orjson.dumps(items).decode()

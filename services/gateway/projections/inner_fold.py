@@ -1,6 +1,7 @@
 """What lies inside a contract after one more event of its stream: tasks and their counts, questions, messages."""
 
 from datetime import datetime
+from typing import Final
 
 import orjson
 from makima_schemas.contract.events import (
@@ -20,9 +21,15 @@ from makima_schemas.envelope import Recorded
 
 from services.gateway.projections.rows import ContractRow, MessageRow, QuestionRow, Rows, TaskRow
 
+INNER: Final[frozenset[type[ContractEvent]]] = frozenset(
+    {TaskCreated, TaskClaimed, TaskStarted, TaskReleased, TaskCompleted, TaskFailed, QuestionAsked, QuestionAnswered, MessageSent}
+)
 
-def apply(rows: Rows, contract: ContractRow, recorded: Recorded, event: ContractEvent) -> None:
-    """`rows` after `event`, in place."""
+
+def apply(rows: Rows, contract: ContractRow, recorded: Recorded, event: ContractEvent) -> None:  # noqa: C901 - one case per event
+    """`rows` after `event`, in place. Raises `KeyError` for a task or question that is not held."""
+    if type(event) not in INNER:
+        return
     at = recorded.recorded_at
     tenant, contract_id = contract.tenant, contract.id
     match event:
@@ -57,7 +64,7 @@ def apply(rows: Rows, contract: ContractRow, recorded: Recorded, event: Contract
                 question_id,
                 question,
                 kind,
-                orjson.dumps(options),
+                orjson.dumps(options).decode(),
                 "open",
                 None,
                 at,

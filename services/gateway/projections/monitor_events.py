@@ -1,17 +1,36 @@
 """What the monitor socket says about an event (interfaces.md, Monitor): at most one message per position, complete as it is sent."""
 
+from functools import lru_cache
+from typing import Final
+
 import orjson
 from makima_schemas.agent import AgentStatusChanged
 from makima_schemas.codec import Event
 from makima_schemas.contract.events import DeliverableCompleted, PhaseChanged, QuestionAsked, TaskCompleted, TaskFailed
 from makima_schemas.contract.model import ContractStatus
 from makima_schemas.envelope import Recorded
-from makima_schemas.identity import split_stream
 from makima_schemas.silence import StaleCleared, StaleDetected
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorStateChanged
 from makima_schemas.times import rfc3339
 
 from services.gateway.projections.rows import MonitorRow
+
+# Most events say nothing beside a change of status: they are sorted out by one look-up.
+TOLD: Final[frozenset[type]] = frozenset(
+    {
+        PhaseChanged,
+        SupervisorRegistered,
+        SupervisorStateChanged,
+        StaleDetected,
+        StaleCleared,
+        TaskCompleted,
+        TaskFailed,
+        DeliverableCompleted,
+        QuestionAsked,
+        AgentStatusChanged,
+    }
+)
+_stamp = lru_cache(maxsize=64)(rfc3339)  # what was appended together has one time
 
 
 def monitor_event(
@@ -21,20 +40,25 @@ def monitor_event(
 
     `before` and `after` are the contract's status around the event (null: there was none, or is none any more).
     """
-    said = _said(recorded, event) if before is after else ("StatusChanged", _status_changed(event, before, after))
-    if said is None or contract_id is None:
+    if contract_id is None:
         return None
-    kind, members = said
-    body = {"type": kind, "position": recorded.position, "timestamp": rfc3339(recorded.recorded_at), "contract_id": contract_id, **members}
-    return MonitorRow(recorded.position, recorded.tenant, contract_id, before, after, kind, orjson.dumps(body))
-
-
-def _status_changed(event: Event, before: ContractStatus | None, after: ContractStatus | None) -> dict[str, object]:
-    return {"old_status": before, "new_status": after, "reason": getattr(event, "reason", None)}
+    if before is not after:
+        kind, members = "StatusChanged", {"old_status": before, "new_status": after, "reason": getattr(event, "reason", None)}
+    elif type(event) in TOLD and (said := _said(recorded, event)) is not None:
+        kind, members = said
+    else:
+        return None
+    members["contract_id"] = contract_id
+    message = f'{{"type":"{kind}","position":{recorded.position},"timestamp":"{_stamp(recorded.recorded_at)}",{orjson.dumps(members).decode()[1:]}'
+    return MonitorRow(recorded.position, recorded.tenant, contract_id, before, after, kind, message)
 
 
 def _said(recorded: Recorded, event: Event) -> tuple[str, dict[str, object]] | None:  # noqa: C901 - one case per event
     match event:
+        case TaskCompleted(task_id=task_id, name=name):
+            return "TaskCompleted", {"task_id": task_id, "task_name": name, "success": True}
+        case DeliverableCompleted(phase=phase, deliverable_id=deliverable):
+            return "DeliverableCompleted", {"phase": phase, "deliverable_id": deliverable}
         case PhaseChanged(from_phase=old, to_phase=new):
             return "PhaseChanged", {"old_phase": old, "new_phase": new}
         case SupervisorRegistered(state=state):
@@ -45,12 +69,8 @@ def _said(recorded: Recorded, event: Event) -> tuple[str, dict[str, object]] | N
             return "StaleDetected", {"last_activity": rfc3339(last), "stale_duration": seconds}
         case StaleCleared():
             return "StaleCleared", {}
-        case TaskCompleted(task_id=task_id, name=name):
-            return "TaskCompleted", {"task_id": task_id, "task_name": name, "success": True}
         case TaskFailed(task_id=task_id, name=name):
             return "TaskCompleted", {"task_id": task_id, "task_name": name, "success": False}
-        case DeliverableCompleted(phase=phase, deliverable_id=deliverable):
-            return "DeliverableCompleted", {"phase": phase, "deliverable_id": deliverable}
         case QuestionAsked(question_id=question_id, question=question, question_type=kind):
             return "QuestionAsked", {"question_id": question_id, "question": question, "question_type": kind}
         case AgentStatusChanged(role=role, old_status=old, new_status=new, trigger=trigger):
@@ -60,4 +80,4 @@ def _said(recorded: Recorded, event: Event) -> tuple[str, dict[str, object]] | N
 
 
 def _supervisor(recorded: Recorded, old: str | None, new: str) -> dict[str, object]:
-    return {"supervisor_task_id": split_stream(recorded.stream)[1], "old_state": old, "new_state": new}
+    return {"supervisor_task_id": recorded.entity_id, "old_state": old, "new_state": new}

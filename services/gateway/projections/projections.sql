@@ -21,7 +21,12 @@ select daemons.* from daemons join unnest($1::text[], $2::text[]) as wanted (ten
 
 -- name: store_contracts
 -- Every contract of a batch, once; what never changes is written once.
-insert into contracts select * from json_populate_recordset(null::contracts, $1::json)
+insert into contracts select * from unnest(
+  $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::json[], $10::json[], $11::bigint[],
+  $12::boolean[], $13::boolean[], $14::bigint[], $15::integer[], $16::integer[], $17::integer[], $18::integer[], $19::integer[],
+  $20::integer[], $21::text[], $22::boolean[], $23::text[], $24::text[], $25::boolean[], $26::text[], $27::boolean[], $28::timestamptz[],
+  $29::timestamptz[], $30::timestamptz[], $31::timestamptz[], $32::timestamptz[], $33::bigint[]
+)
 on conflict (tenant, id) do update set
   status = excluded.status, phase = excluded.phase, deliverables = excluded.deliverables, version = excluded.version,
   phase_guard = excluded.phase_guard, auto_complete_enabled = excluded.auto_complete_enabled,
@@ -35,37 +40,46 @@ on conflict (tenant, id) do update set
 
 -- name: store_tasks
 -- Every task of a batch, once.
-insert into tasks select * from json_populate_recordset(null::tasks, $1::json)
+insert into tasks select * from unnest(
+  $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::boolean[],
+  $12::timestamptz[], $13::timestamptz[], $14::bigint[]
+)
 on conflict (tenant, contract_id, id) do update set
   role = excluded.role, status = excluded.status, connection_id = excluded.connection_id, result = excluded.result,
   updated_at = excluded.updated_at;
 
 -- name: store_questions
 -- Every question of a batch, once.
-insert into questions select * from json_populate_recordset(null::questions, $1::json)
+insert into questions select * from unnest(
+  $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::json[], $7::text[], $8::text[], $9::timestamptz[], $10::timestamptz[],
+  $11::bigint[]
+)
 on conflict (tenant, contract_id, id) do update set
   status = excluded.status, answer = excluded.answer, answered_at = excluded.answered_at;
 
 -- name: store_supervisors
 -- Every supervisor of a batch, once.
-insert into supervisors select * from json_populate_recordset(null::supervisors, $1::json)
+insert into supervisors select * from unnest(
+  $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::boolean[], $9::timestamptz[], $10::timestamptz[],
+  $11::json[]
+)
 on conflict (tenant, task_id) do update set
   contract_id = excluded.contract_id, daemon_id = excluded.daemon_id, connection_id = excluded.connection_id, state = excluded.state,
   phase = excluded.phase, alive = excluded.alive, changed_at = excluded.changed_at, evidence = excluded.evidence;
 
 -- name: store_daemons
 -- Every daemon of a batch, once.
-insert into daemons select * from json_populate_recordset(null::daemons, $1::json)
+insert into daemons select * from unnest(
+  $1::text[], $2::text[], $3::text[], $4::boolean[], $5::timestamptz[], $6::timestamptz[], $7::json[]
+)
 on conflict (tenant, id) do update set
   hostname = excluded.hostname, connected = excluded.connected, changed_at = excluded.changed_at, evidence = excluded.evidence;
 
 -- name: store_messages
 -- Messages never change.
-insert into messages select * from json_populate_recordset(null::messages, $1::json);
-
--- name: store_monitor_events
--- What was said is said.
-insert into monitor_events select * from json_populate_recordset(null::monitor_events, $1::json);
+insert into messages select * from unnest(
+  $1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::timestamptz[]
+);
 
 -- name: forget_contracts
 -- A deleted contract, from a table that has its id in `id`.

@@ -11,7 +11,7 @@ from makima_schemas.envelope import Recorded
 ContractKey = tuple[str, str]
 InnerKey = tuple[str, str, str]
 SenderKey = tuple[str, str]
-Json = bytes  # a JSON value as its text: most events never look into it, so it is carried from row to row unread
+Json = str  # a JSON value as its text: most events never look into it, so it is carried from row to row unread
 
 
 @dataclass(slots=True)

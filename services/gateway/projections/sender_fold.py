@@ -78,4 +78,4 @@ def _last_heard(heard: Arrival | None, evidence: Evidence | None) -> datetime | 
 
 
 def _json(evidence: Evidence | None) -> Json | None:
-    return None if evidence is None else encode(evidence)
+    return None if evidence is None else encode(evidence).decode()

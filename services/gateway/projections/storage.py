@@ -1,12 +1,13 @@
 """Between the fold and Postgres: load the rows that a batch touches, write back what it made of them, in few statements."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from io import BytesIO
+from operator import attrgetter
 from pathlib import Path
 from typing import Final, TypeVar, cast
 
 import asyncpg
-import orjson
 from makima_kernel.log.sql import named
 from makima_schemas.codec import Event
 from makima_schemas.contract.events import (
@@ -27,8 +28,8 @@ from services.gateway.projections.rows import (
     ContractRow,
     DaemonRow,
     InnerKey,
-    Json,
     MessageRow,
+    MonitorRow,
     QuestionRow,
     Rows,
     SenderKey,
@@ -37,6 +38,13 @@ from services.gateway.projections.rows import (
 )
 
 SQL: Final = named(Path(__file__).with_name("projections.sql"))
+_MEMBERS: Final[Mapping[type, Callable[[object], tuple[object, ...]]]] = {
+    cls: attrgetter(*(field.name for field in fields(cls)))
+    for cls in (ContractRow, TaskRow, QuestionRow, MessageRow, SupervisorRow, DaemonRow, MonitorRow)
+}
+# What COPY reads as something else.
+ESCAPES: Final = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+NULL: Final = "\\N"
 TASK_MOVES: Final = (TaskClaimed, TaskStarted, TaskReleased, TaskCompleted, TaskFailed)
 K = TypeVar("K", bound=tuple[str, ...])
 R = TypeVar("R")
@@ -99,26 +107,42 @@ async def load(connection: asyncpg.Connection, needed: Touched) -> Rows:
 
 async def store(connection: asyncpg.Connection, rows: Rows) -> None:
     if rows.forgotten:
-        tenants, ids = [list(column) for column in zip(*rows.forgotten, strict=True)]
+        gone = _columns(rows.forgotten)
         for name in ("forget_contracts", "forget_tasks", "forget_questions", "forget_messages", "forget_supervisors"):
-            await connection.execute(SQL[name], tenants, ids)
-    for name, values in (
-        ("store_contracts", [rows.contracts[key] for key in rows.changed]),
-        ("store_tasks", list(rows.tasks.values())),
-        ("store_questions", list(rows.questions.values())),
-        ("store_messages", rows.messages),
-        ("store_supervisors", list(rows.supervisors.values())),
-        ("store_daemons", list(rows.daemons.values())),
-        ("store_monitor_events", rows.monitor_events),
-    ):
-        if values:
-            await connection.execute(SQL[name], orjson.dumps(values, default=_raw).decode())
+            await connection.execute(SQL[name], *gone)
+    await _store(connection, "store_contracts", ContractRow, [rows.contracts[key] for key in rows.changed])
+    await _store(connection, "store_tasks", TaskRow, rows.tasks.values())
+    await _store(connection, "store_questions", QuestionRow, rows.questions.values())
+    await _store(connection, "store_messages", MessageRow, rows.messages)
+    await _store(connection, "store_supervisors", SupervisorRow, rows.supervisors.values())
+    await _store(connection, "store_daemons", DaemonRow, rows.daemons.values())
+    if rows.monitor_events:
+        await connection.copy_to_table("monitor_events", source=BytesIO(_copied(rows.monitor_events)))
+
+
+async def _store(connection: asyncpg.Connection, name: str, cls: type, rows: Collection[object]) -> None:
+    if rows:
+        await connection.execute(SQL[name], *_columns(map(_MEMBERS[cls], rows)))
+
+
+def _copied(rows: Iterable[MonitorRow]) -> bytes:
+    """Text for COPY, which takes the many rows of a rebuild three times as fast as arrays."""
+    lines = (
+        f"{row.position}\t{row.tenant.translate(ESCAPES)}\t{row.contract_id.translate(ESCAPES)}\t{row.old_status or NULL}\t"
+        f"{row.status or NULL}\t{row.type}\t{row.message.translate(ESCAPES)}\n"
+        for row in rows
+    )
+    return "".join(lines).encode()
+
+
+def _columns(rows: Iterable[tuple[object, ...]]) -> list[list[object]]:
+    """What `unnest` takes: one array for each column."""
+    return [list(column) for column in zip(*rows, strict=True)]
 
 
 def contract_row(record: Mapping[str, object]) -> ContractRow:
     row = _row(ContractRow, record)
     row.status = ContractStatus(row.status)
-    row.phases, row.deliverables = _json(record["phases"]), _json(record["deliverables"])
     return row
 
 
@@ -129,9 +153,7 @@ def task_row(record: Mapping[str, object]) -> TaskRow:
 
 
 def question_row(record: Mapping[str, object]) -> QuestionRow:
-    row = _row(QuestionRow, record)
-    row.options = _json(record["options"])
-    return row
+    return _row(QuestionRow, record)
 
 
 def message_row(record: Mapping[str, object]) -> MessageRow:
@@ -139,15 +161,11 @@ def message_row(record: Mapping[str, object]) -> MessageRow:
 
 
 def supervisor_row(record: Mapping[str, object]) -> SupervisorRow:
-    row = _row(SupervisorRow, record)
-    row.evidence = _json_or_none(record["evidence"])
-    return row
+    return _row(SupervisorRow, record)
 
 
 def daemon_row(record: Mapping[str, object]) -> DaemonRow:
-    row = _row(DaemonRow, record)
-    row.evidence = _json_or_none(record["evidence"])
-    return row
+    return _row(DaemonRow, record)
 
 
 def _row(make: Callable[..., R], record: Mapping[str, object]) -> R:
@@ -158,18 +176,4 @@ def _row(make: Callable[..., R], record: Mapping[str, object]) -> R:
 async def _fetch(connection: asyncpg.Connection, name: str, keys: set[K]) -> Sequence[Mapping[str, object]]:
     if not keys:
         return []
-    columns = [list(column) for column in zip(*keys, strict=True)]
-    return cast("Sequence[Mapping[str, object]]", await connection.fetch(SQL[name], *columns))
-
-
-def _raw(value: object) -> orjson.Fragment:
-    assert isinstance(value, bytes)
-    return orjson.Fragment(value)
-
-
-def _json(text: object) -> Json:
-    return cast("str", text).encode()
-
-
-def _json_or_none(text: object) -> Json | None:
-    return None if text is None else _json(text)
+    return cast("Sequence[Mapping[str, object]]", await connection.fetch(SQL[name], *_columns(keys)))
