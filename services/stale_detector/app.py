@@ -3,8 +3,8 @@
 from makima_kernel.service.runtime import Service
 from makima_kernel.service.settings import ContractsSettings
 
-from services.stale_detector.domain.clock import SECOND
-from services.stale_detector.domain.detector import Detector, Timeouts
+from services.stale_detector.domain.clock import SECOND, Timeouts
+from services.stale_detector.domain.detector import Detector
 from services.stale_detector.handlers.canaries import Canaries
 from services.stale_detector.handlers.following import Follower
 from services.stale_detector.handlers.judging import Judge

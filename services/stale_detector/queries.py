@@ -13,9 +13,8 @@ from makima_schemas.codec import adapter
 from makima_schemas.identity import DEFAULT_TENANT
 from makima_schemas.silence import SilenceDetected
 
-from services.stale_detector.domain.detector import Tracked
 from services.stale_detector.domain.mass_silence import Hold
-from services.stale_detector.domain.tracked import Sender
+from services.stale_detector.domain.tracked import Sender, Tracked
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
 

@@ -48,6 +48,9 @@ class Detection(Told):
             )
         )
 
+    async def provision(self) -> None:
+        await provision(self.nats, self.log, budget=0.01)
+
     def freeze(self, name: str) -> None:
         self.runner.send(name, signal.SIGSTOP)
 
@@ -88,8 +91,8 @@ async def detecting(database: str, broker: Nats, folder: Path, *, replicas: int 
     client = await nats_py.connect(broker.url, max_reconnect_attempts=-1, reconnect_time_wait=0.1)  # pyright: ignore[reportArgumentType] - ends in asyncio.sleep
     try:
         async with asyncpg.create_pool(database, min_size=1, max_size=4) as pool, Runner(patience=5.0) as runner:
-            await provision(client, Log(pool), budget=0.01)
             made = Detection(Log(pool), runner, broker, client, env, folder)
+            await made.provision()
             for name in (OWNER, *(f"{DETECTOR}-{number}" for number in range(replicas))):
                 made.start(name)
             await runner.ready()

@@ -64,6 +64,18 @@ async def test_the_detector_is_killed_and_started_again(database: str, make_nats
         await system.exactly({"t1", "t2"})
 
 
+async def test_while_the_brokers_data_are_deleted(database: str, make_nats: MakeNats, tmp_path: Path) -> None:
+    """The heartbeats are gone, and their sequences begin anew: nobody is judged by what was before."""
+    broker = await make_nats()
+    async with detecting(database, broker, tmp_path) as system, Fleet(system.nats, SUPERVISORS).beating() as fleet:
+        await system.registered(fleet)
+        fleet.dead |= {"t1", "t2"}
+        await system.nats.jetstream().delete_stream("MAKIMA_HEARTBEATS")
+        await asyncio.sleep(FROZEN)  # the fault itself
+        await system.provision()
+        await system.exactly({"t1", "t2"})
+
+
 async def test_heartbeats_that_nobody_can_read_prove_nothing_and_harm_nobody(database: str, make_nats: MakeNats, tmp_path: Path) -> None:
     """t1 sends rubbish from now on: that is no sign of life, and the others' are seen as before."""
     broker = await make_nats()

@@ -20,13 +20,16 @@ def deterministic_id(*parts: object) -> UUID:
     return uuid5(_IDS, "|".join(str(part) for part in parts))
 
 
-def verdict_id(sender: str, connection_id: str | None, stream_epoch: str, stream_sequence: int, alive_position: int) -> UUID:
+def verdict_id(
+    sender: str, connection_id: str | None, stream_epoch: str, stream_sequence: int, *, alive_position: int, attempt: int = 0
+) -> UUID:
     """One verdict per silence, whoever finds it: named after the last heartbeat, or after the event that made the sender alive.
 
-    `sender` is `<kind>:<id>`; `stream_sequence` 0 means never heard.
+    `sender` is `<kind>:<id>`; `stream_sequence` 0 means never heard. `attempt` counts, from 0, the verdicts that the owner did not
+    agree with though it went on to call the sender alive: an id gets its first answer for ever.
     """
     last = f"{stream_epoch}/{stream_sequence}" if stream_sequence else f"position/{alive_position}"
-    return deterministic_id("verdict", sender, connection_id or "", last)
+    return deterministic_id("verdict", sender, connection_id or "", last, *([attempt] if attempt else []))
 
 
 def sender_stream(sender: str) -> str:

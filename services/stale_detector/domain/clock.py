@@ -19,6 +19,15 @@ class Pace:
     gap: int
 
 
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Observed time. `grace` is what a gap sets the clocks back by; more than half a timeout would only delay."""
+
+    timeout: int
+    interval: int
+    grace: int
+
+
 CANARIES_FAST: Final = Pace(step=250 * MILLISECOND, gap=SECOND)  # every 50 ms: five may be lost
 CANARIES_SLOW: Final = Pace(step=1250 * MILLISECOND, gap=2500 * MILLISECOND)  # every second, while nobody is tracked
 

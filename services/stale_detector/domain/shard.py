@@ -1,8 +1,8 @@
 """One shard of the heartbeats: its clock, its wheel, and how well it is seen."""
 
-from services.stale_detector.domain.clock import CANARIES_FAST, ObservedClock, Pace
+from services.stale_detector.domain.clock import ObservedClock
 from services.stale_detector.domain.rate import Rate
-from services.stale_detector.domain.wheel import Beat, Wheel
+from services.stale_detector.domain.wheel import Wheel
 
 
 class Shard:
@@ -26,6 +26,7 @@ class Shard:
         self.epoch, self.live_from, self.live = epoch, live_from, False
         self.clock = ObservedClock(self.clock.grace, self.clock.pace)
         self.wheel = Wheel()
+        self.rate = Rate()
 
     def consumed(self, sequence: int, stamp: int) -> None:
         """A message, of whatever kind, in the order of the stream; `stamp` is the broker's time, Unix ns."""
@@ -34,9 +35,3 @@ class Shard:
         else:
             self.clock.watermark = stamp
             self.live = sequence >= self.live_from
-
-    def newest(self, sender: str) -> Beat | None:
-        return self.wheel.beats.get(sender)
-
-    def set_pace(self, pace: Pace = CANARIES_FAST) -> None:
-        self.clock.pace = pace

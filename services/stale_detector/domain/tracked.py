@@ -1,4 +1,4 @@
-"""Who is tracked comes from the log: every supervisor and daemon that it calls alive, until it says otherwise."""
+"""Who is tracked comes from the log: every supervisor and every daemon that it calls alive, until it says otherwise."""
 
 from dataclasses import dataclass, replace
 from typing import Final
@@ -41,6 +41,14 @@ class Sender:
         return connection_id not in self.superseded and contract_id == self.contract_id
 
 
+@dataclass(frozen=True, slots=True)
+class Tracked:
+    """A sender under the owner of its contract; empty for a daemon, and while the contract is not known."""
+
+    sender: Sender
+    owner: str
+
+
 def subject_of(recorded: Recorded, event: Event) -> str | None:
     """The sender that an event tells something of."""
     match event:
@@ -60,11 +68,12 @@ def evolve(before: Sender | None, recorded: Recorded, event: Event) -> Sender | 
             return Sender(name, state not in ENDED, recorded.position, contract_id, daemon_id, connection_id)
         case SupervisorStateChanged():
             return _changed(before, recorded, event)
-        case DaemonConnected():
-            name = senders.daemon(recorded.entity_id)
+        case DaemonConnected(hostname):
             if before is not None and before.alive:
                 return before  # a new hostname
-            return Sender(name, alive=True, alive_position=recorded.position, contract_id=None, daemon_id=recorded.entity_id)
+            # Without a hostname only its supervisors have spoken of it: nobody waits for heartbeats of one that has never sent any.
+            name, introduced = senders.daemon(recorded.entity_id), hostname != ""
+            return Sender(name, introduced, recorded.position if introduced else 0, contract_id=None, daemon_id=recorded.entity_id)
         case DaemonDisconnected():
             name = senders.daemon(recorded.entity_id)
             return Sender(name, alive=False, alive_position=0, contract_id=None, daemon_id=recorded.entity_id)

@@ -15,13 +15,16 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`hold_version` is that of the owner's hold stream when it was given."""
+    """`hold_version` is that of the owner's hold stream when it was given. `attempt` counts, from 0, how often the owner has not
+    agreed though the log went on to call the sender alive, and nothing more was heard.
+    """
 
     sender: Sender
     owner: str
     hold_version: int
     connection_id: str | None
     evidence: Evidence
+    attempt: int = 0
 
 
 def moment(stamp: int) -> datetime:

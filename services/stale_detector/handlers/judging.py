@@ -20,7 +20,8 @@ from makima_schemas.errors import Code
 from makima_schemas.identity import DEFAULT_TENANT
 from makima_schemas.silence import MassSilenceCleared, MassSilenceSuspected, deterministic_id, owner_stream, verdict_id
 
-from services.stale_detector.domain.detector import Clearance, Detector, Findings, Suspicion
+from services.stale_detector.domain.detector import Detector
+from services.stale_detector.domain.findings import Clearance, Findings, Suspicion
 from services.stale_detector.domain.verdict import Verdict
 from services.stale_detector.handlers.following import Follower
 
@@ -144,7 +145,12 @@ def command_id(verdict: Verdict) -> UUID:
     """The same in every replica."""
     evidence = verdict.evidence
     return verdict_id(
-        verdict.sender.name, verdict.connection_id, evidence.stream_epoch, evidence.stream_sequence, verdict.sender.alive_position
+        verdict.sender.name,
+        verdict.connection_id,
+        evidence.stream_epoch,
+        evidence.stream_sequence,
+        alive_position=verdict.sender.alive_position,
+        attempt=verdict.attempt,
     )
 
 

@@ -41,7 +41,7 @@ class Eyes:
 
     def watermark_age(self) -> float:
         """Seconds, against this machine's clock: for people to look at, never to judge by."""
-        return max(0.0, time() - self._detector.watermark / SECOND) if self._detector.watermark else 0.0
+        return max(0.0, time() - self._detector.shards.watermark / SECOND) if self._detector.shards.watermark else 0.0
 
     def problem(self) -> str | None:
         """Why nobody should rely on us now; None: we see."""

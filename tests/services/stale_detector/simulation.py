@@ -7,10 +7,11 @@ from datetime import timedelta
 from makima_schemas.evidence import Evidence
 
 from services.stale_detector.domain import senders
-from services.stale_detector.domain.clock import MILLISECOND, SECOND
-from services.stale_detector.domain.detector import Detector, Findings, Timeouts, Tracked
+from services.stale_detector.domain.clock import MILLISECOND, SECOND, Timeouts
+from services.stale_detector.domain.detector import Detector
+from services.stale_detector.domain.findings import Findings
 from services.stale_detector.domain.mass_silence import Hold
-from services.stale_detector.domain.tracked import Sender
+from services.stale_detector.domain.tracked import Sender, Tracked
 from services.stale_detector.domain.verdict import Verdict, moment
 
 START = 1_700_000_000 * SECOND

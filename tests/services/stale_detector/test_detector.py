@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from services.stale_detector.domain.clock import MILLISECOND, SECOND
-from services.stale_detector.domain.detector import Timeouts, Tracked
+from services.stale_detector.domain.clock import MILLISECOND, SECOND, Timeouts
 from services.stale_detector.domain.senders import heartbeat_subject, shard_of
+from services.stale_detector.domain.tracked import Tracked
 from services.stale_detector.handlers.judging import command_id
 from tests.services.stale_detector.simulation import Replica, World
 
@@ -298,3 +298,30 @@ def test_whoever_the_log_calls_dead_is_not_judged_and_whoever_it_calls_alive_get
     assert w.accepted == []
     w.run(2 * SECOND)
     assert w.found == [died]
+
+
+def test_whoever_is_called_alive_against_our_verdict_is_judged_anew_under_another_id() -> None:
+    """The owner may err once (its recorder was behind, say): nobody is forgotten over that."""
+    w = world()
+    w.run(MINUTE)
+    (died,) = kill(w, 1)
+    w.take = lambda verdict: None  # refused, and the log says nothing
+    w.run(5 * MINUTE)
+    first, second, *_ = asked = w.replicas[0].asked
+    assert {verdict.sender.name for verdict in asked} == {died}
+    assert second.evidence.last_heartbeat_at == first.evidence.last_heartbeat_at
+    assert (second.evidence.watermark - first.evidence.watermark).total_seconds() >= 120
+    assert command_id(first) != command_id(second)
+
+
+def test_a_zombie_that_spoke_last_before_it_was_known_as_one_is_not_whom_the_verdict_is_about() -> None:
+    w = world()
+    w.run(MINUTE)
+    tracked = w.alive["supervisor:t1"]
+    w.connection["supervisor:t1"] = "x"
+    w.run(30 * SECOND)
+    w.dead.add("supervisor:t1")
+    sender = replace(tracked.sender, connection_id="y", superseded=("x",))
+    w.replicas[0].detector.track(sender, tracked.owner)
+    w.run(3 * MINUTE)
+    assert w.replicas[0].asked[0].connection_id == "y"

@@ -19,10 +19,9 @@ from nats.aio.client import Client
 
 import services.stale_detector as service
 from services.stale_detector.domain import staleness, tracked
-from services.stale_detector.domain.detector import Tracked
 from services.stale_detector.domain.mass_silence import Hold
 from services.stale_detector.domain.staleness import Progress
-from services.stale_detector.domain.tracked import Sender
+from services.stale_detector.domain.tracked import Sender, Tracked
 from services.stale_detector.projections import SQL, Silence, progress, sender
 from services.stale_detector.queries import Queries
 from tests.services.stale_detector.running import Running, quick, running

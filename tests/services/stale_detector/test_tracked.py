@@ -92,6 +92,14 @@ def test_a_daemon_is_tracked_while_it_is_connected() -> None:
     assert not gone.alive
 
 
+def test_a_daemon_that_has_never_spoken_itself_is_not_waited_for() -> None:
+    """A supervisor's heartbeat has named it: there are none of its own that could stop."""
+    named = fold("daemon-d1", DaemonConnected(""))
+    assert named is not None
+    assert not named.alive
+    assert fold("daemon-d1", DaemonConnected(""), DaemonConnected("h")) == Sender("daemon:d1", True, 2, None, "d1")
+
+
 def test_an_event_says_whom_it_is_about() -> None:
     assert subject_of(recorded("supervisor-t1", 1, SILENT), SILENT) == "supervisor:t1"
     assert subject_of(recorded("daemon-d1", 1, DaemonConnected("h")), DaemonConnected("h")) == "daemon:d1"
