@@ -5,10 +5,11 @@ Each `pN_*.py` beside this file has an `async def measure(env: BenchEnv) -> list
 """
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
@@ -38,41 +39,55 @@ def _selects(name: str, module: str) -> bool:
     return module == name or module.startswith(f"{name}_")
 
 
-async def run(names: Sequence[str]) -> list[Figure]:
-    figures: list[Figure] = []
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one benchmark measured, and the load average that it found: other work on the machine makes everything slower."""
+
+    benchmark: str
+    figures: tuple[Figure, ...]
+    load: float
+
+
+async def run(names: Sequence[str]) -> list[Run]:
+    runs: list[Run] = []
     for number, name in enumerate(names, 1):
         print(f"[{number}/{len(names)}] {name} …", end="", flush=True, file=sys.stderr)
-        started = time.monotonic()
+        started, load = time.monotonic(), round(os.getloadavg()[0], 1)
         measure = cast("Measure", import_module(f"tests.bench.{name}").measure)
         async with bench_env() as env:
-            figures += await measure(env)
+            runs.append(Run(name, tuple(await measure(env)), load))
         print(f" {time.monotonic() - started:.0f} s", flush=True, file=sys.stderr)
-    return figures
+    return runs
 
 
-def table(figures: Sequence[Figure], machine: Machine) -> str:
+def table(runs: Sequence[Run], machine: Machine) -> str:
     rows = [("", "what", "measured", "beside", "wanted", "")]
-    for figure in figures:
+    for figure in (figure for one in runs for figure in one.figures):
         beside = "" if figure.baseline is None else f"{_number(figure.baseline)} {figure.baseline_what or ''}".strip()
         verdict = {True: "met", False: "MISSED", None: ""}[figure.met]
         rows.append((figure.target, figure.what, f"{_number(figure.value)} {figure.unit}", beside, figure.wanted, verdict))
     widths = [max(len(row[column]) for row in rows) for column in range(6)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     lines.insert(1, "  ".join("─" * width for width in widths))
-    return "\n".join([f"{machine.cpu} · {machine.cores} cores · {machine.ram_gib} GiB · {machine.system}", "", *lines])
+    busy = [f"{one.benchmark} began at load {one.load}: the machine had other work" for one in runs if one.load > machine.cores / 2]
+    return "\n".join([f"{machine.cpu} · {machine.cores} cores · {machine.ram_gib} GiB · {machine.system}", *busy, "", *lines])
 
 
 def _number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.2f}"
 
 
-def keep(figures: Sequence[Figure], machine: Machine) -> None:
+def keep(runs: Sequence[Run], machine: Machine) -> None:
     """Figures of other benchmarks in the file stay, as they were: a run of one benchmark replaces its own."""
     kept: list[dict[str, object]] = orjson.loads(RESULTS.read_bytes())["figures"] if RESULTS.exists() else []
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    fresh: list[dict[str, object]] = [{**asdict(figure), "machine": asdict(machine), "at": now} for figure in figures]
-    measured = {figure.target for figure in figures}
-    body = {"figures": [row for row in kept if row["target"] not in measured] + fresh}
+    fresh: list[dict[str, object]] = [
+        {**asdict(figure), "benchmark": one.benchmark, "machine": asdict(machine), "load": one.load, "at": now}
+        for one in runs
+        for figure in one.figures
+    ]
+    again = {one.benchmark for one in runs}
+    body = {"figures": [row for row in kept if row.get("benchmark") not in again] + fresh}
     RESULTS.write_bytes(orjson.dumps(body, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
 
 
@@ -80,11 +95,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("names", nargs="*", help="which ones (default: all)")
     names = modules(cast("list[str]", parser.parse_args().names))
-    figures = uvloop.run(run(names))
+    runs = uvloop.run(run(names))
     machine = Machine.this()
-    print(table(figures, machine))
-    keep(figures, machine)
-    sys.exit(1 if any(figure.met is False for figure in figures) else 0)
+    print(table(runs, machine))
+    keep(runs, machine)
+    sys.exit(1 if any(figure.met is False for one in runs for figure in one.figures) else 0)
 
 
 if __name__ == "__main__":
