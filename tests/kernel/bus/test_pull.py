@@ -91,6 +91,17 @@ async def test_with_a_linger_it_waits_for_a_fuller_batch(stream: Client) -> None
         assert numbers(await first) == [1, 2, 3, 4]
 
 
+async def test_messages_near_the_size_limit_come_through_a_few_at_a_time(stream: Client) -> None:
+    for number in range(40):
+        await stream.jetstream().publish("numbers.0", number.to_bytes(1) * 1_000_000)
+    loop, sizes = PullLoop(stream, STREAM, Ephemeral("reader")), list[int]()
+    async with asyncio.timeout(20), aclosing(loop.batches()) as batches:
+        while sum(sizes) < 40:
+            sizes.append(len(await anext(batches)))
+    assert sum(sizes) == 40
+    assert max(sizes) <= 2 * 16, "no more than two requests are on their way"
+
+
 async def test_stopping_hands_out_what_has_arrived_and_ends(stream: Client) -> None:
     await publish(stream, 1, 10)
     loop = PullLoop(stream, STREAM, Ephemeral("reader"), batch=4)

@@ -23,6 +23,7 @@ _HEARTBEAT_NS: Final = 1_000_000_000
 _SILENCE: Final = 3.0  # seconds without a message or an idle heartbeat: something is gone that nobody told us about
 _REST: Final = 0.25
 _AGAIN: Final = 0.05
+_MAX_BYTES: Final = 16 * 1024 * 1024  # of a request: a batch of the largest events would fill the memory
 _PENDING: Final = "Nats-Pending-Messages"
 
 
@@ -74,7 +75,7 @@ class PullLoop:
     async def ack(self, message: Message) -> None:
         """For a durable: this message and all before it are done with. Call it after the commit."""
         self._cursor.acknowledged(message.sequence)
-        with suppress(NatsError):  # the cursor knows; a new generation starts behind it
+        with suppress(NatsError, OSError):  # the cursor knows; a new generation starts behind it
             await self._nats.publish(message.ack_subject, b"+ACK")
 
     async def batches(self) -> AsyncGenerator[list[Message]]:
@@ -126,7 +127,7 @@ class PullLoop:
                 await self._open()
             if self._outstanding + len(self._buffer) <= self._batch:
                 await self._request()
-        except (NatsError, TimeoutError) as error:
+        except (NatsError, OSError, TimeoutError) as error:
             self.problem = f"{self._target.stream}: {str(error) or repr(error)}"
             self.consumer = None
             await asyncio.sleep(_REST)
@@ -167,7 +168,7 @@ class PullLoop:
 
     async def _request(self) -> None:
         assert self._inbox is not None
-        request = {"batch": self._batch, "expires": _EXPIRES_NS, "idle_heartbeat": _HEARTBEAT_NS}
+        request = {"batch": self._batch, "max_bytes": _MAX_BYTES, "expires": _EXPIRES_NS, "idle_heartbeat": _HEARTBEAT_NS}
         if self._outstanding <= 0:
             self._outstanding, self._heard = 0, self._clock()
         self._outstanding += self._batch
@@ -208,7 +209,7 @@ class PullLoop:
     async def _close(self) -> None:
         inbox, self._inbox = self._inbox, None
         if inbox is not None:
-            with suppress(NatsError):
+            with suppress(NatsError, OSError):
                 await inbox.unsubscribe()
 
 

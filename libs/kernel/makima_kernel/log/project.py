@@ -173,7 +173,7 @@ class Projector:
                 await self._projection.apply(connection, sifted.applied)
         self._moved(held.position)
         self._on_commit(held.position, sifted.applied)
-        with suppress(NatsError):  # only a poke: who misses it looks for himself
+        with suppress(NatsError, OSError):  # only a poke: who misses it looks for himself
             await self._nats.publish(subjects.projected(self._projection.name), str(held.position).encode())
         return held
 

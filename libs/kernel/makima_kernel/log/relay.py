@@ -124,7 +124,7 @@ class Relay:
                     self._enter(Waiting(repr(error)))
                     await asyncio.sleep(_AGAIN)
         finally:
-            with suppress(NatsError):
+            with suppress(NatsError, OSError):
                 await pokes.unsubscribe()
                 await self._window.close()
 
