@@ -1,5 +1,9 @@
 """The streams: made by one step, verified by services, heartbeats spread over the shards."""
 
+import asyncio
+import os
+import sys
+
 import asyncpg
 import pytest
 from makima_kernel.bus import topology
@@ -103,3 +107,11 @@ async def test_a_new_stream_begins_where_the_log_is_young_enough(nats: Client, p
     assert await topology.first_position_to_stream(log, now=after_a_week) == max(61, younger[0].position)
     [last] = await log.after(99, 1)
     assert await topology.first_position_to_stream(log, now=last.recorded_at + 2 * topology.EVENTS_KEPT) == 101
+
+
+async def test_the_provisioning_step_runs_from_the_command_line_and_runs_again(nats: Client, nats_url: str, database: str) -> None:
+    environment = {**os.environ, "MAKIMA_NATS_URL": nats_url, "MAKIMA_DATABASE_URL": database, "MAKIMA_STREAM_BUDGET": str(BUDGET)}
+    for _ in range(2):
+        process = await asyncio.create_subprocess_exec(sys.executable, "-m", "makima_kernel.bus.topology", env=environment)
+        assert await asyncio.wait_for(process.wait(), 60) == 0
+        await topology.verify(nats)

@@ -170,10 +170,27 @@ async def test_it_goes_on_when_postgres_cuts_its_connections(relay: Relay, pool:
     await eventually(lambda: relay.position == 10)
 
 
+async def test_a_connection_cut_between_two_states_of_its_client_is_no_end(
+    stream: None, pool: asyncpg.Pool, nats: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def cut(self: Log, position: int, limit: int) -> list[Recorded]:
+        raise asyncpg.InternalClientError("cannot switch to state 11; another operation (2) is in progress")
+
+    relay = Relay(pool, nats)
+    async with running(relay.run()):
+        await eventually(lambda: relay.state == Relaying())
+        with monkeypatch.context() as patch:
+            patch.setattr(Log, "after", cut)
+            await eventually(lambda: "InternalClientError" in (relay.ready() or ""))
+        await fill(pool, 3)
+        await eventually(lambda: relay.position == 3)
+        await eventually(lambda: relay.ready() is None)
+
+
 async def fill_again(pool: asyncpg.Pool) -> None:
     while True:
         try:
             await fill(pool, 10)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
             continue
         return

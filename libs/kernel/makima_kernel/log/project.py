@@ -32,6 +32,9 @@ _STANDBY: Final = 1.0  # seconds between two tries to get the lease
 _PAUSE: Final = 0.5  # after a failure
 _LOOK: Final = 0.25  # a poke may get lost: look at the checkpoint that often while somebody waits
 
+# asyncpg says InternalClientError where a connection is cut between two of its states.
+_AWAY: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+
 _logger = structlog.get_logger(__name__)
 
 
@@ -99,7 +102,7 @@ class Projector:
                 await self._once()
         finally:
             self.active = False
-            with suppress(NatsError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            with suppress(NatsError, *_AWAY):
                 await pokes.unsubscribe()
                 await self._checkpoint.release()
 
@@ -134,7 +137,7 @@ class Projector:
         if self._problem != reason:
             _logger.error("projection.stopped", projection=self._projection.name, reason=reason)
         self._problem = reason
-        with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        with suppress(*_AWAY):
             await self._checkpoint.release()
         await asyncio.sleep(_STANDBY)
 
