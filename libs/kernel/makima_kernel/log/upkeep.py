@@ -41,7 +41,7 @@ class Upkeep:
         while True:
             try:
                 await self._round()
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
                 _logger.warning("log.upkeep_failed", error=repr(error))
             await self._pause(self._every)
 

@@ -151,7 +151,7 @@ class Service:
     async def _postgres(self) -> str | None:
         try:
             await self.pool.fetchval("select 1", timeout=1.0)
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
             return f"Postgres does not answer: {type(error).__name__}"
         return None
 
