@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Final
 
-import orjson
 from makima_schemas.codec import encode
 from starlette.responses import Response
 
@@ -19,8 +18,3 @@ def answer(body: object, headers: Mapping[str, str] | None = None, *, status: in
     if version is not None:
         said["ETag"] = f'"{version}"'
     return Response(encode(body), status, said, MEDIA_TYPE)
-
-
-def fragment(raw: bytes) -> orjson.Fragment:
-    """JSON that goes into an answer as it is."""
-    return orjson.Fragment(raw)

@@ -96,8 +96,9 @@ class Hub:
         self._wake_all()
 
     async def _check_epoch(self, head: int) -> None:
+        """A read model that stands further back in the same log comes again to where it was: that is no reason for a reset."""
         epoch = str(await self._log.epoch())
-        if epoch == self.epoch and head >= self.position:
+        if epoch == self.epoch:
             return
         structlog.get_logger().warning("monitor.reset", epoch=epoch, before=self.epoch, position=head)
         self.epoch = epoch

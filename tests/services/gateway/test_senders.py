@@ -16,7 +16,7 @@ from makima_schemas.times import rfc3339
 from nats.aio.client import Client
 
 from services.supervisor_heartbeat import app as supervisor_heartbeat
-from tests.services.gateway.running import Gateways, act, body, created, items, listed, refused
+from tests.services.gateway.running import Gateways, body, created, items, listed, refused
 from tests.services.supervisor_heartbeat.running import supervisor_beat
 
 NOW = datetime.now(UTC)
@@ -95,7 +95,11 @@ async def test_a_supervisor_that_fell_silent_is_dead_until_it_is_heard_again(gat
 
 async def test_a_contract_with_a_live_supervisor_has_activity(gateways: Gateways, http: httpx.AsyncClient) -> None:
     contract = await supervised(gateways, http)
-    await act(http, contract, "start")
+
+    async def started() -> bool:  # by its owner, because the supervisor was heard
+        return body(await http.get(f"/contracts/{contract}"))["status"] == "active"
+
+    await eventually(started)
     assert await items(http, "/contracts", threshold="0s") == []
     await gateways.append(
         "supervisor-s1", SupervisorStateChanged(contract, "d1", "k1", WORKING, INTERRUPTED, "plan", "heartbeat_expired", EVIDENCE)
