@@ -65,6 +65,7 @@ async def test_two_replicas_that_find_the_same_silence_get_the_same_answer(fleet
 async def test_an_incarnation_that_was_replaced_neither_speaks_nor_is_judged(fleet: Running) -> None:
     await fleet.beat(supervisor_beat("t1", connection_id="old"))
     newest = await fleet.beat(supervisor_beat("t1", connection_id="new"))
+    await fleet.until("supervisor-t1", 2)
     zombie = await fleet.beat(supervisor_beat("t1", SupervisorState.FAILED, connection_id="old"))
     await fleet.recorded()
     assert len(await fleet.rows()) == 3
