@@ -1,11 +1,13 @@
 """The user whom Postgres runs as: ourselves, but never root."""
 
+import fcntl
 import os
 import pwd
 import shutil
 import stat
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,15 +46,14 @@ class Account:
         return bool(found.st_mode & (stat.S_IXGRP if found.st_gid == self.gid else stat.S_IXOTH))
 
 
-def account() -> Account:
-    """Ourselves; as root the user `pgserver`, who is created if missing."""
+def account(name: str = NAME) -> Account:
+    """Ourselves; as root the user `name`, who is created if missing."""
     if os.geteuid() != 0:
         return Account(str(os.geteuid()), os.geteuid(), os.getegid())
     try:
-        entry = pwd.getpwnam(NAME)
+        entry = pwd.getpwnam(name)
     except KeyError:
-        _create()
-        entry = pwd.getpwnam(NAME)
+        entry = _created(name)
     return Account(entry.pw_name, entry.pw_uid, entry.pw_gid)
 
 
@@ -65,15 +66,33 @@ def run_as(user: Account, command: Sequence[str], timeout: float = 120.0) -> sub
     )
 
 
-def _create() -> None:
+def _created(name: str) -> pwd.struct_passwd:
+    with _alone():
+        if not _exists(name):
+            _create(name)
+    return pwd.getpwnam(name)
+
+
+@contextmanager
+def _alone() -> Generator[None]:
+    """Of two `useradd` at once, the second gives the user of the first another uid: what the first one owns is nobody's then."""
+    users = os.open("/etc", os.O_RDONLY)
+    try:
+        fcntl.flock(users, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(users)
+
+
+def _create(name: str) -> None:
     if useradd := shutil.which("useradd"):
-        command = [useradd, "--system", "--no-create-home", "--shell", "/bin/false", NAME]
+        command = [useradd, "--system", "--no-create-home", "--shell", "/bin/false", name]
     else:  # busybox
-        command = ["adduser", "-S", "-D", "-H", "-s", "/bin/false", NAME]
+        command = ["adduser", "-S", "-D", "-H", "-s", "/bin/false", name]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
-    if done.returncode != 0 and not _exists():  # two of us may have tried at once
-        raise RuntimeError(f"Postgres does not run as root, and the user {NAME} could not be created: {done.stderr.strip()}")
+    if done.returncode != 0:
+        raise RuntimeError(f"Postgres does not run as root, and the user {name} could not be created: {done.stderr.strip()}")
 
 
-def _exists() -> bool:
-    return any(entry.pw_name == NAME for entry in pwd.getpwall())
+def _exists(name: str) -> bool:
+    return any(entry.pw_name == name for entry in pwd.getpwall())
