@@ -22,9 +22,9 @@ async def build(service: Service) -> None:
     settings = service.settings
     queries = Queries(service.pool)
     detector = Detector(timeouts(settings.contracts), service.owner)
-    readers = [Reader(detector, shard, service.nats) for shard in detector.shards]
+    reader = Reader(detector, service.nats)
     follower = Follower(detector, queries, service.log, service.nats)
-    eyes = Eyes(detector, readers, follower)
+    eyes = Eyes(detector, reader, follower)
     judge = Judge(detector, follower, service.bus, service.appender, enabled=settings.feature_flags.supervisor_heartbeat)
     teller = Teller(queries, service.appender)
     projector = service.project(Silence(), on_commit=lambda _position, _applied: teller.wake())
@@ -42,15 +42,14 @@ async def build(service: Service) -> None:
     async def sees() -> str | None:
         return eyes.problem()
 
-    async def read(reader: Reader) -> None:
+    async def read() -> None:
         await follower.loaded.wait()
         await reader.run()
 
     service.ready_when("detector", sees)
     service.loop("follow", follower.run)
-    for reader in readers:
-        service.loop(f"read shard {readers.index(reader)}", lambda reader=reader: read(reader))
-    service.loop("canaries", Canaries(detector, readers, service.nats).run)
+    service.loop("read", read)
+    service.loop("canaries", Canaries(detector, reader, service.nats).run)
     service.loop("judge", judge.run)
     service.loop("watch", eyes.run)
     service.loop("tell", teller.run)

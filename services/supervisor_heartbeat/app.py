@@ -5,9 +5,12 @@ from datetime import timedelta
 import asyncpg
 from makima_kernel.bus.commands import CommandRouter
 from makima_kernel.bus.decisions import Decisions
+from makima_kernel.bus.topology import SHARDS
 from makima_kernel.log.consume import Consumer
 from makima_kernel.service.postgres import open_connection
 from makima_kernel.service.runtime import Service
+from makima_kernel.service.settings import Settings
+from pydantic import Field
 
 from services.supervisor_heartbeat.domain.daemon import DaemonDecider
 from services.supervisor_heartbeat.domain.senders import Senders
@@ -18,19 +21,24 @@ from services.supervisor_heartbeat.handlers.follower import Follower
 from services.supervisor_heartbeat.handlers.history import History
 from services.supervisor_heartbeat.handlers.memory import Memory
 from services.supervisor_heartbeat.handlers.observer import Observer
-from services.supervisor_heartbeat.handlers.recorder import Recorder, groups
-from services.supervisor_heartbeat.handlers.set_aside import SetAside
+from services.supervisor_heartbeat.handlers.recorder import Recorder, lanes_of
 from services.supervisor_heartbeat.handlers.verdicts import Verdicts, content
 from services.supervisor_heartbeat.handlers.watermarks import Watermarks
 from services.supervisor_heartbeat.projections import KnownSenders
 from services.supervisor_heartbeat.queries import Queries
 
 NAME = "supervisor_heartbeat"
-PATIENCE_SECONDS = 0.5  # so that of two replicas that start together, each takes a group
+
+
+class HeartbeatSettings(Settings):
+    """`recorder_shards`: which of the stream's shards this process records; others record the rest."""
+
+    recorder_shards: tuple[int, ...] = Field(default=tuple(range(SHARDS)), min_length=1)
 
 
 async def build(service: Service) -> None:
     settings = service.settings
+    shards = settings.recorder_shards if isinstance(settings, HeartbeatSettings) else range(SHARDS)
     senders, queries, feed = Senders(), Queries(service.pool), Feed(service.nats)
     supervisors = Decisions("supervisor", SupervisorDecider(), service.log, service.appender, content=content)
     daemons = Decisions("daemon", DaemonDecider(), service.log, service.appender, content=content)
@@ -41,7 +49,7 @@ async def build(service: Service) -> None:
     watermarks = Watermarks(queries)
 
     def recorded(slice_: Slice) -> None:
-        feed.heard(slice_.heard.values())
+        feed.heard(slice_.heard)
         observer.take(slice_.observations)
 
     async def connect() -> asyncpg.Connection:
@@ -53,13 +61,12 @@ async def build(service: Service) -> None:
         "follow the log": memory.follow, "observe": observer.run, "tell states": feed.run, "watermarks": watermarks.run, "history": history.run,
     }.items():  # fmt: skip
         service.loop(name, run)
-    for group in groups():
-        recorder = Recorder(
-            group, service.nats, connect, Reader(senders), SetAside(service.nats),
-            owner=service.owner, taken=memory.taken, recorded=recorded, make_room=history.make_room, patience=group.number * PATIENCE_SECONDS,
-        )  # fmt: skip
-        service.loop(f"record group {group.number}", recorder.run)
-        service.ready_when(f"recorder {group.number}", recorder.check)
+    recorder = Recorder(
+        service.nats, connect, Reader(senders, lanes_of(shards)),
+        shards=shards, owner=service.owner, taken=memory.taken, recorded=recorded, make_room=history.make_room,
+    )  # fmt: skip
+    service.loop("record", recorder.run)
+    service.ready_when("recorder", recorder.check)
     service.ready_when("history", history.ready)
     router = CommandRouter(NAME)
     Verdicts(supervisors, daemons, queries, watermarks, enabled=settings.feature_flags.supervisor_heartbeat).serve(router)

@@ -41,7 +41,7 @@ class Queries:
     async def answer_heartbeats(self, question: dict[str, object]) -> dict[str, object]:
         """`{contract_id | task_id, limit?}` → `{heartbeats: […], truncated}`, newest first; `truncated` where 256 KiB are not enough for all."""
         limit = question.get("limit", DEFAULT_LIMIT)
-        if not isinstance(limit, int) or not 1 <= limit <= MOST_HEARTBEATS:
+        if not isinstance(limit, int) or isinstance(limit, bool) or not 1 <= limit <= MOST_HEARTBEATS:
             raise Refused(Code.INVALID_REQUEST, f"limit is a number from 1 to {MOST_HEARTBEATS}")
         try:
             senders = await self._senders(question)

@@ -1,7 +1,6 @@
 """Sends the canaries that keep the observed clocks running where nobody else speaks."""
 
 import asyncio
-from collections.abc import Sequence
 from time import monotonic
 from typing import Final
 
@@ -22,8 +21,8 @@ HEADERS: Final = {"Nats-TTL": "5m"}
 class Canaries:
     """One per shard each 50 ms, whoever of the replicas sends it; once a second while nobody is tracked."""
 
-    def __init__(self, detector: Detector, readers: Sequence[Reader], nats: Client) -> None:
-        self._detector, self._readers, self._nats = detector, readers, nats
+    def __init__(self, detector: Detector, reader: Reader, nats: Client) -> None:
+        self._detector, self._reader, self._nats = detector, reader, nats
 
     async def run(self) -> None:
         due = monotonic()
@@ -38,8 +37,8 @@ class Canaries:
         if not self._nats.is_connected:
             return
         now = monotonic()
-        for shard, reader in enumerate(self._readers):
-            if now - reader.canary_at >= recent:
+        for shard, seen in self._reader.canary_at.items():
+            if now - seen >= recent:
                 try:
                     await self._nats.publish(canary(shard), b"", headers=HEADERS)
                 except NatsError:

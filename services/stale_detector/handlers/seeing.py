@@ -1,7 +1,6 @@
 """How well the detector sees, for readiness, metrics, and everybody who must not judge while it is blind."""
 
 import asyncio
-from collections.abc import Sequence
 from time import monotonic, monotonic_ns, time
 from typing import Final
 
@@ -14,13 +13,13 @@ from services.stale_detector.handlers.following import Follower
 from services.stale_detector.handlers.reading import Reader
 
 SAMPLE_SECONDS: Final = 1.0
-STANDS_AFTER_SECONDS: Final = 3.0  # of the local clock, without a message on a shard: canaries come each second at least
-FAR_BEHIND: Final = 5000  # messages; about a second of the heaviest load
+STANDS_AFTER_SECONDS: Final = 3.0  # of the local clock, without a canary on a shard: they come each second at least
+FAR_BEHIND: Final = 30_000  # messages; about a second of the heaviest load
 
 
 class Eyes:
-    def __init__(self, detector: Detector, readers: Sequence[Reader], follower: Follower) -> None:
-        self._detector, self._readers, self._follower = detector, readers, follower
+    def __init__(self, detector: Detector, reader: Reader, follower: Follower) -> None:
+        self._detector, self._reader, self._follower = detector, reader, follower
         metrics.detector_score.set_function(lambda: self.score or 0.0)
         metrics.tracked_senders.set_function(lambda: len(detector.tracked))
         metrics.ingest_watermark_age.labels("stale_detector").set_function(self.watermark_age)
@@ -47,20 +46,18 @@ class Eyes:
         """Why nobody should rely on us now; None: we see."""
         if self._follower.problem is not None:
             return self._follower.problem
-        reading = next((reader.problem for reader in self._readers if reader.problem is not None), None)
-        if reading is not None:
-            return reading
+        if self._reader.problem is not None:
+            return self._reader.problem
         if not self._detector.settled:
             return "the heartbeats' history is being read"
         return self._standing() or self._blind()
 
     def _standing(self) -> str | None:
         now = monotonic()
-        standing = [number for number, reader in enumerate(self._readers) if now - reader.seen_at > STANDS_AFTER_SECONDS]
+        standing = [number for number, seen in self._reader.seen_at.items() if now - seen > STANDS_AFTER_SECONDS]
         if standing:
-            return f"blind: no message on shard {', '.join(map(str, standing))} for {STANDS_AFTER_SECONDS:g} s"
-        behind = max(reader.behind for reader in self._readers)
-        return f"{behind} heartbeats behind" if behind > FAR_BEHIND else None
+            return f"blind: no canary on shard {', '.join(map(str, standing))} for {STANDS_AFTER_SECONDS:g} s"
+        return f"{self._reader.behind} heartbeats behind" if self._reader.behind > FAR_BEHIND else None
 
     def _blind(self) -> str | None:
         score = self.score

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import msgspec
 from makima_schemas.daemon import ObserveDaemon
@@ -169,6 +170,18 @@ def _agree(told: Told, beat: Beat) -> bool:
             return told.connected is True and told.hostname == beat.hostname
         case None:
             return True
+
+
+@lru_cache(maxsize=64)
+def second(seconds: int) -> str:
+    """A second of Unix time as RFC 3339 begins it: heartbeats come by the thousands a second."""
+    return moment(seconds * 1_000_000_000).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def rfc3339_of(nanoseconds: int) -> str:
+    """The broker's clock as RFC 3339, UTC, microseconds."""
+    seconds, rest = divmod(nanoseconds, 1_000_000_000)
+    return f"{second(seconds)}.{rest // 1000:06}Z"
 
 
 def moment(nanoseconds: int) -> datetime:

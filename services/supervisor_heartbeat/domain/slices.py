@@ -1,12 +1,14 @@
 """Some messages of the heartbeat stream on their way into the database: the rows, as COPY reads them, and what follows from them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
 from makima_kernel.bus.message import Message
 
 from services.supervisor_heartbeat.domain.heartbeats import Address, Beat, UnreadableError, read, read_subject, unchanged
-from services.supervisor_heartbeat.domain.senders import Observation, Sender, Senders, moment
+from services.supervisor_heartbeat.domain.senders import Observation, Sender, Senders, rfc3339_of
 
 COLUMNS: Final = (
     "received_at",
@@ -33,7 +35,8 @@ class Slice:
     """All messages up to `sequence`, heartbeats or not, the last of them received at `received_ns`.
 
     `rows` are lines of COPY's text format, `messages` what they were read from; `aside` are the messages that are no heartbeats,
-    with the reason; `heard` are the senders with news of themselves, and `observations` what may be news for the log.
+    with the reason; `heard` are the senders that spoke, `newest` the row of each one's last word, and `observations` what may be
+    news for the log.
     """
 
     stream_epoch: str
@@ -42,7 +45,8 @@ class Slice:
     rows: list[str] = field(default_factory=list[str])
     messages: list[Message] = field(default_factory=list[Message])
     aside: list[tuple[Message, str]] = field(default_factory=list[tuple[Message, str]])
-    heard: dict[str, Sender] = field(default_factory=dict[str, Sender])
+    heard: list[Sender] = field(default_factory=list[Sender])
+    newest: dict[str, int] = field(default_factory=dict[str, int])
     observations: list[tuple[Sender, Observation]] = field(default_factory=list[tuple[Sender, Observation]])
     supervisors: int = 0
 
@@ -54,64 +58,80 @@ class Slice:
         return first, Slice(self.stream_epoch, self.sequence, self.received_ns, self.rows[middle:], self.messages[middle:])
 
 
+class Source(msgspec.Struct, frozen=True, gc=False):
+    """What a subject says: whose slice it belongs to, and who sends on it; nobody on a canary's, nor in another's shards."""
+
+    lane: int
+    address: Address | None
+    sender: Sender | None
+
+
 class Reader:
-    """Turns messages into slices; a subject that it has understood once it knows, and who sends on it."""
+    """Turns messages into slices, one for each lane; a subject that it has understood once it knows, and who sends on it.
 
-    def __init__(self, senders: Senders) -> None:
+    `lanes` are the shards of each lane. Messages of other shards are passed over.
+    """
+
+    def __init__(self, senders: Senders, lanes: Sequence[Sequence[int]]) -> None:
         self._senders = senders
-        self._sources: dict[str, tuple[Address, Sender] | None] = {}
-        self._second = (0, "")
+        self._lanes = len(lanes)
+        self._lane_of = {str(shard): lane for lane, shards in enumerate(lanes) for shard in shards}
+        self._sources: dict[str, Source] = {}
 
-    def read(self, messages: list[Message], stream_epoch: str) -> Slice:
+    def read(self, messages: Sequence[Message], stream_epoch: str) -> list[Slice]:
         """`messages` are in the order of the stream and not empty."""
+        slices = self.empty(messages[-1], stream_epoch)
+        self.fill(slices, messages)
+        return slices
+
+    def empty(self, last: Message, stream_epoch: str) -> list[Slice]:
+        """Slices for messages up to `last`."""
         self._senders.stream_epoch = stream_epoch
-        slice_ = Slice(stream_epoch, messages[-1].sequence, messages[-1].timestamp_ns)
-        newest: dict[str, int] = {}
+        return [Slice(stream_epoch, last.sequence, last.timestamp_ns) for _ in range(self._lanes)]
+
+    def fill(self, slices: Sequence[Slice], messages: Sequence[Message]) -> None:
         for message in messages:
             try:
-                self._one(message, slice_, newest)
+                source = self._sources.get(message.subject) or self._source(message.subject)
+                if source.address is not None and source.sender is not None:
+                    self._one(message, source.address, source.sender, slices[source.lane])
             except UnreadableError as error:
-                slice_.aside.append((message, str(error)))
-        return slice_
+                lane = self._lane_of.get(message.subject.split(".")[2])
+                if lane is not None:
+                    slices[lane].aside.append((message, str(error)))
 
-    def _one(self, message: Message, slice_: Slice, newest: dict[str, int]) -> None:
-        source = self._source(message.subject)
-        if source is None:
-            return
-        address, sender = source
+    def _one(self, message: Message, address: Address, sender: Sender, slice_: Slice) -> None:
         beat = read(address, message, sender.last)
         same = unchanged(beat, sender.last)
         counts, observations = self._senders.hear(sender, beat, same=same)
         head = sender.head if same and sender.head else _head(beat)
         if counts:
             sender.head = head
-            before = newest.get(address.sender)
-            if before is not None:
+            before = slice_.newest.get(address.sender)
+            if before is None:
+                slice_.heard.append(sender)
+            else:
                 slice_.rows[before] = slice_.rows[before].removesuffix(NEWEST) + OLDER
-            newest[address.sender] = len(slice_.rows)
-            slice_.heard[address.sender] = sender
+            slice_.newest[address.sender] = len(slice_.rows)
             if observations:
                 slice_.observations += observations
-        slice_.rows.append(self._row(head, beat) + (NEWEST if counts else OLDER))
+        slice_.rows.append(_row(head, beat) + (NEWEST if counts else OLDER))
         slice_.messages.append(message)
         if address.kind == "supervisor":
             slice_.supervisors += 1
 
-    def _source(self, subject: str) -> tuple[Address, Sender] | None:
-        try:
-            return self._sources[subject]
-        except KeyError:
-            address = read_subject(subject)
-            source = self._sources[subject] = None if address is None else (address, self._senders.of(address))
-            return source
+    def _source(self, subject: str) -> "Source":
+        lane = self._lane_of.get(subject.split(".")[2])
+        address = None if lane is None else read_subject(subject)
+        source = Source(lane or 0, address, None if address is None else self._senders.of(address))
+        self._sources[subject] = source
+        return source
 
-    def _row(self, head: str, beat: Beat) -> str:
-        seconds, rest = divmod(beat.received_ns, 1_000_000_000)
-        if seconds != self._second[0]:
-            self._second = (seconds, moment(seconds * 1_000_000_000).strftime("%Y-%m-%d %H:%M:%S"))
-        progress = _NULL if beat.progress is None else beat.progress
-        activity, detail = _text(beat.activity), _NULL if beat.detail is None else _text(beat.detail)
-        return f"{self._second[1]}.{rest // 1000:06}+00\t{beat.sequence}\t{head}\t{activity}\t{progress}\t{detail}"
+
+def _row(head: str, beat: Beat) -> str:
+    progress = _NULL if beat.progress is None else beat.progress
+    activity, detail = _text(beat.activity), _NULL if beat.detail is None else _text(beat.detail)
+    return f"{rfc3339_of(beat.received_ns)}\t{beat.sequence}\t{head}\t{activity}\t{progress}\t{detail}"
 
 
 def _head(beat: Beat) -> str:

@@ -6,6 +6,7 @@ from typing import Final
 
 import asyncpg
 import structlog
+from makima_kernel.bus.cancellation import heed_cancellation
 from makima_kernel.log.partitions import hourly_partitions
 
 TABLE: Final = "supervisor_heartbeat.heartbeats"
@@ -34,6 +35,7 @@ class History:
     async def run(self) -> None:
         """A database that is away or busy is tried again next time."""
         while True:
+            heed_cancellation()
             try:
                 await self.make_room()
                 await self.drop_old(datetime.now(UTC))

@@ -1,27 +1,29 @@
-"""Records a group of shards: reads them in order from where the database says, and writes while it reads on."""
+"""Records shards of the heartbeats: reads them in order from where the database says, and writes while it reads on."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
 from typing import Final
 
 import asyncpg
 import structlog
+from makima_kernel.bus.cancellation import heed_cancellation
 from makima_kernel.bus.cursor import EPOCH_KEY, Ephemeral
-from makima_kernel.bus.message import Message
 from makima_kernel.bus.pull import PullLoop
-from makima_kernel.bus.topology import SHARDS, shard_filter
 from makima_kernel.service import metrics
 from makima_schemas import subjects
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
+from nats.js.api import StreamState
 
+from services.supervisor_heartbeat.domain.places import Place, Start, start_of
 from services.supervisor_heartbeat.domain.slices import Reader, Slice
 from services.supervisor_heartbeat.handlers.set_aside import SetAside
-from services.supervisor_heartbeat.handlers.store import LostShardsError, Place, Store
+from services.supervisor_heartbeat.handlers.store import LostShardsError, Store, lock
 
-BATCH: Final = 2000
+BATCH: Final = 3500  # for all lanes: a slice has at most about 2 000 rows
+TURN: Final = 250  # messages: two milliseconds
+LANES: Final = 2  # connections that write: one backend of Postgres keeps up with half of what the reader reads
 LINGER_SECONDS: Final = 0.025  # a quiet system commits its canaries forty times a second, not once for each
 _REST: Final = 0.5
 _STANDBY: Final = 1.0
@@ -32,47 +34,33 @@ TROUBLE: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.Interfac
 _logger = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Shards that one loop records; `number` tells the groups apart."""
-
-    number: int
-    shards: tuple[int, ...]
-
-    @property
-    def filters(self) -> tuple[str, ...]:
-        return tuple(shard_filter(shard) for shard in self.shards)
-
-
-def groups(shards: int = SHARDS, count: int = 2) -> tuple[Group, ...]:
-    """Two loops write through two connections: the database is what limits one of them."""
-    size = shards // count
-    return tuple(Group(number, tuple(range(number * size, (number + 1) * size))) for number in range(count))
+def lanes_of(shards: Sequence[int]) -> list[list[int]]:
+    """How the shards share the connections."""
+    return [list(shards[lane::LANES]) for lane in range(min(LANES, len(shards)))]
 
 
 class Recorder:
-    """One loop for one group; of all replicas, the one that holds the group's lock in Postgres.
+    """Records its shards; of all replicas, the one that holds their locks in Postgres.
 
-    `taken` is called when the group has become ours, before anything is read; `recorded` after each commit.
+    `taken` is called when the shards have become ours, before anything is read; `recorded` after each commit; `make_room` sees to
+    the partitions.
     """
 
     def __init__(
         self,
-        group: Group,
         nats: Client,
         connect: Connect,
         reader: Reader,
-        set_aside: SetAside,
         *,
+        shards: Sequence[int],
         owner: str,
         taken: Callable[[str], Awaitable[None]],
         recorded: Callable[[Slice], None],
         make_room: Callable[[], Awaitable[None]],
-        patience: float = 0.0,
     ) -> None:
-        """`patience`: seconds to leave the group to others, at the start. `make_room` sees to the partitions."""
-        self._group, self._nats, self._connect, self._reader, self._set_aside = group, nats, connect, reader, set_aside
-        self._owner, self._taken, self._recorded, self._make_room, self._patience = owner, taken, recorded, make_room, patience
+        self._nats, self._connect, self._reader, self._shards, self._owner = nats, connect, reader, shards, owner
+        self._taken, self._recorded, self._make_room = taken, recorded, make_room
+        self._set_aside = SetAside(nats)
         self._loop: PullLoop | None = None
         self._problem: str | None = "not started yet"
 
@@ -82,79 +70,83 @@ class Recorder:
 
     async def run(self) -> None:
         """Until cancelled. Whatever goes wrong is told by `check()`; the database knows from where to go on."""
-        await asyncio.sleep(self._patience)
         while True:
+            heed_cancellation()
             try:
-                async with self._store() as store:
-                    if store is None:
-                        self._problem = None
-                        await asyncio.sleep(_STANDBY)
-                    else:
-                        await self._record(store)
+                async with self._connections() as connections:
+                    if await lock(connections[0], self._shards):
+                        await self._record(connections)
+                    self._problem = None
+                    await asyncio.sleep(_STANDBY)
             except TROUBLE as error:
-                self._problem = f"group {self._group.number} is not recorded: {error!r}"
-                _logger.warning("recorder.interrupted", group=self._group.number, reason=repr(error))
+                self._problem = f"shards {list(self._shards)} are not recorded: {error!r}"
+                _logger.warning("recorder.interrupted", shards=self._shards, reason=repr(error))
                 await asyncio.sleep(_REST)
             finally:
                 self._loop = None
 
     @asynccontextmanager
-    async def _store(self) -> AsyncGenerator[Store | None]:
-        """The lock lives and dies with the connection that writes."""
-        connection = await self._connect()
+    async def _connections(self) -> AsyncGenerator[list[asyncpg.Connection]]:
+        """One for each lane; the locks live and die with the first."""
+        connections = list[asyncpg.Connection]()
         try:
-            store = Store(connection, self._group.shards, self._owner)
-            yield store if await store.lock(self._group.number) else None
+            for _ in lanes_of(self._shards):
+                connections.append(await self._connect())
+            yield connections
         finally:
-            connection.terminate()
+            for connection in connections:
+                connection.terminate()
 
-    async def _record(self, store: Store) -> None:
+    async def _record(self, connections: list[asyncpg.Connection]) -> None:
         await self._make_room()
-        await store.prepare()
-        places = await store.own()
-        info = await self._nats.jetstream().stream_info(subjects.HEARTBEATS_STREAM)
-        epoch = (info.config.metadata or {}).get(EPOCH_KEY) or str(info.created)
+        stores = [Store(connection, shards, self._owner) for connection, shards in zip(connections, lanes_of(self._shards), strict=True)]
+        places: dict[int, Place] = {}
+        for store in stores:
+            await store.prepare()
+            places |= await store.own()
+        state, epoch = await self._stream()
         await self._taken(epoch)
-        here = [place.sequence if place.stream_epoch == epoch else 0 for place in places.values()]
-        # A broker that lost power gives its last sequences out again; they are other heartbeats then.
-        after = min(*here, info.state.last_seq) if here else 0
-        _logger.info("recorder.taken", group=self._group.number, shards=self._group.shards, stream_epoch=epoch, after=after)
-        if info.state.first_seq > after + 1 and after:
-            _logger.error("heartbeats.lost", group=self._group.number, after=after, first=info.state.first_seq)
-        name = f"recorder-{self._group.number}"
-        self._loop = PullLoop(
-            self._nats,
-            subjects.HEARTBEATS_STREAM,
-            Ephemeral(name, after=after),
-            filters=self._group.filters,
-            batch=BATCH,
-            linger=LINGER_SECONDS,
-        )
-        ahead = {
-            shard: place for shard, place in places.items() if place.stream_epoch == epoch and after < place.sequence <= info.state.last_seq
-        }
+        start = start_of(places, epoch, state.last_seq)
+        _logger.info("recorder.taken", shards=self._shards, stream_epoch=epoch, after=start.after, ahead=start.ahead)
+        if 0 < start.after < state.first_seq - 1:
+            _logger.error("heartbeats.lost", after=start.after, first=state.first_seq)
+        # The whole stream, also for some shards: a consumer with several filters costs the broker a search of all subjects for each message.
+        cursor = Ephemeral("recorder", after=start.after)
+        self._loop = PullLoop(self._nats, subjects.HEARTBEATS_STREAM, cursor, batch=BATCH, linger=LINGER_SECONDS)
         self._problem = None
-        await self._pipe(self._loop, store, ahead)
+        await self._pipe(self._loop, stores, start)
 
-    async def _pipe(self, loop: PullLoop, store: Store, ahead: dict[int, Place]) -> None:
-        """Two slices at a time: one on its way into the database, one being read."""
-        queue: asyncio.Queue[Slice] = asyncio.Queue(maxsize=1)
+    async def _stream(self) -> tuple[StreamState, str]:
+        info = await self._nats.jetstream().stream_info(subjects.HEARTBEATS_STREAM)
+        return info.state, (info.config.metadata or {}).get(EPOCH_KEY) or str(info.created)
+
+    async def _pipe(self, loop: PullLoop, stores: list[Store], start: Start) -> None:
+        """Two slices a lane: one on its way into the database, one being read."""
+        queues = [asyncio.Queue[Slice](maxsize=1) for _ in stores]
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._write(store, queue))
-                group.create_task(self._read(loop, queue, ahead))
+                for store, queue in zip(stores, queues, strict=True):
+                    group.create_task(self._write(store, queue))
+                group.create_task(self._read(loop, queues, start))
         except* TROUBLE as errors:
             raise errors.exceptions[0] from errors
 
-    async def _read(self, loop: PullLoop, queue: asyncio.Queue[Slice], ahead: dict[int, Place]) -> None:
+    async def _read(self, loop: PullLoop, queues: list[asyncio.Queue[Slice]], start: Start) -> None:
         async with aclosing(loop.batches()) as batches:
             async for batch in batches:
-                messages = [message for message in batch if not _recorded_before(message, ahead)] if ahead else batch
-                if messages:
-                    await queue.put(self._reader.read(messages, loop.stream_epoch))
+                messages = start.unrecorded(batch, loop.stream_epoch)
+                if not messages:
+                    continue
+                slices = self._reader.empty(messages[-1], loop.stream_epoch)
+                for first in range(0, len(messages), TURN):
+                    self._reader.fill(slices, messages[first : first + TURN])
+                    await asyncio.sleep(0)  # the database's answers, verdicts and questions wait for a turn, not for a batch
+                for queue, slice_ in zip(queues, slices, strict=True):
+                    await queue.put(slice_)
 
     async def _write(self, store: Store, queue: asyncio.Queue[Slice]) -> None:
         while True:
+            heed_cancellation()
             slice_ = await queue.get()
             await self._commit(store, slice_)
             self._recorded(slice_)
@@ -174,9 +166,3 @@ class Recorder:
             slice_.aside = [(slice_.messages[0], f"the database does not take it: {error}")]
             slice_.rows, slice_.messages = [], []
             await self._commit(store, slice_)
-
-
-def _recorded_before(message: Message, ahead: dict[int, Place]) -> bool:
-    """Shards that were grouped otherwise before may be ahead of the slowest of the new group."""
-    place = ahead.get(int(message.subject.split(".")[2]))
-    return place is not None and message.sequence <= place.sequence

@@ -1,14 +1,13 @@
-"""The recorder's connection to Postgres: a group of shards that nobody else records, and slices written all or nothing."""
+"""The recorder's way into Postgres: shards that nobody else records, and slices written all or nothing."""
 
-import io
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import Final
 
 import asyncpg
 from makima_kernel.log.sql import named
 
+from services.supervisor_heartbeat.domain.places import Place
 from services.supervisor_heartbeat.domain.senders import moment
 from services.supervisor_heartbeat.domain.slices import COLUMNS, Slice
 
@@ -19,16 +18,16 @@ class LostShardsError(RuntimeError):
     """Another recorder has taken our shards over: what we hold of them is old."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Up to where a shard is recorded: its sequence counts in the stream's incarnation `stream_epoch`."""
-
-    stream_epoch: str
-    sequence: int
+async def lock(connection: asyncpg.Connection, shards: Sequence[int]) -> bool:
+    """Whether these shards are ours to record, while the connection lives. In order, so that of two who ask at once one gets all."""
+    for shard in sorted(shards):
+        if not await connection.fetchval(SQL["lock"], shard):
+            return False
+    return True
 
 
 class Store:
-    """Owns `shards` while its connection lives and nobody takes them over.
+    """One lane into the database. Owns `shards` while its connection lives and nobody takes them over.
 
     A commit does not wait for the disk: the watermark is in the same transaction, so what a crash of Postgres takes back is read
     from the broker again.
@@ -36,10 +35,6 @@ class Store:
 
     def __init__(self, connection: asyncpg.Connection, shards: Sequence[int], owner: str) -> None:
         self._connection, self._shards, self._owner = connection, list(shards), owner
-
-    async def lock(self, number: int) -> bool:
-        """Whether this group of shards is ours to record, while the connection lives."""
-        return bool(await self._connection.fetchval(SQL["lock"], number))
 
     async def prepare(self) -> None:
         await self._connection.execute("set synchronous_commit = off")
@@ -55,11 +50,16 @@ class Store:
         if not slice_.rows:
             self._require((await self._connection.execute(SQL["move"], *until)).removeprefix("UPDATE "))
             return
-        lines = io.BytesIO("".join(slice_.rows).encode())
+        lines = "".join(slice_.rows).encode()
         async with self._connection.transaction():
-            await self._connection.copy_to_table("arriving", source=lines, columns=COLUMNS)
+            await self._connection.copy_to_table("arriving", source=_at_once(lines), columns=COLUMNS)
             self._require(await self._connection.fetchval(SQL["record"], *until))
 
     def _require(self, moved: int | str) -> None:
         if int(moved) != len(self._shards):
             raise LostShardsError(f"shards {self._shards} are not {self._owner}'s any more")
+
+
+async def _at_once(lines: bytes) -> AsyncGenerator[bytes]:
+    """What asyncpg takes without a thread: it would read a file in one, and take bare bytes for a path."""
+    yield lines

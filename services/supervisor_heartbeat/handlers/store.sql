@@ -1,5 +1,5 @@
 -- name: lock
--- One recorder at a time for each group of shards; a session's lock goes with its connection.
+-- One recorder at a time for each shard; a session's locks go with its connection.
 select pg_try_advisory_lock(hashtext('makima.recorder'), $1)
 
 -- name: staging

@@ -7,6 +7,7 @@ from typing import Final
 
 import asyncpg
 import structlog
+from makima_kernel.bus.cancellation import heed_cancellation
 from makima_kernel.service import metrics
 
 from services.supervisor_heartbeat.queries import Queries
@@ -42,6 +43,7 @@ class Watermarks:
     async def run(self) -> None:
         """One look for all who wait."""
         while True:
+            heed_cancellation()
             try:
                 self._observed = await self._queries.watermark()
             except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:

@@ -123,6 +123,8 @@ class PullLoop:
                 self.consumer = None
             if self.consumer is not None and self._outstanding > 0 and self._clock() - self._heard > _SILENCE:
                 await self._look()
+            if self.consumer is None and self._buffer:
+                return  # first hand out what came before: it may belong to another incarnation of the stream
             if self.consumer is None:
                 await self._open()
             if self._outstanding + len(self._buffer) <= self._batch:

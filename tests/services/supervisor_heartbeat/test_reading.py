@@ -1,0 +1,128 @@
+"""What is a heartbeat, and what is none, and why."""
+
+import msgspec
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from makima_schemas.heartbeat import MAX_HEARTBEAT_BYTES
+
+from services.supervisor_heartbeat.domain.heartbeats import Address, Beat, UnreadableError, read, read_subject
+from services.supervisor_heartbeat.domain.senders import Senders
+from services.supervisor_heartbeat.domain.slices import COLUMNS, Reader
+from tests.services.supervisor_heartbeat.messages import SUBJECT, VALID, bodies, message
+
+
+def address(subject: str = SUBJECT) -> Address:
+    found = read_subject(subject)
+    assert found is not None
+    return found
+
+
+def body(**said: object) -> bytes:
+    return msgspec.json.encode(VALID | said)
+
+
+def reason(payload: bytes) -> str:
+    with pytest.raises(UnreadableError) as refused:
+        read(address(), message(payload), None)
+    return str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "makima.shards.3.supervisor.d1",
+        "makima.shards.3.supervisor.d1.t1.more",
+        "makima.shards.3.supervisor.d 1.t1",
+        "makima.shards.3.agent.d1.c1",
+        "makima.shards.3.daemon.é",
+        "makima.shards.3.canary.more",
+        "makima.shards.3.robot.r1",
+        f"makima.shards.3.daemon.{'d' * 65}",
+    ],
+)
+def test_a_subject_that_nobody_speaks_on_is_refused(subject: str) -> None:
+    with pytest.raises(UnreadableError):
+        read_subject(subject)
+
+
+def test_a_canary_is_nobodys() -> None:
+    assert read_subject("makima.shards.3.canary") is None
+
+
+def test_an_agent_without_daemon_has_none() -> None:
+    agent = address("makima.shards.0.agent._.c1.builder")
+    assert (agent.sender, agent.daemon_id) == ("agent-c1:builder", None)
+
+
+@pytest.mark.parametrize(
+    ("payload", "why"),
+    [
+        (body(task_id="t2"), "the subject says task t1, the body t2"),
+        (body(progress=101), "<= 100"),
+        (body(progress=-1), ">= 0"),
+        (body(progress="40"), "Expected `int`"),
+        (body(state="asleep"), "Invalid enum value"),
+        (body(state="interrupted"), "no supervisor is interrupted while it speaks"),
+        (body(timestamp="2026-01-01T00:00:00"), "timezone"),
+        (body(contract_id="c 1"), "is no id"),
+        (body(connection_id="a\nb"), "is no id"),
+        (body(connection_id="a\n"), "is no id"),
+        (body(pending_task_ids=["a,b"]), "is no id"),
+        (body(pending_task_ids=["ok", ""]), "length >= 1"),
+        (body(pending_task_ids=["a"] * 257), "length <= 256"),
+        (body(current_activity="x" * 2001), "length <= 2000"),
+        (body(current_activity="nul\0"), "NUL"),
+        (body(phase="nul\0"), "NUL"),
+        (b"", "truncated"),
+        (b"[]", "Expected `object`"),
+        (b"\xff", "malformed"),
+        (body(current_activity="x")[:-1], "truncated"),
+        (b" " * (MAX_HEARTBEAT_BYTES + 1), "at most 65536 bytes"),
+    ],
+)
+def test_a_body_that_does_not_fit_is_refused_with_the_reason(payload: bytes, why: str) -> None:
+    assert why in reason(payload)
+
+
+def test_another_content_type_is_refused() -> None:
+    with pytest.raises(UnreadableError, match="x-protobuf"):
+        read(address(), msgspec.structs.replace(message(body()), headers={"Content-Type": "application/x-protobuf"}), None)
+
+
+def test_a_member_that_we_do_not_know_is_passed_over() -> None:
+    assert read(address(), message(body(mood="good")), None).activity == ""
+
+
+def test_ids_are_looked_at_again_when_they_change() -> None:
+    before = read(address(), message(body()), None)
+    with pytest.raises(UnreadableError, match="is no id"):
+        read(address(), message(body(connection_id="not an id")), before)
+
+
+@settings(max_examples=400)
+@example(body(current_activity="\\u0000"))
+@given(bodies())
+def test_whatever_comes_is_a_heartbeat_within_bounds_or_refused(payload: bytes) -> None:
+    try:
+        beat = read(address(), message(payload), None)
+    except UnreadableError:
+        return
+    else:
+        assert isinstance(beat, Beat)
+        assert beat.progress is None or 0 <= beat.progress <= 100
+        assert "\0" not in f"{beat.phase}{beat.activity}{beat.detail}"
+
+
+@settings(max_examples=200)
+@given(st.lists(bodies(), min_size=1, max_size=5))
+def test_a_row_is_one_line_of_as_many_columns_as_the_table_has(payloads: list[bytes]) -> None:
+    reader = Reader(Senders(), [range(8)])
+    [slice_] = reader.read([message(payload, number) for number, payload in enumerate(payloads, 1)], "e1")
+    assert len(slice_.rows) + len(slice_.aside) == len(payloads)
+    assert slice_.sequence == len(payloads)
+    for row in slice_.rows:
+        assert row.endswith("\n")
+        assert row.count("\n") == 1
+        assert row.count("\t") == len(COLUMNS) - 1
+    assert sum(row.endswith("\tt\n") for row in slice_.rows) <= 1
