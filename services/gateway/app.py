@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-import asyncpg
 import structlog
+from makima_kernel.log.away import AWAY
 from makima_kernel.service import metrics
 from makima_kernel.service.runtime import Service
 from makima_schemas.contract.model import ContractStatus
@@ -57,7 +57,7 @@ def _gauges(queries: Queries) -> Callable[[], Awaitable[None]]:
                 for status in ContractStatus:
                     metrics.contracts_by_status.labels(status).set(counted.get(status, (0, 0))[0])
                 metrics.contracts_stale_count.set(sum(stale for _, stale in counted.values()))
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except AWAY as error:
                 structlog.get_logger().warning("gateway.gauges_stand", reason=f"{type(error).__name__}: {error}")
             await asyncio.sleep(GAUGES_EVERY_SECONDS)
 

@@ -4,8 +4,8 @@ import asyncio
 from collections import deque
 from typing import Final
 
-import asyncpg
 import structlog
+from makima_kernel.log.away import AWAY
 from makima_kernel.log.project import Projector
 from makima_kernel.log.read import Log
 
@@ -42,7 +42,7 @@ class Hub:
             try:
                 await self._projector.wait_for(self.position + 1, LOOK_SECONDS)
                 await (self._advance() if self.started.is_set() else self._start())
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except AWAY as error:
                 structlog.get_logger().warning("monitor.database_away", reason=f"{type(error).__name__}: {error}")
                 await asyncio.sleep(PAUSE_SECONDS)
 

@@ -1,9 +1,9 @@
 """Every refusal as RFC 9457 `application/problem+json`, whoever gave it: a rule, the schema of a body, the router, or a part that is away."""
 
-import asyncpg
 import orjson
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from makima_kernel.log.away import AWAY
 from makima_kernel.service import traces
 from makima_schemas.errors import HTTP_STATUS, Code
 from makima_schemas.refusal import Refused
@@ -46,7 +46,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(RequestValidationError, _unfit)
     app.add_exception_handler(HTTPException, _routed)
-    for away in (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+    for away in AWAY:
         app.add_exception_handler(away, _away)
 
 

@@ -4,8 +4,8 @@ import asyncio
 from contextlib import suppress
 from typing import Final
 
-import asyncpg
 import orjson
+from makima_kernel.log.away import AWAY
 from makima_kernel.service import metrics
 from makima_schemas.errors import Code
 from makima_schemas.times import rfc3339
@@ -82,7 +82,7 @@ class MonitorSocket:
             try:
                 if not await self._tell():
                     await self._wake.wait()
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            except AWAY:
                 await asyncio.sleep(PAUSE_SECONDS)  # the database is away: stand still, and go on where we were
         await self._socket.close(GOING_AWAY, "the server is going away; connect again and go on with since")
 

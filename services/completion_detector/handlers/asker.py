@@ -6,11 +6,11 @@ from dataclasses import asdict, dataclass
 from typing import Final
 from uuid import uuid5
 
-import asyncpg
 import structlog
 from makima_kernel.bus.asking import Bus
 from makima_kernel.bus.commands import snake_case
-from makima_kernel.log.appender import LogUnavailableError, OverloadedError
+from makima_kernel.log.appender import LOG_AWAY
+from makima_kernel.log.away import AWAY
 from makima_kernel.service import traces
 from makima_schemas.commands import Accepted, Problem, Request
 from makima_schemas.contract.commands import (
@@ -103,7 +103,7 @@ class Asker:
     async def _claim(self) -> Todo | None:
         try:
             return await self._queries.claim()
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except AWAY as error:
             structlog.get_logger().warning("completion.database_away", reason=f"{type(error).__name__}: {error}")
             return None
 
@@ -121,7 +121,7 @@ class Asker:
                 later = await self.look(todo)
                 await (self._queries.done(todo) if later is None else self._queries.later(todo, later.seconds))
                 asyncio.get_running_loop().call_later(later.seconds if later else 0, self.wake)
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, LogUnavailableError, OverloadedError) as error:
+            except LOG_AWAY as error:
                 structlog.get_logger().warning(
                     "completion.look_failed", contract_id=todo.contract_id, reason=f"{type(error).__name__}: {error}"
                 )

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from typing import Final
 from uuid import UUID, uuid5
 
-import asyncpg
 import structlog
+from makima_kernel.log.away import AWAY
 from makima_kernel.log.projection import Applied
 from makima_kernel.service import traces
 from makima_schemas.commands import Problem, Request
@@ -43,7 +43,7 @@ class Starter:
             try:
                 for owed in await self._queries.owed(AT_ONCE):
                     await self._start(owed)
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except AWAY as error:
                 structlog.get_logger().warning("contract.database_away", reason=f"{type(error).__name__}: {error}")
             await self._rest()
 

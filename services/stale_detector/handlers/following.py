@@ -5,8 +5,8 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Final
 
-import asyncpg
 import structlog
+from makima_kernel.log.away import AWAY
 from makima_kernel.log.consume import Consumer, EpochChangedError
 from makima_kernel.log.read import Log
 from makima_schemas.codec import CLASS_BY_NAME, Event, UndecodableError, UnknownEventError, decode
@@ -42,7 +42,7 @@ class Follower:
         while True:
             try:
                 await self._follow()
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, EpochChangedError, UnknownEventError) as error:
+            except (*AWAY, EpochChangedError, UnknownEventError) as error:
                 self.problem = f"the log is not followed: {error!r}"
                 structlog.get_logger().warning("detector.not_following", reason=repr(error))
                 await asyncio.sleep(RETRY_SECONDS)

@@ -7,12 +7,12 @@ from time import monotonic
 from typing import Final, cast
 from uuid import UUID
 
-import asyncpg
 import orjson
 import structlog
 from makima_kernel.bus.asking import Bus
 from makima_kernel.log.append import Append, Appended, new_event
-from makima_kernel.log.appender import Appender, LogUnavailableError, OverloadedError
+from makima_kernel.log.appender import LOG_AWAY, Appender
+from makima_kernel.log.away import AWAY
 from makima_kernel.service import metrics
 from makima_schemas.commands import Accepted, Problem, Reply, Request, decode_reply
 from makima_schemas.envelope import EventMeta
@@ -32,7 +32,7 @@ IN_A_MESSAGE: Final = 100
 AT_ONCE: Final = 16  # messages
 FIRST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 2.0
-LOG_AWAY: Final = 1.0
+REST: Final = 1.0
 AGAIN: Final = frozenset({Code.UNAVAILABLE, Code.OVERLOADED})
 
 
@@ -121,8 +121,8 @@ class Judge:
         """A hold came between, by another replica; ours comes from the log."""
         try:
             await self._follower.refresh(verdict.owner, DEFAULT_TENANT, owner_stream(verdict.owner))
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
-            await asyncio.sleep(LOG_AWAY)
+        except AWAY:
+            await asyncio.sleep(REST)
         self._detector.reconsider(verdict)
 
     async def _record(self, found: Suspicion | Clearance) -> None:
@@ -131,9 +131,9 @@ class Judge:
         try:
             outcome = await self._appender.append(_append(found, stream))
             await self._follower.refresh(found.owner, DEFAULT_TENANT, stream)
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, LogUnavailableError, OverloadedError) as error:
+        except LOG_AWAY as error:
             structlog.get_logger().warning("silence.hold_not_recorded", owner=found.owner, reason=repr(error))
-            await asyncio.sleep(LOG_AWAY)
+            await asyncio.sleep(REST)
         else:
             if isinstance(outcome, Appended):
                 structlog.get_logger().warning("silence.hold", owner=found.owner, found=repr(found), position=outcome.position)

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
 
-import asyncpg
 import orjson
 import structlog
 from makima_kernel.log.append import Append, Appended, GuardConflict, new_event
-from makima_kernel.log.appender import Appender, LogUnavailableError, OverloadedError
+from makima_kernel.log.appender import LOG_AWAY, Appender
+from makima_kernel.log.away import AWAY
 from makima_kernel.log.project import Projector
 from makima_kernel.log.read import Log
 from makima_kernel.service import metrics
@@ -55,7 +55,7 @@ class Staleness:
         while True:
             try:
                 await self._look()
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, LogUnavailableError, OverloadedError) as error:
+            except LOG_AWAY as error:
                 structlog.get_logger().warning("staleness.not_seen", reason=repr(error))
             await asyncio.sleep(LOOK_SECONDS)
 
@@ -65,7 +65,7 @@ class Staleness:
             await asyncio.sleep(self._repeat)
             try:
                 await self._remind()
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, NatsError) as error:
+            except (*AWAY, NatsError) as error:
                 structlog.get_logger().warning("staleness.not_said", reason=repr(error))
 
     async def _look(self) -> None:

@@ -3,10 +3,9 @@
 import asyncio
 from typing import Final
 
-import asyncpg
 import structlog
 from makima_kernel.log.append import Append, Appended, KeyReused, new_event
-from makima_kernel.log.appender import Appender, LogUnavailableError, OverloadedError
+from makima_kernel.log.appender import LOG_AWAY, Appender
 from makima_schemas.envelope import EventMeta
 from makima_schemas.silence import sender_stream
 
@@ -33,7 +32,7 @@ class Teller:
             try:
                 while await self._tell():
                     pass
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, LogUnavailableError, OverloadedError) as error:
+            except LOG_AWAY as error:
                 structlog.get_logger().warning("silence.not_told", reason=repr(error))
             await self._rest()
 

@@ -7,6 +7,7 @@ from typing import Final
 import asyncpg
 import structlog
 from makima_kernel.bus.cancellation import heed_cancellation
+from makima_kernel.log.away import AWAY
 from makima_kernel.log.partitions import hourly_partitions
 
 TABLE: Final = "supervisor_heartbeat.heartbeats"
@@ -39,7 +40,7 @@ class History:
             try:
                 await self.make_room()
                 await self.drop_old(datetime.now(UTC))
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except AWAY as error:
                 _logger.warning("heartbeats.upkeep_failed", reason=repr(error))
             await asyncio.sleep(self._every)
 

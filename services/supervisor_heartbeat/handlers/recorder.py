@@ -10,6 +10,7 @@ import structlog
 from makima_kernel.bus.cancellation import heed_cancellation
 from makima_kernel.bus.cursor import EPOCH_KEY, Ephemeral
 from makima_kernel.bus.pull import PullLoop
+from makima_kernel.log.away import AWAY
 from makima_kernel.service import metrics
 from makima_schemas import subjects
 from nats.aio.client import Client
@@ -29,7 +30,7 @@ _REST: Final = 0.5
 _STANDBY: Final = 1.0
 
 Connect = Callable[[], Awaitable[asyncpg.Connection]]
-TROUBLE: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, NatsError, LostShardsError)
+TROUBLE: Final = (*AWAY, NatsError, LostShardsError)
 
 _logger = structlog.get_logger(__name__)
 

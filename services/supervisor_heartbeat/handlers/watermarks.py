@@ -5,9 +5,9 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final
 
-import asyncpg
 import structlog
 from makima_kernel.bus.cancellation import heed_cancellation
+from makima_kernel.log.away import AWAY
 from makima_kernel.service import metrics
 
 from services.supervisor_heartbeat.queries import Queries
@@ -46,7 +46,7 @@ class Watermarks:
             heed_cancellation()
             try:
                 self._observed = await self._queries.watermark()
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except AWAY as error:
                 structlog.get_logger().warning("watermarks.unread", reason=repr(error))
             looked, self._looked = self._looked, asyncio.Event()
             looked.set()

@@ -10,6 +10,7 @@ from typing import NoReturn, TypeVar
 import asyncpg
 import click
 from makima_kernel.bus.connection import BrokerUnreachableError, connect
+from makima_kernel.log.away import AWAY
 from makima_kernel.log.read import Log
 from makima_local import context as contexts
 from makima_sdk.connection import Connection, UnknownContextError
@@ -43,11 +44,9 @@ def run(context: str | None, work: Callable[[Servers], Awaitable[R]], *, as_json
 
     try:
         return asyncio.run(opened())
-    except BrokerUnreachableError as error:
+    except (BrokerUnreachableError, NatsError) as error:
         _away(connection.nats_url, error, as_json=as_json)
-    except NatsError as error:
-        _away(connection.nats_url, error, as_json=as_json)
-    except (OSError, TimeoutError, asyncpg.PostgresError) as error:
+    except AWAY as error:
         _away(database_url, error, as_json=as_json)
 
 

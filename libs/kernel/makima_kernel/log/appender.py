@@ -9,6 +9,7 @@ from typing import Final
 import structlog
 
 from makima_kernel.log.append import Append, Appended, Outcome
+from makima_kernel.log.away import AWAY
 from makima_kernel.log.batch import MAX_COMMANDS, Waiting, take
 from makima_kernel.log.line import BrokenLineError, Connect, Line, UnstorableError
 from makima_kernel.service import metrics
@@ -32,6 +33,10 @@ class LogUnavailableError(Exception):
 
 class OverloadedError(Exception):
     """More commands wait for the log than may wait. This one was not sent."""
+
+
+# What whoever reads and appends may meet, and tries again.
+LOG_AWAY: Final = (*AWAY, LogUnavailableError, OverloadedError)
 
 
 def _ignore(_position: int) -> None:

@@ -7,6 +7,7 @@ import asyncpg
 from asyncpg.prepared_stmt import PreparedStatement
 
 from makima_kernel.log.append import SQL, Append, Outcome, arguments, outcome
+from makima_kernel.log.away import AWAY
 
 Connect = Callable[[], Awaitable[asyncpg.Connection]]
 
@@ -38,7 +39,7 @@ class Line:
                 rows = await self._statement.fetch(*arguments(batch))
         except (asyncpg.DataError, ValueError) as error:  # asyncpg's own input errors are ValueErrors
             raise UnstorableError(str(error)) from error
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+        except AWAY as error:
             self.cut()
             raise BrokenLineError(repr(error)) from error
         return [outcome(*row) for row in rows]

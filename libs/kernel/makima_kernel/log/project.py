@@ -16,6 +16,7 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
 from makima_kernel.bus.cancellation import heed_cancellation
+from makima_kernel.log.away import AWAY
 from makima_kernel.log.checkpoint import Checkpoint, Held, LostSwapError
 from makima_kernel.log.consume import Consumer, EpochChangedError
 from makima_kernel.log.dead_letters import dead_letter
@@ -33,7 +34,6 @@ _PAUSE: Final = 0.5  # after a failure
 _LOOK: Final = 0.25  # a poke may get lost: look at the checkpoint that often while somebody waits
 
 # asyncpg says InternalClientError where a connection is cut between two of its states.
-_AWAY: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 _logger = structlog.get_logger(__name__)
 
@@ -102,7 +102,7 @@ class Projector:
                 await self._once()
         finally:
             self.active = False
-            with suppress(NatsError, *_AWAY):
+            with suppress(NatsError, *AWAY):
                 await pokes.unsubscribe()
                 await self._checkpoint.release()
 
@@ -137,7 +137,7 @@ class Projector:
         if self._problem != reason:
             _logger.error("projection.stopped", projection=self._projection.name, reason=reason)
         self._problem = reason
-        with suppress(*_AWAY):
+        with suppress(*AWAY):
             await self._checkpoint.release()
         await asyncio.sleep(_STANDBY)
 

@@ -18,6 +18,7 @@ from nats.errors import Error as NatsError
 
 from makima_kernel.bus import topology
 from makima_kernel.bus.cancellation import heed_cancellation
+from makima_kernel.log.away import AWAY
 from makima_kernel.log.identity import Different, Missing, Same, examine
 from makima_kernel.log.publish import MisplacedError, PublishError, Window
 from makima_kernel.log.read import Log
@@ -113,14 +114,7 @@ class Relay:
                 heed_cancellation()
                 try:
                     await self._once()
-                except (
-                    OSError,
-                    TimeoutError,
-                    NatsError,
-                    asyncpg.PostgresError,
-                    asyncpg.InterfaceError,
-                    asyncpg.InternalClientError,
-                ) as error:
+                except (*AWAY, NatsError) as error:
                     self._enter(Waiting(repr(error)))
                     await asyncio.sleep(_AGAIN)
         finally:

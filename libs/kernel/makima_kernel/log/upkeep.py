@@ -9,6 +9,7 @@ from typing import Final
 import asyncpg
 import structlog
 
+from makima_kernel.log.away import AWAY
 from makima_kernel.log.partitions import Partitions, log_partitions
 from makima_kernel.log.sql import named
 
@@ -41,7 +42,7 @@ class Upkeep:
         while True:
             try:
                 await self._round()
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+            except AWAY as error:
                 _logger.warning("log.upkeep_failed", error=repr(error))
             await self._pause(self._every)
 

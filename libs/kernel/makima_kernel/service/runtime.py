@@ -22,6 +22,7 @@ from makima_kernel.bus.asking import Bus
 from makima_kernel.bus.commands import CommandRouter
 from makima_kernel.bus.connection import broker
 from makima_kernel.log.appender import Appender
+from makima_kernel.log.away import AWAY
 from makima_kernel.log.project import Applied, OnCommit, Projection, Projector
 from makima_kernel.log.read import Log
 from makima_kernel.log.relay import Relay
@@ -151,7 +152,7 @@ class Service:
     async def _postgres(self) -> str | None:
         try:
             await self.pool.fetchval("select 1", timeout=1.0)
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+        except AWAY as error:
             return f"Postgres does not answer: {type(error).__name__}"
         return None
 
