@@ -17,7 +17,7 @@ from services.stale_detector.domain.detector import Detector
 from services.stale_detector.domain.heartbeats import read
 
 ALL_SHARDS: Final = "makima.shards.>"
-SHARD: Final = len("makima.shards.")  # where the shard's number stands in a subject: one digit
+SHARD: Final = len("makima.shards.")  # where the shard's number stands in a subject: one digit, and a dot
 BATCH: Final = 1000  # about 6 ms of work: a tick must not wait longer for it
 LINGER: Final = 0.01  # seconds; a batch costs as much as ten messages, and a verdict may come that much later
 CANARY: Final = ".canary"
@@ -34,7 +34,7 @@ class Reader:
         cursor = Ephemeral("detector", deliver=DeliverPolicy.LAST_PER_SUBJECT)
         self._pull = PullLoop(nats, subjects.HEARTBEATS_STREAM, cursor, filters=(ALL_SHARDS,), batch=BATCH, linger=LINGER)
         self._epoch = ""
-        self._by_digit = {str(shard.number): shard for shard in detector.shards}
+        self._by_digit = {f"{shard.number}.": shard for shard in detector.shards}
         self.seen_at = dict.fromkeys(range(len(detector.shards)), float("-inf"))
         self.canary_at = dict(self.seen_at)
         self.read = 0
@@ -67,14 +67,16 @@ class Reader:
         hear, shards, now = self._detector.hear, self._by_digit, monotonic()
         for message in batch:
             subject, sequence, stamp = message.subject, message.sequence, message.timestamp_ns
-            shard = shards[subject[SHARD]]
+            shard = shards.get(subject[SHARD : SHARD + 2])
+            if shard is None:  # whoever may publish canaries may name any shard
+                continue
             if shard.live:
                 shard.clock.advance(stamp)
             else:
                 shard.consumed(sequence, stamp)
-            spoken = read(subject, message.payload)
+            spoken = read(subject, message.payload, message.headers)
             if spoken is not None:
                 hear(shard, spoken, sequence, stamp)
-            elif subject.endswith(CANARY):
+            elif subject[SHARD + 1 :] == CANARY:
                 self.canary_at[shard.number] = self.seen_at[shard.number] = now
         self.read += len(batch)

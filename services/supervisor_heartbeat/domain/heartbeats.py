@@ -1,36 +1,11 @@
-"""A message of the heartbeat stream, read: a heartbeat whose subject and body agree, or the reason why it is none."""
+"""A heartbeat as the recorder keeps it, whoever sent it."""
 
-import re
-from collections.abc import Iterable, Mapping
-from typing import Final
+from collections.abc import Mapping
 
 import msgspec
 from makima_kernel.bus.message import Message
-from makima_schemas.heartbeat import MAX_HEARTBEAT_BYTES, AgentHeartbeat, DaemonHeartbeat, SupervisorHeartbeat
-from makima_schemas.identity import agent_id, is_id, stream_name
-from makima_schemas.silence import SenderKind
+from makima_schemas.heartbeat_reading import Address, read_agent, read_daemon, read_supervisor
 from makima_schemas.supervisor import SupervisorState
-
-NO_DAEMON: Final = "_"
-_IDS: Final = re.compile(r"[A-Za-z0-9_-]{1,64}(,[A-Za-z0-9_-]{1,64})*")
-_SUPERVISOR: Final = msgspec.json.Decoder(SupervisorHeartbeat)
-_AGENT: Final = msgspec.json.Decoder(AgentHeartbeat)
-_DAEMON: Final = msgspec.json.Decoder(DaemonHeartbeat)
-
-
-class UnreadableError(ValueError):
-    """The message is no heartbeat of ours; the text is the reason that goes with it to the dead letters."""
-
-
-class Address(msgspec.Struct, frozen=True, gc=False):
-    """Who sends on a subject. `sender` is the name of its stream in the log, `entity_id` what follows the category there."""
-
-    kind: SenderKind
-    sender: str
-    entity_id: str
-    daemon_id: str | None
-    contract_id: str | None = None
-    role: str | None = None
 
 
 class Beat(msgspec.Struct, frozen=True, gc=False):
@@ -64,63 +39,19 @@ def unchanged(beat: Beat, previous: Beat | None) -> bool:
     )
 
 
-def read_subject(subject: str) -> Address | None:
-    """Who sends on `makima.shards.<k>.<kind>.…`; None for a canary. Raises `UnreadableError`."""
-    match subject.split(".")[3:]:
-        case ["canary"]:
-            return None
-        case ["supervisor", daemon_id, task_id] if is_id(daemon_id) and is_id(task_id):
-            return Address("supervisor", stream_name("supervisor", task_id), task_id, daemon_id)
-        case ["agent", daemon_id, contract_id, role] if is_id(daemon_id) and is_id(contract_id) and is_id(role):
-            entity_id = agent_id(contract_id, role)
-            return Address(
-                "agent", stream_name("agent", entity_id), entity_id, None if daemon_id == NO_DAEMON else daemon_id, contract_id, role
-            )
-        case ["daemon", daemon_id] if is_id(daemon_id):
-            return Address("daemon", stream_name("daemon", daemon_id), daemon_id, daemon_id)
-        case rest:
-            raise UnreadableError(f"no sender has the subject …{'.'.join(rest)}")
-
-
-def read(address: Address, message: Message, previous: Beat | None) -> Beat:
-    """The heartbeat that a message says. `previous` is one of the same sender: ids that it carried need no second look.
-
-    Raises `UnreadableError`.
-    """
-    payload = message.payload
-    if len(payload) > MAX_HEARTBEAT_BYTES:
-        raise UnreadableError(f"a heartbeat is at most {MAX_HEARTBEAT_BYTES} bytes, this one has {len(payload)}")
-    if message.headers is not None and "json" not in (kind := message.headers.get("Content-Type", "application/json")):
-        raise UnreadableError(f"content type {kind!r} is not understood; heartbeats are JSON")
-    try:
-        match address.kind:
-            case "supervisor":
-                beat = _supervisor(address, message)
-            case "agent":
-                beat = _agent(address, message)
-            case "daemon":
-                beat = _daemon(address, message)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise UnreadableError(str(error)) from error
-    if previous is None or previous.contract_id != beat.contract_id or previous.connection_id != beat.connection_id:
-        _require_ids(each for each in (beat.contract_id, beat.connection_id) if each is not None)
-    if b"\\u0000" in payload and any("\0" in text for text in (beat.phase, beat.activity, beat.hostname) if text):
-        raise UnreadableError("a text holds a NUL character, which no database keeps")
-    return beat
+def read(address: Address, message: Message) -> Beat:
+    """The heartbeat that a message says. Raises `UnreadableError`."""
+    match address.kind:
+        case "supervisor":
+            return _supervisor(address, message)
+        case "agent":
+            return _agent(address, message)
+        case "daemon":
+            return _daemon(address, message)
 
 
 def _supervisor(address: Address, message: Message) -> Beat:
-    said = _SUPERVISOR.decode(message.payload)
-    if said.task_id != address.entity_id:
-        raise UnreadableError(f"the subject says task {address.entity_id}, the body {said.task_id}")
-    if said.state is SupervisorState.INTERRUPTED:
-        raise UnreadableError("no supervisor is interrupted while it speaks: that is the system's word for a silent one")
-    detail = None
-    if said.pending_task_ids:
-        listed = ",".join(said.pending_task_ids)
-        if _IDS.fullmatch(listed) is None or listed.count(",") != len(said.pending_task_ids) - 1:
-            _require_ids(said.pending_task_ids)
-        detail = '{"pending_task_ids":["' + listed.replace(",", '","') + '"]}'
+    said = read_supervisor(address.entity_id, message.payload, message.headers)
     return Beat(
         address,
         message.sequence,
@@ -131,14 +62,12 @@ def _supervisor(address: Address, message: Message) -> Beat:
         said.phase,
         said.current_activity,
         said.progress,
-        detail,
+        '{"pending_task_ids":["' + '","'.join(said.pending_task_ids) + '"]}' if said.pending_task_ids else None,
     )
 
 
 def _agent(address: Address, message: Message) -> Beat:
-    said = _AGENT.decode(message.payload)
-    if (said.contract_id, said.role) != (address.contract_id, address.role):
-        raise UnreadableError(f"the subject says agent {address.entity_id}, the body {agent_id(said.contract_id, said.role)}")
+    said = read_agent(address.contract_id, address.role, message.payload, message.headers)
     own = {"child": said.child, "quiet_until": said.quiet_until}
     return Beat(
         address,
@@ -155,28 +84,11 @@ def _agent(address: Address, message: Message) -> Beat:
 
 
 def _daemon(address: Address, message: Message) -> Beat:
-    said = _DAEMON.decode(message.payload)
-    if said.daemon_id != address.entity_id:
-        raise UnreadableError(f"the subject says daemon {address.entity_id}, the body {said.daemon_id}")
+    said = read_daemon(address.entity_id, message.payload, message.headers)
     own = {"hostname": said.hostname, "agents": said.agents, "worktrees": said.worktrees, "capacity": said.capacity}
     return Beat(address, message.sequence, message.timestamp_ns, None, None, None, None, None, None, _detail(own), said.hostname)
 
 
 def _detail(members: Mapping[str, object]) -> str | None:
     told = {name: value for name, value in members.items() if value is not None}
-    if not told:
-        return None
-    text = _json(told)
-    if "\\u0000" in text:
-        raise UnreadableError("a text holds a NUL character, which no database keeps")
-    return text
-
-
-def _json(members: Mapping[str, object]) -> str:
-    return msgspec.json.encode(members).decode()
-
-
-def _require_ids(ids: Iterable[str]) -> None:
-    for each in ids:
-        if not is_id(each):
-            raise UnreadableError(f"{each!r} is no id: ids match [A-Za-z0-9_-]{{1,64}}")
+    return msgspec.json.encode(told).decode() if told else None

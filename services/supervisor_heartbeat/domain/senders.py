@@ -7,11 +7,12 @@ from functools import lru_cache
 import msgspec
 from makima_schemas.daemon import ObserveDaemon
 from makima_schemas.evidence import Arrival
+from makima_schemas.heartbeat_reading import Address, UnreadableError
 from makima_schemas.identity import split_stream, stream_name
 from makima_schemas.supervisor import ObserveHeartbeat
 
 from services.supervisor_heartbeat.domain.daemon import Daemon
-from services.supervisor_heartbeat.domain.heartbeats import Address, Beat, UnreadableError
+from services.supervisor_heartbeat.domain.heartbeats import Beat
 from services.supervisor_heartbeat.domain.supervisor import Supervisor, speaks
 from services.supervisor_heartbeat.domain.told import DAEMON, SUPERVISOR, TellingEvent, Told, evolved, initial
 

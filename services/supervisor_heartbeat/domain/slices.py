@@ -6,8 +6,9 @@ from typing import Final
 
 import msgspec
 from makima_kernel.bus.message import Message
+from makima_schemas.heartbeat_reading import Address, UnreadableError, read_subject
 
-from services.supervisor_heartbeat.domain.heartbeats import Address, Beat, UnreadableError, read, read_subject, unchanged
+from services.supervisor_heartbeat.domain.heartbeats import Beat, read, unchanged
 from services.supervisor_heartbeat.domain.senders import Observation, Sender, Senders, rfc3339_of
 
 COLUMNS: Final = (
@@ -101,7 +102,7 @@ class Reader:
                     slices[lane].aside.append((message, str(error)))
 
     def _one(self, message: Message, address: Address, sender: Sender, slice_: Slice) -> None:
-        beat = read(address, message, sender.last)
+        beat = read(address, message)
         same = unchanged(beat, sender.last)
         counts, observations = self._senders.hear(sender, beat, same=same)
         head = sender.head if same and sender.head else _head(beat)

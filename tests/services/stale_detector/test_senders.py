@@ -42,6 +42,7 @@ DAEMON = b'{"daemon_id":"d1","hostname":"h","seq":1,"timestamp":"2026-01-01T00:0
         ("makima.shards.3.supervisor.d1.another", SUPERVISOR, None),
         ("makima.shards.0.daemon.another", DAEMON, None),
         ("makima.shards.0.daemon.d1", b"\xff\xfe", None),
+        ("makima.shards.3.supervisor.d1.t1.t1", SUPERVISOR, None),
     ],
 )
 def test_only_a_heartbeat_that_fits_its_schema_and_its_subject_proves_anything(

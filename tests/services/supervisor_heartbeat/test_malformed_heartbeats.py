@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from makima_kernel.service.settings import Settings
 from makima_kernel.testing import eventually
 from makima_schemas import subjects
+from makima_schemas.heartbeat_reading import UnreadableError, read_subject
 from nats.aio.client import Client
 
-from services.supervisor_heartbeat.domain.heartbeats import UnreadableError, read, read_subject
+from services.supervisor_heartbeat.domain.heartbeats import read
 from services.supervisor_heartbeat.domain.senders import Senders
 from services.supervisor_heartbeat.domain.slices import Reader
 from tests.services.supervisor_heartbeat.messages import SUBJECT, bodies, message
@@ -97,7 +98,7 @@ def test_whatever_it_is_its_neighbours_are_read(payloads: list[bytes]) -> None:
     bad = 0
     for payload in payloads:
         try:
-            read(address, message(payload), None)
+            read(address, message(payload))
         except UnreadableError:
             bad += 1
     assert len(slice_.aside) >= bad

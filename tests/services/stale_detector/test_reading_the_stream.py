@@ -1,0 +1,38 @@
+"""What anybody may publish on the heartbeats' stream, and what the detector makes of it."""
+
+import pytest
+from makima_kernel.bus.message import Message
+from nats.aio.client import Client
+
+from services.stale_detector.domain.detector import Detector
+from services.stale_detector.handlers.reading import Reader
+from tests.services.stale_detector.test_detector import world
+from tests.services.stale_detector.test_senders import SUPERVISOR
+
+
+@pytest.fixture
+def detector() -> Detector:
+    return Detector(world().timeouts, "r1")
+
+
+@pytest.fixture
+def reader(detector: Detector) -> Reader:
+    return Reader(detector, Client())
+
+
+def message(subject: str, payload: bytes = b"") -> Message:
+    return Message(subject, payload, None, 1, 1, 1_767_225_600_000_000_000, 0, "")
+
+
+@pytest.mark.parametrize("shard", ["foo", "9", "12", "3x", "", "-1"])
+def test_a_shard_that_nobody_knows_is_nobodys(reader: Reader, detector: Detector, shard: str) -> None:
+    reader.consume([message(f"makima.shards.{shard}.canary"), message(f"makima.shards.{shard}.supervisor.d1.t1", SUPERVISOR)])
+    assert set(reader.canary_at.values()) == {float("-inf")}
+    assert all(not shard.live and not shard.wheel.beats for shard in detector.shards)
+
+
+def test_a_task_that_is_called_canary_is_none(reader: Reader) -> None:
+    reader.consume([message("makima.shards.3.supervisor.d1.canary", b"{}")])
+    assert reader.canary_at[3] == float("-inf")
+    reader.consume([message("makima.shards.3.canary")])
+    assert reader.canary_at[3] > float("-inf")
