@@ -41,4 +41,6 @@ def start_of(places: Mapping[int, Place], stream_epoch: str, last_sequence: int)
 
 
 def _shard(message: Message) -> int:
-    return int(message.subject.split(".")[2])
+    """-1 where somebody published into a shard that is none."""
+    token = message.subject.split(".")[2]
+    return int(token) if token.isdecimal() else -1
