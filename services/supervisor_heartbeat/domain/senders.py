@@ -22,7 +22,8 @@ Observation = ObserveHeartbeat | ObserveDaemon
 class Sender(msgspec.Struct, gc=False):
     """`logged` is what the log has told us of it, `expected` what it will tell once all that was observed is decided; `last` is
     the newest heartbeat of its current incarnation, `observed` the sequence of the one that was last put to the log.
-    `awaited` is the position that `logged` must reach to be the newer of the two; `undecided` observations are on their way.
+    `awaited` is the position that `logged` must reach to be the newer of the two; `undecided` observations were put to the log
+    and are not answered yet.
     `settled`: `expected` is what `last` says, so that a heartbeat that says the same is no news; `head`: how
     rows of `last` begin.
     """
@@ -74,6 +75,11 @@ class Senders:
         sender = self._of(stream, entity_id)
         sender.logged = evolved(sender.logged, event)
         return self._settle(sender, position)
+
+    def asked(self, sender: Sender, observation: Observation) -> None:
+        """An observation goes to the log: from here on it is certain to be answered. What is only read may be lost with its slice."""
+        sender.observed = _place(observation)
+        sender.undecided += 1
 
     def decided(self, sender: Sender, position: int, learnt: int) -> list[tuple[Sender, Observation]]:
         """One observation is answered, by the event at `position` or by none (0); we have learnt the log up to `learnt`."""
@@ -148,17 +154,18 @@ class Senders:
         return self._put(sender, observed, DAEMON.decide(observed, known))
 
     def _put(self, sender: Sender, observed: Observation, events: Sequence[TellingEvent]) -> list[tuple[Sender, Observation]]:
-        place = (observed.heard.stream_epoch, observed.heard.stream_sequence)
-        if not events or sender.observed == place:  # the log has answered that already
+        if not events or sender.observed == _place(observed):  # the log has answered that already
             return []
-        sender.observed = place
         for event in events:
             self._expect(sender, evolved(sender.expected, event))
-        sender.undecided += 1
         return [(sender, observed)]
 
     def _arrival(self, beat: Beat) -> Arrival:
         return Arrival(self.stream_epoch, beat.sequence, moment(beat.received_ns))
+
+
+def _place(observation: Observation) -> tuple[str, int]:
+    return observation.heard.stream_epoch, observation.heard.stream_sequence
 
 
 def _agree(told: Told, beat: Beat) -> bool:

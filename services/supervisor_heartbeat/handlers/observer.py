@@ -35,6 +35,7 @@ class Observer:
 
     def take(self, observations: Iterable[tuple[Sender, Observation]]) -> None:
         for sender, observation in observations:
+            self._senders.asked(sender, observation)
             known = self._waiting.get(sender.stream)
             if known is None:
                 self._waiting[sender.stream] = (sender, deque((observation,)))

@@ -26,6 +26,15 @@ class World:
         self.log: Supervisor = SUPERVISOR.initial
 
     def hear(self, state: SupervisorState = WORKING, connection: str = "a", daemon: str = "d1") -> list[tuple[Sender, ObserveHeartbeat]]:
+        """A heartbeat that is read and recorded; what it gives to observe is put to the log."""
+        return self.put(self.read(state, connection, daemon))
+
+    def put(self, found: list[tuple[Sender, ObserveHeartbeat]]) -> list[tuple[Sender, ObserveHeartbeat]]:
+        for each in found:
+            self.senders.asked(*each)
+        return found
+
+    def read(self, state: SupervisorState = WORKING, connection: str = "a", daemon: str = "d1") -> list[tuple[Sender, ObserveHeartbeat]]:
         self.sequence += 1
         beat = supervisor_beat("t1", state, connection_id=connection)
         [slice_] = self.reader.read([message(beat, self.sequence, f"makima.shards.3.supervisor.{daemon}.t1")], "e1")
@@ -41,7 +50,7 @@ class World:
         events = SUPERVISOR.decide(observed, self.log)
         learnt = self.position
         self.append(*events)
-        return events, self.supervisors(self.senders.decided(sender, self.position if events else 0, learnt))
+        return events, self.put(self.supervisors(self.senders.decided(sender, self.position if events else 0, learnt)))
 
     def append(self, *events: SupervisorEvent) -> None:
         for event in events:
@@ -49,7 +58,7 @@ class World:
             self.log = SUPERVISOR.evolve(self.log, event)
 
     def learn(self, event: SupervisorEvent, position: int) -> list[tuple[Sender, ObserveHeartbeat]]:
-        return self.supervisors(self.senders.learn("supervisor-t1", "t1", event, position))
+        return self.put(self.supervisors(self.senders.learn("supervisor-t1", "t1", event, position)))
 
     def settle(self) -> None:
         """One heartbeat, decided and learnt."""
@@ -152,6 +161,42 @@ def test_what_was_read_but_not_recorded_is_news_again() -> None:
     told: Told = replace(world.log, state=WORKING)
     world.senders.restore("supervisor-t1", told)
     assert len(world.hear(IDLE)) == 1
+
+
+def test_a_sender_whose_first_heartbeat_was_read_and_not_recorded_is_registered_by_its_next_reading() -> None:
+    world = World()
+    assert len(world.read()) == 1
+    world.senders.forget_expectations()
+    world.sequence -= 1
+    [(sender, observed)] = world.hear()
+    world.decide(sender, observed)
+    assert world.log.state is WORKING
+
+
+def test_a_verdict_is_believed_and_healed_by_a_sender_of_whom_something_was_read_and_not_recorded() -> None:
+    world = World()
+    world.settle()
+    assert len(world.read(IDLE)) == 1
+    world.senders.forget_expectations()
+    event = world.verdict(world.sequence)
+    world.append(event)
+    world.learn(event, world.position)
+    [(sender, observed)] = world.hear(WORKING)
+    world.decide(sender, observed)
+    assert world.log.state is WORKING
+
+
+def test_of_two_changes_the_one_that_was_not_recorded_is_asked_once_the_other_is_answered() -> None:
+    world = World()
+    world.settle()
+    [(sender, observed)] = world.hear(IDLE)
+    assert len(world.read(WORKING)) == 1
+    world.senders.forget_expectations()
+    world.sequence -= 1
+    assert not world.hear(WORKING)
+    [to_idle], _ = world.decide(sender, observed)
+    [(_, again)] = world.learn(to_idle, world.position)
+    assert again.state is WORKING
 
 
 def test_an_older_incarnation_is_not_its_senders_last_word() -> None:
