@@ -122,13 +122,17 @@ class Recorder:
         return info.state, (info.config.metadata or {}).get(EPOCH_KEY) or str(info.created)
 
     async def _pipe(self, loop: PullLoop, stores: list[Store], start: Start) -> None:
-        """Two slices a lane: one on its way into the database, one being read."""
+        """Two slices a lane: one on its way into the database, one being read.
+
+        The reading is no task of the group: a group whose body has ended leaves us marked as cancelled when a task fails (Python 3.11),
+        and the next look at that would end the recorder without a word.
+        """
         queues = [asyncio.Queue[Slice](maxsize=1) for _ in stores]
         try:
             async with asyncio.TaskGroup() as group:
                 for store, queue in zip(stores, queues, strict=True):
                     group.create_task(self._write(store, queue))
-                group.create_task(self._read(loop, queues, start))
+                await self._read(loop, queues, start)
         except* TROUBLE as errors:
             raise errors.exceptions[0] from errors
 

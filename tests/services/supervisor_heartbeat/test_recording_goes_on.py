@@ -109,6 +109,18 @@ async def test_one_of_two_replicas_records_and_the_other_takes_over(settings: Se
     assert len(await first.rows()) == 2
 
 
+async def test_a_recorder_whose_connections_are_cut_again_and_again_goes_on(fleet: Running) -> None:
+    for turn in range(3):
+        await fleet.beat(supervisor_beat("t1", current_activity=f"before {turn}"))
+        await fleet.recorded()
+        await fleet.pool.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1", f"makima-{app.NAME}-appender"
+        )
+        await fleet.beat(supervisor_beat("t1", current_activity=f"after {turn}"))
+    await fleet.recorded()
+    assert [row["activity"] for row in await fleet.rows()] == [f"{when} {turn}" for turn in range(3) for when in ("before", "after")]
+
+
 async def test_senders_clocks_have_no_effect(fleet: Running) -> None:
     for hours in (-1, 1, -1):
         await fleet.beat(supervisor_beat("t1", timestamp=datetime.now(UTC) + timedelta(hours=hours)))
