@@ -68,6 +68,7 @@ async def build(service: Service) -> None:
     service.loop("record", recorder.run)
     service.ready_when("recorder", recorder.check)
     service.ready_when("history", history.ready)
+    service.ready_when("senders", memory.check)
     router = CommandRouter(NAME)
     Verdicts(supervisors, daemons, queries, watermarks, enabled=settings.feature_flags.supervisor_heartbeat).serve(router)
     router.query("heartbeats", queries.answer_heartbeats)

@@ -93,6 +93,12 @@ class Senders:
             if not sender.undecided:
                 self._expect(sender, sender.logged)
 
+    def forget(self) -> None:
+        """The log is another one than it was: who is not in it must be news again. What was heard of them stays true."""
+        for sender in self._senders.values():
+            sender.logged, sender.observed, sender.awaited = initial(sender.stream), ("", 0), 0
+            self._expect(sender, sender.logged)
+
     def restore(self, stream: str, told: Told) -> None:
         """What the projection says of it."""
         sender = self._of(stream, split_stream(stream)[1])

@@ -18,16 +18,18 @@ CATEGORIES: Final = frozenset({"supervisor", "daemon"})
 
 
 class Follower:
-    """`position`: up to where the senders know the log."""
+    """`position`: up to where the senders know the log; `problem`: why they may not know all of it."""
 
     def __init__(self, senders: Senders, take: Callable[[Iterable[tuple[Sender, Observation]]], None]) -> None:
         self._senders, self._take = senders, take
         self.position = 0
+        self.problem: str | None = "the senders do not know the log yet"
 
     async def run(self, consumer: Consumer) -> None:
         """From `position` on, until cancelled. Raises `EpochChangedError`."""
-        async with aclosing(consumer.batches(self.position)) as batches:
+        async with aclosing(consumer.batches(self.position, ticks=True)) as batches:
             async for batch in batches:
+                self.problem = None
                 for recorded in batch:
                     if recorded.category in CATEGORIES and recorded.tenant == DEFAULT_TENANT:
                         self._learn(recorded)

@@ -1,16 +1,21 @@
 """Fills the senders' memory from the database, and keeps it true to the log."""
 
+import asyncio
 from collections.abc import Callable
-from typing import cast
+from typing import Final, cast
 
 import asyncpg
 import structlog
+from makima_kernel.bus.cancellation import heed_cancellation
+from makima_kernel.log.away import AWAY
 from makima_kernel.log.consume import Consumer, EpochChangedError
 
 from services.supervisor_heartbeat.domain.senders import Senders
 from services.supervisor_heartbeat.handlers.follower import Follower
 from services.supervisor_heartbeat.handlers.observer import Observer
 from services.supervisor_heartbeat.queries import Remembered
+
+_REST: Final = 0.25  # seconds until a database that did not answer is asked again
 
 _logger = structlog.get_logger(__name__)
 
@@ -32,13 +37,34 @@ class Memory:
         _logger.info("senders.loaded", senders=len(self._senders), position=self._follower.position)
 
     async def follow(self) -> None:
-        """Until cancelled. After a restore of the log, from the beginning of what the projection then says."""
+        """Until cancelled. A database that is away is asked again; after a restore of the log all that it told is forgotten first."""
+        another = False
         while True:
+            heed_cancellation()
             try:
+                if another:
+                    await self._begin_anew()
+                    another = False
                 await self._follower.run(self._consume())
             except EpochChangedError as error:
-                _logger.warning("senders.reload", reason=str(error))
-                await self.load()
+                another = True
+                self._interrupted(error)
+            except AWAY as error:
+                self._interrupted(error)
+            await asyncio.sleep(_REST)
+
+    def _interrupted(self, error: Exception) -> None:
+        self._follower.problem = f"the senders do not know the log behind position {self._follower.position}: {error!r}"
+        _logger.warning("senders.interrupted", position=self._follower.position, reason=repr(error))
+
+    async def _begin_anew(self) -> None:
+        """Whoever is heard and not in this log is registered in it, also without another heartbeat."""
+        self._senders.forget()
+        await self.load()
+        self._observer.take(self._senders.overdue())
+
+    async def check(self) -> str | None:
+        return self._follower.problem
 
     async def taken(self, stream_epoch: str) -> None:
         """A group has become ours: its former recorder may have died between recording a heartbeat and observing it."""

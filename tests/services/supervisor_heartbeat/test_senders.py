@@ -199,6 +199,18 @@ def test_of_two_changes_the_one_that_was_not_recorded_is_asked_once_the_other_is
     assert again.state is WORKING
 
 
+def test_whom_a_restored_log_does_not_know_is_registered_in_it() -> None:
+    world = World()
+    world.settle()
+    assert not world.hear()
+    world.log, world.position = SUPERVISOR.initial, 0
+    world.senders.forget()
+    [(sender, observed)] = world.put(world.supervisors(list(world.senders.overdue())))
+    [event], _ = world.decide(sender, observed)
+    assert not world.learn(event, world.position)
+    assert not world.hear()
+
+
 def test_an_older_incarnation_is_not_its_senders_last_word() -> None:
     world = World()
     world.hear(connection="a")
