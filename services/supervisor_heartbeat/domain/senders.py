@@ -50,6 +50,13 @@ class Senders:
     def __len__(self) -> int:
         return len(self._senders)
 
+    def begin(self, stream_epoch: str) -> None:
+        """Heartbeats come from this incarnation of the stream; the sequence of one from another says nothing in it."""
+        if stream_epoch != self.stream_epoch:
+            for sender in self._senders.values():
+                sender.last = None
+            self.stream_epoch = stream_epoch
+
     def of(self, address: Address) -> Sender:
         return self._of(address.sender, address.entity_id)
 

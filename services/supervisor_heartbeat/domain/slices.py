@@ -87,7 +87,7 @@ class Reader:
 
     def empty(self, last: Message, stream_epoch: str) -> list[Slice]:
         """Slices for messages up to `last`."""
-        self._senders.stream_epoch = stream_epoch
+        self._senders.begin(stream_epoch)
         return [Slice(stream_epoch, last.sequence, last.timestamp_ns) for _ in range(self._lanes)]
 
     def fill(self, slices: Sequence[Slice], messages: Sequence[Message]) -> None:

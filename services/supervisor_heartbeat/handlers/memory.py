@@ -68,7 +68,7 @@ class Memory:
 
     async def taken(self, stream_epoch: str) -> None:
         """A group has become ours: its former recorder may have died between recording a heartbeat and observing it."""
-        self._senders.stream_epoch = stream_epoch
+        self._senders.begin(stream_epoch)
         self._senders.forget_expectations()
         async with self._pool.acquire() as acquired, acquired.transaction(readonly=True):
             async for beat in Remembered(cast("asyncpg.Connection", acquired)).latest(stream_epoch):

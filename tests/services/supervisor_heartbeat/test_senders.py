@@ -211,6 +211,16 @@ def test_whom_a_restored_log_does_not_know_is_registered_in_it() -> None:
     assert not world.hear()
 
 
+def test_a_heartbeat_of_a_stream_that_is_gone_is_not_observed_in_the_one_that_is_there() -> None:
+    world = World()
+    world.settle()
+    world.senders.begin("e2")
+    event = world.verdict(world.sequence - 1)
+    world.append(event)
+    assert not world.learn(event, world.position)
+    assert not list(world.senders.overdue())
+
+
 def test_an_older_incarnation_is_not_its_senders_last_word() -> None:
     world = World()
     world.hear(connection="a")
