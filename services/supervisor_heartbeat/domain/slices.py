@@ -25,6 +25,7 @@ COLUMNS: Final = (
     "detail",
     "newest",
 )
+MOST_ROWS: Final = 2000  # of a slice: one statement with more stalls the loop (field-notes)
 NEWEST: Final = "\tt\n"
 OLDER: Final = "\tf\n"
 _NULL: Final = "\\N"
@@ -41,8 +42,8 @@ class Slice:
     """
 
     stream_epoch: str
-    sequence: int
-    received_ns: int
+    sequence: int = 0
+    received_ns: int = 0
     rows: list[str] = field(default_factory=list[str])
     messages: list[Message] = field(default_factory=list[Message])
     aside: list[tuple[Message, str]] = field(default_factory=list[tuple[Message, str]])
@@ -81,16 +82,19 @@ class Reader:
 
     def read(self, messages: Sequence[Message], stream_epoch: str) -> list[Slice]:
         """`messages` are in the order of the stream and not empty."""
-        slices = self.empty(messages[-1], stream_epoch)
+        slices = self.empty(stream_epoch)
         self.fill(slices, messages)
         return slices
 
-    def empty(self, last: Message, stream_epoch: str) -> list[Slice]:
-        """Slices for messages up to `last`."""
+    def empty(self, stream_epoch: str) -> list[Slice]:
         self._senders.begin(stream_epoch)
-        return [Slice(stream_epoch, last.sequence, last.timestamp_ns) for _ in range(self._lanes)]
+        return [Slice(stream_epoch) for _ in range(self._lanes)]
 
     def fill(self, slices: Sequence[Slice], messages: Sequence[Message]) -> None:
+        """The slices reach up to the last of the messages then, each with those of its lane."""
+        last = messages[-1]
+        for slice_ in slices:
+            slice_.sequence, slice_.received_ns = last.sequence, last.timestamp_ns
         for message in messages:
             try:
                 source = self._sources.get(message.subject) or self._source(message.subject)

@@ -18,12 +18,13 @@ from nats.errors import Error as NatsError
 from nats.js.api import StreamState
 
 from services.supervisor_heartbeat.domain.places import Place, Start, start_of
-from services.supervisor_heartbeat.domain.slices import Reader, Slice
+from services.supervisor_heartbeat.domain.slices import MOST_ROWS, Reader, Slice
 from services.supervisor_heartbeat.handlers.set_aside import SetAside
 from services.supervisor_heartbeat.handlers.store import LostShardsError, Store, lock
 
-BATCH: Final = 3500  # for all lanes: a slice has at most about 2 000 rows
+BATCH: Final = 3500  # for all lanes, which have about as many each
 TURN: Final = 250  # messages: two milliseconds
+FULL: Final = MOST_ROWS - TURN
 LANES: Final = 2  # connections that write: one backend of Postgres keeps up with half of what the reader reads
 LINGER_SECONDS: Final = 0.025  # a quiet system commits its canaries forty times a second, not once for each
 _REST: Final = 0.5
@@ -142,12 +143,14 @@ class Recorder:
                 messages = start.unrecorded(batch, loop.stream_epoch)
                 if not messages:
                     continue
-                slices = self._reader.empty(messages[-1], loop.stream_epoch)
+                slices = self._reader.empty(loop.stream_epoch)
                 for first in range(0, len(messages), TURN):
                     self._reader.fill(slices, messages[first : first + TURN])
                     await asyncio.sleep(0)  # the database's answers, verdicts and questions wait for a turn, not for a batch
-                for queue, slice_ in zip(queues, slices, strict=True):
-                    await queue.put(slice_)
+                    if any(len(slice_.rows) > FULL for slice_ in slices):  # more of them are of one lane than of the other
+                        await _put(queues, slices)
+                        slices = self._reader.empty(loop.stream_epoch)
+                await _put(queues, slices)
 
     async def _write(self, store: Store, queue: asyncio.Queue[Slice]) -> None:
         while True:
@@ -171,3 +174,9 @@ class Recorder:
             slice_.aside = [(slice_.messages[0], f"the database does not take it: {error}")]
             slice_.rows, slice_.messages = [], []
             await self._commit(store, slice_)
+
+
+async def _put(queues: Sequence[asyncio.Queue[Slice]], slices: Sequence[Slice]) -> None:
+    for queue, slice_ in zip(queues, slices, strict=True):
+        if slice_.sequence:  # it reaches somewhere
+            await queue.put(slice_)

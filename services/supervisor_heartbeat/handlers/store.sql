@@ -23,6 +23,7 @@ with history as (
     insert into supervisor_heartbeat.latest as latest
     select sender, $3, sequence, received_at, contract_id, daemon_id, connection_id, state, phase, activity, progress, detail
     from arriving where newest
+    order by sender collate "C" -- lanes lock in one order: a sender that moves between them is in both
     on conflict (sender) do update set
         stream_epoch = excluded.stream_epoch, sequence = excluded.sequence, received_at = excluded.received_at,
         contract_id = excluded.contract_id, daemon_id = excluded.daemon_id, connection_id = excluded.connection_id,

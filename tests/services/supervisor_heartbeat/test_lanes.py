@@ -1,0 +1,72 @@
+"""Two connections write at once, of one stream, and perhaps of the same senders."""
+
+import asyncio
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+import msgspec
+from makima_kernel.bus.topology import provision
+from makima_kernel.log.read import Log
+from makima_kernel.service.postgres import open_connection
+from makima_kernel.testing import eventually
+from nats.aio.client import Client
+
+from services.supervisor_heartbeat.domain.senders import Senders
+from services.supervisor_heartbeat.domain.slices import MOST_ROWS, Reader, Slice
+from services.supervisor_heartbeat.handlers.history import History
+from services.supervisor_heartbeat.handlers.recorder import Recorder, lanes_of
+from services.supervisor_heartbeat.handlers.store import Store
+from tests.services.supervisor_heartbeat.messages import message
+from tests.services.supervisor_heartbeat.running import Fleet, supervisor_beat
+
+SENDERS, ROUNDS = 1000, 5
+
+
+def slice_of(numbers: Iterable[int], first: int) -> Slice:
+    """A heartbeat of each sender, in this order, from sequence `first` on."""
+    now = int(datetime.now(UTC).timestamp()) * 1_000_000_000
+    messages = [
+        message(supervisor_beat(f"t{each}"), at, f"makima.shards.3.supervisor.d1.t{each}") for at, each in enumerate(numbers, first)
+    ]
+    [made] = Reader(Senders(), [range(8)]).read([msgspec.structs.replace(each, timestamp_ns=now) for each in messages], "e1")
+    return made
+
+
+async def test_senders_that_move_between_lanes_make_no_lane_wait_for_ever(database: str, pool: asyncpg.Pool) -> None:
+    await History(pool, kept=timedelta(hours=24)).make_room()
+    connections = [await open_connection(database, "test") for _ in range(2)]
+    stores = [Store(connection, shards, "r1") for connection, shards in zip(connections, lanes_of(range(8)), strict=True)]
+    for store in stores:
+        await store.prepare()
+        await store.own()
+    for turn in range(ROUNDS):
+        first = 1 + turn * 2 * SENDERS
+        forth, back = slice_of(range(SENDERS), first), slice_of(reversed(range(SENDERS)), first + SENDERS)
+        await asyncio.gather(stores[0].write(forth), stores[1].write(back))
+    assert await pool.fetchval("select count(*) from supervisor_heartbeat.heartbeats") == ROUNDS * 2 * SENDERS
+    for connection in connections:
+        await connection.close()
+
+
+async def test_a_slice_is_small_also_where_all_heartbeats_are_of_one_lane(database: str, pool: asyncpg.Pool, nats: Client) -> None:
+    await provision(nats, Log(pool), budget=0.01)
+    fleet, slices = Fleet(nats, pool, Log(pool)), list[Slice]()
+    for _ in range(0, 2 * MOST_ROWS, 500):
+        await asyncio.gather(*(fleet.beat(supervisor_beat("t1")) for _ in range(500)))
+
+    async def taken(_epoch: str) -> None:
+        """Nothing is remembered."""
+
+    async def connect() -> asyncpg.Connection:
+        return await open_connection(database, "test")
+
+    make_room, shards = History(pool, kept=timedelta(hours=24)).make_room, range(8)
+    reader = Reader(Senders(), lanes_of(shards))
+    recorder = Recorder(nats, connect, reader, shards=shards, owner="r1", taken=taken, recorded=slices.append, make_room=make_room)
+    recording = asyncio.create_task(recorder.run())
+    await eventually(lambda: sum(len(each.rows) for each in slices) == 2 * MOST_ROWS)
+    recording.cancel()
+    await asyncio.gather(recording, return_exceptions=True)
+    assert max(len(each.rows) for each in slices) <= MOST_ROWS
+    assert [row["sequence"] for row in await fleet.rows()] == list(range(1, 2 * MOST_ROWS + 1))
