@@ -45,7 +45,8 @@ async def build(service: Service) -> None:
     observer = Observer(senders, supervisors, daemons, learnt=lambda: follower.position)
     follower = Follower(senders, observer.take)
     memory = Memory(service.pool, lambda: Consumer(service.log, service.nats, name=f"{NAME}-senders"), senders, follower, observer)
-    history = History(service.pool, kept=timedelta(hours=settings.contracts.heartbeat_retention_hours))
+    kept, most_bytes = timedelta(hours=settings.contracts.heartbeat_retention_hours), int(settings.contracts.heartbeat_history_gib * 2**30)
+    history = History(service.pool, kept=kept, most_bytes=most_bytes)
     watermarks = Watermarks(queries)
 
     def recorded(slice_: Slice) -> None:

@@ -34,7 +34,7 @@ def slice_of(numbers: Iterable[int], first: int) -> Slice:
 
 
 async def test_senders_that_move_between_lanes_make_no_lane_wait_for_ever(database: str, pool: asyncpg.Pool) -> None:
-    await History(pool, kept=timedelta(hours=24)).make_room()
+    await History(pool, kept=timedelta(hours=24), most_bytes=2**40).make_room()
     connections = [await open_connection(database, "test") for _ in range(2)]
     stores = [Store(connection, shards, "r1") for connection, shards in zip(connections, lanes_of(range(8)), strict=True)]
     for store in stores:
@@ -61,7 +61,7 @@ async def test_a_slice_is_small_also_where_all_heartbeats_are_of_one_lane(databa
     async def connect() -> asyncpg.Connection:
         return await open_connection(database, "test")
 
-    make_room, shards = History(pool, kept=timedelta(hours=24)).make_room, range(8)
+    make_room, shards = History(pool, kept=timedelta(hours=24), most_bytes=2**40).make_room, range(8)
     reader = Reader(Senders(), lanes_of(shards))
     recorder = Recorder(nats, connect, reader, shards=shards, owner="r1", taken=taken, recorded=slices.append, make_room=make_room)
     recording = asyncio.create_task(recorder.run())

@@ -20,7 +20,6 @@ from makima_schemas.supervisor import SupervisorState
 from nats.aio.client import Client
 
 from services.supervisor_heartbeat import app
-from services.supervisor_heartbeat.handlers.history import History
 from tests.services.supervisor_heartbeat.running import Fleet, Running, running, supervisor_beat
 
 SENDERS, ROUNDS = 200, 60
@@ -186,13 +185,3 @@ async def test_a_stream_that_was_made_anew_is_recorded_from_its_beginning(fleet:
 
     await eventually(there, 20.0)
     assert len(await fleet.until("supervisor-t1", 2)) == 2
-
-
-async def test_old_partitions_are_dropped_and_the_others_stay(pool: asyncpg.Pool) -> None:
-    history = History(pool, kept=timedelta(hours=24))
-    await history.make_room()
-    assert await history.ready() is None
-    assert await history.drop_old(datetime.now(UTC)) == []
-    dropped = await history.drop_old(datetime.now(UTC) + timedelta(hours=24))
-    assert len(dropped) == 2
-    assert await pool.fetchval("select count(*) from pg_inherits where inhparent = 'supervisor_heartbeat.heartbeats'::regclass") == 3
