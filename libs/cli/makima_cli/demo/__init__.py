@@ -1,6 +1,6 @@
 """The demo fleet: real daemons with real agents, and a user who looks after them. They know nothing but the public interfaces.
 
-Statuses arise from what the agents do, from their exits and from their silences; nobody sets them.
+Statuses arise from what the agents do, from their exits and from their silences; no script and no clock sets them.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,6 @@
-"""A builder, a child of its daemon: claims tasks, does them, and hands in what the phase asks for."""
+"""A builder, a child of its daemon: claims tasks, has each done by a process of its own, and hands in what the phase asks for."""
 
 import asyncio
-import random
 import sys
 from pathlib import Path
 from typing import Final
@@ -15,20 +14,21 @@ from makima_sdk.models import Contract, Task
 from makima_sdk.problems import ProblemError
 
 from makima_cli.demo import PATIENCE_SECONDS
-from makima_cli.demo.process import live
+from makima_cli.demo.process import Child, live
+from makima_cli.demo.stories import TASKS, needs, task_name
 
 ROLE: Final = "builder"
 LOOK_SECONDS: Final = 0.7
-OVER: Final = frozenset({ContractStatus.COMPLETED, ContractStatus.FAILED, ContractStatus.ARCHIVED})
 AT_WORK: Final = frozenset({ContractStatus.ACTIVE, ContractStatus.WAITING_FOR_INPUT})
 
 
 async def build(contract_id: str, worktree: Path) -> None:
-    """Until the contract is over. A new process is a new connection id."""
+    """Until stopped: whether the contract is over, its supervisor says. A new process is a new connection id."""
     connection, connection_id = Connection.default(), str(uuid4())
     async with Http(connection.url, connection.token, patience=PATIENCE_SECONDS) as http:
         contracts = Contracts(http)
-        while (contract := await contracts.get(contract_id)).status not in OVER:
+        while True:
+            contract = await contracts.get(contract_id)
             try:
                 worked = contract.status in AT_WORK and await _work(contracts, contract, connection_id, worktree)
             except ProblemError:
@@ -41,10 +41,11 @@ async def _work(contracts: Contracts, contract: Contract, connection_id: str, wo
     """One task done, or the phase's deliverables handed in; whether there was anything to do."""
     here = [task for task in await contracts.tasks(contract.id) if task.phase == contract.phase]
     for task in here:
-        if task.status is TaskStatus.PENDING:
-            await _do(contracts, task, connection_id, worktree)
+        if task.status is TaskStatus.PENDING and task.role == ROLE:
+            await _do(contracts, task, connection_id, worktree, needs(contract.description).within)
             return True
-    if not here or any(task.status is not TaskStatus.COMPLETED for task in here):
+    done = {task.name for task in here if task.status is TaskStatus.COMPLETED}
+    if not done.issuperset(task_name(work, contract.phase) for work in TASKS):
         return False
     missing = contract.missing_deliverables()
     for deliverable_id in missing:
@@ -52,18 +53,17 @@ async def _work(contracts: Contracts, contract: Contract, connection_id: str, wo
     return bool(missing)
 
 
-async def _do(contracts: Contracts, task: Task, connection_id: str, worktree: Path) -> None:
+async def _do(contracts: Contracts, task: Task, connection_id: str, worktree: Path, within: float | None) -> None:
+    """The job's exit code says whether it is done."""
     task = await contracts.claim_task(task, ROLE, connection_id)
     task = await contracts.start_task(task, connection_id)
-    await asyncio.sleep(random.uniform(0.8, 2.0))  # noqa: S311 - the work itself
-    await asyncio.to_thread(_note, worktree, task)
-    await contracts.complete_task(task, result="done", connection_id=connection_id)
-
-
-def _note(worktree: Path, task: Task) -> None:
-    """What the work leaves behind; a clean-up may have been faster."""
-    if worktree.is_dir():
-        (worktree / f"{task.id}.md").write_text(f"{task.name}: done\n")
+    limit = () if within is None else (f"{within:g}",)
+    job = await Child.start(task.name, "makima_cli.demo.job", str(worktree), task.id, task.name, *limit)
+    try:
+        code = await job.ended()
+    finally:
+        await job.stop()
+    await contracts.complete_task(task, success=code == 0, result=f"exit code {code}", connection_id=connection_id)
 
 
 if __name__ == "__main__":

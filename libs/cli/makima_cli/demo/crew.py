@@ -17,11 +17,12 @@ REMOVAL_SECONDS: Final = 0.7  # what a real `git worktree remove` takes
 
 
 class Crew:
-    """`run` returns when both agents have ended by themselves."""
+    """`run` returns when the supervisor has ended by itself: the contract is over, as far as it knows."""
 
     def __init__(self, contract_id: str, daemon_id: str, contracts: Contracts, worktrees: Path, changed: Callable[[], None]) -> None:
         self.contract_id = contract_id
         self.worktree = worktrees / contract_id
+        self._shared = worktrees.parent
         self.agents: dict[str, Child] = {}
         self._daemon_id = daemon_id
         self._contracts = contracts
@@ -31,8 +32,9 @@ class Crew:
         self.worktree.mkdir(parents=True, exist_ok=True)
         try:
             async with asyncio.TaskGroup() as both:
-                both.create_task(self._keep("supervisor", self.contract_id, self._daemon_id))
-                both.create_task(self._keep("builder", self.contract_id, str(self.worktree)))
+                supervisor = both.create_task(self._keep("supervisor", self.contract_id, self._daemon_id, str(self._shared)))
+                builder = both.create_task(self._keep("builder", self.contract_id, str(self.worktree)))
+                supervisor.add_done_callback(lambda _: builder.cancel())  # one who decides: half a crew would get nowhere
         finally:
             await asyncio.gather(*(child.stop() for child in self.agents.values()))
             shutil.rmtree(self.worktree, ignore_errors=True)

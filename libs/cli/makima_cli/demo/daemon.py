@@ -3,7 +3,6 @@
 import asyncio
 import random
 import sys
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
@@ -14,7 +13,7 @@ from makima_sdk.connection import Connection
 from makima_sdk.contracts import Contracts
 from makima_sdk.daemon import Answer, Daemon, Signal
 from makima_sdk.http import Http
-from makima_sdk.problems import UnreachableError
+from makima_sdk.problems import MakimaError, UnreachableError
 
 from makima_cli.demo import HEARTBEAT_SECONDS, TIMEOUT_SECONDS
 from makima_cli.demo.crew import Crew
@@ -61,11 +60,13 @@ class DemoDaemon:
 
     async def _take_contracts(self, work: asyncio.TaskGroup) -> None:
         while True:
-            with suppress(UnreachableError):
+            try:
                 async for contract in self._contracts.all({"status": OPEN, "limit": 500}):
                     if self._place.takes(contract.id) and contract.id not in self._crews and len(self._crews) < CAPACITY:
                         self._crews[contract.id] = Crew(contract.id, self._name, self._contracts, self._worktrees, self._report)
                         work.create_task(self._run(self._crews[contract.id]))
+            except MakimaError as error:
+                say(f"{self._name} finds no contracts: {error}")
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _run(self, crew: Crew) -> None:
@@ -77,11 +78,17 @@ class DemoDaemon:
 
     async def _beat(self) -> None:
         """Connected for a while, then without a network for longer than anybody waits, then back; the agents go on meanwhile."""
-        await self._connected(self._place.first(40))
+        connected = self._place.first(40)
         while True:
+            try:
+                await self._connected(connected)
+            except UnreachableError as error:
+                say(f"{self._name} is not connected: {error}")
+                await asyncio.sleep(LOOK_SECONDS)
+                continue
             say(f"{self._name} has no network")
             await asyncio.sleep(SILENCE_SECONDS)
-            await self._connected(ROUND_SECONDS * 2 - SILENCE_SECONDS)
+            connected = ROUND_SECONDS * 2 - SILENCE_SECONDS
 
     async def _connected(self, seconds: float) -> None:
         async with Daemon(self._name, self._connection, interval=HEARTBEAT_SECONDS) as daemon:

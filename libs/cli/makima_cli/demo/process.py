@@ -10,9 +10,11 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import Coroutine
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 
 from makima_local.parent import dies_with_parent
+
+T = TypeVar("T")
 
 ACCIDENT: Final = b"accident\n"
 STDIN: Final = 0
@@ -78,10 +80,13 @@ def say(text: str) -> None:
     print(f"{datetime.now(UTC):%H:%M:%S} {text}", flush=True)
 
 
-def live(main: Coroutine[object, object, None], *, parent: bool = True) -> None:
-    """The life of a process: `main`, until it ends, or we are told to stop, or, where a `Child` it is, the parent is gone."""
+def live(main: Coroutine[object, object, T], *, parent: bool = True) -> T | None:
+    """The life of a process: `main`, until it ends, or we are told to stop, or, where a `Child` it is, the parent is gone.
 
-    async def cancellable() -> None:
+    Answers what `main` does; None: it was told to stop.
+    """
+
+    async def cancellable() -> T:
         task = asyncio.ensure_future(main)
 
         def leave() -> None:
@@ -91,12 +96,13 @@ def live(main: Coroutine[object, object, None], *, parent: bool = True) -> None:
 
         for what in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(what, leave)
-        await task
+        return await task
 
     if parent:
         threading.Thread(target=_listen_to_parent, daemon=True, name="parent").start()
     with suppress(asyncio.CancelledError, KeyboardInterrupt):
-        asyncio.run(cancellable())
+        return asyncio.run(cancellable())
+    return None
 
 
 def _listen_to_parent() -> None:

@@ -1,46 +1,55 @@
-"""What a demo user has in mind for each contract; the story stands in the contract's description, so that anybody can read it."""
+"""What the demo user wants done: work orders, whose description says what the work needs, so that anybody can read it, the agents too."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Final, Literal
+from typing import Final
 
-from makima_schemas.contract.model import ContractStatus
-from makima_sdk.models import Contract
+from makima_schemas.contract.contract_types import contract_types
 
 MARK: Final = "Demo: "
-START, CONFIRM, ANSWER, PAUSE, RESUME, BLOCK, UNBLOCK, FAIL, REOPEN, ARCHIVE = 4.0, 4.0, 4.0, 3.0, 5.0, 3.0, 5.0, 6.0, 5.0, 15.0  # fmt: skip
+TASKS: Final = ("look around", "do it")  # what a supervisor has done in each phase
+BATCH: Final = 4  # stories that come to mind together: among the first four, two need the same environment
 
-Action = Literal["start", "confirm", "answer", "pause", "resume", "block", "unblock", "fail", "reopen", "archive"]
+_STAGING: Final = "needs the staging environment"
+_QUESTION: Final = "ask which colour"
+_WITHIN: Final = re.compile(r"each task within ([\d.]+) seconds")
 
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """`guard`: a person confirms each phase. `asks`: the agents ask a question on the way."""
+    """`guard`: a person confirms each phase."""
 
     name: str
     contract_type: str
-    about: str
+    about: str = "nothing special"
     guard: bool = False
-    asks: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    action: Action
-    reason: str | None = None
 
 
 STORIES: Final[Sequence[Story]] = (
-    Story("Fix the login page", "simple", "straight through"),
+    Story("Rename the config flags", "execute", _STAGING),
+    Story("Upgrade the database driver", "execute", _STAGING),
+    Story("Rewrite everything in a weekend", "simple", "each task within 0.3 seconds"),
+    Story("Choose a colour scheme", "simple", _QUESTION),
     Story("Design the new importer", "specification", "a person confirms each phase", guard=True),
-    Story("Rename the config flags", "execute", "set aside over lunch"),
-    Story("Choose a colour scheme", "simple", "asks a question", asks=True),
-    Story("Upgrade the database driver", "execute", "blocked for a while"),
-    Story("Rewrite everything in a weekend", "simple", "given up"),
-    Story("Write the release notes", "specification", "straight through"),
-    Story("Speed up the test suite", "execute", "given up, then taken up again"),
+    Story("Fix the login page", "simple"),
+    Story("Speed up the test suite", "execute", "each task within 1.5 seconds"),
+    Story("Write the release notes", "specification"),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a description asks of whoever does the work. `within`: seconds that each task may take; None: as long as it takes."""
+
+    staging: bool
+    question: bool
+    within: float | None
+
+
+def needs(description: str) -> Needs:
+    limit = _WITHIN.search(description)
+    return Needs(_STAGING in description, _QUESTION in description, float(limit[1]) if limit else None)
 
 
 def told(number: int) -> tuple[Story, str, str]:
@@ -49,36 +58,22 @@ def told(number: int) -> tuple[Story, str, str]:
     return story, f"{story.name} #{number // len(STORIES) + 1}", MARK + story.about
 
 
-def next_move(contract: Contract, now: datetime, made: frozenset[Action]) -> Move | None:
-    """What the user does about `contract` now, if anything; `made` is what was done about it before. Ages are in seconds."""
-    about = contract.description.removeprefix(MARK)
-    age = (now - contract.status_changed_at).total_seconds()
-    match contract.status:
-        case ContractStatus.CREATED if age > START:
-            return Move("start")
-        case ContractStatus.WAITING_FOR_INPUT if contract.waiting_for == "phase_confirmation" and age > CONFIRM:
-            return Move("confirm")
-        case ContractStatus.WAITING_FOR_INPUT if contract.waiting_for == "question" and age > ANSWER:
-            return Move("answer")
-        case ContractStatus.ACTIVE:
-            return _while_active(about, age, made)
-        case ContractStatus.PAUSED if age > RESUME:
-            return Move("resume")
-        case ContractStatus.BLOCKED if age > UNBLOCK:
-            return Move("unblock")
-        case ContractStatus.FAILED if about == "given up, then taken up again" and "reopen" not in made and age > REOPEN:
-            return Move("reopen", "it was easier than we thought")
-        case ContractStatus.COMPLETED | ContractStatus.FAILED if age > ARCHIVE:
-            return Move("archive")
-        case _:
-            return None
+def phases(story: Story) -> list[Mapping[str, object]] | None:
+    """Work against the clock may fail and be tried again, so its gates name what must be done in the end; None: the type's own phases.
+
+    (In the built-in phases all tasks must be complete, and a failed one never is.)
+    """
+    if needs(story.about).within is None:
+        return None
+    return [
+        {
+            "name": phase.name,
+            "deliverables": [{"id": item.id, "name": item.name} for item in phase.deliverables],
+            "gate": {"required_tasks": {"named": [task_name(work, phase.name) for work in TASKS]}},
+        }
+        for phase in contract_types()[story.contract_type]
+    ]
 
 
-def _while_active(about: str, age: float, made: frozenset[Action]) -> Move | None:
-    if about == "set aside over lunch" and "pause" not in made and age > PAUSE:
-        return Move("pause", "lunch")
-    if about == "blocked for a while" and "block" not in made and age > BLOCK:
-        return Move("block", "no access to the package registry")
-    if about.startswith("given up") and "fail" not in made and age > FAIL:
-        return Move("fail", "not needed any more")
-    return None
+def task_name(work: str, phase: str) -> str:
+    return f"{work}: {phase}"

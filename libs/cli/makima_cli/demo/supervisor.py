@@ -1,7 +1,11 @@
-"""A supervisor, a child of its daemon: plans the work of each phase, asks when it is unsure, and says what it is doing."""
+"""A supervisor, a child of its daemon: has the work of each phase done, asks when it is unsure, and says how the contract stands.
+
+It blocks the contract while what the work needs is not to be had, and fails it when the work has failed too often.
+"""
 
 import asyncio
 import sys
+from pathlib import Path
 from typing import Final
 
 from makima_schemas.contract.model import ContractStatus, TaskStatus
@@ -15,10 +19,13 @@ from makima_sdk.problems import ProblemError
 from makima_sdk.supervisor import Supervisor
 
 from makima_cli.demo import HEARTBEAT_SECONDS, PATIENCE_SECONDS
+from makima_cli.demo.plan import GiveUp, failed, next_steps
 from makima_cli.demo.process import live
+from makima_cli.demo.staging import HELD_UP, Staging
+from makima_cli.demo.stories import needs
 
 LOOK_SECONDS: Final = 0.7
-TASKS: Final = ("look around", "do it")
+NEEDS_STAGING: Final = "execute"  # the phase in which the work is tried out
 OVER: Final = {
     ContractStatus.COMPLETED: SupervisorState.COMPLETED,
     ContractStatus.ARCHIVED: SupervisorState.COMPLETED,
@@ -27,13 +34,23 @@ OVER: Final = {
 
 
 class DemoSupervisor:
-    def __init__(self, contracts: Contracts, voice: Supervisor) -> None:
+    """`look` at the contract as it is now, again and again."""
+
+    def __init__(self, contracts: Contracts, voice: Supervisor, staging: Staging, forgiven: frozenset[str]) -> None:
         self._contracts = contracts
         self._voice = voice
+        self._staging = staging
+        self._forgiven = forgiven  # failures from before the contract was reopened
         self._asked = False
 
     async def look(self, contract: Contract) -> None:
         """Say how the contract stands, and drive it on where that is ours to do."""
+        try:
+            await self._look(contract)
+        except ProblemError:
+            return  # overtaken by the user or the detector: the next look tells
+
+    async def _look(self, contract: Contract) -> None:
         phase = contract.phase
         match contract.status:
             case ContractStatus.ACTIVE:
@@ -42,19 +59,36 @@ class DemoSupervisor:
                 self._voice.say(
                     SupervisorState.WAITING_FOR_USER, phase=phase, activity=f"waiting: {contract.waiting_for}", pending_task_ids=()
                 )
-            case ContractStatus.PAUSED | ContractStatus.BLOCKED:
-                self._voice.say(SupervisorState.BLOCKED, phase=phase, activity=f"held up: {contract.blocked_reason or contract.status}")
+            case ContractStatus.BLOCKED:
+                self._voice.say(SupervisorState.BLOCKED, phase=phase, activity=f"held up: {contract.blocked_reason}")
+                if (contract.blocked_reason or "").startswith(HELD_UP) and self._staging.take():
+                    await self._contracts.act(contract.id, "unblock")
+            case ContractStatus.PAUSED:
+                self._staging.leave()
+                self._voice.say(SupervisorState.BLOCKED, phase=phase, activity="paused")
             case status:
+                self._staging.leave()
                 self._voice.say(OVER.get(status, SupervisorState.IDLE), phase=phase, activity=f"contract is {status}")
 
     async def _drive(self, contract: Contract) -> None:
-        try:
-            tasks = [task for task in await self._contracts.tasks(contract.id) if task.phase == contract.phase]
-            await self._plan(contract, {task.name for task in tasks})
+        wanted = needs(contract.description)
+        if wanted.staging and contract.phase == NEEDS_STAGING and not self._staging.take():
+            await self._contracts.act(contract.id, "block", reason=self._staging.held_up())
+            return
+        tasks = [task for task in await self._contracts.tasks(contract.id) if task.phase == contract.phase]
+        steps = next_steps(contract.phase, tasks, self._forgiven)
+        if isinstance(steps, GiveUp):
+            await self._contracts.act(contract.id, "fail", reason=steps.reason)
+            self._forgiven |= {task.id for task in failed(tasks)}  # it may be reopened before we have looked again
+            return
+        for step in steps:
+            await self._contracts.create_task(contract.id, step.name, role="builder", key=f"{contract.id}/{step.key}")
+        if wanted.question:
             await self._ask(contract)
-        except ProblemError:
-            return  # overtaken by the user or the detector: the next look tells
-        open_ones = tuple(task.id for task in tasks if task.status is not TaskStatus.COMPLETED)
+        self._tell(contract, tasks)
+
+    def _tell(self, contract: Contract, tasks: list[Task]) -> None:
+        open_ones = tuple(task.id for task in tasks if task.status not in (TaskStatus.COMPLETED, TaskStatus.FAILED))
         self._voice.say(
             SupervisorState.WAITING_FOR_TASKS if open_ones else SupervisorState.WORKING,
             phase=contract.phase,
@@ -63,23 +97,15 @@ class DemoSupervisor:
             pending_task_ids=open_ones,
         )
 
-    async def _plan(self, contract: Contract, known: set[str]) -> None:
-        """A restarted supervisor finds what it has planned before; the key keeps two from planning the same twice."""
-        for work in TASKS:
-            name = f"{work}: {contract.phase}"
-            if name not in known:
-                await self._contracts.create_task(contract.id, name, role="builder", key=f"{contract.id}/{name}")
-
     async def _ask(self, contract: Contract) -> None:
-        if self._asked or "asks a question" not in contract.description:
-            return
-        key = f"{contract.id}/colour"
-        await self._contracts.ask(contract.id, "Which colour?", question_type="choice", options=("blue", "green"), key=key)
-        self._asked = True
+        if not self._asked:
+            key = f"{contract.id}/colour"
+            await self._contracts.ask(contract.id, "Which colour?", question_type="choice", options=("blue", "green"), key=key)
+            self._asked = True
 
 
-async def supervise(contract_id: str, daemon_id: str) -> None:
-    """Until the contract is over."""
+async def supervise(contract_id: str, daemon_id: str, shared: Path) -> None:
+    """Until the contract is over. `shared` is the folder in which agents of all daemons meet."""
     connection = Connection.default()
     async with Http(connection.url, connection.token, patience=PATIENCE_SECONDS) as http:
         contracts = Contracts(http)
@@ -89,7 +115,8 @@ async def supervise(contract_id: str, daemon_id: str) -> None:
         voice = Supervisor(
             nats, daemon_id=daemon_id, contract_id=contract_id, task_id=task_id, phase=contract.phase, interval=HEARTBEAT_SECONDS
         )
-        supervisor = DemoSupervisor(contracts, voice)
+        forgiven = frozenset(task.id for task in failed(await contracts.tasks(contract_id)))
+        supervisor = DemoSupervisor(contracts, voice, Staging(shared, contract.name), forgiven)
         beating = asyncio.create_task(voice.run(), name="heart")
         try:
             while contract.status not in OVER:
@@ -111,4 +138,4 @@ def _progress(contract: Contract, tasks: list[Task]) -> int:
 
 
 if __name__ == "__main__":
-    live(supervise(sys.argv[1], sys.argv[2]))
+    live(supervise(sys.argv[1], sys.argv[2], Path(sys.argv[3])))

@@ -1,8 +1,10 @@
-"""The demo user: makes contracts, confirms, answers, pauses, gives up and puts away, all over HTTP like anybody else."""
+"""The demo user: files contracts and looks after them, over HTTP like anybody else.
+
+It does what only a person does: it starts, confirms, answers, takes back what is too much at once, gives a second chance, and puts away
+what is done. Each of these is a reaction to what it sees (`reactions.py`). Whether the work is held up, fails or is done, the agents find.
+"""
 
 import asyncio
-from contextlib import suppress
-from datetime import UTC, datetime
 from typing import Final
 
 from makima_schemas.contract.model import ContractStatus
@@ -10,48 +12,50 @@ from makima_sdk.connection import Connection
 from makima_sdk.contracts import Contracts
 from makima_sdk.http import Http
 from makima_sdk.models import Contract
-from makima_sdk.problems import ProblemError, UnreachableError
+from makima_sdk.problems import MakimaError, ProblemError
 
-from makima_cli.demo.stories import MARK, STORIES, Action, Move, next_move, told
+from makima_cli.demo.process import say
+from makima_cli.demo.reactions import Move, reaction
+from makima_cli.demo.stories import BATCH, MARK, STORIES, phases, told
 
-LOOK_SECONDS: Final = 0.5
-FIRST_SECONDS: Final = 1.0  # between the first contracts: one of each story, soon
-LATER_SECONDS: Final = 10.0  # between the later ones: it runs for days
+LOOK_SECONDS: Final = 0.7
+BETWEEN_SECONDS: Final = 1.0  # two contracts that come to mind together
+LATER_SECONDS: Final = 40.0  # between batches, once there was one of each story: it runs for days
 MOST_LIVE: Final = 8
 MOST_ARCHIVED: Final = 24
 
-LIVE: Final = frozenset(ContractStatus) - {ContractStatus.COMPLETED, ContractStatus.FAILED, ContractStatus.ARCHIVED}
+OVER: Final = frozenset({ContractStatus.COMPLETED, ContractStatus.FAILED, ContractStatus.ARCHIVED})
 
 
 class DemoUser:
-    """Looks at its own contracts twice a second and does what each one's story says."""
+    """`run` looks at its own contracts until cancelled, every `look` seconds."""
 
-    def __init__(self, contracts: Contracts) -> None:
+    def __init__(self, contracts: Contracts, *, look: float = LOOK_SECONDS) -> None:
         self._contracts = contracts
-        self._made: dict[str, frozenset[Action]] = {}
+        self._every = look
+        self._reopened: frozenset[str] = frozenset()
         self._told = 0
         self._next_at = 0.0
 
     async def run(self) -> None:
         while True:
-            with suppress(UnreachableError):  # makima is restarting; so does life
+            try:
                 await self._look()
-            await asyncio.sleep(LOOK_SECONDS)
+            except MakimaError as error:  # it is away or out of its mind for a while; so does life
+                say(f"the user waits: {error}")
+            await asyncio.sleep(self._every)
 
     async def _look(self) -> None:
         mine = [contract async for contract in self._contracts.all({"q": MARK, "limit": 500})]
-        now = datetime.now(UTC)
-        for contract in mine:
-            move = next_move(contract, now, self._made.get(contract.id, frozenset()))
-            if move is not None:
-                await self._try(contract, move)
-        await self._tell_another(sum(contract.status in LIVE for contract in mine))
+        move = reaction(mine, self._reopened)
+        if move is not None:
+            await self._try(move)
+        await self._tell_another(sum(contract.status not in OVER for contract in mine))
         await self._forget([contract for contract in mine if contract.status is ContractStatus.ARCHIVED])
 
-    async def _try(self, contract: Contract, move: Move) -> None:
+    async def _try(self, move: Move) -> None:
         """What is refused was overtaken by the agents; the next look shows how."""
-        before = self._made.get(contract.id, frozenset[Action]())
-        self._made[contract.id] = before | frozenset((move.action,))
+        contract = move.contract
         try:
             match move.action:
                 case "confirm":
@@ -61,8 +65,11 @@ class DemoUser:
                     await self._answer(contract)
                 case action:
                     await self._contracts.act(contract.id, action, reason=move.reason)
-        except ProblemError:
-            self._made[contract.id] = before
+        except ProblemError as error:
+            say(f"the user could not {move.action} {contract.id}: {error.detail}")
+            return
+        if move.action == "reopen":
+            self._reopened |= {contract.id}
 
     async def _answer(self, contract: Contract) -> None:
         for question in await self._contracts.questions(contract.id):
@@ -75,20 +82,23 @@ class DemoUser:
             return
         story, name, description = told(self._told)
         await self._contracts.create(
-            name, contract_type=story.contract_type, description=description, phase_guard=story.guard, stale_after_seconds=10
+            name,
+            contract_type=story.contract_type,
+            description=description,
+            phase_guard=story.guard,
+            phases=phases(story),
+            stale_after_seconds=10,
         )
         self._told += 1
-        self._next_at = now + (FIRST_SECONDS if self._told < len(STORIES) else LATER_SECONDS)
+        enough = self._told >= len(STORIES) and self._told % BATCH == 0
+        self._next_at = now + (LATER_SECONDS if enough else BETWEEN_SECONDS)
 
     async def _forget(self, archived: list[Contract]) -> None:
         """So that it can run for days: the log keeps them, the lists need not."""
         oldest = sorted(archived, key=lambda contract: contract.status_changed_at)[: max(0, len(archived) - MOST_ARCHIVED)]
         for contract in oldest:
-            try:
-                await self._contracts.delete(contract.id)
-            except ProblemError:
-                continue
-            self._made.pop(contract.id, None)
+            await self._contracts.delete(contract.id)
+            self._reopened -= {contract.id}
 
 
 async def play(connection: Connection) -> None:
