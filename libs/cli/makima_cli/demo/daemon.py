@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 from zlib import crc32
 
+from makima_schemas.contract.model import ContractStatus
 from makima_sdk.connection import Connection
 from makima_sdk.contracts import Contracts
 from makima_sdk.daemon import Answer, Daemon, Signal
@@ -145,10 +146,21 @@ class DemoDaemon:
     async def _some_crew(self) -> Crew:
         """One with both its agents at work, as soon as there is one."""
         while True:
-            complete = [crew for crew in self._crews.values() if all(role in crew.agents and crew.agents[role].settled for role in ROLES)]
-            if complete:
-                return random.choice(complete)  # noqa: S311 - chance is all that is wanted
+            crews = list(self._crews.values())
+            random.shuffle(crews)  # chance is all that is wanted
+            for crew in crews:
+                if await self._at_work(crew):
+                    return crew
             await asyncio.sleep(LOOK_SECONDS)
+
+    async def _at_work(self, crew: Crew) -> bool:
+        """The supervisor has planned something, so it has been heard: only then can its silence be noticed."""
+        try:
+            contract = await self._contracts.get(crew.contract_id)
+        except MakimaError:
+            return False
+        there = all(role in crew.agents and crew.agents[role].settled for role in ROLES)
+        return there and contract.status is ContractStatus.ACTIVE and contract.tasks.total > 0
 
 
 async def main(name: str, place: Place, worktrees: Path) -> None:
