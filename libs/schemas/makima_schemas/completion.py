@@ -17,7 +17,7 @@ class PhaseGateSatisfied:
 
 @dataclass(frozen=True, slots=True)
 class CompletionDetected:
-    """The last phase was satisfied at version `contract_version`; once per completion."""
+    """The contract is completing: its last phase is satisfied, at version `contract_version`; once per completion."""
 
     phase: str
     contract_version: int

@@ -157,6 +157,7 @@ class Asker:
                 verdict = await validate(validator, contract, self._validators)
                 return await self._ask(todo, contract, RecordValidation(contract.phase, validator, verdict.passed, verdict.reason))
             case CleanUp():
+                await self._recorder.completing(todo.tenant, todo.contract_id, contract)
                 return await self._clean_up(todo, contract)
 
     async def _clean_up(self, todo: Todo, contract: Snapshot) -> Later | None:

@@ -25,8 +25,10 @@ class Recorder:
     async def found(self, tenant: str, contract_id: str, contract: Snapshot, action: GateAction) -> None:
         """The gate is satisfied, and `action` is what we ask for: once per episode and action, whoever says it, however often."""
         await self._once(tenant, contract_id, contract, f"gate {action}", PhaseGateSatisfied(contract.phase, contract.version, action))
-        if action == "complete":
-            await self._once(tenant, contract_id, contract, "completion", CompletionDetected(contract.phase, contract.version))
+
+    async def completing(self, tenant: str, contract_id: str, contract: Snapshot) -> None:
+        """The contract has agreed: only now does the completion count. New work may have come before; then this one never was."""
+        await self._once(tenant, contract_id, contract, "completion", CompletionDetected(contract.phase, contract.version))
 
     async def _once(self, tenant: str, contract_id: str, contract: Snapshot, what: str, event: CompletionEvent) -> None:
         intent = f"{tenant}/{contract_id}/{contract.episode}/{what}"

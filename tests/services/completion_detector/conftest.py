@@ -1,15 +1,14 @@
-"""A small world for the detector: a real log, a real broker, the contract's own rules, and as many replicas as a test wants."""
+"""A small world for the detector: a real log, a real broker, the contract service, and as many replicas as a test wants."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
-from typing import Any, get_args
 from uuid import uuid4
 
 import asyncpg
 import pytest
-from makima_kernel.bus.commands import CommandRouter, snake_case
-from makima_kernel.bus.decisions import Decisions
+from makima_kernel.bus.commands import snake_case
 from makima_kernel.bus.topology import provision
 from makima_kernel.log.read import Log
 from makima_kernel.service.runtime import Service
@@ -22,7 +21,7 @@ from makima_schemas.contract.commands import ContractCommand
 from nats.aio.client import Client
 
 from services.completion_detector import app
-from services.contract.domain.decider import ContractDecider
+from services.contract import app as contract_app
 
 Replica = Callable[[], Awaitable[Service]]
 
@@ -74,12 +73,12 @@ class World:
         await eventually(all_done, because="looks are still owed")
 
 
-async def _contract(service: Service) -> None:
-    decisions: Decisions[Any, Any, Any] = Decisions("contract", ContractDecider(), service.log, service.appender)
-    router = CommandRouter("contract")
-    for command in get_args(ContractCommand):
-        router.command(command, decisions.handle)
-    service.include(router)
+def looks_by_hand() -> None:
+    """From here on the replicas only project: the looks are the test's to take."""
+    askers = [task for task in asyncio.all_tasks() if task.get_name() == "ask"]
+    assert askers, "the loop that asks has another name now"
+    for task in askers:
+        task.cancel()
 
 
 @pytest.fixture
@@ -91,7 +90,7 @@ def settings(database: str, nats_url: str) -> Settings:
 async def world(settings: Settings, pool: asyncpg.Pool, nats: Client) -> AsyncIterator[World]:
     await provision(nats, Log(pool), budget=0.01)
     async with AsyncExitStack() as running:
-        contract = await running.enter_async_context(Service.running("contract", settings, _contract))
+        contract = await running.enter_async_context(Service.running(contract_app.NAME, settings, contract_app.build))
 
         async def replica(chosen: Settings | None = None) -> Service:
             return await running.enter_async_context(Service.running(app.NAME, chosen or settings, app.build))

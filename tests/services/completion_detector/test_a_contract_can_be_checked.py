@@ -1,12 +1,10 @@
 """`check_completion`: what is missing, and the flow starts where it may."""
 
-import asyncio
-
 from makima_schemas.commands import Problem
 from makima_schemas.contract import commands as c
 from makima_schemas.errors import Code
 
-from tests.services.completion_detector.conftest import World, simple
+from tests.services.completion_detector.conftest import World, looks_by_hand, simple
 
 
 async def check(world: World, contract_id: str) -> dict[str, object] | Problem:
@@ -35,9 +33,7 @@ async def test_switched_off_it_only_reports(world: World) -> None:
 async def test_switched_on_a_look_that_was_lost_is_taken_again(world: World) -> None:
     await world.send("c1", simple(contract_type="execute"), c.StartContract(), c.CompleteDeliverable("pull-request"))
     detector = await world.replica()
-    for task in asyncio.all_tasks():
-        if task.get_name() == "ask":
-            task.cancel()
+    looks_by_hand()
     await check(world, "c1")
     await detector.pool.execute("delete from completion_detector.todo")
     await world.replica()

@@ -103,25 +103,27 @@ async def test_new_work_takes_a_contract_out_of_its_completion_and_it_completes_
     """The second completion is a new one, and recorded as such."""
     holding = world.settings.model_copy(update={"contracts": ContractsSettings(cleanup_timeout_seconds=3600)})
     await world.replica(holding)
+    await world.send("c1", simple(contract_type="execute"), c.StartContract())
     await supervised(world, "c1", "a-daemon-that-never-answers")
-    await world.send("c1", simple(contract_type="execute"), c.StartContract(), SHIPPED)
+    await world.send("c1", SHIPPED)
     await world.until("c1", "CompletionStarted")
     await world.send("c1", c.CreateTask("late", "one more thing"))
     await world.until("c1", "CompletionAborted")
     await world.send("c1", c.CompleteTask("late", success=True))
 
     async def twice() -> bool:
-        return (await world.names("c1")).count("CompletionStarted") == 2
+        return (await world.names("c1", "completion")).count("CompletionDetected") == 2
 
     await eventually(twice)
-    assert (await world.names("c1", "completion")).count("CompletionDetected") == 2
+    assert (await world.names("c1")).count("CompletionStarted") == 2
 
 
 async def test_at_the_deadline_the_clean_up_is_over_and_that_is_recorded(world: World) -> None:
     hasty = world.settings.model_copy(update={"contracts": ContractsSettings(cleanup_timeout_seconds=0.2)})
     await world.replica(hasty)
+    await world.send("c1", simple(contract_type="execute"), c.StartContract())
     await supervised(world, "c1", "a-daemon-that-never-answers")
-    await world.send("c1", simple(contract_type="execute"), c.StartContract(), SHIPPED)
+    await world.send("c1", SHIPPED)
     await world.until("c1", "ContractCompleted")
     assert (await world.history("c1"))[-1] == ContractCompleted("cleanup_deadline")
 

@@ -11,11 +11,11 @@ from makima_schemas.contract import commands as c
 
 from services.completion_detector import queries
 from services.completion_detector.domain.judge import Switches
-from services.completion_detector.handlers.asker import Asker
+from services.completion_detector.handlers.asker import Asker, Later
 from services.completion_detector.handlers.recorder import Recorder
 from services.completion_detector.handlers.worktrees import Worktrees
 from services.completion_detector.queries import Queries, Todo
-from tests.services.completion_detector.conftest import World, simple
+from tests.services.completion_detector.conftest import World, looks_by_hand, simple
 
 
 class DyingBus(Bus):
@@ -24,6 +24,19 @@ class DyingBus(Bus):
     async def ask(self, service: str, name: str, request: Request, *, timeout: float = 5.0) -> Reply:
         await super().ask(service, name, request, timeout=timeout)
         raise asyncio.CancelledError
+
+
+class LateBus(Bus):
+    """Somebody brings new work just before the contract is asked for its completion."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world.contract.nats)
+        self._world = world
+
+    async def ask(self, service: str, name: str, request: Request, *, timeout: float = 5.0) -> Reply:
+        if name == "start_completion":
+            await self._world.send(request.target, c.CreateTask("late", "one more thing"))
+        return await super().ask(service, name, request, timeout=timeout)
 
 
 def asker(service: Service, bus: Bus) -> Asker:
@@ -50,9 +63,7 @@ async def test_killed_between_the_ask_and_the_end_of_the_look(world: World, monk
     detector = await world.replica()
     await world.send("c1", simple())
     await world.nothing_owed()
-    for task in asyncio.all_tasks():  # from here on the replica only projects: the looks are taken by hand
-        if task.get_name() == "ask":
-            task.cancel()
+    looks_by_hand()
     await world.send("c1", c.StartContract(), c.CompleteDeliverable("plan-document"))
     await eventually(world.shown)
     looks = Queries(detector.pool)
@@ -70,9 +81,7 @@ async def test_killed_between_the_ask_and_the_end_of_the_look(world: World, monk
 
 async def test_two_who_judged_the_same_version_have_asked_once(world: World) -> None:
     detector = await world.replica()
-    for task in asyncio.all_tasks():
-        if task.get_name() == "ask":
-            task.cancel()
+    looks_by_hand()
     await world.send("c1", simple(), c.StartContract(), c.CompleteDeliverable("plan-document"))
     await eventually(world.shown)
     todo = await claimed(Queries(detector.pool))
@@ -84,9 +93,7 @@ async def test_two_who_judged_the_same_version_have_asked_once(world: World) -> 
 
 async def test_a_look_at_an_older_state_does_not_take_the_newer_one_away(world: World) -> None:
     detector = await world.replica()
-    for task in asyncio.all_tasks():
-        if task.get_name() == "ask":
-            task.cancel()
+    looks_by_hand()
     await world.send("c1", simple(), c.StartContract())
     looks = Queries(detector.pool)
     old = await claimed(looks)
@@ -98,3 +105,29 @@ async def test_a_look_at_an_older_state_does_not_take_the_newer_one_away(world: 
     await eventually(newer)
     await looks.done(old)
     assert await looks.claim() is not None
+
+
+async def test_a_completion_that_new_work_forestalls_is_not_recorded_and_the_real_one_is(world: World) -> None:
+    detector = await world.replica()
+    looks_by_hand()
+    looks = Queries(detector.pool)
+    await world.send("c1", simple(contract_type="execute"), c.StartContract(), c.CompleteDeliverable("pull-request"))
+    await eventually(world.shown)
+    assert isinstance(await asker(detector, LateBus(world)).look(await claimed(looks)), Later)
+    assert await world.names("c1", "completion") == ["PhaseGateSatisfied"]
+
+    await world.send("c1", c.CompleteTask("late", success=True))
+    await eventually(world.shown)
+    by_hand = asker(detector, detector.bus)
+    todo = Todo("default", "c1", 0, None)
+    await by_hand.look(todo)
+    await eventually(world.shown)
+    await by_hand.look(todo)
+    assert await world.names("c1", "completion") == ["PhaseGateSatisfied", "CompletionDetected"]
+    started, detected = await positions(world, "CompletionStarted"), await positions(world, "CompletionDetected")
+    assert started < detected
+
+
+async def positions(world: World, event: str) -> list[int]:
+    streams = [await world.contract.log.stream("default", f"{category}-c1") for category in ("contract", "completion")]
+    return [recorded.position for stream in streams for recorded in stream if recorded.type == event]

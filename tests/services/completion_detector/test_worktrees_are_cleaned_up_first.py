@@ -16,8 +16,12 @@ from tests.services.completion_detector.conftest import World, simple
 from tests.services.completion_detector.test_a_contract_moves_on_by_itself import SHIPPED, supervised
 
 
-async def finish(world: World) -> ContractCompleted:
-    await world.send("c1", simple(contract_type="execute"), c.StartContract(), SHIPPED)
+async def finish(world: World, *, daemon: str | None = None) -> ContractCompleted:
+    """How the contract was completed, whose supervisor `daemon` ran."""
+    await world.send("c1", simple(contract_type="execute"), c.StartContract())
+    if daemon is not None:
+        await supervised(world, "c1", daemon)
+    await world.send("c1", SHIPPED)
     await world.until("c1", "ContractCompleted")
     completed = (await world.history("c1"))[-1]
     assert isinstance(completed, ContractCompleted)
@@ -38,8 +42,7 @@ async def test_a_daemon_removes_its_worktree_and_says_so(world: World, nats: Cli
 
     await nats.subscribe(subjects.daemon_signal("d1", "cleanup_worktrees"), cb=remove)
     await world.replica()
-    await supervised(world, "c1", "d1")
-    assert await finish(world) == ContractCompleted("cleanup_done")
+    assert await finish(world, daemon="d1") == ContractCompleted("cleanup_done")
     assert asked == [{"contract_id": "c1"}]
 
 
@@ -47,13 +50,12 @@ async def test_a_daemon_that_says_it_holds_none_is_not_asked(world: World, nats:
     asked: list[Msg] = []
     await nats.subscribe(subjects.daemon_signal("d1", "cleanup_worktrees"), cb=_note(asked))
     detector = await world.replica()
-    await supervised(world, "c1", "d1")
     beat = DaemonHeartbeat("d1", "a-host", 1, datetime.now(UTC), worktrees=0)
     heard = detector.nats.stats["in_msgs"]
     await nats.publish(subjects.daemon_heartbeat("d1"), msgspec.json.encode(beat))
     await nats.publish(subjects.daemon_heartbeat("d1"), b"not a heartbeat")
     await eventually(lambda: detector.nats.stats["in_msgs"] >= heard + 2)
-    assert await finish(world) == ContractCompleted("no_worktrees")
+    assert await finish(world, daemon="d1") == ContractCompleted("no_worktrees")
     assert asked == []
 
 
