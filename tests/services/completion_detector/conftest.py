@@ -93,7 +93,9 @@ async def world(settings: Settings, pool: asyncpg.Pool, nats: Client) -> AsyncIt
         contract = await running.enter_async_context(Service.running(contract_app.NAME, settings, contract_app.build))
 
         async def replica(chosen: Settings | None = None) -> Service:
-            return await running.enter_async_context(Service.running(app.NAME, chosen or settings, app.build))
+            made = await running.enter_async_context(Service.running(app.NAME, chosen or settings, app.build))
+            await made.nats.flush()  # the server has heard of its subscriptions
+            return made
 
         yield World(settings, contract, replica)
 
