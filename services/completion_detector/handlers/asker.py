@@ -17,8 +17,8 @@ from makima_schemas.contract.commands import (
     AbortCompletion,
     AwaitConfirmation,
     ChangePhase,
-    CompleteContract,
     ContractCommand,
+    FinishCompletion,
     RecordValidation,
     StartCompletion,
 )
@@ -173,7 +173,7 @@ class Asker:
             by = "cleanup_deadline"
         else:
             return Later(CLEANUP_ROUND_SECONDS)
-        return await self._ask(todo, contract, CompleteContract(by))
+        return await self._ask(todo, contract, FinishCompletion(by))
 
     async def _ask(self, todo: Todo, contract: Snapshot, command: ContractCommand) -> Later | None:
         """The command under an id that any replica and any repeat computes alike, for the version that was judged: asked again, it gets

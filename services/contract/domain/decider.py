@@ -36,7 +36,7 @@ class ContractDecider:
             completed = self.decide(c.CompleteContract(), state)
             return [*completed, *self.decide(c.ArchiveContract(), _after(state, completed))]
         if LIFECYCLE.allowed(state.status, type(command)) is None:
-            if type(command) in DETECTOR_REQUESTS or _is_late_cleanup(command):
+            if type(command) in DETECTOR_REQUESTS:
                 return []
             raise not_now(state.status, type(command))
         events = _decided(command, state)
@@ -79,8 +79,10 @@ def _decided(command: ContractCommand, state: Contract) -> list[ContractEvent]: 
             return moves.start_completion(state, command)
         case c.AbortCompletion():
             return [moves.aborted(state, command.reason)]
+        case c.FinishCompletion():
+            return [e.ContractCompleted(command.completed_by)]
         case c.CompleteContract():
-            return moves.complete(state, command)
+            return [e.ContractCompleted("request")]
         case c.ChangePhase():
             return phases.change_phase(state, command)
         case c.RecordValidation():
@@ -118,7 +120,3 @@ def _new_work(before: Contract, events: list[ContractEvent], reason: str, *, cou
 
 def _after(state: Contract, events: Iterable[ContractEvent]) -> Contract:
     return reduce(evolve, events, state)
-
-
-def _is_late_cleanup(command: ContractCommand) -> bool:
-    return isinstance(command, c.CompleteContract) and command.completed_by != "request"

@@ -6,7 +6,7 @@ from makima_schemas.contract.events import ContractEvent
 from makima_schemas.contract.model import ContractStatus
 
 from services.contract.domain.state import Contract
-from services.contract.domain.statuses import COMPLETING, RUNNING
+from services.contract.domain.statuses import RUNNING
 from services.contract.domain.waiting import landing
 
 
@@ -39,13 +39,6 @@ def start_completion(contract: Contract, command: c.StartCompletion) -> list[Con
     if not contract.auto_complete_enabled or not contract.readiness().by_gate:
         return []
     return [e.CompletionStarted()]
-
-
-def complete(contract: Contract, command: c.CompleteContract) -> list[ContractEvent]:
-    """A clean-up that is reported after the completion was aborted completes nothing."""
-    if command.completed_by != "request" and contract.status is not COMPLETING:
-        return []
-    return [e.ContractCompleted(command.completed_by)]
 
 
 def aborted(contract: Contract, reason: str) -> e.CompletionAborted:

@@ -35,7 +35,8 @@ LIFECYCLE: Final = Lifecycle[ContractStatus](
     Row(RUNNING,        c.AwaitConfirmation,    e.InputAwaited,         WAITING_FOR_INPUT),
     Row(RUNNING,        c.StartCompletion,      e.CompletionStarted,    COMPLETING),
     Row((COMPLETING,),  c.AbortCompletion,      e.CompletionAborted,    GOING_ON),
-    Row((CREATED, *RUNNING, COMPLETING), c.CompleteContract, e.ContractCompleted, COMPLETED),
+    Row((COMPLETING,),  c.FinishCompletion,     e.ContractCompleted,    COMPLETED),
+    Row((CREATED, *RUNNING), c.CompleteContract, e.ContractCompleted,   COMPLETED),
     Row(OPEN,           c.FailContract,         e.ContractFailed,       FAILED),
     Row((COMPLETED, FAILED), c.ReopenContract,  e.ContractReopened,     GOING_ON),
     Row((CREATED, COMPLETED, FAILED), c.ArchiveContract, e.ContractArchived, ARCHIVED),
@@ -64,7 +65,7 @@ LIFECYCLE: Final = Lifecycle[ContractStatus](
     Also((WAITING_FOR_INPUT,), (c.AnswerQuestion, *MAY_END_CONFIRMATION), e.InputReceived, ACTIVE),
     Also((WAITING_FOR_INPUT,), MAY_END_CONFIRMATION, e.InputAwaited,    WAITING_FOR_INPUT),
     Also((COMPLETING,), (c.CreateTask, c.HandOffTask, c.AskQuestion), e.CompletionAborted, GOING_ON),
-    Also((*RUNNING, COMPLETING), c.ArchiveContract, e.ContractCompleted, COMPLETED),
+    Also(RUNNING,       c.ArchiveContract,      e.ContractCompleted,    COMPLETED),
 )  # fmt: skip
 
 TASKS: Final = Lifecycle[TaskStatus](
@@ -79,7 +80,7 @@ TASKS: Final = Lifecycle[TaskStatus](
 )
 
 # Asked for by other parts of the system, which may be late: outside the table they ask for nothing.
-DETECTOR_REQUESTS: Final = frozenset({c.AwaitConfirmation, c.StartCompletion, c.AbortCompletion, c.RecordValidation})
+DETECTOR_REQUESTS: Final = frozenset({c.AwaitConfirmation, c.StartCompletion, c.AbortCompletion, c.FinishCompletion, c.RecordValidation})
 
 _HINTS: Final = {
     CREATED: "start it first",
@@ -95,9 +96,8 @@ def not_now(status: ContractStatus, command: type) -> Refused:
     """The refusal of a command that the table does not know in `status`."""
     row = next(row for row in LIFECYCLE.rows if command in row.commands)
     work = row.then is STAY
-    return LIFECYCLE.refusal(
-        status, command, f"a contract that is {status} takes no {_words(command)}", hint=_HINTS.get(status) if work else None
-    )
+    hint = _HINTS.get(status) if work else "it completes when its clean-up is done" if status is COMPLETING else None
+    return LIFECYCLE.refusal(status, command, f"a contract that is {status} takes no {_words(command)}", hint=hint)
 
 
 def _words(command: type) -> str:

@@ -55,6 +55,7 @@ ASKS: tuple[c.ContractCommand, ...] = (
     c.AwaitConfirmation("plan"),
     c.StartCompletion("execute"),
     c.AbortCompletion("final validation failed"),
+    c.FinishCompletion("cleanup_done"),
     c.CompleteContract(),
     c.ChangePhase("execute", confirmed=True, force=True),
     c.RecordValidation("plan", "lint", passed=True),

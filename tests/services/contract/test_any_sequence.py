@@ -72,7 +72,7 @@ def next_command(random: Random, state: Contract) -> ContractCommand:
         return creation(random)
     allowed = [command for command in COMMANDS if LIFECYCLE.allowed(state.status, command)]
     usual = [command for command in allowed if command not in ENDINGS]
-    kind = random.choice([*usual * 9, *allowed, *COMMANDS])
+    kind = random.choice([*usual * 40, *allowed, *COMMANDS])
     if kind is c.CreateContract:
         return creation(random)
     data = {member.name: random.choice(MEMBERS[member.name](state)) for member in fields(kind)}

@@ -86,10 +86,15 @@ class AbortCompletion:
 
 
 @dataclass(frozen=True, slots=True)
-class CompleteContract:
-    """Clean-up is done (or there was nothing to clean), or an old client sets the status (`request`)."""
+class FinishCompletion:
+    """The detector's: the clean-up is done, its time is over, or there was nothing to clean."""
 
-    completed_by: CompletedBy = "request"
+    completed_by: CompletedBy
+
+
+@dataclass(frozen=True, slots=True)
+class CompleteContract:
+    """A person's: it is done, whatever its gates say; what old clients do by setting the status."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +220,7 @@ ContractCommand = (
     | AwaitConfirmation
     | StartCompletion
     | AbortCompletion
+    | FinishCompletion
     | CompleteContract
     | ChangePhase
     | RecordValidation
