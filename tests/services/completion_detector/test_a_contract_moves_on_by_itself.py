@@ -106,15 +106,15 @@ async def test_new_work_takes_a_contract_out_of_its_completion_and_it_completes_
     await world.send("c1", simple(contract_type="execute"), c.StartContract())
     await supervised(world, "c1", "a-daemon-that-never-answers")
     await world.send("c1", SHIPPED)
-    await world.until("c1", "CompletionStarted")
+
+    async def detected(times: int) -> bool:
+        return (await world.names("c1", "completion")).count("CompletionDetected") == times
+
+    await eventually(lambda: detected(1))
     await world.send("c1", c.CreateTask("late", "one more thing"))
     await world.until("c1", "CompletionAborted")
     await world.send("c1", c.CompleteTask("late", success=True))
-
-    async def twice() -> bool:
-        return (await world.names("c1", "completion")).count("CompletionDetected") == 2
-
-    await eventually(twice)
+    await eventually(lambda: detected(2))
     assert (await world.names("c1")).count("CompletionStarted") == 2
 
 
