@@ -1,4 +1,4 @@
-"""The starts that are owed, and striking one off."""
+"""What is owed to contracts on behalf of their supervisors, and striking it off."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +12,22 @@ SQL: Final = named(Path(__file__).with_suffix(".sql"))
 
 @dataclass(frozen=True, slots=True)
 class Owed:
-    """A contract whose supervisor was heard at position `supervised_at` and that is not started yet."""
+    """A contract that is not started yet although its supervisor lives, since the event at `supervised_at`."""
 
     tenant: str
     contract_id: str
     supervised_at: int
+    traceparent: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unregistered:
+    """A supervisor whose task its contract is to be told, since the event at `owed_at`."""
+
+    tenant: str
+    contract_id: str
+    task_id: str
+    owed_at: int
     traceparent: str | None
 
 
@@ -29,3 +40,9 @@ class Queries:
 
     async def asked(self, owed: Owed) -> None:
         await self._pool.execute(SQL["asked"], owed.tenant, owed.contract_id, owed.supervised_at)
+
+    async def unregistered(self, limit: int) -> list[Unregistered]:
+        return [Unregistered(**row) for row in await self._pool.fetch(SQL["unregistered"], limit)]
+
+    async def told(self, supervisor: Unregistered) -> None:
+        await self._pool.execute(SQL["told"], supervisor.tenant, supervisor.contract_id, supervisor.task_id, supervisor.owed_at)

@@ -32,7 +32,7 @@ async def shown(pool: asyncpg.Pool, *batches: Sequence[tuple[str, Event]]) -> li
     """The rows after these batches: the contract, and where its supervisor was heard."""
     position = 0
     async with pool.acquire() as connection:
-        await connection.execute("set search_path to contract; truncate unstarted")
+        await connection.execute("set search_path to contract; truncate unstarted, supervisors")
         for batch in batches:
             listed = [applied(position + index, stream, event) for index, (stream, event) in enumerate(batch, 1)]
             position += len(batch)
@@ -41,7 +41,8 @@ async def shown(pool: asyncpg.Pool, *batches: Sequence[tuple[str, Event]]) -> li
         return [(row["contract_id"], row["supervised_at"]) for row in rows]
 
 
-CREATED, STARTED = ("contract-c1", opened()), ("contract-c1", e.ContractStarted())
+CREATED: tuple[str, Event] = ("contract-c1", opened())
+STARTED: tuple[str, Event] = ("contract-c1", e.ContractStarted())
 
 
 async def test_a_new_contract_waits_for_its_supervisor(pool: asyncpg.Pool) -> None:
@@ -72,6 +73,39 @@ async def test_what_has_started_or_ended_is_forgotten_however_the_batches_fall(p
 async def test_a_pause_is_no_start(pool: asyncpg.Pool) -> None:
     paused: tuple[str, Event] = ("contract-c1", e.ContractPaused(None, ContractStatus.CREATED))
     assert await shown(pool, [CREATED, paused]) == [("c1", None)]
+
+
+async def test_a_supervisor_that_spoke_before_the_contract_was_made_is_remembered(pool: asyncpg.Pool) -> None:
+    assert await shown(pool, [("supervisor-t1", HEARD)]) == []
+    assert await shown(pool, [("supervisor-t1", HEARD)], [CREATED]) == [("c1", 2)]
+    assert await shown(pool, [("supervisor-t1", HEARD), CREATED]) == [("c1", 1)]
+    assert await shown(pool, [("supervisor-t1", HEARD)], [("supervisor-t1", SILENT)], [CREATED]) == [("c1", None)]
+    assert await shown(pool, [("supervisor-t1", HEARD)], [CREATED, STARTED]) == []
+
+
+async def test_a_resume_owes_the_start_again_beside_a_supervisor_that_lives(pool: asyncpg.Pool) -> None:
+    paused: tuple[str, Event] = ("contract-c1", e.ContractPaused(None, ContractStatus.CREATED))
+    resumed: tuple[str, Event] = ("contract-c1", e.ContractResumed(ContractStatus.CREATED))
+    heard: tuple[str, Event] = ("supervisor-t1", HEARD)
+    assert await shown(pool, [CREATED, paused], [heard], [resumed]) == [("c1", 4)]
+    assert await shown(pool, [CREATED, heard, paused, resumed]) == [("c1", 4)]
+    assert await shown(pool, [CREATED, paused, resumed]) == [("c1", None)]
+    assert await shown(pool, [heard], [CREATED, paused], [("supervisor-t1", SILENT)], [resumed]) == [("c1", 2)], "as it was owed before"
+
+
+async def test_the_task_of_a_supervisor_is_owed_to_its_contract(pool: asyncpg.Pool) -> None:
+    async def owed() -> list[tuple[object, ...]]:
+        return [tuple(row) for row in await pool.fetch("select contract_id, task_id, owed_at from contract.supervisors")]
+
+    await shown(pool, [CREATED], [("supervisor-t1", HEARD)], [("supervisor-t1", CHANGED)])
+    assert await owed() == [("c1", "t1", 2)]
+    await pool.execute("update contract.supervisors set owed_at = null")  # there is no such contract yet, say
+    async with pool.acquire() as connection:
+        await connection.execute("set search_path to contract")
+        await Unstarted().apply(connection, [applied(9, *CREATED)])  # pyright: ignore[reportArgumentType] - a pool's connection is one
+    assert await owed() == [("c1", "t1", 9)]
+    await shown(pool, [CREATED, ("supervisor-t1", HEARD)], [("contract-c1", e.ContractDeleted())])
+    assert await owed() == []
 
 
 async def test_the_trace_of_what_was_heard_goes_on_in_the_start(pool: asyncpg.Pool) -> None:

@@ -25,6 +25,7 @@ from makima_cli.demo.staging import HELD_UP, Staging
 from makima_cli.demo.stories import needs
 
 LOOK_SECONDS: Final = 0.7
+BUILDER: Final = "builder"  # whom it has do the work; its own task is the contract's, too
 NEEDS_STAGING: Final = "execute"  # the phase in which the work is tried out
 OVER: Final = {
     ContractStatus.COMPLETED: SupervisorState.COMPLETED,
@@ -75,14 +76,14 @@ class DemoSupervisor:
         if wanted.staging and contract.phase == NEEDS_STAGING and not self._staging.take():
             await self._contracts.act(contract.id, "block", reason=self._staging.held_up())
             return
-        tasks = [task for task in await self._contracts.tasks(contract.id) if task.phase == contract.phase]
+        tasks = [task for task in await self._contracts.tasks(contract.id) if task.phase == contract.phase and task.role == BUILDER]
         steps = next_steps(contract.phase, tasks, self._forgiven)
         if isinstance(steps, GiveUp):
             await self._contracts.act(contract.id, "fail", reason=steps.reason)
             self._forgiven |= {task.id for task in failed(tasks)}  # it may be reopened before we have looked again
             return
         for step in steps:
-            await self._contracts.create_task(contract.id, step.name, role="builder", key=f"{contract.id}/{step.key}")
+            await self._contracts.create_task(contract.id, step.name, role=BUILDER, key=f"{contract.id}/{step.key}")
         if wanted.question:
             await self._ask(contract)
         self._tell(contract, tasks)
