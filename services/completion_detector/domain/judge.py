@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from makima_schemas.contract.model import ContractStatus
+from makima_schemas.contract.model import CompletedBy, ContractStatus
 from makima_schemas.gate import Readiness
 
 from services.completion_detector.domain.snapshot import Snapshot
@@ -83,6 +83,20 @@ class Case:
 
 
 AT_WORK: Final = frozenset({ContractStatus.ACTIVE, ContractStatus.WAITING_FOR_INPUT, ContractStatus.COMPLETING})
+
+
+def would_complete(contract: Snapshot) -> bool:
+    """Whether the contract's end has come, as far as its gate is asked; whatever the switches say."""
+    return contract.status in AT_WORK and contract.following is None and contract.readiness().by_gate
+
+
+def cleaned(*, held: bool, removed: bool, expired: bool) -> CompletedBy | None:
+    """How the clean-up has ended: nobody held a worktree, all have `removed` theirs, or its time is over; None: it goes on."""
+    if not held:
+        return "no_worktrees"
+    if removed:
+        return "cleanup_done"
+    return "cleanup_deadline" if expired else None
 
 
 def judge(contract: Snapshot, on: Switches) -> Ask:

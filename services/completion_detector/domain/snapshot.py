@@ -6,6 +6,7 @@ from typing import Final
 
 from makima_schemas.codec import Event
 from makima_schemas.contract import events as e
+from makima_schemas.contract.destinations import destination
 from makima_schemas.contract.model import ContractStatus, Phase, TaskStatus, WaitingFor
 from makima_schemas.gate import Readiness, readiness
 
@@ -98,7 +99,7 @@ def _lands(was: Snapshot, event: Event) -> tuple[ContractStatus, WaitingFor | No
         case e.InputAwaited(waiting_for):
             return ContractStatus.WAITING_FOR_INPUT, waiting_for
         case _:
-            return LEADS_TO.get(type(event), was.status), was.waiting_for
+            return destination(event) or was.status, was.waiting_for
 
 
 def _with_work(was: Snapshot, event: Event) -> Snapshot:
@@ -122,16 +123,6 @@ def _with_work(was: Snapshot, event: Event) -> Snapshot:
             return was
 
 
-LEADS_TO: Final[Mapping[type[Event], ContractStatus]] = {
-    e.ContractStarted: ContractStatus.ACTIVE,
-    e.InputReceived: ContractStatus.ACTIVE,
-    e.ContractPaused: ContractStatus.PAUSED,
-    e.ContractBlocked: ContractStatus.BLOCKED,
-    e.CompletionStarted: ContractStatus.COMPLETING,
-    e.ContractCompleted: ContractStatus.COMPLETED,
-    e.ContractFailed: ContractStatus.FAILED,
-    e.ContractArchived: ContractStatus.ARCHIVED,
-}
 TASK_LEADS_TO: Final[Mapping[type[Event], TaskStatus]] = {
     e.TaskClaimed: TaskStatus.CLAIMED,
     e.TaskStarted: TaskStatus.RUNNING,

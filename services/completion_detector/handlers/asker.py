@@ -22,7 +22,6 @@ from makima_schemas.contract.commands import (
     RecordValidation,
     StartCompletion,
 )
-from makima_schemas.contract.model import CompletedBy
 from makima_schemas.errors import Code
 
 from services.completion_detector.domain.judge import (
@@ -36,6 +35,7 @@ from services.completion_detector.domain.judge import (
     Record,
     Switches,
     Validate,
+    cleaned,
     judge,
 )
 from services.completion_detector.domain.snapshot import Snapshot
@@ -164,14 +164,9 @@ class Asker:
         """At once where no daemon holds a worktree; else when all have removed theirs, or their time is over."""
         expired = await self._queries.cleanup_expired(todo, contract.episode, self._cleanup_timeout)
         holders = self._worktrees.holders(await self._queries.daemons_of(todo.tenant, todo.contract_id))
-        by: CompletedBy
-        if not holders:
-            by = "no_worktrees"
-        elif await self._worktrees.remove(todo.contract_id, holders):
-            by = "cleanup_done"
-        elif expired:
-            by = "cleanup_deadline"
-        else:
+        removed = await self._worktrees.remove(todo.contract_id, holders)
+        by = cleaned(held=bool(holders), removed=removed, expired=expired)
+        if by is None:
             return Later(CLEANUP_ROUND_SECONDS)
         return await self._ask(todo, contract, FinishCompletion(by))
 

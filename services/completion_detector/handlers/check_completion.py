@@ -9,7 +9,7 @@ from makima_schemas.errors import Code
 from makima_schemas.identity import DEFAULT_TENANT
 from makima_schemas.refusal import Refused
 
-from services.completion_detector.domain.judge import AT_WORK
+from services.completion_detector.domain.judge import AT_WORK, would_complete
 from services.completion_detector.queries import Queries
 
 CATCH_UP_SECONDS = 1.0
@@ -34,12 +34,11 @@ class CheckCompletion:
         if contract is None:
             raise Refused(Code.CONTRACT_NOT_FOUND, f"no contract {contract_id}")
         gate = contract.readiness()
-        working = contract.status in AT_WORK
-        if working:
+        if contract.status in AT_WORK:
             await self._queries.owe(tenant, contract_id, traces.traceparent())
             self._wake()
         return {
             "ready": gate.ready,
-            "would_complete": working and gate.by_gate and contract.following is None,
+            "would_complete": would_complete(contract),
             "missing": list(gate.missing),
         }

@@ -1,37 +1,21 @@
 """A contract's row after one more event of its stream. The events say where they lead; no rule stands here."""
 
-from collections.abc import Mapping
 from typing import Final, cast
 
 import orjson
+from makima_schemas.contract.destinations import ACTIVITY, destination
 from makima_schemas.contract.events import (
     AutoCompleteSet,
-    CompletionAborted,
-    CompletionStarted,
-    ContractArchived,
     ContractBlocked,
-    ContractCompleted,
     ContractCreated,
     ContractEvent,
     ContractFailed,
-    ContractPaused,
     ContractReopened,
-    ContractResumed,
-    ContractStarted,
     ContractUnblocked,
     DeliverableCompleted,
-    InputAwaited,
-    InputReceived,
-    MessageSent,
     PhaseChanged,
     PhaseGuardSet,
     PhaseValidated,
-    QuestionAnswered,
-    QuestionAsked,
-    TaskCompleted,
-    TaskCreated,
-    TaskFailed,
-    TaskStarted,
 )
 from makima_schemas.contract.model import ContractStatus
 from makima_schemas.envelope import Recorded
@@ -39,20 +23,6 @@ from makima_schemas.times import rfc3339
 
 from services.gateway.projections.rows import ContractRow, Json
 
-# Where an event leads that always leads to the same status. tests/services/gateway holds this against the contract's lifecycle table.
-DESTINATION: Final[Mapping[type[ContractEvent], ContractStatus]] = {
-    ContractCreated: ContractStatus.CREATED,
-    ContractStarted: ContractStatus.ACTIVE,
-    ContractPaused: ContractStatus.PAUSED,
-    InputAwaited: ContractStatus.WAITING_FOR_INPUT,
-    InputReceived: ContractStatus.ACTIVE,
-    ContractBlocked: ContractStatus.BLOCKED,
-    CompletionStarted: ContractStatus.COMPLETING,
-    ContractCompleted: ContractStatus.COMPLETED,
-    ContractFailed: ContractStatus.FAILED,
-    ContractArchived: ContractStatus.ARCHIVED,
-}
-SAYS_WHERE_TO: Final = (ContractResumed, ContractUnblocked, CompletionAborted, ContractReopened)
 # What changes more than version, status and times.
 _MORE: Final[frozenset[type[ContractEvent]]] = frozenset(
     {
@@ -66,10 +36,6 @@ _MORE: Final[frozenset[type[ContractEvent]]] = frozenset(
         ContractUnblocked,
         ContractReopened,
     }
-)
-# domain.md, Activity. Heartbeats count as well, but are no events: they are laid over when a row is read.
-ACTIVITY: Final[frozenset[type[ContractEvent]]] = frozenset(
-    {PhaseChanged, DeliverableCompleted, TaskCreated, TaskStarted, TaskCompleted, TaskFailed, MessageSent, QuestionAsked, QuestionAnswered}
 )
 
 
@@ -151,13 +117,6 @@ def apply(row: ContractRow, recorded: Recorded, event: ContractEvent) -> None:  
             row.blocked_reason = row.failure_reason = None
         case _:
             pass
-
-
-def destination(event: ContractEvent) -> ContractStatus | None:
-    """Where the event leads: fixed by its class, or recorded in it; None: the status stays, and what is waited for."""
-    if isinstance(event, SAYS_WHERE_TO):
-        return event.to
-    return DESTINATION.get(type(event))
 
 
 def _completed(deliverables: Json, phase: str, deliverable: str, at: str) -> Json:

@@ -1,12 +1,12 @@
 """When a contract is stale: nothing happened for too long, in a status where something should, and no supervisor lives."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, get_args
 
 from makima_schemas.codec import Event
 from makima_schemas.contract import events as e
+from makima_schemas.contract.destinations import ACTIVITY, destination
 from makima_schemas.contract.events import ContractEvent
 from makima_schemas.contract.model import ContractStatus
 from makima_schemas.envelope import Recorded
@@ -17,31 +17,6 @@ EVENTS: Final[frozenset[type]] = frozenset(
     (*get_args(ContractEvent), SupervisorRegistered, SupervisorStateChanged, StaleDetected, StaleCleared)
 )
 WATCHED: Final = frozenset({ContractStatus.ACTIVE, ContractStatus.WAITING_FOR_INPUT, ContractStatus.COMPLETING})
-# domain.md, Activity; heartbeats are told by the supervisor's events and by the evidence of its verdict.
-ACTIVITY: Final = frozenset(
-    {
-        e.PhaseChanged,
-        e.DeliverableCompleted,
-        e.TaskCreated,
-        e.TaskStarted,
-        e.TaskCompleted,
-        e.TaskFailed,
-        e.MessageSent,
-        e.QuestionAsked,
-        e.QuestionAnswered,
-    }
-)
-LEADS_TO: Final[Mapping[type[Event], ContractStatus]] = {
-    e.ContractStarted: ContractStatus.ACTIVE,
-    e.InputReceived: ContractStatus.ACTIVE,
-    e.InputAwaited: ContractStatus.WAITING_FOR_INPUT,
-    e.ContractPaused: ContractStatus.PAUSED,
-    e.ContractBlocked: ContractStatus.BLOCKED,
-    e.CompletionStarted: ContractStatus.COMPLETING,
-    e.ContractCompleted: ContractStatus.COMPLETED,
-    e.ContractFailed: ContractStatus.FAILED,
-    e.ContractArchived: ContractStatus.ARCHIVED,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +88,7 @@ def evolve(before: Progress | None, recorded: Recorded, event: Event) -> Progres
 
 
 def _contract(before: Progress, recorded: Recorded, event: Event) -> Progress:
-    match event:
-        case e.ContractResumed() | e.ContractUnblocked() | e.CompletionAborted() | e.ContractReopened():
-            status = event.to
-        case _:
-            status = LEADS_TO.get(type(event), before.status)
+    status = destination(event) or before.status
     after = replace(before, status=status, version=recorded.version)
     if type(event) in ACTIVITY:
         return _active(after, recorded, recorded.recorded_at)

@@ -16,7 +16,9 @@ from services.completion_detector.domain.judge import (
     Record,
     Switches,
     Validate,
+    cleaned,
     judge,
+    would_complete,
 )
 from services.completion_detector.domain.snapshot import Snapshot, fold
 
@@ -191,3 +193,27 @@ def test_a_new_stretch_begins_where_a_phase_is_entered_a_completion_aborted_or_a
 
 def test_a_deleted_contract_is_forgotten() -> None:
     assert fold(after(created(), e.ContractArchived()), e.ContractDeleted(), 3) is None
+
+
+@pytest.mark.parametrize(
+    ("held", "removed", "expired", "by"),
+    [
+        (False, True, False, "no_worktrees"),
+        (False, True, True, "no_worktrees"),
+        (True, True, False, "cleanup_done"),
+        (True, True, True, "cleanup_done"),
+        (True, False, True, "cleanup_deadline"),
+        (True, False, False, None),
+    ],
+)
+def test_a_clean_up_ends_when_nothing_is_held_or_all_is_removed_or_its_time_is_over(
+    held: bool, removed: bool, expired: bool, by: str | None
+) -> None:
+    assert cleaned(held=held, removed=removed, expired=expired) == by
+
+
+def test_a_contract_would_complete_where_its_last_gate_is_satisfied_whatever_the_switches_say() -> None:
+    assert would_complete(after(created(auto_complete=False), STARTED, EXECUTING, SHIPPED))
+    assert not would_complete(after(created(), STARTED, PLANNED)), "a phase is to come"
+    assert not would_complete(after(created(), STARTED, EXECUTING)), "the gate is open"
+    assert not would_complete(after(created(), EXECUTING, SHIPPED)), "it is not at work"

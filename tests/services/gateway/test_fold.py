@@ -15,6 +15,7 @@ from makima_kernel.lifecycle import Mark
 from makima_kernel.lifecycle import Recorded as RecordedIn
 from makima_schemas.codec import Event, encode
 from makima_schemas.contract import events as e
+from makima_schemas.contract.destinations import LEADS_TO
 from makima_schemas.contract.events import ContractEvent
 from makima_schemas.contract.model import ContractStatus, TaskStatus
 from makima_schemas.envelope import Recorded
@@ -22,7 +23,6 @@ from makima_schemas.refusal import Refused
 
 from services.contract.domain.state import Contract
 from services.contract.domain.statuses import LIFECYCLE
-from services.gateway.projections.contract_fold import DESTINATION
 from services.gateway.projections.fold import fold
 from services.gateway.projections.rows import ContractRow, Rows
 from tests.services.contract.stories import DECIDER, IN
@@ -72,10 +72,10 @@ def walk(seed: int, steps: int) -> tuple[list[ContractEvent], Contract]:
 def test_an_event_leads_where_the_lifecycle_says(event: type) -> None:
     row = next(row for row in LIFECYCLE.rows if row.records is event)
     if isinstance(row.then, RecordedIn):
-        assert event not in DESTINATION
+        assert event not in LEADS_TO
         assert row.then.by == "to"
     else:
-        assert DESTINATION.get(event) == (None if isinstance(row.then, Mark) else row.then)
+        assert LEADS_TO.get(event) == (None if isinstance(row.then, Mark) else row.then)
 
 
 @pytest.mark.parametrize("status", IN, ids=str)

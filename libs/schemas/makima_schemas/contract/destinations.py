@@ -1,0 +1,46 @@
+"""Where an event leads, and whether it is a sign of activity: what every reader of contracts needs, in one place.
+
+The contract's lifecycle table decides what may happen; this is what its events mean to those who only read them. A test of the contract
+holds the two together.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from makima_schemas.contract import events as e
+from makima_schemas.contract.model import ContractStatus
+
+LEADS_TO: Final[Mapping[type, ContractStatus]] = {
+    e.ContractCreated: ContractStatus.CREATED,
+    e.ContractStarted: ContractStatus.ACTIVE,
+    e.ContractPaused: ContractStatus.PAUSED,
+    e.InputAwaited: ContractStatus.WAITING_FOR_INPUT,
+    e.InputReceived: ContractStatus.ACTIVE,
+    e.ContractBlocked: ContractStatus.BLOCKED,
+    e.CompletionStarted: ContractStatus.COMPLETING,
+    e.ContractCompleted: ContractStatus.COMPLETED,
+    e.ContractFailed: ContractStatus.FAILED,
+    e.ContractArchived: ContractStatus.ARCHIVED,
+}
+SAYS_WHERE_TO: Final = (e.ContractResumed, e.ContractUnblocked, e.CompletionAborted, e.ContractReopened)
+# domain.md, Activity. Heartbeats count as well, but are no events.
+ACTIVITY: Final[frozenset[type]] = frozenset(
+    {
+        e.PhaseChanged,
+        e.DeliverableCompleted,
+        e.TaskCreated,
+        e.TaskStarted,
+        e.TaskCompleted,
+        e.TaskFailed,
+        e.MessageSent,
+        e.QuestionAsked,
+        e.QuestionAnswered,
+    }
+)
+
+
+def destination(event: object) -> ContractStatus | None:
+    """Fixed by the event's class, or recorded in it; None: the status stays, and what is waited for."""
+    if isinstance(event, SAYS_WHERE_TO):
+        return event.to
+    return LEADS_TO.get(type(event))
