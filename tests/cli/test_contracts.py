@@ -1,10 +1,13 @@
 """`makima contracts`: what is printed where, and how it ends."""
 
+import asyncio
 import signal
+import time
 from typing import cast
 
 import orjson
 import pytest
+from makima_local import ports
 
 from tests.cli.conftest import Makima, Start
 
@@ -143,6 +146,25 @@ async def test_the_monitor_streams_one_json_a_line_until_ctrl_c(makima: Makima, 
     watching.send_signal(signal.SIGINT)
     out, err = await watching.communicate()
     assert (watching.returncode, out, err) == (130, b"", b"")
+
+
+async def test_a_filter_that_is_refused_ends_the_monitor_with_the_problem(process: Start) -> None:
+    watching = await process("contracts", "monitor", "--format", "json", "--status", "actve")
+    async with asyncio.timeout(20):
+        out, err = await watching.communicate()
+    assert watching.returncode == 2
+    assert [orjson.loads(line)["type"] for line in out.splitlines()] == ["hello"]
+    problem = orjson.loads(err)
+    assert problem["code"] == "INVALID_REQUEST"
+    assert problem["errors"]
+
+
+async def test_a_monitor_of_what_does_not_run_gives_up_as_soon_as_other_commands(makima: Makima) -> None:
+    before = time.monotonic()
+    ran = await makima("contracts", "monitor", "--format", "json", MAKIMA_URL=f"http://127.0.0.1:{ports.free()}")
+    assert ran.exit == 8
+    assert time.monotonic() - before < 10
+    assert orjson.loads(ran.err)["code"] == "UNAVAILABLE"
 
 
 async def test_watching_a_list_prints_it_again_and_again(process: Start) -> None:

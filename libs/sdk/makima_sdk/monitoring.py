@@ -15,6 +15,7 @@ from makima_sdk.problems import ProblemError, UnreachableError
 
 FIRST_DELAY: Final = 0.2
 LONGEST_DELAY: Final = 5.0
+UNPROCESSABLE: Final = 422
 
 MonitorEvent = Mapping[str, object]
 
@@ -50,18 +51,25 @@ class _Place:
 
 
 async def monitor(
-    connection: Connection, wanted: Filter | None = None, *, since: int | None = None, patience: float = 30.0
+    connection: Connection,
+    wanted: Filter | None = None,
+    *,
+    since: int | None = None,
+    patience: float = 30.0,
+    first_patience: float | None = None,
 ) -> AsyncGenerator[MonitorEvent, None]:
     """Yield the messages of `WS /contracts/monitor` as they come: `hello` first, then events, in the order of the log.
 
     After a cut it reconnects and goes on behind the last position; a `reset` message says that this was not possible.
-    Raises `UnreachableError` when no connection came about for `patience` seconds, `ProblemError` when it was refused.
+    Raises `UnreachableError` when no connection came about for `patience` seconds (`first_patience`, where given, until the first one),
+    `ProblemError` when it was refused, or the filter was: nobody wants to be told everything instead.
     """
     place = _Place(position=since)
     asked = wanted or Filter()
     loop = asyncio.get_running_loop()
-    deadline, delay = loop.time() + patience, FIRST_DELAY
+    deadline, delay = loop.time() + (patience if first_patience is None else first_patience), FIRST_DELAY
     while True:
+        reason = "the connection was closed"
         try:
             async with connect(_address(connection), additional_headers=_headers(connection)) as socket:
                 await socket.send(orjson.dumps(_request(asked, place)).decode())
@@ -72,16 +80,21 @@ async def monitor(
         except InvalidStatus as error:
             if error.response.status_code < 500:
                 raise ProblemError(error.response.status_code, {"detail": "the monitor socket was refused"}) from error
+            reason = str(error)
         except (WebSocketException, OSError, TimeoutError) as error:
-            if loop.time() > deadline:
-                raise UnreachableError(connection.url, str(error) or type(error).__name__) from error
+            reason = str(error) or type(error).__name__
+        if loop.time() + delay > deadline:
+            raise UnreachableError(connection.url, reason)
         await asyncio.sleep(delay)
         delay = min(delay * 2, LONGEST_DELAY)
 
 
 async def _events(socket: ClientConnection) -> AsyncGenerator[MonitorEvent, None]:
     async for text in socket:
-        yield cast("MonitorEvent", orjson.loads(text))
+        event = cast("MonitorEvent", orjson.loads(text))
+        if event.get("type") == "problem":
+            raise ProblemError(UNPROCESSABLE, {**event, "detail": "the filter was refused"})
+        yield event
 
 
 def _address(connection: Connection) -> str:

@@ -9,10 +9,11 @@ from makima_sdk.monitoring import Filter, MonitorEvent
 from makima_sdk.monitoring import monitor as stream
 
 from makima_cli.contracts.render import COLOURS
-from makima_cli.session import Session, talks
+from makima_cli.session import PATIENCE_SECONDS, Session, talks
 
 QUIET: Final = frozenset({"StatusChanged", "StaleDetected", "QuestionAsked", "AgentStatusChanged"})
 FRAME: Final = frozenset({"hello", "reset"})
+LAGGING: Final = "lagging"  # about us, not about contracts
 
 
 @click.command()
@@ -37,8 +38,11 @@ def monitor(
     wanted = Filter(contract_ids, tuple(status.split(",")) if status else (), include_heartbeats=heartbeats)
 
     async def watch() -> None:
-        async for event in stream(session.connection, wanted, since=since):
+        async for event in stream(session.connection, wanted, since=since, first_patience=PATIENCE_SECONDS):
             kind = str(event.get("type"))
+            if kind == LAGGING:
+                click.secho(f"-- behind: at {event.get('position')} of {event.get('head')}", err=True, dim=True)
+                continue
             if stale and not kind.startswith("Stale") and kind not in FRAME:
                 continue
             if quiet and kind not in QUIET | FRAME:
