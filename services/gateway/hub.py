@@ -13,7 +13,7 @@ from services.gateway.queries import MonitorEvent, Queries
 
 REMEMBERED: Final = 10_000  # events; a socket that is further behind reads from the database
 PAGE: Final = 500
-LOOK_SECONDS: Final = 0.5  # how often the epoch is asked for when nothing happens
+LOOK_SECONDS: Final = 0.5  # how often the epoch is asked for when nothing happens; else with each page
 PAUSE_SECONDS: Final = 0.5
 
 
@@ -83,11 +83,11 @@ class Hub:
         self.started.set()
 
     async def _advance(self) -> None:
+        """Under steady traffic, too, a new epoch is seen before anything of it is told: the page is older than the epoch read after it."""
         head = self._projector.position
-        if head <= self.position:
-            await self._check_epoch(head)
+        page = await self._queries.monitor_events(self.position, head, PAGE) if head > self.position else []
+        if await self._is_another_log(head) or head <= self.position:
             return
-        page = await self._queries.monitor_events(self.position, head, PAGE)
         upto = head if len(page) < PAGE else page[-1].position
         if len(self._recent) + len(page) > REMEMBERED:
             self._complete_after = self._recent[len(self._recent) + len(page) - REMEMBERED - 1].position
@@ -95,16 +95,17 @@ class Hub:
         self.position = upto
         self._wake_all()
 
-    async def _check_epoch(self, head: int) -> None:
+    async def _is_another_log(self, head: int) -> bool:
         """A read model that stands further back in the same log comes again to where it was: that is no reason for a reset."""
         epoch = str(await self._log.epoch())
         if epoch == self.epoch:
-            return
+            return False
         structlog.get_logger().warning("monitor.reset", epoch=epoch, before=self.epoch, position=head)
         self.epoch = epoch
         self.generation += 1
         self._begin_at(head)
         self._wake_all()
+        return True
 
     def _begin_at(self, position: int) -> None:
         self._recent.clear()

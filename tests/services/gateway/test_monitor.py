@@ -206,6 +206,27 @@ async def test_a_new_epoch_resets_every_socket(gateways: Gateways, http: httpx.A
         assert (reset["type"], reset["epoch"]) == ("reset", str(await gateways.log.epoch()))
 
 
+async def test_a_new_epoch_is_told_also_while_events_never_stop(gateways: Gateways, http: httpx.AsyncClient, pool: asyncpg.Pool) -> None:
+    """What follows the reset is counted in the new epoch; what came before it, in the old one."""
+    contract = str((await created(http))["id"])
+    await act(http, contract, "start")
+
+    async def write() -> None:
+        while True:
+            await act(http, contract, "pause")
+            await act(http, contract, "resume")
+
+    async with watching(gateways, since=0) as client, asyncio.TaskGroup() as group:
+        writing = group.create_task(write())
+        await client.until(20)
+        await pool.execute("update event_log.identity set epoch = gen_random_uuid()")
+        async with asyncio.timeout(5):
+            while client.told[-1]["type"] != "reset":
+                assert (await client.next())["type"] in {"StatusChanged", "reset"}
+        assert client.told[-1]["epoch"] == str(await gateways.log.epoch())
+        writing.cancel()
+
+
 async def test_a_reader_that_was_too_slow_is_told_and_misses_nothing(
     settings: Settings, pool: asyncpg.Pool, nats: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
