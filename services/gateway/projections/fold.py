@@ -51,6 +51,7 @@ def _fold_contract(rows: Rows, key: ContractKey, recorded: Recorded, event: Cont
     match event:
         case ContractCreated():
             rows.contracts[key] = contract_fold.created(recorded, event)
+            sender_fold.greet(rows, rows.contracts[key])
             rows.changed.add(key)
         case ContractDeleted():
             _forget(rows, key)

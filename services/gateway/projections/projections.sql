@@ -15,6 +15,11 @@ join unnest($1::text[], $2::text[], $3::text[]) as wanted (tenant, contract_id, 
 -- The supervisors that a batch speaks of.
 select supervisors.* from supervisors join unnest($1::text[], $2::text[]) as wanted (tenant, task_id) using (tenant, task_id);
 
+-- name: supervisors_of_contracts
+-- The supervisors that spoke of the contracts before those were there.
+select supervisors.* from supervisors
+join unnest($1::text[], $2::text[]) as wanted (tenant, contract_id) using (tenant, contract_id);
+
 -- name: daemons_touched
 -- The daemons that a batch speaks of.
 select daemons.* from daemons join unnest($1::text[], $2::text[]) as wanted (tenant, id) using (tenant, id);

@@ -140,8 +140,8 @@ class MonitorRow:
 class Rows:
     """The working set of one batch: what was loaded, and what the events made of it.
 
-    `changed` are the contracts to write back, `forgotten` the deleted ones; `orphans` are events of what we do not hold, because the
-    event that made it was set aside as undecodable.
+    `changed` are the contracts to write back, `forgotten` the deleted ones, `early` the supervisors that spoke of those that are not
+    there yet; `orphans` are events of what we do not hold, because the event that made it was set aside as undecodable.
     """
 
     contracts: dict[ContractKey, ContractRow] = field(default_factory=dict[ContractKey, ContractRow])
@@ -153,4 +153,5 @@ class Rows:
     monitor_events: list[MonitorRow] = field(default_factory=list[MonitorRow])
     changed: set[ContractKey] = field(default_factory=set[ContractKey])
     forgotten: set[ContractKey] = field(default_factory=set[ContractKey])
+    early: dict[ContractKey, set[str]] = field(default_factory=dict[ContractKey, set[str]])
     orphans: list[Recorded] = field(default_factory=list[Recorded])

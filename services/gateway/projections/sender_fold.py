@@ -55,9 +55,23 @@ def _supervisor(rows: Rows, contract: ContractRow | None, recorded: Recorded, ev
         evidence=_json(evidence),
     )
     if contract is None:
+        rows.early.setdefault((recorded.tenant, event.contract_id), set()).add(task_id)
         return
-    contract.supervisor_task_id, contract.supervisor_alive = task_id, alive
-    contract.last_activity_at = max(contract.last_activity_at, _last_heard(event.heard, evidence) or recorded.recorded_at)
+    silenced = isinstance(event, SupervisorStateChanged) and event.changed_by == "heartbeat_expired"
+    if not silenced or contract.supervisor_task_id == task_id:  # a verdict on one that was replaced says nothing of its successor
+        contract.supervisor_task_id, contract.supervisor_alive = task_id, alive
+    last_heard = _last_heard(event.heard, evidence) or (None if silenced else recorded.recorded_at)
+    if last_heard is not None:
+        contract.last_activity_at = max(contract.last_activity_at, last_heard)
+
+
+def greet(rows: Rows, contract: ContractRow) -> None:
+    """A supervisor may speak of a contract before it is there: the last one that did drives it, one that lives rather than one that ended."""
+    early = [rows.supervisors.get((contract.tenant, task_id)) for task_id in rows.early.get((contract.tenant, contract.id), ())]
+    spoke = [row for row in early if row is not None and row.contract_id == contract.id]  # else it drives another one by now
+    if spoke:
+        last = max(spoke, key=lambda row: (row.alive, row.changed_at, row.task_id))
+        contract.supervisor_task_id, contract.supervisor_alive = last.task_id, last.alive
 
 
 def _daemon(rows: Rows, recorded: Recorded, event: DaemonConnected | DaemonDisconnected) -> None:

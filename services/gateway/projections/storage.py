@@ -52,9 +52,12 @@ R = TypeVar("R")
 
 @dataclass(slots=True)
 class Touched:
-    """What a batch needs from before it. What it creates itself is found in the working set, not in the database."""
+    """What a batch needs from before it. What it creates itself is found in the working set, not in the database: of the contracts
+    in `created` only the supervisors that spoke of them before.
+    """
 
     contracts: set[ContractKey] = field(default_factory=set[ContractKey])
+    created: set[ContractKey] = field(default_factory=set[ContractKey])
     tasks: set[InnerKey] = field(default_factory=set[InnerKey])
     questions: set[InnerKey] = field(default_factory=set[InnerKey])
     supervisors: set[SenderKey] = field(default_factory=set[SenderKey])
@@ -64,12 +67,11 @@ class Touched:
 def touched(batch: Iterable[tuple[Recorded, Event]]) -> Touched:
     """The keys of the rows to load."""
     needed = Touched()
-    created: set[ContractKey] = set()
     for recorded, event in batch:
         key = contract_of(recorded, event)
         if isinstance(event, ContractCreated):
-            created.add((recorded.tenant, recorded.entity_id))
-        elif key is not None and key not in created:
+            needed.created.add((recorded.tenant, recorded.entity_id))
+        elif key is not None and key not in needed.created:
             needed.contracts.add(key)
             if isinstance(event, TASK_MOVES):
                 needed.tasks.add((*key, event.task_id))
@@ -96,6 +98,10 @@ async def load(connection: asyncpg.Connection, needed: Touched) -> Rows:
     for record in await _fetch(connection, "questions_touched", needed.questions):
         question = question_row(record)
         rows.questions[(question.tenant, question.contract_id, question.id)] = question
+    for record in await _fetch(connection, "supervisors_of_contracts", needed.created):
+        supervisor = supervisor_row(record)
+        rows.supervisors[(supervisor.tenant, supervisor.task_id)] = supervisor
+        rows.early.setdefault((supervisor.tenant, supervisor.contract_id), set()).add(supervisor.task_id)
     for record in await _fetch(connection, "supervisors_touched", needed.supervisors):
         supervisor = supervisor_row(record)
         rows.supervisors[(supervisor.tenant, supervisor.task_id)] = supervisor

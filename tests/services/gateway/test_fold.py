@@ -19,13 +19,15 @@ from makima_schemas.contract.destinations import LEADS_TO
 from makima_schemas.contract.events import ContractEvent
 from makima_schemas.contract.model import ContractStatus, TaskStatus
 from makima_schemas.envelope import Recorded
+from makima_schemas.evidence import Evidence
 from makima_schemas.refusal import Refused
+from makima_schemas.supervisor import SupervisorRegistered, SupervisorState, SupervisorStateChanged
 
 from services.contract.domain.state import Contract
 from services.contract.domain.statuses import LIFECYCLE
 from services.gateway.projections.fold import fold
 from services.gateway.projections.rows import ContractRow, Rows
-from tests.services.contract.stories import DECIDER, IN
+from tests.services.contract.stories import DECIDER, IN, opened
 from tests.services.contract.test_any_sequence import next_command
 
 BEGIN = datetime(2026, 1, 31, 10, 30, tzinfo=UTC)
@@ -161,6 +163,51 @@ def test_the_reasons_stand_as_long_as_they_hold() -> None:
 def test_the_supervisor_task_never_counts() -> None:
     row = row_of(*IN[ContractStatus.ACTIVE], e.TaskCreated("s", "drive", "plan", is_supervisor=True), e.TaskCreated("t", "write", "plan"))
     assert (row.tasks_total, row.tasks_pending) == (1, 1)
+
+
+def test_a_verdict_on_a_replaced_supervisor_says_nothing_of_its_successor() -> None:
+    rows = folded(opened())
+    for position, (task, event) in enumerate((("t1", heard("k1")), ("t2", heard("k2")), ("t1", silent("k1", BEGIN))), 2):
+        fold(rows, recorded(event, position, stream=f"supervisor-{task}"), event)
+    row = rows.contracts[KEY]
+    assert (row.supervisor_task_id, row.supervisor_alive) == ("t2", True)
+    assert not rows.supervisors[("default", "t1")].alive
+    fold(rows, recorded(silent("k2", BEGIN), 5, stream="supervisor-t2"), silent("k2", BEGIN))
+    assert (row.supervisor_task_id, row.supervisor_alive) == ("t2", False)
+
+
+def test_a_supervisor_that_spoke_before_its_contract_was_there_drives_it() -> None:
+    rows = Rows()
+    for position, (stream, event) in enumerate(
+        (("supervisor-t1", heard("k1")), ("supervisor-t2", heard("k2")), ("supervisor-t1", silent("k1", BEGIN)), ("contract-c1", opened())),
+        1,
+    ):
+        fold(rows, recorded(event, position, stream=stream), event)
+    row = rows.contracts[KEY]
+    assert (row.supervisor_task_id, row.supervisor_alive) == ("t2", True)
+
+
+def test_a_verdict_is_no_activity_only_the_heartbeat_before_it_was() -> None:
+    rows = folded(opened())
+    fold(rows, recorded(heard("k1"), 2, stream="supervisor-t1"), heard("k1"))
+    row = rows.contracts[KEY]
+    registered = row.last_activity_at
+    fold(rows, recorded(silent("k1", None), 3, stream="supervisor-t1"), silent("k1", None))
+    assert row.last_activity_at == registered
+    later = registered + timedelta(seconds=7)
+    fold(rows, recorded(silent("k1", later), 100, stream="supervisor-t1"), silent("k1", later))
+    assert row.last_activity_at == later
+
+
+def heard(connection: str) -> SupervisorRegistered:
+    return SupervisorRegistered("c1", "d1", connection, SupervisorState.WORKING, "plan")
+
+
+def silent(connection: str, last_heartbeat: datetime | None) -> SupervisorStateChanged:
+    evidence = Evidence(last_heartbeat, 120.0, BEGIN, BEGIN, 1000.0, "test")
+    return SupervisorStateChanged(
+        "c1", "d1", connection, SupervisorState.WORKING, SupervisorState.INTERRUPTED, "plan", "heartbeat_expired", evidence
+    )
 
 
 def test_an_event_of_what_is_not_held_is_set_aside_and_the_rest_goes_on() -> None:

@@ -41,6 +41,7 @@ def log(seed: int, contracts: int = 6) -> list[Applied]:
         contract = f"c{number}"
         stories.append([(f"contract-{contract}", event) for event in walk(random.randrange(10**6), 50)[0]])
         stories.append(_others(contract))
+        stories.append(_replaced(contract))
     applied: list[Applied] = []
     versions: dict[str, int] = {}
     while any(stories):
@@ -67,6 +68,17 @@ def _others(contract: str) -> list[tuple[str, Event]]:
         ("silence-local", MassSilenceCleared("hold_expired")),
         (f"completion-{contract}", CompletionDetected("execute", 3)),
         ("daemon-d1", DaemonDisconnected(EVIDENCE)),
+    ]
+
+
+def _replaced(contract: str) -> list[tuple[str, Event]]:
+    """A second supervisor, which may be heard before, after or between whatever happens else."""
+    return [
+        (f"supervisor-r-{contract}", SupervisorRegistered(contract, "d1", "k2", SupervisorState.WORKING, "plan")),
+        (
+            f"supervisor-r-{contract}",
+            SupervisorStateChanged(contract, "d1", "k3", SupervisorState.WORKING, SupervisorState.WORKING, "plan", "heartbeat"),
+        ),
     ]
 
 

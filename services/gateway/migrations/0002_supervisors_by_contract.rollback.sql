@@ -1,0 +1,1 @@
+drop index supervisors_of_contract;
