@@ -48,7 +48,7 @@ def apply(rows: Rows, contract: ContractRow, recorded: Recorded, event: Contract
         case TaskReleased(task_id=task_id):
             task = rows.tasks[(tenant, contract_id, task_id)]
             _move(contract, task, TaskStatus.PENDING, at)
-            task.connection_id = None
+            task.role, task.connection_id = task.wanted_role, None
         case TaskCompleted(task_id=task_id, result=result):
             task = rows.tasks[(tenant, contract_id, task_id)]
             _move(contract, task, TaskStatus.COMPLETED, at)
@@ -96,6 +96,7 @@ def _created(contract: ContractRow, recorded: Recorded, event: TaskCreated) -> T
         created_at=recorded.recorded_at,
         updated_at=recorded.recorded_at,
         created_position=recorded.position,
+        wanted_role=event.role,
     )
 
 

@@ -47,7 +47,7 @@ on conflict (tenant, id) do update set
 -- Every task of a batch, once.
 insert into tasks select * from unnest(
   $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::boolean[],
-  $12::timestamptz[], $13::timestamptz[], $14::bigint[]
+  $12::timestamptz[], $13::timestamptz[], $14::bigint[], $15::text[]
 )
 on conflict (tenant, contract_id, id) do update set
   role = excluded.role, status = excluded.status, connection_id = excluded.connection_id, result = excluded.result,

@@ -55,6 +55,8 @@ class ContractRow:
 
 @dataclass(slots=True)
 class TaskRow:
+    """`role` is who has the task, or whom it waits for; `wanted_role` whom it was made for."""
+
     tenant: str
     contract_id: str
     id: str
@@ -69,6 +71,7 @@ class TaskRow:
     created_at: datetime
     updated_at: datetime
     created_position: int
+    wanted_role: str | None
 
 
 @dataclass(slots=True)

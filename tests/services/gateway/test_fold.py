@@ -104,6 +104,7 @@ def test_a_row_is_what_the_domain_makes_of_any_story(seed: int) -> None:
     assert {key[2]: (task.status, task.connection_id) for key, task in rows.tasks.items()} == {
         task_id: (task.status, task.connection_id) for task_id, task in state.tasks.items()
     }
+    assert {key[2]: task.wanted_role for key, task in rows.tasks.items()} == {task_id: task.role for task_id, task in state.tasks.items()}
     assert {key[2]: question.answer for key, question in rows.questions.items()} == {
         question_id: question.answer for question_id, question in state.questions.items()
     }
@@ -158,6 +159,21 @@ def test_the_reasons_stand_as_long_as_they_hold() -> None:
     failed = (*IN[ContractStatus.ACTIVE], e.ContractFailed("no budget"))
     assert row_of(*failed).failure_reason == "no budget"
     assert row_of(*failed, e.ContractReopened("again", row_of(*IN[ContractStatus.ACTIVE]).status)).failure_reason is None
+
+
+def test_a_released_task_waits_again_for_the_role_it_was_made_for() -> None:
+    tasks = folded(
+        *IN[ContractStatus.ACTIVE],
+        e.TaskCreated("t1", "write", "plan"),
+        e.TaskClaimed("t1", "builder", "k1"),
+        e.TaskReleased("t1"),
+        e.TaskCreated("t2", "write", "plan", role="reviewer"),
+        e.TaskClaimed("t2", "reviewer", "k1"),
+        e.TaskReleased("t2"),
+        e.TaskCreated("t3", "write", "plan"),
+        e.TaskClaimed("t3", "builder", "k1"),
+    ).tasks
+    assert [tasks[(*KEY, task)].role for task in ("t1", "t2", "t3")] == [None, "reviewer", "builder"]
 
 
 def test_the_supervisor_task_never_counts() -> None:
