@@ -1,8 +1,10 @@
 """What HTTP takes. Unknown members are refused: a misspelt one would be ignored in silence."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal, cast, get_args, get_type_hints
 
+from makima_schemas import heartbeat
 from makima_schemas.contract.model import Id, Name, Phase, QuestionType, Seconds
+from msgspec import Meta
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 POSITIVE_BIGINT = 2**63 - 1
@@ -117,8 +119,21 @@ class NewMessage(Body):
     content: Text
 
 
+def _bounds(annotated: object) -> Meta:
+    return cast("Meta", get_args(annotated)[1])
+
+
+_NAME: Final = _bounds(heartbeat.Name)
+_COUNT: Final = _bounds(heartbeat.Count)
+_AGENTS: Final = _bounds(get_type_hints(heartbeat.DaemonHeartbeat, include_extras=True)["agents"])
+SenderName = Annotated[Text, Field(max_length=_NAME.max_length)]
+SenderCount = Annotated[int, Field(ge=cast("int", _COUNT.ge), le=cast("int", _COUNT.le))]
+
+
 class DaemonBeat(Body):
-    hostname: Title
-    agents: Annotated[tuple[Text, ...], Field(max_length=10_000)] = ()
-    worktrees: Annotated[int, Field(ge=0, lt=2**31)] = 0
-    capacity: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    """Bound as a heartbeat is: what its recorder would set aside must not be answered as taken."""
+
+    hostname: SenderName
+    agents: Annotated[tuple[SenderName, ...], Field(max_length=_AGENTS.max_length)] = ()
+    worktrees: SenderCount = 0
+    capacity: SenderCount = 0

@@ -8,7 +8,7 @@ import msgspec
 from fastapi import APIRouter
 from makima_schemas import subjects
 from makima_schemas.errors import Code
-from makima_schemas.heartbeat import DaemonHeartbeat
+from makima_schemas.heartbeat import MAX_HEARTBEAT_BYTES, DaemonHeartbeat
 from makima_schemas.refusal import Refused
 from nats.errors import Error as NatsError
 from starlette.responses import Response
@@ -56,9 +56,13 @@ async def daemon_heartbeat(daemon_id: DaemonId, body: DaemonBeat, write: Writing
         worktrees=body.worktrees,
         capacity=body.capacity,
     )
+    encoded = msgspec.json.encode(beat)
+    if len(encoded) > MAX_HEARTBEAT_BYTES:
+        detail = f"a heartbeat is at most {MAX_HEARTBEAT_BYTES} bytes, this one has {len(encoded)}"
+        raise Refused(Code.PAYLOAD_TOO_LARGE, detail, limit=MAX_HEARTBEAT_BYTES)
     try:
         stream = write.gateway.nats.jetstream()
-        await stream.publish(subjects.daemon_heartbeat(daemon_id), msgspec.json.encode(beat), timeout=STORED_WITHIN_SECONDS)
+        await stream.publish(subjects.daemon_heartbeat(daemon_id), encoded, timeout=STORED_WITHIN_SECONDS)
     except (NatsError, TimeoutError) as error:
         raise Refused(
             Code.UNAVAILABLE, f"the broker did not store the heartbeat: {type(error).__name__}", hint="send the next one"

@@ -11,6 +11,7 @@ from makima_kernel.testing import eventually
 from makima_schemas import subjects
 from makima_schemas.daemon import DaemonConnected, DaemonDisconnected
 from makima_schemas.evidence import Arrival, Evidence
+from makima_schemas.heartbeat import MAX_HEARTBEAT_BYTES, DaemonHeartbeat
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorState, SupervisorStateChanged
 from makima_schemas.times import rfc3339
 from nats.aio.client import Client
@@ -134,6 +135,32 @@ async def test_daemons_are_listed_and_shown(gateways: Gateways, http: httpx.Asyn
     page = body(await http.get("/daemons", params={"limit": 1}))
     assert [item["id"] for item in await items(http, "/daemons", cursor=page["next_cursor"])] == ["d2"]
     await refused(http.get("/daemons/d3"), 404, "DAEMON_NOT_FOUND")
+
+
+async def test_a_heartbeat_that_its_recorder_would_set_aside_is_refused(http: httpx.AsyncClient, nats: Client) -> None:
+    for taken in (
+        {"hostname": "h" * 255},
+        {"hostname": "h", "agents": ["a" * 255] * 128},
+        {"hostname": "h", "worktrees": 1_000_000, "capacity": 1_000_000},
+    ):
+        assert (await http.post("/daemons/d1/heartbeat", json=taken)).status_code == 200, taken
+    stream = await nats.jetstream().stream_info(subjects.HEARTBEATS_STREAM)
+    assert stream.state.last_seq == 3
+    for sequence in (1, 2, 3):
+        stored = await nats.jetstream().get_msg(subjects.HEARTBEATS_STREAM, sequence)
+        assert msgspec.json.decode(stored.data or b"", type=DaemonHeartbeat).daemon_id == "d1"
+    for unfit in (
+        {"hostname": "h" * 256},
+        {"hostname": "h", "agents": ["a"] * 129},
+        {"hostname": "h", "agents": ["a" * 256]},
+        {"hostname": "h", "worktrees": 1_000_001},
+        {"hostname": "h", "capacity": -1},
+    ):
+        await refused(http.post("/daemons/d1/heartbeat", json=unfit), 422, "INVALID_REQUEST")
+    large = {"hostname": "h", "agents": ["ä" * 255] * 128}
+    problem = await refused(http.post("/daemons/d1/heartbeat", json=large), 413, "PAYLOAD_TOO_LARGE")
+    assert problem["limit"] == MAX_HEARTBEAT_BYTES
+    assert (await nats.jetstream().stream_info(subjects.HEARTBEATS_STREAM)).state.last_seq == 3
 
 
 async def test_heartbeats_go_their_way_and_are_found_again(
