@@ -12,6 +12,7 @@ from makima_kernel.log.read import Log
 from makima_schemas import subjects
 from nats.aio.client import Client
 from nats.js.api import SubjectTransform
+from nats.js.errors import NoStreamResponseError
 
 from tests.kernel.log.filling import fill
 
@@ -64,6 +65,13 @@ async def test_a_canary_goes_straight_into_its_shard_and_dies_by_its_own_clock(n
     stored = await jetstream.get_msg(subjects.HEARTBEATS_STREAM, ack.seq)
     assert stored.subject == "makima.shards.5.canary"
     assert (stored.headers or {}).get("Nats-TTL") == "300"
+
+
+async def test_a_canary_of_no_shard_is_not_taken(nats: Client, pool: asyncpg.Pool) -> None:
+    await topology.provision(nats, Log(pool), budget=BUDGET)
+    for subject in ("makima.shards.x.canary", f"makima.shards.{topology.SHARDS}.canary"):
+        with pytest.raises(NoStreamResponseError):
+            await nats.jetstream().publish(subject, b"")
 
 
 async def test_provisioning_again_updates_what_differs_and_keeps_the_identity(nats: Client, pool: asyncpg.Pool) -> None:

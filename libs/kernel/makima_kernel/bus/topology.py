@@ -64,7 +64,8 @@ def streams(budget: float = 1.0) -> tuple[StreamConfig, ...]:
         _stream(
             subjects.HEARTBEATS_STREAM,
             "heartbeats and canaries, spread over shards",
-            [subjects.HEARTBEATS, "makima.shards.*.canary"],
+            # No wildcard: a subject that is no shard's would be stored, and no reader would know what it is.
+            [subjects.HEARTBEATS, *(canary(shard) for shard in range(SHARDS))],
             kept=timedelta(hours=2),
             max_bytes=int(8 * _GIB * budget),
         ).evolve(
