@@ -11,7 +11,7 @@ from makima_kernel.bus.cursor import EPOCH_KEY
 from makima_kernel.log.read import Log
 from makima_schemas import subjects
 from nats.aio.client import Client
-from nats.js.api import SubjectTransform
+from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, SubjectTransform
 from nats.js.errors import NoStreamResponseError
 
 from tests.kernel.log.filling import fill
@@ -93,6 +93,28 @@ async def test_a_stream_that_maps_its_subjects_otherwise_fails_the_check(nats: C
     found = (await jetstream.stream_info(subjects.HEARTBEATS_STREAM)).config
     await jetstream.update_stream(found.evolve(subject_transform=SubjectTransform(src=subjects.HEARTBEATS, dest="elsewhere.>")))
     with pytest.raises(topology.TopologyError, match="MAKIMA_HEARTBEATS has subject_transform"):
+        await topology.verify(nats)
+
+
+@pytest.mark.parametrize(
+    ("member", "value", "found"),
+    [
+        ("max_age", 3600.0, "max_age 3600"),
+        ("discard", DiscardPolicy.NEW, "discard 'new'"),
+        ("max_bytes", -1, "no max_bytes"),
+        ("storage", StorageType.MEMORY, "storage 'memory'"),
+        ("retention", RetentionPolicy.INTEREST, "retention 'interest'"),
+    ],
+)
+async def test_a_stream_that_keeps_otherwise_fails_the_check(
+    nats: Client, pool: asyncpg.Pool, member: str, value: object, found: str
+) -> None:
+    await topology.provision(nats, Log(pool), budget=BUDGET)
+    jetstream = nats.jetstream()
+    kept = (await jetstream.stream_info(subjects.DEAD_LETTERS_STREAM)).config
+    await jetstream.delete_stream(subjects.DEAD_LETTERS_STREAM)  # not all of it can be changed in place
+    await jetstream.add_stream(kept.evolve(**{member: value}))
+    with pytest.raises(topology.TopologyError, match=f"MAKIMA_DEAD_LETTERS has {found}"):
         await topology.verify(nats)
 
 

@@ -27,6 +27,17 @@ REFILLED_AT_MOST: Final = 1_000_000
 
 _GIB: Final = 1024**3
 _NAME_IN_USE: Final = 10058
+_VERIFIED: Final = (
+    "subjects",
+    "subject_transform",
+    "allow_msg_ttl",
+    "deny_delete",
+    "deny_purge",
+    "retention",
+    "discard",
+    "storage",
+    "max_age",
+)
 
 
 class TopologyError(RuntimeError):
@@ -149,10 +160,12 @@ async def verify(nats: Client) -> None:
             found = (await jetstream.stream_info(wanted.name)).config
         except NotFoundError:
             raise TopologyError(f"stream {wanted.name} is missing: run `python -m makima_kernel.bus.topology`") from None
-        for member in ("subjects", "subject_transform", "allow_msg_ttl", "deny_delete", "deny_purge"):
+        for member in _VERIFIED:
             expected, actual = getattr(wanted, member), getattr(found, member)
             if (expected or None) != (actual or None):
                 raise TopologyError(f"stream {wanted.name} has {member} {actual!r} instead of {expected!r}")
+        if (found.max_bytes or 0) <= 0:  # how much is the operator's choice; without any bound one stream fills the disk of all
+            raise TopologyError(f"stream {wanted.name} has no max_bytes")
 
 
 def _require_payload(nats: Client) -> None:
