@@ -61,6 +61,55 @@ async def test_it_is_not_ready_before_it_has_caught_up(stream: None, pool: async
         await eventually(lambda: projector.ready() is None)
 
 
+async def test_it_is_not_ready_with_a_part_of_what_it_has_to_catch_up(
+    stream: None, pool: asyncpg.Pool, replica: Replica, journal: Journal
+) -> None:
+    await fill(pool, 10)
+
+    def stop_at_four(position: int, _applied: object) -> None:
+        if position == 4:
+            journal.gate.clear()
+
+    projector = replica(max_batch=4, on_commit=stop_at_four)
+    async with running(projector.run()):
+        await eventually(lambda: projector.position == 4)
+        await eventually(lambda: pool.fetchval("select count(*) from pg_stat_activity where state = 'idle in transaction'"))
+        assert projector.ready() == "projection journal: not started yet"
+        journal.gate.set()
+        await eventually(lambda: projector.ready() is None)
+
+
+async def test_it_is_not_ready_while_the_oldest_event_waits_too_long(
+    relay: Relay, pool: asyncpg.Pool, replica: Replica, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    active, standby = replica(), replica()
+    async with running(active.run()):
+        await eventually(lambda: active.ready() is None)
+        async with running(standby.run()):
+            await eventually(lambda: standby.ready() is None)
+            assert (await active.check(), await standby.check()) == (None, None)
+            journal.gate.clear()
+            await fill(pool, 1)
+            assert await active.check() is None
+            monkeypatch.setattr(project, "_BEHIND", timedelta(0))
+            assert [await each.check() for each in (active, standby)] == ["projection journal: 0 s behind the log"] * 2
+            journal.gate.set()
+            assert await active.wait_for(1, 10)
+            assert (await active.check(), await standby.check()) == (None, None)
+
+
+async def test_what_the_pull_loop_cannot_read_is_told(relay: Relay, pool: asyncpg.Pool, nats: Client, replica: Replica) -> None:
+    projector = replica()
+    async with running(projector.run()):
+        await eventually(lambda: projector.ready() is None)
+        await nats.jetstream().delete_stream(subjects.EVENTS_STREAM)
+        await eventually(lambda: _told(projector, "projection journal: MAKIMA_EVENTS: "))
+
+
+async def _told(projector: Projector, reason: str) -> bool:
+    return reason in (await projector.check() or "")
+
+
 async def test_each_commit_is_told_with_what_was_applied_and_poked_with_its_position(
     relay: Relay, pool: asyncpg.Pool, nats: Client, replica: Replica
 ) -> None:
@@ -180,6 +229,21 @@ async def test_it_stops_before_a_type_or_schema_that_it_should_know_and_does_not
         assert projector.position == 3
         assert await pool.fetchval("select position from event_log.checkpoints") == 3
         await eventually(lambda: pool.fetchval("select owner is null from event_log.checkpoints"), because="a newer build may try")
+
+
+async def test_two_replicas_that_stopped_stay_stopped_whichever_holds_the_lease(relay: Relay, pool: asyncpg.Pool, replica: Replica) -> None:
+    """Each is the standby of the other for a moment: that is no reason to be ready."""
+    await fill(pool, 3)
+    await append(pool, "contract-c1", raw("ContractTeleported", 1, b"{}"))
+    first, second = replica(), replica()
+    async with running(first.run(), second.run()):
+        await eventually(lambda: "position 4" in (first.ready() or "") and "position 4" in (second.ready() or ""), 60)
+        await pool.execute("update event_log.checkpoints set owner = 'a newer build', lease_until = now() + interval '1 hour'")
+        for each in (first, second):
+            assert not await each.wait_for(4, 0.3)  # it looks again and again meanwhile
+            assert "position 4" in (each.ready() or "")
+        await pool.execute("update event_log.checkpoints set position = 4")
+        await eventually(lambda: first.ready() is None and second.ready() is None)
 
 
 async def test_undecodable_data_is_set_aside_with_its_place_and_the_rest_goes_on(

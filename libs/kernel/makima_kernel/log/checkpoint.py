@@ -59,3 +59,7 @@ class Checkpoint:
 
     async def position(self) -> int:
         return cast("int | None", await self.pool.fetchval(SQL["position"], self.consumer)) or 0
+
+    async def waiting(self) -> timedelta:
+        """How long the oldest event that is not applied has been waiting; zero where none is."""
+        return cast("timedelta | None", await self.pool.fetchval(SQL["waiting"], self.consumer)) or timedelta(0)

@@ -44,3 +44,11 @@ where consumer = $1 and shard = 0 and owner = $2
 -- name: position
 -- How far the live generation has applied the log.
 select position from event_log.checkpoints where consumer = $1 and shard = 0 order by generation limit 1
+
+-- name: waiting
+-- For how long the oldest event that is not applied has been in the log, by the clock that wrote its time.
+select clock_timestamp() - events.recorded_at
+from event_log.events
+where events.position > coalesce((select position from event_log.checkpoints where consumer = $1 and shard = 0 order by generation limit 1), 0)
+order by events.position
+limit 1

@@ -32,12 +32,18 @@ class Consumer:
         self._log, self._nats, self._name = log, nats, name
         self._epoch: UUID | None = None
         self._last_id: UUID | None = None
+        self._live: PullLoop | None = None
         self.position = 0
         self.head = 0
 
     @property
     def lag(self) -> int:
         return max(0, self.head - self.position)
+
+    @property
+    def problem(self) -> str | None:
+        """Why the fast way is closed (None: it is open, or not needed yet); what it does not give is read each second from Postgres."""
+        return None if self._live is None else self._live.problem
 
     async def batches(self, after: int, max_batch: int = 1000, *, ticks: bool = False) -> AsyncGenerator[list[Recorded]]:
         """Batches of 1 to `max_batch` events behind position `after`, without end. Raises `EpochChangedError`.
@@ -48,7 +54,9 @@ class Consumer:
         self._epoch = await self._log.epoch()
         async for batch in self._from_log(max_batch):
             yield batch
-        live = PullLoop(self._nats, subjects.EVENTS_STREAM, Ephemeral(self._name, after=self.position), batch=max_batch, tick=_QUIET)
+        self._live = live = PullLoop(
+            self._nats, subjects.EVENTS_STREAM, Ephemeral(self._name, after=self.position), batch=max_batch, tick=_QUIET
+        )
         async with aclosing(live.batches()) as arriving:
             if ticks:
                 yield []

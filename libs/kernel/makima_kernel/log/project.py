@@ -32,8 +32,8 @@ _LEASE: Final = timedelta(seconds=3)
 _STANDBY: Final = 1.0  # seconds between two tries to get the lease
 _PAUSE: Final = 0.5  # after a failure
 _LOOK: Final = 0.25  # a poke may get lost: look at the checkpoint that often while somebody waits
-
-# asyncpg says InternalClientError where a connection is cut between two of its states.
+# All replicas show one read model: told too soon, a burst of events would take all of them out of service at once.
+_BEHIND: Final = timedelta(seconds=10)
 
 _logger = structlog.get_logger(__name__)
 
@@ -46,7 +46,7 @@ class Projector:
     """Applies the log to one projection; run it in every replica, one of them is active at a time.
 
     `position` is what the tables show, in standby replicas too; `lag` how many events they are behind (active replica);
-    `ready()` says what stands in the way. `on_commit(position, applied)` is called after each commit of this replica.
+    `ready()` says what stands in the way, `check()` also how far the tables are behind. `on_commit(position, applied)` is called after each commit of this replica.
     """
 
     def __init__(
@@ -68,6 +68,7 @@ class Projector:
         self._consumer: Consumer | None = None
         self._advanced = asyncio.Event()
         self._problem: str | None = "not started yet"
+        self._stands_at = -1  # the problem holds as long as no replica gets beyond this position
         self.position = 0
         self.active = False
 
@@ -78,6 +79,18 @@ class Projector:
     def ready(self) -> str | None:
         """None: ready; else the reason."""
         return self._problem and f"projection {self._projection.name}: {self._problem}"
+
+    async def check(self) -> str | None:
+        """As `ready()`, and not ready where the oldest event that is not applied is older than 10 s, whichever replica should apply it."""
+        problem = self._problem or (self._consumer.problem if self.active and self._consumer else None)
+        if problem is None:
+            try:
+                waiting = await self._checkpoint.waiting()
+            except AWAY as error:
+                problem = f"its lag is not known: {type(error).__name__}"
+            else:
+                problem = f"{waiting.total_seconds():.0f} s behind the log" if waiting > _BEHIND else None
+        return problem and f"projection {self._projection.name}: {problem}"
 
     async def wait_for(self, position: int, timeout: float) -> bool:
         """Whether the tables show `position` within `timeout` seconds, whichever replica writes them."""
@@ -110,9 +123,7 @@ class Projector:
         try:
             held = await self._checkpoint.acquire()
             if held is None:
-                self._moved(await self._checkpoint.position())
-                self._problem = None
-                await asyncio.sleep(_STANDBY)
+                await self._stand_by()
                 return
             await self._lead(held)
         except (LostSwapError, EpochChangedError) as error:
@@ -124,19 +135,26 @@ class Projector:
         finally:
             self.active = False
 
+    async def _stand_by(self) -> None:
+        """What stopped us may stop the active replica, too: it is over when somebody got beyond it, or nothing is left to apply."""
+        self._moved(await self._checkpoint.position())
+        if self.position > self._stands_at or self.position >= await self._log.head():
+            self._problem = None
+        await asyncio.sleep(_STANDBY)
+
     async def _failed(self, error: Exception) -> None:
         """Event by event from the checkpoint on, then, until the reason names the one that cannot be applied."""
         reason = f"failed behind position {self.position}: {error!r}"
         if self._problem != reason:
             _logger.error("projection.failed", projection=self._projection.name, reason=reason, exc_info=self._batch > 1)
-        self._problem, self._batch = reason, 1
+        self._problem, self._stands_at, self._batch = reason, self.position, 1
         await asyncio.sleep(_PAUSE)
 
     async def _stopped(self, reason: str) -> None:
         """Not for us to guess. Another replica may be a newer build: let it try."""
         if self._problem != reason:
             _logger.error("projection.stopped", projection=self._projection.name, reason=reason)
-        self._problem = reason
+        self._problem, self._stands_at = reason, self.position
         with suppress(*AWAY):
             await self._checkpoint.release()
         await asyncio.sleep(_STANDBY)
@@ -150,13 +168,13 @@ class Projector:
         async with aclosing(self._consumer.batches(held.position, self._max_batch, ticks=True)) as batches:
             self.active = True
             async for batch in batches:
-                if not batch:
+                if not batch:  # caught up
                     await self._checkpoint.renew(held)
+                    self._problem = None
                 while batch:
                     taken, batch = batch[: self._batch], batch[self._batch :]  # noqa: PLW2901 - what is left of it
                     held = await self._apply(held, taken)
                     self._batch = min(self._batch * 2, self._max_batch)
-                self._problem = None
 
     async def _apply(self, held: Held, batch: list[Recorded]) -> Held:
         sifted = sift(self._projection, batch)

@@ -77,7 +77,7 @@ class Service:
         name = projection.name
         projector = Projector(projection, self.pool, self.log, self.nats, owner=self.owner, on_commit=on_commit or _ignore)
         metrics.projection_lag.labels(name).set_function(lambda: projector.lag)
-        self.ready_when(f"projection {name}", _as_check(projector.ready))
+        self.ready_when(f"projection {name}", projector.check)
         self.loop(f"project {name}", projector.run)
         return projector
 
