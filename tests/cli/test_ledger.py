@@ -1,5 +1,6 @@
 """`makima ledger`: a whole log is called whole, a hole is found, and a new epoch is a new identity."""
 
+import asyncio
 from typing import cast
 
 import asyncpg
@@ -9,6 +10,8 @@ from makima_kernel.testing import eventually
 
 from tests.cli.conftest import Makima, Ran
 from tests.cli.test_contracts import create
+
+HELD_UP = "select exists (select from pg_locks where not granted and relation = 'gateway.contracts'::regclass)"
 
 
 @pytest.fixture
@@ -54,6 +57,46 @@ async def test_a_new_epoch_is_a_new_identity_that_the_stream_takes_on(makima: Ma
         return (await ledger("verify")).exit == 0
 
     await eventually(whole, 30, because="the stream is filled again")
+
+
+async def test_a_read_model_is_made_anew_while_it_is_read(makima: Makima, ledger: Makima, pool: asyncpg.Pool) -> None:
+    await create(makima, "one", "--start")
+    await pool.execute("update gateway.contracts set name = 'a bug wrote this'")
+    rebuilt = await ledger("rebuild", "gateway", "--format", "json")
+    assert (rebuilt.exit, rebuilt.json) == (0, {"projection": "gateway", "position": 2})
+    assert await pool.fetchval("select name from gateway.contracts") == "one"
+    assert (await ledger("rebuild", "gateway")).out == "gateway is made anew, up to position 2\n"
+    await create(makima, "two")  # and it goes on from there
+    assert await pool.fetchval("select count(*) from gateway.contracts") == 2
+
+
+async def test_how_far_a_rebuild_is_goes_to_stderr(
+    makima: Makima, ledger: Makima, pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("makima_cli.ledger.rebuild.SAID_EVERY_SECONDS", 0.0)
+    monkeypatch.setattr("makima_cli.ledger.rebuild.LOOK_SECONDS", 0.01)
+    await create(makima, "one", "--start")
+    async with pool.acquire() as reader, reader.transaction():
+        await reader.execute("lock table gateway.contracts in access share mode")  # the swap has to wait for it
+        waiting = asyncio.ensure_future(ledger("rebuild", "gateway"))
+        await eventually(lambda: pool.fetchval(HELD_UP))
+        await eventually(lambda: pool.fetchval(f"select not ({HELD_UP})"), because="it gives up after half a second, and tries again")
+    ran = await waiting
+    assert (ran.exit, ran.out) == (0, "gateway is made anew, up to position 2\n")
+    assert "gateway: 2 of 2 events\n" in ran.err
+
+
+async def test_a_projection_that_nobody_knows_is_refused_and_the_known_ones_are_named(makima: Makima, ledger: Makima) -> None:
+    await create(makima, "one")
+    ran = await ledger("rebuild", "nobody", "--format", "json")
+    assert (ran.exit, cast("dict[str, object]", ran.problem)["valid"]) == (3, ["contract", "gateway"])
+    assert "known are contract, gateway" in (await ledger("rebuild", "nobody")).err
+
+
+async def test_a_rebuild_that_nobody_answers_is_told(makima: Makima, ledger: Makima, pool: asyncpg.Pool) -> None:
+    await pool.execute("insert into event_log.checkpoints values ('gone', 1, 0, 0)")
+    ran = await ledger("rebuild", "gone", "--format", "json")
+    assert (ran.exit, cast("dict[str, object]", ran.problem)["code"]) == (8, "UNAVAILABLE")
 
 
 async def test_without_a_database_it_says_how_to_name_one(makima: Makima) -> None:

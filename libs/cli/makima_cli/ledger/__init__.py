@@ -1,4 +1,4 @@
-"""`makima ledger`: is the log whole, and is the broker's stream its own; and a new identity after a restore."""
+"""`makima ledger`: is the log whole, and is the broker's stream its own; a read model made anew; a new identity after a restore."""
 
 import click
 
@@ -6,10 +6,11 @@ from makima_cli.main import Lazy
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "verify": ("makima_cli.ledger.verify:verify", "Is the log whole, and the broker's stream its own?"),
+    "rebuild": ("makima_cli.ledger.rebuild:rebuild", "A read model made anew from the log, while everybody goes on reading."),
     "new-epoch": ("makima_cli.ledger.new_epoch:new_epoch", "A new identity, after the database was restored on purpose."),
 }
 
 
 @click.command(cls=Lazy, table=COMMANDS)
 def ledger() -> None:
-    """The log itself: check it, or give it a new identity."""
+    """The log itself: check it, fold it anew, or give it a new identity."""

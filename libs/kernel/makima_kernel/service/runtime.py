@@ -31,6 +31,7 @@ from makima_kernel.service import logs, metrics, traces
 from makima_kernel.service.health import Check, Health, HealthServer
 from makima_kernel.service.logs import Logger
 from makima_kernel.service.postgres import open_connection, open_pool
+from makima_kernel.service.rebuilds import Rebuilds
 from makima_kernel.service.settings import Settings
 
 Loop = Callable[[], Awaitable[None]]
@@ -73,12 +74,15 @@ class Service:
         self.broker.include_router(router.nats)
 
     def project(self, projection: Projection, *, on_commit: OnCommit | None = None) -> Projector:
-        """Keep a read model, and be ready only while it follows. `on_commit(position, applied)` hears of each commit of this replica."""
+        """Keep a read model, be ready only while it follows, and make it anew when asked. `on_commit(position, applied)` hears of each commit of this replica."""
         name = projection.name
         projector = Projector(projection, self.pool, self.log, self.nats, owner=self.owner, on_commit=on_commit or _ignore)
         metrics.projection_lag.labels(name).set_function(lambda: projector.lag)
         self.ready_when(f"projection {name}", projector.check)
         self.loop(f"project {name}", projector.run)
+        rebuilds = Rebuilds(projection, self.pool, self.log)
+        self.include(rebuilds.router)
+        self.loop(f"rebuild {name}", rebuilds.run)
         return projector
 
     def loop(self, name: str, run: Loop) -> None:

@@ -1,0 +1,83 @@
+"""`makima ledger rebuild NAME`: a projection's tables made anew from the log, beside the live ones, while everybody goes on reading."""
+
+import asyncio
+import sys
+from pathlib import Path
+from time import monotonic
+from typing import Final
+
+import click
+from makima_kernel.bus.asking import Bus
+from makima_kernel.log.sql import named
+from makima_schemas.commands import Problem
+from makima_schemas.errors import HTTP_STATUS, Code
+from makima_sdk.problems import ProblemError
+
+from makima_cli import exits
+from makima_cli.ledger.servers import Servers, run
+from makima_cli.session import echo_json
+
+SQL: Final = named(Path(__file__).with_suffix(".sql"))
+LOOK_SECONDS: Final = 0.2
+SAID_EVERY_SECONDS: Final = 5.0  # where nobody watches a line change
+ALONE_SECONDS: Final = 10.0  # nobody works on it: whoever did is gone
+LONGEST_SECONDS: Final = 24 * 3600.0
+
+
+@click.command()
+@click.argument("name")
+@click.option("--context", metavar="NAME", help="Which makima, by its name in contexts.toml.")
+@click.option("--format", "chosen", type=click.Choice(("text", "json")), default="text", show_default=True, help="How to print.")
+def rebuild(name: str, *, context: str | None, chosen: str) -> None:
+    """Make the tables of projection NAME anew from the log. Readers see the old rows until they see the new ones.
+
+    For after a fix of the code that folds it. The service that owns it must be running; how far it is goes to stderr.
+    """
+
+    async def work(servers: Servers) -> dict[str, object]:
+        return await _rebuild(servers, name)
+
+    try:
+        rebuilt = run(context, work, as_json=chosen == "json")
+    except ProblemError as error:
+        exits.give_up(error, as_json=chosen == "json")
+    if chosen == "json":
+        echo_json(rebuilt)
+    else:
+        click.echo(f"{name} is made anew, up to position {rebuilt['position']}")
+
+
+async def _rebuild(servers: Servers, name: str) -> dict[str, object]:
+    known: list[str] = [row["consumer"] for row in await servers.pool.fetch(SQL["known"])]
+    if name not in known:
+        raise _problem(Code.NOT_FOUND, f"there is no projection {name}; known are {', '.join(known) or 'none yet'}", valid=known)
+    asking = asyncio.create_task(Bus(servers.nats).query(name, "rebuild", {}, timeout=LONGEST_SECONDS))
+    try:
+        await _watch(servers, name, asking)
+        answer = await asking
+    finally:
+        asking.cancel()
+    if isinstance(answer, Problem):
+        raise _problem(answer.code, answer.detail, hint=answer.hint)
+    return answer
+
+
+async def _watch(servers: Servers, name: str, asking: asyncio.Task[dict[str, object] | Problem]) -> None:
+    """Until it is answered, or nobody is left to answer."""
+    terminal = sys.stderr.isatty()
+    seen = said = monotonic()
+    while not (await asyncio.wait([asking], timeout=LOOK_SECONDS))[0]:
+        position, head, running = await servers.pool.fetchrow(SQL["progress"], name) or (None, 0, False)
+        now = monotonic()
+        seen = now if running else seen
+        if now - seen > ALONE_SECONDS:
+            raise _problem(Code.UNAVAILABLE, f"nobody rebuilds {name} any more: its service went away", hint="run it again")
+        if position is not None and (terminal or now - said >= SAID_EVERY_SECONDS):
+            said = now
+            click.echo(f"{name}: {position} of {head} events", err=True, nl=not terminal)
+            if terminal:
+                click.echo("\r", err=True, nl=False)
+
+
+def _problem(code: Code, detail: str, **members: object) -> ProblemError:
+    return ProblemError(HTTP_STATUS[code], {"code": code, "detail": detail, **members})
