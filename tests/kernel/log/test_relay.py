@@ -1,6 +1,8 @@
 """The relay publishes the log position by position, one relay at a time, and finds its way back."""
 
 import asyncio
+import signal
+import sys
 from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import cast
@@ -12,7 +14,7 @@ from makima_kernel.bus import topology
 from makima_kernel.bus.connection import connect
 from makima_kernel.log import relay as relay_module
 from makima_kernel.log.append import new_event
-from makima_kernel.log.identity import new_epoch
+from makima_kernel.log.identity import last_sequence, new_epoch
 from makima_kernel.log.publish import MisplacedError, Window
 from makima_kernel.log.read import Log
 from makima_kernel.log.relay import Refused, Relay, Relaying, Standby
@@ -35,10 +37,6 @@ async def closed() -> None:
 async def streamed(nats: Client, position: int) -> tuple[str, dict[str, str], bytes]:
     message = await nats.jetstream().get_msg(subjects.EVENTS_STREAM, position)
     return message.subject or "", cast("dict[str, str] | None", message.headers) or {}, message.data or b""
-
-
-async def last_sequence(nats: Client) -> int:
-    return (await nats.jetstream().stream_info(subjects.EVENTS_STREAM)).state.last_seq
 
 
 async def test_each_event_is_published_as_a_cloudevent_under_its_position(relay: Relay, pool: asyncpg.Pool, log: Log, nats: Client) -> None:
@@ -98,6 +96,52 @@ async def test_one_relays_and_the_others_stand_by_until_it_goes(
             await end(running_first)
             await fill(pool, 10)
             await eventually(lambda: second.position == 20)
+
+
+HOLDER = """
+import asyncio, sys
+import asyncpg, nats
+from makima_kernel.log.relay import Relay
+
+async def main():
+    async with asyncpg.create_pool(sys.argv[1], min_size=1, max_size=3) as pool:
+        await Relay(pool, await nats.connect(sys.argv[2])).run()
+
+asyncio.run(main())
+"""
+
+
+async def test_a_holder_that_is_frozen_is_stood_in_for_until_it_goes_on(
+    stream: None, pool: asyncpg.Pool, nats: Client, database: str, nats_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its database session lives, and so does its lock."""
+    monkeypatch.setattr(relay_module, "_STANDBY", 0.1)
+    monkeypatch.setattr(relay_module, "_TERM", 2.0)
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", HOLDER, database, nats_url)
+    try:
+        await fill(pool, 10)
+        await eventually(lambda: _ends_at(nats, 10), 30)
+        relay = Relay(pool, nats)
+        async with running(relay.run()):
+            await eventually(lambda: relay.state == Standby())
+            process.send_signal(signal.SIGSTOP)
+            await fill(pool, 10)
+            await eventually(lambda: _ends_at(nats, 20), 30)
+            assert relay.state == Relaying()
+            process.send_signal(signal.SIGCONT)
+            await fill(pool, 10)
+            await eventually(lambda: _ends_at(nats, 30), 30)
+            await eventually(lambda: relay.state == Standby(), 30, because="its term is over, and the holder goes on")
+    finally:
+        process.kill()
+        await process.wait()
+    assert [(await streamed(nats, position))[1]["Nats-Msg-Id"] for position in range(1, 31)] == [
+        str(event.event_id) for event in await Log(pool).after(0)
+    ]
+
+
+async def _ends_at(nats: Client, position: int) -> bool:
+    return await last_sequence(nats) == position
 
 
 async def test_an_event_that_no_relay_published_is_found_and_told(stream: None, pool: asyncpg.Pool, nats: Client) -> None:

@@ -68,6 +68,14 @@ async def examine(nats: Client, log: Log) -> Same | Missing | Different:
     return Same(last)
 
 
+async def last_sequence(nats: Client) -> int:
+    """Where the stream ends; 0 where there is none. Raises nats-py's errors."""
+    try:
+        return (await nats.jetstream(timeout=_TIMEOUT).stream_info(subjects.EVENTS_STREAM)).state.last_seq
+    except NotFoundError:
+        return 0
+
+
 async def new_epoch(pool: asyncpg.Pool, nats: Client, *, budget: float = 1.0) -> UUID:
     """Starts a new identity of the log, with a new stream; every consumer and socket gets a reset.
 

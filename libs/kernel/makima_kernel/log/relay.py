@@ -19,7 +19,7 @@ from nats.errors import Error as NatsError
 from makima_kernel.bus import topology
 from makima_kernel.bus.cancellation import heed_cancellation
 from makima_kernel.log.away import AWAY
-from makima_kernel.log.identity import Different, Missing, Same, examine
+from makima_kernel.log.identity import Different, Missing, Same, examine, last_sequence
 from makima_kernel.log.publish import MisplacedError, PublishError, Window
 from makima_kernel.log.read import Log
 from makima_kernel.log.sql import named
@@ -29,6 +29,8 @@ _WINDOW: Final = 512
 _READ: Final = 500
 _POLL: Final = 0.05  # seconds; a poke comes sooner
 _STANDBY: Final = 1.0
+_FROZEN: Final = 3.0  # seconds in which whoever holds the lock has published nothing of what there is
+_TERM: Final = 60.0  # a deputy looks that often whether the holder goes on by itself
 _AGAIN: Final = 0.25
 
 _logger = structlog.get_logger(__name__)
@@ -66,7 +68,8 @@ def _ignore(_event: Recorded) -> None:
 
 
 class Relay:
-    """Runs in every service; an advisory lock keeps it to one at a time, for economy. Two at once do no harm.
+    """Runs in every service; an advisory lock keeps it to one at a time, for economy. Two at once do no harm: so where the holder of
+    the lock is frozen, or cannot publish, the others do not wait for it.
 
     `position` is the last acknowledged one, `lag` how many more the log has, `state` and `ready()` what it is doing.
     `on_published(event)` is called for each event that the broker has stored.
@@ -88,6 +91,8 @@ class Relay:
         self._budget, self._alone = budget, alone
         self._on_published = on_published
         self._window = Window(nats, size=_WINDOW, on_published=self._published, clock=clock)
+        self._clock = clock
+        self._stands: tuple[int, float] | None = None  # where the stream ends though the log goes on, and since when
         self._poked = asyncio.Event()
         self._broken: dict[UUID, str] = {}  # an epoch whose stream holds an event at a wrong sequence, and which
         self.state: State = Waiting("not started yet")
@@ -129,22 +134,49 @@ class Relay:
         async with self._pool.acquire() as connection:
             if await connection.fetchval(SQL["lock"]):
                 await self._lead(connection)  # the pool unlocks what comes back to it
-        self._enter(Standby())
+        if await self._is_frozen():
+            await self._stand_in()
+        else:
+            self._enter(Standby())
         await asyncio.sleep(_STANDBY)
+
+    async def _is_frozen(self) -> bool:
+        """Whether the holder of the lock leaves lying what there is. Its session may live though its process stands."""
+        try:
+            end = await last_sequence(self._nats)
+        except NatsError:
+            return False  # nobody can publish
+        now = self._clock()
+        if await self._log.head() <= end:
+            self._stands = None
+        elif self._stands is None or self._stands[0] != end:
+            self._stands = end, now
+        return self._stands is not None and now - self._stands[1] >= _FROZEN
+
+    async def _stand_in(self) -> None:
+        """Without the lock, for a term, or until somebody else publishes after all."""
+        _logger.warning("relay.stands_in", position=self.position)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_TERM):
+                await self._try()
 
     async def _lead(self, lock: asyncpg.pool.PoolConnectionProxy | None) -> None:
         """Returns where the lock was lost with its connection."""
         while lock is None or not lock.is_closed():
             heed_cancellation()
-            if not await self._agree():
-                await asyncio.sleep(_STANDBY)
-                continue
-            try:
-                await self._relay()
-            except MisplacedError as error:
-                self._broken[await self._log.epoch()] = str(error)
-            except PublishError as error:
-                self._enter(Waiting(str(error)))
+            await self._try()
+
+    async def _try(self) -> None:
+        """Returns where something was not taken."""
+        if not await self._agree():
+            await asyncio.sleep(_STANDBY)
+            return
+        try:
+            await self._relay()
+        except MisplacedError as error:
+            self._broken[await self._log.epoch()] = str(error)
+        except PublishError as error:
+            self._enter(Waiting(str(error)))
 
     async def _agree(self) -> bool:
         """Whether stream and log are of one identity; where the stream is gone, a new one is made at the right place."""
