@@ -14,7 +14,7 @@ from makima_kernel.bus import topology
 from makima_kernel.bus.connection import connect
 from makima_kernel.log import relay as relay_module
 from makima_kernel.log.append import new_event
-from makima_kernel.log.identity import last_sequence, new_epoch
+from makima_kernel.log.identity import Different, Same, examine, last_sequence, new_epoch
 from makima_kernel.log.publish import MisplacedError, Window
 from makima_kernel.log.read import Log
 from makima_kernel.log.relay import Refused, Relay, Relaying, Standby
@@ -111,8 +111,9 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.usefixtures("stream")
 async def test_a_holder_that_is_frozen_is_stood_in_for_until_it_goes_on(
-    stream: None, pool: asyncpg.Pool, nats: Client, database: str, nats_url: str, monkeypatch: pytest.MonkeyPatch
+    pool: asyncpg.Pool, nats: Client, database: str, nats_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its database session lives, and so does its lock."""
     monkeypatch.setattr(relay_module, "_STANDBY", 0.1)
@@ -152,6 +153,28 @@ async def test_an_event_that_no_relay_published_is_found_and_told(stream: None, 
         await eventually(lambda: isinstance(relay.state, Refused))
     assert "position 1 is event None in the stream" in (relay.ready() or "")
     assert await last_sequence(nats) == 1
+
+
+async def test_a_stream_whose_messages_have_all_aged_out_is_told_by_when_its_last_one_came(
+    relay: Relay, pool: asyncpg.Pool, nats: Client
+) -> None:
+    """What was recorded after it cannot be what it was: a restored log, which has grown past the stream's end again."""
+    await fill(pool, 3)
+    await eventually(lambda: relay.position == 3)
+    jetstream = nats.jetstream()
+    config = (await jetstream.stream_info(subjects.EVENTS_STREAM)).config
+    await jetstream.update_stream(config.evolve(max_age=0.2, duplicate_window=0.1))
+
+    async def empty() -> bool:
+        return (await jetstream.stream_info(subjects.EVENTS_STREAM)).state.messages == 0
+
+    await eventually(empty, 30)
+    assert await examine(nats, Log(pool)) == Same(3)
+    await pool.execute("alter table event_log.events_p000000000000 disable trigger all")  # which refuses it
+    await pool.execute("update event_log.events set recorded_at = recorded_at + interval '1 hour' where position = 3")
+    verdict = await examine(nats, Log(pool))
+    assert isinstance(verdict, Different)
+    assert "position 3 was recorded" in verdict.reason
 
 
 async def test_an_event_that_the_broker_has_stored_elsewhere_is_an_error(stream: None, pool: asyncpg.Pool, log: Log, nats: Client) -> None:
