@@ -23,7 +23,7 @@ VALUES = st.recursive(
 
 def message(payload: bytes | SupervisorHeartbeat, sequence: int = 1, subject: str = SUBJECT) -> Message:
     body = payload if isinstance(payload, bytes) else msgspec.json.encode(payload)
-    return Message(subject, body, None, sequence, sequence, MIDNIGHT_NS + sequence * 1_000_000, 0, "")
+    return Message(subject, body, None, sequence, sequence, MIDNIGHT_NS + sequence * 1_000_000, 0)
 
 
 @st.composite

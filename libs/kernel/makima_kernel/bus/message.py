@@ -20,7 +20,6 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     delivery: int
     timestamp_ns: int
     pending: int
-    ack_subject: str
 
 
 def parse(message: Msg) -> Message:
@@ -35,5 +34,4 @@ def parse(message: Msg) -> Message:
         int(tokens[at + 1]),
         int(tokens[at + 2]),
         int(tokens[at + 3]),
-        message.reply,
     )

@@ -72,14 +72,8 @@ class PullLoop:
         self._stopping = True
         self._wake.set()
 
-    async def ack(self, message: Message) -> None:
-        """For a durable: this message and all before it are done with. Call it after the commit."""
-        self._cursor.acknowledged(message.sequence)
-        with suppress(NatsError, OSError):  # the cursor knows; a new generation starts behind it
-            await self._nats.publish(message.ack_subject, b"+ACK")
-
     async def batches(self) -> AsyncGenerator[list[Message]]:
-        """Up to `batch` messages at a time, without end. Raises `SupersededError`, and `ConnectionClosedError` for good."""
+        """Up to `batch` messages at a time, without end. Raises `ConnectionClosedError` where the connection is closed for good."""
         self._heard = self._yielded = self._clock()
         try:
             while not self._stopping or self._buffer:

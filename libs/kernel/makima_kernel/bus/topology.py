@@ -52,11 +52,6 @@ class EventLog(Protocol):
     async def after(self, position: int, limit: int = ...) -> list[Recorded]: ...
 
 
-def shard_filter(shard: int) -> str:
-    """What a consumer of one shard of the heartbeats filters on."""
-    return f"makima.shards.{shard}.>"
-
-
 def canary(shard: int) -> str:
     """Where the canary of a shard is published: straight into the shard, past the subject transform."""
     return f"makima.shards.{shard}.canary"
