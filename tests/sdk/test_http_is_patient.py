@@ -30,7 +30,8 @@ def key_of(head: str) -> str:
     return next(line.split(": ", 1)[1] for line in head.splitlines() if line.lower().startswith("idempotency-key"))
 
 
-async def test_a_write_is_repeated_under_one_key_until_it_is_answered() -> None:
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+async def test_a_write_is_repeated_under_one_key_until_it_is_answered(method: str) -> None:
     keys: list[str] = []
 
     def reply(head: str) -> tuple[int, str]:
@@ -39,7 +40,7 @@ async def test_a_write_is_repeated_under_one_key_until_it_is_answered() -> None:
 
     port = ports.free()
     async with server(port, reply), Http(f"http://127.0.0.1:{port}") as http:
-        assert (await http.send("POST", "/contracts", {"name": "x"})).body == {"id": "c1"}
+        assert (await http.send(method, "/contracts", {"name": "x"})).body == {"id": "c1"}
     assert len(keys) == 3
     assert len(set(keys)) == 1
 

@@ -1,11 +1,18 @@
 """The monitor as an iterator: what happens comes in order, and after a cut nothing is missing and nothing comes twice."""
 
 import asyncio
-from contextlib import aclosing, suppress
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager, suppress
+from typing import cast
 
+import orjson
 import pytest
+from makima_kernel.testing import eventually
 from makima_local import ports
-from makima_sdk import Connection, Contracts, Filter, MonitorEvent, UnreachableError, monitor
+from makima_sdk import Connection, Contracts, Filter, MonitorEvent, ProblemError, UnreachableError, monitor
+from websockets.asyncio import server as ws
+from websockets.asyncio.server import ServerConnection
+from websockets.http11 import Response
 
 
 async def test_what_happens_comes_in_the_order_of_the_log(connection: Connection, contracts: Contracts) -> None:
@@ -88,6 +95,65 @@ async def test_after_a_cut_it_goes_on_where_it_was(connection: Connection, contr
 
 def _status(event: MonitorEvent) -> tuple[object, object]:
     return event["new_status"], event["position"]
+
+
+Said = Mapping[str, object]
+
+
+@asynccontextmanager
+async def telling(*connections: Sequence[Said]) -> AsyncGenerator[tuple[Connection, list[Said]]]:
+    """A server whose n-th connection says the n-th messages, then breaks off; and what it was asked each time."""
+    asked: list[Said] = []
+
+    async def serve(socket: ServerConnection) -> None:
+        asked.append(cast("Said", orjson.loads(await socket.recv())))
+        for message in connections[len(asked) - 1] if len(asked) <= len(connections) else ():
+            await socket.send(orjson.dumps(message).decode())
+        await socket.close(1001)
+
+    async with ws.serve(serve, "127.0.0.1", 0) as server:
+        yield Connection(url=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"), asked
+
+
+HELLO: Said = {"type": "hello", "epoch": "e1", "position": 7}
+RESET: Said = {"type": "reset", "reason": "another epoch", "epoch": "e2", "position": 3}
+
+
+async def test_a_cut_after_a_reset_goes_on_from_where_the_reset_was() -> None:
+    async with telling([HELLO, RESET]) as (connection, asked), aclosing(monitor(connection)) as events:
+        told = [await anext(events) for _ in range(2)]
+        going_on = asyncio.ensure_future(anext(events))
+        await eventually(lambda: len(asked) > 1)
+        going_on.cancel()
+        await asyncio.wait([going_on])
+    assert told == [HELLO, RESET]
+    assert (asked[1]["since"], asked[1]["epoch"]) == (3, "e2")
+
+
+async def test_a_place_keeps_its_epoch_until_a_reset_says_otherwise() -> None:
+    """Cut between the hello of another log and its reset: the place is still the old log's."""
+    hello = {"type": "hello", "epoch": "e2", "position": 9}
+    async with telling([HELLO], [hello]) as (connection, asked), aclosing(monitor(connection)) as events:
+        assert [await anext(events) for _ in range(2)] == [HELLO, hello]
+        going_on = asyncio.ensure_future(anext(events))
+        await eventually(lambda: len(asked) > 2)
+        going_on.cancel()
+        await asyncio.wait([going_on])
+    assert (asked[2]["since"], asked[2]["epoch"]) == (7, "e1")
+
+
+async def test_a_server_that_stays_broken_is_given_up_when_patience_ends() -> None:
+    async def broken(socket: ServerConnection, _request: object) -> Response:
+        return socket.respond(503, "overloaded")
+
+    async def never(_socket: ServerConnection) -> None: ...
+
+    async with ws.serve(never, "127.0.0.1", 0, process_request=broken) as server:
+        connection = Connection(url=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        with pytest.raises(ProblemError) as refused:
+            async with asyncio.timeout(10), aclosing(monitor(connection, patience=0.3)) as events:
+                await anext(events)
+    assert refused.value.status == 503
 
 
 async def test_nobody_there_is_told_when_patience_ends() -> None:

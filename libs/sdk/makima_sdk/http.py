@@ -13,7 +13,7 @@ import orjson
 from makima_sdk.problems import ProblemError, UnreachableError
 
 API: Final = "/api/v1"
-WRITES: Final = frozenset({"POST", "PUT"})
+WRITES: Final = frozenset({"POST", "PUT", "DELETE"})  # a DELETE, too, is asked again: the second answer must be the first
 UNAVAILABLE: Final = 503
 FIRST_DELAY: Final = 0.1
 LONGEST_DELAY: Final = 2.0

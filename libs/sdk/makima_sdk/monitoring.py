@@ -38,12 +38,13 @@ class _Place:
     position: int | None = None
 
     def note(self, event: MonitorEvent) -> None:
+        """A place stands in the epoch it was found in, until a reset gives another: a hello alone may be of a log that we do not know."""
         match event:
             case {"type": "hello", "epoch": str(epoch), "position": int(position)}:
-                self.epoch = epoch
+                self.epoch = epoch if self.epoch is None else self.epoch
                 self.position = position if self.position is None else self.position
-            case {"type": "reset"}:
-                self.epoch = self.position = None
+            case {"type": "reset", "epoch": str(epoch), "position": int(position)}:
+                self.epoch, self.position = epoch, position
             case {"position": int(position)}:
                 self.position = position
             case _:
@@ -62,7 +63,8 @@ async def monitor(
 
     After a cut it reconnects and goes on behind the last position; a `reset` message says that this was not possible.
     Raises `UnreachableError` when no connection came about for `patience` seconds (`first_patience`, where given, until the first one),
-    `ProblemError` when it was refused, or the filter was: nobody wants to be told everything instead.
+    `ProblemError` when it was refused (by a server that is overloaded or broken: for so long), or the filter was: nobody wants to be told
+    everything instead.
     """
     place = _Place(position=since)
     asked = wanted or Filter()
@@ -78,7 +80,7 @@ async def monitor(
                     yield event
                     place.note(event)
         except InvalidStatus as error:
-            if error.response.status_code < 500:
+            if error.response.status_code < 500 or loop.time() > deadline:
                 raise ProblemError(error.response.status_code, {"detail": "the monitor socket was refused"}) from error
             reason = str(error)
         except (WebSocketException, OSError, TimeoutError) as error:

@@ -46,6 +46,16 @@ async def test_a_contract_may_bring_phases_of_its_own(http: httpx.AsyncClient) -
     assert readiness == expected
 
 
+async def test_a_deletion_asked_again_with_the_same_key_gets_the_first_answer(http: httpx.AsyncClient) -> None:
+    """The first answer may have been lost on its way: not found would be a lie about what was asked."""
+    contract = str((await created(http))["id"])
+    for action in ("start", "fail", "archive"):
+        await act(http, contract, action)
+    key = {"Idempotency-Key": "gone"}
+    assert [(await http.delete(f"/contracts/{contract}", headers=key)).status_code for _ in range(2)] == [204, 204]
+    assert (await http.delete(f"/contracts/{contract}")).status_code == 404
+
+
 async def test_a_repeat_with_the_same_key_gets_the_first_answer(http: httpx.AsyncClient) -> None:
     key = {"Idempotency-Key": "one intent"}
     first = await http.post("/contracts", json={"name": "once"}, headers=key)
