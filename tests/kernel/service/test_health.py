@@ -41,6 +41,47 @@ async def test_ready_only_when_every_check_is_and_the_reason_is_told(served: tup
     assert (await get(f"{url}/readyz")).status_code == 200
 
 
+async def test_a_check_that_raises_or_hangs_is_a_reason_and_hides_no_other(
+    served: tuple[Health, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    health, url = served
+    monkeypatch.setattr(module, "CHECK_TIMEOUT_SECONDS", 0.2)
+
+    async def raising() -> str | None:
+        raise LookupError("a bug")
+
+    async def hanging() -> str | None:
+        await asyncio.Event().wait()
+        return None
+
+    async def behind() -> str | None:
+        return "behind by 7"
+
+    for name, check in {"raising": raising, "hanging": hanging, "hanging too": hanging, "behind": behind}.items():
+        health.ready_when(name, check)
+    answer = await get(f"{url}/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["failing"] == {
+        "raising": "the check failed: LookupError('a bug')",
+        "hanging": "no answer within 0.2 s",
+        "hanging too": "no answer within 0.2 s",
+        "behind": "behind by 7",
+    }
+
+
+async def test_checks_do_not_wait_for_one_another() -> None:
+    health = Health()
+    both = asyncio.Barrier(2)
+
+    async def meets_the_other() -> str | None:
+        await both.wait()
+        return None
+
+    health.ready_when("one", meets_the_other)
+    health.ready_when("two", meets_the_other)
+    assert (await health.readiness())[0] == 200
+
+
 async def test_metrics_and_unknown_paths_are_answered(served: tuple[Health, str]) -> None:
     _, url = served
     metrics.contracts_stale_count.set(3)
@@ -51,20 +92,19 @@ async def test_metrics_and_unknown_paths_are_answered(served: tuple[Health, str]
 async def test_a_frozen_loop_is_not_live_and_not_ready(served: tuple[Health, str], monkeypatch: pytest.MonkeyPatch) -> None:
     _, url = served
     monkeypatch.setattr(module, "FROZEN_AFTER_SECONDS", 0.7)
-    monkeypatch.setattr(module, "CHECK_TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr(module, "LOOP_TIMEOUT_SECONDS", 0.2)
     await eventually(lambda: get_status(f"{url}/livez") == 200)
     seen: list[tuple[int, int]] = []
+    end = time.monotonic() + 5
 
     def watch() -> None:
-        while not seen or seen[-1] != (503, 503):
+        while time.monotonic() < end and (503, 503) not in seen:
             seen.append((get_status(f"{url}/livez"), get_status(f"{url}/readyz")))
 
-    watcher = threading.Thread(target=watch)
+    watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
-    end = time.monotonic() + 5
-    while watcher.is_alive() and time.monotonic() < end:  # the loop stands: nothing below awaits
-        watcher.join(0.01)
-    assert seen[-1] == (503, 503)
+    watcher.join(10)  # the loop stands meanwhile: nothing here awaits
+    assert (503, 503) in seen
 
 
 def get_status(url: str) -> int:

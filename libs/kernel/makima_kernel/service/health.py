@@ -16,7 +16,8 @@ Check = Callable[[], Awaitable[str | None]]  # None: fine; else the reason why n
 
 BEAT_SECONDS: Final = 0.5
 FROZEN_AFTER_SECONDS: Final = 10.0
-CHECK_TIMEOUT_SECONDS: Final = 2.0
+CHECK_TIMEOUT_SECONDS: Final = 2.0  # of each check
+LOOP_TIMEOUT_SECONDS: Final = 2.5  # of the loop with all of its checks: more than of one, so that the one gets named
 
 
 class Health:
@@ -46,7 +47,8 @@ class Health:
 
     async def readiness(self) -> tuple[int, dict[str, object]]:
         """Every check with its reason; 503 as long as one has one."""
-        reasons = {name: await check() for name, check in self._checks.items()}
+        checks = dict(self._checks)
+        reasons = dict(zip(checks, await asyncio.gather(*(_reason(check) for check in checks.values())), strict=True))
         failing = {name: reason for name, reason in reasons.items() if reason is not None}
         return (503 if failing else 200), {"ready": not failing, "failing": failing, "checks": sorted(reasons)}
 
@@ -56,10 +58,20 @@ class Health:
             return 503, {"ready": False, "failing": {"start": "the service is starting"}, "checks": []}
         future = asyncio.run_coroutine_threadsafe(self.readiness(), self._loop)
         try:
-            return future.result(CHECK_TIMEOUT_SECONDS)
+            return future.result(LOOP_TIMEOUT_SECONDS)
         except FutureTimeoutError:
             future.cancel()
-            return 503, {"ready": False, "failing": {"loop": f"no answer within {CHECK_TIMEOUT_SECONDS} s"}, "checks": []}
+            return 503, {"ready": False, "failing": {"loop": f"no answer within {LOOP_TIMEOUT_SECONDS:g} s"}, "checks": []}
+
+
+async def _reason(check: Check) -> str | None:
+    try:
+        async with asyncio.timeout(CHECK_TIMEOUT_SECONDS):
+            return await check()
+    except TimeoutError:
+        return f"no answer within {CHECK_TIMEOUT_SECONDS:g} s"
+    except Exception as error:  # noqa: BLE001 - a check that fails is the answer, whatever it fails with; its neighbours still count
+        return f"the check failed: {error!r}"
 
 
 class HealthServer:
