@@ -143,13 +143,14 @@ async def test_cli_and_sdk_find_it_by_its_context(begin: Begin, folder: Path) ->
     assert contexts["contexts"]["data"] == {member: up.ready[member] for member in members}
 
 
-async def test_each_service_is_told_its_servers_and_only_the_gateway_its_port(begin: Begin, folder: Path) -> None:
+async def test_each_service_is_told_its_servers_whose_disk_to_watch_and_only_the_gateway_its_port(begin: Begin, folder: Path) -> None:
     up = await begin()
     contract, gateway = (eval((folder / "data" / "logs" / f"{name}.log").read_text()) for name in ("contract", "gateway"))
     assert gateway["MAKIMA_DATABASE_URL"] == contract["MAKIMA_DATABASE_URL"] == up.ready["database_url"]
     assert gateway["MAKIMA_NATS_URL"] == contract["MAKIMA_NATS_URL"] == up.ready["nats_url"]
     assert str(up.ready["url"]).endswith(gateway["MAKIMA_PORT"])
     assert "MAKIMA_PORT" not in contract
+    assert contract["MAKIMA_DATA_DIR"] == gateway["MAKIMA_DATA_DIR"] == up.ready["data_dir"]
 
 
 async def test_sigterm_stops_all_of_it_and_the_next_one_finds_its_state(begin: Begin) -> None:

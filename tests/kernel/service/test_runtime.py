@@ -1,6 +1,8 @@
 """A service opens what it needs, is ready only when all of it works, and drains when it is told to stop."""
 
 import asyncio
+from pathlib import Path
+from typing import cast
 from uuid import uuid4
 
 import asyncpg
@@ -68,3 +70,10 @@ async def test_a_loop_that_raises_ends_the_service(settings: Settings, provision
     with pytest.raises(BaseExceptionGroup, match="unhandled errors"):
         async with Service.running("lamp", settings, build_broken):
             await asyncio.Event().wait()
+
+
+async def test_a_service_watches_the_disk_of_its_data_folder(settings: Settings, provisioned: Client, tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    async with Service.running("lamp", settings.model_copy(update={"data_dir": gone}), build) as service:
+        _, body = await service.health.readiness()
+    assert "disk" in cast("dict[str, str]", body["failing"])

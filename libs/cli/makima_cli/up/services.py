@@ -50,7 +50,7 @@ def demo_fleet(site: Site) -> Program:
 
 def _service(name: str, site: Site, health_port: int, pace: Mapping[str, str]) -> Program:
     servers = {"MAKIMA_DATABASE_URL": site.servers.database_url, "MAKIMA_NATS_URL": site.servers.nats_url}
-    env = {**pace, **servers, "MAKIMA_HEALTH_PORT": str(health_port)}
+    env = {**pace, **servers, "MAKIMA_HEALTH_PORT": str(health_port), "MAKIMA_DATA_DIR": str(site.folder.path)}
     if name == GATEWAY:
         env["MAKIMA_PORT"] = str(site.port)
     if settings := settings_file():

@@ -28,6 +28,7 @@ from makima_kernel.log.read import Log
 from makima_kernel.log.relay import Relay
 from makima_kernel.log.upkeep import Upkeep
 from makima_kernel.service import logs, metrics, traces
+from makima_kernel.service.disk import Disk
 from makima_kernel.service.health import Check, Health, HealthServer
 from makima_kernel.service.logs import Logger
 from makima_kernel.service.postgres import open_connection, open_pool
@@ -142,6 +143,10 @@ class Service:
         self.ready_when("partitions", _as_check(upkeep.ready))
         self.ready_when("postgres", self._postgres)
         self.ready_when("nats", self._nats)
+        if (folder := self.settings.data_dir) is not None:
+            disk = Disk(folder)
+            disk.observe()
+            self.ready_when("disk", _as_check(disk.ready))
 
     def _appended(self, _position: int) -> None:
         self._grew.set()

@@ -61,6 +61,9 @@ class Settings(BaseSettings):
     port: int = Field(default=8420, description="the gateway's")
     health_port: int = Field(default=0, description="/livez, /readyz, /metrics; 0 takes a free one")
     log_level: str = "info"
+    data_dir: Path | None = Field(
+        default=None, description="where Postgres and the broker write; a service is not ready while its disk is full"
+    )
     contracts: ContractsSettings = ContractsSettings()
     feature_flags: FeatureFlags = FeatureFlags()
     contract_types_file: Path | None = Field(default=None, description="more contract types, beside the built-in ones")
