@@ -19,6 +19,7 @@ from opentelemetry.trace import SpanKind
 
 from makima_kernel.bus import topology
 from makima_kernel.bus.asking import Bus
+from makima_kernel.bus.cancellation import heed_cancellation
 from makima_kernel.bus.commands import CommandRouter
 from makima_kernel.bus.connection import broker
 from makima_kernel.log.appender import Appender
@@ -188,6 +189,8 @@ class Service:
         service = cls(name, settings, build)
         async with service._lifespan():
             await service.app.start()
+            await service.nats.flush()  # else the first request may overtake the subscriptions, on another connection
+            heed_cancellation()  # a loop that raised meanwhile: the flush swallows what it tells us
             try:
                 yield service
             finally:
