@@ -5,12 +5,9 @@ from datetime import timedelta
 import asyncpg
 from makima_kernel.bus.commands import CommandRouter
 from makima_kernel.bus.decisions import Decisions
-from makima_kernel.bus.topology import SHARDS
 from makima_kernel.log.consume import Consumer
 from makima_kernel.service.postgres import open_connection
 from makima_kernel.service.runtime import Service
-from makima_kernel.service.settings import Settings
-from pydantic import Field
 
 from services.supervisor_heartbeat.domain.daemon import DaemonDecider
 from services.supervisor_heartbeat.domain.senders import Senders
@@ -30,15 +27,9 @@ from services.supervisor_heartbeat.queries import Queries
 NAME = "supervisor_heartbeat"
 
 
-class HeartbeatSettings(Settings):
-    """`recorder_shards`: which of the stream's shards this process records; others record the rest."""
-
-    recorder_shards: tuple[int, ...] = Field(default=tuple(range(SHARDS)), min_length=1)
-
-
 async def build(service: Service) -> None:
     settings = service.settings
-    shards = settings.recorder_shards if isinstance(settings, HeartbeatSettings) else range(SHARDS)
+    shards = settings.recorder_shards
     senders, queries, feed = Senders(), Queries(service.pool), Feed(service.nats)
     supervisors = Decisions("supervisor", SupervisorDecider(), service.log, service.appender, content=content)
     daemons = Decisions("daemon", DaemonDecider(), service.log, service.appender, content=content)

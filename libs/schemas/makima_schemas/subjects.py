@@ -12,6 +12,7 @@ DEAD_LETTERS: Final = "makima.dead.>"
 COMMANDS: Final = "makima.commands"
 LOG_POKE: Final = "makima.poke.log"  # core NATS: the log grew; wakes relays
 STATE_FEED: Final = "makima.state.>"
+SHARDS: Final = 8  # of the heartbeats' stream, each its own subject
 MONITOR_STALE: Final = "makima.monitor.stale"  # core NATS: a contract is still stale; said again and again, no event
 
 

@@ -44,6 +44,10 @@ def test_without_any_source_the_plans_deadlines_hold() -> None:
         ("[feature_flag]\nauto_complete = false", "setting feature_flag is unknown; did you mean feature_flags?"),
         ("port = 'eight'", "setting port: "),
         ("[contracts]\nheartbeat_timeout_seconds = 0", "setting contracts.heartbeat_timeout_seconds: "),
+        ("recorder_shards = []", "setting recorder_shards: Value error, [] is not one or more of the shards 0 to 7"),
+        ("recorder_shards = [1, 1]", "setting recorder_shards: Value error, [1, 1] is not one or more of the shards 0 to 7, each once"),
+        ("recorder_shards = [0, 8]", "setting recorder_shards: Value error, [0, 8] is not one or more of the shards 0 to 7"),
+        ("recorder_shards = [-1]", "setting recorder_shards: Value error, [-1] is not one or more of the shards 0 to 7"),
     ],
 )
 def test_what_is_unknown_or_unfit_in_the_file_is_refused_with_what_to_do(toml: Path, text: str, says: str) -> None:
@@ -56,4 +60,15 @@ def test_what_is_unknown_or_unfit_in_the_file_is_refused_with_what_to_do(toml: P
 def test_a_misspelt_environment_variable_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MAKIMA_NATS_URI", "nats://x")
     with pytest.raises(SettingsError, match=r"MAKIMA_NATS_URI is not a setting; did you mean MAKIMA_NATS_URL\?"):
+        load(Settings)
+
+
+def test_what_one_service_needs_may_stand_in_the_file_of_all(toml: Path) -> None:
+    toml.write_text("recorder_shards = [4, 5]")
+    assert load(Settings).recorder_shards == (4, 5)
+
+
+def test_a_list_in_the_environment_that_is_no_json_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAKIMA_RECORDER_SHARDS", "0,1")
+    with pytest.raises(SettingsError, match="recorder_shards"):
         load(Settings)

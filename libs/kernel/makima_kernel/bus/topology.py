@@ -18,7 +18,7 @@ from makima_kernel.bus.cursor import EPOCH_KEY
 from makima_kernel.log.read import Log
 from makima_kernel.service.settings import Settings, load
 
-SHARDS: Final = 8
+SHARDS: Final = subjects.SHARDS
 # One message above the broker's limit, headers included, ends the connection for good; a command may have 512 KiB.
 REQUIRED_MAX_PAYLOAD: Final = 2 * 1024 * 1024
 EVENTS_KEPT: Final = timedelta(days=7)

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from makima_schemas.subjects import SHARDS
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import SettingsError as UnreadableError
 
 # Read by the CLI, the SDK, the runner or the tests, not by a service.
 NOT_SETTINGS = frozenset(
@@ -70,6 +72,16 @@ class Settings(BaseSettings):
     stream_budget: float = Field(
         default=1.0, gt=0, le=1, description="share of the full stream sizes (4 GiB of events, 8 GiB of heartbeats) to reserve"
     )
+    recorder_shards: tuple[int, ...] = Field(
+        default=tuple(range(SHARDS)), description="which shards of the heartbeats this supervisor_heartbeat records; others record the rest"
+    )
+
+    @field_validator("recorder_shards")
+    @classmethod
+    def _exist(cls, shards: tuple[int, ...]) -> tuple[int, ...]:
+        if not shards or len(set(shards)) < len(shards) or not set(shards) <= set(range(SHARDS)):
+            raise ValueError(f"{list(shards)} is not one or more of the shards 0 to {SHARDS - 1}, each once")
+        return shards
 
     @classmethod
     def settings_customise_sources(
@@ -96,6 +108,8 @@ def load(cls: type[S], **given: Any) -> S:
         return cls(**given)
     except ValidationError as error:
         raise SettingsError("; ".join(_explain(cls, dict(problem)) for problem in error.errors())) from error
+    except UnreadableError as error:  # a list or a table in the environment that is no JSON
+        raise SettingsError(f"{error}: {error.__cause__}") from error
 
 
 def _refuse_unknown_environment(cls: type[BaseModel], environment: Mapping[str, str]) -> None:
