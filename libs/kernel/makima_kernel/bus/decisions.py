@@ -1,14 +1,12 @@
 """A command becomes events: load → decide → append, decided again when somebody else was faster."""
 
 import hashlib
-from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final, Generic, TypeVar, cast
+from typing import Final, Generic, TypeVar
 
 import orjson
 import structlog
-from makima_schemas.codec import Event, decode, encode
+from makima_schemas.codec import Event, encode
 from makima_schemas.commands import Accepted, Problem, Reply, Request, problem
 from makima_schemas.envelope import EventMeta
 from makima_schemas.errors import Code
@@ -16,6 +14,7 @@ from makima_schemas.identity import Category, is_id, stream_name
 from makima_schemas.refusal import Member, Refused
 
 from makima_kernel.bus.commands import snake_case
+from makima_kernel.bus.states import Loaded, States
 from makima_kernel.decider import Decider
 from makima_kernel.log.append import Append, Appended, Conflict, Duplicate, GuardConflict, KeyReused, TooLarge, new_event
 from makima_kernel.log.appender import Appender, LogUnavailableError, OverloadedError
@@ -30,14 +29,7 @@ E = TypeVar("E", bound=Event)
 _logger = structlog.get_logger()
 
 ATTEMPTS: Final = 8
-CACHED_STREAMS: Final = 10_000
 KEY_REUSED: Final = Problem(Code.IDEMPOTENCY_KEY_REUSED, "this command id was used with another request", "mint a new key for a new intent")
-
-
-@dataclass(frozen=True, slots=True)
-class _Loaded(Generic[S]):
-    version: int
-    state: S
 
 
 class Decisions(Generic[S, C, E]):
@@ -68,7 +60,7 @@ class Decisions(Generic[S, C, E]):
         self._on_event = on_event
         self._valid_target = valid_target
         self._content = content
-        self._cache: OrderedDict[tuple[str, str], _Loaded[S]] = OrderedDict()
+        self._states = States(decider, log, lambda: appender.session)
 
     async def handle(self, request: Request, command: C) -> Reply:
         """Decide and store. A repeated command id gets the first answer; a refusal changes nothing and is not stored."""
@@ -92,29 +84,29 @@ class Decisions(Generic[S, C, E]):
 
     def suppose_new(self, tenant: str, target: str) -> None:
         """As far as the caller knows, the entity has no event yet: that saves a look, and a conflict tells if it was wrong."""
-        self._keep(tenant, stream_name(self._category, target), _Loaded(0, self._decider.initial))
+        self._states.suppose_new(tenant, stream_name(self._category, target))
 
     async def _decide(self, request: Request, command: C) -> Reply:
         stream = stream_name(self._category, request.target)
         for _ in range(ATTEMPTS):
-            loaded = await self._load(request.tenant, stream)
+            loaded = await self._states.load(request.tenant, stream)
             try:
                 self._check_version(request, loaded)
                 events = self._decider.decide(command, loaded.state)
             except Refused:
-                if await self._caught_up(request.tenant, stream, loaded):
+                if await self._states.caught_up(request.tenant, stream, loaded):
                     raise
                 continue
             outcome = await self._appender.append(_append(request, self._hash(request, command), stream, loaded.version, events))
             match outcome:
                 case Appended(version, position):
-                    self._remember(request.tenant, stream, loaded, events, version)
+                    self._states.remember(request.tenant, stream, loaded, events, version)
                     self._tell(request, events, position)
                     return Accepted(version, position, changed=bool(events))
                 case Duplicate(version, position, changed):
                     return Accepted(version, position, changed)
                 case Conflict():
-                    self._cache.pop((request.tenant, stream), None)
+                    self._states.forget(request.tenant, stream)
                 case GuardConflict(actual):
                     raise Refused(
                         Code.VERSION_CONFLICT, "the guarding stream has moved on", expected=(request.guard or ("", 0))[1], actual=actual
@@ -127,7 +119,7 @@ class Decisions(Generic[S, C, E]):
                     )
         return Problem(Code.OVERLOADED, f"{stream} changes faster than the command can be decided", "nothing was changed; try again")
 
-    def _check_version(self, request: Request, loaded: _Loaded[S]) -> None:
+    def _check_version(self, request: Request, loaded: Loaded[S]) -> None:
         expected = request.expected_version
         if expected is None or loaded.version in (expected, 0):  # what does not exist is *not found*, not a conflict
             return
@@ -136,38 +128,6 @@ class Decisions(Generic[S, C, E]):
         raise Refused(
             Code.VERSION_CONFLICT, detail, hint="read it again and decide anew", expected=expected, actual=loaded.version, **members
         )
-
-    async def _load(self, tenant: str, stream: str) -> _Loaded[S]:
-        cached = self._cache.get((tenant, stream))
-        if cached is not None:
-            self._cache.move_to_end((tenant, stream))
-            return cached
-        return await self._fold(tenant, stream, _Loaded(0, self._decider.initial))
-
-    async def _caught_up(self, tenant: str, stream: str, loaded: _Loaded[S]) -> bool:
-        """Whether `loaded` is the newest: a refusal from memory must hold for what another replica has appended since."""
-        return (await self._fold(tenant, stream, loaded)).version == loaded.version
-
-    async def _fold(self, tenant: str, stream: str, loaded: _Loaded[S]) -> _Loaded[S]:
-        version, state = loaded.version, loaded.state
-        for recorded in await self._log.stream(tenant, stream, after=version):
-            version, state = recorded.version, self._decider.evolve(state, cast("E", decode(recorded.type, recorded.schema, recorded.data)))
-        return self._keep(tenant, stream, _Loaded(version, state))
-
-    def _remember(self, tenant: str, stream: str, loaded: _Loaded[S], events: list[E], version: int) -> None:
-        state = loaded.state
-        for event in events:
-            state = self._decider.evolve(state, event)
-        self._keep(tenant, stream, _Loaded(version, state))
-
-    def _keep(self, tenant: str, stream: str, loaded: _Loaded[S]) -> _Loaded[S]:
-        """A slower handler must not put an older state over a newer one; a stale one only costs a conflict."""
-        known = self._cache.get((tenant, stream))
-        if known is None or known.version < loaded.version:
-            self._cache[(tenant, stream)] = loaded
-        if len(self._cache) > CACHED_STREAMS:
-            self._cache.popitem(last=False)
-        return loaded
 
     async def _first_answer(self, request: Request, command: C) -> Reply | None:
         match await self._log.answered(request.tenant, request.command_id, self._hash(request, command)):

@@ -60,7 +60,6 @@ class Appender:
         max_waiting: int = 10_000,
         pause: Pause = asyncio.sleep,
     ) -> None:
-        self._connect = connect
         self._on_append = on_append
         self._timeout = timeout
         self._max_waiting = max_waiting
@@ -70,6 +69,17 @@ class Appender:
         self._stopped = asyncio.Event()
         self._draining = False
         self._idle_lines = 0
+        self._losses = 0
+        self._lines = [Line(connect, timeout, self._lost) for _ in range(LINES)]
+
+    @property
+    def session(self) -> int | None:
+        """Another number after each lost connection, also after an idle one; None while no connection stands that would tell.
+
+        A database can only be replaced behind a process that loses its connections: what was read of the log in another
+        session may never have been in this one.
+        """
+        return self._losses if any(line.live for line in self._lines) else None
 
     async def append(self, append: Append) -> Outcome:
         """Queues one command and waits for its outcome.
@@ -103,8 +113,8 @@ class Appender:
         """Sends batch after batch until drained or cancelled. Whoever still waits then gets `LogUnavailableError`."""
         try:
             async with asyncio.TaskGroup() as group:
-                for _ in range(LINES):
-                    group.create_task(self._serve(Line(self._connect, self._timeout)))
+                for line in self._lines:
+                    group.create_task(self._serve(line))
         finally:
             self._draining = True
             _fail(self._queue, "this process stopped before the log answered")
@@ -158,6 +168,9 @@ class Appender:
                 await self._settle(line, [waiting])
         elif not batch[0].answer.done():
             batch[0].answer.set_exception(error)
+
+    def _lost(self) -> None:
+        self._losses += 1
 
     def _answer(self, batch: list[Waiting], outcomes: list[Outcome]) -> None:
         for waiting, answer in zip(batch, outcomes, strict=True):

@@ -21,22 +21,26 @@ class UnstorableError(ValueError):
 
 
 class Line:
-    """`timeout` (seconds) bounds a call, connecting included."""
+    """`timeout` (seconds) bounds a call, connecting included. `on_lost` hears, once, of each connection that ended, also of an idle one."""
 
-    def __init__(self, connect: Connect, timeout: float) -> None:
+    def __init__(self, connect: Connect, timeout: float, on_lost: Callable[[], None]) -> None:
         self._connect = connect
         self._timeout = timeout
+        self._on_lost = on_lost
         self._connection: asyncpg.Connection | None = None
         self._statement: PreparedStatement | None = None
+
+    @property
+    def live(self) -> bool:
+        """Whether a connection stands, as far as the kernel has told."""
+        return self._connection is not None and not self._connection.is_closed()
 
     async def send(self, batch: Sequence[Append]) -> list[Outcome]:
         """One call; the outcomes in order. Raises `BrokenLineError`, and `UnstorableError` if it is one of the values."""
         try:
             async with asyncio.timeout(self._timeout):
-                if self._connection is None or self._statement is None:
-                    self._connection = await self._connect()
-                    self._statement = await self._connection.prepare(SQL)
-                rows = await self._statement.fetch(*arguments(batch))
+                statement = self._statement or await self._open()
+                rows = await statement.fetch(*arguments(batch))
         except (asyncpg.DataError, ValueError) as error:  # asyncpg's own input errors are ValueErrors
             raise UnstorableError(str(error)) from error
         except AWAY as error:
@@ -48,4 +52,15 @@ class Line:
         """Without a word to the server, which may be gone."""
         if self._connection is not None:
             self._connection.terminate()
-        self._connection = self._statement = None
+            self._lost(self._connection)
+
+    async def _open(self) -> PreparedStatement:
+        self._connection = await self._connect()
+        self._connection.add_termination_listener(self._lost)
+        self._statement = await self._connection.prepare(SQL)
+        return self._statement
+
+    def _lost(self, connection: object) -> None:
+        if connection is self._connection:
+            self._connection = self._statement = None
+            self._on_lost()
