@@ -80,7 +80,7 @@ async def monitor(
                     yield event
                     place.note(event)
         except InvalidStatus as error:
-            if error.response.status_code < 500 or loop.time() > deadline:
+            if error.response.status_code < 500 or loop.time() + delay > deadline:
                 raise ProblemError(error.response.status_code, {"detail": "the monitor socket was refused"}) from error
             reason = str(error)
         except (WebSocketException, OSError, TimeoutError) as error:
