@@ -21,7 +21,7 @@ def reader(detector: Detector) -> Reader:
 
 
 def message(subject: str, payload: bytes = b"") -> Message:
-    return Message(subject, payload, None, 1, 1, 1_767_225_600_000_000_000, 0, "")
+    return Message(subject, payload, None, 1, 1, 1_767_225_600_000_000_000, 0)
 
 
 @pytest.mark.parametrize("shard", ["foo", "9", "12", "3x", "", "-1"])
