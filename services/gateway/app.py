@@ -16,6 +16,7 @@ from services.gateway.http import application
 from services.gateway.hub import Hub
 from services.gateway.projections import ReadModel
 from services.gateway.queries import Queries
+from services.gateway.reminders import Reminders
 from services.gateway.serving import listen, serve
 
 NAME: Final = "gateway"
@@ -28,6 +29,7 @@ async def build(service: Service) -> None:
     projector = service.project(ReadModel())
     feed = StateFeed()
     hub = Hub(queries, projector, service.log)
+    reminders = Reminders(hub.wake_all)
     gateway = Gateway(
         bus=service.bus,
         log=service.log,
@@ -36,12 +38,14 @@ async def build(service: Service) -> None:
         projector=projector,
         feed=feed,
         hub=hub,
+        reminders=reminders,
         health=service.health,
         settings=service.settings,
     )
     app = application(gateway)
     service.loop("state feed", lambda: feed.run(service.nats))
     service.loop("monitor hub", hub.run)
+    service.loop("reminders", lambda: reminders.run(service.nats))
     service.loop("gauges", _gauges(queries))
     service.loop("http", lambda: serve(app, bound, hub.close))
     service.logger.info("gateway.listening", url=f"http://{service.settings.host}:{bound.getsockname()[1]}")

@@ -15,6 +15,7 @@ from starlette.requests import HTTPConnection
 from services.gateway.feed import StateFeed
 from services.gateway.hub import Hub
 from services.gateway.queries import Queries
+from services.gateway.reminders import Reminders
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class Gateway:
     projector: Projector
     feed: StateFeed
     hub: Hub
+    reminders: Reminders
     health: Health
     settings: Settings
 

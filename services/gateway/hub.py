@@ -72,7 +72,7 @@ class Hub:
     def close(self) -> None:
         """Every socket says goodbye."""
         self.closing = True
-        self._wake_all()
+        self.wake_all()
 
     async def _start(self) -> None:
         """What was said before this process began is history, not news."""
@@ -93,7 +93,7 @@ class Hub:
             self._complete_after = self._recent[len(self._recent) + len(page) - REMEMBERED - 1].position
         self._recent.extend(page)
         self.position = upto
-        self._wake_all()
+        self.wake_all()
 
     async def _is_another_log(self, head: int) -> bool:
         """A read model that stands further back in the same log comes again to where it was: that is no reason for a reset."""
@@ -104,13 +104,14 @@ class Hub:
         self.epoch = epoch
         self.generation += 1
         self._begin_at(head)
-        self._wake_all()
+        self.wake_all()
         return True
 
     def _begin_at(self, position: int) -> None:
         self._recent.clear()
         self.position = self._complete_after = position
 
-    def _wake_all(self) -> None:
+    def wake_all(self) -> None:
+        """There is news, of ours or of another's."""
         for event in self._waiting:
             event.set()

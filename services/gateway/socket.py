@@ -7,6 +7,7 @@ from typing import Final
 import orjson
 from makima_kernel.log.away import AWAY
 from makima_kernel.service import metrics
+from makima_schemas.contract.model import ContractStatus
 from makima_schemas.errors import Code
 from makima_schemas.times import rfc3339
 from pydantic import ValidationError
@@ -29,12 +30,13 @@ class MonitorSocket:
     def __init__(self, websocket: WebSocket, gateway: Gateway, principal: Principal) -> None:
         self._socket = websocket
         self._hub, self._feed, self._log = gateway.hub, gateway.feed, gateway.log
+        self._reminders, self._queries = gateway.reminders, gateway.queries
         self._principal = principal
         self._watch = Watch()
         self._rewind: Watch | None = None
         self._asked = asyncio.Event()
         self._wake = asyncio.Event()
-        self._cursor = self._tick = self._generation = 0
+        self._cursor = self._tick = self._reminded = self._generation = 0
         self._live = True
 
     async def run(self) -> None:
@@ -73,6 +75,7 @@ class MonitorSocket:
     async def _talk(self) -> None:
         await self._hub.started.wait()
         self._cursor, self._tick, self._generation = self._hub.position, self._feed.tick, self._hub.generation
+        self._reminded = self._reminders.tick
         await self._say({"type": "hello", "epoch": self._hub.epoch, "position": self._cursor})
         with suppress(TimeoutError):
             async with asyncio.timeout(GRACE_SECONDS):
@@ -93,13 +96,14 @@ class MonitorSocket:
         if self._rewind is not None:
             await self._go_back(self._rewind)
         heard = await self._tell_heartbeats()
+        reminded = await self._remind()
         events = await self._next_events()
         for event in events:
             await self._tell_event(event)
             if self._rewind is not None:  # asked for while we were sending
                 break
         await asyncio.sleep(0)  # a send does not yield as long as the client keeps up
-        return heard or bool(events) or self._rewind is not None
+        return heard or reminded or bool(events) or self._rewind is not None
 
     async def _next_events(self) -> list[MonitorEvent]:
         """From the hub's memory, or, too far behind for that, from the database; a reader that was live is told."""
@@ -131,6 +135,19 @@ class MonitorSocket:
             if self._watch.lets_heartbeat_through(latest):
                 await self._say(_heartbeat(latest))
         return bool(news)
+
+    async def _remind(self) -> bool:
+        news = self._reminders.since(self._reminded)
+        for reminder in news:
+            self._reminded = reminder.tick
+            status = await self._status(reminder.contract_id) if self._watch.statuses else None
+            if self._watch.lets_reminder_through(reminder.contract_id, status):
+                await self._socket.send_text(reminder.message)
+        return bool(news)
+
+    async def _status(self, contract_id: str) -> ContractStatus | None:
+        row = await self._queries.contract(self._principal.tenant, contract_id)
+        return None if row is None else row.status
 
     async def _go_back(self, asked: Watch) -> None:
         since = asked.since

@@ -32,6 +32,11 @@ class Watch(BaseModel):
             return False
         return not self.statuses or self._of_status(event)
 
+    def lets_reminder_through(self, contract_id: str, status: ContractStatus | None) -> bool:
+        """`status` is the contract's, where `statuses` asks for it."""
+        named = not self.contract_ids or contract_id in self.contract_ids
+        return self.include_stale and named and (not self.statuses or status in self.statuses)
+
     def lets_heartbeat_through(self, latest: Latest) -> bool:
         return latest.contract_id is not None and (not self.contract_ids or latest.contract_id in self.contract_ids)
 

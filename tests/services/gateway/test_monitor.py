@@ -20,6 +20,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from services.gateway import hub
+from services.gateway.watch import Watch
 from tests.services.gateway.running import Gateways, act, created, running
 from tests.services.gateway.test_fold import BEGIN
 
@@ -277,6 +278,37 @@ async def test_heartbeats_come_when_they_are_asked_for(gateways: Gateways, http:
             "type": "Heartbeat", "timestamp": "2026-01-31T10:30:00.000000Z", "contract_id": contract, "state": "working",
             "activity": "thinking", "progress": 40,
         }  # fmt: skip
+
+
+async def test_reminders_of_stale_contracts_come_without_a_position(gateways: Gateways, http: httpx.AsyncClient, nats: Client) -> None:
+    one, two = [str((await created(http))["id"]) for _ in range(2)]
+    await act(http, one, "start")
+
+    async def remind(contract: str) -> None:
+        said = {"contract_id": contract, "last_activity": BEGIN, "stale_duration": 1801.5}
+        await nats.publish(subjects.MONITOR_STALE, orjson.dumps(said))
+
+    async with watching(gateways, contract_ids=[one]) as client:
+        await _applied(client, {"contract_ids": [one]})
+        await nats.publish(subjects.MONITOR_STALE, b"no JSON")
+        await remind(two)
+        await remind(one)
+        told = await client.next()
+        assert str(told.pop("timestamp")).endswith("Z")
+        assert told == {
+            "type": "StaleDetected", "contract_id": one, "last_activity": "2026-01-31T10:30:00.000000Z", "stale_duration": 1801.5,
+        }  # fmt: skip
+        for status, hidden, heard in (("created", one, two), ("active", two, one)):
+            await client.ask(statuses=[status])
+            await _applied(client, {"statuses": [status]})
+            await remind(hidden)
+            await remind(heard)
+            assert (await client.next())["contract_id"] == heard
+
+
+def test_who_does_not_ask_for_staleness_is_not_reminded() -> None:
+    assert Watch().lets_reminder_through("c1", None)
+    assert not Watch(include_stale=False).lets_reminder_through("c1", None)
 
 
 async def test_sockets_are_closed_with_a_handshake_when_the_gateway_stops(settings: Settings, pool: asyncpg.Pool, nats: Client) -> None:
