@@ -8,7 +8,7 @@ import structlog
 from makima_kernel.log.project import Applied
 
 from services.gateway.projections.fold import EVENTS, fold
-from services.gateway.projections.storage import load, store, touched
+from services.gateway.projections.storage import SQL, load, store, touched
 
 NAME: Final = "gateway"
 
@@ -22,9 +22,7 @@ class ReadModel:
     events: frozenset[type] = EVENTS
 
     async def apply(self, connection: asyncpg.Connection, batch: Sequence[Applied]) -> None:
-        # A crash of Postgres may take the last commits back, checkpoint and rows together: they are made again from the log, which is
-        # durable. Waiting for the disk here as well would be half of the time between a write and its answer.
-        await connection.execute("set local synchronous_commit = off")
+        await connection.execute(SQL["without_waiting_for_the_disk"])
         rows = await load(connection, touched((item.recorded, item.event) for item in batch))
         for item in batch:
             fold(rows, item.recorded, item.event)
