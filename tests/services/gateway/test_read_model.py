@@ -6,17 +6,23 @@ from datetime import timedelta
 from pathlib import Path
 from random import Random
 from typing import TypeVar, cast
+from uuid import uuid4
 
 import asyncpg
 import orjson
 import pytest
+from makima_kernel.log.append import SQL as APPEND
+from makima_kernel.log.append import Append, NewEvent, arguments
 from makima_kernel.log.migrate import migrate, rollback
 from makima_kernel.log.project import Applied
+from makima_kernel.log.read import Log
+from makima_kernel.log.rebuild import rebuild
 from makima_schemas.agent import AgentStatus, AgentStatusChanged
-from makima_schemas.codec import Event
+from makima_schemas.codec import Event, decode
 from makima_schemas.completion import CompletionDetected
 from makima_schemas.contract.events import ContractStarted, QuestionAsked
 from makima_schemas.daemon import DaemonConnected, DaemonDisconnected
+from makima_schemas.envelope import EventMeta
 from makima_schemas.evidence import Evidence
 from makima_schemas.silence import MassSilenceCleared, StaleCleared, StaleDetected
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorState, SupervisorStateChanged
@@ -139,6 +145,20 @@ async def test_one_batch_or_many_is_the_same(pool: asyncpg.Pool) -> None:
         await pool.execute(f"truncate gateway.{table}")
     await apply(pool, applied)
     assert await rows_in(pool) == one_by_one
+
+
+async def test_made_anew_from_the_log_the_rows_are_the_same(pool: asyncpg.Pool) -> None:
+    for item in log(23):
+        event = NewEvent(uuid4(), item.recorded.type, item.recorded.schema, item.recorded.data)
+        command = Append(item.recorded.tenant, item.recorded.stream, uuid4(), b"", None, (event,), EventMeta())
+        await pool.execute(APPEND, *arguments([command]))
+    recorded = await Log(pool).after(0, 10_000)
+    for item in recorded:
+        await apply(pool, [Applied(item, decode(item.type, item.schema, item.data))])
+    before = await rows_in(pool)
+    assert all(before.values())
+    assert await rebuild(ReadModel(), pool, Log(pool), max_batch=13) == len(recorded)
+    assert await rows_in(pool) == before
 
 
 async def test_whatever_text_is_said_is_kept(pool: asyncpg.Pool) -> None:
