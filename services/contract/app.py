@@ -19,7 +19,15 @@ NAME = "contract"
 async def build(service: Service) -> None:
     settings = service.settings
     decider = ContractDecider(contract_types(settings.contract_types_file), settings.contracts.auto_complete_enabled)
-    decisions = Decisions("contract", decider, service.log, service.appender, describe=conflict_members, on_event=_count)
+    decisions = Decisions(
+        "contract",
+        decider,
+        service.log,
+        service.appender,
+        describe=conflict_members,
+        exists=lambda contract: contract.exists,
+        on_event=_count,
+    )
     starter = Starter(Queries(service.pool), decisions)
     service.project(Unstarted(), on_commit=starter.applied)
     router = commands(NAME, decisions)

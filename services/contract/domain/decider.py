@@ -30,7 +30,7 @@ class ContractDecider:
         """The events that `command` leads to; none where nothing has to change. Raises `Refused`."""
         if isinstance(command, c.CreateContract) and state.status is None:
             return creation.create(command, self.types, auto_complete_enabled=self.auto_complete_enabled)
-        if state.status is None or state.deleted:
+        if state.status is None or not state.exists:
             raise Refused(Code.CONTRACT_NOT_FOUND, "there is no such contract")
         if isinstance(command, c.ArchiveContract) and command.complete_first and LIFECYCLE.allowed(state.status, c.ArchiveContract) is None:
             completed = self.decide(c.CompleteContract(), state)

@@ -51,6 +51,10 @@ class Contract:
     questions: Mapping[str, Question] = field(default_factory=dict[str, Question])
 
     @property
+    def exists(self) -> bool:
+        return self.status is not None and not self.deleted
+
+    @property
     def phase(self) -> Phase:
         """The current phase."""
         return self.phases[self.index_of(self.phase_name)]

@@ -38,7 +38,7 @@ class Trial:
         command = decode_command(ChangePhase, data)
         recorded = await self._log.stream(tenant, stream_name("contract", contract_id))
         state = fold(self._decider, (cast("ContractEvent", decode(each.type, each.schema, each.data)) for each in recorded))
-        if recorded and expected not in (None, recorded[-1].version):
+        if state.exists and expected not in (None, recorded[-1].version):
             return _answer(Code.VERSION_CONFLICT)
         try:
             self._decider.decide(command, state)

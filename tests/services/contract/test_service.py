@@ -115,6 +115,18 @@ async def test_what_is_not_there_is_not_found_whatever_version_is_expected(contr
     assert missing.code is Code.CONTRACT_NOT_FOUND
 
 
+async def test_what_was_deleted_is_not_found_whatever_version_is_expected(contracts: Contracts) -> None:
+    await contracts.accepted("c1", CREATE, c.ArchiveContract(), c.DeleteContract())
+    for expected in (1, 3, 7):
+        missing = await contracts.ask("c1", c.StartContract(), expected=expected)
+        assert isinstance(missing, Problem)
+        assert missing.code is Code.CONTRACT_NOT_FOUND
+    question = {"contract_id": "c1", "phase": "execute", "expected_version": 1}
+    tried = await contracts.replicas[0].bus.query("contract", "try_change_phase", dict[str, object](question))
+    assert isinstance(tried, Problem)
+    assert tried.code is Code.CONTRACT_NOT_FOUND
+
+
 async def test_the_supervisors_first_heartbeat_starts_its_contract(contracts: Contracts) -> None:
     await contracts.accepted("c1", CREATE)
     await append(contracts, "supervisor-t1", HEARD)

@@ -35,7 +35,8 @@ KEY_REUSED: Final = Problem(Code.IDEMPOTENCY_KEY_REUSED, "this command id was us
 class Decisions(Generic[S, C, E]):
     """Every command of one category goes through here: the one path from a command to the log.
 
-    `describe` gives the members that a `VERSION_CONFLICT` adds to `expected` and `actual`; `on_event` hears of each event
+    `describe` gives the members that a `VERSION_CONFLICT` adds to `expected` and `actual`; `exists` says of a state with events
+    whether there still is what they tell of; `on_event` hears of each event
     that was stored by this process, after it was. `content` is what of a command makes a repeat the same request, where that
     is less than all of it (replicas of a detector find the same silence with different words).
     """
@@ -48,6 +49,7 @@ class Decisions(Generic[S, C, E]):
         appender: Appender,
         *,
         describe: Callable[[S], dict[str, Member]] = lambda _state: {},
+        exists: Callable[[S], bool] = lambda _state: True,
         on_event: Callable[[E], None] = lambda _event: None,
         valid_target: Callable[[str], bool] = is_id,
         content: Callable[[C], object] = lambda command: command,
@@ -57,6 +59,7 @@ class Decisions(Generic[S, C, E]):
         self._log = log
         self._appender = appender
         self._describe = describe
+        self._exists = exists
         self._on_event = on_event
         self._valid_target = valid_target
         self._content = content
@@ -121,8 +124,8 @@ class Decisions(Generic[S, C, E]):
 
     def _check_version(self, request: Request, loaded: Loaded[S]) -> None:
         expected = request.expected_version
-        if expected is None or loaded.version in (expected, 0):  # what does not exist is *not found*, not a conflict
-            return
+        if expected is None or loaded.version in (expected, 0) or not self._exists(loaded.state):
+            return  # what does not exist is *not found*, not a conflict
         detail = f"expected version {expected}, but it is {loaded.version}"
         members = self._describe(loaded.state)
         raise Refused(
