@@ -252,10 +252,15 @@ async def test_a_service_that_cannot_start_ends_the_start_with_its_last_words(fo
     assert not Postgres(folder / "data" / "postgres").running()
 
 
-async def test_people_get_one_aligned_block(folder: Path) -> None:
-    process = await start(folder, "--data-dir", str(folder / "data"), "--port", "0", "--nats-port", "0")
+async def test_people_get_one_aligned_block_and_the_apis_pages_where_they_ask_for_them(folder: Path) -> None:
+    browser = folder / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {folder}/opened\n')
+    browser.chmod(0o755)
+    process = await start(folder, "--data-dir", str(folder / "data"), "--port", "0", "--nats-port", "0", "--open", BROWSER=str(browser))
     assert process.stdout is not None
     shown = (await asyncio.wait_for(process.stdout.readuntil(b"Ctrl-C"), 60)).decode()
+    await eventually((folder / "opened").exists, 20)
+    await eventually(lambda: (folder / "opened").read_text().endswith("/docs\n"), 5)
     process.send_signal(signal.SIGINT)
     assert await asyncio.wait_for(process.wait(), 20) == 0
     rows = [line for line in shown.splitlines() if "://" in line]

@@ -10,7 +10,7 @@ import pytest
 from makima_kernel.testing import eventually
 from makima_local import ports
 from makima_local.probe import SILENT, unready
-from makima_local.processes import Died, NotReadyError, Program, Ready, Report, Runner, Started
+from makima_local.processes import Died, Frozen, NotReadyError, Program, Ready, Report, Runner, Started
 from makima_local.server import lives
 
 SERVICE = """
@@ -19,7 +19,8 @@ class Health(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200); self.end_headers(); self.wfile.write(b"{}")
     def log_message(self, *_):
-        pass
+        if self.path == "/livez":
+            print(self.path, flush=True)
 def drain(*_):
     print("drained", flush=True); sys.exit(0)
 signal.signal(signal.SIGTERM, drain)
@@ -117,6 +118,25 @@ async def test_a_frozen_one_is_thawed_to_drain(tmp_path: Path) -> None:
         await runner.ready(timeout=10)
         runner.send("service", signal.SIGSTOP)
     assert (tmp_path / "service.log").read_text() == "drained\n"
+
+
+async def test_one_that_is_frozen_for_too_long_is_killed_and_comes_back(reports: list[Report], tmp_path: Path) -> None:
+    async with Runner(reports.append, frozen_after=1.0) as runner:
+        runner.start(python("service", SERVICE, tmp_path, ports.free()))
+        await runner.ready(timeout=10)
+        frozen = runner.pids["service"]
+        assert await eventually(lambda: watched(tmp_path), 10), "it has been seen to live"
+        runner.send("service", signal.SIGSTOP)
+        await eventually(lambda: runner.pids.get("service", frozen) != frozen, 30)
+        await runner.ready(timeout=10)
+    told = [report for report in reports if isinstance(report, Frozen | Died)]
+    assert [type(report) for report in told] == [Frozen, Died]
+    assert isinstance(told[1], Died)
+    assert (told[1].pid, told[1].exit_code) == (frozen, -signal.SIGKILL)
+
+
+def watched(folder: Path) -> bool:
+    return "/livez" in (folder / "service.log").read_text()
 
 
 async def test_one_can_be_stopped_alone_and_stays_stopped(runner: Runner, reports: list[Report], tmp_path: Path) -> None:

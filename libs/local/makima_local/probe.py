@@ -24,6 +24,15 @@ async def ask(port: int, path: str, timeout: float = 3.0) -> tuple[int, str] | N
     return None
 
 
+async def alive(port: int) -> bool:
+    """Whether the service on this health port says that its loop turns."""
+    match await ask(port, "/livez"):
+        case (200, _):
+            return True
+        case _:
+            return False
+
+
 async def unready(port: int) -> str | None:
     """Why the service on this health port is not ready; None if it is."""
     match await ask(port, "/readyz"):

@@ -14,13 +14,15 @@ from typing import Self
 
 from makima_local import log_file
 from makima_local.parent import dies_with_parent
-from makima_local.probe import unready
+from makima_local.probe import alive, unready
 
 # The first restart comes at once: most deaths are accidents. Who dies again soon waits longer each time.
 BACKOFF = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
 STEADY_SECONDS = 10.0  # who lived this long starts again at the first step
 HOPELESS = 4  # deaths before it was ever ready
 ASK_EVERY = 0.05
+LOOK_EVERY = 1.0
+LONGEST_LOOK = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,16 @@ class Ready:
     name: str
 
 
-Report = Started | Died | Ready
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """It runs, but has not said that it lives for so many seconds: it is killed, and started again like any that died."""
+
+    name: str
+    pid: int
+    seconds: float
+
+
+Report = Started | Died | Ready | Frozen
 
 
 class NotReadyError(RuntimeError):
@@ -67,11 +78,17 @@ class NotReadyError(RuntimeError):
 
 
 class Runner:
-    """`async with Runner(report) as runner:` — leaving the block stops everything. Enter it on the main thread (`parent.py`)."""
+    """`async with Runner(report) as runner:` — leaving the block stops everything. Enter it on the main thread (`parent.py`).
 
-    def __init__(self, report: Callable[[Report], None] = lambda _: None, *, patience: float = 20.0) -> None:
+    A program that lived and then fails `/livez` for more than `frozen_after` seconds is killed; None: nobody looks.
+    """
+
+    def __init__(
+        self, report: Callable[[Report], None] = lambda _: None, *, patience: float = 20.0, frozen_after: float | None = None
+    ) -> None:
         self._report = report
         self._patience = patience
+        self._frozen_after = frozen_after
         self._programs: dict[str, Program] = {}
         self._processes: dict[str, Process] = {}
         self._deaths: dict[str, int] = {}
@@ -162,15 +179,31 @@ class Runner:
         """One life of it: its pid and exit code. Whatever it leaves behind in its process group ends with it."""
         process = await self._spawn(program)
         self._processes[program.name] = process
+        watch = self._group.create_task(self._watch(program, process), name=f"watch {program.name}")
         try:
             self._report(Started(program.name, process.pid, again=program.name in self._deaths))
             if self._ended(program):  # while it was being started
                 _send_one(process.pid, signal.SIGTERM)
             return process.pid, await process.wait()
         finally:
+            watch.cancel()
             del self._processes[program.name]
             self._ready.discard(program.name)
             _send(process.pid, signal.SIGKILL)
+
+    async def _watch(self, program: Program, process: Process) -> None:
+        """Time counts only while we look: when the whole machine slept, nobody is to blame."""
+        if program.health_port is None or self._frozen_after is None:
+            return
+        lived, silent = False, 0.0
+        while silent <= self._frozen_after:
+            began = time.monotonic()
+            lives = await alive(program.health_port)
+            await asyncio.sleep(LOOK_EVERY)
+            lived = lived or lives
+            silent = 0.0 if lives or not lived else silent + min(time.monotonic() - began, LONGEST_LOOK)
+        self._report(Frozen(program.name, process.pid, silent))
+        _send(process.pid, signal.SIGKILL)
 
     def _ended(self, program: Program) -> bool:
         return self._stopping.is_set() or program.name not in self._programs

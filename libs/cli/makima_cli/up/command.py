@@ -33,7 +33,7 @@ KNOWN = (UnreachableError, InUseError, PortTakenError, NotReadyError, NotPrepare
 @click.option("--port", type=int, default=lambda: setting("port") or 8420, show_default="8420", help="Of the HTTP API; 0 takes a free one.")
 @click.option("--nats-port", default=4222, show_default=True, help="Of the embedded NATS; 0 takes a free one.")
 @click.option("--demo/--no-demo", default=False, help="With a fleet of real daemons at work.")
-@click.option("--open/--no-open", "open_browser", default=False, help="Open the web page.")
+@click.option("--open/--no-open", "open_browser", default=False, help="Open the API's pages.")
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON when all is ready.")
 def up(*, data_dir: Path | None, ephemeral: bool, port: int, nats_port: int, demo: bool, open_browser: bool, as_json: bool) -> None:
     """Start the whole system on this machine, until Ctrl-C.

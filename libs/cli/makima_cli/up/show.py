@@ -1,14 +1,19 @@
 """What `makima up` prints: one block for people, or one line for programs; news while it runs."""
 
 import json
+import shutil
 import signal
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 import click
-from makima_local.processes import Died, Ready, Report, Started
+from makima_local.processes import Died, Frozen, Ready, Report, Started
+
+NAME: Final = "makima"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +55,17 @@ def block(running: Running, context: str | None, seconds: float) -> str:
     width = max(len(name) for name, _, _ in rows)
     table = [f"  {name:<{width}}  {pid or '':>7}  {where}".rstrip() for name, pid, where in rows]
     suffix = f" --context {context}" if context else ""
-    tries = [f"  makima contracts {what}{suffix}" for what in ("list", "monitor", "create 'My first' --start")]
+    tries = [f"  {command()} contracts {what}{suffix}" for what in ("list", "monitor", "create 'My first' --start")]
     title, end = f"makima is up ({seconds:.1f} s)", "Ctrl-C stops it; what it knows stays."
     return "\n".join([title, "", *table, "", "Try:", *tries, "", end])
+
+
+def command() -> str:
+    """How we were called, so that what we print can be typed: `makima`, or in a fresh clone `.venv/bin/makima`."""
+    called = sys.argv[0]
+    if Path(called).name != NAME:
+        return f"{sys.executable} -m makima_cli.main"
+    return NAME if shutil.which(NAME) == shutil.which(called) else called
 
 
 def news(report: Report) -> str | None:
@@ -61,6 +74,8 @@ def news(report: Report) -> str | None:
             return f"{name} runs again (pid {pid})"
         case Died(name, pid, code, wait):
             return f"{name} (pid {pid}) died: {cause(code)}; starting again {f'in {wait:g} s' if wait else 'at once'}"
+        case Frozen(name, pid, seconds):
+            return f"{name} (pid {pid}) has not said that it lives for {seconds:.0f} s: ending it"
         case Ready(name):
             return f"{name} is ready"
         case Started():

@@ -20,6 +20,7 @@ from makima_cli.up.services import FLEET, Site, demo_fleet, services
 
 READY_WITHIN = 60.0
 LEAVE_WITHIN = 7.0  # stopping may take 20 s: the fleet these,
+FROZEN_AFTER = 15.0
 DRAIN_WITHIN = 7.0  # the services these, and the servers the rest
 
 
@@ -39,7 +40,7 @@ async def serve(options: Options, folder: DataFolder, out: Callable[[str], None]
             async with _system(options, folder, servers) as system, _remembered(options, folder, system) as name:
                 out(show.line(system) if options.json else show.block(system, name, time.monotonic() - began))
                 if options.open_browser:
-                    await asyncio.to_thread(webbrowser.open, system.url)
+                    await asyncio.to_thread(webbrowser.open, f"{system.url}/docs")
                 await asyncio.Event().wait()
         finally:
             keeper.cancel()
@@ -51,7 +52,7 @@ async def _system(options: Options, folder: DataFolder, servers: Servers) -> Asy
     await _prepare(servers, home)
     site = Site(home, folder, servers, options.port or ports.free())
     programs = services(site, for_demo=options.demo)
-    async with Runner(_tell, patience=DRAIN_WITHIN) as runner:
+    async with Runner(_tell, patience=DRAIN_WITHIN, frozen_after=FROZEN_AFTER) as runner:
         for program in programs:
             runner.start(program)
         show.say(f"waiting for {', '.join(program.name for program in programs)}")
