@@ -25,6 +25,11 @@ class Todo:
     position: int
     traceparent: str | None
 
+    @property
+    def insisted(self) -> bool:
+        """No event asked for it, so somebody did."""
+        return self.position == 0
+
 
 class Queries:
     def __init__(self, pool: asyncpg.Pool) -> None:

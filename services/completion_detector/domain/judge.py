@@ -74,6 +74,7 @@ class Look:
     contract: Snapshot
     gate: Readiness
     on: Switches
+    insisted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +100,9 @@ def cleaned(*, held: bool, removed: bool, expired: bool) -> CompletedBy | None:
     return "cleanup_deadline" if expired else None
 
 
-def judge(contract: Snapshot, on: Switches) -> Ask:
-    """What to ask of `contract` now, under the global switches."""
-    look = Look(contract, contract.readiness(), on)
+def judge(contract: Snapshot, on: Switches, *, insisted: bool = False) -> Ask:
+    """What to ask of `contract` now, under the global switches; `insisted`: somebody has asked for this look."""
+    look = Look(contract, contract.readiness(), on, insisted)
     return next(case.then(look) for case in CASES if case.when(look))
 
 
@@ -125,6 +126,11 @@ def _person_asked(look: Look) -> bool:
     return look.contract.waiting_for == "phase_confirmation"
 
 
+def _at_rest(look: Look) -> bool:
+    """It was complete before it was reopened: to complete it again at once would make the reopening void."""
+    return look.contract.rests and look.contract.following is None and not look.insisted
+
+
 CASES: Final[tuple[Case, ...]] = (
     Case(lambda look: look.contract.status not in AT_WORK,       lambda look: Nothing(f"the contract is {look.contract.status}")),
     # What was begun is brought to its end, whatever the switches say since: nothing else ends `completing`.
@@ -138,6 +144,7 @@ CASES: Final[tuple[Case, ...]] = (
     Case(lambda look: _guarded(look) and _person_asked(look),    lambda _: Nothing("a person is asked already")),
     Case(_guarded,                                               lambda _: Confirm()),
     Case(lambda look: not look.contract.current.gate.auto_advance, lambda _: Record("auto-advance is off for this phase")),
+    Case(_at_rest,                                               lambda _: Nothing("it was reopened, and nothing was done since")),
     Case(lambda look: look.contract.following is None,           lambda _: Complete()),
     Case(lambda look: not look.on.advance,                       lambda _: Record("contracts.auto_advance_phases is off")),
     Case(lambda _: True,                                         lambda look: _advance(look.contract)),

@@ -49,6 +49,7 @@ class Snapshot:
     verdict: Verdict | None = None
     episode: int = 0
     worked: int = 0
+    rests: bool = False  # it was completed, reopened, and nothing was done since (decision 0008)
 
     @property
     def current(self) -> Phase:
@@ -82,7 +83,7 @@ def fold(snapshot: Snapshot | None, event: Event, version: int) -> Snapshot | No
         return None
     moved = replace(_with_work(_with_status(snapshot, event), event), version=version)
     if isinstance(event, WORK):
-        moved = replace(moved, worked=version)
+        moved = replace(moved, worked=version, rests=isinstance(event, e.ContractReopened) and snapshot.status is ContractStatus.COMPLETED)
     return replace(moved, episode=version) if isinstance(event, EPISODES) else moved
 
 

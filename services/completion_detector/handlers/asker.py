@@ -131,7 +131,7 @@ class Asker:
         contract = await self._queries.snapshot(todo.tenant, todo.contract_id)
         if contract is None:
             return None
-        found = judge(contract, self._switches)
+        found = judge(contract, self._switches, insisted=todo.insisted)
         structlog.get_logger().debug("completion.judged", contract_id=todo.contract_id, version=contract.version, found=repr(found))
         return await self._follow(todo, contract, found)
 

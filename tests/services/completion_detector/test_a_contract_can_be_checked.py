@@ -1,5 +1,6 @@
 """`check_completion`: what is missing, and the flow starts where it may."""
 
+from makima_kernel.testing import eventually
 from makima_schemas.commands import Problem
 from makima_schemas.contract import commands as c
 from makima_schemas.errors import Code
@@ -47,3 +48,18 @@ async def test_an_unknown_contract_is_not_found(world: World) -> None:
     answer = await check(world, "nobody")
     assert isinstance(answer, Problem)
     assert answer.code is Code.CONTRACT_NOT_FOUND
+
+
+async def test_a_reopened_contract_stays_open_until_somebody_asks(world: World) -> None:
+    await world.replica()
+    await world.send("c1", simple(contract_type="execute"), c.StartContract(), c.CompleteDeliverable("pull-request"))
+    await world.until("c1", "ContractCompleted")
+    await world.send("c1", c.ReopenContract("a bug"))
+    await world.nothing_owed()
+    assert (await world.names("c1"))[-1] == "ContractReopened"
+    await check(world, "c1")
+
+    async def twice() -> bool:
+        return (await world.names("c1")).count("ContractCompleted") == 2
+
+    await eventually(twice)

@@ -29,10 +29,14 @@ SHIPPED = e.DeliverableCompleted("execute", "pull-request")
 STARTED = e.ContractStarted()
 EXECUTING = e.PhaseChanged("plan", "execute")
 ON = Switches()
+COMPLETED = (e.CompletionStarted(), e.ContractCompleted("no_worktrees"))
 
 
 def created(*phases: Phase, guard: bool = False, auto_complete: bool = True) -> e.ContractCreated:
     return e.ContractCreated("a contract", "", "simple", "owner", phases or (PLAN, EXECUTE), guard, auto_complete)
+
+
+REOPENED = (created(), STARTED, EXECUTING, SHIPPED, *COMPLETED, e.ContractReopened(None, ContractStatus.ACTIVE))
 
 
 def after(*events: Event) -> Snapshot:
@@ -177,6 +181,17 @@ def with_gate(gate: Gate) -> Phase:
             Nothing("the contract is completed"),
             id="completed",
         ),
+        pytest.param(REOPENED, ON, Nothing("it was reopened, and nothing was done since"), id="completed and reopened: it stays open"),
+        pytest.param((*REOPENED, e.TaskCreated("t", "more", "execute")), ON, Nothing("1 tasks incomplete"), id="reopened, with new work: open"),
+        pytest.param(
+            (*REOPENED, e.TaskCreated("t", "more", "execute"), e.TaskCompleted("t", "more")), ON, Complete(), id="reopened, and the new work is done"
+        ),
+        pytest.param(
+            (created(), STARTED, EXECUTING, SHIPPED, e.ContractFailed(None), e.ContractReopened(None, ContractStatus.ACTIVE)),
+            ON,
+            Complete(),
+            id="failed with all done, and reopened: complete",
+        ),
     ],
 )  # fmt: skip
 def test_the_first_case_that_fits_is_the_answer(events: tuple[Event, ...], on: Switches, ask: Ask) -> None:
@@ -217,3 +232,7 @@ def test_a_contract_would_complete_where_its_last_gate_is_satisfied_whatever_the
     assert not would_complete(after(created(), STARTED, PLANNED)), "a phase is to come"
     assert not would_complete(after(created(), STARTED, EXECUTING)), "the gate is open"
     assert not would_complete(after(created(), EXECUTING, SHIPPED)), "it is not at work"
+
+
+def test_who_insists_completes_what_was_reopened() -> None:
+    assert judge(after(*REOPENED), ON, insisted=True) == Complete()
