@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 import orjson
+import pytest
 from makima_kernel.testing import eventually
 from makima_local.nats import Nats
 from makima_schemas import subjects
@@ -14,6 +15,7 @@ from makima_sdk import Connection, Daemon, Signal, Supervisor
 from makima_sdk.nats import connect
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.errors import ConnectionClosedError
 
 SLOW = 3600.0  # an interval that no test lives to see
 
@@ -101,3 +103,56 @@ async def test_after_an_outage_of_the_broker_it_beats_again_and_says_nothing_old
         await listener.close()
     seqs = [msgspec.json.decode(message.data, type=DaemonHeartbeat).seq for message in ear.messages]
     assert seqs == list(range(seqs[0], seqs[0] + len(seqs)))
+
+
+async def test_a_connection_that_is_closed_for_good_is_followed_by_another(nats: Client, nats_url: str) -> None:
+    ear = Ear()
+    async with Daemon("d1", Connection(nats_url=nats_url), interval=0.05) as daemon:
+        daemon.on("sync", _answer_nothing)
+        await daemon.nats.close()
+        await nats.subscribe("makima.heartbeats.>", cb=ear.hear)
+        await eventually(lambda: len(ear.messages) >= 2)
+        assert orjson.loads((await nats.request(subjects.daemon_signal("d1", "sync"), timeout=5)).data) == {}
+
+
+async def _answer_nothing(_signal: Signal) -> None:
+    """A handler of a signal that needs no answer."""
+
+
+async def test_a_supervisor_whose_connection_is_closed_says_so(nats: Client, nats_url: str) -> None:
+    ear = Ear()
+    await nats.subscribe("makima.heartbeats.>", cb=ear.hear)
+    client = await connect(nats_url, "a supervisor")
+    voice = Supervisor(client, daemon_id="d1", contract_id="c1", task_id="t1", phase="plan", interval=0.01)
+    beating = asyncio.create_task(voice.run())
+    await eventually(lambda: ear.messages)
+    await client.close()
+    with pytest.raises(ConnectionClosedError):
+        await beating
+
+
+async def test_a_handler_that_fails_tells_its_asker(nats: Client, nats_url: str) -> None:
+    async def fail(_signal: Signal) -> None:
+        raise RuntimeError("no disk")
+
+    async with Daemon("d1", Connection(nats_url=nats_url), interval=SLOW) as daemon:
+        daemon.on("cleanup_worktrees", fail)
+        await nats.flush()
+        answer = await nats.request(subjects.daemon_signal("d1", "cleanup_worktrees"), b"{}", timeout=5)
+    assert orjson.loads(answer.data)["error"]["code"] == "UNAVAILABLE"
+
+
+def test_nobody_says_what_the_recorder_would_set_aside() -> None:
+    voice = Supervisor(Client(), daemon_id="d1", contract_id="c1", task_id="t1", phase="plan")
+    voice.say(activity="x" * 2001 + "\0", progress=10)
+    assert voice.saying.activity == "x" * 2000
+    for wrong in ({"progress": 101}, {"pending_task_ids": ("a",) * 257}, {"pending_task_ids": ("a b",)}, {"phase": ""}):
+        with pytest.raises(ValueError, match=r"no id|Expected"):
+            voice.say(**wrong)  # pyright: ignore[reportArgumentType] - each fits one member
+    with pytest.raises(ValueError, match="no supervisor is interrupted"):
+        voice.say(SupervisorState.INTERRUPTED)
+    assert (voice.saying.state, voice.saying.progress, voice.saying.pending_task_ids) == (SupervisorState.INITIALIZING, 10, ())
+    with pytest.raises(ValueError, match="no id"):
+        Supervisor(Client(), daemon_id="d1", contract_id="c 1", task_id="t1", phase="plan")
+    with pytest.raises(ValueError, match="Expected"):
+        Daemon("d1", Connection(), hostname="h" * 256)

@@ -13,10 +13,11 @@ from msgspec import Meta
 from makima_schemas.supervisor import SupervisorState
 
 MAX_HEARTBEAT_BYTES: Final = 64 * 1024
+MAX_ACTIVITY: Final = 2000  # characters
 
 Id = Annotated[str, Meta(min_length=1, max_length=64)]
 Name = Annotated[str, Meta(max_length=255)]
-Text = Annotated[str, Meta(max_length=2000)]
+Text = Annotated[str, Meta(max_length=MAX_ACTIVITY)]
 Percent = Annotated[int, Meta(ge=0, le=100)]
 Count = Annotated[int, Meta(ge=0, le=1_000_000)]
 Sequence = Annotated[int, Meta(ge=0, le=2**63 - 1)]

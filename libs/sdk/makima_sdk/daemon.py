@@ -1,25 +1,35 @@
 """A daemon: the process on a machine that runs agents, beats for itself, and hears makima's signals."""
 
 import asyncio
+import logging
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from types import TracebackType
-from typing import Self, cast
+from typing import Final, Self, cast
 
+import msgspec
 import orjson
 from makima_schemas import subjects
+from makima_schemas.commands import Problem, encode_reply
+from makima_schemas.errors import Code
 from makima_schemas.heartbeat import DaemonHeartbeat
+from makima_schemas.heartbeat_reading import read_daemon
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.errors import ConnectionClosedError
+from nats.errors import Error as NatsError
 
 from makima_sdk.connection import Connection
 from makima_sdk.contracts import Contracts
 from makima_sdk.heart import DEFAULT_INTERVAL, Heart
 from makima_sdk.http import Http
 from makima_sdk.nats import connect
+from makima_sdk.problems import UnreachableError
+
+_logger: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +55,12 @@ class Daemon:
     ```
 
     Both connections come back by themselves after an outage. `capacity` counts the agents it may still start.
+    Raises `ValueError` for what the recorder would set aside: a daemon that says that is called disconnected.
     """
 
     def __init__(self, daemon_id: str, connection: Connection, *, hostname: str | None = None, interval: float = DEFAULT_INTERVAL) -> None:
         self.id = daemon_id
-        self.hostname = hostname or socket.gethostname()
+        self.hostname = hostname or socket.gethostname() or daemon_id
         self._connection = connection
         self._interval = interval
         self._agents: tuple[str, ...] = ()
@@ -57,16 +68,16 @@ class Daemon:
         self._capacity = 0
         self._handlers: dict[str, Handler] = {}
         self._owned = AsyncExitStack()
+        self._check((), 0, 0)
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as opening:
             self.http = await opening.enter_async_context(Http(self._connection.url, self._connection.token))
             self.contracts = Contracts(self.http)
-            self.nats: Client = await connect(self._connection.nats_url, f"daemon {self.id}")
-            opening.push_async_callback(self.nats.close)
-            await self.nats.subscribe(subjects.daemon_signal(self.id, "*"), cb=self._hear)
+            await self._connect()
+            opening.push_async_callback(self._close)
             self._heart = Heart(self.nats, subjects.daemon_heartbeat(self.id), self._compose, interval=self._interval)
-            beating = asyncio.create_task(self._heart.run(), name=f"heart of {self.id}")
+            beating = asyncio.create_task(self._live(), name=f"heart of {self.id}")
             opening.push_async_callback(_end, beating)
             self._owned = opening.pop_all()
         return self
@@ -79,30 +90,55 @@ class Daemon:
         self._handlers[kind] = handler
 
     def report(self, *, agents: tuple[str, ...], worktrees: int, capacity: int) -> None:
-        """What the heartbeats say from now on; a change is sent at once."""
+        """What the heartbeats say from now on; a change is sent at once. Raises `ValueError` where a bound is broken."""
         if (agents, worktrees, capacity) != (self._agents, self._worktrees, self._capacity):
+            self._check(agents, worktrees, capacity)
             self._agents, self._worktrees, self._capacity = agents, worktrees, capacity
             self._heart.quicken()
+
+    async def _connect(self) -> None:
+        self.nats: Client = await connect(self._connection.nats_url, f"daemon {self.id}")
+        await self.nats.subscribe(subjects.daemon_signal(self.id, "*"), cb=self._hear)
+        with suppress(NatsError, TimeoutError):  # an outage just now is no failure: it subscribes again
+            await self.nats.flush(timeout=2)  # who knows that we are connected may signal us
+
+    async def _close(self) -> None:
+        await self.nats.close()
+
+    async def _live(self) -> None:
+        """Beat; a connection that the broker closed for good (a message over its limit, say) is followed by a new one."""
+        while True:
+            with suppress(ConnectionClosedError):
+                await self._heart.run()
+            with suppress(UnreachableError):
+                await self._connect()
+                self._heart.nats = self.nats
 
     async def _hear(self, message: Msg) -> None:
         signal = Signal(message.subject.rsplit(".", 1)[-1], _body(message.data))
         handler = self._handlers.get(signal.kind)
         if handler is None:
             return
-        answer = await handler(signal)
+        answer = await _answered(handler, signal)
         if message.reply:
-            await message.respond(orjson.dumps(dict(answer or {})))
+            await message.respond(answer)
 
     def _compose(self, seq: int, timestamp: datetime) -> DaemonHeartbeat:
-        return DaemonHeartbeat(
-            daemon_id=self.id,
-            hostname=self.hostname,
-            seq=seq,
-            timestamp=timestamp,
-            agents=self._agents,
-            worktrees=self._worktrees,
-            capacity=self._capacity,
-        )
+        return DaemonHeartbeat(self.id, self.hostname, seq, timestamp, self._agents, self._worktrees, self._capacity)
+
+    def _check(self, agents: tuple[str, ...], worktrees: int, capacity: int) -> None:
+        """As the recorder will."""
+        said = DaemonHeartbeat(self.id, self.hostname, 1, datetime.now(UTC), agents, worktrees, capacity)
+        read_daemon(self.id, msgspec.json.encode(said), None)
+
+
+async def _answered(handler: Handler, signal: Signal) -> bytes:
+    """Whatever the handler raises, its asker hears of it: nats-py would swallow it, and let the asker wait."""
+    try:
+        return orjson.dumps(dict(await handler(signal) or {}))
+    except Exception as error:
+        _logger.exception("the handler of the signal %s failed", signal.kind)
+        return encode_reply(Problem(Code.UNAVAILABLE, f"the daemon could not do it: {type(error).__name__}", "ask again"))
 
 
 async def _end(task: asyncio.Task[None]) -> None:

@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 from nats.aio.client import Client
+from nats.errors import ConnectionClosedError
 from nats.errors import Error as NatsError
 
 DEFAULT_INTERVAL: Final = 30.0
@@ -15,7 +16,7 @@ Compose = Callable[[int, datetime], msgspec.Struct]
 
 
 class Heart:
-    """Beats on `subject` over `nats` every `interval` seconds while `run` runs.
+    """Beats on `subject` over `nats` (it may be replaced by another connection) every `interval` seconds while `run` runs.
 
     `compose(seq, timestamp)` makes the body; `seq` counts from 1 within one incarnation. A beat is at most once: one that
     the broker does not get is made up for by the next, so none is buffered while the connection is away.
@@ -24,7 +25,7 @@ class Heart:
     def __init__(self, nats: Client, subject: str, compose: Compose, *, interval: float = DEFAULT_INTERVAL) -> None:
         self.interval = interval
         self.seq = 0
-        self._nats = nats
+        self.nats = nats
         self._subject = subject
         self._compose = compose
         self._changed = asyncio.Event()
@@ -34,8 +35,13 @@ class Heart:
         self._changed.set()
 
     async def run(self) -> None:
-        """Beat until cancelled. Failures of the broker are waited out."""
+        """Beat until cancelled. Failures of the broker are waited out.
+
+        Raises `ConnectionClosedError` where the connection is closed for good: a heart that only went on would never be heard again.
+        """
         while True:
+            if self.nats.is_closed:
+                raise ConnectionClosedError
             self._changed.clear()
             await self.beat()
             try:
@@ -46,13 +52,13 @@ class Heart:
 
     async def beat(self) -> bool:
         """Publish one heartbeat; whether there was a connection to publish it on."""
-        if not self._nats.is_connected:
+        if not self.nats.is_connected:
             return False
         self.seq += 1
         body = msgspec.json.encode(self._compose(self.seq, datetime.now(UTC)))
         try:
-            await self._nats.publish(self._subject, body)
-            await self._nats.flush(timeout=2)
+            await self.nats.publish(self._subject, body)
+            await self.nats.flush(timeout=2)
         except (NatsError, OSError, TimeoutError):
             return False
         return True

@@ -1,11 +1,13 @@
 """A supervisor's voice: what it is doing, said to makima by heartbeats under one connection id."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import uuid4
 
+import msgspec
 from makima_schemas import subjects
-from makima_schemas.heartbeat import SupervisorHeartbeat
+from makima_schemas.heartbeat import MAX_ACTIVITY, SupervisorHeartbeat
+from makima_schemas.heartbeat_reading import read_supervisor
 from makima_schemas.supervisor import SupervisorState
 from nats.aio.client import Client
 
@@ -25,7 +27,7 @@ class Saying:
 
 class Supervisor:
     """One incarnation of the agent behind a supervisor task. A restarted process is a new `Supervisor`: its new
-    `connection_id` fences the old one off.
+    `connection_id` fences the old one off. Raises `ValueError` for ids that are none.
     """
 
     def __init__(
@@ -35,6 +37,7 @@ class Supervisor:
         self.task_id = task_id
         self.connection_id = str(uuid4())
         self.saying = Saying(phase)
+        self._check(self.saying)
         self._heart = Heart(nats, subjects.supervisor_heartbeat(daemon_id, task_id), self._compose, interval=interval)
 
     def say(
@@ -46,17 +49,22 @@ class Supervisor:
         progress: int | None = None,
         pending_task_ids: tuple[str, ...] | None = None,
     ) -> None:
-        """Change what the heartbeats say; what is left out stays. A change is sent at once, a repeat is not."""
+        """Change what the heartbeats say; what is left out stays. A change is sent at once, a repeat is not.
+
+        Raises `ValueError`, and changes nothing, for what the recorder would set aside: a sender of that is called dead. Of an
+        activity that is too long, the first 2 000 characters are said.
+        """
         now = self.saying
         said = replace(
             now,
             state=now.state if state is None else state,
             phase=now.phase if phase is None else phase,
-            activity=now.activity if activity is None else activity,
+            activity=now.activity if activity is None else activity[:MAX_ACTIVITY].replace("\0", ""),
             progress=now.progress if progress is None else progress,
             pending_task_ids=now.pending_task_ids if pending_task_ids is None else pending_task_ids,
         )
         if said != now:
+            self._check(said)
             self.saying = said
             self._heart.quicken()
 
@@ -68,8 +76,14 @@ class Supervisor:
         """One heartbeat now: a last word before leaving. Whether there was a connection to say it on."""
         return await self._heart.beat()
 
+    def _check(self, said: Saying) -> None:
+        """As the recorder will."""
+        read_supervisor(self.task_id, msgspec.json.encode(self._heartbeat(said, 1, datetime.now(UTC))), None)
+
     def _compose(self, seq: int, timestamp: datetime) -> SupervisorHeartbeat:
-        said = self.saying
+        return self._heartbeat(self.saying, seq, timestamp)
+
+    def _heartbeat(self, said: Saying, seq: int, timestamp: datetime) -> SupervisorHeartbeat:
         return SupervisorHeartbeat(
             task_id=self.task_id,
             contract_id=self.contract_id,

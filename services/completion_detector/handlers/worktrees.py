@@ -48,7 +48,7 @@ class Worktrees:
     async def _ask(self, daemon_id: str, contract_id: str) -> bool:
         subject = subjects.daemon_signal(daemon_id, "cleanup_worktrees")
         try:
-            await self._nats.request(subject, orjson.dumps({"contract_id": contract_id}), timeout=ANSWER_SECONDS)
+            answer = await self._nats.request(subject, orjson.dumps({"contract_id": contract_id}), timeout=ANSWER_SECONDS)
         except (NatsError, TimeoutError):
             return False
-        return True
+        return not answer.data.startswith(b'{"error":')
