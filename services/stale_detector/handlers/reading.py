@@ -1,5 +1,6 @@
 """Reads the heartbeats of all shards, in order, and feeds the detector. This is the hot path."""
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import aclosing
 from time import monotonic
@@ -16,9 +17,9 @@ from nats.js.api import DeliverPolicy
 from services.stale_detector.domain.detector import Detector
 from services.stale_detector.domain.heartbeats import read
 
-ALL_SHARDS: Final = "makima.shards.>"
-SHARD: Final = len("makima.shards.")  # where the shard's number stands in a subject: one digit, and a dot
-BATCH: Final = 1000  # about 6 ms of work: a tick must not wait longer for it
+SHARD: Final = len("makima.shards.")  # where the shard's number stands in a subject: one digit and a dot
+BATCH: Final = 4000  # asked for in advance, twice: where processors are scarce an answer takes 50 ms, and 30 000/s are to flow all the same
+SLICE: Final = 500  # about 5 ms of work: a tick must not wait longer for it
 LINGER: Final = 0.01  # seconds; a batch costs as much as ten messages, and a verdict may come that much later
 CANARY: Final = ".canary"
 
@@ -30,9 +31,10 @@ class Reader:
 
     def __init__(self, detector: Detector, nats: Client) -> None:
         self._detector, self._nats = detector, nats
-        # The newest per sender first, then everything: one consumer does both, so nothing falls in between.
+        # The newest per sender first, then everything: one consumer does both, so nothing falls in between. No filter: a broker
+        # that has to match one looks for it message by message, and nothing but shards is in this stream.
         cursor = Ephemeral("detector", deliver=DeliverPolicy.LAST_PER_SUBJECT)
-        self._pull = PullLoop(nats, subjects.HEARTBEATS_STREAM, cursor, filters=(ALL_SHARDS,), batch=BATCH, linger=LINGER)
+        self._pull = PullLoop(nats, subjects.HEARTBEATS_STREAM, cursor, batch=BATCH, linger=LINGER)
         self._epoch = ""
         self._by_digit = {f"{shard.number}.": shard for shard in detector.shards}
         self.seen_at = dict.fromkeys(range(len(detector.shards)), float("-inf"))
@@ -53,15 +55,21 @@ class Reader:
             async for batch in batches:
                 if self._pull.stream_epoch != self._epoch:
                     await self._begin()
-                self.consume(batch)
+                await self.take(batch)
+
+    async def take(self, batch: Sequence[Message]) -> None:
+        """In slices, between which ticks and answers get their turn."""
+        for first in range(0, len(batch), SLICE):
+            self.consume(batch[first : first + SLICE])
+            await asyncio.sleep(0)
 
     async def _begin(self) -> None:
         """What the stream holds by now is history; from here on it flows."""
-        info = await self._nats.jetstream().stream_info(subjects.HEARTBEATS_STREAM)
+        live_from = (await self._nats.jetstream().stream_info(subjects.HEARTBEATS_STREAM)).state.last_seq + 1
         self._epoch = self._pull.stream_epoch
         for shard in self._detector.shards:
-            self._detector.begin(shard, self._epoch, info.state.last_seq + 1)
-        structlog.get_logger().info("detector.begins", live_from=info.state.last_seq + 1, stream_epoch=self._epoch)
+            self._detector.begin(shard, self._epoch, live_from)
+        structlog.get_logger().info("detector.begins", live_from=live_from, stream_epoch=self._epoch)
 
     def consume(self, batch: Sequence[Message]) -> None:
         hear, shards, now = self._detector.hear, self._by_digit, monotonic()

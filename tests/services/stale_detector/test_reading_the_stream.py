@@ -1,5 +1,7 @@
 """What anybody may publish on the heartbeats' stream, and what the detector makes of it."""
 
+import asyncio
+
 import pytest
 from makima_kernel.bus.message import Message
 from nats.aio.client import Client
@@ -36,3 +38,17 @@ def test_a_task_that_is_called_canary_is_none(reader: Reader) -> None:
     assert reader.canary_at[3] == float("-inf")
     reader.consume([message("makima.shards.3.canary")])
     assert reader.canary_at[3] > float("-inf")
+
+
+async def test_many_at_once_are_read_in_slices_between_which_others_get_their_turn(reader: Reader, detector: Detector) -> None:
+    turns: list[int] = []
+
+    async def look() -> None:
+        while True:
+            turns.append(reader.read)
+            await asyncio.sleep(0)
+
+    looking = asyncio.create_task(look())
+    await reader.take([message("makima.shards.3.canary")] * 2000)
+    looking.cancel()
+    assert {500, 1000, 1500} <= set(turns)
