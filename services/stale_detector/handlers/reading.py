@@ -7,11 +7,13 @@ from time import monotonic
 from typing import Final
 
 import structlog
+from makima_kernel.bus.cancellation import heed_cancellation
 from makima_kernel.bus.cursor import Ephemeral
 from makima_kernel.bus.message import Message
 from makima_kernel.bus.pull import PullLoop
 from makima_schemas import subjects
 from nats.aio.client import Client
+from nats.errors import Error as NatsError
 from nats.js.api import DeliverPolicy
 
 from services.stale_detector.domain.detector import Detector
@@ -21,6 +23,7 @@ SHARD: Final = len("makima.shards.")  # where the shard's number stands in a sub
 BATCH: Final = 4000  # asked for in advance, twice: where processors are scarce an answer takes 50 ms, and 30 000/s are to flow all the same
 SLICE: Final = 500  # about 5 ms of work: a tick must not wait longer for it
 LINGER: Final = 0.01  # seconds; a batch costs as much as ten messages, and a verdict may come that much later
+RETRY_SECONDS: Final = 0.5
 CANARY: Final = ".canary"
 
 
@@ -37,13 +40,14 @@ class Reader:
         self._pull = PullLoop(nats, subjects.HEARTBEATS_STREAM, cursor, batch=BATCH, linger=LINGER)
         self._epoch = ""
         self._by_digit = {f"{shard.number}.": shard for shard in detector.shards}
+        self._problem: str | None = None
         self.seen_at = dict.fromkeys(range(len(detector.shards)), float("-inf"))
         self.canary_at = dict(self.seen_at)
         self.read = 0
 
     @property
     def problem(self) -> str | None:
-        return self._pull.problem
+        return self._pull.problem or self._problem
 
     @property
     def behind(self) -> int:
@@ -65,11 +69,24 @@ class Reader:
 
     async def _begin(self) -> None:
         """What the stream holds by now is history; from here on it flows."""
-        live_from = (await self._nats.jetstream().stream_info(subjects.HEARTBEATS_STREAM)).state.last_seq + 1
+        live_from = await self._end() + 1
         self._epoch = self._pull.stream_epoch
         for shard in self._detector.shards:
             self._detector.begin(shard, self._epoch, live_from)
         structlog.get_logger().info("detector.begins", live_from=live_from, stream_epoch=self._epoch)
+
+    async def _end(self) -> int:
+        """The last sequence of the stream, from a broker that answers sooner or later."""
+        while True:
+            heed_cancellation()
+            try:
+                info = await self._nats.jetstream().stream_info(subjects.HEARTBEATS_STREAM)
+            except (NatsError, OSError, TimeoutError) as error:
+                self._problem = f"where the stream ends is not known: {error!r}"
+                await asyncio.sleep(RETRY_SECONDS)
+            else:
+                self._problem = None
+                return info.state.last_seq
 
     def consume(self, batch: Sequence[Message]) -> None:
         hear, shards, now = self._detector.hear, self._by_digit, monotonic()

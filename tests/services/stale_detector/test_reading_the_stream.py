@@ -2,9 +2,16 @@
 
 import asyncio
 
+import asyncpg
 import pytest
 from makima_kernel.bus.message import Message
+from makima_kernel.bus.topology import canary, provision
+from makima_kernel.log.read import Log
+from makima_kernel.testing import eventually
 from nats.aio.client import Client
+from nats.errors import TimeoutError as NatsTimeoutError
+from nats.js.api import StreamInfo
+from nats.js.client import JetStreamContext
 
 from services.stale_detector.domain.detector import Detector
 from services.stale_detector.handlers.reading import Reader
@@ -52,3 +59,46 @@ async def test_many_at_once_are_read_in_slices_between_which_others_get_their_tu
     await reader.take([message("makima.shards.3.canary")] * 2000)
     looking.cancel()
     assert {500, 1000, 1500} <= set(turns)
+
+
+class Deaf(Client):
+    """A connection whose broker does not answer at first when it is asked where a stream ends."""
+
+    silent = 2
+
+    def jetstream(self, *arguments: object, **options: object) -> JetStreamContext:
+        context = super().jetstream(*arguments, **options)  # pyright: ignore[reportArgumentType, reportCallIssue]
+        if options:
+            return context  # the pull loop's own, which it looks after itself
+        ask = context.stream_info
+
+        async def stream_info(name: str, subjects_filter: str | None = None) -> StreamInfo:
+            if self.silent:
+                self.silent -= 1
+                raise NatsTimeoutError
+            return await ask(name, subjects_filter)
+
+        context.stream_info = stream_info
+        return context
+
+
+async def test_a_broker_that_does_not_answer_at_the_start_is_asked_again(
+    detector: Detector, pool: asyncpg.Pool, nats: Client, nats_url: str
+) -> None:
+    await provision(nats, Log(pool), budget=0.01)
+    client = Deaf()
+    await client.connect(nats_url)
+    reader = Reader(detector, client)
+    async with asyncio.TaskGroup() as group:
+        reading = group.create_task(reader.run())
+
+        async def flows() -> bool:
+            for shard in detector.shards:
+                await nats.publish(canary(shard.number), b"")
+            return detector.shards.live
+
+        await eventually(flows)
+        reading.cancel()
+    assert client.silent == 0
+    assert reader.problem is None
+    await client.close()
