@@ -1,6 +1,6 @@
 """Who is silent: the shards, the tracked senders and the holds together. Memory only; no clock but the broker's."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Mapping
 
 from services.stale_detector.domain import senders
 from services.stale_detector.domain.clock import CANARIES_FAST, CANARIES_SLOW, Timeouts
@@ -35,23 +35,23 @@ class Detector:
     def track(self, sender: Sender, owner: str) -> None:
         """The log calls it alive, or tells news of it. Never heard, it gets a full timeout from now."""
         self.load([Tracked(sender, owner)])
-        if (
-            self.settled
-            and self.shards.newest(sender.name) is None
-            and sender.name not in self._asked
-            and sender.name not in self._owner(owner).suspects
-        ):
-            self._await([sender])
 
-    def load(self, tracked: Iterable[Tracked]) -> None:
-        """Who is tracked, without deadlines yet: they get them once the stream's history has been read."""
+    def load(self, tracked: Collection[Tracked]) -> None:
+        """Who is tracked; without deadlines, until the stream's history has been read."""
         for each in tracked:
             known = self.tracked.get(each.sender.name)
             if known is not None and known.owner != each.owner:
                 self.untrack(each.sender.name)
             self.tracked[each.sender.name] = each
             self._owner(each.owner).senders.add(each.sender.name)
+        if self.settled:
+            self._await([each.sender for each in tracked if self._is_unheard(each)])
         self._set_pace()
+
+    def _is_unheard(self, tracked: Tracked) -> bool:
+        """Whether nothing runs out for it: no deadline, no suspicion, no verdict on its way."""
+        name = tracked.sender.name
+        return self.shards.newest(name) is None and name not in self._asked and name not in self._owner(tracked.owner).suspects
 
     def untrack(self, name: str) -> None:
         """The log does not call it alive any more."""
@@ -70,6 +70,13 @@ class Detector:
         known.apply(hold, self.shards.observed())
         if known.hold.held:
             self._restless[owner] = known
+
+    def load_holds(self, holds: Mapping[str, Hold]) -> None:
+        """All that the log says of holds: one that it does not know is none, or verdicts would carry it as their guard for ever."""
+        for name in self._owners.keys() | holds.keys():
+            self._owner(name).replace(holds.get(name, Hold()), self.shards.observed())
+            if self._owner(name).hold.held:
+                self._restless[name] = self._owner(name)
 
     # What the stream says
 
@@ -145,13 +152,8 @@ class Detector:
     def _settle(self) -> None:
         """Everyone tracked of whom the stream holds nothing: each gets a full timeout from now."""
         waiting = self._asked.keys() | {name for owner in self._restless.values() for name in owner.suspects}
-        self._await(
-            [
-                each.sender
-                for name, each in self.tracked.items()
-                if name not in waiting and all(name not in s.wheel.beats for s in self.shards)
-            ]
-        )
+        heard = waiting.union(*(shard.wheel.beats.keys() for shard in self.shards))
+        self._await([each.sender for name, each in self.tracked.items() if name not in heard])
         self.settled = True
 
     def _consider(self, owner: Owner, findings: Findings) -> None:

@@ -50,6 +50,13 @@ class Owner:
             self.exempt = set(self.suspects)
         self.hold = hold
 
+    def replace(self, hold: Hold, observed: tuple[int, ...]) -> None:
+        """The log was read anew, and may be another one: it alone says which hold there is, also if ours was newer."""
+        if hold != self.hold:
+            self.hold, self.held_since, self.calm_since = Hold(), (), None
+            self.exempt.clear()
+            self.apply(hold, observed)
+
     def begin(self, shard: Shard) -> None:
         """The shard starts anew: so do its suspects, and the hold's time there."""
         for name in [name for name, suspect in self.suspects.items() if suspect.shard is shard]:

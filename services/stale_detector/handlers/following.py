@@ -72,11 +72,11 @@ class Follower:
         self._senders = {each.sender.name: each.sender for each in start.senders}
         self._owners = start.owners
         self._holds = start.holds
+        self._early.clear()
         for each in alive:
             self._owner_of(each.sender)
         self._detector.load(alive)
-        for owner, hold in start.holds.items():
-            self._detector.hold(owner, hold)
+        self._detector.load_holds(start.holds)
         self.problem = None
         self.loaded.set()
         structlog.get_logger().info("detector.loaded", tracked=len(alive), position=start.position)
