@@ -13,6 +13,7 @@ from makima_schemas.codec import adapter
 from makima_schemas.identity import DEFAULT_TENANT
 from makima_schemas.silence import SilenceDetected
 
+from services.stale_detector.domain.known import REMEMBERED
 from services.stale_detector.domain.mass_silence import Hold
 from services.stale_detector.domain.tracked import Sender, Tracked
 
@@ -76,7 +77,7 @@ class Queries:
         async with self._pool.acquire() as acquired, acquired.transaction(isolation="repeatable_read", readonly=True):
             connection = cast("asyncpg.Connection", acquired)
             position = cast("int", await connection.fetchval(SQL["position"]))
-            senders = [Tracked(_sender(row), row["owner_id"]) for row in await connection.fetch(SQL["senders"], DEFAULT_TENANT)]
+            senders = [Tracked(_sender(row), row["owner_id"]) for row in await connection.fetch(SQL["senders"], DEFAULT_TENANT, REMEMBERED)]
             owners = await connection.fetch(SQL["owners"], DEFAULT_TENANT)
             holds = await connection.fetch(SQL["holds"])
         return Start(

@@ -3,15 +3,20 @@
 select coalesce((select position from event_log.checkpoints where consumer = 'stale_detector' and shard = 0 order by generation limit 1), 0)
 
 -- name: senders
--- Everyone whom the log calls alive, with the owner of their contract; and those whose old connections must stay fenced off.
+-- Everyone whom the log calls alive, with the owner of their contract; and of those who had a connection, the last $2 who were alive,
+-- oldest first: when they return under another one, theirs must be fenced off.
 select s.name, s.alive, s.alive_position, s.contract_id, s.daemon_id, s.connection_id, s.superseded, coalesce(c.owner_id, '') as owner_id
-from stale_detector.senders as s
-left join stale_detector.contracts as c on c.tenant = $1 and c.contract_id = s.contract_id
-where s.alive or s.superseded <> '{}'
+from (
+    (select * from stale_detector.senders where not alive and connection_id is not null order by alive_position desc limit $2)
+    union all
+    (select * from stale_detector.senders where alive)
+) as s
+left join stale_detector.contracts as c on c.tenant = $1 and c.contract_id = s.contract_id and c.status <> 'archived'
+order by s.alive_position
 
 -- name: owners
--- Whose contract is whose.
-select contract_id, owner_id from stale_detector.contracts where tenant = $1
+-- Whose contract is whose, of those whose supervisor may still speak.
+select contract_id, owner_id from stale_detector.contracts where tenant = $1 and status <> 'archived'
 
 -- name: holds
 -- Every hold stream, open or not: verdicts carry its version.

@@ -10,17 +10,18 @@ from makima_kernel.log.away import AWAY
 from makima_kernel.log.consume import Consumer, EpochChangedError
 from makima_kernel.log.read import Log
 from makima_schemas.codec import CLASS_BY_NAME, Event, UndecodableError, UnknownEventError, decode
-from makima_schemas.contract.events import ContractCreated, ContractDeleted
+from makima_schemas.contract.events import ContractArchived, ContractCreated, ContractDeleted
 from makima_schemas.envelope import Recorded
 from nats.aio.client import Client
 
 from services.stale_detector.domain import mass_silence, tracked
 from services.stale_detector.domain.detector import Detector
+from services.stale_detector.domain.known import Known
 from services.stale_detector.domain.mass_silence import Hold
 from services.stale_detector.domain.tracked import Sender
 from services.stale_detector.queries import Queries
 
-EVENTS: Final[frozenset[type]] = tracked.EVENTS | mass_silence.EVENTS | {ContractCreated, ContractDeleted}
+EVENTS: Final[frozenset[type]] = tracked.EVENTS | mass_silence.EVENTS | {ContractCreated, ContractArchived, ContractDeleted}
 RETRY_SECONDS: Final = 0.5
 
 
@@ -31,7 +32,7 @@ class Follower:
         self._detector = detector
         self._queries = queries
         self._log, self._nats = log, nats
-        self._senders: dict[str, Sender] = {}
+        self._senders = Known()
         self._owners: dict[str, str] = {}
         self._early: dict[str, set[str]] = {}  # contract → who spoke of it before it was there
         self._holds: dict[str, Hold] = {}
@@ -69,7 +70,7 @@ class Follower:
         alive = [each for each in start.senders if each.sender.alive]
         for gone in self._detector.tracked.keys() - {each.sender.name for each in alive}:
             self._detector.untrack(gone)
-        self._senders = {each.sender.name: each.sender for each in start.senders}
+        self._senders = Known(each.sender for each in start.senders)
         self._owners = start.owners
         self._holds = start.holds
         self._early.clear()
@@ -91,9 +92,10 @@ class Follower:
             case ContractCreated(owner_id=owner_id):
                 self._owners[recorded.entity_id] = owner_id
                 for name in self._early.pop(recorded.entity_id, ()):
-                    if self._senders[name].alive:
-                        self._detector.track(self._senders[name], owner_id)
-            case ContractDeleted():
+                    early = self._senders.get(name)
+                    if early is not None and early.alive:
+                        self._detector.track(early, owner_id)
+            case ContractArchived() | ContractDeleted():
                 self._owners.pop(recorded.entity_id, None)
             case _:
                 self._hear_of_hold(recorded, event)
@@ -112,7 +114,7 @@ class Follower:
         sender = tracked.evolve(self._senders.get(name), recorded, event)
         if sender is None:
             return
-        self._senders[name] = sender
+        self._senders.put(sender)
         if sender.alive:
             self._detector.track(sender, self._owner_of(sender))
         else:

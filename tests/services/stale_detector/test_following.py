@@ -6,16 +6,22 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 from makima_kernel.bus.topology import provision
+from makima_kernel.log.append import new_event
 from makima_kernel.log.identity import new_epoch
 from makima_kernel.log.read import Log
 from makima_kernel.testing import eventually
+from makima_schemas.codec import Event
+from makima_schemas.supervisor import SupervisorState
 from nats.aio.client import Client
 
 from services.stale_detector.domain.clock import MILLISECOND, SECOND, Timeouts
 from services.stale_detector.domain.detector import Detector
+from services.stale_detector.domain.heartbeats import Spoken
 from services.stale_detector.domain.verdict import Verdict
 from services.stale_detector.handlers.following import Follower
 from services.stale_detector.queries import Queries
+from tests.kernel.log.writing import call, command
+from tests.services.stale_detector.test_tracked import changed
 
 TIMEOUTS = Timeouts(timeout=6 * SECOND, interval=2 * SECOND, grace=SECOND)
 START = 1_700_000_000 * SECOND
@@ -30,13 +36,15 @@ class Stream:
         for shard in detector.shards:
             detector.begin(shard, "e1", 1)
 
-    def flow(self, span: int) -> list[Verdict]:
-        """Time passes, and whatever the owner is told of somebody does not convince it."""
+    def flow(self, span: int, *, says: Spoken | None = None) -> list[Verdict]:
+        """Time passes, somebody may speak all the while, and whatever the owner is told of somebody does not convince it."""
         given: list[Verdict] = []
         for _ in range(span // STEP):
             self._sequence += 1
             for shard in self._detector.shards:
                 shard.consumed(self._sequence, START + self._sequence * STEP)
+            if says is not None:
+                self._detector.hear(self._detector.shards[0], says, self._sequence, START + self._sequence * STEP)
             found = self._detector.tick().verdicts
             for verdict in found:
                 self._detector.answered(verdict)
@@ -52,6 +60,10 @@ async def following(detector: Detector, pool: asyncpg.Pool, nats: Client) -> Asy
         await follower.loaded.wait()
         yield follower
         task.cancel()
+
+
+async def record(pool: asyncpg.Pool, stream: str, event: Event) -> None:
+    await call(pool, command(stream, new_event(event)))
 
 
 async def alive(pool: asyncpg.Pool, names: Sequence[str]) -> None:
@@ -77,6 +89,20 @@ async def test_a_hold_that_another_log_does_not_know_guards_no_verdict(pool: asy
             return [verdict.hold_version for verdict in stream.flow(7 * SECOND)] == [0]
 
         await eventually(unguarded)
+
+
+async def test_a_connection_that_was_replaced_after_a_restart_keeps_nobody_alive(pool: asyncpg.Pool, nats: Client) -> None:
+    """It fell silent under A and returns under B: what A still says is a zombie's word, also for a detector that never heard of A's death."""
+    await provision(nats, Log(pool), budget=0.01)
+    await pool.execute("insert into stale_detector.senders values ('supervisor:t1', false, 1, 'c1', 'd1', 'A', '{}')")
+    detector = Detector(TIMEOUTS, "r1")
+    async with following(detector, pool, nats):
+        stream = Stream(detector)
+        stream.flow(SECOND)
+        await record(pool, "supervisor-t1", changed(SupervisorState.WORKING, "B"))
+        await eventually(lambda: "supervisor:t1" in detector.tracked)
+        (verdict,) = stream.flow(7 * SECOND, says=("supervisor:t1", "c1", "A"))
+        assert verdict.connection_id == "B"
 
 
 async def test_who_came_alive_while_the_log_was_not_followed_is_judged_though_never_heard(pool: asyncpg.Pool, nats: Client) -> None:

@@ -1,0 +1,24 @@
+"""Who is remembered after the log has called it dead, and for how long."""
+
+from services.stale_detector.domain.known import Known
+from services.stale_detector.domain.tracked import Sender
+
+
+def sender(name: str, *, alive: bool) -> Sender:
+    return Sender(name, alive, 1, "c1", "d1", "x")
+
+
+def test_everyone_who_lives_is_known_and_of_the_others_the_last_who_ended() -> None:
+    known = Known((sender(f"s{number}", alive=True) for number in range(5)), remembered=2)
+    for number in (3, 1, 2):
+        known.put(sender(f"s{number}", alive=False))
+    assert known.get("s3") is None
+    assert [known.get(f"s{number}") for number in (1, 2)] == [sender("s1", alive=False), sender("s2", alive=False)]
+    assert len(known) == 4
+
+
+def test_who_returns_is_not_forgotten() -> None:
+    known = Known([sender("s1", alive=False)], remembered=1)
+    known.put(sender("s1", alive=True))
+    known.put(sender("s2", alive=False))
+    assert known.get("s1") == sender("s1", alive=True)
