@@ -1,6 +1,8 @@
 """A service opens what it needs, is ready only when all of it works, and drains when it is told to stop."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import cast
 from uuid import uuid4
@@ -10,15 +12,21 @@ import pytest
 from makima_kernel.bus import topology
 from makima_kernel.bus.asking import Bus
 from makima_kernel.bus.commands import CommandRouter
+from makima_kernel.bus.connection import connect
 from makima_kernel.bus.topology import TopologyError
 from makima_kernel.log.read import Log
+from makima_kernel.service import runtime
 from makima_kernel.service.runtime import Service
 from makima_kernel.service.settings import Settings
+from makima_kernel.testing import eventually
+from makima_local.nats import Nats
 from makima_schemas import subjects
 from makima_schemas.commands import Accepted, Request
 from nats.aio.client import Client
+from nats.errors import OutboundBufferLimitError
 
 from tests.kernel.bus.lamp import SwitchOn, lamps
+from tests.kernel.log.writing import command, event
 
 
 @pytest.fixture
@@ -77,3 +85,74 @@ async def test_a_service_watches_the_disk_of_its_data_folder(settings: Settings,
     async with Service.running("lamp", settings.model_copy(update={"data_dir": gone}), build) as service:
         _, body = await service.health.readiness()
     assert "disk" in cast("dict[str, str]", body["failing"])
+
+
+async def test_what_is_appended_while_the_broker_is_away_does_not_end_the_service(
+    database: str, pool: asyncpg.Pool, make_nats: Callable[[], Awaitable[Nats]]
+) -> None:
+    server = await make_nats()
+    nats = await connect(server.url, "test", on_closed=closed)
+    await topology.provision(nats, Log(pool), budget=0.02)
+    await nats.close()
+    async with Service.running("lamp", Settings(database_url=database, nats_url=server.url), build) as service:
+        await server.kill()
+        await eventually(lambda: not service.nats.is_connected)
+        for size in (100_000, 0):  # until the client holds as much as it is willing to, and not a byte less
+            with suppress(OutboundBufferLimitError):
+                while True:
+                    await service.nats.publish("nobody", bytes(size))
+        await service.appender.append(command("daemon-l1", event()))
+        await server.start()
+        async with asyncio.timeout(10):
+            while (await service.health.readiness())[0] != 200:
+                await service.nats.flush()
+
+
+async def closed() -> None:
+    """The test closes it."""
+
+
+async def test_a_cancellation_that_was_swallowed_is_repeated(
+    settings: Settings, provisioned: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtime, "STOP_PATIENCE_SECONDS", (0.05, 5.0))
+    cancelled = 0
+
+    async def deaf() -> None:
+        nonlocal cancelled
+        while cancelled < 2:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                cancelled += 1
+
+    async def build_deaf(service: Service) -> None:
+        service.loop("deaf", deaf)
+
+    async with asyncio.timeout(30), Service.running("lamp", settings, build_deaf):
+        pass
+    assert cancelled == 2
+
+
+async def test_a_loop_that_does_not_end_keeps_nothing_else_from_draining(
+    settings: Settings, provisioned: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtime, "STOP_PATIENCE_SECONDS", (0.05, 0.05))
+    drained = asyncio.Event()
+
+    async def deaf() -> None:
+        while not drained.is_set():
+            with suppress(asyncio.CancelledError):
+                await drained.wait()
+
+    async def build_deaf(service: Service) -> None:
+        service.loop("deaf", deaf)
+
+    async with asyncio.timeout(30), Service.running("lamp", settings, build_deaf) as service:
+        freed = asyncio.create_task(until_drained(service, drained))
+    await freed
+
+
+async def until_drained(service: Service, drained: asyncio.Event) -> None:
+    await eventually(lambda: service.nats.is_closed)
+    drained.set()

@@ -9,6 +9,7 @@ from typing import Final
 import asyncpg
 import structlog
 
+from makima_kernel.bus.cancellation import heed_cancellation
 from makima_kernel.log.away import AWAY
 from makima_kernel.log.partitions import Partitions, log_partitions
 from makima_kernel.log.sql import named
@@ -40,6 +41,7 @@ class Upkeep:
     async def run(self) -> None:
         """Every `every` seconds, until cancelled. A database that is away or busy is tried again next time."""
         while True:
+            heed_cancellation()
             try:
                 await self._round()
             except AWAY as error:

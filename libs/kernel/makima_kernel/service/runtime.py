@@ -4,7 +4,7 @@ import asyncio
 import os
 import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Final
 from uuid import uuid4
 
@@ -15,6 +15,7 @@ from faststream import FastStream
 from makima_schemas import subjects
 from makima_schemas.envelope import Recorded
 from nats.aio.client import Client
+from nats.errors import Error as NatsError
 from opentelemetry.trace import SpanKind
 
 from makima_kernel.bus import topology
@@ -40,6 +41,7 @@ Loop = Callable[[], Awaitable[None]]
 Build = Callable[["Service"], Awaitable[None]]
 
 LOST_CONNECTION_EXIT: Final = 70
+STOP_PATIENCE_SECONDS: Final = (5.0, 1.0, 1.0)  # each step cancels again: Python 3.11's wait_for may have swallowed the first
 
 _logger = structlog.get_logger()
 
@@ -157,7 +159,9 @@ class Service:
         while True:
             await self._grew.wait()
             self._grew.clear()
-            await self.nats.publish(subjects.LOG_POKE)
+            heed_cancellation()
+            with suppress(NatsError):  # the broker is away, and perhaps its buffer full: the polls go on
+                await self.nats.publish(subjects.LOG_POKE)
 
     async def _postgres(self) -> str | None:
         try:
@@ -170,11 +174,19 @@ class Service:
         return None if self.nats.is_connected else "not connected to NATS"
 
     async def _stop_loops(self) -> None:
-        """Before the broker closes: a loop on a closed connection would take that for a fault."""
+        """Before the broker closes: a loop on a closed connection would take that for a fault. One that does not end must not
+        keep the others, and the appender, from draining.
+        """
         self.stopping = True
-        for task in self._loops:
-            task.cancel()
-        await asyncio.gather(*self._loops, return_exceptions=True)
+        left = {task for task in self._loops if not task.done()}
+        for patience in STOP_PATIENCE_SECONDS:
+            if not left:
+                return
+            for task in left:
+                task.cancel()
+            _, left = await asyncio.wait(left, timeout=patience)
+        if left:
+            self.logger.error("service.loops_linger", loops=sorted(task.get_name() for task in left))
 
     async def _closed(self) -> None:
         """A closed connection never comes back, and the loops would spin on it (field-notes 1): end, and be started again."""
