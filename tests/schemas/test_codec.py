@@ -1,13 +1,24 @@
 """Events from and to JSON: strict, upcast where they are old, and refused in the two ways that readers treat differently."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import cast
 
 import orjson
 import pytest
-from makima_schemas.codec import CLASS_BY_NAME, EVENT_CLASSES, SCHEMAS, Event, Schemas, UndecodableError, UnknownEventError, decode, encode
+from makima_schemas.codec import (
+    CLASS_BY_NAME,
+    EVENT_CLASSES,
+    SCHEMAS,
+    Event,
+    Schemas,
+    UndecodableError,
+    UnknownEventError,
+    decode,
+    encode,
+    write,
+)
 from makima_schemas.contract.events import ContractPaused, TaskCreated
 from makima_schemas.contract.model import ContractStatus
 from makima_schemas.silence import StaleDetected
@@ -98,6 +109,24 @@ def test_a_schema_newer_than_ours_stops_the_reader_and_older_nonsense_does_not()
         LATER.decode("ContractPaused", 4, b"{}")
     with pytest.raises(UndecodableError, match="why"):
         LATER.decode("ContractPaused", 1, b'{"because": "lunch"}')
+
+
+def to_2(body: dict[str, object]) -> dict[str, object]:
+    return {"reason": body["reason"]}
+
+
+def test_a_new_schema_is_written_only_once_all_readers_know_it() -> None:
+    event = Renamed("lunch", ContractStatus.ACTIVE)
+    waiting = replace(LATER, written_as={"ContractPaused": (2, to_2)})
+    assert waiting.write("ContractPaused", event) == (2, b'{"reason":"lunch"}')
+    assert waiting.decode("ContractPaused", *waiting.write("ContractPaused", event)) == event
+    assert waiting.decode("ContractPaused", *LATER.write("ContractPaused", event)) == event
+    assert LATER.write("ContractPaused", event)[0] == 3
+
+
+def test_what_is_written_in_an_older_form_is_known_and_older() -> None:
+    assert all(1 <= schema < SCHEMAS.number(name) for name, (schema, _) in SCHEMAS.written_as.items())
+    assert write(PAUSED) == (1, encode(PAUSED))
 
 
 def test_every_step_up_is_there() -> None:

@@ -1,7 +1,7 @@
 """Events and commands ⇄ JSON: the registry of every (category, name, schema), strict on the way in, upcasting what is old."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from typing import Final, TypeVar, cast, get_args
@@ -21,6 +21,7 @@ from makima_schemas.times import rfc3339
 Event = ContractEvent | SupervisorEvent | AgentEvent | DaemonEvent | CompletionEvent | SilenceEvent
 T = TypeVar("T")
 Upcast = Callable[[dict[str, object]], dict[str, object]]
+Downcast = Callable[[dict[str, object]], dict[str, object]]
 
 EVENT_CLASSES: Final[Mapping[Category, tuple[type[Event], ...]]] = {
     "contract": get_args(ContractEvent),
@@ -32,8 +33,11 @@ EVENT_CLASSES: Final[Mapping[Category, tuple[type[Event], ...]]] = {
 }
 CLASS_BY_NAME: Final[Mapping[str, type[Event]]] = {cls.__name__: cls for classes in EVENT_CLASSES.values() for cls in classes}
 
-# The number that new events of a class are written with; 1 where nothing is said.
+# The newest number of a class that this build reads, and the shape of the class itself; 1 where nothing is said.
 CURRENT_SCHEMA: Final[Mapping[str, int]] = {}
+# While builds that do not read the newest number may still run: (its name, the older number that is written) → the way
+# back to that one. A release later the entry goes, and the newest is written.
+WRITTEN_AS: Final[Mapping[str, tuple[int, Downcast]]] = {}
 # (name, old schema) → the JSON of the next schema. Pure, and kept forever: the log never forgets an old number.
 UPCASTS: Final[Mapping[tuple[str, int], Upcast]] = {}
 
@@ -54,15 +58,26 @@ def adapter(cls: type[T]) -> TypeAdapter[T]:
 
 @dataclass(frozen=True, slots=True)
 class Schemas:
-    """What a build can read: the class of each event name, the number it writes, and the steps up from older numbers."""
+    """What a build reads and writes: the class of each event name, the newest number it reads, the steps up from older ones, and
+    what it writes in an older form still.
+    """
 
     classes: Mapping[str, type[Event]]
     current: Mapping[str, int]
     upcasts: Mapping[tuple[str, int], Upcast]
+    written_as: Mapping[str, tuple[int, Downcast]] = field(default_factory=dict[str, tuple[int, Downcast]])
 
     def number(self, name: str) -> int:
-        """The schema number that new events of this name are written with."""
+        """The newest schema number of this name that is read."""
         return self.current.get(name, 1)
+
+    def write(self, name: str, event: object) -> tuple[int, bytes]:
+        """The schema number that new events of this name are written with, and this one's JSON in it."""
+        data = encode(event)
+        if name not in self.written_as:
+            return self.number(name), data
+        schema, downcast = self.written_as[name]
+        return schema, orjson.dumps(downcast(cast("dict[str, object]", orjson.loads(data))))
 
     def decode(self, name: str, schema: int, data: bytes) -> Event:
         """See the function `decode`."""
@@ -82,10 +97,16 @@ class Schemas:
         return orjson.dumps(body)
 
 
-SCHEMAS: Final = Schemas(CLASS_BY_NAME, CURRENT_SCHEMA, UPCASTS)
+SCHEMAS: Final = Schemas(CLASS_BY_NAME, CURRENT_SCHEMA, UPCASTS, WRITTEN_AS)
+
+
+def write(event: Event) -> tuple[int, bytes]:
+    """What goes into the log: the schema number that all readers know already, and the event's JSON in it."""
+    return SCHEMAS.write(type(event).__name__, event)
 
 
 def schema_of(event: Event) -> int:
+    """The number that `encode(event)` is in."""
     return SCHEMAS.number(type(event).__name__)
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import orjson
 import uuid_utils
-from makima_schemas.codec import Event, encode, schema_of
+from makima_schemas.codec import Event, write
 from makima_schemas.envelope import EventMeta
 from makima_schemas.errors import Code
 from makima_schemas.refusal import Refused
@@ -100,10 +100,10 @@ Outcome = Appended | Duplicate | Conflict | GuardConflict | TooLarge | KeyReused
 
 def new_event(event: Event) -> NewEvent:
     """The event encoded under a fresh uuid7. Raises `Refused` for text with the character NUL, which no Postgres text can hold."""
-    data = encode(event)
+    schema, data = write(event)
     if b"\\u0000" in data and _NUL.search(data):
         raise Refused(Code.INVALID_REQUEST, "the character NUL cannot be stored", hint="remove \\u0000 from the text")
-    return NewEvent(UUID(bytes=uuid_utils.uuid7().bytes), type(event).__name__, schema_of(event), data)
+    return NewEvent(UUID(bytes=uuid_utils.uuid7().bytes), type(event).__name__, schema, data)
 
 
 def arguments(batch: Sequence[Append]) -> tuple[object, ...]:
