@@ -14,6 +14,11 @@ class InUseError(RuntimeError):
     """Another makima runs on this data folder."""
 
 
+def close(folder: Path) -> None:
+    """For us alone; as root passable (not readable), because Postgres runs as another user."""
+    folder.chmod(0o711 if os.geteuid() == 0 else 0o700)
+
+
 @dataclass(frozen=True, slots=True)
 class DataFolder:
     path: Path
@@ -34,11 +39,10 @@ class DataFolder:
         return self.path / "logs" / f"{name}.log"
 
     def prepare(self) -> None:
-        """Make it, for us alone; as root passable (not readable), because Postgres runs as another user."""
-        mode = 0o711 if os.geteuid() == 0 else 0o700
-        for folder in [*(parent for parent in reversed(self.path.parents) if not parent.exists()), self.path]:
+        """Make what is missing, for us alone. A folder that was there keeps its mode: it may be /tmp."""
+        for folder in [folder for folder in (*reversed(self.path.parents), self.path) if not folder.exists()]:
             folder.mkdir(exist_ok=True)
-            folder.chmod(mode)
+            close(folder)
         self.log("").parent.mkdir(exist_ok=True, mode=0o700)
 
     @contextmanager

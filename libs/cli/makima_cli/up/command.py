@@ -11,7 +11,7 @@ from typing import cast
 
 import click
 from makima_local.account import UnreachableError
-from makima_local.data_folder import DataFolder, InUseError
+from makima_local.data_folder import DataFolder, InUseError, close
 from makima_local.embedded import ServerFailedError
 from makima_local.ports import PortTakenError
 from makima_local.processes import NotReadyError
@@ -74,6 +74,7 @@ def _folder(data_dir: Path | None, *, ephemeral: bool) -> Generator[DataFolder]:
         yield DataFolder(data_dir.expanduser().resolve() if data_dir else DataFolder.default().path)
         return
     temporary = Path(tempfile.mkdtemp(prefix="makima-", dir="/tmp"))
+    close(temporary)
     try:
         yield DataFolder(temporary)
     finally:
