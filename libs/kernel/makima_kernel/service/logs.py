@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from functools import partial
 from typing import TextIO, cast
 
 import orjson
@@ -18,6 +19,7 @@ def configure(service: str, level: str = "info", stream: TextIO | None = None) -
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            partial(_of_service, service),
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _trace_ids,
@@ -29,9 +31,15 @@ def configure(service: str, level: str = "info", stream: TextIO | None = None) -
         cache_logger_on_first_use=False,
     )
     root = logging.getLogger()
-    root.handlers = [_Bridge(service)]
+    root.handlers = [_Bridge()]
     root.setLevel(logging.WARNING)
-    return cast("Logger", structlog.get_logger(service=service))
+    return cast("Logger", structlog.get_logger())
+
+
+def _of_service(service: str, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Also the loggers of modules say whose process they run in; one that is bound to a service keeps it."""
+    event.setdefault("service", service)
+    return event
 
 
 def _trace_ids(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
@@ -49,11 +57,7 @@ def _json(event: EventDict, **_options: object) -> str:
 class _Bridge(logging.Handler):
     """Standard-library records become structured ones, so that a process writes one kind of line."""
 
-    def __init__(self, service: str) -> None:
-        super().__init__()
-        self._service = service
-
     def emit(self, record: logging.LogRecord) -> None:
-        logger = cast("Logger", structlog.get_logger(service=self._service))
+        logger = cast("Logger", structlog.get_logger())
         exc_info = record.exc_info if record.exc_info and record.exc_info[0] else None
         logger.log(record.levelno, "library.log", logger=record.name, message=record.getMessage(), exc_info=exc_info)
