@@ -8,9 +8,6 @@ from faststream.nats import NatsBroker
 from nats.aio.client import Client
 
 OnClosed = Callable[[], Coroutine[None, None, None]]
-OnError = Callable[[Exception], Coroutine[None, None, None]]
-
-INBOX_PREFIX: Final = "_INBOX"
 
 
 class BrokerUnreachableError(ConnectionError):
@@ -43,8 +40,6 @@ async def connect(
     name: str,
     *,
     on_closed: OnClosed,
-    on_error: OnError | None = None,
-    inbox_prefix: str = INBOX_PREFIX,
     timeout: float = 10.0,
 ) -> Client:
     """A connection that reconnects for ever.
@@ -57,21 +52,19 @@ async def connect(
     async def remember(error: Exception) -> None:
         nonlocal last
         last = error
-        if on_error is not None:
-            await on_error(error)
 
     connection = Client()
     try:
         async with asyncio.timeout(timeout):
-            await connection.connect(url, name=name, closed_cb=on_closed, error_cb=remember, inbox_prefix=inbox_prefix, **_OPTIONS)
+            await connection.connect(url, name=name, closed_cb=on_closed, error_cb=remember, **_OPTIONS)
     except TimeoutError as error:
         raise BrokerUnreachableError(f"no NATS server at {_without_credentials(url)} within {timeout:g} s: {last!r}") from error
     return connection
 
 
-def broker(url: str, name: str, *, on_closed: OnClosed, on_error: OnError | None = None) -> NatsBroker:
+def broker(url: str, name: str, *, on_closed: OnClosed) -> NatsBroker:
     """A FastStream broker with the same options, and without its two INFO lines per message."""
-    return NatsBroker(url, name=name, closed_cb=on_closed, error_cb=on_error, logger=None, **_OPTIONS)
+    return NatsBroker(url, name=name, closed_cb=on_closed, logger=None, **_OPTIONS)
 
 
 def _without_credentials(url: str) -> str:

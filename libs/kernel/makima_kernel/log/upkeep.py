@@ -11,12 +11,13 @@ import structlog
 
 from makima_kernel.bus.cancellation import heed_cancellation
 from makima_kernel.log.away import AWAY
-from makima_kernel.log.partitions import Partitions, log_partitions
+from makima_kernel.log.partitions import log_partitions
 from makima_kernel.log.sql import named
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
 KEPT: Final = timedelta(days=30)
 AT_ONCE: Final = 5_000
+EVERY_SECONDS: Final = 60.0
 
 _logger = structlog.get_logger(__name__)
 
@@ -28,25 +29,22 @@ class Upkeep:
         self,
         pool: asyncpg.Pool,
         *,
-        partitions: Partitions[int] | None = None,
-        every: float = 60.0,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._pool = pool
-        self._partitions = partitions or log_partitions(pool)
-        self._every = every
+        self._partitions = log_partitions(pool)
         self._pause = pause
         self._ahead: int | None = None
 
     async def run(self) -> None:
-        """Every `every` seconds, until cancelled. A database that is away or busy is tried again next time."""
+        """Every minute, until cancelled. A database that is away or busy is tried again next time."""
         while True:
             heed_cancellation()
             try:
                 await self._round()
             except AWAY as error:
                 _logger.warning("log.upkeep_failed", error=repr(error))
-            await self._pause(self._every)
+            await self._pause(EVERY_SECONDS)
 
     def ready(self) -> str | None:
         """None, or why this log should get no traffic; as of the last round."""
