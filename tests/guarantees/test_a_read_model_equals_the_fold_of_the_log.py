@@ -80,7 +80,7 @@ async def test_whatever_is_recorded_in_whatever_batches_the_rows_are_its_fold(
         for batch in batches:
             await append_all(read_model, {stream: tuple(renewed(events)) for stream, events in batch.items()})
             await equals_the_fold(read_model)
-        assert await projector.wait_for(await log.head(), 20)
+        assert await projector.wait_for(await log.head(), 30)
     assert await equals_the_fold(read_model) == await log.head()
 
 
@@ -105,7 +105,7 @@ async def test_a_projector_killed_between_rows_and_checkpoint_leaves_neither(
         assert await equals_the_fold(read_model) == 0
     projector = Projector(Journal(), read_model, Log(read_model), nats, owner="next")
     async with running(projector.run()):
-        assert await projector.wait_for(100, 20)
+        assert await projector.wait_for(100, 30)
     assert await equals_the_fold(read_model) == 100
 
 
@@ -115,7 +115,7 @@ async def test_projectors_killed_at_random_leave_the_fold_at_every_moment(read_m
         with replica(project_forever, database, nats_url, f"victim-{number % 2}", False):
             before = await fill(read_model, 60)
             if number % 2:
-                await eventually(lambda before=before: at_least(read_model, before - 30), 20)
+                await eventually(lambda before=before: at_least(read_model, before - 30))
             else:
                 await asyncio.sleep(chance.uniform(0, 0.1))  # not a wait for anything: the moment of its death is the point
         assert await equals_the_fold(read_model) >= shown
@@ -131,15 +131,15 @@ async def test_a_zombie_replica_loses_and_changes_nothing(read_model: asyncpg.Po
     log = Log(read_model)
     await fill(read_model, 50)
     with replica(project_forever, database, nats_url, "zombie", False) as zombie:
-        await eventually(lambda: at_least(read_model, 50), 20)
+        await eventually(lambda: at_least(read_model, 50))
         zombie.freeze()
         projector = Projector(Journal(), read_model, log, nats, owner="heir", lease=LEASE)
         async with running(projector.run()):
             await fill(read_model, 50)
-            assert await projector.wait_for(100, 20)
+            assert await projector.wait_for(100, 30)
             zombie.thaw()  # it still believes that it is the active one, at 50, and has the same events to apply
             await fill(read_model, 50)
-            assert await projector.wait_for(150, 20)
+            assert await projector.wait_for(150, 30)
             assert await equals_the_fold(read_model) == 150
             owner = await read_model.fetchval("select owner from event_log.checkpoints")
             assert owner == "heir"
@@ -155,7 +155,7 @@ async def test_a_replica_frozen_in_the_middle_of_a_batch_holds_nobody_up(
         )
         projector = Projector(Journal(), read_model, Log(read_model), nats, owner="heir", lease=LEASE)
         async with running(projector.run()):
-            assert await projector.wait_for(50, 20)
+            assert await projector.wait_for(50, 30)
     assert await equals_the_fold(read_model) == 50
 
 

@@ -121,7 +121,7 @@ async def the_relay_reaches(nats: Client, position: int) -> None:
     async def reached() -> bool:
         return await last_sequence(nats) >= position
 
-    await eventually(reached, 20)
+    await eventually(reached)
 
 
 async def test_two_relays_at_once_publish_each_event_once(database: str, pool: asyncpg.Pool, nats: Client, nats_url: str) -> None:
@@ -164,7 +164,7 @@ async def test_a_broker_that_lost_its_data_is_filled_again_under_the_same_sequen
         await fill(pool, 500)
         await server.start()
         await eventually(lambda: nats.is_connected)
-        await eventually(lambda: is_provisioned(nats), 20)
+        await eventually(lambda: is_provisioned(nats))
         await the_stream_is_the_log(nats, log)
         await fill(pool, 500)
         await the_stream_is_the_log(nats, log)
@@ -188,7 +188,7 @@ async def test_a_broker_killed_and_started_again_and_again_breaks_nothing(pool: 
         async with writing(pool):
             for _ in range(5):
                 reached = relay.position + 100
-                await eventually(lambda reached=reached: relay.position >= reached, 20)
+                await eventually(lambda reached=reached: relay.position >= reached)
                 await server.kill()
                 await server.start()
         await the_stream_is_the_log(nats, log)

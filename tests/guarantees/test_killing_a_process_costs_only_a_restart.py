@@ -140,7 +140,7 @@ async def the_log_says_so(system: Stack, ledger: Ledger) -> None:
     broker = await nats.connect(system.nats_url)
     try:
         jetstream = broker.jetstream()
-        await eventually(lambda: _last(jetstream, head), 10)
+        await eventually(lambda: _last(jetstream, head))
         last = await jetstream.get_msg(subjects.EVENTS_STREAM, head)
         assert last.headers is not None
         assert last.headers["Nats-Msg-Id"] == str(events[-1].event_id)

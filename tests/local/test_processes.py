@@ -152,7 +152,7 @@ async def test_one_can_be_stopped_alone_and_stays_stopped(runner: Runner, report
 async def test_no_program_outlives_a_killed_runner(tmp_path: Path) -> None:
     owner = await asyncio.create_subprocess_exec(sys.executable, "-c", OWNER, str(tmp_path), stdout=asyncio.subprocess.PIPE)
     assert owner.stdout is not None
-    pid = int(await asyncio.wait_for(owner.stdout.readline(), 10))
+    pid = int(await asyncio.wait_for(owner.stdout.readline(), 30))
     assert lives(pid)
     owner.kill()
     await owner.wait()

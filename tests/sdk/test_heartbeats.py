@@ -84,7 +84,7 @@ async def test_a_signal_reaches_its_handler_and_the_answer_its_asker(nats: Clien
     async with Daemon("d1", Connection(nats_url=nats_url), interval=SLOW) as daemon:
         daemon.on("cleanup_worktrees", remove)
         await nats.publish(subjects.daemon_signal("d1", "a_kind_nobody_knows"), b"not json")
-        answer = await nats.request(subjects.daemon_signal("d1", "cleanup_worktrees"), b'{"contract_id": "c1"}', timeout=5)
+        answer = await nats.request(subjects.daemon_signal("d1", "cleanup_worktrees"), b'{"contract_id": "c1"}', timeout=20)
     assert orjson.loads(answer.data) == {"removed": 2}
     assert heard == [Signal("cleanup_worktrees", {"contract_id": "c1"})]
 

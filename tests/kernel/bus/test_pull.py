@@ -77,7 +77,7 @@ async def test_it_can_start_from_the_last_message_of_each_subject(stream: Client
 
 
 async def test_with_a_tick_it_reports_quiet(stream: Client) -> None:
-    async with asyncio.timeout(5), aclosing(PullLoop(stream, STREAM, Ephemeral("reader"), tick=0.02).batches()) as batches:
+    async with asyncio.timeout(20), aclosing(PullLoop(stream, STREAM, Ephemeral("reader"), tick=0.02).batches()) as batches:
         assert await anext(batches) == []
         assert await anext(batches) == []
 
@@ -106,7 +106,7 @@ async def test_stopping_hands_out_what_has_arrived_and_ends(stream: Client) -> N
     await publish(stream, 1, 10)
     loop = PullLoop(stream, STREAM, Ephemeral("reader"), batch=4)
     got: list[Message] = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         async for batch in loop.batches():
             got += batch
             loop.stop()

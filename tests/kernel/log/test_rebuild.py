@@ -42,12 +42,12 @@ async def test_it_clears_away_what_was_wrong_and_the_active_projector_goes_on(
     await fill(pool, 20)
     projector = Projector(journal, pool, log, nats, owner="me")
     async with running(projector.run()):
-        assert await projector.wait_for(20, 10)
+        assert await projector.wait_for(20, 30)
         await pool.execute("update journal.line set text = 'a bug wrote this'")
         await rebuild(journal, pool, log)
         assert await pool.fetchval("select count(*) from journal.line where text = 'a bug wrote this'") == 0
         await fill(pool, 5)
-        assert await projector.wait_for(25, 10)
+        assert await projector.wait_for(25, 30)
         await eventually(lambda: projector.ready() is None)
     assert [line[0] for line in (await rows(pool))[0]] == list(range(1, 26))
 

@@ -233,7 +233,7 @@ async def test_it_goes_on_when_postgres_cuts_its_connections(relay: Relay, pool:
         "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and datname = current_database()"
     )
     await admin.close()
-    await asyncio.wait_for(fill_again(pool), 10)
+    await asyncio.wait_for(fill_again(pool), 30)
     await eventually(lambda: relay.position == 10)
 
 

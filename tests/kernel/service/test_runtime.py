@@ -56,7 +56,7 @@ async def test_a_service_answers_commands_and_its_events_reach_the_stream(settin
     async with Service.running("lamp", settings, build) as service:
         reply = await Bus(provisioned).ask("lamp", "switch_on", Request(uuid4(), "l1", {"hostname": "h"}))
         assert reply == Accepted(1, 1)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             assert await arrived.get() == "makima.events.daemon.l1.DaemonConnected"
         status, body = await service.health.readiness()
         assert status == 200, body

@@ -61,7 +61,7 @@ class Fleet:
         """One in each shard; the last sequence."""
         return (await asyncio.gather(*(self.publish(canary(shard), b"") for shard in range(SHARDS))))[-1]
 
-    async def recorded(self, timeout: float = 10.0) -> None:
+    async def recorded(self, timeout: float = 30.0) -> None:
         """Wait until everything that the broker holds is in the database."""
         await self.canaries()
         last = (await self.nats.jetstream().stream_info(subjects.HEARTBEATS_STREAM)).state.last_seq - SHARDS

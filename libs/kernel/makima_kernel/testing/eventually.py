@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 async def eventually(
-    look: Callable[[], T] | Callable[[], Awaitable[T]], timeout: float = 10.0, *, every: float = 0.02, because: str = ""
+    look: Callable[[], T] | Callable[[], Awaitable[T]], timeout: float = 30.0, *, every: float = 0.02, because: str = ""
 ) -> T:
     """What `look` answers, once that is true; `look` may assert, too.
 
