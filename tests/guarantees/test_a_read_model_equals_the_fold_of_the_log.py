@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
 from typing import cast
 
 import asyncpg
@@ -12,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from makima_kernel.bus import topology
 from makima_kernel.log.append import NewEvent, new_event
+from makima_kernel.log.checkpoint import SQL
 from makima_kernel.log.project import Projector
 from makima_kernel.log.projection import Applied
 from makima_kernel.log.read import Log
@@ -107,6 +109,42 @@ async def test_a_projector_killed_between_rows_and_checkpoint_leaves_neither(
     async with running(projector.run()):
         assert await projector.wait_for(100, 30)
     assert await equals_the_fold(read_model) == 100
+
+
+async def test_a_projector_killed_while_it_waits_for_its_checkpoint_leaves_no_rows(
+    read_model: asyncpg.Pool, database: str, nats: Client, nats_url: str
+) -> None:
+    """The other order: whoever wrote the rows in a transaction of their own has them committed by now."""
+    await fill(read_model, 50)
+    with replica(project_forever, database, nats_url, "victim", False) as victim:
+        await eventually(lambda: at_least(read_model, 50))
+        async with held_up_in(read_model, "advance", of="victim"):
+            victim.kill()
+            await read_model.execute("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'victim'")
+            await eventually(lambda: read_model.fetchval("select count(*) = 0 from pg_stat_activity where application_name = 'victim'"))
+    shown = await equals_the_fold(read_model)
+    head = await Log(read_model).head()
+    assert shown < head, "it was killed before the end"
+    projector = Projector(Journal(), read_model, Log(read_model), nats, owner="next")
+    async with running(projector.run()):
+        assert await projector.wait_for(head, 30)
+    assert await equals_the_fold(read_model) == head
+
+
+@asynccontextmanager
+async def held_up_in(pool: asyncpg.Pool, statement: str, *, of: str) -> AsyncGenerator[None]:
+    """Within, the checkpoint is locked and the named statement of that replica waits for it; now and then another one is first."""
+
+    async def waiting() -> str | None:
+        return await pool.fetchval("select query from pg_stat_activity where application_name = $1 and wait_event_type = 'Lock'", of)
+
+    while True:
+        async with pool.acquire() as connection, connection.transaction():
+            await connection.execute("select from event_log.checkpoints where consumer = 'journal' for update")
+            await fill(pool, 10)
+            if SQL[statement] in str(await eventually(waiting, because=f"{of} never waited for its checkpoint")):
+                yield
+                return
 
 
 async def test_projectors_killed_at_random_leave_the_fold_at_every_moment(read_model: asyncpg.Pool, database: str, nats_url: str) -> None:
