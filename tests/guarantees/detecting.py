@@ -15,8 +15,11 @@ from makima_kernel.testing import eventually
 from makima_local import ports, workspace
 from makima_local.nats import Nats
 from makima_local.processes import Program, Runner
+from makima_schemas.codec import decode
+from makima_schemas.silence import SilenceDetected
 from nats.aio.client import Client
 
+from tests.guarantees.hearsay import stored
 from tests.services.stale_detector.running import GRACE, INTERVAL, TIMEOUT, Fleet, Told
 
 OWNER = "supervisor_heartbeat"
@@ -67,14 +70,44 @@ class Detection(Told):
 
         await eventually(known)
 
-    async def exactly(self, died: set[str], timeout: float = 15.0) -> None:
-        """Wait until all of them were declared dead; nobody else was, and nobody twice."""
+    async def verdicts(self) -> list[SilenceDetected]:
+        found = [decode(each.type, each.schema, each.data) for each in await self.all("SilenceDetected")]
+        return [verdict for verdict in found if isinstance(verdict, SilenceDetected)]
+
+    async def exactly(self, died: set[str]) -> None:
+        """Wait until all of them were declared dead, and then until anybody else would have been who is wronged: nobody else is, and
+        nobody twice. What was silent is what the broker stored: a fleet that this machine let starve is no fault of the detector's.
+        """
 
         async def found() -> bool:
-            return set(await self.silent()) >= died
+            return (await stored(self.nats)).silent(await self.verdicts()) >= died
 
-        await eventually(found, timeout)
-        assert sorted(await self.silent()) == sorted(died)
+        await eventually(found, 60, every=0.1, because="somebody's death was not found")
+        await self.seen_to_flow(TIMEOUT + GRACE + INTERVAL)
+
+        async def nobody_else() -> bool:
+            return (await stored(self.nats)).silent(await self.verdicts()) == died
+
+        await eventually(nobody_else, every=0.1, because=f"other than {sorted(died)} stay declared dead")
+        truth, verdicts = await stored(self.nats), await self.verdicts()
+        wronged = [(verdict, truth.flowed_since_heard(verdict)) for verdict in verdicts if not truth.justifies(verdict)]
+        assert wronged == [], f"live senders were declared dead: {wronged}"
+        twice = truth.told_twice(verdicts)
+        assert twice == [], f"deaths were declared twice: {twice}"
+
+    async def seen_to_flow(self, seconds: float) -> None:
+        """Wait until each shard's observed clock must have advanced that much."""
+        since = max(time for times in (await stored(self.nats)).shards.values() for time in times)
+
+        async def passed() -> bool:
+            return (await stored(self.nats)).flowed_everywhere(since).total_seconds() >= seconds
+
+        await eventually(passed, 60, every=0.2, because="the canaries stand still")
+
+    def asked(self, name: str) -> int:
+        """For how many deaths this replica has had an answer."""
+        lines = (self.folder / f"{name}.log").read_text().splitlines()
+        return sum("silence.declared" in line or "silence.not_agreed" in line for line in lines)
 
 
 @asynccontextmanager

@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pytest
 from makima_local.nats import Nats
+from makima_local.postgres import Postgres
 
 from tests.guarantees.detecting import DETECTOR, OWNER, detecting
 from tests.services.stale_detector.running import TIMEOUT, Fleet
+from tests.template import prepared_template
 
 MakeNats = Callable[[], Awaitable[Nats]]
+MakePostgres = Callable[[], Awaitable[Postgres]]
 SUPERVISORS = [f"t{number}" for number in range(8)]  # fewer than ten: no hold for mass silence covers up what the clock does wrong
 FROZEN = 2 * TIMEOUT  # much longer than anybody may be silent
 
@@ -50,6 +53,19 @@ async def test_while_one_of_our_services_is_frozen(victim: str, database: str, m
         system.freeze(victim)
         await asyncio.sleep(FROZEN)  # the fault itself
         system.thaw(victim)
+        await system.exactly({"t1", "t2"})
+
+
+async def test_while_postgres_is_frozen(make_postgres: MakePostgres, make_nats: MakeNats, tmp_path: Path) -> None:
+    """R4. Nothing can be recorded, and nothing be declared: all of that is made up for."""
+    broker, server = await make_nats(), await make_postgres()
+    database = server.dsn(await prepared_template(server.dsn))
+    async with detecting(database, broker, tmp_path) as system, Fleet(system.nats, SUPERVISORS).beating() as fleet:
+        await system.registered(fleet)
+        fleet.dead |= {"t1", "t2"}
+        server.freeze()
+        await asyncio.sleep(FROZEN)  # the fault itself
+        server.thaw()
         await system.exactly({"t1", "t2"})
 
 

@@ -1,0 +1,95 @@
+"""What the broker has stored of the heartbeats: the truth that verdicts are compared with, whoever was slow in telling it."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Final
+
+import msgspec
+from makima_schemas import subjects
+from makima_schemas.heartbeat import DaemonHeartbeat, SupervisorHeartbeat
+from makima_schemas.silence import SilenceDetected
+from nats.aio.client import Client
+from nats.js.api import ConsumerConfig, DeliverPolicy
+
+STEP: Final = timedelta(milliseconds=250)  # the most that counts between two messages of a shard: a longer pause is nobody's silence
+ROUNDING: Final = timedelta(milliseconds=2)  # the client tells a stored message's time as a float
+PATIENCE: Final = 20.0
+KINDS: Final = {"supervisor": SupervisorHeartbeat, "daemon": DaemonHeartbeat}
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Broker times: of all messages by shard, and of each sender's readable heartbeats."""
+
+    shards: dict[str, list[datetime]]
+    beats: dict[str, list[datetime]]
+    shard_of: dict[str, str]
+
+    def flowed(self, shard: str, since: datetime, until: datetime) -> timedelta:
+        """How much of the time between the two the shard was seen to flow."""
+        times = [time for time in self.shards[shard] if since <= time <= until]
+        return sum((min(max(later - earlier, timedelta(0)), STEP) for earlier, later in pairwise(times)), timedelta(0))
+
+    def flowed_everywhere(self, since: datetime) -> timedelta:
+        return min((self.flowed(shard, since, datetime.max.replace(tzinfo=UTC)) for shard in self.shards), default=timedelta(0))
+
+    def flowed_since_heard(self, verdict: SilenceDetected) -> timedelta:
+        """How long its shard flowed and nothing of the sender came, when it was judged."""
+        until, sender = verdict.evidence.watermark + ROUNDING, verdict.sender_id
+        heard = [time for time in self.beats[sender] if time <= until]
+        since = heard[-1] if heard else datetime.min.replace(tzinfo=UTC)
+        shards = [self.shard_of[sender]] if sender in self.shard_of else list(self.shards)
+        return max((self.flowed(shard, since, until) for shard in shards), default=timedelta(0))
+
+    def justifies(self, verdict: SilenceDetected) -> bool:
+        return self.flowed_since_heard(verdict) >= timedelta(seconds=verdict.evidence.timeout_seconds) - ROUNDING
+
+    def silent(self, verdicts: Iterable[SilenceDetected]) -> set[str]:
+        """Who was declared dead, and was not heard since."""
+        last = {verdict.sender_id: verdict.evidence.watermark + ROUNDING for verdict in verdicts}
+        return {sender for sender, judged in last.items() if not any(time > judged for time in self.beats[sender])}
+
+    def told_twice(self, verdicts: Iterable[SilenceDetected]) -> list[SilenceDetected]:
+        """The verdicts that follow another one, and no heartbeat in between."""
+        of = defaultdict[str, list[SilenceDetected]](list)
+        for verdict in verdicts:
+            of[verdict.sender_id].append(verdict)
+        return [
+            later
+            for sender, told in of.items()
+            for earlier, later in pairwise(told)
+            if not any(earlier.evidence.watermark + ROUNDING < time <= later.evidence.watermark for time in self.beats[sender])
+        ]
+
+
+async def stored(nats: Client) -> Stored:
+    """All that the stream holds now."""
+    found = Stored(defaultdict(list), defaultdict(list), {})
+    jetstream = nats.jetstream(timeout=PATIENCE)
+    last = (await jetstream.stream_info(subjects.HEARTBEATS_STREAM)).state.last_seq
+    config = ConsumerConfig(deliver_policy=DeliverPolicy.ALL)
+    reading = await jetstream.subscribe(
+        ">", stream=subjects.HEARTBEATS_STREAM, config=config, ordered_consumer=True, pending_msgs_limit=-1, pending_bytes_limit=-1
+    )
+    sequence = 0
+    while sequence < last:
+        message = await reading.next_msg(PATIENCE)
+        sequence, time = message.metadata.sequence.stream, message.metadata.timestamp
+        _, _, shard, kind, *names = message.subject.split(".")
+        found.shards[shard].append(time)
+        if kind in KINDS and readable(kind, message.data):
+            found.beats[names[-1]].append(time)
+            found.shard_of[names[-1]] = shard
+    await reading.unsubscribe()
+    return found
+
+
+def readable(kind: str, data: bytes) -> bool:
+    try:
+        msgspec.json.decode(data, type=KINDS[kind])
+    except (msgspec.DecodeError, msgspec.ValidationError):
+        return False
+    return True
