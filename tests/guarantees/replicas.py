@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import timedelta
 from multiprocessing.process import BaseProcess
+from multiprocessing.sharedctypes import Synchronized
 from typing import Final
 
 import asyncpg
@@ -15,6 +16,8 @@ from makima_kernel.bus.connection import connect
 from makima_kernel.log.project import Projector
 from makima_kernel.log.read import Log
 from makima_kernel.log.relay import Relay
+from makima_kernel.testing import eventually
+from makima_schemas.envelope import Recorded
 
 from tests.kernel.log.journal import Journal
 
@@ -46,6 +49,10 @@ class Replica:
     def thaw(self) -> None:
         os.kill(self.pid, signal.SIGCONT)
 
+    async def died(self) -> None:
+        """By itself."""
+        await eventually(lambda: not self.alive(), 60)
+
     def alive(self) -> bool:
         return self._process.is_alive()
 
@@ -64,11 +71,29 @@ async def _closed() -> None:
     os._exit(70)
 
 
-def relay_forever(dsn: str, nats_url: str, alone: bool) -> None:
+def count() -> "Synchronized[int]":
+    """Of what a replica has done, to be seen from outside."""
+    return _CONTEXT.Value("q", 0)
+
+
+def relay_forever(
+    dsn: str, nats_url: str, alone: bool, published: "Synchronized[int] | None" = None, dies_after: int | None = None
+) -> None:
+    """`published` counts its own; `dies_after` that many, as if the power went, with others on their way."""
+    mine = 0
+
+    def on_published(_event: Recorded) -> None:
+        nonlocal mine
+        mine += 1
+        if published is not None:
+            published.value = mine
+        if mine == dies_after:
+            os.kill(os.getpid(), signal.SIGKILL)
+
     async def main() -> None:
         nats = await connect(nats_url, "relay", on_closed=_closed)
         async with asyncpg.create_pool(dsn, min_size=1, max_size=4) as pool:
-            await Relay(pool, nats, alone=alone, budget=1 / 64).run()
+            await Relay(pool, nats, alone=alone, budget=1 / 64, on_published=on_published).run()
 
     asyncio.run(main())
 
