@@ -108,6 +108,11 @@ class ContainedNats(Contained):
     def url(self) -> str:
         return f"nats://{ports.LOOPBACK}:{self.port}"
 
+    async def lose_data(self) -> None:
+        """It dies, and all that it has stored is gone, with its container."""
+        await self.kill()
+        await self.stop()
+
     async def answers(self) -> bool:
         try:
             client = await nats.connect(self.url, allow_reconnect=False, connect_timeout=2)

@@ -7,12 +7,13 @@ import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 import asyncpg
 import nats as nats_py
 import pytest
+from makima_kernel.service.settings import Settings
 from makima_local.nats import Nats
 from makima_local.postgres import Postgres
 from nats.aio.client import Client
@@ -37,10 +38,35 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def server_folder() -> Iterator[Path]:
     """A short folder (sockets) that the user `pgserver` may enter (pytest's own is closed to it)."""
-    folder = Path(tempfile.mkdtemp(prefix="mk-", dir="/tmp"))
-    folder.chmod(0o711)
+    folder = open_folder(Path(tempfile.mkdtemp(prefix="mk-", dir="/tmp")))
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
+
+
+class OwnNats(Nats):
+    """The embedded server, and what only tests do to one."""
+
+    async def lose_data(self) -> None:
+        """It dies, and all that it has stored is gone."""
+        await self.kill()
+        shutil.rmtree(self.folder / "jetstream")
+
+
+MakeNats = Callable[[], Awaitable[OwnNats]]
+MakePostgres = Callable[[], Awaitable[Postgres]]
+
+BUDGET: Final = 1 / 64  # of the size that streams have: a test's are small
+
+
+async def closed() -> None:
+    """What `connect` calls when a connection is closed for good: a test is no service, so there is nothing to end."""
+
+
+def open_folder(path: Path) -> Path:
+    """Made, and such that the user `pgserver` may enter it."""
+    path.mkdir(mode=0o711, parents=True, exist_ok=True)
+    path.chmod(0o711)
+    return path
 
 
 def new_postgres(folder: Path) -> "Postgres | ContainedPostgres":
@@ -51,9 +77,9 @@ def new_postgres(folder: Path) -> "Postgres | ContainedPostgres":
     return ContainedPostgres()
 
 
-def new_nats(folder: Path) -> "Nats | ContainedNats":
+def new_nats(folder: Path) -> "OwnNats | ContainedNats":
     if not IN_CONTAINERS:
-        return Nats(folder, tied=True)
+        return OwnNats(folder, tied=True)
     from tests.containers import ContainedNats  # noqa: PLC0415 - slow to import, and seldom used
 
     return ContainedNats()
@@ -69,7 +95,7 @@ def postgres_server(server_folder: Path) -> "Iterator[Postgres | ContainedPostgr
 
 
 @pytest.fixture(scope="session")
-def nats_server(server_folder: Path) -> "Iterator[Nats | ContainedNats]":
+def nats_server(server_folder: Path) -> "Iterator[OwnNats | ContainedNats]":
     """This worker's nats-server; tests take `nats_url` or `nats`."""
     server = new_nats(server_folder / "nats")
     asyncio.run(server.start())
@@ -121,11 +147,17 @@ async def nats(nats_url: str) -> AsyncIterator[Client]:
 
 
 @pytest.fixture
-async def make_nats(server_folder: Path) -> "AsyncIterator[Callable[[], Awaitable[Nats | ContainedNats]]]":
+def settings(database: str, nats_url: str) -> Settings:
+    """A service's, on the fresh database and the clean server."""
+    return Settings(database_url=database, nats_url=nats_url, stream_budget=BUDGET)
+
+
+@pytest.fixture
+async def make_nats(server_folder: Path) -> "AsyncIterator[Callable[[], Awaitable[OwnNats | ContainedNats]]]":
     """Starts private nats-servers, for tests that kill, freeze or restart them."""
     async with AsyncExitStack() as started:
 
-        async def make() -> "Nats | ContainedNats":
+        async def make() -> "OwnNats | ContainedNats":
             server = new_nats(server_folder / f"nats-{uuid4().hex[:8]}")
             started.push_async_callback(server.stop)
             await server.start()

@@ -22,9 +22,9 @@ class SeenSpan:
 class Collector:
     """`with Collector() as collector:` — `collector.endpoint` is for `OTEL_EXPORTER_OTLP_ENDPOINT`."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
         self.spans: list[SeenSpan] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self.spans))
+        self._server = ThreadingHTTPServer((host, port), _handler(self.spans))
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self.endpoint = f"http://127.0.0.1:{self._server.server_address[1]}"
 

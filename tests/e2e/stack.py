@@ -1,4 +1,9 @@
-"""The whole system as a user starts it: `makima up --json`, in a data folder of its own, on free ports."""
+"""The whole system as a user starts it: `makima up --json`, in a data folder of its own, on free ports.
+
+A stack that is up already (docker compose) is tested instead with `MAKIMA_E2E_URL=http://127.0.0.1:8420`,
+`MAKIMA_E2E_NATS_URL=nats://127.0.0.1:4222`, and, for the trace, `MAKIMA_E2E_COLLECTOR=0.0.0.0:4318`: where the collector of the test
+listens, at which the stack's `OTEL_EXPORTER_OTLP_ENDPOINT` has to point.
+"""
 
 import asyncio
 import json
@@ -11,11 +16,16 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
+from uuid import uuid4
 
 from makima_local import workspace
 
+from tests.servers import open_folder
+
 READY_WITHIN_SECONDS = 90
 STOPS_WITHIN_SECONDS = 25
+ELSEWHERE = os.environ.get("MAKIMA_E2E_URL")
+COLLECTOR = os.environ.get("MAKIMA_E2E_COLLECTOR")
 
 
 @dataclass
@@ -35,6 +45,11 @@ class Stack:
         """The log lines of a service, as the structured events they are."""
         lines = (self.data_dir / "logs" / f"{service}.log").read_text().splitlines()
         return [cast("dict[str, object]", json.loads(line)) for line in lines if line.startswith("{")]
+
+
+def own_folder(parent: Path, name: str) -> Path:
+    """A data folder that the user `pgserver` may enter, too."""
+    return open_folder(parent / f"{name}-{uuid4().hex[:8]}")
 
 
 @asynccontextmanager

@@ -1,21 +1,19 @@
 """Guarantee 4, its second half: a dead sender is declared exactly once, also by two detectors, also after everything was off."""
 
 import random
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import httpx
 import pytest
 from makima_kernel.testing import eventually
 from makima_local import ports
-from makima_local.nats import Nats
 from makima_schemas.silence import MassSilenceCleared, MassSilenceSuspected
 
 from tests.guarantees.detecting import DETECTOR, Detection, detecting
 from tests.guarantees.hearsay import stored
+from tests.servers import MakeNats
 from tests.services.stale_detector.running import TIMEOUT, Fleet
 
-MakeNats = Callable[[], Awaitable[Nats]]
 SUPERVISORS = [f"t{number}" for number in range(30)]
 FEWER_THAN_HALF = 14  # or a hold for mass silence would bind all
 

@@ -1,19 +1,15 @@
 """Guarantee 4, its first half: a live sender is never declared dead through a fault of ours; the dead are found all the same."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from makima_local.nats import Nats
-from makima_local.postgres import Postgres
 
 from tests.guarantees.detecting import DETECTOR, OWNER, detecting
+from tests.servers import MakeNats, MakePostgres
 from tests.services.stale_detector.running import TIMEOUT, Fleet
 from tests.template import prepared_template
 
-MakeNats = Callable[[], Awaitable[Nats]]
-MakePostgres = Callable[[], Awaitable[Postgres]]
 SUPERVISORS = [f"t{number}" for number in range(8)]  # fewer than ten: no hold for mass silence covers up what the clock does wrong
 FROZEN = 2 * TIMEOUT  # much longer than anybody may be silent
 

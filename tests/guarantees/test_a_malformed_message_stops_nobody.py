@@ -21,8 +21,8 @@ from nats.aio.client import Client
 from tests.kernel.log.filling import append, fill
 from tests.kernel.log.journal import TABLES, Journal, raw, rows
 from tests.kernel.log.running import running
+from tests.servers import BUDGET
 
-BUDGET = 1 / 64
 DATA_THAT_FITS_NO_SCHEMA = [
     b"{}",
     b'{"reason":7,"paused_from":"active"}',

@@ -27,8 +27,7 @@ from tests.guarantees.replicas import LEASE, project_forever, replica
 from tests.kernel.log.filling import append_all, fill, some_event
 from tests.kernel.log.journal import TABLES, Journal, Line, Tally, raw, rows, text_of
 from tests.kernel.log.running import running
-
-BUDGET = 1 / 64
+from tests.servers import BUDGET
 
 events = st.one_of(
     st.integers(0, 999).map(lambda number: new_event(some_event(number))),

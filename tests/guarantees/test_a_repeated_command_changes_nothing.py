@@ -21,11 +21,6 @@ AT_ONCE = 32
 
 
 @pytest.fixture
-def settings(database: str, nats_url: str) -> Settings:
-    return Settings(database_url=database, nats_url=nats_url, stream_budget=0.01)
-
-
-@pytest.fixture
 async def two(settings: Settings, pool: asyncpg.Pool, nats: Client) -> AsyncIterator[Contracts]:
     async with running(settings, pool, nats, replicas=2) as made:
         yield made

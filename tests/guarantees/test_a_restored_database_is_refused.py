@@ -24,8 +24,8 @@ from nats.aio.client import Client
 from tests.kernel.log.filling import fill
 from tests.kernel.log.journal import TABLES, Journal, rows
 from tests.kernel.log.running import running
+from tests.servers import BUDGET
 
-BUDGET = 1 / 64
 BACKED_UP, LOST = 150, 50
 
 

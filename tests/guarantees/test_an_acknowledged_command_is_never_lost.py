@@ -1,7 +1,6 @@
 """What was answered is in the log exactly once, and a repeated command id gets the first answer, whatever is killed in between."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -12,12 +11,11 @@ from makima_kernel.log.appender import Appender, LogUnavailableError
 from makima_kernel.log.migrate import KERNEL_FOLDER, KERNEL_SCHEMA, migrate
 from makima_kernel.log.read import Log
 from makima_kernel.testing import eventually
-from makima_local.postgres import Postgres
 from makima_schemas.envelope import Recorded
 
 from tests.kernel.log.writing import command, event, running
+from tests.servers import MakePostgres
 
-MakePostgres = Callable[[], Awaitable[Postgres]]
 CALLERS = 12
 
 

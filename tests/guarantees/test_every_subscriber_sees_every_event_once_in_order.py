@@ -2,8 +2,7 @@
 
 import asyncio
 import random
-import shutil
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
 
 import asyncpg
@@ -16,7 +15,6 @@ from makima_kernel.log.consume import Consumer
 from makima_kernel.log.read import Log
 from makima_kernel.log.relay import Relay
 from makima_kernel.testing import eventually
-from makima_local.nats import Nats
 from makima_schemas import subjects
 from makima_schemas.envelope import Recorded, from_cloudevent
 from nats.aio.client import Client
@@ -24,14 +22,9 @@ from nats.aio.client import Client
 from tests.guarantees.replicas import Replica, count, relay_forever, replica
 from tests.kernel.log.filling import fill
 from tests.kernel.log.running import running
+from tests.servers import BUDGET, MakeNats, closed
 
-BUDGET = 1 / 64
 WAITING = 600  # events for a relay to publish: more than it has on its way at once
-MakeNats = Callable[[], Awaitable[Nats]]
-
-
-async def closed() -> None:
-    """Nothing to end: this is not a service."""
 
 
 async def everything(log: Log) -> list[Recorded]:
@@ -172,8 +165,7 @@ async def test_a_broker_that_lost_its_data_is_filled_again_under_the_same_sequen
     async with running(Relay(pool, nats, budget=BUDGET).run()), subscribed(log, nats):
         await fill(pool, 1000)
         await the_relay_reaches(nats, 1000)
-        await server.kill()
-        shutil.rmtree(server.folder / "jetstream")
+        await server.lose_data()
         await fill(pool, 500)
         await server.start()
         await eventually(lambda: nats.is_connected)

@@ -1,13 +1,11 @@
 """The servers that all tests stand on."""
 
-from collections.abc import Awaitable, Callable
-
 import asyncpg
 import nats as nats_py
 import pytest
-from makima_local.nats import Nats
-from makima_local.postgres import Postgres
 from nats.aio.client import Client
+
+from tests.servers import MakeNats, MakePostgres
 
 
 async def test_each_test_gets_an_empty_database(pool: asyncpg.Pool) -> None:
@@ -27,7 +25,7 @@ async def test_also_after_one_that_left_a_stream_behind(nats: Client) -> None:
     assert await nats.jetstream().streams_info() == []
 
 
-async def test_a_private_nats_keeps_its_streams_over_a_kill(make_nats: Callable[[], Awaitable[Nats]]) -> None:
+async def test_a_private_nats_keeps_its_streams_over_a_kill(make_nats: MakeNats) -> None:
     server = await make_nats()
     client = await nats_py.connect(server.url)
     await client.jetstream().add_stream(name="KEPT", subjects=["kept"])
@@ -39,7 +37,7 @@ async def test_a_private_nats_keeps_its_streams_over_a_kill(make_nats: Callable[
     await client.close()
 
 
-async def test_a_frozen_private_nats_answers_again_when_it_is_thawed(make_nats: Callable[[], Awaitable[Nats]]) -> None:
+async def test_a_frozen_private_nats_answers_again_when_it_is_thawed(make_nats: MakeNats) -> None:
     server = await make_nats()
     client = await nats_py.connect(server.url)
     server.freeze()
@@ -50,7 +48,7 @@ async def test_a_frozen_private_nats_answers_again_when_it_is_thawed(make_nats: 
     await client.close()
 
 
-async def test_a_private_postgres_keeps_its_databases_over_a_kill(make_postgres: Callable[[], Awaitable[Postgres]]) -> None:
+async def test_a_private_postgres_keeps_its_databases_over_a_kill(make_postgres: MakePostgres) -> None:
     server = await make_postgres()
     dsn = await server.ensure_database("kept")
     await server.kill()

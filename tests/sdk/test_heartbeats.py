@@ -1,13 +1,11 @@
 """What daemons and supervisors say of themselves: each interval, at once when it changes, on and on after an outage."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 import msgspec
 import orjson
 import pytest
 from makima_kernel.testing import eventually
-from makima_local.nats import Nats
 from makima_schemas import subjects
 from makima_schemas.heartbeat import DaemonHeartbeat, SupervisorHeartbeat
 from makima_schemas.supervisor import SupervisorState
@@ -16,6 +14,8 @@ from makima_sdk.nats import connect
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import ConnectionClosedError
+
+from tests.servers import MakeNats
 
 SLOW = 3600.0  # an interval that no test lives to see
 
@@ -89,7 +89,7 @@ async def test_a_signal_reaches_its_handler_and_the_answer_its_asker(nats: Clien
     assert heard == [Signal("cleanup_worktrees", {"contract_id": "c1"})]
 
 
-async def test_after_an_outage_of_the_broker_it_beats_again_and_says_nothing_old(make_nats: Callable[[], Awaitable[Nats]]) -> None:
+async def test_after_an_outage_of_the_broker_it_beats_again_and_says_nothing_old(make_nats: MakeNats) -> None:
     server = await make_nats()
     async with Daemon("d1", Connection(nats_url=server.url), interval=0.1) as daemon:
         await eventually(lambda: daemon.nats.is_connected)

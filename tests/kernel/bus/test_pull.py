@@ -1,7 +1,7 @@
 """The pull loop reads everything once, in order, whatever happens to the broker, its consumer or its connection."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from itertools import pairwise
 
@@ -11,15 +11,12 @@ from makima_kernel.bus.cursor import Ephemeral
 from makima_kernel.bus.message import Message
 from makima_kernel.bus.pull import PullLoop
 from makima_kernel.testing import eventually
-from makima_local.nats import Nats
 from nats.aio.client import Client
 from nats.js.api import DeliverPolicy, StreamConfig
 
+from tests.servers import MakeNats, closed
+
 STREAM = "NUMBERS"
-
-
-async def closed() -> None:
-    """Nothing to end: this is not a service."""
 
 
 @pytest.fixture
@@ -127,7 +124,7 @@ async def test_a_deleted_consumer_is_made_again_behind_what_was_read(stream: Cli
 
 
 @pytest.mark.parametrize("how", ["kill", "freeze", "stop"])
-async def test_nothing_is_lost_or_doubled_when_the_broker_goes_and_comes_back(make_nats: Callable[[], Awaitable[Nats]], how: str) -> None:
+async def test_nothing_is_lost_or_doubled_when_the_broker_goes_and_comes_back(make_nats: MakeNats, how: str) -> None:
     server = await make_nats()
     nats, writer = await connect(server.url, "reader", on_closed=closed), await connect(server.url, "writer", on_closed=closed)
     await nats.jetstream().add_stream(StreamConfig(name=STREAM, subjects=["numbers.*"]))

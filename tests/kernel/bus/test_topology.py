@@ -15,8 +15,7 @@ from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, SubjectTran
 from nats.js.errors import NoStreamResponseError
 
 from tests.kernel.log.filling import fill
-
-BUDGET = 1 / 64
+from tests.servers import BUDGET
 
 
 async def test_a_fresh_broker_fails_the_check_and_passes_it_once_provisioned(nats: Client, pool: asyncpg.Pool) -> None:

@@ -11,8 +11,7 @@ from nats.aio.client import Client
 
 from tests.kernel.log.journal import TABLES, Journal
 from tests.kernel.log.running import running
-
-BUDGET = 1 / 64
+from tests.servers import BUDGET
 
 
 @pytest.fixture

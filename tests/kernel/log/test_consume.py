@@ -1,7 +1,7 @@
 """A consumer hands out every event once and in order, wherever it comes from."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 import asyncpg
@@ -14,7 +14,6 @@ from makima_kernel.log.identity import new_epoch
 from makima_kernel.log.read import Log
 from makima_kernel.log.relay import Relay
 from makima_kernel.testing import eventually
-from makima_local.nats import Nats
 from makima_schemas import subjects
 from makima_schemas.envelope import Recorded
 from nats.aio.client import Client
@@ -22,10 +21,7 @@ from nats.aio.client import Client
 from tests.kernel.log.conftest import BUDGET
 from tests.kernel.log.filling import fill
 from tests.kernel.log.running import running
-
-
-async def closed() -> None:
-    """Nothing to end: this is not a service."""
+from tests.servers import MakeNats, closed
 
 
 async def read_to(batches: AsyncGenerator[list[Recorded]], position: int) -> list[int]:
@@ -87,9 +83,7 @@ async def test_what_nobody_should_have_published_is_not_handed_out(stream: None,
         assert await reading == [1, 2, 3, 4, 5]
 
 
-async def test_it_goes_on_from_the_log_while_the_broker_is_away(
-    pool: asyncpg.Pool, log: Log, make_nats: Callable[[], Awaitable[Nats]]
-) -> None:
+async def test_it_goes_on_from_the_log_while_the_broker_is_away(pool: asyncpg.Pool, log: Log, make_nats: MakeNats) -> None:
     server = await make_nats()
     nats = await connect(server.url, "test", on_closed=closed)
     await topology.provision(nats, log, budget=BUDGET)

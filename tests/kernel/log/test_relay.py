@@ -3,7 +3,6 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import cast
 
@@ -19,19 +18,13 @@ from makima_kernel.log.publish import MisplacedError, Window
 from makima_kernel.log.read import Log
 from makima_kernel.log.relay import Refused, Relay, Relaying, Standby
 from makima_kernel.testing import eventually
-from makima_local.nats import Nats
 from makima_schemas import subjects
 from makima_schemas.envelope import EventMeta, Recorded, from_cloudevent
 from nats.aio.client import Client
 
 from tests.kernel.log.filling import append, fill, some_event
 from tests.kernel.log.running import end, running
-
-BUDGET = 1 / 64
-
-
-async def closed() -> None:
-    """Nothing to end: this is not a service."""
+from tests.servers import BUDGET, MakeNats, closed
 
 
 async def streamed(nats: Client, position: int) -> tuple[str, dict[str, str], bytes]:
@@ -206,9 +199,7 @@ async def test_a_misplaced_event_is_fatal_for_this_stream(
         await eventually(lambda: relay.position == 3)
 
 
-async def test_it_waits_for_a_broker_that_is_away_and_goes_on(
-    pool: asyncpg.Pool, log: Log, make_nats: Callable[[], Awaitable[Nats]]
-) -> None:
+async def test_it_waits_for_a_broker_that_is_away_and_goes_on(pool: asyncpg.Pool, log: Log, make_nats: MakeNats) -> None:
     server = await make_nats()
     nats = await connect(server.url, "relay", on_closed=closed)
     await topology.provision(nats, log, budget=BUDGET)
