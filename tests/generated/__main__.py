@@ -4,7 +4,9 @@ import argparse
 import sys
 
 from tests.generated.figures import README, readme
+from tests.generated.history import MANIFEST, manifest
 from tests.generated.pages import FOLDER, PAGES, stale
+from tests.generated.proto import SNAPSHOT, refreshed
 
 
 def main() -> int:
@@ -15,6 +17,8 @@ def main() -> int:
         for name, page in PAGES.items():
             (FOLDER / name).write_text(page())
         README.write_text(readme())
+        SNAPSHOT.write_text(refreshed())
+        MANIFEST.write_text(manifest())
         return 0
     sys.stdout.writelines(f"stale: docs/generated/{name}\n" for name in stale())
     return 1 if stale() else 0
