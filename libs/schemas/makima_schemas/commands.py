@@ -1,14 +1,20 @@
 """The request and the reply of every command on the bus (`makima.commands.<service>.<command>`)."""
 
 from dataclasses import dataclass, field
-from typing import Literal, cast
+from typing import Annotated, Final, Literal, cast
 from uuid import UUID
 
 import orjson
+from pydantic import Field
 
 from makima_schemas.errors import Code
-from makima_schemas.identity import DEFAULT_TENANT
+from makima_schemas.identity import DEFAULT_TENANT, ID_PATTERN
 from makima_schemas.refusal import Member, Refused
+
+MAX_NAME: Final = 255  # of an actor or a stream: both go into indexes or beside every event, and no size limit counts them
+
+Tenant = Annotated[str, Field(pattern=ID_PATTERN)]
+Name = Annotated[str, Field(max_length=MAX_NAME)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +27,10 @@ class Request:
     command_id: UUID
     target: str
     data: dict[str, object]
-    actor: str = "system"
-    tenant: str = DEFAULT_TENANT
+    actor: Name = "system"
+    tenant: Tenant = DEFAULT_TENANT
     expected_version: int | None = None
-    guard: tuple[str, int] | None = None
+    guard: tuple[Name, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ async def serving(nats_url: str, seen: list[tuple[Request, SwitchOn]]) -> AsyncG
     served = broker(nats_url, "lamp", on_closed=closed)
     served.include_router(router.nats)
     await served.start()
+    await (await served.connect()).flush()  # the server has heard of the subscriptions
     try:
         yield
     finally:
@@ -93,6 +94,25 @@ async def test_a_command_that_does_not_fit_its_schema_is_refused_with_the_places
     reply = await Bus(nats).ask("lamp", "switch_on", request(**data))
     assert isinstance(reply, Problem)
     assert (reply.code, [error["path"] for error in reply.members["errors"]]) == (Code.INVALID_REQUEST, [path])  # pyright: ignore - members are JSON
+    assert seen == []
+
+
+@pytest.mark.parametrize(
+    ("more", "path"),
+    [
+        ({"tenant": "t" * 65}, "tenant"),
+        ({"tenant": "a b"}, "tenant"),
+        ({"tenant": ""}, "tenant"),
+        ({"actor": "a" * 256}, "actor"),
+        ({"guard": ["s" * 256, 1]}, "guard.0"),
+    ],
+)
+async def test_a_name_that_no_index_should_hold_is_refused(
+    nats: Client, seen: list[tuple[Request, SwitchOn]], more: dict[str, object], path: str
+) -> None:
+    body = orjson.dumps({"command_id": str(uuid4()), "target": "l1", "data": {"hostname": "h"}, **more})
+    problem = await refusal(nats, body)
+    assert (problem["code"], [error["path"] for error in problem["errors"]]) == ("INVALID_REQUEST", [path])  # pyright: ignore - members are JSON
     assert seen == []
 
 

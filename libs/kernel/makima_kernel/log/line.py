@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
 
 import asyncpg
 from asyncpg.prepared_stmt import PreparedStatement
@@ -10,6 +11,10 @@ from makima_kernel.log.append import SQL, Append, Outcome, arguments, outcome
 from makima_kernel.log.away import AWAY
 
 Connect = Callable[[], Awaitable[asyncpg.Connection]]
+
+# SQLSTATE classes of a database that is away, busy, full, read-only, or not (yet) ours, and of a partition that is yet to
+# come: no value of a command brings these about. Whatever else Postgres says, it says of a command.
+_TRY_AGAIN: Final = ("08", "25", "28", "3D", "3F", "40", "42", "53", "55", "57", "58", "23514")
 
 
 class BrokenLineError(Exception):
@@ -41,11 +46,13 @@ class Line:
             async with asyncio.timeout(self._timeout):
                 statement = self._statement or await self._open()
                 rows = await statement.fetch(*arguments(batch))
-        except (asyncpg.DataError, ValueError) as error:  # asyncpg's own input errors are ValueErrors
-            raise UnstorableError(str(error)) from error
         except AWAY as error:
+            if self._statement is not None and _of_a_command(error):
+                raise UnstorableError(str(error)) from error
             self.cut()
             raise BrokenLineError(repr(error)) from error
+        except ValueError as error:  # as asyncpg's encoders raise it
+            raise UnstorableError(str(error)) from error
         return [outcome(*row) for row in rows]
 
     def cut(self) -> None:
@@ -64,3 +71,9 @@ class Line:
         if connection is self._connection:
             self._connection = self._statement = None
             self._on_lost()
+
+
+def _of_a_command(error: Exception) -> bool:
+    if isinstance(error, asyncpg.PostgresError):
+        return not (error.sqlstate or "").startswith(_TRY_AGAIN) and not isinstance(error, asyncpg.InvalidCachedStatementError)
+    return isinstance(error, ValueError)  # asyncpg's own input errors are interface errors, too
