@@ -9,7 +9,7 @@ from typing import NoReturn, TypeVar
 
 import asyncpg
 import click
-from makima_kernel.bus.connection import BrokerUnreachableError, connect
+from makima_kernel.bus.connection import BrokerUnreachableError, by_us, connect
 from makima_kernel.log.away import AWAY
 from makima_kernel.log.read import Log
 from makima_local import context as contexts
@@ -52,11 +52,8 @@ def run(context: str | None, work: Callable[[Servers], Awaitable[R]], *, as_json
 
 @asynccontextmanager
 async def _servers(database_url: str, nats_url: str) -> AsyncGenerator[Servers]:
-    async def closed() -> None:
-        """We close it ourselves, in a moment."""
-
     async with asyncpg.create_pool(database_url, min_size=1, max_size=2, timeout=5) as pool:
-        nats = await connect(nats_url, "makima-ledger", on_closed=closed, timeout=5)
+        nats = await connect(nats_url, "makima-ledger", on_closed=by_us, timeout=5)
         try:
             yield Servers(pool, nats, Log(pool))
         finally:

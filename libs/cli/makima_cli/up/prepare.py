@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import asyncpg
-from makima_kernel.bus.connection import BrokerUnreachableError, connect
+from makima_kernel.bus.connection import BrokerUnreachableError, by_us, connect
 from makima_kernel.bus.topology import TopologyError, provision
 from makima_kernel.log.migrate import house, migrate
 from makima_kernel.log.migration_files import MigrationError
@@ -19,11 +19,8 @@ async def migrate_all(database_url: str, services: Path) -> int:
 
 
 async def provision_bus(database_url: str, nats_url: str) -> None:
-    async def closed() -> None:
-        """We close it ourselves, in a moment."""
-
     budget = load(Settings, database_url=database_url, nats_url=nats_url).stream_budget
-    nats = await connect(nats_url, "makima-up", on_closed=closed)
+    nats = await connect(nats_url, "makima-up", on_closed=by_us)
     try:
         async with asyncpg.create_pool(database_url, min_size=1, max_size=1) as pool:
             await provision(nats, Log(pool), budget=budget)

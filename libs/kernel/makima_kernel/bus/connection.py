@@ -10,6 +10,10 @@ from nats.aio.client import Client
 OnClosed = Callable[[], Coroutine[None, None, None]]
 
 
+async def by_us() -> None:
+    """The `on_closed` of a connection that lasts for one piece of work: whoever made it closes it."""
+
+
 class BrokerUnreachableError(ConnectionError):
     """No NATS server let us in within the timeout; the message carries its last word."""
 

@@ -13,7 +13,7 @@ from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfi
 from nats.js.client import JetStreamContext
 from nats.js.errors import BadRequestError, NotFoundError
 
-from makima_kernel.bus.connection import connect
+from makima_kernel.bus.connection import by_us, connect
 from makima_kernel.bus.cursor import EPOCH_KEY
 from makima_kernel.log.read import Log
 from makima_kernel.service.settings import Settings, load
@@ -187,9 +187,7 @@ async def _create(jetstream: JetStreamContext, config: StreamConfig) -> None:
 async def _main() -> None:
     settings = load(Settings)
 
-    async def closed() -> None: ...
-
-    nats = await connect(settings.nats_url, "topology", on_closed=closed)
+    nats = await connect(settings.nats_url, "topology", on_closed=by_us)
     try:
         async with asyncpg.create_pool(settings.database_url, min_size=1, max_size=1) as pool:
             await provision(nats, Log(pool), budget=settings.stream_budget)
