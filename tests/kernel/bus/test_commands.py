@@ -9,7 +9,7 @@ import orjson
 import pytest
 from makima_kernel.bus.asking import Bus
 from makima_kernel.bus.commands import MAX_COMMAND_BYTES, CommandRouter
-from makima_kernel.bus.connection import broker
+from makima_kernel.bus.connection import arrived, broker
 from makima_schemas import subjects
 from makima_schemas.commands import Accepted, Problem, Reply, Request
 from makima_schemas.errors import Code
@@ -39,7 +39,7 @@ async def serving(nats_url: str, seen: list[tuple[Request, SwitchOn]]) -> AsyncG
     served = broker(nats_url, "lamp", on_closed=closed)
     served.include_router(router.nats)
     await served.start()
-    await (await served.connect()).flush()  # the server has heard of the subscriptions
+    await arrived(await served.connect())
     try:
         yield
     finally:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import cast
 from uuid import uuid4
@@ -26,6 +26,7 @@ from nats.aio.client import Client
 from nats.errors import OutboundBufferLimitError
 
 from tests.kernel.bus.lamp import SwitchOn, lamps
+from tests.kernel.log.test_appender import BLOCKED, LOCK, UNLOCK
 from tests.kernel.log.writing import command, event
 
 
@@ -60,6 +61,21 @@ async def test_a_service_answers_commands_and_its_events_reach_the_stream(settin
             assert await arrived.get() == "makima.events.daemon.l1.DaemonConnected"
         status, body = await service.health.readiness()
         assert status == 200, body
+
+
+async def test_a_service_that_stops_answers_what_it_has_begun(settings: Settings, provisioned: Client, pool: asyncpg.Pool) -> None:
+    async with AsyncExitStack() as life, pool.acquire() as holder:
+        await holder.execute(LOCK)
+        service = await life.enter_async_context(Service.running("lamp", settings, build))
+        asked = asyncio.create_task(Bus(provisioned).ask("lamp", "switch_on", Request(uuid4(), "l1", {"hostname": "h"})))
+        await eventually(lambda: pool.fetchval(BLOCKED))
+        stopping = asyncio.create_task(life.aclose())
+        await eventually(lambda: service.stopping)
+        await holder.execute(UNLOCK)
+        assert await asked == Accepted(1, 1)
+        await stopping
+    [event] = await Log(pool).after(0)
+    assert event.stream == "daemon-l1"
 
 
 async def test_a_service_on_a_broker_without_our_streams_refuses_to_start(settings: Settings) -> None:

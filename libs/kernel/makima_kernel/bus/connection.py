@@ -7,6 +7,8 @@ from typing import Final, TypedDict
 from faststream.nats import NatsBroker
 from nats.aio.client import Client
 
+from makima_kernel.bus.cancellation import heed_cancellation
+
 OnClosed = Callable[[], Coroutine[None, None, None]]
 
 
@@ -69,6 +71,17 @@ async def connect(
 def broker(url: str, name: str, *, on_closed: OnClosed) -> NatsBroker:
     """A FastStream broker with the same options, and without its two INFO lines per message."""
     return NatsBroker(url, name=name, closed_cb=on_closed, logger=None, **_OPTIONS)
+
+
+async def arrived(connection: Client) -> None:
+    """Returns when the server has everything that was sent before, subscriptions above all.
+
+    nats-py's `flush()` writes its PING past the commands that still wait to be written, so the first PONG proves nothing; by
+    then they are written, and the second comes after them. It swallows a cancellation on the way.
+    """
+    await connection.flush()
+    await connection.flush()
+    heed_cancellation()
 
 
 def _without_credentials(url: str) -> str:

@@ -22,7 +22,7 @@ from makima_kernel.bus import topology
 from makima_kernel.bus.asking import Bus
 from makima_kernel.bus.cancellation import heed_cancellation
 from makima_kernel.bus.commands import CommandRouter
-from makima_kernel.bus.connection import broker
+from makima_kernel.bus.connection import arrived, broker
 from makima_kernel.log.appender import Appender
 from makima_kernel.log.away import AWAY
 from makima_kernel.log.project import Applied, OnCommit, Projection, Projector
@@ -61,7 +61,9 @@ class Service:
         self.logger: Logger = structlog.get_logger(service=name)
         self.stopping = False
         self.broker = broker(settings.nats_url, f"makima-{name}", on_closed=self._closed)
-        self.app = FastStream(self.broker, logger=None, lifespan=self._lifespan, on_shutdown=[self._stop_loops])
+        self.app = FastStream(
+            self.broker, logger=None, lifespan=self._lifespan, after_startup=[self._subscribed], on_shutdown=[self._stop_loops]
+        )
         self._build = build
         self._loops: list[asyncio.Task[None]] = []
         self._grew = asyncio.Event()
@@ -111,7 +113,6 @@ class Service:
                     kept = [self._group.create_task(self.health.beat()), self._group.create_task(self.appender.run())]
                     self._kernel_loops()
                     await self._build(self)
-                    self.logger.info("service.started")
                     yield
                     await self._stop_loops()
                     await self.appender.drain()
@@ -173,6 +174,11 @@ class Service:
     async def _nats(self) -> str | None:
         return None if self.nats.is_connected else "not connected to NATS"
 
+    async def _subscribed(self) -> None:
+        """Whoever sees the service started may ask it: over another connection, a request could overtake the subscriptions."""
+        await arrived(self.nats)
+        self.logger.info("service.started")
+
     async def _stop_loops(self) -> None:
         """Before the broker closes: a loop on a closed connection would take that for a fault. One that does not end must not
         keep the others, and the appender, from draining.
@@ -201,8 +207,6 @@ class Service:
         service = cls(name, settings, build)
         async with service._lifespan():
             await service.app.start()
-            await service.nats.flush()  # else the first request may overtake the subscriptions, on another connection
-            heed_cancellation()  # a loop that raised meanwhile: the flush swallows what it tells us
             try:
                 yield service
             finally:
