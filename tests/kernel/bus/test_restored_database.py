@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from uuid import uuid4
 
 import asyncpg
@@ -20,6 +21,7 @@ from tests.kernel.bus.test_decisions import OFF, ON, request
 from tests.kernel.log.writing import call, command
 
 Restore = Callable[[], Awaitable[None]]
+MakePostgres = Callable[[], Awaitable[Postgres]]
 
 
 @pytest.fixture
@@ -92,3 +94,14 @@ async def test_nothing_is_remembered_while_no_connection_would_tell(database: st
     assert await reader.handle(request(), OFF) == Accepted(2, 2)
     assert idle.session == 0
     owner.cancel()
+
+
+async def test_a_log_that_cannot_be_read_is_said_to_be_unavailable(make_postgres: MakePostgres) -> None:
+    server = await make_postgres()
+    pool = await asyncpg.create_pool(server.dsn(), min_size=1, max_size=2, timeout=1.0)
+    appender = Appender(lambda: asyncpg.connect(server.dsn()))
+    away = lamps(Log(pool), appender)
+    await server.kill()
+    assert code(await away.handle(request(), ON)) is Code.UNAVAILABLE, "it could not be loaded"
+    assert code(await away.handle(replace(request(), target="no id"), ON)) is Code.UNAVAILABLE, "a refusal needs the first answer"
+    pool.terminate()

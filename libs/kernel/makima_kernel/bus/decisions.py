@@ -13,11 +13,13 @@ from makima_schemas.errors import Code
 from makima_schemas.identity import Category, is_id, stream_name
 from makima_schemas.refusal import Member, Refused
 
+from makima_kernel.bus.asking import TRY_AGAIN
 from makima_kernel.bus.commands import snake_case
 from makima_kernel.bus.states import Loaded, States
 from makima_kernel.decider import Decider
 from makima_kernel.log.append import Append, Appended, Conflict, Duplicate, GuardConflict, KeyReused, TooLarge, new_event
 from makima_kernel.log.appender import Appender, LogUnavailableError, OverloadedError
+from makima_kernel.log.away import AWAY
 from makima_kernel.log.line import UnstorableError
 from makima_kernel.log.read import Log
 from makima_kernel.service import traces
@@ -68,26 +70,30 @@ class Decisions(Generic[S, C, E]):
     async def handle(self, request: Request, command: C) -> Reply:
         """Decide and store. A repeated command id gets the first answer; a refusal changes nothing and is not stored."""
         try:
+            return await self._answer(request, command)
+        except LogUnavailableError as error:
+            return Problem(Code.UNAVAILABLE, f"the event log does not answer: {error}", TRY_AGAIN)
+        except UnstorableError as error:
+            return Problem(Code.INVALID_REQUEST, str(error))
+        except OverloadedError as error:
+            return Problem(Code.OVERLOADED, str(error), "nothing was changed; try again later")
+        except AWAY as error:
+            # A reader has met it; the appender's connection may not have noticed yet that its server is gone.
+            self._states.forget_all()
+            return Problem(Code.UNAVAILABLE, f"the event log cannot be read: {type(error).__name__}", TRY_AGAIN)
+
+    def suppose_new(self, tenant: str, target: str) -> None:
+        """As far as the caller knows, the entity has no event yet: that saves a look, and a conflict tells if it was wrong."""
+        self._states.suppose_new(tenant, stream_name(self._category, target))
+
+    async def _answer(self, request: Request, command: C) -> Reply:
+        try:
             if not self._valid_target(request.target):
                 raise Refused(Code.INVALID_REQUEST, f"{request.target!r} is no id of a {self._category}")  # noqa: TRY301 - same answer as a rule's refusal
             return await self._decide(request, command)
         except Refused as refused:
             # What was true when the id was first answered may be refused now; the first answer stands.
             return await self._first_answer(request, command) or problem(refused)
-        except LogUnavailableError as error:
-            return Problem(
-                Code.UNAVAILABLE,
-                f"the event log does not answer: {error}",
-                "try again with the same command id: it tells whether the first try arrived",
-            )
-        except UnstorableError as error:
-            return Problem(Code.INVALID_REQUEST, str(error))
-        except OverloadedError as error:
-            return Problem(Code.OVERLOADED, str(error), "nothing was changed; try again later")
-
-    def suppose_new(self, tenant: str, target: str) -> None:
-        """As far as the caller knows, the entity has no event yet: that saves a look, and a conflict tells if it was wrong."""
-        self._states.suppose_new(tenant, stream_name(self._category, target))
 
     async def _decide(self, request: Request, command: C) -> Reply:
         stream = stream_name(self._category, request.target)
