@@ -8,7 +8,7 @@ from uuid import uuid4
 import orjson
 import pytest
 from makima_kernel.bus.asking import Bus
-from makima_kernel.bus.commands import MAX_COMMAND_BYTES, CommandRouter
+from makima_kernel.bus.commands import MAX_COMMAND_BYTES, MAX_ERRORS, MAX_REPLY_BYTES, MAX_WORDS, CommandRouter
 from makima_kernel.bus.connection import arrived, broker
 from makima_schemas import subjects
 from makima_schemas.commands import Accepted, Problem, Reply, Request
@@ -26,12 +26,18 @@ async def serving(nats_url: str, seen: list[tuple[Request, SwitchOn]]) -> AsyncG
         seen.append((request, command))
         if command.hostname == "bug":
             raise RuntimeError("a bug")
+        if command.hostname.startswith("quoted"):
+            return Problem(Code.INVALID_TRANSITION, 8 * command.hostname, members={"allowed": 8 * [command.hostname]})
         return Accepted(len(seen), len(seen))
 
     async def count(question: dict[str, object]) -> dict[str, object]:
         return {"seen": len(seen), "of": question["of"]}
 
+    async def echo(question: dict[str, object]) -> dict[str, object]:
+        return {"echoes": 8 * [question["call"]]}
+
     router.command(SwitchOn, switch_on)
+    router.query("echo", echo)
     router.query("count", count)
 
     async def closed() -> None: ...
@@ -123,6 +129,33 @@ async def test_an_oversize_command_is_refused_on_both_sides(nats: Client, seen: 
     assert (reply.code, reply.members) == (Code.PAYLOAD_TOO_LARGE, {"limit": MAX_COMMAND_BYTES})
     assert (await refusal(nats, orjson.dumps(too_large)))["code"] == "PAYLOAD_TOO_LARGE"
     assert seen == []
+
+
+async def test_more_mistakes_than_an_answer_may_hold_are_answered_with_the_first(
+    nats: Client, seen: list[tuple[Request, SwitchOn]]
+) -> None:
+    body = orjson.dumps(request(**{f"{number:x}": 0 for number in range(45_000)}))
+    assert len(body) <= MAX_COMMAND_BYTES
+    problem = await refusal(nats, body)
+    assert (problem["code"], len(problem["errors"])) == ("INVALID_REQUEST", MAX_ERRORS)  # pyright: ignore - members are JSON
+    many = orjson.dumps({"command_id": str(uuid4()), "target": "l1", "data": {"hostname": "h"}, "guard": [0] * 100_000})
+    assert (await refusal(nats, many))["code"] == "INVALID_REQUEST"
+    long_name = await refusal(nats, orjson.dumps(request(**{"x" * 500_000: 0})))
+    assert len(orjson.dumps(long_name)) < 4 * MAX_WORDS
+
+
+async def test_an_answer_that_no_message_can_carry_is_a_problem(nats: Client, seen: list[tuple[Request, SwitchOn]]) -> None:
+    bus = Bus(nats)
+    answer = await bus.query("lamp", "echo", {"call": "x" * 500_000})
+    assert isinstance(answer, Problem)
+    assert (answer.code, answer.members) == (Code.PAYLOAD_TOO_LARGE, {"limit": MAX_REPLY_BYTES})
+    reply = await bus.ask("lamp", "switch_on", request(hostname="quoted" + "x" * 500_000))
+    assert isinstance(reply, Problem)
+    assert (reply.code, reply.members) == (Code.INVALID_TRANSITION, {})
+    question = await bus.query("lamp", "echo", {"call": "x" * MAX_COMMAND_BYTES})
+    assert isinstance(question, Problem)
+    assert question.code is Code.PAYLOAD_TOO_LARGE
+    assert isinstance(await bus.ask("lamp", "switch_on", request(hostname="fine")), Accepted), "the connection still stands"
 
 
 async def test_a_bug_in_a_handler_is_answered_and_the_next_command_served(nats: Client, seen: list[tuple[Request, SwitchOn]]) -> None:

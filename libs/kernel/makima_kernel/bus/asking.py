@@ -25,14 +25,7 @@ class Bus:
 
     async def ask(self, service: str, name: str, request: Request, *, timeout: float = DEFAULT_TIMEOUT_SECONDS) -> Reply:
         """The owner's answer; `UNAVAILABLE` where none came within `timeout` seconds (then the outcome is unknown)."""
-        payload = orjson.dumps(request)
-        if len(payload) > MAX_COMMAND_BYTES:
-            return Problem(
-                Code.PAYLOAD_TOO_LARGE,
-                f"a command is at most {MAX_COMMAND_BYTES} bytes, this one has {len(payload)}",
-                members={"limit": MAX_COMMAND_BYTES},
-            )
-        reply = await self._request(service, name, payload, timeout)
+        reply = await self._request(service, name, orjson.dumps(request), timeout)
         return reply if isinstance(reply, Accepted | Problem) else Problem(Code.UNAVAILABLE, f"{service}.{name} gave no command's answer")
 
     async def query(
@@ -43,6 +36,12 @@ class Bus:
         return Problem(Code.UNAVAILABLE, f"{service}.{name} gave no query's answer") if isinstance(reply, Accepted) else reply
 
     async def _request(self, service: str, name: str, payload: bytes, timeout: float) -> Reply | dict[str, object]:
+        if len(payload) > MAX_COMMAND_BYTES:
+            return Problem(
+                Code.PAYLOAD_TOO_LARGE,
+                f"what is asked is at most {MAX_COMMAND_BYTES} bytes, this one has {len(payload)}",
+                members={"limit": MAX_COMMAND_BYTES},
+            )
         with traces.span(f"ask {service}.{name}", kind=SpanKind.CLIENT):
             parent = traces.traceparent()
             try:

@@ -5,8 +5,9 @@ there the actor is read from the subject alone.
 """
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import fields, is_dataclass, replace
+from itertools import islice
 from time import perf_counter
 from typing import Any, Final, TypeVar, cast
 
@@ -30,6 +31,9 @@ QueryHandler = Callable[[dict[str, object]], Awaitable[dict[str, object]]]
 Handle = Callable[[bytes, str | None], Awaitable[Reply | dict[str, object]]]
 
 MAX_COMMAND_BYTES: Final = 512 * 1024
+MAX_REPLY_BYTES: Final = 1024 * 1024  # at the broker's limit, headers included, a reply would end the connection for good
+MAX_ERRORS: Final = 20
+MAX_WORDS: Final = 500  # characters of one text that quotes what was sent
 WORKERS: Final = 64  # per subject; handlers wait for the log, not for the processor
 TRACE_HEADER: Final = traces.HEADER
 
@@ -71,10 +75,10 @@ class CommandRouter:
             started = perf_counter()
             principal = message.path.get("principal")
             with traces.span(label, parent=message.headers.get(TRACE_HEADER), kind=SpanKind.SERVER):
-                reply = await _answer(handle, message.body, principal)
+                reply, encoded = _fitting(await _answer(handle, message.body, principal))
             outcome = reply.code.value if isinstance(reply, Problem) else "ok"
             metrics.command_seconds.labels(label, outcome).observe(perf_counter() - started)
-            return encode_reply(reply)
+            return encoded
 
         for subject in (subjects.command(self.service, name), subjects.daemon_command("{principal}", self.service, name)):
             self.nats.subscriber(subject, queue=self.service, max_workers=WORKERS)(answer)
@@ -88,6 +92,19 @@ async def _answer(handle: Handle, body: bytes, principal: str | None) -> Reply |
         return problem(refused)
     except orjson.JSONDecodeError as error:
         return Problem(Code.INVALID_REQUEST, f"the body is not JSON: {error}")
+
+
+def _fitting(reply: Reply | dict[str, object]) -> tuple[Reply | dict[str, object], bytes]:
+    """The reply and its bytes; instead of one that is too large, a problem that says so: silence would be no answer."""
+    encoded = encode_reply(reply)
+    if len(encoded) <= MAX_REPLY_BYTES:
+        return reply, encoded
+    if isinstance(reply, Problem):
+        short = Problem(reply.code, _cut(reply.detail), reply.hint and _cut(reply.hint))
+    else:
+        detail = f"an answer is at most {MAX_REPLY_BYTES} bytes, this one has {len(encoded)}"
+        short = Problem(Code.PAYLOAD_TOO_LARGE, detail, "ask for less at once", {"limit": MAX_REPLY_BYTES})
+    return short, encode_reply(short)
 
 
 def _refuse_oversize(body: bytes) -> None:
@@ -111,7 +128,7 @@ async def _unforeseen(error: Exception) -> bytes:
 
 
 def decode_request(body: bytes) -> Request:
-    """Raises `Refused(INVALID_REQUEST)` with the places that do not fit."""
+    """Raises `Refused(INVALID_REQUEST)` with the (first) places that do not fit."""
     try:
         return adapter(Request).validate_json(body)
     except ValidationError as error:
@@ -124,11 +141,12 @@ def decode_command(command: type[C], data: dict[str, object]) -> C:
     known = {field.name for field in fields(command)}
     unknown = sorted(data.keys() - known)
     if unknown:
-        errors = [
-            {"path": name, "message": f"is not a member of {command.__name__}; members are {', '.join(sorted(known)) or 'none'}"}
-            for name in unknown
-        ]
-        raise Refused(Code.INVALID_REQUEST, f"{command.__name__} has no member {unknown[0]}", errors=errors)
+        message = f"is not a member of {command.__name__}; members are {', '.join(sorted(known)) or 'none'}"
+        raise Refused(
+            Code.INVALID_REQUEST,
+            f"{command.__name__} has no member {_cut(unknown[0])}",
+            errors=_errors((name, message) for name in unknown),
+        )
     try:
         return cast("C", adapter(cast("type[Any]", command)).validate_python(data))
     except ValidationError as error:
@@ -137,8 +155,18 @@ def decode_command(command: type[C], data: dict[str, object]) -> C:
 
 def invalid(error: ValidationError) -> Refused:
     """The problem of a body that does not fit its schema: `errors[{path, message}]`."""
-    errors: Member = [{"path": ".".join(str(part) for part in item["loc"]), "message": item["msg"]} for item in error.errors()]
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    errors = _errors((".".join(str(part) for part in item["loc"]), item["msg"]) for item in found)
     return Refused(Code.INVALID_REQUEST, f"{error.error_count()} member(s) do not fit the schema", errors=errors)
+
+
+def _errors(found: Iterable[tuple[str, str]]) -> Member:
+    """The first of them: half a megabyte can hold more mistakes than an answer may."""
+    return [{"path": _cut(path), "message": _cut(message)} for path, message in islice(found, MAX_ERRORS)]
+
+
+def _cut(words: str) -> str:
+    return words if len(words) <= MAX_WORDS else f"{words[:MAX_WORDS]}…"
 
 
 def snake_case(name: str) -> str:
