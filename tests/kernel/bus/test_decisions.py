@@ -105,3 +105,10 @@ async def test_a_guard_that_moved_on_refuses(make_lamps: MakeLamps) -> None:
 async def test_a_target_that_is_no_id_is_refused(make_lamps: MakeLamps) -> None:
     first = await make_lamps()
     refused(await first.handle(replace(request(), target="a b"), ON), Code.INVALID_REQUEST)
+
+
+async def test_an_event_that_is_too_large_is_told_with_the_limit_that_it_broke(make_lamps: MakeLamps) -> None:
+    first = await make_lamps()
+    problem = refused(await first.handle(request(), SwitchOn("x" * 300_000)), Code.PAYLOAD_TOO_LARGE)
+    assert problem.members == {"limit": 262_144}
+    assert problem.detail == "an event, or all that the command records, has more than 262144 bytes"

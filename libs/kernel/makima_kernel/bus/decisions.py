@@ -121,11 +121,11 @@ class Decisions(Generic[S, C, E]):
                         Code.VERSION_CONFLICT, "the guarding stream has moved on", expected=(request.guard or ("", 0))[1], actual=actual
                     )
                 case TooLarge(limit):
-                    raise Refused(Code.PAYLOAD_TOO_LARGE, f"an event is at most {limit} bytes", limit=limit)
-                case KeyReused():
                     raise Refused(
-                        Code.IDEMPOTENCY_KEY_REUSED, "this command id was used with another request", hint="mint a new key for a new intent"
+                        Code.PAYLOAD_TOO_LARGE, f"an event, or all that the command records, has more than {limit} bytes", limit=limit
                     )
+                case KeyReused():
+                    return KEY_REUSED
         return Problem(Code.OVERLOADED, f"{stream} changes faster than the command can be decided", "nothing was changed; try again")
 
     def _check_version(self, request: Request, loaded: Loaded[S]) -> None:
