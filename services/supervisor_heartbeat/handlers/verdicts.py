@@ -45,9 +45,10 @@ class Verdicts:
         self._queries, self._watermarks, self._enabled = queries, watermarks, enabled
 
     def serve(self, router: CommandRouter) -> None:
-        router.command(DeclareSilent, self.declare_silent)
-        router.command(DeclareDisconnected, self.declare_disconnected)
-        router.query("declare_all", self.declare_all)
+        """Verdicts are a detector's to give: a daemon that could would end whomever it likes, and in `declare_all` under any name."""
+        router.command(DeclareSilent, self.declare_silent, daemons=False)
+        router.command(DeclareDisconnected, self.declare_disconnected, daemons=False)
+        router.query("declare_all", self.declare_all, daemons=False)
 
     async def declare_silent(self, request: Request, verdict: DeclareSilent) -> Reply:
         """Accepted, changed or not; `UNAVAILABLE` while the recorder is behind the verdict."""

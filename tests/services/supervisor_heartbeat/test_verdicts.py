@@ -5,13 +5,17 @@ from datetime import timedelta
 from uuid import uuid4
 
 import asyncpg
+import pytest
 from makima_kernel.service.settings import FeatureFlags, Settings
+from makima_schemas import subjects
 from makima_schemas.commands import Accepted, Problem
 from makima_schemas.daemon import DaemonConnected, DaemonDisconnected, DeclareDisconnected
 from makima_schemas.errors import Code
 from makima_schemas.supervisor import DeclareSilent, SupervisorState, SupervisorStateChanged
 from nats.aio.client import Client
+from nats.errors import NoRespondersError
 
+from services.supervisor_heartbeat import app
 from tests.services.supervisor_heartbeat.running import Running, daemon_beat, running, supervisor_beat
 
 
@@ -88,6 +92,13 @@ async def test_a_silent_daemon_is_disconnected_and_its_next_heartbeat_connects_i
     assert isinstance(reply, Accepted)
     await fleet.beat(daemon_beat("d7"))
     assert [type(event) for event in await fleet.until("daemon-d7", 3)] == [DaemonConnected, DaemonDisconnected, DaemonConnected]
+
+
+@pytest.mark.parametrize("name", ["declare_all", "declare_silent", "declare_disconnected"])
+async def test_a_daemon_gives_no_verdicts(fleet: Running, name: str) -> None:
+    with pytest.raises(NoRespondersError):
+        await fleet.nats.request(subjects.daemon_command("d1", app.NAME, name), b"{}")
+    assert b"error" in (await fleet.nats.request(subjects.command(app.NAME, name), b"[]")).data
 
 
 async def test_with_the_feature_off_heartbeats_are_stored_and_no_verdict_is_applied(

@@ -45,8 +45,11 @@ class CommandRouter:
         self.service = service
         self.nats = NatsRouter(decoder=_undecoded, middlewares=(ExceptionMiddleware(publish_handlers={Exception: _unforeseen}),))
 
-    def command(self, command: type[C], handler: CommandHandler[C]) -> None:
-        """Serve the command class under its snake_case name. A body that does not fit it is `INVALID_REQUEST`."""
+    def command(self, command: type[C], handler: CommandHandler[C], *, daemons: bool = True) -> None:
+        """Serve the command class under its snake_case name. A body that does not fit it is `INVALID_REQUEST`.
+
+        `daemons`: whether they may send it, too.
+        """
         name = snake_case(command.__name__)
 
         async def handle(body: bytes, principal: str | None) -> Reply:
@@ -55,10 +58,10 @@ class CommandRouter:
                 request = replace(request, actor=principal)
             return await handler(request, decode_command(command, request.data))
 
-        self._serve(name, handle)
+        self._serve(name, handle, daemons=daemons)
 
-    def query(self, name: str, handler: QueryHandler) -> None:
-        """Serve a question: a JSON object in, a JSON object out."""
+    def query(self, name: str, handler: QueryHandler, *, daemons: bool = True) -> None:
+        """Serve a question: a JSON object in, a JSON object out. `daemons`: whether they may ask it, too."""
 
         async def handle(body: bytes, _principal: str | None) -> dict[str, object]:
             question: object = orjson.loads(body or b"{}")
@@ -66,9 +69,9 @@ class CommandRouter:
                 raise Refused(Code.INVALID_REQUEST, "a query is a JSON object")
             return await handler(cast("dict[str, object]", question))
 
-        self._serve(name, handle)
+        self._serve(name, handle, daemons=daemons)
 
-    def _serve(self, name: str, handle: Handle) -> None:
+    def _serve(self, name: str, handle: Handle, *, daemons: bool) -> None:
         label = f"{self.service}.{name}"
 
         async def answer(message: NatsMessage) -> bytes:
@@ -80,7 +83,10 @@ class CommandRouter:
             metrics.command_seconds.labels(label, outcome).observe(perf_counter() - started)
             return encoded
 
-        for subject in (subjects.command(self.service, name), subjects.daemon_command("{principal}", self.service, name)):
+        asked_on = [subjects.command(self.service, name)]
+        if daemons:
+            asked_on.append(subjects.daemon_command("{principal}", self.service, name))
+        for subject in asked_on:
             self.nats.subscriber(subject, queue=self.service, max_workers=WORKERS)(answer)
 
 
