@@ -4,6 +4,7 @@ import asyncio
 from time import monotonic
 from typing import Final
 
+from makima_kernel.bus.cancellation import heed_cancellation
 from makima_kernel.bus.topology import canary
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
@@ -27,6 +28,7 @@ class Canaries:
     async def run(self) -> None:
         due = monotonic()
         while True:
+            heed_cancellation()
             slow = self._detector.settled and not self._detector.tracked
             await self._send(RECENT_SLOW if slow else RECENT)
             due = max(due + (EVERY_SLOW if slow else EVERY), monotonic())

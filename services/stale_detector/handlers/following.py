@@ -6,6 +6,7 @@ from contextlib import aclosing
 from typing import Final
 
 import structlog
+from makima_kernel.bus.cancellation import heed_cancellation
 from makima_kernel.log.away import AWAY
 from makima_kernel.log.consume import Consumer, EpochChangedError
 from makima_kernel.log.read import Log
@@ -42,6 +43,7 @@ class Follower:
     async def run(self) -> None:
         while True:
             try:
+            heed_cancellation()
                 await self._follow()
             except (*AWAY, EpochChangedError, UnknownEventError) as error:
                 self.problem = f"the log is not followed: {error!r}"

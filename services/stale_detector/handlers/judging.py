@@ -10,6 +10,7 @@ from uuid import UUID
 import orjson
 import structlog
 from makima_kernel.bus.asking import Bus
+from makima_kernel.bus.cancellation import heed_cancellation
 from makima_kernel.log.append import Append, Appended, new_event
 from makima_kernel.log.appender import LOG_AWAY, Appender
 from makima_kernel.log.away import AWAY
@@ -51,6 +52,7 @@ class Judge:
         async with asyncio.TaskGroup() as tasks:
             due = monotonic()
             while True:
+                heed_cancellation()
                 self._take(self._detector.tick(), tasks)
                 if self._detector.settled and not self._frozen:
                     self._freeze()
@@ -78,6 +80,7 @@ class Judge:
         """Until each is answered, under the same id; or its sender is heard again, or the log has said what we wanted to say."""
         pause = FIRST_PAUSE
         while verdicts := [verdict for verdict in verdicts if self._detector.is_asked(verdict)]:
+            heed_cancellation()
             async with self._free:
                 replies = await self._declare(verdicts)
             again = [verdict for verdict, reply in zip(verdicts, replies, strict=True) if not await self._heed(verdict, reply)]

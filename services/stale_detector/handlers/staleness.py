@@ -7,6 +7,7 @@ from typing import Final
 
 import orjson
 import structlog
+from makima_kernel.bus.cancellation import heed_cancellation
 from makima_kernel.log.append import Append, Appended, GuardConflict, new_event
 from makima_kernel.log.appender import LOG_AWAY, Appender
 from makima_kernel.log.away import AWAY
@@ -53,6 +54,7 @@ class Staleness:
 
     async def run(self) -> None:
         while True:
+            heed_cancellation()
             try:
                 await self._look()
             except LOG_AWAY as error:
@@ -62,6 +64,7 @@ class Staleness:
     async def remind(self) -> None:
         """Each `repeat_seconds`: a log line and a monitor message per stale contract. No event: nothing happened."""
         while True:
+            heed_cancellation()
             await asyncio.sleep(self._repeat)
             try:
                 await self._remind()

@@ -4,6 +4,7 @@ import asyncio
 from typing import Final
 
 import structlog
+from makima_kernel.bus.cancellation import heed_cancellation
 from makima_kernel.log.append import Append, Appended, KeyReused, new_event
 from makima_kernel.log.appender import LOG_AWAY, Appender
 from makima_schemas.envelope import EventMeta
@@ -28,6 +29,7 @@ class Teller:
 
     async def run(self) -> None:
         while True:
+            heed_cancellation()
             self._woken.clear()
             try:
                 while await self._tell():
