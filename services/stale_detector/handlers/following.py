@@ -39,13 +39,16 @@ class Follower:
         self._holds: dict[str, Hold] = {}
         self.loaded = asyncio.Event()
         self.problem: str | None = "who is tracked has not been read yet"
+        self._stopped_at = 0  # the position of an event that we do not understand: until we are past it, memory is behind
 
     async def run(self) -> None:
         while True:
-            try:
             heed_cancellation()
+            try:
                 await self._follow()
             except (*AWAY, EpochChangedError, UnknownEventError) as error:
+                if isinstance(error, EpochChangedError):
+                    self._stopped_at = 0
                 self.problem = f"the log is not followed: {error!r}"
                 structlog.get_logger().warning("detector.not_following", reason=repr(error))
                 await asyncio.sleep(RETRY_SECONDS)
@@ -80,7 +83,8 @@ class Follower:
             self._owner_of(each.sender)
         self._detector.load(alive)
         self._detector.load_holds(start.holds)
-        self.problem = None
+        if start.position >= self._stopped_at:
+            self.problem = None
         self.loaded.set()
         structlog.get_logger().info("detector.loaded", tracked=len(alive), position=start.position)
         return start.position
@@ -90,6 +94,9 @@ class Follower:
             event = decode(recorded.type, recorded.schema, recorded.data)
         except UndecodableError:
             return  # the projection sets it aside, with its reason
+        except UnknownEventError:
+            self._stopped_at = recorded.position
+            raise
         match event:
             case ContractCreated(owner_id=owner_id):
                 self._owners[recorded.entity_id] = owner_id

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import asyncpg
 from makima_kernel.bus.topology import provision
@@ -40,9 +41,7 @@ class Stream:
         """Time passes, somebody may speak all the while, and whatever the owner is told of somebody does not convince it."""
         given: list[Verdict] = []
         for _ in range(span // STEP):
-            self._sequence += 1
-            for shard in self._detector.shards:
-                shard.consumed(self._sequence, START + self._sequence * STEP)
+            self.pass_by(STEP)
             if says is not None:
                 self._detector.hear(self._detector.shards[0], says, self._sequence, START + self._sequence * STEP)
             found = self._detector.tick().verdicts
@@ -50,6 +49,13 @@ class Stream:
                 self._detector.answered(verdict)
             given += found
         return given
+
+    def pass_by(self, span: int) -> None:
+        """Time passes, and nobody looks."""
+        for _ in range(span // STEP):
+            self._sequence += 1
+            for shard in self._detector.shards:
+                shard.consumed(self._sequence, START + self._sequence * STEP)
 
 
 @asynccontextmanager
@@ -114,3 +120,27 @@ async def test_who_came_alive_while_the_log_was_not_followed_is_judged_though_ne
         await alive(pool, ["t1"])
         await new_epoch(pool, nats, budget=0.01)
         await eventually(lambda: stream.flow(7 * SECOND))
+
+
+class Watched(Follower):
+    """Notes each change of what it complains of."""
+
+    said: list[str | None]
+
+    def __setattr__(self, name: str, value: object) -> None:
+        super().__setattr__(name, value)
+        if name == "problem":
+            self.__dict__.setdefault("said", []).append(value)
+
+
+async def test_a_detector_that_stopped_at_an_event_of_the_future_goes_on_saying_so(pool: asyncpg.Pool, nats: Client) -> None:
+    await provision(nats, Log(pool), budget=0.01)
+    event = new_event(changed(SupervisorState.WORKING, "B"))
+    await call(pool, command("supervisor-t1", replace(event, schema=99)))
+    follower = Watched(Detector(TIMEOUTS, "r1"), Queries(pool), Log(pool), nats)
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(follower.run())
+        await eventually(lambda: len([each for each in follower.said if each and "schema" in each]) >= 3)
+        task.cancel()
+    stopped = next(number for number, each in enumerate(follower.said) if each and "schema" in each)
+    assert None not in follower.said[stopped:]
