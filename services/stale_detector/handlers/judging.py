@@ -64,11 +64,11 @@ class Judge:
             metrics.verdict_lateness.observe(verdict.evidence.lateness_ms / 1000)
             if not self._enabled:
                 self._detector.answered(verdict)
-        if self._enabled:
+        if self._enabled:  # else nothing of what is found concerns anybody, a hold neither: its owner stays undecided
             for first in range(0, len(findings.verdicts), IN_A_MESSAGE):
                 tasks.create_task(self._ask(findings.verdicts[first : first + IN_A_MESSAGE]))
-        for found in (*findings.suspicions, *findings.clearances):
-            tasks.create_task(self._record(found))
+            for found in (*findings.suspicions, *findings.clearances):
+                tasks.create_task(self._record(found))
 
     def _freeze(self) -> None:
         """Everyone is loaded: that stays for hours, and a full collection of a million senders would take a second each time."""

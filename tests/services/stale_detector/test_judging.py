@@ -1,13 +1,50 @@
-"""What a detector does that is told to end."""
+"""What a detector does that is switched off, or told to end."""
 
 import asyncio
 
+import asyncpg
+from makima_kernel.bus.asking import Bus
+from makima_kernel.bus.topology import provision
+from makima_kernel.log.read import Log
+from makima_kernel.testing import eventually
 from nats.aio.client import Client
 
 from services.stale_detector.domain.detector import Detector
+from services.stale_detector.domain.findings import Findings
 from services.stale_detector.handlers.canaries import Canaries
+from services.stale_detector.handlers.judging import Judge
 from services.stale_detector.handlers.reading import Reader
-from tests.services.stale_detector.test_following import TIMEOUTS
+from tests.kernel.log import writing
+from tests.services.stale_detector.test_following import TIMEOUTS, Stream, alive, following
+
+
+class Counting(Detector):
+    """Counts its ticks, and how many holds it asked for."""
+
+    ticks = holds = 0
+
+    def tick(self) -> Findings:
+        found = super().tick()
+        self.ticks += 1
+        self.holds += len(found.suspicions)
+        return found
+
+
+async def test_switched_off_it_records_no_hold(database: str, pool: asyncpg.Pool, nats: Client) -> None:
+    await provision(nats, Log(pool), budget=0.01)
+    await alive(pool, [f"t{number}" for number in range(20)])
+    detector = Counting(TIMEOUTS, "r1")
+    async with writing.running(database) as appender, following(detector, pool, nats) as follower, asyncio.TaskGroup() as group:
+        stream = Stream(detector)
+        judging = group.create_task(Judge(detector, follower, Bus(nats), appender, enabled=False).run())
+        stream.pass_by(TIMEOUTS.interval)
+        await eventually(lambda: detector.settled)
+        stream.pass_by(2 * TIMEOUTS.timeout)
+        await eventually(lambda: detector.holds > 0)
+        seen = detector.ticks
+        await eventually(lambda: detector.ticks > seen + 2)
+        judging.cancel()
+    assert await Log(pool).head() == 0
 
 
 class Swallowing(Client):
