@@ -1,10 +1,12 @@
 """When a contract is stale: nothing happened for too long, in a status where something should, and no supervisor lives."""
 
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, get_args
 
-from makima_schemas.codec import Event
+from makima_schemas.codec import CLASS_BY_NAME, Event, UndecodableError, UnknownEventError, decode
 from makima_schemas.contract import events as e
 from makima_schemas.contract.destinations import ACTIVITY, destination
 from makima_schemas.contract.events import ContractEvent
@@ -58,6 +60,19 @@ def contract_of(recorded: Recorded, event: Event) -> str | None:
             return contract_id
         case _:
             return recorded.entity_id if recorded.category == "contract" else None
+
+
+def moved(news: Iterable[Recorded]) -> frozenset[str]:
+    """The contracts whose staleness may be another one after these events: what cannot be read says nothing of any."""
+    found: set[str] = set()
+    for recorded in news:
+        if CLASS_BY_NAME.get(recorded.type) not in EVENTS:
+            continue
+        with suppress(UndecodableError, UnknownEventError):
+            contract_id = contract_of(recorded, decode(recorded.type, recorded.schema, recorded.data))
+            if contract_id is not None:
+                found.add(contract_id)
+    return frozenset(found)
 
 
 def evolve(before: Progress | None, recorded: Recorded, event: Event) -> Progress | None:

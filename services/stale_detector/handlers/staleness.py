@@ -21,6 +21,7 @@ from makima_schemas.silence import StaleCleared, StaleDetected, contract_stream,
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
+from services.stale_detector.domain import staleness
 from services.stale_detector.handlers.judging import ACTOR
 from services.stale_detector.queries import Due, Over, Queries
 
@@ -50,7 +51,6 @@ class Staleness:
         self._log, self._appender, self._nats = log, appender, nats
         self._threshold, self._repeat = threshold_seconds, repeat_seconds
         self._eyes = eyes
-        self.count = 0
 
     async def run(self) -> None:
         while True:
@@ -72,12 +72,16 @@ class Staleness:
                 structlog.get_logger().warning("staleness.not_said", reason=repr(error))
 
     async def _look(self) -> None:
-        self.count = await self._queries.count_stale()
-        metrics.contracts_stale_count.set(self.count)
+        metrics.contracts_stale_count.set(await self._queries.count_stale())
         if not self._projector.active or self._eyes() is not None or await self._lags():
             return
         await asyncio.gather(*(self._clear(over) for over in await self._queries.over(AT_ONCE)))
-        await asyncio.gather(*(self._detect(due) for due in await self._queries.due(self._threshold, AT_ONCE)))
+        seen = self._projector.position  # the tables show this much of the log, or more
+        due = await self._queries.due(self._threshold, AT_ONCE)
+        news = await self._log.after(seen, AT_ONCE) if due else []
+        if len(news) < AT_ONCE:  # else it may be there, and we would not see it
+            moved = staleness.moved(news)
+            await asyncio.gather(*(self._detect(each) for each in due if each.contract_id not in moved))
 
     async def _lags(self) -> bool:
         """Whether an event waits for the read model longer than a second: it may be the activity that we do not see."""
@@ -85,7 +89,9 @@ class Staleness:
         return bool(waiting) and await self._queries.now() - waiting[0].recorded_at > LONGEST_LAG
 
     async def _detect(self, due: Due) -> None:
-        """The guard holds the contract still: whatever happens in it after our look comes first, and this comes to nothing."""
+        """The guard holds the contract still: whatever happens in it after our look comes first, and this comes to nothing. A
+        supervisor's stream is another one: that it returned is seen until just before this; if it does now, the episode ends at once.
+        """
         event = StaleDetected(due.contract_id, due.last_activity_at, due.threshold_seconds, due.stale_seconds)
         command_id = deterministic_id("stale", due.tenant, due.contract_id, due.counts_position)
         outcome = await self._appender.append(
