@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
 
 import asyncpg
@@ -114,3 +116,20 @@ async def test_the_migration_can_be_taken_back_and_made_again(database: str) -> 
     folder = Path(service.__path__[0]) / "migrations"
     assert await rollback(database, folder, "stale_detector", to=0) == ["0001_detector.rollback"]
     assert await migrate(database, folder, "stale_detector") == ["0001_detector.pre"]
+
+
+async def test_the_tables_find_stale_contracts_by_the_domains_rule(pool: asyncpg.Pool) -> None:
+    """Over every status, with and without a live supervisor, before, in and after an episode."""
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    every = {
+        f"c{number}": Progress(status, 1, now, now, 5, live_supervisors=live, episode=episode)
+        for number, (status, live, episode) in enumerate(product(ContractStatus, (frozenset[str](), frozenset({"t1"})), (None, 4, 6)))
+    }
+    await pool.executemany(
+        "insert into stale_detector.contracts values ('default', $1, $2, 1, $3, $3, 5, '', null, $4, $5)",
+        [(name, each.status, now, list(each.live_supervisors), each.episode) for name, each in every.items()],
+    )
+    queries = Queries(pool)
+    due = {each.contract_id for each in await queries.due(1.0, 1000)}
+    assert due == {name for name, each in every.items() if each.episode is None and each.exposed}
+    assert {each.contract_id for each in await queries.over(1000)} == {name for name, each in every.items() if each.over}
