@@ -1,5 +1,5 @@
-"""The baseline of P5: what one writes first. `python -m tests.bench.naive_detector URL TIMEOUT`: a dict of when each sender was last
-seen on the wall clock, and a look at all of them each second.
+"""The baseline of P5: what one writes first. `python -m tests.bench.naive_detector URL TIMEOUT`: a dict of when each sender's last
+heartbeat came to the broker, and a look at all of them each second, by the wall clock.
 """
 
 import asyncio
@@ -33,12 +33,11 @@ async def detect(url: str, timeout: float) -> None:
 
 async def listen(client: Client, seen: dict[str, float]) -> None:
     cursor = Ephemeral("naive", deliver=DeliverPolicy.NEW)
-    async for batch in PullLoop(client, subjects.HEARTBEATS_STREAM, cursor, filters=("makima.shards.>",)).batches():
-        now = time.time()
+    async for batch in PullLoop(client, subjects.HEARTBEATS_STREAM, cursor).batches():
         for message in batch:
-            spoken = read(message.subject, message.payload)
+            spoken = read(message.subject, message.payload, message.headers)
             if spoken is not None:
-                seen[spoken[0]] = now
+                seen[spoken[0]] = message.timestamp_ns / 1e9
 
 
 if __name__ == "__main__":
