@@ -4,8 +4,8 @@ import asyncio
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
@@ -109,15 +109,22 @@ def template_database(postgres_server: Postgres) -> str:
     return asyncio.run(prepared_template(postgres_server.dsn))
 
 
+@asynccontextmanager
+async def fresh_database(server: Postgres, template: str) -> AsyncGenerator[str]:
+    """The DSN of a copy of the template, for as long as the block lasts."""
+    name = f"test_{uuid4().hex}"
+    admin = await asyncpg.connect(server.dsn())
+    await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    yield server.dsn(name)
+    await admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    await admin.close()
+
+
 @pytest.fixture
 async def database(postgres_server: Postgres, template_database: str) -> AsyncIterator[str]:
     """The DSN of a fresh, migrated database."""
-    name = f"test_{uuid4().hex}"
-    admin = await asyncpg.connect(postgres_server.dsn())
-    await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template_database}"')
-    yield postgres_server.dsn(name)
-    await admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-    await admin.close()
+    async with fresh_database(postgres_server, template_database) as dsn:
+        yield dsn
 
 
 @pytest.fixture
@@ -127,14 +134,18 @@ async def pool(database: str) -> AsyncIterator[asyncpg.Pool]:
         yield made
 
 
-@pytest.fixture
-async def nats_url(nats_server: Nats) -> str:
-    """The URL of a server with a clean JetStream."""
-    client = await nats_py.connect(nats_server.url)
+async def clean_jetstream(url: str) -> None:
+    client = await nats_py.connect(url)
     jetstream = client.jetstream()
     for stream in await jetstream.streams_info():
         await jetstream.delete_stream(stream.config.name or "")
     await client.close()
+
+
+@pytest.fixture
+async def nats_url(nats_server: Nats) -> str:
+    """The URL of a server with a clean JetStream."""
+    await clean_jetstream(nats_server.url)
     return nats_server.url
 
 

@@ -1,4 +1,4 @@
-"""What is malformed changes nothing, stops nobody, and can be found with its reason; only what a newer build must know stops a reader."""
+"""Guarantee 6: what is malformed changes nothing, stops nobody, and can be found with its reason; only what a newer build must know stops a reader."""
 
 from collections.abc import AsyncGenerator
 

@@ -1,4 +1,4 @@
-"""At any checkpoint the rows are the fold of the log up to it: whoever is killed, frozen or late, and through every rebuild."""
+"""Guarantee 3: at any checkpoint the rows are the fold of the log up to it: whoever is killed, frozen or late, and through every rebuild."""
 
 import asyncio
 import random

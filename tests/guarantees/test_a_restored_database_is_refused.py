@@ -1,4 +1,4 @@
-"""A log that was restored to the past has used positions again: its relay refuses to publish, says why, and `new_epoch` heals it."""
+"""Guarantee 2, after a restore: a log that was restored to the past has used positions again: its relay refuses to publish, says why, and `new_epoch` heals it."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing

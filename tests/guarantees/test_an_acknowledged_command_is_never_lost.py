@@ -1,4 +1,4 @@
-"""What was answered is in the log exactly once, and a repeated command id gets the first answer, whatever is killed in between."""
+"""Guarantee 1: what was answered is in the log exactly once, and a repeated command id gets the first answer, whatever is killed in between."""
 
 import asyncio
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""The stream is the log: sequence = position, each event once and in order, whatever happens to relays and to the broker."""
+"""Guarantee 2, its second half: the stream is the log: sequence = position, each event once and in order, whatever happens to relays and to the broker."""
 
 import asyncio
 import random

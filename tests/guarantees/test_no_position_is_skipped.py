@@ -1,4 +1,4 @@
-"""Positions have no gaps, and who reads after the last position it saw misses nothing, whatever happens around it."""
+"""Guarantee 2: positions have no gaps, and who reads after the last position it saw misses nothing, whatever happens around it."""
 
 import asyncio
 from collections.abc import AsyncGenerator

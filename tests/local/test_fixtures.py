@@ -3,26 +3,26 @@
 import asyncpg
 import nats as nats_py
 import pytest
-from nats.aio.client import Client
+from makima_local.nats import Nats
+from makima_local.postgres import Postgres
 
-from tests.servers import MakeNats, MakePostgres
-
-
-async def test_each_test_gets_an_empty_database(pool: asyncpg.Pool) -> None:
-    await pool.execute("CREATE TABLE public.only_here (id int)")
+from tests.servers import MakeNats, MakePostgres, clean_jetstream, fresh_database
 
 
-async def test_and_sees_nothing_of_the_one_before(pool: asyncpg.Pool) -> None:
-    await pool.execute("CREATE TABLE public.only_here (id int)")
+async def test_each_database_is_a_fresh_one(postgres_server: Postgres, template_database: str) -> None:
+    for _ in range(2):
+        async with fresh_database(postgres_server, template_database) as dsn:
+            connection = await asyncpg.connect(dsn)
+            await connection.execute("CREATE TABLE public.only_here (id int)")
+            await connection.close()
 
 
-async def test_each_test_gets_a_clean_jetstream(nats: Client) -> None:
-    assert await nats.jetstream().streams_info() == []
-    await nats.jetstream().add_stream(name="LEFT_BEHIND", subjects=["left.behind"])
-
-
-async def test_also_after_one_that_left_a_stream_behind(nats: Client) -> None:
-    assert await nats.jetstream().streams_info() == []
+async def test_a_clean_jetstream_is_one_without_what_was_left_behind(nats_server: Nats) -> None:
+    client = await nats_py.connect(nats_server.url)
+    await client.jetstream().add_stream(name="LEFT_BEHIND", subjects=["left.behind"])
+    await clean_jetstream(nats_server.url)
+    assert await client.jetstream().streams_info() == []
+    await client.close()
 
 
 async def test_a_private_nats_keeps_its_streams_over_a_kill(make_nats: MakeNats) -> None:

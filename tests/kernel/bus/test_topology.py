@@ -2,13 +2,19 @@
 
 import asyncio
 import os
+import signal
 import sys
+from pathlib import Path
 
 import asyncpg
+import nats as nats_py
 import pytest
 from makima_kernel.bus import topology
 from makima_kernel.bus.cursor import EPOCH_KEY
 from makima_kernel.log.read import Log
+from makima_local import ports
+from makima_local.nats import binary
+from makima_local.server import ServerProcess
 from makima_schemas import subjects
 from nats.aio.client import Client
 from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, SubjectTransform
@@ -117,10 +123,17 @@ async def test_a_stream_that_keeps_otherwise_fails_the_check(
         await topology.verify(nats)
 
 
-async def test_a_broker_with_a_small_max_payload_is_refused(nats: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nats, "_max_payload", 1024 * 1024)  # as a broker with the default configuration announces it
+async def test_a_broker_with_a_small_max_payload_is_refused(tmp_path: Path) -> None:
+    """As the default configuration has it."""
+    port = ports.free()
+    server = ServerProcess.start(
+        [str(binary()), "-a", ports.LOOPBACK, "-p", str(port), "-js", "-sd", str(tmp_path)], log=tmp_path / "log", tied=signal.SIGKILL
+    )
+    client = await nats_py.connect(f"nats://{ports.LOOPBACK}:{port}", reconnect_time_wait=1)
     with pytest.raises(topology.TopologyError, match="max_payload is 1048576 bytes"):
-        await topology.verify(nats)
+        await topology.verify(client)
+    await client.close()
+    await server.end()
 
 
 async def test_a_new_stream_begins_where_the_log_is_young_enough(nats: Client, pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch) -> None:

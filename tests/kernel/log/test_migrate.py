@@ -22,6 +22,8 @@ CATALOGUE = """
 select c.relkind::text, c.relname, coalesce(pg_get_indexdef(i.indexrelid), '') from pg_class c join pg_namespace n on n.oid = c.relnamespace
 left join pg_index i on i.indexrelid = c.oid where n.nspname = $1
 union all select 'column', table_name || '.' || column_name, data_type || coalesce(column_default, '') from information_schema.columns where table_schema = $1
+union all select 'constraint', c.relname || '.' || k.conname, pg_get_constraintdef(k.oid) from pg_constraint k
+    join pg_class c on c.oid = k.conrelid join pg_namespace n on n.oid = c.relnamespace where n.nspname = $1
 union all select 'function', p.proname, pg_get_functiondef(p.oid) from pg_proc p join pg_namespace n on n.oid = p.pronamespace where n.nspname = $1
 union all select 'trigger', t.tgname, pg_get_triggerdef(t.oid) from pg_trigger t join pg_class c on c.oid = t.tgrelid
     join pg_namespace n on n.oid = c.relnamespace where n.nspname = $1

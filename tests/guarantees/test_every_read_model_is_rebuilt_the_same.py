@@ -1,0 +1,82 @@
+"""Guarantee 3, for the read models that we ship: whatever batches it grew in, rebuilding it gives the same rows."""
+
+from collections import Counter
+from random import Random
+
+import asyncpg
+import pytest
+from makima_kernel.bus import topology
+from makima_kernel.log.append import new_event
+from makima_kernel.log.project import Projector
+from makima_kernel.log.projection import Projection
+from makima_kernel.log.read import Log
+from makima_kernel.log.rebuild import rebuild
+from makima_kernel.testing import eventually
+from makima_schemas.agent import AgentJoined, AgentLeft
+from makima_schemas.codec import Event
+from makima_schemas.daemon import DaemonConnected
+from makima_schemas.silence import MassSilenceSuspected, SilenceDetected
+from nats.aio.client import Client
+
+from services.completion_detector.projections import Contracts
+from services.contract.projections import Unstarted
+from services.gateway.projections import ReadModel
+from services.stale_detector.projections import Silence
+from services.supervisor_heartbeat.projections import KnownSenders
+from tests.kernel.log.filling import append
+from tests.kernel.log.running import running
+from tests.servers import BUDGET
+from tests.services.contract.stories import opened
+from tests.services.gateway.test_read_model import EVIDENCE, log
+
+OURS: list[Projection] = [ReadModel(), Unstarted(), KnownSenders(), Silence(), Contracts()]
+WHEN_A_LOOK_IS_DUE = {"due_at", "leased_until"}  # a queue's times, by the clock: no part of the fold
+NEVER_FILLED_HERE = {"stale_detector.owed"}  # what is owed is told at once, and its telling is an event of this log, too
+
+
+async def rows(pool: asyncpg.Pool, projection: Projection) -> dict[str, Counter[str]]:
+    return {
+        f"{projection.schema}.{table}": Counter(shown(row) for row in await pool.fetch(f'select * from {projection.schema}."{table}"'))
+        for table in projection.tables
+    }
+
+
+def shown(row: asyncpg.Record) -> str:
+    return repr([item for item in row.items() if item[0] not in WHEN_A_LOOK_IS_DUE])
+
+
+def the_log(seed: int) -> list[tuple[str, Event]]:
+    """Stories of contracts, supervisors, agents, daemons and silences, shuffled into each other."""
+    told = [(item.recorded.stream, item.event) for item in log(seed, contracts=4)]
+    more: list[tuple[str, Event]] = [
+        ("silence-supervisor:s-c1", SilenceDetected("supervisor", "s-c1", "c1", "k1", EVIDENCE)),
+        ("silence-owner:ada", MassSilenceSuspected(10, 6)),
+        ("agent-c1:builder", AgentJoined("c1", "builder", "k2", "d1")),
+        ("agent-c2:builder", AgentJoined("c2", "builder", "k3", "d1")),
+        ("agent-c2:builder", AgentLeft("c2", "builder", "k3")),
+        ("contract-new", opened()),
+        ("daemon-d2", DaemonConnected("elsewhere")),
+    ]
+    chance = Random(seed)
+    for said in more:
+        told.insert(chance.randrange(len(told)), said)
+    return told
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("projection", OURS, ids=lambda projection: projection.name)
+async def test_rebuilding_it_gives_the_same_rows(projection: Projection, seed: int, pool: asyncpg.Pool, nats: Client) -> None:
+    source, chance = Log(pool), Random(seed)
+    await topology.provision(nats, source, budget=BUDGET)
+    projector = Projector(projection, pool, source, nats, owner="me", max_batch=chance.choice((3, 7, 40)))
+    async with running(projector.run()):
+        for stream, event in the_log(seed):
+            await append(pool, stream, new_event(event))
+        head = await source.head()
+        await eventually(lambda: projector.position == head)
+        assert projector.ready() is None
+    before = await rows(pool, projection)
+    assert {table for table, found in before.items() if not found} <= NEVER_FILLED_HERE, "the log has nothing for these"
+    for max_batch in (5000, 11):
+        assert await rebuild(projection, pool, source, max_batch=max_batch) == head
+        assert await rows(pool, projection) == before
