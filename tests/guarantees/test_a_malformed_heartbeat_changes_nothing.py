@@ -10,10 +10,10 @@ from makima_kernel.testing import eventually
 from makima_schemas import subjects
 from makima_schemas.heartbeat import MAX_HEARTBEAT_BYTES
 
-from tests.services.supervisor_heartbeat.conftest import fleet, settings
+from tests.services.supervisor_heartbeat.conftest import fleet
 from tests.services.supervisor_heartbeat.running import Running, daemon_beat, supervisor_beat
 
-__all__ = ["fleet", "settings"]  # fixtures, found by their names
+__all__ = ["fleet"]  # a fixture, found by its name
 
 MINE = subjects.supervisor_heartbeat("d1", "bad")
 GOOD = orjson.loads(msgspec.json.encode(supervisor_beat("bad")))

@@ -31,11 +31,6 @@ from tests.kernel.log.writing import command, event
 
 
 @pytest.fixture
-def settings(database: str, nats_url: str) -> Settings:
-    return Settings(database_url=database, nats_url=nats_url)
-
-
-@pytest.fixture
 async def provisioned(pool: asyncpg.Pool, nats: Client) -> Client:
     await topology.provision(nats, Log(pool), budget=0.02)
     return nats

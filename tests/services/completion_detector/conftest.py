@@ -82,11 +82,6 @@ def looks_by_hand() -> None:
 
 
 @pytest.fixture
-def settings(database: str, nats_url: str) -> Settings:
-    return Settings(database_url=database, nats_url=nats_url, stream_budget=0.01)
-
-
-@pytest.fixture
 async def world(settings: Settings, pool: asyncpg.Pool, nats: Client) -> AsyncIterator[World]:
     await provision(nats, Log(pool), budget=0.01)
     async with AsyncExitStack() as running:

@@ -1,14 +1,10 @@
-"""The detector's tables are the fold of the log, before a rebuild and after it; and its migration can be taken back."""
-
-from pathlib import Path
+"""The detector's tables are the fold of the log, before a rebuild and after it."""
 
 import asyncpg
-from makima_kernel.log.migrate import migrate, rollback
 from makima_kernel.log.read import Log
 from makima_kernel.log.rebuild import rebuild
 from makima_schemas.contract import commands as c
 
-import services.completion_detector as service
 from services.completion_detector.domain.snapshot import Snapshot, fold
 from services.completion_detector.projections import Contracts
 from services.completion_detector.queries import Queries
@@ -40,12 +36,6 @@ async def test_its_rows_are_the_fold_of_the_log_and_a_rebuild_makes_the_same(wor
     assert await _shown(pool) == before
     await world.nothing_owed()
     assert (await world.names("c3")).count("ContractCompleted") == 1, "a rebuild causes nothing"
-
-
-async def test_the_migration_can_be_taken_back_and_made_again(database: str) -> None:
-    folder = Path(service.__path__[0]) / "migrations"
-    assert await rollback(database, folder, "completion_detector", to=0) == ["0001_contracts.rollback"]
-    assert await migrate(database, folder, "completion_detector") == ["0001_contracts.pre"]
 
 
 async def _shown(pool: asyncpg.Pool) -> list[list[tuple[object, ...]]]:

@@ -23,11 +23,6 @@ from tests.services.contract.running import Contracts, running
 
 
 @pytest.fixture
-def settings(database: str, nats_url: str) -> Settings:
-    return Settings(database_url=database, nats_url=nats_url, stream_budget=0.01)
-
-
-@pytest.fixture
 async def contracts(settings: Settings, pool: asyncpg.Pool, nats: Client) -> AsyncIterator[Contracts]:
     async with running(settings, pool, nats) as made:
         yield made

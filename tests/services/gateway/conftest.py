@@ -12,11 +12,6 @@ from tests.services.gateway.running import Gateways, running
 
 
 @pytest.fixture
-def settings(database: str, nats_url: str) -> Settings:
-    return Settings(database_url=database, nats_url=nats_url, stream_budget=0.01)
-
-
-@pytest.fixture
 async def gateways(settings: Settings, pool: asyncpg.Pool, nats: Client) -> AsyncIterator[Gateways]:
     async with running(settings, pool, nats) as made:
         yield made

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from datetime import timedelta
-from pathlib import Path
 from random import Random
 from typing import TypeVar, cast
 from uuid import uuid4
@@ -13,7 +12,6 @@ import orjson
 import pytest
 from makima_kernel.log.append import SQL as APPEND
 from makima_kernel.log.append import Append, NewEvent, arguments
-from makima_kernel.log.migrate import migrate, rollback
 from makima_kernel.log.project import Applied
 from makima_kernel.log.read import Log
 from makima_kernel.log.rebuild import rebuild
@@ -35,7 +33,6 @@ from tests.services.contract.stories import opened
 from tests.services.gateway.test_fold import BEGIN, recorded, walk
 
 R = TypeVar("R")
-MIGRATIONS = Path("services/gateway/migrations")
 EVIDENCE = Evidence(BEGIN, 120.0, BEGIN + timedelta(seconds=120), BEGIN + timedelta(seconds=121), 1000.0, "test", 7)
 
 
@@ -190,11 +187,3 @@ async def test_the_tables_and_the_classes_have_the_same_members(pool: asyncpg.Po
             table,
         )
         assert [cast("str", column[0]) for column in columns] == [field.name for field in fields(cls)], table
-
-
-async def test_the_migrations_can_be_taken_back_and_applied_again(database: str, pool: asyncpg.Pool) -> None:
-    await rollback(database, MIGRATIONS, "gateway", 0)
-    tables = "select count(*) from information_schema.tables where table_schema = 'gateway' and table_name <> 'migrations'"
-    assert await pool.fetchval(tables) == 0
-    assert await migrate(database, MIGRATIONS, "gateway") != []
-    assert await pool.fetchval(tables) == len(ReadModel().tables)

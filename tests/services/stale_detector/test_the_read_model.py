@@ -1,13 +1,11 @@
-"""The detector's tables are the fold of the log, before a rebuild and after it; and its migration can be taken back."""
+"""The detector's tables are the fold of the log, before a rebuild and after it."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import product
-from pathlib import Path
 
 import asyncpg
-from makima_kernel.log.migrate import migrate, rollback
 from makima_kernel.log.read import Log
 from makima_kernel.log.rebuild import rebuild
 from makima_kernel.testing import eventually
@@ -19,7 +17,6 @@ from makima_schemas.silence import MassSilenceCleared, MassSilenceSuspected
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorState
 from nats.aio.client import Client
 
-import services.stale_detector as service
 from services.stale_detector.domain import staleness, tracked
 from services.stale_detector.domain.mass_silence import Hold
 from services.stale_detector.domain.staleness import Progress
@@ -110,12 +107,6 @@ async def test_a_detector_starts_with_what_the_log_says(database: str, nats_url:
         assert alive["daemon:d1"].owner == ""
         assert start.owners == {"c1": "ada", "c2": "ada"}
         assert start.holds == {"ada": Hold(2, held=False, expired=True)}
-
-
-async def test_the_migration_can_be_taken_back_and_made_again(database: str) -> None:
-    folder = Path(service.__path__[0]) / "migrations"
-    assert await rollback(database, folder, "stale_detector", to=0) == ["0001_detector.rollback"]
-    assert await migrate(database, folder, "stale_detector") == ["0001_detector.pre"]
 
 
 async def test_the_tables_find_stale_contracts_by_the_domains_rule(pool: asyncpg.Pool) -> None:

@@ -11,11 +11,6 @@ from tests.services.supervisor_heartbeat.running import Running, running
 
 
 @pytest.fixture
-def settings(database: str, nats_url: str) -> Settings:
-    return Settings(database_url=database, nats_url=nats_url, stream_budget=0.01)
-
-
-@pytest.fixture
 async def fleet(settings: Settings, pool: asyncpg.Pool, nats: Client) -> AsyncIterator[Running]:
     async with running(settings, pool, nats) as made:
         yield made
