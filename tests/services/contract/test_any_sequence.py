@@ -13,6 +13,7 @@ from typing import Any, Final, cast, get_args
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from makima_kernel.bus.long_streams import decode_state, encode_state
 from makima_kernel.decider import fold
 from makima_schemas.codec import decode, encode, schema_of
 from makima_schemas.contract import commands as c
@@ -101,6 +102,7 @@ def walk(random: Random, seen: Counter[type]) -> None:
 def is_what_its_events_say(state: Contract, history: list[ContractEvent]) -> None:
     assert fold(DECIDER, history) == state
     assert fold(DECIDER, [as_kept(event) for event in history]) == state
+    assert decode_state(Contract, encode_state(state)) == state, "as it comes back from a snapshot"
 
 
 @settings(max_examples=30, deadline=None)

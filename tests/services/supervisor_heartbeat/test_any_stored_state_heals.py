@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 from hypothesis import given
 from hypothesis import strategies as st
+from makima_kernel.bus.long_streams import decode_state, encode_state
 from makima_kernel.decider import fold
 from makima_kernel.service.settings import Settings
 from makima_schemas.commands import Accepted
@@ -113,3 +114,9 @@ async def test_in_the_running_system_whatever_was_cleaned_up_meanwhile(
         assert (interrupted.new_state, healed.new_state) == (SupervisorState.INTERRUPTED, SupervisorState.WORKING)
         *_, gone, back = await fleet.until("daemon-d1", known + 1)
         assert (type(gone), type(back)) == (DaemonDisconnected, DaemonConnected)
+
+
+@given(stored_supervisors(), stored_daemons())
+def test_any_stored_state_comes_back_from_a_snapshot_as_it_was(known: Supervisor, daemon: Daemon) -> None:
+    assert decode_state(Supervisor, encode_state(known)) == known
+    assert decode_state(Daemon, encode_state(daemon)) == daemon

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar, cast
 
 from makima_schemas.codec import Event, decode
+from makima_schemas.envelope import Recorded
 
+from makima_kernel.bus.long_streams import WORTH_KEEPING, Kept, LongStreams
 from makima_kernel.decider import Decider
 from makima_kernel.log.read import Log
 
@@ -33,10 +35,11 @@ class States(Generic[S, C, E]):
         self._decider = decider
         self._log = log
         self._session = session
+        self._long_streams = LongStreams(decider, log)
         self._cache: OrderedDict[tuple[str, str], Loaded[S]] = OrderedDict()
 
     async def load(self, tenant: str, stream: str) -> Loaded[S]:
-        """From memory, else from the log."""
+        """From memory, else from a snapshot and the log."""
         cached = self._cache.get((tenant, stream))
         if cached is not None and self._holds(cached):
             self._cache.move_to_end((tenant, stream))
@@ -70,10 +73,21 @@ class States(Generic[S, C, E]):
         return Loaded(0, self._decider.initial, self._session())
 
     async def _fold(self, tenant: str, stream: str, loaded: Loaded[S]) -> Loaded[S]:
-        version, state = loaded.version, loaded.state
-        for recorded in await self._log.stream(tenant, stream, after=version):
+        version, state, events = await self._since(tenant, stream, loaded)
+        for recorded in events:
             version, state = recorded.version, self._decider.evolve(state, cast("E", decode(recorded.type, recorded.schema, recorded.data)))
+        if len(events) > WORTH_KEEPING:
+            await self._long_streams.save(tenant, stream, Kept(version, events[-1].event_id, state))
         return self._keep(tenant, stream, Loaded(version, state, loaded.session))
+
+    async def _since(self, tenant: str, stream: str, loaded: Loaded[S]) -> tuple[int, S, list[Recorded]]:
+        """Where folding goes on from, and the events after that."""
+        kept = None if loaded.version else await self._long_streams.load(tenant, stream)
+        if kept is not None:
+            known, *events = await self._log.stream(tenant, stream, after=kept.version - 1) or [None]
+            if known is not None and (known.version, known.event_id) == (kept.version, kept.event_id):
+                return kept.version, kept.state, cast("list[Recorded]", events)
+        return loaded.version, loaded.state, await self._log.stream(tenant, stream, after=loaded.version)
 
     def _keep(self, tenant: str, stream: str, loaded: Loaded[S]) -> Loaded[S]:
         """A slower handler must not put an older state over a newer one; a stale one only costs a conflict."""

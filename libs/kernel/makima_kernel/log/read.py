@@ -10,6 +10,7 @@ import orjson
 from makima_schemas.envelope import EventMeta, Recorded
 
 from makima_kernel.log.append import Duplicate, KeyReused
+from makima_kernel.log.snapshots import Snapshots
 from makima_kernel.log.sql import named
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
@@ -44,6 +45,10 @@ class Log:
             return None
         version, position, changed, same = row
         return Duplicate(version, position, changed) if same else KeyReused()
+
+    def snapshots(self, fingerprint: str) -> Snapshots:
+        """Folded states that are kept beside this log."""
+        return Snapshots(self._pool, fingerprint)
 
 
 def _recorded(rows: Sequence[asyncpg.Record]) -> list[Recorded]:
