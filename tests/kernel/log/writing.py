@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 from makima_kernel.log.append import SQL, Append, NewEvent, Outcome, arguments, outcome
-from makima_kernel.log.appender import Appender
+from makima_kernel.log.appender import LINES, Appender
 from makima_schemas.envelope import EventMeta
 from makima_schemas.identity import DEFAULT_TENANT
 
@@ -38,10 +38,10 @@ async def call(connection: asyncpg.Connection | asyncpg.Pool | PoolConnectionPro
 
 @asynccontextmanager
 async def running(
-    dsn: str, *, on_append: Callable[[int], None] = lambda _: None, timeout: float = 10.0, max_waiting: int = 10_000
+    dsn: str, *, on_append: Callable[[int], None] = lambda _: None, timeout: float = 10.0, max_waiting: int = 10_000, lines: int = LINES
 ) -> AsyncGenerator[Appender]:
     """An appender of its own process, so to speak; drained at the end."""
-    appender = Appender(lambda: asyncpg.connect(dsn), on_append=on_append, timeout=timeout, max_waiting=max_waiting)
+    appender = Appender(lambda: asyncpg.connect(dsn), on_append=on_append, timeout=timeout, max_waiting=max_waiting, lines=lines)
     async with asyncio.TaskGroup() as group:
         owner = group.create_task(appender.run())
         try:

@@ -1,6 +1,7 @@
 """Group commit: what concurrent handlers want to append goes to Postgres as one call, and is sent again until the outcome is known."""
 
 import asyncio
+import os
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from math import ceil
@@ -16,8 +17,9 @@ from makima_kernel.service import metrics
 
 Pause = Callable[[float], Awaitable[None]]
 
-# While one call commits, the next is encoded and on its way; a third would only make both smaller.
-LINES: Final = 2
+# While one call commits, the next is encoded and on its way. That pays only where two backends and this process have a core each: on
+# 2 cores, one line appends 15.4k events/s of 32 callers and two append 13.5k. A third would only make the calls smaller.
+LINES: Final = 2 if (os.cpu_count() or 1) >= 4 else 1
 # Lines that are idle at the same time share what waits, but not down to calls that cost more than they carry.
 SMALLEST_SHARE: Final = 16
 
@@ -48,7 +50,7 @@ class Appender:
 
     `run()` is the owner: start it in a task group; `drain()` lets it finish what is queued and return. `connect` makes a
     connection whenever one is missing, `pause` waits between attempts, `on_append` hears the last position of each
-    commit. `timeout` (seconds) bounds both a caller's wait and a single call to the database.
+    commit. `timeout` (seconds) bounds both a caller's wait and a single call to the database; at most `lines` calls are under way at once.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Appender:
         timeout: float = 10.0,
         max_waiting: int = 10_000,
         pause: Pause = asyncio.sleep,
+        lines: int = LINES,
     ) -> None:
         self._on_append = on_append
         self._timeout = timeout
@@ -70,7 +73,7 @@ class Appender:
         self._draining = False
         self._idle_lines = 0
         self._losses = 0
-        self._lines = [Line(connect, timeout, self._lost) for _ in range(LINES)]
+        self._lines = [Line(connect, timeout, self._lost) for _ in range(lines)]
 
     @property
     def session(self) -> int | None:
