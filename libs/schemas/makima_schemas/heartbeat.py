@@ -54,10 +54,12 @@ class AgentHeartbeat(msgspec.Struct, frozen=True, gc=False):
 
 
 class DaemonHeartbeat(msgspec.Struct, frozen=True, gc=False):
-    """`capacity` counts the agents it may still start; `worktrees` those it holds on disk."""
+    """`capacity` counts the agents it may still start; `worktrees` those it holds on disk. `hostname` is never empty: that is how
+    a supervisor's heartbeat speaks of its daemon, and such a one does not reconnect it.
+    """
 
     daemon_id: Id
-    hostname: Name
+    hostname: Annotated[str, Meta(min_length=1, max_length=255)]
     seq: Sequence
     timestamp: Moment
     agents: Annotated[tuple[Name, ...], Meta(max_length=128)] = ()

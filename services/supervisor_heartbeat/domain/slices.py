@@ -57,7 +57,10 @@ class Slice:
         middle = len(self.rows) // 2
         until = self.messages[middle - 1]
         first = Slice(self.stream_epoch, until.sequence, until.timestamp_ns, self.rows[:middle], self.messages[:middle])
-        return first, Slice(self.stream_epoch, self.sequence, self.received_ns, self.rows[middle:], self.messages[middle:])
+        first.supervisors = sum(_is_supervisors(message) for message in first.messages)
+        second = Slice(self.stream_epoch, self.sequence, self.received_ns, self.rows[middle:], self.messages[middle:])
+        second.supervisors = self.supervisors - first.supervisors
+        return first, second
 
 
 class Source(msgspec.Struct, frozen=True, gc=False):
@@ -131,6 +134,10 @@ class Reader:
         source = Source(lane or 0, address, None if address is None else self._senders.of(address))
         self._sources[subject] = source
         return source
+
+
+def _is_supervisors(message: Message) -> bool:
+    return message.subject.split(".")[3] == "supervisor"
 
 
 def _row(head: str, beat: Beat) -> str:

@@ -62,6 +62,7 @@ class Recorder:
     ) -> None:
         self._nats, self._connect, self._reader, self._shards, self._owner = nats, connect, reader, shards, owner
         self._taken, self._recorded, self._make_room = taken, recorded, make_room
+        self._lanes = lanes_of(shards)
         self._set_aside = SetAside(nats)
         self._loop: PullLoop | None = None
         self._problem: str | None = "not started yet"
@@ -75,11 +76,10 @@ class Recorder:
         while True:
             heed_cancellation()
             try:
-                async with self._connections() as connections:
-                    if await lock(connections[0], self._shards):
-                        await self._record(connections)
-                    self._problem = None
-                    await asyncio.sleep(_STANDBY)
+                async with self._connections(1) as [guard]:
+                    await self._stand_by(guard)
+                    async with self._connections(len(self._lanes) - 1) as others:
+                        await self._record([guard, *others])
             except TROUBLE as error:
                 self._problem = f"shards {list(self._shards)} are not recorded: {error!r}"
                 _logger.warning("recorder.interrupted", shards=self._shards, reason=repr(error))
@@ -87,12 +87,18 @@ class Recorder:
             finally:
                 self._loop = None
 
+    async def _stand_by(self, guard: asyncpg.Connection) -> None:
+        """Until the shards are ours; the locks live and die with this connection."""
+        while not await lock(guard, self._shards):
+            heed_cancellation()
+            self._problem = None
+            await asyncio.sleep(_STANDBY)
+
     @asynccontextmanager
-    async def _connections(self) -> AsyncGenerator[list[asyncpg.Connection]]:
-        """One for each lane; the locks live and die with the first."""
+    async def _connections(self, count: int) -> AsyncGenerator[list[asyncpg.Connection]]:
         connections = list[asyncpg.Connection]()
         try:
-            for _ in lanes_of(self._shards):
+            for _ in range(count):
                 connections.append(await self._connect())
             yield connections
         finally:
@@ -101,7 +107,7 @@ class Recorder:
 
     async def _record(self, connections: list[asyncpg.Connection]) -> None:
         await self._make_room()
-        stores = [Store(connection, shards, self._owner) for connection, shards in zip(connections, lanes_of(self._shards), strict=True)]
+        stores = [Store(connection, shards, self._owner) for connection, shards in zip(connections, self._lanes, strict=True)]
         places: dict[int, Place] = {}
         for store in stores:
             await store.prepare()
@@ -172,7 +178,7 @@ class Recorder:
                     await self._commit(store, half)
                 return
             slice_.aside = [(slice_.messages[0], f"the database does not take it: {error}")]
-            slice_.rows, slice_.messages = [], []
+            slice_.rows, slice_.messages, slice_.supervisors = [], [], 0
             await self._commit(store, slice_)
 
 

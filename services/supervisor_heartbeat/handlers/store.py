@@ -19,9 +19,12 @@ class LostShardsError(RuntimeError):
 
 
 async def lock(connection: asyncpg.Connection, shards: Sequence[int]) -> bool:
-    """Whether these shards are ours to record, while the connection lives. In order, so that of two who ask at once one gets all."""
+    """Whether these shards are ours to record, while the connection lives. In order, so that of two who ask at once one gets all;
+    none is kept unless all are.
+    """
     for shard in sorted(shards):
         if not await connection.fetchval(SQL["lock"], shard):
+            await connection.execute(SQL["unlock"])
             return False
     return True
 
@@ -37,7 +40,7 @@ class Store:
         self._connection, self._shards, self._owner = connection, list(shards), owner
 
     async def prepare(self) -> None:
-        await self._connection.execute("set synchronous_commit = off")
+        await self._connection.execute(SQL["unhurried"])
         await self._connection.execute(SQL["staging"])
 
     async def own(self) -> dict[int, Place]:

@@ -2,6 +2,14 @@
 -- One recorder at a time for each shard; a session's locks go with its connection.
 select pg_try_advisory_lock(hashtext('makima.recorder'), $1)
 
+-- name: unlock
+-- Some of the shards are somebody else's: then the others are not ours either.
+select pg_advisory_unlock_all()
+
+-- name: unhurried
+-- No commit of this session waits for the disk.
+set synchronous_commit = off
+
 -- name: staging
 -- Where a slice arrives before one statement spreads it; empty again after each commit, and never written to the WAL.
 create temporary table arriving (

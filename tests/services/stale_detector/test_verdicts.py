@@ -24,7 +24,6 @@ async def test_a_silent_supervisor_is_declared_and_told_with_the_same_evidence(
         assert told.evidence == changed.evidence
         assert told.evidence.last_heartbeat_at is not None
         assert (told.evidence.deadline - told.evidence.last_heartbeat_at).total_seconds() >= TIMEOUT
-        assert told.evidence.lateness_ms < 500
         assert await system.events("silence-supervisor:t0") == []
 
 

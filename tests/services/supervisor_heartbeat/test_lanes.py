@@ -1,7 +1,8 @@
 """Two connections write at once, of one stream, and perhaps of the same senders."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
@@ -16,7 +17,7 @@ from services.supervisor_heartbeat.domain.senders import Senders
 from services.supervisor_heartbeat.domain.slices import MOST_ROWS, Reader, Slice
 from services.supervisor_heartbeat.handlers.history import History
 from services.supervisor_heartbeat.handlers.recorder import Recorder, lanes_of
-from services.supervisor_heartbeat.handlers.store import Store
+from services.supervisor_heartbeat.handlers.store import Store, lock
 from tests.services.supervisor_heartbeat.messages import message
 from tests.services.supervisor_heartbeat.running import Fleet, supervisor_beat
 
@@ -31,6 +32,27 @@ def slice_of(numbers: Iterable[int], first: int) -> Slice:
     ]
     [made] = Reader(Senders(), [range(8)]).read([msgspec.structs.replace(each, timestamp_ns=now) for each in messages], "e1")
     return made
+
+
+@asynccontextmanager
+async def recording(database: str, pool: asyncpg.Pool, nats: Client, slices: list[Slice]) -> AsyncGenerator[list[asyncpg.Connection]]:
+    """A recorder alone, and the connections that it has opened."""
+    opened = list[asyncpg.Connection]()
+
+    async def taken(_epoch: str) -> None:
+        """Nothing is remembered."""
+
+    async def connect() -> asyncpg.Connection:
+        opened.append(await open_connection(database, "test"))
+        return opened[-1]
+
+    make_room, shards = History(pool, kept=timedelta(hours=24), most_bytes=2**40).make_room, range(8)
+    reader = Reader(Senders(), lanes_of(shards))
+    recorder = Recorder(nats, connect, reader, shards=shards, owner="r1", taken=taken, recorded=slices.append, make_room=make_room)
+    task = asyncio.create_task(recorder.run())
+    yield opened
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_senders_that_move_between_lanes_make_no_lane_wait_for_ever(database: str, pool: asyncpg.Pool) -> None:
@@ -55,18 +77,29 @@ async def test_a_slice_is_small_also_where_all_heartbeats_are_of_one_lane(databa
     for _ in range(0, 2 * MOST_ROWS, 500):
         await asyncio.gather(*(fleet.beat(supervisor_beat("t1")) for _ in range(500)))
 
-    async def taken(_epoch: str) -> None:
-        """Nothing is remembered."""
-
-    async def connect() -> asyncpg.Connection:
-        return await open_connection(database, "test")
-
-    make_room, shards = History(pool, kept=timedelta(hours=24), most_bytes=2**40).make_room, range(8)
-    reader = Reader(Senders(), lanes_of(shards))
-    recorder = Recorder(nats, connect, reader, shards=shards, owner="r1", taken=taken, recorded=slices.append, make_room=make_room)
-    recording = asyncio.create_task(recorder.run())
-    await eventually(lambda: sum(len(each.rows) for each in slices) == 2 * MOST_ROWS)
-    recording.cancel()
-    await asyncio.gather(recording, return_exceptions=True)
+    async with recording(database, pool, nats, slices):
+        await eventually(lambda: sum(len(each.rows) for each in slices) == 2 * MOST_ROWS)
     assert max(len(each.rows) for each in slices) <= MOST_ROWS
     assert [row["sequence"] for row in await fleet.rows()] == list(range(1, 2 * MOST_ROWS + 1))
+
+
+async def test_a_recorder_that_stands_by_keeps_its_one_connection_and_no_locks(database: str, pool: asyncpg.Pool, nats: Client) -> None:
+    await provision(nats, Log(pool), budget=0.01)
+    other, third = [await open_connection(database, "test") for _ in range(2)]
+    assert await lock(other, [3])
+    async with recording(database, pool, nats, []) as opened:
+        await eventually(lambda: len(opened) == 1)
+        await eventually(lambda: lock(third, [2]))
+        await third.close()
+        await other.close()
+
+        async def ours() -> bool:
+            return await pool.fetchval("select bool_and(owner = 'r1') from supervisor_heartbeat.watermarks")
+
+        await eventually(ours)
+        assert len(opened) == 2
+
+
+def test_halves_know_how_many_supervisors_spoke() -> None:
+    whole = slice_of(range(5), 1)
+    assert [half.supervisors for half in whole.halves()] == [2, 3]

@@ -11,6 +11,7 @@ from services.supervisor_heartbeat.domain.heartbeats import Beat, read
 from services.supervisor_heartbeat.domain.senders import Senders
 from services.supervisor_heartbeat.domain.slices import COLUMNS, Reader
 from tests.services.supervisor_heartbeat.messages import SUBJECT, VALID, bodies, message
+from tests.services.supervisor_heartbeat.running import daemon_beat
 
 
 def address(subject: str = SUBJECT) -> Address:
@@ -94,6 +95,12 @@ def test_another_content_type_is_refused() -> None:
 
 def test_a_member_that_we_do_not_know_is_passed_over() -> None:
     assert read(address(), message(body(mood="good"))).activity == ""
+
+
+def test_a_daemon_has_a_name_of_its_machine() -> None:
+    nameless = msgspec.json.encode(msgspec.structs.replace(daemon_beat("d1"), hostname=""))
+    with pytest.raises(UnreadableError, match="length >= 1"):
+        read(address("makima.shards.3.daemon.d1"), message(nameless, subject="makima.shards.3.daemon.d1"))
 
 
 @settings(max_examples=400)
