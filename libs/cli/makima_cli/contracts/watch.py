@@ -1,6 +1,7 @@
 """`makima contracts monitor`: what happens, as it happens, one line each."""
 
 import os
+from collections.abc import Mapping
 from typing import Final
 
 import click
@@ -13,6 +14,8 @@ from makima_cli.session import PATIENCE_SECONDS, Session, talks
 
 QUIET: Final = frozenset({"StatusChanged", "StaleDetected", "QuestionAsked", "AgentStatusChanged"})
 FRAME: Final = frozenset({"hello", "reset"})
+# What stands at the head of a line, or with its new value; a contract has one supervisor at a time.
+FOLDED: Final = frozenset({"type", "position", "timestamp", "contract_id", "old_status", "old_phase", "old_state", "supervisor_task_id"})
 LAGGING: Final = "lagging"  # about us, not about contracts
 
 
@@ -56,18 +59,27 @@ def monitor(
 
 
 def _print(event: MonitorEvent) -> None:
-    """One line: when, what, of whom, and the rest in the order in which it came."""
     kind = str(event.get("type"))
     if kind in FRAME:
         click.secho(f"-- {kind} {event.get('reason') or event.get('position')}", err=True, dim=True)
         return
-    shown = {
-        key: value for key, value in event.items() if key not in ("type", "position", "timestamp", "contract_id") and value is not None
-    }
-    status = str(event.get("new_status"))
-    line = f"{str(event.get('timestamp', ''))[11:19]}  {kind:<22} {event.get('contract_id', ''):<24} "
-    told = "  ".join(f"{key}={value}" for key, value in shown.items())
-    click.echo(line + click.style(told, fg=_colour(status)))
+    at, contract = str(event.get("timestamp", ""))[11:19], str(event.get("contract_id", ""))
+    click.echo(f"{at}  {kind:<22} {contract:<36}  {click.style(told(event), fg=_colour(str(event.get('new_status'))))}")
+
+
+def told(event: Mapping[str, object]) -> str:
+    """What an event says beside its kind, time and contract: a change as `old → new`, then the rest in the order in which it came."""
+    said: list[str] = []
+    for key, value in event.items():
+        if value is None or key in FOLDED:
+            continue
+        thing = key.removeprefix("new_")
+        if thing != key:
+            old = event.get(f"old_{thing}")
+            said.insert(0, str(value) if old is None else f"{old} → {value}")
+        else:
+            said.append(f"{key}={value}")
+    return "  ".join(said)
 
 
 def _colour(status: str) -> str | None:
