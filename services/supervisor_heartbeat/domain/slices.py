@@ -25,6 +25,7 @@ COLUMNS: Final = (
     "detail",
     "newest",
 )
+MOST_SOURCES: Final = 2_000_000
 MOST_ROWS: Final = 2000  # of a slice: one statement with more stalls the loop (field-notes)
 NEWEST: Final = "\tt\n"
 OLDER: Final = "\tf\n"
@@ -64,24 +65,30 @@ class Slice:
 
 
 class Source(msgspec.Struct, frozen=True, gc=False):
-    """What a subject says: whose slice it belongs to, and who sends on it; nobody on a canary's, nor in another's shards."""
+    """What a subject says, once a heartbeat came on it: whose slice it belongs to, and who sends on it."""
 
     lane: int
-    address: Address | None
-    sender: Sender | None
+    address: Address
+    sender: Sender
 
 
 class Reader:
     """Turns messages into slices, one for each lane; a subject that it has understood once it knows, and who sends on it.
 
-    `lanes` are the shards of each lane. Messages of other shards are passed over.
+    `lanes` are the shards of each lane. Messages of other shards are passed over. Of `most_sources` subjects it forgets all: anybody
+    can think of another one, and who is still there is soon known again.
     """
 
-    def __init__(self, senders: Senders, lanes: Sequence[Sequence[int]]) -> None:
-        self._senders = senders
+    def __init__(self, senders: Senders, lanes: Sequence[Sequence[int]], *, most_sources: int = MOST_SOURCES) -> None:
+        self._senders, self._most_sources = senders, most_sources
         self._lanes = len(lanes)
         self._lane_of = {str(shard): lane for lane, shards in enumerate(lanes) for shard in shards}
         self._sources: dict[str, Source] = {}
+
+    @property
+    def sources(self) -> int:
+        """How many subjects it knows."""
+        return len(self._sources)
 
     def read(self, messages: Sequence[Message], stream_epoch: str) -> list[Slice]:
         """`messages` are in the order of the stream and not empty."""
@@ -99,17 +106,35 @@ class Reader:
         for slice_ in slices:
             slice_.sequence, slice_.received_ns = last.sequence, last.timestamp_ns
         for message in messages:
+            source = self._sources.get(message.subject)
             try:
-                source = self._sources.get(message.subject) or self._source(message.subject)
-                if source.address is not None and source.sender is not None:
-                    self._one(message, source.address, source.sender, slices[source.lane])
+                if source is None:
+                    self._first(message, slices)
+                else:
+                    self._one(message, read(source.address, message), source.sender, slices[source.lane])
             except UnreadableError as error:
                 lane = self._lane_of.get(message.subject.split(".")[2])
                 if lane is not None:
                     slices[lane].aside.append((message, str(error)))
 
-    def _one(self, message: Message, address: Address, sender: Sender, slice_: Slice) -> None:
-        beat = read(address, message)
+    def _first(self, message: Message, slices: Sequence[Slice]) -> None:
+        """Nothing is kept of a subject before a heartbeat is read on it."""
+        lane = self._lane_of.get(message.subject.split(".")[2])
+        address = None if lane is None else read_subject(message.subject)
+        if lane is None or address is None:
+            return
+        beat, sender = read(address, message), self._senders.of(address)
+        if len(self._sources) >= self._most_sources:
+            self.forget()
+        self._sources[message.subject] = Source(lane, address, sender)
+        self._one(message, beat, sender, slices[lane])
+
+    def forget(self) -> None:
+        """Who sends on which subject."""
+        self._sources.clear()
+
+    def _one(self, message: Message, beat: Beat, sender: Sender, slice_: Slice) -> None:
+        address = beat.address
         same = unchanged(beat, sender.last)
         counts, observations = self._senders.hear(sender, beat, same=same)
         head = sender.head if same and sender.head else _head(beat)
@@ -127,13 +152,6 @@ class Reader:
         slice_.messages.append(message)
         if address.kind == "supervisor":
             slice_.supervisors += 1
-
-    def _source(self, subject: str) -> "Source":
-        lane = self._lane_of.get(subject.split(".")[2])
-        address = None if lane is None else read_subject(subject)
-        source = Source(lane or 0, address, None if address is None else self._senders.of(address))
-        self._sources[subject] = source
-        return source
 
 
 def _is_supervisors(message: Message) -> bool:

@@ -129,3 +129,20 @@ def test_a_row_is_one_line_of_as_many_columns_as_the_table_has(payloads: list[by
         assert row.count("\n") == 1
         assert row.count("\t") == len(COLUMNS) - 1
     assert sum(row.endswith("\tt\n") for row in slice_.rows) <= 1
+
+
+def test_nothing_is_remembered_of_subjects_on_which_nobody_says_a_heartbeat() -> None:
+    senders = Senders()
+    reader = Reader(senders, [range(8)])
+    subjects = [f"makima.shards.{shard}.supervisor.d1.t{number}" for number in range(50) for shard in (3, 9, "foo")]
+    [slice_] = reader.read([message(b"{}", number, subject) for number, subject in enumerate(subjects, 1)], "e1")
+    assert (len(slice_.aside), len(senders), reader.sources) == (50, 0, 0)
+
+
+def test_no_more_subjects_are_remembered_than_there_is_room_for() -> None:
+    senders = Senders()
+    reader = Reader(senders, [range(8)], most_sources=3)
+    for number in range(1, 11):
+        [slice_] = reader.read([message(body(), number, f"makima.shards.3.supervisor.d{number}.t1")], "e1")
+        assert len(slice_.rows) == 1
+    assert reader.sources <= 3
