@@ -11,6 +11,7 @@ from makima_kernel.bus.cancellation import heed_cancellation
 from makima_kernel.log.away import AWAY
 from makima_kernel.log.partitions import hourly_partitions
 from makima_kernel.log.sql import named
+from makima_schemas.identity import DEFAULT_TENANT
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
 TABLE: Final = "supervisor_heartbeat.heartbeats"
@@ -38,6 +39,9 @@ class History:
             _logger.info("heartbeats.partition_dropped", partition=name, too_old=bound <= now - self._kept)
         return dropped
 
+    async def forget_ended(self, now: datetime) -> None:
+        await self._pool.execute(SQL["forget"], now - self._kept, DEFAULT_TENANT)
+
     async def _crowded_out(self) -> datetime:
         """The end of the newest hour that does not fit any more."""
         room = self._most_bytes
@@ -53,7 +57,8 @@ class History:
             heed_cancellation()
             try:
                 await self.make_room()
-                await self.drop_old(datetime.now(UTC))
+                if await self.drop_old(datetime.now(UTC)):  # about once an hour: it reads the whole table
+                    await self.forget_ended(datetime.now(UTC))
             except AWAY as error:
                 _logger.warning("heartbeats.upkeep_failed", reason=repr(error))
             await asyncio.sleep(self._every)

@@ -4,3 +4,13 @@ select c.relname as name, pg_total_relation_size(c.oid) as bytes
 from pg_inherits as i join pg_class as c on c.oid = i.inhrelid
 where i.inhparent = 'supervisor_heartbeat.heartbeats'::regclass
 order by c.relname desc
+
+-- name: forget
+-- The last words of those that have ended, once the history has forgotten them too: the silent may speak again, the living will.
+delete from supervisor_heartbeat.latest where sender in (
+    select l.sender from supervisor_heartbeat.latest as l
+    left join supervisor_heartbeat.senders as s on s.tenant = $2 and s.stream = l.sender
+    where l.received_at < $1
+      and (s.told is null or s.told ->> 'state' in ('completed', 'failed') or s.told ->> 'connected' = 'false')
+    for update of l skip locked
+)

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
+import orjson
 import pytest
 from makima_kernel.service.settings import ContractsSettings
 from makima_local.postgres import Postgres
@@ -54,6 +55,29 @@ async def test_the_hour_that_is_being_written_stays_whatever_its_size(pool: asyn
     await pool.execute(FILL, now)
     await history.drop_old(now)
     assert await hours(pool) == [f"{now + timedelta(hours=hour):%Y%m%d%H}" for hour in range(3)]
+
+
+async def test_the_last_words_of_those_that_ended_go_with_the_history(pool: asyncpg.Pool) -> None:
+    now = datetime.now(UTC)
+    told = {
+        "supervisor-working": {"state": "working"}, "supervisor-silent": {"state": "interrupted"}, "supervisor-done": {"state": "completed"},
+        "daemon-there": {"connected": True}, "daemon-gone": {"connected": False}, "agent-c1:builder": None,
+    }  # fmt: skip
+    for sender, state in told.items():
+        await pool.execute(
+            "insert into supervisor_heartbeat.latest (sender, stream_epoch, sequence, received_at) values ($1, 'e1', 1, $2)", sender, now
+        )
+        if state is not None:
+            await pool.execute("insert into supervisor_heartbeat.senders values ('default', $1, $2)", sender, orjson.dumps(state).decode())
+    history = History(pool, kept=DAY, most_bytes=PLENTY)
+
+    async def remembered() -> set[str]:
+        return {row["sender"] for row in await pool.fetch("select sender from supervisor_heartbeat.latest")}
+
+    await history.forget_ended(now)
+    assert await remembered() == set(told)
+    await history.forget_ended(now + DAY + timedelta(minutes=1))
+    assert await remembered() == {"supervisor-working", "supervisor-silent", "daemon-there"}
 
 
 async def test_while_the_database_is_away_that_is_the_answer(postgres_server: Postgres, database: str) -> None:
