@@ -18,6 +18,7 @@ from services.supervisor_heartbeat.handlers.follower import Follower
 from services.supervisor_heartbeat.handlers.history import History
 from services.supervisor_heartbeat.handlers.memory import Memory
 from services.supervisor_heartbeat.handlers.observer import Observer
+from services.supervisor_heartbeat.handlers.recall import Recall
 from services.supervisor_heartbeat.handlers.recorder import Recorder, lanes_of
 from services.supervisor_heartbeat.handlers.verdicts import Verdicts, content
 from services.supervisor_heartbeat.handlers.watermarks import Watermarks
@@ -33,9 +34,12 @@ async def build(service: Service) -> None:
     senders, queries, feed = Senders(), Queries(service.pool), Feed(service.nats)
     supervisors = Decisions("supervisor", SupervisorDecider(), service.log, service.appender, content=content)
     daemons = Decisions("daemon", DaemonDecider(), service.log, service.appender, content=content)
-    observer = Observer(senders, supervisors, daemons, learnt=lambda: follower.position)
-    follower = Follower(senders, observer.take)
-    memory = Memory(service.pool, lambda: Consumer(service.log, service.nats, name=f"{NAME}-senders"), senders, follower, observer)
+    recall, reader = Recall(service.log, senders), Reader(senders, lanes_of(shards))
+    observer = Observer(senders, supervisors, daemons, learnt=lambda: follower.position, recall=recall)
+    follower = Follower(senders, observer.take, recall)
+    memory = Memory(
+        service.pool, lambda: Consumer(service.log, service.nats, name=f"{NAME}-senders"), senders, follower, observer, forget=reader.forget
+    )
     kept, most_bytes = timedelta(hours=settings.contracts.heartbeat_retention_hours), int(settings.contracts.heartbeat_history_gib * 2**30)
     history = History(service.pool, kept=kept, most_bytes=most_bytes)
     watermarks = Watermarks(queries)
@@ -51,10 +55,11 @@ async def build(service: Service) -> None:
     service.project(KnownSenders())
     for name, run in {
         "follow the log": memory.follow, "observe": observer.run, "tell states": feed.run, "watermarks": watermarks.run, "history": history.run,
+        "forget": lambda: memory.drop_ended_ones(kept),
     }.items():  # fmt: skip
         service.loop(name, run)
     recorder = Recorder(
-        service.nats, connect, Reader(senders, lanes_of(shards)),
+        service.nats, connect, reader,
         shards=shards, owner=service.owner, taken=memory.taken, recorded=recorded, make_room=history.make_room,
     )  # fmt: skip
     service.loop("record", recorder.run)

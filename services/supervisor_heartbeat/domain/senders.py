@@ -24,6 +24,7 @@ class Sender(msgspec.Struct, gc=False):
     the newest heartbeat of its current incarnation, `observed` the sequence of the one that was last put to the log.
     `awaited` is the position that `logged` must reach to be the newer of the two; `undecided` observations were put to the log
     and are not answered yet.
+    `version` is that of its stream in the log that `logged` is known to have; 0: not known.
     `settled`: `expected` is what `last` says, so that a heartbeat that says the same is no news; `head`: how
     rows of `last` begin.
     """
@@ -36,6 +37,7 @@ class Sender(msgspec.Struct, gc=False):
     observed: tuple[str, int] = ("", 0)
     awaited: int = 0
     undecided: int = 0
+    version: int = 0
     settled: bool = False
     head: str = ""
 
@@ -77,11 +79,34 @@ class Senders:
         sender.last = beat
         return True, self._observations(sender, beat)
 
-    def learn(self, stream: str, entity_id: str, event: TellingEvent, position: int) -> list[tuple[Sender, Observation]]:
+    def learn(self, stream: str, entity_id: str, event: TellingEvent, position: int, version: int) -> list[tuple[Sender, Observation]]:
         """An event of the log; what it gives to observe, because a heartbeat that we hold already says otherwise."""
         sender = self._of(stream, entity_id)
-        sender.logged = evolved(sender.logged, event)
+        if version > sender.version:
+            sender.logged, sender.version = evolved(sender.logged, event), version
         return self._settle(sender, position)
+
+    def unknown(self, stream: str, entity_id: str, version: int) -> Sender | None:
+        """The sender, if an event of this version tells of one whose earlier events we do not know."""
+        sender = self._of(stream, entity_id)
+        return sender if version > sender.version + 1 and sender.logged == initial(stream) else None
+
+    def recall(self, sender: Sender, told: Told, version: int) -> None:
+        """What the log says of one that was forgotten, up to this version of its stream."""
+        if version >= sender.version:
+            sender.logged, sender.version = told, version
+
+    def ended(self, streams: Iterable[str], before_ns: int) -> list[str]:
+        """Those that were not heard since, nothing is on its way of, and nobody waits for: the log can tell of them again."""
+        return [stream for stream in streams if (sender := self._senders.get(stream)) is not None and _ended(sender, before_ns)]
+
+    def drop(self, streams: Iterable[str]) -> None:
+        for stream in streams:
+            del self._senders[stream]
+
+    @property
+    def streams(self) -> list[str]:
+        return list(self._senders)
 
     def asked(self, sender: Sender, observation: Observation) -> None:
         """An observation goes to the log: from here on it is certain to be answered. What is only read may be lost with its slice."""
@@ -103,7 +128,7 @@ class Senders:
     def forget(self) -> None:
         """The log is another one than it was: who is not in it must be news again. What was heard of them stays true."""
         for sender in self._senders.values():
-            sender.logged, sender.observed, sender.awaited = initial(sender.stream), ("", 0), 0
+            sender.logged, sender.observed, sender.awaited, sender.version = initial(sender.stream), ("", 0), 0, 0
             self._expect(sender, sender.logged)
 
     def restore(self, stream: str, told: Told) -> None:
@@ -179,6 +204,18 @@ class Senders:
 
 def _place(observation: Observation) -> tuple[str, int]:
     return observation.heard.stream_epoch, observation.heard.stream_sequence
+
+
+def _ended(sender: Sender, before_ns: int) -> bool:
+    if sender.undecided or (sender.last is not None and sender.last.received_ns >= before_ns):
+        return False
+    match sender.logged:
+        case Supervisor() as told:
+            return not told.alive
+        case Daemon() as told:
+            return not told.connected
+        case None:
+            return True
 
 
 def _agree(told: Told, beat: Beat) -> bool:

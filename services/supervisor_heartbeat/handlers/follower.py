@@ -4,15 +4,12 @@ from collections.abc import Callable, Iterable
 from contextlib import aclosing
 from typing import Final
 
-import structlog
 from makima_kernel.log.consume import Consumer
-from makima_schemas.codec import UndecodableError, UnknownEventError, decode
-from makima_schemas.daemon import DaemonConnected, DaemonDisconnected
 from makima_schemas.envelope import Recorded
 from makima_schemas.identity import DEFAULT_TENANT
-from makima_schemas.supervisor import SupervisorRegistered, SupervisorStateChanged
 
 from services.supervisor_heartbeat.domain.senders import Observation, Sender, Senders
+from services.supervisor_heartbeat.handlers.recall import Recall, telling
 
 CATEGORIES: Final = frozenset({"supervisor", "daemon"})
 
@@ -20,8 +17,8 @@ CATEGORIES: Final = frozenset({"supervisor", "daemon"})
 class Follower:
     """`position`: up to where the senders know the log; `problem`: why they may not know all of it."""
 
-    def __init__(self, senders: Senders, take: Callable[[Iterable[tuple[Sender, Observation]]], None]) -> None:
-        self._senders, self._take = senders, take
+    def __init__(self, senders: Senders, take: Callable[[Iterable[tuple[Sender, Observation]]], None], recall: Recall) -> None:
+        self._senders, self._take, self._recall = senders, take, recall
         self.position = 0
         self.problem: str | None = "the senders do not know the log yet"
 
@@ -32,14 +29,14 @@ class Follower:
                 self.problem = None
                 for recorded in batch:
                     if recorded.category in CATEGORIES and recorded.tenant == DEFAULT_TENANT:
-                        self._learn(recorded)
+                        await self._learn(recorded)
                     self.position = recorded.position
 
-    def _learn(self, recorded: Recorded) -> None:
-        try:
-            event = decode(recorded.type, recorded.schema, recorded.data)
-        except (UnknownEventError, UndecodableError) as error:  # the projection stops and says so; here it only costs a question more
-            structlog.get_logger().warning("follower.unread", position=recorded.position, reason=str(error))
+    async def _learn(self, recorded: Recorded) -> None:
+        event = telling(recorded)
+        if event is None:
             return
-        if isinstance(event, SupervisorRegistered | SupervisorStateChanged | DaemonConnected | DaemonDisconnected):
-            self._take(self._senders.learn(recorded.stream, recorded.entity_id, event, recorded.position))
+        unknown = self._senders.unknown(recorded.stream, recorded.entity_id, recorded.version)
+        if unknown is not None:
+            await self._recall(unknown)
+        self._take(self._senders.learn(recorded.stream, recorded.entity_id, event, recorded.position, recorded.version))

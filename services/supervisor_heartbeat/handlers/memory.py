@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Final, cast
 
 import asyncpg
@@ -15,16 +16,27 @@ from services.supervisor_heartbeat.handlers.follower import Follower
 from services.supervisor_heartbeat.handlers.observer import Observer
 from services.supervisor_heartbeat.queries import Remembered
 
+_EVERY: Final = 600.0  # seconds between two looks for those that have ended
+_TURN: Final = 2000  # senders: a millisecond
 _REST: Final = 0.25  # seconds until a database that did not answer is asked again
 
 _logger = structlog.get_logger(__name__)
 
 
 class Memory:
+    """`forget` is called when senders were dropped, for whoever holds some."""
+
     def __init__(
-        self, pool: asyncpg.Pool, consume: Callable[[], Consumer], senders: Senders, follower: Follower, observer: Observer
+        self,
+        pool: asyncpg.Pool,
+        consume: Callable[[], Consumer],
+        senders: Senders,
+        follower: Follower,
+        observer: Observer,
+        *,
+        forget: Callable[[], None],
     ) -> None:
-        self._pool, self._consume = pool, consume
+        self._pool, self._consume, self._forget = pool, consume, forget
         self._senders, self._follower, self._observer = senders, follower, observer
 
     async def load(self) -> None:
@@ -62,6 +74,28 @@ class Memory:
         self._senders.forget()
         await self.load()
         self._observer.take(self._senders.overdue())
+
+    async def drop_ended_ones(self, kept: timedelta) -> None:
+        """Until cancelled."""
+        while True:
+            heed_cancellation()
+            await asyncio.sleep(_EVERY)
+            await self.drop_ended(datetime.now(UTC) - kept)
+
+    async def drop_ended(self, before: datetime) -> int:
+        """How many were dropped. A shard's recorder must have held its heartbeats first: else nobody seems to have been heard."""
+        if not self._senders.stream_epoch:
+            return 0
+        streams, before_ns, ended = self._senders.streams, int(before.timestamp()) * 1_000_000_000, list[str]()
+        for first in range(0, len(streams), _TURN):
+            ended += self._senders.ended(streams[first : first + _TURN], before_ns)
+            await asyncio.sleep(0)  # heartbeats go on meanwhile
+        ended = self._senders.ended(ended, before_ns)
+        self._senders.drop(ended)
+        if ended:
+            self._forget()
+            _logger.info("senders.dropped", senders=len(ended), left=len(self._senders))
+        return len(ended)
 
     async def check(self) -> str | None:
         return self._follower.problem

@@ -16,6 +16,7 @@ from makima_schemas.supervisor import ObserveHeartbeat, SupervisorEvent
 from services.supervisor_heartbeat.domain import daemon, supervisor
 from services.supervisor_heartbeat.domain.senders import Observation, Sender, Senders
 from services.supervisor_heartbeat.domain.told import initial
+from services.supervisor_heartbeat.handlers.recall import Recall
 
 WORKERS: Final = 64
 ACTOR: Final = "supervisor_heartbeat"
@@ -26,10 +27,19 @@ DaemonDecisions = Decisions[daemon.Daemon, daemon.Command, DaemonEvent]
 
 
 class Observer:
-    """`learnt` says up to which position the senders know the log."""
+    """`learnt` says up to which position the senders know the log, `recall` reads what it says of one of them."""
 
-    def __init__(self, senders: Senders, supervisors: SupervisorDecisions, daemons: DaemonDecisions, *, learnt: Callable[[], int]) -> None:
-        self._senders, self._supervisors, self._daemons, self._learnt = senders, supervisors, daemons, learnt
+    def __init__(
+        self,
+        senders: Senders,
+        supervisors: SupervisorDecisions,
+        daemons: DaemonDecisions,
+        *,
+        learnt: Callable[[], int],
+        recall: Recall,
+    ) -> None:
+        self._senders, self._supervisors, self._daemons = senders, supervisors, daemons
+        self._learnt, self._recall = learnt, recall
         self._waiting: dict[str, tuple[Sender, deque[Observation]]] = {}
         self._streams: asyncio.Queue[str] = asyncio.Queue()
 
@@ -65,7 +75,9 @@ class Observer:
         request = Request(command_id, sender.entity_id, {}, actor=ACTOR)
         while True:
             match await self._handle(sender, request, observation):
-                case Accepted(_, position, changed):
+                case Accepted(version, position, changed):
+                    if sender.logged == initial(sender.stream) and (version > 1 or not changed):
+                        await self._recall(sender)  # we took it for new, and the log knows it
                     return position if changed else 0
                 case Problem(Code.UNAVAILABLE | Code.OVERLOADED):
                     await asyncio.sleep(_REST)

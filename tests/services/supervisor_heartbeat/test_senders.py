@@ -58,7 +58,7 @@ class World:
             self.log = SUPERVISOR.evolve(self.log, event)
 
     def learn(self, event: SupervisorEvent, position: int) -> list[tuple[Sender, ObserveHeartbeat]]:
-        return self.put(self.supervisors(self.senders.learn("supervisor-t1", "t1", event, position)))
+        return self.put(self.supervisors(self.senders.learn("supervisor-t1", "t1", event, position, position)))
 
     def settle(self) -> None:
         """One heartbeat, decided and learnt."""
@@ -249,3 +249,31 @@ def test_a_task_that_speaks_for_another_contract_is_set_aside() -> None:
     world.settle()
     [slice_] = world.reader.read([message(supervisor_beat("t1", contract_id="c9", connection_id="a"), 9)], "e1")
     assert [reason for _, reason in slice_.aside] == ["task t1 belongs to contract c-t1, not to c9"]
+
+
+def test_who_has_ended_and_is_not_heard_any_more_is_dropped_and_nobody_else() -> None:
+    world = World()
+    world.settle()
+    later = MIDNIGHT_NS + 3_600_000_000_000
+    assert world.senders.ended(world.senders.streams, later) == ["daemon-d1"]  # of which nobody has told anything yet
+    event = world.verdict(world.sequence)
+    world.append(event)
+    world.learn(event, world.position)
+    assert set(world.senders.ended(world.senders.streams, later)) == {"supervisor-t1", "daemon-d1"}
+    assert "supervisor-t1" not in world.senders.ended(world.senders.streams, MIDNIGHT_NS)
+    world.senders.drop(["supervisor-t1"])
+    assert world.senders.streams == ["daemon-d1"]
+
+
+def test_an_event_that_tells_of_one_that_was_dropped_asks_for_what_came_before() -> None:
+    world = World()
+    world.settle()
+    world.senders.drop(["supervisor-t1"])
+    unknown = world.senders.unknown("supervisor-t1", "t1", 2)
+    assert unknown is not None
+    event = world.verdict(world.sequence)
+    world.append(event)
+    world.senders.recall(unknown, world.log, 2)
+    assert not world.learn(event, 2)
+    assert unknown.logged == world.log
+    assert world.senders.unknown("supervisor-t1", "t1", 3) is None

@@ -1,0 +1,104 @@
+"""Who has ended is forgotten, and is who it was when it speaks again."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+from makima_kernel.bus.decisions import Decisions
+from makima_kernel.log.consume import Consumer
+from makima_kernel.testing import eventually
+from makima_schemas.heartbeat import SupervisorHeartbeat
+from makima_schemas.supervisor import SupervisorState
+
+from services.supervisor_heartbeat.domain.daemon import DaemonDecider
+from services.supervisor_heartbeat.domain.senders import Senders
+from services.supervisor_heartbeat.domain.slices import Reader, Slice
+from services.supervisor_heartbeat.domain.supervisor import Supervisor, SupervisorDecider
+from services.supervisor_heartbeat.handlers.follower import Follower
+from services.supervisor_heartbeat.handlers.memory import Memory
+from services.supervisor_heartbeat.handlers.observer import Observer
+from services.supervisor_heartbeat.handlers.recall import Recall
+from services.supervisor_heartbeat.handlers.verdicts import content
+from tests.services.supervisor_heartbeat.messages import message
+from tests.services.supervisor_heartbeat.running import Running, supervisor_beat
+
+COMPLETED = SupervisorState.COMPLETED
+
+
+class Mind:
+    """The memory of another recorder on the same log."""
+
+    def __init__(self, fleet: Running) -> None:
+        log, appender = fleet.service.log, fleet.service.appender
+        self.senders = Senders()
+        self.reader = Reader(self.senders, [range(8)])
+        recall = Recall(log, self.senders)
+        self.observer = Observer(
+            self.senders,
+            Decisions("supervisor", SupervisorDecider(), log, appender, content=content),
+            Decisions("daemon", DaemonDecider(), log, appender, content=content),
+            learnt=lambda: self.follower.position,
+            recall=recall,
+        )
+        self.follower = Follower(self.senders, self.observer.take, recall)
+        self.forgot = 0
+        self.consumer = Consumer(log, fleet.nats, name="mind")
+        self.memory = Memory(fleet.pool, lambda: self.consumer, self.senders, self.follower, self.observer, forget=self.forget)
+
+    def forget(self) -> None:
+        self.forgot += 1
+        self.reader.forget()
+
+    def hear(self, beat: SupervisorHeartbeat, sequence: int) -> Slice:
+        [slice_] = self.reader.read([message(beat, sequence)], "e9")
+        self.observer.take(slice_.observations)
+        return slice_
+
+
+async def test_who_has_ended_is_dropped_once_it_was_silent_for_as_long_as_the_history_is_kept(fleet: Running) -> None:
+    await fleet.beat(supervisor_beat("t1"))
+    await fleet.beat(supervisor_beat("t2"))
+    await fleet.beat(supervisor_beat("t1", COMPLETED))
+    await fleet.until("supervisor-t1", 2)
+    await fleet.until("supervisor-t2", 1)
+    mind = Mind(fleet)
+    following = asyncio.create_task(mind.memory.follow())
+    await eventually(lambda: mind.follower.position >= 4)
+    following.cancel()
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    assert await mind.memory.drop_ended(tomorrow) == 0  # nobody was heard yet
+    mind.hear(supervisor_beat("t3"), 1)
+    assert "supervisor-t1" in mind.senders.streams
+    await mind.memory.drop_ended(tomorrow)
+    assert "supervisor-t1" not in mind.senders.streams
+    assert {"supervisor-t2", "daemon-d1"} <= set(mind.senders.streams)
+    assert mind.forgot == 1
+
+
+async def test_who_was_forgotten_is_recalled_as_the_log_knows_it(fleet: Running) -> None:
+    await fleet.beat(supervisor_beat("t1", connection_id="old"))
+    await fleet.beat(supervisor_beat("t1", connection_id="new"))
+    await fleet.until("supervisor-t1", 2)
+    mind = Mind(fleet)
+    observing = asyncio.create_task(mind.observer.run())
+    mind.hear(supervisor_beat("t1", connection_id="old"), 10)
+    [sender] = mind.hear(supervisor_beat("t1", connection_id="old"), 11).heard
+    await eventually(lambda: sender.version == 2 and not sender.undecided)
+    observing.cancel()
+    assert isinstance(sender.logged, Supervisor)
+    assert (sender.logged.contract_id, sender.logged.superseded) == ("c-t1", frozenset({"old"}))
+    assert not mind.hear(supervisor_beat("t1", connection_id="old"), 12).heard
+    assert len(await fleet.events("supervisor-t1")) == 2
+
+
+async def test_an_event_of_one_that_was_forgotten_tells_all_of_it(fleet: Running) -> None:
+    await fleet.beat(supervisor_beat("t1"))
+    await fleet.beat(supervisor_beat("t1", COMPLETED))
+    await fleet.until("supervisor-t1", 2)
+    mind = Mind(fleet)
+    mind.follower.position = 2  # what came before is not told again
+    following = asyncio.create_task(mind.follower.run(mind.consumer))
+    await eventually(lambda: mind.follower.position >= 3)
+    following.cancel()
+    [sender] = mind.hear(supervisor_beat("t1", COMPLETED), 10).heard
+    assert isinstance(sender.logged, Supervisor)
+    assert (sender.logged.contract_id, sender.logged.state) == ("c-t1", COMPLETED)
