@@ -8,81 +8,109 @@ from hypothesis import strategies as st
 from makima_kernel.decider import fold
 from makima_kernel.service.settings import Settings
 from makima_schemas.commands import Accepted
-from makima_schemas.daemon import DaemonConnected, DeclareDisconnected
+from makima_schemas.daemon import DaemonConnected, DaemonDisconnected, DeclareDisconnected, ObserveDaemon
 from makima_schemas.evidence import Arrival, Evidence
-from makima_schemas.supervisor import DeclareSilent, ObserveHeartbeat, SupervisorState, SupervisorStateChanged
+from makima_schemas.supervisor import DeclareSilent, ObserveHeartbeat, SupervisorEvent, SupervisorState, SupervisorStateChanged
 from nats.aio.client import Client
 
+from services.supervisor_heartbeat.domain.daemon import Daemon, DaemonDecider
 from services.supervisor_heartbeat.domain.supervisor import Supervisor, SupervisorDecider
-from services.supervisor_heartbeat.domain.verdict import JudgeSilence
+from services.supervisor_heartbeat.domain.verdict import JudgeDisconnected, JudgeSilence
 from tests.services.supervisor_heartbeat.running import daemon_beat, running, supervisor_beat
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 SPOKEN = [state for state in SupervisorState if state is not SupervisorState.INTERRUPTED]
-DECIDER = SupervisorDecider()
-
-heartbeats = st.tuples(st.sampled_from(["a", "b", "c", None]), st.sampled_from(["d1", "d2"]), st.sampled_from(SPOKEN))
-verdicts = st.tuples(st.sampled_from(["a", "b", "c", None]), st.integers(0, 60))
+CONNECTIONS = st.sampled_from((None, "a", "b", "c"))
+EPOCHS = st.sampled_from(("e1", "e2"))
 
 
-def at(sequence: int) -> Arrival:
-    return Arrival("e1", sequence, NOON + timedelta(seconds=sequence))
+def at(epoch: str, sequence: int, clock: int) -> Arrival:
+    return Arrival(epoch, sequence, NOON + timedelta(seconds=clock))
 
 
-def observed(sequence: int, connection: str | None, daemon: str, state: SupervisorState) -> ObserveHeartbeat:
-    return ObserveHeartbeat("c1", daemon, connection, state, "plan", at(sequence))
+@st.composite
+def evidences(draw: st.DrawFn, before: int) -> Evidence:
+    """What a detector may have said before second `before`: it may have heard the sender, or not, in this stream or another."""
+    watermark = NOON + timedelta(seconds=draw(st.integers(0, before - 1)))
+    heard = draw(st.booleans())
+    sequence = draw(st.integers(1, 500)) if heard else 0
+    return Evidence(watermark if heard else None, 30.0, watermark, watermark, 0.0, "any", sequence, draw(EPOCHS) if heard else "")
 
 
-def judged(connection: str | None, heard: int, now: int) -> JudgeSilence:
-    last = NOON + timedelta(seconds=heard) if heard else None
-    watermark = NOON + timedelta(seconds=now)
-    return JudgeSilence(connection, Evidence(last, 5.0, watermark, watermark, 0.0, "test", heard, "e1"), None)
+@st.composite
+def stored_supervisors(draw: st.DrawFn) -> Supervisor:
+    """The fold of any commands, accepted or refused, with arrivals and evidence in any order, all before second 1000."""
+    decider, state = SupervisorDecider(), Supervisor()
+    for _ in range(draw(st.integers(0, 8))):
+        if draw(st.booleans()):
+            arrival = at(draw(EPOCHS), draw(st.integers(1, 500)), draw(st.integers(0, 999)))
+            events = decider.decide(
+                ObserveHeartbeat(
+                    "c1", draw(st.sampled_from(("d1", "d2"))), draw(CONNECTIONS), draw(st.sampled_from(SPOKEN)), "plan", arrival
+                ),
+                state,
+            )
+        else:
+            events = decider.decide(JudgeSilence(state.connection_id, draw(evidences(1000)), None), state)
+        state = fold(decider, events, state)
+    return state
 
 
-def live(story: list[tuple[str | None, str, SupervisorState] | tuple[str | None, int]]) -> Supervisor:
-    """The state after heartbeats and verdicts of any connections in any order, as the log would tell it."""
-    supervisor = DECIDER.initial
-    for sequence, step in enumerate(story, start=1):
-        match step:
-            case (connection, str() as daemon, SupervisorState() as state):
-                command = observed(sequence, connection, daemon, state)
-            case (connection, int() as heard):
-                command = judged(connection, min(heard, sequence), sequence)
-        supervisor = fold(DECIDER, DECIDER.decide(command, supervisor), supervisor)
-    return supervisor
+@st.composite
+def stored_daemons(draw: st.DrawFn) -> Daemon:
+    decider, state = DaemonDecider(), Daemon()
+    for _ in range(draw(st.integers(0, 8))):
+        if draw(st.booleans()):
+            arrival = at(draw(EPOCHS), draw(st.integers(1, 500)), draw(st.integers(0, 999)))
+            events = decider.decide(ObserveDaemon(draw(st.sampled_from(("", "box"))), arrival), state)
+        else:
+            events = decider.decide(JudgeDisconnected(draw(evidences(1000)), None), state)
+        state = fold(decider, events, state)
+    return state
 
 
 @settings(max_examples=400)
-@given(st.lists(st.one_of(heartbeats, verdicts), max_size=40), st.sampled_from(SPOKEN), st.booleans())
-def test_whatever_happened_the_next_heartbeat_is_what_the_log_says(
-    story: list[tuple[object, ...]], state: SupervisorState, new: bool
-) -> None:
-    supervisor = live(story)  # pyright: ignore[reportArgumentType] - hypothesis forgets which tuple is which
-    connection = "newest" if new else supervisor.connection_id
-    healed = fold(DECIDER, DECIDER.decide(observed(1000, connection, "d9", state), supervisor), supervisor)
-    assert (healed.state, healed.connection_id, healed.daemon_id) == (state, connection, "d9")
-    assert healed.state is not SupervisorState.INTERRUPTED
-    assert healed.evidence is None, "no verdict is in force any more"
+@given(stored_supervisors(), st.sampled_from(SPOKEN), st.booleans(), EPOCHS, st.integers(1, 1000))
+def test_of_a_supervisor(stored: Supervisor, says: SupervisorState, anew: bool, epoch: str, sequence: int) -> None:
+    """Whatever was stored, and also where a broker gives sequences out again: what arrives later is believed."""
+    decider = SupervisorDecider()
+    connection = "never seen before" if anew else stored.connection_id
+    observed = ObserveHeartbeat("c1", "d1", connection, says, "plan", at(epoch, sequence, 1000))
+    events: list[SupervisorEvent] = decider.decide(observed, stored)
+    healed = fold(decider, events, stored)
+    assert (healed.state, healed.connection_id, healed.daemon_id, healed.evidence) == (says, connection, "d1", None)
 
 
-async def test_it_heals_through_a_restart_and_whatever_was_cleaned_up(
+@given(stored_daemons(), EPOCHS, st.integers(1, 1000))
+def test_of_a_daemon(stored: Daemon, epoch: str, sequence: int) -> None:
+    decider = DaemonDecider()
+    healed = fold(decider, decider.decide(ObserveDaemon("box", at(epoch, sequence, 1000)), stored), stored)
+    assert (healed.connected, healed.hostname, healed.evidence) == (True, "box", None)
+
+
+async def test_in_the_running_system_whatever_was_cleaned_up_meanwhile(
     database: str, nats_url: str, pool: asyncpg.Pool, nats: Client
 ) -> None:
+    """A verdict each, then every table of ours emptied, then a restart; one heartbeat each, and both are healthy in the log."""
     chosen = Settings(database_url=database, nats_url=nats_url, stream_budget=0.01)
     async with running(chosen, pool, nats) as fleet:
-        beats = await fleet.beat(supervisor_beat("t1")), await fleet.beat(daemon_beat("d2"))
+        spoken, shown = await fleet.beat(supervisor_beat("t1")), await fleet.beat(daemon_beat("d1"))
         await fleet.until("supervisor-t1", 1)
-        await fleet.until("daemon-d2", 1)
         await fleet.recorded()
-        assert isinstance(await fleet.ask("t1", DeclareSilent("t1-1", await fleet.evidence(beats[0]))), Accepted)
-        assert isinstance(await fleet.ask("d2", DeclareDisconnected(await fleet.evidence(beats[1]))), Accepted)
-    await pool.execute("truncate supervisor_heartbeat.latest, supervisor_heartbeat.heartbeats")
+        for reply in (
+            await fleet.ask("t1", DeclareSilent("t1-1", await fleet.evidence(spoken))),
+            await fleet.ask("d1", DeclareDisconnected(await fleet.evidence(shown))),
+        ):
+            assert isinstance(reply, Accepted)
+            assert reply.changed
+        known = len(await fleet.events("daemon-d1"))
+    await pool.execute("truncate supervisor_heartbeat.heartbeats, supervisor_heartbeat.latest")
     async with running(chosen, pool, nats) as fleet:
         await fleet.beat(supervisor_beat("t1"))
-        await fleet.beat(daemon_beat("d2", seq=2))
-        *_, silent, healed = await fleet.until("supervisor-t1", 3)
-        assert isinstance(silent, SupervisorStateChanged)
+        await fleet.beat(daemon_beat("d1"))
+        *_, interrupted, healed = await fleet.until("supervisor-t1", 3)
+        assert isinstance(interrupted, SupervisorStateChanged)
         assert isinstance(healed, SupervisorStateChanged)
-        assert (silent.new_state, healed.new_state) == (SupervisorState.INTERRUPTED, SupervisorState.WORKING)
-        *_, connected = await fleet.until("daemon-d2", 3)
-        assert connected == DaemonConnected("host", heard=connected.heard if isinstance(connected, DaemonConnected) else None)
+        assert (interrupted.new_state, healed.new_state) == (SupervisorState.INTERRUPTED, SupervisorState.WORKING)
+        *_, gone, back = await fleet.until("daemon-d1", known + 1)
+        assert (type(gone), type(back)) == (DaemonDisconnected, DaemonConnected)

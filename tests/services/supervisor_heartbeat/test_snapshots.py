@@ -1,0 +1,14 @@
+"""What the log's cache keeps of supervisors and daemons comes back as it was."""
+
+from hypothesis import given
+from makima_kernel.bus.long_streams import decode_state, encode_state
+
+from services.supervisor_heartbeat.domain.daemon import Daemon
+from services.supervisor_heartbeat.domain.supervisor import Supervisor
+from tests.guarantees.test_one_heartbeat_heals import stored_daemons, stored_supervisors
+
+
+@given(stored_supervisors(), stored_daemons())
+def test_any_stored_state_comes_back_from_a_snapshot_as_it_was(known: Supervisor, daemon: Daemon) -> None:
+    assert decode_state(Supervisor, encode_state(known)) == known
+    assert decode_state(Daemon, encode_state(daemon)) == daemon
