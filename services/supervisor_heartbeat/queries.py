@@ -7,6 +7,7 @@ from typing import Final, cast
 
 import asyncpg
 import orjson
+from makima_kernel.log import checkpoint
 from makima_kernel.log.sql import named
 from makima_schemas.errors import Code
 from makima_schemas.evidence import Arrival
@@ -22,6 +23,7 @@ from services.supervisor_heartbeat.domain.told import Told, load_told
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
 
+KNOWN_SENDERS: Final = "supervisor_heartbeat"  # the projection that `senders` comes from
 MOST_HEARTBEATS: Final = 500
 MOST_BYTES: Final = 256 * 1024
 SECONDS: Final = 1.0
@@ -95,7 +97,7 @@ class Remembered:
         self._connection = connection
 
     async def position(self) -> int:
-        return cast("int | None", await self._connection.fetchval(SQL["position"])) or 0
+        return cast("int | None", await self._connection.fetchval(checkpoint.SQL["position"], KNOWN_SENDERS)) or 0
 
     async def senders(self) -> AsyncIterator[tuple[str, Told]]:
         async for stream, told in self._connection.cursor(SQL["senders"], DEFAULT_TENANT, prefetch=2000):

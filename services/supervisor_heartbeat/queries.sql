@@ -30,10 +30,6 @@ order by received_at desc, sequence desc limit $2
 -- How the history's index knows some senders.
 select array(select hashtext(sender) from unnest($1::text[]) as given (sender))
 
--- name: position
--- How far the projection below has come.
-select position from event_log.checkpoints where consumer = 'supervisor_heartbeat' and shard = 0 order by generation limit 1
-
 -- name: senders
 -- What the log says of every supervisor and daemon.
 select stream, told from supervisor_heartbeat.senders where tenant = $1
