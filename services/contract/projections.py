@@ -1,6 +1,8 @@
 """Which contracts still wait for their start, and which supervisors were heard: all that this service reads back from the log."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import astuple, dataclass, field
+from operator import itemgetter
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +24,79 @@ from makima_schemas.supervisor import SupervisorRegistered, SupervisorStateChang
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
 NO_LONGER_CREATED: Final = (ContractStarted, ContractCompleted, ContractFailed, ContractArchived, ContractDeleted)
 
-Key = tuple[str, str]
+Key = tuple[str, str]  # tenant, contract
+
+
+@dataclass(slots=True)
+class Start:
+    """A contract that is not started; `supervised_at` is the position since which its start is owed."""
+
+    supervised_at: int | None
+    traceparent: str | None
+
+
+@dataclass(slots=True)
+class Known:
+    """A supervisor: since which position it lives, and since which its contract is to be told of its task."""
+
+    heard_at: int | None
+    owed_at: int | None
+    traceparent: str | None
+
+
+@dataclass(slots=True)
+class Rows:
+    """What a batch speaks of, as it was, and what its events make of it, one after the other: so the size of a batch changes nothing."""
+
+    starts: dict[Key, Start] = field(default_factory=dict[Key, Start])
+    supervisors: dict[Key, dict[str, Known]] = field(default_factory=dict[Key, dict[str, Known]])
+
+    def fold(self, applied: Applied) -> None:
+        recorded = applied.recorded
+        spoken = _spoken_of(applied)
+        if spoken is not None:
+            self._speak(spoken, applied)
+            return
+        key = _key(applied)
+        match applied.event:
+            case ContractCreated():
+                self._create(key, recorded.position)
+            case ContractResumed() if key in self.starts and resumes_unstarted(applied) and self._alive(key) is not None:
+                self.starts[key].supervised_at = recorded.position
+            case ContractDeleted():
+                self.starts.pop(key, None)
+                self.supervisors.pop(key, None)
+            case event if isinstance(event, NO_LONGER_CREATED):
+                self.starts.pop(key, None)
+            case _:
+                pass
+
+    def _speak(self, contract: Key, applied: Applied) -> None:
+        """Who there is, and whether it was heard or missed last; a start is owed to whoever is heard."""
+        position, traceparent = applied.recorded.position, applied.recorded.meta.get("traceparent")
+        task_id = applied.recorded.entity_id
+        known = self.supervisors.get(contract, {}).get(task_id)
+        if heard_for(applied) is None:
+            if known is not None:
+                known.heard_at = None
+            return
+        if known is None and isinstance(applied.event, SupervisorRegistered):
+            self.supervisors.setdefault(contract, {})[task_id] = Known(position, position, traceparent)
+        elif known is not None and known.heard_at is None:
+            known.heard_at = position
+        if contract in self.starts:
+            self.starts[contract] = Start(position, traceparent)
+
+    def _create(self, contract: Key, position: int) -> None:
+        """A supervisor may have spoken before there was a contract: then the start is owed already."""
+        alive = self._alive(contract)
+        self.starts[contract] = Start(None, None) if alive is None else Start(position, alive.traceparent)
+        for known in self.supervisors.get(contract, {}).values():
+            known.owed_at = position
+
+    def _alive(self, contract: Key) -> Known | None:
+        living = [(task_id, known) for task_id, known in self.supervisors.get(contract, {}).items() if known.heard_at is not None]
+        return min(living, key=itemgetter(0))[1] if living else None
 
 
 class Unstarted:
@@ -36,38 +110,35 @@ class Unstarted:
     )
 
     async def apply(self, connection: asyncpg.Connection, batch: Sequence[Applied]) -> None:
-        await _supervisors(connection, batch)
-        await _contracts(connection, batch)
+        touched = {_spoken_of(applied) or _key(applied) for applied in batch}
+        rows, before = await _load(connection, touched), await _load(connection, touched)
+        for applied in batch:
+            rows.fold(applied)
+        await _store(connection, before, rows)
 
 
-async def _supervisors(connection: asyncpg.Connection, batch: Sequence[Applied]) -> None:
-    """Who there is, and whether it was heard or missed last."""
-    new = [
-        (*key, applied.recorded.entity_id, applied.recorded.position, applied.recorded.meta.get("traceparent"))
-        for applied in batch
-        if isinstance(applied.event, SupervisorRegistered) and (key := heard_for(applied)) is not None
+async def _load(connection: asyncpg.Connection, touched: Collection[Key]) -> Rows:
+    rows, keys = Rows(), _columns(touched, 2)
+    for tenant, contract_id, *start in await connection.fetch(SQL["unstarted_touched"], *keys):
+        rows.starts[(tenant, contract_id)] = Start(*start)
+    for tenant, contract_id, task_id, *known in await connection.fetch(SQL["supervisors_touched"], *keys):
+        rows.supervisors.setdefault((tenant, contract_id), {})[task_id] = Known(*known)
+    return rows
+
+
+async def _store(connection: asyncpg.Connection, before: Rows, rows: Rows) -> None:
+    """Only what changed: supervisors change their state much more often than anything here."""
+    starts = [(*key, *astuple(start)) for key, start in rows.starts.items() if before.starts.get(key) != start]
+    supervisors = [
+        (*key, task_id, *astuple(known))
+        for key, all_known in rows.supervisors.items()
+        for task_id, known in all_known.items()
+        if before.supervisors.get(key, {}).get(task_id) != known
     ]
-    last = {(*key, applied.recorded.entity_id): applied for applied in batch if (key := _spoken_of(applied)) is not None}
-    heard = [(*key, applied.recorded.position) for key, applied in last.items() if heard_for(applied) is not None]
-    missed = [key for key, applied in last.items() if heard_for(applied) is None]
-    await _execute(connection, "register", new, 5)
-    await _execute(connection, "hear", heard, 4)
-    await _execute(connection, "miss", missed, 3)
-
-
-async def _contracts(connection: asyncpg.Connection, batch: Sequence[Applied]) -> None:
-    created = {_key(applied): applied.recorded.position for applied in batch if isinstance(applied.event, ContractCreated)}
-    ended = {_key(applied) for applied in batch if isinstance(applied.event, NO_LONGER_CREATED)}
-    heard = {key: applied for applied in batch if (key := heard_for(applied)) is not None}
-    spoken = [(*key, applied.recorded.position, applied.recorded.meta.get("traceparent")) for key, applied in heard.items()]
-    resumed = {_key(applied): applied.recorded.position for applied in batch if resumes_unstarted(applied)}
-    deleted = [_key(applied) for applied in batch if isinstance(applied.event, ContractDeleted)]
-    await _execute(connection, "remember", [(*key, position) for key, position in created.items() if key not in ended], 3)
-    await _execute(connection, "forget", sorted(ended - created.keys()), 2)
-    await _execute(connection, "supervise", spoken, 4)
-    await _execute(connection, "resume", [(*key, position) for key, position in resumed.items()], 3)
-    await _execute(connection, "owe_tasks", [(*key, position) for key, position in created.items()], 3)
-    await _execute(connection, "forget_supervisors", deleted, 2)
+    await _execute(connection, "forget", before.starts.keys() - rows.starts.keys(), 2)
+    await _execute(connection, "forget_supervisors", before.supervisors.keys() - rows.supervisors.keys(), 2)
+    await _execute(connection, "store_unstarted", starts, 4)
+    await _execute(connection, "store_supervisors", supervisors, 6)
 
 
 def heard_for(applied: Applied) -> Key | None:
@@ -97,8 +168,12 @@ def _key(applied: Applied) -> Key:
     return applied.recorded.tenant, applied.recorded.entity_id
 
 
-async def _execute(connection: asyncpg.Connection, name: str, rows: Iterable[tuple[object, ...]], width: int) -> None:
-    """Rows as the parallel arrays that `unnest` takes; nothing to say, nothing asked."""
-    listed = list(rows)
-    if listed:
-        await connection.execute(SQL[name], *([row[index] for row in listed] for index in range(width)))
+async def _execute(connection: asyncpg.Connection, name: str, rows: Collection[tuple[object, ...]], width: int) -> None:
+    """Nothing to say, nothing asked."""
+    if rows:
+        await connection.execute(SQL[name], *_columns(rows, width))
+
+
+def _columns(rows: Collection[tuple[object, ...]], width: int) -> list[list[object]]:
+    """Rows as the parallel arrays that `unnest` takes."""
+    return [[row[index] for row in rows] for index in range(width)]

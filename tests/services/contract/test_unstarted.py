@@ -78,7 +78,7 @@ async def test_a_pause_is_no_start(pool: asyncpg.Pool) -> None:
 async def test_a_supervisor_that_spoke_before_the_contract_was_made_is_remembered(pool: asyncpg.Pool) -> None:
     assert await shown(pool, [("supervisor-t1", HEARD)]) == []
     assert await shown(pool, [("supervisor-t1", HEARD)], [CREATED]) == [("c1", 2)]
-    assert await shown(pool, [("supervisor-t1", HEARD), CREATED]) == [("c1", 1)]
+    assert await shown(pool, [("supervisor-t1", HEARD), CREATED]) == [("c1", 2)]
     assert await shown(pool, [("supervisor-t1", HEARD)], [("supervisor-t1", SILENT)], [CREATED]) == [("c1", None)]
     assert await shown(pool, [("supervisor-t1", HEARD)], [CREATED, STARTED]) == []
 
