@@ -158,6 +158,14 @@ async def test_an_answer_that_no_message_can_carry_is_a_problem(nats: Client, se
     assert isinstance(await bus.ask("lamp", "switch_on", request(hostname="fine")), Accepted), "the connection still stands"
 
 
+async def test_a_long_header_of_the_caller_does_not_lift_an_answer_above_the_limit(
+    nats: Client, seen: list[tuple[Request, SwitchOn]]
+) -> None:
+    question = orjson.dumps({"call": "x" * (MAX_REPLY_BYTES // 8 - 100)})
+    answer = await nats.request("makima.commands.lamp.echo", question, timeout=5, headers={"correlation_id": "c" * 1_500_000})
+    assert orjson.loads(answer.data)["ok"] is True
+
+
 async def test_a_bug_in_a_handler_is_answered_and_the_next_command_served(nats: Client, seen: list[tuple[Request, SwitchOn]]) -> None:
     bus = Bus(nats)
     async with asyncio.timeout(20):

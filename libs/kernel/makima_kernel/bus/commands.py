@@ -32,6 +32,7 @@ Handle = Callable[[bytes, str | None], Awaitable[Reply | dict[str, object]]]
 
 MAX_COMMAND_BYTES: Final = 512 * 1024
 MAX_REPLY_BYTES: Final = 1024 * 1024  # at the broker's limit, headers included, a reply would end the connection for good
+MAX_CORRELATION_ID: Final = 64  # FastStream sends the caller's back in a header, which the broker counts, too
 MAX_ERRORS: Final = 20
 MAX_WORDS: Final = 500  # characters of one text that quotes what was sent
 WORKERS: Final = 64  # per subject; handlers wait for the log, not for the processor
@@ -81,6 +82,7 @@ class CommandRouter:
                 reply, encoded = _fitting(await _answer(handle, message.body, principal))
             outcome = reply.code.value if isinstance(reply, Problem) else "ok"
             metrics.command_seconds.labels(label, outcome).observe(perf_counter() - started)
+            message.correlation_id = message.correlation_id[:MAX_CORRELATION_ID]
             return encoded
 
         asked_on = [subjects.command(self.service, name)]
