@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -67,12 +68,17 @@ def makima(environ: dict[str, str]) -> Makima:
     return run
 
 
+def _hear_ctrl_c() -> None:
+    """Where the tests themselves run in a shell's background, it has told its children to ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture
 def process(environ: dict[str, str]) -> Start:
     """`await process("contracts", "monitor")`: a process of its own, as a shell starts it."""
 
     async def start(*arguments: str) -> Process:
         command = (sys.executable, "-m", "makima_cli.main", *arguments)
-        return await asyncio.create_subprocess_exec(*command, env=environ, stdin=DEVNULL, stdout=PIPE, stderr=PIPE)
+        return await asyncio.create_subprocess_exec(*command, env=environ, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, preexec_fn=_hear_ctrl_c)
 
     return start

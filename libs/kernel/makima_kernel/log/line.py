@@ -14,7 +14,7 @@ Connect = Callable[[], Awaitable[asyncpg.Connection]]
 
 # SQLSTATE classes of a database that is away, busy, full, read-only, or not (yet) ours, and of a partition that is yet to
 # come: no value of a command brings these about. Whatever else Postgres says, it says of a command.
-_TRY_AGAIN: Final = ("08", "25", "28", "3D", "3F", "40", "42", "53", "55", "57", "58", "23514")
+_TRY_AGAIN: Final = ("08", "25", "26", "28", "3D", "3F", "40", "42", "53", "55", "57", "58", "23514")
 
 
 class BrokenLineError(Exception):
