@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import NoReturn, TypeVar
 
 import asyncpg
 import click
+import structlog
 from makima_kernel.bus.connection import BrokerUnreachableError, by_us, connect
 from makima_kernel.log.away import AWAY
 from makima_kernel.log.read import Log
@@ -37,6 +39,8 @@ def run(context: str | None, work: Callable[[Servers], Awaitable[R]], *, as_json
     except UnknownContextError as error:
         raise click.UsageError(str(error)) from error
     database_url = os.environ.get("MAKIMA_DATABASE_URL") or _database_of(context)
+    if not structlog.is_configured():  # stdout is the answer's, and may be JSON
+        structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 
     async def opened() -> R:
         async with _servers(database_url, connection.nats_url) as servers:
