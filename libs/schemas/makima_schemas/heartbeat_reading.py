@@ -10,6 +10,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from makima_schemas import heartbeat_protobuf
 from makima_schemas.heartbeat import MAX_HEARTBEAT_BYTES, AgentHeartbeat, DaemonHeartbeat, SupervisorHeartbeat
 from makima_schemas.identity import agent_id, is_id, stream_name
 from makima_schemas.silence import SenderKind
@@ -99,13 +100,14 @@ def read_daemon(daemon_id: str, payload: bytes, headers: Headers) -> DaemonHeart
 def _decode(decoder: msgspec.json.Decoder[_Said], payload: bytes, headers: Headers) -> _Said:
     if len(payload) > MAX_HEARTBEAT_BYTES:
         raise UnreadableError(f"a heartbeat is at most {MAX_HEARTBEAT_BYTES} bytes, this one has {len(payload)}")
-    if headers is not None and "json" not in (kind := headers.get("Content-Type", "application/json")):
-        raise UnreadableError(f"content type {kind!r} is not understood; heartbeats are JSON")
+    kind = "json" if headers is None else headers.get("Content-Type", "json")
+    if "json" not in kind and "protobuf" not in kind:
+        raise UnreadableError(f"content type {kind!r} is not understood; heartbeats are JSON, or protobuf")
     try:
-        return decoder.decode(payload)
+        return decoder.decode(payload) if "json" in kind else heartbeat_protobuf.decode(decoder.type, payload)
     except RecursionError as error:  # deep inside a member that nobody knows, and so nobody bounds
         raise UnreadableError("nested too deep") from error
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, ValueError) as error:  # ValueError: no UTF-8, no protobuf
         raise UnreadableError(str(error)) from error
 
 
@@ -115,5 +117,5 @@ def _no_id(ids: Iterable[str | None]) -> UnreadableError:
 
 
 def _refuse_nul(payload: bytes, texts: Iterable[str | None]) -> None:
-    if b"\\u0000" in payload and any("\0" in text for text in texts if text):
+    if (b"\\u0000" in payload or b"\0" in payload) and any("\0" in text for text in texts if text):
         raise UnreadableError("a text holds a NUL character, which no database keeps")

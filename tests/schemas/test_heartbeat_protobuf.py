@@ -1,0 +1,83 @@
+"""A heartbeat in protobuf is what it is in JSON; what is none is refused, whatever its bytes."""
+
+from contextlib import suppress
+
+import msgspec
+import orjson
+import pytest
+from google.protobuf import json_format
+from google.protobuf.descriptor import FieldDescriptor as F
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from makima_schemas.heartbeat import AgentHeartbeat, DaemonHeartbeat, SupervisorHeartbeat
+from makima_schemas.heartbeat_protobuf import MEMBERS, STATES, decode
+from makima_schemas.heartbeat_reading import UnreadableError, read_agent, read_daemon, read_supervisor
+
+from tests.schemas.proto_json import to_proto
+from tests.schemas.proto_messages import enumerations, enums, messages, new
+from tests.schemas.values import any_of
+
+HEARTBEATS = (SupervisorHeartbeat, AgentHeartbeat, DaemonHeartbeat)
+PROTOBUF = {"Content-Type": "application/x-protobuf"}
+GOOD = b'{"daemon_id":"d1","hostname":"h","seq":1,"timestamp":"2026-01-01T00:00:00Z"}'
+
+
+def sent(cls: type, body: bytes) -> bytes:
+    return json_format.ParseDict(to_proto(cls, orjson.loads(body), enumerations()), new(cls.__name__)).SerializeToString()
+
+
+def kind(field: F) -> str:
+    if field.message_type is not None:
+        return "moment" if field.message_type.name == "Timestamp" else "?"
+    if field.enum_type is not None:
+        return "state"
+    return {F.TYPE_STRING: "texts" if field.is_repeated else "text"}.get(field.type, "number")
+
+
+@pytest.mark.parametrize("cls", HEARTBEATS)
+def test_the_table_is_the_schema(cls: type) -> None:
+    assert MEMBERS[cls] == {field.number: (field.name, kind(field)) for field in messages()[cls.__name__].fields}
+
+
+def test_the_states_are_the_schemas() -> None:
+    numbers = {value.number: value.name.removeprefix("SUPERVISOR_STATE_").lower() for value in enums()["SupervisorState"].values}
+    assert dict(enumerate(STATES)) == numbers
+
+
+@pytest.mark.parametrize("cls", HEARTBEATS)
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data())
+def test_any_heartbeat_is_read_as_it_was_said(cls: type[SupervisorHeartbeat], data: st.DataObject) -> None:
+    said = data.draw(any_of(cls))
+    assert decode(cls, sent(cls, msgspec.json.encode(said))) == said
+
+
+@given(st.integers(0, 60), st.binary(max_size=60))
+def test_whatever_the_bytes_are_they_are_read_or_refused(kept: int, more: bytes) -> None:
+    payload = sent(DaemonHeartbeat, GOOD)[:kept] + more
+    for read in (
+        lambda: read_supervisor("t1", payload, PROTOBUF),
+        lambda: read_agent("c1", "r", payload, PROTOBUF),
+        lambda: read_daemon("d1", payload, PROTOBUF),
+    ):
+        with suppress(UnreadableError):
+            assert read() is not None
+
+
+def test_members_that_nobody_knows_are_passed_over() -> None:
+    more = b"\x9a\x06\x03abc" + b"\xa0\x06\x07" + b"\xa9\x06" + bytes(8) + b"\xb5\x06" + bytes(4)
+    assert read_daemon("d1", sent(DaemonHeartbeat, GOOD) + more, PROTOBUF).hostname == "h"
+
+
+def test_bounds_hold_as_in_json() -> None:
+    long = sent(DaemonHeartbeat, GOOD.replace(b'"h"', b'"' + b"h" * 256 + b'"'))
+    nul = sent(DaemonHeartbeat, GOOD.replace(b'"h"', b'"a\\u0000b"'))
+    for payload, why in (
+        (long, "length <= 255"),
+        (nul, "NUL"),
+        (b"\x0b", "wire type"),
+        (b"\x0a\x05d", "truncated"),
+        (b"\xff" * 11, "ten bytes"),
+    ):
+        with pytest.raises(UnreadableError, match=why):
+            read_daemon("d1", payload, PROTOBUF)
