@@ -73,7 +73,8 @@ def read_supervisor(task_id: str, payload: bytes, headers: Headers) -> Superviso
         listed = ",".join(said.pending_task_ids)  # one match for all of them; a comma inside one of them shows in the count
         if _IDS.fullmatch(listed) is None or listed.count(",") != len(said.pending_task_ids) - 1:
             raise _no_id(said.pending_task_ids)
-    _refuse_nul(payload, (said.phase, said.current_activity))
+    if b"\\u0000" in payload or b"\0" in payload:
+        _refuse_nul((said.phase, said.current_activity))
     return said
 
 
@@ -84,7 +85,8 @@ def read_agent(contract_id: str | None, role: str | None, payload: bytes, header
         raise UnreadableError(f"the subject says agent {contract_id}:{role}, the body {agent_id(said.contract_id, said.role)}")
     if not is_id(said.connection_id):
         raise _no_id((said.connection_id,))
-    _refuse_nul(payload, (said.activity, said.child))
+    if b"\\u0000" in payload or b"\0" in payload:
+        _refuse_nul((said.activity, said.child))
     return said
 
 
@@ -93,22 +95,24 @@ def read_daemon(daemon_id: str, payload: bytes, headers: Headers) -> DaemonHeart
     said = _decode(_DAEMON, payload, headers)
     if said.daemon_id != daemon_id:
         raise UnreadableError(f"the subject says daemon {daemon_id}, the body {said.daemon_id}")
-    _refuse_nul(payload, (said.hostname, *said.agents))
+    if b"\\u0000" in payload or b"\0" in payload:
+        _refuse_nul((said.hostname, *said.agents))
     return said
 
 
 def _decode(decoder: msgspec.json.Decoder[_Said], payload: bytes, headers: Headers) -> _Said:
     if len(payload) > MAX_HEARTBEAT_BYTES:
         raise UnreadableError(f"a heartbeat is at most {MAX_HEARTBEAT_BYTES} bytes, this one has {len(payload)}")
-    kind = "json" if headers is None else headers.get("Content-Type", "json")
-    if "json" not in kind and "protobuf" not in kind:
-        raise UnreadableError(f"content type {kind!r} is not understood; heartbeats are JSON, or protobuf")
     try:
-        return decoder.decode(payload) if "json" in kind else heartbeat_protobuf.decode(decoder.type, payload)
+        if headers is None or "json" in (kind := headers.get("Content-Type", "json")):
+            return decoder.decode(payload)
+        if "protobuf" in kind:
+            return heartbeat_protobuf.decode(decoder.type, payload)
     except RecursionError as error:  # deep inside a member that nobody knows, and so nobody bounds
         raise UnreadableError("nested too deep") from error
     except (msgspec.MsgspecError, ValueError) as error:  # ValueError: no UTF-8, no protobuf
         raise UnreadableError(str(error)) from error
+    raise UnreadableError(f"content type {kind!r} is not understood; heartbeats are JSON, or protobuf")
 
 
 def _no_id(ids: Iterable[str | None]) -> UnreadableError:
@@ -116,6 +120,6 @@ def _no_id(ids: Iterable[str | None]) -> UnreadableError:
     return UnreadableError(f"{wrong!r} is no id: ids match [A-Za-z0-9_-]{{1,64}}")
 
 
-def _refuse_nul(payload: bytes, texts: Iterable[str | None]) -> None:
-    if (b"\\u0000" in payload or b"\0" in payload) and any("\0" in text for text in texts if text):
+def _refuse_nul(texts: Iterable[str | None]) -> None:
+    if any("\0" in text for text in texts if text):
         raise UnreadableError("a text holds a NUL character, which no database keeps")
