@@ -24,20 +24,24 @@ def table() -> str:
     rows = cast("list[Row]", orjson.loads(RESULTS.read_bytes())["figures"]) if RESULTS.exists() else []
     if not rows:
         return "\nNot measured yet.\n\n"
-    machines = {_machine(cast("Row", row["machine"])) for row in rows}
     order = sorted(rows, key=lambda row: int(str(row["target"])[1:]))
-    lines = ["", f"Measured on {'; '.join(sorted(machines))}, servers on the same machine, fsync on.", ""]
-    lines += ["| | what | measured | beside it | target | |", "|---|---|---|---|---|---|", *map(_row, order), "", ""]
-    return "\n".join(lines)
+    machines = list(dict.fromkeys(_machine(row) for row in order))
+    named = machines if len(machines) == 1 else [f"({number}) {machine}" for number, machine in enumerate(machines, 1)]
+    lines = ["", f"Measured on {'; '.join(named)}; servers on the same machine, fsync on.", ""]
+    lines += ["| | what | measured | beside it | target | |", "|---|---|---|---|---|---|"]
+    return "\n".join([*lines, *(_row(row, machines) for row in order), "", ""])
 
 
-def _row(row: Row) -> str:
+def _row(row: Row, machines: list[str]) -> str:
+    """Figures of different machines are told apart: only those of one run stand beside each other."""
+    where = f" ({machines.index(_machine(row)) + 1})" if len(machines) > 1 else ""
     beside = "" if row["baseline"] is None else f"{_number(row['baseline'])} {row['baseline_what'] or ''}".strip()
     verdict = {True: "met", False: "**missed**", None: ""}[cast("bool | None", row["met"])]
-    return f"| {row['target']} | {row['what']} | {_number(row['value'])} {row['unit']} | {beside} | {row['wanted']} | {verdict} |"
+    return f"| {row['target']}{where} | {row['what']} | {_number(row['value'])} {row['unit']} | {beside} | {row['wanted']} | {verdict} |"
 
 
-def _machine(machine: Row) -> str:
+def _machine(row: Row) -> str:
+    machine = cast("Row", row["machine"])
     return f"{machine['cpu']}, {machine['cores']} cores, {machine['ram_gib']} GiB, {machine['system']}"
 
 

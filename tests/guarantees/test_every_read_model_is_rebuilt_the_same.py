@@ -74,7 +74,7 @@ async def test_rebuilding_it_gives_the_same_rows(projection: Projection, seed: i
             await append(pool, stream, new_event(event))
         head = await source.head()
         await eventually(lambda: projector.position == head)
-        assert projector.ready() is None
+        await eventually(lambda: projector.ready() is None)
     before = await rows(pool, projection)
     assert {table for table, found in before.items() if not found} <= NEVER_FILLED_HERE, "the log has nothing for these"
     for max_batch in (5000, 11):
