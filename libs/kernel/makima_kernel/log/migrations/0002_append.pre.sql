@@ -36,8 +36,6 @@ begin
         raise exception 'event_log.append needs read committed, not %', current_setting('transaction_isolation')
             using errcode = 'invalid_transaction_state';
     end if;
-    -- This sees earlier writes only. Earlier reads do no harm under read committed, and can't be told: in the extended protocol
-    -- statement_timestamp() is later than transaction_timestamp() also where this is the first statement.
     if pg_current_xact_id_if_assigned() is not null then
         raise exception 'event_log.append must be alone in its transaction' using errcode = 'invalid_transaction_state';
     end if;
