@@ -1,6 +1,7 @@
 """Which contracts still wait for their start, and which supervisors were heard: all that this service reads back from the log."""
 
 from collections.abc import Collection, Sequence
+from copy import deepcopy
 from dataclasses import astuple, dataclass, field
 from operator import itemgetter
 from pathlib import Path
@@ -111,7 +112,8 @@ class Unstarted:
 
     async def apply(self, connection: asyncpg.Connection, batch: Sequence[Applied]) -> None:
         touched = {_spoken_of(applied) or _key(applied) for applied in batch}
-        rows, before = await _load(connection, touched), await _load(connection, touched)
+        rows = await _load(connection, touched)
+        before = deepcopy(rows)
         for applied in batch:
             rows.fold(applied)
         await _store(connection, before, rows)

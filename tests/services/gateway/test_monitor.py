@@ -294,7 +294,7 @@ async def test_reminders_of_stale_contracts_come_without_a_position(gateways: Ga
         await remind(two)
         await remind(one)
         while (told := await client.next())["type"] == "StatusChanged":
-            """Its start may be told only now."""
+            pass  # its start may be told only now
         assert str(told.pop("timestamp")).endswith("Z")
         assert told == {
             "type": "StaleDetected", "contract_id": one, "last_activity": "2026-01-31T10:30:00.000000Z", "stale_duration": 1801.5,
