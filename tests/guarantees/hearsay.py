@@ -29,9 +29,11 @@ class Stored:
     shard_of: dict[str, str]
 
     def flowed(self, shard: str, since: datetime, until: datetime) -> timedelta:
-        """How much of the time between the two the shard was seen to flow."""
-        times = [time for time in self.shards[shard] if since <= time <= until]
-        return sum((min(max(later - earlier, timedelta(0)), STEP) for earlier, later in pairwise(times)), timedelta(0))
+        """How much of the time between the two the shard was seen to flow: also up to `until`, if something came on it after."""
+        steps = [
+            (max(earlier, since), min(later, until)) for earlier, later in pairwise(self.shards[shard]) if earlier < until and later > since
+        ]
+        return sum((min(max(later - earlier, timedelta(0)), STEP) for earlier, later in steps), timedelta(0))
 
     def flowed_everywhere(self, since: datetime) -> timedelta:
         return min((self.flowed(shard, since, datetime.max.replace(tzinfo=UTC)) for shard in self.shards), default=timedelta(0))
