@@ -35,6 +35,7 @@ class MonitorSocket:
         self._watch = Watch()
         self._rewind: Watch | None = None
         self._asked = asyncio.Event()
+        self._greeted = asyncio.Event()
         self._wake = asyncio.Event()
         self._cursor = self._tick = self._reminded = self._generation = 0
         self._live = True
@@ -77,6 +78,7 @@ class MonitorSocket:
         self._cursor, self._tick, self._generation = self._hub.position, self._feed.tick, self._hub.generation
         self._reminded = self._reminders.tick
         await self._say({"type": "hello", "epoch": self._hub.epoch, "position": self._cursor})
+        self._greeted.set()
         with suppress(TimeoutError):
             async with asyncio.timeout(GRACE_SECONDS):
                 await self._asked.wait()
@@ -166,6 +168,7 @@ class MonitorSocket:
         await self._say({"type": "reset", "reason": reason, "epoch": self._hub.epoch, "position": self._cursor})
 
     async def _refuse(self, error: ValidationError) -> None:
+        await self._greeted.wait()  # hello is the first word, also to one who speaks at once
         errors = [{"path": ".".join(str(part) for part in item["loc"]), "message": item["msg"]} for item in error.errors()]
         await self._say({"type": "problem", "code": Code.INVALID_REQUEST, "detail": "the filter in force is kept", "errors": errors})
 

@@ -141,6 +141,14 @@ async def _applied(client: Socket, filters: dict[str, object]) -> bool:
     return True
 
 
+async def test_hello_comes_first_also_to_one_who_speaks_at_once(gateways: Gateways) -> None:
+    for _ in range(20):
+        async with connect(gateways.sockets[0]) as connection:
+            client = Socket(connection)
+            await connection.send("nonsense")
+            assert [(await client.next())["type"] for _ in range(2)] == ["hello", "problem"]
+
+
 async def test_what_was_missed_is_replayed_in_order_and_then_it_goes_on(gateways: Gateways, http: httpx.AsyncClient) -> None:
     contract = str((await created(http))["id"])
     seen = await position(http, contract, "start")
