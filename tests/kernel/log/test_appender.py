@@ -103,6 +103,29 @@ async def test_a_log_that_has_no_place_yet_is_waited_for(database: str, pool: as
     assert paused.is_set()
 
 
+DAMAGE = """
+create function damaged() returns trigger language plpgsql as $$ begin raise 'invalid page' using errcode = 'XX001'; end $$;
+create trigger damaged before insert on event_log.events for each row execute function damaged();
+"""
+
+
+async def test_a_damaged_log_is_no_fault_of_a_command(database: str, pool: asyncpg.Pool) -> None:
+    """It waits, as for any log that cannot take it now, and is not told that it is wrong."""
+    await pool.execute(DAMAGE)
+    repaired = asyncio.Event()
+
+    async def pause(_seconds: float) -> None:
+        await pool.execute("drop function if exists damaged cascade")
+        repaired.set()
+
+    appender = Appender(lambda: asyncpg.connect(database), pause=pause)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(appender.run())
+        assert isinstance(await appender.append(command("contract-a", event())), Appended)
+        await appender.drain()
+    assert repaired.is_set()
+
+
 async def test_a_cut_connection_is_made_again_and_the_answer_is_the_first(database: str, pool: asyncpg.Pool) -> None:
     async with running(database) as appender:
         await appender.append(command("contract-a", event()))

@@ -12,9 +12,9 @@ from makima_kernel.log.away import AWAY
 
 Connect = Callable[[], Awaitable[asyncpg.Connection]]
 
-# SQLSTATE classes of a database that is away, busy, full, read-only, or not (yet) ours, and of a partition that is yet to
-# come: no value of a command brings these about. Whatever else Postgres says, it says of a command.
-_TRY_AGAIN: Final = ("08", "25", "26", "28", "3D", "3F", "40", "42", "53", "55", "57", "58", "23514")
+# SQLSTATE classes of a database that is away, busy, full, read-only, damaged, or not (yet) ours, and of a partition that is
+# yet to come: no value of a command brings these about. Whatever else Postgres says, it says of a command.
+_TRY_AGAIN: Final = ("08", "25", "26", "28", "3D", "3F", "40", "42", "53", "55", "57", "58", "23514", "XX001", "XX002")
 
 
 class BrokenLineError(Exception):
