@@ -2,6 +2,8 @@
 
 from collections.abc import Collection, Mapping
 
+from makima_schemas import subjects
+
 from services.stale_detector.domain import senders
 from services.stale_detector.domain.clock import CANARIES_FAST, CANARIES_SLOW, Timeouts
 from services.stale_detector.domain.findings import Clearance, Findings, Suspicion
@@ -18,7 +20,7 @@ from services.stale_detector.domain.verdict import Verdict, prove
 class Detector:
     """Heartbeats and the log go in, verdicts come out."""
 
-    def __init__(self, timeouts: Timeouts, decided_by: str, shards: int = senders.SHARDS) -> None:
+    def __init__(self, timeouts: Timeouts, decided_by: str, shards: int = subjects.SHARDS) -> None:
         self.timeouts = timeouts
         self.shards = Shards(shards, timeouts.grace)
         self.tracked: dict[str, Tracked] = {}

@@ -4,7 +4,6 @@ from typing import Final
 
 from makima_schemas import subjects
 
-SHARDS: Final = 8
 PREFIX: Final = len("makima.shards.0.")
 
 _FNV_OFFSET: Final = 2166136261
@@ -26,7 +25,7 @@ def heartbeat_subject(sender: str, daemon_id: str) -> str:
     return subjects.daemon_heartbeat(name) if kind == "daemon" else subjects.supervisor_heartbeat(daemon_id, name)
 
 
-def shard_of(subject: str, shards: int = SHARDS) -> int:
+def shard_of(subject: str, shards: int = subjects.SHARDS) -> int:
     """The shard that `{{partition(n)}}` of nats-server maps a subject onto: FNV-1a of all of it."""
     value = _FNV_OFFSET
     for byte in subject.encode():

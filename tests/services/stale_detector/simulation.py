@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from makima_schemas import subjects
 from makima_schemas.evidence import Evidence
 
 from services.stale_detector.domain import senders
@@ -77,7 +78,7 @@ class World:
             self.store(sender)
         self.outbox.clear()
         if self.canaries and any(replica.running for replica in self.replicas) and self.now % (50 * MILLISECOND) == 0:
-            for shard in set(range(senders.SHARDS)) - self.silent_shards:
+            for shard in set(range(subjects.SHARDS)) - self.silent_shards:
                 self._store(shard, None)
 
     def store(self, sender: str) -> None:
