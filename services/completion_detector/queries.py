@@ -60,6 +60,9 @@ class Queries:
         expired = await self._pool.fetchval(SQL["cleanup_expired"], todo.tenant, todo.contract_id, episode, timeout_seconds)
         return expired is True
 
+    async def cleaned_up(self, todo: Todo) -> None:
+        await self._pool.execute(SQL["cleaned_up"], todo.tenant, todo.contract_id)
+
     async def daemons_of(self, tenant: str, contract_id: str) -> tuple[str, ...]:
         rows = await self._pool.fetch(SQL["daemons_of"], tenant, contract_id)
         return tuple(row["daemon_id"] for row in rows)

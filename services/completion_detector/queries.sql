@@ -34,12 +34,20 @@ values ($1, $2, 0, $3)
 on conflict (tenant, contract_id) do update set due_at = now();
 
 -- name: cleanup_expired
--- Whether the time for cleaning up is over; it begins when it is first asked for in this completion.
-update completion_detector.todo
-set cleanup_deadline = case when cleanup_episode = $3 then cleanup_deadline else now() + make_interval(secs => $4) end,
-    cleanup_episode = $3
-where tenant = $1 and contract_id = $2
-returning cleanup_deadline <= now();
+-- Whether the time for cleaning up is over; it begins when it is first asked for in this completion. Those that ended another way
+-- (failed, or aborted for good) go a day after.
+with left_behind as (
+  delete from completion_detector.cleanups where deadline < now() - interval '1 day' and (tenant, contract_id) <> ($1, $2)
+)
+insert into completion_detector.cleanups as kept (tenant, contract_id, episode, deadline)
+values ($1, $2, $3, now() + make_interval(secs => $4))
+on conflict (tenant, contract_id) do update set
+  episode = excluded.episode, deadline = case when kept.episode = excluded.episode then kept.deadline else excluded.deadline end
+returning deadline <= now();
+
+-- name: cleaned_up
+-- It is completed.
+delete from completion_detector.cleanups where tenant = $1 and contract_id = $2;
 
 -- name: daemons_of
 -- Who has run this contract.

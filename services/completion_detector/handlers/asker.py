@@ -168,7 +168,10 @@ class Asker:
         by = cleaned(held=bool(holders), removed=removed, expired=expired)
         if by is None:
             return Later(CLEANUP_ROUND_SECONDS)
-        return await self._ask(todo, contract, FinishCompletion(by))
+        later = await self._ask(todo, contract, FinishCompletion(by))
+        if later is None:
+            await self._queries.cleaned_up(todo)
+        return later
 
     async def _ask(self, todo: Todo, contract: Snapshot, command: ContractCommand) -> Later | None:
         """The command under an id that any replica and any repeat computes alike, for the version that was judged: asked again, it gets

@@ -3,6 +3,8 @@
 import asyncpg
 from makima_kernel.log.read import Log
 from makima_kernel.log.rebuild import rebuild
+from makima_kernel.service.settings import ContractsSettings
+from makima_kernel.testing import eventually
 from makima_schemas.contract import commands as c
 
 from services.completion_detector.domain.snapshot import Snapshot, fold
@@ -36,6 +38,24 @@ async def test_its_rows_are_the_fold_of_the_log_and_a_rebuild_makes_the_same(wor
     assert await _shown(pool) == before
     await world.nothing_owed()
     assert (await world.names("c3")).count("ContractCompleted") == 1, "a rebuild causes nothing"
+
+
+async def test_a_rebuild_during_a_clean_up_neither_prolongs_nor_ends_it(world: World, pool: asyncpg.Pool) -> None:
+    patient = world.settings.model_copy(update={"contracts": ContractsSettings(cleanup_timeout_seconds=3600)})
+    await world.replica(patient)
+    await world.send("c1", simple(contract_type="execute"), c.StartContract())
+    await supervised(world, "c1", "a-daemon-that-never-answers")
+    await world.send("c1", SHIPPED)
+    deadline = await eventually(lambda: pool.fetchval("select deadline from completion_detector.cleanups"))
+    await rebuild(Contracts(), pool, Log(pool))
+    looked = await pool.fetchval("select max(due_at) from completion_detector.todo")
+    await eventually(lambda: pool.fetchval("select max(due_at) > $1 from completion_detector.todo", looked), because="nobody looks again")
+    assert await pool.fetchval("select deadline from completion_detector.cleanups") == deadline
+    assert "ContractCompleted" not in await world.names("c1")
+    await pool.execute("update completion_detector.cleanups set deadline = now()")
+    await world.until("c1", "ContractCompleted")
+    await world.nothing_owed()
+    assert await pool.fetchval("select count(*) from completion_detector.cleanups") == 0
 
 
 async def _shown(pool: asyncpg.Pool) -> list[list[tuple[object, ...]]]:
