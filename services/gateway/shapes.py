@@ -99,6 +99,7 @@ class Task:
     name: str
     phase: str
     role: str | None
+    is_supervisor: bool
     plan: str | None
     status: TaskStatus
     connection_id: str | None

@@ -61,6 +61,7 @@ def task(row: TaskRow) -> Task:
         name=row.name,
         phase=row.phase,
         role=row.role,
+        is_supervisor=row.is_supervisor,
         plan=row.plan,
         status=row.status,
         connection_id=row.connection_id,

@@ -1,8 +1,13 @@
 """Phases, deliverables, tasks, questions and messages over HTTP."""
 
-import httpx
+from typing import cast
 
-from tests.services.gateway.running import act, body, created, items, listed, refused
+import httpx
+from makima_kernel.testing import eventually
+from makima_schemas.contract.events import PhaseValidated
+from makima_schemas.supervisor import SupervisorRegistered, SupervisorState
+
+from tests.services.gateway.running import Gateways, act, body, created, items, listed, refused
 
 
 async def started(http: httpx.AsyncClient, **members: object) -> str:
@@ -135,3 +140,38 @@ async def test_a_message_moves_the_activity(http: httpx.AsyncClient) -> None:
     assert (sent.status_code, body(sent)["content"], body(sent)["role"]) == (201, "hello", "user")
     after = body(await http.get(f"/contracts/{contract}"))
     assert str(after["last_activity_at"]) > str(before["last_activity_at"])
+
+
+async def test_the_supervisors_task_says_that_it_is_one_and_counts_for_nothing(gateways: Gateways, http: httpx.AsyncClient) -> None:
+    contract = await started(http)
+    await http.post(f"/contracts/{contract}/tasks", json={"name": "write"})
+    await gateways.append("supervisor-t1", SupervisorRegistered(contract, "d1", None, SupervisorState.WORKING, "plan"))
+
+    async def both() -> list[dict[str, object]]:
+        shown = await items(http, f"/contracts/{contract}/tasks")
+        return shown if len(shown) == 2 else []
+
+    await eventually(both, because="the contract does not know the supervisor's task")
+    assert {item["name"]: item["is_supervisor"] for item in await both()} == {"write": False, "supervise the contract": True}
+    assert cast("dict[str, int]", body(await http.get(f"/contracts/{contract}"))["tasks"])["total"] == 1
+
+
+async def test_a_validators_objection_is_told_with_what_is_missing(gateways: Gateways, http: httpx.AsyncClient) -> None:
+    contract = await started(http, phases=[{"name": "plan", "gate": {"validator": "lint"}}, {"name": "execute"}])
+    readiness = f"/contracts/{contract}/phase-readiness"
+    assert body(await http.get(readiness))["missing"] == ["Validator: lint"]
+    position = await gateways.append(f"contract-{contract}", PhaseValidated("plan", "lint", passed=False, reason="two warnings"))
+    told = await http.get(readiness, headers={"Makima-Min-Position": str(position)})
+    assert body(told)["missing"] == ["Validator: lint (two warnings)"]
+    problem = await refused(http.post(f"/contracts/{contract}/phase", json={"phase": "execute"}), 400, "VALIDATION_FAILED")
+    assert problem["missing"] == ["Validator: lint (two warnings)"]
+
+
+async def test_a_failed_task_that_is_made_again_holds_the_phase_no_longer(http: httpx.AsyncClient) -> None:
+    contract = await started(http)
+    tasks = f"/contracts/{contract}/tasks"
+    await http.post(f"/contracts/{contract}/deliverables/plan-document/complete", json={})
+    for success, missing in ((False, ["1 tasks incomplete"]), (True, [])):
+        made = body(await http.post(tasks, json={"name": "write"}))
+        await http.post(f"{tasks}/{made['id']}/complete", json={"success": success})
+        assert body(await http.get(f"/contracts/{contract}/phase-readiness"))["missing"] == missing
