@@ -7,7 +7,7 @@ from services.completion_detector.domain.judge import Switches
 from services.completion_detector.handlers.asker import Asker
 from services.completion_detector.handlers.check_completion import CheckCompletion
 from services.completion_detector.handlers.recorder import Recorder
-from services.completion_detector.handlers.validators import installed
+from services.completion_detector.handlers.validators import Validators
 from services.completion_detector.handlers.worktrees import Worktrees
 from services.completion_detector.projections import Contracts
 from services.completion_detector.queries import Queries
@@ -26,7 +26,7 @@ async def build(service: Service) -> None:
         worktrees,
         switches=Switches(feature=settings.feature_flags.auto_complete, advance=settings.contracts.auto_advance_phases),
         cleanup_timeout_seconds=settings.contracts.cleanup_timeout_seconds,
-        validators=installed(),
+        validators=Validators(settings.contracts.validator_timeout_seconds),
     )
     projector = service.project(Contracts(), on_commit=lambda _position, _applied: asker.wake())
     router = CommandRouter(NAME)

@@ -13,7 +13,7 @@ from services.completion_detector.domain.snapshot import Snapshot
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
 SNAPSHOT: Final = adapter(Snapshot)
 
-LEASE_SECONDS: Final = 15.0  # longer than the slowest ask; a replica that dies holds a look up for so long
+LEASE_SECONDS: Final = 20.0  # longer than a validator and the ask after it; a replica that dies holds a look up for so long
 
 
 @dataclass(frozen=True, slots=True)

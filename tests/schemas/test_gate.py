@@ -75,6 +75,13 @@ def test_a_validator_must_have_passed(verdict: bool | None, expected: Readiness)
     assert readiness(write(DRAFT, validator="lint"), {"draft"}, (), verdict) == expected
 
 
+def test_what_a_validator_had_to_say_is_told() -> None:
+    phase = write(validator="lint")
+    assert readiness(phase, (), (), False, "two warnings") == missing("Validator: lint (two warnings)")
+    assert readiness(phase, (), (), False, "") == missing("Validator: lint")
+    assert readiness(phase, (), (), True, "well done") == READY
+
+
 @pytest.mark.parametrize(
     "phase",
     [

@@ -27,7 +27,7 @@ class GateTask(Protocol):
 class Readiness:
     """`no_gate` is a phase with nothing to require: it answers ready, and never advances by itself.
 
-    `missing` reads like `Deliverable: plan-document`, `1 tasks incomplete`, `Validator: lint`.
+    `missing` reads like `Deliverable: plan-document`, `1 tasks incomplete`, `Validator: lint`, and, once it has objected, `Validator: lint (two warnings)`.
     """
 
     kind: Literal["ready", "not_ready", "no_gate"]
@@ -50,12 +50,15 @@ def required_deliverables(phase: Phase) -> tuple[str, ...]:
     return tuple(deliverable.id for deliverable in phase.deliverables)
 
 
-def readiness(phase: Phase, delivered: Collection[str], tasks: Iterable[GateTask], validated: bool | None) -> Readiness:
+def readiness(
+    phase: Phase, delivered: Collection[str], tasks: Iterable[GateTask], validated: bool | None, objection: str | None = None
+) -> Readiness:
     """Whether the gate of `phase` is satisfied.
 
-    `delivered`: the ids of this phase's completed deliverables. `tasks`: the contract's tasks, those of other phases and the supervisor
-    task are left out here; a failed task is not complete. `validated`: the last verdict of the gate's validator since the phase was
-    entered, `None` if there is none.
+    `delivered`: the ids of this phase's completed deliverables. `tasks`: the contract's tasks, those of other phases and
+    the supervisor task are left out here; a failed task is not complete.
+    `validated`: the last verdict of the gate's validator since the phase was entered, `None` if there is none; `objection`: what it had
+    to say against the work.
     """
     own = [task for task in tasks if task.phase == phase.name and not task.is_supervisor]
     if _requires_nothing(phase, own):
@@ -63,7 +66,7 @@ def readiness(phase: Phase, delivered: Collection[str], tasks: Iterable[GateTask
     missing = [
         *(f"Deliverable: {needed}" for needed in required_deliverables(phase) if needed not in delivered),
         *_missing_tasks(phase.gate.required_tasks, own),
-        *_missing_validation(phase.gate, validated),
+        *_missing_validation(phase.gate, validated, objection),
     ]
     return Readiness("not_ready", tuple(missing)) if missing else Readiness("ready")
 
@@ -93,5 +96,7 @@ def _incomplete(count: int) -> list[str]:
     return [f"{count} tasks incomplete"] if count > 0 else []
 
 
-def _missing_validation(gate: Gate, validated: bool | None) -> list[str]:
-    return [f"Validator: {gate.validator}"] if gate.validator is not None and not validated else []
+def _missing_validation(gate: Gate, validated: bool | None, objection: str | None) -> list[str]:
+    if gate.validator is None or validated:
+        return []
+    return [f"Validator: {gate.validator}" + (f" ({objection})" if objection else "")]

@@ -111,10 +111,9 @@ def _completing(look: Look) -> bool:
 
 
 def _unjudged(look: Look) -> bool:
-    """Only the validator's verdict is missing, and it has not yet seen this work."""
+    """Only the validator's verdict is missing, and it has not yet seen this work, or somebody wants it to look again."""
     verdict = look.contract.verdict
-    validator = look.contract.current.gate.validator
-    return look.gate.missing == (f"Validator: {validator}",) and (verdict is None or verdict.about < look.contract.worked)
+    return look.contract.awaits_verdict and (look.insisted or verdict is None or verdict.about < look.contract.worked)
 
 
 def _guarded(look: Look) -> bool:

@@ -63,8 +63,15 @@ class Snapshot:
 
     def readiness(self) -> Readiness:
         """The gate of the current phase, by the one function that the contract's decider uses, too."""
-        validated = None if self.verdict is None else self.verdict.passed
-        return readiness(self.current, self.delivered.get(self.phase, ()), self.tasks.values(), validated)
+        return self._readiness(self.verdict.passed, self.verdict.reason) if self.verdict else self._readiness(None)
+
+    @property
+    def awaits_verdict(self) -> bool:
+        """All that the gate requires is there, but for a good verdict of its validator."""
+        return not self.readiness().ready and self._readiness(validated=True).ready
+
+    def _readiness(self, validated: bool | None, objection: str | None = None) -> Readiness:
+        return readiness(self.current, self.delivered.get(self.phase, ()), self.tasks.values(), validated, objection)
 
 
 def fold(snapshot: Snapshot | None, event: Event, version: int) -> Snapshot | None:

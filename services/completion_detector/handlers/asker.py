@@ -1,7 +1,6 @@
 """Takes the looks that are owed: judge, record what was found, ask the contract for it, and strike the look off the list."""
 
 import asyncio
-from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Final
 from uuid import uuid5
@@ -40,7 +39,7 @@ from services.completion_detector.domain.judge import (
 )
 from services.completion_detector.domain.snapshot import Snapshot
 from services.completion_detector.handlers.recorder import ACTOR, NAMESPACE, Recorder
-from services.completion_detector.handlers.validators import Validator, validate
+from services.completion_detector.handlers.validators import Validators
 from services.completion_detector.handlers.worktrees import Worktrees
 from services.completion_detector.queries import Queries, Todo
 
@@ -49,6 +48,7 @@ IDLE_SECONDS: Final = 1.0  # looks that were put off, or left by a replica that 
 BEHIND_SECONDS: Final = 0.05  # our projection has yet to see what the contract answered from
 AWAY_SECONDS: Final = 1.0
 CLEANUP_ROUND_SECONDS: Final = 0.5
+BUSY_SECONDS: Final = 0.5  # as many validators run as may at once
 AGAIN: Final = frozenset({Code.UNAVAILABLE, Code.OVERLOADED})
 
 
@@ -71,7 +71,7 @@ class Asker:
         *,
         switches: Switches,
         cleanup_timeout_seconds: float,
-        validators: Mapping[str, Callable[[], Validator]],
+        validators: Validators,
     ) -> None:
         self._queries = queries
         self._bus = bus
@@ -154,11 +154,19 @@ class Asker:
             case Abort(reason):
                 return await self._ask(todo, contract, AbortCompletion(reason))
             case Validate(validator):
-                verdict = await validate(validator, contract, self._validators)
-                return await self._ask(todo, contract, RecordValidation(contract.phase, validator, verdict.passed, verdict.reason))
+                return await self._validate(todo, contract, validator)
             case CleanUp():
                 await self._recorder.completing(todo.tenant, todo.contract_id, contract)
                 return await self._clean_up(todo, contract)
+
+    async def _validate(self, todo: Todo, contract: Snapshot, validator: str) -> Later | None:
+        if self._validators.busy:
+            return Later(BUSY_SECONDS)
+        verdict = await self._validators.verdict(validator, contract)
+        structlog.get_logger().info(
+            "completion.validated", contract_id=todo.contract_id, validator=validator, passed=verdict.passed, reason=verdict.reason
+        )
+        return await self._ask(todo, contract, RecordValidation(contract.phase, validator, verdict.passed, verdict.reason))
 
     async def _clean_up(self, todo: Todo, contract: Snapshot) -> Later | None:
         """At once where no daemon holds a worktree; else when all have removed theirs, or their time is over."""
@@ -175,11 +183,12 @@ class Asker:
 
     async def _ask(self, todo: Todo, contract: Snapshot, command: ContractCommand) -> Later | None:
         """The command under an id that any replica and any repeat computes alike, for the version that was judged: asked again, it gets
-        its first answer; asked of a newer version, a conflict.
+        its first answer; asked of a newer version, a conflict. A validator that is asked again may say something else.
         """
         name = snake_case(type(command).__name__)
+        said = f"/{command.passed}/{command.reason}" if isinstance(command, RecordValidation) else ""
         request = Request(
-            command_id=uuid5(NAMESPACE, f"{todo.tenant}/{todo.contract_id}/{contract.version}/{name}"),
+            command_id=uuid5(NAMESPACE, f"{todo.tenant}/{todo.contract_id}/{contract.version}/{name}{said}"),
             target=todo.contract_id,
             data=asdict(command),
             actor=ACTOR,

@@ -77,7 +77,8 @@ class Contract:
     def readiness(self) -> Readiness:
         """Of the current phase."""
         delivered = {deliverable for phase, deliverable in self.delivered if phase == self.phase_name}
-        return readiness(self.phase, delivered, self.tasks.values(), self.verdict.passed if self.verdict else None)
+        passed, objection = (self.verdict.passed, self.verdict.reason) if self.verdict else (None, None)
+        return readiness(self.phase, delivered, self.tasks.values(), passed, objection)
 
 
 def evolve(contract: Contract, event: ContractEvent) -> Contract:

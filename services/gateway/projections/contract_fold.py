@@ -81,6 +81,7 @@ def created(recorded: Recorded, event: ContractCreated) -> ContractRow:
         last_activity_at=at,
         completion_detected_at=None,
         created_position=recorded.position,
+        validation_reason=None,
     )
 
 
@@ -100,9 +101,9 @@ def apply(row: ContractRow, recorded: Recorded, event: ContractEvent) -> None:  
         return
     match event:
         case PhaseChanged(to_phase=phase):
-            row.phase, row.validated = phase, None
-        case PhaseValidated(passed=passed):
-            row.validated = passed
+            row.phase, row.validated, row.validation_reason = phase, None, None
+        case PhaseValidated(passed=passed, reason=reason):
+            row.validated, row.validation_reason = passed, reason
         case DeliverableCompleted(phase=phase, deliverable_id=deliverable):
             row.deliverables = _completed(row.deliverables, phase, deliverable, rfc3339(at))
         case PhaseGuardSet(enabled=enabled):

@@ -16,7 +16,7 @@ Json = str  # a JSON value as its text: most events never look into it, so it is
 
 @dataclass(slots=True)
 class ContractRow:
-    """`validated` is the last verdict of the current phase's validator; `phases` are the declared ones, gates included."""
+    """`validated` is the last verdict of the current phase's validator, `validation_reason` what it said; `phases` are the declared ones, gates included."""
 
     tenant: str
     id: str
@@ -51,6 +51,7 @@ class ContractRow:
     last_activity_at: datetime
     completion_detected_at: datetime | None
     created_position: int
+    validation_reason: str | None
 
 
 @dataclass(slots=True)

@@ -61,7 +61,7 @@ async def phase_readiness(contract_id: ContractId, read: Reading) -> Response:
     row = await read.contract(contract_id)
     phase = next(phase for phase in PHASES.validate_json(row.phases) if phase.name == row.phase)
     tasks = await read.gateway.queries.tasks_of_phase(read.principal.tenant, contract_id, row.phase)
-    judged = readiness(phase, _delivered(row), tasks, row.validated)
+    judged = readiness(phase, _delivered(row), tasks, row.validated, row.validation_reason)
     enabled = row.auto_complete_enabled and phase.gate.auto_advance and read.gateway.settings.contracts.auto_advance_phases
     return read.answer(PhaseReadiness(row.phase, judged.ready, list(judged.missing), enabled))
 

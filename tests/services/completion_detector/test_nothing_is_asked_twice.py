@@ -13,6 +13,7 @@ from services.completion_detector import queries
 from services.completion_detector.domain.judge import Switches
 from services.completion_detector.handlers.asker import Asker, Later
 from services.completion_detector.handlers.recorder import Recorder
+from services.completion_detector.handlers.validators import Validators
 from services.completion_detector.handlers.worktrees import Worktrees
 from services.completion_detector.queries import Queries, Todo
 from tests.services.completion_detector.conftest import World, looks_by_hand, simple
@@ -47,7 +48,7 @@ def asker(service: Service, bus: Bus) -> Asker:
         Worktrees(service.nats),
         switches=Switches(),
         cleanup_timeout_seconds=1,
-        validators={},
+        validators=Validators(1),
     )
 
 

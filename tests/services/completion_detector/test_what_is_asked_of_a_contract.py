@@ -1,5 +1,7 @@
 """The table of cases: for every kind of moment in a contract's life, what the detector asks."""
 
+from dataclasses import replace
+
 import pytest
 from makima_schemas.codec import Event
 from makima_schemas.contract import events as e
@@ -140,7 +142,7 @@ def with_gate(gate: Gate) -> Phase:
         pytest.param(
             (created(with_gate(Gate(validator="lint")), EXECUTE), STARTED, PLANNED, e.PhaseValidated("plan", "lint", False, "ugly")),
             ON,
-            Nothing("Validator: lint"),
+            Nothing("Validator: lint (ugly)"),
             id="the validator is not asked twice about the same work",
         ),
         pytest.param(
@@ -236,3 +238,9 @@ def test_a_contract_would_complete_where_its_last_gate_is_satisfied_whatever_the
 
 def test_who_insists_completes_what_was_reopened() -> None:
     assert judge(after(*REOPENED), ON, insisted=True) == Complete()
+
+
+def test_who_insists_has_the_validator_look_again() -> None:
+    refused = after(created(with_gate(Gate(validator="lint")), EXECUTE), STARTED, PLANNED, e.PhaseValidated("plan", "lint", False, "ugly"))
+    assert judge(refused, ON, insisted=True) == Validate("lint")
+    assert judge(replace(refused, delivered={}), ON, insisted=True) == Nothing("Deliverable: plan-document, Validator: lint (ugly)")

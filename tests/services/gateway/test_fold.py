@@ -99,6 +99,7 @@ def test_a_row_is_what_the_domain_makes_of_any_story(seed: int) -> None:
     assert (row.status, row.waiting_for, row.phase, row.version) == (state.status, state.waiting_for, state.phase_name, len(story))
     assert (row.phase_guard, row.auto_complete_enabled) == (state.phase_guard, state.auto_complete_enabled)
     assert row.validated == (state.verdict.passed if state.verdict else None)
+    assert row.validation_reason == (state.verdict.reason if state.verdict else None)
     delivered = {(item["phase"], item["id"]) for item in orjson.loads(row.deliverables) if item["completed"]}
     assert delivered == state.delivered
     assert {key[2]: (task.status, task.connection_id) for key, task in rows.tasks.items()} == {

@@ -35,6 +35,7 @@ class ContractsSettings(BaseModel):
     stale_threshold_minutes: float = Field(default=30, gt=0)
     stale_detection_interval_seconds: float = Field(default=60, gt=0)
     cleanup_timeout_seconds: float = Field(default=30, gt=0)
+    validator_timeout_seconds: float = Field(default=10, gt=0, le=10, description="a look at a contract is held for no longer")
     heartbeat_retention_hours: float = Field(default=24, gt=0, le=40, description="an hour is a partition, and under 50 are attached")
     heartbeat_history_gib: float = Field(default=100, gt=0, description="beyond, the oldest hours go before their time")
 
