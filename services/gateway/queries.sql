@@ -25,8 +25,8 @@ select * from gateway.tasks where tenant = $1 and contract_id = $2 and id = $3
 select * from gateway.tasks where tenant = $1 and contract_id = $2 and created_position > $3 order by created_position limit $4
 
 -- name: tasks_of_phase
--- What the gate of a phase looks at.
-select * from gateway.tasks where tenant = $1 and contract_id = $2 and phase = $3
+-- What the gate of a phase looks at, oldest first.
+select * from gateway.tasks where tenant = $1 and contract_id = $2 and phase = $3 order by created_position
 
 -- name: question
 select * from gateway.questions where tenant = $1 and contract_id = $2 and id = $3

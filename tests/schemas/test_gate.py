@@ -42,6 +42,26 @@ def test_every_task_of_the_phase_must_be_complete_and_a_failed_one_is_not(status
     assert readiness(write(DRAFT), {"draft"}, tasks[:1], None) == READY
 
 
+FAILED = TaskStatus.FAILED
+
+
+@pytest.mark.parametrize(
+    ("tasks", "expected"),
+    [
+        ([Task("one", FAILED), Task("one")], READY),
+        ([Task("one", FAILED), Task("one", FAILED), Task("one")], READY),
+        ([Task("one", FAILED), Task("one", TaskStatus.RUNNING)], missing("1 tasks incomplete")),
+        ([Task("one", FAILED), Task("one", FAILED)], missing("1 tasks incomplete")),
+        ([Task("one"), Task("one", FAILED)], missing("1 tasks incomplete")),
+        ([Task("one", FAILED), Task("two")], missing("1 tasks incomplete")),
+        ([Task("one", FAILED), Task("one", phase="review")], missing("1 tasks incomplete")),
+        ([Task("one", TaskStatus.PENDING), Task("one")], missing("1 tasks incomplete")),
+    ],
+)
+def test_a_failed_task_is_made_good_by_a_later_one_of_its_name_in_its_phase(tasks: list[Task], expected: Readiness) -> None:
+    assert readiness(write(DRAFT), {"draft"}, tasks, None) == expected
+
+
 def test_tasks_of_other_phases_and_the_supervisor_task_do_not_count() -> None:
     others = [Task("two", TaskStatus.PENDING, phase="review"), Task("drive", TaskStatus.RUNNING, is_supervisor=True)]
     assert readiness(write(DRAFT), {"draft"}, others, None) == READY

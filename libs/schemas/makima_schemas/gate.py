@@ -1,6 +1,6 @@
 """Is a phase ready? One pure function for everybody who asks (plan 2.1): the contract, the completion-detector, the readiness page."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -55,12 +55,12 @@ def readiness(
 ) -> Readiness:
     """Whether the gate of `phase` is satisfied.
 
-    `delivered`: the ids of this phase's completed deliverables. `tasks`: the contract's tasks, those of other phases and
-    the supervisor task are left out here; a failed task is not complete.
+    `delivered`: the ids of this phase's completed deliverables. `tasks`: the contract's tasks in the order in which they were made, those
+    of other phases and the supervisor task are left out here; a failed task is not complete, until a later one of its name is.
     `validated`: the last verdict of the gate's validator since the phase was entered, `None` if there is none; `objection`: what it had
     to say against the work.
     """
-    own = [task for task in tasks if task.phase == phase.name and not task.is_supervisor]
+    own = _counting([task for task in tasks if task.phase == phase.name and not task.is_supervisor])
     if _requires_nothing(phase, own):
         return Readiness("no_gate")
     missing = [
@@ -69,6 +69,12 @@ def readiness(
         *_missing_validation(phase.gate, validated, objection),
     ]
     return Readiness("not_ready", tuple(missing)) if missing else Readiness("ready")
+
+
+def _counting(own: Sequence[GateTask]) -> list[GateTask]:
+    """Without the failed tasks that were made again: the later task of the name counts in their place (decision 0010)."""
+    last = {task.name: index for index, task in enumerate(own)}
+    return [task for index, task in enumerate(own) if task.status is not TaskStatus.FAILED or last[task.name] == index]
 
 
 def _requires_nothing(phase: Phase, own: Collection[GateTask]) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from typing import Final
 
 from makima_schemas.codec import Event
@@ -17,6 +18,7 @@ class Task:
     phase: str
     status: TaskStatus
     is_supervisor: bool
+    made: int = 0  # how many tasks there were before it: JSON in the database keeps no order
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,8 @@ class Snapshot:
         return not self.readiness().ready and self._readiness(validated=True).ready
 
     def _readiness(self, validated: bool | None, objection: str | None = None) -> Readiness:
-        return readiness(self.current, self.delivered.get(self.phase, ()), self.tasks.values(), validated, objection)
+        tasks = sorted(self.tasks.values(), key=attrgetter("made"))
+        return readiness(self.current, self.delivered.get(self.phase, ()), tasks, validated, objection)
 
 
 def fold(snapshot: Snapshot | None, event: Event, version: int) -> Snapshot | None:
@@ -123,7 +126,7 @@ def _with_work(was: Snapshot, event: Event) -> Snapshot:
         case e.PhaseValidated(_, validator, passed, reason):
             return replace(was, verdict=Verdict(validator, passed, reason, about=was.worked))
         case e.TaskCreated(task_id, name, phase, _, _, is_supervisor):
-            return replace(was, tasks=was.tasks | {task_id: Task(name, phase, TaskStatus.PENDING, is_supervisor)})
+            return replace(was, tasks=was.tasks | {task_id: Task(name, phase, TaskStatus.PENDING, is_supervisor, len(was.tasks))})
         case e.TaskClaimed() | e.TaskStarted() | e.TaskReleased() | e.TaskCompleted() | e.TaskFailed():
             moved = replace(was.tasks[event.task_id], status=TASK_LEADS_TO[type(event)])
             return replace(was, tasks=was.tasks | {event.task_id: moved})

@@ -2,6 +2,7 @@
 
 from makima_schemas.contract.commands import ChangePhase, RecordValidation, SetAutoComplete, SetPhaseGuard
 from makima_schemas.contract.events import AutoCompleteSet, ContractEvent, PhaseChanged, PhaseGuardSet, PhaseValidated
+from makima_schemas.contract.model import TaskStatus
 from makima_schemas.errors import Code
 from makima_schemas.refusal import Refused
 
@@ -43,9 +44,14 @@ def _check_order(contract: Contract, phase: str) -> None:
 def _check_gate(contract: Contract) -> None:
     readiness = contract.readiness()
     if not readiness.ready:
-        raise _failed(
-            f"phase {contract.phase_name!r} is not ready: {'; '.join(readiness.missing)}", readiness.missing, hint="force skips the gate"
-        )
+        reason = f"phase {contract.phase_name!r} is not ready: {'; '.join(readiness.missing)}"
+        raise _failed(reason, readiness.missing, hint=_way_on(contract))
+
+
+def _way_on(contract: Contract) -> str:
+    failed = [task.name for task in contract.tasks.values() if task.status is TaskStatus.FAILED and task.phase == contract.phase_name]
+    again = f"make {failed[-1]!r} again: a new task of that name makes the failed one good; or " if failed else ""
+    return f"{again}force skips the gate"
 
 
 def _failed(reason: str, missing: tuple[str, ...] = (), *, hint: str) -> Refused:

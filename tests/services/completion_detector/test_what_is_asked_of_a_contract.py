@@ -70,6 +70,20 @@ def with_gate(gate: Gate) -> Phase:
             id="a failed task is not complete",
         ),
         pytest.param(
+            (
+                created(),
+                STARTED,
+                PLANNED,
+                e.TaskCreated("t2", "write it", "plan"),
+                e.TaskFailed("t2", "write it"),
+                e.TaskCreated("t1", "write it", "plan"),
+                e.TaskCompleted("t1", "write it"),
+            ),
+            ON,
+            Advance("execute"),
+            id="a failed task was made again, and that one is done",
+        ),
+        pytest.param(
             (created(), STARTED, PLANNED, e.TaskCreated("s", "drive", "plan", is_supervisor=True)),
             ON,
             Advance("execute"),
@@ -206,6 +220,15 @@ def test_a_new_stretch_begins_where_a_phase_is_entered_a_completion_aborted_or_a
     aborted = after(created(), STARTED, EXECUTING, SHIPPED, e.CompletionStarted(), e.CompletionAborted("new work", ContractStatus.ACTIVE))
     reopened = after(created(), STARTED, e.ContractFailed(None), e.ContractReopened(None, ContractStatus.ACTIVE))
     assert [snapshot.episode for snapshot in (begun, entered, aborted, reopened)] == [1, 4, 6, 4]
+
+
+def test_tasks_are_judged_in_the_order_in_which_they_were_made_whatever_order_the_database_keeps_them_in() -> None:
+    again = after(
+        created(), STARTED, PLANNED, e.TaskCreated("t2", "write", "plan"), e.TaskFailed("t2", "write"), e.TaskCreated("t1", "write", "plan")
+    )
+    done = fold(again, e.TaskCompleted("t1", "write"), 7)
+    assert done is not None
+    assert judge(replace(done, tasks=dict(sorted(done.tasks.items()))), ON) == Advance("execute")
 
 
 def test_a_deleted_contract_is_forgotten() -> None:

@@ -69,6 +69,14 @@ def test_an_unmet_gate_lists_what_is_missing() -> None:
     )
 
 
+def test_a_failed_task_keeps_the_phase_until_it_is_made_again_and_the_refusal_says_so() -> None:
+    story = (opened(), STARTED, PLANNED, e.TaskCreated("t1", "write", "plan"), e.TaskFailed("t1", "write"))
+    refused = given(*story).when(c.ChangePhase("execute")).then_refused(Code.VALIDATION_FAILED, missing=["1 tasks incomplete"])
+    assert "'write' again" in (refused.hint or "")
+    again = (*story, e.TaskCreated("t2", "write", "plan"), e.TaskCompleted("t2", "write"))
+    given(*again).when(c.ChangePhase("execute")).then(TO_EXECUTE)
+
+
 def test_the_guard_names_the_deliverables_and_binds_whoever_asks() -> None:
     given(opened(guard=True), STARTED, PLANNED).when(c.ChangePhase("execute", force=True)).then_refused(
         Code.PHASE_GUARD_REQUIRED, deliverables=["plan-document"]
