@@ -45,7 +45,8 @@ class Read:
         return row
 
     def view(self, row: ContractRow) -> Contract:
-        return views.contract(row, self.gateway.feed.last_heartbeat(row.supervisor_task_id))
+        enhanced = self.gateway.settings.feature_flags.enhanced_contract_status
+        return views.contract(row, self.gateway.feed.last_heartbeat(row.supervisor_task_id), enhanced=enhanced)
 
     def answer(self, body: object, *, version: int | None = None) -> Response:
         return answer(body, self.headers, version=version)

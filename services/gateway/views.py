@@ -10,15 +10,18 @@ from services.gateway.projections.rows import ContractRow, MessageRow, QuestionR
 from services.gateway.shapes import AutoCompleteSummary, Contract, Deliverable, LegacyStatus, Message, Question, Task, TaskCounts
 
 
-def contract(row: ContractRow, last_heartbeat: datetime | None = None) -> Contract:
-    """`last_heartbeat` of the contract's supervisor is activity too (domain.md, Activity), but no event: it is laid over here."""
+def contract(row: ContractRow, last_heartbeat: datetime | None = None, *, enhanced: bool = True) -> Contract:
+    """`last_heartbeat` of the contract's supervisor is activity too (domain.md, Activity), but no event: it is laid over here.
+
+    `enhanced` is the feature flag `enhanced_contract_status`.
+    """
     return Contract(
         id=row.id,
         name=row.name,
         description=row.description,
         contract_type=row.contract_type,
         owner_id=row.owner_id,
-        status=row.status,
+        status=shown_status(row.status, enhanced=enhanced),
         legacy_status=legacy_status(row.status),
         phase=row.phase,
         phases=[phase["name"] for phase in cast("list[dict[str, str]]", orjson.loads(row.phases))],
@@ -39,6 +42,11 @@ def contract(row: ContractRow, last_heartbeat: datetime | None = None) -> Contra
     )
 
 
+def shown_status(status: ContractStatus, *, enhanced: bool) -> ContractStatus:
+    """With the flag off people see the statuses that there were before it."""
+    return status if enhanced else ContractStatus(legacy_status(status))
+
+
 def legacy_status(status: ContractStatus) -> LegacyStatus:
     """The three statuses of old (plan 1.4): what is neither done nor put away was `active` there, a failed contract included."""
     match status:
@@ -50,8 +58,9 @@ def legacy_status(status: ContractStatus) -> LegacyStatus:
             return "active"
 
 
-def summary(row: ContractRow) -> AutoCompleteSummary:
-    return AutoCompleteSummary(row.id, row.name, row.status, row.phase, row.version, row.auto_complete_enabled)
+def summary(row: ContractRow, *, enhanced: bool) -> AutoCompleteSummary:
+    status = shown_status(row.status, enhanced=enhanced)
+    return AutoCompleteSummary(row.id, row.name, status, row.phase, row.version, row.auto_complete_enabled)
 
 
 def task(row: TaskRow) -> Task:

@@ -86,7 +86,8 @@ class Write:
     async def contract(self, written: Written, *, status: int = 200) -> Response:
         """The contract as this write left it, also when the answer is given again later."""
         row = await self.contract_row(written)
-        view = views.contract(row, self.gateway.feed.last_heartbeat(row.supervisor_task_id))
+        enhanced = self.gateway.settings.feature_flags.enhanced_contract_status
+        view = views.contract(row, self.gateway.feed.last_heartbeat(row.supervisor_task_id), enhanced=enhanced)
         return answer(view, written.headers, status=status, version=row.version)
 
     async def newest(self, written: Written) -> bool:

@@ -67,7 +67,7 @@ async def create_contract(body: NewContract, write: Writing) -> Response:
 @router.get("/contracts", response_model=ContractPage)
 async def list_contracts(asked: Annotated[ListQuery, Query()], read: Reading) -> Response:
     wanted = Filter(
-        status=None if asked.status is None else [name.strip() for name in asked.status.split(",")],
+        status=_meant(asked.status, enhanced=read.gateway.settings.feature_flags.enhanced_contract_status),
         phase=asked.phase,
         waiting=asked.waiting,
         stale=asked.stale,
@@ -89,7 +89,8 @@ async def show_contract(
     at: Annotated[str | None, Query(max_length=64, description="a version or a time: the contract as it was")] = None,
 ) -> Response:
     row = await read.contract(contract_id) if at is None else await _as_it_was(read, contract_id, at)
-    return read.answer(read.view(row) if at is None else views.contract(row), version=row.version)
+    enhanced = read.gateway.settings.feature_flags.enhanced_contract_status
+    return read.answer(read.view(row) if at is None else views.contract(row, enhanced=enhanced), version=row.version)
 
 
 @router.delete("/contracts/{contract_id}", status_code=204)
@@ -110,6 +111,14 @@ async def _as_it_was(read: Read, contract_id: str, at: str) -> ContractRow:
     if then is None:
         raise unknown_contract(contract_id)
     return then
+
+
+def _meant(statuses: str | None, *, enhanced: bool) -> list[str] | None:
+    """The statuses that a filter lets through: where people see the three of old, all that are shown as those that they name."""
+    if statuses is None:
+        return None
+    named = {name.strip() for name in statuses.split(",")}
+    return [status for status in ContractStatus if views.shown_status(status, enhanced=enhanced) in named]
 
 
 def _time(text: str) -> datetime:

@@ -18,6 +18,8 @@ from makima_schemas.contract.commands import (
     UnblockContract,
 )
 from makima_schemas.contract.model import ContractStatus
+from makima_schemas.errors import Code
+from makima_schemas.refusal import Refused
 from starlette.responses import Response
 
 from services.gateway.bodies import Act, NewStatus
@@ -39,6 +41,8 @@ ACTIONS: Final[Mapping[str, Make]] = {
     "complete": lambda _reason: CompleteContract(),
     "archive": lambda _reason: ArchiveContract(),
 }
+# What leads into a status that is new, or out of it, by its action and by its status; old clients know the others.
+ENHANCED: Final = frozenset({"pause", "resume", "block", "unblock", "fail", "paused", "blocked", "failed"})
 # The command whose row leads to `active`, by where it leads from; from elsewhere the owner refuses.
 _TO_ACTIVE: Final[Mapping[ContractStatus, Make]] = {
     ContractStatus.PAUSED: ACTIONS["resume"],
@@ -48,8 +52,16 @@ _TO_ACTIVE: Final[Mapping[ContractStatus, Make]] = {
 }
 
 
-def _route(make: Make) -> Callable[..., Awaitable[Response]]:
+def _check_known(write: Write, asked: str) -> None:
+    """Raises `FEATURE_OFF`. Setting `active`, as old clients do, leads out of every new status all the same: nothing gets stuck there."""
+    if asked in ENHANCED and not write.gateway.settings.feature_flags.enhanced_contract_status:
+        hint = "set feature_flags.enhanced_contract_status = true; without it the status can be active, completed, archived"
+        raise Refused(Code.FEATURE_OFF, f"{asked!r} is switched off", hint=hint)
+
+
+def _route(name: str, make: Make) -> Callable[..., Awaitable[Response]]:
     async def act(contract_id: ContractId, write: Writing, body: Act = Act()) -> Response:  # noqa: B008 - frozen, and FastAPI reads it here
+        _check_known(write, name)
         return await write.contract(await write.send(contract_id, make(body.reason), body.expected_version))
 
     return act
@@ -57,13 +69,14 @@ def _route(make: Make) -> Callable[..., Awaitable[Response]]:
 
 for _name, _make in ACTIONS.items():
     router.add_api_route(
-        f"/contracts/{{contract_id}}/{_name}", _route(_make), methods=["POST"], response_model=Contract, name=f"{_name}_contract"
+        f"/contracts/{{contract_id}}/{_name}", _route(_name, _make), methods=["POST"], response_model=Contract, name=f"{_name}_contract"
     )
 
 
 @router.post("/contracts/{contract_id}/status", response_model=Contract)
 async def set_status(contract_id: ContractId, body: NewStatus, write: Writing) -> Response:
     """Maps to the command whose row leads there."""
+    _check_known(write, body.status)
     candidates = await _candidates(write, contract_id, body)
     return await write.contract(await _first_answer_of(write, contract_id, candidates, body.expected_version))
 

@@ -41,7 +41,8 @@ async def set_phase_guard(contract_id: ContractId, body: Switch, write: Writing)
 async def set_auto_complete(contract_id: ContractId, body: Switch, write: Writing) -> Response:
     written = await write.send(contract_id, SetAutoComplete(body.enabled))
     row = await write.contract_row(written)
-    return answer(views.summary(row), written.headers, version=row.version)
+    enhanced = write.gateway.settings.feature_flags.enhanced_contract_status
+    return answer(views.summary(row, enhanced=enhanced), written.headers, version=row.version)
 
 
 @router.post("/contracts/{contract_id}/deliverables/{deliverable_id}/complete", response_model=Contract)

@@ -1,5 +1,6 @@
 """`check_completion`: what is missing, and the flow starts where it may."""
 
+from makima_kernel.service.settings import FeatureFlags
 from makima_kernel.testing import eventually
 from makima_schemas.commands import Problem
 from makima_schemas.contract import commands as c
@@ -29,6 +30,15 @@ async def test_switched_off_it_only_reports(world: World) -> None:
     assert await check(world, "c1") == {"ready": True, "would_complete": True, "missing": []}
     await world.nothing_owed()
     assert "CompletionStarted" not in await world.names("c1")
+
+
+async def test_with_the_feature_off_it_only_reports(world: World) -> None:
+    off = world.settings.model_copy(update={"feature_flags": FeatureFlags(auto_complete=False)})
+    await world.replica(off)
+    await world.send("c1", simple(contract_type="execute"), c.StartContract(), c.CompleteDeliverable("pull-request"))
+    assert await check(world, "c1") == {"ready": True, "would_complete": True, "missing": []}
+    await world.nothing_owed()
+    assert (await world.names("c1"))[-1] == "DeliverableCompleted"
 
 
 async def test_switched_on_a_look_that_was_lost_is_taken_again(world: World) -> None:
