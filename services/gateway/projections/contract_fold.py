@@ -82,6 +82,7 @@ def created(recorded: Recorded, event: ContractCreated) -> ContractRow:
         completion_detected_at=None,
         created_position=recorded.position,
         validation_reason=None,
+        ever_active=False,
     )
 
 
@@ -90,7 +91,8 @@ def apply(row: ContractRow, recorded: Recorded, event: ContractEvent) -> None:  
     at = recorded.recorded_at
     row.version = recorded.version
     row.updated_at = at
-    if type(event) in ACTIVITY:
+    row.ever_active = row.ever_active or type(event) in ACTIVITY
+    if type(event) in ACTIVITY or not row.ever_active:
         row.last_activity_at = at
     status = destination(event)
     if status is not None:

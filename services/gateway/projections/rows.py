@@ -16,7 +16,9 @@ Json = str  # a JSON value as its text: most events never look into it, so it is
 
 @dataclass(slots=True)
 class ContractRow:
-    """`validated` is the last verdict of the current phase's validator, `validation_reason` what it said; `phases` are the declared ones, gates included."""
+    """`validated` is the last verdict of the current phase's validator, `validation_reason` what it said; `phases` are the declared ones, gates
+    included. Until something is done in it (`ever_active`), a contract's activity is counted from `updated_at`.
+    """
 
     tenant: str
     id: str
@@ -52,6 +54,7 @@ class ContractRow:
     completion_detected_at: datetime | None
     created_position: int
     validation_reason: str | None
+    ever_active: bool
 
 
 @dataclass(slots=True)

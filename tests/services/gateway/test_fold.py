@@ -152,6 +152,14 @@ def test_what_moves_the_activity_moves_it() -> None:
         assert row.last_activity_at < row.updated_at, type(event).__name__
 
 
+def test_until_something_is_done_the_activity_is_counted_from_the_last_update() -> None:
+    untouched = (*IN[ContractStatus.ACTIVE], e.PhaseGuardSet(enabled=True))
+    row = row_of(*untouched)
+    assert row.created_at < row.last_activity_at == row.updated_at
+    row = row_of(*untouched, e.MessageSent("m1", "user", "hello"), e.PhaseGuardSet(enabled=False))
+    assert row.last_activity_at < row.updated_at
+
+
 def test_the_reasons_stand_as_long_as_they_hold() -> None:
     blocked = (*IN[ContractStatus.ACTIVE], e.ContractBlocked("no network"))
     assert row_of(*blocked).blocked_reason == "no network"
