@@ -14,6 +14,7 @@ from services.gateway.context import Gateway
 from services.gateway.feed import StateFeed
 from services.gateway.http import application
 from services.gateway.hub import Hub
+from services.gateway.overview import Overviews
 from services.gateway.projections import ReadModel
 from services.gateway.queries import Queries
 from services.gateway.reminders import Reminders
@@ -35,6 +36,7 @@ async def build(service: Service) -> None:
         log=service.log,
         nats=service.nats,
         queries=queries,
+        overviews=Overviews(service.pool),
         projector=projector,
         feed=feed,
         hub=hub,

@@ -14,6 +14,7 @@ from starlette.requests import HTTPConnection
 
 from services.gateway.feed import StateFeed
 from services.gateway.hub import Hub
+from services.gateway.overview import Overviews
 from services.gateway.queries import Queries
 from services.gateway.reminders import Reminders
 
@@ -24,6 +25,7 @@ class Gateway:
     log: Log
     nats: Client
     queries: Queries
+    overviews: Overviews
     projector: Projector
     feed: StateFeed
     hub: Hub

@@ -11,6 +11,7 @@ from services.gateway.routes import (
     completion,
     contracts,
     daemons,
+    dashboard,
     events,
     health,
     lifecycle,
@@ -47,7 +48,7 @@ def application(gateway: Gateway) -> FastAPI:
     app.state.gateway = gateway
     problems.install(app)
     api = APIRouter(prefix=API)
-    for part in (monitor, contracts, lifecycle, phases, completion, tasks, talk, events, supervisors, daemons):
+    for part in (monitor, dashboard, contracts, lifecycle, phases, completion, tasks, talk, events, supervisors, daemons):
         api.include_router(part.router)
     app.include_router(api)
     app.include_router(health.router)

@@ -18,6 +18,11 @@ class Principal:
     owner_id: str
     tenant: str = DEFAULT_TENANT
 
+    @property
+    def sees_owner(self) -> str | None:
+        """Whose contracts it sees; null: everybody's."""
+        return None if self.role == "admin" else self.owner_id
+
 
 LOCAL_ADMIN: Final = Principal(actor="local-admin", role="admin", owner_id="local")
 

@@ -56,4 +56,4 @@ where position > $1 and position <= $2 order by position limit $3
 
 -- name: gauges
 -- Contracts by status, and how many of them are stale.
-select status, count(*) as contracts, count(*) filter (where stale) as stale from gateway.contracts group by status
+select status, sum(contracts)::bigint as contracts, sum(stale)::bigint as stale from gateway.tallies group by status

@@ -18,7 +18,7 @@ class ReadModel:
 
     name: str = NAME
     schema: str = NAME
-    tables: tuple[str, ...] = ("contracts", "tasks", "questions", "messages", "supervisors", "daemons", "monitor_events")
+    tables: tuple[str, ...] = ("contracts", "tasks", "questions", "messages", "supervisors", "daemons", "monitor_events", "tallies")
     events: frozenset[type] = EVENTS
 
     async def apply(self, connection: asyncpg.Connection, batch: Sequence[Applied]) -> None:

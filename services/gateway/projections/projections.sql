@@ -110,3 +110,19 @@ where messages.tenant = gone.tenant and messages.contract_id = gone.id;
 -- name: forget_supervisors
 delete from supervisors using unnest($1::text[], $2::text[]) as gone (tenant, id)
 where supervisors.tenant = gone.tenant and supervisors.contract_id = gone.id;
+
+-- name: add_to_tallies
+-- What a batch changes of the counts.
+insert into tallies select * from unnest(
+  $1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[]
+)
+on conflict (tenant, owner_id, status, phase) do update set
+  contracts = tallies.contracts + excluded.contracts, stale = tallies.stale + excluded.stale,
+  supervised = tallies.supervised + excluded.supervised, tasks_running = tallies.tasks_running + excluded.tasks_running,
+  tasks_pending = tallies.tasks_pending + excluded.tasks_pending;
+
+-- name: forget_empty_tallies
+-- A count that has come back to nothing leaves no row: however the log was cut into batches, the rows are the same.
+delete from tallies using unnest($1::text[], $2::text[], $3::text[], $4::text[]) as touched (tenant, owner_id, status, phase)
+where tallies.tenant = touched.tenant and tallies.owner_id = touched.owner_id and tallies.status = touched.status
+  and tallies.phase = touched.phase and tallies.contracts = 0;

@@ -11,6 +11,8 @@ from makima_schemas.envelope import Recorded
 ContractKey = tuple[str, str]
 InnerKey = tuple[str, str, str]
 SenderKey = tuple[str, str]
+TallyKey = tuple[str, str, str, str]  # tenant, owner, status, phase
+Counts = tuple[int, int, int, int, int]  # contracts, stale, supervised, running and pending tasks
 Json = str  # a JSON value as its text: most events never look into it, so it is carried from row to row unread
 
 
@@ -144,11 +146,27 @@ class MonitorRow:
 
 
 @dataclass(slots=True)
+class TallyRow:
+    """How many contracts of an owner stand there; `supervised` are those whose supervisor lives. In a batch: how many more, or fewer."""
+
+    tenant: str
+    owner_id: str
+    status: str
+    phase: str
+    contracts: int
+    stale: int
+    supervised: int
+    tasks_running: int
+    tasks_pending: int
+
+
+@dataclass(slots=True)
 class Rows:
     """The working set of one batch: what was loaded, and what the events made of it.
 
     `changed` are the contracts to write back, `forgotten` the deleted ones, `early` the supervisors that spoke of those that are not
-    there yet; `orphans` are events of what we do not hold, because the event that made it was set aside as undecodable.
+    there yet; `orphans` are events of what we do not hold, because the event that made it was set aside as undecodable; `counted` is
+    what the loaded contracts count in `tallies`.
     """
 
     contracts: dict[ContractKey, ContractRow] = field(default_factory=dict[ContractKey, ContractRow])
@@ -162,3 +180,4 @@ class Rows:
     forgotten: set[ContractKey] = field(default_factory=set[ContractKey])
     early: dict[ContractKey, set[str]] = field(default_factory=dict[ContractKey, set[str]])
     orphans: list[Recorded] = field(default_factory=list[Recorded])
+    counted: dict[ContractKey, tuple[TallyKey, Counts]] = field(default_factory=dict[ContractKey, tuple[TallyKey, Counts]])

@@ -34,13 +34,15 @@ from services.gateway.projections.rows import (
     Rows,
     SenderKey,
     SupervisorRow,
+    TallyRow,
     TaskRow,
 )
+from services.gateway.projections.tallies import changes, counted
 
 SQL: Final = named(Path(__file__).with_name("projections.sql"))
 _MEMBERS: Final[Mapping[type, Callable[[object], tuple[object, ...]]]] = {
     cls: attrgetter(*(field.name for field in fields(cls)))
-    for cls in (ContractRow, TaskRow, QuestionRow, MessageRow, SupervisorRow, DaemonRow, MonitorRow)
+    for cls in (ContractRow, TaskRow, QuestionRow, MessageRow, SupervisorRow, DaemonRow, MonitorRow, TallyRow)
 }
 # What COPY reads as something else.
 ESCAPES: Final = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
@@ -92,6 +94,7 @@ async def load(connection: asyncpg.Connection, needed: Touched) -> Rows:
     for record in await _fetch(connection, "contracts_touched", needed.contracts):
         contract = contract_row(record)
         rows.contracts[(contract.tenant, contract.id)] = contract
+        rows.counted[(contract.tenant, contract.id)] = counted(contract)
     for record in await _fetch(connection, "tasks_touched", needed.tasks):
         task = task_row(record)
         rows.tasks[(task.tenant, task.contract_id, task.id)] = task
@@ -117,6 +120,7 @@ async def store(connection: asyncpg.Connection, rows: Rows) -> None:
         for name in ("forget_contracts", "forget_tasks", "forget_questions", "forget_messages", "forget_supervisors"):
             await connection.execute(SQL[name], *gone)
     await _store(connection, "store_contracts", ContractRow, [rows.contracts[key] for key in rows.changed])
+    await _store_tallies(connection, changes(rows))
     await _store(connection, "store_tasks", TaskRow, rows.tasks.values())
     await _store(connection, "store_questions", QuestionRow, rows.questions.values())
     await _store(connection, "store_messages", MessageRow, rows.messages)
@@ -129,6 +133,13 @@ async def store(connection: asyncpg.Connection, rows: Rows) -> None:
 async def _store(connection: asyncpg.Connection, name: str, cls: type, rows: Collection[object]) -> None:
     if rows:
         await connection.execute(SQL[name], *_columns(map(_MEMBERS[cls], rows)))
+
+
+async def _store_tallies(connection: asyncpg.Connection, tallies: list[TallyRow]) -> None:
+    if tallies:
+        columns = _columns(map(_MEMBERS[TallyRow], tallies))
+        await connection.execute(SQL["add_to_tallies"], *columns)
+        await connection.execute(SQL["forget_empty_tallies"], *columns[:4])
 
 
 def _copied(rows: Iterable[MonitorRow]) -> bytes:

@@ -27,7 +27,17 @@ from makima_schemas.supervisor import SupervisorRegistered, SupervisorState, Sup
 
 from services.gateway.projections import ReadModel
 from services.gateway.projections.fold import fold
-from services.gateway.projections.rows import ContractRow, DaemonRow, MessageRow, MonitorRow, QuestionRow, Rows, SupervisorRow, TaskRow
+from services.gateway.projections.rows import (
+    ContractRow,
+    DaemonRow,
+    MessageRow,
+    MonitorRow,
+    QuestionRow,
+    Rows,
+    SupervisorRow,
+    TallyRow,
+    TaskRow,
+)
 from services.gateway.projections.storage import contract_row, daemon_row, question_row, supervisor_row, task_row
 from tests.services.contract.stories import opened
 from tests.services.gateway.test_fold import BEGIN, recorded, walk
@@ -127,10 +137,24 @@ async def test_rows_are_the_fold_of_the_log(pool: asyncpg.Pool, seed: int) -> No
     told = await pool.fetch("select position, message from gateway.monitor_events order by position")
     assert [(row["position"], row["message"]) for row in told] == [(row.position, row.message) for row in expected.monitor_events]
     assert await pool.fetchval("select count(*) from gateway.messages") == len(expected.messages)
+    assert await stored(pool, "tallies", tally_row) == await stored_as_counted(pool)
+
+
+async def stored_as_counted(pool: asyncpg.Pool) -> list[TallyRow]:
+    """What a COUNT over all contracts says."""
+    counted = await pool.fetch(
+        """select tenant, owner_id, status, phase, count(*), count(*) filter (where stale), count(*) filter (where supervisor_alive),
+        sum(tasks_running)::bigint, sum(tasks_pending)::bigint from gateway.contracts group by tenant, owner_id, status, phase order by 1, 2, 3, 4"""
+    )
+    return [TallyRow(*row) for row in counted]
+
+
+def tally_row(record: Mapping[str, object]) -> TallyRow:
+    return cast("Callable[..., TallyRow]", TallyRow)(*record.values())
 
 
 async def stored(pool: asyncpg.Pool, table: str, make: Callable[[Mapping[str, object]], R]) -> list[R]:
-    return [make(cast("Mapping[str, object]", row)) for row in await pool.fetch(f"select * from gateway.{table}")]
+    return [make(cast("Mapping[str, object]", row)) for row in await pool.fetch(f"select * from gateway.{table} order by 1, 2, 3, 4")]
 
 
 async def test_one_batch_or_many_is_the_same(pool: asyncpg.Pool) -> None:
@@ -181,6 +205,7 @@ async def test_the_tables_and_the_classes_have_the_same_members(pool: asyncpg.Po
         "supervisors": SupervisorRow,
         "daemons": DaemonRow,
         "monitor_events": MonitorRow,
+        "tallies": TallyRow,
     }.items():
         columns = await pool.fetch(
             "select column_name from information_schema.columns where table_schema = 'gateway' and table_name = $1 order by ordinal_position",

@@ -1,0 +1,19 @@
+"""The dashboard: how many stand where, what somebody should look at, what happened last."""
+
+from datetime import UTC, datetime
+
+from fastapi import APIRouter, Depends
+from starlette.responses import Response
+
+from services.gateway.dashboard import Dashboard, dashboard
+from services.gateway.features import monitoring
+from services.gateway.reading import Reading
+
+router = APIRouter(tags=["monitor"], dependencies=[Depends(monitoring)])
+
+
+@router.get("/contracts/dashboard", response_model=Dashboard)
+async def show_dashboard(read: Reading) -> Response:
+    """Costs the same, however many contracts there are."""
+    found = await read.gateway.overviews.of(read.principal.tenant, read.principal.sees_owner)
+    return read.answer(dashboard(found, read.gateway.feed, datetime.now(UTC)))
