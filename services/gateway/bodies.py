@@ -44,6 +44,12 @@ class Act(Body):
     expected_version: Version | None = None
 
 
+class Restart(Body):
+    """Of a supervisor."""
+
+    reason: Text | None = None
+
+
 class NewStatus(Body):
     """`waiting_for_input` and `completing` cannot be set; `created` is where everything begins."""
 

@@ -147,6 +147,15 @@ class SupervisorStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class RestartAsked:
+    """Of which daemon; the supervisor is back with its next heartbeat."""
+
+    task_id: str
+    daemon_id: str
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Heartbeat:
     timestamp: str
     state: str

@@ -12,6 +12,7 @@ from makima_schemas.codec import encode
 from makima_schemas.commands import Accepted, Problem, Reply, Request
 from makima_schemas.contract.commands import ContractCommand
 from makima_schemas.refusal import Refused
+from makima_schemas.supervisor import RestartSupervisor
 from starlette.responses import Response
 from uuid_utils.compat import uuid7
 
@@ -68,14 +69,7 @@ class Write:
         return await self.settle(contract_id, reply)
 
     async def ask(self, contract_id: str, command: ContractCommand, expected_version: int | None = None) -> Reply:
-        request = Request(
-            command_id=self.command_id,
-            target=contract_id,
-            data=cast("dict[str, object]", orjson.loads(encode(command))),
-            actor=self.principal.actor,
-            tenant=self.principal.tenant,
-            expected_version=self.expected(expected_version),
-        )
+        request = request_for(self.principal, self.command_id, contract_id, command, self.expected(expected_version))
         return await self.gateway.bus.ask(OWNER, snake_case(type(command).__name__), request)
 
     async def settle(self, contract_id: str, accepted: Accepted) -> Written:
@@ -115,6 +109,20 @@ class Write:
         if None not in (in_body, self.if_match) and in_body != self.if_match:
             raise invalid("header.If-Match", f"says {self.if_match}, but the body's expected_version {in_body}")
         return self.if_match if in_body is None else in_body
+
+
+def request_for(
+    principal: Principal, command_id: UUID, target: str, command: ContractCommand | RestartSupervisor, expected_version: int | None = None
+) -> Request:
+    """What goes over the bus: `target` is the id of what the command is for."""
+    return Request(
+        command_id=command_id,
+        target=target,
+        data=cast("dict[str, object]", orjson.loads(encode(command))),
+        actor=principal.actor,
+        tenant=principal.tenant,
+        expected_version=expected_version,
+    )
 
 
 def refused(problem: Problem) -> Refused:

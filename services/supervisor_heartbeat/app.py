@@ -8,6 +8,7 @@ from makima_kernel.bus.decisions import Decisions
 from makima_kernel.log.consume import Consumer
 from makima_kernel.service.postgres import open_connection
 from makima_kernel.service.runtime import Service
+from makima_schemas.supervisor import RestartSupervisor
 
 from services.supervisor_heartbeat.domain.daemon import DaemonDecider
 from services.supervisor_heartbeat.domain.senders import Senders
@@ -20,6 +21,7 @@ from services.supervisor_heartbeat.handlers.memory import Memory
 from services.supervisor_heartbeat.handlers.observer import Observer
 from services.supervisor_heartbeat.handlers.recall import Recall
 from services.supervisor_heartbeat.handlers.recorder import Recorder, lanes_of
+from services.supervisor_heartbeat.handlers.restarts import Restarts, count
 from services.supervisor_heartbeat.handlers.verdicts import Verdicts, content
 from services.supervisor_heartbeat.handlers.watermarks import Watermarks
 from services.supervisor_heartbeat.projections import KnownSenders
@@ -32,7 +34,7 @@ async def build(service: Service) -> None:
     settings = service.settings
     shards = settings.recorder_shards
     senders, queries, feed = Senders(), Queries(service.pool), Feed(service.nats)
-    supervisors = Decisions("supervisor", SupervisorDecider(), service.log, service.appender, content=content)
+    supervisors = Decisions("supervisor", SupervisorDecider(), service.log, service.appender, content=content, on_event=count)
     daemons = Decisions("daemon", DaemonDecider(), service.log, service.appender, content=content)
     recall, reader = Recall(service.log, senders), Reader(senders, lanes_of(shards))
     observer = Observer(senders, supervisors, daemons, learnt=lambda: follower.position, recall=recall)
@@ -52,7 +54,7 @@ async def build(service: Service) -> None:
         return await open_connection(settings.database_url, NAME)
 
     await memory.load()
-    service.project(KnownSenders())
+    known = service.project(KnownSenders())
     for name, run in {
         "follow the log": memory.follow, "observe": observer.run, "tell states": feed.run, "watermarks": watermarks.run, "history": history.run,
         "forget": lambda: memory.drop_ended_ones(kept),
@@ -68,6 +70,8 @@ async def build(service: Service) -> None:
     service.ready_when("senders", memory.check)
     router = CommandRouter(NAME)
     Verdicts(supervisors, daemons, queries, watermarks, enabled=settings.feature_flags.supervisor_heartbeat).serve(router)
+    restarts = Restarts(supervisors, queries, service.log, known, service.nats)
+    router.command(RestartSupervisor, restarts.restart, daemons=False)
     router.query("heartbeats", queries.answer_heartbeats)
     router.query("status", queries.answer_status)
     service.include(router)

@@ -1,6 +1,7 @@
 """What this service asks its own tables, and the two questions it answers on the bus: `heartbeats` and `status`."""
 
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final, cast
@@ -30,6 +31,16 @@ SECONDS: Final = 1.0
 DEFAULT_LIMIT: Final = 10
 
 
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """Of a supervisor: the incarnation that speaks for it, and the daemon that runs that."""
+
+    contract_id: str
+    daemon_id: str
+    connection_id: str | None
+    connected: bool
+
+
 class Queries:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
@@ -40,6 +51,11 @@ class Queries:
     async def newest(self, senders: Sequence[str]) -> dict[str, Arrival]:
         rows = await self._pool.fetch(SQL["newest"], list(senders))
         return {row["sender"]: Arrival(row["stream_epoch"], row["sequence"], row["received_at"]) for row in rows}
+
+    async def whereabouts(self, tenant: str, task_id: str) -> Whereabouts | None:
+        """None: no supervisor of that id was ever heard."""
+        row = await self._pool.fetchrow(SQL["daemon_of"], tenant, stream_name("supervisor", task_id), timeout=SECONDS)
+        return None if row is None else Whereabouts(*row)
 
     async def answer_heartbeats(self, question: dict[str, object]) -> dict[str, object]:
         """`{contract_id | task_id, limit?}` → `{heartbeats: […], truncated}`, newest first; `truncated` where 256 KiB are not enough for all."""

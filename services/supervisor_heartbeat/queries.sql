@@ -38,3 +38,11 @@ select stream, told from supervisor_heartbeat.senders where tenant = $1
 -- The newest recorded heartbeat of every sender, of this incarnation of the stream.
 select sender, sequence, received_at, contract_id, daemon_id, connection_id, state, phase, activity, progress, detail
 from supervisor_heartbeat.latest where stream_epoch = $1
+
+-- name: daemon_of
+-- The contract and daemon of a supervisor, its incarnation, and whether that daemon is connected, as the log says.
+select s.told ->> 'contract_id' as contract_id, s.told ->> 'daemon_id' as daemon_id, s.told ->> 'connection_id' as connection_id,
+       coalesce((d.told ->> 'connected')::boolean, false) as connected
+from supervisor_heartbeat.senders s
+left join supervisor_heartbeat.senders d on d.tenant = s.tenant and d.stream = 'daemon-' || (s.told ->> 'daemon_id')
+where s.tenant = $1 and s.stream = $2

@@ -55,7 +55,17 @@ class SupervisorStateChanged:
     heard: Arrival | None = None
 
 
-SupervisorEvent = SupervisorRegistered | SupervisorStateChanged
+@dataclass(frozen=True, slots=True)
+class SupervisorRestartRequested:
+    """Its daemon was asked to start it anew; `connection_id` is the incarnation that is to be replaced."""
+
+    contract_id: str
+    daemon_id: str
+    connection_id: str | None
+    reason: str | None = None
+
+
+SupervisorEvent = SupervisorRegistered | SupervisorStateChanged | SupervisorRestartRequested
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,4 +88,11 @@ class DeclareSilent:
     evidence: Evidence
 
 
-SupervisorCommand = ObserveHeartbeat | DeclareSilent
+@dataclass(frozen=True, slots=True)
+class RestartSupervisor:
+    """Somebody asks for it: of the daemon that runs the supervisor, which must be connected."""
+
+    reason: str | None = None
+
+
+SupervisorCommand = ObserveHeartbeat | DeclareSilent | RestartSupervisor

@@ -8,14 +8,16 @@ from makima_schemas.codec import encode
 from makima_schemas.commands import Problem
 from makima_schemas.errors import Code
 from makima_schemas.refusal import Member, Refused
-from makima_schemas.supervisor import SupervisorState
+from makima_schemas.supervisor import RestartSupervisor, SupervisorState
 from starlette.responses import Response
 
+from services.gateway.answers import answer
+from services.gateway.bodies import Restart
 from services.gateway.feed import Latest
 from services.gateway.projections.rows import SupervisorRow
-from services.gateway.reading import ContractId, Read, Reading
-from services.gateway.shapes import Heartbeats, SupervisorStatus
-from services.gateway.writes import refused
+from services.gateway.reading import ContractId, Read, Reading, unknown_contract
+from services.gateway.shapes import Heartbeats, RestartAsked, SupervisorStatus
+from services.gateway.writes import Write, Writing, refused, request_for
 
 router = APIRouter(tags=["supervisors"])
 OWNER: Final = "supervisor_heartbeat"
@@ -46,9 +48,23 @@ async def supervisor_heartbeats(contract_id: ContractId, read: Reading, limit: A
     return read.answer(reply)
 
 
-async def _supervisor(read: Read, contract_id: str) -> SupervisorRow:
-    await read.contract(contract_id)
-    row = await read.gateway.queries.supervisor(read.principal.tenant, contract_id)
+@router.post("/contracts/{contract_id}/supervisor/restart", status_code=202, response_model=RestartAsked)
+async def restart_supervisor(contract_id: ContractId, write: Writing, body: Restart = Restart()) -> Response:  # noqa: B008 - frozen
+    """Asked of the daemon that runs it; 503 `UNAVAILABLE` where that is disconnected. A living supervisor, too, is restarted."""
+    row = await _supervisor(write, contract_id)
+    request = request_for(write.principal, write.command_id, row.task_id, RestartSupervisor(body.reason))
+    reply = await write.gateway.bus.ask(OWNER, "restart_supervisor", request)
+    if isinstance(reply, Problem):
+        raise refused(reply)
+    written = await write.settle(contract_id, reply)
+    return answer(RestartAsked(row.task_id, row.daemon_id, body.reason), written.headers, status=202)
+
+
+async def _supervisor(asker: Read | Write, contract_id: str) -> SupervisorRow:
+    tenant, queries = asker.principal.tenant, asker.gateway.queries
+    if await queries.contract(tenant, contract_id) is None:
+        raise unknown_contract(contract_id)
+    row = await queries.supervisor(tenant, contract_id)
     if row is None:
         raise Refused(Code.SUPERVISOR_NOT_FOUND, f"no supervisor of contract {contract_id} was heard yet")
     return row

@@ -2,19 +2,31 @@
 
 from dataclasses import dataclass, replace
 
+from makima_schemas.errors import Code
 from makima_schemas.evidence import Arrival, Evidence
+from makima_schemas.refusal import Refused
 from makima_schemas.supervisor import (
     ENDED,
     ObserveHeartbeat,
     SupervisorEvent,
     SupervisorRegistered,
+    SupervisorRestartRequested,
     SupervisorState,
     SupervisorStateChanged,
 )
 
 from services.supervisor_heartbeat.domain.verdict import JudgeSilence, contradicted, heals, outrun
 
-Command = ObserveHeartbeat | JudgeSilence
+
+@dataclass(frozen=True, slots=True)
+class OrderRestart:
+    """`RestartSupervisor`, with what the log says of its daemon: the rule needs both to answer."""
+
+    reason: str | None
+    daemon_connected: bool
+
+
+Command = ObserveHeartbeat | JudgeSilence | OrderRestart
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +58,8 @@ class SupervisorDecider:
                 return _observe(command, state)
             case JudgeSilence():
                 return _judge(command, state)
+            case OrderRestart():
+                return _order_restart(command, state)
 
     def evolve(self, state: Supervisor, event: SupervisorEvent) -> Supervisor:
         match event:
@@ -63,6 +77,8 @@ class SupervisorDecider:
                     heard=event.heard or state.heard,
                     evidence=event.evidence,
                 )
+            case SupervisorRestartRequested():
+                return state  # the next incarnation speaks for itself
 
 
 def speaks(supervisor: Supervisor, contract_id: str, connection_id: str | None) -> bool:
@@ -115,3 +131,16 @@ def _judge(verdict: JudgeSilence, supervisor: Supervisor) -> list[SupervisorEven
             evidence=verdict.evidence,
         )
     ]
+
+
+def _order_restart(order: OrderRestart, supervisor: Supervisor) -> list[SupervisorEvent]:
+    """Of a living one, too: a person may see what heartbeats do not tell."""
+    if supervisor.state is None:
+        raise Refused(Code.SUPERVISOR_NOT_FOUND, "no heartbeat of this supervisor was ever heard")
+    if not order.daemon_connected:
+        raise Refused(
+            Code.UNAVAILABLE,
+            f"daemon {supervisor.daemon_id}, which runs the supervisor, is disconnected",
+            hint="start the daemon; nothing was changed, so ask again then",
+        )
+    return [SupervisorRestartRequested(supervisor.contract_id, supervisor.daemon_id, supervisor.connection_id, order.reason)]

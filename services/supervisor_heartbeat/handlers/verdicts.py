@@ -16,6 +16,7 @@ from makima_schemas.identity import stream_name
 from makima_schemas.supervisor import DeclareSilent, ObserveHeartbeat
 from pydantic import ValidationError
 
+from services.supervisor_heartbeat.domain.supervisor import OrderRestart
 from services.supervisor_heartbeat.domain.verdict import JudgeDisconnected, JudgeSilence
 from services.supervisor_heartbeat.handlers.observer import DaemonDecisions, SupervisorDecisions
 from services.supervisor_heartbeat.handlers.watermarks import Watermarks
@@ -24,13 +25,17 @@ from services.supervisor_heartbeat.queries import Queries
 PATIENCE_SECONDS: Final = 2.0
 
 
-def content(command: ObserveHeartbeat | ObserveDaemon | JudgeSilence | JudgeDisconnected) -> object:
-    """What makes a repeat the same: replicas of the detector find one silence at different moments, and say so in their evidence."""
+def content(command: ObserveHeartbeat | ObserveDaemon | JudgeSilence | JudgeDisconnected | OrderRestart) -> object:
+    """What makes a repeat the same: replicas of the detector find one silence at different moments, and say so in their evidence;
+    between two orders of one restart its daemon may have gone or come.
+    """
     match command:
         case JudgeSilence(connection_id):
             return connection_id
         case JudgeDisconnected():
             return None
+        case OrderRestart(reason):
+            return reason
         case observed:
             return observed
 

@@ -15,6 +15,7 @@ from makima_schemas.heartbeat import MAX_HEARTBEAT_BYTES, DaemonHeartbeat
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorState, SupervisorStateChanged
 from makima_schemas.times import rfc3339
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 
 from services.supervisor_heartbeat import app as supervisor_heartbeat
 from tests.services.gateway.running import Gateways, body, created, items, listed, refused
@@ -185,6 +186,45 @@ async def test_heartbeats_go_their_way_and_are_found_again(
 
         await eventually(registered, 20.0)
         assert await _known(http, contract)
+
+
+async def test_a_restart_is_asked_of_the_daemon_that_runs_the_supervisor(
+    settings: Settings, gateways: Gateways, http: httpx.AsyncClient, nats: Client
+) -> None:
+    heard: list[object] = []
+
+    async def hear(message: Msg) -> None:
+        heard.append(orjson.loads(message.data))
+        await message.respond(b"{}")
+
+    async with Service.running(supervisor_heartbeat.NAME, settings, supervisor_heartbeat.build):
+        contract, path = await supervised(gateways, http), "supervisor/restart"
+        await gateways.append("daemon-d1", DaemonConnected("one"))
+        unheard = {"Idempotency-Key": "restart"}
+        await refused(http.post(f"/contracts/{contract}/{path}", headers=unheard), 503, "UNAVAILABLE")
+        listening = await nats.subscribe(subjects.daemon_signal("d1", "restart"), cb=hear)
+        await nats.flush()
+        for number in (1, 2):
+            answer = await http.post(f"/contracts/{contract}/{path}", json={"reason": "hangs"}, headers={"Idempotency-Key": "again"})
+            assert (answer.status_code, body(answer)) == (202, {"task_id": "s1", "daemon_id": "d1", "reason": "hangs"})
+            assert heard == [{"contract_id": contract, "task_id": "s1", "connection_id": "k1", "reason": "hangs"}] * number
+        assert (await http.post(f"/contracts/{contract}/{path}", headers=unheard)).status_code == 202
+        requested = [event.type for event in await gateways.log.stream("default", "supervisor-s1")]
+        assert requested == ["SupervisorRegistered", *["SupervisorRestartRequested"] * 2], "a repeat asks for no restart more"
+        await listening.unsubscribe()
+
+
+async def test_a_disconnected_daemon_is_asked_for_nothing(settings: Settings, gateways: Gateways, http: httpx.AsyncClient) -> None:
+    async with Service.running(supervisor_heartbeat.NAME, settings, supervisor_heartbeat.build):
+        contract = await supervised(gateways, http)
+        await gateways.append("daemon-d1", DaemonConnected("one"))
+        await gateways.append("daemon-d1", DaemonDisconnected(EVIDENCE))
+        problem = await refused(http.post(f"/contracts/{contract}/supervisor/restart"), 503, "UNAVAILABLE")
+        assert "d1" in str(problem["detail"])
+        assert len(await gateways.log.stream("default", "supervisor-s1")) == 1
+        other = str((await created(http))["id"])
+        await refused(http.post(f"/contracts/{other}/supervisor/restart"), 404, "SUPERVISOR_NOT_FOUND")
+        await refused(http.post("/contracts/nobody/supervisor/restart"), 404, "CONTRACT_NOT_FOUND")
 
 
 def _plain(beat: object) -> object:

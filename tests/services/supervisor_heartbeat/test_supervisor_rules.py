@@ -4,10 +4,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from makima_kernel.testing import scenario
+from makima_schemas.errors import Code
 from makima_schemas.evidence import Arrival, Evidence
-from makima_schemas.supervisor import ObserveHeartbeat, SupervisorRegistered, SupervisorState, SupervisorStateChanged
+from makima_schemas.supervisor import (
+    ObserveHeartbeat,
+    SupervisorRegistered,
+    SupervisorRestartRequested,
+    SupervisorState,
+    SupervisorStateChanged,
+)
 
-from services.supervisor_heartbeat.domain.supervisor import SupervisorDecider
+from services.supervisor_heartbeat.domain.supervisor import OrderRestart, SupervisorDecider
 from services.supervisor_heartbeat.domain.verdict import JudgeSilence
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -161,3 +168,21 @@ def test_a_sequence_that_a_broker_gave_out_twice_heals_by_its_time() -> None:
     given(registered(5), silenced(5)).when(again).then(
         SupervisorStateChanged("c1", "d1", "a", INTERRUPTED, WORKING, "plan", "heartbeat", heard=again.heard)
     )
+
+
+def test_a_restart_is_ordered_of_the_daemon_that_runs_the_supervisor_now() -> None:
+    moved = changed(2, WORKING, WORKING, "b", "d2")
+    ordered = SupervisorRestartRequested("c1", "d2", "b", "hangs")
+    given(registered(), moved).when(OrderRestart("hangs", daemon_connected=True)).then(ordered)
+    given(registered(), silenced(1)).when(OrderRestart(None, daemon_connected=True)).then(SupervisorRestartRequested("c1", "d1", "a"))
+
+
+def test_a_restart_is_not_ordered_from_a_disconnected_daemon_nor_of_an_unknown_supervisor() -> None:
+    given(registered()).when(OrderRestart(None, daemon_connected=False)).then_refused(Code.UNAVAILABLE)
+    given().when(OrderRestart(None, daemon_connected=True)).then_refused(Code.SUPERVISOR_NOT_FOUND)
+
+
+def test_an_ordered_restart_changes_nothing_until_the_supervisor_is_heard_again() -> None:
+    ordered = SupervisorRestartRequested("c1", "d1", "a")
+    given(registered(), ordered).when(heartbeat(2)).then_nothing()
+    given(registered(), ordered).when(heartbeat(2, connection="b")).then(changed(2, WORKING, WORKING, "b"))
