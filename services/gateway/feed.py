@@ -1,6 +1,5 @@
 """The latest state of every sender, in memory, from the recorder's coalesced feed (`makima.state.>`, each second)."""
 
-import asyncio
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,10 +8,14 @@ from typing import Final, cast
 
 import orjson
 from makima_schemas import subjects
+from makima_schemas.identity import DEFAULT_TENANT
 from nats.aio.client import Client
-from nats.aio.msg import Msg
+
+from services.gateway.news import Sleepers, hear
 
 MAX_SENDERS: Final = 200_000  # ≈ 150 MiB; beyond it the longest silent ones are forgotten, and are asked for where they are needed
+
+Sender = tuple[str, str]  # kind and id
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,7 @@ class Latest:
     tick: int
     kind: str
     sender_id: str
+    tenant: str
     contract_id: str | None
     at: datetime | None
     heartbeat: dict[str, object]
@@ -30,24 +34,21 @@ class Latest:
     def of(cls, kind: str, sender_id: str, heartbeat: dict[str, object], tick: int = 0) -> "Latest":
         contract_id = heartbeat.get("contract_id")
         named = contract_id if isinstance(contract_id, str) else None
-        return cls(tick, kind, sender_id, named, _time(heartbeat.get("last_heartbeat")), heartbeat)
+        tenant = str(heartbeat.get("tenant", DEFAULT_TENANT))
+        return cls(tick, kind, sender_id, tenant, named, _time(heartbeat.get("last_heartbeat")), heartbeat)
 
 
 class StateFeed:
     """Latest only: a sender has one place, and the newest stand last. Readers that fall behind skip states, never block."""
 
     def __init__(self) -> None:
-        self._latest: OrderedDict[tuple[str, str], Latest] = OrderedDict()
-        self._waiting: set[asyncio.Event] = set()
+        self._latest: OrderedDict[Sender, Latest] = OrderedDict()
+        self.listeners = Sleepers()
         self.tick = 0
 
     async def run(self, nats: Client) -> None:
         """Listen until cancelled."""
-        subscription = await nats.subscribe(subjects.STATE_FEED, cb=self._heard)
-        try:
-            await asyncio.get_running_loop().create_future()
-        finally:
-            await subscription.unsubscribe()
+        await hear(nats, subjects.STATE_FEED, self._heard)
 
     def latest(self, kind: str, sender_id: str) -> Latest | None:
         return self._latest.get((kind, sender_id))
@@ -57,26 +58,19 @@ class StateFeed:
         latest = None if supervisor_task_id is None else self.latest("supervisor", supervisor_task_id)
         return None if latest is None else latest.at
 
-    def since(self, tick: int) -> list[Latest]:
-        """What came after `tick`, oldest first, each sender once."""
+    def since(self, tick: int) -> list[Sender]:
+        """Who spoke after `tick`, oldest first. Names, not what they said: a reader that takes its time keeps no old states alive."""
         return list(reversed(list(self._newer(tick))))
 
-    def wake(self, event: asyncio.Event) -> None:
-        """Set it at each news, until `leave`."""
-        self._waiting.add(event)
-
-    def leave(self, event: asyncio.Event) -> None:
-        self._waiting.discard(event)
-
-    def _newer(self, tick: int) -> Iterator[Latest]:
-        for latest in reversed(self._latest.values()):
+    def _newer(self, tick: int) -> Iterator[Sender]:
+        for sender, latest in reversed(self._latest.items()):
             if latest.tick <= tick:
                 return
-            yield latest
+            yield sender
 
-    async def _heard(self, message: Msg) -> None:
-        kind, _, sender_id = message.subject.removeprefix("makima.state.").partition(".")
-        self.note(kind, sender_id, message.data)
+    def _heard(self, subject: str, payload: bytes) -> None:
+        kind, _, sender_id = subject.removeprefix("makima.state.").partition(".")
+        self.note(kind, sender_id, payload)
 
     def note(self, kind: str, sender_id: str, payload: bytes) -> None:
         """One state. What is no JSON object is passed over: the feed is telemetry, and the next one comes in a second."""
@@ -92,8 +86,7 @@ class StateFeed:
         self._latest.move_to_end(key)
         if len(self._latest) > MAX_SENDERS:
             self._latest.popitem(last=False)
-        for event in self._waiting:
-            event.set()
+        self.listeners.wake_all()
 
 
 def _time(text: object) -> datetime | None:

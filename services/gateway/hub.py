@@ -1,4 +1,4 @@
-"""One reader of the monitor events for all sockets of this process: a short memory of the newest, and who to wake."""
+"""One reader of the monitor events for all clients of this process: a short memory of the newest, and who to wake."""
 
 import asyncio
 from collections import deque
@@ -9,28 +9,30 @@ from makima_kernel.log.away import AWAY
 from makima_kernel.log.project import Projector
 from makima_kernel.log.read import Log
 
-from services.gateway.queries import MonitorEvent, Queries
+from services.gateway.news import Sleepers
+from services.gateway.queries import PAGE, PAGE_CHARACTERS, MonitorEvent, Queries
 
-REMEMBERED: Final = 10_000  # events; a socket that is further behind reads from the database
-PAGE: Final = 500
+REMEMBERED: Final = 10_000  # events; a reader that is further behind reads from the database
+REMEMBERED_CHARACTERS: Final = 32 * 1024 * 1024  # a question alone may have a quarter of a mebibyte
 LOOK_SECONDS: Final = 0.5  # how often the epoch is asked for when nothing happens; else with each page
 PAUSE_SECONDS: Final = 0.5
 
 
 class Hub:
-    """`position` is what every socket may have been told up to; `epoch` the log's; `generation` counts its changes.
+    """`position` is what every client may have been told up to; `epoch` the log's; `generation` counts its changes.
 
-    Sockets keep a cursor and take from here what lies behind it. So a slow one costs nothing but its own delay: nothing is queued for it.
+    Clients keep a cursor and take from here what lies behind it. So a slow one costs nothing but its own delay: nothing is queued for it.
     """
 
     def __init__(self, queries: Queries, projector: Projector, log: Log) -> None:
         self._queries = queries
         self._projector = projector
         self._log = log
-        self._recent: deque[MonitorEvent] = deque(maxlen=REMEMBERED)
+        self._recent: deque[MonitorEvent] = deque()
+        self._characters = 0  # of the messages in _recent
         self._complete_after = 0  # everything above this position is in _recent
         self.started = asyncio.Event()
-        self._waiting: set[asyncio.Event] = set()
+        self.listeners = Sleepers()
         self.position = 0
         self.epoch = ""
         self.generation = 0
@@ -56,23 +58,16 @@ class Hub:
                 break
             found.append(event)
         found.reverse()
-        return found[:PAGE]
+        return _page(found)
 
     async def stored(self, after: int, upto: int) -> list[MonitorEvent]:
         """The next events behind `after`, at most a page, from the database."""
-        return await self._queries.monitor_events(after, upto, PAGE)
-
-    def wake(self, event: asyncio.Event) -> None:
-        """Set it at each change, until `leave`."""
-        self._waiting.add(event)
-
-    def leave(self, event: asyncio.Event) -> None:
-        self._waiting.discard(event)
+        return await self._queries.monitor_events(after, upto)
 
     def close(self) -> None:
-        """Every socket says goodbye."""
+        """Every client is told goodbye."""
         self.closing = True
-        self.wake_all()
+        self.listeners.wake_all()
 
     async def _start(self) -> None:
         """What was said before this process began is history, not news."""
@@ -85,15 +80,22 @@ class Hub:
     async def _advance(self) -> None:
         """Under steady traffic, too, a new epoch is seen before anything of it is told: the page is older than the epoch read after it."""
         head = self._projector.position
-        page = await self._queries.monitor_events(self.position, head, PAGE) if head > self.position else []
+        page = await self._queries.monitor_events(self.position, head) if head > self.position else []
         if await self._is_another_log(head) or head <= self.position:
             return
-        upto = head if len(page) < PAGE else page[-1].position
-        if len(self._recent) + len(page) > REMEMBERED:
-            self._complete_after = self._recent[len(self._recent) + len(page) - REMEMBERED - 1].position
         self._recent.extend(page)
-        self.position = upto
-        self.wake_all()
+        characters = sum(len(event.message) for event in page)
+        self._characters += characters
+        self._forget()
+        self.position = page[-1].position if len(page) == PAGE or characters >= PAGE_CHARACTERS else head
+        self.listeners.wake_all()
+
+    def _forget(self) -> None:
+        """The oldest, as long as there are too many, or they are too large together."""
+        while len(self._recent) > REMEMBERED or self._characters > REMEMBERED_CHARACTERS:
+            oldest = self._recent.popleft()
+            self._characters -= len(oldest.message)
+            self._complete_after = oldest.position
 
     async def _is_another_log(self, head: int) -> bool:
         """A read model that stands further back in the same log comes again to where it was: that is no reason for a reset."""
@@ -104,14 +106,20 @@ class Hub:
         self.epoch = epoch
         self.generation += 1
         self._begin_at(head)
-        self.wake_all()
+        self.listeners.wake_all()
         return True
 
     def _begin_at(self, position: int) -> None:
         self._recent.clear()
+        self._characters = 0
         self.position = self._complete_after = position
 
-    def wake_all(self) -> None:
-        """There is news, of ours or of another's."""
-        for event in self._waiting:
-            event.set()
+
+def _page(events: list[MonitorEvent]) -> list[MonitorEvent]:
+    """The first of them, as the database would cut them: a reader that stands still holds no more than a page."""
+    characters = 0
+    for number, event in enumerate(events[:PAGE]):
+        if characters >= PAGE_CHARACTERS:
+            return events[:number]
+        characters += len(event.message)
+    return events[:PAGE]

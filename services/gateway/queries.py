@@ -13,6 +13,9 @@ from services.gateway.projections.rows import ContractRow, DaemonRow, MessageRow
 from services.gateway.projections.storage import contract_row, daemon_row, message_row, question_row, supervisor_row, task_row
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
+PAGE: Final = 500  # monitor events
+PAGE_CHARACTERS: Final = 1024 * 1024  # and no further one once their messages have so many
+
 Record = Mapping[str, object]
 
 
@@ -88,13 +91,15 @@ class Queries:
     async def daemons(self, tenant: str, after: str, limit: int) -> list[DaemonRow]:
         return [daemon_row(record) for record in await self._all("daemons", tenant, after, limit)]
 
-    async def monitor_events(self, after: int, upto: int, limit: int) -> list[MonitorEvent]:
-        """In the order of the log: positions above `after`, up to `upto`."""
+    async def monitor_events(self, after: int, upto: int) -> list[MonitorEvent]:
+        """A page in the order of the log: positions above `after`, up to `upto`; there may be more if it has `PAGE` events, or
+        messages of `PAGE_CHARACTERS`.
+        """
         return [
             MonitorEvent(*record)
             for record in cast(
                 "Sequence[tuple[int, str, str, str | None, str | None, str, str]]",
-                await self._pool.fetch(SQL["monitor_events"], after, upto, limit),
+                await self._pool.fetch(SQL["monitor_events"], after, upto, PAGE, PAGE_CHARACTERS),
             )
         ]
 

@@ -50,9 +50,13 @@ select * from gateway.daemons where tenant = $1 and id = $2
 select * from gateway.daemons where tenant = $1 and id > $2 order by id limit $3
 
 -- name: monitor_events
--- What was said after $1 and up to $2, whole positions, at most $3.
-select position, tenant, contract_id, old_status, status, type, message from gateway.monitor_events
-where position > $1 and position <= $2 order by position limit $3
+-- What was said after $1 and up to $2: at most $3 messages, and none after those that have $4 characters together.
+select position, tenant, contract_id, old_status, status, type, message from (
+  select *, sum(length(message::text)) over (order by position) - length(message::text) as characters_before from (
+    select * from gateway.monitor_events where position > $1 and position <= $2 order by position limit $3
+  ) as page
+) as measured
+where characters_before < $4 order by position
 
 -- name: gauges
 -- Contracts by status, and how many of them are stale.

@@ -1,6 +1,5 @@
-"""What the detector says again and again: these contracts are still stale. No events, so a socket that misses one hears the next."""
+"""What the detector says again and again: these contracts are still stale. No events, so a reader that misses one hears the next."""
 
-import asyncio
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,11 +8,13 @@ from typing import Final
 
 import orjson
 from makima_schemas import subjects
+from makima_schemas.identity import DEFAULT_TENANT
 from makima_schemas.times import rfc3339
 from nats.aio.client import Client
-from nats.aio.msg import Msg
 from pydantic import TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked
+
+from services.gateway.news import hear
 
 REMEMBERED: Final = 1000
 
@@ -23,13 +24,15 @@ class Stale:
     contract_id: str
     last_activity: datetime
     stale_duration: float
+    tenant: str = DEFAULT_TENANT
 
 
 @dataclass(frozen=True, slots=True)
 class Reminder:
-    """`tick` orders what this process was told; `message` is what the socket sends: `StaleDetected` without a position."""
+    """`tick` orders what this process was told; `message` is what readers get: `StaleDetected` without a position."""
 
     tick: int
+    tenant: str
     contract_id: str
     message: str
 
@@ -47,19 +50,15 @@ class Reminders:
 
     async def run(self, nats: Client) -> None:
         """Listen until cancelled."""
-        subscription = await nats.subscribe(subjects.MONITOR_STALE, cb=self._heard)
-        try:
-            await asyncio.get_running_loop().create_future()
-        finally:
-            await subscription.unsubscribe()
+        await hear(nats, subjects.MONITOR_STALE, self._heard)
 
     def since(self, tick: int) -> list[Reminder]:
         """What came after `tick`, oldest first."""
         return [reminder for reminder in self._said if reminder.tick > tick] if tick < self.tick else []
 
-    async def _heard(self, message: Msg) -> None:
+    def _heard(self, _subject: str, payload: bytes) -> None:
         try:
-            stale = _STALE.validate_json(message.data)
+            stale = _STALE.validate_json(payload)
         except ValidationError:  # the next one comes in a minute
             return
         self.tick += 1
@@ -70,5 +69,5 @@ class Reminders:
             "last_activity": rfc3339(stale.last_activity),
             "stale_duration": stale.stale_duration,
         }
-        self._said.append(Reminder(self.tick, stale.contract_id, orjson.dumps(said).decode()))
+        self._said.append(Reminder(self.tick, stale.tenant, stale.contract_id, orjson.dumps(said).decode()))
         self._on_news()

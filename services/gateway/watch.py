@@ -1,10 +1,10 @@
-"""What a client of the monitor socket asked for, and whether an event is for it."""
+"""What a client of the monitor asked for, and whether an event is for it."""
 
-from typing import Annotated
+from typing import Annotated, cast
 
 from makima_schemas.contract.model import ContractStatus
 from makima_schemas.identity import ID_PATTERN
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from services.gateway.feed import Latest
 from services.gateway.queries import MonitorEvent
@@ -43,3 +43,21 @@ class Watch(BaseModel):
     def _of_status(self, event: MonitorEvent) -> bool:
         assert self.statuses is not None
         return event.status in self.statuses or event.old_status in self.statuses
+
+
+class WatchQuery(Watch):
+    """The filter as query parameters: lists are comma lists, or repeated parameters, or both."""
+
+    token: str | None = Field(default=None, max_length=512, description="for clients that cannot set a header")
+
+    @field_validator("contract_ids", "statuses", mode="before")
+    @classmethod
+    def _separate(cls, given: object) -> object:
+        if not isinstance(given, list | set | frozenset | tuple):
+            return given
+        return [part.strip() for text in cast("list[object]", list(given)) for part in str(text).split(",")]  # pyright: ignore[reportUnknownArgumentType]
+
+    def watch(self, last_event_id: int | None) -> Watch:
+        """The filter; what the client's last connection ended with wins over where its first one began."""
+        since = self.since if last_event_id is None else last_event_id
+        return Watch(**self.model_dump(exclude={"token", "since"}), since=since)

@@ -1,15 +1,24 @@
-"""The monitor socket's route."""
+"""The monitor: one socket that filters can change, and the same as Server-Sent Events."""
 
-from fastapi import APIRouter, WebSocket
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, WebSocket
 from makima_schemas.refusal import Refused
+from starlette.responses import Response
 
 from services.gateway.context import Here
 from services.gateway.features import monitoring
 from services.gateway.principal import Asker
 from services.gateway.problems import problem_response
+from services.gateway.reading import POSITIONS
 from services.gateway.socket import MonitorSocket
+from services.gateway.stream import EventStream
+from services.gateway.watch import WatchQuery
 
-router = APIRouter()
+router = APIRouter(tags=["monitor"])
+LastEventId = Annotated[
+    int | None, Header(alias="Last-Event-ID", ge=0, le=POSITIONS, description="the id of the last event seen; wins over since")
+]
 
 
 @router.websocket("/contracts/monitor")
@@ -20,3 +29,12 @@ async def monitor(websocket: WebSocket, gateway: Here, principal: Asker) -> None
         await websocket.send_denial_response(problem_response(refused))
         return
     await MonitorSocket(websocket, gateway, principal).run()
+
+
+@router.get("/contracts/monitor/events", status_code=200, response_class=EventStream)
+async def monitor_events(
+    asked: Annotated[WatchQuery, Query()], gateway: Here, principal: Asker, last_event_id: LastEventId = None
+) -> Response:
+    """The monitor as Server-Sent Events: `hello` first, then what happens as it happens; the id of an event is its position."""
+    await monitoring(gateway)
+    return EventStream(gateway, principal, asked.watch(last_event_id))

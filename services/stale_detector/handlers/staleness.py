@@ -138,5 +138,10 @@ class Staleness:
             structlog.get_logger().warning(
                 "contract.still_stale", contract_id=stale.contract_id, stale_seconds=round(stale.stale_seconds, 1)
             )
-            said = {"contract_id": stale.contract_id, "last_activity": stale.last_activity_at, "stale_duration": stale.stale_seconds}
+            said = {
+                "tenant": stale.tenant,
+                "contract_id": stale.contract_id,
+                "last_activity": stale.last_activity_at,
+                "stale_duration": stale.stale_seconds,
+            }
             await self._nats.publish(subjects.MONITOR_STALE, orjson.dumps(said))

@@ -8,6 +8,7 @@ from typing import Final
 import orjson
 from makima_kernel.bus.cancellation import heed_cancellation
 from makima_schemas import subjects
+from makima_schemas.identity import DEFAULT_TENANT
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
@@ -55,6 +56,7 @@ class Feed:
 def encode_state(beat: Beat) -> bytes:
     """The JSON of a sender's state; what only its kind of sender says stands beside what all say."""
     state: dict[str, object] = {
+        "tenant": DEFAULT_TENANT,  # heartbeats belong to it: their subjects name no other
         "contract_id": beat.contract_id,
         "daemon_id": beat.address.daemon_id,
         "connection_id": beat.connection_id,

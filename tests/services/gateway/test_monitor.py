@@ -245,7 +245,7 @@ async def test_a_reader_that_was_too_slow_is_told_and_misses_nothing(
         http = gateways.clients[0]
         contract = str((await created(http))["id"])
         await act(http, contract, "start")
-        async with _narrow(gateways.sockets[0]) as client:
+        async with narrow(gateways.sockets[0]) as client:
             await client.next()
             asked = [await http.post(f"/contracts/{contract}/questions", json={"question": "x" * 200_000}) for _ in range(60)]
             last = await position(http, contract, "fail")
@@ -258,7 +258,7 @@ async def test_a_reader_that_was_too_slow_is_told_and_misses_nothing(
 
 
 @asynccontextmanager
-async def _narrow(url: str) -> AsyncGenerator[Socket]:
+async def narrow(url: str) -> AsyncGenerator[Socket]:
     """A client with hardly any room for what it has not read yet."""
     raw = socket.socket()
     raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)

@@ -24,5 +24,5 @@ detector_score = Gauge("makima_detector_score", "Rate of the observed clock over
 tracked_senders = Gauge("makima_tracked_senders", "Senders whose silence would be found")
 dead_letters = Counter("makima_dead_letters_total", "Messages set aside", ["stream", "consumer"])
 disk_free_ratio = Gauge("makima_disk_free_ratio", "Share of the disk that is free; under 0.05 is not ready", ["path"])
-open_sockets = Gauge("makima_open_sockets", "Monitor sockets that are open")
+open_sockets = Gauge("makima_open_sockets", "Monitor sockets and event streams that are open")
 http_seconds = Histogram("makima_http_seconds", "HTTP requests", ["method", "route", "status"], buckets=_LATENCY)

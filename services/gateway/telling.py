@@ -1,0 +1,176 @@
+"""What a reader of the monitor is told, whatever carries it: hello, then what the log says, in order, with no gap and no repeat."""
+
+import asyncio
+from contextlib import suppress
+from typing import Final, Protocol
+
+import orjson
+from makima_kernel.log.away import AWAY
+from makima_schemas.contract.model import ContractStatus
+from makima_schemas.times import rfc3339
+
+from services.gateway.context import Gateway
+from services.gateway.feed import Latest
+from services.gateway.principal import Principal
+from services.gateway.queries import MonitorEvent
+from services.gateway.watch import Watch
+
+GRACE_SECONDS: Final = 0.3  # for a first filter, which may ask for what was before
+PAUSE_SECONDS: Final = 0.5
+
+
+class Line(Protocol):
+    """What carries the messages to one reader. It returns once the message is on its way, however long the reader takes."""
+
+    async def say(self, kind: str, message: str, resume_at: int | None) -> None:
+        """`message` is JSON of type `kind`; a reader that has it can go on behind `resume_at` (null: it says nothing about that)."""
+        ...
+
+
+class Teller:
+    """One reader. `_cursor` is the last position that it was told of, or that its filter passed over; nothing else is kept for it."""
+
+    def __init__(self, gateway: Gateway, principal: Principal, line: Line, watch: Watch | None = None) -> None:
+        self._hub, self._feed, self._log = gateway.hub, gateway.feed, gateway.log
+        self._reminders, self._queries = gateway.reminders, gateway.queries
+        self._principal = principal
+        self._line = line
+        self._watch = Watch()
+        self._rewind: Watch | None = None
+        self._asked = asyncio.Event()
+        self.greeted = asyncio.Event()
+        self._wake = asyncio.Event()
+        self._cursor = self._tick = self._reminded = self._generation = 0
+        self._live = True
+        self._hub.listeners.wake(self._wake)
+        if watch is not None:
+            self.watch(watch)
+
+    def watch(self, watch: Watch) -> None:
+        """From now on this filter holds, instead of the one before."""
+        self._watch = watch
+        self._rewind = watch if watch.since is not None else None
+        (self._feed.listeners.wake if watch.include_heartbeats else self._feed.listeners.leave)(self._wake)
+        self._asked.set()
+        self._wake.set()
+
+    def leave(self) -> None:
+        """Nobody wakes it any more."""
+        self._hub.listeners.leave(self._wake)
+        self._feed.listeners.leave(self._wake)
+
+    async def tell(self) -> None:
+        """Until the gateway closes."""
+        await self._hub.started.wait()
+        self._cursor, self._tick, self._generation = self._hub.position, self._feed.tick, self._hub.generation
+        self._reminded = self._reminders.tick
+        resume_at = None if self._rewind is not None else self._cursor  # who goes back first must not skip that when it is cut off now
+        await self._say({"type": "hello", "epoch": self._hub.epoch, "position": self._cursor}, resume_at)
+        self.greeted.set()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GRACE_SECONDS):
+                await self._asked.wait()
+        while not self._hub.closing:
+            self._wake.clear()
+            try:
+                if not await self._tell():
+                    await self._wake.wait()
+            except AWAY:
+                await asyncio.sleep(PAUSE_SECONDS)  # the database is away: stand still, and go on where we were
+
+    async def _tell(self) -> bool:
+        """A page of what is new; False: nothing was."""
+        if self._generation != self._hub.generation:
+            await self._reset("the log is another one than before")
+        if self._rewind is not None:
+            await self._go_back(self._rewind)
+        heard = await self._tell_heartbeats()
+        reminded = await self._remind()
+        events = await self._next_events()
+        for event in events:
+            await self._tell_event(event)
+            if self._rewind is not None:  # asked for while we were sending
+                break
+        await asyncio.sleep(0)  # a send does not yield as long as the client keeps up
+        return heard or reminded or bool(events) or self._rewind is not None
+
+    async def _next_events(self) -> list[MonitorEvent]:
+        """From the hub's memory, or, too far behind for that, from the database; a reader that was live is told."""
+        events = self._hub.newer(self._cursor)
+        if events is not None:
+            self._live = True
+            return events
+        if self._live:
+            self._live = False
+            await self._say({"type": "lagging", "position": self._cursor, "head": self._hub.position})
+        upto = self._hub.position
+        events = await self._hub.stored(self._cursor, upto)
+        if not events:
+            self._cursor = max(self._cursor, upto)
+        return events
+
+    async def _tell_event(self, event: MonitorEvent) -> None:
+        if self._may_see(event.tenant) and self._watch.lets_through(event):
+            await self._line.say(event.type, event.message, event.position)
+        self._cursor = event.position
+
+    async def _tell_heartbeats(self) -> bool:
+        upto = self._feed.tick
+        news = self._feed.since(self._tick) if self._watch.include_heartbeats else ()
+        self._tick = upto
+        for sender in news:
+            latest = self._feed.latest(*sender)
+            if latest is None or latest.tick > upto or not self._watch.include_heartbeats:
+                continue  # forgotten, or said again since: the next round has it
+            if self._may_see(latest.tenant) and self._watch.lets_heartbeat_through(latest):
+                await self._say(_heartbeat(latest))
+        return bool(news)
+
+    async def _remind(self) -> bool:
+        news = self._reminders.since(self._reminded)
+        for reminder in news:
+            self._reminded = reminder.tick
+            if not self._may_see(reminder.tenant):
+                continue
+            status = await self._status(reminder.contract_id) if self._watch.statuses else None
+            if self._watch.lets_reminder_through(reminder.contract_id, status):
+                await self._line.say("StaleDetected", reminder.message, None)
+        return bool(news)
+
+    def _may_see(self, tenant: str) -> bool:
+        return tenant == self._principal.tenant
+
+    async def _status(self, contract_id: str) -> ContractStatus | None:
+        row = await self._queries.contract(self._principal.tenant, contract_id)
+        return None if row is None else row.status
+
+    async def _go_back(self, asked: Watch) -> None:
+        since = asked.since
+        assert since is not None
+        self._rewind = None
+        if asked.epoch is not None and asked.epoch != self._hub.epoch:
+            await self._reset("another epoch: positions mean other events now")
+        elif since > self._hub.position and since > await self._log.head():
+            await self._reset(f"position {since} is ahead of the log")
+        else:
+            self._cursor, self._live = since, False
+
+    async def _reset(self, reason: str) -> None:
+        """What lies before cannot be told any more: the client reads the state anew, and we go on from here."""
+        self._generation, self._cursor, self._live = self._hub.generation, self._hub.position, True
+        await self._say({"type": "reset", "reason": reason, "epoch": self._hub.epoch, "position": self._cursor}, self._cursor)
+
+    async def _say(self, message: dict[str, object], resume_at: int | None = None) -> None:
+        await self._line.say(str(message["type"]), orjson.dumps(message).decode(), resume_at)
+
+
+def _heartbeat(latest: Latest) -> dict[str, object]:
+    said = latest.heartbeat
+    return {
+        "type": "Heartbeat",
+        "timestamp": None if latest.at is None else rfc3339(latest.at),
+        "contract_id": latest.contract_id,
+        "state": said.get("state"),
+        "activity": said.get("activity"),
+        "progress": said.get("progress"),
+    }
