@@ -6,6 +6,7 @@ from fastapi import APIRouter, FastAPI
 
 from services.gateway import problems
 from services.gateway.context import Gateway
+from services.gateway.document import document
 from services.gateway.edge import Edge
 from services.gateway.routes import (
     completion,
@@ -33,6 +34,14 @@ _PROBLEM: Final[dict[int | str, dict[str, Any]]] = {
 
 
 def application(gateway: Gateway) -> FastAPI:
+    app = routed()
+    app.state.gateway = gateway
+    app.add_middleware(Edge)
+    return app
+
+
+def routed() -> FastAPI:
+    """The routes and what is told of them; nobody to serve them yet."""
     app = FastAPI(
         # FastAPI's own spans would stand beside ours, five for each request, and cost more than the request.
         telemetry={"tracing": False, "metrics": False, "logs": False},
@@ -44,13 +53,13 @@ def application(gateway: Gateway) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         responses=_PROBLEM,
+        generate_unique_id_function=lambda route: route.name,
     )
-    app.state.gateway = gateway
     problems.install(app)
     api = APIRouter(prefix=API)
     for part in (monitor, dashboard, contracts, lifecycle, phases, completion, tasks, talk, events, supervisors, daemons):
         api.include_router(part.router)
     app.include_router(api)
     app.include_router(health.router)
-    app.add_middleware(Edge)
+    app.openapi = lambda: document(app)
     return app

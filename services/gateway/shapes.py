@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Literal
 
 from makima_schemas.contract.model import ContractStatus, QuestionType, TaskStatus, WaitingFor
+from makima_schemas.errors import Code
 
 LegacyStatus = Literal["active", "completed", "archived"]
 
@@ -226,6 +227,6 @@ class ProblemDetails:
     title: str
     status: int
     detail: str
-    code: str
+    code: Code
     hint: str | None
     trace_id: str | None

@@ -1,6 +1,6 @@
 """What a client of the monitor asked for, and whether an event is for it."""
 
-from typing import Annotated, cast
+from typing import Annotated
 
 from makima_schemas.contract.model import ContractStatus
 from makima_schemas.identity import ID_PATTERN
@@ -52,10 +52,8 @@ class WatchQuery(Watch):
 
     @field_validator("contract_ids", "statuses", mode="before")
     @classmethod
-    def _separate(cls, given: object) -> object:
-        if not isinstance(given, list | set | frozenset | tuple):
-            return given
-        return [part.strip() for text in cast("list[object]", list(given)) for part in str(text).split(",")]  # pyright: ignore[reportUnknownArgumentType]
+    def _separate(cls, given: list[str]) -> list[str]:
+        return [part.strip() for text in given for part in text.split(",")]
 
     def watch(self, last_event_id: int | None) -> Watch:
         """The filter; what the client's last connection ended with wins over where its first one began."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import NoneType
 from typing import Final, Literal, get_args, get_origin, get_type_hints
 
+import orjson
 from makima_kernel.service import metrics as metrics_module
 from makima_schemas.codec import EVENT_CLASSES, SCHEMAS
 from makima_schemas.errors import HTTP_STATUS, MEMBERS, WHEN, Code
@@ -16,6 +17,8 @@ from makima_schemas.subjects import event as event_subject
 from prometheus_client import Counter, Gauge, Histogram, Metric
 
 from services.contract.domain.statuses import LIFECYCLE, TASKS
+from services.gateway.document import document
+from services.gateway.http import routed
 
 FOLDER: Final = Path(__file__).parents[2] / "docs" / "generated"
 NAMES: Final[Mapping[object, str]] = {str: "text", int: "integer", float: "number", bool: "flag", datetime: "time", NoneType: "null"}
@@ -72,6 +75,10 @@ def events() -> str:
     )
     lines += [f"| `{part.__name__}` | {_values(part) if issubclass(part, Enum) else _members(part)} |" for part in parts]
     return "\n".join([*lines, ""])
+
+
+def openapi() -> str:
+    return orjson.dumps(document(routed()), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
 
 
 def metrics() -> str:
@@ -146,6 +153,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "errors.md": errors,
     "events.md": events,
     "metrics.md": metrics,
+    "openapi.json": openapi,
 }
 
 

@@ -1,0 +1,75 @@
+"""What the documentation says of each route that its form does not tell: a sentence, and the refusals of its own."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from makima_schemas.errors import Code
+
+# Of every command to a contract's owner; what follows from paths, bodies and headers is added where the document is made.
+MOVES: Final = frozenset({Code.INVALID_TRANSITION})
+SPEAKS: Final = MOVES | {Code.SUPERSEDED}
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """`positions`: whether it writes the log by itself, so that its answer names a position."""
+
+    summary: str
+    refusals: frozenset[Code] = field(default_factory=frozenset[Code])
+    description: str = ""
+    positions: bool = True
+
+
+OPERATIONS: Final[Mapping[str, Operation]] = {
+    "monitor_events": Operation("Watch what happens"),
+    "create_contract": Operation(
+        "Make a contract",
+        description="Its status is `created`; it starts by itself when its supervisor is first heard, or by `…/start`. "
+        "`phases` replaces the list of its type.",
+    ),
+    "list_contracts": Operation("List contracts", description="Newest first. Filters combine; `status` is a comma list."),
+    "show_contract": Operation("Show a contract", description="`at` shows it as it was at a version or a time. The ETag is its version."),
+    "delete_contract": Operation(
+        "Delete an archived contract", MOVES, "Reads forget it, the log does not: a repeat with the same key gets the first answer."
+    ),
+    "start_contract": Operation("Start a contract", MOVES, "`created` → `active`."),
+    "pause_contract": Operation("Pause a contract", MOVES, "It remembers the status that it is paused from."),
+    "resume_contract": Operation("Resume a paused contract", MOVES, "Back to the status that it was paused from."),
+    "block_contract": Operation("Say that a contract is blocked", MOVES, "`reason` becomes its `blocked_reason`."),
+    "unblock_contract": Operation("Unblock a contract", MOVES, "`blocked` → `active`."),
+    "fail_contract": Operation("Give a contract up", MOVES, "`reason` becomes its `failure_reason`."),
+    "reopen_contract": Operation("Reopen a contract that ended", MOVES, "`completed` or `failed` → `active`."),
+    "complete_contract": Operation("Complete a contract by hand", MOVES, "Whatever its gates say."),
+    "archive_contract": Operation("Archive a contract that ended", MOVES, "Only archived contracts can be deleted."),
+    "set_status": Operation("Set the status, as old clients do", MOVES),
+    "change_phase": Operation(
+        "Change the phase", MOVES | {Code.VALIDATION_FAILED, Code.PHASE_GUARD_REQUIRED},
+        "`force` skips order and gate, never version or guard; a guarded phase wants `confirmed`.",
+    ),
+    "set_phase_guard": Operation("Guard the phases, or stop that", MOVES, "Guarded: each phase change wants `confirmed: true`, whoever asks."),
+    "set_auto_complete": Operation("Switch automatic advance and completion", MOVES, "Off: the detector reports and asks for nothing."),
+    "complete_deliverable": Operation(
+        "Complete a deliverable", MOVES, "Completing it again gives the same answer and no event. `phase` null means the current one."
+    ),
+    "phase_readiness": Operation("Ask whether the phase can be left"),
+    "check_completion": Operation("Let the detector look again", positions=False),
+    "list_tasks": Operation("List tasks", description="Oldest first."),
+    "create_task": Operation("Make a task", MOVES, "It is `pending` until somebody claims it. `phase` null means the current one."),
+    "claim_task": Operation("Claim a task", SPEAKS, "For an agent of `role`, speaking as `connection_id`."),
+    "start_task": Operation("Start a claimed task", SPEAKS, "`claimed` → `running`."),
+    "release_task": Operation("Give a task back", SPEAKS, "Back to `pending`, for anybody of its role."),
+    "complete_task": Operation("Complete a task, or say that it failed", SPEAKS, "Accepted from pending, claimed and running."),
+    "hand_off_task": Operation("Hand a task on", SPEAKS),
+    "list_questions": Operation("List questions", description="Oldest first, answered ones too."),
+    "ask_question": Operation("Ask a question", MOVES, "The contract waits for its answer: `waiting_for_input`."),
+    "answer_question": Operation("Answer a question", MOVES, "With the last open one the contract goes on."),
+    "list_messages": Operation("List messages", description="Oldest first."),
+    "send_message": Operation("Send a message", MOVES, "Counts as activity."),
+    "list_events": Operation("Read the events of a contract"),
+    "supervisor_status": Operation("Ask how the supervisor is", frozenset({Code.SUPERVISOR_NOT_FOUND, Code.SUPERVISOR_DEAD})),
+    "supervisor_heartbeats": Operation("List the supervisor's heartbeats"),
+    "list_daemons": Operation("List daemons", description="By id."),
+    "show_daemon": Operation("Show a daemon", description="What the log says of its connection, and its last heartbeat of the rest."),
+    "daemon_heartbeat": Operation("Send a daemon's heartbeat", positions=False),
+}  # fmt: skip
