@@ -11,6 +11,7 @@ from makima_schemas.errors import HTTP_STATUS, WHEN, Code
 from makima_schemas.refusal import Member
 
 from services.gateway import shapes
+from services.gateway.dashboard import Dashboard, ResourceUsage, StaleContract, WaitingContract
 
 _AT: Final = datetime(2026, 1, 31, 10, 30, tzinfo=UTC)
 _NOW: Final = datetime(2026, 1, 31, 11, 5, tzinfo=UTC)
@@ -31,7 +32,7 @@ _CONTRACT: Final = shapes.Contract(
     completion_detected_at=None,
 )  # fmt: skip
 _TASK: Final = shapes.Task(
-    _TASK_ID, _CONTRACT_ID, "write the form", "plan", "builder", "Fields first.", TaskStatus.RUNNING, _CONNECTION_ID, None, _AT, _NOW
+    _TASK_ID, _CONTRACT_ID, "write the form", "plan", "builder", False, "Fields first.", TaskStatus.RUNNING, _CONNECTION_ID, None, _AT, _NOW
 )
 _QUESTION: Final = shapes.Question(_QUESTION_ID, _CONTRACT_ID, "Which provider?", "choice", ["A", "B"], "open", None, _AT, None)
 _MESSAGE: Final = shapes.Message("f1f3a0d2-8a44-5b7b-9d80-1a2b3c4d5e6f", _CONTRACT_ID, "builder", "The form is done.", _NOW)
@@ -72,8 +73,27 @@ EXAMPLES: Final[Mapping[str, object]] = {
     "SupervisorStatus": shapes.SupervisorStatus(
         _TASK_ID, "working", "plan", "reading", "reading", 40, _NOW, [_TASK_ID], alive=True, stuck=False
     ),
+    "RestartAsked": shapes.RestartAsked(_TASK_ID, "daemon-1", "it hangs"),
     "Heartbeats": shapes.Heartbeats([shapes.Heartbeat("2026-01-31T11:05:00.000000Z", "working", "reading", 40, "plan")]),
+    "Dashboard": Dashboard(
+        statusCounts={"active": 10, "completed": 50, "failed": 2},
+        phaseCounts={"plan": 3, "execute": 5, "review": 2},
+        staleContracts=[StaleContract(_CONTRACT_ID, "Add login", _AT, 3600)],
+        waitingForInput=[WaitingContract(_CONTRACT_ID, "Add login", "question", "Which provider?")],
+        recentEvents=[
+            {
+                "type": "PhaseChanged",
+                "position": 42,
+                "timestamp": "2026-01-31T11:05:00.000000Z",
+                "contract_id": _CONTRACT_ID,
+                "old_phase": "plan",
+                "new_phase": "execute",
+            }
+        ],
+        resourceUsage=ResourceUsage(activeSupervisors=10, runningTasks=25, pendingTasks=5, activeDaemons=3, totalWorktrees=45),
+    ),
     "NewContract": {"name": "Add login", "contract_type": "simple", "description": "OAuth only", "phase_guard": False},
+    "Restart": {"reason": "it hangs"},
     "Act": {"reason": "lunch", "expected_version": 3},
     "NewStatus": {"status": "paused", "reason": "lunch"},
     "NewPhase": {"phase": "execute", "expected_version": 3, "confirmed": True},

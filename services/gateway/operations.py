@@ -9,6 +9,7 @@ from makima_schemas.errors import Code
 # Of every command to a contract's owner; what follows from paths, bodies and headers is added where the document is made.
 MOVES: Final = frozenset({Code.INVALID_TRANSITION})
 SPEAKS: Final = MOVES | {Code.SUPERSEDED}
+FLAGGED: Final = frozenset({Code.FEATURE_OFF})
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,8 @@ class Operation:
 
 
 OPERATIONS: Final[Mapping[str, Operation]] = {
-    "monitor_events": Operation("Watch what happens"),
+    "monitor_events": Operation("Watch what happens", FLAGGED),
+    "show_dashboard": Operation("Show the dashboard", FLAGGED, "In camelCase, unlike everything else."),
     "create_contract": Operation(
         "Make a contract",
         description="Its status is `created`; it starts by itself when its supervisor is first heard, or by `…/start`. "
@@ -34,15 +36,15 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         "Delete an archived contract", MOVES, "Reads forget it, the log does not: a repeat with the same key gets the first answer."
     ),
     "start_contract": Operation("Start a contract", MOVES, "`created` → `active`."),
-    "pause_contract": Operation("Pause a contract", MOVES, "It remembers the status that it is paused from."),
-    "resume_contract": Operation("Resume a paused contract", MOVES, "Back to the status that it was paused from."),
-    "block_contract": Operation("Say that a contract is blocked", MOVES, "`reason` becomes its `blocked_reason`."),
-    "unblock_contract": Operation("Unblock a contract", MOVES, "`blocked` → `active`."),
-    "fail_contract": Operation("Give a contract up", MOVES, "`reason` becomes its `failure_reason`."),
+    "pause_contract": Operation("Pause a contract", MOVES | FLAGGED, "It remembers the status that it is paused from."),
+    "resume_contract": Operation("Resume a paused contract", MOVES | FLAGGED, "Back to the status that it was paused from."),
+    "block_contract": Operation("Say that a contract is blocked", MOVES | FLAGGED, "`reason` becomes its `blocked_reason`."),
+    "unblock_contract": Operation("Unblock a contract", MOVES | FLAGGED, "`blocked` → `active`."),
+    "fail_contract": Operation("Give a contract up", MOVES | FLAGGED, "`reason` becomes its `failure_reason`."),
     "reopen_contract": Operation("Reopen a contract that ended", MOVES, "`completed` or `failed` → `active`."),
     "complete_contract": Operation("Complete a contract by hand", MOVES, "Whatever its gates say."),
     "archive_contract": Operation("Archive a contract that ended", MOVES, "Only archived contracts can be deleted."),
-    "set_status": Operation("Set the status, as old clients do", MOVES),
+    "set_status": Operation("Set the status, as old clients do", MOVES | FLAGGED),
     "change_phase": Operation(
         "Change the phase", MOVES | {Code.VALIDATION_FAILED, Code.PHASE_GUARD_REQUIRED},
         "`force` skips order and gate, never version or guard; a guarded phase wants `confirmed`.",
@@ -68,6 +70,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "send_message": Operation("Send a message", MOVES, "Counts as activity."),
     "list_events": Operation("Read the events of a contract"),
     "supervisor_status": Operation("Ask how the supervisor is", frozenset({Code.SUPERVISOR_NOT_FOUND, Code.SUPERVISOR_DEAD})),
+    "restart_supervisor": Operation("Restart the supervisor", frozenset({Code.SUPERVISOR_NOT_FOUND})),
     "supervisor_heartbeats": Operation("List the supervisor's heartbeats"),
     "list_daemons": Operation("List daemons", description="By id."),
     "show_daemon": Operation("Show a daemon", description="What the log says of its connection, and its last heartbeat of the rest."),
