@@ -15,10 +15,12 @@ from services.gateway.feed import StateFeed
 from services.gateway.http import application
 from services.gateway.hub import Hub
 from services.gateway.overview import Overviews
+from services.gateway.owners import Owners
 from services.gateway.projections import ReadModel
 from services.gateway.queries import Queries
 from services.gateway.reminders import Reminders
 from services.gateway.serving import listen, serve
+from services.gateway.tokens import Tokens
 
 NAME: Final = "gateway"
 GAUGES_EVERY_SECONDS: Final = 5.0
@@ -26,7 +28,8 @@ GAUGES_EVERY_SECONDS: Final = 5.0
 
 async def build(service: Service) -> None:
     bound = listen(service.settings.host, service.settings.port)
-    queries = Queries(service.pool)
+    queries, tokens = Queries(service.pool), Tokens(service.pool)
+    await _first_admin(service, tokens)
     projector = service.project(ReadModel())
     feed = StateFeed()
     hub = Hub(queries, projector, service.log)
@@ -37,6 +40,8 @@ async def build(service: Service) -> None:
         nats=service.nats,
         queries=queries,
         overviews=Overviews(service.pool),
+        owners=Owners(queries, service.log),
+        tokens=tokens,
         projector=projector,
         feed=feed,
         hub=hub,
@@ -51,6 +56,13 @@ async def build(service: Service) -> None:
     service.loop("gauges", _gauges(queries))
     service.loop("http", lambda: serve(app, bound, hub.close))
     service.logger.info("gateway.listening", url=f"http://{service.settings.host}:{bound.getsockname()[1]}")
+
+
+async def _first_admin(service: Service, tokens: Tokens) -> None:
+    """Whoever set the system up has its secret; we were told the hash."""
+    wanted = service.settings.admin_token_sha256
+    if wanted is not None and await tokens.ensure_admin(bytes.fromhex(wanted)):
+        service.logger.info("token.created", role="admin", by="settings")
 
 
 def _gauges(queries: Queries) -> Callable[[], Awaitable[None]]:

@@ -7,6 +7,8 @@ from makima_schemas.contract.model import Id, Name, Phase, QuestionType, Seconds
 from msgspec import Meta
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from services.gateway.access import Role
+
 POSITIVE_BIGINT = 2**63 - 1
 
 
@@ -123,6 +125,14 @@ class NewAnswer(Body):
 class NewMessage(Body):
     role: Id
     content: Text
+
+
+class NewToken(Body):
+    """`owner`: whose contracts it is for; a daemon's may leave it out. `daemon_id` is for the role daemon alone."""
+
+    role: Role
+    owner: Id | None = None
+    daemon_id: Id | None = None
 
 
 def _bounds(annotated: object) -> Meta:

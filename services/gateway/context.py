@@ -15,8 +15,10 @@ from starlette.requests import HTTPConnection
 from services.gateway.feed import StateFeed
 from services.gateway.hub import Hub
 from services.gateway.overview import Overviews
+from services.gateway.owners import Owners
 from services.gateway.queries import Queries
 from services.gateway.reminders import Reminders
+from services.gateway.tokens import Tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,8 @@ class Gateway:
     nats: Client
     queries: Queries
     overviews: Overviews
+    owners: Owners
+    tokens: Tokens
     projector: Projector
     feed: StateFeed
     hub: Hub

@@ -8,7 +8,7 @@ import orjson
 
 from services.gateway.problems import invalid
 
-List = Literal["contracts", "tasks", "questions", "messages", "daemons", "events"]
+List = Literal["contracts", "tasks", "questions", "messages", "daemons", "events", "tokens"]
 
 
 def encode(of: List, key: int | str) -> str:

@@ -21,6 +21,7 @@ NOT_THERE: Final = {
     "task_id": Code.TASK_NOT_FOUND,
     "question_id": Code.QUESTION_NOT_FOUND,
     "daemon_id": Code.DAEMON_NOT_FOUND,
+    "token_id": Code.NOT_FOUND,
     "role": Code.PARTICIPANT_NOT_FOUND,
     "deliverable_id": Code.INVALID_DELIVERABLE,
 }

@@ -11,6 +11,7 @@ from makima_schemas.errors import HTTP_STATUS, WHEN, Code
 from makima_schemas.refusal import Member
 
 from services.gateway import shapes
+from services.gateway.access import Role
 from services.gateway.dashboard import Dashboard, ResourceUsage, StaleContract, WaitingContract
 
 _AT: Final = datetime(2026, 1, 31, 10, 30, tzinfo=UTC)
@@ -18,6 +19,7 @@ _NOW: Final = datetime(2026, 1, 31, 11, 5, tzinfo=UTC)
 _CONTRACT_ID: Final = "0b9f6a52-5c2e-5d7c-9a39-8d0c1c2f7e11"
 _TASK_ID: Final = "6f1d1f0a-2a34-5f6e-8a6f-3f6f0f6b9c20"
 _QUESTION_ID: Final = "c2f0a8de-91c5-5b0e-b7ad-2b8a2f3e4d55"
+_TOKEN_ID: Final = "1c0d5b7e-8f43-5a0e-9a55-0f6b1f0c7d44"
 _CONNECTION_ID: Final = "7d9a3f64-1c1b-4f0a-9c0e-5a8f1f0b2c33"
 
 _CONTRACT: Final = shapes.Contract(
@@ -49,7 +51,7 @@ _EVENT: Final[dict[str, object]] = {
     "streamversion": 4,
     "tenant": "default",
     "commandid": "019c13f0-4d39-7b20-a4de-5d2a7a1c9e01",
-    "actor": "local-admin",
+    "actor": "admin:local",
     "data": {"from_status": "active", "reason": "lunch"},
 }
 
@@ -92,6 +94,9 @@ EXAMPLES: Final[Mapping[str, object]] = {
         ],
         resourceUsage=ResourceUsage(activeSupervisors=10, runningTasks=25, pendingTasks=5, activeDaemons=3, totalWorktrees=45),
     ),
+    "IssuedToken": shapes.IssuedToken(_TOKEN_ID, "mk_q0h2Yc…", Role.OWNER, "ada", None),
+    "TokenPage": shapes.TokenPage([shapes.TokenView(_TOKEN_ID, Role.OWNER, "ada", None, _AT, "admin:local", None)], None),
+    "NewToken": {"role": "owner", "owner": "ada"},
     "NewContract": {"name": "Add login", "contract_type": "simple", "description": "OAuth only", "phase_guard": False},
     "Restart": {"reason": "it hangs"},
     "Act": {"reason": "lunch", "expected_version": 3},

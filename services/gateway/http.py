@@ -2,12 +2,14 @@
 
 from typing import Any, Final
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 
 from services.gateway import problems
+from services.gateway.access import API
 from services.gateway.context import Gateway
 from services.gateway.document import document
 from services.gateway.edge import Edge
+from services.gateway.principal import principal
 from services.gateway.routes import (
     completion,
     contracts,
@@ -21,10 +23,10 @@ from services.gateway.routes import (
     supervisors,
     talk,
     tasks,
+    tokens,
 )
 from services.gateway.shapes import ProblemDetails
 
-API: Final = "/api/v1"
 DESCRIPTION: Final = (
     "Contracts for AI coding agents: event-sourced, watched, proven alive. Every refusal is an RFC 9457 problem with a `code`."
 )
@@ -56,8 +58,8 @@ def routed() -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
     )
     problems.install(app)
-    api = APIRouter(prefix=API)
-    for part in (monitor, dashboard, contracts, lifecycle, phases, completion, tasks, talk, events, supervisors, daemons):
+    api = APIRouter(prefix=API, dependencies=[Depends(principal)])  # no route can forget to ask
+    for part in (monitor, dashboard, contracts, lifecycle, phases, completion, tasks, talk, events, supervisors, daemons, tokens):
         api.include_router(part.router)
     app.include_router(api)
     app.include_router(health.router)

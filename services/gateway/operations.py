@@ -74,5 +74,8 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "supervisor_heartbeats": Operation("List the supervisor's heartbeats"),
     "list_daemons": Operation("List daemons", description="By id."),
     "show_daemon": Operation("Show a daemon", description="What the log says of its connection, and its last heartbeat of the rest."),
+    "create_token": Operation("Make a token", description="For administrators. The secret is shown once.", positions=False),
+    "list_tokens": Operation("List tokens", description="For administrators."),
+    "revoke_token": Operation("Revoke a token", MOVES, "For administrators.", positions=False),
     "daemon_heartbeat": Operation("Send a daemon's heartbeat", positions=False),
 }  # fmt: skip

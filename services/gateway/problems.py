@@ -17,6 +17,8 @@ _BY_STATUS = {404: Code.NOT_FOUND, 405: Code.METHOD_NOT_ALLOWED, 413: Code.PAYLO
 def problem_response(refused: Refused, headers: dict[str, str] | None = None) -> Response:
     """The problem document; `type` names the code, `trace_id` finds the request in the logs."""
     status = HTTP_STATUS[refused.code]
+    if refused.code is Code.UNAUTHORIZED:
+        headers = {"WWW-Authenticate": "Bearer"} | (headers or {})
     body = {
         "type": f"urn:makima:problem:{refused.code.lower()}",
         "title": refused.code.replace("_", " ").capitalize(),
@@ -33,6 +35,15 @@ def problem_response(refused: Refused, headers: dict[str, str] | None = None) ->
 def invalid(path: str, message: str, *, hint: str | None = None) -> Refused:
     """`INVALID_REQUEST` about one place of the request, e.g. `query.cursor`, `header.If-Match`, `body.phase`."""
     return Refused(Code.INVALID_REQUEST, f"{path}: {message}", hint=hint, errors=[{"path": path, "message": message}])
+
+
+def unknown_contract(contract_id: str) -> Refused:
+    """It is not there, or not the caller's: the same words for both."""
+    return Refused(Code.CONTRACT_NOT_FOUND, f"there is no contract {contract_id}")
+
+
+def unknown_daemon(daemon_id: str) -> Refused:
+    return Refused(Code.DAEMON_NOT_FOUND, f"there is no daemon {daemon_id}")
 
 
 def unavailable(error: Exception) -> Refused:

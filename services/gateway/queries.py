@@ -20,6 +20,15 @@ Record = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
+class Sight:
+    """What somebody may see: the contracts of `owner_id`, those that `daemon_id` runs; null: of all owners, whoever runs them."""
+
+    tenant: str
+    owner_id: str | None = None
+    daemon_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Filter:
     """Which contracts; what is None lets all through. `threshold`: no activity for so long, whatever the detector has found yet."""
 
@@ -54,11 +63,22 @@ class Queries:
         record = await self._one("contract", tenant, contract_id)
         return None if record is None else contract_row(record)
 
-    async def contracts(self, tenant: str, wanted: Filter, before: int | None, limit: int) -> list[ContractRow]:
+    async def contracts(self, sight: Sight, wanted: Filter, before: int | None, limit: int) -> list[ContractRow]:
         """Newest first, created before position `before`."""
         like = None if wanted.q is None else f"%{_escaped(wanted.q)}%"
-        arguments = (wanted.status, wanted.phase, wanted.waiting, wanted.stale, wanted.threshold, like, before, limit)
-        return [contract_row(record) for record in await self._all("contracts", tenant, *arguments)]
+        arguments = (
+            wanted.status,
+            wanted.phase,
+            wanted.waiting,
+            wanted.stale,
+            wanted.threshold,
+            like,
+            before,
+            limit,
+            sight.owner_id,
+            sight.daemon_id,
+        )
+        return [contract_row(record) for record in await self._all("contracts", sight.tenant, *arguments)]
 
     async def task(self, tenant: str, contract_id: str, task_id: str) -> TaskRow | None:
         record = await self._one("task", tenant, contract_id, task_id)
@@ -88,8 +108,27 @@ class Queries:
         record = await self._one("daemon", tenant, daemon_id)
         return None if record is None else daemon_row(record)
 
-    async def daemons(self, tenant: str, after: str, limit: int) -> list[DaemonRow]:
-        return [daemon_row(record) for record in await self._all("daemons", tenant, after, limit)]
+    async def daemons(self, sight: Sight, after: str, limit: int) -> list[DaemonRow]:
+        """Those that run what may be seen; a daemon sees itself."""
+        found = await self._all("daemons", sight.tenant, after, limit, sight.owner_id, sight.daemon_id)
+        return [daemon_row(record) for record in found]
+
+    async def sees_daemon(self, sight: Sight, daemon_id: str) -> bool:
+        """Whether it runs a contract that may be seen."""
+        return bool(await self._pool.fetchval(SQL["sees_daemon"], sight.tenant, daemon_id, sight.owner_id, sight.daemon_id))
+
+    async def runs(self, tenant: str, contract_id: str, daemon_id: str) -> bool:
+        """Whether the contract's supervisor is this daemon's."""
+        return bool(await self._pool.fetchval(SQL["runs"], tenant, contract_id, daemon_id))
+
+    async def owners(self, tenant: str, contract_ids: list[str]) -> list[tuple[str, str]]:
+        """(contract, owner) of those that are there."""
+        return cast("list[tuple[str, str]]", [tuple(record) for record in await self._pool.fetch(SQL["owners"], tenant, contract_ids)])
+
+    async def visible(self, sight: Sight, contract_ids: list[str]) -> frozenset[str]:
+        """Those of them that may be seen."""
+        found = await self._pool.fetch(SQL["visible"], sight.tenant, contract_ids, sight.owner_id, sight.daemon_id)
+        return frozenset(cast("str", record["id"]) for record in found)
 
     async def monitor_events(self, after: int, upto: int) -> list[MonitorEvent]:
         """A page in the order of the log: positions above `after`, up to `upto`; there may be more if it has `PAGE` events, or

@@ -3,6 +3,7 @@ select * from gateway.contracts where tenant = $1 and id = $2
 
 -- name: contracts
 -- Newest first, from behind the creation at $8. A contract with a live supervisor has activity as long as it lives.
+-- $10, $11: only those of an owner, only those that a daemon runs.
 select * from gateway.contracts
 where tenant = $1
   and ($2::text[] is null or status = any ($2))
@@ -14,6 +15,11 @@ where tenant = $1
   ))
   and ($7::text is null or name ilike $7 or description ilike $7)
   and ($8::bigint is null or created_position < $8)
+  and ($10::text is null or owner_id = $10)
+  and ($11::text is null or exists (
+    select from gateway.supervisors
+    where supervisors.tenant = contracts.tenant and supervisors.task_id = contracts.supervisor_task_id and supervisors.daemon_id = $11
+  ))
 order by created_position desc
 limit $9
 
@@ -47,7 +53,46 @@ where contracts.tenant = $1 and contracts.id = $2
 select * from gateway.daemons where tenant = $1 and id = $2
 
 -- name: daemons
-select * from gateway.daemons where tenant = $1 and id > $2 order by id limit $3
+-- $4: those that run a contract of this owner; $5: this one alone.
+select * from gateway.daemons
+where tenant = $1 and id > $2
+  and ($5::text is null or id = $5)
+  and ($4::text is null or $5::text is not null or exists (
+    select from gateway.supervisors
+    join gateway.contracts on contracts.tenant = supervisors.tenant and contracts.supervisor_task_id = supervisors.task_id
+    where supervisors.tenant = daemons.tenant and supervisors.daemon_id = daemons.id and contracts.owner_id = $4
+  ))
+order by id
+limit $3
+
+-- name: sees_daemon
+-- Whether the daemon runs a contract of this owner; another daemon is nobody's business.
+select $4::text is null and exists (
+  select from gateway.supervisors
+  join gateway.contracts on contracts.tenant = supervisors.tenant and contracts.supervisor_task_id = supervisors.task_id
+  where supervisors.tenant = $1 and supervisors.daemon_id = $2 and contracts.owner_id = $3
+)
+
+-- name: runs
+-- Whether the supervisor that drives the contract is this daemon's.
+select exists (
+  select from gateway.contracts
+  join gateway.supervisors on supervisors.tenant = contracts.tenant and supervisors.task_id = contracts.supervisor_task_id
+  where contracts.tenant = $1 and contracts.id = $2 and supervisors.daemon_id = $3
+)
+
+-- name: owners
+select id, owner_id from gateway.contracts where tenant = $1 and id = any ($2::text[])
+
+-- name: visible
+-- Of these contracts, those of owner $3 and run by daemon $4.
+select id from gateway.contracts
+where tenant = $1 and id = any ($2::text[])
+  and ($3::text is null or owner_id = $3)
+  and ($4::text is null or exists (
+    select from gateway.supervisors
+    where supervisors.tenant = contracts.tenant and supervisors.task_id = contracts.supervisor_task_id and supervisors.daemon_id = $4
+  ))
 
 -- name: monitor_events
 -- What was said after $1 and up to $2: at most $3 messages, and none after those that have $4 characters together.

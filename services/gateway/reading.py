@@ -4,15 +4,14 @@ from dataclasses import dataclass
 from typing import Annotated, Final
 
 from fastapi import Depends, Header, Path, Query
-from makima_schemas.errors import Code
 from makima_schemas.identity import ID_PATTERN
-from makima_schemas.refusal import Refused
 from starlette.responses import Response
 
 from services.gateway import views
 from services.gateway.answers import READ_BEHIND, answer
 from services.gateway.context import Gateway, Here
 from services.gateway.principal import Asker, Principal
+from services.gateway.problems import unknown_contract
 from services.gateway.projections.rows import ContractRow
 from services.gateway.shapes import Contract
 
@@ -24,6 +23,7 @@ TaskId = Annotated[str, Path(pattern=ID_PATTERN)]
 QuestionId = Annotated[str, Path(pattern=ID_PATTERN)]
 DeliverableId = Annotated[str, Path(pattern=ID_PATTERN)]
 DaemonId = Annotated[str, Path(pattern=ID_PATTERN)]
+TokenId = Annotated[str, Path(pattern=ID_PATTERN)]
 Limit = Annotated[int, Query(ge=1, le=500)]
 Cursor = Annotated[str | None, Query(max_length=500)]
 MinPosition = Annotated[int | None, Header(alias="Makima-Min-Position", ge=0, le=POSITIONS)]
@@ -50,10 +50,6 @@ class Read:
 
     def answer(self, body: object, *, version: int | None = None) -> Response:
         return answer(body, self.headers, version=version)
-
-
-def unknown_contract(contract_id: str) -> Refused:
-    return Refused(Code.CONTRACT_NOT_FOUND, f"there is no contract {contract_id}")
 
 
 async def _read(gateway: Here, principal: Asker, min_position: MinPosition = None) -> Read:

@@ -7,6 +7,8 @@ from typing import Literal
 from makima_schemas.contract.model import ContractStatus, QuestionType, TaskStatus, WaitingFor
 from makima_schemas.errors import Code
 
+from services.gateway.access import Role
+
 LegacyStatus = Literal["active", "completed", "archived"]
 
 
@@ -216,6 +218,34 @@ class EventPage:
     """CloudEvents 1.0."""
 
     items: list[dict[str, object]]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedToken:
+    """`token` is the secret: it is shown this once."""
+
+    id: str
+    token: str
+    role: Role
+    owner: str | None
+    daemon_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenView:
+    id: str
+    role: Role
+    owner: str | None
+    daemon_id: str | None
+    created_at: datetime
+    created_by: str
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPage:
+    items: list[TokenView]
     next_cursor: str | None
 
 

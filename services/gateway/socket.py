@@ -15,7 +15,8 @@ from services.gateway.principal import Principal
 from services.gateway.telling import Teller
 from services.gateway.watch import Watch
 
-GOING_AWAY: Final = 1001
+GOING_AWAY: Final = 1001, "the server is going away; connect again and go on with since"
+REVOKED: Final = 1008, "the token was revoked"
 MOST_ERRORS: Final = 20  # of one filter: 64 KiB can hold more mistakes than anybody reads
 MOST_WORDS: Final = 200
 
@@ -33,9 +34,10 @@ class MonitorSocket:
             try:
                 await self._socket.accept(subprotocol=_bearer(self._socket))
                 async with asyncio.TaskGroup() as both:
-                    talking = both.create_task(self._talk(), name="monitor socket")
+                    tasks = [both.create_task(part(), name="monitor socket") for part in (self._talk, self._teller.until_revoked)]
                     await self._listen()
-                    talking.cancel()
+                    for task in tasks:
+                        task.cancel()
             except* WebSocketDisconnect:
                 pass  # while we were talking
             finally:
@@ -48,7 +50,7 @@ class MonitorSocket:
 
     async def _talk(self) -> None:
         await self._teller.tell()
-        await self._socket.close(GOING_AWAY, "the server is going away; connect again and go on with since")
+        await self._socket.close(*(REVOKED if self._teller.revoked else GOING_AWAY))
 
     async def _listen(self) -> None:
         """Ends with the connection."""

@@ -41,7 +41,8 @@ class EventStream(Response):
                 await line.write(f"retry: {RETRY_MS}\n\n")
                 async with asyncio.TaskGroup() as group:
                     telling = group.create_task(teller.tell(), name="monitor stream")
-                    others = [group.create_task(line.keep_alive()), group.create_task(_gone(receive, telling))]
+                    beside = (line.keep_alive(), teller.until_revoked(), _gone(receive, telling))
+                    others = [group.create_task(each) for each in beside]
                     await asyncio.wait([telling])
                     for other in others:
                         other.cancel()

@@ -33,6 +33,7 @@ class Teller:
     def __init__(self, gateway: Gateway, principal: Principal, line: Line, watch: Watch | None = None) -> None:
         self._hub, self._feed, self._log = gateway.hub, gateway.feed, gateway.log
         self._reminders, self._queries = gateway.reminders, gateway.queries
+        self._owners, self._tokens = gateway.owners, gateway.tokens
         self._principal = principal
         self._line = line
         self._watch = Watch()
@@ -42,6 +43,7 @@ class Teller:
         self._wake = asyncio.Event()
         self._cursor = self._tick = self._reminded = self._generation = 0
         self._live = True
+        self.revoked = False
         self._hub.listeners.wake(self._wake)
         if watch is not None:
             self.watch(watch)
@@ -59,8 +61,14 @@ class Teller:
         self._hub.listeners.leave(self._wake)
         self._feed.listeners.leave(self._wake)
 
+    async def until_revoked(self) -> None:
+        """Beside `tell`, which ends when the reader's token does."""
+        await self._tokens.until_revoked(self._principal.token_id)
+        self.revoked = True
+        self._wake.set()
+
     async def tell(self) -> None:
-        """Until the gateway closes."""
+        """Until the gateway closes, or the reader's token is `revoked`."""
         await self._hub.started.wait()
         self._cursor, self._tick, self._generation = self._hub.position, self._feed.tick, self._hub.generation
         self._reminded = self._reminders.tick
@@ -70,7 +78,7 @@ class Teller:
         with suppress(TimeoutError):
             async with asyncio.timeout(GRACE_SECONDS):
                 await self._asked.wait()
-        while not self._hub.closing:
+        while not (self._hub.closing or self.revoked):
             self._wake.clear()
             try:
                 if not await self._tell():
@@ -87,6 +95,8 @@ class Teller:
         heard = await self._tell_heartbeats()
         reminded = await self._remind()
         events = await self._next_events()
+        if self._principal.sight.owner_id is not None:
+            await self._owners.learn(self._principal.tenant, {event.contract_id for event in events})
         for event in events:
             await self._tell_event(event)
             if self._rewind is not None:  # asked for while we were sending
@@ -110,7 +120,7 @@ class Teller:
         return events
 
     async def _tell_event(self, event: MonitorEvent) -> None:
-        if self._may_see(event.tenant) and self._watch.lets_through(event):
+        if self._watch.lets_through(event) and await self._may_see(event.tenant, event.contract_id):
             await self._line.say(event.type, event.message, event.position)
         self._cursor = event.position
 
@@ -122,7 +132,7 @@ class Teller:
             latest = self._feed.latest(*sender)
             if latest is None or latest.tick > upto or not self._watch.include_heartbeats:
                 continue  # forgotten, or said again since: the next round has it
-            if self._may_see(latest.tenant) and self._watch.lets_heartbeat_through(latest):
+            if self._watch.lets_heartbeat_through(latest) and await self._may_see(latest.tenant, latest.contract_id):
                 await self._say(_heartbeat(latest))
         return bool(news)
 
@@ -130,15 +140,18 @@ class Teller:
         news = self._reminders.since(self._reminded)
         for reminder in news:
             self._reminded = reminder.tick
-            if not self._may_see(reminder.tenant):
+            if not await self._may_see(reminder.tenant, reminder.contract_id):
                 continue
             status = await self._status(reminder.contract_id) if self._watch.statuses else None
             if self._watch.lets_reminder_through(reminder.contract_id, status):
                 await self._line.say("StaleDetected", reminder.message, None)
         return bool(news)
 
-    def _may_see(self, tenant: str) -> bool:
-        return tenant == self._principal.tenant
+    async def _may_see(self, tenant: str, contract_id: str | None) -> bool:
+        if tenant != self._principal.tenant:
+            return False
+        owner_id = self._principal.sight.owner_id
+        return owner_id is None or (contract_id is not None and await self._owners.of(tenant, contract_id) == owner_id)
 
     async def _status(self, contract_id: str) -> ContractStatus | None:
         row = await self._queries.contract(self._principal.tenant, contract_id)

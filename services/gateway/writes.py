@@ -21,9 +21,9 @@ from services.gateway.answers import POSITION, READ_BEHIND, answer
 from services.gateway.context import Gateway, Here
 from services.gateway.history import AsItWas, as_it_was
 from services.gateway.principal import Asker, Principal
-from services.gateway.problems import invalid
+from services.gateway.problems import invalid, unknown_contract
 from services.gateway.projections.rows import ContractRow
-from services.gateway.reading import PATIENCE_SECONDS, unknown_contract
+from services.gateway.reading import PATIENCE_SECONDS
 
 NAMESPACE: Final = UUID("5d1f1a0e-9a57-5f7b-9d53-3a6f0f1b7c21")
 OWNER: Final = "contract"

@@ -18,7 +18,7 @@ from makima_kernel.service import logs
 from makima_kernel.service.settings import Settings
 from nats.aio.client import Client
 
-from tests.services.gateway.running import Gateways, running
+from tests.services.gateway.running import ADMIN, Gateways, running
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ async def gateways(database: str, nats_url: str, pool: asyncpg.Pool, nats: Clien
 def environ(gateways: Gateways, nats_url: str, tmp_path: Path) -> dict[str, str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("MAKIMA_")}
     url = str(gateways.clients[0].base_url).removesuffix("/api/v1/")
-    return {**clean, "XDG_CONFIG_HOME": str(tmp_path), "MAKIMA_URL": url, "MAKIMA_NATS_URL": nats_url}
+    return {**clean, "XDG_CONFIG_HOME": str(tmp_path), "MAKIMA_URL": url, "MAKIMA_NATS_URL": nats_url, "MAKIMA_TOKEN": ADMIN}
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from prometheus_client import Counter, Gauge, Histogram, Metric
 from services.contract.domain.statuses import LIFECYCLE, TASKS
 from services.gateway.document import document
 from services.gateway.http import routed
+from tests.generated import access
 
 FOLDER: Final = Path(__file__).parents[2] / "docs" / "generated"
 NAMES: Final[Mapping[object, str]] = {str: "text", int: "integer", float: "number", bool: "flag", datetime: "time", NoneType: "null"}
@@ -149,6 +150,7 @@ def _said(cls: type) -> str:
 
 
 PAGES: Final[dict[str, Callable[[], str]]] = {
+    "access.md": access.page,
     "contract-lifecycle.md": contract_lifecycle,
     "errors.md": errors,
     "events.md": events,

@@ -8,7 +8,7 @@ from makima_kernel.service.settings import Settings
 from makima_sdk import Connection, Contracts, Http
 from nats.aio.client import Client
 
-from tests.services.gateway.running import Gateways, running
+from tests.services.gateway.running import ADMIN, Gateways, running
 
 
 @pytest.fixture
@@ -20,10 +20,10 @@ async def gateways(database: str, nats_url: str, pool: asyncpg.Pool, nats: Clien
 
 @pytest.fixture
 def connection(gateways: Gateways, nats_url: str) -> Connection:
-    return Connection(url=str(gateways.clients[0].base_url).removesuffix("/api/v1/"), nats_url=nats_url)
+    return Connection(url=str(gateways.clients[0].base_url).removesuffix("/api/v1/"), nats_url=nats_url, token=ADMIN)
 
 
 @pytest.fixture
 async def contracts(connection: Connection) -> AsyncIterator[Contracts]:
-    async with Http(connection.url) as http:
+    async with Http(connection.url, connection.token) as http:
         yield Contracts(http)

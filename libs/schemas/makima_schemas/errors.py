@@ -72,8 +72,8 @@ WHEN: Final[dict[Code, str]] = {
     Code.PHASE_GUARD_REQUIRED: "the phase is guarded: look at its deliverables and confirm",
     Code.SUPERSEDED: "an older connection speaks; a newer one has taken its place",
     Code.IDEMPOTENCY_KEY_REUSED: "the key, or command id, came before with another request",
-    Code.UNAUTHORIZED: "no token, or none that is known",
-    Code.FORBIDDEN: "the role may not do this",
+    Code.UNAUTHORIZED: "no token, or none that is in force; which of them is not told",
+    Code.FORBIDDEN: "the role may not do this; `roles` may",
     Code.FEATURE_OFF: "switched off by a feature flag",
     Code.SUPERVISOR_DEAD: "the supervisor's heartbeats timed out",
     Code.UNAVAILABLE: "a part does not answer; whether anything was changed, the same command id tells",
@@ -88,4 +88,5 @@ MEMBERS: Final[dict[Code, tuple[str, ...]]] = {
     Code.PAYLOAD_TOO_LARGE: ("limit",),
     Code.VERSION_CONFLICT: ("expected", "actual", "current_phase"),
     Code.PHASE_GUARD_REQUIRED: ("deliverables[]",),
+    Code.FORBIDDEN: ("roles[]",),
 }

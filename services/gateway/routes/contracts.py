@@ -13,10 +13,10 @@ from starlette.responses import Response
 from services.gateway import cursors, views
 from services.gateway.bodies import NewContract, Text
 from services.gateway.history import as_it_was
-from services.gateway.problems import invalid
+from services.gateway.problems import invalid, unknown_contract
 from services.gateway.projections.rows import ContractRow
 from services.gateway.queries import Filter
-from services.gateway.reading import ContractId, Read, Reading, unknown_contract
+from services.gateway.reading import ContractId, Read, Reading
 from services.gateway.shapes import Contract, ContractPage
 from services.gateway.writes import Writing
 
@@ -75,7 +75,7 @@ async def list_contracts(asked: Annotated[ListQuery, Query()], read: Reading) ->
         q=asked.q,
     )
     before = cursors.position("contracts", asked.cursor)
-    rows = await read.gateway.queries.contracts(read.principal.tenant, wanted, before, asked.limit + 1)
+    rows = await read.gateway.queries.contracts(read.principal.sight, wanted, before, asked.limit + 1)
     more = len(rows) > asked.limit
     rows = rows[: asked.limit]
     following = cursors.encode("contracts", rows[-1].created_position) if more else None

@@ -1,6 +1,8 @@
 """Daemons: what the log says of their connection, what their last heartbeat said of them, and a heartbeat by HTTP."""
 
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final, cast
 
@@ -17,8 +19,9 @@ from services.gateway import cursors
 from services.gateway.answers import answer
 from services.gateway.bodies import DaemonBeat
 from services.gateway.feed import Latest
+from services.gateway.problems import unknown_daemon
 from services.gateway.projections.rows import DaemonRow
-from services.gateway.reading import Cursor, DaemonId, Limit, Reading
+from services.gateway.reading import Cursor, DaemonId, Limit, Read, Reading
 from services.gateway.shapes import Daemon, DaemonPage
 from services.gateway.writes import Writing
 
@@ -29,18 +32,17 @@ STORED_WITHIN_SECONDS: Final = 2.0
 @router.get("/daemons", response_model=DaemonPage)
 async def list_daemons(read: Reading, limit: Limit = 50, cursor: Cursor = None) -> Response:
     after = cursors.name("daemons", cursor) or ""
-    rows = await read.gateway.queries.daemons(read.principal.tenant, after, limit + 1)
+    rows = await read.gateway.queries.daemons(read.principal.sight, after, limit + 1)
     following = cursors.encode("daemons", rows[limit - 1].id) if len(rows) > limit else None
-    items = [_daemon(row, read.gateway.feed.latest("daemon", row.id)) for row in rows[:limit]]
-    return read.answer({"items": items, "next_cursor": following})
+    return read.answer({"items": await _daemons(read, rows[:limit]), "next_cursor": following})
 
 
 @router.get("/daemons/{daemon_id}", response_model=Daemon)
 async def show_daemon(daemon_id: DaemonId, read: Reading) -> Response:
     row = await read.gateway.queries.daemon(read.principal.tenant, daemon_id)
     if row is None:
-        raise Refused(Code.DAEMON_NOT_FOUND, f"there is no daemon {daemon_id}")
-    return read.answer(_daemon(row, read.gateway.feed.latest("daemon", daemon_id)))
+        raise unknown_daemon(daemon_id)
+    return read.answer((await _daemons(read, [row]))[0])
 
 
 @router.post("/daemons/{daemon_id}/heartbeat", response_model=Daemon)
@@ -68,6 +70,21 @@ async def daemon_heartbeat(daemon_id: DaemonId, body: DaemonBeat, write: Writing
             Code.UNAVAILABLE, f"the broker did not store the heartbeat: {type(error).__name__}", hint="send the next one"
         ) from error
     return answer(Daemon(daemon_id, body.hostname, True, now, list(body.agents), body.worktrees, body.capacity))
+
+
+async def _daemons(read: Read, rows: Sequence[DaemonRow]) -> list[Daemon]:
+    """With the agents that the caller may see: a daemon names them after their contracts, and it may run those of many owners."""
+    daemons = [_daemon(row, read.gateway.feed.latest("daemon", row.id)) for row in rows]
+    sight = read.principal.sight
+    if sight.owner_id is None:  # an administrator, or a daemon, which said all of it itself
+        return daemons
+    named = {_contract_of(agent) for daemon in daemons for agent in daemon.agents}
+    seen = await read.gateway.queries.visible(replace(sight, daemon_id=None), sorted(named))
+    return [replace(daemon, agents=[agent for agent in daemon.agents if _contract_of(agent) in seen]) for daemon in daemons]
+
+
+def _contract_of(agent: str) -> str:
+    return agent.partition(":")[0]
 
 
 def _daemon(row: DaemonRow, latest: Latest | None) -> Daemon:

@@ -15,5 +15,5 @@ router = APIRouter(tags=["monitor"], dependencies=[Depends(monitoring)])
 @router.get("/contracts/dashboard", response_model=Dashboard)
 async def show_dashboard(read: Reading) -> Response:
     """Costs the same, however many contracts there are."""
-    found = await read.gateway.overviews.of(read.principal.tenant, read.principal.sees_owner)
+    found = await read.gateway.overviews.of(read.principal.tenant, read.principal.sight.owner_id)
     return read.answer(dashboard(found, read.gateway.feed, datetime.now(UTC)))

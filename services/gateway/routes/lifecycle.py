@@ -23,7 +23,8 @@ from makima_schemas.refusal import Refused
 from starlette.responses import Response
 
 from services.gateway.bodies import Act, NewStatus
-from services.gateway.reading import ContractId, unknown_contract
+from services.gateway.problems import unknown_contract
+from services.gateway.reading import ContractId
 from services.gateway.shapes import Contract
 from services.gateway.writes import Write, Writing, Written, refused
 

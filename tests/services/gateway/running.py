@@ -1,8 +1,9 @@
-"""Replicas of the gateway before a real contract service, and clients that speak HTTP to them."""
+"""Replicas of the gateway before a real contract service, and clients that speak HTTP to them: administrators, where nothing else is said."""
 
 from collections.abc import AsyncGenerator, Awaitable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import cast
 from uuid import uuid4
 
@@ -23,6 +24,7 @@ from services.contract import app as contract
 from services.gateway import app as gateway
 
 Json = Mapping[str, object]
+ADMIN = "mk_an-administrator-of-the-tests"
 
 
 @dataclass(frozen=True)
@@ -52,15 +54,20 @@ async def running(settings: Settings, pool: asyncpg.Pool, nats: Client, replicas
         made: list[tuple[Service, httpx.AsyncClient, str]] = []
         for _ in range(replicas):
             port = ports.free()
-            own = settings.model_copy(update={"port": port})
+            own = settings.model_copy(update={"port": port, "admin_token_sha256": sha256(ADMIN.encode()).hexdigest()})
             service = await started.enter_async_context(Service.running(gateway.NAME, own, gateway.build))
-            client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}/api/v1", timeout=10)
+            client = bearing(ADMIN, f"http://127.0.0.1:{port}/api/v1")
             await started.enter_async_context(client)
-            made.append((service, client, f"ws://127.0.0.1:{port}/api/v1/contracts/monitor"))
+            made.append((service, client, f"ws://127.0.0.1:{port}/api/v1/contracts/monitor?token={ADMIN}"))
         gateways = Gateways(tuple(one for one, _, _ in made), tuple(one for _, one, _ in made), tuple(one for _, _, one in made))
         for client in gateways.clients:
             await eventually(lambda client=client: _ready(client))
         yield gateways
+
+
+def bearing(token: str | None, base_url: str) -> httpx.AsyncClient:
+    """A client with this token; None: one without."""
+    return httpx.AsyncClient(base_url=base_url, headers={"Authorization": f"Bearer {token}"} if token else {}, timeout=10)
 
 
 async def _ready(client: httpx.AsyncClient) -> bool:

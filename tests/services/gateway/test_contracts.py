@@ -144,7 +144,7 @@ async def test_the_events_of_a_contract_come_as_cloudevents(http: httpx.AsyncCli
     path = f"/contracts/{contract}/events"
     events = await items(http, path)
     assert [event["type"] for event in events] == [f"makima.contract.Contract{name}.v1" for name in ("Created", "Started", "Paused")]
-    assert all(event["specversion"] == "1.0" and event["subject"] == contract and event["actor"] == "local-admin" for event in events)
+    assert all(event["specversion"] == "1.0" and event["subject"] == contract and event["actor"] == "admin:local" for event in events)
     assert await items(http, path, after="2") == events[2:]
     page = body(await http.get(path, params={"limit": 2}))
     assert await items(http, path, cursor=str(page["next_cursor"])) == events[2:]

@@ -62,6 +62,11 @@ class Settings(BaseSettings):
     nats_url: str = "nats://127.0.0.1:4222"
     host: str = Field(default="127.0.0.1", description="where HTTP is served; nothing is open to other machines by default")
     port: int = Field(default=8420, description="the gateway's")
+    admin_token_sha256: str | None = Field(
+        default=None,
+        pattern="^[0-9a-f]{64}$",
+        description="the gateway's: an administrator whose token has this hash; the token itself it is never told",
+    )
     health_port: int = Field(default=0, description="/livez, /readyz, /metrics; 0 takes a free one")
     log_level: str = "info"
     data_dir: Path | None = Field(

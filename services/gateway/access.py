@@ -1,0 +1,115 @@
+"""Who may do what over HTTP: one row per route. The door (`principal`) holds everybody to it, and `docs/generated/access.md` shows it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+API: Final = "/api/v1"
+
+
+class Role(StrEnum):
+    ADMIN = "admin"
+    OWNER = "owner"
+    VIEWER = "viewer"
+    DAEMON = "daemon"
+
+
+class Scope(StrEnum):
+    """What a caller may reach by a route; an administrator reaches all of it."""
+
+    CONTRACT = "the contract in the path, if it is its own; a daemon's own are those that it runs"
+    DAEMON = "the daemon in the path, if it is that daemon, or runs a contract of its own"
+    OWN = "what is its own"
+    ALL = "the system"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """`streams`: a browser opens it, and cannot set its headers; so the token may come in the address or the subprotocol, too."""
+
+    roles: frozenset[Role]
+    scope: Scope
+    streams: bool = False
+
+
+ADMINS: Final = frozenset({Role.ADMIN})
+OWNERS: Final = ADMINS | {Role.OWNER}
+WORKERS: Final = OWNERS | {Role.DAEMON}
+WATCHERS: Final = OWNERS | {Role.VIEWER}
+EVERYBODY: Final = frozenset(Role)
+
+_CONTRACT: Final = "/contracts/{contract_id}"
+_TASK: Final = f"{_CONTRACT}/tasks/{{task_id}}"
+_AGENT: Final = f"{_CONTRACT}/agents/{{role}}"
+_DECIDES: Final = Rule(OWNERS, Scope.CONTRACT)
+_WORKS: Final = Rule(WORKERS, Scope.CONTRACT)
+_READS: Final = Rule(EVERYBODY, Scope.CONTRACT)
+_RUNS_THE_SYSTEM: Final = Rule(ADMINS, Scope.ALL)
+
+ACCESS: Final[Mapping[str, Rule]] = {
+    "POST /contracts": Rule(OWNERS, Scope.OWN),
+    "GET /contracts": Rule(EVERYBODY, Scope.OWN),
+    "POST /contracts/batch": _RUNS_THE_SYSTEM,
+    "GET /contracts/dashboard": Rule(WATCHERS, Scope.OWN),
+    "WS /contracts/monitor": Rule(WATCHERS, Scope.OWN, streams=True),
+    "GET /contracts/monitor/events": Rule(WATCHERS, Scope.OWN, streams=True),
+    **{
+        f"GET {_CONTRACT}{part}": _READS
+        for part in (
+            "",
+            "/phase-readiness",
+            "/tasks",
+            "/questions",
+            "/messages",
+            "/events",
+            "/health",
+            "/export",
+            "/supervisor/status",
+            "/supervisor/heartbeats",
+            "/supervisor/state",
+            "/agents",
+            "/agents/{role}",
+            "/agents/{role}/heartbeats",
+            "/agents/{role}/verdicts",
+        )
+    },
+    **{
+        f"POST {part}": _WORKS
+        for part in (
+            f"{_CONTRACT}/phase",
+            f"{_CONTRACT}/deliverables/{{deliverable_id}}/complete",
+            f"{_CONTRACT}/tasks",
+            *(f"{_TASK}/{step}" for step in ("claim", "start", "release", "complete", "handoff")),
+            f"{_CONTRACT}/questions",
+            f"{_CONTRACT}/questions/{{question_id}}/answer",
+            f"{_CONTRACT}/messages",
+            *(f"{_CONTRACT}/supervisor/{step}" for step in ("sync", "restart", "state", "restore")),
+            *(f"{_AGENT}/{step}" for step in ("join", "heartbeat", "leave", "status", "restart")),
+        )
+    },
+    f"PUT {_CONTRACT}/phase-guard": _DECIDES,
+    f"PUT {_CONTRACT}/auto-complete": _DECIDES,
+    f"POST {_CONTRACT}/check-completion": _DECIDES,
+    f"DELETE {_CONTRACT}": _DECIDES,
+    f"POST {_CONTRACT}/status": _DECIDES,
+    **{
+        f"POST {_CONTRACT}/{action}": _DECIDES
+        for action in ("start", "pause", "resume", "block", "unblock", "fail", "reopen", "complete", "archive")
+    },
+    "GET /agents": Rule(EVERYBODY, Scope.OWN),
+    "GET /daemons": Rule(EVERYBODY, Scope.OWN),
+    "GET /daemons/{daemon_id}": Rule(EVERYBODY, Scope.DAEMON),
+    "GET /daemons/{daemon_id}/verdicts": Rule(EVERYBODY, Scope.DAEMON),
+    "POST /daemons/{daemon_id}/heartbeat": Rule(frozenset({Role.ADMIN, Role.DAEMON}), Scope.DAEMON),
+    "GET /tokens": _RUNS_THE_SYSTEM,
+    "POST /tokens": _RUNS_THE_SYSTEM,
+    "DELETE /tokens/{token_id}": _RUNS_THE_SYSTEM,
+    "GET /system": _RUNS_THE_SYSTEM,
+    "GET /dead-letters": _RUNS_THE_SYSTEM,
+    "GET /maintenance": _RUNS_THE_SYSTEM,
+    "PUT /maintenance": _RUNS_THE_SYSTEM,
+}
+
+# What needs no token: probes, which tell nothing of any contract, and the documentation.
+OPEN: Final = frozenset({"/livez", "/readyz", "/metrics", "/docs", "/docs/oauth2-redirect", f"{API}/openapi.json"})

@@ -1,0 +1,126 @@
+"""The tokens: who has one, as which role. Only hashes are kept, so what is in the database opens nothing."""
+
+import asyncio
+import hashlib
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final, cast
+
+import asyncpg
+from makima_kernel.log.away import AWAY
+from makima_kernel.log.sql import named
+from makima_schemas.errors import Code
+from makima_schemas.identity import DEFAULT_TENANT
+from makima_schemas.refusal import Member, Refused
+
+from services.gateway.access import Role
+
+SQL: Final = named(Path(__file__).with_suffix(".sql"))
+PREFIX: Final = "mk_"
+SECRET_BYTES: Final = 32
+LOCAL_OWNER: Final = "local"  # owns what an administrator creates who names no owner
+BOOTSTRAP: Final = "settings"
+LOOK_SECONDS: Final = 2.0
+
+Record = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token as it is listed; the secret is known to its bearer alone. `owner` null: a daemon's that works for any owner."""
+
+    number: int
+    id: str
+    tenant: str
+    role: Role
+    owner: str | None
+    daemon_id: str | None
+    created_at: datetime
+    created_by: str
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A token to be made."""
+
+    id: str
+    tenant: str
+    role: Role
+    owner: str | None
+    daemon_id: str | None
+    created_by: str
+
+
+def new_secret() -> str:
+    """256 random bits, in letters that an address, a header and a subprotocol take as they are."""
+    return PREFIX + secrets.token_urlsafe(SECRET_BYTES)
+
+
+def hash_of(secret: str) -> bytes:
+    """Of 256 random bits nothing can be guessed: one round of SHA-256 is enough, and looked up by its index."""
+    return hashlib.sha256(secret.encode(errors="replace")).digest()
+
+
+class Tokens:
+    """Looked up at each request, so that a revocation holds from the next one on."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def find(self, secret: str) -> Token | None:
+        """The token in force with this secret."""
+        record = await self._pool.fetchrow(SQL["find"], hash_of(secret))
+        return None if record is None else _token(cast("Record", record))
+
+    async def create(self, wanted: Wanted, secret: str) -> Token | None:
+        """None: there is one of this id already, whose secret nobody can tell again."""
+        arguments = (wanted.id, wanted.tenant, hash_of(secret), wanted.role, wanted.owner, wanted.daemon_id, wanted.created_by)
+        record = await self._pool.fetchrow(SQL["create"], *arguments)
+        return None if record is None else _token(cast("Record", record))
+
+    async def ensure_admin(self, secret_hash: bytes) -> bool:
+        """An administrator whose secret was made elsewhere; a revoked one stays revoked. Whether it is new."""
+        return (
+            await self._pool.fetchval(SQL["ensure_admin"], secret_hash.hex()[:16], DEFAULT_TENANT, secret_hash, LOCAL_OWNER, BOOTSTRAP)
+            is not None
+        )
+
+    async def page(self, tenant: str, after: int, limit: int) -> list[Token]:
+        """Oldest first, revoked ones, too."""
+        return [_token(cast("Record", record)) for record in await self._pool.fetch(SQL["page"], tenant, after, limit)]
+
+    async def revoke(self, tenant: str, token_id: str) -> Token | None:
+        """The token that this ended; None: it was revoked before. Raises `NOT_FOUND`, and refuses to lock everybody out."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            admins = [row["id"] for row in await connection.fetch(SQL["admins"], tenant)]  # locked: two at once must not both find another
+            if admins == [token_id]:
+                raise Refused(
+                    Code.INVALID_TRANSITION,
+                    "this is the last token of an administrator",
+                    hint="make another one first: makima token create --role admin",
+                    **cast("dict[str, Member]", {"from": "in_force", "to": "revoked", "allowed": []}),
+                )
+            record = await connection.fetchrow(SQL["revoke"], tenant, token_id)
+            if record is None and not await connection.fetchval(SQL["exists"], tenant, token_id):
+                raise Refused(Code.NOT_FOUND, f"there is no token {token_id}", hint="GET /tokens lists them")
+        return None if record is None else _token(cast("Record", record))
+
+    async def until_revoked(self, token_id: str) -> None:
+        """For what stays open longer than a request; while the database is away, nobody can have revoked it."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            try:
+                if not await self._pool.fetchval(SQL["in_force"], token_id):
+                    return
+            except AWAY:
+                continue
+
+
+def _token(record: Record) -> Token:
+    members = dict(record)
+    members["role"] = Role(cast("str", members["role"]))
+    return Token(**members)  # pyright: ignore[reportArgumentType] - the statements return its members by name

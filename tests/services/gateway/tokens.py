@@ -1,0 +1,36 @@
+"""Tokens as an administrator makes them, and clients that bear them."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import httpx
+from makima_kernel.testing import eventually
+from makima_schemas.supervisor import SupervisorRegistered, SupervisorState
+
+from tests.services.gateway.running import Gateways, bearing, body, created
+
+
+async def issued(admin: httpx.AsyncClient, role: str, **members: object) -> dict[str, object]:
+    """A new token, as it was answered."""
+    answer = await admin.post("/tokens", json={"role": role, **members})
+    assert answer.status_code == 201, answer.text
+    return body(answer)
+
+
+@asynccontextmanager
+async def speaking_as(admin: httpx.AsyncClient, role: str, **members: object) -> AsyncGenerator[httpx.AsyncClient]:
+    token = await issued(admin, role, **members)
+    async with bearing(str(token["token"]), str(admin.base_url)) as client:
+        yield client
+
+
+async def run_by(gateways: Gateways, daemon_id: str, http: httpx.AsyncClient, **members: object) -> str:
+    """A new contract whose supervisor was heard from this daemon."""
+    contract = str((await created(http, **members))["id"])
+    await gateways.append(f"supervisor-s-{contract}", SupervisorRegistered(contract, daemon_id, "k1", SupervisorState.WORKING, "plan"))
+
+    async def known() -> bool:
+        return (await http.get(f"/contracts/{contract}/supervisor/status")).status_code == 200
+
+    await eventually(known)
+    return contract
