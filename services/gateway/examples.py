@@ -19,7 +19,7 @@ _NOW: Final = datetime(2026, 1, 31, 11, 5, tzinfo=UTC)
 _CONTRACT_ID: Final = "0b9f6a52-5c2e-5d7c-9a39-8d0c1c2f7e11"
 _TASK_ID: Final = "6f1d1f0a-2a34-5f6e-8a6f-3f6f0f6b9c20"
 _QUESTION_ID: Final = "c2f0a8de-91c5-5b0e-b7ad-2b8a2f3e4d55"
-_TOKEN_ID: Final = "1c0d5b7e-8f43-5a0e-9a55-0f6b1f0c7d44"
+_TOKEN_ID: Final = "1c0d5b7e-8f43-5a0e-9a55-0f6b1f0c7d44"  # noqa: S105 - an id, no secret
 _CONNECTION_ID: Final = "7d9a3f64-1c1b-4f0a-9c0e-5a8f1f0b2c33"
 
 _CONTRACT: Final = shapes.Contract(

@@ -1,8 +1,6 @@
 """The tokens: who has one, as which role. Only hashes are kept, so what is in the database opens nothing."""
 
 import asyncio
-import hashlib
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +10,7 @@ from typing import Final, cast
 import asyncpg
 from makima_kernel.log.away import AWAY
 from makima_kernel.log.sql import named
+from makima_schemas.credentials import hash_of
 from makima_schemas.errors import Code
 from makima_schemas.identity import DEFAULT_TENANT
 from makima_schemas.refusal import Member, Refused
@@ -19,8 +18,6 @@ from makima_schemas.refusal import Member, Refused
 from services.gateway.access import Role
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
-PREFIX: Final = "mk_"
-SECRET_BYTES: Final = 32
 LOCAL_OWNER: Final = "local"  # owns what an administrator creates who names no owner
 BOOTSTRAP: Final = "settings"
 LOOK_SECONDS: Final = 2.0
@@ -53,16 +50,6 @@ class Wanted:
     owner: str | None
     daemon_id: str | None
     created_by: str
-
-
-def new_secret() -> str:
-    """256 random bits, in letters that an address, a header and a subprotocol take as they are."""
-    return PREFIX + secrets.token_urlsafe(SECRET_BYTES)
-
-
-def hash_of(secret: str) -> bytes:
-    """Of 256 random bits nothing can be guessed: one round of SHA-256 is enough, and looked up by its index."""
-    return hashlib.sha256(secret.encode(errors="replace")).digest()
 
 
 class Tokens:

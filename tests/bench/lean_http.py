@@ -21,18 +21,20 @@ class LeanHttp:
 
     host: str
     port: int
+    token: str
     idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = field(
         default_factory=list[tuple[asyncio.StreamReader, asyncio.StreamWriter]]
     )
 
     @classmethod
-    def to(cls, url: str) -> Self:
+    def to(cls, url: str, token: str) -> Self:
         parts = urlsplit(url)
-        return cls(parts.hostname or "127.0.0.1", parts.port or 80)
+        return cls(parts.hostname or "127.0.0.1", parts.port or 80, token)
 
     async def post(self, path: str, body: bytes) -> Answer:
         reader, writer = self.idle.pop() if self.idle else await asyncio.open_connection(self.host, self.port)
-        head = f"POST {path} HTTP/1.1\r\nHost: {self.host}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        head = f"POST {path} HTTP/1.1\r\nHost: {self.host}\r\nAuthorization: Bearer {self.token}\r\nContent-Type: application/json\r\n"
+        head += f"Content-Length: {len(body)}\r\n\r\n"
         writer.write(head.encode() + body)
         status_line, *lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines if line)}

@@ -16,6 +16,7 @@ from makima_kernel.bus.topology import provision
 from makima_kernel.log.read import Log
 from makima_local import ports
 from makima_local.processes import Program, Runner
+from makima_schemas.credentials import hash_of
 
 from tests.bench.figure import BenchEnv, Figure
 from tests.bench.lean_http import LeanHttp
@@ -26,6 +27,7 @@ WARM_UP_SECONDS = 3.0
 START_SECONDS = 30.0
 ROOT = Path(__file__).parent.parent.parent
 
+TOKEN = "mk_an-administrator-of-the-benchmark"
 BODY = b'{"name": "a contract"}'
 
 Write = Callable[[LeanHttp], Awaitable[None]]
@@ -54,7 +56,7 @@ async def drive(url: str, write: Write, seconds: float) -> list[float]:
         await write(client)
         latencies.append((time.perf_counter() - due) * 1000)
 
-    async with aclosing(LeanHttp.to(url)) as client, asyncio.TaskGroup() as writes:
+    async with aclosing(LeanHttp.to(url, TOKEN)) as client, asyncio.TaskGroup() as writes:
         begin = time.perf_counter()
         for number in range(int(seconds * WRITES_PER_SECOND)):
             due = begin + number / WRITES_PER_SECOND
@@ -83,7 +85,10 @@ async def _served(dsn: str, nats_url: str) -> AsyncGenerator[tuple[str, str]]:
     with TemporaryDirectory() as folder:
         logs = Path(folder)
         async with Runner() as runner:
-            for name, more in (("contract", {}), ("gateway", {"MAKIMA_PORT": str(port)})):
+            for name, more in (
+                ("contract", {}),
+                ("gateway", {"MAKIMA_PORT": str(port), "MAKIMA_ADMIN_TOKEN_SHA256": hash_of(TOKEN).hex()}),
+            ):
                 health = ports.free()
                 command = (sys.executable, "-m", f"services.{name}")
                 own = {**env, **more, "MAKIMA_HEALTH_PORT": str(health)}

@@ -21,6 +21,7 @@ from makima_kernel.testing import eventually
 from makima_local.nats import Nats
 from makima_local.postgres import Postgres
 from makima_local.server import lives
+from makima_schemas.credentials import hash_of
 
 SERVICE = """
 import http.server, os, signal, sys
@@ -123,7 +124,8 @@ def is_there(path: str) -> bool:
 async def test_it_says_in_one_line_of_json_where_everything_is(begin: Begin, folder: Path) -> None:
     up = await begin()
     assert set(up.ready) == {"url", "nats_url", "database_url", "token", "data_dir", "services", "servers", "metrics"}
-    assert up.ready["token"] is None
+    token = folder / "data" / "admin-token"
+    assert (up.ready["token"], token.stat().st_mode & 0o777) == (token.read_text().strip(), 0o600)
     assert up.ready["data_dir"] == str(folder / "data")
     assert set(up.pids("services")) == {"contract", "gateway"} == set(cast("Mapping[str, str]", up.ready["metrics"]))
     assert all(lives(pid) for what in ("services", "servers") for pid in up.pids(what).values())
@@ -139,7 +141,7 @@ async def test_cli_and_sdk_find_it_by_its_context(begin: Begin, folder: Path) ->
     up = await begin()
     contexts = tomllib.loads((folder / "config" / "makima" / "contexts.toml").read_text())
     assert contexts["current"] == "data"
-    members = ("url", "nats_url", "database_url", "data_dir")
+    members = ("url", "nats_url", "database_url", "token", "data_dir")
     assert contexts["contexts"]["data"] == {member: up.ready[member] for member in members}
 
 
@@ -149,7 +151,9 @@ async def test_each_service_is_told_its_servers_whose_disk_to_watch_and_only_the
     assert gateway["MAKIMA_DATABASE_URL"] == contract["MAKIMA_DATABASE_URL"] == up.ready["database_url"]
     assert gateway["MAKIMA_NATS_URL"] == contract["MAKIMA_NATS_URL"] == up.ready["nats_url"]
     assert str(up.ready["url"]).endswith(gateway["MAKIMA_PORT"])
-    assert "MAKIMA_PORT" not in contract
+    assert gateway["MAKIMA_ADMIN_TOKEN_SHA256"] == hash_of(str(up.ready["token"])).hex()
+    assert not {"MAKIMA_PORT", "MAKIMA_ADMIN_TOKEN_SHA256"} & set(contract)
+    assert str(up.ready["token"]) not in str(gateway), "it is told the hash alone"
     assert contract["MAKIMA_DATA_DIR"] == gateway["MAKIMA_DATA_DIR"] == up.ready["data_dir"]
 
 

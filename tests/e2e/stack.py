@@ -1,7 +1,7 @@
 """The whole system as a user starts it: `makima up --json`, in a data folder of its own, on free ports.
 
 A stack that is up already (docker compose) is tested instead with `MAKIMA_E2E_URL=http://127.0.0.1:8420`,
-`MAKIMA_E2E_NATS_URL=nats://127.0.0.1:4222`, and, for the trace, `MAKIMA_E2E_COLLECTOR=0.0.0.0:4318`: where the collector of the test
+`MAKIMA_E2E_NATS_URL=nats://127.0.0.1:4222`, `MAKIMA_TOKEN` of an administrator, and, for the trace, `MAKIMA_E2E_COLLECTOR=0.0.0.0:4318`: where the collector of the test
 listens, at which the stack's `OTEL_EXPORTER_OTLP_ENDPOINT` has to point.
 """
 
@@ -35,6 +35,7 @@ class Stack:
     url: str
     nats_url: str
     database_url: str
+    token: str
     data_dir: Path
     services: Mapping[str, int]
     metrics: Mapping[str, str]
@@ -93,7 +94,15 @@ async def _ready(process: Process, news: list[str]) -> Stack:
     assert line, "".join(news)
     said = json.loads(line)
     return Stack(
-        said["url"], said["nats_url"], said["database_url"], Path(said["data_dir"]), said["services"], said["metrics"], process, news
+        said["url"],
+        said["nats_url"],
+        said["database_url"],
+        said["token"],
+        Path(said["data_dir"]),
+        said["services"],
+        said["metrics"],
+        process,
+        news,
     )
 
 

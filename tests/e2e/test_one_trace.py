@@ -1,5 +1,6 @@
 """One request is one trace: through the gateway, the contract, the relay and the completion-detector, and in all their logs."""
 
+import os
 from pathlib import Path
 
 import httpx
@@ -22,7 +23,7 @@ async def test_a_trace_leads_from_the_request_to_what_it_made_the_detector_ask(s
     with Collector() as collector:
         folder = stack.own_folder(server_folder, "trace")
         async with stack.running(folder, OTEL_EXPORTER_OTLP_ENDPOINT=collector.endpoint, MAKIMA_LOG_LEVEL="debug") as system:
-            await asked_for_a_phase_at(system.url)
+            await asked_for_a_phase_at(system.url, system.token)
             await eventually(lambda: whole(collector))
             logs = {name: {line.get("trace_id") for line in system.log(name)} for name in ("gateway", "contract", "completion_detector")}
             assert {name for name, ids in logs.items() if TRACE_ID in ids} == set(logs)
@@ -34,13 +35,13 @@ async def test_a_trace_leads_from_the_request_to_what_it_made_the_detector_ask(s
 async def test_a_trace_is_whole_in_a_stack_elsewhere() -> None:
     host, _, port = (stack.COLLECTOR or "").rpartition(":")
     with Collector(host, int(port)) as collector:
-        await asked_for_a_phase_at(stack.ELSEWHERE or "")
+        await asked_for_a_phase_at(stack.ELSEWHERE or "", os.environ.get("MAKIMA_TOKEN", ""))
         await eventually(lambda: whole(collector))
 
 
-async def asked_for_a_phase_at(url: str) -> None:
+async def asked_for_a_phase_at(url: str, token: str) -> None:
     """The request under the trace completes a deliverable; that makes the detector ask for the next phase."""
-    async with httpx.AsyncClient(base_url=f"{url}/api/v1", timeout=30) as client:
+    async with httpx.AsyncClient(base_url=f"{url}/api/v1", headers={"Authorization": f"Bearer {token}"}, timeout=30) as client:
         made = (await client.post("/contracts", json={"name": "traced"})).raise_for_status().json()
         (await client.post(f"/contracts/{made['id']}/start", json={})).raise_for_status()
         path = f"/contracts/{made['id']}/deliverables/plan-document/complete"

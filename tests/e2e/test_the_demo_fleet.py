@@ -1,6 +1,6 @@
 """The whole system and its demo fleet, seen through the public interfaces alone: contracts move, silences are found, deaths are survived.
 
-With `MAKIMA_E2E_URL` and `MAKIMA_E2E_NATS_URL` it runs against a stack that is up already (docker compose) and brings only the fleet; what
+With `MAKIMA_E2E_URL`, `MAKIMA_E2E_NATS_URL` and `MAKIMA_TOKEN` of an administrator it runs against a stack that is up already (docker compose) and brings only the fleet; what
 needs the stack's processes or its short deadlines is skipped there, with the reason.
 """
 
@@ -65,7 +65,10 @@ async def fleet(server_folder: Path) -> AsyncIterator[Fleet]:
         return
     folder = server_folder / f"fleet-{uuid4().hex[:8]}"
     folder.mkdir(mode=0o711)
-    async with stack.running(folder, "--demo") as system, _heard(Fleet(Connection(system.url, system.nats_url), system)) as made:
+    async with (
+        stack.running(folder, "--demo") as system,
+        _heard(Fleet(Connection(system.url, system.nats_url, system.token), system)) as made,
+    ):
         yield made
 
 
@@ -114,7 +117,7 @@ async def test_every_status_is_seen(fleet: Fleet) -> None:
 
 
 async def test_contracts_of_all_three_types_are_worked_through(fleet: Fleet) -> None:
-    async with Http(fleet.connection.url) as http:
+    async with Http(fleet.connection.url, fleet.connection.token) as http:
 
         async def done() -> bool:
             over = [contract async for contract in Contracts(http).all({"status": "completed,archived", "limit": 500})]
@@ -149,7 +152,7 @@ async def test_killed_services_come_back_and_contracts_go_on(fleet: Fleet) -> No
         os.kill(pid, signal.SIGKILL)
     for service in system.services:
         await eventually(lambda service=service: any(f"{service} runs again" in line for line in system.news), PATIENCE, every=0.1)
-    async with Http(fleet.connection.url, patience=PATIENCE) as http:
+    async with Http(fleet.connection.url, fleet.connection.token, patience=PATIENCE) as http:
         marker = await Contracts(http).create("made after all were killed")
         async with told(fleet) as events:
             await Contracts(http).act(marker.id, "start")

@@ -25,10 +25,12 @@ from makima_kernel.testing import eventually
 from makima_local import ports, workspace
 from makima_local.postgres import Postgres
 from makima_local.processes import Program, Runner
+from makima_schemas.credentials import hash_of
 from websockets.asyncio.client import ClientConnection, connect
 
 from tests.guarantees.test_every_read_model_is_rebuilt_the_same import OURS, rows
 from tests.servers import BUDGET
+from tests.services.gateway.running import ADMIN, bearing
 from tests.services.stale_detector.running import Fleet, Told
 
 SERVICES = ("contract", "supervisor_heartbeat", "completion_detector", "stale_detector", "gateway")
@@ -104,6 +106,7 @@ async def system(postgres_server: Postgres, database: str, nats_url: str, tmp_pa
         "MAKIMA_DATABASE_URL": database,
         "MAKIMA_NATS_URL": nats_url,
         "MAKIMA_STREAM_BUDGET": str(BUDGET),
+        "MAKIMA_ADMIN_TOKEN_SHA256": hash_of(ADMIN).hex(),
         "MAKIMA_CONTRACTS__HEARTBEAT_INTERVAL_SECONDS": "0.3",
     }
     async with Runner(patience=5.0) as runner:
@@ -114,7 +117,8 @@ async def system(postgres_server: Postgres, database: str, nats_url: str, tmp_pa
 
 @asynccontextmanager
 async def speaking(system: System) -> AsyncGenerator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=system.http, timeout=30) as client:
+    async with bearing(ADMIN, system.http) as client:
+        client.timeout = 30
         yield client
 
 
@@ -160,7 +164,7 @@ async def test_everybody_follows_the_log_that_was_brought_back(system: System, n
             await system.restore()
         await eventually(lambda: names_the_command(system), 60, because="nobody said what to do")
         await eventually(lambda: answers(client), 60)
-        async with connect(f"{system.http.replace('http', 'ws', 1)}/contracts/monitor") as socket:
+        async with connect(f"{system.http.replace('http', 'ws', 1)}/contracts/monitor?token={ADMIN}") as socket:
             epoch = await system.new_epoch()
             assert (await a_reset(socket))["epoch"] == epoch
         await system.runner.ready()

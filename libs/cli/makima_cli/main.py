@@ -11,6 +11,7 @@ import click
 COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("makima_cli.up:up", "Start the whole system on this machine, until Ctrl-C."),
     "contracts": ("makima_cli.contracts:contracts", "See, create, move and watch contracts."),
+    "token": ("makima_cli.token:token", "Who may come in, and as what."),
     "ledger": ("makima_cli.ledger:ledger", "Check the log itself, or give it a new identity."),
 }
 

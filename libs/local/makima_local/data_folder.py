@@ -35,6 +35,10 @@ class DataFolder:
     def nats(self) -> Path:
         return self.path / "nats"
 
+    @property
+    def admin_token(self) -> Path:
+        return self.path / "admin-token"
+
     def log(self, name: str) -> Path:
         return self.path / "logs" / f"{name}.log"
 

@@ -8,6 +8,7 @@ from typing import Final, cast
 import orjson
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus, WebSocketException
+from websockets.http11 import Response
 
 from makima_sdk.connection import Connection
 from makima_sdk.http import API
@@ -81,7 +82,7 @@ async def monitor(
                     place.note(event)
         except InvalidStatus as error:
             if error.response.status_code < 500 or loop.time() + delay > deadline:
-                raise ProblemError(error.response.status_code, {"detail": "the monitor socket was refused"}) from error
+                raise _refused(error.response) from error
             reason = str(error)
         except (WebSocketException, OSError, TimeoutError) as error:
             reason = str(error) or type(error).__name__
@@ -89,6 +90,17 @@ async def monitor(
             raise UnreachableError(connection.url, reason)
         await asyncio.sleep(delay)
         delay = min(delay * 2, LONGEST_DELAY)
+
+
+def _refused(response: Response) -> ProblemError:
+    """With the problem that came as the answer; what stands between may answer something else."""
+    try:
+        body = orjson.loads(response.body or b"")
+    except orjson.JSONDecodeError:
+        body = None
+    return ProblemError(
+        response.status_code, cast("Mapping[str, object]", body) if isinstance(body, dict) else {"detail": "the monitor socket was refused"}
+    )
 
 
 async def _events(socket: ClientConnection) -> AsyncGenerator[MonitorEvent, None]:

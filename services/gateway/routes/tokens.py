@@ -4,6 +4,7 @@ from typing import Final
 
 import structlog
 from fastapi import APIRouter
+from makima_schemas.credentials import new_secret
 from makima_schemas.errors import Code
 from makima_schemas.refusal import Refused
 from starlette.responses import Response
@@ -15,7 +16,7 @@ from services.gateway.bodies import NewToken
 from services.gateway.problems import invalid
 from services.gateway.reading import Cursor, Limit, Reading, TokenId
 from services.gateway.shapes import IssuedToken, TokenPage, TokenView
-from services.gateway.tokens import LOCAL_OWNER, Token, Wanted, new_secret
+from services.gateway.tokens import LOCAL_OWNER, Token, Wanted
 from services.gateway.writes import Writing
 
 router = APIRouter(tags=["tokens"])

@@ -3,7 +3,6 @@
 from collections.abc import AsyncGenerator, Awaitable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import cast
 from uuid import uuid4
 
@@ -17,6 +16,7 @@ from makima_kernel.service.settings import Settings
 from makima_kernel.testing import eventually
 from makima_local import ports
 from makima_schemas.codec import Event
+from makima_schemas.credentials import hash_of
 from makima_schemas.envelope import EventMeta
 from nats.aio.client import Client
 
@@ -54,7 +54,7 @@ async def running(settings: Settings, pool: asyncpg.Pool, nats: Client, replicas
         made: list[tuple[Service, httpx.AsyncClient, str]] = []
         for _ in range(replicas):
             port = ports.free()
-            own = settings.model_copy(update={"port": port, "admin_token_sha256": sha256(ADMIN.encode()).hexdigest()})
+            own = settings.model_copy(update={"port": port, "admin_token_sha256": hash_of(ADMIN).hex()})
             service = await started.enter_async_context(Service.running(gateway.NAME, own, gateway.build))
             client = bearing(ADMIN, f"http://127.0.0.1:{port}/api/v1")
             await started.enter_async_context(client)

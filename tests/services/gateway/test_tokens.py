@@ -11,6 +11,7 @@ from makima_kernel.log.read import Log
 from makima_kernel.service.settings import Settings
 from makima_kernel.testing import eventually
 from makima_schemas import subjects
+from makima_schemas.credentials import hash_of
 from makima_schemas.daemon import DaemonConnected
 from nats.aio.client import Client
 from websockets.asyncio.client import connect
@@ -110,7 +111,7 @@ async def test_the_administrator_of_the_settings_is_made_once_and_stays_revoked(
         other = await issued(http, "admin")
         assert (await http.delete(f"/tokens/{first['id']}")).status_code == 204
         secret = str(other["token"])
-    ended = settings.model_copy(update={"admin_token_sha256": tokens.hash_of(ADMIN).hex()})
+    ended = settings.model_copy(update={"admin_token_sha256": hash_of(ADMIN).hex()})
     assert not await tokens.Tokens(pool).ensure_admin(bytes.fromhex(ended.admin_token_sha256 or ""))
     assert await tokens.Tokens(pool).find(ADMIN) is None
     assert await tokens.Tokens(pool).find(secret) is not None

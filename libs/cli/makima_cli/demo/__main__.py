@@ -1,14 +1,20 @@
-"""`python -m makima_cli.demo [FOLDER]`: the fleet and its user, against the makima that MAKIMA_URL and MAKIMA_NATS_URL name, until SIGTERM."""
+"""`python -m makima_cli.demo [FOLDER]`: the fleet and its user, against the makima that MAKIMA_URL and MAKIMA_NATS_URL name, until SIGTERM.
+
+MAKIMA_TOKEN, or the context, has the token of an administrator, who makes theirs.
+"""
 
 import asyncio
 import shutil
 import sys
 import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from makima_sdk.connection import Connection
 
+from makima_cli.demo.passes import passes
 from makima_cli.demo.process import Child, live
 from makima_cli.demo.user import play
 
@@ -17,10 +23,10 @@ AGAIN_SECONDS: Final = 1.0
 DAEMON_PATIENCE_SECONDS: Final = 6.0  # its agents have 3
 
 
-async def keep(index: int, name: str, worktrees: Path) -> None:
+async def keep(index: int, name: str, worktrees: Path, env: Mapping[str, str]) -> None:
     """One daemon, started again if it ends."""
     while True:
-        daemon = await Child.start(name, "makima_cli.demo.daemon", name, str(index), str(len(NAMES)), str(worktrees / name))
+        daemon = await Child.start(name, "makima_cli.demo.daemon", name, str(index), str(len(NAMES)), str(worktrees / name), env=env)
         try:
             await daemon.ended()
         finally:
@@ -33,10 +39,11 @@ async def fleet(folder: Path | None) -> None:
     worktrees = folder or Path(tempfile.mkdtemp(prefix="makima-demo-"))
     shutil.rmtree(worktrees, ignore_errors=True)  # of an earlier life that was cut short
     try:
-        async with asyncio.TaskGroup() as everybody:
+        connection = Connection.default()
+        async with passes(connection, NAMES) as made, asyncio.TaskGroup() as everybody:
             for index, name in enumerate(NAMES):
-                everybody.create_task(keep(index, name, worktrees))
-            everybody.create_task(play(Connection.default()))
+                everybody.create_task(keep(index, name, worktrees, made.env(name)))
+            everybody.create_task(play(replace(connection, token=made.user)))
     finally:
         shutil.rmtree(worktrees, ignore_errors=True)
 

@@ -28,11 +28,11 @@ async def build(contract_id: str, worktree: Path) -> None:
     async with Http(connection.url, connection.token, patience=PATIENCE_SECONDS) as http:
         contracts = Contracts(http)
         while True:
-            contract = await contracts.get(contract_id)
             try:
+                contract = await contracts.get(contract_id)
                 worked = contract.status in AT_WORK and await _work(contracts, contract, connection_id, worktree)
             except ProblemError:
-                worked = False  # overtaken by the user or the detector: look again
+                worked = False  # overtaken by the user or the detector, or the supervisor was not heard yet: look again
             if not worked:
                 await asyncio.sleep(LOOK_SECONDS)
 

@@ -1,6 +1,7 @@
 """A demo daemon: takes its share of the contracts, runs a crew for each, and has its mishaps: crashes, frozen agents, a lost network."""
 
 import asyncio
+import os
 import random
 import sys
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from makima_sdk.problems import MakimaError, UnreachableError
 
 from makima_cli.demo import HEARTBEAT_SECONDS, TIMEOUT_SECONDS
 from makima_cli.demo.crew import Crew
+from makima_cli.demo.passes import USERS_TOKEN
 from makima_cli.demo.process import live, say
 
 CAPACITY: Final = 4
@@ -44,10 +46,15 @@ class Place:
 
 
 class DemoDaemon:
-    def __init__(self, name: str, place: Place, contracts: Contracts, connection: Connection, worktrees: Path) -> None:
+    """`offered` is the user's desk, where it looks for work: a daemon itself sees only what it runs."""
+
+    def __init__(
+        self, name: str, place: Place, contracts: Contracts, offered: Contracts, connection: Connection, *, worktrees: Path
+    ) -> None:
         self._name = name
         self._place = place
         self._contracts = contracts
+        self._offered = offered
         self._connection = connection
         self._worktrees = worktrees
         self._crews: dict[str, Crew] = {}
@@ -62,7 +69,7 @@ class DemoDaemon:
     async def _take_contracts(self, work: asyncio.TaskGroup) -> None:
         while True:
             try:
-                async for contract in self._contracts.all({"status": OPEN, "limit": 500}):
+                async for contract in self._offered.all({"status": OPEN, "limit": 500}):
                     if self._place.takes(contract.id) and contract.id not in self._crews and len(self._crews) < CAPACITY:
                         self._crews[contract.id] = Crew(contract.id, self._name, self._contracts, self._worktrees, self._report)
                         work.create_task(self._run(self._crews[contract.id]))
@@ -165,8 +172,8 @@ class DemoDaemon:
 
 async def main(name: str, place: Place, worktrees: Path) -> None:
     connection = Connection.default()
-    async with Http(connection.url, connection.token) as http:
-        await DemoDaemon(name, place, Contracts(http), connection, worktrees).run()
+    async with Http(connection.url, connection.token) as http, Http(connection.url, os.environ[USERS_TOKEN]) as user:
+        await DemoDaemon(name, place, Contracts(http), Contracts(user), connection, worktrees=worktrees).run()
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final, Self, TypeVar
@@ -32,9 +32,13 @@ class Child:
         self._process = process
 
     @classmethod
-    async def start(cls, name: str, module: str, *arguments: str) -> Self:
+    async def start(cls, name: str, module: str, *arguments: str, env: Mapping[str, str] | None = None) -> Self:
+        """`env` comes on top of ours."""
         command = (sys.executable, "-m", module, *arguments)
-        return cls(name, await asyncio.create_subprocess_exec(*command, stdin=PIPE, preexec_fn=dies_with_parent()))
+        return cls(
+            name,
+            await asyncio.create_subprocess_exec(*command, env={**os.environ, **(env or {})}, stdin=PIPE, preexec_fn=dies_with_parent()),
+        )
 
     @property
     def settled(self) -> bool:

@@ -1,9 +1,10 @@
 """A supervisor, a child of its daemon: has the work of each phase done, asks when it is unsure, and says how the contract stands.
 
-It blocks the contract while what the work needs is not to be had, and fails it when the work has failed too often.
+It asks, and spawns tasks, as its daemon's. In the name of the user who owns the contract it blocks it while what the work needs is not to be had, and fails it when the work has failed too often.
 """
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 from typing import Final
@@ -19,6 +20,7 @@ from makima_sdk.problems import ProblemError
 from makima_sdk.supervisor import Supervisor
 
 from makima_cli.demo import HEARTBEAT_SECONDS, PATIENCE_SECONDS
+from makima_cli.demo.passes import USERS_TOKEN
 from makima_cli.demo.plan import GiveUp, failed, next_steps
 from makima_cli.demo.process import live
 from makima_cli.demo.staging import HELD_UP, Staging
@@ -37,8 +39,9 @@ OVER: Final = {
 class DemoSupervisor:
     """`look` at the contract as it is now, again and again."""
 
-    def __init__(self, contracts: Contracts, voice: Supervisor, staging: Staging, forgiven: frozenset[str]) -> None:
+    def __init__(self, contracts: Contracts, owner: Contracts, voice: Supervisor, staging: Staging, forgiven: frozenset[str]) -> None:
         self._contracts = contracts
+        self._owner = owner
         self._voice = voice
         self._staging = staging
         self._forgiven = forgiven  # failures from before the contract was reopened
@@ -49,7 +52,7 @@ class DemoSupervisor:
         try:
             await self._look(contract)
         except ProblemError:
-            return  # overtaken by the user or the detector: the next look tells
+            return  # overtaken by the user or the detector, or not heard yet: the next look tells
 
     async def _look(self, contract: Contract) -> None:
         phase = contract.phase
@@ -63,7 +66,7 @@ class DemoSupervisor:
             case ContractStatus.BLOCKED:
                 self._voice.say(SupervisorState.BLOCKED, phase=phase, activity=f"held up: {contract.blocked_reason}")
                 if (contract.blocked_reason or "").startswith(HELD_UP) and self._staging.take():
-                    await self._contracts.act(contract.id, "unblock")
+                    await self._owner.act(contract.id, "unblock")
             case ContractStatus.PAUSED:
                 self._staging.leave()
                 self._voice.say(SupervisorState.BLOCKED, phase=phase, activity="paused")
@@ -74,12 +77,12 @@ class DemoSupervisor:
     async def _drive(self, contract: Contract) -> None:
         wanted = needs(contract.description)
         if wanted.staging and contract.phase == NEEDS_STAGING and not self._staging.take():
-            await self._contracts.act(contract.id, "block", reason=self._staging.held_up())
+            await self._owner.act(contract.id, "block", reason=self._staging.held_up())
             return
         tasks = [task for task in await self._contracts.tasks(contract.id) if task.phase == contract.phase and task.role == BUILDER]
         steps = next_steps(contract.phase, tasks, self._forgiven)
         if isinstance(steps, GiveUp):
-            await self._contracts.act(contract.id, "fail", reason=steps.reason)
+            await self._owner.act(contract.id, "fail", reason=steps.reason)
             self._forgiven |= {task.id for task in failed(tasks)}  # it may be reopened before we have looked again
             return
         for step in steps:
@@ -108,22 +111,25 @@ class DemoSupervisor:
 async def supervise(contract_id: str, daemon_id: str, shared: Path) -> None:
     """Until the contract is over. `shared` is the folder in which agents of all daemons meet."""
     connection = Connection.default()
-    async with Http(connection.url, connection.token, patience=PATIENCE_SECONDS) as http:
-        contracts = Contracts(http)
-        contract = await contracts.get(contract_id)
+    async with (
+        Http(connection.url, connection.token, patience=PATIENCE_SECONDS) as http,
+        Http(connection.url, os.environ[USERS_TOKEN], patience=PATIENCE_SECONDS) as owners,
+    ):
+        contracts, owner = Contracts(http), Contracts(owners)
+        contract = await owner.get(contract_id)
         nats = await connect(connection.nats_url, f"supervisor of {contract_id}", timeout=PATIENCE_SECONDS)
         task_id = f"sup-{contract_id}"[:64]
         voice = Supervisor(
             nats, daemon_id=daemon_id, contract_id=contract_id, task_id=task_id, phase=contract.phase, interval=HEARTBEAT_SECONDS
         )
-        forgiven = frozenset(task.id for task in failed(await contracts.tasks(contract_id)))
-        supervisor = DemoSupervisor(contracts, voice, Staging(shared, contract.name), forgiven)
+        forgiven = frozenset(task.id for task in failed(await owner.tasks(contract_id)))
+        supervisor = DemoSupervisor(contracts, owner, voice, Staging(shared, contract.name), forgiven)
         beating = asyncio.create_task(voice.run(), name="heart")
         try:
             while contract.status not in OVER:
                 await supervisor.look(contract)
                 await asyncio.sleep(LOOK_SECONDS)
-                contract = await contracts.get(contract_id)
+                contract = await owner.get(contract_id)
             await supervisor.look(contract)
             await voice.beat()
         finally:

@@ -10,6 +10,7 @@ from typing import cast
 from makima_local import ports
 from makima_local.data_folder import DataFolder
 from makima_local.processes import Program
+from makima_schemas.credentials import hash_of
 
 from makima_cli import demo
 from makima_cli.up.options import setting, settings_file
@@ -21,12 +22,13 @@ FLEET = "demo fleet"
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What every program needs to know: where the code and the data lie, and where the servers are."""
+    """What every program needs to know: where the code and the data lie, where the servers are, and (its hash) the administrator's token."""
 
     workspace: Path
     folder: DataFolder
     servers: Servers
     port: int
+    token: str
 
     @property
     def url(self) -> str:
@@ -43,7 +45,7 @@ def services(site: Site, *, for_demo: bool) -> list[Program]:
 
 def demo_fleet(site: Site) -> Program:
     """Daemons and agents that know nothing but the public interfaces."""
-    env = {"MAKIMA_URL": site.url, "MAKIMA_NATS_URL": site.servers.nats_url}
+    env = {"MAKIMA_URL": site.url, "MAKIMA_NATS_URL": site.servers.nats_url, "MAKIMA_TOKEN": site.token}
     command = (sys.executable, "-m", "makima_cli.demo", str(site.folder.path / "demo"))
     return Program(FLEET, command, site.workspace, site.folder.log("demo"), env=env)
 
@@ -53,6 +55,7 @@ def _service(name: str, site: Site, health_port: int, pace: Mapping[str, str]) -
     env = {**pace, **servers, "MAKIMA_HEALTH_PORT": str(health_port), "MAKIMA_DATA_DIR": str(site.folder.path)}
     if name == GATEWAY:
         env["MAKIMA_PORT"] = str(site.port)
+        env["MAKIMA_ADMIN_TOKEN_SHA256"] = hash_of(site.token).hex()
     if settings := settings_file():
         env["MAKIMA_CONFIG"] = str(settings)
     return Program(name, (sys.executable, "-m", f"services.{name}"), site.workspace, site.folder.log(name), health_port, env)

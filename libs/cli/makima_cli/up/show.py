@@ -23,7 +23,7 @@ class Running:
     url: str
     nats_url: str
     database_url: str
-    token: str | None
+    token: str
     data_dir: Path
     services: Mapping[str, int]
     fleet: int | None
@@ -51,7 +51,14 @@ def block(running: Running, context: str | None, seconds: float) -> str:
     others = [(name, pid, running.metrics[name]) for name, pid in running.services.items() if name != "gateway"]
     servers = [("nats", running.servers["nats"], running.nats_url), ("postgres", running.servers["postgres"], running.database_url)]
     fleet = [("demo fleet", running.fleet, "")] if running.fleet else []
-    rows = [gateway, *others, *fleet, *servers, ("data", None, str(running.data_dir))]
+    rows = [
+        gateway,
+        *others,
+        *fleet,
+        *servers,
+        ("data", None, str(running.data_dir)),
+        ("token", None, f"{running.data_dir}/admin-token  (an administrator's; the commands below find it)"),
+    ]
     width = max(len(name) for name, _, _ in rows)
     table = [f"  {name:<{width}}  {pid or '':>7}  {where}".rstrip() for name, pid, where in rows]
     suffix = f" --context {context}" if context else ""

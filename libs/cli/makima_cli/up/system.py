@@ -9,6 +9,7 @@ from importlib import import_module
 from pathlib import Path
 
 from makima_local import context, ports, workspace
+from makima_local.admin_token import admin_token
 from makima_local.context import Context
 from makima_local.data_folder import DataFolder
 from makima_local.processes import Report, Runner
@@ -50,7 +51,7 @@ async def serve(options: Options, folder: DataFolder, out: Callable[[str], None]
 async def _system(options: Options, folder: DataFolder, servers: Servers) -> AsyncGenerator[show.Running]:
     home = workspace.root()
     await _prepare(servers, home)
-    site = Site(home, folder, servers, options.port or ports.free())
+    site = Site(home, folder, servers, options.port or ports.free(), admin_token(folder.admin_token))
     programs = services(site, for_demo=options.demo)
     async with Runner(_tell, patience=DRAIN_WITHIN, frozen_after=FROZEN_AFTER) as runner:
         for program in programs:
@@ -64,7 +65,7 @@ async def _system(options: Options, folder: DataFolder, servers: Servers) -> Asy
         try:
             pids = {name: pid for name, pid in runner.pids.items() if name in metrics}
             at = (site.url, servers.nats_url, servers.database_url)
-            yield show.Running(*at, None, folder.path, pids, runner.pids.get(FLEET), servers.pids, metrics)
+            yield show.Running(*at, site.token, folder.path, pids, runner.pids.get(FLEET), servers.pids, metrics)
         finally:
             show.say("draining")
             await runner.stop(FLEET, patience=LEAVE_WITHIN)  # while there is somebody to take leave of

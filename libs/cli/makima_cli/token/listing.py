@@ -1,0 +1,42 @@
+"""`makima token list`: all tokens, revoked ones too, oldest first."""
+
+from collections.abc import Sequence
+from typing import Final, cast
+
+import click
+from makima_sdk.http import Http
+
+from makima_cli.contracts import render
+from makima_cli.contracts.render import Row
+from makima_cli.session import Session, echo_json, talks
+
+PAGE: Final = 500
+
+
+@click.command("list")
+@talks("table", "json")
+def list_tokens(session: Session) -> None:
+    """All tokens, without their secrets: those are not kept."""
+    tokens = session.run(_fetch)
+    if session.as_json:
+        echo_json(tokens)
+        return
+    columns = ("id", "role", "owner", "daemon", "made", "by", "revoked")
+    render.table(columns, [_cells(token) for token in tokens])
+
+
+async def _fetch(http: Http) -> list[Row]:
+    found: list[Row] = []
+    asked: dict[str, str | int] = {"limit": PAGE}
+    while True:
+        page = (await http.send("GET", "/tokens", query=asked)).body
+        found.extend(cast("Sequence[Row]", page["items"]))
+        if page.get("next_cursor") is None:
+            return found
+        asked["cursor"] = str(page["next_cursor"])
+
+
+def _cells(token: Row) -> tuple[str, ...]:
+    revoked = token.get("revoked_at")
+    said = [str(token[name] or "-") for name in ("id", "role", "owner", "daemon_id")]
+    return (*said, f"{render.ago(token['created_at'])} ago", str(token["created_by"]), f"{render.ago(revoked)} ago" if revoked else "-")

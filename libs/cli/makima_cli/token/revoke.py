@@ -1,0 +1,17 @@
+"""`makima token revoke`."""
+
+import click
+
+from makima_cli.session import Session, echo_json, talks
+
+
+@click.command()
+@click.argument("token_id", metavar="ID")
+@talks("text", "json")
+def revoke(session: Session, token_id: str) -> None:
+    """From the next request on the token opens nothing, and the sockets that it opened are closed."""
+    session.send("DELETE", f"/tokens/{token_id}")
+    if session.as_json:
+        echo_json({"id": token_id, "revoked": True})
+    else:
+        click.echo(f"{token_id} is revoked")
