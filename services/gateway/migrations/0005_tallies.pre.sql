@@ -19,5 +19,3 @@ from contracts group by tenant, owner_id, status, phase;
 
 -- The stale ones, newest first; their flag changes seldom, so that other changes of a contract stay in its page of the table.
 create index contracts_stale on contracts (tenant, created_position desc) where stale;
--- Whom a daemon runs.
-create index supervisors_of_daemon on supervisors (tenant, daemon_id);

@@ -18,6 +18,7 @@ from websockets.exceptions import InvalidStatus
 
 from services.gateway import routes
 from services.gateway.access import ACCESS, OPEN, Role, Scope
+from services.gateway.stream import MEDIA_TYPE as STREAM
 from tests.generated.access import ASKERS, Asker, refusal
 from tests.services.gateway.running import Gateways, bearing, body, created, items, refused
 from tests.services.gateway.tokens import issued, run_by, speaking_as
@@ -64,7 +65,11 @@ class Town:
 
     async def ask(self, asker: Asker, route: str, contract: str | None = None, daemon: str = DAEMON) -> httpx.Response:
         method = route.partition(" ")[0]
-        return await self.clients[asker].request(method, self.path(route, contract, daemon), json=None if method == "GET" else {})
+        said = None if method == "GET" else {}
+        async with self.clients[asker].stream(method, self.path(route, contract, daemon), json=said) as answer:
+            if not answer.headers.get("Content-Type", "").startswith(STREAM):  # which would go on for ever
+                await answer.aread()
+            return answer
 
 
 @pytest.fixture

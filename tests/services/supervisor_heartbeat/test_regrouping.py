@@ -54,6 +54,11 @@ async def test_two_that_share_the_shards_and_then_one_that_has_them_all(settings
         fleet = await recorder(stack, HALVES[0] + HALVES[1])
         await rounds(fleet)
         await fleet.recorded()
+
+        async def registered() -> bool:
+            return all([await quiet.events(f"supervisor-t{number}") for number in range(SENDERS)])
+
+        await eventually(registered, because="what was recorded is still to be told to the log")
     kept = await recorded(quiet)
     assert len(kept) == len(set(kept)) == 4 * SENDERS * ROUNDS
     assert {len(await quiet.events(f"supervisor-t{number}")) for number in range(SENDERS)} == {1}
