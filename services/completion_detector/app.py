@@ -6,6 +6,7 @@ from makima_kernel.service.runtime import Service
 from services.completion_detector.domain.judge import Switches
 from services.completion_detector.handlers.asker import Asker
 from services.completion_detector.handlers.check_completion import CheckCompletion
+from services.completion_detector.handlers.cleanup import CleanUp
 from services.completion_detector.handlers.recorder import Recorder
 from services.completion_detector.handlers.validators import Validators
 from services.completion_detector.handlers.worktrees import Worktrees
@@ -31,6 +32,7 @@ async def build(service: Service) -> None:
     projector = service.project(Contracts(), on_commit=lambda _position, _applied: asker.wake())
     router = CommandRouter(NAME)
     router.query("check_completion", CheckCompletion(queries, service.log, projector, asker.wake).handle)
+    router.query("cleanup_worktrees", CleanUp(queries, service.log, projector, worktrees).handle, daemons=False)
     service.include(router)
     service.loop("listen to daemons", worktrees.run)
     service.loop("ask", asker.run)

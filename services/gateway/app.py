@@ -10,6 +10,7 @@ from makima_kernel.service import metrics
 from makima_kernel.service.runtime import Service
 from makima_schemas.contract.model import ContractStatus
 
+from services.gateway.batches import Batches
 from services.gateway.context import Gateway
 from services.gateway.feed import StateFeed
 from services.gateway.http import application
@@ -42,6 +43,7 @@ async def build(service: Service) -> None:
         overviews=Overviews(service.pool),
         owners=Owners(queries, service.log),
         tokens=tokens,
+        batches=Batches(service.pool),
         projector=projector,
         feed=feed,
         hub=hub,

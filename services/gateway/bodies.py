@@ -3,7 +3,7 @@
 from typing import Annotated, Final, Literal, cast, get_args, get_type_hints
 
 from makima_schemas import heartbeat
-from makima_schemas.contract.model import Id, Name, Phase, QuestionType, Seconds
+from makima_schemas.contract.model import ContractStatus, Id, Name, Phase, QuestionType, Seconds
 from msgspec import Meta
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -20,6 +20,7 @@ def _storable(text: str) -> str:
 
 Text = Annotated[str, AfterValidator(_storable)]
 Title = Annotated[Name, AfterValidator(_storable)]
+BatchOperation = Literal["archive_old", "pause_all", "resume_all", "cleanup_archived", "restart_stale", "cleanup_worktrees"]
 Version = Annotated[int, Field(ge=0, le=POSITIVE_BIGINT)]
 
 
@@ -125,6 +126,15 @@ class NewAnswer(Body):
 class NewMessage(Body):
     role: Id
     content: Text
+
+
+class Batch(Body):
+    """`older_than_hours` counts from `status_changed_at`: 168 for what archives or cleans up, else as long as may be."""
+
+    operation: BatchOperation
+    older_than_hours: Annotated[float, Field(ge=0, le=876_000, allow_inf_nan=False)] | None = None
+    status_filter: Annotated[tuple[ContractStatus, ...], Field(min_length=1)] | None = None
+    dry_run: bool = False
 
 
 class NewToken(Body):

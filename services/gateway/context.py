@@ -12,6 +12,7 @@ from makima_kernel.service.settings import Settings
 from nats.aio.client import Client
 from starlette.requests import HTTPConnection
 
+from services.gateway.batches import Batches
 from services.gateway.feed import StateFeed
 from services.gateway.hub import Hub
 from services.gateway.overview import Overviews
@@ -30,6 +31,7 @@ class Gateway:
     overviews: Overviews
     owners: Owners
     tokens: Tokens
+    batches: Batches
     projector: Projector
     feed: StateFeed
     hub: Hub

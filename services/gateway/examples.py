@@ -12,6 +12,7 @@ from makima_schemas.refusal import Member
 
 from services.gateway import shapes
 from services.gateway.access import Role
+from services.gateway.batch_shapes import BatchAnswer, BatchError
 from services.gateway.dashboard import Dashboard, ResourceUsage, StaleContract, WaitingContract
 
 _AT: Final = datetime(2026, 1, 31, 10, 30, tzinfo=UTC)
@@ -94,8 +95,10 @@ EXAMPLES: Final[Mapping[str, object]] = {
         ],
         resourceUsage=ResourceUsage(activeSupervisors=10, runningTasks=25, pendingTasks=5, activeDaemons=3, totalWorktrees=45),
     ),
+    "BatchAnswer": BatchAnswer("archive_old", 1, [_CONTRACT_ID], [BatchError(_TASK_ID, "INVALID_TRANSITION", "active cannot be archived")]),
     "IssuedToken": shapes.IssuedToken(_TOKEN_ID, "mk_q0h2Yc…", Role.OWNER, "ada", None),
     "TokenPage": shapes.TokenPage([shapes.TokenView(_TOKEN_ID, Role.OWNER, "ada", None, _AT, "admin:local", None)], None),
+    "Batch": {"operation": "archive_old", "older_than_hours": 168, "status_filter": ["completed", "failed"], "dry_run": True},
     "NewToken": {"role": "owner", "owner": "ada"},
     "NewContract": {"name": "Add login", "contract_type": "simple", "description": "OAuth only", "phase_guard": False},
     "Restart": {"reason": "it hangs"},

@@ -11,6 +11,7 @@ from services.gateway.document import document
 from services.gateway.edge import Edge
 from services.gateway.principal import principal
 from services.gateway.routes import (
+    batch,
     completion,
     contracts,
     daemons,
@@ -59,7 +60,7 @@ def routed() -> FastAPI:
     )
     problems.install(app)
     api = APIRouter(prefix=API, dependencies=[Depends(principal)])  # no route can forget to ask
-    for part in (monitor, dashboard, contracts, lifecycle, phases, completion, tasks, talk, events, supervisors, daemons, tokens):
+    for part in (monitor, dashboard, batch, contracts, lifecycle, phases, completion, tasks, talk, events, supervisors, daemons, tokens):
         api.include_router(part.router)
     app.include_router(api)
     app.include_router(health.router)

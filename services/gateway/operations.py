@@ -25,6 +25,7 @@ class Operation:
 OPERATIONS: Final[Mapping[str, Operation]] = {
     "monitor_events": Operation("Watch what happens", FLAGGED),
     "show_dashboard": Operation("Show the dashboard", FLAGGED, "In camelCase, unlike everything else."),
+    "run_batch": Operation("Do one operation on many contracts", FLAGGED, "For administrators."),
     "create_contract": Operation(
         "Make a contract",
         description="Its status is `created`; it starts by itself when its supervisor is first heard, or by `…/start`. "

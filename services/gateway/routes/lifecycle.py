@@ -18,11 +18,10 @@ from makima_schemas.contract.commands import (
     UnblockContract,
 )
 from makima_schemas.contract.model import ContractStatus
-from makima_schemas.errors import Code
-from makima_schemas.refusal import Refused
 from starlette.responses import Response
 
 from services.gateway.bodies import Act, NewStatus
+from services.gateway.features import check_enhanced
 from services.gateway.problems import unknown_contract
 from services.gateway.reading import ContractId
 from services.gateway.shapes import Contract
@@ -55,9 +54,8 @@ _TO_ACTIVE: Final[Mapping[ContractStatus, Make]] = {
 
 def _check_known(write: Write, asked: str) -> None:
     """Raises `FEATURE_OFF`. Setting `active`, as old clients do, leads out of every new status all the same: nothing gets stuck there."""
-    if asked in ENHANCED and not write.gateway.settings.feature_flags.enhanced_contract_status:
-        hint = "set feature_flags.enhanced_contract_status = true; without it the status can be active, completed, archived"
-        raise Refused(Code.FEATURE_OFF, f"{asked!r} is switched off", hint=hint)
+    if asked in ENHANCED:
+        check_enhanced(write.gateway, asked)
 
 
 def _route(name: str, make: Make) -> Callable[..., Awaitable[Response]]:

@@ -1,0 +1,98 @@
+"""The ledger of batches: what was going to be asked stands there before it is asked, and then what became of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Final, cast
+from uuid import UUID
+
+import asyncpg
+from makima_kernel.log.sql import named
+from makima_schemas.contract.model import ContractStatus
+from makima_schemas.errors import Code
+from makima_schemas.refusal import Refused
+
+SQL: Final = named(Path(__file__).with_suffix(".sql"))
+LEASE_SECONDS: Final = 30.0  # longer than a page takes; a process that dies holds its batch up for so long
+AFFECTED: Final = "affected"
+UNCHANGED: Final = "unchanged"
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which contracts; `older_than`: in their status for so long."""
+
+    statuses: Sequence[ContractStatus]
+    older_than: timedelta | None
+    stale: bool
+    supervised: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """`target` is the task of its supervisor, if one was heard; `created_position` is where a page ends."""
+
+    contract_id: str
+    target: str | None
+    created_position: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """`outcome` is `affected`, `unchanged`, or the code of a refusal."""
+
+    contract_id: str
+    outcome: str
+    detail: str | None = None
+
+
+class Batches:
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def candidates(self, tenant: str, wanted: Selection, before: int | None, limit: int) -> list[Candidate]:
+        statuses = list(wanted.statuses)
+        arguments = (tenant, statuses, wanted.older_than, wanted.stale, wanted.supervised, before, limit)
+        return [Candidate(*row) for row in await self._pool.fetch(SQL["candidates"], *arguments)]
+
+    async def begin(self, tenant: str, command_id: UUID, request_hash: bytes, operation: str, actor: str) -> bool:
+        """Whether it is finished already. Raises `IDEMPOTENCY_KEY_REUSED`."""
+        await self._pool.execute(SQL["forget_old"])
+        row = await self._pool.fetchrow(SQL["begin"], tenant, command_id, request_hash, operation, actor)
+        if row is None:  # another request made it between the two halves of the statement
+            row = await self._pool.fetchrow(SQL["begin"], tenant, command_id, request_hash, operation, actor)
+        assert row is not None
+        if row["request_hash"] != request_hash:
+            raise Refused(Code.IDEMPOTENCY_KEY_REUSED, "this key was used with another batch", hint="mint a new key for a new intent")
+        return row["finished_at"] is not None
+
+    async def lease(self, tenant: str, command_id: UUID) -> tuple[int | None] | None:
+        """Up to which creation it has come; None: another process is at it, or it is finished."""
+        row = await self._pool.fetchrow(SQL["lease"], tenant, command_id, LEASE_SECONDS)
+        return None if row is None else (row["reached"],)
+
+    async def finished(self, tenant: str, command_id: UUID) -> bool:
+        return await self._pool.fetchval(SQL["finished"], tenant, command_id) is True
+
+    async def plan(self, tenant: str, command_id: UUID, page: Sequence[Candidate]) -> None:
+        ids, targets = [one.contract_id for one in page], [one.target for one in page]
+        await self._pool.execute(SQL["plan"], tenant, command_id, ids, targets, page[-1].created_position, LEASE_SECONDS)
+
+    async def planned(self, tenant: str, command_id: UUID, limit: int) -> list[Candidate]:
+        return [Candidate(*row) for row in await self._pool.fetch(SQL["planned"], tenant, command_id, limit)]
+
+    async def record(self, tenant: str, command_id: UUID, came: Sequence[Outcome], position: int) -> None:
+        columns = [one.contract_id for one in came], [one.outcome for one in came], [one.detail for one in came]
+        await self._pool.execute(SQL["record"], tenant, command_id, *columns, position, LEASE_SECONDS)
+
+    async def finish(self, tenant: str, command_id: UUID) -> None:
+        await self._pool.execute(SQL["finish"], tenant, command_id)
+
+    async def release(self, tenant: str, command_id: UUID) -> None:
+        await self._pool.execute(SQL["release"], tenant, command_id)
+
+    async def outcomes(self, tenant: str, command_id: UUID) -> tuple[list[Outcome], int]:
+        """What became of each that was not left as it was, and the log's position after the last."""
+        position = cast("int", await self._pool.fetchval(SQL["position"], tenant, command_id))
+        return [Outcome(*row) for row in await self._pool.fetch(SQL["outcomes"], tenant, command_id)], position

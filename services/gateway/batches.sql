@@ -1,0 +1,63 @@
+-- name: forget_old
+-- As long as command ids are kept.
+delete from gateway.batches where begun_at < now() - interval '30 days'
+
+-- name: begin
+-- The batch of this intent, made now or known already.
+with made as (
+  insert into gateway.batches (tenant, command_id, request_hash, operation, actor) values ($1, $2, $3, $4, $5)
+  on conflict do nothing returning request_hash, finished_at, position
+)
+select * from made union all select request_hash, finished_at, position from gateway.batches where tenant = $1 and command_id = $2 limit 1
+
+-- name: lease
+-- Mine for some seconds; nobody's, if another process is at it or it is finished.
+update gateway.batches set leased_until = now() + make_interval(secs => $3)
+where tenant = $1 and command_id = $2 and finished_at is null and leased_until <= now()
+returning reached
+
+-- name: finished
+select finished_at is not null from gateway.batches where tenant = $1 and command_id = $2
+
+-- name: candidates
+-- The next contracts that an operation takes, newest first, from behind the creation at $6.
+select id, supervisor_task_id, created_position from gateway.contracts
+where tenant = $1 and status = any ($2) and ($3::interval is null or status_changed_at <= clock_timestamp() - $3)
+  and (not $4::boolean or stale) and (not $5::boolean or supervisor_task_id is not null)
+  and ($6::bigint is null or created_position < $6)
+order by created_position desc limit $7
+
+-- name: plan
+-- What is going to be asked stands here before it is asked; the lease goes on.
+with reached as (
+  update gateway.batches set reached = $5, leased_until = now() + make_interval(secs => $6) where tenant = $1 and command_id = $2
+)
+insert into gateway.batch_items (tenant, command_id, contract_id, target) select $1, $2, * from unnest($3::text[], $4::text[])
+on conflict do nothing
+
+-- name: planned
+-- What was going to be asked, and has no outcome.
+select contract_id, target from gateway.batch_items where tenant = $1 and command_id = $2 and outcome is null order by number limit $3
+
+-- name: record
+-- What became of it: affected, unchanged, or the code of a refusal.
+with reached as (
+  update gateway.batches set position = greatest(position, $6), leased_until = now() + make_interval(secs => $7)
+  where tenant = $1 and command_id = $2
+)
+update gateway.batch_items as item set outcome = came.outcome, detail = came.detail
+from unnest($3::text[], $4::text[], $5::text[]) as came (contract_id, outcome, detail)
+where item.tenant = $1 and item.command_id = $2 and item.contract_id = came.contract_id
+
+-- name: finish
+update gateway.batches set finished_at = now() where tenant = $1 and command_id = $2
+
+-- name: release
+-- Whoever asks next takes it up.
+update gateway.batches set leased_until = '-infinity' where tenant = $1 and command_id = $2
+
+-- name: position
+select position from gateway.batches where tenant = $1 and command_id = $2
+
+-- name: outcomes
+select contract_id, outcome, detail from gateway.batch_items where tenant = $1 and command_id = $2 and outcome <> 'unchanged' order by number

@@ -1,0 +1,49 @@
+"""The query `cleanup_worktrees`: of a contract that has ended, and with an answer that can be relied on."""
+
+import orjson
+from makima_schemas import subjects
+from makima_schemas.commands import Problem
+from makima_schemas.contract import commands as c
+from makima_schemas.errors import Code
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from tests.services.completion_detector.conftest import World, simple
+from tests.services.completion_detector.test_a_contract_moves_on_by_itself import supervised
+
+
+async def cleaned(world: World, contract_id: str) -> dict[str, object] | Problem:
+    return await world.contract.bus.query("completion_detector", "cleanup_worktrees", {"contract_id": contract_id})
+
+
+async def test_only_once_it_has_ended(world: World) -> None:
+    await world.replica()
+    await world.send("c1", simple(), c.StartContract())
+    refused = await cleaned(world, "c1")
+    assert isinstance(refused, Problem)
+    assert (refused.code, refused.members["from"]) == (Code.INVALID_TRANSITION, "active")
+    unknown = await cleaned(world, "nobody")
+    assert isinstance(unknown, Problem)
+    assert unknown.code is Code.CONTRACT_NOT_FOUND
+
+
+async def test_whoever_holds_some_is_asked_and_nobody_else(world: World, nats: Client) -> None:
+    asked: list[object] = []
+
+    async def remove(message: Msg) -> None:
+        asked.append(orjson.loads(message.data))
+        await message.respond(b'{"removed": 1}')
+
+    await world.replica()
+    await world.send("c1", simple(), c.StartContract())
+    await supervised(world, "c1", "d1")
+    await world.send("c1", c.FailContract())
+    unheard = await cleaned(world, "c1")
+    assert isinstance(unheard, Problem)
+    assert (unheard.code, "d1" in unheard.detail) == (Code.UNAVAILABLE, True)
+    await nats.subscribe(subjects.daemon_signal("d1", "cleanup_worktrees"), cb=remove)
+    await nats.flush()
+    assert await cleaned(world, "c1") == {"daemons": ["d1"]}
+    assert asked == [{"contract_id": "c1"}]
+    await world.send("c2", simple(), c.FailContract())
+    assert await cleaned(world, "c2") == {"daemons": []}
