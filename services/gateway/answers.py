@@ -16,5 +16,9 @@ def answer(body: object, headers: Mapping[str, str] | None = None, *, status: in
     """`version` becomes the ETag that `If-Match` takes."""
     said = dict(headers or {})
     if version is not None:
-        said["ETag"] = f'"{version}"'
+        said |= etag(version)
     return Response(encode(body), status, said, MEDIA_TYPE)
+
+
+def etag(version: int) -> dict[str, str]:
+    return {"ETag": f'"{version}"'}

@@ -15,7 +15,7 @@ from services.gateway.problems import MEDIA_TYPE as PROBLEM
 Json = dict[str, object]
 
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
-VERSIONED: Final = frozenset({"Contract", "AutoCompleteSummary"})
+VERSIONED: Final = frozenset({"Contract", "AutoCompleteSummary", "Export", "Health"})
 NOT_THERE: Final = {
     "contract_id": Code.CONTRACT_NOT_FOUND,
     "task_id": Code.TASK_NOT_FOUND,

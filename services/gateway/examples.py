@@ -14,6 +14,7 @@ from services.gateway import shapes
 from services.gateway.access import Role
 from services.gateway.batch_shapes import BatchAnswer, BatchError
 from services.gateway.dashboard import Dashboard, ResourceUsage, StaleContract, WaitingContract
+from services.gateway.export import Export
 
 _AT: Final = datetime(2026, 1, 31, 10, 30, tzinfo=UTC)
 _NOW: Final = datetime(2026, 1, 31, 11, 5, tzinfo=UTC)
@@ -69,6 +70,7 @@ EXAMPLES: Final[Mapping[str, object]] = {
     "Daemon": _DAEMON,
     "DaemonPage": shapes.DaemonPage([_DAEMON], None),
     "EventPage": shapes.EventPage([_EVENT], None),
+    "Export": Export("3f0c6a5e-1f8e-4a0b-9c55-8d1f0f2b7c11", 4, [_EVENT], _CONTRACT, [_TASK], [_QUESTION], [_MESSAGE]),
     "AutoCompleteSummary": shapes.AutoCompleteSummary(_CONTRACT_ID, "Add login", ContractStatus.ACTIVE, "plan", 4, False),
     "PhaseTrial": shapes.PhaseTrial(False, "VALIDATION_FAILED", ["Deliverable: plan-document"], ["plan-document"]),
     "PhaseReadiness": shapes.PhaseReadiness("plan", False, ["Deliverable: plan-document", "1 tasks incomplete"], True),

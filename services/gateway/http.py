@@ -17,6 +17,7 @@ from services.gateway.routes import (
     daemons,
     dashboard,
     events,
+    export,
     health,
     lifecycle,
     monitor,
@@ -60,7 +61,8 @@ def routed() -> FastAPI:
     )
     problems.install(app)
     api = APIRouter(prefix=API, dependencies=[Depends(principal)])  # no route can forget to ask
-    for part in (monitor, dashboard, batch, contracts, lifecycle, phases, completion, tasks, talk, events, supervisors, daemons, tokens):
+    parts = (monitor, dashboard, batch, contracts, lifecycle, phases, completion, tasks, talk, events, export, supervisors, daemons, tokens)
+    for part in parts:
         api.include_router(part.router)
     app.include_router(api)
     app.include_router(health.router)
