@@ -14,7 +14,9 @@ from services.gateway import shapes
 from services.gateway.access import Role
 from services.gateway.batch_shapes import BatchAnswer, BatchError
 from services.gateway.dashboard import Dashboard, ResourceUsage, StaleContract, WaitingContract
+from services.gateway.diagnosis import Health, Reason
 from services.gateway.export import Export
+from services.gateway.known import Proof
 
 _AT: Final = datetime(2026, 1, 31, 10, 30, tzinfo=UTC)
 _NOW: Final = datetime(2026, 1, 31, 11, 5, tzinfo=UTC)
@@ -41,6 +43,8 @@ _TASK: Final = shapes.Task(
 _QUESTION: Final = shapes.Question(_QUESTION_ID, _CONTRACT_ID, "Which provider?", "choice", ["A", "B"], "open", None, _AT, None)
 _MESSAGE: Final = shapes.Message("f1f3a0d2-8a44-5b7b-9d80-1a2b3c4d5e6f", _CONTRACT_ID, "builder", "The form is done.", _NOW)
 _DAEMON: Final = shapes.Daemon("daemon-1", "worker-7", True, _NOW, ["builder"], 2, 6)
+_ANSWER: Final = f"POST /api/v1/contracts/{_CONTRACT_ID}/questions/{_QUESTION_ID}/answer"
+_ASKED: Final = Proof(f"contract-{_CONTRACT_ID}", position=42, event="QuestionAsked")
 _EVENT: Final[dict[str, object]] = {
     "specversion": "1.0",
     "id": "019c13f0-4d3a-7c1e-8b51-0f2f6f0e9a77",
@@ -70,6 +74,7 @@ EXAMPLES: Final[Mapping[str, object]] = {
     "Daemon": _DAEMON,
     "DaemonPage": shapes.DaemonPage([_DAEMON], None),
     "EventPage": shapes.EventPage([_EVENT], None),
+    "Health": Health("waiting", [Reason("fact", "QUESTION_OPEN", "a question is open: Which provider?", _AT, _ANSWER, _ASKED)]),
     "Export": Export("3f0c6a5e-1f8e-4a0b-9c55-8d1f0f2b7c11", 4, [_EVENT], _CONTRACT, [_TASK], [_QUESTION], [_MESSAGE]),
     "AutoCompleteSummary": shapes.AutoCompleteSummary(_CONTRACT_ID, "Add login", ContractStatus.ACTIVE, "plan", 4, False),
     "PhaseTrial": shapes.PhaseTrial(False, "VALIDATION_FAILED", ["Deliverable: plan-document"], ["plan-document"]),

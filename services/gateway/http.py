@@ -16,6 +16,7 @@ from services.gateway.routes import (
     contracts,
     daemons,
     dashboard,
+    diagnosis,
     events,
     export,
     health,
@@ -35,6 +36,24 @@ DESCRIPTION: Final = (
 _PROBLEM: Final[dict[int | str, dict[str, Any]]] = {
     "default": {"model": ProblemDetails, "description": "A problem; `code` says which", "content": {problems.MEDIA_TYPE: {}}}
 }
+
+PARTS: Final = (
+    monitor,
+    dashboard,
+    batch,
+    contracts,
+    lifecycle,
+    phases,
+    completion,
+    tasks,
+    talk,
+    events,
+    export,
+    supervisors,
+    diagnosis,
+    daemons,
+    tokens,
+)
 
 
 def application(gateway: Gateway) -> FastAPI:
@@ -61,8 +80,7 @@ def routed() -> FastAPI:
     )
     problems.install(app)
     api = APIRouter(prefix=API, dependencies=[Depends(principal)])  # no route can forget to ask
-    parts = (monitor, dashboard, batch, contracts, lifecycle, phases, completion, tasks, talk, events, export, supervisors, daemons, tokens)
-    for part in parts:
+    for part in PARTS:
         api.include_router(part.router)
     app.include_router(api)
     app.include_router(health.router)

@@ -69,6 +69,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "answer_question": Operation("Answer a question", MOVES, "With the last open one the contract goes on."),
     "list_messages": Operation("List messages", description="Oldest first."),
     "send_message": Operation("Send a message", MOVES, "Counts as activity."),
+    "contract_health": Operation("Ask how a contract is, and why"),
     "export_contract": Operation("Export a contract"),
     "list_events": Operation("Read the events of a contract"),
     "supervisor_status": Operation("Ask how the supervisor is", frozenset({Code.SUPERVISOR_NOT_FOUND, Code.SUPERVISOR_DEAD})),

@@ -97,6 +97,9 @@ class Queries:
     async def questions(self, tenant: str, contract_id: str, after: int, limit: int) -> list[QuestionRow]:
         return [question_row(record) for record in await self._all("questions", tenant, contract_id, after, limit)]
 
+    async def open_questions(self, tenant: str, contract_id: str, limit: int) -> list[QuestionRow]:
+        return [question_row(record) for record in await self._all("open_questions", tenant, contract_id, limit)]
+
     async def messages(self, tenant: str, contract_id: str, after: int, limit: int) -> list[MessageRow]:
         return [message_row(record) for record in await self._all("messages", tenant, contract_id, after, limit)]
 

@@ -40,6 +40,10 @@ select * from gateway.questions where tenant = $1 and contract_id = $2 and id = 
 -- name: questions
 select * from gateway.questions where tenant = $1 and contract_id = $2 and asked_position > $3 order by asked_position limit $4
 
+-- name: open_questions
+-- Oldest first.
+select * from gateway.questions where tenant = $1 and contract_id = $2 and status = 'open' order by asked_position limit $3
+
 -- name: messages
 select * from gateway.messages where tenant = $1 and contract_id = $2 and position > $3 order by position limit $4
 

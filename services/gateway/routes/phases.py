@@ -1,26 +1,19 @@
 """Phases: changed, guarded, asked whether they are ready; their deliverables; the switch of automatic completion."""
 
-from typing import Final, cast
-
-import orjson
 from fastapi import APIRouter
 from makima_schemas.commands import Problem
 from makima_schemas.contract.commands import ChangePhase, CompleteDeliverable, SetAutoComplete, SetPhaseGuard
-from makima_schemas.contract.model import Phase
-from makima_schemas.gate import readiness
-from pydantic import TypeAdapter
 from starlette.responses import Response
 
 from services.gateway import views
 from services.gateway.answers import answer
 from services.gateway.bodies import DeliverableDone, NewPhase, Switch
-from services.gateway.projections.rows import ContractRow
+from services.gateway.readiness import standing
 from services.gateway.reading import ContractId, DeliverableId, Reading
 from services.gateway.shapes import AutoCompleteSummary, Contract, PhaseReadiness, PhaseTrial
 from services.gateway.writes import OWNER, Write, Writing, refused
 
 router = APIRouter(tags=["phases"])
-PHASES: Final = TypeAdapter(tuple[Phase, ...])
 
 
 @router.post("/contracts/{contract_id}/phase", response_model=Contract | PhaseTrial)
@@ -60,11 +53,9 @@ async def complete_deliverable(
 async def phase_readiness(contract_id: ContractId, read: Reading) -> Response:
     """As the contract's owner would judge it: the same pure function over the same facts."""
     row = await read.contract(contract_id)
-    phase = next(phase for phase in PHASES.validate_json(row.phases) if phase.name == row.phase)
-    tasks = await read.gateway.queries.tasks_of_phase(read.principal.tenant, contract_id, row.phase)
-    judged = readiness(phase, _delivered(row), tasks, row.validated, row.validation_reason)
-    enabled = row.auto_complete_enabled and phase.gate.auto_advance and read.gateway.settings.contracts.auto_advance_phases
-    return read.answer(PhaseReadiness(row.phase, judged.ready, list(judged.missing), enabled))
+    found = await standing(read.gateway.queries, row)
+    enabled = row.auto_complete_enabled and found.phase.gate.auto_advance and read.gateway.settings.contracts.auto_advance_phases
+    return read.answer(PhaseReadiness(row.phase, found.gate.ready, list(found.gate.missing), enabled))
 
 
 async def _try(contract_id: str, body: NewPhase, write: Write) -> Response:
@@ -75,8 +66,3 @@ async def _try(contract_id: str, body: NewPhase, write: Write) -> Response:
     if isinstance(reply, Problem):
         raise refused(reply)
     return answer(reply)
-
-
-def _delivered(row: ContractRow) -> set[str]:
-    items = cast("list[dict[str, object]]", orjson.loads(row.deliverables))
-    return {str(item["id"]) for item in items if item["phase"] == row.phase and item["completed"]}
