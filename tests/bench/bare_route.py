@@ -1,4 +1,4 @@
-"""What P7 is measured beside: a FastAPI route that inserts one row, commits, and answers; nothing else."""
+"""What P7 and P8 are measured beside: FastAPI routes of one statement each on the same database, and nothing else."""
 
 import os
 from collections.abc import AsyncGenerator
@@ -29,6 +29,24 @@ app = FastAPI(lifespan=_lifespan, telemetry={"tracing": False, "metrics": False,
 async def insert(body: Body) -> dict[str, int | str]:
     number: int = await app.state.pool.fetchval("insert into bare (name) values ($1) returning id", body.name)
     return {"id": number, "name": body.name}
+
+
+@app.get("/counts")
+async def count() -> dict[str, int]:
+    """What a dashboard counts, if nobody has counted before."""
+    found = await app.state.pool.fetch("select status, count(*) as contracts from gateway.contracts group by status, phase")
+    return {row["status"]: row["contracts"] for row in found}
+
+
+@app.get("/contracts")
+async def newest() -> list[dict[str, object]]:
+    found = await app.state.pool.fetch("select * from gateway.contracts where tenant = 'default' order by created_position desc limit 50")
+    return [dict(row) for row in found]
+
+
+@app.get("/contracts/{contract_id}")
+async def show(contract_id: str) -> dict[str, object]:
+    return dict(await app.state.pool.fetchrow("select * from gateway.contracts where tenant = 'default' and id = $1", contract_id))
 
 
 if __name__ == "__main__":

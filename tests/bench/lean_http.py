@@ -1,4 +1,4 @@
-"""A client that costs next to nothing, so that a benchmark measures the server: JSON POSTs on kept connections, and no more."""
+"""A client that costs next to nothing, so that a benchmark measures the server: JSON on kept connections, and no more."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -31,9 +31,15 @@ class LeanHttp:
         parts = urlsplit(url)
         return cls(parts.hostname or "127.0.0.1", parts.port or 80, token)
 
+    async def get(self, path: str) -> Answer:
+        return await self._ask("GET", path, b"")
+
     async def post(self, path: str, body: bytes) -> Answer:
+        return await self._ask("POST", path, body)
+
+    async def _ask(self, method: str, path: str, body: bytes) -> Answer:
         reader, writer = self.idle.pop() if self.idle else await asyncio.open_connection(self.host, self.port)
-        head = f"POST {path} HTTP/1.1\r\nHost: {self.host}\r\nAuthorization: Bearer {self.token}\r\nContent-Type: application/json\r\n"
+        head = f"{method} {path} HTTP/1.1\r\nHost: {self.host}\r\nAuthorization: Bearer {self.token}\r\nContent-Type: application/json\r\n"
         head += f"Content-Length: {len(body)}\r\n\r\n"
         writer.write(head.encode() + body)
         status_line, *lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
