@@ -58,7 +58,7 @@ _EVENT: Final[dict[str, object]] = {
     "tenant": "default",
     "commandid": "019c13f0-4d39-7b20-a4de-5d2a7a1c9e01",
     "actor": "admin:local",
-    "data": {"from_status": "active", "reason": "lunch"},
+    "data": {"reason": "lunch", "paused_from": "active"},
 }
 
 # By the name of the schema.

@@ -20,6 +20,7 @@ from services.contract.domain.statuses import LIFECYCLE, TASKS
 from services.gateway.document import document
 from services.gateway.http import routed
 from tests.generated import access
+from tests.generated.asyncapi import asyncapi
 
 FOLDER: Final = Path(__file__).parents[2] / "docs" / "generated"
 NAMES: Final[Mapping[object, str]] = {str: "text", int: "integer", float: "number", bool: "flag", datetime: "time", NoneType: "null"}
@@ -156,6 +157,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "events.md": events,
     "metrics.md": metrics,
     "openapi.json": openapi,
+    "asyncapi.json": asyncapi,
 }
 
 

@@ -1,0 +1,181 @@
+"""The AsyncAPI 3.0 document: every subject of interfaces.md and the monitor, seen from makima: it sends events, it receives commands."""
+
+from typing import Final, Literal
+
+import orjson
+from makima_kernel.bus.commands import snake_case
+from makima_schemas import subjects
+from makima_schemas.codec import EVENT_CLASSES
+from makima_schemas.monitor import MONITOR_MESSAGES
+
+from tests.generated import asyncapi_examples as examples
+from tests.generated.asyncapi_schemas import COMMANDS, HEARTBEATS, Json, envelope, reference, request, schemas
+
+VERSION: Final = "1"
+QUERIES: Final = {
+    "contract": {"try_change_phase": {"contract_id": examples.CONTRACT, "phase": "execute"}},
+    "completion_detector": {"check_completion": {"contract_id": examples.CONTRACT}},
+    "supervisor_heartbeat": {"heartbeats": {"contract_id": examples.CONTRACT, "limit": 10}, "status": {"contract_id": examples.CONTRACT}},
+}  # the questions that others than detectors ask
+PARAMETERS: Final[dict[str, list[str]]] = {
+    "daemon_id": ["daemon-1"],
+    "contract_id": [examples.CONTRACT],
+    "task_id": [examples.TASK],
+    "role": ["builder"],
+    "principal": ["daemon-1"],
+    "kind": ["rejoin_required", "superseded", "start", "restart", "sync", "cleanup_worktrees", "interval"],
+    "stream": [subjects.EVENTS_STREAM],
+    "consumer": ["gateway"],
+}
+ACCEPTED: Final[Json] = {"ok": True, "version": 4, "position": 4711, "changed": True}
+REFUSED: Final[Json] = {
+    "error": {"code": "INVALID_TRANSITION", "detail": "…", "hint": None, "from": "archived", "to": "paused", "allowed": []}
+}
+
+
+class Document:
+    """Grows channel by channel."""
+
+    def __init__(self) -> None:
+        self.channels: Json = {}
+        self.operations: Json = {}
+        self.messages: Json = {}
+
+    def message(self, name: str, payload: Json, said: object) -> str:
+        """A message and an example; answers its name."""
+        self.messages[name] = {"name": name, "contentType": "application/json", "payload": payload, "examples": [{"payload": said}]}
+        return name
+
+    def channel(
+        self, name: str, address: str, description: str, messages: list[str], said: Json | None = None, *, server: str = "nats"
+    ) -> None:
+        """One address and what goes over it; `said` are examples of its parameters, where the usual ones are not enough."""
+        parameters = {each: {"examples": (said or {}).get(each) or PARAMETERS[each]} for each in _parameters(address)}
+        self.channels[name] = {
+            "address": address,
+            "description": description,
+            "servers": [{"$ref": f"#/servers/{server}"}],
+            "messages": {each: {"$ref": f"#/components/messages/{each}"} for each in messages},
+            **({"parameters": parameters} if parameters else {}),
+        }
+
+    def operation(
+        self, action: Literal["send", "receive"], channel: str, messages: list[str] | None = None, replies: list[str] | None = None
+    ) -> None:
+        """What makima does there: with all messages of the channel, or with these."""
+        made: Json = {"action": action, "channel": {"$ref": f"#/channels/{channel}"}}
+        if messages is not None:
+            made["messages"] = _of(channel, messages)
+        if replies is not None:
+            address = {"location": "$message.header#/reply", "description": "NATS's reply subject"}
+            made["reply"] = {"address": address, "channel": {"$ref": "#/channels/replies"}, "messages": _of("replies", replies)}
+        self.operations[f"{action}-{channel}"] = made
+
+
+def _of(channel: str, messages: list[str]) -> list[Json]:
+    return [{"$ref": f"#/channels/{channel}/messages/{each}"} for each in messages]
+
+
+def _parameters(address: str) -> list[str]:
+    return [part[1:-1] for part in address.split(".") if part.startswith("{")]
+
+
+def _events(made: Document) -> None:
+    for category, classes in EVENT_CLASSES.items():
+        names = [made.message(cls.__name__, envelope(category, cls.__name__), examples.event(category, cls.__name__)) for cls in classes]
+        address = subjects.event(category, "{id}", "{name}")
+        description = f"Events of the category {category}, each once and in order, from the stream {subjects.EVENTS_STREAM}."
+        made.channel(f"events-{category}", address, description, names, {"id": [examples.ENTITIES[category]], "name": names})
+        made.operation("send", f"events-{category}")
+
+
+def _heartbeats(made: Document) -> None:
+    addresses = (
+        subjects.supervisor_heartbeat("{daemon_id}", "{task_id}"),
+        subjects.agent_heartbeat("{daemon_id}", "{contract_id}", "{role}"),
+        subjects.daemon_heartbeat("{daemon_id}"),
+    )
+    for kind, address, cls in zip(("supervisor", "agent", "daemon"), addresses, HEARTBEATS, strict=True):
+        name = made.message(cls.__name__, reference(cls.__name__), examples.message(cls))
+        description = f"The heartbeats of a {kind}: JSON, or protobuf where `Content-Type: application/x-protobuf` says so."
+        made.channel(f"heartbeats-{kind}", address, description, [name])
+        made.operation("receive", f"heartbeats-{kind}")
+
+
+def _commands(made: Document) -> None:
+    replies = [
+        made.message("Accepted", reference("Accepted"), ACCEPTED),
+        made.message("Refused", reference("Refusal"), REFUSED),
+        made.message("Answered", reference("Question"), {"ok": True, "would_succeed": True, "missing": []}),
+    ]
+    made.channels["replies"] = {
+        "address": None,
+        "description": "Where the asker waits.",
+        "messages": {each: {"$ref": f"#/components/messages/{each}"} for each in replies},
+    }
+    for service, queries in QUERIES.items():
+        asked = {snake_case(cls.__name__): _command(made, cls) for cls in COMMANDS.get(service, ())}
+        asked |= {name: made.message(f"{service}.{name}", reference("Question"), question) for name, question in queries.items()}
+        description = f"What {service} is asked, by request/reply; the answer is data, refusals included."
+        ours, daemons = subjects.command(service, "{command}"), subjects.daemon_command("{principal}", service, "{command}")
+        for prefix, address in (("commands", ours), ("daemon-commands", daemons)):
+            made.channel(f"{prefix}-{service}", address, description, list(asked.values()), {"command": list(asked)})
+            made.operation("receive", f"{prefix}-{service}", replies=replies)
+
+
+def _command(made: Document, cls: type) -> str:
+    said = {"command_id": str(examples.RECORDED.command_id), "target": examples.CONTRACT, "data": examples.message(cls)}
+    return made.message(cls.__name__, request(cls), said)
+
+
+def _signals(made: Document) -> None:
+    signal = made.message("Signal", reference("Signal"), {"contract_id": examples.CONTRACT})
+    made.channel("signals-daemon", subjects.daemon_signal("{daemon_id}", "{kind}"), "What a daemon is asked.", [signal])
+    made.channel("signals-agent", subjects.agent_signal("{contract_id}", "{role}", "{kind}"), "What an agent is told.", [signal])
+    made.operation("send", "signals-daemon")
+    made.operation("send", "signals-agent")
+
+
+def _dead_letters(made: Document) -> None:
+    said = {"reason": "not JSON", "origin": {"stream": subjects.EVENTS_STREAM, "sequence": 4711}, "truncated": False, "payload": "{"}
+    letter = made.message("DeadLetter", reference("DeadLetter"), said)
+    description = f"What could not be processed, kept 30 days in the stream {subjects.DEAD_LETTERS_STREAM}."
+    made.channel("dead-letters", subjects.dead_letter("{stream}", "{consumer}"), description, [letter])
+    made.operation("send", "dead-letters")
+
+
+def _monitor(made: Document) -> None:
+    told = [made.message(f"monitor.{cls.__name__}", reference(cls.__name__), examples.message(cls)) for cls in MONITOR_MESSAGES]
+    asked = made.message("Filter", reference("Watch"), {"contract_ids": [examples.CONTRACT], "statuses": ["active"], "since": 4711})
+    description = (
+        "The monitor socket; `GET …/monitor/events` tells the same as Server-Sent Events. Of the client's filters the last one holds."
+    )
+    made.channel("monitor", "/contracts/monitor", description, [*told, asked], server="gateway")
+    made.operation("send", "monitor", told)
+    made.operation("receive", "monitor", [asked])
+
+
+def document() -> Json:
+    made = Document()
+    for part in (_events, _heartbeats, _commands, _signals, _dead_letters, _monitor):
+        part(made)
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "makima on the bus",
+            "version": VERSION,
+            "description": "Events are CloudEvents 1.0 on a JetStream stream whose sequence is the log's position; commands are request/reply.",
+        },
+        "defaultContentType": "application/json",
+        "servers": {
+            "nats": {"host": "127.0.0.1:4222", "pathname": "", "protocol": "nats"},
+            "gateway": {"host": "127.0.0.1:8420", "pathname": "/api/v1", "protocol": "ws"},
+        },
+        "channels": made.channels,
+        "operations": made.operations,
+        "components": {"messages": made.messages, "schemas": schemas()},
+    }
+
+
+def asyncapi() -> str:
+    return orjson.dumps(document(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()

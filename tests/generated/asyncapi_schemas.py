@@ -1,0 +1,92 @@
+"""The schemas of all messages on the bus, from the classes that read and write them."""
+
+from functools import cache
+from typing import Final, cast, get_args
+
+import msgspec
+from makima_schemas.codec import EVENT_CLASSES, SCHEMAS
+from makima_schemas.commands import Accepted, Problem, Request
+from makima_schemas.contract.commands import ContractCommand
+from makima_schemas.daemon import DeclareDisconnected
+from makima_schemas.heartbeat import AgentHeartbeat, DaemonHeartbeat, SupervisorHeartbeat
+from makima_schemas.monitor import MONITOR_MESSAGES
+from makima_schemas.supervisor import DeclareSilent, RestartSupervisor
+from pydantic import TypeAdapter
+
+from services.gateway.watch import Watch
+
+Json = dict[str, object]
+
+REF: Final = "#/components/schemas/{name}"
+COMMANDS: Final[dict[str, tuple[type, ...]]] = {
+    "contract": get_args(ContractCommand),
+    "supervisor_heartbeat": (DeclareSilent, DeclareDisconnected, RestartSupervisor),
+}
+HEARTBEATS: Final = (SupervisorHeartbeat, AgentHeartbeat, DaemonHeartbeat)
+CLOUDEVENT: Final[Json] = {
+    "description": "CloudEvents 1.0 in JSON. `position` is the stream's sequence; `streamversion` counts the events of one entity.",
+    "type": "object",
+    "required": ["specversion", "id", "source", "type", "subject", "time", "data", "position", "streamversion", "tenant", "commandid"],
+    "properties": {
+        "specversion": {"const": "1.0"},
+        "id": {"type": "string", "format": "uuid"},
+        "source": {"type": "string", "pattern": "^makima/[a-z]+$"},
+        "type": {"type": "string", "pattern": r"^makima\.[a-z]+\.[A-Za-z]+\.v[1-9][0-9]*$"},
+        "subject": {"type": "string", "description": "the entity's id"},
+        "time": {"type": "string", "format": "date-time"},
+        "datacontenttype": {"const": "application/json"},
+        "position": {"type": "integer", "minimum": 1},
+        "streamversion": {"type": "integer", "minimum": 1},
+        "tenant": {"type": "string"},
+        "commandid": {"type": "string", "format": "uuid"},
+        "actor": {"type": "string"},
+        "traceparent": {"type": "string"},
+        "data": {"type": "object"},
+    },
+}
+DEAD_LETTER: Final[Json] = {
+    "description": "What could not be processed: its bytes as text, or in base64 where they are no UTF-8; `origin` says where it stood.",
+    "type": "object",
+    "required": ["reason", "origin", "truncated"],
+    "properties": {
+        "reason": {"type": "string"},
+        "origin": {"type": "object", "additionalProperties": {"type": ["string", "integer"]}},
+        "truncated": {"type": "boolean"},
+        "payload": {"type": "string"},
+        "payload_base64": {"type": "string", "contentEncoding": "base64"},
+    },
+    "additionalProperties": False,
+}
+
+
+@cache
+def schemas() -> Json:
+    """Every schema under its name; the references between them stay inside."""
+    told = [*(cls for classes in EVENT_CLASSES.values() for cls in classes), *(cls for classes in COMMANDS.values() for cls in classes)]
+    named = [(cls, "validation", TypeAdapter(cls)) for cls in (*told, *MONITOR_MESSAGES, Request, Accepted, Problem, Watch)]
+    _, definitions = TypeAdapter.json_schemas(named, ref_template="#/components/schemas/{model}")  # pyright: ignore[reportArgumentType]
+    _, structs = msgspec.json.schema_components(HEARTBEATS, ref_template=REF)
+    return {
+        **cast("Json", definitions["$defs"]),
+        **structs,
+        "CloudEvent": CLOUDEVENT,
+        "DeadLetter": DEAD_LETTER,
+        "Refusal": {"type": "object", "required": ["error"], "properties": {"error": reference("Problem")}},
+        "Question": {"type": "object", "description": "A query: its answer carries `ok` and members of its own."},
+        "Signal": {"type": "object", "description": "What is asked of a daemon or an agent; the kind stands in the subject."},
+    }
+
+
+def reference(name: str) -> Json:
+    return {"$ref": REF.format(name=name)}
+
+
+def envelope(category: str, name: str) -> Json:
+    """The CloudEvent that carries this event."""
+    kind = f"makima.{category}.{name}.v{SCHEMAS.number(name)}"
+    return {"allOf": [reference("CloudEvent"), {"properties": {"type": {"const": kind}, "data": reference(name)}}]}
+
+
+def request(command: type) -> Json:
+    """The request that carries this command."""
+    return {"allOf": [reference("Request"), {"properties": {"data": reference(command.__name__)}}]}
