@@ -19,7 +19,7 @@ from prometheus_client import Counter, Gauge, Histogram, Metric
 from services.contract.domain.statuses import LIFECYCLE, TASKS
 from services.gateway.document import document
 from services.gateway.http import routed
-from tests.generated import access
+from tests.generated import access, matrices
 from tests.generated.asyncapi import asyncapi
 
 FOLDER: Final = Path(__file__).parents[2] / "docs" / "generated"
@@ -152,12 +152,14 @@ def _said(cls: type) -> str:
 
 PAGES: Final[dict[str, Callable[[], str]]] = {
     "access.md": access.page,
+    "contract-commands.md": matrices.commands,
     "contract-lifecycle.md": contract_lifecycle,
     "errors.md": errors,
     "events.md": events,
     "metrics.md": metrics,
     "openapi.json": openapi,
     "asyncapi.json": asyncapi,
+    "phase-changes.md": matrices.phase_changes,
 }
 
 

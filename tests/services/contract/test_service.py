@@ -92,7 +92,19 @@ async def test_a_stale_version_is_a_conflict_that_says_where_the_contract_is(con
     assert conflict.members == {"expected": 1, "actual": 2, "current_phase": "plan"}
 
 
-@pytest.mark.parametrize("status", [(), (c.PauseContract(),)], ids=["active", "paused"])
+@pytest.mark.parametrize(
+    "status",
+    [
+        (),
+        (c.AskQuestion("q1", "Which?"),),
+        (c.PauseContract(),),
+        (c.BlockContract(),),
+        (c.CompleteContract(),),
+        (c.FailContract(),),
+        (c.CompleteContract(), c.ArchiveContract()),
+    ],
+    ids=["active", "waiting_for_input", "paused", "blocked", "completed", "failed", "archived"],
+)
 async def test_the_version_is_checked_before_status_phase_gate_and_guard(
     contracts: Contracts, status: tuple[c.ContractCommand, ...]
 ) -> None:
