@@ -43,6 +43,9 @@ bench: setup  ## The benchmarks beside their baselines: one table, and tests/ben
 chaos: setup  ## The fault suite: kill, freeze, restore and lie, then compare with the truth, fault by fault
 	@$(BIN)/python -m pytest tests/guarantees -o addopts="--strict-markers --import-mode=importlib" -v --no-header
 
+mutate: setup  ## Change the rules one by one: does a pure test notice? (docs/mutation.md; minutes)
+	@nice $(BIN)/python -m tests.mutation $(RULES)
+
 docs: setup  ## Regenerate what is generated
 	@$(BIN)/python -m tests.generated --write
 
@@ -50,4 +53,4 @@ lock:  ## Resolve the dependencies again
 	@$(UV) lock -q --upgrade && $(UV) export -q --all-groups --no-emit-workspace --no-header --no-annotate -o requirements.lock
 	@$(UV) export -q --no-dev $(SERVICES:%=--package makima-service-%) --no-emit-workspace --no-header --no-annotate -o deploy/docker/requirements.lock
 
-.PHONY: help setup run test lint test-containers bench chaos docs lock
+.PHONY: help setup run test lint test-containers bench chaos mutate docs lock

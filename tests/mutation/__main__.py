@@ -1,0 +1,92 @@
+"""`python -m tests.mutation [NAME…]`: changes the rules one by one; a table, the changes that no test noticed, and 1 below 90 %."""
+
+import ast
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic
+from typing import Final
+
+from tests.mutation.mutants import Mutant, mutants, mutated
+from tests.mutation.running import ROOT, fate, preload
+
+WANTED: Final = 0.9
+SLACK: Final = 10  # times what the tests take unchanged: then a change has made them hang
+CONTRACT: Final = tuple(
+    f"tests/services/contract/test_{name}.py" for name in ("statuses", "waiting", "work", "creation", "phases", "any_sequence")
+)
+DETECTED: Final = ("tests/services/completion_detector/test_what_is_asked_of_a_contract.py",)
+
+
+@dataclass
+class Subject:
+    """A file of rules and the tests that are to hold it."""
+
+    path: str
+    tests: Sequence[str]
+    survivors: list[Mutant] = field(default_factory=list[Mutant])
+    tried: int = 0
+
+    @property
+    def module(self) -> str:
+        parts = Path(self.path).with_suffix("").parts
+        return ".".join(parts[2:] if parts[0] == "libs" else parts)
+
+    @property
+    def name(self) -> str:
+        return self.path.removeprefix("libs/").removeprefix("services/")
+
+
+def subjects() -> Iterator[Subject]:
+    yield Subject("libs/schemas/makima_schemas/gate.py", ("tests/schemas/test_gate.py", *CONTRACT))
+    yield Subject(
+        "libs/kernel/makima_kernel/lifecycle.py", ("tests/kernel/test_lifecycle.py", "tests/generated/test_generated.py", *CONTRACT)
+    )
+    yield from (Subject(path, CONTRACT) for path in rules("contract"))
+    yield from (Subject(path, DETECTED) for path in rules("completion_detector"))
+    for service in ("supervisor_heartbeat", "stale_detector"):
+        yield from (Subject(path, (f"tests/services/{service}",)) for path in rules(service))
+
+
+def rules(service: str) -> list[str]:
+    folder = ROOT / "services" / service / "domain"
+    return sorted(str(path.relative_to(ROOT)) for path in folder.glob("*.py") if path.name != "__init__.py")
+
+
+def attempt(subject: Subject) -> None:
+    source = (ROOT / subject.path).read_text()
+    begun = monotonic()
+    if fate(subject.module, ast.parse(source), subject.tests, 600) != "survived":
+        sys.exit(f"{subject.name}: its tests fail unchanged")
+    limit = SLACK * (monotonic() - begun) + 5
+    for mutant in mutants(source):
+        subject.tried += 1
+        if fate(subject.module, mutated(source, mutant.number), subject.tests, limit) == "survived":
+            subject.survivors.append(mutant)
+            say(f"    survived  {subject.name}:{mutant.line}  {mutant.what}")
+    say(f"| {subject.name} | {subject.tried} | {subject.tried - len(subject.survivors)} | {rate([subject]):.0%} |")
+
+
+def rate(tried: Sequence[Subject]) -> float:
+    total = sum(subject.tried for subject in tried)
+    return 1 - sum(len(subject.survivors) for subject in tried) / total if total else 1.0
+
+
+def say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def main(names: Sequence[str]) -> int:
+    chosen = [subject for subject in subjects() if not names or any(name in subject.path for name in names)]
+    preload()
+    say("| rules | changes | noticed | |\n|---|---|---|---|")
+    for subject in chosen:
+        attempt(subject)
+    say(f"| together | {sum(subject.tried for subject in chosen)} | | {rate(chosen):.1%} |")
+    return 0 if rate(chosen) >= WANTED else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
