@@ -32,9 +32,15 @@ class Contracts:
         return self.replicas[0].log
 
     async def ask(
-        self, contract_id: str, command: ContractCommand, *, command_id: UUID | None = None, expected: int | None = None
+        self,
+        contract_id: str,
+        command: ContractCommand,
+        *,
+        command_id: UUID | None = None,
+        expected: int | None = None,
+        actor: str = "somebody",
     ) -> Reply:
-        request = Request(command_id or uuid4(), contract_id, asdict(command), expected_version=expected)
+        request = Request(command_id or uuid4(), contract_id, asdict(command), actor=actor, expected_version=expected)
         return await self.replicas[0].bus.ask("contract", snake_case(type(command).__name__), request)
 
     async def accepted(self, contract_id: str, *commands: ContractCommand) -> Accepted:

@@ -8,7 +8,7 @@ import pytest
 from makima_schemas.contract import commands as c
 from makima_schemas.contract import events as e
 from makima_schemas.contract.contract_types import contract_types
-from makima_schemas.contract.model import ContractStatus, Gate, Phase
+from makima_schemas.contract.model import ContractStatus, Deliverable, Gate, Phase
 from makima_schemas.errors import Code
 
 from services.contract.domain.decider import conflict_members
@@ -86,6 +86,12 @@ def test_skipping_ahead_needs_force_and_says_what_it_would_skip() -> None:
     given(*story).when(c.ChangePhase("review", force=True)).then(e.PhaseChanged("plan", "review", forced=True))
 
 
+def test_a_deliverable_counts_in_its_own_phase_only() -> None:
+    phases = (Phase("draft", (Deliverable("text", "Text"),)), Phase("final", (Deliverable("text", "Text"),)), REVIEW)
+    story = (opened(*phases), STARTED, e.DeliverableCompleted("draft", "text"), e.PhaseChanged("draft", "final"))
+    given(*story).when(c.ChangePhase("review")).then_refused(Code.VALIDATION_FAILED, missing=["Deliverable: text"])
+
+
 def test_an_unmet_gate_lists_what_is_missing() -> None:
     given(opened(), STARTED, e.TaskCreated("t1", "write", "plan")).when(c.ChangePhase("execute")).then_refused(
         Code.VALIDATION_FAILED, missing=["Deliverable: plan-document", "1 tasks incomplete"]
@@ -96,6 +102,14 @@ def test_a_failed_task_keeps_the_phase_until_it_is_made_again_and_the_refusal_sa
     story = (opened(), STARTED, PLANNED, e.TaskCreated("t1", "write", "plan"), e.TaskFailed("t1", "write"))
     refused = given(*story).when(c.ChangePhase("execute")).then_refused(Code.VALIDATION_FAILED, missing=["1 tasks incomplete"])
     assert "'write' again" in (refused.hint or "")
+    elsewhere = (
+        opened(),
+        STARTED,
+        e.TaskCreated("t1", "write", "execute"),
+        e.TaskFailed("t1", "write"),
+        e.TaskCreated("t2", "read", "plan"),
+    )
+    assert given(*elsewhere).when(c.ChangePhase("execute")).then_refused(Code.VALIDATION_FAILED).hint == "force skips the gate"
     again = (*story, e.TaskCreated("t2", "write", "plan"), e.TaskCompleted("t2", "write"))
     given(*again).when(c.ChangePhase("execute")).then(TO_EXECUTE)
 

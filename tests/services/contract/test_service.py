@@ -116,6 +116,18 @@ async def test_the_version_is_checked_before_status_phase_gate_and_guard(
     assert len(await contracts.events("c1")) == last.version
 
 
+@pytest.mark.parametrize("actor", ["supervisor", "daemon:d1", "owner:ada", "completion_detector"])
+async def test_the_guard_binds_whoever_asks_and_lets_through_whoever_confirms(contracts: Contracts, actor: str) -> None:
+    await contracts.accepted(
+        "c1", c.CreateContract("demo", "ada", phase_guard=True), c.StartContract(), c.CompleteDeliverable("plan-document")
+    )
+    for force in (False, True):
+        refused = await contracts.ask("c1", c.ChangePhase("execute", force=force), actor=actor)
+        assert isinstance(refused, Problem)
+        assert (refused.code, refused.members["deliverables"]) == (Code.PHASE_GUARD_REQUIRED, ["plan-document"])
+    assert isinstance(await contracts.ask("c1", c.ChangePhase("execute", confirmed=True), actor=actor), Accepted)
+
+
 async def test_what_is_not_there_is_not_found_whatever_version_is_expected(contracts: Contracts) -> None:
     missing = await contracts.ask("c1", c.StartContract(), expected=4)
     assert isinstance(missing, Problem)

@@ -96,6 +96,12 @@ def test_who_claimed_a_task_holds_it_also_when_somebody_else_says_that_it_starte
     given(*said_by_the_daemon).when(c.CompleteTask("t1", success=True, connection_id="old")).then_refused(Code.SUPERSEDED)
 
 
+def test_who_started_a_task_that_was_claimed_without_a_name_holds_it() -> None:
+    story = (*PENDING, e.TaskClaimed("t1", "builder"), e.TaskStarted("t1", "new"))
+    given(*story).when(c.CompleteTask("t1", success=True, connection_id="old")).then_refused(Code.SUPERSEDED)
+    given(*story).when(c.CompleteTask("t1", success=True, connection_id="new")).then(e.TaskCompleted("t1", "write"))
+
+
 def test_a_task_is_claimed_only_under_the_role_it_waits_for() -> None:
     given(*PENDING).when(c.ClaimTask("t1", "reviewer")).then_refused(Code.FORBIDDEN)
     given(*ACTIVE, e.TaskCreated("t1", "write", "plan")).when(c.ClaimTask("t1", "reviewer")).then(e.TaskClaimed("t1", "reviewer"))
