@@ -22,7 +22,7 @@ GOING_ON: Final = Recorded((ACTIVE, WAITING_FOR_INPUT))
 BACK: Final = Recorded((CREATED, ACTIVE, WAITING_FOR_INPUT, BLOCKED))
 
 # What may take from a guarded phase that it waits for its confirmation; a question may then still be open.
-MAY_END_CONFIRMATION: Final = (c.ChangePhase, c.SetPhaseGuard, c.RecordValidation, c.CreateTask, c.HandOffTask)
+MAY_END_CONFIRMATION: Final = (c.ChangePhase, c.SetPhaseGuard, c.RecordValidation, c.CreateTask)
 
 LIFECYCLE: Final = Lifecycle[ContractStatus](
     # while             on                      records                 then
