@@ -10,6 +10,7 @@ from makima_schemas.errors import Code
 
 from services.contract.domain.state import evolve
 from services.contract.domain.statuses import DETECTOR_REQUESTS, LIFECYCLE
+from services.contract.domain.statuses import TASKS as TABLE_OF_TASKS
 from tests.services.contract.stories import ASKED, ASKS, COMPLETING, IN, PLAN, PLANNED, STARTED, given, opened
 
 S = ContractStatus
@@ -165,9 +166,15 @@ def test_every_task_command_in_every_task_status_does_what_the_page_says(
     if status in accepted.split():
         assert asked.refused is None
         assert type(asked.events[0]) is event
+        assert TABLE_OF_TASKS.covers(status, type(command), event)
         assert asked.after.tasks["t"].status is there
     else:
         asked.then_refused(Code.INVALID_TRANSITION, **{"from": str(status)})
+
+
+@pytest.mark.parametrize("command", [c.CreateTask, c.HandOffTask])
+def test_a_task_begins_where_it_is_created_or_handed_on(command: type) -> None:
+    assert TABLE_OF_TASKS.covers(None, command, e.TaskCreated)
 
 
 @pytest.mark.parametrize("status", [S.CREATED, S.ACTIVE, S.BLOCKED])
@@ -211,9 +218,14 @@ def test_work_on_a_closed_contract_is_refused_with_the_hint_to_reopen_it() -> No
 
 
 def test_the_refusal_says_where_the_command_would_have_led() -> None:
-    given(*IN[S.COMPLETED]).when(c.PauseContract()).then_refused(
-        Code.INVALID_TRANSITION, **{"from": "completed", "to": "paused", "allowed": ["active", "waiting_for_input", "archived"]}
+    refused = (
+        given(*IN[S.COMPLETED])
+        .when(c.PauseContract())
+        .then_refused(
+            Code.INVALID_TRANSITION, **{"from": "completed", "to": "paused", "allowed": ["active", "waiting_for_input", "archived"]}
+        )
     )
+    assert refused.detail == "a contract that is completed takes no pause contract"
     given(*IN[S.ACTIVE]).when(c.DeleteContract()).then_refused(Code.INVALID_TRANSITION, to="deleted")
 
 

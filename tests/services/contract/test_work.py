@@ -30,9 +30,8 @@ def test_a_deliverable_is_looked_up_in_the_current_phase_unless_another_is_named
     )
     given(*ACTIVE).when(c.CompleteDeliverable("pull-request")).then_refused(Code.INVALID_DELIVERABLE, phase="plan", valid=["plan-document"])
     given(*ACTIVE).when(c.CompleteDeliverable("pull-request", "execute")).then(e.DeliverableCompleted("execute", "pull-request"))
-    given(*ACTIVE).when(c.CompleteDeliverable("plan-document", "celebrate")).then_refused(
-        Code.INVALID_DELIVERABLE, phase="celebrate", valid=[]
-    )
+    unknown = given(*ACTIVE).when(c.CompleteDeliverable("plan-document", "celebrate"))
+    assert "not declared" in unknown.then_refused(Code.INVALID_DELIVERABLE, phase="celebrate", valid=[]).detail
 
 
 def test_completing_a_deliverable_again_changes_nothing() -> None:
@@ -100,6 +99,10 @@ def test_who_started_a_task_that_was_claimed_without_a_name_holds_it() -> None:
     story = (*PENDING, e.TaskClaimed("t1", "builder"), e.TaskStarted("t1", "new"))
     given(*story).when(c.CompleteTask("t1", success=True, connection_id="old")).then_refused(Code.SUPERSEDED)
     given(*story).when(c.CompleteTask("t1", success=True, connection_id="new")).then(e.TaskCompleted("t1", "write"))
+
+
+def test_a_task_that_nobody_holds_by_a_connection_is_fenced_against_none() -> None:
+    given(*PENDING, e.TaskClaimed("t1", "builder")).when(c.StartTask("t1", "any")).then(e.TaskStarted("t1", "any"))
 
 
 def test_a_task_is_claimed_only_under_the_role_it_waits_for() -> None:
