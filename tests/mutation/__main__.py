@@ -16,7 +16,9 @@ SLACK: Final = 10  # times what the tests take unchanged: then a change has made
 CONTRACT: Final = tuple(
     f"tests/services/contract/test_{name}.py" for name in ("statuses", "waiting", "work", "creation", "phases", "any_sequence")
 )
-DETECTED: Final = ("tests/services/completion_detector/test_what_is_asked_of_a_contract.py",)
+DETECTED: Final = tuple(
+    f"tests/services/completion_detector/test_{name}.py" for name in ("what_is_asked_of_a_contract", "both_know_a_contract_alike")
+)
 
 
 @dataclass
@@ -46,12 +48,18 @@ def subjects() -> Iterator[Subject]:
     yield from (Subject(path, CONTRACT) for path in rules("contract"))
     yield from (Subject(path, DETECTED) for path in rules("completion_detector"))
     for service in ("supervisor_heartbeat", "stale_detector"):
-        yield from (Subject(path, (f"tests/services/{service}",)) for path in rules(service))
+        yield from (Subject(path, nearest_first(service, Path(path).stem)) for path in rules(service))
 
 
 def rules(service: str) -> list[str]:
     folder = ROOT / "services" / service / "domain"
     return sorted(str(path.relative_to(ROOT)) for path in folder.glob("*.py") if path.name != "__init__.py")
+
+
+def nearest_first(service: str, rule: str) -> list[str]:
+    """All test files of the service, those named after the rule before the others: most changes are noticed there."""
+    files = (ROOT / "tests" / "services" / service).glob("test_*.py")
+    return sorted((str(file.relative_to(ROOT)) for file in files), key=lambda name: (rule.rstrip("s") not in name, name))
 
 
 def attempt(subject: Subject) -> None:
