@@ -65,7 +65,7 @@ class Town:
 
     async def ask(self, asker: Asker, route: str, contract: str | None = None, daemon: str = DAEMON) -> httpx.Response:
         method = route.partition(" ")[0]
-        said = None if method == "GET" else {}
+        said: dict[str, object] | None = None if method == "GET" else {}
         async with self.clients[asker].stream(method, self.path(route, contract, daemon), json=said) as answer:
             if not answer.headers.get("Content-Type", "").startswith(STREAM):  # which would go on for ever
                 await answer.aread()
