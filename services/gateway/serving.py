@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import socket
 from collections.abc import Callable, Generator
 from typing import Final
@@ -39,8 +40,14 @@ def listen(host: str, port: int) -> socket.socket:
     return bound
 
 
+def _is_news(record: logging.LogRecord) -> bool:
+    """Uvicorn 0.54 takes each refused handshake for an application that forgot to answer."""
+    return not record.getMessage().startswith("ASGI callable returned without completing handshake")
+
+
 async def serve(app: FastAPI, bound: socket.socket, close_sockets: Callable[[], None]) -> None:
     """Until cancelled; then monitor sockets are told, answers under way are finished, and the port is free."""
+    logging.getLogger("uvicorn.error").addFilter(_is_news)
     config = uvicorn.Config(
         app,
         lifespan="off",

@@ -14,6 +14,8 @@ from websockets.asyncio import server as ws
 from websockets.asyncio.server import ServerConnection
 from websockets.http11 import Response
 
+from tests.services.gateway.running import ADMIN
+
 
 async def test_what_happens_comes_in_the_order_of_the_log(connection: Connection, contracts: Contracts) -> None:
     seen: list[tuple[object, object]] = []
@@ -77,7 +79,7 @@ async def test_after_a_cut_it_goes_on_where_it_was(connection: Connection, contr
     proxy = Proxy(int(connection.url.rsplit(":", 1)[1]))
     async with await proxy.serve():
         seen: list[tuple[object, object]] = []
-        async with aclosing(monitor(Connection(url=f"http://127.0.0.1:{proxy.port}"))) as events:
+        async with aclosing(monitor(Connection(url=f"http://127.0.0.1:{proxy.port}", token=ADMIN))) as events:
             assert (await anext(events))["type"] == "hello"
             await contracts.act(made.id, "start")
             seen.append(_status(await anext(events)))

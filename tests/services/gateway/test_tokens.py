@@ -122,7 +122,7 @@ async def test_without_an_administrator_in_the_settings_nobody_comes_in(pool: as
     assert await tokens.Tokens(pool).find("") is None
 
 
-async def test_a_socket_takes_its_token_where_a_browser_can_put_it(gateways: Gateways) -> None:
+async def test_a_socket_takes_its_token_where_a_browser_can_put_it(gateways: Gateways, caplog: pytest.LogCaptureFixture) -> None:
     bare = gateways.sockets[0].partition("?")[0]
     async with connect(f"{bare}?token={ADMIN}") as socket:
         await socket.recv()
@@ -134,6 +134,7 @@ async def test_a_socket_takes_its_token_where_a_browser_can_put_it(gateways: Gat
             await connect(wrong)
         assert refused_.value.response.status_code == 401
         assert orjson.loads(refused_.value.response.body or b"")["code"] == "UNAUTHORIZED"
+    assert "uvicorn" not in caplog.text, "a refusal is no fault"
 
 
 async def test_elsewhere_a_token_in_the_address_opens_nothing(gateways: Gateways, http: httpx.AsyncClient) -> None:
