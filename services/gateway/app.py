@@ -15,6 +15,7 @@ from services.gateway.context import Gateway
 from services.gateway.feed import StateFeed
 from services.gateway.http import application
 from services.gateway.hub import Hub
+from services.gateway.logins import Logins
 from services.gateway.overview import Overviews
 from services.gateway.owners import Owners
 from services.gateway.projections import ReadModel
@@ -30,7 +31,9 @@ GAUGES_EVERY_SECONDS: Final = 5.0
 async def build(service: Service) -> None:
     bound = listen(service.settings.host, service.settings.port)
     queries, tokens = Queries(service.pool), Tokens(service.pool)
+    logins = Logins(tokens, service.settings.nats_url, service.settings.nats_dir)
     await _first_admin(service, tokens)
+    await logins.refresh()
     projector = service.project(ReadModel())
     feed = StateFeed()
     hub = Hub(queries, projector, service.log)
@@ -44,6 +47,7 @@ async def build(service: Service) -> None:
         owners=Owners(queries, service.log),
         tokens=tokens,
         batches=Batches(service.pool),
+        logins=logins,
         projector=projector,
         feed=feed,
         hub=hub,

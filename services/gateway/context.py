@@ -15,6 +15,7 @@ from starlette.requests import HTTPConnection
 from services.gateway.batches import Batches
 from services.gateway.feed import StateFeed
 from services.gateway.hub import Hub
+from services.gateway.logins import Logins
 from services.gateway.overview import Overviews
 from services.gateway.owners import Owners
 from services.gateway.queries import Queries
@@ -32,6 +33,7 @@ class Gateway:
     owners: Owners
     tokens: Tokens
     batches: Batches
+    logins: Logins
     projector: Projector
     feed: StateFeed
     hub: Hub

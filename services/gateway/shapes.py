@@ -223,13 +223,15 @@ class EventPage:
 
 @dataclass(frozen=True, slots=True)
 class IssuedToken:
-    """`token` is the secret: it is shown this once."""
+    """`token` and `nats_password` are secrets: they are shown this once. Where the broker's users are kept elsewhere, a daemon's are null."""
 
     id: str
     token: str
     role: Role
     owner: str | None
     daemon_id: str | None
+    nats_user: str | None = None
+    nats_password: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

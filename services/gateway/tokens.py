@@ -13,6 +13,7 @@ from makima_kernel.log.sql import named
 from makima_schemas.credentials import hash_of
 from makima_schemas.errors import Code
 from makima_schemas.identity import DEFAULT_TENANT
+from makima_schemas.permissions import DaemonUser
 from makima_schemas.refusal import Member, Refused
 
 from services.gateway.access import Role
@@ -50,6 +51,8 @@ class Wanted:
     owner: str | None
     daemon_id: str | None
     created_by: str
+    nats_user: str | None = None
+    nats_password_hash: str | None = None
 
 
 class Tokens:
@@ -66,6 +69,7 @@ class Tokens:
     async def create(self, wanted: Wanted, secret: str) -> Token | None:
         """None: there is one of this id already, whose secret nobody can tell again."""
         arguments = (wanted.id, wanted.tenant, hash_of(secret), wanted.role, wanted.owner, wanted.daemon_id, wanted.created_by)
+        arguments += (wanted.nats_user, wanted.nats_password_hash)
         record = await self._pool.fetchrow(SQL["create"], *arguments)
         return None if record is None else _token(cast("Record", record))
 
@@ -79,6 +83,10 @@ class Tokens:
     async def page(self, tenant: str, after: int, limit: int) -> list[Token]:
         """Oldest first, revoked ones, too."""
         return [_token(cast("Record", record)) for record in await self._pool.fetch(SQL["page"], tenant, after, limit)]
+
+    async def daemons(self) -> list[DaemonUser]:
+        """Whom the broker lets in."""
+        return [DaemonUser(*record) for record in await self._pool.fetch(SQL["daemons"])]
 
     async def revoke(self, tenant: str, token_id: str) -> Token | None:
         """The token that this ended; None: it was revoked before. Raises `NOT_FOUND`, and refuses to lock everybody out."""

@@ -12,6 +12,7 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import cast
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import asyncpg
@@ -149,10 +150,16 @@ async def test_each_service_is_told_its_servers_whose_disk_to_watch_and_only_the
     up = await begin()
     contract, gateway = (eval((folder / "data" / "logs" / f"{name}.log").read_text()) for name in ("contract", "gateway"))
     assert gateway["MAKIMA_DATABASE_URL"] == contract["MAKIMA_DATABASE_URL"] == up.ready["database_url"]
-    assert gateway["MAKIMA_NATS_URL"] == contract["MAKIMA_NATS_URL"] == up.ready["nats_url"]
+    users = {
+        urlsplit(str(url)).username: urlsplit(str(url)).port
+        for url in (gateway["MAKIMA_NATS_URL"], contract["MAKIMA_NATS_URL"], up.ready["nats_url"])
+    }
+    assert list(users) == ["gateway", "contract", "admin"], "each comes as itself"
+    assert len(set(users.values())) == 1
+    assert gateway["MAKIMA_NATS_DIR"] == str(folder / "data" / "nats")
     assert str(up.ready["url"]).endswith(gateway["MAKIMA_PORT"])
     assert gateway["MAKIMA_ADMIN_TOKEN_SHA256"] == hash_of(str(up.ready["token"])).hex()
-    assert not {"MAKIMA_PORT", "MAKIMA_ADMIN_TOKEN_SHA256"} & set(contract)
+    assert not {"MAKIMA_PORT", "MAKIMA_ADMIN_TOKEN_SHA256", "MAKIMA_NATS_DIR"} & set(contract)
     assert str(up.ready["token"]) not in str(gateway), "it is told the hash alone"
     assert contract["MAKIMA_DATA_DIR"] == gateway["MAKIMA_DATA_DIR"] == up.ready["data_dir"]
 

@@ -19,7 +19,7 @@ from prometheus_client import Counter, Gauge, Histogram, Metric
 from services.contract.domain.statuses import LIFECYCLE, TASKS
 from services.gateway.document import document
 from services.gateway.http import routed
-from tests.generated import access, matrices
+from tests.generated import access, matrices, nats_access
 from tests.generated.asyncapi import asyncapi
 
 FOLDER: Final = Path(__file__).parents[2] / "docs" / "generated"
@@ -153,6 +153,7 @@ def _said(cls: type) -> str:
 PAGES: Final[dict[str, Callable[[], str]]] = {
     "access.md": access.page,
     "contract-commands.md": matrices.commands,
+    "nats-access.md": nats_access.page,
     "contract-lifecycle.md": contract_lifecycle,
     "errors.md": errors,
     "events.md": events,

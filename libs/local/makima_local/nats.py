@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from makima_local import ports
 from makima_local.embedded import Embedded, ExitedError, ServerFailedError
+from makima_local.nats_users import AUTH, NatsUsers
 from makima_local.server import POLL, ServerProcess
 
 MAX_PAYLOAD = 2 * 1024 * 1024
@@ -28,6 +29,7 @@ jetstream {{
   max_file_store: 64GB  # streams reserve their max_bytes; how full the disk is, is watched elsewhere
 }}
 """
+INCLUDE = f"include ./{AUTH}\n"
 
 
 def binary() -> Path:
@@ -39,16 +41,17 @@ def binary() -> Path:
 
 
 class Nats(Embedded):
-    """`port` None: the one it had last time, else a free one."""
+    """`port` None: the one it had last time, else a free one. `users`: those whom it lets in; None: everybody on this machine."""
 
     title: ClassVar[str] = "nats"
     pid_file_name: ClassVar[str] = "nats.pid"
     stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
     tie_signal: ClassVar[signal.Signals] = signal.SIGKILL
 
-    def __init__(self, folder: Path, *, port: int | None = None, tied: bool = False) -> None:
+    def __init__(self, folder: Path, *, port: int | None = None, tied: bool = False, users: NatsUsers | None = None) -> None:
         super().__init__(folder, tied=tied)
         self._wanted = port
+        self._users = users
         self._config = self.folder / "nats.conf"
         self._name = f"makima-{hashlib.sha256(str(self.folder).encode()).hexdigest()[:12]}"
 
@@ -67,6 +70,10 @@ class Nats(Embedded):
     def url(self) -> str:
         return f"nats://{ports.LOOPBACK}:{self.port}"
 
+    def url_of(self, user: str) -> str:
+        """With the user's password, where the server asks for one."""
+        return f"nats://{user}:{self._users.passwords()[user]}@{ports.LOOPBACK}:{self.port}" if self._users else self.url
+
     def holds(self, port: int) -> bool:
         """Does a server of this data folder listen on this port?"""
         return self._find() is not None and self._last_port() == port
@@ -74,12 +81,14 @@ class Nats(Embedded):
     async def start(self, timeout: float = 60.0) -> bool:
         deadline = time.monotonic() + timeout
         found = self._find()
-        if found and self._wanted in {None, self._last_port()}:
+        if found and self._wanted in {None, self._last_port()} and self._asks_who_comes():
             self._process = found
             self.thaw()
+            if self._users:
+                self._users.apply()
             await self._answering(deadline)
             return True
-        if found:  # it was asked to move
+        if found:  # it was asked to move, or to ask who comes
             await found.end((signal.SIGTERM, 10.0))
         while True:
             self._spawn(self._wanted or self._last_port() or ports.free())
@@ -95,6 +104,8 @@ class Nats(Embedded):
     def _spawn(self, port: int) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o700)
+        if self._users:
+            self._users.apply()
         pid_file, store = self.folder / self.pid_file_name, self.folder / "jetstream"
         values = {
             "name": self._name,
@@ -104,8 +115,12 @@ class Nats(Embedded):
             "pid_file": pid_file,
             "store": store,
         }
-        self._config.write_text(CONFIG.format(**values))
+        self._config.write_text(CONFIG.format(**values) + (INCLUDE if self._users else ""))
         self._process = ServerProcess.start([str(binary()), "-c", str(self._config)], log=self.log, tied=self._tie)
+
+    def _asks_who_comes(self) -> bool:
+        """Whether the one that runs was configured as we were asked."""
+        return self._config.is_file() and (INCLUDE in self._config.read_text()) == bool(self._users)
 
     def _last_port(self) -> int | None:
         with suppress(OSError):

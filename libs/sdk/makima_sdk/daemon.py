@@ -12,7 +12,7 @@ from typing import Final, Self, cast
 
 import msgspec
 import orjson
-from makima_schemas import subjects
+from makima_schemas import permissions, subjects
 from makima_schemas.commands import Problem, encode_reply
 from makima_schemas.errors import Code
 from makima_schemas.heartbeat import DaemonHeartbeat
@@ -97,7 +97,7 @@ class Daemon:
             self._heart.quicken()
 
     async def _connect(self) -> None:
-        self.nats: Client = await connect(self._connection.nats_url, f"daemon {self.id}")
+        self.nats: Client = await connect(self._connection.nats_url, f"daemon {self.id}", inbox=permissions.inbox(self.id))
         await self.nats.subscribe(subjects.daemon_signal(self.id, "*"), cb=self._hear)
         with suppress(NatsError, TimeoutError):  # an outage just now is no failure: it subscribes again
             await self.nats.flush(timeout=2)  # who knows that we are connected may signal us

@@ -10,10 +10,11 @@ from makima_sdk.problems import UnreachableError
 FOREVER: Final = -1
 
 
-async def connect(url: str, name: str, *, timeout: float = 10.0) -> Client:
+async def connect(url: str, name: str, *, inbox: str = "_INBOX", timeout: float = 10.0) -> Client:
     """A connection under `name` that reconnects for ever. Raises `UnreachableError` if the first one takes longer than `timeout` seconds.
 
-    `url` may carry credentials (`nats://user:password@host:4222`); they are not repeated in the error.
+    `url` may carry credentials (`nats://user:password@host:4222`); they are not repeated in the error. `inbox` is the prefix of
+    the inboxes that its user may listen on: a daemon's is its own.
     """
     client = Client()
     try:
@@ -21,6 +22,7 @@ async def connect(url: str, name: str, *, timeout: float = 10.0) -> Client:
             await client.connect(
                 url,
                 name=name,
+                inbox_prefix=inbox,
                 error_cb=_quiet,
                 allow_reconnect=True,
                 max_reconnect_attempts=FOREVER,

@@ -29,17 +29,22 @@ async def create_token(body: NewToken, write: Writing) -> Response:
     _check(body)
     owner = body.owner or (LOCAL_OWNER if body.role is Role.ADMIN else None)
     caller = write.principal
-    secret = new_secret()
-    made = await write.gateway.tokens.create(
-        Wanted(write.new_id("token"), caller.tenant, body.role, owner, body.daemon_id, caller.actor), secret
-    )
+    secret, token_id = new_secret(), write.new_id("token")
+    login = None if body.daemon_id is None else write.gateway.logins.new(body.daemon_id, token_id)
+    logs_in = () if login is None else (login.user, login.password_hash)
+    wanted = Wanted(token_id, caller.tenant, body.role, owner, body.daemon_id, caller.actor, *logs_in)
+    made = await write.gateway.tokens.create(wanted, secret)
     if made is None:
         detail = "this key has made a token, whose secret was shown once"
-        raise Refused(Code.IDEMPOTENCY_KEY_REUSED, detail, hint=f"revoke {write.new_id('token')} and make another under a new key")
+        raise Refused(Code.IDEMPOTENCY_KEY_REUSED, detail, hint=f"revoke {token_id} and make another under a new key")
     structlog.get_logger().info(
         "token.created", token_id=made.id, role=made.role, owner=made.owner, daemon_id=made.daemon_id, by=caller.actor
     )
-    return answer(IssuedToken(made.id, secret, made.role, made.owner, made.daemon_id), status=201)
+    if login is None:
+        return answer(IssuedToken(made.id, secret, made.role, made.owner, made.daemon_id), status=201)
+    await write.gateway.logins.refresh()
+    await write.gateway.logins.works(login)
+    return answer(IssuedToken(made.id, secret, made.role, made.owner, made.daemon_id, login.user, login.password), status=201)
 
 
 @router.get("/tokens", response_model=TokenPage)
@@ -56,6 +61,7 @@ async def revoke_token(token_id: TokenId, write: Writing) -> Response:
     """From the next request on it opens nothing; sockets that it opened are closed. The last administrator's is refused."""
     ended = await write.gateway.tokens.revoke(write.principal.tenant, token_id)
     if ended is not None:
+        await write.gateway.logins.refresh()
         structlog.get_logger().info("token.revoked", token_id=ended.id, role=ended.role, owner=ended.owner, by=write.principal.actor)
     return Response(status_code=204)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from makima_sdk.connection import Connection
-from makima_sdk.http import Http
+from makima_sdk.http import Http, Json
 from makima_sdk.problems import MakimaError
 
 from makima_cli.demo import PATIENCE_SECONDS
@@ -17,14 +17,14 @@ USERS_TOKEN: Final = "MAKIMA_DEMO_TOKEN"  # noqa: S105 - the name of a variable
 
 @dataclass(frozen=True, slots=True)
 class Passes:
-    """`user` is an owner's token, `daemons` one for each daemon."""
+    """`user` is an owner's token; `daemons` have each its own, and its own way to the broker: what they are told in their environment."""
 
     user: str
-    daemons: Mapping[str, str]
+    daemons: Mapping[str, Mapping[str, str]]
 
     def env(self, daemon: str) -> dict[str, str]:
         """What a daemon and its agents are told. What they do as the fleet they do with the daemon's; what a user has them do for it, with the user's."""
-        return {"MAKIMA_TOKEN": self.daemons[daemon], USERS_TOKEN: self.user}
+        return {**self.daemons[daemon], USERS_TOKEN: self.user}
 
 
 @asynccontextmanager
@@ -32,16 +32,25 @@ async def passes(connection: Connection, daemons: tuple[str, ...]) -> AsyncGener
     async with Http(connection.url, connection.token, patience=PATIENCE_SECONDS) as admin:
         made: list[str] = []
 
-        async def issued(**wanted: str) -> str:
+        async def issued(**wanted: str) -> Json:
             answer = (await admin.send("POST", "/tokens", wanted)).body
             made.append(str(answer["id"]))
-            return str(answer["token"])
+            return answer
 
         try:
             user = await issued(role="owner", owner=OWNER)
-            yield Passes(user, {daemon: await issued(role="daemon", daemon_id=daemon) for daemon in daemons})
+            own = {daemon: _told(connection, await issued(role="daemon", daemon_id=daemon)) for daemon in daemons}
+            yield Passes(str(user["token"]), own)
         finally:
             async with Http(connection.url, connection.token, patience=0) as leaving:
                 for token_id in made:
                     with suppress(MakimaError):  # it is away already; the next fleet has others
                         await leaving.send("DELETE", f"/tokens/{token_id}")
+
+
+def _told(connection: Connection, issued: Json) -> Mapping[str, str]:
+    """A broker that keeps its users itself has given the fleet one way in, for all."""
+    host = connection.nats_url.rpartition("://")[2].rpartition("@")[2]
+    user, password = issued.get("nats_user"), issued.get("nats_password")
+    nats_url = f"nats://{user}:{password}@{host}" if user else connection.nats_url
+    return {"MAKIMA_TOKEN": str(issued["token"]), "MAKIMA_NATS_URL": nats_url}

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from makima_local import ports
 from makima_local.data_folder import DataFolder
 from makima_local.nats import Nats
+from makima_local.nats_users import NatsUsers
 from makima_local.postgres import Postgres
+from makima_schemas import permissions
 
 from makima_cli.up.options import Options
 
@@ -21,11 +23,16 @@ Embedded = Postgres | Nats
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """Where they are, and the pids of those that are ours (None: it runs elsewhere)."""
+    """Where they are, and the pids of those that are ours (None: it runs elsewhere). `nats_url` is the administrator's."""
 
     database_url: str
     nats_url: str
     embedded: dict[str, Embedded]
+
+    def nats_url_of(self, user: str) -> str:
+        """As this user; whom a broker elsewhere lets in is its own business."""
+        nats = self.embedded.get("nats")
+        return nats.url_of(user) if isinstance(nats, Nats) else self.nats_url
 
     @property
     def pids(self) -> dict[str, int | None]:
@@ -54,14 +61,18 @@ def check_ports(options: Options, folder: DataFolder) -> None:
 async def running(options: Options, folder: DataFolder, say: Callable[[str], None]) -> AsyncGenerator[Servers]:
     """They run inside this block. After a crash of ours the next one takes them over; it would never find ephemeral ones, so those end with us."""
     postgres = None if options.database_url else Postgres(folder.postgres, durable=not options.ephemeral, tied=options.ephemeral)
-    nats = None if options.nats_url else Nats(folder.nats, port=options.nats_port or None, tied=options.ephemeral)
+    nats = (
+        None
+        if options.nats_url
+        else Nats(folder.nats, port=options.nats_port or None, tied=options.ephemeral, users=NatsUsers(folder.nats))
+    )
     embedded = {name: server for name, server in (("nats", nats), ("postgres", postgres)) if server}
     try:
         async with asyncio.TaskGroup() as starting:
             for name, server in embedded.items():
                 starting.create_task(_start(name, server, say))
         database_url = options.database_url or (await postgres.ensure_database(DATABASE) if postgres else "")
-        yield Servers(database_url, options.nats_url or (nats.url if nats else ""), embedded)
+        yield Servers(database_url, options.nats_url or (nats.url_of(permissions.ADMIN) if nats else ""), embedded)
     finally:
         await asyncio.gather(*(server.stop(STOP_WITHIN) for server in embedded.values()))
 

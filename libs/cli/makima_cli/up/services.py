@@ -51,10 +51,12 @@ def demo_fleet(site: Site) -> Program:
 
 
 def _service(name: str, site: Site, health_port: int, pace: Mapping[str, str]) -> Program:
-    servers = {"MAKIMA_DATABASE_URL": site.servers.database_url, "MAKIMA_NATS_URL": site.servers.nats_url}
+    servers = {"MAKIMA_DATABASE_URL": site.servers.database_url, "MAKIMA_NATS_URL": site.servers.nats_url_of(name)}
     env = {**pace, **servers, "MAKIMA_HEALTH_PORT": str(health_port), "MAKIMA_DATA_DIR": str(site.folder.path)}
     if name == GATEWAY:
         env["MAKIMA_PORT"] = str(site.port)
+        if "nats" in site.servers.embedded:
+            env["MAKIMA_NATS_DIR"] = str(site.folder.nats)
         env["MAKIMA_ADMIN_TOKEN_SHA256"] = hash_of(site.token).hex()
     if settings := settings_file():
         env["MAKIMA_CONFIG"] = str(settings)

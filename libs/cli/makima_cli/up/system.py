@@ -13,6 +13,7 @@ from makima_local.admin_token import admin_token
 from makima_local.context import Context
 from makima_local.data_folder import DataFolder
 from makima_local.processes import Report, Runner
+from makima_schemas import permissions
 
 from makima_cli.up import show
 from makima_cli.up.options import Options
@@ -77,7 +78,7 @@ async def _prepare(servers: Servers, home: Path) -> None:
     try:
         applied = await prepare.migrate_all(servers.database_url, home / "services")
         show.say(f"schemas are migrated ({applied} new)")
-        await prepare.provision_bus(servers.database_url, servers.nats_url)
+        await prepare.provision_bus(servers.database_url, servers.nats_url_of(permissions.PROVISIONER))
         show.say("streams are provisioned")
     except prepare.FAULTS as error:
         raise NotPreparedError(f"{type(error).__name__}: {error}") from error

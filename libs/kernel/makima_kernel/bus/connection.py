@@ -3,11 +3,15 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Final, TypedDict
+from urllib.parse import urlsplit
 
 from faststream.nats import NatsBroker
+from makima_schemas.permissions import inbox
 from nats.aio.client import Client
 
 from makima_kernel.bus.cancellation import heed_cancellation
+
+DEFAULT_INBOX: Final = "_INBOX"
 
 OnClosed = Callable[[], Coroutine[None, None, None]]
 
@@ -62,7 +66,7 @@ async def connect(
     connection = Client()
     try:
         async with asyncio.timeout(timeout):
-            await connection.connect(url, name=name, closed_cb=on_closed, error_cb=remember, **_OPTIONS)
+            await connection.connect(url, name=name, closed_cb=on_closed, error_cb=remember, inbox_prefix=_inbox_prefix(url), **_OPTIONS)
     except TimeoutError as error:
         raise BrokerUnreachableError(f"no NATS server at {_without_credentials(url)} within {timeout:g} s: {last!r}") from error
     return connection
@@ -70,7 +74,7 @@ async def connect(
 
 def broker(url: str, name: str, *, on_closed: OnClosed) -> NatsBroker:
     """A FastStream broker with the same options, and without its two INFO lines per message."""
-    return NatsBroker(url, name=name, closed_cb=on_closed, logger=None, **_OPTIONS)
+    return NatsBroker(url, name=name, closed_cb=on_closed, logger=None, inbox_prefix=_inbox_prefix(url), **_OPTIONS)
 
 
 async def arrived(connection: Client) -> None:
@@ -82,6 +86,12 @@ async def arrived(connection: Client) -> None:
     await connection.flush()
     await connection.flush()
     heed_cancellation()
+
+
+def _inbox_prefix(url: str) -> str:
+    """A user hears only what is sent to inboxes of its own."""
+    user = urlsplit(url).username
+    return inbox(user) if user else DEFAULT_INBOX
 
 
 def _without_credentials(url: str) -> str:

@@ -60,6 +60,7 @@ class Settings(BaseSettings):
 
     database_url: str = Field(default="postgresql:///makima", description="Postgres, as asyncpg takes it")
     nats_url: str = "nats://127.0.0.1:4222"
+    nats_dir: Path | None = Field(default=None, description="the gateway's: the folder of the embedded broker, whose daemons it lets in")
     host: str = Field(default="127.0.0.1", description="where HTTP is served; nothing is open to other machines by default")
     port: int = Field(default=8420, description="the gateway's")
     admin_token_sha256: str | None = Field(
