@@ -1,7 +1,7 @@
 """The dashboard as plan 5.4 prints it: camelCase, unlike everything else."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, cast
@@ -55,10 +55,11 @@ class Dashboard:
     resourceUsage: ResourceUsage  # noqa: N815
 
 
-def dashboard(found: Overview, feed: StateFeed, now: datetime) -> Dashboard:
+def dashboard(found: Overview, feed: StateFeed, now: datetime, shown: Callable[[ContractStatus], ContractStatus]) -> Dashboard:
+    """`shown` is the status that clients are told, which is another one where the new ones are switched off."""
     open_ones = [tally for tally in found.tallies if tally.status not in ENDED]
     return Dashboard(
-        statusCounts=_sums((tally.status, tally.contracts) for tally in found.tallies),
+        statusCounts=_sums((shown(ContractStatus(tally.status)).value, tally.contracts) for tally in found.tallies),
         phaseCounts=_sums((tally.phase, tally.contracts) for tally in open_ones),
         staleContracts=[_stale(one, now) for one in found.stale],
         waitingForInput=[WaitingContract(one.id, one.name, one.waiting_for, one.question) for one in found.waiting],

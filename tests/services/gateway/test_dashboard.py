@@ -17,6 +17,7 @@ from makima_schemas.silence import StaleDetected
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorState
 from makima_schemas.times import rfc3339
 from nats.aio.client import Client
+from prometheus_client import REGISTRY
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
@@ -143,3 +144,27 @@ async def test_switched_off_neither_dashboard_nor_monitor_answers(off: Settings,
         assert denied.value.response.status_code == 404
         assert orjson.loads(denied.value.response.body)["code"] == "FEATURE_OFF"
         await created(gateways.clients[0])
+
+
+async def test_without_the_new_statuses_it_counts_by_the_old_ones(settings: Settings, pool: asyncpg.Pool, nats: Client) -> None:
+    before = settings.model_copy(update={"feature_flags": FeatureFlags(enhanced_contract_status=False)})
+    async with running(before, pool, nats) as gateways:
+        http = gateways.clients[0]
+        ids = [str((await created(http))["id"]) for _ in range(3)]
+        await act(http, ids[0], "start")
+        await act(http, ids[1], "complete")
+        assert (await dashboard(http))["statusCounts"] == {"active": 2, "completed": 1}
+
+
+async def test_the_gauges_say_the_same(gateways: Gateways, http: httpx.AsyncClient) -> None:
+    ids = [str((await created(http))["id"]) for _ in range(3)]
+    await act(http, ids[0], "start")
+    await gateways.append(f"silence-{ids[0]}", StaleDetected(ids[0], NOW, 1800.0, 1801.0))
+
+    def measured() -> bool:
+        by_status = [
+            REGISTRY.get_sample_value("makima_contracts_by_status", {"status": status}) for status in ("created", "active", "failed")
+        ]
+        return (by_status, REGISTRY.get_sample_value("makima_contracts_stale_count")) == ([2.0, 1.0, 0.0], 1.0)
+
+    await eventually(measured, 30)
