@@ -38,6 +38,17 @@ def test_a_shard_that_is_ahead_is_not_recorded_again() -> None:
     assert unrecorded(begin, [*on(0, 11, 30, 31), *on(1, 12, 29)]) == [31, 12, 29]
 
 
+def test_as_long_as_the_furthest_is_not_passed_each_shard_is_asked() -> None:
+    begin = start(30, 20, 10)
+    assert unrecorded(begin, [*on(0, 25), *on(1, 26), *on(2, 27)]) == [26, 27]
+    assert unrecorded(begin, [*on(0, 30)]) == []
+
+
+def test_the_first_message_of_a_stream_is_new_to_a_shard_that_has_none() -> None:
+    begin = Start(EPOCH, 0, {0: 5})
+    assert unrecorded(begin, [*on(1, 1), *on(0, 2)]) == [1]
+
+
 def test_behind_all_of_them_everything_is_new() -> None:
     assert unrecorded(start(30, 10), on(0, 31, 32)) == [31, 32]
 

@@ -6,11 +6,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from makima_schemas.heartbeat import MAX_HEARTBEAT_BYTES
 from makima_schemas.heartbeat_reading import Address, UnreadableError, read_subject
+from makima_schemas.supervisor import SupervisorState
 
-from services.supervisor_heartbeat.domain.heartbeats import Beat, read
+from services.supervisor_heartbeat.domain.heartbeats import Beat, read, unchanged
 from services.supervisor_heartbeat.domain.senders import Senders
 from services.supervisor_heartbeat.domain.slices import COLUMNS, Reader
-from tests.services.supervisor_heartbeat.messages import SUBJECT, VALID, bodies, message
+from tests.services.supervisor_heartbeat.messages import MIDNIGHT_NS, SUBJECT, VALID, bodies, message
 from tests.services.supervisor_heartbeat.running import daemon_beat
 
 
@@ -146,3 +147,54 @@ def test_no_more_subjects_are_remembered_than_there_is_room_for() -> None:
         [slice_] = reader.read([message(body(), number, f"makima.shards.3.supervisor.d{number}.t1")], "e1")
         assert len(slice_.rows) == 1
     assert reader.sources <= 3
+
+
+FULL: dict[str, object] = {"state": "working", "phase": "plan", "connection_id": "k1"}
+AT = (7, MIDNIGHT_NS + 7_000_000)  # the place in its stream, and the broker's clock
+
+
+def test_a_supervisors_heartbeat_is_kept_as_it_was_said() -> None:
+    said = body(state="working", phase="plan", current_activity="writing", progress=40, connection_id="k1", pending_task_ids=["a", "b"])
+    found = read(address(), message(said, 7))
+    assert found == Beat(
+        address(), *AT, str(VALID["contract_id"]), "k1", SupervisorState.WORKING, "plan", "writing", 40, '{"pending_task_ids":["a","b"]}'
+    )
+    assert read(address(), message(body(pending_task_ids=[]))).detail is None
+
+
+def test_an_agents_heartbeat_is_kept_as_it_was_said() -> None:
+    subject = "makima.shards.0.agent.d1.c1.builder"
+    told = {"contract_id": "c1", "role": "builder", "connection_id": "k1", "seq": 1, "timestamp": "2026-01-01T00:00:00Z"}
+    silent = read(address(subject), message(msgspec.json.encode(told), 7, subject))
+    assert silent == Beat(address(subject), *AT, "c1", "k1", None, None, silent.activity, silent.progress, None)
+    more = told | {"activity": "typing", "progress": 3, "quiet_until": "2026-01-01T00:05:00Z"}
+    spoken = read(address(subject), message(msgspec.json.encode(more), 7, subject))
+    assert (spoken.activity, spoken.progress, spoken.detail) == ("typing", 3, '{"quiet_until":"2026-01-01T00:05:00Z"}')
+
+
+def test_a_daemons_heartbeat_is_kept_as_it_was_said() -> None:
+    subject = "makima.shards.3.daemon.d1"
+    found = read(address(subject), message(msgspec.json.encode(daemon_beat("d1")), 7, subject))
+    assert found.hostname == daemon_beat("d1").hostname
+    assert (found.sequence, found.received_ns, found.contract_id, found.state) == (*AT, None, None)
+    assert msgspec.json.decode(found.detail or "").keys() == {"hostname", "agents", "worktrees", "capacity"}
+
+
+def test_a_heartbeat_that_says_the_same_but_for_its_activity_is_no_news() -> None:
+    where = address()
+    before = read(where, message(body(current_activity="writing", progress=1)))
+    assert unchanged(read(where, message(body(current_activity="reading", progress=2), 2)), before)
+    assert not unchanged(before, None)
+
+
+@pytest.mark.parametrize("said", [{"state": "idle"}, {"connection_id": "another"}, {"contract_id": "c9"}, {"phase": "review"}])
+def test_a_heartbeat_that_says_something_else_is_news(said: dict[str, object]) -> None:
+    where = address()
+    before = read(where, message(body(**FULL)))
+    assert not unchanged(read(where, message(body(**FULL | said))), before)
+
+
+def test_another_sender_or_machine_is_news() -> None:
+    beat = read(address(), message(body()))
+    assert not unchanged(beat, msgspec.structs.replace(beat, address=address("makima.shards.3.supervisor.d2.t1")))
+    assert not unchanged(beat, msgspec.structs.replace(beat, hostname="another-machine"))
