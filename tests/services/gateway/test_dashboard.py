@@ -125,6 +125,7 @@ async def test_an_owner_sees_what_is_of_its_contracts(gateways: Gateways, http: 
     await gateways.append("supervisor-s1", SupervisorRegistered(contract, "d1", "k1", SupervisorState.WORKING, "plan"))
     last = await gateways.append(f"silence-{contract}", StaleDetected(contract, NOW, 1800.0, 1801.0))
     await dashboard(http, last)
+    await eventually(lambda: items(http, f"/contracts/{contract}/tasks"), because="its owner makes a task of a supervisor that was heard")
     own, all_of_it, foreign = [await Overviews(pool).of("default", owner) for owner in ("local", None, "somebody")]
     assert own == all_of_it
     assert all((own.tallies, own.stale, own.waiting, own.events, own.daemons))
