@@ -37,7 +37,7 @@ async def build(service: Service) -> None:
     projector = service.project(ReadModel())
     feed = StateFeed()
     hub = Hub(queries, projector, service.log)
-    reminders = Reminders(hub.listeners.wake_all)
+    reminders = Reminders(hub.ears.wake_all)
     gateway = Gateway(
         bus=service.bus,
         log=service.log,

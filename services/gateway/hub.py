@@ -9,7 +9,7 @@ from makima_kernel.log.away import AWAY
 from makima_kernel.log.project import Projector
 from makima_kernel.log.read import Log
 
-from services.gateway.news import Sleepers
+from services.gateway.ears import Ears
 from services.gateway.queries import PAGE, PAGE_CHARACTERS, MonitorEvent, Queries
 
 REMEMBERED: Final = 10_000  # events; a reader that is further behind reads from the database
@@ -32,7 +32,7 @@ class Hub:
         self._characters = 0  # of the messages in _recent
         self._complete_after = 0  # everything above this position is in _recent
         self.started = asyncio.Event()
-        self.listeners = Sleepers()
+        self.ears = Ears()
         self.position = 0
         self.epoch = ""
         self.generation = 0
@@ -67,7 +67,7 @@ class Hub:
     def close(self) -> None:
         """Every client is told goodbye."""
         self.closing = True
-        self.listeners.wake_all()
+        self.ears.wake_all()
 
     async def _start(self) -> None:
         """What was said before this process began is history, not news."""
@@ -88,7 +88,7 @@ class Hub:
         self._characters += characters
         self._forget()
         self.position = page[-1].position if len(page) == PAGE or characters >= PAGE_CHARACTERS else head
-        self.listeners.wake_all()
+        self.ears.tell((event.position, event.contract_id) for event in page)
 
     def _forget(self) -> None:
         """The oldest, as long as there are too many, or they are too large together."""
@@ -106,7 +106,7 @@ class Hub:
         self.epoch = epoch
         self.generation += 1
         self._begin_at(head)
-        self.listeners.wake_all()
+        self.ears.wake_all()
         return True
 
     def _begin_at(self, position: int) -> None:

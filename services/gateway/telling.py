@@ -10,6 +10,7 @@ from makima_schemas.contract.model import ContractStatus
 from makima_schemas.times import rfc3339
 
 from services.gateway.context import Gateway
+from services.gateway.ears import Ear
 from services.gateway.feed import Latest
 from services.gateway.principal import Principal
 from services.gateway.queries import MonitorEvent
@@ -40,11 +41,11 @@ class Teller:
         self._rewind: Watch | None = None
         self._asked = asyncio.Event()
         self.greeted = asyncio.Event()
-        self._wake = asyncio.Event()
+        self._ear = Ear()
         self._cursor = self._tick = self._reminded = self._generation = 0
         self._live = True
         self.revoked = False
-        self._hub.listeners.wake(self._wake)
+        self._hub.ears.listen(self._ear, None)
         if watch is not None:
             self.watch(watch)
 
@@ -52,20 +53,21 @@ class Teller:
         """From now on this filter holds, instead of the one before."""
         self._watch = watch
         self._rewind = watch if watch.since is not None else None
-        (self._feed.listeners.wake if watch.include_heartbeats else self._feed.listeners.leave)(self._wake)
+        self._hub.ears.listen(self._ear, watch.contract_ids or None)
+        (self._feed.listeners.wake if watch.include_heartbeats else self._feed.listeners.leave)(self._ear.wake)
         self._asked.set()
-        self._wake.set()
+        self._ear.wake.set()
 
     def leave(self) -> None:
         """Nobody wakes it any more."""
-        self._hub.listeners.leave(self._wake)
-        self._feed.listeners.leave(self._wake)
+        self._hub.ears.leave(self._ear)
+        self._feed.listeners.leave(self._ear.wake)
 
     async def until_revoked(self) -> None:
         """Beside `tell`, which ends when the reader's token does."""
         await self._tokens.until_revoked(self._principal.token_id)
         self.revoked = True
-        self._wake.set()
+        self._ear.wake.set()
 
     async def tell(self) -> None:
         """Until the gateway closes, or the reader's token is `revoked`."""
@@ -79,12 +81,18 @@ class Teller:
             async with asyncio.timeout(GRACE_SECONDS):
                 await self._asked.wait()
         while not (self._hub.closing or self.revoked):
-            self._wake.clear()
+            self._ear.look()
             try:
                 if not await self._tell():
-                    await self._wake.wait()
+                    await self._sleep()
             except AWAY:
                 await asyncio.sleep(PAUSE_SECONDS)  # the database is away: stand still, and go on where we were
+
+    async def _sleep(self) -> None:
+        """We have been told all that there is; what comes until we are woken is for others."""
+        await self._ear.wake.wait()
+        passed_over = self._hub.position if self._ear.first is None else self._ear.first - 1
+        self._cursor = max(self._cursor, passed_over)
 
     async def _tell(self) -> bool:
         """A page of what is new; False: nothing was."""
