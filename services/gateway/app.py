@@ -58,6 +58,7 @@ async def build(service: Service) -> None:
     app = application(gateway)
     service.loop("state feed", lambda: feed.run(service.nats))
     service.loop("monitor hub", hub.run)
+    service.loop("tokens", tokens.run)
     service.loop("reminders", lambda: reminders.run(service.nats))
     service.loop("gauges", _gauges(queries))
     service.loop("http", lambda: serve(app, bound, hub.close))

@@ -106,7 +106,9 @@ class Teller:
         if self._principal.sight.owner_id is not None:
             await self._owners.learn(self._principal.tenant, {event.contract_id for event in events})
         for event in events:
-            await self._tell_event(event)
+            if self._watch.lets_through(event) and await self._may_see(event.tenant, event.contract_id):
+                await self._line.say(event.type, event.message, event.position)
+            self._cursor = event.position
             if self._rewind is not None:  # asked for while we were sending
                 break
         await asyncio.sleep(0)  # a send does not yield as long as the client keeps up
@@ -126,11 +128,6 @@ class Teller:
         if not events:
             self._cursor = max(self._cursor, upto)
         return events
-
-    async def _tell_event(self, event: MonitorEvent) -> None:
-        if self._watch.lets_through(event) and await self._may_see(event.tenant, event.contract_id):
-            await self._line.say(event.type, event.message, event.position)
-        self._cursor = event.position
 
     async def _tell_heartbeats(self) -> bool:
         upto = self._feed.tick

@@ -1,7 +1,8 @@
 """The tokens: who has one, as which role. Only hashes are kept, so what is in the database opens nothing."""
 
 import asyncio
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -60,6 +61,7 @@ class Tokens:
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
+        self._open: defaultdict[str, set[asyncio.Event]] = defaultdict(set)  # what is open by which token
 
     async def find(self, secret: str) -> Token | None:
         """The token in force with this secret."""
@@ -105,14 +107,27 @@ class Tokens:
         return None if record is None else _token(cast("Record", record))
 
     async def until_revoked(self, token_id: str) -> None:
-        """For what stays open longer than a request; while the database is away, nobody can have revoked it."""
+        """For what stays open longer than a request."""
+        ended = asyncio.Event()
+        self._open[token_id].add(ended)
+        try:
+            await ended.wait()
+        finally:
+            self._open[token_id].discard(ended)
+            if not self._open[token_id]:
+                del self._open[token_id]
+
+    async def run(self) -> None:
+        """Until cancelled: one look for all that stay open. While the database is away, nobody can have revoked anything."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             try:
-                if not await self._pool.fetchval(SQL["in_force"], token_id):
-                    return
+                revoked = await self._pool.fetch(SQL["revoked"], list(self._open)) if self._open else []
             except AWAY:
                 continue
+            for row in cast("Sequence[Record]", revoked):
+                for ended in self._open.get(str(row["id"]), ()):
+                    ended.set()
 
 
 def _token(record: Record) -> Token:

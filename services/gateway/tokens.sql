@@ -35,5 +35,6 @@ select nats_user, nats_password_hash, daemon_id from gateway.tokens where nats_u
 -- name: exists
 select exists (select from gateway.tokens where tenant = $1 and id = $2)
 
--- name: in_force
-select exists (select from gateway.tokens where id = $1 and revoked_at is null)
+-- name: revoked
+-- Which of these are in force no more.
+select asked.id from unnest($1::text[]) as asked (id) where not exists (select from gateway.tokens where tokens.id = asked.id and revoked_at is null)
