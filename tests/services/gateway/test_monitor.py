@@ -100,7 +100,7 @@ async def test_what_other_services_find_is_told_too(gateways: Gateways, http: ht
         await gateways.append("supervisor-s1", SupervisorRegistered(contract, "d1", None, SupervisorState.WORKING, "plan"))
         await gateways.append(f"silence-{contract}", StaleDetected(contract, BEGIN, 1800.0, 1801.5))
         last = await gateways.append(f"silence-{contract}", StaleCleared(contract))
-        told = await client.until(last)
+        told = [message for message in await client.until(last) if message["position"] != 1]  # its creation may be told only now
     for message in told:
         message.pop("timestamp")
     assert told == [

@@ -117,7 +117,7 @@ async def test_where_it_cannot_go_on_it_says_so(http: httpx.AsyncClient) -> None
     async with reading(http, since=0, epoch="another") as reader:
         assert (await reader.next()).name == "hello"
         reset = await reader.next()
-        assert (reset.name, reset.id) == ("reset", "1")
+        assert (reset.name, reset.id) == ("reset", str(reset.data["position"]))
     async with reading(http, {"Last-Event-ID": "10000"}) as reader:
         await reader.next()
         assert (await reader.next()).data["reason"] == "position 10000 is ahead of the log"
@@ -134,7 +134,10 @@ async def test_heartbeats_and_reminders_are_told_to_their_tenant_only(http: http
             await nats.flush()
             await nats.publish(subjects.MONITOR_STALE, orjson.dumps({**stale, **tenant, "stale_duration": len(tenant)}))
             await nats.flush()
-        told = [await reader.next() for _ in range(4)]
+        told: list[Said] = []
+        while len(told) < 4:
+            said = await reader.next()
+            told += [said] if said.name != "StatusChanged" else []  # the creation may be told only now
     assert sorted(said.name for said in told) == ["Heartbeat", "Heartbeat", "StaleDetected", "StaleDetected"]
     assert {said.id for said in told} == {None}
 
