@@ -32,7 +32,7 @@ async def build(service: Service) -> None:
     projector = service.project(Contracts(), on_commit=lambda _position, _applied: asker.wake())
     router = CommandRouter(NAME)
     router.query("check_completion", CheckCompletion(queries, service.log, projector, asker.wake).handle)
-    router.query("cleanup_worktrees", CleanUp(queries, service.log, projector, worktrees).handle, daemons=False)
+    router.query("cleanup_worktrees", CleanUp(queries, service.log, projector, worktrees).handle)
     service.include(router)
     service.loop("listen to daemons", worktrees.run)
     service.loop("ask", asker.run)

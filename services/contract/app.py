@@ -8,6 +8,7 @@ from makima_schemas.contract.events import ContractEvent, PhaseChanged
 
 from services.contract.domain.decider import ContractDecider, conflict_members
 from services.contract.handlers.commands import commands
+from services.contract.handlers.reach import Reach
 from services.contract.handlers.starter import Starter
 from services.contract.handlers.trial import Trial
 from services.contract.projections import Unstarted
@@ -28,9 +29,10 @@ async def build(service: Service) -> None:
         exists=lambda contract: contract.exists,
         on_event=_count,
     )
-    starter = Starter(Queries(service.pool), decisions)
+    queries = Queries(service.pool)
+    starter = Starter(queries, decisions)
     service.project(Unstarted(), on_commit=starter.applied)
-    router = commands(NAME, decisions)
+    router = commands(NAME, decisions, Reach(queries))
     router.query("try_change_phase", Trial(service.log, decider).handle)
     service.include(router)
     service.loop("start", starter.run)

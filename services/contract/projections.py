@@ -10,6 +10,7 @@ from typing import Final
 import asyncpg
 from makima_kernel.log.projection import Applied
 from makima_kernel.log.sql import named
+from makima_schemas.codec import Event
 from makima_schemas.contract.events import (
     ContractArchived,
     ContractCompleted,
@@ -38,11 +39,15 @@ class Start:
 
 @dataclass(slots=True)
 class Known:
-    """A supervisor: since which position it lives, and since which its contract is to be told of its task."""
+    """A supervisor: since which position it lives, and since which its contract is to be told of its task; whose it is, and whether it
+    spoke last of all supervisors of its contract: so it drives it.
+    """
 
     heard_at: int | None
     owed_at: int | None
     traceparent: str | None
+    daemon_id: str | None = None
+    drives: bool = False
 
 
 @dataclass(slots=True)
@@ -85,8 +90,16 @@ class Rows:
             self.supervisors.setdefault(contract, {})[task_id] = Known(position, position, traceparent)
         elif known is not None and known.heard_at is None:
             known.heard_at = position
+        self._drive(contract, task_id, applied.event)
         if contract in self.starts:
             self.starts[contract] = Start(position, traceparent)
+
+    def _drive(self, contract: Key, task_id: str, event: Event) -> None:
+        """Whoever spoke last; silence moves nobody from his place."""
+        for other, known in self.supervisors.get(contract, {}).items():
+            known.drives = other == task_id
+            if known.drives and isinstance(event, SupervisorRegistered | SupervisorStateChanged):
+                known.daemon_id = event.daemon_id
 
     def _create(self, contract: Key, position: int) -> None:
         """A supervisor may have spoken before there was a contract: then the start is owed already."""
@@ -140,7 +153,7 @@ async def _store(connection: asyncpg.Connection, before: Rows, rows: Rows) -> No
     await _execute(connection, "forget", before.starts.keys() - rows.starts.keys(), 2)
     await _execute(connection, "forget_supervisors", before.supervisors.keys() - rows.supervisors.keys(), 2)
     await _execute(connection, "store_unstarted", starts, 4)
-    await _execute(connection, "store_supervisors", supervisors, 6)
+    await _execute(connection, "store_supervisors", supervisors, 8)
 
 
 def heard_for(applied: Applied) -> Key | None:

@@ -6,7 +6,7 @@ for update of u;
 
 -- name: supervisors_touched
 -- The supervisors of these contracts, whether those exist or not.
-select s.tenant, s.contract_id, s.task_id, s.heard_at, s.owed_at, s.traceparent
+select s.tenant, s.contract_id, s.task_id, s.heard_at, s.owed_at, s.traceparent, s.daemon_id, s.drives
 from supervisors as s join unnest($1::text[], $2::text[]) as t (tenant, contract_id) using (tenant, contract_id)
 for update of s;
 
@@ -26,7 +26,8 @@ on conflict (tenant, contract_id) do update set supervised_at = excluded.supervi
 
 -- name: store_supervisors
 -- Supervisors that are new, or changed.
-insert into supervisors (tenant, contract_id, task_id, heard_at, owed_at, traceparent)
-select * from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::text[])
+insert into supervisors (tenant, contract_id, task_id, heard_at, owed_at, traceparent, daemon_id, drives)
+select * from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::boolean[])
 on conflict (tenant, contract_id, task_id) do update set
-  heard_at = excluded.heard_at, owed_at = excluded.owed_at, traceparent = excluded.traceparent;
+  heard_at = excluded.heard_at, owed_at = excluded.owed_at, traceparent = excluded.traceparent,
+  daemon_id = excluded.daemon_id, drives = excluded.drives;

@@ -35,6 +35,10 @@ class Queries:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
 
+    async def runs(self, tenant: str, contract_id: str, daemon_id: str) -> bool:
+        """Whether the supervisor that drives the contract is this daemon's."""
+        return bool(await self._pool.fetchval(SQL["runs"], tenant, contract_id, daemon_id))
+
     async def owed(self, limit: int) -> list[Owed]:
         return [Owed(**row) for row in await self._pool.fetch(SQL["owed"], limit)]
 

@@ -1,3 +1,7 @@
+-- name: runs
+-- Whether the supervisor that spoke last of the contract is this daemon's.
+select exists (select from contract.supervisors where tenant = $1 and contract_id = $2 and daemon_id = $3 and drives);
+
 -- name: owed
 -- Contracts to start, the longest waiting first.
 select tenant, contract_id, supervised_at, traceparent from contract.unstarted

@@ -3,8 +3,11 @@
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from makima_kernel.bus.commands import snake_case
 from makima_schemas import permissions, subjects
 from makima_schemas.permissions import Permissions
+
+from services.contract.handlers.commands import DAEMONS
 
 USERS: Final[Mapping[str, Permissions]] = {
     **permissions.USERS,
@@ -63,6 +66,11 @@ def page() -> str:
             f"| {what} | `{subject}` | {' | '.join(_cell(user, subject) for user in USERS.values())} |"
             for what, subject in SUBJECTS.items()
         ),
+        "",
+        "## What a daemon may command",
+        "",
+        "Of the contracts whose supervisor it runs; others are not found, and any other command or question is `FORBIDDEN`. From the contract service:",
+        f"{', '.join(f'`{snake_case(command.__name__)}`' for command in sorted(DAEMONS, key=str))}.",
         "",
         "## All of it",
         "",

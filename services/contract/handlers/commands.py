@@ -1,19 +1,39 @@
 """Every command of a contract, on the bus under its own name."""
 
-from typing import get_args
+from typing import Final, get_args
 
 from makima_kernel.bus.commands import CommandRouter
 from makima_kernel.bus.decisions import Decisions
+from makima_schemas.contract import commands as c
 from makima_schemas.contract.commands import ContractCommand
 from makima_schemas.contract.events import ContractEvent
 
 from services.contract.domain.state import Contract
+from services.contract.handlers.reach import Reach
 
 ContractDecisions = Decisions[Contract, ContractCommand, ContractEvent]
 
 
-def commands(service: str, decisions: ContractDecisions) -> CommandRouter:
-    router = CommandRouter(service)
+# As over HTTP (`services/gateway/access.py`): the work, not what becomes of the contract.
+DAEMONS: Final[frozenset[type]] = frozenset(
+    {
+        c.ChangePhase,
+        c.CompleteDeliverable,
+        c.CreateTask,
+        c.ClaimTask,
+        c.StartTask,
+        c.ReleaseTask,
+        c.CompleteTask,
+        c.HandOffTask,
+        c.AskQuestion,
+        c.AnswerQuestion,
+        c.SendMessage,
+    }
+)
+
+
+def commands(service: str, decisions: ContractDecisions, reach: Reach) -> CommandRouter:
+    router = CommandRouter(service, reach=reach.check)
     for command in get_args(ContractCommand):
-        router.command(command, decisions.handle)
+        router.command(command, decisions.handle, daemons=command in DAEMONS)
     return router

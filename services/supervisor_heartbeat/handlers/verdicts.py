@@ -51,9 +51,9 @@ class Verdicts:
 
     def serve(self, router: CommandRouter) -> None:
         """Verdicts are a detector's to give: a daemon that could would end whomever it likes, and in `declare_all` under any name."""
-        router.command(DeclareSilent, self.declare_silent, daemons=False)
-        router.command(DeclareDisconnected, self.declare_disconnected, daemons=False)
-        router.query("declare_all", self.declare_all, daemons=False)
+        router.command(DeclareSilent, self.declare_silent)
+        router.command(DeclareDisconnected, self.declare_disconnected)
+        router.query("declare_all", self.declare_all)
 
     async def declare_silent(self, request: Request, verdict: DeclareSilent) -> Reply:
         """Accepted, changed or not; `UNAVAILABLE` while the recorder is behind the verdict."""

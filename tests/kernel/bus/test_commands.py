@@ -8,19 +8,20 @@ from uuid import uuid4
 import orjson
 import pytest
 from makima_kernel.bus.asking import Bus
-from makima_kernel.bus.commands import MAX_COMMAND_BYTES, MAX_ERRORS, MAX_REPLY_BYTES, MAX_WORDS, CommandRouter
+from makima_kernel.bus.commands import MAX_COMMAND_BYTES, MAX_ERRORS, MAX_REPLY_BYTES, MAX_WORDS, CommandRouter, Reach
 from makima_kernel.bus.connection import arrived, broker
 from makima_schemas import subjects
 from makima_schemas.commands import Accepted, Problem, Reply, Request
 from makima_schemas.errors import Code
+from makima_schemas.refusal import Refused
 from nats.aio.client import Client
 
 from tests.kernel.bus.lamp import SwitchOn
 
 
 @asynccontextmanager
-async def serving(nats_url: str, seen: list[tuple[Request, SwitchOn]]) -> AsyncGenerator[None]:
-    router = CommandRouter("lamp")
+async def serving(nats_url: str, seen: list[tuple[Request, SwitchOn]], reach: Reach | None = None) -> AsyncGenerator[None]:
+    router = CommandRouter("lamp", reach=reach)
 
     async def switch_on(request: Request, command: SwitchOn) -> Reply:
         seen.append((request, command))
@@ -36,7 +37,7 @@ async def serving(nats_url: str, seen: list[tuple[Request, SwitchOn]]) -> AsyncG
     async def echo(question: dict[str, object]) -> dict[str, object]:
         return {"echoes": 8 * [question["call"]]}
 
-    router.command(SwitchOn, switch_on)
+    router.command(SwitchOn, switch_on, daemons=True)
     router.query("echo", echo)
     router.query("count", count)
 
@@ -79,9 +80,33 @@ async def test_a_query_is_answered(nats: Client, seen: list[tuple[Request, Switc
 
 
 async def test_a_daemon_is_who_its_subject_says(nats: Client, seen: list[tuple[Request, SwitchOn]]) -> None:
-    body = orjson.dumps(Request(uuid4(), "l1", {"hostname": "h"}, actor="root"))
+    body = orjson.dumps(Request(uuid4(), "l1", {"hostname": "h"}, actor="root", tenant="another"))
     await nats.request(subjects.daemon_command("d7", "lamp", "switch_on"), body, timeout=20)
-    assert seen[0][0].actor == "d7"
+    assert (seen[0][0].actor, seen[0][0].tenant) == ("daemon:d7", "default")
+
+
+async def test_what_is_not_for_daemons_they_are_told(nats: Client, seen: list[tuple[Request, SwitchOn]]) -> None:
+    answer = await nats.request(subjects.daemon_command("d7", "lamp", "count"), b'{"of": 7}', timeout=20)
+    assert orjson.loads(answer.data)["error"]["code"] == "FORBIDDEN"
+
+
+async def test_what_a_daemon_does_not_reach_it_cannot_command(nats_url: str, nats: Client) -> None:
+    heard: list[tuple[Request, SwitchOn]] = []
+
+    async def reach(daemon_id: str, request: Request) -> None:
+        if (daemon_id, request.target) != ("d7", "l1"):
+            raise Refused(Code.NOT_FOUND, "there is no such lamp")
+
+    async with serving(nats_url, heard, reach):
+        for daemon_id, target in (("d7", "l2"), ("d8", "l1")):
+            body = orjson.dumps(Request(uuid4(), target, {"hostname": "h"}))
+            answer = await nats.request(subjects.daemon_command(daemon_id, "lamp", "switch_on"), body, timeout=20)
+            assert orjson.loads(answer.data)["error"]["code"] == "NOT_FOUND"
+        assert heard == []
+        body = orjson.dumps(Request(uuid4(), "l1", {"hostname": "h"}))
+        await nats.request(subjects.daemon_command("d7", "lamp", "switch_on"), body, timeout=20)
+        assert isinstance(await Bus(nats).ask("lamp", "switch_on", Request(uuid4(), "l2", {"hostname": "h"})), Accepted)
+        assert len(heard) == 2
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"{}", b'{"command_id":"x","target":"l","data":{}}', b"\xff\xfe"])

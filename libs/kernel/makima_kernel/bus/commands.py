@@ -19,6 +19,7 @@ from makima_schemas import subjects
 from makima_schemas.codec import adapter
 from makima_schemas.commands import Problem, Reply, Request, encode_reply, problem
 from makima_schemas.errors import Code
+from makima_schemas.identity import DEFAULT_TENANT
 from makima_schemas.refusal import Member, Refused
 from opentelemetry.trace import SpanKind
 from pydantic import ValidationError
@@ -29,6 +30,7 @@ C = TypeVar("C")
 CommandHandler = Callable[[Request, C], Awaitable[Reply]]
 QueryHandler = Callable[[dict[str, object]], Awaitable[dict[str, object]]]
 Handle = Callable[[bytes, str | None], Awaitable[Reply | dict[str, object]]]
+Reach = Callable[[str, Request], Awaitable[None]]
 
 MAX_COMMAND_BYTES: Final = 512 * 1024
 MAX_REPLY_BYTES: Final = 1024 * 1024  # at the broker's limit, headers included, a reply would end the connection for good
@@ -40,29 +42,35 @@ TRACE_HEADER: Final = traces.HEADER
 
 
 class CommandRouter:
-    """The commands and queries of one service, on its queue group: each is answered by one replica."""
+    """The commands and queries of one service, on its queue group: each is answered by one replica.
 
-    def __init__(self, service: str) -> None:
+    `reach` raises `Refused` where a daemon may not command the target.
+    """
+
+    def __init__(self, service: str, *, reach: Reach | None = None) -> None:
         self.service = service
+        self._reach = reach
         self.nats = NatsRouter(decoder=_undecoded, middlewares=(ExceptionMiddleware(publish_handlers={Exception: _unforeseen}),))
 
-    def command(self, command: type[C], handler: CommandHandler[C], *, daemons: bool = True) -> None:
+    def command(self, command: type[C], handler: CommandHandler[C], *, daemons: bool = False) -> None:
         """Serve the command class under its snake_case name. A body that does not fit it is `INVALID_REQUEST`.
 
-        `daemons`: whether they may send it, too.
+        `daemons`: whether they may send it, too, to what they reach; else they are told that it is not for them.
         """
         name = snake_case(command.__name__)
 
         async def handle(body: bytes, principal: str | None) -> Reply:
             request = decode_request(body)
             if principal is not None:
-                request = replace(request, actor=principal)
+                request = replace(request, actor=f"daemon:{principal}", tenant=DEFAULT_TENANT)  # whatever the body says
+                if self._reach is not None:
+                    await self._reach(principal, request)
             return await handler(request, decode_command(command, request.data))
 
         self._serve(name, handle, daemons=daemons)
 
-    def query(self, name: str, handler: QueryHandler, *, daemons: bool = True) -> None:
-        """Serve a question: a JSON object in, a JSON object out. `daemons`: whether they may ask it, too."""
+    def query(self, name: str, handler: QueryHandler) -> None:
+        """Serve a question: a JSON object in, a JSON object out. Daemons ask over HTTP, where it is known what they may see."""
 
         async def handle(body: bytes, _principal: str | None) -> dict[str, object]:
             question: object = orjson.loads(body or b"{}")
@@ -70,7 +78,7 @@ class CommandRouter:
                 raise Refused(Code.INVALID_REQUEST, "a query is a JSON object")
             return await handler(cast("dict[str, object]", question))
 
-        self._serve(name, handle, daemons=daemons)
+        self._serve(name, handle, daemons=False)
 
     def _serve(self, name: str, handle: Handle, *, daemons: bool) -> None:
         label = f"{self.service}.{name}"
@@ -79,17 +87,19 @@ class CommandRouter:
             started = perf_counter()
             principal = message.path.get("principal")
             with traces.span(label, parent=message.headers.get(TRACE_HEADER), kind=SpanKind.SERVER):
-                reply, encoded = _fitting(await _answer(handle, message.body, principal))
+                may = principal is None or daemons
+                reply, encoded = _fitting(await _answer(handle, message.body, principal) if may else _not_for_daemons(label))
             outcome = reply.code.value if isinstance(reply, Problem) else "ok"
             metrics.command_seconds.labels(label, outcome).observe(perf_counter() - started)
             message.correlation_id = message.correlation_id[:MAX_CORRELATION_ID]
             return encoded
 
-        asked_on = [subjects.command(self.service, name)]
-        if daemons:
-            asked_on.append(subjects.daemon_command("{principal}", self.service, name))
-        for subject in asked_on:
+        for subject in (subjects.command(self.service, name), subjects.daemon_command("{principal}", self.service, name)):
             self.nats.subscriber(subject, queue=self.service, max_workers=WORKERS)(answer)
+
+
+def _not_for_daemons(label: str) -> Problem:
+    return Problem(Code.FORBIDDEN, f"{label} is not for daemons", "what a daemon may do stands in docs/generated/nats-access.md")
 
 
 async def _answer(handle: Handle, body: bytes, principal: str | None) -> Reply | dict[str, object]:
