@@ -48,7 +48,7 @@ def subjects() -> Iterator[Subject]:
     yield from (Subject(path, CONTRACT) for path in rules("contract"))
     yield from (Subject(path, DETECTED) for path in rules("completion_detector"))
     for service in ("supervisor_heartbeat", "stale_detector"):
-        yield from (Subject(path, nearest_first(service, Path(path).stem)) for path in rules(service))
+        yield from (Subject(path, speaking_of(service, Path(path).stem)) for path in rules(service))
 
 
 def rules(service: str) -> list[str]:
@@ -56,10 +56,12 @@ def rules(service: str) -> list[str]:
     return sorted(str(path.relative_to(ROOT)) for path in folder.glob("*.py") if path.name != "__init__.py")
 
 
-def nearest_first(service: str, rule: str) -> list[str]:
-    """All test files of the service, those named after the rule before the others: most changes are noticed there."""
-    files = (ROOT / "tests" / "services" / service).glob("test_*.py")
-    return sorted((str(file.relative_to(ROOT)) for file in files), key=lambda name: (rule.rstrip("s") not in name, name))
+def speaking_of(service: str, rule: str) -> list[str]:
+    """The test files of the service that are named after the rule, first, and those that import it or simulate the whole; else all of them."""
+    files = sorted((ROOT / "tests" / "services" / service).glob("test_*.py"))
+    signs = (f"services.{service}.domain.{rule} import", "simulation import")
+    near = [file for file in files if rule.rstrip("s") in file.name or any(sign in file.read_text() for sign in signs)]
+    return sorted((str(file.relative_to(ROOT)) for file in near or files), key=lambda name: rule.rstrip("s") not in name)
 
 
 def attempt(subject: Subject) -> None:
