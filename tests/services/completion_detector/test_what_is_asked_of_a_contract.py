@@ -22,7 +22,7 @@ from services.completion_detector.domain.judge import (
     judge,
     would_complete,
 )
-from services.completion_detector.domain.snapshot import Snapshot, fold
+from services.completion_detector.domain.snapshot import TRIGGERS, WORK, Snapshot, fold
 
 PLAN = Phase("plan", (Deliverable("plan-document", "Plan document"),))
 EXECUTE = Phase("execute", (Deliverable("pull-request", "Pull request"),))
@@ -267,3 +267,11 @@ def test_who_insists_has_the_validator_look_again() -> None:
     refused = after(created(with_gate(Gate(validator="lint")), EXECUTE), STARTED, PLANNED, e.PhaseValidated("plan", "lint", False, "ugly"))
     assert judge(refused, ON, insisted=True) == Validate("lint")
     assert judge(replace(refused, delivered={}), ON, insisted=True) == Nothing("Deliverable: plan-document, Validator: lint (ugly)")
+
+
+def test_the_detector_looks_again_after_what_the_page_lists_and_a_validator_after_what_may_be_work() -> None:
+    """domain.md, Auto-advance, transcribed by hand."""
+    work = {e.DeliverableCompleted, e.TaskCreated, e.TaskReleased, e.TaskCompleted, e.TaskFailed, e.PhaseChanged, e.ContractReopened}
+    moved = {e.ContractStarted, e.ContractResumed, e.ContractUnblocked, e.InputReceived, e.CompletionStarted, e.CompletionAborted}
+    assert set(WORK) == work
+    assert set(TRIGGERS) == work | moved | {e.PhaseGuardSet, e.AutoCompleteSet, e.PhaseValidated}
