@@ -1,17 +1,19 @@
 """The command as users and scripts run it, against a gateway of this test."""
 
 import asyncio
+import logging
 import os
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
 import orjson
 import pytest
+import structlog
 from click.testing import CliRunner
 from makima_cli.main import main
 from makima_kernel.service import logs
@@ -57,15 +59,19 @@ def environ(gateways: Gateways, nats_url: str, tmp_path: Path) -> dict[str, str]
 
 
 @pytest.fixture
-def makima(environ: dict[str, str]) -> Makima:
+def makima(environ: dict[str, str]) -> Iterator[Makima]:
     """`await makima("contracts", "list")`: in this process, on a thread of its own, one at a time."""
+    handlers, level = logging.getLogger().handlers, logging.getLogger().level
     logs.configure("test", "critical", sys.__stderr__)  # the services here must not log into the command's stdout
 
     async def run(*arguments: str, **env: str) -> Ran:
         done = await asyncio.to_thread(CliRunner(env={**environ, **env}).invoke, main, arguments, catch_exceptions=False)
         return Ran(done.exit_code, done.stdout, done.stderr)
 
-    return run
+    yield run
+    structlog.reset_defaults()
+    logging.getLogger().handlers = handlers
+    logging.getLogger().setLevel(level)
 
 
 def _hear_ctrl_c() -> None:
