@@ -26,7 +26,7 @@ union all select 'constraint', c.relname || '.' || k.conname, pg_get_constraintd
     join pg_class c on c.oid = k.conrelid join pg_namespace n on n.oid = c.relnamespace where n.nspname = $1
 union all select 'function', p.proname, pg_get_functiondef(p.oid) from pg_proc p join pg_namespace n on n.oid = p.pronamespace where n.nspname = $1
 union all select 'trigger', t.tgname, pg_get_triggerdef(t.oid) from pg_trigger t join pg_class c on c.oid = t.tgrelid
-    join pg_namespace n on n.oid = c.relnamespace where n.nspname = $1
+    join pg_namespace n on n.oid = c.relnamespace where n.nspname = $1 and not t.tgisinternal
 order by 1, 2, 3
 """
 
