@@ -22,16 +22,16 @@ delete from completion_detector.todo where tenant = $1 and contract_id = $2 and 
 update completion_detector.todo set leased_until = '-infinity' where tenant = $1 and contract_id = $2;
 
 -- name: later
--- Look again after some seconds, or at once if something has happened since.
+-- Look again after some seconds, or at once if something has happened since, or somebody has asked.
 update completion_detector.todo
-set leased_until = '-infinity', due_at = case when position > $3 then now() else now() + make_interval(secs => $4) end
-where tenant = $1 and contract_id = $2 and position >= $3;
+set leased_until = '-infinity', due_at = case when position = $3 then now() + make_interval(secs => $4) else now() end
+where tenant = $1 and contract_id = $2 and (position >= $3 or position = 0);
 
 -- name: owe
--- Somebody asks for a look.
+-- Somebody asks for a look: 0, also where an event has asked for one already, because that look may leave alone what this one must not.
 insert into completion_detector.todo (tenant, contract_id, position, traceparent)
 values ($1, $2, 0, $3)
-on conflict (tenant, contract_id) do update set due_at = now();
+on conflict (tenant, contract_id) do update set position = 0, due_at = now();
 
 -- name: cleanup_expired
 -- Whether the time for cleaning up is over; it begins when it is first asked for in this completion. Those that ended another way

@@ -108,6 +108,21 @@ async def test_a_look_at_an_older_state_does_not_take_the_newer_one_away(world: 
     assert await looks.claim() is not None
 
 
+async def test_who_insists_is_heard_also_where_an_event_has_asked_already(world: World) -> None:
+    detector = await world.replica()
+    looks_by_hand()
+    await world.send("c1", simple(), c.StartContract())
+    looks = Queries(detector.pool)
+    old = await claimed(looks)
+    await looks.owe(old.tenant, old.contract_id, None)
+    await looks.later(old, 3600)
+    insisted = await claimed(looks)
+    assert (old.insisted, insisted.insisted) == (False, True)
+    await looks.done(old)
+    await looks.later(insisted, 0)
+    assert (await claimed(looks)).insisted
+
+
 async def test_a_completion_that_new_work_forestalls_is_not_recorded_and_the_real_one_is(world: World) -> None:
     detector = await world.replica()
     looks_by_hand()
