@@ -36,7 +36,7 @@ async def build(service: Service) -> None:
     await logins.refresh()
     projector = service.project(ReadModel())
     feed = StateFeed()
-    hub = Hub(queries, projector, service.log)
+    hub = Hub(queries, projector)
     reminders = Reminders(hub.ears.wake_all)
     gateway = Gateway(
         bus=service.bus,

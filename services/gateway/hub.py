@@ -6,8 +6,8 @@ from typing import Final
 
 import structlog
 from makima_kernel.log.away import AWAY
+from makima_kernel.log.checkpoint import Shown
 from makima_kernel.log.project import Projector
-from makima_kernel.log.read import Log
 
 from services.gateway.ears import Ears
 from services.gateway.queries import PAGE, PAGE_CHARACTERS, MonitorEvent, Queries
@@ -24,10 +24,9 @@ class Hub:
     Clients keep a cursor and take from here what lies behind it. So a slow one costs nothing but its own delay: nothing is queued for it.
     """
 
-    def __init__(self, queries: Queries, projector: Projector, log: Log) -> None:
+    def __init__(self, queries: Queries, projector: Projector) -> None:
         self._queries = queries
         self._projector = projector
-        self._log = log
         self._recent: deque[MonitorEvent] = deque()
         self._characters = 0  # of the messages in _recent
         self._complete_after = 0  # everything above this position is in _recent
@@ -71,17 +70,17 @@ class Hub:
 
     async def _start(self) -> None:
         """What was said before this process began is history, not news."""
-        if self._projector.position == 0 and self._projector.ready() is not None:
+        shown = await self._projector.shown()
+        if shown is None or (shown.position == 0 and self._projector.ready() is not None):
             return
-        self.epoch = str(await self._log.epoch())
-        self._begin_at(self._projector.position)
+        self._begin_at(shown)
         self.started.set()
 
     async def _advance(self) -> None:
         """Under steady traffic, too, a new epoch is seen before anything of it is told: the page is older than the epoch read after it."""
         head = self._projector.position
         page = await self._queries.monitor_events(self.position, head) if head > self.position else []
-        if await self._is_another_log(head) or head <= self.position:
+        if await self._is_another_log() or head <= self.position:
             return
         self._recent.extend(page)
         characters = sum(len(event.message) for event in page)
@@ -97,22 +96,24 @@ class Hub:
             self._characters -= len(oldest.message)
             self._complete_after = oldest.position
 
-    async def _is_another_log(self, head: int) -> bool:
-        """A read model that stands further back in the same log comes again to where it was: that is no reason for a reset."""
-        epoch = str(await self._log.epoch())
-        if epoch == self.epoch:
+    async def _is_another_log(self) -> bool:
+        """Told once the read model shows the other log: a client reads it anew at once. A read model that stands further back in the same
+        log comes again to where it was: that is no reason for a reset.
+        """
+        shown = await self._projector.shown()
+        if shown is None or str(shown.epoch) == self.epoch:
             return False
-        structlog.get_logger().warning("monitor.reset", epoch=epoch, before=self.epoch, position=head)
-        self.epoch = epoch
+        structlog.get_logger().warning("monitor.reset", epoch=str(shown.epoch), before=self.epoch, position=shown.position)
         self.generation += 1
-        self._begin_at(head)
+        self._begin_at(shown)
         self.ears.wake_all()
         return True
 
-    def _begin_at(self, position: int) -> None:
+    def _begin_at(self, shown: Shown) -> None:
         self._recent.clear()
         self._characters = 0
-        self.position = self._complete_after = position
+        self.epoch = str(shown.epoch)
+        self.position = self._complete_after = shown.position
 
 
 def _page(events: list[MonitorEvent]) -> list[MonitorEvent]:

@@ -133,3 +133,20 @@ async def test_a_log_that_was_restored_under_it_is_another_one(
         await fill(pool, 10)
         with pytest.raises(EpochChangedError, match="position 3 is another event than the one we saw"):
             await read_to(batches, 10)
+
+
+async def test_what_the_stream_has_beyond_a_restored_log_is_no_event(
+    relay: Relay, pool: asyncpg.Pool, log: Log, nats: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consume, "_QUIET", 0.05)
+    await fill(pool, 5)
+    await eventually(lambda: relay.position == 5)
+    await pool.execute("alter table event_log.events disable trigger all; delete from event_log.events where position > 3")
+    consumer = Consumer(log, nats, name="test")
+    async with aclosing(consumer.batches(0, ticks=True)) as batches:
+        assert await read_to(batches, 3) == [1, 2, 3]
+        while consumer.problem is not None:
+            assert await anext(batches) == []
+        for _ in range(3):
+            assert await anext(batches) == []
+        assert consumer.position == 3

@@ -8,6 +8,8 @@ import asyncpg
 import orjson
 import pytest
 from makima_kernel.log import project
+from makima_kernel.log.checkpoint import Shown
+from makima_kernel.log.identity import new_epoch
 from makima_kernel.log.project import Applied, Projector
 from makima_kernel.log.read import Log
 from makima_kernel.log.relay import Relay
@@ -18,6 +20,7 @@ from nats.aio.client import Client
 from tests.kernel.log.filling import append, fill
 from tests.kernel.log.journal import Journal, raw, rows
 from tests.kernel.log.running import end, running
+from tests.servers import BUDGET
 
 Replica = Callable[..., Projector]
 
@@ -273,6 +276,40 @@ async def test_a_database_restored_to_the_past_is_read_again(relay: Relay, pool:
         await fill(pool, 1)
         assert await projector.wait_for(6, 30)
     assert [line[0] for line in (await rows(pool))[0]] == list(range(1, 7))
+
+
+async def test_a_database_that_has_grown_again_since_its_restore_is_read_again(relay: Relay, pool: asyncpg.Pool, replica: Replica) -> None:
+    """The position alone would not tell: there is an event at it, but another one than that which was applied."""
+    await fill(pool, 5)
+    async with running((projector := replica()).run()):
+        assert await projector.wait_for(5, 30)
+    await pool.execute("update event_log.checkpoints set event_id = gen_random_uuid(), position = 4")
+    await pool.execute("update journal.line set type = 'of a future that never was'")
+    async with running((projector := replica()).run()):
+        await eventually(lambda: projector.position == 5 and projector.ready() is None)
+    assert {line[2] for line in (await rows(pool))[0]} & {"of a future that never was"} == set()
+
+
+async def test_it_says_which_log_its_tables_show(relay: Relay, pool: asyncpg.Pool, nats: Client, replica: Replica) -> None:
+    await fill(pool, 5)
+    projector = replica()
+    assert await projector.shown() is None
+    async with running(projector.run()):
+        assert await projector.wait_for(5, 30)
+        await eventually(lambda: ready(projector))
+        epoch = await new_epoch(pool, nats, budget=BUDGET)
+        await eventually(lambda: shows(projector, Shown(epoch, 5)))
+        await eventually(lambda: ready(projector))
+        await pool.execute("update event_log.checkpoints set epoch = gen_random_uuid()")
+        assert "another log" in str(await projector.check())
+
+
+async def ready(projector: Projector) -> bool:
+    return await projector.check() is None
+
+
+async def shows(projector: Projector, what: Shown) -> bool:
+    return await projector.shown() == what
 
 
 async def test_it_goes_on_when_postgres_cuts_its_connections(relay: Relay, pool: asyncpg.Pool, database: str, replica: Replica) -> None:

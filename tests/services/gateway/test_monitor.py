@@ -10,6 +10,7 @@ import asyncpg
 import httpx
 import orjson
 import pytest
+from makima_kernel.log.identity import new_epoch
 from makima_kernel.service.settings import Settings
 from makima_kernel.testing import eventually
 from makima_schemas import subjects
@@ -21,6 +22,7 @@ from websockets.exceptions import ConnectionClosed
 
 from services.gateway import hub
 from services.gateway.watch import Watch
+from tests.servers import BUDGET
 from tests.services.gateway.running import Gateways, act, created, running
 from tests.services.gateway.test_fold import BEGIN
 
@@ -215,7 +217,9 @@ async def test_a_new_epoch_resets_every_socket(gateways: Gateways, http: httpx.A
         assert (reset["type"], reset["epoch"]) == ("reset", str(await gateways.log.epoch()))
 
 
-async def test_a_new_epoch_is_told_also_while_events_never_stop(gateways: Gateways, http: httpx.AsyncClient, pool: asyncpg.Pool) -> None:
+async def test_a_new_epoch_is_told_also_while_events_never_stop(
+    gateways: Gateways, http: httpx.AsyncClient, pool: asyncpg.Pool, nats: Client
+) -> None:
     """What follows the reset is counted in the new epoch; what came before it, in the old one."""
     contract = str((await created(http))["id"])
     await act(http, contract, "start")
@@ -228,8 +232,8 @@ async def test_a_new_epoch_is_told_also_while_events_never_stop(gateways: Gatewa
     async with watching(gateways, since=0) as client, asyncio.TaskGroup() as group:
         writing = group.create_task(write())
         await client.until(20)
-        await pool.execute("update event_log.identity set epoch = gen_random_uuid()")
-        async with asyncio.timeout(5):
+        await new_epoch(pool, nats, budget=BUDGET)
+        async with asyncio.timeout(30):
             while client.told[-1]["type"] != "reset":
                 assert (await client.next())["type"] in {"StatusChanged", "reset"}
         assert client.told[-1]["epoch"] == str(await gateways.log.epoch())

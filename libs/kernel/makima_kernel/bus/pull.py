@@ -32,7 +32,8 @@ class PullLoop:
 
     A lost connection, a missed idle heartbeat, a lost delivery, a deleted consumer or stream: in each case the loop makes
     its consumer again behind what it has, and goes on. `problem` says what it is waiting for (None: nothing), `lag` how
-    many messages the broker still had for it, `stream_epoch` which incarnation of the stream the sequences belong to.
+    many messages the broker still had for it, `stream_epoch` which incarnation of the stream the sequences belong to,
+    `stream_end` its last sequence when its consumer was made.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class PullLoop:
         self._stopping = False
         self.consumer: str | None = None
         self.stream_epoch = ""
+        self.stream_end = 0
         self.problem: str | None = f"{stream} is not being read yet"
         self.lag = 0
 
@@ -136,7 +138,7 @@ class PullLoop:
         if self.stream_epoch not in ("", epoch):
             self._cursor.forget()
             self._last = 0
-        self.stream_epoch = epoch
+        self.stream_epoch, self.stream_end = epoch, info.state.last_seq
         # A broker that lost power may have lost its newest messages: their sequences are given out again.
         self._last = min(self._last, info.state.last_seq)
         self._delivery = self._outstanding = 0

@@ -61,7 +61,7 @@ class Consumer:
             if ticks:
                 yield []
             async for messages in arriving:
-                followed = self._follow(messages) if live.stream_epoch == str(self._epoch) else []
+                followed = self._follow(messages) if await self._is_ours(live) else []
                 if followed:
                     yield self._passed(followed)
                 if messages and messages[-1].sequence <= self.position:
@@ -71,6 +71,14 @@ class Consumer:
                     yield batch
                 if ticks:
                     yield []
+
+    async def _is_ours(self, live: PullLoop) -> bool:
+        """Whether the stream is this log's. What a restored log does not hold is no event, though the broker still has it."""
+        if live.stream_epoch != str(self._epoch):
+            return False
+        if live.stream_end > self.head:
+            self.head = await self._log.head()
+        return live.stream_end <= self.head
 
     def _follow(self, messages: list[Message]) -> list[Recorded]:
         """The messages that continue our position without a gap; what we have already is dropped."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from contextlib import aclosing, suppress
 from datetime import timedelta
 from typing import Final, cast
+from uuid import UUID
 
 import asyncpg
 import structlog
@@ -17,7 +18,7 @@ from nats.errors import Error as NatsError
 
 from makima_kernel.bus.cancellation import heed_cancellation
 from makima_kernel.log.away import AWAY
-from makima_kernel.log.checkpoint import Checkpoint, Held, LostSwapError
+from makima_kernel.log.checkpoint import Checkpoint, Held, LostSwapError, Shown
 from makima_kernel.log.consume import Consumer, EpochChangedError
 from makima_kernel.log.dead_letters import dead_letter
 from makima_kernel.log.projection import Applied, Projection, Sifted, sift
@@ -84,13 +85,21 @@ class Projector:
         """As `ready()`, and not ready where the oldest event that is not applied is older than 10 s, whichever replica should apply it."""
         problem = self._problem or (self._consumer.problem if self.active and self._consumer else None)
         if problem is None:
-            try:
-                waiting = await self._checkpoint.waiting()
-            except AWAY as error:
-                problem = f"its lag is not known: {type(error).__name__}"
-            else:
-                problem = f"{waiting.total_seconds():.0f} s behind the log" if waiting > _BEHIND else None
+            problem = await self._lagging()
         return problem and f"projection {self._projection.name}: {problem}"
+
+    async def _lagging(self) -> str | None:
+        try:
+            standing = await self._checkpoint.standing()
+        except AWAY as error:
+            return f"its lag is not known: {type(error).__name__}"
+        if standing.of_another_log:
+            return "shows another log than there is (a restore, `makima ledger new-epoch`); it is being read again"
+        return f"{standing.waiting.total_seconds():.0f} s behind the log" if standing.waiting > _BEHIND else None
+
+    async def shown(self) -> Shown | None:
+        """Which log the tables show, and how far, whichever replica writes them; None before any has begun. Raises what asyncpg raises."""
+        return await self._checkpoint.shown()
 
     async def wait_for(self, position: int, timeout: float) -> bool:
         """Whether the tables show `position` within `timeout` seconds, whichever replica writes them."""
@@ -161,7 +170,7 @@ class Projector:
 
     async def _lead(self, held: Held) -> None:
         self._moved(held.position)
-        if held.position > await self._log.head():  # restored to the past: our rows tell of events that never were
+        if not held.of_this_log:  # restored to the past: our rows tell of events that never were
             await rebuild(self._projection, self._pool, self._log)
             return
         self._consumer = Consumer(self._log, self._nats, name=f"projector-{self._projection.name}")
@@ -180,16 +189,16 @@ class Projector:
         sifted = sift(self._projection, batch)
         for recorded, error in sifted.undecodable:
             await self._set_aside(recorded, str(error))
-        if sifted.position > held.position:
-            held = await self._commit(held, sifted)
+        if sifted.event_id is not None:
+            held = await self._commit(held, sifted, sifted.event_id)
         if sifted.unknown is not None:
             raise UnknownEventError(sifted.unknown)
         return held
 
-    async def _commit(self, held: Held, sifted: Sifted) -> Held:
+    async def _commit(self, held: Held, sifted: Sifted, event_id: UUID) -> Held:
         async with self._pool.acquire() as acquired, acquired.transaction():
             connection = cast("asyncpg.Connection", acquired)
-            held = await self._checkpoint.advance(connection, held, sifted.position, self._projection.schema)
+            held = await self._checkpoint.advance(connection, held, sifted.position, event_id, self._projection.schema)
             if sifted.applied:
                 await self._projection.apply(connection, sifted.applied)
         self._moved(held.position)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
+from uuid import UUID
 
 import asyncpg
 import msgspec
@@ -42,9 +43,10 @@ class Projection(Protocol):
 
 @dataclass(slots=True)
 class Sifted:
-    """A batch up to `position`: what to apply, what cannot be read, and why it ends before the batch does (`unknown`)."""
+    """A batch up to `position` and its event (None: nothing of it): what to apply, what cannot be read, and why it ends before the batch does (`unknown`)."""
 
     position: int
+    event_id: UUID | None = None
     applied: list[Applied] = field(default_factory=list[Applied])
     undecodable: list[tuple[Recorded, UndecodableError]] = field(default_factory=list[tuple[Recorded, UndecodableError]])
     unknown: str | None = None
@@ -64,5 +66,5 @@ def sift(projection: Projection, batch: Sequence[Recorded]) -> Sifted:
             except UnknownEventError as error:
                 sifted.unknown = f"stopped before position {recorded.position}: {error}"
                 return sifted
-        sifted.position = recorded.position
+        sifted.position, sifted.event_id = recorded.position, recorded.event_id
     return sifted

@@ -11,7 +11,7 @@ with live as (
 )
 insert into event_log.checkpoints (consumer, generation, shard, position)
 select $1, live.generation + 1, 0, 0 from live
-on conflict (consumer, generation, shard) do update set position = 0, owner = null, lease_until = null
+on conflict (consumer, generation, shard) do update set position = 0, event_id = null, epoch = null, owner = null, lease_until = null
 returning generation
 
 -- name: constraints
@@ -38,10 +38,12 @@ update event_log.checkpoints set position = $3 where consumer = $1 and generatio
 select position from event_log.checkpoints where consumer = $1 and generation = $2 and shard = 0 for update
 
 -- name: promote
--- The rebuilt generation is the live one now, under the same owner.
+-- The rebuilt generation is the live one now, under the same owner, and of this log.
 with old as (
     delete from event_log.checkpoints where consumer = $1 and generation = $2 - 1 and shard = 0 returning owner, lease_until
 )
-update event_log.checkpoints as c set position = $3, owner = old.owner, lease_until = old.lease_until
-from old
+update event_log.checkpoints as c
+set position = $3, event_id = (select event_id from event_log.events where position = $3), epoch = identity.epoch,
+    owner = old.owner, lease_until = old.lease_until
+from old, event_log.identity
 where c.consumer = $1 and c.generation = $2 and c.shard = 0
