@@ -77,16 +77,21 @@ class Hub:
         self.started.set()
 
     async def _advance(self) -> None:
-        """Under steady traffic, too, a new epoch is seen before anything of it is told: the page is older than the epoch read after it."""
-        head = self._projector.position
-        page = await self._queries.monitor_events(self.position, head) if head > self.position else []
-        if await self._is_another_log() or head <= self.position:
+        """Under steady traffic, too, a new epoch is seen before anything of it is told: a page that was read while the log changed is dropped.
+
+        How far the read model is, it says itself: what the projector remembers may be of before a restore, and further.
+        """
+        shown = await self._projector.shown()
+        if self._is_another_log(shown) or shown is None or shown.position <= self.position:
+            return
+        page = await self._queries.monitor_events(self.position, shown.position)
+        if self._is_another_log(await self._projector.shown()):
             return
         self._recent.extend(page)
         characters = sum(len(event.message) for event in page)
         self._characters += characters
         self._forget()
-        self.position = page[-1].position if len(page) == PAGE or characters >= PAGE_CHARACTERS else head
+        self.position = page[-1].position if len(page) == PAGE or characters >= PAGE_CHARACTERS else shown.position
         self.ears.tell((event.position, event.contract_id) for event in page)
 
     def _forget(self) -> None:
@@ -96,11 +101,10 @@ class Hub:
             self._characters -= len(oldest.message)
             self._complete_after = oldest.position
 
-    async def _is_another_log(self) -> bool:
+    def _is_another_log(self, shown: Shown | None) -> bool:
         """Told once the read model shows the other log: a client reads it anew at once. A read model that stands further back in the same
         log comes again to where it was: that is no reason for a reset.
         """
-        shown = await self._projector.shown()
         if shown is None or str(shown.epoch) == self.epoch:
             return False
         structlog.get_logger().warning("monitor.reset", epoch=str(shown.epoch), before=self.epoch, position=shown.position)
