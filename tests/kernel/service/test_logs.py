@@ -1,6 +1,7 @@
 """Each line of a process says which service wrote it."""
 
 import io
+import json
 import logging
 from collections.abc import Iterator
 
@@ -26,3 +27,21 @@ def test_the_loggers_of_modules_and_of_libraries_name_the_service_too(lines: io.
     logging.getLogger("nats").warning("away")
     structlog.get_logger(service="gateway").info("bound")
     assert [orjson.loads(line)["service"] for line in lines.getvalue().splitlines()] == ["contract", "contract", "gateway"]
+
+
+@pytest.mark.parametrize(
+    ("field", "written"),
+    [
+        ({3: 120}, {"3": 120}),
+        ({(1, 2): 3}, "{(1, 2): 3}"),
+        ("\ud800", "\ud800"),
+        (2**64, str(2**64)),
+        ({"frozen": frozenset({1})}, {"frozen": "frozenset({1})"}),
+    ],
+    ids=["a dict of numbers", "a dict of tuples", "half a character", "a long number", "a set"],
+)
+def test_a_line_is_written_whatever_a_field_is(lines: io.StringIO, field: object, written: object) -> None:
+    structlog.get_logger().info("recorder.taken", ahead=field)
+    [line] = lines.getvalue().splitlines()
+    said = json.loads(line)
+    assert (said["event"], said["service"], said["ahead"]) == ("recorder.taken", "contract", written)

@@ -1,5 +1,6 @@
 """Logs are events: one JSON line each, with a stable name, fields, and the trace they belong to."""
 
+import json
 import logging
 import sys
 from functools import partial
@@ -51,7 +52,11 @@ def _trace_ids(_logger: WrappedLogger, _method: str, event: EventDict) -> EventD
 
 
 def _json(event: EventDict, **_options: object) -> str:
-    return orjson.dumps(event, default=str).decode()
+    """Whatever a field is: a line that cannot be written must not end what it tells of."""
+    try:
+        return orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+    except TypeError:  # a lone surrogate, a number beyond 64 bits, a key of no known type
+        return json.dumps({str(name): value if isinstance(value, str) else repr(value) for name, value in event.items()})
 
 
 class _Bridge(logging.Handler):
