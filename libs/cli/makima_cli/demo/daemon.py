@@ -21,8 +21,9 @@ from makima_cli.demo import HEARTBEAT_SECONDS, TIMEOUT_SECONDS
 from makima_cli.demo.crew import Crew
 from makima_cli.demo.passes import USERS_TOKEN
 from makima_cli.demo.process import live, say
+from makima_cli.demo.user import MOST_LIVE
 
-CAPACITY: Final = 4
+CAPACITY: Final = 2 * MOST_LIVE  # all of the user's may fall to one daemon, and a visitor's: none waits for a paused one's place
 LOOK_SECONDS: Final = 1.0
 OPEN: Final = "created,active,waiting_for_input,paused,blocked,completing"
 SILENCE_SECONDS: Final = TIMEOUT_SECONDS * 2.5
