@@ -1,16 +1,16 @@
 """The dashboard as plan 5.4 prints it: camelCase, unlike everything else."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, cast
 
-import orjson
 from makima_schemas.contract.model import ContractStatus, WaitingFor
 
 from services.gateway.feed import StateFeed
 from services.gateway.overview import Overview, StaleOne
+from services.gateway.views import shown_change, shown_status
 
 # What has ended has a phase that nobody works in, and tasks that nobody will take.
 ENDED: Final = frozenset({ContractStatus.COMPLETED, ContractStatus.FAILED, ContractStatus.ARCHIVED})
@@ -55,15 +55,17 @@ class Dashboard:
     resourceUsage: ResourceUsage  # noqa: N815
 
 
-def dashboard(found: Overview, feed: StateFeed, now: datetime, shown: Callable[[ContractStatus], ContractStatus]) -> Dashboard:
-    """`shown` is the status that clients are told, which is another one where the new ones are switched off."""
+def dashboard(found: Overview, feed: StateFeed, now: datetime, *, enhanced: bool) -> Dashboard:
+    """`enhanced` as in `views`."""
     open_ones = [tally for tally in found.tallies if tally.status not in ENDED]
     return Dashboard(
-        statusCounts=_sums((shown(ContractStatus(tally.status)).value, tally.contracts) for tally in found.tallies),
+        statusCounts=_sums(
+            (shown_status(ContractStatus(tally.status), enhanced=enhanced).value, tally.contracts) for tally in found.tallies
+        ),
         phaseCounts=_sums((tally.phase, tally.contracts) for tally in open_ones),
         staleContracts=[_stale(one, now) for one in found.stale],
         waitingForInput=[WaitingContract(one.id, one.name, one.waiting_for, one.question) for one in found.waiting],
-        recentEvents=[orjson.loads(message) for message in found.events],
+        recentEvents=[shown for message in found.events if (shown := shown_change(message, enhanced=enhanced))],
         resourceUsage=ResourceUsage(
             activeSupervisors=sum(tally.supervised for tally in found.tallies),
             runningTasks=sum(tally.tasks_running for tally in open_ones),

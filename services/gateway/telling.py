@@ -14,6 +14,7 @@ from services.gateway.ears import Ear
 from services.gateway.feed import Latest
 from services.gateway.principal import Principal
 from services.gateway.queries import MonitorEvent
+from services.gateway.views import shown_event, shown_status
 from services.gateway.watch import Watch
 
 GRACE_SECONDS: Final = 0.3  # for a first filter, which may ask for what was before
@@ -35,6 +36,7 @@ class Teller:
         self._hub, self._feed, self._log = gateway.hub, gateway.feed, gateway.log
         self._reminders, self._queries = gateway.reminders, gateway.queries
         self._owners, self._tokens = gateway.owners, gateway.tokens
+        self._enhanced = gateway.settings.feature_flags.enhanced_contract_status
         self._principal = principal
         self._line = line
         self._watch = Watch()
@@ -106,8 +108,9 @@ class Teller:
         if self._principal.sight.owner_id is not None:
             await self._owners.learn(self._principal.tenant, {event.contract_id for event in events})
         for event in events:
-            if self._watch.lets_through(event) and await self._may_see(event.tenant, event.contract_id):
-                await self._line.say(event.type, event.message, event.position)
+            shown = shown_event(event, enhanced=self._enhanced)
+            if shown is not None and self._watch.lets_through(shown) and await self._may_see(event.tenant, event.contract_id):
+                await self._line.say(shown.type, shown.message, event.position)
             self._cursor = event.position
             if self._rewind is not None:  # asked for while we were sending
                 break
@@ -160,7 +163,7 @@ class Teller:
 
     async def _status(self, contract_id: str) -> ContractStatus | None:
         row = await self._queries.contract(self._principal.tenant, contract_id)
-        return None if row is None else row.status
+        return None if row is None else shown_status(row.status, enhanced=self._enhanced)
 
     async def _go_back(self, asked: Watch) -> None:
         since = asked.since

@@ -1,5 +1,6 @@
 """From rows to what HTTP answers."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import cast
 
@@ -7,6 +8,7 @@ import orjson
 from makima_schemas.contract.model import ContractStatus
 
 from services.gateway.projections.rows import ContractRow, MessageRow, QuestionRow, TaskRow
+from services.gateway.queries import MonitorEvent
 from services.gateway.shapes import AutoCompleteSummary, Contract, Deliverable, LegacyStatus, Message, Question, Task, TaskCounts
 
 
@@ -45,6 +47,30 @@ def contract(row: ContractRow, last_heartbeat: datetime | None = None, *, enhanc
 def shown_status(status: ContractStatus, *, enhanced: bool) -> ContractStatus:
     """With the flag off people see the statuses that there were before it."""
     return status if enhanced else ContractStatus(legacy_status(status))
+
+
+def shown_event(event: MonitorEvent, *, enhanced: bool) -> MonitorEvent | None:
+    """As `shown_change`, and with the statuses that its filter asks for."""
+    if enhanced:
+        return event
+    change = shown_change(event.message, enhanced=False)
+    if change is None:
+        return None
+    old, new = (_of_old(status) for status in (event.old_status, event.status))
+    return replace(event, old_status=old, status=new, message=orjson.dumps(change).decode())
+
+
+def shown_change(message: str, *, enhanced: bool) -> dict[str, object] | None:
+    """A message of the monitor in the statuses that are shown; null: of what is shown, nothing has changed."""
+    said = cast("dict[str, object]", orjson.loads(message))
+    if enhanced or said["type"] != "StatusChanged":
+        return said
+    old, new = (_of_old(cast("str | None", said[name])) for name in ("old_status", "new_status"))
+    return None if old == new else {**said, "old_status": old, "new_status": new}
+
+
+def _of_old(status: str | None) -> LegacyStatus | None:
+    return None if status is None else legacy_status(ContractStatus(status))
 
 
 def legacy_status(status: ContractStatus) -> LegacyStatus:

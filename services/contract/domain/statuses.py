@@ -19,7 +19,9 @@ KEPT: Final = (*OPEN, COMPLETED, FAILED)
 
 # Where a row leads to `active`, it leads to `waiting_for_input` while something is waited for; the event says which.
 GOING_ON: Final = Recorded((ACTIVE, WAITING_FOR_INPUT))
-BACK: Final = Recorded((CREATED, ACTIVE, WAITING_FOR_INPUT, BLOCKED))
+BACK: Final = Recorded(
+    (ACTIVE, WAITING_FOR_INPUT, CREATED, BLOCKED)
+)  # what a refusal calls `to` is the first: what whoever resumes has in mind
 
 # What may take from a guarded phase that it waits for its confirmation; a question may then still be open.
 MAY_END_CONFIRMATION: Final = (c.ChangePhase, c.SetPhaseGuard, c.RecordValidation, c.CreateTask)

@@ -1,7 +1,6 @@
 """The dashboard: how many stand where, what somebody should look at, what happened last."""
 
 from datetime import UTC, datetime
-from functools import partial
 
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
@@ -9,7 +8,6 @@ from starlette.responses import Response
 from services.gateway.dashboard import Dashboard, dashboard
 from services.gateway.features import monitoring
 from services.gateway.reading import Reading
-from services.gateway.views import shown_status
 
 router = APIRouter(tags=["monitor"], dependencies=[Depends(monitoring)])
 
@@ -19,4 +17,4 @@ async def show_dashboard(read: Reading) -> Response:
     """Costs the same, however many contracts there are."""
     found = await read.gateway.overviews.of(read.principal.tenant, read.principal.sight.owner_id)
     enhanced = read.gateway.settings.feature_flags.enhanced_contract_status
-    return read.answer(dashboard(found, read.gateway.feed, datetime.now(UTC), partial(shown_status, enhanced=enhanced)))
+    return read.answer(dashboard(found, read.gateway.feed, datetime.now(UTC), enhanced=enhanced))

@@ -227,6 +227,7 @@ def test_the_refusal_says_where_the_command_would_have_led() -> None:
     )
     assert refused.detail == "a contract that is completed takes no pause contract"
     given(*IN[S.ACTIVE]).when(c.DeleteContract()).then_refused(Code.INVALID_TRANSITION, to="deleted")
+    given(*IN[S.ACTIVE]).when(c.ResumeContract()).then_refused(Code.INVALID_TRANSITION, to="active")
 
 
 @pytest.mark.parametrize("command", ASKS[1:], ids=lambda command: type(command).__name__)

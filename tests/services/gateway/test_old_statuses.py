@@ -1,6 +1,7 @@
 """The feature flag `enhanced_contract_status` off: people see the three statuses of old, and nothing leads to another one."""
 
 from collections.abc import AsyncIterator
+from typing import cast
 
 import asyncpg
 import httpx
@@ -11,6 +12,7 @@ from makima_schemas.contract.model import ContractStatus
 from nats.aio.client import Client
 
 from tests.services.gateway.running import Gateways, act, body, created, items, refused, running
+from tests.services.gateway.test_monitor import position, watching
 
 
 @pytest.fixture
@@ -67,3 +69,47 @@ async def test_what_was_paused_before_is_made_active_as_old_clients_do(gateways:
     assert body(await http.get(f"/contracts/{contract}", headers={"Makima-Min-Position": str(position)}))["status"] == "active"
     answer = await http.post(f"/contracts/{contract}/status", json={"status": "active"})
     assert (answer.status_code, body(answer)["version"]) == (200, 4)
+
+
+async def test_the_monitor_tells_what_changes_of_what_is_shown(gateways: Gateways, http: httpx.AsyncClient) -> None:
+    async with (
+        watching(gateways) as everything,
+        watching(gateways, statuses=["archived"]) as archived,
+        watching(gateways, statuses=["paused"]) as paused,
+    ):
+        contract = str((await created(http))["id"])
+        await act(http, contract, "start")
+        asked = (await http.post(f"/contracts/{contract}/questions", json={"question": "which?"})).json()["id"]
+        await act(http, contract, "complete")
+        last = await position(http, contract, "archive")
+        told = await everything.until(last)
+        assert [
+            (message["type"], message.get("old_status"), message.get("new_status"), message.get("question_id")) for message in told
+        ] == [
+            ("StatusChanged", None, "active", None),
+            ("QuestionAsked", None, None, asked),
+            ("StatusChanged", "active", "completed", None),
+            ("StatusChanged", "completed", "archived", None),
+        ]
+        assert [message["new_status"] for message in await archived.until(last)] == ["archived"]
+        await paused.ask()  # its filter has let nothing through: what comes now is of this one
+        assert (await created(http))["id"] == (await paused.next())["contract_id"]
+
+
+async def test_what_was_missed_is_told_in_the_old_statuses_too(gateways: Gateways, http: httpx.AsyncClient) -> None:
+    contract = str((await created(http))["id"])
+    await act(http, contract, "start")
+    last = await position(http, contract, "complete")
+    async with watching(gateways, since=0) as late:
+        assert [(message["old_status"], message["new_status"]) for message in await late.until(last)] == [
+            (None, "active"),
+            ("active", "completed"),
+        ]
+
+
+async def test_the_dashboards_recent_events_name_no_status_that_is_not_shown(gateways: Gateways, http: httpx.AsyncClient) -> None:
+    contract = str((await created(http))["id"])
+    await act(http, contract, "start")
+    await act(http, contract, "complete")
+    recent = cast("list[dict[str, object]]", body(await http.get("/contracts/dashboard"))["recentEvents"])
+    assert [(event["old_status"], event["new_status"]) for event in recent] == [("active", "completed"), (None, "active")]
