@@ -1,9 +1,10 @@
 """The observed clock counts only what was seen to flow."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.stale_detector.domain.clock import CANARIES_FAST, CANARIES_SLOW, MILLISECOND, SECOND, ObservedClock
+from services.stale_detector.domain.clock import CANARIES_FAST, CANARIES_SLOW, MILLISECOND, SECOND, ObservedClock, Pace
 
 START = 1_700_000_000 * SECOND
 GRACE = 3 * SECOND
@@ -54,6 +55,31 @@ def test_a_broker_clock_set_back_by_an_hour_does_not_stop_it_for_an_hour() -> No
 
 def test_in_the_slow_mode_a_canary_a_second_keeps_it_running() -> None:
     assert run(ObservedClock(GRACE, CANARIES_SLOW), *[1050 * MILLISECOND] * 10).observed == 10 * 1050 * MILLISECOND
+
+
+@pytest.mark.parametrize(
+    ("pace", "passed", "counted"),
+    [
+        (CANARIES_FAST, 1, 1),
+        (CANARIES_FAST, 250 * MILLISECOND, 250 * MILLISECOND),
+        (CANARIES_FAST, 250 * MILLISECOND + 1, 250 * MILLISECOND),
+        (CANARIES_FAST, SECOND, 250 * MILLISECOND),
+        (CANARIES_FAST, SECOND + 1, 250 * MILLISECOND - GRACE),
+        (CANARIES_SLOW, 1250 * MILLISECOND, 1250 * MILLISECOND),
+        (CANARIES_SLOW, 1250 * MILLISECOND + 1, 1250 * MILLISECOND),
+        (CANARIES_SLOW, 2500 * MILLISECOND, 1250 * MILLISECOND),
+        (CANARIES_SLOW, 2500 * MILLISECOND + 1, 1250 * MILLISECOND - GRACE),
+        (CANARIES_FAST, -SECOND, 0),
+        (CANARIES_FAST, -SECOND - 1, -GRACE),
+    ],
+)
+def test_what_counts_is_exact_to_the_nanosecond(pace: Pace, passed: int, counted: int) -> None:
+    flowing = [50 * MILLISECOND] * 200
+    assert run(ObservedClock(GRACE, pace), *flowing, passed).observed == 10 * SECOND + counted
+
+
+def test_the_time_until_a_step_back_of_a_whole_gap_is_made_good_counts_nothing() -> None:
+    assert run(ObservedClock(GRACE), -SECOND, SECOND, 50 * MILLISECOND).observed == 50 * MILLISECOND
 
 
 @given(steps)
