@@ -66,7 +66,7 @@ async def _contracts(connection: asyncpg.Connection, batch: Sequence[Applied]) -
         known[key] = staleness.evolve(known.get(key), each.recorded, each.event)
     await _greet(connection, known, {key for key, each in about if isinstance(each.event, ContractCreated)})
     stored = [_contract_row(key, contract) for key, contract in sorted(known.items()) if contract is not None]
-    await connection.execute(SQL["store_contracts"], *_columns(stored, 11))
+    await connection.execute(SQL["store_contracts"], *_columns(stored, 12))
     await connection.execute(SQL["forget_contracts"], *_columns([key for key, contract in known.items() if contract is None], 2))
 
 
@@ -135,6 +135,7 @@ def progress(row: asyncpg.Record) -> Progress:
         row["stale_after_seconds"],
         frozenset(row["live_supervisors"]),
         row["episode"],
+        row["ever_active"],
     )
 
 
@@ -150,6 +151,7 @@ def _contract_row(key: Key, contract: Progress) -> tuple[object, ...]:
         contract.stale_after_seconds,
         _json(sorted(contract.live_supervisors)),
         contract.episode,
+        contract.ever_active,
     )
 
 

@@ -15,7 +15,7 @@ on conflict (name) do update set
 -- name: contracts
 -- The contracts that a batch folds further.
 select tenant, contract_id, status, version, last_activity_at, counts_from, counts_position, owner_id, stale_after_seconds,
-       live_supervisors, episode
+       live_supervisors, episode, ever_active
 from contracts where (tenant, contract_id) in (select * from unnest($1::text[], $2::text[]));
 
 -- name: live_supervisors
@@ -25,17 +25,18 @@ select contract_id, array_agg(split_part(name, ':', 2)) as tasks from senders wh
 -- name: store_contracts
 -- Every contract of a batch, once.
 insert into contracts (tenant, contract_id, status, version, last_activity_at, counts_from, counts_position, owner_id,
-                       stale_after_seconds, live_supervisors, episode)
+                       stale_after_seconds, live_supervisors, episode, ever_active)
 select tenant, contract_id, status, version, last_activity_at, counts_from, counts_position, owner_id,
-       stale_after_seconds, array(select json_array_elements_text(live_supervisors)), episode
+       stale_after_seconds, array(select json_array_elements_text(live_supervisors)), episode, ever_active
 from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::timestamptz[], $6::timestamptz[], $7::bigint[], $8::text[],
-            $9::double precision[], $10::json[], $11::bigint[])
+            $9::double precision[], $10::json[], $11::bigint[], $12::boolean[])
     as row (tenant, contract_id, status, version, last_activity_at, counts_from, counts_position, owner_id,
-            stale_after_seconds, live_supervisors, episode)
+            stale_after_seconds, live_supervisors, episode, ever_active)
 on conflict (tenant, contract_id) do update set
     status = excluded.status, version = excluded.version, last_activity_at = excluded.last_activity_at,
     counts_from = excluded.counts_from, counts_position = excluded.counts_position, owner_id = excluded.owner_id,
-    stale_after_seconds = excluded.stale_after_seconds, live_supervisors = excluded.live_supervisors, episode = excluded.episode;
+    stale_after_seconds = excluded.stale_after_seconds, live_supervisors = excluded.live_supervisors, episode = excluded.episode,
+    ever_active = excluded.ever_active;
 
 -- name: forget_contracts
 -- Deleted contracts.

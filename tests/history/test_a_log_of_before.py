@@ -1,4 +1,4 @@
-"""A log that was written before newer members and events existed: contract service, gateway and detector read it right, and go on from it.
+"""A log that was written before newer members and events existed: contract service, gateway and detectors read it right, and go on from it.
 
 `logs/before.jsonl` never changes. Its events carry what the first schema demanded, and no more: no gates, no causes, no options, no actor.
 """
@@ -13,13 +13,17 @@ import orjson
 import pytest
 from makima_kernel.log.append import Append, Appended, NewEvent
 from makima_kernel.log.appender import Appender
+from makima_kernel.log.read import Log
+from makima_kernel.log.rebuild import rebuild
 from makima_kernel.service.runtime import Service
 from makima_kernel.service.settings import Settings
 from makima_kernel.testing import eventually
 from makima_schemas.envelope import EventMeta
+from makima_schemas.times import rfc3339
 from nats.aio.client import Client
 
 from services.completion_detector import app as detector
+from services.stale_detector.projections import Silence
 from tests.kernel.log import writing
 from tests.services.gateway.running import Gateways, act, body, items, running
 
@@ -103,3 +107,12 @@ async def test_old_clients_move_old_contracts(http: httpx.AsyncClient) -> None:
         assert (answer.status_code, body(answer)["status"], body(answer)["legacy_status"]) == (200, status, status)
     reopened = await act(http, "done", "reopen", reason="a bug")
     assert (reopened["status"], reopened["phase_guard"], reopened["auto_complete_enabled"]) == ("active", True, False)
+
+
+async def test_the_stale_detector_counts_from_the_last_update_until_something_is_done(http: httpx.AsyncClient, pool: asyncpg.Pool) -> None:
+    await rebuild(Silence(), pool, Log(pool))
+    counts = {row["contract_id"]: row for row in await pool.fetch("select * from stale_detector.contracts")}
+    for contract in ("quiet", "busy"):
+        said = await shown(http, contract)
+        assert (rfc3339(counts[contract]["last_activity_at"]), counts[contract]["status"]) == (said["last_activity_at"], said["status"])
+    assert [counts[contract]["ever_active"] for contract in ("quiet", "busy")] == [False, True]

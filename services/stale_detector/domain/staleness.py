@@ -27,7 +27,8 @@ class Progress:
 
     `counts_from` is where its clock starts: the last activity, or its return into a watched status if that was later (nobody is
     reproached with a pause); `counts_position` is the event that started it so. `version` is the contract's stream. `episode` is
-    the position of the `StaleDetected` that has not been cleared.
+    the position of the `StaleDetected` that has not been cleared. `ever_active`: before its first activity, each of its events counts
+    as one (plan 1.5: else the clock of a contract from before would start at its creation).
     """
 
     status: ContractStatus
@@ -39,6 +40,7 @@ class Progress:
     stale_after_seconds: float | None = None
     live_supervisors: frozenset[str] = frozenset()
     episode: int | None = None
+    ever_active: bool = False
 
     @property
     def exposed(self) -> bool:
@@ -104,8 +106,9 @@ def evolve(before: Progress | None, recorded: Recorded, event: Event) -> Progres
 
 def _contract(before: Progress, recorded: Recorded, event: Event) -> Progress:
     status = destination(event) or before.status
-    after = replace(before, status=status, version=recorded.version)
-    if type(event) in ACTIVITY:
+    ever_active = before.ever_active or type(event) in ACTIVITY
+    after = replace(before, status=status, version=recorded.version, ever_active=ever_active)
+    if type(event) in ACTIVITY or not ever_active:
         return _active(after, recorded, recorded.recorded_at)
     if status in WATCHED and before.status not in WATCHED:
         return replace(after, counts_from=max(before.counts_from, recorded.recorded_at), counts_position=recorded.position)

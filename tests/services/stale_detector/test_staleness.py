@@ -19,6 +19,7 @@ from services.stale_detector.domain.staleness import Progress, contract_of, evol
 START = datetime(2026, 1, 1, tzinfo=UTC)
 CREATED = e.ContractCreated("demo", "", "simple", "ada", (Phase("plan"),), phase_guard=False, auto_complete_enabled=True)
 STARTED = e.ContractStarted()
+HELLO = e.MessageSent("m1", "user", "hello")
 ACTIVITY: Sequence[Event] = [
     e.PhaseChanged("plan", "execute"),
     e.DeliverableCompleted("plan", "plan-document"),
@@ -132,15 +133,22 @@ def test_activity_starts_the_clock_anew(event: Event) -> None:
 
 @pytest.mark.parametrize("event", NO_ACTIVITY, ids=lambda event: type(event).__name__)
 def test_everything_else_does_not(event: Event) -> None:
+    story = Story().tell(CREATED, STARTED, HELLO, event)
+    assert (story.known.last_activity_at, story.known.counts_from, story.known.counts_position) == (story.at[3], story.at[3], 3)
+
+
+@pytest.mark.parametrize("event", NO_ACTIVITY, ids=lambda event: type(event).__name__)
+def test_where_nothing_was_done_yet_it_counts_from_the_last_update(event: Event) -> None:
     story = Story().tell(CREATED, STARTED, event)
-    assert (story.known.last_activity_at, story.known.counts_position) == (story.at[1], 2)
+    assert (story.known.last_activity_at, story.known.counts_from, story.known.counts_position) == (story.at[3], story.at[3], 3)
 
 
 def test_a_pause_is_held_against_nobody() -> None:
     """Resumed after a long pause, the clock starts at the return; the last activity stays what it was."""
-    story = Story().tell(CREATED, STARTED, e.ContractPaused(None, ContractStatus.ACTIVE), e.ContractResumed(ContractStatus.ACTIVE))
-    assert story.known.counts_from == story.at[4]
-    assert story.known.last_activity_at == story.at[1]
+    paused = (e.ContractPaused(None, ContractStatus.ACTIVE), e.ContractResumed(ContractStatus.ACTIVE))
+    story = Story().tell(CREATED, STARTED, HELLO, *paused)
+    assert (story.known.counts_from, story.known.counts_position) == (story.at[5], 5)
+    assert story.known.last_activity_at == story.at[3]
 
 
 def test_after_a_verdict_the_clock_starts_at_the_last_heartbeat() -> None:
@@ -155,13 +163,13 @@ def test_an_older_heartbeat_does_not_turn_the_clock_back() -> None:
 
 
 def test_an_episode_ends_with_activity_or_when_nobody_watches() -> None:
-    found = Story().tell(CREATED, STARTED, FOUND)
-    assert found.known.episode == 3
+    found = Story().tell(CREATED, STARTED, HELLO, FOUND)
+    assert found.known.episode == 4
     assert not found.known.over
     for end in (*ACTIVITY, heard(), e.ContractPaused(None, ContractStatus.ACTIVE)):
-        assert Story().tell(CREATED, STARTED, FOUND, end).known.over
+        assert Story().tell(CREATED, STARTED, HELLO, FOUND, end).known.over
     for event in NO_ACTIVITY:
-        assert not Story().tell(CREATED, STARTED, FOUND, event).known.over
+        assert not Story().tell(CREATED, STARTED, HELLO, FOUND, event).known.over
 
 
 def test_a_cleared_episode_is_over_for_good() -> None:
