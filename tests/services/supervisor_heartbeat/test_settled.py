@@ -1,0 +1,71 @@
+"""A steady heartbeat costs a comparison: it is settled where it says what the log has told already, and in nothing else."""
+
+import msgspec
+import pytest
+from makima_schemas.supervisor import SupervisorState
+
+from services.supervisor_heartbeat.domain.daemon import Daemon
+from services.supervisor_heartbeat.domain.heartbeats import read
+from services.supervisor_heartbeat.domain.senders import Sender, Senders
+from services.supervisor_heartbeat.domain.supervisor import Supervisor
+from services.supervisor_heartbeat.domain.told import Told
+from tests.services.supervisor_heartbeat.messages import VALID, message
+from tests.services.supervisor_heartbeat.running import daemon_beat
+from tests.services.supervisor_heartbeat.test_reading import address
+
+SUPERVISOR, DAEMON, AGENT = "makima.shards.3.supervisor.d1.t1", "makima.shards.3.daemon.d1", "makima.shards.0.agent.d1.c1.builder"
+AGENTS: dict[str, object] = {"contract_id": "c1", "role": "builder", "connection_id": "a", "seq": 1, "timestamp": "2026-01-01T00:00:00Z"}
+STATE = SupervisorState(str(VALID["state"]))
+
+
+def known(contract_id: str = "", daemon_id: str = "d1", connection_id: str = "a", state: SupervisorState = STATE) -> Supervisor:
+    return Supervisor(contract_id or str(VALID["contract_id"]), daemon_id, connection_id, state, str(VALID["phase"]))
+
+
+def heard(told: Told, subject: str, **said: object) -> tuple[Sender, int]:
+    """The sender after its heartbeat, of whom the log has told this; and how many observations that gave."""
+    senders, where = Senders(), address(subject)
+    senders.begin("e1")
+    if told is not None:
+        senders.restore(where.sender, told)
+    body = daemon_beat("d1") if subject == DAEMON else (AGENTS if subject == AGENT else VALID) | said
+    sender = senders.of(where)
+    counts, observations = senders.hear(sender, read(where, message(msgspec.json.encode(body), 1, subject)), same=False)
+    assert counts
+    return sender, len([one for one, _ in observations if one is sender])
+
+
+@pytest.mark.parametrize(
+    ("told", "subject", "said"),
+    [
+        (known(), SUPERVISOR, {"connection_id": "a"}),
+        (known(), SUPERVISOR, {"connection_id": None}),
+        (Daemon(daemon_beat("d1").hostname, connected=True), DAEMON, {}),
+        (None, AGENT, {}),
+    ],
+    ids=["a supervisor", "one that names no connection", "a daemon", "an agent"],
+)
+def test_a_heartbeat_that_says_what_is_known_is_settled_and_gives_nothing(told: Told, subject: str, said: dict[str, object]) -> None:
+    sender, observations = heard(told, subject, **said)
+    assert (sender.settled, observations) == (True, 0)
+
+
+@pytest.mark.parametrize(
+    ("told", "subject"),
+    [
+        (known(state=SupervisorState.INTERRUPTED), SUPERVISOR),
+        (known(daemon_id="d2"), SUPERVISOR),
+        (known(connection_id="b"), SUPERVISOR),
+        (Daemon(daemon_beat("d1").hostname, connected=False), DAEMON),
+        (Daemon("another", connected=True), DAEMON),
+        (Daemon(), DAEMON),
+    ],
+    ids=["another state", "another daemon", "another connection", "a daemon that was gone", "another host", "a new daemon"],
+)
+def test_one_that_says_otherwise_is_observed_once(told: Told, subject: str) -> None:
+    sender, observations = heard(told, subject, connection_id="a")
+    assert (sender.settled, observations) == (False, 1)
+
+
+def test_nobody_is_settled_before_its_first_heartbeat() -> None:
+    assert not Senders().of(address()).settled

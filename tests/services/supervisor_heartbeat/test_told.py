@@ -1,0 +1,71 @@
+"""What the log has told of a sender, kept as JSON: whatever it is, it is read back as it was."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from makima_schemas.daemon import DaemonConnected, DaemonDisconnected
+from makima_schemas.evidence import Arrival, Evidence
+from makima_schemas.supervisor import SupervisorRegistered, SupervisorState
+
+from services.supervisor_heartbeat.domain.daemon import Daemon
+from services.supervisor_heartbeat.domain.supervisor import Supervisor
+from services.supervisor_heartbeat.domain.told import DAEMON, SUPERVISOR, dump_told, evolved, initial, load_told
+
+MOMENT = datetime(2026, 1, 1, 12, 30, 0, 123456, tzinfo=UTC)
+HEARD = Arrival("e1", 7, MOMENT)
+EVIDENCE = Evidence(MOMENT, 120.0, MOMENT, MOMENT, 12.5, "r1", 7, "e1")
+texts = st.text(max_size=20)
+supervisors = st.builds(
+    Supervisor,
+    contract_id=texts,
+    daemon_id=texts,
+    connection_id=st.none() | texts,
+    state=st.none() | st.sampled_from(SupervisorState),
+    phase=texts,
+    superseded=st.frozensets(texts, max_size=4),
+    heard=st.sampled_from([None, HEARD]),
+    evidence=st.sampled_from([None, EVIDENCE]),
+)
+daemons = st.builds(
+    Daemon,
+    hostname=texts,
+    connected=st.none() | st.booleans(),
+    heard=st.sampled_from([None, HEARD]),
+    evidence=st.sampled_from([None, EVIDENCE]),
+)
+
+
+@given(supervisors)
+def test_a_supervisor_is_read_as_it_was_kept(told: Supervisor) -> None:
+    assert load_told("supervisor-t1", dump_told(told)) == told
+
+
+@given(daemons)
+def test_a_daemon_is_read_as_it_was_kept(told: Daemon) -> None:
+    assert load_told("daemon-d1", dump_told(told)) == told
+
+
+def test_of_an_agent_the_log_tells_nothing_here() -> None:
+    assert initial("agent-c1:builder") is None
+    assert (dump_told(None), load_told("agent-c1:builder", "null")) == ("null", None)
+    assert evolved(None, DaemonConnected("box")) is None
+
+
+@pytest.mark.parametrize(("stream", "expected"), [("supervisor-t1", SUPERVISOR.initial), ("daemon-d1", DAEMON.initial)])
+def test_before_its_first_event_it_is_as_its_rules_begin(stream: str, expected: Supervisor | Daemon) -> None:
+    assert initial(stream) == expected
+
+
+def test_each_is_told_further_by_its_own_rules() -> None:
+    registered = SupervisorRegistered("c1", "d1", "a", SupervisorState.WORKING, "plan", HEARD)
+    told = evolved(initial("supervisor-t1"), registered)
+    assert isinstance(told, Supervisor)
+    assert (told.contract_id, told.daemon_id, told.connection_id, told.state) == ("c1", "d1", "a", SupervisorState.WORKING)
+    connected = evolved(initial("daemon-d1"), DaemonConnected("box"))
+    assert isinstance(connected, Daemon)
+    assert (connected.hostname, connected.connected) == ("box", True)
+    gone = evolved(connected, DaemonDisconnected(EVIDENCE))
+    assert isinstance(gone, Daemon)
+    assert gone.connected is False
