@@ -20,6 +20,7 @@ from makima_schemas.supervisor import SupervisorState
 from nats.aio.client import Client
 
 from services.supervisor_heartbeat import app
+from services.supervisor_heartbeat.handlers.recorder import lanes_of
 from tests.services.supervisor_heartbeat.running import Fleet, Running, running, supervisor_beat
 
 SENDERS, ROUNDS = 200, 60
@@ -31,7 +32,7 @@ async def recorder_process(settings: Settings) -> AsyncGenerator[asyncio.subproc
         **os.environ,
         "MAKIMA_DATABASE_URL": settings.database_url,
         "MAKIMA_NATS_URL": settings.nats_url,
-        "MAKIMA_LOG_LEVEL": "error",
+        "MAKIMA_LOG_LEVEL": "info",  # as it runs: a line of its log has ended it once
         "MAKIMA_STREAM_BUDGET": str(settings.stream_budget),
     }
     command = (sys.executable, "-m", f"services.{app.NAME}")
@@ -73,6 +74,38 @@ async def test_a_recorder_that_is_killed_in_the_middle_loses_nothing_and_repeats
     assert len(kept) == len(set(kept)) == SENDERS * ROUNDS
     assert set(kept) <= set(range(1, last + 1))
     assert await pool.fetchval("select count(*) from supervisor_heartbeat.latest") == SENDERS
+
+
+async def test_a_recorder_that_was_killed_between_the_commits_of_its_lanes_goes_on(
+    settings: Settings, pool: asyncpg.Pool, nats: Client
+) -> None:
+    """One lane is recorded, of the other nothing: what the first one has is not recorded again, and the second lacks nothing."""
+    async with running(settings, pool, nats) as fleet:
+        await rounds(fleet, 0, 1)
+        await fleet.recorded()
+    rolled_back = lanes_of(range(subjects.SHARDS))[1]
+    there = [sequence for sequence, shard in (await shards_of(nats, SENDERS)).items() if shard in rolled_back]
+    await pool.execute("delete from supervisor_heartbeat.heartbeats where sequence = any($1)", there)
+    await pool.execute("delete from supervisor_heartbeat.latest where sequence = any($1)", there)
+    await pool.execute("update supervisor_heartbeat.watermarks set sequence = 0 where shard = any($1)", rolled_back)
+    assert 0 < len(there) < SENDERS
+    async with recorder_process(settings):
+        await fleet.recorded()
+    kept = [row["sequence"] for row in await fleet.rows()]
+    assert len(kept) == len(set(kept)) == SENDERS
+    assert await pool.fetchval("select count(*) from supervisor_heartbeat.latest") == SENDERS
+
+
+async def shards_of(nats: Client, heartbeats: int) -> dict[int, int]:
+    """On which shards the first heartbeats of the stream lie, by their sequences."""
+    jetstream, found, sequence = nats.jetstream(), dict[int, int](), 0
+    while len(found) < heartbeats:
+        message = await jetstream.get_msg(subjects.HEARTBEATS_STREAM, seq=sequence + 1, next=True, subject="makima.shards.*.supervisor.>")
+        assert message.seq is not None
+        assert message.subject is not None
+        sequence = message.seq
+        found[sequence] = int(message.subject.split(".")[2])
+    return found
 
 
 async def test_what_was_read_before_is_not_recorded_again(settings: Settings, pool: asyncpg.Pool, nats: Client) -> None:
