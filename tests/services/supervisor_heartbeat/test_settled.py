@@ -1,4 +1,4 @@
-"""A steady heartbeat costs a comparison: it is settled where it says what the log has told already, and in nothing else."""
+"""A steady heartbeat costs a comparison: it is settled where it says what the log has told already. Who has ended can be forgotten."""
 
 import msgspec
 import pytest
@@ -69,3 +69,28 @@ def test_one_that_says_otherwise_is_observed_once(told: Told, subject: str) -> N
 
 def test_nobody_is_settled_before_its_first_heartbeat() -> None:
     assert not Senders().of(address()).settled
+
+
+@pytest.mark.parametrize(
+    ("told", "subject", "ended"),
+    [
+        (known(), SUPERVISOR, False),
+        (known(state=SupervisorState.INTERRUPTED), SUPERVISOR, True),
+        (known(state=SupervisorState.COMPLETED), SUPERVISOR, True),
+        (Daemon("box", connected=True), DAEMON, False),
+        (Daemon("box", connected=False), DAEMON, True),
+        (None, AGENT, True),
+    ],
+)
+def test_who_does_not_live_and_was_not_heard_since_has_ended(told: Told, subject: str, *, ended: bool) -> None:
+    senders, where = Senders(), address(subject)
+    senders.begin("e1")
+    if told is not None:
+        senders.restore(where.sender, told)
+    beat = read(
+        where, message(msgspec.json.encode(daemon_beat("d1") if subject == DAEMON else AGENTS if subject == AGENT else VALID), 1, subject)
+    )
+    senders.hold(beat)
+    assert senders.ended([where.sender], beat.received_ns) == []
+    assert senders.ended([where.sender], beat.received_ns + 1) == ([where.sender] if ended else [])
+    assert senders.ended(["supervisor-nobody"], beat.received_ns + 1) == []
