@@ -1,0 +1,110 @@
+"""All shards together: the slowest one counts, and a sender is where it was heard last."""
+
+from services.stale_detector.domain.clock import CANARIES_FAST, CANARIES_SLOW, SECOND
+from services.stale_detector.domain.mass_silence import Hold
+from services.stale_detector.domain.owner import Owner, Suspect
+from services.stale_detector.domain.shards import Shards
+
+START = 1_700_000_000 * SECOND
+
+
+def flowing(*observed: int) -> Shards:
+    """Live shards whose clocks show this much, in seconds."""
+    shards = Shards(len(observed), grace=3 * SECOND)
+    for shard, seconds in zip(shards, observed, strict=True):
+        shard.begin("e1", 1)
+        shard.consumed(1, START)
+        for tenth in range(1, seconds * 10 + 1):
+            shard.consumed(tenth + 1, START + tenth * SECOND // 10)
+    return shards
+
+
+def test_the_watermark_is_that_of_the_shard_that_is_furthest_back() -> None:
+    shards = flowing(9, 4)
+    assert shards.watermark == START + 4 * SECOND
+    shards[1].begin("e2", 100)
+    assert (shards.live, shards.watermark) == (False, 0)
+
+
+def test_what_a_stream_held_before_is_history_until_it_is_live() -> None:
+    [shard] = flowing(0)
+    shard.begin("e2", 10)
+    for sequence in (1, 9):
+        shard.consumed(sequence, START + sequence * SECOND)
+        assert (shard.live, shard.clock.observed) == (False, 0)
+    shard.consumed(10, START + 10 * SECOND)
+    assert (shard.live, shard.clock.observed, shard.clock.watermark) == (True, 0, START + 10 * SECOND)
+    shard.consumed(11, START + 10 * SECOND + SECOND // 10)
+    assert shard.clock.observed == SECOND // 10
+
+
+def test_time_has_passed_when_it_has_on_the_slowest_and_on_any() -> None:
+    shards = flowing(9, 4)
+    assert shards.observed() == (9 * SECOND, 4 * SECOND)
+    assert shards.passed((2 * SECOND, SECOND)) == 3 * SECOND
+    assert shards.any_passed((2 * SECOND, SECOND), 6 * SECOND)
+    assert not shards.any_passed((2 * SECOND, SECOND), 7 * SECOND)
+
+
+def test_a_sender_on_two_shards_is_where_its_newest_beat_is() -> None:
+    shards = flowing(0, 0, 0)
+    assert shards.newest("s") is None
+    shards[0].wheel.touch("s", (SECOND, 5, START, None))
+    assert shards.newest("s") == (SECOND, 5, START, None)
+    shards[2].wheel.touch("s", (SECOND, 4, START, "x"))
+    assert shards.newest("s") == (SECOND, 5, START, None)
+    assert shards.heard_after("s", (SECOND, 4, START, "x"))
+    assert not shards.heard_after("s", (SECOND, 5, START, None))
+    assert not shards.heard_after("nobody", (SECOND, 0, 0, None))
+
+
+def test_all_go_at_one_pace() -> None:
+    shards = flowing(0, 0)
+    assert {shard.clock.pace for shard in shards} == {CANARIES_FAST}
+    shards.set_pace(CANARIES_SLOW)
+    assert {shard.clock.pace for shard in shards} == {CANARIES_SLOW}
+
+
+def test_a_hold_is_measured_from_when_it_began_and_releases_those_who_were_suspects_when_it_expired() -> None:
+    owner, suspect = Owner("ada"), Suspect(flowing(1)[0], (0, 1, START, None))
+    owner.suspects = {"a": suspect, "b": suspect}
+    owner.apply(Hold(1, held=True), (SECOND,))
+    owner.calm_since = (2 * SECOND,)
+    owner.apply(Hold(1, held=True), (5 * SECOND,))  # again, or an older one: nothing
+    assert (owner.held_since, owner.calm_since, owner.unexplained) == ((SECOND,), (2 * SECOND,), 2)
+    owner.apply(Hold(2, expired=True), (9 * SECOND,))
+    owner.suspects["c"] = suspect
+    assert (owner.hold, owner.exempt, owner.unexplained) == (Hold(2, expired=True), {"a", "b"}, 1)
+    owner.forget("a")
+    assert (owner.suspects.keys(), owner.exempt) == ({"b", "c"}, {"b"})
+    owner.apply(Hold(3, held=True), (11 * SECOND,))
+    assert (owner.held_since, owner.calm_since, owner.exempt) == ((11 * SECOND,), None, set())
+
+
+def test_a_hold_of_a_log_read_anew_is_that_logs_and_the_same_one_goes_on() -> None:
+    owner = Owner("ada")
+    owner.apply(Hold(3, held=True), (SECOND, SECOND))
+    owner.replace(Hold(3, held=True), (7 * SECOND, 7 * SECOND))
+    assert owner.held_since == (SECOND, SECOND)
+    owner.exempt = {"a"}
+    owner.replace(Hold(1, held=True), (8 * SECOND, 8 * SECOND))
+    assert (owner.hold, owner.held_since, owner.exempt) == (Hold(1, held=True), (8 * SECOND, 8 * SECOND), set())
+    owner.replace(Hold(), (9 * SECOND, 9 * SECOND))
+    assert (owner.hold, owner.held_since, owner.calm_since) == (Hold(), (), None)
+
+
+def test_when_a_shard_begins_anew_its_suspects_are_none_and_the_holds_time_there_starts_again() -> None:
+    shards, owner = flowing(5, 5), Owner("ada")
+    owner.suspects = {f"s{number}": Suspect(shard, (0, 1, START, None)) for number, shard in enumerate(shards)}
+    owner.apply(Hold(1, held=True), (SECOND, 2 * SECOND))
+    owner.calm_since = (3 * SECOND, 3 * SECOND)
+    owner.begin(shards[1])
+    assert (owner.suspects.keys(), owner.held_since, owner.calm_since) == ({"s0"}, (SECOND, 0), None)
+
+
+def test_a_deadline_is_told_on_the_brokers_clock_as_it_goes_now() -> None:
+    [shard] = flowing(9)
+    assert Suspect(shard, (7 * SECOND, 1, START, None)).due == START + 7 * SECOND
+    shard.clock.advance(shard.clock.watermark + 3600 * SECOND)  # stood still for an hour: set back by a grace
+    assert Suspect(shard, (7 * SECOND, 1, START, None)).due == shard.clock.watermark - (shard.clock.observed - 7 * SECOND)
+    assert Suspect(shard, (7 * SECOND, 1, START, None)).due > shard.clock.watermark
