@@ -72,3 +72,31 @@ def test_a_list_in_the_environment_that_is_no_json_is_named(monkeypatch: pytest.
     monkeypatch.setenv("MAKIMA_RECORDER_SHARDS", "0,1")
     with pytest.raises(SettingsError, match="recorder_shards"):
         load(Settings)
+
+
+def test_the_password_of_a_broker_user_may_lie_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "password"
+    file.write_text("mk_secret\n")
+    monkeypatch.setenv("MAKIMA_NATS_PASSWORD_FILE", str(file))
+    monkeypatch.setenv("MAKIMA_NATS_URL", "nats://contract@nats:4222")
+    assert load(Settings).nats_url == "nats://contract:mk_secret@nats:4222"
+
+
+@pytest.mark.parametrize(
+    ("url", "file", "says"),
+    [
+        (None, "password", "setting nats_url: Value error, nats_password_file has the password of a user: name one"),
+        ("nats://contract:other@nats:4222", "password", "no password, e.g. nats://contract@nats"),
+        ("nats://contract@nats:4222", "missing", "setting nats_url: Value error, nats_password_file cannot be read: .*missing"),
+        ("nats://contract@nats:4222", "empty", "setting nats_url: Value error, nats_password_file is empty: .*empty"),
+    ],
+)
+def test_a_password_of_nobody_or_that_is_not_there_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str | None, file: str, says: str
+) -> None:
+    (tmp_path / "password").write_text("mk_secret")
+    (tmp_path / "empty").write_text("\n")
+    monkeypatch.delenv("MAKIMA_NATS_URL", raising=False)
+    given = {"nats_password_file": tmp_path / file} | ({} if url is None else {"nats_url": url})
+    with pytest.raises(SettingsError, match=says):
+        load(Settings, **given)

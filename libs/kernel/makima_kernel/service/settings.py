@@ -5,9 +5,10 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
+from urllib.parse import urlsplit
 
 from makima_schemas.subjects import SHARDS
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 from pydantic_settings import SettingsError as UnreadableError
 
@@ -59,8 +60,13 @@ class Settings(BaseSettings):
     )
 
     database_url: str = Field(default="postgresql:///makima", description="Postgres, as asyncpg takes it")
-    nats_url: str = "nats://127.0.0.1:4222"
-    nats_dir: Path | None = Field(default=None, description="the gateway's: the folder of the embedded broker, whose daemons it lets in")
+    nats_password_file: Path | None = Field(
+        default=None, description="the password of the user whom nats_url names, where it is to stand in no environment"
+    )
+    nats_url: str = Field(default="nats://127.0.0.1:4222", validate_default=True)
+    nats_dir: Path | None = Field(
+        default=None, description="the gateway's: the folder of a broker's users, among whom it lets in the daemons"
+    )
     host: str = Field(default="127.0.0.1", description="where HTTP is served; nothing is open to other machines by default")
     port: int = Field(default=8420, description="the gateway's")
     admin_token_sha256: str | None = Field(
@@ -82,6 +88,26 @@ class Settings(BaseSettings):
     recorder_shards: tuple[int, ...] = Field(
         default=tuple(range(SHARDS)), description="which shards of the heartbeats this supervisor_heartbeat records; others record the rest"
     )
+
+    @field_validator("nats_url")
+    @classmethod
+    def _with_password(cls, url: str, info: ValidationInfo) -> str:
+        """Of the file, which was read before it: whoever takes the address comes in with it."""
+        file: Path | None = info.data.get("nats_password_file")
+        if file is None:
+            return url
+        parts = urlsplit(url)
+        if not parts.username or parts.password:
+            raise ValueError(
+                f"nats_password_file has the password of a user: name one, and no password, e.g. nats://contract@{parts.hostname}"
+            )
+        try:
+            password = file.read_text().strip()
+        except OSError as error:
+            raise ValueError(f"nats_password_file cannot be read: {error}") from error
+        if not password:
+            raise ValueError(f"nats_password_file is empty: {file}")
+        return parts._replace(netloc=f"{parts.username}:{password}@{parts.netloc.rpartition('@')[2]}").geturl()
 
     @field_validator("recorder_shards")
     @classmethod
