@@ -59,6 +59,8 @@ async def build(service: Service) -> None:
     service.loop("state feed", lambda: feed.run(service.nats))
     service.loop("monitor hub", hub.run)
     service.loop("tokens", tokens.run)
+    service.loop("logins", logins.run)
+    service.ready_when("logins", logins.ready)
     service.loop("reminders", lambda: reminders.run(service.nats))
     service.loop("gauges", _gauges(queries))
     service.loop("http", lambda: serve(app, bound, hub.close))

@@ -9,11 +9,13 @@ from uuid import uuid4
 
 import nats
 import pytest
+from makima_kernel.bus import users
 from makima_kernel.bus.connection import arrived
 from makima_kernel.testing import eventually
 from makima_local.nats import Nats
-from makima_local.nats_users import NatsUsers, password_hash
+from makima_local.nats_users import NatsUsers
 from makima_schemas import permissions, subjects
+from makima_schemas.broker_users import BrokerUsers, NotSetUpError, password_hash
 from makima_schemas.permissions import DaemonUser
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -30,7 +32,8 @@ async def broker(server_folder: Path) -> AsyncIterator[Nats]:
     folder = server_folder / f"nats-{uuid4().hex[:8]}"
     folder.mkdir(mode=0o700)
     server = Nats(folder, tied=True, users=NatsUsers(folder))
-    NatsUsers(folder).let_in(DAEMONS)
+    BrokerUsers(folder).set_up(NatsUsers(folder).passwords())
+    BrokerUsers(folder).let_in(DAEMONS)
     await server.start()
     yield server
     await server.stop()
@@ -40,7 +43,7 @@ async def broker(server_folder: Path) -> AsyncIterator[Nats]:
 async def as_user(broker: Nats, user: str, refused: list[str] | None = None) -> AsyncGenerator[Client]:
     """A connection; what it is refused is noted."""
     daemon = user.removeprefix("daemon ")
-    url = f"nats://{daemon}.token:{PASSWORD}@127.0.0.1:{broker.port}" if daemon != user else broker.url_of(user)
+    url = f"nats://{daemon}.token:{PASSWORD}@127.0.0.1:{broker.port}" if daemon != user else url_of(broker, user)
 
     async def note(error: Exception) -> None:
         if refused is not None:
@@ -51,6 +54,12 @@ async def as_user(broker: Nats, user: str, refused: list[str] | None = None) -> 
         yield client
     finally:
         await client.close()
+
+
+def url_of(broker: Nats, user: str) -> str:
+    if user in permissions.SYSTEM:
+        return users.as_user(broker.url_of(permissions.GATEWAY), user)
+    return broker.url_of(user)
 
 
 async def test_each_user_says_and_hears_what_the_table_allows(broker: Nats) -> None:
@@ -107,8 +116,8 @@ async def test_a_daemon_answers_whoever_signals_it_and_asks_under_its_own_name(b
 
 async def test_daemons_come_and_go_and_nobody_else_is_disturbed(broker: Nats) -> None:
     async with as_user(broker, "contract") as contract, as_user(broker, "daemon d1") as first, as_user(broker, "daemon d2") as second:
-        users = NatsUsers(broker.folder)
-        users.let_in([*DAEMONS[:1], DaemonUser("d3.token", password_hash(PASSWORD), "d3")])
+        BrokerUsers(broker.folder).let_in([*DAEMONS[:1], DaemonUser("d3.token", password_hash(PASSWORD), "d3")])
+        NatsUsers(broker.folder).apply()
 
         async def new_one() -> bool:
             try:
@@ -125,16 +134,15 @@ async def test_daemons_come_and_go_and_nobody_else_is_disturbed(broker: Nats) ->
 
 
 async def test_what_stands_in_its_folder_is_for_us_alone_and_stays(broker: Nats) -> None:
-    files = ("auth.conf", "passwords.json", "daemons.json")
+    files = ("auth.conf", "passwords.json", "system.json", "daemons.json")
     assert {(broker.folder / name).stat().st_mode & 0o777 for name in files} == {0o600}
-    users = NatsUsers(broker.folder)
-    kept: Mapping[str, str] = users.passwords()
+    kept: Mapping[str, str] = NatsUsers(broker.folder).passwords()
     written = (broker.folder / "auth.conf").read_text()
     assert not [password for password in (*kept.values(), PASSWORD) if password in written]
     await broker.stop()
-    again = Nats(broker.folder, tied=True, users=users)
+    again = Nats(broker.folder, tied=True, users=NatsUsers(broker.folder))
     assert not await again.start()
-    assert users.passwords() == kept
+    assert NatsUsers(broker.folder).passwords() == kept
     async with as_user(again, "daemon d1"), as_user(again, "admin"):
         pass
     await again.stop()
@@ -152,6 +160,13 @@ async def test_a_broker_that_let_everybody_in_asks_from_now_on(server_folder: Pa
     async with asyncio.timeout(10), as_user(broker, "admin"):
         pass
     await broker.stop()
+
+
+def test_no_daemon_is_let_in_where_services_would_be_locked_out(tmp_path: Path) -> None:
+    """A gateway that was pointed at some other folder."""
+    with pytest.raises(NotSetUpError, match=r"system\.json has no password of admin, .*: the broker's users are to be set up first"):
+        BrokerUsers(tmp_path).let_in(DAEMONS)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_table_reads_wildcards_as_the_broker_does() -> None:

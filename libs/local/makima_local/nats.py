@@ -10,9 +10,11 @@ from importlib.metadata import files
 from pathlib import Path
 from typing import ClassVar
 
+from makima_schemas.broker_users import AUTH
+
 from makima_local import ports
 from makima_local.embedded import Embedded, ExitedError, ServerFailedError
-from makima_local.nats_users import AUTH, NatsUsers
+from makima_local.nats_users import NatsUsers
 from makima_local.server import POLL, ServerProcess
 
 MAX_PAYLOAD = 2 * 1024 * 1024

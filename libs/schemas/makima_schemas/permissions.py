@@ -8,6 +8,8 @@ from makima_schemas import subjects
 
 ADMIN: Final = "admin"
 PROVISIONER: Final = "provisioner"
+GATEWAY: Final = "gateway"
+RELOADER: Final = "reloader"
 # Where answers go. Each user has an inbox prefix of its own, so an inbox has two or three parts (what nats clients make); of ours, only pokes have so few.
 ANY_INBOX: Final = ("*.*", "*.*.*")
 
@@ -69,8 +71,8 @@ SERVICES: Final[Mapping[str, Permissions]] = {
         "stale_detector",
         says=(f"{subjects.COMMANDS}.supervisor_heartbeat.>", "makima.shards.*.canary", subjects.MONITOR_STALE),
     ),
-    "gateway": _service(
-        "gateway",
+    GATEWAY: _service(
+        GATEWAY,
         says=(f"{subjects.COMMANDS}.*.*", subjects.HEARTBEATS, "makima.signals.>"),
         hears=(subjects.STATE_FEED, subjects.MONITOR_STALE),
     ),
@@ -81,4 +83,9 @@ USERS: Final[Mapping[str, Permissions]] = {
     **SERVICES,
     PROVISIONER: Permissions(publish=("$JS.API.>",), subscribe=(f"{inbox(PROVISIONER)}.>",)),
     ADMIN: Permissions(publish=(subjects.HEARTBEATS, "$JS.API.>", "$JS.ACK.>", f"{subjects.COMMANDS}.*.rebuild"), subscribe=(">",)),
+}
+
+# In the broker's own account, where nothing of ours is said: the gateway under a second name, with its one password.
+SYSTEM: Final[Mapping[str, Permissions]] = {
+    RELOADER: Permissions(publish=("$SYS.REQ.SERVER.*.RELOAD",), subscribe=(f"{inbox(RELOADER)}.>",)),
 }

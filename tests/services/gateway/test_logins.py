@@ -20,6 +20,7 @@ from makima_local import ports
 from makima_local.nats import Nats
 from makima_local.nats_users import NatsUsers
 from makima_schemas import permissions
+from makima_schemas.broker_users import BrokerUsers
 from makima_schemas.credentials import hash_of
 from makima_sdk import Connection, Daemon
 from nats.errors import Error as NatsError
@@ -37,6 +38,7 @@ class Guarded:
     http: httpx.AsyncClient
     broker: Nats
     settings: Settings
+    service: Service
 
     def url(self, token: dict[str, object]) -> str:
         return f"nats://{token['nats_user']}:{token['nats_password']}@127.0.0.1:{self.broker.port}"
@@ -60,7 +62,7 @@ async def guarded(database: str, pool: asyncpg.Pool, server_folder: Path) -> Asy
     )
     async with AsyncExitStack() as started:
         started.push_async_callback(broker.stop)
-        await started.enter_async_context(Service.running(gateway.NAME, settings, gateway.build))
+        service = await started.enter_async_context(Service.running(gateway.NAME, settings, gateway.build))
         client = await started.enter_async_context(bearing(ADMIN, f"http://127.0.0.1:{settings.port}/api/v1"))
 
         async def answers() -> bool:
@@ -70,7 +72,7 @@ async def guarded(database: str, pool: asyncpg.Pool, server_folder: Path) -> Asy
                 return False
 
         await eventually(answers)
-        yield Guarded(client, broker, settings)
+        yield Guarded(client, broker, settings, service)
 
 
 async def test_it_works_when_it_is_answered_and_ends_with_the_token(guarded: Guarded, pool: asyncpg.Pool) -> None:
@@ -102,7 +104,7 @@ async def test_a_daemon_of_the_sdk_beats_and_hears_with_it(guarded: Guarded) -> 
 async def test_the_gateway_lets_in_at_its_start_whose_tokens_are_in_force(guarded: Guarded) -> None:
     """The database is the truth: it may have been restored, or written by another gateway."""
     token = await issued(guarded.http, "daemon", daemon_id="d1")
-    NatsUsers(guarded.broker.folder).let_in([])
+    BrokerUsers(guarded.broker.folder).let_in([])
     again = guarded.settings.model_copy(update={"port": ports.free()})
     async with Service.running(gateway.NAME, again, gateway.build):
 
@@ -132,3 +134,18 @@ async def test_a_broker_that_does_not_let_it_in_is_said_and_the_token_can_be_rev
     [token] = [each for each in (await guarded.http.get("/tokens")).json()["items"] if each["role"] == "daemon"]
     assert (await guarded.http.delete(f"/tokens/{token['id']}")).status_code == 204
     await guarded.broker.start()
+
+
+async def test_who_was_revoked_while_the_broker_could_not_be_asked_is_cut_off_when_it_can(guarded: Guarded) -> None:
+    token = await issued(guarded.http, "daemon", daemon_id="d1")
+    daemon = await nats_py.connect(guarded.url(token), allow_reconnect=False)
+    guarded.broker.freeze()
+    assert (await guarded.http.delete(f"/tokens/{token['id']}")).status_code == 204
+    assert "the broker has not read who may come in" in str(await guarded.service.health.readiness())
+    guarded.broker.thaw()
+    await eventually(lambda: daemon.is_closed, because="its token was revoked")
+
+    async def ready() -> bool:
+        return "logins" not in str((await guarded.service.health.readiness())[1]["failing"])
+
+    await eventually(ready)
