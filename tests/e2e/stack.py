@@ -1,7 +1,7 @@
 """The whole system as a user starts it: `makima up --json`, in a data folder of its own, on free ports.
 
 A stack that is up already (docker compose) is tested instead with `MAKIMA_E2E_URL=http://127.0.0.1:8420`,
-`MAKIMA_E2E_NATS_URL=nats://127.0.0.1:4222`, `MAKIMA_TOKEN` of an administrator, and, for the trace, `MAKIMA_E2E_COLLECTOR=0.0.0.0:4318`: where the collector of the test
+`MAKIMA_E2E_NATS_URL` of the broker's administrator (docs/operations.md says how to ask compose for it), `MAKIMA_TOKEN` of an administrator, and, for the trace, `MAKIMA_E2E_COLLECTOR=0.0.0.0:4318`: where the collector of the test
 listens, at which the stack's `OTEL_EXPORTER_OTLP_ENDPOINT` has to point.
 """
 
