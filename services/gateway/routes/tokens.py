@@ -4,6 +4,7 @@ from typing import Final
 
 import structlog
 from fastapi import APIRouter
+from makima_schemas import permissions
 from makima_schemas.credentials import new_secret
 from makima_schemas.errors import Code
 from makima_schemas.refusal import Refused
@@ -72,6 +73,8 @@ def _check(body: NewToken) -> None:
             raise invalid("body.daemon_id", "is missing: a daemon's token is for one daemon", hint="name it, e.g. laptop-1")
         case Role.DAEMON if body.daemon_id == NOBODYS:
             raise invalid("body.daemon_id", f"{NOBODYS} stands for no daemon", hint="choose another name")
+        case Role.DAEMON if body.daemon_id in permissions.USERS:  # its inbox would be that one's, and so would the answers in it
+            raise invalid("body.daemon_id", f"{body.daemon_id} is a user of the broker already", hint="choose another name")
         case Role.OWNER | Role.VIEWER if body.owner is None:
             raise invalid("body.owner", f"is missing: whose contracts is this {body.role} for?", hint="name the owner")
         case _:

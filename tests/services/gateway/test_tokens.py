@@ -69,6 +69,7 @@ async def test_a_revoked_token_opens_nothing_from_the_next_request_on(http: http
         ({"role": "viewer"}, "body.owner"),
         ({"role": "daemon"}, "body.daemon_id"),
         ({"role": "daemon", "daemon_id": "_"}, "body.daemon_id"),
+        ({"role": "daemon", "daemon_id": "gateway"}, "body.daemon_id"),
         ({"role": "daemon", "daemon_id": "a.>"}, "body.daemon_id"),
         ({"role": "owner", "owner": "alice", "daemon_id": "d1"}, "body.daemon_id"),
         ({"role": "admin", "daemon_id": "d1"}, "body.daemon_id"),
