@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 import structlog
+from makima_kernel.bus.cancellation import heed_cancellation
 from makima_kernel.bus.connection import BrokerUnreachableError, by_us, connect
 from makima_kernel.bus.users import NotReadError, as_user, read_again
 from makima_schemas.broker_users import BrokerUsers, password_hash
@@ -61,6 +62,7 @@ class Logins:
     async def run(self) -> None:
         """Until cancelled: ask again while the broker has not read what was written. Who was revoked must not stay because it was busy."""
         while True:
+            heed_cancellation()
             await self._owed.wait()
             await asyncio.sleep(RETRY_SECONDS)
             async with self._alone:
