@@ -1,6 +1,7 @@
 """All shards together: how far the stream was seen, and where a sender was heard last."""
 
 from collections.abc import Iterator
+from operator import itemgetter
 
 from services.stale_detector.domain.clock import Pace
 from services.stale_detector.domain.shard import Shard
@@ -46,7 +47,7 @@ class Shards:
     def newest(self, sender: str) -> Beat | None:
         """The last beat that still counts: a sender may have moved to another shard, and its old one fires later."""
         beats = [beat for shard in self._shards if (beat := shard.wheel.beats.get(sender)) is not None]
-        return max(beats, key=lambda beat: beat[1]) if len(beats) > 1 else (beats[0] if beats else None)
+        return max(beats, key=itemgetter(1), default=None)
 
     def heard_after(self, sender: str, beat: Beat) -> bool:
         newest = self.newest(sender)

@@ -1,6 +1,7 @@
 """The detector's rules one by one, on two shards that the test lets flow: who is tracked for whom, what is asked, what a hold holds."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import replace
 
 from makima_schemas import subjects
 
@@ -22,7 +23,7 @@ class Watch:
 
     def __init__(self) -> None:
         self.detector = Detector(TIMEOUTS, "r1", SHARDS)
-        self.now, self.sequence = START, 0
+        self.clocks, self.sequence = [START] * SHARDS, 0
         self.begin()
 
     def begin(self, epoch: str = "e1") -> None:
@@ -33,24 +34,26 @@ class Watch:
         for number in numbers:
             self.detector.track(sender(number), owner)
 
-    def flow(self, span: int) -> Findings:
+    def flow(self, span: int, on: Collection[int] = range(SHARDS)) -> Findings:
+        """Time goes on where the stream is seen to flow; a shard that was left out goes on from where it stood."""
         found = Findings()
         for _ in range(span // (50 * MILLISECOND)):
-            self.now += 50 * MILLISECOND
-            for shard in self.detector.shards:
+            for number in on:
+                self.clocks[number] += 50 * MILLISECOND
                 self.sequence += 1
-                shard.consumed(self.sequence, self.now)
+                self.detector.shards[number].consumed(self.sequence, self.clocks[number])
             tick = self.detector.tick()
             found.verdicts += tick.verdicts
             found.suspicions += tick.suspicions
             found.clearances += tick.clearances
         return found
 
-    def hear(self, number: int, on: int | None = None) -> None:
+    def hear(self, number: int, on: int | None = None, connection: str | None = None) -> None:
         self.sequence += 1
-        shard = self.detector.shards[shard_of(heartbeat_subject(sender(number).name, "d"), SHARDS) if on is None else on]
-        shard.consumed(self.sequence, self.now)
-        self.detector.hear(shard, (sender(number).name, f"c{number}", None), self.sequence, self.now)
+        on = home(number) if on is None else on
+        self.detector.shards[on].consumed(self.sequence, self.clocks[on])
+        spoken = (sender(number).name, f"c{number}", connection)
+        self.detector.hear(self.detector.shards[on], spoken, self.sequence, self.clocks[on])
 
     def beating(self, numbers: Iterable[int], span: int) -> Findings:
         """Everyone of these says something each second."""
@@ -78,6 +81,11 @@ class Watch:
 
 def sender(number: int) -> Sender:
     return Sender(f"supervisor:t{number}", True, 1, f"c{number}", "d")
+
+
+def home(number: int) -> int:
+    """The shard on which its heartbeats arrive."""
+    return shard_of(heartbeat_subject(sender(number).name, "d"), SHARDS)
 
 
 def named(verdicts: Iterable[Verdict]) -> list[str]:
@@ -233,7 +241,7 @@ def test_a_hold_that_the_log_read_anew_tells_of_holds() -> None:
 def test_when_a_shard_begins_anew_nobody_is_under_suspicion_there_and_everybody_gets_a_full_timeout() -> None:
     watch = Watch()
     watch.track(*range(8))
-    shard_of_each = {number: shard_of(heartbeat_subject(sender(number).name, "d"), SHARDS) for number in range(8)}
+    shard_of_each = {number: home(number) for number in range(8)}
     here, there = (next(number for number, shard in shard_of_each.items() if shard == wanted) for wanted in (0, 1))
     verdicts = {verdict.sender.name: verdict for verdict in watch.flow(6 * SECOND).verdicts}
     assert len(verdicts) == 8
@@ -250,7 +258,7 @@ def test_when_a_shard_begins_anew_nobody_is_under_suspicion_there_and_everybody_
 def test_a_suspect_that_is_heard_on_another_shard_is_none() -> None:
     watch = Watch()
     watch.track(1)
-    mine = shard_of(heartbeat_subject(sender(1).name, "d"), SHARDS)
+    mine = home(1)
     for second in range(12):
         watch.hear(1, on=mine if second < 2 else 1 - mine)
         assert watch.flow(SECOND).verdicts == []
@@ -278,3 +286,113 @@ def test_whoever_was_loaded_before_the_stream_was_read_waits_from_then_on() -> N
     watch.hear(1)
     assert named(watch.flow(3900 * MILLISECOND).verdicts) == []
     assert named(watch.flow(600 * MILLISECOND).verdicts) == ["supervisor:t1", "supervisor:t2"]
+
+
+def test_nobody_has_a_deadline_before_the_stream_was_read() -> None:
+    assert not Detector(TIMEOUTS, "r1", SHARDS).settled
+
+
+def test_a_hold_of_an_owner_of_whom_nobody_is_suspected_ends_too() -> None:
+    for read_anew in (False, True):
+        watch = Watch()
+        if read_anew:
+            watch.detector.load_holds({"ada": Hold(1, held=True)})
+        else:
+            watch.detector.hold("ada", Hold(1, held=True))
+        [clearance] = watch.flow(2 * SECOND).clearances
+        assert (clearance.owner, clearance.version, clearance.reason) == ("ada", 1, "heartbeats_resumed")
+
+
+def test_a_hold_that_is_over_is_not_ended_again() -> None:
+    watch = Watch()
+    watch.detector.hold("ada", Hold(2, held=False))
+    watch.detector.load_holds({"bob": Hold(2, held=False)})
+    assert watch.flow(10 * SECOND).clearances == []
+
+
+def held_suspect(watch: Watch) -> int:
+    """One that was heard, fell silent and is a suspect under a hold; the place of what it said last."""
+    watch.track(1)
+    watch.hear(1)
+    said = watch.sequence
+    watch.detector.hold("", Hold(1, held=True))
+    assert watch.flow(6 * SECOND).verdicts == []
+    return said
+
+
+def test_news_of_a_suspect_change_nothing_of_what_was_heard_of_it() -> None:
+    watch = Watch()
+    said = held_suspect(watch)
+    watch.track(1)
+    watch.flow(6 * SECOND)
+    watch.detector.hold("", Hold(2))
+    watch.detector.decided("")
+    [verdict] = watch.flow(100 * MILLISECOND).verdicts
+    assert verdict.evidence.stream_sequence == said
+
+
+def test_a_suspect_is_one_still_when_another_shard_begins_anew() -> None:
+    watch = Watch()
+    said = held_suspect(watch)
+    watch.detector.begin(watch.detector.shards[1 - home(1)], "e2", watch.sequence + 1)
+    watch.flow(6 * SECOND)
+    watch.detector.hold("", Hold(2))
+    watch.detector.decided("")
+    [verdict] = watch.flow(100 * MILLISECOND).verdicts
+    assert verdict.evidence.stream_sequence == said
+
+
+def test_a_suspect_whose_shard_begins_anew_gets_a_full_timeout() -> None:
+    watch = Watch()
+    held_suspect(watch)
+    watch.detector.begin(watch.detector.shards[home(1)], "e2", watch.sequence + 1)
+    watch.detector.hold("", Hold(2))
+    watch.detector.decided("")
+    assert watch.flow(3900 * MILLISECOND).verdicts == []
+    [verdict] = watch.flow(SECOND).verdicts
+    assert verdict.evidence.stream_sequence == 0
+
+
+def test_how_many_expire_is_looked_at_anew_when_the_stream_begins_anew() -> None:
+    watch = Watch()
+    watch.track(*range(20), 99)
+    assert named(watch.beating(range(20), 20 * SECOND).verdicts) == ["supervisor:t99"]
+    watch.detector.untrack("supervisor:t99")
+    watch.begin("e2")
+    watch.flow(50 * MILLISECOND)
+    for number in range(20):
+        watch.hear(number)
+        watch.flow(50 * MILLISECOND)
+    found = watch.flow(6 * SECOND)
+    assert found.verdicts == []
+    assert [(suspicion.tracked, suspicion.expiring) for suspicion in found.suspicions] == [(20, 20)]
+
+
+def test_who_has_moved_to_a_shard_that_is_read_later_is_heard_there_before_it_is_judged() -> None:
+    watch = Watch()
+    watch.track(1)
+    late, soon = home(1), 1 - home(1)
+    watch.hear(1, on=late)
+    watch.hear(1, on=soon)
+    assert watch.flow(6 * SECOND, on=[soon]) == Findings()  # a suspect, but the other shard has not been read so far
+    assert watch.flow(3 * SECOND, on=[late]) == Findings()
+    watch.hear(1, on=late)
+    assert watch.flow(3500 * MILLISECOND, on=[late]) == Findings()
+    assert named(watch.flow(SECOND).verdicts) == ["supervisor:t1"]
+
+
+def test_many_whose_deadline_has_passed_are_no_mass_before_every_shard_was_read_so_far() -> None:
+    watch = Watch()
+    watch.track(*range(40))
+    assert watch.flow(6 * SECOND, on=[0]) == Findings()
+    [suspicion] = watch.flow(6 * SECOND, on=[1]).suspicions
+    assert suspicion.tracked == 40
+
+
+def test_a_verdict_is_about_the_connection_that_spoke_last_or_else_about_the_one_in_force() -> None:
+    for spoke, about in ((None, "new"), ("other", "other"), ("old", "new")):
+        watch = Watch()
+        watch.hear(1, connection=spoke)  # before the log says who may speak
+        watch.detector.track(replace(sender(1), connection_id="new", superseded=("old",)), "")
+        [verdict] = watch.flow(6 * SECOND).verdicts
+        assert verdict.connection_id == about

@@ -22,3 +22,11 @@ def test_who_returns_is_not_forgotten() -> None:
     known.put(sender("s1", alive=True))
     known.put(sender("s2", alive=False))
     assert known.get("s1") == sender("s1", alive=True)
+
+
+def test_who_ends_once_more_is_forgotten_last() -> None:
+    known = Known((sender(f"s{number}", alive=False) for number in (1, 2)), remembered=2)
+    known.put(sender("s1", alive=False))
+    known.put(sender("s3", alive=False))
+    assert known.get("s2") is None
+    assert known.get("s1") == sender("s1", alive=False)

@@ -43,3 +43,12 @@ def test_it_is_blind_when_it_sees_less_than_half(observed: float, *, blind: bool
 
 def test_who_has_not_looked_long_enough_is_not_called_blind() -> None:
     assert not sampled((0, 0), (4, 0)).blind
+
+
+def test_it_looks_back_over_a_minute_unless_told_otherwise() -> None:
+    rate = Rate()
+    for second in range(121):
+        rate.sample(second * SECOND, max(0, second - 60) * SECOND)
+    assert rate.value == 1.0
+    rate.sample(180 * SECOND, 60 * SECOND)
+    assert rate.value == 0.0

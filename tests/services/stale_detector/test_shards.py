@@ -108,3 +108,20 @@ def test_a_deadline_is_told_on_the_brokers_clock_as_it_goes_now() -> None:
     shard.clock.advance(shard.clock.watermark + 3600 * SECOND)  # stood still for an hour: set back by a grace
     assert Suspect(shard, (7 * SECOND, 1, START, None)).due == shard.clock.watermark - (shard.clock.observed - 7 * SECOND)
     assert Suspect(shard, (7 * SECOND, 1, START, None)).due > shard.clock.watermark
+
+
+def test_a_hold_that_is_said_again_goes_on_from_when_it_began() -> None:
+    owner = Owner("ada")
+    owner.apply(Hold(1), (SECOND,))
+    assert owner.held_since == ()
+    owner.apply(Hold(2, held=True), (2 * SECOND,))
+    owner.apply(Hold(3, held=True), (5 * SECOND,))
+    assert (owner.hold.version, owner.held_since) == (3, (2 * SECOND,))
+
+
+def test_where_the_log_read_anew_knows_of_no_hold_nobody_is_exempt() -> None:
+    owner = Owner("ada")
+    owner.apply(Hold(2, expired=True), (SECOND,))
+    owner.exempt = {"a"}
+    owner.replace(Hold(), (SECOND,))
+    assert owner.exempt == set()

@@ -5,16 +5,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+import msgspec
 import pytest
 from makima_schemas.codec import Event, encode
 from makima_schemas.contract import events as e
 from makima_schemas.contract.model import ContractStatus, Phase
+from makima_schemas.daemon import DaemonConnected
 from makima_schemas.envelope import EventMeta, Recorded
 from makima_schemas.evidence import Arrival, Evidence
-from makima_schemas.silence import StaleCleared, StaleDetected
+from makima_schemas.silence import MassSilenceSuspected, StaleCleared, StaleDetected
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorState, SupervisorStateChanged
 
-from services.stale_detector.domain.staleness import Progress, contract_of, evolve
+from services.stale_detector.domain.staleness import Progress, contract_of, evolve, moved
+from tests.services.stale_detector.recorded import recorded as told
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 CREATED = e.ContractCreated("demo", "", "simple", "ada", (Phase("plan"),), phase_guard=False, auto_complete_enabled=True)
@@ -181,3 +184,26 @@ def test_a_cleared_episode_is_over_for_good() -> None:
 def test_a_deleted_contract_is_forgotten_and_an_unknown_one_never_known() -> None:
     assert Story().tell(CREATED, e.ContractArchived(), e.ContractDeleted()).progress is None
     assert Story().tell(heard()).progress is None
+
+
+@pytest.mark.parametrize(
+    ("stream", "event"),
+    [
+        ("contract-c1", STARTED),
+        ("supervisor-t1", heard()),
+        ("supervisor-t1", said(SupervisorState.IDLE, 1)),
+        ("silence-c1", FOUND),
+        ("silence-c1", StaleCleared("c1")),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_the_staleness_of_a_contract_may_be_another_one_after_what_is_told_of_it(stream: str, event: Event) -> None:
+    assert moved([told(stream, event)]) == {"c1"}
+
+
+def test_what_tells_of_no_contract_or_cannot_be_read_moves_none() -> None:
+    unreadable = msgspec.structs.replace(told("contract-c2", STARTED), data=b"{not json")
+    unknown = msgspec.structs.replace(told("contract-c3", STARTED), type="ContractPolished")
+    of_nobody = [told("daemon-d1", DaemonConnected("h")), told("silence-owner:ada", MassSilenceSuspected(20, 10))]
+    assert moved([unreadable, *of_nobody, unknown]) == frozenset()
+    assert moved([unreadable, told("contract-c4", HELLO), unknown, told("contract-c1", STARTED)]) == {"c1", "c4"}

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from makima_schemas.codec import Event, encode
+from makima_schemas.contract.events import ContractStarted
 from makima_schemas.daemon import DaemonConnected, DaemonDisconnected
 from makima_schemas.envelope import EventMeta, Recorded
 from makima_schemas.evidence import Evidence
@@ -103,3 +104,35 @@ def test_a_daemon_that_has_never_spoken_itself_is_not_waited_for() -> None:
 def test_an_event_says_whom_it_is_about() -> None:
     assert subject_of(recorded("supervisor-t1", 1, SILENT), SILENT) == "supervisor:t1"
     assert subject_of(recorded("daemon-d1", 1, DaemonConnected("h")), DaemonConnected("h")) == "daemon:d1"
+
+
+def test_a_sender_is_named_by_its_kind_and_its_id() -> None:
+    sender = fold("supervisor-t:1", registered())
+    assert sender is not None
+    assert (sender.name, sender.kind, sender.entity_id) == ("supervisor:t:1", "supervisor", "t:1")
+
+
+def test_one_that_was_forgotten_is_tracked_from_the_event_that_calls_it_alive() -> None:
+    assert fold("supervisor-t1", changed(SupervisorState.WORKING)) == Sender("supervisor:t1", True, 1, "c1", "d1", "x")
+    assert fold("supervisor-t1", SILENT) == Sender("supervisor:t1", False, 0, "c1", "d1", "x")
+
+
+def test_a_connection_that_goes_on_or_was_never_named_replaces_nobody() -> None:
+    for connections in (("x", "x"), (None, "x"), (None, None)):
+        first, second = connections
+        sender = fold("supervisor-t1", registered(connection=first), changed(SupervisorState.IDLE, second))
+        assert sender is not None
+        assert (sender.connection_id, sender.superseded) == (second, ())
+
+
+def test_a_daemon_that_is_not_waited_for_is_alive_since_no_event() -> None:
+    nobody = Sender("daemon:d1", False, 0, None, "d1")
+    assert fold("daemon-d1", DaemonConnected("")) == nobody
+    assert fold("daemon-d1", DaemonConnected("h"), DaemonDisconnected(EVIDENCE)) == nobody
+
+
+def test_what_tells_of_nobody_changes_nobody() -> None:
+    event = ContractStarted()
+    sender = fold("supervisor-t1", registered())
+    assert subject_of(recorded("contract-c1", 2, event), event) is None
+    assert evolve(sender, recorded("contract-c1", 2, event), event) == sender

@@ -1,0 +1,105 @@
+"""How many of an owner's senders would expire within an interval: never less than do, and exactly where it matters."""
+
+from services.stale_detector.domain.clock import MILLISECOND, SECOND
+from services.stale_detector.domain.outlook import SLACK_PARTS, Outlook
+from services.stale_detector.domain.owner import Owner, Suspect
+from services.stale_detector.domain.shards import Shards
+from services.stale_detector.domain.tracked import Sender, Tracked
+
+START = 1_700_000_000 * SECOND
+INTERVAL = 8 * SECOND
+SLACK = INTERVAL // SLACK_PARTS
+
+
+class Fleet:
+    """Senders of one owner on two shards, whose clocks the test lets run; `due` is told from where they stand."""
+
+    def __init__(self, tracked: int) -> None:
+        self.shards = Shards(2, grace=3 * SECOND)
+        self.now, self.sequence = START, 0
+        for shard in self.shards:
+            shard.begin("e1", 1)
+            shard.consumed(1, START)
+        self.owner = Owner("ada")
+        self.owner.senders = {f"supervisor:t{number}" for number in range(tracked)}
+        self.tracked = {name: Tracked(Sender(name, True, 1, "c1", "d1"), "ada") for name in self.owner.senders}
+        self.outlook = Outlook(self.shards, self.tracked, INTERVAL)
+
+    def run(self, span: int) -> None:
+        for _ in range(span // (100 * MILLISECOND)):
+            self.now += 100 * MILLISECOND
+            self.sequence += 1
+            for shard in self.shards:
+                shard.consumed(self.sequence, self.now)
+
+    def due(self, number: int, span: int, on: int = 0) -> None:
+        self.sequence += 1
+        shard = self.shards[on]
+        shard.wheel.touch(f"supervisor:t{number}", (shard.clock.observed + span, self.sequence, self.now, None))
+
+    def suspect(self, number: int) -> None:
+        self.owner.suspects[f"supervisor:t{number}"] = Suspect(self.shards[0], (0, 1, START, None))
+
+    @property
+    def expiring(self) -> int:
+        return self.outlook.expiring(self.owner)
+
+
+def test_suspects_and_those_who_are_due_by_the_interval_are_counted_and_nobody_else() -> None:
+    fleet = Fleet(20)
+    for number in range(4):
+        fleet.suspect(number)
+    for number in range(4, 13):
+        fleet.due(number, INTERVAL, on=number % 2)
+    for number in range(13, 20):
+        fleet.due(number, INTERVAL + 1)
+    assert fleet.expiring == 13
+
+
+def test_of_an_owner_with_fewer_than_the_rule_asks_for_only_the_suspects_are_counted() -> None:
+    for tracked, expiring in ((9, 1), (10, 10)):
+        fleet = Fleet(tracked)
+        fleet.suspect(0)
+        for number in range(1, tracked):
+            fleet.due(number, SECOND)
+        assert fleet.expiring == expiring
+
+
+def test_where_it_cannot_be_a_mass_those_of_the_slack_are_counted_too() -> None:
+    fleet = Fleet(20)
+    for number in range(9):
+        fleet.due(number, INTERVAL + SLACK)
+    assert fleet.expiring == 9
+
+
+def test_a_sender_is_counted_once_where_it_was_heard_last() -> None:
+    fleet = Fleet(20)
+    for number in range(10):
+        fleet.due(number, SECOND, on=0)
+    for number in range(5):
+        fleet.due(number, INTERVAL + 2 * SLACK, on=1)
+    assert fleet.expiring == 5
+
+
+def test_who_is_not_tracked_is_not_counted() -> None:
+    fleet = Fleet(20)
+    for number in range(12, 24):
+        fleet.due(number, SECOND)
+    assert fleet.expiring == 8
+
+
+def test_everyone_is_looked_at_again_when_the_slack_is_used_up_or_what_was_seen_means_nothing_any_more() -> None:
+    fleet = Fleet(20)
+    assert fleet.outlook.old
+    assert fleet.expiring == 0
+    for number in range(9):
+        fleet.due(number, SECOND)
+    fleet.run(SLACK)
+    assert not fleet.outlook.old
+    assert fleet.expiring == 0
+    fleet.run(100 * MILLISECOND)
+    assert fleet.outlook.old
+    assert fleet.expiring == 9
+    assert not fleet.outlook.old
+    fleet.outlook.forget()
+    assert fleet.outlook.old
