@@ -107,9 +107,13 @@ def test_an_event_says_whom_it_is_about() -> None:
 
 
 def test_a_sender_is_named_by_its_kind_and_its_id() -> None:
-    sender = fold("supervisor-t:1", registered())
-    assert sender is not None
-    assert (sender.name, sender.kind, sender.entity_id) == ("supervisor:t:1", "supervisor", "t:1")
+    for stream, event, kind, entity_id in (
+        ("supervisor-t:1", registered(), "supervisor", "t:1"),
+        ("daemon-d:1", DaemonConnected("h"), "daemon", "d:1"),
+    ):
+        sender = fold(stream, event)
+        assert sender is not None
+        assert (sender.name, sender.kind, sender.entity_id) == (f"{kind}:{entity_id}", kind, entity_id)
 
 
 def test_one_that_was_forgotten_is_tracked_from_the_event_that_calls_it_alive() -> None:

@@ -23,6 +23,7 @@ class World:
         self.senders = Senders()
         self.reader = Reader(self.senders, [range(8)])
         self.sequence = self.position = 0
+        self.epoch = "e1"
         self.log: Supervisor = SUPERVISOR.initial
 
     def hear(self, state: SupervisorState = WORKING, connection: str = "a", daemon: str = "d1") -> list[tuple[Sender, ObserveHeartbeat]]:
@@ -37,7 +38,7 @@ class World:
     def read(self, state: SupervisorState = WORKING, connection: str = "a", daemon: str = "d1") -> list[tuple[Sender, ObserveHeartbeat]]:
         self.sequence += 1
         beat = supervisor_beat("t1", state, connection_id=connection)
-        [slice_] = self.reader.read([message(beat, self.sequence, f"makima.shards.3.supervisor.{daemon}.t1")], "e1")
+        [slice_] = self.reader.read([message(beat, self.sequence, f"makima.shards.3.supervisor.{daemon}.t1")], self.epoch)
         assert not slice_.aside
         return self.supervisors(slice_.observations)
 
@@ -277,3 +278,11 @@ def test_an_event_that_tells_of_one_that_was_dropped_asks_for_what_came_before()
     assert not world.learn(event, 2)
     assert unknown.logged == world.log
     assert world.senders.unknown("supervisor-t1", "t1", 3) is None
+
+
+def test_the_same_place_of_another_stream_is_another_place() -> None:
+    world = World()
+    world.settle()
+    world.sequence, world.epoch = 0, "e2"
+    [(_, observed)] = world.hear(IDLE)
+    assert (observed.heard.stream_epoch, observed.heard.stream_sequence) == ("e2", 1)
