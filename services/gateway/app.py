@@ -10,19 +10,19 @@ from makima_kernel.service import metrics
 from makima_kernel.service.runtime import Service
 from makima_schemas.contract.model import ContractStatus
 
-from services.gateway.batches import Batches
-from services.gateway.context import Gateway
-from services.gateway.feed import StateFeed
-from services.gateway.http import application
-from services.gateway.hub import Hub
-from services.gateway.logins import Logins
-from services.gateway.overview import Overviews
-from services.gateway.owners import Owners
-from services.gateway.projections import ReadModel
-from services.gateway.queries import Queries
-from services.gateway.reminders import Reminders
-from services.gateway.serving import listen, serve
-from services.gateway.tokens import Tokens
+from services.gateway.api.application import application
+from services.gateway.api.context import Gateway
+from services.gateway.auth.broker_logins import Logins
+from services.gateway.auth.ownership import Owners
+from services.gateway.auth.tokens import Tokens
+from services.gateway.batch.ledger import Batches
+from services.gateway.dashboard.queries import Overviews
+from services.gateway.http.server import listen, serve
+from services.gateway.monitor.log_tail import Hub
+from services.gateway.monitor.stale_reminders import Reminders
+from services.gateway.read_model.latest_heartbeats import StateFeed
+from services.gateway.read_model.projection import ReadModel
+from services.gateway.read_model.queries import Queries
 
 NAME: Final = "gateway"
 GAUGES_EVERY_SECONDS: Final = 5.0

@@ -30,7 +30,7 @@ from makima_schemas.contract.events import (
 )
 from makima_schemas.contract.model import Phase
 
-from services.gateway.projections import ReadModel
+from services.gateway.read_model.projection import ReadModel
 from tests.bench.figure import BenchEnv, Figure
 from tests.bench.writers import META, some_id
 

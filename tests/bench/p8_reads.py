@@ -27,7 +27,7 @@ from makima_schemas.contract.events import (
 from makima_schemas.contract.model import Deliverable, Phase
 from makima_schemas.silence import StaleDetected
 
-from services.gateway.projections import ReadModel
+from services.gateway.read_model.projection import ReadModel
 from tests.bench.figure import BenchEnv, Figure, bench_env
 from tests.bench.lean_http import LeanHttp
 from tests.bench.p10_rebuild import META

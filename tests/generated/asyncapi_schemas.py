@@ -13,7 +13,7 @@ from makima_schemas.monitor import MONITOR_MESSAGES
 from makima_schemas.supervisor import DeclareSilent, RestartSupervisor
 from pydantic import TypeAdapter
 
-from services.gateway.watch import Watch
+from services.gateway.monitor.filter import Watch
 
 Json = dict[str, object]
 

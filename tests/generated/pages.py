@@ -17,8 +17,8 @@ from makima_schemas.subjects import event as event_subject
 from prometheus_client import Counter, Gauge, Histogram, Metric
 
 from services.contract.domain.statuses import LIFECYCLE, TASKS
-from services.gateway.document import document
-from services.gateway.http import routed
+from services.gateway.api.application import routed
+from services.gateway.api.openapi.document import document
 from tests.generated import access, matrices, nats_access
 from tests.generated.asyncapi import asyncapi
 

@@ -20,7 +20,7 @@ from makima_schemas.heartbeat_reading import read_agent, read_daemon, read_subje
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from services.gateway.watch import Watch
+from services.gateway.monitor.filter import Watch
 from tests.generated.asyncapi import document
 from tests.generated.asyncapi_schemas import COMMANDS
 from tests.servers import BUDGET

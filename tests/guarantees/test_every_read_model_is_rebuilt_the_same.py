@@ -20,7 +20,7 @@ from nats.aio.client import Client
 
 from services.completion_detector.projections import Contracts
 from services.contract.projections import Unstarted
-from services.gateway.projections import ReadModel
+from services.gateway.read_model.projection import ReadModel
 from services.stale_detector.projections import Silence
 from services.supervisor_heartbeat.projections import KnownSenders
 from tests.kernel.log.filling import append

@@ -6,10 +6,10 @@ from typing import Final
 
 import msgspec
 import orjson
+from makima_kernel.bus.listen import hear
 from makima_schemas import subjects
 from makima_schemas.heartbeat import DaemonHeartbeat
 from nats.aio.client import Client
-from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
 ANSWER_SECONDS: Final = 2.0
@@ -23,15 +23,11 @@ class Worktrees:
         self._held: dict[str, int] = {}
 
     async def run(self) -> None:
-        subscription = await self._nats.subscribe(subjects.daemon_heartbeat("*"), cb=self._hear)
-        try:
-            await asyncio.Future[None]()
-        finally:
-            await subscription.unsubscribe()
+        await hear(self._nats, subjects.daemon_heartbeat("*"), self._heard)
 
-    async def _hear(self, message: Msg) -> None:
+    def _heard(self, _: str, payload: bytes) -> None:
         try:
-            heartbeat = msgspec.json.decode(message.data, type=DaemonHeartbeat)
+            heartbeat = msgspec.json.decode(payload, type=DaemonHeartbeat)
         except msgspec.DecodeError:
             return  # the recorder sets it aside, with its reason
         self._held[heartbeat.daemon_id] = heartbeat.worktrees

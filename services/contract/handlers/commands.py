@@ -14,7 +14,7 @@ from services.contract.handlers.reach import Reach
 ContractDecisions = Decisions[Contract, ContractCommand, ContractEvent]
 
 
-# As over HTTP (`services/gateway/access.py`): the work, not what becomes of the contract.
+# As over HTTP (`services/gateway/auth/policy.py`): the work, not what becomes of the contract.
 DAEMONS: Final[frozenset[type]] = frozenset(
     {
         c.ChangePhase,

@@ -18,14 +18,14 @@ from nats.aio.msg import Msg
 from prometheus_client import REGISTRY
 
 from services.completion_detector import app as completion_detector
-from services.gateway import batch as batch_module
-from services.gateway.access import Role
-from services.gateway.batch import digest_of
-from services.gateway.batches import Batches, Candidate
-from services.gateway.bodies import Batch
-from services.gateway.principal import Principal
-from services.gateway.queries import Sight
-from services.gateway.writes import mint
+from services.gateway.api.writes import mint
+from services.gateway.auth.policy import Role
+from services.gateway.auth.principal import Principal
+from services.gateway.batch import job as batch_module
+from services.gateway.batch.job import digest_of
+from services.gateway.batch.ledger import Batches, Candidate
+from services.gateway.batch.schemas import Batch
+from services.gateway.read_model.queries import Sight
 from services.supervisor_heartbeat import app as supervisor_heartbeat
 from tests.services.gateway.running import Gateways, act, body, created, items, listed, refused, running
 from tests.services.gateway.test_senders import EVIDENCE, NOW

@@ -21,7 +21,7 @@ from prometheus_client import REGISTRY
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from services.gateway.overview import Overviews
+from services.gateway.dashboard.queries import Overviews
 from tests.services.gateway.running import Gateways, act, body, created, items, listed, refused, running
 
 NOW = datetime.now(UTC)

@@ -8,9 +8,10 @@ import pytest
 from makima_schemas.codec import decode, encode
 from makima_schemas.envelope import from_cloudevent
 
-from services.gateway import export, views
-from services.gateway.projections.fold import fold
-from services.gateway.projections.rows import Rows
+from services.gateway.api import export
+from services.gateway.api import serializers as views
+from services.gateway.read_model.fold import fold
+from services.gateway.read_model.rows import Rows
 from tests.services.gateway.running import Gateways, act, body, created, items, listed, refused
 
 

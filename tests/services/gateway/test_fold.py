@@ -25,8 +25,8 @@ from makima_schemas.supervisor import SupervisorRegistered, SupervisorState, Sup
 
 from services.contract.domain.state import Contract
 from services.contract.domain.statuses import LIFECYCLE
-from services.gateway.projections.fold import fold
-from services.gateway.projections.rows import ContractRow, Rows
+from services.gateway.read_model.fold import fold
+from services.gateway.read_model.rows import ContractRow, Rows
 from tests.services.contract.stories import DECIDER, IN, opened
 from tests.services.contract.test_any_sequence import next_command
 

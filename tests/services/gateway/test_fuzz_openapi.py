@@ -18,7 +18,7 @@ from schemathesis import APIOperation, Case, GenerationMode, Response
 from schemathesis.core.result import Ok
 
 from services.completion_detector import app as completion_detector
-from services.gateway.document import refusals
+from services.gateway.api.openapi.document import refusals
 from services.supervisor_heartbeat import app as supervisor_heartbeat
 from tests.services.gateway.running import Gateways, act, body, created, running
 from tests.services.gateway.samples import samples

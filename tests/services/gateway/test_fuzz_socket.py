@@ -10,8 +10,8 @@ from pydantic import ValidationError
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from services.gateway.serving import MAX_SOCKET_MESSAGE
-from services.gateway.watch import Watch
+from services.gateway.http.server import MAX_SOCKET_MESSAGE
+from services.gateway.monitor.filter import Watch
 from tests.services.gateway.running import Gateways, created
 from tests.services.gateway.samples import samples
 from tests.services.gateway.test_monitor import Socket, position, watching

@@ -6,9 +6,9 @@ from makima_kernel.log.project import Projector
 from makima_kernel.testing import eventually
 from nats.aio.client import Client
 
-from services.gateway.hub import Hub
-from services.gateway.projections import ReadModel
-from services.gateway.queries import Queries
+from services.gateway.monitor.log_tail import Hub
+from services.gateway.read_model.projection import ReadModel
+from services.gateway.read_model.queries import Queries
 from tests.kernel.log.running import running
 from tests.services.gateway.running import Gateways, act, created
 

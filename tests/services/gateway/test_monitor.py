@@ -20,8 +20,8 @@ from nats.aio.client import Client
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from services.gateway import hub
-from services.gateway.watch import Watch
+from services.gateway.monitor import log_tail as hub
+from services.gateway.monitor.filter import Watch
 from tests.servers import BUDGET
 from tests.services.gateway.running import Gateways, act, created, running
 from tests.services.gateway.test_fold import BEGIN

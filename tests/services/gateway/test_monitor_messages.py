@@ -12,7 +12,7 @@ from makima_schemas.envelope import Recorded
 from makima_schemas.identity import Category, stream_name
 from makima_schemas.monitor import MONITOR_MESSAGES
 
-from services.gateway.projections.monitor_events import TOLD, monitor_event
+from services.gateway.read_model.fold_monitor_events import TOLD, monitor_event
 from tests.generated.asyncapi_examples import AT, CONTRACT, SAMPLES
 from tests.generated.asyncapi_schemas import schemas
 

@@ -15,7 +15,7 @@ from makima_kernel.testing import eventually
 from makima_schemas import subjects
 from nats.aio.client import Client
 
-from services.gateway import stream
+from services.gateway.monitor import sse as stream
 from tests.services.gateway.running import Gateways, act, created, refused, running
 
 STREAM = "/contracts/monitor/events"

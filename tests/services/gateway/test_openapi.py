@@ -9,10 +9,10 @@ from jsonschema import Draft202012Validator
 from makima_schemas.errors import HTTP_STATUS, Code
 from openapi_spec_validator import validate
 
-from services.gateway import examples
-from services.gateway.document import document
-from services.gateway.http import routed
-from services.gateway.operations import OPERATIONS
+from services.gateway.api.application import routed
+from services.gateway.api.openapi import examples
+from services.gateway.api.openapi.document import document
+from services.gateway.api.openapi.operations import OPERATIONS
 from tests.services.gateway.running import body
 
 Json = dict[str, object]

@@ -12,8 +12,8 @@ from fastapi.routing import APIRoute
 from makima_kernel.bus.commands import MAX_COMMAND_BYTES
 from makima_kernel.service import traces
 
-from services.gateway import routes
-from services.gateway.http import API
+from services.gateway.api import routes
+from services.gateway.api.application import API
 from tests.services.gateway.running import body, created, refused
 
 JSON: Final = {"Content-Type": "application/json"}

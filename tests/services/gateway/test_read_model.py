@@ -25,9 +25,9 @@ from makima_schemas.evidence import Evidence
 from makima_schemas.silence import MassSilenceCleared, StaleCleared, StaleDetected
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorState, SupervisorStateChanged
 
-from services.gateway.projections import ReadModel
-from services.gateway.projections.fold import fold
-from services.gateway.projections.rows import (
+from services.gateway.read_model.fold import fold
+from services.gateway.read_model.projection import ReadModel
+from services.gateway.read_model.rows import (
     ContractRow,
     DaemonRow,
     MessageRow,
@@ -38,7 +38,7 @@ from services.gateway.projections.rows import (
     TallyRow,
     TaskRow,
 )
-from services.gateway.projections.storage import contract_row, daemon_row, question_row, supervisor_row, task_row
+from services.gateway.read_model.storage import contract_row, daemon_row, question_row, supervisor_row, task_row
 from tests.services.contract.stories import opened
 from tests.services.gateway.test_fold import BEGIN, recorded, walk
 

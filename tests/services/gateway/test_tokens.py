@@ -18,7 +18,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
-from services.gateway import tokens
+from services.gateway.auth import tokens
 from tests.services.gateway.running import ADMIN, Gateways, act, bearing, body, created, items, refused, running
 from tests.services.gateway.test_monitor import Socket
 from tests.services.gateway.tokens import issued, run_by, speaking_as

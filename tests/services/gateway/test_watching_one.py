@@ -9,7 +9,7 @@ import httpx
 from makima_kernel.service.settings import Settings
 from nats.aio.client import Client
 
-from services.gateway.ears import Ear, Ears
+from services.gateway.monitor.subscriptions import Ear, Ears
 from tests.services.gateway.running import act, created, running
 from tests.services.gateway.test_monitor import watching
 

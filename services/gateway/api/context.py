@@ -1,0 +1,49 @@
+"""What the routes work with: built once in `app`, reached by a dependency."""
+
+from dataclasses import dataclass
+from typing import Annotated, cast
+
+from fastapi import Depends
+from makima_kernel.bus.asking import Bus
+from makima_kernel.log.project import Projector
+from makima_kernel.log.read import Log
+from makima_kernel.service.health import Health
+from makima_kernel.service.settings import Settings
+from nats.aio.client import Client
+from starlette.requests import HTTPConnection
+
+from services.gateway.auth.broker_logins import Logins
+from services.gateway.auth.ownership import Owners
+from services.gateway.auth.tokens import Tokens
+from services.gateway.batch.ledger import Batches
+from services.gateway.dashboard.queries import Overviews
+from services.gateway.monitor.log_tail import Hub
+from services.gateway.monitor.stale_reminders import Reminders
+from services.gateway.read_model.latest_heartbeats import StateFeed
+from services.gateway.read_model.queries import Queries
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    bus: Bus
+    log: Log
+    nats: Client
+    queries: Queries
+    overviews: Overviews
+    owners: Owners
+    tokens: Tokens
+    batches: Batches
+    logins: Logins
+    projector: Projector
+    feed: StateFeed
+    hub: Hub
+    reminders: Reminders
+    health: Health
+    settings: Settings
+
+
+def gateway(connection: HTTPConnection) -> Gateway:
+    return cast("Gateway", connection.app.state.gateway)
+
+
+Here = Annotated[Gateway, Depends(gateway)]

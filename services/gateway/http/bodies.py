@@ -1,0 +1,27 @@
+"""The base of every request body: unknown members are refused."""
+
+from typing import Annotated
+
+from makima_schemas.contract.model import Name
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+POSITIVE_BIGINT = 2**63 - 1
+
+
+def _storable(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("a text cannot hold the character U+0000")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_storable)]
+
+
+Title = Annotated[Name, AfterValidator(_storable)]
+
+
+Version = Annotated[int, Field(ge=0, le=POSITIVE_BIGINT)]
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)

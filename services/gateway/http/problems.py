@@ -1,0 +1,105 @@
+"""Every refusal as RFC 9457 `application/problem+json`, whoever gave it: a rule, the schema of a body, the router, or a part that is away."""
+
+from dataclasses import dataclass
+
+import orjson
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from makima_kernel.log.away import AWAY
+from makima_kernel.service import traces
+from makima_schemas.errors import HTTP_STATUS, Code
+from makima_schemas.refusal import Refused
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+MEDIA_TYPE = "application/problem+json"
+_BY_STATUS = {404: Code.NOT_FOUND, 405: Code.METHOD_NOT_ALLOWED, 413: Code.PAYLOAD_TOO_LARGE, 415: Code.UNSUPPORTED_MEDIA_TYPE}
+
+
+def problem_response(refused: Refused, headers: dict[str, str] | None = None) -> Response:
+    """The problem document; `type` names the code, `trace_id` finds the request in the logs."""
+    status = HTTP_STATUS[refused.code]
+    if refused.code is Code.UNAUTHORIZED:
+        headers = {"WWW-Authenticate": "Bearer"} | (headers or {})
+    body = {
+        "type": f"urn:makima:problem:{refused.code.lower()}",
+        "title": refused.code.replace("_", " ").capitalize(),
+        "status": status,
+        "detail": refused.detail,
+        "code": refused.code,
+        "hint": refused.hint,
+        "trace_id": traces.trace_id(),
+        **refused.members,
+    }
+    return Response(orjson.dumps(body), status, headers, MEDIA_TYPE)
+
+
+def invalid(path: str, message: str, *, hint: str | None = None) -> Refused:
+    """`INVALID_REQUEST` about one place of the request, e.g. `query.cursor`, `header.If-Match`, `body.phase`."""
+    return Refused(Code.INVALID_REQUEST, f"{path}: {message}", hint=hint, errors=[{"path": path, "message": message}])
+
+
+def unknown_contract(contract_id: str) -> Refused:
+    """It is not there, or not the caller's: the same words for both."""
+    return Refused(Code.CONTRACT_NOT_FOUND, f"there is no contract {contract_id}")
+
+
+def unknown_daemon(daemon_id: str) -> Refused:
+    return Refused(Code.DAEMON_NOT_FOUND, f"there is no daemon {daemon_id}")
+
+
+def unavailable(error: Exception) -> Refused:
+    """A part of ours is away or broken; a repeat with the same idempotency key tells what became of the first try."""
+    detail = f"the request could not be served: {type(error).__name__}"
+    return Refused(Code.UNAVAILABLE, detail, hint="try again with the same Idempotency-Key")
+
+
+def install(app: FastAPI) -> None:
+    """FastAPI's and Starlette's own errors take our form."""
+    app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(RequestValidationError, _unfit)
+    app.add_exception_handler(HTTPException, _routed)
+    for away in AWAY:
+        app.add_exception_handler(away, _away)
+
+
+async def _refused(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refused)
+    return problem_response(error)
+
+
+async def _unfit(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    errors = [{"path": ".".join(str(part) for part in item["loc"]), "message": str(item["msg"])} for item in error.errors()]
+    detail = "; ".join(f"{item['path']}: {item['message']}" for item in errors[:3])
+    return problem_response(Refused(Code.INVALID_REQUEST, detail, errors=errors))
+
+
+async def _routed(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    code = _BY_STATUS.get(error.status_code, Code.INVALID_REQUEST)
+    match code:
+        case Code.NOT_FOUND:
+            refused = Refused(code, f"there is no {request.url.path}", hint="the routes are listed at /docs")
+        case Code.METHOD_NOT_ALLOWED:
+            refused = Refused(code, f"{request.method} is not for {request.url.path}")
+        case _:
+            refused = invalid("body", str(error.detail))
+    return problem_response(refused, dict(error.headers) if error.headers else None)
+
+
+async def _away(_request: Request, error: Exception) -> Response:
+    return problem_response(unavailable(error))
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemDetails:
+    """RFC 9457; beside these the members that belong to the code."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: Code
+    hint: str | None
+    trace_id: str | None

@@ -1,0 +1,1 @@
+"""The monitor: the tail of the log, fanned out to WebSockets and event streams."""

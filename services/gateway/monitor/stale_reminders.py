@@ -1,0 +1,72 @@
+"""What the detector says again and again: these contracts are still stale. No events, so a reader that misses one hears the next."""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+import orjson
+from makima_kernel.bus.listen import hear
+from makima_schemas import subjects
+from makima_schemas.identity import DEFAULT_TENANT
+from makima_schemas.times import rfc3339
+from nats.aio.client import Client
+from pydantic import TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass as checked
+
+REMEMBERED: Final = 1000
+
+
+@checked(frozen=True)
+class Stale:
+    contract_id: str
+    last_activity: datetime
+    stale_duration: float
+    tenant: str = DEFAULT_TENANT
+
+
+@dataclass(frozen=True, slots=True)
+class Reminder:
+    """`tick` orders what this process was told; `message` is what readers get: `StaleDetected` without a position."""
+
+    tick: int
+    tenant: str
+    contract_id: str
+    message: str
+
+
+_STALE: Final = TypeAdapter(Stale)
+
+
+class Reminders:
+    """The newest ones; `on_news` is called after each."""
+
+    def __init__(self, on_news: Callable[[], None]) -> None:
+        self._on_news = on_news
+        self._said: deque[Reminder] = deque(maxlen=REMEMBERED)
+        self.tick = 0
+
+    async def run(self, nats: Client) -> None:
+        """Listen until cancelled."""
+        await hear(nats, subjects.MONITOR_STALE, self._heard)
+
+    def since(self, tick: int) -> list[Reminder]:
+        """What came after `tick`, oldest first."""
+        return [reminder for reminder in self._said if reminder.tick > tick] if tick < self.tick else []
+
+    def _heard(self, _subject: str, payload: bytes) -> None:
+        try:
+            stale = _STALE.validate_json(payload)
+        except ValidationError:  # the next one comes in a minute
+            return
+        self.tick += 1
+        said = {
+            "type": "StaleDetected",
+            "timestamp": rfc3339(datetime.now(UTC)),
+            "contract_id": stale.contract_id,
+            "last_activity": rfc3339(stale.last_activity),
+            "stale_duration": stale.stale_duration,
+        }
+        self._said.append(Reminder(self.tick, stale.tenant, stale.contract_id, orjson.dumps(said).decode()))
+        self._on_news()

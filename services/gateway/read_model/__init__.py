@@ -1,0 +1,1 @@
+"""The read model: its rows, the pure fold, storage, and queries."""
