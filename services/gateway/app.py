@@ -19,6 +19,7 @@ from services.gateway.batch.ledger import Batches
 from services.gateway.dashboard.queries import Overviews
 from services.gateway.http.server import listen, serve
 from services.gateway.monitor.log_tail import Hub
+from services.gateway.monitor.monitor import Monitor
 from services.gateway.monitor.stale_reminders import Reminders
 from services.gateway.read_model.latest_heartbeats import StateFeed
 from services.gateway.read_model.projection import ReadModel
@@ -38,20 +39,22 @@ async def build(service: Service) -> None:
     feed = StateFeed()
     hub = Hub(queries, projector)
     reminders = Reminders(hub.ears.wake_all)
+    owners = Owners(queries, service.log)
     gateway = Gateway(
         bus=service.bus,
         log=service.log,
         nats=service.nats,
         queries=queries,
         overviews=Overviews(service.pool),
-        owners=Owners(queries, service.log),
+        owners=owners,
         tokens=tokens,
         batches=Batches(service.pool),
         logins=logins,
         projector=projector,
         feed=feed,
-        hub=hub,
-        reminders=reminders,
+        monitor=Monitor(
+            hub, feed, reminders, service.log, queries, owners, tokens, service.settings.feature_flags.enhanced_contract_status
+        ),
         health=service.health,
         settings=service.settings,
     )

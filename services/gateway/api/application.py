@@ -25,7 +25,7 @@ from services.gateway.api.routes import (
     tokens,
 )
 from services.gateway.auth.policy import API
-from services.gateway.auth.principal import principal
+from services.gateway.auth.principal import Access, principal
 from services.gateway.http import problems
 from services.gateway.http.middleware import Edge
 from services.gateway.http.problems import ProblemDetails
@@ -59,6 +59,7 @@ PARTS: Final = (
 def application(gateway: Gateway) -> FastAPI:
     app = routed()
     app.state.gateway = gateway
+    app.state.access = Access(gateway.tokens, gateway.owners, gateway.queries)
     app.add_middleware(Edge)
     return app
 

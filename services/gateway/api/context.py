@@ -17,8 +17,7 @@ from services.gateway.auth.ownership import Owners
 from services.gateway.auth.tokens import Tokens
 from services.gateway.batch.ledger import Batches
 from services.gateway.dashboard.queries import Overviews
-from services.gateway.monitor.log_tail import Hub
-from services.gateway.monitor.stale_reminders import Reminders
+from services.gateway.monitor.monitor import Monitor
 from services.gateway.read_model.latest_heartbeats import StateFeed
 from services.gateway.read_model.queries import Queries
 
@@ -36,8 +35,7 @@ class Gateway:
     logins: Logins
     projector: Projector
     feed: StateFeed
-    hub: Hub
-    reminders: Reminders
+    monitor: Monitor
     health: Health
     settings: Settings
 

@@ -3,7 +3,7 @@
 from makima_schemas.errors import Code
 from makima_schemas.refusal import Refused
 
-from services.gateway.api.context import Gateway, Here
+from services.gateway.api.context import Here
 
 
 async def monitoring(gateway: Here) -> None:
@@ -12,10 +12,3 @@ async def monitoring(gateway: Here) -> None:
         raise Refused(
             Code.FEATURE_OFF, "the dashboard and the monitor are switched off", hint="set feature_flags.monitoring_dashboard = true"
         )
-
-
-def check_enhanced(gateway: Gateway, asked: str) -> None:
-    """Of what leads into a status that is new, or out of it. Raises `FEATURE_OFF`."""
-    if not gateway.settings.feature_flags.enhanced_contract_status:
-        hint = "set feature_flags.enhanced_contract_status = true; without it the status can be active, completed, archived"
-        raise Refused(Code.FEATURE_OFF, f"{asked!r} is switched off", hint=hint)

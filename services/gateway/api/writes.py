@@ -2,24 +2,21 @@
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, Final, cast
+from typing import Annotated, Final
 from uuid import UUID, uuid5
 
-import orjson
 from fastapi import Depends, Header
 from makima_kernel.bus.commands import snake_case
-from makima_schemas.codec import encode
-from makima_schemas.commands import Accepted, Problem, Reply, Request
+from makima_schemas.commands import Accepted, Problem, Reply
 from makima_schemas.contract.commands import ContractCommand
 from makima_schemas.refusal import Refused
-from makima_schemas.supervisor import RestartSupervisor
 from starlette.responses import Response
 from uuid_utils.compat import uuid7
 
 from services.gateway.api import serializers as views
 from services.gateway.api.context import Gateway, Here
 from services.gateway.api.reads import PATIENCE_SECONDS
-from services.gateway.auth.principal import Asker, Principal
+from services.gateway.auth.principal import Asker, Principal, request_for
 from services.gateway.http.problems import invalid, unknown_contract
 from services.gateway.http.responses import POSITION, READ_BEHIND, answer
 from services.gateway.read_model.history import AsItWas, as_it_was
@@ -109,20 +106,6 @@ class Write:
         if None not in (in_body, self.if_match) and in_body != self.if_match:
             raise invalid("header.If-Match", f"says {self.if_match}, but the body's expected_version {in_body}")
         return self.if_match if in_body is None else in_body
-
-
-def request_for(
-    principal: Principal, command_id: UUID, target: str, command: ContractCommand | RestartSupervisor, expected_version: int | None = None
-) -> Request:
-    """What goes over the bus: `target` is the id of what the command is for."""
-    return Request(
-        command_id=command_id,
-        target=target,
-        data=cast("dict[str, object]", orjson.loads(encode(command))),
-        actor=principal.actor,
-        tenant=principal.tenant,
-        expected_version=expected_version,
-    )
 
 
 def refused(problem: Problem) -> Refused:

@@ -2,19 +2,25 @@
 
 from dataclasses import dataclass
 from typing import Annotated, Final, cast
+from uuid import UUID
 
+import orjson
 from fastapi import Depends
 from fastapi.routing import APIRoute
+from makima_schemas.codec import encode
+from makima_schemas.commands import Request
+from makima_schemas.contract.commands import ContractCommand
 from makima_schemas.errors import Code
 from makima_schemas.identity import is_id
 from makima_schemas.refusal import Refused
+from makima_schemas.supervisor import RestartSupervisor
 from starlette.requests import HTTPConnection
 
-from services.gateway.api.context import Gateway, Here
+from services.gateway.auth.ownership import Owners
 from services.gateway.auth.policy import ACCESS, API, Role, Rule, Scope
-from services.gateway.auth.tokens import LOCAL_OWNER, Token
+from services.gateway.auth.tokens import LOCAL_OWNER, Token, Tokens
 from services.gateway.http.problems import unknown_contract, unknown_daemon
-from services.gateway.read_model.queries import Sight
+from services.gateway.read_model.queries import Queries, Sight
 
 SUBPROTOCOL: Final = "bearer."
 
@@ -34,7 +40,16 @@ class Principal:
         return self.sight.tenant
 
 
-async def principal(connection: HTTPConnection, gateway: Here) -> Principal:
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What a request is authorized with: the tokens, and whose a contract is."""
+
+    tokens: Tokens
+    owners: Owners
+    queries: Queries
+
+
+async def principal(connection: HTTPConnection) -> Principal:
     """The caller, let in. Raises `UNAUTHORIZED`, `FORBIDDEN`, and *not found* for what belongs to somebody else.
 
     A route without a row in the table lets nobody in.
@@ -42,8 +57,9 @@ async def principal(connection: HTTPConnection, gateway: Here) -> Principal:
     route = cast("APIRoute", connection.scope["route"])
     asked = f"{connection.scope.get('method', 'WS')} {route.path.removeprefix(API)}"
     rule = ACCESS[asked]
+    access = cast("Access", connection.app.state.access)
     secret = _secret(connection, rule)
-    token = None if secret is None else await gateway.tokens.find(secret)
+    token = None if secret is None else await access.tokens.find(secret)
     if token is None:  # missing, unknown or revoked: nobody learns which
         raise Refused(Code.UNAUTHORIZED, "a valid token is needed", hint="send Authorization: Bearer …; `makima token create` makes one")
     caller = _principal(token)
@@ -52,7 +68,7 @@ async def principal(connection: HTTPConnection, gateway: Here) -> Principal:
         raise Refused(
             Code.FORBIDDEN, f"{asked} is not for the role {caller.role}", hint=f"it is for {' and '.join(roles)}", roles=list(roles)
         )
-    await _reach(connection, gateway, rule, caller)
+    await _reach(connection, access, rule, caller)
     return caller
 
 
@@ -76,7 +92,7 @@ def _secret(connection: HTTPConnection, rule: Rule) -> str | None:
     return spoken or connection.query_params.get("token")
 
 
-async def _reach(connection: HTTPConnection, gateway: Gateway, rule: Rule, caller: Principal) -> None:
+async def _reach(connection: HTTPConnection, access: Access, rule: Rule, caller: Principal) -> None:
     """What the path names must be the caller's own. A name that is none is left to the route, which says what is wrong with it."""
     if caller.role is Role.ADMIN or rule.scope not in (Scope.CONTRACT, Scope.DAEMON):
         return
@@ -84,14 +100,28 @@ async def _reach(connection: HTTPConnection, gateway: Gateway, rule: Rule, calle
     if not is_id(name):
         return
     if rule.scope is Scope.CONTRACT:
-        if not await may_see(gateway, caller.sight, name):
+        if not await may_see(access, caller.sight, name):
             raise unknown_contract(name)
-    elif not (name == caller.sight.daemon_id or await gateway.queries.sees_daemon(caller.sight, name)):
+    elif not (name == caller.sight.daemon_id or await access.queries.sees_daemon(caller.sight, name)):
         raise unknown_daemon(name)
 
 
-async def may_see(gateway: Gateway, sight: Sight, contract_id: str) -> bool:
+async def may_see(access: Access, sight: Sight, contract_id: str) -> bool:
     """Also a contract that is deleted stays its owner's: a repeated deletion gets its first answer."""
-    if sight.owner_id is not None and await gateway.owners.of(sight.tenant, contract_id) != sight.owner_id:
+    if sight.owner_id is not None and await access.owners.of(sight.tenant, contract_id) != sight.owner_id:
         return False
-    return sight.daemon_id is None or await gateway.queries.runs(sight.tenant, contract_id, sight.daemon_id)
+    return sight.daemon_id is None or await access.queries.runs(sight.tenant, contract_id, sight.daemon_id)
+
+
+def request_for(
+    principal: Principal, command_id: UUID, target: str, command: ContractCommand | RestartSupervisor, expected_version: int | None = None
+) -> Request:
+    """What goes over the bus: `target` is the id of what the command is for."""
+    return Request(
+        command_id=command_id,
+        target=target,
+        data=cast("dict[str, object]", orjson.loads(encode(command))),
+        actor=principal.actor,
+        tenant=principal.tenant,
+        expected_version=expected_version,
+    )

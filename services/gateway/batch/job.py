@@ -60,7 +60,7 @@ class Run:
 
     @property
     def _ledger(self) -> Batches:
-        return self.asker.gateway.batches
+        return self.asker.ledger
 
     @property
     def _tenant(self) -> str:

@@ -5,19 +5,19 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID, uuid5
 
+from makima_kernel.bus.asking import Bus
 from makima_kernel.bus.commands import snake_case
+from makima_kernel.service.settings import FeatureFlags
 from makima_schemas.commands import Accepted, Problem, Reply
 from makima_schemas.contract.commands import ArchiveContract, ContractCommand, DeleteContract, PauseContract, ResumeContract
 from makima_schemas.contract.model import ContractStatus as S
 from makima_schemas.errors import Code
 from makima_schemas.supervisor import RestartSupervisor
 
-from services.gateway.api.context import Gateway
-from services.gateway.api.features import check_enhanced
-from services.gateway.api.writes import OWNER, request_for
-from services.gateway.auth.principal import Principal
-from services.gateway.batch.ledger import Candidate
+from services.gateway.auth.principal import Principal, request_for
+from services.gateway.batch.ledger import Batches, Candidate
 from services.gateway.batch.schemas import BatchOperation
+from services.gateway.http.feature_flags import check_enhanced
 
 A_WEEK: Final = 168.0  # hours
 
@@ -26,24 +26,25 @@ A_WEEK: Final = 168.0  # hours
 class Asker:
     """Who asks for the whole batch, under which intent: each contract's command id is named after both, so that a repeat repeats it."""
 
-    gateway: Gateway
+    bus: Bus
+    ledger: Batches
     principal: Principal
     command_id: UUID
 
     async def of_contract(self, one: Candidate, command: ContractCommand) -> Reply:
         name = snake_case(type(command).__name__)
-        return await self.gateway.bus.ask(OWNER, name, request_for(self.principal, self._own_id(one), one.contract_id, command))
+        return await self.bus.ask("contract", name, request_for(self.principal, self._own_id(one), one.contract_id, command))
 
     async def of_supervisor(self, one: Candidate) -> Reply:
         """A contract that is stale may never have had one."""
         if one.target is None:
             return NO_SUPERVISOR
         request = request_for(self.principal, self._own_id(one), one.target, RestartSupervisor("batch restart_stale"))
-        return await self.gateway.bus.ask("supervisor_heartbeat", "restart_supervisor", request)
+        return await self.bus.ask("supervisor_heartbeat", "restart_supervisor", request)
 
     async def of_daemons(self, one: Candidate) -> Reply:
         question: dict[str, object] = {"contract_id": one.contract_id, "tenant": self.principal.tenant}
-        reply = await self.gateway.bus.query("completion_detector", "cleanup_worktrees", question)
+        reply = await self.bus.query("completion_detector", "cleanup_worktrees", question)
         return reply if isinstance(reply, Problem) else Accepted(0, 0, changed=bool(reply.get("daemons")))
 
     def _own_id(self, one: Candidate) -> UUID:
@@ -83,7 +84,7 @@ OPERATIONS: Final[Mapping[BatchOperation, Operation]] = {
 }
 
 
-def check_known(gateway: Gateway, operation: BatchOperation) -> None:
+def check_known(flags: FeatureFlags, operation: BatchOperation) -> None:
     """Raises `FEATURE_OFF`."""
     if OPERATIONS[operation].enhanced:
-        check_enhanced(gateway, operation)
+        check_enhanced(flags, operation)

@@ -7,9 +7,9 @@ from makima_kernel.service import metrics
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from services.gateway.api.context import Gateway
 from services.gateway.auth.principal import Principal
 from services.gateway.monitor.filter import Watch
+from services.gateway.monitor.monitor import Monitor
 from services.gateway.monitor.subscriber import Teller
 
 MEDIA_TYPE: Final = "text/event-stream"
@@ -27,14 +27,14 @@ class EventStream(Response):
 
     media_type = MEDIA_TYPE
 
-    def __init__(self, gateway: Gateway, principal: Principal, watch: Watch) -> None:
+    def __init__(self, monitor: Monitor, principal: Principal, watch: Watch) -> None:
         super().__init__()
-        self._gateway, self._principal, self._watch = gateway, principal, watch
+        self._monitor, self._principal, self._watch = monitor, principal, watch
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         del scope
         line = _Line(send)
-        teller = Teller(self._gateway, self._principal, line, self._watch)
+        teller = Teller(self._monitor, self._principal, line, self._watch)
         with metrics.open_sockets.track_inprogress():
             try:
                 await send({"type": "http.response.start", "status": self.status_code, "headers": list(HEADERS)})

@@ -9,9 +9,9 @@ from makima_kernel.log.away import AWAY
 from makima_schemas.contract.model import ContractStatus
 from makima_schemas.times import rfc3339
 
-from services.gateway.api.context import Gateway
 from services.gateway.auth.principal import Principal
 from services.gateway.monitor.filter import Watch
+from services.gateway.monitor.monitor import Monitor
 from services.gateway.monitor.subscriptions import Ear
 from services.gateway.monitor.transport import Line
 from services.gateway.read_model.latest_heartbeats import Latest
@@ -25,11 +25,11 @@ PAUSE_SECONDS: Final = 0.5
 class Teller:
     """One reader. `_cursor` is the last position that it was told of, or that its filter passed over; nothing else is kept for it."""
 
-    def __init__(self, gateway: Gateway, principal: Principal, line: Line, watch: Watch | None = None) -> None:
-        self._hub, self._feed, self._log = gateway.hub, gateway.feed, gateway.log
-        self._reminders, self._queries = gateway.reminders, gateway.queries
-        self._owners, self._tokens = gateway.owners, gateway.tokens
-        self._enhanced = gateway.settings.feature_flags.enhanced_contract_status
+    def __init__(self, monitor: Monitor, principal: Principal, line: Line, watch: Watch | None = None) -> None:
+        self._hub, self._feed, self._log = monitor.hub, monitor.feed, monitor.log
+        self._reminders, self._queries = monitor.reminders, monitor.queries
+        self._owners, self._tokens = monitor.owners, monitor.tokens
+        self._enhanced = monitor.enhanced
         self._principal = principal
         self._line = line
         self._watch = Watch()

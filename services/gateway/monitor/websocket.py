@@ -10,9 +10,9 @@ from makima_schemas.errors import Code
 from pydantic import ValidationError
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from services.gateway.api.context import Gateway
 from services.gateway.auth.principal import Principal
 from services.gateway.monitor.filter import Watch
+from services.gateway.monitor.monitor import Monitor
 from services.gateway.monitor.subscriber import Teller
 
 GOING_AWAY: Final = 1001, "the server is going away; connect again and go on with since"
@@ -24,9 +24,9 @@ MOST_WORDS: Final = 200
 class MonitorSocket:
     """One client: what it asks for goes to its teller, what the teller says goes to it."""
 
-    def __init__(self, websocket: WebSocket, gateway: Gateway, principal: Principal) -> None:
+    def __init__(self, websocket: WebSocket, monitor: Monitor, principal: Principal) -> None:
         self._socket = websocket
-        self._teller = Teller(gateway, principal, self)
+        self._teller = Teller(monitor, principal, self)
 
     async def run(self) -> None:
         """From the handshake to the last word."""

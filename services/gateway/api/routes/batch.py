@@ -19,8 +19,8 @@ async def run_batch(body: Batch, write: Writing) -> Response:
     """Each contract by itself: what fails is listed under its id, and stops nothing. `dry_run` lists what would be asked for. A repeat with
     the same key gets the first answer, or goes on where the first was cut off.
     """
-    check_known(write.gateway, body.operation)
-    run = Run(Asker(write.gateway, write.principal, write.command_id), body)
+    check_known(write.gateway.settings.feature_flags, body.operation)
+    run = Run(Asker(write.gateway.bus, write.gateway.batches, write.principal, write.command_id), body)
     if body.dry_run:
         return answer(_said(body, await run.dry()))
     outcomes, position = await run.wet()

@@ -20,10 +20,10 @@ from makima_schemas.contract.commands import (
 from makima_schemas.contract.model import ContractStatus
 from starlette.responses import Response
 
-from services.gateway.api.features import check_enhanced
 from services.gateway.api.reads import ContractId
 from services.gateway.api.schemas.contracts import Act, Contract, NewStatus
 from services.gateway.api.writes import Write, Writing, Written, refused
+from services.gateway.http.feature_flags import check_enhanced
 from services.gateway.http.problems import unknown_contract
 
 router = APIRouter(tags=["lifecycle"])
@@ -54,7 +54,7 @@ _TO_ACTIVE: Final[Mapping[ContractStatus, Make]] = {
 def _check_known(write: Write, asked: str) -> None:
     """Raises `FEATURE_OFF`. Setting `active`, as old clients do, leads out of every new status all the same: nothing gets stuck there."""
     if asked in ENHANCED:
-        check_enhanced(write.gateway, asked)
+        check_enhanced(write.gateway.settings.feature_flags, asked)
 
 
 def _route(name: str, make: Make) -> Callable[..., Awaitable[Response]]:

@@ -28,7 +28,7 @@ async def monitor(websocket: WebSocket, gateway: Here, principal: Asker) -> None
     except Refused as refused:
         await websocket.send_denial_response(problem_response(refused))
         return
-    await MonitorSocket(websocket, gateway, principal).run()
+    await MonitorSocket(websocket, gateway.monitor, principal).run()
 
 
 @router.get("/contracts/monitor/events", status_code=200, response_class=EventStream)
@@ -37,4 +37,4 @@ async def monitor_events(
 ) -> Response:
     """The monitor as Server-Sent Events: `hello` first, then what happens as it happens; the id of an event is its position."""
     await monitoring(gateway)
-    return EventStream(gateway, principal, asked.watch(last_event_id))
+    return EventStream(gateway.monitor, principal, asked.watch(last_event_id))

@@ -1,0 +1,26 @@
+"""The monitor as its subscribers need it: built once in `app`."""
+
+from dataclasses import dataclass
+
+from makima_kernel.log.read import Log
+
+from services.gateway.auth.ownership import Owners
+from services.gateway.auth.tokens import Tokens
+from services.gateway.monitor.log_tail import Hub
+from services.gateway.monitor.stale_reminders import Reminders
+from services.gateway.read_model.latest_heartbeats import StateFeed
+from services.gateway.read_model.queries import Queries
+
+
+@dataclass(frozen=True, slots=True)
+class Monitor:
+    """`enhanced` as in `legacy_status`."""
+
+    hub: Hub
+    feed: StateFeed
+    reminders: Reminders
+    log: Log
+    queries: Queries
+    owners: Owners
+    tokens: Tokens
+    enhanced: bool
