@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import asyncpg
-from makima_kernel.log.migrate import house, migrate
+from makima_kernel.event_log.migrate import house, migrate
 from makima_local import workspace
 
 TEMPLATE = "makima_template"

@@ -1,6 +1,6 @@
 """The completion-detector, built and joined."""
 
-from makima_kernel.bus.commands import CommandRouter
+from makima_kernel.commands.router import CommandRouter
 from makima_kernel.service.runtime import Service
 
 from services.completion_detector.domain.judge import Switches

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Final, cast, get_args
 
 import asyncpg
-from makima_kernel.log.project import Applied
-from makima_kernel.log.sql import named
+from makima_kernel.event_log.named_sql import named
+from makima_kernel.projections.projector import Applied
 from makima_schemas.codec import adapter
 from makima_schemas.contract.events import ContractEvent
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorStateChanged

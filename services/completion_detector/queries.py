@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 import asyncpg
-from makima_kernel.log.sql import named
+from makima_kernel.event_log.named_sql import named
 from makima_schemas.codec import adapter
 
 from services.completion_detector.domain.snapshot import Snapshot

@@ -1,8 +1,8 @@
 """The contract service, built and joined."""
 
-from makima_kernel.bus.decisions import Decisions
-from makima_kernel.service import metrics
+from makima_kernel.commands.handler import Decisions
 from makima_kernel.service.runtime import Service
+from makima_kernel.telemetry import metrics
 from makima_schemas.contract.contract_types import contract_types
 from makima_schemas.contract.events import ContractEvent, PhaseChanged
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 import asyncpg
-from makima_kernel.log.sql import named
+from makima_kernel.event_log.named_sql import named
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
 

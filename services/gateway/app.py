@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 import structlog
-from makima_kernel.log.away import AWAY
-from makima_kernel.service import metrics
+from makima_kernel.event_log.errors import AWAY
 from makima_kernel.service.runtime import Service
+from makima_kernel.telemetry import metrics
 from makima_schemas.contract.model import ContractStatus
 
 from services.gateway.api.application import application

@@ -7,8 +7,8 @@ from typing import Final
 
 import asyncpg
 import orjson
-from makima_kernel.log.project import Applied
-from makima_kernel.log.sql import named
+from makima_kernel.event_log.named_sql import named
+from makima_kernel.projections.projector import Applied
 from makima_schemas.codec import encode
 from makima_schemas.contract.events import ContractCreated
 from makima_schemas.contract.model import ContractStatus

@@ -8,7 +8,7 @@ from typing import Final, cast
 from uuid import UUID
 
 import asyncpg
-from makima_kernel.log.sql import named
+from makima_kernel.event_log.named_sql import named
 from makima_schemas.codec import adapter
 from makima_schemas.identity import DEFAULT_TENANT
 from makima_schemas.silence import SilenceDetected

@@ -3,9 +3,9 @@
 from datetime import timedelta
 
 import asyncpg
-from makima_kernel.bus.commands import CommandRouter
-from makima_kernel.bus.decisions import Decisions
-from makima_kernel.log.consume import Consumer
+from makima_kernel.commands.handler import Decisions
+from makima_kernel.commands.router import CommandRouter
+from makima_kernel.projections.subscription import Consumer
 from makima_kernel.service.postgres import open_connection
 from makima_kernel.service.runtime import Service
 from makima_schemas.supervisor import RestartSupervisor

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Final
 
 import asyncpg
-from makima_kernel.log.projection import Applied
-from makima_kernel.log.sql import named
+from makima_kernel.event_log.named_sql import named
+from makima_kernel.projections.projection import Applied
 from makima_schemas.daemon import DaemonConnected, DaemonDisconnected
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorStateChanged
 

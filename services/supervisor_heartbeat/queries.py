@@ -8,8 +8,8 @@ from typing import Final, cast
 
 import asyncpg
 import orjson
-from makima_kernel.log import checkpoint
-from makima_kernel.log.sql import named
+from makima_kernel.event_log.named_sql import named
+from makima_kernel.projections import checkpoint
 from makima_schemas.errors import Code
 from makima_schemas.evidence import Arrival
 from makima_schemas.heartbeat_reading import Address

@@ -7,8 +7,8 @@ import sys
 import time
 
 import nats
-from makima_kernel.bus.cursor import Ephemeral
-from makima_kernel.bus.pull import PullLoop
+from makima_kernel.nats.pull_loop import PullLoop
+from makima_kernel.nats.stream_cursor import Ephemeral
 from makima_schemas import subjects
 from nats.aio.client import Client
 from nats.js.api import DeliverPolicy

@@ -4,7 +4,7 @@ import time
 from statistics import median
 
 import asyncpg
-from makima_kernel.log.read import Log
+from makima_kernel.event_log.log import Log
 
 from tests.bench.figure import BenchEnv, Figure
 from tests.bench.p11_append import fill

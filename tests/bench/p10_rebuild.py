@@ -11,10 +11,10 @@ from statistics import median
 from typing import Final, cast
 
 import asyncpg
-from makima_kernel.log.append import SQL, Append, arguments, new_event
-from makima_kernel.log.projection import Applied, Projection
-from makima_kernel.log.read import Log
-from makima_kernel.log.rebuild import rebuild
+from makima_kernel.event_log.append import SQL, Append, arguments, new_event
+from makima_kernel.event_log.log import Log
+from makima_kernel.projections.projection import Applied, Projection
+from makima_kernel.projections.rebuild import rebuild
 from makima_schemas.codec import Event
 from makima_schemas.contract.events import (
     ContractCompleted,

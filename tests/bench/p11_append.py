@@ -3,7 +3,7 @@
 from statistics import median
 
 import asyncpg
-from makima_kernel.log.append import SQL, Append, NewEvent, arguments
+from makima_kernel.event_log.append import SQL, Append, NewEvent, arguments
 
 from tests.bench.figure import BenchEnv, Figure
 from tests.bench.writers import DATA, META, appending, drive, some_id

@@ -7,13 +7,13 @@ from statistics import median, quantiles
 from uuid import uuid4
 
 import asyncpg
-from makima_kernel.bus import topology
-from makima_kernel.bus.connection import connect
-from makima_kernel.log.append import Append, Appended, NewEvent
-from makima_kernel.log.appender import Appender
-from makima_kernel.log.consume import Consumer
-from makima_kernel.log.read import Log
-from makima_kernel.log.relay import Relay
+from makima_kernel.event_log.append import Append, Appended, NewEvent
+from makima_kernel.event_log.appender import Appender
+from makima_kernel.event_log.log import Log
+from makima_kernel.nats import streams as topology
+from makima_kernel.nats.connection import connect
+from makima_kernel.projections.subscription import Consumer
+from makima_kernel.relay.relay import Relay
 from makima_kernel.testing import eventually
 from makima_schemas import subjects
 from makima_schemas.envelope import Recorded, to_cloudevent

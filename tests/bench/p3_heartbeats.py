@@ -6,10 +6,10 @@ from contextlib import aclosing
 import asyncpg
 import nats
 import psutil
-from makima_kernel.bus.cursor import Ephemeral
-from makima_kernel.bus.pull import PullLoop
-from makima_kernel.bus.topology import provision
-from makima_kernel.log.read import Log
+from makima_kernel.event_log.log import Log
+from makima_kernel.nats.pull_loop import PullLoop
+from makima_kernel.nats.stream_cursor import Ephemeral
+from makima_kernel.nats.streams import provision
 from makima_kernel.testing import eventually
 from makima_schemas import subjects
 from nats.aio.client import Client

@@ -21,8 +21,8 @@ import asyncpg
 import nats
 import orjson
 import psutil
-from makima_kernel.bus.topology import provision
-from makima_kernel.log.read import Log
+from makima_kernel.event_log.log import Log
+from makima_kernel.nats.streams import provision
 from makima_kernel.testing import eventually
 from makima_local import ports
 from makima_local.probe import unready

@@ -10,9 +10,9 @@ from typing import Final
 import asyncpg
 import httpx
 import nats as nats_py
-from makima_kernel.log.append import SQL, Append, arguments, new_event
-from makima_kernel.log.read import Log
-from makima_kernel.log.rebuild import rebuild
+from makima_kernel.event_log.append import SQL, Append, arguments, new_event
+from makima_kernel.event_log.log import Log
+from makima_kernel.projections.rebuild import rebuild
 from makima_schemas import subjects
 from makima_schemas.codec import Event
 from makima_schemas.contract.events import (

@@ -11,8 +11,8 @@ from uuid import UUID
 
 import asyncpg
 import orjson
-from makima_kernel.log.append import Append, Appended, NewEvent
-from makima_kernel.log.appender import Appender
+from makima_kernel.event_log.append import Append, Appended, NewEvent
+from makima_kernel.event_log.appender import Appender
 from makima_schemas.envelope import EventMeta
 
 DATA = orjson.dumps({"contract_id": "c-" + "0" * 32, "phase": "build", "task": "t-17", "by": "agent-4", "note": "x" * 180})

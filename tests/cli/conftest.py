@@ -16,8 +16,8 @@ import pytest
 import structlog
 from click.testing import CliRunner
 from makima_cli.main import main
-from makima_kernel.service import logs
 from makima_kernel.service.settings import Settings
+from makima_kernel.telemetry import logs
 from nats.aio.client import Client
 
 from tests.services.gateway.running import ADMIN, Gateways, running

@@ -5,7 +5,7 @@ from typing import cast
 
 import asyncpg
 import pytest
-from makima_kernel.log.read import Log
+from makima_kernel.event_log.log import Log
 from makima_kernel.testing import eventually
 
 from tests.cli.conftest import Makima, Ran

@@ -8,8 +8,8 @@ from uuid import uuid4
 
 import nats
 import pytest
-from makima_kernel.bus.connection import by_us, connect
-from makima_kernel.bus.users import PASSWORD, NotReadError, as_user, read_again, set_up
+from makima_kernel.nats.connection import by_us, connect
+from makima_kernel.nats.users import PASSWORD, NotReadError, as_user, read_again, set_up
 from makima_kernel.testing import eventually
 from makima_local import ports
 from makima_local.nats import binary

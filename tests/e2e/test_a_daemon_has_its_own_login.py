@@ -7,7 +7,7 @@ from pathlib import Path
 
 import nats
 import pytest
-from makima_kernel.bus.users import as_user
+from makima_kernel.nats.users import as_user
 from makima_kernel.testing import eventually
 from makima_schemas import permissions, subjects
 from makima_sdk import Connection, Http

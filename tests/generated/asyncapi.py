@@ -3,7 +3,7 @@
 from typing import Final, Literal
 
 import orjson
-from makima_kernel.bus.commands import snake_case
+from makima_kernel.commands.router import snake_case
 from makima_schemas import subjects
 from makima_schemas.codec import EVENT_CLASSES
 from makima_schemas.monitor import MONITOR_MESSAGES

@@ -4,7 +4,7 @@ from enum import StrEnum
 from itertools import product
 from typing import Final, TypeVar
 
-from makima_kernel.lifecycle import STAY, Lifecycle, Mark, Recorded
+from makima_kernel.commands.lifecycle import STAY, Lifecycle, Mark, Recorded
 from makima_schemas.contract import commands as c
 from makima_schemas.contract import events as e
 from makima_schemas.contract.model import ContractStatus

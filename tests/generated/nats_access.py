@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from makima_kernel.bus.commands import snake_case
+from makima_kernel.commands.router import snake_case
 from makima_schemas import permissions, subjects
 from makima_schemas.permissions import Permissions
 

@@ -10,7 +10,7 @@ from types import NoneType
 from typing import Final, Literal, get_args, get_origin, get_type_hints
 
 import orjson
-from makima_kernel.service import metrics as metrics_module
+from makima_kernel.telemetry import metrics as metrics_module
 from makima_schemas.codec import EVENT_CLASSES, SCHEMAS
 from makima_schemas.errors import HTTP_STATUS, MEMBERS, WHEN, Code
 from makima_schemas.subjects import event as event_subject

@@ -9,9 +9,9 @@ import orjson
 import pytest
 from faststream.specification.asyncapi.v3_0_0.schema import ApplicationSchema
 from jsonschema import Draft202012Validator
-from makima_kernel.bus.commands import decode_command, decode_request, snake_case
-from makima_kernel.bus.topology import provision
-from makima_kernel.log.read import Log
+from makima_kernel.commands.router import decode_command, decode_request, snake_case
+from makima_kernel.event_log.log import Log
+from makima_kernel.nats.streams import provision
 from makima_schemas import subjects
 from makima_schemas.codec import EVENT_CLASSES, decode
 from makima_schemas.commands import Accepted, Problem, decode_reply

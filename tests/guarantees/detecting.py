@@ -9,8 +9,8 @@ from pathlib import Path
 
 import asyncpg
 import nats as nats_py
-from makima_kernel.bus.topology import provision
-from makima_kernel.log.read import Log
+from makima_kernel.event_log.log import Log
+from makima_kernel.nats.streams import provision
 from makima_kernel.testing import eventually
 from makima_local import ports, workspace
 from makima_local.nats import Nats

@@ -12,10 +12,10 @@ from multiprocessing.sharedctypes import Synchronized
 from typing import Final
 
 import asyncpg
-from makima_kernel.bus.connection import connect
-from makima_kernel.log.project import Projector
-from makima_kernel.log.read import Log
-from makima_kernel.log.relay import Relay
+from makima_kernel.event_log.log import Log
+from makima_kernel.nats.connection import connect
+from makima_kernel.projections.projector import Projector
+from makima_kernel.relay.relay import Relay
 from makima_kernel.testing import eventually
 from makima_schemas.envelope import Recorded
 

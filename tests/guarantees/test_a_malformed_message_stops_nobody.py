@@ -5,13 +5,13 @@ from collections.abc import AsyncGenerator
 import asyncpg
 import orjson
 import pytest
-from makima_kernel.bus import topology
-from makima_kernel.log import projection
-from makima_kernel.log.dead_letters import dead_letter
-from makima_kernel.log.project import Projector
-from makima_kernel.log.read import Log
-from makima_kernel.log.rebuild import rebuild
-from makima_kernel.log.relay import Relay
+from makima_kernel.event_log.log import Log
+from makima_kernel.nats import streams as topology
+from makima_kernel.nats.dead_letters import dead_letter
+from makima_kernel.projections import projection
+from makima_kernel.projections.projector import Projector
+from makima_kernel.projections.rebuild import rebuild
+from makima_kernel.relay.relay import Relay
 from makima_kernel.testing import eventually
 from makima_schemas import subjects
 from makima_schemas.codec import CLASS_BY_NAME

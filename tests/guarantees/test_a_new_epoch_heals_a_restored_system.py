@@ -17,10 +17,10 @@ import nats as nats_py
 import orjson
 import pytest
 from asyncpg.exceptions import ObjectInUseError
-from makima_kernel.bus.topology import provision
-from makima_kernel.log.projection import Projection
-from makima_kernel.log.read import Log
-from makima_kernel.log.rebuild import rebuild
+from makima_kernel.event_log.log import Log
+from makima_kernel.nats.streams import provision
+from makima_kernel.projections.projection import Projection
+from makima_kernel.projections.rebuild import rebuild
 from makima_kernel.testing import eventually
 from makima_local import ports, workspace
 from makima_local.postgres import Postgres

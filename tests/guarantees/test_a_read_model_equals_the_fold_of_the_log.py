@@ -11,14 +11,14 @@ import asyncpg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from makima_kernel.bus import topology
-from makima_kernel.log.append import NewEvent, new_event
-from makima_kernel.log.checkpoint import SQL
-from makima_kernel.log.project import Projector
-from makima_kernel.log.projection import Applied
-from makima_kernel.log.read import Log
-from makima_kernel.log.rebuild import rebuild
-from makima_kernel.log.relay import Relay
+from makima_kernel.event_log.append import NewEvent, new_event
+from makima_kernel.event_log.log import Log
+from makima_kernel.nats import streams as topology
+from makima_kernel.projections.checkpoint import SQL
+from makima_kernel.projections.projection import Applied
+from makima_kernel.projections.projector import Projector
+from makima_kernel.projections.rebuild import rebuild
+from makima_kernel.relay.relay import Relay
 from makima_kernel.testing import eventually
 from makima_schemas.codec import decode
 from nats.aio.client import Client

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from makima_kernel.bus.commands import snake_case
+from makima_kernel.commands.router import snake_case
 from makima_kernel.service.settings import Settings
 from makima_schemas.commands import Accepted, Problem, Reply, Request
 from makima_schemas.contract import commands as c

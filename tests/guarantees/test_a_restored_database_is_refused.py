@@ -6,15 +6,15 @@ from dataclasses import dataclass
 
 import asyncpg
 import pytest
-from makima_kernel.bus import topology
-from makima_kernel.bus.cursor import Ephemeral
-from makima_kernel.bus.message import Message
-from makima_kernel.bus.pull import PullLoop
-from makima_kernel.log.consume import Consumer, EpochChangedError
-from makima_kernel.log.identity import Same, examine, new_epoch
-from makima_kernel.log.project import Projector
-from makima_kernel.log.read import Log
-from makima_kernel.log.relay import Refused, Relay
+from makima_kernel.event_log.log import Log
+from makima_kernel.nats import streams as topology
+from makima_kernel.nats.message import Message
+from makima_kernel.nats.pull_loop import PullLoop
+from makima_kernel.nats.stream_cursor import Ephemeral
+from makima_kernel.projections.projector import Projector
+from makima_kernel.projections.subscription import Consumer, EpochChangedError
+from makima_kernel.relay.relay import Refused, Relay
+from makima_kernel.relay.stream_identity import Same, examine, new_epoch
 from makima_kernel.testing import eventually
 from makima_local.postgres import Postgres
 from makima_schemas import subjects

@@ -6,10 +6,10 @@ from uuid import UUID
 
 import asyncpg
 import pytest
-from makima_kernel.log.append import Append, Appended, Duplicate, Outcome
-from makima_kernel.log.appender import Appender, LogUnavailableError
-from makima_kernel.log.migrate import KERNEL_FOLDER, KERNEL_SCHEMA, migrate
-from makima_kernel.log.read import Log
+from makima_kernel.event_log.append import Append, Appended, Duplicate, Outcome
+from makima_kernel.event_log.appender import Appender, LogUnavailableError
+from makima_kernel.event_log.log import Log
+from makima_kernel.event_log.migrate import KERNEL_FOLDER, KERNEL_SCHEMA, migrate
 from makima_kernel.testing import eventually
 from makima_schemas.envelope import Recorded
 

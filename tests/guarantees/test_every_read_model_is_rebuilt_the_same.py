@@ -5,12 +5,12 @@ from random import Random
 
 import asyncpg
 import pytest
-from makima_kernel.bus import topology
-from makima_kernel.log.append import new_event
-from makima_kernel.log.project import Projector
-from makima_kernel.log.projection import Projection
-from makima_kernel.log.read import Log
-from makima_kernel.log.rebuild import rebuild
+from makima_kernel.event_log.append import new_event
+from makima_kernel.event_log.log import Log
+from makima_kernel.nats import streams as topology
+from makima_kernel.projections.projection import Projection
+from makima_kernel.projections.projector import Projector
+from makima_kernel.projections.rebuild import rebuild
 from makima_kernel.testing import eventually
 from makima_schemas.agent import AgentJoined, AgentLeft
 from makima_schemas.codec import Event

@@ -6,14 +6,14 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
 
 import asyncpg
-from makima_kernel.bus import topology
-from makima_kernel.bus.connection import connect
-from makima_kernel.bus.cursor import Ephemeral
-from makima_kernel.bus.message import Message
-from makima_kernel.bus.pull import PullLoop
-from makima_kernel.log.consume import Consumer
-from makima_kernel.log.read import Log
-from makima_kernel.log.relay import Relay
+from makima_kernel.event_log.log import Log
+from makima_kernel.nats import streams as topology
+from makima_kernel.nats.connection import connect
+from makima_kernel.nats.message import Message
+from makima_kernel.nats.pull_loop import PullLoop
+from makima_kernel.nats.stream_cursor import Ephemeral
+from makima_kernel.projections.subscription import Consumer
+from makima_kernel.relay.relay import Relay
 from makima_kernel.testing import eventually
 from makima_schemas import subjects
 from makima_schemas.envelope import Recorded, from_cloudevent

@@ -13,7 +13,7 @@ import asyncpg
 import httpx
 import nats
 import pytest
-from makima_kernel.log.read import Log
+from makima_kernel.event_log.log import Log
 from makima_kernel.testing import eventually
 from makima_schemas import subjects
 from makima_schemas.envelope import Recorded

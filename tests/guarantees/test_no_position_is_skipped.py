@@ -7,10 +7,10 @@ from itertools import count
 
 import asyncpg
 import pytest
-from makima_kernel.log.append import Appended
-from makima_kernel.log.appender import Appender
-from makima_kernel.log.line import UnstorableError
-from makima_kernel.log.read import Log
+from makima_kernel.event_log.append import Appended
+from makima_kernel.event_log.append_connection import UnstorableError
+from makima_kernel.event_log.appender import Appender
+from makima_kernel.event_log.log import Log
 from makima_schemas.envelope import Recorded
 
 from tests.kernel.log.writing import call, command, event, running

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from makima_kernel.decider import fold
+from makima_kernel.commands.decider import fold
 from makima_kernel.service.settings import Settings
 from makima_schemas.commands import Accepted
 from makima_schemas.daemon import DaemonConnected, DaemonDisconnected, DeclareDisconnected, ObserveDaemon

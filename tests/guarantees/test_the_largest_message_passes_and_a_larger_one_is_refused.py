@@ -8,9 +8,9 @@ import asyncpg
 import nats as nats_py
 import orjson
 import pytest
-from makima_kernel.bus.topology import provision
-from makima_kernel.log.append import Append, Appended, Outcome, TooLarge, new_event
-from makima_kernel.log.read import Log
+from makima_kernel.event_log.append import Append, Appended, Outcome, TooLarge, new_event
+from makima_kernel.event_log.log import Log
+from makima_kernel.nats.streams import provision
 from makima_kernel.service.runtime import Service
 from makima_kernel.service.settings import Settings
 from makima_kernel.testing import eventually

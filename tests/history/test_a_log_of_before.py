@@ -11,10 +11,10 @@ import asyncpg
 import httpx
 import orjson
 import pytest
-from makima_kernel.log.append import Append, Appended, NewEvent
-from makima_kernel.log.appender import Appender
-from makima_kernel.log.read import Log
-from makima_kernel.log.rebuild import rebuild
+from makima_kernel.event_log.append import Append, Appended, NewEvent
+from makima_kernel.event_log.appender import Appender
+from makima_kernel.event_log.log import Log
+from makima_kernel.projections.rebuild import rebuild
 from makima_kernel.service.runtime import Service
 from makima_kernel.service.settings import Settings
 from makima_kernel.testing import eventually

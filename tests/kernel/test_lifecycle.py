@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import pytest
-from makima_kernel.lifecycle import GONE, STAY, Also, Lifecycle, Recorded, Row
+from makima_kernel.commands.lifecycle import GONE, STAY, Also, Lifecycle, Recorded, Row
 
 
 class Door(StrEnum):

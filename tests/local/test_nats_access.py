@@ -9,8 +9,8 @@ from uuid import uuid4
 
 import nats
 import pytest
-from makima_kernel.bus import users
-from makima_kernel.bus.connection import arrived
+from makima_kernel.nats import users
+from makima_kernel.nats.connection import arrived
 from makima_kernel.testing import eventually
 from makima_local.nats import Nats
 from makima_local.nats_users import NatsUsers

@@ -6,11 +6,11 @@ from typing import Final
 from uuid import uuid5
 
 import structlog
-from makima_kernel.bus.asking import Bus
-from makima_kernel.bus.commands import snake_case
-from makima_kernel.log.appender import LOG_AWAY
-from makima_kernel.log.away import AWAY
-from makima_kernel.service import traces
+from makima_kernel.commands.client import Bus
+from makima_kernel.commands.router import snake_case
+from makima_kernel.event_log.appender import LOG_AWAY
+from makima_kernel.event_log.errors import AWAY
+from makima_kernel.telemetry import traces
 from makima_schemas.commands import Accepted, Problem, Request
 from makima_schemas.contract.commands import (
     AbortCompletion,

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from makima_kernel.log.project import Projector
-from makima_kernel.log.read import Log
-from makima_kernel.service import traces
+from makima_kernel.event_log.log import Log
+from makima_kernel.projections.projector import Projector
+from makima_kernel.telemetry import traces
 from makima_schemas.errors import Code
 from makima_schemas.identity import DEFAULT_TENANT
 from makima_schemas.refusal import Refused

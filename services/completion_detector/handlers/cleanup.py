@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from makima_kernel.log.project import Projector
-from makima_kernel.log.read import Log
+from makima_kernel.event_log.log import Log
+from makima_kernel.projections.projector import Projector
 from makima_schemas.contract.model import ContractStatus
 from makima_schemas.errors import Code
 from makima_schemas.identity import DEFAULT_TENANT

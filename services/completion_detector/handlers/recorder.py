@@ -5,9 +5,9 @@ from typing import Final
 from uuid import UUID, uuid5
 
 import structlog
-from makima_kernel.log.append import Append, Appended, new_event
-from makima_kernel.log.appender import Appender
-from makima_kernel.service import metrics, traces
+from makima_kernel.event_log.append import Append, Appended, new_event
+from makima_kernel.event_log.appender import Appender
+from makima_kernel.telemetry import metrics, traces
 from makima_schemas.completion import CompletionDetected, CompletionEvent, GateAction, PhaseGateSatisfied
 from makima_schemas.envelope import EventMeta
 from makima_schemas.identity import stream_name

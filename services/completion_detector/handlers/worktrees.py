@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 import orjson
-from makima_kernel.bus.listen import hear
+from makima_kernel.nats.listen import hear
 from makima_schemas import subjects
 from makima_schemas.heartbeat import DaemonHeartbeat
 from nats.aio.client import Client

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from makima_kernel.lifecycle import GONE, STAY, Also, Lifecycle, Recorded, Row
+from makima_kernel.commands.lifecycle import GONE, STAY, Also, Lifecycle, Recorded, Row
 from makima_schemas.contract import commands as c
 from makima_schemas.contract import events as e
 from makima_schemas.contract.model import ContractStatus, TaskStatus

@@ -2,8 +2,8 @@
 
 from typing import Final, get_args
 
-from makima_kernel.bus.commands import CommandRouter
-from makima_kernel.bus.decisions import Decisions
+from makima_kernel.commands.handler import Decisions
+from makima_kernel.commands.router import CommandRouter
 from makima_schemas.contract import commands as c
 from makima_schemas.contract.commands import ContractCommand
 from makima_schemas.contract.events import ContractEvent

@@ -7,10 +7,10 @@ from typing import Final
 from uuid import UUID, uuid5
 
 import structlog
-from makima_kernel.bus.commands import snake_case
-from makima_kernel.log.away import AWAY
-from makima_kernel.log.projection import Applied
-from makima_kernel.service import traces
+from makima_kernel.commands.router import snake_case
+from makima_kernel.event_log.errors import AWAY
+from makima_kernel.projections.projection import Applied
+from makima_kernel.telemetry import traces
 from makima_schemas.commands import Problem, Request
 from makima_schemas.contract.commands import CreateTask, StartContract
 from makima_schemas.contract.events import ContractCreated

@@ -2,9 +2,9 @@
 
 from typing import Final, cast
 
-from makima_kernel.bus.commands import decode_command
-from makima_kernel.decider import fold
-from makima_kernel.log.read import Log
+from makima_kernel.commands.decider import fold
+from makima_kernel.commands.router import decode_command
+from makima_kernel.event_log.log import Log
 from makima_schemas.codec import decode
 from makima_schemas.contract.commands import ChangePhase
 from makima_schemas.contract.events import ContractEvent

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Annotated, cast
 
 from fastapi import Depends
-from makima_kernel.bus.asking import Bus
-from makima_kernel.log.project import Projector
-from makima_kernel.log.read import Log
+from makima_kernel.commands.client import Bus
+from makima_kernel.event_log.log import Log
+from makima_kernel.projections.projector import Projector
 from makima_kernel.service.health import Health
 from makima_kernel.service.settings import Settings
 from nats.aio.client import Client

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Final
 
-from makima_kernel.log.read import Log
+from makima_kernel.event_log.log import Log
 from makima_schemas.codec import decode, encode
 from makima_schemas.envelope import to_cloudevent
 from makima_schemas.identity import stream_name

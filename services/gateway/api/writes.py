@@ -6,7 +6,7 @@ from typing import Annotated, Final
 from uuid import UUID, uuid5
 
 from fastapi import Depends, Header
-from makima_kernel.bus.commands import snake_case
+from makima_kernel.commands.router import snake_case
 from makima_schemas.commands import Accepted, Problem, Reply
 from makima_schemas.contract.commands import ContractCommand
 from makima_schemas.refusal import Refused

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Final
 
 import structlog
-from makima_kernel.bus.cancellation import heed_cancellation
-from makima_kernel.bus.connection import BrokerUnreachableError, by_us, connect
-from makima_kernel.bus.users import NotReadError, as_user, read_again
+from makima_kernel.cancellation import heed_cancellation
+from makima_kernel.nats.connection import BrokerUnreachableError, by_us, connect
+from makima_kernel.nats.users import NotReadError, as_user, read_again
 from makima_schemas.broker_users import BrokerUsers, password_hash
 from makima_schemas.credentials import new_secret
 from makima_schemas.errors import Code

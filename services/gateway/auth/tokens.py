@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final, cast
 
 import asyncpg
-from makima_kernel.log.away import AWAY
-from makima_kernel.log.sql import named
+from makima_kernel.event_log.errors import AWAY
+from makima_kernel.event_log.named_sql import named
 from makima_schemas.credentials import hash_of
 from makima_schemas.errors import Code
 from makima_schemas.identity import DEFAULT_TENANT

@@ -9,8 +9,8 @@ from datetime import timedelta
 from typing import Final
 
 import structlog
-from makima_kernel.log.away import AWAY
-from makima_kernel.service import metrics
+from makima_kernel.event_log.errors import AWAY
+from makima_kernel.telemetry import metrics
 from makima_schemas.commands import Accepted
 from makima_schemas.contract.model import ContractStatus
 from makima_schemas.errors import Code

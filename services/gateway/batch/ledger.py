@@ -8,7 +8,7 @@ from typing import Final, cast
 from uuid import UUID
 
 import asyncpg
-from makima_kernel.log.sql import named
+from makima_kernel.event_log.named_sql import named
 from makima_schemas.contract.model import ContractStatus
 from makima_schemas.errors import Code
 from makima_schemas.refusal import Refused

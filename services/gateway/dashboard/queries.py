@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final, cast
 
 import asyncpg
-from makima_kernel.log.sql import named
+from makima_kernel.event_log.named_sql import named
 from makima_schemas.contract.model import WaitingFor
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final, cast
 
 import orjson
-from makima_kernel.log.read import Log
+from makima_kernel.event_log.log import Log
 from makima_schemas.contract.model import ContractStatus as S
 from makima_schemas.envelope import Recorded
 from makima_schemas.identity import stream_name

@@ -6,8 +6,8 @@ from time import perf_counter
 from typing import Final, cast
 
 import structlog
-from makima_kernel.bus.commands import MAX_COMMAND_BYTES
-from makima_kernel.service import metrics, traces
+from makima_kernel.commands.router import MAX_COMMAND_BYTES
+from makima_kernel.telemetry import metrics, traces
 from makima_schemas.errors import Code
 from makima_schemas.refusal import Refused
 from opentelemetry.trace import SpanKind

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import orjson
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from makima_kernel.log.away import AWAY
-from makima_kernel.service import traces
+from makima_kernel.event_log.errors import AWAY
+from makima_kernel.telemetry import traces
 from makima_schemas.errors import HTTP_STATUS, Code
 from makima_schemas.refusal import Refused
 from starlette.exceptions import HTTPException

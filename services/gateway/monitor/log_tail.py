@@ -5,9 +5,9 @@ from collections import deque
 from typing import Final
 
 import structlog
-from makima_kernel.log.away import AWAY
-from makima_kernel.log.checkpoint import Shown
-from makima_kernel.log.project import Projector
+from makima_kernel.event_log.errors import AWAY
+from makima_kernel.projections.checkpoint import Shown
+from makima_kernel.projections.projector import Projector
 
 from services.gateway.monitor.subscriptions import Ears
 from services.gateway.read_model.queries import PAGE, PAGE_CHARACTERS, MonitorEvent, Queries

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from makima_kernel.log.read import Log
+from makima_kernel.event_log.log import Log
 
 from services.gateway.auth.ownership import Owners
 from services.gateway.auth.tokens import Tokens

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Final
 
-from makima_kernel.service import metrics
+from makima_kernel.telemetry import metrics
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 import orjson
-from makima_kernel.bus.listen import hear
+from makima_kernel.nats.listen import hear
 from makima_schemas import subjects
 from makima_schemas.identity import DEFAULT_TENANT
 from makima_schemas.times import rfc3339

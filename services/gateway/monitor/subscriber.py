@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import Final
 
 import orjson
-from makima_kernel.log.away import AWAY
+from makima_kernel.event_log.errors import AWAY
 from makima_schemas.contract.model import ContractStatus
 from makima_schemas.times import rfc3339
 

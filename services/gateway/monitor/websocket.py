@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import Final
 
 import orjson
-from makima_kernel.service import metrics
+from makima_kernel.telemetry import metrics
 from makima_schemas.errors import Code
 from pydantic import ValidationError
 from starlette.websockets import WebSocket, WebSocketDisconnect

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from makima_kernel.log.read import Log
+from makima_kernel.event_log.log import Log
 from makima_schemas.codec import decode
 from makima_schemas.identity import stream_name
 

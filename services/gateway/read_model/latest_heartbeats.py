@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final, cast
 
 import orjson
-from makima_kernel.bus.listen import hear
+from makima_kernel.nats.listen import hear
 from makima_schemas import subjects
 from makima_schemas.identity import DEFAULT_TENANT
 from nats.aio.client import Client

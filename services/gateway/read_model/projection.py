@@ -5,7 +5,7 @@ from typing import Final
 
 import asyncpg
 import structlog
-from makima_kernel.log.project import Applied
+from makima_kernel.projections.projector import Applied
 
 from services.gateway.read_model.fold import EVENTS, fold
 from services.gateway.read_model.storage import SQL, load, store, touched

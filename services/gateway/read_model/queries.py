@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final, cast
 
 import asyncpg
-from makima_kernel.log.sql import named
+from makima_kernel.event_log.named_sql import named
 
 from services.gateway.read_model.rows import ContractRow, DaemonRow, MessageRow, QuestionRow, SupervisorRow, TaskRow
 from services.gateway.read_model.storage import contract_row, daemon_row, message_row, question_row, supervisor_row, task_row

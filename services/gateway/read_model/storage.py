@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final, TypeVar, cast
 
 import asyncpg
-from makima_kernel.log.sql import named
+from makima_kernel.event_log.named_sql import named
 from makima_schemas.codec import Event
 from makima_schemas.contract.events import (
     ContractCreated,

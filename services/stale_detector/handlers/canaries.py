@@ -4,8 +4,8 @@ import asyncio
 from time import monotonic
 from typing import Final
 
-from makima_kernel.bus.cancellation import heed_cancellation
-from makima_kernel.bus.topology import canary
+from makima_kernel.cancellation import heed_cancellation
+from makima_kernel.nats.streams import canary
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 

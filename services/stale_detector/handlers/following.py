@@ -6,10 +6,10 @@ from contextlib import aclosing
 from typing import Final
 
 import structlog
-from makima_kernel.bus.cancellation import heed_cancellation
-from makima_kernel.log.away import AWAY
-from makima_kernel.log.consume import Consumer, EpochChangedError
-from makima_kernel.log.read import Log
+from makima_kernel.cancellation import heed_cancellation
+from makima_kernel.event_log.errors import AWAY
+from makima_kernel.event_log.log import Log
+from makima_kernel.projections.subscription import Consumer, EpochChangedError
 from makima_schemas.codec import CLASS_BY_NAME, Event, UndecodableError, UnknownEventError, decode
 from makima_schemas.contract.events import ContractArchived, ContractCreated, ContractDeleted
 from makima_schemas.envelope import Recorded

@@ -9,12 +9,12 @@ from uuid import UUID
 
 import orjson
 import structlog
-from makima_kernel.bus.asking import Bus
-from makima_kernel.bus.cancellation import heed_cancellation
-from makima_kernel.log.append import Append, Appended, new_event
-from makima_kernel.log.appender import LOG_AWAY, Appender
-from makima_kernel.log.away import AWAY
-from makima_kernel.service import metrics
+from makima_kernel.cancellation import heed_cancellation
+from makima_kernel.commands.client import Bus
+from makima_kernel.event_log.append import Append, Appended, new_event
+from makima_kernel.event_log.appender import LOG_AWAY, Appender
+from makima_kernel.event_log.errors import AWAY
+from makima_kernel.telemetry import metrics
 from makima_schemas.commands import Accepted, Problem, Reply, Request, decode_reply
 from makima_schemas.envelope import EventMeta
 from makima_schemas.errors import Code

@@ -7,10 +7,10 @@ from time import monotonic
 from typing import Final
 
 import structlog
-from makima_kernel.bus.cancellation import heed_cancellation
-from makima_kernel.bus.cursor import Ephemeral
-from makima_kernel.bus.message import Message
-from makima_kernel.bus.pull import PullLoop
+from makima_kernel.cancellation import heed_cancellation
+from makima_kernel.nats.message import Message
+from makima_kernel.nats.pull_loop import PullLoop
+from makima_kernel.nats.stream_cursor import Ephemeral
 from makima_schemas import subjects
 from nats.aio.client import Client
 from nats.errors import Error as NatsError

@@ -4,7 +4,7 @@ import asyncio
 from time import monotonic, monotonic_ns, time
 from typing import Final
 
-from makima_kernel.service import metrics
+from makima_kernel.telemetry import metrics
 
 from services.stale_detector.domain.clock import SECOND
 from services.stale_detector.domain.detector import Detector

@@ -7,13 +7,13 @@ from typing import Final
 
 import orjson
 import structlog
-from makima_kernel.bus.cancellation import heed_cancellation
-from makima_kernel.log.append import Append, Appended, GuardConflict, new_event
-from makima_kernel.log.appender import LOG_AWAY, Appender
-from makima_kernel.log.away import AWAY
-from makima_kernel.log.project import Projector
-from makima_kernel.log.read import Log
-from makima_kernel.service import metrics
+from makima_kernel.cancellation import heed_cancellation
+from makima_kernel.event_log.append import Append, Appended, GuardConflict, new_event
+from makima_kernel.event_log.appender import LOG_AWAY, Appender
+from makima_kernel.event_log.errors import AWAY
+from makima_kernel.event_log.log import Log
+from makima_kernel.projections.projector import Projector
+from makima_kernel.telemetry import metrics
 from makima_schemas import subjects
 from makima_schemas.envelope import EventMeta
 from makima_schemas.identity import stream_name

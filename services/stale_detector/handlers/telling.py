@@ -4,9 +4,9 @@ import asyncio
 from typing import Final
 
 import structlog
-from makima_kernel.bus.cancellation import heed_cancellation
-from makima_kernel.log.append import Append, Appended, KeyReused, new_event
-from makima_kernel.log.appender import LOG_AWAY, Appender
+from makima_kernel.cancellation import heed_cancellation
+from makima_kernel.event_log.append import Append, Appended, KeyReused, new_event
+from makima_kernel.event_log.appender import LOG_AWAY, Appender
 from makima_schemas.envelope import EventMeta
 from makima_schemas.silence import sender_stream
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 import msgspec
-from makima_kernel.bus.message import Message
+from makima_kernel.nats.message import Message
 from makima_schemas.heartbeat_reading import Address, read_agent, read_daemon, read_supervisor
 from makima_schemas.supervisor import SupervisorState
 

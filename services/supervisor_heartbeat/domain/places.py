@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from makima_kernel.bus.message import Message
+from makima_kernel.nats.message import Message
 
 
 @dataclass(frozen=True, slots=True)

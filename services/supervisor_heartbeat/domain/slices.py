@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
-from makima_kernel.bus.message import Message
+from makima_kernel.nats.message import Message
 from makima_schemas.heartbeat_reading import Address, UnreadableError, read_subject
 
 from services.supervisor_heartbeat.domain.heartbeats import Beat, read, unchanged

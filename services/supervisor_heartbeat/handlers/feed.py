@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Final
 
 import orjson
-from makima_kernel.bus.cancellation import heed_cancellation
+from makima_kernel.cancellation import heed_cancellation
 from makima_schemas import subjects
 from makima_schemas.identity import DEFAULT_TENANT
 from nats.aio.client import Client

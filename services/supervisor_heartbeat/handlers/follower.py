@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from contextlib import aclosing
 from typing import Final
 
-from makima_kernel.log.consume import Consumer
+from makima_kernel.projections.subscription import Consumer
 from makima_schemas.envelope import Recorded
 from makima_schemas.identity import DEFAULT_TENANT
 

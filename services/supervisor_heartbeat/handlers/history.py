@@ -7,10 +7,10 @@ from typing import Final
 
 import asyncpg
 import structlog
-from makima_kernel.bus.cancellation import heed_cancellation
-from makima_kernel.log.away import AWAY
-from makima_kernel.log.partitions import hourly_partitions
-from makima_kernel.log.sql import named
+from makima_kernel.cancellation import heed_cancellation
+from makima_kernel.event_log.errors import AWAY
+from makima_kernel.event_log.named_sql import named
+from makima_kernel.event_log.partitions import hourly_partitions
 from makima_schemas.identity import DEFAULT_TENANT
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))

@@ -7,9 +7,9 @@ from typing import Final, cast
 
 import asyncpg
 import structlog
-from makima_kernel.bus.cancellation import heed_cancellation
-from makima_kernel.log.away import AWAY
-from makima_kernel.log.consume import Consumer, EpochChangedError
+from makima_kernel.cancellation import heed_cancellation
+from makima_kernel.event_log.errors import AWAY
+from makima_kernel.projections.subscription import Consumer, EpochChangedError
 
 from services.supervisor_heartbeat.domain.senders import Senders
 from services.supervisor_heartbeat.handlers.follower import Follower

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 import structlog
-from makima_kernel.bus.decisions import Decisions
+from makima_kernel.commands.handler import Decisions
 from makima_schemas.commands import Accepted, Problem, Reply, Request
 from makima_schemas.daemon import DaemonEvent, ObserveDaemon
 from makima_schemas.errors import Code

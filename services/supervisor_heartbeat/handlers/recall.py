@@ -4,8 +4,8 @@ import asyncio
 from typing import Final
 
 import structlog
-from makima_kernel.log.away import AWAY
-from makima_kernel.log.read import Log
+from makima_kernel.event_log.errors import AWAY
+from makima_kernel.event_log.log import Log
 from makima_schemas.codec import UndecodableError, UnknownEventError, decode
 from makima_schemas.daemon import DaemonConnected, DaemonDisconnected
 from makima_schemas.envelope import Recorded

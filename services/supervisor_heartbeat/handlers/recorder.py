@@ -7,11 +7,11 @@ from typing import Final
 
 import asyncpg
 import structlog
-from makima_kernel.bus.cancellation import heed_cancellation
-from makima_kernel.bus.cursor import EPOCH_KEY, Ephemeral
-from makima_kernel.bus.pull import PullLoop
-from makima_kernel.log.away import AWAY
-from makima_kernel.service import metrics
+from makima_kernel.cancellation import heed_cancellation
+from makima_kernel.event_log.errors import AWAY
+from makima_kernel.nats.pull_loop import PullLoop
+from makima_kernel.nats.stream_cursor import EPOCH_KEY, Ephemeral
+from makima_kernel.telemetry import metrics
 from makima_schemas import subjects
 from nats.aio.client import Client
 from nats.errors import Error as NatsError

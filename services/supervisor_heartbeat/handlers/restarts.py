@@ -3,10 +3,10 @@
 from typing import Final
 
 import orjson
-from makima_kernel.log.away import AWAY
-from makima_kernel.log.project import Projector
-from makima_kernel.log.read import Log
-from makima_kernel.service import metrics
+from makima_kernel.event_log.errors import AWAY
+from makima_kernel.event_log.log import Log
+from makima_kernel.projections.projector import Projector
+from makima_kernel.telemetry import metrics
 from makima_schemas import subjects
 from makima_schemas.commands import Accepted, Problem, Reply, Request, decode_reply
 from makima_schemas.errors import Code

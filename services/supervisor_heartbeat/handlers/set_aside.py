@@ -4,8 +4,8 @@ import asyncio
 from typing import Final
 
 import structlog
-from makima_kernel.bus.message import Message
-from makima_kernel.log.dead_letters import dead_letter
+from makima_kernel.nats.dead_letters import dead_letter
+from makima_kernel.nats.message import Message
 from makima_schemas import subjects
 from nats.aio.client import Client
 from nats.errors import Error as NatsError

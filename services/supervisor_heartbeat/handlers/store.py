@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 import asyncpg
-from makima_kernel.log.sql import named
+from makima_kernel.event_log.named_sql import named
 
 from services.supervisor_heartbeat.domain.places import Place
 from services.supervisor_heartbeat.domain.senders import moment

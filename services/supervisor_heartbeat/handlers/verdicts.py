@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 import orjson
-from makima_kernel.bus.commands import CommandRouter, decode_command, invalid
+from makima_kernel.commands.router import CommandRouter, decode_command, invalid
 from makima_schemas.codec import adapter
 from makima_schemas.commands import Problem, Reply, Request, encode_reply
 from makima_schemas.daemon import DeclareDisconnected, ObserveDaemon

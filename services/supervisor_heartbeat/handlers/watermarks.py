@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from typing import Final
 
 import structlog
-from makima_kernel.bus.cancellation import heed_cancellation
-from makima_kernel.log.away import AWAY
-from makima_kernel.service import metrics
+from makima_kernel.cancellation import heed_cancellation
+from makima_kernel.event_log.errors import AWAY
+from makima_kernel.telemetry import metrics
 
 from services.supervisor_heartbeat.queries import Queries
 

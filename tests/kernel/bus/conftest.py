@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
-from makima_kernel.log.appender import Appender
-from makima_kernel.log.read import Log
+from makima_kernel.event_log.appender import Appender
+from makima_kernel.event_log.log import Log
 
 from tests.kernel.bus.lamp import MakeLamps, lamps
 

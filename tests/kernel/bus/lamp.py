@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from makima_kernel.bus.decisions import Decisions
-from makima_kernel.log.appender import Appender
-from makima_kernel.log.read import Log
+from makima_kernel.commands.handler import Decisions
+from makima_kernel.event_log.appender import Appender
+from makima_kernel.event_log.log import Log
 from makima_schemas.daemon import DaemonConnected, DaemonDisconnected, DaemonEvent
 from makima_schemas.errors import Code
 from makima_schemas.evidence import Evidence

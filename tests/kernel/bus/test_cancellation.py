@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from makima_kernel.bus.cancellation import heed_cancellation
+from makima_kernel.cancellation import heed_cancellation
 
 
 async def test_a_swallowed_cancellation_is_noticed_at_the_head_of_the_loop() -> None:

@@ -7,9 +7,9 @@ from uuid import uuid4
 
 import orjson
 import pytest
-from makima_kernel.bus.asking import Bus
-from makima_kernel.bus.commands import MAX_COMMAND_BYTES, MAX_ERRORS, MAX_REPLY_BYTES, MAX_WORDS, CommandRouter, Reach
-from makima_kernel.bus.connection import arrived, broker
+from makima_kernel.commands.client import Bus
+from makima_kernel.commands.router import MAX_COMMAND_BYTES, MAX_ERRORS, MAX_REPLY_BYTES, MAX_WORDS, CommandRouter, Reach
+from makima_kernel.nats.connection import arrived, broker
 from makima_schemas import subjects
 from makima_schemas.commands import Accepted, Problem, Reply, Request
 from makima_schemas.errors import Code

@@ -1,6 +1,6 @@
 """What a connection promises beyond nats-py's."""
 
-from makima_kernel.bus.connection import arrived, connect
+from makima_kernel.nats.connection import arrived, connect
 from nats.aio.client import Client
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 import asyncpg
-from makima_kernel.log.read import Log
+from makima_kernel.event_log.log import Log
 from makima_schemas.commands import Accepted, Problem, Reply, Request
 from makima_schemas.errors import Code
 from makima_schemas.evidence import Evidence

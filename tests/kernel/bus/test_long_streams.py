@@ -4,11 +4,11 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from makima_kernel.bus.long_streams import WORTH_KEEPING, fingerprint
-from makima_kernel.bus.states import Loaded, States
-from makima_kernel.log.append import NewEvent
-from makima_kernel.log.read import Log
-from makima_kernel.log.snapshots import Snapshot, Snapshots
+from makima_kernel.commands.snapshot_cache import WORTH_KEEPING, fingerprint
+from makima_kernel.commands.state_cache import Loaded, States
+from makima_kernel.event_log.append import NewEvent
+from makima_kernel.event_log.log import Log
+from makima_kernel.event_log.snapshots import Snapshot, Snapshots
 from makima_schemas.codec import encode
 from makima_schemas.daemon import DaemonConnected, DaemonDisconnected, DaemonEvent
 from makima_schemas.envelope import Recorded

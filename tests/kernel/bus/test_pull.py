@@ -6,10 +6,10 @@ from contextlib import aclosing
 from itertools import pairwise
 
 import pytest
-from makima_kernel.bus.connection import BrokerUnreachableError, connect
-from makima_kernel.bus.cursor import Ephemeral
-from makima_kernel.bus.message import Message
-from makima_kernel.bus.pull import PullLoop
+from makima_kernel.nats.connection import BrokerUnreachableError, connect
+from makima_kernel.nats.message import Message
+from makima_kernel.nats.pull_loop import PullLoop
+from makima_kernel.nats.stream_cursor import Ephemeral
 from makima_kernel.testing import eventually
 from nats.aio.client import Client
 from nats.js.api import DeliverPolicy, StreamConfig

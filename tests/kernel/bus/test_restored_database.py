@@ -7,9 +7,9 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from makima_kernel.log.append import NewEvent
-from makima_kernel.log.appender import Appender
-from makima_kernel.log.read import Log
+from makima_kernel.event_log.append import NewEvent
+from makima_kernel.event_log.appender import Appender
+from makima_kernel.event_log.log import Log
 from makima_local.postgres import Postgres
 from makima_schemas.codec import encode
 from makima_schemas.commands import Accepted, Problem, Reply

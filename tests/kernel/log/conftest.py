@@ -4,9 +4,9 @@ from collections.abc import AsyncGenerator
 
 import asyncpg
 import pytest
-from makima_kernel.bus import topology
-from makima_kernel.log.read import Log
-from makima_kernel.log.relay import Relay
+from makima_kernel.event_log.log import Log
+from makima_kernel.nats import streams as topology
+from makima_kernel.relay.relay import Relay
 from nats.aio.client import Client
 
 from tests.kernel.log.journal import TABLES, Journal

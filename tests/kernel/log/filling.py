@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from uuid import uuid4
 
 import asyncpg
-from makima_kernel.log.append import SQL, Append, NewEvent, arguments, new_event
+from makima_kernel.event_log.append import SQL, Append, NewEvent, arguments, new_event
 from makima_schemas.codec import Event
 from makima_schemas.contract.events import ContractPaused, ContractResumed, MessageSent
 from makima_schemas.contract.model import ContractStatus

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import cast
 
 import asyncpg
-from makima_kernel.log.append import NewEvent
-from makima_kernel.log.projection import Applied
+from makima_kernel.event_log.append import NewEvent
+from makima_kernel.projections.projection import Applied
 from makima_schemas.contract.events import ContractPaused, ContractResumed, MessageSent
 from uuid_utils.compat import uuid7
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from makima_kernel.log.append import Append, Appended, Conflict, Duplicate, GuardConflict, KeyReused, Outcome, TooLarge
+from makima_kernel.event_log.append import Append, Appended, Conflict, Duplicate, GuardConflict, KeyReused, Outcome, TooLarge
 
 
 @dataclass(slots=True)

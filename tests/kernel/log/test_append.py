@@ -5,8 +5,8 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from makima_kernel.log.append import Append, Appended, Conflict, Duplicate, GuardConflict, KeyReused, TooLarge, new_event
-from makima_kernel.log.read import Log
+from makima_kernel.event_log.append import Append, Appended, Conflict, Duplicate, GuardConflict, KeyReused, TooLarge, new_event
+from makima_kernel.event_log.log import Log
 from makima_schemas.contract.events import MessageSent
 from makima_schemas.errors import Code
 from makima_schemas.refusal import Refused

@@ -9,9 +9,9 @@ from uuid import UUID, uuid4
 import asyncpg
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from makima_kernel.log.append import Append
-from makima_kernel.log.batch import Waiting, take
-from makima_kernel.log.read import Log
+from makima_kernel.event_log.append import Append
+from makima_kernel.event_log.append_batching import Waiting, take
+from makima_kernel.event_log.log import Log
 
 from tests.kernel.log.model import Model
 from tests.kernel.log.writing import call, command, event

@@ -7,10 +7,10 @@ from typing import Any
 import asyncpg
 import pytest
 from asyncpg.prepared_stmt import PreparedStatement
-from makima_kernel.log.append import Appended, Conflict, Duplicate, Outcome
-from makima_kernel.log.appender import Appender, LogUnavailableError, OverloadedError
-from makima_kernel.log.line import UnstorableError
-from makima_kernel.log.read import Log
+from makima_kernel.event_log.append import Appended, Conflict, Duplicate, Outcome
+from makima_kernel.event_log.append_connection import UnstorableError
+from makima_kernel.event_log.appender import Appender, LogUnavailableError, OverloadedError
+from makima_kernel.event_log.log import Log
 from makima_kernel.testing import eventually
 
 from tests.kernel.log.writing import command, event, running

@@ -4,8 +4,8 @@ import asyncio
 from collections import deque
 from uuid import uuid4
 
-from makima_kernel.log.append import Append
-from makima_kernel.log.batch import MAX_COMMANDS, Waiting, take
+from makima_kernel.event_log.append import Append
+from makima_kernel.event_log.append_batching import MAX_COMMANDS, Waiting, take
 
 from tests.kernel.log.writing import command, event
 

@@ -6,13 +6,13 @@ from contextlib import aclosing
 
 import asyncpg
 import pytest
-from makima_kernel.bus import topology
-from makima_kernel.bus.connection import connect
-from makima_kernel.log import consume
-from makima_kernel.log.consume import Consumer, EpochChangedError
-from makima_kernel.log.identity import new_epoch
-from makima_kernel.log.read import Log
-from makima_kernel.log.relay import Relay
+from makima_kernel.event_log.log import Log
+from makima_kernel.nats import streams as topology
+from makima_kernel.nats.connection import connect
+from makima_kernel.projections import subscription as consume
+from makima_kernel.projections.subscription import Consumer, EpochChangedError
+from makima_kernel.relay.relay import Relay
+from makima_kernel.relay.stream_identity import new_epoch
 from makima_kernel.testing import eventually
 from makima_schemas import subjects
 from makima_schemas.envelope import Recorded

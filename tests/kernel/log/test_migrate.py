@@ -10,9 +10,9 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from makima_kernel.log.append import Appended
-from makima_kernel.log.migrate import KERNEL_FOLDER, KERNEL_SCHEMA, house, migrate, rollback
-from makima_kernel.log.migration_files import MigrationError
+from makima_kernel.event_log.append import Appended
+from makima_kernel.event_log.migrate import KERNEL_FOLDER, KERNEL_SCHEMA, house, migrate, rollback
+from makima_kernel.event_log.migration_files import MigrationError
 from makima_kernel.testing import eventually
 from makima_local.postgres import Postgres
 
@@ -191,7 +191,7 @@ async def test_the_command_line_migrates_and_rolls_back(empty: str, folder: Path
 
     async def run(*arguments: str) -> list[str]:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "makima_kernel.log.migrate", "--services", str(services), *arguments,
+            sys.executable, "-m", "makima_kernel.event_log.migrate", "--services", str(services), *arguments,
             env={**os.environ, "MAKIMA_DATABASE_URL": empty}, stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip
         output, _ = await process.communicate()

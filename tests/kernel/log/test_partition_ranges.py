@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from makima_kernel.log.partition_ranges import ByHour, ByPosition, Range, bounds
+from makima_kernel.event_log.partition_ranges import ByHour, ByPosition, Range, bounds
 
 HALF_PAST_NINE = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
 

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import pytest
-from makima_kernel.log.append import Appended
-from makima_kernel.log.partition_ranges import ByHour
-from makima_kernel.log.partitions import Partitions, hourly_partitions, log_partitions
-from makima_kernel.log.read import Log
+from makima_kernel.event_log.append import Appended
+from makima_kernel.event_log.log import Log
+from makima_kernel.event_log.partition_ranges import ByHour
+from makima_kernel.event_log.partitions import Partitions, hourly_partitions, log_partitions
 
 from tests.kernel.log.writing import call, command, event
 

@@ -7,12 +7,12 @@ from datetime import timedelta
 import asyncpg
 import orjson
 import pytest
-from makima_kernel.log import project
-from makima_kernel.log.checkpoint import Shown
-from makima_kernel.log.identity import new_epoch
-from makima_kernel.log.project import Applied, Projector
-from makima_kernel.log.read import Log
-from makima_kernel.log.relay import Relay
+from makima_kernel.event_log.log import Log
+from makima_kernel.projections import projector as project
+from makima_kernel.projections.checkpoint import Shown
+from makima_kernel.projections.projector import Applied, Projector
+from makima_kernel.relay.relay import Relay
+from makima_kernel.relay.stream_identity import new_epoch
 from makima_kernel.testing import eventually
 from makima_schemas import subjects
 from nats.aio.client import Client
@@ -184,7 +184,7 @@ async def test_a_standby_replica_takes_over_when_the_lease_of_a_dead_one_ends(re
 async def test_the_active_replica_keeps_its_lease_when_nothing_happens(
     stream: None, pool: asyncpg.Pool, replica: Replica, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("makima_kernel.log.consume._QUIET", 0.05)
+    monkeypatch.setattr("makima_kernel.projections.subscription._QUIET", 0.05)
     first, second = replica(lease=timedelta(milliseconds=400)), replica()
     async with running(first.run()):
         await eventually(lambda: first.active)

@@ -3,8 +3,8 @@
 from uuid import uuid4
 
 import asyncpg
-from makima_kernel.log.append import Duplicate, KeyReused
-from makima_kernel.log.read import Log
+from makima_kernel.event_log.append import Duplicate, KeyReused
+from makima_kernel.event_log.log import Log
 
 from tests.kernel.log.writing import call, command, event
 

@@ -2,10 +2,10 @@
 
 import asyncpg
 import pytest
-from makima_kernel.log.project import Projector
-from makima_kernel.log.read import Log
-from makima_kernel.log.rebuild import RebuildRunningError, rebuild
-from makima_kernel.log.relay import Relay
+from makima_kernel.event_log.log import Log
+from makima_kernel.projections.projector import Projector
+from makima_kernel.projections.rebuild import RebuildRunningError, rebuild
+from makima_kernel.relay.relay import Relay
 from makima_kernel.testing import eventually
 from makima_schemas.codec import UnknownEventError
 from nats.aio.client import Client

@@ -10,14 +10,14 @@ import asyncpg
 import msgspec
 import orjson
 import pytest
-from makima_kernel.bus import topology
-from makima_kernel.bus.connection import connect
-from makima_kernel.log import relay as relay_module
-from makima_kernel.log.append import new_event
-from makima_kernel.log.identity import Different, Same, examine, last_sequence, new_epoch
-from makima_kernel.log.publish import MisplacedError, Window
-from makima_kernel.log.read import Log
-from makima_kernel.log.relay import Refused, Relay, Relaying, Standby
+from makima_kernel.event_log.append import new_event
+from makima_kernel.event_log.log import Log
+from makima_kernel.nats import streams as topology
+from makima_kernel.nats.connection import connect
+from makima_kernel.relay import relay as relay_module
+from makima_kernel.relay.publish_window import MisplacedError, Window
+from makima_kernel.relay.relay import Refused, Relay, Relaying, Standby
+from makima_kernel.relay.stream_identity import Different, Same, examine, last_sequence, new_epoch
 from makima_kernel.testing import eventually
 from makima_schemas import subjects
 from makima_schemas.envelope import EventMeta, Recorded, from_cloudevent
@@ -95,7 +95,7 @@ async def test_one_relays_and_the_others_stand_by_until_it_goes(
 HOLDER = """
 import asyncio, sys
 import asyncpg, nats
-from makima_kernel.log.relay import Relay
+from makima_kernel.relay.relay import Relay
 
 async def main():
     async with asyncpg.create_pool(sys.argv[1], min_size=1, max_size=3) as pool:

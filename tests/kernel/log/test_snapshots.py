@@ -1,7 +1,7 @@
 """Snapshots: a cache that never lies."""
 
 import asyncpg
-from makima_kernel.log.snapshots import Snapshot, Snapshots
+from makima_kernel.event_log.snapshots import Snapshot, Snapshots
 
 
 async def test_a_snapshot_comes_back_to_the_code_that_took_it(pool: asyncpg.Pool) -> None:

@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import asyncpg
-from makima_kernel.log.append import Duplicate
-from makima_kernel.log.partitions import log_partitions
-from makima_kernel.log.upkeep import Upkeep, prune
+from makima_kernel.event_log.append import Duplicate
+from makima_kernel.event_log.maintenance import Upkeep, prune
+from makima_kernel.event_log.partitions import log_partitions
 
 from tests.kernel.log.writing import call, command, event
 

@@ -7,8 +7,8 @@ from uuid import UUID, uuid4
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
-from makima_kernel.log.append import SQL, Append, NewEvent, Outcome, arguments, outcome
-from makima_kernel.log.appender import LINES, Appender
+from makima_kernel.event_log.append import SQL, Append, NewEvent, Outcome, arguments, outcome
+from makima_kernel.event_log.appender import LINES, Appender
 from makima_schemas.envelope import EventMeta
 from makima_schemas.identity import DEFAULT_TENANT
 

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 from makima_kernel.service import health as module
-from makima_kernel.service import metrics
 from makima_kernel.service.health import Health, HealthServer
+from makima_kernel.telemetry import metrics
 from makima_kernel.testing import eventually
 
 

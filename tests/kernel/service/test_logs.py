@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import orjson
 import pytest
 import structlog
-from makima_kernel.service import logs
+from makima_kernel.telemetry import logs
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def lines() -> Iterator[io.StringIO]:
 
 
 def test_the_loggers_of_modules_and_of_libraries_name_the_service_too(lines: io.StringIO) -> None:
-    structlog.get_logger("makima_kernel.log.relay").info("relay.stopped")
+    structlog.get_logger("makima_kernel.relay.relay").info("relay.stopped")
     logging.getLogger("nats").warning("away")
     structlog.get_logger(service="gateway").info("bound")
     assert [orjson.loads(line)["service"] for line in lines.getvalue().splitlines()] == ["contract", "contract", "gateway"]

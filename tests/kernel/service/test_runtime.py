@@ -9,12 +9,12 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from makima_kernel.bus import topology
-from makima_kernel.bus.asking import Bus
-from makima_kernel.bus.commands import CommandRouter
-from makima_kernel.bus.connection import connect
-from makima_kernel.bus.topology import TopologyError
-from makima_kernel.log.read import Log
+from makima_kernel.commands.client import Bus
+from makima_kernel.commands.router import CommandRouter
+from makima_kernel.event_log.log import Log
+from makima_kernel.nats import streams as topology
+from makima_kernel.nats.connection import connect
+from makima_kernel.nats.streams import TopologyError
 from makima_kernel.service import runtime
 from makima_kernel.service.runtime import Service
 from makima_kernel.service.settings import Settings

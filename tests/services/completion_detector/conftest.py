@@ -8,9 +8,9 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from makima_kernel.bus.commands import snake_case
-from makima_kernel.bus.topology import provision
-from makima_kernel.log.read import Log
+from makima_kernel.commands.router import snake_case
+from makima_kernel.event_log.log import Log
+from makima_kernel.nats.streams import provision
 from makima_kernel.service.runtime import Service
 from makima_kernel.service.settings import Settings
 from makima_kernel.testing import eventually

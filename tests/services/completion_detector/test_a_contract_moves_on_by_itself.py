@@ -3,7 +3,7 @@
 import asyncio
 from uuid import uuid4
 
-from makima_kernel.log.append import Append, new_event
+from makima_kernel.event_log.append import Append, new_event
 from makima_kernel.service.settings import ContractsSettings, FeatureFlags
 from makima_kernel.testing import eventually
 from makima_schemas.completion import CompletionDetected, PhaseGateSatisfied

@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from makima_kernel.bus.asking import Bus
+from makima_kernel.commands.client import Bus
 from makima_kernel.service.runtime import Service
 from makima_kernel.testing import eventually
 from makima_schemas.commands import Reply, Request

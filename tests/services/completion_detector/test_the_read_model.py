@@ -1,8 +1,8 @@
 """The detector's tables are the fold of the log, before a rebuild and after it."""
 
 import asyncpg
-from makima_kernel.log.read import Log
-from makima_kernel.log.rebuild import rebuild
+from makima_kernel.event_log.log import Log
+from makima_kernel.projections.rebuild import rebuild
 from makima_kernel.service.settings import ContractsSettings
 from makima_kernel.testing import eventually
 from makima_schemas.contract import commands as c

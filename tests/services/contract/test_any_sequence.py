@@ -14,8 +14,8 @@ from typing import Any, Final, cast, get_args
 import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from makima_kernel.bus.long_streams import decode_state, encode_state
-from makima_kernel.decider import fold
+from makima_kernel.commands.decider import fold
+from makima_kernel.commands.snapshot_cache import decode_state, encode_state
 from makima_schemas.codec import decode, encode, schema_of
 from makima_schemas.contract import commands as c
 from makima_schemas.contract.commands import ContractCommand

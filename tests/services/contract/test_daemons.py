@@ -7,8 +7,8 @@ from uuid import uuid4
 import asyncpg
 import orjson
 import pytest
-from makima_kernel.bus.commands import snake_case
-from makima_kernel.log.append import Append, new_event
+from makima_kernel.commands.router import snake_case
+from makima_kernel.event_log.append import Append, new_event
 from makima_kernel.service.settings import Settings
 from makima_kernel.testing import eventually
 from makima_schemas import subjects

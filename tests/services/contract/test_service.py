@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from makima_kernel.log.append import Append, new_event
+from makima_kernel.event_log.append import Append, new_event
 from makima_kernel.service.settings import ContractsSettings, Settings
 from makima_kernel.testing import eventually
 from makima_schemas.codec import Event

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 import asyncpg
-from makima_kernel.log.projection import Applied
+from makima_kernel.projections.projection import Applied
 from makima_schemas.codec import Event
 from makima_schemas.contract import events as e
 from makima_schemas.contract.model import ContractStatus

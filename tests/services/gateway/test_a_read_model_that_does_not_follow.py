@@ -6,7 +6,7 @@ from uuid import uuid4
 import asyncpg
 import httpx
 import pytest
-from makima_kernel.log.append import Append, NewEvent
+from makima_kernel.event_log.append import Append, NewEvent
 from makima_kernel.service.runtime import Service
 from makima_kernel.service.settings import Settings
 from makima_kernel.testing import eventually

@@ -10,9 +10,9 @@ import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from makima_kernel.decider import fold as fold_domain
-from makima_kernel.lifecycle import Mark
-from makima_kernel.lifecycle import Recorded as RecordedIn
+from makima_kernel.commands.decider import fold as fold_domain
+from makima_kernel.commands.lifecycle import Mark
+from makima_kernel.commands.lifecycle import Recorded as RecordedIn
 from makima_schemas.codec import Event, encode
 from makima_schemas.contract import events as e
 from makima_schemas.contract.destinations import LEADS_TO

@@ -2,7 +2,7 @@
 
 import asyncpg
 import httpx
-from makima_kernel.log.project import Projector
+from makima_kernel.projections.projector import Projector
 from makima_kernel.testing import eventually
 from nats.aio.client import Client
 

@@ -10,9 +10,9 @@ import asyncpg
 import httpx
 import nats as nats_py
 import pytest
-from makima_kernel.bus.connection import by_us, connect
-from makima_kernel.bus.topology import provision
-from makima_kernel.log.read import Log
+from makima_kernel.event_log.log import Log
+from makima_kernel.nats.connection import by_us, connect
+from makima_kernel.nats.streams import provision
 from makima_kernel.service.runtime import Service
 from makima_kernel.service.settings import Settings
 from makima_kernel.testing import eventually

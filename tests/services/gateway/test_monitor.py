@@ -10,7 +10,7 @@ import asyncpg
 import httpx
 import orjson
 import pytest
-from makima_kernel.log.identity import new_epoch
+from makima_kernel.relay.stream_identity import new_epoch
 from makima_kernel.service.settings import Settings
 from makima_kernel.testing import eventually
 from makima_schemas import subjects

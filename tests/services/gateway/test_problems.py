@@ -9,8 +9,8 @@ import httpx
 import orjson
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
-from makima_kernel.bus.commands import MAX_COMMAND_BYTES
-from makima_kernel.service import traces
+from makima_kernel.commands.router import MAX_COMMAND_BYTES
+from makima_kernel.telemetry import traces
 
 from services.gateway.api import routes
 from services.gateway.api.application import API

@@ -10,11 +10,11 @@ from uuid import uuid4
 import asyncpg
 import orjson
 import pytest
-from makima_kernel.log.append import SQL as APPEND
-from makima_kernel.log.append import Append, NewEvent, arguments
-from makima_kernel.log.project import Applied
-from makima_kernel.log.read import Log
-from makima_kernel.log.rebuild import rebuild
+from makima_kernel.event_log.append import SQL as APPEND
+from makima_kernel.event_log.append import Append, NewEvent, arguments
+from makima_kernel.event_log.log import Log
+from makima_kernel.projections.projector import Applied
+from makima_kernel.projections.rebuild import rebuild
 from makima_schemas.agent import AgentStatus, AgentStatusChanged
 from makima_schemas.codec import Event, decode
 from makima_schemas.completion import CompletionDetected

@@ -7,7 +7,7 @@ import asyncpg
 import httpx
 import orjson
 import pytest
-from makima_kernel.log.read import Log
+from makima_kernel.event_log.log import Log
 from makima_kernel.service.settings import Settings
 from makima_kernel.testing import eventually
 from makima_schemas import subjects

@@ -9,9 +9,9 @@ from uuid import uuid4
 
 import asyncpg
 import msgspec
-from makima_kernel.bus.topology import provision
-from makima_kernel.log.append import Append, Outcome, new_event
-from makima_kernel.log.read import Log
+from makima_kernel.event_log.append import Append, Outcome, new_event
+from makima_kernel.event_log.log import Log
+from makima_kernel.nats.streams import provision
 from makima_kernel.service.runtime import Service
 from makima_kernel.service.settings import ContractsSettings, Settings
 from makima_schemas import subjects

@@ -6,10 +6,10 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import asyncpg
-from makima_kernel.bus.topology import provision
-from makima_kernel.log.append import new_event
-from makima_kernel.log.identity import new_epoch
-from makima_kernel.log.read import Log
+from makima_kernel.event_log.append import new_event
+from makima_kernel.event_log.log import Log
+from makima_kernel.nats.streams import provision
+from makima_kernel.relay.stream_identity import new_epoch
 from makima_kernel.testing import eventually
 from makima_schemas.codec import Event
 from makima_schemas.supervisor import SupervisorState

@@ -3,9 +3,9 @@
 import asyncio
 
 import asyncpg
-from makima_kernel.bus.asking import Bus
-from makima_kernel.bus.topology import provision
-from makima_kernel.log.read import Log
+from makima_kernel.commands.client import Bus
+from makima_kernel.event_log.log import Log
+from makima_kernel.nats.streams import provision
 from makima_kernel.testing import eventually
 from nats.aio.client import Client
 

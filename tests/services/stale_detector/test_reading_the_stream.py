@@ -4,9 +4,9 @@ import asyncio
 
 import asyncpg
 import pytest
-from makima_kernel.bus.message import Message
-from makima_kernel.bus.topology import canary, provision
-from makima_kernel.log.read import Log
+from makima_kernel.event_log.log import Log
+from makima_kernel.nats.message import Message
+from makima_kernel.nats.streams import canary, provision
 from makima_kernel.testing import eventually
 from nats.aio.client import Client
 from nats.errors import TimeoutError as NatsTimeoutError

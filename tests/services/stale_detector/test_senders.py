@@ -1,7 +1,7 @@
 """Who speaks on a subject, and where: as the broker itself would say."""
 
 import pytest
-from makima_kernel.bus import topology
+from makima_kernel.nats import streams as topology
 from makima_schemas import subjects
 from nats.aio.client import Client
 

@@ -4,10 +4,10 @@ import asyncio
 
 import asyncpg
 import orjson
-from makima_kernel.bus.topology import provision
-from makima_kernel.log.append import new_event
-from makima_kernel.log.project import Projector
-from makima_kernel.log.read import Log
+from makima_kernel.event_log.append import new_event
+from makima_kernel.event_log.log import Log
+from makima_kernel.nats.streams import provision
+from makima_kernel.projections.projector import Projector
 from makima_kernel.testing import eventually
 from makima_schemas import subjects
 from makima_schemas.contract import events as e

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from itertools import product
 
 import asyncpg
-from makima_kernel.log.read import Log
-from makima_kernel.log.rebuild import rebuild
+from makima_kernel.event_log.log import Log
+from makima_kernel.projections.rebuild import rebuild
 from makima_kernel.testing import eventually
 from makima_schemas.codec import decode
 from makima_schemas.contract import events as e

@@ -4,7 +4,7 @@ import json
 
 import msgspec
 from hypothesis import strategies as st
-from makima_kernel.bus.message import Message
+from makima_kernel.nats.message import Message
 from makima_schemas.heartbeat import SupervisorHeartbeat
 
 from tests.services.supervisor_heartbeat.running import supervisor_beat

@@ -10,8 +10,8 @@ from uuid import UUID, uuid4
 import asyncpg
 import msgspec
 import orjson
-from makima_kernel.bus.topology import SHARDS, canary, provision
-from makima_kernel.log.read import Log
+from makima_kernel.event_log.log import Log
+from makima_kernel.nats.streams import SHARDS, canary, provision
 from makima_kernel.service.runtime import Service
 from makima_kernel.service.settings import Settings
 from makima_kernel.testing import eventually

@@ -3,8 +3,8 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 
-from makima_kernel.bus.decisions import Decisions
-from makima_kernel.log.consume import Consumer
+from makima_kernel.commands.handler import Decisions
+from makima_kernel.projections.subscription import Consumer
 from makima_kernel.testing import eventually
 from makima_schemas.heartbeat import SupervisorHeartbeat
 from makima_schemas.supervisor import SupervisorState

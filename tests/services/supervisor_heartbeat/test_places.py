@@ -1,6 +1,6 @@
 """From where a recorder goes on, whatever its shards have in the database."""
 
-from makima_kernel.bus.message import Message
+from makima_kernel.nats.message import Message
 
 from services.supervisor_heartbeat.domain.places import Place, Start, start_of
 from tests.services.supervisor_heartbeat.messages import message

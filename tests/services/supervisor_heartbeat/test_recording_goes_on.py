@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import msgspec
-from makima_kernel.bus.topology import provision
-from makima_kernel.log.read import Log
+from makima_kernel.event_log.log import Log
+from makima_kernel.nats.streams import provision
 from makima_kernel.service.settings import Settings
 from makima_kernel.testing import eventually
 from makima_local import workspace

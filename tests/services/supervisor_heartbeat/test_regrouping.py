@@ -4,8 +4,8 @@ import asyncio
 from contextlib import AsyncExitStack
 
 import asyncpg
-from makima_kernel.bus.topology import SHARDS, provision
-from makima_kernel.log.read import Log
+from makima_kernel.event_log.log import Log
+from makima_kernel.nats.streams import SHARDS, provision
 from makima_kernel.service.settings import Settings
 from makima_kernel.testing import eventually
 from nats.aio.client import Client

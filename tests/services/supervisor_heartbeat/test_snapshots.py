@@ -1,7 +1,7 @@
 """What the log's cache keeps of supervisors and daemons comes back as it was."""
 
 from hypothesis import given
-from makima_kernel.bus.long_streams import decode_state, encode_state
+from makima_kernel.commands.snapshot_cache import decode_state, encode_state
 
 from services.supervisor_heartbeat.domain.daemon import Daemon
 from services.supervisor_heartbeat.domain.supervisor import Supervisor

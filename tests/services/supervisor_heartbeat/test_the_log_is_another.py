@@ -1,6 +1,6 @@
 """A restore of the database, or its absence: what the recorder remembers follows the log that there is."""
 
-from makima_kernel.log.identity import new_epoch
+from makima_kernel.relay.stream_identity import new_epoch
 from makima_kernel.testing import eventually
 
 from tests.services.supervisor_heartbeat.running import Running, supervisor_beat

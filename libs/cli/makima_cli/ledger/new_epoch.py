@@ -1,7 +1,7 @@
 """`makima ledger new-epoch`: after a restore the log's positions may be other events; everybody who followed it starts again."""
 
 import click
-from makima_kernel.log.identity import new_epoch as renew
+from makima_kernel.relay.stream_identity import new_epoch as renew
 from makima_kernel.service.settings import Settings, load
 
 from makima_cli.ledger.servers import Servers, run

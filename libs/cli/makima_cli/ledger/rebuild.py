@@ -7,8 +7,8 @@ from time import monotonic
 from typing import Final
 
 import click
-from makima_kernel.bus.asking import Bus
-from makima_kernel.log.sql import named
+from makima_kernel.commands.client import Bus
+from makima_kernel.event_log.named_sql import named
 from makima_schemas.commands import Problem
 from makima_schemas.errors import HTTP_STATUS, Code
 from makima_sdk.problems import ProblemError

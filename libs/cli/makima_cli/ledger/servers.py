@@ -11,9 +11,9 @@ from typing import NoReturn, TypeVar
 import asyncpg
 import click
 import structlog
-from makima_kernel.bus.connection import BrokerUnreachableError, by_us, connect
-from makima_kernel.log.away import AWAY
-from makima_kernel.log.read import Log
+from makima_kernel.event_log.errors import AWAY
+from makima_kernel.event_log.log import Log
+from makima_kernel.nats.connection import BrokerUnreachableError, by_us, connect
 from makima_local import context as contexts
 from makima_sdk.connection import Connection, UnknownContextError
 from makima_sdk.problems import UnreachableError

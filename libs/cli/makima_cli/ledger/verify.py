@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Final
 
 import click
-from makima_kernel.log.identity import Different, Missing, Same, examine
-from makima_kernel.log.sql import named
+from makima_kernel.event_log.named_sql import named
+from makima_kernel.relay.stream_identity import Different, Missing, Same, examine
 
 from makima_cli.ledger.servers import Servers, run
 from makima_cli.session import echo_json

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import asyncpg
-from makima_kernel.bus.connection import BrokerUnreachableError, by_us, connect
-from makima_kernel.bus.topology import TopologyError, provision
-from makima_kernel.log.migrate import house, migrate
-from makima_kernel.log.migration_files import MigrationError
-from makima_kernel.log.read import Log
+from makima_kernel.event_log.log import Log
+from makima_kernel.event_log.migrate import house, migrate
+from makima_kernel.event_log.migration_files import MigrationError
+from makima_kernel.nats.connection import BrokerUnreachableError, by_us, connect
+from makima_kernel.nats.streams import TopologyError, provision
 from makima_kernel.service.settings import Settings, SettingsError, load
 
 FAULTS = (MigrationError, TopologyError, BrokerUnreachableError, SettingsError, asyncpg.PostgresError, OSError)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from makima_kernel.service import metrics
+from makima_kernel.telemetry import metrics
 
 LEAST_FREE: Final = 0.05
 

@@ -18,24 +18,24 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from opentelemetry.trace import SpanKind
 
-from makima_kernel.bus import topology
-from makima_kernel.bus.asking import Bus
-from makima_kernel.bus.cancellation import heed_cancellation
-from makima_kernel.bus.commands import CommandRouter
-from makima_kernel.bus.connection import arrived, broker
-from makima_kernel.log.appender import Appender
-from makima_kernel.log.away import AWAY
-from makima_kernel.log.project import Applied, OnCommit, Projection, Projector
-from makima_kernel.log.read import Log
-from makima_kernel.log.relay import Relay
-from makima_kernel.log.upkeep import Upkeep
-from makima_kernel.service import logs, metrics, traces
+from makima_kernel.cancellation import heed_cancellation
+from makima_kernel.commands.client import Bus
+from makima_kernel.commands.router import CommandRouter
+from makima_kernel.event_log.appender import Appender
+from makima_kernel.event_log.errors import AWAY
+from makima_kernel.event_log.log import Log
+from makima_kernel.event_log.maintenance import Upkeep
+from makima_kernel.nats import streams as topology
+from makima_kernel.nats.connection import arrived, broker
+from makima_kernel.projections.projector import Applied, OnCommit, Projection, Projector
+from makima_kernel.relay.relay import Relay
 from makima_kernel.service.disk import Disk
 from makima_kernel.service.health import Check, Health, HealthServer
-from makima_kernel.service.logs import Logger
 from makima_kernel.service.postgres import open_connection, open_pool
-from makima_kernel.service.rebuilds import Rebuilds
+from makima_kernel.service.rebuild_endpoint import Rebuilds
 from makima_kernel.service.settings import Settings
+from makima_kernel.telemetry import logs, metrics, traces
+from makima_kernel.telemetry.logs import Logger
 
 Loop = Callable[[], Awaitable[None]]
 Build = Callable[["Service"], Awaitable[None]]

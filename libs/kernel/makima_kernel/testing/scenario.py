@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 from makima_schemas.errors import Code
 from makima_schemas.refusal import Member, Refused
 
-from makima_kernel.decider import Decider, fold
+from makima_kernel.commands.decider import Decider, fold
 
 S = TypeVar("S")
 C = TypeVar("C")

@@ -1,1 +1,0 @@
-"""The bus: connections, streams, commands and the pull loop on NATS."""

@@ -1,0 +1,55 @@
+"""The asking side of the bus: send a command or a query to its owner and take the answer as data."""
+
+from typing import Final
+
+import orjson
+from makima_schemas import subjects
+from makima_schemas.commands import Accepted, Problem, Reply, Request, decode_reply
+from makima_schemas.errors import Code
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from opentelemetry.trace import SpanKind
+
+from makima_kernel.commands.router import MAX_COMMAND_BYTES
+from makima_kernel.telemetry import traces
+
+DEFAULT_TIMEOUT_SECONDS: Final = 5.0
+TRY_AGAIN: Final = "try again with the same command id: it tells whether the first try arrived"
+
+
+class Bus:
+    """Asks the services. The command id is the caller's, minted once per intent and kept over retries."""
+
+    def __init__(self, nats: Client) -> None:
+        self._nats = nats
+
+    async def ask(self, service: str, name: str, request: Request, *, timeout: float = DEFAULT_TIMEOUT_SECONDS) -> Reply:
+        """The owner's answer; `UNAVAILABLE` where none came within `timeout` seconds (then the outcome is unknown)."""
+        reply = await self._request(service, name, orjson.dumps(request), timeout)
+        return reply if isinstance(reply, Accepted | Problem) else Problem(Code.UNAVAILABLE, f"{service}.{name} gave no command's answer")
+
+    async def query(
+        self, service: str, name: str, question: dict[str, object], *, timeout: float = DEFAULT_TIMEOUT_SECONDS
+    ) -> dict[str, object] | Problem:
+        """A question's answer as its members."""
+        reply = await self._request(service, name, orjson.dumps(question), timeout)
+        return Problem(Code.UNAVAILABLE, f"{service}.{name} gave no query's answer") if isinstance(reply, Accepted) else reply
+
+    async def _request(self, service: str, name: str, payload: bytes, timeout: float) -> Reply | dict[str, object]:
+        if len(payload) > MAX_COMMAND_BYTES:
+            return Problem(
+                Code.PAYLOAD_TOO_LARGE,
+                f"what is asked is at most {MAX_COMMAND_BYTES} bytes, this one has {len(payload)}",
+                members={"limit": MAX_COMMAND_BYTES},
+            )
+        with traces.span(f"ask {service}.{name}", kind=SpanKind.CLIENT):
+            parent = traces.traceparent()
+            try:
+                message = await self._nats.request(
+                    subjects.command(service, name), payload, timeout=timeout, headers={traces.HEADER: parent} if parent else None
+                )
+                return decode_reply(message.data)
+            except (NatsError, TimeoutError) as error:
+                return Problem(Code.UNAVAILABLE, f"{service} did not answer {name}: {type(error).__name__}", TRY_AGAIN)
+            except ValueError as error:
+                return Problem(Code.UNAVAILABLE, f"{service} answered {name} with no reply of ours: {error}")

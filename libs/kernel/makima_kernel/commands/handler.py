@@ -1,0 +1,177 @@
+"""A command becomes events: load → decide → append, decided again when somebody else was faster."""
+
+import hashlib
+from collections.abc import Callable
+from typing import Final, Generic, TypeVar
+
+import orjson
+import structlog
+from makima_schemas.codec import Event, encode
+from makima_schemas.commands import Accepted, Problem, Reply, Request, problem
+from makima_schemas.envelope import EventMeta
+from makima_schemas.errors import Code
+from makima_schemas.identity import Category, is_id, stream_name
+from makima_schemas.refusal import Member, Refused
+
+from makima_kernel.commands.client import TRY_AGAIN
+from makima_kernel.commands.decider import Decider
+from makima_kernel.commands.router import snake_case
+from makima_kernel.commands.state_cache import Loaded, States
+from makima_kernel.event_log.append import Append, Appended, Conflict, Duplicate, GuardConflict, KeyReused, TooLarge, new_event
+from makima_kernel.event_log.append_connection import UnstorableError
+from makima_kernel.event_log.appender import Appender, LogUnavailableError, OverloadedError
+from makima_kernel.event_log.errors import AWAY
+from makima_kernel.event_log.log import Log
+from makima_kernel.telemetry import traces
+
+S = TypeVar("S")
+C = TypeVar("C")
+E = TypeVar("E", bound=Event)
+
+_logger = structlog.get_logger()
+
+ATTEMPTS: Final = 8
+KEY_REUSED: Final = Problem(Code.IDEMPOTENCY_KEY_REUSED, "this command id was used with another request", "mint a new key for a new intent")
+
+
+class Decisions(Generic[S, C, E]):
+    """Every command of one category goes through here: the one path from a command to the log.
+
+    `describe` gives the members that a `VERSION_CONFLICT` adds to `expected` and `actual`; `exists` says of a state with events
+    whether there still is what they tell of; `on_event` hears of each event
+    that was stored by this process, after it was. `content` is what of a command makes a repeat the same request, where that
+    is less than all of it (replicas of a detector find the same silence with different words).
+    """
+
+    def __init__(
+        self,
+        category: Category,
+        decider: Decider[S, C, E],
+        log: Log,
+        appender: Appender,
+        *,
+        describe: Callable[[S], dict[str, Member]] = lambda _state: {},
+        exists: Callable[[S], bool] = lambda _state: True,
+        on_event: Callable[[E], None] = lambda _event: None,
+        valid_target: Callable[[str], bool] = is_id,
+        content: Callable[[C], object] = lambda command: command,
+    ) -> None:
+        self._category: Category = category
+        self._decider = decider
+        self._log = log
+        self._appender = appender
+        self._describe = describe
+        self._exists = exists
+        self._on_event = on_event
+        self._valid_target = valid_target
+        self._content = content
+        self._states = States(decider, log, lambda: appender.session)
+
+    async def handle(self, request: Request, command: C) -> Reply:
+        """Decide and store. A repeated command id gets the first answer; a refusal changes nothing and is not stored."""
+        try:
+            return await self._answer(request, command)
+        except LogUnavailableError as error:
+            return Problem(Code.UNAVAILABLE, f"the event log does not answer: {error}", TRY_AGAIN)
+        except UnstorableError as error:
+            return Problem(Code.INVALID_REQUEST, str(error))
+        except OverloadedError as error:
+            return Problem(Code.OVERLOADED, str(error), "nothing was changed; try again later")
+        except AWAY as error:
+            # A reader has met it; the appender's connection may not have noticed yet that its server is gone.
+            self._states.forget_all()
+            return Problem(Code.UNAVAILABLE, f"the event log cannot be read: {type(error).__name__}", TRY_AGAIN)
+
+    def suppose_new(self, tenant: str, target: str) -> None:
+        """As far as the caller knows, the entity has no event yet: that saves a look, and a conflict tells if it was wrong."""
+        self._states.suppose_new(tenant, stream_name(self._category, target))
+
+    async def _answer(self, request: Request, command: C) -> Reply:
+        try:
+            if not self._valid_target(request.target):
+                raise Refused(Code.INVALID_REQUEST, f"{request.target!r} is no id of a {self._category}")  # noqa: TRY301 - same answer as a rule's refusal
+            return await self._decide(request, command)
+        except Refused as refused:
+            # What was true when the id was first answered may be refused now; the first answer stands.
+            return await self._first_answer(request, command) or problem(refused)
+
+    async def _decide(self, request: Request, command: C) -> Reply:
+        stream = stream_name(self._category, request.target)
+        for _ in range(ATTEMPTS):
+            loaded = await self._states.load(request.tenant, stream)
+            try:
+                self._check_version(request, loaded)
+                events = self._decider.decide(command, loaded.state)
+            except Refused:
+                if await self._states.caught_up(request.tenant, stream, loaded):
+                    raise
+                continue
+            outcome = await self._appender.append(_append(request, self._hash(request, command), stream, loaded.version, events))
+            match outcome:
+                case Appended(version, position):
+                    self._states.remember(request.tenant, stream, loaded, events, version)
+                    self._tell(request, events, position)
+                    return Accepted(version, position, changed=bool(events))
+                case Duplicate(version, position, changed):
+                    return Accepted(version, position, changed)
+                case Conflict():
+                    self._states.forget(request.tenant, stream)
+                case GuardConflict(actual):
+                    raise Refused(
+                        Code.VERSION_CONFLICT, "the guarding stream has moved on", expected=(request.guard or ("", 0))[1], actual=actual
+                    )
+                case TooLarge(limit):
+                    raise Refused(
+                        Code.PAYLOAD_TOO_LARGE, f"an event, or all that the command records, has more than {limit} bytes", limit=limit
+                    )
+                case KeyReused():
+                    return KEY_REUSED
+        return Problem(Code.OVERLOADED, f"{stream} changes faster than the command can be decided", "nothing was changed; try again")
+
+    def _check_version(self, request: Request, loaded: Loaded[S]) -> None:
+        expected = request.expected_version
+        if expected is None or loaded.version in (expected, 0) or not self._exists(loaded.state):
+            return  # what does not exist is *not found*, not a conflict
+        detail = f"expected version {expected}, but it is {loaded.version}"
+        members = self._describe(loaded.state)
+        raise Refused(
+            Code.VERSION_CONFLICT, detail, hint="read it again and decide anew", expected=expected, actual=loaded.version, **members
+        )
+
+    async def _first_answer(self, request: Request, command: C) -> Reply | None:
+        match await self._log.answered(request.tenant, request.command_id, self._hash(request, command)):
+            case Duplicate(version, position, changed):
+                return Accepted(version, position, changed)
+            case KeyReused():
+                return KEY_REUSED
+            case None:
+                return None
+
+    def _hash(self, request: Request, command: C) -> bytes:
+        """What makes a repeat the same request: kind, target, content and expectation; not who relays it, nor when."""
+        kind = type(command).__name__
+        return hashlib.sha256(orjson.dumps([kind, request.target, request.expected_version]) + encode(self._content(command))).digest()
+
+    def _tell(self, request: Request, events: list[E], position: int) -> None:
+        for event in events:
+            name = snake_case(type(event).__name__).removeprefix(f"{self._category}_")
+            happened = f"{self._category}.{name}"
+            _logger.info(happened, **{f"{self._category}_id": request.target}, position=position, actor=request.actor)
+            self._on_event(event)
+
+
+def _append(request: Request, request_hash: bytes, stream: str, version: int, events: list[E]) -> Append:
+    meta = EventMeta(actor=request.actor)
+    parent = traces.traceparent()
+    if parent is not None:
+        meta["traceparent"] = parent
+    return Append(
+        tenant=request.tenant,
+        stream=stream,
+        command_id=request.command_id,
+        request_hash=request_hash,
+        expected=version,
+        events=tuple(new_event(event) for event in events),
+        meta=meta,
+        guard=request.guard,
+    )

@@ -1,0 +1,100 @@
+"""The folded states of one category: in memory as long as they can be trusted, else from a snapshot and the log."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, Generic, TypeVar, cast
+
+from makima_schemas.codec import Event, decode
+from makima_schemas.envelope import Recorded
+
+from makima_kernel.commands.decider import Decider
+from makima_kernel.commands.snapshot_cache import WORTH_KEEPING, Kept, LongStreams
+from makima_kernel.event_log.log import Log
+
+S = TypeVar("S")
+C = TypeVar("C")
+E = TypeVar("E", bound=Event)
+
+CACHED_STREAMS: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded(Generic[S]):
+    """A stream's state; `session` is the appender's in which it was read."""
+
+    version: int
+    state: S
+    session: int | None = field(compare=False)
+
+
+class States(Generic[S, C, E]):
+    """`session` is an appender's: a state of another session may be one that the log, restored since, has never been in."""
+
+    def __init__(self, decider: Decider[S, C, E], log: Log, session: Callable[[], int | None]) -> None:
+        self._decider = decider
+        self._log = log
+        self._session = session
+        self._long_streams = LongStreams(decider, log)
+        self._cache: OrderedDict[tuple[str, str], Loaded[S]] = OrderedDict()
+
+    async def load(self, tenant: str, stream: str) -> Loaded[S]:
+        """From memory, else from a snapshot and the log."""
+        cached = self._cache.get((tenant, stream))
+        if cached is not None and self._holds(cached):
+            self._cache.move_to_end((tenant, stream))
+            return cached
+        return await self._fold(tenant, stream, self._nothing())
+
+    async def caught_up(self, tenant: str, stream: str, loaded: Loaded[S]) -> bool:
+        """Whether `loaded` is the newest: a refusal from memory must hold for what another replica has appended since."""
+        return await self._fold(tenant, stream, loaded if self._holds(loaded) else self._nothing()) == loaded
+
+    def remember(self, tenant: str, stream: str, loaded: Loaded[S], events: list[E], version: int) -> None:
+        """`events` were stored on top of `loaded`. An answer that came over another connection than the state did is no proof of it."""
+        state = loaded.state
+        for event in events:
+            state = self._decider.evolve(state, event)
+        self._keep(tenant, stream, Loaded(version, state, loaded.session))
+
+    def suppose_new(self, tenant: str, stream: str) -> None:
+        self._keep(tenant, stream, self._nothing())
+
+    def forget(self, tenant: str, stream: str) -> None:
+        self._cache.pop((tenant, stream), None)
+
+    def forget_all(self) -> None:
+        self._cache.clear()
+
+    def _holds(self, loaded: Loaded[S]) -> bool:
+        return loaded.session is not None and loaded.session == self._session()
+
+    def _nothing(self) -> Loaded[S]:
+        return Loaded(0, self._decider.initial, self._session())
+
+    async def _fold(self, tenant: str, stream: str, loaded: Loaded[S]) -> Loaded[S]:
+        version, state, events = await self._since(tenant, stream, loaded)
+        for recorded in events:
+            version, state = recorded.version, self._decider.evolve(state, cast("E", decode(recorded.type, recorded.schema, recorded.data)))
+        if len(events) > WORTH_KEEPING:
+            await self._long_streams.save(tenant, stream, Kept(version, events[-1].event_id, state))
+        return self._keep(tenant, stream, Loaded(version, state, loaded.session))
+
+    async def _since(self, tenant: str, stream: str, loaded: Loaded[S]) -> tuple[int, S, list[Recorded]]:
+        """Where folding goes on from, and the events after that."""
+        kept = None if loaded.version else await self._long_streams.load(tenant, stream)
+        if kept is not None:
+            known, *events = await self._log.stream(tenant, stream, after=kept.version - 1) or [None]
+            if known is not None and (known.version, known.event_id) == (kept.version, kept.event_id):
+                return kept.version, kept.state, cast("list[Recorded]", events)
+        return loaded.version, loaded.state, await self._log.stream(tenant, stream, after=loaded.version)
+
+    def _keep(self, tenant: str, stream: str, loaded: Loaded[S]) -> Loaded[S]:
+        """A slower handler must not put an older state over a newer one; a stale one only costs a conflict."""
+        if self._holds(loaded):
+            known = self._cache.get((tenant, stream))
+            if known is None or not self._holds(known) or known.version < loaded.version:
+                self._cache[(tenant, stream)] = loaded
+            if len(self._cache) > CACHED_STREAMS:
+                self._cache.popitem(last=False)
+        return loaded

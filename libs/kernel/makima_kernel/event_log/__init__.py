@@ -1,0 +1,1 @@
+"""The event log in Postgres: appending, reading, and its maintenance."""

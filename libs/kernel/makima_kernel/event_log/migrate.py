@@ -1,0 +1,129 @@
+"""Applies the migrations of one Postgres schema, forward or back; `python -m makima_kernel.event_log.migrate` does it for the whole house.
+
+Each file is one transaction with the schema as its search path. What was applied stands in `<schema>.migrations` with its
+checksum: an applied file never changes.
+"""
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final, cast
+
+import asyncpg
+
+from makima_kernel.event_log import migration_files
+from makima_kernel.event_log.migration_files import Key, MigrationError, Stage
+
+KERNEL_FOLDER: Final = Path(__file__).parent / "migrations"
+KERNEL_SCHEMA: Final = "event_log"
+
+_LOCK_TIMEOUT: Final = "2s"  # a migration that waits for a reader makes everybody behind it wait, too
+_ATTEMPTS: Final = 15
+
+
+async def migrate(dsn: str, folder: Path, schema: str, stages: Sequence[Stage] = ("pre", "post")) -> list[str]:
+    """Applies what is missing and returns the titles of what was applied, in order.
+
+    Safe to run twice and by two runners at once. Raises `MigrationError` when an applied file has changed or is gone,
+    or a new file has a lower number than an applied one.
+    """
+    forward = migration_files.read(folder).forward
+    async with _session(dsn, schema) as connection:
+        applied = await _applied(connection)
+        migration_files.verify(schema, forward, applied)
+        missing = [file for file in forward if file.stage in stages and file.key not in applied]
+        for file in missing:
+            record = "insert into migrations (number, stage, name, checksum) values ($1, $2, $3, $4)"
+            await _run(connection, file.sql, record, file.number, file.stage, file.name, file.checksum)
+        return [file.title for file in missing]
+
+
+async def rollback(dsn: str, folder: Path, schema: str, to: int) -> list[str]:
+    """Takes back every migration above number `to`, newest first, and returns their titles."""
+    rollbacks = migration_files.read(folder).rollbacks
+    async with _session(dsn, schema) as connection:
+        numbers = sorted({number for number, _ in await _applied(connection) if number > to}, reverse=True)
+        for number in numbers:
+            if number not in rollbacks:
+                raise MigrationError(f"{schema}: {folder} has no rollback of migration {number:04}")
+            forget = "delete from migrations where number = $1"
+            await _run(connection, rollbacks[number].sql, forget, number)
+        return [f"{number:04}_{rollbacks[number].name}.rollback" for number in numbers]
+
+
+@asynccontextmanager
+async def _session(dsn: str, schema: str) -> AsyncGenerator[asyncpg.Connection]:
+    """A connection in this schema that holds its migration lock: a second runner waits here, and then finds nothing to do."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute("select pg_advisory_lock(hashtext('makima.migrations'), hashtext($1))", schema)
+        await connection.execute(await connection.fetchval("select format('create schema if not exists %I', $1::text)", schema))
+        await connection.execute("select set_config('search_path', quote_ident($1), false)", schema)
+        await connection.execute(
+            "create table if not exists migrations (number int not null, stage text not null, name text not null,"
+            " checksum bytea not null, applied_at timestamptz not null default clock_timestamp(), primary key (number, stage))"
+        )
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def _applied(connection: asyncpg.Connection) -> dict[Key, bytes]:
+    rows = await connection.fetch("select number, stage, checksum from migrations")
+    return {(cast("int", row["number"]), cast("Stage", row["stage"])): cast("bytes", row["checksum"]) for row in rows}
+
+
+async def _run(connection: asyncpg.Connection, sql: str, bookkeeping: str, *arguments: object) -> None:
+    """One file and its bookkeeping in one transaction; tried again while somebody holds a lock that it needs."""
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            async with connection.transaction():
+                await connection.execute(f"set local lock_timeout = '{_LOCK_TIMEOUT}'")
+                await connection.execute(sql)
+                await connection.execute(bookkeeping, *arguments)
+        except asyncpg.LockNotAvailableError:
+            if attempt == _ATTEMPTS:
+                raise
+            await asyncio.sleep(0.1 * attempt)
+        else:
+            return
+
+
+def house(services: Path) -> list[tuple[str, Path]]:
+    """Every (schema, folder) of the house, the kernel's first: what a service creates may build on the log."""
+    folders = sorted(folder for folder in services.glob("*/migrations") if folder.is_dir())
+    return [(KERNEL_SCHEMA, KERNEL_FOLDER), *((folder.parent.name, folder) for folder in folders)]
+
+
+async def _command(dsn: str, services: Path, stage: Stage | None, back: tuple[str, int] | None) -> None:
+    for schema, folder in house(services):
+        match back:
+            case None:
+                done = await migrate(dsn, folder, schema, ("pre", "post") if stage is None else (stage,))
+            case (name, to) if name == schema:
+                done = await rollback(dsn, folder, schema, to)
+            case _:
+                continue
+        sys.stdout.write("".join(f"{schema}: {title}\n" for title in done) or f"{schema}: nothing to do\n")
+
+
+def main() -> None:
+    """`--stage pre|post` for a rolling deployment; `--rollback SCHEMA NUMBER` takes back what lies above NUMBER."""
+    parser = argparse.ArgumentParser(prog="python -m makima_kernel.event_log.migrate", description=__doc__)
+    parser.add_argument("--services", type=Path, default=Path("services"), help="the folder of the services (default: ./services)")
+    parser.add_argument("--stage", choices=("pre", "post"), help="only the files to run before, or after, the new code is started")
+    parser.add_argument("--rollback", nargs=2, metavar=("SCHEMA", "NUMBER"), help="take back this schema's migrations above NUMBER")
+    arguments = parser.parse_args()
+    dsn = os.environ.get("MAKIMA_DATABASE_URL")
+    if dsn is None:
+        parser.error("set MAKIMA_DATABASE_URL to the database, e.g. postgresql://makima@localhost/makima")
+    back = None if arguments.rollback is None else (str(arguments.rollback[0]), int(arguments.rollback[1]))
+    asyncio.run(_command(dsn, arguments.services, arguments.stage, back))
+
+
+if __name__ == "__main__":
+    main()

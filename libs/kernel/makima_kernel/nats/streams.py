@@ -1,0 +1,179 @@
+"""All streams of the broker as data, and the one step that makes them; services only verify that they are there."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Final, Protocol
+from uuid import UUID, uuid4
+
+from makima_schemas import subjects
+from makima_schemas.envelope import Recorded
+from nats.aio.client import Client
+from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig, SubjectTransform
+from nats.js.client import JetStreamContext
+from nats.js.errors import BadRequestError, NotFoundError
+
+from makima_kernel.nats.stream_cursor import EPOCH_KEY
+
+SHARDS: Final = subjects.SHARDS
+# One message above the broker's limit, headers included, ends the connection for good; a command may have 512 KiB.
+REQUIRED_MAX_PAYLOAD: Final = 2 * 1024 * 1024
+EVENTS_KEPT: Final = timedelta(days=7)
+# Consumers catch up from Postgres; a lost stream gets back what live sockets may ask for, in about a minute.
+REFILLED_AT_MOST: Final = 1_000_000
+
+_GIB: Final = 1024**3
+_NAME_IN_USE: Final = 10058
+_VERIFIED: Final = (
+    "subjects",
+    "subject_transform",
+    "allow_msg_ttl",
+    "deny_delete",
+    "deny_purge",
+    "retention",
+    "discard",
+    "storage",
+    "max_age",
+)
+
+
+class TopologyError(RuntimeError):
+    """The broker is not set up as the services need it; the message says what differs."""
+
+
+class EventLog(Protocol):
+    """What provisioning needs to know of the log: `makima_kernel.event_log.log.Log`."""
+
+    async def epoch(self) -> UUID: ...
+    async def head(self) -> int: ...
+    async def after(self, position: int, limit: int = ...) -> list[Recorded]: ...
+
+
+def canary(shard: int) -> str:
+    """Where the canary of a shard is published: straight into the shard, past the subject transform."""
+    return f"makima.shards.{shard}.canary"
+
+
+def streams(budget: float = 1.0) -> tuple[StreamConfig, ...]:
+    """Every stream; `budget` is the share of the full sizes to reserve (their sum must fit the account and the disk)."""
+    return (
+        _stream(
+            subjects.EVENTS_STREAM,
+            "every event of the log; the stream sequence is the position",
+            [subjects.EVENTS],
+            kept=EVENTS_KEPT,
+            max_bytes=int(4 * _GIB * budget),
+        ).evolve(deny_delete=True, deny_purge=True),
+        _stream(
+            subjects.HEARTBEATS_STREAM,
+            "heartbeats and canaries, spread over shards",
+            # No wildcard: a subject that is no shard's would be stored, and no reader would know what it is.
+            [subjects.HEARTBEATS, *(canary(shard) for shard in range(SHARDS))],
+            kept=timedelta(hours=2),
+            max_bytes=int(8 * _GIB * budget),
+        ).evolve(
+            # Without indices: `partition(8,1,2,…)` leaves subjects that are shorter than its highest index unmapped.
+            subject_transform=SubjectTransform(src=subjects.HEARTBEATS, dest=f"makima.shards.{{{{partition({SHARDS})}}}}.>"),
+            allow_msg_ttl=True,
+        ),
+        _stream(
+            subjects.DEAD_LETTERS_STREAM,
+            "what could not be processed, with the reason and its origin",
+            [subjects.DEAD_LETTERS],
+            kept=timedelta(days=30),
+            max_bytes=int(_GIB * budget / 2),
+        ),
+    )
+
+
+def _stream(name: str, description: str, stream_subjects: list[str], *, kept: timedelta, max_bytes: int) -> StreamConfig:
+    return StreamConfig(
+        name=name,
+        description=description,
+        subjects=stream_subjects,
+        max_age=kept.total_seconds(),
+        max_bytes=max_bytes,
+        retention=RetentionPolicy.LIMITS,
+        discard=DiscardPolicy.OLD,
+        storage=StorageType.FILE,
+        duplicate_window=120,
+        allow_direct=True,
+    )
+
+
+async def provision(nats: Client, log: EventLog, *, budget: float = 1.0) -> None:
+    """Makes what is missing, and brings what is there to its configuration. Runs again without harm, also twice at once."""
+    _require_payload(nats)
+    await create_missing(nats, log, budget=budget)
+    jetstream = nats.jetstream()
+    for config in streams(budget):
+        assert config.name is not None
+        # The identity stays: an existing stream keeps the epoch it was made with, and the relay judges it.
+        metadata = (await jetstream.stream_info(config.name)).config.metadata or {}
+        await jetstream.update_stream(config.evolve(metadata={EPOCH_KEY: metadata.get(EPOCH_KEY, "")}))
+
+
+async def create_missing(nats: Client, log: EventLog, *, budget: float = 1.0) -> None:
+    """Makes the streams that are not there: the events' one with the epoch of the log and the right first sequence."""
+    jetstream = nats.jetstream()
+    for config in streams(budget):
+        assert config.name is not None
+        if await _exists(jetstream, config.name):
+            continue
+        if config.name == subjects.EVENTS_STREAM:
+            metadata = {EPOCH_KEY: str(await log.epoch())}
+            await _create(jetstream, config.evolve(first_seq=await first_position_to_stream(log), metadata=metadata))
+        else:
+            await _create(jetstream, config.evolve(metadata={EPOCH_KEY: str(uuid4())}))
+
+
+async def first_position_to_stream(log: EventLog, *, now: datetime | None = None) -> int:
+    """The oldest position that a new stream should hold: within what it keeps, and not more than can be refilled soon."""
+    oldest = (now or datetime.now(UTC)) - EVENTS_KEPT
+    head = await log.head()
+    low, high = max(1, head - REFILLED_AT_MOST + 1), head + 1
+    while low < high:
+        middle = (low + high) // 2
+        found = await log.after(middle - 1, 1)
+        if found and found[0].recorded_at < oldest:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+async def verify(nats: Client) -> None:
+    """Raises `TopologyError` unless the broker takes our largest message and has every stream, mapped as we need it."""
+    _require_payload(nats)
+    jetstream = nats.jetstream()
+    for wanted in streams():
+        assert wanted.name is not None
+        try:
+            found = (await jetstream.stream_info(wanted.name)).config
+        except NotFoundError:
+            raise TopologyError(f"stream {wanted.name} is missing: run `python -m makima_kernel.nats.streams`") from None
+        for member in _VERIFIED:
+            expected, actual = getattr(wanted, member), getattr(found, member)
+            if (expected or None) != (actual or None):
+                raise TopologyError(f"stream {wanted.name} has {member} {actual!r} instead of {expected!r}")
+        if (found.max_bytes or 0) <= 0:  # how much is the operator's choice; without any bound one stream fills the disk of all
+            raise TopologyError(f"stream {wanted.name} has no max_bytes")
+
+
+def _require_payload(nats: Client) -> None:
+    if nats.max_payload < REQUIRED_MAX_PAYLOAD:
+        raise TopologyError(f"the broker's max_payload is {nats.max_payload} bytes; makima needs {REQUIRED_MAX_PAYLOAD} or more")
+
+
+async def _exists(jetstream: JetStreamContext, name: str) -> bool:
+    try:
+        await jetstream.stream_info(name)
+    except NotFoundError:
+        return False
+    return True
+
+
+async def _create(jetstream: JetStreamContext, config: StreamConfig) -> None:
+    try:
+        await jetstream.add_stream(config)
+    except BadRequestError as error:
+        if error.err_code != _NAME_IN_USE:  # somebody else made it first: as good
+            raise

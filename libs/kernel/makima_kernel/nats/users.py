@@ -1,0 +1,63 @@
+"""The users of a broker that runs beside us: made before it starts (`python -m makima_kernel.nats.users`), read again as daemons come and go."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from makima_schemas import permissions
+from makima_schemas.broker_users import BrokerUsers, write_privately
+from makima_schemas.credentials import new_secret
+from nats.errors import Error as NatsError
+
+from makima_kernel.nats.connection import BrokerUnreachableError, by_us, connect
+
+PASSWORD: Final = "nats-password"  # noqa: S105 - the name of a file
+PATIENCE_SECONDS: Final = 2.0  # each, for the connection and the answer
+
+
+class NotReadError(Exception):
+    """The broker goes on with the users that it had; the message says why."""
+
+
+async def read_again(url: str) -> None:
+    """Returns when the broker has read its configuration again: new users may come in, those that are gone are cut off, nobody else notices.
+
+    `url` is the gateway's, whose password the reloader has, too. Raises `NotReadError`.
+    """
+    try:
+        connection = await connect(as_user(url, permissions.RELOADER), "reloader", on_closed=by_us, timeout=PATIENCE_SECONDS)
+    except (BrokerUnreachableError, NatsError, OSError) as error:
+        raise NotReadError(str(error)) from error
+    try:
+        server = connection._server_info["server_id"]  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - this one, and it has no public door
+        answer = await connection.request(f"$SYS.REQ.SERVER.{server}.RELOAD", timeout=PATIENCE_SECONDS)
+    except (NatsError, OSError) as error:
+        raise NotReadError(f"no answer: {error}") from error
+    finally:
+        await connection.close()
+    if refusal := json.loads(answer.data).get("error"):
+        raise NotReadError(str(refusal["description"]))
+
+
+def as_user(url: str, user: str, password: str | None = None) -> str:
+    """The same broker, as somebody else; `password` None: the one that stands in `url`."""
+    parts = urlsplit(url)
+    return f"nats://{user}:{parts.password if password is None else password}@{parts.netloc.rpartition('@')[2]}"
+
+
+def set_up(users: Path, passwords: Path) -> None:
+    """What the broker is to know in one folder, and for each user a folder with its password. What is there stays."""
+    known: dict[str, str] = {}
+    for user in permissions.USERS:
+        file = passwords / user / PASSWORD
+        if not file.is_file():
+            file.parent.mkdir(mode=0o700, exist_ok=True)
+            write_privately(file, new_secret())
+        known[user] = file.read_text()
+    BrokerUsers(users).set_up(known)
+
+
+if __name__ == "__main__":
+    set_up(Path(sys.argv[1]), Path(sys.argv[2]))

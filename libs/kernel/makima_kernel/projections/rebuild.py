@@ -1,0 +1,144 @@
+"""Folds the log anew beside the live tables of a projection, and swaps them in one transaction."""
+
+import asyncio
+import gc
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Final, cast
+
+import asyncpg
+import structlog
+from asyncpg.exceptions import DeadlockDetectedError, LockNotAvailableError
+from makima_schemas.codec import UnknownEventError
+
+from makima_kernel.event_log.log import Log
+from makima_kernel.event_log.named_sql import named
+from makima_kernel.projections import checkpoint
+from makima_kernel.projections.projection import Projection, Sifted, sift
+
+SQL: Final = named(Path(__file__).with_suffix(".sql"))
+_AGAIN: Final = 0.2  # seconds between two tries to lock the live tables
+
+_logger = structlog.get_logger(__name__)
+
+
+class RebuildRunningError(RuntimeError):
+    """Another rebuild of this schema runs already."""
+
+
+async def rebuild(projection: Projection, pool: asyncpg.Pool, log: Log, *, max_batch: int = 5000) -> int:
+    """Rebuilds the tables of `projection` from position 1; returns the position they show.
+
+    Readers see the old rows until they see the new ones; the active projector goes on meanwhile, and then from there.
+    Undecodable events were set aside when they were first met; nothing is sent from here. The tables are copied with
+    their indexes, constraints and storage parameters, but not with foreign keys and triggers.
+    Raises `RebuildRunningError`, and `UnknownEventError` where the projection would have to stop.
+    """
+    async with _alone(projection, pool) as connection:
+        run = _Rebuild(projection, connection, log, max_batch)
+        await run.prepare(pool)
+        while True:
+            with _rare_collections():
+                await run.catch_up()
+            try:
+                return await run.swap()
+            except (LockNotAvailableError, DeadlockDetectedError):
+                await asyncio.sleep(_AGAIN)  # a reader holds the tables for long: let the others through
+
+
+@asynccontextmanager
+async def _alone(projection: Projection, pool: asyncpg.Pool) -> AsyncGenerator[asyncpg.Connection]:
+    async with pool.acquire() as acquired:
+        connection = cast("asyncpg.Connection", acquired)
+        if not await connection.fetchval(SQL["lock"], projection.schema):
+            raise RebuildRunningError(f"schema {projection.schema} is being rebuilt already")
+        yield connection  # the pool unlocks what comes back to it
+
+
+@contextmanager
+def _rare_collections() -> Generator[None]:
+    """A rebuild makes millions of objects and no cycles: looking for some costs a fifth of its time."""
+    before = gc.get_threshold()
+    gc.set_threshold(1_000_000, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+
+
+class _Rebuild:
+    def __init__(self, projection: Projection, connection: asyncpg.Connection, log: Log, max_batch: int) -> None:
+        self._projection, self._connection, self._log, self._max_batch = projection, connection, log, max_batch
+        self._live, self._next = f'"{projection.schema}"', f'"{projection.schema}__next"'
+        self._generation = 0
+        self._position = 0
+
+    async def prepare(self, pool: asyncpg.Pool) -> None:
+        """An empty copy of each table in a schema beside the live one."""
+        await pool.execute(checkpoint.SQL["begin"], self._projection.name)
+        async with self._connection.transaction():
+            self._generation = await self._connection.fetchval(SQL["start"], self._projection.name)
+            await self._connection.execute(f"drop schema if exists {self._next} cascade; create schema {self._next}")
+            for table in self._projection.tables:
+                await self._copy_table(f'"{table}"')
+        _logger.info("projection.rebuild", projection=self._projection.name, generation=self._generation)
+
+    async def _copy_table(self, table: str) -> None:
+        await self._search(self._live)
+        constraints = await self._connection.fetch(SQL["constraints"], table)
+        indexes = await self._connection.fetch(SQL["indexes"], table)
+        options = await self._connection.fetchval(SQL["options"], table)
+        await self._search(self._next)
+        await self._connection.execute(f"create table {table} (like {self._live}.{table} including all excluding indexes)")
+        if options:
+            await self._connection.execute(f"alter table {table} set ({options})")
+        for constraint in constraints:
+            await self._connection.execute(f'alter table {table} add constraint "{constraint["conname"]}" {constraint["definition"]}')
+        for index in indexes:
+            await self._connection.execute(index["definition"])
+
+    async def _search(self, schema: str) -> None:
+        await self._connection.execute("select set_config('search_path', $1, true)", schema)
+
+    async def catch_up(self) -> None:
+        """Batch after batch, the next one being read and decoded while Postgres works on one."""
+        sifted = await self._read(self._position, self._max_batch)
+        while sifted is not None:
+            sifted, _ = await asyncio.gather(self._read(sifted.position, self._max_batch), self._apply(sifted))
+
+    async def _read(self, position: int, limit: int) -> Sifted | None:
+        batch = await self._log.after(position, limit)
+        return sift(self._projection, batch) if batch else None
+
+    async def _apply(self, sifted: Sifted) -> None:
+        async with self._connection.transaction():
+            await self._fold(sifted)
+            await self._connection.execute(SQL["progress"], self._projection.name, self._generation, sifted.position)
+        self._position = sifted.position
+
+    async def _fold(self, sifted: Sifted) -> None:
+        if sifted.unknown is not None:
+            raise UnknownEventError(sifted.unknown)
+        await self._search(self._next)
+        if sifted.applied:
+            await self._projection.apply(self._connection, sifted.applied)
+
+    async def swap(self) -> int:
+        """Never before the live tables: a reader who saw a position goes on seeing it."""
+        async with self._connection.transaction():
+            # Below Postgres' own deadlock_timeout, so that it is us who give way, never a reader.
+            await self._connection.execute("set local lock_timeout = '500ms'")
+            shown: int = await self._connection.fetchval(SQL["hold"], self._projection.name, self._generation - 1)
+            position = self._position
+            while position < shown and (sifted := await self._read(position, min(self._max_batch, shown - position))):
+                await self._fold(sifted)
+                position = sifted.position
+            tables = [f'"{table}"' for table in self._projection.tables]
+            await self._connection.execute(f"lock table {', '.join(f'{self._live}.{table}' for table in tables)} in access exclusive mode")
+            for table in tables:
+                await self._connection.execute(f"drop table {self._live}.{table}; alter table {self._next}.{table} set schema {self._live}")
+            await self._connection.execute(f"drop schema {self._next}")
+            await self._connection.execute(SQL["promote"], self._projection.name, self._generation, position)
+        _logger.info("projection.rebuilt", projection=self._projection.name, generation=self._generation, position=position)
+        return position

@@ -1,0 +1,244 @@
+"""Publishes the log to JetStream, position by position: the events table is the outbox, and the stream sequence the position."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Final, NoReturn
+from uuid import UUID
+
+import asyncpg
+import structlog
+from makima_schemas import subjects
+from makima_schemas.envelope import Recorded
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+
+from makima_kernel.cancellation import heed_cancellation
+from makima_kernel.event_log.errors import AWAY
+from makima_kernel.event_log.log import Log
+from makima_kernel.event_log.named_sql import named
+from makima_kernel.nats import streams as topology
+from makima_kernel.relay.publish_window import MisplacedError, PublishError, Window
+from makima_kernel.relay.stream_identity import Different, Missing, Same, examine, last_sequence
+
+SQL: Final = named(Path(__file__).with_suffix(".sql"))
+_WINDOW: Final = 512
+_READ: Final = 500
+_POLL: Final = 0.05  # seconds; a poke comes sooner
+_STANDBY: Final = 1.0
+_FROZEN: Final = 3.0  # seconds in which whoever holds the lock has published nothing of what there is
+_TERM: Final = 60.0  # a deputy looks that often whether the holder goes on by itself
+_AGAIN: Final = 0.25
+
+_logger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Standby:
+    """Another relay publishes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Relaying:
+    """Everything up to `Relay.position` is in the stream, and what comes follows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The broker or the database does not answer as it should; tried again."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The stream is not this log's. Only a person knows which of the two is right."""
+
+    reason: str
+
+
+State = Standby | Relaying | Waiting | Refused
+
+
+def _ignore(_event: Recorded) -> None:
+    """Nobody listens."""
+
+
+class Relay:
+    """Runs in every service; an advisory lock keeps it to one at a time, for economy. Two at once do no harm: so where the holder of
+    the lock is frozen, or cannot publish, the others do not wait for it.
+
+    `position` is the last acknowledged one, `lag` how many more the log has, `state` and `ready()` what it is doing.
+    `on_published(event)` is called for each event that the broker has stored.
+    """
+
+    def __init__(
+        self,
+        pool: asyncpg.Pool,
+        nats: Client,
+        *,
+        log: Log | None = None,
+        on_published: Callable[[Recorded], None] = _ignore,
+        budget: float = 1.0,
+        alone: bool = True,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        """`budget`: size of the streams where the broker lost them; `alone=False` leaves the lock out."""
+        self._pool, self._nats, self._log = pool, nats, log or Log(pool)
+        self._budget, self._alone = budget, alone
+        self._on_published = on_published
+        self._window = Window(nats, size=_WINDOW, on_published=self._published, clock=clock)
+        self._clock = clock
+        self._stands: tuple[int, float] | None = None  # where the stream ends though the log goes on, and since when
+        self._poked = asyncio.Event()
+        self._broken: dict[UUID, str] = {}  # an epoch whose stream holds an event at a wrong sequence, and which
+        self.state: State = Waiting("not started yet")
+        self.position = 0
+        self.head = 0
+
+    @property
+    def lag(self) -> int:
+        return max(0, self.head - self.position) if not isinstance(self.state, Standby) else 0
+
+    def ready(self) -> str | None:
+        """None: ready; else the reason."""
+        match self.state:
+            case Standby() | Relaying():
+                return None
+            case Waiting(reason) | Refused(reason):
+                return f"relay: {reason}"
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        pokes = await self._nats.subscribe(subjects.LOG_POKE, cb=self._on_poke)
+        try:
+            while True:
+                heed_cancellation()
+                try:
+                    await self._once()
+                except (*AWAY, NatsError) as error:
+                    self._enter(Waiting(repr(error)))
+                    await asyncio.sleep(_AGAIN)
+        finally:
+            with suppress(NatsError, OSError):
+                await pokes.unsubscribe()
+                await self._window.close()
+
+    async def _once(self) -> None:
+        if not self._alone:
+            await self._lead(None)
+            return
+        async with self._pool.acquire() as connection:
+            if await connection.fetchval(SQL["lock"]):
+                await self._lead(connection)  # the pool unlocks what comes back to it
+        if await self._is_frozen():
+            await self._stand_in()
+        else:
+            self._enter(Standby())
+        await asyncio.sleep(_STANDBY)
+
+    async def _is_frozen(self) -> bool:
+        """Whether the holder of the lock leaves lying what there is. Its session may live though its process stands."""
+        try:
+            end = await last_sequence(self._nats)
+        except NatsError:
+            return False  # nobody can publish
+        now = self._clock()
+        if await self._log.head() <= end:
+            self._stands = None
+        elif self._stands is None or self._stands[0] != end:
+            self._stands = end, now
+        return self._stands is not None and now - self._stands[1] >= _FROZEN
+
+    async def _stand_in(self) -> None:
+        """Without the lock, for a term, or until somebody else publishes after all."""
+        _logger.warning("relay.stands_in", position=self.position)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_TERM):
+                await self._try()
+
+    async def _lead(self, lock: asyncpg.pool.PoolConnectionProxy | None) -> None:
+        """Returns where the lock was lost with its connection."""
+        while lock is None or not lock.is_closed():
+            heed_cancellation()
+            await self._try()
+
+    async def _try(self) -> None:
+        """Returns where something was not taken."""
+        if not await self._agree():
+            await asyncio.sleep(_STANDBY)
+            return
+        try:
+            await self._relay()
+        except MisplacedError as error:
+            self._broken[await self._log.epoch()] = str(error)
+        except PublishError as error:
+            self._enter(Waiting(str(error)))
+
+    async def _agree(self) -> bool:
+        """Whether stream and log are of one identity; where the stream is gone, a new one is made at the right place."""
+        match await examine(self._nats, self._log):
+            case Missing():
+                self._enter(Waiting("the broker has no stream for the events; making it"))
+                await topology.create_missing(self._nats, self._log, budget=self._budget)
+                return await self._agree()
+            case Different(reason):
+                self._enter(Refused(reason))
+                return False
+            case Same(position):
+                broken = self._broken.get(await self._log.epoch())
+                if broken is not None:
+                    self._enter(Refused(broken))
+                    return False
+                self.position = position
+                return True
+
+    async def _relay(self) -> NoReturn:
+        """Until something is not taken, or the connection is lost. Raises `PublishError`."""
+        await self._window.open()
+        self._enter(Relaying())
+        sent = self.position
+        self.head = await self._log.head()
+        while True:
+            heed_cancellation()
+            self._window.check()
+            self._poked.clear()
+            events = await self._log.after(sent, _READ)
+            for event in events:
+                await self._window.publish(event)
+            if events:
+                sent = events[-1].position
+                self.head = max(self.head, sent)
+            if len(events) == _READ:
+                self.head = await self._log.head()
+                continue
+            await self._window.flush()
+            await self._quiet()
+
+    async def _quiet(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_POLL):
+                await self._poked.wait()
+
+    def _published(self, event: Recorded) -> None:
+        self.position = event.position
+        self._on_published(event)
+
+    async def _on_poke(self, message: object) -> None:
+        del message
+        self._poked.set()
+
+    def _enter(self, state: State) -> None:
+        if state == self.state:
+            return
+        self.state = state
+        match state:
+            case Refused(reason):
+                _logger.error("relay.refused", reason=reason)
+            case Waiting(reason):
+                _logger.warning("relay.waiting", reason=reason, position=self.position)
+            case Standby() | Relaying():
+                _logger.info("relay.state", state=type(state).__name__, position=self.position)

@@ -1,0 +1,124 @@
+"""Is the stream of the broker the stream of this log? Both carry an epoch, and the last message must be the log's event there."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final, cast
+from uuid import UUID
+
+import asyncpg
+import msgspec
+import structlog
+from makima_schemas import subjects
+from nats.aio.client import Client
+from nats.js.api import Header
+from nats.js.errors import NotFoundError
+
+from makima_kernel.event_log.log import Log
+from makima_kernel.event_log.named_sql import named
+from makima_kernel.nats import streams as topology
+from makima_kernel.nats.stream_cursor import EPOCH_KEY
+
+SQL: Final = named(Path(__file__).with_suffix(".sql"))
+_TIMEOUT: Final = 2.0
+_CLOCKS: Final = timedelta(minutes=1)  # how far the clocks of broker and database may be apart; a restore takes longer than that
+_CURE: Final = "if the database was restored on purpose, run `makima ledger new-epoch`"
+
+_logger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Same:
+    """One log, one stream: it holds everything up to `position`, or is to be filled from there."""
+
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """There is no such stream: the broker is new, or lost its data."""
+
+
+@dataclass(frozen=True, slots=True)
+class Different:
+    """Never to be written by this log: `reason` says what disagrees, and the cure."""
+
+    reason: str
+
+
+class _State(msgspec.Struct, frozen=True):
+    last_ts: str
+
+
+class _Info(msgspec.Struct, frozen=True):
+    """What nats-py leaves out of a stream's state."""
+
+    state: _State
+
+
+async def examine(nats: Client, log: Log) -> Same | Missing | Different:
+    """Compares epochs, ends, and the event at the stream's end. Raises nats-py's and asyncpg's errors where one does not answer."""
+    jetstream = nats.jetstream(timeout=_TIMEOUT)
+    try:
+        info = await jetstream.stream_info(subjects.EVENTS_STREAM)
+        last = info.state.last_seq
+    except NotFoundError:
+        return Missing()
+    message = await jetstream.get_msg(subjects.EVENTS_STREAM, last) if info.state.messages else None
+    epoch, stream_epoch = str(await log.epoch()), (info.config.metadata or {}).get(EPOCH_KEY)
+    if epoch != stream_epoch:
+        return Different(f"the log's epoch is {epoch}, the stream's is {stream_epoch}: {_CURE}")
+    head = await log.head()  # read after the stream's end: what the stream holds was committed before
+    if last > head:
+        return Different(f"the stream ends at {last}, the log at {head}: it was restored to the past; {_CURE}")
+    if last == 0:
+        return Same(last)
+    if message is None:
+        return await _examine_empty(nats, log, last)
+    [event] = await log.after(last - 1, 1)
+    headers = cast("dict[str, str] | None", message.headers) or {}
+    in_stream = headers.get(Header.MSG_ID)
+    if in_stream != str(event.event_id):
+        return Different(f"position {last} is event {in_stream} in the stream, but {event.event_id} in the log; {_CURE}")
+    return Same(last)
+
+
+async def _examine_empty(nats: Client, log: Log, last: int) -> Same | Different:
+    """All messages have aged out, and the event at the stream's end with them; but the broker knows when it came, and an event is recorded
+    before it is published. A restored log that has grown past this end again has recorded another event there since.
+    """
+    reply = await nats.request(f"$JS.API.STREAM.INFO.{subjects.EVENTS_STREAM}", timeout=_TIMEOUT)
+    came = datetime.fromisoformat(msgspec.json.decode(reply.data, type=_Info).state.last_ts)
+    events = await log.after(last - 1, 1)
+    if came.year == 1 or not events:  # made at this place, and nothing was published yet
+        return Same(last)
+    recorded = events[0].recorded_at
+    if recorded > came + _CLOCKS:
+        return Different(
+            f"position {last} was recorded at {recorded:%Y-%m-%d %H:%M:%S}, but the stream ended there at {came:%Y-%m-%d %H:%M:%S}; {_CURE}"
+        )
+    return Same(last)
+
+
+async def last_sequence(nats: Client) -> int:
+    """Where the stream ends; 0 where there is none. Raises nats-py's errors."""
+    try:
+        return (await nats.jetstream(timeout=_TIMEOUT).stream_info(subjects.EVENTS_STREAM)).state.last_seq
+    except NotFoundError:
+        return 0
+
+
+async def new_epoch(pool: asyncpg.Pool, nats: Client, *, budget: float = 1.0) -> UUID:
+    """Starts a new identity of the log, with a new stream; every consumer and socket gets a reset.
+
+    For after a restore of the database: positions that were handed out then may be other events now.
+    """
+    epoch = cast("UUID", await pool.fetchval(SQL["new_epoch"]))
+    jetstream = nats.jetstream(timeout=_TIMEOUT)
+    try:
+        await jetstream.delete_stream(subjects.EVENTS_STREAM)
+    except NotFoundError:
+        _logger.info("log.no_stream", stream=subjects.EVENTS_STREAM)
+    await topology.create_missing(nats, Log(pool), budget=budget)
+    _logger.warning("log.new_epoch", epoch=str(epoch))
+    return epoch

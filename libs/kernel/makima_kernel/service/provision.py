@@ -1,0 +1,25 @@
+"""Makes the streams of the broker that are missing and updates those that differ: `python -m makima_kernel.service.provision`."""
+
+import asyncio
+
+import asyncpg
+
+from makima_kernel.event_log.log import Log
+from makima_kernel.nats.connection import by_us, connect
+from makima_kernel.nats.streams import provision
+from makima_kernel.service.settings import Settings, load
+
+
+async def _main() -> None:
+    settings = load(Settings)
+
+    nats = await connect(settings.nats_url, "topology", on_closed=by_us)
+    try:
+        async with asyncpg.create_pool(settings.database_url, min_size=1, max_size=1) as pool:
+            await provision(nats, Log(pool), budget=settings.stream_budget)
+    finally:
+        await nats.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(_main())
