@@ -3,12 +3,12 @@
 from makima_kernel.commands.router import CommandRouter
 from makima_kernel.service.runtime import Service
 
-from services.completion_detector.domain.judge import Switches
-from services.completion_detector.handlers.asker import Asker
+from services.completion_detector.domain.next_action import Switches
 from services.completion_detector.handlers.check_completion import CheckCompletion
 from services.completion_detector.handlers.cleanup import CleanUp
-from services.completion_detector.handlers.recorder import Recorder
-from services.completion_detector.handlers.validators import Validators
+from services.completion_detector.handlers.evaluation_worker import Asker
+from services.completion_detector.handlers.findings_writer import Recorder
+from services.completion_detector.handlers.validator_pool import Validators
 from services.completion_detector.handlers.worktrees import Worktrees
 from services.completion_detector.projections import Contracts
 from services.completion_detector.queries import Queries

@@ -11,7 +11,7 @@ from makima_schemas.codec import adapter
 from makima_schemas.contract.events import ContractEvent
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorStateChanged
 
-from services.completion_detector.domain.judge import AT_WORK
+from services.completion_detector.domain.next_action import AT_WORK
 from services.completion_detector.domain.snapshot import TRIGGERS, Snapshot, fold
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))

@@ -7,10 +7,10 @@ from makima_schemas.contract.contract_types import contract_types
 from makima_schemas.contract.events import ContractEvent, PhaseChanged
 
 from services.contract.domain.decider import ContractDecider, conflict_members
+from services.contract.handlers.authorization import Reach
 from services.contract.handlers.commands import commands
-from services.contract.handlers.reach import Reach
+from services.contract.handlers.dry_run import Trial
 from services.contract.handlers.starter import Starter
-from services.contract.handlers.trial import Trial
 from services.contract.projections import Unstarted
 from services.contract.queries import Queries
 

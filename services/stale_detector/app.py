@@ -3,15 +3,15 @@
 from makima_kernel.service.runtime import Service
 from makima_kernel.service.settings import ContractsSettings
 
-from services.stale_detector.domain.clock import SECOND, Timeouts
-from services.stale_detector.domain.detector import Detector
+from services.stale_detector.domain.shards.observed_clock import SECOND, Timeouts
+from services.stale_detector.domain.verdicts.detector import Detector
 from services.stale_detector.handlers.canaries import Canaries
-from services.stale_detector.handlers.following import Follower
-from services.stale_detector.handlers.judging import Judge
-from services.stale_detector.handlers.reading import Reader
-from services.stale_detector.handlers.seeing import Eyes
-from services.stale_detector.handlers.staleness import Staleness
-from services.stale_detector.handlers.telling import Teller
+from services.stale_detector.handlers.detection_loop import Judge
+from services.stale_detector.handlers.heartbeat_consumer import Reader
+from services.stale_detector.handlers.local_health import Eyes
+from services.stale_detector.handlers.log_follower import Follower
+from services.stale_detector.handlers.silence_outbox import Teller
+from services.stale_detector.handlers.stale_contract_scanner import Staleness
 from services.stale_detector.projections import Silence
 from services.stale_detector.queries import Queries
 

@@ -14,11 +14,13 @@ from makima_schemas.contract.events import ContractCreated
 from makima_schemas.contract.model import ContractStatus
 from makima_schemas.silence import SilenceDetected, deterministic_id
 
-from services.stale_detector.domain import mass_silence, staleness, tracked
-from services.stale_detector.domain.mass_silence import Hold
+from services.stale_detector.domain import staleness
+from services.stale_detector.domain.members import sender as tracked
+from services.stale_detector.domain.members.sender import Sender
 from services.stale_detector.domain.staleness import Progress
-from services.stale_detector.domain.told import telling
-from services.stale_detector.domain.tracked import Sender
+from services.stale_detector.domain.verdicts import mass_silence
+from services.stale_detector.domain.verdicts.mass_silence import Hold
+from services.stale_detector.domain.verdicts.silence_detected import telling
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
 

@@ -13,9 +13,9 @@ from makima_schemas.codec import adapter
 from makima_schemas.identity import DEFAULT_TENANT
 from makima_schemas.silence import SilenceDetected
 
-from services.stale_detector.domain.known import REMEMBERED
-from services.stale_detector.domain.mass_silence import Hold
-from services.stale_detector.domain.tracked import Sender, Tracked
+from services.stale_detector.domain.members.registry import REMEMBERED
+from services.stale_detector.domain.members.sender import Sender, Tracked
+from services.stale_detector.domain.verdicts.mass_silence import Hold
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
 

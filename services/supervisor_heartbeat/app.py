@@ -10,18 +10,18 @@ from makima_kernel.service.postgres import open_connection
 from makima_kernel.service.runtime import Service
 from makima_schemas.supervisor import RestartSupervisor
 
+from services.supervisor_heartbeat.domain.batching.batch_builder import Reader, Slice
 from services.supervisor_heartbeat.domain.daemon import DaemonDecider
-from services.supervisor_heartbeat.domain.senders import Senders
-from services.supervisor_heartbeat.domain.slices import Reader, Slice
+from services.supervisor_heartbeat.domain.sender_cache import Senders
 from services.supervisor_heartbeat.domain.supervisor import SupervisorDecider
-from services.supervisor_heartbeat.handlers.feed import Feed
 from services.supervisor_heartbeat.handlers.follower import Follower
-from services.supervisor_heartbeat.handlers.history import History
 from services.supervisor_heartbeat.handlers.memory import Memory
-from services.supervisor_heartbeat.handlers.observer import Observer
+from services.supervisor_heartbeat.handlers.observation_writer import Observer
 from services.supervisor_heartbeat.handlers.recall import Recall
 from services.supervisor_heartbeat.handlers.recorder import Recorder, lanes_of
 from services.supervisor_heartbeat.handlers.restarts import Restarts, count
+from services.supervisor_heartbeat.handlers.retention import History
+from services.supervisor_heartbeat.handlers.state_publisher import Feed
 from services.supervisor_heartbeat.handlers.verdicts import Verdicts, content
 from services.supervisor_heartbeat.handlers.watermarks import Watermarks
 from services.supervisor_heartbeat.projections import KnownSenders

@@ -10,8 +10,8 @@ from makima_kernel.projections.projection import Applied
 from makima_schemas.daemon import DaemonConnected, DaemonDisconnected
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorStateChanged
 
-from services.supervisor_heartbeat.domain.senders import Told, evolved
-from services.supervisor_heartbeat.domain.told import dump_told, initial, load_told
+from services.supervisor_heartbeat.domain.sender_cache import Told, evolved
+from services.supervisor_heartbeat.domain.sender_state import dump_told, initial, load_told
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
 

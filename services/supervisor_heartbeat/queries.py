@@ -12,7 +12,7 @@ from makima_kernel.event_log.named_sql import named
 from makima_kernel.projections import checkpoint
 from makima_schemas.errors import Code
 from makima_schemas.evidence import Arrival
-from makima_schemas.heartbeat_reading import Address
+from makima_schemas.heartbeat_codec import Address
 from makima_schemas.identity import DEFAULT_TENANT, split_stream, stream_name
 from makima_schemas.refusal import Refused
 from makima_schemas.silence import SenderKind
@@ -20,7 +20,7 @@ from makima_schemas.supervisor import ENDED, SupervisorState
 from makima_schemas.times import rfc3339
 
 from services.supervisor_heartbeat.domain.heartbeats import Beat
-from services.supervisor_heartbeat.domain.told import Told, load_told
+from services.supervisor_heartbeat.domain.sender_state import Told, load_told
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
 

@@ -13,7 +13,7 @@ from makima_schemas import subjects
 from nats.aio.client import Client
 from nats.js.api import DeliverPolicy
 
-from services.stale_detector.domain.heartbeats import read
+from services.stale_detector.domain.members.heartbeat import read
 
 VERDICTS = "bench.naive.verdicts"
 

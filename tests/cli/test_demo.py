@@ -57,13 +57,13 @@ async def test_a_child_goes_when_its_parent_is_killed() -> None:
 
 @pytest.mark.parametrize(("within", "code"), [((), 0), (("0.1",), 1)])
 async def test_a_jobs_exit_code_says_whether_it_was_done(tmp_path: Path, within: tuple[str, ...], code: int) -> None:
-    job = await Child.start("a job", "makima_cli.demo.job", str(tmp_path), "t1", "do it", *within)
+    job = await Child.start("a job", "makima_cli.demo.agent_work", str(tmp_path), "t1", "do it", *within)
     async with asyncio.timeout(20):
         assert await job.ended() == code
     assert (tmp_path / "t1.md").exists() == (code == 0)
 
 
 async def test_a_job_that_was_stopped_is_not_done(tmp_path: Path) -> None:
-    job = await Child.start("a job", "makima_cli.demo.job", str(tmp_path), "t1", "do it")
+    job = await Child.start("a job", "makima_cli.demo.agent_work", str(tmp_path), "t1", "do it")
     await job.stop()
     assert await job.ended() != 0

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 from makima_cli.demo.plan import TRIES, GiveUp, Try, next_steps
-from makima_cli.demo.reactions import KEPT, MOST_ACTIVE, reaction
+from makima_cli.demo.scenarios import BATCH, STORIES, needs, phases, told
 from makima_cli.demo.staging import Staging
-from makima_cli.demo.stories import BATCH, STORIES, needs, phases, told
 from makima_cli.demo.user import DemoUser
+from makima_cli.demo.user_policy import KEPT, MOST_ACTIVE, reaction
 from makima_kernel.testing import eventually
 from makima_local import ports
 from makima_schemas.contract.model import ContractStatus as S

@@ -16,7 +16,7 @@ from makima_schemas import subjects
 from makima_schemas.codec import EVENT_CLASSES, decode
 from makima_schemas.commands import Accepted, Problem, decode_reply
 from makima_schemas.envelope import from_cloudevent
-from makima_schemas.heartbeat_reading import read_agent, read_daemon, read_subject, read_supervisor
+from makima_schemas.heartbeat_codec import read_agent, read_daemon, read_subject, read_supervisor
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 

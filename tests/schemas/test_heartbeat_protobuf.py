@@ -10,8 +10,8 @@ from google.protobuf.descriptor import FieldDescriptor as F
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from makima_schemas.heartbeat import AgentHeartbeat, DaemonHeartbeat, SupervisorHeartbeat
+from makima_schemas.heartbeat_codec import UnreadableError, read_agent, read_daemon, read_supervisor
 from makima_schemas.heartbeat_protobuf import MEMBERS, STATES, decode
-from makima_schemas.heartbeat_reading import UnreadableError, read_agent, read_daemon, read_supervisor
 
 from tests.schemas.proto_json import to_proto
 from tests.schemas.proto_messages import enumerations, enums, messages, new

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from makima_sdk.connection import Connection, UnknownContextError
     from makima_sdk.contracts import Contracts
     from makima_sdk.daemon import Daemon, Signal
-    from makima_sdk.heart import Heart
+    from makima_sdk.heartbeater import Heart
     from makima_sdk.http import Answer, Http
     from makima_sdk.models import Contract, DeliverableView, Page, Question, Task, TaskCounts
     from makima_sdk.monitoring import Filter, MonitorEvent, monitor

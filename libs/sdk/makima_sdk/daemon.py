@@ -16,7 +16,7 @@ from makima_schemas import permissions, subjects
 from makima_schemas.commands import Problem, encode_reply
 from makima_schemas.errors import Code
 from makima_schemas.heartbeat import DaemonHeartbeat
-from makima_schemas.heartbeat_reading import read_daemon
+from makima_schemas.heartbeat_codec import read_daemon
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import ConnectionClosedError
@@ -24,7 +24,7 @@ from nats.errors import Error as NatsError
 
 from makima_sdk.connection import Connection
 from makima_sdk.contracts import Contracts
-from makima_sdk.heart import DEFAULT_INTERVAL, Heart
+from makima_sdk.heartbeater import DEFAULT_INTERVAL, Heart
 from makima_sdk.http import Http
 from makima_sdk.nats import connect
 from makima_sdk.problems import UnreachableError

@@ -7,11 +7,11 @@ from uuid import uuid4
 import msgspec
 from makima_schemas import subjects
 from makima_schemas.heartbeat import MAX_ACTIVITY, SupervisorHeartbeat
-from makima_schemas.heartbeat_reading import read_supervisor
+from makima_schemas.heartbeat_codec import read_supervisor
 from makima_schemas.supervisor import SupervisorState
 from nats.aio.client import Client
 
-from makima_sdk.heart import DEFAULT_INTERVAL, Heart
+from makima_sdk.heartbeater import DEFAULT_INTERVAL, Heart
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from typing import Final
 
 from makima_schemas.codec import Event
 from makima_schemas.contract import events as e
-from makima_schemas.contract.destinations import destination
 from makima_schemas.contract.model import ContractStatus, Phase, TaskStatus, WaitingFor
+from makima_schemas.contract.status_effects import destination
 from makima_schemas.gate import Readiness, readiness
 
 

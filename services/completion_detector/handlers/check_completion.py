@@ -9,7 +9,7 @@ from makima_schemas.errors import Code
 from makima_schemas.identity import DEFAULT_TENANT
 from makima_schemas.refusal import Refused
 
-from services.completion_detector.domain.judge import AT_WORK, would_complete
+from services.completion_detector.domain.next_action import AT_WORK, would_complete
 from services.completion_detector.queries import Queries
 
 CATCH_UP_SECONDS = 1.0

@@ -12,7 +12,8 @@ from makima_schemas.contract.events import ContractEvent
 from makima_schemas.errors import Code
 from makima_schemas.refusal import Member, Refused
 
-from services.contract.domain import creation, moves, phases, questions, work
+from services.contract.domain import creation, phases, questions, work
+from services.contract.domain import transitions as moves
 from services.contract.domain.state import Contract, evolve
 from services.contract.domain.statuses import DETECTOR_REQUESTS, LIFECYCLE, not_now
 from services.contract.domain.waiting import consequences, landing

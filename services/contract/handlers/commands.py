@@ -9,7 +9,7 @@ from makima_schemas.contract.commands import ContractCommand
 from makima_schemas.contract.events import ContractEvent
 
 from services.contract.domain.state import Contract
-from services.contract.handlers.reach import Reach
+from services.contract.handlers.authorization import Reach
 
 ContractDecisions = Decisions[Contract, ContractCommand, ContractEvent]
 

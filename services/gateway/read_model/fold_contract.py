@@ -3,7 +3,6 @@
 from typing import Final, cast
 
 import orjson
-from makima_schemas.contract.destinations import ACTIVITY, destination
 from makima_schemas.contract.events import (
     AutoCompleteSet,
     ContractBlocked,
@@ -18,6 +17,7 @@ from makima_schemas.contract.events import (
     PhaseValidated,
 )
 from makima_schemas.contract.model import ContractStatus
+from makima_schemas.contract.status_effects import ACTIVITY, destination
 from makima_schemas.envelope import Recorded
 from makima_schemas.times import rfc3339
 

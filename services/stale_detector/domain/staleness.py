@@ -8,9 +8,9 @@ from typing import Final, get_args
 
 from makima_schemas.codec import CLASS_BY_NAME, Event, UndecodableError, UnknownEventError, decode
 from makima_schemas.contract import events as e
-from makima_schemas.contract.destinations import ACTIVITY, destination
 from makima_schemas.contract.events import ContractEvent
 from makima_schemas.contract.model import ContractStatus
+from makima_schemas.contract.status_effects import ACTIVITY, destination
 from makima_schemas.envelope import Recorded
 from makima_schemas.silence import StaleCleared, StaleDetected
 from makima_schemas.supervisor import ENDED, SupervisorRegistered, SupervisorStateChanged

@@ -9,8 +9,8 @@ from makima_kernel.nats.streams import canary
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
-from services.stale_detector.domain.detector import Detector
-from services.stale_detector.handlers.reading import Reader
+from services.stale_detector.domain.verdicts.detector import Detector
+from services.stale_detector.handlers.heartbeat_consumer import Reader
 
 EVERY: Final = 0.05
 RECENT: Final = 0.04  # seconds; whose canary it was does not matter

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 from makima_kernel.nats.message import Message
-from makima_schemas.heartbeat_reading import Address, read_agent, read_daemon, read_supervisor
+from makima_schemas.heartbeat_codec import Address, read_agent, read_daemon, read_supervisor
 from makima_schemas.supervisor import SupervisorState
 
 

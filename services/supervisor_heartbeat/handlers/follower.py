@@ -8,7 +8,7 @@ from makima_kernel.projections.subscription import Consumer
 from makima_schemas.envelope import Recorded
 from makima_schemas.identity import DEFAULT_TENANT
 
-from services.supervisor_heartbeat.domain.senders import Observation, Sender, Senders
+from services.supervisor_heartbeat.domain.sender_cache import Observation, Sender, Senders
 from services.supervisor_heartbeat.handlers.recall import Recall, telling
 
 CATEGORIES: Final = frozenset({"supervisor", "daemon"})

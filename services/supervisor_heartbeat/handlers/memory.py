@@ -11,9 +11,9 @@ from makima_kernel.cancellation import heed_cancellation
 from makima_kernel.event_log.errors import AWAY
 from makima_kernel.projections.subscription import Consumer, EpochChangedError
 
-from services.supervisor_heartbeat.domain.senders import Senders
+from services.supervisor_heartbeat.domain.sender_cache import Senders
 from services.supervisor_heartbeat.handlers.follower import Follower
-from services.supervisor_heartbeat.handlers.observer import Observer
+from services.supervisor_heartbeat.handlers.observation_writer import Observer
 from services.supervisor_heartbeat.queries import Remembered
 
 _EVERY: Final = 600.0  # seconds between two looks for those that have ended

@@ -12,8 +12,8 @@ from makima_schemas.envelope import Recorded
 from makima_schemas.identity import DEFAULT_TENANT
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorStateChanged
 
-from services.supervisor_heartbeat.domain.senders import Sender, Senders
-from services.supervisor_heartbeat.domain.told import TellingEvent, evolved, initial
+from services.supervisor_heartbeat.domain.sender_cache import Sender, Senders
+from services.supervisor_heartbeat.domain.sender_state import TellingEvent, evolved, initial
 
 _REST: Final = 0.25  # seconds until a database that did not answer is asked again
 

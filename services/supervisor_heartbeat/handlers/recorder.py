@@ -17,10 +17,10 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js.api import StreamState
 
-from services.supervisor_heartbeat.domain.places import Place, Start, start_of
-from services.supervisor_heartbeat.domain.slices import MOST_ROWS, Reader, Slice
-from services.supervisor_heartbeat.handlers.set_aside import SetAside
-from services.supervisor_heartbeat.handlers.store import LostShardsError, Store, lock
+from services.supervisor_heartbeat.domain.batching.batch_builder import MOST_ROWS, Reader, Slice
+from services.supervisor_heartbeat.domain.offsets import Place, Start, start_of
+from services.supervisor_heartbeat.handlers.dead_letters import SetAside
+from services.supervisor_heartbeat.handlers.shard_writer import LostShardsError, Store, lock
 
 BATCH: Final = 3500  # for all lanes, which have about as many each
 TURN: Final = 250  # messages: two milliseconds

@@ -16,7 +16,7 @@ from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 
 from services.supervisor_heartbeat.domain.supervisor import OrderRestart
-from services.supervisor_heartbeat.handlers.observer import SupervisorDecisions
+from services.supervisor_heartbeat.handlers.observation_writer import SupervisorDecisions
 from services.supervisor_heartbeat.queries import Queries, Whereabouts
 
 CATCH_UP_SECONDS: Final = 1.0

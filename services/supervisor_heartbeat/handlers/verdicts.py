@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from services.supervisor_heartbeat.domain.supervisor import OrderRestart
 from services.supervisor_heartbeat.domain.verdict import JudgeDisconnected, JudgeSilence
-from services.supervisor_heartbeat.handlers.observer import DaemonDecisions, SupervisorDecisions
+from services.supervisor_heartbeat.handlers.observation_writer import DaemonDecisions, SupervisorDecisions
 from services.supervisor_heartbeat.handlers.watermarks import Watermarks
 from services.supervisor_heartbeat.queries import Queries
 

@@ -7,7 +7,7 @@ from makima_schemas.contract import events as e
 from makima_schemas.contract.commands import ContractCommand
 from makima_schemas.refusal import Refused
 
-from services.completion_detector.domain.judge import Abort, Advance, Ask, CleanUp, Complete, Confirm, Switches, Validate, judge
+from services.completion_detector.domain.next_action import Abort, Advance, Ask, CleanUp, Complete, Confirm, Switches, Validate, judge
 from services.completion_detector.domain.snapshot import Snapshot, fold
 from services.contract.domain.state import Contract
 from tests.services.contract.stories import DECIDER

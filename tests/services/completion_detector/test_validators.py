@@ -14,8 +14,8 @@ from makima_schemas.contract.model import Deliverable, Gate, Phase
 
 from services.completion_detector import app
 from services.completion_detector.domain.snapshot import Snapshot
-from services.completion_detector.handlers.validating import Verdict
-from services.completion_detector.handlers.validators import AT_ONCE, Validators
+from services.completion_detector.handlers.validator_pool import AT_ONCE, Validators
+from services.completion_detector.handlers.validator_process import Verdict
 from tests.services.completion_detector.conftest import World, simple
 from tests.services.completion_detector.test_a_contract_moves_on_by_itself import PLANNED
 

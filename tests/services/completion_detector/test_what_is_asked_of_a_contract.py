@@ -7,7 +7,7 @@ from makima_schemas.codec import Event
 from makima_schemas.contract import events as e
 from makima_schemas.contract.model import ContractStatus, Deliverable, Gate, Phase
 
-from services.completion_detector.domain.judge import (
+from services.completion_detector.domain.next_action import (
     Abort,
     Advance,
     Ask,

@@ -15,9 +15,9 @@ from makima_kernel.commands.lifecycle import Mark
 from makima_kernel.commands.lifecycle import Recorded as RecordedIn
 from makima_schemas.codec import Event, encode
 from makima_schemas.contract import events as e
-from makima_schemas.contract.destinations import LEADS_TO
 from makima_schemas.contract.events import ContractEvent
 from makima_schemas.contract.model import ContractStatus, TaskStatus
+from makima_schemas.contract.status_effects import LEADS_TO
 from makima_schemas.envelope import Recorded
 from makima_schemas.evidence import Evidence
 from makima_schemas.refusal import Refused

@@ -5,13 +5,13 @@ from dataclasses import replace
 
 from makima_schemas import subjects
 
-from services.stale_detector.domain.clock import CANARIES_FAST, CANARIES_SLOW, MILLISECOND, SECOND, Pace, Timeouts
-from services.stale_detector.domain.detector import Detector
-from services.stale_detector.domain.findings import Findings
-from services.stale_detector.domain.mass_silence import Hold
-from services.stale_detector.domain.senders import heartbeat_subject, shard_of
-from services.stale_detector.domain.tracked import Sender, Tracked
-from services.stale_detector.domain.verdict import Verdict
+from services.stale_detector.domain.members.sender import Sender, Tracked
+from services.stale_detector.domain.members.sender_names import heartbeat_subject, shard_of
+from services.stale_detector.domain.shards.observed_clock import CANARIES_FAST, CANARIES_SLOW, MILLISECOND, SECOND, Pace, Timeouts
+from services.stale_detector.domain.verdicts.detector import Detector
+from services.stale_detector.domain.verdicts.findings import Findings
+from services.stale_detector.domain.verdicts.mass_silence import Hold
+from services.stale_detector.domain.verdicts.verdict import Verdict
 
 START = 1_700_000_000 * SECOND
 TIMEOUTS = Timeouts(timeout=4 * SECOND, interval=SECOND, grace=500 * MILLISECOND)

@@ -15,11 +15,11 @@ from makima_schemas.codec import Event
 from makima_schemas.supervisor import SupervisorState
 from nats.aio.client import Client
 
-from services.stale_detector.domain.clock import MILLISECOND, SECOND, Timeouts
-from services.stale_detector.domain.detector import Detector
-from services.stale_detector.domain.heartbeats import Spoken
-from services.stale_detector.domain.verdict import Verdict
-from services.stale_detector.handlers.following import Follower
+from services.stale_detector.domain.members.heartbeat import Spoken
+from services.stale_detector.domain.shards.observed_clock import MILLISECOND, SECOND, Timeouts
+from services.stale_detector.domain.verdicts.detector import Detector
+from services.stale_detector.domain.verdicts.verdict import Verdict
+from services.stale_detector.handlers.log_follower import Follower
 from services.stale_detector.queries import Queries
 from tests.kernel.log.writing import call, command
 from tests.services.stale_detector.test_tracked import changed

@@ -9,11 +9,11 @@ from makima_kernel.nats.streams import provision
 from makima_kernel.testing import eventually
 from nats.aio.client import Client
 
-from services.stale_detector.domain.detector import Detector
-from services.stale_detector.domain.findings import Findings
+from services.stale_detector.domain.verdicts.detector import Detector
+from services.stale_detector.domain.verdicts.findings import Findings
 from services.stale_detector.handlers.canaries import Canaries
-from services.stale_detector.handlers.judging import Judge
-from services.stale_detector.handlers.reading import Reader
+from services.stale_detector.handlers.detection_loop import Judge
+from services.stale_detector.handlers.heartbeat_consumer import Reader
 from tests.kernel.log import writing
 from tests.services.stale_detector.test_following import TIMEOUTS, Stream, alive, following
 

@@ -10,11 +10,11 @@ from makima_schemas.evidence import Evidence
 from makima_schemas.silence import SilenceDetected
 from makima_schemas.supervisor import SupervisorState, SupervisorStateChanged
 
-from services.stale_detector.domain.clock import MILLISECOND, SECOND
-from services.stale_detector.domain.owner import Suspect
-from services.stale_detector.domain.shard import Shard
-from services.stale_detector.domain.told import telling
-from services.stale_detector.domain.verdict import moment, prove
+from services.stale_detector.domain.shards.observed_clock import MILLISECOND, SECOND
+from services.stale_detector.domain.shards.shard import Shard
+from services.stale_detector.domain.verdicts.sender_group import Suspect
+from services.stale_detector.domain.verdicts.silence_detected import telling
+from services.stale_detector.domain.verdicts.verdict import moment, prove
 from tests.services.stale_detector.recorded import NOON, recorded
 
 START = 1_700_000_000 * SECOND

@@ -2,8 +2,8 @@
 
 import pytest
 
-from services.stale_detector.domain.clock import SECOND
-from services.stale_detector.domain.rate import Rate
+from services.stale_detector.domain.shards.clock_rate import Rate
+from services.stale_detector.domain.shards.observed_clock import SECOND
 
 
 def sampled(*samples: tuple[float, float], window: float = 60) -> Rate:

@@ -13,8 +13,8 @@ from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js.api import StreamInfo
 from nats.js.client import JetStreamContext
 
-from services.stale_detector.domain.detector import Detector
-from services.stale_detector.handlers.reading import Reader
+from services.stale_detector.domain.verdicts.detector import Detector
+from services.stale_detector.handlers.heartbeat_consumer import Reader
 from tests.services.stale_detector.test_detector import world
 from tests.services.stale_detector.test_senders import SUPERVISOR
 

@@ -5,8 +5,8 @@ from makima_kernel.nats import streams as topology
 from makima_schemas import subjects
 from nats.aio.client import Client
 
-from services.stale_detector.domain import senders
-from services.stale_detector.domain.heartbeats import read
+from services.stale_detector.domain.members import sender_names as senders
+from services.stale_detector.domain.members.heartbeat import read
 
 
 async def test_a_subject_is_mapped_onto_the_shard_that_the_broker_chooses(nats: Client) -> None:

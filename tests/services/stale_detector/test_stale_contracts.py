@@ -16,7 +16,7 @@ from makima_schemas.silence import SilenceDetected, StaleCleared, StaleDetected
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from services.stale_detector.handlers.staleness import LOOK_SECONDS, Staleness
+from services.stale_detector.handlers.stale_contract_scanner import LOOK_SECONDS, Staleness
 from services.stale_detector.projections import Silence
 from services.stale_detector.queries import Due, Queries
 from tests.kernel.log import writing

@@ -17,10 +17,11 @@ from makima_schemas.silence import MassSilenceCleared, MassSilenceSuspected
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorState
 from nats.aio.client import Client
 
-from services.stale_detector.domain import staleness, tracked
-from services.stale_detector.domain.mass_silence import Hold
+from services.stale_detector.domain import staleness
+from services.stale_detector.domain.members import sender as tracked
+from services.stale_detector.domain.members.sender import Sender, Tracked
 from services.stale_detector.domain.staleness import Progress
-from services.stale_detector.domain.tracked import Sender, Tracked
+from services.stale_detector.domain.verdicts.mass_silence import Hold
 from services.stale_detector.projections import SQL, Silence, progress, sender
 from services.stale_detector.queries import Queries
 from tests.services.stale_detector.running import Running, quick, running

@@ -25,7 +25,7 @@ from makima_schemas.supervisor import DeclareSilent, SupervisorState
 from nats.aio.client import Client
 
 from services.supervisor_heartbeat import app
-from services.supervisor_heartbeat.domain.senders import moment
+from services.supervisor_heartbeat.domain.sender_cache import moment
 
 
 def supervisor_beat(task_id: str, state: SupervisorState = SupervisorState.WORKING, **said: object) -> SupervisorHeartbeat:

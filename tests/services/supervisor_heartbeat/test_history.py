@@ -9,7 +9,7 @@ from makima_kernel.service.settings import ContractsSettings
 from makima_local.postgres import Postgres
 from pydantic import ValidationError
 
-from services.supervisor_heartbeat.handlers.history import History
+from services.supervisor_heartbeat.handlers.retention import History
 
 DAY = timedelta(hours=24)
 PLENTY = 2**40

@@ -2,7 +2,7 @@
 
 from makima_kernel.nats.message import Message
 
-from services.supervisor_heartbeat.domain.places import Place, Start, start_of
+from services.supervisor_heartbeat.domain.offsets import Place, Start, start_of
 from tests.services.supervisor_heartbeat.messages import message
 
 EPOCH = "e2"

@@ -6,8 +6,8 @@ import msgspec
 from makima_schemas.daemon import DaemonConnected, ObserveDaemon
 from makima_schemas.supervisor import ObserveHeartbeat
 
-from services.supervisor_heartbeat.domain.senders import Observation, Sender, Senders
-from services.supervisor_heartbeat.domain.slices import Reader
+from services.supervisor_heartbeat.domain.batching.batch_builder import Reader
+from services.supervisor_heartbeat.domain.sender_cache import Observation, Sender, Senders
 from services.supervisor_heartbeat.domain.supervisor import Supervisor
 from tests.services.supervisor_heartbeat.messages import MIDNIGHT_NS, message
 from tests.services.supervisor_heartbeat.running import daemon_beat, supervisor_beat

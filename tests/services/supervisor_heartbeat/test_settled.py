@@ -6,9 +6,9 @@ from makima_schemas.supervisor import SupervisorState
 
 from services.supervisor_heartbeat.domain.daemon import Daemon
 from services.supervisor_heartbeat.domain.heartbeats import read
-from services.supervisor_heartbeat.domain.senders import Sender, Senders
+from services.supervisor_heartbeat.domain.sender_cache import Sender, Senders
+from services.supervisor_heartbeat.domain.sender_state import Told
 from services.supervisor_heartbeat.domain.supervisor import Supervisor
-from services.supervisor_heartbeat.domain.told import Told
 from tests.services.supervisor_heartbeat.messages import VALID, message
 from tests.services.supervisor_heartbeat.running import daemon_beat
 from tests.services.supervisor_heartbeat.test_reading import address

@@ -4,9 +4,9 @@ import msgspec
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from makima_schemas.heartbeat_reading import UnreadableError, read_subject
+from makima_schemas.heartbeat_codec import UnreadableError, read_subject
 
-from services.stale_detector.domain import heartbeats as detector
+from services.stale_detector.domain.members import heartbeat as detector
 from services.supervisor_heartbeat.domain import heartbeats as recorder
 from tests.services.supervisor_heartbeat.messages import SUBJECT, VALID, bodies, message
 

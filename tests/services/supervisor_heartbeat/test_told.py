@@ -10,8 +10,8 @@ from makima_schemas.evidence import Arrival, Evidence
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorState
 
 from services.supervisor_heartbeat.domain.daemon import Daemon
+from services.supervisor_heartbeat.domain.sender_state import DAEMON, SUPERVISOR, dump_told, evolved, initial, load_told
 from services.supervisor_heartbeat.domain.supervisor import Supervisor
-from services.supervisor_heartbeat.domain.told import DAEMON, SUPERVISOR, dump_told, evolved, initial, load_told
 
 MOMENT = datetime(2026, 1, 1, 12, 30, 0, 123456, tzinfo=UTC)
 HEARD = Arrival("e1", 7, MOMENT)

@@ -8,7 +8,7 @@ import click
 import orjson
 from makima_sdk.http import Http
 
-from makima_cli.contracts.render import Row
+from makima_cli.render import Row
 from makima_cli.session import Session, talks
 
 PAGE: Final = 500

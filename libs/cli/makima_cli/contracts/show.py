@@ -6,8 +6,8 @@ from typing import cast
 import click
 from makima_sdk.http import Http
 
-from makima_cli.contracts import render
-from makima_cli.contracts.render import Row
+from makima_cli import render
+from makima_cli.render import Row
 from makima_cli.session import Session, echo_json, talks
 
 

@@ -6,8 +6,8 @@ import click
 from makima_sdk.http import Http
 
 from makima_cli import exits
-from makima_cli.contracts.render import Row
 from makima_cli.contracts.show import print_contract
+from makima_cli.render import Row
 from makima_cli.session import Session, echo_json, talks
 
 EVERY_SECONDS = 0.25

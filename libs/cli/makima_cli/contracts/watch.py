@@ -9,7 +9,7 @@ import orjson
 from makima_sdk.monitoring import Filter, MonitorEvent
 from makima_sdk.monitoring import monitor as stream
 
-from makima_cli.contracts.render import COLOURS
+from makima_cli.render import COLOURS
 from makima_cli.session import PATIENCE_SECONDS, Session, talks
 
 QUIET: Final = frozenset({"StatusChanged", "StaleDetected", "QuestionAsked", "AgentStatusChanged"})

@@ -14,7 +14,7 @@ from typing import Final
 
 from makima_sdk.connection import Connection
 
-from makima_cli.demo.passes import passes
+from makima_cli.demo.fleet_credentials import passes
 from makima_cli.demo.process import Child, live
 from makima_cli.demo.user import play
 

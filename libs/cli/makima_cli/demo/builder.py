@@ -15,7 +15,7 @@ from makima_sdk.problems import ProblemError
 
 from makima_cli.demo import PATIENCE_SECONDS
 from makima_cli.demo.process import Child, live
-from makima_cli.demo.stories import TASKS, needs, task_name
+from makima_cli.demo.scenarios import TASKS, needs, task_name
 
 ROLE: Final = "builder"
 LOOK_SECONDS: Final = 0.7
@@ -58,7 +58,7 @@ async def _do(contracts: Contracts, task: Task, connection_id: str, worktree: Pa
     task = await contracts.claim_task(task, ROLE, connection_id)
     task = await contracts.start_task(task, connection_id)
     limit = () if within is None else (f"{within:g}",)
-    job = await Child.start(task.name, "makima_cli.demo.job", str(worktree), task.id, task.name, *limit)
+    job = await Child.start(task.name, "makima_cli.demo.agent_work", str(worktree), task.id, task.name, *limit)
     try:
         code = await job.ended()
     finally:

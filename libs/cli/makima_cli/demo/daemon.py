@@ -18,8 +18,8 @@ from makima_sdk.http import Http
 from makima_sdk.problems import MakimaError, UnreachableError
 
 from makima_cli.demo import HEARTBEAT_SECONDS, TIMEOUT_SECONDS
-from makima_cli.demo.crew import Crew
-from makima_cli.demo.passes import USERS_TOKEN
+from makima_cli.demo.agent_group import Crew
+from makima_cli.demo.fleet_credentials import USERS_TOKEN
 from makima_cli.demo.process import live, say
 from makima_cli.demo.user import MOST_LIVE
 

@@ -8,7 +8,7 @@ from typing import Final
 from makima_schemas.contract.model import TaskStatus
 from makima_sdk.models import Task
 
-from makima_cli.demo.stories import TASKS, task_name
+from makima_cli.demo.scenarios import TASKS, task_name
 
 TRIES: Final = 3
 

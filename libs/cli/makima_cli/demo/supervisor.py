@@ -20,11 +20,11 @@ from makima_sdk.problems import ProblemError
 from makima_sdk.supervisor import Supervisor
 
 from makima_cli.demo import HEARTBEAT_SECONDS, PATIENCE_SECONDS
-from makima_cli.demo.passes import USERS_TOKEN
+from makima_cli.demo.fleet_credentials import USERS_TOKEN
 from makima_cli.demo.plan import GiveUp, failed, next_steps
 from makima_cli.demo.process import live
+from makima_cli.demo.scenarios import needs
 from makima_cli.demo.staging import HELD_UP, Staging
-from makima_cli.demo.stories import needs
 
 LOOK_SECONDS: Final = 0.7
 BUILDER: Final = "builder"  # whom it has do the work; its own task is the contract's, too

@@ -15,8 +15,8 @@ from makima_sdk.models import Contract
 from makima_sdk.problems import MakimaError, ProblemError
 
 from makima_cli.demo.process import say
-from makima_cli.demo.reactions import Move, reaction
-from makima_cli.demo.stories import BATCH, MARK, STORIES, phases, told
+from makima_cli.demo.scenarios import BATCH, MARK, STORIES, phases, told
+from makima_cli.demo.user_policy import Move, reaction
 
 LOOK_SECONDS: Final = 0.7
 BETWEEN_SECONDS: Final = 1.0  # two contracts that come to mind together

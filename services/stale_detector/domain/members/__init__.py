@@ -1,0 +1,1 @@
+"""Who is tracked: senders, their names, and what a heartbeat says."""
