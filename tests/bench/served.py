@@ -12,11 +12,11 @@ from tempfile import TemporaryDirectory
 import asyncpg
 import httpx
 import nats as nats_py
+from makima_kernel.credentials import hash_of
 from makima_kernel.event_log.log import Log
 from makima_kernel.nats.streams import provision
 from makima_local import ports
 from makima_local.processes import Program, Runner
-from makima_schemas.credentials import hash_of
 
 from tests.bench.lean_http import LeanHttp
 

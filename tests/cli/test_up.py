@@ -18,11 +18,11 @@ from uuid import uuid4
 import asyncpg
 import nats
 import pytest
+from makima_kernel.credentials import hash_of
 from makima_kernel.testing import eventually
 from makima_local.nats import Nats
 from makima_local.postgres import Postgres
 from makima_local.server import lives
-from makima_schemas.credentials import hash_of
 
 SERVICE = """
 import http.server, os, signal, sys

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import nats
 import pytest
+from makima_kernel.nats.accounts import AUTH, BrokerUsers, password_hash
 from makima_kernel.nats.connection import by_us, connect
 from makima_kernel.nats.users import PASSWORD, NotReadError, as_user, read_again, set_up
 from makima_kernel.testing import eventually
@@ -15,7 +16,6 @@ from makima_local import ports
 from makima_local.nats import binary
 from makima_local.server import ServerProcess
 from makima_schemas import permissions
-from makima_schemas.broker_users import AUTH, BrokerUsers, password_hash
 from makima_schemas.permissions import DaemonUser
 from nats.aio.client import Client
 from nats.errors import Error as NatsError

@@ -17,6 +17,7 @@ import nats as nats_py
 import orjson
 import pytest
 from asyncpg.exceptions import ObjectInUseError
+from makima_kernel.credentials import hash_of
 from makima_kernel.event_log.log import Log
 from makima_kernel.nats.streams import provision
 from makima_kernel.projections.projection import Projection
@@ -25,7 +26,6 @@ from makima_kernel.testing import eventually
 from makima_local import ports, workspace
 from makima_local.postgres import Postgres
 from makima_local.processes import Program, Runner
-from makima_schemas.credentials import hash_of
 from websockets.asyncio.client import ClientConnection, connect
 
 from tests.guarantees.test_every_read_model_is_rebuilt_the_same import OURS, rows

@@ -10,12 +10,12 @@ from uuid import uuid4
 import nats
 import pytest
 from makima_kernel.nats import users
+from makima_kernel.nats.accounts import BrokerUsers, NotSetUpError, password_hash
 from makima_kernel.nats.connection import arrived
 from makima_kernel.testing import eventually
 from makima_local.nats import Nats
 from makima_local.nats_users import NatsUsers
 from makima_schemas import permissions, subjects
-from makima_schemas.broker_users import BrokerUsers, NotSetUpError, password_hash
 from makima_schemas.permissions import DaemonUser
 from nats.aio.client import Client
 from nats.aio.msg import Msg

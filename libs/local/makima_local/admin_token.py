@@ -4,7 +4,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from makima_schemas.credentials import new_secret
+from makima_kernel.credentials import new_secret
 
 
 def admin_token(file: Path) -> str:

@@ -10,7 +10,7 @@ from importlib.metadata import files
 from pathlib import Path
 from typing import ClassVar
 
-from makima_schemas.broker_users import AUTH
+from makima_kernel.nats.accounts import AUTH
 
 from makima_local import ports
 from makima_local.embedded import Embedded, ExitedError, ServerFailedError

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
+from makima_kernel.credentials import new_secret
+from makima_kernel.nats.accounts import BrokerUsers, write_privately
 from makima_schemas import permissions
-from makima_schemas.broker_users import BrokerUsers, write_privately
-from makima_schemas.credentials import new_secret
 
 from makima_local.server import ServerProcess
 

@@ -7,10 +7,10 @@ from typing import Final
 
 import structlog
 from makima_kernel.cancellation import heed_cancellation
+from makima_kernel.credentials import new_secret
+from makima_kernel.nats.accounts import BrokerUsers, password_hash
 from makima_kernel.nats.connection import BrokerUnreachableError, by_us, connect
 from makima_kernel.nats.users import NotReadError, as_user, read_again
-from makima_schemas.broker_users import BrokerUsers, password_hash
-from makima_schemas.credentials import new_secret
 from makima_schemas.errors import Code
 from makima_schemas.refusal import Refused
 from nats.errors import Error as NatsError

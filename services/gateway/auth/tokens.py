@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Final, cast
 
 import asyncpg
+from makima_kernel.credentials import hash_of
 from makima_kernel.event_log.errors import AWAY
 from makima_kernel.event_log.named_sql import named
-from makima_schemas.credentials import hash_of
 from makima_schemas.errors import Code
 from makima_schemas.identity import DEFAULT_TENANT
 from makima_schemas.permissions import DaemonUser

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import asyncpg
 import httpx
+from makima_kernel.credentials import hash_of
 from makima_kernel.event_log.append import Append, new_event
 from makima_kernel.event_log.log import Log
 from makima_kernel.nats.streams import provision
@@ -16,7 +17,6 @@ from makima_kernel.service.settings import Settings
 from makima_kernel.testing import eventually
 from makima_local import ports
 from makima_schemas.codec import Event
-from makima_schemas.credentials import hash_of
 from makima_schemas.envelope import EventMeta
 from nats.aio.client import Client
 

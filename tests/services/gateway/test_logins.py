@@ -10,7 +10,9 @@ import asyncpg
 import httpx
 import nats as nats_py
 import pytest
+from makima_kernel.credentials import hash_of
 from makima_kernel.event_log.log import Log
+from makima_kernel.nats.accounts import BrokerUsers
 from makima_kernel.nats.connection import by_us, connect
 from makima_kernel.nats.streams import provision
 from makima_kernel.service.runtime import Service
@@ -20,8 +22,6 @@ from makima_local import ports
 from makima_local.nats import Nats
 from makima_local.nats_users import NatsUsers
 from makima_schemas import permissions
-from makima_schemas.broker_users import BrokerUsers
-from makima_schemas.credentials import hash_of
 from makima_sdk import Connection, Daemon
 from nats.errors import Error as NatsError
 

@@ -7,11 +7,11 @@ import asyncpg
 import httpx
 import orjson
 import pytest
+from makima_kernel.credentials import hash_of
 from makima_kernel.event_log.log import Log
 from makima_kernel.service.settings import Settings
 from makima_kernel.testing import eventually
 from makima_schemas import subjects
-from makima_schemas.credentials import hash_of
 from makima_schemas.daemon import DaemonConnected
 from nats.aio.client import Client
 from websockets.asyncio.client import connect

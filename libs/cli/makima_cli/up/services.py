@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+from makima_kernel.credentials import hash_of
 from makima_local import ports
 from makima_local.data_folder import DataFolder
 from makima_local.processes import Program
-from makima_schemas.credentials import hash_of
 
 from makima_cli import demo
 from makima_cli.up.options import setting, settings_file

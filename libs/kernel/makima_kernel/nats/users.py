@@ -7,10 +7,10 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from makima_schemas import permissions
-from makima_schemas.broker_users import BrokerUsers, write_privately
-from makima_schemas.credentials import new_secret
 from nats.errors import Error as NatsError
 
+from makima_kernel.credentials import new_secret
+from makima_kernel.nats.accounts import BrokerUsers, write_privately
 from makima_kernel.nats.connection import BrokerUnreachableError, by_us, connect
 
 PASSWORD: Final = "nats-password"  # noqa: S105 - the name of a file

@@ -4,8 +4,8 @@ from typing import Final
 
 import structlog
 from fastapi import APIRouter
+from makima_kernel.credentials import new_secret
 from makima_schemas import permissions
-from makima_schemas.credentials import new_secret
 from makima_schemas.errors import Code
 from makima_schemas.refusal import Refused
 from starlette.responses import Response

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Final, cast
 
 import bcrypt
-
 from makima_schemas import permissions
 from makima_schemas.permissions import DaemonUser, Permissions
 
