@@ -3,7 +3,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 LIBS := schemas kernel local sdk cli
-SERVICES := contract supervisor-heartbeat completion-detector stale-detector gateway
+SERVICES := contract supervisor_heartbeat completion_detector stale_detector gateway
+PARTS := $(LIBS:%=libs/%) $(SERVICES:%=services/%)
 BIN := .venv/bin
 .DEFAULT_GOAL := help
 
@@ -16,11 +17,11 @@ setup: .venv/.ready  ## .venv from the hashed lock, and the workspace in it
 	@echo "setup: getting uv"
 	@$(PYTHON) -m venv .tools && .tools/bin/pip install -q --disable-pip-version-check uv
 
-.venv/.ready: requirements.lock $(wildcard libs/*/pyproject.toml) | $(filter .tools/bin/uv,$(UV))
+.venv/.ready: requirements.lock $(wildcard libs/*/pyproject.toml services/*/pyproject.toml) | $(filter .tools/bin/uv,$(UV))
 	@echo "setup: .venv from requirements.lock"
 	@$(UV) venv -q --allow-existing --no-python-downloads --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" .venv
 	@$(UV) pip sync -q --python $(BIN)/python --require-hashes requirements.lock
-	@$(UV) pip install -q --python $(BIN)/python --no-deps --no-build-isolation $(LIBS:%=-e libs/%)
+	@$(UV) pip install -q --python $(BIN)/python --no-deps --no-build-isolation $(PARTS:%=-e %)
 	@touch $@
 
 run: setup  ## The whole system with a demo fleet, until Ctrl-C
@@ -32,7 +33,7 @@ test: setup lint  ## Lint, types, import contracts, and all tests on a real Post
 lint: setup
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@$(BIN)/basedpyright
-	@PYTHONPATH=. $(BIN)/lint-imports --no-cache
+	@$(BIN)/lint-imports --no-cache
 
 test-containers: setup  ## The integration tests against testcontainers (needs a Docker engine)
 	@MAKIMA_TEST_SERVERS=containers $(BIN)/python -m pytest -m containers -rs
@@ -51,6 +52,6 @@ docs: setup  ## Regenerate what is generated
 
 lock:  ## Resolve the dependencies again
 	@$(UV) lock -q --upgrade && $(UV) export -q --all-groups --no-emit-workspace --no-header --no-annotate -o requirements.lock
-	@$(UV) export -q --no-dev $(SERVICES:%=--package makima-service-%) --no-emit-workspace --no-header --no-annotate -o deploy/docker/requirements.lock
+	@$(UV) export -q --no-dev $(foreach service,$(SERVICES),--package makima-$(subst _,-,$(service))) --no-emit-workspace --no-header --no-annotate -o deploy/docker/requirements.lock
 
 .PHONY: help setup run test lint test-containers bench chaos mutate docs lock

@@ -3,8 +3,7 @@
 from collections.abc import Callable
 
 import asyncpg
-from makima_kernel.event_log.migrate import house, migrate
-from makima_local import workspace
+from makima_kernel.event_log.migrate import all_schemas, migrate
 
 TEMPLATE = "makima_template"
 
@@ -14,7 +13,7 @@ async def prepared_template(dsn: Callable[[str], str]) -> str:
     admin = await asyncpg.connect(dsn("postgres"))
     await admin.execute(f'CREATE DATABASE "{TEMPLATE}"')
     await admin.close()
-    for schema, folder in house(workspace.root() / "services"):
+    for schema, folder in all_schemas():
         try:
             await migrate(dsn(TEMPLATE), folder, schema)
         except asyncpg.PostgresError as error:

@@ -10,10 +10,9 @@ import nats
 from makima_kernel.nats.pull_loop import PullLoop
 from makima_kernel.nats.stream_cursor import Ephemeral
 from makima_schemas import subjects
+from makima_stale_detector.domain.members.heartbeat import read
 from nats.aio.client import Client
 from nats.js.api import DeliverPolicy
-
-from services.stale_detector.domain.members.heartbeat import read
 
 VERDICTS = "bench.naive.verdicts"
 

@@ -11,6 +11,7 @@ from statistics import median
 from typing import Final, cast
 
 import asyncpg
+from makima_gateway.read_model.projection import ReadModel
 from makima_kernel.event_log.append import SQL, Append, arguments, new_event
 from makima_kernel.event_log.log import Log
 from makima_kernel.projections.projection import Applied, Projection
@@ -30,7 +31,6 @@ from makima_schemas.contract.events import (
 )
 from makima_schemas.contract.model import Phase
 
-from services.gateway.read_model.projection import ReadModel
 from tests.bench.figure import BenchEnv, Figure
 from tests.bench.writers import META, some_id
 

@@ -31,12 +31,12 @@ async def measure(env: BenchEnv) -> list[Figure]:
     async with asyncpg.create_pool(dsn, min_size=1, max_size=2) as pool:
         await provision(client, Log(pool), budget=0.25)
         await beat(client, 0, 1)
-        async with process("services.supervisor_heartbeat", env=services):
+        async with process("makima_supervisor_heartbeat", env=services):
             new = await drained(pool, SENDERS)
             await eventually(lambda: registered(pool), 600.0, every=0.5, because="not every sender was registered")
         await beat(client, 1, 1 + ROUNDS)
         bare = await thrown_away(client)
-        async with process("services.supervisor_heartbeat", env=services) as recorder:
+        async with process("makima_supervisor_heartbeat", env=services) as recorder:
             rate = await drained(pool, SENDERS + BEATS)
             used = psutil.Process(recorder.pid).cpu_times().user
         kept = await pool.fetchval("select count(*) from supervisor_heartbeat.heartbeats")

@@ -227,7 +227,7 @@ async def detector(dsn: str, url: str, load: Load) -> AsyncGenerator[tuple[Proce
         "MAKIMA_CONTRACTS__HEARTBEAT_TIMEOUT_SECONDS": str(load.timeout),
     }
     started = time.monotonic()
-    async with process("services.stale_detector", env=env) as running:
+    async with process("makima_stale_detector", env=env) as running:
 
         async def ready() -> bool:
             return await unready(port) is None

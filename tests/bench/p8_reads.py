@@ -10,6 +10,7 @@ from typing import Final
 import asyncpg
 import httpx
 import nats as nats_py
+from makima_gateway.read_model.projection import ReadModel
 from makima_kernel.event_log.append import SQL, Append, arguments, new_event
 from makima_kernel.event_log.log import Log
 from makima_kernel.projections.rebuild import rebuild
@@ -27,7 +28,6 @@ from makima_schemas.contract.events import (
 from makima_schemas.contract.model import Deliverable, Phase
 from makima_schemas.silence import StaleDetected
 
-from services.gateway.read_model.projection import ReadModel
 from tests.bench.figure import BenchEnv, Figure, bench_env
 from tests.bench.lean_http import LeanHttp
 from tests.bench.p10_rebuild import META

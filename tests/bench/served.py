@@ -69,7 +69,7 @@ async def served(dsn: str, nats_url: str, *services: str) -> AsyncGenerator[tupl
             for name in services:
                 health = ports.free()
                 own = {**env, **(of_gateway if name == "gateway" else {}), "MAKIMA_HEALTH_PORT": str(health)}
-                runner.start(Program(name, (sys.executable, "-m", f"services.{name}"), ROOT, logs / f"{name}.log", health, own))
+                runner.start(Program(name, (sys.executable, "-m", f"makima_{name}"), ROOT, logs / f"{name}.log", health, own))
             bare = {"BARE_DATABASE_URL": dsn, "BARE_PORT": str(bare_port)}
             runner.start(Program("bare", (sys.executable, "-m", "tests.bench.bare_route"), ROOT, logs / "bare.log", env=bare))
             await runner.ready()

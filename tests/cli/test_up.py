@@ -1,4 +1,4 @@
-"""`makima up`, run as people run it, on a workspace with two services that only say that they are ready."""
+"""`makima up`, run as people run it, with two services installed that only say that they are ready."""
 
 import asyncio
 import json
@@ -24,6 +24,8 @@ from makima_local.nats import Nats
 from makima_local.postgres import Postgres
 from makima_local.server import lives
 
+from tests.installed import install_service
+
 SERVICE = """
 import http.server, os, signal, sys
 class Health(http.server.BaseHTTPRequestHandler):
@@ -41,13 +43,12 @@ Ready = Mapping[str, object]
 
 @pytest.fixture
 def folder(server_folder: Path) -> Path:
-    """Where the workspace, the data and the contexts of one test lie."""
+    """Where the services, the data and the contexts of one test lie."""
     made = server_folder / f"up-{uuid4().hex[:8]}"
     for name in ("contract", "gateway"):
-        service = made / "home" / "services" / name
-        service.mkdir(parents=True)
-        (service / "__main__.py").write_text(SERVICE)
-    (made / "home" / "libs").mkdir()
+        install_service(made / "site", name, SERVICE)
+    for name in ("completion_detector", "stale_detector", "supervisor_heartbeat"):
+        install_service(made / "site", name, entry_point=False)
     made.chmod(0o711)
     return made
 
@@ -78,7 +79,7 @@ class Up:
 async def start(folder: Path, *arguments: str, **env: str) -> Process:
     command = (sys.executable, "-m", "makima_cli.main", "up", *arguments)
     clean = {name: value for name, value in os.environ.items() if not name.startswith("MAKIMA_")}
-    own = {"MAKIMA_HOME": str(folder / "home"), "XDG_CONFIG_HOME": str(folder / "config")}
+    own = {"PYTHONPATH": str(folder / "site"), "XDG_CONFIG_HOME": str(folder / "config")}
     return await asyncio.create_subprocess_exec(*command, cwd=folder, env={**clean, **own, **env}, stdout=PIPE, stderr=PIPE)
 
 
@@ -256,7 +257,7 @@ async def test_two_data_folders_run_side_by_side(begin: Begin, folder: Path) -> 
 
 
 async def test_a_service_that_cannot_start_ends_the_start_with_its_last_words(folder: Path) -> None:
-    (folder / "home" / "services" / "contract" / "__main__.py").write_text("raise SystemExit('the setting x is unknown')")
+    (folder / "site" / "makima_contract" / "__main__.py").write_text("raise SystemExit('the setting x is unknown')")
     code, error = await fails(folder, "--data-dir", str(folder / "data"), "--port", "0", "--nats-port", "0")
     assert code == 1
     assert "Error: contract keeps dying: the setting x is unknown" in error

@@ -18,8 +18,6 @@ from pathlib import Path
 from typing import cast
 from uuid import uuid4
 
-from makima_local import workspace
-
 from tests.servers import open_folder
 
 READY_WITHIN_SECONDS = 90
@@ -71,7 +69,7 @@ async def running(folder: Path, *arguments: str, **env: str) -> AsyncGenerator[S
         *arguments,
     )
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("MAKIMA_", "OTEL_"))}
-    where = {"XDG_CONFIG_HOME": str(folder / "config"), "MAKIMA_HOME": str(workspace.root()), "MAKIMA_STREAM_BUDGET": "0.05"}
+    where = {"XDG_CONFIG_HOME": str(folder / "config"), "MAKIMA_STREAM_BUDGET": "0.05"}
     process = await asyncio.create_subprocess_exec(
         *command, cwd=folder, env={**clean, **where, **env}, stdin=DEVNULL, stdout=PIPE, stderr=PIPE
     )

@@ -4,6 +4,7 @@ from functools import cache
 from typing import Final, cast, get_args
 
 import msgspec
+from makima_gateway.monitor.filter import Watch
 from makima_schemas.codec import EVENT_CLASSES, SCHEMAS
 from makima_schemas.commands import Accepted, Problem, Request
 from makima_schemas.contract.commands import ContractCommand
@@ -12,8 +13,6 @@ from makima_schemas.heartbeat import AgentHeartbeat, DaemonHeartbeat, Supervisor
 from makima_schemas.monitor import MONITOR_MESSAGES
 from makima_schemas.supervisor import DeclareSilent, RestartSupervisor
 from pydantic import TypeAdapter
-
-from services.gateway.monitor.filter import Watch
 
 Json = dict[str, object]
 

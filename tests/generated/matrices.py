@@ -4,13 +4,13 @@ from enum import StrEnum
 from itertools import product
 from typing import Final, TypeVar
 
+from makima_contract.domain.statuses import DETECTOR_REQUESTS, LIFECYCLE, RUNNING, TASKS
 from makima_kernel.commands.lifecycle import STAY, Lifecycle, Mark, Recorded
 from makima_schemas.contract import commands as c
 from makima_schemas.contract import events as e
 from makima_schemas.contract.model import ContractStatus
 from makima_schemas.refusal import Refused
 
-from services.contract.domain.statuses import DETECTOR_REQUESTS, LIFECYCLE, RUNNING, TASKS
 from tests.services.contract.stories import DECIDER, EXECUTE, IN, PLAN, PLANNED, REVIEW, SHIPPED, STARTED, TO_EXECUTE, given, opened
 
 S = TypeVar("S", bound=StrEnum)
@@ -30,7 +30,7 @@ def commands() -> str:
         [
             "# Every command in every status",
             "",
-            f"{NOTE} From `services/contract/domain/statuses.py`; that each cell is what happens is held by `tests/services/contract/test_statuses.py`.",
+            f"{NOTE} From `services/contract/makima_contract/domain/statuses.py`; that each cell is what happens is held by `tests/services/contract/test_statuses.py`.",
             "",
             "A status: where it leads. *stays*: accepted, the status is the same, unless something begins or ends to be waited for. *late*: a",
             "detector's request that came too late: accepted, and nothing happens. Empty: `INVALID_TRANSITION`.",

@@ -3,11 +3,10 @@
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from makima_contract.handlers.commands import DAEMONS
 from makima_kernel.commands.router import snake_case
 from makima_schemas import permissions, subjects
 from makima_schemas.permissions import Permissions
-
-from services.contract.handlers.commands import DAEMONS
 
 USERS: Final[Mapping[str, Permissions]] = {
     **permissions.USERS,

@@ -10,15 +10,15 @@ from types import NoneType
 from typing import Final, Literal, get_args, get_origin, get_type_hints
 
 import orjson
+from makima_contract.domain.statuses import LIFECYCLE, TASKS
+from makima_gateway.api.application import routed
+from makima_gateway.api.openapi.document import document
 from makima_kernel.telemetry import metrics as metrics_module
 from makima_schemas.codec import EVENT_CLASSES, SCHEMAS
 from makima_schemas.errors import HTTP_STATUS, MEMBERS, WHEN, Code
 from makima_schemas.subjects import event as event_subject
 from prometheus_client import Counter, Gauge, Histogram, Metric
 
-from services.contract.domain.statuses import LIFECYCLE, TASKS
-from services.gateway.api.application import routed
-from services.gateway.api.openapi.document import document
 from tests.generated import access, matrices, nats_access
 from tests.generated.asyncapi import asyncapi
 
@@ -32,7 +32,7 @@ def contract_lifecycle() -> str:
         [
             "# The lifecycle of a contract",
             "",
-            f"{NOTE} From `services/contract/domain/statuses.py`: the table that the service runs on.",
+            f"{NOTE} From `services/contract/makima_contract/domain/statuses.py`: the table that the service runs on.",
             "",
             "```mermaid",
             LIFECYCLE.mermaid().rstrip(),

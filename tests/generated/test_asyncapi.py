@@ -9,6 +9,7 @@ import orjson
 import pytest
 from faststream.specification.asyncapi.v3_0_0.schema import ApplicationSchema
 from jsonschema import Draft202012Validator
+from makima_gateway.monitor.filter import Watch
 from makima_kernel.commands.router import decode_command, decode_request, snake_case
 from makima_kernel.event_log.log import Log
 from makima_kernel.nats.streams import provision
@@ -20,7 +21,6 @@ from makima_schemas.heartbeat_codec import read_agent, read_daemon, read_subject
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from services.gateway.monitor.filter import Watch
 from tests.generated.asyncapi import document
 from tests.generated.asyncapi_schemas import COMMANDS
 from tests.servers import BUDGET

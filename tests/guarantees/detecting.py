@@ -12,7 +12,7 @@ import nats as nats_py
 from makima_kernel.event_log.log import Log
 from makima_kernel.nats.streams import provision
 from makima_kernel.testing import eventually
-from makima_local import ports, workspace
+from makima_local import ports
 from makima_local.nats import Nats
 from makima_local.processes import Program, Runner
 from makima_schemas.codec import decode
@@ -43,8 +43,8 @@ class Detection(Told):
         self.runner.start(
             Program(
                 name,
-                (sys.executable, "-m", f"services.{service}"),
-                workspace.root(),
+                (sys.executable, "-m", f"makima_{service}"),
+                self.folder,
                 self.folder / f"{name}.log",
                 health_port=self.health[name],
                 env={**self.env, "MAKIMA_HEALTH_PORT": str(self.health[name])},

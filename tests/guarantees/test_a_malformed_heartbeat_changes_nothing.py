@@ -13,10 +13,10 @@ from makima_kernel.testing import eventually
 from makima_schemas import subjects
 from makima_schemas.heartbeat import MAX_HEARTBEAT_BYTES
 from makima_schemas.heartbeat_codec import UnreadableError, read_subject
+from makima_supervisor_heartbeat.domain.batching.batch_builder import Reader
+from makima_supervisor_heartbeat.domain.heartbeats import read
+from makima_supervisor_heartbeat.domain.sender_cache import Senders
 
-from services.supervisor_heartbeat.domain.batching.batch_builder import Reader
-from services.supervisor_heartbeat.domain.heartbeats import read
-from services.supervisor_heartbeat.domain.sender_cache import Senders
 from tests.services.supervisor_heartbeat.conftest import fleet
 from tests.services.supervisor_heartbeat.messages import SUBJECT, bodies, message
 from tests.services.supervisor_heartbeat.running import Running, daemon_beat, supervisor_beat

@@ -23,7 +23,7 @@ from makima_kernel.nats.streams import provision
 from makima_kernel.projections.projection import Projection
 from makima_kernel.projections.rebuild import rebuild
 from makima_kernel.testing import eventually
-from makima_local import ports, workspace
+from makima_local import ports
 from makima_local.postgres import Postgres
 from makima_local.processes import Program, Runner
 from websockets.asyncio.client import ClientConnection, connect
@@ -60,8 +60,8 @@ class System:
         for service in SERVICES:
             health = self.health[service]
             env = {**self.env, "MAKIMA_HEALTH_PORT": str(health), "MAKIMA_PORT": str(self.port)}
-            command = (sys.executable, "-m", f"services.{service}")
-            self.runner.start(Program(service, command, workspace.root(), self.folder / f"{service}.log", health, env))
+            command = (sys.executable, "-m", f"makima_{service}")
+            self.runner.start(Program(service, command, self.folder, self.folder / f"{service}.log", health, env))
 
     async def copy(self, source: str, target: str) -> None:
         """As a backup is made, and brought back."""

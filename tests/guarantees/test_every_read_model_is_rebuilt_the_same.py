@@ -5,6 +5,9 @@ from random import Random
 
 import asyncpg
 import pytest
+from makima_completion_detector.projections import Contracts
+from makima_contract.projections import Unstarted
+from makima_gateway.read_model.projection import ReadModel
 from makima_kernel.event_log.append import new_event
 from makima_kernel.event_log.log import Log
 from makima_kernel.nats import streams as topology
@@ -16,13 +19,10 @@ from makima_schemas.agent import AgentJoined, AgentLeft
 from makima_schemas.codec import Event
 from makima_schemas.daemon import DaemonConnected
 from makima_schemas.silence import MassSilenceSuspected, SilenceDetected
+from makima_stale_detector.projections import Silence
+from makima_supervisor_heartbeat.projections import KnownSenders
 from nats.aio.client import Client
 
-from services.completion_detector.projections import Contracts
-from services.contract.projections import Unstarted
-from services.gateway.read_model.projection import ReadModel
-from services.stale_detector.projections import Silence
-from services.supervisor_heartbeat.projections import KnownSenders
 from tests.kernel.log.filling import append
 from tests.kernel.log.running import running
 from tests.servers import BUDGET

@@ -11,11 +11,11 @@ from makima_schemas.commands import Accepted
 from makima_schemas.daemon import DaemonConnected, DaemonDisconnected, DeclareDisconnected, ObserveDaemon
 from makima_schemas.evidence import Arrival, Evidence
 from makima_schemas.supervisor import DeclareSilent, ObserveHeartbeat, SupervisorEvent, SupervisorState, SupervisorStateChanged
+from makima_supervisor_heartbeat.domain.daemon import Daemon, DaemonDecider
+from makima_supervisor_heartbeat.domain.supervisor import Supervisor, SupervisorDecider
+from makima_supervisor_heartbeat.domain.verdict import JudgeDisconnected, JudgeSilence
 from nats.aio.client import Client
 
-from services.supervisor_heartbeat.domain.daemon import Daemon, DaemonDecider
-from services.supervisor_heartbeat.domain.supervisor import Supervisor, SupervisorDecider
-from services.supervisor_heartbeat.domain.verdict import JudgeDisconnected, JudgeSilence
 from tests.services.supervisor_heartbeat.running import daemon_beat, running, supervisor_beat
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)

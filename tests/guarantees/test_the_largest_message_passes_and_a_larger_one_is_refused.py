@@ -19,11 +19,11 @@ from makima_schemas import subjects
 from makima_schemas.contract.events import QuestionAsked
 from makima_schemas.envelope import EventMeta
 from makima_schemas.identity import DEFAULT_TENANT
+from makima_stale_detector import app as detector
+from makima_supervisor_heartbeat import app as recorder
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
-from services.stale_detector import app as detector
-from services.supervisor_heartbeat import app as recorder
 from tests.services.gateway.running import Gateways, act, created, items, running
 from tests.services.gateway.test_monitor import watching
 from tests.services.stale_detector.running import Fleet, Told, quick

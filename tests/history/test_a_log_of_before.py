@@ -11,6 +11,7 @@ import asyncpg
 import httpx
 import orjson
 import pytest
+from makima_completion_detector import app as detector
 from makima_kernel.event_log.append import Append, Appended, NewEvent
 from makima_kernel.event_log.appender import Appender
 from makima_kernel.event_log.log import Log
@@ -20,10 +21,9 @@ from makima_kernel.service.settings import Settings
 from makima_kernel.testing import eventually
 from makima_schemas.envelope import EventMeta
 from makima_schemas.times import rfc3339
+from makima_stale_detector.projections import Silence
 from nats.aio.client import Client
 
-from services.completion_detector import app as detector
-from services.stale_detector.projections import Silence
 from tests.kernel.log import writing
 from tests.services.gateway.running import Gateways, act, body, items, running
 

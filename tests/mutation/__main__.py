@@ -52,14 +52,14 @@ def subjects() -> Iterator[Subject]:
 
 
 def rules(service: str) -> list[str]:
-    folder = ROOT / "services" / service / "domain"
+    folder = ROOT / "services" / service / f"makima_{service}" / "domain"
     return sorted(str(path.relative_to(ROOT)) for path in folder.glob("*.py") if path.name != "__init__.py")
 
 
 def speaking_of(service: str, rule: str) -> list[str]:
     """The test files of the service that are named after the rule, first, and those that import it or simulate the whole; else all of them."""
     files = sorted((ROOT / "tests" / "services" / service).glob("test_*.py"))
-    signs = (f"services.{service}.domain.{rule} import", "simulation import")
+    signs = (f"makima_{service}.domain.{rule} import", "simulation import")
     near = [file for file in files if rule.rstrip("s") in file.name or any(sign in file.read_text() for sign in signs)]
     return sorted((str(file.relative_to(ROOT)) for file in near or files), key=lambda name: rule.rstrip("s") not in name)
 

@@ -71,7 +71,7 @@ class UsageProblem(click.ClickException):
 
 
 @click.command(cls=Root, table=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="makima-cli", prog_name="makima")
+@click.version_option(package_name="makima-server", prog_name="makima")
 def main() -> None:
     """Watches over fleets of AI coding agents: what they do, whether they live, and what waits for you."""
 

@@ -4,6 +4,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from makima_contract.domain.decider import ContractDecider
 from makima_kernel.commands.snapshot_cache import WORTH_KEEPING, fingerprint
 from makima_kernel.commands.state_cache import Loaded, States
 from makima_kernel.event_log.append import NewEvent
@@ -13,7 +14,6 @@ from makima_schemas.codec import encode
 from makima_schemas.daemon import DaemonConnected, DaemonDisconnected, DaemonEvent
 from makima_schemas.envelope import Recorded
 
-from services.contract.domain.decider import ContractDecider
 from tests.kernel.bus.lamp import Lamp, Switch
 from tests.kernel.bus.test_decisions import OFF
 from tests.kernel.log.writing import call, command

@@ -11,11 +11,13 @@ from uuid import uuid4
 import asyncpg
 import pytest
 from makima_kernel.event_log.append import Appended
-from makima_kernel.event_log.migrate import KERNEL_FOLDER, KERNEL_SCHEMA, house, migrate, rollback
+from makima_kernel.event_log.migrate import KERNEL_FOLDER, KERNEL_SCHEMA, all_schemas, migrate, rollback
 from makima_kernel.event_log.migration_files import MigrationError
+from makima_kernel.installed_services import installed_services
 from makima_kernel.testing import eventually
 from makima_local.postgres import Postgres
 
+from tests.installed import install_service
 from tests.kernel.log.writing import call, command, event
 
 CATALOGUE = """
@@ -67,9 +69,11 @@ def forget(folder: Path, number: int) -> None:
         file.unlink()
 
 
-def as_service(folder: Path, services: Path, name: str) -> None:
-    (services / name).mkdir()
-    folder.rename(services / name / "migrations")
+def only_the_shop_installed(site: Path, migrations: Path) -> Path:
+    migrations.rename(install_service(site, "shop") / "migrations")
+    for installed in installed_services():
+        install_service(site, installed.name, entry_point=False)
+    return site
 
 
 async def query(dsn: str, sql: str, *arguments: object) -> list[tuple[object, ...]]:
@@ -80,8 +84,8 @@ async def query(dsn: str, sql: str, *arguments: object) -> list[tuple[object, ..
         await connection.close()
 
 
-async def test_every_schema_of_the_house_goes_forward_back_and_forward_again(empty: str) -> None:
-    schemas = house(Path(__file__).parents[3] / "services")
+async def test_every_schema_goes_forward_back_and_forward_again(empty: str) -> None:
+    schemas = all_schemas()
     assert schemas[0] == (KERNEL_SCHEMA, KERNEL_FOLDER)
     for schema, folder in schemas:
         forward = await migrate(empty, folder, schema)
@@ -186,13 +190,12 @@ async def test_a_log_with_events_is_not_rolled_away(empty: str) -> None:
 
 
 async def test_the_command_line_migrates_and_rolls_back(empty: str, folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    services = tmp_path_factory.mktemp("services")
-    as_service(folder, services, "shop")
+    site = only_the_shop_installed(tmp_path_factory.mktemp("site"), folder)
 
     async def run(*arguments: str) -> list[str]:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "makima_kernel.event_log.migrate", "--services", str(services), *arguments,
-            env={**os.environ, "MAKIMA_DATABASE_URL": empty}, stdout=asyncio.subprocess.PIPE,
+            sys.executable, "-m", "makima_kernel.event_log.migrate", *arguments,
+            env={**os.environ, "MAKIMA_DATABASE_URL": empty, "PYTHONPATH": str(site)}, stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip
         output, _ = await process.communicate()
         assert process.returncode == 0

@@ -8,6 +8,8 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from makima_completion_detector import app
+from makima_contract import app as contract_app
 from makima_kernel.commands.router import snake_case
 from makima_kernel.event_log.log import Log
 from makima_kernel.nats.streams import provision
@@ -19,9 +21,6 @@ from makima_schemas.commands import Accepted, Reply, Request
 from makima_schemas.contract import commands as c
 from makima_schemas.contract.commands import ContractCommand
 from nats.aio.client import Client
-
-from services.completion_detector import app
-from services.contract import app as contract_app
 
 Replica = Callable[[], Awaitable[Service]]
 

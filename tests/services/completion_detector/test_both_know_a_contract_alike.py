@@ -2,14 +2,14 @@
 
 from random import Random
 
+from makima_completion_detector.domain.next_action import Abort, Advance, Ask, CleanUp, Complete, Confirm, Switches, Validate, judge
+from makima_completion_detector.domain.snapshot import Snapshot, fold
+from makima_contract.domain.state import Contract
 from makima_schemas.contract import commands as c
 from makima_schemas.contract import events as e
 from makima_schemas.contract.commands import ContractCommand
 from makima_schemas.refusal import Refused
 
-from services.completion_detector.domain.next_action import Abort, Advance, Ask, CleanUp, Complete, Confirm, Switches, Validate, judge
-from services.completion_detector.domain.snapshot import Snapshot, fold
-from services.contract.domain.state import Contract
 from tests.services.contract.stories import DECIDER
 from tests.services.contract.test_any_sequence import next_command
 

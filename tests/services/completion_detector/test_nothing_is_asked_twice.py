@@ -3,19 +3,19 @@
 import asyncio
 
 import pytest
+from makima_completion_detector import queries
+from makima_completion_detector.domain.next_action import Switches
+from makima_completion_detector.handlers.evaluation_worker import Asker, Later
+from makima_completion_detector.handlers.findings_writer import Recorder
+from makima_completion_detector.handlers.validator_pool import Validators
+from makima_completion_detector.handlers.worktrees import Worktrees
+from makima_completion_detector.queries import Queries, Todo
 from makima_kernel.commands.client import Bus
 from makima_kernel.service.runtime import Service
 from makima_kernel.testing import eventually
 from makima_schemas.commands import Reply, Request
 from makima_schemas.contract import commands as c
 
-from services.completion_detector import queries
-from services.completion_detector.domain.next_action import Switches
-from services.completion_detector.handlers.evaluation_worker import Asker, Later
-from services.completion_detector.handlers.findings_writer import Recorder
-from services.completion_detector.handlers.validator_pool import Validators
-from services.completion_detector.handlers.worktrees import Worktrees
-from services.completion_detector.queries import Queries, Todo
 from tests.services.completion_detector.conftest import World, looks_by_hand, simple
 
 

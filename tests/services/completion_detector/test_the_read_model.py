@@ -1,15 +1,15 @@
 """The detector's tables are the fold of the log, before a rebuild and after it."""
 
 import asyncpg
+from makima_completion_detector.domain.snapshot import Snapshot, fold
+from makima_completion_detector.projections import Contracts
+from makima_completion_detector.queries import Queries
 from makima_kernel.event_log.log import Log
 from makima_kernel.projections.rebuild import rebuild
 from makima_kernel.service.settings import ContractsSettings
 from makima_kernel.testing import eventually
 from makima_schemas.contract import commands as c
 
-from services.completion_detector.domain.snapshot import Snapshot, fold
-from services.completion_detector.projections import Contracts
-from services.completion_detector.queries import Queries
 from tests.services.completion_detector.conftest import World, simple
 from tests.services.completion_detector.test_a_contract_moves_on_by_itself import PLANNED, SHIPPED, supervised
 

@@ -5,6 +5,10 @@ import os
 from pathlib import Path
 
 import pytest
+from makima_completion_detector import app
+from makima_completion_detector.domain.snapshot import Snapshot
+from makima_completion_detector.handlers.validator_pool import AT_ONCE, Validators
+from makima_completion_detector.handlers.validator_process import Verdict
 from makima_kernel.service.runtime import Service
 from makima_kernel.service.settings import ContractsSettings
 from makima_kernel.testing import eventually
@@ -12,10 +16,6 @@ from makima_schemas.contract import commands as c
 from makima_schemas.contract.events import PhaseValidated
 from makima_schemas.contract.model import Deliverable, Gate, Phase
 
-from services.completion_detector import app
-from services.completion_detector.domain.snapshot import Snapshot
-from services.completion_detector.handlers.validator_pool import AT_ONCE, Validators
-from services.completion_detector.handlers.validator_process import Verdict
 from tests.services.completion_detector.conftest import World, simple
 from tests.services.completion_detector.test_a_contract_moves_on_by_itself import PLANNED
 

@@ -3,11 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from makima_schemas.codec import Event
-from makima_schemas.contract import events as e
-from makima_schemas.contract.model import ContractStatus, Deliverable, Gate, Phase
-
-from services.completion_detector.domain.next_action import (
+from makima_completion_detector.domain.next_action import (
     Abort,
     Advance,
     Ask,
@@ -22,7 +18,10 @@ from services.completion_detector.domain.next_action import (
     judge,
     would_complete,
 )
-from services.completion_detector.domain.snapshot import TRIGGERS, WORK, Snapshot, fold
+from makima_completion_detector.domain.snapshot import TRIGGERS, WORK, Snapshot, fold
+from makima_schemas.codec import Event
+from makima_schemas.contract import events as e
+from makima_schemas.contract.model import ContractStatus, Deliverable, Gate, Phase
 
 PLAN = Phase("plan", (Deliverable("plan-document", "Plan document"),))
 EXECUTE = Phase("execute", (Deliverable("pull-request", "Pull request"),))

@@ -7,6 +7,7 @@ from typing import cast
 from uuid import UUID, uuid4
 
 import asyncpg
+from makima_contract import app
 from makima_kernel.commands.router import snake_case
 from makima_kernel.event_log.log import Log
 from makima_kernel.nats.streams import provision
@@ -17,8 +18,6 @@ from makima_schemas.commands import Accepted, Reply, Request
 from makima_schemas.contract.commands import ContractCommand
 from makima_schemas.contract.events import ContractEvent
 from nats.aio.client import Client
-
-from services.contract import app
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,11 @@
 """How contracts come into each status, for tests that begin there."""
 
+from makima_contract.domain.decider import ContractDecider
 from makima_kernel.testing import scenario
 from makima_schemas.contract import commands as c
 from makima_schemas.contract import events as e
 from makima_schemas.contract.events import ContractEvent
 from makima_schemas.contract.model import ContractStatus, Deliverable, Phase
-
-from services.contract.domain.decider import ContractDecider
 
 PLAN = Phase("plan", (Deliverable("plan-document", "Plan document"),))
 EXECUTE = Phase("execute", (Deliverable("pull-request", "Pull request"),))

@@ -14,6 +14,9 @@ from typing import Any, Final, cast, get_args
 import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from makima_contract.domain.state import Contract
+from makima_contract.domain.statuses import DETECTOR_REQUESTS, LIFECYCLE, RUNNING
+from makima_contract.domain.waiting import waits_for
 from makima_kernel.commands.decider import fold
 from makima_kernel.commands.snapshot_cache import decode_state, encode_state
 from makima_schemas.codec import decode, encode, schema_of
@@ -32,9 +35,6 @@ from makima_schemas.contract.model import (
 )
 from makima_schemas.refusal import Refused
 
-from services.contract.domain.state import Contract
-from services.contract.domain.statuses import DETECTOR_REQUESTS, LIFECYCLE, RUNNING
-from services.contract.domain.waiting import waits_for
 from tests.services.contract.stories import DECIDER
 
 STEPS: Final = 150

@@ -1,6 +1,7 @@
 """How a contract begins: its type's phases, or its own."""
 
 import pytest
+from makima_contract.domain.decider import ContractDecider
 from makima_kernel.testing import scenario
 from makima_schemas.contract.commands import CreateContract
 from makima_schemas.contract.contract_types import contract_types
@@ -8,7 +9,6 @@ from makima_schemas.contract.events import ContractCreated
 from makima_schemas.contract.model import Deliverable, Gate, Phase
 from makima_schemas.errors import Code
 
-from services.contract.domain.decider import ContractDecider
 from tests.services.contract.stories import PLAN, REVIEW, given
 
 NOTES = Deliverable("notes", "Notes")

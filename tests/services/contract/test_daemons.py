@@ -7,6 +7,8 @@ from uuid import uuid4
 import asyncpg
 import orjson
 import pytest
+from makima_contract.handlers.commands import DAEMONS
+from makima_contract.queries import Queries
 from makima_kernel.commands.router import snake_case
 from makima_kernel.event_log.append import Append, new_event
 from makima_kernel.service.settings import Settings
@@ -19,8 +21,6 @@ from makima_schemas.envelope import EventMeta
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorState, SupervisorStateChanged
 from nats.aio.client import Client
 
-from services.contract.handlers.commands import DAEMONS
-from services.contract.queries import Queries
 from tests.services.contract.running import Contracts, running
 
 HEARD: Final = SupervisorRegistered("c1", "d1", None, SupervisorState.WORKING, "plan")

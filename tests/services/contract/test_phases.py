@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from itertools import pairwise, product
 
 import pytest
+from makima_contract.domain.decider import conflict_members
 from makima_schemas.contract import commands as c
 from makima_schemas.contract import events as e
 from makima_schemas.contract.contract_types import contract_types
 from makima_schemas.contract.model import ContractStatus, Deliverable, Gate, Phase
 from makima_schemas.errors import Code
 
-from services.contract.domain.decider import conflict_members
 from tests.services.contract.stories import ASKED, EXECUTE, IN, PLAN, PLANNED, REVIEW, SHIPPED, STARTED, TO_EXECUTE, given, opened
 
 THREE = (PLAN, EXECUTE, REVIEW)

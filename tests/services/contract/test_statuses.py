@@ -1,6 +1,9 @@
 """domain.md, Status: the table as it is written there, held against the one that the code runs on."""
 
 import pytest
+from makima_contract.domain.state import evolve
+from makima_contract.domain.statuses import DETECTOR_REQUESTS, LIFECYCLE
+from makima_contract.domain.statuses import TASKS as TABLE_OF_TASKS
 from makima_schemas.contract import commands as c
 from makima_schemas.contract import events as e
 from makima_schemas.contract.commands import ContractCommand
@@ -8,9 +11,6 @@ from makima_schemas.contract.events import ContractEvent
 from makima_schemas.contract.model import ContractStatus, TaskStatus
 from makima_schemas.errors import Code
 
-from services.contract.domain.state import evolve
-from services.contract.domain.statuses import DETECTOR_REQUESTS, LIFECYCLE
-from services.contract.domain.statuses import TASKS as TABLE_OF_TASKS
 from tests.services.contract.stories import ASKED, ASKS, COMPLETING, IN, PLAN, PLANNED, STARTED, given, opened
 
 S = ContractStatus

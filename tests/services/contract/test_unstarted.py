@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 import asyncpg
+from makima_contract.projections import Unstarted
 from makima_kernel.projections.projection import Applied
 from makima_schemas.codec import Event
 from makima_schemas.contract import events as e
@@ -12,7 +13,6 @@ from makima_schemas.contract.model import ContractStatus
 from makima_schemas.envelope import EventMeta, Recorded
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorState, SupervisorStateChanged
 
-from services.contract.projections import Unstarted
 from tests.services.contract.stories import opened
 
 HEARD = SupervisorRegistered("c1", "d1", None, SupervisorState.IDLE, "plan")

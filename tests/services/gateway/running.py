@@ -8,6 +8,8 @@ from uuid import uuid4
 
 import asyncpg
 import httpx
+from makima_contract import app as contract
+from makima_gateway import app as gateway
 from makima_kernel.credentials import hash_of
 from makima_kernel.event_log.append import Append, new_event
 from makima_kernel.event_log.log import Log
@@ -19,9 +21,6 @@ from makima_local import ports
 from makima_schemas.codec import Event
 from makima_schemas.envelope import EventMeta
 from nats.aio.client import Client
-
-from services.contract import app as contract
-from services.gateway import app as gateway
 
 Json = Mapping[str, object]
 ADMIN = "mk_an-administrator-of-the-tests"

@@ -6,13 +6,13 @@ from uuid import uuid4
 import asyncpg
 import httpx
 import pytest
+from makima_completion_detector import app as completion_detector
 from makima_kernel.event_log.append import Append, NewEvent
 from makima_kernel.service.runtime import Service
 from makima_kernel.service.settings import Settings
 from makima_kernel.testing import eventually
 from makima_schemas.envelope import EventMeta
 
-from services.completion_detector import app as completion_detector
 from tests.services.gateway.running import Gateways, body, created
 
 

@@ -11,14 +11,14 @@ import httpx
 import pytest
 from fastapi import APIRouter
 from fastapi.routing import APIRoute, APIWebSocketRoute
+from makima_gateway.api import routes
+from makima_gateway.auth.policy import ACCESS, OPEN, Role, Scope
+from makima_gateway.monitor.sse import MEDIA_TYPE as STREAM
 from makima_schemas.daemon import DaemonConnected
 from makima_schemas.errors import HTTP_STATUS, Code
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from services.gateway.api import routes
-from services.gateway.auth.policy import ACCESS, OPEN, Role, Scope
-from services.gateway.monitor.sse import MEDIA_TYPE as STREAM
 from tests.generated.access import ASKERS, Asker, refusal
 from tests.services.gateway.running import Gateways, bearing, body, created, items, refused
 from tests.services.gateway.tokens import issued, run_by, speaking_as

@@ -7,26 +7,26 @@ import asyncpg
 import httpx
 import orjson
 import pytest
+from makima_completion_detector import app as completion_detector
+from makima_gateway.api.writes import mint
+from makima_gateway.auth.policy import Role
+from makima_gateway.auth.principal import Principal
+from makima_gateway.batch import job as batch_module
+from makima_gateway.batch.job import digest_of
+from makima_gateway.batch.ledger import Batches, Candidate
+from makima_gateway.batch.schemas import Batch
+from makima_gateway.read_model.queries import Sight
 from makima_kernel.service.runtime import Service
 from makima_kernel.service.settings import FeatureFlags, Settings
 from makima_schemas import subjects
 from makima_schemas.daemon import DaemonConnected, DaemonDisconnected
 from makima_schemas.silence import StaleDetected
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorState
+from makima_supervisor_heartbeat import app as supervisor_heartbeat
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from prometheus_client import REGISTRY
 
-from services.completion_detector import app as completion_detector
-from services.gateway.api.writes import mint
-from services.gateway.auth.policy import Role
-from services.gateway.auth.principal import Principal
-from services.gateway.batch import job as batch_module
-from services.gateway.batch.job import digest_of
-from services.gateway.batch.ledger import Batches, Candidate
-from services.gateway.batch.schemas import Batch
-from services.gateway.read_model.queries import Sight
-from services.supervisor_heartbeat import app as supervisor_heartbeat
 from tests.services.gateway.running import Gateways, act, body, created, items, listed, refused, running
 from tests.services.gateway.test_senders import EVIDENCE, NOW
 

@@ -6,13 +6,13 @@ from typing import cast
 import asyncpg
 import httpx
 import pytest
+from makima_completion_detector import app as detector
 from makima_kernel.service.runtime import Service
 from makima_kernel.service.settings import Settings
 from makima_kernel.testing import eventually
 from makima_schemas.contract.contract_types import contract_types
 from nats.aio.client import Client
 
-from services.completion_detector import app as detector
 from tests.services.gateway.running import Gateways, act, body, created, items, refused, running
 
 

@@ -8,6 +8,7 @@ import asyncpg
 import httpx
 import orjson
 import pytest
+from makima_gateway.dashboard.queries import Overviews
 from makima_kernel.service.settings import FeatureFlags, Settings
 from makima_kernel.testing import eventually
 from makima_schemas import subjects
@@ -21,7 +22,6 @@ from prometheus_client import REGISTRY
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from services.gateway.dashboard.queries import Overviews
 from tests.services.gateway.running import Gateways, act, body, created, items, listed, refused, running
 
 NOW = datetime.now(UTC)

@@ -5,13 +5,13 @@ from typing import cast
 import httpx
 import orjson
 import pytest
+from makima_gateway.api import export
+from makima_gateway.api import serializers as views
+from makima_gateway.read_model.fold import fold
+from makima_gateway.read_model.rows import Rows
 from makima_schemas.codec import decode, encode
 from makima_schemas.envelope import from_cloudevent
 
-from services.gateway.api import export
-from services.gateway.api import serializers as views
-from services.gateway.read_model.fold import fold
-from services.gateway.read_model.rows import Rows
 from tests.services.gateway.running import Gateways, act, body, created, items, listed, refused
 
 

@@ -10,6 +10,10 @@ import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from makima_contract.domain.state import Contract
+from makima_contract.domain.statuses import LIFECYCLE
+from makima_gateway.read_model.fold import fold
+from makima_gateway.read_model.rows import ContractRow, Rows
 from makima_kernel.commands.decider import fold as fold_domain
 from makima_kernel.commands.lifecycle import Mark
 from makima_kernel.commands.lifecycle import Recorded as RecordedIn
@@ -23,10 +27,6 @@ from makima_schemas.evidence import Evidence
 from makima_schemas.refusal import Refused
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorState, SupervisorStateChanged
 
-from services.contract.domain.state import Contract
-from services.contract.domain.statuses import LIFECYCLE
-from services.gateway.read_model.fold import fold
-from services.gateway.read_model.rows import ContractRow, Rows
 from tests.services.contract.stories import DECIDER, IN, opened
 from tests.services.contract.test_any_sequence import next_command
 

@@ -10,16 +10,16 @@ import pytest
 import schemathesis
 from hypothesis.strategies import SearchStrategy
 from jsonschema import Draft202012Validator
+from makima_completion_detector import app as completion_detector
+from makima_gateway.api.openapi.document import refusals
 from makima_kernel.service.runtime import Service
 from makima_kernel.service.settings import Settings
 from makima_schemas.errors import HTTP_STATUS, Code
+from makima_supervisor_heartbeat import app as supervisor_heartbeat
 from nats.aio.client import Client
 from schemathesis import APIOperation, Case, GenerationMode, Response
 from schemathesis.core.result import Ok
 
-from services.completion_detector import app as completion_detector
-from services.gateway.api.openapi.document import refusals
-from services.supervisor_heartbeat import app as supervisor_heartbeat
 from tests.services.gateway.running import Gateways, act, body, created, running
 from tests.services.gateway.samples import samples
 from tests.services.gateway.test_openapi import COMPONENTS, DOCUMENT, OPERATION, resolved

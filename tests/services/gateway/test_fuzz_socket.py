@@ -6,12 +6,12 @@ import httpx
 import orjson
 import pytest
 from hypothesis import strategies as st
+from makima_gateway.http.server import MAX_SOCKET_MESSAGE
+from makima_gateway.monitor.filter import Watch
 from pydantic import ValidationError
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from services.gateway.http.server import MAX_SOCKET_MESSAGE
-from services.gateway.monitor.filter import Watch
 from tests.services.gateway.running import Gateways, created
 from tests.services.gateway.samples import samples
 from tests.services.gateway.test_monitor import Socket, position, watching

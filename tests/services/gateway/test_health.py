@@ -7,11 +7,11 @@ from typing import cast
 import httpx
 import orjson
 import pytest
+from makima_gateway.diagnosis.rules import RULES, Rule
 from makima_schemas.daemon import DaemonConnected, DaemonDisconnected
 from makima_schemas.silence import StaleDetected
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorState, SupervisorStateChanged
 
-from services.gateway.diagnosis.rules import RULES, Rule
 from tests.services.gateway.running import Gateways, act, body, created, refused
 from tests.services.gateway.test_senders import EVIDENCE, INTERRUPTED, NOW, WORKING
 

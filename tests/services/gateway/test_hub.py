@@ -2,13 +2,13 @@
 
 import asyncpg
 import httpx
+from makima_gateway.monitor.log_tail import Hub
+from makima_gateway.read_model.projection import ReadModel
+from makima_gateway.read_model.queries import Queries
 from makima_kernel.projections.projector import Projector
 from makima_kernel.testing import eventually
 from nats.aio.client import Client
 
-from services.gateway.monitor.log_tail import Hub
-from services.gateway.read_model.projection import ReadModel
-from services.gateway.read_model.queries import Queries
 from tests.kernel.log.running import running
 from tests.services.gateway.running import Gateways, act, created
 

@@ -10,6 +10,7 @@ import asyncpg
 import httpx
 import nats as nats_py
 import pytest
+from makima_gateway import app as gateway
 from makima_kernel.credentials import hash_of
 from makima_kernel.event_log.log import Log
 from makima_kernel.nats.accounts import BrokerUsers
@@ -25,7 +26,6 @@ from makima_schemas import permissions
 from makima_sdk import Connection, Daemon
 from nats.errors import Error as NatsError
 
-from services.gateway import app as gateway
 from tests.servers import BUDGET
 from tests.services.gateway.running import ADMIN, bearing, refused
 from tests.services.gateway.tokens import issued
@@ -127,7 +127,7 @@ async def test_only_daemons_have_one(guarded: Guarded) -> None:
 async def test_a_broker_that_does_not_let_it_in_is_said_and_the_token_can_be_revoked(
     guarded: Guarded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.gateway.auth.broker_logins.WORKS_WITHIN_SECONDS", 0.2)
+    monkeypatch.setattr("makima_gateway.auth.broker_logins.WORKS_WITHIN_SECONDS", 0.2)
     await guarded.broker.kill()
     problem = await refused(guarded.http.post("/tokens", json={"role": "daemon", "daemon_id": "d1"}), 503, "UNAVAILABLE")
     assert "revoke the token" in str(problem["hint"])

@@ -10,6 +10,8 @@ import asyncpg
 import httpx
 import orjson
 import pytest
+from makima_gateway.monitor import log_tail as hub
+from makima_gateway.monitor.filter import Watch
 from makima_kernel.relay.stream_identity import new_epoch
 from makima_kernel.service.settings import Settings
 from makima_kernel.testing import eventually
@@ -20,8 +22,6 @@ from nats.aio.client import Client
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from services.gateway.monitor import log_tail as hub
-from services.gateway.monitor.filter import Watch
 from tests.servers import BUDGET
 from tests.services.gateway.running import Gateways, act, created, running
 from tests.services.gateway.test_fold import BEGIN

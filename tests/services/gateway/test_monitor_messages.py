@@ -6,13 +6,13 @@ from uuid import uuid4
 import orjson
 import pytest
 from jsonschema import Draft202012Validator
+from makima_gateway.read_model.fold_monitor_events import TOLD, monitor_event
 from makima_schemas.codec import EVENT_CLASSES, SCHEMAS, decode
 from makima_schemas.contract.model import ContractStatus
 from makima_schemas.envelope import Recorded
 from makima_schemas.identity import Category, stream_name
 from makima_schemas.monitor import MONITOR_MESSAGES
 
-from services.gateway.read_model.fold_monitor_events import TOLD, monitor_event
 from tests.generated.asyncapi_examples import AT, CONTRACT, SAMPLES
 from tests.generated.asyncapi_schemas import schemas
 

@@ -10,12 +10,12 @@ import asyncpg
 import httpx
 import orjson
 import pytest
+from makima_gateway.monitor import sse as stream
 from makima_kernel.service.settings import Settings
 from makima_kernel.testing import eventually
 from makima_schemas import subjects
 from nats.aio.client import Client
 
-from services.gateway.monitor import sse as stream
 from tests.services.gateway.running import Gateways, act, created, refused, running
 
 STREAM = "/contracts/monitor/events"

@@ -6,13 +6,13 @@ from typing import Final, cast
 import httpx
 import pytest
 from jsonschema import Draft202012Validator
+from makima_gateway.api.application import routed
+from makima_gateway.api.openapi import examples
+from makima_gateway.api.openapi.document import document
+from makima_gateway.api.openapi.operations import OPERATIONS
 from makima_schemas.errors import HTTP_STATUS, Code
 from openapi_spec_validator import validate
 
-from services.gateway.api.application import routed
-from services.gateway.api.openapi import examples
-from services.gateway.api.openapi.document import document
-from services.gateway.api.openapi.operations import OPERATIONS
 from tests.services.gateway.running import body
 
 Json = dict[str, object]

@@ -9,11 +9,11 @@ import httpx
 import orjson
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
+from makima_gateway.api import routes
+from makima_gateway.auth.policy import API
 from makima_kernel.commands.router import MAX_COMMAND_BYTES
 from makima_kernel.telemetry import traces
 
-from services.gateway.api import routes
-from services.gateway.api.application import API
 from tests.services.gateway.running import body, created, refused
 
 JSON: Final = {"Content-Type": "application/json"}

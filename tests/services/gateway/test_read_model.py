@@ -10,6 +10,20 @@ from uuid import uuid4
 import asyncpg
 import orjson
 import pytest
+from makima_gateway.read_model.fold import fold
+from makima_gateway.read_model.projection import ReadModel
+from makima_gateway.read_model.rows import (
+    ContractRow,
+    DaemonRow,
+    MessageRow,
+    MonitorRow,
+    QuestionRow,
+    Rows,
+    SupervisorRow,
+    TallyRow,
+    TaskRow,
+)
+from makima_gateway.read_model.storage import contract_row, daemon_row, question_row, supervisor_row, task_row
 from makima_kernel.event_log.append import SQL as APPEND
 from makima_kernel.event_log.append import Append, NewEvent, arguments
 from makima_kernel.event_log.log import Log
@@ -25,20 +39,6 @@ from makima_schemas.evidence import Evidence
 from makima_schemas.silence import MassSilenceCleared, StaleCleared, StaleDetected
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorState, SupervisorStateChanged
 
-from services.gateway.read_model.fold import fold
-from services.gateway.read_model.projection import ReadModel
-from services.gateway.read_model.rows import (
-    ContractRow,
-    DaemonRow,
-    MessageRow,
-    MonitorRow,
-    QuestionRow,
-    Rows,
-    SupervisorRow,
-    TallyRow,
-    TaskRow,
-)
-from services.gateway.read_model.storage import contract_row, daemon_row, question_row, supervisor_row, task_row
 from tests.services.contract.stories import opened
 from tests.services.gateway.test_fold import BEGIN, recorded, walk
 

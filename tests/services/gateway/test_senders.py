@@ -14,10 +14,10 @@ from makima_schemas.evidence import Arrival, Evidence
 from makima_schemas.heartbeat import MAX_HEARTBEAT_BYTES, DaemonHeartbeat
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorState, SupervisorStateChanged
 from makima_schemas.times import rfc3339
+from makima_supervisor_heartbeat import app as supervisor_heartbeat
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from services.supervisor_heartbeat import app as supervisor_heartbeat
 from tests.services.gateway.running import Gateways, body, created, items, listed, refused
 from tests.services.supervisor_heartbeat.running import supervisor_beat
 

@@ -9,13 +9,13 @@ from contextlib import AsyncExitStack, contextmanager
 import asyncpg
 import httpx
 import pytest
+from makima_gateway.monitor import log_tail as hub
+from makima_gateway.read_model import queries
+from makima_gateway.read_model.queries import MonitorEvent
 from makima_kernel.service.settings import Settings
 from makima_kernel.testing import eventually
 from nats.aio.client import Client
 
-from services.gateway.monitor import log_tail as hub
-from services.gateway.read_model import queries
-from services.gateway.read_model.queries import MonitorEvent
 from tests.services.gateway.running import act, created, running
 from tests.services.gateway.test_monitor import narrow, position, watching
 

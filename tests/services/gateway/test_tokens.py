@@ -7,6 +7,7 @@ import asyncpg
 import httpx
 import orjson
 import pytest
+from makima_gateway.auth import tokens
 from makima_kernel.credentials import hash_of
 from makima_kernel.event_log.log import Log
 from makima_kernel.service.settings import Settings
@@ -18,7 +19,6 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
-from services.gateway.auth import tokens
 from tests.services.gateway.running import ADMIN, Gateways, act, bearing, body, created, items, refused, running
 from tests.services.gateway.test_monitor import Socket
 from tests.services.gateway.tokens import issued, run_by, speaking_as

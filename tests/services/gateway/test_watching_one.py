@@ -6,10 +6,10 @@ from typing import cast
 
 import asyncpg
 import httpx
+from makima_gateway.monitor.subscriptions import Ear, Ears
 from makima_kernel.service.settings import Settings
 from nats.aio.client import Client
 
-from services.gateway.monitor.subscriptions import Ear, Ears
 from tests.services.gateway.running import act, created, running
 from tests.services.gateway.test_monitor import watching
 

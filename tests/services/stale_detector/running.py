@@ -19,11 +19,10 @@ from makima_schemas.codec import Event, decode
 from makima_schemas.envelope import EventMeta, Recorded
 from makima_schemas.heartbeat import DaemonHeartbeat, SupervisorHeartbeat
 from makima_schemas.supervisor import SupervisorState
+from makima_stale_detector import app
+from makima_supervisor_heartbeat import app as owner_app
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
-
-from services.stale_detector import app
-from services.supervisor_heartbeat import app as owner_app
 
 INTERVAL = 0.3
 TIMEOUT = 2.0

@@ -6,14 +6,13 @@ from datetime import timedelta
 
 from makima_schemas import subjects
 from makima_schemas.evidence import Evidence
-
-from services.stale_detector.domain.members import sender_names as senders
-from services.stale_detector.domain.members.sender import Sender, Tracked
-from services.stale_detector.domain.shards.observed_clock import MILLISECOND, SECOND, Timeouts
-from services.stale_detector.domain.verdicts.detector import Detector
-from services.stale_detector.domain.verdicts.findings import Findings
-from services.stale_detector.domain.verdicts.mass_silence import Hold
-from services.stale_detector.domain.verdicts.verdict import Verdict, moment
+from makima_stale_detector.domain.members import sender_names as senders
+from makima_stale_detector.domain.members.sender import Sender, Tracked
+from makima_stale_detector.domain.shards.observed_clock import MILLISECOND, SECOND, Timeouts
+from makima_stale_detector.domain.verdicts.detector import Detector
+from makima_stale_detector.domain.verdicts.findings import Findings
+from makima_stale_detector.domain.verdicts.mass_silence import Hold
+from makima_stale_detector.domain.verdicts.verdict import Verdict, moment
 
 START = 1_700_000_000 * SECOND
 STEP = 25 * MILLISECOND

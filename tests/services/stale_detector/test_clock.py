@@ -3,8 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from services.stale_detector.domain.shards.observed_clock import CANARIES_FAST, CANARIES_SLOW, MILLISECOND, SECOND, ObservedClock, Pace
+from makima_stale_detector.domain.shards.observed_clock import CANARIES_FAST, CANARIES_SLOW, MILLISECOND, SECOND, ObservedClock, Pace
 
 START = 1_700_000_000 * SECOND
 GRACE = 3 * SECOND

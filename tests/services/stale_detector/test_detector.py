@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from makima_stale_detector.domain.members.sender import Tracked
+from makima_stale_detector.domain.members.sender_names import heartbeat_subject, shard_of
+from makima_stale_detector.domain.shards.observed_clock import MILLISECOND, SECOND, Timeouts
+from makima_stale_detector.handlers.detection_loop import command_id
 
-from services.stale_detector.domain.members.sender import Tracked
-from services.stale_detector.domain.members.sender_names import heartbeat_subject, shard_of
-from services.stale_detector.domain.shards.observed_clock import MILLISECOND, SECOND, Timeouts
-from services.stale_detector.handlers.detection_loop import command_id
 from tests.services.stale_detector.simulation import Replica, World
 
 MINUTE = 60 * SECOND

@@ -4,14 +4,13 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from makima_schemas import subjects
-
-from services.stale_detector.domain.members.sender import Sender, Tracked
-from services.stale_detector.domain.members.sender_names import heartbeat_subject, shard_of
-from services.stale_detector.domain.shards.observed_clock import CANARIES_FAST, CANARIES_SLOW, MILLISECOND, SECOND, Pace, Timeouts
-from services.stale_detector.domain.verdicts.detector import Detector
-from services.stale_detector.domain.verdicts.findings import Findings
-from services.stale_detector.domain.verdicts.mass_silence import Hold
-from services.stale_detector.domain.verdicts.verdict import Verdict
+from makima_stale_detector.domain.members.sender import Sender, Tracked
+from makima_stale_detector.domain.members.sender_names import heartbeat_subject, shard_of
+from makima_stale_detector.domain.shards.observed_clock import CANARIES_FAST, CANARIES_SLOW, MILLISECOND, SECOND, Pace, Timeouts
+from makima_stale_detector.domain.verdicts.detector import Detector
+from makima_stale_detector.domain.verdicts.findings import Findings
+from makima_stale_detector.domain.verdicts.mass_silence import Hold
+from makima_stale_detector.domain.verdicts.verdict import Verdict
 
 START = 1_700_000_000 * SECOND
 TIMEOUTS = Timeouts(timeout=4 * SECOND, interval=SECOND, grace=500 * MILLISECOND)

@@ -13,14 +13,14 @@ from makima_kernel.relay.stream_identity import new_epoch
 from makima_kernel.testing import eventually
 from makima_schemas.codec import Event
 from makima_schemas.supervisor import SupervisorState
+from makima_stale_detector.domain.members.heartbeat import Spoken
+from makima_stale_detector.domain.shards.observed_clock import MILLISECOND, SECOND, Timeouts
+from makima_stale_detector.domain.verdicts.detector import Detector
+from makima_stale_detector.domain.verdicts.verdict import Verdict
+from makima_stale_detector.handlers.log_follower import Follower
+from makima_stale_detector.queries import Queries
 from nats.aio.client import Client
 
-from services.stale_detector.domain.members.heartbeat import Spoken
-from services.stale_detector.domain.shards.observed_clock import MILLISECOND, SECOND, Timeouts
-from services.stale_detector.domain.verdicts.detector import Detector
-from services.stale_detector.domain.verdicts.verdict import Verdict
-from services.stale_detector.handlers.log_follower import Follower
-from services.stale_detector.queries import Queries
 from tests.kernel.log.writing import call, command
 from tests.services.stale_detector.test_tracked import changed
 

@@ -7,13 +7,13 @@ from makima_kernel.commands.client import Bus
 from makima_kernel.event_log.log import Log
 from makima_kernel.nats.streams import provision
 from makima_kernel.testing import eventually
+from makima_stale_detector.domain.verdicts.detector import Detector
+from makima_stale_detector.domain.verdicts.findings import Findings
+from makima_stale_detector.handlers.canaries import Canaries
+from makima_stale_detector.handlers.detection_loop import Judge
+from makima_stale_detector.handlers.heartbeat_consumer import Reader
 from nats.aio.client import Client
 
-from services.stale_detector.domain.verdicts.detector import Detector
-from services.stale_detector.domain.verdicts.findings import Findings
-from services.stale_detector.handlers.canaries import Canaries
-from services.stale_detector.handlers.detection_loop import Judge
-from services.stale_detector.handlers.heartbeat_consumer import Reader
 from tests.kernel.log import writing
 from tests.services.stale_detector.test_following import TIMEOUTS, Stream, alive, following
 

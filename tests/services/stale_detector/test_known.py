@@ -1,7 +1,7 @@
 """Who is remembered after the log has called it dead, and for how long."""
 
-from services.stale_detector.domain.members.registry import Known
-from services.stale_detector.domain.members.sender import Sender
+from makima_stale_detector.domain.members.registry import Known
+from makima_stale_detector.domain.members.sender import Sender
 
 
 def sender(name: str, *, alive: bool) -> Sender:

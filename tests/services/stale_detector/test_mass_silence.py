@@ -4,8 +4,8 @@ import pytest
 from makima_schemas.codec import Event
 from makima_schemas.contract.events import ContractStarted
 from makima_schemas.silence import MassSilenceCleared, MassSilenceSuspected, StaleCleared
+from makima_stale_detector.domain.verdicts.mass_silence import Hold, evolve, is_mass, owner_of
 
-from services.stale_detector.domain.verdicts.mass_silence import Hold, evolve, is_mass, owner_of
 from tests.services.stale_detector.recorded import recorded
 
 SUSPECTED = MassSilenceSuspected(20, 11)

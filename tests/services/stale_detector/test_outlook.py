@@ -1,10 +1,10 @@
 """How many of an owner's senders would expire within an interval: never less than do, and exactly where it matters."""
 
-from services.stale_detector.domain.members.sender import Sender, Tracked
-from services.stale_detector.domain.shards.observed_clock import MILLISECOND, SECOND
-from services.stale_detector.domain.shards.shards import Shards
-from services.stale_detector.domain.verdicts.expiry_forecast import SLACK_PARTS, Outlook
-from services.stale_detector.domain.verdicts.sender_group import Owner, Suspect
+from makima_stale_detector.domain.members.sender import Sender, Tracked
+from makima_stale_detector.domain.shards.observed_clock import MILLISECOND, SECOND
+from makima_stale_detector.domain.shards.shards import Shards
+from makima_stale_detector.domain.verdicts.expiry_forecast import SLACK_PARTS, Outlook
+from makima_stale_detector.domain.verdicts.sender_group import Owner, Suspect
 
 START = 1_700_000_000 * SECOND
 INTERVAL = 8 * SECOND

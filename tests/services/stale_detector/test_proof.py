@@ -9,12 +9,12 @@ from makima_schemas.daemon import DaemonConnected, DaemonDisconnected
 from makima_schemas.evidence import Evidence
 from makima_schemas.silence import SilenceDetected
 from makima_schemas.supervisor import SupervisorState, SupervisorStateChanged
+from makima_stale_detector.domain.shards.observed_clock import MILLISECOND, SECOND
+from makima_stale_detector.domain.shards.shard import Shard
+from makima_stale_detector.domain.verdicts.sender_group import Suspect
+from makima_stale_detector.domain.verdicts.silence_detected import telling
+from makima_stale_detector.domain.verdicts.verdict import moment, prove
 
-from services.stale_detector.domain.shards.observed_clock import MILLISECOND, SECOND
-from services.stale_detector.domain.shards.shard import Shard
-from services.stale_detector.domain.verdicts.sender_group import Suspect
-from services.stale_detector.domain.verdicts.silence_detected import telling
-from services.stale_detector.domain.verdicts.verdict import moment, prove
 from tests.services.stale_detector.recorded import NOON, recorded
 
 START = 1_700_000_000 * SECOND

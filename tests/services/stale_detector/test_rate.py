@@ -1,9 +1,8 @@
 """How well the detector sees: its clocks against the local one, over a window."""
 
 import pytest
-
-from services.stale_detector.domain.shards.clock_rate import Rate
-from services.stale_detector.domain.shards.observed_clock import SECOND
+from makima_stale_detector.domain.shards.clock_rate import Rate
+from makima_stale_detector.domain.shards.observed_clock import SECOND
 
 
 def sampled(*samples: tuple[float, float], window: float = 60) -> Rate:

@@ -8,13 +8,13 @@ from makima_kernel.event_log.log import Log
 from makima_kernel.nats.message import Message
 from makima_kernel.nats.streams import canary, provision
 from makima_kernel.testing import eventually
+from makima_stale_detector.domain.verdicts.detector import Detector
+from makima_stale_detector.handlers.heartbeat_consumer import Reader
 from nats.aio.client import Client
 from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js.api import StreamInfo
 from nats.js.client import JetStreamContext
 
-from services.stale_detector.domain.verdicts.detector import Detector
-from services.stale_detector.handlers.heartbeat_consumer import Reader
 from tests.services.stale_detector.test_detector import world
 from tests.services.stale_detector.test_senders import SUPERVISOR
 

@@ -3,10 +3,9 @@
 import pytest
 from makima_kernel.nats import streams as topology
 from makima_schemas import subjects
+from makima_stale_detector.domain.members import sender_names as senders
+from makima_stale_detector.domain.members.heartbeat import read
 from nats.aio.client import Client
-
-from services.stale_detector.domain.members import sender_names as senders
-from services.stale_detector.domain.members.heartbeat import read
 
 
 async def test_a_subject_is_mapped_onto_the_shard_that_the_broker_chooses(nats: Client) -> None:

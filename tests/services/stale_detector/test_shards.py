@@ -1,9 +1,9 @@
 """All shards together: the slowest one counts, and a sender is where it was heard last."""
 
-from services.stale_detector.domain.shards.observed_clock import CANARIES_FAST, CANARIES_SLOW, SECOND
-from services.stale_detector.domain.shards.shards import Shards
-from services.stale_detector.domain.verdicts.mass_silence import Hold
-from services.stale_detector.domain.verdicts.sender_group import Owner, Suspect
+from makima_stale_detector.domain.shards.observed_clock import CANARIES_FAST, CANARIES_SLOW, SECOND
+from makima_stale_detector.domain.shards.shards import Shards
+from makima_stale_detector.domain.verdicts.mass_silence import Hold
+from makima_stale_detector.domain.verdicts.sender_group import Owner, Suspect
 
 START = 1_700_000_000 * SECOND
 

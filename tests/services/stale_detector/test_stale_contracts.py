@@ -13,12 +13,12 @@ from makima_schemas import subjects
 from makima_schemas.contract import events as e
 from makima_schemas.contract.model import Phase
 from makima_schemas.silence import SilenceDetected, StaleCleared, StaleDetected
+from makima_stale_detector.handlers.stale_contract_scanner import LOOK_SECONDS, Staleness
+from makima_stale_detector.projections import Silence
+from makima_stale_detector.queries import Due, Queries
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from services.stale_detector.handlers.stale_contract_scanner import LOOK_SECONDS, Staleness
-from services.stale_detector.projections import Silence
-from services.stale_detector.queries import Due, Queries
 from tests.kernel.log import writing
 from tests.services.stale_detector.running import TIMEOUT, Fleet, Running, quick, running
 from tests.services.stale_detector.test_the_read_model import registered

@@ -15,8 +15,8 @@ from makima_schemas.envelope import EventMeta, Recorded
 from makima_schemas.evidence import Arrival, Evidence
 from makima_schemas.silence import MassSilenceSuspected, StaleCleared, StaleDetected
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorState, SupervisorStateChanged
+from makima_stale_detector.domain.staleness import Progress, contract_of, evolve, moved
 
-from services.stale_detector.domain.staleness import Progress, contract_of, evolve, moved
 from tests.services.stale_detector.recorded import recorded as told
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

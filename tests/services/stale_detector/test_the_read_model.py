@@ -15,15 +15,15 @@ from makima_schemas.contract.model import ContractStatus, Phase
 from makima_schemas.daemon import DaemonConnected
 from makima_schemas.silence import MassSilenceCleared, MassSilenceSuspected
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorState
+from makima_stale_detector.domain import staleness
+from makima_stale_detector.domain.members import sender as tracked
+from makima_stale_detector.domain.members.sender import Sender, Tracked
+from makima_stale_detector.domain.staleness import Progress
+from makima_stale_detector.domain.verdicts.mass_silence import Hold
+from makima_stale_detector.projections import SQL, Silence, progress, sender
+from makima_stale_detector.queries import Queries
 from nats.aio.client import Client
 
-from services.stale_detector.domain import staleness
-from services.stale_detector.domain.members import sender as tracked
-from services.stale_detector.domain.members.sender import Sender, Tracked
-from services.stale_detector.domain.staleness import Progress
-from services.stale_detector.domain.verdicts.mass_silence import Hold
-from services.stale_detector.projections import SQL, Silence, progress, sender
-from services.stale_detector.queries import Queries
 from tests.services.stale_detector.running import Running, quick, running
 from tests.services.stale_detector.test_tracked import changed
 

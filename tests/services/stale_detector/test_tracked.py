@@ -9,8 +9,7 @@ from makima_schemas.daemon import DaemonConnected, DaemonDisconnected
 from makima_schemas.envelope import EventMeta, Recorded
 from makima_schemas.evidence import Evidence
 from makima_schemas.supervisor import StateChangedBy, SupervisorRegistered, SupervisorState, SupervisorStateChanged
-
-from services.stale_detector.domain.members.sender import REMEMBERED_CONNECTIONS, Sender, evolve, subject_of
+from makima_stale_detector.domain.members.sender import REMEMBERED_CONNECTIONS, Sender, evolve, subject_of
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 EVIDENCE = Evidence(NOW, 120.0, NOW, NOW, 20.0, "r1", 7, "e1")

@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-
-from services.stale_detector.domain.shards.timing_wheel import BUCKET, Beat, Fired, Wheel
+from makima_stale_detector.domain.shards.timing_wheel import BUCKET, Beat, Fired, Wheel
 
 TICK = BUCKET // 2
 TIMEOUT = 20 * BUCKET

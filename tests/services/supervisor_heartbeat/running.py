@@ -22,10 +22,9 @@ from makima_schemas.daemon import DeclareDisconnected
 from makima_schemas.evidence import Evidence
 from makima_schemas.heartbeat import DaemonHeartbeat, SupervisorHeartbeat
 from makima_schemas.supervisor import DeclareSilent, SupervisorState
+from makima_supervisor_heartbeat import app
+from makima_supervisor_heartbeat.domain.sender_cache import moment
 from nats.aio.client import Client
-
-from services.supervisor_heartbeat import app
-from services.supervisor_heartbeat.domain.sender_cache import moment
 
 
 def supervisor_beat(task_id: str, state: SupervisorState = SupervisorState.WORKING, **said: object) -> SupervisorHeartbeat:

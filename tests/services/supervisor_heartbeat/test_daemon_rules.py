@@ -5,9 +5,8 @@ from datetime import UTC, datetime, timedelta
 from makima_kernel.testing import scenario
 from makima_schemas.daemon import DaemonConnected, DaemonDisconnected, ObserveDaemon
 from makima_schemas.evidence import Arrival, Evidence
-
-from services.supervisor_heartbeat.domain.daemon import DaemonDecider
-from services.supervisor_heartbeat.domain.verdict import JudgeDisconnected
+from makima_supervisor_heartbeat.domain.daemon import DaemonDecider
+from makima_supervisor_heartbeat.domain.verdict import JudgeDisconnected
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

@@ -8,16 +8,16 @@ from makima_kernel.projections.subscription import Consumer
 from makima_kernel.testing import eventually
 from makima_schemas.heartbeat import SupervisorHeartbeat
 from makima_schemas.supervisor import SupervisorState
+from makima_supervisor_heartbeat.domain.batching.batch_builder import Reader, Slice
+from makima_supervisor_heartbeat.domain.daemon import DaemonDecider
+from makima_supervisor_heartbeat.domain.sender_cache import Senders
+from makima_supervisor_heartbeat.domain.supervisor import Supervisor, SupervisorDecider
+from makima_supervisor_heartbeat.handlers.follower import Follower
+from makima_supervisor_heartbeat.handlers.memory import Memory
+from makima_supervisor_heartbeat.handlers.observation_writer import Observer
+from makima_supervisor_heartbeat.handlers.recall import Recall
+from makima_supervisor_heartbeat.handlers.verdicts import content
 
-from services.supervisor_heartbeat.domain.batching.batch_builder import Reader, Slice
-from services.supervisor_heartbeat.domain.daemon import DaemonDecider
-from services.supervisor_heartbeat.domain.sender_cache import Senders
-from services.supervisor_heartbeat.domain.supervisor import Supervisor, SupervisorDecider
-from services.supervisor_heartbeat.handlers.follower import Follower
-from services.supervisor_heartbeat.handlers.memory import Memory
-from services.supervisor_heartbeat.handlers.observation_writer import Observer
-from services.supervisor_heartbeat.handlers.recall import Recall
-from services.supervisor_heartbeat.handlers.verdicts import content
 from tests.services.supervisor_heartbeat.messages import message
 from tests.services.supervisor_heartbeat.running import Running, supervisor_beat
 

@@ -7,9 +7,8 @@ import orjson
 import pytest
 from makima_kernel.service.settings import ContractsSettings
 from makima_local.postgres import Postgres
+from makima_supervisor_heartbeat.handlers.retention import History
 from pydantic import ValidationError
-
-from services.supervisor_heartbeat.handlers.retention import History
 
 DAY = timedelta(hours=24)
 PLENTY = 2**40

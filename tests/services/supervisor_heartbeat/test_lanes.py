@@ -11,13 +11,13 @@ from makima_kernel.event_log.log import Log
 from makima_kernel.nats.streams import provision
 from makima_kernel.service.postgres import open_connection
 from makima_kernel.testing import eventually
+from makima_supervisor_heartbeat.domain.batching.batch_builder import MOST_ROWS, Reader, Slice
+from makima_supervisor_heartbeat.domain.sender_cache import Senders
+from makima_supervisor_heartbeat.handlers.recorder import Recorder, lanes_of
+from makima_supervisor_heartbeat.handlers.retention import History
+from makima_supervisor_heartbeat.handlers.shard_writer import Store, lock
 from nats.aio.client import Client
 
-from services.supervisor_heartbeat.domain.batching.batch_builder import MOST_ROWS, Reader, Slice
-from services.supervisor_heartbeat.domain.sender_cache import Senders
-from services.supervisor_heartbeat.handlers.recorder import Recorder, lanes_of
-from services.supervisor_heartbeat.handlers.retention import History
-from services.supervisor_heartbeat.handlers.shard_writer import Store, lock
 from tests.services.supervisor_heartbeat.messages import message
 from tests.services.supervisor_heartbeat.running import Fleet, supervisor_beat
 

@@ -1,8 +1,8 @@
 """From where a recorder goes on, whatever its shards have in the database."""
 
 from makima_kernel.nats.message import Message
+from makima_supervisor_heartbeat.domain.offsets import Place, Start, start_of
 
-from services.supervisor_heartbeat.domain.offsets import Place, Start, start_of
 from tests.services.supervisor_heartbeat.messages import message
 
 EPOCH = "e2"

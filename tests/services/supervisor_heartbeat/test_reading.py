@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from makima_schemas.heartbeat import MAX_HEARTBEAT_BYTES
 from makima_schemas.heartbeat_codec import Address, UnreadableError, read_subject
 from makima_schemas.supervisor import SupervisorState
+from makima_supervisor_heartbeat.domain.batching.batch_builder import COLUMNS, Reader
+from makima_supervisor_heartbeat.domain.heartbeats import Beat, read, unchanged
+from makima_supervisor_heartbeat.domain.sender_cache import Senders
 
-from services.supervisor_heartbeat.domain.batching.batch_builder import COLUMNS, Reader
-from services.supervisor_heartbeat.domain.heartbeats import Beat, read, unchanged
-from services.supervisor_heartbeat.domain.sender_cache import Senders
 from tests.services.supervisor_heartbeat.messages import MIDNIGHT_NS, SUBJECT, VALID, bodies, message
 from tests.services.supervisor_heartbeat.running import daemon_beat
 

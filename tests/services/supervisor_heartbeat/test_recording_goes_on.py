@@ -14,13 +14,12 @@ from makima_kernel.event_log.log import Log
 from makima_kernel.nats.streams import provision
 from makima_kernel.service.settings import Settings
 from makima_kernel.testing import eventually
-from makima_local import workspace
 from makima_schemas import subjects
 from makima_schemas.supervisor import SupervisorState
+from makima_supervisor_heartbeat import app
+from makima_supervisor_heartbeat.handlers.recorder import lanes_of
 from nats.aio.client import Client
 
-from services.supervisor_heartbeat import app
-from services.supervisor_heartbeat.handlers.recorder import lanes_of
 from tests.services.supervisor_heartbeat.running import Fleet, Running, running, supervisor_beat
 
 SENDERS, ROUNDS = 200, 60
@@ -35,8 +34,8 @@ async def recorder_process(settings: Settings) -> AsyncGenerator[asyncio.subproc
         "MAKIMA_LOG_LEVEL": "info",  # as it runs: a line of its log has ended it once
         "MAKIMA_STREAM_BUDGET": str(settings.stream_budget),
     }
-    command = (sys.executable, "-m", f"services.{app.NAME}")
-    process = await asyncio.create_subprocess_exec(*command, env=environment, cwd=workspace.root())
+    command = (sys.executable, "-m", f"makima_{app.NAME}")
+    process = await asyncio.create_subprocess_exec(*command, env=environment)
     try:
         yield process
     finally:

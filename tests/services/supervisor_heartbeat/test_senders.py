@@ -5,11 +5,11 @@ from dataclasses import replace
 from makima_schemas.daemon import ObserveDaemon
 from makima_schemas.evidence import Evidence
 from makima_schemas.supervisor import ObserveHeartbeat, SupervisorEvent, SupervisorState, SupervisorStateChanged
+from makima_supervisor_heartbeat.domain.batching.batch_builder import Reader
+from makima_supervisor_heartbeat.domain.sender_cache import Observation, Sender, Senders, moment
+from makima_supervisor_heartbeat.domain.sender_state import SUPERVISOR, Told
+from makima_supervisor_heartbeat.domain.supervisor import Supervisor
 
-from services.supervisor_heartbeat.domain.batching.batch_builder import Reader
-from services.supervisor_heartbeat.domain.sender_cache import Observation, Sender, Senders, moment
-from services.supervisor_heartbeat.domain.sender_state import SUPERVISOR, Told
-from services.supervisor_heartbeat.domain.supervisor import Supervisor
 from tests.services.supervisor_heartbeat.messages import MIDNIGHT_NS, message
 from tests.services.supervisor_heartbeat.running import supervisor_beat
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 import msgspec
 from makima_schemas.daemon import DaemonConnected, ObserveDaemon
 from makima_schemas.supervisor import ObserveHeartbeat
+from makima_supervisor_heartbeat.domain.batching.batch_builder import Reader
+from makima_supervisor_heartbeat.domain.sender_cache import Observation, Sender, Senders
+from makima_supervisor_heartbeat.domain.supervisor import Supervisor
 
-from services.supervisor_heartbeat.domain.batching.batch_builder import Reader
-from services.supervisor_heartbeat.domain.sender_cache import Observation, Sender, Senders
-from services.supervisor_heartbeat.domain.supervisor import Supervisor
 from tests.services.supervisor_heartbeat.messages import MIDNIGHT_NS, message
 from tests.services.supervisor_heartbeat.running import daemon_beat, supervisor_beat
 from tests.services.supervisor_heartbeat.test_senders import IDLE, WORKING, World

@@ -3,12 +3,12 @@
 import msgspec
 import pytest
 from makima_schemas.supervisor import SupervisorState
+from makima_supervisor_heartbeat.domain.daemon import Daemon
+from makima_supervisor_heartbeat.domain.heartbeats import read
+from makima_supervisor_heartbeat.domain.sender_cache import Sender, Senders
+from makima_supervisor_heartbeat.domain.sender_state import Told
+from makima_supervisor_heartbeat.domain.supervisor import Supervisor
 
-from services.supervisor_heartbeat.domain.daemon import Daemon
-from services.supervisor_heartbeat.domain.heartbeats import read
-from services.supervisor_heartbeat.domain.sender_cache import Sender, Senders
-from services.supervisor_heartbeat.domain.sender_state import Told
-from services.supervisor_heartbeat.domain.supervisor import Supervisor
 from tests.services.supervisor_heartbeat.messages import VALID, message
 from tests.services.supervisor_heartbeat.running import daemon_beat
 from tests.services.supervisor_heartbeat.test_reading import address

@@ -2,9 +2,9 @@
 
 from hypothesis import given
 from makima_kernel.commands.snapshot_cache import decode_state, encode_state
+from makima_supervisor_heartbeat.domain.daemon import Daemon
+from makima_supervisor_heartbeat.domain.supervisor import Supervisor
 
-from services.supervisor_heartbeat.domain.daemon import Daemon
-from services.supervisor_heartbeat.domain.supervisor import Supervisor
 from tests.guarantees.test_one_heartbeat_heals import stored_daemons, stored_supervisors
 
 

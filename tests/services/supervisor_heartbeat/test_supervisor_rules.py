@@ -13,9 +13,8 @@ from makima_schemas.supervisor import (
     SupervisorState,
     SupervisorStateChanged,
 )
-
-from services.supervisor_heartbeat.domain.supervisor import OrderRestart, SupervisorDecider
-from services.supervisor_heartbeat.domain.verdict import JudgeSilence
+from makima_supervisor_heartbeat.domain.supervisor import OrderRestart, SupervisorDecider
+from makima_supervisor_heartbeat.domain.verdict import JudgeSilence
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 WORKING, IDLE, INTERRUPTED = SupervisorState.WORKING, SupervisorState.IDLE, SupervisorState.INTERRUPTED

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from makima_schemas.heartbeat_codec import UnreadableError, read_subject
+from makima_stale_detector.domain.members import heartbeat as detector
+from makima_supervisor_heartbeat.domain import heartbeats as recorder
 
-from services.stale_detector.domain.members import heartbeat as detector
-from services.supervisor_heartbeat.domain import heartbeats as recorder
 from tests.services.supervisor_heartbeat.messages import SUBJECT, VALID, bodies, message
 
 DEEP = msgspec.json.encode(VALID)[:-1] + b',"unknown":' + b"[" * 30_000 + b"]" * 30_000 + b"}"

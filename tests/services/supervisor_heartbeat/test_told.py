@@ -8,10 +8,9 @@ from hypothesis import strategies as st
 from makima_schemas.daemon import DaemonConnected, DaemonDisconnected
 from makima_schemas.evidence import Arrival, Evidence
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorState
-
-from services.supervisor_heartbeat.domain.daemon import Daemon
-from services.supervisor_heartbeat.domain.sender_state import DAEMON, SUPERVISOR, dump_told, evolved, initial, load_told
-from services.supervisor_heartbeat.domain.supervisor import Supervisor
+from makima_supervisor_heartbeat.domain.daemon import Daemon
+from makima_supervisor_heartbeat.domain.sender_state import DAEMON, SUPERVISOR, dump_told, evolved, initial, load_told
+from makima_supervisor_heartbeat.domain.supervisor import Supervisor
 
 MOMENT = datetime(2026, 1, 1, 12, 30, 0, 123456, tzinfo=UTC)
 HEARD = Arrival("e1", 7, MOMENT)

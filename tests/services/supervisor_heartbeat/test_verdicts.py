@@ -12,9 +12,9 @@ from makima_schemas.commands import Accepted, Problem
 from makima_schemas.daemon import DaemonConnected, DaemonDisconnected, DeclareDisconnected
 from makima_schemas.errors import Code
 from makima_schemas.supervisor import DeclareSilent, SupervisorState, SupervisorStateChanged
+from makima_supervisor_heartbeat import app
 from nats.aio.client import Client
 
-from services.supervisor_heartbeat import app
 from tests.services.supervisor_heartbeat.running import Running, daemon_beat, running, supervisor_beat
 
 

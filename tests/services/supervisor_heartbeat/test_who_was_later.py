@@ -5,8 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from makima_schemas.evidence import Arrival, Evidence
-
-from services.supervisor_heartbeat.domain.verdict import contradicted, heals, outrun
+from makima_supervisor_heartbeat.domain.verdict import contradicted, heals, outrun
 
 LAST = datetime(2026, 1, 1, 12, tzinfo=UTC)
 WATERMARK = LAST + timedelta(seconds=121)

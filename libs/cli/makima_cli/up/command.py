@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import cast
 
 import click
+from makima_kernel.installed_services import BrokenServiceError
 from makima_local.account import UnreachableError
 from makima_local.data_folder import DataFolder, InUseError, close
 from makima_local.embedded import ServerFailedError
 from makima_local.ports import PortTakenError
 from makima_local.processes import NotReadyError
-from makima_local.workspace import NoWorkspaceError
 
 from makima_cli.up.options import Options, setting
 from makima_cli.up.system import NotPreparedError, serve
 
-KNOWN = (UnreachableError, InUseError, PortTakenError, NotReadyError, NotPreparedError, ServerFailedError, NoWorkspaceError)
+KNOWN = (UnreachableError, InUseError, PortTakenError, NotReadyError, NotPreparedError, ServerFailedError, BrokenServiceError)
 
 
 @click.command()

@@ -1,10 +1,8 @@
 """What must be true before a service starts: the schemas are migrated and the streams are there."""
 
-from pathlib import Path
-
 import asyncpg
 from makima_kernel.event_log.log import Log
-from makima_kernel.event_log.migrate import house, migrate
+from makima_kernel.event_log.migrate import all_schemas, migrate
 from makima_kernel.event_log.migration_files import MigrationError
 from makima_kernel.nats.connection import BrokerUnreachableError, by_us, connect
 from makima_kernel.nats.streams import TopologyError, provision
@@ -13,9 +11,9 @@ from makima_kernel.service.settings import Settings, SettingsError, load
 FAULTS = (MigrationError, TopologyError, BrokerUnreachableError, SettingsError, asyncpg.PostgresError, OSError)
 
 
-async def migrate_all(database_url: str, services: Path) -> int:
+async def migrate_all(database_url: str) -> int:
     """The kernel's migrations, then each service's; returns how many were applied."""
-    return sum([len(await migrate(database_url, folder, schema)) for schema, folder in house(services)])
+    return sum([len(await migrate(database_url, folder, schema)) for schema, folder in all_schemas()])
 
 
 async def provision_bus(database_url: str, nats_url: str) -> None:

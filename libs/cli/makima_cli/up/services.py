@@ -4,10 +4,10 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import cast
 
 from makima_kernel.credentials import hash_of
+from makima_kernel.installed_services import InstalledService, installed_services
 from makima_local import ports
 from makima_local.data_folder import DataFolder
 from makima_local.processes import Program
@@ -22,9 +22,8 @@ FLEET = "demo fleet"
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What every program needs to know: where the code and the data lie, where the servers are, and (its hash) the administrator's token."""
+    """What every program needs to know: where the data lies, where the servers are, and (its hash) the administrator's token."""
 
-    workspace: Path
     folder: DataFolder
     servers: Servers
     port: int
@@ -36,21 +35,21 @@ class Site:
 
 
 def services(site: Site, *, for_demo: bool) -> list[Program]:
-    """Every folder of `services/` that can be run, each with a health port of its own."""
-    names = sorted(path.parent.name for path in site.workspace.glob("services/*/__main__.py"))
+    """Every installed service, each with a health port of its own."""
     taken = {site.port}
     pace: Mapping[str, str] = _pace() if for_demo else {}
-    return [_service(name, site, _another_port(taken), pace) for name in names]
+    return [_service(service, site, _another_port(taken), pace) for service in installed_services()]
 
 
 def demo_fleet(site: Site) -> Program:
     """Daemons and agents that know nothing but the public interfaces."""
     env = {"MAKIMA_URL": site.url, "MAKIMA_NATS_URL": site.servers.nats_url, "MAKIMA_TOKEN": site.token}
     command = (sys.executable, "-m", "makima_cli.demo", str(site.folder.path / "demo"))
-    return Program(FLEET, command, site.workspace, site.folder.log("demo"), env=env)
+    return Program(FLEET, command, site.folder.path, site.folder.log("demo"), env=env)
 
 
-def _service(name: str, site: Site, health_port: int, pace: Mapping[str, str]) -> Program:
+def _service(service: InstalledService, site: Site, health_port: int, pace: Mapping[str, str]) -> Program:
+    name = service.name
     servers = {"MAKIMA_DATABASE_URL": site.servers.database_url, "MAKIMA_NATS_URL": site.servers.nats_url_of(name)}
     env = {**pace, **servers, "MAKIMA_HEALTH_PORT": str(health_port), "MAKIMA_DATA_DIR": str(site.folder.path)}
     if name == GATEWAY:
@@ -60,7 +59,7 @@ def _service(name: str, site: Site, health_port: int, pace: Mapping[str, str]) -
         env["MAKIMA_ADMIN_TOKEN_SHA256"] = hash_of(site.token).hex()
     if settings := settings_file():
         env["MAKIMA_CONFIG"] = str(settings)
-    return Program(name, (sys.executable, "-m", f"services.{name}"), site.workspace, site.folder.log(name), health_port, env)
+    return Program(name, (sys.executable, "-m", service.package), site.folder.path, site.folder.log(name), health_port, env)
 
 
 def _pace() -> Mapping[str, str]:

@@ -6,9 +6,8 @@ import webbrowser
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from importlib import import_module
-from pathlib import Path
 
-from makima_local import context, ports, workspace
+from makima_local import context, ports
 from makima_local.admin_token import admin_token
 from makima_local.context import Context
 from makima_local.data_folder import DataFolder
@@ -50,9 +49,8 @@ async def serve(options: Options, folder: DataFolder, out: Callable[[str], None]
 
 @asynccontextmanager
 async def _system(options: Options, folder: DataFolder, servers: Servers) -> AsyncGenerator[show.Running]:
-    home = workspace.root()
-    await _prepare(servers, home)
-    site = Site(home, folder, servers, options.port or ports.free(), admin_token(folder.admin_token))
+    await _prepare(servers)
+    site = Site(folder, servers, options.port or ports.free(), admin_token(folder.admin_token))
     programs = services(site, for_demo=options.demo)
     async with Runner(_tell, patience=DRAIN_WITHIN, frozen_after=FROZEN_AFTER) as runner:
         for program in programs:
@@ -72,11 +70,11 @@ async def _system(options: Options, folder: DataFolder, servers: Servers) -> Asy
             await runner.stop(FLEET, patience=LEAVE_WITHIN)  # while there is somebody to take leave of
 
 
-async def _prepare(servers: Servers, home: Path) -> None:
+async def _prepare(servers: Servers) -> None:
     from makima_cli.up import prepare  # noqa: PLC0415 — loaded meanwhile by `_load_kernel`
 
     try:
-        applied = await prepare.migrate_all(servers.database_url, home / "services")
+        applied = await prepare.migrate_all(servers.database_url)
         show.say(f"schemas are migrated ({applied} new)")
         await prepare.provision_bus(servers.database_url, servers.nats_url_of(permissions.PROVISIONER))
         show.say("streams are provisioned")

@@ -1,4 +1,4 @@
-"""Applies the migrations of one Postgres schema, forward or back; `python -m makima_kernel.event_log.migrate` does it for the whole house.
+"""Applies the migrations of one Postgres schema, forward or back; `python -m makima_kernel.event_log.migrate` does it for the kernel and every installed service.
 
 Each file is one transaction with the schema as its search path. What was applied stands in `<schema>.migrations` with its
 checksum: an applied file never changes.
@@ -17,6 +17,7 @@ import asyncpg
 
 from makima_kernel.event_log import migration_files
 from makima_kernel.event_log.migration_files import Key, MigrationError, Stage
+from makima_kernel.installed_services import installed_services
 
 KERNEL_FOLDER: Final = Path(__file__).parent / "migrations"
 KERNEL_SCHEMA: Final = "event_log"
@@ -93,14 +94,14 @@ async def _run(connection: asyncpg.Connection, sql: str, bookkeeping: str, *argu
             return
 
 
-def house(services: Path) -> list[tuple[str, Path]]:
-    """Every (schema, folder) of the house, the kernel's first: what a service creates may build on the log."""
-    folders = sorted(folder for folder in services.glob("*/migrations") if folder.is_dir())
-    return [(KERNEL_SCHEMA, KERNEL_FOLDER), *((folder.parent.name, folder) for folder in folders)]
+def all_schemas() -> list[tuple[str, Path]]:
+    """Every (schema, folder of migrations), the kernel's first: what a service creates may refer to the log's tables."""
+    services = [(service.name, service.migrations) for service in installed_services() if service.migrations is not None]
+    return [(KERNEL_SCHEMA, KERNEL_FOLDER), *services]
 
 
-async def _command(dsn: str, services: Path, stage: Stage | None, back: tuple[str, int] | None) -> None:
-    for schema, folder in house(services):
+async def _command(dsn: str, stage: Stage | None, back: tuple[str, int] | None) -> None:
+    for schema, folder in all_schemas():
         match back:
             case None:
                 done = await migrate(dsn, folder, schema, ("pre", "post") if stage is None else (stage,))
@@ -114,7 +115,6 @@ async def _command(dsn: str, services: Path, stage: Stage | None, back: tuple[st
 def main() -> None:
     """`--stage pre|post` for a rolling deployment; `--rollback SCHEMA NUMBER` takes back what lies above NUMBER."""
     parser = argparse.ArgumentParser(prog="python -m makima_kernel.event_log.migrate", description=__doc__)
-    parser.add_argument("--services", type=Path, default=Path("services"), help="the folder of the services (default: ./services)")
     parser.add_argument("--stage", choices=("pre", "post"), help="only the files to run before, or after, the new code is started")
     parser.add_argument("--rollback", nargs=2, metavar=("SCHEMA", "NUMBER"), help="take back this schema's migrations above NUMBER")
     arguments = parser.parse_args()
@@ -122,7 +122,7 @@ def main() -> None:
     if dsn is None:
         parser.error("set MAKIMA_DATABASE_URL to the database, e.g. postgresql://makima@localhost/makima")
     back = None if arguments.rollback is None else (str(arguments.rollback[0]), int(arguments.rollback[1]))
-    asyncio.run(_command(dsn, arguments.services, arguments.stage, back))
+    asyncio.run(_command(dsn, arguments.stage, back))
 
 
 if __name__ == "__main__":

@@ -1,1 +1,0 @@
-"""The services; each is a process: `python -m services.<name>`."""

@@ -1,0 +1,9 @@
+"""`python -m makima_completion_detector`: one replica, until SIGTERM."""
+
+from makima_kernel.service.runtime import run
+from makima_kernel.service.settings import Settings, load
+
+from makima_completion_detector.app import NAME, build
+
+if __name__ == "__main__":
+    run(NAME, load(Settings), build)

@@ -1,0 +1,212 @@
+"""Takes the looks that are owed: judge, record what was found, ask the contract for it, and strike the look off the list."""
+
+import asyncio
+from dataclasses import asdict, dataclass
+from typing import Final
+from uuid import uuid5
+
+import structlog
+from makima_kernel.commands.client import Bus
+from makima_kernel.commands.router import snake_case
+from makima_kernel.event_log.appender import LOG_AWAY
+from makima_kernel.event_log.errors import AWAY
+from makima_kernel.telemetry import traces
+from makima_schemas.commands import Accepted, Problem, Request
+from makima_schemas.contract.commands import (
+    AbortCompletion,
+    AwaitConfirmation,
+    ChangePhase,
+    ContractCommand,
+    FinishCompletion,
+    RecordValidation,
+    StartCompletion,
+)
+from makima_schemas.errors import Code
+
+from makima_completion_detector.domain.next_action import (
+    Abort,
+    Advance,
+    Ask,
+    CleanUp,
+    Complete,
+    Confirm,
+    Nothing,
+    Record,
+    Switches,
+    Validate,
+    cleaned,
+    judge,
+)
+from makima_completion_detector.domain.snapshot import Snapshot
+from makima_completion_detector.handlers.findings_writer import ACTOR, NAMESPACE, Recorder
+from makima_completion_detector.handlers.validator_pool import Validators
+from makima_completion_detector.handlers.worktrees import Worktrees
+from makima_completion_detector.queries import Queries, Todo
+
+AT_ONCE: Final = 64
+IDLE_SECONDS: Final = 1.0  # looks that were put off, or left by a replica that died
+BEHIND_SECONDS: Final = 0.05  # our projection has yet to see what the contract answered from
+AWAY_SECONDS: Final = 1.0
+CLEANUP_ROUND_SECONDS: Final = 0.5
+BUSY_SECONDS: Final = 0.5  # as many validators run as may at once
+AGAIN: Final = frozenset({Code.UNAVAILABLE, Code.OVERLOADED})
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """This look stays owed; the next one in so many seconds."""
+
+    seconds: float
+
+
+class Asker:
+    """`run` takes looks until cancelled, many at once but never two at one contract; `wake` says that there may be new ones."""
+
+    def __init__(
+        self,
+        queries: Queries,
+        bus: Bus,
+        recorder: Recorder,
+        worktrees: Worktrees,
+        *,
+        switches: Switches,
+        cleanup_timeout_seconds: float,
+        validators: Validators,
+    ) -> None:
+        self._queries = queries
+        self._bus = bus
+        self._recorder = recorder
+        self._worktrees = worktrees
+        self._switches = switches
+        self._cleanup_timeout = cleanup_timeout_seconds
+        self._validators = validators
+        self._woken = asyncio.Event()
+        self._free = asyncio.Semaphore(AT_ONCE)
+
+    def wake(self) -> None:
+        self._woken.set()
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as looks:
+            while True:
+                self._woken.clear()
+                await self._free.acquire()
+                todo = await self._claim()
+                if todo is not None:
+                    looks.create_task(self._take(todo), name=f"look at {todo.contract_id}").add_done_callback(
+                        lambda _: self._free.release()
+                    )
+                    continue
+                self._free.release()
+                await self._rest()
+
+    async def _claim(self) -> Todo | None:
+        try:
+            return await self._queries.claim()
+        except AWAY as error:
+            structlog.get_logger().warning("completion.database_away", reason=f"{type(error).__name__}: {error}")
+            return None
+
+    async def _rest(self) -> None:
+        try:
+            async with asyncio.timeout(IDLE_SECONDS):
+                await self._woken.wait()
+        except TimeoutError:
+            return
+
+    async def _take(self, todo: Todo) -> None:
+        """One look. Where the database or the log is away, the lease runs out and somebody looks again."""
+        with traces.span("completion.look", parent=todo.traceparent, contract_id=todo.contract_id):
+            try:
+                later = await self.look(todo)
+                await (self._queries.done(todo) if later is None else self._queries.later(todo, later.seconds))
+                asyncio.get_running_loop().call_later(later.seconds if later else 0, self.wake)
+            except LOG_AWAY as error:
+                structlog.get_logger().warning(
+                    "completion.look_failed", contract_id=todo.contract_id, reason=f"{type(error).__name__}: {error}"
+                )
+
+    async def look(self, todo: Todo) -> Later | None:
+        """Judge the contract as we know it and ask for what follows; None when this look is taken for good."""
+        contract = await self._queries.snapshot(todo.tenant, todo.contract_id)
+        if contract is None:
+            return None
+        found = judge(contract, self._switches, insisted=todo.insisted)
+        structlog.get_logger().debug("completion.judged", contract_id=todo.contract_id, version=contract.version, found=repr(found))
+        return await self._follow(todo, contract, found)
+
+    async def _follow(self, todo: Todo, contract: Snapshot, found: Ask) -> Later | None:
+        match found:
+            case Nothing():
+                return None
+            case Record():
+                await self._recorder.found(todo.tenant, todo.contract_id, contract, "none")
+                return None
+            case Confirm():
+                await self._recorder.found(todo.tenant, todo.contract_id, contract, "await_confirmation")
+                return await self._ask(todo, contract, AwaitConfirmation(contract.phase))
+            case Advance(to):
+                await self._recorder.found(todo.tenant, todo.contract_id, contract, "advance")
+                return await self._ask(todo, contract, ChangePhase(to))
+            case Complete():
+                await self._recorder.found(todo.tenant, todo.contract_id, contract, "complete")
+                return await self._ask(todo, contract, StartCompletion(contract.phase))
+            case Abort(reason):
+                return await self._ask(todo, contract, AbortCompletion(reason))
+            case Validate(validator):
+                return await self._validate(todo, contract, validator)
+            case CleanUp():
+                await self._recorder.completing(todo.tenant, todo.contract_id, contract)
+                return await self._clean_up(todo, contract)
+
+    async def _validate(self, todo: Todo, contract: Snapshot, validator: str) -> Later | None:
+        if self._validators.busy:
+            return Later(BUSY_SECONDS)
+        verdict = await self._validators.verdict(validator, contract)
+        structlog.get_logger().info(
+            "completion.validated", contract_id=todo.contract_id, validator=validator, passed=verdict.passed, reason=verdict.reason
+        )
+        return await self._ask(todo, contract, RecordValidation(contract.phase, validator, verdict.passed, verdict.reason))
+
+    async def _clean_up(self, todo: Todo, contract: Snapshot) -> Later | None:
+        """At once where no daemon holds a worktree; else when all have removed theirs, or their time is over."""
+        expired = await self._queries.cleanup_expired(todo, contract.episode, self._cleanup_timeout)
+        holders = self._worktrees.holders(await self._queries.daemons_of(todo.tenant, todo.contract_id))
+        removed = await self._worktrees.remove(todo.contract_id, holders)
+        by = cleaned(held=bool(holders), removed=removed, expired=expired)
+        if by is None:
+            return Later(CLEANUP_ROUND_SECONDS)
+        later = await self._ask(todo, contract, FinishCompletion(by))
+        if later is None:
+            await self._queries.cleaned_up(todo)
+        return later
+
+    async def _ask(self, todo: Todo, contract: Snapshot, command: ContractCommand) -> Later | None:
+        """The command under an id that any replica and any repeat computes alike, for the version that was judged: asked again, it gets
+        its first answer; asked of a newer version, a conflict. A validator that is asked again may say something else.
+        """
+        name = snake_case(type(command).__name__)
+        said = f"/{command.passed}/{command.reason}" if isinstance(command, RecordValidation) else ""
+        request = Request(
+            command_id=uuid5(NAMESPACE, f"{todo.tenant}/{todo.contract_id}/{contract.version}/{name}{said}"),
+            target=todo.contract_id,
+            data=asdict(command),
+            actor=ACTOR,
+            tenant=todo.tenant,
+            expected_version=contract.version,
+        )
+        reply = await self._bus.ask("contract", name, request)
+        logger = structlog.get_logger().bind(contract_id=todo.contract_id, command=name, version=contract.version)
+        match reply:
+            case Accepted():
+                logger.info("completion.asked", position=reply.position)
+                return None
+            case Problem(code=Code.VERSION_CONFLICT):
+                return Later(BEHIND_SECONDS)
+            case Problem() if reply.code in AGAIN:
+                logger.warning("completion.unanswered", code=reply.code, detail=reply.detail)
+                return Later(AWAY_SECONDS)
+            case Problem():
+                # Refused at the very version that was judged: asking again would change nothing, its next event may.
+                logger.warning("completion.refused", code=reply.code, detail=reply.detail)
+                return None

@@ -1,0 +1,58 @@
+"""What was found, recorded once: the detector's own events on `completion-<contract_id>`."""
+
+import hashlib
+from typing import Final
+from uuid import UUID, uuid5
+
+import structlog
+from makima_kernel.event_log.append import Append, Appended, new_event
+from makima_kernel.event_log.appender import Appender
+from makima_kernel.telemetry import metrics, traces
+from makima_schemas.completion import CompletionDetected, CompletionEvent, GateAction, PhaseGateSatisfied
+from makima_schemas.envelope import EventMeta
+from makima_schemas.identity import stream_name
+
+from makima_completion_detector.domain.snapshot import Snapshot
+
+ACTOR: Final = "completion_detector"
+NAMESPACE: Final = UUID("6f1f3f0e-7a43-5c2e-9f0b-6b1c5b8f2d11")
+
+
+class Recorder:
+    def __init__(self, appender: Appender) -> None:
+        self._appender = appender
+
+    async def found(self, tenant: str, contract_id: str, contract: Snapshot, action: GateAction) -> None:
+        """The gate is satisfied, and `action` is what we ask for: once per episode and action, whoever says it, however often."""
+        await self._once(tenant, contract_id, contract, f"gate {action}", PhaseGateSatisfied(contract.phase, contract.version, action))
+
+    async def completing(self, tenant: str, contract_id: str, contract: Snapshot) -> None:
+        """The contract has agreed: only now does the completion count. New work may have come before; then this one never was."""
+        await self._once(tenant, contract_id, contract, "completion", CompletionDetected(contract.phase, contract.version))
+
+    async def _once(self, tenant: str, contract_id: str, contract: Snapshot, what: str, event: CompletionEvent) -> None:
+        intent = f"{tenant}/{contract_id}/{contract.episode}/{what}"
+        meta = EventMeta(actor=ACTOR)
+        parent = traces.traceparent()
+        if parent is not None:
+            meta["traceparent"] = parent
+        outcome = await self._appender.append(
+            Append(
+                tenant=tenant,
+                stream=stream_name("completion", contract_id),
+                command_id=uuid5(NAMESPACE, intent),
+                request_hash=hashlib.sha256(intent.encode()).digest(),  # not the event's: a repeat may have judged a later version
+                expected=None,
+                events=(new_event(event),),
+                meta=meta,
+            )
+        )
+        if isinstance(outcome, Appended):
+            metrics.completion_detections.inc()
+            structlog.get_logger().info(
+                "completion.detected" if isinstance(event, CompletionDetected) else "completion.gate_satisfied",
+                contract_id=contract_id,
+                phase=contract.phase,
+                found=what,
+                position=outcome.position,
+            )

@@ -1,0 +1,93 @@
+"""The detector's own read model: a snapshot per contract, and a to-do row wherever something happened that may satisfy a gate."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final, cast, get_args
+
+import asyncpg
+from makima_kernel.event_log.named_sql import named
+from makima_kernel.projections.projector import Applied
+from makima_schemas.codec import adapter
+from makima_schemas.contract.events import ContractEvent
+from makima_schemas.supervisor import SupervisorRegistered, SupervisorStateChanged
+
+from makima_completion_detector.domain.next_action import AT_WORK
+from makima_completion_detector.domain.snapshot import TRIGGERS, Snapshot, fold
+
+SQL: Final = named(Path(__file__).with_suffix(".sql"))
+SNAPSHOT: Final = adapter(Snapshot)
+
+Key = tuple[str, str]
+
+
+class Contracts:
+    """The projection `completion_detector`; one statement per table and batch."""
+
+    name = "completion_detector"
+    schema = "completion_detector"
+    tables = ("contracts", "daemons", "todo")
+    events: frozenset[type] = frozenset((*get_args(ContractEvent), SupervisorRegistered, SupervisorStateChanged))
+
+    async def apply(self, connection: asyncpg.Connection, batch: Sequence[Applied]) -> None:
+        about = [applied for applied in batch if applied.recorded.category == "contract"]
+        before = await _load(connection, {_key(applied) for applied in about})
+        after: dict[Key, Snapshot | None] = dict(before)
+        for applied in about:
+            after[_key(applied)] = fold(after.get(_key(applied)), applied.event, applied.recorded.version)
+        await _store(connection, after)
+        await _store_daemons(connection, batch)
+        await _forget(connection, [key for key, snapshot in after.items() if snapshot is None])
+        await _owe(connection, about, after)
+
+
+async def _load(connection: asyncpg.Connection, keys: Iterable[Key]) -> dict[Key, Snapshot]:
+    rows = await connection.fetch(SQL["touched"], *_columns(keys, 2))
+    return {(row["tenant"], row["contract_id"]): SNAPSHOT.validate_json(cast("str", row["snapshot"])) for row in rows}
+
+
+async def _store(connection: asyncpg.Connection, after: dict[Key, Snapshot | None]) -> None:
+    rows = [
+        (tenant, contract_id, snapshot.version, SNAPSHOT.dump_json(snapshot).decode())
+        for (tenant, contract_id), snapshot in after.items()
+        if snapshot is not None
+    ]
+    if rows:
+        await connection.execute(SQL["store"], *_columns(rows, 4))
+
+
+async def _store_daemons(connection: asyncpg.Connection, batch: Sequence[Applied]) -> None:
+    rows = {
+        (applied.recorded.tenant, applied.event.contract_id, applied.event.daemon_id)
+        for applied in batch
+        if isinstance(applied.event, SupervisorRegistered | SupervisorStateChanged)
+    }
+    if rows:
+        await connection.execute(SQL["store_daemons"], *_columns(sorted(rows), 3))
+
+
+async def _forget(connection: asyncpg.Connection, keys: Sequence[Key]) -> None:
+    if keys:
+        for name in ("forget_contracts", "forget_daemons"):
+            await connection.execute(SQL[name], *_columns(keys, 2))
+
+
+async def _owe(connection: asyncpg.Connection, about: Sequence[Applied], after: dict[Key, Snapshot | None]) -> None:
+    """A look for each contract at work that a trigger touched, under the trace of the last one; none for the others any more."""
+    working = {key for key, snapshot in after.items() if snapshot is not None and snapshot.status in AT_WORK}
+    idle = sorted(after.keys() - working)
+    if idle:
+        await connection.execute(SQL["forget_todo"], *_columns(idle, 2))
+    owed = {_key(applied): applied.recorded for applied in about if isinstance(applied.event, TRIGGERS) and _key(applied) in working}
+    if owed:
+        rows = [(*key, recorded.position, recorded.meta.get("traceparent")) for key, recorded in sorted(owed.items())]
+        await connection.execute(SQL["look_again"], *_columns(rows, 4))
+
+
+def _key(applied: Applied) -> Key:
+    return applied.recorded.tenant, applied.recorded.entity_id
+
+
+def _columns(rows: Iterable[tuple[object, ...]], width: int) -> list[list[object]]:
+    """Rows as the parallel arrays that `unnest` takes."""
+    listed = list(rows)
+    return [[row[index] for row in listed] for index in range(width)]

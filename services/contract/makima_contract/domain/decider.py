@@ -1,0 +1,123 @@
+"""The contract: every command in one place, guarded by the table; `decide` and `evolve` are pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import reduce
+
+from makima_schemas.contract import commands as c
+from makima_schemas.contract import events as e
+from makima_schemas.contract.commands import ContractCommand
+from makima_schemas.contract.contract_types import ContractTypes, contract_types
+from makima_schemas.contract.events import ContractEvent
+from makima_schemas.errors import Code
+from makima_schemas.refusal import Member, Refused
+
+from makima_contract.domain import creation, phases, questions, work
+from makima_contract.domain import transitions as moves
+from makima_contract.domain.state import Contract, evolve
+from makima_contract.domain.statuses import DETECTOR_REQUESTS, LIFECYCLE, not_now
+from makima_contract.domain.waiting import consequences, landing
+
+
+@dataclass(frozen=True)
+class ContractDecider:
+    """`types` are the known contract types, `auto_complete_enabled` the default of new contracts."""
+
+    types: ContractTypes = field(default_factory=contract_types)
+    auto_complete_enabled: bool = True
+    initial: Contract = field(default_factory=Contract)
+
+    def decide(self, command: ContractCommand, state: Contract) -> list[ContractEvent]:
+        """The events that `command` leads to; none where nothing has to change. Raises `Refused`."""
+        if isinstance(command, c.CreateContract) and state.status is None:
+            return creation.create(command, self.types, auto_complete_enabled=self.auto_complete_enabled)
+        if state.status is None or not state.exists:
+            raise Refused(Code.CONTRACT_NOT_FOUND, "there is no such contract")
+        if isinstance(command, c.ArchiveContract) and command.complete_first and LIFECYCLE.allowed(state.status, c.ArchiveContract) is None:
+            completed = self.decide(c.CompleteContract(), state)
+            return [*completed, *self.decide(c.ArchiveContract(), _after(state, completed))]
+        if LIFECYCLE.allowed(state.status, type(command)) is None:
+            if type(command) in DETECTOR_REQUESTS:
+                return []
+            raise not_now(state.status, type(command))
+        events = _decided(command, state)
+        return [*events, *consequences(_after(state, events))]
+
+    def evolve(self, state: Contract, event: ContractEvent) -> Contract:
+        return evolve(state, event)
+
+
+def conflict_members(state: Contract) -> dict[str, Member]:
+    """What a `VERSION_CONFLICT` says beside the versions (plan 1.2)."""
+    return {"current_phase": state.phase_name}
+
+
+def _decided(command: ContractCommand, state: Contract) -> list[ContractEvent]:  # noqa: C901, PLR0912 - one case for each command, nothing else
+    match command:
+        case c.CreateContract():
+            raise AssertionError("the table has no row for it")
+        case c.StartContract():
+            return [e.ContractStarted()]
+        case c.PauseContract():
+            return moves.pause(state, command)
+        case c.ResumeContract():
+            return moves.resume(state)
+        case c.BlockContract():
+            return [e.ContractBlocked(command.reason)]
+        case c.UnblockContract():
+            return [e.ContractUnblocked(*landing(state))]
+        case c.FailContract():
+            return [e.ContractFailed(command.reason)]
+        case c.ReopenContract():
+            return [e.ContractReopened(command.reason, *landing(state))]
+        case c.ArchiveContract():
+            return [e.ContractArchived()]
+        case c.DeleteContract():
+            return [e.ContractDeleted()]
+        case c.AwaitConfirmation():
+            return moves.await_confirmation(state, command)
+        case c.StartCompletion():
+            return moves.start_completion(state, command)
+        case c.AbortCompletion():
+            return [moves.aborted(state, command.reason)]
+        case c.FinishCompletion():
+            return [e.ContractCompleted(command.completed_by)]
+        case c.CompleteContract():
+            return [e.ContractCompleted("request")]
+        case c.ChangePhase():
+            return phases.change_phase(state, command)
+        case c.RecordValidation():
+            return phases.record_validation(state, command)
+        case c.SetPhaseGuard():
+            return phases.set_phase_guard(state, command)
+        case c.SetAutoComplete():
+            return phases.set_auto_complete(state, command)
+        case c.CompleteDeliverable():
+            return work.complete_deliverable(state, command)
+        case c.CreateTask():
+            return _new_work(state, work.create_task(state, command), "a task was created", counts=not command.is_supervisor)
+        case c.ClaimTask():
+            return work.claim_task(state, command)
+        case c.StartTask():
+            return work.start_task(state, command)
+        case c.ReleaseTask():
+            return work.release_task(state, command)
+        case c.CompleteTask():
+            return work.complete_task(state, command)
+        case c.HandOffTask():
+            return _new_work(state, work.hand_off_task(state, command), "a task was handed on")
+        case c.AskQuestion():
+            return _new_work(state, questions.ask(state, command), "a question was asked")
+        case c.AnswerQuestion():
+            return questions.answer(state, command)
+        case c.SendMessage():
+            return questions.send(command)
+
+
+def _new_work(before: Contract, events: list[ContractEvent], reason: str, *, counts: bool = True) -> list[ContractEvent]:
+    """Work that arrives while completing aborts the completion; a supervisor task is no such work."""
+    return [*events, *moves.new_work_aborts(before, _after(before, events), reason)] if counts else events
+
+
+def _after(state: Contract, events: Iterable[ContractEvent]) -> Contract:
+    return reduce(evolve, events, state)

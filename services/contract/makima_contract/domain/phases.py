@@ -1,0 +1,75 @@
+"""Phase changes, their guard, and the verdicts of validators (plan 1.2, 1.3, 2.1)."""
+
+from makima_schemas.contract.commands import ChangePhase, RecordValidation, SetAutoComplete, SetPhaseGuard
+from makima_schemas.contract.events import AutoCompleteSet, ContractEvent, PhaseChanged, PhaseGuardSet, PhaseValidated
+from makima_schemas.contract.model import TaskStatus
+from makima_schemas.errors import Code
+from makima_schemas.refusal import Refused
+
+from makima_contract.domain.state import Contract
+
+
+def change_phase(contract: Contract, command: ChangePhase) -> list[ContractEvent]:
+    """Phase known → same phase → order and gate → guard. Who asks does not matter: the guard binds everybody.
+
+    Found, version and status are checked before; `force` skips order and gate, never the guard.
+    """
+    if contract.declared(command.phase) is None:
+        names = ", ".join(phase.name for phase in contract.phases)
+        raise _failed(f"phase {command.phase!r} is not declared", hint=f"phases are {names}")
+    if command.phase == contract.phase_name:
+        return []
+    if not command.force:
+        _check_order(contract, command.phase)
+        _check_gate(contract)
+    if contract.phase_guard and not command.confirmed:
+        raise Refused(
+            Code.PHASE_GUARD_REQUIRED,
+            f"leaving phase {contract.phase_name!r} needs a confirmation",
+            hint="look at the deliverables, then send it again with confirmed: true",
+            deliverables=[deliverable.id for deliverable in contract.phase.deliverables],
+        )
+    return [PhaseChanged(contract.phase_name, command.phase, command.force, command.confirmed, command.reason)]
+
+
+def _check_order(contract: Contract, phase: str) -> None:
+    here, there = contract.index_of(contract.phase_name), contract.index_of(phase)
+    if there < here:
+        raise _failed(f"phase {phase!r} comes before {contract.phase_name!r}", hint="force goes back")
+    if there > here + 1:
+        skipped = ", ".join(declared.name for declared in contract.phases[here + 1 : there])
+        raise _failed(f"phase {phase!r} would skip {skipped}", hint="force skips ahead")
+
+
+def _check_gate(contract: Contract) -> None:
+    readiness = contract.readiness()
+    if not readiness.ready:
+        reason = f"phase {contract.phase_name!r} is not ready: {'; '.join(readiness.missing)}"
+        raise _failed(reason, readiness.missing, hint=_way_on(contract))
+
+
+def _way_on(contract: Contract) -> str:
+    failed = [task.name for task in contract.tasks.values() if task.status is TaskStatus.FAILED and task.phase == contract.phase_name]
+    again = f"make {failed[-1]!r} again: a new task of that name makes the failed one good; or " if failed else ""
+    return f"{again}force skips the gate"
+
+
+def _failed(reason: str, missing: tuple[str, ...] = (), *, hint: str) -> Refused:
+    return Refused(Code.VALIDATION_FAILED, reason, hint=hint, missing=list(missing))
+
+
+def record_validation(contract: Contract, command: RecordValidation) -> list[ContractEvent]:
+    """A verdict about another phase, by another validator, or the same one again says nothing new."""
+    verdict = PhaseValidated(command.phase, command.validator, command.passed, command.reason)
+    expected = (contract.phase_name, contract.phase.gate.validator)
+    if (command.phase, command.validator) != expected or verdict == contract.verdict:
+        return []
+    return [verdict]
+
+
+def set_phase_guard(contract: Contract, command: SetPhaseGuard) -> list[ContractEvent]:
+    return [] if command.enabled == contract.phase_guard else [PhaseGuardSet(command.enabled)]
+
+
+def set_auto_complete(contract: Contract, command: SetAutoComplete) -> list[ContractEvent]:
+    return [] if command.enabled == contract.auto_complete_enabled else [AutoCompleteSet(command.enabled)]

@@ -1,0 +1,90 @@
+"""When a supervisor is first heard: its contract is started, and told of the supervisor's task (domain.md, Status and Supervisor)."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Final
+from uuid import UUID, uuid5
+
+import structlog
+from makima_kernel.commands.router import snake_case
+from makima_kernel.event_log.errors import AWAY
+from makima_kernel.projections.projection import Applied
+from makima_kernel.telemetry import traces
+from makima_schemas.commands import Problem, Request
+from makima_schemas.contract.commands import CreateTask, StartContract
+from makima_schemas.contract.events import ContractCreated
+from makima_schemas.errors import Code
+
+from makima_contract.handlers.commands import ContractDecisions
+from makima_contract.projections import heard_for, resumes_unstarted
+from makima_contract.queries import Owed, Queries, Unregistered
+
+NAMESPACE: Final = UUID("b1d6b7d2-6a0e-5d0c-8a35-0f8f5f8a7c11")
+ACTOR: Final = "supervisor"
+TASK_NAME: Final = "supervise the contract"
+AT_ONCE: Final = 100
+IDLE_SECONDS: Final = 1.0  # starts that another replica's projection has found, or that found the log away
+AGAIN: Final = frozenset({Code.UNAVAILABLE, Code.OVERLOADED})
+
+
+class Starter:
+    """`run` until cancelled, in every replica: the command ids are made of what was heard, so two that ask at once ask once."""
+
+    def __init__(self, queries: Queries, decisions: ContractDecisions) -> None:
+        self._queries = queries
+        self._decisions = decisions
+        self._woken = asyncio.Event()
+
+    def applied(self, _position: int, batch: Sequence[Applied]) -> None:
+        """Called after each commit of the projection: wake up if something may be owed."""
+        if any(heard_for(each) or resumes_unstarted(each) or isinstance(each.event, ContractCreated) for each in batch):
+            self._woken.set()
+
+    async def run(self) -> None:
+        while True:
+            self._woken.clear()
+            try:
+                starts, supervisors = await self._queries.owed(AT_ONCE), await self._queries.unregistered(AT_ONCE)
+                for owed in starts:
+                    await self._start(owed)
+                for supervisor in supervisors:
+                    await self._register(supervisor)
+                if AT_ONCE in (len(starts), len(supervisors)):
+                    self._woken.set()  # there may be more
+            except AWAY as error:
+                structlog.get_logger().warning("contract.database_away", reason=f"{type(error).__name__}: {error}")
+            await self._rest()
+
+    async def _start(self, owed: Owed) -> None:
+        if await self._answered(owed, f"{owed.supervised_at}", StartContract()):
+            await self._queries.asked(owed)
+
+    async def _register(self, supervisor: Unregistered) -> None:
+        """What is refused (the task is there, the contract is closed, or there is none yet) is not asked again before something changes."""
+        task = CreateTask(supervisor.task_id, TASK_NAME, role=ACTOR, is_supervisor=True)
+        if await self._answered(supervisor, f"task/{supervisor.task_id}", task):
+            await self._queries.told(supervisor)
+
+    async def _answered(self, debt: Owed | Unregistered, intent: str, command: StartContract | CreateTask) -> bool:
+        """Whether the contract has said yes or no."""
+        with traces.span(f"contract.{snake_case(type(command).__name__)}", parent=debt.traceparent, contract_id=debt.contract_id):
+            request = Request(
+                command_id=uuid5(NAMESPACE, f"{debt.tenant}/{debt.contract_id}/{intent}"),
+                target=debt.contract_id,
+                data=asdict(command),
+                actor=ACTOR,
+                tenant=debt.tenant,
+            )
+            reply = await self._decisions.handle(request, command)
+        if isinstance(reply, Problem) and reply.code in AGAIN:
+            structlog.get_logger().warning("contract.start_unanswered", contract_id=debt.contract_id, code=reply.code, detail=reply.detail)
+            return False
+        return True
+
+    async def _rest(self) -> None:
+        try:
+            async with asyncio.timeout(IDLE_SECONDS):
+                await self._woken.wait()
+        except TimeoutError:
+            return

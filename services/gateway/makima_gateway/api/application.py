@@ -1,0 +1,89 @@
+"""The HTTP application: routes under one prefix, problems for every refusal, the edge around all of it."""
+
+from typing import Any, Final
+
+from fastapi import APIRouter, Depends, FastAPI
+
+from makima_gateway.api.context import Gateway
+from makima_gateway.api.openapi.document import document
+from makima_gateway.api.routes import (
+    batch,
+    completion,
+    contracts,
+    daemons,
+    dashboard,
+    diagnosis,
+    events,
+    export,
+    health,
+    lifecycle,
+    monitor,
+    phases,
+    questions,
+    supervisors,
+    tasks,
+    tokens,
+)
+from makima_gateway.auth.policy import API
+from makima_gateway.auth.principal import Access, principal
+from makima_gateway.http import problems
+from makima_gateway.http.middleware import Edge
+from makima_gateway.http.problems import ProblemDetails
+
+DESCRIPTION: Final = (
+    "Contracts for AI coding agents: event-sourced, watched, proven alive. Every refusal is an RFC 9457 problem with a `code`."
+)
+_PROBLEM: Final[dict[int | str, dict[str, Any]]] = {
+    "default": {"model": ProblemDetails, "description": "A problem; `code` says which", "content": {problems.MEDIA_TYPE: {}}}
+}
+
+PARTS: Final = (
+    monitor,
+    dashboard,
+    batch,
+    contracts,
+    lifecycle,
+    phases,
+    completion,
+    tasks,
+    questions,
+    events,
+    export,
+    supervisors,
+    diagnosis,
+    daemons,
+    tokens,
+)
+
+
+def application(gateway: Gateway) -> FastAPI:
+    app = routed()
+    app.state.gateway = gateway
+    app.state.access = Access(gateway.tokens, gateway.owners, gateway.queries)
+    app.add_middleware(Edge)
+    return app
+
+
+def routed() -> FastAPI:
+    """The routes and what is told of them; nobody to serve them yet."""
+    app = FastAPI(
+        # FastAPI's own spans would stand beside ours, five for each request, and cost more than the request.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+        title="makima",
+        version="1",
+        description=DESCRIPTION,
+        openapi_url=f"{API}/openapi.json",
+        docs_url="/docs",
+        redoc_url=None,
+        redirect_slashes=False,
+        responses=_PROBLEM,
+        generate_unique_id_function=lambda route: route.name,
+    )
+    problems.install(app)
+    api = APIRouter(prefix=API, dependencies=[Depends(principal)])  # no route can forget to ask
+    for part in PARTS:
+        api.include_router(part.router)
+    app.include_router(api)
+    app.include_router(health.router)
+    app.openapi = lambda: document(app)
+    return app

@@ -1,0 +1,47 @@
+"""What the routes work with: built once in `app`, reached by a dependency."""
+
+from dataclasses import dataclass
+from typing import Annotated, cast
+
+from fastapi import Depends
+from makima_kernel.commands.client import Bus
+from makima_kernel.event_log.log import Log
+from makima_kernel.projections.projector import Projector
+from makima_kernel.service.health import Health
+from makima_kernel.service.settings import Settings
+from nats.aio.client import Client
+from starlette.requests import HTTPConnection
+
+from makima_gateway.auth.broker_logins import Logins
+from makima_gateway.auth.ownership import Owners
+from makima_gateway.auth.tokens import Tokens
+from makima_gateway.batch.ledger import Batches
+from makima_gateway.dashboard.queries import Overviews
+from makima_gateway.monitor.monitor import Monitor
+from makima_gateway.read_model.latest_heartbeats import StateFeed
+from makima_gateway.read_model.queries import Queries
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    bus: Bus
+    log: Log
+    nats: Client
+    queries: Queries
+    overviews: Overviews
+    owners: Owners
+    tokens: Tokens
+    batches: Batches
+    logins: Logins
+    projector: Projector
+    feed: StateFeed
+    monitor: Monitor
+    health: Health
+    settings: Settings
+
+
+def gateway(connection: HTTPConnection) -> Gateway:
+    return cast("Gateway", connection.app.state.gateway)
+
+
+Here = Annotated[Gateway, Depends(gateway)]

@@ -1,0 +1,51 @@
+"""A contract as one JSON document: its events, and what they fold to; written page by page, because a history may be long."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Final
+
+from makima_kernel.event_log.log import Log
+from makima_schemas.codec import decode, encode
+from makima_schemas.envelope import to_cloudevent
+from makima_schemas.identity import stream_name
+
+from makima_gateway.api import serializers as views
+from makima_gateway.api.schemas.contracts import Contract
+from makima_gateway.api.schemas.questions import Message, Question
+from makima_gateway.api.schemas.tasks import Task
+from makima_gateway.read_model.fold import fold
+from makima_gateway.read_model.rows import ContractRow, Rows
+
+PAGE: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """`events` are all of the contract's own, as CloudEvents 1.0; the rest is what they fold to at `version`, in the log of `epoch`. What
+    other streams say of it (stale, its supervisor, when completion was detected) is not in them.
+    """
+
+    epoch: str
+    version: int
+    events: list[dict[str, object]]
+    contract: Contract
+    tasks: list[Task]
+    questions: list[Question]
+    messages: list[Message]
+
+
+async def written(log: Log, epoch: str, row: ContractRow, *, enhanced: bool) -> AsyncIterator[bytes]:
+    """The document of an `Export` up to the version that `row` shows; `enhanced` as in `views`."""
+    rows, stream, version = Rows(), stream_name("contract", row.id), 0
+    yield b'{"epoch":%b,"version":%d,"events":[' % (encode(epoch), row.version)
+    while version < row.version:
+        page = await log.stream(row.tenant, stream, version, min(PAGE, row.version - version))
+        for recorded in page:
+            fold(rows, recorded, decode(recorded.type, recorded.schema, recorded.data))
+        rows.monitor_events.clear()
+        yield (b"," if version else b"") + b",".join(map(to_cloudevent, page))
+        version = page[-1].version
+    yield b'],"contract":' + encode(views.contract(rows.contracts[row.tenant, row.id], enhanced=enhanced))
+    yield b',"tasks":' + encode([views.task(task) for task in rows.tasks.values()])
+    yield b',"questions":' + encode([views.question(question) for question in rows.questions.values()])
+    yield b',"messages":' + encode([views.message(message) for message in rows.messages]) + b"}"

@@ -1,0 +1,159 @@
+"""The OpenAPI document: what FastAPI knows of the routes, and of each what clients need beside it: refusals, headers, examples."""
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Final, cast
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from makima_schemas.errors import HTTP_STATUS, MEMBERS, WHEN, Code
+
+from makima_gateway.api.openapi import examples
+from makima_gateway.api.openapi.operations import OPERATIONS, Operation
+from makima_gateway.http import responses as answers
+from makima_gateway.http.problems import MEDIA_TYPE as PROBLEM
+from makima_gateway.monitor import sse as stream
+
+Json = dict[str, object]
+
+IDEMPOTENCY_KEY: Final = "Idempotency-Key"
+VERSIONED: Final = frozenset({"Contract", "AutoCompleteSummary", "Export", "Health"})
+NOT_THERE: Final = {
+    "contract_id": Code.CONTRACT_NOT_FOUND,
+    "task_id": Code.TASK_NOT_FOUND,
+    "question_id": Code.QUESTION_NOT_FOUND,
+    "daemon_id": Code.DAEMON_NOT_FOUND,
+    "token_id": Code.NOT_FOUND,
+    "role": Code.PARTICIPANT_NOT_FOUND,
+    "deliverable_id": Code.INVALID_DELIVERABLE,
+}
+ALWAYS: Final = frozenset({Code.UNAUTHORIZED, Code.FORBIDDEN, Code.INVALID_REQUEST, Code.UNAVAILABLE})
+OF_WRITES: Final = frozenset({Code.IDEMPOTENCY_KEY_REUSED, Code.VERSION_CONFLICT, Code.OVERLOADED})
+OF_BODIES: Final = frozenset({Code.UNSUPPORTED_MEDIA_TYPE, Code.PAYLOAD_TOO_LARGE})
+HEADERS: Final[Json] = {
+    "ETag": {
+        "description": "The contract's version, in quotes: what `If-Match` takes.",
+        "schema": {"type": "string", "pattern": '^"[0-9]+"$'},
+        "example": '"3"',
+    },
+    answers.POSITION: {
+        "description": "Where the log holds what this wrote; `Makima-Min-Position` of a later read waits for it.",
+        "schema": {"type": "integer", "minimum": 1},
+        "example": 4711,
+    },
+    answers.READ_BEHIND: {
+        "description": "There, and `true`, where reads may not show all that they should yet.",
+        "schema": {"const": "true"},
+        "example": "true",
+    },
+}
+PARAMETERS: Final = {
+    IDEMPOTENCY_KEY: "names this intent: a repeat gets the first answer and changes nothing",
+    "If-Match": "the ETag, that is the version, that this was decided on; another one is VERSION_CONFLICT",
+    answers.MIN_POSITION: "wait (≤ 2 s) until reads show the log up to here",
+    "limit": "items of a page",
+    "cursor": "next_cursor of the page before",
+}
+
+
+@cache
+def document(app: FastAPI) -> Json:
+    """OpenAPI 3.1, made when it is first asked for. Raises `KeyError` for a route that `operations` does not know."""
+    made: Json = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+    components = _in(made, "components")
+    components["headers"] = HEADERS
+    problems: Json = {code.value: {"summary": WHEN[code], "value": examples.problem(code)} for code in Code}
+    components["examples"] = problems | {name: {"value": examples.example(name)} for name in examples.EXAMPLES}
+    components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
+    made["security"] = [{"bearer": []}]
+    components["responses"] = responses = {"problem": _problem("A problem; `code` says which.", [])}
+    for operation in _operations(made):
+        _complete(operation)
+        for codes in _by_status(refusals(operation)):
+            name = "-".join(codes)
+            responses[name] = _problem("; ".join(_meaning(code) for code in codes) + ".", codes)
+            _in(operation, "responses")[str(HTTP_STATUS[codes[0]])] = {"$ref": f"#/components/responses/{name}"}
+        _in(operation, "responses")["default"] = {"$ref": "#/components/responses/problem"}
+    return made
+
+
+def refusals(operation: Json) -> frozenset[Code]:
+    """Every code that an operation can answer: what follows from its form, and what `operations` says of it."""
+    named = _names(operation)
+    codes = ALWAYS | {code for name, code in NOT_THERE.items() if name in named} | OPERATIONS[str(operation["operationId"])].refusals
+    if IDEMPOTENCY_KEY in named:
+        codes |= OF_WRITES | OF_BODIES
+    return frozenset(codes)
+
+
+def _operations(made: Json) -> Iterator[Json]:
+    for methods in _in(made, "paths").values():
+        yield from cast("dict[str, Json]", methods).values()
+
+
+def _complete(operation: Json) -> None:
+    said = OPERATIONS[str(operation["operationId"])]
+    operation["summary"] = said.summary
+    operation["description"] = " ".join(text for text in (said.description, str(operation.get("description", ""))) if text)
+    for parameter in cast("list[Json]", operation.get("parameters", [])):
+        if str(parameter["name"]) in PARAMETERS:
+            parameter["description"] = PARAMETERS[str(parameter["name"])]
+    for content in _contents(cast("Json", operation.get("requestBody", {}))):
+        _illustrate(content)
+    for status, response in _in(operation, "responses").items():
+        if status != "default":
+            _answer(operation, cast("Json", response), said)
+
+
+def _answer(operation: Json, response: Json, said: Operation) -> None:
+    contents = _in(response, "content") if "content" in response else {}
+    if stream.MEDIA_TYPE in contents:
+        response["description"] = "Events as they come, until somebody ends it."
+        _in(contents, stream.MEDIA_TYPE)["example"] = examples.STREAM
+        return
+    response["description"] = "As this request left it." if IDEMPOTENCY_KEY in _names(operation) else "As it is now."
+    schemas = [name for content in _contents(response) for name in _illustrate(content)]
+    headers = [answers.READ_BEHIND] if answers.MIN_POSITION in _names(operation) or said.positions else []
+    headers += [answers.POSITION] if IDEMPOTENCY_KEY in _names(operation) and said.positions else []
+    headers += ["ETag"] if VERSIONED.intersection(schemas) else []
+    if headers:
+        response["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in headers}
+
+
+def _illustrate(content: Json) -> list[str]:
+    """Gives a body an example of each schema that it may have; answers their names."""
+    schema = _in(content, "schema")
+    refs = [schema, *cast("list[Json]", schema.get("anyOf", []))]
+    names = [str(each["$ref"]).rpartition("/")[2] for each in refs if "$ref" in each]
+    content["examples"] = {name: {"$ref": f"#/components/examples/{name}"} for name in names}
+    return names
+
+
+def _by_status(codes: frozenset[Code]) -> Iterator[list[Code]]:
+    """A response for each HTTP status; which problem it is, `code` says."""
+    for status in sorted({HTTP_STATUS[code] for code in codes}):
+        yield [code for code in Code if code in codes and HTTP_STATUS[code] == status]
+
+
+def _meaning(code: Code) -> str:
+    members = f" ({', '.join(MEMBERS[code])})" if code in MEMBERS else ""
+    return f"`{code}`: {WHEN[code]}{members}"
+
+
+def _problem(description: str, codes: list[Code]) -> Json:
+    content: Json = {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}
+    if codes:
+        content["examples"] = {code.value: {"$ref": f"#/components/examples/{code.value}"} for code in codes}
+    return {"description": description, "content": {PROBLEM: content}}
+
+
+def _contents(holder: Json) -> list[Json]:
+    return list(cast("dict[str, Json]", holder.get("content", {})).values())
+
+
+def _names(operation: Json) -> frozenset[str]:
+    return frozenset(str(parameter["name"]) for parameter in cast("list[Json]", operation.get("parameters", [])))
+
+
+def _in(holder: Json, name: str) -> Json:
+    return cast("Json", holder[name])

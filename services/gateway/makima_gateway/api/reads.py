@@ -1,0 +1,60 @@
+"""The dependency of every GET: `Makima-Min-Position` waits until the read model has come that far, and says so if it has not."""
+
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+from fastapi import Depends, Header, Path, Query
+from makima_schemas.identity import ID_PATTERN
+from starlette.responses import Response
+
+from makima_gateway.api import serializers as views
+from makima_gateway.api.context import Gateway, Here
+from makima_gateway.api.schemas.contracts import Contract
+from makima_gateway.auth.principal import Asker, Principal
+from makima_gateway.http.problems import unknown_contract
+from makima_gateway.http.responses import READ_BEHIND, answer
+from makima_gateway.read_model.rows import ContractRow
+
+PATIENCE_SECONDS: Final = 2.0
+POSITIONS: Final = 2**63 - 1
+
+ContractId = Annotated[str, Path(pattern=ID_PATTERN)]
+TaskId = Annotated[str, Path(pattern=ID_PATTERN)]
+QuestionId = Annotated[str, Path(pattern=ID_PATTERN)]
+DeliverableId = Annotated[str, Path(pattern=ID_PATTERN)]
+DaemonId = Annotated[str, Path(pattern=ID_PATTERN)]
+TokenId = Annotated[str, Path(pattern=ID_PATTERN)]
+Limit = Annotated[int, Query(ge=1, le=500)]
+Cursor = Annotated[str | None, Query(max_length=500)]
+MinPosition = Annotated[int | None, Header(alias="Makima-Min-Position", ge=0, le=POSITIONS)]
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A request that only reads."""
+
+    gateway: Gateway
+    principal: Principal
+    headers: dict[str, str]
+
+    async def contract(self, contract_id: str) -> ContractRow:
+        """Raises `CONTRACT_NOT_FOUND`."""
+        row = await self.gateway.queries.contract(self.principal.tenant, contract_id)
+        if row is None:
+            raise unknown_contract(contract_id)
+        return row
+
+    def view(self, row: ContractRow) -> Contract:
+        enhanced = self.gateway.settings.feature_flags.enhanced_contract_status
+        return views.contract(row, self.gateway.feed.last_heartbeat(row.supervisor_task_id), enhanced=enhanced)
+
+    def answer(self, body: object, *, version: int | None = None) -> Response:
+        return answer(body, self.headers, version=version)
+
+
+async def _read(gateway: Here, principal: Asker, min_position: MinPosition = None) -> Read:
+    behind = min_position is not None and not await gateway.projector.wait_for(min_position, PATIENCE_SECONDS)
+    return Read(gateway, principal, {READ_BEHIND: "true"} if behind else {})
+
+
+Reading = Annotated[Read, Depends(_read)]

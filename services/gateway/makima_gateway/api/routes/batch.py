@@ -1,0 +1,34 @@
+"""One operation on many contracts, for administrators."""
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from makima_gateway.api.reads import PATIENCE_SECONDS
+from makima_gateway.api.writes import Writing
+from makima_gateway.batch.job import Run
+from makima_gateway.batch.ledger import AFFECTED, Outcome
+from makima_gateway.batch.operations import Asker, check_known
+from makima_gateway.batch.schemas import Batch, BatchAnswer, BatchError
+from makima_gateway.http.responses import POSITION, READ_BEHIND, answer
+
+router = APIRouter(tags=["batch"])
+
+
+@router.post("/contracts/batch", response_model=BatchAnswer)
+async def run_batch(body: Batch, write: Writing) -> Response:
+    """Each contract by itself: what fails is listed under its id, and stops nothing. `dry_run` lists what would be asked for. A repeat with
+    the same key gets the first answer, or goes on where the first was cut off.
+    """
+    check_known(write.gateway.settings.feature_flags, body.operation)
+    run = Run(Asker(write.gateway.bus, write.gateway.batches, write.principal, write.command_id), body)
+    if body.dry_run:
+        return answer(_said(body, await run.dry()))
+    outcomes, position = await run.wet()
+    behind = not await write.gateway.projector.wait_for(position, PATIENCE_SECONDS)
+    return answer(_said(body, outcomes), {POSITION: str(position)} | ({READ_BEHIND: "true"} if behind else {}))
+
+
+def _said(body: Batch, outcomes: list[Outcome]) -> BatchAnswer:
+    affected = [one.contract_id for one in outcomes if one.outcome == AFFECTED]
+    errors = [BatchError(one.contract_id, one.outcome, one.detail or "") for one in outcomes if one.outcome != AFFECTED]
+    return BatchAnswer(body.operation, len(affected), affected, errors)

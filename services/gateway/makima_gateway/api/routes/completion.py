@@ -1,0 +1,22 @@
+"""Is it done? The completion-detector looks again, and says so."""
+
+from fastapi import APIRouter
+from makima_schemas.commands import Problem
+from starlette.responses import Response
+
+from makima_gateway.api.reads import ContractId
+from makima_gateway.api.schemas.phases import CompletionCheck
+from makima_gateway.api.writes import Writing, refused
+from makima_gateway.http.responses import answer
+
+router = APIRouter(tags=["phases"])
+
+
+@router.post("/contracts/{contract_id}/check-completion", response_model=CompletionCheck)
+async def check_completion(contract_id: ContractId, write: Writing) -> Response:
+    """Switches on and satisfied: the flow starts; off: it only reports."""
+    question: dict[str, object] = {"contract_id": contract_id, "tenant": write.principal.tenant}
+    reply = await write.gateway.bus.query("completion_detector", "check_completion", question)
+    if isinstance(reply, Problem):
+        raise refused(reply)
+    return answer(reply)

@@ -1,0 +1,146 @@
+"""Contracts: made, listed, shown, deleted."""
+
+import re
+from datetime import datetime, timedelta
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Query
+from makima_schemas.contract.commands import CreateContract, DeleteContract
+from makima_schemas.contract.model import ContractStatus
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from makima_gateway.api import serializers as views
+from makima_gateway.api.reads import ContractId, Read, Reading
+from makima_gateway.api.schemas.contracts import Contract, ContractPage, NewContract
+from makima_gateway.api.writes import Writing
+from makima_gateway.http import pagination as cursors
+from makima_gateway.http.bodies import Text
+from makima_gateway.http.problems import invalid, unknown_contract
+from makima_gateway.read_model.history import as_it_was
+from makima_gateway.read_model.legacy_status import shown_status
+from makima_gateway.read_model.queries import Filter
+from makima_gateway.read_model.rows import ContractRow
+
+router = APIRouter(tags=["contracts"])
+_DURATION: Final = re.compile(r"^(\d{1,9})([smhd])$")
+_UNIT: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_MOST_DAYS: Final = 36_500
+
+
+def _statuses(text: str) -> str:
+    for name in text.split(","):
+        if name.strip() not in set(ContractStatus):
+            raise ValueError(f"{name.strip()!r} is not one of {', '.join(ContractStatus)}")
+    return text
+
+
+class ListQuery(BaseModel):
+    """The filters combine; a misspelt one is refused, not ignored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    status: Annotated[str, AfterValidator(_statuses), Field(description="a comma list")] | None = None
+    phase: Text | None = None
+    stale: bool | None = None
+    waiting: Annotated[bool, Field(description="in status waiting_for_input")] | None = None
+    threshold: Annotated[str, Field(description="no activity for so long, e.g. 30m, 2h, 7d")] | None = None
+    q: Annotated[Text, Field(max_length=200, description="in name or description, case-insensitive")] | None = None
+    limit: Annotated[int, Field(ge=1, le=500)] = 50
+    cursor: Annotated[str, Field(max_length=500)] | None = None
+
+
+@router.post("/contracts", status_code=201, response_model=Contract)
+async def create_contract(body: NewContract, write: Writing) -> Response:
+    command = CreateContract(
+        name=body.name,
+        owner_id=write.principal.owner_id,
+        contract_type=body.contract_type,
+        description=body.description,
+        phases=body.phases,
+        phase_guard=body.phase_guard,
+        auto_complete_enabled=body.auto_complete_enabled,
+        stale_after_seconds=body.stale_after_seconds,
+    )
+    written = await write.send(write.new_id("contract"), command)
+    return await write.contract(written, status=201)
+
+
+@router.get("/contracts", response_model=ContractPage)
+async def list_contracts(asked: Annotated[ListQuery, Query()], read: Reading) -> Response:
+    wanted = Filter(
+        status=_meant(asked.status, enhanced=read.gateway.settings.feature_flags.enhanced_contract_status),
+        phase=asked.phase,
+        waiting=asked.waiting,
+        stale=asked.stale,
+        threshold=_duration(asked.threshold),
+        q=asked.q,
+    )
+    before = cursors.position("contracts", asked.cursor)
+    rows = await read.gateway.queries.contracts(read.principal.sight, wanted, before, asked.limit + 1)
+    more = len(rows) > asked.limit
+    rows = rows[: asked.limit]
+    following = cursors.encode("contracts", rows[-1].created_position) if more else None
+    return read.answer({"items": [read.view(row) for row in rows], "next_cursor": following})
+
+
+@router.get("/contracts/{contract_id}", response_model=Contract)
+async def show_contract(
+    contract_id: ContractId,
+    read: Reading,
+    at: Annotated[str | None, Query(max_length=64, description="a version or a time: the contract as it was")] = None,
+) -> Response:
+    row = await read.contract(contract_id) if at is None else await _as_it_was(read, contract_id, at)
+    enhanced = read.gateway.settings.feature_flags.enhanced_contract_status
+    return read.answer(read.view(row) if at is None else views.contract(row, enhanced=enhanced), version=row.version)
+
+
+@router.delete("/contracts/{contract_id}", status_code=204)
+async def delete_contract(contract_id: ContractId, write: Writing) -> Response:
+    written = await write.send(contract_id, DeleteContract())
+    return Response(status_code=204, headers=written.headers)
+
+
+async def _as_it_was(read: Read, contract_id: str, at: str) -> ContractRow:
+    tenant = read.principal.tenant
+    await read.contract(contract_id)  # what one may not see now, one may not see as it was
+    if at.isascii() and at.isdecimal() and len(at) < 19:
+        then = (await as_it_was(read.gateway.log, tenant, contract_id, version=int(at))).contract
+        if then is None or then.version != int(at):
+            raise invalid("query.at", f"the contract has no version {at}")
+        return then
+    then = (await as_it_was(read.gateway.log, tenant, contract_id, at=_time(at))).contract
+    if then is None:
+        raise unknown_contract(contract_id)
+    return then
+
+
+def _meant(statuses: str | None, *, enhanced: bool) -> list[str] | None:
+    """The statuses that a filter lets through: where people see the three of old, all that are shown as those that they name."""
+    if statuses is None:
+        return None
+    named = {name.strip() for name in statuses.split(",")}
+    return [status for status in ContractStatus if shown_status(status, enhanced=enhanced) in named]
+
+
+def _time(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise invalid("query.at", "is neither a version nor an RFC 3339 time") from error
+    if moment.tzinfo is None:
+        raise invalid("query.at", "has no time zone", hint="end it with Z")
+    return moment
+
+
+def _duration(text: str | None) -> timedelta | None:
+    if text is None:
+        return None
+    match = _DURATION.match(text)
+    if match is None:
+        raise invalid("query.threshold", "is not a duration", hint="a number and s, m, h or d, e.g. 30m")
+    try:
+        duration = timedelta(**{_UNIT[match[2]]: int(match[1])})
+    except OverflowError:
+        duration = timedelta.max
+    return min(duration, timedelta(days=_MOST_DAYS))

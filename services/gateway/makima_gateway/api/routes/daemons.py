@@ -1,0 +1,99 @@
+"""Daemons: what the log says of their connection, what their last heartbeat said of them, and a heartbeat by HTTP."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Final, cast
+
+import msgspec
+from fastapi import APIRouter
+from makima_schemas import subjects
+from makima_schemas.errors import Code
+from makima_schemas.heartbeat import MAX_HEARTBEAT_BYTES, DaemonHeartbeat
+from makima_schemas.refusal import Refused
+from nats.errors import Error as NatsError
+from starlette.responses import Response
+
+from makima_gateway.api.reads import Cursor, DaemonId, Limit, Read, Reading
+from makima_gateway.api.schemas.senders import Daemon, DaemonBeat, DaemonPage
+from makima_gateway.api.writes import Writing
+from makima_gateway.http import pagination as cursors
+from makima_gateway.http.problems import unknown_daemon
+from makima_gateway.http.responses import answer
+from makima_gateway.read_model.latest_heartbeats import Latest
+from makima_gateway.read_model.rows import DaemonRow
+
+router = APIRouter(tags=["daemons"])
+STORED_WITHIN_SECONDS: Final = 2.0
+
+
+@router.get("/daemons", response_model=DaemonPage)
+async def list_daemons(read: Reading, limit: Limit = 50, cursor: Cursor = None) -> Response:
+    after = cursors.name("daemons", cursor) or ""
+    rows = await read.gateway.queries.daemons(read.principal.sight, after, limit + 1)
+    following = cursors.encode("daemons", rows[limit - 1].id) if len(rows) > limit else None
+    return read.answer({"items": await _daemons(read, rows[:limit]), "next_cursor": following})
+
+
+@router.get("/daemons/{daemon_id}", response_model=Daemon)
+async def show_daemon(daemon_id: DaemonId, read: Reading) -> Response:
+    row = await read.gateway.queries.daemon(read.principal.tenant, daemon_id)
+    if row is None:
+        raise unknown_daemon(daemon_id)
+    return read.answer((await _daemons(read, [row]))[0])
+
+
+@router.post("/daemons/{daemon_id}/heartbeat", response_model=Daemon)
+async def daemon_heartbeat(daemon_id: DaemonId, body: DaemonBeat, write: Writing) -> Response:
+    """Goes the way of all heartbeats; the answer is what it says, stored by the broker. An unknown daemon is registered by its first."""
+    now = datetime.now(UTC)
+    beat = DaemonHeartbeat(
+        daemon_id=daemon_id,
+        hostname=body.hostname,
+        seq=time.time_ns(),
+        timestamp=now,
+        agents=body.agents,
+        worktrees=body.worktrees,
+        capacity=body.capacity,
+    )
+    encoded = msgspec.json.encode(beat)
+    if len(encoded) > MAX_HEARTBEAT_BYTES:
+        detail = f"a heartbeat is at most {MAX_HEARTBEAT_BYTES} bytes, this one has {len(encoded)}"
+        raise Refused(Code.PAYLOAD_TOO_LARGE, detail, limit=MAX_HEARTBEAT_BYTES)
+    try:
+        stream = write.gateway.nats.jetstream()
+        await stream.publish(subjects.daemon_heartbeat(daemon_id), encoded, timeout=STORED_WITHIN_SECONDS)
+    except (NatsError, TimeoutError) as error:
+        raise Refused(
+            Code.UNAVAILABLE, f"the broker did not store the heartbeat: {type(error).__name__}", hint="send the next one"
+        ) from error
+    return answer(Daemon(daemon_id, body.hostname, True, now, list(body.agents), body.worktrees, body.capacity))
+
+
+async def _daemons(read: Read, rows: Sequence[DaemonRow]) -> list[Daemon]:
+    """With the agents that the caller may see: a daemon names them after their contracts, and it may run those of many owners."""
+    daemons = [_daemon(row, read.gateway.feed.latest("daemon", row.id)) for row in rows]
+    sight = read.principal.sight
+    if sight.owner_id is None:  # an administrator, or a daemon, which said all of it itself
+        return daemons
+    named = {_contract_of(agent) for daemon in daemons for agent in daemon.agents}
+    seen = await read.gateway.queries.visible(replace(sight, daemon_id=None), sorted(named))
+    return [replace(daemon, agents=[agent for agent in daemon.agents if _contract_of(agent) in seen]) for daemon in daemons]
+
+
+def _contract_of(agent: str) -> str:
+    return agent.partition(":")[0]
+
+
+def _daemon(row: DaemonRow, latest: Latest | None) -> Daemon:
+    said: dict[str, object] = {} if latest is None else latest.heartbeat
+    return Daemon(
+        id=row.id,
+        hostname=row.hostname,
+        connected=row.connected,
+        last_heartbeat=None if latest is None else latest.at,
+        agents=cast("list[str]", said.get("agents", [])),
+        worktrees=cast("int", said.get("worktrees", 0)),
+        capacity=cast("int", said.get("capacity", 0)),
+    )

@@ -1,0 +1,20 @@
+"""The dashboard: how many stand where, what somebody should look at, what happened last."""
+
+from datetime import UTC, datetime
+
+from fastapi import APIRouter, Depends
+from starlette.responses import Response
+
+from makima_gateway.api.features import monitoring
+from makima_gateway.api.reads import Reading
+from makima_gateway.dashboard.dashboard import Dashboard, dashboard
+
+router = APIRouter(tags=["monitor"], dependencies=[Depends(monitoring)])
+
+
+@router.get("/contracts/dashboard", response_model=Dashboard)
+async def show_dashboard(read: Reading) -> Response:
+    """Costs the same, however many contracts there are."""
+    found = await read.gateway.overviews.of(read.principal.tenant, read.principal.sight.owner_id)
+    enhanced = read.gateway.settings.feature_flags.enhanced_contract_status
+    return read.answer(dashboard(found, read.gateway.feed, datetime.now(UTC), enhanced=enhanced))

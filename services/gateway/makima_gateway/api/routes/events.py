@@ -1,0 +1,32 @@
+"""The events of a contract, as the log keeps them: CloudEvents 1.0."""
+
+from typing import Annotated
+
+import orjson
+from fastapi import APIRouter, Query
+from makima_schemas.envelope import to_cloudevent
+from makima_schemas.identity import stream_name
+from starlette.responses import Response
+
+from makima_gateway.api.reads import POSITIONS, ContractId, Cursor, Limit, Reading
+from makima_gateway.api.schemas.contracts import EventPage
+from makima_gateway.http import pagination as cursors
+
+router = APIRouter(tags=["events"])
+
+
+@router.get("/contracts/{contract_id}/events", response_model=EventPage)
+async def list_events(
+    contract_id: ContractId,
+    read: Reading,
+    after: Annotated[int, Query(ge=0, le=POSITIONS, description="a version of the contract")] = 0,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Response:
+    """In order, from behind version `after`, or where the cursor stands."""
+    seen = cursors.position("events", cursor)
+    await read.contract(contract_id)
+    stream = stream_name("contract", contract_id)
+    found = await read.gateway.log.stream(read.principal.tenant, stream, after if seen is None else seen, limit + 1)
+    following = cursors.encode("events", found[limit - 1].version) if len(found) > limit else None
+    return read.answer({"items": [orjson.Fragment(to_cloudevent(event)) for event in found[:limit]], "next_cursor": following})

@@ -1,0 +1,20 @@
+"""Everything about a contract, to take away."""
+
+from fastapi import APIRouter
+from starlette.responses import Response, StreamingResponse
+
+from makima_gateway.api.export import Export, written
+from makima_gateway.api.reads import ContractId, Reading
+from makima_gateway.http.responses import MEDIA_TYPE, etag
+
+router = APIRouter(tags=["contracts"])
+
+
+@router.get("/contracts/{contract_id}/export", response_model=Export)
+async def export_contract(contract_id: ContractId, read: Reading) -> Response:
+    """All its events as CloudEvents, and what they fold to: the contract, tasks, questions and messages at that version."""
+    row = await read.contract(contract_id)
+    log = read.gateway.log
+    enhanced = read.gateway.settings.feature_flags.enhanced_contract_status
+    document = written(log, str(await log.epoch()), row, enhanced=enhanced)
+    return StreamingResponse(document, headers=read.headers | etag(row.version), media_type=MEDIA_TYPE)

@@ -1,0 +1,27 @@
+"""`/livez`, `/readyz` and `/metrics` on the main port too, for those who know only that one."""
+
+from fastapi import APIRouter
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.responses import Response
+
+from makima_gateway.api.context import Here
+from makima_gateway.http.responses import answer
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/livez")
+async def livez(gateway: Here) -> Response:
+    status, body = gateway.health.livez()
+    return answer(body, status=status)
+
+
+@router.get("/readyz")
+async def readyz(gateway: Here) -> Response:
+    status, body = await gateway.health.readiness()
+    return answer(body, status=status)
+
+
+@router.get("/metrics")
+async def metrics() -> Response:
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,114 @@
+"""What moves a contract from status to status: one route per action, and `…/status` as old clients set it."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final
+
+from fastapi import APIRouter
+from makima_schemas.commands import Accepted, Problem
+from makima_schemas.contract.commands import (
+    ArchiveContract,
+    BlockContract,
+    CompleteContract,
+    ContractCommand,
+    FailContract,
+    PauseContract,
+    ReopenContract,
+    ResumeContract,
+    StartContract,
+    UnblockContract,
+)
+from makima_schemas.contract.model import ContractStatus
+from starlette.responses import Response
+
+from makima_gateway.api.reads import ContractId
+from makima_gateway.api.schemas.contracts import Act, Contract, NewStatus
+from makima_gateway.api.writes import Write, Writing, Written, refused
+from makima_gateway.http.feature_flags import check_enhanced
+from makima_gateway.http.problems import unknown_contract
+
+router = APIRouter(tags=["lifecycle"])
+Make = Callable[[str | None], ContractCommand]
+
+ACTIONS: Final[Mapping[str, Make]] = {
+    "start": lambda _reason: StartContract(),
+    "pause": PauseContract,
+    "resume": lambda _reason: ResumeContract(),
+    "block": BlockContract,
+    "unblock": lambda _reason: UnblockContract(),
+    "fail": FailContract,
+    "reopen": ReopenContract,
+    "complete": lambda _reason: CompleteContract(),
+    "archive": lambda _reason: ArchiveContract(),
+}
+# What leads into a status that is new, or out of it, by its action and by its status; old clients know the others.
+ENHANCED: Final = frozenset({"pause", "resume", "block", "unblock", "fail", "paused", "blocked", "failed"})
+# The command whose row leads to `active`, by where it leads from; from elsewhere the owner refuses.
+_TO_ACTIVE: Final[Mapping[ContractStatus, Make]] = {
+    ContractStatus.PAUSED: ACTIONS["resume"],
+    ContractStatus.BLOCKED: ACTIONS["unblock"],
+    ContractStatus.COMPLETED: ACTIONS["reopen"],
+    ContractStatus.FAILED: ACTIONS["reopen"],
+}
+
+
+def _check_known(write: Write, asked: str) -> None:
+    """Raises `FEATURE_OFF`. Setting `active`, as old clients do, leads out of every new status all the same: nothing gets stuck there."""
+    if asked in ENHANCED:
+        check_enhanced(write.gateway.settings.feature_flags, asked)
+
+
+def _route(name: str, make: Make) -> Callable[..., Awaitable[Response]]:
+    async def act(contract_id: ContractId, write: Writing, body: Act = Act()) -> Response:  # noqa: B008 - frozen, and FastAPI reads it here
+        _check_known(write, name)
+        return await write.contract(await write.send(contract_id, make(body.reason), body.expected_version))
+
+    return act
+
+
+for _name, _make in ACTIONS.items():
+    router.add_api_route(
+        f"/contracts/{{contract_id}}/{_name}", _route(_name, _make), methods=["POST"], response_model=Contract, name=f"{_name}_contract"
+    )
+
+
+@router.post("/contracts/{contract_id}/status", response_model=Contract)
+async def set_status(contract_id: ContractId, body: NewStatus, write: Writing) -> Response:
+    """Maps to the command whose row leads there."""
+    _check_known(write, body.status)
+    candidates = await _candidates(write, contract_id, body)
+    return await write.contract(await _first_answer_of(write, contract_id, candidates, body.expected_version))
+
+
+async def _candidates(write: Write, contract_id: str, body: NewStatus) -> Sequence[ContractCommand]:
+    """The command that leads there from the present status; then, for a repeat, those that may have led there before."""
+    match body.status:
+        case "active":
+            row = await write.gateway.queries.contract(write.principal.tenant, contract_id)
+            if row is None:
+                raise unknown_contract(contract_id)
+            makes = dict.fromkeys((_TO_ACTIVE.get(row.status, ACTIONS["start"]), ACTIONS["start"], *_TO_ACTIVE.values()))
+            commands = [make(body.reason) for make in makes]
+        case "paused":
+            commands = [PauseContract(body.reason)]
+        case "blocked":
+            commands = [BlockContract(body.reason)]
+        case "completed":
+            commands = [CompleteContract()]
+        case "failed":
+            commands = [FailContract(body.reason)]
+        case "archived":
+            commands = [ArchiveContract(complete_first=True)]
+    return commands if write.repeatable else commands[:1]
+
+
+async def _first_answer_of(write: Write, contract_id: str, commands: Sequence[ContractCommand], expected: int | None) -> Written:
+    """A command id that was answered once changes nothing under another command: so all may be asked until one knows it."""
+    reply = await write.ask(contract_id, commands[0], expected)
+    if isinstance(reply, Problem) and await write.gateway.log.answered(write.principal.tenant, write.command_id, b"") is not None:
+        for command in commands[1:]:
+            again = await write.ask(contract_id, command, expected)
+            if isinstance(again, Accepted):
+                return await write.settle(contract_id, again)
+    if isinstance(reply, Problem):
+        raise refused(reply)
+    return await write.settle(contract_id, reply)

@@ -1,0 +1,40 @@
+"""The monitor: one socket that filters can change, and the same as Server-Sent Events."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, WebSocket
+from makima_schemas.refusal import Refused
+from starlette.responses import Response
+
+from makima_gateway.api.context import Here
+from makima_gateway.api.features import monitoring
+from makima_gateway.api.reads import POSITIONS
+from makima_gateway.auth.principal import Asker
+from makima_gateway.http.problems import problem_response
+from makima_gateway.monitor.filter import WatchQuery
+from makima_gateway.monitor.sse import EventStream
+from makima_gateway.monitor.websocket import MonitorSocket
+
+router = APIRouter(tags=["monitor"])
+LastEventId = Annotated[
+    int | None, Header(alias="Last-Event-ID", ge=0, le=POSITIONS, description="the id of the last event seen; wins over since")
+]
+
+
+@router.websocket("/contracts/monitor")
+async def monitor(websocket: WebSocket, gateway: Here, principal: Asker) -> None:
+    try:
+        await monitoring(gateway)
+    except Refused as refused:
+        await websocket.send_denial_response(problem_response(refused))
+        return
+    await MonitorSocket(websocket, gateway.monitor, principal).run()
+
+
+@router.get("/contracts/monitor/events", status_code=200, response_class=EventStream)
+async def monitor_events(
+    asked: Annotated[WatchQuery, Query()], gateway: Here, principal: Asker, last_event_id: LastEventId = None
+) -> Response:
+    """The monitor as Server-Sent Events: `hello` first, then what happens as it happens; the id of an event is its position."""
+    await monitoring(gateway)
+    return EventStream(gateway.monitor, principal, asked.watch(last_event_id))

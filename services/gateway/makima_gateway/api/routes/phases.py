@@ -1,0 +1,68 @@
+"""Phases: changed, guarded, asked whether they are ready; their deliverables; the switch of automatic completion."""
+
+from fastapi import APIRouter
+from makima_schemas.commands import Problem
+from makima_schemas.contract.commands import ChangePhase, CompleteDeliverable, SetAutoComplete, SetPhaseGuard
+from starlette.responses import Response
+
+from makima_gateway.api import serializers as views
+from makima_gateway.api.reads import ContractId, DeliverableId, Reading
+from makima_gateway.api.schemas.contracts import Contract
+from makima_gateway.api.schemas.phases import AutoCompleteSummary, DeliverableDone, NewPhase, PhaseReadiness, PhaseTrial, Switch
+from makima_gateway.api.writes import OWNER, Write, Writing, refused
+from makima_gateway.diagnosis.readiness import standing
+from makima_gateway.http.responses import answer
+
+router = APIRouter(tags=["phases"])
+
+
+@router.post("/contracts/{contract_id}/phase", response_model=Contract | PhaseTrial)
+async def change_phase(contract_id: ContractId, body: NewPhase, write: Writing) -> Response:
+    """`dry_run` tells what would be answered, and changes nothing."""
+    if body.dry_run:
+        return await _try(contract_id, body, write)
+    command = ChangePhase(body.phase, body.confirmed, body.force, body.reason)
+    return await write.contract(await write.send(contract_id, command, body.expected_version))
+
+
+@router.put("/contracts/{contract_id}/phase-guard", response_model=Contract)
+async def set_phase_guard(contract_id: ContractId, body: Switch, write: Writing) -> Response:
+    return await write.contract(await write.send(contract_id, SetPhaseGuard(body.enabled)))
+
+
+@router.put("/contracts/{contract_id}/auto-complete", response_model=AutoCompleteSummary)
+async def set_auto_complete(contract_id: ContractId, body: Switch, write: Writing) -> Response:
+    written = await write.send(contract_id, SetAutoComplete(body.enabled))
+    row = await write.contract_row(written)
+    enhanced = write.gateway.settings.feature_flags.enhanced_contract_status
+    return answer(views.summary(row, enhanced=enhanced), written.headers, version=row.version)
+
+
+@router.post("/contracts/{contract_id}/deliverables/{deliverable_id}/complete", response_model=Contract)
+async def complete_deliverable(
+    contract_id: ContractId,
+    deliverable_id: DeliverableId,
+    write: Writing,
+    body: DeliverableDone = DeliverableDone(),  # noqa: B008 - frozen, and FastAPI reads it here
+) -> Response:
+    command = CompleteDeliverable(deliverable_id, body.phase, body.evidence)
+    return await write.contract(await write.send(contract_id, command))
+
+
+@router.get("/contracts/{contract_id}/phase-readiness", response_model=PhaseReadiness)
+async def phase_readiness(contract_id: ContractId, read: Reading) -> Response:
+    """As the contract's owner would judge it: the same pure function over the same facts."""
+    row = await read.contract(contract_id)
+    found = await standing(read.gateway.queries, row)
+    enabled = row.auto_complete_enabled and found.phase.gate.auto_advance and read.gateway.settings.contracts.auto_advance_phases
+    return read.answer(PhaseReadiness(row.phase, found.gate.ready, list(found.gate.missing), enabled))
+
+
+async def _try(contract_id: str, body: NewPhase, write: Write) -> Response:
+    asked: dict[str, object] = body.model_dump(include={"phase", "confirmed", "force"})
+    asked |= {"contract_id": contract_id, "tenant": write.principal.tenant}
+    expected = write.expected(body.expected_version)
+    reply = await write.gateway.bus.query(OWNER, "try_change_phase", asked if expected is None else {**asked, "expected_version": expected})
+    if isinstance(reply, Problem):
+        raise refused(reply)
+    return answer(reply)

@@ -1,0 +1,66 @@
+"""Questions and messages: what a contract and its people say to each other."""
+
+from fastapi import APIRouter
+from makima_schemas.contract.commands import AnswerQuestion, AskQuestion, ContractCommand, SendMessage
+from makima_schemas.errors import Code
+from makima_schemas.refusal import Refused
+from starlette.responses import Response
+
+from makima_gateway.api import serializers as views
+from makima_gateway.api.reads import ContractId, Cursor, Limit, QuestionId, Reading
+from makima_gateway.api.schemas.questions import Message, MessagePage, NewAnswer, NewMessage, NewQuestion, Question, QuestionPage
+from makima_gateway.api.writes import Write, Writing
+from makima_gateway.http import pagination as cursors
+from makima_gateway.http.responses import answer
+
+router = APIRouter(tags=["questions and messages"])
+
+
+@router.get("/contracts/{contract_id}/questions", response_model=QuestionPage)
+async def list_questions(contract_id: ContractId, read: Reading, limit: Limit = 50, cursor: Cursor = None) -> Response:
+    after = cursors.position("questions", cursor) or 0
+    await read.contract(contract_id)
+    rows = await read.gateway.queries.questions(read.principal.tenant, contract_id, after, limit + 1)
+    following = cursors.encode("questions", rows[limit - 1].asked_position) if len(rows) > limit else None
+    return read.answer({"items": [views.question(row) for row in rows[:limit]], "next_cursor": following})
+
+
+@router.post("/contracts/{contract_id}/questions", status_code=201, response_model=Question)
+async def ask_question(contract_id: ContractId, body: NewQuestion, write: Writing) -> Response:
+    question_id = write.new_id("question")
+    command = AskQuestion(question_id, body.question, body.question_type, body.options)
+    return await _question(write, contract_id, question_id, command, status=201)
+
+
+@router.post("/contracts/{contract_id}/questions/{question_id}/answer", response_model=Question)
+async def answer_question(contract_id: ContractId, question_id: QuestionId, body: NewAnswer, write: Writing) -> Response:
+    return await _question(write, contract_id, question_id, AnswerQuestion(question_id, body.answer))
+
+
+@router.get("/contracts/{contract_id}/messages", response_model=MessagePage)
+async def list_messages(contract_id: ContractId, read: Reading, limit: Limit = 50, cursor: Cursor = None) -> Response:
+    after = cursors.position("messages", cursor) or 0
+    await read.contract(contract_id)
+    rows = await read.gateway.queries.messages(read.principal.tenant, contract_id, after, limit + 1)
+    following = cursors.encode("messages", rows[limit - 1].position) if len(rows) > limit else None
+    return read.answer({"items": [views.message(row) for row in rows[:limit]], "next_cursor": following})
+
+
+@router.post("/contracts/{contract_id}/messages", status_code=201, response_model=Message)
+async def send_message(contract_id: ContractId, body: NewMessage, write: Writing) -> Response:
+    message_id = write.new_id("message")
+    written = await write.send(contract_id, SendMessage(message_id, body.role, body.content))
+    row = (await write.then(written)).messages[message_id]
+    return answer(views.message(row), written.headers, status=201)
+
+
+async def _question(write: Write, contract_id: str, question_id: str, command: ContractCommand, *, status: int = 200) -> Response:
+    """The question as this write left it."""
+    written = await write.send(contract_id, command)
+    if await write.newest(written):
+        row = await write.gateway.queries.question(write.principal.tenant, contract_id, question_id)
+    else:
+        row = (await write.then(written)).questions.get(question_id)
+    if row is None:
+        raise Refused(Code.QUESTION_NOT_FOUND, f"there is no question {question_id} in this contract")
+    return answer(views.question(row), written.headers, status=status)

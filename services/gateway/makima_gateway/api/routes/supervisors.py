@@ -1,0 +1,101 @@
+"""The supervisor of a contract: its state as the log and its last heartbeat tell it, and its heartbeats, which their owner keeps."""
+
+from typing import Annotated, Final, cast
+
+import orjson
+from fastapi import APIRouter, Query
+from makima_schemas.codec import encode
+from makima_schemas.commands import Problem
+from makima_schemas.errors import Code
+from makima_schemas.refusal import Member, Refused
+from makima_schemas.supervisor import RestartSupervisor, SupervisorState
+from starlette.responses import Response
+
+from makima_gateway.api.reads import ContractId, Read, Reading
+from makima_gateway.api.schemas.senders import Heartbeats, Restart, RestartAsked, SupervisorStatus
+from makima_gateway.api.writes import Write, Writing, refused
+from makima_gateway.auth.principal import request_for
+from makima_gateway.http.problems import unknown_contract
+from makima_gateway.http.responses import answer
+from makima_gateway.read_model.latest_heartbeats import Latest
+from makima_gateway.read_model.rows import SupervisorRow
+
+router = APIRouter(tags=["supervisors"])
+OWNER: Final = "supervisor_heartbeat"
+PATIENCE_SECONDS: Final = 1.0  # telemetry must not hold up a page: UNAVAILABLE is an answer
+
+
+@router.get("/contracts/{contract_id}/supervisor/status", response_model=SupervisorStatus)
+async def supervisor_status(contract_id: ContractId, read: Reading) -> Response:
+    """Dead, that is fallen silent: 503 `SUPERVISOR_DEAD`, the same members in the problem."""
+    row = await _supervisor(read, contract_id)
+    status = _status(row, await _last_heartbeat(read, row))
+    if row.state == SupervisorState.INTERRUPTED:
+        members = cast("dict[str, Member]", orjson.loads(encode(status)))
+        raise Refused(
+            Code.SUPERVISOR_DEAD, f"supervisor {row.task_id} fell silent", hint="restart it, or wait for its next heartbeat", **members
+        )
+    return read.answer(status)
+
+
+@router.get("/contracts/{contract_id}/supervisor/heartbeats", response_model=Heartbeats)
+async def supervisor_heartbeats(contract_id: ContractId, read: Reading, limit: Annotated[int, Query(ge=1, le=500)] = 10) -> Response:
+    """Newest first."""
+    await read.contract(contract_id)
+    question: dict[str, object] = {"contract_id": contract_id, "limit": limit, "tenant": read.principal.tenant}
+    reply = await read.gateway.bus.query(OWNER, "heartbeats", question, timeout=PATIENCE_SECONDS)
+    if isinstance(reply, Problem):
+        raise refused(reply)
+    return read.answer(reply)
+
+
+@router.post("/contracts/{contract_id}/supervisor/restart", status_code=202, response_model=RestartAsked)
+async def restart_supervisor(contract_id: ContractId, write: Writing, body: Restart = Restart()) -> Response:  # noqa: B008 - frozen
+    """Asked of the daemon that runs it; 503 `UNAVAILABLE` where that is disconnected. A living supervisor, too, is restarted."""
+    row = await _supervisor(write, contract_id)
+    request = request_for(write.principal, write.command_id, row.task_id, RestartSupervisor(body.reason))
+    reply = await write.gateway.bus.ask(OWNER, "restart_supervisor", request)
+    if isinstance(reply, Problem):
+        raise refused(reply)
+    written = await write.settle(contract_id, reply)
+    return answer(RestartAsked(row.task_id, row.daemon_id, body.reason), written.headers, status=202)
+
+
+async def _supervisor(asker: Read | Write, contract_id: str) -> SupervisorRow:
+    tenant, queries = asker.principal.tenant, asker.gateway.queries
+    if await queries.contract(tenant, contract_id) is None:
+        raise unknown_contract(contract_id)
+    row = await queries.supervisor(tenant, contract_id)
+    if row is None:
+        raise Refused(Code.SUPERVISOR_NOT_FOUND, f"no supervisor of contract {contract_id} was heard yet")
+    return row
+
+
+async def _last_heartbeat(read: Read, row: SupervisorRow) -> Latest | None:
+    """From the feed; what was heard before this process began, from its owner, if it answers."""
+    latest = read.gateway.feed.latest("supervisor", row.task_id)
+    if latest is not None:
+        return latest
+    reply = await read.gateway.bus.query(OWNER, "status", {"contract_id": row.contract_id}, timeout=PATIENCE_SECONDS)
+    if isinstance(reply, Problem) or reply.get("task_id") != row.task_id:
+        return None
+    return Latest.of("supervisor", row.task_id, reply)
+
+
+def _status(row: SupervisorRow, latest: Latest | None) -> SupervisorStatus:
+    """An event may be newer than the last heartbeat that we were told of, and a heartbeat newer than the last event."""
+    said: dict[str, object] = {} if latest is None else latest.heartbeat
+    newer = row.alive and latest is not None and latest.at is not None and latest.at >= row.changed_at
+    activity = cast("str | None", said.get("activity"))
+    return SupervisorStatus(
+        task_id=row.task_id,
+        state=str(said.get("state", row.state)) if newer else row.state,
+        phase=str(said.get("phase", row.phase)) if newer else row.phase,
+        current_activity=activity,
+        activity=activity,
+        progress=cast("int | None", said.get("progress")),
+        last_heartbeat=None if latest is None else latest.at,
+        pending_task_ids=cast("list[str]", said.get("pending_task_ids", [])),
+        alive=row.alive,
+        stuck=False,
+    )

@@ -1,0 +1,72 @@
+"""Tasks of a contract: made, claimed, started, completed, released, handed on."""
+
+from fastapi import APIRouter
+from makima_schemas.contract.commands import ClaimTask, CompleteTask, ContractCommand, CreateTask, HandOffTask, ReleaseTask, StartTask
+from makima_schemas.errors import Code
+from makima_schemas.refusal import Refused
+from starlette.responses import Response
+
+from makima_gateway.api import serializers as views
+from makima_gateway.api.reads import ContractId, Cursor, Limit, Reading, TaskId
+from makima_gateway.api.schemas.tasks import Claim, HandOff, NewTask, Task, TaskDone, TaskPage, TaskStep
+from makima_gateway.api.writes import Write, Writing
+from makima_gateway.http import pagination as cursors
+from makima_gateway.http.responses import answer
+
+router = APIRouter(tags=["tasks"])
+
+
+@router.get("/contracts/{contract_id}/tasks", response_model=TaskPage)
+async def list_tasks(contract_id: ContractId, read: Reading, limit: Limit = 50, cursor: Cursor = None) -> Response:
+    after = cursors.position("tasks", cursor) or 0
+    await read.contract(contract_id)
+    rows = await read.gateway.queries.tasks(read.principal.tenant, contract_id, after, limit + 1)
+    following = cursors.encode("tasks", rows[limit - 1].created_position) if len(rows) > limit else None
+    return read.answer({"items": [views.task(row) for row in rows[:limit]], "next_cursor": following})
+
+
+@router.post("/contracts/{contract_id}/tasks", status_code=201, response_model=Task)
+async def create_task(contract_id: ContractId, body: NewTask, write: Writing) -> Response:
+    task_id = write.new_id("task")
+    command = CreateTask(task_id, body.name, body.phase, body.role, body.plan)
+    return await _task(write, contract_id, task_id, command, status=201)
+
+
+@router.post("/contracts/{contract_id}/tasks/{task_id}/claim", response_model=Task)
+async def claim_task(contract_id: ContractId, task_id: TaskId, body: Claim, write: Writing) -> Response:
+    return await _task(write, contract_id, task_id, ClaimTask(task_id, body.role, body.connection_id))
+
+
+@router.post("/contracts/{contract_id}/tasks/{task_id}/start", response_model=Task)
+async def start_task(contract_id: ContractId, task_id: TaskId, write: Writing, body: TaskStep = TaskStep()) -> Response:  # noqa: B008 - frozen
+    return await _task(write, contract_id, task_id, StartTask(task_id, body.connection_id))
+
+
+@router.post("/contracts/{contract_id}/tasks/{task_id}/release", response_model=Task)
+async def release_task(contract_id: ContractId, task_id: TaskId, write: Writing, body: TaskStep = TaskStep()) -> Response:  # noqa: B008 - frozen
+    return await _task(write, contract_id, task_id, ReleaseTask(task_id, body.connection_id))
+
+
+@router.post("/contracts/{contract_id}/tasks/{task_id}/complete", response_model=Task)
+async def complete_task(contract_id: ContractId, task_id: TaskId, body: TaskDone, write: Writing) -> Response:
+    return await _task(write, contract_id, task_id, CompleteTask(task_id, body.success, body.result, body.connection_id))
+
+
+@router.post("/contracts/{contract_id}/tasks/{task_id}/handoff", response_model=Task)
+async def hand_off_task(contract_id: ContractId, task_id: TaskId, body: HandOff, write: Writing) -> Response:
+    """Answers the new task, the one for `to_role`."""
+    next_id = write.new_id("task")
+    command = HandOffTask(task_id, body.to_role, next_id, body.result, body.connection_id)
+    return await _task(write, contract_id, next_id, command)
+
+
+async def _task(write: Write, contract_id: str, task_id: str, command: ContractCommand, *, status: int = 200) -> Response:
+    """The task as this write left it."""
+    written = await write.send(contract_id, command)
+    if await write.newest(written):
+        row = await write.gateway.queries.task(write.principal.tenant, contract_id, task_id)
+    else:
+        row = (await write.then(written)).tasks.get(task_id)
+    if row is None:
+        raise Refused(Code.TASK_NOT_FOUND, f"there is no task {task_id} in this contract")
+    return answer(views.task(row), written.headers, status=status)

@@ -1,0 +1,86 @@
+"""Tokens: made, listed, revoked. By administrators, and the secret is shown once."""
+
+from typing import Final
+
+import structlog
+from fastapi import APIRouter
+from makima_kernel.credentials import new_secret
+from makima_schemas import permissions
+from makima_schemas.errors import Code
+from makima_schemas.refusal import Refused
+from starlette.responses import Response
+
+from makima_gateway.api.reads import Cursor, Limit, Reading, TokenId
+from makima_gateway.api.schemas.tokens import IssuedToken, NewToken, TokenPage, TokenView
+from makima_gateway.api.writes import Writing
+from makima_gateway.auth.policy import Role
+from makima_gateway.auth.tokens import LOCAL_OWNER, Token, Wanted
+from makima_gateway.http import pagination as cursors
+from makima_gateway.http.problems import invalid
+from makima_gateway.http.responses import answer
+
+router = APIRouter(tags=["tokens"])
+NOBODYS: Final = "_"  # stands in heartbeats' subjects for no daemon
+
+
+@router.post("/tokens", status_code=201, response_model=IssuedToken)
+async def create_token(body: NewToken, write: Writing) -> Response:
+    """A repeat of the same key is refused: the first answer carried a secret that nobody can tell again."""
+    _check(body)
+    owner = body.owner or (LOCAL_OWNER if body.role is Role.ADMIN else None)
+    caller = write.principal
+    secret, token_id = new_secret(), write.new_id("token")
+    login = None if body.daemon_id is None else write.gateway.logins.new(body.daemon_id, token_id)
+    logs_in = () if login is None else (login.user, login.password_hash)
+    wanted = Wanted(token_id, caller.tenant, body.role, owner, body.daemon_id, caller.actor, *logs_in)
+    made = await write.gateway.tokens.create(wanted, secret)
+    if made is None:
+        detail = "this key has made a token, whose secret was shown once"
+        raise Refused(Code.IDEMPOTENCY_KEY_REUSED, detail, hint=f"revoke {token_id} and make another under a new key")
+    structlog.get_logger().info(
+        "token.created", token_id=made.id, role=made.role, owner=made.owner, daemon_id=made.daemon_id, by=caller.actor
+    )
+    if login is None:
+        return answer(IssuedToken(made.id, secret, made.role, made.owner, made.daemon_id), status=201)
+    await write.gateway.logins.refresh()
+    await write.gateway.logins.works(login)
+    return answer(IssuedToken(made.id, secret, made.role, made.owner, made.daemon_id, login.user, login.password), status=201)
+
+
+@router.get("/tokens", response_model=TokenPage)
+async def list_tokens(read: Reading, limit: Limit = 50, cursor: Cursor = None) -> Response:
+    """Oldest first; without the secrets, which are not kept."""
+    after = cursors.position("tokens", cursor) or 0
+    tokens = await read.gateway.tokens.page(read.principal.tenant, after, limit + 1)
+    following = cursors.encode("tokens", tokens[limit - 1].number) if len(tokens) > limit else None
+    return read.answer({"items": [_view(token) for token in tokens[:limit]], "next_cursor": following})
+
+
+@router.delete("/tokens/{token_id}", status_code=204)
+async def revoke_token(token_id: TokenId, write: Writing) -> Response:
+    """From the next request on it opens nothing; sockets that it opened are closed. The last administrator's is refused."""
+    ended = await write.gateway.tokens.revoke(write.principal.tenant, token_id)
+    if ended is not None:
+        await write.gateway.logins.refresh()
+        structlog.get_logger().info("token.revoked", token_id=ended.id, role=ended.role, owner=ended.owner, by=write.principal.actor)
+    return Response(status_code=204)
+
+
+def _check(body: NewToken) -> None:
+    match body.role:
+        case Role.DAEMON if body.daemon_id is None:
+            raise invalid("body.daemon_id", "is missing: a daemon's token is for one daemon", hint="name it, e.g. laptop-1")
+        case Role.DAEMON if body.daemon_id == NOBODYS:
+            raise invalid("body.daemon_id", f"{NOBODYS} stands for no daemon", hint="choose another name")
+        case Role.DAEMON if body.daemon_id in permissions.USERS:  # its inbox would be that one's, and so would the answers in it
+            raise invalid("body.daemon_id", f"{body.daemon_id} is a user of the broker already", hint="choose another name")
+        case Role.OWNER | Role.VIEWER if body.owner is None:
+            raise invalid("body.owner", f"is missing: whose contracts is this {body.role} for?", hint="name the owner")
+        case _:
+            pass
+    if body.role is not Role.DAEMON and body.daemon_id is not None:
+        raise invalid("body.daemon_id", f"is not for the role {body.role}", hint="leave it out, or ask for the role daemon")
+
+
+def _view(token: Token) -> TokenView:
+    return TokenView(token.id, token.role, token.owner, token.daemon_id, token.created_at, token.created_by, token.revoked_at)

@@ -1,0 +1,90 @@
+"""The operations of a batch, as a table: which contracts each takes, and what it asks of whom for one of them."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID, uuid5
+
+from makima_kernel.commands.client import Bus
+from makima_kernel.commands.router import snake_case
+from makima_kernel.service.settings import FeatureFlags
+from makima_schemas.commands import Accepted, Problem, Reply
+from makima_schemas.contract.commands import ArchiveContract, ContractCommand, DeleteContract, PauseContract, ResumeContract
+from makima_schemas.contract.model import ContractStatus as S
+from makima_schemas.errors import Code
+from makima_schemas.supervisor import RestartSupervisor
+
+from makima_gateway.auth.principal import Principal, request_for
+from makima_gateway.batch.ledger import Batches, Candidate
+from makima_gateway.batch.schemas import BatchOperation
+from makima_gateway.http.feature_flags import check_enhanced
+
+A_WEEK: Final = 168.0  # hours
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks for the whole batch, under which intent: each contract's command id is named after both, so that a repeat repeats it."""
+
+    bus: Bus
+    ledger: Batches
+    principal: Principal
+    command_id: UUID
+
+    async def of_contract(self, one: Candidate, command: ContractCommand) -> Reply:
+        name = snake_case(type(command).__name__)
+        return await self.bus.ask("contract", name, request_for(self.principal, self._own_id(one), one.contract_id, command))
+
+    async def of_supervisor(self, one: Candidate) -> Reply:
+        """A contract that is stale may never have had one."""
+        if one.target is None:
+            return NO_SUPERVISOR
+        request = request_for(self.principal, self._own_id(one), one.target, RestartSupervisor("batch restart_stale"))
+        return await self.bus.ask("supervisor_heartbeat", "restart_supervisor", request)
+
+    async def of_daemons(self, one: Candidate) -> Reply:
+        question: dict[str, object] = {"contract_id": one.contract_id, "tenant": self.principal.tenant}
+        reply = await self.bus.query("completion_detector", "cleanup_worktrees", question)
+        return reply if isinstance(reply, Problem) else Accepted(0, 0, changed=bool(reply.get("daemons")))
+
+    def _own_id(self, one: Candidate) -> UUID:
+        return uuid5(self.command_id, one.contract_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """`statuses` are taken unless the filter names others of `allowed`; `older_than_hours` unless the request says otherwise (null:
+    however young). `stale` and `supervised` take only those that are stale, or had a supervisor;
+    `enhanced` leads into a status that old clients do not know, or out of it.
+    """
+
+    ask: Callable[[Asker, Candidate], Awaitable[Reply]]
+    statuses: tuple[S, ...]
+    allowed: tuple[S, ...]
+    older_than_hours: float | None = None
+    stale: bool = False
+    supervised: bool = False
+    enhanced: bool = False
+
+
+def _contract(command: ContractCommand) -> Callable[[Asker, Candidate], Awaitable[Reply]]:
+    return lambda asker, one: asker.of_contract(one, command)
+
+
+NO_SUPERVISOR: Final = Problem(Code.SUPERVISOR_NOT_FOUND, "no supervisor of this contract was ever heard")
+_AT_WORK: Final = (S.ACTIVE, S.WAITING_FOR_INPUT)
+_ENDED: Final = (S.COMPLETED, S.FAILED)
+OPERATIONS: Final[Mapping[BatchOperation, Operation]] = {
+    "archive_old": Operation(_contract(ArchiveContract()), _ENDED, (S.CREATED, *_ENDED), A_WEEK),
+    "pause_all": Operation(_contract(PauseContract("batch pause_all")), _AT_WORK, (S.CREATED, *_AT_WORK, S.BLOCKED), enhanced=True),
+    "resume_all": Operation(_contract(ResumeContract()), (S.PAUSED,), (S.PAUSED,), enhanced=True),
+    "cleanup_archived": Operation(_contract(DeleteContract()), (S.ARCHIVED,), (S.ARCHIVED,), A_WEEK),
+    "restart_stale": Operation(Asker.of_supervisor, (*_AT_WORK, S.COMPLETING), (*_AT_WORK, S.COMPLETING), stale=True),
+    "cleanup_worktrees": Operation(Asker.of_daemons, (*_ENDED, S.ARCHIVED), (*_ENDED, S.ARCHIVED), A_WEEK, supervised=True),
+}
+
+
+def check_known(flags: FeatureFlags, operation: BatchOperation) -> None:
+    """Raises `FEATURE_OFF`."""
+    if OPERATIONS[operation].enhanced:
+        check_enhanced(flags, operation)

@@ -1,0 +1,98 @@
+"""What is known of a contract when somebody asks how it is, and where that stands."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, cast
+
+import orjson
+from makima_kernel.event_log.log import Log
+from makima_schemas.contract.model import ContractStatus as S
+from makima_schemas.envelope import Recorded
+from makima_schemas.identity import stream_name
+from makima_schemas.silence import contract_stream
+
+from makima_gateway.diagnosis.readiness import Standing, standing
+from makima_gateway.read_model.queries import Queries
+from makima_gateway.read_model.rows import ContractRow, DaemonRow, QuestionRow, SupervisorRow
+
+MOST_QUESTIONS: Final = 100
+PAGE: Final = 1000
+AT_WORK: Final = frozenset({S.ACTIVE, S.WAITING_FOR_INPUT, S.COMPLETING})
+ENDED: Final = frozenset({S.COMPLETED, S.FAILED, S.ARCHIVED})
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Where it can be looked up: an event of a stream, or the contract's `version` that was judged; a verdict carries its evidence."""
+
+    stream: str
+    version: int | None = None
+    position: int | None = None
+    event: str | None = None
+    evidence: dict[str, object] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """`last` are the newest events of each type, of the contract's own stream and of its staleness; `advances` whether it moves on by
+    itself when its gate is satisfied.
+    """
+
+    contract: ContractRow
+    standing: Standing
+    questions: Sequence[QuestionRow]
+    supervisor: SupervisorRow | None
+    daemon: DaemonRow | None
+    last: Mapping[str, Recorded]
+    advances: bool
+
+    @property
+    def at_work(self) -> bool:
+        return self.contract.status in AT_WORK
+
+    @property
+    def ended(self) -> bool:
+        return self.contract.status in ENDED
+
+    def proof(self, *events: str) -> Proof:
+        """The newest event of these types; the version as a whole where there is none."""
+        found = self._newest(events)
+        if found is None:
+            return Proof(stream_name("contract", self.contract.id), self.contract.version)
+        return Proof(found.stream, found.version, found.position, found.type)
+
+    def since(self, *events: str) -> datetime:
+        found = self._newest(events)
+        return self.contract.status_changed_at if found is None else found.recorded_at
+
+    def said(self, event: str) -> str | None:
+        """The reason that somebody gave."""
+        found = self.last.get(event)
+        return None if found is None else cast("dict[str, str | None]", orjson.loads(found.data)).get("reason")
+
+    def _newest(self, events: Sequence[str]) -> Recorded | None:
+        return max((self.last[event] for event in events if event in self.last), key=lambda one: one.position, default=None)
+
+
+async def known(queries: Queries, log: Log, row: ContractRow, *, auto_advance: bool) -> Known:
+    """`auto_advance` is the global switch."""
+    found = await standing(queries, row)
+    supervisor = await queries.supervisor(row.tenant, row.id)
+    return Known(
+        contract=row,
+        standing=found,
+        questions=await queries.open_questions(row.tenant, row.id, MOST_QUESTIONS),
+        supervisor=supervisor,
+        daemon=None if supervisor is None else await queries.daemon(row.tenant, supervisor.daemon_id),
+        last=await _last(log, row, stream_name("contract", row.id)) | await _last(log, row, contract_stream(row.id)),
+        advances=auto_advance and row.auto_complete_enabled and found.phase.gate.auto_advance,
+    )
+
+
+async def _last(log: Log, row: ContractRow, stream: str) -> dict[str, Recorded]:
+    last, version = dict[str, Recorded](), 0
+    while page := await log.stream(row.tenant, stream, version, PAGE):
+        last |= {recorded.type: recorded for recorded in page}
+        version = page[-1].version
+    return last

@@ -1,0 +1,109 @@
+"""The outermost layer of HTTP: a span, a time, a log line, and a body that is refused before it is read if it is too big or not JSON."""
+
+import asyncio
+from contextlib import suppress
+from time import perf_counter
+from typing import Final, cast
+
+import structlog
+from makima_kernel.commands.router import MAX_COMMAND_BYTES
+from makima_kernel.telemetry import metrics, traces
+from makima_schemas.errors import Code
+from makima_schemas.refusal import Refused
+from opentelemetry.trace import SpanKind
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from makima_gateway.http.problems import problem_response, unavailable
+
+LINGER_BYTES: Final = 8 * 1024 * 1024
+LINGER_SECONDS: Final = 2.0
+SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class Edge:
+    """ASGI middleware. What nobody foresaw becomes `UNAVAILABLE` with its trace id, never a bare 500."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        method = cast("str", scope["method"])
+        status = 0
+        started = perf_counter()
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        with traces.span(f"HTTP {method}", parent=headers.get(traces.HEADER), kind=SpanKind.SERVER) as span:
+            try:
+                await self._app(scope, await _bounded(headers, receive), sending)
+            except Refused as refused:  # what is left of the body is not read: the connection ends with the answer
+                await problem_response(refused, {"Connection": "close"})(scope, receive, sending)
+            except Exception as error:
+                await structlog.get_logger().aerror("http.failed", method=method, path=scope["path"], exc_info=error)
+                if status:
+                    raise
+                await problem_response(unavailable(error))(scope, receive, sending)
+            route = getattr(scope.get("route"), "path", "none")
+            span.update_name(f"HTTP {method} {route}")
+            seconds = perf_counter() - started
+            metrics.http_seconds.labels(method, route, status).observe(seconds)
+            if method not in SAFE:
+                structlog.get_logger().info("http.answered", method=method, path=scope["path"], status=status, ms=round(seconds * 1000, 1))
+
+
+async def _bounded(headers: Headers, receive: Receive) -> Receive:
+    """The same request with its body read: at most a command's size, and JSON by its own word."""
+    declared = headers.get("content-length", "0")
+    if not declared.isdecimal() or int(declared) > MAX_COMMAND_BYTES:
+        raise await _too_large(receive)
+    body = bytearray()
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return receive
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(body) > MAX_COMMAND_BYTES:
+            raise await _too_large(receive)
+    if body:
+        _check_media_type(headers.get("content-type", ""))
+    replayed = False
+
+    async def replay() -> Message:
+        nonlocal replayed
+        if replayed:
+            return await receive()
+        replayed = True
+        return {"type": "http.request", "body": bytes(body), "more_body": False}
+
+    return replay
+
+
+async def _too_large(receive: Receive) -> Refused:
+    """A client that is cut off while it sends does not see the answer: so some more of the body is read, and thrown away."""
+    passed_over = 0
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LINGER_SECONDS):
+            while passed_over < LINGER_BYTES:
+                message = await receive()
+                passed_over += len(message.get("body", b""))
+                if not message.get("more_body", False):
+                    break
+    return Refused(Code.PAYLOAD_TOO_LARGE, f"a body is at most {MAX_COMMAND_BYTES} bytes", limit=MAX_COMMAND_BYTES)
+
+
+def _check_media_type(declared: str) -> None:
+    media_type = declared.partition(";")[0].strip().lower()
+    if media_type != "application/json" and not (media_type.startswith("application/") and media_type.endswith("+json")):
+        detail = f"a body is application/json, not {media_type or 'of no declared type'}"
+        raise Refused(Code.UNSUPPORTED_MEDIA_TYPE, detail, hint="send Content-Type: application/json")

@@ -1,0 +1,47 @@
+"""Opaque, URL-safe cursors: the last key of a page and the list it belongs to. Keys never change, so pages stay right while rows do."""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import Error as Base64Error
+from typing import Literal, cast
+
+import orjson
+
+from makima_gateway.http.problems import invalid
+
+List = Literal["contracts", "tasks", "questions", "messages", "daemons", "events", "tokens"]
+
+
+def encode(of: List, key: int | str) -> str:
+    return urlsafe_b64encode(orjson.dumps([of, key])).rstrip(b"=").decode()
+
+
+def position(of: List, cursor: str | None) -> int | None:
+    """The key of a cursor that counts. Raises `INVALID_REQUEST` for what `encode` did not make."""
+    key = _decode(of, cursor)
+    if key is not None and not (isinstance(key, int) and 0 <= key < 2**63):
+        raise _unfit()
+    return key
+
+
+def name(of: List, cursor: str | None) -> str | None:
+    """The key of a cursor that names. Raises `INVALID_REQUEST`."""
+    key = _decode(of, cursor)
+    if key is not None and not isinstance(key, str):
+        raise _unfit()
+    return key
+
+
+def _decode(of: List, cursor: str | None) -> object:
+    if cursor is None:
+        return None
+    try:
+        decoded: object = orjson.loads(urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4)))
+    except (Base64Error, ValueError) as error:
+        raise _unfit() from error
+    if not isinstance(decoded, list) or len(pair := cast("list[object]", decoded)) != 2 or pair[0] != of:
+        raise _unfit()
+    return pair[1]
+
+
+def _unfit() -> Exception:
+    return invalid("query.cursor", "is not a cursor of this list", hint="take next_cursor of the page before, as it is")

@@ -1,0 +1,78 @@
+"""The monitor as Server-Sent Events, for clients that only read: the same messages, and `Last-Event-ID` goes on where a cut came."""
+
+import asyncio
+from typing import Final
+
+from makima_kernel.telemetry import metrics
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from makima_gateway.auth.principal import Principal
+from makima_gateway.monitor.filter import Watch
+from makima_gateway.monitor.monitor import Monitor
+from makima_gateway.monitor.subscriber import Teller
+
+MEDIA_TYPE: Final = "text/event-stream"
+KEEP_ALIVE_SECONDS: Final = 15.0  # proxies cut what is silent for a minute or less
+RETRY_MS: Final = 1000
+HEADERS: Final = (
+    (b"content-type", MEDIA_TYPE.encode()),
+    (b"cache-control", b"no-store"),
+    (b"x-accel-buffering", b"no"),  # nginx would hold events back until its buffer is full
+)
+
+
+class EventStream(Response):
+    """An answer that goes on until the client leaves or the gateway stops. A reader that takes nothing holds up nobody but itself."""
+
+    media_type = MEDIA_TYPE
+
+    def __init__(self, monitor: Monitor, principal: Principal, watch: Watch) -> None:
+        super().__init__()
+        self._monitor, self._principal, self._watch = monitor, principal, watch
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        del scope
+        line = _Line(send)
+        teller = Teller(self._monitor, self._principal, line, self._watch)
+        with metrics.open_sockets.track_inprogress():
+            try:
+                await send({"type": "http.response.start", "status": self.status_code, "headers": list(HEADERS)})
+                await line.write(f"retry: {RETRY_MS}\n\n")
+                async with asyncio.TaskGroup() as group:
+                    telling = group.create_task(teller.tell(), name="monitor stream")
+                    beside = (line.keep_alive(), teller.until_revoked(), _gone(receive, telling))
+                    others = [group.create_task(each) for each in beside]
+                    await asyncio.wait([telling])
+                    for other in others:
+                        other.cancel()
+                await send({"type": "http.response.body", "body": b""})
+            finally:
+                teller.leave()
+
+
+class _Line:
+    """`telling.Line` in the form of an event stream. A position becomes the event's id, and with it what `Last-Event-ID` says."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+
+    async def say(self, kind: str, message: str, resume_at: int | None) -> None:
+        where = "" if resume_at is None else f"id: {resume_at}\n"
+        await self.write(f"{where}event: {kind}\ndata: {message}\n\n")
+
+    async def keep_alive(self) -> None:
+        """A comment now and then, until cancelled."""
+        while True:
+            await asyncio.sleep(KEEP_ALIVE_SECONDS)
+            await self.write(": still here\n\n")
+
+    async def write(self, text: str) -> None:
+        await self._send({"type": "http.response.body", "body": text.encode(), "more_body": True})
+
+
+async def _gone(receive: Receive, telling: asyncio.Task[None]) -> None:
+    """What is sent to a client that left is dropped without a word: so somebody has to look."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    telling.cancel()

@@ -1,0 +1,86 @@
+"""The monitor as a WebSocket: filters come in at any time, messages go out; a slow reader costs only its own delay."""
+
+import asyncio
+from contextlib import suppress
+from typing import Final
+
+import orjson
+from makima_kernel.telemetry import metrics
+from makima_schemas.errors import Code
+from pydantic import ValidationError
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from makima_gateway.auth.principal import Principal
+from makima_gateway.monitor.filter import Watch
+from makima_gateway.monitor.monitor import Monitor
+from makima_gateway.monitor.subscriber import Teller
+
+GOING_AWAY: Final = 1001, "the server is going away; connect again and go on with since"
+REVOKED: Final = 1008, "the token was revoked"
+MOST_ERRORS: Final = 20  # of one filter: 64 KiB can hold more mistakes than anybody reads
+MOST_WORDS: Final = 200
+
+
+class MonitorSocket:
+    """One client: what it asks for goes to its teller, what the teller says goes to it."""
+
+    def __init__(self, websocket: WebSocket, monitor: Monitor, principal: Principal) -> None:
+        self._socket = websocket
+        self._teller = Teller(monitor, principal, self)
+
+    async def run(self) -> None:
+        """From the handshake to the last word."""
+        with metrics.open_sockets.track_inprogress(), suppress(WebSocketDisconnect):
+            try:
+                await self._socket.accept(subprotocol=_bearer(self._socket))
+                async with asyncio.TaskGroup() as both:
+                    tasks = [both.create_task(part(), name="monitor socket") for part in (self._talk, self._teller.until_revoked)]
+                    await self._listen()
+                    for task in tasks:
+                        task.cancel()
+            except* WebSocketDisconnect:
+                pass  # while we were talking
+            finally:
+                self._teller.leave()
+
+    async def say(self, kind: str, message: str, resume_at: int | None) -> None:
+        """As `telling.Line`; kind and position stand in the message."""
+        del kind, resume_at
+        await self._socket.send_text(message)
+
+    async def _talk(self) -> None:
+        await self._teller.tell()
+        await self._socket.close(*(REVOKED if self._teller.revoked else GOING_AWAY))
+
+    async def _listen(self) -> None:
+        """Ends with the connection."""
+        while True:
+            message = await self._socket.receive()
+            if message["type"] == "websocket.disconnect":
+                return
+            try:
+                self._teller.watch(Watch.model_validate_json(message.get("text") or message.get("bytes") or b""))
+            except ValidationError as error:
+                await self._refuse(error)
+
+    async def _refuse(self, error: ValidationError) -> None:
+        await self._teller.greeted.wait()  # hello is the first word, also to one who speaks at once
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        errors = [
+            {"path": ".".join(str(part) for part in item["loc"])[:MOST_WORDS], "message": item["msg"][:MOST_WORDS]}
+            for item in found[:MOST_ERRORS]
+        ]
+        problem = {
+            "type": "problem",
+            "code": Code.INVALID_REQUEST,
+            "detail": "the filter in force is kept",
+            "hint": f"send a JSON object with any of {', '.join(Watch.model_fields)}",
+            "errors": errors,
+        }
+        await self._socket.send_text(orjson.dumps(problem).decode())
+
+
+def _bearer(websocket: WebSocket) -> str | None:
+    """The subprotocol that carries a token must be taken up, or the client gives up the connection."""
+    offered: list[str] = websocket.scope.get("subprotocols", [])
+    return next((name for name in offered if name.startswith("bearer.")), None)

@@ -1,0 +1,81 @@
+"""What events make of the rows they touch: the pure half of the read model. It applies what was decided and decides nothing."""
+
+from typing import Final, cast, get_args
+
+from makima_schemas.agent import AgentEvent
+from makima_schemas.codec import Event
+from makima_schemas.completion import CompletionDetected, CompletionEvent
+from makima_schemas.contract.events import ContractCreated, ContractDeleted, ContractEvent
+from makima_schemas.daemon import DaemonEvent
+from makima_schemas.envelope import Recorded
+from makima_schemas.silence import SilenceEvent
+from makima_schemas.supervisor import SupervisorEvent
+
+from makima_gateway.read_model import fold_contract as contract_fold
+from makima_gateway.read_model import fold_supervisors as sender_fold
+from makima_gateway.read_model import fold_tasks as inner_fold
+from makima_gateway.read_model.fold_monitor_events import monitor_event
+from makima_gateway.read_model.rows import ContractKey, Rows
+
+CONTRACT_EVENTS: Final[frozenset[type]] = frozenset(get_args(ContractEvent))
+FOREIGN_EVENTS: Final[frozenset[type]] = frozenset(get_args(sender_fold.Foreign))
+EVENTS: Final[frozenset[type]] = frozenset(
+    event for union in (ContractEvent, SupervisorEvent, AgentEvent, DaemonEvent, CompletionEvent, SilenceEvent) for event in get_args(union)
+)
+
+
+def contract_of(recorded: Recorded, event: Event) -> ContractKey | None:
+    """The contract that the event concerns, if it concerns one."""
+    if type(event) in CONTRACT_EVENTS or isinstance(event, CompletionDetected):
+        return recorded.tenant, recorded.entity_id
+    contract_id: str | None = getattr(event, "contract_id", None)
+    return None if contract_id is None else (recorded.tenant, contract_id)
+
+
+def fold(rows: Rows, recorded: Recorded, event: Event) -> None:
+    """`rows` after `event`, in place."""
+    key = contract_of(recorded, event)
+    contract = None if key is None else rows.contracts.get(key)
+    before = None if contract is None else contract.status
+    if key is not None and type(event) in CONTRACT_EVENTS:
+        _fold_contract(rows, key, recorded, cast("ContractEvent", event))
+    elif isinstance(event, sender_fold.Foreign):
+        sender_fold.apply(rows, contract, recorded, event)
+        if key is not None and contract is not None:
+            rows.changed.add(key)
+    contract = None if key is None else rows.contracts.get(key)
+    said = monitor_event(recorded, event, None if key is None else key[1], before, None if contract is None else contract.status)
+    if said is not None:
+        rows.monitor_events.append(said)
+
+
+def _fold_contract(rows: Rows, key: ContractKey, recorded: Recorded, event: ContractEvent) -> None:
+    match event:
+        case ContractCreated():
+            rows.contracts[key] = contract_fold.created(recorded, event)
+            sender_fold.greet(rows, rows.contracts[key])
+            rows.changed.add(key)
+        case ContractDeleted():
+            _forget(rows, key)
+        case _:
+            contract = rows.contracts.get(key)
+            if contract is None:
+                rows.orphans.append(recorded)
+                return
+            contract_fold.apply(contract, recorded, event)
+            rows.changed.add(key)
+            try:
+                inner_fold.apply(rows, contract, recorded, event)
+            except KeyError:
+                rows.orphans.append(recorded)
+
+
+def _forget(rows: Rows, key: ContractKey) -> None:
+    """A tombstone: the read model forgets the contract and what lies in it; the log does not."""
+    rows.contracts.pop(key, None)
+    rows.changed.discard(key)
+    rows.forgotten.add(key)
+    rows.tasks = {inner: task for inner, task in rows.tasks.items() if inner[:2] != key}
+    rows.questions = {inner: question for inner, question in rows.questions.items() if inner[:2] != key}
+    rows.messages = [message for message in rows.messages if (message.tenant, message.contract_id) != key]
+    rows.supervisors = {sender: row for sender, row in rows.supervisors.items() if (row.tenant, row.contract_id) != key}

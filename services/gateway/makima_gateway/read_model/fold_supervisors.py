@@ -1,0 +1,95 @@
+"""What the events of other streams do to the rows: supervisors, daemons, findings of silence, staleness and completion."""
+
+from datetime import datetime
+
+from makima_schemas.codec import encode
+from makima_schemas.completion import CompletionDetected
+from makima_schemas.daemon import DaemonConnected, DaemonDisconnected
+from makima_schemas.envelope import Recorded
+from makima_schemas.evidence import Arrival, Evidence
+from makima_schemas.silence import StaleCleared, StaleDetected
+from makima_schemas.supervisor import ENDED, SupervisorRegistered, SupervisorStateChanged
+
+from makima_gateway.read_model.rows import ContractRow, DaemonRow, Json, Rows, SupervisorRow
+
+Foreign = (
+    SupervisorRegistered | SupervisorStateChanged | DaemonConnected | DaemonDisconnected | CompletionDetected | StaleDetected | StaleCleared
+)
+
+
+def apply(rows: Rows, contract: ContractRow | None, recorded: Recorded, event: Foreign) -> None:
+    """`rows` after `event`, in place; `contract` is the row it concerns, if the read model holds one."""
+    match event:
+        case SupervisorRegistered() | SupervisorStateChanged():
+            _supervisor(rows, contract, recorded, event)
+        case DaemonConnected() | DaemonDisconnected():
+            _daemon(rows, recorded, event)
+        case CompletionDetected():
+            if contract is not None:
+                contract.completion_detected_at = recorded.recorded_at
+        case StaleDetected():
+            if contract is not None:
+                contract.stale = True
+        case StaleCleared():
+            if contract is not None:
+                contract.stale = False
+
+
+def _supervisor(rows: Rows, contract: ContractRow | None, recorded: Recorded, event: SupervisorRegistered | SupervisorStateChanged) -> None:
+    task_id = recorded.entity_id
+    state = event.state if isinstance(event, SupervisorRegistered) else event.new_state
+    evidence = None if isinstance(event, SupervisorRegistered) else event.evidence
+    alive = state not in ENDED
+    known = rows.supervisors.get((recorded.tenant, task_id))
+    rows.supervisors[(recorded.tenant, task_id)] = SupervisorRow(
+        tenant=recorded.tenant,
+        task_id=task_id,
+        contract_id=event.contract_id,
+        daemon_id=event.daemon_id,
+        connection_id=event.connection_id,
+        state=state,
+        phase=event.phase,
+        alive=alive,
+        registered_at=recorded.recorded_at if known is None else known.registered_at,
+        changed_at=recorded.recorded_at,
+        evidence=_json(evidence),
+    )
+    if contract is None:
+        rows.early.setdefault((recorded.tenant, event.contract_id), set()).add(task_id)
+        return
+    silenced = isinstance(event, SupervisorStateChanged) and event.changed_by == "heartbeat_expired"
+    if not silenced or contract.supervisor_task_id == task_id:  # a verdict on one that was replaced says nothing of its successor
+        contract.supervisor_task_id, contract.supervisor_alive = task_id, alive
+    last_heard = _last_heard(event.heard, evidence) or (None if silenced else recorded.recorded_at)
+    if last_heard is not None:
+        contract.last_activity_at = max(contract.last_activity_at, last_heard)
+
+
+def greet(rows: Rows, contract: ContractRow) -> None:
+    """A supervisor may speak of a contract before it is there: the last one that did drives it, one that lives rather than one that ended."""
+    early = [rows.supervisors.get((contract.tenant, task_id)) for task_id in rows.early.get((contract.tenant, contract.id), ())]
+    spoke = [row for row in early if row is not None and row.contract_id == contract.id]  # else it drives another one by now
+    if spoke:
+        last = max(spoke, key=lambda row: (row.alive, row.changed_at, row.task_id))
+        contract.supervisor_task_id, contract.supervisor_alive = last.task_id, last.alive
+
+
+def _daemon(rows: Rows, recorded: Recorded, event: DaemonConnected | DaemonDisconnected) -> None:
+    key = (recorded.tenant, recorded.entity_id)
+    known = rows.daemons.get(key)
+    connected = isinstance(event, DaemonConnected)
+    hostname = (event.hostname if isinstance(event, DaemonConnected) else "") or ("" if known is None else known.hostname)
+    evidence = event.evidence if isinstance(event, DaemonDisconnected) else None
+    at = recorded.recorded_at
+    rows.daemons[key] = DaemonRow(*key, hostname, connected, at if known is None else known.registered_at, at, _json(evidence))
+
+
+def _last_heard(heard: Arrival | None, evidence: Evidence | None) -> datetime | None:
+    """When the broker got the heartbeat that this event tells of, or the last one before the silence."""
+    if heard is not None:
+        return heard.at
+    return None if evidence is None else evidence.last_heartbeat_at
+
+
+def _json(evidence: Evidence | None) -> Json | None:
+    return None if evidence is None else encode(evidence).decode()

@@ -1,0 +1,196 @@
+"""Between the fold and Postgres: load the rows that a batch touches, write back what it made of them, in few statements."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from io import BytesIO
+from operator import attrgetter
+from pathlib import Path
+from typing import Final, TypeVar, cast
+
+import asyncpg
+from makima_kernel.event_log.named_sql import named
+from makima_schemas.codec import Event
+from makima_schemas.contract.events import (
+    ContractCreated,
+    QuestionAnswered,
+    TaskClaimed,
+    TaskCompleted,
+    TaskFailed,
+    TaskReleased,
+    TaskStarted,
+)
+from makima_schemas.contract.model import ContractStatus, TaskStatus
+from makima_schemas.envelope import Recorded
+
+from makima_gateway.read_model.counters import changes, counted
+from makima_gateway.read_model.fold import contract_of
+from makima_gateway.read_model.rows import (
+    ContractKey,
+    ContractRow,
+    DaemonRow,
+    InnerKey,
+    MessageRow,
+    MonitorRow,
+    QuestionRow,
+    Rows,
+    SenderKey,
+    SupervisorRow,
+    TallyRow,
+    TaskRow,
+)
+
+SQL: Final = named(Path(__file__).with_suffix(".sql"))
+_MEMBERS: Final[Mapping[type, Callable[[object], tuple[object, ...]]]] = {
+    cls: attrgetter(*(field.name for field in fields(cls)))
+    for cls in (ContractRow, TaskRow, QuestionRow, MessageRow, SupervisorRow, DaemonRow, MonitorRow, TallyRow)
+}
+# What COPY reads as something else.
+ESCAPES: Final = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+NULL: Final = "\\N"
+TASK_MOVES: Final = (TaskClaimed, TaskStarted, TaskReleased, TaskCompleted, TaskFailed)
+K = TypeVar("K", bound=tuple[str, ...])
+R = TypeVar("R")
+
+
+@dataclass(slots=True)
+class Touched:
+    """What a batch needs from before it. What it creates itself is found in the working set, not in the database: of the contracts
+    in `created` only the supervisors that spoke of them before.
+    """
+
+    contracts: set[ContractKey] = field(default_factory=set[ContractKey])
+    created: set[ContractKey] = field(default_factory=set[ContractKey])
+    tasks: set[InnerKey] = field(default_factory=set[InnerKey])
+    questions: set[InnerKey] = field(default_factory=set[InnerKey])
+    supervisors: set[SenderKey] = field(default_factory=set[SenderKey])
+    daemons: set[SenderKey] = field(default_factory=set[SenderKey])
+
+
+def touched(batch: Iterable[tuple[Recorded, Event]]) -> Touched:
+    """The keys of the rows to load."""
+    needed = Touched()
+    for recorded, event in batch:
+        key = contract_of(recorded, event)
+        if isinstance(event, ContractCreated):
+            needed.created.add((recorded.tenant, recorded.entity_id))
+        elif key is not None and key not in needed.created:
+            needed.contracts.add(key)
+            if isinstance(event, TASK_MOVES):
+                needed.tasks.add((*key, event.task_id))
+            elif isinstance(event, QuestionAnswered):
+                needed.questions.add((*key, event.question_id))
+        match recorded.category:
+            case "supervisor":
+                needed.supervisors.add((recorded.tenant, recorded.entity_id))
+            case "daemon":
+                needed.daemons.add((recorded.tenant, recorded.entity_id))
+            case _:
+                pass
+    return needed
+
+
+async def load(connection: asyncpg.Connection, needed: Touched) -> Rows:
+    rows = Rows()
+    for record in await _fetch(connection, "contracts_touched", needed.contracts):
+        contract = contract_row(record)
+        rows.contracts[(contract.tenant, contract.id)] = contract
+        rows.counted[(contract.tenant, contract.id)] = counted(contract)
+    for record in await _fetch(connection, "tasks_touched", needed.tasks):
+        task = task_row(record)
+        rows.tasks[(task.tenant, task.contract_id, task.id)] = task
+    for record in await _fetch(connection, "questions_touched", needed.questions):
+        question = question_row(record)
+        rows.questions[(question.tenant, question.contract_id, question.id)] = question
+    for record in await _fetch(connection, "supervisors_of_contracts", needed.created):
+        supervisor = supervisor_row(record)
+        rows.supervisors[(supervisor.tenant, supervisor.task_id)] = supervisor
+        rows.early.setdefault((supervisor.tenant, supervisor.contract_id), set()).add(supervisor.task_id)
+    for record in await _fetch(connection, "supervisors_touched", needed.supervisors):
+        supervisor = supervisor_row(record)
+        rows.supervisors[(supervisor.tenant, supervisor.task_id)] = supervisor
+    for record in await _fetch(connection, "daemons_touched", needed.daemons):
+        daemon = daemon_row(record)
+        rows.daemons[(daemon.tenant, daemon.id)] = daemon
+    return rows
+
+
+async def store(connection: asyncpg.Connection, rows: Rows) -> None:
+    if rows.forgotten:
+        gone = _columns(rows.forgotten)
+        for name in ("forget_contracts", "forget_tasks", "forget_questions", "forget_messages", "forget_supervisors"):
+            await connection.execute(SQL[name], *gone)
+    await _store(connection, "store_contracts", ContractRow, [rows.contracts[key] for key in rows.changed])
+    await _store_tallies(connection, changes(rows))
+    await _store(connection, "store_tasks", TaskRow, rows.tasks.values())
+    await _store(connection, "store_questions", QuestionRow, rows.questions.values())
+    await _store(connection, "store_messages", MessageRow, rows.messages)
+    await _store(connection, "store_supervisors", SupervisorRow, rows.supervisors.values())
+    await _store(connection, "store_daemons", DaemonRow, rows.daemons.values())
+    if rows.monitor_events:
+        await connection.copy_to_table("monitor_events", source=BytesIO(_copied(rows.monitor_events)))
+
+
+async def _store(connection: asyncpg.Connection, name: str, cls: type, rows: Collection[object]) -> None:
+    if rows:
+        await connection.execute(SQL[name], *_columns(map(_MEMBERS[cls], rows)))
+
+
+async def _store_tallies(connection: asyncpg.Connection, tallies: list[TallyRow]) -> None:
+    if tallies:
+        columns = _columns(map(_MEMBERS[TallyRow], tallies))
+        await connection.execute(SQL["add_to_tallies"], *columns)
+        await connection.execute(SQL["forget_empty_tallies"], *columns[:4])
+
+
+def _copied(rows: Iterable[MonitorRow]) -> bytes:
+    """Text for COPY, which takes the many rows of a rebuild three times as fast as arrays."""
+    lines = (
+        f"{row.position}\t{row.tenant.translate(ESCAPES)}\t{row.contract_id.translate(ESCAPES)}\t{row.old_status or NULL}\t"
+        f"{row.status or NULL}\t{row.type}\t{row.message.translate(ESCAPES)}\n"
+        for row in rows
+    )
+    return "".join(lines).encode()
+
+
+def _columns(rows: Iterable[tuple[object, ...]]) -> list[list[object]]:
+    """What `unnest` takes: one array for each column."""
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def contract_row(record: Mapping[str, object]) -> ContractRow:
+    row = _row(ContractRow, record)
+    row.status = ContractStatus(row.status)
+    return row
+
+
+def task_row(record: Mapping[str, object]) -> TaskRow:
+    row = _row(TaskRow, record)
+    row.status = TaskStatus(row.status)
+    return row
+
+
+def question_row(record: Mapping[str, object]) -> QuestionRow:
+    return _row(QuestionRow, record)
+
+
+def message_row(record: Mapping[str, object]) -> MessageRow:
+    return _row(MessageRow, record)
+
+
+def supervisor_row(record: Mapping[str, object]) -> SupervisorRow:
+    return _row(SupervisorRow, record)
+
+
+def daemon_row(record: Mapping[str, object]) -> DaemonRow:
+    return _row(DaemonRow, record)
+
+
+def _row(make: Callable[..., R], record: Mapping[str, object]) -> R:
+    """A table and its class have the same members in the same order; a test holds them together."""
+    return make(*record.values())
+
+
+async def _fetch(connection: asyncpg.Connection, name: str, keys: set[K]) -> Sequence[Mapping[str, object]]:
+    if not keys:
+        return []
+    return cast("Sequence[Mapping[str, object]]", await connection.fetch(SQL[name], *_columns(keys)))

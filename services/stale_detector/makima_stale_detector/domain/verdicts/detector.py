@@ -1,0 +1,236 @@
+"""Who is silent: the shards, the tracked senders and the holds together. Memory only; no clock but the broker's."""
+
+from collections.abc import Collection, Mapping
+
+from makima_schemas import subjects
+
+from makima_stale_detector.domain.members import sender_names as senders
+from makima_stale_detector.domain.members.heartbeat import Spoken
+from makima_stale_detector.domain.members.sender import Sender, Tracked
+from makima_stale_detector.domain.shards.observed_clock import CANARIES_FAST, CANARIES_SLOW, Timeouts
+from makima_stale_detector.domain.shards.shard import Shard
+from makima_stale_detector.domain.shards.shards import Shards
+from makima_stale_detector.domain.verdicts.expiry_forecast import Outlook
+from makima_stale_detector.domain.verdicts.findings import Clearance, Findings, Suspicion
+from makima_stale_detector.domain.verdicts.mass_silence import ClearedBecause, Hold, is_mass
+from makima_stale_detector.domain.verdicts.sender_group import Owner, Suspect
+from makima_stale_detector.domain.verdicts.verdict import Verdict, prove
+
+
+class Detector:
+    """Heartbeats and the log go in, verdicts come out."""
+
+    def __init__(self, timeouts: Timeouts, decided_by: str, shards: int = subjects.SHARDS) -> None:
+        self.timeouts = timeouts
+        self.shards = Shards(shards, timeouts.grace)
+        self.tracked: dict[str, Tracked] = {}
+        self._owners: dict[str, Owner] = {}
+        self._restless: dict[str, Owner] = {}  # those with suspects, or held
+        self._asked: dict[str, tuple[Verdict, Suspect]] = {}
+        self._attempts: dict[str, int] = {}
+        self._decided_by = decided_by
+        self._outlook = Outlook(self.shards, self.tracked, timeouts.interval)
+        self.settled = False  # whether everyone tracked has a deadline
+
+    # What the log says
+
+    def track(self, sender: Sender, owner: str) -> None:
+        """The log calls it alive, or tells news of it. Never heard, it gets a full timeout from now."""
+        self.load([Tracked(sender, owner)])
+
+    def load(self, tracked: Collection[Tracked]) -> None:
+        """Who is tracked; without deadlines, until the stream's history has been read."""
+        for each in tracked:
+            known = self.tracked.get(each.sender.name)
+            if known is not None and known.owner != each.owner:
+                self.untrack(each.sender.name)
+            self.tracked[each.sender.name] = each
+            self._owner(each.owner).senders.add(each.sender.name)
+        if self.settled:
+            self._await([each.sender for each in tracked if self._is_unheard(each)])
+        self._set_pace()
+
+    def _is_unheard(self, tracked: Tracked) -> bool:
+        """Whether nothing runs out for it: no deadline, no suspicion, no verdict on its way."""
+        name = tracked.sender.name
+        return self.shards.newest(name) is None and name not in self._asked and name not in self._owner(tracked.owner).suspects
+
+    def untrack(self, name: str) -> None:
+        """The log does not call it alive any more."""
+        tracked = self.tracked.pop(name, None)
+        self._asked.pop(name, None)
+        self._attempts.pop(name, None)
+        if tracked is not None:
+            owner = self._owner(tracked.owner)
+            owner.senders.discard(name)
+            owner.forget(name)
+        self._set_pace()
+
+    def hold(self, owner: str, hold: Hold) -> None:
+        """What the log says of an owner's hold."""
+        known = self._owner(owner)
+        known.apply(hold, self.shards.observed())
+        if known.hold.held:
+            self._restless[owner] = known
+
+    def load_holds(self, holds: Mapping[str, Hold]) -> None:
+        """All that the log says of holds: one that it does not know is none, or verdicts would carry it as their guard for ever."""
+        for name in self._owners.keys() | holds.keys():
+            self._owner(name).replace(holds.get(name, Hold()), self.shards.observed())
+            if self._owner(name).hold.held:
+                self._restless[name] = self._owner(name)
+
+    # What the stream says
+
+    def begin(self, shard: Shard, epoch: str, live_from: int) -> None:
+        """The shard is read from now on (or anew, because the stream is another one): nobody is under suspicion there."""
+        for owner in self._restless.values():
+            owner.begin(shard)
+        for name in [name for name, (_, suspect) in self._asked.items() if suspect.shard is shard]:
+            del self._asked[name]
+        shard.begin(epoch, live_from)
+        self._outlook.forget()
+        self.settled = False
+
+    def hear(self, shard: Shard, spoken: Spoken, sequence: int, stamp: int) -> None:
+        """A well-formed heartbeat. Whoever is not tracked is remembered too, for one timeout: the log learns of it a little later."""
+        sender, contract_id, connection_id = spoken
+        tracked = self.tracked.get(sender)
+        if tracked is not None and not tracked.sender.accepts(contract_id, connection_id):
+            return
+        beat = (shard.clock.observed + self.timeouts.timeout, sequence, stamp, connection_id)
+        beats = shard.wheel.beats
+        if sender in beats:
+            beats[sender] = beat
+            return
+        shard.wheel.touch(sender, beat)
+        if tracked is not None:
+            self._asked.pop(sender, None)
+            self._owners[tracked.owner].forget(sender)
+
+    # What follows
+
+    def tick(self) -> Findings:
+        """Everyone whose deadline has passed is judged, unless many are at once. Call it each 25 ms."""
+        findings = Findings()
+        if not self.settled:
+            if not self.shards.live:
+                return findings
+            self._settle()
+        for shard in self.shards:
+            for sender, beat in shard.wheel.fire(shard.clock.observed):
+                self._suspect(sender, Suspect(shard, beat))
+        for owner in list(self._restless.values()):
+            if not owner.deciding:
+                self._consider(owner, findings)
+            if not owner.suspects and not owner.hold.held:
+                self._restless.pop(owner.name, None)
+        return findings
+
+    def is_asked(self, verdict: Verdict) -> bool:
+        """Whether the verdict is still to be answered: nothing was heard of the sender since, and the log still calls it alive."""
+        asked = self._asked.get(verdict.sender.name)
+        return asked is not None and asked[0] is verdict
+
+    def answered(self, verdict: Verdict) -> None:
+        """Its owner has decided. If the sender is dead now, the log will say so; if it goes on to call it alive, nobody may be
+        forgotten over that, and it is judged anew after another timeout.
+        """
+        if self.is_asked(verdict):
+            name = verdict.sender.name
+            _, (shard, beat) = self._asked.pop(name)
+            self._attempts[name] = verdict.attempt + 1
+            shard.wheel.touch(name, (shard.clock.observed + self.timeouts.timeout, *beat[1:]))
+
+    def reconsider(self, verdict: Verdict) -> None:
+        """A hold came between: it is a suspect again."""
+        if self.is_asked(verdict):
+            _, suspect = self._asked.pop(verdict.sender.name)
+            self._suspect(verdict.sender.name, suspect)
+
+    def decided(self, owner: str) -> None:
+        self._owner(owner).deciding = False
+
+    def _settle(self) -> None:
+        """Everyone tracked of whom the stream holds nothing: each gets a full timeout from now."""
+        waiting = self._asked.keys() | {name for owner in self._restless.values() for name in owner.suspects}
+        heard = waiting.union(*(shard.wheel.beats.keys() for shard in self.shards))
+        self._await([each.sender for name, each in self.tracked.items() if name not in heard])
+        self.settled = True
+
+    def _consider(self, owner: Owner, findings: Findings) -> None:
+        if owner.hold.held:
+            reason = self._end_of_hold(owner)
+            if reason is not None:
+                owner.deciding = True
+                findings.clearances.append(Clearance(owner.name, owner.hold.version, reason))
+            return
+        for name in [name for name, suspect in owner.suspects.items() if self.shards.heard_after(name, suspect.beat)]:
+            owner.forget(name)
+        watermark = self.shards.watermark
+        ripe = [name for name, suspect in owner.suspects.items() if self._is_ripe(suspect, watermark)]
+        if not ripe:
+            return
+        expiring = self._outlook.expiring(owner)
+        if is_mass(len(owner.senders), expiring):
+            owner.deciding = True
+            findings.suspicions.append(Suspicion(owner.name, owner.hold.version, len(owner.senders), expiring))
+            return
+        for name in ripe:
+            findings.verdicts.append(self._judge(name, owner))
+
+    def _is_ripe(self, suspect: Suspect, watermark: int) -> bool:
+        """All shards count, not only its own: a sender that has moved to another daemon speaks on another shard."""
+        return suspect.shard.clock.observed >= self.timeouts.interval and watermark >= suspect.due
+
+    def _judge(self, name: str, owner: Owner) -> Verdict:
+        suspect = owner.suspects[name]
+        sender = self.tracked[name].sender
+        spoke = suspect.beat[3]
+        # A connection that was replaced may have been the last to speak, before we knew: the verdict is about the one in force.
+        connection_id = sender.connection_id if spoke is None or spoke in sender.superseded else spoke
+        evidence = prove(suspect, watermark=self.shards.watermark, timeout=self.timeouts.timeout, decided_by=self._decided_by)
+        verdict = Verdict(sender, owner.name, owner.hold.version, connection_id, evidence, self._attempts.get(name, 0))
+        owner.forget(name)
+        self._asked[name] = (verdict, suspect)
+        return verdict
+
+    def _end_of_hold(self, owner: Owner) -> ClearedBecause | None:
+        """After an outage everyone who lives beats within an interval, and a grace for those who must connect first: who is
+        silent then is not silent through a fault of ours.
+        """
+        if self.shards.passed(owner.held_since) >= 2 * self.timeouts.timeout:
+            return "hold_expired"
+        if is_mass(len(owner.senders), owner.unexplained):
+            owner.calm_since = None
+        elif self._outlook.old:
+            calm = not is_mass(len(owner.senders), self._outlook.expiring(owner))
+            owner.calm_since = (owner.calm_since or self.shards.observed()) if calm else None
+        calm_for = self.shards.passed(owner.calm_since) if owner.calm_since else 0
+        return "heartbeats_resumed" if calm_for >= self.timeouts.interval + self.timeouts.grace else None
+
+    def _suspect(self, name: str, suspect: Suspect) -> None:
+        tracked = self.tracked.get(name)
+        if tracked is None or name in self._asked or self.shards.heard_after(name, suspect.beat):
+            return  # nobody's concern, or judged already
+        owner = self._owner(tracked.owner)
+        owner.suspects[name] = suspect
+        self._restless[owner.name] = owner
+
+    def _await(self, unheard: list[Sender]) -> None:
+        by_shard: dict[Shard, list[Sender]] = {}
+        for sender in unheard:
+            subject = senders.heartbeat_subject(sender.name, sender.daemon_id)
+            by_shard.setdefault(self.shards[senders.shard_of(subject, len(self.shards))], []).append(sender)
+        for shard, silent in by_shard.items():
+            deadline = shard.clock.observed + self.timeouts.timeout
+            shard.wheel.restore([sender.name for sender in silent], (deadline, 0, 0, None))
+
+    def _owner(self, name: str) -> Owner:
+        owner = self._owners.get(name)
+        if owner is None:
+            owner = self._owners[name] = Owner(name)
+        return owner
+
+    def _set_pace(self) -> None:
+        self.shards.set_pace(CANARIES_FAST if self.tracked else CANARIES_SLOW)

@@ -1,0 +1,47 @@
+"""Sends the canaries that keep the observed clocks running where nobody else speaks."""
+
+import asyncio
+from time import monotonic
+from typing import Final
+
+from makima_kernel.cancellation import heed_cancellation
+from makima_kernel.nats.streams import canary
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+
+from makima_stale_detector.domain.verdicts.detector import Detector
+from makima_stale_detector.handlers.heartbeat_consumer import Reader
+
+EVERY: Final = 0.05
+RECENT: Final = 0.04  # seconds; whose canary it was does not matter
+EVERY_SLOW: Final = 1.0
+RECENT_SLOW: Final = 0.8
+HEADERS: Final = {"Nats-TTL": "5m"}
+
+
+class Canaries:
+    """One per shard each 50 ms, whoever of the replicas sends it; once a second while nobody is tracked."""
+
+    def __init__(self, detector: Detector, reader: Reader, nats: Client) -> None:
+        self._detector, self._reader, self._nats = detector, reader, nats
+
+    async def run(self) -> None:
+        due = monotonic()
+        while True:
+            heed_cancellation()
+            slow = self._detector.settled and not self._detector.tracked
+            await self._send(RECENT_SLOW if slow else RECENT)
+            due = max(due + (EVERY_SLOW if slow else EVERY), monotonic())
+            await asyncio.sleep(due - monotonic())
+
+    async def _send(self, recent: float) -> None:
+        """Nothing is queued for a broker that is away: a canary says *now*."""
+        if not self._nats.is_connected:
+            return
+        now = monotonic()
+        for shard, seen in self._reader.canary_at.items():
+            if now - seen >= recent:
+                try:
+                    await self._nats.publish(canary(shard), b"", headers=HEADERS)
+                except NatsError:
+                    return

@@ -1,0 +1,199 @@
+"""Ticks the detector, and takes what it finds to whom it concerns: verdicts to the senders' owner, holds to the log."""
+
+import asyncio
+import gc
+from collections.abc import Sequence
+from time import monotonic
+from typing import Final, cast
+from uuid import UUID
+
+import orjson
+import structlog
+from makima_kernel.cancellation import heed_cancellation
+from makima_kernel.commands.client import Bus
+from makima_kernel.event_log.append import Append, Appended, new_event
+from makima_kernel.event_log.appender import LOG_AWAY, Appender
+from makima_kernel.event_log.errors import AWAY
+from makima_kernel.telemetry import metrics
+from makima_schemas.commands import Accepted, Problem, Reply, Request, decode_reply
+from makima_schemas.envelope import EventMeta
+from makima_schemas.errors import Code
+from makima_schemas.identity import DEFAULT_TENANT
+from makima_schemas.silence import MassSilenceCleared, MassSilenceSuspected, deterministic_id, owner_stream, verdict_id
+
+from makima_stale_detector.domain.verdicts.detector import Detector
+from makima_stale_detector.domain.verdicts.findings import Clearance, Findings, Suspicion
+from makima_stale_detector.domain.verdicts.verdict import Verdict
+from makima_stale_detector.handlers.log_follower import Follower
+
+ACTOR: Final = "stale_detector"
+OWNER_SERVICE: Final = "supervisor_heartbeat"
+TICK: Final = 0.025
+IN_A_MESSAGE: Final = 100
+AT_ONCE: Final = 16  # messages
+FIRST_PAUSE: Final = 0.1
+LONGEST_PAUSE: Final = 2.0
+REST: Final = 1.0
+AGAIN: Final = frozenset({Code.UNAVAILABLE, Code.OVERLOADED})
+
+
+class Judge:
+    """`run` ticks and never waits; verdicts go out beside it, many in one message, a few messages at once."""
+
+    def __init__(self, detector: Detector, follower: Follower, bus: Bus, appender: Appender, *, enabled: bool) -> None:
+        self._detector, self._follower = detector, follower
+        self._bus, self._appender = bus, appender
+        self._enabled = enabled
+        self._free = asyncio.Semaphore(AT_ONCE)
+        self._frozen = False
+
+    async def run(self) -> None:
+        await self._follower.loaded.wait()
+        async with asyncio.TaskGroup() as tasks:
+            due = monotonic()
+            while True:
+                heed_cancellation()
+                self._take(self._detector.tick(), tasks)
+                if self._detector.settled and not self._frozen:
+                    self._freeze()
+                due = max(due + TICK, monotonic())
+                await asyncio.sleep(due - monotonic())
+
+    def _take(self, findings: Findings, tasks: asyncio.TaskGroup) -> None:
+        for verdict in findings.verdicts:
+            metrics.verdict_lateness.observe(verdict.evidence.lateness_ms / 1000)
+            if not self._enabled:
+                self._detector.answered(verdict)
+        if self._enabled:  # else nothing of what is found concerns anybody, a hold neither: its owner stays undecided
+            for first in range(0, len(findings.verdicts), IN_A_MESSAGE):
+                tasks.create_task(self._ask(findings.verdicts[first : first + IN_A_MESSAGE]))
+            for found in (*findings.suspicions, *findings.clearances):
+                tasks.create_task(self._record(found))
+
+    def _freeze(self) -> None:
+        """Everyone is loaded: that stays for hours, and a full collection of a million senders would take a second each time."""
+        gc.collect()
+        gc.freeze()
+        self._frozen = True
+
+    async def _ask(self, verdicts: Sequence[Verdict]) -> None:
+        """Until each is answered, under the same id; or its sender is heard again, or the log has said what we wanted to say."""
+        pause = FIRST_PAUSE
+        while verdicts := [verdict for verdict in verdicts if self._detector.is_asked(verdict)]:
+            heed_cancellation()
+            async with self._free:
+                replies = await self._declare(verdicts)
+            again = [verdict for verdict, reply in zip(verdicts, replies, strict=True) if not await self._heed(verdict, reply)]
+            if again and pause >= LONGEST_PAUSE and len(again) == len(verdicts) > 1:
+                await self._ask_apart(again)
+                return
+            if again:
+                await asyncio.sleep(pause)
+            verdicts, pause = again, min(2 * pause, LONGEST_PAUSE)
+
+    async def _ask_apart(self, verdicts: Sequence[Verdict]) -> None:
+        """Nobody is answered, for seconds: one that its owner cannot handle must not keep the others waiting for ever."""
+        async with asyncio.TaskGroup() as halves:
+            halves.create_task(self._ask(verdicts[::2]))
+            halves.create_task(self._ask(verdicts[1::2]))
+
+    async def _declare(self, verdicts: Sequence[Verdict]) -> Sequence[Reply]:
+        """One reply each, in the same order."""
+        ordered = sorted(range(len(verdicts)), key=lambda index: verdicts[index].sender.kind == "daemon")
+        silent = [_request(verdict) for verdict in verdicts if verdict.sender.kind != "daemon"]
+        disconnected = [_request(verdict) for verdict in verdicts if verdict.sender.kind == "daemon"]
+        answer = await self._bus.query(OWNER_SERVICE, "declare_all", {"silent": silent, "disconnected": disconnected})
+        if isinstance(answer, Problem):
+            return [answer] * len(verdicts)
+        given = [*_replies(answer, "silent", len(silent)), *_replies(answer, "disconnected", len(disconnected))]
+        return [reply for _, reply in sorted(zip(ordered, given, strict=True), key=lambda pair: pair[0])]
+
+    async def _heed(self, verdict: Verdict, reply: Reply) -> bool:
+        """Whether that was the last word."""
+        match reply:
+            case Problem(code=Code.VERSION_CONFLICT):
+                await self._reconsider(verdict)
+            case Problem() if reply.code in AGAIN:
+                return False
+            case _:
+                self._detector.answered(verdict)
+                _tell(verdict, reply)
+        return True
+
+    async def _reconsider(self, verdict: Verdict) -> None:
+        """A hold came between, by another replica; ours comes from the log."""
+        try:
+            await self._follower.refresh(verdict.owner, DEFAULT_TENANT, owner_stream(verdict.owner))
+        except AWAY:
+            await asyncio.sleep(REST)
+        self._detector.reconsider(verdict)
+
+    async def _record(self, found: Suspicion | Clearance) -> None:
+        """A hold, or its end: whoever is first binds all, because verdicts carry the version of this stream."""
+        stream = owner_stream(found.owner)
+        try:
+            outcome = await self._appender.append(_append(found, stream))
+            await self._follower.refresh(found.owner, DEFAULT_TENANT, stream)
+        except LOG_AWAY as error:
+            structlog.get_logger().warning("silence.hold_not_recorded", owner=found.owner, reason=repr(error))
+            await asyncio.sleep(REST)
+        else:
+            if isinstance(outcome, Appended):
+                structlog.get_logger().warning("silence.hold", owner=found.owner, found=repr(found), position=outcome.position)
+        finally:
+            self._detector.decided(found.owner)
+
+
+def command_id(verdict: Verdict) -> UUID:
+    """The same in every replica."""
+    evidence = verdict.evidence
+    return verdict_id(
+        verdict.sender.name,
+        verdict.connection_id,
+        evidence.stream_epoch,
+        evidence.stream_sequence,
+        alive_position=verdict.sender.alive_position,
+        attempt=verdict.attempt,
+    )
+
+
+def _request(verdict: Verdict) -> Request:
+    data: dict[str, object] = {"evidence": verdict.evidence}
+    if verdict.sender.kind != "daemon":
+        data["connection_id"] = verdict.connection_id
+    guard = (owner_stream(verdict.owner), verdict.hold_version)
+    return Request(command_id(verdict), verdict.sender.entity_id, data, actor=ACTOR, guard=guard)
+
+
+def _replies(answer: dict[str, object], kind: str, count: int) -> list[Reply]:
+    """An owner that answers otherwise than asked is asked again."""
+    replies = [decode_reply(orjson.dumps(reply)) for reply in cast("list[object]", answer.get(kind, []))]
+    unreadable = Problem(Code.UNAVAILABLE, f"declare_all gave {len(replies)} replies to {count} verdicts")
+    if len(replies) != count:
+        return [unreadable] * count
+    return [reply if isinstance(reply, Accepted | Problem) else unreadable for reply in replies]
+
+
+def _append(found: Suspicion | Clearance, stream: str) -> Append:
+    match found:
+        case Suspicion():
+            event = MassSilenceSuspected(found.tracked, found.expiring)
+        case Clearance():
+            event = MassSilenceCleared(found.reason)
+    hold_id = deterministic_id("hold", found.owner, found.version)
+    # Not the event's hash: replicas count a little differently, and mean the same.
+    return Append(DEFAULT_TENANT, stream, hold_id, hold_id.bytes, found.version, (new_event(event),), EventMeta(actor=ACTOR))
+
+
+def _tell(verdict: Verdict, reply: Reply) -> None:
+    """An owner that does not agree has its reasons: a newer heartbeat, another connection, another replica that was faster."""
+    log = structlog.get_logger().bind(
+        sender=verdict.sender.name, connection_id=verdict.connection_id, lateness_ms=round(verdict.evidence.lateness_ms, 1)
+    )
+    match reply:
+        case Accepted(changed=True):
+            log.info("silence.declared", position=reply.position)
+        case Accepted():
+            log.info("silence.not_agreed")
+        case Problem():
+            log.warning("silence.refused", code=reply.code, detail=reply.detail)

@@ -1,0 +1,64 @@
+"""How well the detector sees, for readiness, metrics, and everybody who must not judge while it is blind."""
+
+import asyncio
+from time import monotonic, monotonic_ns, time
+from typing import Final
+
+from makima_kernel.telemetry import metrics
+
+from makima_stale_detector.domain.shards.clock_rate import BLIND_BELOW
+from makima_stale_detector.domain.shards.observed_clock import SECOND
+from makima_stale_detector.domain.verdicts.detector import Detector
+from makima_stale_detector.handlers.heartbeat_consumer import Reader
+from makima_stale_detector.handlers.log_follower import Follower
+
+SAMPLE_SECONDS: Final = 1.0
+STANDS_AFTER_SECONDS: Final = 3.0  # of the local clock, without a canary on a shard: they come each second at least
+FAR_BEHIND: Final = 30_000  # messages; about a second of the heaviest load
+
+
+class Eyes:
+    def __init__(self, detector: Detector, reader: Reader, follower: Follower) -> None:
+        self._detector, self._reader, self._follower = detector, reader, follower
+        metrics.detector_score.set_function(lambda: self.score or 0.0)
+        metrics.tracked_senders.set_function(lambda: len(detector.tracked))
+        metrics.ingest_watermark_age.labels("stale_detector").set_function(self.watermark_age)
+
+    async def run(self) -> None:
+        """Samples the clocks, so that their rate over a minute can be told."""
+        while True:
+            now = monotonic_ns()
+            for shard in self._detector.shards:
+                shard.rate.sample(now, shard.clock.observed)
+            await asyncio.sleep(SAMPLE_SECONDS)
+
+    @property
+    def score(self) -> float | None:
+        """The rate of the slowest shard; None while it is too early to say."""
+        rates = [shard.rate.value for shard in self._detector.shards]
+        return min((rate for rate in rates if rate is not None), default=None)
+
+    def watermark_age(self) -> float:
+        """Seconds, against this machine's clock: for people to look at, never to judge by."""
+        return max(0.0, time() - self._detector.shards.watermark / SECOND) if self._detector.shards.watermark else 0.0
+
+    def problem(self) -> str | None:
+        """Why nobody should rely on us now; None: we see."""
+        if self._follower.problem is not None:
+            return self._follower.problem
+        if self._reader.problem is not None:
+            return self._reader.problem
+        if not self._detector.settled:
+            return "the heartbeats' history is being read"
+        return self._standing() or self._blind()
+
+    def _standing(self) -> str | None:
+        now = monotonic()
+        standing = [number for number, seen in self._reader.seen_at.items() if now - seen > STANDS_AFTER_SECONDS]
+        if standing:
+            return f"blind: no canary on shard {', '.join(map(str, standing))} for {STANDS_AFTER_SECONDS:g} s"
+        return f"{self._reader.behind} heartbeats behind" if self._reader.behind > FAR_BEHIND else None
+
+    def _blind(self) -> str | None:
+        score = self.score
+        return f"blind: the observed clock runs at {score:.0%}" if score is not None and score < BLIND_BELOW else None

@@ -1,0 +1,142 @@
+"""Keeps the detector's memory at what the log says: who is alive, under which connection, and which holds are on."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Final
+
+import structlog
+from makima_kernel.cancellation import heed_cancellation
+from makima_kernel.event_log.errors import AWAY
+from makima_kernel.event_log.log import Log
+from makima_kernel.projections.subscription import Consumer, EpochChangedError
+from makima_schemas.codec import CLASS_BY_NAME, Event, UndecodableError, UnknownEventError, decode
+from makima_schemas.contract.events import ContractArchived, ContractCreated, ContractDeleted
+from makima_schemas.envelope import Recorded
+from nats.aio.client import Client
+
+from makima_stale_detector.domain.members import sender as tracked
+from makima_stale_detector.domain.members.registry import Known
+from makima_stale_detector.domain.members.sender import Sender
+from makima_stale_detector.domain.verdicts import mass_silence
+from makima_stale_detector.domain.verdicts.detector import Detector
+from makima_stale_detector.domain.verdicts.mass_silence import Hold
+from makima_stale_detector.queries import Queries
+
+EVENTS: Final[frozenset[type]] = tracked.EVENTS | mass_silence.EVENTS | {ContractCreated, ContractArchived, ContractDeleted}
+RETRY_SECONDS: Final = 0.5
+
+
+class Follower:
+    """`loaded` is set once the detector knows everyone whom the log calls alive; `problem` says why it may not know them now."""
+
+    def __init__(self, detector: Detector, queries: Queries, log: Log, nats: Client) -> None:
+        self._detector = detector
+        self._queries = queries
+        self._log, self._nats = log, nats
+        self._senders = Known()
+        self._owners: dict[str, str] = {}
+        self._early: dict[str, set[str]] = {}  # contract → who spoke of it before it was there
+        self._holds: dict[str, Hold] = {}
+        self.loaded = asyncio.Event()
+        self.problem: str | None = "who is tracked has not been read yet"
+        self._stopped_at = 0  # the position of an event that we do not understand: until we are past it, memory is behind
+
+    async def run(self) -> None:
+        while True:
+            heed_cancellation()
+            try:
+                await self._follow()
+            except (*AWAY, EpochChangedError, UnknownEventError) as error:
+                if isinstance(error, EpochChangedError):
+                    self._stopped_at = 0
+                self.problem = f"the log is not followed: {error!r}"
+                structlog.get_logger().warning("detector.not_following", reason=repr(error))
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def refresh(self, owner: str, tenant: str, stream: str) -> None:
+        """The hold of one owner as it is now: a conflict said that ours is an older one."""
+        for recorded in await self._log.stream(tenant, stream, after=self._hold(owner).version):
+            self._hear(recorded)
+
+    async def _follow(self) -> None:
+        position = await self._load()
+        async with aclosing(self._batches(position)) as batches:
+            async for batch in batches:
+                for recorded in batch:
+                    if CLASS_BY_NAME.get(recorded.type) in EVENTS:
+                        self._hear(recorded)
+
+    def _batches(self, position: int) -> AsyncGenerator[list[Recorded]]:
+        return Consumer(self._log, self._nats, name="detector-follows").batches(position)
+
+    async def _load(self) -> int:
+        """From the projection, which may lag behind: what it has not folded yet comes as events."""
+        start = await self._queries.start()
+        alive = [each for each in start.senders if each.sender.alive]
+        for gone in self._detector.tracked.keys() - {each.sender.name for each in alive}:
+            self._detector.untrack(gone)
+        self._senders = Known(each.sender for each in start.senders)
+        self._owners = start.owners
+        self._holds = start.holds
+        self._early.clear()
+        for each in alive:
+            self._owner_of(each.sender)
+        self._detector.load(alive)
+        self._detector.load_holds(start.holds)
+        if start.position >= self._stopped_at:
+            self.problem = None
+        self.loaded.set()
+        structlog.get_logger().info("detector.loaded", tracked=len(alive), position=start.position)
+        return start.position
+
+    def _hear(self, recorded: Recorded) -> None:
+        try:
+            event = decode(recorded.type, recorded.schema, recorded.data)
+        except UndecodableError:
+            return  # the projection sets it aside, with its reason
+        except UnknownEventError:
+            self._stopped_at = recorded.position
+            raise
+        match event:
+            case ContractCreated(owner_id=owner_id):
+                self._owners[recorded.entity_id] = owner_id
+                for name in self._early.pop(recorded.entity_id, ()):
+                    early = self._senders.get(name)
+                    if early is not None and early.alive:
+                        self._detector.track(early, owner_id)
+            case ContractArchived() | ContractDeleted():
+                self._owners.pop(recorded.entity_id, None)
+            case _:
+                self._hear_of_hold(recorded, event)
+                self._hear_of_sender(recorded, event)
+
+    def _hear_of_hold(self, recorded: Recorded, event: Event) -> None:
+        owner = mass_silence.owner_of(recorded)
+        if owner is not None:
+            self._holds[owner] = mass_silence.evolve(self._hold(owner), recorded, event)
+            self._detector.hold(owner, self._holds[owner])
+
+    def _hear_of_sender(self, recorded: Recorded, event: Event) -> None:
+        name = tracked.subject_of(recorded, event)
+        if name is None:
+            return
+        sender = tracked.evolve(self._senders.get(name), recorded, event)
+        if sender is None:
+            return
+        self._senders.put(sender)
+        if sender.alive:
+            self._detector.track(sender, self._owner_of(sender))
+        else:
+            self._detector.untrack(name)
+
+    def _owner_of(self, sender: Sender) -> str:
+        """A daemon has none, nor has a supervisor whose contract is not known yet."""
+        if sender.contract_id is None:
+            return ""
+        if sender.contract_id not in self._owners:
+            self._early.setdefault(sender.contract_id, set()).add(sender.name)
+        return self._owners.get(sender.contract_id, "")
+
+    def _hold(self, owner: str) -> Hold:
+        return self._holds.get(owner, Hold())

@@ -1,0 +1,71 @@
+"""Tells each accepted verdict: `SilenceDetected` on the sender's silence stream, exactly once, whatever dies in between."""
+
+import asyncio
+from typing import Final
+
+import structlog
+from makima_kernel.cancellation import heed_cancellation
+from makima_kernel.event_log.append import Append, Appended, KeyReused, new_event
+from makima_kernel.event_log.appender import LOG_AWAY, Appender
+from makima_schemas.envelope import EventMeta
+from makima_schemas.silence import sender_stream
+
+from makima_stale_detector.handlers.detection_loop import ACTOR
+from makima_stale_detector.queries import Owed, Queries
+
+AT_ONCE: Final = 500
+IDLE_SECONDS: Final = 1.0  # what a replica left that died
+
+
+class Teller:
+    """`wake` says that a verdict may have been accepted. What is owed stands in our tables until it stands in the log."""
+
+    def __init__(self, queries: Queries, appender: Appender) -> None:
+        self._queries, self._appender = queries, appender
+        self._woken = asyncio.Event()
+
+    def wake(self) -> None:
+        self._woken.set()
+
+    async def run(self) -> None:
+        while True:
+            heed_cancellation()
+            self._woken.clear()
+            try:
+                while await self._tell():
+                    pass
+            except LOG_AWAY as error:
+                structlog.get_logger().warning("silence.not_told", reason=repr(error))
+            await self._rest()
+
+    async def _tell(self) -> bool:
+        """The oldest that are owed; whether there may be more."""
+        owed = await self._queries.owed(AT_ONCE)
+        if owed:
+            await asyncio.gather(*(self._append(each) for each in owed))
+            await self._queries.told([each.command_id for each in owed])
+        return len(owed) == AT_ONCE
+
+    async def _append(self, owed: Owed) -> None:
+        meta = EventMeta(actor=ACTOR)
+        if owed.traceparent is not None:
+            meta["traceparent"] = owed.traceparent
+        sender = f"{owed.event.sender_kind}:{owed.event.sender_id}"
+        outcome = await self._appender.append(
+            Append(owed.tenant, sender_stream(sender), owed.command_id, owed.command_id.bytes, None, (new_event(owed.event),), meta)
+        )
+        log = structlog.get_logger().bind(sender=sender, contract_id=owed.event.contract_id)
+        match outcome:
+            case Appended():
+                log.info("silence.detected", position=outcome.position)
+            case KeyReused():
+                log.error("silence.id_reused", command_id=str(owed.command_id))
+            case _:
+                pass
+
+    async def _rest(self) -> None:
+        try:
+            async with asyncio.timeout(IDLE_SECONDS):
+                await self._woken.wait()
+        except TimeoutError:
+            return

@@ -1,0 +1,147 @@
+"""Finds contracts in which nothing happens, once per episode, and says again and again that they are stale."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Final
+
+import orjson
+import structlog
+from makima_kernel.cancellation import heed_cancellation
+from makima_kernel.event_log.append import Append, Appended, GuardConflict, new_event
+from makima_kernel.event_log.appender import LOG_AWAY, Appender
+from makima_kernel.event_log.errors import AWAY
+from makima_kernel.event_log.log import Log
+from makima_kernel.projections.projector import Projector
+from makima_kernel.telemetry import metrics
+from makima_schemas import subjects
+from makima_schemas.envelope import EventMeta
+from makima_schemas.identity import stream_name
+from makima_schemas.silence import StaleCleared, StaleDetected, contract_stream, deterministic_id
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+
+from makima_stale_detector.domain import staleness
+from makima_stale_detector.handlers.detection_loop import ACTOR
+from makima_stale_detector.queries import Due, Over, Queries
+
+LOOK_SECONDS: Final = 0.5
+AT_ONCE: Final = 500
+LONGEST_LAG: Final = timedelta(seconds=1)
+
+
+class Staleness:
+    """Deadlines are compared on the database's clock, which wrote the times; and only while we see: the read model follows the
+    log, and `eyes` have nothing to complain of (a supervisor that we cannot hear may live).
+    """
+
+    def __init__(
+        self,
+        queries: Queries,
+        projector: Projector,
+        log: Log,
+        appender: Appender,
+        nats: Client,
+        *,
+        threshold_seconds: float,
+        repeat_seconds: float,
+        eyes: Callable[[], str | None],
+    ) -> None:
+        self._queries, self._projector = queries, projector
+        self._log, self._appender, self._nats = log, appender, nats
+        self._threshold, self._repeat = threshold_seconds, repeat_seconds
+        self._eyes = eyes
+
+    async def run(self) -> None:
+        while True:
+            heed_cancellation()
+            try:
+                await self._look()
+            except LOG_AWAY as error:
+                structlog.get_logger().warning("staleness.not_seen", reason=repr(error))
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def remind(self) -> None:
+        """Each `repeat_seconds`: a log line and a monitor message per stale contract. No event: nothing happened."""
+        while True:
+            heed_cancellation()
+            await asyncio.sleep(self._repeat)
+            try:
+                await self._remind()
+            except (*AWAY, NatsError) as error:
+                structlog.get_logger().warning("staleness.not_said", reason=repr(error))
+
+    async def _look(self) -> None:
+        metrics.contracts_stale_count.set(await self._queries.count_stale())
+        if not self._projector.active or self._eyes() is not None or await self._lags():
+            return
+        await asyncio.gather(*(self._clear(over) for over in await self._queries.over(AT_ONCE)))
+        seen = self._projector.position  # the tables show this much of the log, or more
+        due = await self._queries.due(self._threshold, AT_ONCE)
+        news = await self._log.after(seen, AT_ONCE) if due else []
+        if len(news) < AT_ONCE:  # else it may be there, and we would not see it
+            moved = staleness.moved(news)
+            await asyncio.gather(*(self._detect(each) for each in due if each.contract_id not in moved))
+
+    async def _lags(self) -> bool:
+        """Whether an event waits for the read model longer than a second: it may be the activity that we do not see."""
+        waiting = await self._log.after(self._projector.position, 1)
+        return bool(waiting) and await self._queries.now() - waiting[0].recorded_at > LONGEST_LAG
+
+    async def _detect(self, due: Due) -> None:
+        """The guard holds the contract still: whatever happens in it after our look comes first, and this comes to nothing. A
+        supervisor's stream is another one: that it returned is seen until just before this; if it does now, the episode ends at once.
+        """
+        event = StaleDetected(due.contract_id, due.last_activity_at, due.threshold_seconds, due.stale_seconds)
+        command_id = deterministic_id("stale", due.tenant, due.contract_id, due.counts_position)
+        outcome = await self._appender.append(
+            Append(
+                due.tenant,
+                contract_stream(due.contract_id),
+                command_id,
+                command_id.bytes,
+                None,
+                (new_event(event),),
+                EventMeta(actor=ACTOR),
+                guard=(stream_name("contract", due.contract_id), due.version),
+            )
+        )
+        log = structlog.get_logger().bind(contract_id=due.contract_id, stale_seconds=round(due.stale_seconds, 1))
+        match outcome:
+            case Appended():
+                log.info("contract.stale", position=outcome.position)
+            case GuardConflict():
+                log.debug("contract.stale_overtaken")
+            case _:
+                pass
+
+    async def _clear(self, over: Over) -> None:
+        command_id = deterministic_id("stale_cleared", over.tenant, over.contract_id, over.episode)
+        outcome = await self._appender.append(
+            Append(
+                over.tenant,
+                contract_stream(over.contract_id),
+                command_id,
+                command_id.bytes,
+                None,
+                (new_event(StaleCleared(over.contract_id)),),
+                EventMeta(actor=ACTOR),
+            )
+        )
+        if isinstance(outcome, Appended):
+            structlog.get_logger().info("contract.stale_cleared", contract_id=over.contract_id, position=outcome.position)
+
+    async def _remind(self) -> None:
+        if not self._projector.active:
+            return
+        for stale in await self._queries.stale(AT_ONCE):
+            structlog.get_logger().warning(
+                "contract.still_stale", contract_id=stale.contract_id, stale_seconds=round(stale.stale_seconds, 1)
+            )
+            said = {
+                "tenant": stale.tenant,
+                "contract_id": stale.contract_id,
+                "last_activity": stale.last_activity_at,
+                "stale_duration": stale.stale_seconds,
+            }
+            await self._nats.publish(subjects.MONITOR_STALE, orjson.dumps(said))

@@ -1,0 +1,167 @@
+"""The detector's own read model: who is alive, how contracts get on, which holds are open, which verdicts have yet to be told."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, replace
+from pathlib import Path
+from typing import Final
+
+import asyncpg
+import orjson
+from makima_kernel.event_log.named_sql import named
+from makima_kernel.projections.projector import Applied
+from makima_schemas.codec import encode
+from makima_schemas.contract.events import ContractCreated
+from makima_schemas.contract.model import ContractStatus
+from makima_schemas.silence import SilenceDetected, deterministic_id
+
+from makima_stale_detector.domain import staleness
+from makima_stale_detector.domain.members import sender as tracked
+from makima_stale_detector.domain.members.sender import Sender
+from makima_stale_detector.domain.staleness import Progress
+from makima_stale_detector.domain.verdicts import mass_silence
+from makima_stale_detector.domain.verdicts.mass_silence import Hold
+from makima_stale_detector.domain.verdicts.silence_detected import telling
+
+SQL: Final = named(Path(__file__).with_suffix(".sql"))
+
+Key = tuple[str, str]
+
+
+class Silence:
+    """The projection `stale_detector`. Each table is the fold of its own pure function; a batch is read, folded and written once."""
+
+    name = "stale_detector"
+    schema = "stale_detector"
+    tables = ("senders", "contracts", "holds", "owed")
+    events: frozenset[type] = tracked.EVENTS | staleness.EVENTS | mass_silence.EVENTS | {SilenceDetected}
+
+    async def apply(self, connection: asyncpg.Connection, batch: Sequence[Applied]) -> None:
+        await _senders(connection, batch)
+        await _contracts(connection, batch)
+        await _holds(connection, batch)
+        await _owed(connection, batch)
+
+
+async def _senders(connection: asyncpg.Connection, batch: Sequence[Applied]) -> None:
+    about = [(name, each) for each in batch if (name := tracked.subject_of(each.recorded, each.event)) is not None]
+    if not about:
+        return
+    rows = await connection.fetch(SQL["senders"], list({name for name, _ in about}))
+    known: dict[str, Sender | None] = {row["name"]: sender(row) for row in rows}
+    for name, each in about:
+        known[name] = tracked.evolve(known.get(name), each.recorded, each.event)
+    stored = [(*astuple(each)[:-1], _json(each.superseded)) for _, each in sorted(known.items()) if each is not None]
+    await connection.execute(SQL["store_senders"], *_columns(stored, 7))
+
+
+async def _contracts(connection: asyncpg.Connection, batch: Sequence[Applied]) -> None:
+    about = [
+        ((each.recorded.tenant, contract_id), each)
+        for each in batch
+        if (contract_id := staleness.contract_of(each.recorded, each.event)) is not None
+    ]
+    if not about:
+        return
+    rows = await connection.fetch(SQL["contracts"], *_columns({key for key, _ in about}, 2))
+    known: dict[Key, Progress | None] = {(row["tenant"], row["contract_id"]): progress(row) for row in rows}
+    for key, each in about:
+        known[key] = staleness.evolve(known.get(key), each.recorded, each.event)
+    await _greet(connection, known, {key for key, each in about if isinstance(each.event, ContractCreated)})
+    stored = [_contract_row(key, contract) for key, contract in sorted(known.items()) if contract is not None]
+    await connection.execute(SQL["store_contracts"], *_columns(stored, 12))
+    await connection.execute(SQL["forget_contracts"], *_columns([key for key, contract in known.items() if contract is None], 2))
+
+
+async def _greet(connection: asyncpg.Connection, known: dict[Key, Progress | None], created: set[Key]) -> None:
+    """A supervisor may speak of a contract before it is there; the senders of this batch are stored already."""
+    if not created:
+        return
+    rows = await connection.fetch(SQL["live_supervisors"], [contract_id for _, contract_id in created])
+    live = {row["contract_id"]: frozenset[str](row["tasks"]) for row in rows}
+    for key in created:
+        contract = known[key]
+        if contract is not None:
+            known[key] = replace(contract, live_supervisors=live.get(key[1], frozenset()))
+
+
+async def _holds(connection: asyncpg.Connection, batch: Sequence[Applied]) -> None:
+    holds: dict[str, Hold] = {}
+    for each in batch:
+        owner = mass_silence.owner_of(each.recorded)
+        if owner is not None:
+            holds[owner] = mass_silence.evolve(Hold(), each.recorded, each.event)
+    if holds:
+        await connection.execute(SQL["store_holds"], *_columns([(owner, *astuple(hold)) for owner, hold in sorted(holds.items())], 4))
+
+
+async def _owed(connection: asyncpg.Connection, batch: Sequence[Applied]) -> None:
+    """What is owed is told under an id that the verdict's event gives: whoever tells it, however often, it stands there once."""
+    rows = [
+        (
+            deterministic_id("silence", each.recorded.event_id),
+            each.recorded.position,
+            each.recorded.tenant,
+            encode(said).decode(),
+            each.recorded.meta.get("traceparent"),
+        )
+        for each in batch
+        if (said := telling(each.recorded, each.event)) is not None
+    ]
+    if rows:
+        await connection.execute(SQL["owe"], *_columns(rows, 5))
+    told = [each.recorded.command_id for each in batch if isinstance(each.event, SilenceDetected)]
+    if told:
+        await connection.execute(SQL["told"], told)
+
+
+def sender(row: asyncpg.Record) -> Sender:
+    return Sender(
+        row["name"],
+        row["alive"],
+        row["alive_position"],
+        row["contract_id"],
+        row["daemon_id"],
+        row["connection_id"],
+        tuple(row["superseded"]),
+    )
+
+
+def progress(row: asyncpg.Record) -> Progress:
+    return Progress(
+        ContractStatus(row["status"]),
+        row["version"],
+        row["last_activity_at"],
+        row["counts_from"],
+        row["counts_position"],
+        row["owner_id"],
+        row["stale_after_seconds"],
+        frozenset(row["live_supervisors"]),
+        row["episode"],
+        row["ever_active"],
+    )
+
+
+def _contract_row(key: Key, contract: Progress) -> tuple[object, ...]:
+    return (
+        *key,
+        contract.status,
+        contract.version,
+        contract.last_activity_at,
+        contract.counts_from,
+        contract.counts_position,
+        contract.owner_id,
+        contract.stale_after_seconds,
+        _json(sorted(contract.live_supervisors)),
+        contract.episode,
+        contract.ever_active,
+    )
+
+
+def _json(texts: Sequence[str]) -> str:
+    return orjson.dumps(texts).decode()
+
+
+def _columns(rows: Iterable[tuple[object, ...]], width: int) -> list[list[object]]:
+    """Rows as the parallel arrays that `unnest` takes."""
+    listed = list(rows)
+    return [[row[index] for row in listed] for index in range(width)]

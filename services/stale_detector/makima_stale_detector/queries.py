@@ -1,0 +1,123 @@
+"""What the detector asks its own tables."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final, cast
+from uuid import UUID
+
+import asyncpg
+from makima_kernel.event_log.named_sql import named
+from makima_schemas.codec import adapter
+from makima_schemas.identity import DEFAULT_TENANT
+from makima_schemas.silence import SilenceDetected
+
+from makima_stale_detector.domain.members.registry import REMEMBERED
+from makima_stale_detector.domain.members.sender import Sender, Tracked
+from makima_stale_detector.domain.verdicts.mass_silence import Hold
+
+SQL: Final = named(Path(__file__).with_suffix(".sql"))
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a detector begins with: the log as folded up to `position`. `senders` may be alive or not."""
+
+    position: int
+    senders: list[Tracked]
+    owners: dict[str, str]
+    holds: dict[str, Hold]
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """An accepted verdict that is to be told under `command_id`."""
+
+    command_id: UUID
+    tenant: str
+    event: SilenceDetected
+    traceparent: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A contract that has become stale; `counts_position` names the episode, `version` is the contract's stream."""
+
+    tenant: str
+    contract_id: str
+    version: int
+    last_activity_at: datetime
+    counts_position: int
+    threshold_seconds: float
+    stale_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    tenant: str
+    contract_id: str
+    episode: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    tenant: str
+    contract_id: str
+    last_activity_at: datetime
+    stale_seconds: float
+
+
+class Queries:
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def start(self) -> Start:
+        """Everything in one snapshot, so that following the log from `position` on misses nothing and repeats nothing."""
+        async with self._pool.acquire() as acquired, acquired.transaction(isolation="repeatable_read", readonly=True):
+            connection = cast("asyncpg.Connection", acquired)
+            position = cast("int", await connection.fetchval(SQL["position"]))
+            senders = [Tracked(_sender(row), row["owner_id"]) for row in await connection.fetch(SQL["senders"], DEFAULT_TENANT, REMEMBERED)]
+            owners = await connection.fetch(SQL["owners"], DEFAULT_TENANT)
+            holds = await connection.fetch(SQL["holds"])
+        return Start(
+            position,
+            senders,
+            {row["contract_id"]: row["owner_id"] for row in owners},
+            {row["owner_id"]: Hold(row["version"], row["held"], row["expired"]) for row in holds},
+        )
+
+    async def owed(self, limit: int) -> list[Owed]:
+        rows = await self._pool.fetch(SQL["owed"], limit)
+        read = adapter(SilenceDetected).validate_json
+        return [Owed(row["command_id"], row["tenant"], read(row["event"]), row["traceparent"]) for row in rows]
+
+    async def told(self, command_ids: Sequence[UUID]) -> None:
+        await self._pool.execute(SQL["told"], command_ids)
+
+    async def now(self) -> datetime:
+        return cast("datetime", await self._pool.fetchval(SQL["now"]))
+
+    async def due(self, default_threshold_seconds: float, limit: int) -> list[Due]:
+        return [Due(**row) for row in await self._pool.fetch(SQL["due"], default_threshold_seconds, limit)]
+
+    async def over(self, limit: int) -> list[Over]:
+        return [Over(**row) for row in await self._pool.fetch(SQL["over"], limit)]
+
+    async def stale(self, limit: int) -> list[Stale]:
+        return [Stale(**row) for row in await self._pool.fetch(SQL["stale"], limit)]
+
+    async def count_stale(self) -> int:
+        return cast("int", await self._pool.fetchval(SQL["count_stale"]))
+
+
+def _sender(row: asyncpg.Record) -> Sender:
+    return Sender(
+        row["name"],
+        row["alive"],
+        row["alive_position"],
+        row["contract_id"],
+        row["daemon_id"],
+        row["connection_id"],
+        tuple(row["superseded"]),
+    )

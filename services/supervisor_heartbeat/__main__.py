@@ -1,9 +1,0 @@
-"""`python -m services.supervisor_heartbeat`: one replica, until SIGTERM."""
-
-from makima_kernel.service.runtime import run
-from makima_kernel.service.settings import Settings, load
-
-from services.supervisor_heartbeat.app import NAME, build
-
-if __name__ == "__main__":
-    run(NAME, load(Settings), build)

@@ -1,0 +1,50 @@
+"""The daemon's rules: any heartbeat of its own connects it, only a verdict disconnects it."""
+
+from dataclasses import dataclass, replace
+
+from makima_schemas.daemon import DaemonConnected, DaemonDisconnected, DaemonEvent, ObserveDaemon
+from makima_schemas.evidence import Arrival, Evidence
+
+from makima_supervisor_heartbeat.domain.verdict import JudgeDisconnected, contradicted, heals, outrun
+
+Command = ObserveDaemon | JudgeDisconnected
+
+
+@dataclass(frozen=True, slots=True)
+class Daemon:
+    """`connected` is null until somebody speaks of it; `heard` is the heartbeat that last changed something, `evidence`
+    that of the verdict in force.
+    """
+
+    hostname: str = ""
+    connected: bool | None = None
+    heard: Arrival | None = None
+    evidence: Evidence | None = None
+
+
+class DaemonDecider:
+    initial = Daemon()
+
+    def decide(self, command: Command, state: Daemon) -> list[DaemonEvent]:
+        match command:
+            case ObserveDaemon(hostname, heard):
+                return [DaemonConnected(hostname, heard)] if _news(hostname, heard, state) else []
+            case JudgeDisconnected(evidence, newest):
+                refused = not state.connected or contradicted(evidence, newest, state.heard)
+                return [] if refused else [DaemonDisconnected(evidence)]
+
+    def evolve(self, state: Daemon, event: DaemonEvent) -> Daemon:
+        match event:
+            case DaemonConnected(hostname, heard):
+                return Daemon(hostname, connected=True, heard=heard)
+            case DaemonDisconnected(evidence):
+                return replace(state, connected=False, evidence=evidence)
+
+
+def _news(hostname: str, heard: Arrival, daemon: Daemon) -> bool:
+    """A supervisor's heartbeat names its daemon, without hostname: that registers an unknown one, and never revives a silent one."""
+    if daemon.connected is None:
+        return True
+    if not hostname or outrun(heard, daemon.heard) or (daemon.evidence is not None and not heals(heard, daemon.evidence)):
+        return False
+    return not daemon.connected or hostname != daemon.hostname

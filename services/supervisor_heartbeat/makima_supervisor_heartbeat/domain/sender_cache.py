@@ -1,0 +1,248 @@
+"""What the recorder remembers of every sender, so that a steady heartbeat costs a comparison and no question to the log."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+
+import msgspec
+from makima_schemas.daemon import ObserveDaemon
+from makima_schemas.evidence import Arrival
+from makima_schemas.heartbeat_codec import Address, UnreadableError
+from makima_schemas.identity import split_stream, stream_name
+from makima_schemas.supervisor import ObserveHeartbeat
+
+from makima_supervisor_heartbeat.domain.daemon import Daemon
+from makima_supervisor_heartbeat.domain.heartbeats import Beat
+from makima_supervisor_heartbeat.domain.sender_state import DAEMON, SUPERVISOR, TellingEvent, Told, evolved, initial
+from makima_supervisor_heartbeat.domain.supervisor import Supervisor, speaks
+
+Observation = ObserveHeartbeat | ObserveDaemon
+
+
+class Sender(msgspec.Struct, gc=False):
+    """`logged` is what the log has told us of it, `expected` what it will tell once all that was observed is decided; `last` is
+    the newest heartbeat of its current incarnation, `observed` the sequence of the one that was last put to the log.
+    `awaited` is the position that `logged` must reach to be the newer of the two; `undecided` observations were put to the log
+    and are not answered yet.
+    `version` is that of its stream in the log that `logged` is known to have; 0: not known.
+    `settled`: `expected` is what `last` says, so that a heartbeat that says the same is no news; `head`: how
+    rows of `last` begin.
+    """
+
+    stream: str
+    entity_id: str
+    logged: Told
+    expected: Told
+    last: Beat | None = None
+    observed: tuple[str, int] = ("", 0)
+    awaited: int = 0
+    undecided: int = 0
+    version: int = 0
+    settled: bool = False
+    head: str = ""
+
+
+class Senders:
+    """By the name of their stream. Heartbeats come in the order of their arrival, events in the order of the log."""
+
+    def __init__(self) -> None:
+        self._senders: dict[str, Sender] = {}
+        self.stream_epoch = ""
+
+    def __len__(self) -> int:
+        return len(self._senders)
+
+    def begin(self, stream_epoch: str) -> None:
+        """Heartbeats come from this incarnation of the stream; the sequence of one from another says nothing in it."""
+        if stream_epoch != self.stream_epoch:
+            for sender in self._senders.values():
+                sender.last = None
+            self.stream_epoch = stream_epoch
+
+    def of(self, address: Address) -> Sender:
+        return self._of(address.sender, address.entity_id)
+
+    def hear(self, sender: Sender, beat: Beat, *, same: bool) -> tuple[bool, Sequence[tuple[Sender, Observation]]]:
+        """Whether this is the newest heartbeat of its sender (else it changes nothing), and what it gives to observe.
+
+        `same`: it says what `sender.last` said. Raises `UnreadableError` where a task speaks for another contract than its own.
+        """
+        if same and sender.settled:
+            sender.last = beat
+            return True, ()
+        known = sender.expected
+        if isinstance(known, Supervisor) and known.state is not None:
+            if known.contract_id != beat.contract_id:
+                raise UnreadableError(f"task {sender.entity_id} belongs to contract {known.contract_id}, not to {beat.contract_id}")
+            if beat.connection_id in known.superseded:
+                return False, ()
+        sender.last = beat
+        return True, self._observations(sender, beat)
+
+    def learn(self, stream: str, entity_id: str, event: TellingEvent, position: int, version: int) -> list[tuple[Sender, Observation]]:
+        """An event of the log; what it gives to observe, because a heartbeat that we hold already says otherwise."""
+        sender = self._of(stream, entity_id)
+        if version > sender.version:
+            sender.logged, sender.version = evolved(sender.logged, event), version
+        return self._settle(sender, position)
+
+    def unknown(self, stream: str, entity_id: str, version: int) -> Sender | None:
+        """The sender, if an event of this version tells of one whose earlier events we do not know."""
+        sender = self._of(stream, entity_id)
+        return sender if version > sender.version + 1 and sender.logged == initial(stream) else None
+
+    def recall(self, sender: Sender, told: Told, version: int) -> None:
+        """What the log says of one that was forgotten, up to this version of its stream."""
+        if version >= sender.version:
+            sender.logged, sender.version = told, version
+
+    def ended(self, streams: Iterable[str], before_ns: int) -> list[str]:
+        """Those that were not heard since, nothing is on its way of, and nobody waits for: the log can tell of them again."""
+        return [stream for stream in streams if (sender := self._senders.get(stream)) is not None and _ended(sender, before_ns)]
+
+    def drop(self, streams: Iterable[str]) -> None:
+        for stream in streams:
+            del self._senders[stream]
+
+    @property
+    def streams(self) -> list[str]:
+        return list(self._senders)
+
+    def asked(self, sender: Sender, observation: Observation) -> None:
+        """An observation goes to the log: from here on it is certain to be answered. What is only read may be lost with its slice."""
+        sender.observed = _place(observation)
+        sender.undecided += 1
+
+    def decided(self, sender: Sender, position: int, learnt: int) -> list[tuple[Sender, Observation]]:
+        """One observation is answered, by the event at `position` or by none (0); we have learnt the log up to `learnt`."""
+        sender.undecided -= 1
+        sender.awaited = max(sender.awaited, position)
+        return self._settle(sender, learnt)
+
+    def forget_expectations(self) -> None:
+        """What was read but not recorded will be read again, and must be news again."""
+        for sender in self._senders.values():
+            if not sender.undecided:
+                self._expect(sender, sender.logged)
+
+    def forget(self) -> None:
+        """The log is another one than it was: who is not in it must be news again. What was heard of them stays true."""
+        for sender in self._senders.values():
+            sender.logged, sender.observed, sender.awaited, sender.version = initial(sender.stream), ("", 0), 0, 0
+            self._expect(sender, sender.logged)
+
+    def restore(self, stream: str, told: Told) -> None:
+        """What the projection says of it."""
+        sender = self._of(stream, split_stream(stream)[1])
+        sender.logged = told
+        if not sender.undecided:
+            self._expect(sender, told)
+
+    def hold(self, beat: Beat) -> None:
+        """The newest heartbeat that was recorded of it."""
+        self._of(beat.address.sender, beat.address.entity_id).last = beat
+
+    def overdue(self) -> Iterable[tuple[Sender, Observation]]:
+        """What the held heartbeats give to observe: a recorder may have died between recording one and observing it."""
+        for sender in list(self._senders.values()):
+            if sender.last is not None:
+                yield from self._observations(sender, sender.last)
+
+    def _of(self, stream: str, entity_id: str) -> Sender:
+        sender = self._senders.get(stream)
+        if sender is None:
+            told = initial(stream)
+            sender = self._senders[stream] = Sender(stream, entity_id, told, told)
+        return sender
+
+    def _settle(self, sender: Sender, learnt: int) -> list[tuple[Sender, Observation]]:
+        if sender.undecided or learnt < sender.awaited:
+            return []
+        self._expect(sender, sender.logged)
+        return self._observations(sender, sender.last) if sender.last is not None else []
+
+    def _expect(self, sender: Sender, told: Told) -> None:
+        sender.expected, sender.settled = told, False
+
+    def _observations(self, sender: Sender, beat: Beat) -> list[tuple[Sender, Observation]]:
+        sender.settled = _agree(sender.expected, beat)
+        match sender.expected:
+            case Supervisor() as known if not sender.settled:
+                return self._of_supervisor(sender, known, beat)
+            case Daemon() as known if not sender.settled:
+                return self._of_daemon(sender, known, beat.hostname, beat)
+            case _:
+                return []
+
+    def _of_supervisor(self, sender: Sender, known: Supervisor, beat: Beat) -> list[tuple[Sender, Observation]]:
+        contract_id, daemon_id = beat.contract_id, beat.address.daemon_id
+        if contract_id is None or daemon_id is None or beat.state is None or beat.phase is None:
+            return []
+        if not speaks(known, contract_id, beat.connection_id):
+            return []
+        observed = ObserveHeartbeat(contract_id, daemon_id, beat.connection_id, beat.state, beat.phase, self._arrival(beat))
+        found: list[tuple[Sender, Observation]] = []
+        daemon = self._of(stream_name("daemon", daemon_id), daemon_id)
+        if isinstance(daemon.expected, Daemon) and daemon.expected.connected is None:
+            found += self._of_daemon(daemon, daemon.expected, "", beat)
+        return found + self._put(sender, observed, SUPERVISOR.decide(observed, known))
+
+    def _of_daemon(self, sender: Sender, known: Daemon, hostname: str, beat: Beat) -> list[tuple[Sender, Observation]]:
+        observed = ObserveDaemon(hostname, self._arrival(beat))
+        return self._put(sender, observed, DAEMON.decide(observed, known))
+
+    def _put(self, sender: Sender, observed: Observation, events: Sequence[TellingEvent]) -> list[tuple[Sender, Observation]]:
+        if not events or sender.observed == _place(observed):  # the log has answered that already
+            return []
+        for event in events:
+            self._expect(sender, evolved(sender.expected, event))
+        return [(sender, observed)]
+
+    def _arrival(self, beat: Beat) -> Arrival:
+        return Arrival(self.stream_epoch, beat.sequence, moment(beat.received_ns))
+
+
+def _place(observation: Observation) -> tuple[str, int]:
+    return observation.heard.stream_epoch, observation.heard.stream_sequence
+
+
+def _ended(sender: Sender, before_ns: int) -> bool:
+    if sender.undecided or (sender.last is not None and sender.last.received_ns >= before_ns):
+        return False
+    match sender.logged:
+        case Supervisor() as told:
+            return not told.alive
+        case Daemon() as told:
+            return not told.connected
+        case None:
+            return True
+
+
+def _agree(told: Told, beat: Beat) -> bool:
+    """Whether a heartbeat says what is known already."""
+    match told:
+        case Supervisor():
+            same_connection = beat.connection_id is None or told.connection_id == beat.connection_id
+            return told.state is beat.state and told.daemon_id == beat.address.daemon_id and same_connection
+        case Daemon():
+            return told.connected is True and told.hostname == beat.hostname
+        case None:
+            return True
+
+
+@lru_cache(maxsize=64)
+def second(seconds: int) -> str:
+    """A second of Unix time as RFC 3339 begins it: heartbeats come by the thousands a second."""
+    return moment(seconds * 1_000_000_000).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def rfc3339_of(nanoseconds: int) -> str:
+    """The broker's clock as RFC 3339, UTC, microseconds."""
+    seconds, rest = divmod(nanoseconds, 1_000_000_000)
+    return f"{second(seconds)}.{rest // 1000:06}Z"
+
+
+def moment(nanoseconds: int) -> datetime:
+    """The broker's clock as a time, cut to microseconds."""
+    seconds, rest = divmod(nanoseconds, 1_000_000_000)
+    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest // 1000)

@@ -1,0 +1,146 @@
+"""The supervisor's rules: who speaks for it, which state it is in, and when it may be called interrupted."""
+
+from dataclasses import dataclass, replace
+
+from makima_schemas.errors import Code
+from makima_schemas.evidence import Arrival, Evidence
+from makima_schemas.refusal import Refused
+from makima_schemas.supervisor import (
+    ENDED,
+    ObserveHeartbeat,
+    SupervisorEvent,
+    SupervisorRegistered,
+    SupervisorRestartRequested,
+    SupervisorState,
+    SupervisorStateChanged,
+)
+
+from makima_supervisor_heartbeat.domain.verdict import JudgeSilence, contradicted, heals, outrun
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRestart:
+    """`RestartSupervisor`, with what the log says of its daemon: the rule needs both to answer."""
+
+    reason: str | None
+    daemon_connected: bool
+
+
+Command = ObserveHeartbeat | JudgeSilence | OrderRestart
+
+
+@dataclass(frozen=True, slots=True)
+class Supervisor:
+    """`state` is null until the first heartbeat. `superseded` are the connections that may not speak any more; `heard` is
+    the heartbeat that last changed something, `evidence` that of the verdict in force.
+    """
+
+    contract_id: str = ""
+    daemon_id: str = ""
+    connection_id: str | None = None
+    state: SupervisorState | None = None
+    phase: str = ""
+    superseded: frozenset[str] = frozenset()
+    heard: Arrival | None = None
+    evidence: Evidence | None = None
+
+    @property
+    def alive(self) -> bool:
+        return self.state is not None and self.state not in ENDED
+
+
+class SupervisorDecider:
+    initial = Supervisor()
+
+    def decide(self, command: Command, state: Supervisor) -> list[SupervisorEvent]:
+        match command:
+            case ObserveHeartbeat():
+                return _observe(command, state)
+            case JudgeSilence():
+                return _judge(command, state)
+            case OrderRestart():
+                return _order_restart(command, state)
+
+    def evolve(self, state: Supervisor, event: SupervisorEvent) -> Supervisor:
+        match event:
+            case SupervisorRegistered():
+                return Supervisor(event.contract_id, event.daemon_id, event.connection_id, event.state, event.phase, heard=event.heard)
+            case SupervisorStateChanged():
+                replaced = state.connection_id if state.connection_id != event.connection_id else None
+                return replace(
+                    state,
+                    daemon_id=event.daemon_id,
+                    connection_id=event.connection_id,
+                    state=event.new_state,
+                    phase=event.phase,
+                    superseded=state.superseded | {replaced} if replaced else state.superseded,
+                    heard=event.heard or state.heard,
+                    evidence=event.evidence,
+                )
+            case SupervisorRestartRequested():
+                return state  # the next incarnation speaks for itself
+
+
+def speaks(supervisor: Supervisor, contract_id: str, connection_id: str | None) -> bool:
+    """Whether a heartbeat of this connection counts: not of an incarnation that was replaced, nor of another contract's task.
+
+    A connection never seen before is a newer one; a sender without connection id is not fenced at all (domain.md, Supervisor).
+    """
+    return connection_id not in supervisor.superseded and supervisor.contract_id in ("", contract_id)
+
+
+def _observe(heard: ObserveHeartbeat, supervisor: Supervisor) -> list[SupervisorEvent]:
+    if supervisor.state is None:
+        return [SupervisorRegistered(heard.contract_id, heard.daemon_id, heard.connection_id, heard.state, heard.phase, heard=heard.heard)]
+    if not speaks(supervisor, heard.contract_id, heard.connection_id):
+        return []
+    if outrun(heard.heard, supervisor.heard) or (supervisor.evidence is not None and not heals(heard.heard, supervisor.evidence)):
+        return []
+    connection_id = heard.connection_id or supervisor.connection_id
+    if (heard.state, connection_id, heard.daemon_id) == (supervisor.state, supervisor.connection_id, supervisor.daemon_id):
+        return []
+    return [
+        SupervisorStateChanged(
+            contract_id=supervisor.contract_id,
+            daemon_id=heard.daemon_id,
+            connection_id=connection_id,
+            old_state=supervisor.state,
+            new_state=heard.state,
+            phase=heard.phase,
+            changed_by="heartbeat",
+            heard=heard.heard,
+        )
+    ]
+
+
+def _judge(verdict: JudgeSilence, supervisor: Supervisor) -> list[SupervisorEvent]:
+    if supervisor.state is None or not supervisor.alive or verdict.connection_id != supervisor.connection_id:
+        return []
+    # A heartbeat may have changed the supervisor after `newest` was looked up: what the log says is the last word.
+    if contradicted(verdict.evidence, verdict.newest, supervisor.heard):
+        return []
+    return [
+        SupervisorStateChanged(
+            contract_id=supervisor.contract_id,
+            daemon_id=supervisor.daemon_id,
+            connection_id=supervisor.connection_id,
+            old_state=supervisor.state,
+            new_state=SupervisorState.INTERRUPTED,
+            phase=supervisor.phase,
+            changed_by="heartbeat_expired",
+            evidence=verdict.evidence,
+        )
+    ]
+
+
+def _order_restart(order: OrderRestart, supervisor: Supervisor) -> list[SupervisorEvent]:
+    """Of a living one, too: a person may see what heartbeats do not tell."""
+    if supervisor.state is None:
+        raise Refused(Code.SUPERVISOR_NOT_FOUND, "no heartbeat of this supervisor was ever heard")
+    if not order.daemon_connected:
+        raise Refused(
+            Code.UNAVAILABLE,
+            f"daemon {supervisor.daemon_id}, which runs the supervisor, is disconnected",
+            hint="start the daemon; nothing was changed, so ask again then",
+        )
+    return [SupervisorRestartRequested(supervisor.contract_id, supervisor.daemon_id, supervisor.connection_id, order.reason)]

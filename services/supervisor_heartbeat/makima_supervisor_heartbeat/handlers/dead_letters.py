@@ -1,0 +1,45 @@
+"""Messages of the heartbeat stream that are no heartbeats: into the dead letters, with the reason."""
+
+import asyncio
+from typing import Final
+
+import structlog
+from makima_kernel.nats.dead_letters import dead_letter
+from makima_kernel.nats.message import Message
+from makima_schemas import subjects
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+
+from makima_supervisor_heartbeat.domain.batching.batch_builder import Slice
+
+CONSUMER: Final = "supervisor_heartbeat"
+AT_ONCE: Final = 64
+
+_logger = structlog.get_logger(__name__)
+
+
+class SetAside:
+    def __init__(self, nats: Client) -> None:
+        self._nats = nats
+
+    async def all(self, slice_: Slice) -> None:
+        """Before the commit, so that none is lost; its id keeps a repeat from being stored twice."""
+        for start in range(0, len(slice_.aside), AT_ONCE):
+            some = slice_.aside[start : start + AT_ONCE]
+            await asyncio.gather(*(self._one(slice_.stream_epoch, message, reason) for message, reason in some))
+
+    async def _one(self, stream_epoch: str, message: Message, reason: str) -> None:
+        """The reason is logged in any case: a letter that cannot be stored must not stop the heartbeats behind it."""
+        _logger.warning("heartbeat.set_aside", subject=message.subject, sequence=message.sequence, reason=reason)
+        try:
+            await dead_letter(
+                self._nats,
+                stream=subjects.HEARTBEATS_STREAM,
+                consumer=CONSUMER,
+                reason=reason,
+                origin={"subject": message.subject, "sequence": message.sequence, "stream_epoch": stream_epoch},
+                payload=message.payload,
+                message_id=f"{stream_epoch}:{message.sequence}",
+            )
+        except (NatsError, TimeoutError) as error:
+            _logger.warning("heartbeat.dead_letter_lost", subject=message.subject, sequence=message.sequence, reason=repr(error))

@@ -1,0 +1,96 @@
+"""Puts to the log what heartbeats say of their senders: one observation at a time of each sender, many senders at once."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Final
+
+import structlog
+from makima_kernel.commands.handler import Decisions
+from makima_schemas.commands import Accepted, Problem, Reply, Request
+from makima_schemas.daemon import DaemonEvent, ObserveDaemon
+from makima_schemas.errors import Code
+from makima_schemas.silence import deterministic_id
+from makima_schemas.supervisor import ObserveHeartbeat, SupervisorEvent
+
+from makima_supervisor_heartbeat.domain import daemon, supervisor
+from makima_supervisor_heartbeat.domain.sender_cache import Observation, Sender, Senders
+from makima_supervisor_heartbeat.domain.sender_state import initial
+from makima_supervisor_heartbeat.handlers.recall import Recall
+
+WORKERS: Final = 64
+ACTOR: Final = "supervisor_heartbeat"
+_REST: Final = 0.25  # seconds until a log that did not answer is asked again, under the same command id
+
+SupervisorDecisions = Decisions[supervisor.Supervisor, supervisor.Command, SupervisorEvent]
+DaemonDecisions = Decisions[daemon.Daemon, daemon.Command, DaemonEvent]
+
+
+class Observer:
+    """`learnt` says up to which position the senders know the log, `recall` reads what it says of one of them."""
+
+    def __init__(
+        self,
+        senders: Senders,
+        supervisors: SupervisorDecisions,
+        daemons: DaemonDecisions,
+        *,
+        learnt: Callable[[], int],
+        recall: Recall,
+    ) -> None:
+        self._senders, self._supervisors, self._daemons = senders, supervisors, daemons
+        self._learnt, self._recall = learnt, recall
+        self._waiting: dict[str, tuple[Sender, deque[Observation]]] = {}
+        self._streams: asyncio.Queue[str] = asyncio.Queue()
+
+    def take(self, observations: Iterable[tuple[Sender, Observation]]) -> None:
+        for sender, observation in observations:
+            self._senders.asked(sender, observation)
+            known = self._waiting.get(sender.stream)
+            if known is None:
+                self._waiting[sender.stream] = (sender, deque((observation,)))
+                self._streams.put_nowait(sender.stream)
+            else:
+                known[1].append(observation)
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(WORKERS):
+                group.create_task(self._work())
+
+    async def _work(self) -> None:
+        while True:
+            stream = await self._streams.get()
+            sender, observations = self._waiting[stream]
+            while observations:
+                position = await self._decide(sender, observations[0])
+                observations.popleft()
+                self.take(self._senders.decided(sender, position, self._learnt()))
+            del self._waiting[stream]
+
+    async def _decide(self, sender: Sender, observation: Observation) -> int:
+        """The position of what it changed; 0: nothing."""
+        heard = observation.heard
+        command_id = deterministic_id("observation", sender.stream, heard.stream_epoch, heard.stream_sequence)
+        request = Request(command_id, sender.entity_id, {}, actor=ACTOR)
+        while True:
+            match await self._handle(sender, request, observation):
+                case Accepted(version, position, changed):
+                    if sender.logged == initial(sender.stream) and (version > 1 or not changed):
+                        await self._recall(sender)  # we took it for new, and the log knows it
+                    return position if changed else 0
+                case Problem(Code.UNAVAILABLE | Code.OVERLOADED):
+                    await asyncio.sleep(_REST)
+                case Problem() as problem:
+                    structlog.get_logger().warning("observation.refused", sender=sender.stream, code=problem.code, detail=problem.detail)
+                    return 0
+
+    async def _handle(self, sender: Sender, request: Request, observation: Observation) -> Reply:
+        decisions = self._supervisors if isinstance(observation, ObserveHeartbeat) else self._daemons
+        if sender.logged == initial(sender.stream):
+            decisions.suppose_new(request.tenant, request.target)
+        match observation:
+            case ObserveHeartbeat():
+                return await self._supervisors.handle(request, observation)
+            case ObserveDaemon():
+                return await self._daemons.handle(request, observation)

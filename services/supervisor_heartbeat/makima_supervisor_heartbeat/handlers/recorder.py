@@ -1,0 +1,188 @@
+"""Records shards of the heartbeats: reads them in order from where the database says, and writes while it reads on."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing, asynccontextmanager
+from typing import Final
+
+import asyncpg
+import structlog
+from makima_kernel.cancellation import heed_cancellation
+from makima_kernel.event_log.errors import AWAY
+from makima_kernel.nats.pull_loop import PullLoop
+from makima_kernel.nats.stream_cursor import EPOCH_KEY, Ephemeral
+from makima_kernel.telemetry import metrics
+from makima_schemas import subjects
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.js.api import StreamState
+
+from makima_supervisor_heartbeat.domain.batching.batch_builder import MOST_ROWS, Reader, Slice
+from makima_supervisor_heartbeat.domain.offsets import Place, Start, start_of
+from makima_supervisor_heartbeat.handlers.dead_letters import SetAside
+from makima_supervisor_heartbeat.handlers.shard_writer import LostShardsError, Store, lock
+
+BATCH: Final = 3500  # for all lanes, which have about as many each
+TURN: Final = 250  # messages: two milliseconds
+FULL: Final = MOST_ROWS - TURN
+LANES: Final = 2  # connections that write: one backend of Postgres keeps up with half of what the reader reads
+LINGER_SECONDS: Final = 0.025  # a quiet system commits its canaries forty times a second, not once for each
+_REST: Final = 0.5
+_STANDBY: Final = 1.0
+
+Connect = Callable[[], Awaitable[asyncpg.Connection]]
+TROUBLE: Final = (*AWAY, NatsError, LostShardsError)
+
+_logger = structlog.get_logger(__name__)
+
+
+def lanes_of(shards: Sequence[int]) -> list[list[int]]:
+    """How the shards share the connections."""
+    return [list(shards[lane::LANES]) for lane in range(min(LANES, len(shards)))]
+
+
+class Recorder:
+    """Records its shards; of all replicas, the one that holds their locks in Postgres.
+
+    `taken` is called when the shards have become ours, before anything is read; `recorded` after each commit; `make_room` sees to
+    the partitions.
+    """
+
+    def __init__(
+        self,
+        nats: Client,
+        connect: Connect,
+        reader: Reader,
+        *,
+        shards: Sequence[int],
+        owner: str,
+        taken: Callable[[str], Awaitable[None]],
+        recorded: Callable[[Slice], None],
+        make_room: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._nats, self._connect, self._reader, self._shards, self._owner = nats, connect, reader, shards, owner
+        self._taken, self._recorded, self._make_room = taken, recorded, make_room
+        self._lanes = lanes_of(shards)
+        self._set_aside = SetAside(nats)
+        self._loop: PullLoop | None = None
+        self._problem: str | None = "not started yet"
+
+    async def check(self) -> str | None:
+        """None: recording, or standing by for another replica that does."""
+        return self._problem or (self._loop.problem if self._loop is not None else None)
+
+    async def run(self) -> None:
+        """Until cancelled. Whatever goes wrong is told by `check()`; the database knows from where to go on."""
+        while True:
+            heed_cancellation()
+            try:
+                async with self._connections(1) as [guard]:
+                    await self._stand_by(guard)
+                    async with self._connections(len(self._lanes) - 1) as others:
+                        await self._record([guard, *others])
+            except TROUBLE as error:
+                self._problem = f"shards {list(self._shards)} are not recorded: {error!r}"
+                _logger.warning("recorder.interrupted", shards=self._shards, reason=repr(error))
+                await asyncio.sleep(_REST)
+            finally:
+                self._loop = None
+
+    async def _stand_by(self, guard: asyncpg.Connection) -> None:
+        """Until the shards are ours; the locks live and die with this connection."""
+        while not await lock(guard, self._shards):
+            heed_cancellation()
+            self._problem = None
+            await asyncio.sleep(_STANDBY)
+
+    @asynccontextmanager
+    async def _connections(self, count: int) -> AsyncGenerator[list[asyncpg.Connection]]:
+        connections = list[asyncpg.Connection]()
+        try:
+            for _ in range(count):
+                connections.append(await self._connect())
+            yield connections
+        finally:
+            for connection in connections:
+                connection.terminate()
+
+    async def _record(self, connections: list[asyncpg.Connection]) -> None:
+        await self._make_room()
+        stores = [Store(connection, shards, self._owner) for connection, shards in zip(connections, self._lanes, strict=True)]
+        places: dict[int, Place] = {}
+        for store in stores:
+            await store.prepare()
+            places |= await store.own()
+        state, epoch = await self._stream()
+        await self._taken(epoch)
+        start = start_of(places, epoch, state.last_seq)
+        _logger.info("recorder.taken", shards=self._shards, stream_epoch=epoch, after=start.after, ahead=start.ahead)
+        if 0 < start.after < state.first_seq - 1:
+            _logger.error("heartbeats.lost", after=start.after, first=state.first_seq)
+        # The whole stream, also for some shards: a consumer with several filters costs the broker a search of all subjects for each message.
+        cursor = Ephemeral("recorder", after=start.after)
+        self._loop = PullLoop(self._nats, subjects.HEARTBEATS_STREAM, cursor, batch=BATCH, linger=LINGER_SECONDS)
+        self._problem = None
+        await self._pipe(self._loop, stores, start)
+
+    async def _stream(self) -> tuple[StreamState, str]:
+        info = await self._nats.jetstream().stream_info(subjects.HEARTBEATS_STREAM)
+        return info.state, (info.config.metadata or {}).get(EPOCH_KEY) or str(info.created)
+
+    async def _pipe(self, loop: PullLoop, stores: list[Store], start: Start) -> None:
+        """Two slices a lane: one on its way into the database, one being read.
+
+        The reading is no task of the group: a group whose body has ended leaves us marked as cancelled when a task fails (Python 3.11),
+        and the next look at that would end the recorder without a word.
+        """
+        queues = [asyncio.Queue[Slice](maxsize=1) for _ in stores]
+        try:
+            async with asyncio.TaskGroup() as group:
+                for store, queue in zip(stores, queues, strict=True):
+                    group.create_task(self._write(store, queue))
+                await self._read(loop, queues, start)
+        except* TROUBLE as errors:
+            raise errors.exceptions[0] from errors
+
+    async def _read(self, loop: PullLoop, queues: list[asyncio.Queue[Slice]], start: Start) -> None:
+        async with aclosing(loop.batches()) as batches:
+            async for batch in batches:
+                messages = start.unrecorded(batch, loop.stream_epoch)
+                if not messages:
+                    continue
+                slices = self._reader.empty(loop.stream_epoch)
+                for first in range(0, len(messages), TURN):
+                    self._reader.fill(slices, messages[first : first + TURN])
+                    await asyncio.sleep(0)  # the database's answers, verdicts and questions wait for a turn, not for a batch
+                    if any(len(slice_.rows) > FULL for slice_ in slices):  # more of them are of one lane than of the other
+                        await _put(queues, slices)
+                        slices = self._reader.empty(loop.stream_epoch)
+                await _put(queues, slices)
+
+    async def _write(self, store: Store, queue: asyncio.Queue[Slice]) -> None:
+        while True:
+            heed_cancellation()
+            slice_ = await queue.get()
+            await self._commit(store, slice_)
+            self._recorded(slice_)
+
+    async def _commit(self, store: Store, slice_: Slice) -> None:
+        """What the database does not take is found by halving, and set aside like any other bad heartbeat."""
+        await self._set_aside.all(slice_)
+        try:
+            await store.write(slice_)
+            metrics.supervisor_heartbeats.inc(slice_.supervisors)
+        except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
+            await self._make_room()
+            if len(slice_.rows) > 1:
+                for half in slice_.halves():
+                    await self._commit(store, half)
+                return
+            slice_.aside = [(slice_.messages[0], f"the database does not take it: {error}")]
+            slice_.rows, slice_.messages, slice_.supervisors = [], [], 0
+            await self._commit(store, slice_)
+
+
+async def _put(queues: Sequence[asyncio.Queue[Slice]], slices: Sequence[Slice]) -> None:
+    for queue, slice_ in zip(queues, slices, strict=True):
+        if slice_.sequence:  # it reaches somewhere
+            await queue.put(slice_)

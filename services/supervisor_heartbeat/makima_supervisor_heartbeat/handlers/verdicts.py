@@ -1,0 +1,116 @@
+"""The stale-detector's verdicts: applied to whoever is silent, refused where the recorder knows better."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+import orjson
+from makima_kernel.commands.router import CommandRouter, decode_command, invalid
+from makima_schemas.codec import adapter
+from makima_schemas.commands import Problem, Reply, Request, encode_reply
+from makima_schemas.daemon import DeclareDisconnected, ObserveDaemon
+from makima_schemas.errors import Code
+from makima_schemas.evidence import Arrival
+from makima_schemas.identity import stream_name
+from makima_schemas.supervisor import DeclareSilent, ObserveHeartbeat
+from pydantic import ValidationError
+
+from makima_supervisor_heartbeat.domain.supervisor import OrderRestart
+from makima_supervisor_heartbeat.domain.verdict import JudgeDisconnected, JudgeSilence
+from makima_supervisor_heartbeat.handlers.observation_writer import DaemonDecisions, SupervisorDecisions
+from makima_supervisor_heartbeat.handlers.watermarks import Watermarks
+from makima_supervisor_heartbeat.queries import Queries
+
+PATIENCE_SECONDS: Final = 2.0
+
+
+def content(command: ObserveHeartbeat | ObserveDaemon | JudgeSilence | JudgeDisconnected | OrderRestart) -> object:
+    """What makes a repeat the same: replicas of the detector find one silence at different moments, and say so in their evidence;
+    between two orders of one restart its daemon may have gone or come.
+    """
+    match command:
+        case JudgeSilence(connection_id):
+            return connection_id
+        case JudgeDisconnected():
+            return None
+        case OrderRestart(reason):
+            return reason
+        case observed:
+            return observed
+
+
+class Verdicts:
+    """`enabled` is the feature flag `supervisor_heartbeat`: off, heartbeats are stored and no verdict is applied."""
+
+    def __init__(
+        self, supervisors: SupervisorDecisions, daemons: DaemonDecisions, queries: Queries, watermarks: Watermarks, *, enabled: bool
+    ) -> None:
+        self._supervisors, self._daemons = supervisors, daemons
+        self._queries, self._watermarks, self._enabled = queries, watermarks, enabled
+
+    def serve(self, router: CommandRouter) -> None:
+        """Verdicts are a detector's to give: a daemon that could would end whomever it likes, and in `declare_all` under any name."""
+        router.command(DeclareSilent, self.declare_silent)
+        router.command(DeclareDisconnected, self.declare_disconnected)
+        router.query("declare_all", self.declare_all)
+
+    async def declare_silent(self, request: Request, verdict: DeclareSilent) -> Reply:
+        """Accepted, changed or not; `UNAVAILABLE` while the recorder is behind the verdict."""
+        return (await self._declare([(request, verdict)]))[0]
+
+    async def declare_disconnected(self, request: Request, verdict: DeclareDisconnected) -> Reply:
+        """As `declare_silent`."""
+        return (await self._declare([(request, verdict)]))[0]
+
+    async def declare_all(self, question: dict[str, object]) -> dict[str, object]:
+        """`{silent: [Request], disconnected: [Request]}` → `{silent: [reply], disconnected: [reply]}`, in the same order.
+
+        When thousands die at once, a message each would make the last of them wait for seconds. Each is judged and answered by itself.
+        """
+        silent = [(request, decode_command(DeclareSilent, request.data)) for request in _requests(question.get("silent", []))]
+        disconnected = [
+            (request, decode_command(DeclareDisconnected, request.data)) for request in _requests(question.get("disconnected", []))
+        ]
+        replies = [orjson.Fragment(encode_reply(reply)) for reply in await self._declare([*silent, *disconnected])]
+        return {"silent": replies[: len(silent)], "disconnected": replies[len(silent) :]}
+
+    async def _declare(self, verdicts: Sequence[tuple[Request, DeclareSilent | DeclareDisconnected]]) -> Sequence[Reply]:
+        if not verdicts:
+            return []
+        refused = await self._refused(max(verdict.evidence.watermark for _, verdict in verdicts))
+        if refused is not None:
+            return [refused] * len(verdicts)
+        newest = await self._queries.newest([_sender(request, verdict) for request, verdict in verdicts])
+        return await asyncio.gather(
+            *(self._judge(request, verdict, newest.get(_sender(request, verdict))) for request, verdict in verdicts)
+        )
+
+    async def _judge(self, request: Request, verdict: DeclareSilent | DeclareDisconnected, newest: Arrival | None) -> Reply:
+        match verdict:
+            case DeclareSilent(connection_id, evidence):
+                return await self._supervisors.handle(request, JudgeSilence(connection_id, evidence, newest))
+            case DeclareDisconnected(evidence):
+                return await self._daemons.handle(request, JudgeDisconnected(evidence, newest))
+
+    async def _refused(self, watermark: datetime) -> Problem | None:
+        if not self._enabled:
+            return Problem(Code.FEATURE_OFF, "supervisor_heartbeat is off: heartbeats are stored, no verdict is applied")
+        if not await self._watermarks.passed(watermark, PATIENCE_SECONDS):
+            return Problem(
+                Code.UNAVAILABLE,
+                "the recorder is behind the verdict's watermark",
+                "ask again with the same command id: nothing was changed",
+            )
+        return None
+
+
+def _requests(body: object) -> list[Request]:
+    try:
+        return adapter(list[Request]).validate_python(body)
+    except ValidationError as error:
+        raise invalid(error) from error
+
+
+def _sender(request: Request, verdict: DeclareSilent | DeclareDisconnected) -> str:
+    return stream_name("supervisor" if isinstance(verdict, DeclareSilent) else "daemon", request.target)

@@ -1,0 +1,63 @@
+"""Up to which time every heartbeat is recorded, over all shards and recorders; verdicts wait for it."""
+
+import asyncio
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Final
+
+import structlog
+from makima_kernel.cancellation import heed_cancellation
+from makima_kernel.event_log.errors import AWAY
+from makima_kernel.telemetry import metrics
+
+from makima_supervisor_heartbeat.queries import Queries
+
+_LOOK: Final = 0.025  # seconds between two looks while somebody waits
+_QUIET: Final = 1.0  # and while nobody does
+
+
+class Watermarks:
+    """All shards count, not only the sender's: one that has moved to another daemon speaks on another shard."""
+
+    def __init__(self, queries: Queries) -> None:
+        self._queries = queries
+        self._observed = datetime.fromtimestamp(0, UTC)
+        self._looked = asyncio.Event()
+        self._wanted = asyncio.Event()
+        self._waiting = 0
+
+    async def passed(self, moment: datetime, timeout: float) -> bool:
+        """Whether everything that the broker received until `moment` is recorded within `timeout` seconds."""
+        self._waiting += 1
+        self._wanted.set()
+        try:
+            async with asyncio.timeout(timeout):
+                while self._observed < moment:
+                    await self._looked.wait()
+        except TimeoutError:
+            return False
+        finally:
+            self._waiting -= 1
+        return True
+
+    async def run(self) -> None:
+        """One look for all who wait."""
+        while True:
+            heed_cancellation()
+            try:
+                self._observed = await self._queries.watermark()
+            except AWAY as error:
+                structlog.get_logger().warning("watermarks.unread", reason=repr(error))
+            looked, self._looked = self._looked, asyncio.Event()
+            looked.set()
+            metrics.ingest_watermark_age.labels("supervisor_heartbeat").set(max(0.0, (datetime.now(UTC) - self._observed).total_seconds()))
+            await self._rest()
+
+    async def _rest(self) -> None:
+        if self._waiting:
+            await asyncio.sleep(_LOOK)
+            return
+        self._wanted.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_QUIET):
+                await self._wanted.wait()

@@ -1,0 +1,37 @@
+"""What the log says of every supervisor and daemon, as a table: what a recorder knows when it starts."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import asyncpg
+from makima_kernel.event_log.named_sql import named
+from makima_kernel.projections.projection import Applied
+from makima_schemas.daemon import DaemonConnected, DaemonDisconnected
+from makima_schemas.supervisor import SupervisorRegistered, SupervisorStateChanged
+
+from makima_supervisor_heartbeat.domain.sender_state import Told, dump_told, evolved, initial, load_told
+
+SQL: Final = named(Path(__file__).with_suffix(".sql"))
+
+
+class KnownSenders:
+    """The projection `supervisor_heartbeat`."""
+
+    name = "supervisor_heartbeat"
+    schema = "supervisor_heartbeat"
+    tables = ("senders",)
+    events: frozenset[type] = frozenset((SupervisorRegistered, SupervisorStateChanged, DaemonConnected, DaemonDisconnected))
+
+    async def apply(self, connection: asyncpg.Connection, batch: Sequence[Applied]) -> None:
+        keys = sorted({(applied.recorded.tenant, applied.recorded.stream) for applied in batch})
+        rows = await connection.fetch(SQL["touched"], [tenant for tenant, _ in keys], [stream for _, stream in keys])
+        told: dict[tuple[str, str], Told] = {key: initial(key[1]) for key in keys}
+        told |= {(row["tenant"], row["stream"]): load_told(row["stream"], row["told"]) for row in rows}
+        for applied in batch:
+            key = (applied.recorded.tenant, applied.recorded.stream)
+            if isinstance(applied.event, SupervisorRegistered | SupervisorStateChanged | DaemonConnected | DaemonDisconnected):
+                told[key] = evolved(told[key], applied.event)
+        await connection.execute(
+            SQL["store"], [tenant for tenant, _ in keys], [stream for _, stream in keys], [dump_told(told[key]) for key in keys]
+        )

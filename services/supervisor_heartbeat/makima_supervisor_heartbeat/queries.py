@@ -1,0 +1,169 @@
+"""What this service asks its own tables, and the two questions it answers on the bus: `heartbeats` and `status`."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final, cast
+
+import asyncpg
+import orjson
+from makima_kernel.event_log.named_sql import named
+from makima_kernel.projections import checkpoint
+from makima_schemas.errors import Code
+from makima_schemas.evidence import Arrival
+from makima_schemas.heartbeat_codec import Address
+from makima_schemas.identity import DEFAULT_TENANT, split_stream, stream_name
+from makima_schemas.refusal import Refused
+from makima_schemas.silence import SenderKind
+from makima_schemas.supervisor import ENDED, SupervisorState
+from makima_schemas.times import rfc3339
+
+from makima_supervisor_heartbeat.domain.heartbeats import Beat
+from makima_supervisor_heartbeat.domain.sender_state import Told, load_told
+
+SQL: Final = named(Path(__file__).with_suffix(".sql"))
+
+KNOWN_SENDERS: Final = "supervisor_heartbeat"  # the projection that `senders` comes from
+MOST_HEARTBEATS: Final = 500
+MOST_BYTES: Final = 256 * 1024
+SECONDS: Final = 1.0
+DEFAULT_LIMIT: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """Of a supervisor: the incarnation that speaks for it, and the daemon that runs that."""
+
+    contract_id: str
+    daemon_id: str
+    connection_id: str | None
+    connected: bool
+
+
+class Queries:
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def watermark(self) -> datetime:
+        return cast("datetime", await self._pool.fetchval(SQL["watermark"]))
+
+    async def newest(self, senders: Sequence[str]) -> dict[str, Arrival]:
+        rows = await self._pool.fetch(SQL["newest"], list(senders))
+        return {row["sender"]: Arrival(row["stream_epoch"], row["sequence"], row["received_at"]) for row in rows}
+
+    async def whereabouts(self, tenant: str, task_id: str) -> Whereabouts | None:
+        """None: no supervisor of that id was ever heard."""
+        row = await self._pool.fetchrow(SQL["daemon_of"], tenant, stream_name("supervisor", task_id), timeout=SECONDS)
+        return None if row is None else Whereabouts(*row)
+
+    async def answer_heartbeats(self, question: dict[str, object]) -> dict[str, object]:
+        """`{contract_id | task_id, limit?}` → `{heartbeats: […], truncated}`, newest first; `truncated` where 256 KiB are not enough for all."""
+        limit = question.get("limit", DEFAULT_LIMIT)
+        if not isinstance(limit, int) or isinstance(limit, bool) or not 1 <= limit <= MOST_HEARTBEATS:
+            raise Refused(Code.INVALID_REQUEST, f"limit is a number from 1 to {MOST_HEARTBEATS}")
+        try:
+            senders = await self._senders(question)
+            rows = await self._history(senders, limit)
+        except (TimeoutError, asyncpg.QueryCanceledError) as error:
+            raise Refused(Code.UNAVAILABLE, f"the history was not read within {SECONDS:g} s", hint="ask for fewer, or later") from error
+        kept, size = list[dict[str, object]](), 0
+        for row in rows:
+            heartbeat = _heartbeat(row)
+            size += len(orjson.dumps(heartbeat))
+            if size > MOST_BYTES:
+                break
+            kept.append(heartbeat)
+        return {"heartbeats": kept, "truncated": len(kept) < len(rows)}
+
+    async def answer_status(self, question: dict[str, object]) -> dict[str, object]:
+        """`{contract_id}` → the newest heartbeat of its supervisor, and whether the log calls it alive. Raises `SUPERVISOR_NOT_FOUND`."""
+        contract_id = _text(question, "contract_id")
+        row = await self._pool.fetchrow(SQL["status"], contract_id, DEFAULT_TENANT, timeout=SECONDS)
+        if row is None:
+            raise Refused(Code.SUPERVISOR_NOT_FOUND, f"contract {contract_id} has no supervisor that was ever heard")
+        state = SupervisorState(row["logged_state"] or row["state"])
+        return {
+            **_heartbeat(row),
+            "contract_id": row["contract_id"],
+            "daemon_id": row["daemon_id"],
+            "state": state,
+            "current_activity": row["activity"],
+            "last_heartbeat": rfc3339(row["received_at"]),
+            "alive": state not in ENDED,
+        }
+
+    async def _senders(self, question: dict[str, object]) -> list[str]:
+        if "task_id" in question:
+            return [stream_name("supervisor", _text(question, "task_id"))]
+        rows = await self._pool.fetch(SQL["senders_of_contract"], _text(question, "contract_id"), timeout=SECONDS)
+        return [row["sender"] for row in rows]
+
+    async def _history(self, senders: list[str], limit: int) -> list[asyncpg.Record]:
+        if not senders:
+            return []
+        hashes = await self._pool.fetchval(SQL["hash"], senders, timeout=SECONDS)
+        return await self._pool.fetch(SQL["heartbeats"], senders, limit, hashes, timeout=SECONDS)
+
+
+class Remembered:
+    """What a recorder loads at its start; one transaction, so that rows and `position` are of the same moment."""
+
+    def __init__(self, connection: asyncpg.Connection) -> None:
+        self._connection = connection
+
+    async def position(self) -> int:
+        return cast("int | None", await self._connection.fetchval(checkpoint.SQL["position"], KNOWN_SENDERS)) or 0
+
+    async def senders(self) -> AsyncIterator[tuple[str, Told]]:
+        async for stream, told in self._connection.cursor(SQL["senders"], DEFAULT_TENANT, prefetch=2000):
+            yield stream, load_told(stream, told)
+
+    async def latest(self, stream_epoch: str) -> AsyncIterator[Beat]:
+        async for row in self._connection.cursor(SQL["latest"], stream_epoch, prefetch=2000):
+            yield _beat(row)
+
+
+def _beat(row: asyncpg.Record) -> Beat:
+    category, entity_id = split_stream(row["sender"])
+    role = entity_id.partition(":")[2] or None
+    address = Address(cast("SenderKind", category), row["sender"], entity_id, row["daemon_id"], row["contract_id"] if role else None, role)
+    hostname = orjson.loads(row["detail"]).get("hostname", "") if category == "daemon" and row["detail"] else ""
+    return Beat(
+        address,
+        row["sequence"],
+        _nanoseconds(row["received_at"]),
+        row["contract_id"],
+        row["connection_id"],
+        None if row["state"] is None else SupervisorState(row["state"]),
+        row["phase"],
+        row["activity"],
+        row["progress"],
+        row["detail"],
+        hostname,
+    )
+
+
+def _nanoseconds(moment: datetime) -> int:
+    return int(moment.timestamp()) * 1_000_000_000 + moment.microsecond * 1000
+
+
+def _heartbeat(row: asyncpg.Record) -> dict[str, object]:
+    detail: dict[str, object] = orjson.loads(row["detail"]) if row["detail"] else {}
+    return {
+        "task_id": split_stream(row["sender"])[1],
+        "timestamp": rfc3339(row["received_at"]),
+        "state": row["state"],
+        "phase": row["phase"],
+        "activity": row["activity"],
+        "progress": row["progress"],
+        "connection_id": row["connection_id"],
+        "pending_task_ids": detail.get("pending_task_ids", []),
+    }
+
+
+def _text(question: dict[str, object], name: str) -> str:
+    value = question.get(name)
+    if not isinstance(value, str):
+        raise Refused(Code.INVALID_REQUEST, f"{name} is missing, or no text")
+    return value
