@@ -20,7 +20,7 @@ from makima_kernel.service.settings import Settings
 from makima_kernel.telemetry import logs
 from nats.aio.client import Client
 
-from tests.services.gateway.running import ADMIN, Gateways, running
+from tests.services.gateway.harness import ADMIN, Gateways, running
 
 
 @dataclass(frozen=True)

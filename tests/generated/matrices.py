@@ -11,7 +11,7 @@ from makima_schemas.contract import events as e
 from makima_schemas.contract.model import ContractStatus
 from makima_schemas.refusal import Refused
 
-from tests.services.contract.stories import DECIDER, EXECUTE, IN, PLAN, PLANNED, REVIEW, SHIPPED, STARTED, TO_EXECUTE, given, opened
+from tests.services.contract.contract_states import DECIDER, EXECUTE, IN, PLAN, PLANNED, REVIEW, SHIPPED, STARTED, TO_EXECUTE, given, opened
 
 S = TypeVar("S", bound=StrEnum)
 

@@ -19,7 +19,7 @@ from makima_kernel.relay.relay import Relay
 from makima_kernel.testing import eventually
 from makima_schemas.envelope import Recorded
 
-from tests.kernel.log.journal import Journal
+from tests.kernel.projections.sample_projection import Journal
 
 # Forked from a server that has imported everything: fifty of them start in a second.
 _CONTEXT: Final = multiprocessing.get_context("forkserver")

@@ -9,10 +9,10 @@ from makima_kernel.testing import eventually
 from makima_local import ports
 from makima_schemas.silence import MassSilenceCleared, MassSilenceSuspected
 
-from tests.guarantees.detecting import DETECTOR, Detection, detecting
-from tests.guarantees.hearsay import stored
+from tests.guarantees.detector_cluster import DETECTOR, Detection, detecting
+from tests.guarantees.heartbeat_oracle import stored
 from tests.servers import MakeNats
-from tests.services.stale_detector.running import TIMEOUT, Fleet
+from tests.services.stale_detector.harness import TIMEOUT, Fleet
 
 SUPERVISORS = [f"t{number}" for number in range(30)]
 FEWER_THAN_HALF = 14  # or a hold for mass silence would bind all

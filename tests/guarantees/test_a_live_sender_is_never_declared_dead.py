@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.guarantees.detecting import DETECTOR, OWNER, detecting
+from tests.guarantees.detector_cluster import DETECTOR, OWNER, detecting
 from tests.servers import MakeNats, MakePostgres
-from tests.services.stale_detector.running import TIMEOUT, Fleet
+from tests.services.stale_detector.harness import TIMEOUT, Fleet
 from tests.template import prepared_template
 
 SUPERVISORS = [f"t{number}" for number in range(8)]  # fewer than ten: no hold for mass silence covers up what the clock does wrong

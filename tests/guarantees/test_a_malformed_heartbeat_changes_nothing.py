@@ -18,8 +18,8 @@ from makima_supervisor_heartbeat.domain.heartbeats import read
 from makima_supervisor_heartbeat.domain.sender_cache import Senders
 
 from tests.services.supervisor_heartbeat.conftest import fleet
+from tests.services.supervisor_heartbeat.harness import Running, daemon_beat, supervisor_beat
 from tests.services.supervisor_heartbeat.messages import SUBJECT, bodies, message
-from tests.services.supervisor_heartbeat.running import Running, daemon_beat, supervisor_beat
 
 __all__ = ["fleet"]  # a fixture, found by its name
 

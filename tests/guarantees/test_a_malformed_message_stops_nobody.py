@@ -18,9 +18,9 @@ from makima_schemas.codec import CLASS_BY_NAME
 from makima_schemas.contract.events import ContractPaused
 from nats.aio.client import Client
 
-from tests.kernel.log.filling import append, fill
-from tests.kernel.log.journal import TABLES, Journal, raw, rows
-from tests.kernel.log.running import running
+from tests.kernel.background import running
+from tests.kernel.event_log.filling import append, fill
+from tests.kernel.projections.sample_projection import TABLES, Journal, raw, rows
 from tests.servers import BUDGET
 
 DATA_THAT_FITS_NO_SCHEMA = [

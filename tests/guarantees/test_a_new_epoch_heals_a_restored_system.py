@@ -30,8 +30,8 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from tests.guarantees.test_every_read_model_is_rebuilt_the_same import OURS, rows
 from tests.servers import BUDGET
-from tests.services.gateway.running import ADMIN, bearing
-from tests.services.stale_detector.running import Fleet, Told
+from tests.services.gateway.harness import ADMIN, bearing
+from tests.services.stale_detector.harness import Fleet, Told
 
 SERVICES = ("contract", "supervisor_heartbeat", "completion_detector", "stale_detector", "gateway")
 WITH_EVERYBODY_CUT_OFF = """

@@ -24,9 +24,9 @@ from makima_schemas.codec import decode
 from nats.aio.client import Client
 
 from tests.guarantees.replicas import LEASE, project_forever, replica
-from tests.kernel.log.filling import append_all, fill, some_event
-from tests.kernel.log.journal import TABLES, Journal, Line, Tally, raw, rows, text_of
-from tests.kernel.log.running import running
+from tests.kernel.background import running
+from tests.kernel.event_log.filling import append_all, fill, some_event
+from tests.kernel.projections.sample_projection import TABLES, Journal, Line, Tally, raw, rows, text_of
 from tests.servers import BUDGET
 
 events = st.one_of(

@@ -14,7 +14,7 @@ from makima_schemas.contract import events as e
 from makima_schemas.errors import Code
 from nats.aio.client import Client
 
-from tests.services.contract.running import Contracts, running
+from tests.services.contract.harness import Contracts, running
 
 CREATE = c.CreateContract("demo", "ada")
 AT_ONCE = 32

@@ -21,9 +21,9 @@ from makima_schemas import subjects
 from makima_schemas.envelope import from_cloudevent
 from nats.aio.client import Client
 
-from tests.kernel.log.filling import fill
-from tests.kernel.log.journal import TABLES, Journal, rows
-from tests.kernel.log.running import running
+from tests.kernel.background import running
+from tests.kernel.event_log.filling import fill
+from tests.kernel.projections.sample_projection import TABLES, Journal, rows
 from tests.servers import BUDGET
 
 BACKED_UP, LOST = 150, 50

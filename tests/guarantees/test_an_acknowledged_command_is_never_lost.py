@@ -13,7 +13,7 @@ from makima_kernel.event_log.migrate import KERNEL_FOLDER, KERNEL_SCHEMA, migrat
 from makima_kernel.testing import eventually
 from makima_schemas.envelope import Recorded
 
-from tests.kernel.log.writing import command, event, running
+from tests.kernel.event_log.append_builders import command, event, running
 from tests.servers import MakePostgres
 
 CALLERS = 12

@@ -23,11 +23,11 @@ from makima_stale_detector.projections import Silence
 from makima_supervisor_heartbeat.projections import KnownSenders
 from nats.aio.client import Client
 
-from tests.kernel.log.filling import append
-from tests.kernel.log.running import running
+from tests.kernel.background import running
+from tests.kernel.event_log.filling import append
 from tests.servers import BUDGET
-from tests.services.contract.stories import opened
-from tests.services.gateway.test_read_model import EVIDENCE, log
+from tests.services.contract.contract_states import opened
+from tests.services.gateway.read_model.test_read_model import EVIDENCE, log
 
 OURS: list[Projection] = [ReadModel(), Unstarted(), KnownSenders(), Silence(), Contracts()]
 WHEN_A_LOOK_IS_DUE = {"due_at", "leased_until"}  # a queue's times, by the clock: no part of the fold

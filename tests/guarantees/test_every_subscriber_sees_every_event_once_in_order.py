@@ -20,8 +20,8 @@ from makima_schemas.envelope import Recorded, from_cloudevent
 from nats.aio.client import Client
 
 from tests.guarantees.replicas import Replica, count, relay_forever, replica
-from tests.kernel.log.filling import fill
-from tests.kernel.log.running import running
+from tests.kernel.background import running
+from tests.kernel.event_log.filling import fill
 from tests.servers import BUDGET, MakeNats, closed
 
 WAITING = 600  # events for a relay to publish: more than it has on its way at once

@@ -21,7 +21,7 @@ from nats.js.client import JetStreamContext
 
 from tests.e2e import stack
 from tests.e2e.stack import Stack
-from tests.services.gateway.running import bearing
+from tests.services.gateway.harness import bearing
 
 pytestmark = [
     pytest.mark.e2e,

@@ -13,7 +13,7 @@ from makima_kernel.event_log.appender import Appender
 from makima_kernel.event_log.log import Log
 from makima_schemas.envelope import Recorded
 
-from tests.kernel.log.writing import call, command, event, running
+from tests.kernel.event_log.append_builders import call, command, event, running
 
 WRITERS = 8
 COMMANDS = 150

@@ -16,7 +16,7 @@ from makima_supervisor_heartbeat.domain.supervisor import Supervisor, Supervisor
 from makima_supervisor_heartbeat.domain.verdict import JudgeDisconnected, JudgeSilence
 from nats.aio.client import Client
 
-from tests.services.supervisor_heartbeat.running import daemon_beat, running, supervisor_beat
+from tests.services.supervisor_heartbeat.harness import daemon_beat, running, supervisor_beat
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 SPOKEN = [state for state in SupervisorState if state is not SupervisorState.INTERRUPTED]

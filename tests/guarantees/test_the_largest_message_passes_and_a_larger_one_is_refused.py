@@ -24,9 +24,9 @@ from makima_supervisor_heartbeat import app as recorder
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
-from tests.services.gateway.running import Gateways, act, created, items, running
-from tests.services.gateway.test_monitor import watching
-from tests.services.stale_detector.running import Fleet, Told, quick
+from tests.services.gateway.harness import Gateways, act, created, items, running
+from tests.services.gateway.monitor.test_monitor import watching
+from tests.services.stale_detector.harness import Fleet, Told, quick
 
 LARGEST_EVENT = 256 * 1024
 LARGEST_COMMAND = 512 * 1024

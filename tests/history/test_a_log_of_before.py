@@ -24,8 +24,8 @@ from makima_schemas.times import rfc3339
 from makima_stale_detector.projections import Silence
 from nats.aio.client import Client
 
-from tests.kernel.log import writing
-from tests.services.gateway.running import Gateways, act, body, items, running
+from tests.kernel.event_log import append_builders as writing
+from tests.services.gateway.harness import Gateways, act, body, items, running
 
 LOG = Path(__file__).parent / "logs" / "before.jsonl"
 

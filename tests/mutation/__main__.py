@@ -8,8 +8,8 @@ from pathlib import Path
 from time import monotonic
 from typing import Final
 
+from tests.mutation.harness import ROOT, fate, preload
 from tests.mutation.mutants import Mutant, mutants, mutated
-from tests.mutation.running import ROOT, fate, preload
 
 WANTED: Final = 0.9
 SLACK: Final = 10  # times what the tests take unchanged: then a change has made them hang
@@ -33,7 +33,7 @@ class Subject:
     @property
     def module(self) -> str:
         parts = Path(self.path).with_suffix("").parts
-        return ".".join(parts[2:] if parts[0] == "libs" else parts)
+        return ".".join(parts[2:])
 
     @property
     def name(self) -> str:
@@ -43,7 +43,8 @@ class Subject:
 def subjects() -> Iterator[Subject]:
     yield Subject("libs/schemas/makima_schemas/gate.py", ("tests/schemas/test_gate.py", *CONTRACT))
     yield Subject(
-        "libs/kernel/makima_kernel/lifecycle.py", ("tests/kernel/test_lifecycle.py", "tests/generated/test_generated.py", *CONTRACT)
+        "libs/kernel/makima_kernel/commands/lifecycle.py",
+        ("tests/kernel/commands/test_lifecycle.py", "tests/generated/test_generated.py", *CONTRACT),
     )
     yield from (Subject(path, CONTRACT) for path in rules("contract"))
     yield from (Subject(path, DETECTED) for path in rules("completion_detector"))
@@ -53,13 +54,13 @@ def subjects() -> Iterator[Subject]:
 
 def rules(service: str) -> list[str]:
     folder = ROOT / "services" / service / f"makima_{service}" / "domain"
-    return sorted(str(path.relative_to(ROOT)) for path in folder.glob("*.py") if path.name != "__init__.py")
+    return sorted(str(path.relative_to(ROOT)) for path in folder.rglob("*.py") if path.name != "__init__.py")
 
 
 def speaking_of(service: str, rule: str) -> list[str]:
     """The test files of the service that are named after the rule, first, and those that import it or simulate the whole; else all of them."""
     files = sorted((ROOT / "tests" / "services" / service).glob("test_*.py"))
-    signs = (f"makima_{service}.domain.{rule} import", "simulation import")
+    signs = (f".{rule} import", "simulation import")
     near = [file for file in files if rule.rstrip("s") in file.name or any(sign in file.read_text() for sign in signs)]
     return sorted((str(file.relative_to(ROOT)) for file in near or files), key=lambda name: rule.rstrip("s") not in name)
 

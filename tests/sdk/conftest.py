@@ -8,7 +8,7 @@ from makima_kernel.service.settings import Settings
 from makima_sdk import Connection, Contracts, Http
 from nats.aio.client import Client
 
-from tests.services.gateway.running import ADMIN, Gateways, running
+from tests.services.gateway.harness import ADMIN, Gateways, running
 
 
 @pytest.fixture

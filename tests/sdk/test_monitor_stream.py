@@ -14,7 +14,7 @@ from websockets.asyncio import server as ws
 from websockets.asyncio.server import ServerConnection
 from websockets.http11 import Response
 
-from tests.services.gateway.running import ADMIN
+from tests.services.gateway.harness import ADMIN
 
 
 async def test_what_happens_comes_in_the_order_of_the_log(connection: Connection, contracts: Contracts) -> None:

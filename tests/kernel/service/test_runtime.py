@@ -25,9 +25,9 @@ from makima_schemas.commands import Accepted, Request
 from nats.aio.client import Client
 from nats.errors import OutboundBufferLimitError
 
-from tests.kernel.bus.lamp import SwitchOn, lamps
-from tests.kernel.log.test_appender import BLOCKED, LOCK, UNLOCK
-from tests.kernel.log.writing import command, event
+from tests.kernel.commands.toggle_aggregate import SwitchOn, lamps
+from tests.kernel.event_log.append_builders import command, event
+from tests.kernel.event_log.test_appender import BLOCKED, LOCK, UNLOCK
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from makima_schemas.contract import events as e
 from makima_schemas.contract.commands import ContractCommand
 from makima_schemas.refusal import Refused
 
-from tests.services.contract.stories import DECIDER
+from tests.services.contract.contract_states import DECIDER
 from tests.services.contract.test_any_sequence import next_command
 
 SEEDS, STEPS = 60, 150

@@ -35,7 +35,7 @@ from makima_schemas.contract.model import (
 )
 from makima_schemas.refusal import Refused
 
-from tests.services.contract.stories import DECIDER
+from tests.services.contract.contract_states import DECIDER
 
 STEPS: Final = 150
 FLAGS: Final = (True, False)

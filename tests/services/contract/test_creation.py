@@ -9,7 +9,7 @@ from makima_schemas.contract.events import ContractCreated
 from makima_schemas.contract.model import Deliverable, Gate, Phase
 from makima_schemas.errors import Code
 
-from tests.services.contract.stories import PLAN, REVIEW, given
+from tests.services.contract.contract_states import PLAN, REVIEW, given
 
 NOTES = Deliverable("notes", "Notes")
 

@@ -21,7 +21,7 @@ from makima_schemas.envelope import EventMeta
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorState, SupervisorStateChanged
 from nats.aio.client import Client
 
-from tests.services.contract.running import Contracts, running
+from tests.services.contract.harness import Contracts, running
 
 HEARD: Final = SupervisorRegistered("c1", "d1", None, SupervisorState.WORKING, "plan")
 COMMANDS: Final[tuple[type, ...]] = get_args(c.ContractCommand)

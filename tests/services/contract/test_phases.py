@@ -12,7 +12,7 @@ from makima_schemas.contract.contract_types import contract_types
 from makima_schemas.contract.model import ContractStatus, Deliverable, Gate, Phase
 from makima_schemas.errors import Code
 
-from tests.services.contract.stories import ASKED, EXECUTE, IN, PLAN, PLANNED, REVIEW, SHIPPED, STARTED, TO_EXECUTE, given, opened
+from tests.services.contract.contract_states import ASKED, EXECUTE, IN, PLAN, PLANNED, REVIEW, SHIPPED, STARTED, TO_EXECUTE, given, opened
 
 THREE = (PLAN, EXECUTE, REVIEW)
 PROGRESS = (PLANNED, TO_EXECUTE)  # in `execute`, its gate not yet satisfied

@@ -19,7 +19,7 @@ from makima_schemas.errors import Code
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorState
 from nats.aio.client import Client
 
-from tests.services.contract.running import Contracts, running
+from tests.services.contract.harness import Contracts, running
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from makima_schemas.contract.events import ContractEvent
 from makima_schemas.contract.model import ContractStatus, TaskStatus
 from makima_schemas.errors import Code
 
-from tests.services.contract.stories import ASKED, ASKS, COMPLETING, IN, PLAN, PLANNED, STARTED, given, opened
+from tests.services.contract.contract_states import ASKED, ASKS, COMPLETING, IN, PLAN, PLANNED, STARTED, given, opened
 
 S = ContractStatus
 

@@ -13,7 +13,7 @@ from makima_schemas.contract.model import ContractStatus
 from makima_schemas.envelope import EventMeta, Recorded
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorState, SupervisorStateChanged
 
-from tests.services.contract.stories import opened
+from tests.services.contract.contract_states import opened
 
 HEARD = SupervisorRegistered("c1", "d1", None, SupervisorState.IDLE, "plan")
 CHANGED = SupervisorStateChanged("c1", "d1", None, SupervisorState.IDLE, SupervisorState.WORKING, "plan", "heartbeat")

@@ -5,7 +5,7 @@ from makima_schemas.contract import events as e
 from makima_schemas.contract.model import ContractStatus, Deliverable, Gate, Phase
 from makima_schemas.errors import Code
 
-from tests.services.contract.stories import ASKED, COMPLETING, IN, PLAN, PLANNED, SHIPPED, STARTED, TO_EXECUTE, given, opened
+from tests.services.contract.contract_states import ASKED, COMPLETING, IN, PLAN, PLANNED, SHIPPED, STARTED, TO_EXECUTE, given, opened
 
 ACTIVE, WAITING, BLOCKED, CREATED = (
     ContractStatus.ACTIVE,

@@ -6,7 +6,7 @@ from makima_schemas.contract import events as e
 from makima_schemas.contract.contract_types import contract_types
 from makima_schemas.errors import Code
 
-from tests.services.contract.stories import PLANNED, STARTED, given, opened
+from tests.services.contract.contract_states import PLANNED, STARTED, given, opened
 
 ACTIVE = (opened(), STARTED)
 PENDING = (*ACTIVE, e.TaskCreated("t1", "write", "plan", "builder", "step by step"))

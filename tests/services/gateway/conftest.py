@@ -8,7 +8,7 @@ import pytest
 from makima_kernel.service.settings import Settings
 from nats.aio.client import Client
 
-from tests.services.gateway.running import Gateways, running
+from tests.services.gateway.harness import Gateways, running
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import httpx
 from makima_kernel.testing import eventually
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorState
 
-from tests.services.gateway.running import Gateways, bearing, body, created
+from tests.services.gateway.harness import Gateways, bearing, body, created
 
 
 async def issued(admin: httpx.AsyncClient, role: str, **members: object) -> dict[str, object]:

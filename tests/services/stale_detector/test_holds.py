@@ -5,7 +5,7 @@ from makima_kernel.testing import eventually
 from makima_schemas.silence import MassSilenceCleared, MassSilenceSuspected, owner_stream
 from nats.aio.client import Client
 
-from tests.services.stale_detector.running import Fleet, Running, quick, running
+from tests.services.stale_detector.harness import Fleet, Running, quick, running
 
 SUPERVISORS = [f"t{number}" for number in range(24)]
 

@@ -19,8 +19,8 @@ from makima_stale_detector.queries import Due, Queries
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from tests.kernel.log import writing
-from tests.services.stale_detector.running import TIMEOUT, Fleet, Running, quick, running
+from tests.kernel.event_log import append_builders as writing
+from tests.services.stale_detector.harness import TIMEOUT, Fleet, Running, quick, running
 from tests.services.stale_detector.test_the_read_model import registered
 
 THRESHOLD = 1.0

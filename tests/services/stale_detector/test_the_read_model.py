@@ -24,8 +24,8 @@ from makima_stale_detector.projections import SQL, Silence, progress, sender
 from makima_stale_detector.queries import Queries
 from nats.aio.client import Client
 
-from tests.services.stale_detector.running import Running, quick, running
-from tests.services.stale_detector.test_tracked import changed
+from tests.services.stale_detector.harness import Running, quick, running
+from tests.services.stale_detector.test_sender import changed
 
 CREATED = e.ContractCreated("demo", "", "simple", "ada", (Phase("plan"),), phase_guard=False, auto_complete_enabled=True)
 

@@ -6,7 +6,7 @@ from makima_schemas.silence import SilenceDetected
 from makima_schemas.supervisor import SupervisorState, SupervisorStateChanged
 from nats.aio.client import Client
 
-from tests.services.stale_detector.running import TIMEOUT, Fleet, quick, running
+from tests.services.stale_detector.harness import TIMEOUT, Fleet, quick, running
 
 
 async def test_a_silent_supervisor_is_declared_and_told_with_the_same_evidence(

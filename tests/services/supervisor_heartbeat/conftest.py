@@ -7,7 +7,7 @@ import pytest
 from makima_kernel.service.settings import Settings
 from nats.aio.client import Client
 
-from tests.services.supervisor_heartbeat.running import Running, running
+from tests.services.supervisor_heartbeat.harness import Running, running
 
 
 @pytest.fixture

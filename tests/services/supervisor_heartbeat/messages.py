@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from makima_kernel.nats.message import Message
 from makima_schemas.heartbeat import SupervisorHeartbeat
 
-from tests.services.supervisor_heartbeat.running import supervisor_beat
+from tests.services.supervisor_heartbeat.harness import supervisor_beat
 
 MIDNIGHT_NS = 1_767_225_600_000_000_000
 SUBJECT = "makima.shards.3.supervisor.d1.t1"

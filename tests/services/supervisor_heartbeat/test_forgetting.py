@@ -18,8 +18,8 @@ from makima_supervisor_heartbeat.handlers.observation_writer import Observer
 from makima_supervisor_heartbeat.handlers.recall import Recall
 from makima_supervisor_heartbeat.handlers.verdicts import content
 
+from tests.services.supervisor_heartbeat.harness import Running, supervisor_beat
 from tests.services.supervisor_heartbeat.messages import message
-from tests.services.supervisor_heartbeat.running import Running, supervisor_beat
 
 COMPLETED = SupervisorState.COMPLETED
 

@@ -18,8 +18,8 @@ from makima_supervisor_heartbeat.handlers.retention import History
 from makima_supervisor_heartbeat.handlers.shard_writer import Store, lock
 from nats.aio.client import Client
 
+from tests.services.supervisor_heartbeat.harness import Fleet, supervisor_beat
 from tests.services.supervisor_heartbeat.messages import message
-from tests.services.supervisor_heartbeat.running import Fleet, supervisor_beat
 
 SENDERS, ROUNDS = 1000, 5
 

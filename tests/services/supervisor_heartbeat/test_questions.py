@@ -10,7 +10,7 @@ from makima_schemas.errors import Code
 from makima_schemas.supervisor import DeclareSilent, SupervisorState
 from nats.aio.msg import Msg
 
-from tests.services.supervisor_heartbeat.running import Running, daemon_beat, supervisor_beat
+from tests.services.supervisor_heartbeat.harness import Running, daemon_beat, supervisor_beat
 
 
 async def ask(fleet: Running, name: str, **question: object) -> dict[str, object]:

@@ -11,8 +11,8 @@ from makima_supervisor_heartbeat.domain.batching.batch_builder import COLUMNS, R
 from makima_supervisor_heartbeat.domain.heartbeats import Beat, read, unchanged
 from makima_supervisor_heartbeat.domain.sender_cache import Senders
 
+from tests.services.supervisor_heartbeat.harness import daemon_beat
 from tests.services.supervisor_heartbeat.messages import MIDNIGHT_NS, SUBJECT, VALID, bodies, message
-from tests.services.supervisor_heartbeat.running import daemon_beat
 
 
 def address(subject: str = SUBJECT) -> Address:

@@ -3,7 +3,7 @@
 from makima_schemas.daemon import DaemonConnected
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorState, SupervisorStateChanged
 
-from tests.services.supervisor_heartbeat.running import Running, daemon_beat, supervisor_beat
+from tests.services.supervisor_heartbeat.harness import Running, daemon_beat, supervisor_beat
 
 
 async def test_a_heartbeat_is_kept_and_registers_its_sender(fleet: Running) -> None:

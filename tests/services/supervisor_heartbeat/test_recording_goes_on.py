@@ -20,7 +20,7 @@ from makima_supervisor_heartbeat import app
 from makima_supervisor_heartbeat.handlers.recorder import lanes_of
 from nats.aio.client import Client
 
-from tests.services.supervisor_heartbeat.running import Fleet, Running, running, supervisor_beat
+from tests.services.supervisor_heartbeat.harness import Fleet, Running, running, supervisor_beat
 
 SENDERS, ROUNDS = 200, 60
 

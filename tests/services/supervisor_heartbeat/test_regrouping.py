@@ -10,7 +10,7 @@ from makima_kernel.service.settings import Settings
 from makima_kernel.testing import eventually
 from nats.aio.client import Client
 
-from tests.services.supervisor_heartbeat.running import Fleet, Running, running, supervisor_beat
+from tests.services.supervisor_heartbeat.harness import Fleet, Running, running, supervisor_beat
 
 SENDERS, ROUNDS = 100, 5
 HALVES = (tuple(range(SHARDS // 2)), tuple(range(SHARDS // 2, SHARDS)))

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from makima_supervisor_heartbeat.domain.batching.batch_builder import COLUMNS, Reader, Slice
 from makima_supervisor_heartbeat.domain.sender_cache import Senders, moment, rfc3339_of, second
 
+from tests.services.supervisor_heartbeat.harness import daemon_beat
 from tests.services.supervisor_heartbeat.messages import MIDNIGHT_NS, VALID, message
-from tests.services.supervisor_heartbeat.running import daemon_beat
 
 Line = dict[str, str | None]
 UNESCAPED = {"\\t": "\t", "\\n": "\n", "\\r": "\r", "\\\\": "\\"}

@@ -9,9 +9,9 @@ from makima_supervisor_heartbeat.domain.batching.batch_builder import Reader
 from makima_supervisor_heartbeat.domain.sender_cache import Observation, Sender, Senders
 from makima_supervisor_heartbeat.domain.supervisor import Supervisor
 
+from tests.services.supervisor_heartbeat.harness import daemon_beat, supervisor_beat
 from tests.services.supervisor_heartbeat.messages import MIDNIGHT_NS, message
-from tests.services.supervisor_heartbeat.running import daemon_beat, supervisor_beat
-from tests.services.supervisor_heartbeat.test_senders import IDLE, WORKING, World
+from tests.services.supervisor_heartbeat.test_sender_cache import IDLE, WORKING, World
 
 
 def daemon_heard(senders: Senders, sequence: int, hostname: str = "host") -> list[tuple[Sender, Observation]]:

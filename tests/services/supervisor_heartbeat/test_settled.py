@@ -9,8 +9,8 @@ from makima_supervisor_heartbeat.domain.sender_cache import Sender, Senders
 from makima_supervisor_heartbeat.domain.sender_state import Told
 from makima_supervisor_heartbeat.domain.supervisor import Supervisor
 
+from tests.services.supervisor_heartbeat.harness import daemon_beat
 from tests.services.supervisor_heartbeat.messages import VALID, message
-from tests.services.supervisor_heartbeat.running import daemon_beat
 from tests.services.supervisor_heartbeat.test_reading import address
 
 SUPERVISOR, DAEMON, AGENT = "makima.shards.3.supervisor.d1.t1", "makima.shards.3.daemon.d1", "makima.shards.0.agent.d1.c1.builder"

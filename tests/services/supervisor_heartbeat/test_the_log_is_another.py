@@ -3,7 +3,7 @@
 from makima_kernel.relay.stream_identity import new_epoch
 from makima_kernel.testing import eventually
 
-from tests.services.supervisor_heartbeat.running import Running, supervisor_beat
+from tests.services.supervisor_heartbeat.harness import Running, supervisor_beat
 
 EMPTIED = """
 do $$ declare part regclass; begin

@@ -15,7 +15,7 @@ from makima_schemas.supervisor import DeclareSilent, SupervisorState, Supervisor
 from makima_supervisor_heartbeat import app
 from nats.aio.client import Client
 
-from tests.services.supervisor_heartbeat.running import Running, daemon_beat, running, supervisor_beat
+from tests.services.supervisor_heartbeat.harness import Running, daemon_beat, running, supervisor_beat
 
 
 async def test_a_silent_supervisor_is_interrupted_and_its_next_heartbeat_heals_it(fleet: Running) -> None:

@@ -1,0 +1,31 @@
+"""The truth that verdicts are compared with counts time as the detector may."""
+
+from datetime import UTC, datetime, timedelta
+
+from tests.guarantees.heartbeat_oracle import Stored
+
+
+def at(milliseconds: int) -> datetime:
+    return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(milliseconds=milliseconds)
+
+
+def flowed(times: list[int], since: int, until: int) -> float:
+    """Milliseconds."""
+    return Stored({"0": [at(time) for time in times]}, {}, {}).flowed("0", at(since), at(until)) / timedelta(milliseconds=1)
+
+
+def test_time_flows_up_to_the_end_if_something_came_after_it() -> None:
+    """A watermark is the slowest shard's: this one had been read further."""
+    assert flowed([0, 50, 100, 150], 0, 120) == 120
+
+
+def test_nothing_is_known_of_the_time_after_the_last_message() -> None:
+    assert flowed([0, 50, 100], 0, 120) == 100
+
+
+def test_a_long_pause_counts_no_more_than_a_step() -> None:
+    assert flowed([0, 50, 5000, 5050], 0, 6000) == 50 + 250 + 50
+
+
+def test_it_begins_at_the_last_heartbeat() -> None:
+    assert flowed([0, 50, 100], 50, 100) == 50

@@ -1,0 +1,27 @@
+"""Replicas of a decision maker on one log."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+from makima_kernel.event_log.appender import Appender
+from makima_kernel.event_log.log import Log
+
+from tests.kernel.commands.toggle_aggregate import MakeLamps, lamps
+
+
+@pytest.fixture
+async def make_lamps(database: str, pool: asyncpg.Pool) -> AsyncIterator[MakeLamps]:
+    """Each call makes a replica with a memory and an appender of its own."""
+    async with asyncio.TaskGroup() as group:
+        running: list[asyncio.Task[None]] = []
+
+        async def make():
+            appender = Appender(lambda: asyncpg.connect(database))
+            running.append(group.create_task(appender.run()))
+            return lamps(Log(pool), appender)
+
+        yield make
+        for task in running:
+            task.cancel()

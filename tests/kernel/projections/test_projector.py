@@ -1,0 +1,328 @@
+"""A projector keeps its tables equal to the log: one active replica, in order, and it says what stands in its way."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+
+import asyncpg
+import orjson
+import pytest
+from makima_kernel.event_log.log import Log
+from makima_kernel.projections import projector as project
+from makima_kernel.projections.checkpoint import Shown
+from makima_kernel.projections.projector import Applied, Projector
+from makima_kernel.relay.relay import Relay
+from makima_kernel.relay.stream_identity import new_epoch
+from makima_kernel.testing import eventually
+from makima_schemas import subjects
+from nats.aio.client import Client
+
+from tests.kernel.background import end, running
+from tests.kernel.event_log.filling import append, fill
+from tests.kernel.projections.sample_projection import Journal, raw, rows
+from tests.servers import BUDGET
+
+Replica = Callable[..., Projector]
+
+
+@pytest.fixture
+def replica(pool: asyncpg.Pool, log: Log, nats: Client, journal: Journal, monkeypatch: pytest.MonkeyPatch) -> Replica:
+    """Makes a projector of the journal; each call another replica."""
+    monkeypatch.setattr(project, "_STANDBY", 0.05)
+    monkeypatch.setattr(project, "_PAUSE", 0.02)
+    made: list[Projector] = []
+
+    def make(projection: Journal = journal, on_commit: Callable[..., None] = lambda *_: None, **options: object) -> Projector:
+        settings = {"lease": timedelta(seconds=1), **options}
+        made.append(Projector(projection, pool, log, nats, owner=f"replica-{len(made)}", on_commit=on_commit, **settings))  # pyright: ignore[reportArgumentType] - a mapping of options
+        return made[-1]
+
+    return make
+
+
+async def test_rows_and_checkpoint_follow_the_log(relay: Relay, pool: asyncpg.Pool, replica: Replica) -> None:
+    await fill(pool, 40)
+    projector = replica()
+    async with running(projector.run()):
+        assert await projector.wait_for(40, 30)
+        await fill(pool, 5)
+        assert await projector.wait_for(45, 30)
+        await eventually(lambda: projector.ready() is None)
+    lines, tally = await rows(pool)
+    assert [line[0] for line in lines] == list(range(1, 46))
+    assert sum(events for _, events, _ in tally) == 45
+    assert await pool.fetchval("select position from event_log.checkpoints where consumer = 'journal'") == 45
+
+
+async def test_it_is_not_ready_before_it_has_caught_up(stream: None, pool: asyncpg.Pool, replica: Replica, journal: Journal) -> None:
+    await fill(pool, 10)
+    journal.gate.clear()
+    projector = replica()
+    async with running(projector.run()):
+        assert projector.ready() == "projection journal: not started yet"
+        journal.gate.set()
+        await eventually(lambda: projector.ready() is None)
+
+
+async def test_it_is_not_ready_with_a_part_of_what_it_has_to_catch_up(
+    stream: None, pool: asyncpg.Pool, replica: Replica, journal: Journal
+) -> None:
+    await fill(pool, 10)
+
+    def stop_at_four(position: int, _applied: object) -> None:
+        if position == 4:
+            journal.gate.clear()
+
+    projector = replica(max_batch=4, on_commit=stop_at_four)
+    async with running(projector.run()):
+        await eventually(lambda: projector.position == 4)
+        await eventually(lambda: pool.fetchval("select count(*) from pg_stat_activity where state = 'idle in transaction'"))
+        assert projector.ready() == "projection journal: not started yet"
+        journal.gate.set()
+        await eventually(lambda: projector.ready() is None)
+
+
+async def test_it_is_not_ready_while_the_oldest_event_waits_too_long(
+    relay: Relay, pool: asyncpg.Pool, replica: Replica, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    active, standby = replica(), replica()
+    async with running(active.run()):
+        await eventually(lambda: active.ready() is None)
+        async with running(standby.run()):
+            await eventually(lambda: standby.ready() is None)
+            assert (await active.check(), await standby.check()) == (None, None)
+            journal.gate.clear()
+            await fill(pool, 1)
+            assert await active.check() is None
+            monkeypatch.setattr(project, "_BEHIND", timedelta(0))
+            assert [await each.check() for each in (active, standby)] == ["projection journal: 0 s behind the log"] * 2
+            journal.gate.set()
+            assert await active.wait_for(1, 10)
+            assert (await active.check(), await standby.check()) == (None, None)
+
+
+async def test_what_the_pull_loop_cannot_read_is_told(relay: Relay, pool: asyncpg.Pool, nats: Client, replica: Replica) -> None:
+    projector = replica()
+    async with running(projector.run()):
+        await eventually(lambda: projector.ready() is None)
+        await nats.jetstream().delete_stream(subjects.EVENTS_STREAM)
+        await eventually(lambda: _told(projector, "projection journal: MAKIMA_EVENTS: "))
+
+
+async def _told(projector: Projector, reason: str) -> bool:
+    return reason in (await projector.check() or "")
+
+
+async def test_each_commit_is_told_with_what_was_applied_and_poked_with_its_position(
+    relay: Relay, pool: asyncpg.Pool, nats: Client, replica: Replica
+) -> None:
+    told: list[tuple[int, int]] = []
+    pokes = await nats.subscribe(subjects.projected("journal"))
+
+    def on_commit(position: int, applied: list[Applied]) -> None:
+        told.append((position, len(applied)))
+
+    projector = replica(on_commit=on_commit)
+    async with running(projector.run()):
+        await fill(pool, 7)
+        assert await projector.wait_for(7, 30)
+        assert told[-1][0] == 7
+        assert sum(count for _, count in told) == 7
+        while int((await pokes.next_msg(timeout=20)).data) < 7:
+            pass
+
+
+async def test_waiting_for_a_position_ends_with_the_time(stream: None, pool: asyncpg.Pool, replica: Replica) -> None:
+    projector = replica()
+    async with running(projector.run()):
+        assert not await projector.wait_for(1, 0.1)
+
+
+async def test_a_standby_replica_knows_the_position_and_can_be_waited_on(relay: Relay, pool: asyncpg.Pool, replica: Replica) -> None:
+    active, standby = replica(), replica()
+    async with running(active.run()):
+        await eventually(lambda: active.active)
+        async with running(standby.run()):
+            await fill(pool, 5)
+            assert await standby.wait_for(5, 30)
+            assert not standby.active
+            assert standby.ready() is None
+
+
+async def test_a_standby_replica_that_misses_the_poke_looks_for_itself(
+    stream: None, pool: asyncpg.Pool, replica: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    standby = replica()  # it does not even run
+    await pool.execute("insert into event_log.checkpoints values ('journal', 1, 0, 12, 'somebody', now() + interval '1 hour')")
+    assert await standby.wait_for(12, 30)
+
+
+async def test_a_standby_replica_takes_over_when_the_active_one_leaves(relay: Relay, pool: asyncpg.Pool, replica: Replica) -> None:
+    first, second = replica(lease=timedelta(hours=1)), replica(lease=timedelta(hours=1))
+    async with running(first.run()) as [running_first]:
+        await eventually(lambda: first.active)
+        async with running(second.run()):
+            await fill(pool, 5)
+            assert await second.wait_for(5, 30)
+            await end(running_first)
+            await eventually(lambda: second.active)
+            await fill(pool, 5)
+            assert await second.wait_for(10, 30)
+    lines, _ = await rows(pool)
+    assert [line[0] for line in lines] == list(range(1, 11))
+
+
+async def test_a_standby_replica_takes_over_when_the_lease_of_a_dead_one_ends(relay: Relay, pool: asyncpg.Pool, replica: Replica) -> None:
+    await pool.execute("insert into event_log.checkpoints values ('journal', 1, 0, 0, 'a dead one', now() + interval '300 ms')")
+    projector = replica()
+    async with running(projector.run()):
+        await fill(pool, 5)
+        assert not projector.active
+        assert await projector.wait_for(5, 30)
+
+
+async def test_the_active_replica_keeps_its_lease_when_nothing_happens(
+    stream: None, pool: asyncpg.Pool, replica: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("makima_kernel.projections.subscription._QUIET", 0.05)
+    first, second = replica(lease=timedelta(milliseconds=400)), replica()
+    async with running(first.run()):
+        await eventually(lambda: first.active)
+        async with running(second.run()):
+            renewed = await pool.fetchval("select lease_until + interval '1 s' from event_log.checkpoints")
+            await eventually(lambda: pool.fetchval("select lease_until > $1 from event_log.checkpoints", renewed))
+            assert first.active
+            assert not second.active
+
+
+async def test_a_failing_batch_is_tried_again_in_order_and_the_reason_names_the_event(
+    relay: Relay, pool: asyncpg.Pool, replica: Replica, journal: Journal
+) -> None:
+    await fill(pool, 30)
+    journal.failing_at = 21
+    projector = replica()
+    async with running(projector.run()):
+        await eventually(lambda: "failed behind position 20: ArithmeticError('cannot apply 21')" in (projector.ready() or ""), 60)
+        assert [line[0] for line in (await rows(pool))[0]] == list(range(1, 21))
+        journal.failing_at = None
+        assert await projector.wait_for(30, 30)
+        await eventually(lambda: projector.ready() is None)
+    assert [line[0] for line in (await rows(pool))[0]] == list(range(1, 31))
+
+
+async def test_events_of_other_categories_move_only_the_checkpoint(relay: Relay, pool: asyncpg.Pool, replica: Replica) -> None:
+    await append(pool, "daemon-d1", raw("SomethingUnheardOf", 9, b"{}"))
+    await append(pool, "contract-c1", raw("ContractStarted", 1, b'{"not": "subscribed, so never decoded"}'))
+    projector = replica()
+    async with running(projector.run()):
+        assert await projector.wait_for(2, 30)
+    assert await rows(pool) == ([], [])
+
+
+@pytest.mark.parametrize(("name", "schema"), [("ContractTeleported", 1), ("ContractPaused", 2)])
+async def test_it_stops_before_a_type_or_schema_that_it_should_know_and_does_not(
+    relay: Relay, pool: asyncpg.Pool, replica: Replica, name: str, schema: int
+) -> None:
+    await fill(pool, 3)
+    await append(pool, "contract-c1", raw(name, schema, b"{}"))
+    await fill(pool, 3)
+    projector = replica()
+    async with running(projector.run()):
+        await eventually(lambda: f"stopped before position 4: event {name} schema {schema}" in (projector.ready() or ""), 60)
+        assert projector.position == 3
+        assert await pool.fetchval("select position from event_log.checkpoints") == 3
+        await eventually(lambda: pool.fetchval("select owner is null from event_log.checkpoints"), because="a newer build may try")
+
+
+async def test_two_replicas_that_stopped_stay_stopped_whichever_holds_the_lease(relay: Relay, pool: asyncpg.Pool, replica: Replica) -> None:
+    """Each is the standby of the other for a moment: that is no reason to be ready."""
+    await fill(pool, 3)
+    await append(pool, "contract-c1", raw("ContractTeleported", 1, b"{}"))
+    first, second = replica(), replica()
+    async with running(first.run(), second.run()):
+        await eventually(lambda: "position 4" in (first.ready() or "") and "position 4" in (second.ready() or ""), 60)
+        await pool.execute("update event_log.checkpoints set owner = 'a newer build', lease_until = now() + interval '1 hour'")
+        for each in (first, second):
+            assert not await each.wait_for(4, 0.3)  # it looks again and again meanwhile
+            assert "position 4" in (each.ready() or "")
+        await pool.execute("update event_log.checkpoints set position = 4")
+        await eventually(lambda: first.ready() is None and second.ready() is None)
+
+
+async def test_undecodable_data_is_set_aside_with_its_place_and_the_rest_goes_on(
+    relay: Relay, pool: asyncpg.Pool, nats: Client, replica: Replica
+) -> None:
+    await append(pool, "contract-c1", raw("ContractPaused", 1, b'{"reason": 7}'))
+    await fill(pool, 3)
+    projector = replica()
+    async with running(projector.run()):
+        assert await projector.wait_for(4, 30)
+        await eventually(lambda: projector.ready() is None)
+    assert [line[0] for line in (await rows(pool))[0]] == [2, 3, 4]
+    letter = await nats.jetstream().get_last_msg(subjects.DEAD_LETTERS_STREAM, subjects.dead_letter(subjects.EVENTS_STREAM, "journal"))
+    body = orjson.loads(letter.data or b"")
+    assert body["origin"] == {"position": 1, "stream": "contract-c1", "type": "ContractPaused", "schema": 1}
+    assert body["payload"] == '{"reason": 7}'
+    assert "reason" in body["reason"]
+
+
+async def test_a_database_restored_to_the_past_is_read_again(relay: Relay, pool: asyncpg.Pool, replica: Replica) -> None:
+    await fill(pool, 5)
+    await pool.execute("insert into event_log.checkpoints values ('journal', 1, 0, 50)")
+    await pool.execute("insert into journal.line values (50, 'contract-c1', 'ContractPaused', 'of a future that never was')")
+    projector = replica()
+    async with running(projector.run()):
+        await eventually(lambda: projector.position == 5)
+        await fill(pool, 1)
+        assert await projector.wait_for(6, 30)
+    assert [line[0] for line in (await rows(pool))[0]] == list(range(1, 7))
+
+
+async def test_a_database_that_has_grown_again_since_its_restore_is_read_again(relay: Relay, pool: asyncpg.Pool, replica: Replica) -> None:
+    """The position alone would not tell: there is an event at it, but another one than that which was applied."""
+    await fill(pool, 5)
+    async with running((projector := replica()).run()):
+        assert await projector.wait_for(5, 30)
+    await pool.execute("update event_log.checkpoints set event_id = gen_random_uuid(), position = 4")
+    await pool.execute("update journal.line set type = 'of a future that never was'")
+    async with running((projector := replica()).run()):
+        await eventually(lambda: projector.position == 5 and projector.ready() is None)
+    assert {line[2] for line in (await rows(pool))[0]} & {"of a future that never was"} == set()
+
+
+async def test_it_says_which_log_its_tables_show(relay: Relay, pool: asyncpg.Pool, nats: Client, replica: Replica) -> None:
+    await fill(pool, 5)
+    projector = replica()
+    assert await projector.shown() is None
+    async with running(projector.run()):
+        assert await projector.wait_for(5, 30)
+        await eventually(lambda: ready(projector))
+        epoch = await new_epoch(pool, nats, budget=BUDGET)
+        await eventually(lambda: shows(projector, Shown(epoch, 5)))
+        await eventually(lambda: ready(projector))
+        await pool.execute("update event_log.checkpoints set epoch = gen_random_uuid()")
+        assert "another log" in str(await projector.check())
+
+
+async def ready(projector: Projector) -> bool:
+    return await projector.check() is None
+
+
+async def shows(projector: Projector, what: Shown) -> bool:
+    return await projector.shown() == what
+
+
+async def test_it_goes_on_when_postgres_cuts_its_connections(relay: Relay, pool: asyncpg.Pool, database: str, replica: Replica) -> None:
+    await fill(pool, 5)
+    projector = replica()
+    async with running(projector.run()):
+        assert await projector.wait_for(5, 30)
+        admin = await asyncpg.connect(database)
+        await admin.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and datname = current_database()"
+        )
+        async with asyncio.timeout(10), asyncpg.create_pool(database, min_size=1, max_size=1) as other:
+            await fill(other, 5)
+        await admin.close()
+        assert await projector.wait_for(10, 30)
+    assert [line[0] for line in (await rows(pool))[0]] == list(range(1, 11))

@@ -1,0 +1,214 @@
+"""Tokens: made and shown once, kept as hashes, listed without secrets, revoked at once; and never the last administrator's."""
+
+import asyncio
+import logging
+
+import asyncpg
+import httpx
+import orjson
+import pytest
+from makima_gateway.auth import tokens
+from makima_kernel.credentials import hash_of
+from makima_kernel.event_log.log import Log
+from makima_kernel.service.settings import Settings
+from makima_kernel.testing import eventually
+from makima_schemas import subjects
+from makima_schemas.daemon import DaemonConnected
+from nats.aio.client import Client
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.typing import Subprotocol
+
+from tests.services.gateway.harness import ADMIN, Gateways, act, bearing, body, created, items, refused, running
+from tests.services.gateway.monitor.test_monitor import Socket
+from tests.services.gateway.tokens import issued, run_by, speaking_as
+
+
+async def test_a_secret_is_shown_once_and_kept_nowhere(http: httpx.AsyncClient, pool: asyncpg.Pool) -> None:
+    made = await issued(http, "owner", owner="alice")
+    secret = str(made["token"])
+    assert secret.startswith("mk_")
+    assert {"role": "owner", "owner": "alice", "daemon_id": None}.items() <= made.items()
+    assert secret not in orjson.dumps(await items(http, "/tokens")).decode()
+    kept = [str(dict(row)) for row in await pool.fetch("select * from gateway.tokens")]
+    assert len(kept) == 2
+    assert not any(secret in row or ADMIN in row for row in kept)
+    assert await Log(pool).head() == 0, "a secret, or a hash of one, is no event"
+
+
+async def test_tokens_are_listed_in_pages_with_who_made_them(http: httpx.AsyncClient) -> None:
+    made = [str((await issued(http, "daemon", daemon_id=f"d{number}"))["id"]) for number in range(3)]
+    first = body(await http.get("/tokens", params={"limit": 2}))
+    rest = await items(http, "/tokens", cursor=first["next_cursor"])
+    listed = [*(await items(http, "/tokens", limit=2)), *rest]
+    assert [token["id"] for token in listed][1:] == made
+    assert [token["created_by"] for token in listed] == ["settings", *["admin:local"] * 3]
+
+
+async def test_a_revoked_token_opens_nothing_from_the_next_request_on(http: httpx.AsyncClient) -> None:
+    made = await issued(http, "owner", owner="alice")
+    async with bearing(str(made["token"]), str(http.base_url)) as alice:
+        assert (await alice.get("/contracts")).status_code == 200
+        assert [(await http.delete(f"/tokens/{made['id']}")).status_code for _ in range(2)] == [204, 204]
+        revoked = await refused(alice.get("/contracts"), 401, "UNAUTHORIZED")
+    async with bearing("mk_guessed", str(http.base_url)) as guessing, bearing(None, str(http.base_url)) as nobody:
+        for stranger in (guessing, nobody):
+            answer = await stranger.get("/contracts")
+            assert answer.headers["WWW-Authenticate"] == "Bearer"
+            assert {**body(answer), "trace_id": None} == {**revoked, "trace_id": None}, "nobody learns which it was"
+    assert [token["revoked_at"] is not None for token in await items(http, "/tokens")] == [False, True]
+    await refused(http.delete("/tokens/nobodys"), 404, "NOT_FOUND")
+
+
+@pytest.mark.parametrize(
+    ("asked", "path"),
+    [
+        ({}, "body.role"),
+        ({"role": "king"}, "body.role"),
+        ({"role": "owner"}, "body.owner"),
+        ({"role": "viewer"}, "body.owner"),
+        ({"role": "daemon"}, "body.daemon_id"),
+        ({"role": "daemon", "daemon_id": "_"}, "body.daemon_id"),
+        ({"role": "daemon", "daemon_id": "gateway"}, "body.daemon_id"),
+        ({"role": "daemon", "daemon_id": "a.>"}, "body.daemon_id"),
+        ({"role": "owner", "owner": "alice", "daemon_id": "d1"}, "body.daemon_id"),
+        ({"role": "admin", "daemon_id": "d1"}, "body.daemon_id"),
+        ({"role": "owner", "owner": "a b"}, "body.owner"),
+    ],
+)
+async def test_a_token_that_makes_no_sense_is_refused(http: httpx.AsyncClient, asked: dict[str, object], path: str) -> None:
+    problem = await refused(http.post("/tokens", json=asked), 422, "INVALID_REQUEST")
+    assert [error["path"] for error in problem["errors"]] == [path]  # type: ignore[attr-defined]
+
+
+async def test_a_repeat_makes_no_second_token(http: httpx.AsyncClient) -> None:
+    key = {"Idempotency-Key": "one intent"}
+    wanted = {"role": "owner", "owner": "alice"}
+    first = body(await http.post("/tokens", json=wanted, headers=key))
+    problem = await refused(http.post("/tokens", json=wanted, headers=key), 409, "IDEMPOTENCY_KEY_REUSED")
+    assert str(first["id"]) in str(problem["hint"])
+    assert len(await items(http, "/tokens")) == 2
+
+
+async def test_the_last_administrator_cannot_be_locked_out(http: httpx.AsyncClient) -> None:
+    first = str((await items(http, "/tokens"))[0]["id"])
+    problem = await refused(http.delete(f"/tokens/{first}"), 400, "INVALID_TRANSITION")
+    assert "another" in str(problem["hint"])
+    others = [str((await issued(http, "admin"))["id"]) for _ in range(3)]
+    answers = await asyncio.gather(*(http.delete(f"/tokens/{token}") for token in others))
+    assert {answer.status_code for answer in answers} == {204}
+    other = await issued(http, "admin")
+    async with bearing(str(other["token"]), str(http.base_url)) as second:
+        both = await asyncio.gather(http.delete(f"/tokens/{other['id']}"), second.delete(f"/tokens/{first}"))
+        assert sorted(answer.status_code for answer in both) in ([204, 400], [204, 401]), "two at once must not each find the other"
+
+
+async def test_the_administrator_of_the_settings_is_made_once_and_stays_revoked(
+    settings: Settings, pool: asyncpg.Pool, nats: Client
+) -> None:
+    async with running(settings, pool, nats, replicas=2) as gateways:
+        http = gateways.clients[0]
+        [first] = await items(http, "/tokens")
+        other = await issued(http, "admin")
+        assert (await http.delete(f"/tokens/{first['id']}")).status_code == 204
+        secret = str(other["token"])
+    ended = settings.model_copy(update={"admin_token_sha256": hash_of(ADMIN).hex()})
+    assert not await tokens.Tokens(pool).ensure_admin(bytes.fromhex(ended.admin_token_sha256 or ""))
+    assert await tokens.Tokens(pool).find(ADMIN) is None
+    assert await tokens.Tokens(pool).find(secret) is not None
+
+
+async def test_without_an_administrator_in_the_settings_nobody_comes_in(pool: asyncpg.Pool) -> None:
+    assert await tokens.Tokens(pool).page("default", 0, 10) == []
+    assert await tokens.Tokens(pool).find("") is None
+
+
+async def test_a_socket_takes_its_token_where_a_browser_can_put_it(gateways: Gateways, caplog: pytest.LogCaptureFixture) -> None:
+    bare = gateways.sockets[0].partition("?")[0]
+    async with connect(f"{bare}?token={ADMIN}") as socket:
+        await socket.recv()
+    async with connect(bare, subprotocols=[Subprotocol(f"bearer.{ADMIN}")]) as socket:
+        await socket.recv()
+        assert socket.subprotocol == f"bearer.{ADMIN}"
+    for wrong in (bare, f"{bare}?token=mk_guessed"):
+        with pytest.raises(InvalidStatus) as refused_:
+            await connect(wrong)
+        assert refused_.value.response.status_code == 401
+        assert orjson.loads(refused_.value.response.body or b"")["code"] == "UNAUTHORIZED"
+    assert "uvicorn" not in caplog.text, "a refusal is no fault"
+
+
+async def test_elsewhere_a_token_in_the_address_opens_nothing(gateways: Gateways, http: httpx.AsyncClient) -> None:
+    """Addresses are logged and remembered by much that stands between."""
+    async with bearing(None, str(http.base_url)) as nobody:
+        await refused(nobody.get("/daemons", params={"token": ADMIN}), 401, "UNAUTHORIZED")
+
+
+async def test_no_secret_is_logged(
+    gateways: Gateways, http: httpx.AsyncClient, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert logging.getLogger("uvicorn.error").getEffectiveLevel() > logging.INFO, "uvicorn says each socket's address, at INFO"
+    made = await issued(http, "owner", owner="alice")
+    async with connect(gateways.sockets[0]) as socket:
+        await socket.recv()
+    said = caplog.text + "".join(capfd.readouterr())
+    assert ADMIN not in said
+    assert str(made["token"]) not in said
+
+
+async def test_an_owners_monitor_tells_of_its_own_contracts_alone(gateways: Gateways, http: httpx.AsyncClient) -> None:
+    alice = await issued(http, "owner", owner="alice")
+    bare = gateways.sockets[0].partition("?")[0]
+    async with (
+        bearing(str(alice["token"]), str(http.base_url)) as mine,
+        speaking_as(http, "owner", owner="bob") as bob,
+        connect(f"{bare}?token={alice['token']}") as connection,
+    ):
+        socket = Socket(connection)
+        await socket.next()
+        await socket.ask(since=0, include_heartbeats=True)
+        theirs, own = str((await created(bob))["id"]), str((await created(mine))["id"])
+        assert (await socket.next())["contract_id"] == own, "by now the filter is in force"
+        for contract in (theirs, own):
+            nats = gateways.replicas[0].nats
+            await nats.publish(subjects.state("supervisor", f"s-{contract}"), orjson.dumps({"contract_id": contract, "state": "working"}))
+            reminder = {"contract_id": contract, "last_activity": "2026-01-01T00:00:00Z", "stale_duration": 1.0}
+            await nats.publish(subjects.MONITOR_STALE, orjson.dumps(reminder))
+        assert {str((await socket.next())["type"]) for _ in range(2)} == {"Heartbeat", "StaleDetected"}
+        for client, contract in ((bob, theirs), (mine, own)):
+            await act(client, contract, "archive")
+        assert (await mine.delete(f"/contracts/{own}")).status_code == 204
+        while {"type": "StatusChanged", "new_status": None}.items() - socket.told[-1].items():
+            await socket.next()
+        assert {message["contract_id"] for message in socket.told[1:]} == {own}
+    async with connect(f"{bare}?token={alice['token']}") as connection:  # what is deleted is told again to its owner
+        socket = Socket(connection)
+        await socket.next()
+        await socket.ask(since=0)
+        assert [message["new_status"] for message in [await socket.next() for _ in range(3)]] == ["created", "archived", None]
+        assert {message["contract_id"] for message in socket.told[1:]} == {own}
+
+
+async def test_a_socket_ends_with_its_token(gateways: Gateways, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokens, "LOOK_SECONDS", 0.01)
+    viewer = await issued(http, "viewer", owner="alice")
+    async with connect(f"{gateways.sockets[0].partition('?')[0]}?token={viewer['token']}") as socket:
+        await socket.recv()
+        await http.delete(f"/tokens/{viewer['id']}")
+        with pytest.raises(ConnectionClosed):
+            await socket.recv()
+        assert (socket.close_code, socket.close_reason) == (1008, "the token was revoked")
+
+
+async def test_an_owner_is_not_told_whom_else_a_daemon_works_for(gateways: Gateways, http: httpx.AsyncClient, nats: Client) -> None:
+    await gateways.append("daemon-d1", DaemonConnected("one"))
+    async with speaking_as(http, "owner", owner="alice") as alice, speaking_as(http, "owner", owner="bob") as bob:
+        mine, theirs = await run_by(gateways, "d1", alice), await run_by(gateways, "d1", bob)
+        await nats.publish(subjects.state("daemon", "d1"), orjson.dumps({"agents": [f"{mine}:builder", f"{theirs}:builder"]}))
+
+        async def heard() -> bool:
+            return len(body(await http.get("/daemons/d1"))["agents"]) == 2  # type: ignore[arg-type]
+
+        await eventually(heard)
+        assert body(await alice.get("/daemons/d1"))["agents"] == [f"{mine}:builder"]
+        assert (await items(bob, "/daemons"))[0]["agents"] == [f"{theirs}:builder"]

@@ -1,0 +1,334 @@
+"""The monitor socket: hello, replay, live, with no gap and no repeat, whatever is written meanwhile; resets and slow readers."""
+
+import asyncio
+import socket
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import cast
+
+import asyncpg
+import httpx
+import orjson
+import pytest
+from makima_gateway.monitor import log_tail as hub
+from makima_gateway.monitor.filter import Watch
+from makima_kernel.relay.stream_identity import new_epoch
+from makima_kernel.service.settings import Settings
+from makima_kernel.testing import eventually
+from makima_schemas import subjects
+from makima_schemas.silence import StaleCleared, StaleDetected
+from makima_schemas.supervisor import SupervisorRegistered, SupervisorState
+from nats.aio.client import Client
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from tests.servers import BUDGET
+from tests.services.gateway.harness import Gateways, act, created, running
+from tests.services.gateway.read_model.test_fold import BEGIN
+
+Message = dict[str, object]
+
+
+class Socket:
+    """A client that keeps what it was told."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self.connection = connection
+        self.told: list[Message] = []
+
+    async def ask(self, **filters: object) -> None:
+        await self.connection.send(orjson.dumps(filters).decode())
+
+    async def next(self, timeout: float = 10.0) -> Message:
+        async with asyncio.timeout(timeout):
+            message = cast("Message", orjson.loads(await self.connection.recv()))
+        self.told.append(message)
+        return message
+
+    async def until(self, position: int) -> list[Message]:
+        """Everything up to and with the message of that position."""
+        found: list[Message] = []
+        while not found or cast("int", found[-1].get("position", 0)) < position:
+            found.append(await self.next())
+        return found
+
+
+@asynccontextmanager
+async def watching(gateways: Gateways, replica: int = 0, **filters: object) -> AsyncGenerator[Socket]:
+    """A socket after its hello, and its filter."""
+    async with connect(gateways.sockets[replica]) as connection:
+        client = Socket(connection)
+        hello = await client.next()
+        assert hello["type"] == "hello"
+        if filters:
+            await client.ask(**filters)
+        yield client
+
+
+async def position(http: httpx.AsyncClient, contract: str, action: str, **members: object) -> int:
+    answer = await http.post(f"/contracts/{contract}/{action}", json=members)
+    assert answer.status_code in {200, 201}, answer.text
+    return int(answer.headers["Makima-Position"])
+
+
+async def test_a_socket_is_told_what_happens_as_it_happens(gateways: Gateways, http: httpx.AsyncClient) -> None:
+    async with watching(gateways) as client:
+        assert client.told[0] == {"type": "hello", "epoch": str(await gateways.log.epoch()), "position": 0}
+        contract = str((await created(http))["id"])
+        await act(http, contract, "start")
+        await http.post(f"/contracts/{contract}/deliverables/plan-document/complete")
+        await http.post(f"/contracts/{contract}/phase", json={"phase": "execute"})
+        task = (await http.post(f"/contracts/{contract}/tasks", json={"name": "write"})).json()["id"]
+        await http.post(f"/contracts/{contract}/tasks/{task}/complete", json={"success": False})
+        question = (await http.post(f"/contracts/{contract}/questions", json={"question": "why?"})).json()["id"]
+        last = await position(http, contract, "pause", reason="lunch")
+        told = await client.until(last)
+    assert all(message.pop("contract_id") == contract and str(message.pop("timestamp")).endswith("Z") for message in told)
+    assert told == [
+        {"type": "StatusChanged", "position": 1, "old_status": None, "new_status": "created", "reason": None},
+        {"type": "StatusChanged", "position": 2, "old_status": "created", "new_status": "active", "reason": None},
+        {"type": "DeliverableCompleted", "position": 3, "phase": "plan", "deliverable_id": "plan-document"},
+        {"type": "PhaseChanged", "position": 4, "old_phase": "plan", "new_phase": "execute"},
+        {"type": "TaskCompleted", "position": 6, "task_id": task, "task_name": "write", "success": False},
+        {"type": "QuestionAsked", "position": 7, "question_id": question, "question": "why?", "question_type": "text"},
+        {"type": "StatusChanged", "position": 8, "old_status": "active", "new_status": "waiting_for_input", "reason": None},
+        {"type": "StatusChanged", "position": 9, "old_status": "waiting_for_input", "new_status": "paused", "reason": "lunch"},
+    ]
+
+
+async def test_what_other_services_find_is_told_too(gateways: Gateways, http: httpx.AsyncClient) -> None:
+    contract = str((await created(http))["id"])
+    async with watching(gateways) as client:
+        await gateways.append("supervisor-s1", SupervisorRegistered(contract, "d1", None, SupervisorState.WORKING, "plan"))
+        await gateways.append(f"silence-{contract}", StaleDetected(contract, BEGIN, 1800.0, 1801.5))
+        last = await gateways.append(f"silence-{contract}", StaleCleared(contract))
+        told = [message for message in await client.until(last) if message["position"] != 1]  # its creation may be told only now
+    for message in told:
+        message.pop("timestamp")
+    assert told == [
+        {"type": "SupervisorStateChanged", "position": 2, "contract_id": contract, "supervisor_task_id": "s1", "old_state": None, "new_state": "working"},
+        {"type": "StaleDetected", "position": 3, "contract_id": contract, "last_activity": "2026-01-31T10:30:00.000000Z", "stale_duration": 1801.5},
+        {"type": "StaleCleared", "position": 4, "contract_id": contract},
+    ]  # fmt: skip
+
+
+async def test_filters_can_change_on_the_open_socket(gateways: Gateways, http: httpx.AsyncClient) -> None:
+    one, two = [str((await created(http))["id"]) for _ in range(2)]
+    async with watching(gateways, contract_ids=[one]) as client:
+        await eventually(lambda: _applied(client, {"contract_ids": [one]}))
+        await act(http, two, "start")
+        first = await position(http, one, "start")
+        assert [message["contract_id"] for message in await client.until(first)] == [one]
+        await client.ask(statuses=["paused"])
+        await eventually(lambda: _applied(client, {"statuses": ["paused"]}))
+        await act(http, one, "fail")
+        await act(http, two, "pause")
+        last = await position(http, two, "resume")
+        assert [(message["old_status"], message["new_status"]) for message in await client.until(last)] == [
+            ("active", "paused"),
+            ("paused", "active"),
+        ]
+        await client.ask(include_stale=False)
+        await eventually(lambda: _applied(client, {"include_stale": False}))
+        await gateways.append(f"silence-{two}", StaleDetected(two, BEGIN, 1800.0, 1801.5))
+        last = await position(http, two, "pause")
+        assert [message["type"] for message in await client.until(last)] == ["StatusChanged"]
+
+
+async def _applied(client: Socket, filters: dict[str, object]) -> bool:
+    """A message that is refused comes back after those before it were taken: then they are in force."""
+    await client.connection.send("nonsense")
+    message = await client.next()
+    assert (message["type"], message["code"]) == ("problem", "INVALID_REQUEST"), filters
+    return True
+
+
+async def test_hello_comes_first_also_to_one_who_speaks_at_once(gateways: Gateways) -> None:
+    for _ in range(20):
+        async with connect(gateways.sockets[0]) as connection:
+            client = Socket(connection)
+            await connection.send("nonsense")
+            assert [(await client.next())["type"] for _ in range(2)] == ["hello", "problem"]
+
+
+async def test_what_was_missed_is_replayed_in_order_and_then_it_goes_on(gateways: Gateways, http: httpx.AsyncClient) -> None:
+    contract = str((await created(http))["id"])
+    seen = await position(http, contract, "start")
+    missed = [await position(http, contract, action) for action in ("pause", "resume", "block", "unblock")]
+    async with watching(gateways, since=seen) as client:
+        assert [message["position"] for message in await client.until(missed[-1])] == missed
+        live = await position(http, contract, "fail")
+        assert [message["position"] for message in await client.until(live)] == [live]
+
+
+async def test_under_concurrent_writes_nothing_is_missed_and_nothing_comes_twice(
+    settings: Settings, pool: asyncpg.Pool, nats: Client
+) -> None:
+    async with running(settings, pool, nats, replicas=2) as gateways:
+        stop = asyncio.Event()
+
+        async def write(client: httpx.AsyncClient) -> None:
+            contract = str((await created(client))["id"])
+            while not stop.is_set():
+                await act(client, contract, "pause")
+                await act(client, contract, "resume")
+
+        async def watch(replica: int) -> list[int]:
+            """Connects again and again, each time from where it was."""
+            positions: list[int] = []
+            for _ in range(6):
+                async with watching(gateways, replica, since=positions[-1] if positions else 0) as client:
+                    for _ in range(25):
+                        message = await client.next()
+                        assert message["type"] == "StatusChanged"
+                        positions.append(cast("int", message["position"]))
+            return positions
+
+        async with asyncio.TaskGroup() as group:
+            writers = [group.create_task(write(client)) for client in gateways.clients * 3]
+            watchers = [group.create_task(watch(number % 2)) for number in range(4)]
+            for watcher in watchers:
+                await watcher
+            stop.set()
+        assert all(writer.done() for writer in writers)
+        everything = [row["position"] for row in await pool.fetch("select position from gateway.monitor_events order by position")]
+        for watcher in watchers:
+            assert watcher.result() == everything[: len(watcher.result())]
+
+
+async def test_where_it_cannot_go_on_it_says_so(gateways: Gateways, http: httpx.AsyncClient) -> None:
+    contract = str((await created(http))["id"])
+    async with watching(gateways, since=0, epoch="another") as client:
+        reset = await client.next()
+        assert (reset["type"], reset["position"]) == ("reset", 1)
+        live = await position(http, contract, "start")
+        assert [message["position"] for message in await client.until(live)] == [live]
+    async with watching(gateways, since=10_000) as client:
+        reset = await client.next()
+        assert (reset["type"], reset["reason"]) == ("reset", "position 10000 is ahead of the log")
+
+
+async def test_a_new_epoch_resets_every_socket(gateways: Gateways, http: httpx.AsyncClient, pool: asyncpg.Pool) -> None:
+    await created(http)
+    async with watching(gateways, since=0) as client:
+        await client.until(1)
+        await pool.execute("update event_log.identity set epoch = gen_random_uuid()")
+        reset = await client.next()
+        assert (reset["type"], reset["epoch"]) == ("reset", str(await gateways.log.epoch()))
+
+
+async def test_a_new_epoch_is_told_also_while_events_never_stop(
+    gateways: Gateways, http: httpx.AsyncClient, pool: asyncpg.Pool, nats: Client
+) -> None:
+    """What follows the reset is counted in the new epoch; what came before it, in the old one."""
+    contract = str((await created(http))["id"])
+    await act(http, contract, "start")
+
+    async def write() -> None:
+        while True:
+            await act(http, contract, "pause")
+            await act(http, contract, "resume")
+
+    async with watching(gateways, since=0) as client, asyncio.TaskGroup() as group:
+        writing = group.create_task(write())
+        await client.until(20)
+        await new_epoch(pool, nats, budget=BUDGET)
+        async with asyncio.timeout(30):
+            while client.told[-1]["type"] != "reset":
+                assert (await client.next())["type"] in {"StatusChanged", "reset"}
+        assert client.told[-1]["epoch"] == str(await gateways.log.epoch())
+        writing.cancel()
+
+
+async def test_a_reader_that_was_too_slow_is_told_and_misses_nothing(
+    settings: Settings, pool: asyncpg.Pool, nats: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It does not read; meanwhile more is said than the process remembers, and than all buffers between hold."""
+    monkeypatch.setattr(hub, "REMEMBERED", 5)
+    async with running(settings, pool, nats) as gateways:
+        http = gateways.clients[0]
+        contract = str((await created(http))["id"])
+        await act(http, contract, "start")
+        async with narrow(gateways.sockets[0]) as client:
+            await client.next()
+            asked = [await http.post(f"/contracts/{contract}/questions", json={"question": "x" * 200_000}) for _ in range(60)]
+            last = await position(http, contract, "fail")
+            told = await client.until(last)
+    assert {answer.status_code for answer in asked} == {201}
+    assert "lagging" in {message["type"] for message in told}
+    positions = [cast("int", message["position"]) for message in told if message["type"] != "lagging"]
+    assert positions == sorted(set(positions))
+    assert sum(message["type"] == "QuestionAsked" for message in told) == 60
+
+
+@asynccontextmanager
+async def narrow(url: str) -> AsyncGenerator[Socket]:
+    """A client with hardly any room for what it has not read yet."""
+    raw = socket.socket()
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    host, port = url.removeprefix("ws://").partition("/")[0].split(":")
+    raw.connect((host, int(port)))
+    async with connect(url, sock=raw, max_queue=1) as connection:
+        yield Socket(connection)
+
+
+async def test_heartbeats_come_when_they_are_asked_for(gateways: Gateways, http: httpx.AsyncClient, nats: Client) -> None:
+    contract = str((await created(http))["id"])
+    state = {
+        "contract_id": contract,
+        "state": "working",
+        "activity": "thinking",
+        "progress": 40,
+        "last_heartbeat": "2026-01-31T10:30:00.000000Z",
+    }
+    async with watching(gateways, include_heartbeats=True, contract_ids=[contract]) as client:
+        await _applied(client, {"include_heartbeats": True})
+        await nats.publish(subjects.state("supervisor", "s2"), orjson.dumps({**state, "contract_id": "another"}))
+        await nats.publish(subjects.state("supervisor", "s1"), b"no JSON")
+        await nats.publish(subjects.state("supervisor", "s1"), orjson.dumps(state))
+        assert await client.next() == {
+            "type": "Heartbeat", "timestamp": "2026-01-31T10:30:00.000000Z", "contract_id": contract, "state": "working",
+            "activity": "thinking", "progress": 40,
+        }  # fmt: skip
+
+
+async def test_reminders_of_stale_contracts_come_without_a_position(gateways: Gateways, http: httpx.AsyncClient, nats: Client) -> None:
+    one, two = [str((await created(http))["id"]) for _ in range(2)]
+    started = await position(http, one, "start")
+
+    async def remind(contract: str) -> None:
+        said = {"contract_id": contract, "last_activity": BEGIN, "stale_duration": 1801.5}
+        await nats.publish(subjects.MONITOR_STALE, orjson.dumps(said))
+
+    async with watching(gateways, contract_ids=[one], since=0) as client:
+        await client.until(started)
+        await nats.publish(subjects.MONITOR_STALE, b"no JSON")
+        await remind(two)
+        await remind(one)
+        told = await client.next()
+        assert str(told.pop("timestamp")).endswith("Z")
+        assert told == {
+            "type": "StaleDetected", "contract_id": one, "last_activity": "2026-01-31T10:30:00.000000Z", "stale_duration": 1801.5,
+        }  # fmt: skip
+        for status, hidden, heard in (("created", one, two), ("active", two, one)):
+            await client.ask(statuses=[status])
+            await _applied(client, {"statuses": [status]})
+            await remind(hidden)
+            await remind(heard)
+            assert (await client.next())["contract_id"] == heard
+
+
+def test_who_does_not_ask_for_staleness_is_not_reminded() -> None:
+    assert Watch().lets_reminder_through("c1", None)
+    assert not Watch(include_stale=False).lets_reminder_through("c1", None)
+
+
+async def test_sockets_are_closed_with_a_handshake_when_the_gateway_stops(settings: Settings, pool: asyncpg.Pool, nats: Client) -> None:
+    async with running(settings, pool, nats) as gateways:
+        connection = await connect(gateways.sockets[0])
+        await Socket(connection).next()
+    with pytest.raises(ConnectionClosed) as closed:
+        await connection.recv()
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1001
+    assert closed.value.rcvd_then_sent

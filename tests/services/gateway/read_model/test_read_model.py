@@ -1,0 +1,214 @@
+"""The read model in Postgres: however the log is cut into batches, its rows are the fold of the log."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
+from datetime import timedelta
+from random import Random
+from typing import TypeVar, cast
+from uuid import uuid4
+
+import asyncpg
+import orjson
+import pytest
+from makima_gateway.read_model.fold import fold
+from makima_gateway.read_model.projection import ReadModel
+from makima_gateway.read_model.rows import (
+    ContractRow,
+    DaemonRow,
+    MessageRow,
+    MonitorRow,
+    QuestionRow,
+    Rows,
+    SupervisorRow,
+    TallyRow,
+    TaskRow,
+)
+from makima_gateway.read_model.storage import contract_row, daemon_row, question_row, supervisor_row, task_row
+from makima_kernel.event_log.append import SQL as APPEND
+from makima_kernel.event_log.append import Append, NewEvent, arguments
+from makima_kernel.event_log.log import Log
+from makima_kernel.projections.projector import Applied
+from makima_kernel.projections.rebuild import rebuild
+from makima_schemas.agent import AgentStatus, AgentStatusChanged
+from makima_schemas.codec import Event, decode
+from makima_schemas.completion import CompletionDetected
+from makima_schemas.contract.events import ContractStarted, QuestionAsked
+from makima_schemas.daemon import DaemonConnected, DaemonDisconnected
+from makima_schemas.envelope import EventMeta
+from makima_schemas.evidence import Evidence
+from makima_schemas.silence import MassSilenceCleared, StaleCleared, StaleDetected
+from makima_schemas.supervisor import SupervisorRegistered, SupervisorState, SupervisorStateChanged
+
+from tests.services.contract.contract_states import opened
+from tests.services.gateway.read_model.test_fold import BEGIN, recorded, walk
+
+R = TypeVar("R")
+EVIDENCE = Evidence(BEGIN, 120.0, BEGIN + timedelta(seconds=120), BEGIN + timedelta(seconds=121), 1000.0, "test", 7)
+
+
+def log(seed: int, contracts: int = 6) -> list[Applied]:
+    """Stories of some contracts, shuffled into each other, and what others say about them."""
+    random = Random(seed)
+    stories: list[list[tuple[str, Event]]] = []
+    for number in range(contracts):
+        contract = f"c{number}"
+        stories.append([(f"contract-{contract}", event) for event in walk(random.randrange(10**6), 50)[0]])
+        stories.append(_others(contract))
+        stories.append(_replaced(contract))
+    applied: list[Applied] = []
+    versions: dict[str, int] = {}
+    while any(stories):
+        stream, event = random.choice([story for story in stories if story]).pop(0)
+        versions[stream] = versions.get(stream, 0) + 1
+        applied.append(Applied(recorded(event, len(applied) + 1, stream=stream, version=versions[stream]), event))
+    return applied
+
+
+def _others(contract: str) -> list[tuple[str, Event]]:
+    supervisor = (contract, "d1", "k1")
+    return [
+        ("daemon-d1", DaemonConnected("host")),
+        (f"supervisor-s-{contract}", SupervisorRegistered(*supervisor, SupervisorState.WORKING, "plan")),
+        (f"silence-{contract}", StaleDetected(contract, BEGIN, 1800.0, 1801.5)),
+        (f"agent-{contract}:builder", AgentStatusChanged(contract, "builder", AgentStatus.READY, AgentStatus.WORKING, "claim_task")),
+        (f"silence-{contract}", StaleCleared(contract)),
+        (
+            f"supervisor-s-{contract}",
+            SupervisorStateChanged(
+                *supervisor, SupervisorState.WORKING, SupervisorState.INTERRUPTED, "plan", "heartbeat_expired", EVIDENCE
+            ),
+        ),
+        ("silence-local", MassSilenceCleared("hold_expired")),
+        (f"completion-{contract}", CompletionDetected("execute", 3)),
+        ("daemon-d1", DaemonDisconnected(EVIDENCE)),
+    ]
+
+
+def _replaced(contract: str) -> list[tuple[str, Event]]:
+    """A second supervisor, which may be heard before, after or between whatever happens else."""
+    return [
+        (f"supervisor-r-{contract}", SupervisorRegistered(contract, "d1", "k2", SupervisorState.WORKING, "plan")),
+        (
+            f"supervisor-r-{contract}",
+            SupervisorStateChanged(contract, "d1", "k3", SupervisorState.WORKING, SupervisorState.WORKING, "plan", "heartbeat"),
+        ),
+    ]
+
+
+def folded(applied: Sequence[Applied]) -> Rows:
+    rows = Rows()
+    for item in applied:
+        fold(rows, item.recorded, item.event)
+    return rows
+
+
+async def apply(pool: asyncpg.Pool, batch: Sequence[Applied]) -> None:
+    async with pool.acquire() as lent, lent.transaction():
+        await lent.execute("set local search_path = gateway")
+        await ReadModel().apply(cast("asyncpg.Connection", lent), batch)
+
+
+async def rows_in(pool: asyncpg.Pool) -> dict[str, list[dict[str, object]]]:
+    return {
+        table: [dict(row) for row in await pool.fetch(f"select * from gateway.{table} order by 1, 2, 3, 4")] for table in ReadModel().tables
+    }
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_rows_are_the_fold_of_the_log(pool: asyncpg.Pool, seed: int) -> None:
+    applied = log(seed)
+    random = Random(seed)
+    at = 0
+    while at < len(applied):
+        size = random.choice((1, 2, 7, 40))
+        await apply(pool, applied[at : at + size])
+        at += size
+    expected = folded(applied)
+    contracts = await stored(pool, "contracts", contract_row)
+    assert {row.id: row for row in contracts} == {row.id: row for row in expected.contracts.values()}
+    tasks = await stored(pool, "tasks", task_row)
+    assert {(row.tenant, row.contract_id, row.id): row for row in tasks} == expected.tasks
+    questions = await stored(pool, "questions", question_row)
+    assert {(row.tenant, row.contract_id, row.id): row for row in questions} == expected.questions
+    supervisors = await stored(pool, "supervisors", supervisor_row)
+    assert {(row.tenant, row.task_id): row for row in supervisors} == expected.supervisors
+    daemons = await stored(pool, "daemons", daemon_row)
+    assert {(row.tenant, row.id): row for row in daemons} == expected.daemons
+    told = await pool.fetch("select position, message from gateway.monitor_events order by position")
+    assert [(row["position"], row["message"]) for row in told] == [(row.position, row.message) for row in expected.monitor_events]
+    assert await pool.fetchval("select count(*) from gateway.messages") == len(expected.messages)
+    assert await stored(pool, "tallies", tally_row) == await stored_as_counted(pool)
+
+
+async def stored_as_counted(pool: asyncpg.Pool) -> list[TallyRow]:
+    """What a COUNT over all contracts says."""
+    counted = await pool.fetch(
+        """select tenant, owner_id, status, phase, count(*), count(*) filter (where stale), count(*) filter (where supervisor_alive),
+        sum(tasks_running)::bigint, sum(tasks_pending)::bigint from gateway.contracts group by tenant, owner_id, status, phase order by 1, 2, 3, 4"""
+    )
+    return [TallyRow(*row) for row in counted]
+
+
+def tally_row(record: Mapping[str, object]) -> TallyRow:
+    return cast("Callable[..., TallyRow]", TallyRow)(*record.values())
+
+
+async def stored(pool: asyncpg.Pool, table: str, make: Callable[[Mapping[str, object]], R]) -> list[R]:
+    return [make(cast("Mapping[str, object]", row)) for row in await pool.fetch(f"select * from gateway.{table} order by 1, 2, 3, 4")]
+
+
+async def test_one_batch_or_many_is_the_same(pool: asyncpg.Pool) -> None:
+    applied = log(17)
+    for item in applied:
+        await apply(pool, [item])
+    one_by_one = await rows_in(pool)
+    for table in ReadModel().tables:
+        await pool.execute(f"truncate gateway.{table}")
+    await apply(pool, applied)
+    assert await rows_in(pool) == one_by_one
+
+
+async def test_made_anew_from_the_log_the_rows_are_the_same(pool: asyncpg.Pool) -> None:
+    for item in log(23):
+        event = NewEvent(uuid4(), item.recorded.type, item.recorded.schema, item.recorded.data)
+        command = Append(item.recorded.tenant, item.recorded.stream, uuid4(), b"", None, (event,), EventMeta())
+        await pool.execute(APPEND, *arguments([command]))
+    recorded = await Log(pool).after(0, 10_000)
+    for item in recorded:
+        await apply(pool, [Applied(item, decode(item.type, item.schema, item.data))])
+    before = await rows_in(pool)
+    assert all(before.values())
+    assert await rebuild(ReadModel(), pool, Log(pool), max_batch=13) == len(recorded)
+    assert await rows_in(pool) == before
+
+
+async def test_whatever_text_is_said_is_kept(pool: asyncpg.Pool) -> None:
+    odd = 'tab\t line\n return\r back\\slash \\N "quote" ä😀'
+    asked = QuestionAsked("q1", odd, "text")
+    supervisor = SupervisorRegistered(odd, odd, odd, SupervisorState.WORKING, odd)
+    applied = [Applied(recorded(event, at, stream=stream), event) for at, (stream, event) in enumerate([
+        ("contract-c1", opened()), ("contract-c1", ContractStarted()), ("contract-c1", asked), ("supervisor-s1", supervisor),
+    ], 1)]  # fmt: skip
+    await apply(pool, applied)
+    told = await pool.fetch("select contract_id, message from gateway.monitor_events order by position")
+    assert orjson.loads(told[2]["message"])["question"] == odd
+    assert told[3]["contract_id"] == odd
+    assert await pool.fetchval("select question from gateway.questions") == odd
+
+
+async def test_the_tables_and_the_classes_have_the_same_members(pool: asyncpg.Pool) -> None:
+    for table, cls in {
+        "contracts": ContractRow,
+        "tasks": TaskRow,
+        "questions": QuestionRow,
+        "messages": MessageRow,
+        "supervisors": SupervisorRow,
+        "daemons": DaemonRow,
+        "monitor_events": MonitorRow,
+        "tallies": TallyRow,
+    }.items():
+        columns = await pool.fetch(
+            "select column_name from information_schema.columns where table_schema = 'gateway' and table_name = $1 order by ordinal_position",
+            table,
+        )
+        assert [cast("str", column[0]) for column in columns] == [field.name for field in fields(cls)], table
