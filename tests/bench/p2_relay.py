@@ -10,7 +10,7 @@ import asyncpg
 from makima_kernel.event_log.append import Append, Appended, NewEvent
 from makima_kernel.event_log.appender import Appender
 from makima_kernel.event_log.log import Log
-from makima_kernel.nats import streams as topology
+from makima_kernel.nats import streams
 from makima_kernel.nats.connection import connect
 from makima_kernel.projections.subscription import Consumer
 from makima_kernel.relay.relay import Relay
@@ -57,7 +57,7 @@ async def closed() -> None:
 async def emptied(nats: Client, log: Log) -> None:
     if subjects.EVENTS_STREAM in [info.config.name for info in await nats.jetstream().streams_info()]:
         await nats.jetstream().delete_stream(subjects.EVENTS_STREAM)
-    await topology.create_missing(nats, log, budget=1 / 8)
+    await streams.create_missing(nats, log, budget=1 / 8)
 
 
 async def relayed(pool: asyncpg.Pool, nats: Client) -> float:

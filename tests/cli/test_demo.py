@@ -33,7 +33,7 @@ async def child() -> AsyncIterator[Child]:
 
 
 async def test_an_accident_kills_it_in_the_middle(child: Child) -> None:
-    child.have_an_accident()
+    child.crash()
     async with asyncio.timeout(20):
         assert await child.ended() == -signal.SIGKILL
 

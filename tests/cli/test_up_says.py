@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from makima_cli.up.show import command, news
+from makima_cli.up.show import command, progress
 from makima_local.processes import Frozen
 
 
@@ -37,4 +37,4 @@ def test_a_module_is_named_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_frozen_service_is_shown() -> None:
-    assert news(Frozen("gateway", 7, 16.2)) == "gateway (pid 7) has not said that it lives for 16 s: ending it"
+    assert progress(Frozen("gateway", 7, 16.2)) == "gateway (pid 7) has not said that it lives for 16 s: ending it"

@@ -9,8 +9,8 @@ from uuid import uuid4
 import nats
 import pytest
 from makima_kernel.nats.accounts import AUTH, BrokerUsers, password_hash
-from makima_kernel.nats.connection import by_us, connect
-from makima_kernel.nats.users import PASSWORD, NotReadError, as_user, read_again, set_up
+from makima_kernel.nats.connection import connect, ignore_close
+from makima_kernel.nats.users import PASSWORD, NotReadError, as_user, reload_configuration, set_up
 from makima_kernel.testing import eventually
 from makima_local import ports
 from makima_local.nats import binary
@@ -56,7 +56,7 @@ async def broker(server_folder: Path) -> AsyncIterator[Broker]:
     (folder / "nats.conf").write_text(here.replace("/data", str(folder / "data")))
     command = [str(binary()), "--config", str(folder / "nats.conf")]
     started = Broker(folder, port, ServerProcess.start(command, log=folder / "log", tied=signal.SIGKILL))
-    await (await connect(started.url("admin"), "looking", on_closed=by_us)).close()
+    await (await connect(started.url("admin"), "looking", on_closed=ignore_close)).close()
     yield started
     await started.process.end((signal.SIGTERM, 10.0))
 
@@ -71,7 +71,7 @@ async def test_daemons_come_and_go_when_the_gateway_asks_and_nobody_else_is_dist
     contract = await nats.connect(broker.url("contract"), inbox_prefix=permissions.inbox("contract"), allow_reconnect=False)
     stays, goes = await broker.daemon(D1), await broker.daemon(D2)
     broker.users.let_in([D1, D3])
-    await read_again(broker.url("gateway"))
+    await reload_configuration(broker.url("gateway"))
     await (await broker.daemon(D3)).close()
     await eventually(lambda: goes.is_closed, because="it is no user any more")
     with pytest.raises(NatsError):
@@ -84,17 +84,17 @@ async def test_daemons_come_and_go_when_the_gateway_asks_and_nobody_else_is_dist
 
 async def test_only_the_gateways_password_has_it_read_again(broker: Broker) -> None:
     with pytest.raises(NotReadError, match=r"no NATS server at .* within"):
-        await read_again(broker.url("contract"))
+        await reload_configuration(broker.url("contract"))
 
 
 async def test_what_the_broker_does_not_take_is_said_and_changes_nothing(broker: Broker) -> None:
     daemon = await broker.daemon(D1)
     (broker.folder / "users" / AUTH).write_text("authorization {")
     with pytest.raises(NotReadError, match=AUTH):
-        await read_again(broker.url("gateway"))
+        await reload_configuration(broker.url("gateway"))
     await daemon.flush()
     broker.users.let_in([D1])
-    await read_again(broker.url("gateway"))
+    await reload_configuration(broker.url("gateway"))
     await daemon.flush()
     await daemon.close()
 
@@ -102,7 +102,7 @@ async def test_what_the_broker_does_not_take_is_said_and_changes_nothing(broker:
 async def test_set_up_again_everybody_has_the_password_that_he_had_and_daemons_stay(broker: Broker) -> None:
     before = {user: broker.url(user) for user in permissions.USERS}
     set_up(broker.folder / "users", broker.folder / "passwords")
-    await read_again(broker.url("gateway"))
+    await reload_configuration(broker.url("gateway"))
     assert {user: broker.url(user) for user in permissions.USERS} == before
     for user in permissions.USERS:
         await (await nats.connect(broker.url(user), allow_reconnect=False)).close()

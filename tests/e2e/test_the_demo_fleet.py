@@ -152,7 +152,7 @@ async def test_killed_services_come_back_and_contracts_go_on(fleet: Fleet) -> No
         os.kill(pid, signal.SIGKILL)
     for service in system.services:
         await eventually(lambda service=service: any(f"{service} runs again" in line for line in system.news), PATIENCE, every=0.1)
-    async with Http(fleet.connection.url, fleet.connection.token, patience=PATIENCE) as http:
+    async with Http(fleet.connection.url, fleet.connection.token, retry_for=PATIENCE) as http:
         marker = await Contracts(http).create("made after all were killed")
         async with told(fleet) as events:
             await Contracts(http).act(marker.id, "start")

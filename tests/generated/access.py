@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
-from makima_gateway.auth.policy import ACCESS, OPEN, Role, Rule, Scope
-from makima_schemas.errors import HTTP_STATUS, Code
+from makima_gateway.auth.policy import OPEN, POLICY, Role, Rule, Scope
+from makima_schemas.errors import HTTP_STATUS, ErrorCode
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,24 +28,24 @@ ASKERS: Final = (
 )
 
 
-def refusal(rule: Rule, asker: Asker) -> Code | None:
+def refusal(rule: Rule, asker: Asker) -> ErrorCode | None:
     """How the door refuses; None: it lets through."""
     match asker.role:
         case None:
-            return Code.UNAUTHORIZED
+            return ErrorCode.UNAUTHORIZED
         case role if role not in rule.roles:
-            return Code.FORBIDDEN
+            return ErrorCode.FORBIDDEN
         case Role.ADMIN:
             return None
         case _ if asker.own:
             return None
         case _:
-            return {Scope.CONTRACT: Code.CONTRACT_NOT_FOUND, Scope.DAEMON: Code.DAEMON_NOT_FOUND}.get(rule.scope)
+            return {Scope.CONTRACT: ErrorCode.CONTRACT_NOT_FOUND, Scope.DAEMON: ErrorCode.DAEMON_NOT_FOUND}.get(rule.scope)
 
 
 def page() -> str:
     heads = " | ".join(asker.title for asker in ASKERS)
-    rows = [f"| `{route}` | {' | '.join(_cell(rule, asker) for asker in ASKERS)} |" for route, rule in ACCESS.items()]
+    rows = [f"| `{route}` | {' | '.join(_cell(rule, asker) for asker in ASKERS)} |" for route, rule in POLICY.items()]
     lines = [
         "# Who may do what",
         "",

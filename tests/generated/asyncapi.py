@@ -146,7 +146,7 @@ def _dead_letters(made: Document) -> None:
 
 def _monitor(made: Document) -> None:
     told = [made.message(f"monitor.{cls.__name__}", reference(cls.__name__), examples.message(cls)) for cls in MONITOR_MESSAGES]
-    asked = made.message("Filter", reference("Watch"), {"contract_ids": [examples.CONTRACT], "statuses": ["active"], "since": 4711})
+    asked = made.message("Filter", reference("MonitorFilter"), {"contract_ids": [examples.CONTRACT], "statuses": ["active"], "since": 4711})
     description = (
         "The monitor socket; `GET …/monitor/events` tells the same as Server-Sent Events. Of the client's filters the last one holds."
     )

@@ -4,7 +4,7 @@ from functools import cache
 from typing import Final, cast, get_args
 
 import msgspec
-from makima_gateway.monitor.filter import Watch
+from makima_gateway.monitor.filter import MonitorFilter
 from makima_schemas.codec import EVENT_CLASSES, SCHEMAS
 from makima_schemas.commands import Accepted, Problem, Request
 from makima_schemas.contract.commands import ContractCommand
@@ -62,7 +62,7 @@ DEAD_LETTER: Final[Json] = {
 def schemas() -> Json:
     """Every schema under its name; the references between them stay inside."""
     told = [*(cls for classes in EVENT_CLASSES.values() for cls in classes), *(cls for classes in COMMANDS.values() for cls in classes)]
-    named = [(cls, "validation", TypeAdapter(cls)) for cls in (*told, *MONITOR_MESSAGES, Request, Accepted, Problem, Watch)]
+    named = [(cls, "validation", TypeAdapter(cls)) for cls in (*told, *MONITOR_MESSAGES, Request, Accepted, Problem, MonitorFilter)]
     _, definitions = TypeAdapter.json_schemas(named, ref_template="#/components/schemas/{model}")  # pyright: ignore[reportArgumentType]
     _, structs = msgspec.json.schema_components(HEARTBEATS, ref_template=REF)
     return {

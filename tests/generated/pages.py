@@ -15,7 +15,7 @@ from makima_gateway.api.application import routed
 from makima_gateway.api.openapi.document import document
 from makima_kernel.telemetry import metrics as metrics_module
 from makima_schemas.codec import EVENT_CLASSES, SCHEMAS
-from makima_schemas.errors import HTTP_STATUS, MEMBERS, WHEN, Code
+from makima_schemas.errors import HTTP_STATUS, MEMBERS, WHEN, ErrorCode
 from makima_schemas.subjects import event as event_subject
 from prometheus_client import Counter, Gauge, Histogram, Metric
 
@@ -55,7 +55,7 @@ def contract_lifecycle() -> str:
 def errors() -> str:
     rows = [
         f"| `{code}` | {HTTP_STATUS[code]} | {WHEN[code]} | {', '.join(f'`{member}`' for member in MEMBERS.get(code, ()))} |"
-        for code in Code
+        for code in ErrorCode
     ]
     return "\n".join(["# Errors", "", NOTE, "", "| code | HTTP | when | members |", "|---|---|---|---|", *rows, ""])
 

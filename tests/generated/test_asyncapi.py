@@ -9,7 +9,7 @@ import orjson
 import pytest
 from faststream.specification.asyncapi.v3_0_0.schema import ApplicationSchema
 from jsonschema import Draft202012Validator
-from makima_gateway.monitor.filter import Watch
+from makima_gateway.monitor.filter import MonitorFilter
 from makima_kernel.commands.router import decode_command, decode_request, snake_case
 from makima_kernel.event_log.log import Log
 from makima_kernel.nats.streams import provision
@@ -17,7 +17,7 @@ from makima_schemas import subjects
 from makima_schemas.codec import EVENT_CLASSES, decode
 from makima_schemas.commands import Accepted, Problem, decode_reply
 from makima_schemas.envelope import from_cloudevent
-from makima_schemas.heartbeat_codec import read_agent, read_daemon, read_subject, read_supervisor
+from makima_schemas.heartbeat_codec import decode_agent, decode_daemon, decode_subject, decode_supervisor
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
@@ -117,15 +117,15 @@ def _event(sent: Sent, message: Msg) -> None:
 
 
 def _heartbeat(sent: Sent, message: Msg) -> None:
-    address = read_subject(message.subject.replace("makima.heartbeats.", "makima.shards.0."))
+    address = decode_subject(message.subject.replace("makima.heartbeats.", "makima.shards.0."))
     assert address is not None
     match address.kind:
         case "supervisor":
-            read_supervisor(address.entity_id, message.data, message.headers)
+            decode_supervisor(address.entity_id, message.data, message.headers)
         case "agent":
-            read_agent(address.contract_id, address.role, message.data, message.headers)
+            decode_agent(address.contract_id, address.role, message.data, message.headers)
         case "daemon":
-            read_daemon(address.entity_id, message.data, message.headers)
+            decode_daemon(address.entity_id, message.data, message.headers)
     assert address.kind.capitalize() in sent.message
 
 
@@ -164,4 +164,4 @@ def test_replies_are_what_the_asker_reads() -> None:
 
 def test_the_monitors_filter_is_what_the_gateway_reads() -> None:
     said = cast("list[Json]", MESSAGES["Filter"]["examples"])[0]["payload"]
-    assert Watch.model_validate_json(orjson.dumps(said)).since == 4711
+    assert MonitorFilter.model_validate_json(orjson.dumps(said)).since == 4711

@@ -1,6 +1,6 @@
 """The committed pages are what the code says now."""
 
-from makima_schemas.errors import HTTP_STATUS, MEMBERS, WHEN, Code
+from makima_schemas.errors import HTTP_STATUS, MEMBERS, WHEN, ErrorCode
 
 from tests.generated.figures import README, readme
 from tests.generated.pages import FOLDER, PAGES, stale
@@ -19,5 +19,5 @@ def test_every_page_in_the_folder_is_a_generated_one() -> None:
 
 
 def test_every_error_has_a_status_and_a_meaning() -> None:
-    assert set(HTTP_STATUS) == set(WHEN) == set(Code)
-    assert set(MEMBERS) <= set(Code)
+    assert set(HTTP_STATUS) == set(WHEN) == set(ErrorCode)
+    assert set(MEMBERS) <= set(ErrorCode)

@@ -107,7 +107,7 @@ class Detection(Told):
     def asked(self, name: str) -> int:
         """For how many deaths this replica has had an answer."""
         lines = (self.folder / f"{name}.log").read_text().splitlines()
-        return sum("silence.declared" in line or "silence.not_agreed" in line for line in lines)
+        return sum("verdict.accepted" in line or "verdict.declined" in line for line in lines)
 
 
 @asynccontextmanager

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from makima_kernel.testing import eventually
 from makima_schemas import subjects
 from makima_schemas.heartbeat import MAX_HEARTBEAT_BYTES
-from makima_schemas.heartbeat_codec import UnreadableError, read_subject
-from makima_supervisor_heartbeat.domain.batching.batch_builder import Reader
+from makima_schemas.heartbeat_codec import MalformedHeartbeatError, decode_subject
+from makima_supervisor_heartbeat.domain.batching.batch_builder import BatchBuilder
 from makima_supervisor_heartbeat.domain.heartbeats import read
-from makima_supervisor_heartbeat.domain.sender_cache import Senders
+from makima_supervisor_heartbeat.domain.sender_cache import SenderCache
 
 from tests.services.supervisor_heartbeat.conftest import fleet
 from tests.services.supervisor_heartbeat.harness import Running, daemon_beat, supervisor_beat
@@ -119,15 +119,17 @@ async def test_a_thousand_broken_ones_between_good_ones_cost_none_of_those(fleet
 @hypothesis.settings(max_examples=300, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 @hypothesis.given(st.lists(bodies(), max_size=8))
 def test_whatever_it_is_its_neighbours_are_read(payloads: list[bytes]) -> None:
-    address = read_subject(SUBJECT)
+    address = decode_subject(SUBJECT)
     assert address is not None
     good = message(supervisor_beat("t1"), len(payloads) + 1)
-    [slice_] = Reader(Senders(), [range(8)]).read([*(message(each, number) for number, each in enumerate(payloads, 1)), good], "e1")
+    [slice_] = BatchBuilder(SenderCache(), [range(8)]).read(
+        [*(message(each, number) for number, each in enumerate(payloads, 1)), good], "e1"
+    )
     bad = 0
     for payload in payloads:
         try:
             read(address, message(payload))
-        except UnreadableError:
+        except MalformedHeartbeatError:
             bad += 1
     assert len(slice_.aside) >= bad
     assert len(slice_.aside) + len(slice_.rows) == len(payloads) + 1

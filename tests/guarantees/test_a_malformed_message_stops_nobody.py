@@ -6,7 +6,7 @@ import asyncpg
 import orjson
 import pytest
 from makima_kernel.event_log.log import Log
-from makima_kernel.nats import streams as topology
+from makima_kernel.nats import streams
 from makima_kernel.nats.dead_letters import dead_letter
 from makima_kernel.projections import projection
 from makima_kernel.projections.projector import Projector
@@ -37,7 +37,7 @@ DATA_THAT_FITS_NO_SCHEMA = [
 @pytest.fixture
 async def projector(pool: asyncpg.Pool, nats: Client) -> AsyncGenerator[Projector]:
     await pool.execute(TABLES)
-    await topology.provision(nats, Log(pool), budget=BUDGET)
+    await streams.provision(nats, Log(pool), budget=BUDGET)
     projector = Projector(Journal(), pool, Log(pool), nats, owner="me")
     async with running(Relay(pool, nats, budget=BUDGET).run(), projector.run()):
         yield projector
@@ -112,7 +112,7 @@ async def test_rubbish_in_the_stream_itself_changes_no_read_model(
 
 @pytest.mark.parametrize("size", [0, 1, 512 * 1024, 512 * 1024 + 1, 2 * 1024 * 1024, 8 * 1024 * 1024])
 async def test_whatever_is_set_aside_never_cuts_the_connection(pool: asyncpg.Pool, nats: Client, size: int) -> None:
-    await topology.provision(nats, Log(pool), budget=BUDGET)
+    await streams.provision(nats, Log(pool), budget=BUDGET)
     payload = b"\xff" * size  # not text: base64 makes it longer
     await dead_letter(nats, stream="MAKIMA_EVENTS", consumer="journal", reason="x" * 100_000, origin={"position": 1}, payload=payload)
     [letter] = await letters(nats)

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from makima_kernel.event_log.append import NewEvent, new_event
 from makima_kernel.event_log.log import Log
-from makima_kernel.nats import streams as topology
+from makima_kernel.nats import streams
 from makima_kernel.projections.checkpoint import SQL
 from makima_kernel.projections.projection import Applied
 from makima_kernel.projections.projector import Projector
@@ -41,7 +41,7 @@ commands = st.dictionaries(st.sampled_from(["contract-a", "contract-b", "agent-a
 async def read_model(pool: asyncpg.Pool, nats: Client) -> AsyncGenerator[asyncpg.Pool]:
     """Empty tables, a provisioned broker, and a relay."""
     await pool.execute(TABLES)
-    await topology.provision(nats, Log(pool), budget=BUDGET)
+    await streams.provision(nats, Log(pool), budget=BUDGET)
     async with running(Relay(pool, nats, budget=BUDGET).run()):
         yield pool
 

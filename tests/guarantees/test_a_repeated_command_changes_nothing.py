@@ -11,7 +11,7 @@ from makima_kernel.service.settings import Settings
 from makima_schemas.commands import Accepted, Problem, Reply, Request
 from makima_schemas.contract import commands as c
 from makima_schemas.contract import events as e
-from makima_schemas.errors import Code
+from makima_schemas.errors import ErrorCode
 from nats.aio.client import Client
 
 from tests.services.contract.harness import Contracts, running
@@ -78,7 +78,7 @@ async def test_one_command_id_for_two_intents_is_refused(two: Contracts) -> None
     await two.ask("c1", c.PauseContract("lunch"), command_id=command_id)
     reused = await two.ask("c1", c.PauseContract("dinner"), command_id=command_id)
     assert isinstance(reused, Problem)
-    assert reused.code is Code.IDEMPOTENCY_KEY_REUSED
+    assert reused.code is ErrorCode.IDEMPOTENCY_KEY_REUSED
     assert len(await two.events("c1")) == 2
 
 
@@ -89,7 +89,7 @@ async def test_of_many_phase_changes_from_one_version_exactly_one_succeeds(two: 
     answers = await sent(two, *requests, command=c.ChangePhase)
     refused = [answer for answer in answers if isinstance(answer, Problem)]
     assert [answer for answer in answers if isinstance(answer, Accepted)] == [Accepted(4, 4)]
-    assert {answer.code for answer in refused} == {Code.VERSION_CONFLICT}
+    assert {answer.code for answer in refused} == {ErrorCode.VERSION_CONFLICT}
     assert all(answer.members == {"expected": 3, "actual": 4, "current_phase": "execute"} for answer in refused)
     assert (await two.events("c1")).count(e.PhaseChanged("plan", "execute")) == 1
 

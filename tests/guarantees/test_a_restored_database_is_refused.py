@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import asyncpg
 import pytest
 from makima_kernel.event_log.log import Log
-from makima_kernel.nats import streams as topology
+from makima_kernel.nats import streams
 from makima_kernel.nats.message import Message
 from makima_kernel.nats.pull_loop import PullLoop
 from makima_kernel.nats.stream_cursor import Ephemeral
 from makima_kernel.projections.projector import Projector
 from makima_kernel.projections.subscription import Consumer, EpochChangedError
-from makima_kernel.relay.relay import Refused, Relay
-from makima_kernel.relay.stream_identity import Same, examine, new_epoch
+from makima_kernel.relay.relay import Mismatched, Relay
+from makima_kernel.relay.stream_identity import Match, compare_stream, new_epoch
 from makima_kernel.testing import eventually
 from makima_local.postgres import Postgres
 from makima_schemas import subjects
@@ -43,7 +43,7 @@ async def restored(postgres_server: Postgres, database: str, nats: Client) -> As
     async with asyncpg.create_pool(database, min_size=1) as pool:
         name: str = await pool.fetchval("select current_database()")
         await pool.execute(TABLES)
-        await topology.provision(nats, Log(pool), budget=BUDGET)
+        await streams.provision(nats, Log(pool), budget=BUDGET)
         async with running(Relay(pool, nats, budget=BUDGET).run(), projector(pool, nats, "before").run()):
             await fill(pool, BACKED_UP)
             await eventually(lambda: shown(pool, BACKED_UP))
@@ -94,7 +94,7 @@ async def test_its_relay_publishes_nothing_and_says_why_and_what_to_do(
     before = await stream(nats, BACKED_UP + LOST)
     relay = Relay(restored.pool, nats, budget=BUDGET)
     async with running(relay.run()):
-        await eventually(lambda: isinstance(relay.state, Refused))
+        await eventually(lambda: isinstance(relay.state, Mismatched))
         assert reason in (relay.ready() or "")
         assert "makima ledger new-epoch" in (relay.ready() or "")
     assert await stream(nats, BACKED_UP + LOST) == before
@@ -106,7 +106,7 @@ async def test_a_new_epoch_publishes_the_log_as_it_is_and_the_relay_goes_on(rest
     await fill(restored.pool, 100)
     relay = Relay(restored.pool, nats, budget=BUDGET)
     async with running(relay.run()):
-        await eventually(lambda: isinstance(relay.state, Refused))
+        await eventually(lambda: isinstance(relay.state, Mismatched))
         old = await restored.log.epoch()
         assert await new_epoch(restored.pool, nats, budget=BUDGET) != old
         await eventually(lambda: relay.position == 250)
@@ -114,7 +114,7 @@ async def test_a_new_epoch_publishes_the_log_as_it_is_and_the_relay_goes_on(rest
         await eventually(lambda: relay.position == 260)
         assert relay.ready() is None
     assert [from_cloudevent(payload) for payload in await stream(nats, 260)] == await restored.log.after(0)
-    assert await examine(nats, restored.log) == Same(260)
+    assert await compare_stream(nats, restored.log) == Match(260)
 
 
 async def test_who_has_seen_the_lost_events_is_told_to_reset(restored: Restored, nats: Client) -> None:
@@ -141,10 +141,10 @@ async def test_read_models_of_the_restored_database_go_on_and_equal_its_log(rest
 
 async def test_a_stream_of_another_log_is_refused(pool: asyncpg.Pool, nats: Client) -> None:
     log = Log(pool)
-    await topology.provision(nats, log, budget=BUDGET)
+    await streams.provision(nats, log, budget=BUDGET)
     await pool.execute("update event_log.identity set epoch = gen_random_uuid()")
     await fill(pool, 3)
     relay = Relay(pool, nats, budget=BUDGET)
     async with running(relay.run()):
-        await eventually(lambda: isinstance(relay.state, Refused))
+        await eventually(lambda: isinstance(relay.state, Mismatched))
         assert f"the log's epoch is {await log.epoch()}, the stream's is" in (relay.ready() or "")

@@ -10,7 +10,7 @@ from makima_contract.projections import Unstarted
 from makima_gateway.read_model.projection import ReadModel
 from makima_kernel.event_log.append import new_event
 from makima_kernel.event_log.log import Log
-from makima_kernel.nats import streams as topology
+from makima_kernel.nats import streams
 from makima_kernel.projections.projection import Projection
 from makima_kernel.projections.projector import Projector
 from makima_kernel.projections.rebuild import rebuild
@@ -67,7 +67,7 @@ def the_log(seed: int) -> list[tuple[str, Event]]:
 @pytest.mark.parametrize("projection", OURS, ids=lambda projection: projection.name)
 async def test_rebuilding_it_gives_the_same_rows(projection: Projection, seed: int, pool: asyncpg.Pool, nats: Client) -> None:
     source, chance = Log(pool), Random(seed)
-    await topology.provision(nats, source, budget=BUDGET)
+    await streams.provision(nats, source, budget=BUDGET)
     projector = Projector(projection, pool, source, nats, owner="me", max_batch=chance.choice((3, 7, 40)))
     async with running(projector.run()):
         for stream, event in the_log(seed):

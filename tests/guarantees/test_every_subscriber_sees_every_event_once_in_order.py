@@ -7,7 +7,7 @@ from contextlib import aclosing, asynccontextmanager
 
 import asyncpg
 from makima_kernel.event_log.log import Log
-from makima_kernel.nats import streams as topology
+from makima_kernel.nats import streams
 from makima_kernel.nats.connection import connect
 from makima_kernel.nats.message import Message
 from makima_kernel.nats.pull_loop import PullLoop
@@ -96,7 +96,7 @@ async def test_a_relay_killed_fifty_times_at_random_leaves_the_order_of_the_log(
     database: str, pool: asyncpg.Pool, nats: Client, nats_url: str
 ) -> None:
     log, chance, in_the_middle = Log(pool), random.Random(20260131), 0
-    await topology.provision(nats, log, budget=BUDGET)
+    await streams.provision(nats, log, budget=BUDGET)
     async with subscribed(log, nats), writing(pool):
         for number in range(50):
             before = await last_sequence(nats)
@@ -126,7 +126,7 @@ async def the_relay_reaches(nats: Client, position: int) -> None:
 async def test_two_relays_at_once_publish_each_event_once(database: str, pool: asyncpg.Pool, nats: Client, nats_url: str) -> None:
     """Both publish; whoever finds that the other one was faster goes on behind it."""
     log, one, other = Log(pool), count(), count()
-    await topology.provision(nats, log, budget=BUDGET)
+    await streams.provision(nats, log, budget=BUDGET)
     async with subscribed(log, nats):
         with replica(relay_forever, database, nats_url, False, one), replica(relay_forever, database, nats_url, False, other):
 
@@ -142,7 +142,7 @@ async def test_two_relays_at_once_publish_each_event_once(database: str, pool: a
 
 async def test_a_frozen_relay_that_wakes_up_later_does_no_harm(database: str, pool: asyncpg.Pool, nats: Client, nats_url: str) -> None:
     log = Log(pool)
-    await topology.provision(nats, log, budget=BUDGET)
+    await streams.provision(nats, log, budget=BUDGET)
     async with subscribed(log, nats):
         with replica(relay_forever, database, nats_url, False) as one, replica(relay_forever, database, nats_url, False) as other:
             async with writing(pool):
@@ -161,7 +161,7 @@ async def frozen_for_a_while(frozen: Replica, nats: Client) -> None:
 async def test_a_broker_that_lost_its_data_is_filled_again_under_the_same_sequence_numbers(pool: asyncpg.Pool, make_nats: MakeNats) -> None:
     server, log = await make_nats(), Log(pool)
     nats = await connect(server.url, "test", on_closed=closed)
-    await topology.provision(nats, log, budget=BUDGET)
+    await streams.provision(nats, log, budget=BUDGET)
     async with running(Relay(pool, nats, budget=BUDGET).run()), subscribed(log, nats):
         await fill(pool, 1000)
         await the_relay_reaches(nats, 1000)
@@ -178,8 +178,8 @@ async def test_a_broker_that_lost_its_data_is_filled_again_under_the_same_sequen
 
 async def is_provisioned(nats: Client) -> bool:
     try:
-        await topology.verify(nats)
-    except (topology.TopologyError, TimeoutError):
+        await streams.verify(nats)
+    except (streams.TopologyError, TimeoutError):
         return False
     return True
 
@@ -187,7 +187,7 @@ async def is_provisioned(nats: Client) -> bool:
 async def test_a_broker_killed_and_started_again_and_again_breaks_nothing(pool: asyncpg.Pool, make_nats: MakeNats) -> None:
     server, log = await make_nats(), Log(pool)
     nats = await connect(server.url, "test", on_closed=closed)
-    await topology.provision(nats, log, budget=BUDGET)
+    await streams.provision(nats, log, budget=BUDGET)
     relay = Relay(pool, nats, budget=BUDGET)
     async with running(relay.run()), subscribed(log, nats):
         async with writing(pool):

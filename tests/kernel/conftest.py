@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 import asyncpg
 import pytest
 from makima_kernel.event_log.log import Log
-from makima_kernel.nats import streams as topology
+from makima_kernel.nats import streams
 from makima_kernel.relay.relay import Relay
 from nats.aio.client import Client
 
@@ -21,7 +21,7 @@ def log(pool: asyncpg.Pool) -> Log:
 
 @pytest.fixture
 async def stream(nats: Client, log: Log) -> None:
-    await topology.provision(nats, log, budget=BUDGET)
+    await streams.provision(nats, log, budget=BUDGET)
 
 
 @pytest.fixture

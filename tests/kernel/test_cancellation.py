@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from makima_kernel.cancellation import heed_cancellation
+from makima_kernel.cancellation import raise_if_cancelled
 
 
 async def test_a_swallowed_cancellation_is_noticed_at_the_head_of_the_loop() -> None:
@@ -13,7 +13,7 @@ async def test_a_swallowed_cancellation_is_noticed_at_the_head_of_the_loop() -> 
     async def loop() -> None:
         nonlocal rounds
         while True:
-            heed_cancellation()
+            raise_if_cancelled()
             rounds += 1
             try:
                 await asyncio.wait_for(answer, 60)
@@ -29,8 +29,8 @@ async def test_a_swallowed_cancellation_is_noticed_at_the_head_of_the_loop() -> 
 
 
 async def test_a_loop_that_nobody_cancelled_goes_on() -> None:
-    heed_cancellation()
+    raise_if_cancelled()
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.01):
             await asyncio.get_running_loop().create_future()
-    heed_cancellation()
+    raise_if_cancelled()

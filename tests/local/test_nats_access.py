@@ -11,7 +11,7 @@ import nats
 import pytest
 from makima_kernel.nats import users
 from makima_kernel.nats.accounts import BrokerUsers, NotSetUpError, password_hash
-from makima_kernel.nats.connection import arrived
+from makima_kernel.nats.connection import confirm_subscriptions
 from makima_kernel.testing import eventually
 from makima_local.nats import Nats
 from makima_local.nats_users import NatsUsers
@@ -69,11 +69,11 @@ async def test_each_user_says_and_hears_what_the_table_allows(broker: Nats) -> N
             for what, subject in SUBJECTS.items():
                 if subject != ">":
                     await client.publish(subject, b"")
-                    await arrived(client)
+                    await confirm_subscriptions(client)
                     assert (not refused) == may(table.publish, subject), f"{user} says {what}: {refused}"
                     refused.clear()
                 await client.subscribe(subject)
-                await arrived(client)
+                await confirm_subscriptions(client)
                 assert (not refused) == may(table.subscribe, subject), f"{user} hears {what}: {refused}"
                 refused.clear()
 
@@ -107,8 +107,8 @@ async def test_a_daemon_answers_whoever_signals_it_and_asks_under_its_own_name(b
 
         await daemon.subscribe(subjects.daemon_signal("d1", "*"), cb=answer)
         await contract.subscribe(subjects.daemon_command("*", "contract", "*"), cb=answer)
-        await arrived(daemon)
-        await arrived(contract)
+        await confirm_subscriptions(daemon)
+        await confirm_subscriptions(contract)
         asked = await detector.request(subjects.daemon_signal("d1", "cleanup_worktrees"), timeout=10)
         assert asked.data == b"yes"
         assert (await daemon.request(subjects.daemon_command("d1", "contract", "create_task"), timeout=10)).data == b"yes"

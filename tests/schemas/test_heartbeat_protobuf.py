@@ -10,7 +10,7 @@ from google.protobuf.descriptor import FieldDescriptor as F
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from makima_schemas.heartbeat import AgentHeartbeat, DaemonHeartbeat, SupervisorHeartbeat
-from makima_schemas.heartbeat_codec import UnreadableError, read_agent, read_daemon, read_supervisor
+from makima_schemas.heartbeat_codec import MalformedHeartbeatError, decode_agent, decode_daemon, decode_supervisor
 from makima_schemas.heartbeat_protobuf import MEMBERS, STATES, decode
 
 from tests.schemas.proto_json import to_proto
@@ -56,17 +56,17 @@ def test_any_heartbeat_is_read_as_it_was_said(cls: type[SupervisorHeartbeat], da
 def test_whatever_the_bytes_are_they_are_read_or_refused(kept: int, more: bytes) -> None:
     payload = sent(DaemonHeartbeat, GOOD)[:kept] + more
     for read in (
-        lambda: read_supervisor("t1", payload, PROTOBUF),
-        lambda: read_agent("c1", "r", payload, PROTOBUF),
-        lambda: read_daemon("d1", payload, PROTOBUF),
+        lambda: decode_supervisor("t1", payload, PROTOBUF),
+        lambda: decode_agent("c1", "r", payload, PROTOBUF),
+        lambda: decode_daemon("d1", payload, PROTOBUF),
     ):
-        with suppress(UnreadableError):
+        with suppress(MalformedHeartbeatError):
             assert read() is not None
 
 
 def test_members_that_nobody_knows_are_passed_over() -> None:
     more = b"\x9a\x06\x03abc" + b"\xa0\x06\x07" + b"\xa9\x06" + bytes(8) + b"\xb5\x06" + bytes(4)
-    assert read_daemon("d1", sent(DaemonHeartbeat, GOOD) + more, PROTOBUF).hostname == "h"
+    assert decode_daemon("d1", sent(DaemonHeartbeat, GOOD) + more, PROTOBUF).hostname == "h"
 
 
 def test_bounds_hold_as_in_json() -> None:
@@ -79,5 +79,5 @@ def test_bounds_hold_as_in_json() -> None:
         (b"\x0a\x05d", "truncated"),
         (b"\xff" * 11, "ten bytes"),
     ):
-        with pytest.raises(UnreadableError, match=why):
-            read_daemon("d1", payload, PROTOBUF)
+        with pytest.raises(MalformedHeartbeatError, match=why):
+            decode_daemon("d1", payload, PROTOBUF)

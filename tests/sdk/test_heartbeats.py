@@ -62,7 +62,7 @@ async def test_a_supervisor_says_what_it_does_under_one_connection_id(nats: Clie
     voice = Supervisor(client, daemon_id="d1", contract_id="c1", task_id="t1", phase="plan", interval=SLOW)
     beating = asyncio.create_task(voice.run())
     await eventually(lambda: len(ear.messages) == 1)
-    voice.say(SupervisorState.WORKING, activity="reading", progress=40, pending_task_ids=("a", "b"))
+    voice.report(SupervisorState.WORKING, activity="reading", progress=40, pending_task_ids=("a", "b"))
     await eventually(lambda: len(ear.messages) == 2)
     beating.cancel()
     await client.close()
@@ -144,14 +144,14 @@ async def test_a_handler_that_fails_tells_its_asker(nats: Client, nats_url: str)
 
 def test_nobody_says_what_the_recorder_would_set_aside() -> None:
     voice = Supervisor(Client(), daemon_id="d1", contract_id="c1", task_id="t1", phase="plan")
-    voice.say(activity="x" * 2001 + "\0", progress=10)
-    assert voice.saying.activity == "x" * 2000
+    voice.report(activity="x" * 2001 + "\0", progress=10)
+    assert voice.content.activity == "x" * 2000
     for wrong in ({"progress": 101}, {"pending_task_ids": ("a",) * 257}, {"pending_task_ids": ("a b",)}, {"phase": ""}):
         with pytest.raises(ValueError, match=r"no id|Expected"):
-            voice.say(**wrong)  # pyright: ignore[reportArgumentType] - each fits one member
+            voice.report(**wrong)  # pyright: ignore[reportArgumentType] - each fits one member
     with pytest.raises(ValueError, match="no supervisor is interrupted"):
-        voice.say(SupervisorState.INTERRUPTED)
-    assert (voice.saying.state, voice.saying.progress, voice.saying.pending_task_ids) == (SupervisorState.INITIALIZING, 10, ())
+        voice.report(SupervisorState.INTERRUPTED)
+    assert (voice.content.state, voice.content.progress, voice.content.pending_task_ids) == (SupervisorState.INITIALIZING, 10, ())
     with pytest.raises(ValueError, match="no id"):
         Supervisor(Client(), daemon_id="d1", contract_id="c 1", task_id="t1", phase="plan")
     with pytest.raises(ValueError, match="Expected"):

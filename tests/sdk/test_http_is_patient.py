@@ -89,7 +89,7 @@ async def test_a_server_that_comes_later_is_waited_for() -> None:
 
 
 async def test_when_patience_ends_the_reason_is_told() -> None:
-    async with Http(f"http://127.0.0.1:{ports.free()}", patience=0.2) as http:
+    async with Http(f"http://127.0.0.1:{ports.free()}", retry_for=0.2) as http:
         with pytest.raises(UnreachableError, match="does not answer"):
             await http.send("GET", "/contracts")
 

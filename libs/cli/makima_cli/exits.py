@@ -25,7 +25,7 @@ def code_for(error: ProblemError | UnreachableError) -> int:
     return UNREACHABLE if isinstance(error, UnreachableError) else _BY_STATUS.get(error.status, FAILED)
 
 
-def give_up(error: ProblemError | UnreachableError, *, as_json: bool) -> NoReturn:
+def exit_with_problem(error: ProblemError | UnreachableError, *, as_json: bool) -> NoReturn:
     """Say on stderr what was refused, as text or as the problem's JSON, and end the process."""
     body = _body(error)
     if as_json:
@@ -40,7 +40,7 @@ def give_up(error: ProblemError | UnreachableError, *, as_json: bool) -> NoRetur
     sys.exit(code_for(error))
 
 
-def time_out(detail: str, *, as_json: bool) -> NoReturn:
+def exit_timed_out(detail: str, *, as_json: bool) -> NoReturn:
     """What was waited for did not come."""
     click.echo(orjson.dumps({"code": "TIMED_OUT", "detail": detail}).decode() if as_json else f"error: {detail}", err=True)
     sys.exit(TIMED_OUT)

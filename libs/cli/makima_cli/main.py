@@ -18,7 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 TYPED: Final = "makima.typed"
 
 
-class Lazy(click.Group):
+class LazyGroup(click.Group):
     """A group whose commands are named in a table and imported when they run."""
 
     def __init__(self, *args: object, table: dict[str, tuple[str, str]], **attributes: object) -> None:
@@ -39,7 +39,7 @@ class Lazy(click.Group):
             formatter.write_dl([(name, about) for name, (_, about) in self._table.items()])
 
 
-class Root(Lazy):
+class Root(LazyGroup):
     """Who asks for JSON gets it for what is misspelt, too."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

@@ -33,7 +33,7 @@ class Session:
         return self.format == "json"
 
     def http(self) -> Http:
-        return Http(self.connection.url, self.connection.token, patience=PATIENCE_SECONDS)
+        return Http(self.connection.url, self.connection.token, retry_for=PATIENCE_SECONDS)
 
     def run(self, work: Callable[[Http], Awaitable[R]]) -> R:
         """Do `work` with an open client; whatever is refused ends the process with its exit code."""
@@ -53,7 +53,7 @@ class Session:
         try:
             return asyncio.run(awaited())
         except (ProblemError, UnreachableError) as error:
-            exits.give_up(error, as_json=self.as_json)
+            exits.exit_with_problem(error, as_json=self.as_json)
         except KeyboardInterrupt:
             sys.exit(exits.INTERRUPTED)
 
@@ -66,7 +66,7 @@ class Session:
         return self.run(asked)
 
 
-def talks(*formats: str) -> Callable[[Command], Callable[..., None]]:
+def with_session(*formats: str) -> Callable[[Command], Callable[..., None]]:
     """Give a command `--url`, `--context` and `--format` (the first of `formats` is the default) and, first, the `Session` they make."""
 
     def decorate(command: Command) -> Callable[..., None]:

@@ -3,7 +3,7 @@
 import asyncio
 
 
-def heed_cancellation() -> None:
+def raise_if_cancelled() -> None:
     """At the head of a loop. Raises `CancelledError` if this task was cancelled and goes on all the same.
 
     `asyncio.wait_for` before Python 3.12 returns its result, not the cancellation, where both come at once (bpo-37658), and

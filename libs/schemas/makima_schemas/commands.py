@@ -7,7 +7,7 @@ from uuid import UUID
 import orjson
 from pydantic import Field
 
-from makima_schemas.errors import Code
+from makima_schemas.errors import ErrorCode
 from makima_schemas.identity import DEFAULT_TENANT, ID_PATTERN
 from makima_schemas.refusal import Member, Refused
 
@@ -49,7 +49,7 @@ class Accepted:
 class Problem:
     """Refused, as data. `members` are the extension members that domain.md lists for the code."""
 
-    code: Code
+    code: ErrorCode
     detail: str
     hint: str | None = None
     members: dict[str, Member] = field(default_factory=dict[str, Member])
@@ -79,7 +79,7 @@ def decode_reply(payload: bytes) -> Reply | dict[str, object]:
     body = cast("dict[str, object]", orjson.loads(payload))
     if "error" in body:
         error = cast("dict[str, Member]", body["error"])
-        code, detail, hint = Code(str(error.pop("code"))), str(error.pop("detail")), error.pop("hint", None)
+        code, detail, hint = ErrorCode(str(error.pop("code"))), str(error.pop("detail")), error.pop("hint", None)
         return Problem(code, detail, None if hint is None else str(hint), error)
     if body.pop("ok", None) is not True:
         raise ValueError("a reply carries ok or error")

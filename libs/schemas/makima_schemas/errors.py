@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import Final
 
 
-class Code(StrEnum):
+class ErrorCode(StrEnum):
     CONTRACT_NOT_FOUND = "CONTRACT_NOT_FOUND"
     TASK_NOT_FOUND = "TASK_NOT_FOUND"
     QUESTION_NOT_FOUND = "QUESTION_NOT_FOUND"
@@ -31,62 +31,62 @@ class Code(StrEnum):
     OVERLOADED = "OVERLOADED"
 
 
-HTTP_STATUS: Final[dict[Code, int]] = {
-    **{code: 404 for code in Code if code.endswith("NOT_FOUND")},
-    Code.FEATURE_OFF: 404,
-    Code.INVALID_TRANSITION: 400,
-    Code.INVALID_DELIVERABLE: 400,
-    Code.VALIDATION_FAILED: 400,
-    Code.UNAUTHORIZED: 401,
-    Code.FORBIDDEN: 403,
-    Code.METHOD_NOT_ALLOWED: 405,
-    Code.VERSION_CONFLICT: 409,
-    Code.PHASE_GUARD_REQUIRED: 409,
-    Code.SUPERSEDED: 409,
-    Code.IDEMPOTENCY_KEY_REUSED: 409,
-    Code.PAYLOAD_TOO_LARGE: 413,
-    Code.UNSUPPORTED_MEDIA_TYPE: 415,
-    Code.INVALID_REQUEST: 422,
-    Code.SUPERVISOR_DEAD: 503,
-    Code.UNAVAILABLE: 503,
-    Code.OVERLOADED: 503,
+HTTP_STATUS: Final[dict[ErrorCode, int]] = {
+    **{code: 404 for code in ErrorCode if code.endswith("NOT_FOUND")},
+    ErrorCode.FEATURE_OFF: 404,
+    ErrorCode.INVALID_TRANSITION: 400,
+    ErrorCode.INVALID_DELIVERABLE: 400,
+    ErrorCode.VALIDATION_FAILED: 400,
+    ErrorCode.UNAUTHORIZED: 401,
+    ErrorCode.FORBIDDEN: 403,
+    ErrorCode.METHOD_NOT_ALLOWED: 405,
+    ErrorCode.VERSION_CONFLICT: 409,
+    ErrorCode.PHASE_GUARD_REQUIRED: 409,
+    ErrorCode.SUPERSEDED: 409,
+    ErrorCode.IDEMPOTENCY_KEY_REUSED: 409,
+    ErrorCode.PAYLOAD_TOO_LARGE: 413,
+    ErrorCode.UNSUPPORTED_MEDIA_TYPE: 415,
+    ErrorCode.INVALID_REQUEST: 422,
+    ErrorCode.SUPERVISOR_DEAD: 503,
+    ErrorCode.UNAVAILABLE: 503,
+    ErrorCode.OVERLOADED: 503,
 }
 
 # When a code is the answer, and the members that its problem carries beside `detail`, `hint` and `trace_id`.
-WHEN: Final[dict[Code, str]] = {
-    Code.CONTRACT_NOT_FOUND: "there is no such contract, or it belongs to another owner",
-    Code.TASK_NOT_FOUND: "the contract has no such task",
-    Code.QUESTION_NOT_FOUND: "the contract has no such question",
-    Code.SUPERVISOR_NOT_FOUND: "no supervisor was ever heard for the contract",
-    Code.PARTICIPANT_NOT_FOUND: "no agent ever joined the contract under this role",
-    Code.DAEMON_NOT_FOUND: "no such daemon was ever heard",
-    Code.NOT_FOUND: "no such route",
-    Code.INVALID_TRANSITION: "the lifecycle has no row for this; what it has is in `allowed`",
-    Code.INVALID_DELIVERABLE: "the phase does not declare the deliverable",
-    Code.VALIDATION_FAILED: "the phase is not ready to be left, or the change is out of order; `force` skips both",
-    Code.INVALID_REQUEST: "the body does not fit its schema",
-    Code.METHOD_NOT_ALLOWED: "the route knows other methods",
-    Code.UNSUPPORTED_MEDIA_TYPE: "the body is no JSON",
-    Code.PAYLOAD_TOO_LARGE: "the body, or an event made of it, is too large; `limit` is in bytes",
-    Code.VERSION_CONFLICT: "the contract has changed since the version that was expected",
-    Code.PHASE_GUARD_REQUIRED: "the phase is guarded: look at its deliverables and confirm",
-    Code.SUPERSEDED: "an older connection speaks; a newer one has taken its place",
-    Code.IDEMPOTENCY_KEY_REUSED: "the key, or command id, came before with another request",
-    Code.UNAUTHORIZED: "no token, or none that is in force; which of them is not told",
-    Code.FORBIDDEN: "the role may not do this; `roles` may",
-    Code.FEATURE_OFF: "switched off by a feature flag",
-    Code.SUPERVISOR_DEAD: "the supervisor's heartbeats timed out",
-    Code.UNAVAILABLE: "a part does not answer; whether anything was changed, the same command id tells",
-    Code.OVERLOADED: "load is shed; nothing was changed",
+WHEN: Final[dict[ErrorCode, str]] = {
+    ErrorCode.CONTRACT_NOT_FOUND: "there is no such contract, or it belongs to another owner",
+    ErrorCode.TASK_NOT_FOUND: "the contract has no such task",
+    ErrorCode.QUESTION_NOT_FOUND: "the contract has no such question",
+    ErrorCode.SUPERVISOR_NOT_FOUND: "no supervisor was ever heard for the contract",
+    ErrorCode.PARTICIPANT_NOT_FOUND: "no agent ever joined the contract under this role",
+    ErrorCode.DAEMON_NOT_FOUND: "no such daemon was ever heard",
+    ErrorCode.NOT_FOUND: "no such route",
+    ErrorCode.INVALID_TRANSITION: "the lifecycle has no row for this; what it has is in `allowed`",
+    ErrorCode.INVALID_DELIVERABLE: "the phase does not declare the deliverable",
+    ErrorCode.VALIDATION_FAILED: "the phase is not ready to be left, or the change is out of order; `force` skips both",
+    ErrorCode.INVALID_REQUEST: "the body does not fit its schema",
+    ErrorCode.METHOD_NOT_ALLOWED: "the route knows other methods",
+    ErrorCode.UNSUPPORTED_MEDIA_TYPE: "the body is no JSON",
+    ErrorCode.PAYLOAD_TOO_LARGE: "the body, or an event made of it, is too large; `limit` is in bytes",
+    ErrorCode.VERSION_CONFLICT: "the contract has changed since the version that was expected",
+    ErrorCode.PHASE_GUARD_REQUIRED: "the phase is guarded: look at its deliverables and confirm",
+    ErrorCode.SUPERSEDED: "an older connection speaks; a newer one has taken its place",
+    ErrorCode.IDEMPOTENCY_KEY_REUSED: "the key, or command id, came before with another request",
+    ErrorCode.UNAUTHORIZED: "no token, or none that is in force; which of them is not told",
+    ErrorCode.FORBIDDEN: "the role may not do this; `roles` may",
+    ErrorCode.FEATURE_OFF: "switched off by a feature flag",
+    ErrorCode.SUPERVISOR_DEAD: "the supervisor's heartbeats timed out",
+    ErrorCode.UNAVAILABLE: "a part does not answer; whether anything was changed, the same command id tells",
+    ErrorCode.OVERLOADED: "load is shed; nothing was changed",
 }
 
-MEMBERS: Final[dict[Code, tuple[str, ...]]] = {
-    Code.INVALID_TRANSITION: ("from", "to", "allowed[]"),
-    Code.INVALID_DELIVERABLE: ("phase", "valid[]"),
-    Code.VALIDATION_FAILED: ("missing[]",),
-    Code.INVALID_REQUEST: ("errors[{path, message}]",),
-    Code.PAYLOAD_TOO_LARGE: ("limit",),
-    Code.VERSION_CONFLICT: ("expected", "actual", "current_phase"),
-    Code.PHASE_GUARD_REQUIRED: ("deliverables[]",),
-    Code.FORBIDDEN: ("roles[]",),
+MEMBERS: Final[dict[ErrorCode, tuple[str, ...]]] = {
+    ErrorCode.INVALID_TRANSITION: ("from", "to", "allowed[]"),
+    ErrorCode.INVALID_DELIVERABLE: ("phase", "valid[]"),
+    ErrorCode.VALIDATION_FAILED: ("missing[]",),
+    ErrorCode.INVALID_REQUEST: ("errors[{path, message}]",),
+    ErrorCode.PAYLOAD_TOO_LARGE: ("limit",),
+    ErrorCode.VERSION_CONFLICT: ("expected", "actual", "current_phase"),
+    ErrorCode.PHASE_GUARD_REQUIRED: ("deliverables[]",),
+    ErrorCode.FORBIDDEN: ("roles[]",),
 }

@@ -27,7 +27,7 @@ _Said = TypeVar("_Said", SupervisorHeartbeat, AgentHeartbeat, DaemonHeartbeat)
 Headers = Mapping[str, str] | None
 
 
-class UnreadableError(ValueError):
+class MalformedHeartbeatError(ValueError):
     """The message is no heartbeat of ours; the text is the reason that goes with it to the dead letters."""
 
 
@@ -42,8 +42,8 @@ class Address(msgspec.Struct, frozen=True, gc=False):
     role: str | None = None
 
 
-def read_subject(subject: str) -> Address | None:
-    """Who sends on `makima.shards.<k>.<kind>.…`; None for a canary. Whose shard it is, the caller knows. Raises `UnreadableError`."""
+def decode_subject(subject: str) -> Address | None:
+    """Who sends on `makima.shards.<k>.<kind>.…`; None for a canary. Whose shard it is, the caller knows. Raises `MalformedHeartbeatError`."""
     match subject.split(".")[3:]:
         case ["canary"]:
             return None
@@ -57,16 +57,16 @@ def read_subject(subject: str) -> Address | None:
         case ["daemon", daemon_id] if is_id(daemon_id):
             return Address("daemon", stream_name("daemon", daemon_id), daemon_id, daemon_id)
         case rest:
-            raise UnreadableError(f"no sender has the subject …{'.'.join(rest)}")
+            raise MalformedHeartbeatError(f"no sender has the subject …{'.'.join(rest)}")
 
 
-def read_supervisor(task_id: str, payload: bytes, headers: Headers) -> SupervisorHeartbeat:
-    """What a supervisor says on the subject of `task_id`. Raises `UnreadableError`."""
+def decode_supervisor(task_id: str, payload: bytes, headers: Headers) -> SupervisorHeartbeat:
+    """What a supervisor says on the subject of `task_id`. Raises `MalformedHeartbeatError`."""
     said = _decode(_SUPERVISOR, payload, headers)
     if said.task_id != task_id:
-        raise UnreadableError(f"the subject says task {task_id}, the body {said.task_id}")
+        raise MalformedHeartbeatError(f"the subject says task {task_id}, the body {said.task_id}")
     if said.state is SupervisorState.INTERRUPTED:
-        raise UnreadableError("no supervisor is interrupted while it speaks: that is the system's word for a silent one")
+        raise MalformedHeartbeatError("no supervisor is interrupted while it speaks: that is the system's word for a silent one")
     if not is_id(said.contract_id) or (said.connection_id is not None and not is_id(said.connection_id)):
         raise _no_id((said.contract_id, said.connection_id))
     if said.pending_task_ids:
@@ -78,11 +78,11 @@ def read_supervisor(task_id: str, payload: bytes, headers: Headers) -> Superviso
     return said
 
 
-def read_agent(contract_id: str | None, role: str | None, payload: bytes, headers: Headers) -> AgentHeartbeat:
-    """As `read_supervisor`."""
+def decode_agent(contract_id: str | None, role: str | None, payload: bytes, headers: Headers) -> AgentHeartbeat:
+    """As `decode_supervisor`."""
     said = _decode(_AGENT, payload, headers)
     if (said.contract_id, said.role) != (contract_id, role):
-        raise UnreadableError(f"the subject says agent {contract_id}:{role}, the body {agent_id(said.contract_id, said.role)}")
+        raise MalformedHeartbeatError(f"the subject says agent {contract_id}:{role}, the body {agent_id(said.contract_id, said.role)}")
     if not is_id(said.connection_id):
         raise _no_id((said.connection_id,))
     if b"\\u0000" in payload or b"\0" in payload:
@@ -90,11 +90,11 @@ def read_agent(contract_id: str | None, role: str | None, payload: bytes, header
     return said
 
 
-def read_daemon(daemon_id: str, payload: bytes, headers: Headers) -> DaemonHeartbeat:
-    """As `read_supervisor`."""
+def decode_daemon(daemon_id: str, payload: bytes, headers: Headers) -> DaemonHeartbeat:
+    """As `decode_supervisor`."""
     said = _decode(_DAEMON, payload, headers)
     if said.daemon_id != daemon_id:
-        raise UnreadableError(f"the subject says daemon {daemon_id}, the body {said.daemon_id}")
+        raise MalformedHeartbeatError(f"the subject says daemon {daemon_id}, the body {said.daemon_id}")
     if b"\\u0000" in payload or b"\0" in payload:
         _refuse_nul((said.hostname, *said.agents))
     return said
@@ -102,24 +102,24 @@ def read_daemon(daemon_id: str, payload: bytes, headers: Headers) -> DaemonHeart
 
 def _decode(decoder: msgspec.json.Decoder[_Said], payload: bytes, headers: Headers) -> _Said:
     if len(payload) > MAX_HEARTBEAT_BYTES:
-        raise UnreadableError(f"a heartbeat is at most {MAX_HEARTBEAT_BYTES} bytes, this one has {len(payload)}")
+        raise MalformedHeartbeatError(f"a heartbeat is at most {MAX_HEARTBEAT_BYTES} bytes, this one has {len(payload)}")
     try:
         if headers is None or "json" in (kind := headers.get("Content-Type", "json")):
             return decoder.decode(payload)
         if "protobuf" in kind:
             return heartbeat_protobuf.decode(decoder.type, payload)
     except RecursionError as error:  # deep inside a member that nobody knows, and so nobody bounds
-        raise UnreadableError("nested too deep") from error
+        raise MalformedHeartbeatError("nested too deep") from error
     except (msgspec.MsgspecError, ValueError) as error:  # ValueError: no UTF-8, no protobuf
-        raise UnreadableError(str(error)) from error
-    raise UnreadableError(f"content type {kind!r} is not understood; heartbeats are JSON, or protobuf")
+        raise MalformedHeartbeatError(str(error)) from error
+    raise MalformedHeartbeatError(f"content type {kind!r} is not understood; heartbeats are JSON, or protobuf")
 
 
-def _no_id(ids: Iterable[str | None]) -> UnreadableError:
+def _no_id(ids: Iterable[str | None]) -> MalformedHeartbeatError:
     wrong = next(each for each in ids if each is not None and not is_id(each))
-    return UnreadableError(f"{wrong!r} is no id: ids match [A-Za-z0-9_-]{{1,64}}")
+    return MalformedHeartbeatError(f"{wrong!r} is no id: ids match [A-Za-z0-9_-]{{1,64}}")
 
 
 def _refuse_nul(texts: Iterable[str | None]) -> None:
     if any("\0" in text for text in texts if text):
-        raise UnreadableError("a text holds a NUL character, which no database keeps")
+        raise MalformedHeartbeatError("a text holds a NUL character, which no database keeps")

@@ -6,7 +6,7 @@ from typing import Final, Literal, get_args
 
 from makima_schemas.agent import AgentStatus
 from makima_schemas.contract.model import ContractStatus, QuestionType
-from makima_schemas.errors import Code
+from makima_schemas.errors import ErrorCode
 from makima_schemas.supervisor import SupervisorState
 
 
@@ -43,14 +43,14 @@ class MonitorProblem:
     """A message that is no filter; the one in force is kept. The socket only: the stream answers 422 before it begins."""
 
     type: Literal["problem"]
-    code: Code
+    code: ErrorCode
     detail: str
     hint: str
     errors: list[dict[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
-class StatusChangedTold:
+class StatusChangedMessage:
     """A new contract has `old_status` null, a deleted one `new_status`."""
 
     type: Literal["StatusChanged"]
@@ -63,7 +63,7 @@ class StatusChangedTold:
 
 
 @dataclass(frozen=True, slots=True)
-class PhaseChangedTold:
+class PhaseChangedMessage:
     type: Literal["PhaseChanged"]
     position: int
     timestamp: datetime
@@ -73,7 +73,7 @@ class PhaseChangedTold:
 
 
 @dataclass(frozen=True, slots=True)
-class SupervisorStateChangedTold:
+class SupervisorStateChangedMessage:
     """`old_state` null: its first heartbeat."""
 
     type: Literal["SupervisorStateChanged"]
@@ -86,7 +86,7 @@ class SupervisorStateChangedTold:
 
 
 @dataclass(frozen=True, slots=True)
-class StaleDetectedTold:
+class StaleDetectedMessage:
     """`stale_duration` is in seconds. Without a position it is a reminder: the contract is stale still."""
 
     type: Literal["StaleDetected"]
@@ -98,7 +98,7 @@ class StaleDetectedTold:
 
 
 @dataclass(frozen=True, slots=True)
-class StaleClearedTold:
+class StaleClearedMessage:
     type: Literal["StaleCleared"]
     position: int
     timestamp: datetime
@@ -106,7 +106,7 @@ class StaleClearedTold:
 
 
 @dataclass(frozen=True, slots=True)
-class TaskCompletedTold:
+class TaskCompletedMessage:
     type: Literal["TaskCompleted"]
     position: int
     timestamp: datetime
@@ -117,7 +117,7 @@ class TaskCompletedTold:
 
 
 @dataclass(frozen=True, slots=True)
-class DeliverableCompletedTold:
+class DeliverableCompletedMessage:
     type: Literal["DeliverableCompleted"]
     position: int
     timestamp: datetime
@@ -127,7 +127,7 @@ class DeliverableCompletedTold:
 
 
 @dataclass(frozen=True, slots=True)
-class QuestionAskedTold:
+class QuestionAskedMessage:
     type: Literal["QuestionAsked"]
     position: int
     timestamp: datetime
@@ -138,7 +138,7 @@ class QuestionAskedTold:
 
 
 @dataclass(frozen=True, slots=True)
-class AgentStatusChangedTold:
+class AgentStatusChangedMessage:
     type: Literal["AgentStatusChanged"]
     position: int
     timestamp: datetime
@@ -150,7 +150,7 @@ class AgentStatusChangedTold:
 
 
 @dataclass(frozen=True, slots=True)
-class HeartbeatTold:
+class HeartbeatMessage:
     """Has no position and is not replayed: telemetry."""
 
     type: Literal["Heartbeat"]
@@ -166,15 +166,15 @@ MonitorMessage = (
     | Reset
     | Lagging
     | MonitorProblem
-    | StatusChangedTold
-    | PhaseChangedTold
-    | SupervisorStateChangedTold
-    | StaleDetectedTold
-    | StaleClearedTold
-    | TaskCompletedTold
-    | DeliverableCompletedTold
-    | QuestionAskedTold
-    | AgentStatusChangedTold
-    | HeartbeatTold
+    | StatusChangedMessage
+    | PhaseChangedMessage
+    | SupervisorStateChangedMessage
+    | StaleDetectedMessage
+    | StaleClearedMessage
+    | TaskCompletedMessage
+    | DeliverableCompletedMessage
+    | QuestionAskedMessage
+    | AgentStatusChangedMessage
+    | HeartbeatMessage
 )
 MONITOR_MESSAGES: Final[tuple[type[MonitorMessage], ...]] = get_args(MonitorMessage)

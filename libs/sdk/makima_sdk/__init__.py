@@ -9,12 +9,12 @@ if TYPE_CHECKING:
     from makima_sdk.connection import Connection, UnknownContextError
     from makima_sdk.contracts import Contracts
     from makima_sdk.daemon import Daemon, Signal
-    from makima_sdk.heartbeater import Heart
+    from makima_sdk.heartbeater import Heartbeater
     from makima_sdk.http import Answer, Http
     from makima_sdk.models import Contract, DeliverableView, Page, Question, Task, TaskCounts
     from makima_sdk.monitoring import Filter, MonitorEvent, monitor
     from makima_sdk.problems import MakimaError, ProblemError, UnreachableError
-    from makima_sdk.supervisor import Saying, Supervisor
+    from makima_sdk.supervisor import HeartbeatContent, Supervisor
 
 _HOME = {
     "Connection": "connection",
@@ -22,7 +22,7 @@ _HOME = {
     "Contracts": "contracts",
     "Daemon": "daemon",
     "Signal": "daemon",
-    "Heart": "heart",
+    "Heartbeater": "heart",
     "Answer": "http",
     "Http": "http",
     "Contract": "models",
@@ -37,7 +37,7 @@ _HOME = {
     "MakimaError": "problems",
     "ProblemError": "problems",
     "UnreachableError": "problems",
-    "Saying": "supervisor",
+    "HeartbeatContent": "supervisor",
     "Supervisor": "supervisor",
 }
 
@@ -49,14 +49,14 @@ __all__ = [
     "Daemon",
     "DeliverableView",
     "Filter",
-    "Heart",
+    "HeartbeatContent",
+    "Heartbeater",
     "Http",
     "MakimaError",
     "MonitorEvent",
     "Page",
     "ProblemError",
     "Question",
-    "Saying",
     "Signal",
     "Supervisor",
     "Task",

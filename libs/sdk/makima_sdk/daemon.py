@@ -14,9 +14,9 @@ import msgspec
 import orjson
 from makima_schemas import permissions, subjects
 from makima_schemas.commands import Problem, encode_reply
-from makima_schemas.errors import Code
+from makima_schemas.errors import ErrorCode
 from makima_schemas.heartbeat import DaemonHeartbeat
-from makima_schemas.heartbeat_codec import read_daemon
+from makima_schemas.heartbeat_codec import decode_daemon
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import ConnectionClosedError
@@ -24,7 +24,7 @@ from nats.errors import Error as NatsError
 
 from makima_sdk.connection import Connection
 from makima_sdk.contracts import Contracts
-from makima_sdk.heartbeater import DEFAULT_INTERVAL, Heart
+from makima_sdk.heartbeater import DEFAULT_INTERVAL, Heartbeater
 from makima_sdk.http import Http
 from makima_sdk.nats import connect
 from makima_sdk.problems import UnreachableError
@@ -76,7 +76,7 @@ class Daemon:
             self.contracts = Contracts(self.http)
             await self._connect()
             opening.push_async_callback(self._close)
-            self._heart = Heart(self.nats, subjects.daemon_heartbeat(self.id), self._compose, interval=self._interval)
+            self._heart = Heartbeater(self.nats, subjects.daemon_heartbeat(self.id), self._compose, interval=self._interval)
             beating = asyncio.create_task(self._live(), name=f"heart of {self.id}")
             opening.push_async_callback(_end, beating)
             self._owned = opening.pop_all()
@@ -94,7 +94,7 @@ class Daemon:
         if (agents, worktrees, capacity) != (self._agents, self._worktrees, self._capacity):
             self._check(agents, worktrees, capacity)
             self._agents, self._worktrees, self._capacity = agents, worktrees, capacity
-            self._heart.quicken()
+            self._heart.beat_now()
 
     async def _connect(self) -> None:
         self.nats: Client = await connect(self._connection.nats_url, f"daemon {self.id}", inbox=permissions.inbox(self.id))
@@ -129,7 +129,7 @@ class Daemon:
     def _check(self, agents: tuple[str, ...], worktrees: int, capacity: int) -> None:
         """As the recorder will."""
         said = DaemonHeartbeat(self.id, self.hostname, 1, datetime.now(UTC), agents, worktrees, capacity)
-        read_daemon(self.id, msgspec.json.encode(said), None)
+        decode_daemon(self.id, msgspec.json.encode(said), None)
 
 
 async def _answered(handler: Handler, signal: Signal) -> bytes:
@@ -138,7 +138,7 @@ async def _answered(handler: Handler, signal: Signal) -> bytes:
         return orjson.dumps(dict(await handler(signal) or {}))
     except Exception as error:
         _logger.exception("the handler of the signal %s failed", signal.kind)
-        return encode_reply(Problem(Code.UNAVAILABLE, f"the daemon could not do it: {type(error).__name__}", "ask again"))
+        return encode_reply(Problem(ErrorCode.UNAVAILABLE, f"the daemon could not do it: {type(error).__name__}", "ask again"))
 
 
 async def _end(task: asyncio.Task[None]) -> None:

@@ -15,7 +15,7 @@ DEFAULT_INTERVAL: Final = 30.0
 Compose = Callable[[int, datetime], msgspec.Struct]
 
 
-class Heart:
+class Heartbeater:
     """Beats on `subject` over `nats` (it may be replaced by another connection) every `interval` seconds while `run` runs.
 
     `compose(seq, timestamp)` makes the body; `seq` counts from 1 within one incarnation. A beat is at most once: one that
@@ -30,7 +30,7 @@ class Heart:
         self._compose = compose
         self._changed = asyncio.Event()
 
-    def quicken(self) -> None:
+    def beat_now(self) -> None:
         """Beat now, and count the interval from now on: what this sender says has changed."""
         self._changed.set()
 

@@ -34,13 +34,13 @@ class Answer:
 class Http:
     """A connection pool to one makima. Use it as an async context manager.
 
-    `patience` is for how many seconds an unreachable or overloaded server (503 `UNAVAILABLE`, `OVERLOADED`) is asked
+    `retry_for` is for how many seconds an unreachable or overloaded server (503 `UNAVAILABLE`, `OVERLOADED`) is asked
     again, with the same idempotency key, before the error is raised; 0 asks once.
     """
 
-    def __init__(self, url: str, token: str | None = None, *, timeout: float = 10.0, patience: float = 10.0) -> None:
+    def __init__(self, url: str, token: str | None = None, *, timeout: float = 10.0, retry_for: float = 10.0) -> None:
         self.url = url.rstrip("/")
-        self._patience = patience
+        self._retry_for = retry_for
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._client = httpx.AsyncClient(base_url=self.url + API, headers=headers, timeout=timeout)
 
@@ -80,17 +80,17 @@ class Http:
         )
         if body is not None:
             request.headers["Content-Type"] = "application/json"
-        return await self._persist(request)
+        return await self._send_with_retry(request)
 
-    async def _persist(self, request: httpx.Request) -> Answer:
+    async def _send_with_retry(self, request: httpx.Request) -> Answer:
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._patience
+        deadline = loop.time() + self._retry_for
         delay = FIRST_DELAY
         while True:
             try:
                 return await self._once(request)
             except (ProblemError, UnreachableError) as error:
-                if not _passes(error) or loop.time() + delay > deadline:
+                if not _is_transient(error) or loop.time() + delay > deadline:
                     raise
             await asyncio.sleep(delay)
             delay = min(delay * 2, LONGEST_DELAY)
@@ -107,7 +107,7 @@ class Http:
         return Answer(response.status_code, body, None if position is None else int(position))
 
 
-def _passes(error: ProblemError | UnreachableError) -> bool:
+def _is_transient(error: ProblemError | UnreachableError) -> bool:
     """Whether the trouble may be over in a moment, and nothing was decided."""
     return isinstance(error, UnreachableError) or (error.status == UNAVAILABLE and error.code != "SUPERVISOR_DEAD")
 

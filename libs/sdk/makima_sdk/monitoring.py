@@ -32,7 +32,7 @@ class Filter:
 
 
 @dataclass(slots=True)
-class _Place:
+class _StreamPosition:
     """Where in which log we are, so that a reconnect goes on from there."""
 
     epoch: str | None = None
@@ -67,7 +67,7 @@ async def monitor(
     `ProblemError` when it was refused (by a server that is overloaded or broken: for so long), or the filter was: nobody wants to be told
     everything instead.
     """
-    place = _Place(position=since)
+    place = _StreamPosition(position=since)
     asked = wanted or Filter()
     loop = asyncio.get_running_loop()
     deadline, delay = loop.time() + (patience if first_patience is None else first_patience), FIRST_DELAY
@@ -119,7 +119,7 @@ def _headers(connection: Connection) -> dict[str, str]:
     return {"Authorization": f"Bearer {connection.token}"} if connection.token else {}
 
 
-def _request(asked: Filter, place: _Place) -> dict[str, object]:
+def _request(asked: Filter, place: _StreamPosition) -> dict[str, object]:
     request: dict[str, object] = {"include_stale": asked.include_stale, "include_heartbeats": asked.include_heartbeats}
     if asked.contract_ids:
         request["contract_ids"] = list(asked.contract_ids)

@@ -7,15 +7,15 @@ from uuid import uuid4
 import msgspec
 from makima_schemas import subjects
 from makima_schemas.heartbeat import MAX_ACTIVITY, SupervisorHeartbeat
-from makima_schemas.heartbeat_codec import read_supervisor
+from makima_schemas.heartbeat_codec import decode_supervisor
 from makima_schemas.supervisor import SupervisorState
 from nats.aio.client import Client
 
-from makima_sdk.heartbeater import DEFAULT_INTERVAL, Heart
+from makima_sdk.heartbeater import DEFAULT_INTERVAL, Heartbeater
 
 
 @dataclass(frozen=True, slots=True)
-class Saying:
+class HeartbeatContent:
     """What the next heartbeats say; `progress` is 0–100."""
 
     phase: str
@@ -36,11 +36,11 @@ class Supervisor:
         self.contract_id = contract_id
         self.task_id = task_id
         self.connection_id = str(uuid4())
-        self.saying = Saying(phase)
-        self._check(self.saying)
-        self._heart = Heart(nats, subjects.supervisor_heartbeat(daemon_id, task_id), self._compose, interval=interval)
+        self.content = HeartbeatContent(phase)
+        self._check(self.content)
+        self._heartbeater = Heartbeater(nats, subjects.supervisor_heartbeat(daemon_id, task_id), self._compose, interval=interval)
 
-    def say(
+    def report(
         self,
         state: SupervisorState | None = None,
         *,
@@ -54,7 +54,7 @@ class Supervisor:
         Raises `ValueError`, and changes nothing, for what the recorder would set aside: a sender of that is called dead. Of an
         activity that is too long, the first 2 000 characters are said.
         """
-        now = self.saying
+        now = self.content
         said = replace(
             now,
             state=now.state if state is None else state,
@@ -65,25 +65,25 @@ class Supervisor:
         )
         if said != now:
             self._check(said)
-            self.saying = said
-            self._heart.quicken()
+            self.content = said
+            self._heartbeater.beat_now()
 
     async def run(self) -> None:
         """Beat until cancelled."""
-        await self._heart.run()
+        await self._heartbeater.run()
 
     async def beat(self) -> bool:
         """One heartbeat now: a last word before leaving. Whether there was a connection to say it on."""
-        return await self._heart.beat()
+        return await self._heartbeater.beat()
 
-    def _check(self, said: Saying) -> None:
+    def _check(self, said: HeartbeatContent) -> None:
         """As the recorder will."""
-        read_supervisor(self.task_id, msgspec.json.encode(self._heartbeat(said, 1, datetime.now(UTC))), None)
+        decode_supervisor(self.task_id, msgspec.json.encode(self._heartbeat(said, 1, datetime.now(UTC))), None)
 
     def _compose(self, seq: int, timestamp: datetime) -> SupervisorHeartbeat:
-        return self._heartbeat(self.saying, seq, timestamp)
+        return self._heartbeat(self.content, seq, timestamp)
 
-    def _heartbeat(self, said: Saying, seq: int, timestamp: datetime) -> SupervisorHeartbeat:
+    def _heartbeat(self, said: HeartbeatContent, seq: int, timestamp: datetime) -> SupervisorHeartbeat:
         return SupervisorHeartbeat(
             task_id=self.task_id,
             contract_id=self.contract_id,

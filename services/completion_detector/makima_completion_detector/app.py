@@ -6,9 +6,9 @@ from makima_kernel.service.runtime import Service
 from makima_completion_detector.domain.next_action import Switches
 from makima_completion_detector.handlers.check_completion import CheckCompletion
 from makima_completion_detector.handlers.cleanup import CleanUp
-from makima_completion_detector.handlers.evaluation_worker import Asker
-from makima_completion_detector.handlers.findings_writer import Recorder
-from makima_completion_detector.handlers.validator_pool import Validators
+from makima_completion_detector.handlers.evaluation_worker import EvaluationWorker
+from makima_completion_detector.handlers.findings_writer import FindingsWriter
+from makima_completion_detector.handlers.validator_pool import ValidatorPool
 from makima_completion_detector.handlers.worktrees import Worktrees
 from makima_completion_detector.projections import Contracts
 from makima_completion_detector.queries import Queries
@@ -20,19 +20,19 @@ async def build(service: Service) -> None:
     settings = service.settings
     queries = Queries(service.pool)
     worktrees = Worktrees(service.nats)
-    asker = Asker(
+    worker = EvaluationWorker(
         queries,
         service.bus,
-        Recorder(service.appender),
+        FindingsWriter(service.appender),
         worktrees,
         switches=Switches(feature=settings.feature_flags.auto_complete, advance=settings.contracts.auto_advance_phases),
         cleanup_timeout_seconds=settings.contracts.cleanup_timeout_seconds,
-        validators=Validators(settings.contracts.validator_timeout_seconds),
+        validators=ValidatorPool(settings.contracts.validator_timeout_seconds),
     )
-    projector = service.project(Contracts(), on_commit=lambda _position, _applied: asker.wake())
+    projector = service.project(Contracts(), on_commit=lambda _position, _applied: worker.wake())
     router = CommandRouter(NAME)
-    router.query("check_completion", CheckCompletion(queries, service.log, projector, asker.wake).handle)
+    router.query("check_completion", CheckCompletion(queries, service.log, projector, worker.wake).handle)
     router.query("cleanup_worktrees", CleanUp(queries, service.log, projector, worktrees).handle)
     service.include(router)
     service.loop("listen to daemons", worktrees.run)
-    service.loop("ask", asker.run)
+    service.loop("ask", worker.run)

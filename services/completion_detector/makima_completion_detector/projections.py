@@ -37,7 +37,7 @@ class Contracts:
         await _store(connection, after)
         await _store_daemons(connection, batch)
         await _forget(connection, [key for key, snapshot in after.items() if snapshot is None])
-        await _owe(connection, about, after)
+        await _enqueue(connection, about, after)
 
 
 async def _load(connection: asyncpg.Connection, keys: Iterable[Key]) -> dict[Key, Snapshot]:
@@ -71,7 +71,7 @@ async def _forget(connection: asyncpg.Connection, keys: Sequence[Key]) -> None:
             await connection.execute(SQL[name], *_columns(keys, 2))
 
 
-async def _owe(connection: asyncpg.Connection, about: Sequence[Applied], after: dict[Key, Snapshot | None]) -> None:
+async def _enqueue(connection: asyncpg.Connection, about: Sequence[Applied], after: dict[Key, Snapshot | None]) -> None:
     """A look for each contract at work that a trigger touched, under the trace of the last one; none for the others any more."""
     working = {key for key, snapshot in after.items() if snapshot is not None and snapshot.status in AT_WORK}
     idle = sorted(after.keys() - working)

@@ -26,7 +26,7 @@ class Todo:
     traceparent: str | None
 
     @property
-    def insisted(self) -> bool:
+    def forced(self) -> bool:
         """No event asked for it, so somebody did."""
         return self.position == 0
 
@@ -49,10 +49,10 @@ class Queries:
         if not await self._pool.fetchval(SQL["done"], todo.tenant, todo.contract_id, todo.position):
             await self._pool.execute(SQL["release"], todo.tenant, todo.contract_id)
 
-    async def later(self, todo: Todo, seconds: float) -> None:
+    async def reschedule(self, todo: Todo, seconds: float) -> None:
         await self._pool.execute(SQL["later"], todo.tenant, todo.contract_id, todo.position, seconds)
 
-    async def owe(self, tenant: str, contract_id: str, traceparent: str | None) -> None:
+    async def enqueue(self, tenant: str, contract_id: str, traceparent: str | None) -> None:
         await self._pool.execute(SQL["owe"], tenant, contract_id, traceparent)
 
     async def cleanup_expired(self, todo: Todo, episode: int, timeout_seconds: float) -> bool:

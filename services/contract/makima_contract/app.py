@@ -1,15 +1,15 @@
 """The contract service, built and joined."""
 
-from makima_kernel.commands.handler import Decisions
+from makima_kernel.commands.handler import CommandHandler
 from makima_kernel.service.runtime import Service
 from makima_kernel.telemetry import metrics
 from makima_schemas.contract.contract_types import contract_types
 from makima_schemas.contract.events import ContractEvent, PhaseChanged
 
 from makima_contract.domain.decider import ContractDecider, conflict_members
-from makima_contract.handlers.authorization import Reach
+from makima_contract.handlers.authorization import Authorization
 from makima_contract.handlers.commands import commands
-from makima_contract.handlers.dry_run import Trial
+from makima_contract.handlers.dry_run import DryRun
 from makima_contract.handlers.starter import Starter
 from makima_contract.projections import Unstarted
 from makima_contract.queries import Queries
@@ -20,7 +20,7 @@ NAME = "contract"
 async def build(service: Service) -> None:
     settings = service.settings
     decider = ContractDecider(contract_types(settings.contract_types_file), settings.contracts.auto_complete_enabled)
-    decisions = Decisions(
+    decisions = CommandHandler(
         "contract",
         decider,
         service.log,
@@ -32,8 +32,8 @@ async def build(service: Service) -> None:
     queries = Queries(service.pool)
     starter = Starter(queries, decisions)
     service.project(Unstarted(), on_commit=starter.applied)
-    router = commands(NAME, decisions, Reach(queries))
-    router.query("try_change_phase", Trial(service.log, decider).handle)
+    router = commands(NAME, decisions, Authorization(queries))
+    router.query("try_change_phase", DryRun(service.log, decider).handle)
     service.include(router)
     service.loop("start", starter.run)
 

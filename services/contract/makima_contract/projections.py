@@ -30,7 +30,7 @@ Key = tuple[str, str]  # tenant, contract
 
 
 @dataclass(slots=True)
-class Start:
+class PendingStartRecord:
     """A contract that is not started; `supervised_at` is the position since which its start is owed."""
 
     supervised_at: int | None
@@ -38,7 +38,7 @@ class Start:
 
 
 @dataclass(slots=True)
-class Known:
+class SupervisorRecord:
     """A supervisor: since which position it lives, and since which its contract is to be told of its task; whose it is, and whether it
     spoke last of all supervisors of its contract: so it drives it.
     """
@@ -54,8 +54,8 @@ class Known:
 class Rows:
     """What a batch speaks of, as it was, and what its events make of it, one after the other: so the size of a batch changes nothing."""
 
-    starts: dict[Key, Start] = field(default_factory=dict[Key, Start])
-    supervisors: dict[Key, dict[str, Known]] = field(default_factory=dict[Key, dict[str, Known]])
+    starts: dict[Key, PendingStartRecord] = field(default_factory=dict[Key, PendingStartRecord])
+    supervisors: dict[Key, dict[str, SupervisorRecord]] = field(default_factory=dict[Key, dict[str, SupervisorRecord]])
 
     def fold(self, applied: Applied) -> None:
         recorded = applied.recorded
@@ -87,12 +87,12 @@ class Rows:
                 known.heard_at = None
             return
         if known is None and isinstance(applied.event, SupervisorRegistered):
-            self.supervisors.setdefault(contract, {})[task_id] = Known(position, position, traceparent)
+            self.supervisors.setdefault(contract, {})[task_id] = SupervisorRecord(position, position, traceparent)
         elif known is not None and known.heard_at is None:
             known.heard_at = position
         self._drive(contract, task_id, applied.event)
         if contract in self.starts:
-            self.starts[contract] = Start(position, traceparent)
+            self.starts[contract] = PendingStartRecord(position, traceparent)
 
     def _drive(self, contract: Key, task_id: str, event: Event) -> None:
         """Whoever spoke last; silence moves nobody from his place."""
@@ -104,11 +104,11 @@ class Rows:
     def _create(self, contract: Key, position: int) -> None:
         """A supervisor may have spoken before there was a contract: then the start is owed already."""
         alive = self._alive(contract)
-        self.starts[contract] = Start(None, None) if alive is None else Start(position, alive.traceparent)
+        self.starts[contract] = PendingStartRecord(None, None) if alive is None else PendingStartRecord(position, alive.traceparent)
         for known in self.supervisors.get(contract, {}).values():
             known.owed_at = position
 
-    def _alive(self, contract: Key) -> Known | None:
+    def _alive(self, contract: Key) -> SupervisorRecord | None:
         living = [(task_id, known) for task_id, known in self.supervisors.get(contract, {}).items() if known.heard_at is not None]
         return min(living, key=itemgetter(0))[1] if living else None
 
@@ -135,9 +135,9 @@ class Unstarted:
 async def _load(connection: asyncpg.Connection, touched: Collection[Key]) -> Rows:
     rows, keys = Rows(), _columns(touched, 2)
     for tenant, contract_id, *start in await connection.fetch(SQL["unstarted_touched"], *keys):
-        rows.starts[(tenant, contract_id)] = Start(*start)
+        rows.starts[(tenant, contract_id)] = PendingStartRecord(*start)
     for tenant, contract_id, task_id, *known in await connection.fetch(SQL["supervisors_touched"], *keys):
-        rows.supervisors.setdefault((tenant, contract_id), {})[task_id] = Known(*known)
+        rows.supervisors.setdefault((tenant, contract_id), {})[task_id] = SupervisorRecord(*known)
     return rows
 
 

@@ -11,7 +11,7 @@ SQL: Final = named(Path(__file__).with_suffix(".sql"))
 
 
 @dataclass(frozen=True, slots=True)
-class Owed:
+class PendingStart:
     """A contract that is not started yet although its supervisor lives, since the event at `supervised_at`."""
 
     tenant: str
@@ -21,7 +21,7 @@ class Owed:
 
 
 @dataclass(frozen=True, slots=True)
-class Unregistered:
+class UnregisteredTask:
     """A supervisor whose task its contract is to be told, since the event at `owed_at`."""
 
     tenant: str
@@ -39,14 +39,14 @@ class Queries:
         """Whether the supervisor that drives the contract is this daemon's."""
         return bool(await self._pool.fetchval(SQL["runs"], tenant, contract_id, daemon_id))
 
-    async def owed(self, limit: int) -> list[Owed]:
-        return [Owed(**row) for row in await self._pool.fetch(SQL["owed"], limit)]
+    async def pending_starts(self, limit: int) -> list[PendingStart]:
+        return [PendingStart(**row) for row in await self._pool.fetch(SQL["owed"], limit)]
 
-    async def asked(self, owed: Owed) -> None:
+    async def mark_started(self, owed: PendingStart) -> None:
         await self._pool.execute(SQL["asked"], owed.tenant, owed.contract_id, owed.supervised_at)
 
-    async def unregistered(self, limit: int) -> list[Unregistered]:
-        return [Unregistered(**row) for row in await self._pool.fetch(SQL["unregistered"], limit)]
+    async def unregistered(self, limit: int) -> list[UnregisteredTask]:
+        return [UnregisteredTask(**row) for row in await self._pool.fetch(SQL["unregistered"], limit)]
 
-    async def told(self, supervisor: Unregistered) -> None:
+    async def mark_registered(self, supervisor: UnregisteredTask) -> None:
         await self._pool.execute(SQL["told"], supervisor.tenant, supervisor.contract_id, supervisor.task_id, supervisor.owed_at)

@@ -5,23 +5,23 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 import structlog
-from makima_kernel.event_log.errors import AWAY
+from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
 from makima_kernel.service.runtime import Service
 from makima_kernel.telemetry import metrics
 from makima_schemas.contract.model import ContractStatus
 
 from makima_gateway.api.application import application
 from makima_gateway.api.context import Gateway
-from makima_gateway.auth.broker_logins import Logins
+from makima_gateway.auth.broker_logins import BrokerLogins
 from makima_gateway.auth.ownership import Owners
 from makima_gateway.auth.tokens import Tokens
-from makima_gateway.batch.ledger import Batches
-from makima_gateway.dashboard.queries import Overviews
+from makima_gateway.batch.ledger import BatchLedger
+from makima_gateway.dashboard.queries import DashboardQueries
 from makima_gateway.http.server import listen, serve
-from makima_gateway.monitor.log_tail import Hub
+from makima_gateway.monitor.log_tail import LogTail
 from makima_gateway.monitor.monitor import Monitor
-from makima_gateway.monitor.stale_reminders import Reminders
-from makima_gateway.read_model.latest_heartbeats import StateFeed
+from makima_gateway.monitor.stale_reminders import StaleReminders
+from makima_gateway.read_model.latest_heartbeats import LatestHeartbeats
 from makima_gateway.read_model.projection import ReadModel
 from makima_gateway.read_model.queries import Queries
 
@@ -32,41 +32,48 @@ GAUGES_EVERY_SECONDS: Final = 5.0
 async def build(service: Service) -> None:
     bound = listen(service.settings.host, service.settings.port)
     queries, tokens = Queries(service.pool), Tokens(service.pool)
-    logins = Logins(tokens, service.settings.nats_url, service.settings.nats_dir)
+    broker_logins = BrokerLogins(tokens, service.settings.nats_url, service.settings.nats_dir)
     await _first_admin(service, tokens)
-    await logins.refresh()
+    await broker_logins.refresh()
     projector = service.project(ReadModel())
-    feed = StateFeed()
-    hub = Hub(queries, projector)
-    reminders = Reminders(hub.ears.wake_all)
+    latest_heartbeats = LatestHeartbeats()
+    log_tail = LogTail(queries, projector)
+    reminders = StaleReminders(log_tail.subscriptions.notify_all)
     owners = Owners(queries, service.log)
     gateway = Gateway(
         bus=service.bus,
         log=service.log,
         nats=service.nats,
         queries=queries,
-        overviews=Overviews(service.pool),
+        dashboard_queries=DashboardQueries(service.pool),
         owners=owners,
         tokens=tokens,
-        batches=Batches(service.pool),
-        logins=logins,
+        batch_ledger=BatchLedger(service.pool),
+        broker_logins=broker_logins,
         projector=projector,
-        feed=feed,
+        latest_heartbeats=latest_heartbeats,
         monitor=Monitor(
-            hub, feed, reminders, service.log, queries, owners, tokens, service.settings.feature_flags.enhanced_contract_status
+            log_tail,
+            latest_heartbeats,
+            reminders,
+            service.log,
+            queries,
+            owners,
+            tokens,
+            service.settings.feature_flags.enhanced_contract_status,
         ),
         health=service.health,
         settings=service.settings,
     )
     app = application(gateway)
-    service.loop("state feed", lambda: feed.run(service.nats))
-    service.loop("monitor hub", hub.run)
+    service.loop("state feed", lambda: latest_heartbeats.run(service.nats))
+    service.loop("monitor log tail", log_tail.run)
     service.loop("tokens", tokens.run)
-    service.loop("logins", logins.run)
-    service.ready_when("logins", logins.ready)
+    service.loop("logins", broker_logins.run)
+    service.ready_when("logins", broker_logins.ready)
     service.loop("reminders", lambda: reminders.run(service.nats))
     service.loop("gauges", _gauges(queries))
-    service.loop("http", lambda: serve(app, bound, hub.close))
+    service.loop("http", lambda: serve(app, bound, log_tail.close))
     service.logger.info("gateway.listening", url=f"http://{service.settings.host}:{bound.getsockname()[1]}")
 
 
@@ -87,8 +94,8 @@ def _gauges(queries: Queries) -> Callable[[], Awaitable[None]]:
                 for status in ContractStatus:
                     metrics.contracts_by_status.labels(status).set(counted.get(status, (0, 0))[0])
                 metrics.contracts_stale_count.set(sum(stale for _, stale in counted.values()))
-            except AWAY as error:
-                structlog.get_logger().warning("gateway.gauges_stand", reason=f"{type(error).__name__}: {error}")
+            except DATABASE_UNAVAILABLE as error:
+                structlog.get_logger().warning("gateway.gauges_failed", reason=f"{type(error).__name__}: {error}")
             await asyncio.sleep(GAUGES_EVERY_SECONDS)
 
     return run

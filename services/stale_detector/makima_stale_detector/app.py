@@ -6,12 +6,12 @@ from makima_kernel.service.settings import ContractsSettings
 from makima_stale_detector.domain.shards.observed_clock import SECOND, Timeouts
 from makima_stale_detector.domain.verdicts.detector import Detector
 from makima_stale_detector.handlers.canaries import Canaries
-from makima_stale_detector.handlers.detection_loop import Judge
-from makima_stale_detector.handlers.heartbeat_consumer import Reader
-from makima_stale_detector.handlers.local_health import Eyes
-from makima_stale_detector.handlers.log_follower import Follower
-from makima_stale_detector.handlers.silence_outbox import Teller
-from makima_stale_detector.handlers.stale_contract_scanner import Staleness
+from makima_stale_detector.handlers.detection_loop import DetectionLoop
+from makima_stale_detector.handlers.heartbeat_consumer import HeartbeatConsumer
+from makima_stale_detector.handlers.local_health import LocalHealth
+from makima_stale_detector.handlers.log_follower import LogFollower
+from makima_stale_detector.handlers.silence_outbox import SilenceOutbox
+from makima_stale_detector.handlers.stale_contract_scanner import StaleContractScanner
 from makima_stale_detector.projections import Silence
 from makima_stale_detector.queries import Queries
 
@@ -22,13 +22,13 @@ async def build(service: Service) -> None:
     settings = service.settings
     queries = Queries(service.pool)
     detector = Detector(timeouts(settings.contracts), service.owner)
-    reader = Reader(detector, service.nats)
-    follower = Follower(detector, queries, service.log, service.nats)
-    eyes = Eyes(detector, reader, follower)
-    judge = Judge(detector, follower, service.bus, service.appender, enabled=settings.feature_flags.supervisor_heartbeat)
-    teller = Teller(queries, service.appender)
-    projector = service.project(Silence(), on_commit=lambda _position, _applied: teller.wake())
-    staleness = Staleness(
+    reader = HeartbeatConsumer(detector, service.nats)
+    follower = LogFollower(detector, queries, service.log, service.nats)
+    local_health = LocalHealth(detector, reader, follower)
+    judge = DetectionLoop(detector, follower, service.bus, service.appender, enabled=settings.feature_flags.supervisor_heartbeat)
+    outbox = SilenceOutbox(queries, service.appender)
+    projector = service.project(Silence(), on_commit=lambda _position, _applied: outbox.wake())
+    staleness = StaleContractScanner(
         queries,
         projector,
         service.log,
@@ -36,11 +36,11 @@ async def build(service: Service) -> None:
         service.nats,
         threshold_seconds=settings.contracts.stale_threshold_minutes * 60,
         repeat_seconds=settings.contracts.stale_detection_interval_seconds,
-        eyes=eyes.problem,
+        local_health=local_health.problem,
     )
 
     async def sees() -> str | None:
-        return eyes.problem()
+        return local_health.problem()
 
     async def read() -> None:
         await follower.loaded.wait()
@@ -51,8 +51,8 @@ async def build(service: Service) -> None:
     service.loop("read", read)
     service.loop("canaries", Canaries(detector, reader, service.nats).run)
     service.loop("judge", judge.run)
-    service.loop("watch", eyes.run)
-    service.loop("tell", teller.run)
+    service.loop("local health", local_health.run)
+    service.loop("silence outbox", outbox.run)
     service.loop("staleness", staleness.run)
     service.loop("remind", staleness.remind)
 

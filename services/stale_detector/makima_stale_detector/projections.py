@@ -20,7 +20,7 @@ from makima_stale_detector.domain.members.sender import Sender
 from makima_stale_detector.domain.staleness import Progress
 from makima_stale_detector.domain.verdicts import mass_silence
 from makima_stale_detector.domain.verdicts.mass_silence import Hold
-from makima_stale_detector.domain.verdicts.silence_detected import telling
+from makima_stale_detector.domain.verdicts.silence_detected import silence_detected_for
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
 
@@ -39,11 +39,11 @@ class Silence:
         await _senders(connection, batch)
         await _contracts(connection, batch)
         await _holds(connection, batch)
-        await _owed(connection, batch)
+        await _pending(connection, batch)
 
 
 async def _senders(connection: asyncpg.Connection, batch: Sequence[Applied]) -> None:
-    about = [(name, each) for each in batch if (name := tracked.subject_of(each.recorded, each.event)) is not None]
+    about = [(name, each) for each in batch if (name := tracked.sender_of_event(each.recorded, each.event)) is not None]
     if not about:
         return
     rows = await connection.fetch(SQL["senders"], list({name for name, _ in about}))
@@ -66,13 +66,13 @@ async def _contracts(connection: asyncpg.Connection, batch: Sequence[Applied]) -
     known: dict[Key, Progress | None] = {(row["tenant"], row["contract_id"]): progress(row) for row in rows}
     for key, each in about:
         known[key] = staleness.evolve(known.get(key), each.recorded, each.event)
-    await _greet(connection, known, {key for key, each in about if isinstance(each.event, ContractCreated)})
+    await _link_supervisors(connection, known, {key for key, each in about if isinstance(each.event, ContractCreated)})
     stored = [_contract_row(key, contract) for key, contract in sorted(known.items()) if contract is not None]
     await connection.execute(SQL["store_contracts"], *_columns(stored, 12))
     await connection.execute(SQL["forget_contracts"], *_columns([key for key, contract in known.items() if contract is None], 2))
 
 
-async def _greet(connection: asyncpg.Connection, known: dict[Key, Progress | None], created: set[Key]) -> None:
+async def _link_supervisors(connection: asyncpg.Connection, known: dict[Key, Progress | None], created: set[Key]) -> None:
     """A supervisor may speak of a contract before it is there; the senders of this batch are stored already."""
     if not created:
         return
@@ -94,7 +94,7 @@ async def _holds(connection: asyncpg.Connection, batch: Sequence[Applied]) -> No
         await connection.execute(SQL["store_holds"], *_columns([(owner, *astuple(hold)) for owner, hold in sorted(holds.items())], 4))
 
 
-async def _owed(connection: asyncpg.Connection, batch: Sequence[Applied]) -> None:
+async def _pending(connection: asyncpg.Connection, batch: Sequence[Applied]) -> None:
     """What is owed is told under an id that the verdict's event gives: whoever tells it, however often, it stands there once."""
     rows = [
         (
@@ -105,7 +105,7 @@ async def _owed(connection: asyncpg.Connection, batch: Sequence[Applied]) -> Non
             each.recorded.meta.get("traceparent"),
         )
         for each in batch
-        if (said := telling(each.recorded, each.event)) is not None
+        if (said := silence_detected_for(each.recorded, each.event)) is not None
     ]
     if rows:
         await connection.execute(SQL["owe"], *_columns(rows, 5))

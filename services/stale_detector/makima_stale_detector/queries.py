@@ -21,7 +21,7 @@ SQL: Final = named(Path(__file__).with_suffix(".sql"))
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class DetectorSnapshot:
     """What a detector begins with: the log as folded up to `position`. `senders` may be alive or not."""
 
     position: int
@@ -31,7 +31,7 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True)
-class Owed:
+class PendingSilence:
     """An accepted verdict that is to be told under `command_id`."""
 
     command_id: UUID
@@ -41,7 +41,7 @@ class Owed:
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
+class StaleCandidate:
     """A contract that has become stale; `counts_position` names the episode, `version` is the contract's stream."""
 
     tenant: str
@@ -54,7 +54,7 @@ class Due:
 
 
 @dataclass(frozen=True, slots=True)
-class Over:
+class EndedEpisode:
     tenant: str
     contract_id: str
     episode: int
@@ -72,7 +72,7 @@ class Queries:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
 
-    async def start(self) -> Start:
+    async def snapshot(self) -> DetectorSnapshot:
         """Everything in one snapshot, so that following the log from `position` on misses nothing and repeats nothing."""
         async with self._pool.acquire() as acquired, acquired.transaction(isolation="repeatable_read", readonly=True):
             connection = cast("asyncpg.Connection", acquired)
@@ -80,29 +80,29 @@ class Queries:
             senders = [Tracked(_sender(row), row["owner_id"]) for row in await connection.fetch(SQL["senders"], DEFAULT_TENANT, REMEMBERED)]
             owners = await connection.fetch(SQL["owners"], DEFAULT_TENANT)
             holds = await connection.fetch(SQL["holds"])
-        return Start(
+        return DetectorSnapshot(
             position,
             senders,
             {row["contract_id"]: row["owner_id"] for row in owners},
             {row["owner_id"]: Hold(row["version"], row["held"], row["expired"]) for row in holds},
         )
 
-    async def owed(self, limit: int) -> list[Owed]:
+    async def pending(self, limit: int) -> list[PendingSilence]:
         rows = await self._pool.fetch(SQL["owed"], limit)
         read = adapter(SilenceDetected).validate_json
-        return [Owed(row["command_id"], row["tenant"], read(row["event"]), row["traceparent"]) for row in rows]
+        return [PendingSilence(row["command_id"], row["tenant"], read(row["event"]), row["traceparent"]) for row in rows]
 
-    async def told(self, command_ids: Sequence[UUID]) -> None:
+    async def mark_recorded(self, command_ids: Sequence[UUID]) -> None:
         await self._pool.execute(SQL["told"], command_ids)
 
     async def now(self) -> datetime:
         return cast("datetime", await self._pool.fetchval(SQL["now"]))
 
-    async def due(self, default_threshold_seconds: float, limit: int) -> list[Due]:
-        return [Due(**row) for row in await self._pool.fetch(SQL["due"], default_threshold_seconds, limit)]
+    async def stale_candidates(self, default_threshold_seconds: float, limit: int) -> list[StaleCandidate]:
+        return [StaleCandidate(**row) for row in await self._pool.fetch(SQL["due"], default_threshold_seconds, limit)]
 
-    async def over(self, limit: int) -> list[Over]:
-        return [Over(**row) for row in await self._pool.fetch(SQL["over"], limit)]
+    async def ended_episodes(self, limit: int) -> list[EndedEpisode]:
+        return [EndedEpisode(**row) for row in await self._pool.fetch(SQL["over"], limit)]
 
     async def stale(self, limit: int) -> list[Stale]:
         return [Stale(**row) for row in await self._pool.fetch(SQL["stale"], limit)]

@@ -3,26 +3,26 @@
 from datetime import timedelta
 
 import asyncpg
-from makima_kernel.commands.handler import Decisions
+from makima_kernel.commands.handler import CommandHandler
 from makima_kernel.commands.router import CommandRouter
 from makima_kernel.projections.subscription import Consumer
 from makima_kernel.service.postgres import open_connection
 from makima_kernel.service.runtime import Service
 from makima_schemas.supervisor import RestartSupervisor
 
-from makima_supervisor_heartbeat.domain.batching.batch_builder import Reader, Slice
+from makima_supervisor_heartbeat.domain.batching.batch_builder import BatchBuilder, WriteBatch
 from makima_supervisor_heartbeat.domain.daemon import DaemonDecider
-from makima_supervisor_heartbeat.domain.sender_cache import Senders
+from makima_supervisor_heartbeat.domain.sender_cache import SenderCache
 from makima_supervisor_heartbeat.domain.supervisor import SupervisorDecider
 from makima_supervisor_heartbeat.handlers.follower import Follower
 from makima_supervisor_heartbeat.handlers.memory import Memory
-from makima_supervisor_heartbeat.handlers.observation_writer import Observer
-from makima_supervisor_heartbeat.handlers.recall import Recall
+from makima_supervisor_heartbeat.handlers.observation_writer import ObservationWriter
+from makima_supervisor_heartbeat.handlers.recall import SenderLoader
 from makima_supervisor_heartbeat.handlers.recorder import Recorder, lanes_of
 from makima_supervisor_heartbeat.handlers.restarts import Restarts, count
-from makima_supervisor_heartbeat.handlers.retention import History
-from makima_supervisor_heartbeat.handlers.state_publisher import Feed
-from makima_supervisor_heartbeat.handlers.verdicts import Verdicts, content
+from makima_supervisor_heartbeat.handlers.retention import Retention
+from makima_supervisor_heartbeat.handlers.state_publisher import StatePublisher
+from makima_supervisor_heartbeat.handlers.verdicts import Verdicts, idempotency_content
 from makima_supervisor_heartbeat.handlers.watermarks import Watermarks
 from makima_supervisor_heartbeat.projections import KnownSenders
 from makima_supervisor_heartbeat.queries import Queries
@@ -33,20 +33,22 @@ NAME = "supervisor_heartbeat"
 async def build(service: Service) -> None:
     settings = service.settings
     shards = settings.recorder_shards
-    senders, queries, feed = Senders(), Queries(service.pool), Feed(service.nats)
-    supervisors = Decisions("supervisor", SupervisorDecider(), service.log, service.appender, content=content, on_event=count)
-    daemons = Decisions("daemon", DaemonDecider(), service.log, service.appender, content=content)
-    recall, reader = Recall(service.log, senders), Reader(senders, lanes_of(shards))
-    observer = Observer(senders, supervisors, daemons, learnt=lambda: follower.position, recall=recall)
+    senders, queries, feed = SenderCache(), Queries(service.pool), StatePublisher(service.nats)
+    supervisors = CommandHandler(
+        "supervisor", SupervisorDecider(), service.log, service.appender, content=idempotency_content, on_event=count
+    )
+    daemons = CommandHandler("daemon", DaemonDecider(), service.log, service.appender, content=idempotency_content)
+    recall, reader = SenderLoader(service.log, senders), BatchBuilder(senders, lanes_of(shards))
+    observer = ObservationWriter(senders, supervisors, daemons, learnt=lambda: follower.position, recall=recall)
     follower = Follower(senders, observer.take, recall)
     memory = Memory(
         service.pool, lambda: Consumer(service.log, service.nats, name=f"{NAME}-senders"), senders, follower, observer, forget=reader.forget
     )
     kept, most_bytes = timedelta(hours=settings.contracts.heartbeat_retention_hours), int(settings.contracts.heartbeat_history_gib * 2**30)
-    history = History(service.pool, kept=kept, most_bytes=most_bytes)
+    history = Retention(service.pool, kept=kept, most_bytes=most_bytes)
     watermarks = Watermarks(queries)
 
-    def recorded(slice_: Slice) -> None:
+    def recorded(slice_: WriteBatch) -> None:
         feed.heard(slice_.heard)
         observer.take(slice_.observations)
 

@@ -10,7 +10,7 @@ import asyncpg
 import orjson
 from makima_kernel.event_log.named_sql import named
 from makima_kernel.projections import checkpoint
-from makima_schemas.errors import Code
+from makima_schemas.errors import ErrorCode
 from makima_schemas.evidence import Arrival
 from makima_schemas.heartbeat_codec import Address
 from makima_schemas.identity import DEFAULT_TENANT, split_stream, stream_name
@@ -20,7 +20,7 @@ from makima_schemas.supervisor import ENDED, SupervisorState
 from makima_schemas.times import rfc3339
 
 from makima_supervisor_heartbeat.domain.heartbeats import Beat
-from makima_supervisor_heartbeat.domain.sender_state import Told, load_told
+from makima_supervisor_heartbeat.domain.sender_state import SenderState, load_state
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
 
@@ -32,7 +32,7 @@ DEFAULT_LIMIT: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Whereabouts:
+class SupervisorLocation:
     """Of a supervisor: the incarnation that speaks for it, and the daemon that runs that."""
 
     contract_id: str
@@ -52,21 +52,23 @@ class Queries:
         rows = await self._pool.fetch(SQL["newest"], list(senders))
         return {row["sender"]: Arrival(row["stream_epoch"], row["sequence"], row["received_at"]) for row in rows}
 
-    async def whereabouts(self, tenant: str, task_id: str) -> Whereabouts | None:
+    async def location(self, tenant: str, task_id: str) -> SupervisorLocation | None:
         """None: no supervisor of that id was ever heard."""
         row = await self._pool.fetchrow(SQL["daemon_of"], tenant, stream_name("supervisor", task_id), timeout=SECONDS)
-        return None if row is None else Whereabouts(*row)
+        return None if row is None else SupervisorLocation(*row)
 
     async def answer_heartbeats(self, question: dict[str, object]) -> dict[str, object]:
         """`{contract_id | task_id, limit?}` → `{heartbeats: […], truncated}`, newest first; `truncated` where 256 KiB are not enough for all."""
         limit = question.get("limit", DEFAULT_LIMIT)
         if not isinstance(limit, int) or isinstance(limit, bool) or not 1 <= limit <= MOST_HEARTBEATS:
-            raise Refused(Code.INVALID_REQUEST, f"limit is a number from 1 to {MOST_HEARTBEATS}")
+            raise Refused(ErrorCode.INVALID_REQUEST, f"limit is a number from 1 to {MOST_HEARTBEATS}")
         try:
             senders = await self._senders(question)
             rows = await self._history(senders, limit)
         except (TimeoutError, asyncpg.QueryCanceledError) as error:
-            raise Refused(Code.UNAVAILABLE, f"the history was not read within {SECONDS:g} s", hint="ask for fewer, or later") from error
+            raise Refused(
+                ErrorCode.UNAVAILABLE, f"the history was not read within {SECONDS:g} s", hint="ask for fewer, or later"
+            ) from error
         kept, size = list[dict[str, object]](), 0
         for row in rows:
             heartbeat = _heartbeat(row)
@@ -81,7 +83,7 @@ class Queries:
         contract_id = _text(question, "contract_id")
         row = await self._pool.fetchrow(SQL["status"], contract_id, DEFAULT_TENANT, timeout=SECONDS)
         if row is None:
-            raise Refused(Code.SUPERVISOR_NOT_FOUND, f"contract {contract_id} has no supervisor that was ever heard")
+            raise Refused(ErrorCode.SUPERVISOR_NOT_FOUND, f"contract {contract_id} has no supervisor that was ever heard")
         state = SupervisorState(row["logged_state"] or row["state"])
         return {
             **_heartbeat(row),
@@ -106,7 +108,7 @@ class Queries:
         return await self._pool.fetch(SQL["heartbeats"], senders, limit, hashes, timeout=SECONDS)
 
 
-class Remembered:
+class SnapshotReader:
     """What a recorder loads at its start; one transaction, so that rows and `position` are of the same moment."""
 
     def __init__(self, connection: asyncpg.Connection) -> None:
@@ -115,9 +117,9 @@ class Remembered:
     async def position(self) -> int:
         return cast("int | None", await self._connection.fetchval(checkpoint.SQL["position"], KNOWN_SENDERS)) or 0
 
-    async def senders(self) -> AsyncIterator[tuple[str, Told]]:
+    async def senders(self) -> AsyncIterator[tuple[str, SenderState]]:
         async for stream, told in self._connection.cursor(SQL["senders"], DEFAULT_TENANT, prefetch=2000):
-            yield stream, load_told(stream, told)
+            yield stream, load_state(stream, told)
 
     async def latest(self, stream_epoch: str) -> AsyncIterator[Beat]:
         async for row in self._connection.cursor(SQL["latest"], stream_epoch, prefetch=2000):
@@ -165,5 +167,5 @@ def _heartbeat(row: asyncpg.Record) -> dict[str, object]:
 def _text(question: dict[str, object], name: str) -> str:
     value = question.get(name)
     if not isinstance(value, str):
-        raise Refused(Code.INVALID_REQUEST, f"{name} is missing, or no text")
+        raise Refused(ErrorCode.INVALID_REQUEST, f"{name} is missing, or no text")
     return value

@@ -8,7 +8,7 @@ from uuid import uuid4
 import asyncpg
 from makima_kernel.event_log.log import Log
 from makima_schemas.commands import Accepted, Problem, Reply, Request
-from makima_schemas.errors import Code
+from makima_schemas.errors import ErrorCode
 from makima_schemas.evidence import Evidence
 
 from tests.kernel.commands.toggle_aggregate import MakeLamps, SwitchOff, SwitchOn
@@ -22,7 +22,7 @@ def request(**more: object) -> Request:
     return replace(Request(uuid4(), "lamp", {}), **more)
 
 
-def refused(reply: Reply, code: Code) -> Problem:
+def refused(reply: Reply, code: ErrorCode) -> Problem:
     assert isinstance(reply, Problem)
     assert reply.code is code, reply
     return reply
@@ -58,9 +58,9 @@ async def test_the_same_id_for_another_request_is_told(make_lamps: MakeLamps) ->
     first = await make_lamps()
     used = request()
     await first.handle(used, ON)
-    refused(await first.handle(used, SwitchOn("b")), Code.IDEMPOTENCY_KEY_REUSED)
+    refused(await first.handle(used, SwitchOn("b")), ErrorCode.IDEMPOTENCY_KEY_REUSED)
     await first.handle(request(), OFF)
-    refused(await first.handle(used, OFF), Code.IDEMPOTENCY_KEY_REUSED)
+    refused(await first.handle(used, OFF), ErrorCode.IDEMPOTENCY_KEY_REUSED)
 
 
 async def test_a_refusal_from_memory_is_checked_against_the_log(make_lamps: MakeLamps) -> None:
@@ -75,7 +75,7 @@ async def test_a_refusal_from_memory_is_checked_against_the_log(make_lamps: Make
 async def test_a_stale_expectation_is_answered_with_the_truth(make_lamps: MakeLamps) -> None:
     first = await make_lamps()
     await first.handle(request(), ON)
-    problem = refused(await first.handle(request(expected_version=7), OFF), Code.VERSION_CONFLICT)
+    problem = refused(await first.handle(request(expected_version=7), OFF), ErrorCode.VERSION_CONFLICT)
     assert problem.members == {"expected": 7, "actual": 1, "on": True}
 
 
@@ -84,7 +84,7 @@ async def test_of_many_with_one_expectation_exactly_one_succeeds(make_lamps: Mak
     await replicas[0].handle(request(), ON)
     replies = await asyncio.gather(*(replicas[i % 4].handle(request(expected_version=1), OFF) for i in range(32)))
     assert sum(isinstance(reply, Accepted) for reply in replies) == 1
-    losers = [refused(reply, Code.VERSION_CONFLICT) for reply in replies if not isinstance(reply, Accepted)]
+    losers = [refused(reply, ErrorCode.VERSION_CONFLICT) for reply in replies if not isinstance(reply, Accepted)]
     assert {(loser.members["expected"], loser.members["actual"]) for loser in losers} == {(1, 2)}
 
 
@@ -98,17 +98,17 @@ async def test_without_an_expectation_a_lost_race_is_decided_again(make_lamps: M
 async def test_a_guard_that_moved_on_refuses(make_lamps: MakeLamps) -> None:
     first = await make_lamps()
     await first.handle(replace(request(), target="guard"), ON)
-    refused(await first.handle(request(guard=("daemon-guard", 0)), ON), Code.VERSION_CONFLICT)
+    refused(await first.handle(request(guard=("daemon-guard", 0)), ON), ErrorCode.VERSION_CONFLICT)
     assert await first.handle(request(guard=("daemon-guard", 1)), ON) == Accepted(1, 2)
 
 
 async def test_a_target_that_is_no_id_is_refused(make_lamps: MakeLamps) -> None:
     first = await make_lamps()
-    refused(await first.handle(replace(request(), target="a b"), ON), Code.INVALID_REQUEST)
+    refused(await first.handle(replace(request(), target="a b"), ON), ErrorCode.INVALID_REQUEST)
 
 
 async def test_an_event_that_is_too_large_is_told_with_the_limit_that_it_broke(make_lamps: MakeLamps) -> None:
     first = await make_lamps()
-    problem = refused(await first.handle(request(), SwitchOn("x" * 300_000)), Code.PAYLOAD_TOO_LARGE)
+    problem = refused(await first.handle(request(), SwitchOn("x" * 300_000)), ErrorCode.PAYLOAD_TOO_LARGE)
     assert problem.members == {"limit": 262_144}
     assert problem.detail == "an event, or all that the command records, has more than 262144 bytes"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import pytest
-from makima_kernel.commands.lifecycle import GONE, STAY, Also, Lifecycle, Recorded, Row
+from makima_kernel.commands.lifecycle import GONE, STAY, Lifecycle, Recorded, Row, SideEffect
 
 
 class Door(StrEnum):
@@ -58,7 +58,7 @@ DOOR = Lifecycle[Door](
     Row((Door.LOCKED,), Unlock, WasUnlocked, Recorded((Door.SHUT, Door.OPEN))),
     Row((Door.OPEN, Door.SHUT, Door.LOCKED), Paint, WasPainted, STAY),
     Row((Door.SHUT,), Burn, HasBurnt, GONE),
-    Also((Door.OPEN,), Lock, WasShut, Door.SHUT),
+    SideEffect((Door.OPEN,), Lock, WasShut, Door.SHUT),
 )
 
 

@@ -14,7 +14,7 @@ from makima_local.postgres import Postgres
 from makima_schemas.codec import encode
 from makima_schemas.commands import Accepted, Problem, Reply
 from makima_schemas.daemon import DaemonConnected, DaemonEvent
-from makima_schemas.errors import Code
+from makima_schemas.errors import ErrorCode
 
 from tests.kernel.commands.test_handler import OFF, ON, request
 from tests.kernel.commands.toggle_aggregate import MakeLamps, lamps
@@ -48,7 +48,7 @@ async def regrown(database: str, *events: DaemonEvent) -> None:
     await connection.close()
 
 
-def code(reply: Reply) -> Code | None:
+def code(reply: Reply) -> ErrorCode | None:
     return reply.code if isinstance(reply, Problem) else None
 
 
@@ -59,14 +59,14 @@ async def test_what_was_on_before_is_not_switched_off_after(make_lamps: MakeLamp
     await first.handle(request(), ON)
     assert await first.handle(request(), ON) == Accepted(3, 3, changed=False), "from memory"
     await restore()
-    assert code(await first.handle(request(), OFF)) is Code.INVALID_TRANSITION
+    assert code(await first.handle(request(), OFF)) is ErrorCode.INVALID_TRANSITION
 
 
 async def test_a_refusal_is_not_confirmed_by_a_stream_that_has_regrown(make_lamps: MakeLamps, restore: Restore, database: str) -> None:
     first = await make_lamps()
     await first.handle(request(), ON)
     await first.handle(request(), OFF)
-    assert code(await first.handle(request(), OFF)) is Code.INVALID_TRANSITION
+    assert code(await first.handle(request(), OFF)) is ErrorCode.INVALID_TRANSITION
     await restore()
     await regrown(database, DaemonConnected("a"))
     await regrown(database, DaemonConnected("b"))
@@ -88,7 +88,7 @@ async def test_an_acceptance_needs_no_conflict_to_forget_what_never_was(make_lam
 async def test_nothing_is_remembered_while_no_connection_would_tell(database: str, pool: asyncpg.Pool) -> None:
     reader = lamps(Log(pool), idle := Appender(lambda: asyncpg.connect(database)))
     owner = asyncio.create_task(idle.run())
-    assert code(await reader.handle(request(), OFF)) is Code.INVALID_TRANSITION
+    assert code(await reader.handle(request(), OFF)) is ErrorCode.INVALID_TRANSITION
     assert idle.session is None
     await regrown(database, DaemonConnected("a"))
     assert await reader.handle(request(), OFF) == Accepted(2, 2)
@@ -102,6 +102,6 @@ async def test_a_log_that_cannot_be_read_is_said_to_be_unavailable(make_postgres
     appender = Appender(lambda: asyncpg.connect(server.dsn()))
     away = lamps(Log(pool), appender)
     await server.kill()
-    assert code(await away.handle(request(), ON)) is Code.UNAVAILABLE, "it could not be loaded"
-    assert code(await away.handle(replace(request(), target="no id"), ON)) is Code.UNAVAILABLE, "a refusal needs the first answer"
+    assert code(await away.handle(request(), ON)) is ErrorCode.UNAVAILABLE, "it could not be loaded"
+    assert code(await away.handle(replace(request(), target="no id"), ON)) is ErrorCode.UNAVAILABLE, "a refusal needs the first answer"
     pool.terminate()

@@ -8,11 +8,11 @@ from uuid import uuid4
 import orjson
 import pytest
 from makima_kernel.commands.client import Bus
-from makima_kernel.commands.router import MAX_COMMAND_BYTES, MAX_ERRORS, MAX_REPLY_BYTES, MAX_WORDS, CommandRouter, Reach
-from makima_kernel.nats.connection import arrived, broker
+from makima_kernel.commands.router import MAX_COMMAND_BYTES, MAX_ERRORS, MAX_REPLY_BYTES, MAX_WORDS, Authorize, CommandRouter
+from makima_kernel.nats.connection import broker, confirm_subscriptions
 from makima_schemas import subjects
 from makima_schemas.commands import Accepted, Problem, Reply, Request
-from makima_schemas.errors import Code
+from makima_schemas.errors import ErrorCode
 from makima_schemas.refusal import Refused
 from nats.aio.client import Client
 
@@ -20,15 +20,15 @@ from tests.kernel.commands.toggle_aggregate import SwitchOn
 
 
 @asynccontextmanager
-async def serving(nats_url: str, seen: list[tuple[Request, SwitchOn]], reach: Reach | None = None) -> AsyncGenerator[None]:
-    router = CommandRouter("lamp", reach=reach)
+async def serving(nats_url: str, seen: list[tuple[Request, SwitchOn]], reach: Authorize | None = None) -> AsyncGenerator[None]:
+    router = CommandRouter("lamp", authorize=reach)
 
     async def switch_on(request: Request, command: SwitchOn) -> Reply:
         seen.append((request, command))
         if command.hostname == "bug":
             raise RuntimeError("a bug")
         if command.hostname.startswith("quoted"):
-            return Problem(Code.INVALID_TRANSITION, 8 * command.hostname, members={"allowed": 8 * [command.hostname]})
+            return Problem(ErrorCode.INVALID_TRANSITION, 8 * command.hostname, members={"allowed": 8 * [command.hostname]})
         return Accepted(len(seen), len(seen))
 
     async def count(question: dict[str, object]) -> dict[str, object]:
@@ -46,7 +46,7 @@ async def serving(nats_url: str, seen: list[tuple[Request, SwitchOn]], reach: Re
     served = broker(nats_url, "lamp", on_closed=closed)
     served.include_router(router.nats)
     await served.start()
-    await arrived(await served.connect())
+    await confirm_subscriptions(await served.connect())
     try:
         yield
     finally:
@@ -95,7 +95,7 @@ async def test_what_a_daemon_does_not_reach_it_cannot_command(nats_url: str, nat
 
     async def reach(daemon_id: str, request: Request) -> None:
         if (daemon_id, request.target) != ("d7", "l1"):
-            raise Refused(Code.NOT_FOUND, "there is no such lamp")
+            raise Refused(ErrorCode.NOT_FOUND, "there is no such lamp")
 
     async with serving(nats_url, heard, reach):
         for daemon_id, target in (("d7", "l2"), ("d8", "l1")):
@@ -124,7 +124,7 @@ async def test_a_command_that_does_not_fit_its_schema_is_refused_with_the_places
 ) -> None:
     reply = await Bus(nats).ask("lamp", "switch_on", request(**data))
     assert isinstance(reply, Problem)
-    assert (reply.code, [error["path"] for error in reply.members["errors"]]) == (Code.INVALID_REQUEST, [path])  # pyright: ignore - members are JSON
+    assert (reply.code, [error["path"] for error in reply.members["errors"]]) == (ErrorCode.INVALID_REQUEST, [path])  # pyright: ignore - members are JSON
     assert seen == []
 
 
@@ -151,7 +151,7 @@ async def test_an_oversize_command_is_refused_on_both_sides(nats: Client, seen: 
     too_large = request(hostname="x" * MAX_COMMAND_BYTES)
     reply = await Bus(nats).ask("lamp", "switch_on", too_large)
     assert isinstance(reply, Problem)
-    assert (reply.code, reply.members) == (Code.PAYLOAD_TOO_LARGE, {"limit": MAX_COMMAND_BYTES})
+    assert (reply.code, reply.members) == (ErrorCode.PAYLOAD_TOO_LARGE, {"limit": MAX_COMMAND_BYTES})
     assert (await refusal(nats, orjson.dumps(too_large)))["code"] == "PAYLOAD_TOO_LARGE"
     assert seen == []
 
@@ -173,13 +173,13 @@ async def test_an_answer_that_no_message_can_carry_is_a_problem(nats: Client, se
     bus = Bus(nats)
     answer = await bus.query("lamp", "echo", {"call": "x" * 500_000})
     assert isinstance(answer, Problem)
-    assert (answer.code, answer.members) == (Code.PAYLOAD_TOO_LARGE, {"limit": MAX_REPLY_BYTES})
+    assert (answer.code, answer.members) == (ErrorCode.PAYLOAD_TOO_LARGE, {"limit": MAX_REPLY_BYTES})
     reply = await bus.ask("lamp", "switch_on", request(hostname="quoted" + "x" * 500_000))
     assert isinstance(reply, Problem)
-    assert (reply.code, reply.members) == (Code.INVALID_TRANSITION, {})
+    assert (reply.code, reply.members) == (ErrorCode.INVALID_TRANSITION, {})
     question = await bus.query("lamp", "echo", {"call": "x" * MAX_COMMAND_BYTES})
     assert isinstance(question, Problem)
-    assert question.code is Code.PAYLOAD_TOO_LARGE
+    assert question.code is ErrorCode.PAYLOAD_TOO_LARGE
     assert isinstance(await bus.ask("lamp", "switch_on", request(hostname="fine")), Accepted), "the connection still stands"
 
 
@@ -196,11 +196,11 @@ async def test_a_bug_in_a_handler_is_answered_and_the_next_command_served(nats: 
     async with asyncio.timeout(20):
         reply = await bus.ask("lamp", "switch_on", request(hostname="bug"))
     assert isinstance(reply, Problem)
-    assert reply.code is Code.UNAVAILABLE
+    assert reply.code is ErrorCode.UNAVAILABLE
     assert isinstance(await bus.ask("lamp", "switch_on", request(hostname="fine")), Accepted)
 
 
 async def test_nobody_there_is_unavailable_at_once(nats: Client) -> None:
     reply = await Bus(nats).ask("nobody", "switch_on", request(hostname="h"))
     assert isinstance(reply, Problem)
-    assert reply.code is Code.UNAVAILABLE
+    assert reply.code is ErrorCode.UNAVAILABLE

@@ -5,8 +5,8 @@ from uuid import uuid4
 import asyncpg
 import pytest
 from makima_contract.domain.decider import ContractDecider
-from makima_kernel.commands.snapshot_cache import WORTH_KEEPING, fingerprint
-from makima_kernel.commands.state_cache import Loaded, States
+from makima_kernel.commands.snapshot_cache import MIN_EVENTS_FOR_SNAPSHOT, fingerprint
+from makima_kernel.commands.state_cache import Loaded, StateCache
 from makima_kernel.event_log.append import NewEvent
 from makima_kernel.event_log.log import Log
 from makima_kernel.event_log.snapshots import Snapshot, Snapshots
@@ -19,7 +19,7 @@ from tests.kernel.commands.toggle_aggregate import Lamp, Switch
 from tests.kernel.event_log.append_builders import call, command
 
 STREAM = "daemon-lamp"
-LENGTH = WORTH_KEEPING + 1
+LENGTH = MIN_EVENTS_FOR_SNAPSHOT + 1
 OFF_EVENT = DaemonDisconnected(OFF.evidence)
 
 
@@ -41,7 +41,7 @@ def recorded(event: DaemonEvent) -> NewEvent:
 async def loaded(pool: asyncpg.Pool) -> tuple[Loaded[bool], int]:
     """What a process that has just started folds, and how many events it reads for it."""
     log = CountingLog(pool)
-    states: States[bool, Switch, DaemonEvent] = States(Lamp(), log, lambda: 0)
+    states: StateCache[bool, Switch, DaemonEvent] = StateCache(Lamp(), log, lambda: 0)
     return await states.load("default", STREAM), log.read
 
 
@@ -65,7 +65,7 @@ async def test_a_long_stream_is_read_from_its_snapshot_on(lit: asyncpg.Pool) -> 
 
 
 async def test_a_short_stream_leaves_none(pool: asyncpg.Pool) -> None:
-    await call(pool, command(STREAM, *(recorded(DaemonConnected("a")) for _ in range(WORTH_KEEPING))))
+    await call(pool, command(STREAM, *(recorded(DaemonConnected("a")) for _ in range(MIN_EVENTS_FOR_SNAPSHOT))))
     await loaded(pool)
     assert await pool.fetchval("select count(*) from event_log.snapshots") == 0
 

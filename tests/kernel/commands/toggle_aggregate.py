@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from makima_kernel.commands.handler import Decisions
+from makima_kernel.commands.handler import CommandHandler
 from makima_kernel.event_log.appender import Appender
 from makima_kernel.event_log.log import Log
 from makima_schemas.daemon import DaemonConnected, DaemonDisconnected, DaemonEvent
-from makima_schemas.errors import Code
+from makima_schemas.errors import ErrorCode
 from makima_schemas.evidence import Evidence
 from makima_schemas.refusal import Refused
 
@@ -36,7 +36,7 @@ class Lamp:
                 return [] if state else [DaemonConnected(hostname)]
             case SwitchOff(evidence):
                 if not state:
-                    raise Refused(Code.INVALID_TRANSITION, "it is off", allowed=["on"])
+                    raise Refused(ErrorCode.INVALID_TRANSITION, "it is off", allowed=["on"])
                 return [DaemonDisconnected(evidence)]
 
     def evolve(self, state: bool, event: DaemonEvent) -> bool:
@@ -45,8 +45,8 @@ class Lamp:
 
 
 class MakeLamps(Protocol):
-    async def __call__(self) -> Decisions[bool, Switch, DaemonEvent]: ...
+    async def __call__(self) -> CommandHandler[bool, Switch, DaemonEvent]: ...
 
 
-def lamps(log: Log, appender: Appender) -> Decisions[bool, Switch, DaemonEvent]:
-    return Decisions("daemon", Lamp(), log, appender, describe=lambda on: {"on": on})
+def lamps(log: Log, appender: Appender) -> CommandHandler[bool, Switch, DaemonEvent]:
+    return CommandHandler("daemon", Lamp(), log, appender, describe=lambda on: {"on": on})

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 from makima_kernel.event_log.append import SQL, Append, NewEvent, Outcome, arguments, outcome
-from makima_kernel.event_log.appender import LINES, Appender
+from makima_kernel.event_log.appender import CONNECTIONS, Appender
 from makima_schemas.envelope import EventMeta
 from makima_schemas.identity import DEFAULT_TENANT
 
@@ -38,7 +38,12 @@ async def call(connection: asyncpg.Connection | asyncpg.Pool | PoolConnectionPro
 
 @asynccontextmanager
 async def running(
-    dsn: str, *, on_append: Callable[[int], None] = lambda _: None, timeout: float = 10.0, max_waiting: int = 10_000, lines: int = LINES
+    dsn: str,
+    *,
+    on_append: Callable[[int], None] = lambda _: None,
+    timeout: float = 10.0,
+    max_waiting: int = 10_000,
+    lines: int = CONNECTIONS,
 ) -> AsyncGenerator[Appender]:
     """An appender of its own process, so to speak; drained at the end."""
     appender = Appender(lambda: asyncpg.connect(dsn), on_append=on_append, timeout=timeout, max_waiting=max_waiting, lines=lines)

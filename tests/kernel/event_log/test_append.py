@@ -8,7 +8,7 @@ import pytest
 from makima_kernel.event_log.append import Append, Appended, Conflict, Duplicate, GuardConflict, KeyReused, TooLarge, new_event
 from makima_kernel.event_log.log import Log
 from makima_schemas.contract.events import MessageSent
-from makima_schemas.errors import Code
+from makima_schemas.errors import ErrorCode
 from makima_schemas.refusal import Refused
 
 from tests.kernel.event_log.append_builders import META, call, command, event
@@ -151,7 +151,7 @@ async def test_recorded_times_never_go_back(pool: asyncpg.Pool) -> None:
 async def test_a_nul_character_is_refused_at_the_door() -> None:
     with pytest.raises(Refused) as refused:
         new_event(MessageSent("m", "user", "a\0b"))
-    assert refused.value.code is Code.INVALID_REQUEST
+    assert refused.value.code is ErrorCode.INVALID_REQUEST
     assert new_event(MessageSent("m", "user", "a\\u0000b")).data.count(b"u0000") == 1, "the six characters are only text"
 
 

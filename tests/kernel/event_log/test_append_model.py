@@ -10,7 +10,7 @@ import asyncpg
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from makima_kernel.event_log.append import Append
-from makima_kernel.event_log.append_batching import Waiting, take
+from makima_kernel.event_log.append_batching import PendingAppend, take_batch
 from makima_kernel.event_log.log import Log
 
 from tests.kernel.event_log.append_builders import call, command, event
@@ -37,10 +37,10 @@ def commands(draw: st.DrawFn) -> Append:
 
 def batches(pending: Sequence[Append]) -> list[list[Append]]:
     """As the appender would send them."""
-    queue = deque(Waiting(append, asyncio.get_running_loop().create_future()) for append in pending)
+    queue = deque(PendingAppend(append, asyncio.get_running_loop().create_future()) for append in pending)
     sent: list[list[Append]] = []
     while queue:
-        sent.append([waiting.append for waiting in take(queue)])
+        sent.append([waiting.append for waiting in take_batch(queue)])
     return sent
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import asyncpg
 from makima_kernel.event_log.append import Duplicate
-from makima_kernel.event_log.maintenance import Upkeep, prune
+from makima_kernel.event_log.maintenance import Maintenance, prune
 from makima_kernel.event_log.partitions import log_partitions
 
 from tests.kernel.event_log.append_builders import call, command, event
@@ -50,8 +50,8 @@ class Rounds:
 
 
 @asynccontextmanager
-async def upkeep_of(pool: asyncpg.Pool, rounds: Rounds) -> AsyncGenerator[Upkeep]:
-    upkeep = Upkeep(pool, pause=rounds.pause)
+async def upkeep_of(pool: asyncpg.Pool, rounds: Rounds) -> AsyncGenerator[Maintenance]:
+    upkeep = Maintenance(pool, pause=rounds.pause)
     assert upkeep.ready() == "the partitions of the log were not looked at yet"
     owner = asyncio.create_task(upkeep.run())
     await rounds.first()

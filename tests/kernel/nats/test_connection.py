@@ -1,6 +1,6 @@
 """What a connection promises beyond nats-py's."""
 
-from makima_kernel.nats.connection import arrived, connect
+from makima_kernel.nats.connection import confirm_subscriptions, connect
 from nats.aio.client import Client
 
 
@@ -14,6 +14,6 @@ async def test_what_has_arrived_is_heard_from_another_connection_at_once(nats_ur
     for number in range(20):
         await subscriber.publish("elsewhere", bytes(1_900_000))  # the subscription waits behind it, and a PING would not
         await subscriber.subscribe(f"here.{number}", cb=answer)
-        await arrived(subscriber)
+        await confirm_subscriptions(subscriber)
         assert (await nats.request(f"here.{number}", timeout=2)).data == b"here"
     await subscriber.close()

@@ -10,7 +10,7 @@ import asyncpg
 import nats as nats_py
 import pytest
 from makima_kernel.event_log.log import Log
-from makima_kernel.nats import streams as topology
+from makima_kernel.nats import streams
 from makima_kernel.nats.stream_cursor import EPOCH_KEY
 from makima_local import ports
 from makima_local.nats import binary
@@ -25,10 +25,10 @@ from tests.servers import BUDGET
 
 
 async def test_a_fresh_broker_fails_the_check_and_passes_it_once_provisioned(nats: Client, pool: asyncpg.Pool) -> None:
-    with pytest.raises(topology.TopologyError, match="MAKIMA_EVENTS is missing"):
-        await topology.verify(nats)
-    await topology.provision(nats, Log(pool), budget=BUDGET)
-    await topology.verify(nats)
+    with pytest.raises(streams.TopologyError, match="MAKIMA_EVENTS is missing"):
+        await streams.verify(nats)
+    await streams.provision(nats, Log(pool), budget=BUDGET)
+    await streams.verify(nats)
 
 
 @pytest.mark.parametrize(
@@ -42,49 +42,49 @@ async def test_a_fresh_broker_fails_the_check_and_passes_it_once_provisioned(nat
     ],
 )
 async def test_every_heartbeat_subject_lands_in_one_shard(nats: Client, pool: asyncpg.Pool, subject: str) -> None:
-    await topology.provision(nats, Log(pool), budget=BUDGET)
+    await streams.provision(nats, Log(pool), budget=BUDGET)
     jetstream = nats.jetstream()
     first, second = await jetstream.publish(subject, b"1"), await jetstream.publish(subject, b"2")
     stored = [(await jetstream.get_msg(subjects.HEARTBEATS_STREAM, ack.seq)).subject or "" for ack in (first, second)]
     makima, shards, shard, rest = stored[0].split(".", 3)
     assert (makima, shards) == ("makima", "shards")
-    assert 0 <= int(shard) < topology.SHARDS
+    assert 0 <= int(shard) < streams.SHARDS
     assert subject == f"makima.heartbeats.{rest}"
     assert stored[1] == stored[0]
 
 
 async def test_many_senders_spread_over_all_shards(nats: Client, pool: asyncpg.Pool) -> None:
-    await topology.provision(nats, Log(pool), budget=BUDGET)
+    await streams.provision(nats, Log(pool), budget=BUDGET)
     jetstream = nats.jetstream()
     for number in range(200):
         await jetstream.publish(subjects.daemon_heartbeat(f"d{number}"), b"1")
     info = await jetstream.stream_info(subjects.HEARTBEATS_STREAM, subjects_filter=">")
     shards = {subject.split(".")[2] for subject in info.state.subjects or {}}
-    assert shards == {str(shard) for shard in range(topology.SHARDS)}
+    assert shards == {str(shard) for shard in range(streams.SHARDS)}
 
 
 async def test_a_canary_goes_straight_into_its_shard_and_dies_by_its_own_clock(nats: Client, pool: asyncpg.Pool) -> None:
-    await topology.provision(nats, Log(pool), budget=BUDGET)
+    await streams.provision(nats, Log(pool), budget=BUDGET)
     jetstream = nats.jetstream()
-    ack = await jetstream.publish(topology.canary(5), b"", msg_ttl=300)
+    ack = await jetstream.publish(streams.canary(5), b"", msg_ttl=300)
     stored = await jetstream.get_msg(subjects.HEARTBEATS_STREAM, ack.seq)
     assert stored.subject == "makima.shards.5.canary"
     assert (stored.headers or {}).get("Nats-TTL") == "300"
 
 
 async def test_a_canary_of_no_shard_is_not_taken(nats: Client, pool: asyncpg.Pool) -> None:
-    await topology.provision(nats, Log(pool), budget=BUDGET)
-    for subject in ("makima.shards.x.canary", f"makima.shards.{topology.SHARDS}.canary"):
+    await streams.provision(nats, Log(pool), budget=BUDGET)
+    for subject in ("makima.shards.x.canary", f"makima.shards.{streams.SHARDS}.canary"):
         with pytest.raises(NoStreamResponseError):
             await nats.jetstream().publish(subject, b"")
 
 
 async def test_provisioning_again_updates_what_differs_and_keeps_the_identity(nats: Client, pool: asyncpg.Pool) -> None:
     log = Log(pool)
-    await topology.provision(nats, log, budget=BUDGET)
+    await streams.provision(nats, log, budget=BUDGET)
     jetstream = nats.jetstream()
     before = await jetstream.stream_info(subjects.EVENTS_STREAM)
-    await topology.provision(nats, log, budget=BUDGET * 2)
+    await streams.provision(nats, log, budget=BUDGET * 2)
     after = await jetstream.stream_info(subjects.EVENTS_STREAM)
     assert after.config.max_bytes == 2 * (before.config.max_bytes or 0)
     assert (after.config.metadata or {})[EPOCH_KEY] == str(await log.epoch())
@@ -93,12 +93,12 @@ async def test_provisioning_again_updates_what_differs_and_keeps_the_identity(na
 
 
 async def test_a_stream_that_maps_its_subjects_otherwise_fails_the_check(nats: Client, pool: asyncpg.Pool) -> None:
-    await topology.provision(nats, Log(pool), budget=BUDGET)
+    await streams.provision(nats, Log(pool), budget=BUDGET)
     jetstream = nats.jetstream()
     found = (await jetstream.stream_info(subjects.HEARTBEATS_STREAM)).config
     await jetstream.update_stream(found.evolve(subject_transform=SubjectTransform(src=subjects.HEARTBEATS, dest="elsewhere.>")))
-    with pytest.raises(topology.TopologyError, match="MAKIMA_HEARTBEATS has subject_transform"):
-        await topology.verify(nats)
+    with pytest.raises(streams.TopologyError, match="MAKIMA_HEARTBEATS has subject_transform"):
+        await streams.verify(nats)
 
 
 @pytest.mark.parametrize(
@@ -114,13 +114,13 @@ async def test_a_stream_that_maps_its_subjects_otherwise_fails_the_check(nats: C
 async def test_a_stream_that_keeps_otherwise_fails_the_check(
     nats: Client, pool: asyncpg.Pool, member: str, value: object, found: str
 ) -> None:
-    await topology.provision(nats, Log(pool), budget=BUDGET)
+    await streams.provision(nats, Log(pool), budget=BUDGET)
     jetstream = nats.jetstream()
     kept = (await jetstream.stream_info(subjects.DEAD_LETTERS_STREAM)).config
     await jetstream.delete_stream(subjects.DEAD_LETTERS_STREAM)  # not all of it can be changed in place
     await jetstream.add_stream(kept.evolve(**{member: value}))
-    with pytest.raises(topology.TopologyError, match=f"MAKIMA_DEAD_LETTERS has {found}"):
-        await topology.verify(nats)
+    with pytest.raises(streams.TopologyError, match=f"MAKIMA_DEAD_LETTERS has {found}"):
+        await streams.verify(nats)
 
 
 async def test_a_broker_with_a_small_max_payload_is_refused(tmp_path: Path) -> None:
@@ -130,25 +130,25 @@ async def test_a_broker_with_a_small_max_payload_is_refused(tmp_path: Path) -> N
         [str(binary()), "-a", ports.LOOPBACK, "-p", str(port), "-js", "-sd", str(tmp_path)], log=tmp_path / "log", tied=signal.SIGKILL
     )
     client = await nats_py.connect(f"nats://{ports.LOOPBACK}:{port}", reconnect_time_wait=1)
-    with pytest.raises(topology.TopologyError, match="max_payload is 1048576 bytes"):
-        await topology.verify(client)
+    with pytest.raises(streams.TopologyError, match="max_payload is 1048576 bytes"):
+        await streams.verify(client)
     await client.close()
     await server.end()
 
 
 async def test_a_new_stream_begins_where_the_log_is_young_enough(nats: Client, pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch) -> None:
     log = Log(pool)
-    assert await topology.first_position_to_stream(log) == 1
+    assert await streams.first_position_to_stream(log) == 1
     await fill(pool, 100)
-    assert await topology.first_position_to_stream(log) == 1
-    monkeypatch.setattr(topology, "REFILLED_AT_MOST", 40)
-    assert await topology.first_position_to_stream(log) == 61
+    assert await streams.first_position_to_stream(log) == 1
+    monkeypatch.setattr(streams, "REFILLED_AT_MOST", 40)
+    assert await streams.first_position_to_stream(log) == 61
     [half] = await log.after(79, 1)
-    after_a_week = half.recorded_at + topology.EVENTS_KEPT
+    after_a_week = half.recorded_at + streams.EVENTS_KEPT
     younger = [event for event in await log.after(0) if event.recorded_at >= half.recorded_at]
-    assert await topology.first_position_to_stream(log, now=after_a_week) == max(61, younger[0].position)
+    assert await streams.first_position_to_stream(log, now=after_a_week) == max(61, younger[0].position)
     [last] = await log.after(99, 1)
-    assert await topology.first_position_to_stream(log, now=last.recorded_at + 2 * topology.EVENTS_KEPT) == 101
+    assert await streams.first_position_to_stream(log, now=last.recorded_at + 2 * streams.EVENTS_KEPT) == 101
 
 
 async def test_the_provisioning_step_runs_from_the_command_line_and_runs_again(nats: Client, nats_url: str, database: str) -> None:
@@ -156,4 +156,4 @@ async def test_the_provisioning_step_runs_from_the_command_line_and_runs_again(n
     for _ in range(2):
         process = await asyncio.create_subprocess_exec(sys.executable, "-m", "makima_kernel.nats.streams", env=environment)
         assert await asyncio.wait_for(process.wait(), 60) == 0
-        await topology.verify(nats)
+        await streams.verify(nats)

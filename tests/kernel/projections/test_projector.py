@@ -9,7 +9,7 @@ import orjson
 import pytest
 from makima_kernel.event_log.log import Log
 from makima_kernel.projections import projector as project
-from makima_kernel.projections.checkpoint import Shown
+from makima_kernel.projections.checkpoint import ReadModelPosition
 from makima_kernel.projections.projector import Applied, Projector
 from makima_kernel.relay.relay import Relay
 from makima_kernel.relay.stream_identity import new_epoch
@@ -293,12 +293,12 @@ async def test_a_database_that_has_grown_again_since_its_restore_is_read_again(r
 async def test_it_says_which_log_its_tables_show(relay: Relay, pool: asyncpg.Pool, nats: Client, replica: Replica) -> None:
     await fill(pool, 5)
     projector = replica()
-    assert await projector.shown() is None
+    assert await projector.read_model_position() is None
     async with running(projector.run()):
         assert await projector.wait_for(5, 30)
         await eventually(lambda: ready(projector))
         epoch = await new_epoch(pool, nats, budget=BUDGET)
-        await eventually(lambda: shows(projector, Shown(epoch, 5)))
+        await eventually(lambda: shows(projector, ReadModelPosition(epoch, 5)))
         await eventually(lambda: ready(projector))
         await pool.execute("update event_log.checkpoints set epoch = gen_random_uuid()")
         assert "another log" in str(await projector.check())
@@ -308,8 +308,8 @@ async def ready(projector: Projector) -> bool:
     return await projector.check() is None
 
 
-async def shows(projector: Projector, what: Shown) -> bool:
-    return await projector.shown() == what
+async def shows(projector: Projector, what: ReadModelPosition) -> bool:
+    return await projector.read_model_position() == what
 
 
 async def test_it_goes_on_when_postgres_cuts_its_connections(relay: Relay, pool: asyncpg.Pool, database: str, replica: Replica) -> None:

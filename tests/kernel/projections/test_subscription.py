@@ -7,7 +7,7 @@ from contextlib import aclosing
 import asyncpg
 import pytest
 from makima_kernel.event_log.log import Log
-from makima_kernel.nats import streams as topology
+from makima_kernel.nats import streams
 from makima_kernel.nats.connection import connect
 from makima_kernel.projections import subscription as consume
 from makima_kernel.projections.subscription import Consumer, EpochChangedError
@@ -65,8 +65,8 @@ async def test_a_stream_that_begins_later_than_the_position_is_no_gap(
     pool: asyncpg.Pool, log: Log, nats: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await fill(pool, 100)
-    monkeypatch.setattr(topology, "REFILLED_AT_MOST", 10)
-    await topology.provision(nats, log, budget=BUDGET)
+    monkeypatch.setattr(streams, "REFILLED_AT_MOST", 10)
+    await streams.provision(nats, log, budget=BUDGET)
     relay = Relay(pool, nats)
     async with running(relay.run()):
         await eventually(lambda: relay.position == 100)
@@ -86,7 +86,7 @@ async def test_what_nobody_should_have_published_is_not_handed_out(stream: None,
 async def test_it_goes_on_from_the_log_while_the_broker_is_away(pool: asyncpg.Pool, log: Log, make_nats: MakeNats) -> None:
     server = await make_nats()
     nats = await connect(server.url, "test", on_closed=closed)
-    await topology.provision(nats, log, budget=BUDGET)
+    await streams.provision(nats, log, budget=BUDGET)
     async with running(Relay(pool, nats).run()), aclosing(Consumer(log, nats, name="test").batches(0)) as batches:
         await fill(pool, 10)
         assert await read_to(batches, 10) == list(range(1, 11))

@@ -12,12 +12,12 @@ import orjson
 import pytest
 from makima_kernel.event_log.append import new_event
 from makima_kernel.event_log.log import Log
-from makima_kernel.nats import streams as topology
+from makima_kernel.nats import streams
 from makima_kernel.nats.connection import connect
 from makima_kernel.relay import relay as relay_module
 from makima_kernel.relay.publish_window import MisplacedError, Window
-from makima_kernel.relay.relay import Refused, Relay, Relaying, Standby
-from makima_kernel.relay.stream_identity import Different, Same, examine, last_sequence, new_epoch
+from makima_kernel.relay.relay import Mismatched, Relay, Relaying, Standby
+from makima_kernel.relay.stream_identity import Match, Mismatch, compare_stream, last_sequence, new_epoch
 from makima_kernel.testing import eventually
 from makima_schemas import subjects
 from makima_schemas.envelope import EventMeta, Recorded, from_cloudevent
@@ -144,7 +144,7 @@ async def test_an_event_that_no_relay_published_is_found_and_told(stream: None, 
     await fill(pool, 3)
     relay = Relay(pool, nats)
     async with running(relay.run()):
-        await eventually(lambda: isinstance(relay.state, Refused))
+        await eventually(lambda: isinstance(relay.state, Mismatched))
     assert "position 1 is event None in the stream" in (relay.ready() or "")
     assert await last_sequence(nats) == 1
 
@@ -163,11 +163,11 @@ async def test_a_stream_whose_messages_have_all_aged_out_is_told_by_when_its_las
         return (await jetstream.stream_info(subjects.EVENTS_STREAM)).state.messages == 0
 
     await eventually(empty, 30)
-    assert await examine(nats, Log(pool)) == Same(3)
+    assert await compare_stream(nats, Log(pool)) == Match(3)
     await pool.execute("alter table event_log.events_p000000000000 disable trigger all")  # which refuses it
     await pool.execute("update event_log.events set recorded_at = recorded_at + interval '1 hour' where position = 3")
-    verdict = await examine(nats, Log(pool))
-    assert isinstance(verdict, Different)
+    verdict = await compare_stream(nats, Log(pool))
+    assert isinstance(verdict, Mismatch)
     assert "position 3 was recorded" in verdict.reason
 
 
@@ -204,7 +204,7 @@ async def test_a_misplaced_event_is_fatal_for_this_stream(
     log = Twisted(pool)
     relay = Relay(pool, nats, log=log)
     async with running(relay.run()):
-        await eventually(lambda: isinstance(relay.state, Refused))
+        await eventually(lambda: isinstance(relay.state, Mismatched))
         assert "position 2 was stored as sequence 1" in (relay.ready() or "")
         log.mended = True
         await new_epoch(pool, nats, budget=BUDGET)
@@ -214,7 +214,7 @@ async def test_a_misplaced_event_is_fatal_for_this_stream(
 async def test_it_waits_for_a_broker_that_is_away_and_goes_on(pool: asyncpg.Pool, log: Log, make_nats: MakeNats) -> None:
     server = await make_nats()
     nats = await connect(server.url, "relay", on_closed=closed)
-    await topology.provision(nats, log, budget=BUDGET)
+    await streams.provision(nats, log, budget=BUDGET)
     relay = Relay(pool, nats)
     async with running(relay.run()):
         await fill(pool, 100)

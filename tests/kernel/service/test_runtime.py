@@ -12,7 +12,7 @@ import pytest
 from makima_kernel.commands.client import Bus
 from makima_kernel.commands.router import CommandRouter
 from makima_kernel.event_log.log import Log
-from makima_kernel.nats import streams as topology
+from makima_kernel.nats import streams
 from makima_kernel.nats.connection import connect
 from makima_kernel.nats.streams import TopologyError
 from makima_kernel.service import runtime
@@ -32,7 +32,7 @@ from tests.kernel.event_log.test_appender import BLOCKED, LOCK, UNLOCK
 
 @pytest.fixture
 async def provisioned(pool: asyncpg.Pool, nats: Client) -> Client:
-    await topology.provision(nats, Log(pool), budget=0.02)
+    await streams.provision(nats, Log(pool), budget=0.02)
     return nats
 
 
@@ -103,7 +103,7 @@ async def test_what_is_appended_while_the_broker_is_away_does_not_end_the_servic
 ) -> None:
     server = await make_nats()
     nats = await connect(server.url, "test", on_closed=closed)
-    await topology.provision(nats, Log(pool), budget=0.02)
+    await streams.provision(nats, Log(pool), budget=0.02)
     await nats.close()
     async with Service.running("lamp", Settings(database_url=database, nats_url=server.url), build) as service:
         await server.kill()

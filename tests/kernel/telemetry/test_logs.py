@@ -41,7 +41,7 @@ def test_the_loggers_of_modules_and_of_libraries_name_the_service_too(lines: io.
     ids=["a dict of numbers", "a dict of tuples", "half a character", "a long number", "a set"],
 )
 def test_a_line_is_written_whatever_a_field_is(lines: io.StringIO, field: object, written: object) -> None:
-    structlog.get_logger().info("recorder.taken", ahead=field)
+    structlog.get_logger().info("recorder.shards_acquired", ahead=field)
     [line] = lines.getvalue().splitlines()
     said = json.loads(line)
-    assert (said["event"], said["service"], said["ahead"]) == ("recorder.taken", "contract", written)
+    assert (said["event"], said["service"], said["ahead"]) == ("recorder.shards_acquired", "contract", written)

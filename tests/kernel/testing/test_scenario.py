@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 from makima_kernel.testing import eventually, scenario
-from makima_schemas.errors import Code
+from makima_schemas.errors import ErrorCode
 from makima_schemas.refusal import Refused
 
 
@@ -14,7 +14,7 @@ class Counter:
 
     def decide(self, command: int, state: int) -> list[str]:
         if state + command > 3:
-            raise Refused(Code.VALIDATION_FAILED, "too many", missing=["room"])
+            raise Refused(ErrorCode.VALIDATION_FAILED, "too many", missing=["room"])
         return ["+"] * command
 
     def evolve(self, state: int, event: str) -> int:
@@ -27,7 +27,7 @@ given = scenario(Counter())
 def test_a_sentence_holds_when_it_is_true() -> None:
     assert given("+").when(2).then("+", "+").after == 3
     given("+").when(0).then_nothing()
-    given("+", "+").when(2).then_refused(Code.VALIDATION_FAILED, missing=["room"])
+    given("+", "+").when(2).then_refused(ErrorCode.VALIDATION_FAILED, missing=["room"])
 
 
 def test_a_sentence_fails_when_it_is_not() -> None:
@@ -36,11 +36,11 @@ def test_a_sentence_fails_when_it_is_not() -> None:
     with pytest.raises(AssertionError, match="refused"):
         given().when(4).then_nothing()
     with pytest.raises(AssertionError, match="accepted"):
-        given().when(1).then_refused(Code.VALIDATION_FAILED)
+        given().when(1).then_refused(ErrorCode.VALIDATION_FAILED)
     with pytest.raises(AssertionError, match="too many"):
-        given().when(4).then_refused(Code.INVALID_REQUEST)
+        given().when(4).then_refused(ErrorCode.INVALID_REQUEST)
     with pytest.raises(AssertionError, match="members"):
-        given().when(4).then_refused(Code.VALIDATION_FAILED, missing=["time"])
+        given().when(4).then_refused(ErrorCode.VALIDATION_FAILED, missing=["time"])
 
 
 async def test_eventually_answers_what_became_true() -> None:

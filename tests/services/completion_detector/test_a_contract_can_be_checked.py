@@ -4,7 +4,7 @@ from makima_kernel.service.settings import FeatureFlags
 from makima_kernel.testing import eventually
 from makima_schemas.commands import Problem
 from makima_schemas.contract import commands as c
-from makima_schemas.errors import Code
+from makima_schemas.errors import ErrorCode
 
 from tests.services.completion_detector.conftest import World, looks_by_hand, simple
 
@@ -57,7 +57,7 @@ async def test_an_unknown_contract_is_not_found(world: World) -> None:
     await world.replica()
     answer = await check(world, "nobody")
     assert isinstance(answer, Problem)
-    assert answer.code is Code.CONTRACT_NOT_FOUND
+    assert answer.code is ErrorCode.CONTRACT_NOT_FOUND
 
 
 async def test_a_reopened_contract_stays_open_until_somebody_asks(world: World) -> None:

@@ -2,7 +2,17 @@
 
 from random import Random
 
-from makima_completion_detector.domain.next_action import Abort, Advance, Ask, CleanUp, Complete, Confirm, Switches, Validate, judge
+from makima_completion_detector.domain.next_action import (
+    Abort,
+    Action,
+    Advance,
+    CleanUp,
+    Complete,
+    Confirm,
+    Switches,
+    Validate,
+    next_action,
+)
 from makima_completion_detector.domain.snapshot import Snapshot, fold
 from makima_contract.domain.state import Contract
 from makima_schemas.contract import commands as c
@@ -14,7 +24,7 @@ from tests.services.contract.contract_states import DECIDER
 from tests.services.contract.test_any_sequence import next_command
 
 SEEDS, STEPS = 60, 150
-LEADS_ON: dict[type[Ask], type[e.ContractEvent]] = {
+LEADS_ON: dict[type[Action], type[e.ContractEvent]] = {
     Advance: e.PhaseChanged,
     Confirm: e.InputAwaited,
     Complete: e.CompletionStarted,
@@ -46,8 +56,8 @@ def _alike(state: Contract, snapshot: Snapshot) -> None:
     assert snapshot.readiness() == state.readiness()
 
 
-def _asks_what_it_takes(state: Contract, snapshot: Snapshot) -> Ask:
-    found = judge(snapshot, Switches())
+def _asks_what_it_takes(state: Contract, snapshot: Snapshot) -> Action:
+    found = next_action(snapshot, Switches())
     command = _command(found, snapshot)
     if command is not None:
         first, *_ = DECIDER.decide(command, state)
@@ -55,7 +65,7 @@ def _asks_what_it_takes(state: Contract, snapshot: Snapshot) -> Ask:
     return found
 
 
-def _command(found: Ask, snapshot: Snapshot) -> ContractCommand | None:
+def _command(found: Action, snapshot: Snapshot) -> ContractCommand | None:
     match found:
         case Advance(to):
             return c.ChangePhase(to)

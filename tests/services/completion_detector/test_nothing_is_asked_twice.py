@@ -5,9 +5,9 @@ import asyncio
 import pytest
 from makima_completion_detector import queries
 from makima_completion_detector.domain.next_action import Switches
-from makima_completion_detector.handlers.evaluation_worker import Asker, Later
-from makima_completion_detector.handlers.findings_writer import Recorder
-from makima_completion_detector.handlers.validator_pool import Validators
+from makima_completion_detector.handlers.evaluation_worker import EvaluationWorker, RetryAfter
+from makima_completion_detector.handlers.findings_writer import FindingsWriter
+from makima_completion_detector.handlers.validator_pool import ValidatorPool
 from makima_completion_detector.handlers.worktrees import Worktrees
 from makima_completion_detector.queries import Queries, Todo
 from makima_kernel.commands.client import Bus
@@ -40,15 +40,15 @@ class LateBus(Bus):
         return await super().ask(service, name, request, timeout=timeout)
 
 
-def asker(service: Service, bus: Bus) -> Asker:
-    return Asker(
+def asker(service: Service, bus: Bus) -> EvaluationWorker:
+    return EvaluationWorker(
         Queries(service.pool),
         bus,
-        Recorder(service.appender),
+        FindingsWriter(service.appender),
         Worktrees(service.nats),
         switches=Switches(),
         cleanup_timeout_seconds=1,
-        validators=Validators(1),
+        validators=ValidatorPool(1),
     )
 
 
@@ -70,11 +70,11 @@ async def test_killed_between_the_ask_and_the_end_of_the_look(world: World, monk
     looks = Queries(detector.pool)
     todo = await claimed(looks)
     with pytest.raises(asyncio.CancelledError):
-        await asker(detector, DyingBus(detector.nats)).look(todo)
+        await asker(detector, DyingBus(detector.nats)).evaluate(todo)
     assert (await world.names("c1")).count("PhaseChanged") == 1
 
     again = await claimed(looks)
-    assert await asker(detector, detector.bus).look(again) is None
+    assert await asker(detector, detector.bus).evaluate(again) is None
     await looks.done(again)
     assert (await world.names("c1")).count("PhaseChanged") == 1
     assert await world.names("c1", "completion") == ["PhaseGateSatisfied"]
@@ -87,7 +87,7 @@ async def test_two_who_judged_the_same_version_have_asked_once(world: World) -> 
     await eventually(world.shown)
     todo = await claimed(Queries(detector.pool))
     first, second = asker(detector, detector.bus), asker(detector, detector.bus)
-    await asyncio.gather(first.look(todo), second.look(todo))
+    await asyncio.gather(first.evaluate(todo), second.evaluate(todo))
     assert (await world.names("c1")).count("PhaseChanged") == 1
     assert await world.names("c1", "completion") == ["PhaseGateSatisfied"]
 
@@ -114,13 +114,13 @@ async def test_who_insists_is_heard_also_where_an_event_has_asked_already(world:
     await world.send("c1", simple(), c.StartContract())
     looks = Queries(detector.pool)
     old = await claimed(looks)
-    await looks.owe(old.tenant, old.contract_id, None)
-    await looks.later(old, 3600)
+    await looks.enqueue(old.tenant, old.contract_id, None)
+    await looks.reschedule(old, 3600)
     insisted = await claimed(looks)
-    assert (old.insisted, insisted.insisted) == (False, True)
+    assert (old.forced, insisted.forced) == (False, True)
     await looks.done(old)
-    await looks.later(insisted, 0)
-    assert (await claimed(looks)).insisted
+    await looks.reschedule(insisted, 0)
+    assert (await claimed(looks)).forced
 
 
 async def test_a_completion_that_new_work_forestalls_is_not_recorded_and_the_real_one_is(world: World) -> None:
@@ -129,16 +129,16 @@ async def test_a_completion_that_new_work_forestalls_is_not_recorded_and_the_rea
     looks = Queries(detector.pool)
     await world.send("c1", simple(contract_type="execute"), c.StartContract(), c.CompleteDeliverable("pull-request"))
     await eventually(world.shown)
-    assert isinstance(await asker(detector, LateBus(world)).look(await claimed(looks)), Later)
+    assert isinstance(await asker(detector, LateBus(world)).evaluate(await claimed(looks)), RetryAfter)
     assert await world.names("c1", "completion") == ["PhaseGateSatisfied"]
 
     await world.send("c1", c.CompleteTask("late", success=True))
     await eventually(world.shown)
     by_hand = asker(detector, detector.bus)
     todo = Todo("default", "c1", 0, None)
-    await by_hand.look(todo)
+    await by_hand.evaluate(todo)
     await eventually(world.shown)
-    await by_hand.look(todo)
+    await by_hand.evaluate(todo)
     assert await world.names("c1", "completion") == ["PhaseGateSatisfied", "CompletionDetected"]
     started, detected = await positions(world, "CompletionStarted"), await positions(world, "CompletionDetected")
     assert started < detected

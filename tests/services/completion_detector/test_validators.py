@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from makima_completion_detector import app
 from makima_completion_detector.domain.snapshot import Snapshot
-from makima_completion_detector.handlers.validator_pool import AT_ONCE, Validators
+from makima_completion_detector.handlers.validator_pool import AT_ONCE, ValidatorPool
 from makima_completion_detector.handlers.validator_process import Verdict
 from makima_kernel.service.runtime import Service
 from makima_kernel.service.settings import ContractsSettings
@@ -59,16 +59,16 @@ async def check(world: World, contract_id: str) -> object:
     ],
 )
 async def test_whatever_it_does_there_is_a_verdict(validator: str, verdict: Verdict) -> None:
-    assert await Validators(PATIENT).verdict(validator, Snapshot()) == verdict
+    assert await ValidatorPool(PATIENT).verdict(validator, Snapshot()) == verdict
 
 
 async def test_one_that_takes_too_long_has_not_passed_and_is_ended() -> None:
-    verdict = await Validators(0.2).verdict("asleep", Snapshot())
+    verdict = await ValidatorPool(0.2).verdict("asleep", Snapshot())
     assert verdict == Verdict(passed=False, reason="the validator took longer than 0.2 s")
 
 
 async def test_only_a_few_run_at_once_and_who_is_not_waited_for_any_more_is_ended() -> None:
-    validators = Validators(PATIENT)
+    validators = ValidatorPool(PATIENT)
     running = [asyncio.create_task(validators.verdict("asleep", Snapshot())) for _ in range(AT_ONCE)]
     await eventually(lambda: validators.busy)
     for one in running:

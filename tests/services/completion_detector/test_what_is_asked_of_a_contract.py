@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from makima_completion_detector.domain.next_action import (
     Abort,
+    Action,
     Advance,
-    Ask,
     CleanUp,
     Complete,
     Confirm,
@@ -15,7 +15,7 @@ from makima_completion_detector.domain.next_action import (
     Switches,
     Validate,
     cleaned,
-    judge,
+    next_action,
     would_complete,
 )
 from makima_completion_detector.domain.snapshot import TRIGGERS, WORK, Snapshot, fold
@@ -209,8 +209,8 @@ def with_gate(gate: Gate) -> Phase:
         ),
     ],
 )  # fmt: skip
-def test_the_first_case_that_fits_is_the_answer(events: tuple[Event, ...], on: Switches, ask: Ask) -> None:
-    assert judge(after(*events), on) == ask
+def test_the_first_case_that_fits_is_the_answer(events: tuple[Event, ...], on: Switches, ask: Action) -> None:
+    assert next_action(after(*events), on) == ask
 
 
 def test_a_new_stretch_begins_where_a_phase_is_entered_a_completion_aborted_or_a_contract_reopened() -> None:
@@ -227,7 +227,7 @@ def test_tasks_are_judged_in_the_order_in_which_they_were_made_whatever_order_th
     )
     done = fold(again, e.TaskCompleted("t1", "write"), 7)
     assert done is not None
-    assert judge(replace(done, tasks=dict(sorted(done.tasks.items()))), ON) == Advance("execute")
+    assert next_action(replace(done, tasks=dict(sorted(done.tasks.items()))), ON) == Advance("execute")
 
 
 def test_a_deleted_contract_is_forgotten() -> None:
@@ -259,13 +259,13 @@ def test_a_contract_would_complete_where_its_last_gate_is_satisfied_whatever_the
 
 
 def test_who_insists_completes_what_was_reopened() -> None:
-    assert judge(after(*REOPENED), ON, insisted=True) == Complete()
+    assert next_action(after(*REOPENED), ON, insisted=True) == Complete()
 
 
 def test_who_insists_has_the_validator_look_again() -> None:
     refused = after(created(with_gate(Gate(validator="lint")), EXECUTE), STARTED, PLANNED, e.PhaseValidated("plan", "lint", False, "ugly"))
-    assert judge(refused, ON, insisted=True) == Validate("lint")
-    assert judge(replace(refused, delivered={}), ON, insisted=True) == Nothing("Deliverable: plan-document, Validator: lint (ugly)")
+    assert next_action(refused, ON, insisted=True) == Validate("lint")
+    assert next_action(replace(refused, delivered={}), ON, insisted=True) == Nothing("Deliverable: plan-document, Validator: lint (ugly)")
 
 
 def test_the_detector_looks_again_after_what_the_page_lists_and_a_validator_after_what_may_be_work() -> None:

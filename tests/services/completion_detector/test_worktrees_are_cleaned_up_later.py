@@ -4,7 +4,7 @@ import orjson
 from makima_schemas import subjects
 from makima_schemas.commands import Problem
 from makima_schemas.contract import commands as c
-from makima_schemas.errors import Code
+from makima_schemas.errors import ErrorCode
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
@@ -21,10 +21,10 @@ async def test_only_once_it_has_ended(world: World) -> None:
     await world.send("c1", simple(), c.StartContract())
     refused = await cleaned(world, "c1")
     assert isinstance(refused, Problem)
-    assert (refused.code, refused.members["from"]) == (Code.INVALID_TRANSITION, "active")
+    assert (refused.code, refused.members["from"]) == (ErrorCode.INVALID_TRANSITION, "active")
     unknown = await cleaned(world, "nobody")
     assert isinstance(unknown, Problem)
-    assert unknown.code is Code.CONTRACT_NOT_FOUND
+    assert unknown.code is ErrorCode.CONTRACT_NOT_FOUND
 
 
 async def test_whoever_holds_some_is_asked_and_nobody_else(world: World, nats: Client) -> None:
@@ -40,7 +40,7 @@ async def test_whoever_holds_some_is_asked_and_nobody_else(world: World, nats: C
     await world.send("c1", c.FailContract())
     unheard = await cleaned(world, "c1")
     assert isinstance(unheard, Problem)
-    assert (unheard.code, "d1" in unheard.detail) == (Code.UNAVAILABLE, True)
+    assert (unheard.code, "d1" in unheard.detail) == (ErrorCode.UNAVAILABLE, True)
     await nats.subscribe(subjects.daemon_signal("d1", "cleanup_worktrees"), cb=remove)
     await nats.flush()
     assert await cleaned(world, "c1") == {"daemons": ["d1"]}

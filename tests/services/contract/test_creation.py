@@ -7,7 +7,7 @@ from makima_schemas.contract.commands import CreateContract
 from makima_schemas.contract.contract_types import contract_types
 from makima_schemas.contract.events import ContractCreated
 from makima_schemas.contract.model import Deliverable, Gate, Phase
-from makima_schemas.errors import Code
+from makima_schemas.errors import ErrorCode
 
 from tests.services.contract.contract_states import PLAN, REVIEW, given
 
@@ -29,7 +29,7 @@ def test_phases_of_its_own_replace_those_of_the_type() -> None:
 
 
 def test_an_unknown_type_is_refused_and_the_known_ones_are_named() -> None:
-    refused = given().when(CreateContract("demo", "ada", "simpel")).then_refused(Code.INVALID_REQUEST)
+    refused = given().when(CreateContract("demo", "ada", "simpel")).then_refused(ErrorCode.INVALID_REQUEST)
     assert "simple, specification, execute" in refused.detail
 
 
@@ -43,7 +43,7 @@ def test_an_unknown_type_is_refused_and_the_known_ones_are_named() -> None:
     ],
 )
 def test_phases_that_cannot_be_meant_are_refused_where_they_are_wrong(phases: tuple[Phase, ...], path: str) -> None:
-    refused = given().when(CreateContract("demo", "ada", phases=phases)).then_refused(Code.INVALID_REQUEST)
+    refused = given().when(CreateContract("demo", "ada", phases=phases)).then_refused(ErrorCode.INVALID_REQUEST)
     errors = refused.members["errors"]
     assert isinstance(errors, list)
     assert isinstance(errors[0], dict)

@@ -15,7 +15,7 @@ from makima_schemas.commands import Accepted, Problem
 from makima_schemas.contract import commands as c
 from makima_schemas.contract import events as e
 from makima_schemas.envelope import EventMeta
-from makima_schemas.errors import Code
+from makima_schemas.errors import ErrorCode
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorState
 from nats.aio.client import Client
 
@@ -64,7 +64,7 @@ async def test_a_refusal_is_an_answer_and_changes_nothing(contracts: Contracts) 
     await contracts.accepted("c1", CREATE)
     refused = await contracts.ask("c1", c.ResumeContract())
     assert isinstance(refused, Problem)
-    assert refused.code is Code.INVALID_TRANSITION
+    assert refused.code is ErrorCode.INVALID_TRANSITION
     assert refused.members["from"] == "created"
     assert len(await contracts.events("c1")) == 1
 
@@ -80,7 +80,7 @@ async def test_a_body_that_breaks_its_schema_is_refused_with_the_place(contracts
     await contracts.accepted("c1", CREATE)
     refused = await contracts.ask("c1", command)
     assert isinstance(refused, Problem)
-    assert refused.code is Code.INVALID_REQUEST
+    assert refused.code is ErrorCode.INVALID_REQUEST
     assert refused.members["errors"]
 
 
@@ -88,7 +88,7 @@ async def test_a_stale_version_is_a_conflict_that_says_where_the_contract_is(con
     await contracts.accepted("c1", CREATE, c.StartContract())
     conflict = await contracts.ask("c1", c.ChangePhase("execute", force=True), expected=1)
     assert isinstance(conflict, Problem)
-    assert conflict.code is Code.VERSION_CONFLICT
+    assert conflict.code is ErrorCode.VERSION_CONFLICT
     assert conflict.members == {"expected": 1, "actual": 2, "current_phase": "plan"}
 
 
@@ -112,7 +112,7 @@ async def test_the_version_is_checked_before_status_phase_gate_and_guard(
     for phase, confirmed, force in product(("plan", "execute", "celebrate"), (False, True), (False, True)):
         conflict = await contracts.ask("c1", c.ChangePhase(phase, confirmed, force), expected=last.version - 1)
         assert isinstance(conflict, Problem)
-        assert conflict.code is Code.VERSION_CONFLICT, (phase, confirmed, force)
+        assert conflict.code is ErrorCode.VERSION_CONFLICT, (phase, confirmed, force)
     assert len(await contracts.events("c1")) == last.version
 
 
@@ -124,14 +124,14 @@ async def test_the_guard_binds_whoever_asks_and_lets_through_whoever_confirms(co
     for force in (False, True):
         refused = await contracts.ask("c1", c.ChangePhase("execute", force=force), actor=actor)
         assert isinstance(refused, Problem)
-        assert (refused.code, refused.members["deliverables"]) == (Code.PHASE_GUARD_REQUIRED, ["plan-document"])
+        assert (refused.code, refused.members["deliverables"]) == (ErrorCode.PHASE_GUARD_REQUIRED, ["plan-document"])
     assert isinstance(await contracts.ask("c1", c.ChangePhase("execute", confirmed=True), actor=actor), Accepted)
 
 
 async def test_what_is_not_there_is_not_found_whatever_version_is_expected(contracts: Contracts) -> None:
     missing = await contracts.ask("c1", c.StartContract(), expected=4)
     assert isinstance(missing, Problem)
-    assert missing.code is Code.CONTRACT_NOT_FOUND
+    assert missing.code is ErrorCode.CONTRACT_NOT_FOUND
 
 
 async def test_what_was_deleted_is_not_found_whatever_version_is_expected(contracts: Contracts) -> None:
@@ -139,11 +139,11 @@ async def test_what_was_deleted_is_not_found_whatever_version_is_expected(contra
     for expected in (1, 3, 7):
         missing = await contracts.ask("c1", c.StartContract(), expected=expected)
         assert isinstance(missing, Problem)
-        assert missing.code is Code.CONTRACT_NOT_FOUND
+        assert missing.code is ErrorCode.CONTRACT_NOT_FOUND
     question = {"contract_id": "c1", "phase": "execute", "expected_version": 1}
     tried = await contracts.replicas[0].bus.query("contract", "try_change_phase", dict[str, object](question))
     assert isinstance(tried, Problem)
-    assert tried.code is Code.CONTRACT_NOT_FOUND
+    assert tried.code is ErrorCode.CONTRACT_NOT_FOUND
 
 
 async def test_the_supervisors_first_heartbeat_starts_its_contract(contracts: Contracts) -> None:
@@ -227,7 +227,7 @@ async def test_a_phase_change_can_be_tried_without_being_made(contracts: Contrac
     assert await tried(force=True, confirmed=True, expected_version=1) == {**fine, "would_succeed": False, "code": "VERSION_CONFLICT"}
     missing = await bus.query("contract", "try_change_phase", {"contract_id": "c2", "phase": "execute"})
     assert isinstance(missing, Problem)
-    assert missing.code is Code.CONTRACT_NOT_FOUND
+    assert missing.code is ErrorCode.CONTRACT_NOT_FOUND
     assert len(await contracts.events("c1")) == 2
 
 

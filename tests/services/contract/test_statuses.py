@@ -9,7 +9,7 @@ from makima_schemas.contract import events as e
 from makima_schemas.contract.commands import ContractCommand
 from makima_schemas.contract.events import ContractEvent
 from makima_schemas.contract.model import ContractStatus, TaskStatus
-from makima_schemas.errors import Code
+from makima_schemas.errors import ErrorCode
 
 from tests.services.contract.contract_states import ASKED, ASKS, COMPLETING, IN, PLAN, PLANNED, STARTED, given, opened
 
@@ -113,7 +113,7 @@ def test_every_command_in_every_status_does_what_the_page_says(status: S, comman
     elif type(command) in DETECTOR_REQUESTS:
         asked.then_nothing()
     else:
-        refused = asked.then_refused(Code.INVALID_TRANSITION, **{"from": str(status), "allowed": ALLOWED[status].split()})
+        refused = asked.then_refused(ErrorCode.INVALID_TRANSITION, **{"from": str(status), "allowed": ALLOWED[status].split()})
         assert refused.members["to"] not in {None, ""}
 
 
@@ -169,7 +169,7 @@ def test_every_task_command_in_every_task_status_does_what_the_page_says(
         assert TABLE_OF_TASKS.covers(status, type(command), event)
         assert asked.after.tasks["t"].status is there
     else:
-        asked.then_refused(Code.INVALID_TRANSITION, **{"from": str(status)})
+        asked.then_refused(ErrorCode.INVALID_TRANSITION, **{"from": str(status)})
 
 
 @pytest.mark.parametrize("command", [c.CreateTask, c.HandOffTask])
@@ -198,7 +198,7 @@ def test_a_finished_cleanup_completes() -> None:
 
 @pytest.mark.parametrize("command", [c.CompleteContract(), c.ArchiveContract(complete_first=True)])
 def test_what_is_completing_is_completed_by_its_clean_up_alone(command: ContractCommand) -> None:
-    refused = given(*COMPLETING).when(command).then_refused(Code.INVALID_TRANSITION, **{"from": "completing", "to": "completed"})
+    refused = given(*COMPLETING).when(command).then_refused(ErrorCode.INVALID_TRANSITION, **{"from": "completing", "to": "completed"})
     assert "clean-up" in (refused.hint or "")
 
 
@@ -208,12 +208,12 @@ def test_an_old_client_archives_what_still_runs_by_completing_it() -> None:
 
 
 def test_even_an_old_client_cannot_archive_what_is_paused() -> None:
-    given(*IN[S.PAUSED]).when(c.ArchiveContract(complete_first=True)).then_refused(Code.INVALID_TRANSITION, **{"from": "paused"})
+    given(*IN[S.PAUSED]).when(c.ArchiveContract(complete_first=True)).then_refused(ErrorCode.INVALID_TRANSITION, **{"from": "paused"})
 
 
 def test_work_on_a_closed_contract_is_refused_with_the_hint_to_reopen_it() -> None:
     for status in (S.COMPLETED, S.FAILED, S.ARCHIVED):
-        refused = given(*IN[status]).when(c.CreateTask("t1", "write")).then_refused(Code.INVALID_TRANSITION)
+        refused = given(*IN[status]).when(c.CreateTask("t1", "write")).then_refused(ErrorCode.INVALID_TRANSITION)
         assert "reopen" in (refused.hint or "")
 
 
@@ -222,23 +222,23 @@ def test_the_refusal_says_where_the_command_would_have_led() -> None:
         given(*IN[S.COMPLETED])
         .when(c.PauseContract())
         .then_refused(
-            Code.INVALID_TRANSITION, **{"from": "completed", "to": "paused", "allowed": ["active", "waiting_for_input", "archived"]}
+            ErrorCode.INVALID_TRANSITION, **{"from": "completed", "to": "paused", "allowed": ["active", "waiting_for_input", "archived"]}
         )
     )
     assert refused.detail == "a contract that is completed takes no pause contract"
-    given(*IN[S.ACTIVE]).when(c.DeleteContract()).then_refused(Code.INVALID_TRANSITION, to="deleted")
-    given(*IN[S.ACTIVE]).when(c.ResumeContract()).then_refused(Code.INVALID_TRANSITION, to="active")
+    given(*IN[S.ACTIVE]).when(c.DeleteContract()).then_refused(ErrorCode.INVALID_TRANSITION, to="deleted")
+    given(*IN[S.ACTIVE]).when(c.ResumeContract()).then_refused(ErrorCode.INVALID_TRANSITION, to="active")
 
 
 @pytest.mark.parametrize("command", ASKS[1:], ids=lambda command: type(command).__name__)
 def test_what_was_never_created_or_was_deleted_is_not_found(command: ContractCommand) -> None:
-    given().when(command).then_refused(Code.CONTRACT_NOT_FOUND)
-    given(*IN[S.ARCHIVED], e.ContractDeleted()).when(command).then_refused(Code.CONTRACT_NOT_FOUND)
+    given().when(command).then_refused(ErrorCode.CONTRACT_NOT_FOUND)
+    given(*IN[S.ARCHIVED], e.ContractDeleted()).when(command).then_refused(ErrorCode.CONTRACT_NOT_FOUND)
 
 
 def test_the_id_of_a_deleted_contract_is_not_used_again() -> None:
-    given(*IN[S.ARCHIVED], e.ContractDeleted()).when(c.CreateContract("demo", "ada")).then_refused(Code.CONTRACT_NOT_FOUND)
+    given(*IN[S.ARCHIVED], e.ContractDeleted()).when(c.CreateContract("demo", "ada")).then_refused(ErrorCode.CONTRACT_NOT_FOUND)
 
 
 def test_creating_what_exists_is_refused() -> None:
-    given(opened()).when(c.CreateContract("demo", "ada")).then_refused(Code.INVALID_TRANSITION, **{"from": "created", "to": "created"})
+    given(opened()).when(c.CreateContract("demo", "ada")).then_refused(ErrorCode.INVALID_TRANSITION, **{"from": "created", "to": "created"})

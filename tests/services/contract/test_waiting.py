@@ -3,7 +3,7 @@
 from makima_schemas.contract import commands as c
 from makima_schemas.contract import events as e
 from makima_schemas.contract.model import ContractStatus, Deliverable, Gate, Phase
-from makima_schemas.errors import Code
+from makima_schemas.errors import ErrorCode
 
 from tests.services.contract.contract_states import ASKED, COMPLETING, IN, PLAN, PLANNED, SHIPPED, STARTED, TO_EXECUTE, given, opened
 
@@ -158,18 +158,18 @@ def test_completion_starts_only_in_a_last_phase_that_is_ready_and_may_complete()
 
 def test_an_answer_is_given_once() -> None:
     story = (opened(), STARTED, ASKED, FOR_ANSWER)
-    given(*story).when(c.AnswerQuestion("q2", "?")).then_refused(Code.QUESTION_NOT_FOUND)
+    given(*story).when(c.AnswerQuestion("q2", "?")).then_refused(ErrorCode.QUESTION_NOT_FOUND)
     given(*story, ANSWERED, e.InputReceived()).when(c.AnswerQuestion("q1", "Postgres")).then_nothing()
-    given(*story, ANSWERED, e.InputReceived()).when(c.AnswerQuestion("q1", "SQLite")).then_refused(Code.INVALID_TRANSITION)
+    given(*story, ANSWERED, e.InputReceived()).when(c.AnswerQuestion("q1", "SQLite")).then_refused(ErrorCode.INVALID_TRANSITION)
 
 
 def test_a_choice_is_one_of_its_options() -> None:
-    given(opened(), STARTED).when(c.AskQuestion("q1", "Which?", "choice")).then_refused(Code.INVALID_REQUEST)
-    given(opened(), STARTED).when(c.AskQuestion("q1", "Which?", "text", ("a", "b"))).then_refused(Code.INVALID_REQUEST)
+    given(opened(), STARTED).when(c.AskQuestion("q1", "Which?", "choice")).then_refused(ErrorCode.INVALID_REQUEST)
+    given(opened(), STARTED).when(c.AskQuestion("q1", "Which?", "text", ("a", "b"))).then_refused(ErrorCode.INVALID_REQUEST)
     choice = (opened(), STARTED, e.QuestionAsked("q1", "Which?", "choice", ("a", "b")), FOR_ANSWER)
-    given(*choice).when(c.AnswerQuestion("q1", "c")).then_refused(Code.INVALID_REQUEST)
+    given(*choice).when(c.AnswerQuestion("q1", "c")).then_refused(ErrorCode.INVALID_REQUEST)
     given(*choice).when(c.AnswerQuestion("q1", "b")).then(e.QuestionAnswered("q1", "b"), e.InputReceived())
 
 
 def test_a_question_id_is_used_once() -> None:
-    given(opened(), STARTED, ASKED, FOR_ANSWER).when(c.AskQuestion("q1", "Another?")).then_refused(Code.INVALID_REQUEST)
+    given(opened(), STARTED, ASKED, FOR_ANSWER).when(c.AskQuestion("q1", "Another?")).then_refused(ErrorCode.INVALID_REQUEST)

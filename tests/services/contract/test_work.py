@@ -4,7 +4,7 @@ import pytest
 from makima_schemas.contract import commands as c
 from makima_schemas.contract import events as e
 from makima_schemas.contract.contract_types import contract_types
-from makima_schemas.errors import Code
+from makima_schemas.errors import ErrorCode
 
 from tests.services.contract.contract_states import PLANNED, STARTED, given, opened
 
@@ -28,10 +28,12 @@ def test_a_deliverable_is_looked_up_in_the_current_phase_unless_another_is_named
     given(*ACTIVE).when(c.CompleteDeliverable("plan-document", evidence="plan.md")).then(
         e.DeliverableCompleted("plan", "plan-document", "plan.md")
     )
-    given(*ACTIVE).when(c.CompleteDeliverable("pull-request")).then_refused(Code.INVALID_DELIVERABLE, phase="plan", valid=["plan-document"])
+    given(*ACTIVE).when(c.CompleteDeliverable("pull-request")).then_refused(
+        ErrorCode.INVALID_DELIVERABLE, phase="plan", valid=["plan-document"]
+    )
     given(*ACTIVE).when(c.CompleteDeliverable("pull-request", "execute")).then(e.DeliverableCompleted("execute", "pull-request"))
     unknown = given(*ACTIVE).when(c.CompleteDeliverable("plan-document", "celebrate"))
-    assert "not declared" in unknown.then_refused(Code.INVALID_DELIVERABLE, phase="celebrate", valid=[]).detail
+    assert "not declared" in unknown.then_refused(ErrorCode.INVALID_DELIVERABLE, phase="celebrate", valid=[]).detail
 
 
 def test_completing_a_deliverable_again_changes_nothing() -> None:
@@ -41,8 +43,8 @@ def test_completing_a_deliverable_again_changes_nothing() -> None:
 def test_a_task_belongs_to_the_current_phase_unless_another_is_named() -> None:
     given(*ACTIVE).when(c.CreateTask("t1", "write")).then(e.TaskCreated("t1", "write", "plan"))
     given(*ACTIVE).when(c.CreateTask("t1", "write", "execute", "builder")).then(e.TaskCreated("t1", "write", "execute", "builder"))
-    given(*ACTIVE).when(c.CreateTask("t1", "write", "celebrate")).then_refused(Code.INVALID_REQUEST)
-    given(*PENDING).when(c.CreateTask("t1", "write again")).then_refused(Code.INVALID_REQUEST)
+    given(*ACTIVE).when(c.CreateTask("t1", "write", "celebrate")).then_refused(ErrorCode.INVALID_REQUEST)
+    given(*PENDING).when(c.CreateTask("t1", "write again")).then_refused(ErrorCode.INVALID_REQUEST)
 
 
 def test_a_task_goes_from_pending_to_its_end() -> None:
@@ -65,16 +67,16 @@ def test_a_released_task_is_free_for_another_connection(story: tuple[e.ContractE
 
 
 def test_only_what_the_tables_row_says_can_be_done_with_a_task() -> None:
-    given(*PENDING).when(c.StartTask("t1")).then_refused(Code.INVALID_TRANSITION, **{"from": "pending", "to": "running"})
-    given(*PENDING).when(c.ReleaseTask("t1")).then_refused(Code.INVALID_TRANSITION, allowed=["claimed", "completed", "failed"])
-    given(*CLAIMED).when(c.ClaimTask("t1", "builder")).then_refused(Code.INVALID_TRANSITION)
+    given(*PENDING).when(c.StartTask("t1")).then_refused(ErrorCode.INVALID_TRANSITION, **{"from": "pending", "to": "running"})
+    given(*PENDING).when(c.ReleaseTask("t1")).then_refused(ErrorCode.INVALID_TRANSITION, allowed=["claimed", "completed", "failed"])
+    given(*CLAIMED).when(c.ClaimTask("t1", "builder")).then_refused(ErrorCode.INVALID_TRANSITION)
     ended = (*RUNNING, e.TaskCompleted("t1", "write"))
     for command in (c.CompleteTask("t1", success=False), c.ReleaseTask("t1"), c.HandOffTask("t1", "reviewer", "t2")):
-        given(*ended).when(command).then_refused(Code.INVALID_TRANSITION, allowed=list[str]())
+        given(*ended).when(command).then_refused(ErrorCode.INVALID_TRANSITION, allowed=list[str]())
 
 
 def test_an_unknown_task_is_not_found() -> None:
-    given(*ACTIVE).when(c.ClaimTask("t1", "builder")).then_refused(Code.TASK_NOT_FOUND)
+    given(*ACTIVE).when(c.ClaimTask("t1", "builder")).then_refused(ErrorCode.TASK_NOT_FOUND)
 
 
 @pytest.mark.parametrize(
@@ -87,17 +89,17 @@ def test_an_unknown_task_is_not_found() -> None:
     ],
 )
 def test_an_older_connection_cannot_touch_a_task_that_a_newer_one_holds(command: c.ContractCommand) -> None:
-    given(*CLAIMED).when(command).then_refused(Code.SUPERSEDED)
+    given(*CLAIMED).when(command).then_refused(ErrorCode.SUPERSEDED)
 
 
 def test_who_claimed_a_task_holds_it_also_when_somebody_else_says_that_it_started() -> None:
     said_by_the_daemon = (*CLAIMED, e.TaskStarted("t1"))
-    given(*said_by_the_daemon).when(c.CompleteTask("t1", success=True, connection_id="old")).then_refused(Code.SUPERSEDED)
+    given(*said_by_the_daemon).when(c.CompleteTask("t1", success=True, connection_id="old")).then_refused(ErrorCode.SUPERSEDED)
 
 
 def test_who_started_a_task_that_was_claimed_without_a_name_holds_it() -> None:
     story = (*PENDING, e.TaskClaimed("t1", "builder"), e.TaskStarted("t1", "new"))
-    given(*story).when(c.CompleteTask("t1", success=True, connection_id="old")).then_refused(Code.SUPERSEDED)
+    given(*story).when(c.CompleteTask("t1", success=True, connection_id="old")).then_refused(ErrorCode.SUPERSEDED)
     given(*story).when(c.CompleteTask("t1", success=True, connection_id="new")).then(e.TaskCompleted("t1", "write"))
 
 
@@ -106,7 +108,7 @@ def test_a_task_that_nobody_holds_by_a_connection_is_fenced_against_none() -> No
 
 
 def test_a_task_is_claimed_only_under_the_role_it_waits_for() -> None:
-    given(*PENDING).when(c.ClaimTask("t1", "reviewer")).then_refused(Code.FORBIDDEN)
+    given(*PENDING).when(c.ClaimTask("t1", "reviewer")).then_refused(ErrorCode.FORBIDDEN)
     given(*ACTIVE, e.TaskCreated("t1", "write", "plan")).when(c.ClaimTask("t1", "reviewer")).then(e.TaskClaimed("t1", "reviewer"))
 
 
@@ -114,4 +116,4 @@ def test_handing_on_completes_a_task_and_makes_one_for_the_other_role() -> None:
     given(*RUNNING).when(c.HandOffTask("t1", "reviewer", "t2", "draft", "new")).then(
         e.TaskCompleted("t1", "write", "draft"), e.TaskCreated("t2", "write", "plan", "reviewer", "step by step")
     )
-    given(*RUNNING).when(c.HandOffTask("t1", "reviewer", "t1")).then_refused(Code.INVALID_REQUEST)
+    given(*RUNNING).when(c.HandOffTask("t1", "reviewer", "t1")).then_refused(ErrorCode.INVALID_REQUEST)

@@ -106,7 +106,7 @@ class World:
             self.holds[owner] = hold
         for replica in self.replicas:
             replica.detector.hold(owner, self.holds[owner])
-            replica.detector.decided(owner)
+            replica.detector.hold_recorded(owner)
 
     @property
     def found(self) -> list[str]:
@@ -157,14 +157,14 @@ class Replica:
             shard.consumed(message.sequence, message.stamp)
             if message.sender is not None:
                 contract = message.sender.replace("supervisor:t", "c")
-                self.detector.hear(shard, (message.sender, contract, message.connection_id), message.sequence, message.stamp)
+                self.detector.on_heartbeat(shard, (message.sender, contract, message.connection_id), message.sequence, message.stamp)
 
     def _act(self, findings: Findings) -> None:
         self.asked += findings.verdicts
         for verdict in findings.verdicts:
             self.world.take(verdict)
-            self.detector.answered(verdict)
-        for suspicion in findings.suspicions:
+            self.detector.resolve(verdict)
+        for suspicion in findings.hold_requests:
             self.world.put_hold(suspicion.owner, Hold(suspicion.version + 1, held=True))
-        for clearance in findings.clearances:
+        for clearance in findings.hold_releases:
             self.world.put_hold(clearance.owner, Hold(clearance.version + 1, held=False, expired=clearance.reason == "hold_expired"))

@@ -1,12 +1,12 @@
 """How well the detector sees: its clocks against the local one, over a window."""
 
 import pytest
-from makima_stale_detector.domain.shards.clock_rate import Rate
+from makima_stale_detector.domain.shards.clock_rate import ClockRate
 from makima_stale_detector.domain.shards.observed_clock import SECOND
 
 
-def sampled(*samples: tuple[float, float], window: float = 60) -> Rate:
-    rate = Rate(int(window * SECOND))
+def sampled(*samples: tuple[float, float], window: float = 60) -> ClockRate:
+    rate = ClockRate(int(window * SECOND))
     for local, observed in samples:
         rate.sample(int(local * SECOND), int(observed * SECOND))
     return rate
@@ -45,7 +45,7 @@ def test_who_has_not_looked_long_enough_is_not_called_blind() -> None:
 
 
 def test_it_looks_back_over_a_minute_unless_told_otherwise() -> None:
-    rate = Rate()
+    rate = ClockRate()
     for second in range(121):
         rate.sample(second * SECOND, max(0, second - 60) * SECOND)
     assert rate.value == 1.0

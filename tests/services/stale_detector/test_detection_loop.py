@@ -10,8 +10,8 @@ from makima_kernel.testing import eventually
 from makima_stale_detector.domain.verdicts.detector import Detector
 from makima_stale_detector.domain.verdicts.findings import Findings
 from makima_stale_detector.handlers.canaries import Canaries
-from makima_stale_detector.handlers.detection_loop import Judge
-from makima_stale_detector.handlers.heartbeat_consumer import Reader
+from makima_stale_detector.handlers.detection_loop import DetectionLoop
+from makima_stale_detector.handlers.heartbeat_consumer import HeartbeatConsumer
 from nats.aio.client import Client
 
 from tests.kernel.event_log import append_builders as writing
@@ -26,7 +26,7 @@ class Counting(Detector):
     def tick(self) -> Findings:
         found = super().tick()
         self.ticks += 1
-        self.holds += len(found.suspicions)
+        self.holds += len(found.hold_requests)
         return found
 
 
@@ -36,9 +36,9 @@ async def test_switched_off_it_records_no_hold(database: str, pool: asyncpg.Pool
     detector = Counting(TIMEOUTS, "r1")
     async with writing.running(database) as appender, following(detector, pool, nats) as follower, asyncio.TaskGroup() as group:
         stream = Stream(detector)
-        judging = group.create_task(Judge(detector, follower, Bus(nats), appender, enabled=False).run())
+        judging = group.create_task(DetectionLoop(detector, follower, Bus(nats), appender, enabled=False).run())
         stream.pass_by(TIMEOUTS.interval)
-        await eventually(lambda: detector.settled)
+        await eventually(lambda: detector.warmed_up)
         stream.pass_by(2 * TIMEOUTS.timeout)
         await eventually(lambda: detector.holds > 0)
         seen = detector.ticks
@@ -70,7 +70,7 @@ class Swallowing(Client):
 
 async def test_canaries_end_although_the_cancellation_is_lost() -> None:
     detector, nats = Detector(TIMEOUTS, "r1"), Swallowing()
-    task = asyncio.create_task(Canaries(detector, Reader(detector, nats), nats).run())
+    task = asyncio.create_task(Canaries(detector, HeartbeatConsumer(detector, nats), nats).run())
     await nats.publishing.wait()
     task.cancel()
     await asyncio.wait({task}, timeout=5)

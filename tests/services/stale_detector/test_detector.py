@@ -189,7 +189,7 @@ def test_a_verdict_that_crosses_a_hold_is_given_again_afterwards() -> None:
     asked: list[object] = []
     w.run(3 * MINUTE)
     assert len(asked) == 1
-    verdict = detector._asked[died][0]  # pyright: ignore[reportPrivateUsage] - nobody else needs to look inside
+    verdict = detector._pending_verdicts[died][0]  # pyright: ignore[reportPrivateUsage] - nobody else needs to look inside
     detector.reconsider(verdict)
     assert [command_id(v) for v in detector.tick().verdicts] == [command_id(verdict)]
 

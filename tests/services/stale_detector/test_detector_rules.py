@@ -43,8 +43,8 @@ class Watch:
                 self.detector.shards[number].consumed(self.sequence, self.clocks[number])
             tick = self.detector.tick()
             found.verdicts += tick.verdicts
-            found.suspicions += tick.suspicions
-            found.clearances += tick.clearances
+            found.hold_requests += tick.hold_requests
+            found.hold_releases += tick.hold_releases
         return found
 
     def hear(self, number: int, on: int | None = None, connection: str | None = None) -> None:
@@ -52,7 +52,7 @@ class Watch:
         on = home(number) if on is None else on
         self.detector.shards[on].consumed(self.sequence, self.clocks[on])
         spoken = (sender(number).name, f"c{number}", connection)
-        self.detector.hear(self.detector.shards[on], spoken, self.sequence, self.clocks[on])
+        self.detector.on_heartbeat(self.detector.shards[on], spoken, self.sequence, self.clocks[on])
 
     def beating(self, numbers: Iterable[int], span: int) -> Findings:
         """Everyone of these says something each second."""
@@ -62,8 +62,8 @@ class Watch:
                 self.hear(number)
             each = self.flow(SECOND)
             found.verdicts += each.verdicts
-            found.suspicions += each.suspicions
-            found.clearances += each.clearances
+            found.hold_requests += each.hold_requests
+            found.hold_releases += each.hold_releases
         return found
 
     @property
@@ -74,7 +74,7 @@ class Watch:
         """Tracked, never heard, and found silent: the verdict that is on its way."""
         self.track(number)
         [verdict] = self.flow(6 * SECOND).verdicts
-        assert self.detector.is_asked(verdict)
+        assert self.detector.is_pending(verdict)
         return verdict
 
 
@@ -98,9 +98,9 @@ def test_nothing_is_found_before_every_shard_has_seen_its_stream_flow() -> None:
     for number in range(200):
         first.consumed(number + 1, START + number * 50 * MILLISECOND)
         assert watch.detector.tick() == Findings()
-    assert not watch.detector.settled
+    assert not watch.detector.warmed_up
     watch.flow(100 * MILLISECOND)
-    assert watch.detector.settled
+    assert watch.detector.warmed_up
 
 
 def test_who_is_tracked_for_another_owner_counts_for_that_one_alone() -> None:
@@ -108,7 +108,7 @@ def test_who_is_tracked_for_another_owner_counts_for_that_one_alone() -> None:
     watch.track(*range(20), owner="a")
     watch.track(19, owner="b")
     found = watch.flow(6 * SECOND)
-    [suspicion] = found.suspicions
+    [suspicion] = found.hold_requests
     assert (suspicion.owner, suspicion.version, suspicion.tracked) == ("a", 0, 19)
     assert [(verdict.sender.name, verdict.owner) for verdict in found.verdicts] == [("supervisor:t19", "b")]
 
@@ -125,7 +125,7 @@ def test_who_is_not_tracked_any_more_counts_for_nobody() -> None:
     watch = Watch()
     watch.track(*range(20))
     watch.detector.untrack("supervisor:t0")
-    [suspicion] = watch.flow(6 * SECOND).suspicions
+    [suspicion] = watch.flow(6 * SECOND).hold_requests
     assert suspicion.tracked == 19
 
 
@@ -133,15 +133,15 @@ def test_a_verdict_about_somebody_who_is_not_tracked_any_more_is_not_asked() -> 
     watch = Watch()
     verdict = watch.asked()
     watch.detector.untrack("supervisor:t1")
-    assert not watch.detector.is_asked(verdict)
+    assert not watch.detector.is_pending(verdict)
 
 
 def test_who_speaks_while_its_verdict_is_on_its_way_lives() -> None:
     watch = Watch()
     verdict = watch.asked()
     watch.hear(1)
-    assert not watch.detector.is_asked(verdict)
-    watch.detector.answered(verdict)
+    assert not watch.detector.is_pending(verdict)
+    watch.detector.resolve(verdict)
     assert watch.beating([1], 8 * SECOND).verdicts == []
 
 
@@ -149,7 +149,7 @@ def test_each_answer_that_changes_nothing_counts_the_attempts_up_until_it_is_tra
     watch = Watch()
     verdict = watch.asked()
     for attempt in (1, 2, 3):
-        watch.detector.answered(verdict)
+        watch.detector.resolve(verdict)
         [verdict] = watch.flow(5 * SECOND).verdicts
         assert verdict.attempt == attempt
     watch.detector.untrack("supervisor:t1")
@@ -161,7 +161,7 @@ def test_news_of_somebody_whose_verdict_is_on_its_way_gives_it_no_new_deadline()
     verdict = watch.asked()
     watch.track(1)
     assert watch.flow(10 * SECOND).verdicts == []
-    assert watch.detector.is_asked(verdict)
+    assert watch.detector.is_pending(verdict)
 
 
 def test_canaries_may_come_slowly_while_nobody_is_tracked() -> None:
@@ -179,19 +179,19 @@ def test_canaries_may_come_slowly_while_nobody_is_tracked() -> None:
 def test_a_suspicion_and_a_clearance_are_found_once_until_they_are_decided() -> None:
     watch = Watch()
     watch.track(*range(20))
-    [suspicion] = watch.flow(6 * SECOND).suspicions
+    [suspicion] = watch.flow(6 * SECOND).hold_requests
     assert (suspicion.tracked, suspicion.expiring) == (20, 20)
-    watch.detector.decided("")
-    [again] = watch.flow(SECOND).suspicions
+    watch.detector.hold_recorded("")
+    [again] = watch.flow(SECOND).hold_requests
     assert again == suspicion
     watch.detector.hold("", Hold(1, held=True))
-    watch.detector.decided("")
-    [clearance] = watch.flow(10 * SECOND).clearances
+    watch.detector.hold_recorded("")
+    [clearance] = watch.flow(10 * SECOND).hold_releases
     assert (clearance.owner, clearance.version, clearance.reason) == ("", 1, "hold_expired")
-    watch.detector.decided("")
-    assert watch.flow(SECOND).clearances == [clearance]
+    watch.detector.hold_recorded("")
+    assert watch.flow(SECOND).hold_releases == [clearance]
     watch.detector.hold("", Hold(2, held=False, expired=True))
-    watch.detector.decided("")
+    watch.detector.hold_recorded("")
     assert len(watch.flow(SECOND).verdicts) == 20
 
 
@@ -200,11 +200,11 @@ def test_a_hold_ends_when_enough_of_them_are_heard_again_for_an_interval_and_a_g
     watch.track(*range(20))
     watch.flow(6 * SECOND)
     watch.detector.hold("", Hold(1, held=True))
-    watch.detector.decided("")
+    watch.detector.hold_recorded("")
     found = watch.beating(range(20), 2 * SECOND)
-    assert [clearance.reason for clearance in found.clearances] == ["heartbeats_resumed"]
+    assert [clearance.reason for clearance in found.hold_releases] == ["heartbeats_resumed"]
     watch.detector.hold("", Hold(2))
-    watch.detector.decided("")
+    watch.detector.hold_recorded("")
     assert watch.beating(range(20), 6 * SECOND) == Findings()
 
 
@@ -213,7 +213,7 @@ def test_under_a_hold_nobody_is_judged_who_was_suspected_alone_before() -> None:
     watch.track(1)
     watch.detector.hold("", Hold(1, held=True))
     found = watch.flow(8 * SECOND)
-    assert [clearance.owner for clearance in found.clearances] == [""]
+    assert [clearance.owner for clearance in found.hold_releases] == [""]
     assert found.verdicts == []
 
 
@@ -223,7 +223,7 @@ def test_a_hold_that_the_log_does_not_know_any_more_is_none() -> None:
     watch.detector.load_holds({})
     watch.track(1)
     found = watch.flow(6 * SECOND)
-    assert found.clearances == []
+    assert found.hold_releases == []
     assert [(verdict.sender.name, verdict.hold_version) for verdict in found.verdicts] == [("supervisor:t1", 0)]
 
 
@@ -234,7 +234,7 @@ def test_a_hold_that_the_log_read_anew_tells_of_holds() -> None:
     watch.track(2, owner="b")
     found = watch.flow(6 * SECOND)
     assert [(verdict.sender.name, verdict.hold_version) for verdict in found.verdicts] == [("supervisor:t2", 2)]
-    assert [(clearance.owner, clearance.version) for clearance in found.clearances] == [("", 5)]
+    assert [(clearance.owner, clearance.version) for clearance in found.hold_releases] == [("", 5)]
 
 
 def test_when_a_shard_begins_anew_nobody_is_under_suspicion_there_and_everybody_gets_a_full_timeout() -> None:
@@ -245,10 +245,10 @@ def test_when_a_shard_begins_anew_nobody_is_under_suspicion_there_and_everybody_
     verdicts = {verdict.sender.name: verdict for verdict in watch.flow(6 * SECOND).verdicts}
     assert len(verdicts) == 8
     watch.detector.begin(watch.detector.shards[0], "e2", watch.sequence + 1)
-    assert not watch.detector.settled
+    assert not watch.detector.warmed_up
     assert (watch.detector.shards[0].epoch, watch.detector.shards[0].live, watch.detector.shards[0].clock.observed) == ("e2", False, 0)
-    assert not watch.detector.is_asked(verdicts[sender(here).name])
-    assert watch.detector.is_asked(verdicts[sender(there).name])
+    assert not watch.detector.is_pending(verdicts[sender(here).name])
+    assert watch.detector.is_pending(verdicts[sender(there).name])
     assert watch.flow(3900 * MILLISECOND).verdicts == []
     again = watch.flow(SECOND).verdicts
     assert named(again) == sorted(sender(number).name for number, shard in shard_of_each.items() if shard == 0)
@@ -270,7 +270,7 @@ def test_a_verdict_that_a_hold_crossed_is_given_again_with_the_new_hold() -> Non
     watch.detector.hold("", Hold(1, held=True))
     watch.detector.hold("", Hold(2))
     watch.detector.reconsider(verdict)
-    assert not watch.detector.is_asked(verdict)
+    assert not watch.detector.is_pending(verdict)
     [again] = watch.flow(100 * MILLISECOND).verdicts
     assert (again.hold_version, again.attempt, again.evidence.stream_sequence) == (2, 0, 0)
 
@@ -288,7 +288,7 @@ def test_whoever_was_loaded_before_the_stream_was_read_waits_from_then_on() -> N
 
 
 def test_nobody_has_a_deadline_before_the_stream_was_read() -> None:
-    assert not Detector(TIMEOUTS, "r1", SHARDS).settled
+    assert not Detector(TIMEOUTS, "r1", SHARDS).warmed_up
 
 
 def test_a_hold_of_an_owner_of_whom_nobody_is_suspected_ends_too() -> None:
@@ -298,7 +298,7 @@ def test_a_hold_of_an_owner_of_whom_nobody_is_suspected_ends_too() -> None:
             watch.detector.load_holds({"ada": Hold(1, held=True)})
         else:
             watch.detector.hold("ada", Hold(1, held=True))
-        [clearance] = watch.flow(2 * SECOND).clearances
+        [clearance] = watch.flow(2 * SECOND).hold_releases
         assert (clearance.owner, clearance.version, clearance.reason) == ("ada", 1, "heartbeats_resumed")
 
 
@@ -306,7 +306,7 @@ def test_a_hold_that_is_over_is_not_ended_again() -> None:
     watch = Watch()
     watch.detector.hold("ada", Hold(2, held=False))
     watch.detector.load_holds({"bob": Hold(2, held=False)})
-    assert watch.flow(10 * SECOND).clearances == []
+    assert watch.flow(10 * SECOND).hold_releases == []
 
 
 def held_suspect(watch: Watch) -> int:
@@ -325,7 +325,7 @@ def test_news_of_a_suspect_change_nothing_of_what_was_heard_of_it() -> None:
     watch.track(1)
     watch.flow(6 * SECOND)
     watch.detector.hold("", Hold(2))
-    watch.detector.decided("")
+    watch.detector.hold_recorded("")
     [verdict] = watch.flow(100 * MILLISECOND).verdicts
     assert verdict.evidence.stream_sequence == said
 
@@ -336,7 +336,7 @@ def test_a_suspect_is_one_still_when_another_shard_begins_anew() -> None:
     watch.detector.begin(watch.detector.shards[1 - home(1)], "e2", watch.sequence + 1)
     watch.flow(6 * SECOND)
     watch.detector.hold("", Hold(2))
-    watch.detector.decided("")
+    watch.detector.hold_recorded("")
     [verdict] = watch.flow(100 * MILLISECOND).verdicts
     assert verdict.evidence.stream_sequence == said
 
@@ -346,7 +346,7 @@ def test_a_suspect_whose_shard_begins_anew_gets_a_full_timeout() -> None:
     held_suspect(watch)
     watch.detector.begin(watch.detector.shards[home(1)], "e2", watch.sequence + 1)
     watch.detector.hold("", Hold(2))
-    watch.detector.decided("")
+    watch.detector.hold_recorded("")
     assert watch.flow(3900 * MILLISECOND).verdicts == []
     [verdict] = watch.flow(SECOND).verdicts
     assert verdict.evidence.stream_sequence == 0
@@ -364,7 +364,7 @@ def test_how_many_expire_is_looked_at_anew_when_the_stream_begins_anew() -> None
         watch.flow(50 * MILLISECOND)
     found = watch.flow(6 * SECOND)
     assert found.verdicts == []
-    assert [(suspicion.tracked, suspicion.expiring) for suspicion in found.suspicions] == [(20, 20)]
+    assert [(suspicion.tracked, suspicion.expiring) for suspicion in found.hold_requests] == [(20, 20)]
 
 
 def test_who_has_moved_to_a_shard_that_is_read_later_is_heard_there_before_it_is_judged() -> None:
@@ -384,7 +384,7 @@ def test_many_whose_deadline_has_passed_are_no_mass_before_every_shard_was_read_
     watch = Watch()
     watch.track(*range(40))
     assert watch.flow(6 * SECOND, on=[0]) == Findings()
-    [suspicion] = watch.flow(6 * SECOND, on=[1]).suspicions
+    [suspicion] = watch.flow(6 * SECOND, on=[1]).hold_requests
     assert suspicion.tracked == 40
 
 

@@ -3,12 +3,12 @@
 from makima_stale_detector.domain.members.sender import Sender, Tracked
 from makima_stale_detector.domain.shards.observed_clock import MILLISECOND, SECOND
 from makima_stale_detector.domain.shards.shards import Shards
-from makima_stale_detector.domain.verdicts.expiry_forecast import SLACK_PARTS, Outlook
-from makima_stale_detector.domain.verdicts.sender_group import Owner, Suspect
+from makima_stale_detector.domain.verdicts.expiry_forecast import FORECAST_SLACK_DIVISOR, ExpiryForecast
+from makima_stale_detector.domain.verdicts.sender_group import SenderGroup, Suspect
 
 START = 1_700_000_000 * SECOND
 INTERVAL = 8 * SECOND
-SLACK = INTERVAL // SLACK_PARTS
+SLACK = INTERVAL // FORECAST_SLACK_DIVISOR
 
 
 class Fleet:
@@ -20,10 +20,10 @@ class Fleet:
         for shard in self.shards:
             shard.begin("e1", 1)
             shard.consumed(1, START)
-        self.owner = Owner("ada")
+        self.owner = SenderGroup("ada")
         self.owner.senders = {f"supervisor:t{number}" for number in range(tracked)}
         self.tracked = {name: Tracked(Sender(name, True, 1, "c1", "d1"), "ada") for name in self.owner.senders}
-        self.outlook = Outlook(self.shards, self.tracked, INTERVAL)
+        self.outlook = ExpiryForecast(self.shards, self.tracked, INTERVAL)
 
     def run(self, span: int) -> None:
         for _ in range(span // (100 * MILLISECOND)):

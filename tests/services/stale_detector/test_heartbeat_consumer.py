@@ -9,7 +9,7 @@ from makima_kernel.nats.message import Message
 from makima_kernel.nats.streams import canary, provision
 from makima_kernel.testing import eventually
 from makima_stale_detector.domain.verdicts.detector import Detector
-from makima_stale_detector.handlers.heartbeat_consumer import Reader
+from makima_stale_detector.handlers.heartbeat_consumer import HeartbeatConsumer
 from nats.aio.client import Client
 from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js.api import StreamInfo
@@ -25,8 +25,8 @@ def detector() -> Detector:
 
 
 @pytest.fixture
-def reader(detector: Detector) -> Reader:
-    return Reader(detector, Client())
+def reader(detector: Detector) -> HeartbeatConsumer:
+    return HeartbeatConsumer(detector, Client())
 
 
 def message(subject: str, payload: bytes = b"") -> Message:
@@ -34,20 +34,20 @@ def message(subject: str, payload: bytes = b"") -> Message:
 
 
 @pytest.mark.parametrize("shard", ["foo", "9", "12", "3x", "", "-1"])
-def test_a_shard_that_nobody_knows_is_nobodys(reader: Reader, detector: Detector, shard: str) -> None:
+def test_a_shard_that_nobody_knows_is_nobodys(reader: HeartbeatConsumer, detector: Detector, shard: str) -> None:
     reader.consume([message(f"makima.shards.{shard}.canary"), message(f"makima.shards.{shard}.supervisor.d1.t1", SUPERVISOR)])
     assert set(reader.canary_at.values()) == {float("-inf")}
     assert all(not shard.live and not shard.wheel.beats for shard in detector.shards)
 
 
-def test_a_task_that_is_called_canary_is_none(reader: Reader) -> None:
+def test_a_task_that_is_called_canary_is_none(reader: HeartbeatConsumer) -> None:
     reader.consume([message("makima.shards.3.supervisor.d1.canary", b"{}")])
     assert reader.canary_at[3] == float("-inf")
     reader.consume([message("makima.shards.3.canary")])
     assert reader.canary_at[3] > float("-inf")
 
 
-async def test_many_at_once_are_read_in_slices_between_which_others_get_their_turn(reader: Reader, detector: Detector) -> None:
+async def test_many_at_once_are_read_in_slices_between_which_others_get_their_turn(reader: HeartbeatConsumer, detector: Detector) -> None:
     turns: list[int] = []
 
     async def look() -> None:
@@ -88,7 +88,7 @@ async def test_a_broker_that_does_not_answer_at_the_start_is_asked_again(
     await provision(nats, Log(pool), budget=0.01)
     client = Deaf()
     await client.connect(nats_url)
-    reader = Reader(detector, client)
+    reader = HeartbeatConsumer(detector, client)
     async with asyncio.TaskGroup() as group:
         reading = group.create_task(reader.run())
 

@@ -13,11 +13,11 @@ from makima_kernel.relay.stream_identity import new_epoch
 from makima_kernel.testing import eventually
 from makima_schemas.codec import Event
 from makima_schemas.supervisor import SupervisorState
-from makima_stale_detector.domain.members.heartbeat import Spoken
+from makima_stale_detector.domain.members.heartbeat import HeartbeatSource
 from makima_stale_detector.domain.shards.observed_clock import MILLISECOND, SECOND, Timeouts
 from makima_stale_detector.domain.verdicts.detector import Detector
 from makima_stale_detector.domain.verdicts.verdict import Verdict
-from makima_stale_detector.handlers.log_follower import Follower
+from makima_stale_detector.handlers.log_follower import LogFollower
 from makima_stale_detector.queries import Queries
 from nats.aio.client import Client
 
@@ -37,16 +37,16 @@ class Stream:
         for shard in detector.shards:
             detector.begin(shard, "e1", 1)
 
-    def flow(self, span: int, *, says: Spoken | None = None) -> list[Verdict]:
+    def flow(self, span: int, *, says: HeartbeatSource | None = None) -> list[Verdict]:
         """Time passes, somebody may speak all the while, and whatever the owner is told of somebody does not convince it."""
         given: list[Verdict] = []
         for _ in range(span // STEP):
             self.pass_by(STEP)
             if says is not None:
-                self._detector.hear(self._detector.shards[0], says, self._sequence, START + self._sequence * STEP)
+                self._detector.on_heartbeat(self._detector.shards[0], says, self._sequence, START + self._sequence * STEP)
             found = self._detector.tick().verdicts
             for verdict in found:
-                self._detector.answered(verdict)
+                self._detector.resolve(verdict)
             given += found
         return given
 
@@ -59,8 +59,8 @@ class Stream:
 
 
 @asynccontextmanager
-async def following(detector: Detector, pool: asyncpg.Pool, nats: Client) -> AsyncGenerator[Follower]:
-    follower = Follower(detector, Queries(pool), Log(pool), nats)
+async def following(detector: Detector, pool: asyncpg.Pool, nats: Client) -> AsyncGenerator[LogFollower]:
+    follower = LogFollower(detector, Queries(pool), Log(pool), nats)
     async with asyncio.TaskGroup() as group:
         task = group.create_task(follower.run())
         await follower.loaded.wait()
@@ -122,7 +122,7 @@ async def test_who_came_alive_while_the_log_was_not_followed_is_judged_though_ne
         await eventually(lambda: stream.flow(7 * SECOND))
 
 
-class Watched(Follower):
+class Watched(LogFollower):
     """Notes each change of what it complains of."""
 
     said: list[str | None]

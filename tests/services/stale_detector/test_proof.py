@@ -12,7 +12,7 @@ from makima_schemas.supervisor import SupervisorState, SupervisorStateChanged
 from makima_stale_detector.domain.shards.observed_clock import MILLISECOND, SECOND
 from makima_stale_detector.domain.shards.shard import Shard
 from makima_stale_detector.domain.verdicts.sender_group import Suspect
-from makima_stale_detector.domain.verdicts.silence_detected import telling
+from makima_stale_detector.domain.verdicts.silence_detected import silence_detected_for
 from makima_stale_detector.domain.verdicts.verdict import moment, prove
 
 from tests.services.stale_detector.recorded import NOON, recorded
@@ -80,4 +80,4 @@ def test_nanoseconds_are_cut_to_microseconds() -> None:
     ],
 )
 def test_of_an_accepted_verdict_it_is_told_who_fell_silent_and_why(stream: str, event: Event, expected: SilenceDetected | None) -> None:
-    assert telling(recorded(stream, event), event) == expected
+    assert silence_detected_for(recorded(stream, event), event) == expected

@@ -9,7 +9,7 @@ from makima_schemas.daemon import DaemonConnected, DaemonDisconnected
 from makima_schemas.envelope import EventMeta, Recorded
 from makima_schemas.evidence import Evidence
 from makima_schemas.supervisor import StateChangedBy, SupervisorRegistered, SupervisorState, SupervisorStateChanged
-from makima_stale_detector.domain.members.sender import REMEMBERED_CONNECTIONS, Sender, evolve, subject_of
+from makima_stale_detector.domain.members.sender import REMEMBERED_CONNECTIONS, Sender, evolve, sender_of_event
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 EVIDENCE = Evidence(NOW, 120.0, NOW, NOW, 20.0, "r1", 7, "e1")
@@ -101,8 +101,8 @@ def test_a_daemon_that_has_never_spoken_itself_is_not_waited_for() -> None:
 
 
 def test_an_event_says_whom_it_is_about() -> None:
-    assert subject_of(recorded("supervisor-t1", 1, SILENT), SILENT) == "supervisor:t1"
-    assert subject_of(recorded("daemon-d1", 1, DaemonConnected("h")), DaemonConnected("h")) == "daemon:d1"
+    assert sender_of_event(recorded("supervisor-t1", 1, SILENT), SILENT) == "supervisor:t1"
+    assert sender_of_event(recorded("daemon-d1", 1, DaemonConnected("h")), DaemonConnected("h")) == "daemon:d1"
 
 
 def test_a_sender_is_named_by_its_kind_and_its_id() -> None:
@@ -137,5 +137,5 @@ def test_a_daemon_that_is_not_waited_for_is_alive_since_no_event() -> None:
 def test_what_tells_of_nobody_changes_nobody() -> None:
     event = ContractStarted()
     sender = fold("supervisor-t1", registered())
-    assert subject_of(recorded("contract-c1", 2, event), event) is None
+    assert sender_of_event(recorded("contract-c1", 2, event), event) is None
     assert evolve(sender, recorded("contract-c1", 2, event), event) == sender

@@ -1,7 +1,7 @@
 """Who speaks on a subject, and where: as the broker itself would say."""
 
 import pytest
-from makima_kernel.nats import streams as topology
+from makima_kernel.nats import streams
 from makima_schemas import subjects
 from makima_stale_detector.domain.members import sender_names as senders
 from makima_stale_detector.domain.members.heartbeat import read
@@ -9,7 +9,7 @@ from nats.aio.client import Client
 
 
 async def test_a_subject_is_mapped_onto_the_shard_that_the_broker_chooses(nats: Client) -> None:
-    heartbeats = next(stream for stream in topology.streams(0.01) if stream.name == subjects.HEARTBEATS_STREAM)
+    heartbeats = next(stream for stream in streams.streams(0.01) if stream.name == subjects.HEARTBEATS_STREAM)
     await nats.jetstream().add_stream(heartbeats)
     for number in range(100):
         subject = senders.heartbeat_subject(senders.supervisor(f"task-{number}"), f"daemon-{number % 7}")

@@ -3,7 +3,7 @@
 from makima_stale_detector.domain.shards.observed_clock import CANARIES_FAST, CANARIES_SLOW, SECOND
 from makima_stale_detector.domain.shards.shards import Shards
 from makima_stale_detector.domain.verdicts.mass_silence import Hold
-from makima_stale_detector.domain.verdicts.sender_group import Owner, Suspect
+from makima_stale_detector.domain.verdicts.sender_group import SenderGroup, Suspect
 
 START = 1_700_000_000 * SECOND
 
@@ -66,7 +66,7 @@ def test_all_go_at_one_pace() -> None:
 
 
 def test_a_hold_is_measured_from_when_it_began_and_releases_those_who_were_suspects_when_it_expired() -> None:
-    owner, suspect = Owner("ada"), Suspect(flowing(1)[0], (0, 1, START, None))
+    owner, suspect = SenderGroup("ada"), Suspect(flowing(1)[0], (0, 1, START, None))
     owner.suspects = {"a": suspect, "b": suspect}
     owner.apply(Hold(1, held=True), (SECOND,))
     owner.calm_since = (2 * SECOND,)
@@ -82,7 +82,7 @@ def test_a_hold_is_measured_from_when_it_began_and_releases_those_who_were_suspe
 
 
 def test_a_hold_of_a_log_read_anew_is_that_logs_and_the_same_one_goes_on() -> None:
-    owner = Owner("ada")
+    owner = SenderGroup("ada")
     owner.apply(Hold(3, held=True), (SECOND, SECOND))
     owner.replace(Hold(3, held=True), (7 * SECOND, 7 * SECOND))
     assert owner.held_since == (SECOND, SECOND)
@@ -94,7 +94,7 @@ def test_a_hold_of_a_log_read_anew_is_that_logs_and_the_same_one_goes_on() -> No
 
 
 def test_when_a_shard_begins_anew_its_suspects_are_none_and_the_holds_time_there_starts_again() -> None:
-    shards, owner = flowing(5, 5), Owner("ada")
+    shards, owner = flowing(5, 5), SenderGroup("ada")
     owner.suspects = {f"s{number}": Suspect(shard, (0, 1, START, None)) for number, shard in enumerate(shards)}
     owner.apply(Hold(1, held=True), (SECOND, 2 * SECOND))
     owner.calm_since = (3 * SECOND, 3 * SECOND)
@@ -111,7 +111,7 @@ def test_a_deadline_is_told_on_the_brokers_clock_as_it_goes_now() -> None:
 
 
 def test_a_hold_that_is_said_again_goes_on_from_when_it_began() -> None:
-    owner = Owner("ada")
+    owner = SenderGroup("ada")
     owner.apply(Hold(1), (SECOND,))
     assert owner.held_since == ()
     owner.apply(Hold(2, held=True), (2 * SECOND,))
@@ -120,7 +120,7 @@ def test_a_hold_that_is_said_again_goes_on_from_when_it_began() -> None:
 
 
 def test_where_the_log_read_anew_knows_of_no_hold_nobody_is_exempt() -> None:
-    owner = Owner("ada")
+    owner = SenderGroup("ada")
     owner.apply(Hold(2, expired=True), (SECOND,))
     owner.exempt = {"a"}
     owner.replace(Hold(), (SECOND,))

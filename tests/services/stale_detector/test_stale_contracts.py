@@ -13,9 +13,9 @@ from makima_schemas import subjects
 from makima_schemas.contract import events as e
 from makima_schemas.contract.model import Phase
 from makima_schemas.silence import SilenceDetected, StaleCleared, StaleDetected
-from makima_stale_detector.handlers.stale_contract_scanner import LOOK_SECONDS, Staleness
+from makima_stale_detector.handlers.stale_contract_scanner import LOOK_SECONDS, StaleContractScanner
 from makima_stale_detector.projections import Silence
-from makima_stale_detector.queries import Due, Queries
+from makima_stale_detector.queries import Queries, StaleCandidate
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
@@ -53,8 +53,8 @@ class Overtaken(Queries):
 
     looks = 0
 
-    async def due(self, default_threshold_seconds: float, limit: int) -> list[Due]:
-        found = await super().due(default_threshold_seconds, limit)
+    async def stale_candidates(self, default_threshold_seconds: float, limit: int) -> list[StaleCandidate]:
+        found = await super().stale_candidates(default_threshold_seconds, limit)
         if found and not self.looks:
             await writing.call(self._pool, writing.command("supervisor-t1", new_event(registered("c1", "x"))))
         self.looks += bool(found) or self.looks > 0
@@ -68,7 +68,9 @@ async def test_a_supervisor_that_comes_alive_while_we_look_keeps_its_contract_fr
     await writing.call(pool, writing.command("contract-c1", new_event(created()), new_event(e.ContractStarted())))
     projector, queries = Projector(Silence(), pool, Log(pool), nats, owner="test"), Overtaken(pool)
     async with writing.running(database) as appender, asyncio.TaskGroup() as group:
-        staleness = Staleness(queries, projector, Log(pool), appender, nats, threshold_seconds=0.1, repeat_seconds=60.0, eyes=lambda: None)
+        staleness = StaleContractScanner(
+            queries, projector, Log(pool), appender, nats, threshold_seconds=0.1, repeat_seconds=60.0, local_health=lambda: None
+        )
         tasks = [group.create_task(projector.run()), group.create_task(staleness.run())]
         await eventually(lambda: queries.looks >= 3)
         for task in tasks:

@@ -53,7 +53,7 @@ async def folded(system: Running) -> tuple[dict[str, Sender | None], dict[str, P
     contracts: dict[str, Progress | None] = {}
     for recorded in await system.log.after(0):
         event = decode(recorded.type, recorded.schema, recorded.data)
-        name, contract = tracked.subject_of(recorded, event), staleness.contract_of(recorded, event)
+        name, contract = tracked.sender_of_event(recorded, event), staleness.contract_of(recorded, event)
         if name is not None:
             senders[name] = tracked.evolve(senders.get(name), recorded, event)
         if contract is not None:
@@ -75,7 +75,7 @@ async def test_its_rows_are_the_fold_of_the_log_and_a_rebuild_makes_the_same(
         head = await history(system)
 
         async def caught_up() -> bool:
-            return (await Queries(pool).start()).position == head
+            return (await Queries(pool).snapshot()).position == head
 
         await eventually(caught_up)
         before = await shown(pool)
@@ -90,7 +90,7 @@ async def test_its_rows_are_the_fold_of_the_log_and_a_rebuild_makes_the_same(
         await rebuild(Silence(), pool, Log(pool))
         assert await shown(pool) == before
         assert len(await system.events("silence-supervisor:t2")) == 1, "a rebuild tells nothing again"
-        assert await Queries(pool).owed(10) == []
+        assert await Queries(pool).pending(10) == []
 
 
 async def test_a_detector_starts_with_what_the_log_says(database: str, nats_url: str, pool: asyncpg.Pool, nats: Client) -> None:
@@ -98,10 +98,10 @@ async def test_a_detector_starts_with_what_the_log_says(database: str, nats_url:
         head = await history(system)
 
         async def caught_up() -> bool:
-            return (await Queries(pool).start()).position == head
+            return (await Queries(pool).snapshot()).position == head
 
         await eventually(caught_up)
-        start = await Queries(pool).start()
+        start = await Queries(pool).snapshot()
         alive = {each.sender.name: each for each in start.senders if each.sender.alive}
         assert alive.keys() == {"daemon:d1", "supervisor:t1"}
         assert alive["supervisor:t1"] == Tracked(Sender("supervisor:t1", True, 1, "c1", "d2", "y", ("x",)), "ada")
@@ -122,6 +122,6 @@ async def test_the_tables_find_stale_contracts_by_the_domains_rule(pool: asyncpg
         [(name, each.status, now, list(each.live_supervisors), each.episode) for name, each in every.items()],
     )
     queries = Queries(pool)
-    due = {each.contract_id for each in await queries.due(1.0, 1000)}
+    due = {each.contract_id for each in await queries.stale_candidates(1.0, 1000)}
     assert due == {name for name, each in every.items() if each.episode is None and each.exposed}
-    assert {each.contract_id for each in await queries.over(1000)} == {name for name, each in every.items() if each.over}
+    assert {each.contract_id for each in await queries.ended_episodes(1000)} == {name for name, each in every.items() if each.over}

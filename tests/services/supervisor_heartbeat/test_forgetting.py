@@ -3,20 +3,20 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 
-from makima_kernel.commands.handler import Decisions
+from makima_kernel.commands.handler import CommandHandler
 from makima_kernel.projections.subscription import Consumer
 from makima_kernel.testing import eventually
 from makima_schemas.heartbeat import SupervisorHeartbeat
 from makima_schemas.supervisor import SupervisorState
-from makima_supervisor_heartbeat.domain.batching.batch_builder import Reader, Slice
+from makima_supervisor_heartbeat.domain.batching.batch_builder import BatchBuilder, WriteBatch
 from makima_supervisor_heartbeat.domain.daemon import DaemonDecider
-from makima_supervisor_heartbeat.domain.sender_cache import Senders
+from makima_supervisor_heartbeat.domain.sender_cache import SenderCache
 from makima_supervisor_heartbeat.domain.supervisor import Supervisor, SupervisorDecider
 from makima_supervisor_heartbeat.handlers.follower import Follower
 from makima_supervisor_heartbeat.handlers.memory import Memory
-from makima_supervisor_heartbeat.handlers.observation_writer import Observer
-from makima_supervisor_heartbeat.handlers.recall import Recall
-from makima_supervisor_heartbeat.handlers.verdicts import content
+from makima_supervisor_heartbeat.handlers.observation_writer import ObservationWriter
+from makima_supervisor_heartbeat.handlers.recall import SenderLoader
+from makima_supervisor_heartbeat.handlers.verdicts import idempotency_content
 
 from tests.services.supervisor_heartbeat.harness import Running, supervisor_beat
 from tests.services.supervisor_heartbeat.messages import message
@@ -29,13 +29,13 @@ class Mind:
 
     def __init__(self, fleet: Running) -> None:
         log, appender = fleet.service.log, fleet.service.appender
-        self.senders = Senders()
-        self.reader = Reader(self.senders, [range(8)])
-        recall = Recall(log, self.senders)
-        self.observer = Observer(
+        self.senders = SenderCache()
+        self.reader = BatchBuilder(self.senders, [range(8)])
+        recall = SenderLoader(log, self.senders)
+        self.observer = ObservationWriter(
             self.senders,
-            Decisions("supervisor", SupervisorDecider(), log, appender, content=content),
-            Decisions("daemon", DaemonDecider(), log, appender, content=content),
+            CommandHandler("supervisor", SupervisorDecider(), log, appender, content=idempotency_content),
+            CommandHandler("daemon", DaemonDecider(), log, appender, content=idempotency_content),
             learnt=lambda: self.follower.position,
             recall=recall,
         )
@@ -48,7 +48,7 @@ class Mind:
         self.forgot += 1
         self.reader.forget()
 
-    def hear(self, beat: SupervisorHeartbeat, sequence: int) -> Slice:
+    def hear(self, beat: SupervisorHeartbeat, sequence: int) -> WriteBatch:
         [slice_] = self.reader.read([message(beat, sequence)], "e9")
         self.observer.take(slice_.observations)
         return slice_

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from makima_schemas.evidence import Arrival, Evidence
-from makima_supervisor_heartbeat.domain.verdict import contradicted, heals, outrun
+from makima_supervisor_heartbeat.domain.verdict import contradicted, is_out_of_order, supersedes
 
 LAST = datetime(2026, 1, 1, 12, tzinfo=UTC)
 WATERMARK = LAST + timedelta(seconds=121)
@@ -43,7 +43,7 @@ def test_a_heartbeat_that_the_judge_did_not_know_contradicts_the_verdict(evidenc
     ],
 )
 def test_a_heartbeat_after_the_verdict_ends_the_silence_in_doubt(arrival: Arrival, *, expected: bool) -> None:
-    assert heals(arrival, HEARD) is expected
+    assert supersedes(arrival, HEARD) is expected
 
 
 @pytest.mark.parametrize(
@@ -60,4 +60,4 @@ def test_a_heartbeat_after_the_verdict_ends_the_silence_in_doubt(arrival: Arriva
 def test_a_heartbeat_is_outrun_by_one_that_came_no_earlier_in_the_same_stream(
     arrival: Arrival, last: Arrival | None, *, expected: bool
 ) -> None:
-    assert outrun(arrival, last) is expected
+    assert is_out_of_order(arrival, last) is expected

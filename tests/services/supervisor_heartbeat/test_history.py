@@ -7,7 +7,7 @@ import orjson
 import pytest
 from makima_kernel.service.settings import ContractsSettings
 from makima_local.postgres import Postgres
-from makima_supervisor_heartbeat.handlers.retention import History
+from makima_supervisor_heartbeat.handlers.retention import Retention
 from pydantic import ValidationError
 
 DAY = timedelta(hours=24)
@@ -27,7 +27,7 @@ async def hours(pool: asyncpg.Pool) -> list[str]:
 
 
 async def test_old_partitions_are_dropped_and_the_others_stay(pool: asyncpg.Pool) -> None:
-    history = History(pool, kept=DAY, most_bytes=PLENTY)
+    history = Retention(pool, kept=DAY, most_bytes=PLENTY)
     await history.make_room()
     assert await history.ready() is None
     assert await history.drop_old(datetime.now(UTC)) == []
@@ -38,18 +38,18 @@ async def test_old_partitions_are_dropped_and_the_others_stay(pool: asyncpg.Pool
 
 async def test_the_oldest_hours_go_where_there_is_no_room_for_them(pool: asyncpg.Pool) -> None:
     now = datetime.now(UTC)
-    await History(pool, kept=DAY, most_bytes=PLENTY).make_room()
+    await Retention(pool, kept=DAY, most_bytes=PLENTY).make_room()
     for hour in range(-2, 1):
         await pool.execute(FILL, now + timedelta(hours=hour))
     megabyte = 1_000_000
-    assert await History(pool, kept=DAY, most_bytes=5 * megabyte).drop_old(now) == []
-    assert len(await History(pool, kept=DAY, most_bytes=3 * megabyte).drop_old(now)) == 1
+    assert await Retention(pool, kept=DAY, most_bytes=5 * megabyte).drop_old(now) == []
+    assert len(await Retention(pool, kept=DAY, most_bytes=3 * megabyte).drop_old(now)) == 1
     assert await hours(pool) == [f"{now + timedelta(hours=hour):%Y%m%d%H}" for hour in range(-1, 3)]
 
 
 async def test_the_hour_that_is_being_written_stays_whatever_its_size(pool: asyncpg.Pool) -> None:
     now = datetime.now(UTC)
-    history = History(pool, kept=DAY, most_bytes=1)
+    history = Retention(pool, kept=DAY, most_bytes=1)
     await history.make_room()
     await pool.execute(FILL, now)
     await history.drop_old(now)
@@ -68,7 +68,7 @@ async def test_the_last_words_of_those_that_ended_go_with_the_history(pool: asyn
         )
         if state is not None:
             await pool.execute("insert into supervisor_heartbeat.senders values ('default', $1, $2)", sender, orjson.dumps(state).decode())
-    history = History(pool, kept=DAY, most_bytes=PLENTY)
+    history = Retention(pool, kept=DAY, most_bytes=PLENTY)
 
     async def remembered() -> set[str]:
         return {row["sender"] for row in await pool.fetch("select sender from supervisor_heartbeat.latest")}
@@ -82,7 +82,7 @@ async def test_the_last_words_of_those_that_ended_go_with_the_history(pool: asyn
 async def test_while_the_database_is_away_that_is_the_answer(postgres_server: Postgres, database: str) -> None:
     del database
     async with asyncpg.create_pool(postgres_server.dsn("no_such_database"), min_size=0) as pool:
-        assert "not known" in str(await History(pool, kept=DAY, most_bytes=PLENTY).ready())
+        assert "not known" in str(await Retention(pool, kept=DAY, most_bytes=PLENTY).ready())
 
 
 def test_no_more_hours_are_kept_than_may_be_attached() -> None:

@@ -11,11 +11,11 @@ from makima_kernel.event_log.log import Log
 from makima_kernel.nats.streams import provision
 from makima_kernel.service.postgres import open_connection
 from makima_kernel.testing import eventually
-from makima_supervisor_heartbeat.domain.batching.batch_builder import MOST_ROWS, Reader, Slice
-from makima_supervisor_heartbeat.domain.sender_cache import Senders
+from makima_supervisor_heartbeat.domain.batching.batch_builder import MOST_ROWS, BatchBuilder, WriteBatch
+from makima_supervisor_heartbeat.domain.sender_cache import SenderCache
 from makima_supervisor_heartbeat.handlers.recorder import Recorder, lanes_of
-from makima_supervisor_heartbeat.handlers.retention import History
-from makima_supervisor_heartbeat.handlers.shard_writer import Store, lock
+from makima_supervisor_heartbeat.handlers.retention import Retention
+from makima_supervisor_heartbeat.handlers.shard_writer import ShardWriter, lock
 from nats.aio.client import Client
 
 from tests.services.supervisor_heartbeat.harness import Fleet, supervisor_beat
@@ -24,18 +24,18 @@ from tests.services.supervisor_heartbeat.messages import message
 SENDERS, ROUNDS = 1000, 5
 
 
-def slice_of(numbers: Iterable[int], first: int) -> Slice:
+def slice_of(numbers: Iterable[int], first: int) -> WriteBatch:
     """A heartbeat of each sender, in this order, from sequence `first` on."""
     now = int(datetime.now(UTC).timestamp()) * 1_000_000_000
     messages = [
         message(supervisor_beat(f"t{each}"), at, f"makima.shards.3.supervisor.d1.t{each}") for at, each in enumerate(numbers, first)
     ]
-    [made] = Reader(Senders(), [range(8)]).read([msgspec.structs.replace(each, timestamp_ns=now) for each in messages], "e1")
+    [made] = BatchBuilder(SenderCache(), [range(8)]).read([msgspec.structs.replace(each, timestamp_ns=now) for each in messages], "e1")
     return made
 
 
 @asynccontextmanager
-async def recording(database: str, pool: asyncpg.Pool, nats: Client, slices: list[Slice]) -> AsyncGenerator[list[asyncpg.Connection]]:
+async def recording(database: str, pool: asyncpg.Pool, nats: Client, slices: list[WriteBatch]) -> AsyncGenerator[list[asyncpg.Connection]]:
     """A recorder alone, and the connections that it has opened."""
     opened = list[asyncpg.Connection]()
 
@@ -46,8 +46,8 @@ async def recording(database: str, pool: asyncpg.Pool, nats: Client, slices: lis
         opened.append(await open_connection(database, "test"))
         return opened[-1]
 
-    make_room, shards = History(pool, kept=timedelta(hours=24), most_bytes=2**40).make_room, range(8)
-    reader = Reader(Senders(), lanes_of(shards))
+    make_room, shards = Retention(pool, kept=timedelta(hours=24), most_bytes=2**40).make_room, range(8)
+    reader = BatchBuilder(SenderCache(), lanes_of(shards))
     recorder = Recorder(nats, connect, reader, shards=shards, owner="r1", taken=taken, recorded=slices.append, make_room=make_room)
     task = asyncio.create_task(recorder.run())
     yield opened
@@ -56,9 +56,9 @@ async def recording(database: str, pool: asyncpg.Pool, nats: Client, slices: lis
 
 
 async def test_senders_that_move_between_lanes_make_no_lane_wait_for_ever(database: str, pool: asyncpg.Pool) -> None:
-    await History(pool, kept=timedelta(hours=24), most_bytes=2**40).make_room()
+    await Retention(pool, kept=timedelta(hours=24), most_bytes=2**40).make_room()
     connections = [await open_connection(database, "test") for _ in range(2)]
-    stores = [Store(connection, shards, "r1") for connection, shards in zip(connections, lanes_of(range(8)), strict=True)]
+    stores = [ShardWriter(connection, shards, "r1") for connection, shards in zip(connections, lanes_of(range(8)), strict=True)]
     for store in stores:
         await store.prepare()
         await store.own()
@@ -73,7 +73,7 @@ async def test_senders_that_move_between_lanes_make_no_lane_wait_for_ever(databa
 
 async def test_a_slice_is_small_also_where_all_heartbeats_are_of_one_lane(database: str, pool: asyncpg.Pool, nats: Client) -> None:
     await provision(nats, Log(pool), budget=0.01)
-    fleet, slices = Fleet(nats, pool, Log(pool)), list[Slice]()
+    fleet, slices = Fleet(nats, pool, Log(pool)), list[WriteBatch]()
     for _ in range(0, 2 * MOST_ROWS, 500):
         await asyncio.gather(*(fleet.beat(supervisor_beat("t1")) for _ in range(500)))
 

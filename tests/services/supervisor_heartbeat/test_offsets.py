@@ -1,18 +1,18 @@
 """From where a recorder goes on, whatever its shards have in the database."""
 
 from makima_kernel.nats.message import Message
-from makima_supervisor_heartbeat.domain.offsets import Place, Start, start_of
+from makima_supervisor_heartbeat.domain.offsets import Offset, StartOffset, start_offset_of
 
 from tests.services.supervisor_heartbeat.messages import message
 
 EPOCH = "e2"
 
 
-def start(*sequences: int, last: int = 100, epoch: str = EPOCH) -> Start:
-    return start_of({shard: Place(EPOCH, sequence) for shard, sequence in enumerate(sequences)}, epoch, last)
+def start(*sequences: int, last: int = 100, epoch: str = EPOCH) -> StartOffset:
+    return start_offset_of({shard: Offset(EPOCH, sequence) for shard, sequence in enumerate(sequences)}, epoch, last)
 
 
-def unrecorded(begin: Start, messages: list[Message], epoch: str = EPOCH) -> list[int]:
+def unrecorded(begin: StartOffset, messages: list[Message], epoch: str = EPOCH) -> list[int]:
     return [each.sequence for each in begin.unrecorded(messages, epoch)]
 
 
@@ -21,16 +21,16 @@ def on(shard: object, *sequences: int) -> list[Message]:
 
 
 def test_it_begins_behind_the_shard_that_is_furthest_back() -> None:
-    assert start(30, 10, 20) == Start(EPOCH, 10, {0: 30, 2: 20})
+    assert start(30, 10, 20) == StartOffset(EPOCH, 10, {0: 30, 2: 20})
 
 
 def test_what_was_recorded_of_another_stream_says_nothing() -> None:
-    assert start(30, 10, epoch="e3") == Start("e3", 0, {})
+    assert start(30, 10, epoch="e3") == StartOffset("e3", 0, {})
 
 
 def test_what_was_recorded_beyond_the_end_of_a_stream_that_lost_power_says_nothing_of_what_comes_there() -> None:
-    assert start(30, 40, last=20) == Start(EPOCH, 20, {})
-    assert start(30, 10, last=20) == Start(EPOCH, 10, {})
+    assert start(30, 40, last=20) == StartOffset(EPOCH, 20, {})
+    assert start(30, 10, last=20) == StartOffset(EPOCH, 10, {})
 
 
 def test_a_shard_that_is_ahead_is_not_recorded_again() -> None:
@@ -45,7 +45,7 @@ def test_as_long_as_the_furthest_is_not_passed_each_shard_is_asked() -> None:
 
 
 def test_the_first_message_of_a_stream_is_new_to_a_shard_that_has_none() -> None:
-    begin = Start(EPOCH, 0, {0: 5})
+    begin = StartOffset(EPOCH, 0, {0: 5})
     assert unrecorded(begin, [*on(1, 1), *on(0, 2)]) == [1]
 
 

@@ -6,7 +6,7 @@ from typing import cast
 import orjson
 from makima_kernel.testing import eventually
 from makima_schemas.commands import Problem
-from makima_schemas.errors import Code
+from makima_schemas.errors import ErrorCode
 from makima_schemas.supervisor import DeclareSilent, SupervisorState
 from nats.aio.msg import Msg
 
@@ -19,7 +19,7 @@ async def ask(fleet: Running, name: str, **question: object) -> dict[str, object
     return answer
 
 
-async def refused(fleet: Running, name: str, **question: object) -> Code:
+async def refused(fleet: Running, name: str, **question: object) -> ErrorCode:
     answer = await fleet.service.bus.query("supervisor_heartbeat", name, dict(question))
     assert isinstance(answer, Problem)
     return answer.code
@@ -46,11 +46,11 @@ async def test_a_history_is_at_most_256_kib(fleet: Running) -> None:
 
 
 async def test_a_question_that_does_not_fit_is_refused(fleet: Running) -> None:
-    assert await refused(fleet, "heartbeats", task_id="t1", limit=501) is Code.INVALID_REQUEST
-    assert await refused(fleet, "heartbeats", task_id="t1", limit=True) is Code.INVALID_REQUEST
-    assert await refused(fleet, "heartbeats", limit=5) is Code.INVALID_REQUEST
-    assert await refused(fleet, "status") is Code.INVALID_REQUEST
-    assert await refused(fleet, "status", contract_id="nobody's") is Code.SUPERVISOR_NOT_FOUND
+    assert await refused(fleet, "heartbeats", task_id="t1", limit=501) is ErrorCode.INVALID_REQUEST
+    assert await refused(fleet, "heartbeats", task_id="t1", limit=True) is ErrorCode.INVALID_REQUEST
+    assert await refused(fleet, "heartbeats", limit=5) is ErrorCode.INVALID_REQUEST
+    assert await refused(fleet, "status") is ErrorCode.INVALID_REQUEST
+    assert await refused(fleet, "status", contract_id="nobody's") is ErrorCode.SUPERVISOR_NOT_FOUND
     assert await ask(fleet, "heartbeats", contract_id="nobody's") == {"heartbeats": [], "truncated": False}
 
 

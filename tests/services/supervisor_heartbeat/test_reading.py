@@ -5,18 +5,18 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from makima_schemas.heartbeat import MAX_HEARTBEAT_BYTES
-from makima_schemas.heartbeat_codec import Address, UnreadableError, read_subject
+from makima_schemas.heartbeat_codec import Address, MalformedHeartbeatError, decode_subject
 from makima_schemas.supervisor import SupervisorState
-from makima_supervisor_heartbeat.domain.batching.batch_builder import COLUMNS, Reader
+from makima_supervisor_heartbeat.domain.batching.batch_builder import COLUMNS, BatchBuilder
 from makima_supervisor_heartbeat.domain.heartbeats import Beat, read, unchanged
-from makima_supervisor_heartbeat.domain.sender_cache import Senders
+from makima_supervisor_heartbeat.domain.sender_cache import SenderCache
 
 from tests.services.supervisor_heartbeat.harness import daemon_beat
 from tests.services.supervisor_heartbeat.messages import MIDNIGHT_NS, SUBJECT, VALID, bodies, message
 
 
 def address(subject: str = SUBJECT) -> Address:
-    found = read_subject(subject)
+    found = decode_subject(subject)
     assert found is not None
     return found
 
@@ -26,7 +26,7 @@ def body(**said: object) -> bytes:
 
 
 def reason(payload: bytes) -> str:
-    with pytest.raises(UnreadableError) as refused:
+    with pytest.raises(MalformedHeartbeatError) as refused:
         read(address(), message(payload))
     return str(refused.value)
 
@@ -45,12 +45,12 @@ def reason(payload: bytes) -> str:
     ],
 )
 def test_a_subject_that_nobody_speaks_on_is_refused(subject: str) -> None:
-    with pytest.raises(UnreadableError):
-        read_subject(subject)
+    with pytest.raises(MalformedHeartbeatError):
+        decode_subject(subject)
 
 
 def test_a_canary_is_nobodys() -> None:
-    assert read_subject("makima.shards.3.canary") is None
+    assert decode_subject("makima.shards.3.canary") is None
 
 
 def test_an_agent_without_daemon_has_none() -> None:
@@ -90,7 +90,7 @@ def test_a_body_that_does_not_fit_is_refused_with_the_reason(payload: bytes, why
 
 
 def test_another_content_type_is_refused() -> None:
-    with pytest.raises(UnreadableError, match="text/yaml"):
+    with pytest.raises(MalformedHeartbeatError, match="text/yaml"):
         read(address(), msgspec.structs.replace(message(body()), headers={"Content-Type": "text/yaml"}))
 
 
@@ -100,7 +100,7 @@ def test_a_member_that_we_do_not_know_is_passed_over() -> None:
 
 def test_a_daemon_has_a_name_of_its_machine() -> None:
     nameless = msgspec.json.encode(msgspec.structs.replace(daemon_beat("d1"), hostname=""))
-    with pytest.raises(UnreadableError, match="length >= 1"):
+    with pytest.raises(MalformedHeartbeatError, match="length >= 1"):
         read(address("makima.shards.3.daemon.d1"), message(nameless, subject="makima.shards.3.daemon.d1"))
 
 
@@ -110,7 +110,7 @@ def test_a_daemon_has_a_name_of_its_machine() -> None:
 def test_whatever_comes_is_a_heartbeat_within_bounds_or_refused(payload: bytes) -> None:
     try:
         beat = read(address(), message(payload))
-    except UnreadableError:
+    except MalformedHeartbeatError:
         return
     else:
         assert isinstance(beat, Beat)
@@ -121,7 +121,7 @@ def test_whatever_comes_is_a_heartbeat_within_bounds_or_refused(payload: bytes) 
 @settings(max_examples=200)
 @given(st.lists(bodies(), min_size=1, max_size=5))
 def test_a_row_is_one_line_of_as_many_columns_as_the_table_has(payloads: list[bytes]) -> None:
-    reader = Reader(Senders(), [range(8)])
+    reader = BatchBuilder(SenderCache(), [range(8)])
     [slice_] = reader.read([message(payload, number) for number, payload in enumerate(payloads, 1)], "e1")
     assert len(slice_.rows) + len(slice_.aside) == len(payloads)
     assert slice_.sequence == len(payloads)
@@ -133,20 +133,20 @@ def test_a_row_is_one_line_of_as_many_columns_as_the_table_has(payloads: list[by
 
 
 def test_nothing_is_remembered_of_subjects_on_which_nobody_says_a_heartbeat() -> None:
-    senders = Senders()
-    reader = Reader(senders, [range(8)])
+    senders = SenderCache()
+    reader = BatchBuilder(senders, [range(8)])
     subjects = [f"makima.shards.{shard}.supervisor.d1.t{number}" for number in range(50) for shard in (3, 9, "foo")]
     [slice_] = reader.read([message(b"{}", number, subject) for number, subject in enumerate(subjects, 1)], "e1")
-    assert (len(slice_.aside), len(senders), reader.sources) == (50, 0, 0)
+    assert (len(slice_.aside), len(senders), reader.subjects) == (50, 0, 0)
 
 
 def test_no_more_subjects_are_remembered_than_there_is_room_for() -> None:
-    senders = Senders()
-    reader = Reader(senders, [range(8)], most_sources=3)
+    senders = SenderCache()
+    reader = BatchBuilder(senders, [range(8)], most_sources=3)
     for number in range(1, 11):
         [slice_] = reader.read([message(body(), number, f"makima.shards.3.supervisor.d{number}.t1")], "e1")
         assert len(slice_.rows) == 1
-    assert reader.sources <= 3
+    assert reader.subjects <= 3
 
 
 FULL: dict[str, object] = {"state": "working", "phase": "plan", "connection_id": "k1"}

@@ -7,8 +7,8 @@ import msgspec
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from makima_supervisor_heartbeat.domain.batching.batch_builder import COLUMNS, Reader, Slice
-from makima_supervisor_heartbeat.domain.sender_cache import Senders, moment, rfc3339_of, second
+from makima_supervisor_heartbeat.domain.batching.batch_builder import COLUMNS, BatchBuilder, WriteBatch
+from makima_supervisor_heartbeat.domain.sender_cache import SenderCache, moment, rfc3339_of, second
 
 from tests.services.supervisor_heartbeat.harness import daemon_beat
 from tests.services.supervisor_heartbeat.messages import MIDNIGHT_NS, VALID, message
@@ -17,9 +17,9 @@ Line = dict[str, str | None]
 UNESCAPED = {"\\t": "\t", "\\n": "\n", "\\r": "\r", "\\\\": "\\"}
 
 
-def read(*bodies: dict[str, object], subject: str = "makima.shards.3.supervisor.d1.t1") -> Slice:
+def read(*bodies: dict[str, object], subject: str = "makima.shards.3.supervisor.d1.t1") -> WriteBatch:
     messages = [message(msgspec.json.encode(body), number, subject) for number, body in enumerate(bodies, 1)]
-    [slice_] = Reader(Senders(), [range(8)]).read(messages, "e1")
+    [slice_] = BatchBuilder(SenderCache(), [range(8)]).read(messages, "e1")
     return slice_
 
 
@@ -99,12 +99,12 @@ def test_the_halves_of_a_slice_are_its_rows_in_order_and_reach_as_far_as_their_l
 
 
 def test_a_reader_forgets_all_subjects_when_it_knows_too_many() -> None:
-    reader = Reader(Senders(), [range(8)], most_sources=2)
+    reader = BatchBuilder(SenderCache(), [range(8)], most_sources=2)
     for number, known in ((1, 1), (2, 2), (3, 1), (4, 2)):
         reader.read(
             [message(msgspec.json.encode(VALID | {"task_id": f"t{number}"}), number, f"makima.shards.3.supervisor.d1.t{number}")], "e1"
         )
-        assert reader.sources == known
+        assert reader.subjects == known
 
 
 @pytest.mark.parametrize(

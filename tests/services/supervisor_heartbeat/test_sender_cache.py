@@ -5,9 +5,9 @@ from dataclasses import replace
 from makima_schemas.daemon import ObserveDaemon
 from makima_schemas.evidence import Evidence
 from makima_schemas.supervisor import ObserveHeartbeat, SupervisorEvent, SupervisorState, SupervisorStateChanged
-from makima_supervisor_heartbeat.domain.batching.batch_builder import Reader
-from makima_supervisor_heartbeat.domain.sender_cache import Observation, Sender, Senders, moment
-from makima_supervisor_heartbeat.domain.sender_state import SUPERVISOR, Told
+from makima_supervisor_heartbeat.domain.batching.batch_builder import BatchBuilder
+from makima_supervisor_heartbeat.domain.sender_cache import Observation, Sender, SenderCache, moment
+from makima_supervisor_heartbeat.domain.sender_state import SUPERVISOR, SenderState
 from makima_supervisor_heartbeat.domain.supervisor import Supervisor
 
 from tests.services.supervisor_heartbeat.harness import supervisor_beat
@@ -20,8 +20,8 @@ class World:
     """A recorder's memory, and a log that answers when the test lets it."""
 
     def __init__(self) -> None:
-        self.senders = Senders()
-        self.reader = Reader(self.senders, [range(8)])
+        self.senders = SenderCache()
+        self.reader = BatchBuilder(self.senders, [range(8)])
         self.sequence = self.position = 0
         self.epoch = "e1"
         self.log: Supervisor = SUPERVISOR.initial
@@ -32,7 +32,7 @@ class World:
 
     def put(self, found: list[tuple[Sender, ObserveHeartbeat]]) -> list[tuple[Sender, ObserveHeartbeat]]:
         for each in found:
-            self.senders.asked(*each)
+            self.senders.observation_submitted(*each)
         return found
 
     def read(self, state: SupervisorState = WORKING, connection: str = "a", daemon: str = "d1") -> list[tuple[Sender, ObserveHeartbeat]]:
@@ -51,7 +51,7 @@ class World:
         events = SUPERVISOR.decide(observed, self.log)
         learnt = self.position
         self.append(*events)
-        return events, self.put(self.supervisors(self.senders.decided(sender, self.position if events else 0, learnt)))
+        return events, self.put(self.supervisors(self.senders.observation_decided(sender, self.position if events else 0, learnt)))
 
     def append(self, *events: SupervisorEvent) -> None:
         for event in events:
@@ -59,7 +59,7 @@ class World:
             self.log = SUPERVISOR.evolve(self.log, event)
 
     def learn(self, event: SupervisorEvent, position: int) -> list[tuple[Sender, ObserveHeartbeat]]:
-        return self.put(self.supervisors(self.senders.learn("supervisor-t1", "t1", event, position, position)))
+        return self.put(self.supervisors(self.senders.apply_event("supervisor-t1", "t1", event, position, position)))
 
     def settle(self) -> None:
         """One heartbeat, decided and learnt."""
@@ -158,8 +158,8 @@ def test_what_was_read_but_not_recorded_is_news_again() -> None:
     world.settle()
     [(sender, observed)] = world.hear(IDLE)
     world.decide(sender, observed)
-    world.senders.forget_expectations()
-    told: Told = replace(world.log, state=WORKING)
+    world.senders.discard_expected()
+    told: SenderState = replace(world.log, state=WORKING)
     world.senders.restore("supervisor-t1", told)
     assert len(world.hear(IDLE)) == 1
 
@@ -167,7 +167,7 @@ def test_what_was_read_but_not_recorded_is_news_again() -> None:
 def test_a_sender_whose_first_heartbeat_was_read_and_not_recorded_is_registered_by_its_next_reading() -> None:
     world = World()
     assert len(world.read()) == 1
-    world.senders.forget_expectations()
+    world.senders.discard_expected()
     world.sequence -= 1
     [(sender, observed)] = world.hear()
     world.decide(sender, observed)
@@ -178,7 +178,7 @@ def test_a_verdict_is_believed_and_healed_by_a_sender_of_whom_something_was_read
     world = World()
     world.settle()
     assert len(world.read(IDLE)) == 1
-    world.senders.forget_expectations()
+    world.senders.discard_expected()
     event = world.verdict(world.sequence)
     world.append(event)
     world.learn(event, world.position)
@@ -192,7 +192,7 @@ def test_of_two_changes_the_one_that_was_not_recorded_is_asked_once_the_other_is
     world.settle()
     [(sender, observed)] = world.hear(IDLE)
     assert len(world.read(WORKING)) == 1
-    world.senders.forget_expectations()
+    world.senders.discard_expected()
     world.sequence -= 1
     assert not world.hear(WORKING)
     [to_idle], _ = world.decide(sender, observed)
@@ -206,7 +206,7 @@ def test_whom_a_restored_log_does_not_know_is_registered_in_it() -> None:
     assert not world.hear()
     world.log, world.position = SUPERVISOR.initial, 0
     world.senders.forget()
-    [(sender, observed)] = world.put(world.supervisors(list(world.senders.overdue())))
+    [(sender, observed)] = world.put(world.supervisors(list(world.senders.pending_observations())))
     [event], _ = world.decide(sender, observed)
     assert not world.learn(event, world.position)
     assert not world.hear()
@@ -219,7 +219,7 @@ def test_a_heartbeat_of_a_stream_that_is_gone_is_not_observed_in_the_one_that_is
     event = world.verdict(world.sequence - 1)
     world.append(event)
     assert not world.learn(event, world.position)
-    assert not list(world.senders.overdue())
+    assert not list(world.senders.pending_observations())
 
 
 def test_an_older_incarnation_is_not_its_senders_last_word() -> None:

@@ -9,7 +9,7 @@ from makima_schemas.daemon import DaemonConnected, DaemonDisconnected
 from makima_schemas.evidence import Arrival, Evidence
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorState
 from makima_supervisor_heartbeat.domain.daemon import Daemon
-from makima_supervisor_heartbeat.domain.sender_state import DAEMON, SUPERVISOR, dump_told, evolved, initial, load_told
+from makima_supervisor_heartbeat.domain.sender_state import DAEMON, SUPERVISOR, dump_state, evolve, initial, load_state
 from makima_supervisor_heartbeat.domain.supervisor import Supervisor
 
 MOMENT = datetime(2026, 1, 1, 12, 30, 0, 123456, tzinfo=UTC)
@@ -38,18 +38,18 @@ daemons = st.builds(
 
 @given(supervisors)
 def test_a_supervisor_is_read_as_it_was_kept(told: Supervisor) -> None:
-    assert load_told("supervisor-t1", dump_told(told)) == told
+    assert load_state("supervisor-t1", dump_state(told)) == told
 
 
 @given(daemons)
 def test_a_daemon_is_read_as_it_was_kept(told: Daemon) -> None:
-    assert load_told("daemon-d1", dump_told(told)) == told
+    assert load_state("daemon-d1", dump_state(told)) == told
 
 
 def test_of_an_agent_the_log_tells_nothing_here() -> None:
     assert initial("agent-c1:builder") is None
-    assert (dump_told(None), load_told("agent-c1:builder", "null")) == ("null", None)
-    assert evolved(None, DaemonConnected("box")) is None
+    assert (dump_state(None), load_state("agent-c1:builder", "null")) == ("null", None)
+    assert evolve(None, DaemonConnected("box")) is None
 
 
 @pytest.mark.parametrize(("stream", "expected"), [("supervisor-t1", SUPERVISOR.initial), ("daemon-d1", DAEMON.initial)])
@@ -59,12 +59,12 @@ def test_before_its_first_event_it_is_as_its_rules_begin(stream: str, expected: 
 
 def test_each_is_told_further_by_its_own_rules() -> None:
     registered = SupervisorRegistered("c1", "d1", "a", SupervisorState.WORKING, "plan", HEARD)
-    told = evolved(initial("supervisor-t1"), registered)
+    told = evolve(initial("supervisor-t1"), registered)
     assert isinstance(told, Supervisor)
     assert (told.contract_id, told.daemon_id, told.connection_id, told.state) == ("c1", "d1", "a", SupervisorState.WORKING)
-    connected = evolved(initial("daemon-d1"), DaemonConnected("box"))
+    connected = evolve(initial("daemon-d1"), DaemonConnected("box"))
     assert isinstance(connected, Daemon)
     assert (connected.hostname, connected.connected) == ("box", True)
-    gone = evolved(connected, DaemonDisconnected(EVIDENCE))
+    gone = evolve(connected, DaemonDisconnected(EVIDENCE))
     assert isinstance(gone, Daemon)
     assert gone.connected is False

@@ -5,8 +5,8 @@ from dataclasses import replace
 import msgspec
 from makima_schemas.daemon import DaemonConnected, ObserveDaemon
 from makima_schemas.supervisor import ObserveHeartbeat
-from makima_supervisor_heartbeat.domain.batching.batch_builder import Reader
-from makima_supervisor_heartbeat.domain.sender_cache import Observation, Sender, Senders
+from makima_supervisor_heartbeat.domain.batching.batch_builder import BatchBuilder
+from makima_supervisor_heartbeat.domain.sender_cache import Observation, Sender, SenderCache
 from makima_supervisor_heartbeat.domain.supervisor import Supervisor
 
 from tests.services.supervisor_heartbeat.harness import daemon_beat, supervisor_beat
@@ -14,18 +14,18 @@ from tests.services.supervisor_heartbeat.messages import MIDNIGHT_NS, message
 from tests.services.supervisor_heartbeat.test_sender_cache import IDLE, WORKING, World
 
 
-def daemon_heard(senders: Senders, sequence: int, hostname: str = "host") -> list[tuple[Sender, Observation]]:
+def daemon_heard(senders: SenderCache, sequence: int, hostname: str = "host") -> list[tuple[Sender, Observation]]:
     said = msgspec.json.encode(daemon_beat("d1", hostname=hostname))
-    [slice_] = Reader(senders, [range(8)]).read([message(said, sequence, "makima.shards.3.daemon.d1")], "e1")
+    [slice_] = BatchBuilder(senders, [range(8)]).read([message(said, sequence, "makima.shards.3.daemon.d1")], "e1")
     return list(slice_.observations)
 
 
 def test_a_daemon_is_observed_when_it_is_new_or_has_another_name_and_else_not() -> None:
-    senders = Senders()
+    senders = SenderCache()
     [(sender, observed)] = daemon_heard(senders, 1)
     assert isinstance(observed, ObserveDaemon)
     assert (sender.stream, observed.hostname, observed.heard.stream_sequence) == ("daemon-d1", "host", 1)
-    senders.learn("daemon-d1", "d1", DaemonConnected("host", observed.heard), 1, 1)
+    senders.apply_event("daemon-d1", "d1", DaemonConnected("host", observed.heard), 1, 1)
     assert daemon_heard(senders, 2) == []
     [(_, renamed)] = daemon_heard(senders, 3, "another-host")
     assert isinstance(renamed, ObserveDaemon)
@@ -45,10 +45,10 @@ def test_in_another_incarnation_of_the_stream_what_was_heard_says_nothing_and_in
     world.hear()
     world.senders.forget()
     world.senders.begin("e1")
-    assert [observed.heard.stream_sequence for _, observed in world.supervisors(list(world.senders.overdue()))] == [1]
+    assert [observed.heard.stream_sequence for _, observed in world.supervisors(list(world.senders.pending_observations()))] == [1]
     world.senders.forget()
     world.senders.begin("e2")
-    assert list(world.senders.overdue()) == []
+    assert list(world.senders.pending_observations()) == []
 
 
 def test_only_whose_first_event_was_missed_is_unknown() -> None:

@@ -5,8 +5,8 @@ import pytest
 from makima_schemas.supervisor import SupervisorState
 from makima_supervisor_heartbeat.domain.daemon import Daemon
 from makima_supervisor_heartbeat.domain.heartbeats import read
-from makima_supervisor_heartbeat.domain.sender_cache import Sender, Senders
-from makima_supervisor_heartbeat.domain.sender_state import Told
+from makima_supervisor_heartbeat.domain.sender_cache import Sender, SenderCache
+from makima_supervisor_heartbeat.domain.sender_state import SenderState
 from makima_supervisor_heartbeat.domain.supervisor import Supervisor
 
 from tests.services.supervisor_heartbeat.harness import daemon_beat
@@ -22,15 +22,15 @@ def known(contract_id: str = "", daemon_id: str = "d1", connection_id: str = "a"
     return Supervisor(contract_id or str(VALID["contract_id"]), daemon_id, connection_id, state, str(VALID["phase"]))
 
 
-def heard(told: Told, subject: str, **said: object) -> tuple[Sender, int]:
+def heard(told: SenderState, subject: str, **said: object) -> tuple[Sender, int]:
     """The sender after its heartbeat, of whom the log has told this; and how many observations that gave."""
-    senders, where = Senders(), address(subject)
+    senders, where = SenderCache(), address(subject)
     senders.begin("e1")
     if told is not None:
         senders.restore(where.sender, told)
     body = daemon_beat("d1") if subject == DAEMON else (AGENTS if subject == AGENT else VALID) | said
     sender = senders.of(where)
-    counts, observations = senders.hear(sender, read(where, message(msgspec.json.encode(body), 1, subject)), same=False)
+    counts, observations = senders.on_heartbeat(sender, read(where, message(msgspec.json.encode(body), 1, subject)), same=False)
     assert counts
     return sender, len([one for one, _ in observations if one is sender])
 
@@ -45,7 +45,7 @@ def heard(told: Told, subject: str, **said: object) -> tuple[Sender, int]:
     ],
     ids=["a supervisor", "one that names no connection", "a daemon", "an agent"],
 )
-def test_a_heartbeat_that_says_what_is_known_is_settled_and_gives_nothing(told: Told, subject: str, said: dict[str, object]) -> None:
+def test_a_heartbeat_that_says_what_is_known_is_settled_and_gives_nothing(told: SenderState, subject: str, said: dict[str, object]) -> None:
     sender, observations = heard(told, subject, **said)
     assert (sender.settled, observations) == (True, 0)
 
@@ -62,13 +62,13 @@ def test_a_heartbeat_that_says_what_is_known_is_settled_and_gives_nothing(told: 
     ],
     ids=["another state", "another daemon", "another connection", "a daemon that was gone", "another host", "a new daemon"],
 )
-def test_one_that_says_otherwise_is_observed_once(told: Told, subject: str) -> None:
+def test_one_that_says_otherwise_is_observed_once(told: SenderState, subject: str) -> None:
     sender, observations = heard(told, subject, connection_id="a")
     assert (sender.settled, observations) == (False, 1)
 
 
 def test_nobody_is_settled_before_its_first_heartbeat() -> None:
-    assert not Senders().of(address()).settled
+    assert not SenderCache().of(address()).settled
 
 
 @pytest.mark.parametrize(
@@ -82,15 +82,15 @@ def test_nobody_is_settled_before_its_first_heartbeat() -> None:
         (None, AGENT, True),
     ],
 )
-def test_who_does_not_live_and_was_not_heard_since_has_ended(told: Told, subject: str, *, ended: bool) -> None:
-    senders, where = Senders(), address(subject)
+def test_who_does_not_live_and_was_not_heard_since_has_ended(told: SenderState, subject: str, *, ended: bool) -> None:
+    senders, where = SenderCache(), address(subject)
     senders.begin("e1")
     if told is not None:
         senders.restore(where.sender, told)
     beat = read(
         where, message(msgspec.json.encode(daemon_beat("d1") if subject == DAEMON else AGENTS if subject == AGENT else VALID), 1, subject)
     )
-    senders.hold(beat)
+    senders.set_latest(beat)
     assert senders.ended([where.sender], beat.received_ns) == []
     assert senders.ended([where.sender], beat.received_ns + 1) == ([where.sender] if ended else [])
     assert senders.ended(["supervisor-nobody"], beat.received_ns + 1) == []

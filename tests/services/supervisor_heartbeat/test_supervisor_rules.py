@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from makima_kernel.testing import scenario
-from makima_schemas.errors import Code
+from makima_schemas.errors import ErrorCode
 from makima_schemas.evidence import Arrival, Evidence
 from makima_schemas.supervisor import (
     ObserveHeartbeat,
@@ -177,8 +177,8 @@ def test_a_restart_is_ordered_of_the_daemon_that_runs_the_supervisor_now() -> No
 
 
 def test_a_restart_is_not_ordered_from_a_disconnected_daemon_nor_of_an_unknown_supervisor() -> None:
-    given(registered()).when(OrderRestart(None, daemon_connected=False)).then_refused(Code.UNAVAILABLE)
-    given().when(OrderRestart(None, daemon_connected=True)).then_refused(Code.SUPERVISOR_NOT_FOUND)
+    given(registered()).when(OrderRestart(None, daemon_connected=False)).then_refused(ErrorCode.UNAVAILABLE)
+    given().when(OrderRestart(None, daemon_connected=True)).then_refused(ErrorCode.SUPERVISOR_NOT_FOUND)
 
 
 def test_an_ordered_restart_changes_nothing_until_the_supervisor_is_heard_again() -> None:

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from makima_schemas.heartbeat_codec import UnreadableError, read_subject
+from makima_schemas.heartbeat_codec import MalformedHeartbeatError, decode_subject
 from makima_stale_detector.domain.members import heartbeat as detector
 from makima_supervisor_heartbeat.domain import heartbeats as recorder
 
@@ -16,10 +16,10 @@ SUBJECTS = ("makima.shards.3.supervisor.d1.t1", "makima.shards.3.supervisor.d1.t
 
 def recorded(subject: str, payload: bytes, headers: dict[str, str] | None) -> bool:
     try:
-        address = read_subject(subject)
+        address = decode_subject(subject)
         assert address is not None
         recorder.read(address, msgspec.structs.replace(message(payload, subject=subject), headers=headers))
-    except UnreadableError:
+    except MalformedHeartbeatError:
         return False
     return True
 

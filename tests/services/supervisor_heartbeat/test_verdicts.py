@@ -10,7 +10,7 @@ from makima_kernel.service.settings import FeatureFlags, Settings
 from makima_schemas import subjects
 from makima_schemas.commands import Accepted, Problem
 from makima_schemas.daemon import DaemonConnected, DaemonDisconnected, DeclareDisconnected
-from makima_schemas.errors import Code
+from makima_schemas.errors import ErrorCode
 from makima_schemas.supervisor import DeclareSilent, SupervisorState, SupervisorStateChanged
 from makima_supervisor_heartbeat import app
 from nats.aio.client import Client
@@ -50,7 +50,7 @@ async def test_a_verdict_waits_for_the_recorder_and_is_refused_while_it_is_behin
     ahead = await fleet.evidence(sequence, after=timedelta(hours=1))
     reply = await fleet.ask("t1", DeclareSilent("t1-1", ahead))
     assert isinstance(reply, Problem)
-    assert reply.code is Code.UNAVAILABLE
+    assert reply.code is ErrorCode.UNAVAILABLE
     assert len(await fleet.events("supervisor-t1")) == 1
 
 
@@ -109,6 +109,6 @@ async def test_with_the_feature_off_heartbeats_are_stored_and_no_verdict_is_appl
         await fleet.until("supervisor-t1", 1)
         reply = await fleet.ask("t1", DeclareSilent("t1-1", await fleet.evidence(sequence)))
         assert isinstance(reply, Problem)
-        assert reply.code is Code.FEATURE_OFF
+        assert reply.code is ErrorCode.FEATURE_OFF
         assert len(await fleet.rows()) == 1
         assert len(await fleet.events("supervisor-t1")) == 1

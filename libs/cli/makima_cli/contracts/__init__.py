@@ -2,7 +2,7 @@
 
 import click
 
-from makima_cli.main import Lazy
+from makima_cli.main import LazyGroup
 
 CHANGE = "makima_cli.contracts.change"
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -27,6 +27,6 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 
-@click.command(cls=Lazy, table=COMMANDS)
+@click.command(cls=LazyGroup, table=COMMANDS)
 def contracts() -> None:
     """See, create, move and watch contracts."""

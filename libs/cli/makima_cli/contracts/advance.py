@@ -8,7 +8,7 @@ import click
 
 from makima_cli import exits
 from makima_cli.contracts.show import print_contract
-from makima_cli.session import Session, echo_json, talks
+from makima_cli.session import Session, echo_json, with_session
 
 
 @click.command()
@@ -18,7 +18,7 @@ from makima_cli.session import Session, echo_json, talks
 @click.option("--confirm", is_flag=True, help="You have looked, and confirm what the guard asks for.")
 @click.option("--dry-run", is_flag=True, help="Only say whether it would work (exit 5 if not).")
 @click.option("--reason", help="Why; it stands in the log.")
-@talks("table", "json")
+@with_session("table", "json")
 def advance(session: Session, contract_id: str, *, phase: str, force: bool, confirm: bool, dry_run: bool, reason: str | None) -> None:
     """On to a phase."""
     body: dict[str, object] = {"phase": phase, "force": force, "confirmed": confirm}

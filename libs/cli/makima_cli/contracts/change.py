@@ -3,7 +3,7 @@
 import click
 
 from makima_cli.contracts.show import print_contract
-from makima_cli.session import Session, echo_json, talks
+from makima_cli.session import Session, echo_json, with_session
 
 
 def _mover(action: str, about: str) -> click.Command:
@@ -11,7 +11,7 @@ def _mover(action: str, about: str) -> click.Command:
     @click.argument("contract_id", metavar="ID")
     @click.option("--reason", help="Why; it stands in the log.")
     @click.option("--expected-version", type=int, help="Only if the contract is still at this version.")
-    @talks("table", "json")
+    @with_session("table", "json")
     def move(session: Session, contract_id: str, *, reason: str | None, expected_version: int | None) -> None:
         given = {"reason": reason, "expected_version": expected_version}
         body = {name: value for name, value in given.items() if value is not None}
@@ -37,7 +37,7 @@ archive = _mover("archive", "Put a finished one away.")
 
 @click.command()
 @click.argument("contract_id", metavar="ID")
-@talks("table", "json")
+@with_session("table", "json")
 def delete(session: Session, contract_id: str) -> None:
     """Forget an archived one."""
     session.send("DELETE", f"/contracts/{contract_id}")
@@ -51,7 +51,7 @@ def delete(session: Session, contract_id: str) -> None:
 @click.argument("contract_id", metavar="ID")
 @click.argument("question_id", metavar="QUESTION")
 @click.argument("text", metavar="ANSWER")
-@talks("table", "json")
+@with_session("table", "json")
 def answer(session: Session, contract_id: str, question_id: str, text: str) -> None:
     """Answer an agent's question."""
     question = session.send("POST", f"/contracts/{contract_id}/questions/{question_id}/answer", {"answer": text})

@@ -3,7 +3,7 @@
 import click
 
 from makima_cli.contracts.show import print_contract
-from makima_cli.session import Session, echo_json, talks
+from makima_cli.session import Session, echo_json, with_session
 
 
 @click.command()
@@ -14,7 +14,7 @@ from makima_cli.session import Session, echo_json, talks
 @click.option("--no-auto-complete", is_flag=True, help="It neither advances nor completes by itself.")
 @click.option("--stale-after", type=click.IntRange(min=1), metavar="SECONDS", help="When it counts as stale.")
 @click.option("--start", is_flag=True, help="Start it at once.")
-@talks("table", "json")
+@with_session("table", "json")
 def create(
     session: Session,
     name: str,

@@ -9,7 +9,7 @@ import orjson
 from makima_sdk.http import Http
 
 from makima_cli.render import Row
-from makima_cli.session import Session, talks
+from makima_cli.session import Session, with_session
 
 PAGE: Final = 500
 EVERY_SECONDS: Final = 0.5
@@ -19,7 +19,7 @@ EVERY_SECONDS: Final = 0.5
 @click.argument("contract_id", metavar="ID")
 @click.option("--after", type=int, default=0, metavar="VERSION", help="Only later ones.")
 @click.option("--follow", is_flag=True, help="Go on with what happens next, until Ctrl-C.")
-@talks("text", "json")
+@with_session("text", "json")
 def events(session: Session, contract_id: str, *, after: int, follow: bool) -> None:
     """What happened to a contract, from its log; JSON is one CloudEvent a line."""
     session.run(lambda http: _print(session, http, contract_id, after, follow=follow))

@@ -9,7 +9,7 @@ from makima_sdk.http import Http, Query
 
 from makima_cli import render
 from makima_cli.render import Row
-from makima_cli.session import Session, echo_json, talks
+from makima_cli.session import Session, echo_json, with_session
 
 PAGE = 500
 EVERY_SECONDS = 2.0
@@ -24,7 +24,7 @@ ALL = 1_000_000
 @click.option("--waiting", is_flag=True, help="Only those that wait for somebody.")
 @click.option("-n", "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="How many at most.")
 @click.option("--watch", is_flag=True, help="Again every two seconds, until Ctrl-C.")
-@talks("table", "json", "compact")
+@with_session("table", "json", "compact")
 def list_contracts(
     session: Session, *, status: str | None, phase: str | None, stale: bool, threshold: str | None, waiting: bool, limit: int, watch: bool
 ) -> None:

@@ -8,13 +8,13 @@ from makima_sdk.http import Http
 
 from makima_cli import render
 from makima_cli.render import Row
-from makima_cli.session import Session, echo_json, talks
+from makima_cli.session import Session, echo_json, with_session
 
 
 @click.command()
 @click.argument("contract_id", metavar="ID")
 @click.option("--verbose", is_flag=True, help="Also its tasks and questions.")
-@talks("table", "json")
+@with_session("table", "json")
 def show(session: Session, contract_id: str, *, verbose: bool) -> None:
     """One contract in full."""
     contract, extra = session.run(lambda http: _fetch(http, contract_id, verbose=verbose))

@@ -8,7 +8,7 @@ from makima_sdk.http import Http
 from makima_cli import exits
 from makima_cli.contracts.show import print_contract
 from makima_cli.render import Row
-from makima_cli.session import Session, echo_json, talks
+from makima_cli.session import Session, echo_json, with_session
 
 EVERY_SECONDS = 0.25
 
@@ -17,7 +17,7 @@ EVERY_SECONDS = 0.25
 @click.argument("contract_id", metavar="ID")
 @click.option("--for", "wanted", required=True, metavar="STATUS[,…]", help="Which status; several: any of them.")
 @click.option("--timeout", type=float, default=0, metavar="SECONDS", help="Give up (exit 7); 0 never does.")
-@talks("table", "json")
+@with_session("table", "json")
 def wait(session: Session, contract_id: str, *, wanted: str, timeout: float) -> None:
     """Wait until it reaches a status."""
     statuses = frozenset(wanted.split(","))
@@ -31,7 +31,7 @@ def wait(session: Session, contract_id: str, *, wanted: str, timeout: float) -> 
 
     contract = session.run(reached)
     if contract is None:
-        exits.time_out(f"{contract_id} did not reach {wanted} within {timeout:g} s", as_json=session.as_json)
+        exits.exit_timed_out(f"{contract_id} did not reach {wanted} within {timeout:g} s", as_json=session.as_json)
     if session.as_json:
         echo_json(contract)
     else:

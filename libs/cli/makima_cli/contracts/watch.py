@@ -10,7 +10,7 @@ from makima_sdk.monitoring import Filter, MonitorEvent
 from makima_sdk.monitoring import monitor as stream
 
 from makima_cli.render import COLOURS
-from makima_cli.session import PATIENCE_SECONDS, Session, talks
+from makima_cli.session import PATIENCE_SECONDS, Session, with_session
 
 QUIET: Final = frozenset({"StatusChanged", "StaleDetected", "QuestionAsked", "AgentStatusChanged"})
 FRAME: Final = frozenset({"hello", "reset"})
@@ -26,7 +26,7 @@ LAGGING: Final = "lagging"  # about us, not about contracts
 @click.option("--quiet", is_flag=True, help="Only what somebody may want to act on.")
 @click.option("--heartbeats", is_flag=True, help="Heartbeats, too.")
 @click.option("--since", type=int, metavar="POSITION", help="From this position of the log on.")
-@talks("text", "json")
+@with_session("text", "json")
 def monitor(
     session: Session,
     contract_ids: tuple[str, ...],

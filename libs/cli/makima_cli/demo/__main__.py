@@ -14,8 +14,8 @@ from typing import Final
 
 from makima_sdk.connection import Connection
 
-from makima_cli.demo.fleet_credentials import passes
-from makima_cli.demo.process import Child, live
+from makima_cli.demo.fleet_credentials import fleet_credentials
+from makima_cli.demo.process import Child, run_until_stopped
 from makima_cli.demo.user import play
 
 NAMES: Final = ("daemon-ada", "daemon-grace", "daemon-edsger")
@@ -40,7 +40,7 @@ async def fleet(folder: Path | None) -> None:
     shutil.rmtree(worktrees, ignore_errors=True)  # of an earlier life that was cut short
     try:
         connection = Connection.default()
-        async with passes(connection, NAMES) as made, asyncio.TaskGroup() as everybody:
+        async with fleet_credentials(connection, NAMES) as made, asyncio.TaskGroup() as everybody:
             for index, name in enumerate(NAMES):
                 everybody.create_task(keep(index, name, worktrees, made.env(name)))
             everybody.create_task(play(replace(connection, token=made.user)))
@@ -49,4 +49,4 @@ async def fleet(folder: Path | None) -> None:
 
 
 if __name__ == "__main__":
-    live(fleet(Path(sys.argv[1]) if len(sys.argv) > 1 else None), parent=False)
+    run_until_stopped(fleet(Path(sys.argv[1]) if len(sys.argv) > 1 else None), parent=False)

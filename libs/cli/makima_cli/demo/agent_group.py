@@ -16,7 +16,7 @@ RESTART_SECONDS: Final = 1.0
 REMOVAL_SECONDS: Final = 0.7  # what a real `git worktree remove` takes
 
 
-class Crew:
+class AgentGroup:
     """`run` returns when the supervisor has ended by itself: the contract is over, as far as it knows."""
 
     def __init__(self, contract_id: str, daemon_id: str, contracts: Contracts, worktrees: Path, changed: Callable[[], None]) -> None:

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from makima_cli.demo.process import live, say
+from makima_cli.demo.process import run_until_stopped, say
 
 TAKES_SECONDS: Final = (0.8, 2.0)
 
@@ -30,5 +30,5 @@ def _note(worktree: Path, task_id: str, name: str) -> None:
 
 if __name__ == "__main__":
     limit = float(sys.argv[4]) if len(sys.argv) > 4 else None
-    code = live(work(Path(sys.argv[1]), sys.argv[2], sys.argv[3], limit))
+    code = run_until_stopped(work(Path(sys.argv[1]), sys.argv[2], sys.argv[3], limit))
     sys.exit(1 if code is None else code)  # told to stop is not done

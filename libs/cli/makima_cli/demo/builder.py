@@ -14,7 +14,7 @@ from makima_sdk.models import Contract, Task
 from makima_sdk.problems import ProblemError
 
 from makima_cli.demo import PATIENCE_SECONDS
-from makima_cli.demo.process import Child, live
+from makima_cli.demo.process import Child, run_until_stopped
 from makima_cli.demo.scenarios import TASKS, needs, task_name
 
 ROLE: Final = "builder"
@@ -25,7 +25,7 @@ AT_WORK: Final = frozenset({ContractStatus.ACTIVE, ContractStatus.WAITING_FOR_IN
 async def build(contract_id: str, worktree: Path) -> None:
     """Until stopped: whether the contract is over, its supervisor says. A new process is a new connection id."""
     connection, connection_id = Connection.default(), str(uuid4())
-    async with Http(connection.url, connection.token, patience=PATIENCE_SECONDS) as http:
+    async with Http(connection.url, connection.token, retry_for=PATIENCE_SECONDS) as http:
         contracts = Contracts(http)
         while True:
             try:
@@ -67,4 +67,4 @@ async def _do(contracts: Contracts, task: Task, connection_id: str, worktree: Pa
 
 
 if __name__ == "__main__":
-    live(build(sys.argv[1], Path(sys.argv[2])))
+    run_until_stopped(build(sys.argv[1], Path(sys.argv[2])))

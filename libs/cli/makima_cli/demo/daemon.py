@@ -18,9 +18,9 @@ from makima_sdk.http import Http
 from makima_sdk.problems import MakimaError, UnreachableError
 
 from makima_cli.demo import HEARTBEAT_SECONDS, TIMEOUT_SECONDS
-from makima_cli.demo.agent_group import Crew
+from makima_cli.demo.agent_group import AgentGroup
 from makima_cli.demo.fleet_credentials import USERS_TOKEN
-from makima_cli.demo.process import live, say
+from makima_cli.demo.process import run_until_stopped, say
 from makima_cli.demo.user import MOST_LIVE
 
 CAPACITY: Final = 2 * MOST_LIVE  # all of the user's may fall to one daemon, and a visitor's: none waits for a paused one's place
@@ -58,7 +58,7 @@ class DemoDaemon:
         self._offered = offered
         self._connection = connection
         self._worktrees = worktrees
-        self._crews: dict[str, Crew] = {}
+        self._crews: dict[str, AgentGroup] = {}
         self._daemon: Daemon | None = None
 
     async def run(self) -> None:
@@ -72,13 +72,13 @@ class DemoDaemon:
             try:
                 async for contract in self._offered.all({"status": OPEN, "limit": 500}):
                     if self._place.takes(contract.id) and contract.id not in self._crews and len(self._crews) < CAPACITY:
-                        self._crews[contract.id] = Crew(contract.id, self._name, self._contracts, self._worktrees, self._report)
+                        self._crews[contract.id] = AgentGroup(contract.id, self._name, self._contracts, self._worktrees, self._report)
                         work.create_task(self._run(self._crews[contract.id]))
             except MakimaError as error:
                 say(f"{self._name} finds no contracts: {error}")
             await asyncio.sleep(LOOK_SECONDS)
 
-    async def _run(self, crew: Crew) -> None:
+    async def _run(self, crew: AgentGroup) -> None:
         try:
             await crew.run()
         finally:
@@ -135,7 +135,7 @@ class DemoDaemon:
         for role in cycle(ROLES):
             crew = await self._some_crew()
             say(f"{crew.agents[role].name} is about to crash")
-            crew.agents[role].have_an_accident()
+            crew.agents[role].crash()
             await asyncio.sleep(ROUND_SECONDS)
 
     async def _freeze_now_and_then(self) -> None:
@@ -151,7 +151,7 @@ class DemoDaemon:
                 child.thaw()
             await asyncio.sleep(ROUND_SECONDS - SILENCE_SECONDS)
 
-    async def _some_crew(self) -> Crew:
+    async def _some_crew(self) -> AgentGroup:
         """One with both its agents at work, as soon as there is one."""
         while True:
             crews = list(self._crews.values())
@@ -161,7 +161,7 @@ class DemoDaemon:
                     return crew
             await asyncio.sleep(LOOK_SECONDS)
 
-    async def _at_work(self, crew: Crew) -> bool:
+    async def _at_work(self, crew: AgentGroup) -> bool:
         """The supervisor has planned something, so it has been heard: only then can its silence be noticed."""
         try:
             contract = await self._contracts.get(crew.contract_id)
@@ -178,4 +178,4 @@ async def main(name: str, place: Place, worktrees: Path) -> None:
 
 
 if __name__ == "__main__":
-    live(main(sys.argv[1], Place(int(sys.argv[2]), int(sys.argv[3])), Path(sys.argv[4])))
+    run_until_stopped(main(sys.argv[1], Place(int(sys.argv[2]), int(sys.argv[3])), Path(sys.argv[4])))

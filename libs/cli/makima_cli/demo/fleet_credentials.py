@@ -16,7 +16,7 @@ USERS_TOKEN: Final = "MAKIMA_DEMO_TOKEN"  # noqa: S105 - the name of a variable
 
 
 @dataclass(frozen=True, slots=True)
-class Passes:
+class FleetCredentials:
     """`user` is an owner's token; `daemons` have each its own, and its own way to the broker: what they are told in their environment."""
 
     user: str
@@ -28,8 +28,8 @@ class Passes:
 
 
 @asynccontextmanager
-async def passes(connection: Connection, daemons: tuple[str, ...]) -> AsyncGenerator[Passes]:
-    async with Http(connection.url, connection.token, patience=PATIENCE_SECONDS) as admin:
+async def fleet_credentials(connection: Connection, daemons: tuple[str, ...]) -> AsyncGenerator[FleetCredentials]:
+    async with Http(connection.url, connection.token, retry_for=PATIENCE_SECONDS) as admin:
         made: list[str] = []
 
         async def issued(**wanted: str) -> Json:
@@ -40,9 +40,9 @@ async def passes(connection: Connection, daemons: tuple[str, ...]) -> AsyncGener
         try:
             user = await issued(role="owner", owner=OWNER)
             own = {daemon: _told(connection, await issued(role="daemon", daemon_id=daemon)) for daemon in daemons}
-            yield Passes(str(user["token"]), own)
+            yield FleetCredentials(str(user["token"]), own)
         finally:
-            async with Http(connection.url, connection.token, patience=0) as leaving:
+            async with Http(connection.url, connection.token, retry_for=0) as leaving:
                 for token_id in made:
                     with suppress(MakimaError):  # it is away already; the next fleet has others
                         await leaving.send("DELETE", f"/tokens/{token_id}")

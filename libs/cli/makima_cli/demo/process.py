@@ -16,7 +16,7 @@ from makima_local.parent import dies_with_parent
 
 T = TypeVar("T")
 
-ACCIDENT: Final = b"accident\n"
+CRASH: Final = b"accident\n"
 STDIN: Final = 0
 PATIENCE_SECONDS: Final = 3.0
 SETTLED_SECONDS: Final = 4.0
@@ -49,10 +49,10 @@ class Child:
         """Its exit code; negative for the signal that killed it."""
         return await self._process.wait()
 
-    def have_an_accident(self) -> None:
+    def crash(self) -> None:
         """It kills itself, in the middle of whatever it does."""
         if self._process.stdin is not None:
-            self._process.stdin.write(ACCIDENT)
+            self._process.stdin.write(CRASH)
 
     def freeze(self) -> None:
         self.frozen = True
@@ -84,7 +84,7 @@ def say(text: str) -> None:
     print(f"{datetime.now(UTC):%H:%M:%S} {text}", flush=True)
 
 
-def live(main: Coroutine[object, object, T], *, parent: bool = True) -> T | None:
+def run_until_stopped(main: Coroutine[object, object, T], *, parent: bool = True) -> T | None:
     """The life of a process: `main`, until it ends, or we are told to stop, or, where a `Child` it is, the parent is gone.
 
     Answers what `main` does; None: it was told to stop.
@@ -112,6 +112,6 @@ def live(main: Coroutine[object, object, T], *, parent: bool = True) -> T | None
 def _listen_to_parent() -> None:
     """Read below `sys.stdin`: its buffer is locked while a thread waits in it, and Python would not end."""
     while told := os.read(STDIN, 100):
-        if ACCIDENT in told:
+        if CRASH in told:
             os.kill(os.getpid(), signal.SIGKILL)
     os.kill(os.getpid(), signal.SIGTERM)

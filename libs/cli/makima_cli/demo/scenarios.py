@@ -17,7 +17,7 @@ _WITHIN: Final = re.compile(r"each task within ([\d.]+) seconds")
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class Scenario:
     """`guard`: a person confirms each phase."""
 
     name: str
@@ -26,15 +26,15 @@ class Story:
     guard: bool = False
 
 
-STORIES: Final[Sequence[Story]] = (
-    Story("Rename the config flags", "execute", _STAGING),
-    Story("Upgrade the database driver", "execute", _STAGING),
-    Story("Rewrite everything in a weekend", "simple", "each task within 0.3 seconds"),
-    Story("Choose a colour scheme", "simple", _QUESTION),
-    Story("Design the new importer", "specification", "a person confirms each phase", guard=True),
-    Story("Fix the login page", "simple"),
-    Story("Speed up the test suite", "execute", "each task within 1.5 seconds"),
-    Story("Write the release notes", "specification"),
+SCENARIOS: Final[Sequence[Scenario]] = (
+    Scenario("Rename the config flags", "execute", _STAGING),
+    Scenario("Upgrade the database driver", "execute", _STAGING),
+    Scenario("Rewrite everything in a weekend", "simple", "each task within 0.3 seconds"),
+    Scenario("Choose a colour scheme", "simple", _QUESTION),
+    Scenario("Design the new importer", "specification", "a person confirms each phase", guard=True),
+    Scenario("Fix the login page", "simple"),
+    Scenario("Speed up the test suite", "execute", "each task within 1.5 seconds"),
+    Scenario("Write the release notes", "specification"),
 )
 
 
@@ -52,13 +52,13 @@ def needs(description: str) -> Needs:
     return Needs(_STAGING in description, _QUESTION in description, float(limit[1]) if limit else None)
 
 
-def told(number: int) -> tuple[Story, str, str]:
+def told(number: int) -> tuple[Scenario, str, str]:
     """The story of the `number`-th contract, and the name and description that tell it."""
-    story = STORIES[number % len(STORIES)]
-    return story, f"{story.name} #{number // len(STORIES) + 1}", MARK + story.about
+    story = SCENARIOS[number % len(SCENARIOS)]
+    return story, f"{story.name} #{number // len(SCENARIOS) + 1}", MARK + story.about
 
 
-def phases(story: Story) -> list[Mapping[str, object]] | None:
+def phases(story: Scenario) -> list[Mapping[str, object]] | None:
     """Work against the clock may fail and be tried again, so its gates name what must be done in the end; None: the type's own phases.
 
     (In the built-in phases all tasks must be complete, and a failed one never is.)

@@ -22,7 +22,7 @@ from makima_sdk.supervisor import Supervisor
 from makima_cli.demo import HEARTBEAT_SECONDS, PATIENCE_SECONDS
 from makima_cli.demo.fleet_credentials import USERS_TOKEN
 from makima_cli.demo.plan import GiveUp, failed, next_steps
-from makima_cli.demo.process import live
+from makima_cli.demo.process import run_until_stopped
 from makima_cli.demo.scenarios import needs
 from makima_cli.demo.staging import HELD_UP, Staging
 
@@ -60,19 +60,19 @@ class DemoSupervisor:
             case ContractStatus.ACTIVE:
                 await self._drive(contract)
             case ContractStatus.WAITING_FOR_INPUT:
-                self._voice.say(
+                self._voice.report(
                     SupervisorState.WAITING_FOR_USER, phase=phase, activity=f"waiting: {contract.waiting_for}", pending_task_ids=()
                 )
             case ContractStatus.BLOCKED:
-                self._voice.say(SupervisorState.BLOCKED, phase=phase, activity=f"held up: {contract.blocked_reason}")
+                self._voice.report(SupervisorState.BLOCKED, phase=phase, activity=f"held up: {contract.blocked_reason}")
                 if (contract.blocked_reason or "").startswith(HELD_UP) and self._staging.take():
                     await self._owner.act(contract.id, "unblock")
             case ContractStatus.PAUSED:
                 self._staging.leave()
-                self._voice.say(SupervisorState.BLOCKED, phase=phase, activity="paused")
+                self._voice.report(SupervisorState.BLOCKED, phase=phase, activity="paused")
             case status:
                 self._staging.leave()
-                self._voice.say(OVER.get(status, SupervisorState.IDLE), phase=phase, activity=f"contract is {status}")
+                self._voice.report(OVER.get(status, SupervisorState.IDLE), phase=phase, activity=f"contract is {status}")
 
     async def _drive(self, contract: Contract) -> None:
         wanted = needs(contract.description)
@@ -93,7 +93,7 @@ class DemoSupervisor:
 
     def _tell(self, contract: Contract, tasks: list[Task]) -> None:
         open_ones = tuple(task.id for task in tasks if task.status not in (TaskStatus.COMPLETED, TaskStatus.FAILED))
-        self._voice.say(
+        self._voice.report(
             SupervisorState.WAITING_FOR_TASKS if open_ones else SupervisorState.WORKING,
             phase=contract.phase,
             activity=f"{len(open_ones)} tasks of {contract.phase} under way" if open_ones else f"reviewing {contract.phase}",
@@ -112,8 +112,8 @@ async def supervise(contract_id: str, daemon_id: str, shared: Path) -> None:
     """Until the contract is over. `shared` is the folder in which agents of all daemons meet."""
     connection = Connection.default()
     async with (
-        Http(connection.url, connection.token, patience=PATIENCE_SECONDS) as http,
-        Http(connection.url, os.environ[USERS_TOKEN], patience=PATIENCE_SECONDS) as owners,
+        Http(connection.url, connection.token, retry_for=PATIENCE_SECONDS) as http,
+        Http(connection.url, os.environ[USERS_TOKEN], retry_for=PATIENCE_SECONDS) as owners,
     ):
         contracts, owner = Contracts(http), Contracts(owners)
         contract = await owner.get(contract_id)
@@ -145,4 +145,4 @@ def _progress(contract: Contract, tasks: list[Task]) -> int:
 
 
 if __name__ == "__main__":
-    live(supervise(sys.argv[1], sys.argv[2], Path(sys.argv[3])))
+    run_until_stopped(supervise(sys.argv[1], sys.argv[2], Path(sys.argv[3])))

@@ -15,7 +15,7 @@ from makima_sdk.models import Contract
 from makima_sdk.problems import MakimaError, ProblemError
 
 from makima_cli.demo.process import say
-from makima_cli.demo.scenarios import BATCH, MARK, STORIES, phases, told
+from makima_cli.demo.scenarios import BATCH, MARK, SCENARIOS, phases, told
 from makima_cli.demo.user_policy import Move, reaction
 
 LOOK_SECONDS: Final = 0.7
@@ -90,7 +90,7 @@ class DemoUser:
             stale_after_seconds=10,
         )
         self._told += 1
-        enough = self._told >= len(STORIES) and self._told % BATCH == 0
+        enough = self._told >= len(SCENARIOS) and self._told % BATCH == 0
         self._next_at = now + (LATER_SECONDS if enough else BETWEEN_SECONDS)
 
     async def _forget(self, archived: list[Contract]) -> None:

@@ -2,7 +2,7 @@
 
 import click
 
-from makima_cli.main import Lazy
+from makima_cli.main import LazyGroup
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "verify": ("makima_cli.ledger.verify:verify", "Is the log whole, and the broker's stream its own?"),
@@ -11,6 +11,6 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 
-@click.command(cls=Lazy, table=COMMANDS)
+@click.command(cls=LazyGroup, table=COMMANDS)
 def ledger() -> None:
     """The log itself: check it, fold it anew, or give it a new identity."""

@@ -10,7 +10,7 @@ import click
 from makima_kernel.commands.client import Bus
 from makima_kernel.event_log.named_sql import named
 from makima_schemas.commands import Problem
-from makima_schemas.errors import HTTP_STATUS, Code
+from makima_schemas.errors import HTTP_STATUS, ErrorCode
 from makima_sdk.problems import ProblemError
 
 from makima_cli import exits
@@ -40,7 +40,7 @@ def rebuild(name: str, *, context: str | None, chosen: str) -> None:
     try:
         rebuilt = run(context, work, as_json=chosen == "json")
     except ProblemError as error:
-        exits.give_up(error, as_json=chosen == "json")
+        exits.exit_with_problem(error, as_json=chosen == "json")
     if chosen == "json":
         echo_json(rebuilt)
     else:
@@ -50,7 +50,7 @@ def rebuild(name: str, *, context: str | None, chosen: str) -> None:
 async def _rebuild(servers: Servers, name: str) -> dict[str, object]:
     known: list[str] = [row["consumer"] for row in await servers.pool.fetch(SQL["known"])]
     if name not in known:
-        raise _problem(Code.NOT_FOUND, f"there is no projection {name}; known are {', '.join(known) or 'none yet'}", valid=known)
+        raise _problem(ErrorCode.NOT_FOUND, f"there is no projection {name}; known are {', '.join(known) or 'none yet'}", valid=known)
     asking = asyncio.create_task(Bus(servers.nats).query(name, "rebuild", {}, timeout=LONGEST_SECONDS))
     try:
         await _watch(servers, name, asking)
@@ -71,7 +71,7 @@ async def _watch(servers: Servers, name: str, asking: asyncio.Task[dict[str, obj
         now = monotonic()
         seen = now if running else seen
         if now - seen > ALONE_SECONDS:
-            raise _problem(Code.UNAVAILABLE, f"nobody rebuilds {name} any more: its service went away", hint="run it again")
+            raise _problem(ErrorCode.UNAVAILABLE, f"nobody rebuilds {name} any more: its service went away", hint="run it again")
         if position is not None and (terminal or now - said >= SAID_EVERY_SECONDS):
             said = now
             click.echo(f"{name}: {position} of {head} events", err=True, nl=not terminal)
@@ -79,5 +79,5 @@ async def _watch(servers: Servers, name: str, asking: asyncio.Task[dict[str, obj
                 click.echo("\r", err=True, nl=False)
 
 
-def _problem(code: Code, detail: str, **members: object) -> ProblemError:
+def _problem(code: ErrorCode, detail: str, **members: object) -> ProblemError:
     return ProblemError(HTTP_STATUS[code], {"code": code, "detail": detail, **members})

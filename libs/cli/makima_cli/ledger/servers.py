@@ -11,9 +11,9 @@ from typing import NoReturn, TypeVar
 import asyncpg
 import click
 import structlog
-from makima_kernel.event_log.errors import AWAY
+from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
 from makima_kernel.event_log.log import Log
-from makima_kernel.nats.connection import BrokerUnreachableError, by_us, connect
+from makima_kernel.nats.connection import BrokerUnreachableError, connect, ignore_close
 from makima_local import context as contexts
 from makima_sdk.connection import Connection, UnknownContextError
 from makima_sdk.problems import UnreachableError
@@ -50,14 +50,14 @@ def run(context: str | None, work: Callable[[Servers], Awaitable[R]], *, as_json
         return asyncio.run(opened())
     except (BrokerUnreachableError, NatsError) as error:
         _away(connection.nats_url, error, as_json=as_json)
-    except AWAY as error:
+    except DATABASE_UNAVAILABLE as error:
         _away(database_url, error, as_json=as_json)
 
 
 @asynccontextmanager
 async def _servers(database_url: str, nats_url: str) -> AsyncGenerator[Servers]:
     async with asyncpg.create_pool(database_url, min_size=1, max_size=2, timeout=5) as pool:
-        nats = await connect(nats_url, "makima-ledger", on_closed=by_us, timeout=5)
+        nats = await connect(nats_url, "makima-ledger", on_closed=ignore_close, timeout=5)
         try:
             yield Servers(pool, nats, Log(pool))
         finally:
@@ -73,4 +73,4 @@ def _database_of(name: str | None) -> str:
 
 
 def _away(where: str, error: Exception, *, as_json: bool) -> NoReturn:
-    exits.give_up(UnreachableError(where.rsplit("@", 1)[-1], str(error) or type(error).__name__), as_json=as_json)
+    exits.exit_with_problem(UnreachableError(where.rsplit("@", 1)[-1], str(error) or type(error).__name__), as_json=as_json)

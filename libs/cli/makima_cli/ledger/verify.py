@@ -7,7 +7,7 @@ from typing import Final
 
 import click
 from makima_kernel.event_log.named_sql import named
-from makima_kernel.relay.stream_identity import Different, Missing, Same, examine
+from makima_kernel.relay.stream_identity import Match, Mismatch, NoStream, compare_stream
 
 from makima_cli.ledger.servers import Servers, run
 from makima_cli.session import echo_json
@@ -49,11 +49,11 @@ async def _verify(servers: Servers) -> Found:
         problems.append(f"between positions {first} and {head} there are {count} events: {head - first + 1 - count} are missing")
     if first == 1:  # else the beginnings of old streams are archived
         problems += [f"stream {stream} of {tenant} has a gap" for tenant, stream in await servers.pool.fetch(SQL["broken"])]
-    match await examine(servers.nats, servers.log):
-        case Different(reason):
+    match await compare_stream(servers.nats, servers.log):
+        case Mismatch(reason):
             problems.append(reason)
-        case Missing():
+        case NoStream():
             problems.append("the broker has no stream of events; a running service makes it and fills it again")
-        case Same():
+        case Match():
             pass
     return Found(str(await servers.log.epoch()), count, head, tuple(problems))

@@ -2,7 +2,7 @@
 
 import click
 
-from makima_cli.main import Lazy
+from makima_cli.main import LazyGroup
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "create": ("makima_cli.token.create:create", "A new token, shown once."),
@@ -11,6 +11,6 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 
-@click.command(cls=Lazy, table=COMMANDS)
+@click.command(cls=LazyGroup, table=COMMANDS)
 def token() -> None:
     """Make, list and revoke tokens; for administrators."""

@@ -4,7 +4,7 @@ from typing import Final
 
 import click
 
-from makima_cli.session import Session, echo_json, talks
+from makima_cli.session import Session, echo_json, with_session
 
 ROLES: Final = ("admin", "owner", "viewer", "daemon")
 
@@ -13,7 +13,7 @@ ROLES: Final = ("admin", "owner", "viewer", "daemon")
 @click.option("--role", type=click.Choice(ROLES), required=True, help="What it may do.")
 @click.option("--owner", metavar="NAME", help="Whose contracts it is for; needed by owners and viewers.")
 @click.option("--daemon", "daemon_id", metavar="ID", help="Which daemon it is for; needed by daemons.")
-@talks("text", "json")
+@with_session("text", "json")
 def create(session: Session, *, role: str, owner: str | None, daemon_id: str | None) -> None:
     """A new token. The secret goes to stdout, and is shown this once."""
     asked = {"role": role, "owner": owner, "daemon_id": daemon_id}

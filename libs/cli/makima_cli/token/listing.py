@@ -8,13 +8,13 @@ from makima_sdk.http import Http
 
 from makima_cli import render
 from makima_cli.render import Row
-from makima_cli.session import Session, echo_json, talks
+from makima_cli.session import Session, echo_json, with_session
 
 PAGE: Final = 500
 
 
 @click.command("list")
-@talks("table", "json")
+@with_session("table", "json")
 def list_tokens(session: Session) -> None:
     """All tokens, without their secrets: those are not kept."""
     tokens = session.run(_fetch)

@@ -2,12 +2,12 @@
 
 import click
 
-from makima_cli.session import Session, echo_json, talks
+from makima_cli.session import Session, echo_json, with_session
 
 
 @click.command()
 @click.argument("token_id", metavar="ID")
-@talks("text", "json")
+@with_session("text", "json")
 def revoke(session: Session, token_id: str) -> None:
     """From the next request on the token opens nothing, and the sockets that it opened are closed."""
     session.send("DELETE", f"/tokens/{token_id}")

@@ -4,7 +4,7 @@ import asyncpg
 from makima_kernel.event_log.log import Log
 from makima_kernel.event_log.migrate import all_schemas, migrate
 from makima_kernel.event_log.migration_files import MigrationError
-from makima_kernel.nats.connection import BrokerUnreachableError, by_us, connect
+from makima_kernel.nats.connection import BrokerUnreachableError, connect, ignore_close
 from makima_kernel.nats.streams import TopologyError, provision
 from makima_kernel.service.settings import Settings, SettingsError, load
 
@@ -18,7 +18,7 @@ async def migrate_all(database_url: str) -> int:
 
 async def provision_bus(database_url: str, nats_url: str) -> None:
     budget = load(Settings, database_url=database_url, nats_url=nats_url).stream_budget
-    nats = await connect(nats_url, "makima-up", on_closed=by_us)
+    nats = await connect(nats_url, "makima-up", on_closed=ignore_close)
     try:
         async with asyncpg.create_pool(database_url, min_size=1, max_size=1) as pool:
             await provision(nats, Log(pool), budget=budget)

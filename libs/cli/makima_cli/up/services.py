@@ -21,7 +21,7 @@ FLEET = "demo fleet"
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class LocalSystem:
     """What every program needs to know: where the data lies, where the servers are, and (its hash) the administrator's token."""
 
     folder: DataFolder
@@ -34,21 +34,21 @@ class Site:
         return f"http://{ports.LOOPBACK}:{self.port}"
 
 
-def services(site: Site, *, for_demo: bool) -> list[Program]:
+def services(site: LocalSystem, *, for_demo: bool) -> list[Program]:
     """Every installed service, each with a health port of its own."""
     taken = {site.port}
     pace: Mapping[str, str] = _pace() if for_demo else {}
     return [_service(service, site, _another_port(taken), pace) for service in installed_services()]
 
 
-def demo_fleet(site: Site) -> Program:
+def demo_fleet(site: LocalSystem) -> Program:
     """Daemons and agents that know nothing but the public interfaces."""
     env = {"MAKIMA_URL": site.url, "MAKIMA_NATS_URL": site.servers.nats_url, "MAKIMA_TOKEN": site.token}
     command = (sys.executable, "-m", "makima_cli.demo", str(site.folder.path / "demo"))
     return Program(FLEET, command, site.folder.path, site.folder.log("demo"), env=env)
 
 
-def _service(service: InstalledService, site: Site, health_port: int, pace: Mapping[str, str]) -> Program:
+def _service(service: InstalledService, site: LocalSystem, health_port: int, pace: Mapping[str, str]) -> Program:
     name = service.name
     servers = {"MAKIMA_DATABASE_URL": site.servers.database_url, "MAKIMA_NATS_URL": site.servers.nats_url_of(name)}
     env = {**pace, **servers, "MAKIMA_HEALTH_PORT": str(health_port), "MAKIMA_DATA_DIR": str(site.folder.path)}

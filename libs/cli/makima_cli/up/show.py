@@ -31,7 +31,7 @@ class Running:
     metrics: Mapping[str, str]
 
 
-def line(running: Running) -> str:
+def json_line(running: Running) -> str:
     document = {
         "url": running.url,
         "nats_url": running.nats_url,
@@ -45,7 +45,7 @@ def line(running: Running) -> str:
     return json.dumps(document)
 
 
-def block(running: Running, context: str | None, seconds: float) -> str:
+def summary(running: Running, context: str | None, seconds: float) -> str:
     """What runs, where, and what to try; `context` is what the commands must name, if it is not the one they use anyway."""
     gateway = ("gateway", running.services.get("gateway"), f"{running.url}  (API: {running.url}/docs)")
     others = [(name, pid, running.metrics[name]) for name, pid in running.services.items() if name != "gateway"]
@@ -84,7 +84,7 @@ def command() -> str:
     return NAME if shutil.which(NAME) == shutil.which(called) else called
 
 
-def news(report: Report) -> str | None:
+def progress(report: Report) -> str | None:
     match report:
         case Started(name, pid, again=True):
             return f"{name} runs again (pid {pid})"
@@ -102,6 +102,6 @@ def cause(code: int) -> str:
     return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
 
 
-def say(text: str) -> None:
+def print_progress(text: str) -> None:
     """News and progress; stdout is for what was asked."""
     click.echo(f"{datetime.now().astimezone():%H:%M:%S}  {text}", err=True)

@@ -17,7 +17,7 @@ from makima_schemas import permissions
 from makima_cli.up import show
 from makima_cli.up.options import Options
 from makima_cli.up.servers import Servers, check_ports, running
-from makima_cli.up.services import FLEET, Site, demo_fleet, services
+from makima_cli.up.services import FLEET, LocalSystem, demo_fleet, services
 
 READY_WITHIN = 60.0
 LEAVE_WITHIN = 7.0  # stopping may take 20 s: the fleet these,
@@ -34,12 +34,12 @@ async def serve(options: Options, folder: DataFolder, out: Callable[[str], None]
     began = time.monotonic()
     check_ports(options, folder)
     loading = asyncio.create_task(asyncio.to_thread(_load_kernel))
-    async with running(options, folder, show.say) as servers, asyncio.TaskGroup() as group:
+    async with running(options, folder, show.print_progress) as servers, asyncio.TaskGroup() as group:
         await loading
-        keeper = group.create_task(servers.keep(show.say))
+        keeper = group.create_task(servers.keep(show.print_progress))
         try:
             async with _system(options, folder, servers) as system, _remembered(options, folder, system) as name:
-                out(show.line(system) if options.json else show.block(system, name, time.monotonic() - began))
+                out(show.json_line(system) if options.json else show.summary(system, name, time.monotonic() - began))
                 if options.open_browser:
                     await asyncio.to_thread(webbrowser.open, f"{system.url}/docs")
                 await asyncio.Event().wait()
@@ -50,12 +50,12 @@ async def serve(options: Options, folder: DataFolder, out: Callable[[str], None]
 @asynccontextmanager
 async def _system(options: Options, folder: DataFolder, servers: Servers) -> AsyncGenerator[show.Running]:
     await _prepare(servers)
-    site = Site(folder, servers, options.port or ports.free(), admin_token(folder.admin_token))
+    site = LocalSystem(folder, servers, options.port or ports.free(), admin_token(folder.admin_token))
     programs = services(site, for_demo=options.demo)
     async with Runner(_tell, patience=DRAIN_WITHIN, frozen_after=FROZEN_AFTER) as runner:
         for program in programs:
             runner.start(program)
-        show.say(f"waiting for {', '.join(program.name for program in programs)}")
+        show.print_progress(f"waiting for {', '.join(program.name for program in programs)}")
         await runner.ready(READY_WITHIN)
         metrics = {program.name: f"http://{ports.LOOPBACK}:{program.health_port}/metrics" for program in programs}
         if options.demo:
@@ -66,7 +66,7 @@ async def _system(options: Options, folder: DataFolder, servers: Servers) -> Asy
             at = (site.url, servers.nats_url, servers.database_url)
             yield show.Running(*at, site.token, folder.path, pids, runner.pids.get(FLEET), servers.pids, metrics)
         finally:
-            show.say("draining")
+            show.print_progress("draining")
             await runner.stop(FLEET, patience=LEAVE_WITHIN)  # while there is somebody to take leave of
 
 
@@ -75,9 +75,9 @@ async def _prepare(servers: Servers) -> None:
 
     try:
         applied = await prepare.migrate_all(servers.database_url)
-        show.say(f"schemas are migrated ({applied} new)")
+        show.print_progress(f"schemas are migrated ({applied} new)")
         await prepare.provision_bus(servers.database_url, servers.nats_url_of(permissions.PROVISIONER))
-        show.say("streams are provisioned")
+        show.print_progress("streams are provisioned")
     except prepare.FAULTS as error:
         raise NotPreparedError(f"{type(error).__name__}: {error}") from error
 
@@ -100,5 +100,5 @@ async def _remembered(options: Options, folder: DataFolder, system: show.Running
 
 
 def _tell(report: Report) -> None:
-    if text := show.news(report):
-        show.say(text)
+    if text := show.progress(report):
+        show.print_progress(text)

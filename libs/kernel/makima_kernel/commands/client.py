@@ -5,7 +5,7 @@ from typing import Final
 import orjson
 from makima_schemas import subjects
 from makima_schemas.commands import Accepted, Problem, Reply, Request, decode_reply
-from makima_schemas.errors import Code
+from makima_schemas.errors import ErrorCode
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from opentelemetry.trace import SpanKind
@@ -26,19 +26,21 @@ class Bus:
     async def ask(self, service: str, name: str, request: Request, *, timeout: float = DEFAULT_TIMEOUT_SECONDS) -> Reply:
         """The owner's answer; `UNAVAILABLE` where none came within `timeout` seconds (then the outcome is unknown)."""
         reply = await self._request(service, name, orjson.dumps(request), timeout)
-        return reply if isinstance(reply, Accepted | Problem) else Problem(Code.UNAVAILABLE, f"{service}.{name} gave no command's answer")
+        return (
+            reply if isinstance(reply, Accepted | Problem) else Problem(ErrorCode.UNAVAILABLE, f"{service}.{name} gave no command's answer")
+        )
 
     async def query(
         self, service: str, name: str, question: dict[str, object], *, timeout: float = DEFAULT_TIMEOUT_SECONDS
     ) -> dict[str, object] | Problem:
         """A question's answer as its members."""
         reply = await self._request(service, name, orjson.dumps(question), timeout)
-        return Problem(Code.UNAVAILABLE, f"{service}.{name} gave no query's answer") if isinstance(reply, Accepted) else reply
+        return Problem(ErrorCode.UNAVAILABLE, f"{service}.{name} gave no query's answer") if isinstance(reply, Accepted) else reply
 
     async def _request(self, service: str, name: str, payload: bytes, timeout: float) -> Reply | dict[str, object]:
         if len(payload) > MAX_COMMAND_BYTES:
             return Problem(
-                Code.PAYLOAD_TOO_LARGE,
+                ErrorCode.PAYLOAD_TOO_LARGE,
                 f"what is asked is at most {MAX_COMMAND_BYTES} bytes, this one has {len(payload)}",
                 members={"limit": MAX_COMMAND_BYTES},
             )
@@ -50,6 +52,6 @@ class Bus:
                 )
                 return decode_reply(message.data)
             except (NatsError, TimeoutError) as error:
-                return Problem(Code.UNAVAILABLE, f"{service} did not answer {name}: {type(error).__name__}", TRY_AGAIN)
+                return Problem(ErrorCode.UNAVAILABLE, f"{service} did not answer {name}: {type(error).__name__}", TRY_AGAIN)
             except ValueError as error:
-                return Problem(Code.UNAVAILABLE, f"{service} answered {name} with no reply of ours: {error}")
+                return Problem(ErrorCode.UNAVAILABLE, f"{service} answered {name} with no reply of ours: {error}")

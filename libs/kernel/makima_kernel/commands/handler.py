@@ -9,18 +9,18 @@ import structlog
 from makima_schemas.codec import Event, encode
 from makima_schemas.commands import Accepted, Problem, Reply, Request, problem
 from makima_schemas.envelope import EventMeta
-from makima_schemas.errors import Code
+from makima_schemas.errors import ErrorCode
 from makima_schemas.identity import Category, is_id, stream_name
 from makima_schemas.refusal import Member, Refused
 
 from makima_kernel.commands.client import TRY_AGAIN
 from makima_kernel.commands.decider import Decider
 from makima_kernel.commands.router import snake_case
-from makima_kernel.commands.state_cache import Loaded, States
+from makima_kernel.commands.state_cache import Loaded, StateCache
 from makima_kernel.event_log.append import Append, Appended, Conflict, Duplicate, GuardConflict, KeyReused, TooLarge, new_event
 from makima_kernel.event_log.append_connection import UnstorableError
 from makima_kernel.event_log.appender import Appender, LogUnavailableError, OverloadedError
-from makima_kernel.event_log.errors import AWAY
+from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
 from makima_kernel.event_log.log import Log
 from makima_kernel.telemetry import traces
 
@@ -31,10 +31,12 @@ E = TypeVar("E", bound=Event)
 _logger = structlog.get_logger()
 
 ATTEMPTS: Final = 8
-KEY_REUSED: Final = Problem(Code.IDEMPOTENCY_KEY_REUSED, "this command id was used with another request", "mint a new key for a new intent")
+KEY_REUSED: Final = Problem(
+    ErrorCode.IDEMPOTENCY_KEY_REUSED, "this command id was used with another request", "mint a new key for a new intent"
+)
 
 
-class Decisions(Generic[S, C, E]):
+class CommandHandler(Generic[S, C, E]):
     """Every command of one category goes through here: the one path from a command to the log.
 
     `describe` gives the members that a `VERSION_CONFLICT` adds to `expected` and `actual`; `exists` says of a state with events
@@ -65,31 +67,31 @@ class Decisions(Generic[S, C, E]):
         self._on_event = on_event
         self._valid_target = valid_target
         self._content = content
-        self._states = States(decider, log, lambda: appender.session)
+        self._states = StateCache(decider, log, lambda: appender.session)
 
     async def handle(self, request: Request, command: C) -> Reply:
         """Decide and store. A repeated command id gets the first answer; a refusal changes nothing and is not stored."""
         try:
             return await self._answer(request, command)
         except LogUnavailableError as error:
-            return Problem(Code.UNAVAILABLE, f"the event log does not answer: {error}", TRY_AGAIN)
+            return Problem(ErrorCode.UNAVAILABLE, f"the event log does not answer: {error}", TRY_AGAIN)
         except UnstorableError as error:
-            return Problem(Code.INVALID_REQUEST, str(error))
+            return Problem(ErrorCode.INVALID_REQUEST, str(error))
         except OverloadedError as error:
-            return Problem(Code.OVERLOADED, str(error), "nothing was changed; try again later")
-        except AWAY as error:
+            return Problem(ErrorCode.OVERLOADED, str(error), "nothing was changed; try again later")
+        except DATABASE_UNAVAILABLE as error:
             # A reader has met it; the appender's connection may not have noticed yet that its server is gone.
             self._states.forget_all()
-            return Problem(Code.UNAVAILABLE, f"the event log cannot be read: {type(error).__name__}", TRY_AGAIN)
+            return Problem(ErrorCode.UNAVAILABLE, f"the event log cannot be read: {type(error).__name__}", TRY_AGAIN)
 
-    def suppose_new(self, tenant: str, target: str) -> None:
+    def assume_new(self, tenant: str, target: str) -> None:
         """As far as the caller knows, the entity has no event yet: that saves a look, and a conflict tells if it was wrong."""
-        self._states.suppose_new(tenant, stream_name(self._category, target))
+        self._states.assume_new(tenant, stream_name(self._category, target))
 
     async def _answer(self, request: Request, command: C) -> Reply:
         try:
             if not self._valid_target(request.target):
-                raise Refused(Code.INVALID_REQUEST, f"{request.target!r} is no id of a {self._category}")  # noqa: TRY301 - same answer as a rule's refusal
+                raise Refused(ErrorCode.INVALID_REQUEST, f"{request.target!r} is no id of a {self._category}")  # noqa: TRY301 - same answer as a rule's refusal
             return await self._decide(request, command)
         except Refused as refused:
             # What was true when the id was first answered may be refused now; the first answer stands.
@@ -103,7 +105,7 @@ class Decisions(Generic[S, C, E]):
                 self._check_version(request, loaded)
                 events = self._decider.decide(command, loaded.state)
             except Refused:
-                if await self._states.caught_up(request.tenant, stream, loaded):
+                if await self._states.is_current(request.tenant, stream, loaded):
                     raise
                 continue
             outcome = await self._appender.append(_append(request, self._hash(request, command), stream, loaded.version, events))
@@ -118,15 +120,18 @@ class Decisions(Generic[S, C, E]):
                     self._states.forget(request.tenant, stream)
                 case GuardConflict(actual):
                     raise Refused(
-                        Code.VERSION_CONFLICT, "the guarding stream has moved on", expected=(request.guard or ("", 0))[1], actual=actual
+                        ErrorCode.VERSION_CONFLICT,
+                        "the guarding stream has moved on",
+                        expected=(request.guard or ("", 0))[1],
+                        actual=actual,
                     )
                 case TooLarge(limit):
                     raise Refused(
-                        Code.PAYLOAD_TOO_LARGE, f"an event, or all that the command records, has more than {limit} bytes", limit=limit
+                        ErrorCode.PAYLOAD_TOO_LARGE, f"an event, or all that the command records, has more than {limit} bytes", limit=limit
                     )
                 case KeyReused():
                     return KEY_REUSED
-        return Problem(Code.OVERLOADED, f"{stream} changes faster than the command can be decided", "nothing was changed; try again")
+        return Problem(ErrorCode.OVERLOADED, f"{stream} changes faster than the command can be decided", "nothing was changed; try again")
 
     def _check_version(self, request: Request, loaded: Loaded[S]) -> None:
         expected = request.expected_version
@@ -135,7 +140,7 @@ class Decisions(Generic[S, C, E]):
         detail = f"expected version {expected}, but it is {loaded.version}"
         members = self._describe(loaded.state)
         raise Refused(
-            Code.VERSION_CONFLICT, detail, hint="read it again and decide anew", expected=expected, actual=loaded.version, **members
+            ErrorCode.VERSION_CONFLICT, detail, hint="read it again and decide anew", expected=expected, actual=loaded.version, **members
         )
 
     async def _first_answer(self, request: Request, command: C) -> Reply | None:

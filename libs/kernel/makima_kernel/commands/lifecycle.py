@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Final, Generic, TypeVar
 
-from makima_schemas.errors import Code
+from makima_schemas.errors import ErrorCode
 from makima_schemas.refusal import Refused
 
 S = TypeVar("S", bound=StrEnum)
@@ -58,7 +58,7 @@ class Row(Generic[S]):
 
 
 @dataclass(frozen=True, slots=True)
-class Also(Row[S]):
+class SideEffect(Row[S]):
     """What a command may record besides; such a row lets nothing happen, another one must."""
 
 
@@ -75,7 +75,7 @@ class Lifecycle(Generic[S]):
         for row in rows:
             if self._then.setdefault(row.records, row.then) != row.then:
                 raise ValueError(f"{row.records.__name__} has two destinations: {self._then[row.records]} and {row.then}")
-            if isinstance(row, Also):
+            if isinstance(row, SideEffect):
                 continue
             for status in row.while_:
                 for command in row.commands:
@@ -114,7 +114,7 @@ class Lifecycle(Generic[S]):
     def refusal(self, status: S, command: type, detail: str, *, hint: str | None = None) -> Refused:
         """`INVALID_TRANSITION {from, to, allowed[]}` for a command that has no row here."""
         members = {"from": str(status), "to": self._aim(status, command), "allowed": [str(there) for there in self.targets(status)]}
-        return Refused(Code.INVALID_TRANSITION, detail, hint=hint, **members)
+        return Refused(ErrorCode.INVALID_TRANSITION, detail, hint=hint, **members)
 
     def mermaid(self) -> str:
         """The table as a mermaid state diagram; one arrow for each pair of statuses, labelled with the commands."""
@@ -130,7 +130,7 @@ class Lifecycle(Generic[S]):
         """The table as it is written, for people."""
         lines = ["| while | command | records | then |", "|---|---|---|---|"]
         for row in self.rows:
-            records = f"{'also ' if isinstance(row, Also) else ''}`{row.records.__name__}`"
+            records = f"{'also ' if isinstance(row, SideEffect) else ''}`{row.records.__name__}`"
             statuses = ", ".join(str(status) if status else "(nothing yet)" for status in row.while_)
             commands = ", ".join(f"`{command.__name__}`" for command in row.commands)
             lines.append(f"| {statuses} | {commands} | {records} | {_written(row.then)} |")

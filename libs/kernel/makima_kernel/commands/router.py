@@ -18,7 +18,7 @@ from faststream.nats import NatsMessage, NatsRouter
 from makima_schemas import subjects
 from makima_schemas.codec import adapter
 from makima_schemas.commands import Problem, Reply, Request, encode_reply, problem
-from makima_schemas.errors import Code
+from makima_schemas.errors import ErrorCode
 from makima_schemas.identity import DEFAULT_TENANT
 from makima_schemas.refusal import Member, Refused
 from opentelemetry.trace import SpanKind
@@ -27,10 +27,10 @@ from pydantic import ValidationError
 from makima_kernel.telemetry import metrics, traces
 
 C = TypeVar("C")
-CommandHandler = Callable[[Request, C], Awaitable[Reply]]
-QueryHandler = Callable[[dict[str, object]], Awaitable[dict[str, object]]]
+HandleCommand = Callable[[Request, C], Awaitable[Reply]]
+HandleQuery = Callable[[dict[str, object]], Awaitable[dict[str, object]]]
 Handle = Callable[[bytes, str | None], Awaitable[Reply | dict[str, object]]]
-Reach = Callable[[str, Request], Awaitable[None]]
+Authorize = Callable[[str, Request], Awaitable[None]]
 
 MAX_COMMAND_BYTES: Final = 512 * 1024
 MAX_REPLY_BYTES: Final = 1024 * 1024  # at the broker's limit, headers included, a reply would end the connection for good
@@ -44,18 +44,18 @@ TRACE_HEADER: Final = traces.HEADER
 class CommandRouter:
     """The commands and queries of one service, on its queue group: each is answered by one replica.
 
-    `reach` raises `Refused` where a daemon may not command the target.
+    `authorize` raises `Refused` where a daemon may not command the target.
     """
 
-    def __init__(self, service: str, *, reach: Reach | None = None) -> None:
+    def __init__(self, service: str, *, authorize: Authorize | None = None) -> None:
         self.service = service
-        self._reach = reach
+        self._authorize = authorize
         self.nats = NatsRouter(decoder=_undecoded, middlewares=(ExceptionMiddleware(publish_handlers={Exception: _unforeseen}),))
 
-    def command(self, command: type[C], handler: CommandHandler[C], *, daemons: bool = False) -> None:
+    def command(self, command: type[C], handler: HandleCommand[C], *, daemons: bool = False) -> None:
         """Serve the command class under its snake_case name. A body that does not fit it is `INVALID_REQUEST`.
 
-        `daemons`: whether they may send it, too, to what they reach; else they are told that it is not for them.
+        `daemons`: whether they may send it, too, to what they authorize; else they are told that it is not for them.
         """
         name = snake_case(command.__name__)
 
@@ -63,19 +63,19 @@ class CommandRouter:
             request = decode_request(body)
             if principal is not None:
                 request = replace(request, actor=f"daemon:{principal}", tenant=DEFAULT_TENANT)  # whatever the body says
-                if self._reach is not None:
-                    await self._reach(principal, request)
+                if self._authorize is not None:
+                    await self._authorize(principal, request)
             return await handler(request, decode_command(command, request.data))
 
         self._serve(name, handle, daemons=daemons)
 
-    def query(self, name: str, handler: QueryHandler) -> None:
+    def query(self, name: str, handler: HandleQuery) -> None:
         """Serve a question: a JSON object in, a JSON object out. Daemons ask over HTTP, where it is known what they may see."""
 
         async def handle(body: bytes, _principal: str | None) -> dict[str, object]:
             question: object = orjson.loads(body or b"{}")
             if not isinstance(question, dict):
-                raise Refused(Code.INVALID_REQUEST, "a query is a JSON object")
+                raise Refused(ErrorCode.INVALID_REQUEST, "a query is a JSON object")
             return await handler(cast("dict[str, object]", question))
 
         self._serve(name, handle, daemons=False)
@@ -88,7 +88,7 @@ class CommandRouter:
             principal = message.path.get("principal")
             with traces.span(label, parent=message.headers.get(TRACE_HEADER), kind=SpanKind.SERVER):
                 may = principal is None or daemons
-                reply, encoded = _fitting(await _answer(handle, message.body, principal) if may else _not_for_daemons(label))
+                reply, encoded = _bounded_reply(await _answer(handle, message.body, principal) if may else _not_for_daemons(label))
             outcome = reply.code.value if isinstance(reply, Problem) else "ok"
             metrics.command_seconds.labels(label, outcome).observe(perf_counter() - started)
             message.correlation_id = message.correlation_id[:MAX_CORRELATION_ID]
@@ -99,7 +99,7 @@ class CommandRouter:
 
 
 def _not_for_daemons(label: str) -> Problem:
-    return Problem(Code.FORBIDDEN, f"{label} is not for daemons", "what a daemon may do stands in docs/generated/nats-access.md")
+    return Problem(ErrorCode.FORBIDDEN, f"{label} is not for daemons", "what a daemon may do stands in docs/generated/nats-access.md")
 
 
 async def _answer(handle: Handle, body: bytes, principal: str | None) -> Reply | dict[str, object]:
@@ -109,10 +109,10 @@ async def _answer(handle: Handle, body: bytes, principal: str | None) -> Reply |
     except Refused as refused:
         return problem(refused)
     except orjson.JSONDecodeError as error:
-        return Problem(Code.INVALID_REQUEST, f"the body is not JSON: {error}")
+        return Problem(ErrorCode.INVALID_REQUEST, f"the body is not JSON: {error}")
 
 
-def _fitting(reply: Reply | dict[str, object]) -> tuple[Reply | dict[str, object], bytes]:
+def _bounded_reply(reply: Reply | dict[str, object]) -> tuple[Reply | dict[str, object], bytes]:
     """The reply and its bytes; instead of one that is too large, a problem that says so: silence would be no answer."""
     encoded = encode_reply(reply)
     if len(encoded) <= MAX_REPLY_BYTES:
@@ -121,14 +121,16 @@ def _fitting(reply: Reply | dict[str, object]) -> tuple[Reply | dict[str, object
         short = Problem(reply.code, _cut(reply.detail), reply.hint and _cut(reply.hint))
     else:
         detail = f"an answer is at most {MAX_REPLY_BYTES} bytes, this one has {len(encoded)}"
-        short = Problem(Code.PAYLOAD_TOO_LARGE, detail, "ask for less at once", {"limit": MAX_REPLY_BYTES})
+        short = Problem(ErrorCode.PAYLOAD_TOO_LARGE, detail, "ask for less at once", {"limit": MAX_REPLY_BYTES})
     return short, encode_reply(short)
 
 
 def _refuse_oversize(body: bytes) -> None:
     if len(body) > MAX_COMMAND_BYTES:
         raise Refused(
-            Code.PAYLOAD_TOO_LARGE, f"a command is at most {MAX_COMMAND_BYTES} bytes, this one has {len(body)}", limit=MAX_COMMAND_BYTES
+            ErrorCode.PAYLOAD_TOO_LARGE,
+            f"a command is at most {MAX_COMMAND_BYTES} bytes, this one has {len(body)}",
+            limit=MAX_COMMAND_BYTES,
         )
 
 
@@ -141,7 +143,7 @@ async def _unforeseen(error: Exception) -> bytes:
     """A raising handler would send no reply and let the caller wait (field-notes 6)."""
     await structlog.get_logger().aerror("command.failed", exc_info=error)
     return encode_reply(
-        Problem(Code.UNAVAILABLE, f"the command could not be handled: {type(error).__name__}", "try again with the same command id")
+        Problem(ErrorCode.UNAVAILABLE, f"the command could not be handled: {type(error).__name__}", "try again with the same command id")
     )
 
 
@@ -161,7 +163,7 @@ def decode_command(command: type[C], data: dict[str, object]) -> C:
     if unknown:
         message = f"is not a member of {command.__name__}; members are {', '.join(sorted(known)) or 'none'}"
         raise Refused(
-            Code.INVALID_REQUEST,
+            ErrorCode.INVALID_REQUEST,
             f"{command.__name__} has no member {_cut(unknown[0])}",
             errors=_errors((name, message) for name in unknown),
         )
@@ -175,7 +177,7 @@ def invalid(error: ValidationError) -> Refused:
     """The problem of a body that does not fit its schema: `errors[{path, message}]`."""
     found = error.errors(include_url=False, include_context=False, include_input=False)
     errors = _errors((".".join(str(part) for part in item["loc"]), item["msg"]) for item in found)
-    return Refused(Code.INVALID_REQUEST, f"{error.error_count()} member(s) do not fit the schema", errors=errors)
+    return Refused(ErrorCode.INVALID_REQUEST, f"{error.error_count()} member(s) do not fit the schema", errors=errors)
 
 
 def _errors(found: Iterable[tuple[str, str]]) -> Member:

@@ -14,13 +14,13 @@ from makima_schemas.codec import adapter
 
 from makima_kernel.commands import lifecycle
 from makima_kernel.commands.decider import Decider
-from makima_kernel.event_log.errors import AWAY
+from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
 from makima_kernel.event_log.log import Log
 from makima_kernel.event_log.snapshots import Snapshot
 
 S = TypeVar("S")
 
-WORTH_KEEPING: Final = 200  # events: what is folded in fewer costs less than it would to keep
+MIN_EVENTS_FOR_SNAPSHOT: Final = 200  # events: what is folded in fewer costs less than it would to keep
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Kept(Generic[S]):
     state: S
 
 
-class LongStreams(Generic[S]):
+class SnapshotCache(Generic[S]):
     """A cache, never the truth: what cannot be read, or not be written, is folded from the log."""
 
     def __init__(self, decider: Decider[S, Any, Any], log: Log) -> None:
@@ -46,7 +46,7 @@ class LongStreams(Generic[S]):
                 return None
             event_id, state = snapshot.state[:16], snapshot.state[16:]
             return Kept(snapshot.version, UUID(bytes=event_id), decode_state(self._type, state))
-        except (*AWAY, ValueError) as error:
+        except (*DATABASE_UNAVAILABLE, ValueError) as error:
             structlog.get_logger().warning("snapshot.unreadable", stream=stream, reason=repr(error))
             return None
 
@@ -54,7 +54,7 @@ class LongStreams(Generic[S]):
         state = kept.event_id.bytes + encode_state(kept.state)
         try:
             await self._snapshots.save(tenant, stream, Snapshot(kept.version, state))
-        except AWAY as error:
+        except DATABASE_UNAVAILABLE as error:
             structlog.get_logger().warning("snapshot.not_saved", stream=stream, reason=repr(error))
 
 

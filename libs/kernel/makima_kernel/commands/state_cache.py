@@ -9,7 +9,7 @@ from makima_schemas.codec import Event, decode
 from makima_schemas.envelope import Recorded
 
 from makima_kernel.commands.decider import Decider
-from makima_kernel.commands.snapshot_cache import WORTH_KEEPING, Kept, LongStreams
+from makima_kernel.commands.snapshot_cache import MIN_EVENTS_FOR_SNAPSHOT, Kept, SnapshotCache
 from makima_kernel.event_log.log import Log
 
 S = TypeVar("S")
@@ -28,14 +28,14 @@ class Loaded(Generic[S]):
     session: int | None = field(compare=False)
 
 
-class States(Generic[S, C, E]):
+class StateCache(Generic[S, C, E]):
     """`session` is an appender's: a state of another session may be one that the log, restored since, has never been in."""
 
     def __init__(self, decider: Decider[S, C, E], log: Log, session: Callable[[], int | None]) -> None:
         self._decider = decider
         self._log = log
         self._session = session
-        self._long_streams = LongStreams(decider, log)
+        self._snapshot_cache = SnapshotCache(decider, log)
         self._cache: OrderedDict[tuple[str, str], Loaded[S]] = OrderedDict()
 
     async def load(self, tenant: str, stream: str) -> Loaded[S]:
@@ -46,7 +46,7 @@ class States(Generic[S, C, E]):
             return cached
         return await self._fold(tenant, stream, self._nothing())
 
-    async def caught_up(self, tenant: str, stream: str, loaded: Loaded[S]) -> bool:
+    async def is_current(self, tenant: str, stream: str, loaded: Loaded[S]) -> bool:
         """Whether `loaded` is the newest: a refusal from memory must hold for what another replica has appended since."""
         return await self._fold(tenant, stream, loaded if self._holds(loaded) else self._nothing()) == loaded
 
@@ -57,7 +57,7 @@ class States(Generic[S, C, E]):
             state = self._decider.evolve(state, event)
         self._keep(tenant, stream, Loaded(version, state, loaded.session))
 
-    def suppose_new(self, tenant: str, stream: str) -> None:
+    def assume_new(self, tenant: str, stream: str) -> None:
         self._keep(tenant, stream, self._nothing())
 
     def forget(self, tenant: str, stream: str) -> None:
@@ -76,13 +76,13 @@ class States(Generic[S, C, E]):
         version, state, events = await self._since(tenant, stream, loaded)
         for recorded in events:
             version, state = recorded.version, self._decider.evolve(state, cast("E", decode(recorded.type, recorded.schema, recorded.data)))
-        if len(events) > WORTH_KEEPING:
-            await self._long_streams.save(tenant, stream, Kept(version, events[-1].event_id, state))
+        if len(events) > MIN_EVENTS_FOR_SNAPSHOT:
+            await self._snapshot_cache.save(tenant, stream, Kept(version, events[-1].event_id, state))
         return self._keep(tenant, stream, Loaded(version, state, loaded.session))
 
     async def _since(self, tenant: str, stream: str, loaded: Loaded[S]) -> tuple[int, S, list[Recorded]]:
         """Where folding goes on from, and the events after that."""
-        kept = None if loaded.version else await self._long_streams.load(tenant, stream)
+        kept = None if loaded.version else await self._snapshot_cache.load(tenant, stream)
         if kept is not None:
             known, *events = await self._log.stream(tenant, stream, after=kept.version - 1) or [None]
             if known is not None and (known.version, known.event_id) == (kept.version, kept.event_id):

@@ -11,7 +11,7 @@ import orjson
 import uuid_utils
 from makima_schemas.codec import Event, write
 from makima_schemas.envelope import EventMeta
-from makima_schemas.errors import Code
+from makima_schemas.errors import ErrorCode
 from makima_schemas.refusal import Refused
 
 SQL: Final = Path(__file__).with_suffix(".sql").read_text()
@@ -102,7 +102,7 @@ def new_event(event: Event) -> NewEvent:
     """The event encoded under a fresh uuid7. Raises `Refused` for text with the character NUL, which no Postgres text can hold."""
     schema, data = write(event)
     if b"\\u0000" in data and _NUL.search(data):
-        raise Refused(Code.INVALID_REQUEST, "the character NUL cannot be stored", hint="remove \\u0000 from the text")
+        raise Refused(ErrorCode.INVALID_REQUEST, "the character NUL cannot be stored", hint="remove \\u0000 from the text")
     return NewEvent(UUID(bytes=uuid_utils.uuid7().bytes), type(event).__name__, schema, data)
 
 

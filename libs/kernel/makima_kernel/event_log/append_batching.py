@@ -15,7 +15,7 @@ LOOKAHEAD: Final = 4 * MAX_COMMANDS
 
 
 @dataclass(slots=True, eq=False)
-class Waiting:
+class PendingAppend:
     """One command on its way, and the future of who waits for its outcome."""
 
     append: Append
@@ -43,10 +43,10 @@ class _Claims:
         return free
 
 
-def take(queue: deque[Waiting], most: int = MAX_COMMANDS) -> list[Waiting]:
+def take_batch(queue: deque[PendingAppend], most: int = MAX_COMMANDS) -> list[PendingAppend]:
     """Removes the next batch, at most `most`, oldest first; what has to wait keeps its order. Whoever gave up is dropped."""
-    batch: list[Waiting] = []
-    behind: list[Waiting] = []
+    batch: list[PendingAppend] = []
+    behind: list[PendingAppend] = []
     claims = _Claims()
     size = 0
     for _ in range(min(len(queue), LOOKAHEAD)):

@@ -8,7 +8,7 @@ import asyncpg
 from asyncpg.prepared_stmt import PreparedStatement
 
 from makima_kernel.event_log.append import SQL, Append, Outcome, arguments, outcome
-from makima_kernel.event_log.errors import AWAY
+from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
 
 Connect = Callable[[], Awaitable[asyncpg.Connection]]
 
@@ -17,7 +17,7 @@ Connect = Callable[[], Awaitable[asyncpg.Connection]]
 _TRY_AGAIN: Final = ("08", "25", "26", "28", "3D", "3F", "40", "42", "53", "55", "57", "58", "23514", "XX001", "XX002")
 
 
-class BrokenLineError(Exception):
+class AppendConnectionLostError(Exception):
     """The call may or may not have been committed: sending the same commands again is safe, and tells."""
 
 
@@ -25,7 +25,7 @@ class UnstorableError(ValueError):
     """Postgres cannot hold a value of a command; the message says which. Nothing was stored."""
 
 
-class Line:
+class AppendConnection:
     """`timeout` (seconds) bounds a call, connecting included. `on_lost` hears, once, of each connection that ended, also of an idle one."""
 
     def __init__(self, connect: Connect, timeout: float, on_lost: Callable[[], None]) -> None:
@@ -41,16 +41,16 @@ class Line:
         return self._connection is not None and not self._connection.is_closed()
 
     async def send(self, batch: Sequence[Append]) -> list[Outcome]:
-        """One call; the outcomes in order. Raises `BrokenLineError`, and `UnstorableError` if it is one of the values."""
+        """One call; the outcomes in order. Raises `AppendConnectionLostError`, and `UnstorableError` if it is one of the values."""
         try:
             async with asyncio.timeout(self._timeout):
                 statement = self._statement or await self._open()
                 rows = await statement.fetch(*arguments(batch))
-        except AWAY as error:
+        except DATABASE_UNAVAILABLE as error:
             if self._statement is not None and _of_a_command(error):
                 raise UnstorableError(str(error)) from error
             self.cut()
-            raise BrokenLineError(repr(error)) from error
+            raise AppendConnectionLostError(repr(error)) from error
         except ValueError as error:  # as asyncpg's encoders raise it
             raise UnstorableError(str(error)) from error
         return [outcome(*row) for row in rows]

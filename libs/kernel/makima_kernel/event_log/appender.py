@@ -10,16 +10,16 @@ from typing import Final
 import structlog
 
 from makima_kernel.event_log.append import Append, Appended, Outcome
-from makima_kernel.event_log.append_batching import MAX_COMMANDS, Waiting, take
-from makima_kernel.event_log.append_connection import BrokenLineError, Connect, Line, UnstorableError
-from makima_kernel.event_log.errors import AWAY
+from makima_kernel.event_log.append_batching import MAX_COMMANDS, PendingAppend, take_batch
+from makima_kernel.event_log.append_connection import AppendConnection, AppendConnectionLostError, Connect, UnstorableError
+from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
 from makima_kernel.telemetry import metrics
 
 Pause = Callable[[float], Awaitable[None]]
 
 # While one call commits, the next is encoded and on its way. That pays only where two backends and this process have a core each: on
 # 2 cores, one line appends 15.4k events/s of 32 callers and two append 13.5k. A third would only make the calls smaller.
-LINES: Final = 2 if (os.cpu_count() or 1) >= 4 else 1
+CONNECTIONS: Final = 2 if (os.cpu_count() or 1) >= 4 else 1
 # Lines that are idle at the same time share what waits, but not down to calls that cost more than they carry.
 SMALLEST_SHARE: Final = 16
 
@@ -38,7 +38,7 @@ class OverloadedError(Exception):
 
 
 # What whoever reads and appends may meet, and tries again.
-LOG_AWAY: Final = (*AWAY, LogUnavailableError, OverloadedError)
+LOG_UNAVAILABLE: Final = (*DATABASE_UNAVAILABLE, LogUnavailableError, OverloadedError)
 
 
 def _ignore(_position: int) -> None:
@@ -61,19 +61,19 @@ class Appender:
         timeout: float = 10.0,
         max_waiting: int = 10_000,
         pause: Pause = asyncio.sleep,
-        lines: int = LINES,
+        lines: int = CONNECTIONS,
     ) -> None:
         self._on_append = on_append
         self._timeout = timeout
         self._max_waiting = max_waiting
         self._pause = pause
-        self._queue: deque[Waiting] = deque()
+        self._queue: deque[PendingAppend] = deque()
         self._wake = asyncio.Event()
         self._stopped = asyncio.Event()
         self._draining = False
-        self._idle_lines = 0
+        self._idle_connections = 0
         self._losses = 0
-        self._lines = [Line(connect, timeout, self._lost) for _ in range(lines)]
+        self._connections = [AppendConnection(connect, timeout, self._lost) for _ in range(lines)]
 
     @property
     def session(self) -> int | None:
@@ -82,7 +82,7 @@ class Appender:
         A database can only be replaced behind a process that loses its connections: what was read of the log in another
         session may never have been in this one.
         """
-        return self._losses if any(line.live for line in self._lines) else None
+        return self._losses if any(line.live for line in self._connections) else None
 
     async def append(self, append: Append) -> Outcome:
         """Queues one command and waits for its outcome.
@@ -95,7 +95,7 @@ class Appender:
         if len(self._queue) >= self._max_waiting:
             raise OverloadedError(f"{self._max_waiting} commands wait for the log already")
         loop = asyncio.get_running_loop()
-        waiting = Waiting(append, loop.create_future())
+        waiting = PendingAppend(append, loop.create_future())
         self._queue.append(waiting)
         self._wake.set()
         started = loop.time()
@@ -116,7 +116,7 @@ class Appender:
         """Sends batch after batch until drained or cancelled. Whoever still waits then gets `LogUnavailableError`."""
         try:
             async with asyncio.TaskGroup() as group:
-                for line in self._lines:
+                for line in self._connections:
                     group.create_task(self._serve(line))
         finally:
             self._draining = True
@@ -124,11 +124,11 @@ class Appender:
             self._queue.clear()
             self._stopped.set()
 
-    async def _serve(self, line: Line) -> None:
-        batch: list[Waiting] = []
+    async def _serve(self, line: AppendConnection) -> None:
+        batch: list[PendingAppend] = []
         try:
             while share := await self._share():
-                batch = take(self._queue, share)
+                batch = take_batch(self._queue, share)
                 await self._settle(line, batch)
         finally:
             _fail(batch, "this process stopped before the log answered")
@@ -136,18 +136,18 @@ class Appender:
 
     async def _share(self) -> int:
         """Waits for work; how much of it one line takes. None is left, and none will come: 0."""
-        self._idle_lines += 1
+        self._idle_connections += 1
         try:
             while not self._queue:
                 if self._draining:
                     return 0
                 self._wake.clear()
                 await self._wake.wait()
-            return min(MAX_COMMANDS, max(SMALLEST_SHARE, ceil(len(self._queue) / self._idle_lines)))
+            return min(MAX_COMMANDS, max(SMALLEST_SHARE, ceil(len(self._queue) / self._idle_connections)))
         finally:
-            self._idle_lines -= 1
+            self._idle_connections -= 1
 
-    async def _settle(self, line: Line, batch: list[Waiting]) -> None:
+    async def _settle(self, line: AppendConnection, batch: list[PendingAppend]) -> None:
         """The same commands under the same ids, again and again, until they are answered or nobody waits any more."""
         pause = _FIRST_PAUSE
         while batch := [waiting for waiting in batch if not waiting.answer.done()]:
@@ -156,7 +156,7 @@ class Appender:
             except UnstorableError as error:
                 await self._single_out(line, batch, error)
                 return
-            except BrokenLineError as error:
+            except AppendConnectionLostError as error:
                 _logger.warning("log.unavailable", error=str(error), commands=len(batch))
                 await self._pause(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
@@ -164,7 +164,7 @@ class Appender:
                 self._answer(batch, outcomes)
                 return
 
-    async def _single_out(self, line: Line, batch: list[Waiting], error: UnstorableError) -> None:
+    async def _single_out(self, line: AppendConnection, batch: list[PendingAppend], error: UnstorableError) -> None:
         """One value that cannot be stored fails a whole call: each command for itself, then, so that only its own is refused."""
         if len(batch) > 1:
             for waiting in batch:
@@ -175,7 +175,7 @@ class Appender:
     def _lost(self) -> None:
         self._losses += 1
 
-    def _answer(self, batch: list[Waiting], outcomes: list[Outcome]) -> None:
+    def _answer(self, batch: list[PendingAppend], outcomes: list[Outcome]) -> None:
         for waiting, answer in zip(batch, outcomes, strict=True):
             if not waiting.answer.done():
                 waiting.answer.set_result(answer)
@@ -184,7 +184,7 @@ class Appender:
             self._on_append(max(grown))
 
 
-def _fail(waiting: Iterable[Waiting], reason: str) -> None:
+def _fail(waiting: Iterable[PendingAppend], reason: str) -> None:
     for one in waiting:
         if not one.answer.done():
             one.answer.set_exception(LogUnavailableError(reason))

@@ -5,4 +5,4 @@ from typing import Final
 import asyncpg
 
 # A connection that breaks inside asyncpg's own protocol is an InternalClientError; a TimeoutError is an OSError.
-AWAY: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+DATABASE_UNAVAILABLE: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)

@@ -9,8 +9,8 @@ from typing import Final
 import asyncpg
 import structlog
 
-from makima_kernel.cancellation import heed_cancellation
-from makima_kernel.event_log.errors import AWAY
+from makima_kernel.cancellation import raise_if_cancelled
+from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
 from makima_kernel.event_log.named_sql import named
 from makima_kernel.event_log.partitions import log_partitions
 
@@ -22,7 +22,7 @@ EVERY_SECONDS: Final = 60.0
 _logger = structlog.get_logger(__name__)
 
 
-class Upkeep:
+class Maintenance:
     """`run()` in every replica of any service that appends: they agree by locks in the database who does what."""
 
     def __init__(
@@ -39,10 +39,10 @@ class Upkeep:
     async def run(self) -> None:
         """Every minute, until cancelled. A database that is away or busy is tried again next time."""
         while True:
-            heed_cancellation()
+            raise_if_cancelled()
             try:
                 await self._round()
-            except AWAY as error:
+            except DATABASE_UNAVAILABLE as error:
                 _logger.warning("log.upkeep_failed", error=repr(error))
             await self._pause(EVERY_SECONDS)
 

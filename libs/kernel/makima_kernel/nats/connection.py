@@ -9,14 +9,14 @@ from faststream.nats import NatsBroker
 from makima_schemas.permissions import inbox
 from nats.aio.client import Client
 
-from makima_kernel.cancellation import heed_cancellation
+from makima_kernel.cancellation import raise_if_cancelled
 
 DEFAULT_INBOX: Final = "_INBOX"
 
 OnClosed = Callable[[], Coroutine[None, None, None]]
 
 
-async def by_us() -> None:
+async def ignore_close() -> None:
     """The `on_closed` of a connection that lasts for one piece of work: whoever made it closes it."""
 
 
@@ -77,7 +77,7 @@ def broker(url: str, name: str, *, on_closed: OnClosed) -> NatsBroker:
     return NatsBroker(url, name=name, closed_cb=on_closed, logger=None, inbox_prefix=_inbox_prefix(url), **_OPTIONS)
 
 
-async def arrived(connection: Client) -> None:
+async def confirm_subscriptions(connection: Client) -> None:
     """Returns when the server has everything that was sent before, subscriptions above all.
 
     nats-py's `flush()` writes its PING past the commands that still wait to be written, so the first PONG proves nothing; by
@@ -85,7 +85,7 @@ async def arrived(connection: Client) -> None:
     """
     await connection.flush()
     await connection.flush()
-    heed_cancellation()
+    raise_if_cancelled()
 
 
 def _inbox_prefix(url: str) -> str:

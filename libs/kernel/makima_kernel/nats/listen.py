@@ -7,7 +7,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 
-async def hear(nats: Client, subject: str, take: Callable[[str, bytes], None]) -> None:
+async def listen(nats: Client, subject: str, take: Callable[[str, bytes], None]) -> None:
     """Until cancelled. `take` is given the subject and the payload of each message, and passes over what it cannot read."""
 
     async def heard(message: Msg) -> None:

@@ -14,7 +14,7 @@ from nats.errors import ConnectionClosedError
 from nats.errors import Error as NatsError
 from nats.js.errors import NotFoundError
 
-from makima_kernel.cancellation import heed_cancellation
+from makima_kernel.cancellation import raise_if_cancelled
 from makima_kernel.nats.message import Message, parse
 from makima_kernel.nats.stream_cursor import EPOCH_KEY, Cursor, Target
 
@@ -79,7 +79,7 @@ class PullLoop:
         self._heard = self._yielded = self._clock()
         try:
             while not self._stopping or self._buffer:
-                heed_cancellation()
+                raise_if_cancelled()
                 if not self._stopping:
                     await self._tend()
                 if self._is_due():

@@ -11,7 +11,7 @@ from nats.errors import Error as NatsError
 
 from makima_kernel.credentials import new_secret
 from makima_kernel.nats.accounts import BrokerUsers, write_privately
-from makima_kernel.nats.connection import BrokerUnreachableError, by_us, connect
+from makima_kernel.nats.connection import BrokerUnreachableError, connect, ignore_close
 
 PASSWORD: Final = "nats-password"  # noqa: S105 - the name of a file
 PATIENCE_SECONDS: Final = 2.0  # each, for the connection and the answer
@@ -21,13 +21,13 @@ class NotReadError(Exception):
     """The broker goes on with the users that it had; the message says why."""
 
 
-async def read_again(url: str) -> None:
+async def reload_configuration(url: str) -> None:
     """Returns when the broker has read its configuration again: new users may come in, those that are gone are cut off, nobody else notices.
 
     `url` is the gateway's, whose password the reloader has, too. Raises `NotReadError`.
     """
     try:
-        connection = await connect(as_user(url, permissions.RELOADER), "reloader", on_closed=by_us, timeout=PATIENCE_SECONDS)
+        connection = await connect(as_user(url, permissions.RELOADER), "reloader", on_closed=ignore_close, timeout=PATIENCE_SECONDS)
     except (BrokerUnreachableError, NatsError, OSError) as error:
         raise NotReadError(str(error)) from error
     try:

@@ -13,12 +13,12 @@ from makima_kernel.event_log.named_sql import named
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
 
 
-class LostSwapError(RuntimeError):
+class LeaseLostError(RuntimeError):
     """The checkpoint is not ours any more: another replica, or a rebuild, has moved it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class Lease:
     """What the owner of the lease goes on from; the rows tell of events that this log does not hold where they are not `of_this_log`."""
 
     generation: int
@@ -27,7 +27,7 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ReadModelPosition:
     """What the rows show: the log with this epoch, up to `position`."""
 
     epoch: UUID
@@ -35,7 +35,7 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ProjectionLag:
     """How the rows stand to the log: how long the oldest event that is not applied has been `waiting` (zero: there is none)."""
 
     waiting: timedelta
@@ -51,26 +51,26 @@ class Checkpoint:
     owner: str
     lease: timedelta
 
-    async def acquire(self) -> Held | None:
+    async def acquire(self) -> Lease | None:
         """The lease, if it is free or ours already."""
         await self.pool.execute(SQL["begin"], self.consumer)
         row = await self.pool.fetchrow(SQL["acquire"], self.consumer, self.owner, self.lease)
-        return None if row is None else Held(row["generation"], row["position"], row["of_this_log"])
+        return None if row is None else Lease(row["generation"], row["position"], row["of_this_log"])
 
-    async def advance(self, connection: asyncpg.Connection, held: Held, position: int, event_id: UUID, search_path: str) -> Held:
-        """To the event at `position`, within the caller's transaction. Raises `LostSwapError`: the caller must roll back."""
+    async def advance(self, connection: asyncpg.Connection, held: Lease, position: int, event_id: UUID, search_path: str) -> Lease:
+        """To the event at `position`, within the caller's transaction. Raises `LeaseLostError`: the caller must roll back."""
         stalled = f"{int(2 * self.lease.total_seconds() * 1000)}ms"
         moved = await connection.fetchval(
             SQL["advance"], self.consumer, held.generation, self.owner, held.position, position, event_id, self.lease, search_path, stalled
         )
         if moved is None:
-            raise LostSwapError(f"{self.owner} no longer holds {self.consumer}, generation {held.generation}, at {held.position}")
-        return Held(held.generation, position, of_this_log=True)
+            raise LeaseLostError(f"{self.owner} no longer holds {self.consumer}, generation {held.generation}, at {held.position}")
+        return Lease(held.generation, position, of_this_log=True)
 
-    async def renew(self, held: Held) -> None:
-        """Raises `LostSwapError`."""
+    async def renew(self, held: Lease) -> None:
+        """Raises `LeaseLostError`."""
         if await self.pool.execute(SQL["renew"], self.consumer, held.generation, self.owner, self.lease) == "UPDATE 0":
-            raise LostSwapError(f"{self.owner} no longer holds {self.consumer}, generation {held.generation}")
+            raise LeaseLostError(f"{self.owner} no longer holds {self.consumer}, generation {held.generation}")
 
     async def release(self) -> None:
         await self.pool.execute(SQL["release"], self.consumer, self.owner)
@@ -78,11 +78,11 @@ class Checkpoint:
     async def position(self) -> int:
         return cast("int | None", await self.pool.fetchval(SQL["position"], self.consumer)) or 0
 
-    async def shown(self) -> Shown | None:
+    async def read_model_position(self) -> ReadModelPosition | None:
         """None before any replica has begun."""
         row = await self.pool.fetchrow(SQL["shown"], self.consumer)
-        return None if row is None else Shown(row["epoch"], row["position"])
+        return None if row is None else ReadModelPosition(row["epoch"], row["position"])
 
-    async def standing(self) -> Standing:
+    async def lag(self) -> ProjectionLag:
         row = cast("asyncpg.Record", await self.pool.fetchrow(SQL["standing"], self.consumer))
-        return Standing(row["waiting"] or timedelta(0), row["of_another_log"])
+        return ProjectionLag(row["waiting"] or timedelta(0), row["of_another_log"])

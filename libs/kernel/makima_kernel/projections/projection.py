@@ -42,7 +42,7 @@ class Projection(Protocol):
 
 
 @dataclass(slots=True)
-class Sifted:
+class DecodedBatch:
     """A batch up to `position` and its event (None: nothing of it): what to apply, what cannot be read, and why it ends before the batch does (`unknown`)."""
 
     position: int
@@ -52,11 +52,11 @@ class Sifted:
     unknown: str | None = None
 
 
-def sift(projection: Projection, batch: Sequence[Recorded]) -> Sifted:
+def decode_batch(projection: Projection, batch: Sequence[Recorded]) -> DecodedBatch:
     """What of a batch concerns the projection."""
     categories = {_CATEGORY[cls] for cls in projection.events}
     wanted = {name for name, cls in CLASS_BY_NAME.items() if cls in projection.events}
-    sifted = Sifted(batch[0].position - 1)
+    sifted = DecodedBatch(batch[0].position - 1)
     for recorded in batch:
         if recorded.type in wanted or (recorded.type not in CLASS_BY_NAME and recorded.category in categories):
             try:

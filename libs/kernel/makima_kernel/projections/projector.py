@@ -16,12 +16,12 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
-from makima_kernel.cancellation import heed_cancellation
-from makima_kernel.event_log.errors import AWAY
+from makima_kernel.cancellation import raise_if_cancelled
+from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
 from makima_kernel.event_log.log import Log
 from makima_kernel.nats.dead_letters import dead_letter
-from makima_kernel.projections.checkpoint import Checkpoint, Held, LostSwapError, Shown
-from makima_kernel.projections.projection import Applied, Projection, Sifted, sift
+from makima_kernel.projections.checkpoint import Checkpoint, Lease, LeaseLostError, ReadModelPosition
+from makima_kernel.projections.projection import Applied, DecodedBatch, Projection, decode_batch
 from makima_kernel.projections.rebuild import rebuild
 from makima_kernel.projections.subscription import Consumer, EpochChangedError
 
@@ -90,16 +90,16 @@ class Projector:
 
     async def _lagging(self) -> str | None:
         try:
-            standing = await self._checkpoint.standing()
-        except AWAY as error:
+            standing = await self._checkpoint.lag()
+        except DATABASE_UNAVAILABLE as error:
             return f"its lag is not known: {type(error).__name__}"
         if standing.of_another_log:
             return "shows another log than there is (a restore, `makima ledger new-epoch`); it is being read again"
         return f"{standing.waiting.total_seconds():.0f} s behind the log" if standing.waiting > _BEHIND else None
 
-    async def shown(self) -> Shown | None:
+    async def read_model_position(self) -> ReadModelPosition | None:
         """Which log the tables show, and how far, whichever replica writes them; None before any has begun. Raises what asyncpg raises."""
-        return await self._checkpoint.shown()
+        return await self._checkpoint.read_model_position()
 
     async def wait_for(self, position: int, timeout: float) -> bool:
         """Whether the tables show `position` within `timeout` seconds, whichever replica writes them."""
@@ -120,11 +120,11 @@ class Projector:
         pokes = await self._nats.subscribe(subjects.projected(self._projection.name), cb=self._poked)
         try:
             while True:
-                heed_cancellation()
+                raise_if_cancelled()
                 await self._once()
         finally:
             self.active = False
-            with suppress(NatsError, *AWAY):
+            with suppress(NatsError, *DATABASE_UNAVAILABLE):
                 await pokes.unsubscribe()
                 await self._checkpoint.release()
 
@@ -135,8 +135,8 @@ class Projector:
                 await self._stand_by()
                 return
             await self._lead(held)
-        except (LostSwapError, EpochChangedError) as error:
-            _logger.info("projection.reread", projection=self._projection.name, reason=str(error))
+        except (LeaseLostError, EpochChangedError) as error:
+            _logger.info("projection.restarted", projection=self._projection.name, reason=str(error))
         except UnknownEventError as error:
             await self._stopped(str(error))
         except Exception as error:  # noqa: BLE001 - the outermost loop: whatever it is, the checkpoint says where to try again
@@ -164,11 +164,11 @@ class Projector:
         if self._problem != reason:
             _logger.error("projection.stopped", projection=self._projection.name, reason=reason)
         self._problem, self._stands_at = reason, self.position
-        with suppress(*AWAY):
+        with suppress(*DATABASE_UNAVAILABLE):
             await self._checkpoint.release()
         await asyncio.sleep(_STANDBY)
 
-    async def _lead(self, held: Held) -> None:
+    async def _lead(self, held: Lease) -> None:
         self._moved(held.position)
         if not held.of_this_log:  # restored to the past: our rows tell of events that never were
             await rebuild(self._projection, self._pool, self._log)
@@ -185,8 +185,8 @@ class Projector:
                     held = await self._apply(held, taken)
                     self._batch = min(self._batch * 2, self._max_batch)
 
-    async def _apply(self, held: Held, batch: list[Recorded]) -> Held:
-        sifted = sift(self._projection, batch)
+    async def _apply(self, held: Lease, batch: list[Recorded]) -> Lease:
+        sifted = decode_batch(self._projection, batch)
         for recorded, error in sifted.undecodable:
             await self._set_aside(recorded, str(error))
         if sifted.event_id is not None:
@@ -195,7 +195,7 @@ class Projector:
             raise UnknownEventError(sifted.unknown)
         return held
 
-    async def _commit(self, held: Held, sifted: Sifted, event_id: UUID) -> Held:
+    async def _commit(self, held: Lease, sifted: DecodedBatch, event_id: UUID) -> Lease:
         async with self._pool.acquire() as acquired, acquired.transaction():
             connection = cast("asyncpg.Connection", acquired)
             held = await self._checkpoint.advance(connection, held, sifted.position, event_id, self._projection.schema)

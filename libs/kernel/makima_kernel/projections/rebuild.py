@@ -15,7 +15,7 @@ from makima_schemas.codec import UnknownEventError
 from makima_kernel.event_log.log import Log
 from makima_kernel.event_log.named_sql import named
 from makima_kernel.projections import checkpoint
-from makima_kernel.projections.projection import Projection, Sifted, sift
+from makima_kernel.projections.projection import DecodedBatch, Projection, decode_batch
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
 _AGAIN: Final = 0.2  # seconds between two tries to lock the live tables
@@ -107,17 +107,17 @@ class _Rebuild:
         while sifted is not None:
             sifted, _ = await asyncio.gather(self._read(sifted.position, self._max_batch), self._apply(sifted))
 
-    async def _read(self, position: int, limit: int) -> Sifted | None:
+    async def _read(self, position: int, limit: int) -> DecodedBatch | None:
         batch = await self._log.after(position, limit)
-        return sift(self._projection, batch) if batch else None
+        return decode_batch(self._projection, batch) if batch else None
 
-    async def _apply(self, sifted: Sifted) -> None:
+    async def _apply(self, sifted: DecodedBatch) -> None:
         async with self._connection.transaction():
             await self._fold(sifted)
             await self._connection.execute(SQL["progress"], self._projection.name, self._generation, sifted.position)
         self._position = sifted.position
 
-    async def _fold(self, sifted: Sifted) -> None:
+    async def _fold(self, sifted: DecodedBatch) -> None:
         if sifted.unknown is not None:
             raise UnknownEventError(sifted.unknown)
         await self._search(self._next)

@@ -16,13 +16,13 @@ from makima_schemas.envelope import Recorded
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
-from makima_kernel.cancellation import heed_cancellation
-from makima_kernel.event_log.errors import AWAY
+from makima_kernel.cancellation import raise_if_cancelled
+from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
 from makima_kernel.event_log.log import Log
 from makima_kernel.event_log.named_sql import named
-from makima_kernel.nats import streams as topology
+from makima_kernel.nats import streams
 from makima_kernel.relay.publish_window import MisplacedError, PublishError, Window
-from makima_kernel.relay.stream_identity import Different, Missing, Same, examine, last_sequence
+from makima_kernel.relay.stream_identity import Match, Mismatch, NoStream, compare_stream, last_sequence
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
 _WINDOW: Final = 512
@@ -47,20 +47,20 @@ class Relaying:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class Retrying:
     """The broker or the database does not answer as it should; tried again."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class Mismatched:
     """The stream is not this log's. Only a person knows which of the two is right."""
 
     reason: str
 
 
-State = Standby | Relaying | Waiting | Refused
+State = Standby | Relaying | Retrying | Mismatched
 
 
 def _ignore(_event: Recorded) -> None:
@@ -95,7 +95,7 @@ class Relay:
         self._stands: tuple[int, float] | None = None  # where the stream ends though the log goes on, and since when
         self._poked = asyncio.Event()
         self._broken: dict[UUID, str] = {}  # an epoch whose stream holds an event at a wrong sequence, and which
-        self.state: State = Waiting("not started yet")
+        self.state: State = Retrying("not started yet")
         self.position = 0
         self.head = 0
 
@@ -108,7 +108,7 @@ class Relay:
         match self.state:
             case Standby() | Relaying():
                 return None
-            case Waiting(reason) | Refused(reason):
+            case Retrying(reason) | Mismatched(reason):
                 return f"relay: {reason}"
 
     async def run(self) -> None:
@@ -116,11 +116,11 @@ class Relay:
         pokes = await self._nats.subscribe(subjects.LOG_POKE, cb=self._on_poke)
         try:
             while True:
-                heed_cancellation()
+                raise_if_cancelled()
                 try:
                     await self._once()
-                except (*AWAY, NatsError) as error:
-                    self._enter(Waiting(repr(error)))
+                except (*DATABASE_UNAVAILABLE, NatsError) as error:
+                    self._enter(Retrying(repr(error)))
                     await asyncio.sleep(_AGAIN)
         finally:
             with suppress(NatsError, OSError):
@@ -155,7 +155,7 @@ class Relay:
 
     async def _stand_in(self) -> None:
         """Without the lock, for a term, or until somebody else publishes after all."""
-        _logger.warning("relay.stands_in", position=self.position)
+        _logger.warning("relay.took_over", position=self.position)
         with suppress(TimeoutError):
             async with asyncio.timeout(_TERM):
                 await self._try()
@@ -163,7 +163,7 @@ class Relay:
     async def _lead(self, lock: asyncpg.pool.PoolConnectionProxy | None) -> None:
         """Returns where the lock was lost with its connection."""
         while lock is None or not lock.is_closed():
-            heed_cancellation()
+            raise_if_cancelled()
             await self._try()
 
     async def _try(self) -> None:
@@ -176,22 +176,22 @@ class Relay:
         except MisplacedError as error:
             self._broken[await self._log.epoch()] = str(error)
         except PublishError as error:
-            self._enter(Waiting(str(error)))
+            self._enter(Retrying(str(error)))
 
     async def _agree(self) -> bool:
         """Whether stream and log are of one identity; where the stream is gone, a new one is made at the right place."""
-        match await examine(self._nats, self._log):
-            case Missing():
-                self._enter(Waiting("the broker has no stream for the events; making it"))
-                await topology.create_missing(self._nats, self._log, budget=self._budget)
+        match await compare_stream(self._nats, self._log):
+            case NoStream():
+                self._enter(Retrying("the broker has no stream for the events; making it"))
+                await streams.create_missing(self._nats, self._log, budget=self._budget)
                 return await self._agree()
-            case Different(reason):
-                self._enter(Refused(reason))
+            case Mismatch(reason):
+                self._enter(Mismatched(reason))
                 return False
-            case Same(position):
+            case Match(position):
                 broken = self._broken.get(await self._log.epoch())
                 if broken is not None:
-                    self._enter(Refused(broken))
+                    self._enter(Mismatched(broken))
                     return False
                 self.position = position
                 return True
@@ -203,7 +203,7 @@ class Relay:
         sent = self.position
         self.head = await self._log.head()
         while True:
-            heed_cancellation()
+            raise_if_cancelled()
             self._window.check()
             self._poked.clear()
             events = await self._log.after(sent, _READ)
@@ -236,9 +236,9 @@ class Relay:
             return
         self.state = state
         match state:
-            case Refused(reason):
+            case Mismatched(reason):
                 _logger.error("relay.refused", reason=reason)
-            case Waiting(reason):
+            case Retrying(reason):
                 _logger.warning("relay.waiting", reason=reason, position=self.position)
             case Standby() | Relaying():
                 _logger.info("relay.state", state=type(state).__name__, position=self.position)

@@ -16,7 +16,7 @@ from nats.js.errors import NotFoundError
 
 from makima_kernel.event_log.log import Log
 from makima_kernel.event_log.named_sql import named
-from makima_kernel.nats import streams as topology
+from makima_kernel.nats import streams
 from makima_kernel.nats.stream_cursor import EPOCH_KEY
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
@@ -28,19 +28,19 @@ _logger = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Same:
+class Match:
     """One log, one stream: it holds everything up to `position`, or is to be filled from there."""
 
     position: int
 
 
 @dataclass(frozen=True, slots=True)
-class Missing:
+class NoStream:
     """There is no such stream: the broker is new, or lost its data."""
 
 
 @dataclass(frozen=True, slots=True)
-class Different:
+class Mismatch:
     """Never to be written by this log: `reason` says what disagrees, and the cure."""
 
     reason: str
@@ -56,34 +56,34 @@ class _Info(msgspec.Struct, frozen=True):
     state: _State
 
 
-async def examine(nats: Client, log: Log) -> Same | Missing | Different:
+async def compare_stream(nats: Client, log: Log) -> Match | NoStream | Mismatch:
     """Compares epochs, ends, and the event at the stream's end. Raises nats-py's and asyncpg's errors where one does not answer."""
     jetstream = nats.jetstream(timeout=_TIMEOUT)
     try:
         info = await jetstream.stream_info(subjects.EVENTS_STREAM)
         last = info.state.last_seq
     except NotFoundError:
-        return Missing()
+        return NoStream()
     message = await jetstream.get_msg(subjects.EVENTS_STREAM, last) if info.state.messages else None
     epoch, stream_epoch = str(await log.epoch()), (info.config.metadata or {}).get(EPOCH_KEY)
     if epoch != stream_epoch:
-        return Different(f"the log's epoch is {epoch}, the stream's is {stream_epoch}: {_CURE}")
+        return Mismatch(f"the log's epoch is {epoch}, the stream's is {stream_epoch}: {_CURE}")
     head = await log.head()  # read after the stream's end: what the stream holds was committed before
     if last > head:
-        return Different(f"the stream ends at {last}, the log at {head}: it was restored to the past; {_CURE}")
+        return Mismatch(f"the stream ends at {last}, the log at {head}: it was restored to the past; {_CURE}")
     if last == 0:
-        return Same(last)
+        return Match(last)
     if message is None:
-        return await _examine_empty(nats, log, last)
+        return await _compare_empty(nats, log, last)
     [event] = await log.after(last - 1, 1)
     headers = cast("dict[str, str] | None", message.headers) or {}
     in_stream = headers.get(Header.MSG_ID)
     if in_stream != str(event.event_id):
-        return Different(f"position {last} is event {in_stream} in the stream, but {event.event_id} in the log; {_CURE}")
-    return Same(last)
+        return Mismatch(f"position {last} is event {in_stream} in the stream, but {event.event_id} in the log; {_CURE}")
+    return Match(last)
 
 
-async def _examine_empty(nats: Client, log: Log, last: int) -> Same | Different:
+async def _compare_empty(nats: Client, log: Log, last: int) -> Match | Mismatch:
     """All messages have aged out, and the event at the stream's end with them; but the broker knows when it came, and an event is recorded
     before it is published. A restored log that has grown past this end again has recorded another event there since.
     """
@@ -91,13 +91,13 @@ async def _examine_empty(nats: Client, log: Log, last: int) -> Same | Different:
     came = datetime.fromisoformat(msgspec.json.decode(reply.data, type=_Info).state.last_ts)
     events = await log.after(last - 1, 1)
     if came.year == 1 or not events:  # made at this place, and nothing was published yet
-        return Same(last)
+        return Match(last)
     recorded = events[0].recorded_at
     if recorded > came + _CLOCKS:
-        return Different(
+        return Mismatch(
             f"position {last} was recorded at {recorded:%Y-%m-%d %H:%M:%S}, but the stream ended there at {came:%Y-%m-%d %H:%M:%S}; {_CURE}"
         )
-    return Same(last)
+    return Match(last)
 
 
 async def last_sequence(nats: Client) -> int:
@@ -119,6 +119,6 @@ async def new_epoch(pool: asyncpg.Pool, nats: Client, *, budget: float = 1.0) ->
         await jetstream.delete_stream(subjects.EVENTS_STREAM)
     except NotFoundError:
         _logger.info("log.no_stream", stream=subjects.EVENTS_STREAM)
-    await topology.create_missing(nats, Log(pool), budget=budget)
+    await streams.create_missing(nats, Log(pool), budget=budget)
     _logger.warning("log.new_epoch", epoch=str(epoch))
     return epoch

@@ -5,7 +5,7 @@ import asyncio
 import asyncpg
 
 from makima_kernel.event_log.log import Log
-from makima_kernel.nats.connection import by_us, connect
+from makima_kernel.nats.connection import connect, ignore_close
 from makima_kernel.nats.streams import provision
 from makima_kernel.service.settings import Settings, load
 
@@ -13,7 +13,7 @@ from makima_kernel.service.settings import Settings, load
 async def _main() -> None:
     settings = load(Settings)
 
-    nats = await connect(settings.nats_url, "topology", on_closed=by_us)
+    nats = await connect(settings.nats_url, "provision", on_closed=ignore_close)
     try:
         async with asyncpg.create_pool(settings.database_url, min_size=1, max_size=1) as pool:
             await provision(nats, Log(pool), budget=settings.stream_budget)

@@ -5,7 +5,7 @@ from typing import Final
 
 import asyncpg
 import structlog
-from makima_schemas.errors import Code
+from makima_schemas.errors import ErrorCode
 from makima_schemas.refusal import Refused
 
 from makima_kernel.commands.router import CommandRouter
@@ -62,4 +62,4 @@ class Rebuilds:
             answer.set_exception(self._refused(f"{type(error).__name__}: {error}", "the live tables are as they were"))
 
     def _refused(self, reason: str, hint: str) -> Refused:
-        return Refused(Code.UNAVAILABLE, f"projection {self._projection.name}: {reason}", hint=hint)
+        return Refused(ErrorCode.UNAVAILABLE, f"projection {self._projection.name}: {reason}", hint=hint)

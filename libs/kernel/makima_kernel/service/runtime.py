@@ -18,15 +18,15 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from opentelemetry.trace import SpanKind
 
-from makima_kernel.cancellation import heed_cancellation
+from makima_kernel.cancellation import raise_if_cancelled
 from makima_kernel.commands.client import Bus
 from makima_kernel.commands.router import CommandRouter
 from makima_kernel.event_log.appender import Appender
-from makima_kernel.event_log.errors import AWAY
+from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
 from makima_kernel.event_log.log import Log
-from makima_kernel.event_log.maintenance import Upkeep
-from makima_kernel.nats import streams as topology
-from makima_kernel.nats.connection import arrived, broker
+from makima_kernel.event_log.maintenance import Maintenance
+from makima_kernel.nats import streams
+from makima_kernel.nats.connection import broker, confirm_subscriptions
 from makima_kernel.projections.projector import Applied, OnCommit, Projection, Projector
 from makima_kernel.relay.relay import Relay
 from makima_kernel.service.disk import Disk
@@ -126,7 +126,7 @@ class Service:
 
     async def _open(self) -> None:
         self.nats = await self.broker.connect()
-        await topology.verify(self.nats)
+        await streams.verify(self.nats)
         self.log, self.bus = Log(self.pool), Bus(self.nats)
         self.appender = Appender(lambda: open_connection(self.settings.database_url, self.name), on_append=self._appended)
 
@@ -139,7 +139,7 @@ class Service:
             budget=self.settings.stream_budget,
         )
         metrics.relay_lag.set_function(lambda: relay.lag)
-        upkeep = Upkeep(self.pool)
+        upkeep = Maintenance(self.pool)
         self.loop("relay", relay.run)
         self.loop("upkeep", upkeep.run)
         self.loop("poke", self._poke)
@@ -160,14 +160,14 @@ class Service:
         while True:
             await self._grew.wait()
             self._grew.clear()
-            heed_cancellation()
+            raise_if_cancelled()
             with suppress(NatsError):  # the broker is away, and perhaps its buffer full: the polls go on
                 await self.nats.publish(subjects.LOG_POKE)
 
     async def _postgres(self) -> str | None:
         try:
             await self.pool.fetchval("select 1", timeout=1.0)
-        except AWAY as error:
+        except DATABASE_UNAVAILABLE as error:
             return f"Postgres does not answer: {type(error).__name__}"
         return None
 
@@ -176,7 +176,7 @@ class Service:
 
     async def _subscribed(self) -> None:
         """Whoever sees the service started may ask it: over another connection, a request could overtake the subscriptions."""
-        await arrived(self.nats)
+        await confirm_subscriptions(self.nats)
         self.logger.info("service.started")
 
     async def _stop_loops(self) -> None:
@@ -192,7 +192,7 @@ class Service:
                 task.cancel()
             _, left = await asyncio.wait(left, timeout=patience)
         if left:
-            self.logger.error("service.loops_linger", loops=sorted(task.get_name() for task in left))
+            self.logger.error("service.tasks_not_stopped", loops=sorted(task.get_name() for task in left))
 
     async def _closed(self) -> None:
         """A closed connection never comes back, and the loops would spin on it (field-notes 1): end, and be started again."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from makima_schemas.errors import Code
+from makima_schemas.errors import ErrorCode
 from makima_schemas.refusal import Member, Refused
 
 from makima_kernel.commands.decider import Decider, fold
@@ -33,7 +33,7 @@ class Outcome(Generic[S, E]):
         """Accepted, and nothing had to change."""
         return self.then()
 
-    def then_refused(self, code: Code, **members: Member) -> Refused:
+    def then_refused(self, code: ErrorCode, **members: Member) -> Refused:
         """Refused with this code and, among its members, these."""
         assert self.refused is not None, f"accepted: {self.events}"
         assert self.refused.code is code, f"{self.refused.code}: {self.refused.detail}"

@@ -66,21 +66,21 @@ class CleanUp:
     """Completion began: have the worktrees removed, then complete."""
 
 
-Ask = Nothing | Record | Validate | Confirm | Advance | Complete | Abort | CleanUp
+Action = Nothing | Record | Validate | Confirm | Advance | Complete | Abort | CleanUp
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Evaluation:
     contract: Snapshot
     gate: Readiness
     on: Switches
-    insisted: bool
+    forced: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    when: Callable[[Look], bool]
-    then: Callable[[Look], Ask]
+    when: Callable[[Evaluation], bool]
+    then: Callable[[Evaluation], Action]
 
 
 AT_WORK: Final = frozenset({ContractStatus.ACTIVE, ContractStatus.WAITING_FOR_INPUT, ContractStatus.COMPLETING})
@@ -100,34 +100,34 @@ def cleaned(*, held: bool, removed: bool, expired: bool) -> CompletedBy | None:
     return "cleanup_deadline" if expired else None
 
 
-def judge(contract: Snapshot, on: Switches, *, insisted: bool = False) -> Ask:
+def next_action(contract: Snapshot, on: Switches, *, insisted: bool = False) -> Action:
     """What to ask of `contract` now, under the global switches; `insisted`: somebody has asked for this look."""
-    look = Look(contract, contract.readiness(), on, insisted)
+    look = Evaluation(contract, contract.readiness(), on, insisted)
     return next(case.then(look) for case in CASES if case.when(look))
 
 
-def _completing(look: Look) -> bool:
+def _completing(look: Evaluation) -> bool:
     return look.contract.status is ContractStatus.COMPLETING
 
 
-def _unjudged(look: Look) -> bool:
+def _unjudged(look: Evaluation) -> bool:
     """Only the validator's verdict is missing, and it has not yet seen this work, or somebody wants it to look again."""
     verdict = look.contract.verdict
-    return look.contract.awaits_verdict and (look.insisted or verdict is None or verdict.about < look.contract.worked)
+    return look.contract.awaits_verdict and (look.forced or verdict is None or verdict.about < look.contract.worked)
 
 
-def _guarded(look: Look) -> bool:
+def _guarded(look: Evaluation) -> bool:
     """The guard is on the way to a next phase; the end of the last one needs no confirmation."""
     return look.contract.phase_guard and look.contract.following is not None
 
 
-def _person_asked(look: Look) -> bool:
+def _person_asked(look: Evaluation) -> bool:
     return look.contract.waiting_for == "phase_confirmation"
 
 
-def _at_rest(look: Look) -> bool:
+def _at_rest(look: Evaluation) -> bool:
     """It was complete before it was reopened: to complete it again at once would make the reopening void."""
-    return look.contract.rests and look.contract.following is None and not look.insisted
+    return look.contract.rests and look.contract.following is None and not look.forced
 
 
 CASES: Final[tuple[Case, ...]] = (

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from makima_kernel.event_log.log import Log
 from makima_kernel.projections.projector import Projector
 from makima_kernel.telemetry import traces
-from makima_schemas.errors import Code
+from makima_schemas.errors import ErrorCode
 from makima_schemas.identity import DEFAULT_TENANT
 from makima_schemas.refusal import Refused
 
@@ -28,14 +28,14 @@ class CheckCompletion:
         """Raises `Refused(CONTRACT_NOT_FOUND)`. The look that it asks for goes the way of all looks, and finds its own switches."""
         contract_id, tenant = question.get("contract_id"), question.get("tenant", DEFAULT_TENANT)
         if not isinstance(contract_id, str) or not isinstance(tenant, str):
-            raise Refused(Code.INVALID_REQUEST, "check_completion needs a contract_id")
+            raise Refused(ErrorCode.INVALID_REQUEST, "check_completion needs a contract_id")
         await self._projector.wait_for(await self._log.head(), CATCH_UP_SECONDS)
         contract = await self._queries.snapshot(tenant, contract_id)
         if contract is None:
-            raise Refused(Code.CONTRACT_NOT_FOUND, f"no contract {contract_id}")
+            raise Refused(ErrorCode.CONTRACT_NOT_FOUND, f"no contract {contract_id}")
         gate = contract.readiness()
         if contract.status in AT_WORK:
-            await self._queries.owe(tenant, contract_id, traces.traceparent())
+            await self._queries.enqueue(tenant, contract_id, traces.traceparent())
             self._wake()
         return {
             "ready": gate.ready,

@@ -5,7 +5,7 @@ from typing import Final
 from makima_kernel.event_log.log import Log
 from makima_kernel.projections.projector import Projector
 from makima_schemas.contract.model import ContractStatus
-from makima_schemas.errors import Code
+from makima_schemas.errors import ErrorCode
 from makima_schemas.identity import DEFAULT_TENANT
 from makima_schemas.refusal import Refused
 
@@ -28,17 +28,17 @@ class CleanUp:
         """
         contract_id, tenant = question.get("contract_id"), question.get("tenant", DEFAULT_TENANT)
         if not isinstance(contract_id, str) or not isinstance(tenant, str):
-            raise Refused(Code.INVALID_REQUEST, "cleanup_worktrees needs a contract_id")
+            raise Refused(ErrorCode.INVALID_REQUEST, "cleanup_worktrees needs a contract_id")
         await self._projector.wait_for(await self._log.head(), CATCH_UP_SECONDS)
         contract = await self._queries.snapshot(tenant, contract_id)
         if contract is None:
-            raise Refused(Code.CONTRACT_NOT_FOUND, f"no contract {contract_id}")
+            raise Refused(ErrorCode.CONTRACT_NOT_FOUND, f"no contract {contract_id}")
         if contract.status not in ENDED:
             members = {"from": contract.status.value, "to": contract.status.value, "allowed": list(map(str, ENDED))}
             raise Refused(
-                Code.INVALID_TRANSITION, "worktrees are cleaned up once a contract has ended", hint="complete or fail it", **members
+                ErrorCode.INVALID_TRANSITION, "worktrees are cleaned up once a contract has ended", hint="complete or fail it", **members
             )
         holders = self._worktrees.holders(await self._queries.daemons_of(tenant, contract_id))
         if not await self._worktrees.remove(contract_id, holders):
-            raise Refused(Code.UNAVAILABLE, f"not all of {', '.join(holders)} said that the worktrees are removed", hint="ask again")
+            raise Refused(ErrorCode.UNAVAILABLE, f"not all of {', '.join(holders)} said that the worktrees are removed", hint="ask again")
         return {"daemons": list(holders)}

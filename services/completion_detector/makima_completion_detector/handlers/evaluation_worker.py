@@ -8,8 +8,8 @@ from uuid import uuid5
 import structlog
 from makima_kernel.commands.client import Bus
 from makima_kernel.commands.router import snake_case
-from makima_kernel.event_log.appender import LOG_AWAY
-from makima_kernel.event_log.errors import AWAY
+from makima_kernel.event_log.appender import LOG_UNAVAILABLE
+from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
 from makima_kernel.telemetry import traces
 from makima_schemas.commands import Accepted, Problem, Request
 from makima_schemas.contract.commands import (
@@ -21,12 +21,12 @@ from makima_schemas.contract.commands import (
     RecordValidation,
     StartCompletion,
 )
-from makima_schemas.errors import Code
+from makima_schemas.errors import ErrorCode
 
 from makima_completion_detector.domain.next_action import (
     Abort,
+    Action,
     Advance,
-    Ask,
     CleanUp,
     Complete,
     Confirm,
@@ -35,11 +35,11 @@ from makima_completion_detector.domain.next_action import (
     Switches,
     Validate,
     cleaned,
-    judge,
+    next_action,
 )
 from makima_completion_detector.domain.snapshot import Snapshot
-from makima_completion_detector.handlers.findings_writer import ACTOR, NAMESPACE, Recorder
-from makima_completion_detector.handlers.validator_pool import Validators
+from makima_completion_detector.handlers.findings_writer import ACTOR, NAMESPACE, FindingsWriter
+from makima_completion_detector.handlers.validator_pool import ValidatorPool
 from makima_completion_detector.handlers.worktrees import Worktrees
 from makima_completion_detector.queries import Queries, Todo
 
@@ -49,29 +49,29 @@ BEHIND_SECONDS: Final = 0.05  # our projection has yet to see what the contract 
 AWAY_SECONDS: Final = 1.0
 CLEANUP_ROUND_SECONDS: Final = 0.5
 BUSY_SECONDS: Final = 0.5  # as many validators run as may at once
-AGAIN: Final = frozenset({Code.UNAVAILABLE, Code.OVERLOADED})
+AGAIN: Final = frozenset({ErrorCode.UNAVAILABLE, ErrorCode.OVERLOADED})
 
 
 @dataclass(frozen=True, slots=True)
-class Later:
+class RetryAfter:
     """This look stays owed; the next one in so many seconds."""
 
     seconds: float
 
 
-class Asker:
+class EvaluationWorker:
     """`run` takes looks until cancelled, many at once but never two at one contract; `wake` says that there may be new ones."""
 
     def __init__(
         self,
         queries: Queries,
         bus: Bus,
-        recorder: Recorder,
+        recorder: FindingsWriter,
         worktrees: Worktrees,
         *,
         switches: Switches,
         cleanup_timeout_seconds: float,
-        validators: Validators,
+        validators: ValidatorPool,
     ) -> None:
         self._queries = queries
         self._bus = bus
@@ -103,7 +103,7 @@ class Asker:
     async def _claim(self) -> Todo | None:
         try:
             return await self._queries.claim()
-        except AWAY as error:
+        except DATABASE_UNAVAILABLE as error:
             structlog.get_logger().warning("completion.database_away", reason=f"{type(error).__name__}: {error}")
             return None
 
@@ -118,24 +118,24 @@ class Asker:
         """One look. Where the database or the log is away, the lease runs out and somebody looks again."""
         with traces.span("completion.look", parent=todo.traceparent, contract_id=todo.contract_id):
             try:
-                later = await self.look(todo)
-                await (self._queries.done(todo) if later is None else self._queries.later(todo, later.seconds))
+                later = await self.evaluate(todo)
+                await (self._queries.done(todo) if later is None else self._queries.reschedule(todo, later.seconds))
                 asyncio.get_running_loop().call_later(later.seconds if later else 0, self.wake)
-            except LOG_AWAY as error:
+            except LOG_UNAVAILABLE as error:
                 structlog.get_logger().warning(
-                    "completion.look_failed", contract_id=todo.contract_id, reason=f"{type(error).__name__}: {error}"
+                    "completion.evaluation_failed", contract_id=todo.contract_id, reason=f"{type(error).__name__}: {error}"
                 )
 
-    async def look(self, todo: Todo) -> Later | None:
+    async def evaluate(self, todo: Todo) -> RetryAfter | None:
         """Judge the contract as we know it and ask for what follows; None when this look is taken for good."""
         contract = await self._queries.snapshot(todo.tenant, todo.contract_id)
         if contract is None:
             return None
-        found = judge(contract, self._switches, insisted=todo.insisted)
+        found = next_action(contract, self._switches, insisted=todo.forced)
         structlog.get_logger().debug("completion.judged", contract_id=todo.contract_id, version=contract.version, found=repr(found))
         return await self._follow(todo, contract, found)
 
-    async def _follow(self, todo: Todo, contract: Snapshot, found: Ask) -> Later | None:
+    async def _follow(self, todo: Todo, contract: Snapshot, found: Action) -> RetryAfter | None:
         match found:
             case Nothing():
                 return None
@@ -159,29 +159,29 @@ class Asker:
                 await self._recorder.completing(todo.tenant, todo.contract_id, contract)
                 return await self._clean_up(todo, contract)
 
-    async def _validate(self, todo: Todo, contract: Snapshot, validator: str) -> Later | None:
+    async def _validate(self, todo: Todo, contract: Snapshot, validator: str) -> RetryAfter | None:
         if self._validators.busy:
-            return Later(BUSY_SECONDS)
+            return RetryAfter(BUSY_SECONDS)
         verdict = await self._validators.verdict(validator, contract)
         structlog.get_logger().info(
             "completion.validated", contract_id=todo.contract_id, validator=validator, passed=verdict.passed, reason=verdict.reason
         )
         return await self._ask(todo, contract, RecordValidation(contract.phase, validator, verdict.passed, verdict.reason))
 
-    async def _clean_up(self, todo: Todo, contract: Snapshot) -> Later | None:
+    async def _clean_up(self, todo: Todo, contract: Snapshot) -> RetryAfter | None:
         """At once where no daemon holds a worktree; else when all have removed theirs, or their time is over."""
         expired = await self._queries.cleanup_expired(todo, contract.episode, self._cleanup_timeout)
         holders = self._worktrees.holders(await self._queries.daemons_of(todo.tenant, todo.contract_id))
         removed = await self._worktrees.remove(todo.contract_id, holders)
         by = cleaned(held=bool(holders), removed=removed, expired=expired)
         if by is None:
-            return Later(CLEANUP_ROUND_SECONDS)
+            return RetryAfter(CLEANUP_ROUND_SECONDS)
         later = await self._ask(todo, contract, FinishCompletion(by))
         if later is None:
             await self._queries.cleaned_up(todo)
         return later
 
-    async def _ask(self, todo: Todo, contract: Snapshot, command: ContractCommand) -> Later | None:
+    async def _ask(self, todo: Todo, contract: Snapshot, command: ContractCommand) -> RetryAfter | None:
         """The command under an id that any replica and any repeat computes alike, for the version that was judged: asked again, it gets
         its first answer; asked of a newer version, a conflict. A validator that is asked again may say something else.
         """
@@ -199,13 +199,13 @@ class Asker:
         logger = structlog.get_logger().bind(contract_id=todo.contract_id, command=name, version=contract.version)
         match reply:
             case Accepted():
-                logger.info("completion.asked", position=reply.position)
+                logger.info("completion.command_accepted", position=reply.position)
                 return None
-            case Problem(code=Code.VERSION_CONFLICT):
-                return Later(BEHIND_SECONDS)
+            case Problem(code=ErrorCode.VERSION_CONFLICT):
+                return RetryAfter(BEHIND_SECONDS)
             case Problem() if reply.code in AGAIN:
-                logger.warning("completion.unanswered", code=reply.code, detail=reply.detail)
-                return Later(AWAY_SECONDS)
+                logger.warning("completion.command_unavailable", code=reply.code, detail=reply.detail)
+                return RetryAfter(AWAY_SECONDS)
             case Problem():
                 # Refused at the very version that was judged: asking again would change nothing, its next event may.
                 logger.warning("completion.refused", code=reply.code, detail=reply.detail)

@@ -18,7 +18,7 @@ ACTOR: Final = "completion_detector"
 NAMESPACE: Final = UUID("6f1f3f0e-7a43-5c2e-9f0b-6b1c5b8f2d11")
 
 
-class Recorder:
+class FindingsWriter:
     def __init__(self, appender: Appender) -> None:
         self._appender = appender
 

@@ -19,7 +19,7 @@ AT_ONCE: Final = 4  # each is a Python of its own; those that hang must leave lo
 SPARE_SECONDS: Final = 5  # after its time, when we are gone, too, a process ends itself
 
 
-class Validators:
+class ValidatorPool:
     """A stranger's code: it may hang, leave threads behind, print, or end its process, and all of that ends in a verdict."""
 
     def __init__(self, timeout_seconds: float) -> None:

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 import orjson
-from makima_kernel.nats.listen import hear
+from makima_kernel.nats.listen import listen
 from makima_schemas import subjects
 from makima_schemas.heartbeat import DaemonHeartbeat
 from nats.aio.client import Client
@@ -23,7 +23,7 @@ class Worktrees:
         self._held: dict[str, int] = {}
 
     async def run(self) -> None:
-        await hear(self._nats, subjects.daemon_heartbeat("*"), self._heard)
+        await listen(self._nats, subjects.daemon_heartbeat("*"), self._heard)
 
     def _heard(self, _: str, payload: bytes) -> None:
         try:

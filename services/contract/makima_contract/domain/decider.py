@@ -9,14 +9,14 @@ from makima_schemas.contract import events as e
 from makima_schemas.contract.commands import ContractCommand
 from makima_schemas.contract.contract_types import ContractTypes, contract_types
 from makima_schemas.contract.events import ContractEvent
-from makima_schemas.errors import Code
+from makima_schemas.errors import ErrorCode
 from makima_schemas.refusal import Member, Refused
 
 from makima_contract.domain import creation, phases, questions, work
 from makima_contract.domain import transitions as moves
 from makima_contract.domain.state import Contract, evolve
-from makima_contract.domain.statuses import DETECTOR_REQUESTS, LIFECYCLE, not_now
-from makima_contract.domain.waiting import consequences, landing
+from makima_contract.domain.statuses import DETECTOR_REQUESTS, LIFECYCLE, transition_refusal
+from makima_contract.domain.waiting import derived_events, resume_target
 
 
 @dataclass(frozen=True)
@@ -32,16 +32,16 @@ class ContractDecider:
         if isinstance(command, c.CreateContract) and state.status is None:
             return creation.create(command, self.types, auto_complete_enabled=self.auto_complete_enabled)
         if state.status is None or not state.exists:
-            raise Refused(Code.CONTRACT_NOT_FOUND, "there is no such contract")
+            raise Refused(ErrorCode.CONTRACT_NOT_FOUND, "there is no such contract")
         if isinstance(command, c.ArchiveContract) and command.complete_first and LIFECYCLE.allowed(state.status, c.ArchiveContract) is None:
             completed = self.decide(c.CompleteContract(), state)
             return [*completed, *self.decide(c.ArchiveContract(), _after(state, completed))]
         if LIFECYCLE.allowed(state.status, type(command)) is None:
             if type(command) in DETECTOR_REQUESTS:
                 return []
-            raise not_now(state.status, type(command))
+            raise transition_refusal(state.status, type(command))
         events = _decided(command, state)
-        return [*events, *consequences(_after(state, events))]
+        return [*events, *derived_events(_after(state, events))]
 
     def evolve(self, state: Contract, event: ContractEvent) -> Contract:
         return evolve(state, event)
@@ -65,11 +65,11 @@ def _decided(command: ContractCommand, state: Contract) -> list[ContractEvent]: 
         case c.BlockContract():
             return [e.ContractBlocked(command.reason)]
         case c.UnblockContract():
-            return [e.ContractUnblocked(*landing(state))]
+            return [e.ContractUnblocked(*resume_target(state))]
         case c.FailContract():
             return [e.ContractFailed(command.reason)]
         case c.ReopenContract():
-            return [e.ContractReopened(command.reason, *landing(state))]
+            return [e.ContractReopened(command.reason, *resume_target(state))]
         case c.ArchiveContract():
             return [e.ContractArchived()]
         case c.DeleteContract():

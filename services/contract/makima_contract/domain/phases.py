@@ -3,7 +3,7 @@
 from makima_schemas.contract.commands import ChangePhase, RecordValidation, SetAutoComplete, SetPhaseGuard
 from makima_schemas.contract.events import AutoCompleteSet, ContractEvent, PhaseChanged, PhaseGuardSet, PhaseValidated
 from makima_schemas.contract.model import TaskStatus
-from makima_schemas.errors import Code
+from makima_schemas.errors import ErrorCode
 from makima_schemas.refusal import Refused
 
 from makima_contract.domain.state import Contract
@@ -24,7 +24,7 @@ def change_phase(contract: Contract, command: ChangePhase) -> list[ContractEvent
         _check_gate(contract)
     if contract.phase_guard and not command.confirmed:
         raise Refused(
-            Code.PHASE_GUARD_REQUIRED,
+            ErrorCode.PHASE_GUARD_REQUIRED,
             f"leaving phase {contract.phase_name!r} needs a confirmation",
             hint="look at the deliverables, then send it again with confirmed: true",
             deliverables=[deliverable.id for deliverable in contract.phase.deliverables],
@@ -55,7 +55,7 @@ def _way_on(contract: Contract) -> str:
 
 
 def _failed(reason: str, missing: tuple[str, ...] = (), *, hint: str) -> Refused:
-    return Refused(Code.VALIDATION_FAILED, reason, hint=hint, missing=list(missing))
+    return Refused(ErrorCode.VALIDATION_FAILED, reason, hint=hint, missing=list(missing))
 
 
 def record_validation(contract: Contract, command: RecordValidation) -> list[ContractEvent]:

@@ -2,7 +2,7 @@
 
 from makima_schemas.contract.commands import AnswerQuestion, AskQuestion, SendMessage
 from makima_schemas.contract.events import ContractEvent, MessageSent, QuestionAnswered, QuestionAsked
-from makima_schemas.errors import Code
+from makima_schemas.errors import ErrorCode
 from makima_schemas.refusal import Refused
 
 from makima_contract.domain.refusals import invalid
@@ -21,13 +21,13 @@ def answer(contract: Contract, command: AnswerQuestion) -> list[ContractEvent]:
     """The same answer again changes nothing; another one comes too late."""
     question = contract.questions.get(command.question_id)
     if question is None:
-        raise Refused(Code.QUESTION_NOT_FOUND, f"there is no question {command.question_id!r} in this contract")
+        raise Refused(ErrorCode.QUESTION_NOT_FOUND, f"there is no question {command.question_id!r} in this contract")
     if question.answer == command.answer:
         return []
     if question.answer is not None:
         members = {"from": "answered", "to": "answered", "allowed": list[str]()}
         detail = f"question {command.question_id!r} was answered with {question.answer!r}"
-        raise Refused(Code.INVALID_TRANSITION, detail, hint="ask a new question", **members)
+        raise Refused(ErrorCode.INVALID_TRANSITION, detail, hint="ask a new question", **members)
     if question.options and command.answer not in question.options:
         raise invalid("answer", f"is not one of {', '.join(question.options)}")
     return [QuestionAnswered(command.question_id, command.answer)]

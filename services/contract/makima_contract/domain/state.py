@@ -83,10 +83,10 @@ class Contract:
 
 def evolve(contract: Contract, event: ContractEvent) -> Contract:
     """The contract after `event`."""
-    return _what_it_says(_where_it_leads(contract, event), event)
+    return _apply_data(_apply_status(contract, event), event)
 
 
-def _where_it_leads(contract: Contract, event: ContractEvent) -> Contract:
+def _apply_status(contract: Contract, event: ContractEvent) -> Contract:
     status = LIFECYCLE.destination(contract.status, event)
     match event:
         case (
@@ -105,7 +105,7 @@ def _where_it_leads(contract: Contract, event: ContractEvent) -> Contract:
     return replace(contract, status=status, waiting_for=waiting_for, confirmation_awaited=awaited)
 
 
-def _what_it_says(contract: Contract, event: ContractEvent) -> Contract:  # noqa: C901, PLR0912 - one case for each event, nothing else
+def _apply_data(contract: Contract, event: ContractEvent) -> Contract:  # noqa: C901, PLR0912 - one case for each event, nothing else
     match event:
         case e.ContractCreated():
             return replace(

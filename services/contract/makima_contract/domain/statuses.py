@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from makima_kernel.commands.lifecycle import GONE, STAY, Also, Lifecycle, Recorded, Row
+from makima_kernel.commands.lifecycle import GONE, STAY, Lifecycle, Recorded, Row, SideEffect
 from makima_schemas.contract import commands as c
 from makima_schemas.contract import events as e
 from makima_schemas.contract.model import ContractStatus, TaskStatus
@@ -62,12 +62,12 @@ LIFECYCLE: Final = Lifecycle[ContractStatus](
     Row(STARTED,        c.AskQuestion,          e.QuestionAsked,        STAY),
     Row(STARTED,        c.AnswerQuestion,       e.QuestionAnswered,     STAY),
     # consequences: something begins or ends to be waited for; new work ends a completion; an old client archives what still runs
-    Also((ACTIVE,),     c.StartContract,        e.InputAwaited,         WAITING_FOR_INPUT),
-    Also(RUNNING,       c.AskQuestion,          e.InputAwaited,         WAITING_FOR_INPUT),
-    Also((WAITING_FOR_INPUT,), (c.AnswerQuestion, *MAY_END_CONFIRMATION), e.InputReceived, ACTIVE),
-    Also((WAITING_FOR_INPUT,), MAY_END_CONFIRMATION, e.InputAwaited,    WAITING_FOR_INPUT),
-    Also((COMPLETING,), (c.CreateTask, c.HandOffTask, c.AskQuestion), e.CompletionAborted, GOING_ON),
-    Also(RUNNING,       c.ArchiveContract,      e.ContractCompleted,    COMPLETED),
+    SideEffect((ACTIVE,),     c.StartContract,        e.InputAwaited,         WAITING_FOR_INPUT),
+    SideEffect(RUNNING,       c.AskQuestion,          e.InputAwaited,         WAITING_FOR_INPUT),
+    SideEffect((WAITING_FOR_INPUT,), (c.AnswerQuestion, *MAY_END_CONFIRMATION), e.InputReceived, ACTIVE),
+    SideEffect((WAITING_FOR_INPUT,), MAY_END_CONFIRMATION, e.InputAwaited,    WAITING_FOR_INPUT),
+    SideEffect((COMPLETING,), (c.CreateTask, c.HandOffTask, c.AskQuestion), e.CompletionAborted, GOING_ON),
+    SideEffect(RUNNING,       c.ArchiveContract,      e.ContractCompleted,    COMPLETED),
 )  # fmt: skip
 
 TASKS: Final = Lifecycle[TaskStatus](
@@ -94,7 +94,7 @@ _HINTS: Final = {
 }
 
 
-def not_now(status: ContractStatus, command: type) -> Refused:
+def transition_refusal(status: ContractStatus, command: type) -> Refused:
     """The refusal of a command that the table does not know in `status`."""
     row = next(row for row in LIFECYCLE.rows if command in row.commands)
     work = row.then is STAY

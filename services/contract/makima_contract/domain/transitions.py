@@ -7,7 +7,7 @@ from makima_schemas.contract.model import ContractStatus
 
 from makima_contract.domain.state import Contract
 from makima_contract.domain.statuses import RUNNING
-from makima_contract.domain.waiting import landing
+from makima_contract.domain.waiting import resume_target
 
 
 def pause(contract: Contract, command: c.PauseContract) -> list[ContractEvent]:
@@ -19,7 +19,7 @@ def resume(contract: Contract) -> list[ContractEvent]:
     """Back to where it was paused; what was asked or answered meanwhile counts."""
     assert contract.paused_from is not None
     if contract.paused_from in RUNNING:
-        return [e.ContractResumed(*landing(contract))]
+        return [e.ContractResumed(*resume_target(contract))]
     return [e.ContractResumed(contract.paused_from)]
 
 
@@ -42,7 +42,7 @@ def start_completion(contract: Contract, command: c.StartCompletion) -> list[Con
 
 
 def aborted(contract: Contract, reason: str) -> e.CompletionAborted:
-    return e.CompletionAborted(reason, *landing(contract))
+    return e.CompletionAborted(reason, *resume_target(contract))
 
 
 def new_work_aborts(before: Contract, after: Contract, reason: str) -> list[ContractEvent]:

@@ -17,13 +17,13 @@ def waits_for(contract: Contract) -> WaitingFor | None:
     return "question" if contract.has_open_question else None
 
 
-def landing(contract: Contract) -> tuple[ContractStatus, WaitingFor | None]:
+def resume_target(contract: Contract) -> tuple[ContractStatus, WaitingFor | None]:
     """Where a row that leads to `active` leads, and for what the contract then waits."""
     waits = waits_for(contract)
     return (ContractStatus.WAITING_FOR_INPUT if waits else ContractStatus.ACTIVE), waits
 
 
-def consequences(contract: Contract) -> list[ContractEvent]:
+def derived_events(contract: Contract) -> list[ContractEvent]:
     """The event, if any, that brings a running contract's status in line with what it waits for."""
     waits = waits_for(contract)
     if contract.status not in RUNNING or waits == contract.waiting_for:

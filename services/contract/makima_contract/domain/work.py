@@ -11,7 +11,7 @@ from makima_schemas.contract.events import (
     TaskReleased,
     TaskStarted,
 )
-from makima_schemas.errors import Code
+from makima_schemas.errors import ErrorCode
 from makima_schemas.refusal import Refused
 
 from makima_contract.domain.refusals import invalid
@@ -28,7 +28,7 @@ def complete_deliverable(contract: Contract, command: CompleteDeliverable) -> li
     valid = [deliverable.id for deliverable in phase.deliverables] if phase else []
     if command.deliverable_id not in valid:
         detail = f"phase {name!r} declares no deliverable {command.deliverable_id!r}" if phase else f"phase {name!r} is not declared"
-        raise Refused(Code.INVALID_DELIVERABLE, detail, hint=f"valid here: {', '.join(valid) or 'none'}", phase=name, valid=valid)
+        raise Refused(ErrorCode.INVALID_DELIVERABLE, detail, hint=f"valid here: {', '.join(valid) or 'none'}", phase=name, valid=valid)
     if (name, command.deliverable_id) in contract.delivered:
         return []
     return [DeliverableCompleted(name, command.deliverable_id, command.evidence)]
@@ -45,7 +45,7 @@ def create_task(contract: Contract, command: CreateTask) -> list[ContractEvent]:
 def claim_task(contract: Contract, command: ClaimTask) -> list[ContractEvent]:
     task = _task(contract, command)
     if task.role is not None and task.role != command.role:
-        raise Refused(Code.FORBIDDEN, f"task {command.task_id!r} waits for role {task.role!r}, not for {command.role!r}")
+        raise Refused(ErrorCode.FORBIDDEN, f"task {command.task_id!r} waits for role {task.role!r}, not for {command.role!r}")
     return [TaskClaimed(command.task_id, command.role, command.connection_id)]
 
 
@@ -87,7 +87,7 @@ def _task(contract: Contract, command: TaskCommand) -> Task:
     """
     task = contract.tasks.get(command.task_id)
     if task is None:
-        raise Refused(Code.TASK_NOT_FOUND, f"there is no task {command.task_id!r} in this contract")
+        raise Refused(ErrorCode.TASK_NOT_FOUND, f"there is no task {command.task_id!r} in this contract")
     if TASKS.allowed(task.status, type(command)) is None:
         raise TASKS.refusal(task.status, type(command), f"task {command.task_id!r} is {task.status}")
     if (
@@ -95,5 +95,7 @@ def _task(contract: Contract, command: TaskCommand) -> Task:
         and None not in (task.connection_id, command.connection_id)
         and task.connection_id != command.connection_id
     ):
-        raise Refused(Code.SUPERSEDED, f"task {command.task_id!r} is held by another connection", hint="join again, and ask for a task")
+        raise Refused(
+            ErrorCode.SUPERSEDED, f"task {command.task_id!r} is held by another connection", hint="join again, and ask for a task"
+        )
     return task

@@ -2,16 +2,16 @@
 
 from typing import Final, get_args
 
-from makima_kernel.commands.handler import Decisions
+from makima_kernel.commands.handler import CommandHandler
 from makima_kernel.commands.router import CommandRouter
 from makima_schemas.contract import commands as c
 from makima_schemas.contract.commands import ContractCommand
 from makima_schemas.contract.events import ContractEvent
 
 from makima_contract.domain.state import Contract
-from makima_contract.handlers.authorization import Reach
+from makima_contract.handlers.authorization import Authorization
 
-ContractDecisions = Decisions[Contract, ContractCommand, ContractEvent]
+ContractCommandHandler = CommandHandler[Contract, ContractCommand, ContractEvent]
 
 
 # As over HTTP (`services/gateway/makima_gateway/auth/policy.py`): the work, not what becomes of the contract.
@@ -32,8 +32,8 @@ DAEMONS: Final[frozenset[type]] = frozenset(
 )
 
 
-def commands(service: str, decisions: ContractDecisions, reach: Reach) -> CommandRouter:
-    router = CommandRouter(service, reach=reach.check)
+def commands(service: str, decisions: ContractCommandHandler, authorization: Authorization) -> CommandRouter:
+    router = CommandRouter(service, authorize=authorization.check)
     for command in get_args(ContractCommand):
         router.command(command, decisions.handle, daemons=command in DAEMONS)
     return router

@@ -8,30 +8,30 @@ from uuid import UUID, uuid5
 
 import structlog
 from makima_kernel.commands.router import snake_case
-from makima_kernel.event_log.errors import AWAY
+from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
 from makima_kernel.projections.projection import Applied
 from makima_kernel.telemetry import traces
 from makima_schemas.commands import Problem, Request
 from makima_schemas.contract.commands import CreateTask, StartContract
 from makima_schemas.contract.events import ContractCreated
-from makima_schemas.errors import Code
+from makima_schemas.errors import ErrorCode
 
-from makima_contract.handlers.commands import ContractDecisions
+from makima_contract.handlers.commands import ContractCommandHandler
 from makima_contract.projections import heard_for, resumes_unstarted
-from makima_contract.queries import Owed, Queries, Unregistered
+from makima_contract.queries import PendingStart, Queries, UnregisteredTask
 
 NAMESPACE: Final = UUID("b1d6b7d2-6a0e-5d0c-8a35-0f8f5f8a7c11")
 ACTOR: Final = "supervisor"
 TASK_NAME: Final = "supervise the contract"
 AT_ONCE: Final = 100
 IDLE_SECONDS: Final = 1.0  # starts that another replica's projection has found, or that found the log away
-AGAIN: Final = frozenset({Code.UNAVAILABLE, Code.OVERLOADED})
+AGAIN: Final = frozenset({ErrorCode.UNAVAILABLE, ErrorCode.OVERLOADED})
 
 
 class Starter:
     """`run` until cancelled, in every replica: the command ids are made of what was heard, so two that ask at once ask once."""
 
-    def __init__(self, queries: Queries, decisions: ContractDecisions) -> None:
+    def __init__(self, queries: Queries, decisions: ContractCommandHandler) -> None:
         self._queries = queries
         self._decisions = decisions
         self._woken = asyncio.Event()
@@ -45,28 +45,28 @@ class Starter:
         while True:
             self._woken.clear()
             try:
-                starts, supervisors = await self._queries.owed(AT_ONCE), await self._queries.unregistered(AT_ONCE)
+                starts, supervisors = await self._queries.pending_starts(AT_ONCE), await self._queries.unregistered(AT_ONCE)
                 for owed in starts:
                     await self._start(owed)
                 for supervisor in supervisors:
                     await self._register(supervisor)
                 if AT_ONCE in (len(starts), len(supervisors)):
                     self._woken.set()  # there may be more
-            except AWAY as error:
+            except DATABASE_UNAVAILABLE as error:
                 structlog.get_logger().warning("contract.database_away", reason=f"{type(error).__name__}: {error}")
             await self._rest()
 
-    async def _start(self, owed: Owed) -> None:
+    async def _start(self, owed: PendingStart) -> None:
         if await self._answered(owed, f"{owed.supervised_at}", StartContract()):
-            await self._queries.asked(owed)
+            await self._queries.mark_started(owed)
 
-    async def _register(self, supervisor: Unregistered) -> None:
+    async def _register(self, supervisor: UnregisteredTask) -> None:
         """What is refused (the task is there, the contract is closed, or there is none yet) is not asked again before something changes."""
         task = CreateTask(supervisor.task_id, TASK_NAME, role=ACTOR, is_supervisor=True)
         if await self._answered(supervisor, f"task/{supervisor.task_id}", task):
-            await self._queries.told(supervisor)
+            await self._queries.mark_registered(supervisor)
 
-    async def _answered(self, debt: Owed | Unregistered, intent: str, command: StartContract | CreateTask) -> bool:
+    async def _answered(self, debt: PendingStart | UnregisteredTask, intent: str, command: StartContract | CreateTask) -> bool:
         """Whether the contract has said yes or no."""
         with traces.span(f"contract.{snake_case(type(command).__name__)}", parent=debt.traceparent, contract_id=debt.contract_id):
             request = Request(
@@ -78,7 +78,7 @@ class Starter:
             )
             reply = await self._decisions.handle(request, command)
         if isinstance(reply, Problem) and reply.code in AGAIN:
-            structlog.get_logger().warning("contract.start_unanswered", contract_id=debt.contract_id, code=reply.code, detail=reply.detail)
+            structlog.get_logger().warning("contract.start_deferred", contract_id=debt.contract_id, code=reply.code, detail=reply.detail)
             return False
         return True
 

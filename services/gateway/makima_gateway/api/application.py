@@ -27,7 +27,7 @@ from makima_gateway.api.routes import (
 from makima_gateway.auth.policy import API
 from makima_gateway.auth.principal import Access, principal
 from makima_gateway.http import problems
-from makima_gateway.http.middleware import Edge
+from makima_gateway.http.middleware import RequestMiddleware
 from makima_gateway.http.problems import ProblemDetails
 
 DESCRIPTION: Final = (
@@ -60,7 +60,7 @@ def application(gateway: Gateway) -> FastAPI:
     app = routed()
     app.state.gateway = gateway
     app.state.access = Access(gateway.tokens, gateway.owners, gateway.queries)
-    app.add_middleware(Edge)
+    app.add_middleware(RequestMiddleware)
     return app
 
 

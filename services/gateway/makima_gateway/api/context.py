@@ -12,13 +12,13 @@ from makima_kernel.service.settings import Settings
 from nats.aio.client import Client
 from starlette.requests import HTTPConnection
 
-from makima_gateway.auth.broker_logins import Logins
+from makima_gateway.auth.broker_logins import BrokerLogins
 from makima_gateway.auth.ownership import Owners
 from makima_gateway.auth.tokens import Tokens
-from makima_gateway.batch.ledger import Batches
-from makima_gateway.dashboard.queries import Overviews
+from makima_gateway.batch.ledger import BatchLedger
+from makima_gateway.dashboard.queries import DashboardQueries
 from makima_gateway.monitor.monitor import Monitor
-from makima_gateway.read_model.latest_heartbeats import StateFeed
+from makima_gateway.read_model.latest_heartbeats import LatestHeartbeats
 from makima_gateway.read_model.queries import Queries
 
 
@@ -28,13 +28,13 @@ class Gateway:
     log: Log
     nats: Client
     queries: Queries
-    overviews: Overviews
+    dashboard_queries: DashboardQueries
     owners: Owners
     tokens: Tokens
-    batches: Batches
-    logins: Logins
+    batch_ledger: BatchLedger
+    broker_logins: BrokerLogins
     projector: Projector
-    feed: StateFeed
+    latest_heartbeats: LatestHeartbeats
     monitor: Monitor
     health: Health
     settings: Settings
@@ -44,4 +44,4 @@ def gateway(connection: HTTPConnection) -> Gateway:
     return cast("Gateway", connection.app.state.gateway)
 
 
-Here = Annotated[Gateway, Depends(gateway)]
+CurrentGateway = Annotated[Gateway, Depends(gateway)]

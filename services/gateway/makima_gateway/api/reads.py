@@ -8,11 +8,11 @@ from makima_schemas.identity import ID_PATTERN
 from starlette.responses import Response
 
 from makima_gateway.api import serializers as views
-from makima_gateway.api.context import Gateway, Here
+from makima_gateway.api.context import CurrentGateway, Gateway
 from makima_gateway.api.schemas.contracts import Contract
-from makima_gateway.auth.principal import Asker, Principal
+from makima_gateway.auth.principal import CurrentPrincipal, Principal
 from makima_gateway.http.problems import unknown_contract
-from makima_gateway.http.responses import READ_BEHIND, answer
+from makima_gateway.http.responses import READ_BEHIND, json_response
 from makima_gateway.read_model.rows import ContractRow
 
 PATIENCE_SECONDS: Final = 2.0
@@ -30,7 +30,7 @@ MinPosition = Annotated[int | None, Header(alias="Makima-Min-Position", ge=0, le
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class ReadContext:
     """A request that only reads."""
 
     gateway: Gateway
@@ -46,15 +46,15 @@ class Read:
 
     def view(self, row: ContractRow) -> Contract:
         enhanced = self.gateway.settings.feature_flags.enhanced_contract_status
-        return views.contract(row, self.gateway.feed.last_heartbeat(row.supervisor_task_id), enhanced=enhanced)
+        return views.contract(row, self.gateway.latest_heartbeats.last_heartbeat(row.supervisor_task_id), enhanced=enhanced)
 
     def answer(self, body: object, *, version: int | None = None) -> Response:
-        return answer(body, self.headers, version=version)
+        return json_response(body, self.headers, version=version)
 
 
-async def _read(gateway: Here, principal: Asker, min_position: MinPosition = None) -> Read:
+async def _read(gateway: CurrentGateway, principal: CurrentPrincipal, min_position: MinPosition = None) -> ReadContext:
     behind = min_position is not None and not await gateway.projector.wait_for(min_position, PATIENCE_SECONDS)
-    return Read(gateway, principal, {READ_BEHIND: "true"} if behind else {})
+    return ReadContext(gateway, principal, {READ_BEHIND: "true"} if behind else {})
 
 
-Reading = Annotated[Read, Depends(_read)]
+Reading = Annotated[ReadContext, Depends(_read)]

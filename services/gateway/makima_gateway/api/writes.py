@@ -14,11 +14,11 @@ from starlette.responses import Response
 from uuid_utils.compat import uuid7
 
 from makima_gateway.api import serializers as views
-from makima_gateway.api.context import Gateway, Here
+from makima_gateway.api.context import CurrentGateway, Gateway
 from makima_gateway.api.reads import PATIENCE_SECONDS
-from makima_gateway.auth.principal import Asker, Principal, request_for
+from makima_gateway.auth.principal import CurrentPrincipal, Principal, request_for
 from makima_gateway.http.problems import invalid, unknown_contract
-from makima_gateway.http.responses import POSITION, READ_BEHIND, answer
+from makima_gateway.http.responses import POSITION, READ_BEHIND, json_response
 from makima_gateway.read_model.history import AsItWas, as_it_was
 from makima_gateway.read_model.rows import ContractRow
 
@@ -31,7 +31,7 @@ IfMatch = Annotated[str | None, Header(alias="If-Match", max_length=64)]
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class WriteResult:
     """A command that was accepted: by now the read model shows it, unless `behind`."""
 
     contract_id: str
@@ -45,7 +45,7 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
-class Write:
+class WriteContext:
     """One intent: its command id is made once and names everything that it creates, so that a repeat asks for the same."""
 
     gateway: Gateway
@@ -58,46 +58,46 @@ class Write:
         """The id of what this intent creates."""
         return str(uuid5(self.command_id, kind))
 
-    async def send(self, contract_id: str, command: ContractCommand, expected_version: int | None = None) -> Written:
+    async def send(self, contract_id: str, command: ContractCommand, expected_version: int | None = None) -> WriteResult:
         """Raises `Refused` with the owner's words."""
         reply = await self.ask(contract_id, command, expected_version)
         if isinstance(reply, Problem):
             raise refused(reply)
-        return await self.settle(contract_id, reply)
+        return await self.wait_until_readable(contract_id, reply)
 
     async def ask(self, contract_id: str, command: ContractCommand, expected_version: int | None = None) -> Reply:
         request = request_for(self.principal, self.command_id, contract_id, command, self.expected(expected_version))
         return await self.gateway.bus.ask(OWNER, snake_case(type(command).__name__), request)
 
-    async def settle(self, contract_id: str, accepted: Accepted) -> Written:
+    async def wait_until_readable(self, contract_id: str, accepted: Accepted) -> WriteResult:
         """Wait until whoever reads next sees it."""
         caught_up = await self.gateway.projector.wait_for(accepted.position, PATIENCE_SECONDS)
-        return Written(contract_id, accepted.version, accepted.position, behind=not caught_up)
+        return WriteResult(contract_id, accepted.version, accepted.position, behind=not caught_up)
 
-    async def contract(self, written: Written, *, status: int = 200) -> Response:
+    async def contract(self, written: WriteResult, *, status: int = 200) -> Response:
         """The contract as this write left it, also when the answer is given again later."""
         row = await self.contract_row(written)
         enhanced = self.gateway.settings.feature_flags.enhanced_contract_status
-        view = views.contract(row, self.gateway.feed.last_heartbeat(row.supervisor_task_id), enhanced=enhanced)
-        return answer(view, written.headers, status=status, version=row.version)
+        view = views.contract(row, self.gateway.latest_heartbeats.last_heartbeat(row.supervisor_task_id), enhanced=enhanced)
+        return json_response(view, written.headers, status=status, version=row.version)
 
-    async def newest(self, written: Written) -> bool:
+    async def is_current(self, written: WriteResult) -> bool:
         """Whether the read model shows exactly what this write left; else only the log can tell."""
         row = await self.gateway.queries.contract(self.principal.tenant, written.contract_id)
         return row is not None and row.version == written.version
 
-    async def contract_row(self, written: Written) -> ContractRow:
+    async def contract_row(self, written: WriteResult) -> ContractRow:
         row = await self.gateway.queries.contract(self.principal.tenant, written.contract_id)
         if row is not None and row.version == written.version:
             return row
-        then = (await self.then(written)).contract
+        then = (await self.as_of(written)).contract
         if then is None:
             raise unknown_contract(written.contract_id)
         if row is not None:  # what other streams say of it is as it is now
             then.stale, then.completion_detected_at, then.supervisor_task_id = row.stale, row.completion_detected_at, row.supervisor_task_id
         return then
 
-    async def then(self, written: Written) -> AsItWas:
+    async def as_of(self, written: WriteResult) -> AsItWas:
         """The contract with what lies in it, at the version that this write made."""
         return await as_it_was(self.gateway.log, self.principal.tenant, written.contract_id, version=written.version)
 
@@ -112,7 +112,7 @@ def refused(problem: Problem) -> Refused:
     return Refused(problem.code, problem.detail, hint=problem.hint, **problem.members)
 
 
-def mint(principal: Principal, key: str | None) -> UUID:
+def command_id_for(principal: Principal, key: str | None) -> UUID:
     """The command id of an intent: the same for the same principal and key, else a new one."""
     return uuid7() if key is None else uuid5(NAMESPACE, f"{principal.tenant}\n{principal.actor}\n{key}")
 
@@ -126,8 +126,10 @@ def _version(if_match: str | None) -> int | None:
     return int(match[1] or match[2])
 
 
-async def _write(gateway: Here, principal: Asker, idempotency_key: IdempotencyKey = None, if_match: IfMatch = None) -> Write:
-    return Write(gateway, principal, mint(principal, idempotency_key), idempotency_key is not None, _version(if_match))
+async def _write(
+    gateway: CurrentGateway, principal: CurrentPrincipal, idempotency_key: IdempotencyKey = None, if_match: IfMatch = None
+) -> WriteContext:
+    return WriteContext(gateway, principal, command_id_for(principal, idempotency_key), idempotency_key is not None, _version(if_match))
 
 
-Writing = Annotated[Write, Depends(_write)]
+Writing = Annotated[WriteContext, Depends(_write)]

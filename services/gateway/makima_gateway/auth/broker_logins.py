@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Final
 
 import structlog
-from makima_kernel.cancellation import heed_cancellation
+from makima_kernel.cancellation import raise_if_cancelled
 from makima_kernel.credentials import new_secret
 from makima_kernel.nats.accounts import BrokerUsers, password_hash
-from makima_kernel.nats.connection import BrokerUnreachableError, by_us, connect
-from makima_kernel.nats.users import NotReadError, as_user, read_again
-from makima_schemas.errors import Code
+from makima_kernel.nats.connection import BrokerUnreachableError, connect, ignore_close
+from makima_kernel.nats.users import NotReadError, as_user, reload_configuration
+from makima_schemas.errors import ErrorCode
 from makima_schemas.refusal import Refused
 from nats.errors import Error as NatsError
 
@@ -31,7 +31,7 @@ class Login:
     password_hash: str
 
 
-class Logins:
+class BrokerLogins:
     """`folder` null: nobody here keeps the broker's users, and a daemon's token comes without one."""
 
     def __init__(self, tokens: Tokens, nats_url: str, folder: Path | None) -> None:
@@ -57,47 +57,47 @@ class Logins:
             daemons = await self._tokens.daemons()
             await asyncio.to_thread(self._users.let_in, daemons)
             structlog.get_logger().info("nats.users_written", daemons=len(daemons))
-            await self._have_it_read()
+            await self._reload_broker()
 
     async def run(self) -> None:
         """Until cancelled: ask again while the broker has not read what was written. Who was revoked must not stay because it was busy."""
         while True:
-            heed_cancellation()
+            raise_if_cancelled()
             await self._owed.wait()
             await asyncio.sleep(RETRY_SECONDS)
             async with self._alone:
                 if self._unread is not None:
-                    await self._have_it_read()
+                    await self._reload_broker()
 
     async def ready(self) -> str | None:
         return None if self._unread is None else f"the broker has not read who may come in: {self._unread}"
 
-    async def works(self, login: Login) -> None:
+    async def wait_until_accepted(self, login: Login) -> None:
         """Returns when the daemon can log in. Raises `UNAVAILABLE`."""
         try:
             async with asyncio.timeout(WORKS_WITHIN_SECONDS):
                 while True:
-                    if await self._lets_in(login):
+                    if await self._accepts(login):
                         return
                     await asyncio.sleep(LOOK_SECONDS)
         except TimeoutError as error:
             detail = "the token is made, but the broker does not let its daemon in yet"
-            raise Refused(Code.UNAVAILABLE, detail, hint="see the broker's log; revoke the token and make another") from error
+            raise Refused(ErrorCode.UNAVAILABLE, detail, hint="see the broker's log; revoke the token and make another") from error
 
-    async def _have_it_read(self) -> None:
+    async def _reload_broker(self) -> None:
         try:
-            await read_again(self._url)
+            await reload_configuration(self._url)
         except NotReadError as error:
             self._unread = str(error)
             self._owed.set()
-            structlog.get_logger().warning("nats.users_not_read", reason=self._unread)
+            structlog.get_logger().warning("nats.reload_failed", reason=self._unread)
         else:
             self._unread = None
             self._owed.clear()
 
-    async def _lets_in(self, login: Login) -> bool:
+    async def _accepts(self, login: Login) -> bool:
         try:
-            connection = await connect(as_user(self._url, login.user, login.password), "a new daemon", on_closed=by_us, timeout=1.0)
+            connection = await connect(as_user(self._url, login.user, login.password), "a new daemon", on_closed=ignore_close, timeout=1.0)
         except (BrokerUnreachableError, NatsError, OSError):
             return False
         await connection.close()

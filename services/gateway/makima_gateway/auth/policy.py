@@ -47,7 +47,7 @@ _WORKS: Final = Rule(WORKERS, Scope.CONTRACT)
 _READS: Final = Rule(EVERYBODY, Scope.CONTRACT)
 _RUNS_THE_SYSTEM: Final = Rule(ADMINS, Scope.ALL)
 
-ACCESS: Final[Mapping[str, Rule]] = {
+POLICY: Final[Mapping[str, Rule]] = {
     "POST /contracts": Rule(OWNERS, Scope.OWN),
     "GET /contracts": Rule(EVERYBODY, Scope.OWN),
     "POST /contracts/batch": _RUNS_THE_SYSTEM,

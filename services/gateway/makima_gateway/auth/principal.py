@@ -10,34 +10,34 @@ from fastapi.routing import APIRoute
 from makima_schemas.codec import encode
 from makima_schemas.commands import Request
 from makima_schemas.contract.commands import ContractCommand
-from makima_schemas.errors import Code
+from makima_schemas.errors import ErrorCode
 from makima_schemas.identity import is_id
 from makima_schemas.refusal import Refused
 from makima_schemas.supervisor import RestartSupervisor
 from starlette.requests import HTTPConnection
 
 from makima_gateway.auth.ownership import Owners
-from makima_gateway.auth.policy import ACCESS, API, Role, Rule, Scope
+from makima_gateway.auth.policy import API, POLICY, Role, Rule, Scope
 from makima_gateway.auth.tokens import LOCAL_OWNER, Token, Tokens
 from makima_gateway.http.problems import unknown_contract, unknown_daemon
-from makima_gateway.read_model.queries import Queries, Sight
+from makima_gateway.read_model.queries import Queries, Visibility
 
 SUBPROTOCOL: Final = "bearer."
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """`actor` is recorded with every event that this principal causes; `owner_id` owns what it creates; `sight` is what it may see."""
+    """`actor` is recorded with every event that this principal causes; `owner_id` owns what it creates; `visibility` is what it may see."""
 
     actor: str
     role: Role
     owner_id: str
-    sight: Sight
+    visibility: Visibility
     token_id: str
 
     @property
     def tenant(self) -> str:
-        return self.sight.tenant
+        return self.visibility.tenant
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,29 +56,31 @@ async def principal(connection: HTTPConnection) -> Principal:
     """
     route = cast("APIRoute", connection.scope["route"])
     asked = f"{connection.scope.get('method', 'WS')} {route.path.removeprefix(API)}"
-    rule = ACCESS[asked]
+    rule = POLICY[asked]
     access = cast("Access", connection.app.state.access)
     secret = _secret(connection, rule)
     token = None if secret is None else await access.tokens.find(secret)
     if token is None:  # missing, unknown or revoked: nobody learns which
-        raise Refused(Code.UNAUTHORIZED, "a valid token is needed", hint="send Authorization: Bearer …; `makima token create` makes one")
+        raise Refused(
+            ErrorCode.UNAUTHORIZED, "a valid token is needed", hint="send Authorization: Bearer …; `makima token create` makes one"
+        )
     caller = _principal(token)
     if caller.role not in rule.roles:
         roles = [role for role in Role if role in rule.roles]
         raise Refused(
-            Code.FORBIDDEN, f"{asked} is not for the role {caller.role}", hint=f"it is for {' and '.join(roles)}", roles=list(roles)
+            ErrorCode.FORBIDDEN, f"{asked} is not for the role {caller.role}", hint=f"it is for {' and '.join(roles)}", roles=list(roles)
         )
-    await _reach(connection, access, rule, caller)
+    await _check_scope(connection, access, rule, caller)
     return caller
 
 
-Asker = Annotated[Principal, Depends(principal)]
+CurrentPrincipal = Annotated[Principal, Depends(principal)]
 
 
 def _principal(token: Token) -> Principal:
     owner = token.owner or LOCAL_OWNER
-    sight = Sight(token.tenant, None if token.role is Role.ADMIN else token.owner, token.daemon_id)
-    return Principal(f"{token.role}:{token.daemon_id or owner}", token.role, owner, sight, token.id)
+    visibility = Visibility(token.tenant, None if token.role is Role.ADMIN else token.owner, token.daemon_id)
+    return Principal(f"{token.role}:{token.daemon_id or owner}", token.role, owner, visibility, token.id)
 
 
 def _secret(connection: HTTPConnection, rule: Rule) -> str | None:
@@ -92,7 +94,7 @@ def _secret(connection: HTTPConnection, rule: Rule) -> str | None:
     return spoken or connection.query_params.get("token")
 
 
-async def _reach(connection: HTTPConnection, access: Access, rule: Rule, caller: Principal) -> None:
+async def _check_scope(connection: HTTPConnection, access: Access, rule: Rule, caller: Principal) -> None:
     """What the path names must be the caller's own. A name that is none is left to the route, which says what is wrong with it."""
     if caller.role is Role.ADMIN or rule.scope not in (Scope.CONTRACT, Scope.DAEMON):
         return
@@ -100,17 +102,17 @@ async def _reach(connection: HTTPConnection, access: Access, rule: Rule, caller:
     if not is_id(name):
         return
     if rule.scope is Scope.CONTRACT:
-        if not await may_see(access, caller.sight, name):
+        if not await may_see(access, caller.visibility, name):
             raise unknown_contract(name)
-    elif not (name == caller.sight.daemon_id or await access.queries.sees_daemon(caller.sight, name)):
+    elif not (name == caller.visibility.daemon_id or await access.queries.sees_daemon(caller.visibility, name)):
         raise unknown_daemon(name)
 
 
-async def may_see(access: Access, sight: Sight, contract_id: str) -> bool:
+async def may_see(access: Access, visibility: Visibility, contract_id: str) -> bool:
     """Also a contract that is deleted stays its owner's: a repeated deletion gets its first answer."""
-    if sight.owner_id is not None and await access.owners.of(sight.tenant, contract_id) != sight.owner_id:
+    if visibility.owner_id is not None and await access.owners.of(visibility.tenant, contract_id) != visibility.owner_id:
         return False
-    return sight.daemon_id is None or await access.queries.runs(sight.tenant, contract_id, sight.daemon_id)
+    return visibility.daemon_id is None or await access.queries.runs(visibility.tenant, contract_id, visibility.daemon_id)
 
 
 def request_for(

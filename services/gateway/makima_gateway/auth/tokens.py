@@ -10,9 +10,9 @@ from typing import Final, cast
 
 import asyncpg
 from makima_kernel.credentials import hash_of
-from makima_kernel.event_log.errors import AWAY
+from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
 from makima_kernel.event_log.named_sql import named
-from makima_schemas.errors import Code
+from makima_schemas.errors import ErrorCode
 from makima_schemas.identity import DEFAULT_TENANT
 from makima_schemas.permissions import DaemonUser
 from makima_schemas.refusal import Member, Refused
@@ -96,14 +96,14 @@ class Tokens:
             admins = [row["id"] for row in await connection.fetch(SQL["admins"], tenant)]  # locked: two at once must not both find another
             if admins == [token_id]:
                 raise Refused(
-                    Code.INVALID_TRANSITION,
+                    ErrorCode.INVALID_TRANSITION,
                     "this is the last token of an administrator",
                     hint="make another one first: makima token create --role admin",
                     **cast("dict[str, Member]", {"from": "in_force", "to": "revoked", "allowed": []}),
                 )
             record = await connection.fetchrow(SQL["revoke"], tenant, token_id)
             if record is None and not await connection.fetchval(SQL["exists"], tenant, token_id):
-                raise Refused(Code.NOT_FOUND, f"there is no token {token_id}", hint="GET /tokens lists them")
+                raise Refused(ErrorCode.NOT_FOUND, f"there is no token {token_id}", hint="GET /tokens lists them")
         return None if record is None else _token(cast("Record", record))
 
     async def until_revoked(self, token_id: str) -> None:
@@ -123,7 +123,7 @@ class Tokens:
             await asyncio.sleep(LOOK_SECONDS)
             try:
                 revoked = await self._pool.fetch(SQL["revoked"], list(self._open)) if self._open else []
-            except AWAY:
+            except DATABASE_UNAVAILABLE:
                 continue
             for row in cast("Sequence[Record]", revoked):
                 for ended in self._open.get(str(row["id"]), ()):

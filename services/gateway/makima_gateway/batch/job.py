@@ -9,15 +9,15 @@ from datetime import timedelta
 from typing import Final
 
 import structlog
-from makima_kernel.event_log.errors import AWAY
+from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
 from makima_kernel.telemetry import metrics
 from makima_schemas.commands import Accepted
 from makima_schemas.contract.model import ContractStatus
-from makima_schemas.errors import Code
+from makima_schemas.errors import ErrorCode
 from makima_schemas.refusal import Refused
 
-from makima_gateway.batch.ledger import AFFECTED, UNCHANGED, Batches, Candidate, Outcome, Selection
-from makima_gateway.batch.operations import NO_SUPERVISOR, OPERATIONS, Asker, Operation
+from makima_gateway.batch.ledger import AFFECTED, UNCHANGED, BatchLedger, Candidate, Outcome, Selection
+from makima_gateway.batch.operations import NO_SUPERVISOR, OPERATIONS, ItemDispatcher, Operation
 from makima_gateway.batch.schemas import Batch
 from makima_gateway.http.problems import invalid
 
@@ -46,12 +46,12 @@ def digest_of(body: Batch) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """`asker` knows whose intent this is. The ledger has what was planned and what came of it, so that whoever repeats the intent goes
+class BatchJob:
+    """`dispatcher` knows whose intent this is. The ledger has what was planned and what came of it, so that whoever repeats the intent goes
     on where it was cut off.
     """
 
-    asker: Asker
+    dispatcher: ItemDispatcher
     body: Batch
 
     @property
@@ -59,24 +59,26 @@ class Run:
         return OPERATIONS[self.body.operation]
 
     @property
-    def _ledger(self) -> Batches:
-        return self.asker.ledger
+    def _ledger(self) -> BatchLedger:
+        return self.dispatcher.ledger
 
     @property
     def _tenant(self) -> str:
-        return self.asker.principal.tenant
+        return self.dispatcher.principal.tenant
 
-    async def dry(self) -> list[Outcome]:
+    async def preview(self) -> list[Outcome]:
         """What would be asked for, and which of it would be in vain; nothing is."""
         pages = self._pages(selection(self.operation, self.body), None)
         return [_foreseen(self.operation, one) async for page in pages for one in page]
 
-    async def wet(self) -> tuple[list[Outcome], int]:
+    async def execute(self) -> tuple[list[Outcome], int]:
         """What became of each, and the log's position behind all of it: the first answer, if this intent had one. Raises
         `IDEMPOTENCY_KEY_REUSED`, and `UNAVAILABLE` while another request is still at it.
         """
-        wanted, intent = selection(self.operation, self.body), self.asker.command_id
-        answered = await self._ledger.begin(self._tenant, intent, digest_of(self.body), self.body.operation, self.asker.principal.actor)
+        wanted, intent = selection(self.operation, self.body), self.dispatcher.command_id
+        answered = await self._ledger.begin(
+            self._tenant, intent, digest_of(self.body), self.body.operation, self.dispatcher.principal.actor
+        )
         leased = None if answered else await self._leased()
         if leased is None:
             return await self._ledger.outcomes(self._tenant, intent)
@@ -93,23 +95,23 @@ class Run:
             operation=self.body.operation,
             affected=affected,
             errors=len(outcomes) - affected,
-            actor=self.asker.principal.actor,
-            command_id=str(self.asker.command_id),
+            actor=self.dispatcher.principal.actor,
+            command_id=str(self.dispatcher.command_id),
         )
 
     async def _leased(self) -> tuple[int | None] | None:
         """Up to where it has come, once it is ours; None: another request has finished it meanwhile."""
         for _ in range(int(PATIENCE_SECONDS / LOOK_SECONDS)):
-            leased = await self._ledger.lease(self._tenant, self.asker.command_id)
+            leased = await self._ledger.lease(self._tenant, self.dispatcher.command_id)
             if leased is not None:
                 return leased
-            if await self._ledger.finished(self._tenant, self.asker.command_id):
+            if await self._ledger.finished(self._tenant, self.dispatcher.command_id):
                 return None
             await asyncio.sleep(LOOK_SECONDS)
-        raise Refused(Code.UNAVAILABLE, "this batch is still at work", hint="ask again with the same Idempotency-Key for its answer")
+        raise Refused(ErrorCode.UNAVAILABLE, "this batch is still at work", hint="ask again with the same Idempotency-Key for its answer")
 
     async def _work(self, wanted: Selection, reached: int | None) -> None:
-        tenant, intent = self._tenant, self.asker.command_id
+        tenant, intent = self._tenant, self.dispatcher.command_id
         try:
             while left_over := await self._ledger.planned(tenant, intent, PAGE):
                 await self._ask(left_over)
@@ -118,7 +120,7 @@ class Run:
                 await self._ask(page)
             await self._ledger.finish(tenant, intent)
         except BaseException:
-            with suppress(*AWAY):
+            with suppress(*DATABASE_UNAVAILABLE):
                 await self._ledger.release(tenant, intent)
             raise
 
@@ -134,19 +136,19 @@ class Run:
 
         async def one(candidate: Candidate) -> Outcome:
             async with room:
-                reply = await self.operation.ask(self.asker, candidate)
+                reply = await self.operation.ask(self.dispatcher, candidate)
             if not isinstance(reply, Accepted):
                 return Outcome(candidate.contract_id, reply.code, reply.detail)
             positions.append(reply.position)
             if self.body.operation == "cleanup_archived":
-                _logger.info("batch.deleted", contract_id=candidate.contract_id, actor=self.asker.principal.actor)
+                _logger.info("batch.deleted", contract_id=candidate.contract_id, actor=self.dispatcher.principal.actor)
             return Outcome(candidate.contract_id, AFFECTED if reply.changed else UNCHANGED)
 
         came = await asyncio.gather(*(one(candidate) for candidate in page))
-        await self._ledger.record(self._tenant, self.asker.command_id, came, max(positions))
+        await self._ledger.record(self._tenant, self.dispatcher.command_id, came, max(positions))
 
 
 def _foreseen(operation: Operation, one: Candidate) -> Outcome:
-    if operation.ask is Asker.of_supervisor and one.target is None:
+    if operation.ask is ItemDispatcher.of_supervisor and one.target is None:
         return Outcome(one.contract_id, NO_SUPERVISOR.code, NO_SUPERVISOR.detail)
     return Outcome(one.contract_id, AFFECTED)

@@ -10,7 +10,7 @@ from uuid import UUID
 import asyncpg
 from makima_kernel.event_log.named_sql import named
 from makima_schemas.contract.model import ContractStatus
-from makima_schemas.errors import Code
+from makima_schemas.errors import ErrorCode
 from makima_schemas.refusal import Refused
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
@@ -47,7 +47,7 @@ class Outcome:
     detail: str | None = None
 
 
-class Batches:
+class BatchLedger:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
 
@@ -64,7 +64,7 @@ class Batches:
             row = await self._pool.fetchrow(SQL["begin"], tenant, command_id, request_hash, operation, actor)
         assert row is not None
         if row["request_hash"] != request_hash:
-            raise Refused(Code.IDEMPOTENCY_KEY_REUSED, "this key was used with another batch", hint="mint a new key for a new intent")
+            raise Refused(ErrorCode.IDEMPOTENCY_KEY_REUSED, "this key was used with another batch", hint="mint a new key for a new intent")
         return row["finished_at"] is not None
 
     async def lease(self, tenant: str, command_id: UUID) -> tuple[int | None] | None:

@@ -11,11 +11,11 @@ from makima_kernel.service.settings import FeatureFlags
 from makima_schemas.commands import Accepted, Problem, Reply
 from makima_schemas.contract.commands import ArchiveContract, ContractCommand, DeleteContract, PauseContract, ResumeContract
 from makima_schemas.contract.model import ContractStatus as S
-from makima_schemas.errors import Code
+from makima_schemas.errors import ErrorCode
 from makima_schemas.supervisor import RestartSupervisor
 
 from makima_gateway.auth.principal import Principal, request_for
-from makima_gateway.batch.ledger import Batches, Candidate
+from makima_gateway.batch.ledger import BatchLedger, Candidate
 from makima_gateway.batch.schemas import BatchOperation
 from makima_gateway.http.feature_flags import check_enhanced
 
@@ -23,11 +23,11 @@ A_WEEK: Final = 168.0  # hours
 
 
 @dataclass(frozen=True, slots=True)
-class Asker:
+class ItemDispatcher:
     """Who asks for the whole batch, under which intent: each contract's command id is named after both, so that a repeat repeats it."""
 
     bus: Bus
-    ledger: Batches
+    ledger: BatchLedger
     principal: Principal
     command_id: UUID
 
@@ -58,7 +58,7 @@ class Operation:
     `enhanced` leads into a status that old clients do not know, or out of it.
     """
 
-    ask: Callable[[Asker, Candidate], Awaitable[Reply]]
+    ask: Callable[[ItemDispatcher, Candidate], Awaitable[Reply]]
     statuses: tuple[S, ...]
     allowed: tuple[S, ...]
     older_than_hours: float | None = None
@@ -67,11 +67,11 @@ class Operation:
     enhanced: bool = False
 
 
-def _contract(command: ContractCommand) -> Callable[[Asker, Candidate], Awaitable[Reply]]:
-    return lambda asker, one: asker.of_contract(one, command)
+def _contract(command: ContractCommand) -> Callable[[ItemDispatcher, Candidate], Awaitable[Reply]]:
+    return lambda dispatcher, one: dispatcher.of_contract(one, command)
 
 
-NO_SUPERVISOR: Final = Problem(Code.SUPERVISOR_NOT_FOUND, "no supervisor of this contract was ever heard")
+NO_SUPERVISOR: Final = Problem(ErrorCode.SUPERVISOR_NOT_FOUND, "no supervisor of this contract was ever heard")
 _AT_WORK: Final = (S.ACTIVE, S.WAITING_FOR_INPUT)
 _ENDED: Final = (S.COMPLETED, S.FAILED)
 OPERATIONS: Final[Mapping[BatchOperation, Operation]] = {
@@ -79,8 +79,8 @@ OPERATIONS: Final[Mapping[BatchOperation, Operation]] = {
     "pause_all": Operation(_contract(PauseContract("batch pause_all")), _AT_WORK, (S.CREATED, *_AT_WORK, S.BLOCKED), enhanced=True),
     "resume_all": Operation(_contract(ResumeContract()), (S.PAUSED,), (S.PAUSED,), enhanced=True),
     "cleanup_archived": Operation(_contract(DeleteContract()), (S.ARCHIVED,), (S.ARCHIVED,), A_WEEK),
-    "restart_stale": Operation(Asker.of_supervisor, (*_AT_WORK, S.COMPLETING), (*_AT_WORK, S.COMPLETING), stale=True),
-    "cleanup_worktrees": Operation(Asker.of_daemons, (*_ENDED, S.ARCHIVED), (*_ENDED, S.ARCHIVED), A_WEEK, supervised=True),
+    "restart_stale": Operation(ItemDispatcher.of_supervisor, (*_AT_WORK, S.COMPLETING), (*_AT_WORK, S.COMPLETING), stale=True),
+    "cleanup_worktrees": Operation(ItemDispatcher.of_daemons, (*_ENDED, S.ARCHIVED), (*_ENDED, S.ARCHIVED), A_WEEK, supervised=True),
 }
 
 

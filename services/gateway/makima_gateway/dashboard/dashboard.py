@@ -8,8 +8,8 @@ from typing import Final, cast
 
 from makima_schemas.contract.model import ContractStatus, WaitingFor
 
-from makima_gateway.dashboard.queries import Overview, StaleOne
-from makima_gateway.read_model.latest_heartbeats import StateFeed
+from makima_gateway.dashboard.queries import DashboardRows, StaleOne
+from makima_gateway.read_model.latest_heartbeats import LatestHeartbeats
 from makima_gateway.read_model.legacy_status import shown_change, shown_status
 
 # What has ended has a phase that nobody works in, and tasks that nobody will take.
@@ -55,7 +55,7 @@ class Dashboard:
     resourceUsage: ResourceUsage  # noqa: N815
 
 
-def dashboard(found: Overview, feed: StateFeed, now: datetime, *, enhanced: bool) -> Dashboard:
+def dashboard(found: DashboardRows, feed: LatestHeartbeats, now: datetime, *, enhanced: bool) -> Dashboard:
     """`enhanced` as in `views`."""
     open_ones = [tally for tally in found.tallies if tally.status not in ENDED]
     return Dashboard(
@@ -87,7 +87,7 @@ def _stale(one: StaleOne, now: datetime) -> StaleContract:
     return StaleContract(one.id, one.name, one.last_activity_at, max(0, int((now - one.last_activity_at).total_seconds())))
 
 
-def _worktrees(feed: StateFeed, daemon_id: str) -> int:
+def _worktrees(feed: LatestHeartbeats, daemon_id: str) -> int:
     """As its last heartbeat said; unknown until one was heard since this process began."""
     latest = feed.latest("daemon", daemon_id)
     return 0 if latest is None else cast("int", latest.heartbeat.get("worktrees", 0))

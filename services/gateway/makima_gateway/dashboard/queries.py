@@ -43,7 +43,7 @@ class WaitingOne:
 
 
 @dataclass(frozen=True, slots=True)
-class Overview:
+class DashboardRows:
     """`events` are messages of the monitor, newest first; `daemons` the ids of the connected ones."""
 
     tallies: Sequence[Tally]
@@ -53,18 +53,18 @@ class Overview:
     daemons: Sequence[str]
 
 
-class Overviews:
+class DashboardQueries:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
 
-    async def of(self, tenant: str, owner_id: str | None) -> Overview:
+    async def of(self, tenant: str, owner_id: str | None) -> DashboardRows:
         """Of one owner's contracts, or of all where that is null. One moment: what is counted is what is listed."""
         async with self._pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
 
             async def rows(name: str, *arguments: object) -> list[tuple[object, ...]]:
                 return [tuple(row) for row in await connection.fetch(SQL[name], tenant, owner_id, *arguments)]
 
-            return Overview(
+            return DashboardRows(
                 [Tally(*cast("tuple[str, str, int, int, int, int]", row)) for row in await rows("tallies")],
                 [StaleOne(*cast("tuple[str, str, datetime]", row)) for row in await rows("stale", MOST_LISTED)],
                 [WaitingOne(*cast("tuple[str, str, WaitingFor, str | None]", row)) for row in await rows("waiting", MOST_LISTED)],

@@ -12,7 +12,7 @@ from makima_schemas.envelope import Recorded
 from makima_schemas.identity import stream_name
 from makima_schemas.silence import contract_stream
 
-from makima_gateway.diagnosis.readiness import Standing, standing
+from makima_gateway.diagnosis.readiness import PhaseStanding, phase_standing
 from makima_gateway.read_model.queries import Queries
 from makima_gateway.read_model.rows import ContractRow, DaemonRow, QuestionRow, SupervisorRow
 
@@ -23,7 +23,7 @@ ENDED: Final = frozenset({S.COMPLETED, S.FAILED, S.ARCHIVED})
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
+class Evidence:
     """Where it can be looked up: an event of a stream, or the contract's `version` that was judged; a verdict carries its evidence."""
 
     stream: str
@@ -34,13 +34,13 @@ class Proof:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class ContractFacts:
     """`last` are the newest events of each type, of the contract's own stream and of its staleness; `advances` whether it moves on by
     itself when its gate is satisfied.
     """
 
     contract: ContractRow
-    standing: Standing
+    phase_standing: PhaseStanding
     questions: Sequence[QuestionRow]
     supervisor: SupervisorRow | None
     daemon: DaemonRow | None
@@ -55,18 +55,18 @@ class Known:
     def ended(self) -> bool:
         return self.contract.status in ENDED
 
-    def proof(self, *events: str) -> Proof:
+    def evidence_of(self, *events: str) -> Evidence:
         """The newest event of these types; the version as a whole where there is none."""
         found = self._newest(events)
         if found is None:
-            return Proof(stream_name("contract", self.contract.id), self.contract.version)
-        return Proof(found.stream, found.version, found.position, found.type)
+            return Evidence(stream_name("contract", self.contract.id), self.contract.version)
+        return Evidence(found.stream, found.version, found.position, found.type)
 
     def since(self, *events: str) -> datetime:
         found = self._newest(events)
         return self.contract.status_changed_at if found is None else found.recorded_at
 
-    def said(self, event: str) -> str | None:
+    def reason_of(self, event: str) -> str | None:
         """The reason that somebody gave."""
         found = self.last.get(event)
         return None if found is None else cast("dict[str, str | None]", orjson.loads(found.data)).get("reason")
@@ -75,13 +75,13 @@ class Known:
         return max((self.last[event] for event in events if event in self.last), key=lambda one: one.position, default=None)
 
 
-async def known(queries: Queries, log: Log, row: ContractRow, *, auto_advance: bool) -> Known:
+async def contract_facts(queries: Queries, log: Log, row: ContractRow, *, auto_advance: bool) -> ContractFacts:
     """`auto_advance` is the global switch."""
-    found = await standing(queries, row)
+    found = await phase_standing(queries, row)
     supervisor = await queries.supervisor(row.tenant, row.id)
-    return Known(
+    return ContractFacts(
         contract=row,
-        standing=found,
+        phase_standing=found,
         questions=await queries.open_questions(row.tenant, row.id, MOST_QUESTIONS),
         supervisor=supervisor,
         daemon=None if supervisor is None else await queries.daemon(row.tenant, supervisor.daemon_id),

@@ -15,7 +15,7 @@ PHASES: Final = TypeAdapter(tuple[Phase, ...])
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class PhaseStanding:
     """`following` is the next phase; null in the last one."""
 
     phase: Phase
@@ -23,12 +23,12 @@ class Standing:
     gate: Readiness
 
 
-async def standing(queries: Queries, row: ContractRow) -> Standing:
+async def phase_standing(queries: Queries, row: ContractRow) -> PhaseStanding:
     phases = PHASES.validate_json(row.phases)
     at = next(number for number, phase in enumerate(phases) if phase.name == row.phase)
     tasks = await queries.tasks_of_phase(row.tenant, row.id, row.phase)
     following = phases[at + 1].name if at + 1 < len(phases) else None
-    return Standing(phases[at], following, readiness(phases[at], _delivered(row), tasks, row.validated, row.validation_reason))
+    return PhaseStanding(phases[at], following, readiness(phases[at], _delivered(row), tasks, row.validated, row.validation_reason))
 
 
 def _delivered(row: ContractRow) -> set[str]:

@@ -8,7 +8,7 @@ from typing import Final, cast
 import structlog
 from makima_kernel.commands.router import MAX_COMMAND_BYTES
 from makima_kernel.telemetry import metrics, traces
-from makima_schemas.errors import Code
+from makima_schemas.errors import ErrorCode
 from makima_schemas.refusal import Refused
 from opentelemetry.trace import SpanKind
 from starlette.datastructures import Headers
@@ -21,7 +21,7 @@ LINGER_SECONDS: Final = 2.0
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-class Edge:
+class RequestMiddleware:
     """ASGI middleware. What nobody foresaw becomes `UNAVAILABLE` with its trace id, never a bare 500."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -57,7 +57,7 @@ class Edge:
             seconds = perf_counter() - started
             metrics.http_seconds.labels(method, route, status).observe(seconds)
             if method not in SAFE:
-                structlog.get_logger().info("http.answered", method=method, path=scope["path"], status=status, ms=round(seconds * 1000, 1))
+                structlog.get_logger().info("http.request", method=method, path=scope["path"], status=status, ms=round(seconds * 1000, 1))
 
 
 async def _bounded(headers: Headers, receive: Receive) -> Receive:
@@ -99,11 +99,11 @@ async def _too_large(receive: Receive) -> Refused:
                 passed_over += len(message.get("body", b""))
                 if not message.get("more_body", False):
                     break
-    return Refused(Code.PAYLOAD_TOO_LARGE, f"a body is at most {MAX_COMMAND_BYTES} bytes", limit=MAX_COMMAND_BYTES)
+    return Refused(ErrorCode.PAYLOAD_TOO_LARGE, f"a body is at most {MAX_COMMAND_BYTES} bytes", limit=MAX_COMMAND_BYTES)
 
 
 def _check_media_type(declared: str) -> None:
     media_type = declared.partition(";")[0].strip().lower()
     if media_type != "application/json" and not (media_type.startswith("application/") and media_type.endswith("+json")):
         detail = f"a body is application/json, not {media_type or 'of no declared type'}"
-        raise Refused(Code.UNSUPPORTED_MEDIA_TYPE, detail, hint="send Content-Type: application/json")
+        raise Refused(ErrorCode.UNSUPPORTED_MEDIA_TYPE, detail, hint="send Content-Type: application/json")

@@ -5,21 +5,26 @@ from dataclasses import dataclass
 import orjson
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from makima_kernel.event_log.errors import AWAY
+from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
 from makima_kernel.telemetry import traces
-from makima_schemas.errors import HTTP_STATUS, Code
+from makima_schemas.errors import HTTP_STATUS, ErrorCode
 from makima_schemas.refusal import Refused
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 MEDIA_TYPE = "application/problem+json"
-_BY_STATUS = {404: Code.NOT_FOUND, 405: Code.METHOD_NOT_ALLOWED, 413: Code.PAYLOAD_TOO_LARGE, 415: Code.UNSUPPORTED_MEDIA_TYPE}
+_BY_STATUS = {
+    404: ErrorCode.NOT_FOUND,
+    405: ErrorCode.METHOD_NOT_ALLOWED,
+    413: ErrorCode.PAYLOAD_TOO_LARGE,
+    415: ErrorCode.UNSUPPORTED_MEDIA_TYPE,
+}
 
 
 def problem_response(refused: Refused, headers: dict[str, str] | None = None) -> Response:
     """The problem document; `type` names the code, `trace_id` finds the request in the logs."""
     status = HTTP_STATUS[refused.code]
-    if refused.code is Code.UNAUTHORIZED:
+    if refused.code is ErrorCode.UNAUTHORIZED:
         headers = {"WWW-Authenticate": "Bearer"} | (headers or {})
     body = {
         "type": f"urn:makima:problem:{refused.code.lower()}",
@@ -36,22 +41,22 @@ def problem_response(refused: Refused, headers: dict[str, str] | None = None) ->
 
 def invalid(path: str, message: str, *, hint: str | None = None) -> Refused:
     """`INVALID_REQUEST` about one place of the request, e.g. `query.cursor`, `header.If-Match`, `body.phase`."""
-    return Refused(Code.INVALID_REQUEST, f"{path}: {message}", hint=hint, errors=[{"path": path, "message": message}])
+    return Refused(ErrorCode.INVALID_REQUEST, f"{path}: {message}", hint=hint, errors=[{"path": path, "message": message}])
 
 
 def unknown_contract(contract_id: str) -> Refused:
     """It is not there, or not the caller's: the same words for both."""
-    return Refused(Code.CONTRACT_NOT_FOUND, f"there is no contract {contract_id}")
+    return Refused(ErrorCode.CONTRACT_NOT_FOUND, f"there is no contract {contract_id}")
 
 
 def unknown_daemon(daemon_id: str) -> Refused:
-    return Refused(Code.DAEMON_NOT_FOUND, f"there is no daemon {daemon_id}")
+    return Refused(ErrorCode.DAEMON_NOT_FOUND, f"there is no daemon {daemon_id}")
 
 
 def unavailable(error: Exception) -> Refused:
     """A part of ours is away or broken; a repeat with the same idempotency key tells what became of the first try."""
     detail = f"the request could not be served: {type(error).__name__}"
-    return Refused(Code.UNAVAILABLE, detail, hint="try again with the same Idempotency-Key")
+    return Refused(ErrorCode.UNAVAILABLE, detail, hint="try again with the same Idempotency-Key")
 
 
 def install(app: FastAPI) -> None:
@@ -59,7 +64,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(RequestValidationError, _unfit)
     app.add_exception_handler(HTTPException, _routed)
-    for away in AWAY:
+    for away in DATABASE_UNAVAILABLE:
         app.add_exception_handler(away, _away)
 
 
@@ -72,16 +77,16 @@ async def _unfit(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     errors = [{"path": ".".join(str(part) for part in item["loc"]), "message": str(item["msg"])} for item in error.errors()]
     detail = "; ".join(f"{item['path']}: {item['message']}" for item in errors[:3])
-    return problem_response(Refused(Code.INVALID_REQUEST, detail, errors=errors))
+    return problem_response(Refused(ErrorCode.INVALID_REQUEST, detail, errors=errors))
 
 
 async def _routed(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    code = _BY_STATUS.get(error.status_code, Code.INVALID_REQUEST)
+    code = _BY_STATUS.get(error.status_code, ErrorCode.INVALID_REQUEST)
     match code:
-        case Code.NOT_FOUND:
+        case ErrorCode.NOT_FOUND:
             refused = Refused(code, f"there is no {request.url.path}", hint="the routes are listed at /docs")
-        case Code.METHOD_NOT_ALLOWED:
+        case ErrorCode.METHOD_NOT_ALLOWED:
             refused = Refused(code, f"{request.method} is not for {request.url.path}")
         case _:
             refused = invalid("body", str(error.detail))
@@ -100,6 +105,6 @@ class ProblemDetails:
     title: str
     status: int
     detail: str
-    code: Code
+    code: ErrorCode
     hint: str | None
     trace_id: str | None

@@ -12,7 +12,7 @@ READ_BEHIND: Final = "Makima-Read-Behind"
 MEDIA_TYPE: Final = "application/json"
 
 
-def answer(body: object, headers: Mapping[str, str] | None = None, *, status: int = 200, version: int | None = None) -> Response:
+def json_response(body: object, headers: Mapping[str, str] | None = None, *, status: int = 200, version: int | None = None) -> Response:
     """`version` becomes the ETag that `If-Match` takes."""
     said = dict(headers or {})
     if version is not None:

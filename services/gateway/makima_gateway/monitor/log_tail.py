@@ -5,11 +5,11 @@ from collections import deque
 from typing import Final
 
 import structlog
-from makima_kernel.event_log.errors import AWAY
-from makima_kernel.projections.checkpoint import Shown
+from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
+from makima_kernel.projections.checkpoint import ReadModelPosition
 from makima_kernel.projections.projector import Projector
 
-from makima_gateway.monitor.subscriptions import Ears
+from makima_gateway.monitor.subscriptions import SubscriptionIndex
 from makima_gateway.read_model.queries import PAGE, PAGE_CHARACTERS, MonitorEvent, Queries
 
 REMEMBERED: Final = 10_000  # events; a reader that is further behind reads from the database
@@ -18,7 +18,7 @@ LOOK_SECONDS: Final = 0.5  # how often the epoch is asked for when nothing happe
 PAUSE_SECONDS: Final = 0.5
 
 
-class Hub:
+class LogTail:
     """`position` is what every client may have been told up to; `epoch` the log's; `generation` counts its changes.
 
     Clients keep a cursor and take from here what lies behind it. So a slow one costs nothing but its own delay: nothing is queued for it.
@@ -31,7 +31,7 @@ class Hub:
         self._characters = 0  # of the messages in _recent
         self._complete_after = 0  # everything above this position is in _recent
         self.started = asyncio.Event()
-        self.ears = Ears()
+        self.subscriptions = SubscriptionIndex()
         self.position = 0
         self.epoch = ""
         self.generation = 0
@@ -43,11 +43,11 @@ class Hub:
             try:
                 await self._projector.wait_for(self.position + 1, LOOK_SECONDS)
                 await (self._advance() if self.started.is_set() else self._start())
-            except AWAY as error:
+            except DATABASE_UNAVAILABLE as error:
                 structlog.get_logger().warning("monitor.database_away", reason=f"{type(error).__name__}: {error}")
                 await asyncio.sleep(PAUSE_SECONDS)
 
-    def newer(self, after: int) -> list[MonitorEvent] | None:
+    def read_after(self, after: int) -> list[MonitorEvent] | None:
         """The next events behind `after`, at most a page; None: they are no longer remembered here."""
         if after < self._complete_after:
             return None
@@ -59,18 +59,18 @@ class Hub:
         found.reverse()
         return _page(found)
 
-    async def stored(self, after: int, upto: int) -> list[MonitorEvent]:
+    async def read_from_database(self, after: int, upto: int) -> list[MonitorEvent]:
         """The next events behind `after`, at most a page, from the database."""
         return await self._queries.monitor_events(after, upto)
 
     def close(self) -> None:
         """Every client is told goodbye."""
         self.closing = True
-        self.ears.wake_all()
+        self.subscriptions.notify_all()
 
     async def _start(self) -> None:
         """What was said before this process began is history, not news."""
-        shown = await self._projector.shown()
+        shown = await self._projector.read_model_position()
         if shown is None or (shown.position == 0 and self._projector.ready() is not None):
             return
         self._begin_at(shown)
@@ -81,18 +81,18 @@ class Hub:
 
         How far the read model is, it says itself: what the projector remembers may be of before a restore, and further.
         """
-        shown = await self._projector.shown()
+        shown = await self._projector.read_model_position()
         if self._is_another_log(shown) or shown is None or shown.position <= self.position:
             return
         page = await self._queries.monitor_events(self.position, shown.position)
-        if self._is_another_log(await self._projector.shown()):
+        if self._is_another_log(await self._projector.read_model_position()):
             return
         self._recent.extend(page)
         characters = sum(len(event.message) for event in page)
         self._characters += characters
         self._forget()
         self.position = page[-1].position if len(page) == PAGE or characters >= PAGE_CHARACTERS else shown.position
-        self.ears.tell((event.position, event.contract_id) for event in page)
+        self.subscriptions.notify((event.position, event.contract_id) for event in page)
 
     def _forget(self) -> None:
         """The oldest, as long as there are too many, or they are too large together."""
@@ -101,7 +101,7 @@ class Hub:
             self._characters -= len(oldest.message)
             self._complete_after = oldest.position
 
-    def _is_another_log(self, shown: Shown | None) -> bool:
+    def _is_another_log(self, shown: ReadModelPosition | None) -> bool:
         """Told once the read model shows the other log: a client reads it anew at once. A read model that stands further back in the same
         log comes again to where it was: that is no reason for a reset.
         """
@@ -110,10 +110,10 @@ class Hub:
         structlog.get_logger().warning("monitor.reset", epoch=str(shown.epoch), before=self.epoch, position=shown.position)
         self.generation += 1
         self._begin_at(shown)
-        self.ears.wake_all()
+        self.subscriptions.notify_all()
         return True
 
-    def _begin_at(self, shown: Shown) -> None:
+    def _begin_at(self, shown: ReadModelPosition) -> None:
         self._recent.clear()
         self._characters = 0
         self.epoch = str(shown.epoch)

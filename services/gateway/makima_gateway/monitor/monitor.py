@@ -6,9 +6,9 @@ from makima_kernel.event_log.log import Log
 
 from makima_gateway.auth.ownership import Owners
 from makima_gateway.auth.tokens import Tokens
-from makima_gateway.monitor.log_tail import Hub
-from makima_gateway.monitor.stale_reminders import Reminders
-from makima_gateway.read_model.latest_heartbeats import StateFeed
+from makima_gateway.monitor.log_tail import LogTail
+from makima_gateway.monitor.stale_reminders import StaleReminders
+from makima_gateway.read_model.latest_heartbeats import LatestHeartbeats
 from makima_gateway.read_model.queries import Queries
 
 
@@ -16,9 +16,9 @@ from makima_gateway.read_model.queries import Queries
 class Monitor:
     """`enhanced` as in `legacy_status`."""
 
-    hub: Hub
-    feed: StateFeed
-    reminders: Reminders
+    log_tail: LogTail
+    latest_heartbeats: LatestHeartbeats
+    reminders: StaleReminders
     log: Log
     queries: Queries
     owners: Owners

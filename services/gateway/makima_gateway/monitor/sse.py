@@ -8,9 +8,9 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from makima_gateway.auth.principal import Principal
-from makima_gateway.monitor.filter import Watch
+from makima_gateway.monitor.filter import MonitorFilter
 from makima_gateway.monitor.monitor import Monitor
-from makima_gateway.monitor.subscriber import Teller
+from makima_gateway.monitor.subscriber import Subscriber
 
 MEDIA_TYPE: Final = "text/event-stream"
 KEEP_ALIVE_SECONDS: Final = 15.0  # proxies cut what is silent for a minute or less
@@ -27,37 +27,37 @@ class EventStream(Response):
 
     media_type = MEDIA_TYPE
 
-    def __init__(self, monitor: Monitor, principal: Principal, watch: Watch) -> None:
+    def __init__(self, monitor: Monitor, principal: Principal, wanted: MonitorFilter) -> None:
         super().__init__()
-        self._monitor, self._principal, self._watch = monitor, principal, watch
+        self._monitor, self._principal, self._filter = monitor, principal, wanted
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         del scope
-        line = _Line(send)
-        teller = Teller(self._monitor, self._principal, line, self._watch)
+        transport = _StreamTransport(send)
+        subscriber = Subscriber(self._monitor, self._principal, transport, self._filter)
         with metrics.open_sockets.track_inprogress():
             try:
                 await send({"type": "http.response.start", "status": self.status_code, "headers": list(HEADERS)})
-                await line.write(f"retry: {RETRY_MS}\n\n")
+                await transport.write(f"retry: {RETRY_MS}\n\n")
                 async with asyncio.TaskGroup() as group:
-                    telling = group.create_task(teller.tell(), name="monitor stream")
-                    beside = (line.keep_alive(), teller.until_revoked(), _gone(receive, telling))
+                    sending = group.create_task(subscriber.run(), name="monitor stream")
+                    beside = (transport.keep_alive(), subscriber.until_revoked(), _gone(receive, sending))
                     others = [group.create_task(each) for each in beside]
-                    await asyncio.wait([telling])
+                    await asyncio.wait([sending])
                     for other in others:
                         other.cancel()
                 await send({"type": "http.response.body", "body": b""})
             finally:
-                teller.leave()
+                subscriber.leave()
 
 
-class _Line:
-    """`telling.Line` in the form of an event stream. A position becomes the event's id, and with it what `Last-Event-ID` says."""
+class _StreamTransport:
+    """`sending.Line` in the form of an event stream. A position becomes the event's id, and with it what `Last-Event-ID` says."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
 
-    async def say(self, kind: str, message: str, resume_at: int | None) -> None:
+    async def send(self, kind: str, message: str, resume_at: int | None) -> None:
         where = "" if resume_at is None else f"id: {resume_at}\n"
         await self.write(f"{where}event: {kind}\ndata: {message}\n\n")
 
@@ -71,8 +71,8 @@ class _Line:
         await self._send({"type": "http.response.body", "body": text.encode(), "more_body": True})
 
 
-async def _gone(receive: Receive, telling: asyncio.Task[None]) -> None:
+async def _gone(receive: Receive, sending: asyncio.Task[None]) -> None:
     """What is sent to a client that left is dropped without a word: so somebody has to look."""
     while (await receive())["type"] != "http.disconnect":
         pass
-    telling.cancel()
+    sending.cancel()

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 import orjson
-from makima_kernel.nats.listen import hear
+from makima_kernel.nats.listen import listen
 from makima_schemas import subjects
 from makima_schemas.identity import DEFAULT_TENANT
 from makima_schemas.times import rfc3339
@@ -19,7 +19,7 @@ REMEMBERED: Final = 1000
 
 
 @checked(frozen=True)
-class Stale:
+class StaleMessage:
     contract_id: str
     last_activity: datetime
     stale_duration: float
@@ -36,28 +36,28 @@ class Reminder:
     message: str
 
 
-_STALE: Final = TypeAdapter(Stale)
+_STALE_MESSAGE: Final = TypeAdapter(StaleMessage)
 
 
-class Reminders:
+class StaleReminders:
     """The newest ones; `on_news` is called after each."""
 
     def __init__(self, on_news: Callable[[], None]) -> None:
-        self._on_news = on_news
-        self._said: deque[Reminder] = deque(maxlen=REMEMBERED)
+        self._on_reminder = on_news
+        self._latest: deque[Reminder] = deque(maxlen=REMEMBERED)
         self.tick = 0
 
     async def run(self, nats: Client) -> None:
         """Listen until cancelled."""
-        await hear(nats, subjects.MONITOR_STALE, self._heard)
+        await listen(nats, subjects.MONITOR_STALE, self._on_message)
 
     def since(self, tick: int) -> list[Reminder]:
         """What came after `tick`, oldest first."""
-        return [reminder for reminder in self._said if reminder.tick > tick] if tick < self.tick else []
+        return [reminder for reminder in self._latest if reminder.tick > tick] if tick < self.tick else []
 
-    def _heard(self, _subject: str, payload: bytes) -> None:
+    def _on_message(self, _subject: str, payload: bytes) -> None:
         try:
-            stale = _STALE.validate_json(payload)
+            stale = _STALE_MESSAGE.validate_json(payload)
         except ValidationError:  # the next one comes in a minute
             return
         self.tick += 1
@@ -68,5 +68,5 @@ class Reminders:
             "last_activity": rfc3339(stale.last_activity),
             "stale_duration": stale.stale_duration,
         }
-        self._said.append(Reminder(self.tick, stale.tenant, stale.contract_id, orjson.dumps(said).decode()))
-        self._on_news()
+        self._latest.append(Reminder(self.tick, stale.tenant, stale.contract_id, orjson.dumps(said).decode()))
+        self._on_reminder()

@@ -6,27 +6,27 @@ from typing import Final
 
 import orjson
 from makima_kernel.telemetry import metrics
-from makima_schemas.errors import Code
+from makima_schemas.errors import ErrorCode
 from pydantic import ValidationError
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from makima_gateway.auth.principal import Principal
-from makima_gateway.monitor.filter import Watch
+from makima_gateway.monitor.filter import MonitorFilter
 from makima_gateway.monitor.monitor import Monitor
-from makima_gateway.monitor.subscriber import Teller
+from makima_gateway.monitor.subscriber import Subscriber
 
 GOING_AWAY: Final = 1001, "the server is going away; connect again and go on with since"
 REVOKED: Final = 1008, "the token was revoked"
-MOST_ERRORS: Final = 20  # of one filter: 64 KiB can hold more mistakes than anybody reads
-MOST_WORDS: Final = 200
+MAX_LISTED_ERRORS: Final = 20  # of one filter: 64 KiB can hold more mistakes than anybody reads
+MAX_QUOTED_CHARACTERS: Final = 200
 
 
 class MonitorSocket:
-    """One client: what it asks for goes to its teller, what the teller says goes to it."""
+    """One client: what it asks for goes to its subscriber, what the subscriber sends goes to it."""
 
     def __init__(self, websocket: WebSocket, monitor: Monitor, principal: Principal) -> None:
         self._socket = websocket
-        self._teller = Teller(monitor, principal, self)
+        self._subscriber = Subscriber(monitor, principal, self)
 
     async def run(self) -> None:
         """From the handshake to the last word."""
@@ -34,23 +34,25 @@ class MonitorSocket:
             try:
                 await self._socket.accept(subprotocol=_bearer(self._socket))
                 async with asyncio.TaskGroup() as both:
-                    tasks = [both.create_task(part(), name="monitor socket") for part in (self._talk, self._teller.until_revoked)]
+                    tasks = [
+                        both.create_task(part(), name="monitor socket") for part in (self._run_subscriber, self._subscriber.until_revoked)
+                    ]
                     await self._listen()
                     for task in tasks:
                         task.cancel()
             except* WebSocketDisconnect:
                 pass  # while we were talking
             finally:
-                self._teller.leave()
+                self._subscriber.leave()
 
-    async def say(self, kind: str, message: str, resume_at: int | None) -> None:
-        """As `telling.Line`; kind and position stand in the message."""
+    async def send(self, kind: str, message: str, resume_at: int | None) -> None:
+        """As `Transport.send`; kind and position stand in the message."""
         del kind, resume_at
         await self._socket.send_text(message)
 
-    async def _talk(self) -> None:
-        await self._teller.tell()
-        await self._socket.close(*(REVOKED if self._teller.revoked else GOING_AWAY))
+    async def _run_subscriber(self) -> None:
+        await self._subscriber.run()
+        await self._socket.close(*(REVOKED if self._subscriber.revoked else GOING_AWAY))
 
     async def _listen(self) -> None:
         """Ends with the connection."""
@@ -59,22 +61,22 @@ class MonitorSocket:
             if message["type"] == "websocket.disconnect":
                 return
             try:
-                self._teller.watch(Watch.model_validate_json(message.get("text") or message.get("bytes") or b""))
+                self._subscriber.set_filter(MonitorFilter.model_validate_json(message.get("text") or message.get("bytes") or b""))
             except ValidationError as error:
                 await self._refuse(error)
 
     async def _refuse(self, error: ValidationError) -> None:
-        await self._teller.greeted.wait()  # hello is the first word, also to one who speaks at once
+        await self._subscriber.hello_sent.wait()  # hello is the first word, also to one who speaks at once
         found = error.errors(include_url=False, include_context=False, include_input=False)
         errors = [
-            {"path": ".".join(str(part) for part in item["loc"])[:MOST_WORDS], "message": item["msg"][:MOST_WORDS]}
-            for item in found[:MOST_ERRORS]
+            {"path": ".".join(str(part) for part in item["loc"])[:MAX_QUOTED_CHARACTERS], "message": item["msg"][:MAX_QUOTED_CHARACTERS]}
+            for item in found[:MAX_LISTED_ERRORS]
         ]
         problem = {
             "type": "problem",
-            "code": Code.INVALID_REQUEST,
+            "code": ErrorCode.INVALID_REQUEST,
             "detail": "the filter in force is kept",
-            "hint": f"send a JSON object with any of {', '.join(Watch.model_fields)}",
+            "hint": f"send a JSON object with any of {', '.join(MonitorFilter.model_fields)}",
             "errors": errors,
         }
         await self._socket.send_text(orjson.dumps(problem).decode())

@@ -20,7 +20,7 @@ def changes(rows: Rows) -> list[TallyRow]:
 
 
 def _moves(rows: Rows) -> Iterator[tuple[TallyKey, Counts, int]]:
-    for contract in rows.changed | rows.forgotten:
+    for contract in rows.changed | rows.deleted:
         before, row = rows.counted.get(contract), rows.contracts.get(contract)
         after = None if row is None else counted(row)
         if before == after:

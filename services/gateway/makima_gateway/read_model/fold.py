@@ -53,7 +53,7 @@ def _fold_contract(rows: Rows, key: ContractKey, recorded: Recorded, event: Cont
     match event:
         case ContractCreated():
             rows.contracts[key] = contract_fold.created(recorded, event)
-            sender_fold.greet(rows, rows.contracts[key])
+            sender_fold.link_early_supervisors(rows, rows.contracts[key])
             rows.changed.add(key)
         case ContractDeleted():
             _forget(rows, key)
@@ -74,7 +74,7 @@ def _forget(rows: Rows, key: ContractKey) -> None:
     """A tombstone: the read model forgets the contract and what lies in it; the log does not."""
     rows.contracts.pop(key, None)
     rows.changed.discard(key)
-    rows.forgotten.add(key)
+    rows.deleted.add(key)
     rows.tasks = {inner: task for inner, task in rows.tasks.items() if inner[:2] != key}
     rows.questions = {inner: question for inner, question in rows.questions.items() if inner[:2] != key}
     rows.messages = [message for message in rows.messages if (message.tenant, message.contract_id) != key]

@@ -55,7 +55,7 @@ def _supervisor(rows: Rows, contract: ContractRow | None, recorded: Recorded, ev
         evidence=_json(evidence),
     )
     if contract is None:
-        rows.early.setdefault((recorded.tenant, event.contract_id), set()).add(task_id)
+        rows.unmatched_supervisors.setdefault((recorded.tenant, event.contract_id), set()).add(task_id)
         return
     silenced = isinstance(event, SupervisorStateChanged) and event.changed_by == "heartbeat_expired"
     if not silenced or contract.supervisor_task_id == task_id:  # a verdict on one that was replaced says nothing of its successor
@@ -65,9 +65,11 @@ def _supervisor(rows: Rows, contract: ContractRow | None, recorded: Recorded, ev
         contract.last_activity_at = max(contract.last_activity_at, last_heard)
 
 
-def greet(rows: Rows, contract: ContractRow) -> None:
+def link_early_supervisors(rows: Rows, contract: ContractRow) -> None:
     """A supervisor may speak of a contract before it is there: the last one that did drives it, one that lives rather than one that ended."""
-    early = [rows.supervisors.get((contract.tenant, task_id)) for task_id in rows.early.get((contract.tenant, contract.id), ())]
+    early = [
+        rows.supervisors.get((contract.tenant, task_id)) for task_id in rows.unmatched_supervisors.get((contract.tenant, contract.id), ())
+    ]
     spoke = [row for row in early if row is not None and row.contract_id == contract.id]  # else it drives another one by now
     if spoke:
         last = max(spoke, key=lambda row: (row.alive, row.changed_at, row.task_id))

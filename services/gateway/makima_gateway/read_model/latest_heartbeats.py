@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final, cast
 
 import orjson
-from makima_kernel.nats.listen import hear
+from makima_kernel.nats.listen import listen
 from makima_schemas import subjects
 from makima_schemas.identity import DEFAULT_TENANT
 from nats.aio.client import Client
@@ -19,7 +19,7 @@ Sender = tuple[str, str]  # kind and id
 
 
 @dataclass(frozen=True, slots=True)
-class Latest:
+class LatestHeartbeat:
     """The last heartbeat of a sender; `tick` orders what this process was told, `at` is the broker's arrival time."""
 
     tick: int
@@ -31,44 +31,44 @@ class Latest:
     heartbeat: dict[str, object]
 
     @classmethod
-    def of(cls, kind: str, sender_id: str, heartbeat: dict[str, object], tick: int = 0) -> "Latest":
+    def of(cls, kind: str, sender_id: str, heartbeat: dict[str, object], tick: int = 0) -> "LatestHeartbeat":
         contract_id = heartbeat.get("contract_id")
         named = contract_id if isinstance(contract_id, str) else None
         tenant = str(heartbeat.get("tenant", DEFAULT_TENANT))
         return cls(tick, kind, sender_id, tenant, named, _time(heartbeat.get("last_heartbeat")), heartbeat)
 
 
-class Sleepers:
+class Waiters:
     """Who waits for news. An event that is set already costs nothing: who is busy finds all of it when it looks again."""
 
     def __init__(self) -> None:
         self._waiting: set[asyncio.Event] = set()
 
-    def wake(self, event: asyncio.Event) -> None:
+    def add(self, event: asyncio.Event) -> None:
         """Set it at each news, until `leave`."""
         self._waiting.add(event)
 
-    def leave(self, event: asyncio.Event) -> None:
+    def remove(self, event: asyncio.Event) -> None:
         self._waiting.discard(event)
 
-    def wake_all(self) -> None:
+    def notify_all(self) -> None:
         for event in self._waiting:
             event.set()
 
 
-class StateFeed:
+class LatestHeartbeats:
     """Latest only: a sender has one place, and the newest stand last. Readers that fall behind skip states, never block."""
 
     def __init__(self) -> None:
-        self._latest: OrderedDict[Sender, Latest] = OrderedDict()
-        self.listeners = Sleepers()
+        self._latest: OrderedDict[Sender, LatestHeartbeat] = OrderedDict()
+        self.waiters = Waiters()
         self.tick = 0
 
     async def run(self, nats: Client) -> None:
         """Listen until cancelled."""
-        await hear(nats, subjects.STATE_FEED, self._heard)
+        await listen(nats, subjects.STATE_FEED, self._on_message)
 
-    def latest(self, kind: str, sender_id: str) -> Latest | None:
+    def latest(self, kind: str, sender_id: str) -> LatestHeartbeat | None:
         return self._latest.get((kind, sender_id))
 
     def last_heartbeat(self, supervisor_task_id: str | None) -> datetime | None:
@@ -86,11 +86,11 @@ class StateFeed:
                 return
             yield sender
 
-    def _heard(self, subject: str, payload: bytes) -> None:
+    def _on_message(self, subject: str, payload: bytes) -> None:
         kind, _, sender_id = subject.removeprefix("makima.state.").partition(".")
-        self.note(kind, sender_id, payload)
+        self.record(kind, sender_id, payload)
 
-    def note(self, kind: str, sender_id: str, payload: bytes) -> None:
+    def record(self, kind: str, sender_id: str, payload: bytes) -> None:
         """One state. What is no JSON object is passed over: the feed is telemetry, and the next one comes in a second."""
         try:
             state: object = orjson.loads(payload)
@@ -100,11 +100,11 @@ class StateFeed:
             return
         self.tick += 1
         key = (kind, sender_id)
-        self._latest[key] = Latest.of(kind, sender_id, cast("dict[str, object]", state), self.tick)
+        self._latest[key] = LatestHeartbeat.of(kind, sender_id, cast("dict[str, object]", state), self.tick)
         self._latest.move_to_end(key)
         if len(self._latest) > MAX_SENDERS:
             self._latest.popitem(last=False)
-        self.listeners.wake_all()
+        self.waiters.notify_all()
 
 
 def _time(text: object) -> datetime | None:

@@ -27,5 +27,5 @@ class ReadModel:
         for item in batch:
             fold(rows, item.recorded, item.event)
         for recorded in rows.orphans:
-            structlog.get_logger().error("gateway.orphan", stream=recorded.stream, position=recorded.position, type=recorded.type)
+            structlog.get_logger().error("read_model.orphan_event", stream=recorded.stream, position=recorded.position, type=recorded.type)
         await store(connection, rows)

@@ -20,7 +20,7 @@ Record = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class Visibility:
     """What somebody may see: the contracts of `owner_id`, those that `daemon_id` runs; null: of all owners, whoever runs them."""
 
     tenant: str
@@ -63,7 +63,7 @@ class Queries:
         record = await self._one("contract", tenant, contract_id)
         return None if record is None else contract_row(record)
 
-    async def contracts(self, sight: Sight, wanted: Filter, before: int | None, limit: int) -> list[ContractRow]:
+    async def contracts(self, visibility: Visibility, wanted: Filter, before: int | None, limit: int) -> list[ContractRow]:
         """Newest first, created before position `before`."""
         like = None if wanted.q is None else f"%{_escaped(wanted.q)}%"
         arguments = (
@@ -75,10 +75,10 @@ class Queries:
             like,
             before,
             limit,
-            sight.owner_id,
-            sight.daemon_id,
+            visibility.owner_id,
+            visibility.daemon_id,
         )
-        return [contract_row(record) for record in await self._all("contracts", sight.tenant, *arguments)]
+        return [contract_row(record) for record in await self._all("contracts", visibility.tenant, *arguments)]
 
     async def task(self, tenant: str, contract_id: str, task_id: str) -> TaskRow | None:
         record = await self._one("task", tenant, contract_id, task_id)
@@ -111,14 +111,14 @@ class Queries:
         record = await self._one("daemon", tenant, daemon_id)
         return None if record is None else daemon_row(record)
 
-    async def daemons(self, sight: Sight, after: str, limit: int) -> list[DaemonRow]:
+    async def daemons(self, visibility: Visibility, after: str, limit: int) -> list[DaemonRow]:
         """Those that run what may be seen; a daemon sees itself."""
-        found = await self._all("daemons", sight.tenant, after, limit, sight.owner_id, sight.daemon_id)
+        found = await self._all("daemons", visibility.tenant, after, limit, visibility.owner_id, visibility.daemon_id)
         return [daemon_row(record) for record in found]
 
-    async def sees_daemon(self, sight: Sight, daemon_id: str) -> bool:
+    async def sees_daemon(self, visibility: Visibility, daemon_id: str) -> bool:
         """Whether it runs a contract that may be seen."""
-        return bool(await self._pool.fetchval(SQL["sees_daemon"], sight.tenant, daemon_id, sight.owner_id, sight.daemon_id))
+        return bool(await self._pool.fetchval(SQL["sees_daemon"], visibility.tenant, daemon_id, visibility.owner_id, visibility.daemon_id))
 
     async def runs(self, tenant: str, contract_id: str, daemon_id: str) -> bool:
         """Whether the contract's supervisor is this daemon's."""
@@ -128,9 +128,9 @@ class Queries:
         """(contract, owner) of those that are there."""
         return cast("list[tuple[str, str]]", [tuple(record) for record in await self._pool.fetch(SQL["owners"], tenant, contract_ids)])
 
-    async def visible(self, sight: Sight, contract_ids: list[str]) -> frozenset[str]:
+    async def visible(self, visibility: Visibility, contract_ids: list[str]) -> frozenset[str]:
         """Those of them that may be seen."""
-        found = await self._pool.fetch(SQL["visible"], sight.tenant, contract_ids, sight.owner_id, sight.daemon_id)
+        found = await self._pool.fetch(SQL["visible"], visibility.tenant, contract_ids, visibility.owner_id, visibility.daemon_id)
         return frozenset(cast("str", record["id"]) for record in found)
 
     async def monitor_events(self, after: int, upto: int) -> list[MonitorEvent]:

@@ -104,7 +104,7 @@ async def load(connection: asyncpg.Connection, needed: Touched) -> Rows:
     for record in await _fetch(connection, "supervisors_of_contracts", needed.created):
         supervisor = supervisor_row(record)
         rows.supervisors[(supervisor.tenant, supervisor.task_id)] = supervisor
-        rows.early.setdefault((supervisor.tenant, supervisor.contract_id), set()).add(supervisor.task_id)
+        rows.unmatched_supervisors.setdefault((supervisor.tenant, supervisor.contract_id), set()).add(supervisor.task_id)
     for record in await _fetch(connection, "supervisors_touched", needed.supervisors):
         supervisor = supervisor_row(record)
         rows.supervisors[(supervisor.tenant, supervisor.task_id)] = supervisor
@@ -115,8 +115,8 @@ async def load(connection: asyncpg.Connection, needed: Touched) -> Rows:
 
 
 async def store(connection: asyncpg.Connection, rows: Rows) -> None:
-    if rows.forgotten:
-        gone = _columns(rows.forgotten)
+    if rows.deleted:
+        gone = _columns(rows.deleted)
         for name in ("forget_contracts", "forget_tasks", "forget_questions", "forget_messages", "forget_supervisors"):
             await connection.execute(SQL[name], *gone)
     await _store(connection, "store_contracts", ContractRow, [rows.contracts[key] for key in rows.changed])

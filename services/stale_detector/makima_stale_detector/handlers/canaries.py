@@ -4,13 +4,13 @@ import asyncio
 from time import monotonic
 from typing import Final
 
-from makima_kernel.cancellation import heed_cancellation
+from makima_kernel.cancellation import raise_if_cancelled
 from makima_kernel.nats.streams import canary
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from makima_stale_detector.domain.verdicts.detector import Detector
-from makima_stale_detector.handlers.heartbeat_consumer import Reader
+from makima_stale_detector.handlers.heartbeat_consumer import HeartbeatConsumer
 
 EVERY: Final = 0.05
 RECENT: Final = 0.04  # seconds; whose canary it was does not matter
@@ -22,14 +22,14 @@ HEADERS: Final = {"Nats-TTL": "5m"}
 class Canaries:
     """One per shard each 50 ms, whoever of the replicas sends it; once a second while nobody is tracked."""
 
-    def __init__(self, detector: Detector, reader: Reader, nats: Client) -> None:
+    def __init__(self, detector: Detector, reader: HeartbeatConsumer, nats: Client) -> None:
         self._detector, self._reader, self._nats = detector, reader, nats
 
     async def run(self) -> None:
         due = monotonic()
         while True:
-            heed_cancellation()
-            slow = self._detector.settled and not self._detector.tracked
+            raise_if_cancelled()
+            slow = self._detector.warmed_up and not self._detector.tracked
             await self._send(RECENT_SLOW if slow else RECENT)
             due = max(due + (EVERY_SLOW if slow else EVERY), monotonic())
             await asyncio.sleep(due - monotonic())

@@ -9,22 +9,22 @@ from uuid import UUID
 
 import orjson
 import structlog
-from makima_kernel.cancellation import heed_cancellation
+from makima_kernel.cancellation import raise_if_cancelled
 from makima_kernel.commands.client import Bus
 from makima_kernel.event_log.append import Append, Appended, new_event
-from makima_kernel.event_log.appender import LOG_AWAY, Appender
-from makima_kernel.event_log.errors import AWAY
+from makima_kernel.event_log.appender import LOG_UNAVAILABLE, Appender
+from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
 from makima_kernel.telemetry import metrics
 from makima_schemas.commands import Accepted, Problem, Reply, Request, decode_reply
 from makima_schemas.envelope import EventMeta
-from makima_schemas.errors import Code
+from makima_schemas.errors import ErrorCode
 from makima_schemas.identity import DEFAULT_TENANT
 from makima_schemas.silence import MassSilenceCleared, MassSilenceSuspected, deterministic_id, owner_stream, verdict_id
 
 from makima_stale_detector.domain.verdicts.detector import Detector
-from makima_stale_detector.domain.verdicts.findings import Clearance, Findings, Suspicion
+from makima_stale_detector.domain.verdicts.findings import Findings, HoldRelease, HoldRequest
 from makima_stale_detector.domain.verdicts.verdict import Verdict
-from makima_stale_detector.handlers.log_follower import Follower
+from makima_stale_detector.handlers.log_follower import LogFollower
 
 ACTOR: Final = "stale_detector"
 OWNER_SERVICE: Final = "supervisor_heartbeat"
@@ -34,13 +34,13 @@ AT_ONCE: Final = 16  # messages
 FIRST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 2.0
 REST: Final = 1.0
-AGAIN: Final = frozenset({Code.UNAVAILABLE, Code.OVERLOADED})
+AGAIN: Final = frozenset({ErrorCode.UNAVAILABLE, ErrorCode.OVERLOADED})
 
 
-class Judge:
+class DetectionLoop:
     """`run` ticks and never waits; verdicts go out beside it, many in one message, a few messages at once."""
 
-    def __init__(self, detector: Detector, follower: Follower, bus: Bus, appender: Appender, *, enabled: bool) -> None:
+    def __init__(self, detector: Detector, follower: LogFollower, bus: Bus, appender: Appender, *, enabled: bool) -> None:
         self._detector, self._follower = detector, follower
         self._bus, self._appender = bus, appender
         self._enabled = enabled
@@ -52,9 +52,9 @@ class Judge:
         async with asyncio.TaskGroup() as tasks:
             due = monotonic()
             while True:
-                heed_cancellation()
+                raise_if_cancelled()
                 self._take(self._detector.tick(), tasks)
-                if self._detector.settled and not self._frozen:
+                if self._detector.warmed_up and not self._frozen:
                     self._freeze()
                 due = max(due + TICK, monotonic())
                 await asyncio.sleep(due - monotonic())
@@ -63,11 +63,11 @@ class Judge:
         for verdict in findings.verdicts:
             metrics.verdict_lateness.observe(verdict.evidence.lateness_ms / 1000)
             if not self._enabled:
-                self._detector.answered(verdict)
+                self._detector.resolve(verdict)
         if self._enabled:  # else nothing of what is found concerns anybody, a hold neither: its owner stays undecided
             for first in range(0, len(findings.verdicts), IN_A_MESSAGE):
                 tasks.create_task(self._ask(findings.verdicts[first : first + IN_A_MESSAGE]))
-            for found in (*findings.suspicions, *findings.clearances):
+            for found in (*findings.hold_requests, *findings.hold_releases):
                 tasks.create_task(self._record(found))
 
     def _freeze(self) -> None:
@@ -79,11 +79,11 @@ class Judge:
     async def _ask(self, verdicts: Sequence[Verdict]) -> None:
         """Until each is answered, under the same id; or its sender is heard again, or the log has said what we wanted to say."""
         pause = FIRST_PAUSE
-        while verdicts := [verdict for verdict in verdicts if self._detector.is_asked(verdict)]:
-            heed_cancellation()
+        while verdicts := [verdict for verdict in verdicts if self._detector.is_pending(verdict)]:
+            raise_if_cancelled()
             async with self._free:
                 replies = await self._declare(verdicts)
-            again = [verdict for verdict, reply in zip(verdicts, replies, strict=True) if not await self._heed(verdict, reply)]
+            again = [verdict for verdict, reply in zip(verdicts, replies, strict=True) if not await self._handle_reply(verdict, reply)]
             if again and pause >= LONGEST_PAUSE and len(again) == len(verdicts) > 1:
                 await self._ask_apart(again)
                 return
@@ -108,15 +108,15 @@ class Judge:
         given = [*_replies(answer, "silent", len(silent)), *_replies(answer, "disconnected", len(disconnected))]
         return [reply for _, reply in sorted(zip(ordered, given, strict=True), key=lambda pair: pair[0])]
 
-    async def _heed(self, verdict: Verdict, reply: Reply) -> bool:
+    async def _handle_reply(self, verdict: Verdict, reply: Reply) -> bool:
         """Whether that was the last word."""
         match reply:
-            case Problem(code=Code.VERSION_CONFLICT):
+            case Problem(code=ErrorCode.VERSION_CONFLICT):
                 await self._reconsider(verdict)
             case Problem() if reply.code in AGAIN:
                 return False
             case _:
-                self._detector.answered(verdict)
+                self._detector.resolve(verdict)
                 _tell(verdict, reply)
         return True
 
@@ -124,24 +124,24 @@ class Judge:
         """A hold came between, by another replica; ours comes from the log."""
         try:
             await self._follower.refresh(verdict.owner, DEFAULT_TENANT, owner_stream(verdict.owner))
-        except AWAY:
+        except DATABASE_UNAVAILABLE:
             await asyncio.sleep(REST)
         self._detector.reconsider(verdict)
 
-    async def _record(self, found: Suspicion | Clearance) -> None:
+    async def _record(self, found: HoldRequest | HoldRelease) -> None:
         """A hold, or its end: whoever is first binds all, because verdicts carry the version of this stream."""
         stream = owner_stream(found.owner)
         try:
             outcome = await self._appender.append(_append(found, stream))
             await self._follower.refresh(found.owner, DEFAULT_TENANT, stream)
-        except LOG_AWAY as error:
-            structlog.get_logger().warning("silence.hold_not_recorded", owner=found.owner, reason=repr(error))
+        except LOG_UNAVAILABLE as error:
+            structlog.get_logger().warning("mass_silence.record_failed", owner=found.owner, reason=repr(error))
             await asyncio.sleep(REST)
         else:
             if isinstance(outcome, Appended):
-                structlog.get_logger().warning("silence.hold", owner=found.owner, found=repr(found), position=outcome.position)
+                structlog.get_logger().warning("mass_silence.recorded", owner=found.owner, found=repr(found), position=outcome.position)
         finally:
-            self._detector.decided(found.owner)
+            self._detector.hold_recorded(found.owner)
 
 
 def command_id(verdict: Verdict) -> UUID:
@@ -168,17 +168,17 @@ def _request(verdict: Verdict) -> Request:
 def _replies(answer: dict[str, object], kind: str, count: int) -> list[Reply]:
     """An owner that answers otherwise than asked is asked again."""
     replies = [decode_reply(orjson.dumps(reply)) for reply in cast("list[object]", answer.get(kind, []))]
-    unreadable = Problem(Code.UNAVAILABLE, f"declare_all gave {len(replies)} replies to {count} verdicts")
+    unreadable = Problem(ErrorCode.UNAVAILABLE, f"declare_all gave {len(replies)} replies to {count} verdicts")
     if len(replies) != count:
         return [unreadable] * count
     return [reply if isinstance(reply, Accepted | Problem) else unreadable for reply in replies]
 
 
-def _append(found: Suspicion | Clearance, stream: str) -> Append:
+def _append(found: HoldRequest | HoldRelease, stream: str) -> Append:
     match found:
-        case Suspicion():
+        case HoldRequest():
             event = MassSilenceSuspected(found.tracked, found.expiring)
-        case Clearance():
+        case HoldRelease():
             event = MassSilenceCleared(found.reason)
     hold_id = deterministic_id("hold", found.owner, found.version)
     # Not the event's hash: replicas count a little differently, and mean the same.
@@ -192,8 +192,8 @@ def _tell(verdict: Verdict, reply: Reply) -> None:
     )
     match reply:
         case Accepted(changed=True):
-            log.info("silence.declared", position=reply.position)
+            log.info("verdict.accepted", position=reply.position)
         case Accepted():
-            log.info("silence.not_agreed")
+            log.info("verdict.declined")
         case Problem():
-            log.warning("silence.refused", code=reply.code, detail=reply.detail)
+            log.warning("verdict.refused", code=reply.code, detail=reply.detail)

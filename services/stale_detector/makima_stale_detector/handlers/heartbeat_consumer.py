@@ -7,7 +7,7 @@ from time import monotonic
 from typing import Final
 
 import structlog
-from makima_kernel.cancellation import heed_cancellation
+from makima_kernel.cancellation import raise_if_cancelled
 from makima_kernel.nats.message import Message
 from makima_kernel.nats.pull_loop import PullLoop
 from makima_kernel.nats.stream_cursor import Ephemeral
@@ -27,7 +27,7 @@ RETRY_SECONDS: Final = 0.5
 CANARY: Final = ".canary"
 
 
-class Reader:
+class HeartbeatConsumer:
     """One consumer for all shards: a process that reads them all would pay for eight, and so would the broker. Each shard keeps a clock of
     its own. `seen_at` and `canary_at` are local monotonic seconds by shard, for the canaries and for readiness only.
     """
@@ -78,7 +78,7 @@ class Reader:
     async def _end(self) -> int:
         """The last sequence of the stream, from a broker that answers sooner or later."""
         while True:
-            heed_cancellation()
+            raise_if_cancelled()
             try:
                 info = await self._nats.jetstream().stream_info(subjects.HEARTBEATS_STREAM)
             except (NatsError, OSError, TimeoutError) as error:
@@ -89,7 +89,7 @@ class Reader:
                 return info.state.last_seq
 
     def consume(self, batch: Sequence[Message]) -> None:
-        hear, shards, now = self._detector.hear, self._by_digit, monotonic()
+        hear, shards, now = self._detector.on_heartbeat, self._by_digit, monotonic()
         for message in batch:
             subject, sequence, stamp = message.subject, message.sequence, message.timestamp_ns
             shard = shards.get(subject[SHARD : SHARD + 2])

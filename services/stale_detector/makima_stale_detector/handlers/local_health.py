@@ -9,16 +9,16 @@ from makima_kernel.telemetry import metrics
 from makima_stale_detector.domain.shards.clock_rate import BLIND_BELOW
 from makima_stale_detector.domain.shards.observed_clock import SECOND
 from makima_stale_detector.domain.verdicts.detector import Detector
-from makima_stale_detector.handlers.heartbeat_consumer import Reader
-from makima_stale_detector.handlers.log_follower import Follower
+from makima_stale_detector.handlers.heartbeat_consumer import HeartbeatConsumer
+from makima_stale_detector.handlers.log_follower import LogFollower
 
 SAMPLE_SECONDS: Final = 1.0
 STANDS_AFTER_SECONDS: Final = 3.0  # of the local clock, without a canary on a shard: they come each second at least
 FAR_BEHIND: Final = 30_000  # messages; about a second of the heaviest load
 
 
-class Eyes:
-    def __init__(self, detector: Detector, reader: Reader, follower: Follower) -> None:
+class LocalHealth:
+    def __init__(self, detector: Detector, reader: HeartbeatConsumer, follower: LogFollower) -> None:
         self._detector, self._reader, self._follower = detector, reader, follower
         metrics.detector_score.set_function(lambda: self.score or 0.0)
         metrics.tracked_senders.set_function(lambda: len(detector.tracked))
@@ -48,7 +48,7 @@ class Eyes:
             return self._follower.problem
         if self._reader.problem is not None:
             return self._reader.problem
-        if not self._detector.settled:
+        if not self._detector.warmed_up:
             return "the heartbeats' history is being read"
         return self._standing() or self._blind()
 

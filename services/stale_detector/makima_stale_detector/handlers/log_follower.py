@@ -6,8 +6,8 @@ from contextlib import aclosing
 from typing import Final
 
 import structlog
-from makima_kernel.cancellation import heed_cancellation
-from makima_kernel.event_log.errors import AWAY
+from makima_kernel.cancellation import raise_if_cancelled
+from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
 from makima_kernel.event_log.log import Log
 from makima_kernel.projections.subscription import Consumer, EpochChangedError
 from makima_schemas.codec import CLASS_BY_NAME, Event, UndecodableError, UnknownEventError, decode
@@ -16,7 +16,7 @@ from makima_schemas.envelope import Recorded
 from nats.aio.client import Client
 
 from makima_stale_detector.domain.members import sender as tracked
-from makima_stale_detector.domain.members.registry import Known
+from makima_stale_detector.domain.members.registry import SenderRegistry
 from makima_stale_detector.domain.members.sender import Sender
 from makima_stale_detector.domain.verdicts import mass_silence
 from makima_stale_detector.domain.verdicts.detector import Detector
@@ -27,14 +27,14 @@ EVENTS: Final[frozenset[type]] = tracked.EVENTS | mass_silence.EVENTS | {Contrac
 RETRY_SECONDS: Final = 0.5
 
 
-class Follower:
+class LogFollower:
     """`loaded` is set once the detector knows everyone whom the log calls alive; `problem` says why it may not know them now."""
 
     def __init__(self, detector: Detector, queries: Queries, log: Log, nats: Client) -> None:
         self._detector = detector
         self._queries = queries
         self._log, self._nats = log, nats
-        self._senders = Known()
+        self._senders = SenderRegistry()
         self._owners: dict[str, str] = {}
         self._early: dict[str, set[str]] = {}  # contract → who spoke of it before it was there
         self._holds: dict[str, Hold] = {}
@@ -44,20 +44,20 @@ class Follower:
 
     async def run(self) -> None:
         while True:
-            heed_cancellation()
+            raise_if_cancelled()
             try:
                 await self._follow()
-            except (*AWAY, EpochChangedError, UnknownEventError) as error:
+            except (*DATABASE_UNAVAILABLE, EpochChangedError, UnknownEventError) as error:
                 if isinstance(error, EpochChangedError):
                     self._stopped_at = 0
                 self.problem = f"the log is not followed: {error!r}"
-                structlog.get_logger().warning("detector.not_following", reason=repr(error))
+                structlog.get_logger().warning("detector.log_unavailable", reason=repr(error))
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def refresh(self, owner: str, tenant: str, stream: str) -> None:
         """The hold of one owner as it is now: a conflict said that ours is an older one."""
         for recorded in await self._log.stream(tenant, stream, after=self._hold(owner).version):
-            self._hear(recorded)
+            self._apply_event(recorded)
 
     async def _follow(self) -> None:
         position = await self._load()
@@ -65,23 +65,23 @@ class Follower:
             async for batch in batches:
                 for recorded in batch:
                     if CLASS_BY_NAME.get(recorded.type) in EVENTS:
-                        self._hear(recorded)
+                        self._apply_event(recorded)
 
     def _batches(self, position: int) -> AsyncGenerator[list[Recorded]]:
         return Consumer(self._log, self._nats, name="detector-follows").batches(position)
 
     async def _load(self) -> int:
         """From the projection, which may lag behind: what it has not folded yet comes as events."""
-        start = await self._queries.start()
+        start = await self._queries.snapshot()
         alive = [each for each in start.senders if each.sender.alive]
         for gone in self._detector.tracked.keys() - {each.sender.name for each in alive}:
             self._detector.untrack(gone)
-        self._senders = Known(each.sender for each in start.senders)
+        self._senders = SenderRegistry(each.sender for each in start.senders)
         self._owners = start.owners
         self._holds = start.holds
         self._early.clear()
         for each in alive:
-            self._owner_of(each.sender)
+            self._group_of(each.sender)
         self._detector.load(alive)
         self._detector.load_holds(start.holds)
         if start.position >= self._stopped_at:
@@ -90,7 +90,7 @@ class Follower:
         structlog.get_logger().info("detector.loaded", tracked=len(alive), position=start.position)
         return start.position
 
-    def _hear(self, recorded: Recorded) -> None:
+    def _apply_event(self, recorded: Recorded) -> None:
         try:
             event = decode(recorded.type, recorded.schema, recorded.data)
         except UndecodableError:
@@ -108,17 +108,17 @@ class Follower:
             case ContractArchived() | ContractDeleted():
                 self._owners.pop(recorded.entity_id, None)
             case _:
-                self._hear_of_hold(recorded, event)
-                self._hear_of_sender(recorded, event)
+                self._apply_hold(recorded, event)
+                self._apply_sender(recorded, event)
 
-    def _hear_of_hold(self, recorded: Recorded, event: Event) -> None:
+    def _apply_hold(self, recorded: Recorded, event: Event) -> None:
         owner = mass_silence.owner_of(recorded)
         if owner is not None:
             self._holds[owner] = mass_silence.evolve(self._hold(owner), recorded, event)
             self._detector.hold(owner, self._holds[owner])
 
-    def _hear_of_sender(self, recorded: Recorded, event: Event) -> None:
-        name = tracked.subject_of(recorded, event)
+    def _apply_sender(self, recorded: Recorded, event: Event) -> None:
+        name = tracked.sender_of_event(recorded, event)
         if name is None:
             return
         sender = tracked.evolve(self._senders.get(name), recorded, event)
@@ -126,11 +126,11 @@ class Follower:
             return
         self._senders.put(sender)
         if sender.alive:
-            self._detector.track(sender, self._owner_of(sender))
+            self._detector.track(sender, self._group_of(sender))
         else:
             self._detector.untrack(name)
 
-    def _owner_of(self, sender: Sender) -> str:
+    def _group_of(self, sender: Sender) -> str:
         """A daemon has none, nor has a supervisor whose contract is not known yet."""
         if sender.contract_id is None:
             return ""

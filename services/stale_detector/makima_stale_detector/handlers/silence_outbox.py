@@ -4,20 +4,20 @@ import asyncio
 from typing import Final
 
 import structlog
-from makima_kernel.cancellation import heed_cancellation
+from makima_kernel.cancellation import raise_if_cancelled
 from makima_kernel.event_log.append import Append, Appended, KeyReused, new_event
-from makima_kernel.event_log.appender import LOG_AWAY, Appender
+from makima_kernel.event_log.appender import LOG_UNAVAILABLE, Appender
 from makima_schemas.envelope import EventMeta
 from makima_schemas.silence import sender_stream
 
 from makima_stale_detector.handlers.detection_loop import ACTOR
-from makima_stale_detector.queries import Owed, Queries
+from makima_stale_detector.queries import PendingSilence, Queries
 
 AT_ONCE: Final = 500
 IDLE_SECONDS: Final = 1.0  # what a replica left that died
 
 
-class Teller:
+class SilenceOutbox:
     """`wake` says that a verdict may have been accepted. What is owed stands in our tables until it stands in the log."""
 
     def __init__(self, queries: Queries, appender: Appender) -> None:
@@ -29,24 +29,24 @@ class Teller:
 
     async def run(self) -> None:
         while True:
-            heed_cancellation()
+            raise_if_cancelled()
             self._woken.clear()
             try:
-                while await self._tell():
+                while await self._publish_pending():
                     pass
-            except LOG_AWAY as error:
-                structlog.get_logger().warning("silence.not_told", reason=repr(error))
+            except LOG_UNAVAILABLE as error:
+                structlog.get_logger().warning("silence.append_failed", reason=repr(error))
             await self._rest()
 
-    async def _tell(self) -> bool:
+    async def _publish_pending(self) -> bool:
         """The oldest that are owed; whether there may be more."""
-        owed = await self._queries.owed(AT_ONCE)
+        owed = await self._queries.pending(AT_ONCE)
         if owed:
             await asyncio.gather(*(self._append(each) for each in owed))
-            await self._queries.told([each.command_id for each in owed])
+            await self._queries.mark_recorded([each.command_id for each in owed])
         return len(owed) == AT_ONCE
 
-    async def _append(self, owed: Owed) -> None:
+    async def _append(self, owed: PendingSilence) -> None:
         meta = EventMeta(actor=ACTOR)
         if owed.traceparent is not None:
             meta["traceparent"] = owed.traceparent

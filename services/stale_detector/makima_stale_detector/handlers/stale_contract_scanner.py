@@ -7,10 +7,10 @@ from typing import Final
 
 import orjson
 import structlog
-from makima_kernel.cancellation import heed_cancellation
+from makima_kernel.cancellation import raise_if_cancelled
 from makima_kernel.event_log.append import Append, Appended, GuardConflict, new_event
-from makima_kernel.event_log.appender import LOG_AWAY, Appender
-from makima_kernel.event_log.errors import AWAY
+from makima_kernel.event_log.appender import LOG_UNAVAILABLE, Appender
+from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
 from makima_kernel.event_log.log import Log
 from makima_kernel.projections.projector import Projector
 from makima_kernel.telemetry import metrics
@@ -23,16 +23,16 @@ from nats.errors import Error as NatsError
 
 from makima_stale_detector.domain import staleness
 from makima_stale_detector.handlers.detection_loop import ACTOR
-from makima_stale_detector.queries import Due, Over, Queries
+from makima_stale_detector.queries import EndedEpisode, Queries, StaleCandidate
 
 LOOK_SECONDS: Final = 0.5
 AT_ONCE: Final = 500
 LONGEST_LAG: Final = timedelta(seconds=1)
 
 
-class Staleness:
+class StaleContractScanner:
     """Deadlines are compared on the database's clock, which wrote the times; and only while we see: the read model follows the
-    log, and `eyes` have nothing to complain of (a supervisor that we cannot hear may live).
+    log, and `local_health` have nothing to complain of (a supervisor that we cannot hear may live).
     """
 
     def __init__(
@@ -45,39 +45,39 @@ class Staleness:
         *,
         threshold_seconds: float,
         repeat_seconds: float,
-        eyes: Callable[[], str | None],
+        local_health: Callable[[], str | None],
     ) -> None:
         self._queries, self._projector = queries, projector
         self._log, self._appender, self._nats = log, appender, nats
         self._threshold, self._repeat = threshold_seconds, repeat_seconds
-        self._eyes = eyes
+        self._local_health = local_health
 
     async def run(self) -> None:
         while True:
-            heed_cancellation()
+            raise_if_cancelled()
             try:
-                await self._look()
-            except LOG_AWAY as error:
-                structlog.get_logger().warning("staleness.not_seen", reason=repr(error))
+                await self._scan()
+            except LOG_UNAVAILABLE as error:
+                structlog.get_logger().warning("staleness.scan_failed", reason=repr(error))
             await asyncio.sleep(LOOK_SECONDS)
 
     async def remind(self) -> None:
         """Each `repeat_seconds`: a log line and a monitor message per stale contract. No event: nothing happened."""
         while True:
-            heed_cancellation()
+            raise_if_cancelled()
             await asyncio.sleep(self._repeat)
             try:
                 await self._remind()
-            except (*AWAY, NatsError) as error:
-                structlog.get_logger().warning("staleness.not_said", reason=repr(error))
+            except (*DATABASE_UNAVAILABLE, NatsError) as error:
+                structlog.get_logger().warning("staleness.reminder_failed", reason=repr(error))
 
-    async def _look(self) -> None:
+    async def _scan(self) -> None:
         metrics.contracts_stale_count.set(await self._queries.count_stale())
-        if not self._projector.active or self._eyes() is not None or await self._lags():
+        if not self._projector.active or self._local_health() is not None or await self._lags():
             return
-        await asyncio.gather(*(self._clear(over) for over in await self._queries.over(AT_ONCE)))
+        await asyncio.gather(*(self._clear(over) for over in await self._queries.ended_episodes(AT_ONCE)))
         seen = self._projector.position  # the tables show this much of the log, or more
-        due = await self._queries.due(self._threshold, AT_ONCE)
+        due = await self._queries.stale_candidates(self._threshold, AT_ONCE)
         news = await self._log.after(seen, AT_ONCE) if due else []
         if len(news) < AT_ONCE:  # else it may be there, and we would not see it
             moved = staleness.moved(news)
@@ -88,7 +88,7 @@ class Staleness:
         waiting = await self._log.after(self._projector.position, 1)
         return bool(waiting) and await self._queries.now() - waiting[0].recorded_at > LONGEST_LAG
 
-    async def _detect(self, due: Due) -> None:
+    async def _detect(self, due: StaleCandidate) -> None:
         """The guard holds the contract still: whatever happens in it after our look comes first, and this comes to nothing. A
         supervisor's stream is another one: that it returned is seen until just before this; if it does now, the episode ends at once.
         """
@@ -111,11 +111,11 @@ class Staleness:
             case Appended():
                 log.info("contract.stale", position=outcome.position)
             case GuardConflict():
-                log.debug("contract.stale_overtaken")
+                log.debug("contract.stale_superseded")
             case _:
                 pass
 
-    async def _clear(self, over: Over) -> None:
+    async def _clear(self, over: EndedEpisode) -> None:
         command_id = deterministic_id("stale_cleared", over.tenant, over.contract_id, over.episode)
         outcome = await self._appender.append(
             Append(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from makima_schemas.daemon import DaemonConnected, DaemonDisconnected, DaemonEvent, ObserveDaemon
 from makima_schemas.evidence import Arrival, Evidence
 
-from makima_supervisor_heartbeat.domain.verdict import JudgeDisconnected, contradicted, heals, outrun
+from makima_supervisor_heartbeat.domain.verdict import JudgeDisconnected, contradicted, is_out_of_order, supersedes
 
 Command = ObserveDaemon | JudgeDisconnected
 
@@ -45,6 +45,6 @@ def _news(hostname: str, heard: Arrival, daemon: Daemon) -> bool:
     """A supervisor's heartbeat names its daemon, without hostname: that registers an unknown one, and never revives a silent one."""
     if daemon.connected is None:
         return True
-    if not hostname or outrun(heard, daemon.heard) or (daemon.evidence is not None and not heals(heard, daemon.evidence)):
+    if not hostname or is_out_of_order(heard, daemon.heard) or (daemon.evidence is not None and not supersedes(heard, daemon.evidence)):
         return False
     return not daemon.connected or hostname != daemon.hostname

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 from makima_kernel.nats.message import Message
-from makima_schemas.heartbeat_codec import Address, read_agent, read_daemon, read_supervisor
+from makima_schemas.heartbeat_codec import Address, decode_agent, decode_daemon, decode_supervisor
 from makima_schemas.supervisor import SupervisorState
 
 
@@ -40,7 +40,7 @@ def unchanged(beat: Beat, previous: Beat | None) -> bool:
 
 
 def read(address: Address, message: Message) -> Beat:
-    """The heartbeat that a message says. Raises `UnreadableError`."""
+    """The heartbeat that a message says. Raises `MalformedHeartbeatError`."""
     match address.kind:
         case "supervisor":
             return _supervisor(address, message)
@@ -51,7 +51,7 @@ def read(address: Address, message: Message) -> Beat:
 
 
 def _supervisor(address: Address, message: Message) -> Beat:
-    said = read_supervisor(address.entity_id, message.payload, message.headers)
+    said = decode_supervisor(address.entity_id, message.payload, message.headers)
     return Beat(
         address,
         message.sequence,
@@ -67,7 +67,7 @@ def _supervisor(address: Address, message: Message) -> Beat:
 
 
 def _agent(address: Address, message: Message) -> Beat:
-    said = read_agent(address.contract_id, address.role, message.payload, message.headers)
+    said = decode_agent(address.contract_id, address.role, message.payload, message.headers)
     own = {"child": said.child, "quiet_until": said.quiet_until}
     return Beat(
         address,
@@ -84,7 +84,7 @@ def _agent(address: Address, message: Message) -> Beat:
 
 
 def _daemon(address: Address, message: Message) -> Beat:
-    said = read_daemon(address.entity_id, message.payload, message.headers)
+    said = decode_daemon(address.entity_id, message.payload, message.headers)
     own = {"hostname": said.hostname, "agents": said.agents, "worktrees": said.worktrees, "capacity": said.capacity}
     return Beat(address, message.sequence, message.timestamp_ns, None, None, None, None, None, None, _detail(own), said.hostname)
 

@@ -7,7 +7,7 @@ from makima_kernel.nats.message import Message
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Offset:
     """Up to where a shard is recorded: its sequence counts in the stream's incarnation `stream_epoch`."""
 
     stream_epoch: str
@@ -15,7 +15,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class StartOffset:
     """Read behind `after`; the shards in `ahead` are recorded further, up to the given sequence, in `stream_epoch`."""
 
     stream_epoch: str
@@ -29,7 +29,7 @@ class Start:
         return [message for message in messages if message.sequence > self.ahead.get(_shard(message), 0)]
 
 
-def start_of(places: Mapping[int, Place], stream_epoch: str, last_sequence: int) -> Start:
+def start_offset_of(places: Mapping[int, Offset], stream_epoch: str, last_sequence: int) -> StartOffset:
     """`places` are those of the recorder's shards; `last_sequence` is the stream's.
 
     A broker that lost power has forgotten its last messages and gives their sequences out again: what is recorded beyond its end
@@ -37,7 +37,7 @@ def start_of(places: Mapping[int, Place], stream_epoch: str, last_sequence: int)
     """
     reached = {shard: place.sequence if place.stream_epoch == stream_epoch else 0 for shard, place in places.items()}
     after = min(*reached.values(), last_sequence)
-    return Start(stream_epoch, after, {shard: sequence for shard, sequence in reached.items() if after < sequence <= last_sequence})
+    return StartOffset(stream_epoch, after, {shard: sequence for shard, sequence in reached.items() if after < sequence <= last_sequence})
 
 
 def _shard(message: Message) -> int:

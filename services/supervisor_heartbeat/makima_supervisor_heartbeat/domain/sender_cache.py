@@ -7,13 +7,13 @@ from functools import lru_cache
 import msgspec
 from makima_schemas.daemon import ObserveDaemon
 from makima_schemas.evidence import Arrival
-from makima_schemas.heartbeat_codec import Address, UnreadableError
+from makima_schemas.heartbeat_codec import Address, MalformedHeartbeatError
 from makima_schemas.identity import split_stream, stream_name
 from makima_schemas.supervisor import ObserveHeartbeat
 
 from makima_supervisor_heartbeat.domain.daemon import Daemon
 from makima_supervisor_heartbeat.domain.heartbeats import Beat
-from makima_supervisor_heartbeat.domain.sender_state import DAEMON, SUPERVISOR, TellingEvent, Told, evolved, initial
+from makima_supervisor_heartbeat.domain.sender_state import DAEMON, SUPERVISOR, SenderEvent, SenderState, evolve, initial
 from makima_supervisor_heartbeat.domain.supervisor import Supervisor, speaks
 
 Observation = ObserveHeartbeat | ObserveDaemon
@@ -31,8 +31,8 @@ class Sender(msgspec.Struct, gc=False):
 
     stream: str
     entity_id: str
-    logged: Told
-    expected: Told
+    logged: SenderState
+    expected: SenderState
     last: Beat | None = None
     observed: tuple[str, int] = ("", 0)
     awaited: int = 0
@@ -42,7 +42,7 @@ class Sender(msgspec.Struct, gc=False):
     head: str = ""
 
 
-class Senders:
+class SenderCache:
     """By the name of their stream. Heartbeats come in the order of their arrival, events in the order of the log."""
 
     def __init__(self) -> None:
@@ -62,10 +62,10 @@ class Senders:
     def of(self, address: Address) -> Sender:
         return self._of(address.sender, address.entity_id)
 
-    def hear(self, sender: Sender, beat: Beat, *, same: bool) -> tuple[bool, Sequence[tuple[Sender, Observation]]]:
+    def on_heartbeat(self, sender: Sender, beat: Beat, *, same: bool) -> tuple[bool, Sequence[tuple[Sender, Observation]]]:
         """Whether this is the newest heartbeat of its sender (else it changes nothing), and what it gives to observe.
 
-        `same`: it says what `sender.last` said. Raises `UnreadableError` where a task speaks for another contract than its own.
+        `same`: it says what `sender.last` said. Raises `MalformedHeartbeatError` where a task speaks for another contract than its own.
         """
         if same and sender.settled:
             sender.last = beat
@@ -73,17 +73,17 @@ class Senders:
         known = sender.expected
         if isinstance(known, Supervisor) and known.state is not None:
             if known.contract_id != beat.contract_id:
-                raise UnreadableError(f"task {sender.entity_id} belongs to contract {known.contract_id}, not to {beat.contract_id}")
+                raise MalformedHeartbeatError(f"task {sender.entity_id} belongs to contract {known.contract_id}, not to {beat.contract_id}")
             if beat.connection_id in known.superseded:
                 return False, ()
         sender.last = beat
         return True, self._observations(sender, beat)
 
-    def learn(self, stream: str, entity_id: str, event: TellingEvent, position: int, version: int) -> list[tuple[Sender, Observation]]:
+    def apply_event(self, stream: str, entity_id: str, event: SenderEvent, position: int, version: int) -> list[tuple[Sender, Observation]]:
         """An event of the log; what it gives to observe, because a heartbeat that we hold already says otherwise."""
         sender = self._of(stream, entity_id)
         if version > sender.version:
-            sender.logged, sender.version = evolved(sender.logged, event), version
+            sender.logged, sender.version = evolve(sender.logged, event), version
         return self._settle(sender, position)
 
     def unknown(self, stream: str, entity_id: str, version: int) -> Sender | None:
@@ -91,7 +91,7 @@ class Senders:
         sender = self._of(stream, entity_id)
         return sender if version > sender.version + 1 and sender.logged == initial(stream) else None
 
-    def recall(self, sender: Sender, told: Told, version: int) -> None:
+    def recall(self, sender: Sender, told: SenderState, version: int) -> None:
         """What the log says of one that was forgotten, up to this version of its stream."""
         if version >= sender.version:
             sender.logged, sender.version = told, version
@@ -108,18 +108,18 @@ class Senders:
     def streams(self) -> list[str]:
         return list(self._senders)
 
-    def asked(self, sender: Sender, observation: Observation) -> None:
+    def observation_submitted(self, sender: Sender, observation: Observation) -> None:
         """An observation goes to the log: from here on it is certain to be answered. What is only read may be lost with its slice."""
-        sender.observed = _place(observation)
+        sender.observed = _offset(observation)
         sender.undecided += 1
 
-    def decided(self, sender: Sender, position: int, learnt: int) -> list[tuple[Sender, Observation]]:
+    def observation_decided(self, sender: Sender, position: int, learnt: int) -> list[tuple[Sender, Observation]]:
         """One observation is answered, by the event at `position` or by none (0); we have learnt the log up to `learnt`."""
         sender.undecided -= 1
         sender.awaited = max(sender.awaited, position)
         return self._settle(sender, learnt)
 
-    def forget_expectations(self) -> None:
+    def discard_expected(self) -> None:
         """What was read but not recorded will be read again, and must be news again."""
         for sender in self._senders.values():
             if not sender.undecided:
@@ -131,18 +131,18 @@ class Senders:
             sender.logged, sender.observed, sender.awaited, sender.version = initial(sender.stream), ("", 0), 0, 0
             self._expect(sender, sender.logged)
 
-    def restore(self, stream: str, told: Told) -> None:
+    def restore(self, stream: str, told: SenderState) -> None:
         """What the projection says of it."""
         sender = self._of(stream, split_stream(stream)[1])
         sender.logged = told
         if not sender.undecided:
             self._expect(sender, told)
 
-    def hold(self, beat: Beat) -> None:
+    def set_latest(self, beat: Beat) -> None:
         """The newest heartbeat that was recorded of it."""
         self._of(beat.address.sender, beat.address.entity_id).last = beat
 
-    def overdue(self) -> Iterable[tuple[Sender, Observation]]:
+    def pending_observations(self) -> Iterable[tuple[Sender, Observation]]:
         """What the held heartbeats give to observe: a recorder may have died between recording one and observing it."""
         for sender in list(self._senders.values()):
             if sender.last is not None:
@@ -161,7 +161,7 @@ class Senders:
         self._expect(sender, sender.logged)
         return self._observations(sender, sender.last) if sender.last is not None else []
 
-    def _expect(self, sender: Sender, told: Told) -> None:
+    def _expect(self, sender: Sender, told: SenderState) -> None:
         sender.expected, sender.settled = told, False
 
     def _observations(self, sender: Sender, beat: Beat) -> list[tuple[Sender, Observation]]:
@@ -191,18 +191,18 @@ class Senders:
         observed = ObserveDaemon(hostname, self._arrival(beat))
         return self._put(sender, observed, DAEMON.decide(observed, known))
 
-    def _put(self, sender: Sender, observed: Observation, events: Sequence[TellingEvent]) -> list[tuple[Sender, Observation]]:
-        if not events or sender.observed == _place(observed):  # the log has answered that already
+    def _put(self, sender: Sender, observed: Observation, events: Sequence[SenderEvent]) -> list[tuple[Sender, Observation]]:
+        if not events or sender.observed == _offset(observed):  # the log has answered that already
             return []
         for event in events:
-            self._expect(sender, evolved(sender.expected, event))
+            self._expect(sender, evolve(sender.expected, event))
         return [(sender, observed)]
 
     def _arrival(self, beat: Beat) -> Arrival:
         return Arrival(self.stream_epoch, beat.sequence, moment(beat.received_ns))
 
 
-def _place(observation: Observation) -> tuple[str, int]:
+def _offset(observation: Observation) -> tuple[str, int]:
     return observation.heard.stream_epoch, observation.heard.stream_sequence
 
 
@@ -218,7 +218,7 @@ def _ended(sender: Sender, before_ns: int) -> bool:
             return True
 
 
-def _agree(told: Told, beat: Beat) -> bool:
+def _agree(told: SenderState, beat: Beat) -> bool:
     """Whether a heartbeat says what is known already."""
     match told:
         case Supervisor():

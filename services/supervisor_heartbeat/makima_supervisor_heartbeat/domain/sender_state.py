@@ -10,8 +10,8 @@ from makima_schemas.supervisor import SupervisorEvent
 from makima_supervisor_heartbeat.domain.daemon import Daemon, DaemonDecider
 from makima_supervisor_heartbeat.domain.supervisor import Supervisor, SupervisorDecider
 
-Told = Supervisor | Daemon | None
-TellingEvent = SupervisorEvent | DaemonEvent
+SenderState = Supervisor | Daemon | None
+SenderEvent = SupervisorEvent | DaemonEvent
 
 SUPERVISOR: Final = SupervisorDecider()
 DAEMON: Final = DaemonDecider()
@@ -19,7 +19,7 @@ _SUPERVISOR: Final = adapter(Supervisor)
 _DAEMON: Final = adapter(Daemon)
 
 
-def initial(stream: str) -> Told:
+def initial(stream: str) -> SenderState:
     """Nothing yet; None for senders of which the log keeps no state here."""
     match split_stream(stream)[0]:
         case "supervisor":
@@ -30,7 +30,7 @@ def initial(stream: str) -> Told:
             return None
 
 
-def evolved(told: Told, event: TellingEvent) -> Told:
+def evolve(told: SenderState, event: SenderEvent) -> SenderState:
     match told:
         case Supervisor():
             return SUPERVISOR.evolve(told, cast("SupervisorEvent", event))
@@ -40,7 +40,7 @@ def evolved(told: Told, event: TellingEvent) -> Told:
             return None
 
 
-def dump_told(told: Told) -> str:
+def dump_state(told: SenderState) -> str:
     match told:
         case Supervisor():
             return _SUPERVISOR.dump_json(told).decode()
@@ -50,7 +50,7 @@ def dump_told(told: Told) -> str:
             return "null"
 
 
-def load_told(stream: str, text: str) -> Told:
+def load_state(stream: str, text: str) -> SenderState:
     match split_stream(stream)[0]:
         case "supervisor":
             return _SUPERVISOR.validate_json(text)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from makima_schemas.errors import Code
+from makima_schemas.errors import ErrorCode
 from makima_schemas.evidence import Arrival, Evidence
 from makima_schemas.refusal import Refused
 from makima_schemas.supervisor import (
@@ -15,7 +15,7 @@ from makima_schemas.supervisor import (
     SupervisorStateChanged,
 )
 
-from makima_supervisor_heartbeat.domain.verdict import JudgeSilence, contradicted, heals, outrun
+from makima_supervisor_heartbeat.domain.verdict import JudgeSilence, contradicted, is_out_of_order, supersedes
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,9 @@ def _observe(heard: ObserveHeartbeat, supervisor: Supervisor) -> list[Supervisor
         return [SupervisorRegistered(heard.contract_id, heard.daemon_id, heard.connection_id, heard.state, heard.phase, heard=heard.heard)]
     if not speaks(supervisor, heard.contract_id, heard.connection_id):
         return []
-    if outrun(heard.heard, supervisor.heard) or (supervisor.evidence is not None and not heals(heard.heard, supervisor.evidence)):
+    if is_out_of_order(heard.heard, supervisor.heard) or (
+        supervisor.evidence is not None and not supersedes(heard.heard, supervisor.evidence)
+    ):
         return []
     connection_id = heard.connection_id or supervisor.connection_id
     if (heard.state, connection_id, heard.daemon_id) == (supervisor.state, supervisor.connection_id, supervisor.daemon_id):
@@ -136,10 +138,10 @@ def _judge(verdict: JudgeSilence, supervisor: Supervisor) -> list[SupervisorEven
 def _order_restart(order: OrderRestart, supervisor: Supervisor) -> list[SupervisorEvent]:
     """Of a living one, too: a person may see what heartbeats do not tell."""
     if supervisor.state is None:
-        raise Refused(Code.SUPERVISOR_NOT_FOUND, "no heartbeat of this supervisor was ever heard")
+        raise Refused(ErrorCode.SUPERVISOR_NOT_FOUND, "no heartbeat of this supervisor was ever heard")
     if not order.daemon_connected:
         raise Refused(
-            Code.UNAVAILABLE,
+            ErrorCode.UNAVAILABLE,
             f"daemon {supervisor.daemon_id}, which runs the supervisor, is disconnected",
             hint="start the daemon; nothing was changed, so ask again then",
         )

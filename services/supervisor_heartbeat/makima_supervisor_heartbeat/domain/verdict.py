@@ -28,14 +28,14 @@ def contradicted(evidence: Evidence, *held: Arrival | None) -> bool:
     return any(arrival is not None and _newer(arrival, evidence) for arrival in held)
 
 
-def heals(arrival: Arrival, evidence: Evidence) -> bool:
+def supersedes(arrival: Arrival, evidence: Evidence) -> bool:
     """Whether a heartbeat ends the silence of an accepted verdict. In doubt it does: a broker that lost power gives out its last
     sequences again.
     """
     return _newer(arrival, evidence) or arrival.at > evidence.watermark
 
 
-def outrun(arrival: Arrival, last: Arrival | None) -> bool:
+def is_out_of_order(arrival: Arrival, last: Arrival | None) -> bool:
     """Whether a heartbeat was observed only after a later one had been (a retry may take its time)."""
     if last is None or last.stream_epoch != arrival.stream_epoch:
         return False

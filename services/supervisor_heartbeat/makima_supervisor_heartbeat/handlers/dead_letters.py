@@ -10,7 +10,7 @@ from makima_schemas import subjects
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
-from makima_supervisor_heartbeat.domain.batching.batch_builder import Slice
+from makima_supervisor_heartbeat.domain.batching.batch_builder import WriteBatch
 
 CONSUMER: Final = "supervisor_heartbeat"
 AT_ONCE: Final = 64
@@ -18,11 +18,11 @@ AT_ONCE: Final = 64
 _logger = structlog.get_logger(__name__)
 
 
-class SetAside:
+class DeadLetterSink:
     def __init__(self, nats: Client) -> None:
         self._nats = nats
 
-    async def all(self, slice_: Slice) -> None:
+    async def all(self, slice_: WriteBatch) -> None:
         """Before the commit, so that none is lost; its id keeps a repeat from being stored twice."""
         for start in range(0, len(slice_.aside), AT_ONCE):
             some = slice_.aside[start : start + AT_ONCE]
@@ -30,7 +30,7 @@ class SetAside:
 
     async def _one(self, stream_epoch: str, message: Message, reason: str) -> None:
         """The reason is logged in any case: a letter that cannot be stored must not stop the heartbeats behind it."""
-        _logger.warning("heartbeat.set_aside", subject=message.subject, sequence=message.sequence, reason=reason)
+        _logger.warning("heartbeat.dead_lettered", subject=message.subject, sequence=message.sequence, reason=reason)
         try:
             await dead_letter(
                 self._nats,

@@ -8,8 +8,8 @@ from makima_kernel.projections.subscription import Consumer
 from makima_schemas.envelope import Recorded
 from makima_schemas.identity import DEFAULT_TENANT
 
-from makima_supervisor_heartbeat.domain.sender_cache import Observation, Sender, Senders
-from makima_supervisor_heartbeat.handlers.recall import Recall, telling
+from makima_supervisor_heartbeat.domain.sender_cache import Observation, Sender, SenderCache
+from makima_supervisor_heartbeat.handlers.recall import SenderLoader, telling
 
 CATEGORIES: Final = frozenset({"supervisor", "daemon"})
 
@@ -17,7 +17,7 @@ CATEGORIES: Final = frozenset({"supervisor", "daemon"})
 class Follower:
     """`position`: up to where the senders know the log; `problem`: why they may not know all of it."""
 
-    def __init__(self, senders: Senders, take: Callable[[Iterable[tuple[Sender, Observation]]], None], recall: Recall) -> None:
+    def __init__(self, senders: SenderCache, take: Callable[[Iterable[tuple[Sender, Observation]]], None], recall: SenderLoader) -> None:
         self._senders, self._take, self._recall = senders, take, recall
         self.position = 0
         self.problem: str | None = "the senders do not know the log yet"
@@ -39,4 +39,4 @@ class Follower:
         unknown = self._senders.unknown(recorded.stream, recorded.entity_id, recorded.version)
         if unknown is not None:
             await self._recall(unknown)
-        self._take(self._senders.learn(recorded.stream, recorded.entity_id, event, recorded.position, recorded.version))
+        self._take(self._senders.apply_event(recorded.stream, recorded.entity_id, event, recorded.position, recorded.version))

@@ -7,14 +7,14 @@ from typing import Final, cast
 
 import asyncpg
 import structlog
-from makima_kernel.cancellation import heed_cancellation
-from makima_kernel.event_log.errors import AWAY
+from makima_kernel.cancellation import raise_if_cancelled
+from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
 from makima_kernel.projections.subscription import Consumer, EpochChangedError
 
-from makima_supervisor_heartbeat.domain.sender_cache import Senders
+from makima_supervisor_heartbeat.domain.sender_cache import SenderCache
 from makima_supervisor_heartbeat.handlers.follower import Follower
-from makima_supervisor_heartbeat.handlers.observation_writer import Observer
-from makima_supervisor_heartbeat.queries import Remembered
+from makima_supervisor_heartbeat.handlers.observation_writer import ObservationWriter
+from makima_supervisor_heartbeat.queries import SnapshotReader
 
 _EVERY: Final = 600.0  # seconds between two looks for those that have ended
 _TURN: Final = 2000  # senders: a millisecond
@@ -30,9 +30,9 @@ class Memory:
         self,
         pool: asyncpg.Pool,
         consume: Callable[[], Consumer],
-        senders: Senders,
+        senders: SenderCache,
         follower: Follower,
-        observer: Observer,
+        observer: ObservationWriter,
         *,
         forget: Callable[[], None],
     ) -> None:
@@ -42,7 +42,7 @@ class Memory:
     async def load(self) -> None:
         """What the log said of every sender, as of the projection's position."""
         async with self._pool.acquire() as acquired, acquired.transaction(isolation="repeatable_read", readonly=True):
-            remembered = Remembered(cast("asyncpg.Connection", acquired))
+            remembered = SnapshotReader(cast("asyncpg.Connection", acquired))
             self._follower.position = await remembered.position()
             async for stream, told in remembered.senders():
                 self._senders.restore(stream, told)
@@ -52,7 +52,7 @@ class Memory:
         """Until cancelled. A database that is away is asked again; after a restore of the log all that it told is forgotten first."""
         another = False
         while True:
-            heed_cancellation()
+            raise_if_cancelled()
             try:
                 if another:
                     await self._begin_anew()
@@ -61,24 +61,24 @@ class Memory:
             except EpochChangedError as error:
                 another = True
                 self._interrupted(error)
-            except AWAY as error:
+            except DATABASE_UNAVAILABLE as error:
                 self._interrupted(error)
             await asyncio.sleep(_REST)
 
     def _interrupted(self, error: Exception) -> None:
         self._follower.problem = f"the senders do not know the log behind position {self._follower.position}: {error!r}"
-        _logger.warning("senders.interrupted", position=self._follower.position, reason=repr(error))
+        _logger.warning("senders.log_unavailable", position=self._follower.position, reason=repr(error))
 
     async def _begin_anew(self) -> None:
         """Whoever is heard and not in this log is registered in it, also without another heartbeat."""
         self._senders.forget()
         await self.load()
-        self._observer.take(self._senders.overdue())
+        self._observer.take(self._senders.pending_observations())
 
     async def drop_ended_ones(self, kept: timedelta) -> None:
         """Until cancelled."""
         while True:
-            heed_cancellation()
+            raise_if_cancelled()
             await asyncio.sleep(_EVERY)
             await self.drop_ended(datetime.now(UTC) - kept)
 
@@ -103,8 +103,8 @@ class Memory:
     async def taken(self, stream_epoch: str) -> None:
         """A group has become ours: its former recorder may have died between recording a heartbeat and observing it."""
         self._senders.begin(stream_epoch)
-        self._senders.forget_expectations()
+        self._senders.discard_expected()
         async with self._pool.acquire() as acquired, acquired.transaction(readonly=True):
-            async for beat in Remembered(cast("asyncpg.Connection", acquired)).latest(stream_epoch):
-                self._senders.hold(beat)
-        self._observer.take(self._senders.overdue())
+            async for beat in SnapshotReader(cast("asyncpg.Connection", acquired)).latest(stream_epoch):
+                self._senders.set_latest(beat)
+        self._observer.take(self._senders.pending_observations())

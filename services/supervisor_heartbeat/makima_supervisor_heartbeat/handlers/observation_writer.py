@@ -6,37 +6,37 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 import structlog
-from makima_kernel.commands.handler import Decisions
+from makima_kernel.commands.handler import CommandHandler
 from makima_schemas.commands import Accepted, Problem, Reply, Request
 from makima_schemas.daemon import DaemonEvent, ObserveDaemon
-from makima_schemas.errors import Code
+from makima_schemas.errors import ErrorCode
 from makima_schemas.silence import deterministic_id
 from makima_schemas.supervisor import ObserveHeartbeat, SupervisorEvent
 
 from makima_supervisor_heartbeat.domain import daemon, supervisor
-from makima_supervisor_heartbeat.domain.sender_cache import Observation, Sender, Senders
+from makima_supervisor_heartbeat.domain.sender_cache import Observation, Sender, SenderCache
 from makima_supervisor_heartbeat.domain.sender_state import initial
-from makima_supervisor_heartbeat.handlers.recall import Recall
+from makima_supervisor_heartbeat.handlers.recall import SenderLoader
 
 WORKERS: Final = 64
 ACTOR: Final = "supervisor_heartbeat"
 _REST: Final = 0.25  # seconds until a log that did not answer is asked again, under the same command id
 
-SupervisorDecisions = Decisions[supervisor.Supervisor, supervisor.Command, SupervisorEvent]
-DaemonDecisions = Decisions[daemon.Daemon, daemon.Command, DaemonEvent]
+SupervisorDecisions = CommandHandler[supervisor.Supervisor, supervisor.Command, SupervisorEvent]
+DaemonDecisions = CommandHandler[daemon.Daemon, daemon.Command, DaemonEvent]
 
 
-class Observer:
+class ObservationWriter:
     """`learnt` says up to which position the senders know the log, `recall` reads what it says of one of them."""
 
     def __init__(
         self,
-        senders: Senders,
+        senders: SenderCache,
         supervisors: SupervisorDecisions,
         daemons: DaemonDecisions,
         *,
         learnt: Callable[[], int],
-        recall: Recall,
+        recall: SenderLoader,
     ) -> None:
         self._senders, self._supervisors, self._daemons = senders, supervisors, daemons
         self._learnt, self._recall = learnt, recall
@@ -45,7 +45,7 @@ class Observer:
 
     def take(self, observations: Iterable[tuple[Sender, Observation]]) -> None:
         for sender, observation in observations:
-            self._senders.asked(sender, observation)
+            self._senders.observation_submitted(sender, observation)
             known = self._waiting.get(sender.stream)
             if known is None:
                 self._waiting[sender.stream] = (sender, deque((observation,)))
@@ -65,7 +65,7 @@ class Observer:
             while observations:
                 position = await self._decide(sender, observations[0])
                 observations.popleft()
-                self.take(self._senders.decided(sender, position, self._learnt()))
+                self.take(self._senders.observation_decided(sender, position, self._learnt()))
             del self._waiting[stream]
 
     async def _decide(self, sender: Sender, observation: Observation) -> int:
@@ -79,7 +79,7 @@ class Observer:
                     if sender.logged == initial(sender.stream) and (version > 1 or not changed):
                         await self._recall(sender)  # we took it for new, and the log knows it
                     return position if changed else 0
-                case Problem(Code.UNAVAILABLE | Code.OVERLOADED):
+                case Problem(ErrorCode.UNAVAILABLE | ErrorCode.OVERLOADED):
                     await asyncio.sleep(_REST)
                 case Problem() as problem:
                     structlog.get_logger().warning("observation.refused", sender=sender.stream, code=problem.code, detail=problem.detail)
@@ -88,7 +88,7 @@ class Observer:
     async def _handle(self, sender: Sender, request: Request, observation: Observation) -> Reply:
         decisions = self._supervisors if isinstance(observation, ObserveHeartbeat) else self._daemons
         if sender.logged == initial(sender.stream):
-            decisions.suppose_new(request.tenant, request.target)
+            decisions.assume_new(request.tenant, request.target)
         match observation:
             case ObserveHeartbeat():
                 return await self._supervisors.handle(request, observation)

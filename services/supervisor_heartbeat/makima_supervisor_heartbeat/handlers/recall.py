@@ -4,7 +4,7 @@ import asyncio
 from typing import Final
 
 import structlog
-from makima_kernel.event_log.errors import AWAY
+from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
 from makima_kernel.event_log.log import Log
 from makima_schemas.codec import UndecodableError, UnknownEventError, decode
 from makima_schemas.daemon import DaemonConnected, DaemonDisconnected
@@ -12,16 +12,16 @@ from makima_schemas.envelope import Recorded
 from makima_schemas.identity import DEFAULT_TENANT
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorStateChanged
 
-from makima_supervisor_heartbeat.domain.sender_cache import Sender, Senders
-from makima_supervisor_heartbeat.domain.sender_state import TellingEvent, evolved, initial
+from makima_supervisor_heartbeat.domain.sender_cache import Sender, SenderCache
+from makima_supervisor_heartbeat.domain.sender_state import SenderEvent, evolve, initial
 
 _REST: Final = 0.25  # seconds until a database that did not answer is asked again
 
 _logger = structlog.get_logger(__name__)
 
 
-class Recall:
-    def __init__(self, log: Log, senders: Senders) -> None:
+class SenderLoader:
+    def __init__(self, log: Log, senders: SenderCache) -> None:
         self._log, self._senders = log, senders
 
     async def __call__(self, sender: Sender) -> None:
@@ -29,22 +29,22 @@ class Recall:
         while True:
             try:
                 events = await self._log.stream(DEFAULT_TENANT, sender.stream)
-            except AWAY as error:
-                _logger.warning("sender.not_recalled", sender=sender.stream, reason=repr(error))
+            except DATABASE_UNAVAILABLE as error:
+                _logger.warning("sender.reload_failed", sender=sender.stream, reason=repr(error))
                 await asyncio.sleep(_REST)
                 continue
             told = initial(sender.stream)
             for event in filter(None, map(telling, events)):
-                told = evolved(told, event)
+                told = evolve(told, event)
             self._senders.recall(sender, told, events[-1].version if events else 0)
             return
 
 
-def telling(recorded: Recorded) -> TellingEvent | None:
+def telling(recorded: Recorded) -> SenderEvent | None:
     """The event, if it tells something of a sender."""
     try:
         event = decode(recorded.type, recorded.schema, recorded.data)
     except (UnknownEventError, UndecodableError) as error:  # the projection stops and says so; here it only costs a question more
-        _logger.warning("sender.event_unread", position=recorded.position, reason=str(error))
+        _logger.warning("sender.event_undecodable", position=recorded.position, reason=str(error))
         return None
     return event if isinstance(event, SupervisorRegistered | SupervisorStateChanged | DaemonConnected | DaemonDisconnected) else None

@@ -7,8 +7,8 @@ from typing import Final
 
 import asyncpg
 import structlog
-from makima_kernel.cancellation import heed_cancellation
-from makima_kernel.event_log.errors import AWAY
+from makima_kernel.cancellation import raise_if_cancelled
+from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
 from makima_kernel.nats.pull_loop import PullLoop
 from makima_kernel.nats.stream_cursor import EPOCH_KEY, Ephemeral
 from makima_kernel.telemetry import metrics
@@ -17,10 +17,10 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js.api import StreamState
 
-from makima_supervisor_heartbeat.domain.batching.batch_builder import MOST_ROWS, Reader, Slice
-from makima_supervisor_heartbeat.domain.offsets import Place, Start, start_of
-from makima_supervisor_heartbeat.handlers.dead_letters import SetAside
-from makima_supervisor_heartbeat.handlers.shard_writer import LostShardsError, Store, lock
+from makima_supervisor_heartbeat.domain.batching.batch_builder import MOST_ROWS, BatchBuilder, WriteBatch
+from makima_supervisor_heartbeat.domain.offsets import Offset, StartOffset, start_offset_of
+from makima_supervisor_heartbeat.handlers.dead_letters import DeadLetterSink
+from makima_supervisor_heartbeat.handlers.shard_writer import ShardOwnershipLostError, ShardWriter, lock
 
 BATCH: Final = 3500  # for all lanes, which have about as many each
 TURN: Final = 250  # messages: two milliseconds
@@ -31,7 +31,7 @@ _REST: Final = 0.5
 _STANDBY: Final = 1.0
 
 Connect = Callable[[], Awaitable[asyncpg.Connection]]
-TROUBLE: Final = (*AWAY, NatsError, LostShardsError)
+TROUBLE: Final = (*DATABASE_UNAVAILABLE, NatsError, ShardOwnershipLostError)
 
 _logger = structlog.get_logger(__name__)
 
@@ -52,18 +52,18 @@ class Recorder:
         self,
         nats: Client,
         connect: Connect,
-        reader: Reader,
+        reader: BatchBuilder,
         *,
         shards: Sequence[int],
         owner: str,
         taken: Callable[[str], Awaitable[None]],
-        recorded: Callable[[Slice], None],
+        recorded: Callable[[WriteBatch], None],
         make_room: Callable[[], Awaitable[None]],
     ) -> None:
         self._nats, self._connect, self._reader, self._shards, self._owner = nats, connect, reader, shards, owner
         self._taken, self._recorded, self._make_room = taken, recorded, make_room
         self._lanes = lanes_of(shards)
-        self._set_aside = SetAside(nats)
+        self._set_aside = DeadLetterSink(nats)
         self._loop: PullLoop | None = None
         self._problem: str | None = "not started yet"
 
@@ -74,7 +74,7 @@ class Recorder:
     async def run(self) -> None:
         """Until cancelled. Whatever goes wrong is told by `check()`; the database knows from where to go on."""
         while True:
-            heed_cancellation()
+            raise_if_cancelled()
             try:
                 async with self._connections(1) as [guard]:
                     await self._stand_by(guard)
@@ -90,7 +90,7 @@ class Recorder:
     async def _stand_by(self, guard: asyncpg.Connection) -> None:
         """Until the shards are ours; the locks live and die with this connection."""
         while not await lock(guard, self._shards):
-            heed_cancellation()
+            raise_if_cancelled()
             self._problem = None
             await asyncio.sleep(_STANDBY)
 
@@ -107,15 +107,15 @@ class Recorder:
 
     async def _record(self, connections: list[asyncpg.Connection]) -> None:
         await self._make_room()
-        stores = [Store(connection, shards, self._owner) for connection, shards in zip(connections, self._lanes, strict=True)]
-        places: dict[int, Place] = {}
+        stores = [ShardWriter(connection, shards, self._owner) for connection, shards in zip(connections, self._lanes, strict=True)]
+        places: dict[int, Offset] = {}
         for store in stores:
             await store.prepare()
             places |= await store.own()
         state, epoch = await self._stream()
         await self._taken(epoch)
-        start = start_of(places, epoch, state.last_seq)
-        _logger.info("recorder.taken", shards=self._shards, stream_epoch=epoch, after=start.after, ahead=start.ahead)
+        start = start_offset_of(places, epoch, state.last_seq)
+        _logger.info("recorder.shards_acquired", shards=self._shards, stream_epoch=epoch, after=start.after, ahead=start.ahead)
         if 0 < start.after < state.first_seq - 1:
             _logger.error("heartbeats.lost", after=start.after, first=state.first_seq)
         # The whole stream, also for some shards: a consumer with several filters costs the broker a search of all subjects for each message.
@@ -128,13 +128,13 @@ class Recorder:
         info = await self._nats.jetstream().stream_info(subjects.HEARTBEATS_STREAM)
         return info.state, (info.config.metadata or {}).get(EPOCH_KEY) or str(info.created)
 
-    async def _pipe(self, loop: PullLoop, stores: list[Store], start: Start) -> None:
+    async def _pipe(self, loop: PullLoop, stores: list[ShardWriter], start: StartOffset) -> None:
         """Two slices a lane: one on its way into the database, one being read.
 
         The reading is no task of the group: a group whose body has ended leaves us marked as cancelled when a task fails (Python 3.11),
         and the next look at that would end the recorder without a word.
         """
-        queues = [asyncio.Queue[Slice](maxsize=1) for _ in stores]
+        queues = [asyncio.Queue[WriteBatch](maxsize=1) for _ in stores]
         try:
             async with asyncio.TaskGroup() as group:
                 for store, queue in zip(stores, queues, strict=True):
@@ -143,7 +143,7 @@ class Recorder:
         except* TROUBLE as errors:
             raise errors.exceptions[0] from errors
 
-    async def _read(self, loop: PullLoop, queues: list[asyncio.Queue[Slice]], start: Start) -> None:
+    async def _read(self, loop: PullLoop, queues: list[asyncio.Queue[WriteBatch]], start: StartOffset) -> None:
         async with aclosing(loop.batches()) as batches:
             async for batch in batches:
                 messages = start.unrecorded(batch, loop.stream_epoch)
@@ -158,14 +158,14 @@ class Recorder:
                         slices = self._reader.empty(loop.stream_epoch)
                 await _put(queues, slices)
 
-    async def _write(self, store: Store, queue: asyncio.Queue[Slice]) -> None:
+    async def _write(self, store: ShardWriter, queue: asyncio.Queue[WriteBatch]) -> None:
         while True:
-            heed_cancellation()
+            raise_if_cancelled()
             slice_ = await queue.get()
             await self._commit(store, slice_)
             self._recorded(slice_)
 
-    async def _commit(self, store: Store, slice_: Slice) -> None:
+    async def _commit(self, store: ShardWriter, slice_: WriteBatch) -> None:
         """What the database does not take is found by halving, and set aside like any other bad heartbeat."""
         await self._set_aside.all(slice_)
         try:
@@ -182,7 +182,7 @@ class Recorder:
             await self._commit(store, slice_)
 
 
-async def _put(queues: Sequence[asyncio.Queue[Slice]], slices: Sequence[Slice]) -> None:
+async def _put(queues: Sequence[asyncio.Queue[WriteBatch]], slices: Sequence[WriteBatch]) -> None:
     for queue, slice_ in zip(queues, slices, strict=True):
         if slice_.sequence:  # it reaches somewhere
             await queue.put(slice_)

@@ -3,13 +3,13 @@
 from typing import Final
 
 import orjson
-from makima_kernel.event_log.errors import AWAY
+from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
 from makima_kernel.event_log.log import Log
 from makima_kernel.projections.projector import Projector
 from makima_kernel.telemetry import metrics
 from makima_schemas import subjects
 from makima_schemas.commands import Accepted, Problem, Reply, Request, decode_reply
-from makima_schemas.errors import Code
+from makima_schemas.errors import ErrorCode
 from makima_schemas.supervisor import RestartSupervisor, SupervisorEvent, SupervisorRestartRequested
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
@@ -17,7 +17,7 @@ from nats.errors import NoRespondersError
 
 from makima_supervisor_heartbeat.domain.supervisor import OrderRestart
 from makima_supervisor_heartbeat.handlers.observation_writer import SupervisorDecisions
-from makima_supervisor_heartbeat.queries import Queries, Whereabouts
+from makima_supervisor_heartbeat.queries import Queries, SupervisorLocation
 
 CATCH_UP_SECONDS: Final = 1.0
 ANSWER_SECONDS: Final = 0.5  # the daemon may take its time to restart; this is for one that says at once that it cannot
@@ -38,16 +38,16 @@ class Restarts:
         """`UNAVAILABLE` where the daemon is disconnected, or hears no signal. A repeat signals again: the first signal may be what was lost."""
         try:
             await self._projector.wait_for(await self._log.head(), CATCH_UP_SECONDS)
-            found = await self._queries.whereabouts(request.tenant, request.target)
-        except AWAY as error:
-            return Problem(Code.UNAVAILABLE, f"the daemon of the supervisor cannot be looked up: {type(error).__name__}", "ask again")
+            found = await self._queries.location(request.tenant, request.target)
+        except DATABASE_UNAVAILABLE as error:
+            return Problem(ErrorCode.UNAVAILABLE, f"the daemon of the supervisor cannot be looked up: {type(error).__name__}", "ask again")
         order = OrderRestart(command.reason, daemon_connected=found is not None and found.connected)
         reply = await self._supervisors.handle(request, order)
         if found is None or not isinstance(reply, Accepted):
             return reply
         return await self._signal(request.target, found, command.reason) or reply
 
-    async def _signal(self, task_id: str, found: Whereabouts, reason: str | None) -> Problem | None:
+    async def _signal(self, task_id: str, found: SupervisorLocation, reason: str | None) -> Problem | None:
         """Why the daemon did not take it, if it did not."""
         body = {"contract_id": found.contract_id, "task_id": task_id, "connection_id": found.connection_id, "reason": reason}
         try:
@@ -56,9 +56,9 @@ class Restarts:
             )
             said = decode_reply(answer.data) if answer.data.startswith(b'{"error":') else None
         except NoRespondersError:
-            return Problem(Code.UNAVAILABLE, f"daemon {found.daemon_id} hears no signals now", "ask again with the same command id")
+            return Problem(ErrorCode.UNAVAILABLE, f"daemon {found.daemon_id} hears no signals now", "ask again with the same command id")
         except TimeoutError:
             return None
         except (NatsError, ValueError) as error:
-            return Problem(Code.UNAVAILABLE, f"daemon {found.daemon_id} could not be signalled: {type(error).__name__}", "ask again")
+            return Problem(ErrorCode.UNAVAILABLE, f"daemon {found.daemon_id} could not be signalled: {type(error).__name__}", "ask again")
         return said if isinstance(said, Problem) else None

@@ -7,8 +7,8 @@ from typing import Final
 
 import asyncpg
 import structlog
-from makima_kernel.cancellation import heed_cancellation
-from makima_kernel.event_log.errors import AWAY
+from makima_kernel.cancellation import raise_if_cancelled
+from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
 from makima_kernel.event_log.named_sql import named
 from makima_kernel.event_log.partitions import hourly_partitions
 from makima_schemas.identity import DEFAULT_TENANT
@@ -20,7 +20,7 @@ EVERY_SECONDS: Final = 300.0
 _logger = structlog.get_logger(__name__)
 
 
-class History:
+class Retention:
     """`kept`: how long a heartbeat stays, where all of that takes no more than `most_bytes`."""
 
     def __init__(self, pool: asyncpg.Pool, *, kept: timedelta, most_bytes: int, every: float = EVERY_SECONDS) -> None:
@@ -54,17 +54,17 @@ class History:
     async def run(self) -> None:
         """A database that is away or busy is tried again next time."""
         while True:
-            heed_cancellation()
+            raise_if_cancelled()
             try:
                 await self.make_room()
                 if await self.drop_old(datetime.now(UTC)):  # about once an hour: it reads the whole table
                     await self.forget_ended(datetime.now(UTC))
-            except AWAY as error:
+            except DATABASE_UNAVAILABLE as error:
                 _logger.warning("heartbeats.upkeep_failed", reason=repr(error))
             await asyncio.sleep(self._every)
 
     async def ready(self) -> str | None:
         try:
             return None if await self._partitions.ahead() >= 1 else "the history has no partition ahead"
-        except AWAY as error:
+        except DATABASE_UNAVAILABLE as error:
             return f"whether the history has a partition ahead is not known: {error!r}"

@@ -7,14 +7,14 @@ from typing import Final
 import asyncpg
 from makima_kernel.event_log.named_sql import named
 
-from makima_supervisor_heartbeat.domain.batching.batch_builder import COLUMNS, Slice
-from makima_supervisor_heartbeat.domain.offsets import Place
+from makima_supervisor_heartbeat.domain.batching.batch_builder import COLUMNS, WriteBatch
+from makima_supervisor_heartbeat.domain.offsets import Offset
 from makima_supervisor_heartbeat.domain.sender_cache import moment
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
 
 
-class LostShardsError(RuntimeError):
+class ShardOwnershipLostError(RuntimeError):
     """Another recorder has taken our shards over: what we hold of them is old."""
 
 
@@ -29,7 +29,7 @@ async def lock(connection: asyncpg.Connection, shards: Sequence[int]) -> bool:
     return True
 
 
-class Store:
+class ShardWriter:
     """One lane into the database. Owns `shards` while its connection lives and nobody takes them over.
 
     A commit does not wait for the disk: the watermark is in the same transaction, so what a crash of Postgres takes back is read
@@ -43,12 +43,12 @@ class Store:
         await self._connection.execute(SQL["unhurried"])
         await self._connection.execute(SQL["staging"])
 
-    async def own(self) -> dict[int, Place]:
+    async def own(self) -> dict[int, Offset]:
         rows = await self._connection.fetch(SQL["own"], self._shards, self._owner)
-        return {row["shard"]: Place(row["stream_epoch"], row["sequence"]) for row in rows}
+        return {row["shard"]: Offset(row["stream_epoch"], row["sequence"]) for row in rows}
 
-    async def write(self, slice_: Slice) -> None:
-        """Raises `LostShardsError`, and asyncpg's errors; nothing is written then."""
+    async def write(self, slice_: WriteBatch) -> None:
+        """Raises `ShardOwnershipLostError`, and asyncpg's errors; nothing is written then."""
         until = (self._shards, self._owner, slice_.stream_epoch, slice_.sequence, moment(slice_.received_ns))
         if not slice_.rows:
             self._require((await self._connection.execute(SQL["move"], *until)).removeprefix("UPDATE "))
@@ -60,7 +60,7 @@ class Store:
 
     def _require(self, moved: int | str) -> None:
         if int(moved) != len(self._shards):
-            raise LostShardsError(f"shards {self._shards} are not {self._owner}'s any more")
+            raise ShardOwnershipLostError(f"shards {self._shards} are not {self._owner}'s any more")
 
 
 async def _at_once(lines: bytes) -> AsyncGenerator[bytes]:

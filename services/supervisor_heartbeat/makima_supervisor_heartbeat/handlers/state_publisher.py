@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Final
 
 import orjson
-from makima_kernel.cancellation import heed_cancellation
+from makima_kernel.cancellation import raise_if_cancelled
 from makima_schemas import subjects
 from makima_schemas.identity import DEFAULT_TENANT
 from nats.aio.client import Client
@@ -20,7 +20,7 @@ TURN: Final = 100
 MOST_PER_TICK: Final = 5_000  # the others keep their place for the next tick, with what they say by then
 
 
-class Feed:
+class StatePublisher:
     """Each sender waits once, however often it is heard: memory is bounded by the senders, the broker's load by the tick."""
 
     def __init__(self, nats: Client) -> None:
@@ -33,7 +33,7 @@ class Feed:
 
     async def run(self) -> None:
         while True:
-            heed_cancellation()
+            raise_if_cancelled()
             await asyncio.sleep(TICK_SECONDS)
             await self.publish()
 

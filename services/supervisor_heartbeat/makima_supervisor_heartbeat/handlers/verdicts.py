@@ -10,7 +10,7 @@ from makima_kernel.commands.router import CommandRouter, decode_command, invalid
 from makima_schemas.codec import adapter
 from makima_schemas.commands import Problem, Reply, Request, encode_reply
 from makima_schemas.daemon import DeclareDisconnected, ObserveDaemon
-from makima_schemas.errors import Code
+from makima_schemas.errors import ErrorCode
 from makima_schemas.evidence import Arrival
 from makima_schemas.identity import stream_name
 from makima_schemas.supervisor import DeclareSilent, ObserveHeartbeat
@@ -25,7 +25,7 @@ from makima_supervisor_heartbeat.queries import Queries
 PATIENCE_SECONDS: Final = 2.0
 
 
-def content(command: ObserveHeartbeat | ObserveDaemon | JudgeSilence | JudgeDisconnected | OrderRestart) -> object:
+def idempotency_content(command: ObserveHeartbeat | ObserveDaemon | JudgeSilence | JudgeDisconnected | OrderRestart) -> object:
     """What makes a repeat the same: replicas of the detector find one silence at different moments, and say so in their evidence;
     between two orders of one restart its daemon may have gone or come.
     """
@@ -95,10 +95,10 @@ class Verdicts:
 
     async def _refused(self, watermark: datetime) -> Problem | None:
         if not self._enabled:
-            return Problem(Code.FEATURE_OFF, "supervisor_heartbeat is off: heartbeats are stored, no verdict is applied")
-        if not await self._watermarks.passed(watermark, PATIENCE_SECONDS):
+            return Problem(ErrorCode.FEATURE_OFF, "supervisor_heartbeat is off: heartbeats are stored, no verdict is applied")
+        if not await self._watermarks.wait_until(watermark, PATIENCE_SECONDS):
             return Problem(
-                Code.UNAVAILABLE,
+                ErrorCode.UNAVAILABLE,
                 "the recorder is behind the verdict's watermark",
                 "ask again with the same command id: nothing was changed",
             )

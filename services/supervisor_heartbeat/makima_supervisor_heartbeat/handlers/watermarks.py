@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import Final
 
 import structlog
-from makima_kernel.cancellation import heed_cancellation
-from makima_kernel.event_log.errors import AWAY
+from makima_kernel.cancellation import raise_if_cancelled
+from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
 from makima_kernel.telemetry import metrics
 
 from makima_supervisor_heartbeat.queries import Queries
@@ -26,7 +26,7 @@ class Watermarks:
         self._wanted = asyncio.Event()
         self._waiting = 0
 
-    async def passed(self, moment: datetime, timeout: float) -> bool:
+    async def wait_until(self, moment: datetime, timeout: float) -> bool:
         """Whether everything that the broker received until `moment` is recorded within `timeout` seconds."""
         self._waiting += 1
         self._wanted.set()
@@ -43,11 +43,11 @@ class Watermarks:
     async def run(self) -> None:
         """One look for all who wait."""
         while True:
-            heed_cancellation()
+            raise_if_cancelled()
             try:
                 self._observed = await self._queries.watermark()
-            except AWAY as error:
-                structlog.get_logger().warning("watermarks.unread", reason=repr(error))
+            except DATABASE_UNAVAILABLE as error:
+                structlog.get_logger().warning("watermarks.query_failed", reason=repr(error))
             looked, self._looked = self._looked, asyncio.Event()
             looked.set()
             metrics.ingest_watermark_age.labels("supervisor_heartbeat").set(max(0.0, (datetime.now(UTC) - self._observed).total_seconds()))

@@ -6,7 +6,7 @@ from typing import Final
 import httpx
 import orjson
 import pytest
-from makima_schemas.errors import HTTP_STATUS, Code
+from makima_schemas.errors import HTTP_STATUS, ErrorCode
 
 from tests.services.gateway.harness import act, body, created, listed
 
@@ -147,6 +147,6 @@ async def test_no_input_makes_the_gateway_fail(http: httpx.AsyncClient, seed: in
         if answer.status_code >= 400:
             problem = body(answer)
             assert answer.headers["Content-Type"] == "application/problem+json", request
-            assert HTTP_STATUS[Code(str(problem["code"]))] == answer.status_code, request
+            assert HTTP_STATUS[ErrorCode(str(problem["code"]))] == answer.status_code, request
             assert problem["code"] != "INVALID_REQUEST" or all(error["message"] for error in listed(problem["errors"])), request
     assert (await http.get(f"/contracts/{contract}")).status_code == 200

@@ -14,7 +14,7 @@ from makima_completion_detector import app as completion_detector
 from makima_gateway.api.openapi.document import refusals
 from makima_kernel.service.runtime import Service
 from makima_kernel.service.settings import Settings
-from makima_schemas.errors import HTTP_STATUS, Code
+from makima_schemas.errors import HTTP_STATUS, ErrorCode
 from makima_supervisor_heartbeat import app as supervisor_heartbeat
 from nats.aio.client import Client
 from schemathesis import APIOperation, Case, GenerationMode, Response
@@ -32,7 +32,7 @@ AT_ONCE: Final = 8
 PATIENCE: Final = 10.0
 ENDLESS: Final = frozenset({"monitor_events"})  # tested on its own
 SCHEMA: Final = schemathesis.openapi.from_dict(DOCUMENT)
-OF_PATHS: Final = frozenset({Code.NOT_FOUND, Code.METHOD_NOT_ALLOWED})  # a made-up id may make another path of it
+OF_PATHS: Final = frozenset({ErrorCode.NOT_FOUND, ErrorCode.METHOD_NOT_ALLOWED})  # a made-up id may make another path of it
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def check(case: Made, response: Response) -> None:
     assert response.status_code < 500, said
     if response.status_code >= 400:
         assert response.headers["content-type"] == ["application/problem+json"], said
-        code = Code(str(cast("Json", response.json())["code"]))
+        code = ErrorCode(str(cast("Json", response.json())["code"]))
         assert HTTP_STATUS[code] == response.status_code, said
         assert code in refusals(OPERATION[name]) | OF_PATHS, f"{name} does not tell of {said}"
         return

@@ -10,7 +10,7 @@ from makima_gateway.api.application import routed
 from makima_gateway.api.openapi import examples
 from makima_gateway.api.openapi.document import document
 from makima_gateway.api.openapi.operations import OPERATIONS
-from makima_schemas.errors import HTTP_STATUS, Code
+from makima_schemas.errors import HTTP_STATUS, ErrorCode
 from openapi_spec_validator import validate
 
 from tests.services.gateway.harness import body
@@ -82,7 +82,7 @@ def test_a_problem_stands_under_the_status_of_its_code() -> None:
         for status, response in cast("dict[str, Json]", operation["responses"]).items():
             for content in cast("dict[str, Json]", resolved(response).get("content", {})).values():
                 codes = cast("Json", content.get("examples", {})) if status >= "4" else {}
-                assert {str(HTTP_STATUS[Code(code)]) for code in codes} <= {status}
+                assert {str(HTTP_STATUS[ErrorCode(code)]) for code in codes} <= {status}
 
 
 def test_headers_are_told_where_they_are_answered() -> None:

@@ -12,10 +12,10 @@ import pytest
 from fastapi import APIRouter
 from fastapi.routing import APIRoute, APIWebSocketRoute
 from makima_gateway.api import routes
-from makima_gateway.auth.policy import ACCESS, OPEN, Role, Scope
+from makima_gateway.auth.policy import OPEN, POLICY, Role, Scope
 from makima_gateway.monitor.sse import MEDIA_TYPE as STREAM
 from makima_schemas.daemon import DaemonConnected
-from makima_schemas.errors import HTTP_STATUS, Code
+from makima_schemas.errors import HTTP_STATUS, ErrorCode
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
@@ -23,7 +23,7 @@ from tests.generated.access import ASKERS, Asker, refusal
 from tests.services.gateway.harness import Gateways, bearing, body, created, items, refused
 from tests.services.gateway.tokens import issued, run_by, speaking_as
 
-THE_DOORS: Final = {Code.UNAUTHORIZED, Code.FORBIDDEN, Code.CONTRACT_NOT_FOUND, Code.DAEMON_NOT_FOUND}
+THE_DOORS: Final = {ErrorCode.UNAUTHORIZED, ErrorCode.FORBIDDEN, ErrorCode.CONTRACT_NOT_FOUND, ErrorCode.DAEMON_NOT_FOUND}
 OWNER, DAEMON = "alice", "d1"
 TOKENS: Final[Mapping[Asker, Mapping[str, object]]] = {
     asker: {
@@ -87,15 +87,15 @@ async def town(gateways: Gateways, http: httpx.AsyncClient) -> AsyncIterator[Tow
 
 
 def test_every_route_has_a_row() -> None:
-    assert set(ROUTES) <= set(ACCESS), "a route without a row lets nobody in"
+    assert set(ROUTES) <= set(POLICY), "a route without a row lets nobody in"
 
 
 async def test_every_route_answers_everybody_as_its_row_says(town: Town) -> None:
     for route in [route for route in ROUTES if not route.startswith("WS ")]:
         for asker in ASKERS:
-            expected = refusal(ACCESS[route], asker)
+            expected = refusal(POLICY[route], asker)
             answer = await town.ask(asker, route)
-            code = None if answer.is_success else Code(str(body(answer)["code"]))
+            code = None if answer.is_success else ErrorCode(str(body(answer)["code"]))
             assert (code if code in THE_DOORS else None) == expected, f"{asker.title}: {route} → {answer.text}"
             assert expected is None or answer.status_code == HTTP_STATUS[expected]
 
@@ -103,7 +103,7 @@ async def test_every_route_answers_everybody_as_its_row_says(town: Town) -> None
 async def test_every_socket_answers_everybody_as_its_row_says(town: Town) -> None:
     for route in [route for route in ROUTES if route.startswith("WS ")]:
         for asker in ASKERS:
-            expected = refusal(ACCESS[route], asker)
+            expected = refusal(POLICY[route], asker)
             assert await handshake(town, asker) == (None if expected is None else HTTP_STATUS[expected]), f"{asker.title}: {route}"
 
 
@@ -121,9 +121,9 @@ async def handshake(town: Town, asker: Asker) -> int | None:
 async def test_what_belongs_to_others_is_answered_as_what_is_not_there(town: Town) -> None:
     """Word for word: else one could find out what others have."""
     for route in ROUTES:
-        if ACCESS[route].scope not in (Scope.CONTRACT, Scope.DAEMON):
+        if POLICY[route].scope not in (Scope.CONTRACT, Scope.DAEMON):
             continue
-        for asker in [asker for asker in ASKERS if not asker.own and asker.role in ACCESS[route].roles]:
+        for asker in [asker for asker in ASKERS if not asker.own and asker.role in POLICY[route].roles]:
             theirs = body(await town.ask(asker, route))
             nobodys = body(await town.ask(asker, route, contract="nobody", daemon="nobody"))
             said = {name: str(value).replace(town.contract, "nobody").replace(DAEMON, "nobody") for name, value in theirs.items()}

@@ -14,7 +14,7 @@ from makima_gateway import app as gateway
 from makima_kernel.credentials import hash_of
 from makima_kernel.event_log.log import Log
 from makima_kernel.nats.accounts import BrokerUsers
-from makima_kernel.nats.connection import by_us, connect
+from makima_kernel.nats.connection import connect, ignore_close
 from makima_kernel.nats.streams import provision
 from makima_kernel.service.runtime import Service
 from makima_kernel.service.settings import Settings
@@ -49,7 +49,7 @@ async def guarded(database: str, pool: asyncpg.Pool, server_folder: Path) -> Asy
     folder = server_folder / f"nats-{uuid4().hex[:8]}"
     broker = Nats(folder, tied=True, users=NatsUsers(folder))
     await broker.start()
-    maker = await connect(broker.url_of(permissions.PROVISIONER), "provisioner", on_closed=by_us)
+    maker = await connect(broker.url_of(permissions.PROVISIONER), "provisioner", on_closed=ignore_close)
     await provision(maker, Log(pool), budget=BUDGET)
     await maker.close()
     settings = Settings(
@@ -91,7 +91,7 @@ async def test_it_works_when_it_is_answered_and_ends_with_the_token(guarded: Gua
 async def test_a_daemon_of_the_sdk_beats_and_hears_with_it(guarded: Guarded) -> None:
     token = await issued(guarded.http, "daemon", daemon_id="d1")
     connection = Connection(str(guarded.http.base_url).removesuffix("/api/v1/"), guarded.url(token), str(token["token"]))
-    looking = await connect(guarded.broker.url_of(permissions.ADMIN), "administrator", on_closed=by_us)
+    looking = await connect(guarded.broker.url_of(permissions.ADMIN), "administrator", on_closed=ignore_close)
     async with Daemon("d1", connection, interval=0.05):
 
         async def heard() -> bool:

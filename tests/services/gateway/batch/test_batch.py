@@ -8,14 +8,14 @@ import httpx
 import orjson
 import pytest
 from makima_completion_detector import app as completion_detector
-from makima_gateway.api.writes import mint
+from makima_gateway.api.writes import command_id_for
 from makima_gateway.auth.policy import Role
 from makima_gateway.auth.principal import Principal
 from makima_gateway.batch import job as batch_module
 from makima_gateway.batch.job import digest_of
-from makima_gateway.batch.ledger import Batches, Candidate
+from makima_gateway.batch.ledger import BatchLedger, Candidate
 from makima_gateway.batch.schemas import Batch
-from makima_gateway.read_model.queries import Sight
+from makima_gateway.read_model.queries import Visibility
 from makima_kernel.service.runtime import Service
 from makima_kernel.service.settings import FeatureFlags, Settings
 from makima_schemas import subjects
@@ -30,7 +30,7 @@ from prometheus_client import REGISTRY
 from tests.services.gateway.api.test_senders import EVIDENCE, NOW
 from tests.services.gateway.harness import Gateways, act, body, created, items, listed, refused, running
 
-ADMIN = Principal("admin:local", Role.ADMIN, "local", Sight("default"), "t")
+ADMIN = Principal("admin:local", Role.ADMIN, "local", Visibility("default"), "t")
 
 
 async def batch(http: httpx.AsyncClient, operation: str, *, key: str | None = None, **members: object) -> dict[str, object]:
@@ -127,7 +127,7 @@ async def test_many_at_once_with_one_key_are_one_batch(http: httpx.AsyncClient) 
 async def test_a_batch_that_was_cut_off_is_taken_up_by_its_repeat(http: httpx.AsyncClient, pool: asyncpg.Pool) -> None:
     """Its process died after it had planned two and asked for the first of them: that one is paused, and not recorded as such."""
     ids = await contracts(http, last=("start",), second=("start",), first=("start",))
-    ledger, intent = Batches(pool), mint(ADMIN, "k")
+    ledger, intent = BatchLedger(pool), command_id_for(ADMIN, "k")
     digest = digest_of(Batch(operation="pause_all"))
     await ledger.begin("default", intent, digest, "pause_all", ADMIN.actor)
     positions = {

@@ -8,7 +8,7 @@ import asyncpg
 import httpx
 import orjson
 import pytest
-from makima_gateway.dashboard.queries import Overviews
+from makima_gateway.dashboard.queries import DashboardQueries
 from makima_kernel.service.settings import FeatureFlags, Settings
 from makima_kernel.testing import eventually
 from makima_schemas import subjects
@@ -126,7 +126,7 @@ async def test_an_owner_sees_what_is_of_its_contracts(gateways: Gateways, http: 
     last = await gateways.append(f"silence-{contract}", StaleDetected(contract, NOW, 1800.0, 1801.0))
     await dashboard(http, last)
     await eventually(lambda: items(http, f"/contracts/{contract}/tasks"), because="its owner makes a task of a supervisor that was heard")
-    own, all_of_it, foreign = [await Overviews(pool).of("default", owner) for owner in ("local", None, "somebody")]
+    own, all_of_it, foreign = [await DashboardQueries(pool).of("default", owner) for owner in ("local", None, "somebody")]
     assert own == all_of_it
     assert all((own.tallies, own.stale, own.waiting, own.events, own.daemons))
     assert not any((foreign.tallies, foreign.stale, foreign.waiting, foreign.events, foreign.daemons))

@@ -7,7 +7,7 @@ import orjson
 import pytest
 from hypothesis import strategies as st
 from makima_gateway.http.server import MAX_SOCKET_MESSAGE
-from makima_gateway.monitor.filter import Watch
+from makima_gateway.monitor.filter import MonitorFilter
 from pydantic import ValidationError
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
@@ -17,7 +17,7 @@ from tests.services.gateway.monitor.test_monitor import Socket, position, watchi
 from tests.services.gateway.samples import samples
 
 MESSAGES: Final = 400
-MEMBERS: Final = [*Watch.model_fields, "type", ""]
+MEMBERS: Final = [*MonitorFilter.model_fields, "type", ""]
 ANY_JSON: Final = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
@@ -45,7 +45,7 @@ def _json(said: object) -> str:
 
 def is_filter(message: str | bytes) -> bool:
     try:
-        Watch.model_validate_json(message)
+        MonitorFilter.model_validate_json(message)
     except ValidationError:
         return False
     return True

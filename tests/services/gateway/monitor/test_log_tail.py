@@ -2,7 +2,7 @@
 
 import asyncpg
 import httpx
-from makima_gateway.monitor.log_tail import Hub
+from makima_gateway.monitor.log_tail import LogTail
 from makima_gateway.read_model.projection import ReadModel
 from makima_gateway.read_model.queries import Queries
 from makima_kernel.projections.projector import Projector
@@ -19,7 +19,7 @@ async def test_a_replica_that_remembers_a_position_of_before_a_restore_misses_no
     contract = str((await created(http))["id"])
     standby = Projector(ReadModel(), pool, gateways.log, nats, owner="standby")
     standby.position = 50
-    hub = Hub(Queries(pool), standby)
+    hub = LogTail(Queries(pool), standby)
     async with running(hub.run()):
         await hub.started.wait()
         begun = hub.position
@@ -27,4 +27,4 @@ async def test_a_replica_that_remembers_a_position_of_before_a_restore_misses_no
         head = await gateways.log.head()
         assert head < standby.position
         await eventually(lambda: hub.position >= head)
-    assert [event.contract_id for event in hub.newer(begun) or []] == [contract]
+    assert [event.contract_id for event in hub.read_after(begun) or []] == [contract]

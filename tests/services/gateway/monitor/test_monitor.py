@@ -11,7 +11,7 @@ import httpx
 import orjson
 import pytest
 from makima_gateway.monitor import log_tail as hub
-from makima_gateway.monitor.filter import Watch
+from makima_gateway.monitor.filter import MonitorFilter
 from makima_kernel.relay.stream_identity import new_epoch
 from makima_kernel.service.settings import Settings
 from makima_kernel.testing import eventually
@@ -319,8 +319,8 @@ async def test_reminders_of_stale_contracts_come_without_a_position(gateways: Ga
 
 
 def test_who_does_not_ask_for_staleness_is_not_reminded() -> None:
-    assert Watch().lets_reminder_through("c1", None)
-    assert not Watch(include_stale=False).lets_reminder_through("c1", None)
+    assert MonitorFilter().matches_reminder("c1", None)
+    assert not MonitorFilter(include_stale=False).matches_reminder("c1", None)
 
 
 async def test_sockets_are_closed_with_a_handshake_when_the_gateway_stops(settings: Settings, pool: asyncpg.Pool, nats: Client) -> None:

@@ -6,7 +6,7 @@ from typing import cast
 
 import asyncpg
 import httpx
-from makima_gateway.monitor.subscriptions import Ear, Ears
+from makima_gateway.monitor.subscriptions import Subscription, SubscriptionIndex
 from makima_kernel.service.settings import Settings
 from nats.aio.client import Client
 
@@ -55,19 +55,19 @@ async def test_who_watches_one_contract_hears_all_of_it(settings: Settings, pool
 
 
 def test_an_ear_wakes_for_what_concerns_it_and_says_from_where() -> None:
-    ears, one, everything = Ears(), Ear(), Ear()
-    ears.listen(one, frozenset({"a", "b"}))
-    ears.listen(everything, None)
-    ears.tell([(7, "c"), (8, "b"), (9, "a")])
+    ears, one, everything = SubscriptionIndex(), Subscription(), Subscription()
+    ears.subscribe(one, frozenset({"a", "b"}))
+    ears.subscribe(everything, None)
+    ears.notify([(7, "c"), (8, "b"), (9, "a")])
     assert (one.wake.is_set(), one.first, everything.wake.is_set(), everything.first) == (True, 8, True, 7)
-    one.look()
-    ears.tell([(10, "c")])
+    one.rearm()
+    ears.notify([(10, "c")])
     assert (one.wake.is_set(), one.first) == (False, None)
-    ears.listen(one, frozenset({"c"}))
-    ears.tell([(11, "a"), (12, "c")])
+    ears.subscribe(one, frozenset({"c"}))
+    ears.notify([(11, "a"), (12, "c")])
     assert (one.wake.is_set(), one.first) == (True, 12)
-    one.look()
-    ears.leave(one)
-    ears.tell([(13, "c")])
-    ears.wake_all()
+    one.rearm()
+    ears.unsubscribe(one)
+    ears.notify([(13, "c")])
+    ears.notify_all()
     assert not one.wake.is_set()

@@ -6,7 +6,7 @@ from typing import Final, cast
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from makima_schemas.errors import HTTP_STATUS, MEMBERS, WHEN, Code
+from makima_schemas.errors import HTTP_STATUS, MEMBERS, WHEN, ErrorCode
 
 from makima_gateway.api.openapi import examples
 from makima_gateway.api.openapi.operations import OPERATIONS, Operation
@@ -19,17 +19,17 @@ Json = dict[str, object]
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
 VERSIONED: Final = frozenset({"Contract", "AutoCompleteSummary", "Export", "Health"})
 NOT_THERE: Final = {
-    "contract_id": Code.CONTRACT_NOT_FOUND,
-    "task_id": Code.TASK_NOT_FOUND,
-    "question_id": Code.QUESTION_NOT_FOUND,
-    "daemon_id": Code.DAEMON_NOT_FOUND,
-    "token_id": Code.NOT_FOUND,
-    "role": Code.PARTICIPANT_NOT_FOUND,
-    "deliverable_id": Code.INVALID_DELIVERABLE,
+    "contract_id": ErrorCode.CONTRACT_NOT_FOUND,
+    "task_id": ErrorCode.TASK_NOT_FOUND,
+    "question_id": ErrorCode.QUESTION_NOT_FOUND,
+    "daemon_id": ErrorCode.DAEMON_NOT_FOUND,
+    "token_id": ErrorCode.NOT_FOUND,
+    "role": ErrorCode.PARTICIPANT_NOT_FOUND,
+    "deliverable_id": ErrorCode.INVALID_DELIVERABLE,
 }
-ALWAYS: Final = frozenset({Code.UNAUTHORIZED, Code.FORBIDDEN, Code.INVALID_REQUEST, Code.UNAVAILABLE})
-OF_WRITES: Final = frozenset({Code.IDEMPOTENCY_KEY_REUSED, Code.VERSION_CONFLICT, Code.OVERLOADED})
-OF_BODIES: Final = frozenset({Code.UNSUPPORTED_MEDIA_TYPE, Code.PAYLOAD_TOO_LARGE})
+ALWAYS: Final = frozenset({ErrorCode.UNAUTHORIZED, ErrorCode.FORBIDDEN, ErrorCode.INVALID_REQUEST, ErrorCode.UNAVAILABLE})
+OF_WRITES: Final = frozenset({ErrorCode.IDEMPOTENCY_KEY_REUSED, ErrorCode.VERSION_CONFLICT, ErrorCode.OVERLOADED})
+OF_BODIES: Final = frozenset({ErrorCode.UNSUPPORTED_MEDIA_TYPE, ErrorCode.PAYLOAD_TOO_LARGE})
 HEADERS: Final[Json] = {
     "ETag": {
         "description": "The contract's version, in quotes: what `If-Match` takes.",
@@ -62,7 +62,7 @@ def document(app: FastAPI) -> Json:
     made: Json = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
     components = _in(made, "components")
     components["headers"] = HEADERS
-    problems: Json = {code.value: {"summary": WHEN[code], "value": examples.problem(code)} for code in Code}
+    problems: Json = {code.value: {"summary": WHEN[code], "value": examples.problem(code)} for code in ErrorCode}
     components["examples"] = problems | {name: {"value": examples.example(name)} for name in examples.EXAMPLES}
     components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
     made["security"] = [{"bearer": []}]
@@ -77,7 +77,7 @@ def document(app: FastAPI) -> Json:
     return made
 
 
-def refusals(operation: Json) -> frozenset[Code]:
+def refusals(operation: Json) -> frozenset[ErrorCode]:
     """Every code that an operation can answer: what follows from its form, and what `operations` says of it."""
     named = _names(operation)
     codes = ALWAYS | {code for name, code in NOT_THERE.items() if name in named} | OPERATIONS[str(operation["operationId"])].refusals
@@ -129,18 +129,18 @@ def _illustrate(content: Json) -> list[str]:
     return names
 
 
-def _by_status(codes: frozenset[Code]) -> Iterator[list[Code]]:
+def _by_status(codes: frozenset[ErrorCode]) -> Iterator[list[ErrorCode]]:
     """A response for each HTTP status; which problem it is, `code` says."""
     for status in sorted({HTTP_STATUS[code] for code in codes}):
-        yield [code for code in Code if code in codes and HTTP_STATUS[code] == status]
+        yield [code for code in ErrorCode if code in codes and HTTP_STATUS[code] == status]
 
 
-def _meaning(code: Code) -> str:
+def _meaning(code: ErrorCode) -> str:
     members = f" ({', '.join(MEMBERS[code])})" if code in MEMBERS else ""
     return f"`{code}`: {WHEN[code]}{members}"
 
 
-def _problem(description: str, codes: list[Code]) -> Json:
+def _problem(description: str, codes: list[ErrorCode]) -> Json:
     content: Json = {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}
     if codes:
         content["examples"] = {code.value: {"$ref": f"#/components/examples/{code.value}"} for code in codes}

@@ -7,7 +7,7 @@ from typing import Final, cast
 import orjson
 from makima_schemas.codec import encode
 from makima_schemas.contract.model import ContractStatus, TaskStatus
-from makima_schemas.errors import HTTP_STATUS, WHEN, Code
+from makima_schemas.errors import HTTP_STATUS, WHEN, ErrorCode
 from makima_schemas.refusal import Member
 
 from makima_gateway.api.export import Export
@@ -20,7 +20,7 @@ from makima_gateway.api.schemas.tokens import IssuedToken, TokenPage, TokenView
 from makima_gateway.auth.policy import Role
 from makima_gateway.batch.schemas import BatchAnswer, BatchError
 from makima_gateway.dashboard.dashboard import Dashboard, ResourceUsage, StaleContract, WaitingContract
-from makima_gateway.diagnosis.facts import Proof
+from makima_gateway.diagnosis.facts import Evidence
 from makima_gateway.diagnosis.rules import Health, Reason
 
 _AT: Final = datetime(2026, 1, 31, 10, 30, tzinfo=UTC)
@@ -49,7 +49,7 @@ _QUESTION: Final = Question(_QUESTION_ID, _CONTRACT_ID, "Which provider?", "choi
 _MESSAGE: Final = Message("f1f3a0d2-8a44-5b7b-9d80-1a2b3c4d5e6f", _CONTRACT_ID, "builder", "The form is done.", _NOW)
 _DAEMON: Final = Daemon("daemon-1", "worker-7", True, _NOW, ["builder"], 2, 6)
 _ANSWER: Final = f"POST /api/v1/contracts/{_CONTRACT_ID}/questions/{_QUESTION_ID}/answer"
-_ASKED: Final = Proof(f"contract-{_CONTRACT_ID}", position=42, event="QuestionAsked")
+_ASKED: Final = Evidence(f"contract-{_CONTRACT_ID}", position=42, event="QuestionAsked")
 _EVENT: Final[dict[str, object]] = {
     "specversion": "1.0",
     "id": "019c13f0-4d3a-7c1e-8b51-0f2f6f0e9a77",
@@ -112,37 +112,37 @@ EXAMPLES: Final[Mapping[str, object]] = {
     "NewToken": {"role": "owner", "owner": "ada"},
     "NewContract": {"name": "Add login", "contract_type": "simple", "description": "OAuth only", "phase_guard": False},
     "Restart": {"reason": "it hangs"},
-    "Act": {"reason": "lunch", "expected_version": 3},
+    "ActionRequest": {"reason": "lunch", "expected_version": 3},
     "NewStatus": {"status": "paused", "reason": "lunch"},
     "NewPhase": {"phase": "execute", "expected_version": 3, "confirmed": True},
     "Switch": {"enabled": True},
     "DeliverableDone": {"phase": "plan", "evidence": "docs/plan.md"},
     "NewTask": {"name": "write the form", "role": "builder", "plan": "Fields first."},
     "Claim": {"role": "builder", "connection_id": _CONNECTION_ID},
-    "TaskStep": {"connection_id": _CONNECTION_ID},
+    "TaskActionRequest": {"connection_id": _CONNECTION_ID},
     "TaskDone": {"success": True, "result": "merged", "connection_id": _CONNECTION_ID},
     "HandOff": {"to_role": "reviewer", "result": "ready for review", "connection_id": _CONNECTION_ID},
     "NewQuestion": {"question": "Which provider?", "question_type": "choice", "options": ["A", "B"]},
     "NewAnswer": {"answer": "A"},
     "NewMessage": {"role": "builder", "content": "The form is done."},
-    "DaemonBeat": {"hostname": "worker-7", "agents": ["builder"], "worktrees": 2, "capacity": 6},
+    "DaemonHeartbeatRequest": {"hostname": "worker-7", "agents": ["builder"], "worktrees": 2, "capacity": 6},
 }
 
-_HINTS: Final[Mapping[Code, str]] = {
-    Code.INVALID_TRANSITION: "reopen it first",
-    Code.PHASE_GUARD_REQUIRED: "repeat it with confirmed: true",
-    Code.UNAVAILABLE: "try again with the same Idempotency-Key",
-    Code.UNAUTHORIZED: "send Authorization: Bearer …",
-    Code.UNSUPPORTED_MEDIA_TYPE: "send Content-Type: application/json",
+_HINTS: Final[Mapping[ErrorCode, str]] = {
+    ErrorCode.INVALID_TRANSITION: "reopen it first",
+    ErrorCode.PHASE_GUARD_REQUIRED: "repeat it with confirmed: true",
+    ErrorCode.UNAVAILABLE: "try again with the same Idempotency-Key",
+    ErrorCode.UNAUTHORIZED: "send Authorization: Bearer …",
+    ErrorCode.UNSUPPORTED_MEDIA_TYPE: "send Content-Type: application/json",
 }
-_MEMBERS: Final[Mapping[Code, Mapping[str, Member]]] = {
-    Code.INVALID_TRANSITION: {"from": "completed", "to": "paused", "allowed": ["active", "archived"]},
-    Code.INVALID_DELIVERABLE: {"phase": "plan", "valid": ["plan-document"]},
-    Code.VALIDATION_FAILED: {"missing": ["Deliverable: plan-document"]},
-    Code.INVALID_REQUEST: {"errors": [{"path": "body.name", "message": "Field required"}]},
-    Code.PAYLOAD_TOO_LARGE: {"limit": 524288},
-    Code.VERSION_CONFLICT: {"expected": 3, "actual": 4, "current_phase": "execute"},
-    Code.PHASE_GUARD_REQUIRED: {"deliverables": ["plan-document"]},
+_MEMBERS: Final[Mapping[ErrorCode, Mapping[str, Member]]] = {
+    ErrorCode.INVALID_TRANSITION: {"from": "completed", "to": "paused", "allowed": ["active", "archived"]},
+    ErrorCode.INVALID_DELIVERABLE: {"phase": "plan", "valid": ["plan-document"]},
+    ErrorCode.VALIDATION_FAILED: {"missing": ["Deliverable: plan-document"]},
+    ErrorCode.INVALID_REQUEST: {"errors": [{"path": "body.name", "message": "Field required"}]},
+    ErrorCode.PAYLOAD_TOO_LARGE: {"limit": 524288},
+    ErrorCode.VERSION_CONFLICT: {"expected": 3, "actual": 4, "current_phase": "execute"},
+    ErrorCode.PHASE_GUARD_REQUIRED: {"deliverables": ["plan-document"]},
 }
 STREAM: Final = (
     "retry: 1000\n\n"
@@ -157,7 +157,7 @@ def example(schema: str) -> object:
     return cast("object", orjson.loads(encode(EXAMPLES[schema])))
 
 
-def problem(code: Code) -> dict[str, object]:
+def problem(code: ErrorCode) -> dict[str, object]:
     """A problem document with this code."""
     return {
         "type": f"urn:makima:problem:{code.lower()}",

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from makima_schemas.errors import Code
+from makima_schemas.errors import ErrorCode
 
 # Of every command to a contract's owner; what follows from paths, bodies and headers is added where the document is made.
-MOVES: Final = frozenset({Code.INVALID_TRANSITION})
-SPEAKS: Final = MOVES | {Code.SUPERSEDED}
-FLAGGED: Final = frozenset({Code.FEATURE_OFF})
+MOVES: Final = frozenset({ErrorCode.INVALID_TRANSITION})
+SPEAKS: Final = MOVES | {ErrorCode.SUPERSEDED}
+FLAGGED: Final = frozenset({ErrorCode.FEATURE_OFF})
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Operation:
     """`positions`: whether it writes the log by itself, so that its answer names a position."""
 
     summary: str
-    refusals: frozenset[Code] = field(default_factory=frozenset[Code])
+    refusals: frozenset[ErrorCode] = field(default_factory=frozenset[ErrorCode])
     description: str = ""
     positions: bool = True
 
@@ -47,7 +47,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "archive_contract": Operation("Archive a contract that ended", MOVES, "Only archived contracts can be deleted."),
     "set_status": Operation("Set the status, as old clients do", MOVES | FLAGGED),
     "change_phase": Operation(
-        "Change the phase", MOVES | {Code.VALIDATION_FAILED, Code.PHASE_GUARD_REQUIRED},
+        "Change the phase", MOVES | {ErrorCode.VALIDATION_FAILED, ErrorCode.PHASE_GUARD_REQUIRED},
         "`force` skips order and gate, never version or guard; a guarded phase wants `confirmed`.",
     ),
     "set_phase_guard": Operation("Guard the phases, or stop that", MOVES, "Guarded: each phase change wants `confirmed: true`, whoever asks."),
@@ -72,8 +72,8 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "contract_health": Operation("Ask how a contract is, and why"),
     "export_contract": Operation("Export a contract"),
     "list_events": Operation("Read the events of a contract"),
-    "supervisor_status": Operation("Ask how the supervisor is", frozenset({Code.SUPERVISOR_NOT_FOUND, Code.SUPERVISOR_DEAD})),
-    "restart_supervisor": Operation("Restart the supervisor", frozenset({Code.SUPERVISOR_NOT_FOUND})),
+    "supervisor_status": Operation("Ask how the supervisor is", frozenset({ErrorCode.SUPERVISOR_NOT_FOUND, ErrorCode.SUPERVISOR_DEAD})),
+    "restart_supervisor": Operation("Restart the supervisor", frozenset({ErrorCode.SUPERVISOR_NOT_FOUND})),
     "supervisor_heartbeats": Operation("List the supervisor's heartbeats"),
     "list_daemons": Operation("List daemons", description="By id."),
     "show_daemon": Operation("Show a daemon", description="What the log says of its connection, and its last heartbeat of the rest."),

@@ -5,11 +5,11 @@ from starlette.responses import Response
 
 from makima_gateway.api.reads import PATIENCE_SECONDS
 from makima_gateway.api.writes import Writing
-from makima_gateway.batch.job import Run
+from makima_gateway.batch.job import BatchJob
 from makima_gateway.batch.ledger import AFFECTED, Outcome
-from makima_gateway.batch.operations import Asker, check_known
+from makima_gateway.batch.operations import ItemDispatcher, check_known
 from makima_gateway.batch.schemas import Batch, BatchAnswer, BatchError
-from makima_gateway.http.responses import POSITION, READ_BEHIND, answer
+from makima_gateway.http.responses import POSITION, READ_BEHIND, json_response
 
 router = APIRouter(tags=["batch"])
 
@@ -20,12 +20,12 @@ async def run_batch(body: Batch, write: Writing) -> Response:
     the same key gets the first answer, or goes on where the first was cut off.
     """
     check_known(write.gateway.settings.feature_flags, body.operation)
-    run = Run(Asker(write.gateway.bus, write.gateway.batches, write.principal, write.command_id), body)
+    run = BatchJob(ItemDispatcher(write.gateway.bus, write.gateway.batch_ledger, write.principal, write.command_id), body)
     if body.dry_run:
-        return answer(_said(body, await run.dry()))
-    outcomes, position = await run.wet()
+        return json_response(_said(body, await run.preview()))
+    outcomes, position = await run.execute()
     behind = not await write.gateway.projector.wait_for(position, PATIENCE_SECONDS)
-    return answer(_said(body, outcomes), {POSITION: str(position)} | ({READ_BEHIND: "true"} if behind else {}))
+    return json_response(_said(body, outcomes), {POSITION: str(position)} | ({READ_BEHIND: "true"} if behind else {}))
 
 
 def _said(body: Batch, outcomes: list[Outcome]) -> BatchAnswer:

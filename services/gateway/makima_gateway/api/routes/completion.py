@@ -7,7 +7,7 @@ from starlette.responses import Response
 from makima_gateway.api.reads import ContractId
 from makima_gateway.api.schemas.phases import CompletionCheck
 from makima_gateway.api.writes import Writing, refused
-from makima_gateway.http.responses import answer
+from makima_gateway.http.responses import json_response
 
 router = APIRouter(tags=["phases"])
 
@@ -19,4 +19,4 @@ async def check_completion(contract_id: ContractId, write: Writing) -> Response:
     reply = await write.gateway.bus.query("completion_detector", "check_completion", question)
     if isinstance(reply, Problem):
         raise refused(reply)
-    return answer(reply)
+    return json_response(reply)

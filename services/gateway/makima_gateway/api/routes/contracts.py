@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from makima_gateway.api import serializers as views
-from makima_gateway.api.reads import ContractId, Read, Reading
+from makima_gateway.api.reads import ContractId, ReadContext, Reading
 from makima_gateway.api.schemas.contracts import Contract, ContractPage, NewContract
 from makima_gateway.api.writes import Writing
 from makima_gateway.http import pagination as cursors
@@ -77,7 +77,7 @@ async def list_contracts(asked: Annotated[ListQuery, Query()], read: Reading) ->
         q=asked.q,
     )
     before = cursors.position("contracts", asked.cursor)
-    rows = await read.gateway.queries.contracts(read.principal.sight, wanted, before, asked.limit + 1)
+    rows = await read.gateway.queries.contracts(read.principal.visibility, wanted, before, asked.limit + 1)
     more = len(rows) > asked.limit
     rows = rows[: asked.limit]
     following = cursors.encode("contracts", rows[-1].created_position) if more else None
@@ -101,7 +101,7 @@ async def delete_contract(contract_id: ContractId, write: Writing) -> Response:
     return Response(status_code=204, headers=written.headers)
 
 
-async def _as_it_was(read: Read, contract_id: str, at: str) -> ContractRow:
+async def _as_it_was(read: ReadContext, contract_id: str, at: str) -> ContractRow:
     tenant = read.principal.tenant
     await read.contract(contract_id)  # what one may not see now, one may not see as it was
     if at.isascii() and at.isdecimal() and len(at) < 19:

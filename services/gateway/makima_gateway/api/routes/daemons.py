@@ -9,19 +9,19 @@ from typing import Final, cast
 import msgspec
 from fastapi import APIRouter
 from makima_schemas import subjects
-from makima_schemas.errors import Code
+from makima_schemas.errors import ErrorCode
 from makima_schemas.heartbeat import MAX_HEARTBEAT_BYTES, DaemonHeartbeat
 from makima_schemas.refusal import Refused
 from nats.errors import Error as NatsError
 from starlette.responses import Response
 
-from makima_gateway.api.reads import Cursor, DaemonId, Limit, Read, Reading
-from makima_gateway.api.schemas.senders import Daemon, DaemonBeat, DaemonPage
+from makima_gateway.api.reads import Cursor, DaemonId, Limit, ReadContext, Reading
+from makima_gateway.api.schemas.senders import Daemon, DaemonHeartbeatRequest, DaemonPage
 from makima_gateway.api.writes import Writing
 from makima_gateway.http import pagination as cursors
 from makima_gateway.http.problems import unknown_daemon
-from makima_gateway.http.responses import answer
-from makima_gateway.read_model.latest_heartbeats import Latest
+from makima_gateway.http.responses import json_response
+from makima_gateway.read_model.latest_heartbeats import LatestHeartbeat
 from makima_gateway.read_model.rows import DaemonRow
 
 router = APIRouter(tags=["daemons"])
@@ -31,7 +31,7 @@ STORED_WITHIN_SECONDS: Final = 2.0
 @router.get("/daemons", response_model=DaemonPage)
 async def list_daemons(read: Reading, limit: Limit = 50, cursor: Cursor = None) -> Response:
     after = cursors.name("daemons", cursor) or ""
-    rows = await read.gateway.queries.daemons(read.principal.sight, after, limit + 1)
+    rows = await read.gateway.queries.daemons(read.principal.visibility, after, limit + 1)
     following = cursors.encode("daemons", rows[limit - 1].id) if len(rows) > limit else None
     return read.answer({"items": await _daemons(read, rows[:limit]), "next_cursor": following})
 
@@ -45,7 +45,7 @@ async def show_daemon(daemon_id: DaemonId, read: Reading) -> Response:
 
 
 @router.post("/daemons/{daemon_id}/heartbeat", response_model=Daemon)
-async def daemon_heartbeat(daemon_id: DaemonId, body: DaemonBeat, write: Writing) -> Response:
+async def daemon_heartbeat(daemon_id: DaemonId, body: DaemonHeartbeatRequest, write: Writing) -> Response:
     """Goes the way of all heartbeats; the answer is what it says, stored by the broker. An unknown daemon is registered by its first."""
     now = datetime.now(UTC)
     beat = DaemonHeartbeat(
@@ -60,25 +60,25 @@ async def daemon_heartbeat(daemon_id: DaemonId, body: DaemonBeat, write: Writing
     encoded = msgspec.json.encode(beat)
     if len(encoded) > MAX_HEARTBEAT_BYTES:
         detail = f"a heartbeat is at most {MAX_HEARTBEAT_BYTES} bytes, this one has {len(encoded)}"
-        raise Refused(Code.PAYLOAD_TOO_LARGE, detail, limit=MAX_HEARTBEAT_BYTES)
+        raise Refused(ErrorCode.PAYLOAD_TOO_LARGE, detail, limit=MAX_HEARTBEAT_BYTES)
     try:
         stream = write.gateway.nats.jetstream()
         await stream.publish(subjects.daemon_heartbeat(daemon_id), encoded, timeout=STORED_WITHIN_SECONDS)
     except (NatsError, TimeoutError) as error:
         raise Refused(
-            Code.UNAVAILABLE, f"the broker did not store the heartbeat: {type(error).__name__}", hint="send the next one"
+            ErrorCode.UNAVAILABLE, f"the broker did not store the heartbeat: {type(error).__name__}", hint="send the next one"
         ) from error
-    return answer(Daemon(daemon_id, body.hostname, True, now, list(body.agents), body.worktrees, body.capacity))
+    return json_response(Daemon(daemon_id, body.hostname, True, now, list(body.agents), body.worktrees, body.capacity))
 
 
-async def _daemons(read: Read, rows: Sequence[DaemonRow]) -> list[Daemon]:
+async def _daemons(read: ReadContext, rows: Sequence[DaemonRow]) -> list[Daemon]:
     """With the agents that the caller may see: a daemon names them after their contracts, and it may run those of many owners."""
-    daemons = [_daemon(row, read.gateway.feed.latest("daemon", row.id)) for row in rows]
-    sight = read.principal.sight
-    if sight.owner_id is None:  # an administrator, or a daemon, which said all of it itself
+    daemons = [_daemon(row, read.gateway.latest_heartbeats.latest("daemon", row.id)) for row in rows]
+    visibility = read.principal.visibility
+    if visibility.owner_id is None:  # an administrator, or a daemon, which said all of it itself
         return daemons
     named = {_contract_of(agent) for daemon in daemons for agent in daemon.agents}
-    seen = await read.gateway.queries.visible(replace(sight, daemon_id=None), sorted(named))
+    seen = await read.gateway.queries.visible(replace(visibility, daemon_id=None), sorted(named))
     return [replace(daemon, agents=[agent for agent in daemon.agents if _contract_of(agent) in seen]) for daemon in daemons]
 
 
@@ -86,7 +86,7 @@ def _contract_of(agent: str) -> str:
     return agent.partition(":")[0]
 
 
-def _daemon(row: DaemonRow, latest: Latest | None) -> Daemon:
+def _daemon(row: DaemonRow, latest: LatestHeartbeat | None) -> Daemon:
     said: dict[str, object] = {} if latest is None else latest.heartbeat
     return Daemon(
         id=row.id,

@@ -15,6 +15,6 @@ router = APIRouter(tags=["monitor"], dependencies=[Depends(monitoring)])
 @router.get("/contracts/dashboard", response_model=Dashboard)
 async def show_dashboard(read: Reading) -> Response:
     """Costs the same, however many contracts there are."""
-    found = await read.gateway.overviews.of(read.principal.tenant, read.principal.sight.owner_id)
+    found = await read.gateway.dashboard_queries.of(read.principal.tenant, read.principal.visibility.owner_id)
     enhanced = read.gateway.settings.feature_flags.enhanced_contract_status
-    return read.answer(dashboard(found, read.gateway.feed, datetime.now(UTC), enhanced=enhanced))
+    return read.answer(dashboard(found, read.gateway.latest_heartbeats, datetime.now(UTC), enhanced=enhanced))

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from makima_gateway.api.reads import ContractId, Reading
-from makima_gateway.diagnosis.facts import known
+from makima_gateway.diagnosis.facts import contract_facts
 from makima_gateway.diagnosis.rules import Health, health
 
 router = APIRouter(tags=["contracts"])
@@ -15,5 +15,5 @@ async def contract_health(contract_id: ContractId, read: Reading) -> Response:
     """Every reason names its proof: the event in the log, or the evidence of a verdict."""
     row = await read.contract(contract_id)
     advance = read.gateway.settings.contracts.auto_advance_phases and read.gateway.settings.feature_flags.auto_complete
-    found = await known(read.gateway.queries, read.gateway.log, row, auto_advance=advance)
+    found = await contract_facts(read.gateway.queries, read.gateway.log, row, auto_advance=advance)
     return read.answer(health(found), version=row.version)

@@ -4,22 +4,22 @@ from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import Response
 
-from makima_gateway.api.context import Here
-from makima_gateway.http.responses import answer
+from makima_gateway.api.context import CurrentGateway
+from makima_gateway.http.responses import json_response
 
 router = APIRouter(include_in_schema=False)
 
 
 @router.get("/livez")
-async def livez(gateway: Here) -> Response:
+async def livez(gateway: CurrentGateway) -> Response:
     status, body = gateway.health.livez()
-    return answer(body, status=status)
+    return json_response(body, status=status)
 
 
 @router.get("/readyz")
-async def readyz(gateway: Here) -> Response:
+async def readyz(gateway: CurrentGateway) -> Response:
     status, body = await gateway.health.readiness()
-    return answer(body, status=status)
+    return json_response(body, status=status)
 
 
 @router.get("/metrics")

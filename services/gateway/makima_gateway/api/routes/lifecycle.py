@@ -21,8 +21,8 @@ from makima_schemas.contract.model import ContractStatus
 from starlette.responses import Response
 
 from makima_gateway.api.reads import ContractId
-from makima_gateway.api.schemas.contracts import Act, Contract, NewStatus
-from makima_gateway.api.writes import Write, Writing, Written, refused
+from makima_gateway.api.schemas.contracts import ActionRequest, Contract, NewStatus
+from makima_gateway.api.writes import WriteContext, WriteResult, Writing, refused
 from makima_gateway.http.feature_flags import check_enhanced
 from makima_gateway.http.problems import unknown_contract
 
@@ -51,14 +51,14 @@ _TO_ACTIVE: Final[Mapping[ContractStatus, Make]] = {
 }
 
 
-def _check_known(write: Write, asked: str) -> None:
+def _check_known(write: WriteContext, asked: str) -> None:
     """Raises `FEATURE_OFF`. Setting `active`, as old clients do, leads out of every new status all the same: nothing gets stuck there."""
     if asked in ENHANCED:
         check_enhanced(write.gateway.settings.feature_flags, asked)
 
 
 def _route(name: str, make: Make) -> Callable[..., Awaitable[Response]]:
-    async def act(contract_id: ContractId, write: Writing, body: Act = Act()) -> Response:  # noqa: B008 - frozen, and FastAPI reads it here
+    async def act(contract_id: ContractId, write: Writing, body: ActionRequest = ActionRequest()) -> Response:  # noqa: B008 - frozen, and FastAPI reads it here
         _check_known(write, name)
         return await write.contract(await write.send(contract_id, make(body.reason), body.expected_version))
 
@@ -79,7 +79,7 @@ async def set_status(contract_id: ContractId, body: NewStatus, write: Writing) -
     return await write.contract(await _first_answer_of(write, contract_id, candidates, body.expected_version))
 
 
-async def _candidates(write: Write, contract_id: str, body: NewStatus) -> Sequence[ContractCommand]:
+async def _candidates(write: WriteContext, contract_id: str, body: NewStatus) -> Sequence[ContractCommand]:
     """The command that leads there from the present status; then, for a repeat, those that may have led there before."""
     match body.status:
         case "active":
@@ -101,14 +101,14 @@ async def _candidates(write: Write, contract_id: str, body: NewStatus) -> Sequen
     return commands if write.repeatable else commands[:1]
 
 
-async def _first_answer_of(write: Write, contract_id: str, commands: Sequence[ContractCommand], expected: int | None) -> Written:
+async def _first_answer_of(write: WriteContext, contract_id: str, commands: Sequence[ContractCommand], expected: int | None) -> WriteResult:
     """A command id that was answered once changes nothing under another command: so all may be asked until one knows it."""
     reply = await write.ask(contract_id, commands[0], expected)
     if isinstance(reply, Problem) and await write.gateway.log.answered(write.principal.tenant, write.command_id, b"") is not None:
         for command in commands[1:]:
             again = await write.ask(contract_id, command, expected)
             if isinstance(again, Accepted):
-                return await write.settle(contract_id, again)
+                return await write.wait_until_readable(contract_id, again)
     if isinstance(reply, Problem):
         raise refused(reply)
-    return await write.settle(contract_id, reply)
+    return await write.wait_until_readable(contract_id, reply)

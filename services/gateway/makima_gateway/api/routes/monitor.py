@@ -6,12 +6,12 @@ from fastapi import APIRouter, Header, Query, WebSocket
 from makima_schemas.refusal import Refused
 from starlette.responses import Response
 
-from makima_gateway.api.context import Here
+from makima_gateway.api.context import CurrentGateway
 from makima_gateway.api.features import monitoring
 from makima_gateway.api.reads import POSITIONS
-from makima_gateway.auth.principal import Asker
+from makima_gateway.auth.principal import CurrentPrincipal
 from makima_gateway.http.problems import problem_response
-from makima_gateway.monitor.filter import WatchQuery
+from makima_gateway.monitor.filter import MonitorFilterQuery
 from makima_gateway.monitor.sse import EventStream
 from makima_gateway.monitor.websocket import MonitorSocket
 
@@ -22,7 +22,7 @@ LastEventId = Annotated[
 
 
 @router.websocket("/contracts/monitor")
-async def monitor(websocket: WebSocket, gateway: Here, principal: Asker) -> None:
+async def monitor(websocket: WebSocket, gateway: CurrentGateway, principal: CurrentPrincipal) -> None:
     try:
         await monitoring(gateway)
     except Refused as refused:
@@ -33,8 +33,8 @@ async def monitor(websocket: WebSocket, gateway: Here, principal: Asker) -> None
 
 @router.get("/contracts/monitor/events", status_code=200, response_class=EventStream)
 async def monitor_events(
-    asked: Annotated[WatchQuery, Query()], gateway: Here, principal: Asker, last_event_id: LastEventId = None
+    asked: Annotated[MonitorFilterQuery, Query()], gateway: CurrentGateway, principal: CurrentPrincipal, last_event_id: LastEventId = None
 ) -> Response:
     """The monitor as Server-Sent Events: `hello` first, then what happens as it happens; the id of an event is its position."""
     await monitoring(gateway)
-    return EventStream(gateway.monitor, principal, asked.watch(last_event_id))
+    return EventStream(gateway.monitor, principal, asked.filter(last_event_id))

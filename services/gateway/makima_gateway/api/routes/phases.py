@@ -9,9 +9,9 @@ from makima_gateway.api import serializers as views
 from makima_gateway.api.reads import ContractId, DeliverableId, Reading
 from makima_gateway.api.schemas.contracts import Contract
 from makima_gateway.api.schemas.phases import AutoCompleteSummary, DeliverableDone, NewPhase, PhaseReadiness, PhaseTrial, Switch
-from makima_gateway.api.writes import OWNER, Write, Writing, refused
-from makima_gateway.diagnosis.readiness import standing
-from makima_gateway.http.responses import answer
+from makima_gateway.api.writes import OWNER, WriteContext, Writing, refused
+from makima_gateway.diagnosis.readiness import phase_standing
+from makima_gateway.http.responses import json_response
 
 router = APIRouter(tags=["phases"])
 
@@ -35,7 +35,7 @@ async def set_auto_complete(contract_id: ContractId, body: Switch, write: Writin
     written = await write.send(contract_id, SetAutoComplete(body.enabled))
     row = await write.contract_row(written)
     enhanced = write.gateway.settings.feature_flags.enhanced_contract_status
-    return answer(views.summary(row, enhanced=enhanced), written.headers, version=row.version)
+    return json_response(views.summary(row, enhanced=enhanced), written.headers, version=row.version)
 
 
 @router.post("/contracts/{contract_id}/deliverables/{deliverable_id}/complete", response_model=Contract)
@@ -53,16 +53,16 @@ async def complete_deliverable(
 async def phase_readiness(contract_id: ContractId, read: Reading) -> Response:
     """As the contract's owner would judge it: the same pure function over the same facts."""
     row = await read.contract(contract_id)
-    found = await standing(read.gateway.queries, row)
+    found = await phase_standing(read.gateway.queries, row)
     enabled = row.auto_complete_enabled and found.phase.gate.auto_advance and read.gateway.settings.contracts.auto_advance_phases
     return read.answer(PhaseReadiness(row.phase, found.gate.ready, list(found.gate.missing), enabled))
 
 
-async def _try(contract_id: str, body: NewPhase, write: Write) -> Response:
+async def _try(contract_id: str, body: NewPhase, write: WriteContext) -> Response:
     asked: dict[str, object] = body.model_dump(include={"phase", "confirmed", "force"})
     asked |= {"contract_id": contract_id, "tenant": write.principal.tenant}
     expected = write.expected(body.expected_version)
     reply = await write.gateway.bus.query(OWNER, "try_change_phase", asked if expected is None else {**asked, "expected_version": expected})
     if isinstance(reply, Problem):
         raise refused(reply)
-    return answer(reply)
+    return json_response(reply)

@@ -2,16 +2,16 @@
 
 from fastapi import APIRouter
 from makima_schemas.contract.commands import AnswerQuestion, AskQuestion, ContractCommand, SendMessage
-from makima_schemas.errors import Code
+from makima_schemas.errors import ErrorCode
 from makima_schemas.refusal import Refused
 from starlette.responses import Response
 
 from makima_gateway.api import serializers as views
 from makima_gateway.api.reads import ContractId, Cursor, Limit, QuestionId, Reading
 from makima_gateway.api.schemas.questions import Message, MessagePage, NewAnswer, NewMessage, NewQuestion, Question, QuestionPage
-from makima_gateway.api.writes import Write, Writing
+from makima_gateway.api.writes import WriteContext, Writing
 from makima_gateway.http import pagination as cursors
-from makima_gateway.http.responses import answer
+from makima_gateway.http.responses import json_response
 
 router = APIRouter(tags=["questions and messages"])
 
@@ -50,17 +50,17 @@ async def list_messages(contract_id: ContractId, read: Reading, limit: Limit = 5
 async def send_message(contract_id: ContractId, body: NewMessage, write: Writing) -> Response:
     message_id = write.new_id("message")
     written = await write.send(contract_id, SendMessage(message_id, body.role, body.content))
-    row = (await write.then(written)).messages[message_id]
-    return answer(views.message(row), written.headers, status=201)
+    row = (await write.as_of(written)).messages[message_id]
+    return json_response(views.message(row), written.headers, status=201)
 
 
-async def _question(write: Write, contract_id: str, question_id: str, command: ContractCommand, *, status: int = 200) -> Response:
+async def _question(write: WriteContext, contract_id: str, question_id: str, command: ContractCommand, *, status: int = 200) -> Response:
     """The question as this write left it."""
     written = await write.send(contract_id, command)
-    if await write.newest(written):
+    if await write.is_current(written):
         row = await write.gateway.queries.question(write.principal.tenant, contract_id, question_id)
     else:
-        row = (await write.then(written)).questions.get(question_id)
+        row = (await write.as_of(written)).questions.get(question_id)
     if row is None:
-        raise Refused(Code.QUESTION_NOT_FOUND, f"there is no question {question_id} in this contract")
-    return answer(views.question(row), written.headers, status=status)
+        raise Refused(ErrorCode.QUESTION_NOT_FOUND, f"there is no question {question_id} in this contract")
+    return json_response(views.question(row), written.headers, status=status)

@@ -6,18 +6,18 @@ import orjson
 from fastapi import APIRouter, Query
 from makima_schemas.codec import encode
 from makima_schemas.commands import Problem
-from makima_schemas.errors import Code
+from makima_schemas.errors import ErrorCode
 from makima_schemas.refusal import Member, Refused
 from makima_schemas.supervisor import RestartSupervisor, SupervisorState
 from starlette.responses import Response
 
-from makima_gateway.api.reads import ContractId, Read, Reading
+from makima_gateway.api.reads import ContractId, ReadContext, Reading
 from makima_gateway.api.schemas.senders import Heartbeats, Restart, RestartAsked, SupervisorStatus
-from makima_gateway.api.writes import Write, Writing, refused
+from makima_gateway.api.writes import WriteContext, Writing, refused
 from makima_gateway.auth.principal import request_for
 from makima_gateway.http.problems import unknown_contract
-from makima_gateway.http.responses import answer
-from makima_gateway.read_model.latest_heartbeats import Latest
+from makima_gateway.http.responses import json_response
+from makima_gateway.read_model.latest_heartbeats import LatestHeartbeat
 from makima_gateway.read_model.rows import SupervisorRow
 
 router = APIRouter(tags=["supervisors"])
@@ -33,7 +33,7 @@ async def supervisor_status(contract_id: ContractId, read: Reading) -> Response:
     if row.state == SupervisorState.INTERRUPTED:
         members = cast("dict[str, Member]", orjson.loads(encode(status)))
         raise Refused(
-            Code.SUPERVISOR_DEAD, f"supervisor {row.task_id} fell silent", hint="restart it, or wait for its next heartbeat", **members
+            ErrorCode.SUPERVISOR_DEAD, f"supervisor {row.task_id} fell silent", hint="restart it, or wait for its next heartbeat", **members
         )
     return read.answer(status)
 
@@ -57,32 +57,32 @@ async def restart_supervisor(contract_id: ContractId, write: Writing, body: Rest
     reply = await write.gateway.bus.ask(OWNER, "restart_supervisor", request)
     if isinstance(reply, Problem):
         raise refused(reply)
-    written = await write.settle(contract_id, reply)
-    return answer(RestartAsked(row.task_id, row.daemon_id, body.reason), written.headers, status=202)
+    written = await write.wait_until_readable(contract_id, reply)
+    return json_response(RestartAsked(row.task_id, row.daemon_id, body.reason), written.headers, status=202)
 
 
-async def _supervisor(asker: Read | Write, contract_id: str) -> SupervisorRow:
-    tenant, queries = asker.principal.tenant, asker.gateway.queries
+async def _supervisor(context: ReadContext | WriteContext, contract_id: str) -> SupervisorRow:
+    tenant, queries = context.principal.tenant, context.gateway.queries
     if await queries.contract(tenant, contract_id) is None:
         raise unknown_contract(contract_id)
     row = await queries.supervisor(tenant, contract_id)
     if row is None:
-        raise Refused(Code.SUPERVISOR_NOT_FOUND, f"no supervisor of contract {contract_id} was heard yet")
+        raise Refused(ErrorCode.SUPERVISOR_NOT_FOUND, f"no supervisor of contract {contract_id} was heard yet")
     return row
 
 
-async def _last_heartbeat(read: Read, row: SupervisorRow) -> Latest | None:
+async def _last_heartbeat(read: ReadContext, row: SupervisorRow) -> LatestHeartbeat | None:
     """From the feed; what was heard before this process began, from its owner, if it answers."""
-    latest = read.gateway.feed.latest("supervisor", row.task_id)
+    latest = read.gateway.latest_heartbeats.latest("supervisor", row.task_id)
     if latest is not None:
         return latest
     reply = await read.gateway.bus.query(OWNER, "status", {"contract_id": row.contract_id}, timeout=PATIENCE_SECONDS)
     if isinstance(reply, Problem) or reply.get("task_id") != row.task_id:
         return None
-    return Latest.of("supervisor", row.task_id, reply)
+    return LatestHeartbeat.of("supervisor", row.task_id, reply)
 
 
-def _status(row: SupervisorRow, latest: Latest | None) -> SupervisorStatus:
+def _status(row: SupervisorRow, latest: LatestHeartbeat | None) -> SupervisorStatus:
     """An event may be newer than the last heartbeat that we were told of, and a heartbeat newer than the last event."""
     said: dict[str, object] = {} if latest is None else latest.heartbeat
     newer = row.alive and latest is not None and latest.at is not None and latest.at >= row.changed_at

@@ -2,16 +2,16 @@
 
 from fastapi import APIRouter
 from makima_schemas.contract.commands import ClaimTask, CompleteTask, ContractCommand, CreateTask, HandOffTask, ReleaseTask, StartTask
-from makima_schemas.errors import Code
+from makima_schemas.errors import ErrorCode
 from makima_schemas.refusal import Refused
 from starlette.responses import Response
 
 from makima_gateway.api import serializers as views
 from makima_gateway.api.reads import ContractId, Cursor, Limit, Reading, TaskId
-from makima_gateway.api.schemas.tasks import Claim, HandOff, NewTask, Task, TaskDone, TaskPage, TaskStep
-from makima_gateway.api.writes import Write, Writing
+from makima_gateway.api.schemas.tasks import Claim, HandOff, NewTask, Task, TaskActionRequest, TaskDone, TaskPage
+from makima_gateway.api.writes import WriteContext, Writing
 from makima_gateway.http import pagination as cursors
-from makima_gateway.http.responses import answer
+from makima_gateway.http.responses import json_response
 
 router = APIRouter(tags=["tasks"])
 
@@ -38,12 +38,12 @@ async def claim_task(contract_id: ContractId, task_id: TaskId, body: Claim, writ
 
 
 @router.post("/contracts/{contract_id}/tasks/{task_id}/start", response_model=Task)
-async def start_task(contract_id: ContractId, task_id: TaskId, write: Writing, body: TaskStep = TaskStep()) -> Response:  # noqa: B008 - frozen
+async def start_task(contract_id: ContractId, task_id: TaskId, write: Writing, body: TaskActionRequest = TaskActionRequest()) -> Response:  # noqa: B008 - frozen
     return await _task(write, contract_id, task_id, StartTask(task_id, body.connection_id))
 
 
 @router.post("/contracts/{contract_id}/tasks/{task_id}/release", response_model=Task)
-async def release_task(contract_id: ContractId, task_id: TaskId, write: Writing, body: TaskStep = TaskStep()) -> Response:  # noqa: B008 - frozen
+async def release_task(contract_id: ContractId, task_id: TaskId, write: Writing, body: TaskActionRequest = TaskActionRequest()) -> Response:  # noqa: B008 - frozen
     return await _task(write, contract_id, task_id, ReleaseTask(task_id, body.connection_id))
 
 
@@ -60,13 +60,13 @@ async def hand_off_task(contract_id: ContractId, task_id: TaskId, body: HandOff,
     return await _task(write, contract_id, next_id, command)
 
 
-async def _task(write: Write, contract_id: str, task_id: str, command: ContractCommand, *, status: int = 200) -> Response:
+async def _task(write: WriteContext, contract_id: str, task_id: str, command: ContractCommand, *, status: int = 200) -> Response:
     """The task as this write left it."""
     written = await write.send(contract_id, command)
-    if await write.newest(written):
+    if await write.is_current(written):
         row = await write.gateway.queries.task(write.principal.tenant, contract_id, task_id)
     else:
-        row = (await write.then(written)).tasks.get(task_id)
+        row = (await write.as_of(written)).tasks.get(task_id)
     if row is None:
-        raise Refused(Code.TASK_NOT_FOUND, f"there is no task {task_id} in this contract")
-    return answer(views.task(row), written.headers, status=status)
+        raise Refused(ErrorCode.TASK_NOT_FOUND, f"there is no task {task_id} in this contract")
+    return json_response(views.task(row), written.headers, status=status)

@@ -6,7 +6,7 @@ import structlog
 from fastapi import APIRouter
 from makima_kernel.credentials import new_secret
 from makima_schemas import permissions
-from makima_schemas.errors import Code
+from makima_schemas.errors import ErrorCode
 from makima_schemas.refusal import Refused
 from starlette.responses import Response
 
@@ -17,7 +17,7 @@ from makima_gateway.auth.policy import Role
 from makima_gateway.auth.tokens import LOCAL_OWNER, Token, Wanted
 from makima_gateway.http import pagination as cursors
 from makima_gateway.http.problems import invalid
-from makima_gateway.http.responses import answer
+from makima_gateway.http.responses import json_response
 
 router = APIRouter(tags=["tokens"])
 NOBODYS: Final = "_"  # stands in heartbeats' subjects for no daemon
@@ -30,21 +30,21 @@ async def create_token(body: NewToken, write: Writing) -> Response:
     owner = body.owner or (LOCAL_OWNER if body.role is Role.ADMIN else None)
     caller = write.principal
     secret, token_id = new_secret(), write.new_id("token")
-    login = None if body.daemon_id is None else write.gateway.logins.new(body.daemon_id, token_id)
+    login = None if body.daemon_id is None else write.gateway.broker_logins.new(body.daemon_id, token_id)
     logs_in = () if login is None else (login.user, login.password_hash)
     wanted = Wanted(token_id, caller.tenant, body.role, owner, body.daemon_id, caller.actor, *logs_in)
     made = await write.gateway.tokens.create(wanted, secret)
     if made is None:
         detail = "this key has made a token, whose secret was shown once"
-        raise Refused(Code.IDEMPOTENCY_KEY_REUSED, detail, hint=f"revoke {token_id} and make another under a new key")
+        raise Refused(ErrorCode.IDEMPOTENCY_KEY_REUSED, detail, hint=f"revoke {token_id} and make another under a new key")
     structlog.get_logger().info(
         "token.created", token_id=made.id, role=made.role, owner=made.owner, daemon_id=made.daemon_id, by=caller.actor
     )
     if login is None:
-        return answer(IssuedToken(made.id, secret, made.role, made.owner, made.daemon_id), status=201)
-    await write.gateway.logins.refresh()
-    await write.gateway.logins.works(login)
-    return answer(IssuedToken(made.id, secret, made.role, made.owner, made.daemon_id, login.user, login.password), status=201)
+        return json_response(IssuedToken(made.id, secret, made.role, made.owner, made.daemon_id), status=201)
+    await write.gateway.broker_logins.refresh()
+    await write.gateway.broker_logins.wait_until_accepted(login)
+    return json_response(IssuedToken(made.id, secret, made.role, made.owner, made.daemon_id, login.user, login.password), status=201)
 
 
 @router.get("/tokens", response_model=TokenPage)
@@ -61,7 +61,7 @@ async def revoke_token(token_id: TokenId, write: Writing) -> Response:
     """From the next request on it opens nothing; sockets that it opened are closed. The last administrator's is refused."""
     ended = await write.gateway.tokens.revoke(write.principal.tenant, token_id)
     if ended is not None:
-        await write.gateway.logins.refresh()
+        await write.gateway.broker_logins.refresh()
         structlog.get_logger().info("token.revoked", token_id=ended.id, role=ended.role, owner=ended.owner, by=write.principal.actor)
     return Response(status_code=204)
 

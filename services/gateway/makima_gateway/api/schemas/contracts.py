@@ -85,7 +85,7 @@ class NewContract(Body):
     stale_after_seconds: Annotated[Seconds, Field(le=POSITIVE_BIGINT)] | None = None
 
 
-class Act(Body):
+class ActionRequest(Body):
     """Of start, pause, resume, block, unblock, fail, reopen, complete, archive."""
 
     reason: Text | None = None

@@ -92,7 +92,7 @@ class Restart(Body):
     reason: Text | None = None
 
 
-class DaemonBeat(Body):
+class DaemonHeartbeatRequest(Body):
     """Bound as a heartbeat is: what its recorder would set aside must not be answered as taken."""
 
     hostname: SenderName

@@ -42,7 +42,7 @@ class Claim(Body):
     connection_id: Text | None = None
 
 
-class TaskStep(Body):
+class TaskActionRequest(Body):
     """Of start and release; no connection: the daemon or a person speaks."""
 
     connection_id: Text | None = None

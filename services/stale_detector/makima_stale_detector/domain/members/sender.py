@@ -49,7 +49,7 @@ class Tracked:
     owner: str
 
 
-def subject_of(recorded: Recorded, event: Event) -> str | None:
+def sender_of_event(recorded: Recorded, event: Event) -> str | None:
     """The sender that an event tells something of."""
     match event:
         case SupervisorRegistered() | SupervisorStateChanged():

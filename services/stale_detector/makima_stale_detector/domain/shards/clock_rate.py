@@ -6,11 +6,11 @@ from typing import Final
 from makima_stale_detector.domain.shards.observed_clock import SECOND
 
 WINDOW: Final = 60 * SECOND
-LEAST_SPAN: Final = 5 * SECOND  # a shorter look says nothing about a rate
+MIN_SPAN: Final = 5 * SECOND  # a shorter look says nothing about a rate
 BLIND_BELOW: Final = 0.5
 
 
-class Rate:
+class ClockRate:
     """1 is a clock that sees everything; 0 one that stands. Samples may come at any distance."""
 
     def __init__(self, window: int = WINDOW) -> None:
@@ -30,7 +30,7 @@ class Rate:
             return None
         (first_local, first), (last_local, last) = self._samples[0], self._samples[-1]
         span = last_local - first_local
-        return max(0.0, (last - first) / span) if span >= LEAST_SPAN else None
+        return max(0.0, (last - first) / span) if span >= MIN_SPAN else None
 
     @property
     def blind(self) -> bool:

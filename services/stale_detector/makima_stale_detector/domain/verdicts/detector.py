@@ -5,15 +5,15 @@ from collections.abc import Collection, Mapping
 from makima_schemas import subjects
 
 from makima_stale_detector.domain.members import sender_names as senders
-from makima_stale_detector.domain.members.heartbeat import Spoken
+from makima_stale_detector.domain.members.heartbeat import HeartbeatSource
 from makima_stale_detector.domain.members.sender import Sender, Tracked
 from makima_stale_detector.domain.shards.observed_clock import CANARIES_FAST, CANARIES_SLOW, Timeouts
 from makima_stale_detector.domain.shards.shard import Shard
 from makima_stale_detector.domain.shards.shards import Shards
-from makima_stale_detector.domain.verdicts.expiry_forecast import Outlook
-from makima_stale_detector.domain.verdicts.findings import Clearance, Findings, Suspicion
+from makima_stale_detector.domain.verdicts.expiry_forecast import ExpiryForecast
+from makima_stale_detector.domain.verdicts.findings import Findings, HoldRelease, HoldRequest
 from makima_stale_detector.domain.verdicts.mass_silence import ClearedBecause, Hold, is_mass
-from makima_stale_detector.domain.verdicts.sender_group import Owner, Suspect
+from makima_stale_detector.domain.verdicts.sender_group import SenderGroup, Suspect
 from makima_stale_detector.domain.verdicts.verdict import Verdict, prove
 
 
@@ -24,13 +24,13 @@ class Detector:
         self.timeouts = timeouts
         self.shards = Shards(shards, timeouts.grace)
         self.tracked: dict[str, Tracked] = {}
-        self._owners: dict[str, Owner] = {}
-        self._restless: dict[str, Owner] = {}  # those with suspects, or held
-        self._asked: dict[str, tuple[Verdict, Suspect]] = {}
+        self._groups: dict[str, SenderGroup] = {}
+        self._active_groups: dict[str, SenderGroup] = {}  # those with suspects, or held
+        self._pending_verdicts: dict[str, tuple[Verdict, Suspect]] = {}
         self._attempts: dict[str, int] = {}
         self._decided_by = decided_by
-        self._outlook = Outlook(self.shards, self.tracked, timeouts.interval)
-        self.settled = False  # whether everyone tracked has a deadline
+        self._forecast = ExpiryForecast(self.shards, self.tracked, timeouts.interval)
+        self.warmed_up = False  # whether everyone tracked has a deadline
 
     # What the log says
 
@@ -45,54 +45,54 @@ class Detector:
             if known is not None and known.owner != each.owner:
                 self.untrack(each.sender.name)
             self.tracked[each.sender.name] = each
-            self._owner(each.owner).senders.add(each.sender.name)
-        if self.settled:
-            self._await([each.sender for each in tracked if self._is_unheard(each)])
+            self._group(each.owner).senders.add(each.sender.name)
+        if self.warmed_up:
+            self._arm_deadlines([each.sender for each in tracked if self._is_unheard(each)])
         self._set_pace()
 
     def _is_unheard(self, tracked: Tracked) -> bool:
         """Whether nothing runs out for it: no deadline, no suspicion, no verdict on its way."""
         name = tracked.sender.name
-        return self.shards.newest(name) is None and name not in self._asked and name not in self._owner(tracked.owner).suspects
+        return self.shards.newest(name) is None and name not in self._pending_verdicts and name not in self._group(tracked.owner).suspects
 
     def untrack(self, name: str) -> None:
         """The log does not call it alive any more."""
         tracked = self.tracked.pop(name, None)
-        self._asked.pop(name, None)
+        self._pending_verdicts.pop(name, None)
         self._attempts.pop(name, None)
         if tracked is not None:
-            owner = self._owner(tracked.owner)
+            owner = self._group(tracked.owner)
             owner.senders.discard(name)
             owner.forget(name)
         self._set_pace()
 
     def hold(self, owner: str, hold: Hold) -> None:
         """What the log says of an owner's hold."""
-        known = self._owner(owner)
+        known = self._group(owner)
         known.apply(hold, self.shards.observed())
         if known.hold.held:
-            self._restless[owner] = known
+            self._active_groups[owner] = known
 
     def load_holds(self, holds: Mapping[str, Hold]) -> None:
         """All that the log says of holds: one that it does not know is none, or verdicts would carry it as their guard for ever."""
-        for name in self._owners.keys() | holds.keys():
-            self._owner(name).replace(holds.get(name, Hold()), self.shards.observed())
-            if self._owner(name).hold.held:
-                self._restless[name] = self._owner(name)
+        for name in self._groups.keys() | holds.keys():
+            self._group(name).replace(holds.get(name, Hold()), self.shards.observed())
+            if self._group(name).hold.held:
+                self._active_groups[name] = self._group(name)
 
     # What the stream says
 
     def begin(self, shard: Shard, epoch: str, live_from: int) -> None:
         """The shard is read from now on (or anew, because the stream is another one): nobody is under suspicion there."""
-        for owner in self._restless.values():
+        for owner in self._active_groups.values():
             owner.begin(shard)
-        for name in [name for name, (_, suspect) in self._asked.items() if suspect.shard is shard]:
-            del self._asked[name]
+        for name in [name for name, (_, suspect) in self._pending_verdicts.items() if suspect.shard is shard]:
+            del self._pending_verdicts[name]
         shard.begin(epoch, live_from)
-        self._outlook.forget()
-        self.settled = False
+        self._forecast.forget()
+        self.warmed_up = False
 
-    def hear(self, shard: Shard, spoken: Spoken, sequence: int, stamp: int) -> None:
+    def on_heartbeat(self, shard: Shard, spoken: HeartbeatSource, sequence: int, stamp: int) -> None:
         """A well-formed heartbeat. Whoever is not tracked is remembered too, for one timeout: the log learns of it a little later."""
         sender, contract_id, connection_id = spoken
         tracked = self.tracked.get(sender)
@@ -105,85 +105,85 @@ class Detector:
             return
         shard.wheel.touch(sender, beat)
         if tracked is not None:
-            self._asked.pop(sender, None)
-            self._owners[tracked.owner].forget(sender)
+            self._pending_verdicts.pop(sender, None)
+            self._groups[tracked.owner].forget(sender)
 
     # What follows
 
     def tick(self) -> Findings:
         """Everyone whose deadline has passed is judged, unless many are at once. Call it each 25 ms."""
         findings = Findings()
-        if not self.settled:
+        if not self.warmed_up:
             if not self.shards.live:
                 return findings
-            self._settle()
+            self._arm_unheard()
         for shard in self.shards:
             for sender, beat in shard.wheel.fire(shard.clock.observed):
                 self._suspect(sender, Suspect(shard, beat))
-        for owner in list(self._restless.values()):
+        for owner in list(self._active_groups.values()):
             if not owner.deciding:
                 self._consider(owner, findings)
             if not owner.suspects and not owner.hold.held:
-                self._restless.pop(owner.name, None)
+                self._active_groups.pop(owner.name, None)
         return findings
 
-    def is_asked(self, verdict: Verdict) -> bool:
+    def is_pending(self, verdict: Verdict) -> bool:
         """Whether the verdict is still to be answered: nothing was heard of the sender since, and the log still calls it alive."""
-        asked = self._asked.get(verdict.sender.name)
+        asked = self._pending_verdicts.get(verdict.sender.name)
         return asked is not None and asked[0] is verdict
 
-    def answered(self, verdict: Verdict) -> None:
+    def resolve(self, verdict: Verdict) -> None:
         """Its owner has decided. If the sender is dead now, the log will say so; if it goes on to call it alive, nobody may be
         forgotten over that, and it is judged anew after another timeout.
         """
-        if self.is_asked(verdict):
+        if self.is_pending(verdict):
             name = verdict.sender.name
-            _, (shard, beat) = self._asked.pop(name)
+            _, (shard, beat) = self._pending_verdicts.pop(name)
             self._attempts[name] = verdict.attempt + 1
             shard.wheel.touch(name, (shard.clock.observed + self.timeouts.timeout, *beat[1:]))
 
     def reconsider(self, verdict: Verdict) -> None:
         """A hold came between: it is a suspect again."""
-        if self.is_asked(verdict):
-            _, suspect = self._asked.pop(verdict.sender.name)
+        if self.is_pending(verdict):
+            _, suspect = self._pending_verdicts.pop(verdict.sender.name)
             self._suspect(verdict.sender.name, suspect)
 
-    def decided(self, owner: str) -> None:
-        self._owner(owner).deciding = False
+    def hold_recorded(self, owner: str) -> None:
+        self._group(owner).deciding = False
 
-    def _settle(self) -> None:
+    def _arm_unheard(self) -> None:
         """Everyone tracked of whom the stream holds nothing: each gets a full timeout from now."""
-        waiting = self._asked.keys() | {name for owner in self._restless.values() for name in owner.suspects}
+        waiting = self._pending_verdicts.keys() | {name for owner in self._active_groups.values() for name in owner.suspects}
         heard = waiting.union(*(shard.wheel.beats.keys() for shard in self.shards))
-        self._await([each.sender for name, each in self.tracked.items() if name not in heard])
-        self.settled = True
+        self._arm_deadlines([each.sender for name, each in self.tracked.items() if name not in heard])
+        self.warmed_up = True
 
-    def _consider(self, owner: Owner, findings: Findings) -> None:
+    def _consider(self, owner: SenderGroup, findings: Findings) -> None:
         if owner.hold.held:
             reason = self._end_of_hold(owner)
             if reason is not None:
                 owner.deciding = True
-                findings.clearances.append(Clearance(owner.name, owner.hold.version, reason))
+                findings.hold_releases.append(HoldRelease(owner.name, owner.hold.version, reason))
             return
         for name in [name for name, suspect in owner.suspects.items() if self.shards.heard_after(name, suspect.beat)]:
             owner.forget(name)
         watermark = self.shards.watermark
-        ripe = [name for name, suspect in owner.suspects.items() if self._is_ripe(suspect, watermark)]
+        ripe = [name for name, suspect in owner.suspects.items() if self._is_confirmed(suspect, watermark)]
         if not ripe:
             return
-        expiring = self._outlook.expiring(owner)
+        expiring = self._forecast.expiring(owner)
         if is_mass(len(owner.senders), expiring):
             owner.deciding = True
-            findings.suspicions.append(Suspicion(owner.name, owner.hold.version, len(owner.senders), expiring))
+            findings.hold_requests.append(HoldRequest(owner.name, owner.hold.version, len(owner.senders), expiring))
             return
         for name in ripe:
             findings.verdicts.append(self._judge(name, owner))
 
-    def _is_ripe(self, suspect: Suspect, watermark: int) -> bool:
+    def _is_confirmed(self, suspect: Suspect, watermark: int) -> bool:
         """All shards count, not only its own: a sender that has moved to another daemon speaks on another shard."""
         return suspect.shard.clock.observed >= self.timeouts.interval and watermark >= suspect.due
 
-    def _judge(self, name: str, owner: Owner) -> Verdict:
+    def _judge(self, name: str, owner: SenderGroup) -> Verdict:
         suspect = owner.suspects[name]
         sender = self.tracked[name].sender
         spoke = suspect.beat[3]
@@ -192,10 +192,10 @@ class Detector:
         evidence = prove(suspect, watermark=self.shards.watermark, timeout=self.timeouts.timeout, decided_by=self._decided_by)
         verdict = Verdict(sender, owner.name, owner.hold.version, connection_id, evidence, self._attempts.get(name, 0))
         owner.forget(name)
-        self._asked[name] = (verdict, suspect)
+        self._pending_verdicts[name] = (verdict, suspect)
         return verdict
 
-    def _end_of_hold(self, owner: Owner) -> ClearedBecause | None:
+    def _end_of_hold(self, owner: SenderGroup) -> ClearedBecause | None:
         """After an outage everyone who lives beats within an interval, and a grace for those who must connect first: who is
         silent then is not silent through a fault of ours.
         """
@@ -203,21 +203,21 @@ class Detector:
             return "hold_expired"
         if is_mass(len(owner.senders), owner.unexplained):
             owner.calm_since = None
-        elif self._outlook.old:
-            calm = not is_mass(len(owner.senders), self._outlook.expiring(owner))
+        elif self._forecast.old:
+            calm = not is_mass(len(owner.senders), self._forecast.expiring(owner))
             owner.calm_since = (owner.calm_since or self.shards.observed()) if calm else None
         calm_for = self.shards.passed(owner.calm_since) if owner.calm_since else 0
         return "heartbeats_resumed" if calm_for >= self.timeouts.interval + self.timeouts.grace else None
 
     def _suspect(self, name: str, suspect: Suspect) -> None:
         tracked = self.tracked.get(name)
-        if tracked is None or name in self._asked or self.shards.heard_after(name, suspect.beat):
+        if tracked is None or name in self._pending_verdicts or self.shards.heard_after(name, suspect.beat):
             return  # nobody's concern, or judged already
-        owner = self._owner(tracked.owner)
+        owner = self._group(tracked.owner)
         owner.suspects[name] = suspect
-        self._restless[owner.name] = owner
+        self._active_groups[owner.name] = owner
 
-    def _await(self, unheard: list[Sender]) -> None:
+    def _arm_deadlines(self, unheard: list[Sender]) -> None:
         by_shard: dict[Shard, list[Sender]] = {}
         for sender in unheard:
             subject = senders.heartbeat_subject(sender.name, sender.daemon_id)
@@ -226,10 +226,10 @@ class Detector:
             deadline = shard.clock.observed + self.timeouts.timeout
             shard.wheel.restore([sender.name for sender in silent], (deadline, 0, 0, None))
 
-    def _owner(self, name: str) -> Owner:
-        owner = self._owners.get(name)
+    def _group(self, name: str) -> SenderGroup:
+        owner = self._groups.get(name)
         if owner is None:
-            owner = self._owners[name] = Owner(name)
+            owner = self._groups[name] = SenderGroup(name)
         return owner
 
     def _set_pace(self) -> None:

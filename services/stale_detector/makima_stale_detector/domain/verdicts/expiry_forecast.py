@@ -6,20 +6,20 @@ from typing import Final
 
 from makima_stale_detector.domain.members.sender import Tracked
 from makima_stale_detector.domain.shards.shards import Clocks, Shards
-from makima_stale_detector.domain.verdicts.mass_silence import LEAST, is_mass
-from makima_stale_detector.domain.verdicts.sender_group import Owner
+from makima_stale_detector.domain.verdicts.mass_silence import MIN_SENDERS, is_mass
+from makima_stale_detector.domain.verdicts.sender_group import SenderGroup
 
-SLACK_PARTS: Final = 8
+FORECAST_SLACK_DIVISOR: Final = 8
 
 
-class Outlook:
+class ExpiryForecast:
     """Looking at everyone is dear, and who dies alone must not wait for it. So one look counts those who are due within an interval
     *and a slack*; as a touch only moves a deadline away, that bounds every count until the slack is used up.
     """
 
     def __init__(self, shards: Shards, tracked: Mapping[str, Tracked], interval: int) -> None:
         self._shards, self._tracked, self._interval = shards, tracked, interval
-        self._slack = interval // SLACK_PARTS
+        self._slack = interval // FORECAST_SLACK_DIVISOR
         self._bound: Counter[str] = Counter()
         self._at: Clocks | None = None
 
@@ -31,12 +31,12 @@ class Outlook:
     def forget(self) -> None:
         self._at = None
 
-    def expiring(self, owner: Owner) -> int:
+    def expiring(self, owner: SenderGroup) -> int:
         """How many would expire within one heartbeat interval from now, suspects included: never less than are, and exactly where
         it matters.
         """
         suspects = owner.unexplained
-        if len(owner.senders) < LEAST or suspects == len(owner.senders):
+        if len(owner.senders) < MIN_SENDERS or suspects == len(owner.senders):
             return suspects
         if self.old:
             self._bound, self._at = self._due_within(self._interval + self._slack), self._shards.observed()

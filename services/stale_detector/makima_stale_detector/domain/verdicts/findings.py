@@ -7,7 +7,7 @@ from makima_stale_detector.domain.verdicts.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True)
-class Suspicion:
+class HoldRequest:
     """Many of this owner's senders are about to expire: hold its verdicts. `version` is that of the hold stream before."""
 
     owner: str
@@ -17,7 +17,7 @@ class Suspicion:
 
 
 @dataclass(frozen=True, slots=True)
-class Clearance:
+class HoldRelease:
     """The hold is over. `version` is that of the hold stream before."""
 
     owner: str
@@ -30,5 +30,5 @@ class Findings:
     """Whoever takes a suspicion or a clearance to the log says `decided`; a verdict is `answered`, or reconsidered."""
 
     verdicts: list[Verdict] = field(default_factory=list[Verdict])
-    suspicions: list[Suspicion] = field(default_factory=list[Suspicion])
-    clearances: list[Clearance] = field(default_factory=list[Clearance])
+    hold_requests: list[HoldRequest] = field(default_factory=list[HoldRequest])
+    hold_releases: list[HoldRelease] = field(default_factory=list[HoldRelease])

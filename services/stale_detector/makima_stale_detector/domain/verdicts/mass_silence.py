@@ -8,7 +8,7 @@ from makima_schemas.envelope import Recorded
 from makima_schemas.silence import MassSilenceCleared, MassSilenceSuspected
 
 EVENTS: Final[frozenset[type]] = frozenset({MassSilenceSuspected, MassSilenceCleared})
-LEAST: Final = 10
+MIN_SENDERS: Final = 10
 OWNER_PREFIX: Final = "owner:"
 
 ClearedBecause = Literal["heartbeats_resumed", "hold_expired"]
@@ -16,7 +16,7 @@ ClearedBecause = Literal["heartbeats_resumed", "hold_expired"]
 
 def is_mass(tracked: int, expiring: int) -> bool:
     """domain.md, Time and verdicts, 3: at least half of an owner's tracked senders, and at least ten."""
-    return expiring >= LEAST and 2 * expiring >= tracked
+    return expiring >= MIN_SENDERS and 2 * expiring >= tracked
 
 
 @dataclass(frozen=True, slots=True)

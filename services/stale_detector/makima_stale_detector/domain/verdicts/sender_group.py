@@ -21,7 +21,7 @@ class Suspect(NamedTuple):
         return self.shard.clock.watermark - (self.shard.clock.observed - self.beat[0])
 
 
-class Owner:
+class SenderGroup:
     """`exempt` are those whom an expired hold has released: they are judged although they are many. `deciding` is set while a
     hold of this owner is on its way to the log; meanwhile nobody is judged. Both `since` are the shards' clocks: when the hold
     began, and since when, under it, no longer too many are silent.

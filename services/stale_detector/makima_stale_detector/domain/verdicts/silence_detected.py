@@ -7,7 +7,7 @@ from makima_schemas.silence import SilenceDetected
 from makima_schemas.supervisor import SupervisorStateChanged
 
 
-def telling(recorded: Recorded, event: Event) -> SilenceDetected | None:
+def silence_detected_for(recorded: Recorded, event: Event) -> SilenceDetected | None:
     """Null for everything but a verdict that the sender's owner has accepted."""
     match event:
         case SupervisorStateChanged(changed_by="heartbeat_expired", evidence=evidence) if evidence is not None:

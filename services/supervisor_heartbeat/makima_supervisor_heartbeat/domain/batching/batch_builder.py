@@ -6,10 +6,10 @@ from typing import Final
 
 import msgspec
 from makima_kernel.nats.message import Message
-from makima_schemas.heartbeat_codec import Address, UnreadableError, read_subject
+from makima_schemas.heartbeat_codec import Address, MalformedHeartbeatError, decode_subject
 
 from makima_supervisor_heartbeat.domain.heartbeats import Beat, read, unchanged
-from makima_supervisor_heartbeat.domain.sender_cache import Observation, Sender, Senders, rfc3339_of
+from makima_supervisor_heartbeat.domain.sender_cache import Observation, Sender, SenderCache, rfc3339_of
 
 COLUMNS: Final = (
     "received_at",
@@ -34,7 +34,7 @@ _ESCAPES: Final = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "
 
 
 @dataclass(slots=True)
-class Slice:
+class WriteBatch:
     """All messages up to `sequence`, heartbeats or not, the last of them received at `received_ns`.
 
     `rows` are lines of COPY's text format, `messages` what they were read from; `aside` are the messages that are no heartbeats,
@@ -53,18 +53,18 @@ class Slice:
     observations: list[tuple[Sender, Observation]] = field(default_factory=list[tuple[Sender, Observation]])
     supervisors: int = 0
 
-    def halves(self) -> "tuple[Slice, Slice]":
+    def halves(self) -> "tuple[WriteBatch, WriteBatch]":
         """The rows in two slices, in order: to find the one that the database does not take."""
         middle = len(self.rows) // 2
         until = self.messages[middle - 1]
-        first = Slice(self.stream_epoch, until.sequence, until.timestamp_ns, self.rows[:middle], self.messages[:middle])
+        first = WriteBatch(self.stream_epoch, until.sequence, until.timestamp_ns, self.rows[:middle], self.messages[:middle])
         first.supervisors = sum(_is_supervisors(message) for message in first.messages)
-        second = Slice(self.stream_epoch, self.sequence, self.received_ns, self.rows[middle:], self.messages[middle:])
+        second = WriteBatch(self.stream_epoch, self.sequence, self.received_ns, self.rows[middle:], self.messages[middle:])
         second.supervisors = self.supervisors - first.supervisors
         return first, second
 
 
-class Source(msgspec.Struct, frozen=True, gc=False):
+class SubjectInfo(msgspec.Struct, frozen=True, gc=False):
     """What a subject says, once a heartbeat came on it: whose slice it belongs to, and who sends on it."""
 
     lane: int
@@ -72,71 +72,71 @@ class Source(msgspec.Struct, frozen=True, gc=False):
     sender: Sender
 
 
-class Reader:
+class BatchBuilder:
     """Turns messages into slices, one for each lane; a subject that it has understood once it knows, and who sends on it.
 
     `lanes` are the shards of each lane. Messages of other shards are passed over. Of `most_sources` subjects it forgets all: anybody
     can think of another one, and who is still there is soon known again.
     """
 
-    def __init__(self, senders: Senders, lanes: Sequence[Sequence[int]], *, most_sources: int = MOST_SOURCES) -> None:
+    def __init__(self, senders: SenderCache, lanes: Sequence[Sequence[int]], *, most_sources: int = MOST_SOURCES) -> None:
         self._senders, self._most_sources = senders, most_sources
         self._lanes = len(lanes)
         self._lane_of = {str(shard): lane for lane, shards in enumerate(lanes) for shard in shards}
-        self._sources: dict[str, Source] = {}
+        self._subjects: dict[str, SubjectInfo] = {}
 
     @property
-    def sources(self) -> int:
+    def subjects(self) -> int:
         """How many subjects it knows."""
-        return len(self._sources)
+        return len(self._subjects)
 
-    def read(self, messages: Sequence[Message], stream_epoch: str) -> list[Slice]:
+    def read(self, messages: Sequence[Message], stream_epoch: str) -> list[WriteBatch]:
         """`messages` are in the order of the stream and not empty."""
         slices = self.empty(stream_epoch)
         self.fill(slices, messages)
         return slices
 
-    def empty(self, stream_epoch: str) -> list[Slice]:
+    def empty(self, stream_epoch: str) -> list[WriteBatch]:
         self._senders.begin(stream_epoch)
-        return [Slice(stream_epoch) for _ in range(self._lanes)]
+        return [WriteBatch(stream_epoch) for _ in range(self._lanes)]
 
-    def fill(self, slices: Sequence[Slice], messages: Sequence[Message]) -> None:
+    def fill(self, slices: Sequence[WriteBatch], messages: Sequence[Message]) -> None:
         """The slices reach up to the last of the messages then, each with those of its lane."""
         last = messages[-1]
         for slice_ in slices:
             slice_.sequence, slice_.received_ns = last.sequence, last.timestamp_ns
         for message in messages:
-            source = self._sources.get(message.subject)
+            source = self._subjects.get(message.subject)
             try:
                 if source is None:
                     self._first(message, slices)
                 else:
                     self._one(message, read(source.address, message), source.sender, slices[source.lane])
-            except UnreadableError as error:
+            except MalformedHeartbeatError as error:
                 lane = self._lane_of.get(message.subject.split(".")[2])
                 if lane is not None:
                     slices[lane].aside.append((message, str(error)))
 
-    def _first(self, message: Message, slices: Sequence[Slice]) -> None:
+    def _first(self, message: Message, slices: Sequence[WriteBatch]) -> None:
         """Nothing is kept of a subject before a heartbeat is read on it."""
         lane = self._lane_of.get(message.subject.split(".")[2])
-        address = None if lane is None else read_subject(message.subject)
+        address = None if lane is None else decode_subject(message.subject)
         if lane is None or address is None:
             return
         beat, sender = read(address, message), self._senders.of(address)
-        if len(self._sources) >= self._most_sources:
+        if len(self._subjects) >= self._most_sources:
             self.forget()
-        self._sources[message.subject] = Source(lane, address, sender)
+        self._subjects[message.subject] = SubjectInfo(lane, address, sender)
         self._one(message, beat, sender, slices[lane])
 
     def forget(self) -> None:
         """Who sends on which subject."""
-        self._sources.clear()
+        self._subjects.clear()
 
-    def _one(self, message: Message, beat: Beat, sender: Sender, slice_: Slice) -> None:
+    def _one(self, message: Message, beat: Beat, sender: Sender, slice_: WriteBatch) -> None:
         address = beat.address
         same = unchanged(beat, sender.last)
-        counts, observations = self._senders.hear(sender, beat, same=same)
+        counts, observations = self._senders.on_heartbeat(sender, beat, same=same)
         head = sender.head if same and sender.head else _head(beat)
         if counts:
             sender.head = head
