@@ -52,7 +52,7 @@ class EventStream(Response):
 
 
 class _StreamTransport:
-    """`sending.Line` in the form of an event stream. A position becomes the event's id, and with it what `Last-Event-ID` says."""
+    """A `Transport` in the form of an event stream. A position becomes the event's id, and with it what `Last-Event-ID` says."""
 
     def __init__(self, send: Send) -> None:
         self._send = send

@@ -146,15 +146,17 @@ async def test_a_quiet_stream_is_kept_alive(http: httpx.AsyncClient, monkeypatch
     monkeypatch.setattr(stream, "KEEP_ALIVE_SECONDS", 0.01)
     contract = str((await created(http))["id"])
     async with reading(http) as reader:
-        await reader.next()
-        asking = asyncio.create_task(reader.next())
 
-        async def commented() -> bool:
-            return bool(reader.comments)
+        async def started() -> Said:
+            """The creation may be told only now, so read on until the start is."""
+            while (said := await reader.next()).data.get("new_status") != "active":
+                pass
+            return said
 
-        await eventually(commented)
+        reading_on = asyncio.create_task(started())
+        await eventually(lambda: bool(reader.comments))
         await act(http, contract, "start")
-        assert (await asking).name == "StatusChanged"
+        assert (await reading_on).name == "StatusChanged"
 
 
 async def test_streams_end_when_the_gateway_stops(settings: Settings, pool: asyncpg.Pool, nats: Client) -> None:
