@@ -9,6 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LONGEST = 400
+FOREIGN = re.compile(r"\b(pipx?|uvx?) (\S+ )*makima(-cli)?(?![-\w/.])")
 REGISTRY = re.compile(r"\b(pypi|pythonhosted|npmjs|deb\.debian)\.(org|com)\b")
 
 
@@ -37,6 +38,11 @@ def test_nothing_names_a_registry() -> None:
         if path != Path(__file__) and path.exists() and REGISTRY.search(path.read_text())
     ]
     assert guilty == []
+
+
+def test_nothing_says_to_install_what_belongs_to_others() -> None:
+    guilty = [name_of(path) for path in tracked("*.md", "*.py", "*.toml", "Makefile") if path.exists() and FOREIGN.search(path.read_text())]
+    assert guilty == [], "our distributions are makima-server, makima-sdk, ...: `makima` and `makima-cli` on the public index are not ours"
 
 
 def test_sql_says_what_it_is_for() -> None:

@@ -21,7 +21,7 @@ def binaries(account: Account) -> Path:
     """
     spec = find_spec(WHEEL)  # found, not imported: importing it starts lock files of its own
     if spec is None or spec.origin is None:
-        raise RuntimeError(f"the wheel {WHEEL} is not installed: run `make setup`, or point MAKIMA_DATABASE_URL at a running Postgres")
+        raise RuntimeError(f"the wheel {WHEEL} is not installed: install it, or point MAKIMA_DATABASE_URL at a running Postgres")
     wheel = Path(spec.origin).resolve().parent
     if account.barrier(wheel / INSTALL / "bin" / "postgres") is None:
         return wheel / INSTALL / "bin"
