@@ -6,25 +6,33 @@ LIBS := schemas kernel local sdk cli
 SERVICES := contract supervisor_heartbeat completion_detector stale_detector gateway
 PARTS := $(LIBS:%=libs/%) $(SERVICES:%=services/%)
 BIN := .venv/bin
+DIST := dist
+OURS := makima-schemas makima-kernel makima-local makima-sdk makima-server $(foreach service,$(SERVICES),makima-$(subst _,-,$(service)))
+COMPILE = $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate $(OURS:%=--no-emit-package %)
 .DEFAULT_GOAL := help
 
 help:  ## All targets, one line each
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-16s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: .venv/.ready  ## .venv from the hashed lock, and the workspace in it
+setup: .venv/.dev  ## .venv with all that developing needs, from the hashed locks
 
 .tools/bin/uv:
 	@echo "setup: getting uv"
 	@$(PYTHON) -m venv .tools && .tools/bin/pip install -q --disable-pip-version-check uv
 
-.venv/.ready: requirements.lock $(wildcard libs/*/pyproject.toml services/*/pyproject.toml) | $(filter .tools/bin/uv,$(UV))
+.venv/.run: requirements.lock $(PARTS:%=%/pyproject.toml) | $(filter .tools/bin/uv,$(UV))
 	@echo "setup: .venv from requirements.lock"
 	@$(UV) venv -q --allow-existing --no-python-downloads --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" .venv
 	@$(UV) pip sync -q --python $(BIN)/python --require-hashes requirements.lock
 	@$(UV) pip install -q --python $(BIN)/python --no-deps --no-build-isolation $(PARTS:%=-e %)
 	@touch $@
 
-run: setup  ## The whole system with a demo fleet, until Ctrl-C
+.venv/.dev: .venv/.run requirements-dev.lock
+	@echo "setup: what testing needs, from requirements-dev.lock"
+	@$(UV) pip install -q --python $(BIN)/python --require-hashes -r requirements-dev.lock
+	@touch $@
+
+run: .venv/.run  ## The whole system with a demo fleet, until Ctrl-C
 	@$(BIN)/makima up --demo
 
 test: setup lint  ## Lint, types, import contracts, and all tests on a real Postgres and a real NATS
@@ -50,8 +58,17 @@ mutate: setup  ## Change the rules one by one: does a pure test notice? (docs/mu
 docs: setup  ## Regenerate what is generated
 	@$(BIN)/python -m tests.generated --write
 
-lock:  ## Resolve the dependencies again
-	@$(UV) lock -q --upgrade && $(UV) export -q --all-groups --no-emit-workspace --no-header --no-annotate -o requirements.lock
-	@$(UV) export -q --no-dev $(foreach service,$(SERVICES),--package makima-$(subst _,-,$(service))) --no-emit-workspace --no-header --no-annotate -o deploy/docker/requirements.lock
+dist: .venv/.run  ## Wheels and sdists of all distributions into dist/, each wheel built from its sdist
+	@rm -rf $(DIST)
+	@$(UV) build -q --all-packages --offline --no-build-isolation --python $(BIN)/python -o $(DIST)
 
-.PHONY: help setup run test lint test-containers bench chaos mutate docs lock
+lock:  ## Resolve the dependencies again; what is locked keeps its version
+	@$(COMPILE) pyproject.toml --group dev -o requirements-dev.lock
+	@$(COMPILE) pyproject.toml --group editable -c requirements-dev.lock -o requirements.lock
+	@$(COMPILE) libs/kernel/pyproject.toml $(SERVICES:%=services/%/pyproject.toml) -c requirements-dev.lock -o deploy/docker/requirements.lock
+	@$(COMPILE) --group image -c requirements-dev.lock -o deploy/docker/requirements-build.lock
+
+upgrade:  ## Resolve the dependencies to their newest versions
+	@rm -f requirements-dev.lock && $(MAKE) -s lock
+
+.PHONY: help setup run test lint test-containers bench chaos mutate docs dist lock upgrade
