@@ -22,7 +22,7 @@ _HOME = {
     "Contracts": "contracts",
     "Daemon": "daemon",
     "Signal": "daemon",
-    "Heartbeater": "heart",
+    "Heartbeater": "heartbeater",
     "Answer": "http",
     "Http": "http",
     "Contract": "models",
