@@ -13,7 +13,7 @@ from tests.distributions.projects import ROOT
 
 UV: Final = (sys.executable, "-m", "uv")
 SUPPORTED: Final = ((3, 13), (3, 12))  # the newest one first
-COMMAND_TIMEOUT_SECONDS: Final = 150
+COMMAND_TIMEOUT_SECONDS: Final = 300  # a newer Python's wheels may have to be downloaded first
 
 
 def newer_python() -> str | None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.distributions.projects import PROJECTS, ROOT, Project
 
-pytestmark = pytest.mark.xdist_group("distributions")  # one build for all of them
+pytestmark = pytest.mark.timeout(600)
 each_project = pytest.mark.parametrize("project", PROJECTS, ids=lambda project: project.name)
 LICENCE = (ROOT / "LICENSE").read_bytes()
 

@@ -6,7 +6,6 @@ import signal
 import sys
 from asyncio.subprocess import PIPE
 from pathlib import Path
-from typing import cast
 from uuid import uuid4
 
 import pytest
@@ -14,7 +13,7 @@ import pytest
 from tests.distributions.environment import SUPPORTED, Environment, installed, newer_python
 from tests.servers import open_folder
 
-pytestmark = [pytest.mark.xdist_group("distributions"), pytest.mark.timeout(600)]
+pytestmark = pytest.mark.timeout(600)
 
 READY_WITHIN_SECONDS = 120
 STOPS_WITHIN_SECONDS = 60
@@ -37,15 +36,13 @@ asyncio.run(main())
 """
 
 
-@pytest.fixture(
-    params=[
-        pytest.param(sys.executable, id="this-python"),
-        pytest.param(newer_python(), id="newer-python", marks=pytest.mark.skipif(newer_python() is None, reason=NO_NEWER)),
-    ]
-)
+@pytest.fixture(params=["this Python", "a newer Python"])
 def environment(request: pytest.FixtureRequest, built: Path, server_folder: Path) -> Environment:
+    python = sys.executable if request.param == "this Python" else newer_python()
+    if python is None:
+        pytest.skip(NO_NEWER)
     folder = open_folder(server_folder / f"installed-{uuid4().hex[:8]}")
-    return installed(folder, cast("str", request.param), built.glob("*.whl"))
+    return installed(folder, python, built.glob("*.whl"))
 
 
 async def test_it_starts_takes_a_contract_and_ends(environment: Environment) -> None:

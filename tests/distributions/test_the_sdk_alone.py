@@ -10,7 +10,7 @@ from tests.distributions.environment import Environment, installed
 from tests.distributions.projects import PROJECTS
 from tests.servers import open_folder
 
-pytestmark = pytest.mark.xdist_group("distributions")
+pytestmark = pytest.mark.timeout(600)
 
 MODULES_AFTER = """
 import json, sys
