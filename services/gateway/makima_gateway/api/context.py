@@ -41,7 +41,7 @@ class Gateway:
 
 
 def gateway(connection: HTTPConnection) -> Gateway:
-    return cast("Gateway", connection.app.state.gateway)
+    return cast("Gateway", connection.state.gateway)
 
 
 CurrentGateway = Annotated[Gateway, Depends(gateway)]

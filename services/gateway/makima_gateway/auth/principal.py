@@ -57,7 +57,7 @@ async def principal(connection: HTTPConnection) -> Principal:
     route = cast("APIRoute", connection.scope["route"])
     asked = f"{connection.scope.get('method', 'WS')} {route.path.removeprefix(API)}"
     rule = POLICY[asked]
-    access = cast("Access", connection.app.state.access)
+    access = cast("Access", connection.state.access)
     secret = _secret(connection, rule)
     token = None if secret is None else await access.tokens.find(secret)
     if token is None:  # missing, unknown or revoked: nobody learns which

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator
 from typing import Final
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 GOODBYE_SECONDS: Final = 1.0  # for sockets to close by themselves
 DRAIN_SECONDS: Final = 5
@@ -45,7 +45,7 @@ def _is_news(record: logging.LogRecord) -> bool:
     return not record.getMessage().startswith("ASGI callable returned without completing handshake")
 
 
-async def serve(app: FastAPI, bound: socket.socket, close_sockets: Callable[[], None]) -> None:
+async def serve(app: ASGIApp, bound: socket.socket, close_sockets: Callable[[], None]) -> None:
     """Until cancelled; then monitor sockets are told, answers under way are finished, and the port is free."""
     logging.getLogger("uvicorn.error").addFilter(_is_news)
     config = uvicorn.Config(
