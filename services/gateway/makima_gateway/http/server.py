@@ -11,6 +11,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 GOODBYE_SECONDS: Final = 1.0  # for sockets to close by themselves
+POLL_SECONDS: Final = 0.01
 DRAIN_SECONDS: Final = 5
 KEEP_ALIVE_SECONDS: Final = 75  # longer than clients keep idle connections (5 s is usual): whoever closes first must not be us
 MAX_SOCKET_MESSAGE: Final = 64 * 1024
@@ -68,8 +69,15 @@ async def serve(app: ASGIApp, bound: socket.socket, close_sockets: Callable[[], 
         await asyncio.shield(serving)
     except asyncio.CancelledError:
         close_sockets()
-        if server.server_state.connections:
-            await asyncio.wait([serving], timeout=GOODBYE_SECONDS)
+        await _deserted(server)
         server.should_exit = True
         await serving
         raise
+
+
+async def _deserted(server: uvicorn.Server) -> None:
+    """Until no connection is left, for as long as the goodbye may take."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(GOODBYE_SECONDS):
+            while server.server_state.connections:  # noqa: ASYNC110 - uvicorn tells nobody when one ends
+                await asyncio.sleep(POLL_SECONDS)
