@@ -36,7 +36,14 @@ SETTINGS: dict[str, str] = {
     "lc_messages": "C",
 }
 # For tests that lose nothing when the machine goes down: a killed *process* still loses nothing.
-HASTY = {"fsync": "off", "full_page_writes": "off", "shared_buffers": "64MB", "max_wal_size": "1GB"}
+HASTY = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "shared_buffers": "64MB",
+    "max_wal_size": "256MB",
+}
 
 
 class Postgres(Embedded):
