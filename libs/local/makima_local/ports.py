@@ -2,12 +2,15 @@
 
 import random
 import socket
+from collections import deque
 from contextlib import suppress
 
 LOOPBACK = "127.0.0.1"
 # Under the ephemeral range (Linux from 32768, macOS from 49152): a server that restarts must not find its port taken by an outgoing connection, nor a client meet itself.
 CHOICE = range(18_000, 32_000)
 TRIES = 200
+KEPT = 64  # reservations of a process: by then its first server listens long since
+_reservations: deque[socket.socket] = deque()
 
 
 class PortTakenError(Exception):
@@ -35,9 +38,25 @@ def require(port: int, flag: str) -> int:
 
 
 def free() -> int:
-    """A port that nobody listens on now; whoever starts a server on it tries again with another if somebody was faster."""
+    """A port that nobody listens on now, and that no process gets here while this one keeps it in reserve: until its server
+    listens, and while that one restarts.
+    """
     for _ in range(TRIES):
         port = random.choice(CHOICE)  # noqa: S311 — spreading, not secrecy
-        if is_free(port):
+        if _reserve(port) and is_free(port):
             return port
     raise OSError(f"no free port found between {CHOICE.start} and {CHOICE.stop}")
+
+
+def _reserve(port: int) -> bool:
+    """By a UDP socket on the same number, which our servers have no use for: it ends with the process that holds it."""
+    reservation = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        reservation.bind((LOOPBACK, port))
+    except OSError:
+        reservation.close()
+        return False
+    _reservations.append(reservation)
+    if len(_reservations) > KEPT:
+        _reservations.popleft().close()
+    return True
