@@ -9,6 +9,8 @@ BIN := .venv/bin
 DIST := dist
 OURS := makima-schemas makima-kernel makima-local makima-sdk makima-server $(foreach service,$(SERVICES),makima-$(subst _,-,$(service)))
 COMPILE = $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate $(OURS:%=--no-emit-package %)
+LINT = $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/basedpyright && $(BIN)/lint-imports --no-cache
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 2)  # tests wait, too
 .DEFAULT_GOAL := help
 
 help:  ## All targets, one line each
@@ -35,13 +37,14 @@ setup: .venv/.dev  ## .venv with all that developing needs, from the hashed lock
 run: .venv/.run  ## The whole system with a demo fleet, until Ctrl-C
 	@$(BIN)/makima up --demo
 
-test: setup lint  ## Lint, types, import contracts, and all tests on a real Postgres and a real NATS
-	@$(BIN)/python -m pytest -n auto --dist loadgroup -m "not containers" -rs
+test: setup  ## Lint, types, import contracts, and all tests on a real Postgres and a real NATS
+	@found=$$(mktemp); { $(LINT); } >$$found 2>&1 & lint=$$!; \
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not containers" -rs; tested=$$?; \
+	wait $$lint; linted=$$?; echo "lint:"; cat $$found; rm -f $$found; \
+	exit $$((tested || linted))
 
 lint: setup
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
-	@$(BIN)/basedpyright
-	@$(BIN)/lint-imports --no-cache
+	@$(LINT)
 
 test-containers: setup  ## The integration tests against testcontainers (needs a Docker engine)
 	@MAKIMA_TEST_SERVERS=containers $(BIN)/python -m pytest -m containers -rs
@@ -49,8 +52,8 @@ test-containers: setup  ## The integration tests against testcontainers (needs a
 bench: setup  ## The benchmarks beside their baselines: one table, and tests/bench/results.json
 	@$(BIN)/python -m tests.bench
 
-chaos: setup  ## The fault suite: kill, freeze, restore and lie, then compare with the truth, fault by fault
-	@$(BIN)/python -m pytest tests/guarantees -o addopts="--strict-markers --import-mode=importlib" -v --no-header
+chaos: setup  ## The fault suite: kill, freeze, restore and lie, then compare with the truth, fault by fault; and the fuzzing at length
+	@MAKIMA_TEST_CHAOS=1 $(BIN)/python -m pytest tests/guarantees tests/services/gateway/api/test_fuzz_openapi.py -o addopts="--strict-markers --import-mode=importlib" -v --no-header
 
 mutate: setup  ## Change the rules one by one: does a pure test notice? (docs/mutation.md; minutes)
 	@nice $(BIN)/python -m tests.mutation $(RULES)
