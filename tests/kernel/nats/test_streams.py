@@ -12,6 +12,7 @@ import pytest
 from makima_kernel.event_log.log import Log
 from makima_kernel.nats import streams
 from makima_kernel.nats.stream_cursor import EPOCH_KEY
+from makima_kernel.testing import PATIENCE
 from makima_local import ports
 from makima_local.nats import binary
 from makima_local.server import ServerProcess
@@ -154,6 +155,6 @@ async def test_a_new_stream_begins_where_the_log_is_young_enough(nats: Client, p
 async def test_the_provisioning_step_runs_from_the_command_line_and_runs_again(nats: Client, nats_url: str, database: str) -> None:
     environment = {**os.environ, "MAKIMA_NATS_URL": nats_url, "MAKIMA_DATABASE_URL": database, "MAKIMA_STREAM_BUDGET": str(BUDGET)}
     for _ in range(2):
-        process = await asyncio.create_subprocess_exec(sys.executable, "-m", "makima_kernel.nats.streams", env=environment)
-        assert await asyncio.wait_for(process.wait(), 60) == 0
+        process = await asyncio.create_subprocess_exec(sys.executable, "-m", "makima_kernel.service.provision", env=environment)
+        assert await asyncio.wait_for(process.wait(), PATIENCE) == 0
         await streams.verify(nats)

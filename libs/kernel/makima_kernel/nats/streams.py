@@ -149,7 +149,7 @@ async def verify(nats: Client) -> None:
         try:
             found = (await jetstream.stream_info(wanted.name)).config
         except NotFoundError:
-            raise TopologyError(f"stream {wanted.name} is missing: run `python -m makima_kernel.nats.streams`") from None
+            raise TopologyError(f"stream {wanted.name} is missing: run `python -m makima_kernel.service.provision`") from None
         for member in _VERIFIED:
             expected, actual = getattr(wanted, member), getattr(found, member)
             if (expected or None) != (actual or None):
