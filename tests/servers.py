@@ -1,9 +1,11 @@
 """Fixtures: a real Postgres and a real NATS for each test worker, a fresh database and a clean JetStream for each test."""
 
 import asyncio
+import fcntl
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
@@ -44,12 +46,30 @@ def storage() -> Path:
     return Path("/tmp")
 
 
+def remove_abandoned(place: Path) -> None:
+    """What runs that were killed have left: nobody holds the lock of such a folder, and it was made a while ago."""
+    for folder in place.glob(f"{PREFIX}*"):
+        with suppress(OSError):
+            lock = os.open(folder, os.O_RDONLY)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if time.time() - folder.stat().st_mtime > A_WHILE:
+                    shutil.rmtree(folder, ignore_errors=True)
+            finally:
+                os.close(lock)
+
+
 @pytest.fixture(scope="session")
 def server_folder() -> Iterator[Path]:
     """A short folder (sockets) that the user `pgserver` may enter (pytest's own is closed to it)."""
-    folder = open_folder(Path(tempfile.mkdtemp(prefix="mk-", dir=storage())))
+    place = storage()
+    remove_abandoned(place)
+    folder = open_folder(Path(tempfile.mkdtemp(prefix=PREFIX, dir=place)))
+    lock = os.open(folder, os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
+    os.close(lock)
 
 
 class OwnNats(Nats):
@@ -66,6 +86,8 @@ MakePostgres = Callable[[], Awaitable[Postgres]]
 
 MEMORY: Final = Path("/dev/shm")
 ROOM_OF_A_WORKER: Final = 1 << 30  # bytes; a container has 64 MiB there unless told otherwise
+PREFIX: Final = "mkt-"
+A_WHILE: Final = 60.0  # seconds
 BUDGET: Final = 1 / 64  # of the size that streams have: a test's are small
 
 
