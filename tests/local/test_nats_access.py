@@ -12,7 +12,7 @@ import pytest
 from makima_kernel.nats import users
 from makima_kernel.nats.accounts import BrokerUsers, NotSetUpError, password_hash
 from makima_kernel.nats.connection import confirm_subscriptions
-from makima_kernel.testing import eventually
+from makima_kernel.testing import PATIENCE, eventually
 from makima_local.nats import Nats
 from makima_local.nats_users import NatsUsers
 from makima_schemas import permissions, subjects
@@ -109,9 +109,9 @@ async def test_a_daemon_answers_whoever_signals_it_and_asks_under_its_own_name(b
         await contract.subscribe(subjects.daemon_command("*", "contract", "*"), cb=answer)
         await confirm_subscriptions(daemon)
         await confirm_subscriptions(contract)
-        asked = await detector.request(subjects.daemon_signal("d1", "cleanup_worktrees"), timeout=10)
+        asked = await detector.request(subjects.daemon_signal("d1", "cleanup_worktrees"), timeout=PATIENCE)
         assert asked.data == b"yes"
-        assert (await daemon.request(subjects.daemon_command("d1", "contract", "create_task"), timeout=10)).data == b"yes"
+        assert (await daemon.request(subjects.daemon_command("d1", "contract", "create_task"), timeout=PATIENCE)).data == b"yes"
 
 
 async def test_daemons_come_and_go_and_nobody_else_is_disturbed(broker: Nats) -> None:
@@ -157,7 +157,7 @@ async def test_a_broker_that_let_everybody_in_asks_from_now_on(server_folder: Pa
     assert not await broker.start()
     with pytest.raises(NatsError):
         await nats.connect(broker.url, allow_reconnect=False)
-    async with asyncio.timeout(10), as_user(broker, "admin"):
+    async with asyncio.timeout(PATIENCE), as_user(broker, "admin"):
         pass
     await broker.stop()
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from makima_kernel.testing import eventually
+from makima_kernel.testing import PATIENCE, eventually
 from makima_local import ports
 from makima_local.probe import SILENT, unready
 from makima_local.processes import Died, Frozen, NotReadyError, Program, Ready, Report, Runner, Started
@@ -67,17 +67,17 @@ async def test_a_program_counts_as_ready_when_its_health_port_says_so(runner: Ru
     port = ports.free()
     assert await unready(port) == SILENT
     runner.start(python("service", SERVICE, tmp_path, port))
-    await runner.ready(timeout=10)
+    await runner.ready(timeout=PATIENCE)
     assert await unready(port) is None
 
 
 async def test_a_killed_program_comes_back_and_both_are_reported(runner: Runner, reports: list[Report], tmp_path: Path) -> None:
     runner.start(python("service", SERVICE, tmp_path, ports.free()))
-    await runner.ready(timeout=10)
+    await runner.ready(timeout=PATIENCE)
     first = runner.pids["service"]
     runner.send("service", signal.SIGKILL)
     second = await eventually(lambda: runner.pids.get("service", first) != first and runner.pids["service"])
-    await runner.ready(timeout=10)
+    await runner.ready(timeout=PATIENCE)
     life = [Started("service", first, again=False), Ready("service")]
     assert reports == [*life, Died("service", first, -9, 0.0), Started("service", second, again=True), Ready("service")]
 
@@ -87,7 +87,7 @@ async def test_a_program_that_dies_again_and_again_waits_longer_each_time_and_en
 ) -> None:
     runner.start(python("broken", "raise SystemExit('no such setting')", tmp_path, ports.free()))
     with pytest.raises(NotReadyError, match=r"broken keeps dying: .*no such setting"):
-        await runner.ready(timeout=10)
+        await runner.ready(timeout=PATIENCE)
     waits = [report.wait for report in reports if isinstance(report, Died)]
     assert waits == sorted(waits)
     assert waits[0] == 0.0 < waits[-1]
@@ -96,7 +96,7 @@ async def test_a_program_that_dies_again_and_again_waits_longer_each_time_and_en
 async def test_sigterm_lets_a_program_drain(tmp_path: Path) -> None:
     async with Runner() as runner:
         runner.start(python("service", SERVICE, tmp_path, ports.free()))
-        await runner.ready(timeout=10)
+        await runner.ready(timeout=PATIENCE)
         pid = runner.pids["service"]
     assert (tmp_path / "service.log").read_text() == "drained\n"
     assert not lives(pid)
@@ -115,7 +115,7 @@ async def test_one_that_does_not_drain_is_killed_with_its_children(tmp_path: Pat
 async def test_a_frozen_one_is_thawed_to_drain(tmp_path: Path) -> None:
     async with Runner() as runner:
         runner.start(python("service", SERVICE, tmp_path, ports.free()))
-        await runner.ready(timeout=10)
+        await runner.ready(timeout=PATIENCE)
         runner.send("service", signal.SIGSTOP)
     assert (tmp_path / "service.log").read_text() == "drained\n"
 
@@ -123,12 +123,12 @@ async def test_a_frozen_one_is_thawed_to_drain(tmp_path: Path) -> None:
 async def test_one_that_is_frozen_for_too_long_is_killed_and_comes_back(reports: list[Report], tmp_path: Path) -> None:
     async with Runner(reports.append, frozen_after=1.0) as runner:
         runner.start(python("service", SERVICE, tmp_path, ports.free()))
-        await runner.ready(timeout=10)
+        await runner.ready(timeout=PATIENCE)
         frozen = runner.pids["service"]
-        assert await eventually(lambda: watched(tmp_path), 10), "it has been seen to live"
+        assert await eventually(lambda: watched(tmp_path)), "it has been seen to live"
         runner.send("service", signal.SIGSTOP)
-        await eventually(lambda: runner.pids.get("service", frozen) != frozen, 30)
-        await runner.ready(timeout=10)
+        await eventually(lambda: runner.pids.get("service", frozen) != frozen)
+        await runner.ready(timeout=PATIENCE)
     told = [report for report in reports if isinstance(report, Frozen | Died)]
     assert [type(report) for report in told] == [Frozen, Died]
     assert isinstance(told[1], Died)
@@ -142,7 +142,7 @@ def watched(folder: Path) -> bool:
 async def test_one_can_be_stopped_alone_and_stays_stopped(runner: Runner, reports: list[Report], tmp_path: Path) -> None:
     runner.start(python("one", SERVICE, tmp_path, ports.free()))
     runner.start(python("other", SERVICE, tmp_path, ports.free()))
-    await runner.ready(timeout=10)
+    await runner.ready(timeout=PATIENCE)
     await runner.stop("one")
     assert list(runner.pids) == ["other"]
     assert not any(isinstance(report, Died) for report in reports)
@@ -152,7 +152,7 @@ async def test_one_can_be_stopped_alone_and_stays_stopped(runner: Runner, report
 async def test_no_program_outlives_a_killed_runner(tmp_path: Path) -> None:
     owner = await asyncio.create_subprocess_exec(sys.executable, "-c", OWNER, str(tmp_path), stdout=asyncio.subprocess.PIPE)
     assert owner.stdout is not None
-    pid = int(await asyncio.wait_for(owner.stdout.readline(), 30))
+    pid = int(await asyncio.wait_for(owner.stdout.readline(), PATIENCE))
     assert lives(pid)
     owner.kill()
     await owner.wait()

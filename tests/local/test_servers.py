@@ -12,7 +12,7 @@ from pathlib import Path
 import asyncpg
 import nats
 import pytest
-from makima_kernel.testing import eventually
+from makima_kernel.testing import PATIENCE, eventually
 from makima_local import ports, postgres_binaries
 from makima_local.account import UnreachableError, account, run_as
 from makima_local.embedded import ServerFailedError
@@ -220,7 +220,7 @@ async def start_owner(folder: Path, *how: str) -> asyncio.subprocess.Process:
 
 async def pids_of(owner: asyncio.subprocess.Process) -> list[int]:
     assert owner.stdout is not None
-    return [int(pid) for pid in (await asyncio.wait_for(owner.stdout.readline(), 30)).split()]
+    return [int(pid) for pid in (await asyncio.wait_for(owner.stdout.readline(), PATIENCE)).split()]
 
 
 async def test_servers_of_a_killed_owner_are_found_and_stopped_by_the_next(server_folder: Path) -> None:

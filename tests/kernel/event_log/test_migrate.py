@@ -14,7 +14,7 @@ from makima_kernel.event_log.append import Appended
 from makima_kernel.event_log.migrate import KERNEL_FOLDER, KERNEL_SCHEMA, all_schemas, migrate, rollback
 from makima_kernel.event_log.migration_files import MigrationError
 from makima_kernel.installed_services import installed_services
-from makima_kernel.testing import eventually
+from makima_kernel.testing import PATIENCE, eventually
 from makima_local.postgres import Postgres
 
 from tests.installed import install_service
@@ -173,7 +173,7 @@ async def test_a_migration_waits_for_a_reader_only_briefly_and_comes_again(empty
         await reader.fetch("select * from shop.shelves")
         migration = asyncio.create_task(migrate(empty, folder, "shop"))
         await eventually(lambda: query(empty, "select 1 from pg_locks where not granted and locktype = 'relation'"))
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE):
             assert await query(empty, "select id from shop.shelves") == [(1,)], "whoever queues behind the migration is let through again"
         assert not migration.done()
     assert await migration == ["0003_more.pre"]

@@ -11,6 +11,7 @@ from makima_kernel.event_log.append import Appended
 from makima_kernel.event_log.log import Log
 from makima_kernel.event_log.partition_ranges import ByHour
 from makima_kernel.event_log.partitions import Partitions, hourly_partitions, log_partitions
+from makima_kernel.testing import PATIENCE
 
 from tests.kernel.event_log.append_builders import call, command, event
 
@@ -97,7 +98,7 @@ async def test_a_new_partition_is_as_strict_as_the_first(pool: asyncpg.Pool) -> 
 async def test_an_idle_reader_delays_neither_a_new_partition_nor_an_append(pool: asyncpg.Pool) -> None:
     partitions = await small_log(pool)
     await grow(pool, 12)
-    async with idle_reader(pool, "select * from event_log.events"), asyncio.timeout(20):
+    async with idle_reader(pool, "select * from event_log.events"), asyncio.timeout(PATIENCE):
         assert await partitions.ensure_ahead() == ["events_p000000000030"]
         await grow(pool, 25)
         assert await Log(pool).head() == 37
@@ -137,7 +138,7 @@ async def test_a_partition_that_is_read_is_dropped_when_the_reader_has_gone(pool
     async with idle_reader(pool, "select * from telemetry.beats"):
         with pytest.raises(asyncpg.LockNotAvailableError):
             await partitions.drop_older_than(later)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             await pool.execute("insert into telemetry.beats values (now(), 'goes on')")
             await pool.fetch("select * from telemetry.beats")
     assert len(await partitions.drop_older_than(later)) == 1

@@ -10,7 +10,7 @@ from makima_kernel.nats.connection import BrokerUnreachableError, connect
 from makima_kernel.nats.message import Message
 from makima_kernel.nats.pull_loop import PullLoop
 from makima_kernel.nats.stream_cursor import Ephemeral
-from makima_kernel.testing import eventually
+from makima_kernel.testing import PATIENCE, eventually
 from nats.aio.client import Client
 from nats.js.api import DeliverPolicy, StreamConfig
 
@@ -31,7 +31,7 @@ async def publish(nats: Client, first: int, last: int) -> None:
     await nats.flush()
 
 
-async def collect(loop: PullLoop, count: int, timeout: float = 20.0) -> list[Message]:
+async def collect(loop: PullLoop, count: int, timeout: float = PATIENCE) -> list[Message]:
     got: list[Message] = []
     async with asyncio.timeout(timeout), aclosing(loop.batches()) as batches:
         async for batch in batches:
@@ -74,14 +74,14 @@ async def test_it_can_start_from_the_last_message_of_each_subject(stream: Client
 
 
 async def test_with_a_tick_it_reports_quiet(stream: Client) -> None:
-    async with asyncio.timeout(20), aclosing(PullLoop(stream, STREAM, Ephemeral("reader"), tick=0.02).batches()) as batches:
+    async with asyncio.timeout(PATIENCE), aclosing(PullLoop(stream, STREAM, Ephemeral("reader"), tick=0.02).batches()) as batches:
         assert await anext(batches) == []
         assert await anext(batches) == []
 
 
 async def test_with_a_linger_it_waits_for_a_fuller_batch(stream: Client) -> None:
-    loop = PullLoop(stream, STREAM, Ephemeral("reader"), batch=4, linger=30.0)
-    async with asyncio.timeout(10), aclosing(loop.batches()) as batches:
+    loop = PullLoop(stream, STREAM, Ephemeral("reader"), batch=4, linger=10 * PATIENCE)
+    async with asyncio.timeout(PATIENCE), aclosing(loop.batches()) as batches:
         first = asyncio.ensure_future(anext(batches))
         await publish(stream, 1, 2)
         await publish(stream, 3, 4)
@@ -92,7 +92,7 @@ async def test_messages_near_the_size_limit_come_through_a_few_at_a_time(stream:
     for number in range(40):
         await stream.jetstream().publish("numbers.0", number.to_bytes(1) * 1_000_000)
     loop, sizes = PullLoop(stream, STREAM, Ephemeral("reader")), list[int]()
-    async with asyncio.timeout(20), aclosing(loop.batches()) as batches:
+    async with asyncio.timeout(PATIENCE), aclosing(loop.batches()) as batches:
         while sum(sizes) < 40:
             sizes.append(len(await anext(batches)))
     assert sum(sizes) == 40
@@ -103,7 +103,7 @@ async def test_stopping_hands_out_what_has_arrived_and_ends(stream: Client) -> N
     await publish(stream, 1, 10)
     loop = PullLoop(stream, STREAM, Ephemeral("reader"), batch=4)
     got: list[Message] = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         async for batch in loop.batches():
             got += batch
             loop.stop()
@@ -114,7 +114,7 @@ async def test_a_deleted_consumer_is_made_again_behind_what_was_read(stream: Cli
     loop = PullLoop(stream, STREAM, Ephemeral("reader"))
     await publish(stream, 1, 10)
     got: list[Message] = []
-    async with asyncio.timeout(20), aclosing(loop.batches()) as batches:
+    async with asyncio.timeout(PATIENCE), aclosing(loop.batches()) as batches:
         got += await anext(batches)
         await stream.jetstream().delete_consumer(STREAM, loop.consumer or "")
         await publish(stream, 11, 20)
@@ -131,7 +131,7 @@ async def test_nothing_is_lost_or_doubled_when_the_broker_goes_and_comes_back(ma
     await publish(writer, 1, 500)
     loop = PullLoop(nats, STREAM, Ephemeral("reader"), batch=100)
     got: list[Message] = []
-    async with asyncio.timeout(60), aclosing(loop.batches()) as batches:
+    async with asyncio.timeout(PATIENCE), aclosing(loop.batches()) as batches:
         while len(got) < 200:
             got += await anext(batches)
         match how:
@@ -167,16 +167,17 @@ async def test_a_stream_that_was_lost_and_made_again_is_read_from_its_start_unde
     jetstream = stream.jetstream()
     await publish(stream, 1, 50)
     loop = PullLoop(stream, STREAM, Ephemeral("reader"))
-    async with asyncio.timeout(20), aclosing(loop.batches()) as batches:
-        await anext(batches)
+    async with asyncio.timeout(PATIENCE), aclosing(loop.batches()) as batches:
+        got: list[Message] = []
+        while len(got) < 50:
+            got += await anext(batches)
         before = loop.stream_epoch
         await jetstream.delete_stream(STREAM)
         await jetstream.add_stream(StreamConfig(name=STREAM, subjects=["numbers.*"]))
         await publish(stream, 1, 5)
-        got: list[Message] = []
-        while len(got) < 5:
+        while len(got) < 55:
             got += await anext(batches)
-    assert numbers(got) == [1, 2, 3, 4, 5]
+    assert numbers(got) == [*range(1, 51), 1, 2, 3, 4, 5]
     assert loop.stream_epoch != before
 
 
@@ -185,7 +186,7 @@ async def test_what_came_before_a_stream_was_made_again_is_handed_out_first_unde
     jetstream = stream.jetstream()
     loop = PullLoop(stream, STREAM, Ephemeral("reader"), batch=1000, linger=1.0)
     got: list[tuple[str, list[int]]] = []
-    async with asyncio.timeout(30), aclosing(loop.batches()) as batches:
+    async with asyncio.timeout(PATIENCE), aclosing(loop.batches()) as batches:
         first = asyncio.ensure_future(anext(batches))
         await eventually(lambda: loop.consumer)
         before = loop.stream_epoch
@@ -205,7 +206,7 @@ async def test_what_came_before_a_stream_was_made_again_is_handed_out_first_unde
 
 async def test_a_missing_stream_is_a_problem_that_is_told_and_ends_when_it_is_made(nats: Client) -> None:
     loop = PullLoop(nats, STREAM, Ephemeral("reader"))
-    async with asyncio.timeout(20), aclosing(loop.batches()) as batches:
+    async with asyncio.timeout(PATIENCE), aclosing(loop.batches()) as batches:
         arriving = asyncio.ensure_future(anext(batches))
         await eventually(lambda: "stream not found" in (loop.problem or ""))
         await nats.jetstream().add_stream(StreamConfig(name=STREAM, subjects=["numbers.*"]))

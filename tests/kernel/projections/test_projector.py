@@ -13,7 +13,7 @@ from makima_kernel.projections.checkpoint import ReadModelPosition
 from makima_kernel.projections.projector import Applied, Projector
 from makima_kernel.relay.relay import Relay
 from makima_kernel.relay.stream_identity import new_epoch
-from makima_kernel.testing import eventually
+from makima_kernel.testing import PATIENCE, eventually
 from makima_schemas import subjects
 from nats.aio.client import Client
 
@@ -44,9 +44,9 @@ async def test_rows_and_checkpoint_follow_the_log(relay: Relay, pool: asyncpg.Po
     await fill(pool, 40)
     projector = replica()
     async with running(projector.run()):
-        assert await projector.wait_for(40, 30)
+        assert await projector.wait_for(40, PATIENCE)
         await fill(pool, 5)
-        assert await projector.wait_for(45, 30)
+        assert await projector.wait_for(45, PATIENCE)
         await eventually(lambda: projector.ready() is None)
     lines, tally = await rows(pool)
     assert [line[0] for line in lines] == list(range(1, 46))
@@ -97,7 +97,7 @@ async def test_it_is_not_ready_while_the_oldest_event_waits_too_long(
             monkeypatch.setattr(project, "_BEHIND", timedelta(0))
             assert [await each.check() for each in (active, standby)] == ["projection journal: 0 s behind the log"] * 2
             journal.gate.set()
-            assert await active.wait_for(1, 10)
+            assert await active.wait_for(1, PATIENCE)
             assert (await active.check(), await standby.check()) == (None, None)
 
 
@@ -125,10 +125,10 @@ async def test_each_commit_is_told_with_what_was_applied_and_poked_with_its_posi
     projector = replica(on_commit=on_commit)
     async with running(projector.run()):
         await fill(pool, 7)
-        assert await projector.wait_for(7, 30)
+        assert await projector.wait_for(7, PATIENCE)
         assert told[-1][0] == 7
         assert sum(count for _, count in told) == 7
-        while int((await pokes.next_msg(timeout=20)).data) < 7:
+        while int((await pokes.next_msg(timeout=PATIENCE)).data) < 7:
             pass
 
 
@@ -144,7 +144,7 @@ async def test_a_standby_replica_knows_the_position_and_can_be_waited_on(relay: 
         await eventually(lambda: active.active)
         async with running(standby.run()):
             await fill(pool, 5)
-            assert await standby.wait_for(5, 30)
+            assert await standby.wait_for(5, PATIENCE)
             assert not standby.active
             assert standby.ready() is None
 
@@ -154,7 +154,7 @@ async def test_a_standby_replica_that_misses_the_poke_looks_for_itself(
 ) -> None:
     standby = replica()  # it does not even run
     await pool.execute("insert into event_log.checkpoints values ('journal', 1, 0, 12, 'somebody', now() + interval '1 hour')")
-    assert await standby.wait_for(12, 30)
+    assert await standby.wait_for(12, PATIENCE)
 
 
 async def test_a_standby_replica_takes_over_when_the_active_one_leaves(relay: Relay, pool: asyncpg.Pool, replica: Replica) -> None:
@@ -163,11 +163,11 @@ async def test_a_standby_replica_takes_over_when_the_active_one_leaves(relay: Re
         await eventually(lambda: first.active)
         async with running(second.run()):
             await fill(pool, 5)
-            assert await second.wait_for(5, 30)
+            assert await second.wait_for(5, PATIENCE)
             await end(running_first)
             await eventually(lambda: second.active)
             await fill(pool, 5)
-            assert await second.wait_for(10, 30)
+            assert await second.wait_for(10, PATIENCE)
     lines, _ = await rows(pool)
     assert [line[0] for line in lines] == list(range(1, 11))
 
@@ -178,7 +178,7 @@ async def test_a_standby_replica_takes_over_when_the_lease_of_a_dead_one_ends(re
     async with running(projector.run()):
         await fill(pool, 5)
         assert not projector.active
-        assert await projector.wait_for(5, 30)
+        assert await projector.wait_for(5, PATIENCE)
 
 
 async def test_the_active_replica_keeps_its_lease_when_nothing_happens(
@@ -205,7 +205,7 @@ async def test_a_failing_batch_is_tried_again_in_order_and_the_reason_names_the_
         await eventually(lambda: "failed behind position 20: ArithmeticError('cannot apply 21')" in (projector.ready() or ""), 60)
         assert [line[0] for line in (await rows(pool))[0]] == list(range(1, 21))
         journal.failing_at = None
-        assert await projector.wait_for(30, 30)
+        assert await projector.wait_for(30, PATIENCE)
         await eventually(lambda: projector.ready() is None)
     assert [line[0] for line in (await rows(pool))[0]] == list(range(1, 31))
 
@@ -215,7 +215,7 @@ async def test_events_of_other_categories_move_only_the_checkpoint(relay: Relay,
     await append(pool, "contract-c1", raw("ContractStarted", 1, b'{"not": "subscribed, so never decoded"}'))
     projector = replica()
     async with running(projector.run()):
-        assert await projector.wait_for(2, 30)
+        assert await projector.wait_for(2, PATIENCE)
     assert await rows(pool) == ([], [])
 
 
@@ -256,7 +256,7 @@ async def test_undecodable_data_is_set_aside_with_its_place_and_the_rest_goes_on
     await fill(pool, 3)
     projector = replica()
     async with running(projector.run()):
-        assert await projector.wait_for(4, 30)
+        assert await projector.wait_for(4, PATIENCE)
         await eventually(lambda: projector.ready() is None)
     assert [line[0] for line in (await rows(pool))[0]] == [2, 3, 4]
     letter = await nats.jetstream().get_last_msg(subjects.DEAD_LETTERS_STREAM, subjects.dead_letter(subjects.EVENTS_STREAM, "journal"))
@@ -274,7 +274,7 @@ async def test_a_database_restored_to_the_past_is_read_again(relay: Relay, pool:
     async with running(projector.run()):
         await eventually(lambda: projector.position == 5)
         await fill(pool, 1)
-        assert await projector.wait_for(6, 30)
+        assert await projector.wait_for(6, PATIENCE)
     assert [line[0] for line in (await rows(pool))[0]] == list(range(1, 7))
 
 
@@ -282,7 +282,7 @@ async def test_a_database_that_has_grown_again_since_its_restore_is_read_again(r
     """The position alone would not tell: there is an event at it, but another one than that which was applied."""
     await fill(pool, 5)
     async with running((projector := replica()).run()):
-        assert await projector.wait_for(5, 30)
+        assert await projector.wait_for(5, PATIENCE)
     await pool.execute("update event_log.checkpoints set event_id = gen_random_uuid(), position = 4")
     await pool.execute("update journal.line set type = 'of a future that never was'")
     async with running((projector := replica()).run()):
@@ -295,7 +295,7 @@ async def test_it_says_which_log_its_tables_show(relay: Relay, pool: asyncpg.Poo
     projector = replica()
     assert await projector.read_model_position() is None
     async with running(projector.run()):
-        assert await projector.wait_for(5, 30)
+        assert await projector.wait_for(5, PATIENCE)
         await eventually(lambda: ready(projector))
         epoch = await new_epoch(pool, nats, budget=BUDGET)
         await eventually(lambda: shows(projector, ReadModelPosition(epoch, 5)))
@@ -316,13 +316,13 @@ async def test_it_goes_on_when_postgres_cuts_its_connections(relay: Relay, pool:
     await fill(pool, 5)
     projector = replica()
     async with running(projector.run()):
-        assert await projector.wait_for(5, 30)
+        assert await projector.wait_for(5, PATIENCE)
         admin = await asyncpg.connect(database)
         await admin.execute(
             "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and datname = current_database()"
         )
-        async with asyncio.timeout(10), asyncpg.create_pool(database, min_size=1, max_size=1) as other:
+        async with asyncio.timeout(PATIENCE), asyncpg.create_pool(database, min_size=1, max_size=1) as other:
             await fill(other, 5)
         await admin.close()
-        assert await projector.wait_for(10, 30)
+        assert await projector.wait_for(10, PATIENCE)
     assert [line[0] for line in (await rows(pool))[0]] == list(range(1, 11))

@@ -6,7 +6,7 @@ from makima_kernel.event_log.log import Log
 from makima_kernel.projections.projector import Projector
 from makima_kernel.projections.rebuild import RebuildRunningError, rebuild
 from makima_kernel.relay.relay import Relay
-from makima_kernel.testing import eventually
+from makima_kernel.testing import PATIENCE, eventually
 from makima_schemas.codec import UnknownEventError
 from nats.aio.client import Client
 
@@ -42,12 +42,12 @@ async def test_it_clears_away_what_was_wrong_and_the_active_projector_goes_on(
     await fill(pool, 20)
     projector = Projector(journal, pool, log, nats, owner="me")
     async with running(projector.run()):
-        assert await projector.wait_for(20, 30)
+        assert await projector.wait_for(20, PATIENCE)
         await pool.execute("update journal.line set text = 'a bug wrote this'")
         await rebuild(journal, pool, log)
         assert await pool.fetchval("select count(*) from journal.line where text = 'a bug wrote this'") == 0
         await fill(pool, 5)
-        assert await projector.wait_for(25, 30)
+        assert await projector.wait_for(25, PATIENCE)
         await eventually(lambda: projector.ready() is None)
     assert [line[0] for line in (await rows(pool))[0]] == list(range(1, 26))
 

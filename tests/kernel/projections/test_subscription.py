@@ -13,7 +13,7 @@ from makima_kernel.projections import subscription as consume
 from makima_kernel.projections.subscription import Consumer, EpochChangedError
 from makima_kernel.relay.relay import Relay
 from makima_kernel.relay.stream_identity import new_epoch
-from makima_kernel.testing import eventually
+from makima_kernel.testing import PATIENCE, eventually
 from makima_schemas import subjects
 from makima_schemas.envelope import Recorded
 from nats.aio.client import Client
@@ -26,7 +26,7 @@ from tests.servers import MakeNats, closed
 
 async def read_to(batches: AsyncGenerator[list[Recorded]], position: int) -> list[int]:
     got: list[int] = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while not got or got[-1] < position:
             got += [event.position for event in await anext(batches)]
     return got

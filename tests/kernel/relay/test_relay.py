@@ -17,8 +17,8 @@ from makima_kernel.nats.connection import connect
 from makima_kernel.relay import relay as relay_module
 from makima_kernel.relay.publish_window import MisplacedError, Window
 from makima_kernel.relay.relay import Mismatched, Relay, Relaying, Standby
-from makima_kernel.relay.stream_identity import Match, Mismatch, compare_stream, last_sequence, new_epoch
-from makima_kernel.testing import eventually
+from makima_kernel.relay.stream_identity import Mismatch, Match, compare_stream, last_sequence, new_epoch
+from makima_kernel.testing import PATIENCE, eventually
 from makima_schemas import subjects
 from makima_schemas.envelope import EventMeta, Recorded, from_cloudevent
 from nats.aio.client import Client
@@ -236,7 +236,7 @@ async def test_it_goes_on_when_postgres_cuts_its_connections(relay: Relay, pool:
         "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and datname = current_database()"
     )
     await admin.close()
-    await asyncio.wait_for(fill_again(pool), 30)
+    await asyncio.wait_for(fill_again(pool), PATIENCE)
     await eventually(lambda: relay.position == 10)
 
 

@@ -18,7 +18,7 @@ from makima_kernel.nats.streams import TopologyError
 from makima_kernel.service import runtime
 from makima_kernel.service.runtime import Service
 from makima_kernel.service.settings import Settings
-from makima_kernel.testing import eventually
+from makima_kernel.testing import PATIENCE, eventually
 from makima_local.nats import Nats
 from makima_schemas import subjects
 from makima_schemas.commands import Accepted, Request
@@ -52,7 +52,7 @@ async def test_a_service_answers_commands_and_its_events_reach_the_stream(settin
     async with Service.running("lamp", settings, build) as service:
         reply = await Bus(provisioned).ask("lamp", "switch_on", Request(uuid4(), "l1", {"hostname": "h"}))
         assert reply == Accepted(1, 1)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             assert await arrived.get() == "makima.events.daemon.l1.DaemonConnected"
         status, body = await service.health.readiness()
         assert status == 200, body
@@ -114,7 +114,7 @@ async def test_what_is_appended_while_the_broker_is_away_does_not_end_the_servic
                     await service.nats.publish("nobody", bytes(size))
         await service.appender.append(command("daemon-l1", event()))
         await server.start()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while (await service.health.readiness())[0] != 200:
                 await service.nats.flush()
 
@@ -140,7 +140,7 @@ async def test_a_cancellation_that_was_swallowed_is_repeated(
     async def build_deaf(service: Service) -> None:
         service.loop("deaf", deaf)
 
-    async with asyncio.timeout(30), Service.running("lamp", settings, build_deaf):
+    async with asyncio.timeout(PATIENCE), Service.running("lamp", settings, build_deaf):
         pass
     assert cancelled == 2
 
@@ -159,7 +159,7 @@ async def test_a_loop_that_does_not_end_keeps_nothing_else_from_draining(
     async def build_deaf(service: Service) -> None:
         service.loop("deaf", deaf)
 
-    async with asyncio.timeout(30), Service.running("lamp", settings, build_deaf) as service:
+    async with asyncio.timeout(PATIENCE), Service.running("lamp", settings, build_deaf) as service:
         freed = asyncio.create_task(until_drained(service, drained))
     await freed
 

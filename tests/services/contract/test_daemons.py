@@ -12,7 +12,7 @@ from makima_contract.queries import Queries
 from makima_kernel.commands.router import snake_case
 from makima_kernel.event_log.append import Append, new_event
 from makima_kernel.service.settings import Settings
-from makima_kernel.testing import eventually
+from makima_kernel.testing import PATIENCE, eventually
 from makima_schemas import subjects
 from makima_schemas.codec import Event
 from makima_schemas.commands import Request
@@ -45,7 +45,7 @@ async def append(contracts: Contracts, stream: str, *events: Event) -> None:
 async def asked(nats: Client, daemon_id: str, name: str, target: str, /, **data: object) -> dict[str, object]:
     """The error, or what was accepted."""
     body = orjson.dumps(Request(uuid4(), target, data, actor="owner:ada"))
-    reply = await nats.request(subjects.daemon_command(daemon_id, "contract", name), body, timeout=20)
+    reply = await nats.request(subjects.daemon_command(daemon_id, "contract", name), body, timeout=PATIENCE)
     answer = cast("dict[str, object]", orjson.loads(reply.data))
     return cast("dict[str, object]", answer.get("error", answer))
 

@@ -16,7 +16,7 @@ from makima_kernel.event_log.log import Log
 from makima_kernel.nats.streams import provision
 from makima_kernel.service.runtime import Service
 from makima_kernel.service.settings import Settings
-from makima_kernel.testing import eventually
+from makima_kernel.testing import PATIENCE, eventually
 from makima_local import ports
 from makima_schemas.codec import Event
 from makima_schemas.envelope import EventMeta
@@ -66,7 +66,7 @@ async def running(settings: Settings, pool: asyncpg.Pool, nats: Client, replicas
 
 def bearing(token: str | None, base_url: str) -> httpx.AsyncClient:
     """A client with this token; None: one without."""
-    return httpx.AsyncClient(base_url=base_url, headers={"Authorization": f"Bearer {token}"} if token else {}, timeout=10)
+    return httpx.AsyncClient(base_url=base_url, headers={"Authorization": f"Bearer {token}"} if token else {}, timeout=PATIENCE)
 
 
 async def _ready(client: httpx.AsyncClient) -> bool:

@@ -62,7 +62,7 @@ async def test_a_recorder_that_is_killed_in_the_middle_loses_nothing_and_repeats
             async def more(seen: int = await pool.fetchval("select count(*) from supervisor_heartbeat.heartbeats")) -> bool:
                 return publishing.done() or await pool.fetchval("select count(*) from supervisor_heartbeat.heartbeats") > seen + 500
 
-            await eventually(more, 30.0)
+            await eventually(more)
             if turn == 3:
                 await publishing
                 await fleet.recorded(30.0)
@@ -215,5 +215,5 @@ async def test_a_stream_that_was_made_anew_is_recorded_from_its_beginning(fleet:
         latest = await fleet.latest("supervisor-t1")
         return latest is not None and latest["state"] == "idle"
 
-    await eventually(there, 20.0)
+    await eventually(there)
     assert len(await fleet.until("supervisor-t1", 2)) == 2

@@ -1,5 +1,6 @@
 """What tests of rules and of running parts are written in."""
 
+from makima_kernel.testing.eventually import PATIENCE as PATIENCE
 from makima_kernel.testing.eventually import eventually as eventually
 from makima_kernel.testing.scenario import Given as Given
 from makima_kernel.testing.scenario import Outcome as Outcome

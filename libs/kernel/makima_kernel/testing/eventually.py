@@ -3,13 +3,15 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from inspect import isawaitable
-from typing import TypeVar, cast
+from typing import Final, TypeVar, cast
 
 T = TypeVar("T")
 
+PATIENCE: Final = 60.0  # seconds for what must happen, on a machine however busy: only a test that fails waits for so long
+
 
 async def eventually(
-    look: Callable[[], T] | Callable[[], Awaitable[T]], timeout: float = 30.0, *, every: float = 0.02, because: str = ""
+    look: Callable[[], T] | Callable[[], Awaitable[T]], timeout: float = PATIENCE, *, every: float = 0.02, because: str = ""
 ) -> T:
     """What `look` answers, once that is true; `look` may assert, too.
 

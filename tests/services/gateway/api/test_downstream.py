@@ -6,7 +6,7 @@ from typing import Final, cast
 import httpx
 import orjson
 from jsonschema import Draft202012Validator
-from makima_kernel.testing import eventually
+from makima_kernel.testing import PATIENCE, eventually
 from makima_schemas import subjects
 from nats.aio.client import Client
 
@@ -30,7 +30,7 @@ async def test_a_plain_subscriber_gets_cloudevents(gateways: Gateways, http: htt
     subscription = await nats.jetstream().subscribe(subjects.event("contract", contract, "*"), ordered_consumer=True)
     kinds: list[str] = []
     for position in range(1, head + 1):
-        message = await subscription.next_msg(timeout=10)
+        message = await subscription.next_msg(timeout=PATIENCE)
         event = cast("dict[str, object]", orjson.loads(message.data))
         assert all(isinstance(event[name], str) and event[name] for name in REQUIRED)
         assert all(ATTRIBUTE.fullmatch(name) for name in event)

@@ -175,7 +175,7 @@ async def test_heartbeats_go_their_way_and_are_found_again(
         async def recorded() -> list[dict[str, object]]:
             return listed(body(await http.get(f"/contracts/{contract}/supervisor/heartbeats"))["heartbeats"])
 
-        await eventually(recorded, 20.0)
+        await eventually(recorded)
         heartbeats = await recorded()
         assert {"state": "working", "activity": "thinking", "progress": 10, "phase": "plan"}.items() <= heartbeats[0].items()
         sent = body(await http.post("/daemons/d9/heartbeat", json={"hostname": "nine", "agents": ["s1"], "worktrees": 1, "capacity": 4}))
@@ -184,7 +184,7 @@ async def test_heartbeats_go_their_way_and_are_found_again(
         async def registered() -> bool:
             return (await http.get("/daemons/d9")).status_code == 200
 
-        await eventually(registered, 20.0)
+        await eventually(registered)
         assert await _known(http, contract)
 
 

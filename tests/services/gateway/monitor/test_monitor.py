@@ -14,7 +14,7 @@ from makima_gateway.monitor import log_tail as hub
 from makima_gateway.monitor.filter import MonitorFilter
 from makima_kernel.relay.stream_identity import new_epoch
 from makima_kernel.service.settings import Settings
-from makima_kernel.testing import eventually
+from makima_kernel.testing import PATIENCE, eventually
 from makima_schemas import subjects
 from makima_schemas.silence import StaleCleared, StaleDetected
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorState
@@ -39,7 +39,7 @@ class Socket:
     async def ask(self, **filters: object) -> None:
         await self.connection.send(orjson.dumps(filters).decode())
 
-    async def next(self, timeout: float = 10.0) -> Message:
+    async def next(self, timeout: float = PATIENCE) -> Message:
         async with asyncio.timeout(timeout):
             message = cast("Message", orjson.loads(await self.connection.recv()))
         self.told.append(message)
@@ -233,7 +233,7 @@ async def test_a_new_epoch_is_told_also_while_events_never_stop(
         writing = group.create_task(write())
         await client.until(20)
         await new_epoch(pool, nats, budget=BUDGET)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while client.told[-1]["type"] != "reset":
                 assert (await client.next())["type"] in {"StatusChanged", "reset"}
         assert client.told[-1]["epoch"] == str(await gateways.log.epoch())

@@ -12,7 +12,7 @@ import orjson
 import pytest
 from makima_gateway.monitor import sse as stream
 from makima_kernel.service.settings import Settings
-from makima_kernel.testing import eventually
+from makima_kernel.testing import PATIENCE, eventually
 from makima_schemas import subjects
 from nats.aio.client import Client
 
@@ -40,7 +40,7 @@ class Reader:
 
     async def next(self) -> Said:
         fields: dict[str, str] = {}
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             async for line in self._lines:
                 if line.startswith(":"):
                     self.comments.append(line)

@@ -13,7 +13,7 @@ from makima_gateway.monitor import log_tail as hub
 from makima_gateway.read_model import queries
 from makima_gateway.read_model.queries import MonitorEvent
 from makima_kernel.service.settings import Settings
-from makima_kernel.testing import eventually
+from makima_kernel.testing import PATIENCE, eventually
 from nats.aio.client import Client
 
 from tests.services.gateway.harness import act, created, running
@@ -61,7 +61,7 @@ async def test_readers_that_stand_still_keep_no_more_than_a_page(
         for _ in range(QUESTIONS):
             assert (await http.post(path, json=body)).status_code == 201
         last = await position(http, contract, "fail")
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             told = await lively.until(last)
         assert sum(message["type"] == "QuestionAsked" for message in told) == QUESTIONS, "the others hold nobody up"
         assert alive(contract) <= REMEMBERED + (A_PAGE + 1) * 7

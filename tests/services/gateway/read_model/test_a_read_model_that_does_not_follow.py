@@ -7,24 +7,30 @@ import asyncpg
 import httpx
 import pytest
 from makima_completion_detector import app as completion_detector
+from makima_gateway.api import reads, writes
 from makima_kernel.event_log.append import Append, NewEvent
 from makima_kernel.service.runtime import Service
 from makima_kernel.service.settings import Settings
-from makima_kernel.testing import eventually
+from makima_kernel.testing import PATIENCE, eventually
 from makima_schemas.envelope import EventMeta
 
 from tests.services.gateway.harness import Gateways, body, created
 
 
-async def test_a_write_is_answered_though_the_read_model_is_slow_and_says_so(http: httpx.AsyncClient, pool: asyncpg.Pool) -> None:
+async def test_a_write_is_answered_though_the_read_model_is_slow_and_says_so(
+    http: httpx.AsyncClient, pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await created(http, name="before")
     async with pool.acquire() as holder, holder.transaction():
+        for module in (reads, writes):
+            monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.1)
         await holder.execute("select from event_log.checkpoints where consumer = 'gateway' for update")
         answer = await http.post("/contracts", json={"name": "behind"})
         assert (answer.status_code, answer.headers.get("Makima-Read-Behind")) == (201, "true"), answer.text
         assert body(answer)["name"] == "behind"
         shown = await http.get("/contracts", headers={"Makima-Min-Position": answer.headers["Makima-Position"]})
         assert (len(shown.json()["items"]), shown.headers.get("Makima-Read-Behind")) == (1, "true")
+    monkeypatch.setattr(reads, "PATIENCE_SECONDS", PATIENCE)
     shown = await http.get("/contracts", headers={"Makima-Min-Position": answer.headers["Makima-Position"]})
     assert (len(shown.json()["items"]), "Makima-Read-Behind" in shown.headers) == (2, False)
 
@@ -46,7 +52,7 @@ async def test_an_unknown_event_makes_a_service_not_ready_and_names_its_place(
     position = await gateways.log.head()
     expected = f"stopped before position {position}: event ContractTeleported schema 1"
     for service in (gateways.replicas[0], completion):
-        await eventually(lambda service=service: _failing(service, f"projection {service.name}: {expected}"), 20)
+        await eventually(lambda service=service: _failing(service, f"projection {service.name}: {expected}"))
         assert service.health.livez()[0] == 200
     probes = str(http.base_url).replace("/api/v1/", "")
     unready = await http.get(f"{probes}/readyz")

@@ -4,6 +4,8 @@ import asyncio
 
 import asyncpg
 import httpx
+import pytest
+from makima_gateway.api import reads
 from makima_kernel.service.settings import Settings
 from nats.aio.client import Client
 
@@ -37,7 +39,7 @@ async def test_a_repeat_through_another_replica_gets_the_first_answer(settings: 
 
 
 async def test_a_reader_can_wait_for_a_position_and_is_told_when_that_was_not_enough(
-    settings: Settings, pool: asyncpg.Pool, nats: Client
+    settings: Settings, pool: asyncpg.Pool, nats: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with running(settings, pool, nats, replicas=2) as gateways:
         here, there = gateways.clients
@@ -45,5 +47,6 @@ async def test_a_reader_can_wait_for_a_position_and_is_told_when_that_was_not_en
         path, at = f"/contracts/{body(answer)['id']}", answer.headers["Makima-Position"]
         seen = await there.get(path, headers={"Makima-Min-Position": at})
         assert (seen.status_code, "Makima-Read-Behind" in seen.headers) == (200, False)
+        monkeypatch.setattr(reads, "PATIENCE_SECONDS", 0.1)
         behind = await there.get(path, headers={"Makima-Min-Position": str(int(at) + 1000)})
         assert (behind.status_code, behind.headers["Makima-Read-Behind"]) == (200, "true")
