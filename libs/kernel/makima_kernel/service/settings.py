@@ -14,7 +14,20 @@ from pydantic_settings import SettingsError as MalformedHeartbeatError
 
 # Read by the CLI, the SDK, the runner or the tests, not by a service.
 NOT_SETTINGS = frozenset(
-    {"HOME", "CONFIG", "URL", "TOKEN", "CONTEXT", "CONTRACT", "ROLE", "CONNECTION_ID", "TEST_SERVERS", "E2E_URL", "E2E_NATS_URL"}
+    {
+        "HOME",
+        "CONFIG",
+        "URL",
+        "TOKEN",
+        "CONTEXT",
+        "CONTRACT",
+        "ROLE",
+        "CONNECTION_ID",
+        "TEST_SERVERS",
+        "TEST_CHAOS",
+        "E2E_URL",
+        "E2E_NATS_URL",
+    }
 )
 
 
