@@ -5,12 +5,13 @@ from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
-from makima_kernel.commands import client
 from makima_kernel.event_log.appender import Appender
 from makima_kernel.event_log.log import Log
-from makima_kernel.testing import PATIENCE
 
 from tests.kernel.commands.toggle_aggregate import MakeLamps, lamps
+from tests.patience import patient_requests
+
+__all__ = ("patient_requests",)
 
 
 @pytest.fixture
@@ -27,8 +28,3 @@ async def make_lamps(database: str, pool: asyncpg.Pool) -> AsyncIterator[MakeLam
         yield make
         for task in running:
             task.cancel()
-
-
-@pytest.fixture(autouse=True)
-def _patient_requests(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "DEFAULT_TIMEOUT_SECONDS", PATIENCE)

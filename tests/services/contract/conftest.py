@@ -1,10 +1,5 @@
-"""A request waits as long as a test does: on a busy machine five seconds are not enough."""
+"""What all tests of the contract service have."""
 
-import pytest
-from makima_kernel.commands import client
-from makima_kernel.testing import PATIENCE
+from tests.patience import patient_requests
 
-
-@pytest.fixture(autouse=True)
-def _patient_requests(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "DEFAULT_TIMEOUT_SECONDS", PATIENCE)
+__all__ = ("patient_requests",)

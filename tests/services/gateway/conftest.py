@@ -7,18 +7,19 @@ import httpx
 import pytest
 from makima_gateway.api import reads, writes
 from makima_gateway.api.routes import batch, supervisors
-from makima_kernel.commands import client
 from makima_kernel.service.settings import Settings
 from makima_kernel.testing import PATIENCE
 from nats.aio.client import Client
 
+from tests.patience import patient_requests
 from tests.services.gateway.harness import Gateways, running
+
+__all__ = ("patient_requests",)
 
 
 @pytest.fixture(autouse=True)
 def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Gateways wait for others as long as a test does: on a busy machine the seconds that a client is kept waiting are not enough."""
-    monkeypatch.setattr(client, "DEFAULT_TIMEOUT_SECONDS", PATIENCE)
+    """As patient as requests: a gateway that waits for its read model."""
     for module in (reads, writes, batch, supervisors):
         monkeypatch.setattr(module, "PATIENCE_SECONDS", PATIENCE)
 

@@ -23,7 +23,7 @@ class Bus:
     def __init__(self, nats: Client) -> None:
         self._nats = nats
 
-    async def ask(self, service: str, name: str, request: Request, *, timeout: float | None = None) -> Reply:
+    async def ask(self, service: str, name: str, request: Request, *, timeout: float = DEFAULT_TIMEOUT_SECONDS) -> Reply:
         """The owner's answer; `UNAVAILABLE` where none came within `timeout` seconds (then the outcome is unknown)."""
         reply = await self._request(service, name, orjson.dumps(request), timeout)
         return (
@@ -31,25 +31,24 @@ class Bus:
         )
 
     async def query(
-        self, service: str, name: str, question: dict[str, object], *, timeout: float | None = None
+        self, service: str, name: str, question: dict[str, object], *, timeout: float = DEFAULT_TIMEOUT_SECONDS
     ) -> dict[str, object] | Problem:
         """A question's answer as its members."""
         reply = await self._request(service, name, orjson.dumps(question), timeout)
         return Problem(ErrorCode.UNAVAILABLE, f"{service}.{name} gave no query's answer") if isinstance(reply, Accepted) else reply
 
-    async def _request(self, service: str, name: str, payload: bytes, timeout: float | None) -> Reply | dict[str, object]:
+    async def _request(self, service: str, name: str, payload: bytes, timeout: float) -> Reply | dict[str, object]:
         if len(payload) > MAX_COMMAND_BYTES:
             return Problem(
                 ErrorCode.PAYLOAD_TOO_LARGE,
                 f"what is asked is at most {MAX_COMMAND_BYTES} bytes, this one has {len(payload)}",
                 members={"limit": MAX_COMMAND_BYTES},
             )
-        patience = DEFAULT_TIMEOUT_SECONDS if timeout is None else timeout
         with traces.span(f"ask {service}.{name}", kind=SpanKind.CLIENT):
             parent = traces.traceparent()
             try:
                 message = await self._nats.request(
-                    subjects.command(service, name), payload, timeout=patience, headers={traces.HEADER: parent} if parent else None
+                    subjects.command(service, name), payload, timeout=timeout, headers={traces.HEADER: parent} if parent else None
                 )
                 return decode_reply(message.data)
             except (NatsError, TimeoutError) as error:
