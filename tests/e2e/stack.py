@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import cast
 from uuid import uuid4
 
+from tests.forked_processes import forked_programs
 from tests.servers import open_folder
 
 READY_WITHIN_SECONDS = 90
@@ -70,9 +71,10 @@ async def running(folder: Path, *arguments: str, **env: str) -> AsyncGenerator[S
     )
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("MAKIMA_", "OTEL_"))}
     where = {"XDG_CONFIG_HOME": str(folder / "config"), "MAKIMA_STREAM_BUDGET": "0.05"}
-    process = await asyncio.create_subprocess_exec(
-        *command, cwd=folder, env={**clean, **where, **env}, stdin=DEVNULL, stdout=PIPE, stderr=PIPE
-    )
+    with forked_programs():
+        process = await asyncio.create_subprocess_exec(
+            *command, cwd=folder, env={**clean, **where, **env}, stdin=DEVNULL, stdout=PIPE, stderr=PIPE
+        )
     news: list[str] = []
     reading = asyncio.create_task(_read(process, news))
     try:

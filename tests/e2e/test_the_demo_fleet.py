@@ -172,9 +172,9 @@ async def test_no_agent_outlives_a_killed_fleet(fleet: Fleet) -> None:
 
 def fleet_pid(system: stack.Stack) -> int:
     """`makima up` starts the fleet itself; its daemons are the fleet's children, not its own."""
-    listed = subprocess.run(["ps", "-axo", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(["ps", "-axo", "pid=,ppid=,comm=,args="], capture_output=True, text=True, check=True).stdout
     rows = [line.split(maxsplit=2) for line in listed.splitlines()]
-    [found] = [int(pid) for pid, parent, args in rows if int(parent) == system.process.pid and "makima_cli.demo" in args]
+    [found] = [int(pid) for pid, parent, name in rows if int(parent) == system.process.pid and "makima_cli.demo" in name]
     return found
 
 

@@ -19,6 +19,7 @@ from makima_schemas.codec import decode
 from makima_schemas.silence import SilenceDetected
 from nats.aio.client import Client
 
+from tests.forked_processes import forked_programs
 from tests.guarantees.heartbeat_oracle import stored
 from tests.services.stale_detector.harness import GRACE, INTERVAL, TIMEOUT, Fleet, Told
 
@@ -123,12 +124,13 @@ async def detecting(database: str, broker: Nats, folder: Path, *, replicas: int 
     }
     client = await nats_py.connect(broker.url, max_reconnect_attempts=-1, reconnect_time_wait=0.1)  # pyright: ignore[reportArgumentType] - ends in asyncio.sleep
     try:
-        async with asyncpg.create_pool(database, min_size=1, max_size=4) as pool, Runner(patience=5.0) as runner:
-            made = Detection(Log(pool), runner, broker, client, env, folder)
-            await made.provision()
-            for name in (OWNER, *(f"{DETECTOR}-{number}" for number in range(replicas))):
-                made.start(name)
-            await runner.ready()
-            yield made
+        with forked_programs():
+            async with asyncpg.create_pool(database, min_size=1, max_size=4) as pool, Runner(patience=5.0) as runner:
+                made = Detection(Log(pool), runner, broker, client, env, folder)
+                await made.provision()
+                for name in (OWNER, *(f"{DETECTOR}-{number}" for number in range(replicas))):
+                    made.start(name)
+                await runner.ready()
+                yield made
     finally:
         await client.close()

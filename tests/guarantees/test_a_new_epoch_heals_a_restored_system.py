@@ -28,6 +28,7 @@ from makima_local.postgres import Postgres
 from makima_local.processes import Program, Runner
 from websockets.asyncio.client import ClientConnection, connect
 
+from tests.forked_processes import forked_programs
 from tests.guarantees.test_every_read_model_is_rebuilt_the_same import OURS, rows
 from tests.servers import BUDGET
 from tests.services.gateway.harness import ADMIN, bearing
@@ -109,8 +110,9 @@ async def system(postgres_server: Postgres, database: str, nats_url: str, tmp_pa
         "MAKIMA_ADMIN_TOKEN_SHA256": hash_of(ADMIN).hex(),
         "MAKIMA_CONTRACTS__HEARTBEAT_INTERVAL_SECONDS": "0.3",
     }
-    async with Runner(patience=5.0) as runner:
-        yield System(admin, name, env, runner, tmp_path)
+    with forked_programs():
+        async with Runner(patience=5.0) as runner:
+            yield System(admin, name, env, runner, tmp_path)
     await admin.execute(f'drop database if exists "{name}_backup" with (force)')
     await admin.close()
 
