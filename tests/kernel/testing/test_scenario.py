@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 from makima_kernel.testing import eventually, scenario
+from makima_kernel.testing.eventually import Patience
 from makima_schemas.errors import ErrorCode
 from makima_schemas.refusal import Refused
 
@@ -62,3 +63,15 @@ async def test_eventually_takes_assertions_and_coroutines() -> None:
 async def test_eventually_gives_up_and_says_what_it_saw() -> None:
     with pytest.raises(AssertionError, match="the door stays shut; last seen: 0"):
         await eventually(lambda: 0, timeout=0.01, every=0.001, because="the door stays shut")
+
+
+def test_patience_grows_as_the_machine_is_late() -> None:
+    patience = Patience(1.0, now=5.0)
+    patience.slept(asked=0.02, took=0.02)
+    assert not patience.over(5.9)
+    assert patience.over(6.0)
+    patience.slept(asked=0.02, took=0.12)
+    assert not patience.over(6.8)
+    assert patience.over(7.0)
+    patience.slept(asked=0.02, took=60.0)
+    assert patience.over(8.0), "it ends some time"

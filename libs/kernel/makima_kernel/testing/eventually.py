@@ -7,18 +7,35 @@ from typing import Final, TypeVar, cast
 
 T = TypeVar("T")
 
-PATIENCE: Final = 60.0  # seconds for what must happen, on a machine however busy: only a test that fails waits for so long
+SECONDS_PER_SECOND_LATE: Final = 10.0
+ALWAYS_LATE_SECONDS: Final = 0.01  # a sleep on an idle machine is late by less
+LONGEST: Final = 3.0  # times as long as on an idle machine
+
+
+class Patience:
+    """How long to wait, longer on a busy machine: a sleep that ends late tells how busy it is. Seconds, on any clock."""
+
+    def __init__(self, seconds: float, now: float) -> None:
+        self._end = now + seconds
+        self._longest = now + LONGEST * seconds
+
+    def slept(self, asked: float, took: float) -> None:
+        late = max(0.0, took - asked - ALWAYS_LATE_SECONDS)
+        self._end = min(self._longest, self._end + SECONDS_PER_SECOND_LATE * late)
+
+    def over(self, now: float) -> bool:
+        return now >= self._end
 
 
 async def eventually(
-    look: Callable[[], T] | Callable[[], Awaitable[T]], timeout: float = PATIENCE, *, every: float = 0.02, because: str = ""
+    look: Callable[[], T] | Callable[[], Awaitable[T]], timeout: float = 60.0, *, every: float = 0.02, because: str = ""
 ) -> T:
     """What `look` answers, once that is true; `look` may assert, too.
 
-    Seconds. Raises `AssertionError` with the last answer (or failed assertion) when the time is over.
+    Seconds, as they are on an idle machine (`Patience`). Raises `AssertionError` with the last answer (or failed assertion) when the time is over.
     """
     loop = asyncio.get_running_loop()
-    end = loop.time() + timeout
+    patience = Patience(timeout, loop.time())
     while True:
         last: object
         try:
@@ -29,6 +46,8 @@ async def eventually(
             last = found
         except AssertionError as error:
             last = error
-        if loop.time() >= end:
+        if patience.over(loop.time()):
             raise AssertionError(f"not within {timeout} s{': ' + because if because else ''}; last seen: {last!r}")
+        before = loop.time()
         await asyncio.sleep(every)
+        patience.slept(every, loop.time() - before)
