@@ -58,6 +58,20 @@ async def test_a_service_answers_commands_and_its_events_reach_the_stream(settin
         assert status == 200, body
 
 
+async def test_a_service_is_not_ready_before_it_has_subscribed(settings: Settings, provisioned: Client) -> None:
+    built: list[tuple[int, dict[str, object]]] = []
+
+    async def build_and_look(service: Service) -> None:
+        await build(service)
+        built.append(await service.health.readiness())
+
+    async with Service.running("lamp", settings, build_and_look) as service:
+        [(status, body)] = built
+        assert status == 503
+        assert "start" in cast("dict[str, str]", body["failing"])
+        assert "start" not in cast("dict[str, str]", (await service.health.readiness())[1]["failing"])
+
+
 async def test_a_service_that_stops_answers_what_it_has_begun(settings: Settings, provisioned: Client, pool: asyncpg.Pool) -> None:
     async with AsyncExitStack() as life, pool.acquire() as holder:
         await holder.execute(LOCK)

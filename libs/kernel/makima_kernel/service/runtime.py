@@ -60,6 +60,8 @@ class Service:
         self.health = Health()
         self.logger: Logger = structlog.get_logger(service=name)
         self.stopping = False
+        self._serving = False
+        self.health.ready_when("start", self._started)
         self.broker = broker(settings.nats_url, f"makima-{name}", on_closed=self._closed)
         self.app = FastStream(
             self.broker, logger=None, lifespan=self._lifespan, after_startup=[self._subscribed], on_shutdown=[self._stop_loops]
@@ -174,9 +176,13 @@ class Service:
     async def _nats(self) -> str | None:
         return None if self.nats.is_connected else "not connected to NATS"
 
+    async def _started(self) -> str | None:
+        return None if self._serving else "the service is starting"
+
     async def _subscribed(self) -> None:
         """Whoever sees the service started may ask it: over another connection, a request could overtake the subscriptions."""
         await confirm_subscriptions(self.nats)
+        self._serving = True
         self.logger.info("service.started")
 
     async def _stop_loops(self) -> None:
