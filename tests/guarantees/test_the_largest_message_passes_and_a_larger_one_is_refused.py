@@ -1,6 +1,6 @@
 """Guarantee 6, at the limits: the largest event, command and message go all the way, a larger one is refused, and nobody is cut off."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from uuid import uuid4
 
@@ -24,6 +24,7 @@ from makima_supervisor_heartbeat import app as recorder
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
+from tests.chaos import one_by_one
 from tests.services.gateway.harness import Gateways, act, created, items, running
 from tests.services.gateway.monitor.test_monitor import watching
 from tests.services.stale_detector.harness import Fleet, Told, quick
@@ -81,35 +82,33 @@ async def neighbours_go_on(gateways: Gateways) -> None:
     assert (await gateways.replicas[0].health.readiness())[0] == 200
 
 
-@pytest.mark.parametrize("off", AROUND)
-async def test_an_event_around_its_limit(gateways: Gateways, nats: Client, off: int) -> None:
-    http = gateways.clients[0]
-    contract = str((await created(http))["id"])
-    await act(http, contract, "start")
-    event = asked(LARGEST_EVENT + off)
-    outcome = await append(gateways, contract, event)
-    if off > 0:
-        assert outcome == TooLarge(LARGEST_EVENT)
-        assert await gateways.log.head() == 2
-    else:
-        await goes_all_the_way(gateways, nats, contract, outcome, event)
-    await neighbours_go_on(gateways)
+@pytest.mark.parametrize("offs", one_by_one(AROUND))
+async def test_an_event_around_its_limit(gateways: Gateways, nats: Client, offs: Sequence[int]) -> None:
+    for off in offs:
+        await around_the_limit(gateways, nats, off, TooLarge(LARGEST_EVENT), asked(LARGEST_EVENT + off))
+        await neighbours_go_on(gateways)
 
 
-@pytest.mark.parametrize("off", AROUND)
-async def test_a_command_around_its_limit(gateways: Gateways, nats: Client, off: int) -> None:
-    http = gateways.clients[0]
-    contract = str((await created(http))["id"])
-    await act(http, contract, "start")
+@pytest.mark.parametrize("offs", one_by_one(AROUND))
+async def test_a_command_around_its_limit(gateways: Gateways, nats: Client, offs: Sequence[int]) -> None:
     third = LARGEST_COMMAND // 3
-    events = [asked(size, number) for number, size in enumerate((third, third, LARGEST_COMMAND - 2 * third + off))]
+    for off in offs:
+        events = [asked(size, number) for number, size in enumerate((third, third, LARGEST_COMMAND - 2 * third + off))]
+        await around_the_limit(gateways, nats, off, TooLarge(LARGEST_COMMAND), *events)
+        await neighbours_go_on(gateways)
+
+
+async def around_the_limit(gateways: Gateways, nats: Client, off: int, refusal: TooLarge, *events: QuestionAsked) -> None:
+    http = gateways.clients[0]
+    contract = str((await created(http))["id"])
+    await act(http, contract, "start")
+    before = await gateways.log.head()
     outcome = await append(gateways, contract, *events)
     if off > 0:
-        assert outcome == TooLarge(LARGEST_COMMAND)
-        assert await gateways.log.head() == 2
+        assert outcome == refusal
+        assert await gateways.log.head() == before
     else:
         await goes_all_the_way(gateways, nats, contract, outcome, *events)
-    await neighbours_go_on(gateways)
 
 
 ODD: dict[str, tuple[str, bytes, dict[str, str] | None]] = {
@@ -164,33 +163,39 @@ async def registered(watchers: Watchers, fleet: Fleet) -> None:
     await eventually(known)
 
 
-@pytest.mark.parametrize("odd", ODD)
-async def test_both_readers_of_the_heartbeats_pass_over_what_is_odd(watchers: Watchers, nats: Client, odd: str) -> None:
+@pytest.mark.parametrize("odd", one_by_one(list(ODD)))
+async def test_both_readers_of_the_heartbeats_pass_over_what_is_odd(watchers: Watchers, nats: Client, odd: Sequence[str]) -> None:
     async with Fleet(nats, ["t0", "t1"]).beating() as fleet:
         await registered(watchers, fleet)
-        subject, body, headers = ODD[odd]
-        for _ in range(3):
-            await nats.publish(subject, body, headers=headers)
+        for subject, body, headers in (ODD[name] for name in odd):
+            for _ in range(3):
+                await nats.publish(subject, body, headers=headers)
         await watchers.go_on(fleet, "t1")
 
 
-@pytest.mark.parametrize("off", AROUND)
-async def test_a_heartbeat_around_what_the_broker_takes(watchers: Watchers, nats: Client, nats_url: str, off: int) -> None:
+@pytest.mark.parametrize("offs", one_by_one(AROUND))
+async def test_a_heartbeat_around_what_the_broker_takes(watchers: Watchers, nats: Client, nats_url: str, offs: Sequence[int]) -> None:
     """Headers count, too. Who sends more is cut off; nobody else is."""
-    stranger = await nats_py.connect(nats_url, allow_reconnect=False, error_cb=unheard)
     async with Fleet(nats, ["t0", "t1"]).beating() as fleet:
         await registered(watchers, fleet)
-        headers = {"Filling": "y" * 1000}
-        size = MAX_PAYLOAD + off - len("NATS/1.0\r\nFilling: \r\n\r\n") - 1000
-        try:
-            await stranger.publish(subjects.supervisor_heartbeat("d1", "t9"), b"x" * size, headers=headers)
-            await stranger.flush()
-            passed = True
-        except (NatsError, OSError):
-            passed = False
-        assert passed == (off <= 0)
+        for off in offs:
+            assert await taken(nats_url, MAX_PAYLOAD + off) == (off <= 0)
         await watchers.go_on(fleet, "t1")
-    await stranger.close()
+
+
+async def taken(nats_url: str, size: int) -> bool:
+    """Whether the broker takes a heartbeat of this size from a stranger."""
+    stranger = await nats_py.connect(nats_url, allow_reconnect=False, error_cb=unheard)
+    headers = {"Filling": "y" * 1000}
+    filling = size - len("NATS/1.0\r\nFilling: \r\n\r\n") - 1000
+    try:
+        await stranger.publish(subjects.supervisor_heartbeat("d1", "t9"), b"x" * filling, headers=headers)
+        await stranger.flush()
+    except (NatsError, OSError):
+        return False
+    finally:
+        await stranger.close()
+    return True
 
 
 async def unheard(_error: Exception) -> None:
