@@ -51,11 +51,16 @@ async def gateways(database: str, nats_url: str, pool: asyncpg.Pool, nats: Clien
         yield made
 
 
-@pytest.fixture
-def environ(gateways: Gateways, nats_url: str, tmp_path: Path) -> dict[str, str]:
+def environment(gateways: Gateways, nats_url: str, folder: Path, token: str) -> dict[str, str]:
+    """Of a command whose user has nothing configured but this gateway."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("MAKIMA_")}
     url = str(gateways.clients[0].base_url).removesuffix("/api/v1/")
-    return {**clean, "XDG_CONFIG_HOME": str(tmp_path), "MAKIMA_URL": url, "MAKIMA_NATS_URL": nats_url, "MAKIMA_TOKEN": ADMIN}
+    return {**clean, "XDG_CONFIG_HOME": str(folder), "MAKIMA_URL": url, "MAKIMA_NATS_URL": nats_url, "MAKIMA_TOKEN": token}
+
+
+@pytest.fixture
+def environ(gateways: Gateways, nats_url: str, tmp_path: Path) -> dict[str, str]:
+    return environment(gateways, nats_url, tmp_path, ADMIN)
 
 
 @pytest.fixture

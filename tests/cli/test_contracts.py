@@ -3,13 +3,33 @@
 import asyncio
 import signal
 import time
+from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import cast
 
 import orjson
 import pytest
+import pytest_asyncio
 from makima_local import ports
+from makima_local.nats import Nats
+from makima_local.postgres import Postgres
 
-from tests.cli.conftest import Makima, Start
+from tests.cli.conftest import Makima, Start, environment
+from tests.services.gateway.harness import Gateways
+from tests.shared_gateway import new_owner, shared_gateway
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("makima contracts")]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def gateways(postgres_server: Postgres, template_database: str, nats_server: Nats) -> AsyncIterator[Gateways]:
+    async with shared_gateway(postgres_server, template_database, nats_server) as made:
+        yield made
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def environ(gateways: Gateways, nats_server: Nats, tmp_path: Path) -> dict[str, str]:
+    return environment(gateways, nats_server.url, tmp_path, await new_owner(gateways))
 
 
 async def create(makima: Makima, name: str, *options: str) -> dict[str, object]:
@@ -150,7 +170,7 @@ async def test_the_monitor_streams_one_json_a_line_until_ctrl_c(makima: Makima, 
 
 async def test_a_filter_that_is_refused_ends_the_monitor_with_the_problem(process: Start) -> None:
     watching = await process("contracts", "monitor", "--format", "json", "--status", "actve")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         out, err = await watching.communicate()
     assert watching.returncode == 2
     assert [orjson.loads(line)["type"] for line in out.splitlines()] == ["hello"]

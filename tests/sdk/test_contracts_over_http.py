@@ -1,8 +1,35 @@
 """The typed client does to a real gateway what it says."""
 
+from collections.abc import AsyncIterator
+
 import pytest
+import pytest_asyncio
+from makima_local.nats import Nats
+from makima_local.postgres import Postgres
 from makima_schemas.contract.model import ContractStatus, TaskStatus
-from makima_sdk import Contracts, ProblemError
+from makima_sdk import Contracts, Http, ProblemError
+
+from tests.services.gateway.harness import ADMIN, Gateways
+from tests.shared_gateway import new_owner, shared_gateway
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("sdk contracts")]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def gateways(postgres_server: Postgres, template_database: str, nats_server: Nats) -> AsyncIterator[Gateways]:
+    async with shared_gateway(postgres_server, template_database, nats_server) as made:
+        yield made
+
+
+@pytest.fixture
+def url(gateways: Gateways) -> str:
+    return str(gateways.clients[0].base_url).removesuffix("/api/v1/")
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def contracts(url: str) -> AsyncIterator[Contracts]:
+    async with Http(url, ADMIN) as http:
+        yield Contracts(http)
 
 
 async def test_a_contract_is_made_worked_at_and_confirmed(contracts: Contracts) -> None:
@@ -53,9 +80,11 @@ async def test_a_stale_version_is_refused(contracts: Contracts) -> None:
     assert (refused.value.code, refused.value.body["actual"]) == ("VERSION_CONFLICT", 2)
 
 
-async def test_all_pages_are_one_list(contracts: Contracts) -> None:
-    made = [(await contracts.create(f"contract {number}")).id for number in range(7)]
-    assert sorted([contract.id async for contract in contracts.all({"limit": 3})]) == sorted(made)
+async def test_all_pages_are_one_list(gateways: Gateways, url: str) -> None:
+    async with Http(url, await new_owner(gateways)) as http:
+        contracts = Contracts(http)
+        made = [(await contracts.create(f"contract {number}")).id for number in range(7)]
+        assert sorted([contract.id async for contract in contracts.all({"limit": 3})]) == sorted(made)
 
 
 async def test_a_given_up_contract_is_taken_up_again_and_put_away(contracts: Contracts) -> None:
