@@ -72,6 +72,7 @@ class Proxy:
             while chunk := await source.read(65536):
                 sink.write(chunk)
                 await sink.drain()
+        sink.close()  # who waits for the other side to hang up is told
 
 
 async def test_after_a_cut_it_goes_on_where_it_was(connection: Connection, contracts: Contracts) -> None:
