@@ -12,7 +12,7 @@ import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -22,7 +22,7 @@ from tests.forked_processes import forked_programs
 from tests.servers import open_folder
 
 READY_WITHIN_SECONDS = 90
-STOPS_WITHIN_SECONDS = 25
+STOPS_WITHIN_SECONDS = 60
 ELSEWHERE = os.environ.get("MAKIMA_E2E_URL")
 COLLECTOR = os.environ.get("MAKIMA_E2E_COLLECTOR")
 
@@ -53,8 +53,11 @@ def own_folder(parent: Path, name: str) -> Path:
 
 
 @asynccontextmanager
-async def running(folder: Path, *arguments: str, **env: str) -> AsyncGenerator[Stack]:
-    """Up on entry, drained on exit; `folder` must be one that the user `pgserver` may enter."""
+async def running(folder: Path, *arguments: str, cold: bool = False, **env: str) -> AsyncGenerator[Stack]:
+    """Up on entry, drained on exit; `folder` must be one that the user `pgserver` may enter.
+
+    `cold`: each program is started as a user starts it, with imports of its own, not forked from one that has imported everything.
+    """
     command = (
         sys.executable,
         "-m",
@@ -71,7 +74,7 @@ async def running(folder: Path, *arguments: str, **env: str) -> AsyncGenerator[S
     )
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("MAKIMA_", "OTEL_"))}
     where = {"XDG_CONFIG_HOME": str(folder / "config"), "MAKIMA_STREAM_BUDGET": "0.05"}
-    with forked_programs():
+    with nullcontext() if cold else forked_programs():
         process = await asyncio.create_subprocess_exec(
             *command, cwd=folder, env={**clean, **where, **env}, stdin=DEVNULL, stdout=PIPE, stderr=PIPE
         )

@@ -24,7 +24,7 @@ async def system(server_folder: Path) -> AsyncGenerator[Connection]:
     if stack.ELSEWHERE and elsewhere:
         yield Connection(stack.ELSEWHERE, elsewhere, os.environ.get("MAKIMA_TOKEN"))
         return
-    async with stack.running(stack.own_folder(server_folder, "logins")) as ours:
+    async with stack.running(stack.own_folder(server_folder, "logins"), cold=True) as ours:
         yield Connection(ours.url, ours.nats_url, ours.token)
 
 
