@@ -49,6 +49,16 @@ class Stored:
     def justifies(self, verdict: SilenceDetected) -> bool:
         return self.flowed_since_heard(verdict) >= timedelta(seconds=verdict.evidence.timeout_seconds) - ROUNDING
 
+    def longest_pause(self, senders: Iterable[str]) -> timedelta:
+        """How much of its shard flowed between two heartbeats of one of these."""
+        pauses = (
+            self.flowed(self.shard_of[sender], earlier, later)
+            for sender in senders
+            for earlier, later in pairwise(self.beats[sender])
+            if later - earlier > STEP
+        )
+        return max(pauses, default=timedelta(0))
+
     def silent(self, verdicts: Iterable[SilenceDetected]) -> set[str]:
         """Who was declared dead, and was not heard since."""
         last = {verdict.sender_id: verdict.evidence.watermark + ROUNDING for verdict in verdicts}

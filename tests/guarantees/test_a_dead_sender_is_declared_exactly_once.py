@@ -66,8 +66,11 @@ async def test_everything_off_while_half_of_the_fleet_dies(database: str, make_n
     await broker.start()
     async with detecting(database, broker, tmp_path) as system, Fleet(system.nats, SUPERVISORS, dead=died).beating():
         await system.exactly(died)
-        holds = await system.events("silence-owner:")
-        assert [type(event) for event in holds] == [MassSilenceSuspected, MassSilenceCleared]
+        holds = [type(event) for event in await system.events("silence-owner:")]
+        one = [MassSilenceSuspected, MassSilenceCleared]
+        longest = (await stored(system.nats)).longest_pause(set(SUPERVISORS) - died)
+        starved = longest.total_seconds() > TIMEOUT
+        assert holds == one or (starved and holds == one * (len(holds) // 2)), "the fleet is this process's: a slow machine silences it"
 
 
 async def test_without_canaries_the_detector_says_that_it_is_blind(database: str, make_nats: MakeNats, tmp_path: Path) -> None:
