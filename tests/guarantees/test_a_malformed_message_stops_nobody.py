@@ -59,7 +59,7 @@ async def test_event_data_that_fits_no_schema_is_set_aside_and_the_projection_go
         await fill(pool, 3)
         malformed.append(await append(pool, "contract-c1", raw("ContractPaused", 1, data)))
     last = await fill(pool, 3)
-    assert await projector.wait_for(last, 30)
+    assert await projector.wait_for(last, 120)
     await eventually(lambda: projector.ready() is None)
     assert [line[0] for line in (await rows(pool))[0]] == [position for position in range(1, last + 1) if position not in malformed]
     found = await letters(nats)
@@ -73,7 +73,7 @@ async def test_event_data_that_fits_no_schema_is_set_aside_and_the_projection_go
 async def test_a_rebuild_sets_nothing_aside_again(projector: Projector, pool: asyncpg.Pool, nats: Client) -> None:
     await append(pool, "contract-c1", raw("ContractPaused", 1, b"{}"))
     last = await fill(pool, 3)
-    assert await projector.wait_for(last, 30)
+    assert await projector.wait_for(last, 120)
     before = await rows(pool)
     await rebuild(Journal(), pool, Log(pool))
     assert await rows(pool) == before
@@ -94,7 +94,7 @@ async def test_an_event_of_a_type_it_must_know_stops_a_projection_which_says_so_
     # A newer build:
     monkeypatch.setattr(projection, "CLASS_BY_NAME", {**CLASS_BY_NAME, "ContractTeleported": ContractPaused})
     monkeypatch.setitem(CLASS_BY_NAME, "ContractTeleported", ContractPaused)  # pyright: ignore[reportArgumentType] - read-only for everybody else
-    assert await projector.wait_for(7, 30)
+    assert await projector.wait_for(7, 120)
     await eventually(lambda: projector.ready() is None)
     assert [line[0] for line in (await rows(pool))[0]] == [1, 2, 3, 4, 5, 6, 7]
 
@@ -106,7 +106,7 @@ async def test_rubbish_in_the_stream_itself_changes_no_read_model(
     await eventually(lambda: projector.ready() is None)
     await nats.jetstream().publish("makima.events.contract.c1.ContractPaused", payload)
     await fill(pool, 5)
-    assert await projector.wait_for(5, 30)
+    assert await projector.wait_for(5, 120)
     assert [line[0] for line in (await rows(pool))[0]] == [1, 2, 3, 4, 5]
 
 

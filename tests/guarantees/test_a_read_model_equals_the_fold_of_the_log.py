@@ -81,7 +81,7 @@ async def test_whatever_is_recorded_in_whatever_batches_the_rows_are_its_fold(
         for batch in batches:
             await append_all(read_model, {stream: tuple(renewed(events)) for stream, events in batch.items()})
             await equals_the_fold(read_model)
-        assert await projector.wait_for(await log.head(), 30)
+        assert await projector.wait_for(await log.head(), 120)
     assert await equals_the_fold(read_model) == await log.head()
 
 
@@ -106,7 +106,7 @@ async def test_a_projector_killed_between_rows_and_checkpoint_leaves_neither(
         assert await equals_the_fold(read_model) == 0
     projector = Projector(Journal(), read_model, Log(read_model), nats, owner="next")
     async with running(projector.run()):
-        assert await projector.wait_for(100, 30)
+        assert await projector.wait_for(100, 120)
     assert await equals_the_fold(read_model) == 100
 
 
@@ -126,7 +126,7 @@ async def test_a_projector_killed_while_it_waits_for_its_checkpoint_leaves_no_ro
     assert shown < head, "it was killed before the end"
     projector = Projector(Journal(), read_model, Log(read_model), nats, owner="next")
     async with running(projector.run()):
-        assert await projector.wait_for(head, 30)
+        assert await projector.wait_for(head, 120)
     assert await equals_the_fold(read_model) == head
 
 
@@ -173,10 +173,10 @@ async def test_a_zombie_replica_loses_and_changes_nothing(read_model: asyncpg.Po
         projector = Projector(Journal(), read_model, log, nats, owner="heir", lease=LEASE)
         async with running(projector.run()):
             await fill(read_model, 50)
-            assert await projector.wait_for(100, 30)
+            assert await projector.wait_for(100, 120)
             zombie.thaw()  # it still believes that it is the active one, at 50, and has the same events to apply
             await fill(read_model, 50)
-            assert await projector.wait_for(150, 30)
+            assert await projector.wait_for(150, 120)
             assert await equals_the_fold(read_model) == 150
             owner = await read_model.fetchval("select owner from event_log.checkpoints")
             assert owner == "heir"
@@ -192,7 +192,7 @@ async def test_a_replica_frozen_in_the_middle_of_a_batch_holds_nobody_up(
         )
         projector = Projector(Journal(), read_model, Log(read_model), nats, owner="heir", lease=LEASE)
         async with running(projector.run()):
-            assert await projector.wait_for(50, 30)
+            assert await projector.wait_for(50, 120)
     assert await equals_the_fold(read_model) == 50
 
 

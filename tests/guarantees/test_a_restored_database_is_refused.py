@@ -131,10 +131,10 @@ async def test_read_models_of_the_restored_database_go_on_and_equal_its_log(rest
     await fill(restored.pool, 100)
     running_projector = projector(restored.pool, nats, "after")
     async with running(Relay(restored.pool, nats, budget=BUDGET).run(), running_projector.run()):
-        assert await running_projector.wait_for(250, 30)
+        assert await running_projector.wait_for(250, 120)
         await new_epoch(restored.pool, nats, budget=BUDGET)
         await fill(restored.pool, 10)
-        assert await running_projector.wait_for(260, 30)
+        assert await running_projector.wait_for(260, 120)
     lines, _ = await rows(restored.pool)
     assert [(line[0], line[2]) for line in lines] == [(event.position, event.type) for event in await restored.log.after(0)]
 

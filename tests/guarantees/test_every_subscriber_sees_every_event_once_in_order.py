@@ -71,7 +71,7 @@ async def subscribed(log: Log, nats: Client) -> AsyncGenerator[list[int]]:
     async with running(follow()):
         yield seen
         head = await log.head()
-        await eventually(lambda: seen and seen[-1] >= head, 30)
+        await eventually(lambda: seen and seen[-1] >= head)
     assert seen == list(range(1, len(seen) + 1))
 
 

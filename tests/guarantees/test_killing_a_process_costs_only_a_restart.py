@@ -30,7 +30,7 @@ pytestmark = [
 ]
 
 WRITERS = 8  # some of them wait for an answer at any moment
-BACK_WITHIN_SECONDS = 40
+BACK_WITHIN_SECONDS = 90
 
 
 @dataclass

@@ -92,7 +92,7 @@ async def test_an_open_transaction_elsewhere_delays_no_reader(database: str, poo
             outcome = await appender.append(command("contract-a", event()))
             assert isinstance(outcome, Appended)
             assert outcome.position == position
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 assert [e.position for e in await log.after(position - 1)] == [position]
 
 
