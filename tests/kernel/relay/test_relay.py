@@ -17,7 +17,7 @@ from makima_kernel.nats.connection import connect
 from makima_kernel.relay import relay as relay_module
 from makima_kernel.relay.publish_window import MisplacedError, Window
 from makima_kernel.relay.relay import Mismatched, Relay, Relaying, Standby
-from makima_kernel.relay.stream_identity import Mismatch, Match, compare_stream, last_sequence, new_epoch
+from makima_kernel.relay.stream_identity import Match, Mismatch, compare_stream, last_sequence, new_epoch
 from makima_kernel.testing import PATIENCE, eventually
 from makima_schemas import subjects
 from makima_schemas.envelope import EventMeta, Recorded, from_cloudevent

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from makima_schemas.subjects import SHARDS
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
-from pydantic_settings import SettingsError as MalformedHeartbeatError
+from pydantic_settings import SettingsError as MalformedSettingError
 
 # Read by the CLI, the SDK, the runner or the tests, not by a service.
 NOT_SETTINGS = frozenset(
@@ -154,7 +154,7 @@ def load(cls: type[S], **given: Any) -> S:
         return cls(**given)
     except ValidationError as error:
         raise SettingsError("; ".join(_explain(cls, dict(problem)) for problem in error.errors())) from error
-    except MalformedHeartbeatError as error:  # a list or a table in the environment that is no JSON
+    except MalformedSettingError as error:  # a list or a table in the environment that is no JSON
         raise SettingsError(f"{error}: {error.__cause__}") from error
 
 

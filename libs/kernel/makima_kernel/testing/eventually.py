@@ -7,6 +7,8 @@ from typing import Final, TypeVar, cast
 
 T = TypeVar("T")
 
+PATIENCE: Final = 60.0  # seconds for what must happen, on a machine however busy: only a test that fails waits for so long
+
 SECONDS_PER_SECOND_LATE: Final = 10.0
 ALWAYS_LATE_SECONDS: Final = 0.01  # a sleep on an idle machine is late by less
 LONGEST: Final = 3.0  # times as long as on an idle machine
@@ -28,7 +30,7 @@ class Patience:
 
 
 async def eventually(
-    look: Callable[[], T] | Callable[[], Awaitable[T]], timeout: float = 60.0, *, every: float = 0.02, because: str = ""
+    look: Callable[[], T] | Callable[[], Awaitable[T]], timeout: float = PATIENCE, *, every: float = 0.02, because: str = ""
 ) -> T:
     """What `look` answers, once that is true; `look` may assert, too.
 
