@@ -2,40 +2,55 @@
 
 import ast
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
-LONGEST = 400
+from tests.house.sources import name_of, parsed, tracked
+
+pytestmark = pytest.mark.xdist_group("house")  # one process parses the files
+
+LONGEST_FILE_LINES = 400
 FOREIGN = re.compile(r"\b(pipx?|uvx?) (\S+ )*makima(-cli)?(?![-\w/.])")
 REGISTRY = re.compile(r"\b(pypi|pythonhosted|npmjs|deb\.debian)\.(org|com)\b")
 
 
-def tracked(*patterns: str) -> list[Path]:
-    """Files of the checkout, as git knows them; everything on disk where there is no git (an unpacked archive)."""
-    listed = subprocess.run(["git", "ls-files", "-z", *patterns], cwd=ROOT, capture_output=True, text=True, check=False)
-    names = [name for name in listed.stdout.split("\0") if name] if listed.returncode == 0 else []
-    return [ROOT / name for name in names] or [path for pattern in patterns for path in ROOT.rglob(pattern) if ".venv" not in path.parts]
+def test_a_module_says_what_it_is_for() -> None:
+    silent = [name for name, tree in parsed().items() if tree.body and not ast.get_docstring(tree)]
+    assert silent == [], "open with one sentence saying what the module is for"
 
 
-def name_of(path: Path) -> str:
-    return str(path.relative_to(ROOT))
+def test_a_file_stays_one_idea() -> None:
+    long = [f"{name_of(path)}: {lines}" for path in tracked("*.py") if (lines := path.read_text().count("\n")) > LONGEST_FILE_LINES]
+    assert long == [], f"longer than {LONGEST_FILE_LINES} lines: split it by idea"
 
 
-@pytest.mark.parametrize("path", [path for path in tracked("*.py") if path.exists()], ids=name_of)
-def test_a_module_says_what_it_is_for_and_stays_one_idea(path: Path) -> None:
-    source = path.read_text()
-    assert not source.strip() or ast.get_docstring(ast.parse(source)), "open with one sentence saying what the module is for"
-    assert source.count("\n") <= LONGEST, f"longer than {LONGEST} lines: split it by idea"
+def test_nothing_is_imported_from_a_test() -> None:
+    guilty = [
+        f"{name}:{node.lineno}"
+        for name, tree in parsed().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom) and any(map(_is_a_test, _modules(node)))
+    ]
+    assert guilty == [], "what several tests use lives in a module that is no test"
+
+
+def _modules(node: ast.Import | ast.ImportFrom) -> list[str]:
+    """Every module that the statement may name."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    return [f"{node.module or ''}.{alias.name}" for alias in node.names] if (node.module or "").startswith("tests") or node.level else []
+
+
+def _is_a_test(module: str) -> bool:
+    return any(part.startswith("test_") for part in module.split("."))
 
 
 def test_nothing_names_a_registry() -> None:
     guilty = [
         name_of(path)
         for path in tracked("*.py", "*.toml", "*.lock", "*.yml", "*.json", "Makefile", "*Dockerfile")
-        if path != Path(__file__) and path.exists() and REGISTRY.search(path.read_text())
+        if path != Path(__file__) and REGISTRY.search(path.read_text())
     ]
     assert guilty == []
 
@@ -46,5 +61,5 @@ def test_nothing_says_to_install_what_belongs_to_others() -> None:
 
 
 def test_sql_says_what_it_is_for() -> None:
-    silent = [name_of(path) for path in tracked("*.sql") if path.exists() and not path.read_text().lstrip().startswith("--")]
+    silent = [name_of(path) for path in tracked("*.sql") if not path.read_text().lstrip().startswith("--")]
     assert silent == [], "open a .sql file with a one-line comment"

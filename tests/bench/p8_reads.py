@@ -33,7 +33,7 @@ from tests.bench.lean_http import LeanHttp
 from tests.bench.p10_rebuild import META
 from tests.bench.served import TOKEN, Ask, drive, percentiles, provisioned, served
 from tests.bench.writers import some_id
-from tests.services.gateway.read_model.test_fold import BEGIN
+from tests.services.gateway.read_model.random_logs import BEGIN
 
 MANY: Final = 100_000
 FEW: Final = MANY // 10

@@ -30,12 +30,7 @@ async def gateways(postgres_server: Postgres, template_database: str, nats_serve
 @pytest_asyncio.fixture(loop_scope="module")
 async def environ(gateways: Gateways, nats_server: Nats, tmp_path: Path) -> dict[str, str]:
     return environment(gateways, nats_server.url, tmp_path, await new_owner(gateways))
-
-
-async def create(makima: Makima, name: str, *options: str) -> dict[str, object]:
-    ran = await makima("contracts", "create", name, "--format", "json", *options)
-    assert ran.exit == 0, ran.err
-    return cast("dict[str, object]", ran.json)
+from tests.cli.contracts import create
 
 
 async def test_json_is_one_value_on_stdout_and_filters_are_the_apis(makima: Makima) -> None:

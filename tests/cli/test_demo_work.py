@@ -16,7 +16,7 @@ from makima_schemas.contract.model import ContractStatus as S
 from makima_schemas.contract.model import TaskStatus, WaitingFor
 from makima_sdk import Contract, Contracts, Http, Task
 
-from tests.sdk.test_http_is_patient import server
+from tests.sdk.http_server import server
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 

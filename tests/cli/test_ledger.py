@@ -9,7 +9,7 @@ from makima_kernel.event_log.log import Log
 from makima_kernel.testing import eventually
 
 from tests.cli.conftest import Makima, Ran
-from tests.cli.test_contracts import create
+from tests.cli.contracts import create
 
 HELD_UP = "select exists (select from pg_locks where not granted and relation = 'gateway.contracts'::regclass)"
 

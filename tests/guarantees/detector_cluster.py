@@ -21,14 +21,14 @@ from nats.aio.client import Client
 
 from tests.forked_processes import forked_programs
 from tests.guarantees.heartbeat_oracle import stored
-from tests.services.stale_detector.harness import GRACE, INTERVAL, TIMEOUT, Fleet, Told
+from tests.services.stale_detector.harness import GRACE, INTERVAL, TIMEOUT, Fleet, LogReader
 
 OWNER = "supervisor_heartbeat"
 DETECTOR = "stale_detector"
 
 
 @dataclass(frozen=True)
-class Detection(Told):
+class Detection(LogReader):
     """`detector(n)` names the nth replica for the runner."""
 
     runner: Runner
@@ -93,7 +93,7 @@ class Detection(Told):
         truth, verdicts = await stored(self.nats), await self.verdicts()
         wronged = [(verdict, truth.flowed_since_heard(verdict)) for verdict in verdicts if not truth.justifies(verdict)]
         assert wronged == [], f"live senders were declared dead: {wronged}"
-        twice = truth.told_twice(verdicts)
+        twice = truth.declared_twice(verdicts)
         assert twice == [], f"deaths were declared twice: {twice}"
 
     async def seen_to_flow(self, seconds: float) -> None:

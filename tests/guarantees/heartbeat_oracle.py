@@ -21,7 +21,7 @@ KINDS: Final = {"supervisor": SupervisorHeartbeat, "daemon": DaemonHeartbeat}
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredHeartbeats:
     """Broker times: of all messages by shard, and of each sender's readable heartbeats."""
 
     shards: dict[str, list[datetime]]
@@ -64,7 +64,7 @@ class Stored:
         last = {verdict.sender_id: verdict.evidence.watermark + ROUNDING for verdict in verdicts}
         return {sender for sender, judged in last.items() if not any(time > judged for time in self.beats[sender])}
 
-    def told_twice(self, verdicts: Iterable[SilenceDetected]) -> list[SilenceDetected]:
+    def declared_twice(self, verdicts: Iterable[SilenceDetected]) -> list[SilenceDetected]:
         """The verdicts that follow another one, and no heartbeat in between."""
         of = defaultdict[str, list[SilenceDetected]](list)
         for verdict in verdicts:
@@ -77,9 +77,9 @@ class Stored:
         ]
 
 
-async def stored(nats: Client) -> Stored:
+async def stored(nats: Client) -> StoredHeartbeats:
     """All that the stream holds now."""
-    found = Stored(defaultdict(list), defaultdict(list), {})
+    found = StoredHeartbeats(defaultdict(list), defaultdict(list), {})
     jetstream = nats.jetstream(timeout=PATIENCE)
     last = (await jetstream.stream_info(subjects.HEARTBEATS_STREAM)).state.last_seq
     config = ConsumerConfig(deliver_policy=DeliverPolicy.ALL)

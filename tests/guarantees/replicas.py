@@ -1,4 +1,4 @@
-"""Replicas in processes of their own, so that they can be killed and frozen: relays and projectors of the journal."""
+"""Replicas in processes of their own, so that they can be killed and frozen: relays and projectors of the sample_projection."""
 
 import asyncio
 import multiprocessing
@@ -19,7 +19,7 @@ from makima_kernel.relay.relay import Relay
 from makima_kernel.testing import eventually
 from makima_schemas.envelope import Recorded
 
-from tests.kernel.projections.sample_projection import Journal
+from tests.kernel.projections.sample_projection import SampleProjection
 
 # Forked from a server that has imported everything: fifty of them start in a second.
 _CONTEXT: Final = multiprocessing.get_context("forkserver")
@@ -103,10 +103,10 @@ def project_forever(dsn: str, nats_url: str, owner: str, stuck: bool) -> None:
 
     async def main() -> None:
         nats = await connect(nats_url, owner, on_closed=_closed)
-        journal = Journal()
+        sample_projection = SampleProjection()
         if stuck:
-            journal.gate.clear()
+            sample_projection.gate.clear()
         async with asyncpg.create_pool(dsn, min_size=1, max_size=4, server_settings={"application_name": owner}) as pool:
-            await Projector(journal, pool, Log(pool), nats, owner=owner, lease=LEASE, max_batch=50).run()
+            await Projector(sample_projection, pool, Log(pool), nats, owner=owner, lease=LEASE, max_batch=50).run()
 
     asyncio.run(main())

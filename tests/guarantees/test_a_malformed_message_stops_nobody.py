@@ -20,7 +20,7 @@ from nats.aio.client import Client
 
 from tests.kernel.background import running
 from tests.kernel.event_log.filling import append, fill
-from tests.kernel.projections.sample_projection import TABLES, Journal, raw, rows
+from tests.kernel.projections.sample_projection import TABLES, SampleProjection, raw, rows
 from tests.servers import BUDGET
 
 DATA_THAT_FITS_NO_SCHEMA = [
@@ -38,7 +38,7 @@ DATA_THAT_FITS_NO_SCHEMA = [
 async def projector(pool: asyncpg.Pool, nats: Client) -> AsyncGenerator[Projector]:
     await pool.execute(TABLES)
     await streams.provision(nats, Log(pool), budget=BUDGET)
-    projector = Projector(Journal(), pool, Log(pool), nats, owner="me")
+    projector = Projector(SampleProjection(), pool, Log(pool), nats, owner="me")
     async with running(Relay(pool, nats, budget=BUDGET).run(), projector.run()):
         yield projector
 
@@ -47,7 +47,7 @@ async def letters(nats: Client) -> list[dict[str, object]]:
     jetstream = nats.jetstream()
     last = (await jetstream.stream_info(subjects.DEAD_LETTERS_STREAM)).state.last_seq
     found = [await jetstream.get_msg(subjects.DEAD_LETTERS_STREAM, number) for number in range(1, last + 1)]
-    assert {message.subject for message in found} <= {"makima.dead.MAKIMA_EVENTS.journal"}
+    assert {message.subject for message in found} <= {"makima.dead.MAKIMA_EVENTS.sample_projection"}
     return [orjson.loads(message.data or b"") for message in found]
 
 
@@ -75,7 +75,7 @@ async def test_a_rebuild_sets_nothing_aside_again(projector: Projector, pool: as
     last = await fill(pool, 3)
     assert await projector.wait_for(last, 120)
     before = await rows(pool)
-    await rebuild(Journal(), pool, Log(pool))
+    await rebuild(SampleProjection(), pool, Log(pool))
     assert await rows(pool) == before
     assert len(await letters(nats)) == 1
 
@@ -88,7 +88,8 @@ async def test_an_event_of_a_type_it_must_know_stops_a_projection_which_says_so_
     await fill(pool, 3)
     await eventually(lambda: projector.ready() is not None and projector.position == 3)
     assert (
-        projector.ready() == "projection journal: stopped before position 4: event ContractTeleported schema 1 is not known to this build"
+        projector.ready()
+        == "projection sample_projection: stopped before position 4: event ContractTeleported schema 1 is not known to this build"
     )
     assert [line[0] for line in (await rows(pool))[0]] == [1, 2, 3]
     # A newer build:
@@ -114,7 +115,9 @@ async def test_rubbish_in_the_stream_itself_changes_no_read_model(
 async def test_whatever_is_set_aside_never_cuts_the_connection(pool: asyncpg.Pool, nats: Client, size: int) -> None:
     await streams.provision(nats, Log(pool), budget=BUDGET)
     payload = b"\xff" * size  # not text: base64 makes it longer
-    await dead_letter(nats, stream="MAKIMA_EVENTS", consumer="journal", reason="x" * 100_000, origin={"position": 1}, payload=payload)
+    await dead_letter(
+        nats, stream="MAKIMA_EVENTS", consumer="sample_projection", reason="x" * 100_000, origin={"position": 1}, payload=payload
+    )
     [letter] = await letters(nats)
     assert letter["truncated"] == (size > 512 * 1024)
     assert len(str(letter["reason"])) == 4096

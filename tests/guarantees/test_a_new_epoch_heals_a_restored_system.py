@@ -29,10 +29,10 @@ from makima_local.processes import Program, Runner
 from websockets.asyncio.client import ClientConnection, connect
 
 from tests.forked_processes import forked_programs
-from tests.guarantees.test_every_read_model_is_rebuilt_the_same import OURS, rows
+from tests.guarantees.read_models import OURS, rows
 from tests.servers import BUDGET
-from tests.services.gateway.harness import ADMIN, bearing
-from tests.services.stale_detector.harness import Fleet, Told
+from tests.services.gateway.harness import ADMIN, authenticated_client
+from tests.services.stale_detector.harness import Fleet, LogReader
 
 SERVICES = ("contract", "supervisor_heartbeat", "completion_detector", "stale_detector", "gateway")
 WITH_EVERYBODY_CUT_OFF = """
@@ -119,7 +119,7 @@ async def system(postgres_server: Postgres, database: str, nats_url: str, tmp_pa
 
 @asynccontextmanager
 async def speaking(system: System) -> AsyncGenerator[httpx.AsyncClient]:
-    async with bearing(ADMIN, system.http) as client:
+    async with authenticated_client(ADMIN, system.http) as client:
         client.timeout = 30
         yield client
 
@@ -197,7 +197,7 @@ async def names_the_command(system: System) -> bool:
 
 
 async def registered(pool: asyncpg.Pool) -> bool:
-    return "t0" in {each.entity_id for each in await Told(Log(pool)).all("SupervisorRegistered")}
+    return "t0" in {each.entity_id for each in await LogReader(Log(pool)).all("SupervisorRegistered")}
 
 
 async def every_read_model_is_the_fold(pool: asyncpg.Pool) -> None:

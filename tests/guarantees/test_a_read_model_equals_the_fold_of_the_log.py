@@ -26,7 +26,7 @@ from nats.aio.client import Client
 from tests.guarantees.replicas import LEASE, project_forever, replica
 from tests.kernel.background import running
 from tests.kernel.event_log.filling import append_all, fill, some_event
-from tests.kernel.projections.sample_projection import TABLES, Journal, Line, Tally, raw, rows, text_of
+from tests.kernel.projections.sample_projection import TABLES, Line, SampleProjection, Tally, raw, rows, text_of
 from tests.servers import BUDGET
 
 events = st.one_of(
@@ -49,7 +49,7 @@ async def read_model(pool: asyncpg.Pool, nats: Client) -> AsyncGenerator[asyncpg
 async def fold(pool: asyncpg.Pool, position: int) -> tuple[list[Line], list[Tally]]:
     """What the tables must show at `position`, computed without them."""
     lines: list[Line] = []
-    subscribed = {cls.__name__ for cls in Journal().events}
+    subscribed = {cls.__name__ for cls in SampleProjection().events}
     for recorded in await Log(pool).after(0, position) if position else []:
         if recorded.type in subscribed and recorded.data != b'{"reason": 7}':
             applied = Applied(recorded, decode(recorded.type, recorded.schema, recorded.data))
@@ -63,7 +63,9 @@ async def equals_the_fold(pool: asyncpg.Pool) -> int:
     """Checkpoint and rows, read together; the position they show."""
     async with pool.acquire() as acquired, acquired.transaction(isolation="repeatable_read"):
         reader = cast("asyncpg.Connection", acquired)
-        position = await reader.fetchval("select coalesce(min(position), 0) from event_log.checkpoints where consumer = 'journal'")
+        position = await reader.fetchval(
+            "select coalesce(min(position), 0) from event_log.checkpoints where consumer = 'sample_projection'"
+        )
         shown = await rows(reader)
     assert shown == await fold(pool, position)
     return position
@@ -76,7 +78,7 @@ async def test_whatever_is_recorded_in_whatever_batches_the_rows_are_its_fold(
 ) -> None:
     """One log for all examples: each goes on where the last one ended, under another replica."""
     log = Log(read_model)
-    projector = Projector(Journal(), read_model, log, nats, owner="one of many", max_batch=max_batch)
+    projector = Projector(SampleProjection(), read_model, log, nats, owner="one of many", max_batch=max_batch)
     async with running(projector.run()):
         for batch in batches:
             await append_all(read_model, {stream: tuple(renewed(events)) for stream, events in batch.items()})
@@ -104,7 +106,7 @@ async def test_a_projector_killed_between_rows_and_checkpoint_leaves_neither(
         )
         stuck.kill()
         assert await equals_the_fold(read_model) == 0
-    projector = Projector(Journal(), read_model, Log(read_model), nats, owner="next")
+    projector = Projector(SampleProjection(), read_model, Log(read_model), nats, owner="next")
     async with running(projector.run()):
         assert await projector.wait_for(100, 120)
     assert await equals_the_fold(read_model) == 100
@@ -124,7 +126,7 @@ async def test_a_projector_killed_while_it_waits_for_its_checkpoint_leaves_no_ro
     shown = await equals_the_fold(read_model)
     head = await Log(read_model).head()
     assert shown < head, "it was killed before the end"
-    projector = Projector(Journal(), read_model, Log(read_model), nats, owner="next")
+    projector = Projector(SampleProjection(), read_model, Log(read_model), nats, owner="next")
     async with running(projector.run()):
         assert await projector.wait_for(head, 120)
     assert await equals_the_fold(read_model) == head
@@ -139,7 +141,7 @@ async def held_up_in(pool: asyncpg.Pool, statement: str, *, of: str) -> AsyncGen
 
     while True:
         async with pool.acquire() as connection, connection.transaction():
-            await connection.execute("select from event_log.checkpoints where consumer = 'journal' for update")
+            await connection.execute("select from event_log.checkpoints where consumer = 'sample_projection' for update")
             await fill(pool, 10)
             if SQL[statement] in str(await eventually(waiting, because=f"{of} never waited for its checkpoint")):
                 yield
@@ -170,7 +172,7 @@ async def test_a_zombie_replica_loses_and_changes_nothing(read_model: asyncpg.Po
     with replica(project_forever, database, nats_url, "zombie", False) as zombie:
         await eventually(lambda: at_least(read_model, 50))
         zombie.freeze()
-        projector = Projector(Journal(), read_model, log, nats, owner="heir", lease=LEASE)
+        projector = Projector(SampleProjection(), read_model, log, nats, owner="heir", lease=LEASE)
         async with running(projector.run()):
             await fill(read_model, 50)
             assert await projector.wait_for(100, 120)
@@ -188,9 +190,10 @@ async def test_a_replica_frozen_in_the_middle_of_a_batch_holds_nobody_up(
     await fill(read_model, 50)
     with replica(project_forever, database, nats_url, "stuck", True):
         await eventually(
-            lambda: read_model.fetchval("select count(*) from pg_locks where relation = 'journal.tally'::regclass and granted"), 20
+            lambda: read_model.fetchval("select count(*) from pg_locks where relation = 'sample_projection.tally'::regclass and granted"),
+            20,
         )
-        projector = Projector(Journal(), read_model, Log(read_model), nats, owner="heir", lease=LEASE)
+        projector = Projector(SampleProjection(), read_model, Log(read_model), nats, owner="heir", lease=LEASE)
         async with running(projector.run()):
             assert await projector.wait_for(50, 120)
     assert await equals_the_fold(read_model) == 50
@@ -198,7 +201,7 @@ async def test_a_replica_frozen_in_the_middle_of_a_batch_holds_nobody_up(
 
 async def test_rebuilds_give_the_same_rows_and_readers_never_see_a_gap(read_model: asyncpg.Pool, nats: Client) -> None:
     log, over = Log(read_model), asyncio.Event()
-    projector = Projector(Journal(), read_model, log, nats, owner="me")
+    projector = Projector(SampleProjection(), read_model, log, nats, owner="me")
     looks = 0
 
     async def write() -> None:
@@ -210,7 +213,7 @@ async def test_rebuilds_give_the_same_rows_and_readers_never_see_a_gap(read_mode
         seen = 0
         while not over.is_set():
             position = await read_model.fetchval("select coalesce(min(position), 0) from event_log.checkpoints")
-            count, newest = await read_model.fetchrow("select count(*), coalesce(max(position), 0) from journal.line") or (0, 0)
+            count, newest = await read_model.fetchrow("select count(*), coalesce(max(position), 0) from sample_projection.line") or (0, 0)
             assert count == newest, "a line is missing"
             assert newest >= max(seen, position), "the read model went back"
             seen, looks = newest, looks + 1
@@ -220,14 +223,14 @@ async def test_rebuilds_give_the_same_rows_and_readers_never_see_a_gap(read_mode
             group.create_task(task)
         await eventually(lambda: projector.position >= 200)
         for _ in range(4):
-            await rebuild(Journal(), read_model, log, max_batch=200)
+            await rebuild(SampleProjection(), read_model, log, max_batch=200)
             await equals_the_fold(read_model)
         over.set()
     assert looks > 50
     generation, position = await read_model.fetchrow("select generation, position from event_log.checkpoints") or (0, 0)
     assert generation == 5
-    assert await rebuild(Journal(), read_model, log) >= position
+    assert await rebuild(SampleProjection(), read_model, log) >= position
     before = await rows(read_model)
-    await rebuild(Journal(), read_model, log)
+    await rebuild(SampleProjection(), read_model, log)
     assert await rows(read_model) == before
     await equals_the_fold(read_model)

@@ -23,7 +23,7 @@ from nats.aio.client import Client
 
 from tests.kernel.background import running
 from tests.kernel.event_log.filling import fill
-from tests.kernel.projections.sample_projection import TABLES, Journal, rows
+from tests.kernel.projections.sample_projection import TABLES, SampleProjection, rows
 from tests.servers import BUDGET
 
 BACKED_UP, LOST = 150, 50
@@ -62,11 +62,11 @@ async def restored(postgres_server: Postgres, database: str, nats: Client) -> As
 
 
 def projector(pool: asyncpg.Pool, nats: Client, owner: str) -> Projector:
-    return Projector(Journal(), pool, Log(pool), nats, owner=owner)
+    return Projector(SampleProjection(), pool, Log(pool), nats, owner=owner)
 
 
 async def shown(pool: asyncpg.Pool, position: int) -> bool:
-    return await pool.fetchval("select max(position) from journal.line") == position
+    return await pool.fetchval("select max(position) from sample_projection.line") == position
 
 
 async def stream(nats: Client, last: int) -> list[bytes]:

@@ -1,13 +1,9 @@
 """Guarantee 3, for the read models that we ship: whatever batches it grew in, rebuilding it gives the same rows."""
 
-from collections import Counter
 from random import Random
 
 import asyncpg
 import pytest
-from makima_completion_detector.projections import Contracts
-from makima_contract.projections import Unstarted
-from makima_gateway.read_model.projection import ReadModel
 from makima_kernel.event_log.append import new_event
 from makima_kernel.event_log.log import Log
 from makima_kernel.nats import streams
@@ -19,30 +15,16 @@ from makima_schemas.agent import AgentJoined, AgentLeft
 from makima_schemas.codec import Event
 from makima_schemas.daemon import DaemonConnected
 from makima_schemas.silence import MassSilenceSuspected, SilenceDetected
-from makima_stale_detector.projections import Silence
-from makima_supervisor_heartbeat.projections import KnownSenders
 from nats.aio.client import Client
 
+from tests.guarantees.read_models import OURS, rows
 from tests.kernel.background import running
 from tests.kernel.event_log.filling import append
 from tests.servers import BUDGET
 from tests.services.contract.contract_states import opened
-from tests.services.gateway.read_model.test_read_model import EVIDENCE, log
+from tests.services.gateway.read_model.random_logs import EVIDENCE, log
 
-OURS: list[Projection] = [ReadModel(), Unstarted(), KnownSenders(), Silence(), Contracts()]
-WHEN_A_LOOK_IS_DUE = {"due_at", "leased_until"}  # a queue's times, by the clock: no part of the fold
 NEVER_FILLED_HERE = {"stale_detector.owed"}  # what is owed is told at once, and its telling is an event of this log, too
-
-
-async def rows(pool: asyncpg.Pool, projection: Projection) -> dict[str, Counter[str]]:
-    return {
-        f"{projection.schema}.{table}": Counter(shown(row) for row in await pool.fetch(f'select * from {projection.schema}."{table}"'))
-        for table in projection.tables
-    }
-
-
-def shown(row: asyncpg.Record) -> str:
-    return repr([item for item in row.items() if item[0] not in WHEN_A_LOOK_IS_DUE])
 
 
 def the_log(seed: int) -> list[tuple[str, Event]]:

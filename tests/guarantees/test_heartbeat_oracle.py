@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from tests.guarantees.heartbeat_oracle import Stored
+from tests.guarantees.heartbeat_oracle import StoredHeartbeats
 
 
 def at(milliseconds: int) -> datetime:
@@ -11,7 +11,7 @@ def at(milliseconds: int) -> datetime:
 
 def flowed(times: list[int], since: int, until: int) -> float:
     """Milliseconds."""
-    return Stored({"0": [at(time) for time in times]}, {}, {}).flowed("0", at(since), at(until)) / timedelta(milliseconds=1)
+    return StoredHeartbeats({"0": [at(time) for time in times]}, {}, {}).flowed("0", at(since), at(until)) / timedelta(milliseconds=1)
 
 
 def test_time_flows_up_to_the_end_if_something_came_after_it() -> None:

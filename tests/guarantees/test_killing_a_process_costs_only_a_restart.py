@@ -21,7 +21,7 @@ from nats.js.client import JetStreamContext
 
 from tests.e2e import stack
 from tests.e2e.stack import Stack
-from tests.services.gateway.harness import bearing
+from tests.services.gateway.harness import authenticated_client
 
 pytestmark = [
     pytest.mark.e2e,
@@ -109,7 +109,7 @@ async def test_every_acknowledged_command_stands_whatever_is_killed_or_stopped(s
     async with (
         stack.running(stack.own_folder(server_folder, "kill")) as system,
         asyncpg.create_pool(system.database_url, min_size=1, max_size=2) as pool,
-        bearing(system.token, f"{system.url}/api/v1") as client,
+        authenticated_client(system.token, f"{system.url}/api/v1") as client,
     ):
         ledger = Ledger(Log(pool))
         async with asyncio.TaskGroup() as group:

@@ -26,8 +26,8 @@ from nats.errors import Error as NatsError
 
 from tests.chaos import one_by_one
 from tests.services.gateway.harness import Gateways, act, created, items, running
-from tests.services.gateway.monitor.test_monitor import watching
-from tests.services.stale_detector.harness import Fleet, Told, quick
+from tests.services.gateway.monitor.monitor_client import watching
+from tests.services.stale_detector.harness import Fleet, LogReader, quick
 
 LARGEST_EVENT = 256 * 1024
 LARGEST_COMMAND = 512 * 1024
@@ -125,7 +125,7 @@ ODD: dict[str, tuple[str, bytes, dict[str, str] | None]] = {
 }
 
 
-class Watchers(Told):
+class Watchers(LogReader):
     """A recorder and a detector."""
 
     services: tuple[Service, ...] = ()

@@ -10,7 +10,7 @@ from makima_kernel.relay.relay import Relay
 from nats.aio.client import Client
 
 from tests.kernel.background import running
-from tests.kernel.projections.sample_projection import TABLES, Journal
+from tests.kernel.projections.sample_projection import TABLES, SampleProjection
 from tests.servers import BUDGET
 
 
@@ -33,6 +33,6 @@ async def relay(stream: None, pool: asyncpg.Pool, nats: Client) -> AsyncGenerato
 
 
 @pytest.fixture
-async def journal(pool: asyncpg.Pool) -> Journal:
+async def sample_projection(pool: asyncpg.Pool) -> SampleProjection:
     await pool.execute(TABLES)
-    return Journal()
+    return SampleProjection()

@@ -1,29 +1,12 @@
 """What a client does while the server is away: asks again under the same key, and says in the end why it gave up."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
 
 import pytest
 from makima_local import ports
 from makima_sdk import Http, ProblemError, UnreachableError
 
-Reply = Callable[[str], tuple[int, str]]
-
-
-@asynccontextmanager
-async def server(port: int, reply: Reply) -> AsyncGenerator[None]:
-    """A server that answers each request with what `reply` makes of its head."""
-
-    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode()
-        status, body = reply(head)
-        writer.write(f"HTTP/1.1 {status} x\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}".encode())
-        await writer.drain()
-        writer.close()
-
-    async with await asyncio.start_server(handle, "127.0.0.1", port):
-        yield
+from tests.sdk.http_server import server
 
 
 def key_of(head: str) -> str:

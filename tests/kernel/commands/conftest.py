@@ -8,14 +8,14 @@ import pytest
 from makima_kernel.event_log.appender import Appender
 from makima_kernel.event_log.log import Log
 
-from tests.kernel.commands.toggle_aggregate import MakeLamps, lamps
+from tests.kernel.commands.toggle_aggregate import MakeToggle, toggle_decisions
 from tests.patience import patient_requests
 
 __all__ = ("patient_requests",)
 
 
 @pytest.fixture
-async def make_lamps(database: str, pool: asyncpg.Pool) -> AsyncIterator[MakeLamps]:
+async def make_toggle(database: str, pool: asyncpg.Pool) -> AsyncIterator[MakeToggle]:
     """Each call makes a replica with a memory and an appender of its own."""
     async with asyncio.TaskGroup() as group:
         running: list[asyncio.Task[None]] = []
@@ -23,7 +23,7 @@ async def make_lamps(database: str, pool: asyncpg.Pool) -> AsyncIterator[MakeLam
         async def make():
             appender = Appender(lambda: asyncpg.connect(database))
             running.append(group.create_task(appender.run()))
-            return lamps(Log(pool), appender)
+            return toggle_decisions(Log(pool), appender)
 
         yield make
         for task in running:

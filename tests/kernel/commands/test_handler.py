@@ -2,24 +2,13 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime
-from uuid import uuid4
 
 import asyncpg
 from makima_kernel.event_log.log import Log
-from makima_schemas.commands import Accepted, Problem, Reply, Request
+from makima_schemas.commands import Accepted, Problem, Reply
 from makima_schemas.errors import ErrorCode
-from makima_schemas.evidence import Evidence
 
-from tests.kernel.commands.toggle_aggregate import MakeLamps, SwitchOff, SwitchOn
-
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
-OFF = SwitchOff(Evidence(None, 2, NOW, NOW, 0, "test"))
-ON = SwitchOn("a")
-
-
-def request(**more: object) -> Request:
-    return replace(Request(uuid4(), "lamp", {}), **more)
+from tests.kernel.commands.toggle_aggregate import OFF, ON, MakeToggle, SwitchOn, request
 
 
 def refused(reply: Reply, code: ErrorCode) -> Problem:
@@ -28,15 +17,15 @@ def refused(reply: Reply, code: ErrorCode) -> Problem:
     return reply
 
 
-async def test_what_was_decided_is_in_the_log_with_its_actor(make_lamps: MakeLamps, pool: asyncpg.Pool) -> None:
-    first = await make_lamps()
+async def test_what_was_decided_is_in_the_log_with_its_actor(make_toggle: MakeToggle, pool: asyncpg.Pool) -> None:
+    first = await make_toggle()
     assert await first.handle(request(actor="ada"), ON) == Accepted(1, 1)
-    [event] = await Log(pool).stream("default", "daemon-lamp")
+    [event] = await Log(pool).stream("default", "daemon-toggle")
     assert (event.type, event.meta.get("actor")) == ("DaemonConnected", "ada")
 
 
-async def test_a_repeat_gets_the_first_answer_even_where_it_would_be_refused_now(make_lamps: MakeLamps) -> None:
-    first, second = await make_lamps(), await make_lamps()
+async def test_a_repeat_gets_the_first_answer_even_where_it_would_be_refused_now(make_toggle: MakeToggle) -> None:
+    first, second = await make_toggle(), await make_toggle()
     await first.handle(request(), ON)
     off = request()
     answer = await first.handle(off, OFF)
@@ -45,8 +34,8 @@ async def test_a_repeat_gets_the_first_answer_even_where_it_would_be_refused_now
     assert await first.handle(off, OFF) == answer
 
 
-async def test_a_command_that_changes_nothing_says_so_and_again_when_repeated(make_lamps: MakeLamps) -> None:
-    first, second = await make_lamps(), await make_lamps()
+async def test_a_command_that_changes_nothing_says_so_and_again_when_repeated(make_toggle: MakeToggle) -> None:
+    first, second = await make_toggle(), await make_toggle()
     await first.handle(request(), ON)
     again = request()
     assert await first.handle(again, ON) == Accepted(1, 1, changed=False)
@@ -54,8 +43,8 @@ async def test_a_command_that_changes_nothing_says_so_and_again_when_repeated(ma
     assert await second.handle(again, ON) == Accepted(1, 1, changed=False), "on would be accepted with an event now"
 
 
-async def test_the_same_id_for_another_request_is_told(make_lamps: MakeLamps) -> None:
-    first = await make_lamps()
+async def test_the_same_id_for_another_request_is_told(make_toggle: MakeToggle) -> None:
+    first = await make_toggle()
     used = request()
     await first.handle(used, ON)
     refused(await first.handle(used, SwitchOn("b")), ErrorCode.IDEMPOTENCY_KEY_REUSED)
@@ -63,8 +52,8 @@ async def test_the_same_id_for_another_request_is_told(make_lamps: MakeLamps) ->
     refused(await first.handle(used, OFF), ErrorCode.IDEMPOTENCY_KEY_REUSED)
 
 
-async def test_a_refusal_from_memory_is_checked_against_the_log(make_lamps: MakeLamps) -> None:
-    first, second = await make_lamps(), await make_lamps()
+async def test_a_refusal_from_memory_is_checked_against_the_log(make_toggle: MakeToggle) -> None:
+    first, second = await make_toggle(), await make_toggle()
     await first.handle(request(), ON)
     await first.handle(request(), OFF)
     await second.handle(request(), ON)
@@ -72,15 +61,15 @@ async def test_a_refusal_from_memory_is_checked_against_the_log(make_lamps: Make
     assert await second.handle(request(expected_version=4), ON) == Accepted(5, 5), "its memory is at version 3"
 
 
-async def test_a_stale_expectation_is_answered_with_the_truth(make_lamps: MakeLamps) -> None:
-    first = await make_lamps()
+async def test_a_stale_expectation_is_answered_with_the_truth(make_toggle: MakeToggle) -> None:
+    first = await make_toggle()
     await first.handle(request(), ON)
     problem = refused(await first.handle(request(expected_version=7), OFF), ErrorCode.VERSION_CONFLICT)
     assert problem.members == {"expected": 7, "actual": 1, "on": True}
 
 
-async def test_of_many_with_one_expectation_exactly_one_succeeds(make_lamps: MakeLamps) -> None:
-    replicas = [await make_lamps() for _ in range(4)]
+async def test_of_many_with_one_expectation_exactly_one_succeeds(make_toggle: MakeToggle) -> None:
+    replicas = [await make_toggle() for _ in range(4)]
     await replicas[0].handle(request(), ON)
     replies = await asyncio.gather(*(replicas[i % 4].handle(request(expected_version=1), OFF) for i in range(32)))
     assert sum(isinstance(reply, Accepted) for reply in replies) == 1
@@ -88,27 +77,27 @@ async def test_of_many_with_one_expectation_exactly_one_succeeds(make_lamps: Mak
     assert {(loser.members["expected"], loser.members["actual"]) for loser in losers} == {(1, 2)}
 
 
-async def test_without_an_expectation_a_lost_race_is_decided_again(make_lamps: MakeLamps) -> None:
-    replicas = [await make_lamps() for _ in range(4)]
+async def test_without_an_expectation_a_lost_race_is_decided_again(make_toggle: MakeToggle) -> None:
+    replicas = [await make_toggle() for _ in range(4)]
     replies = await asyncio.gather(*(replicas[i % 4].handle(request(), ON) for i in range(32)))
     assert sum(isinstance(reply, Accepted) and reply.changed for reply in replies) == 1
     assert all(isinstance(reply, Accepted) for reply in replies)
 
 
-async def test_a_guard_that_moved_on_refuses(make_lamps: MakeLamps) -> None:
-    first = await make_lamps()
+async def test_a_guard_that_moved_on_refuses(make_toggle: MakeToggle) -> None:
+    first = await make_toggle()
     await first.handle(replace(request(), target="guard"), ON)
     refused(await first.handle(request(guard=("daemon-guard", 0)), ON), ErrorCode.VERSION_CONFLICT)
     assert await first.handle(request(guard=("daemon-guard", 1)), ON) == Accepted(1, 2)
 
 
-async def test_a_target_that_is_no_id_is_refused(make_lamps: MakeLamps) -> None:
-    first = await make_lamps()
+async def test_a_target_that_is_no_id_is_refused(make_toggle: MakeToggle) -> None:
+    first = await make_toggle()
     refused(await first.handle(replace(request(), target="a b"), ON), ErrorCode.INVALID_REQUEST)
 
 
-async def test_an_event_that_is_too_large_is_told_with_the_limit_that_it_broke(make_lamps: MakeLamps) -> None:
-    first = await make_lamps()
+async def test_an_event_that_is_too_large_is_told_with_the_limit_that_it_broke(make_toggle: MakeToggle) -> None:
+    first = await make_toggle()
     problem = refused(await first.handle(request(), SwitchOn("x" * 300_000)), ErrorCode.PAYLOAD_TOO_LARGE)
     assert problem.members == {"limit": 262_144}
     assert problem.detail == "an event, or all that the command records, has more than 262144 bytes"

@@ -16,8 +16,7 @@ from makima_schemas.commands import Accepted, Problem, Reply
 from makima_schemas.daemon import DaemonConnected, DaemonEvent
 from makima_schemas.errors import ErrorCode
 
-from tests.kernel.commands.test_handler import OFF, ON, request
-from tests.kernel.commands.toggle_aggregate import MakeLamps, lamps
+from tests.kernel.commands.toggle_aggregate import OFF, ON, MakeToggle, request, toggle_decisions
 from tests.kernel.event_log.append_builders import call, command
 
 Restore = Callable[[], Awaitable[None]]
@@ -44,7 +43,7 @@ def recorded(event: DaemonEvent) -> NewEvent:
 
 async def regrown(database: str, *events: DaemonEvent) -> None:
     connection = await asyncpg.connect(database)
-    await call(connection, *(command("daemon-lamp", recorded(event)) for event in events))
+    await call(connection, *(command("daemon-toggle", recorded(event)) for event in events))
     await connection.close()
 
 
@@ -52,8 +51,8 @@ def code(reply: Reply) -> ErrorCode | None:
     return reply.code if isinstance(reply, Problem) else None
 
 
-async def test_what_was_on_before_is_not_switched_off_after(make_lamps: MakeLamps, restore: Restore, database: str) -> None:
-    first = await make_lamps()
+async def test_what_was_on_before_is_not_switched_off_after(make_toggle: MakeToggle, restore: Restore, database: str) -> None:
+    first = await make_toggle()
     await first.handle(request(), ON)
     await first.handle(request(), OFF)
     await first.handle(request(), ON)
@@ -62,8 +61,8 @@ async def test_what_was_on_before_is_not_switched_off_after(make_lamps: MakeLamp
     assert code(await first.handle(request(), OFF)) is ErrorCode.INVALID_TRANSITION
 
 
-async def test_a_refusal_is_not_confirmed_by_a_stream_that_has_regrown(make_lamps: MakeLamps, restore: Restore, database: str) -> None:
-    first = await make_lamps()
+async def test_a_refusal_is_not_confirmed_by_a_stream_that_has_regrown(make_toggle: MakeToggle, restore: Restore, database: str) -> None:
+    first = await make_toggle()
     await first.handle(request(), ON)
     await first.handle(request(), OFF)
     assert code(await first.handle(request(), OFF)) is ErrorCode.INVALID_TRANSITION
@@ -73,8 +72,8 @@ async def test_a_refusal_is_not_confirmed_by_a_stream_that_has_regrown(make_lamp
     assert await first.handle(request(), OFF) == Accepted(3, 3)
 
 
-async def test_an_acceptance_needs_no_conflict_to_forget_what_never_was(make_lamps: MakeLamps, restore: Restore, database: str) -> None:
-    first = await make_lamps()
+async def test_an_acceptance_needs_no_conflict_to_forget_what_never_was(make_toggle: MakeToggle, restore: Restore, database: str) -> None:
+    first = await make_toggle()
     await first.handle(request(), ON)
     await first.handle(request(), OFF)
     await first.handle(request(), ON)
@@ -86,7 +85,7 @@ async def test_an_acceptance_needs_no_conflict_to_forget_what_never_was(make_lam
 
 
 async def test_nothing_is_remembered_while_no_connection_would_tell(database: str, pool: asyncpg.Pool) -> None:
-    reader = lamps(Log(pool), idle := Appender(lambda: asyncpg.connect(database)))
+    reader = toggle_decisions(Log(pool), idle := Appender(lambda: asyncpg.connect(database)))
     owner = asyncio.create_task(idle.run())
     assert code(await reader.handle(request(), OFF)) is ErrorCode.INVALID_TRANSITION
     assert idle.session is None
@@ -100,7 +99,7 @@ async def test_a_log_that_cannot_be_read_is_said_to_be_unavailable(make_postgres
     server = await make_postgres()
     pool = await asyncpg.create_pool(server.dsn(), min_size=1, max_size=2, timeout=1.0)
     appender = Appender(lambda: asyncpg.connect(server.dsn()))
-    away = lamps(Log(pool), appender)
+    away = toggle_decisions(Log(pool), appender)
     await server.kill()
     assert code(await away.handle(request(), ON)) is ErrorCode.UNAVAILABLE, "it could not be loaded"
     assert code(await away.handle(replace(request(), target="no id"), ON)) is ErrorCode.UNAVAILABLE, "a refusal needs the first answer"

@@ -21,7 +21,7 @@ from tests.kernel.commands.toggle_aggregate import SwitchOn
 
 @asynccontextmanager
 async def serving(nats_url: str, seen: list[tuple[Request, SwitchOn]], reach: Authorize | None = None) -> AsyncGenerator[None]:
-    router = CommandRouter("lamp", authorize=reach)
+    router = CommandRouter("toggle", reach=reach)
 
     async def switch_on(request: Request, command: SwitchOn) -> Reply:
         seen.append((request, command))
@@ -43,7 +43,7 @@ async def serving(nats_url: str, seen: list[tuple[Request, SwitchOn]], reach: Au
 
     async def closed() -> None: ...
 
-    served = broker(nats_url, "lamp", on_closed=closed)
+    served = broker(nats_url, "toggle", on_closed=closed)
     served.include_router(router.nats)
     await served.start()
     await confirm_subscriptions(await served.connect())
@@ -65,28 +65,28 @@ def request(**data: object) -> Request:
 
 
 async def refusal(nats: Client, body: bytes) -> dict[str, object]:
-    message = await nats.request("makima.commands.lamp.switch_on", body, timeout=20)
+    message = await nats.request("makima.commands.toggle.switch_on", body, timeout=20)
     return orjson.loads(message.data)["error"]
 
 
 async def test_a_command_arrives_as_it_was_sent(nats: Client, seen: list[tuple[Request, SwitchOn]]) -> None:
     sent = Request(uuid4(), "l1", {"hostname": "h"}, actor="ada", expected_version=3, guard=("silence-o", 2))
-    assert await Bus(nats).ask("lamp", "switch_on", sent) == Accepted(1, 1)
+    assert await Bus(nats).ask("toggle", "switch_on", sent) == Accepted(1, 1)
     assert seen == [(sent, SwitchOn("h"))]
 
 
 async def test_a_query_is_answered(nats: Client, seen: list[tuple[Request, SwitchOn]]) -> None:
-    assert await Bus(nats).query("lamp", "count", {"of": 7}) == {"seen": 0, "of": 7}
+    assert await Bus(nats).query("toggle", "count", {"of": 7}) == {"seen": 0, "of": 7}
 
 
 async def test_a_daemon_is_who_its_subject_says(nats: Client, seen: list[tuple[Request, SwitchOn]]) -> None:
     body = orjson.dumps(Request(uuid4(), "l1", {"hostname": "h"}, actor="root", tenant="another"))
-    await nats.request(subjects.daemon_command("d7", "lamp", "switch_on"), body, timeout=20)
+    await nats.request(subjects.daemon_command("d7", "toggle", "switch_on"), body, timeout=20)
     assert (seen[0][0].actor, seen[0][0].tenant) == ("daemon:d7", "default")
 
 
 async def test_what_is_not_for_daemons_they_are_told(nats: Client, seen: list[tuple[Request, SwitchOn]]) -> None:
-    answer = await nats.request(subjects.daemon_command("d7", "lamp", "count"), b'{"of": 7}', timeout=20)
+    answer = await nats.request(subjects.daemon_command("d7", "toggle", "count"), b'{"of": 7}', timeout=20)
     assert orjson.loads(answer.data)["error"]["code"] == "FORBIDDEN"
 
 
@@ -95,17 +95,17 @@ async def test_what_a_daemon_does_not_reach_it_cannot_command(nats_url: str, nat
 
     async def reach(daemon_id: str, request: Request) -> None:
         if (daemon_id, request.target) != ("d7", "l1"):
-            raise Refused(ErrorCode.NOT_FOUND, "there is no such lamp")
+            raise Refused(ErrorCode.NOT_FOUND, "there is no such toggle")
 
     async with serving(nats_url, heard, reach):
         for daemon_id, target in (("d7", "l2"), ("d8", "l1")):
             body = orjson.dumps(Request(uuid4(), target, {"hostname": "h"}))
-            answer = await nats.request(subjects.daemon_command(daemon_id, "lamp", "switch_on"), body, timeout=20)
+            answer = await nats.request(subjects.daemon_command(daemon_id, "toggle", "switch_on"), body, timeout=20)
             assert orjson.loads(answer.data)["error"]["code"] == "NOT_FOUND"
         assert heard == []
         body = orjson.dumps(Request(uuid4(), "l1", {"hostname": "h"}))
-        await nats.request(subjects.daemon_command("d7", "lamp", "switch_on"), body, timeout=20)
-        assert isinstance(await Bus(nats).ask("lamp", "switch_on", Request(uuid4(), "l2", {"hostname": "h"})), Accepted)
+        await nats.request(subjects.daemon_command("d7", "toggle", "switch_on"), body, timeout=20)
+        assert isinstance(await Bus(nats).ask("toggle", "switch_on", Request(uuid4(), "l2", {"hostname": "h"})), Accepted)
         assert len(heard) == 2
 
 
@@ -122,7 +122,7 @@ async def test_a_body_that_is_no_request_is_refused_with_the_places(
 async def test_a_command_that_does_not_fit_its_schema_is_refused_with_the_places(
     nats: Client, seen: list[tuple[Request, SwitchOn]], data: dict[str, object], path: str
 ) -> None:
-    reply = await Bus(nats).ask("lamp", "switch_on", request(**data))
+    reply = await Bus(nats).ask("toggle", "switch_on", request(**data))
     assert isinstance(reply, Problem)
     assert (reply.code, [error["path"] for error in reply.members["errors"]]) == (ErrorCode.INVALID_REQUEST, [path])  # pyright: ignore - members are JSON
     assert seen == []
@@ -149,7 +149,7 @@ async def test_a_name_that_no_index_should_hold_is_refused(
 
 async def test_an_oversize_command_is_refused_on_both_sides(nats: Client, seen: list[tuple[Request, SwitchOn]]) -> None:
     too_large = request(hostname="x" * MAX_COMMAND_BYTES)
-    reply = await Bus(nats).ask("lamp", "switch_on", too_large)
+    reply = await Bus(nats).ask("toggle", "switch_on", too_large)
     assert isinstance(reply, Problem)
     assert (reply.code, reply.members) == (ErrorCode.PAYLOAD_TOO_LARGE, {"limit": MAX_COMMAND_BYTES})
     assert (await refusal(nats, orjson.dumps(too_large)))["code"] == "PAYLOAD_TOO_LARGE"
@@ -171,33 +171,33 @@ async def test_more_mistakes_than_an_answer_may_hold_are_answered_with_the_first
 
 async def test_an_answer_that_no_message_can_carry_is_a_problem(nats: Client, seen: list[tuple[Request, SwitchOn]]) -> None:
     bus = Bus(nats)
-    answer = await bus.query("lamp", "echo", {"call": "x" * 500_000})
+    answer = await bus.query("toggle", "echo", {"call": "x" * 500_000})
     assert isinstance(answer, Problem)
     assert (answer.code, answer.members) == (ErrorCode.PAYLOAD_TOO_LARGE, {"limit": MAX_REPLY_BYTES})
-    reply = await bus.ask("lamp", "switch_on", request(hostname="quoted" + "x" * 500_000))
+    reply = await bus.ask("toggle", "switch_on", request(hostname="quoted" + "x" * 500_000))
     assert isinstance(reply, Problem)
     assert (reply.code, reply.members) == (ErrorCode.INVALID_TRANSITION, {})
-    question = await bus.query("lamp", "echo", {"call": "x" * MAX_COMMAND_BYTES})
+    question = await bus.query("toggle", "echo", {"call": "x" * MAX_COMMAND_BYTES})
     assert isinstance(question, Problem)
     assert question.code is ErrorCode.PAYLOAD_TOO_LARGE
-    assert isinstance(await bus.ask("lamp", "switch_on", request(hostname="fine")), Accepted), "the connection still stands"
+    assert isinstance(await bus.ask("toggle", "switch_on", request(hostname="fine")), Accepted), "the connection still stands"
 
 
 async def test_a_long_header_of_the_caller_does_not_lift_an_answer_above_the_limit(
     nats: Client, seen: list[tuple[Request, SwitchOn]]
 ) -> None:
     question = orjson.dumps({"call": "x" * (MAX_REPLY_BYTES // 8 - 100)})
-    answer = await nats.request("makima.commands.lamp.echo", question, timeout=5, headers={"correlation_id": "c" * 1_500_000})
+    answer = await nats.request("makima.commands.toggle.echo", question, timeout=5, headers={"correlation_id": "c" * 1_500_000})
     assert orjson.loads(answer.data)["ok"] is True
 
 
 async def test_a_bug_in_a_handler_is_answered_and_the_next_command_served(nats: Client, seen: list[tuple[Request, SwitchOn]]) -> None:
     bus = Bus(nats)
     async with asyncio.timeout(20):
-        reply = await bus.ask("lamp", "switch_on", request(hostname="bug"))
+        reply = await bus.ask("toggle", "switch_on", request(hostname="bug"))
     assert isinstance(reply, Problem)
     assert reply.code is ErrorCode.UNAVAILABLE
-    assert isinstance(await bus.ask("lamp", "switch_on", request(hostname="fine")), Accepted)
+    assert isinstance(await bus.ask("toggle", "switch_on", request(hostname="fine")), Accepted)
 
 
 async def test_nobody_there_is_unavailable_at_once(nats: Client) -> None:

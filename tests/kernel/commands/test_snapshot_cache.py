@@ -14,11 +14,10 @@ from makima_schemas.codec import encode
 from makima_schemas.daemon import DaemonConnected, DaemonDisconnected, DaemonEvent
 from makima_schemas.envelope import Recorded
 
-from tests.kernel.commands.test_handler import OFF
-from tests.kernel.commands.toggle_aggregate import Lamp, Switch
+from tests.kernel.commands.toggle_aggregate import OFF, Switch, Toggle
 from tests.kernel.event_log.append_builders import call, command
 
-STREAM = "daemon-lamp"
+STREAM = "daemon-toggle"
 LENGTH = MIN_EVENTS_FOR_SNAPSHOT + 1
 OFF_EVENT = DaemonDisconnected(OFF.evidence)
 
@@ -41,19 +40,19 @@ def recorded(event: DaemonEvent) -> NewEvent:
 async def loaded(pool: asyncpg.Pool) -> tuple[Loaded[bool], int]:
     """What a process that has just started folds, and how many events it reads for it."""
     log = CountingLog(pool)
-    states: StateCache[bool, Switch, DaemonEvent] = StateCache(Lamp(), log, lambda: 0)
+    states: StateCache[bool, Switch, DaemonEvent] = StateCache(Toggle(), log, lambda: 0)
     return await states.load("default", STREAM), log.read
 
 
 @pytest.fixture
 async def lit(pool: asyncpg.Pool) -> asyncpg.Pool:
-    """A log with a long stream at whose end the lamp is on, and no snapshot yet."""
+    """A log with a long stream at whose end the toggle is on, and no snapshot yet."""
     await call(pool, command(STREAM, *(recorded(OFF_EVENT if number % 2 else DaemonConnected("a")) for number in range(LENGTH))))
     return pool
 
 
 async def poison(pool: asyncpg.Pool, by: str) -> None:
-    """The truth is that the lamp is on: whoever believes this one is found out."""
+    """The truth is that the toggle is on: whoever believes this one is found out."""
     [last] = await Log(pool).stream("default", STREAM, after=LENGTH - 1)
     await Snapshots(pool, by).save("default", STREAM, Snapshot(LENGTH, last.event_id.bytes + b"false"))
 
@@ -71,7 +70,7 @@ async def test_a_short_stream_leaves_none(pool: asyncpg.Pool) -> None:
 
 
 async def test_a_snapshot_of_ones_own_code_is_believed(lit: asyncpg.Pool) -> None:
-    await poison(lit, fingerprint(Lamp))
+    await poison(lit, fingerprint(Toggle))
     assert (await loaded(lit))[0] == Loaded(LENGTH, False, 0), "else the next two tests would show nothing"
 
 
@@ -82,13 +81,13 @@ async def test_a_snapshot_of_other_code_changes_nothing(lit: asyncpg.Pool) -> No
 
 
 async def test_a_snapshot_of_another_past_changes_nothing(lit: asyncpg.Pool) -> None:
-    await Snapshots(lit, fingerprint(Lamp)).save("default", STREAM, Snapshot(LENGTH, uuid4().bytes + b"false"))
+    await Snapshots(lit, fingerprint(Toggle)).save("default", STREAM, Snapshot(LENGTH, uuid4().bytes + b"false"))
     assert (await loaded(lit))[0] == Loaded(LENGTH, True, 0)
 
 
 @pytest.mark.parametrize("state", [b"", b"short", bytes(16) + b"{", bytes(16) + b'"on"'])
 async def test_a_snapshot_that_cannot_be_read_changes_nothing(lit: asyncpg.Pool, state: bytes) -> None:
-    await Snapshots(lit, fingerprint(Lamp)).save("default", STREAM, Snapshot(LENGTH, state))
+    await Snapshots(lit, fingerprint(Toggle)).save("default", STREAM, Snapshot(LENGTH, state))
     assert (await loaded(lit))[0] == Loaded(LENGTH, True, 0)
 
 

@@ -14,10 +14,7 @@ from makima_kernel.event_log.log import Log
 from makima_kernel.testing import eventually
 
 from tests.kernel.event_log.append_builders import command, event, running
-
-LOCK = "select pg_advisory_lock(hashtext('event_log.append'))"
-UNLOCK = "select pg_advisory_unlock(hashtext('event_log.append'))"
-BLOCKED = "select count(*) from pg_locks where locktype = 'advisory' and not granted"
+from tests.kernel.event_log.append_lock import BLOCKED, LOCK, UNLOCK
 
 
 async def test_concurrent_commands_share_calls(database: str, pool: asyncpg.Pool) -> None:

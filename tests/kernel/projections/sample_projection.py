@@ -12,28 +12,28 @@ from makima_schemas.contract.events import ContractPaused, ContractResumed, Mess
 from uuid_utils.compat import uuid7
 
 TABLES = """
-create schema journal;
-create table journal.line (
+create schema sample_projection;
+create table sample_projection.line (
     position bigint primary key,
     stream text not null,
     type text not null,
     text text
 );
-create table journal.tally (
+create table sample_projection.tally (
     stream text constraint tally_is_by_stream primary key,
     events int not null check (events > 0),
     last_position bigint not null
 ) with (fillfactor = 70);
-create index tally_by_position on journal.tally (last_position desc) where events > 1;
+create index tally_by_position on sample_projection.tally (last_position desc) where events > 1;
 """
 
 
 @dataclass
-class Journal:
+class SampleProjection:
     """`gate` holds the next batch up; `failing_at` makes it fail at that position; `applied` counts the batches."""
 
-    name: str = "journal"
-    schema: str = "journal"
+    name: str = "sample_projection"
+    schema: str = "sample_projection"
     tables: tuple[str, ...] = ("line", "tally")
     events: frozenset[type] = frozenset({ContractPaused, ContractResumed, MessageSent})
     failing_at: int | None = None
@@ -80,8 +80,8 @@ Tally = tuple[str, int, int]
 
 
 async def rows(reader: asyncpg.Pool | asyncpg.Connection) -> tuple[list[Line], list[Tally]]:
-    lines = await reader.fetch("select * from journal.line order by position")
-    tally = await reader.fetch("select * from journal.tally order by stream")
+    lines = await reader.fetch("select * from sample_projection.line order by position")
+    tally = await reader.fetch("select * from sample_projection.tally order by stream")
     return [cast("Line", tuple(row)) for row in lines], [cast("Tally", tuple(row)) for row in tally]
 
 

@@ -19,20 +19,22 @@ from nats.aio.client import Client
 
 from tests.kernel.background import end, running
 from tests.kernel.event_log.filling import append, fill
-from tests.kernel.projections.sample_projection import Journal, raw, rows
+from tests.kernel.projections.sample_projection import SampleProjection, raw, rows
 from tests.servers import BUDGET
 
 Replica = Callable[..., Projector]
 
 
 @pytest.fixture
-def replica(pool: asyncpg.Pool, log: Log, nats: Client, journal: Journal, monkeypatch: pytest.MonkeyPatch) -> Replica:
-    """Makes a projector of the journal; each call another replica."""
+def replica(pool: asyncpg.Pool, log: Log, nats: Client, sample_projection: SampleProjection, monkeypatch: pytest.MonkeyPatch) -> Replica:
+    """Makes a projector of the sample_projection; each call another replica."""
     monkeypatch.setattr(project, "_STANDBY", 0.05)
     monkeypatch.setattr(project, "_PAUSE", 0.02)
     made: list[Projector] = []
 
-    def make(projection: Journal = journal, on_commit: Callable[..., None] = lambda *_: None, **options: object) -> Projector:
+    def make(
+        projection: SampleProjection = sample_projection, on_commit: Callable[..., None] = lambda *_: None, **options: object
+    ) -> Projector:
         settings = {"lease": timedelta(seconds=1), **options}
         made.append(Projector(projection, pool, log, nats, owner=f"replica-{len(made)}", on_commit=on_commit, **settings))  # pyright: ignore[reportArgumentType] - a mapping of options
         return made[-1]
@@ -51,39 +53,41 @@ async def test_rows_and_checkpoint_follow_the_log(relay: Relay, pool: asyncpg.Po
     lines, tally = await rows(pool)
     assert [line[0] for line in lines] == list(range(1, 46))
     assert sum(events for _, events, _ in tally) == 45
-    assert await pool.fetchval("select position from event_log.checkpoints where consumer = 'journal'") == 45
+    assert await pool.fetchval("select position from event_log.checkpoints where consumer = 'sample_projection'") == 45
 
 
-async def test_it_is_not_ready_before_it_has_caught_up(stream: None, pool: asyncpg.Pool, replica: Replica, journal: Journal) -> None:
+async def test_it_is_not_ready_before_it_has_caught_up(
+    stream: None, pool: asyncpg.Pool, replica: Replica, sample_projection: SampleProjection
+) -> None:
     await fill(pool, 10)
-    journal.gate.clear()
+    sample_projection.gate.clear()
     projector = replica()
     async with running(projector.run()):
-        assert projector.ready() == "projection journal: not started yet"
-        journal.gate.set()
+        assert projector.ready() == "projection sample_projection: not started yet"
+        sample_projection.gate.set()
         await eventually(lambda: projector.ready() is None)
 
 
 async def test_it_is_not_ready_with_a_part_of_what_it_has_to_catch_up(
-    stream: None, pool: asyncpg.Pool, replica: Replica, journal: Journal
+    stream: None, pool: asyncpg.Pool, replica: Replica, sample_projection: SampleProjection
 ) -> None:
     await fill(pool, 10)
 
     def stop_at_four(position: int, _applied: object) -> None:
         if position == 4:
-            journal.gate.clear()
+            sample_projection.gate.clear()
 
     projector = replica(max_batch=4, on_commit=stop_at_four)
     async with running(projector.run()):
         await eventually(lambda: projector.position == 4)
         await eventually(lambda: pool.fetchval("select count(*) from pg_stat_activity where state = 'idle in transaction'"))
-        assert projector.ready() == "projection journal: not started yet"
-        journal.gate.set()
+        assert projector.ready() == "projection sample_projection: not started yet"
+        sample_projection.gate.set()
         await eventually(lambda: projector.ready() is None)
 
 
 async def test_it_is_not_ready_while_the_oldest_event_waits_too_long(
-    relay: Relay, pool: asyncpg.Pool, replica: Replica, journal: Journal, monkeypatch: pytest.MonkeyPatch
+    relay: Relay, pool: asyncpg.Pool, replica: Replica, sample_projection: SampleProjection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     active, standby = replica(), replica()
     async with running(active.run()):
@@ -91,12 +95,12 @@ async def test_it_is_not_ready_while_the_oldest_event_waits_too_long(
         async with running(standby.run()):
             await eventually(lambda: standby.ready() is None)
             assert (await active.check(), await standby.check()) == (None, None)
-            journal.gate.clear()
+            sample_projection.gate.clear()
             await fill(pool, 1)
             assert await active.check() is None
             monkeypatch.setattr(project, "_BEHIND", timedelta(0))
-            assert [await each.check() for each in (active, standby)] == ["projection journal: 0 s behind the log"] * 2
-            journal.gate.set()
+            assert [await each.check() for each in (active, standby)] == ["projection sample_projection: 0 s behind the log"] * 2
+            sample_projection.gate.set()
             assert await active.wait_for(1, PATIENCE)
             assert (await active.check(), await standby.check()) == (None, None)
 
@@ -106,7 +110,7 @@ async def test_what_the_pull_loop_cannot_read_is_told(relay: Relay, pool: asyncp
     async with running(projector.run()):
         await eventually(lambda: projector.ready() is None)
         await nats.jetstream().delete_stream(subjects.EVENTS_STREAM)
-        await eventually(lambda: _told(projector, "projection journal: MAKIMA_EVENTS: "))
+        await eventually(lambda: _told(projector, "projection sample_projection: MAKIMA_EVENTS: "))
 
 
 async def _told(projector: Projector, reason: str) -> bool:
@@ -117,7 +121,7 @@ async def test_each_commit_is_told_with_what_was_applied_and_poked_with_its_posi
     relay: Relay, pool: asyncpg.Pool, nats: Client, replica: Replica
 ) -> None:
     told: list[tuple[int, int]] = []
-    pokes = await nats.subscribe(subjects.projected("journal"))
+    pokes = await nats.subscribe(subjects.projected("sample_projection"))
 
     def on_commit(position: int, applied: list[Applied]) -> None:
         told.append((position, len(applied)))
@@ -153,7 +157,7 @@ async def test_a_standby_replica_that_misses_the_poke_looks_for_itself(
     stream: None, pool: asyncpg.Pool, replica: Replica, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     standby = replica()  # it does not even run
-    await pool.execute("insert into event_log.checkpoints values ('journal', 1, 0, 12, 'somebody', now() + interval '1 hour')")
+    await pool.execute("insert into event_log.checkpoints values ('sample_projection', 1, 0, 12, 'somebody', now() + interval '1 hour')")
     assert await standby.wait_for(12, PATIENCE)
 
 
@@ -173,7 +177,7 @@ async def test_a_standby_replica_takes_over_when_the_active_one_leaves(relay: Re
 
 
 async def test_a_standby_replica_takes_over_when_the_lease_of_a_dead_one_ends(relay: Relay, pool: asyncpg.Pool, replica: Replica) -> None:
-    await pool.execute("insert into event_log.checkpoints values ('journal', 1, 0, 0, 'a dead one', now() + interval '300 ms')")
+    await pool.execute("insert into event_log.checkpoints values ('sample_projection', 1, 0, 0, 'a dead one', now() + interval '300 ms')")
     projector = replica()
     async with running(projector.run()):
         await fill(pool, 5)
@@ -196,15 +200,15 @@ async def test_the_active_replica_keeps_its_lease_when_nothing_happens(
 
 
 async def test_a_failing_batch_is_tried_again_in_order_and_the_reason_names_the_event(
-    relay: Relay, pool: asyncpg.Pool, replica: Replica, journal: Journal
+    relay: Relay, pool: asyncpg.Pool, replica: Replica, sample_projection: SampleProjection
 ) -> None:
     await fill(pool, 30)
-    journal.failing_at = 21
+    sample_projection.failing_at = 21
     projector = replica()
     async with running(projector.run()):
         await eventually(lambda: "failed behind position 20: ArithmeticError('cannot apply 21')" in (projector.ready() or ""), 60)
         assert [line[0] for line in (await rows(pool))[0]] == list(range(1, 21))
-        journal.failing_at = None
+        sample_projection.failing_at = None
         assert await projector.wait_for(30, PATIENCE)
         await eventually(lambda: projector.ready() is None)
     assert [line[0] for line in (await rows(pool))[0]] == list(range(1, 31))
@@ -259,7 +263,9 @@ async def test_undecodable_data_is_set_aside_with_its_place_and_the_rest_goes_on
         assert await projector.wait_for(4, PATIENCE)
         await eventually(lambda: projector.ready() is None)
     assert [line[0] for line in (await rows(pool))[0]] == [2, 3, 4]
-    letter = await nats.jetstream().get_last_msg(subjects.DEAD_LETTERS_STREAM, subjects.dead_letter(subjects.EVENTS_STREAM, "journal"))
+    letter = await nats.jetstream().get_last_msg(
+        subjects.DEAD_LETTERS_STREAM, subjects.dead_letter(subjects.EVENTS_STREAM, "sample_projection")
+    )
     body = orjson.loads(letter.data or b"")
     assert body["origin"] == {"position": 1, "stream": "contract-c1", "type": "ContractPaused", "schema": 1}
     assert body["payload"] == '{"reason": 7}'
@@ -268,8 +274,8 @@ async def test_undecodable_data_is_set_aside_with_its_place_and_the_rest_goes_on
 
 async def test_a_database_restored_to_the_past_is_read_again(relay: Relay, pool: asyncpg.Pool, replica: Replica) -> None:
     await fill(pool, 5)
-    await pool.execute("insert into event_log.checkpoints values ('journal', 1, 0, 50)")
-    await pool.execute("insert into journal.line values (50, 'contract-c1', 'ContractPaused', 'of a future that never was')")
+    await pool.execute("insert into event_log.checkpoints values ('sample_projection', 1, 0, 50)")
+    await pool.execute("insert into sample_projection.line values (50, 'contract-c1', 'ContractPaused', 'of a future that never was')")
     projector = replica()
     async with running(projector.run()):
         await eventually(lambda: projector.position == 5)
@@ -284,7 +290,7 @@ async def test_a_database_that_has_grown_again_since_its_restore_is_read_again(r
     async with running((projector := replica()).run()):
         assert await projector.wait_for(5, PATIENCE)
     await pool.execute("update event_log.checkpoints set event_id = gen_random_uuid(), position = 4")
-    await pool.execute("update journal.line set type = 'of a future that never was'")
+    await pool.execute("update sample_projection.line set type = 'of a future that never was'")
     async with running((projector := replica()).run()):
         await eventually(lambda: projector.position == 5 and projector.ready() is None)
     assert {line[2] for line in (await rows(pool))[0]} & {"of a future that never was"} == set()

@@ -25,9 +25,9 @@ from makima_schemas.commands import Accepted, Request
 from nats.aio.client import Client
 from nats.errors import OutboundBufferLimitError
 
-from tests.kernel.commands.toggle_aggregate import SwitchOn, lamps
+from tests.kernel.commands.toggle_aggregate import SwitchOn, toggle_decisions
 from tests.kernel.event_log.append_builders import command, event
-from tests.kernel.event_log.test_appender import BLOCKED, LOCK, UNLOCK
+from tests.kernel.event_log.append_lock import BLOCKED, LOCK, UNLOCK
 
 
 @pytest.fixture
@@ -37,8 +37,8 @@ async def provisioned(pool: asyncpg.Pool, nats: Client) -> Client:
 
 
 async def build(service: Service) -> None:
-    router = CommandRouter("lamp")
-    router.command(SwitchOn, lamps(service.log, service.appender).handle)
+    router = CommandRouter("toggle")
+    router.command(SwitchOn, toggle_decisions(service.log, service.appender).handle)
     service.include(router)
 
 
@@ -49,8 +49,8 @@ async def test_a_service_answers_commands_and_its_events_reach_the_stream(settin
         await arrived.put(message.subject)  # pyright: ignore - nats-py's Msg
 
     await provisioned.subscribe(subjects.EVENTS, cb=heard)
-    async with Service.running("lamp", settings, build) as service:
-        reply = await Bus(provisioned).ask("lamp", "switch_on", Request(uuid4(), "l1", {"hostname": "h"}))
+    async with Service.running("toggle", settings, build) as service:
+        reply = await Bus(provisioned).ask("toggle", "switch_on", Request(uuid4(), "l1", {"hostname": "h"}))
         assert reply == Accepted(1, 1)
         async with asyncio.timeout(PATIENCE):
             assert await arrived.get() == "makima.events.daemon.l1.DaemonConnected"
@@ -75,8 +75,8 @@ async def test_a_service_is_not_ready_before_it_has_subscribed(settings: Setting
 async def test_a_service_that_stops_answers_what_it_has_begun(settings: Settings, provisioned: Client, pool: asyncpg.Pool) -> None:
     async with AsyncExitStack() as life, pool.acquire() as holder:
         await holder.execute(LOCK)
-        service = await life.enter_async_context(Service.running("lamp", settings, build))
-        asked = asyncio.create_task(Bus(provisioned).ask("lamp", "switch_on", Request(uuid4(), "l1", {"hostname": "h"})))
+        service = await life.enter_async_context(Service.running("toggle", settings, build))
+        asked = asyncio.create_task(Bus(provisioned).ask("toggle", "switch_on", Request(uuid4(), "l1", {"hostname": "h"})))
         await eventually(lambda: pool.fetchval(BLOCKED))
         stopping = asyncio.create_task(life.aclose())
         await eventually(lambda: service.stopping)
@@ -89,7 +89,7 @@ async def test_a_service_that_stops_answers_what_it_has_begun(settings: Settings
 
 async def test_a_service_on_a_broker_without_our_streams_refuses_to_start(settings: Settings) -> None:
     with pytest.raises(TopologyError, match="is missing"):
-        async with Service.running("lamp", settings, build):
+        async with Service.running("toggle", settings, build):
             pass
 
 
@@ -101,13 +101,13 @@ async def test_a_loop_that_raises_ends_the_service(settings: Settings, provision
         service.loop("broken", broken)
 
     with pytest.raises(BaseExceptionGroup, match="unhandled errors"):
-        async with Service.running("lamp", settings, build_broken):
+        async with Service.running("toggle", settings, build_broken):
             await asyncio.Event().wait()
 
 
 async def test_a_service_watches_the_disk_of_its_data_folder(settings: Settings, provisioned: Client, tmp_path: Path) -> None:
     gone = tmp_path / "gone"
-    async with Service.running("lamp", settings.model_copy(update={"data_dir": gone}), build) as service:
+    async with Service.running("toggle", settings.model_copy(update={"data_dir": gone}), build) as service:
         _, body = await service.health.readiness()
     assert "disk" in cast("dict[str, str]", body["failing"])
 
@@ -119,7 +119,7 @@ async def test_what_is_appended_while_the_broker_is_away_does_not_end_the_servic
     nats = await connect(server.url, "test", on_closed=closed)
     await streams.provision(nats, Log(pool), budget=0.02)
     await nats.close()
-    async with Service.running("lamp", Settings(database_url=database, nats_url=server.url), build) as service:
+    async with Service.running("toggle", Settings(database_url=database, nats_url=server.url), build) as service:
         await server.kill()
         await eventually(lambda: not service.nats.is_connected)
         for size in (100_000, 0):  # until the client holds as much as it is willing to, and not a byte less
@@ -154,7 +154,7 @@ async def test_a_cancellation_that_was_swallowed_is_repeated(
     async def build_deaf(service: Service) -> None:
         service.loop("deaf", deaf)
 
-    async with asyncio.timeout(PATIENCE), Service.running("lamp", settings, build_deaf):
+    async with asyncio.timeout(PATIENCE), Service.running("toggle", settings, build_deaf):
         pass
     assert cancelled == 2
 
@@ -173,7 +173,7 @@ async def test_a_loop_that_does_not_end_keeps_nothing_else_from_draining(
     async def build_deaf(service: Service) -> None:
         service.loop("deaf", deaf)
 
-    async with asyncio.timeout(PATIENCE), Service.running("lamp", settings, build_deaf) as service:
+    async with asyncio.timeout(PATIENCE), Service.running("toggle", settings, build_deaf) as service:
         freed = asyncio.create_task(until_drained(service, drained))
     await freed
 

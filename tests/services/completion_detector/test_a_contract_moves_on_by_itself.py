@@ -1,21 +1,15 @@
 """Gates satisfied lead on: to the next phase, to a person, to the end; and nothing is asked twice."""
 
 import asyncio
-from uuid import uuid4
 
-from makima_kernel.event_log.append import Append, new_event
 from makima_kernel.service.settings import ContractsSettings, FeatureFlags
 from makima_kernel.testing import eventually
 from makima_schemas.completion import CompletionDetected, PhaseGateSatisfied
 from makima_schemas.contract import commands as c
 from makima_schemas.contract.events import ContractCompleted
-from makima_schemas.envelope import EventMeta
-from makima_schemas.supervisor import SupervisorRegistered, SupervisorState
 
 from tests.services.completion_detector.conftest import World, simple
-
-PLANNED = c.CompleteDeliverable("plan-document")
-SHIPPED = c.CompleteDeliverable("pull-request")
+from tests.services.completion_detector.contract_steps import PLANNED, SHIPPED, supervised
 
 
 async def test_a_simple_contract_runs_from_plan_to_completed(world: World) -> None:
@@ -126,10 +120,3 @@ async def test_at_the_deadline_the_clean_up_is_over_and_that_is_recorded(world: 
     await world.send("c1", SHIPPED)
     await world.until("c1", "ContractCompleted")
     assert (await world.history("c1"))[-1] == ContractCompleted("cleanup_deadline")
-
-
-async def supervised(world: World, contract_id: str, daemon_id: str) -> None:
-    """The log says that `daemon_id` runs the contract's supervisor."""
-    event = SupervisorRegistered(contract_id, daemon_id, "a-connection", SupervisorState.WORKING, "execute")
-    append = Append("default", f"supervisor-of-{contract_id}", uuid4(), b"", None, (new_event(event),), EventMeta(actor="test"))
-    await world.contract.appender.append(append)

@@ -9,7 +9,7 @@ from makima_schemas.contract import commands as c
 
 from tests.chaos import times
 from tests.services.completion_detector.conftest import World, simple
-from tests.services.completion_detector.test_a_contract_moves_on_by_itself import SHIPPED
+from tests.services.completion_detector.contract_steps import SHIPPED
 
 CONTRACTS = times(full=1000, short=200)  # more than one look takes at once
 AT_ONCE = 64

@@ -21,7 +21,7 @@ from makima_schemas.contract.commands import ContractCommand
 from makima_schemas.refusal import Refused
 
 from tests.services.contract.contract_states import DECIDER
-from tests.services.contract.test_any_sequence import next_command
+from tests.services.contract.random_commands import next_command
 
 SEEDS, STEPS = 60, 150
 LEADS_ON: dict[type[Action], type[e.ContractEvent]] = {

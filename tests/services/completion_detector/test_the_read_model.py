@@ -11,7 +11,7 @@ from makima_kernel.testing import eventually
 from makima_schemas.contract import commands as c
 
 from tests.services.completion_detector.conftest import World, simple
-from tests.services.completion_detector.test_a_contract_moves_on_by_itself import PLANNED, SHIPPED, supervised
+from tests.services.completion_detector.contract_steps import PLANNED, SHIPPED, supervised
 
 
 async def folded(world: World, contract_id: str) -> Snapshot | None:

@@ -17,7 +17,7 @@ from makima_schemas.contract.events import PhaseValidated
 from makima_schemas.contract.model import Deliverable, Gate, Phase
 
 from tests.services.completion_detector.conftest import World, simple
-from tests.services.completion_detector.test_a_contract_moves_on_by_itself import PLANNED
+from tests.services.completion_detector.contract_steps import PLANNED
 
 INSTALLED = Path(__file__).parent / "installed"
 EXECUTE = Phase("execute", (Deliverable("pull-request", "Pull request"),))

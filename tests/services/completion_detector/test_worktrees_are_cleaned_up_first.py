@@ -13,7 +13,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from tests.services.completion_detector.conftest import World, simple
-from tests.services.completion_detector.test_a_contract_moves_on_by_itself import SHIPPED, supervised
+from tests.services.completion_detector.contract_steps import SHIPPED, supervised
 
 
 async def finish(world: World, *, daemon: str | None = None) -> ContractCompleted:

@@ -9,7 +9,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from tests.services.completion_detector.conftest import World, simple
-from tests.services.completion_detector.test_a_contract_moves_on_by_itself import supervised
+from tests.services.completion_detector.contract_steps import supervised
 
 
 async def cleaned(world: World, contract_id: str) -> dict[str, object] | Problem:

@@ -55,7 +55,7 @@ async def running(settings: Settings, pool: asyncpg.Pool, nats: Client, replicas
             port = ports.free()
             own = settings.model_copy(update={"port": port, "admin_token_sha256": hash_of(ADMIN).hex()})
             service = await started.enter_async_context(Service.running(gateway.NAME, own, gateway.build))
-            client = bearing(ADMIN, f"http://127.0.0.1:{port}/api/v1")
+            client = authenticated_client(ADMIN, f"http://127.0.0.1:{port}/api/v1")
             await started.enter_async_context(client)
             made.append((service, client, f"ws://127.0.0.1:{port}/api/v1/contracts/monitor?token={ADMIN}"))
         gateways = Gateways(tuple(one for one, _, _ in made), tuple(one for _, one, _ in made), tuple(one for _, _, one in made))
@@ -64,7 +64,7 @@ async def running(settings: Settings, pool: asyncpg.Pool, nats: Client, replicas
         yield gateways
 
 
-def bearing(token: str | None, base_url: str) -> httpx.AsyncClient:
+def authenticated_client(token: str | None, base_url: str) -> httpx.AsyncClient:
     """A client with this token; None: one without."""
     return httpx.AsyncClient(base_url=base_url, headers={"Authorization": f"Bearer {token}"} if token else {}, timeout=PATIENCE)
 
@@ -115,3 +115,9 @@ def listed(value: object) -> list[dict[str, object]]:
 
 def body(answer: httpx.Response) -> dict[str, object]:
     return cast("dict[str, object]", answer.json())
+
+
+async def position(http: httpx.AsyncClient, contract: str, action: str, **members: object) -> int:
+    answer = await http.post(f"/contracts/{contract}/{action}", json=members)
+    assert answer.status_code in {200, 201}, answer.text
+    return int(answer.headers["Makima-Position"])

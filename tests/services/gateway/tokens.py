@@ -7,10 +7,10 @@ import httpx
 from makima_kernel.testing import eventually
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorState
 
-from tests.services.gateway.harness import Gateways, bearing, body, created
+from tests.services.gateway.harness import Gateways, authenticated_client, body, created
 
 
-async def issued(admin: httpx.AsyncClient, role: str, **members: object) -> dict[str, object]:
+async def issue_token(admin: httpx.AsyncClient, role: str, **members: object) -> dict[str, object]:
     """A new token, as it was answered."""
     answer = await admin.post("/tokens", json={"role": role, **members})
     assert answer.status_code == 201, answer.text
@@ -18,9 +18,9 @@ async def issued(admin: httpx.AsyncClient, role: str, **members: object) -> dict
 
 
 @asynccontextmanager
-async def speaking_as(admin: httpx.AsyncClient, role: str, **members: object) -> AsyncGenerator[httpx.AsyncClient]:
-    token = await issued(admin, role, **members)
-    async with bearing(str(token["token"]), str(admin.base_url)) as client:
+async def client_as(admin: httpx.AsyncClient, role: str, **members: object) -> AsyncGenerator[httpx.AsyncClient]:
+    token = await issue_token(admin, role, **members)
+    async with authenticated_client(str(token["token"]), str(admin.base_url)) as client:
         yield client
 
 

@@ -84,7 +84,7 @@ class Fleet:
 
 
 @dataclass(frozen=True)
-class Told:
+class LogReader:
     """What the log says."""
 
     log: Log
@@ -107,7 +107,7 @@ class Told:
 
 
 @dataclass(frozen=True)
-class Running(Told):
+class Running(LogReader):
     detectors: list[Service]
     settings: Settings
 

@@ -15,7 +15,7 @@ from makima_stale_detector.handlers.heartbeat_consumer import HeartbeatConsumer
 from nats.aio.client import Client
 
 from tests.kernel.event_log import append_builders as writing
-from tests.services.stale_detector.test_log_follower import TIMEOUTS, Stream, alive, following
+from tests.services.stale_detector.followed_detector import TIMEOUTS, Stream, alive, following
 
 
 class Counting(Detector):

@@ -1,6 +1,5 @@
 """The detector over long stretches of time, in a simulated world: no false verdict, and every death found once."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -9,26 +8,13 @@ from makima_stale_detector.domain.members.sender_names import heartbeat_subject,
 from makima_stale_detector.domain.shards.observed_clock import MILLISECOND, SECOND, Timeouts
 from makima_stale_detector.handlers.detection_loop import command_id
 
-from tests.services.stale_detector.simulation import Replica, World
+from tests.services.stale_detector.simulation import FLEET, Replica, World, world
 
 MINUTE = 60 * SECOND
-FLEET = 40
-
-
-def small_owners(number: int) -> str:
-    """Nobody has ten senders: no hold for mass silence covers up what the clock does wrong."""
-    return f"o{number // 8}"
 
 
 def one_owner(_number: int) -> str:
     return ""
-
-
-def world(replicas: int = 1, fleet: int = FLEET, timeouts: Timeouts | None = None, owners: Callable[[int], str] = small_owners) -> World:
-    made = World() if timeouts is None else World(timeouts)
-    made.populate(fleet, owners)
-    made.replicas = [Replica(made, f"r{number}") for number in range(replicas)]
-    return made
 
 
 def kill(world: World, count: int) -> list[str]:

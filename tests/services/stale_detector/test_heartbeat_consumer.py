@@ -15,8 +15,8 @@ from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js.api import StreamInfo
 from nats.js.client import JetStreamContext
 
-from tests.services.stale_detector.test_detector import world
-from tests.services.stale_detector.test_sender_names import SUPERVISOR
+from tests.services.stale_detector.heartbeat_samples import SUPERVISOR
+from tests.services.stale_detector.simulation import world
 
 
 @pytest.fixture

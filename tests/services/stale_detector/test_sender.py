@@ -1,18 +1,15 @@
 """Who is tracked follows from what the log says, event by event."""
 
-from datetime import UTC, datetime
 from uuid import UUID
 
 from makima_schemas.codec import Event, encode
 from makima_schemas.contract.events import ContractStarted
 from makima_schemas.daemon import DaemonConnected, DaemonDisconnected
 from makima_schemas.envelope import EventMeta, Recorded
-from makima_schemas.evidence import Evidence
-from makima_schemas.supervisor import StateChangedBy, SupervisorRegistered, SupervisorState, SupervisorStateChanged
+from makima_schemas.supervisor import SupervisorRegistered, SupervisorState
 from makima_stale_detector.domain.members.sender import REMEMBERED_CONNECTIONS, Sender, evolve, sender_of_event
 
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
-EVIDENCE = Evidence(NOW, 120.0, NOW, NOW, 20.0, "r1", 7, "e1")
+from tests.services.stale_detector.sender_events import EVIDENCE, NOW, changed
 
 
 def recorded(stream: str, position: int, event: Event) -> Recorded:
@@ -29,13 +26,6 @@ def fold(stream: str, *events: Event) -> Sender | None:
 
 def registered(state: SupervisorState = SupervisorState.WORKING, connection: str | None = "x") -> SupervisorRegistered:
     return SupervisorRegistered("c1", "d1", connection, state, "plan")
-
-
-def changed(
-    to: SupervisorState, connection: str | None = "x", by: StateChangedBy = "heartbeat", daemon: str = "d1"
-) -> SupervisorStateChanged:
-    evidence = EVIDENCE if by == "heartbeat_expired" else None
-    return SupervisorStateChanged("c1", daemon, connection, SupervisorState.WORKING, to, "plan", by, evidence)
 
 
 SILENT = changed(SupervisorState.INTERRUPTED, by="heartbeat_expired")

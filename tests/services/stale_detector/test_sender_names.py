@@ -7,6 +7,8 @@ from makima_stale_detector.domain.members import sender_names as senders
 from makima_stale_detector.domain.members.heartbeat import read
 from nats.aio.client import Client
 
+from tests.services.stale_detector.heartbeat_samples import DAEMON, SUPERVISOR
+
 
 async def test_a_subject_is_mapped_onto_the_shard_that_the_broker_chooses(nats: Client) -> None:
     heartbeats = next(stream for stream in streams.streams(0.01) if stream.name == subjects.HEARTBEATS_STREAM)
@@ -22,10 +24,6 @@ def test_a_sender_is_named_after_its_kind_and_publishes_under_its_name() -> None
     assert (senders.supervisor("t1"), senders.daemon("d1")) == ("supervisor:t1", "daemon:d1")
     assert senders.heartbeat_subject("supervisor:t1", "d1") == subjects.supervisor_heartbeat("d1", "t1")
     assert senders.heartbeat_subject("daemon:d1", "another") == subjects.daemon_heartbeat("d1")
-
-
-SUPERVISOR = b'{"task_id":"t1","contract_id":"c1","state":"working","phase":"plan","timestamp":"2026-01-01T00:00:00Z","connection_id":"x"}'
-DAEMON = b'{"daemon_id":"d1","hostname":"h","seq":1,"timestamp":"2026-01-01T00:00:00Z"}'
 
 
 @pytest.mark.parametrize(

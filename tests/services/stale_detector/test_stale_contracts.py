@@ -21,7 +21,7 @@ from nats.aio.msg import Msg
 
 from tests.kernel.event_log import append_builders as writing
 from tests.services.stale_detector.harness import TIMEOUT, Fleet, Running, quick, running
-from tests.services.stale_detector.test_the_read_model import registered
+from tests.services.stale_detector.sender_events import registered
 
 THRESHOLD = 1.0
 

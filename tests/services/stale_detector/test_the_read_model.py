@@ -14,7 +14,7 @@ from makima_schemas.contract import events as e
 from makima_schemas.contract.model import ContractStatus, Phase
 from makima_schemas.daemon import DaemonConnected
 from makima_schemas.silence import MassSilenceCleared, MassSilenceSuspected
-from makima_schemas.supervisor import SupervisorRegistered, SupervisorState
+from makima_schemas.supervisor import SupervisorState
 from makima_stale_detector.domain import staleness
 from makima_stale_detector.domain.members import sender as tracked
 from makima_stale_detector.domain.members.sender import Sender, Tracked
@@ -25,13 +25,9 @@ from makima_stale_detector.queries import Queries
 from nats.aio.client import Client
 
 from tests.services.stale_detector.harness import Running, quick, running
-from tests.services.stale_detector.test_sender import changed
+from tests.services.stale_detector.sender_events import changed, registered
 
 CREATED = e.ContractCreated("demo", "", "simple", "ada", (Phase("plan"),), phase_guard=False, auto_complete_enabled=True)
-
-
-def registered(contract: str, connection: str) -> SupervisorRegistered:
-    return SupervisorRegistered(contract, "d1", connection, SupervisorState.WORKING, "plan")
 
 
 async def history(system: Running) -> int:

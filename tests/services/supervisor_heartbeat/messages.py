@@ -6,6 +6,7 @@ import msgspec
 from hypothesis import strategies as st
 from makima_kernel.nats.message import Message
 from makima_schemas.heartbeat import SupervisorHeartbeat
+from makima_schemas.heartbeat_codec import Address, decode_subject
 
 from tests.services.supervisor_heartbeat.harness import supervisor_beat
 
@@ -39,3 +40,9 @@ def bodies(draw: st.DrawFn) -> bytes:
             body = VALID | draw(st.dictionaries(names, VALUES, max_size=3))
             dropped = draw(st.sets(names, max_size=2))
             return json.dumps({name: value for name, value in body.items() if name not in dropped}).encode()
+
+
+def address(subject: str = SUBJECT) -> Address:
+    found = decode_subject(subject)
+    assert found is not None
+    return found

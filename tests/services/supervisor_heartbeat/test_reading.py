@@ -5,20 +5,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from makima_schemas.heartbeat import MAX_HEARTBEAT_BYTES
-from makima_schemas.heartbeat_codec import Address, MalformedHeartbeatError, decode_subject
+from makima_schemas.heartbeat_codec import MalformedHeartbeatError, decode_subject
 from makima_schemas.supervisor import SupervisorState
 from makima_supervisor_heartbeat.domain.batching.batch_builder import COLUMNS, BatchBuilder
 from makima_supervisor_heartbeat.domain.heartbeats import Beat, read, unchanged
 from makima_supervisor_heartbeat.domain.sender_cache import SenderCache
 
 from tests.services.supervisor_heartbeat.harness import daemon_beat
-from tests.services.supervisor_heartbeat.messages import MIDNIGHT_NS, SUBJECT, VALID, bodies, message
-
-
-def address(subject: str = SUBJECT) -> Address:
-    found = decode_subject(subject)
-    assert found is not None
-    return found
+from tests.services.supervisor_heartbeat.messages import MIDNIGHT_NS, VALID, address, bodies, message
 
 
 def body(**said: object) -> bytes:

@@ -11,7 +11,7 @@ from makima_supervisor_heartbeat.domain.supervisor import Supervisor
 
 from tests.services.supervisor_heartbeat.harness import daemon_beat, supervisor_beat
 from tests.services.supervisor_heartbeat.messages import MIDNIGHT_NS, message
-from tests.services.supervisor_heartbeat.test_sender_cache import IDLE, WORKING, World
+from tests.services.supervisor_heartbeat.sender_cache_world import IDLE, WORKING, World
 
 
 def daemon_heard(senders: SenderCache, sequence: int, hostname: str = "host") -> list[tuple[Sender, Observation]]:

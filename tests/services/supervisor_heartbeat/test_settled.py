@@ -10,8 +10,7 @@ from makima_supervisor_heartbeat.domain.sender_state import SenderState
 from makima_supervisor_heartbeat.domain.supervisor import Supervisor
 
 from tests.services.supervisor_heartbeat.harness import daemon_beat
-from tests.services.supervisor_heartbeat.messages import VALID, message
-from tests.services.supervisor_heartbeat.test_reading import address
+from tests.services.supervisor_heartbeat.messages import VALID, address, message
 
 SUPERVISOR, DAEMON, AGENT = "makima.shards.3.supervisor.d1.t1", "makima.shards.3.daemon.d1", "makima.shards.0.agent.d1.c1.builder"
 AGENTS: dict[str, object] = {"contract_id": "c1", "role": "builder", "connection_id": "a", "seq": 1, "timestamp": "2026-01-01T00:00:00Z"}

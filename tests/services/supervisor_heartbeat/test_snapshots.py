@@ -5,7 +5,7 @@ from makima_kernel.commands.snapshot_cache import decode_state, encode_state
 from makima_supervisor_heartbeat.domain.daemon import Daemon
 from makima_supervisor_heartbeat.domain.supervisor import Supervisor
 
-from tests.guarantees.test_one_heartbeat_heals import stored_daemons, stored_supervisors
+from tests.services.supervisor_heartbeat.state_strategies import stored_daemons, stored_supervisors
 
 
 @given(stored_supervisors(), stored_daemons())

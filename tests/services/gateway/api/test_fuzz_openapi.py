@@ -22,7 +22,7 @@ from nats.aio.client import Client
 from schemathesis import APIOperation, Case, GenerationMode, Response
 from schemathesis.core.result import Ok
 
-from tests.services.gateway.api.test_openapi import COMPONENTS, DOCUMENT, OPERATION, resolved
+from tests.services.gateway.api.openapi_document import COMPONENTS, DOCUMENT, OPERATION, resolved
 from tests.services.gateway.harness import Gateways, act, body, created, running
 from tests.services.gateway.samples import samples
 

@@ -12,8 +12,8 @@ from makima_schemas.daemon import DaemonConnected, DaemonDisconnected
 from makima_schemas.silence import StaleDetected
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorState, SupervisorStateChanged
 
-from tests.services.gateway.api.test_senders import EVIDENCE, INTERRUPTED, NOW, WORKING
 from tests.services.gateway.harness import Gateways, act, body, created, refused
+from tests.services.gateway.sender_samples import EVIDENCE, INTERRUPTED, NOW, WORKING
 
 Provoke = Callable[[Gateways, httpx.AsyncClient, str], Awaitable[int]]
 

@@ -11,8 +11,8 @@ from makima_schemas.contract.events import ContractPaused
 from makima_schemas.contract.model import ContractStatus
 from nats.aio.client import Client
 
-from tests.services.gateway.harness import Gateways, act, body, created, items, refused, running
-from tests.services.gateway.monitor.test_monitor import position, watching
+from tests.services.gateway.harness import Gateways, act, body, created, items, position, refused, running
+from tests.services.gateway.monitor.monitor_client import watching
 
 
 @pytest.fixture

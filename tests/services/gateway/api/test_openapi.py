@@ -1,29 +1,18 @@
 """The OpenAPI document is valid, complete, and says what the gateway says: every route, every refusal, examples that fit."""
 
 from collections.abc import Iterator
-from typing import Final, cast
+from typing import cast
 
 import httpx
 import pytest
 from jsonschema import Draft202012Validator
-from makima_gateway.api.application import routed
 from makima_gateway.api.openapi import examples
-from makima_gateway.api.openapi.document import document
 from makima_gateway.api.openapi.operations import OPERATIONS
 from makima_schemas.errors import HTTP_STATUS, ErrorCode
 from openapi_spec_validator import validate
 
+from tests.services.gateway.api.openapi_document import COMPONENTS, DOCUMENT, OPERATION, Json, name_of, resolved
 from tests.services.gateway.harness import body
-
-Json = dict[str, object]
-
-DOCUMENT: Final = document(routed())
-OPERATION: Final = {
-    str(operation["operationId"]): operation
-    for methods in cast("dict[str, dict[str, Json]]", DOCUMENT["paths"]).values()
-    for operation in methods.values()
-}
-COMPONENTS: Final = cast("dict[str, dict[str, Json]]", DOCUMENT["components"])
 
 
 def bodies(operation: Json) -> Iterator[tuple[str, Json]]:
@@ -31,15 +20,6 @@ def bodies(operation: Json) -> Iterator[tuple[str, Json]]:
     holders = [cast("Json", operation.get("requestBody", {})), *cast("dict[str, Json]", operation["responses"]).values()]
     for holder in holders:
         yield from cast("dict[str, Json]", resolved(holder).get("content", {})).items()
-
-
-def resolved(response: Json) -> Json:
-    """What stands under its name in the components, where it is only a reference."""
-    return COMPONENTS["responses"][name_of(response)] if "$ref" in response else response
-
-
-def name_of(reference: Json) -> str:
-    return str(reference["$ref"]).rpartition("/")[2]
 
 
 def fits(value: object, schema: Json) -> None:

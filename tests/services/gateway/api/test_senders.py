@@ -10,20 +10,17 @@ from makima_kernel.service.settings import Settings
 from makima_kernel.testing import eventually
 from makima_schemas import subjects
 from makima_schemas.daemon import DaemonConnected, DaemonDisconnected
-from makima_schemas.evidence import Arrival, Evidence
+from makima_schemas.evidence import Arrival
 from makima_schemas.heartbeat import MAX_HEARTBEAT_BYTES, DaemonHeartbeat
-from makima_schemas.supervisor import SupervisorRegistered, SupervisorState, SupervisorStateChanged
+from makima_schemas.supervisor import SupervisorRegistered, SupervisorStateChanged
 from makima_schemas.times import rfc3339
 from makima_supervisor_heartbeat import app as supervisor_heartbeat
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from tests.services.gateway.harness import Gateways, body, created, items, listed, refused
+from tests.services.gateway.sender_samples import EVIDENCE, INTERRUPTED, NOW, WORKING
 from tests.services.supervisor_heartbeat.harness import supervisor_beat
-
-NOW = datetime.now(UTC)
-EVIDENCE = Evidence(NOW, 120.0, NOW + timedelta(seconds=120), NOW + timedelta(seconds=121), 1000.0, "test", 7)
-WORKING, INTERRUPTED = SupervisorState.WORKING, SupervisorState.INTERRUPTED
 
 
 async def supervised(gateways: Gateways, http: httpx.AsyncClient) -> str:

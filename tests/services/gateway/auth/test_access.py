@@ -20,10 +20,10 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from tests.generated.access import ASKERS, Asker, refusal
-from tests.services.gateway.harness import Gateways, bearing, body, created, items, refused
-from tests.services.gateway.tokens import issued, run_by, speaking_as
+from tests.services.gateway.harness import Gateways, authenticated_client, body, created, items, refused
+from tests.services.gateway.tokens import client_as, issue_token, run_by
 
-THE_DOORS: Final = {ErrorCode.UNAUTHORIZED, ErrorCode.FORBIDDEN, ErrorCode.CONTRACT_NOT_FOUND, ErrorCode.DAEMON_NOT_FOUND}
+ACCESS_REFUSALS: Final = {ErrorCode.UNAUTHORIZED, ErrorCode.FORBIDDEN, ErrorCode.CONTRACT_NOT_FOUND, ErrorCode.DAEMON_NOT_FOUND}
 OWNER, DAEMON = "alice", "d1"
 TOKENS: Final[Mapping[Asker, Mapping[str, object]]] = {
     asker: {
@@ -52,7 +52,7 @@ ROUTES: Final = sorted(set(served()), key=lambda route: (route.endswith(("/fail"
 
 
 @dataclass(frozen=True)
-class Town:
+class Actors:
     """Everybody, by their tokens; the contract is alice's, and d1 runs it."""
 
     contract: str
@@ -73,89 +73,89 @@ class Town:
 
 
 @pytest.fixture
-async def town(gateways: Gateways, http: httpx.AsyncClient) -> AsyncIterator[Town]:
+async def actors(gateways: Gateways, http: httpx.AsyncClient) -> AsyncIterator[Actors]:
     await gateways.append(f"daemon-{DAEMON}", DaemonConnected("one"))
     async with AsyncExitStack() as opened:
         clients: dict[Asker, httpx.AsyncClient] = {}
         for asker in ASKERS:
             if asker.role is None:
-                clients[asker] = await opened.enter_async_context(bearing(None, str(http.base_url)))
+                clients[asker] = await opened.enter_async_context(authenticated_client(None, str(http.base_url)))
             else:
-                clients[asker] = await opened.enter_async_context(speaking_as(http, asker.role, **TOKENS[asker]))
+                clients[asker] = await opened.enter_async_context(client_as(http, asker.role, **TOKENS[asker]))
         owner = next(clients[asker] for asker in ASKERS if asker.role is Role.OWNER and asker.own)
-        yield Town(await run_by(gateways, DAEMON, owner), clients, gateways.sockets[0].partition("?")[0])
+        yield Actors(await run_by(gateways, DAEMON, owner), clients, gateways.sockets[0].partition("?")[0])
 
 
 def test_every_route_has_a_row() -> None:
     assert set(ROUTES) <= set(POLICY), "a route without a row lets nobody in"
 
 
-async def test_every_route_answers_everybody_as_its_row_says(town: Town) -> None:
+async def test_every_route_answers_everybody_as_its_row_says(actors: Actors) -> None:
     for route in [route for route in ROUTES if not route.startswith("WS ")]:
         for asker in ASKERS:
             expected = refusal(POLICY[route], asker)
-            answer = await town.ask(asker, route)
+            answer = await actors.ask(asker, route)
             code = None if answer.is_success else ErrorCode(str(body(answer)["code"]))
-            assert (code if code in THE_DOORS else None) == expected, f"{asker.title}: {route} → {answer.text}"
+            assert (code if code in ACCESS_REFUSALS else None) == expected, f"{asker.title}: {route} → {answer.text}"
             assert expected is None or answer.status_code == HTTP_STATUS[expected]
 
 
-async def test_every_socket_answers_everybody_as_its_row_says(town: Town) -> None:
+async def test_every_socket_answers_everybody_as_its_row_says(actors: Actors) -> None:
     for route in [route for route in ROUTES if route.startswith("WS ")]:
         for asker in ASKERS:
             expected = refusal(POLICY[route], asker)
-            assert await handshake(town, asker) == (None if expected is None else HTTP_STATUS[expected]), f"{asker.title}: {route}"
+            assert await handshake(actors, asker) == (None if expected is None else HTTP_STATUS[expected]), f"{asker.title}: {route}"
 
 
-async def handshake(town: Town, asker: Asker) -> int | None:
+async def handshake(actors: Actors, asker: Asker) -> int | None:
     """The status of a refused one."""
-    given = town.clients[asker].headers.get("Authorization")
+    given = actors.clients[asker].headers.get("Authorization")
     try:
-        async with connect(town.socket, additional_headers={"Authorization": given} if given else {}) as socket:
+        async with connect(actors.socket, additional_headers={"Authorization": given} if given else {}) as socket:
             await socket.recv()
     except InvalidStatus as error:
         return error.response.status_code
     return None
 
 
-async def test_what_belongs_to_others_is_answered_as_what_is_not_there(town: Town) -> None:
+async def test_what_belongs_to_others_is_answered_as_what_is_not_there(actors: Actors) -> None:
     """Word for word: else one could find out what others have."""
     for route in ROUTES:
         if POLICY[route].scope not in (Scope.CONTRACT, Scope.DAEMON):
             continue
         for asker in [asker for asker in ASKERS if not asker.own and asker.role in POLICY[route].roles]:
-            theirs = body(await town.ask(asker, route))
-            nobodys = body(await town.ask(asker, route, contract="nobody", daemon="nobody"))
-            said = {name: str(value).replace(town.contract, "nobody").replace(DAEMON, "nobody") for name, value in theirs.items()}
+            theirs = body(await actors.ask(asker, route))
+            nobodys = body(await actors.ask(asker, route, contract="nobody", daemon="nobody"))
+            said = {name: str(value).replace(actors.contract, "nobody").replace(DAEMON, "nobody") for name, value in theirs.items()}
             assert said == {name: str(value) for name, value in nobodys.items()}, f"{asker.title}: {route}"
 
 
-async def test_lists_show_what_is_ones_own(town: Town, gateways: Gateways, http: httpx.AsyncClient) -> None:
+async def test_lists_show_what_is_ones_own(actors: Actors, gateways: Gateways, http: httpx.AsyncClient) -> None:
     await gateways.append("daemon-d2", DaemonConnected("two"))
-    async with speaking_as(http, "owner", owner="bob") as bob:
+    async with client_as(http, "owner", owner="bob") as bob:
         bobs = await run_by(gateways, "d2", bob)
     for asker in ASKERS:
         if asker.role is None:
             continue
-        contracts = {str(item["id"]) for item in await items(town.clients[asker], "/contracts")}
-        daemons = {str(item["id"]) for item in await items(town.clients[asker], "/daemons")}
+        contracts = {str(item["id"]) for item in await items(actors.clients[asker], "/contracts")}
+        daemons = {str(item["id"]) for item in await items(actors.clients[asker], "/daemons")}
         if asker.role is Role.ADMIN:
-            assert (contracts, daemons) == ({town.contract, bobs}, {"d1", "d2"})
+            assert (contracts, daemons) == ({actors.contract, bobs}, {"d1", "d2"})
         else:
-            assert (contracts, daemons) == (({town.contract}, {"d1"}) if asker.own else ({bobs}, {"d2"})), asker.title
+            assert (contracts, daemons) == (({actors.contract}, {"d1"}) if asker.own else ({bobs}, {"d2"})), asker.title
 
 
-async def test_what_one_makes_is_ones_own(town: Town) -> None:
+async def test_what_one_makes_is_ones_own(actors: Actors) -> None:
     owners: dict[str, object] = {}
     for asker in ASKERS:
         if asker.role in (Role.ADMIN, Role.OWNER):
-            owners[asker.title] = (await created(town.clients[asker]))["owner_id"]
+            owners[asker.title] = (await created(actors.clients[asker]))["owner_id"]
     assert owners == {"admin": "local", "owner": "alice", "another's owner": "bob"}
 
 
-async def test_one_key_of_two_owners_is_two_intents(town: Town) -> None:
+async def test_one_key_of_two_owners_is_two_intents(actors: Actors) -> None:
     key = {"Idempotency-Key": "k"}
-    makers = [town.clients[asker] for asker in ASKERS if asker.role is Role.OWNER]
+    makers = [actors.clients[asker] for asker in ASKERS if asker.role is Role.OWNER]
     made = [body(await maker.post("/contracts", json={"name": "mine"}, headers=key)) for maker in makers]
     assert [contract["owner_id"] for contract in made] == ["alice", "bob"]
     assert made[0]["id"] != made[1]["id"]
@@ -163,7 +163,7 @@ async def test_one_key_of_two_owners_is_two_intents(town: Town) -> None:
 
 async def test_a_deletion_repeated_by_its_owner_gets_the_first_answer(http: httpx.AsyncClient) -> None:
     """The read model has forgotten whose it was; the log has not."""
-    async with speaking_as(http, "owner", owner=OWNER) as alice, speaking_as(http, "owner", owner="bob") as bob:
+    async with client_as(http, "owner", owner=OWNER) as alice, client_as(http, "owner", owner="bob") as bob:
         contract = str((await created(alice))["id"])
         assert (await alice.post(f"/contracts/{contract}/archive")).status_code == 200
         key = {"Idempotency-Key": "gone"}
@@ -172,13 +172,13 @@ async def test_a_deletion_repeated_by_its_owner_gets_the_first_answer(http: http
 
 
 async def test_what_is_open_needs_no_token(http: httpx.AsyncClient) -> None:
-    async with bearing(None, str(http.base_url).removesuffix("/api/v1/")) as nobody:
+    async with authenticated_client(None, str(http.base_url).removesuffix("/api/v1/")) as nobody:
         assert {path: (await nobody.get(path)).status_code for path in OPEN} == dict.fromkeys(OPEN, 200)
 
 
 async def test_a_daemon_of_one_owner_works_for_no_other(gateways: Gateways, http: httpx.AsyncClient) -> None:
-    token = await issued(http, "daemon", daemon_id=DAEMON, owner="bob")
-    async with speaking_as(http, "owner", owner=OWNER) as alice, bearing(str(token["token"]), str(http.base_url)) as daemon:
+    token = await issue_token(http, "daemon", daemon_id=DAEMON, owner="bob")
+    async with client_as(http, "owner", owner=OWNER) as alice, authenticated_client(str(token["token"]), str(http.base_url)) as daemon:
         contract = await run_by(gateways, DAEMON, alice)
         await refused(daemon.get(f"/contracts/{contract}"), 404, "CONTRACT_NOT_FOUND")
         assert await items(daemon, "/contracts") == []

@@ -27,8 +27,8 @@ from makima_sdk import Connection, Daemon
 from nats.errors import Error as NatsError
 
 from tests.servers import BUDGET
-from tests.services.gateway.harness import ADMIN, bearing, refused
-from tests.services.gateway.tokens import issued
+from tests.services.gateway.harness import ADMIN, authenticated_client, refused
+from tests.services.gateway.tokens import issue_token
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ async def guarded(database: str, pool: asyncpg.Pool, server_folder: Path) -> Asy
     async with AsyncExitStack() as started:
         started.push_async_callback(broker.stop)
         service = await started.enter_async_context(Service.running(gateway.NAME, settings, gateway.build))
-        client = await started.enter_async_context(bearing(ADMIN, f"http://127.0.0.1:{settings.port}/api/v1"))
+        client = await started.enter_async_context(authenticated_client(ADMIN, f"http://127.0.0.1:{settings.port}/api/v1"))
 
         async def answers() -> bool:
             try:
@@ -76,7 +76,7 @@ async def guarded(database: str, pool: asyncpg.Pool, server_folder: Path) -> Asy
 
 
 async def test_it_works_when_it_is_answered_and_ends_with_the_token(guarded: Guarded, pool: asyncpg.Pool) -> None:
-    tokens = [await issued(guarded.http, "daemon", daemon_id="d1") for _ in range(2)]
+    tokens = [await issue_token(guarded.http, "daemon", daemon_id="d1") for _ in range(2)]
     kept_one, other = [await nats_py.connect(guarded.url(token), allow_reconnect=False) for token in tokens]
     kept = [str(dict(row)) for row in await pool.fetch("select * from gateway.tokens")]
     assert not any(str(token["nats_password"]) in row for row in kept for token in tokens)
@@ -89,7 +89,7 @@ async def test_it_works_when_it_is_answered_and_ends_with_the_token(guarded: Gua
 
 
 async def test_a_daemon_of_the_sdk_beats_and_hears_with_it(guarded: Guarded) -> None:
-    token = await issued(guarded.http, "daemon", daemon_id="d1")
+    token = await issue_token(guarded.http, "daemon", daemon_id="d1")
     connection = Connection(str(guarded.http.base_url).removesuffix("/api/v1/"), guarded.url(token), str(token["token"]))
     looking = await connect(guarded.broker.url_of(permissions.ADMIN), "administrator", on_closed=ignore_close)
     async with Daemon("d1", connection, interval=0.05):
@@ -103,7 +103,7 @@ async def test_a_daemon_of_the_sdk_beats_and_hears_with_it(guarded: Guarded) -> 
 
 async def test_the_gateway_lets_in_at_its_start_whose_tokens_are_in_force(guarded: Guarded) -> None:
     """The database is the truth: it may have been restored, or written by another gateway."""
-    token = await issued(guarded.http, "daemon", daemon_id="d1")
+    token = await issue_token(guarded.http, "daemon", daemon_id="d1")
     BrokerUsers(guarded.broker.folder).let_in([])
     again = guarded.settings.model_copy(update={"port": ports.free()})
     async with Service.running(gateway.NAME, again, gateway.build):
@@ -120,7 +120,7 @@ async def test_the_gateway_lets_in_at_its_start_whose_tokens_are_in_force(guarde
 
 
 async def test_only_daemons_have_one(guarded: Guarded) -> None:
-    owner = await issued(guarded.http, "owner", owner="alice")
+    owner = await issue_token(guarded.http, "owner", owner="alice")
     assert (owner["nats_user"], owner["nats_password"]) == (None, None)
 
 
@@ -137,7 +137,7 @@ async def test_a_broker_that_does_not_let_it_in_is_said_and_the_token_can_be_rev
 
 
 async def test_who_was_revoked_while_the_broker_could_not_be_asked_is_cut_off_when_it_can(guarded: Guarded) -> None:
-    token = await issued(guarded.http, "daemon", daemon_id="d1")
+    token = await issue_token(guarded.http, "daemon", daemon_id="d1")
     daemon = await nats_py.connect(guarded.url(token), allow_reconnect=False)
     guarded.broker.freeze()
     assert (await guarded.http.delete(f"/tokens/{token['id']}")).status_code == 204

@@ -21,13 +21,13 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
-from tests.services.gateway.harness import ADMIN, Gateways, act, bearing, body, created, items, listed, refused, running
-from tests.services.gateway.monitor.test_monitor import Socket
-from tests.services.gateway.tokens import issued, run_by, speaking_as
+from tests.services.gateway.harness import ADMIN, Gateways, act, authenticated_client, body, created, items, listed, refused, running
+from tests.services.gateway.monitor.monitor_client import Socket
+from tests.services.gateway.tokens import client_as, issue_token, run_by
 
 
 async def test_a_secret_is_shown_once_and_kept_nowhere(http: httpx.AsyncClient, pool: asyncpg.Pool) -> None:
-    made = await issued(http, "owner", owner="alice")
+    made = await issue_token(http, "owner", owner="alice")
     secret = str(made["token"])
     assert secret.startswith("mk_")
     assert {"role": "owner", "owner": "alice", "daemon_id": None}.items() <= made.items()
@@ -39,7 +39,7 @@ async def test_a_secret_is_shown_once_and_kept_nowhere(http: httpx.AsyncClient, 
 
 
 async def test_tokens_are_listed_in_pages_with_who_made_them(http: httpx.AsyncClient) -> None:
-    made = [str((await issued(http, "daemon", daemon_id=f"d{number}"))["id"]) for number in range(3)]
+    made = [str((await issue_token(http, "daemon", daemon_id=f"d{number}"))["id"]) for number in range(3)]
     first = body(await http.get("/tokens", params={"limit": 2}))
     rest = await items(http, "/tokens", cursor=first["next_cursor"])
     listed = [*(await items(http, "/tokens", limit=2)), *rest]
@@ -48,12 +48,12 @@ async def test_tokens_are_listed_in_pages_with_who_made_them(http: httpx.AsyncCl
 
 
 async def test_a_revoked_token_opens_nothing_from_the_next_request_on(http: httpx.AsyncClient) -> None:
-    made = await issued(http, "owner", owner="alice")
-    async with bearing(str(made["token"]), str(http.base_url)) as alice:
+    made = await issue_token(http, "owner", owner="alice")
+    async with authenticated_client(str(made["token"]), str(http.base_url)) as alice:
         assert (await alice.get("/contracts")).status_code == 200
         assert [(await http.delete(f"/tokens/{made['id']}")).status_code for _ in range(2)] == [204, 204]
         revoked = await refused(alice.get("/contracts"), 401, "UNAUTHORIZED")
-    async with bearing("mk_guessed", str(http.base_url)) as guessing, bearing(None, str(http.base_url)) as nobody:
+    async with authenticated_client("mk_guessed", str(http.base_url)) as guessing, authenticated_client(None, str(http.base_url)) as nobody:
         for stranger in (guessing, nobody):
             answer = await stranger.get("/contracts")
             assert answer.headers["WWW-Authenticate"] == "Bearer"
@@ -97,11 +97,11 @@ async def test_the_last_administrator_cannot_be_locked_out(http: httpx.AsyncClie
     first = str((await items(http, "/tokens"))[0]["id"])
     problem = await refused(http.delete(f"/tokens/{first}"), 400, "INVALID_TRANSITION")
     assert "another" in str(problem["hint"])
-    others = [str((await issued(http, "admin"))["id"]) for _ in range(3)]
+    others = [str((await issue_token(http, "admin"))["id"]) for _ in range(3)]
     answers = await asyncio.gather(*(http.delete(f"/tokens/{token}") for token in others))
     assert {answer.status_code for answer in answers} == {204}
-    other = await issued(http, "admin")
-    async with bearing(str(other["token"]), str(http.base_url)) as second:
+    other = await issue_token(http, "admin")
+    async with authenticated_client(str(other["token"]), str(http.base_url)) as second:
         both = await asyncio.gather(http.delete(f"/tokens/{other['id']}"), second.delete(f"/tokens/{first}"))
         assert sorted(answer.status_code for answer in both) in ([204, 400], [204, 401]), "two at once must not each find the other"
 
@@ -112,7 +112,7 @@ async def test_the_administrator_of_the_settings_is_made_once_and_stays_revoked(
     async with running(settings, pool, nats, replicas=2) as gateways:
         http = gateways.clients[0]
         [first] = await items(http, "/tokens")
-        other = await issued(http, "admin")
+        other = await issue_token(http, "admin")
         assert (await http.delete(f"/tokens/{first['id']}")).status_code == 204
         secret = str(other["token"])
     ended = settings.model_copy(update={"admin_token_sha256": hash_of(ADMIN).hex()})
@@ -143,7 +143,7 @@ async def test_a_socket_takes_its_token_where_a_browser_can_put_it(gateways: Gat
 
 async def test_elsewhere_a_token_in_the_address_opens_nothing(gateways: Gateways, http: httpx.AsyncClient) -> None:
     """Addresses are logged and remembered by much that stands between."""
-    async with bearing(None, str(http.base_url)) as nobody:
+    async with authenticated_client(None, str(http.base_url)) as nobody:
         await refused(nobody.get("/daemons", params={"token": ADMIN}), 401, "UNAUTHORIZED")
 
 
@@ -151,7 +151,7 @@ async def test_no_secret_is_logged(
     gateways: Gateways, http: httpx.AsyncClient, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert logging.getLogger("uvicorn.error").getEffectiveLevel() > logging.INFO, "uvicorn says each socket's address, at INFO"
-    made = await issued(http, "owner", owner="alice")
+    made = await issue_token(http, "owner", owner="alice")
     async with connect(gateways.sockets[0]) as socket:
         await socket.recv()
     said = caplog.text + "".join(capfd.readouterr())
@@ -160,11 +160,11 @@ async def test_no_secret_is_logged(
 
 
 async def test_an_owners_monitor_tells_of_its_own_contracts_alone(gateways: Gateways, http: httpx.AsyncClient) -> None:
-    alice = await issued(http, "owner", owner="alice")
+    alice = await issue_token(http, "owner", owner="alice")
     bare = gateways.sockets[0].partition("?")[0]
     async with (
-        bearing(str(alice["token"]), str(http.base_url)) as mine,
-        speaking_as(http, "owner", owner="bob") as bob,
+        authenticated_client(str(alice["token"]), str(http.base_url)) as mine,
+        client_as(http, "owner", owner="bob") as bob,
         connect(f"{bare}?token={alice['token']}") as connection,
     ):
         socket = Socket(connection)
@@ -181,20 +181,20 @@ async def test_an_owners_monitor_tells_of_its_own_contracts_alone(gateways: Gate
         for client, contract in ((bob, theirs), (mine, own)):
             await act(client, contract, "archive")
         assert (await mine.delete(f"/contracts/{own}")).status_code == 204
-        while {"type": "StatusChanged", "new_status": None}.items() - socket.told[-1].items():
+        while {"type": "StatusChanged", "new_status": None}.items() - socket.received[-1].items():
             await socket.next()
-        assert {message["contract_id"] for message in socket.told[1:]} == {own}
+        assert {message["contract_id"] for message in socket.received[1:]} == {own}
     async with connect(f"{bare}?token={alice['token']}") as connection:  # what is deleted is told again to its owner
         socket = Socket(connection)
         await socket.next()
         await socket.ask(since=0)
         assert [message["new_status"] for message in [await socket.next() for _ in range(3)]] == ["created", "archived", None]
-        assert {message["contract_id"] for message in socket.told[1:]} == {own}
+        assert {message["contract_id"] for message in socket.received[1:]} == {own}
 
 
 async def test_a_socket_ends_with_its_token(gateways: Gateways, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tokens, "LOOK_SECONDS", 0.01)
-    viewer = await issued(http, "viewer", owner="alice")
+    viewer = await issue_token(http, "viewer", owner="alice")
     async with connect(f"{gateways.sockets[0].partition('?')[0]}?token={viewer['token']}") as socket:
         await socket.recv()
         await http.delete(f"/tokens/{viewer['id']}")
@@ -205,7 +205,7 @@ async def test_a_socket_ends_with_its_token(gateways: Gateways, http: httpx.Asyn
 
 async def test_an_owner_is_not_told_whom_else_a_daemon_works_for(gateways: Gateways, http: httpx.AsyncClient, nats: Client) -> None:
     await gateways.append("daemon-d1", DaemonConnected("one"))
-    async with speaking_as(http, "owner", owner="alice") as alice, speaking_as(http, "owner", owner="bob") as bob:
+    async with client_as(http, "owner", owner="alice") as alice, client_as(http, "owner", owner="bob") as bob:
         mine, theirs = await run_by(gateways, "d1", alice), await run_by(gateways, "d1", bob)
         await nats.publish(subjects.state("daemon", "d1"), orjson.dumps({"agents": [f"{mine}:builder", f"{theirs}:builder"]}))
 

@@ -27,8 +27,8 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from prometheus_client import REGISTRY
 
-from tests.services.gateway.api.test_senders import EVIDENCE, NOW
 from tests.services.gateway.harness import Gateways, act, body, created, items, listed, refused, running
+from tests.services.gateway.sender_samples import EVIDENCE, NOW
 
 ADMIN = Principal("admin:local", Role.ADMIN, "local", Visibility("default"), "t")
 

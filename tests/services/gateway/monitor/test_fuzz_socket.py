@@ -12,8 +12,8 @@ from pydantic import ValidationError
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from tests.services.gateway.harness import Gateways, created
-from tests.services.gateway.monitor.test_monitor import Socket, position, watching
+from tests.services.gateway.harness import Gateways, created, position
+from tests.services.gateway.monitor.monitor_client import Socket, watching
 from tests.services.gateway.samples import samples
 
 MESSAGES: Final = 400

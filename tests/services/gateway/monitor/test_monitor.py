@@ -1,9 +1,6 @@
 """The monitor socket: hello, replay, live, with no gap and no repeat, whatever is written meanwhile; resets and slow readers."""
 
 import asyncio
-import socket
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from typing import cast
 
 import asyncpg
@@ -19,61 +16,18 @@ from makima_schemas import subjects
 from makima_schemas.silence import StaleCleared, StaleDetected
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorState
 from nats.aio.client import Client
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from tests.servers import BUDGET
-from tests.services.gateway.harness import Gateways, act, created, running
-from tests.services.gateway.read_model.test_fold import BEGIN
-
-Message = dict[str, object]
-
-
-class Socket:
-    """A client that keeps what it was told."""
-
-    def __init__(self, connection: ClientConnection) -> None:
-        self.connection = connection
-        self.told: list[Message] = []
-
-    async def ask(self, **filters: object) -> None:
-        await self.connection.send(orjson.dumps(filters).decode())
-
-    async def next(self, timeout: float = PATIENCE) -> Message:
-        async with asyncio.timeout(timeout):
-            message = cast("Message", orjson.loads(await self.connection.recv()))
-        self.told.append(message)
-        return message
-
-    async def until(self, position: int) -> list[Message]:
-        """Everything up to and with the message of that position."""
-        found: list[Message] = []
-        while not found or cast("int", found[-1].get("position", 0)) < position:
-            found.append(await self.next())
-        return found
-
-
-@asynccontextmanager
-async def watching(gateways: Gateways, replica: int = 0, **filters: object) -> AsyncGenerator[Socket]:
-    """A socket after its hello, and its filter."""
-    async with connect(gateways.sockets[replica]) as connection:
-        client = Socket(connection)
-        hello = await client.next()
-        assert hello["type"] == "hello"
-        if filters:
-            await client.ask(**filters)
-        yield client
-
-
-async def position(http: httpx.AsyncClient, contract: str, action: str, **members: object) -> int:
-    answer = await http.post(f"/contracts/{contract}/{action}", json=members)
-    assert answer.status_code in {200, 201}, answer.text
-    return int(answer.headers["Makima-Position"])
+from tests.services.gateway.harness import Gateways, act, created, position, running
+from tests.services.gateway.monitor.monitor_client import Socket, narrow, watching
+from tests.services.gateway.read_model.random_logs import BEGIN
 
 
 async def test_a_socket_is_told_what_happens_as_it_happens(gateways: Gateways, http: httpx.AsyncClient) -> None:
     async with watching(gateways) as client:
-        assert client.told[0] == {"type": "hello", "epoch": str(await gateways.log.epoch()), "position": 0}
+        assert client.received[0] == {"type": "hello", "epoch": str(await gateways.log.epoch()), "position": 0}
         contract = str((await created(http))["id"])
         await act(http, contract, "start")
         await http.post(f"/contracts/{contract}/deliverables/plan-document/complete")
@@ -234,9 +188,9 @@ async def test_a_new_epoch_is_told_also_while_events_never_stop(
         await client.until(20)
         await new_epoch(pool, nats, budget=BUDGET)
         async with asyncio.timeout(PATIENCE):
-            while client.told[-1]["type"] != "reset":
+            while client.received[-1]["type"] != "reset":
                 assert (await client.next())["type"] in {"StatusChanged", "reset"}
-        assert client.told[-1]["epoch"] == str(await gateways.log.epoch())
+        assert client.received[-1]["epoch"] == str(await gateways.log.epoch())
         writing.cancel()
 
 
@@ -259,17 +213,6 @@ async def test_a_reader_that_was_too_slow_is_told_and_misses_nothing(
     positions = [cast("int", message["position"]) for message in told if message["type"] != "lagging"]
     assert positions == sorted(set(positions))
     assert sum(message["type"] == "QuestionAsked" for message in told) == 60
-
-
-@asynccontextmanager
-async def narrow(url: str) -> AsyncGenerator[Socket]:
-    """A client with hardly any room for what it has not read yet."""
-    raw = socket.socket()
-    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    host, port = url.removeprefix("ws://").partition("/")[0].split(":")
-    raw.connect((host, int(port)))
-    async with connect(url, sock=raw, max_queue=1) as connection:
-        yield Socket(connection)
 
 
 async def test_heartbeats_come_when_they_are_asked_for(gateways: Gateways, http: httpx.AsyncClient, nats: Client) -> None:

@@ -16,8 +16,8 @@ from makima_kernel.service.settings import Settings
 from makima_kernel.testing import PATIENCE, eventually
 from nats.aio.client import Client
 
-from tests.services.gateway.harness import act, created, running
-from tests.services.gateway.monitor.test_monitor import narrow, position, watching
+from tests.services.gateway.harness import act, created, position, running
+from tests.services.gateway.monitor.monitor_client import narrow, watching
 
 QUESTION = "x" * 200_000
 QUESTIONS = 40

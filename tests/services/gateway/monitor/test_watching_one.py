@@ -11,7 +11,7 @@ from makima_kernel.service.settings import Settings
 from nats.aio.client import Client
 
 from tests.services.gateway.harness import act, created, running
-from tests.services.gateway.monitor.test_monitor import watching
+from tests.services.gateway.monitor.monitor_client import watching
 
 HEARD = 40
 

@@ -1,43 +1,30 @@
 """The read model's fold against the contract's own: whatever happens, a row says what the domain says."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
-from random import Random
+from datetime import datetime, timedelta
 from typing import cast, get_args
-from uuid import uuid4
 
 import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from makima_contract.domain.state import Contract
 from makima_contract.domain.statuses import LIFECYCLE
 from makima_gateway.read_model.fold import fold
 from makima_gateway.read_model.rows import ContractRow, Rows
-from makima_kernel.commands.decider import fold as fold_domain
 from makima_kernel.commands.lifecycle import Mark
 from makima_kernel.commands.lifecycle import Recorded as RecordedIn
-from makima_schemas.codec import Event, encode
+from makima_schemas.codec import Event
 from makima_schemas.contract import events as e
 from makima_schemas.contract.events import ContractEvent
 from makima_schemas.contract.model import ContractStatus, TaskStatus
 from makima_schemas.contract.status_effects import LEADS_TO
-from makima_schemas.envelope import Recorded
 from makima_schemas.evidence import Evidence
-from makima_schemas.refusal import Refused
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorState, SupervisorStateChanged
 
-from tests.services.contract.contract_states import DECIDER, IN, opened
-from tests.services.contract.test_any_sequence import next_command
+from tests.services.contract.contract_states import IN, opened
+from tests.services.gateway.read_model.random_logs import BEGIN, recorded, walk
 
-BEGIN = datetime(2026, 1, 31, 10, 30, tzinfo=UTC)
 KEY = ("default", "c1")
-
-
-def recorded(event: Event, position: int, *, stream: str = "contract-c1", version: int | None = None) -> Recorded:
-    """One event a second."""
-    at = BEGIN + timedelta(seconds=position)
-    return Recorded(position, "default", stream, version or position, uuid4(), uuid4(), type(event).__name__, 1, encode(event), {}, at)
 
 
 def folded(*events: Event) -> Rows:
@@ -53,21 +40,6 @@ def row_of(*events: Event) -> ContractRow:
 
 def said(rows: Rows) -> list[dict[str, object]]:
     return [cast("dict[str, object]", orjson.loads(row.message)) for row in rows.monitor_events]
-
-
-def walk(seed: int, steps: int) -> tuple[list[ContractEvent], Contract]:
-    """A random story of one contract, and what the domain makes of it."""
-    random, state, story = Random(seed), DECIDER.initial, list[ContractEvent]()
-    for _ in range(steps):
-        try:
-            events = DECIDER.decide(next_command(random, state), state)
-        except Refused:
-            continue
-        story += events
-        state = fold_domain(DECIDER, story)
-        if state.deleted:
-            break
-    return story, state
 
 
 @pytest.mark.parametrize("event", get_args(ContractEvent), ids=lambda event: event.__name__)

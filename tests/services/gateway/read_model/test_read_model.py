@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
-from datetime import timedelta
 from random import Random
 from typing import TypeVar, cast
 from uuid import uuid4
@@ -29,70 +28,15 @@ from makima_kernel.event_log.append import Append, NewEvent, arguments
 from makima_kernel.event_log.log import Log
 from makima_kernel.projections.projector import Applied
 from makima_kernel.projections.rebuild import rebuild
-from makima_schemas.agent import AgentStatus, AgentStatusChanged
-from makima_schemas.codec import Event, decode
-from makima_schemas.completion import CompletionDetected
+from makima_schemas.codec import decode
 from makima_schemas.contract.events import ContractStarted, QuestionAsked
-from makima_schemas.daemon import DaemonConnected, DaemonDisconnected
 from makima_schemas.envelope import EventMeta
-from makima_schemas.evidence import Evidence
-from makima_schemas.silence import MassSilenceCleared, StaleCleared, StaleDetected
-from makima_schemas.supervisor import SupervisorRegistered, SupervisorState, SupervisorStateChanged
+from makima_schemas.supervisor import SupervisorRegistered, SupervisorState
 
 from tests.services.contract.contract_states import opened
-from tests.services.gateway.read_model.test_fold import BEGIN, recorded, walk
+from tests.services.gateway.read_model.random_logs import log, recorded
 
 R = TypeVar("R")
-EVIDENCE = Evidence(BEGIN, 120.0, BEGIN + timedelta(seconds=120), BEGIN + timedelta(seconds=121), 1000.0, "test", 7)
-
-
-def log(seed: int, contracts: int = 6) -> list[Applied]:
-    """Stories of some contracts, shuffled into each other, and what others say about them."""
-    random = Random(seed)
-    stories: list[list[tuple[str, Event]]] = []
-    for number in range(contracts):
-        contract = f"c{number}"
-        stories.append([(f"contract-{contract}", event) for event in walk(random.randrange(10**6), 50)[0]])
-        stories.append(_others(contract))
-        stories.append(_replaced(contract))
-    applied: list[Applied] = []
-    versions: dict[str, int] = {}
-    while any(stories):
-        stream, event = random.choice([story for story in stories if story]).pop(0)
-        versions[stream] = versions.get(stream, 0) + 1
-        applied.append(Applied(recorded(event, len(applied) + 1, stream=stream, version=versions[stream]), event))
-    return applied
-
-
-def _others(contract: str) -> list[tuple[str, Event]]:
-    supervisor = (contract, "d1", "k1")
-    return [
-        ("daemon-d1", DaemonConnected("host")),
-        (f"supervisor-s-{contract}", SupervisorRegistered(*supervisor, SupervisorState.WORKING, "plan")),
-        (f"silence-{contract}", StaleDetected(contract, BEGIN, 1800.0, 1801.5)),
-        (f"agent-{contract}:builder", AgentStatusChanged(contract, "builder", AgentStatus.READY, AgentStatus.WORKING, "claim_task")),
-        (f"silence-{contract}", StaleCleared(contract)),
-        (
-            f"supervisor-s-{contract}",
-            SupervisorStateChanged(
-                *supervisor, SupervisorState.WORKING, SupervisorState.INTERRUPTED, "plan", "heartbeat_expired", EVIDENCE
-            ),
-        ),
-        ("silence-local", MassSilenceCleared("hold_expired")),
-        (f"completion-{contract}", CompletionDetected("execute", 3)),
-        ("daemon-d1", DaemonDisconnected(EVIDENCE)),
-    ]
-
-
-def _replaced(contract: str) -> list[tuple[str, Event]]:
-    """A second supervisor, which may be heard before, after or between whatever happens else."""
-    return [
-        (f"supervisor-r-{contract}", SupervisorRegistered(contract, "d1", "k2", SupervisorState.WORKING, "plan")),
-        (
-            f"supervisor-r-{contract}",
-            SupervisorStateChanged(contract, "d1", "k3", SupervisorState.WORKING, SupervisorState.WORKING, "plan", "heartbeat"),
-        ),
-    ]
 
 
 def folded(applied: Sequence[Applied]) -> Rows:

@@ -1,0 +1,25 @@
+"""The read models that we ship, and their rows without what the clock gives."""
+
+from collections import Counter
+
+import asyncpg
+from makima_completion_detector.projections import Contracts
+from makima_contract.projections import Unstarted
+from makima_gateway.read_model.projection import ReadModel
+from makima_kernel.projections.projection import Projection
+from makima_stale_detector.projections import Silence
+from makima_supervisor_heartbeat.projections import KnownSenders
+
+OURS: list[Projection] = [ReadModel(), Unstarted(), KnownSenders(), Silence(), Contracts()]
+WHEN_A_LOOK_IS_DUE = {"due_at", "leased_until"}  # a queue's times, by the clock: no part of the fold
+
+
+async def rows(pool: asyncpg.Pool, projection: Projection) -> dict[str, Counter[str]]:
+    return {
+        f"{projection.schema}.{table}": Counter(shown(row) for row in await pool.fetch(f'select * from {projection.schema}."{table}"'))
+        for table in projection.tables
+    }
+
+
+def shown(row: asyncpg.Record) -> str:
+    return repr([item for item in row.items() if item[0] not in WHEN_A_LOOK_IS_DUE])

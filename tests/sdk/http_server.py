@@ -1,0 +1,22 @@
+"""An HTTP server that answers what a test tells it to."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+
+Reply = Callable[[str], tuple[int, str]]
+
+
+@asynccontextmanager
+async def server(port: int, reply: Reply) -> AsyncGenerator[None]:
+    """A server that answers each request with what `reply` makes of its head."""
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        status, body = reply(head)
+        writer.write(f"HTTP/1.1 {status} x\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}".encode())
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(handle, "127.0.0.1", port):
+        yield

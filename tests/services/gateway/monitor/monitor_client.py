@@ -1,0 +1,61 @@
+"""A client of the monitor WebSocket, and a gateway whose connections hold little."""
+
+import asyncio
+import socket
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import cast
+
+import orjson
+from websockets.asyncio.client import ClientConnection, connect
+
+from tests.services.gateway.harness import Gateways
+
+Message = dict[str, object]
+
+
+class Socket:
+    """A client that keeps what it was told."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self.connection = connection
+        self.received: list[Message] = []
+
+    async def ask(self, **filters: object) -> None:
+        await self.connection.send(orjson.dumps(filters).decode())
+
+    async def next(self, timeout: float = 10.0) -> Message:
+        async with asyncio.timeout(timeout):
+            message = cast("Message", orjson.loads(await self.connection.recv()))
+        self.received.append(message)
+        return message
+
+    async def until(self, position: int) -> list[Message]:
+        """Everything up to and with the message of that position."""
+        found: list[Message] = []
+        while not found or cast("int", found[-1].get("position", 0)) < position:
+            found.append(await self.next())
+        return found
+
+
+@asynccontextmanager
+async def watching(gateways: Gateways, replica: int = 0, **filters: object) -> AsyncGenerator[Socket]:
+    """A socket after its hello, and its filter."""
+    async with connect(gateways.sockets[replica]) as connection:
+        client = Socket(connection)
+        hello = await client.next()
+        assert hello["type"] == "hello"
+        if filters:
+            await client.ask(**filters)
+        yield client
+
+
+@asynccontextmanager
+async def narrow(url: str) -> AsyncGenerator[Socket]:
+    """A client with hardly any room for what it has not read yet."""
+    raw = socket.socket()
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    host, port = url.removeprefix("ws://").partition("/")[0].split(":")
+    raw.connect((host, int(port)))
+    async with connect(url, sock=raw, max_queue=1) as connection:
+        yield Socket(connection)
