@@ -55,6 +55,9 @@ bench: setup  ## The benchmarks beside their baselines: one table, and tests/ben
 chaos: setup  ## The fault suite, with the long forms of the proofs that `make test` shortens (MAKIMA_TEST_CHAOS=1)
 	@MAKIMA_TEST_CHAOS=1 $(BIN)/python -m pytest tests/guarantees tests/services/completion_detector/test_a_thousand_complete_at_once.py -o addopts="--strict-markers --import-mode=importlib" -v --no-header
 
+house: setup  ## The shape of every package as one table; BEFORE=<revision> shows it as it was (docs/house.md)
+	@$(BIN)/python -m tests.house $(if $(BEFORE),--before $(BEFORE))
+
 mutate: setup  ## Change the rules one by one: does a pure test notice? (docs/mutation.md; minutes)
 	@nice $(BIN)/python -m tests.mutation $(RULES)
 
@@ -74,4 +77,4 @@ lock:  ## Resolve the dependencies again; what is locked keeps its version
 upgrade:  ## Resolve the dependencies to their newest versions
 	@rm -f requirements-dev.lock && $(MAKE) -s lock
 
-.PHONY: help setup run test lint test-containers bench chaos mutate docs dist lock upgrade
+.PHONY: help setup run test lint test-containers bench chaos house mutate docs dist lock upgrade
