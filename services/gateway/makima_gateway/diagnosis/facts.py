@@ -1,87 +1,28 @@
-"""What is known of a contract when somebody asks how it is, and where that stands."""
+"""Gathers the facts of a contract: from the read model, and the newest event of each type from the log."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Final, cast
+from typing import Final
 
-import orjson
 from makima_kernel.event_log.log import Log
-from makima_schemas.contract.model import ContractStatus as S
 from makima_schemas.envelope import Recorded
 from makima_schemas.identity import stream_name
 from makima_schemas.silence import contract_stream
 
-from makima_gateway.diagnosis.readiness import PhaseStanding, phase_standing
+from makima_gateway.diagnosis.contract_facts import Known
+from makima_gateway.diagnosis.readiness import phase_standing
 from makima_gateway.read_model.queries import Queries
-from makima_gateway.read_model.rows import ContractRow, DaemonRow, QuestionRow, SupervisorRow
+from makima_gateway.read_model.rows import ContractRow
 
 MOST_QUESTIONS: Final = 100
 PAGE: Final = 1000
-AT_WORK: Final = frozenset({S.ACTIVE, S.WAITING_FOR_INPUT, S.COMPLETING})
-ENDED: Final = frozenset({S.COMPLETED, S.FAILED, S.ARCHIVED})
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """Where it can be looked up: an event of a stream, or the contract's `version` that was judged; a verdict carries its evidence."""
-
-    stream: str
-    version: int | None = None
-    position: int | None = None
-    event: str | None = None
-    evidence: dict[str, object] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ContractFacts:
-    """`last` are the newest events of each type, of the contract's own stream and of its staleness; `advances` whether it moves on by
-    itself when its gate is satisfied.
-    """
-
-    contract: ContractRow
-    phase_standing: PhaseStanding
-    questions: Sequence[QuestionRow]
-    supervisor: SupervisorRow | None
-    daemon: DaemonRow | None
-    last: Mapping[str, Recorded]
-    advances: bool
-
-    @property
-    def at_work(self) -> bool:
-        return self.contract.status in AT_WORK
-
-    @property
-    def ended(self) -> bool:
-        return self.contract.status in ENDED
-
-    def evidence_of(self, *events: str) -> Evidence:
-        """The newest event of these types; the version as a whole where there is none."""
-        found = self._newest(events)
-        if found is None:
-            return Evidence(stream_name("contract", self.contract.id), self.contract.version)
-        return Evidence(found.stream, found.version, found.position, found.type)
-
-    def since(self, *events: str) -> datetime:
-        found = self._newest(events)
-        return self.contract.status_changed_at if found is None else found.recorded_at
-
-    def reason_of(self, event: str) -> str | None:
-        """The reason that somebody gave."""
-        found = self.last.get(event)
-        return None if found is None else cast("dict[str, str | None]", orjson.loads(found.data)).get("reason")
-
-    def _newest(self, events: Sequence[str]) -> Recorded | None:
-        return max((self.last[event] for event in events if event in self.last), key=lambda one: one.position, default=None)
-
-
-async def contract_facts(queries: Queries, log: Log, row: ContractRow, *, auto_advance: bool) -> ContractFacts:
+async def contract_facts(queries: Queries, log: Log, row: ContractRow, *, auto_advance: bool) -> Known:
     """`auto_advance` is the global switch."""
     found = await phase_standing(queries, row)
     supervisor = await queries.supervisor(row.tenant, row.id)
-    return ContractFacts(
+    return Known(
         contract=row,
-        phase_standing=found,
+        standing=found,
         questions=await queries.open_questions(row.tenant, row.id, MOST_QUESTIONS),
         supervisor=supervisor,
         daemon=None if supervisor is None else await queries.daemon(row.tenant, supervisor.daemon_id),

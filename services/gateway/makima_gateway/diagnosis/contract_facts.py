@@ -1,0 +1,80 @@
+"""The facts of a contract that the rules judge, each with the event that proves it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, cast
+
+import orjson
+from makima_schemas.contract.model import ContractStatus as S
+from makima_schemas.contract.model import Phase
+from makima_schemas.envelope import Recorded
+from makima_schemas.gate import Readiness
+from makima_schemas.identity import stream_name
+
+from makima_gateway.read_model.rows import ContractRow, DaemonRow, QuestionRow, SupervisorRow
+
+AT_WORK: Final = frozenset({S.ACTIVE, S.WAITING_FOR_INPUT, S.COMPLETING})
+ENDED: Final = frozenset({S.COMPLETED, S.FAILED, S.ARCHIVED})
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """`following` is the next phase; null in the last one."""
+
+    phase: Phase
+    following: str | None
+    gate: Readiness
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Where it can be looked up: an event of a stream, or the contract's `version` that was judged; a verdict carries its evidence."""
+
+    stream: str
+    version: int | None = None
+    position: int | None = None
+    event: str | None = None
+    evidence: dict[str, object] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """`last` are the newest events of each type, of the contract's own stream and of its staleness; `advances` whether it moves on by
+    itself when its gate is satisfied.
+    """
+
+    contract: ContractRow
+    standing: Standing
+    questions: Sequence[QuestionRow]
+    supervisor: SupervisorRow | None
+    daemon: DaemonRow | None
+    last: Mapping[str, Recorded]
+    advances: bool
+
+    @property
+    def at_work(self) -> bool:
+        return self.contract.status in AT_WORK
+
+    @property
+    def ended(self) -> bool:
+        return self.contract.status in ENDED
+
+    def proof(self, *events: str) -> Proof:
+        """The newest event of these types; the version as a whole where there is none."""
+        found = self._newest(events)
+        if found is None:
+            return Proof(stream_name("contract", self.contract.id), self.contract.version)
+        return Proof(found.stream, found.version, found.position, found.type)
+
+    def since(self, *events: str) -> datetime:
+        found = self._newest(events)
+        return self.contract.status_changed_at if found is None else found.recorded_at
+
+    def said(self, event: str) -> str | None:
+        """The reason that somebody gave."""
+        found = self.last.get(event)
+        return None if found is None else cast("dict[str, str | None]", orjson.loads(found.data)).get("reason")
+
+    def _newest(self, events: Sequence[str]) -> Recorded | None:
+        return max((self.last[event] for event in events if event in self.last), key=lambda one: one.position, default=None)
