@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.house.sources import name_of, parsed, tracked
+from tests.house.sources import name_of, nodes, parsed, tracked
 
 pytestmark = pytest.mark.xdist_group("house")  # one process parses the files
 
@@ -28,8 +28,8 @@ def test_a_file_stays_one_idea() -> None:
 def test_nothing_is_imported_from_a_test() -> None:
     guilty = [
         f"{name}:{node.lineno}"
-        for name, tree in parsed().items()
-        for node in ast.walk(tree)
+        for name in parsed()
+        for node in nodes(name)
         if isinstance(node, ast.Import | ast.ImportFrom) and any(map(_is_a_test, _modules(node)))
     ]
     assert guilty == [], "what several tests use lives in a module that is no test"

@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from makima_cli.demo.plan import TRIES, GiveUp, Try, next_steps
-from makima_cli.demo.scenarios import BATCH, SCENARIOS, needs, phases, told
+from makima_cli.demo.plan import MAX_TASK_ATTEMPTS, GiveUp, Try, next_steps
+from makima_cli.demo.scenarios import SCENARIO_BATCH_SIZE, SCENARIOS, needs, phases, told
 from makima_cli.demo.staging import Staging
 from makima_cli.demo.user import DemoUser
-from makima_cli.demo.user_policy import KEPT, MOST_ACTIVE, reaction
+from makima_cli.demo.user_policy import MAX_FINISHED, MOST_ACTIVE, reaction
 from makima_kernel.testing import eventually
 from makima_local import ports
 from makima_schemas.contract.model import ContractStatus as S
@@ -32,7 +32,7 @@ def task(name: str, status: TaskStatus, number: int = 1, result: str | None = No
 
 
 BUSY = [contract(name, S.ACTIVE) for name in "jklmn"][:MOST_ACTIVE]
-DONE = [contract(name, S.COMPLETED) for name in "xyz"][:KEPT]
+DONE = [contract(name, S.COMPLETED) for name in "xyz"][:MAX_FINISHED]
 
 
 @pytest.mark.parametrize(
@@ -73,10 +73,12 @@ def test_a_supervisor_has_every_work_of_its_phase_tried_until_it_is_done() -> No
 
 
 def test_a_supervisor_gives_up_what_has_failed_too_often_unless_that_was_forgiven() -> None:
-    tries = [task(LOOK, TaskStatus.FAILED, number, f"exit code {number}") for number in range(TRIES)]
-    assert next_steps("plan", tries, frozenset()) == GiveUp(f"{LOOK}: failed {TRIES} times, the last time with exit code {TRIES - 1}")
+    tries = [task(LOOK, TaskStatus.FAILED, number, f"exit code {number}") for number in range(MAX_TASK_ATTEMPTS)]
+    assert next_steps("plan", tries, frozenset()) == GiveUp(
+        f"{LOOK}: failed {MAX_TASK_ATTEMPTS} times, the last time with exit code {MAX_TASK_ATTEMPTS - 1}"
+    )
     again = next_steps("plan", tries, frozenset(each.id for each in tries))
-    assert again == [Try(LOOK, f"{LOOK}/{TRIES}"), Try(DO, f"{DO}/0")]
+    assert again == [Try(LOOK, f"{LOOK}/{MAX_TASK_ATTEMPTS}"), Try(DO, f"{DO}/0")]
 
 
 def test_the_staging_environment_is_held_by_one_at_a_time(tmp_path: Path) -> None:
@@ -99,8 +101,8 @@ def test_every_story_and_every_type_is_told_in_turn() -> None:
 def test_the_stories_give_cause_for_every_status() -> None:
     """Two need what only one can have, one cannot be done in its time, one asks, one is guarded, and a batch is more than run at once."""
     wanted = [needs(told(number)[2]) for number in range(len(SCENARIOS))]
-    assert [need.staging for need in wanted[:BATCH]].count(True) > 1
-    assert BATCH > MOST_ACTIVE
+    assert [need.staging for need in wanted[:SCENARIO_BATCH_SIZE]].count(True) > 1
+    assert SCENARIO_BATCH_SIZE > MOST_ACTIVE
     assert any(need.question for need in wanted)
     assert any(story.guard for story in SCENARIOS)
     limited = [phases(story) for story in SCENARIOS if needs(told(SCENARIOS.index(story))[2]).within is not None]

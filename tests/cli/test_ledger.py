@@ -73,8 +73,8 @@ async def test_a_read_model_is_made_anew_while_it_is_read(makima: Makima, ledger
 async def test_how_far_a_rebuild_is_goes_to_stderr(
     makima: Makima, ledger: Makima, pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("makima_cli.ledger.rebuild.SAID_EVERY_SECONDS", 0.0)
-    monkeypatch.setattr("makima_cli.ledger.rebuild.LOOK_SECONDS", 0.01)
+    monkeypatch.setattr("makima_cli.ledger.rebuild.PROGRESS_LINE_SECONDS", 0.0)
+    monkeypatch.setattr("makima_cli.ledger.rebuild.PROGRESS_POLL_SECONDS", 0.01)
     await create(makima, "one", "--start")
     async with pool.acquire() as reader, reader.transaction():
         await reader.execute("lock table gateway.contracts in access share mode")  # the swap has to wait for it

@@ -2,7 +2,7 @@
 
 import ast
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -28,6 +28,28 @@ def parsed() -> Mapping[str, ast.Module]:
     return {name_of(path): ast.parse(path.read_text()) for path in tracked("*.py")}
 
 
+@cache
+def nodes(name: str) -> Sequence[ast.AST]:
+    """Everything in a file, walked once."""
+    return tuple(ast.walk(parsed()[name]))
+
+
 def product() -> Iterator[tuple[str, ast.Module]]:
     """The modules of libs/ and services/."""
     yield from ((name, tree) for name, tree in parsed().items() if name.startswith(("libs/", "services/")))
+
+
+def identifiers(module: str) -> Iterator[str]:
+    """Every name in it: of what is defined, taken, imported or reached."""
+    for node in nodes(module):
+        match node:
+            case ast.Name(id=name) | ast.Attribute(attr=name) | ast.arg(arg=name):
+                yield name
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                yield name
+            case ast.alias(name=name, asname=asname):
+                yield from name.split(".")
+                if asname:
+                    yield asname
+            case _:
+                pass

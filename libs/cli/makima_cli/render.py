@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, cast
 if TYPE_CHECKING:
     from rich.console import Console
 
-WIDE: Final = 200  # where nobody looks, nothing needs to be cut
+UNCUT_TABLE_WIDTH: Final = 200  # where nobody looks, nothing needs to be cut
 COLOURS: Final = {
     "created": "dim",
     "active": "green",
@@ -31,7 +31,9 @@ def console() -> "Console":
 
     people = sys.stdout.isatty()
     return Console(
-        width=None if people else WIDE, color_system="auto" if people and "NO_COLOR" not in os.environ else None, highlight=False
+        width=None if people else UNCUT_TABLE_WIDTH,
+        color_system="auto" if people and "NO_COLOR" not in os.environ else None,
+        highlight=False,
     )
 
 

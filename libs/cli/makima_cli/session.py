@@ -18,7 +18,7 @@ from makima_cli import exits
 R = TypeVar("R")
 Command = Callable[..., None]
 
-PATIENCE_SECONDS = 2.0
+GATEWAY_RETRY_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Session:
         return self.format == "json"
 
     def http(self) -> Http:
-        return Http(self.connection.url, self.connection.token, retry_for=PATIENCE_SECONDS)
+        return Http(self.connection.url, self.connection.token, retry_for=GATEWAY_RETRY_SECONDS)
 
     def run(self, work: Callable[[Http], Awaitable[R]]) -> R:
         """Do `work` with an open client; whatever is refused ends the process with its exit code."""

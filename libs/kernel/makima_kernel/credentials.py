@@ -5,12 +5,12 @@ import secrets
 from typing import Final
 
 PREFIX: Final = "mk_"
-BYTES: Final = 32
+TOKEN_BYTES: Final = 32
 
 
 def new_secret() -> str:
     """256 random bits, in letters that an address, a header and a subprotocol take as they are."""
-    return PREFIX + secrets.token_urlsafe(BYTES)
+    return PREFIX + secrets.token_urlsafe(TOKEN_BYTES)
 
 
 def hash_of(secret: str) -> bytes:

@@ -15,7 +15,7 @@ from makima_kernel.nats.accounts import AUTH
 from makima_local import ports
 from makima_local.embedded import Embedded, ExitedError, ServerFailedError
 from makima_local.nats_users import NatsUsers
-from makima_local.server import POLL, ServerProcess
+from makima_local.server import EXIT_POLL_SECONDS, ServerProcess
 
 MAX_PAYLOAD = 2 * 1024 * 1024
 CONFIG = """\
@@ -101,7 +101,7 @@ class Nats(Embedded):
             if self._wanted is not None or time.monotonic() > deadline:
                 raise self._failed("ended at once")
             self._config.unlink()  # somebody was faster on this port: another one
-            await asyncio.sleep(POLL)
+            await asyncio.sleep(EXIT_POLL_SECONDS)
 
     def _spawn(self, port: int) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -139,7 +139,7 @@ class Nats(Embedded):
             greeting = await self._greeting()
             if expected in greeting and b'"jetstream":true' in greeting:
                 return
-            await asyncio.sleep(POLL)
+            await asyncio.sleep(EXIT_POLL_SECONDS)
         raise self._failed(f"(pid {self.pid}) does not answer on port {self.port}")
 
     async def _greeting(self) -> bytes:

@@ -8,7 +8,7 @@ from contextlib import suppress
 LOOPBACK = "127.0.0.1"
 # Under the ephemeral range (Linux from 32768, macOS from 49152): a server that restarts must not find its port taken by an outgoing connection, nor a client meet itself.
 CHOICE = range(18_000, 32_000)
-TRIES = 200
+MAX_PORT_ATTEMPTS = 200
 KEPT = 64  # reservations of a process: by then its first server listens long since
 _reservations: deque[socket.socket] = deque()
 
@@ -41,7 +41,7 @@ def free() -> int:
     """A port that nobody listens on now, and that no process gets here while this one keeps it in reserve: until its server
     listens, and while that one restarts.
     """
-    for _ in range(TRIES):
+    for _ in range(MAX_PORT_ATTEMPTS):
         port = random.choice(CHOICE)  # noqa: S311 — spreading, not secrecy
         if _reserve(port) and is_free(port):
             return port

@@ -16,12 +16,12 @@ import psutil
 from makima_local.account import Account, UnreachableError, account, run_as
 from makima_local.embedded import Embedded, ExitedError, ServerFailedError
 from makima_local.postgres_binaries import binaries
-from makima_local.server import POLL, ServerProcess
+from makima_local.server import EXIT_POLL_SECONDS, ServerProcess
 
 SUPERUSER = "postgres"
 SOCKET_NAME = ".s.PGSQL.5432"
-OLD_BACKENDS_MAY_TAKE = 10.0  # seconds: right after a kill they still hold the shared memory, and Postgres refuses to start
-LONGEST_SOCKET = 103  # macOS; Linux allows four more
+OLD_BACKENDS_EXIT_SECONDS = 10.0  # seconds: right after a kill they still hold the shared memory, and Postgres refuses to start
+MAX_SOCKET_PATH_BYTES = 103  # macOS; Linux allows four more
 SETTINGS: dict[str, str] = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
@@ -65,7 +65,7 @@ class Postgres(Embedded):
     @property
     def sockets(self) -> Path:
         """Where the socket lies: the data folder, or a short folder if its path is too long for a socket."""
-        if len(str(self.folder / SOCKET_NAME).encode()) <= LONGEST_SOCKET:
+        if len(str(self.folder / SOCKET_NAME).encode()) <= MAX_SOCKET_PATH_BYTES:
             return self.folder
         return Path("/tmp") / f"makima-{hashlib.sha256(str(self.folder).encode()).hexdigest()[:16]}"  # noqa: S108 — its owner is checked
 
@@ -82,7 +82,7 @@ class Postgres(Embedded):
         user = account()
         await asyncio.to_thread(self._prepare, user)
         command = [str(binaries(user) / "postgres"), "-D", str(self.folder)]
-        patient_until = time.monotonic() + OLD_BACKENDS_MAY_TAKE
+        patient_until = time.monotonic() + OLD_BACKENDS_EXIT_SECONDS
         while True:
             self._process = ServerProcess.start(command, log=self.log, account=user, tied=self._tie)
             with suppress(ExitedError):
@@ -150,5 +150,5 @@ class Postgres(Embedded):
                 connection = await asyncpg.connect(self.dsn(), timeout=2.0)
                 await connection.close(timeout=2.0)
                 return
-            await asyncio.sleep(POLL)
+            await asyncio.sleep(EXIT_POLL_SECONDS)
         raise self._failed(f"(pid {self.pid}) does not answer on {self.sockets}")

@@ -17,12 +17,12 @@ from makima_local.parent import dies_with_parent
 from makima_local.probe import alive, unready
 
 # The first restart comes at once: most deaths are accidents. Who dies again soon waits longer each time.
-BACKOFF = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
-STEADY_SECONDS = 10.0  # who lived this long starts again at the first step
-HOPELESS = 4  # deaths before it was ever ready
-ASK_EVERY = 0.05
-LOOK_EVERY = 1.0
-LONGEST_LOOK = 5.0
+RESTART_BACKOFF_SECONDS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
+BACKOFF_RESET_SECONDS = 10.0  # who lived this long starts again at the first step
+MAX_DEATHS_BEFORE_READY = 4  # deaths before it was ever ready
+READY_POLL_SECONDS = 0.05
+LIVENESS_POLL_SECONDS = 1.0
+MAX_PROBE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +134,10 @@ class Runner:
                 self._report(Ready(name))
             if not reasons:
                 return
-            hopeless = [name for name in reasons if self._deaths.get(name, 0) >= HOPELESS]
+            hopeless = [name for name in reasons if self._deaths.get(name, 0) >= MAX_DEATHS_BEFORE_READY]
             if hopeless:
                 raise NotReadyError("; ".join(f"{name} keeps dying: {log_file.last_words(self._programs[name].log)}" for name in hopeless))
-            await asyncio.sleep(ASK_EVERY)
+            await asyncio.sleep(READY_POLL_SECONDS)
         raise NotReadyError("; ".join(f"{name} is not ready: {why} (log: {self._programs[name].log})" for name, why in reasons.items()))
 
     async def stop(self, *names: str, patience: float | None = None) -> None:
@@ -166,8 +166,8 @@ class Runner:
             pid, code = await self._run(program)
             if self._ended(program):
                 return
-            step = 0 if time.monotonic() - started > STEADY_SECONDS else step
-            wait = BACKOFF[min(step, len(BACKOFF) - 1)]
+            step = 0 if time.monotonic() - started > BACKOFF_RESET_SECONDS else step
+            wait = RESTART_BACKOFF_SECONDS[min(step, len(RESTART_BACKOFF_SECONDS) - 1)]
             step += 1
             self._deaths[program.name] = self._deaths.get(program.name, 0) + 1
             self._report(Died(program.name, pid, code, wait))
@@ -199,9 +199,9 @@ class Runner:
         while silent <= self._frozen_after:
             began = time.monotonic()
             lives = await alive(program.health_port)
-            await asyncio.sleep(LOOK_EVERY)
+            await asyncio.sleep(LIVENESS_POLL_SECONDS)
             lived = lived or lives
-            silent = 0.0 if lives or not lived else silent + min(time.monotonic() - began, LONGEST_LOOK)
+            silent = 0.0 if lives or not lived else silent + min(time.monotonic() - began, MAX_PROBE_SECONDS)
         self._report(Frozen(program.name, process.pid, silent))
         _send(process.pid, signal.SIGKILL)
 

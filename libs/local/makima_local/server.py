@@ -15,7 +15,7 @@ from makima_local import log_file
 from makima_local.account import Account
 from makima_local.parent import dies_with_parent
 
-POLL = 0.01
+EXIT_POLL_SECONDS = 0.01
 
 
 def lives(pid: int) -> bool:
@@ -87,7 +87,7 @@ class ServerProcess:
         while self.alive():
             if time.monotonic() > deadline:
                 return False
-            await asyncio.sleep(POLL)
+            await asyncio.sleep(EXIT_POLL_SECONDS)
         return True
 
     async def end(self, *ways: tuple[signal.Signals, float]) -> None:

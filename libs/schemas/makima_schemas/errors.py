@@ -31,6 +31,9 @@ class ErrorCode(StrEnum):
     OVERLOADED = "OVERLOADED"
 
 
+# The same request, under the same id, may be accepted a moment later.
+RETRYABLE_CODES: Final = frozenset({ErrorCode.UNAVAILABLE, ErrorCode.OVERLOADED})
+
 HTTP_STATUS: Final[dict[ErrorCode, int]] = {
     **{code: 404 for code in ErrorCode if code.endswith("NOT_FOUND")},
     ErrorCode.FEATURE_OFF: 404,

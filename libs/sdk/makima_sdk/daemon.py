@@ -24,7 +24,7 @@ from nats.errors import Error as NatsError
 
 from makima_sdk.connection import Connection
 from makima_sdk.contracts import Contracts
-from makima_sdk.heartbeater import DEFAULT_INTERVAL, Heartbeater
+from makima_sdk.heartbeater import DEFAULT_INTERVAL_SECONDS, Heartbeater
 from makima_sdk.http import Http
 from makima_sdk.nats import connect
 from makima_sdk.problems import UnreachableError
@@ -58,7 +58,9 @@ class Daemon:
     Raises `ValueError` for what the recorder would set aside: a daemon that says that is called disconnected.
     """
 
-    def __init__(self, daemon_id: str, connection: Connection, *, hostname: str | None = None, interval: float = DEFAULT_INTERVAL) -> None:
+    def __init__(
+        self, daemon_id: str, connection: Connection, *, hostname: str | None = None, interval: float = DEFAULT_INTERVAL_SECONDS
+    ) -> None:
         self.id = daemon_id
         self.hostname = hostname or socket.gethostname() or daemon_id
         self._connection = connection

@@ -10,7 +10,7 @@ from nats.aio.client import Client
 from nats.errors import ConnectionClosedError
 from nats.errors import Error as NatsError
 
-DEFAULT_INTERVAL: Final = 30.0
+DEFAULT_INTERVAL_SECONDS: Final = 30.0
 
 Compose = Callable[[int, datetime], msgspec.Struct]
 
@@ -22,7 +22,7 @@ class Heartbeater:
     the broker does not get is made up for by the next, so none is buffered while the connection is away.
     """
 
-    def __init__(self, nats: Client, subject: str, compose: Compose, *, interval: float = DEFAULT_INTERVAL) -> None:
+    def __init__(self, nats: Client, subject: str, compose: Compose, *, interval: float = DEFAULT_INTERVAL_SECONDS) -> None:
         self.interval = interval
         self.seq = 0
         self.nats = nats

@@ -15,8 +15,8 @@ from makima_sdk.problems import ProblemError, UnreachableError
 API: Final = "/api/v1"
 WRITES: Final = frozenset({"POST", "PUT", "DELETE"})  # a DELETE, too, is asked again: the second answer must be the first
 UNAVAILABLE: Final = 503
-FIRST_DELAY: Final = 0.1
-LONGEST_DELAY: Final = 2.0
+FIRST_RETRY_DELAY_SECONDS: Final = 0.1
+MAX_RETRY_DELAY_SECONDS: Final = 2.0
 
 Json = Mapping[str, object]
 Query = Mapping[str, str | int | bool]
@@ -85,7 +85,7 @@ class Http:
     async def _send_with_retry(self, request: httpx.Request) -> Answer:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._retry_for
-        delay = FIRST_DELAY
+        delay = FIRST_RETRY_DELAY_SECONDS
         while True:
             try:
                 return await self._once(request)
@@ -93,7 +93,7 @@ class Http:
                 if not _is_transient(error) or loop.time() + delay > deadline:
                     raise
             await asyncio.sleep(delay)
-            delay = min(delay * 2, LONGEST_DELAY)
+            delay = min(delay * 2, MAX_RETRY_DELAY_SECONDS)
 
     async def _once(self, request: httpx.Request) -> Answer:
         try:

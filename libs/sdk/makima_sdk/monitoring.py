@@ -14,8 +14,8 @@ from makima_sdk.connection import Connection
 from makima_sdk.http import API
 from makima_sdk.problems import ProblemError, UnreachableError
 
-FIRST_DELAY: Final = 0.2
-LONGEST_DELAY: Final = 5.0
+FIRST_RECONNECT_DELAY_SECONDS: Final = 0.2
+MAX_RECONNECT_DELAY_SECONDS: Final = 5.0
 UNPROCESSABLE: Final = 422
 
 MonitorEvent = Mapping[str, object]
@@ -70,13 +70,13 @@ async def monitor(
     place = _StreamPosition(position=since)
     asked = wanted or Filter()
     loop = asyncio.get_running_loop()
-    deadline, delay = loop.time() + (patience if first_patience is None else first_patience), FIRST_DELAY
+    deadline, delay = loop.time() + (patience if first_patience is None else first_patience), FIRST_RECONNECT_DELAY_SECONDS
     while True:
         reason = "the connection was closed"
         try:
             async with connect(_address(connection), additional_headers=_headers(connection)) as socket:
                 await socket.send(orjson.dumps(_request(asked, place)).decode())
-                deadline, delay = loop.time() + patience, FIRST_DELAY
+                deadline, delay = loop.time() + patience, FIRST_RECONNECT_DELAY_SECONDS
                 async for event in _events(socket):
                     yield event
                     place.note(event)
@@ -89,7 +89,7 @@ async def monitor(
         if loop.time() + delay > deadline:
             raise UnreachableError(connection.url, reason)
         await asyncio.sleep(delay)
-        delay = min(delay * 2, LONGEST_DELAY)
+        delay = min(delay * 2, MAX_RECONNECT_DELAY_SECONDS)
 
 
 def _refused(response: Response) -> ProblemError:

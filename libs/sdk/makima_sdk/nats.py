@@ -7,7 +7,7 @@ from nats.aio.client import Client
 
 from makima_sdk.problems import UnreachableError
 
-FOREVER: Final = -1
+UNLIMITED_RECONNECTS: Final = -1
 
 
 async def connect(url: str, name: str, *, inbox: str = "_INBOX", timeout: float = 10.0) -> Client:
@@ -25,7 +25,7 @@ async def connect(url: str, name: str, *, inbox: str = "_INBOX", timeout: float 
                 inbox_prefix=inbox,
                 error_cb=_quiet,
                 allow_reconnect=True,
-                max_reconnect_attempts=FOREVER,
+                max_reconnect_attempts=UNLIMITED_RECONNECTS,
                 reconnect_time_wait=1,
                 ping_interval=10,
                 connect_timeout=2,

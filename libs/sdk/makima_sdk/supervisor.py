@@ -11,7 +11,7 @@ from makima_schemas.heartbeat_codec import decode_supervisor
 from makima_schemas.supervisor import SupervisorState
 from nats.aio.client import Client
 
-from makima_sdk.heartbeater import DEFAULT_INTERVAL, Heartbeater
+from makima_sdk.heartbeater import DEFAULT_INTERVAL_SECONDS, Heartbeater
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Supervisor:
     """
 
     def __init__(
-        self, nats: Client, *, daemon_id: str, contract_id: str, task_id: str, phase: str, interval: float = DEFAULT_INTERVAL
+        self, nats: Client, *, daemon_id: str, contract_id: str, task_id: str, phase: str, interval: float = DEFAULT_INTERVAL_SECONDS
     ) -> None:
         self.contract_id = contract_id
         self.task_id = task_id

@@ -13,7 +13,7 @@ from makima_completion_detector.domain.snapshot import Snapshot
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
 SNAPSHOT: Final = adapter(Snapshot)
 
-LEASE_SECONDS: Final = 20.0  # longer than a validator and the ask after it; a replica that dies holds a look up for so long
+EVALUATION_LEASE_SECONDS: Final = 20.0  # longer than a validator and the ask after it; a replica that dies holds a look up for so long
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +40,8 @@ class Queries:
         return None if text is None else SNAPSHOT.validate_json(text)
 
     async def claim(self) -> Todo | None:
-        """A look that nobody else is taking; after `LEASE_SECONDS` without `done` or `later` it is anybody's again."""
-        row = await self._pool.fetchrow(SQL["claim"], LEASE_SECONDS)
+        """A look that nobody else is taking; after `EVALUATION_LEASE_SECONDS` without `done` or `later` it is anybody's again."""
+        row = await self._pool.fetchrow(SQL["claim"], EVALUATION_LEASE_SECONDS)
         return None if row is None else Todo(**row)
 
     async def done(self, todo: Todo) -> None:

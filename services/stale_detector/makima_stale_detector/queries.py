@@ -13,7 +13,7 @@ from makima_schemas.codec import adapter
 from makima_schemas.identity import DEFAULT_TENANT
 from makima_schemas.silence import SilenceDetected
 
-from makima_stale_detector.domain.members.registry import REMEMBERED
+from makima_stale_detector.domain.members.registry import MAX_DEAD_SENDERS
 from makima_stale_detector.domain.members.sender import Sender, Tracked
 from makima_stale_detector.domain.verdicts.mass_silence import Hold
 
@@ -77,7 +77,9 @@ class Queries:
         async with self._pool.acquire() as acquired, acquired.transaction(isolation="repeatable_read", readonly=True):
             connection = cast("asyncpg.Connection", acquired)
             position = cast("int", await connection.fetchval(SQL["position"]))
-            senders = [Tracked(_sender(row), row["owner_id"]) for row in await connection.fetch(SQL["senders"], DEFAULT_TENANT, REMEMBERED)]
+            senders = [
+                Tracked(_sender(row), row["owner_id"]) for row in await connection.fetch(SQL["senders"], DEFAULT_TENANT, MAX_DEAD_SENDERS)
+            ]
             owners = await connection.fetch(SQL["owners"], DEFAULT_TENANT)
             holds = await connection.fetch(SQL["holds"])
         return DetectorSnapshot(

@@ -25,9 +25,9 @@ from makima_supervisor_heartbeat.domain.sender_state import SenderState, load_st
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
 
 KNOWN_SENDERS: Final = "supervisor_heartbeat"  # the projection that `senders` comes from
-MOST_HEARTBEATS: Final = 500
-MOST_BYTES: Final = 256 * 1024
-SECONDS: Final = 1.0
+MAX_HISTORY_HEARTBEATS: Final = 500
+MAX_HISTORY_BYTES: Final = 256 * 1024
+QUERY_TIMEOUT_SECONDS: Final = 1.0
 DEFAULT_LIMIT: Final = 10
 
 
@@ -54,26 +54,26 @@ class Queries:
 
     async def location(self, tenant: str, task_id: str) -> SupervisorLocation | None:
         """None: no supervisor of that id was ever heard."""
-        row = await self._pool.fetchrow(SQL["daemon_of"], tenant, stream_name("supervisor", task_id), timeout=SECONDS)
+        row = await self._pool.fetchrow(SQL["daemon_of"], tenant, stream_name("supervisor", task_id), timeout=QUERY_TIMEOUT_SECONDS)
         return None if row is None else SupervisorLocation(*row)
 
     async def answer_heartbeats(self, question: dict[str, object]) -> dict[str, object]:
         """`{contract_id | task_id, limit?}` → `{heartbeats: […], truncated}`, newest first; `truncated` where 256 KiB are not enough for all."""
         limit = question.get("limit", DEFAULT_LIMIT)
-        if not isinstance(limit, int) or isinstance(limit, bool) or not 1 <= limit <= MOST_HEARTBEATS:
-            raise Refused(ErrorCode.INVALID_REQUEST, f"limit is a number from 1 to {MOST_HEARTBEATS}")
+        if not isinstance(limit, int) or isinstance(limit, bool) or not 1 <= limit <= MAX_HISTORY_HEARTBEATS:
+            raise Refused(ErrorCode.INVALID_REQUEST, f"limit is a number from 1 to {MAX_HISTORY_HEARTBEATS}")
         try:
             senders = await self._senders(question)
             rows = await self._history(senders, limit)
         except (TimeoutError, asyncpg.QueryCanceledError) as error:
             raise Refused(
-                ErrorCode.UNAVAILABLE, f"the history was not read within {SECONDS:g} s", hint="ask for fewer, or later"
+                ErrorCode.UNAVAILABLE, f"the history was not read within {QUERY_TIMEOUT_SECONDS:g} s", hint="ask for fewer, or later"
             ) from error
         kept, size = list[dict[str, object]](), 0
         for row in rows:
             heartbeat = _heartbeat(row)
             size += len(orjson.dumps(heartbeat))
-            if size > MOST_BYTES:
+            if size > MAX_HISTORY_BYTES:
                 break
             kept.append(heartbeat)
         return {"heartbeats": kept, "truncated": len(kept) < len(rows)}
@@ -81,7 +81,7 @@ class Queries:
     async def answer_status(self, question: dict[str, object]) -> dict[str, object]:
         """`{contract_id}` → the newest heartbeat of its supervisor, and whether the log calls it alive. Raises `SUPERVISOR_NOT_FOUND`."""
         contract_id = _text(question, "contract_id")
-        row = await self._pool.fetchrow(SQL["status"], contract_id, DEFAULT_TENANT, timeout=SECONDS)
+        row = await self._pool.fetchrow(SQL["status"], contract_id, DEFAULT_TENANT, timeout=QUERY_TIMEOUT_SECONDS)
         if row is None:
             raise Refused(ErrorCode.SUPERVISOR_NOT_FOUND, f"contract {contract_id} has no supervisor that was ever heard")
         state = SupervisorState(row["logged_state"] or row["state"])
@@ -98,14 +98,14 @@ class Queries:
     async def _senders(self, question: dict[str, object]) -> list[str]:
         if "task_id" in question:
             return [stream_name("supervisor", _text(question, "task_id"))]
-        rows = await self._pool.fetch(SQL["senders_of_contract"], _text(question, "contract_id"), timeout=SECONDS)
+        rows = await self._pool.fetch(SQL["senders_of_contract"], _text(question, "contract_id"), timeout=QUERY_TIMEOUT_SECONDS)
         return [row["sender"] for row in rows]
 
     async def _history(self, senders: list[str], limit: int) -> list[asyncpg.Record]:
         if not senders:
             return []
-        hashes = await self._pool.fetchval(SQL["hash"], senders, timeout=SECONDS)
-        return await self._pool.fetch(SQL["heartbeats"], senders, limit, hashes, timeout=SECONDS)
+        hashes = await self._pool.fetchval(SQL["hash"], senders, timeout=QUERY_TIMEOUT_SECONDS)
+        return await self._pool.fetch(SQL["heartbeats"], senders, limit, hashes, timeout=QUERY_TIMEOUT_SECONDS)
 
 
 class SnapshotReader:

@@ -8,7 +8,7 @@ from uuid import uuid4
 import orjson
 import pytest
 from makima_kernel.commands.client import Bus
-from makima_kernel.commands.router import MAX_COMMAND_BYTES, MAX_ERRORS, MAX_REPLY_BYTES, MAX_WORDS, Authorize, CommandRouter
+from makima_kernel.commands.router import MAX_COMMAND_BYTES, MAX_ERRORS, MAX_QUOTED_CHARACTERS, MAX_REPLY_BYTES, Authorize, CommandRouter
 from makima_kernel.nats.connection import broker, confirm_subscriptions
 from makima_schemas import subjects
 from makima_schemas.commands import Accepted, Problem, Reply, Request
@@ -166,7 +166,7 @@ async def test_more_mistakes_than_an_answer_may_hold_are_answered_with_the_first
     many = orjson.dumps({"command_id": str(uuid4()), "target": "l1", "data": {"hostname": "h"}, "guard": [0] * 100_000})
     assert (await refusal(nats, many))["code"] == "INVALID_REQUEST"
     long_name = await refusal(nats, orjson.dumps(request(**{"x" * 500_000: 0})))
-    assert len(orjson.dumps(long_name)) < 4 * MAX_WORDS
+    assert len(orjson.dumps(long_name)) < 4 * MAX_QUOTED_CHARACTERS
 
 
 async def test_an_answer_that_no_message_can_carry_is_a_problem(nats: Client, seen: list[tuple[Request, SwitchOn]]) -> None:

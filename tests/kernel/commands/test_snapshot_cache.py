@@ -5,7 +5,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 from makima_contract.domain.decider import ContractDecider
-from makima_kernel.commands.snapshot_cache import MIN_EVENTS_FOR_SNAPSHOT, fingerprint
+from makima_kernel.commands.snapshot_cache import MIN_SNAPSHOT_EVENTS, fingerprint
 from makima_kernel.commands.state_cache import Loaded, StateCache
 from makima_kernel.event_log.append import NewEvent
 from makima_kernel.event_log.log import Log
@@ -18,7 +18,7 @@ from tests.kernel.commands.toggle_aggregate import OFF, Switch, Toggle
 from tests.kernel.event_log.append_builders import call, command
 
 STREAM = "daemon-toggle"
-LENGTH = MIN_EVENTS_FOR_SNAPSHOT + 1
+LENGTH = MIN_SNAPSHOT_EVENTS + 1
 OFF_EVENT = DaemonDisconnected(OFF.evidence)
 
 
@@ -64,7 +64,7 @@ async def test_a_long_stream_is_read_from_its_snapshot_on(lit: asyncpg.Pool) -> 
 
 
 async def test_a_short_stream_leaves_none(pool: asyncpg.Pool) -> None:
-    await call(pool, command(STREAM, *(recorded(DaemonConnected("a")) for _ in range(MIN_EVENTS_FOR_SNAPSHOT))))
+    await call(pool, command(STREAM, *(recorded(DaemonConnected("a")) for _ in range(MIN_SNAPSHOT_EVENTS))))
     await loaded(pool)
     assert await pool.fetchval("select count(*) from event_log.snapshots") == 0
 

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 from makima_kernel.event_log.append import SQL, Append, NewEvent, Outcome, arguments, outcome
-from makima_kernel.event_log.appender import CONNECTIONS, Appender
+from makima_kernel.event_log.appender import APPEND_CONNECTIONS, Appender
 from makima_schemas.envelope import EventMeta
 from makima_schemas.identity import DEFAULT_TENANT
 
@@ -43,7 +43,7 @@ async def running(
     on_append: Callable[[int], None] = lambda _: None,
     timeout: float = 10.0,
     max_waiting: int = 10_000,
-    lines: int = CONNECTIONS,
+    lines: int = APPEND_CONNECTIONS,
 ) -> AsyncGenerator[Appender]:
     """An appender of its own process, so to speak; drained at the end."""
     appender = Appender(lambda: asyncpg.connect(dsn), on_append=on_append, timeout=timeout, max_waiting=max_waiting, lines=lines)

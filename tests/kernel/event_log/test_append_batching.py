@@ -5,7 +5,7 @@ from collections import deque
 from uuid import uuid4
 
 from makima_kernel.event_log.append import Append
-from makima_kernel.event_log.append_batching import MAX_COMMANDS, PendingAppend, take_batch
+from makima_kernel.event_log.append_batching import MAX_BATCH_COMMANDS, PendingAppend, take_batch
 
 from tests.kernel.event_log.append_builders import command, event
 
@@ -52,8 +52,8 @@ async def test_who_stays_behind_is_not_overtaken_on_its_stream() -> None:
 
 
 async def test_a_call_is_bounded_in_commands_and_in_bytes() -> None:
-    queue = queue_of(*(command(f"s{number}") for number in range(MAX_COMMANDS + 5)))
-    assert len(take_batch(queue)) == MAX_COMMANDS
+    queue = queue_of(*(command(f"s{number}") for number in range(MAX_BATCH_COMMANDS + 5)))
+    assert len(take_batch(queue)) == MAX_BATCH_COMMANDS
     assert len(queue) == 5
     big = event(b"x" * 3_000_000)
     queue = queue_of(command("a", big), command("b", big), command("c"))

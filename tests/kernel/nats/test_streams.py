@@ -142,7 +142,7 @@ async def test_a_new_stream_begins_where_the_log_is_young_enough(nats: Client, p
     assert await streams.first_position_to_stream(log) == 1
     await fill(pool, 100)
     assert await streams.first_position_to_stream(log) == 1
-    monkeypatch.setattr(streams, "REFILLED_AT_MOST", 40)
+    monkeypatch.setattr(streams, "MAX_REFILLED_EVENTS", 40)
     assert await streams.first_position_to_stream(log) == 61
     [half] = await log.after(79, 1)
     after_a_week = half.recorded_at + streams.EVENTS_KEPT

@@ -28,8 +28,8 @@ Replica = Callable[..., Projector]
 @pytest.fixture
 def replica(pool: asyncpg.Pool, log: Log, nats: Client, sample_projection: SampleProjection, monkeypatch: pytest.MonkeyPatch) -> Replica:
     """Makes a projector of the sample_projection; each call another replica."""
-    monkeypatch.setattr(project, "_STANDBY", 0.05)
-    monkeypatch.setattr(project, "_PAUSE", 0.02)
+    monkeypatch.setattr(project, "_LEASE_RETRY_SECONDS", 0.05)
+    monkeypatch.setattr(project, "_FAILURE_RETRY_SECONDS", 0.02)
     made: list[Projector] = []
 
     def make(
@@ -188,7 +188,7 @@ async def test_a_standby_replica_takes_over_when_the_lease_of_a_dead_one_ends(re
 async def test_the_active_replica_keeps_its_lease_when_nothing_happens(
     stream: None, pool: asyncpg.Pool, replica: Replica, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("makima_kernel.projections.subscription._QUIET", 0.05)
+    monkeypatch.setattr("makima_kernel.projections.subscription._QUIET_STREAM_SECONDS", 0.05)
     first, second = replica(lease=timedelta(milliseconds=400)), replica()
     async with running(first.run()):
         await eventually(lambda: first.active)

@@ -65,7 +65,7 @@ async def test_a_stream_that_begins_later_than_the_position_is_no_gap(
     pool: asyncpg.Pool, log: Log, nats: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await fill(pool, 100)
-    monkeypatch.setattr(streams, "REFILLED_AT_MOST", 10)
+    monkeypatch.setattr(streams, "MAX_REFILLED_EVENTS", 10)
     await streams.provision(nats, log, budget=BUDGET)
     relay = Relay(pool, nats)
     async with running(relay.run()):
@@ -125,7 +125,7 @@ async def test_a_log_that_ends_before_the_position_is_another_one(stream: None, 
 async def test_a_log_that_was_restored_under_it_is_another_one(
     stream: None, pool: asyncpg.Pool, log: Log, nats: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(consume, "_QUIET", 0.05)
+    monkeypatch.setattr(consume, "_QUIET_STREAM_SECONDS", 0.05)
     await fill(pool, 3)
     async with aclosing(Consumer(log, nats, name="test").batches(0)) as batches:
         await read_to(batches, 3)
@@ -138,7 +138,7 @@ async def test_a_log_that_was_restored_under_it_is_another_one(
 async def test_what_the_stream_has_beyond_a_restored_log_is_no_event(
     relay: Relay, pool: asyncpg.Pool, log: Log, nats: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(consume, "_QUIET", 0.05)
+    monkeypatch.setattr(consume, "_QUIET_STREAM_SECONDS", 0.05)
     await fill(pool, 5)
     await eventually(lambda: relay.position == 5)
     await pool.execute("alter table event_log.events disable trigger all; delete from event_log.events where position > 3")

@@ -49,7 +49,7 @@ async def test_each_event_is_published_as_a_cloudevent_under_its_position(relay:
 
 
 async def test_a_poke_wakes_it_before_the_poll(stream: None, pool: asyncpg.Pool, nats: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(relay_module, "_POLL", 3600.0)
+    monkeypatch.setattr(relay_module, "_LOG_POLL_SECONDS", 3600.0)
     relay = Relay(pool, nats)
     async with running(relay.run()):
         await eventually(lambda: relay.state == Relaying())
@@ -77,7 +77,7 @@ async def test_whoever_asked_hears_of_each_published_event_in_order(stream: None
 async def test_one_relays_and_the_others_stand_by_until_it_goes(
     stream: None, pool: asyncpg.Pool, nats: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(relay_module, "_STANDBY", 0.05)
+    monkeypatch.setattr(relay_module, "_LEADER_RETRY_SECONDS", 0.05)
     first, second = Relay(pool, nats), Relay(pool, nats)
     async with running(first.run()) as [running_first]:
         await eventually(lambda: first.state == Relaying())
@@ -110,8 +110,8 @@ async def test_a_holder_that_is_frozen_is_stood_in_for_until_it_goes_on(
     pool: asyncpg.Pool, nats: Client, database: str, nats_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its database session lives, and so does its lock."""
-    monkeypatch.setattr(relay_module, "_STANDBY", 0.1)
-    monkeypatch.setattr(relay_module, "_TERM", 2.0)
+    monkeypatch.setattr(relay_module, "_LEADER_RETRY_SECONDS", 0.1)
+    monkeypatch.setattr(relay_module, "_DEPUTY_TERM_SECONDS", 2.0)
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", HOLDER, database, nats_url)
     try:
         await fill(pool, 10)
@@ -199,7 +199,7 @@ class Twisted(Log):
 async def test_a_misplaced_event_is_fatal_for_this_stream(
     stream: None, pool: asyncpg.Pool, nats: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(relay_module, "_STANDBY", 0.02)
+    monkeypatch.setattr(relay_module, "_LEADER_RETRY_SECONDS", 0.02)
     await fill(pool, 3)
     log = Twisted(pool)
     relay = Relay(pool, nats, log=log)

@@ -91,7 +91,7 @@ async def test_metrics_and_unknown_paths_are_answered(served: tuple[Health, str]
 
 async def test_a_frozen_loop_is_not_live_and_not_ready(served: tuple[Health, str], monkeypatch: pytest.MonkeyPatch) -> None:
     _, url = served
-    monkeypatch.setattr(module, "FROZEN_AFTER_SECONDS", 0.7)
+    monkeypatch.setattr(module, "LOOP_FROZEN_SECONDS", 0.7)
     monkeypatch.setattr(module, "LOOP_TIMEOUT_SECONDS", 0.2)
     await eventually(lambda: get_status(f"{url}/livez") == 200)
     seen: list[tuple[int, int]] = []

@@ -140,7 +140,7 @@ async def closed() -> None:
 async def test_a_cancellation_that_was_swallowed_is_repeated(
     settings: Settings, provisioned: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runtime, "STOP_PATIENCE_SECONDS", (0.05, 5.0))
+    monkeypatch.setattr(runtime, "STOP_TIMEOUT_SECONDS", (0.05, 5.0))
     cancelled = 0
 
     async def deaf() -> None:
@@ -162,7 +162,7 @@ async def test_a_cancellation_that_was_swallowed_is_repeated(
 async def test_a_loop_that_does_not_end_keeps_nothing_else_from_draining(
     settings: Settings, provisioned: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runtime, "STOP_PATIENCE_SECONDS", (0.05, 0.05))
+    monkeypatch.setattr(runtime, "STOP_TIMEOUT_SECONDS", (0.05, 0.05))
     drained = asyncio.Event()
 
     async def deaf() -> None:

@@ -60,7 +60,7 @@ async def claimed(looks: Queries) -> Todo:
 
 
 async def test_killed_between_the_ask_and_the_end_of_the_look(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queries, "LEASE_SECONDS", 0.3)
+    monkeypatch.setattr(queries, "EVALUATION_LEASE_SECONDS", 0.3)
     detector = await world.replica()
     await world.send("c1", simple())
     await world.nothing_owed()

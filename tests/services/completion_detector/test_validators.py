@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from makima_completion_detector import app
 from makima_completion_detector.domain.snapshot import Snapshot
-from makima_completion_detector.handlers.validator_pool import AT_ONCE, ValidatorPool
+from makima_completion_detector.handlers.validator_pool import MAX_CONCURRENT_VALIDATORS, ValidatorPool
 from makima_completion_detector.handlers.validator_process import Verdict
 from makima_kernel.service.runtime import Service
 from makima_kernel.service.settings import ContractsSettings
@@ -69,7 +69,7 @@ async def test_one_that_takes_too_long_has_not_passed_and_is_ended() -> None:
 
 async def test_only_a_few_run_at_once_and_who_is_not_waited_for_any_more_is_ended() -> None:
     validators = ValidatorPool(PATIENT)
-    running = [asyncio.create_task(validators.verdict("asleep", Snapshot())) for _ in range(AT_ONCE)]
+    running = [asyncio.create_task(validators.verdict("asleep", Snapshot())) for _ in range(MAX_CONCURRENT_VALIDATORS)]
     await eventually(lambda: validators.busy)
     for one in running:
         one.cancel()

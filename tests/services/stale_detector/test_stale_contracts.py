@@ -13,7 +13,7 @@ from makima_schemas import subjects
 from makima_schemas.contract import events as e
 from makima_schemas.contract.model import Phase
 from makima_schemas.silence import SilenceDetected, StaleCleared, StaleDetected
-from makima_stale_detector.handlers.stale_contract_scanner import LOOK_SECONDS, StaleContractScanner
+from makima_stale_detector.handlers.stale_contract_scanner import STALE_SCAN_SECONDS, StaleContractScanner
 from makima_stale_detector.projections import Silence
 from makima_stale_detector.queries import Queries, StaleCandidate
 from nats.aio.client import Client
@@ -81,7 +81,7 @@ async def test_a_supervisor_that_comes_alive_while_we_look_keeps_its_contract_fr
 async def test_a_contract_in_which_nothing_happens_is_found_once_and_cleared_by_activity(
     database: str, nats_url: str, pool: asyncpg.Pool, nats: Client
 ) -> None:
-    settings = quick(database, nats_url, stale_after=THRESHOLD, repeat=2 * LOOK_SECONDS)
+    settings = quick(database, nats_url, stale_after=THRESHOLD, repeat=2 * STALE_SCAN_SECONDS)
     async with running(settings, pool, nats, replicas=2, owner=False) as system:
         await system.record("contract-c1", created(), e.ContractStarted())
         await system.record("contract-c2", created(stale_after=3600), e.ContractStarted())
@@ -112,7 +112,7 @@ async def test_a_live_supervisor_keeps_its_contract_fresh_until_it_falls_silent(
     database: str, nats_url: str, pool: asyncpg.Pool, nats: Client
 ) -> None:
     async with (
-        running(quick(database, nats_url, stale_after=THRESHOLD, repeat=2 * LOOK_SECONDS), pool, nats) as system,
+        running(quick(database, nats_url, stale_after=THRESHOLD, repeat=2 * STALE_SCAN_SECONDS), pool, nats) as system,
         Fleet(nats, ["t1"]).beating() as fleet,
     ):
         await eventually(lambda: system.events("supervisor-t1"))  # who may speak before its contract is there

@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from makima_stale_detector.domain.shards.timing_wheel import BUCKET, Beat, Fired, Wheel
+from makima_stale_detector.domain.shards.timing_wheel import BUCKET_NS, Beat, Fired, Wheel
 
-TICK = BUCKET // 2
-TIMEOUT = 20 * BUCKET
-GRACE = 5 * BUCKET
-times = st.integers(0, 100 * BUCKET)
+TICK = BUCKET_NS // 2
+TIMEOUT = 20 * BUCKET_NS
+GRACE = 5 * BUCKET_NS
+times = st.integers(0, 100 * BUCKET_NS)
 
 
 def beat(deadline: int) -> Beat:
@@ -31,9 +31,9 @@ def test_everyone_fires_once_never_early_and_at_most_a_bucket_and_a_tick_late(de
     wheel = Wheel()
     for sender, deadline in deadlines.items():
         wheel.touch(sender, beat(deadline))
-    fired = fire_all(wheel, 102 * BUCKET)
+    fired = fire_all(wheel, 102 * BUCKET_NS)
     assert fired.keys() == deadlines.keys()
-    assert all(deadline <= fired[sender] <= deadline + BUCKET + TICK for sender, deadline in deadlines.items())
+    assert all(deadline <= fired[sender] <= deadline + BUCKET_NS + TICK for sender, deadline in deadlines.items())
 
 
 def test_a_touch_moves_the_deadline() -> None:
@@ -42,27 +42,27 @@ def test_a_touch_moves_the_deadline() -> None:
     assert wheel.fire(TIMEOUT - 1) == []
     wheel.touch("a", beat(2 * TIMEOUT))
     assert wheel.fire(2 * TIMEOUT - 1) == []
-    assert wheel.fire(2 * TIMEOUT + BUCKET) == [Fired("a", beat(2 * TIMEOUT))]
+    assert wheel.fire(2 * TIMEOUT + BUCKET_NS) == [Fired("a", beat(2 * TIMEOUT))]
     assert len(wheel) == 0
 
 
 def test_after_the_clock_was_set_back_nobody_is_put_into_the_past() -> None:
     wheel = Wheel()
-    wheel.fire(10 * BUCKET)
-    wheel.touch("a", beat(3 * BUCKET))
-    assert wheel.fire(11 * BUCKET) == [Fired("a", beat(3 * BUCKET))]
+    wheel.fire(10 * BUCKET_NS)
+    wheel.touch("a", beat(3 * BUCKET_NS))
+    assert wheel.fire(11 * BUCKET_NS) == [Fired("a", beat(3 * BUCKET_NS))]
 
 
-@pytest.mark.parametrize(("now", "deadline"), [(0, 0), (0, 1), (0, TIMEOUT), (TIMEOUT, 3 * TIMEOUT), (TIMEOUT, BUCKET)])
+@pytest.mark.parametrize(("now", "deadline"), [(0, 0), (0, 1), (0, TIMEOUT), (TIMEOUT, 3 * TIMEOUT), (TIMEOUT, BUCKET_NS)])
 def test_those_restored_at_once_fire_at_their_deadline_too(now: int, deadline: int) -> None:
     wheel = Wheel()
     wheel.fire(now)
     wheel.restore([str(number) for number in range(1000)], beat(deadline))
     late = max(now, deadline)
-    fired = fire_all(wheel, late + 2 * BUCKET)
+    fired = fire_all(wheel, late + 2 * BUCKET_NS)
     assert len(fired) == 1000
     assert min(fired.values()) >= deadline
-    assert max(fired.values()) <= late + BUCKET + TICK
+    assert max(fired.values()) <= late + BUCKET_NS + TICK
 
 
 def test_those_restored_at_once_are_not_looked_at_at_once() -> None:
@@ -84,13 +84,13 @@ class AnyHistory(RuleBasedStateMachine):
         self.due[sender] = self.now + TIMEOUT
         self.wheel.touch(sender, beat(self.due[sender]))
 
-    @rule(passed=st.integers(0, 3 * BUCKET))
+    @rule(passed=st.integers(0, 3 * BUCKET_NS))
     def tick(self, passed: int) -> None:
         self.now += passed
         self.peak = max(self.peak, self.now)
         for sender, fired in self.wheel.fire(self.now):
             assert self.due.pop(sender) == fired[0] <= self.now
-        assert all(due + BUCKET + GRACE > self.now for due in self.due.values())
+        assert all(due + BUCKET_NS + GRACE > self.now for due in self.due.values())
 
     @rule()
     def set_back(self) -> None:

@@ -11,7 +11,7 @@ from makima_kernel.event_log.log import Log
 from makima_kernel.nats.streams import provision
 from makima_kernel.service.postgres import open_connection
 from makima_kernel.testing import eventually
-from makima_supervisor_heartbeat.domain.batching.batch_builder import MOST_ROWS, BatchBuilder, WriteBatch
+from makima_supervisor_heartbeat.domain.batching.batch_builder import MAX_SLICE_ROWS, BatchBuilder, WriteBatch
 from makima_supervisor_heartbeat.domain.sender_cache import SenderCache
 from makima_supervisor_heartbeat.handlers.recorder import Recorder, lanes_of
 from makima_supervisor_heartbeat.handlers.retention import Retention
@@ -74,13 +74,13 @@ async def test_senders_that_move_between_lanes_make_no_lane_wait_for_ever(databa
 async def test_a_slice_is_small_also_where_all_heartbeats_are_of_one_lane(database: str, pool: asyncpg.Pool, nats: Client) -> None:
     await provision(nats, Log(pool), budget=0.01)
     fleet, slices = Fleet(nats, pool, Log(pool)), list[WriteBatch]()
-    for _ in range(0, 2 * MOST_ROWS, 500):
+    for _ in range(0, 2 * MAX_SLICE_ROWS, 500):
         await asyncio.gather(*(fleet.beat(supervisor_beat("t1")) for _ in range(500)))
 
     async with recording(database, pool, nats, slices):
-        await eventually(lambda: sum(len(each.rows) for each in slices) == 2 * MOST_ROWS)
-    assert max(len(each.rows) for each in slices) <= MOST_ROWS
-    assert [row["sequence"] for row in await fleet.rows()] == list(range(1, 2 * MOST_ROWS + 1))
+        await eventually(lambda: sum(len(each.rows) for each in slices) == 2 * MAX_SLICE_ROWS)
+    assert max(len(each.rows) for each in slices) <= MAX_SLICE_ROWS
+    assert [row["sequence"] for row in await fleet.rows()] == list(range(1, 2 * MAX_SLICE_ROWS + 1))
 
 
 async def test_a_recorder_that_stands_by_keeps_its_one_connection_and_no_locks(database: str, pool: asyncpg.Pool, nats: Client) -> None:

@@ -11,8 +11,8 @@ from makima_sdk.http import Http
 from makima_cli.render import Row
 from makima_cli.session import Session, with_session
 
-PAGE: Final = 500
-EVERY_SECONDS: Final = 0.5
+EVENTS_PAGE_SIZE: Final = 500
+EVENTS_POLL_SECONDS: Final = 0.5
 
 
 @click.command()
@@ -27,7 +27,7 @@ def events(session: Session, contract_id: str, *, after: int, follow: bool) -> N
 
 async def _print(session: Session, http: Http, contract_id: str, after: int, *, follow: bool) -> None:
     while True:
-        page = (await http.send("GET", f"/contracts/{contract_id}/events", query={"after": after, "limit": PAGE})).body
+        page = (await http.send("GET", f"/contracts/{contract_id}/events", query={"after": after, "limit": EVENTS_PAGE_SIZE})).body
         found = cast("Sequence[Row]", page["items"])
         for event in found:
             after = int(cast("int", event["streamversion"]))
@@ -35,7 +35,7 @@ async def _print(session: Session, http: Http, contract_id: str, after: int, *, 
         if not found:
             if not follow:
                 return
-            await asyncio.sleep(EVERY_SECONDS)
+            await asyncio.sleep(EVENTS_POLL_SECONDS)
 
 
 def _line(event: Row) -> str:

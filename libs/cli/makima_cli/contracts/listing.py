@@ -11,9 +11,9 @@ from makima_cli import render
 from makima_cli.render import Row
 from makima_cli.session import Session, echo_json, with_session
 
-PAGE = 500
-EVERY_SECONDS = 2.0
-ALL = 1_000_000
+CONTRACTS_PAGE_SIZE = 500
+LISTING_REFRESH_SECONDS = 2.0
+MAX_CONTRACTS = 1_000_000
 
 
 @click.command("list")
@@ -37,12 +37,12 @@ def list_contracts(
     session.run(lambda http: _watch(session, http, query, limit))
 
 
-async def fetch(http: Http, query: Query, limit: int = ALL) -> list[Row]:
+async def fetch(http: Http, query: Query, limit: int = MAX_CONTRACTS) -> list[Row]:
     """Up to `limit` contracts, over as many pages as it takes."""
     found: list[Row] = []
     asked = dict(query)
     while len(found) < limit:
-        asked["limit"] = min(PAGE, limit - len(found))
+        asked["limit"] = min(CONTRACTS_PAGE_SIZE, limit - len(found))
         page = (await http.send("GET", "/contracts", query=asked)).body
         found.extend(cast("Sequence[Row]", page["items"]))
         if page.get("next_cursor") is None:
@@ -57,7 +57,7 @@ async def _watch(session: Session, http: Http, query: Query, limit: int) -> None
         if not session.as_json:
             click.clear()  # does nothing where there is no terminal
         _print(session, contracts)
-        await asyncio.sleep(EVERY_SECONDS)
+        await asyncio.sleep(LISTING_REFRESH_SECONDS)
 
 
 def _print(session: Session, contracts: Sequence[Row]) -> None:

@@ -10,7 +10,7 @@ from makima_cli.contracts.show import print_contract
 from makima_cli.render import Row
 from makima_cli.session import Session, echo_json, with_session
 
-EVERY_SECONDS = 0.25
+STATUS_POLL_SECONDS = 0.25
 
 
 @click.command()
@@ -43,4 +43,4 @@ async def _reached(http: Http, contract_id: str, statuses: frozenset[str]) -> Ro
         contract = (await http.send("GET", f"/contracts/{contract_id}")).body
         if contract["status"] in statuses:
             return contract
-        await asyncio.sleep(EVERY_SECONDS)
+        await asyncio.sleep(STATUS_POLL_SECONDS)

@@ -10,7 +10,7 @@ from makima_sdk.monitoring import Filter, MonitorEvent
 from makima_sdk.monitoring import monitor as stream
 
 from makima_cli.render import COLOURS
-from makima_cli.session import PATIENCE_SECONDS, Session, with_session
+from makima_cli.session import GATEWAY_RETRY_SECONDS, Session, with_session
 
 QUIET: Final = frozenset({"StatusChanged", "StaleDetected", "QuestionAsked", "AgentStatusChanged"})
 FRAME: Final = frozenset({"hello", "reset"})
@@ -41,7 +41,7 @@ def monitor(
     wanted = Filter(contract_ids, tuple(status.split(",")) if status else (), include_heartbeats=heartbeats)
 
     async def watch() -> None:
-        async for event in stream(session.connection, wanted, since=since, first_patience=PATIENCE_SECONDS):
+        async for event in stream(session.connection, wanted, since=since, first_patience=GATEWAY_RETRY_SECONDS):
             kind = str(event.get("type"))
             if kind == LAGGING:
                 click.secho(f"-- behind: at {event.get('position')} of {event.get('head')}", err=True, dim=True)

@@ -8,7 +8,7 @@ from typing import Final
 
 HEARTBEAT_SECONDS: Final = 1.0
 TIMEOUT_SECONDS: Final = 6.0
-PATIENCE_SECONDS: Final = 60.0  # how long an agent waits for makima to come back before it gives up
+AGENT_RECONNECT_TIMEOUT_SECONDS: Final = 60.0  # how long an agent waits for makima to come back before it gives up
 
 # What `makima up --demo` sets for the services, unless the user has: the same rules, at the pace of somebody who watches.
 SETTINGS: Final[Mapping[str, str]] = {

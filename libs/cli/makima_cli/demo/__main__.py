@@ -19,8 +19,8 @@ from makima_cli.demo.process import Child, run_until_stopped
 from makima_cli.demo.user import play
 
 NAMES: Final = ("daemon-ada", "daemon-grace", "daemon-edsger")
-AGAIN_SECONDS: Final = 1.0
-DAEMON_PATIENCE_SECONDS: Final = 6.0  # its agents have 3
+CONNECT_RETRY_SECONDS: Final = 1.0
+DAEMON_STOP_TIMEOUT_SECONDS: Final = 6.0  # its agents have 3
 
 
 async def keep(index: int, name: str, worktrees: Path, env: Mapping[str, str]) -> None:
@@ -30,8 +30,8 @@ async def keep(index: int, name: str, worktrees: Path, env: Mapping[str, str]) -
         try:
             await daemon.ended()
         finally:
-            await daemon.stop(DAEMON_PATIENCE_SECONDS)
-        await asyncio.sleep(AGAIN_SECONDS)
+            await daemon.stop(DAEMON_STOP_TIMEOUT_SECONDS)
+        await asyncio.sleep(CONNECT_RETRY_SECONDS)
 
 
 async def fleet(folder: Path | None) -> None:

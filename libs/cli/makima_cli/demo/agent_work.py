@@ -8,11 +8,11 @@ from typing import Final
 
 from makima_cli.demo.process import run_until_stopped, say
 
-TAKES_SECONDS: Final = (0.8, 2.0)
+TASK_DURATION_SECONDS: Final = (0.8, 2.0)
 
 
 async def work(worktree: Path, task_id: str, name: str, within: float | None) -> int:
-    takes = random.uniform(*TAKES_SECONDS)  # noqa: S311 - the work itself
+    takes = random.uniform(*TASK_DURATION_SECONDS)  # noqa: S311 - the work itself
     if within is not None and within < takes:
         await asyncio.sleep(within)
         say(f"{name}: not done within {within:g} s")

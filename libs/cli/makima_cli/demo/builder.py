@@ -13,19 +13,19 @@ from makima_sdk.http import Http
 from makima_sdk.models import Contract, Task
 from makima_sdk.problems import ProblemError
 
-from makima_cli.demo import PATIENCE_SECONDS
+from makima_cli.demo import AGENT_RECONNECT_TIMEOUT_SECONDS
 from makima_cli.demo.process import Child, run_until_stopped
 from makima_cli.demo.scenarios import TASKS, needs, task_name
 
 ROLE: Final = "builder"
-LOOK_SECONDS: Final = 0.7
+TASK_POLL_SECONDS: Final = 0.7
 AT_WORK: Final = frozenset({ContractStatus.ACTIVE, ContractStatus.WAITING_FOR_INPUT})
 
 
 async def build(contract_id: str, worktree: Path) -> None:
     """Until stopped: whether the contract is over, its supervisor says. A new process is a new connection id."""
     connection, connection_id = Connection.default(), str(uuid4())
-    async with Http(connection.url, connection.token, retry_for=PATIENCE_SECONDS) as http:
+    async with Http(connection.url, connection.token, retry_for=AGENT_RECONNECT_TIMEOUT_SECONDS) as http:
         contracts = Contracts(http)
         while True:
             try:
@@ -34,7 +34,7 @@ async def build(contract_id: str, worktree: Path) -> None:
             except ProblemError:
                 worked = False  # overtaken by the user or the detector, or the supervisor was not heard yet: look again
             if not worked:
-                await asyncio.sleep(LOOK_SECONDS)
+                await asyncio.sleep(TASK_POLL_SECONDS)
 
 
 async def _work(contracts: Contracts, contract: Contract, connection_id: str, worktree: Path) -> bool:

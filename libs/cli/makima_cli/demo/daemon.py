@@ -23,12 +23,12 @@ from makima_cli.demo.fleet_credentials import USERS_TOKEN
 from makima_cli.demo.process import run_until_stopped, say
 from makima_cli.demo.user import MOST_LIVE
 
-CAPACITY: Final = 2 * MOST_LIVE  # all of the user's may fall to one daemon, and a visitor's: none waits for a paused one's place
-LOOK_SECONDS: Final = 1.0
+DAEMON_CAPACITY: Final = 2 * MOST_LIVE  # all of the user's may fall to one daemon, and a visitor's: none waits for a paused one's place
+CONTRACT_POLL_SECONDS: Final = 1.0
 OPEN: Final = "created,active,waiting_for_input,paused,blocked,completing"
 SILENCE_SECONDS: Final = TIMEOUT_SECONDS * 2.5
 ROLES: Final = ("supervisor", "builder")
-ROUND_SECONDS: Final = 90.0  # each daemon's mishaps come round so often
+MISHAP_ROUND_SECONDS: Final = 90.0  # each daemon's mishaps come round so often
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Place:
 
     def first(self, mishap_after: float) -> float:
         """When this daemon's first mishap of a kind comes: over all daemons they are evenly spread."""
-        return mishap_after + ROUND_SECONDS * self.index / self.count
+        return mishap_after + MISHAP_ROUND_SECONDS * self.index / self.count
 
 
 class DemoDaemon:
@@ -71,12 +71,12 @@ class DemoDaemon:
         while True:
             try:
                 async for contract in self._offered.all({"status": OPEN, "limit": 500}):
-                    if self._place.takes(contract.id) and contract.id not in self._crews and len(self._crews) < CAPACITY:
+                    if self._place.takes(contract.id) and contract.id not in self._crews and len(self._crews) < DAEMON_CAPACITY:
                         self._crews[contract.id] = AgentGroup(contract.id, self._name, self._contracts, self._worktrees, self._report)
                         work.create_task(self._run(self._crews[contract.id]))
             except MakimaError as error:
                 say(f"{self._name} finds no contracts: {error}")
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(CONTRACT_POLL_SECONDS)
 
     async def _run(self, crew: AgentGroup) -> None:
         try:
@@ -93,11 +93,11 @@ class DemoDaemon:
                 await self._connected(connected)
             except UnreachableError as error:
                 say(f"{self._name} is not connected: {error}")
-                await asyncio.sleep(LOOK_SECONDS)
+                await asyncio.sleep(CONTRACT_POLL_SECONDS)
                 continue
             say(f"{self._name} has no network")
             await asyncio.sleep(SILENCE_SECONDS)
-            connected = ROUND_SECONDS * 2 - SILENCE_SECONDS
+            connected = MISHAP_ROUND_SECONDS * 2 - SILENCE_SECONDS
 
     async def _connected(self, seconds: float) -> None:
         async with Daemon(self._name, self._connection, interval=HEARTBEAT_SECONDS) as daemon:
@@ -121,7 +121,7 @@ class DemoDaemon:
             self._daemon.report(
                 agents=tuple(child.name for crew in crews for child in crew.agents.values()),
                 worktrees=sum(crew.worktree.is_dir() for crew in crews),
-                capacity=CAPACITY - len(self._crews),
+                capacity=DAEMON_CAPACITY - len(self._crews),
             )
 
     async def _mishaps(self) -> None:
@@ -136,7 +136,7 @@ class DemoDaemon:
             crew = await self._some_crew()
             say(f"{crew.agents[role].name} is about to crash")
             crew.agents[role].crash()
-            await asyncio.sleep(ROUND_SECONDS)
+            await asyncio.sleep(MISHAP_ROUND_SECONDS)
 
     async def _freeze_now_and_then(self) -> None:
         """A whole crew, so that its supervisor falls silent and its contract goes stale; then it goes on as if nothing had been."""
@@ -149,7 +149,7 @@ class DemoDaemon:
             await asyncio.sleep(SILENCE_SECONDS)
             for child in agents:
                 child.thaw()
-            await asyncio.sleep(ROUND_SECONDS - SILENCE_SECONDS)
+            await asyncio.sleep(MISHAP_ROUND_SECONDS - SILENCE_SECONDS)
 
     async def _some_crew(self) -> AgentGroup:
         """One with both its agents at work, as soon as there is one."""
@@ -159,7 +159,7 @@ class DemoDaemon:
             for crew in crews:
                 if await self._at_work(crew):
                     return crew
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(CONTRACT_POLL_SECONDS)
 
     async def _at_work(self, crew: AgentGroup) -> bool:
         """The supervisor has planned something, so it has been heard: only then can its silence be noticed."""

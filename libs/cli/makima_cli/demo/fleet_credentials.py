@@ -9,7 +9,7 @@ from makima_sdk.connection import Connection
 from makima_sdk.http import Http, Json
 from makima_sdk.problems import MakimaError
 
-from makima_cli.demo import PATIENCE_SECONDS
+from makima_cli.demo import AGENT_RECONNECT_TIMEOUT_SECONDS
 
 OWNER: Final = "local"  # whose contracts an administrator's are, too: the fleet works on what people at this machine make
 USERS_TOKEN: Final = "MAKIMA_DEMO_TOKEN"  # noqa: S105 - the name of a variable
@@ -29,7 +29,7 @@ class FleetCredentials:
 
 @asynccontextmanager
 async def fleet_credentials(connection: Connection, daemons: tuple[str, ...]) -> AsyncGenerator[FleetCredentials]:
-    async with Http(connection.url, connection.token, retry_for=PATIENCE_SECONDS) as admin:
+    async with Http(connection.url, connection.token, retry_for=AGENT_RECONNECT_TIMEOUT_SECONDS) as admin:
         made: list[str] = []
 
         async def issued(**wanted: str) -> Json:

@@ -10,7 +10,7 @@ from makima_sdk.models import Task
 
 from makima_cli.demo.scenarios import TASKS, task_name
 
-TRIES: Final = 3
+MAX_TASK_ATTEMPTS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +30,10 @@ def next_steps(phase: str, tasks: Sequence[Task], forgiven: frozenset[str]) -> S
     """`forgiven`: ids of failed tasks that do not count any more, because the contract was reopened after them."""
     names = [task_name(work, phase) for work in TASKS]
     counted = Counter(task.name for task in failed(tasks) if task.id not in forgiven)
-    hopeless = [name for name in names if counted[name] >= TRIES]
+    hopeless = [name for name in names if counted[name] >= MAX_TASK_ATTEMPTS]
     if hopeless:
         last = next(task for task in reversed(tasks) if task.name == hopeless[0] and task.status is TaskStatus.FAILED)
-        return GiveUp(f"{last.name}: failed {TRIES} times, the last time with {last.result}")
+        return GiveUp(f"{last.name}: failed {MAX_TASK_ATTEMPTS} times, the last time with {last.result}")
     hopeful = {task.name for task in tasks if task.status is not TaskStatus.FAILED}
     every = Counter(task.name for task in tasks)
     return [Try(name, f"{name}/{every[name]}") for name in names if name not in hopeful]

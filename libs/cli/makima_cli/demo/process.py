@@ -18,8 +18,8 @@ T = TypeVar("T")
 
 CRASH: Final = b"accident\n"
 STDIN: Final = 0
-PATIENCE_SECONDS: Final = 3.0
-SETTLED_SECONDS: Final = 4.0
+PROCESS_STOP_TIMEOUT_SECONDS: Final = 3.0
+PROCESS_SETTLED_SECONDS: Final = 4.0
 
 
 class Child:
@@ -43,7 +43,7 @@ class Child:
     @property
     def settled(self) -> bool:
         """Whether it has had the time to find into its work."""
-        return not self.frozen and time.monotonic() - self._since > SETTLED_SECONDS
+        return not self.frozen and time.monotonic() - self._since > PROCESS_SETTLED_SECONDS
 
     async def ended(self) -> int:
         """Its exit code; negative for the signal that killed it."""
@@ -62,7 +62,7 @@ class Child:
         self.frozen = False
         self._signal(signal.SIGCONT)
 
-    async def stop(self, patience: float = PATIENCE_SECONDS) -> None:
+    async def stop(self, patience: float = PROCESS_STOP_TIMEOUT_SECONDS) -> None:
         """Ask, wait, insist."""
         self.thaw()
         self._signal(signal.SIGTERM)

@@ -9,7 +9,7 @@ from makima_schemas.contract.contract_types import contract_types
 
 MARK: Final = "Demo: "
 TASKS: Final = ("look around", "do it")  # what a supervisor has done in each phase
-BATCH: Final = 4  # stories that come to mind together: among the first four, two need the same environment
+SCENARIO_BATCH_SIZE: Final = 4  # stories that come to mind together: among the first four, two need the same environment
 
 _STAGING: Final = "needs the staging environment"
 _QUESTION: Final = "ask which colour"

@@ -19,14 +19,14 @@ from makima_sdk.nats import connect
 from makima_sdk.problems import ProblemError
 from makima_sdk.supervisor import Supervisor
 
-from makima_cli.demo import HEARTBEAT_SECONDS, PATIENCE_SECONDS
+from makima_cli.demo import AGENT_RECONNECT_TIMEOUT_SECONDS, HEARTBEAT_SECONDS
 from makima_cli.demo.fleet_credentials import USERS_TOKEN
 from makima_cli.demo.plan import GiveUp, failed, next_steps
 from makima_cli.demo.process import run_until_stopped
 from makima_cli.demo.scenarios import needs
 from makima_cli.demo.staging import HELD_UP, Staging
 
-LOOK_SECONDS: Final = 0.7
+SUPERVISOR_POLL_SECONDS: Final = 0.7
 BUILDER: Final = "builder"  # whom it has do the work; its own task is the contract's, too
 NEEDS_STAGING: Final = "execute"  # the phase in which the work is tried out
 OVER: Final = {
@@ -112,12 +112,12 @@ async def supervise(contract_id: str, daemon_id: str, shared: Path) -> None:
     """Until the contract is over. `shared` is the folder in which agents of all daemons meet."""
     connection = Connection.default()
     async with (
-        Http(connection.url, connection.token, retry_for=PATIENCE_SECONDS) as http,
-        Http(connection.url, os.environ[USERS_TOKEN], retry_for=PATIENCE_SECONDS) as owners,
+        Http(connection.url, connection.token, retry_for=AGENT_RECONNECT_TIMEOUT_SECONDS) as http,
+        Http(connection.url, os.environ[USERS_TOKEN], retry_for=AGENT_RECONNECT_TIMEOUT_SECONDS) as owners,
     ):
         contracts, owner = Contracts(http), Contracts(owners)
         contract = await owner.get(contract_id)
-        nats = await connect(connection.nats_url, f"supervisor of {contract_id}", timeout=PATIENCE_SECONDS)
+        nats = await connect(connection.nats_url, f"supervisor of {contract_id}", timeout=AGENT_RECONNECT_TIMEOUT_SECONDS)
         task_id = f"sup-{contract_id}"[:64]
         voice = Supervisor(
             nats, daemon_id=daemon_id, contract_id=contract_id, task_id=task_id, phase=contract.phase, interval=HEARTBEAT_SECONDS
@@ -128,7 +128,7 @@ async def supervise(contract_id: str, daemon_id: str, shared: Path) -> None:
         try:
             while contract.status not in OVER:
                 await supervisor.look(contract)
-                await asyncio.sleep(LOOK_SECONDS)
+                await asyncio.sleep(SUPERVISOR_POLL_SECONDS)
                 contract = await owner.get(contract_id)
             await supervisor.look(contract)
             await voice.beat()

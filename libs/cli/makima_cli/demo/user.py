@@ -15,12 +15,12 @@ from makima_sdk.models import Contract
 from makima_sdk.problems import MakimaError, ProblemError
 
 from makima_cli.demo.process import say
-from makima_cli.demo.scenarios import BATCH, MARK, SCENARIOS, phases, told
+from makima_cli.demo.scenarios import MARK, SCENARIO_BATCH_SIZE, SCENARIOS, phases, told
 from makima_cli.demo.user_policy import Move, reaction
 
-LOOK_SECONDS: Final = 0.7
-BETWEEN_SECONDS: Final = 1.0  # two contracts that come to mind together
-LATER_SECONDS: Final = 40.0  # between batches, once there was one of each story: it runs for days
+USER_POLL_SECONDS: Final = 0.7
+CONTRACT_INTERVAL_SECONDS: Final = 1.0  # two contracts that come to mind together
+BATCH_INTERVAL_SECONDS: Final = 40.0  # between batches, once there was one of each story: it runs for days
 MOST_LIVE: Final = 8
 MOST_ARCHIVED: Final = 24
 
@@ -30,7 +30,7 @@ OVER: Final = frozenset({ContractStatus.COMPLETED, ContractStatus.FAILED, Contra
 class DemoUser:
     """`run` looks at its own contracts until cancelled, every `look` seconds."""
 
-    def __init__(self, contracts: Contracts, *, look: float = LOOK_SECONDS) -> None:
+    def __init__(self, contracts: Contracts, *, look: float = USER_POLL_SECONDS) -> None:
         self._contracts = contracts
         self._every = look
         self._reopened: frozenset[str] = frozenset()
@@ -90,8 +90,8 @@ class DemoUser:
             stale_after_seconds=10,
         )
         self._told += 1
-        enough = self._told >= len(SCENARIOS) and self._told % BATCH == 0
-        self._next_at = now + (LATER_SECONDS if enough else BETWEEN_SECONDS)
+        enough = self._told >= len(SCENARIOS) and self._told % SCENARIO_BATCH_SIZE == 0
+        self._next_at = now + (BATCH_INTERVAL_SECONDS if enough else CONTRACT_INTERVAL_SECONDS)
 
     async def _forget(self, archived: list[Contract]) -> None:
         """So that it can run for days: the log keeps them, the lists need not."""

@@ -8,7 +8,7 @@ from makima_schemas.contract.model import ContractStatus as S
 from makima_sdk.models import Contract
 
 MOST_ACTIVE: Final = 3  # more at work at once, and nobody keeps track
-KEPT: Final = 2  # finished ones on the desk; one more, and the oldest is put away
+MAX_FINISHED: Final = 2  # finished ones on the desk; one more, and the oldest is put away
 
 Action = Literal["start", "confirm", "answer", "pause", "resume", "reopen", "archive"]
 
@@ -42,5 +42,5 @@ def _wishes(by_age: Sequence[Contract], reopened: frozenset[str]) -> Iterator[Mo
             if contract.status in (S.PAUSED, S.CREATED):
                 yield Move(contract, "resume" if contract.status is S.PAUSED else "start")
     finished = [c for c in by_age if c.status is S.COMPLETED or (c.status is S.FAILED and c.id in reopened)]
-    if len(finished) > KEPT:
+    if len(finished) > MAX_FINISHED:
         yield Move(min(finished, key=lambda contract: contract.status_changed_at), "archive")

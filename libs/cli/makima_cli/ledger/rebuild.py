@@ -18,10 +18,10 @@ from makima_cli.ledger.servers import Servers, run
 from makima_cli.session import echo_json
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
-LOOK_SECONDS: Final = 0.2
-SAID_EVERY_SECONDS: Final = 5.0  # where nobody watches a line change
-ALONE_SECONDS: Final = 10.0  # nobody works on it: whoever did is gone
-LONGEST_SECONDS: Final = 24 * 3600.0
+PROGRESS_POLL_SECONDS: Final = 0.2
+PROGRESS_LINE_SECONDS: Final = 5.0  # where nobody watches a line change
+REBUILD_STALLED_SECONDS: Final = 10.0  # nobody works on it: whoever did is gone
+REBUILD_TIMEOUT_SECONDS: Final = 24 * 3600.0
 
 
 @click.command()
@@ -51,7 +51,7 @@ async def _rebuild(servers: Servers, name: str) -> dict[str, object]:
     known: list[str] = [row["consumer"] for row in await servers.pool.fetch(SQL["known"])]
     if name not in known:
         raise _problem(ErrorCode.NOT_FOUND, f"there is no projection {name}; known are {', '.join(known) or 'none yet'}", valid=known)
-    asking = asyncio.create_task(Bus(servers.nats).query(name, "rebuild", {}, timeout=LONGEST_SECONDS))
+    asking = asyncio.create_task(Bus(servers.nats).query(name, "rebuild", {}, timeout=REBUILD_TIMEOUT_SECONDS))
     try:
         await _watch(servers, name, asking)
         answer = await asking
@@ -66,13 +66,13 @@ async def _watch(servers: Servers, name: str, asking: asyncio.Task[dict[str, obj
     """Until it is answered, or nobody is left to answer."""
     terminal = sys.stderr.isatty()
     seen = said = monotonic()
-    while not (await asyncio.wait([asking], timeout=LOOK_SECONDS))[0]:
+    while not (await asyncio.wait([asking], timeout=PROGRESS_POLL_SECONDS))[0]:
         position, head, running = await servers.pool.fetchrow(SQL["progress"], name) or (None, 0, False)
         now = monotonic()
         seen = now if running else seen
-        if now - seen > ALONE_SECONDS:
+        if now - seen > REBUILD_STALLED_SECONDS:
             raise _problem(ErrorCode.UNAVAILABLE, f"nobody rebuilds {name} any more: its service went away", hint="run it again")
-        if position is not None and (terminal or now - said >= SAID_EVERY_SECONDS):
+        if position is not None and (terminal or now - said >= PROGRESS_LINE_SECONDS):
             said = now
             click.echo(f"{name}: {position} of {head} events", err=True, nl=not terminal)
             if terminal:

@@ -10,7 +10,7 @@ from makima_cli import render
 from makima_cli.render import Row
 from makima_cli.session import Session, echo_json, with_session
 
-PAGE: Final = 500
+TOKENS_PAGE_SIZE: Final = 500
 
 
 @click.command("list")
@@ -27,7 +27,7 @@ def list_tokens(session: Session) -> None:
 
 async def _fetch(http: Http) -> list[Row]:
     found: list[Row] = []
-    asked: dict[str, str | int] = {"limit": PAGE}
+    asked: dict[str, str | int] = {"limit": TOKENS_PAGE_SIZE}
     while True:
         page = (await http.send("GET", "/tokens", query=asked)).body
         found.extend(cast("Sequence[Row]", page["items"]))

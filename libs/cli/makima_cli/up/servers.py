@@ -15,8 +15,8 @@ from makima_schemas import permissions
 from makima_cli.up.options import Options
 
 DATABASE = "makima"
-LOOK_EVERY = 0.5
-STOP_WITHIN = 5.0
+SERVER_POLL_SECONDS = 0.5
+SERVER_STOP_TIMEOUT_SECONDS = 5.0
 
 Embedded = Postgres | Nats
 
@@ -41,7 +41,7 @@ class Servers:
     async def keep(self, say: Callable[[str], None]) -> None:
         """Bring back one that died; runs until it is cancelled."""
         while True:
-            await asyncio.sleep(LOOK_EVERY)
+            await asyncio.sleep(SERVER_POLL_SECONDS)
             for name, server in self.embedded.items():
                 if not server.running():
                     say(f"{name} died, starting again")
@@ -74,7 +74,7 @@ async def running(options: Options, folder: DataFolder, say: Callable[[str], Non
         database_url = options.database_url or (await postgres.ensure_database(DATABASE) if postgres else "")
         yield Servers(database_url, options.nats_url or (nats.url_of(permissions.ADMIN) if nats else ""), embedded)
     finally:
-        await asyncio.gather(*(server.stop(STOP_WITHIN) for server in embedded.values()))
+        await asyncio.gather(*(server.stop(SERVER_STOP_TIMEOUT_SECONDS) for server in embedded.values()))
 
 
 async def _start(name: str, server: Embedded, say: Callable[[str], None]) -> None:

@@ -19,10 +19,10 @@ from makima_cli.up.options import Options
 from makima_cli.up.servers import Servers, check_ports, running
 from makima_cli.up.services import FLEET, LocalSystem, demo_fleet, services
 
-READY_WITHIN = 60.0
-LEAVE_WITHIN = 7.0  # stopping may take 20 s: the fleet these,
-FROZEN_AFTER = 15.0
-DRAIN_WITHIN = 7.0  # the services these, and the servers the rest
+READY_TIMEOUT_SECONDS = 60.0
+FLEET_STOP_TIMEOUT_SECONDS = 7.0  # stopping may take 20 s: the fleet these,
+FROZEN_PROCESS_SECONDS = 15.0
+SERVICES_STOP_TIMEOUT_SECONDS = 7.0  # the services these, and the servers the rest
 
 
 class NotPreparedError(RuntimeError):
@@ -52,22 +52,22 @@ async def _system(options: Options, folder: DataFolder, servers: Servers) -> Asy
     await _prepare(servers)
     site = LocalSystem(folder, servers, options.port or ports.free(), admin_token(folder.admin_token))
     programs = services(site, for_demo=options.demo)
-    async with Runner(_tell, patience=DRAIN_WITHIN, frozen_after=FROZEN_AFTER) as runner:
+    async with Runner(_tell, patience=SERVICES_STOP_TIMEOUT_SECONDS, frozen_after=FROZEN_PROCESS_SECONDS) as runner:
         for program in programs:
             runner.start(program)
         show.print_progress(f"waiting for {', '.join(program.name for program in programs)}")
-        await runner.ready(READY_WITHIN)
+        await runner.ready(READY_TIMEOUT_SECONDS)
         metrics = {program.name: f"http://{ports.LOOPBACK}:{program.health_port}/metrics" for program in programs}
         if options.demo:
             runner.start(demo_fleet(site))
-            await runner.ready(READY_WITHIN)
+            await runner.ready(READY_TIMEOUT_SECONDS)
         try:
             pids = {name: pid for name, pid in runner.pids.items() if name in metrics}
             at = (site.url, servers.nats_url, servers.database_url)
             yield show.Running(*at, site.token, folder.path, pids, runner.pids.get(FLEET), servers.pids, metrics)
         finally:
             show.print_progress("draining")
-            await runner.stop(FLEET, patience=LEAVE_WITHIN)  # while there is somebody to take leave of
+            await runner.stop(FLEET, patience=FLEET_STOP_TIMEOUT_SECONDS)  # while there is somebody to take leave of
 
 
 async def _prepare(servers: Servers) -> None:

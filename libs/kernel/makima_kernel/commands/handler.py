@@ -30,7 +30,7 @@ E = TypeVar("E", bound=Event)
 
 _logger = structlog.get_logger()
 
-ATTEMPTS: Final = 8
+MAX_APPEND_ATTEMPTS: Final = 8
 KEY_REUSED: Final = Problem(
     ErrorCode.IDEMPOTENCY_KEY_REUSED, "this command id was used with another request", "mint a new key for a new intent"
 )
@@ -99,7 +99,7 @@ class CommandHandler(Generic[S, C, E]):
 
     async def _decide(self, request: Request, command: C) -> Reply:
         stream = stream_name(self._category, request.target)
-        for _ in range(ATTEMPTS):
+        for _ in range(MAX_APPEND_ATTEMPTS):
             loaded = await self._states.load(request.tenant, stream)
             try:
                 self._check_version(request, loaded)

@@ -36,8 +36,8 @@ MAX_COMMAND_BYTES: Final = 512 * 1024
 MAX_REPLY_BYTES: Final = 1024 * 1024  # at the broker's limit, headers included, a reply would end the connection for good
 MAX_CORRELATION_ID: Final = 64  # FastStream sends the caller's back in a header, which the broker counts, too
 MAX_ERRORS: Final = 20
-MAX_WORDS: Final = 500  # characters of one text that quotes what was sent
-WORKERS: Final = 64  # per subject; handlers wait for the log, not for the processor
+MAX_QUOTED_CHARACTERS: Final = 500  # characters of one text that quotes what was sent
+WORKERS_PER_SUBJECT: Final = 64  # per subject; handlers wait for the log, not for the processor
 TRACE_HEADER: Final = traces.HEADER
 
 
@@ -95,7 +95,7 @@ class CommandRouter:
             return encoded
 
         for subject in (subjects.command(self.service, name), subjects.daemon_command("{principal}", self.service, name)):
-            self.nats.subscriber(subject, queue=self.service, max_workers=WORKERS)(answer)
+            self.nats.subscriber(subject, queue=self.service, max_workers=WORKERS_PER_SUBJECT)(answer)
 
 
 def _not_for_daemons(label: str) -> Problem:
@@ -186,7 +186,7 @@ def _errors(found: Iterable[tuple[str, str]]) -> Member:
 
 
 def _cut(words: str) -> str:
-    return words if len(words) <= MAX_WORDS else f"{words[:MAX_WORDS]}…"
+    return words if len(words) <= MAX_QUOTED_CHARACTERS else f"{words[:MAX_QUOTED_CHARACTERS]}…"
 
 
 def snake_case(name: str) -> str:

@@ -20,7 +20,7 @@ from makima_kernel.event_log.snapshots import Snapshot
 
 S = TypeVar("S")
 
-MIN_EVENTS_FOR_SNAPSHOT: Final = 200  # events: what is folded in fewer costs less than it would to keep
+MIN_SNAPSHOT_EVENTS: Final = 200  # events: what is folded in fewer costs less than it would to keep
 
 
 @dataclass(frozen=True, slots=True)

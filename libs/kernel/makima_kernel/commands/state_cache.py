@@ -9,14 +9,14 @@ from makima_schemas.codec import Event, decode
 from makima_schemas.envelope import Recorded
 
 from makima_kernel.commands.decider import Decider
-from makima_kernel.commands.snapshot_cache import MIN_EVENTS_FOR_SNAPSHOT, Kept, SnapshotCache
+from makima_kernel.commands.snapshot_cache import MIN_SNAPSHOT_EVENTS, Kept, SnapshotCache
 from makima_kernel.event_log.log import Log
 
 S = TypeVar("S")
 C = TypeVar("C")
 E = TypeVar("E", bound=Event)
 
-CACHED_STREAMS: Final = 10_000
+MAX_CACHED_STREAMS: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class StateCache(Generic[S, C, E]):
         version, state, events = await self._since(tenant, stream, loaded)
         for recorded in events:
             version, state = recorded.version, self._decider.evolve(state, cast("E", decode(recorded.type, recorded.schema, recorded.data)))
-        if len(events) > MIN_EVENTS_FOR_SNAPSHOT:
+        if len(events) > MIN_SNAPSHOT_EVENTS:
             await self._snapshot_cache.save(tenant, stream, Kept(version, events[-1].event_id, state))
         return self._keep(tenant, stream, Loaded(version, state, loaded.session))
 
@@ -95,6 +95,6 @@ class StateCache(Generic[S, C, E]):
             known = self._cache.get((tenant, stream))
             if known is None or not self._holds(known) or known.version < loaded.version:
                 self._cache[(tenant, stream)] = loaded
-            if len(self._cache) > CACHED_STREAMS:
+            if len(self._cache) > MAX_CACHED_STREAMS:
                 self._cache.popitem(last=False)
         return loaded

@@ -8,10 +8,10 @@ from uuid import UUID
 
 from makima_kernel.event_log.append import Append, Outcome
 
-MAX_COMMANDS: Final = 256
-MAX_BYTES: Final = 4 * 1024 * 1024
+MAX_BATCH_COMMANDS: Final = 256
+MAX_BATCH_BYTES: Final = 4 * 1024 * 1024
 # A crowd on one stream goes through one by one; looking further than this for company would cost more than it brings.
-LOOKAHEAD: Final = 4 * MAX_COMMANDS
+MAX_SCANNED_COMMANDS: Final = 4 * MAX_BATCH_COMMANDS
 
 
 @dataclass(slots=True, eq=False)
@@ -43,18 +43,18 @@ class _Claims:
         return free
 
 
-def take_batch(queue: deque[PendingAppend], most: int = MAX_COMMANDS) -> list[PendingAppend]:
+def take_batch(queue: deque[PendingAppend], most: int = MAX_BATCH_COMMANDS) -> list[PendingAppend]:
     """Removes the next batch, at most `most`, oldest first; what has to wait keeps its order. Whoever gave up is dropped."""
     batch: list[PendingAppend] = []
     behind: list[PendingAppend] = []
     claims = _Claims()
     size = 0
-    for _ in range(min(len(queue), LOOKAHEAD)):
+    for _ in range(min(len(queue), MAX_SCANNED_COMMANDS)):
         waiting = queue.popleft()
         if waiting.answer.done():
             continue
         weight = sum(len(event.data) for event in waiting.append.events)
-        if batch and size + weight > MAX_BYTES:
+        if batch and size + weight > MAX_BATCH_BYTES:
             queue.appendleft(waiting)
             break
         if claims.admit(waiting.append):

@@ -10,7 +10,7 @@ from typing import Final
 import structlog
 
 from makima_kernel.event_log.append import Append, Appended, Outcome
-from makima_kernel.event_log.append_batching import MAX_COMMANDS, PendingAppend, take_batch
+from makima_kernel.event_log.append_batching import MAX_BATCH_COMMANDS, PendingAppend, take_batch
 from makima_kernel.event_log.append_connection import AppendConnection, AppendConnectionLostError, Connect, UnstorableError
 from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
 from makima_kernel.telemetry import metrics
@@ -19,12 +19,12 @@ Pause = Callable[[float], Awaitable[None]]
 
 # While one call commits, the next is encoded and on its way. That pays only where two backends and this process have a core each: on
 # 2 cores, one line appends 15.4k events/s of 32 callers and two append 13.5k. A third would only make the calls smaller.
-CONNECTIONS: Final = 2 if (os.cpu_count() or 1) >= 4 else 1
+APPEND_CONNECTIONS: Final = 2 if (os.cpu_count() or 1) >= 4 else 1
 # Lines that are idle at the same time share what waits, but not down to calls that cost more than they carry.
-SMALLEST_SHARE: Final = 16
+MIN_COMMANDS_PER_CONNECTION: Final = 16
 
-_FIRST_PAUSE: Final = 0.05
-_LONGEST_PAUSE: Final = 1.0
+_FIRST_RECONNECT_DELAY_SECONDS: Final = 0.05
+_MAX_RECONNECT_DELAY_SECONDS: Final = 1.0
 
 _logger = structlog.get_logger(__name__)
 
@@ -61,7 +61,7 @@ class Appender:
         timeout: float = 10.0,
         max_waiting: int = 10_000,
         pause: Pause = asyncio.sleep,
-        lines: int = CONNECTIONS,
+        lines: int = APPEND_CONNECTIONS,
     ) -> None:
         self._on_append = on_append
         self._timeout = timeout
@@ -143,13 +143,13 @@ class Appender:
                     return 0
                 self._wake.clear()
                 await self._wake.wait()
-            return min(MAX_COMMANDS, max(SMALLEST_SHARE, ceil(len(self._queue) / self._idle_connections)))
+            return min(MAX_BATCH_COMMANDS, max(MIN_COMMANDS_PER_CONNECTION, ceil(len(self._queue) / self._idle_connections)))
         finally:
             self._idle_connections -= 1
 
     async def _settle(self, line: AppendConnection, batch: list[PendingAppend]) -> None:
         """The same commands under the same ids, again and again, until they are answered or nobody waits any more."""
-        pause = _FIRST_PAUSE
+        pause = _FIRST_RECONNECT_DELAY_SECONDS
         while batch := [waiting for waiting in batch if not waiting.answer.done()]:
             try:
                 outcomes = await line.send([waiting.append for waiting in batch])
@@ -159,7 +159,7 @@ class Appender:
             except AppendConnectionLostError as error:
                 _logger.warning("log.unavailable", error=str(error), commands=len(batch))
                 await self._pause(pause)
-                pause = min(2 * pause, _LONGEST_PAUSE)
+                pause = min(2 * pause, _MAX_RECONNECT_DELAY_SECONDS)
             else:
                 self._answer(batch, outcomes)
                 return

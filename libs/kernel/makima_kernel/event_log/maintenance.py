@@ -15,9 +15,9 @@ from makima_kernel.event_log.named_sql import named
 from makima_kernel.event_log.partitions import log_partitions
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
-KEPT: Final = timedelta(days=30)
-AT_ONCE: Final = 5_000
-EVERY_SECONDS: Final = 60.0
+COMMAND_ID_RETENTION: Final = timedelta(days=30)
+PRUNE_BATCH_ROWS: Final = 5_000
+MAINTENANCE_INTERVAL_SECONDS: Final = 60.0
 
 _logger = structlog.get_logger(__name__)
 
@@ -44,7 +44,7 @@ class Maintenance:
                 await self._round()
             except DATABASE_UNAVAILABLE as error:
                 _logger.warning("log.upkeep_failed", error=repr(error))
-            await self._pause(EVERY_SECONDS)
+            await self._pause(MAINTENANCE_INTERVAL_SECONDS)
 
     def ready(self) -> str | None:
         """None, or why this log should get no traffic; as of the last round."""
@@ -65,12 +65,12 @@ class Maintenance:
         await prune(self._pool)
 
 
-async def prune(pool: asyncpg.Pool, kept: timedelta = KEPT) -> int:
+async def prune(pool: asyncpg.Pool, kept: timedelta = COMMAND_ID_RETENTION) -> int:
     """Forgets the ids of commands that were answered longer ago than `kept`; how many."""
     pruned = 0
     while True:
-        status = await pool.execute(SQL["prune"], kept, AT_ONCE)
+        status = await pool.execute(SQL["prune"], kept, PRUNE_BATCH_ROWS)
         count = int(status.rpartition(" ")[2])
         pruned += count
-        if count < AT_ONCE:
+        if count < PRUNE_BATCH_ROWS:
             return pruned

@@ -23,7 +23,7 @@ KERNEL_FOLDER: Final = Path(__file__).parent / "migrations"
 KERNEL_SCHEMA: Final = "event_log"
 
 _LOCK_TIMEOUT: Final = "2s"  # a migration that waits for a reader makes everybody behind it wait, too
-_ATTEMPTS: Final = 15
+_MAX_LOCK_ATTEMPTS: Final = 15
 
 
 async def migrate(dsn: str, folder: Path, schema: str, stages: Sequence[Stage] = ("pre", "post")) -> list[str]:
@@ -80,14 +80,14 @@ async def _applied(connection: asyncpg.Connection) -> dict[Key, bytes]:
 
 async def _run(connection: asyncpg.Connection, sql: str, bookkeeping: str, *arguments: object) -> None:
     """One file and its bookkeeping in one transaction; tried again while somebody holds a lock that it needs."""
-    for attempt in range(1, _ATTEMPTS + 1):
+    for attempt in range(1, _MAX_LOCK_ATTEMPTS + 1):
         try:
             async with connection.transaction():
                 await connection.execute(f"set local lock_timeout = '{_LOCK_TIMEOUT}'")
                 await connection.execute(sql)
                 await connection.execute(bookkeeping, *arguments)
         except asyncpg.LockNotAvailableError:
-            if attempt == _ATTEMPTS:
+            if attempt == _MAX_LOCK_ATTEMPTS:
                 raise
             await asyncio.sleep(0.1 * attempt)
         else:

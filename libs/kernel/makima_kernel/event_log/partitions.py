@@ -17,10 +17,10 @@ from makima_kernel.event_log.partition_ranges import Bound, ByHour, ByPosition, 
 T = TypeVar("T")
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
-MOST_ATTACHED: Final = 50  # beyond, planning and locking begin to cost every query
+MAX_ATTACHED_PARTITIONS: Final = 50  # beyond, planning and locking begin to cost every query
 
 _LOCK_TIMEOUT: Final = "1s"
-_ATTEMPTS: Final = 5
+_MAX_LOCK_ATTEMPTS: Final = 5
 
 _logger = structlog.get_logger(__name__)
 
@@ -101,8 +101,8 @@ class Partitions(Generic[Bound]):
                 creation = await connection.fetchval(SQL["creation"], self._table, name, str(range_.lower), str(range_.upper), self._unique)
                 await connection.execute(creation)
                 made.append(name)
-        if len(present) + len(made) > MOST_ATTACHED:
-            _logger.warning("partitions.crowded", table=self._table, attached=len(present) + len(made), limit=MOST_ATTACHED)
+        if len(present) + len(made) > MAX_ATTACHED_PARTITIONS:
+            _logger.warning("partitions.crowded", table=self._table, attached=len(present) + len(made), limit=MAX_ATTACHED_PARTITIONS)
         return made
 
     async def _detach(self, connection: asyncpg.Connection, name: str) -> None:
@@ -123,7 +123,7 @@ class Partitions(Generic[Bound]):
         return cast("Bound", await connection.fetchval(SQL[self._where]))
 
     async def _patiently(self, step: Callable[[], Awaitable[T]]) -> T:
-        for attempt in range(1, _ATTEMPTS):
+        for attempt in range(1, _MAX_LOCK_ATTEMPTS):
             try:
                 return await step()
             except asyncpg.LockNotAvailableError:

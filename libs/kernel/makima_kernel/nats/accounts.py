@@ -14,7 +14,7 @@ from makima_schemas.permissions import DaemonUser, Permissions
 
 AUTH: Final = "auth.conf"
 # Passwords are 256 random bits: nothing can be guessed, and each reload checks those of all who are connected again.
-ROUNDS: Final = 4
+BCRYPT_COST: Final = 4
 
 
 class NotSetUpError(RuntimeError):
@@ -57,7 +57,7 @@ class BrokerUsers:
 
 
 def password_hash(password: str) -> str:
-    return bcrypt.hashpw(password.encode(), bcrypt.gensalt(ROUNDS, prefix=b"2a")).decode()
+    return bcrypt.hashpw(password.encode(), bcrypt.gensalt(BCRYPT_COST, prefix=b"2a")).decode()
 
 
 def write_privately(file: Path, text: str) -> None:

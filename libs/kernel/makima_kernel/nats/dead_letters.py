@@ -11,9 +11,9 @@ from nats.aio.client import Client
 from makima_kernel.telemetry import metrics
 
 # As base64 in JSON it must stay well under the broker's `max_payload`: one message above that ends the connection for good.
-KEPT_BYTES: Final = 512 * 1024
-KEPT_REASON: Final = 4096
-_TIMEOUT: Final = 5.0
+MAX_PAYLOAD_BYTES: Final = 512 * 1024
+MAX_REASON_CHARACTERS: Final = 4096
+_PUBLISH_TIMEOUT_SECONDS: Final = 5.0
 
 
 async def dead_letter(
@@ -30,12 +30,14 @@ async def dead_letter(
 
     `message_id` keeps a repeat within two minutes from being stored twice. Raises nats-py's errors where the broker is away.
     """
-    kept = payload[:KEPT_BYTES]
-    body: dict[str, object] = {"reason": reason[:KEPT_REASON], "origin": dict(origin), "truncated": len(kept) < len(payload)}
+    kept = payload[:MAX_PAYLOAD_BYTES]
+    body: dict[str, object] = {"reason": reason[:MAX_REASON_CHARACTERS], "origin": dict(origin), "truncated": len(kept) < len(payload)}
     try:
         body["payload"] = kept.decode()
     except UnicodeDecodeError:
         body["payload_base64"] = b64encode(kept).decode()
     headers = {"Nats-Msg-Id": message_id} if message_id else None
     metrics.dead_letters.labels(stream, consumer).inc()
-    await nats.jetstream().publish(subjects.dead_letter(stream, consumer), orjson.dumps(body), timeout=_TIMEOUT, headers=headers)
+    await nats.jetstream().publish(
+        subjects.dead_letter(stream, consumer), orjson.dumps(body), timeout=_PUBLISH_TIMEOUT_SECONDS, headers=headers
+    )

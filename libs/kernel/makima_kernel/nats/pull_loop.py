@@ -18,12 +18,12 @@ from makima_kernel.cancellation import raise_if_cancelled
 from makima_kernel.nats.message import Message, parse
 from makima_kernel.nats.stream_cursor import EPOCH_KEY, Cursor, Target
 
-_EXPIRES_NS: Final = 10_000_000_000
-_HEARTBEAT_NS: Final = 1_000_000_000
-_SILENCE: Final = 3.0  # seconds without a message or an idle heartbeat: something is gone that nobody told us about
-_REST: Final = 0.25
-_AGAIN: Final = 0.05
-_MAX_BYTES: Final = 16 * 1024 * 1024  # of a request: a batch of the largest events would fill the memory
+_PULL_EXPIRES_NS: Final = 10_000_000_000
+_IDLE_HEARTBEAT_NS: Final = 1_000_000_000
+_BROKER_SILENT_SECONDS: Final = 3.0  # seconds without a message or an idle heartbeat: something is gone that nobody told us about
+_PULL_WAIT_SECONDS: Final = 0.25
+_PULL_RETRY_SECONDS: Final = 0.05
+_MAX_PULL_BYTES: Final = 16 * 1024 * 1024  # of a request: a batch of the largest events would fill the memory
 _PENDING: Final = "Nats-Pending-Messages"
 
 
@@ -101,7 +101,7 @@ class PullLoop:
         return len(self._buffer) >= self._batch or self._stopping or now - self._filling_since >= self._linger
 
     async def _rest(self) -> None:
-        waits = [_REST if not self._buffer else self._linger, _REST if self._tick is None else self._tick]
+        waits = [_PULL_WAIT_SECONDS if not self._buffer else self._linger, _PULL_WAIT_SECONDS if self._tick is None else self._tick]
         self._wake.clear()
         with suppress(TimeoutError):
             async with asyncio.timeout(min(waits)):
@@ -117,7 +117,7 @@ class PullLoop:
         try:
             if self._nats.stats["reconnects"] != self._reconnects:
                 self.consumer = None
-            if self.consumer is not None and self._outstanding > 0 and self._clock() - self._heard > _SILENCE:
+            if self.consumer is not None and self._outstanding > 0 and self._clock() - self._heard > _BROKER_SILENT_SECONDS:
                 await self._look()
             if self.consumer is None and self._buffer:
                 return  # first hand out what came before: it may belong to another incarnation of the stream
@@ -128,7 +128,7 @@ class PullLoop:
         except (NatsError, OSError, TimeoutError) as error:
             self.problem = f"{self._target.stream}: {str(error) or repr(error)}"
             self.consumer = None
-            await asyncio.sleep(_REST)
+            await asyncio.sleep(_PULL_WAIT_SECONDS)
 
     async def _open(self) -> None:
         await self._close()
@@ -160,13 +160,13 @@ class PullLoop:
             return
         if info.delivered is not None and info.delivered.consumer_seq > self._delivery:
             self.consumer = None
-        await asyncio.sleep(_AGAIN)
+        await asyncio.sleep(_PULL_RETRY_SECONDS)
         self._outstanding = 0
         self._heard = self._clock()
 
     async def _request(self) -> None:
         assert self._inbox is not None
-        request = {"batch": self._batch, "max_bytes": _MAX_BYTES, "expires": _EXPIRES_NS, "idle_heartbeat": _HEARTBEAT_NS}
+        request = {"batch": self._batch, "max_bytes": _MAX_PULL_BYTES, "expires": _PULL_EXPIRES_NS, "idle_heartbeat": _IDLE_HEARTBEAT_NS}
         if self._outstanding <= 0:
             self._outstanding, self._heard = 0, self._clock()
         self._outstanding += self._batch

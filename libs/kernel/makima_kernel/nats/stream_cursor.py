@@ -9,7 +9,7 @@ from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, StreamState
 from nats.js.client import JetStreamContext
 
 EPOCH_KEY: Final = "makima-epoch"  # metadata of a stream: which incarnation its sequences belong to
-_API_TIMEOUT: Final = 5.0
+_API_TIMEOUT_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Target:
 
     @property
     def jetstream(self) -> JetStreamContext:
-        return self.nats.jetstream(timeout=_API_TIMEOUT)
+        return self.nats.jetstream(timeout=_API_TIMEOUT_SECONDS)
 
 
 class Cursor(Protocol):

@@ -18,7 +18,7 @@ SHARDS: Final = subjects.SHARDS
 REQUIRED_MAX_PAYLOAD: Final = 2 * 1024 * 1024
 EVENTS_KEPT: Final = timedelta(days=7)
 # Consumers catch up from Postgres; a lost stream gets back what live sockets may ask for, in about a minute.
-REFILLED_AT_MOST: Final = 1_000_000
+MAX_REFILLED_EVENTS: Final = 1_000_000
 
 _GIB: Final = 1024**3
 _NAME_IN_USE: Final = 10058
@@ -129,7 +129,7 @@ async def first_position_to_stream(log: EventLog, *, now: datetime | None = None
     """The oldest position that a new stream should hold: within what it keeps, and not more than can be refilled soon."""
     oldest = (now or datetime.now(UTC)) - EVENTS_KEPT
     head = await log.head()
-    low, high = max(1, head - REFILLED_AT_MOST + 1), head + 1
+    low, high = max(1, head - MAX_REFILLED_EVENTS + 1), head + 1
     while low < high:
         middle = (low + high) // 2
         found = await log.after(middle - 1, 1)

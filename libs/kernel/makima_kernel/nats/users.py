@@ -14,7 +14,7 @@ from makima_kernel.nats.accounts import BrokerUsers, write_privately
 from makima_kernel.nats.connection import BrokerUnreachableError, connect, ignore_close
 
 PASSWORD: Final = "nats-password"  # noqa: S105 - the name of a file
-PATIENCE_SECONDS: Final = 2.0  # each, for the connection and the answer
+BROKER_RELOAD_TIMEOUT_SECONDS: Final = 2.0  # each, for the connection and the answer
 
 
 class NotReadError(Exception):
@@ -27,12 +27,14 @@ async def reload_configuration(url: str) -> None:
     `url` is the gateway's, whose password the reloader has, too. Raises `NotReadError`.
     """
     try:
-        connection = await connect(as_user(url, permissions.RELOADER), "reloader", on_closed=ignore_close, timeout=PATIENCE_SECONDS)
+        connection = await connect(
+            as_user(url, permissions.RELOADER), "reloader", on_closed=ignore_close, timeout=BROKER_RELOAD_TIMEOUT_SECONDS
+        )
     except (BrokerUnreachableError, NatsError, OSError) as error:
         raise NotReadError(str(error)) from error
     try:
         server = connection._server_info["server_id"]  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - this one, and it has no public door
-        answer = await connection.request(f"$SYS.REQ.SERVER.{server}.RELOAD", timeout=PATIENCE_SECONDS)
+        answer = await connection.request(f"$SYS.REQ.SERVER.{server}.RELOAD", timeout=BROKER_RELOAD_TIMEOUT_SECONDS)
     except (NatsError, OSError) as error:
         raise NotReadError(f"no answer: {error}") from error
     finally:

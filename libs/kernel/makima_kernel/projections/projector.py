@@ -30,9 +30,9 @@ __all__ = ["Applied", "Projection", "Projector"]
 OnCommit = Callable[[int, Sequence[Applied]], None]
 
 _LEASE: Final = timedelta(seconds=3)
-_STANDBY: Final = 1.0  # seconds between two tries to get the lease
-_PAUSE: Final = 0.5  # after a failure
-_LOOK: Final = 0.25  # a poke may get lost: look at the checkpoint that often while somebody waits
+_LEASE_RETRY_SECONDS: Final = 1.0  # seconds between two tries to get the lease
+_FAILURE_RETRY_SECONDS: Final = 0.5  # after a failure
+_CHECKPOINT_POLL_SECONDS: Final = 0.25  # a poke may get lost: look at the checkpoint that often while somebody waits
 # All replicas show one read model: told too soon, a burst of events would take all of them out of service at once.
 _BEHIND: Final = timedelta(seconds=10)
 
@@ -108,7 +108,7 @@ class Projector:
                 while self.position < position:
                     advanced = self._advanced
                     with suppress(TimeoutError):
-                        async with asyncio.timeout(_LOOK):
+                        async with asyncio.timeout(_CHECKPOINT_POLL_SECONDS):
                             await advanced.wait()
                             continue
                     if not self.active:
@@ -149,7 +149,7 @@ class Projector:
         self._moved(await self._checkpoint.position())
         if self.position > self._stands_at or self.position >= await self._log.head():
             self._problem = None
-        await asyncio.sleep(_STANDBY)
+        await asyncio.sleep(_LEASE_RETRY_SECONDS)
 
     async def _failed(self, error: Exception) -> None:
         """Event by event from the checkpoint on, then, until the reason names the one that cannot be applied."""
@@ -157,7 +157,7 @@ class Projector:
         if self._problem != reason:
             _logger.error("projection.failed", projection=self._projection.name, reason=reason, exc_info=self._batch > 1)
         self._problem, self._stands_at, self._batch = reason, self.position, 1
-        await asyncio.sleep(_PAUSE)
+        await asyncio.sleep(_FAILURE_RETRY_SECONDS)
 
     async def _stopped(self, reason: str) -> None:
         """Not for us to guess. Another replica may be a newer build: let it try."""
@@ -166,7 +166,7 @@ class Projector:
         self._problem, self._stands_at = reason, self.position
         with suppress(*DATABASE_UNAVAILABLE):
             await self._checkpoint.release()
-        await asyncio.sleep(_STANDBY)
+        await asyncio.sleep(_LEASE_RETRY_SECONDS)
 
     async def _lead(self, held: Lease) -> None:
         self._moved(held.position)

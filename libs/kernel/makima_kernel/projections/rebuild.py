@@ -18,7 +18,7 @@ from makima_kernel.projections import checkpoint
 from makima_kernel.projections.projection import DecodedBatch, Projection, decode_batch
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
-_AGAIN: Final = 0.2  # seconds between two tries to lock the live tables
+_TABLE_LOCK_RETRY_SECONDS: Final = 0.2  # seconds between two tries to lock the live tables
 
 _logger = structlog.get_logger(__name__)
 
@@ -44,7 +44,7 @@ async def rebuild(projection: Projection, pool: asyncpg.Pool, log: Log, *, max_b
             try:
                 return await run.swap()
             except (LockNotAvailableError, DeadlockDetectedError):
-                await asyncio.sleep(_AGAIN)  # a reader holds the tables for long: let the others through
+                await asyncio.sleep(_TABLE_LOCK_RETRY_SECONDS)  # a reader holds the tables for long: let the others through
 
 
 @asynccontextmanager

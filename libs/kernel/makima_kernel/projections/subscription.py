@@ -14,7 +14,7 @@ from makima_kernel.nats.message import Message
 from makima_kernel.nats.pull_loop import PullLoop
 from makima_kernel.nats.stream_cursor import Ephemeral
 
-_QUIET: Final = 1.0  # seconds without a live event: is the log ahead of the broker?
+_QUIET_STREAM_SECONDS: Final = 1.0  # seconds without a live event: is the log ahead of the broker?
 
 
 class EpochChangedError(RuntimeError):
@@ -55,7 +55,7 @@ class Consumer:
         async for batch in self._from_log(max_batch):
             yield batch
         self._live = live = PullLoop(
-            self._nats, subjects.EVENTS_STREAM, Ephemeral(self._name, after=self.position), batch=max_batch, tick=_QUIET
+            self._nats, subjects.EVENTS_STREAM, Ephemeral(self._name, after=self.position), batch=max_batch, tick=_QUIET_STREAM_SECONDS
         )
         async with aclosing(live.batches()) as arriving:
             if ticks:

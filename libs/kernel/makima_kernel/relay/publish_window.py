@@ -14,8 +14,8 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.js.api import Header
 
-_ACK_TIMEOUT: Final = 5.0
-_LOOK: Final = 0.25
+_ACK_TIMEOUT_SECONDS: Final = 5.0
+_ACK_POLL_SECONDS: Final = 0.25
 
 
 class PublishError(RuntimeError):
@@ -106,11 +106,11 @@ class Window:
         self.check()
         self._changed.clear()
         with suppress(TimeoutError):
-            async with asyncio.timeout(_LOOK):
+            async with asyncio.timeout(_ACK_POLL_SECONDS):
                 await self._changed.wait()
         oldest = next(iter(self._in_flight.values()), None)
-        if oldest is not None and self._clock() - oldest.sent > _ACK_TIMEOUT:
-            raise PublishError(f"position {oldest.event.position} was not acknowledged within {_ACK_TIMEOUT:g} s")
+        if oldest is not None and self._clock() - oldest.sent > _ACK_TIMEOUT_SECONDS:
+            raise PublishError(f"position {oldest.event.position} was not acknowledged within {_ACK_TIMEOUT_SECONDS:g} s")
 
     async def _answered(self, message: Msg) -> None:
         position = int(message.subject.rpartition(".")[2])

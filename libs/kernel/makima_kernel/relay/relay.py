@@ -25,13 +25,13 @@ from makima_kernel.relay.publish_window import MisplacedError, PublishError, Win
 from makima_kernel.relay.stream_identity import Match, Mismatch, NoStream, compare_stream, last_sequence
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
-_WINDOW: Final = 512
-_READ: Final = 500
-_POLL: Final = 0.05  # seconds; a poke comes sooner
-_STANDBY: Final = 1.0
-_FROZEN: Final = 3.0  # seconds in which whoever holds the lock has published nothing of what there is
-_TERM: Final = 60.0  # a deputy looks that often whether the holder goes on by itself
-_AGAIN: Final = 0.25
+_PUBLISH_WINDOW_SIZE: Final = 512
+_READ_BATCH_EVENTS: Final = 500
+_LOG_POLL_SECONDS: Final = 0.05  # seconds; a poke comes sooner
+_LEADER_RETRY_SECONDS: Final = 1.0
+_LEADER_FROZEN_SECONDS: Final = 3.0  # seconds in which whoever holds the lock has published nothing of what there is
+_DEPUTY_TERM_SECONDS: Final = 60.0  # a deputy looks that often whether the holder goes on by itself
+_FAILURE_RETRY_SECONDS: Final = 0.25
 
 _logger = structlog.get_logger(__name__)
 
@@ -90,7 +90,7 @@ class Relay:
         self._pool, self._nats, self._log = pool, nats, log or Log(pool)
         self._budget, self._alone = budget, alone
         self._on_published = on_published
-        self._window = Window(nats, size=_WINDOW, on_published=self._published, clock=clock)
+        self._window = Window(nats, size=_PUBLISH_WINDOW_SIZE, on_published=self._published, clock=clock)
         self._clock = clock
         self._stands: tuple[int, float] | None = None  # where the stream ends though the log goes on, and since when
         self._poked = asyncio.Event()
@@ -121,7 +121,7 @@ class Relay:
                     await self._once()
                 except (*DATABASE_UNAVAILABLE, NatsError) as error:
                     self._enter(Retrying(repr(error)))
-                    await asyncio.sleep(_AGAIN)
+                    await asyncio.sleep(_FAILURE_RETRY_SECONDS)
         finally:
             with suppress(NatsError, OSError):
                 await pokes.unsubscribe()
@@ -138,7 +138,7 @@ class Relay:
             await self._stand_in()
         else:
             self._enter(Standby())
-        await asyncio.sleep(_STANDBY)
+        await asyncio.sleep(_LEADER_RETRY_SECONDS)
 
     async def _is_frozen(self) -> bool:
         """Whether the holder of the lock leaves lying what there is. Its session may live though its process stands."""
@@ -151,13 +151,13 @@ class Relay:
             self._stands = None
         elif self._stands is None or self._stands[0] != end:
             self._stands = end, now
-        return self._stands is not None and now - self._stands[1] >= _FROZEN
+        return self._stands is not None and now - self._stands[1] >= _LEADER_FROZEN_SECONDS
 
     async def _stand_in(self) -> None:
         """Without the lock, for a term, or until somebody else publishes after all."""
         _logger.warning("relay.took_over", position=self.position)
         with suppress(TimeoutError):
-            async with asyncio.timeout(_TERM):
+            async with asyncio.timeout(_DEPUTY_TERM_SECONDS):
                 await self._try()
 
     async def _lead(self, lock: asyncpg.pool.PoolConnectionProxy | None) -> None:
@@ -169,7 +169,7 @@ class Relay:
     async def _try(self) -> None:
         """Returns where something was not taken."""
         if not await self._agree():
-            await asyncio.sleep(_STANDBY)
+            await asyncio.sleep(_LEADER_RETRY_SECONDS)
             return
         try:
             await self._relay()
@@ -206,13 +206,13 @@ class Relay:
             raise_if_cancelled()
             self._window.check()
             self._poked.clear()
-            events = await self._log.after(sent, _READ)
+            events = await self._log.after(sent, _READ_BATCH_EVENTS)
             for event in events:
                 await self._window.publish(event)
             if events:
                 sent = events[-1].position
                 self.head = max(self.head, sent)
-            if len(events) == _READ:
+            if len(events) == _READ_BATCH_EVENTS:
                 self.head = await self._log.head()
                 continue
             await self._window.flush()
@@ -220,7 +220,7 @@ class Relay:
 
     async def _quiet(self) -> None:
         with suppress(TimeoutError):
-            async with asyncio.timeout(_POLL):
+            async with asyncio.timeout(_LOG_POLL_SECONDS):
                 await self._poked.wait()
 
     def _published(self, event: Recorded) -> None:

@@ -20,7 +20,7 @@ from makima_kernel.nats import streams
 from makima_kernel.nats.stream_cursor import EPOCH_KEY
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
-_TIMEOUT: Final = 2.0
+_API_TIMEOUT_SECONDS: Final = 2.0
 _CLOCKS: Final = timedelta(minutes=1)  # how far the clocks of broker and database may be apart; a restore takes longer than that
 _CURE: Final = "if the database was restored on purpose, run `makima ledger new-epoch`"
 
@@ -58,7 +58,7 @@ class _Info(msgspec.Struct, frozen=True):
 
 async def compare_stream(nats: Client, log: Log) -> Match | NoStream | Mismatch:
     """Compares epochs, ends, and the event at the stream's end. Raises nats-py's and asyncpg's errors where one does not answer."""
-    jetstream = nats.jetstream(timeout=_TIMEOUT)
+    jetstream = nats.jetstream(timeout=_API_TIMEOUT_SECONDS)
     try:
         info = await jetstream.stream_info(subjects.EVENTS_STREAM)
         last = info.state.last_seq
@@ -87,7 +87,7 @@ async def _compare_empty(nats: Client, log: Log, last: int) -> Match | Mismatch:
     """All messages have aged out, and the event at the stream's end with them; but the broker knows when it came, and an event is recorded
     before it is published. A restored log that has grown past this end again has recorded another event there since.
     """
-    reply = await nats.request(f"$JS.API.STREAM.INFO.{subjects.EVENTS_STREAM}", timeout=_TIMEOUT)
+    reply = await nats.request(f"$JS.API.STREAM.INFO.{subjects.EVENTS_STREAM}", timeout=_API_TIMEOUT_SECONDS)
     came = datetime.fromisoformat(msgspec.json.decode(reply.data, type=_Info).state.last_ts)
     events = await log.after(last - 1, 1)
     if came.year == 1 or not events:  # made at this place, and nothing was published yet
@@ -103,7 +103,7 @@ async def _compare_empty(nats: Client, log: Log, last: int) -> Match | Mismatch:
 async def last_sequence(nats: Client) -> int:
     """Where the stream ends; 0 where there is none. Raises nats-py's errors."""
     try:
-        return (await nats.jetstream(timeout=_TIMEOUT).stream_info(subjects.EVENTS_STREAM)).state.last_seq
+        return (await nats.jetstream(timeout=_API_TIMEOUT_SECONDS).stream_info(subjects.EVENTS_STREAM)).state.last_seq
     except NotFoundError:
         return 0
 
@@ -114,7 +114,7 @@ async def new_epoch(pool: asyncpg.Pool, nats: Client, *, budget: float = 1.0) ->
     For after a restore of the database: positions that were handed out then may be other events now.
     """
     epoch = cast("UUID", await pool.fetchval(SQL["new_epoch"]))
-    jetstream = nats.jetstream(timeout=_TIMEOUT)
+    jetstream = nats.jetstream(timeout=_API_TIMEOUT_SECONDS)
     try:
         await jetstream.delete_stream(subjects.EVENTS_STREAM)
     except NotFoundError:

@@ -8,7 +8,7 @@ from typing import Final
 
 from makima_kernel.telemetry import metrics
 
-LEAST_FREE: Final = 0.05
+MIN_FREE_SHARE: Final = 0.05
 
 
 def free_ratio(folder: Path) -> float:
@@ -34,7 +34,7 @@ class Disk:
             free = self._ratio(self._folder)
         except OSError as error:
             return f"{self._folder} cannot be looked at: {error.strerror}"
-        return None if free >= LEAST_FREE else f"{free:.1%} of the disk of {self._folder} is free, less than {LEAST_FREE:.0%}"
+        return None if free >= MIN_FREE_SHARE else f"{free:.1%} of the disk of {self._folder} is free, less than {MIN_FREE_SHARE:.0%}"
 
     def _sample(self) -> float:
         try:

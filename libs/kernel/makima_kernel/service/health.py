@@ -14,9 +14,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 Check = Callable[[], Awaitable[str | None]]  # None: fine; else the reason why not
 
-BEAT_SECONDS: Final = 0.5
-POLL_SECONDS: Final = 0.02  # a stopping service waits for the thread this long
-FROZEN_AFTER_SECONDS: Final = 10.0
+LOOP_HEARTBEAT_SECONDS: Final = 0.5
+LOOP_FROZEN_SECONDS: Final = 10.0
 CHECK_TIMEOUT_SECONDS: Final = 2.0  # of each check
 LOOP_TIMEOUT_SECONDS: Final = 2.5  # of the loop with all of its checks: more than of one, so that the one gets named
 
@@ -36,13 +35,13 @@ class Health:
         self._loop = asyncio.get_running_loop()
         while True:
             self._last_beat = time.monotonic()
-            await asyncio.sleep(BEAT_SECONDS)
+            await asyncio.sleep(LOOP_HEARTBEAT_SECONDS)
 
     def livez(self) -> tuple[int, dict[str, object]]:
         age = time.monotonic() - self._last_beat
         return (
             (200, {"live": True})
-            if age < FROZEN_AFTER_SECONDS
+            if age < LOOP_FROZEN_SECONDS
             else (503, {"live": False, "reason": f"the event loop stands since {age:.0f} s"})
         )
 

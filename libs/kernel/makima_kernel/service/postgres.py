@@ -8,13 +8,13 @@ import structlog
 
 CONNECT_TIMEOUT_SECONDS: Final = 5.0
 COMMAND_TIMEOUT_SECONDS: Final = 30.0
-START_PATIENCE_SECONDS: Final = 60.0
-RETRY_SECONDS: Final = 0.5
+START_TIMEOUT_SECONDS: Final = 60.0
+CONNECT_RETRY_SECONDS: Final = 0.5
 
 
 async def open_pool(dsn: str, service: str, *, size: int = 10) -> asyncpg.Pool:
     """A pool; waits up to a minute for a server that is still starting, and says so."""
-    deadline = asyncio.get_running_loop().time() + START_PATIENCE_SECONDS
+    deadline = asyncio.get_running_loop().time() + START_TIMEOUT_SECONDS
     while True:
         try:
             return await asyncpg.create_pool(
@@ -29,7 +29,7 @@ async def open_pool(dsn: str, service: str, *, size: int = 10) -> asyncpg.Pool:
             if asyncio.get_running_loop().time() > deadline:
                 raise
             structlog.get_logger().warning("postgres.waiting", reason=str(error))
-            await asyncio.sleep(RETRY_SECONDS)
+            await asyncio.sleep(CONNECT_RETRY_SECONDS)
 
 
 async def open_connection(dsn: str, service: str) -> asyncpg.Connection:

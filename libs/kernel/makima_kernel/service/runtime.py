@@ -41,7 +41,7 @@ Loop = Callable[[], Awaitable[None]]
 Build = Callable[["Service"], Awaitable[None]]
 
 LOST_CONNECTION_EXIT: Final = 70
-STOP_PATIENCE_SECONDS: Final = (5.0, 1.0, 1.0)  # each step cancels again: Python 3.11's wait_for may have swallowed the first
+STOP_TIMEOUT_SECONDS: Final = (5.0, 1.0, 1.0)  # each step cancels again: Python 3.11's wait_for may have swallowed the first
 
 _logger = structlog.get_logger()
 
@@ -191,7 +191,7 @@ class Service:
         """
         self.stopping = True
         left = {task for task in self._loops if not task.done()}
-        for patience in STOP_PATIENCE_SECONDS:
+        for patience in STOP_TIMEOUT_SECONDS:
             if not left:
                 return
             for task in left:

@@ -12,7 +12,7 @@ from makima_schemas.refusal import Refused
 from makima_completion_detector.domain.next_action import AT_WORK, would_complete
 from makima_completion_detector.queries import Queries
 
-CATCH_UP_SECONDS = 1.0
+CHECK_CATCH_UP_SECONDS = 1.0
 
 
 class CheckCompletion:
@@ -29,7 +29,7 @@ class CheckCompletion:
         contract_id, tenant = question.get("contract_id"), question.get("tenant", DEFAULT_TENANT)
         if not isinstance(contract_id, str) or not isinstance(tenant, str):
             raise Refused(ErrorCode.INVALID_REQUEST, "check_completion needs a contract_id")
-        await self._projector.wait_for(await self._log.head(), CATCH_UP_SECONDS)
+        await self._projector.wait_for(await self._log.head(), CHECK_CATCH_UP_SECONDS)
         contract = await self._queries.snapshot(tenant, contract_id)
         if contract is None:
             raise Refused(ErrorCode.CONTRACT_NOT_FOUND, f"no contract {contract_id}")

@@ -12,7 +12,7 @@ from makima_schemas.refusal import Refused
 from makima_completion_detector.handlers.worktrees import Worktrees
 from makima_completion_detector.queries import Queries
 
-CATCH_UP_SECONDS: Final = 1.0
+CLEANUP_CATCH_UP_SECONDS: Final = 1.0
 ENDED: Final = (ContractStatus.COMPLETED, ContractStatus.FAILED, ContractStatus.ARCHIVED)
 
 
@@ -29,7 +29,7 @@ class CleanUp:
         contract_id, tenant = question.get("contract_id"), question.get("tenant", DEFAULT_TENANT)
         if not isinstance(contract_id, str) or not isinstance(tenant, str):
             raise Refused(ErrorCode.INVALID_REQUEST, "cleanup_worktrees needs a contract_id")
-        await self._projector.wait_for(await self._log.head(), CATCH_UP_SECONDS)
+        await self._projector.wait_for(await self._log.head(), CLEANUP_CATCH_UP_SECONDS)
         contract = await self._queries.snapshot(tenant, contract_id)
         if contract is None:
             raise Refused(ErrorCode.CONTRACT_NOT_FOUND, f"no contract {contract_id}")

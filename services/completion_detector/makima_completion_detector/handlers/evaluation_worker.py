@@ -21,7 +21,7 @@ from makima_schemas.contract.commands import (
     RecordValidation,
     StartCompletion,
 )
-from makima_schemas.errors import ErrorCode
+from makima_schemas.errors import RETRYABLE_CODES, ErrorCode
 
 from makima_completion_detector.domain.next_action import (
     Abort,
@@ -43,13 +43,12 @@ from makima_completion_detector.handlers.validator_pool import ValidatorPool
 from makima_completion_detector.handlers.worktrees import Worktrees
 from makima_completion_detector.queries import Queries, Todo
 
-AT_ONCE: Final = 64
-IDLE_SECONDS: Final = 1.0  # looks that were put off, or left by a replica that died
-BEHIND_SECONDS: Final = 0.05  # our projection has yet to see what the contract answered from
-AWAY_SECONDS: Final = 1.0
-CLEANUP_ROUND_SECONDS: Final = 0.5
-BUSY_SECONDS: Final = 0.5  # as many validators run as may at once
-AGAIN: Final = frozenset({ErrorCode.UNAVAILABLE, ErrorCode.OVERLOADED})
+MAX_CONCURRENT_EVALUATIONS: Final = 64
+EVALUATION_POLL_SECONDS: Final = 1.0  # looks that were put off, or left by a replica that died
+PROJECTION_BEHIND_RETRY_SECONDS: Final = 0.05  # our projection has yet to see what the contract answered from
+UNAVAILABLE_RETRY_SECONDS: Final = 1.0
+CLEANUP_POLL_SECONDS: Final = 0.5
+VALIDATORS_BUSY_RETRY_SECONDS: Final = 0.5  # as many validators run as may at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +80,7 @@ class EvaluationWorker:
         self._cleanup_timeout = cleanup_timeout_seconds
         self._validators = validators
         self._woken = asyncio.Event()
-        self._free = asyncio.Semaphore(AT_ONCE)
+        self._free = asyncio.Semaphore(MAX_CONCURRENT_EVALUATIONS)
 
     def wake(self) -> None:
         self._woken.set()
@@ -109,7 +108,7 @@ class EvaluationWorker:
 
     async def _rest(self) -> None:
         try:
-            async with asyncio.timeout(IDLE_SECONDS):
+            async with asyncio.timeout(EVALUATION_POLL_SECONDS):
                 await self._woken.wait()
         except TimeoutError:
             return
@@ -161,7 +160,7 @@ class EvaluationWorker:
 
     async def _validate(self, todo: Todo, contract: Snapshot, validator: str) -> RetryAfter | None:
         if self._validators.busy:
-            return RetryAfter(BUSY_SECONDS)
+            return RetryAfter(VALIDATORS_BUSY_RETRY_SECONDS)
         verdict = await self._validators.verdict(validator, contract)
         structlog.get_logger().info(
             "completion.validated", contract_id=todo.contract_id, validator=validator, passed=verdict.passed, reason=verdict.reason
@@ -175,7 +174,7 @@ class EvaluationWorker:
         removed = await self._worktrees.remove(todo.contract_id, holders)
         by = cleaned(held=bool(holders), removed=removed, expired=expired)
         if by is None:
-            return RetryAfter(CLEANUP_ROUND_SECONDS)
+            return RetryAfter(CLEANUP_POLL_SECONDS)
         later = await self._ask(todo, contract, FinishCompletion(by))
         if later is None:
             await self._queries.cleaned_up(todo)
@@ -202,10 +201,10 @@ class EvaluationWorker:
                 logger.info("completion.command_accepted", position=reply.position)
                 return None
             case Problem(code=ErrorCode.VERSION_CONFLICT):
-                return RetryAfter(BEHIND_SECONDS)
-            case Problem() if reply.code in AGAIN:
+                return RetryAfter(PROJECTION_BEHIND_RETRY_SECONDS)
+            case Problem() if reply.code in RETRYABLE_CODES:
                 logger.warning("completion.command_unavailable", code=reply.code, detail=reply.detail)
-                return RetryAfter(AWAY_SECONDS)
+                return RetryAfter(UNAVAILABLE_RETRY_SECONDS)
             case Problem():
                 # Refused at the very version that was judged: asking again would change nothing, its next event may.
                 logger.warning("completion.refused", code=reply.code, detail=reply.detail)

@@ -15,8 +15,8 @@ from makima_completion_detector.domain.snapshot import Snapshot
 from makima_completion_detector.handlers import validator_process as validating
 from makima_completion_detector.handlers.validator_process import Verdict
 
-AT_ONCE: Final = 4  # each is a Python of its own; those that hang must leave looks, memory and cores to the others
-SPARE_SECONDS: Final = 5  # after its time, when we are gone, too, a process ends itself
+MAX_CONCURRENT_VALIDATORS: Final = 4  # each is a Python of its own; those that hang must leave looks, memory and cores to the others
+VALIDATOR_EXIT_GRACE_SECONDS: Final = 5  # after its time, when we are gone, too, a process ends itself
 
 
 class ValidatorPool:
@@ -24,7 +24,7 @@ class ValidatorPool:
 
     def __init__(self, timeout_seconds: float) -> None:
         self._timeout = timeout_seconds
-        self._free = asyncio.Semaphore(AT_ONCE)
+        self._free = asyncio.Semaphore(MAX_CONCURRENT_VALIDATORS)
 
     @property
     def busy(self) -> bool:
@@ -53,7 +53,7 @@ class ValidatorPool:
         """It finds the same packages as we do, in a session of its own; our settings, with their passwords, are not told."""
         told = {variable: value for variable, value in os.environ.items() if not variable.startswith("MAKIMA_")}
         told["PYTHONPATH"] = os.pathsep.join(folder for folder in sys.path if folder)
-        limit = str(ceil(self._timeout) + SPARE_SECONDS)
+        limit = str(ceil(self._timeout) + VALIDATOR_EXIT_GRACE_SECONDS)
         return await asyncio.create_subprocess_exec(
             sys.executable, "-m", validating.__name__, name, limit, stdin=PIPE, stdout=PIPE, env=told, start_new_session=True
         )

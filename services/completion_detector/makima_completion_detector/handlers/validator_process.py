@@ -16,7 +16,7 @@ from makima_schemas.codec import adapter, encode
 from makima_completion_detector.domain.snapshot import Snapshot
 
 GROUP: Final = "makima.gate_validators"
-MOST_SAID: Final = 2_000  # characters of a reason: it goes into an event
+MAX_REASON_CHARACTERS: Final = 2_000  # characters of a reason: it goes into an event
 
 Validator = Callable[[Snapshot], object]  # truthy: passed; a text: why not
 
@@ -35,8 +35,8 @@ def judged(name: str, contract: Snapshot) -> Verdict:
     try:
         said = cast("Validator", next(iter(found)).load())(contract)
     except BaseException as error:  # noqa: BLE001 - the outermost frame of a stranger's code, which may also try to exit
-        return Verdict(passed=False, reason=f"{type(error).__name__}: {error}"[:MOST_SAID])
-    return Verdict(passed=False, reason=said[:MOST_SAID]) if isinstance(said, str) else Verdict(passed=bool(said))
+        return Verdict(passed=False, reason=f"{type(error).__name__}: {error}"[:MAX_REASON_CHARACTERS])
+    return Verdict(passed=False, reason=said[:MAX_REASON_CHARACTERS]) if isinstance(said, str) else Verdict(passed=bool(said))
 
 
 def main(name: str, seconds: str) -> None:

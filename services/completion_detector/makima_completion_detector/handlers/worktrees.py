@@ -12,7 +12,7 @@ from makima_schemas.heartbeat import DaemonHeartbeat
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
-ANSWER_SECONDS: Final = 2.0
+DAEMON_REPLY_TIMEOUT_SECONDS: Final = 2.0
 
 
 class Worktrees:
@@ -44,7 +44,7 @@ class Worktrees:
     async def _ask(self, daemon_id: str, contract_id: str) -> bool:
         subject = subjects.daemon_signal(daemon_id, "cleanup_worktrees")
         try:
-            answer = await self._nats.request(subject, orjson.dumps({"contract_id": contract_id}), timeout=ANSWER_SECONDS)
+            answer = await self._nats.request(subject, orjson.dumps({"contract_id": contract_id}), timeout=DAEMON_REPLY_TIMEOUT_SECONDS)
         except (NatsError, TimeoutError):
             return False
         return not answer.data.startswith(b'{"error":')

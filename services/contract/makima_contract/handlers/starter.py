@@ -14,7 +14,7 @@ from makima_kernel.telemetry import traces
 from makima_schemas.commands import Problem, Request
 from makima_schemas.contract.commands import CreateTask, StartContract
 from makima_schemas.contract.events import ContractCreated
-from makima_schemas.errors import ErrorCode
+from makima_schemas.errors import RETRYABLE_CODES
 
 from makima_contract.handlers.commands import ContractCommandHandler
 from makima_contract.projections import heard_for, resumes_unstarted
@@ -23,9 +23,8 @@ from makima_contract.queries import PendingStart, Queries, UnregisteredTask
 NAMESPACE: Final = UUID("b1d6b7d2-6a0e-5d0c-8a35-0f8f5f8a7c11")
 ACTOR: Final = "supervisor"
 TASK_NAME: Final = "supervise the contract"
-AT_ONCE: Final = 100
-IDLE_SECONDS: Final = 1.0  # starts that another replica's projection has found, or that found the log away
-AGAIN: Final = frozenset({ErrorCode.UNAVAILABLE, ErrorCode.OVERLOADED})
+START_BATCH_SIZE: Final = 100
+START_POLL_SECONDS: Final = 1.0  # starts that another replica's projection has found, or that found the log away
 
 
 class Starter:
@@ -45,12 +44,15 @@ class Starter:
         while True:
             self._woken.clear()
             try:
-                starts, supervisors = await self._queries.pending_starts(AT_ONCE), await self._queries.unregistered(AT_ONCE)
+                starts, supervisors = (
+                    await self._queries.pending_starts(START_BATCH_SIZE),
+                    await self._queries.unregistered(START_BATCH_SIZE),
+                )
                 for owed in starts:
                     await self._start(owed)
                 for supervisor in supervisors:
                     await self._register(supervisor)
-                if AT_ONCE in (len(starts), len(supervisors)):
+                if START_BATCH_SIZE in (len(starts), len(supervisors)):
                     self._woken.set()  # there may be more
             except DATABASE_UNAVAILABLE as error:
                 structlog.get_logger().warning("contract.database_away", reason=f"{type(error).__name__}: {error}")
@@ -77,14 +79,14 @@ class Starter:
                 tenant=debt.tenant,
             )
             reply = await self._decisions.handle(request, command)
-        if isinstance(reply, Problem) and reply.code in AGAIN:
+        if isinstance(reply, Problem) and reply.code in RETRYABLE_CODES:
             structlog.get_logger().warning("contract.start_deferred", contract_id=debt.contract_id, code=reply.code, detail=reply.detail)
             return False
         return True
 
     async def _rest(self) -> None:
         try:
-            async with asyncio.timeout(IDLE_SECONDS):
+            async with asyncio.timeout(START_POLL_SECONDS):
                 await self._woken.wait()
         except TimeoutError:
             return

@@ -16,7 +16,7 @@ from makima_gateway.api.schemas.tasks import Task
 from makima_gateway.read_model.fold import fold
 from makima_gateway.read_model.rows import ContractRow, Rows
 
-PAGE: Final = 500
+EXPORT_PAGE_EVENTS: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ async def written(log: Log, epoch: str, row: ContractRow, *, enhanced: bool) -> 
     rows, stream, version = Rows(), stream_name("contract", row.id), 0
     yield b'{"epoch":%b,"version":%d,"events":[' % (encode(epoch), row.version)
     while version < row.version:
-        page = await log.stream(row.tenant, stream, version, min(PAGE, row.version - version))
+        page = await log.stream(row.tenant, stream, version, min(EXPORT_PAGE_EVENTS, row.version - version))
         for recorded in page:
             fold(rows, recorded, decode(recorded.type, recorded.schema, recorded.data))
         rows.monitor_events.clear()

@@ -15,8 +15,8 @@ from makima_gateway.http.problems import unknown_contract
 from makima_gateway.http.responses import READ_BEHIND, json_response
 from makima_gateway.read_model.rows import ContractRow
 
-PATIENCE_SECONDS: Final = 2.0
-POSITIONS: Final = 2**63 - 1
+MIN_POSITION_TIMEOUT_SECONDS: Final = 2.0
+MAX_POSITION: Final = 2**63 - 1
 
 ContractId = Annotated[str, Path(pattern=ID_PATTERN)]
 TaskId = Annotated[str, Path(pattern=ID_PATTERN)]
@@ -26,7 +26,7 @@ DaemonId = Annotated[str, Path(pattern=ID_PATTERN)]
 TokenId = Annotated[str, Path(pattern=ID_PATTERN)]
 Limit = Annotated[int, Query(ge=1, le=500)]
 Cursor = Annotated[str | None, Query(max_length=500)]
-MinPosition = Annotated[int | None, Header(alias="Makima-Min-Position", ge=0, le=POSITIONS)]
+MinPosition = Annotated[int | None, Header(alias="Makima-Min-Position", ge=0, le=MAX_POSITION)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class ReadContext:
 
 
 async def _read(gateway: CurrentGateway, principal: CurrentPrincipal, min_position: MinPosition = None) -> ReadContext:
-    behind = min_position is not None and not await gateway.projector.wait_for(min_position, PATIENCE_SECONDS)
+    behind = min_position is not None and not await gateway.projector.wait_for(min_position, MIN_POSITION_TIMEOUT_SECONDS)
     return ReadContext(gateway, principal, {READ_BEHIND: "true"} if behind else {})
 
 

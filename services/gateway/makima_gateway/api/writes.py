@@ -15,7 +15,7 @@ from uuid_utils.compat import uuid7
 
 from makima_gateway.api import serializers as views
 from makima_gateway.api.context import CurrentGateway, Gateway
-from makima_gateway.api.reads import PATIENCE_SECONDS
+from makima_gateway.api.reads import MIN_POSITION_TIMEOUT_SECONDS
 from makima_gateway.auth.principal import CurrentPrincipal, Principal, request_for
 from makima_gateway.http.problems import invalid, unknown_contract
 from makima_gateway.http.responses import POSITION, READ_BEHIND, json_response
@@ -71,7 +71,7 @@ class WriteContext:
 
     async def wait_until_readable(self, contract_id: str, accepted: Accepted) -> WriteResult:
         """Wait until whoever reads next sees it."""
-        caught_up = await self.gateway.projector.wait_for(accepted.position, PATIENCE_SECONDS)
+        caught_up = await self.gateway.projector.wait_for(accepted.position, MIN_POSITION_TIMEOUT_SECONDS)
         return WriteResult(contract_id, accepted.version, accepted.position, behind=not caught_up)
 
     async def contract(self, written: WriteResult, *, status: int = 200) -> Response:

@@ -17,9 +17,9 @@ from nats.errors import Error as NatsError
 
 from makima_gateway.auth.tokens import Tokens
 
-WORKS_WITHIN_SECONDS: Final = 5.0
-LOOK_SECONDS: Final = 0.05
-RETRY_SECONDS: Final = 1.0
+LOGIN_TIMEOUT_SECONDS: Final = 5.0
+LOGIN_POLL_SECONDS: Final = 0.05
+RELOAD_RETRY_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class BrokerLogins:
         while True:
             raise_if_cancelled()
             await self._owed.wait()
-            await asyncio.sleep(RETRY_SECONDS)
+            await asyncio.sleep(RELOAD_RETRY_SECONDS)
             async with self._alone:
                 if self._unread is not None:
                     await self._reload_broker()
@@ -75,11 +75,11 @@ class BrokerLogins:
     async def wait_until_accepted(self, login: Login) -> None:
         """Returns when the daemon can log in. Raises `UNAVAILABLE`."""
         try:
-            async with asyncio.timeout(WORKS_WITHIN_SECONDS):
+            async with asyncio.timeout(LOGIN_TIMEOUT_SECONDS):
                 while True:
                     if await self._accepts(login):
                         return
-                    await asyncio.sleep(LOOK_SECONDS)
+                    await asyncio.sleep(LOGIN_POLL_SECONDS)
         except TimeoutError as error:
             detail = "the token is made, but the broker does not let its daemon in yet"
             raise Refused(ErrorCode.UNAVAILABLE, detail, hint="see the broker's log; revoke the token and make another") from error

@@ -10,7 +10,7 @@ from makima_schemas.identity import stream_name
 
 from makima_gateway.read_model.queries import Queries
 
-REMEMBERED: Final = 200_000  # contracts, ≈ 40 MiB; then it begins again
+MAX_CACHED_OWNERS: Final = 200_000  # contracts, ≈ 40 MiB; then it begins again
 
 Key = tuple[str, str]
 
@@ -31,7 +31,7 @@ class Owners:
         missing = {contract_id for contract_id in contract_ids if (tenant, contract_id) not in self._known}
         if not missing:
             return
-        if len(self._known) > REMEMBERED:
+        if len(self._known) > MAX_CACHED_OWNERS:
             self._known.clear()
         for contract_id, owner in await self._queries.owners(tenant, sorted(missing)):
             self._known[(tenant, contract_id)] = owner

@@ -22,7 +22,7 @@ from makima_gateway.auth.policy import Role
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
 LOCAL_OWNER: Final = "local"  # owns what an administrator creates who names no owner
 BOOTSTRAP: Final = "settings"
-LOOK_SECONDS: Final = 2.0
+REVOCATION_POLL_SECONDS: Final = 2.0
 
 Record = Mapping[str, object]
 
@@ -120,7 +120,7 @@ class Tokens:
     async def run(self) -> None:
         """Until cancelled: one look for all that stay open. While the database is away, nobody can have revoked anything."""
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(REVOCATION_POLL_SECONDS)
             try:
                 revoked = await self._pool.fetch(SQL["revoked"], list(self._open)) if self._open else []
             except DATABASE_UNAVAILABLE:

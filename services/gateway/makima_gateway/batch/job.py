@@ -21,10 +21,10 @@ from makima_gateway.batch.operations import NO_SUPERVISOR, OPERATIONS, ItemDispa
 from makima_gateway.batch.schemas import Batch
 from makima_gateway.http.problems import invalid
 
-PAGE: Final = 256
-AT_ONCE: Final = 32
-LOOK_SECONDS: Final = 0.25  # between two looks whether another process has finished the same batch
-PATIENCE_SECONDS: Final = 20.0
+BATCH_PAGE_SIZE: Final = 256
+MAX_CONCURRENT_COMMANDS: Final = 32
+BATCH_POLL_SECONDS: Final = 0.25  # between two looks whether another process has finished the same batch
+OTHER_RUN_TIMEOUT_SECONDS: Final = 20.0
 
 _logger = structlog.get_logger(__name__)
 
@@ -101,19 +101,19 @@ class BatchJob:
 
     async def _leased(self) -> tuple[int | None] | None:
         """Up to where it has come, once it is ours; None: another request has finished it meanwhile."""
-        for _ in range(int(PATIENCE_SECONDS / LOOK_SECONDS)):
+        for _ in range(int(OTHER_RUN_TIMEOUT_SECONDS / BATCH_POLL_SECONDS)):
             leased = await self._ledger.lease(self._tenant, self.dispatcher.command_id)
             if leased is not None:
                 return leased
             if await self._ledger.finished(self._tenant, self.dispatcher.command_id):
                 return None
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(BATCH_POLL_SECONDS)
         raise Refused(ErrorCode.UNAVAILABLE, "this batch is still at work", hint="ask again with the same Idempotency-Key for its answer")
 
     async def _work(self, wanted: Selection, reached: int | None) -> None:
         tenant, intent = self._tenant, self.dispatcher.command_id
         try:
-            while left_over := await self._ledger.planned(tenant, intent, PAGE):
+            while left_over := await self._ledger.planned(tenant, intent, BATCH_PAGE_SIZE):
                 await self._ask(left_over)
             async for page in self._pages(wanted, reached):
                 await self._ledger.plan(tenant, intent, page)
@@ -126,12 +126,12 @@ class BatchJob:
 
     async def _pages(self, wanted: Selection, reached: int | None) -> AsyncIterator[list[Candidate]]:
         """Newest first: what is made meanwhile is not met, and nothing is met twice."""
-        while page := await self._ledger.candidates(self._tenant, wanted, reached, PAGE):
+        while page := await self._ledger.candidates(self._tenant, wanted, reached, BATCH_PAGE_SIZE):
             yield page
             reached = page[-1].created_position
 
     async def _ask(self, page: Sequence[Candidate]) -> None:
-        room = asyncio.Semaphore(AT_ONCE)
+        room = asyncio.Semaphore(MAX_CONCURRENT_COMMANDS)
         positions = [0]
 
         async def one(candidate: Candidate) -> Outcome:

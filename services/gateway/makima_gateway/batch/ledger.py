@@ -14,7 +14,7 @@ from makima_schemas.errors import ErrorCode
 from makima_schemas.refusal import Refused
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
-LEASE_SECONDS: Final = 30.0  # longer than a page takes; a process that dies holds its batch up for so long
+BATCH_LEASE_SECONDS: Final = 30.0  # longer than a page takes; a process that dies holds its batch up for so long
 AFFECTED: Final = "affected"
 UNCHANGED: Final = "unchanged"
 
@@ -69,7 +69,7 @@ class BatchLedger:
 
     async def lease(self, tenant: str, command_id: UUID) -> tuple[int | None] | None:
         """Up to which creation it has come; None: another process is at it, or it is finished."""
-        row = await self._pool.fetchrow(SQL["lease"], tenant, command_id, LEASE_SECONDS)
+        row = await self._pool.fetchrow(SQL["lease"], tenant, command_id, BATCH_LEASE_SECONDS)
         return None if row is None else (row["reached"],)
 
     async def finished(self, tenant: str, command_id: UUID) -> bool:
@@ -77,14 +77,14 @@ class BatchLedger:
 
     async def plan(self, tenant: str, command_id: UUID, page: Sequence[Candidate]) -> None:
         ids, targets = [one.contract_id for one in page], [one.target for one in page]
-        await self._pool.execute(SQL["plan"], tenant, command_id, ids, targets, page[-1].created_position, LEASE_SECONDS)
+        await self._pool.execute(SQL["plan"], tenant, command_id, ids, targets, page[-1].created_position, BATCH_LEASE_SECONDS)
 
     async def planned(self, tenant: str, command_id: UUID, limit: int) -> list[Candidate]:
         return [Candidate(*row) for row in await self._pool.fetch(SQL["planned"], tenant, command_id, limit)]
 
     async def record(self, tenant: str, command_id: UUID, came: Sequence[Outcome], position: int) -> None:
         columns = [one.contract_id for one in came], [one.outcome for one in came], [one.detail for one in came]
-        await self._pool.execute(SQL["record"], tenant, command_id, *columns, position, LEASE_SECONDS)
+        await self._pool.execute(SQL["record"], tenant, command_id, *columns, position, BATCH_LEASE_SECONDS)
 
     async def finish(self, tenant: str, command_id: UUID) -> None:
         await self._pool.execute(SQL["finish"], tenant, command_id)

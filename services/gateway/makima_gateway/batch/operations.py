@@ -19,7 +19,7 @@ from makima_gateway.batch.ledger import BatchLedger, Candidate
 from makima_gateway.batch.schemas import BatchOperation
 from makima_gateway.http.feature_flags import check_enhanced
 
-A_WEEK: Final = 168.0  # hours
+DEFAULT_MIN_AGE_HOURS: Final = 168.0  # hours
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +75,14 @@ NO_SUPERVISOR: Final = Problem(ErrorCode.SUPERVISOR_NOT_FOUND, "no supervisor of
 _AT_WORK: Final = (S.ACTIVE, S.WAITING_FOR_INPUT)
 _ENDED: Final = (S.COMPLETED, S.FAILED)
 OPERATIONS: Final[Mapping[BatchOperation, Operation]] = {
-    "archive_old": Operation(_contract(ArchiveContract()), _ENDED, (S.CREATED, *_ENDED), A_WEEK),
+    "archive_old": Operation(_contract(ArchiveContract()), _ENDED, (S.CREATED, *_ENDED), DEFAULT_MIN_AGE_HOURS),
     "pause_all": Operation(_contract(PauseContract("batch pause_all")), _AT_WORK, (S.CREATED, *_AT_WORK, S.BLOCKED), enhanced=True),
     "resume_all": Operation(_contract(ResumeContract()), (S.PAUSED,), (S.PAUSED,), enhanced=True),
-    "cleanup_archived": Operation(_contract(DeleteContract()), (S.ARCHIVED,), (S.ARCHIVED,), A_WEEK),
+    "cleanup_archived": Operation(_contract(DeleteContract()), (S.ARCHIVED,), (S.ARCHIVED,), DEFAULT_MIN_AGE_HOURS),
     "restart_stale": Operation(ItemDispatcher.of_supervisor, (*_AT_WORK, S.COMPLETING), (*_AT_WORK, S.COMPLETING), stale=True),
-    "cleanup_worktrees": Operation(ItemDispatcher.of_daemons, (*_ENDED, S.ARCHIVED), (*_ENDED, S.ARCHIVED), A_WEEK, supervised=True),
+    "cleanup_worktrees": Operation(
+        ItemDispatcher.of_daemons, (*_ENDED, S.ARCHIVED), (*_ENDED, S.ARCHIVED), DEFAULT_MIN_AGE_HOURS, supervised=True
+    ),
 }
 
 

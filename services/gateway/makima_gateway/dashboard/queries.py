@@ -11,7 +11,7 @@ from makima_kernel.event_log.named_sql import named
 from makima_schemas.contract.model import WaitingFor
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
-MOST_LISTED: Final = 100
+MAX_LISTED_CONTRACTS: Final = 100
 RECENT_EVENTS: Final = 20
 
 
@@ -66,8 +66,8 @@ class DashboardQueries:
 
             return DashboardRows(
                 [Tally(*cast("tuple[str, str, int, int, int, int]", row)) for row in await rows("tallies")],
-                [StaleOne(*cast("tuple[str, str, datetime]", row)) for row in await rows("stale", MOST_LISTED)],
-                [WaitingOne(*cast("tuple[str, str, WaitingFor, str | None]", row)) for row in await rows("waiting", MOST_LISTED)],
+                [StaleOne(*cast("tuple[str, str, datetime]", row)) for row in await rows("stale", MAX_LISTED_CONTRACTS)],
+                [WaitingOne(*cast("tuple[str, str, WaitingFor, str | None]", row)) for row in await rows("waiting", MAX_LISTED_CONTRACTS)],
                 [cast("str", row[0]) for row in await rows("newest_monitor_events", RECENT_EVENTS)],
                 [cast("str", row[0]) for row in await rows("connected_daemons")],
             )

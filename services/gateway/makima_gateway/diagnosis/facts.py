@@ -12,8 +12,8 @@ from makima_gateway.diagnosis.readiness import phase_standing
 from makima_gateway.read_model.queries import Queries
 from makima_gateway.read_model.rows import ContractRow
 
-MOST_QUESTIONS: Final = 100
-PAGE: Final = 1000
+MAX_QUESTIONS: Final = 100
+HISTORY_PAGE_EVENTS: Final = 1000
 
 
 async def contract_facts(queries: Queries, log: Log, row: ContractRow, *, auto_advance: bool) -> Known:
@@ -23,7 +23,7 @@ async def contract_facts(queries: Queries, log: Log, row: ContractRow, *, auto_a
     return Known(
         contract=row,
         standing=found,
-        questions=await queries.open_questions(row.tenant, row.id, MOST_QUESTIONS),
+        questions=await queries.open_questions(row.tenant, row.id, MAX_QUESTIONS),
         supervisor=supervisor,
         daemon=None if supervisor is None else await queries.daemon(row.tenant, supervisor.daemon_id),
         last=await _last(log, row, stream_name("contract", row.id)) | await _last(log, row, contract_stream(row.id)),
@@ -33,7 +33,7 @@ async def contract_facts(queries: Queries, log: Log, row: ContractRow, *, auto_a
 
 async def _last(log: Log, row: ContractRow, stream: str) -> dict[str, Recorded]:
     last, version = dict[str, Recorded](), 0
-    while page := await log.stream(row.tenant, stream, version, PAGE):
+    while page := await log.stream(row.tenant, stream, version, HISTORY_PAGE_EVENTS):
         last |= {recorded.type: recorded for recorded in page}
         version = page[-1].version
     return last

@@ -16,8 +16,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from makima_gateway.http.problems import problem_response, unavailable
 
-LINGER_BYTES: Final = 8 * 1024 * 1024
-LINGER_SECONDS: Final = 2.0
+MAX_DISCARDED_BODY_BYTES: Final = 8 * 1024 * 1024
+DISCARD_BODY_TIMEOUT_SECONDS: Final = 2.0
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -93,8 +93,8 @@ async def _too_large(receive: Receive) -> Refused:
     """A client that is cut off while it sends does not see the answer: so some more of the body is read, and thrown away."""
     passed_over = 0
     with suppress(TimeoutError):
-        async with asyncio.timeout(LINGER_SECONDS):
-            while passed_over < LINGER_BYTES:
+        async with asyncio.timeout(DISCARD_BODY_TIMEOUT_SECONDS):
+            while passed_over < MAX_DISCARDED_BODY_BYTES:
                 message = await receive()
                 passed_over += len(message.get("body", b""))
                 if not message.get("more_body", False):

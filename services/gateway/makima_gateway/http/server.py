@@ -10,9 +10,8 @@ from typing import Final
 import uvicorn
 from starlette.types import ASGIApp
 
-GOODBYE_SECONDS: Final = 1.0  # for sockets to close by themselves
-POLL_SECONDS: Final = 0.01
-DRAIN_SECONDS: Final = 5
+SOCKETS_CLOSE_TIMEOUT_SECONDS: Final = 1.0  # for sockets to close by themselves
+REQUESTS_DRAIN_TIMEOUT_SECONDS: Final = 5
 KEEP_ALIVE_SECONDS: Final = 75  # longer than clients keep idle connections (5 s is usual): whoever closes first must not be us
 MAX_SOCKET_MESSAGE: Final = 64 * 1024
 
@@ -60,7 +59,7 @@ async def serve(app: ASGIApp, bound: socket.socket, close_sockets: Callable[[], 
         ws_per_message_deflate=False,
         ws_ping_interval=20,
         ws_ping_timeout=60,
-        timeout_graceful_shutdown=DRAIN_SECONDS,
+        timeout_graceful_shutdown=REQUESTS_DRAIN_TIMEOUT_SECONDS,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
     )
     server = _Server(config)
@@ -69,7 +68,7 @@ async def serve(app: ASGIApp, bound: socket.socket, close_sockets: Callable[[], 
         await asyncio.shield(serving)
     except asyncio.CancelledError:
         close_sockets()
-        await _deserted(server)
+        await _deserted([serving], timeout=SOCKETS_CLOSE_TIMEOUT_SECONDS)
         server.should_exit = True
         await serving
         raise

@@ -10,12 +10,12 @@ from makima_kernel.projections.checkpoint import ReadModelPosition
 from makima_kernel.projections.projector import Projector
 
 from makima_gateway.monitor.subscriptions import SubscriptionIndex
-from makima_gateway.read_model.queries import PAGE, PAGE_CHARACTERS, MonitorEvent, Queries
+from makima_gateway.read_model.queries import MONITOR_PAGE_CHARACTERS, MONITOR_PAGE_EVENTS, MonitorEvent, Queries
 
-REMEMBERED: Final = 10_000  # events; a reader that is further behind reads from the database
-REMEMBERED_CHARACTERS: Final = 32 * 1024 * 1024  # a question alone may have a quarter of a mebibyte
-LOOK_SECONDS: Final = 0.5  # how often the epoch is asked for when nothing happens; else with each page
-PAUSE_SECONDS: Final = 0.5
+MAX_RECENT_EVENTS: Final = 10_000  # events; a reader that is further behind reads from the database
+MAX_RECENT_CHARACTERS: Final = 32 * 1024 * 1024  # a question alone may have a quarter of a mebibyte
+EPOCH_POLL_SECONDS: Final = 0.5  # how often the epoch is asked for when nothing happens; else with each page
+TAIL_RETRY_SECONDS: Final = 0.5
 
 
 class LogTail:
@@ -41,11 +41,11 @@ class LogTail:
         """Until cancelled. While the database is away, sockets stand still; they go on where they were."""
         while True:
             try:
-                await self._projector.wait_for(self.position + 1, LOOK_SECONDS)
+                await self._projector.wait_for(self.position + 1, EPOCH_POLL_SECONDS)
                 await (self._advance() if self.started.is_set() else self._start())
             except DATABASE_UNAVAILABLE as error:
                 structlog.get_logger().warning("monitor.database_away", reason=f"{type(error).__name__}: {error}")
-                await asyncio.sleep(PAUSE_SECONDS)
+                await asyncio.sleep(TAIL_RETRY_SECONDS)
 
     def read_after(self, after: int) -> list[MonitorEvent] | None:
         """The next events behind `after`, at most a page; None: they are no longer remembered here."""
@@ -91,12 +91,12 @@ class LogTail:
         characters = sum(len(event.message) for event in page)
         self._characters += characters
         self._forget()
-        self.position = page[-1].position if len(page) == PAGE or characters >= PAGE_CHARACTERS else shown.position
+        self.position = page[-1].position if len(page) == MONITOR_PAGE_EVENTS or characters >= MONITOR_PAGE_CHARACTERS else shown.position
         self.subscriptions.notify((event.position, event.contract_id) for event in page)
 
     def _forget(self) -> None:
         """The oldest, as long as there are too many, or they are too large together."""
-        while len(self._recent) > REMEMBERED or self._characters > REMEMBERED_CHARACTERS:
+        while len(self._recent) > MAX_RECENT_EVENTS or self._characters > MAX_RECENT_CHARACTERS:
             oldest = self._recent.popleft()
             self._characters -= len(oldest.message)
             self._complete_after = oldest.position
@@ -123,8 +123,8 @@ class LogTail:
 def _page(events: list[MonitorEvent]) -> list[MonitorEvent]:
     """The first of them, as the database would cut them: a reader that stands still holds no more than a page."""
     characters = 0
-    for number, event in enumerate(events[:PAGE]):
-        if characters >= PAGE_CHARACTERS:
+    for number, event in enumerate(events[:MONITOR_PAGE_EVENTS]):
+        if characters >= MONITOR_PAGE_CHARACTERS:
             return events[:number]
         characters += len(event.message)
-    return events[:PAGE]
+    return events[:MONITOR_PAGE_EVENTS]

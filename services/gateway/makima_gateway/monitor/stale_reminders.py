@@ -15,7 +15,7 @@ from nats.aio.client import Client
 from pydantic import TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked
 
-REMEMBERED: Final = 1000
+MAX_RECENT_REMINDERS: Final = 1000
 
 
 @checked(frozen=True)
@@ -44,7 +44,7 @@ class StaleReminders:
 
     def __init__(self, on_news: Callable[[], None]) -> None:
         self._on_reminder = on_news
-        self._latest: deque[Reminder] = deque(maxlen=REMEMBERED)
+        self._latest: deque[Reminder] = deque(maxlen=MAX_RECENT_REMINDERS)
         self.tick = 0
 
     async def run(self, nats: Client) -> None:

@@ -19,7 +19,7 @@ from makima_gateway.read_model.legacy_status import shown_event, shown_status
 from makima_gateway.read_model.queries import MonitorEvent
 
 FIRST_FILTER_TIMEOUT_SECONDS: Final = 0.3  # for a first filter, which may ask for what was before
-PAUSE_SECONDS: Final = 0.5
+DATABASE_RETRY_SECONDS: Final = 0.5
 
 
 class Subscriber:
@@ -87,7 +87,7 @@ class Subscriber:
                 if not await self._send_next():
                     await self._wait_for_events()
             except DATABASE_UNAVAILABLE:
-                await asyncio.sleep(PAUSE_SECONDS)  # the database is away: stand still, and go on where we were
+                await asyncio.sleep(DATABASE_RETRY_SECONDS)  # the database is away: stand still, and go on where we were
 
     async def _wait_for_events(self) -> None:
         """We have been told all that there is; what comes until we are woken is for others."""

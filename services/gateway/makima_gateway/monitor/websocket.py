@@ -17,8 +17,8 @@ from makima_gateway.monitor.subscriber import Subscriber
 
 GOING_AWAY: Final = 1001, "the server is going away; connect again and go on with since"
 REVOKED: Final = 1008, "the token was revoked"
-MAX_LISTED_ERRORS: Final = 20  # of one filter: 64 KiB can hold more mistakes than anybody reads
-MAX_QUOTED_CHARACTERS: Final = 200
+MAX_FILTER_ERRORS: Final = 20  # of one filter: 64 KiB can hold more mistakes than anybody reads
+MAX_ERROR_CHARACTERS: Final = 200
 
 
 class MonitorSocket:
@@ -69,8 +69,8 @@ class MonitorSocket:
         await self._subscriber.hello_sent.wait()  # hello is the first word, also to one who speaks at once
         found = error.errors(include_url=False, include_context=False, include_input=False)
         errors = [
-            {"path": ".".join(str(part) for part in item["loc"])[:MAX_QUOTED_CHARACTERS], "message": item["msg"][:MAX_QUOTED_CHARACTERS]}
-            for item in found[:MAX_LISTED_ERRORS]
+            {"path": ".".join(str(part) for part in item["loc"])[:MAX_ERROR_CHARACTERS], "message": item["msg"][:MAX_ERROR_CHARACTERS]}
+            for item in found[:MAX_FILTER_ERRORS]
         ]
         problem = {
             "type": "problem",

@@ -13,8 +13,8 @@ from makima_gateway.read_model.rows import ContractRow, DaemonRow, MessageRow, Q
 from makima_gateway.read_model.storage import contract_row, daemon_row, message_row, question_row, supervisor_row, task_row
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
-PAGE: Final = 500  # monitor events
-PAGE_CHARACTERS: Final = 1024 * 1024  # and no further one once their messages have so many
+MONITOR_PAGE_EVENTS: Final = 500  # monitor events
+MONITOR_PAGE_CHARACTERS: Final = 1024 * 1024  # and no further one once their messages have so many
 
 Record = Mapping[str, object]
 
@@ -134,14 +134,14 @@ class Queries:
         return frozenset(cast("str", record["id"]) for record in found)
 
     async def monitor_events(self, after: int, upto: int) -> list[MonitorEvent]:
-        """A page in the order of the log: positions above `after`, up to `upto`; there may be more if it has `PAGE` events, or
-        messages of `PAGE_CHARACTERS`.
+        """A page in the order of the log: positions above `after`, up to `upto`; there may be more if it has `MONITOR_PAGE_EVENTS` events, or
+        messages of `MONITOR_PAGE_CHARACTERS`.
         """
         return [
             MonitorEvent(*record)
             for record in cast(
                 "Sequence[tuple[int, str, str, str | None, str | None, str, str]]",
-                await self._pool.fetch(SQL["monitor_events"], after, upto, PAGE, PAGE_CHARACTERS),
+                await self._pool.fetch(SQL["monitor_events"], after, upto, MONITOR_PAGE_EVENTS, MONITOR_PAGE_CHARACTERS),
             )
         ]
 

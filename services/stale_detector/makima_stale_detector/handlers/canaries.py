@@ -12,10 +12,10 @@ from nats.errors import Error as NatsError
 from makima_stale_detector.domain.verdicts.detector import Detector
 from makima_stale_detector.handlers.heartbeat_consumer import HeartbeatConsumer
 
-EVERY: Final = 0.05
-RECENT: Final = 0.04  # seconds; whose canary it was does not matter
-EVERY_SLOW: Final = 1.0
-RECENT_SLOW: Final = 0.8
+CANARY_INTERVAL_SECONDS: Final = 0.05
+CANARY_RECENT_SECONDS: Final = 0.04  # seconds; whose canary it was does not matter
+SLOW_CANARY_INTERVAL_SECONDS: Final = 1.0
+SLOW_CANARY_RECENT_SECONDS: Final = 0.8
 HEADERS: Final = {"Nats-TTL": "5m"}
 
 
@@ -30,8 +30,8 @@ class Canaries:
         while True:
             raise_if_cancelled()
             slow = self._detector.warmed_up and not self._detector.tracked
-            await self._send(RECENT_SLOW if slow else RECENT)
-            due = max(due + (EVERY_SLOW if slow else EVERY), monotonic())
+            await self._send(SLOW_CANARY_RECENT_SECONDS if slow else CANARY_RECENT_SECONDS)
+            due = max(due + (SLOW_CANARY_INTERVAL_SECONDS if slow else CANARY_INTERVAL_SECONDS), monotonic())
             await asyncio.sleep(due - monotonic())
 
     async def _send(self, recent: float) -> None:

@@ -17,7 +17,7 @@ from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
 from makima_kernel.telemetry import metrics
 from makima_schemas.commands import Accepted, Problem, Reply, Request, decode_reply
 from makima_schemas.envelope import EventMeta
-from makima_schemas.errors import ErrorCode
+from makima_schemas.errors import RETRYABLE_CODES, ErrorCode
 from makima_schemas.identity import DEFAULT_TENANT
 from makima_schemas.silence import MassSilenceCleared, MassSilenceSuspected, deterministic_id, owner_stream, verdict_id
 
@@ -28,13 +28,12 @@ from makima_stale_detector.handlers.log_follower import LogFollower
 
 ACTOR: Final = "stale_detector"
 OWNER_SERVICE: Final = "supervisor_heartbeat"
-TICK: Final = 0.025
-IN_A_MESSAGE: Final = 100
-AT_ONCE: Final = 16  # messages
-FIRST_PAUSE: Final = 0.1
-LONGEST_PAUSE: Final = 2.0
-REST: Final = 1.0
-AGAIN: Final = frozenset({ErrorCode.UNAVAILABLE, ErrorCode.OVERLOADED})
+DETECTION_INTERVAL_SECONDS: Final = 0.025
+VERDICTS_PER_MESSAGE: Final = 100
+MAX_CONCURRENT_MESSAGES: Final = 16  # messages
+FIRST_VERDICT_RETRY_SECONDS: Final = 0.1
+MAX_VERDICT_RETRY_SECONDS: Final = 2.0
+LOG_RETRY_SECONDS: Final = 1.0
 
 
 class DetectionLoop:
@@ -44,7 +43,7 @@ class DetectionLoop:
         self._detector, self._follower = detector, follower
         self._bus, self._appender = bus, appender
         self._enabled = enabled
-        self._free = asyncio.Semaphore(AT_ONCE)
+        self._free = asyncio.Semaphore(MAX_CONCURRENT_MESSAGES)
         self._frozen = False
 
     async def run(self) -> None:
@@ -56,7 +55,7 @@ class DetectionLoop:
                 self._take(self._detector.tick(), tasks)
                 if self._detector.warmed_up and not self._frozen:
                     self._freeze()
-                due = max(due + TICK, monotonic())
+                due = max(due + DETECTION_INTERVAL_SECONDS, monotonic())
                 await asyncio.sleep(due - monotonic())
 
     def _take(self, findings: Findings, tasks: asyncio.TaskGroup) -> None:
@@ -65,8 +64,8 @@ class DetectionLoop:
             if not self._enabled:
                 self._detector.resolve(verdict)
         if self._enabled:  # else nothing of what is found concerns anybody, a hold neither: its owner stays undecided
-            for first in range(0, len(findings.verdicts), IN_A_MESSAGE):
-                tasks.create_task(self._ask(findings.verdicts[first : first + IN_A_MESSAGE]))
+            for first in range(0, len(findings.verdicts), VERDICTS_PER_MESSAGE):
+                tasks.create_task(self._ask(findings.verdicts[first : first + VERDICTS_PER_MESSAGE]))
             for found in (*findings.hold_requests, *findings.hold_releases):
                 tasks.create_task(self._record(found))
 
@@ -78,18 +77,18 @@ class DetectionLoop:
 
     async def _ask(self, verdicts: Sequence[Verdict]) -> None:
         """Until each is answered, under the same id; or its sender is heard again, or the log has said what we wanted to say."""
-        pause = FIRST_PAUSE
+        pause = FIRST_VERDICT_RETRY_SECONDS
         while verdicts := [verdict for verdict in verdicts if self._detector.is_pending(verdict)]:
             raise_if_cancelled()
             async with self._free:
                 replies = await self._declare(verdicts)
             again = [verdict for verdict, reply in zip(verdicts, replies, strict=True) if not await self._handle_reply(verdict, reply)]
-            if again and pause >= LONGEST_PAUSE and len(again) == len(verdicts) > 1:
+            if again and pause >= MAX_VERDICT_RETRY_SECONDS and len(again) == len(verdicts) > 1:
                 await self._ask_apart(again)
                 return
             if again:
                 await asyncio.sleep(pause)
-            verdicts, pause = again, min(2 * pause, LONGEST_PAUSE)
+            verdicts, pause = again, min(2 * pause, MAX_VERDICT_RETRY_SECONDS)
 
     async def _ask_apart(self, verdicts: Sequence[Verdict]) -> None:
         """Nobody is answered, for seconds: one that its owner cannot handle must not keep the others waiting for ever."""
@@ -113,7 +112,7 @@ class DetectionLoop:
         match reply:
             case Problem(code=ErrorCode.VERSION_CONFLICT):
                 await self._reconsider(verdict)
-            case Problem() if reply.code in AGAIN:
+            case Problem() if reply.code in RETRYABLE_CODES:
                 return False
             case _:
                 self._detector.resolve(verdict)
@@ -125,7 +124,7 @@ class DetectionLoop:
         try:
             await self._follower.refresh(verdict.owner, DEFAULT_TENANT, owner_stream(verdict.owner))
         except DATABASE_UNAVAILABLE:
-            await asyncio.sleep(REST)
+            await asyncio.sleep(LOG_RETRY_SECONDS)
         self._detector.reconsider(verdict)
 
     async def _record(self, found: HoldRequest | HoldRelease) -> None:
@@ -136,7 +135,7 @@ class DetectionLoop:
             await self._follower.refresh(found.owner, DEFAULT_TENANT, stream)
         except LOG_UNAVAILABLE as error:
             structlog.get_logger().warning("mass_silence.record_failed", owner=found.owner, reason=repr(error))
-            await asyncio.sleep(REST)
+            await asyncio.sleep(LOG_RETRY_SECONDS)
         else:
             if isinstance(outcome, Appended):
                 structlog.get_logger().warning("mass_silence.recorded", owner=found.owner, found=repr(found), position=outcome.position)

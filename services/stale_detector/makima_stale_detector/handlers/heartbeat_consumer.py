@@ -20,10 +20,12 @@ from makima_stale_detector.domain.members.heartbeat import read
 from makima_stale_detector.domain.verdicts.detector import Detector
 
 SHARD: Final = len("makima.shards.")  # where the shard's number stands in a subject: one digit and a dot
-BATCH: Final = 4000  # asked for in advance, twice: where processors are scarce an answer takes 50 ms, and 30 000/s are to flow all the same
-SLICE: Final = 500  # about 5 ms of work: a tick must not wait longer for it
-LINGER: Final = 0.01  # seconds; a batch costs as much as ten messages, and a verdict may come that much later
-RETRY_SECONDS: Final = 0.5
+PULL_BATCH_MESSAGES: Final = (
+    4000  # asked for in advance, twice: where processors are scarce an answer takes 50 ms, and 30 000/s are to flow all the same
+)
+SLICE_MESSAGES: Final = 500  # about 5 ms of work: a tick must not wait longer for it
+PULL_LINGER_SECONDS: Final = 0.01  # seconds; a batch costs as much as ten messages, and a verdict may come that much later
+CONSUMER_RETRY_SECONDS: Final = 0.5
 CANARY: Final = ".canary"
 
 
@@ -37,7 +39,7 @@ class HeartbeatConsumer:
         # The newest per sender first, then everything: one consumer does both, so nothing falls in between. No filter: a broker
         # that has to match one looks for it message by message, and nothing but shards is in this stream.
         cursor = Ephemeral("detector", deliver=DeliverPolicy.LAST_PER_SUBJECT)
-        self._pull = PullLoop(nats, subjects.HEARTBEATS_STREAM, cursor, batch=BATCH, linger=LINGER)
+        self._pull = PullLoop(nats, subjects.HEARTBEATS_STREAM, cursor, batch=PULL_BATCH_MESSAGES, linger=PULL_LINGER_SECONDS)
         self._epoch = ""
         self._by_digit = {f"{shard.number}.": shard for shard in detector.shards}
         self._problem: str | None = None
@@ -63,8 +65,8 @@ class HeartbeatConsumer:
 
     async def take(self, batch: Sequence[Message]) -> None:
         """In slices, between which ticks and answers get their turn."""
-        for first in range(0, len(batch), SLICE):
-            self.consume(batch[first : first + SLICE])
+        for first in range(0, len(batch), SLICE_MESSAGES):
+            self.consume(batch[first : first + SLICE_MESSAGES])
             await asyncio.sleep(0)
 
     async def _begin(self) -> None:
@@ -83,7 +85,7 @@ class HeartbeatConsumer:
                 info = await self._nats.jetstream().stream_info(subjects.HEARTBEATS_STREAM)
             except (NatsError, OSError, TimeoutError) as error:
                 self._problem = f"where the stream ends is not known: {error!r}"
-                await asyncio.sleep(RETRY_SECONDS)
+                await asyncio.sleep(CONSUMER_RETRY_SECONDS)
             else:
                 self._problem = None
                 return info.state.last_seq

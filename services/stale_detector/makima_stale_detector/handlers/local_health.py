@@ -6,15 +6,15 @@ from typing import Final
 
 from makima_kernel.telemetry import metrics
 
-from makima_stale_detector.domain.shards.clock_rate import BLIND_BELOW
+from makima_stale_detector.domain.shards.clock_rate import MIN_CLOCK_RATE
 from makima_stale_detector.domain.shards.observed_clock import SECOND
 from makima_stale_detector.domain.verdicts.detector import Detector
 from makima_stale_detector.handlers.heartbeat_consumer import HeartbeatConsumer
 from makima_stale_detector.handlers.log_follower import LogFollower
 
-SAMPLE_SECONDS: Final = 1.0
-STANDS_AFTER_SECONDS: Final = 3.0  # of the local clock, without a canary on a shard: they come each second at least
-FAR_BEHIND: Final = 30_000  # messages; about a second of the heaviest load
+HEALTH_SAMPLE_SECONDS: Final = 1.0
+SHARD_SILENT_SECONDS: Final = 3.0  # of the local clock, without a canary on a shard: they come each second at least
+MAX_BACKLOG_HEARTBEATS: Final = 30_000  # messages; about a second of the heaviest load
 
 
 class LocalHealth:
@@ -30,7 +30,7 @@ class LocalHealth:
             now = monotonic_ns()
             for shard in self._detector.shards:
                 shard.rate.sample(now, shard.clock.observed)
-            await asyncio.sleep(SAMPLE_SECONDS)
+            await asyncio.sleep(HEALTH_SAMPLE_SECONDS)
 
     @property
     def score(self) -> float | None:
@@ -54,11 +54,11 @@ class LocalHealth:
 
     def _standing(self) -> str | None:
         now = monotonic()
-        standing = [number for number, seen in self._reader.seen_at.items() if now - seen > STANDS_AFTER_SECONDS]
+        standing = [number for number, seen in self._reader.seen_at.items() if now - seen > SHARD_SILENT_SECONDS]
         if standing:
-            return f"blind: no canary on shard {', '.join(map(str, standing))} for {STANDS_AFTER_SECONDS:g} s"
-        return f"{self._reader.behind} heartbeats behind" if self._reader.behind > FAR_BEHIND else None
+            return f"blind: no canary on shard {', '.join(map(str, standing))} for {SHARD_SILENT_SECONDS:g} s"
+        return f"{self._reader.behind} heartbeats behind" if self._reader.behind > MAX_BACKLOG_HEARTBEATS else None
 
     def _blind(self) -> str | None:
         score = self.score
-        return f"blind: the observed clock runs at {score:.0%}" if score is not None and score < BLIND_BELOW else None
+        return f"blind: the observed clock runs at {score:.0%}" if score is not None and score < MIN_CLOCK_RATE else None

@@ -24,7 +24,7 @@ from makima_stale_detector.domain.verdicts.mass_silence import Hold
 from makima_stale_detector.queries import Queries
 
 EVENTS: Final[frozenset[type]] = tracked.EVENTS | mass_silence.EVENTS | {ContractCreated, ContractArchived, ContractDeleted}
-RETRY_SECONDS: Final = 0.5
+LOG_RETRY_SECONDS: Final = 0.5
 
 
 class LogFollower:
@@ -52,7 +52,7 @@ class LogFollower:
                     self._stopped_at = 0
                 self.problem = f"the log is not followed: {error!r}"
                 structlog.get_logger().warning("detector.log_unavailable", reason=repr(error))
-                await asyncio.sleep(RETRY_SECONDS)
+                await asyncio.sleep(LOG_RETRY_SECONDS)
 
     async def refresh(self, owner: str, tenant: str, stream: str) -> None:
         """The hold of one owner as it is now: a conflict said that ours is an older one."""

@@ -13,8 +13,8 @@ from makima_schemas.silence import sender_stream
 from makima_stale_detector.handlers.detection_loop import ACTOR
 from makima_stale_detector.queries import PendingSilence, Queries
 
-AT_ONCE: Final = 500
-IDLE_SECONDS: Final = 1.0  # what a replica left that died
+SILENCE_OUTBOX_BATCH_SIZE: Final = 500
+SILENCE_OUTBOX_POLL_SECONDS: Final = 1.0  # what a replica left that died
 
 
 class SilenceOutbox:
@@ -40,11 +40,11 @@ class SilenceOutbox:
 
     async def _publish_pending(self) -> bool:
         """The oldest that are owed; whether there may be more."""
-        owed = await self._queries.pending(AT_ONCE)
+        owed = await self._queries.pending(SILENCE_OUTBOX_BATCH_SIZE)
         if owed:
             await asyncio.gather(*(self._append(each) for each in owed))
             await self._queries.mark_recorded([each.command_id for each in owed])
-        return len(owed) == AT_ONCE
+        return len(owed) == SILENCE_OUTBOX_BATCH_SIZE
 
     async def _append(self, owed: PendingSilence) -> None:
         meta = EventMeta(actor=ACTOR)
@@ -65,7 +65,7 @@ class SilenceOutbox:
 
     async def _rest(self) -> None:
         try:
-            async with asyncio.timeout(IDLE_SECONDS):
+            async with asyncio.timeout(SILENCE_OUTBOX_POLL_SECONDS):
                 await self._woken.wait()
         except TimeoutError:
             return

@@ -25,8 +25,8 @@ from makima_stale_detector.domain import staleness
 from makima_stale_detector.handlers.detection_loop import ACTOR
 from makima_stale_detector.queries import EndedEpisode, Queries, StaleCandidate
 
-LOOK_SECONDS: Final = 0.5
-AT_ONCE: Final = 500
+STALE_SCAN_SECONDS: Final = 0.5
+STALE_SCAN_BATCH_SIZE: Final = 500
 LONGEST_LAG: Final = timedelta(seconds=1)
 
 
@@ -59,7 +59,7 @@ class StaleContractScanner:
                 await self._scan()
             except LOG_UNAVAILABLE as error:
                 structlog.get_logger().warning("staleness.scan_failed", reason=repr(error))
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(STALE_SCAN_SECONDS)
 
     async def remind(self) -> None:
         """Each `repeat_seconds`: a log line and a monitor message per stale contract. No event: nothing happened."""
@@ -75,11 +75,11 @@ class StaleContractScanner:
         metrics.contracts_stale_count.set(await self._queries.count_stale())
         if not self._projector.active or self._local_health() is not None or await self._lags():
             return
-        await asyncio.gather(*(self._clear(over) for over in await self._queries.ended_episodes(AT_ONCE)))
+        await asyncio.gather(*(self._clear(over) for over in await self._queries.ended_episodes(STALE_SCAN_BATCH_SIZE)))
         seen = self._projector.position  # the tables show this much of the log, or more
-        due = await self._queries.stale_candidates(self._threshold, AT_ONCE)
-        news = await self._log.after(seen, AT_ONCE) if due else []
-        if len(news) < AT_ONCE:  # else it may be there, and we would not see it
+        due = await self._queries.stale_candidates(self._threshold, STALE_SCAN_BATCH_SIZE)
+        news = await self._log.after(seen, STALE_SCAN_BATCH_SIZE) if due else []
+        if len(news) < STALE_SCAN_BATCH_SIZE:  # else it may be there, and we would not see it
             moved = staleness.moved(news)
             await asyncio.gather(*(self._detect(each) for each in due if each.contract_id not in moved))
 
@@ -134,7 +134,7 @@ class StaleContractScanner:
     async def _remind(self) -> None:
         if not self._projector.active:
             return
-        for stale in await self._queries.stale(AT_ONCE):
+        for stale in await self._queries.stale(STALE_SCAN_BATCH_SIZE):
             structlog.get_logger().warning(
                 "contract.still_stale", contract_id=stale.contract_id, stale_seconds=round(stale.stale_seconds, 1)
             )

@@ -13,7 +13,7 @@ from nats.errors import Error as NatsError
 from makima_supervisor_heartbeat.domain.batching.batch_builder import WriteBatch
 
 CONSUMER: Final = "supervisor_heartbeat"
-AT_ONCE: Final = 64
+MAX_CONCURRENT_DEAD_LETTERS: Final = 64
 
 _logger = structlog.get_logger(__name__)
 
@@ -24,8 +24,8 @@ class DeadLetterSink:
 
     async def all(self, slice_: WriteBatch) -> None:
         """Before the commit, so that none is lost; its id keeps a repeat from being stored twice."""
-        for start in range(0, len(slice_.aside), AT_ONCE):
-            some = slice_.aside[start : start + AT_ONCE]
+        for start in range(0, len(slice_.aside), MAX_CONCURRENT_DEAD_LETTERS):
+            some = slice_.aside[start : start + MAX_CONCURRENT_DEAD_LETTERS]
             await asyncio.gather(*(self._one(slice_.stream_epoch, message, reason) for message, reason in some))
 
     async def _one(self, stream_epoch: str, message: Message, reason: str) -> None:

@@ -16,9 +16,9 @@ from makima_supervisor_heartbeat.handlers.follower import Follower
 from makima_supervisor_heartbeat.handlers.observation_writer import ObservationWriter
 from makima_supervisor_heartbeat.queries import SnapshotReader
 
-_EVERY: Final = 600.0  # seconds between two looks for those that have ended
-_TURN: Final = 2000  # senders: a millisecond
-_REST: Final = 0.25  # seconds until a database that did not answer is asked again
+_ENDED_SCAN_SECONDS: Final = 600.0  # seconds between two looks for those that have ended
+_ENDED_SCAN_BATCH_SIZE: Final = 2000  # senders: a millisecond
+_DATABASE_RETRY_SECONDS: Final = 0.25  # seconds until a database that did not answer is asked again
 
 _logger = structlog.get_logger(__name__)
 
@@ -63,7 +63,7 @@ class Memory:
                 self._interrupted(error)
             except DATABASE_UNAVAILABLE as error:
                 self._interrupted(error)
-            await asyncio.sleep(_REST)
+            await asyncio.sleep(_DATABASE_RETRY_SECONDS)
 
     def _interrupted(self, error: Exception) -> None:
         self._follower.problem = f"the senders do not know the log behind position {self._follower.position}: {error!r}"
@@ -79,7 +79,7 @@ class Memory:
         """Until cancelled."""
         while True:
             raise_if_cancelled()
-            await asyncio.sleep(_EVERY)
+            await asyncio.sleep(_ENDED_SCAN_SECONDS)
             await self.drop_ended(datetime.now(UTC) - kept)
 
     async def drop_ended(self, before: datetime) -> int:
@@ -87,8 +87,8 @@ class Memory:
         if not self._senders.stream_epoch:
             return 0
         streams, before_ns, ended = self._senders.streams, int(before.timestamp()) * 1_000_000_000, list[str]()
-        for first in range(0, len(streams), _TURN):
-            ended += self._senders.ended(streams[first : first + _TURN], before_ns)
+        for first in range(0, len(streams), _ENDED_SCAN_BATCH_SIZE):
+            ended += self._senders.ended(streams[first : first + _ENDED_SCAN_BATCH_SIZE], before_ns)
             await asyncio.sleep(0)  # heartbeats go on meanwhile
         ended = self._senders.ended(ended, before_ns)
         self._senders.drop(ended)

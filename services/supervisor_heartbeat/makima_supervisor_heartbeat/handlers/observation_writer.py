@@ -18,9 +18,9 @@ from makima_supervisor_heartbeat.domain.sender_cache import Observation, Sender,
 from makima_supervisor_heartbeat.domain.sender_state import initial
 from makima_supervisor_heartbeat.handlers.recall import SenderLoader
 
-WORKERS: Final = 64
+OBSERVATION_WORKERS: Final = 64
 ACTOR: Final = "supervisor_heartbeat"
-_REST: Final = 0.25  # seconds until a log that did not answer is asked again, under the same command id
+_LOG_RETRY_SECONDS: Final = 0.25  # seconds until a log that did not answer is asked again, under the same command id
 
 SupervisorDecisions = CommandHandler[supervisor.Supervisor, supervisor.Command, SupervisorEvent]
 DaemonDecisions = CommandHandler[daemon.Daemon, daemon.Command, DaemonEvent]
@@ -55,7 +55,7 @@ class ObservationWriter:
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
-            for _ in range(WORKERS):
+            for _ in range(OBSERVATION_WORKERS):
                 group.create_task(self._work())
 
     async def _work(self) -> None:
@@ -80,7 +80,7 @@ class ObservationWriter:
                         await self._recall(sender)  # we took it for new, and the log knows it
                     return position if changed else 0
                 case Problem(ErrorCode.UNAVAILABLE | ErrorCode.OVERLOADED):
-                    await asyncio.sleep(_REST)
+                    await asyncio.sleep(_LOG_RETRY_SECONDS)
                 case Problem() as problem:
                     structlog.get_logger().warning("observation.refused", sender=sender.stream, code=problem.code, detail=problem.detail)
                     return 0

@@ -15,7 +15,7 @@ from makima_schemas.supervisor import SupervisorRegistered, SupervisorStateChang
 from makima_supervisor_heartbeat.domain.sender_cache import Sender, SenderCache
 from makima_supervisor_heartbeat.domain.sender_state import SenderEvent, evolve, initial
 
-_REST: Final = 0.25  # seconds until a database that did not answer is asked again
+_DATABASE_RETRY_SECONDS: Final = 0.25  # seconds until a database that did not answer is asked again
 
 _logger = structlog.get_logger(__name__)
 
@@ -31,7 +31,7 @@ class SenderLoader:
                 events = await self._log.stream(DEFAULT_TENANT, sender.stream)
             except DATABASE_UNAVAILABLE as error:
                 _logger.warning("sender.reload_failed", sender=sender.stream, reason=repr(error))
-                await asyncio.sleep(_REST)
+                await asyncio.sleep(_DATABASE_RETRY_SECONDS)
                 continue
             told = initial(sender.stream)
             for event in filter(None, map(telling, events)):

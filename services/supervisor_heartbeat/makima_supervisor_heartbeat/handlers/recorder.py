@@ -17,18 +17,18 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js.api import StreamState
 
-from makima_supervisor_heartbeat.domain.batching.batch_builder import MOST_ROWS, BatchBuilder, WriteBatch
+from makima_supervisor_heartbeat.domain.batching.batch_builder import MAX_SLICE_ROWS, BatchBuilder, WriteBatch
 from makima_supervisor_heartbeat.domain.offsets import Offset, StartOffset, start_offset_of
 from makima_supervisor_heartbeat.handlers.dead_letters import DeadLetterSink
 from makima_supervisor_heartbeat.handlers.shard_writer import ShardOwnershipLostError, ShardWriter, lock
 
-BATCH: Final = 3500  # for all lanes, which have about as many each
-TURN: Final = 250  # messages: two milliseconds
-FULL: Final = MOST_ROWS - TURN
-LANES: Final = 2  # connections that write: one backend of Postgres keeps up with half of what the reader reads
-LINGER_SECONDS: Final = 0.025  # a quiet system commits its canaries forty times a second, not once for each
-_REST: Final = 0.5
-_STANDBY: Final = 1.0
+PULL_BATCH_MESSAGES: Final = 3500  # for all lanes, which have about as many each
+MESSAGES_PER_TURN: Final = 250  # messages: two milliseconds
+FULL_SLICE_ROWS: Final = MAX_SLICE_ROWS - MESSAGES_PER_TURN
+WRITE_CONNECTIONS: Final = 2  # connections that write: one backend of Postgres keeps up with half of what the reader reads
+PULL_LINGER_SECONDS: Final = 0.025  # a quiet system commits its canaries forty times a second, not once for each
+_FAILURE_RETRY_SECONDS: Final = 0.5
+_SHARDS_RETRY_SECONDS: Final = 1.0
 
 Connect = Callable[[], Awaitable[asyncpg.Connection]]
 TROUBLE: Final = (*DATABASE_UNAVAILABLE, NatsError, ShardOwnershipLostError)
@@ -38,7 +38,7 @@ _logger = structlog.get_logger(__name__)
 
 def lanes_of(shards: Sequence[int]) -> list[list[int]]:
     """How the shards share the connections."""
-    return [list(shards[lane::LANES]) for lane in range(min(LANES, len(shards)))]
+    return [list(shards[lane::WRITE_CONNECTIONS]) for lane in range(min(WRITE_CONNECTIONS, len(shards)))]
 
 
 class Recorder:
@@ -83,7 +83,7 @@ class Recorder:
             except TROUBLE as error:
                 self._problem = f"shards {list(self._shards)} are not recorded: {error!r}"
                 _logger.warning("recorder.interrupted", shards=self._shards, reason=repr(error))
-                await asyncio.sleep(_REST)
+                await asyncio.sleep(_FAILURE_RETRY_SECONDS)
             finally:
                 self._loop = None
 
@@ -92,7 +92,7 @@ class Recorder:
         while not await lock(guard, self._shards):
             raise_if_cancelled()
             self._problem = None
-            await asyncio.sleep(_STANDBY)
+            await asyncio.sleep(_SHARDS_RETRY_SECONDS)
 
     @asynccontextmanager
     async def _connections(self, count: int) -> AsyncGenerator[list[asyncpg.Connection]]:
@@ -120,7 +120,7 @@ class Recorder:
             _logger.error("heartbeats.lost", after=start.after, first=state.first_seq)
         # The whole stream, also for some shards: a consumer with several filters costs the broker a search of all subjects for each message.
         cursor = Ephemeral("recorder", after=start.after)
-        self._loop = PullLoop(self._nats, subjects.HEARTBEATS_STREAM, cursor, batch=BATCH, linger=LINGER_SECONDS)
+        self._loop = PullLoop(self._nats, subjects.HEARTBEATS_STREAM, cursor, batch=PULL_BATCH_MESSAGES, linger=PULL_LINGER_SECONDS)
         self._problem = None
         await self._pipe(self._loop, stores, start)
 
@@ -150,10 +150,10 @@ class Recorder:
                 if not messages:
                     continue
                 slices = self._reader.empty(loop.stream_epoch)
-                for first in range(0, len(messages), TURN):
-                    self._reader.fill(slices, messages[first : first + TURN])
+                for first in range(0, len(messages), MESSAGES_PER_TURN):
+                    self._reader.fill(slices, messages[first : first + MESSAGES_PER_TURN])
                     await asyncio.sleep(0)  # the database's answers, verdicts and questions wait for a turn, not for a batch
-                    if any(len(slice_.rows) > FULL for slice_ in slices):  # more of them are of one lane than of the other
+                    if any(len(slice_.rows) > FULL_SLICE_ROWS for slice_ in slices):  # more of them are of one lane than of the other
                         await _put(queues, slices)
                         slices = self._reader.empty(loop.stream_epoch)
                 await _put(queues, slices)

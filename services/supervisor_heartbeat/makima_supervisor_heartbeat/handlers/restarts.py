@@ -19,8 +19,8 @@ from makima_supervisor_heartbeat.domain.supervisor import OrderRestart
 from makima_supervisor_heartbeat.handlers.observation_writer import SupervisorDecisions
 from makima_supervisor_heartbeat.queries import Queries, SupervisorLocation
 
-CATCH_UP_SECONDS: Final = 1.0
-ANSWER_SECONDS: Final = 0.5  # the daemon may take its time to restart; this is for one that says at once that it cannot
+RESTART_CATCH_UP_SECONDS: Final = 1.0
+DAEMON_REPLY_TIMEOUT_SECONDS: Final = 0.5  # the daemon may take its time to restart; this is for one that says at once that it cannot
 
 
 def count(event: SupervisorEvent) -> None:
@@ -37,7 +37,7 @@ class Restarts:
     async def restart(self, request: Request, command: RestartSupervisor) -> Reply:
         """`UNAVAILABLE` where the daemon is disconnected, or hears no signal. A repeat signals again: the first signal may be what was lost."""
         try:
-            await self._projector.wait_for(await self._log.head(), CATCH_UP_SECONDS)
+            await self._projector.wait_for(await self._log.head(), RESTART_CATCH_UP_SECONDS)
             found = await self._queries.location(request.tenant, request.target)
         except DATABASE_UNAVAILABLE as error:
             return Problem(ErrorCode.UNAVAILABLE, f"the daemon of the supervisor cannot be looked up: {type(error).__name__}", "ask again")
@@ -52,7 +52,7 @@ class Restarts:
         body = {"contract_id": found.contract_id, "task_id": task_id, "connection_id": found.connection_id, "reason": reason}
         try:
             answer = await self._nats.request(
-                subjects.daemon_signal(found.daemon_id, "restart"), orjson.dumps(body), timeout=ANSWER_SECONDS
+                subjects.daemon_signal(found.daemon_id, "restart"), orjson.dumps(body), timeout=DAEMON_REPLY_TIMEOUT_SECONDS
             )
             said = decode_reply(answer.data) if answer.data.startswith(b'{"error":') else None
         except NoRespondersError:

@@ -15,7 +15,7 @@ from makima_schemas.identity import DEFAULT_TENANT
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
 TABLE: Final = "supervisor_heartbeat.heartbeats"
-EVERY_SECONDS: Final = 300.0
+RETENTION_INTERVAL_SECONDS: Final = 300.0
 
 _logger = structlog.get_logger(__name__)
 
@@ -23,7 +23,7 @@ _logger = structlog.get_logger(__name__)
 class Retention:
     """`kept`: how long a heartbeat stays, where all of that takes no more than `most_bytes`."""
 
-    def __init__(self, pool: asyncpg.Pool, *, kept: timedelta, most_bytes: int, every: float = EVERY_SECONDS) -> None:
+    def __init__(self, pool: asyncpg.Pool, *, kept: timedelta, most_bytes: int, every: float = RETENTION_INTERVAL_SECONDS) -> None:
         self._pool, self._partitions = pool, hourly_partitions(pool, TABLE)
         self._kept, self._most_bytes, self._every = kept, most_bytes, every
 

@@ -15,9 +15,9 @@ from nats.errors import Error as NatsError
 from makima_supervisor_heartbeat.domain.heartbeats import Beat
 from makima_supervisor_heartbeat.domain.sender_cache import Sender, rfc3339_of
 
-TICK_SECONDS: Final = 1.0
-TURN: Final = 100
-MOST_PER_TICK: Final = 5_000  # the others keep their place for the next tick, with what they say by then
+PUBLISH_INTERVAL_SECONDS: Final = 1.0
+STATES_PER_TURN: Final = 100
+MAX_STATES_PER_INTERVAL: Final = 5_000  # the others keep their place for the next tick, with what they say by then
 
 
 class StatePublisher:
@@ -34,14 +34,14 @@ class StatePublisher:
     async def run(self) -> None:
         while True:
             raise_if_cancelled()
-            await asyncio.sleep(TICK_SECONDS)
+            await asyncio.sleep(PUBLISH_INTERVAL_SECONDS)
             await self.publish()
 
     async def publish(self) -> int:
         """How many were told. A broker that is away misses a tick; the next heartbeat tells the same again."""
-        due = list(islice(self._waiting, MOST_PER_TICK))
+        due = list(islice(self._waiting, MAX_STATES_PER_INTERVAL))
         for number, stream in enumerate(due):
-            if number % TURN == 0:
+            if number % STATES_PER_TURN == 0:
                 await asyncio.sleep(0)  # heartbeats go on meanwhile
             last = self._waiting.pop(stream).last
             if last is None:

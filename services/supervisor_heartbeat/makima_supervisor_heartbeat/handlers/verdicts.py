@@ -22,7 +22,7 @@ from makima_supervisor_heartbeat.handlers.observation_writer import DaemonDecisi
 from makima_supervisor_heartbeat.handlers.watermarks import Watermarks
 from makima_supervisor_heartbeat.queries import Queries
 
-PATIENCE_SECONDS: Final = 2.0
+WATERMARK_TIMEOUT_SECONDS: Final = 2.0
 
 
 def idempotency_content(command: ObserveHeartbeat | ObserveDaemon | JudgeSilence | JudgeDisconnected | OrderRestart) -> object:
@@ -96,7 +96,7 @@ class Verdicts:
     async def _refused(self, watermark: datetime) -> Problem | None:
         if not self._enabled:
             return Problem(ErrorCode.FEATURE_OFF, "supervisor_heartbeat is off: heartbeats are stored, no verdict is applied")
-        if not await self._watermarks.wait_until(watermark, PATIENCE_SECONDS):
+        if not await self._watermarks.wait_until(watermark, WATERMARK_TIMEOUT_SECONDS):
             return Problem(
                 ErrorCode.UNAVAILABLE,
                 "the recorder is behind the verdict's watermark",

@@ -12,8 +12,8 @@ from makima_kernel.telemetry import metrics
 
 from makima_supervisor_heartbeat.queries import Queries
 
-_LOOK: Final = 0.025  # seconds between two looks while somebody waits
-_QUIET: Final = 1.0  # and while nobody does
+_AWAITED_POLL_SECONDS: Final = 0.025  # seconds between two looks while somebody waits
+_IDLE_POLL_SECONDS: Final = 1.0  # and while nobody does
 
 
 class Watermarks:
@@ -55,9 +55,9 @@ class Watermarks:
 
     async def _rest(self) -> None:
         if self._waiting:
-            await asyncio.sleep(_LOOK)
+            await asyncio.sleep(_AWAITED_POLL_SECONDS)
             return
         self._wanted.clear()
         with suppress(TimeoutError):
-            async with asyncio.timeout(_QUIET):
+            async with asyncio.timeout(_IDLE_POLL_SECONDS):
                 await self._wanted.wait()

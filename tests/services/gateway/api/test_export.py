@@ -70,7 +70,7 @@ async def test_a_long_history_is_written_in_pages(http: httpx.AsyncClient, monke
     contract = await lived(http)
     whole = await exported(http, contract)
     for size in (1, 7, cast("int", whole["version"])):
-        monkeypatch.setattr(export, "PAGE", size)
+        monkeypatch.setattr(export, "EXPORT_PAGE_EVENTS", size)
         assert await exported(http, contract) == whole
 
 

@@ -127,7 +127,7 @@ async def test_only_daemons_have_one(guarded: Guarded) -> None:
 async def test_a_broker_that_does_not_let_it_in_is_said_and_the_token_can_be_revoked(
     guarded: Guarded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("makima_gateway.auth.broker_logins.WORKS_WITHIN_SECONDS", 0.2)
+    monkeypatch.setattr("makima_gateway.auth.broker_logins.LOGIN_TIMEOUT_SECONDS", 0.2)
     await guarded.broker.kill()
     problem = await refused(guarded.http.post("/tokens", json={"role": "daemon", "daemon_id": "d1"}), 503, "UNAVAILABLE")
     assert "revoke the token" in str(problem["hint"])

@@ -193,7 +193,7 @@ async def test_an_owners_monitor_tells_of_its_own_contracts_alone(gateways: Gate
 
 
 async def test_a_socket_ends_with_its_token(gateways: Gateways, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tokens, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(tokens, "REVOCATION_POLL_SECONDS", 0.01)
     viewer = await issue_token(http, "viewer", owner="alice")
     async with connect(f"{gateways.sockets[0].partition('?')[0]}?token={viewer['token']}") as socket:
         await socket.recv()

@@ -144,7 +144,7 @@ async def test_a_batch_that_was_cut_off_is_taken_up_by_its_repeat(http: httpx.As
 
 
 async def test_any_number_is_paged_through(http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batch_module, "PAGE", 3)
+    monkeypatch.setattr(batch_module, "BATCH_PAGE_SIZE", 3)
     ids = await contracts(http, **{f"contract {number}": ("start",) for number in range(8)})
     newest_first = list(reversed(ids.values()))
     assert await batch(http, "pause_all", dry_run=True) == done("pause_all", *newest_first)

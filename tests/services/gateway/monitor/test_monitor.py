@@ -198,7 +198,7 @@ async def test_a_reader_that_was_too_slow_is_told_and_misses_nothing(
     settings: Settings, pool: asyncpg.Pool, nats: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It does not read; meanwhile more is said than the process remembers, and than all buffers between hold."""
-    monkeypatch.setattr(hub, "REMEMBERED", 5)
+    monkeypatch.setattr(hub, "MAX_RECENT_EVENTS", 5)
     async with running(settings, pool, nats) as gateways:
         http = gateways.clients[0]
         contract = str((await created(http))["id"])

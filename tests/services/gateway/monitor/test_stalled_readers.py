@@ -46,9 +46,9 @@ def stalled_stream(http: httpx.AsyncClient) -> Generator[None]:
 async def test_readers_that_stand_still_keep_no_more_than_a_page(
     settings: Settings, pool: asyncpg.Pool, nats: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hub, "REMEMBERED", REMEMBERED)
+    monkeypatch.setattr(hub, "MAX_RECENT_EVENTS", REMEMBERED)
     for module in (hub, queries):
-        monkeypatch.setattr(module, "PAGE_CHARACTERS", A_PAGE * len(QUESTION))
+        monkeypatch.setattr(module, "MONITOR_PAGE_CHARACTERS", A_PAGE * len(QUESTION))
     async with running(settings, pool, nats) as gateways, AsyncExitStack() as readers:
         http = gateways.clients[0]
         contract = str((await created(http))["id"])
@@ -72,7 +72,7 @@ async def test_readers_that_stand_still_keep_no_more_than_a_page(
 async def test_what_is_remembered_is_bounded_by_its_size_too(
     settings: Settings, pool: asyncpg.Pool, nats: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hub, "REMEMBERED_CHARACTERS", 3 * len(QUESTION))
+    monkeypatch.setattr(hub, "MAX_RECENT_CHARACTERS", 3 * len(QUESTION))
     async with running(settings, pool, nats) as gateways:
         http = gateways.clients[0]
         contract = str((await created(http))["id"])

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from makima_gateway.api.reads import PATIENCE_SECONDS
+from makima_gateway.api.reads import MIN_POSITION_TIMEOUT_SECONDS
 from makima_gateway.api.writes import Writing
 from makima_gateway.batch.job import BatchJob
 from makima_gateway.batch.ledger import AFFECTED, Outcome
@@ -24,7 +24,7 @@ async def run_batch(body: Batch, write: Writing) -> Response:
     if body.dry_run:
         return json_response(_said(body, await run.preview()))
     outcomes, position = await run.execute()
-    behind = not await write.gateway.projector.wait_for(position, PATIENCE_SECONDS)
+    behind = not await write.gateway.projector.wait_for(position, MIN_POSITION_TIMEOUT_SECONDS)
     return json_response(_said(body, outcomes), {POSITION: str(position)} | ({READ_BEHIND: "true"} if behind else {}))
 
 

@@ -8,7 +8,7 @@ from makima_schemas.envelope import to_cloudevent
 from makima_schemas.identity import stream_name
 from starlette.responses import Response
 
-from makima_gateway.api.reads import POSITIONS, ContractId, Cursor, Limit, Reading
+from makima_gateway.api.reads import MAX_POSITION, ContractId, Cursor, Limit, Reading
 from makima_gateway.api.schemas.contracts import EventPage
 from makima_gateway.http import pagination as cursors
 
@@ -19,7 +19,7 @@ router = APIRouter(tags=["events"])
 async def list_events(
     contract_id: ContractId,
     read: Reading,
-    after: Annotated[int, Query(ge=0, le=POSITIONS, description="a version of the contract")] = 0,
+    after: Annotated[int, Query(ge=0, le=MAX_POSITION, description="a version of the contract")] = 0,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Response:

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from makima_gateway.api.context import CurrentGateway
 from makima_gateway.api.features import monitoring
-from makima_gateway.api.reads import POSITIONS
+from makima_gateway.api.reads import MAX_POSITION
 from makima_gateway.auth.principal import CurrentPrincipal
 from makima_gateway.http.problems import problem_response
 from makima_gateway.monitor.filter import MonitorFilterQuery
@@ -17,7 +17,7 @@ from makima_gateway.monitor.websocket import MonitorSocket
 
 router = APIRouter(tags=["monitor"])
 LastEventId = Annotated[
-    int | None, Header(alias="Last-Event-ID", ge=0, le=POSITIONS, description="the id of the last event seen; wins over since")
+    int | None, Header(alias="Last-Event-ID", ge=0, le=MAX_POSITION, description="the id of the last event seen; wins over since")
 ]
 
 

@@ -22,7 +22,7 @@ from makima_gateway.read_model.rows import SupervisorRow
 
 router = APIRouter(tags=["supervisors"])
 OWNER: Final = "supervisor_heartbeat"
-PATIENCE_SECONDS: Final = 1.0  # telemetry must not hold up a page: UNAVAILABLE is an answer
+TELEMETRY_TIMEOUT_SECONDS: Final = 1.0  # telemetry must not hold up a page: UNAVAILABLE is an answer
 
 
 @router.get("/contracts/{contract_id}/supervisor/status", response_model=SupervisorStatus)
@@ -43,7 +43,7 @@ async def supervisor_heartbeats(contract_id: ContractId, read: Reading, limit: A
     """Newest first."""
     await read.contract(contract_id)
     question: dict[str, object] = {"contract_id": contract_id, "limit": limit, "tenant": read.principal.tenant}
-    reply = await read.gateway.bus.query(OWNER, "heartbeats", question, timeout=PATIENCE_SECONDS)
+    reply = await read.gateway.bus.query(OWNER, "heartbeats", question, timeout=TELEMETRY_TIMEOUT_SECONDS)
     if isinstance(reply, Problem):
         raise refused(reply)
     return read.answer(reply)
@@ -76,7 +76,7 @@ async def _last_heartbeat(read: ReadContext, row: SupervisorRow) -> LatestHeartb
     latest = read.gateway.latest_heartbeats.latest("supervisor", row.task_id)
     if latest is not None:
         return latest
-    reply = await read.gateway.bus.query(OWNER, "status", {"contract_id": row.contract_id}, timeout=PATIENCE_SECONDS)
+    reply = await read.gateway.bus.query(OWNER, "status", {"contract_id": row.contract_id}, timeout=TELEMETRY_TIMEOUT_SECONDS)
     if isinstance(reply, Problem) or reply.get("task_id") != row.task_id:
         return None
     return LatestHeartbeat.of("supervisor", row.task_id, reply)

@@ -5,13 +5,15 @@ from typing import Final
 
 from makima_stale_detector.domain.members.sender import Sender
 
-REMEMBERED: Final = 100_000  # who is not alive; one that returns later still starts anew, and the recorder fences off its old connections
+MAX_DEAD_SENDERS: Final = (
+    100_000  # who is not alive; one that returns later still starts anew, and the recorder fences off its old connections
+)
 
 
 class SenderRegistry:
     """At most `remembered` of those who are not alive: a sender that ends moves to the end, and the first is forgotten."""
 
-    def __init__(self, senders: Iterable[Sender] = (), remembered: int = REMEMBERED) -> None:
+    def __init__(self, senders: Iterable[Sender] = (), remembered: int = MAX_DEAD_SENDERS) -> None:
         self._remembered = remembered
         self._alive: dict[str, Sender] = {}
         self._gone: dict[str, Sender] = {}

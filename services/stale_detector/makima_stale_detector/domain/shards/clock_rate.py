@@ -5,15 +5,15 @@ from typing import Final
 
 from makima_stale_detector.domain.shards.observed_clock import SECOND
 
-WINDOW: Final = 60 * SECOND
-MIN_SPAN: Final = 5 * SECOND  # a shorter look says nothing about a rate
-BLIND_BELOW: Final = 0.5
+RATE_WINDOW_NS: Final = 60 * SECOND
+MIN_RATE_SPAN_NS: Final = 5 * SECOND  # a shorter look says nothing about a rate
+MIN_CLOCK_RATE: Final = 0.5
 
 
 class ClockRate:
     """1 is a clock that sees everything; 0 one that stands. Samples may come at any distance."""
 
-    def __init__(self, window: int = WINDOW) -> None:
+    def __init__(self, window: int = RATE_WINDOW_NS) -> None:
         self._window = window
         self._samples: deque[tuple[int, int]] = deque()
 
@@ -30,9 +30,9 @@ class ClockRate:
             return None
         (first_local, first), (last_local, last) = self._samples[0], self._samples[-1]
         span = last_local - first_local
-        return max(0.0, (last - first) / span) if span >= MIN_SPAN else None
+        return max(0.0, (last - first) / span) if span >= MIN_RATE_SPAN_NS else None
 
     @property
     def blind(self) -> bool:
         value = self.value
-        return value is not None and value < BLIND_BELOW
+        return value is not None and value < MIN_CLOCK_RATE

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from makima_stale_detector.domain.shards.observed_clock import MILLISECOND
 
-BUCKET: Final = 50 * MILLISECOND
+BUCKET_NS: Final = 50 * MILLISECOND
 
 # (deadline on the shard's observed clock, sequence in the stream, broker timestamp in ns, connection id). Sequence 0: never
 # heard. A plain tuple: it is made once per heartbeat, and a named one takes three times as long.
@@ -22,7 +22,7 @@ class Fired(NamedTuple):
 class Wheel:
     """Every sender fires once after its last `touch`: never before its deadline, at most one bucket after it.
 
-    Bucket b holds senders that are due before b × BUCKET and fires when that moment has come. A sender that was touched since
+    Bucket b holds senders that are due before b × BUCKET_NS and fires when that moment has come. A sender that was touched since
     it was put there is put where it belongs then. New entries never go into a bucket that has fired already: after the clock
     was set back, they wait for the next one.
     """
@@ -44,7 +44,7 @@ class Wheel:
         """Many at once, all with this deadline, looked at one by one on the way there: in one bucket they would fire as one
         stall. Looking too early is harmless, it only puts them where they belong.
         """
-        first, last = self._next, max(beat[0] // BUCKET + 1, self._next)
+        first, last = self._next, max(beat[0] // BUCKET_NS + 1, self._next)
         for number, sender in enumerate(senders):
             if sender not in self.beats:
                 bucket = first + 1 + number % (last - first) if last > first else first
@@ -54,7 +54,7 @@ class Wheel:
     def fire(self, now: int) -> list[Fired]:
         """Everyone who is due at `now`, and is then forgotten until the next touch."""
         fired: list[Fired] = []
-        while self._next * BUCKET <= now:
+        while self._next * BUCKET_NS <= now:
             senders = self._buckets.pop(self._next, ())
             self._next += 1
             for sender in senders:
@@ -67,5 +67,5 @@ class Wheel:
         return fired
 
     def _put(self, sender: str, deadline: int) -> None:
-        bucket = max(deadline // BUCKET + 1, self._next)
+        bucket = max(deadline // BUCKET_NS + 1, self._next)
         self._buckets.setdefault(bucket, []).append(sender)

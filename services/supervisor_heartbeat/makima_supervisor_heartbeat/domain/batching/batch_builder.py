@@ -25,8 +25,8 @@ COLUMNS: Final = (
     "detail",
     "newest",
 )
-MOST_SOURCES: Final = 2_000_000
-MOST_ROWS: Final = 2000  # of a slice: one statement with more stalls the loop (field-notes)
+MAX_CACHED_SOURCES: Final = 2_000_000
+MAX_SLICE_ROWS: Final = 2000  # of a slice: one statement with more stalls the loop (field-notes)
 NEWEST: Final = "\tt\n"
 OLDER: Final = "\tf\n"
 _NULL: Final = "\\N"
@@ -79,7 +79,7 @@ class BatchBuilder:
     can think of another one, and who is still there is soon known again.
     """
 
-    def __init__(self, senders: SenderCache, lanes: Sequence[Sequence[int]], *, most_sources: int = MOST_SOURCES) -> None:
+    def __init__(self, senders: SenderCache, lanes: Sequence[Sequence[int]], *, most_sources: int = MAX_CACHED_SOURCES) -> None:
         self._senders, self._most_sources = senders, most_sources
         self._lanes = len(lanes)
         self._lane_of = {str(shard): lane for lane, shards in enumerate(lanes) for shard in shards}
