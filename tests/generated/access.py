@@ -1,10 +1,13 @@
 """Who may do what over HTTP, answered for everybody who may ask: the page, and what a real gateway is held to."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from makima_gateway.auth.policy import OPEN, POLICY, Role, Rule, Scope
 from makima_schemas.errors import HTTP_STATUS, ErrorCode
+
+from tests.house import announced
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,6 @@ def refusal(rule: Rule, asker: Asker) -> ErrorCode | None:
 
 def page() -> str:
     heads = " | ".join(asker.title for asker in ASKERS)
-    rows = [f"| `{route}` | {' | '.join(_cell(rule, asker) for asker in ASKERS)} |" for route, rule in POLICY.items()]
     lines = [
         "# Who may do what",
         "",
@@ -57,10 +59,22 @@ def page() -> str:
         "",
         f"| route | {heads} |",
         f"|---|{'---|' * len(ASKERS)}",
-        *rows,
+        *_rows(POLICY),
+        "",
+        "## Announced",
+        "",
+        "Who will be let in by routes that are to come, as `tests/house/announced.py` has them. Until then the gateway answers everybody with 404, `NOT_FOUND`.",
+        "",
+        f"| route | {heads} |",
+        f"|---|{'---|' * len(ASKERS)}",
+        *_rows(announced.ROUTES),
         "",
     ]
     return "\n".join(lines)
+
+
+def _rows(table: Mapping[str, Rule]) -> list[str]:
+    return [f"| `{route}` | {' | '.join(_cell(rule, asker) for asker in ASKERS)} |" for route, rule in table.items()]
 
 
 def _cell(rule: Rule, asker: Asker) -> str:

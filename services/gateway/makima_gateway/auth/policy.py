@@ -41,7 +41,6 @@ EVERYBODY: Final = frozenset(Role)
 
 _CONTRACT: Final = "/contracts/{contract_id}"
 _TASK: Final = f"{_CONTRACT}/tasks/{{task_id}}"
-_AGENT: Final = f"{_CONTRACT}/agents/{{role}}"
 _DECIDES: Final = Rule(OWNERS, Scope.CONTRACT)
 _WORKS: Final = Rule(WORKERS, Scope.CONTRACT)
 _READS: Final = Rule(EVERYBODY, Scope.CONTRACT)
@@ -67,11 +66,6 @@ POLICY: Final[Mapping[str, Rule]] = {
             "/export",
             "/supervisor/status",
             "/supervisor/heartbeats",
-            "/supervisor/state",
-            "/agents",
-            "/agents/{role}",
-            "/agents/{role}/heartbeats",
-            "/agents/{role}/verdicts",
         )
     },
     **{
@@ -84,8 +78,7 @@ POLICY: Final[Mapping[str, Rule]] = {
             f"{_CONTRACT}/questions",
             f"{_CONTRACT}/questions/{{question_id}}/answer",
             f"{_CONTRACT}/messages",
-            *(f"{_CONTRACT}/supervisor/{step}" for step in ("sync", "restart", "state", "restore")),
-            *(f"{_AGENT}/{step}" for step in ("join", "heartbeat", "leave", "status", "restart")),
+            f"{_CONTRACT}/supervisor/restart",
         )
     },
     f"PUT {_CONTRACT}/phase-guard": _DECIDES,
@@ -97,18 +90,12 @@ POLICY: Final[Mapping[str, Rule]] = {
         f"POST {_CONTRACT}/{action}": _DECIDES
         for action in ("start", "pause", "resume", "block", "unblock", "fail", "reopen", "complete", "archive")
     },
-    "GET /agents": Rule(EVERYBODY, Scope.OWN),
     "GET /daemons": Rule(EVERYBODY, Scope.OWN),
     "GET /daemons/{daemon_id}": Rule(EVERYBODY, Scope.DAEMON),
-    "GET /daemons/{daemon_id}/verdicts": Rule(EVERYBODY, Scope.DAEMON),
     "POST /daemons/{daemon_id}/heartbeat": Rule(frozenset({Role.ADMIN, Role.DAEMON}), Scope.DAEMON),
     "GET /tokens": _RUNS_THE_SYSTEM,
     "POST /tokens": _RUNS_THE_SYSTEM,
     "DELETE /tokens/{token_id}": _RUNS_THE_SYSTEM,
-    "GET /system": _RUNS_THE_SYSTEM,
-    "GET /dead-letters": _RUNS_THE_SYSTEM,
-    "GET /maintenance": _RUNS_THE_SYSTEM,
-    "PUT /maintenance": _RUNS_THE_SYSTEM,
 }
 
 # What needs no token: probes, which tell nothing of any contract, and the documentation.

@@ -86,8 +86,8 @@ async def actors(gateways: Gateways, http: httpx.AsyncClient) -> AsyncIterator[A
         yield Actors(await run_by(gateways, DAEMON, owner), clients, gateways.sockets[0].partition("?")[0])
 
 
-def test_every_route_has_a_row() -> None:
-    assert set(ROUTES) <= set(POLICY), "a route without a row lets nobody in"
+def test_every_route_has_a_row_and_every_row_a_route() -> None:
+    assert set(ROUTES) == set(POLICY), "a route without a row lets nobody in, and a row without a route whoever comes under its name"
 
 
 async def test_every_route_answers_everybody_as_its_row_says(actors: Actors) -> None:

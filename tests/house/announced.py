@@ -1,0 +1,39 @@
+"""What is announced for later parts and not there yet: named here, so that whatever else is unused is found, and this list shrinks."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from makima_gateway.auth.policy import ADMINS, EVERYBODY, OWNERS, Role, Rule, Scope
+from makima_schemas.agent import AgentJoined, AgentLeft, AgentStatusChanged
+
+_READS: Final = Rule(EVERYBODY, Scope.CONTRACT)
+_WORKS: Final = Rule(OWNERS | {Role.DAEMON}, Scope.CONTRACT)
+_RUNS_THE_SYSTEM: Final = Rule(ADMINS, Scope.ALL)
+_CONTRACT: Final = "/contracts/{contract_id}"
+
+# Routes that are to come, and who may use them then. A row moves to the gateway's policy with its route, and not before: the row
+# of a route that is not there would let in whoever comes first under its name.
+ROUTES: Final[Mapping[str, Rule]] = {
+    f"GET {_CONTRACT}/supervisor/state": _READS,
+    **{f"GET {_CONTRACT}/agents{part}": _READS for part in ("", "/{role}", "/{role}/heartbeats", "/{role}/verdicts")},
+    **{f"POST {_CONTRACT}/supervisor/{step}": _WORKS for step in ("sync", "state", "restore")},
+    **{f"POST {_CONTRACT}/agents/{{role}}/{step}": _WORKS for step in ("join", "heartbeat", "leave", "status", "restart")},
+    "GET /agents": Rule(EVERYBODY, Scope.OWN),
+    "GET /daemons/{daemon_id}/verdicts": Rule(EVERYBODY, Scope.DAEMON),
+    "GET /system": _RUNS_THE_SYSTEM,
+    "GET /dead-letters": _RUNS_THE_SYSTEM,
+    "GET /maintenance": _RUNS_THE_SYSTEM,
+    "PUT /maintenance": _RUNS_THE_SYSTEM,
+}
+
+# Events that are read and that no service writes.
+EVENTS: Final = frozenset({AgentJoined.__name__, AgentLeft.__name__, AgentStatusChanged.__name__})
+
+# Commands that no service handles.
+COMMANDS: Final = frozenset[str]()
+
+# Settings that nobody reads, as `table.name`.
+SETTINGS: Final = frozenset({"contracts.agent_timeout_seconds"})
+
+# Names in `makima_schemas.subjects` that nobody uses.
+SUBJECTS: Final = frozenset({"agent_heartbeat", "agent_signal"})
