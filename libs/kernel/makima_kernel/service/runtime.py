@@ -13,10 +13,8 @@ import structlog
 import uvloop
 from faststream import FastStream
 from makima_schemas import subjects
-from makima_schemas.envelope import Recorded
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
-from opentelemetry.trace import SpanKind
 
 from makima_kernel.cancellation import raise_if_cancelled
 from makima_kernel.commands.client import Bus
@@ -33,6 +31,7 @@ from makima_kernel.service.disk import Disk
 from makima_kernel.service.health import Check, Health, HealthServer
 from makima_kernel.service.postgres import open_connection, open_pool
 from makima_kernel.service.rebuild_endpoint import Rebuilds
+from makima_kernel.service.relay_trace import on_published
 from makima_kernel.service.settings import Settings
 from makima_kernel.telemetry import logs, metrics, traces
 from makima_kernel.telemetry.logs import Logger
@@ -137,7 +136,7 @@ class Service:
             self.pool,
             self.nats,
             log=self.log,
-            on_published=_published if _watched(self.settings) else _unheard,
+            on_published=on_published(self.settings),
             budget=self.settings.stream_budget,
         )
         metrics.relay_lag.set_function(lambda: relay.lag)
@@ -235,22 +234,6 @@ def run(name: str, settings: Settings, build: Build) -> None:
 
 def _ignore(_position: int, _applied: Sequence[Applied]) -> None:
     """Nobody listens."""
-
-
-def _watched(settings: Settings) -> bool:
-    """A span and a line per event cost the relay half its speed: only where somebody looks."""
-    return traces.exporting() or settings.log_level == "debug"
-
-
-def _published(event: Recorded) -> None:
-    with traces.span(
-        f"relay {event.category}.{event.type}", parent=event.meta.get("traceparent"), kind=SpanKind.PRODUCER, position=event.position
-    ):
-        _logger.debug("relay.published", position=event.position, stream=event.stream, type=event.type)
-
-
-def _unheard(_event: Recorded) -> None:
-    """Nobody looks."""
 
 
 def _as_check(ready: Callable[[], str | None]) -> Check:
