@@ -34,35 +34,13 @@ from nats.aio.msg import Msg
 from tests.bench.figure import BenchEnv, Figure
 from tests.bench.heartbeat_fleet import daemon_of
 from tests.bench.naive_detector import VERDICTS
+from tests.bench.verdict_load import HUNDRED_THOUSAND, RATE, Load
 
-RATE = 30_000
 ROOT = Path(__file__).parent.parent.parent
 GRACE = 3.0
 LEAST_PART = 0.95  # of the rate that was asked for
 NAIVE = "tests.bench.naive_detector"
 CANARIES = 8 / 0.05  # a second, in the same stream
-
-
-@dataclass(frozen=True, slots=True)
-class Load:
-    """`trickle` senders die one after the other over `over` seconds, then `burst` at once."""
-
-    senders: int
-    timeout: float
-    trickle: int
-    over: float
-    burst: int
-
-    @property
-    def interval(self) -> float:
-        return self.senders / RATE
-
-    @property
-    def dying(self) -> int:
-        return self.trickle + self.burst
-
-
-HUNDRED_THOUSAND = Load(senders=100_000, timeout=12.0, trickle=1_000, over=20.0, burst=10_000)
 
 
 @dataclass

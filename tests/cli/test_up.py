@@ -8,8 +8,8 @@ import signal
 import socket
 import sys
 import tomllib
-from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import cast
 from urllib.parse import urlsplit
@@ -24,21 +24,8 @@ from makima_local.nats import Nats
 from makima_local.postgres import Postgres
 from makima_local.server import lives
 
+from tests.cli.up_process import SERVICE, Begin, Ready, Up, fails, is_there, start
 from tests.installed import install_service
-
-SERVICE = """
-import http.server, os, signal, sys
-class Health(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_response(200); self.end_headers(); self.wfile.write(b"{}")
-    def log_message(self, *_):
-        pass
-signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-print({name: value for name, value in os.environ.items() if name.startswith("MAKIMA_")}, flush=True)
-http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["MAKIMA_HEALTH_PORT"])), Health).serve_forever()
-"""
-
-Ready = Mapping[str, object]
 
 
 @pytest.fixture
@@ -51,39 +38,6 @@ def folder(server_folder: Path) -> Path:
         install_service(made / "site", name, entry_point=False)
     made.chmod(0o711)
     return made
-
-
-class Up:
-    """A running `makima up`."""
-
-    def __init__(self, process: Process, ready: Ready) -> None:
-        self.process = process
-        self.ready = ready
-        self.news: list[str] = []
-        self._reading = asyncio.create_task(self._read())
-
-    def pids(self, what: str) -> Mapping[str, int]:
-        return cast("Mapping[str, int]", self.ready[what])
-
-    async def stop(self) -> int:
-        """SIGTERM; the exit code."""
-        self.process.send_signal(signal.SIGTERM)
-        return await asyncio.wait_for(self.process.wait(), 60)
-
-    async def _read(self) -> None:
-        assert self.process.stderr is not None
-        async for line in self.process.stderr:
-            self.news.append(line.decode())
-
-
-async def start(folder: Path, *arguments: str, **env: str) -> Process:
-    command = (sys.executable, "-m", "makima_cli.main", "up", *arguments)
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("MAKIMA_")}
-    own = {"PYTHONPATH": str(folder / "site"), "XDG_CONFIG_HOME": str(folder / "config")}
-    return await asyncio.create_subprocess_exec(*command, cwd=folder, env={**clean, **own, **env}, stdout=PIPE, stderr=PIPE)
-
-
-Begin = Callable[..., Awaitable[Up]]
 
 
 @pytest.fixture
@@ -110,17 +64,6 @@ async def begin(folder: Path) -> AsyncIterator[Begin]:
             await process.wait()
     await Postgres(folder / "data" / "postgres").stop()
     await Nats(folder / "data" / "nats").stop()
-
-
-async def fails(folder: Path, *arguments: str, **env: str) -> tuple[int | None, str]:
-    process = await start(folder, *arguments, **env)
-    out, err = await asyncio.wait_for(process.communicate(), 60)
-    assert out == b""
-    return process.returncode, err.decode()
-
-
-def is_there(path: str) -> bool:
-    return Path(path).exists()
 
 
 async def test_it_says_in_one_line_of_json_where_everything_is(begin: Begin, folder: Path) -> None:

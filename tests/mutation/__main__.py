@@ -1,6 +1,7 @@
 """`python -m tests.mutation [NAME…]`: changes the rules one by one; a table, the changes that no test noticed, and 1 below 90 %."""
 
 import ast
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,8 @@ CONTRACT: Final = tuple(
     f"tests/services/contract/test_{name}.py" for name in ("statuses", "waiting", "work", "creation", "phases", "any_sequence")
 )
 DETECTED: Final = tuple(
-    f"tests/services/completion_detector/test_{name}.py" for name in ("what_is_asked_of_a_contract", "both_know_a_contract_alike")
+    f"tests/services/completion_detector/test_{name}.py"
+    for name in ("what_is_asked_of_a_contract", "completion_rules", "both_know_a_contract_alike")
 )
 
 
@@ -58,11 +60,22 @@ def rules(service: str) -> list[str]:
 
 
 def speaking_of(service: str, rule: str) -> list[str]:
-    """The test files of the service that are named after the rule, first, and those that import it or simulate the whole; else all of them."""
+    """The test files of the service that are named after the rule, first, and those that import it, by themselves or through what they
+    share, or simulate the whole; else all of them.
+    """
     files = sorted((ROOT / "tests" / "services" / service).glob("test_*.py"))
     signs = (f".{rule} import", "simulation import")
-    near = [file for file in files if rule.rstrip("s") in file.name or any(sign in file.read_text() for sign in signs)]
+    near = [file for file in files if rule.rstrip("s") in file.name or any(sign in _with_helpers(file) for sign in signs)]
     return sorted((str(file.relative_to(ROOT)) for file in near or files), key=lambda name: rule.rstrip("s") not in name)
+
+
+def _with_helpers(file: Path) -> str:
+    """The test's text, and that of what it shares with others; not of the harness, which starts servers: its tests are not pure."""
+    text = file.read_text()
+    package = ".".join(file.parent.relative_to(ROOT).parts)
+    return text + "".join(
+        (file.parent / f"{name}.py").read_text() for name in re.findall(rf"^from {package}\.((?!harness\b)\w+) import", text, re.MULTILINE)
+    )
 
 
 def attempt(subject: Subject) -> None:

@@ -1,13 +1,14 @@
 """A projection for tests: what happened to contracts, line by line, and a tally of each contract."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
 import asyncpg
 from makima_kernel.event_log.append import NewEvent
 from makima_kernel.projections.projection import Applied
+from makima_kernel.projections.projector import Projector
 from makima_schemas.contract.events import ContractPaused, ContractResumed, MessageSent
 from uuid_utils.compat import uuid7
 
@@ -88,3 +89,10 @@ async def rows(reader: asyncpg.Pool | asyncpg.Connection) -> tuple[list[Line], l
 def raw(name: str, schema: int, data: bytes) -> NewEvent:
     """An event that this build would not write."""
     return NewEvent(uuid7(), name, schema, data)
+
+
+Replica = Callable[..., Projector]
+
+
+async def ready(projector: Projector) -> bool:
+    return await projector.check() is None

@@ -1,13 +1,11 @@
 """A projector keeps its tables equal to the log: one active replica, in order, and it says what stands in its way."""
 
 import asyncio
-from collections.abc import Callable
 from datetime import timedelta
 
 import asyncpg
 import orjson
 import pytest
-from makima_kernel.event_log.log import Log
 from makima_kernel.projections import projector as project
 from makima_kernel.projections.checkpoint import ReadModelPosition
 from makima_kernel.projections.projector import Applied, Projector
@@ -17,38 +15,19 @@ from makima_kernel.testing import PATIENCE, eventually
 from makima_schemas import subjects
 from nats.aio.client import Client
 
-from tests.kernel.background import end, running
+from tests.kernel.background import running
 from tests.kernel.event_log.filling import append, fill
-from tests.kernel.projections.sample_projection import SampleProjection, raw, rows
+from tests.kernel.projections.sample_projection import Replica, SampleProjection, raw, ready, rows
 from tests.servers import BUDGET
-
-Replica = Callable[..., Projector]
-
-
-@pytest.fixture
-def replica(pool: asyncpg.Pool, log: Log, nats: Client, sample_projection: SampleProjection, monkeypatch: pytest.MonkeyPatch) -> Replica:
-    """Makes a projector of the sample_projection; each call another replica."""
-    monkeypatch.setattr(project, "_LEASE_RETRY_SECONDS", 0.05)
-    monkeypatch.setattr(project, "_FAILURE_RETRY_SECONDS", 0.02)
-    made: list[Projector] = []
-
-    def make(
-        projection: SampleProjection = sample_projection, on_commit: Callable[..., None] = lambda *_: None, **options: object
-    ) -> Projector:
-        settings = {"lease": timedelta(seconds=1), **options}
-        made.append(Projector(projection, pool, log, nats, owner=f"replica-{len(made)}", on_commit=on_commit, **settings))  # pyright: ignore[reportArgumentType] - a mapping of options
-        return made[-1]
-
-    return make
 
 
 async def test_rows_and_checkpoint_follow_the_log(relay: Relay, pool: asyncpg.Pool, replica: Replica) -> None:
     await fill(pool, 40)
     projector = replica()
     async with running(projector.run()):
-        assert await projector.wait_for(40, PATIENCE)
+        assert await projector.wait_for(40, 30)
         await fill(pool, 5)
-        assert await projector.wait_for(45, PATIENCE)
+        assert await projector.wait_for(45, 30)
         await eventually(lambda: projector.ready() is None)
     lines, tally = await rows(pool)
     assert [line[0] for line in lines] == list(range(1, 46))
@@ -142,63 +121,6 @@ async def test_waiting_for_a_position_ends_with_the_time(stream: None, pool: asy
         assert not await projector.wait_for(1, 0.1)
 
 
-async def test_a_standby_replica_knows_the_position_and_can_be_waited_on(relay: Relay, pool: asyncpg.Pool, replica: Replica) -> None:
-    active, standby = replica(), replica()
-    async with running(active.run()):
-        await eventually(lambda: active.active)
-        async with running(standby.run()):
-            await fill(pool, 5)
-            assert await standby.wait_for(5, PATIENCE)
-            assert not standby.active
-            assert standby.ready() is None
-
-
-async def test_a_standby_replica_that_misses_the_poke_looks_for_itself(
-    stream: None, pool: asyncpg.Pool, replica: Replica, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    standby = replica()  # it does not even run
-    await pool.execute("insert into event_log.checkpoints values ('sample_projection', 1, 0, 12, 'somebody', now() + interval '1 hour')")
-    assert await standby.wait_for(12, PATIENCE)
-
-
-async def test_a_standby_replica_takes_over_when_the_active_one_leaves(relay: Relay, pool: asyncpg.Pool, replica: Replica) -> None:
-    first, second = replica(lease=timedelta(hours=1)), replica(lease=timedelta(hours=1))
-    async with running(first.run()) as [running_first]:
-        await eventually(lambda: first.active)
-        async with running(second.run()):
-            await fill(pool, 5)
-            assert await second.wait_for(5, PATIENCE)
-            await end(running_first)
-            await eventually(lambda: second.active)
-            await fill(pool, 5)
-            assert await second.wait_for(10, PATIENCE)
-    lines, _ = await rows(pool)
-    assert [line[0] for line in lines] == list(range(1, 11))
-
-
-async def test_a_standby_replica_takes_over_when_the_lease_of_a_dead_one_ends(relay: Relay, pool: asyncpg.Pool, replica: Replica) -> None:
-    await pool.execute("insert into event_log.checkpoints values ('sample_projection', 1, 0, 0, 'a dead one', now() + interval '300 ms')")
-    projector = replica()
-    async with running(projector.run()):
-        await fill(pool, 5)
-        assert not projector.active
-        assert await projector.wait_for(5, PATIENCE)
-
-
-async def test_the_active_replica_keeps_its_lease_when_nothing_happens(
-    stream: None, pool: asyncpg.Pool, replica: Replica, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("makima_kernel.projections.subscription._QUIET_STREAM_SECONDS", 0.05)
-    first, second = replica(lease=timedelta(milliseconds=400)), replica()
-    async with running(first.run()):
-        await eventually(lambda: first.active)
-        async with running(second.run()):
-            renewed = await pool.fetchval("select lease_until + interval '1 s' from event_log.checkpoints")
-            await eventually(lambda: pool.fetchval("select lease_until > $1 from event_log.checkpoints", renewed))
-            assert first.active
-            assert not second.active
-
-
 async def test_a_failing_batch_is_tried_again_in_order_and_the_reason_names_the_event(
     relay: Relay, pool: asyncpg.Pool, replica: Replica, sample_projection: SampleProjection
 ) -> None:
@@ -219,7 +141,7 @@ async def test_events_of_other_categories_move_only_the_checkpoint(relay: Relay,
     await append(pool, "contract-c1", raw("ContractStarted", 1, b'{"not": "subscribed, so never decoded"}'))
     projector = replica()
     async with running(projector.run()):
-        assert await projector.wait_for(2, PATIENCE)
+        assert await projector.wait_for(2, 30)
     assert await rows(pool) == ([], [])
 
 
@@ -236,21 +158,6 @@ async def test_it_stops_before_a_type_or_schema_that_it_should_know_and_does_not
         assert projector.position == 3
         assert await pool.fetchval("select position from event_log.checkpoints") == 3
         await eventually(lambda: pool.fetchval("select owner is null from event_log.checkpoints"), because="a newer build may try")
-
-
-async def test_two_replicas_that_stopped_stay_stopped_whichever_holds_the_lease(relay: Relay, pool: asyncpg.Pool, replica: Replica) -> None:
-    """Each is the standby of the other for a moment: that is no reason to be ready."""
-    await fill(pool, 3)
-    await append(pool, "contract-c1", raw("ContractTeleported", 1, b"{}"))
-    first, second = replica(), replica()
-    async with running(first.run(), second.run()):
-        await eventually(lambda: "position 4" in (first.ready() or "") and "position 4" in (second.ready() or ""), 60)
-        await pool.execute("update event_log.checkpoints set owner = 'a newer build', lease_until = now() + interval '1 hour'")
-        for each in (first, second):
-            assert not await each.wait_for(4, 0.3)  # it looks again and again meanwhile
-            assert "position 4" in (each.ready() or "")
-        await pool.execute("update event_log.checkpoints set position = 4")
-        await eventually(lambda: first.ready() is None and second.ready() is None)
 
 
 async def test_undecodable_data_is_set_aside_with_its_place_and_the_rest_goes_on(
@@ -308,10 +215,6 @@ async def test_it_says_which_log_its_tables_show(relay: Relay, pool: asyncpg.Poo
         await eventually(lambda: ready(projector))
         await pool.execute("update event_log.checkpoints set epoch = gen_random_uuid()")
         assert "another log" in str(await projector.check())
-
-
-async def ready(projector: Projector) -> bool:
-    return await projector.check() is None
 
 
 async def shows(projector: Projector, what: ReadModelPosition) -> bool:

@@ -1,10 +1,7 @@
 """The relay publishes the log position by position, one relay at a time, and finds its way back."""
 
 import asyncio
-import signal
-import sys
 from time import monotonic
-from typing import cast
 
 import asyncpg
 import msgspec
@@ -16,21 +13,17 @@ from makima_kernel.nats import streams
 from makima_kernel.nats.connection import connect
 from makima_kernel.relay import relay as relay_module
 from makima_kernel.relay.publish_window import MisplacedError, Window
-from makima_kernel.relay.relay import Mismatched, Relay, Relaying, Standby
+from makima_kernel.relay.relay import Mismatched, Relay, Relaying
 from makima_kernel.relay.stream_identity import Match, Mismatch, compare_stream, last_sequence, new_epoch
 from makima_kernel.testing import PATIENCE, eventually
 from makima_schemas import subjects
 from makima_schemas.envelope import EventMeta, Recorded, from_cloudevent
 from nats.aio.client import Client
 
-from tests.kernel.background import end, running
+from tests.kernel.background import running
 from tests.kernel.event_log.filling import append, fill, some_event
+from tests.kernel.relay.relayed import streamed
 from tests.servers import BUDGET, MakeNats, closed
-
-
-async def streamed(nats: Client, position: int) -> tuple[str, dict[str, str], bytes]:
-    message = await nats.jetstream().get_msg(subjects.EVENTS_STREAM, position)
-    return message.subject or "", cast("dict[str, str] | None", message.headers) or {}, message.data or b""
 
 
 async def test_each_event_is_published_as_a_cloudevent_under_its_position(relay: Relay, pool: asyncpg.Pool, log: Log, nats: Client) -> None:
@@ -72,71 +65,6 @@ async def test_whoever_asked_hears_of_each_published_event_in_order(stream: None
         await eventually(lambda: len(heard) == 51)
     assert [event.position for event in heard] == list(range(1, 52))
     assert heard[0].meta.get("traceparent") == "00-1-2-01"
-
-
-async def test_one_relays_and_the_others_stand_by_until_it_goes(
-    stream: None, pool: asyncpg.Pool, nats: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(relay_module, "_LEADER_RETRY_SECONDS", 0.05)
-    first, second = Relay(pool, nats), Relay(pool, nats)
-    async with running(first.run()) as [running_first]:
-        await eventually(lambda: first.state == Relaying())
-        async with running(second.run()):
-            await eventually(lambda: second.state == Standby())
-            await fill(pool, 10)
-            await eventually(lambda: first.position == 10)
-            assert second.state == Standby()
-            assert second.ready() is None
-            await end(running_first)
-            await fill(pool, 10)
-            await eventually(lambda: second.position == 20)
-
-
-HOLDER = """
-import asyncio, sys
-import asyncpg, nats
-from makima_kernel.relay.relay import Relay
-
-async def main():
-    async with asyncpg.create_pool(sys.argv[1], min_size=1, max_size=3) as pool:
-        await Relay(pool, await nats.connect(sys.argv[2])).run()
-
-asyncio.run(main())
-"""
-
-
-@pytest.mark.usefixtures("stream")
-async def test_a_holder_that_is_frozen_is_stood_in_for_until_it_goes_on(
-    pool: asyncpg.Pool, nats: Client, database: str, nats_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its database session lives, and so does its lock."""
-    monkeypatch.setattr(relay_module, "_LEADER_RETRY_SECONDS", 0.1)
-    monkeypatch.setattr(relay_module, "_DEPUTY_TERM_SECONDS", 2.0)
-    process = await asyncio.create_subprocess_exec(sys.executable, "-c", HOLDER, database, nats_url)
-    try:
-        await fill(pool, 10)
-        await eventually(lambda: _ends_at(nats, 10), 30)
-        relay = Relay(pool, nats)
-        async with running(relay.run()):
-            await eventually(lambda: relay.state == Standby())
-            process.send_signal(signal.SIGSTOP)
-            await fill(pool, 10)
-            await eventually(lambda: _ends_at(nats, 20), 30)
-            assert relay.state == Relaying()
-            process.send_signal(signal.SIGCONT)
-            await fill(pool, 10)
-            await eventually(lambda: _ends_at(nats, 30), 30)
-            await eventually(lambda: relay.state == Standby(), 30, because="its term is over, and the holder goes on")
-    finally:
-        process.kill()
-        await process.wait()
-    assert [(await streamed(nats, position))[1]["Nats-Msg-Id"] for position in range(1, 31)] == [
-        str(event.event_id) for event in await Log(pool).after(0)
-    ]
-
-
-async def _ends_at(nats: Client, position: int) -> bool:
-    return await last_sequence(nats) == position
 
 
 async def test_an_event_that_no_relay_published_is_found_and_told(stream: None, pool: asyncpg.Pool, nats: Client) -> None:

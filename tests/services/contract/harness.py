@@ -9,14 +9,18 @@ from uuid import UUID, uuid4
 import asyncpg
 from makima_contract import app
 from makima_kernel.commands.router import snake_case
+from makima_kernel.event_log.append import Append, new_event
 from makima_kernel.event_log.log import Log
 from makima_kernel.nats.streams import provision
 from makima_kernel.service.runtime import Service
 from makima_kernel.service.settings import Settings
-from makima_schemas.codec import decode
+from makima_schemas.codec import Event, decode
 from makima_schemas.commands import Accepted, Reply, Request
+from makima_schemas.contract import commands as c
 from makima_schemas.contract.commands import ContractCommand
 from makima_schemas.contract.events import ContractEvent
+from makima_schemas.envelope import EventMeta
+from makima_schemas.supervisor import SupervisorRegistered, SupervisorState
 from nats.aio.client import Client
 
 
@@ -61,3 +65,13 @@ async def running(settings: Settings, pool: asyncpg.Pool, nats: Client, replicas
     async with AsyncExitStack() as started:
         services = [await started.enter_async_context(Service.running(app.NAME, settings, app.build)) for _ in range(replicas)]
         yield Contracts(tuple(services))
+
+
+CREATE = c.CreateContract("demo", "ada")
+HEARD = SupervisorRegistered("c1", "d1", None, SupervisorState.WORKING, "plan")
+
+
+async def append(contracts: Contracts, stream: str, *events: Event) -> None:
+    """As another service would."""
+    made = tuple(new_event(event) for event in events)
+    await contracts.replicas[0].appender.append(Append("default", stream, uuid4(), b"", None, made, EventMeta()))

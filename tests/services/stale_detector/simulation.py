@@ -8,6 +8,7 @@ from makima_schemas import subjects
 from makima_schemas.evidence import Evidence
 from makima_stale_detector.domain.members import sender_names as senders
 from makima_stale_detector.domain.members.sender import Sender, Tracked
+from makima_stale_detector.domain.members.sender_names import heartbeat_subject, shard_of
 from makima_stale_detector.domain.shards.observed_clock import MILLISECOND, SECOND, Timeouts
 from makima_stale_detector.domain.verdicts.detector import Detector
 from makima_stale_detector.domain.verdicts.findings import Findings
@@ -181,3 +182,23 @@ def world(replicas: int = 1, fleet: int = FLEET, timeouts: Timeouts | None = Non
     made.populate(fleet, owners)
     made.replicas = [Replica(made, f"r{number}") for number in range(replicas)]
     return made
+
+
+MINUTE = 60 * SECOND
+
+
+def one_owner(_number: int) -> str:
+    return ""
+
+
+def kill(world: World, count: int) -> list[str]:
+    chosen = sorted(set(world.fleet) - world.dead)[:count]
+    world.dead |= set(chosen)
+    return chosen
+
+
+def move(w: World, sender: str, daemon: str) -> None:
+    """To another daemon, whose subject lies on another shard."""
+    before = shard_of(heartbeat_subject(sender, w.daemon.get(sender, "d")))
+    assert shard_of(heartbeat_subject(sender, daemon)) != before
+    w.daemon[sender] = daemon

@@ -59,3 +59,11 @@ async def narrow(url: str) -> AsyncGenerator[Socket]:
     raw.connect((host, int(port)))
     async with connect(url, sock=raw, max_queue=1) as connection:
         yield Socket(connection)
+
+
+async def has_applied(client: Socket, filters: dict[str, object]) -> bool:
+    """A message that is refused comes back after those before it were taken: then they are in force."""
+    await client.connection.send("nonsense")
+    message = await client.next()
+    assert (message["type"], message["code"]) == ("problem", "INVALID_REQUEST"), filters
+    return True

@@ -5,14 +5,11 @@ from typing import cast
 
 import asyncpg
 import httpx
-import orjson
 import pytest
 from makima_gateway.monitor import log_tail as hub
-from makima_gateway.monitor.filter import MonitorFilter
 from makima_kernel.relay.stream_identity import new_epoch
 from makima_kernel.service.settings import Settings
 from makima_kernel.testing import PATIENCE, eventually
-from makima_schemas import subjects
 from makima_schemas.silence import StaleCleared, StaleDetected
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorState
 from nats.aio.client import Client
@@ -21,7 +18,7 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.servers import BUDGET
 from tests.services.gateway.harness import Gateways, act, created, position, running
-from tests.services.gateway.monitor.monitor_client import Socket, narrow, watching
+from tests.services.gateway.monitor.monitor_client import Socket, has_applied, narrow, watching
 from tests.services.gateway.read_model.random_logs import BEGIN
 
 
@@ -69,12 +66,12 @@ async def test_what_other_services_find_is_told_too(gateways: Gateways, http: ht
 async def test_filters_can_change_on_the_open_socket(gateways: Gateways, http: httpx.AsyncClient) -> None:
     one, two = [str((await created(http))["id"]) for _ in range(2)]
     async with watching(gateways, contract_ids=[one]) as client:
-        await eventually(lambda: _applied(client, {"contract_ids": [one]}))
+        await eventually(lambda: has_applied(client, {"contract_ids": [one]}))
         await act(http, two, "start")
         first = await position(http, one, "start")
         assert [message["contract_id"] for message in await client.until(first)] == [one]
         await client.ask(statuses=["paused"])
-        await eventually(lambda: _applied(client, {"statuses": ["paused"]}))
+        await eventually(lambda: has_applied(client, {"statuses": ["paused"]}))
         await act(http, one, "fail")
         await act(http, two, "pause")
         last = await position(http, two, "resume")
@@ -83,18 +80,10 @@ async def test_filters_can_change_on_the_open_socket(gateways: Gateways, http: h
             ("paused", "active"),
         ]
         await client.ask(include_stale=False)
-        await eventually(lambda: _applied(client, {"include_stale": False}))
+        await eventually(lambda: has_applied(client, {"include_stale": False}))
         await gateways.append(f"silence-{two}", StaleDetected(two, BEGIN, 1800.0, 1801.5))
         last = await position(http, two, "pause")
         assert [message["type"] for message in await client.until(last)] == ["StatusChanged"]
-
-
-async def _applied(client: Socket, filters: dict[str, object]) -> bool:
-    """A message that is refused comes back after those before it were taken: then they are in force."""
-    await client.connection.send("nonsense")
-    message = await client.next()
-    assert (message["type"], message["code"]) == ("problem", "INVALID_REQUEST"), filters
-    return True
 
 
 async def test_hello_comes_first_also_to_one_who_speaks_at_once(gateways: Gateways) -> None:
@@ -213,57 +202,6 @@ async def test_a_reader_that_was_too_slow_is_told_and_misses_nothing(
     positions = [cast("int", message["position"]) for message in told if message["type"] != "lagging"]
     assert positions == sorted(set(positions))
     assert sum(message["type"] == "QuestionAsked" for message in told) == 60
-
-
-async def test_heartbeats_come_when_they_are_asked_for(gateways: Gateways, http: httpx.AsyncClient, nats: Client) -> None:
-    contract = str((await created(http))["id"])
-    state = {
-        "contract_id": contract,
-        "state": "working",
-        "activity": "thinking",
-        "progress": 40,
-        "last_heartbeat": "2026-01-31T10:30:00.000000Z",
-    }
-    async with watching(gateways, include_heartbeats=True, contract_ids=[contract]) as client:
-        await _applied(client, {"include_heartbeats": True})
-        await nats.publish(subjects.state("supervisor", "s2"), orjson.dumps({**state, "contract_id": "another"}))
-        await nats.publish(subjects.state("supervisor", "s1"), b"no JSON")
-        await nats.publish(subjects.state("supervisor", "s1"), orjson.dumps(state))
-        assert await client.next() == {
-            "type": "Heartbeat", "timestamp": "2026-01-31T10:30:00.000000Z", "contract_id": contract, "state": "working",
-            "activity": "thinking", "progress": 40,
-        }  # fmt: skip
-
-
-async def test_reminders_of_stale_contracts_come_without_a_position(gateways: Gateways, http: httpx.AsyncClient, nats: Client) -> None:
-    one, two = [str((await created(http))["id"]) for _ in range(2)]
-    started = await position(http, one, "start")
-
-    async def remind(contract: str) -> None:
-        said = {"contract_id": contract, "last_activity": BEGIN, "stale_duration": 1801.5}
-        await nats.publish(subjects.MONITOR_STALE, orjson.dumps(said))
-
-    async with watching(gateways, contract_ids=[one], since=0) as client:
-        await client.until(started)
-        await nats.publish(subjects.MONITOR_STALE, b"no JSON")
-        await remind(two)
-        await remind(one)
-        told = await client.next()
-        assert str(told.pop("timestamp")).endswith("Z")
-        assert told == {
-            "type": "StaleDetected", "contract_id": one, "last_activity": "2026-01-31T10:30:00.000000Z", "stale_duration": 1801.5,
-        }  # fmt: skip
-        for status, hidden, heard in (("created", one, two), ("active", two, one)):
-            await client.ask(statuses=[status])
-            await _applied(client, {"statuses": [status]})
-            await remind(hidden)
-            await remind(heard)
-            assert (await client.next())["contract_id"] == heard
-
-
-def test_who_does_not_ask_for_staleness_is_not_reminded() -> None:
-    assert MonitorFilter().matches_reminder("c1", None)
-    assert not MonitorFilter(include_stale=False).matches_reminder("c1", None)
 
 
 async def test_sockets_are_closed_with_a_handshake_when_the_gateway_stops(settings: Settings, pool: asyncpg.Pool, nats: Client) -> None:
