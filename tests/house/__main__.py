@@ -1,4 +1,4 @@
-"""`python -m tests.house`: one table of every package's shape, as it stands or (`--before REV`) as it was in a revision."""
+"""`python -m tests.house`: every package's shape as one table, as it is or (`--before REV`) as it was in a revision."""
 
 import argparse
 import importlib
@@ -44,7 +44,7 @@ def _print(root: Path) -> None:
 
 
 def _shapes(root: Path) -> Iterator[Shape]:
-    """Each package as it is imported from this tree; before they were packages, services were modules of one called `services`."""
+    """Each package, imported from this tree. Services were once modules of one package called `services`."""
     found = [(f"makima_{name}", root / "libs" / name / f"makima_{name}") for name in LIBRARIES]
     for name in SERVICES:
         packaged = root / "services" / name / f"makima_{name}"

@@ -1,4 +1,4 @@
-"""What is announced for later parts and not there yet: named here, so that whatever else is unused is found, and this list shrinks."""
+"""What is announced for later parts and not used yet, by name: whatever else nobody uses is found by a test."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -11,8 +11,8 @@ _WORKS: Final = Rule(OWNERS | {Role.DAEMON}, Scope.CONTRACT)
 _RUNS_THE_SYSTEM: Final = Rule(ADMINS, Scope.ALL)
 _CONTRACT: Final = "/contracts/{contract_id}"
 
-# Routes that are to come, and who may use them then. A row moves to the gateway's policy with its route, and not before: the row
-# of a route that is not there would let in whoever comes first under its name.
+# Routes that are to come, and who may use them then. A row moves to the gateway's policy with its route, and not
+# before: the row of a route that is not there would grant what a later author adds under the same name.
 ROUTES: Final[Mapping[str, Rule]] = {
     f"GET {_CONTRACT}/supervisor/state": _READS,
     **{f"GET {_CONTRACT}/agents{part}": _READS for part in ("", "/{role}", "/{role}/heartbeats", "/{role}/verdicts")},

@@ -1,4 +1,4 @@
-"""What can be said of a small directed graph: its circles, its longest path, and the arrows that go up in its best order."""
+"""Figures of a small directed graph: its circles, its longest path, and the arrows that go up in its best order."""
 
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -35,7 +35,7 @@ def longest_path(graph: Graph, *, whole_circles: bool) -> int:
 
 
 def arrows_up(circle: frozenset[str], weights: Mapping[tuple[str, str], int]) -> int:
-    """The least weight of the arrows that go up in any order of the nodes: the best of all orders, set by set (2^n)."""
+    """The least weight of the arrows that go up, over all orders of the nodes: set by set, 2^n steps."""
 
     def cost(node: str, above: Iterable[str]) -> int:
         return sum(weights.get((node, each), 0) for each in above)

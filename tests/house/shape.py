@@ -1,11 +1,13 @@
 """The shape of a package: its rooms, its files, and what imports what.
 
 - **room**: what stands directly in the package: a module, or a folder with all that is in it.
-- **file**: a module. An `__init__` that holds only its docstring is neither a file nor a room. **lines**: as `wc -l` counts them.
+- **file**: a module. An `__init__` that holds only its docstring is neither a file nor a room.
+- **lines**: as `wc -l` counts them.
 - **imports**: pairs of files of the package of which one imports the other, however often.
-- **longest chain**: the most files in a row of which each imports the next; a circle of files counts with all of them, once.
-- **circles**: groups of rooms, or of files, that reach each other by imports (strongly connected components of more than one).
-- **back up**: imports that go from a lower room to a higher one, in that order of the rooms that has the fewest; 0 without a circle.
+- **longest chain**: the most files in a row of which each imports the next; a circle counts with all its files, once.
+- **circles**: groups of rooms, or of files, that reach each other by imports (strongly connected, more than one).
+- **back up**: imports that go from a lower room to a higher one, in the order of the rooms that has the fewest; 0
+  without a circle.
 - **floors**: the most rooms in a row of which each imports the next; rooms of one circle stand on one floor.
 """
 

@@ -1,4 +1,4 @@
-"""What nobody uses is announced by name, and what is announced is still unused: the list shrinks as the work goes on."""
+"""What nobody uses is announced by name, and what is announced is still unused: the list can only shrink."""
 
 import ast
 from collections.abc import Iterator

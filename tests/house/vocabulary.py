@@ -1,9 +1,9 @@
-"""Words that are no names here: constants that do not say what they limit, and figures of speech that were given up."""
+"""Words that are no names here: constants that do not say what they limit, and figurative names that were replaced."""
 
 from collections.abc import Mapping
 from typing import Final
 
-# As the whole name of a number (a leading underscore apart). Say what is limited: `SILENCE_OUTBOX_POLL_SECONDS`.
+# Not the whole name of a number, with or without an underscore. Say what is limited: `SILENCE_OUTBOX_POLL_SECONDS`.
 BARE: Final = frozenset(
     [
         "AGAIN",
@@ -72,7 +72,7 @@ BARE: Final = frozenset(
     ]
 )
 
-# What was once a name of a module, a class, a function or a variable, and the term of the field that took its place.
+# Once a name of a module, a class, a function or a variable; and the term of the field that took its place.
 RETIRED: Final[Mapping[str, str]] = {
     "edge": "middleware",
     "heart": "heartbeater",

@@ -60,8 +60,8 @@ def rules(service: str) -> list[str]:
 
 
 def speaking_of(service: str, rule: str) -> list[str]:
-    """The test files of the service that are named after the rule, first, and those that import it, by themselves or through what they
-    share, or simulate the whole; else all of them.
+    """The test files of the service that are named after the rule, first, and those that import it, by themselves or
+    through what they share, or simulate the whole; else all of them.
     """
     files = sorted((ROOT / "tests" / "services" / service).glob("test_*.py"))
     signs = (f".{rule} import", "simulation import")
@@ -70,7 +70,7 @@ def speaking_of(service: str, rule: str) -> list[str]:
 
 
 def _with_helpers(file: Path) -> str:
-    """The test's text, and that of what it shares with others; not of the harness, which starts servers: its tests are not pure."""
+    """The test's text and that of its helpers; not of the harness, which starts servers: its tests are not pure."""
     text = file.read_text()
     package = ".".join(file.parent.relative_to(ROOT).parts)
     return text + "".join(
