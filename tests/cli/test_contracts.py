@@ -15,6 +15,7 @@ from makima_local.nats import Nats
 from makima_local.postgres import Postgres
 
 from tests.cli.conftest import Makima, Start, environment
+from tests.cli.contracts import create
 from tests.services.gateway.harness import Gateways
 from tests.shared_gateway import new_owner, shared_gateway
 
@@ -30,7 +31,6 @@ async def gateways(postgres_server: Postgres, template_database: str, nats_serve
 @pytest_asyncio.fixture(loop_scope="module")
 async def environ(gateways: Gateways, nats_server: Nats, tmp_path: Path) -> dict[str, str]:
     return environment(gateways, nats_server.url, tmp_path, await new_owner(gateways))
-from tests.cli.contracts import create
 
 
 async def test_json_is_one_value_on_stdout_and_filters_are_the_apis(makima: Makima) -> None:

@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import cast
 
+from makima_kernel.testing import PATIENCE
+
 SERVICE = """
 import http.server, os, signal, sys
 class Health(http.server.BaseHTTPRequestHandler):
@@ -38,7 +40,7 @@ class Up:
     async def stop(self) -> int:
         """SIGTERM; the exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return await asyncio.wait_for(self.process.wait(), 20)
+        return await asyncio.wait_for(self.process.wait(), PATIENCE)
 
     async def _read(self) -> None:
         assert self.process.stderr is not None

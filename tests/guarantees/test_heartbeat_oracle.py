@@ -35,4 +35,4 @@ def test_a_pause_of_a_sender_is_one_of_its_shard_too() -> None:
     """While nothing came on the shard, nobody is known to have paused."""
     times = {"t1": [at(time) for time in (0, 300, 5000, 5300)]}
     shard = [at(time) for time in (0, 100, 200, 300, 5000, 5200, 5300)]
-    assert Stored({"0": shard}, times, {"t1": "0"}).longest_pause(["t1"]) == timedelta(milliseconds=300)
+    assert StoredHeartbeats({"0": shard}, times, {"t1": "0"}).longest_pause(["t1"]) == timedelta(milliseconds=300)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import asyncpg
 import nats
+from makima_kernel.testing import PATIENCE
 from makima_local.nats import Nats
 from makima_local.postgres import Postgres
 
@@ -80,4 +81,4 @@ async def start_owner(folder: Path, *how: str) -> asyncio.subprocess.Process:
 
 async def pids_of(owner: asyncio.subprocess.Process) -> list[int]:
     assert owner.stdout is not None
-    return [int(pid) for pid in (await asyncio.wait_for(owner.stdout.readline(), 30)).split()]
+    return [int(pid) for pid in (await asyncio.wait_for(owner.stdout.readline(), PATIENCE)).split()]

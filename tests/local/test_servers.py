@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from makima_kernel.testing import PATIENCE, eventually
+from makima_kernel.testing import eventually
 from makima_local import ports
 from makima_local.embedded import ServerFailedError
 from makima_local.nats import Nats

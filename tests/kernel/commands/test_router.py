@@ -21,7 +21,7 @@ from tests.kernel.commands.toggle_aggregate import SwitchOn
 
 @asynccontextmanager
 async def serving(nats_url: str, seen: list[tuple[Request, SwitchOn]], reach: Authorize | None = None) -> AsyncGenerator[None]:
-    router = CommandRouter("toggle", reach=reach)
+    router = CommandRouter("toggle", authorize=reach)
 
     async def switch_on(request: Request, command: SwitchOn) -> Reply:
         seen.append((request, command))

@@ -25,9 +25,9 @@ async def test_rows_and_checkpoint_follow_the_log(relay: Relay, pool: asyncpg.Po
     await fill(pool, 40)
     projector = replica()
     async with running(projector.run()):
-        assert await projector.wait_for(40, 30)
+        assert await projector.wait_for(40, PATIENCE)
         await fill(pool, 5)
-        assert await projector.wait_for(45, 30)
+        assert await projector.wait_for(45, PATIENCE)
         await eventually(lambda: projector.ready() is None)
     lines, tally = await rows(pool)
     assert [line[0] for line in lines] == list(range(1, 46))
@@ -141,7 +141,7 @@ async def test_events_of_other_categories_move_only_the_checkpoint(relay: Relay,
     await append(pool, "contract-c1", raw("ContractStarted", 1, b'{"not": "subscribed, so never decoded"}'))
     projector = replica()
     async with running(projector.run()):
-        assert await projector.wait_for(2, 30)
+        assert await projector.wait_for(2, PATIENCE)
     assert await rows(pool) == ([], [])
 
 

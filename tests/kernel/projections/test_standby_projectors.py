@@ -5,7 +5,7 @@ from datetime import timedelta
 import asyncpg
 import pytest
 from makima_kernel.relay.relay import Relay
-from makima_kernel.testing import eventually
+from makima_kernel.testing import PATIENCE, eventually
 
 from tests.kernel.background import end, running
 from tests.kernel.event_log.filling import append, fill
@@ -18,7 +18,7 @@ async def test_a_standby_replica_knows_the_position_and_can_be_waited_on(relay: 
         await eventually(lambda: active.active)
         async with running(standby.run()):
             await fill(pool, 5)
-            assert await standby.wait_for(5, 30)
+            assert await standby.wait_for(5, PATIENCE)
             assert not standby.active
             assert standby.ready() is None
 
@@ -28,7 +28,7 @@ async def test_a_standby_replica_that_misses_the_poke_looks_for_itself(
 ) -> None:
     standby = replica()  # it does not even run
     await pool.execute("insert into event_log.checkpoints values ('sample_projection', 1, 0, 12, 'somebody', now() + interval '1 hour')")
-    assert await standby.wait_for(12, 30)
+    assert await standby.wait_for(12, PATIENCE)
 
 
 async def test_a_standby_replica_takes_over_when_the_active_one_leaves(relay: Relay, pool: asyncpg.Pool, replica: Replica) -> None:
@@ -37,11 +37,11 @@ async def test_a_standby_replica_takes_over_when_the_active_one_leaves(relay: Re
         await eventually(lambda: first.active)
         async with running(second.run()):
             await fill(pool, 5)
-            assert await second.wait_for(5, 30)
+            assert await second.wait_for(5, PATIENCE)
             await end(running_first)
             await eventually(lambda: second.active)
             await fill(pool, 5)
-            assert await second.wait_for(10, 30)
+            assert await second.wait_for(10, PATIENCE)
     lines, _ = await rows(pool)
     assert [line[0] for line in lines] == list(range(1, 11))
 
@@ -52,7 +52,7 @@ async def test_a_standby_replica_takes_over_when_the_lease_of_a_dead_one_ends(re
     async with running(projector.run()):
         await fill(pool, 5)
         assert not projector.active
-        assert await projector.wait_for(5, 30)
+        assert await projector.wait_for(5, PATIENCE)
 
 
 async def test_the_active_replica_keeps_its_lease_when_nothing_happens(

@@ -15,6 +15,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 Check = Callable[[], Awaitable[str | None]]  # None: fine; else the reason why not
 
 LOOP_HEARTBEAT_SECONDS: Final = 0.5
+SERVER_POLL_SECONDS: Final = 0.02  # a stopping service waits for the thread this long
 LOOP_FROZEN_SECONDS: Final = 10.0
 CHECK_TIMEOUT_SECONDS: Final = 2.0  # of each check
 LOOP_TIMEOUT_SECONDS: Final = 2.5  # of the loop with all of its checks: more than of one, so that the one gets named
@@ -81,7 +82,7 @@ class HealthServer:
         self._server = ThreadingHTTPServer((host, port), _handler(health))
         self._server.daemon_threads = True
         self.port: int = self._server.server_address[1]
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(POLL_SECONDS,), name="health", daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(SERVER_POLL_SECONDS,), name="health", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -11,6 +11,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 SOCKETS_CLOSE_TIMEOUT_SECONDS: Final = 1.0  # for sockets to close by themselves
+SOCKETS_POLL_SECONDS: Final = 0.01
 REQUESTS_DRAIN_TIMEOUT_SECONDS: Final = 5
 KEEP_ALIVE_SECONDS: Final = 75  # longer than clients keep idle connections (5 s is usual): whoever closes first must not be us
 MAX_SOCKET_MESSAGE: Final = 64 * 1024
@@ -68,7 +69,7 @@ async def serve(app: ASGIApp, bound: socket.socket, close_sockets: Callable[[], 
         await asyncio.shield(serving)
     except asyncio.CancelledError:
         close_sockets()
-        await _deserted([serving], timeout=SOCKETS_CLOSE_TIMEOUT_SECONDS)
+        await _deserted(server)
         server.should_exit = True
         await serving
         raise
@@ -77,6 +78,6 @@ async def serve(app: ASGIApp, bound: socket.socket, close_sockets: Callable[[], 
 async def _deserted(server: uvicorn.Server) -> None:
     """Until no connection is left, for as long as the goodbye may take."""
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(GOODBYE_SECONDS):
+        async with asyncio.timeout(SOCKETS_CLOSE_TIMEOUT_SECONDS):
             while server.server_state.connections:  # noqa: ASYNC110 - uvicorn tells nobody when one ends
-                await asyncio.sleep(POLL_SECONDS)
+                await asyncio.sleep(SOCKETS_POLL_SECONDS)

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import cast
 
 import orjson
+from makima_kernel.testing import PATIENCE
 from websockets.asyncio.client import ClientConnection, connect
 
 from tests.services.gateway.harness import Gateways
@@ -24,7 +25,7 @@ class Socket:
     async def ask(self, **filters: object) -> None:
         await self.connection.send(orjson.dumps(filters).decode())
 
-    async def next(self, timeout: float = 10.0) -> Message:
+    async def next(self, timeout: float = PATIENCE) -> Message:
         async with asyncio.timeout(timeout):
             message = cast("Message", orjson.loads(await self.connection.recv()))
         self.received.append(message)
