@@ -1,6 +1,7 @@
 """The supervisor-heartbeat service, built and joined."""
 
 from datetime import timedelta
+from functools import partial
 
 import asyncpg
 from makima_kernel.commands.handler import CommandHandler
@@ -14,13 +15,13 @@ from makima_supervisor_heartbeat.domain.batching.batch_builder import BatchBuild
 from makima_supervisor_heartbeat.domain.daemon import DaemonDecider
 from makima_supervisor_heartbeat.domain.sender_cache import SenderCache
 from makima_supervisor_heartbeat.domain.supervisor import SupervisorDecider
-from makima_supervisor_heartbeat.handlers.follower import Follower
-from makima_supervisor_heartbeat.handlers.memory import Memory
+from makima_supervisor_heartbeat.handlers.observation_queue import ObservationQueue
 from makima_supervisor_heartbeat.handlers.observation_writer import ObservationWriter
-from makima_supervisor_heartbeat.handlers.recall import SenderLoader
 from makima_supervisor_heartbeat.handlers.recorder import Recorder, lanes_of
 from makima_supervisor_heartbeat.handlers.restarts import Restarts, count
 from makima_supervisor_heartbeat.handlers.retention import Retention
+from makima_supervisor_heartbeat.handlers.sender_loader import SenderLoader
+from makima_supervisor_heartbeat.handlers.sender_sync import SenderSync
 from makima_supervisor_heartbeat.handlers.state_publisher import StatePublisher
 from makima_supervisor_heartbeat.handlers.verdicts import Verdicts, idempotency_content
 from makima_supervisor_heartbeat.handlers.watermarks import Watermarks
@@ -38,38 +39,36 @@ async def build(service: Service) -> None:
         "supervisor", SupervisorDecider(), service.log, service.appender, content=idempotency_content, on_event=count
     )
     daemons = CommandHandler("daemon", DaemonDecider(), service.log, service.appender, content=idempotency_content)
-    recall, reader = SenderLoader(service.log, senders), BatchBuilder(senders, lanes_of(shards))
-    observer = ObservationWriter(senders, supervisors, daemons, learnt=lambda: follower.position, recall=recall)
-    follower = Follower(senders, observer.take, recall)
-    memory = Memory(
-        service.pool, lambda: Consumer(service.log, service.nats, name=f"{NAME}-senders"), senders, follower, observer, forget=reader.forget
-    )
+    reader, observations, loader = BatchBuilder(senders, lanes_of(shards)), ObservationQueue(senders), SenderLoader(service.pool, senders)
+    consumer = Consumer(service.log, service.nats, name=f"{NAME}-senders")
+    sync = SenderSync(senders, loader, service.log, consumer, observations, on_evicted=reader.forget)
+    observer = ObservationWriter(observations, senders, sync, supervisors, daemons)
     kept, most_bytes = timedelta(hours=settings.contracts.heartbeat_retention_hours), int(settings.contracts.heartbeat_history_gib * 2**30)
     history = Retention(service.pool, kept=kept, most_bytes=most_bytes)
     watermarks = Watermarks(queries)
 
     def recorded(slice_: WriteBatch) -> None:
         feed.heard(slice_.heard)
-        observer.take(slice_.observations)
+        observations.put(slice_.observations)
 
     async def connect() -> asyncpg.Connection:
         return await open_connection(settings.database_url, NAME)
 
-    await memory.load()
+    await sync.load()
     known = service.project(KnownSenders())
     for name, run in {
-        "follow the log": memory.follow, "observe": observer.run, "tell states": feed.run, "watermarks": watermarks.run, "history": history.run,
-        "forget": lambda: memory.drop_ended_ones(kept),
+        "follow the log": sync.follow, "observe": observer.run, "tell states": feed.run, "watermarks": watermarks.run, "history": history.run,
+        "forget": partial(sync.run_eviction, kept),
     }.items():  # fmt: skip
         service.loop(name, run)
     recorder = Recorder(
         service.nats, connect, reader,
-        shards=shards, owner=service.owner, taken=memory.taken, recorded=recorded, make_room=history.make_room,
+        shards=shards, owner=service.owner, taken=sync.shards_acquired, recorded=recorded, make_room=history.make_room,
     )  # fmt: skip
     service.loop("record", recorder.run)
     service.ready_when("recorder", recorder.check)
     service.ready_when("history", history.ready)
-    service.ready_when("senders", memory.check)
+    service.ready_when("senders", sync.check)
     router = CommandRouter(NAME)
     Verdicts(supervisors, daemons, queries, watermarks, enabled=settings.feature_flags.supervisor_heartbeat).serve(router)
     restarts = Restarts(supervisors, queries, service.log, known, service.nats)

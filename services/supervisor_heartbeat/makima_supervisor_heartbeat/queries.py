@@ -1,6 +1,6 @@
 """What this service asks its own tables, and the two questions it answers on the bus: `heartbeats` and `status`."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -9,23 +9,16 @@ from typing import Final, cast
 import asyncpg
 import orjson
 from makima_kernel.event_log.named_sql import named
-from makima_kernel.projections import checkpoint
 from makima_schemas.errors import ErrorCode
 from makima_schemas.evidence import Arrival
-from makima_schemas.heartbeat_codec import Address
 from makima_schemas.identity import DEFAULT_TENANT, split_stream, stream_name
 from makima_schemas.refusal import Refused
-from makima_schemas.silence import SenderKind
 from makima_schemas.supervisor import ENDED, SupervisorState
 from makima_schemas.times import rfc3339
 
-from makima_supervisor_heartbeat.domain.heartbeats import Beat
-from makima_supervisor_heartbeat.domain.sender_state import SenderState, load_state
-
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
 
-KNOWN_SENDERS: Final = "supervisor_heartbeat"  # the projection that `senders` comes from
-MAX_HISTORY_HEARTBEATS: Final = 500
+MOST_HEARTBEATS: Final = 500
 MAX_HISTORY_BYTES: Final = 256 * 1024
 QUERY_TIMEOUT_SECONDS: Final = 1.0
 DEFAULT_LIMIT: Final = 10
@@ -106,48 +99,6 @@ class Queries:
             return []
         hashes = await self._pool.fetchval(SQL["hash"], senders, timeout=QUERY_TIMEOUT_SECONDS)
         return await self._pool.fetch(SQL["heartbeats"], senders, limit, hashes, timeout=QUERY_TIMEOUT_SECONDS)
-
-
-class SnapshotReader:
-    """What a recorder loads at its start; one transaction, so that rows and `position` are of the same moment."""
-
-    def __init__(self, connection: asyncpg.Connection) -> None:
-        self._connection = connection
-
-    async def position(self) -> int:
-        return cast("int | None", await self._connection.fetchval(checkpoint.SQL["position"], KNOWN_SENDERS)) or 0
-
-    async def senders(self) -> AsyncIterator[tuple[str, SenderState]]:
-        async for stream, told in self._connection.cursor(SQL["senders"], DEFAULT_TENANT, prefetch=2000):
-            yield stream, load_state(stream, told)
-
-    async def latest(self, stream_epoch: str) -> AsyncIterator[Beat]:
-        async for row in self._connection.cursor(SQL["latest"], stream_epoch, prefetch=2000):
-            yield _beat(row)
-
-
-def _beat(row: asyncpg.Record) -> Beat:
-    category, entity_id = split_stream(row["sender"])
-    role = entity_id.partition(":")[2] or None
-    address = Address(cast("SenderKind", category), row["sender"], entity_id, row["daemon_id"], row["contract_id"] if role else None, role)
-    hostname = orjson.loads(row["detail"]).get("hostname", "") if category == "daemon" and row["detail"] else ""
-    return Beat(
-        address,
-        row["sequence"],
-        _nanoseconds(row["received_at"]),
-        row["contract_id"],
-        row["connection_id"],
-        None if row["state"] is None else SupervisorState(row["state"]),
-        row["phase"],
-        row["activity"],
-        row["progress"],
-        row["detail"],
-        hostname,
-    )
-
-
-def _nanoseconds(moment: datetime) -> int:
-    return int(moment.timestamp()) * 1_000_000_000 + moment.microsecond * 1000
 
 
 def _heartbeat(row: asyncpg.Record) -> dict[str, object]:

@@ -30,15 +30,6 @@ order by received_at desc, sequence desc limit $2
 -- How the history's index knows some senders.
 select array(select hashtext(sender) from unnest($1::text[]) as given (sender))
 
--- name: senders
--- What the log says of every supervisor and daemon.
-select stream, told from supervisor_heartbeat.senders where tenant = $1
-
--- name: latest
--- The newest recorded heartbeat of every sender, of this incarnation of the stream.
-select sender, sequence, received_at, contract_id, daemon_id, connection_id, state, phase, activity, progress, detail
-from supervisor_heartbeat.latest where stream_epoch = $1
-
 -- name: daemon_of
 -- The contract and daemon of a supervisor, its incarnation, and whether that daemon is connected, as the log says.
 select s.told ->> 'contract_id' as contract_id, s.told ->> 'daemon_id' as daemon_id, s.told ->> 'connection_id' as connection_id,

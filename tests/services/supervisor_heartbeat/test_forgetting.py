@@ -12,10 +12,10 @@ from makima_supervisor_heartbeat.domain.batching.batch_builder import BatchBuild
 from makima_supervisor_heartbeat.domain.daemon import DaemonDecider
 from makima_supervisor_heartbeat.domain.sender_cache import SenderCache
 from makima_supervisor_heartbeat.domain.supervisor import Supervisor, SupervisorDecider
-from makima_supervisor_heartbeat.handlers.follower import Follower
-from makima_supervisor_heartbeat.handlers.memory import Memory
+from makima_supervisor_heartbeat.handlers.observation_queue import ObservationQueue
 from makima_supervisor_heartbeat.handlers.observation_writer import ObservationWriter
-from makima_supervisor_heartbeat.handlers.recall import SenderLoader
+from makima_supervisor_heartbeat.handlers.sender_loader import SenderLoader
+from makima_supervisor_heartbeat.handlers.sender_sync import SenderSync
 from makima_supervisor_heartbeat.handlers.verdicts import idempotency_content
 
 from tests.services.supervisor_heartbeat.harness import Running, supervisor_beat
@@ -31,18 +31,23 @@ class Mind:
         log, appender = fleet.service.log, fleet.service.appender
         self.senders = SenderCache()
         self.reader = BatchBuilder(self.senders, [range(8)])
-        recall = SenderLoader(log, self.senders)
-        self.observer = ObservationWriter(
+        self.forgot = 0
+        self.observations = ObservationQueue(self.senders)
+        self.sync = SenderSync(
             self.senders,
+            SenderLoader(fleet.pool, self.senders),
+            log,
+            Consumer(log, fleet.nats, name="mind"),
+            self.observations,
+            on_evicted=self.forget,
+        )
+        self.observer = ObservationWriter(
+            self.observations,
+            self.senders,
+            self.sync,
             CommandHandler("supervisor", SupervisorDecider(), log, appender, content=idempotency_content),
             CommandHandler("daemon", DaemonDecider(), log, appender, content=idempotency_content),
-            learnt=lambda: self.follower.position,
-            recall=recall,
         )
-        self.follower = Follower(self.senders, self.observer.take, recall)
-        self.forgot = 0
-        self.consumer = Consumer(log, fleet.nats, name="mind")
-        self.memory = Memory(fleet.pool, lambda: self.consumer, self.senders, self.follower, self.observer, forget=self.forget)
 
     def forget(self) -> None:
         self.forgot += 1
@@ -50,7 +55,7 @@ class Mind:
 
     def hear(self, beat: SupervisorHeartbeat, sequence: int) -> WriteBatch:
         [slice_] = self.reader.read([message(beat, sequence)], "e9")
-        self.observer.take(slice_.observations)
+        self.observations.put(slice_.observations)
         return slice_
 
 
@@ -61,14 +66,14 @@ async def test_who_has_ended_is_dropped_once_it_was_silent_for_as_long_as_the_hi
     await fleet.until("supervisor-t1", 2)
     await fleet.until("supervisor-t2", 1)
     mind = Mind(fleet)
-    following = asyncio.create_task(mind.memory.follow())
-    await eventually(lambda: mind.follower.position >= 4)
+    following = asyncio.create_task(mind.sync.follow())
+    await eventually(lambda: mind.sync.position >= 4)
     following.cancel()
     tomorrow = datetime.now(UTC) + timedelta(days=1)
-    assert await mind.memory.drop_ended(tomorrow) == 0  # nobody was heard yet
+    assert await mind.sync.evict_ended(tomorrow) == 0  # nobody was heard yet
     mind.hear(supervisor_beat("t3"), 1)
     assert "supervisor-t1" in mind.senders.streams
-    await mind.memory.drop_ended(tomorrow)
+    await mind.sync.evict_ended(tomorrow)
     assert "supervisor-t1" not in mind.senders.streams
     assert {"supervisor-t2", "daemon-d1"} <= set(mind.senders.streams)
     assert mind.forgot == 1
@@ -95,9 +100,9 @@ async def test_an_event_of_one_that_was_forgotten_tells_all_of_it(fleet: Running
     await fleet.beat(supervisor_beat("t1", COMPLETED))
     await fleet.until("supervisor-t1", 2)
     mind = Mind(fleet)
-    mind.follower.position = 2  # what came before is not told again
-    following = asyncio.create_task(mind.follower.run(mind.consumer))
-    await eventually(lambda: mind.follower.position >= 3)
+    mind.sync.position = 2  # what came before is not told again
+    following = asyncio.create_task(mind.sync.follow())
+    await eventually(lambda: mind.sync.position >= 3)
     following.cancel()
     [sender] = mind.hear(supervisor_beat("t1", COMPLETED), 10).heard
     assert isinstance(sender.logged, Supervisor)

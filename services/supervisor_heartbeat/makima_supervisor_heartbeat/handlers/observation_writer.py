@@ -1,8 +1,6 @@
 """Puts to the log what heartbeats say of their senders: one observation at a time of each sender, many senders at once."""
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Iterable
 from typing import Final
 
 import structlog
@@ -16,7 +14,8 @@ from makima_schemas.supervisor import ObserveHeartbeat, SupervisorEvent
 from makima_supervisor_heartbeat.domain import daemon, supervisor
 from makima_supervisor_heartbeat.domain.sender_cache import Observation, Sender, SenderCache
 from makima_supervisor_heartbeat.domain.sender_state import initial
-from makima_supervisor_heartbeat.handlers.recall import SenderLoader
+from makima_supervisor_heartbeat.handlers.observation_queue import ObservationQueue
+from makima_supervisor_heartbeat.handlers.sender_sync import SenderSync
 
 OBSERVATION_WORKERS: Final = 64
 ACTOR: Final = "supervisor_heartbeat"
@@ -27,31 +26,16 @@ DaemonDecisions = CommandHandler[daemon.Daemon, daemon.Command, DaemonEvent]
 
 
 class ObservationWriter:
-    """`learnt` says up to which position the senders know the log, `recall` reads what it says of one of them."""
-
     def __init__(
         self,
+        observations: ObservationQueue,
         senders: SenderCache,
+        sync: SenderSync,
         supervisors: SupervisorDecisions,
         daemons: DaemonDecisions,
-        *,
-        learnt: Callable[[], int],
-        recall: SenderLoader,
     ) -> None:
-        self._senders, self._supervisors, self._daemons = senders, supervisors, daemons
-        self._learnt, self._recall = learnt, recall
-        self._waiting: dict[str, tuple[Sender, deque[Observation]]] = {}
-        self._streams: asyncio.Queue[str] = asyncio.Queue()
-
-    def take(self, observations: Iterable[tuple[Sender, Observation]]) -> None:
-        for sender, observation in observations:
-            self._senders.observation_submitted(sender, observation)
-            known = self._waiting.get(sender.stream)
-            if known is None:
-                self._waiting[sender.stream] = (sender, deque((observation,)))
-                self._streams.put_nowait(sender.stream)
-            else:
-                known[1].append(observation)
+        self._observations, self._senders, self._sync = observations, senders, sync
+        self._supervisors, self._daemons = supervisors, daemons
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
@@ -60,13 +44,12 @@ class ObservationWriter:
 
     async def _work(self) -> None:
         while True:
-            stream = await self._streams.get()
-            sender, observations = self._waiting[stream]
+            sender, observations = await self._observations.take()
             while observations:
                 position = await self._decide(sender, observations[0])
                 observations.popleft()
-                self.take(self._senders.observation_decided(sender, position, self._learnt()))
-            del self._waiting[stream]
+                self._observations.put(self._senders.observation_decided(sender, position, self._sync.position))
+            self._observations.release(sender)
 
     async def _decide(self, sender: Sender, observation: Observation) -> int:
         """The position of what it changed; 0: nothing."""
@@ -77,7 +60,7 @@ class ObservationWriter:
             match await self._handle(sender, request, observation):
                 case Accepted(version, position, changed):
                     if sender.logged == initial(sender.stream) and (version > 1 or not changed):
-                        await self._recall(sender)  # we took it for new, and the log knows it
+                        await self._sync.reload(sender)  # we took it for new, and the log knows it
                     return position if changed else 0
                 case Problem(ErrorCode.UNAVAILABLE | ErrorCode.OVERLOADED):
                     await asyncio.sleep(_LOG_RETRY_SECONDS)

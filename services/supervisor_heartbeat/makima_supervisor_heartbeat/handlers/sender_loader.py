@@ -1,0 +1,71 @@
+"""Loads the senders' cache from the database: the states that the read model shows, and the latest recorded heartbeats."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Final, cast
+
+import asyncpg
+import orjson
+from makima_kernel.event_log.named_sql import named
+from makima_kernel.projections import checkpoint
+from makima_schemas.heartbeat_codec import Address
+from makima_schemas.identity import DEFAULT_TENANT, split_stream
+from makima_schemas.silence import SenderKind
+from makima_schemas.supervisor import SupervisorState
+
+from makima_supervisor_heartbeat.domain.heartbeats import Beat
+from makima_supervisor_heartbeat.domain.sender_cache import SenderCache
+from makima_supervisor_heartbeat.domain.sender_state import load_state
+from makima_supervisor_heartbeat.projections import KnownSenders
+
+SQL: Final = named(Path(__file__).with_suffix(".sql"))
+PREFETCHED_ROWS: Final = 2000
+
+
+class SenderLoader:
+    def __init__(self, pool: asyncpg.Pool, senders: SenderCache) -> None:
+        self._pool, self._senders = pool, senders
+
+    async def load_states(self) -> int:
+        """The position of the log that the loaded states show: both are read in one snapshot."""
+        async with self._snapshot() as connection:
+            position = cast("int | None", await connection.fetchval(checkpoint.SQL["position"], KnownSenders.name)) or 0
+            async for stream, told in connection.cursor(SQL["states"], DEFAULT_TENANT, prefetch=PREFETCHED_ROWS):
+                self._senders.restore(stream, load_state(stream, told))
+        return position
+
+    async def load_latest_heartbeats(self, stream_epoch: str) -> None:
+        async with self._snapshot() as connection:
+            async for row in connection.cursor(SQL["latest"], stream_epoch, prefetch=PREFETCHED_ROWS):
+                self._senders.set_latest(_beat(row))
+
+    @asynccontextmanager
+    async def _snapshot(self) -> AsyncGenerator[asyncpg.Connection]:
+        async with self._pool.acquire() as acquired, acquired.transaction(isolation="repeatable_read", readonly=True):
+            yield cast("asyncpg.Connection", acquired)
+
+
+def _beat(row: asyncpg.Record) -> Beat:
+    category, entity_id = split_stream(row["sender"])
+    role = entity_id.partition(":")[2] or None
+    address = Address(cast("SenderKind", category), row["sender"], entity_id, row["daemon_id"], row["contract_id"] if role else None, role)
+    hostname = orjson.loads(row["detail"]).get("hostname", "") if category == "daemon" and row["detail"] else ""
+    return Beat(
+        address,
+        row["sequence"],
+        _nanoseconds(row["received_at"]),
+        row["contract_id"],
+        row["connection_id"],
+        None if row["state"] is None else SupervisorState(row["state"]),
+        row["phase"],
+        row["activity"],
+        row["progress"],
+        row["detail"],
+        hostname,
+    )
+
+
+def _nanoseconds(moment: datetime) -> int:
+    return int(moment.timestamp()) * 1_000_000_000 + moment.microsecond * 1000

@@ -1,0 +1,167 @@
+"""Keeps the senders' cache in agreement with the log and the database: loads it, applies events to it, evicts who has ended."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import aclosing
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import structlog
+from makima_kernel.cancellation import raise_if_cancelled
+from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
+from makima_kernel.event_log.log import Log
+from makima_kernel.projections.subscription import Consumer, EpochChangedError
+from makima_schemas.codec import UndecodableError, UnknownEventError, decode
+from makima_schemas.daemon import DaemonConnected, DaemonDisconnected
+from makima_schemas.envelope import Recorded
+from makima_schemas.identity import DEFAULT_TENANT
+from makima_schemas.supervisor import SupervisorRegistered, SupervisorStateChanged
+
+from makima_supervisor_heartbeat.domain.sender_cache import Sender, SenderCache
+from makima_supervisor_heartbeat.domain.sender_state import SenderEvent, evolve, initial
+from makima_supervisor_heartbeat.handlers.observation_queue import ObservationQueue
+from makima_supervisor_heartbeat.handlers.sender_loader import SenderLoader
+
+CATEGORIES: Final = frozenset({"supervisor", "daemon"})
+DATABASE_RETRY_SECONDS: Final = 0.25
+EVICTION_INTERVAL_SECONDS: Final = 600.0
+EVICTION_TURN_SENDERS: Final = 2000  # checked without a pause: about a millisecond
+
+_logger = structlog.get_logger(__name__)
+
+
+class SenderSync:
+    """The one writer of what the log says of the senders.
+
+    `on_evicted` is called after senders were dropped, for whoever holds references to some. What the senders' heartbeats contradict
+    after an event, a reload or a takeover goes to `observations`.
+    """
+
+    def __init__(
+        self,
+        senders: SenderCache,
+        loader: SenderLoader,
+        log: Log,
+        consumer: Consumer,
+        observations: ObservationQueue,
+        *,
+        on_evicted: Callable[[], None],
+    ) -> None:
+        self._senders, self._loader, self._log, self._consumer = senders, loader, log, consumer
+        self._observations, self._on_evicted = observations, on_evicted
+        # Every event of the log up to this position is applied to the senders.
+        self.position = 0
+        # Why the senders may lack events of the log; None: they lack none.
+        self._problem: str | None = "the senders do not know the log yet"
+
+    async def check(self) -> str | None:
+        """None: ready; else the reason."""
+        return self._problem
+
+    async def load(self) -> None:
+        """Load the states that the read model shows, and go on from its position."""
+        self.position = await self._loader.load_states()
+        _logger.info("senders.loaded", senders=len(self._senders), position=self.position)
+
+    async def follow(self) -> None:
+        """Apply events until cancelled. Retries while the database is unavailable; after a restore of the log it loads again first."""
+        restored = False
+        while True:
+            raise_if_cancelled()
+            try:
+                if restored:
+                    await self._start_over()
+                    restored = False
+                await self._apply_events()
+            except EpochChangedError as error:
+                restored = True
+                self._interrupted(error)
+            except DATABASE_UNAVAILABLE as error:
+                self._interrupted(error)
+            await asyncio.sleep(DATABASE_RETRY_SECONDS)
+
+    async def reload(self, sender: Sender) -> None:
+        """Read the whole stream of one sender, which was evicted and is heard again. Retries until the database answers."""
+        while True:
+            try:
+                events = await self._log.stream(DEFAULT_TENANT, sender.stream)
+            except DATABASE_UNAVAILABLE as error:
+                _logger.warning("sender.reload_failed", sender=sender.stream, reason=repr(error))
+                await asyncio.sleep(DATABASE_RETRY_SECONDS)
+                continue
+            state = initial(sender.stream)
+            for event in filter(None, map(_decoded, events)):
+                state = evolve(state, event)
+            self._senders.recall(sender, state, events[-1].version if events else 0)
+            return
+
+    async def shards_acquired(self, stream_epoch: str) -> None:
+        """Load the latest heartbeats when this process takes over shards, and submit those whose observation the log lacks.
+
+        The former recorder may have died between recording a heartbeat and submitting its observation.
+        """
+        self._senders.begin(stream_epoch)
+        self._senders.discard_expected()
+        await self._loader.load_latest_heartbeats(stream_epoch)
+        self._observations.put(self._senders.pending_observations())
+
+    async def run_eviction(self, kept: timedelta) -> None:
+        """Until cancelled, evict those that ended and were not heard for `kept`."""
+        while True:
+            raise_if_cancelled()
+            await asyncio.sleep(EVICTION_INTERVAL_SECONDS)
+            await self.evict_ended(datetime.now(UTC) - kept)
+
+    async def evict_ended(self, before: datetime) -> int:
+        """How many were evicted. None before this process holds the heartbeats of a shard: until then all seem silent."""
+        if not self._senders.stream_epoch:
+            return 0
+        streams, before_ns, ended = self._senders.streams, int(before.timestamp()) * 1_000_000_000, list[str]()
+        for first in range(0, len(streams), EVICTION_TURN_SENDERS):
+            ended += self._senders.ended(streams[first : first + EVICTION_TURN_SENDERS], before_ns)
+            await asyncio.sleep(0)  # heartbeats are applied meanwhile
+        ended = self._senders.ended(ended, before_ns)
+        self._senders.drop(ended)
+        if ended:
+            self._on_evicted()
+            _logger.info("senders.dropped", senders=len(ended), left=len(self._senders))
+        return len(ended)
+
+    async def _apply_events(self) -> None:
+        """From `position` on, until cancelled. Raises `EpochChangedError`."""
+        async with aclosing(self._consumer.batches(self.position, ticks=True)) as batches:
+            async for batch in batches:
+                self._problem = None
+                for recorded in batch:
+                    if recorded.category in CATEGORIES and recorded.tenant == DEFAULT_TENANT:
+                        await self._apply(recorded)
+                    self.position = recorded.position
+
+    async def _apply(self, recorded: Recorded) -> None:
+        event = _decoded(recorded)
+        if event is None:
+            return
+        unknown = self._senders.unknown(recorded.stream, recorded.entity_id, recorded.version)
+        if unknown is not None:
+            await self.reload(unknown)
+        self._observations.put(self._senders.apply_event(recorded.stream, recorded.entity_id, event, recorded.position, recorded.version))
+
+    async def _start_over(self) -> None:
+        """Discard what the former log said. A sender that is heard and not in this log is registered in it, also without a new heartbeat."""
+        self._senders.forget()
+        await self.load()
+        self._observations.put(self._senders.pending_observations())
+
+    def _interrupted(self, error: Exception) -> None:
+        self._problem = f"the senders do not know the log behind position {self.position}: {error!r}"
+        _logger.warning("senders.log_unavailable", position=self.position, reason=repr(error))
+
+
+def _decoded(recorded: Recorded) -> SenderEvent | None:
+    """The event, if it changes the state of a sender."""
+    try:
+        event = decode(recorded.type, recorded.schema, recorded.data)
+    except (UnknownEventError, UndecodableError) as error:  # the projection stops and reports it; here it costs one more observation
+        _logger.warning("sender.event_undecodable", position=recorded.position, reason=str(error))
+        return None
+    return event if isinstance(event, SupervisorRegistered | SupervisorStateChanged | DaemonConnected | DaemonDisconnected) else None
