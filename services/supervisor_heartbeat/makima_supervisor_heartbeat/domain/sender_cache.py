@@ -20,25 +20,26 @@ Observation = ObserveHeartbeat | ObserveDaemon
 
 
 class Sender(msgspec.Struct, gc=False):
-    """`logged` is what the log has told us of it, `expected` what it will tell once all that was observed is decided; `last` is
-    the newest heartbeat of its current incarnation, `observed` the sequence of the one that was last put to the log.
-    `awaited` is the position that `logged` must reach to be the newer of the two; `undecided` observations were put to the log
-    and are not answered yet.
-    `version` is that of its stream in the log that `logged` is known to have; 0: not known.
-    `settled`: `expected` is what `last` says, so that a heartbeat that says the same is no news; `head`: how
-    rows of `last` begin.
-    """
-
+    # Its stream in the log, such as `supervisor-t1`.
     stream: str
     entity_id: str
+    # The state that the events of the log fold to, as far as they were applied here.
     logged: SenderState
+    # The state that `logged` will be once all submitted observations are decided; heartbeats are compared with this one.
     expected: SenderState
+    # The newest heartbeat of its current incarnation.
     last: Beat | None = None
+    # Stream epoch and sequence of the heartbeat whose observation was submitted last: it is not submitted twice.
     observed: tuple[str, int] = ("", 0)
+    # The position in the log of the newest event that our own observations caused: until `logged` reaches it, `expected` is the newer.
     awaited: int = 0
+    # Observations that were submitted and are not answered yet.
     undecided: int = 0
+    # The version of its stream that `logged` shows; 0: not known.
     version: int = 0
+    # `expected` is what `last` says, so that a heartbeat that says the same as `last` is no news and needs no comparison.
     settled: bool = False
+    # The columns of the row of `last` that rarely change, as COPY text: saves building them for each heartbeat.
     head: str = ""
 
 
