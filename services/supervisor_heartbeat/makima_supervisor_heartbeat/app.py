@@ -11,7 +11,8 @@ from makima_kernel.service.postgres import open_connection
 from makima_kernel.service.runtime import Service
 from makima_schemas.supervisor import RestartSupervisor
 
-from makima_supervisor_heartbeat.domain.batching.batch_builder import BatchBuilder, WriteBatch
+from makima_supervisor_heartbeat.domain.batching.batch_builder import BatchBuilder
+from makima_supervisor_heartbeat.domain.batching.write_batch import WriteBatch
 from makima_supervisor_heartbeat.domain.daemon import DaemonDecider
 from makima_supervisor_heartbeat.domain.sender_cache import SenderCache
 from makima_supervisor_heartbeat.domain.supervisor import SupervisorDecider

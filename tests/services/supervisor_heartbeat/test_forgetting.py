@@ -8,7 +8,8 @@ from makima_kernel.projections.subscription import Consumer
 from makima_kernel.testing import eventually
 from makima_schemas.heartbeat import SupervisorHeartbeat
 from makima_schemas.supervisor import SupervisorState
-from makima_supervisor_heartbeat.domain.batching.batch_builder import BatchBuilder, WriteBatch
+from makima_supervisor_heartbeat.domain.batching.batch_builder import BatchBuilder
+from makima_supervisor_heartbeat.domain.batching.write_batch import WriteBatch
 from makima_supervisor_heartbeat.domain.daemon import DaemonDecider
 from makima_supervisor_heartbeat.domain.sender_cache import SenderCache
 from makima_supervisor_heartbeat.domain.supervisor import Supervisor, SupervisorDecider

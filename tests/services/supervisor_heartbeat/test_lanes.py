@@ -11,7 +11,8 @@ from makima_kernel.event_log.log import Log
 from makima_kernel.nats.streams import provision
 from makima_kernel.service.postgres import open_connection
 from makima_kernel.testing import eventually
-from makima_supervisor_heartbeat.domain.batching.batch_builder import MAX_SLICE_ROWS, BatchBuilder, WriteBatch
+from makima_supervisor_heartbeat.domain.batching.batch_builder import BatchBuilder
+from makima_supervisor_heartbeat.domain.batching.write_batch import MOST_ROWS, WriteBatch
 from makima_supervisor_heartbeat.domain.sender_cache import SenderCache
 from makima_supervisor_heartbeat.handlers.recorder import Recorder, lanes_of
 from makima_supervisor_heartbeat.handlers.retention import Retention

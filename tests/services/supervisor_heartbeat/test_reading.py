@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from makima_schemas.heartbeat import MAX_HEARTBEAT_BYTES
 from makima_schemas.heartbeat_codec import MalformedHeartbeatError, decode_subject
 from makima_schemas.supervisor import SupervisorState
-from makima_supervisor_heartbeat.domain.batching.batch_builder import COLUMNS, BatchBuilder
+from makima_supervisor_heartbeat.domain.batching.batch_builder import BatchBuilder
+from makima_supervisor_heartbeat.domain.batching.write_batch import COLUMNS
 from makima_supervisor_heartbeat.domain.heartbeats import Beat, read, unchanged
 from makima_supervisor_heartbeat.domain.sender_cache import SenderCache
 

@@ -7,7 +7,8 @@ import msgspec
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from makima_supervisor_heartbeat.domain.batching.batch_builder import COLUMNS, BatchBuilder, WriteBatch
+from makima_supervisor_heartbeat.domain.batching.batch_builder import BatchBuilder
+from makima_supervisor_heartbeat.domain.batching.write_batch import COLUMNS, WriteBatch
 from makima_supervisor_heartbeat.domain.sender_cache import SenderCache, moment, rfc3339_of, second
 
 from tests.services.supervisor_heartbeat.harness import daemon_beat

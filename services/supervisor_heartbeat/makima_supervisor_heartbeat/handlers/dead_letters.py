@@ -10,7 +10,7 @@ from makima_schemas import subjects
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
-from makima_supervisor_heartbeat.domain.batching.batch_builder import WriteBatch
+from makima_supervisor_heartbeat.domain.batching.write_batch import WriteBatch
 
 CONSUMER: Final = "supervisor_heartbeat"
 MAX_CONCURRENT_DEAD_LETTERS: Final = 64

@@ -7,7 +7,7 @@ from typing import Final
 import asyncpg
 from makima_kernel.event_log.named_sql import named
 
-from makima_supervisor_heartbeat.domain.batching.batch_builder import COLUMNS, WriteBatch
+from makima_supervisor_heartbeat.domain.batching.write_batch import COLUMNS, WriteBatch
 from makima_supervisor_heartbeat.domain.offsets import Offset
 from makima_supervisor_heartbeat.domain.sender_cache import moment
 

@@ -1,67 +1,17 @@
-"""Some messages of the heartbeat stream on their way into the database: the rows, as COPY reads them, and what follows from them."""
+"""Turns messages of the heartbeat stream into the batches that are written to the database."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
 from makima_kernel.nats.message import Message
 from makima_schemas.heartbeat_codec import Address, MalformedHeartbeatError, decode_subject
 
+from makima_supervisor_heartbeat.domain.batching.write_batch import NEWEST, OLDER, WriteBatch, row, row_head
 from makima_supervisor_heartbeat.domain.heartbeats import Beat, read, unchanged
-from makima_supervisor_heartbeat.domain.sender_cache import Observation, Sender, SenderCache, rfc3339_of
+from makima_supervisor_heartbeat.domain.sender_cache import Sender, SenderCache
 
-COLUMNS: Final = (
-    "received_at",
-    "sequence",
-    "sender",
-    "contract_id",
-    "daemon_id",
-    "connection_id",
-    "state",
-    "phase",
-    "activity",
-    "progress",
-    "detail",
-    "newest",
-)
 MAX_CACHED_SOURCES: Final = 2_000_000
-MAX_SLICE_ROWS: Final = 2000  # of a slice: one statement with more stalls the loop (field-notes)
-NEWEST: Final = "\tt\n"
-OLDER: Final = "\tf\n"
-_NULL: Final = "\\N"
-_ESCAPES: Final = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
-
-
-@dataclass(slots=True)
-class WriteBatch:
-    """All messages up to `sequence`, heartbeats or not, the last of them received at `received_ns`.
-
-    `rows` are lines of COPY's text format, `messages` what they were read from; `aside` are the messages that are no heartbeats,
-    with the reason; `heard` are the senders that spoke, `newest` the row of each one's last word, and `observations` what may be
-    news for the log.
-    """
-
-    stream_epoch: str
-    sequence: int = 0
-    received_ns: int = 0
-    rows: list[str] = field(default_factory=list[str])
-    messages: list[Message] = field(default_factory=list[Message])
-    aside: list[tuple[Message, str]] = field(default_factory=list[tuple[Message, str]])
-    heard: list[Sender] = field(default_factory=list[Sender])
-    newest: dict[str, int] = field(default_factory=dict[str, int])
-    observations: list[tuple[Sender, Observation]] = field(default_factory=list[tuple[Sender, Observation]])
-    supervisors: int = 0
-
-    def halves(self) -> "tuple[WriteBatch, WriteBatch]":
-        """The rows in two slices, in order: to find the one that the database does not take."""
-        middle = len(self.rows) // 2
-        until = self.messages[middle - 1]
-        first = WriteBatch(self.stream_epoch, until.sequence, until.timestamp_ns, self.rows[:middle], self.messages[:middle])
-        first.supervisors = sum(_is_supervisors(message) for message in first.messages)
-        second = WriteBatch(self.stream_epoch, self.sequence, self.received_ns, self.rows[middle:], self.messages[middle:])
-        second.supervisors = self.supervisors - first.supervisors
-        return first, second
 
 
 class SubjectInfo(msgspec.Struct, frozen=True, gc=False):
@@ -79,7 +29,7 @@ class BatchBuilder:
     can think of another one, and who is still there is soon known again.
     """
 
-    def __init__(self, senders: SenderCache, lanes: Sequence[Sequence[int]], *, most_sources: int = MAX_CACHED_SOURCES) -> None:
+    def __init__(self, senders: SenderCache, lanes: Sequence[Sequence[int]], *, most_sources: int = MOST_SOURCES) -> None:
         self._senders, self._most_sources = senders, most_sources
         self._lanes = len(lanes)
         self._lane_of = {str(shard): lane for lane, shards in enumerate(lanes) for shard in shards}
@@ -137,7 +87,7 @@ class BatchBuilder:
         address = beat.address
         same = unchanged(beat, sender.last)
         counts, observations = self._senders.on_heartbeat(sender, beat, same=same)
-        head = sender.head if same and sender.head else _head(beat)
+        head = sender.head if same and sender.head else row_head(beat)
         if counts:
             sender.head = head
             before = slice_.newest.get(address.sender)
@@ -148,29 +98,7 @@ class BatchBuilder:
             slice_.newest[address.sender] = len(slice_.rows)
             if observations:
                 slice_.observations += observations
-        slice_.rows.append(_row(head, beat) + (NEWEST if counts else OLDER))
+        slice_.rows.append(row(head, beat) + (NEWEST if counts else OLDER))
         slice_.messages.append(message)
         if address.kind == "supervisor":
             slice_.supervisors += 1
-
-
-def _is_supervisors(message: Message) -> bool:
-    return message.subject.split(".")[3] == "supervisor"
-
-
-def _row(head: str, beat: Beat) -> str:
-    progress = _NULL if beat.progress is None else beat.progress
-    activity, detail = _text(beat.activity), _NULL if beat.detail is None else _text(beat.detail)
-    return f"{rfc3339_of(beat.received_ns)}\t{beat.sequence}\t{head}\t{activity}\t{progress}\t{detail}"
-
-
-def _head(beat: Beat) -> str:
-    """What rarely changes of a sender's rows."""
-    known = (beat.address.sender, beat.contract_id, beat.address.daemon_id, beat.connection_id, beat.state, beat.phase)
-    return "\t".join(_text(each) for each in known)
-
-
-def _text(text: str | None) -> str:
-    if text is None:
-        return _NULL
-    return text if text.isprintable() and "\\" not in text else text.translate(_ESCAPES)
