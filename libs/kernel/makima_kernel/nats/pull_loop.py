@@ -17,6 +17,7 @@ from nats.js.errors import NotFoundError
 from makima_kernel.cancellation import raise_if_cancelled
 from makima_kernel.nats.message import Message, parse
 from makima_kernel.nats.stream_cursor import EPOCH_KEY, Cursor, Target
+from makima_kernel.waiting import wait_with_timeout
 
 _PULL_EXPIRES_NS: Final = 10_000_000_000
 _IDLE_HEARTBEAT_NS: Final = 1_000_000_000
@@ -103,9 +104,7 @@ class PullLoop:
     async def _rest(self) -> None:
         waits = [_PULL_WAIT_SECONDS if not self._buffer else self._linger, _PULL_WAIT_SECONDS if self._tick is None else self._tick]
         self._wake.clear()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(min(waits)):
-                await self._wake.wait()
+        await wait_with_timeout(self._wake, min(waits))
 
     async def _tend(self) -> None:
         """Keeps requests on their way, and the consumer in existence."""

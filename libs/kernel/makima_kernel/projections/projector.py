@@ -24,6 +24,7 @@ from makima_kernel.projections.checkpoint import Checkpoint, Lease, LeaseLostErr
 from makima_kernel.projections.projection import Applied, DecodedBatch, Projection, decode_batch
 from makima_kernel.projections.rebuild import rebuild
 from makima_kernel.projections.subscription import Consumer, EpochChangedError
+from makima_kernel.waiting import wait_with_timeout
 
 __all__ = ["Applied", "Projection", "Projector"]
 
@@ -106,11 +107,8 @@ class Projector:
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout):
                 while self.position < position:
-                    advanced = self._advanced
-                    with suppress(TimeoutError):
-                        async with asyncio.timeout(_CHECKPOINT_POLL_SECONDS):
-                            await advanced.wait()
-                            continue
+                    if await wait_with_timeout(self._advanced, _LOOK):
+                        continue
                     if not self.active:
                         self._moved(await self._checkpoint.position())
         return self.position >= position

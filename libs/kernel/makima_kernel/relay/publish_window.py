@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,7 +13,9 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.js.api import Header
 
-_ACK_TIMEOUT_SECONDS: Final = 5.0
+from makima_kernel.waiting import wait_with_timeout
+
+_ACK_TIMEOUT: Final = 5.0
 _ACK_POLL_SECONDS: Final = 0.25
 
 
@@ -105,9 +106,7 @@ class Window:
     async def _wait(self) -> None:
         self.check()
         self._changed.clear()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_ACK_POLL_SECONDS):
-                await self._changed.wait()
+        await wait_with_timeout(self._changed, _LOOK)
         oldest = next(iter(self._in_flight.values()), None)
         if oldest is not None and self._clock() - oldest.sent > _ACK_TIMEOUT_SECONDS:
             raise PublishError(f"position {oldest.event.position} was not acknowledged within {_ACK_TIMEOUT_SECONDS:g} s")

@@ -23,6 +23,7 @@ from makima_kernel.event_log.named_sql import named
 from makima_kernel.nats import streams
 from makima_kernel.relay.publish_window import MisplacedError, PublishError, Window
 from makima_kernel.relay.stream_identity import Match, Mismatch, NoStream, compare_stream, last_sequence
+from makima_kernel.waiting import wait_with_timeout
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
 _PUBLISH_WINDOW_SIZE: Final = 512
@@ -219,9 +220,7 @@ class Relay:
             await self._quiet()
 
     async def _quiet(self) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_LOG_POLL_SECONDS):
-                await self._poked.wait()
+        await wait_with_timeout(self._poked, _POLL)
 
     def _published(self, event: Recorded) -> None:
         self.position = event.position

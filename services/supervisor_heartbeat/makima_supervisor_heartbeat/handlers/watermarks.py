@@ -1,7 +1,6 @@
 """Up to which time every heartbeat is recorded, over all shards and recorders; verdicts wait for it."""
 
 import asyncio
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final
 
@@ -9,6 +8,7 @@ import structlog
 from makima_kernel.cancellation import raise_if_cancelled
 from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
 from makima_kernel.telemetry import metrics
+from makima_kernel.waiting import wait_with_timeout
 
 from makima_supervisor_heartbeat.queries import Queries
 
@@ -58,6 +58,4 @@ class Watermarks:
             await asyncio.sleep(_AWAITED_POLL_SECONDS)
             return
         self._wanted.clear()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_IDLE_POLL_SECONDS):
-                await self._wanted.wait()
+        await wait_with_timeout(self._wanted, _QUIET)
