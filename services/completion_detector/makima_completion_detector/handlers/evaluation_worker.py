@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Final
 from uuid import uuid5
 
@@ -9,7 +10,7 @@ import structlog
 from makima_kernel.commands.client import Bus
 from makima_kernel.commands.router import snake_case
 from makima_kernel.event_log.appender import LOG_UNAVAILABLE
-from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
+from makima_kernel.service.reactor import Reactor
 from makima_kernel.telemetry import traces
 from makima_schemas.commands import Accepted, Problem, Request
 from makima_schemas.contract.commands import (
@@ -79,39 +80,29 @@ class EvaluationWorker:
         self._switches = switches
         self._cleanup_timeout = cleanup_timeout_seconds
         self._validators = validators
-        self._woken = asyncio.Event()
+        self._reactor = Reactor(poll_seconds=IDLE_SECONDS, unavailable_event="completion.database_away")
         self._free = asyncio.Semaphore(MAX_CONCURRENT_EVALUATIONS)
 
     def wake(self) -> None:
-        self._woken.set()
+        self._reactor.wake()
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as looks:
-            while True:
-                self._woken.clear()
-                await self._free.acquire()
-                todo = await self._claim()
-                if todo is not None:
-                    looks.create_task(self._take(todo), name=f"look at {todo.contract_id}").add_done_callback(
-                        lambda _: self._free.release()
-                    )
-                    continue
+            await self._reactor.run(partial(self._take_next, looks))
+
+    async def _take_next(self, looks: asyncio.TaskGroup) -> bool:
+        """Begin the next look, as soon as one more may run; whether there was one."""
+        await self._free.acquire()
+        todo: Todo | None = None
+        try:
+            todo = await self._queries.claim()
+        finally:
+            if todo is None:
                 self._free.release()
-                await self._rest()
-
-    async def _claim(self) -> Todo | None:
-        try:
-            return await self._queries.claim()
-        except DATABASE_UNAVAILABLE as error:
-            structlog.get_logger().warning("completion.database_away", reason=f"{type(error).__name__}: {error}")
-            return None
-
-    async def _rest(self) -> None:
-        try:
-            async with asyncio.timeout(EVALUATION_POLL_SECONDS):
-                await self._woken.wait()
-        except TimeoutError:
-            return
+        if todo is None:
+            return False
+        looks.create_task(self._take(todo), name=f"look at {todo.contract_id}").add_done_callback(lambda _: self._free.release())
+        return True
 
     async def _take(self, todo: Todo) -> None:
         """One look. Where the database or the log is away, the lease runs out and somebody looks again."""

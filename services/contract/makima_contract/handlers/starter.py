@@ -1,6 +1,5 @@
 """When a supervisor is first heard: its contract is started, and told of the supervisor's task (domain.md, Status and Supervisor)."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Final
@@ -8,8 +7,8 @@ from uuid import UUID, uuid5
 
 import structlog
 from makima_kernel.commands.router import snake_case
-from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
 from makima_kernel.projections.projection import Applied
+from makima_kernel.service.reactor import Reactor
 from makima_kernel.telemetry import traces
 from makima_schemas.commands import Problem, Request
 from makima_schemas.contract.commands import CreateTask, StartContract
@@ -33,30 +32,27 @@ class Starter:
     def __init__(self, queries: Queries, decisions: ContractCommandHandler) -> None:
         self._queries = queries
         self._decisions = decisions
-        self._woken = asyncio.Event()
+        self._reactor = Reactor(poll_seconds=IDLE_SECONDS, unavailable_event="contract.database_away")
 
     def applied(self, _position: int, batch: Sequence[Applied]) -> None:
         """Called after each commit of the projection: wake up if something may be owed."""
         if any(heard_for(each) or resumes_unstarted(each) or isinstance(each.event, ContractCreated) for each in batch):
-            self._woken.set()
+            self._reactor.wake()
 
     async def run(self) -> None:
-        while True:
-            self._woken.clear()
-            try:
-                starts, supervisors = (
+        await self._reactor.run(self._answer_owed)
+
+    async def _answer_owed(self) -> bool:
+        """Whether there may be more."""
+        starts, supervisors = (
                     await self._queries.pending_starts(START_BATCH_SIZE),
                     await self._queries.unregistered(START_BATCH_SIZE),
                 )
-                for owed in starts:
-                    await self._start(owed)
-                for supervisor in supervisors:
-                    await self._register(supervisor)
-                if START_BATCH_SIZE in (len(starts), len(supervisors)):
-                    self._woken.set()  # there may be more
-            except DATABASE_UNAVAILABLE as error:
-                structlog.get_logger().warning("contract.database_away", reason=f"{type(error).__name__}: {error}")
-            await self._rest()
+        for owed in starts:
+            await self._start(owed)
+        for supervisor in supervisors:
+            await self._register(supervisor)
+        return START_BATCH_SIZE in (len(starts), len(supervisors))
 
     async def _start(self, owed: PendingStart) -> None:
         if await self._answered(owed, f"{owed.supervised_at}", StartContract()):
@@ -83,10 +79,3 @@ class Starter:
             structlog.get_logger().warning("contract.start_deferred", contract_id=debt.contract_id, code=reply.code, detail=reply.detail)
             return False
         return True
-
-    async def _rest(self) -> None:
-        try:
-            async with asyncio.timeout(START_POLL_SECONDS):
-                await self._woken.wait()
-        except TimeoutError:
-            return

@@ -4,9 +4,9 @@ import asyncio
 from typing import Final
 
 import structlog
-from makima_kernel.cancellation import raise_if_cancelled
 from makima_kernel.event_log.append import Append, Appended, KeyReused, new_event
-from makima_kernel.event_log.appender import LOG_UNAVAILABLE, Appender
+from makima_kernel.event_log.appender import Appender
+from makima_kernel.service.reactor import Reactor
 from makima_schemas.envelope import EventMeta
 from makima_schemas.silence import sender_stream
 
@@ -22,21 +22,13 @@ class SilenceOutbox:
 
     def __init__(self, queries: Queries, appender: Appender) -> None:
         self._queries, self._appender = queries, appender
-        self._woken = asyncio.Event()
+        self._reactor = Reactor(poll_seconds=IDLE_SECONDS, unavailable_event="silence.append_failed")
 
     def wake(self) -> None:
-        self._woken.set()
+        self._reactor.wake()
 
     async def run(self) -> None:
-        while True:
-            raise_if_cancelled()
-            self._woken.clear()
-            try:
-                while await self._publish_pending():
-                    pass
-            except LOG_UNAVAILABLE as error:
-                structlog.get_logger().warning("silence.append_failed", reason=repr(error))
-            await self._rest()
+        await self._reactor.run(self._publish_pending)
 
     async def _publish_pending(self) -> bool:
         """The oldest that are owed; whether there may be more."""
@@ -62,10 +54,3 @@ class SilenceOutbox:
                 log.error("silence.id_reused", command_id=str(owed.command_id))
             case _:
                 pass
-
-    async def _rest(self) -> None:
-        try:
-            async with asyncio.timeout(SILENCE_OUTBOX_POLL_SECONDS):
-                await self._woken.wait()
-        except TimeoutError:
-            return
