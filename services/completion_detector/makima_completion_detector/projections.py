@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final, cast, get_args
 
 import asyncpg
+from makima_kernel.event_log.columns import columns
 from makima_kernel.event_log.named_sql import named
 from makima_kernel.projections.projector import Applied
 from makima_schemas.codec import adapter
@@ -41,7 +42,7 @@ class Contracts:
 
 
 async def _load(connection: asyncpg.Connection, keys: Iterable[Key]) -> dict[Key, Snapshot]:
-    rows = await connection.fetch(SQL["touched"], *_columns(keys, 2))
+    rows = await connection.fetch(SQL["touched"], *columns(keys, 2))
     return {(row["tenant"], row["contract_id"]): SNAPSHOT.validate_json(cast("str", row["snapshot"])) for row in rows}
 
 
@@ -52,7 +53,7 @@ async def _store(connection: asyncpg.Connection, after: dict[Key, Snapshot | Non
         if snapshot is not None
     ]
     if rows:
-        await connection.execute(SQL["store"], *_columns(rows, 4))
+        await connection.execute(SQL["store"], *columns(rows, 4))
 
 
 async def _store_daemons(connection: asyncpg.Connection, batch: Sequence[Applied]) -> None:
@@ -62,13 +63,13 @@ async def _store_daemons(connection: asyncpg.Connection, batch: Sequence[Applied
         if isinstance(applied.event, SupervisorRegistered | SupervisorStateChanged)
     }
     if rows:
-        await connection.execute(SQL["store_daemons"], *_columns(sorted(rows), 3))
+        await connection.execute(SQL["store_daemons"], *columns(sorted(rows), 3))
 
 
 async def _forget(connection: asyncpg.Connection, keys: Sequence[Key]) -> None:
     if keys:
         for name in ("forget_contracts", "forget_daemons"):
-            await connection.execute(SQL[name], *_columns(keys, 2))
+            await connection.execute(SQL[name], *columns(keys, 2))
 
 
 async def _enqueue(connection: asyncpg.Connection, about: Sequence[Applied], after: dict[Key, Snapshot | None]) -> None:
@@ -76,18 +77,12 @@ async def _enqueue(connection: asyncpg.Connection, about: Sequence[Applied], aft
     working = {key for key, snapshot in after.items() if snapshot is not None and snapshot.status in AT_WORK}
     idle = sorted(after.keys() - working)
     if idle:
-        await connection.execute(SQL["forget_todo"], *_columns(idle, 2))
+        await connection.execute(SQL["forget_todo"], *columns(idle, 2))
     owed = {_key(applied): applied.recorded for applied in about if isinstance(applied.event, TRIGGERS) and _key(applied) in working}
     if owed:
         rows = [(*key, recorded.position, recorded.meta.get("traceparent")) for key, recorded in sorted(owed.items())]
-        await connection.execute(SQL["look_again"], *_columns(rows, 4))
+        await connection.execute(SQL["look_again"], *columns(rows, 4))
 
 
 def _key(applied: Applied) -> Key:
     return applied.recorded.tenant, applied.recorded.entity_id
-
-
-def _columns(rows: Iterable[tuple[object, ...]], width: int) -> list[list[object]]:
-    """Rows as the parallel arrays that `unnest` takes."""
-    listed = list(rows)
-    return [[row[index] for row in listed] for index in range(width)]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 import asyncpg
+from makima_kernel.event_log.columns import columns
 from makima_kernel.event_log.named_sql import named
 from makima_kernel.projections.projection import Applied
 from makima_schemas.codec import Event
@@ -133,7 +134,7 @@ class Unstarted:
 
 
 async def _load(connection: asyncpg.Connection, touched: Collection[Key]) -> Rows:
-    rows, keys = Rows(), _columns(touched, 2)
+    rows, keys = Rows(), columns(touched, 2)
     for tenant, contract_id, *start in await connection.fetch(SQL["unstarted_touched"], *keys):
         rows.starts[(tenant, contract_id)] = PendingStartRecord(*start)
     for tenant, contract_id, task_id, *known in await connection.fetch(SQL["supervisors_touched"], *keys):
@@ -186,9 +187,4 @@ def _key(applied: Applied) -> Key:
 async def _execute(connection: asyncpg.Connection, name: str, rows: Collection[tuple[object, ...]], width: int) -> None:
     """Nothing to say, nothing asked."""
     if rows:
-        await connection.execute(SQL[name], *_columns(rows, width))
-
-
-def _columns(rows: Collection[tuple[object, ...]], width: int) -> list[list[object]]:
-    """Rows as the parallel arrays that `unnest` takes."""
-    return [[row[index] for row in rows] for index in range(width)]
+        await connection.execute(SQL[name], *columns(rows, width))

@@ -1,12 +1,13 @@
 """The detector's own read model: who is alive, how contracts get on, which holds are open, which verdicts have yet to be told."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Final
 
 import asyncpg
 import orjson
+from makima_kernel.event_log.columns import columns
 from makima_kernel.event_log.named_sql import named
 from makima_kernel.projections.projector import Applied
 from makima_schemas.codec import encode
@@ -51,7 +52,7 @@ async def _senders(connection: asyncpg.Connection, batch: Sequence[Applied]) -> 
     for name, each in about:
         known[name] = tracked.evolve(known.get(name), each.recorded, each.event)
     stored = [(*astuple(each)[:-1], _json(each.superseded)) for _, each in sorted(known.items()) if each is not None]
-    await connection.execute(SQL["store_senders"], *_columns(stored, 7))
+    await connection.execute(SQL["store_senders"], *columns(stored, 7))
 
 
 async def _contracts(connection: asyncpg.Connection, batch: Sequence[Applied]) -> None:
@@ -62,14 +63,14 @@ async def _contracts(connection: asyncpg.Connection, batch: Sequence[Applied]) -
     ]
     if not about:
         return
-    rows = await connection.fetch(SQL["contracts"], *_columns({key for key, _ in about}, 2))
+    rows = await connection.fetch(SQL["contracts"], *columns({key for key, _ in about}, 2))
     known: dict[Key, Progress | None] = {(row["tenant"], row["contract_id"]): progress(row) for row in rows}
     for key, each in about:
         known[key] = staleness.evolve(known.get(key), each.recorded, each.event)
     await _link_supervisors(connection, known, {key for key, each in about if isinstance(each.event, ContractCreated)})
     stored = [_contract_row(key, contract) for key, contract in sorted(known.items()) if contract is not None]
-    await connection.execute(SQL["store_contracts"], *_columns(stored, 12))
-    await connection.execute(SQL["forget_contracts"], *_columns([key for key, contract in known.items() if contract is None], 2))
+    await connection.execute(SQL["store_contracts"], *columns(stored, 12))
+    await connection.execute(SQL["forget_contracts"], *columns([key for key, contract in known.items() if contract is None], 2))
 
 
 async def _link_supervisors(connection: asyncpg.Connection, known: dict[Key, Progress | None], created: set[Key]) -> None:
@@ -91,7 +92,7 @@ async def _holds(connection: asyncpg.Connection, batch: Sequence[Applied]) -> No
         if owner is not None:
             holds[owner] = mass_silence.evolve(Hold(), each.recorded, each.event)
     if holds:
-        await connection.execute(SQL["store_holds"], *_columns([(owner, *astuple(hold)) for owner, hold in sorted(holds.items())], 4))
+        await connection.execute(SQL["store_holds"], *columns([(owner, *astuple(hold)) for owner, hold in sorted(holds.items())], 4))
 
 
 async def _pending(connection: asyncpg.Connection, batch: Sequence[Applied]) -> None:
@@ -108,7 +109,7 @@ async def _pending(connection: asyncpg.Connection, batch: Sequence[Applied]) -> 
         if (said := silence_detected_for(each.recorded, each.event)) is not None
     ]
     if rows:
-        await connection.execute(SQL["owe"], *_columns(rows, 5))
+        await connection.execute(SQL["owe"], *columns(rows, 5))
     told = [each.recorded.command_id for each in batch if isinstance(each.event, SilenceDetected)]
     if told:
         await connection.execute(SQL["told"], told)
@@ -159,9 +160,3 @@ def _contract_row(key: Key, contract: Progress) -> tuple[object, ...]:
 
 def _json(texts: Sequence[str]) -> str:
     return orjson.dumps(texts).decode()
-
-
-def _columns(rows: Iterable[tuple[object, ...]], width: int) -> list[list[object]]:
-    """Rows as the parallel arrays that `unnest` takes."""
-    listed = list(rows)
-    return [[row[index] for row in listed] for index in range(width)]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final, TypeVar, cast
 
 import asyncpg
+from makima_kernel.event_log.columns import columns
 from makima_kernel.event_log.named_sql import named
 from makima_schemas.codec import Event
 from makima_schemas.contract.events import (
@@ -116,7 +117,7 @@ async def load(connection: asyncpg.Connection, needed: Touched) -> Rows:
 
 async def store(connection: asyncpg.Connection, rows: Rows) -> None:
     if rows.deleted:
-        gone = _columns(rows.deleted)
+        gone = columns(rows.deleted)
         for name in ("forget_contracts", "forget_tasks", "forget_questions", "forget_messages", "forget_supervisors"):
             await connection.execute(SQL[name], *gone)
     await _store(connection, "store_contracts", ContractRow, [rows.contracts[key] for key in rows.changed])
@@ -132,14 +133,14 @@ async def store(connection: asyncpg.Connection, rows: Rows) -> None:
 
 async def _store(connection: asyncpg.Connection, name: str, cls: type, rows: Collection[object]) -> None:
     if rows:
-        await connection.execute(SQL[name], *_columns(map(_MEMBERS[cls], rows)))
+        await connection.execute(SQL[name], *columns(map(_MEMBERS[cls], rows)))
 
 
 async def _store_tallies(connection: asyncpg.Connection, tallies: list[TallyRow]) -> None:
     if tallies:
-        columns = _columns(map(_MEMBERS[TallyRow], tallies))
-        await connection.execute(SQL["add_to_tallies"], *columns)
-        await connection.execute(SQL["forget_empty_tallies"], *columns[:4])
+        added = columns(map(_MEMBERS[TallyRow], tallies))
+        await connection.execute(SQL["add_to_tallies"], *added)
+        await connection.execute(SQL["forget_empty_tallies"], *added[:4])
 
 
 def _copied(rows: Iterable[MonitorRow]) -> bytes:
@@ -150,11 +151,6 @@ def _copied(rows: Iterable[MonitorRow]) -> bytes:
         for row in rows
     )
     return "".join(lines).encode()
-
-
-def _columns(rows: Iterable[tuple[object, ...]]) -> list[list[object]]:
-    """What `unnest` takes: one array for each column."""
-    return [list(column) for column in zip(*rows, strict=True)]
 
 
 def contract_row(record: Mapping[str, object]) -> ContractRow:
@@ -193,4 +189,4 @@ def _row(make: Callable[..., R], record: Mapping[str, object]) -> R:
 async def _fetch(connection: asyncpg.Connection, name: str, keys: set[K]) -> Sequence[Mapping[str, object]]:
     if not keys:
         return []
-    return cast("Sequence[Mapping[str, object]]", await connection.fetch(SQL[name], *_columns(keys)))
+    return cast("Sequence[Mapping[str, object]]", await connection.fetch(SQL[name], *columns(keys)))
