@@ -9,6 +9,7 @@ from typing import Final, TypeVar, cast
 
 import asyncpg
 from makima_kernel.event_log.columns import columns
+from makima_kernel.event_log.copy_text import NULL, copy_text
 from makima_kernel.event_log.named_sql import named
 from makima_schemas.codec import Event
 from makima_schemas.contract.events import (
@@ -45,9 +46,6 @@ _MEMBERS: Final[Mapping[type, Callable[[object], tuple[object, ...]]]] = {
     cls: attrgetter(*(field.name for field in fields(cls)))
     for cls in (ContractRow, TaskRow, QuestionRow, MessageRow, SupervisorRow, DaemonRow, MonitorRow, TallyRow)
 }
-# What COPY reads as something else.
-ESCAPES: Final = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
-NULL: Final = "\\N"
 TASK_MOVES: Final = (TaskClaimed, TaskStarted, TaskReleased, TaskCompleted, TaskFailed)
 K = TypeVar("K", bound=tuple[str, ...])
 R = TypeVar("R")
@@ -146,8 +144,8 @@ async def _store_tallies(connection: asyncpg.Connection, tallies: list[TallyRow]
 def _copied(rows: Iterable[MonitorRow]) -> bytes:
     """Text for COPY, which takes the many rows of a rebuild three times as fast as arrays."""
     lines = (
-        f"{row.position}\t{row.tenant.translate(ESCAPES)}\t{row.contract_id.translate(ESCAPES)}\t{row.old_status or NULL}\t"
-        f"{row.status or NULL}\t{row.type}\t{row.message.translate(ESCAPES)}\n"
+        f"{row.position}\t{copy_text(row.tenant)}\t{copy_text(row.contract_id)}\t{row.old_status or NULL}\t"
+        f"{row.status or NULL}\t{row.type}\t{copy_text(row.message)}\n"
         for row in rows
     )
     return "".join(lines).encode()

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Final
 
+from makima_kernel.event_log.copy_text import NULL, copy_text
 from makima_kernel.nats.message import Message
 
 from makima_supervisor_heartbeat.domain.heartbeats import Beat
@@ -25,8 +26,6 @@ COLUMNS: Final = (
 MOST_ROWS: Final = 2000  # of a slice: one statement with more stalls the loop (field-notes)
 NEWEST: Final = "\tt\n"
 OLDER: Final = "\tf\n"
-_NULL: Final = "\\N"
-_ESCAPES: Final = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
 @dataclass(slots=True)
@@ -65,18 +64,12 @@ def _is_supervisors(message: Message) -> bool:
 
 
 def row(head: str, beat: Beat) -> str:
-    progress = _NULL if beat.progress is None else beat.progress
-    activity, detail = _text(beat.activity), _NULL if beat.detail is None else _text(beat.detail)
+    progress = NULL if beat.progress is None else beat.progress
+    activity, detail = copy_text(beat.activity), copy_text(beat.detail)
     return f"{rfc3339_of(beat.received_ns)}\t{beat.sequence}\t{head}\t{activity}\t{progress}\t{detail}"
 
 
 def row_head(beat: Beat) -> str:
     """What rarely changes of a sender's rows."""
     known = (beat.address.sender, beat.contract_id, beat.address.daemon_id, beat.connection_id, beat.state, beat.phase)
-    return "\t".join(_text(each) for each in known)
-
-
-def _text(text: str | None) -> str:
-    if text is None:
-        return _NULL
-    return text if text.isprintable() and "\\" not in text else text.translate(_ESCAPES)
+    return "\t".join(copy_text(each) for each in known)
