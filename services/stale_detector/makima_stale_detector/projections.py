@@ -48,7 +48,7 @@ async def _senders(connection: asyncpg.Connection, batch: Sequence[Applied]) -> 
     if not about:
         return
     rows = await connection.fetch(SQL["senders"], list({name for name, _ in about}))
-    known: dict[str, Sender | None] = {row["name"]: sender(row) for row in rows}
+    known: dict[str, Sender | None] = {row["name"]: tracked.from_row(row) for row in rows}
     for name, each in about:
         known[name] = tracked.evolve(known.get(name), each.recorded, each.event)
     stored = [(*astuple(each)[:-1], _json(each.superseded)) for _, each in sorted(known.items()) if each is not None]
@@ -113,18 +113,6 @@ async def _pending(connection: asyncpg.Connection, batch: Sequence[Applied]) -> 
     told = [each.recorded.command_id for each in batch if isinstance(each.event, SilenceDetected)]
     if told:
         await connection.execute(SQL["told"], told)
-
-
-def sender(row: asyncpg.Record) -> Sender:
-    return Sender(
-        row["name"],
-        row["alive"],
-        row["alive_position"],
-        row["contract_id"],
-        row["daemon_id"],
-        row["connection_id"],
-        tuple(row["superseded"]),
-    )
 
 
 def progress(row: asyncpg.Record) -> Progress:

@@ -14,7 +14,7 @@ from makima_schemas.identity import DEFAULT_TENANT
 from makima_schemas.silence import SilenceDetected
 
 from makima_stale_detector.domain.members.registry import MAX_DEAD_SENDERS
-from makima_stale_detector.domain.members.sender import Sender, Tracked
+from makima_stale_detector.domain.members.sender import Tracked, from_row
 from makima_stale_detector.domain.verdicts.mass_silence import Hold
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
@@ -78,7 +78,7 @@ class Queries:
             connection = cast("asyncpg.Connection", acquired)
             position = cast("int", await connection.fetchval(SQL["position"]))
             senders = [
-                Tracked(_sender(row), row["owner_id"]) for row in await connection.fetch(SQL["senders"], DEFAULT_TENANT, MAX_DEAD_SENDERS)
+                Tracked(from_row(row), row["owner_id"]) for row in await connection.fetch(SQL["senders"], DEFAULT_TENANT, MAX_DEAD_SENDERS)
             ]
             owners = await connection.fetch(SQL["owners"], DEFAULT_TENANT)
             holds = await connection.fetch(SQL["holds"])
@@ -111,15 +111,3 @@ class Queries:
 
     async def count_stale(self) -> int:
         return cast("int", await self._pool.fetchval(SQL["count_stale"]))
-
-
-def _sender(row: asyncpg.Record) -> Sender:
-    return Sender(
-        row["name"],
-        row["alive"],
-        row["alive_position"],
-        row["contract_id"],
-        row["daemon_id"],
-        row["connection_id"],
-        tuple(row["superseded"]),
-    )

@@ -17,10 +17,10 @@ from makima_schemas.silence import MassSilenceCleared, MassSilenceSuspected
 from makima_schemas.supervisor import SupervisorState
 from makima_stale_detector.domain import staleness
 from makima_stale_detector.domain.members import sender as tracked
-from makima_stale_detector.domain.members.sender import Sender, Tracked
+from makima_stale_detector.domain.members.sender import Sender, Tracked, from_row
 from makima_stale_detector.domain.staleness import Progress
 from makima_stale_detector.domain.verdicts.mass_silence import Hold
-from makima_stale_detector.projections import SQL, Silence, progress, sender
+from makima_stale_detector.projections import SQL, Silence, progress
 from makima_stale_detector.queries import Queries
 from nats.aio.client import Client
 
@@ -77,7 +77,7 @@ async def test_its_rows_are_the_fold_of_the_log_and_a_rebuild_makes_the_same(
         before = await shown(pool)
         senders, contracts = await folded(system)
         rows = await pool.fetch(SQL["senders"].replace("from senders", "from stale_detector.senders"), list(senders))
-        assert {row["name"]: sender(row) for row in rows} == senders
+        assert {row["name"]: from_row(row) for row in rows} == senders
         keys = [["default"] * len(contracts), list(contracts)]
         rows = await pool.fetch(SQL["contracts"].replace("from contracts", "from stale_detector.contracts"), *keys)
         expected = {name: contract for name, contract in contracts.items() if contract is not None}

@@ -1,7 +1,7 @@
 """Who is tracked comes from the log: every supervisor and every daemon that it calls alive, until it says otherwise."""
 
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final, Protocol
 
 from makima_schemas.codec import Event
 from makima_schemas.daemon import DaemonConnected, DaemonDisconnected
@@ -12,6 +12,12 @@ from makima_stale_detector.domain.members import sender_names as senders
 
 EVENTS: Final[frozenset[type]] = frozenset({SupervisorRegistered, SupervisorStateChanged, DaemonConnected, DaemonDisconnected})
 REMEMBERED_CONNECTIONS: Final = 16
+
+
+class Row(Protocol):
+    """A row of the read model, by the names of its columns."""
+
+    def __getitem__(self, column: str, /) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,19 @@ class Sender:
     def accepts(self, contract_id: str | None, connection_id: str | None) -> bool:
         """Whether a heartbeat counts: not of a connection that was replaced, nor of another contract's task (as the recorder has it)."""
         return connection_id not in self.superseded and contract_id == self.contract_id
+
+
+def from_row(row: Row) -> Sender:
+    """A sender as the read model keeps it."""
+    return Sender(
+        row["name"],
+        row["alive"],
+        row["alive_position"],
+        row["contract_id"],
+        row["daemon_id"],
+        row["connection_id"],
+        tuple(row["superseded"]),
+    )
 
 
 @dataclass(frozen=True, slots=True)
