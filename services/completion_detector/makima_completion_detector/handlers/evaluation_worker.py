@@ -22,7 +22,7 @@ from makima_schemas.contract.commands import (
     RecordValidation,
     StartCompletion,
 )
-from makima_schemas.errors import RETRYABLE_CODES, ErrorCode
+from makima_schemas.errors import RETRYABLE, ErrorCode
 
 from makima_completion_detector.domain.next_action import (
     Abort,
@@ -193,7 +193,7 @@ class EvaluationWorker:
                 return None
             case Problem(code=ErrorCode.VERSION_CONFLICT):
                 return RetryAfter(PROJECTION_BEHIND_RETRY_SECONDS)
-            case Problem() if reply.code in RETRYABLE_CODES:
+            case Problem() if reply.code in RETRYABLE:
                 logger.warning("completion.command_unavailable", code=reply.code, detail=reply.detail)
                 return RetryAfter(UNAVAILABLE_RETRY_SECONDS)
             case Problem():

@@ -13,7 +13,7 @@ from makima_kernel.telemetry import traces
 from makima_schemas.commands import Problem, Request
 from makima_schemas.contract.commands import CreateTask, StartContract
 from makima_schemas.contract.events import ContractCreated
-from makima_schemas.errors import RETRYABLE_CODES
+from makima_schemas.errors import RETRYABLE
 
 from makima_contract.handlers.commands import ContractCommandHandler
 from makima_contract.projections import heard_for, resumes_unstarted
@@ -75,7 +75,7 @@ class Starter:
                 tenant=debt.tenant,
             )
             reply = await self._decisions.handle(request, command)
-        if isinstance(reply, Problem) and reply.code in RETRYABLE_CODES:
+        if isinstance(reply, Problem) and reply.code in RETRYABLE:
             structlog.get_logger().warning("contract.start_deferred", contract_id=debt.contract_id, code=reply.code, detail=reply.detail)
             return False
         return True
