@@ -10,9 +10,9 @@ from makima_kernel.event_log.named_sql import named
 from makima_kernel.projections.projector import Applied
 from makima_schemas.codec import adapter
 from makima_schemas.contract.events import ContractEvent
+from makima_schemas.contract.model import ACTIVE_STATUSES
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorStateChanged
 
-from makima_completion_detector.domain.next_action import AT_WORK
 from makima_completion_detector.domain.snapshot import TRIGGERS, Snapshot, fold
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
@@ -74,7 +74,7 @@ async def _forget(connection: asyncpg.Connection, keys: Sequence[Key]) -> None:
 
 async def _enqueue(connection: asyncpg.Connection, about: Sequence[Applied], after: dict[Key, Snapshot | None]) -> None:
     """A look for each contract at work that a trigger touched, under the trace of the last one; none for the others any more."""
-    working = {key for key, snapshot in after.items() if snapshot is not None and snapshot.status in AT_WORK}
+    working = {key for key, snapshot in after.items() if snapshot is not None and snapshot.status in ACTIVE_STATUSES}
     idle = sorted(after.keys() - working)
     if idle:
         await connection.execute(SQL["forget_todo"], *columns(idle, 2))

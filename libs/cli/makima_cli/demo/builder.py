@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
-from makima_schemas.contract.model import ContractStatus, TaskStatus
+from makima_schemas.contract.model import RUNNING_STATUSES, TaskStatus
 from makima_sdk.connection import Connection
 from makima_sdk.contracts import Contracts
 from makima_sdk.http import Http
@@ -19,7 +19,6 @@ from makima_cli.demo.scenarios import TASKS, needs, task_name
 
 ROLE: Final = "builder"
 TASK_POLL_SECONDS: Final = 0.7
-AT_WORK: Final = frozenset({ContractStatus.ACTIVE, ContractStatus.WAITING_FOR_INPUT})
 
 
 async def build(contract_id: str, worktree: Path) -> None:
@@ -30,7 +29,7 @@ async def build(contract_id: str, worktree: Path) -> None:
         while True:
             try:
                 contract = await contracts.get(contract_id)
-                worked = contract.status in AT_WORK and await _work(contracts, contract, connection_id, worktree)
+                worked = contract.status in RUNNING_STATUSES and await _work(contracts, contract, connection_id, worktree)
             except ProblemError:
                 worked = False  # overtaken by the user or the detector, or the supervisor was not heard yet: look again
             if not worked:

@@ -7,7 +7,7 @@ what is done. Each of these is a reaction to what it sees (`reactions.py`). Whet
 import asyncio
 from typing import Final
 
-from makima_schemas.contract.model import ContractStatus
+from makima_schemas.contract.model import TERMINAL_STATUSES, ContractStatus
 from makima_sdk.connection import Connection
 from makima_sdk.contracts import Contracts
 from makima_sdk.http import Http
@@ -23,8 +23,6 @@ CONTRACT_INTERVAL_SECONDS: Final = 1.0  # two contracts that come to mind togeth
 BATCH_INTERVAL_SECONDS: Final = 40.0  # between batches, once there was one of each story: it runs for days
 MOST_LIVE: Final = 8
 MOST_ARCHIVED: Final = 24
-
-OVER: Final = frozenset({ContractStatus.COMPLETED, ContractStatus.FAILED, ContractStatus.ARCHIVED})
 
 
 class DemoUser:
@@ -50,7 +48,7 @@ class DemoUser:
         move = reaction(mine, self._reopened)
         if move is not None:
             await self._try(move)
-        await self._tell_another(sum(contract.status not in OVER for contract in mine))
+        await self._tell_another(sum(contract.status not in TERMINAL_STATUSES for contract in mine))
         await self._forget([contract for contract in mine if contract.status is ContractStatus.ARCHIVED])
 
     async def _try(self, move: Move) -> None:

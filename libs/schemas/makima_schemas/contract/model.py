@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
@@ -24,6 +24,16 @@ class ContractStatus(StrEnum):
     COMPLETED = "completed"
     FAILED = "failed"
     ARCHIVED = "archived"
+
+
+# Agents work, or wait for an answer.
+RUNNING_STATUSES: Final = (ContractStatus.ACTIVE, ContractStatus.WAITING_FOR_INPUT)
+# Something happens without anybody asking for it: the detectors watch these. Completing, too, until the worktrees are cleaned up.
+ACTIVE_STATUSES: Final = (*RUNNING_STATUSES, ContractStatus.COMPLETING)
+# The work is over; the contract can be reopened or archived.
+FINISHED_STATUSES: Final = (ContractStatus.COMPLETED, ContractStatus.FAILED)
+# The work is over, archived or not.
+TERMINAL_STATUSES: Final = (*FINISHED_STATUSES, ContractStatus.ARCHIVED)
 
 
 class TaskStatus(StrEnum):

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from makima_schemas.contract.model import CompletedBy, ContractStatus
+from makima_schemas.contract.model import ACTIVE_STATUSES, CompletedBy, ContractStatus
 from makima_schemas.gate import Readiness
 
 from makima_completion_detector.domain.snapshot import Snapshot
@@ -83,12 +83,9 @@ class Case:
     then: Callable[[Evaluation], Action]
 
 
-AT_WORK: Final = frozenset({ContractStatus.ACTIVE, ContractStatus.WAITING_FOR_INPUT, ContractStatus.COMPLETING})
-
-
 def would_complete(contract: Snapshot) -> bool:
     """Whether the contract's end has come, as far as its gate is asked; whatever the switches say."""
-    return contract.status in AT_WORK and contract.following is None and contract.readiness().by_gate
+    return contract.status in ACTIVE_STATUSES and contract.following is None and contract.readiness().by_gate
 
 
 def cleaned(*, held: bool, removed: bool, expired: bool) -> CompletedBy | None:
@@ -131,7 +128,7 @@ def _at_rest(look: Evaluation) -> bool:
 
 
 CASES: Final[tuple[Case, ...]] = (
-    Case(lambda look: look.contract.status not in AT_WORK,       lambda look: Nothing(f"the contract is {look.contract.status}")),
+    Case(lambda look: look.contract.status not in ACTIVE_STATUSES, lambda look: Nothing(f"the contract is {look.contract.status}")),
     # What was begun is brought to its end, whatever the switches say since: nothing else ends `completing`.
     Case(lambda look: _completing(look) and look.gate.ready,     lambda _: CleanUp()),
     Case(_completing,                                            lambda look: Abort(", ".join(look.gate.missing))),

@@ -5,11 +5,12 @@ from collections.abc import Callable
 from makima_kernel.event_log.log import Log
 from makima_kernel.projections.projector import Projector
 from makima_kernel.telemetry import traces
+from makima_schemas.contract.model import ACTIVE_STATUSES
 from makima_schemas.errors import ErrorCode
 from makima_schemas.identity import DEFAULT_TENANT
 from makima_schemas.refusal import Refused
 
-from makima_completion_detector.domain.next_action import AT_WORK, would_complete
+from makima_completion_detector.domain.next_action import would_complete
 from makima_completion_detector.queries import Queries
 
 CHECK_CATCH_UP_SECONDS = 1.0
@@ -34,7 +35,7 @@ class CheckCompletion:
         if contract is None:
             raise Refused(ErrorCode.CONTRACT_NOT_FOUND, f"no contract {contract_id}")
         gate = contract.readiness()
-        if contract.status in AT_WORK:
+        if contract.status in ACTIVE_STATUSES:
             await self._queries.enqueue(tenant, contract_id, traces.traceparent())
             self._wake()
         return {

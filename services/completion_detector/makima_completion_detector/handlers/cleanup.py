@@ -4,7 +4,7 @@ from typing import Final
 
 from makima_kernel.event_log.log import Log
 from makima_kernel.projections.projector import Projector
-from makima_schemas.contract.model import ContractStatus
+from makima_schemas.contract.model import TERMINAL_STATUSES
 from makima_schemas.errors import ErrorCode
 from makima_schemas.identity import DEFAULT_TENANT
 from makima_schemas.refusal import Refused
@@ -13,7 +13,6 @@ from makima_completion_detector.handlers.worktrees import Worktrees
 from makima_completion_detector.queries import Queries
 
 CLEANUP_CATCH_UP_SECONDS: Final = 1.0
-ENDED: Final = (ContractStatus.COMPLETED, ContractStatus.FAILED, ContractStatus.ARCHIVED)
 
 
 class CleanUp:
@@ -33,8 +32,8 @@ class CleanUp:
         contract = await self._queries.snapshot(tenant, contract_id)
         if contract is None:
             raise Refused(ErrorCode.CONTRACT_NOT_FOUND, f"no contract {contract_id}")
-        if contract.status not in ENDED:
-            members = {"from": contract.status.value, "to": contract.status.value, "allowed": list(map(str, ENDED))}
+        if contract.status not in TERMINAL_STATUSES:
+            members = {"from": contract.status.value, "to": contract.status.value, "allowed": list(map(str, TERMINAL_STATUSES))}
             raise Refused(
                 ErrorCode.INVALID_TRANSITION, "worktrees are cleaned up once a contract has ended", hint="complete or fail it", **members
             )

@@ -10,6 +10,7 @@ from makima_kernel.commands.router import snake_case
 from makima_kernel.service.settings import FeatureFlags
 from makima_schemas.commands import Accepted, Problem, Reply
 from makima_schemas.contract.commands import ArchiveContract, ContractCommand, DeleteContract, PauseContract, ResumeContract
+from makima_schemas.contract.model import ACTIVE_STATUSES, FINISHED_STATUSES, RUNNING_STATUSES, TERMINAL_STATUSES
 from makima_schemas.contract.model import ContractStatus as S
 from makima_schemas.errors import ErrorCode
 from makima_schemas.supervisor import RestartSupervisor
@@ -72,16 +73,16 @@ def _contract(command: ContractCommand) -> Callable[[ItemDispatcher, Candidate],
 
 
 NO_SUPERVISOR: Final = Problem(ErrorCode.SUPERVISOR_NOT_FOUND, "no supervisor of this contract was ever heard")
-_AT_WORK: Final = (S.ACTIVE, S.WAITING_FOR_INPUT)
-_ENDED: Final = (S.COMPLETED, S.FAILED)
 OPERATIONS: Final[Mapping[BatchOperation, Operation]] = {
-    "archive_old": Operation(_contract(ArchiveContract()), _ENDED, (S.CREATED, *_ENDED), DEFAULT_MIN_AGE_HOURS),
-    "pause_all": Operation(_contract(PauseContract("batch pause_all")), _AT_WORK, (S.CREATED, *_AT_WORK, S.BLOCKED), enhanced=True),
+    "archive_old": Operation(_contract(ArchiveContract()), FINISHED_STATUSES, (S.CREATED, *FINISHED_STATUSES), DEFAULT_MIN_AGE_HOURS),
+    "pause_all": Operation(
+        _contract(PauseContract("batch pause_all")), RUNNING_STATUSES, (S.CREATED, *RUNNING_STATUSES, S.BLOCKED), enhanced=True
+    ),
     "resume_all": Operation(_contract(ResumeContract()), (S.PAUSED,), (S.PAUSED,), enhanced=True),
     "cleanup_archived": Operation(_contract(DeleteContract()), (S.ARCHIVED,), (S.ARCHIVED,), DEFAULT_MIN_AGE_HOURS),
-    "restart_stale": Operation(ItemDispatcher.of_supervisor, (*_AT_WORK, S.COMPLETING), (*_AT_WORK, S.COMPLETING), stale=True),
+    "restart_stale": Operation(ItemDispatcher.of_supervisor, ACTIVE_STATUSES, ACTIVE_STATUSES, stale=True),
     "cleanup_worktrees": Operation(
-        ItemDispatcher.of_daemons, (*_ENDED, S.ARCHIVED), (*_ENDED, S.ARCHIVED), DEFAULT_MIN_AGE_HOURS, supervised=True
+        ItemDispatcher.of_daemons, TERMINAL_STATUSES, TERMINAL_STATUSES, DEFAULT_MIN_AGE_HOURS, supervised=True
     ),
 }
 

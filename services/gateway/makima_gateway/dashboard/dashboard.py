@@ -4,16 +4,15 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, cast
+from typing import cast
 
-from makima_schemas.contract.model import ContractStatus, WaitingFor
+from makima_schemas.contract.model import TERMINAL_STATUSES, ContractStatus, WaitingFor
 
 from makima_gateway.dashboard.queries import DashboardRows, StaleOne
 from makima_gateway.read_model.latest_heartbeats import LatestHeartbeats
 from makima_gateway.read_model.legacy_status import shown_change, shown_status
 
 # What has ended has a phase that nobody works in, and tasks that nobody will take.
-ENDED: Final = frozenset({ContractStatus.COMPLETED, ContractStatus.FAILED, ContractStatus.ARCHIVED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,7 @@ class Dashboard:
 
 def dashboard(found: DashboardRows, feed: LatestHeartbeats, now: datetime, *, enhanced: bool) -> Dashboard:
     """`enhanced` as in `views`."""
-    open_ones = [tally for tally in found.tallies if tally.status not in ENDED]
+    open_ones = [tally for tally in found.tallies if tally.status not in TERMINAL_STATUSES]
     return Dashboard(
         statusCounts=_sums(
             (shown_status(ContractStatus(tally.status), enhanced=enhanced).value, tally.contracts) for tally in found.tallies

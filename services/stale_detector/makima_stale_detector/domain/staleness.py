@@ -9,7 +9,7 @@ from typing import Final, get_args
 from makima_schemas.codec import CLASS_BY_NAME, Event, UndecodableError, UnknownEventError, decode
 from makima_schemas.contract import events as e
 from makima_schemas.contract.events import ContractEvent
-from makima_schemas.contract.model import ContractStatus
+from makima_schemas.contract.model import ACTIVE_STATUSES, ContractStatus
 from makima_schemas.contract.status_effects import ACTIVITY, destination
 from makima_schemas.envelope import Recorded
 from makima_schemas.silence import StaleCleared, StaleDetected
@@ -18,7 +18,6 @@ from makima_schemas.supervisor import ENDED, SupervisorRegistered, SupervisorSta
 EVENTS: Final[frozenset[type]] = frozenset(
     (*get_args(ContractEvent), SupervisorRegistered, SupervisorStateChanged, StaleDetected, StaleCleared)
 )
-WATCHED: Final = frozenset({ContractStatus.ACTIVE, ContractStatus.WAITING_FOR_INPUT, ContractStatus.COMPLETING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ class Progress:
     @property
     def exposed(self) -> bool:
         """Whether it would be stale if enough time had passed."""
-        return self.status in WATCHED and not self.live_supervisors
+        return self.status in ACTIVE_STATUSES and not self.live_supervisors
 
     @property
     def over(self) -> bool:
@@ -110,7 +109,7 @@ def _contract(before: Progress, recorded: Recorded, event: Event) -> Progress:
     after = replace(before, status=status, version=recorded.version, ever_active=ever_active)
     if type(event) in ACTIVITY or not ever_active:
         return _active(after, recorded, recorded.recorded_at)
-    if status in WATCHED and before.status not in WATCHED:
+    if status in ACTIVE_STATUSES and before.status not in ACTIVE_STATUSES:
         return replace(after, counts_from=max(before.counts_from, recorded.recorded_at), counts_position=recorded.position)
     return after
 
