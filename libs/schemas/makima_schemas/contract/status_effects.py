@@ -39,6 +39,14 @@ ACTIVITY: Final[frozenset[type]] = frozenset(
 )
 
 
+def counts_as_activity(event: object, *, ever_active: bool) -> bool:
+    """Before a contract's first activity (`ever_active`), each of its events counts as one.
+
+    Plan 1.5: else the clock of a contract from before activity was recorded would start at its creation.
+    """
+    return type(event) in ACTIVITY or not ever_active
+
+
 def destination(event: object) -> ContractStatus | None:
     """Fixed by the event's class, or recorded in it; None: the status stays, and what is waited for."""
     if isinstance(event, SAYS_WHERE_TO):

@@ -17,7 +17,7 @@ from makima_schemas.contract.events import (
     PhaseValidated,
 )
 from makima_schemas.contract.model import ContractStatus
-from makima_schemas.contract.status_effects import ACTIVITY, destination
+from makima_schemas.contract.status_effects import ACTIVITY, counts_as_activity, destination
 from makima_schemas.envelope import Recorded
 from makima_schemas.times import rfc3339
 
@@ -91,9 +91,9 @@ def apply(row: ContractRow, recorded: Recorded, event: ContractEvent) -> None:  
     at = recorded.recorded_at
     row.version = recorded.version
     row.updated_at = at
-    row.ever_active = row.ever_active or type(event) in ACTIVITY
-    if type(event) in ACTIVITY or not row.ever_active:
+    if counts_as_activity(event, ever_active=row.ever_active):
         row.last_activity_at = at
+    row.ever_active = row.ever_active or type(event) in ACTIVITY
     status = destination(event)
     if status is not None:
         row.waiting_for = getattr(event, "waiting_for", None)

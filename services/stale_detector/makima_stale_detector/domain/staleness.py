@@ -10,7 +10,7 @@ from makima_schemas.codec import CLASS_BY_NAME, Event, UndecodableError, Unknown
 from makima_schemas.contract import events as e
 from makima_schemas.contract.events import ContractEvent
 from makima_schemas.contract.model import ACTIVE_STATUSES, ContractStatus
-from makima_schemas.contract.status_effects import ACTIVITY, destination
+from makima_schemas.contract.status_effects import ACTIVITY, counts_as_activity, destination
 from makima_schemas.envelope import Recorded
 from makima_schemas.silence import StaleCleared, StaleDetected
 from makima_schemas.supervisor import ENDED, SupervisorRegistered, SupervisorStateChanged
@@ -107,7 +107,7 @@ def _contract(before: Progress, recorded: Recorded, event: Event) -> Progress:
     status = destination(event) or before.status
     ever_active = before.ever_active or type(event) in ACTIVITY
     after = replace(before, status=status, version=recorded.version, ever_active=ever_active)
-    if type(event) in ACTIVITY or not ever_active:
+    if counts_as_activity(event, ever_active=before.ever_active):
         return _active(after, recorded, recorded.recorded_at)
     if status in ACTIVE_STATUSES and before.status not in ACTIVE_STATUSES:
         return replace(after, counts_from=max(before.counts_from, recorded.recorded_at), counts_position=recorded.position)

@@ -5,6 +5,7 @@ from typing import Final
 
 from fastapi import APIRouter
 from makima_schemas.commands import Accepted, Problem
+from makima_schemas.contract.actions import ACTION_TO_ACTIVE, ENHANCED_ACTIONS, ENHANCED_STATUSES
 from makima_schemas.contract.commands import (
     ArchiveContract,
     BlockContract,
@@ -17,7 +18,6 @@ from makima_schemas.contract.commands import (
     StartContract,
     UnblockContract,
 )
-from makima_schemas.contract.model import ContractStatus
 from starlette.responses import Response
 
 from makima_gateway.api.reads import ContractId
@@ -40,20 +40,11 @@ ACTIONS: Final[Mapping[str, Make]] = {
     "complete": lambda _reason: CompleteContract(),
     "archive": lambda _reason: ArchiveContract(),
 }
-# What leads into a status that is new, or out of it, by its action and by its status; old clients know the others.
-ENHANCED: Final = frozenset({"pause", "resume", "block", "unblock", "fail", "paused", "blocked", "failed"})
-# The command whose row leads to `active`, by where it leads from; from elsewhere the owner refuses.
-_TO_ACTIVE: Final[Mapping[ContractStatus, Make]] = {
-    ContractStatus.PAUSED: ACTIONS["resume"],
-    ContractStatus.BLOCKED: ACTIONS["unblock"],
-    ContractStatus.COMPLETED: ACTIONS["reopen"],
-    ContractStatus.FAILED: ACTIONS["reopen"],
-}
 
 
 def _check_known(write: WriteContext, asked: str) -> None:
     """Raises `FEATURE_OFF`. Setting `active`, as old clients do, leads out of every new status all the same: nothing gets stuck there."""
-    if asked in ENHANCED:
+    if asked in ENHANCED_ACTIONS or asked in ENHANCED_STATUSES:
         check_enhanced(write.gateway.settings.feature_flags, asked)
 
 
@@ -86,8 +77,8 @@ async def _candidates(write: WriteContext, contract_id: str, body: NewStatus) ->
             row = await write.gateway.queries.contract(write.principal.tenant, contract_id)
             if row is None:
                 raise unknown_contract(contract_id)
-            makes = dict.fromkeys((_TO_ACTIVE.get(row.status, ACTIONS["start"]), ACTIONS["start"], *_TO_ACTIVE.values()))
-            commands = [make(body.reason) for make in makes]
+            actions = dict.fromkeys((ACTION_TO_ACTIVE.get(row.status, "start"), "start", *ACTION_TO_ACTIVE.values()))
+            commands = [ACTIONS[action](body.reason) for action in actions]
         case "paused":
             commands = [PauseContract(body.reason)]
         case "blocked":
