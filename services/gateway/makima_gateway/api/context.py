@@ -39,6 +39,11 @@ class Gateway:
     health: Health
     settings: Settings
 
+    @property
+    def enhanced(self) -> bool:
+        """Whether clients see the new statuses of contracts; else they see those of old in their place."""
+        return self.settings.feature_flags.enhanced_contract_status
+
 
 def gateway(connection: HTTPConnection) -> Gateway:
     return cast("Gateway", connection.state.gateway)

@@ -45,7 +45,7 @@ class ReadContext:
         return row
 
     def view(self, row: ContractRow) -> Contract:
-        enhanced = self.gateway.settings.feature_flags.enhanced_contract_status
+        enhanced = self.gateway.enhanced
         return views.contract(row, self.gateway.latest_heartbeats.last_heartbeat(row.supervisor_task_id), enhanced=enhanced)
 
     def answer(self, body: object, *, version: int | None = None) -> Response:

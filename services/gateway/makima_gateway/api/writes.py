@@ -77,7 +77,7 @@ class WriteContext:
     async def contract(self, written: WriteResult, *, status: int = 200) -> Response:
         """The contract as this write left it, also when the answer is given again later."""
         row = await self.contract_row(written)
-        enhanced = self.gateway.settings.feature_flags.enhanced_contract_status
+        enhanced = self.gateway.enhanced
         view = views.contract(row, self.gateway.latest_heartbeats.last_heartbeat(row.supervisor_task_id), enhanced=enhanced)
         return json_response(view, written.headers, status=status, version=row.version)
 

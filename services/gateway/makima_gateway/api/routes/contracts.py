@@ -69,7 +69,7 @@ async def create_contract(body: NewContract, write: Writing) -> Response:
 @router.get("/contracts", response_model=ContractPage)
 async def list_contracts(asked: Annotated[ListQuery, Query()], read: Reading) -> Response:
     wanted = Filter(
-        status=_meant(asked.status, enhanced=read.gateway.settings.feature_flags.enhanced_contract_status),
+        status=_meant(asked.status, enhanced=read.gateway.enhanced),
         phase=asked.phase,
         waiting=asked.waiting,
         stale=asked.stale,
@@ -91,7 +91,7 @@ async def show_contract(
     at: Annotated[str | None, Query(max_length=64, description="a version or a time: the contract as it was")] = None,
 ) -> Response:
     row = await read.contract(contract_id) if at is None else await _as_it_was(read, contract_id, at)
-    enhanced = read.gateway.settings.feature_flags.enhanced_contract_status
+    enhanced = read.gateway.enhanced
     return read.answer(read.view(row) if at is None else views.contract(row, enhanced=enhanced), version=row.version)
 
 

@@ -16,5 +16,5 @@ router = APIRouter(tags=["monitor"], dependencies=[Depends(monitoring)])
 async def show_dashboard(read: Reading) -> Response:
     """Costs the same, however many contracts there are."""
     found = await read.gateway.dashboard_queries.of(read.principal.tenant, read.principal.visibility.owner_id)
-    enhanced = read.gateway.settings.feature_flags.enhanced_contract_status
+    enhanced = read.gateway.enhanced
     return read.answer(dashboard(found, read.gateway.latest_heartbeats, datetime.now(UTC), enhanced=enhanced))

@@ -15,6 +15,6 @@ async def export_contract(contract_id: ContractId, read: Reading) -> Response:
     """All its events as CloudEvents, and what they fold to: the contract, tasks, questions and messages at that version."""
     row = await read.contract(contract_id)
     log = read.gateway.log
-    enhanced = read.gateway.settings.feature_flags.enhanced_contract_status
+    enhanced = read.gateway.enhanced
     document = written(log, str(await log.epoch()), row, enhanced=enhanced)
     return StreamingResponse(document, headers=read.headers | etag(row.version), media_type=MEDIA_TYPE)

@@ -34,7 +34,7 @@ async def set_phase_guard(contract_id: ContractId, body: Switch, write: Writing)
 async def set_auto_complete(contract_id: ContractId, body: Switch, write: Writing) -> Response:
     written = await write.send(contract_id, SetAutoComplete(body.enabled))
     row = await write.contract_row(written)
-    enhanced = write.gateway.settings.feature_flags.enhanced_contract_status
+    enhanced = write.gateway.enhanced
     return json_response(views.summary(row, enhanced=enhanced), written.headers, version=row.version)
 
 
