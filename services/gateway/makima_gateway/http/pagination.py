@@ -2,17 +2,25 @@
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
-from typing import Literal, cast
+from collections.abc import Callable, Sequence
+from typing import Literal, TypeVar, cast
 
 import orjson
 
 from makima_gateway.http.problems import invalid
 
+R = TypeVar("R")
 List = Literal["contracts", "tasks", "questions", "messages", "daemons", "events", "tokens"]
 
 
 def encode(of: List, key: int | str) -> str:
     return urlsafe_b64encode(orjson.dumps([of, key])).rstrip(b"=").decode()
+
+
+def page(rows: Sequence[R], limit: int, of: List, key: Callable[[R], int | str]) -> tuple[Sequence[R], str | None]:
+    """The rows of one page, and the cursor of the next one, if there is one. One row more than `limit` was asked for to know that."""
+    shown = rows[:limit]
+    return shown, encode(of, key(shown[-1])) if len(rows) > limit else None
 
 
 def position(of: List, cursor: str | None) -> int | None:

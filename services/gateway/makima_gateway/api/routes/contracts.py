@@ -78,10 +78,8 @@ async def list_contracts(asked: Annotated[ListQuery, Query()], read: Reading) ->
     )
     before = cursors.position("contracts", asked.cursor)
     rows = await read.gateway.queries.contracts(read.principal.visibility, wanted, before, asked.limit + 1)
-    more = len(rows) > asked.limit
-    rows = rows[: asked.limit]
-    following = cursors.encode("contracts", rows[-1].created_position) if more else None
-    return read.answer({"items": [read.view(row) for row in rows], "next_cursor": following})
+    shown, following = cursors.page(rows, asked.limit, "contracts", lambda row: row.created_position)
+    return read.answer({"items": [read.view(row) for row in shown], "next_cursor": following})
 
 
 @router.get("/contracts/{contract_id}", response_model=Contract)

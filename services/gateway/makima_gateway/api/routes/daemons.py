@@ -32,8 +32,8 @@ STORED_WITHIN_SECONDS: Final = 2.0
 async def list_daemons(read: Reading, limit: Limit = 50, cursor: Cursor = None) -> Response:
     after = cursors.name("daemons", cursor) or ""
     rows = await read.gateway.queries.daemons(read.principal.visibility, after, limit + 1)
-    following = cursors.encode("daemons", rows[limit - 1].id) if len(rows) > limit else None
-    return read.answer({"items": await _daemons(read, rows[:limit]), "next_cursor": following})
+    shown, following = cursors.page(rows, limit, "daemons", lambda row: row.id)
+    return read.answer({"items": await _daemons(read, shown), "next_cursor": following})
 
 
 @router.get("/daemons/{daemon_id}", response_model=Daemon)

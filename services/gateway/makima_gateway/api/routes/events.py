@@ -28,5 +28,5 @@ async def list_events(
     await read.contract(contract_id)
     stream = stream_name("contract", contract_id)
     found = await read.gateway.log.stream(read.principal.tenant, stream, after if seen is None else seen, limit + 1)
-    following = cursors.encode("events", found[limit - 1].version) if len(found) > limit else None
-    return read.answer({"items": [orjson.Fragment(to_cloudevent(event)) for event in found[:limit]], "next_cursor": following})
+    shown, following = cursors.page(found, limit, "events", lambda row: row.version)
+    return read.answer({"items": [orjson.Fragment(to_cloudevent(event)) for event in shown], "next_cursor": following})

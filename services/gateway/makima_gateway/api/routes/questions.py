@@ -21,8 +21,8 @@ async def list_questions(contract_id: ContractId, read: Reading, limit: Limit = 
     after = cursors.position("questions", cursor) or 0
     await read.contract(contract_id)
     rows = await read.gateway.queries.questions(read.principal.tenant, contract_id, after, limit + 1)
-    following = cursors.encode("questions", rows[limit - 1].asked_position) if len(rows) > limit else None
-    return read.answer({"items": [views.question(row) for row in rows[:limit]], "next_cursor": following})
+    shown, following = cursors.page(rows, limit, "questions", lambda row: row.asked_position)
+    return read.answer({"items": [views.question(row) for row in shown], "next_cursor": following})
 
 
 @router.post("/contracts/{contract_id}/questions", status_code=201, response_model=Question)
@@ -42,8 +42,8 @@ async def list_messages(contract_id: ContractId, read: Reading, limit: Limit = 5
     after = cursors.position("messages", cursor) or 0
     await read.contract(contract_id)
     rows = await read.gateway.queries.messages(read.principal.tenant, contract_id, after, limit + 1)
-    following = cursors.encode("messages", rows[limit - 1].position) if len(rows) > limit else None
-    return read.answer({"items": [views.message(row) for row in rows[:limit]], "next_cursor": following})
+    shown, following = cursors.page(rows, limit, "messages", lambda row: row.position)
+    return read.answer({"items": [views.message(row) for row in shown], "next_cursor": following})
 
 
 @router.post("/contracts/{contract_id}/messages", status_code=201, response_model=Message)

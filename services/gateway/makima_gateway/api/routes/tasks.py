@@ -21,8 +21,8 @@ async def list_tasks(contract_id: ContractId, read: Reading, limit: Limit = 50, 
     after = cursors.position("tasks", cursor) or 0
     await read.contract(contract_id)
     rows = await read.gateway.queries.tasks(read.principal.tenant, contract_id, after, limit + 1)
-    following = cursors.encode("tasks", rows[limit - 1].created_position) if len(rows) > limit else None
-    return read.answer({"items": [views.task(row) for row in rows[:limit]], "next_cursor": following})
+    shown, following = cursors.page(rows, limit, "tasks", lambda row: row.created_position)
+    return read.answer({"items": [views.task(row) for row in shown], "next_cursor": following})
 
 
 @router.post("/contracts/{contract_id}/tasks", status_code=201, response_model=Task)

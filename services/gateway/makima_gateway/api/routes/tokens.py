@@ -52,8 +52,8 @@ async def list_tokens(read: Reading, limit: Limit = 50, cursor: Cursor = None) -
     """Oldest first; without the secrets, which are not kept."""
     after = cursors.position("tokens", cursor) or 0
     tokens = await read.gateway.tokens.page(read.principal.tenant, after, limit + 1)
-    following = cursors.encode("tokens", tokens[limit - 1].number) if len(tokens) > limit else None
-    return read.answer({"items": [_view(token) for token in tokens[:limit]], "next_cursor": following})
+    shown, following = cursors.page(tokens, limit, "tokens", lambda row: row.number)
+    return read.answer({"items": [_view(token) for token in shown], "next_cursor": following})
 
 
 @router.delete("/tokens/{token_id}", status_code=204)
