@@ -6,6 +6,7 @@ from makima_kernel.service.runtime import Service
 from makima_completion_detector.domain.next_action import Switches
 from makima_completion_detector.handlers.check_completion import CheckCompletion
 from makima_completion_detector.handlers.cleanup import CleanUp
+from makima_completion_detector.handlers.contract_lookup import ContractLookup
 from makima_completion_detector.handlers.evaluation_worker import EvaluationWorker
 from makima_completion_detector.handlers.findings_writer import FindingsWriter
 from makima_completion_detector.handlers.validator_pool import ValidatorPool
@@ -30,9 +31,10 @@ async def build(service: Service) -> None:
         validators=ValidatorPool(settings.contracts.validator_timeout_seconds),
     )
     projector = service.project(Contracts(), on_commit=lambda _position, _applied: worker.wake())
+    lookup = ContractLookup(queries, service.log, projector)
     router = CommandRouter(NAME)
-    router.query("check_completion", CheckCompletion(queries, service.log, projector, worker.wake).handle)
-    router.query("cleanup_worktrees", CleanUp(queries, service.log, projector, worktrees).handle)
+    router.query("check_completion", CheckCompletion(queries, lookup, worker.wake).handle)
+    router.query("cleanup_worktrees", CleanUp(queries, lookup, worktrees).handle)
     service.include(router)
     service.loop("listen to daemons", worktrees.run)
     service.loop("ask", worker.run)
