@@ -8,7 +8,6 @@ import orjson
 import structlog
 from makima_schemas.codec import Event, encode
 from makima_schemas.commands import Accepted, Problem, Reply, Request, problem
-from makima_schemas.envelope import EventMeta
 from makima_schemas.errors import ErrorCode
 from makima_schemas.identity import Category, is_id, stream_name
 from makima_schemas.refusal import Member, Refused
@@ -21,6 +20,7 @@ from makima_kernel.event_log.append import Append, Appended, Conflict, Duplicate
 from makima_kernel.event_log.append_connection import UnstorableError
 from makima_kernel.event_log.appender import Appender, LogUnavailableError, OverloadedError
 from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
+from makima_kernel.event_log.idempotent_append import event_meta
 from makima_kernel.event_log.log import Log
 from makima_kernel.telemetry import traces
 
@@ -166,10 +166,6 @@ class CommandHandler(Generic[S, C, E]):
 
 
 def _append(request: Request, request_hash: bytes, stream: str, version: int, events: list[E]) -> Append:
-    meta = EventMeta(actor=request.actor)
-    parent = traces.traceparent()
-    if parent is not None:
-        meta["traceparent"] = parent
     return Append(
         tenant=request.tenant,
         stream=stream,
@@ -177,6 +173,6 @@ def _append(request: Request, request_hash: bytes, stream: str, version: int, ev
         request_hash=request_hash,
         expected=version,
         events=tuple(new_event(event) for event in events),
-        meta=meta,
+        meta=event_meta(request.actor, traces.traceparent()),
         guard=request.guard,
     )

@@ -5,11 +5,11 @@ from typing import Final
 from uuid import UUID, uuid5
 
 import structlog
-from makima_kernel.event_log.append import Append, Appended, new_event
+from makima_kernel.event_log.append import Appended
 from makima_kernel.event_log.appender import Appender
+from makima_kernel.event_log.idempotent_append import event_meta, idempotent_append
 from makima_kernel.telemetry import metrics, traces
 from makima_schemas.completion import CompletionDetected, CompletionEvent, GateAction, PhaseGateSatisfied
-from makima_schemas.envelope import EventMeta
 from makima_schemas.identity import stream_name
 
 from makima_completion_detector.domain.snapshot import Snapshot
@@ -32,19 +32,14 @@ class FindingsWriter:
 
     async def _once(self, tenant: str, contract_id: str, contract: Snapshot, what: str, event: CompletionEvent) -> None:
         intent = f"{tenant}/{contract_id}/{contract.episode}/{what}"
-        meta = EventMeta(actor=ACTOR)
-        parent = traces.traceparent()
-        if parent is not None:
-            meta["traceparent"] = parent
         outcome = await self._appender.append(
-            Append(
-                tenant=tenant,
-                stream=stream_name("completion", contract_id),
-                command_id=uuid5(NAMESPACE, intent),
+            idempotent_append(
+                tenant,
+                stream_name("completion", contract_id),
+                uuid5(NAMESPACE, intent),
+                event,
+                event_meta(ACTOR, traces.traceparent()),
                 request_hash=hashlib.sha256(intent.encode()).digest(),  # not the event's: a repeat may have judged a later version
-                expected=None,
-                events=(new_event(event),),
-                meta=meta,
             )
         )
         if isinstance(outcome, Appended):

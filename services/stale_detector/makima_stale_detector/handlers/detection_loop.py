@@ -11,12 +11,12 @@ import orjson
 import structlog
 from makima_kernel.cancellation import raise_if_cancelled
 from makima_kernel.commands.client import Bus
-from makima_kernel.event_log.append import Append, Appended, new_event
+from makima_kernel.event_log.append import Append, Appended
 from makima_kernel.event_log.appender import LOG_UNAVAILABLE, Appender
 from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
+from makima_kernel.event_log.idempotent_append import event_meta, idempotent_append
 from makima_kernel.telemetry import metrics
 from makima_schemas.commands import Accepted, Problem, Reply, Request, decode_reply
-from makima_schemas.envelope import EventMeta
 from makima_schemas.errors import RETRYABLE, ErrorCode
 from makima_schemas.identity import DEFAULT_TENANT
 from makima_schemas.silence import MassSilenceCleared, MassSilenceSuspected, deterministic_id, owner_stream, verdict_id
@@ -180,8 +180,7 @@ def _append(found: HoldRequest | HoldRelease, stream: str) -> Append:
         case HoldRelease():
             event = MassSilenceCleared(found.reason)
     hold_id = deterministic_id("hold", found.owner, found.version)
-    # Not the event's hash: replicas count a little differently, and mean the same.
-    return Append(DEFAULT_TENANT, stream, hold_id, hold_id.bytes, found.version, (new_event(event),), EventMeta(actor=ACTOR))
+    return idempotent_append(DEFAULT_TENANT, stream, hold_id, event, event_meta(ACTOR, None), expected=found.version)
 
 
 def _tell(verdict: Verdict, reply: Reply) -> None:

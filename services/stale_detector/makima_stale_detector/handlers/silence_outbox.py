@@ -4,10 +4,10 @@ import asyncio
 from typing import Final
 
 import structlog
-from makima_kernel.event_log.append import Append, Appended, KeyReused, new_event
+from makima_kernel.event_log.append import Appended, KeyReused
 from makima_kernel.event_log.appender import Appender
+from makima_kernel.event_log.idempotent_append import event_meta, idempotent_append
 from makima_kernel.service.reactor import Reactor
-from makima_schemas.envelope import EventMeta
 from makima_schemas.silence import sender_stream
 
 from makima_stale_detector.handlers.detection_loop import ACTOR
@@ -39,13 +39,9 @@ class SilenceOutbox:
         return len(owed) == SILENCE_OUTBOX_BATCH_SIZE
 
     async def _append(self, owed: PendingSilence) -> None:
-        meta = EventMeta(actor=ACTOR)
-        if owed.traceparent is not None:
-            meta["traceparent"] = owed.traceparent
+        meta = event_meta(ACTOR, owed.traceparent)
         sender = f"{owed.event.sender_kind}:{owed.event.sender_id}"
-        outcome = await self._appender.append(
-            Append(owed.tenant, sender_stream(sender), owed.command_id, owed.command_id.bytes, None, (new_event(owed.event),), meta)
-        )
+        outcome = await self._appender.append(idempotent_append(owed.tenant, sender_stream(sender), owed.command_id, owed.event, meta))
         log = structlog.get_logger().bind(sender=sender, contract_id=owed.event.contract_id)
         match outcome:
             case Appended():

@@ -8,14 +8,14 @@ from typing import Final
 import orjson
 import structlog
 from makima_kernel.cancellation import raise_if_cancelled
-from makima_kernel.event_log.append import Append, Appended, GuardConflict, new_event
+from makima_kernel.event_log.append import Appended, GuardConflict
 from makima_kernel.event_log.appender import LOG_UNAVAILABLE, Appender
 from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
+from makima_kernel.event_log.idempotent_append import event_meta, idempotent_append
 from makima_kernel.event_log.log import Log
 from makima_kernel.projections.projector import Projector
 from makima_kernel.telemetry import metrics
 from makima_schemas import subjects
-from makima_schemas.envelope import EventMeta
 from makima_schemas.identity import stream_name
 from makima_schemas.silence import StaleCleared, StaleDetected, contract_stream, deterministic_id
 from nats.aio.client import Client
@@ -95,14 +95,12 @@ class StaleContractScanner:
         event = StaleDetected(due.contract_id, due.last_activity_at, due.threshold_seconds, due.stale_seconds)
         command_id = deterministic_id("stale", due.tenant, due.contract_id, due.counts_position)
         outcome = await self._appender.append(
-            Append(
+            idempotent_append(
                 due.tenant,
                 contract_stream(due.contract_id),
                 command_id,
-                command_id.bytes,
-                None,
-                (new_event(event),),
-                EventMeta(actor=ACTOR),
+                event,
+                event_meta(ACTOR, None),
                 guard=(stream_name("contract", due.contract_id), due.version),
             )
         )
@@ -118,14 +116,12 @@ class StaleContractScanner:
     async def _clear(self, over: EndedEpisode) -> None:
         command_id = deterministic_id("stale_cleared", over.tenant, over.contract_id, over.episode)
         outcome = await self._appender.append(
-            Append(
+            idempotent_append(
                 over.tenant,
                 contract_stream(over.contract_id),
                 command_id,
-                command_id.bytes,
-                None,
-                (new_event(StaleCleared(over.contract_id)),),
-                EventMeta(actor=ACTOR),
+                StaleCleared(over.contract_id),
+                event_meta(ACTOR, None),
             )
         )
         if isinstance(outcome, Appended):
