@@ -55,9 +55,6 @@ HTTP_STATUS: Final[dict[ErrorCode, int]] = {
     ErrorCode.OVERLOADED: 503,
 }
 
-# The same command id may be sent again later, unchanged, and may then be accepted.
-RETRYABLE: Final = frozenset({ErrorCode.UNAVAILABLE, ErrorCode.OVERLOADED})
-
 # When a code is the answer, and the members that its problem carries beside `detail`, `hint` and `trace_id`.
 WHEN: Final[dict[ErrorCode, str]] = {
     ErrorCode.CONTRACT_NOT_FOUND: "there is no such contract, or it belongs to another owner",

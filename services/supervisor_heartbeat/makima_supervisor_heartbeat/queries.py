@@ -18,7 +18,7 @@ from makima_schemas.times import rfc3339
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
 
-MOST_HEARTBEATS: Final = 500
+MAX_HISTORY_HEARTBEATS: Final = 500
 MAX_HISTORY_BYTES: Final = 256 * 1024
 QUERY_TIMEOUT_SECONDS: Final = 1.0
 DEFAULT_LIMIT: Final = 10

@@ -12,7 +12,7 @@ from makima_kernel.nats.streams import provision
 from makima_kernel.service.postgres import open_connection
 from makima_kernel.testing import eventually
 from makima_supervisor_heartbeat.domain.batching.batch_builder import BatchBuilder
-from makima_supervisor_heartbeat.domain.batching.write_batch import MOST_ROWS, WriteBatch
+from makima_supervisor_heartbeat.domain.batching.write_batch import MAX_SLICE_ROWS, WriteBatch
 from makima_supervisor_heartbeat.domain.sender_cache import SenderCache
 from makima_supervisor_heartbeat.handlers.recorder import Recorder, lanes_of
 from makima_supervisor_heartbeat.handlers.retention import Retention

@@ -137,7 +137,7 @@ def test_nothing_is_remembered_of_subjects_on_which_nobody_says_a_heartbeat() ->
 
 def test_no_more_subjects_are_remembered_than_there_is_room_for() -> None:
     senders = SenderCache()
-    reader = BatchBuilder(senders, [range(8)], most_sources=3)
+    reader = BatchBuilder(senders, [range(8)], max_subjects=3)
     for number in range(1, 11):
         [slice_] = reader.read([message(body(), number, f"makima.shards.3.supervisor.d{number}.t1")], "e1")
         assert len(slice_.rows) == 1

@@ -100,7 +100,7 @@ def test_the_halves_of_a_slice_are_its_rows_in_order_and_reach_as_far_as_their_l
 
 
 def test_a_reader_forgets_all_subjects_when_it_knows_too_many() -> None:
-    reader = BatchBuilder(SenderCache(), [range(8)], most_sources=2)
+    reader = BatchBuilder(SenderCache(), [range(8)], max_subjects=2)
     for number, known in ((1, 1), (2, 2), (3, 1), (4, 2)):
         reader.read(
             [message(msgspec.json.encode(VALID | {"task_id": f"t{number}"}), number, f"makima.shards.3.supervisor.d1.t{number}")], "e1"

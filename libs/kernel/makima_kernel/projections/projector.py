@@ -107,7 +107,7 @@ class Projector:
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout):
                 while self.position < position:
-                    if await wait_with_timeout(self._advanced, _LOOK):
+                    if await wait_with_timeout(self._advanced, _CHECKPOINT_POLL_SECONDS):
                         continue
                     if not self.active:
                         self._moved(await self._checkpoint.position())

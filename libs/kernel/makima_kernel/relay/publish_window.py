@@ -15,7 +15,7 @@ from nats.js.api import Header
 
 from makima_kernel.waiting import wait_with_timeout
 
-_ACK_TIMEOUT: Final = 5.0
+_ACK_TIMEOUT_SECONDS: Final = 5.0
 _ACK_POLL_SECONDS: Final = 0.25
 
 
@@ -106,7 +106,7 @@ class Window:
     async def _wait(self) -> None:
         self.check()
         self._changed.clear()
-        await wait_with_timeout(self._changed, _LOOK)
+        await wait_with_timeout(self._changed, _ACK_POLL_SECONDS)
         oldest = next(iter(self._in_flight.values()), None)
         if oldest is not None and self._clock() - oldest.sent > _ACK_TIMEOUT_SECONDS:
             raise PublishError(f"position {oldest.event.position} was not acknowledged within {_ACK_TIMEOUT_SECONDS:g} s")

@@ -220,7 +220,7 @@ class Relay:
             await self._quiet()
 
     async def _quiet(self) -> None:
-        await wait_with_timeout(self._poked, _POLL)
+        await wait_with_timeout(self._poked, _LOG_POLL_SECONDS)
 
     def _published(self, event: Recorded) -> None:
         self.position = event.position

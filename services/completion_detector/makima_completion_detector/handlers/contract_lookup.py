@@ -12,7 +12,7 @@ from makima_schemas.refusal import Refused
 from makima_completion_detector.domain.snapshot import Snapshot
 from makima_completion_detector.queries import Queries
 
-CATCH_UP_SECONDS: Final = 1.0
+READ_MODEL_CATCH_UP_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class ContractLookup:
         contract_id, tenant = question.get("contract_id"), question.get("tenant", DEFAULT_TENANT)
         if not isinstance(contract_id, str) or not isinstance(tenant, str):
             raise Refused(ErrorCode.INVALID_REQUEST, f"{query} needs a contract_id")
-        await self._projector.wait_for(await self._log.head(), CATCH_UP_SECONDS)
+        await self._projector.wait_for(await self._log.head(), READ_MODEL_CATCH_UP_SECONDS)
         contract = await self._queries.snapshot(tenant, contract_id)
         if contract is None:
             raise Refused(ErrorCode.CONTRACT_NOT_FOUND, f"no contract {contract_id}")

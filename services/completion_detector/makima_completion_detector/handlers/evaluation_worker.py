@@ -22,7 +22,7 @@ from makima_schemas.contract.commands import (
     RecordValidation,
     StartCompletion,
 )
-from makima_schemas.errors import RETRYABLE, ErrorCode
+from makima_schemas.errors import RETRYABLE_CODES, ErrorCode
 
 from makima_completion_detector.domain.next_action import (
     Abort,
@@ -80,7 +80,7 @@ class EvaluationWorker:
         self._switches = switches
         self._cleanup_timeout = cleanup_timeout_seconds
         self._validators = validators
-        self._reactor = Reactor(poll_seconds=IDLE_SECONDS, unavailable_event="completion.database_away")
+        self._reactor = Reactor(poll_seconds=EVALUATION_POLL_SECONDS, unavailable_event="completion.database_away")
         self._free = asyncio.Semaphore(MAX_CONCURRENT_EVALUATIONS)
 
     def wake(self) -> None:
@@ -193,7 +193,7 @@ class EvaluationWorker:
                 return None
             case Problem(code=ErrorCode.VERSION_CONFLICT):
                 return RetryAfter(PROJECTION_BEHIND_RETRY_SECONDS)
-            case Problem() if reply.code in RETRYABLE:
+            case Problem() if reply.code in RETRYABLE_CODES:
                 logger.warning("completion.command_unavailable", code=reply.code, detail=reply.detail)
                 return RetryAfter(UNAVAILABLE_RETRY_SECONDS)
             case Problem():

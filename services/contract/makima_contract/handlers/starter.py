@@ -13,7 +13,7 @@ from makima_kernel.telemetry import traces
 from makima_schemas.commands import Problem, Request
 from makima_schemas.contract.commands import CreateTask, StartContract
 from makima_schemas.contract.events import ContractCreated
-from makima_schemas.errors import RETRYABLE
+from makima_schemas.errors import RETRYABLE_CODES
 
 from makima_contract.handlers.commands import ContractCommandHandler
 from makima_contract.projections import heard_for, resumes_unstarted
@@ -32,7 +32,7 @@ class Starter:
     def __init__(self, queries: Queries, decisions: ContractCommandHandler) -> None:
         self._queries = queries
         self._decisions = decisions
-        self._reactor = Reactor(poll_seconds=IDLE_SECONDS, unavailable_event="contract.database_away")
+        self._reactor = Reactor(poll_seconds=START_POLL_SECONDS, unavailable_event="contract.database_away")
 
     def applied(self, _position: int, batch: Sequence[Applied]) -> None:
         """Called after each commit of the projection: wake up if something may be owed."""
@@ -45,9 +45,9 @@ class Starter:
     async def _answer_owed(self) -> bool:
         """Whether there may be more."""
         starts, supervisors = (
-                    await self._queries.pending_starts(START_BATCH_SIZE),
-                    await self._queries.unregistered(START_BATCH_SIZE),
-                )
+            await self._queries.pending_starts(START_BATCH_SIZE),
+            await self._queries.unregistered(START_BATCH_SIZE),
+        )
         for owed in starts:
             await self._start(owed)
         for supervisor in supervisors:
@@ -75,7 +75,7 @@ class Starter:
                 tenant=debt.tenant,
             )
             reply = await self._decisions.handle(request, command)
-        if isinstance(reply, Problem) and reply.code in RETRYABLE:
+        if isinstance(reply, Problem) and reply.code in RETRYABLE_CODES:
             structlog.get_logger().warning("contract.start_deferred", contract_id=debt.contract_id, code=reply.code, detail=reply.detail)
             return False
         return True

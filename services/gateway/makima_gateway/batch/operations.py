@@ -81,9 +81,7 @@ OPERATIONS: Final[Mapping[BatchOperation, Operation]] = {
     "resume_all": Operation(_contract(ResumeContract()), (S.PAUSED,), (S.PAUSED,), enhanced=True),
     "cleanup_archived": Operation(_contract(DeleteContract()), (S.ARCHIVED,), (S.ARCHIVED,), DEFAULT_MIN_AGE_HOURS),
     "restart_stale": Operation(ItemDispatcher.of_supervisor, ACTIVE_STATUSES, ACTIVE_STATUSES, stale=True),
-    "cleanup_worktrees": Operation(
-        ItemDispatcher.of_daemons, TERMINAL_STATUSES, TERMINAL_STATUSES, DEFAULT_MIN_AGE_HOURS, supervised=True
-    ),
+    "cleanup_worktrees": Operation(ItemDispatcher.of_daemons, TERMINAL_STATUSES, TERMINAL_STATUSES, DEFAULT_MIN_AGE_HOURS, supervised=True),
 }
 
 

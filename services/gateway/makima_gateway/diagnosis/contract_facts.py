@@ -3,23 +3,19 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, cast
+from typing import cast
 
 import orjson
-from makima_schemas.contract.model import ContractStatus as S
-from makima_schemas.contract.model import Phase
+from makima_schemas.contract.model import ACTIVE_STATUSES, TERMINAL_STATUSES, Phase
 from makima_schemas.envelope import Recorded
 from makima_schemas.gate import Readiness
 from makima_schemas.identity import stream_name
 
 from makima_gateway.read_model.rows import ContractRow, DaemonRow, QuestionRow, SupervisorRow
 
-AT_WORK: Final = frozenset({S.ACTIVE, S.WAITING_FOR_INPUT, S.COMPLETING})
-ENDED: Final = frozenset({S.COMPLETED, S.FAILED, S.ARCHIVED})
-
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class PhaseStanding:
     """`following` is the next phase; null in the last one."""
 
     phase: Phase
@@ -28,7 +24,7 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
+class Evidence:
     """Where it can be looked up: an event of a stream, or the contract's `version` that was judged; a verdict carries its evidence."""
 
     stream: str
@@ -39,13 +35,13 @@ class Proof:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class ContractFacts:
     """`last` are the newest events of each type, of the contract's own stream and of its staleness; `advances` whether it moves on by
     itself when its gate is satisfied.
     """
 
     contract: ContractRow
-    standing: Standing
+    phase_standing: PhaseStanding
     questions: Sequence[QuestionRow]
     supervisor: SupervisorRow | None
     daemon: DaemonRow | None
@@ -54,24 +50,24 @@ class Known:
 
     @property
     def at_work(self) -> bool:
-        return self.contract.status in AT_WORK
+        return self.contract.status in ACTIVE_STATUSES
 
     @property
     def ended(self) -> bool:
-        return self.contract.status in ENDED
+        return self.contract.status in TERMINAL_STATUSES
 
-    def proof(self, *events: str) -> Proof:
+    def evidence_of(self, *events: str) -> Evidence:
         """The newest event of these types; the version as a whole where there is none."""
         found = self._newest(events)
         if found is None:
-            return Proof(stream_name("contract", self.contract.id), self.contract.version)
-        return Proof(found.stream, found.version, found.position, found.type)
+            return Evidence(stream_name("contract", self.contract.id), self.contract.version)
+        return Evidence(found.stream, found.version, found.position, found.type)
 
     def since(self, *events: str) -> datetime:
         found = self._newest(events)
         return self.contract.status_changed_at if found is None else found.recorded_at
 
-    def said(self, event: str) -> str | None:
+    def reason_of(self, event: str) -> str | None:
         """The reason that somebody gave."""
         found = self.last.get(event)
         return None if found is None else cast("dict[str, str | None]", orjson.loads(found.data)).get("reason")

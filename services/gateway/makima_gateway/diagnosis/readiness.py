@@ -7,19 +7,19 @@ from makima_schemas.contract.model import Phase
 from makima_schemas.gate import readiness
 from pydantic import TypeAdapter
 
-from makima_gateway.diagnosis.contract_facts import Standing
+from makima_gateway.diagnosis.contract_facts import PhaseStanding
 from makima_gateway.read_model.queries import Queries
 from makima_gateway.read_model.rows import ContractRow
 
 PHASES: Final = TypeAdapter(tuple[Phase, ...])
 
 
-async def phase_standing(queries: Queries, row: ContractRow) -> Standing:
+async def phase_standing(queries: Queries, row: ContractRow) -> PhaseStanding:
     phases = PHASES.validate_json(row.phases)
     at = next(number for number, phase in enumerate(phases) if phase.name == row.phase)
     tasks = await queries.tasks_of_phase(row.tenant, row.id, row.phase)
     following = phases[at + 1].name if at + 1 < len(phases) else None
-    return Standing(phases[at], following, readiness(phases[at], _delivered(row), tasks, row.validated, row.validation_reason))
+    return PhaseStanding(phases[at], following, readiness(phases[at], _delivered(row), tasks, row.validated, row.validation_reason))
 
 
 def _delivered(row: ContractRow) -> set[str]:

@@ -10,7 +10,7 @@ from makima_schemas.contract.model import ContractStatus as S
 from makima_schemas.identity import stream_name
 from makima_schemas.supervisor import SupervisorState
 
-from makima_gateway.diagnosis.contract_facts import Known, Proof
+from makima_gateway.diagnosis.contract_facts import ContractFacts, Evidence
 from makima_gateway.read_model.rows import Json
 
 Verdict = Literal["healthy", "waiting", "stopped", "unhealthy", "ended"]
@@ -25,7 +25,7 @@ class Finding:
     text: str
     since: datetime
     act: str
-    proof: Proof
+    proof: Evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Reason:
     text: str
     since: datetime
     act: str
-    proof: Proof
+    proof: Evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +53,10 @@ class Rule:
     code: str
     kind: Kind
     means: Verdict
-    find: Callable[[Known], Iterable[Finding]]
+    find: Callable[[ContractFacts], Iterable[Finding]]
 
 
-def health(found: Known) -> Health:
+def health(found: ContractFacts) -> Health:
     """The worst that is found gives the verdict; the reasons stand in the order of the table."""
     told = [
         (rule.means, Reason(rule.kind, rule.code, one.text, one.since, one.act, one.proof)) for rule in RULES for one in rule.find(found)
@@ -68,7 +68,7 @@ def health(found: Known) -> Health:
     return Health(next(means for means in WORST_FIRST if means in meant), reasons)
 
 
-def _path(found: Known, rest: str) -> str:
+def _path(found: ContractFacts, rest: str) -> str:
     return f"/api/v1/contracts/{found.contract.id}/{rest}"
 
 
@@ -76,13 +76,13 @@ def _because(reason: str | None) -> str:
     return f": {reason}" if reason else ""
 
 
-def _failed(found: Known) -> Iterator[Finding]:
+def _failed(found: ContractFacts) -> Iterator[Finding]:
     if found.contract.status is S.FAILED:
         text = f"it failed{_because(found.contract.failure_reason)}"
-        yield Finding(text, found.contract.status_changed_at, f"POST {_path(found, 'reopen')}", found.proof("ContractFailed"))
+        yield Finding(text, found.contract.status_changed_at, f"POST {_path(found, 'reopen')}", found.evidence_of("ContractFailed"))
 
 
-def _silent(found: Known) -> Iterator[Finding]:
+def _silent(found: ContractFacts) -> Iterator[Finding]:
     supervisor = found.supervisor
     if found.ended or supervisor is None or supervisor.state != SupervisorState.INTERRUPTED:
         return
@@ -91,93 +91,95 @@ def _silent(found: Known) -> Iterator[Finding]:
         text,
         supervisor.changed_at,
         f"POST {_path(found, 'supervisor/restart')}",
-        Proof(stream_name("supervisor", supervisor.task_id), event="SupervisorStateChanged", evidence=_evidence(supervisor.evidence)),
+        Evidence(stream_name("supervisor", supervisor.task_id), event="SupervisorStateChanged", evidence=_evidence(supervisor.evidence)),
     )
 
 
-def _supervisor_failed(found: Known) -> Iterator[Finding]:
+def _supervisor_failed(found: ContractFacts) -> Iterator[Finding]:
     supervisor = found.supervisor
     if found.ended or supervisor is None or supervisor.state != SupervisorState.FAILED:
         return
-    proof = Proof(stream_name("supervisor", supervisor.task_id), event="SupervisorStateChanged")
+    proof = Evidence(stream_name("supervisor", supervisor.task_id), event="SupervisorStateChanged")
     yield Finding(
         f"supervisor {supervisor.task_id} says that it failed", supervisor.changed_at, f"POST {_path(found, 'supervisor/restart')}", proof
     )
 
 
-def _daemon_gone(found: Known) -> Iterator[Finding]:
+def _daemon_gone(found: ContractFacts) -> Iterator[Finding]:
     daemon = found.daemon
     if found.ended or daemon is None or daemon.connected:
         return
     where = f" on {daemon.hostname}" if daemon.hostname else ""
-    proof = Proof(stream_name("daemon", daemon.id), event="DaemonDisconnected", evidence=_evidence(daemon.evidence))
+    proof = Evidence(stream_name("daemon", daemon.id), event="DaemonDisconnected", evidence=_evidence(daemon.evidence))
     yield Finding(f"daemon {daemon.id}{where} is disconnected", daemon.changed_at, f"start daemon {daemon.id}{where} again", proof)
 
 
-def _stale(found: Known) -> Iterator[Finding]:
+def _stale(found: ContractFacts) -> Iterator[Finding]:
     if found.ended or not found.contract.stale:
         return
     act = "POST {}" if found.supervisor else "start a daemon that takes it; else POST {}"
     path = _path(found, "supervisor/restart" if found.supervisor else "fail")
-    yield Finding("nothing has happened for too long", found.contract.last_activity_at, act.format(path), found.proof("StaleDetected"))
+    yield Finding(
+        "nothing has happened for too long", found.contract.last_activity_at, act.format(path), found.evidence_of("StaleDetected")
+    )
 
 
-def _blocked(found: Known) -> Iterator[Finding]:
+def _blocked(found: ContractFacts) -> Iterator[Finding]:
     if found.contract.status is S.BLOCKED:
         text = f"it is blocked{_because(found.contract.blocked_reason)}"
-        yield Finding(text, found.contract.status_changed_at, f"POST {_path(found, 'unblock')}", found.proof("ContractBlocked"))
+        yield Finding(text, found.contract.status_changed_at, f"POST {_path(found, 'unblock')}", found.evidence_of("ContractBlocked"))
 
 
-def _paused(found: Known) -> Iterator[Finding]:
+def _paused(found: ContractFacts) -> Iterator[Finding]:
     if found.contract.status is S.PAUSED:
-        text = f"it is paused{_because(found.said('ContractPaused'))}"
-        yield Finding(text, found.contract.status_changed_at, f"POST {_path(found, 'resume')}", found.proof("ContractPaused"))
+        text = f"it is paused{_because(found.reason_of('ContractPaused'))}"
+        yield Finding(text, found.contract.status_changed_at, f"POST {_path(found, 'resume')}", found.evidence_of("ContractPaused"))
 
 
-def _created(found: Known) -> Iterator[Finding]:
+def _created(found: ContractFacts) -> Iterator[Finding]:
     if found.contract.status is S.CREATED:
         text = "it was not started; its supervisor's first heartbeat starts it, too"
-        yield Finding(text, found.contract.created_at, f"POST {_path(found, 'start')}", found.proof("ContractCreated"))
+        yield Finding(text, found.contract.created_at, f"POST {_path(found, 'start')}", found.evidence_of("ContractCreated"))
 
 
-def _unsupervised(found: Known) -> Iterator[Finding]:
+def _unsupervised(found: ContractFacts) -> Iterator[Finding]:
     if found.at_work and found.supervisor is None:
         text = "no supervisor of it was heard yet"
-        yield Finding(text, found.since("ContractStarted"), "start a daemon that takes it", found.proof("ContractStarted"))
+        yield Finding(text, found.since("ContractStarted"), "start a daemon that takes it", found.evidence_of("ContractStarted"))
 
 
-def _questions(found: Known) -> Iterator[Finding]:
+def _questions(found: ContractFacts) -> Iterator[Finding]:
     for question in () if found.ended else found.questions:
-        proof = Proof(stream_name("contract", found.contract.id), position=question.asked_position, event="QuestionAsked")
+        proof = Evidence(stream_name("contract", found.contract.id), position=question.asked_position, event="QuestionAsked")
         act = f"POST {_path(found, f'questions/{question.id}/answer')}"
         yield Finding(f"a question is open: {question.question}", question.asked_at, act, proof)
 
 
-def _guard(found: Known) -> Iterator[Finding]:
-    row, standing = found.contract, found.standing
+def _guard(found: ContractFacts) -> Iterator[Finding]:
+    row, standing = found.contract, found.phase_standing
     if not found.at_work or not row.phase_guard or not standing.gate.by_gate or standing.following is None:
         return
     text = f"phase {row.phase} is ready, and its guard waits for a person to confirm {standing.following}"
     act = f'POST {_path(found, "phase")} {{"phase": "{standing.following}", "confirmed": true}}'
-    yield Finding(text, row.last_activity_at, act, found.proof("InputAwaited", "PhaseGuardSet"))
+    yield Finding(text, row.last_activity_at, act, found.evidence_of("InputAwaited", "PhaseGuardSet"))
 
 
-def _switched_off(found: Known) -> Iterator[Finding]:
-    row, standing = found.contract, found.standing
+def _switched_off(found: ContractFacts) -> Iterator[Finding]:
+    row, standing = found.contract, found.phase_standing
     if not found.at_work or found.advances or not standing.gate.by_gate or (row.phase_guard and standing.following):
         return
     act = f'POST {_path(found, "phase")} {{"phase": "{standing.following}"}}' if standing.following else f"POST {_path(found, 'complete')}"
     text = f"phase {row.phase} is ready, but a switch keeps it from moving on by itself"
-    yield Finding(text, row.last_activity_at, act, found.proof("AutoCompleteSet"))
+    yield Finding(text, row.last_activity_at, act, found.evidence_of("AutoCompleteSet"))
 
 
-def _gate(found: Known) -> Iterator[Finding]:
-    for member in found.standing.gate.missing if found.at_work else ():
+def _gate(found: ContractFacts) -> Iterator[Finding]:
+    for member in found.phase_standing.gate.missing if found.at_work else ():
         since = found.since("PhaseChanged", "ContractStarted", "ContractReopened")
-        yield Finding(f"phase {found.contract.phase} needs {member}", since, _fulfil(found, member), found.proof())
+        yield Finding(f"phase {found.contract.phase} needs {member}", since, _fulfil(found, member), found.evidence_of())
 
 
-def _fulfil(found: Known, member: str) -> str:
+def _fulfil(found: ContractFacts, member: str) -> str:
     kind, _, name = member.partition(": ")
     match kind:
         case "Deliverable":

@@ -17,7 +17,7 @@ from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
 from makima_kernel.event_log.idempotent_append import event_meta, idempotent_append
 from makima_kernel.telemetry import metrics
 from makima_schemas.commands import Accepted, Problem, Reply, Request, decode_reply
-from makima_schemas.errors import RETRYABLE, ErrorCode
+from makima_schemas.errors import RETRYABLE_CODES, ErrorCode
 from makima_schemas.identity import DEFAULT_TENANT
 from makima_schemas.silence import MassSilenceCleared, MassSilenceSuspected, deterministic_id, owner_stream, verdict_id
 
@@ -112,7 +112,7 @@ class DetectionLoop:
         match reply:
             case Problem(code=ErrorCode.VERSION_CONFLICT):
                 await self._reconsider(verdict)
-            case Problem() if reply.code in RETRYABLE:
+            case Problem() if reply.code in RETRYABLE_CODES:
                 return False
             case _:
                 self._detector.resolve(verdict)

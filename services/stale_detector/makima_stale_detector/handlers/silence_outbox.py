@@ -22,7 +22,7 @@ class SilenceOutbox:
 
     def __init__(self, queries: Queries, appender: Appender) -> None:
         self._queries, self._appender = queries, appender
-        self._reactor = Reactor(poll_seconds=IDLE_SECONDS, unavailable_event="silence.append_failed")
+        self._reactor = Reactor(poll_seconds=SILENCE_OUTBOX_POLL_SECONDS, unavailable_event="silence.append_failed")
 
     def wake(self) -> None:
         self._reactor.wake()

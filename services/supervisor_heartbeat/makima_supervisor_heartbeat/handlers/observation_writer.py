@@ -7,7 +7,7 @@ import structlog
 from makima_kernel.commands.handler import CommandHandler
 from makima_schemas.commands import Accepted, Problem, Reply, Request
 from makima_schemas.daemon import DaemonEvent, ObserveDaemon
-from makima_schemas.errors import RETRYABLE
+from makima_schemas.errors import RETRYABLE_CODES
 from makima_schemas.silence import deterministic_id
 from makima_schemas.supervisor import ObserveHeartbeat, SupervisorEvent
 
@@ -62,7 +62,7 @@ class ObservationWriter:
                     if sender.logged == initial(sender.stream) and (version > 1 or not changed):
                         await self._sync.reload(sender)  # we took it for new, and the log knows it
                     return position if changed else 0
-                case Problem(code) if code in RETRYABLE:
+                case Problem(code) if code in RETRYABLE_CODES:
                     await asyncio.sleep(_LOG_RETRY_SECONDS)
                 case Problem() as problem:
                     structlog.get_logger().warning("observation.refused", sender=sender.stream, code=problem.code, detail=problem.detail)

@@ -18,7 +18,7 @@ from nats.errors import Error as NatsError
 from nats.js.api import StreamState
 
 from makima_supervisor_heartbeat.domain.batching.batch_builder import BatchBuilder
-from makima_supervisor_heartbeat.domain.batching.write_batch import MOST_ROWS, WriteBatch
+from makima_supervisor_heartbeat.domain.batching.write_batch import MAX_SLICE_ROWS, WriteBatch
 from makima_supervisor_heartbeat.domain.offsets import Offset, StartOffset, start_offset_of
 from makima_supervisor_heartbeat.handlers.dead_letters import DeadLetterSink
 from makima_supervisor_heartbeat.handlers.shard_writer import ShardOwnershipLostError, ShardWriter, lock

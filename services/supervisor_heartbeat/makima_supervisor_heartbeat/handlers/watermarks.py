@@ -58,4 +58,4 @@ class Watermarks:
             await asyncio.sleep(_AWAITED_POLL_SECONDS)
             return
         self._wanted.clear()
-        await wait_with_timeout(self._wanted, _QUIET)
+        await wait_with_timeout(self._wanted, _IDLE_POLL_SECONDS)

@@ -20,7 +20,7 @@ from makima_gateway.api.schemas.tokens import IssuedToken, TokenPage, TokenView
 from makima_gateway.auth.policy import Role
 from makima_gateway.batch.schemas import BatchAnswer, BatchError
 from makima_gateway.dashboard.dashboard import Dashboard, ResourceUsage, StaleContract, WaitingContract
-from makima_gateway.diagnosis.contract_facts import Proof
+from makima_gateway.diagnosis.contract_facts import Evidence
 from makima_gateway.diagnosis.rules import Health, Reason
 
 _AT: Final = datetime(2026, 1, 31, 10, 30, tzinfo=UTC)
@@ -49,7 +49,7 @@ _QUESTION: Final = Question(_QUESTION_ID, _CONTRACT_ID, "Which provider?", "choi
 _MESSAGE: Final = Message("f1f3a0d2-8a44-5b7b-9d80-1a2b3c4d5e6f", _CONTRACT_ID, "builder", "The form is done.", _NOW)
 _DAEMON: Final = Daemon("daemon-1", "worker-7", True, _NOW, ["builder"], 2, 6)
 _ANSWER: Final = f"POST /api/v1/contracts/{_CONTRACT_ID}/questions/{_QUESTION_ID}/answer"
-_ASKED: Final = Proof(f"contract-{_CONTRACT_ID}", position=42, event="QuestionAsked")
+_ASKED: Final = Evidence(f"contract-{_CONTRACT_ID}", position=42, event="QuestionAsked")
 _EVENT: Final[dict[str, object]] = {
     "specversion": "1.0",
     "id": "019c13f0-4d3a-7c1e-8b51-0f2f6f0e9a77",

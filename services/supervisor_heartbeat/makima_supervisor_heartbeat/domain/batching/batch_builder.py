@@ -11,7 +11,7 @@ from makima_supervisor_heartbeat.domain.batching.write_batch import NEWEST, OLDE
 from makima_supervisor_heartbeat.domain.heartbeats import Beat, read, unchanged
 from makima_supervisor_heartbeat.domain.sender_cache import Sender, SenderCache
 
-MAX_CACHED_SOURCES: Final = 2_000_000
+MAX_CACHED_SUBJECTS: Final = 2_000_000
 
 
 class SubjectInfo(msgspec.Struct, frozen=True, gc=False):
@@ -25,12 +25,12 @@ class SubjectInfo(msgspec.Struct, frozen=True, gc=False):
 class BatchBuilder:
     """Turns messages into slices, one for each lane; a subject that it has understood once it knows, and who sends on it.
 
-    `lanes` are the shards of each lane. Messages of other shards are passed over. Of `most_sources` subjects it forgets all: anybody
+    `lanes` are the shards of each lane. Messages of other shards are passed over. Of `max_subjects` subjects it forgets all: anybody
     can think of another one, and who is still there is soon known again.
     """
 
-    def __init__(self, senders: SenderCache, lanes: Sequence[Sequence[int]], *, most_sources: int = MOST_SOURCES) -> None:
-        self._senders, self._most_sources = senders, most_sources
+    def __init__(self, senders: SenderCache, lanes: Sequence[Sequence[int]], *, max_subjects: int = MAX_CACHED_SUBJECTS) -> None:
+        self._senders, self._max_subjects = senders, max_subjects
         self._lanes = len(lanes)
         self._lane_of = {str(shard): lane for lane, shards in enumerate(lanes) for shard in shards}
         self._subjects: dict[str, SubjectInfo] = {}
@@ -74,7 +74,7 @@ class BatchBuilder:
         if lane is None or address is None:
             return
         beat, sender = read(address, message), self._senders.of(address)
-        if len(self._subjects) >= self._most_sources:
+        if len(self._subjects) >= self._max_subjects:
             self.forget()
         self._subjects[message.subject] = SubjectInfo(lane, address, sender)
         self._one(message, beat, sender, slices[lane])

@@ -23,7 +23,7 @@ COLUMNS: Final = (
     "detail",
     "newest",
 )
-MOST_ROWS: Final = 2000  # of a slice: one statement with more stalls the loop (field-notes)
+MAX_SLICE_ROWS: Final = 2000  # of a slice: one statement with more stalls the loop (field-notes)
 NEWEST: Final = "\tt\n"
 OLDER: Final = "\tf\n"
 
