@@ -53,7 +53,7 @@ bench: setup  ## The benchmarks beside their baselines: one table, and tests/ben
 	@$(BIN)/python -m tests.bench
 
 chaos: setup  ## The fault suite, with the long forms of the proofs that `make test` shortens (MAKIMA_TEST_CHAOS=1)
-	@MAKIMA_TEST_CHAOS=1 $(BIN)/python -m pytest tests/guarantees tests/services/completion_detector/test_a_thousand_complete_at_once.py -o addopts="--strict-markers --import-mode=importlib" -v --no-header
+	@MAKIMA_TEST_CHAOS=1 $(BIN)/python -m pytest tests/guarantees tests/services/completion_detector/test_fuzz*.py -o addopts="--strict-markers --import-mode=importlib" -v --no-header
 
 house: setup  ## The shape of every package as one table; BEFORE=<revision> shows it as it was (docs/house.md)
 	@$(BIN)/python -m tests.house $(if $(BEFORE),--before $(BEFORE))
