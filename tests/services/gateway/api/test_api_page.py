@@ -17,7 +17,7 @@ from tests.services.gateway.harness import ADMIN, Gateways
 PAGE: Final = Path(__file__).parents[4] / "docs" / "api.md"
 BLOCK: Final = re.compile(r"^```(sh|python|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 END: Final = "==== end of an example ===="
-ENOUGH_SECONDS: Final = 120.0
+ENOUGH_SECONDS: Final = 240.0
 
 
 @dataclass(frozen=True)
