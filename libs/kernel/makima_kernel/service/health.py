@@ -15,7 +15,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 Check = Callable[[], Awaitable[str | None]]  # None: fine; else the reason why not
 
 LOOP_HEARTBEAT_SECONDS: Final = 0.5
-SERVER_POLL_SECONDS: Final = 0.02  # a stopping service waits for the thread this long
+SERVER_POLL_SECONDS: Final = 0.05  # a stopping service waits for the thread this long
 LOOP_FROZEN_SECONDS: Final = 10.0
 CHECK_TIMEOUT_SECONDS: Final = 2.0  # of each check
 LOOP_TIMEOUT_SECONDS: Final = 2.5  # of the loop with all of its checks: more than of one, so that the one gets named
