@@ -60,7 +60,7 @@ class Fleet:
         """One in each shard; the last sequence."""
         return (await asyncio.gather(*(self.publish(canary(shard), b"") for shard in range(SHARDS))))[-1]
 
-    async def recorded(self, timeout: float = 30.0) -> None:
+    async def recorded(self) -> None:
         """Wait until everything that the broker holds is in the database."""
         await self.canaries()
         last = (await self.nats.jetstream().stream_info(subjects.HEARTBEATS_STREAM)).state.last_seq - SHARDS
@@ -68,7 +68,7 @@ class Fleet:
         async def there() -> bool:
             return await self.pool.fetchval("select min(sequence) from supervisor_heartbeat.watermarks") > last
 
-        await eventually(there, timeout)
+        await eventually(there)
 
     async def rows(self) -> list[asyncpg.Record]:
         return await self.pool.fetch("select * from supervisor_heartbeat.heartbeats order by sequence")

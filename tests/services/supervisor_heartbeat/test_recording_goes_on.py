@@ -65,7 +65,7 @@ async def test_a_recorder_that_is_killed_in_the_middle_loses_nothing_and_repeats
             await eventually(more)
             if turn == 3:
                 await publishing
-                await fleet.recorded(30.0)
+                await fleet.recorded()
             process.send_signal(signal.SIGKILL)
             await process.wait()
     kept = [row["sequence"] for row in await fleet.rows()]
