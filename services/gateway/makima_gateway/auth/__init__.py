@@ -1,1 +1,3 @@
-"""Who may do what: tokens, the policy table, the principal of a request, the users of the broker."""
+"""Authentication and authorization: tokens, the policy table, the principal of a request,
+the broker's users.
+"""

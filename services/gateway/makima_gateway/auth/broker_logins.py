@@ -1,4 +1,4 @@
-"""The broker's users for daemons: they come and go with their tokens. Of a broker that is ours; another has its own."""
+"""Creates and removes a NATS user for each daemon token, if makima manages the broker's users."""
 
 import asyncio
 from dataclasses import dataclass
@@ -17,50 +17,65 @@ from nats.errors import Error as NatsError
 
 from makima_gateway.auth.tokens import Tokens
 
-LOGIN_TIMEOUT_SECONDS: Final = 5.0
-LOGIN_POLL_SECONDS: Final = 0.05
-RELOAD_RETRY_SECONDS: Final = 1.0
+LOGIN_TIMEOUT_SECONDS: Final = 5.0  # how long `wait_until_accepted` waits for a new user's first login
+LOGIN_POLL_SECONDS: Final = 0.05  # between two attempts to log in
+RELOAD_RETRY_SECONDS: Final = 1.0  # between two requests to reload, while the broker has not reloaded
 
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """`password` is for the daemon alone, and shown once."""
+    """A new NATS user for a daemon."""
 
-    user: str
-    password: str
-    password_hash: str
+    user: str  # <daemon id>.<token id>
+    password: str  # shown once, in the answer that carries the token; not stored
+    password_hash: str  # bcrypt; stored with the token and written to the broker's configuration
 
 
 class BrokerLogins:
-    """`folder` null: nobody here keeps the broker's users, and a daemon's token comes without one."""
+    """`folder` null: the broker is external, so makima creates no NATS user for a daemon token."""
 
     def __init__(self, tokens: Tokens, nats_url: str, folder: Path | None) -> None:
         self._tokens = tokens
         self._url = nats_url
         self._users = None if folder is None else BrokerUsers(folder)
-        self._alone = asyncio.Lock()
-        self._unread: str | None = None  # why the broker has not read what was written
-        self._owed = asyncio.Event()
+        self._alone = asyncio.Lock()  # held while the users are written and the broker reloads them
+        # why the broker has not loaded the written users; None: it has loaded them
+        self._unread: str | None = None
+        self._owed = asyncio.Event()  # set while a reload is still owed
 
     def new(self, daemon_id: str, token_id: str) -> Login | None:
-        """Not in force before `refresh`. A user for each token, so that one can be revoked and the other stays."""
+        """A NATS user for this token; None if the broker is external. The broker accepts it only after
+        `refresh`.
+
+        Each token has a user of its own, so that one of a daemon's tokens can be revoked while another stays
+        valid.
+        """
         if self._users is None:
             return None
         password = new_secret()
         return Login(f"{daemon_id}.{token_id}", password, password_hash(password))
 
     async def refresh(self) -> None:
-        """The broker lets in whose tokens are in force, and cuts off the others; where it can't be asked now, as soon as it can."""
+        """Write the users of all valid tokens and let the broker reload them; it disconnects the users that
+        are gone.
+
+        If the broker cannot be reached now, `run` retries until it has reloaded.
+        """
         if self._users is None:
             return
-        async with self._alone:  # two at once must not write what the other has not read
+        # else a refresh could overwrite the newer list of another one with its older list
+        async with self._alone:
             daemons = await self._tokens.daemons()
             await asyncio.to_thread(self._users.let_in, daemons)
             structlog.get_logger().info("nats.users_written", daemons=len(daemons))
             await self._reload_broker()
 
     async def run(self) -> None:
-        """Until cancelled: ask again while the broker has not read what was written. Who was revoked must not stay because it was busy."""
+        """Until cancelled: repeat a failed reload each `RETRY_SECONDS`.
+
+        Without this, a revoked daemon would stay connected if the broker was busy at the time of the
+        revocation.
+        """
         while True:
             raise_if_cancelled()
             await self._owed.wait()
@@ -70,10 +85,11 @@ class BrokerLogins:
                     await self._reload_broker()
 
     async def ready(self) -> str | None:
+        """None if the broker has loaded the users that were written last; else the reason, for `/readyz`."""
         return None if self._unread is None else f"the broker has not read who may come in: {self._unread}"
 
     async def wait_until_accepted(self, login: Login) -> None:
-        """Returns when the daemon can log in. Raises `UNAVAILABLE`."""
+        """Returns when the broker accepts the login. Raises `UNAVAILABLE` after `WORKS_WITHIN_SECONDS`."""
         try:
             async with asyncio.timeout(LOGIN_TIMEOUT_SECONDS):
                 while True:
@@ -96,6 +112,7 @@ class BrokerLogins:
             self._owed.clear()
 
     async def _accepts(self, login: Login) -> bool:
+        """True if a connection with this login succeeds."""
         try:
             connection = await connect(as_user(self._url, login.user, login.password), "a new daemon", on_closed=ignore_close, timeout=1.0)
         except (BrokerUnreachableError, NatsError, OSError):

@@ -1,4 +1,8 @@
-"""Whose a contract is. That never changes, so it is looked up once; and the log still tells it when the read model has forgotten the contract."""
+"""Looks up and caches the owner of a contract.
+
+The owner never changes, so a cache entry never becomes stale. The owner of a deleted contract is read from
+the log.
+"""
 
 from collections.abc import Collection
 from typing import Final
@@ -10,24 +14,30 @@ from makima_schemas.identity import stream_name
 
 from makima_gateway.read_model.queries import Queries
 
-MAX_CACHED_OWNERS: Final = 200_000  # contracts, ≈ 40 MiB; then it begins again
+MAX_CACHED_OWNERS: Final = 200_000  # contracts, ≈ 40 MiB; a fuller cache is emptied
 
-Key = tuple[str, str]
+Key = tuple[str, str]  # tenant, contract id
 
 
 class Owners:
+    """Cache of contract owners over the read model and the log."""
+
     def __init__(self, queries: Queries, log: Log) -> None:
         self._queries = queries
         self._log = log
-        self._known: dict[Key, str] = {}
+        self._known: dict[Key, str] = {}  # contract → owner id
 
     async def of(self, tenant: str, contract_id: str) -> str | None:
-        """None: there never was such a contract."""
+        """The owner id of a contract, also of a deleted one; None if there never was such a contract."""
         await self.learn(tenant, (contract_id,))
         return self._known.get((tenant, contract_id))
 
     async def learn(self, tenant: str, contract_ids: Collection[str]) -> None:
-        """Many at once: a page of what the monitor tells is about many contracts."""
+        """Load the owners of many contracts with one query: a page of monitor events concerns many contracts.
+
+        For contracts that the read model does not have (deleted, or not projected yet), read the first event
+        of their stream.
+        """
         missing = {contract_id for contract_id in contract_ids if (tenant, contract_id) not in self._known}
         if not missing:
             return

@@ -1,4 +1,7 @@
-"""Who may do what over HTTP: one row per route. The door (`principal`) holds everybody to it, and `docs/generated/access.md` shows it."""
+"""The authorization policy: for each route, the roles that may call it and the scope that they may reach.
+
+`principal` enforces it at each request; `docs/generated/access.md` is generated from it.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,14 +12,14 @@ API: Final = "/api/v1"
 
 
 class Role(StrEnum):
-    ADMIN = "admin"
-    OWNER = "owner"
-    VIEWER = "viewer"
-    DAEMON = "daemon"
+    ADMIN = "admin"  # everything, for all owners
+    OWNER = "owner"  # reads and writes the contracts of one owner
+    VIEWER = "viewer"  # reads the contracts of one owner
+    DAEMON = "daemon"  # works on the contracts whose supervisor it runs
 
 
 class Scope(StrEnum):
-    """What a caller may reach by a route; an administrator reaches all of it."""
+    """Which resources a caller may reach through a route; an administrator may reach all of them."""
 
     CONTRACT = "the contract in the path, if it is its own; a daemon's own are those that it runs"
     DAEMON = "the daemon in the path, if it is that daemon, or runs a contract of its own"
@@ -26,10 +29,12 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`streams`: a browser opens it, and cannot set its headers; so the token may come in the address or the subprotocol, too."""
+    """Who may call a route."""
 
     roles: frozenset[Role]
     scope: Scope
+    # A browser opens WebSockets and event streams without request headers of its own. True: the token may
+    # also come in the query parameter `token` or in the subprotocol `bearer.<token>`.
     streams: bool = False
 
 
@@ -98,5 +103,5 @@ POLICY: Final[Mapping[str, Rule]] = {
     "DELETE /tokens/{token_id}": _RUNS_THE_SYSTEM,
 }
 
-# What needs no token: probes, which tell nothing of any contract, and the documentation.
+# Paths that need no token: the probes and metrics, which contain no contract's data, and the documentation.
 OPEN: Final = frozenset({"/livez", "/readyz", "/metrics", "/docs", "/docs/oauth2-redirect", f"{API}/openapi.json"})

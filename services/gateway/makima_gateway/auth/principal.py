@@ -1,4 +1,6 @@
-"""Who asks, and the door: every route asks here first, whether this caller may do this, to this contract."""
+"""Authentication and authorization: finds the caller by its token and checks its role and scope against
+POLICY.
+"""
 
 from dataclasses import dataclass
 from typing import Annotated, Final, cast
@@ -27,12 +29,12 @@ SUBPROTOCOL: Final = "bearer."
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """`actor` is recorded with every event that this principal causes; `owner_id` owns what it creates; `visibility` is what it may see."""
+    """The authenticated caller of a request."""
 
-    actor: str
+    actor: str  # `<role>:<daemon id or owner>`; recorded with each event that this caller causes
     role: Role
-    owner_id: str
-    visibility: Visibility
+    owner_id: str  # the owner of the contracts that this caller creates
+    visibility: Visibility  # restricts what this caller may read
     token_id: str
 
     @property
@@ -42,7 +44,10 @@ class Principal:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What a request is authorized with: the tokens, and whose a contract is."""
+    """The stores that authorization reads: tokens, contract owners, the read model.
+
+    Held in `app.state.access`.
+    """
 
     tokens: Tokens
     owners: Owners
@@ -50,9 +55,12 @@ class Access:
 
 
 async def principal(connection: HTTPConnection) -> Principal:
-    """The caller, let in. Raises `UNAUTHORIZED`, `FORBIDDEN`, and *not found* for what belongs to somebody else.
+    """FastAPI dependency of every API route: the caller, authenticated and authorized.
 
-    A route without a row in the table lets nobody in.
+    Raises `UNAUTHORIZED` without a valid token, `FORBIDDEN` for a role that may not call the route, and
+    `CONTRACT_NOT_FOUND` or `DAEMON_NOT_FOUND` for another owner's contract or daemon, so that nobody learns
+    that it exists. A route without a row in POLICY raises `KeyError`: forgetting the row denies access to
+    everybody.
     """
     route = cast("APIRoute", connection.scope["route"])
     asked = f"{connection.scope.get('method', 'WS')} {route.path.removeprefix(API)}"
@@ -60,7 +68,7 @@ async def principal(connection: HTTPConnection) -> Principal:
     access = cast("Access", connection.state.access)
     secret = _secret(connection, rule)
     token = None if secret is None else await access.tokens.find(secret)
-    if token is None:  # missing, unknown or revoked: nobody learns which
+    if token is None:  # missing, unknown or revoked: one answer for all three, so that it reveals nothing
         raise Refused(
             ErrorCode.UNAUTHORIZED, "a valid token is needed", hint="send Authorization: Bearer …; `makima token create` makes one"
         )
@@ -84,6 +92,9 @@ def _principal(token: Token) -> Principal:
 
 
 def _secret(connection: HTTPConnection, rule: Rule) -> str | None:
+    """The token from `Authorization: Bearer`; for streams also from the subprotocol or the query parameter
+    `token`.
+    """
     scheme, _, given = connection.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return given.strip()
@@ -95,7 +106,10 @@ def _secret(connection: HTTPConnection, rule: Rule) -> str | None:
 
 
 async def _check_scope(connection: HTTPConnection, access: Access, rule: Rule, caller: Principal) -> None:
-    """What the path names must be the caller's own. A name that is none is left to the route, which says what is wrong with it."""
+    """Check that the caller may reach the contract or daemon in the path; raise *not found* otherwise.
+
+    A malformed id passes this check: the route's own validation rejects it with the reason.
+    """
     if caller.role is Role.ADMIN or rule.scope not in (Scope.CONTRACT, Scope.DAEMON):
         return
     name: str = connection.path_params["contract_id" if rule.scope is Scope.CONTRACT else "daemon_id"]
@@ -109,7 +123,12 @@ async def _check_scope(connection: HTTPConnection, access: Access, rule: Rule, c
 
 
 async def may_see(access: Access, visibility: Visibility, contract_id: str) -> bool:
-    """Also a contract that is deleted stays its owner's: a repeated deletion gets its first answer."""
+    """True if a contract is of the visible owner and is run by the visible daemon, where `visibility` names
+    them.
+
+    A deleted contract keeps its owner, so that a repeated deletion with the same key gets the first answer,
+    not a 404.
+    """
     if visibility.owner_id is not None and await access.owners.of(visibility.tenant, contract_id) != visibility.owner_id:
         return False
     return visibility.daemon_id is None or await access.queries.runs(visibility.tenant, contract_id, visibility.daemon_id)
@@ -118,7 +137,10 @@ async def may_see(access: Access, visibility: Visibility, contract_id: str) -> b
 def request_for(
     principal: Principal, command_id: UUID, target: str, command: ContractCommand | RestartSupervisor, expected_version: int | None = None
 ) -> Request:
-    """What goes over the bus: `target` is the id of what the command is for."""
+    """The request that carries a command over the bus.
+
+    `target` is the id of the contract or supervisor task.
+    """
     return Request(
         command_id=command_id,
         target=target,

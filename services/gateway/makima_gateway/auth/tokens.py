@@ -1,4 +1,4 @@
-"""The tokens: who has one, as which role. Only hashes are kept, so what is in the database opens nothing."""
+"""Stores API tokens. Only their SHA-256 hashes are stored, so a copy of the table gives no access."""
 
 import asyncio
 from collections import defaultdict
@@ -20,31 +20,32 @@ from makima_schemas.refusal import Member, Refused
 from makima_gateway.auth.policy import Role
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
-LOCAL_OWNER: Final = "local"  # owns what an administrator creates who names no owner
-BOOTSTRAP: Final = "settings"
-REVOCATION_POLL_SECONDS: Final = 2.0
+# the owner of contracts that an administrator without an owner of its own creates
+LOCAL_OWNER: Final = "local"
+BOOTSTRAP: Final = "settings"  # `created_by` of the administrator's token that the settings name
+REVOCATION_POLL_SECONDS: Final = 2.0  # between two checks whether the token of an open stream was revoked
 
 Record = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token as it is listed; the secret is known to its bearer alone. `owner` null: a daemon's that works for any owner."""
+    """A stored token, without its secret, which only the bearer has."""
 
-    number: int
+    number: int  # ascending in order of creation; the key of list pages
     id: str
     tenant: str
     role: Role
-    owner: str | None
-    daemon_id: str | None
+    owner: str | None  # null: a daemon's token that works for the contracts of any owner
+    daemon_id: str | None  # set exactly for the role daemon
     created_at: datetime
-    created_by: str
-    revoked_at: datetime | None
+    created_by: str  # the creator's `actor`, or `settings`
+    revoked_at: datetime | None  # null: valid
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A token to be made."""
+    """A token to be created. Members as in `Token`; a daemon's may come with the NATS user created for it."""
 
     id: str
     tenant: str
@@ -57,43 +58,60 @@ class Wanted:
 
 
 class Tokens:
-    """Looked up at each request, so that a revocation holds from the next one on."""
+    """The table of tokens.
+
+    It is read at each request and not cached, so a revocation applies from the next request.
+    """
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
-        self._open: defaultdict[str, set[asyncio.Event]] = defaultdict(set)  # what is open by which token
+        # Token id → one event for each monitor connection opened with it; set when the token is revoked.
+        self._open: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
 
     async def find(self, secret: str) -> Token | None:
-        """The token in force with this secret."""
+        """The valid token with this secret; None if there is none or it is revoked."""
         record = await self._pool.fetchrow(SQL["find"], hash_of(secret))
         return None if record is None else _token(cast("Record", record))
 
     async def create(self, wanted: Wanted, secret: str) -> Token | None:
-        """None: there is one of this id already, whose secret nobody can tell again."""
+        """The created token.
+
+        None if one with this id exists: its secret was shown once and cannot be repeated.
+        """
         arguments = (wanted.id, wanted.tenant, hash_of(secret), wanted.role, wanted.owner, wanted.daemon_id, wanted.created_by)
         arguments += (wanted.nats_user, wanted.nats_password_hash)
         record = await self._pool.fetchrow(SQL["create"], *arguments)
         return None if record is None else _token(cast("Record", record))
 
     async def ensure_admin(self, secret_hash: bytes) -> bool:
-        """An administrator whose secret was made elsewhere; a revoked one stays revoked. Whether it is new."""
+        """Insert an administrator's token whose secret was created elsewhere, given its hash; True if it is
+        new.
+
+        If the same token was revoked before, it stays revoked.
+        """
         return (
             await self._pool.fetchval(SQL["ensure_admin"], secret_hash.hex()[:16], DEFAULT_TENANT, secret_hash, LOCAL_OWNER, BOOTSTRAP)
             is not None
         )
 
     async def page(self, tenant: str, after: int, limit: int) -> list[Token]:
-        """Oldest first, revoked ones, too."""
+        """At most `limit` tokens with a number above `after`, oldest first, including revoked ones."""
         return [_token(cast("Record", record)) for record in await self._pool.fetch(SQL["page"], tenant, after, limit)]
 
     async def daemons(self) -> list[DaemonUser]:
-        """Whom the broker lets in."""
+        """The NATS users of all valid daemon tokens: those that the broker must accept."""
         return [DaemonUser(*record) for record in await self._pool.fetch(SQL["daemons"])]
 
     async def revoke(self, tenant: str, token_id: str) -> Token | None:
-        """The token that this ended; None: it was revoked before. Raises `NOT_FOUND`, and refuses to lock everybody out."""
+        """The token that this call revoked; None if it was revoked before.
+
+        Raises `NOT_FOUND`, and `INVALID_TRANSITION` for the last administrator's token, as nobody could
+        create tokens without it.
+        """
         async with self._pool.acquire() as connection, connection.transaction():
-            admins = [row["id"] for row in await connection.fetch(SQL["admins"], tenant)]  # locked: two at once must not both find another
+            # The query locks the rows: else two revocations at once could each see the other's token as the
+            # remaining one.
+            admins = [row["id"] for row in await connection.fetch(SQL["admins"], tenant)]
             if admins == [token_id]:
                 raise Refused(
                     ErrorCode.INVALID_TRANSITION,
@@ -107,7 +125,7 @@ class Tokens:
         return None if record is None else _token(cast("Record", record))
 
     async def until_revoked(self, token_id: str) -> None:
-        """For what stays open longer than a request."""
+        """Returns when the token is revoked; used by open monitor connections."""
         ended = asyncio.Event()
         self._open[token_id].add(ended)
         try:
@@ -118,7 +136,10 @@ class Tokens:
                 del self._open[token_id]
 
     async def run(self) -> None:
-        """Until cancelled: one look for all that stay open. While the database is away, nobody can have revoked anything."""
+        """Until cancelled: every `LOOK_SECONDS`, one query for the tokens of all open connections.
+
+        An error of the database is skipped: while it is unreachable, no token can be revoked either.
+        """
         while True:
             await asyncio.sleep(REVOCATION_POLL_SECONDS)
             try:

@@ -1,27 +1,28 @@
 -- name: find
--- The token in force with a secret of this hash.
+-- The valid token whose secret has this hash.
 select number, id, tenant, role, owner, daemon_id, created_at, created_by, revoked_at from gateway.tokens
 where hash = $1 and revoked_at is null
 
 -- name: create
--- Nothing comes back where one of this id is there: the same intent made it before.
+-- Returns no row if a token with this id exists: a request with the same idempotency key created it before.
 insert into gateway.tokens (id, tenant, hash, role, owner, daemon_id, created_by, nats_user, nats_password_hash)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 on conflict (id) do nothing
 returning number, id, tenant, role, owner, daemon_id, created_at, created_by, revoked_at
 
 -- name: ensure_admin
+-- Returns a row only if the token is new.
 insert into gateway.tokens (id, tenant, hash, role, owner, created_by) values ($1, $2, $3, 'admin', $4, $5)
 on conflict do nothing
 returning id
 
 -- name: page
--- Oldest first, from behind number $2.
+-- Oldest first, those with a number above $2.
 select number, id, tenant, role, owner, daemon_id, created_at, created_by, revoked_at from gateway.tokens
 where tenant = $1 and number > $2 order by number limit $3
 
 -- name: admins
--- Those who may make tokens, locked in one order.
+-- The valid administrator tokens. All transactions lock them in the same order, so that none deadlock.
 select id from gateway.tokens where tenant = $1 and role = 'admin' and revoked_at is null order by number for update
 
 -- name: revoke
@@ -29,12 +30,12 @@ update gateway.tokens set revoked_at = clock_timestamp() where tenant = $1 and i
 returning number, id, tenant, role, owner, daemon_id, created_at, created_by, revoked_at
 
 -- name: daemons
--- Whom the broker lets in.
+-- The NATS users that the broker must accept: those of valid daemon tokens.
 select nats_user, nats_password_hash, daemon_id from gateway.tokens where nats_user is not null and revoked_at is null order by number
 
 -- name: exists
 select exists (select from gateway.tokens where tenant = $1 and id = $2)
 
 -- name: revoked
--- Which of these are in force no more.
+-- Those of the given tokens that are no longer valid.
 select asked.id from unnest($1::text[]) as asked (id) where not exists (select from gateway.tokens where tokens.id = asked.id and revoked_at is null)
