@@ -1,1 +1,6 @@
-"""The gateway: HTTP and WebSocket at the edge, commands to their owners, answers from its own read model; it decides nothing."""
+"""The gateway serves HTTP and WebSocket: it sends commands to the owning services and answers from its read
+model.
+
+It changes nothing itself: it appends no event and holds no lifecycle; it may interpret what the read model
+shows.
+"""

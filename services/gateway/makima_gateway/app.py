@@ -1,4 +1,4 @@
-"""The gateway, built and joined."""
+"""Composition root: builds the gateway's parts, connects them and starts their loops."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -78,14 +78,18 @@ async def build(service: Service) -> None:
 
 
 async def _first_admin(service: Service, tokens: Tokens) -> None:
-    """Whoever set the system up has its secret; we were told the hash."""
+    """Create the first administrator's token, unless it exists.
+
+    The settings hold only the SHA-256 of its secret (`admin_token_sha256`); whoever set the system up has the
+    secret.
+    """
     wanted = service.settings.admin_token_sha256
     if wanted is not None and await tokens.ensure_admin(bytes.fromhex(wanted)):
         service.logger.info("token.created", role="admin", by="settings")
 
 
 def _gauges(queries: Queries) -> Callable[[], Awaitable[None]]:
-    """The gauges of the read model (interfaces.md, Metrics)."""
+    """A loop that sets the gauges of the read model every `GAUGES_EVERY_SECONDS` (interfaces.md, Metrics)."""
 
     async def run() -> None:
         while True:

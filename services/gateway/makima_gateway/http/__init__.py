@@ -1,1 +1,1 @@
-"""What any HTTP API of ours stands on: server, middleware, problems, responses, pages."""
+"""HTTP infrastructure that knows no route: server, middleware, problem documents, responses, pagination."""

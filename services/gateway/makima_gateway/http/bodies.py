@@ -1,4 +1,4 @@
-"""The base of every request body: unknown members are refused."""
+"""Base class and field types of request bodies; an unknown member is refused."""
 
 from typing import Annotated
 
@@ -9,6 +9,7 @@ POSITIVE_BIGINT = 2**63 - 1
 
 
 def _storable(text: str) -> str:
+    """Raises `ValueError` for a text with U+0000, which Postgres cannot store."""
     if "\0" in text:
         raise ValueError("a text cannot hold the character U+0000")
     return text
@@ -24,4 +25,6 @@ Version = Annotated[int, Field(ge=0, le=POSITIVE_BIGINT)]
 
 
 class Body(BaseModel):
+    """Base of request bodies: immutable, and an unknown member is refused."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)

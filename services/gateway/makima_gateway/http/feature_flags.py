@@ -1,4 +1,6 @@
-"""What a feature flag that is off takes away (domain.md, Errors): it answers `FEATURE_OFF`."""
+"""Refuses requests that need the feature flag `enhanced_contract_status` while it is off
+(domain.md, Errors).
+"""
 
 from makima_kernel.service.settings import FeatureFlags
 from makima_schemas.errors import ErrorCode
@@ -6,7 +8,10 @@ from makima_schemas.refusal import Refused
 
 
 def check_enhanced(flags: FeatureFlags, asked: str) -> None:
-    """Of what leads into a status that is new, or out of it. Raises `FEATURE_OFF`."""
+    """For an action `asked` that moves a contract into or out of a status that the flag adds.
+
+    Raises `FEATURE_OFF`.
+    """
     if not flags.enhanced_contract_status:
         hint = "set feature_flags.enhanced_contract_status = true; without it the status can be active, completed, archived"
         raise Refused(ErrorCode.FEATURE_OFF, f"{asked!r} is switched off", hint=hint)

@@ -1,4 +1,6 @@
-"""The outermost layer of HTTP: a span, a time, a log line, and a body that is refused before it is read if it is too big or not JSON."""
+"""Outermost ASGI middleware: traces, measures and logs each request, and refuses a body that is too large or
+not JSON.
+"""
 
 import asyncio
 from contextlib import suppress
@@ -16,13 +18,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from makima_gateway.http.problems import problem_response, unavailable
 
-MAX_DISCARDED_BODY_BYTES: Final = 8 * 1024 * 1024
-DISCARD_BODY_TIMEOUT_SECONDS: Final = 2.0
-SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+MAX_DISCARDED_BODY_BYTES: Final = 8 * 1024 * 1024  # how much of a body that is too large is read and discarded
+DISCARD_BODY_TIMEOUT_SECONDS: Final = 2.0  # and for how long at most
+SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})  # methods that are not logged
 
 
 class RequestMiddleware:
-    """ASGI middleware. What nobody foresaw becomes `UNAVAILABLE` with its trace id, never a bare 500."""
+    """ASGI middleware.
+
+    An unexpected exception becomes a problem `UNAVAILABLE` with a trace id, never a bare 500.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -45,7 +50,8 @@ class RequestMiddleware:
         with traces.span(f"HTTP {method}", parent=headers.get(traces.HEADER), kind=SpanKind.SERVER) as span:
             try:
                 await self._app(scope, await _bounded(headers, receive), sending)
-            except Refused as refused:  # what is left of the body is not read: the connection ends with the answer
+            # by `_bounded`: the rest of the body stays unread, so close the connection
+            except Refused as refused:
                 await problem_response(refused, {"Connection": "close"})(scope, receive, sending)
             except Exception as error:
                 await structlog.get_logger().aerror("http.failed", method=method, path=scope["path"], exc_info=error)
@@ -61,7 +67,11 @@ class RequestMiddleware:
 
 
 async def _bounded(headers: Headers, receive: Receive) -> Receive:
-    """The same request with its body read: at most a command's size, and JSON by its own word."""
+    """Read the whole body, and return a `receive` that yields it again.
+
+    Raises `PAYLOAD_TOO_LARGE` for more than `MAX_COMMAND_BYTES`, and `UNSUPPORTED_MEDIA_TYPE` for a body
+    whose Content-Type is not JSON.
+    """
     declared = headers.get("content-length", "0")
     if not declared.isdecimal() or int(declared) > MAX_COMMAND_BYTES:
         raise await _too_large(receive)
@@ -90,7 +100,10 @@ async def _bounded(headers: Headers, receive: Receive) -> Receive:
 
 
 async def _too_large(receive: Receive) -> Refused:
-    """A client that is cut off while it sends does not see the answer: so some more of the body is read, and thrown away."""
+    """Read and discard more of the body before refusing it.
+
+    A client whose connection is closed while it still sends does not see the response.
+    """
     passed_over = 0
     with suppress(TimeoutError):
         async with asyncio.timeout(DISCARD_BODY_TIMEOUT_SECONDS):

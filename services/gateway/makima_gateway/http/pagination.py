@@ -1,4 +1,7 @@
-"""Opaque, URL-safe cursors: the last key of a page and the list it belongs to. Keys never change, so pages stay right while rows do."""
+"""Opaque, URL-safe cursors of list pages: base64 of the list's name and the last key of the page.
+
+The keys (log positions or ids) never change, so a cursor stays correct while rows are updated.
+"""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
@@ -24,7 +27,10 @@ def page(rows: Sequence[R], limit: int, of: List, key: Callable[[R], int | str])
 
 
 def position(of: List, cursor: str | None) -> int | None:
-    """The key of a cursor that counts. Raises `INVALID_REQUEST` for what `encode` did not make."""
+    """The key of a list that is ordered by a number.
+
+    Raises `INVALID_REQUEST` if `encode` did not make the cursor.
+    """
     key = _decode(of, cursor)
     if key is not None and not (isinstance(key, int) and 0 <= key < 2**63):
         raise _unfit()
@@ -32,7 +38,10 @@ def position(of: List, cursor: str | None) -> int | None:
 
 
 def name(of: List, cursor: str | None) -> str | None:
-    """The key of a cursor that names. Raises `INVALID_REQUEST`."""
+    """The key of a list that is ordered by a name.
+
+    Raises `INVALID_REQUEST` if `encode` did not make the cursor.
+    """
     key = _decode(of, cursor)
     if key is not None and not isinstance(key, str):
         raise _unfit()

@@ -1,4 +1,6 @@
-"""Every refusal as RFC 9457 `application/problem+json`, whoever gave it: a rule, the schema of a body, the router, or a part that is away."""
+"""Answers every error as RFC 9457 `application/problem+json`: refusals, invalid requests, unknown routes,
+outages.
+"""
 
 from dataclasses import dataclass
 
@@ -22,7 +24,9 @@ _BY_STATUS = {
 
 
 def problem_response(refused: Refused, headers: dict[str, str] | None = None) -> Response:
-    """The problem document; `type` names the code, `trace_id` finds the request in the logs."""
+    """The problem document; `type` contains the code, and `trace_id` is the one in the
+    request's log entries.
+    """
     status = HTTP_STATUS[refused.code]
     if refused.code is ErrorCode.UNAUTHORIZED:
         headers = {"WWW-Authenticate": "Bearer"} | (headers or {})
@@ -40,27 +44,38 @@ def problem_response(refused: Refused, headers: dict[str, str] | None = None) ->
 
 
 def invalid(path: str, message: str, *, hint: str | None = None) -> Refused:
-    """`INVALID_REQUEST` about one place of the request, e.g. `query.cursor`, `header.If-Match`, `body.phase`."""
+    """`INVALID_REQUEST` about one place of the request, e.g.
+
+    `query.cursor`, `header.If-Match`, `body.phase`.
+    """
     return Refused(ErrorCode.INVALID_REQUEST, f"{path}: {message}", hint=hint, errors=[{"path": path, "message": message}])
 
 
 def unknown_contract(contract_id: str) -> Refused:
-    """It is not there, or not the caller's: the same words for both."""
+    """The contract does not exist or is another owner's: the same text for both, so that
+    it reveals nothing.
+    """
     return Refused(ErrorCode.CONTRACT_NOT_FOUND, f"there is no contract {contract_id}")
 
 
 def unknown_daemon(daemon_id: str) -> Refused:
+    """As `unknown_contract`."""
     return Refused(ErrorCode.DAEMON_NOT_FOUND, f"there is no daemon {daemon_id}")
 
 
 def unavailable(error: Exception) -> Refused:
-    """A part of ours is away or broken; a repeat with the same idempotency key tells what became of the first try."""
+    """An internal component is unreachable or failed. The outcome of a write is unknown to the client.
+
+    A repeat with the same idempotency key returns the outcome of the first try.
+    """
     detail = f"the request could not be served: {type(error).__name__}"
     return Refused(ErrorCode.UNAVAILABLE, detail, hint="try again with the same Idempotency-Key")
 
 
 def install(app: FastAPI) -> None:
-    """FastAPI's and Starlette's own errors take our form."""
+    """Register the handlers that turn refusals, FastAPI's, Starlette's and database errors into problem
+    documents.
+    """
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(RequestValidationError, _unfit)
     app.add_exception_handler(HTTPException, _routed)
@@ -99,12 +114,12 @@ async def _away(_request: Request, error: Exception) -> Response:
 
 @dataclass(frozen=True, slots=True)
 class ProblemDetails:
-    """RFC 9457; beside these the members that belong to the code."""
+    """An RFC 9457 problem document. A code may add members of its own (domain.md, Errors)."""
 
-    type: str
+    type: str  # urn:makima:problem:<code in lower case>
     title: str
     status: int
     detail: str
     code: ErrorCode
-    hint: str | None
-    trace_id: str | None
+    hint: str | None  # what to do next
+    trace_id: str | None  # of the request, in hexadecimal

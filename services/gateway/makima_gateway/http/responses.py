@@ -1,4 +1,4 @@
-"""How an answer is written: JSON, its version as ETag, and how far the reader can trust that it is the newest."""
+"""JSON responses, and the names of the headers that tell their version and how current they are."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -6,14 +6,15 @@ from typing import Final
 from makima_schemas.codec import encode
 from starlette.responses import Response
 
-POSITION: Final = "Makima-Position"
-MIN_POSITION: Final = "Makima-Min-Position"
+POSITION: Final = "Makima-Position"  # response: the log position of the event that this write appended
+MIN_POSITION: Final = "Makima-Min-Position"  # request: wait until the read model shows this position
+# response: `true` if the read model did not reach that position in time
 READ_BEHIND: Final = "Makima-Read-Behind"
 MEDIA_TYPE: Final = "application/json"
 
 
 def json_response(body: object, headers: Mapping[str, str] | None = None, *, status: int = 200, version: int | None = None) -> Response:
-    """`version` becomes the ETag that `If-Match` takes."""
+    """`version` becomes the ETag, which a later write may send as `If-Match`."""
     said = dict(headers or {})
     if version is not None:
         said |= etag(version)

@@ -1,4 +1,6 @@
-"""uvicorn inside the service: its socket is ours, its signals are not its business, and it stops when the service stops."""
+"""Runs uvicorn as a task of the service: the service binds the socket, handles the signals and stops the
+server.
+"""
 
 import asyncio
 import contextlib
@@ -10,27 +12,30 @@ from typing import Final
 import uvicorn
 from starlette.types import ASGIApp
 
-SOCKETS_CLOSE_TIMEOUT_SECONDS: Final = 1.0  # for sockets to close by themselves
+SOCKETS_CLOSE_TIMEOUT_SECONDS: Final = 1.0  # on shutdown: for monitor sockets to complete their close handshake
 SOCKETS_POLL_SECONDS: Final = 0.01
-REQUESTS_DRAIN_TIMEOUT_SECONDS: Final = 5
-KEEP_ALIVE_SECONDS: Final = 75  # longer than clients keep idle connections (5 s is usual): whoever closes first must not be us
-MAX_SOCKET_MESSAGE: Final = 64 * 1024
+REQUESTS_DRAIN_TIMEOUT_SECONDS: Final = 5  # on shutdown: for running requests
+# Longer than clients keep idle connections (usually 5 s), so that the client closes first. If the server
+# closed first, a request that the client sends at that moment would fail.
+KEEP_ALIVE_SECONDS: Final = 75
+MAX_SOCKET_MESSAGE: Final = 64 * 1024  # bytes of a message from a WebSocket client
 
 
 class PortTakenError(OSError):
-    """Somebody else listens there; the message names the address."""
+    """The address cannot be bound; the message names it."""
 
 
 class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:
-        """The service decides when to stop."""
+        """Install no signal handlers: the service handles signals and cancels `serve`."""
         yield
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A bound socket; port 0 takes a free one. Raises `PortTakenError`."""
-    # asyncio switches Nagle off only for sockets that say they are TCP; with it each answer would wait 40 ms for the client's ACK.
+    """A bound TCP socket; port 0 takes a free one. Raises `PortTakenError`."""
+    # asyncio sets TCP_NODELAY only on sockets whose protocol is IPPROTO_TCP. Without it (Nagle's algorithm),
+    # each response would wait 40 ms for the client's delayed ACK.
     bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -42,12 +47,17 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """Uvicorn 0.54 takes each refused handshake for an application that forgot to answer."""
+    """Log filter: False for a false alarm of uvicorn 0.54.
+
+    It logs each refused WebSocket handshake as an application that returned without completing it.
+    """
     return not record.getMessage().startswith("ASGI callable returned without completing handshake")
 
 
 async def serve(app: ASGIApp, bound: socket.socket, close_sockets: Callable[[], None]) -> None:
-    """Until cancelled; then monitor sockets are told, answers under way are finished, and the port is free."""
+    """Serve until cancelled; then close the monitor sockets (`close_sockets`), finish running requests, free
+    the port.
+    """
     logging.getLogger("uvicorn.error").addFilter(_is_news)
     config = uvicorn.Config(
         app,
