@@ -1,1 +1,1 @@
-"""The HTTP API: routes, what they take and answer, and its OpenAPI document."""
+"""The HTTP API: its routes, their request and response schemas, and its OpenAPI document."""

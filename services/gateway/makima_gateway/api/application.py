@@ -1,4 +1,4 @@
-"""The HTTP application: routes under one prefix, problems for every refusal, the edge around all of it."""
+"""Assembles the FastAPI application: routes, authorization, problem documents, middleware."""
 
 from functools import cache
 from typing import Any, Final
@@ -39,6 +39,8 @@ _PROBLEM: Final[dict[int | str, dict[str, Any]]] = {
     "default": {"model": ProblemDetails, "description": "A problem; `code` says which", "content": {problems.MEDIA_TYPE: {}}}
 }
 
+# Included in this order. `monitor`, `dashboard` and `batch` come before `contracts`, as FastAPI takes the
+# first route that matches: else `/contracts/{contract_id}` would catch `/contracts/dashboard`.
 PARTS: Final = (
     monitor,
     dashboard,
@@ -59,7 +61,7 @@ PARTS: Final = (
 
 
 def application(gateway: Gateway) -> ASGIApp:
-    """The routes, which find this gateway in the state of each request."""
+    """The application that a gateway process serves."""
     app = routed()
     state = {"gateway": gateway, "access": Access(gateway.tokens, gateway.owners, gateway.queries)}
 
@@ -72,9 +74,12 @@ def application(gateway: Gateway) -> ASGIApp:
 
 @cache  # a third of a second to make, and the same for every gateway of a process
 def routed() -> FastAPI:
-    """The routes and what is told of them; nobody to serve them yet."""
+    """The application with its routes but without a `Gateway` behind them: enough to generate the OpenAPI
+    document.
+    """
     app = FastAPI(
-        # FastAPI's own spans would stand beside ours, five for each request, and cost more than the request.
+        # FastAPI's own telemetry would add five spans per request to that of RequestMiddleware, and cost more
+        # time than the request itself.
         telemetry={"tracing": False, "metrics": False, "logs": False},
         title="makima",
         version="1",
@@ -87,7 +92,7 @@ def routed() -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
     )
     problems.install(app)
-    api = APIRouter(dependencies=[Depends(principal)])  # no route can forget to ask
+    api = APIRouter(dependencies=[Depends(principal)])  # so that no route lacks authorization
     for part in PARTS:
         api.include_router(part.router)
     app.include_router(api, prefix=API)

@@ -1,4 +1,4 @@
-"""What the routes work with: built once in `app`, reached by a dependency."""
+"""The parts of the gateway that the routes use, as a FastAPI dependency."""
 
 from dataclasses import dataclass
 from typing import Annotated, cast
@@ -24,16 +24,18 @@ from makima_gateway.read_model.queries import Queries
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    bus: Bus
-    log: Log
-    nats: Client
+    """Built once in `makima_gateway.app` and held in `app.state.gateway`. Only routes use it."""
+
+    bus: Bus  # sends commands and queries to the owning services
+    log: Log  # the event log, for history, export and list of events
+    nats: Client  # publishes the heartbeats that daemons send by HTTP
     queries: Queries
     dashboard_queries: DashboardQueries
     owners: Owners
     tokens: Tokens
     batch_ledger: BatchLedger
     broker_logins: BrokerLogins
-    projector: Projector
+    projector: Projector  # tells which log position the read model shows
     latest_heartbeats: LatestHeartbeats
     monitor: Monitor
     health: Health

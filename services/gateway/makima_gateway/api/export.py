@@ -1,4 +1,7 @@
-"""A contract as one JSON document: its events, and what they fold to; written page by page, because a history may be long."""
+"""Exports a contract as one JSON document: its events and the rows folded from them.
+
+It is written page by page, so that a long history does not have to fit into memory.
+"""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -16,17 +19,20 @@ from makima_gateway.api.schemas.tasks import Task
 from makima_gateway.read_model.fold import fold
 from makima_gateway.read_model.rows import ContractRow, Rows
 
-EXPORT_PAGE_EVENTS: Final = 500
+EXPORT_PAGE_EVENTS: Final = 500  # events read from the log at once
 
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """`events` are all of the contract's own, as CloudEvents 1.0; the rest is what they fold to at `version`, in the log of `epoch`. What
-    other streams say of it (stale, its supervisor, when completion was detected) is not in them.
+    """All events of a contract's own stream as CloudEvents 1.0, and the contract, tasks, questions and
+    messages that they fold to at `version`.
+
+    What the events of other streams change (stale, its supervisor, when completion was detected) is not
+    included.
     """
 
-    epoch: str
-    version: int
+    epoch: str  # identifies the log; it changes when the log is restored or replaced
+    version: int  # of the last event in `events`
     events: list[dict[str, object]]
     contract: Contract
     tasks: list[Task]
@@ -35,7 +41,10 @@ class Export:
 
 
 async def written(log: Log, epoch: str, row: ContractRow, *, enhanced: bool) -> AsyncIterator[bytes]:
-    """The document of an `Export` up to the version that `row` shows; `enhanced` as in `views`."""
+    """The JSON document of an `Export`, in pieces, up to the version of `row`.
+
+    `enhanced` is the feature flag `enhanced_contract_status`.
+    """
     rows, stream, version = Rows(), stream_name("contract", row.id), 0
     yield b'{"epoch":%b,"version":%d,"events":[' % (encode(epoch), row.version)
     while version < row.version:

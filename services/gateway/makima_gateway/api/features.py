@@ -1,4 +1,4 @@
-"""What a feature flag that is off takes away (domain.md, Errors): its routes answer `FEATURE_OFF`."""
+"""Refuses requests to routes whose feature flag is off (domain.md, Errors)."""
 
 from makima_schemas.errors import ErrorCode
 from makima_schemas.refusal import Refused
@@ -7,7 +7,10 @@ from makima_gateway.api.context import CurrentGateway
 
 
 async def monitoring(gateway: CurrentGateway) -> None:
-    """The dependency of the dashboard and the monitor. Raises `FEATURE_OFF`."""
+    """FastAPI dependency of the dashboard and the monitor.
+
+    Raises `FEATURE_OFF` while `monitoring_dashboard` is off.
+    """
     if not gateway.settings.feature_flags.monitoring_dashboard:
         raise Refused(
             ErrorCode.FEATURE_OFF, "the dashboard and the monitor are switched off", hint="set feature_flags.monitoring_dashboard = true"

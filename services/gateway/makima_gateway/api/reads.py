@@ -1,4 +1,7 @@
-"""The dependency of every GET: `Makima-Min-Position` waits until the read model has come that far, and says so if it has not."""
+"""The dependency of every GET route: waits until the read model shows `Makima-Min-Position`.
+
+If it does not get there within `PATIENCE_SECONDS`, the response carries `Makima-Read-Behind: true`.
+"""
 
 from dataclasses import dataclass
 from typing import Annotated, Final
@@ -15,8 +18,8 @@ from makima_gateway.http.problems import unknown_contract
 from makima_gateway.http.responses import READ_BEHIND, json_response
 from makima_gateway.read_model.rows import ContractRow
 
-MIN_POSITION_TIMEOUT_SECONDS: Final = 2.0
-MAX_POSITION: Final = 2**63 - 1
+MIN_POSITION_TIMEOUT_SECONDS: Final = 2.0  # how long a request waits for the read model
+MAX_POSITION: Final = 2**63 - 1  # the largest log position (bigint)
 
 ContractId = Annotated[str, Path(pattern=ID_PATTERN)]
 TaskId = Annotated[str, Path(pattern=ID_PATTERN)]
@@ -31,24 +34,28 @@ MinPosition = Annotated[int | None, Header(alias="Makima-Min-Position", ge=0, le
 
 @dataclass(frozen=True, slots=True)
 class ReadContext:
-    """A request that only reads."""
+    """What a route needs to answer a request that only reads."""
 
     gateway: Gateway
     principal: Principal
-    headers: dict[str, str]
+    headers: dict[str, str]  # response headers: `Makima-Read-Behind`, if the read model is behind
 
     async def contract(self, contract_id: str) -> ContractRow:
-        """Raises `CONTRACT_NOT_FOUND`."""
+        """The contract's row in the read model. Raises `CONTRACT_NOT_FOUND`."""
         row = await self.gateway.queries.contract(self.principal.tenant, contract_id)
         if row is None:
             raise unknown_contract(contract_id)
         return row
 
     def view(self, row: ContractRow) -> Contract:
+        """The contract as the API shows it, with the latest heartbeat of its supervisor
+        counted as activity.
+        """
         enhanced = self.gateway.enhanced
         return views.contract(row, self.gateway.latest_heartbeats.last_heartbeat(row.supervisor_task_id), enhanced=enhanced)
 
     def answer(self, body: object, *, version: int | None = None) -> Response:
+        """A 200 response; `version` becomes its ETag."""
         return json_response(body, self.headers, version=version)
 
 

@@ -1,4 +1,4 @@
-"""From rows to what HTTP answers."""
+"""Converts rows of the read model into response schemas."""
 
 from datetime import datetime
 from typing import cast
@@ -14,8 +14,10 @@ from makima_gateway.read_model.rows import ContractRow, MessageRow, QuestionRow,
 
 
 def contract(row: ContractRow, last_heartbeat: datetime | None = None, *, enhanced: bool = True) -> Contract:
-    """`last_heartbeat` of the contract's supervisor is activity too (domain.md, Activity), but no event: it is laid over here.
+    """The contract as the API shows it.
 
+    `last_heartbeat` is the arrival time of its supervisor's latest heartbeat. A heartbeat counts as activity
+    (domain.md, Activity) but is no event, so the row does not contain it: take the later of the two times.
     `enhanced` is the feature flag `enhanced_contract_status`.
     """
     return Contract(

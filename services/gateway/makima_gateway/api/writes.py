@@ -1,4 +1,4 @@
-"""From an HTTP write to a command on the bus, and back when the read model shows what it did."""
+"""The dependency of every writing route: sends a command and answers once the read model shows its result."""
 
 import re
 from dataclasses import dataclass
@@ -22,8 +22,8 @@ from makima_gateway.http.responses import POSITION, READ_BEHIND, json_response
 from makima_gateway.read_model.history import AsItWas, as_it_was
 from makima_gateway.read_model.rows import ContractRow
 
-NAMESPACE: Final = UUID("5d1f1a0e-9a57-5f7b-9d53-3a6f0f1b7c21")
-OWNER: Final = "contract"
+NAMESPACE: Final = UUID("5d1f1a0e-9a57-5f7b-9d53-3a6f0f1b7c21")  # of command ids made from idempotency keys
+OWNER: Final = "contract"  # the service that owns contracts
 _ETAG: Final = re.compile(r'^(?:W/)?(?:"([0-9]{1,18})"|([0-9]{1,18}))$')
 
 IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=255)]
@@ -32,12 +32,12 @@ IfMatch = Annotated[str | None, Header(alias="If-Match", max_length=64)]
 
 @dataclass(frozen=True, slots=True)
 class WriteResult:
-    """A command that was accepted: by now the read model shows it, unless `behind`."""
+    """The result of an accepted command."""
 
     contract_id: str
-    version: int
-    position: int
-    behind: bool
+    version: int  # of the contract after this command
+    position: int  # of its last event in the log
+    behind: bool  # True: the read model did not reach `position` within `PATIENCE_SECONDS`
 
     @property
     def headers(self) -> dict[str, str]:
@@ -46,78 +46,112 @@ class WriteResult:
 
 @dataclass(frozen=True, slots=True)
 class WriteContext:
-    """One intent: its command id is made once and names everything that it creates, so that a repeat asks for the same."""
+    """What a route needs to perform one write.
+
+    The ids of everything that the write creates are derived from its command id. So a repeat with the same
+    idempotency key sends the same command and creates nothing twice.
+    """
 
     gateway: Gateway
     principal: Principal
     command_id: UUID
-    repeatable: bool
-    if_match: int | None
+    repeatable: bool  # True: the request has an idempotency key, so it may be a repeat
+    if_match: int | None  # the version in `If-Match`; null: none, or `*`
 
     def new_id(self, kind: str) -> str:
-        """The id of what this intent creates."""
+        """The id of the `kind` (e.g. "task") that this write creates: uuid5 of the command id."""
         return str(uuid5(self.command_id, kind))
 
     async def send(self, contract_id: str, command: ContractCommand, expected_version: int | None = None) -> WriteResult:
-        """Raises `Refused` with the owner's words."""
+        """Send the command and wait until the read model shows its result.
+
+        Raises `Refused` with the problem that the owner answered, and `UNAVAILABLE` if it did not answer.
+        """
         reply = await self.ask(contract_id, command, expected_version)
         if isinstance(reply, Problem):
             raise refused(reply)
         return await self.wait_until_readable(contract_id, reply)
 
     async def ask(self, contract_id: str, command: ContractCommand, expected_version: int | None = None) -> Reply:
+        """Send the command under this write's id; the owner's reply, also if it is a refusal."""
         request = request_for(self.principal, self.command_id, contract_id, command, self.expected(expected_version))
         return await self.gateway.bus.ask(OWNER, snake_case(type(command).__name__), request)
 
     async def wait_until_readable(self, contract_id: str, accepted: Accepted) -> WriteResult:
-        """Wait until whoever reads next sees it."""
+        """Wait until the read model shows the command's position, so that a following
+        read sees its result.
+        """
         caught_up = await self.gateway.projector.wait_for(accepted.position, MIN_POSITION_TIMEOUT_SECONDS)
         return WriteResult(contract_id, accepted.version, accepted.position, behind=not caught_up)
 
     async def contract(self, written: WriteResult, *, status: int = 200) -> Response:
-        """The contract as this write left it, also when the answer is given again later."""
+        """A response with the contract at the version that this write made, also if the request is a later
+        repeat.
+        """
         row = await self.contract_row(written)
         enhanced = self.gateway.enhanced
         view = views.contract(row, self.gateway.latest_heartbeats.last_heartbeat(row.supervisor_task_id), enhanced=enhanced)
         return json_response(view, written.headers, status=status, version=row.version)
 
     async def is_current(self, written: WriteResult) -> bool:
-        """Whether the read model shows exactly what this write left; else only the log can tell."""
+        """True if the read model is at this write's version; if not, the answer is built from the log."""
         row = await self.gateway.queries.contract(self.principal.tenant, written.contract_id)
         return row is not None and row.version == written.version
 
     async def contract_row(self, written: WriteResult) -> ContractRow:
+        """The contract's row at the version that this write made.
+
+        Raises `CONTRACT_NOT_FOUND` if it is deleted there.
+        """
         row = await self.gateway.queries.contract(self.principal.tenant, written.contract_id)
         if row is not None and row.version == written.version:
             return row
         then = (await self.as_of(written)).contract
         if then is None:
             raise unknown_contract(written.contract_id)
-        if row is not None:  # what other streams say of it is as it is now
+        # these come from other streams, which have no such version: take their current values
+        if row is not None:
             then.stale, then.completion_detected_at, then.supervisor_task_id = row.stale, row.completion_detected_at, row.supervisor_task_id
         return then
 
     async def as_of(self, written: WriteResult) -> AsItWas:
-        """The contract with what lies in it, at the version that this write made."""
+        """The contract with its tasks, questions and messages at the version that this write made, folded
+        from the log.
+        """
         return await as_it_was(self.gateway.log, self.principal.tenant, written.contract_id, version=written.version)
 
     def expected(self, in_body: int | None) -> int | None:
-        """The version that the caller decided on: `If-Match`, or the body's, or none. Raises `INVALID_REQUEST` where they disagree."""
+        """The version that the caller expects: from `If-Match` or from the body (`in_body`); None if neither
+        names one.
+
+        Raises `INVALID_REQUEST` if the two differ.
+        """
         if None not in (in_body, self.if_match) and in_body != self.if_match:
             raise invalid("header.If-Match", f"says {self.if_match}, but the body's expected_version {in_body}")
         return self.if_match if in_body is None else in_body
 
 
 def refused(problem: Problem) -> Refused:
+    """A problem that a service replied, as the exception that the middleware turns into a
+    problem document.
+    """
     return Refused(problem.code, problem.detail, hint=problem.hint, **problem.members)
 
 
 def command_id_for(principal: Principal, key: str | None) -> UUID:
-    """The command id of an intent: the same for the same principal and key, else a new one."""
+    """The command id of a write: uuid5 of tenant, actor and idempotency key, so that a repeat has the same
+    id.
+
+    A new uuid7 without a key.
+    """
     return uuid7() if key is None else uuid5(NAMESPACE, f"{principal.tenant}\n{principal.actor}\n{key}")
 
 
 def _version(if_match: str | None) -> int | None:
+    """The version in an `If-Match` header; None without one and for `*`.
+
+    Raises `INVALID_REQUEST` for anything else.
+    """
     if if_match is None or if_match.strip() == "*":
         return None
     match = _ETAG.match(if_match.strip())

@@ -1,4 +1,4 @@
-"""The OpenAPI document: what FastAPI knows of the routes, and of each what clients need beside it: refusals, headers, examples."""
+"""Generates the OpenAPI document: FastAPI's own, completed with each route's errors, headers and examples."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -16,8 +16,10 @@ from makima_gateway.monitor import sse as stream
 
 Json = dict[str, object]
 
-IDEMPOTENCY_KEY: Final = "Idempotency-Key"
+IDEMPOTENCY_KEY: Final = "Idempotency-Key"  # a route that takes this header is a write
+# schemas answered with an ETag
 VERSIONED: Final = frozenset({"Contract", "AutoCompleteSummary", "Export", "Health"})
+# Path parameter → the error code if it names nothing.
 NOT_THERE: Final = {
     "contract_id": ErrorCode.CONTRACT_NOT_FOUND,
     "task_id": ErrorCode.TASK_NOT_FOUND,
@@ -27,6 +29,7 @@ NOT_THERE: Final = {
     "role": ErrorCode.PARTICIPANT_NOT_FOUND,
     "deliverable_id": ErrorCode.INVALID_DELIVERABLE,
 }
+# The error codes of every route, of every write, and of every route with a body.
 ALWAYS: Final = frozenset({ErrorCode.UNAUTHORIZED, ErrorCode.FORBIDDEN, ErrorCode.INVALID_REQUEST, ErrorCode.UNAVAILABLE})
 OF_WRITES: Final = frozenset({ErrorCode.IDEMPOTENCY_KEY_REUSED, ErrorCode.VERSION_CONFLICT, ErrorCode.OVERLOADED})
 OF_BODIES: Final = frozenset({ErrorCode.UNSUPPORTED_MEDIA_TYPE, ErrorCode.PAYLOAD_TOO_LARGE})
@@ -58,7 +61,10 @@ PARAMETERS: Final = {
 
 @cache
 def document(app: FastAPI) -> Json:
-    """OpenAPI 3.1, made when it is first asked for. Raises `KeyError` for a route that `operations` does not know."""
+    """The OpenAPI 3.1 document, generated at the first call.
+
+    Raises `KeyError` for a route that OPERATIONS lacks.
+    """
     made: Json = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
     components = _in(made, "components")
     components["headers"] = HEADERS
@@ -78,7 +84,9 @@ def document(app: FastAPI) -> Json:
 
 
 def refusals(operation: Json) -> frozenset[ErrorCode]:
-    """Every code that an operation can answer: what follows from its form, and what `operations` says of it."""
+    """Every error code that an operation can answer: those that follow from its parameters, and those in
+    OPERATIONS.
+    """
     named = _names(operation)
     codes = ALWAYS | {code for name, code in NOT_THERE.items() if name in named} | OPERATIONS[str(operation["operationId"])].refusals
     if IDEMPOTENCY_KEY in named:
@@ -92,6 +100,9 @@ def _operations(made: Json) -> Iterator[Json]:
 
 
 def _complete(operation: Json) -> None:
+    """Add summary, description, parameter descriptions, examples and response headers to an operation, in
+    place.
+    """
     said = OPERATIONS[str(operation["operationId"])]
     operation["summary"] = said.summary
     operation["description"] = " ".join(text for text in (said.description, str(operation.get("description", ""))) if text)
@@ -121,7 +132,7 @@ def _answer(operation: Json, response: Json, said: Operation) -> None:
 
 
 def _illustrate(content: Json) -> list[str]:
-    """Gives a body an example of each schema that it may have; answers their names."""
+    """Add to a body an example of each schema that it may have; return the schemas' names."""
     schema = _in(content, "schema")
     refs = [schema, *cast("list[Json]", schema.get("anyOf", []))]
     names = [str(each["$ref"]).rpartition("/")[2] for each in refs if "$ref" in each]
@@ -130,7 +141,9 @@ def _illustrate(content: Json) -> list[str]:
 
 
 def _by_status(codes: frozenset[ErrorCode]) -> Iterator[list[ErrorCode]]:
-    """A response for each HTTP status; which problem it is, `code` says."""
+    """The error codes grouped by HTTP status: OpenAPI has one response per status, and `code` tells the
+    problem.
+    """
     for status in sorted({HTTP_STATUS[code] for code in codes}):
         yield [code for code in ErrorCode if code in codes and HTTP_STATUS[code] == status]
 

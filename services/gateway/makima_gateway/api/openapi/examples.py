@@ -1,4 +1,4 @@
-"""One example of each body, answer and problem, for the documentation; a test holds them against their schemas."""
+"""Examples of each request body, response and problem for the documentation; a test checks their schemas."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -66,7 +66,7 @@ _EVENT: Final[dict[str, object]] = {
     "data": {"reason": "lunch", "paused_from": "active"},
 }
 
-# By the name of the schema.
+# Schema name → its example.
 EXAMPLES: Final[Mapping[str, object]] = {
     "Contract": _CONTRACT,
     "ContractPage": shapes.ContractPage([_CONTRACT], "WyJjb250cmFjdHMiLDQyXQ"),
@@ -153,12 +153,12 @@ STREAM: Final = (
 
 
 def example(schema: str) -> object:
-    """As JSON has it. Raises `KeyError` for a schema that has no example."""
+    """The example of a schema as a JSON value. Raises `KeyError` for a schema that has none."""
     return cast("object", orjson.loads(encode(EXAMPLES[schema])))
 
 
 def problem(code: ErrorCode) -> dict[str, object]:
-    """A problem document with this code."""
+    """An example of a problem document with this code."""
     return {
         "type": f"urn:makima:problem:{code.lower()}",
         "title": code.replace("_", " ").capitalize(),

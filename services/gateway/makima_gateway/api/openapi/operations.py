@@ -1,4 +1,4 @@
-"""What the documentation says of each route that its form does not tell: a sentence, and the refusals of its own."""
+"""The documentation of each route that its signature does not give: a summary and its own error codes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,19 +6,21 @@ from typing import Final
 
 from makima_schemas.errors import ErrorCode
 
-# Of every command to a contract's owner; what follows from paths, bodies and headers is added where the document is made.
-MOVES: Final = frozenset({ErrorCode.INVALID_TRANSITION})
+# Error codes shared by several routes; `document` adds those that follow from path, body and headers.
+MOVES: Final = frozenset({ErrorCode.INVALID_TRANSITION})  # commands that the contract's status may not allow
+# commands of an agent, which a newer process may have replaced
 SPEAKS: Final = MOVES | {ErrorCode.SUPERSEDED}
-FLAGGED: Final = frozenset({ErrorCode.FEATURE_OFF})
+FLAGGED: Final = frozenset({ErrorCode.FEATURE_OFF})  # routes and actions behind a feature flag
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """`positions`: whether it writes the log by itself, so that its answer names a position."""
+    """The documentation of a route."""
 
     summary: str
-    refusals: frozenset[ErrorCode] = field(default_factory=frozenset[ErrorCode])
-    description: str = ""
+    refusals: frozenset[ErrorCode] = field(default_factory=frozenset[ErrorCode])  # error codes of its own
+    description: str = ""  # placed before the route's docstring
+    # False: a write that appends no event itself, so its response has no `Makima-Position`
     positions: bool = True
 
 

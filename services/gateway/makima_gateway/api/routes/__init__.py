@@ -1,1 +1,1 @@
-"""The routes: one file per idea; each is one command to its owner or one question to the read model."""
+"""The routes, one module per subject; each sends one command to the owning service or runs one query."""

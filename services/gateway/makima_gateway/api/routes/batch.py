@@ -1,4 +1,4 @@
-"""One operation on many contracts, for administrators."""
+"""Runs one operation on many contracts, for administrators."""
 
 from fastapi import APIRouter
 from starlette.responses import Response
@@ -16,8 +16,11 @@ router = APIRouter(tags=["batch"])
 
 @router.post("/contracts/batch", response_model=BatchAnswer)
 async def run_batch(body: Batch, write: Writing) -> Response:
-    """Each contract by itself: what fails is listed under its id, and stops nothing. `dry_run` lists what would be asked for. A repeat with
-    the same key gets the first answer, or goes on where the first was cut off.
+    """Each contract is handled on its own: if one fails, it is listed in `errors` and the others are still
+    done.
+
+    With `dry_run` nothing is changed: the response lists the contracts that would be. A repeat with the same
+    idempotency key gets the first response, or resumes the batch where it was interrupted.
     """
     check_known(write.gateway.settings.feature_flags, body.operation)
     run = BatchJob(ItemDispatcher(write.gateway.bus, write.gateway.batch_ledger, write.principal, write.command_id), body)

@@ -1,4 +1,4 @@
-"""Is it done? The completion-detector looks again, and says so."""
+"""Asks the completion-detector to evaluate a contract now."""
 
 from fastapi import APIRouter
 from makima_schemas.commands import Problem
@@ -14,7 +14,9 @@ router = APIRouter(tags=["phases"])
 
 @router.post("/contracts/{contract_id}/check-completion", response_model=CompletionCheck)
 async def check_completion(contract_id: ContractId, write: Writing) -> Response:
-    """Switches on and satisfied: the flow starts; off: it only reports."""
+    """If the gate is satisfied and automatic completion is on, the completion starts;
+    else this only reports.
+    """
     question: dict[str, object] = {"contract_id": contract_id, "tenant": write.principal.tenant}
     reply = await write.gateway.bus.query("completion_detector", "check_completion", question)
     if isinstance(reply, Problem):

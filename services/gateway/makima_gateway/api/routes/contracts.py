@@ -1,4 +1,4 @@
-"""Contracts: made, listed, shown, deleted."""
+"""Creates, lists, shows and deletes contracts."""
 
 import re
 from datetime import datetime, timedelta
@@ -25,10 +25,11 @@ from makima_gateway.read_model.rows import ContractRow
 router = APIRouter(tags=["contracts"])
 _DURATION: Final = re.compile(r"^(\d{1,9})([smhd])$")
 _UNIT: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_MOST_DAYS: Final = 36_500
+_MOST_DAYS: Final = 36_500  # a longer threshold counts as this one: Postgres could not subtract it from now
 
 
 def _statuses(text: str) -> str:
+    """Raises `ValueError` if a name in the comma list is no status."""
     for name in text.split(","):
         if name.strip() not in set(ContractStatus):
             raise ValueError(f"{name.strip()!r} is not one of {', '.join(ContractStatus)}")
@@ -36,7 +37,10 @@ def _statuses(text: str) -> str:
 
 
 class ListQuery(BaseModel):
-    """The filters combine; a misspelt one is refused, not ignored."""
+    """Query parameters of the list.
+
+    All filters must match; an unknown parameter is refused instead of ignored.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -100,8 +104,12 @@ async def delete_contract(contract_id: ContractId, write: Writing) -> Response:
 
 
 async def _as_it_was(read: ReadContext, contract_id: str, at: str) -> ContractRow:
+    """The contract at a version (decimal digits) or at an RFC 3339 time.
+
+    Raises `CONTRACT_NOT_FOUND`, and `INVALID_REQUEST` for a version that does not exist.
+    """
     tenant = read.principal.tenant
-    await read.contract(contract_id)  # what one may not see now, one may not see as it was
+    await read.contract(contract_id)  # a deleted contract is 404 for any `at`
     if at.isascii() and at.isdecimal() and len(at) < 19:
         then = (await as_it_was(read.gateway.log, tenant, contract_id, version=int(at))).contract
         if then is None or then.version != int(at):
@@ -114,7 +122,11 @@ async def _as_it_was(read: ReadContext, contract_id: str, at: str) -> ContractRo
 
 
 def _meant(statuses: str | None, *, enhanced: bool) -> list[str] | None:
-    """The statuses that a filter lets through: where people see the three of old, all that are shown as those that they name."""
+    """The stored statuses that the `status` filter selects.
+
+    Without the feature flag, clients see only the three legacy statuses: select each status that is shown as
+    one of the named ones.
+    """
     if statuses is None:
         return None
     named = {name.strip() for name in statuses.split(",")}
@@ -132,6 +144,7 @@ def _time(text: str) -> datetime:
 
 
 def _duration(text: str | None) -> timedelta | None:
+    """A duration such as `30m`, `2h` or `7d`, at most `_MOST_DAYS` long. Raises `INVALID_REQUEST`."""
     if text is None:
         return None
     match = _DURATION.match(text)

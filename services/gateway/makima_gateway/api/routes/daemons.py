@@ -1,4 +1,4 @@
-"""Daemons: what the log says of their connection, what their last heartbeat said of them, and a heartbeat by HTTP."""
+"""Lists and shows daemons from the log and their latest heartbeats; takes heartbeats by HTTP."""
 
 import time
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ from makima_gateway.read_model.latest_heartbeats import LatestHeartbeat
 from makima_gateway.read_model.rows import DaemonRow
 
 router = APIRouter(tags=["daemons"])
-STORED_WITHIN_SECONDS: Final = 2.0
+STORED_WITHIN_SECONDS: Final = 2.0  # how long to wait for the broker's acknowledgement of a heartbeat
 
 
 @router.get("/daemons", response_model=DaemonPage)
@@ -46,7 +46,11 @@ async def show_daemon(daemon_id: DaemonId, read: Reading) -> Response:
 
 @router.post("/daemons/{daemon_id}/heartbeat", response_model=Daemon)
 async def daemon_heartbeat(daemon_id: DaemonId, body: DaemonHeartbeatRequest, write: Writing) -> Response:
-    """Goes the way of all heartbeats; the answer is what it says, stored by the broker. An unknown daemon is registered by its first."""
+    """Publishes the heartbeat to the heartbeat stream, like those that daemons publish themselves.
+
+    The response repeats the heartbeat once the broker has stored it. An unknown daemon is registered by its
+    first one.
+    """
     now = datetime.now(UTC)
     beat = DaemonHeartbeat(
         daemon_id=daemon_id,
@@ -72,10 +76,13 @@ async def daemon_heartbeat(daemon_id: DaemonId, body: DaemonHeartbeatRequest, wr
 
 
 async def _daemons(read: ReadContext, rows: Sequence[DaemonRow]) -> list[Daemon]:
-    """With the agents that the caller may see: a daemon names them after their contracts, and it may run those of many owners."""
+    """The daemons, each with only those agents that the caller may see.
+
+    A daemon may run contracts of several owners. An agent's name begins with the id of its contract.
+    """
     daemons = [_daemon(row, read.gateway.latest_heartbeats.latest("daemon", row.id)) for row in rows]
     visibility = read.principal.visibility
-    if visibility.owner_id is None:  # an administrator, or a daemon, which said all of it itself
+    if visibility.owner_id is None:  # an administrator; or a daemon, which sees only itself
         return daemons
     named = {_contract_of(agent) for daemon in daemons for agent in daemon.agents}
     seen = await read.gateway.queries.visible(replace(visibility, daemon_id=None), sorted(named))

@@ -1,4 +1,4 @@
-"""The dashboard: how many stand where, what somebody should look at, what happened last."""
+"""The dashboard: contracts by status and phase, stale and waiting contracts, the newest events."""
 
 from datetime import UTC, datetime
 
@@ -14,7 +14,7 @@ router = APIRouter(tags=["monitor"], dependencies=[Depends(monitoring)])
 
 @router.get("/contracts/dashboard", response_model=Dashboard)
 async def show_dashboard(read: Reading) -> Response:
-    """Costs the same, however many contracts there are."""
+    """Reads maintained counts, so it costs the same for any number of contracts."""
     found = await read.gateway.dashboard_queries.of(read.principal.tenant, read.principal.visibility.owner_id)
     enhanced = read.gateway.enhanced
     return read.answer(dashboard(found, read.gateway.latest_heartbeats, datetime.now(UTC), enhanced=enhanced))

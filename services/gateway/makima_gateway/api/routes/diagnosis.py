@@ -1,4 +1,4 @@
-"""How is it, and why? What is known, what is inferred from it, and what to do next."""
+"""A contract's diagnosis: a verdict, the reasons for it, and what to do next."""
 
 from fastapi import APIRouter
 from starlette.responses import Response
@@ -12,7 +12,7 @@ router = APIRouter(tags=["contracts"])
 
 @router.get("/contracts/{contract_id}/health", response_model=Health)
 async def contract_health(contract_id: ContractId, read: Reading) -> Response:
-    """Every reason names its proof: the event in the log, or the evidence of a verdict."""
+    """Each reason names its proof: the event in the log, or the evidence of a verdict."""
     row = await read.contract(contract_id)
     advance = read.gateway.settings.contracts.auto_advance_phases and read.gateway.settings.feature_flags.auto_complete
     found = await contract_facts(read.gateway.queries, read.gateway.log, row, auto_advance=advance)

@@ -1,4 +1,4 @@
-"""The events of a contract, as the log keeps them: CloudEvents 1.0."""
+"""Lists a contract's events from the log as CloudEvents 1.0."""
 
 from typing import Annotated
 
@@ -23,7 +23,7 @@ async def list_events(
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Response:
-    """In order, from behind version `after`, or where the cursor stands."""
+    """In order of version, those after version `after`, or after the cursor."""
     seen = cursors.position("events", cursor)
     await read.contract(contract_id)
     stream = stream_name("contract", contract_id)

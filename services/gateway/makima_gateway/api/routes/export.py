@@ -1,4 +1,4 @@
-"""Everything about a contract, to take away."""
+"""Exports a contract as one JSON document."""
 
 from fastapi import APIRouter
 from starlette.responses import Response, StreamingResponse
@@ -12,7 +12,7 @@ router = APIRouter(tags=["contracts"])
 
 @router.get("/contracts/{contract_id}/export", response_model=Export)
 async def export_contract(contract_id: ContractId, read: Reading) -> Response:
-    """All its events as CloudEvents, and what they fold to: the contract, tasks, questions and messages at that version."""
+    """All its events as CloudEvents, and the contract, tasks, questions and messages that they fold to."""
     row = await read.contract(contract_id)
     log = read.gateway.log
     enhanced = read.gateway.enhanced

@@ -1,4 +1,4 @@
-"""`/livez`, `/readyz` and `/metrics` on the main port too, for those who know only that one."""
+"""Serves `/livez`, `/readyz` and `/metrics` also on the main port, for probes that know only that port."""
 
 from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest

@@ -1,4 +1,4 @@
-"""What moves a contract from status to status: one route per action, and `…/status` as old clients set it."""
+"""Changes a contract's status: one route per action, and `POST …/status` for old clients."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
@@ -29,6 +29,7 @@ from makima_gateway.http.problems import unknown_contract
 router = APIRouter(tags=["lifecycle"])
 Make = Callable[[str | None], ContractCommand]
 
+# Action → its command, made from the reason in the request.
 ACTIONS: Final[Mapping[str, Make]] = {
     "start": lambda _reason: StartContract(),
     "pause": PauseContract,
@@ -40,15 +41,32 @@ ACTIONS: Final[Mapping[str, Make]] = {
     "complete": lambda _reason: CompleteContract(),
     "archive": lambda _reason: ArchiveContract(),
 }
+# Actions, and statuses to set, that lead into or out of a status that `enhanced_contract_status` adds. Old
+# clients use only the others.
+ENHANCED: Final = frozenset({"pause", "resume", "block", "unblock", "fail", "paused", "blocked", "failed"})
+# Present status → the command that leads from it to `active`. From any other status send StartContract, which
+# the contract service refuses unless the contract is `created`.
+_TO_ACTIVE: Final[Mapping[ContractStatus, Make]] = {
+    ContractStatus.PAUSED: ACTIONS["resume"],
+    ContractStatus.BLOCKED: ACTIONS["unblock"],
+    ContractStatus.COMPLETED: ACTIONS["reopen"],
+    ContractStatus.FAILED: ACTIONS["reopen"],
+}
 
 
 def _check_known(write: WriteContext, asked: str) -> None:
-    """Raises `FEATURE_OFF`. Setting `active`, as old clients do, leads out of every new status all the same: nothing gets stuck there."""
+    """Raises `FEATURE_OFF` for an action or status that needs the feature flag while it is off.
+
+    Setting the status `active` stays allowed and leads out of each added status, so that no contract is stuck
+    in one after the flag is switched off.
+    """
     if asked in ENHANCED_ACTIONS or asked in ENHANCED_STATUSES:
         check_enhanced(write.gateway.settings.feature_flags, asked)
 
 
 def _route(name: str, make: Make) -> Callable[..., Awaitable[Response]]:
+    """The handler of the route of one action."""
+
     async def act(contract_id: ContractId, write: Writing, body: ActionRequest = ActionRequest()) -> Response:  # noqa: B008 - frozen, and FastAPI reads it here
         _check_known(write, name)
         return await write.contract(await write.send(contract_id, make(body.reason), body.expected_version))
@@ -64,14 +82,18 @@ for _name, _make in ACTIONS.items():
 
 @router.post("/contracts/{contract_id}/status", response_model=Contract)
 async def set_status(contract_id: ContractId, body: NewStatus, write: Writing) -> Response:
-    """Maps to the command whose row leads there."""
+    """Sends the command that leads from the contract's present status to the given one."""
     _check_known(write, body.status)
     candidates = await _candidates(write, contract_id, body)
     return await write.contract(await _first_answer_of(write, contract_id, candidates, body.expected_version))
 
 
 async def _candidates(write: WriteContext, contract_id: str, body: NewStatus) -> Sequence[ContractCommand]:
-    """The command that leads there from the present status; then, for a repeat, those that may have led there before."""
+    """The command that leads to the wanted status from the present one.
+
+    If the request has an idempotency key, it may be a repeat, and the status may have changed since: then
+    also the other commands that may have led there at the first try.
+    """
     match body.status:
         case "active":
             row = await write.gateway.queries.contract(write.principal.tenant, contract_id)
@@ -93,7 +115,11 @@ async def _candidates(write: WriteContext, contract_id: str, body: NewStatus) ->
 
 
 async def _first_answer_of(write: WriteContext, contract_id: str, commands: Sequence[ContractCommand], expected: int | None) -> WriteResult:
-    """A command id that was answered once changes nothing under another command: so all may be asked until one knows it."""
+    """Send the first command; if it is refused and its id was answered before, find the first answer.
+
+    An id that was answered once changes nothing under another command, so it is safe to send the same id with
+    each of the other commands until one returns the first answer.
+    """
     reply = await write.ask(contract_id, commands[0], expected)
     if isinstance(reply, Problem) and await write.gateway.log.answered(write.principal.tenant, write.command_id, b"") is not None:
         for command in commands[1:]:

@@ -1,4 +1,4 @@
-"""The monitor: one socket that filters can change, and the same as Server-Sent Events."""
+"""The monitor as a WebSocket, whose filter the client can change, and as Server-Sent Events."""
 
 from typing import Annotated
 
@@ -35,6 +35,9 @@ async def monitor(websocket: WebSocket, gateway: CurrentGateway, principal: Curr
 async def monitor_events(
     asked: Annotated[MonitorFilterQuery, Query()], gateway: CurrentGateway, principal: CurrentPrincipal, last_event_id: LastEventId = None
 ) -> Response:
-    """The monitor as Server-Sent Events: `hello` first, then what happens as it happens; the id of an event is its position."""
+    """The monitor as Server-Sent Events: first `hello`, then events as they happen.
+
+    An event's id is its position.
+    """
     await monitoring(gateway)
     return EventStream(gateway.monitor, principal, asked.filter(last_event_id))

@@ -1,4 +1,4 @@
-"""Phases: changed, guarded, asked whether they are ready; their deliverables; the switch of automatic completion."""
+"""Changes and guards phases, completes deliverables, tells readiness, switches automatic completion."""
 
 from fastapi import APIRouter
 from makima_schemas.commands import Problem
@@ -18,7 +18,7 @@ router = APIRouter(tags=["phases"])
 
 @router.post("/contracts/{contract_id}/phase", response_model=Contract | PhaseTrial)
 async def change_phase(contract_id: ContractId, body: NewPhase, write: Writing) -> Response:
-    """`dry_run` tells what would be answered, and changes nothing."""
+    """With `dry_run` it answers whether the change would be accepted, and changes nothing."""
     if body.dry_run:
         return await _try(contract_id, body, write)
     command = ChangePhase(body.phase, body.confirmed, body.force, body.reason)
@@ -51,7 +51,9 @@ async def complete_deliverable(
 
 @router.get("/contracts/{contract_id}/phase-readiness", response_model=PhaseReadiness)
 async def phase_readiness(contract_id: ContractId, read: Reading) -> Response:
-    """As the contract's owner would judge it: the same pure function over the same facts."""
+    """The contract service's own judgement: the same pure function (`makima_schemas.gate`) over the same
+    facts.
+    """
     row = await read.contract(contract_id)
     found = await phase_standing(read.gateway.queries, row)
     enabled = row.auto_complete_enabled and found.phase.gate.auto_advance and read.gateway.settings.contracts.auto_advance_phases
@@ -59,6 +61,7 @@ async def phase_readiness(contract_id: ContractId, read: Reading) -> Response:
 
 
 async def _try(contract_id: str, body: NewPhase, write: WriteContext) -> Response:
+    """Dry run, by a query to the contract service."""
     asked: dict[str, object] = body.model_dump(include={"phase", "confirmed", "force"})
     asked |= {"contract_id": contract_id, "tenant": write.principal.tenant}
     expected = write.expected(body.expected_version)

@@ -1,4 +1,4 @@
-"""Questions and messages: what a contract and its people say to each other."""
+"""Asks and answers questions of a contract, and sends and lists its messages."""
 
 from fastapi import APIRouter
 from makima_schemas.contract.commands import AnswerQuestion, AskQuestion, ContractCommand, SendMessage
@@ -55,7 +55,7 @@ async def send_message(contract_id: ContractId, body: NewMessage, write: Writing
 
 
 async def _question(write: WriteContext, contract_id: str, question_id: str, command: ContractCommand, *, status: int = 200) -> Response:
-    """The question as this write left it."""
+    """Send the command, and answer with the question at the version that it made."""
     written = await write.send(contract_id, command)
     if await write.is_current(written):
         row = await write.gateway.queries.question(write.principal.tenant, contract_id, question_id)

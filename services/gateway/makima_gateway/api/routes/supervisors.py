@@ -1,4 +1,4 @@
-"""The supervisor of a contract: its state as the log and its last heartbeat tell it, and its heartbeats, which their owner keeps."""
+"""Shows a contract's supervisor from the log and its latest heartbeat, lists its heartbeats, restarts it."""
 
 from typing import Annotated, Final, cast
 
@@ -21,13 +21,15 @@ from makima_gateway.read_model.latest_heartbeats import LatestHeartbeat
 from makima_gateway.read_model.rows import SupervisorRow
 
 router = APIRouter(tags=["supervisors"])
-OWNER: Final = "supervisor_heartbeat"
-TELEMETRY_TIMEOUT_SECONDS: Final = 1.0  # telemetry must not hold up a page: UNAVAILABLE is an answer
+OWNER: Final = "supervisor_heartbeat"  # the service that stores heartbeats
+TELEMETRY_TIMEOUT_SECONDS: Final = 1.0  # short: heartbeats are telemetry, and a page must not wait for them
 
 
 @router.get("/contracts/{contract_id}/supervisor/status", response_model=SupervisorStatus)
 async def supervisor_status(contract_id: ContractId, read: Reading) -> Response:
-    """Dead, that is fallen silent: 503 `SUPERVISOR_DEAD`, the same members in the problem."""
+    """For a supervisor that fell silent: 503 `SUPERVISOR_DEAD`, with the same members in the problem
+    document.
+    """
     row = await _supervisor(read, contract_id)
     status = _status(row, await _last_heartbeat(read, row))
     if row.state == SupervisorState.INTERRUPTED:
@@ -51,7 +53,10 @@ async def supervisor_heartbeats(contract_id: ContractId, read: Reading, limit: A
 
 @router.post("/contracts/{contract_id}/supervisor/restart", status_code=202, response_model=RestartAsked)
 async def restart_supervisor(contract_id: ContractId, write: Writing, body: Restart = Restart()) -> Response:  # noqa: B008 - frozen
-    """Asked of the daemon that runs it; 503 `UNAVAILABLE` where that is disconnected. A living supervisor, too, is restarted."""
+    """Asks the daemon that runs the supervisor to restart it, also if it is alive.
+
+    503 `UNAVAILABLE` if the daemon is disconnected.
+    """
     row = await _supervisor(write, contract_id)
     request = request_for(write.principal, write.command_id, row.task_id, RestartSupervisor(body.reason))
     reply = await write.gateway.bus.ask(OWNER, "restart_supervisor", request)
@@ -72,7 +77,9 @@ async def _supervisor(context: ReadContext | WriteContext, contract_id: str) -> 
 
 
 async def _last_heartbeat(read: ReadContext, row: SupervisorRow) -> LatestHeartbeat | None:
-    """From the feed; what was heard before this process began, from its owner, if it answers."""
+    """The latest heartbeat, from memory; if none came since this process began, from the recorder, if it
+    answers.
+    """
     latest = read.gateway.latest_heartbeats.latest("supervisor", row.task_id)
     if latest is not None:
         return latest
@@ -83,7 +90,9 @@ async def _last_heartbeat(read: ReadContext, row: SupervisorRow) -> LatestHeartb
 
 
 def _status(row: SupervisorRow, latest: LatestHeartbeat | None) -> SupervisorStatus:
-    """An event may be newer than the last heartbeat that we were told of, and a heartbeat newer than the last event."""
+    """State and phase from the newer of the two sources: the last event (`row`) or the last heartbeat
+    (`latest`).
+    """
     said: dict[str, object] = {} if latest is None else latest.heartbeat
     newer = row.alive and latest is not None and latest.at is not None and latest.at >= row.changed_at
     activity = cast("str | None", said.get("activity"))

@@ -1,4 +1,4 @@
-"""Tasks of a contract: made, claimed, started, completed, released, handed on."""
+"""Creates, lists, claims, starts, releases, completes and hands off the tasks of a contract."""
 
 from fastapi import APIRouter
 from makima_schemas.contract.commands import ClaimTask, CompleteTask, ContractCommand, CreateTask, HandOffTask, ReleaseTask, StartTask
@@ -54,14 +54,14 @@ async def complete_task(contract_id: ContractId, task_id: TaskId, body: TaskDone
 
 @router.post("/contracts/{contract_id}/tasks/{task_id}/handoff", response_model=Task)
 async def hand_off_task(contract_id: ContractId, task_id: TaskId, body: HandOff, write: Writing) -> Response:
-    """Answers the new task, the one for `to_role`."""
+    """Completes the task and creates one for `to_role`; the response is the new task."""
     next_id = write.new_id("task")
     command = HandOffTask(task_id, body.to_role, next_id, body.result, body.connection_id)
     return await _task(write, contract_id, next_id, command)
 
 
 async def _task(write: WriteContext, contract_id: str, task_id: str, command: ContractCommand, *, status: int = 200) -> Response:
-    """The task as this write left it."""
+    """Send the command, and answer with the task at the version that it made."""
     written = await write.send(contract_id, command)
     if await write.is_current(written):
         row = await write.gateway.queries.task(write.principal.tenant, contract_id, task_id)

@@ -1,4 +1,4 @@
-"""Tokens: made, listed, revoked. By administrators, and the secret is shown once."""
+"""Creates, lists and revokes API tokens, for administrators. A token's secret is shown once."""
 
 from typing import Final
 
@@ -20,12 +20,12 @@ from makima_gateway.http.problems import invalid
 from makima_gateway.http.responses import json_response
 
 router = APIRouter(tags=["tokens"])
-NOBODYS: Final = "_"  # stands in heartbeats' subjects for no daemon
+NOBODYS: Final = "_"  # in the subject of a heartbeat it means: no daemon; so no daemon may have this id
 
 
 @router.post("/tokens", status_code=201, response_model=IssuedToken)
 async def create_token(body: NewToken, write: Writing) -> Response:
-    """A repeat of the same key is refused: the first answer carried a secret that nobody can tell again."""
+    """A repeat with the same idempotency key is refused: the secret in the first response is not stored."""
     _check(body)
     owner = body.owner or (LOCAL_OWNER if body.role is Role.ADMIN else None)
     caller = write.principal
@@ -49,7 +49,7 @@ async def create_token(body: NewToken, write: Writing) -> Response:
 
 @router.get("/tokens", response_model=TokenPage)
 async def list_tokens(read: Reading, limit: Limit = 50, cursor: Cursor = None) -> Response:
-    """Oldest first; without the secrets, which are not kept."""
+    """Oldest first; without the secrets, which are not stored."""
     after = cursors.position("tokens", cursor) or 0
     tokens = await read.gateway.tokens.page(read.principal.tenant, after, limit + 1)
     shown, following = cursors.page(tokens, limit, "tokens", lambda row: row.number)
@@ -58,7 +58,10 @@ async def list_tokens(read: Reading, limit: Limit = 50, cursor: Cursor = None) -
 
 @router.delete("/tokens/{token_id}", status_code=204)
 async def revoke_token(token_id: TokenId, write: Writing) -> Response:
-    """From the next request on it opens nothing; sockets that it opened are closed. The last administrator's is refused."""
+    """The token is invalid from the next request on, and monitor connections opened with it are closed.
+
+    The last administrator's token cannot be revoked.
+    """
     ended = await write.gateway.tokens.revoke(write.principal.tenant, token_id)
     if ended is not None:
         await write.gateway.broker_logins.refresh()
@@ -72,7 +75,9 @@ def _check(body: NewToken) -> None:
             raise invalid("body.daemon_id", "is missing: a daemon's token is for one daemon", hint="name it, e.g. laptop-1")
         case Role.DAEMON if body.daemon_id == NOBODYS:
             raise invalid("body.daemon_id", f"{NOBODYS} stands for no daemon", hint="choose another name")
-        case Role.DAEMON if body.daemon_id in permissions.USERS:  # its inbox would be that one's, and so would the answers in it
+        # A reply inbox is named after its service or daemon: this daemon could read the replies to that
+        # service.
+        case Role.DAEMON if body.daemon_id in permissions.USERS:
             raise invalid("body.daemon_id", f"{body.daemon_id} is a user of the broker already", hint="choose another name")
         case Role.OWNER | Role.VIEWER if body.owner is None:
             raise invalid("body.owner", f"is missing: whose contracts is this {body.role} for?", hint="name the owner")

@@ -1,1 +1,1 @@
-"""What HTTP takes and answers, by idea."""
+"""Request and response schemas of the HTTP API, one module per subject."""

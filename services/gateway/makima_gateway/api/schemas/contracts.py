@@ -1,4 +1,7 @@
-"""What HTTP answers, as interfaces.md fixes it. Times are RFC 3339, UTC, `Z`, microseconds."""
+"""Request and response schemas of contracts (interfaces.md).
+
+Times are RFC 3339 in UTC with `Z` and microseconds.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,12 +20,12 @@ class Deliverable:
     id: str
     name: str
     completed: bool
-    completed_at: str | None
+    completed_at: str | None  # RFC 3339
 
 
 @dataclass(frozen=True, slots=True)
 class TaskCounts:
-    """Without the supervisor task: it drives the contract and never counts."""
+    """Tasks of the contract by status. The supervisor task is not counted: it drives the contract."""
 
     total: int
     pending: int
@@ -40,22 +43,23 @@ class Contract:
     contract_type: str
     owner_id: str
     status: ContractStatus
-    legacy_status: LegacyStatus
-    phase: str
-    phases: list[str]
-    version: int
-    phase_guard: bool
+    legacy_status: LegacyStatus  # one of the three statuses from before `enhanced_contract_status` (plan 1.4)
+    phase: str  # the current phase, one of `phases`
+    phases: list[str]  # names, in order
+    version: int  # number of events in the contract's stream; also the ETag
+    phase_guard: bool  # True: each phase change must be confirmed by a person
+    # True: the contract advances and completes by itself when its gates are satisfied
     auto_complete_enabled: bool
     deliverables: list[Deliverable]
     tasks: TaskCounts
-    waiting_for: WaitingFor | None
-    blocked_reason: str | None
-    failure_reason: str | None
-    stale: bool
+    waiting_for: WaitingFor | None  # set in status `waiting_for_input`
+    blocked_reason: str | None  # set in status `blocked`
+    failure_reason: str | None  # set in status `failed`
+    stale: bool  # True: the stale-detector found no activity for too long
     created_at: datetime
-    updated_at: datetime
+    updated_at: datetime  # of the last event in the contract's stream
     status_changed_at: datetime
-    last_activity_at: datetime
+    last_activity_at: datetime  # of the last event or heartbeat that counts as activity (domain.md, Activity)
     completion_detected_at: datetime | None
 
 
@@ -67,33 +71,40 @@ class ContractPage:
 
 @dataclass(frozen=True, slots=True)
 class EventPage:
-    """CloudEvents 1.0."""
+    """Events as CloudEvents 1.0, in order of version."""
 
     items: list[dict[str, object]]
     next_cursor: str | None
 
 
 class NewContract(Body):
-    """`phases` replaces the type's own list."""
+    """A contract to create. `phases` replaces the list of phases of `contract_type`."""
 
     name: Title
     contract_type: Title = "simple"
     description: Text = ""
     phase_guard: bool = False
-    auto_complete_enabled: bool | None = None
+    auto_complete_enabled: bool | None = None  # null: the service's default
     phases: tuple[Phase, ...] | None = None
     stale_after_seconds: Annotated[Seconds, Field(le=POSITIVE_BIGINT)] | None = None
 
 
 class ActionRequest(Body):
-    """Of start, pause, resume, block, unblock, fail, reopen, complete, archive."""
+    """Body of the actions start, pause, resume, block, unblock, fail, reopen, complete and archive.
+
+    `reason` is recorded by pause, block, fail and reopen. With another version than `expected_version` the
+    action is refused.
+    """
 
     reason: Text | None = None
     expected_version: Version | None = None
 
 
 class NewStatus(Body):
-    """`waiting_for_input` and `completing` cannot be set; `created` is where everything begins."""
+    """A status to set.
+
+    `created`, `waiting_for_input` and `completing` cannot be set: a contract enters them by itself.
+    """
 
     status: Literal["active", "paused", "blocked", "completed", "failed", "archived"]
     reason: Text | None = None

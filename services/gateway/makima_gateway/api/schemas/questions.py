@@ -1,4 +1,4 @@
-"""What the routes of questions and messages take and answer."""
+"""Request and response schemas of questions and messages."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +15,7 @@ class Question:
     contract_id: str
     question: str
     question_type: QuestionType
-    options: list[str]
+    options: list[str]  # the answers to choose from; empty for a free text
     status: Literal["open", "answered"]
     answer: str | None
     asked_at: datetime
@@ -26,7 +26,7 @@ class Question:
 class Message:
     id: str
     contract_id: str
-    role: str
+    role: str  # of the sender, e.g. `builder`
     content: str
     sent_at: datetime
 

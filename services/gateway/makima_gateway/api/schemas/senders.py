@@ -1,4 +1,4 @@
-"""What the routes of supervisors and daemons take and answer."""
+"""Request and response schemas of supervisors and daemons (the senders of heartbeats)."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,23 +13,29 @@ from makima_gateway.http.bodies import Body, Text
 
 @dataclass(frozen=True, slots=True)
 class SupervisorStatus:
-    """`activity` and `current_activity` say the same: both names are in use."""
+    """A supervisor's state from the log and from its latest heartbeat.
+
+    `activity` and `current_activity` have the same value: clients use both names.
+    """
 
     task_id: str
     state: str
     phase: str
     current_activity: str | None
     activity: str | None
-    progress: int | None
-    last_heartbeat: datetime | None
+    progress: int | None  # percent
+    last_heartbeat: datetime | None  # when the broker received it; null: none is known
     pending_task_ids: list[str]
-    alive: bool
-    stuck: bool
+    alive: bool  # False: completed, failed or silent
+    stuck: bool  # always false: nothing sets it yet
 
 
 @dataclass(frozen=True, slots=True)
 class RestartAsked:
-    """Of which daemon; the supervisor is back with its next heartbeat."""
+    """A restart was requested from the daemon `daemon_id`.
+
+    The supervisor is running again at its next heartbeat.
+    """
 
     task_id: str
     daemon_id: str
@@ -54,11 +60,12 @@ class Heartbeats:
 class Daemon:
     id: str
     hostname: str
-    connected: bool
+    connected: bool  # False: the recorder found it silent (DaemonDisconnected)
+    # when the broker received it; null: none since this gateway process began
     last_heartbeat: datetime | None
-    agents: list[str]
-    worktrees: int
-    capacity: int
+    agents: list[str]  # `<contract id>:<agent>`, as its latest heartbeat named them
+    worktrees: int  # number of worktrees that it holds
+    capacity: int  # number of agents that it can run
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +75,7 @@ class DaemonPage:
 
 
 def _bounds(annotated: object) -> Meta:
+    """The limits of a member of the heartbeat schema."""
     return cast("Meta", get_args(annotated)[1])
 
 
@@ -87,13 +95,17 @@ SenderCount = Annotated[int, Field(ge=cast("int", _COUNT.ge), le=cast("int", _CO
 
 
 class Restart(Body):
-    """Of a supervisor."""
+    """A request to restart a supervisor."""
 
     reason: Text | None = None
 
 
 class DaemonHeartbeatRequest(Body):
-    """Bound as a heartbeat is: what its recorder would set aside must not be answered as taken."""
+    """A daemon's heartbeat.
+
+    It has the limits of the heartbeat schema on the bus: else the gateway would accept a heartbeat that the
+    recorder rejects.
+    """
 
     hostname: SenderName
     agents: Annotated[tuple[SenderName, ...], Field(max_length=_AGENTS.max_length)] = ()

@@ -1,4 +1,4 @@
-"""What the routes of tasks take and answer."""
+"""Request and response schemas of tasks."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,11 +14,11 @@ class Task:
     contract_id: str
     name: str
     phase: str
-    role: str | None
-    is_supervisor: bool
+    role: str | None  # the role that has claimed the task, or that it waits for; null: any role
+    is_supervisor: bool  # True: this is the task that drives the contract
     plan: str | None
     status: TaskStatus
-    connection_id: str | None
+    connection_id: str | None  # the agent's process that works on it
     result: str | None
     created_at: datetime
     updated_at: datetime
@@ -31,31 +31,40 @@ class TaskPage:
 
 
 class NewTask(Body):
+    """A task to create."""
+
     name: Title
-    phase: Text | None = None
-    role: Id | None = None
+    phase: Text | None = None  # null: the contract's current phase
+    role: Id | None = None  # null: any role may claim it
     plan: Text | None = None
 
 
 class Claim(Body):
+    """An agent of `role` claims a task."""
+
     role: Id
     connection_id: Text | None = None
 
 
 class TaskActionRequest(Body):
-    """Of start and release; no connection: the daemon or a person speaks."""
+    """Body of start and release.
+
+    `connection_id` null: the caller is the daemon or a person, not an agent's process.
+    """
 
     connection_id: Text | None = None
 
 
 class TaskDone(Body):
+    """A task completed (`success`) or failed."""
+
     success: bool
     result: Text | None = None
     connection_id: Text | None = None
 
 
 class HandOff(Body):
-    """Completes the task and makes one for `to_role`."""
+    """Complete the task and create another one for `to_role`."""
 
     to_role: Id
     result: Text | None = None

@@ -1,4 +1,4 @@
-"""What the routes of tokens take and answer."""
+"""Request and response schemas of tokens."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +11,10 @@ from makima_gateway.http.bodies import Body
 
 @dataclass(frozen=True, slots=True)
 class IssuedToken:
-    """`token` and `nats_password` are secrets: they are shown this once. Where the broker's users are kept elsewhere, a daemon's are null."""
+    """A new token. `token` and `nats_password` are secrets that only this response shows.
+
+    `nats_user` and `nats_password` are null unless the role is daemon and makima manages the broker's users.
+    """
 
     id: str
     token: str
@@ -29,8 +32,8 @@ class TokenView:
     owner: str | None
     daemon_id: str | None
     created_at: datetime
-    created_by: str
-    revoked_at: datetime | None
+    created_by: str  # the `actor` that created it, or `settings`
+    revoked_at: datetime | None  # null: valid
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,11 @@ class TokenPage:
 
 
 class NewToken(Body):
-    """`owner`: whose contracts it is for; a daemon's may leave it out. `daemon_id` is for the role daemon alone."""
+    """A token to create, for the contracts of `owner`.
+
+    Without `owner`, a daemon's token is for the contracts of all owners. `daemon_id` is required for the role
+    daemon and not allowed for any other.
+    """
 
     role: Role
     owner: Id | None = None
