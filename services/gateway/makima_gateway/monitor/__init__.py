@@ -1,1 +1,1 @@
-"""The monitor: the tail of the log, fanned out to WebSockets and event streams."""
+"""The monitor: publishes the log's newest events to WebSocket and Server-Sent Events clients."""

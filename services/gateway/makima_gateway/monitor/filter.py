@@ -1,4 +1,4 @@
-"""What a client of the monitor asked for, and whether an event is for it."""
+"""A monitor client's filter: which events, reminders and heartbeats it wants."""
 
 from typing import Annotated
 
@@ -13,19 +13,25 @@ STALENESS = frozenset({"StaleDetected", "StaleCleared"})
 
 
 class MonitorFilter(BaseModel):
-    """interfaces.md, Monitor. An absent or empty list lets all through; each message replaces the one before it."""
+    """A client's filter (interfaces.md, Monitor). A new filter replaces the previous one as a whole."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    # only these contracts; null or empty: all
     contract_ids: frozenset[Annotated[str, Field(pattern=ID_PATTERN)]] | None = Field(default=None, max_length=1000)
-    statuses: frozenset[ContractStatus] | None = None
-    include_stale: bool = True
-    include_heartbeats: bool = False
+    statuses: frozenset[ContractStatus] | None = None  # only contracts in one of these; null or empty: all
+    include_stale: bool = True  # also StaleDetected and StaleCleared
+    include_heartbeats: bool = False  # also the supervisors' heartbeats
+    # replay the events after this position first; null: continue with new events
     since: int | None = Field(default=None, ge=0, lt=2**63)
+    # the log's epoch that `since` is of; if the log has another one by now, the client gets a `reset`
     epoch: str | None = Field(default=None, max_length=64)
 
     def matches(self, event: MonitorEvent) -> bool:
-        """`statuses` asks for the contract's status after the event, or the one that it left."""
+        """True if the client wants the event.
+
+        `statuses` matches the contract's status after or before the event.
+        """
         if self.contract_ids and event.contract_id not in self.contract_ids:
             return False
         if not self.include_stale and event.type in STALENESS:
@@ -33,11 +39,15 @@ class MonitorFilter(BaseModel):
         return not self.statuses or self._of_status(event)
 
     def matches_reminder(self, contract_id: str, status: ContractStatus | None) -> bool:
-        """`status` is the contract's, where `statuses` asks for it."""
+        """True if the client wants reminders of this contract.
+
+        `status` is the contract's present status; it is needed only if the filter has `statuses`.
+        """
         named = not self.contract_ids or contract_id in self.contract_ids
         return self.include_stale and named and (not self.statuses or status in self.statuses)
 
     def matches_heartbeat(self, latest: LatestHeartbeat) -> bool:
+        """True if the heartbeat is of a wanted contract; `statuses` does not apply."""
         return latest.contract_id is not None and (not self.contract_ids or latest.contract_id in self.contract_ids)
 
     def _of_status(self, event: MonitorEvent) -> bool:
@@ -46,7 +56,7 @@ class MonitorFilter(BaseModel):
 
 
 class MonitorFilterQuery(MonitorFilter):
-    """The filter as query parameters: lists are comma lists, or repeated parameters, or both."""
+    """The filter as query parameters: a list is a comma list, a repeated parameter, or both."""
 
     token: str | None = Field(default=None, max_length=512, description="for clients that cannot set a header")
 
@@ -56,6 +66,10 @@ class MonitorFilterQuery(MonitorFilter):
         return [part.strip() for text in given for part in text.split(",")]
 
     def filter(self, last_event_id: int | None) -> MonitorFilter:
-        """The filter; what the client's last connection ended with wins over where its first one began."""
+        """The filter, resuming after `Last-Event-ID` if the client sent one.
+
+        A browser that reconnects repeats the URL of its first connection, so `since` in it is older: ignore
+        it then.
+        """
         since = self.since if last_event_id is None else last_event_id
         return MonitorFilter(**self.model_dump(exclude={"token", "since"}), since=since)

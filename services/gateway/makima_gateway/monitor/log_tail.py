@@ -1,4 +1,6 @@
-"""One reader of the monitor events for all clients of this process: a short memory of the newest, and who to wake."""
+"""Reads new monitor events once for all clients of this process, caches the newest and wakes matching
+subscribers.
+"""
 
 import asyncio
 from collections import deque
@@ -12,33 +14,38 @@ from makima_kernel.projections.projector import Projector
 from makima_gateway.monitor.subscriptions import SubscriptionIndex
 from makima_gateway.read_model.queries import MONITOR_PAGE_CHARACTERS, MONITOR_PAGE_EVENTS, MonitorEvent, Queries
 
-MAX_RECENT_EVENTS: Final = 10_000  # events; a reader that is further behind reads from the database
-MAX_RECENT_CHARACTERS: Final = 32 * 1024 * 1024  # a question alone may have a quarter of a mebibyte
-EPOCH_POLL_SECONDS: Final = 0.5  # how often the epoch is asked for when nothing happens; else with each page
-TAIL_RETRY_SECONDS: Final = 0.5
+MAX_RECENT_EVENTS: Final = 10_000  # cached events; a subscriber that is further behind reads from the database
+# Limit of the cached messages together; a single question may have 256 Ki characters.
+REMEMBERED_CHARACTERS: Final = 32 * 1024 * 1024
+EPOCH_POLL_SECONDS: Final = 0.5  # how often the log's epoch is checked without events; with events, at each page
+TAIL_RETRY_SECONDS: Final = 0.5  # after an error of the database
 
 
 class LogTail:
-    """`position` is what every client may have been told up to; `epoch` the log's; `generation` counts its changes.
+    """Cache of the newest monitor events, and the position up to which subscribers may send.
 
-    Clients keep a cursor and take from here what lies behind it. So a slow one costs nothing but its own delay: nothing is queued for it.
+    Each subscriber keeps a cursor and reads the events after it from here. There is no queue per subscriber,
+    so a slow one delays only itself.
     """
 
     def __init__(self, queries: Queries, projector: Projector) -> None:
         self._queries = queries
         self._projector = projector
-        self._recent: deque[MonitorEvent] = deque()
-        self._characters = 0  # of the messages in _recent
-        self._complete_after = 0  # everything above this position is in _recent
-        self.started = asyncio.Event()
+        self._recent: deque[MonitorEvent] = deque()  # the cached events, in order of position
+        self._characters = 0  # total length of the messages in _recent
+        self._complete_after = 0  # _recent has all events above this position, up to `position`
+        self.started = asyncio.Event()  # set once `position` and `epoch` are known
         self.subscriptions = SubscriptionIndex()
-        self.position = 0
-        self.epoch = ""
-        self.generation = 0
-        self.closing = False
+        self.position = 0  # events up to here were read and may be sent
+        self.epoch = ""  # of the log that the read model shows
+        self.generation = 0  # how often the epoch has changed since the start
+        self.closing = False  # True: the process shuts down, and subscribers end
 
     async def run(self) -> None:
-        """Until cancelled. While the database is away, sockets stand still; they go on where they were."""
+        """Until cancelled.
+
+        While the database is unreachable nothing is sent; then it continues at the same position.
+        """
         while True:
             try:
                 await self._projector.wait_for(self.position + 1, EPOCH_POLL_SECONDS)
@@ -48,7 +55,7 @@ class LogTail:
                 await asyncio.sleep(TAIL_RETRY_SECONDS)
 
     def read_after(self, after: int) -> list[MonitorEvent] | None:
-        """The next events behind `after`, at most a page; None: they are no longer remembered here."""
+        """The next events after position `after`, at most a page; None: they are no longer cached."""
         if after < self._complete_after:
             return None
         found: list[MonitorEvent] = []
@@ -60,16 +67,19 @@ class LogTail:
         return _page(found)
 
     async def read_from_database(self, after: int, upto: int) -> list[MonitorEvent]:
-        """The next events behind `after`, at most a page, from the database."""
+        """The next events after position `after` and up to `upto`, at most a page, from the database."""
         return await self._queries.monitor_events(after, upto)
 
     def close(self) -> None:
-        """Every client is told goodbye."""
+        """Let every subscriber end; its WebSocket is closed with code 1001."""
         self.closing = True
         self.subscriptions.notify_all()
 
     async def _start(self) -> None:
-        """What was said before this process began is history, not news."""
+        """Start at the read model's current position, once it has one.
+
+        Older events are sent only to a client that asks with `since`.
+        """
         shown = await self._projector.read_model_position()
         if shown is None or (shown.position == 0 and self._projector.ready() is not None):
             return
@@ -77,9 +87,12 @@ class LogTail:
         self.started.set()
 
     async def _advance(self) -> None:
-        """Under steady traffic, too, a new epoch is seen before anything of it is told: a page that was read while the log changed is dropped.
+        """Read the next page of events and wake the subscribers that it matches.
 
-        How far the read model is, it says itself: what the projector remembers may be of before a restore, and further.
+        The epoch is checked before and after the page is read, and a page that was read while the log changed
+        is dropped: so subscribers are reset before they get an event of another log, also under steady
+        traffic. The position comes from the read model's checkpoint, not from the projector: after a restore
+        the projector's position in memory may be one of the log before, and higher.
         """
         shown = await self._projector.read_model_position()
         if self._is_another_log(shown) or shown is None or shown.position <= self.position:
@@ -95,15 +108,19 @@ class LogTail:
         self.subscriptions.notify((event.position, event.contract_id) for event in page)
 
     def _forget(self) -> None:
-        """The oldest, as long as there are too many, or they are too large together."""
+        """Drop the oldest cached events while there are too many or their messages are too long together."""
         while len(self._recent) > MAX_RECENT_EVENTS or self._characters > MAX_RECENT_CHARACTERS:
             oldest = self._recent.popleft()
             self._characters -= len(oldest.message)
             self._complete_after = oldest.position
 
     def _is_another_log(self, shown: ReadModelPosition | None) -> bool:
-        """Told once the read model shows the other log: a client reads it anew at once. A read model that stands further back in the same
-        log comes again to where it was: that is no reason for a reset.
+        """True if the read model shows a log with another epoch: then begin anew there and wake all for a
+        `reset`.
+
+        This happens only once the read model shows the other log, as clients read their state from it right
+        after the reset. A read model that is further back in the same log (a rebuild) needs no reset: it
+        reaches the position again.
         """
         if shown is None or str(shown.epoch) == self.epoch:
             return False
@@ -121,7 +138,10 @@ class LogTail:
 
 
 def _page(events: list[MonitorEvent]) -> list[MonitorEvent]:
-    """The first of them, as the database would cut them: a reader that stands still holds no more than a page."""
+    """The first events, at most a page, cut like the database query cuts one.
+
+    So a subscriber whose client does not read keeps at most a page in memory.
+    """
     characters = 0
     for number, event in enumerate(events[:MONITOR_PAGE_EVENTS]):
         if characters >= MONITOR_PAGE_CHARACTERS:

@@ -1,4 +1,4 @@
-"""The monitor as its subscribers need it: built once in `app`."""
+"""The shared parts that each monitor subscriber uses; built once in `makima_gateway.app`."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from makima_gateway.read_model.queries import Queries
 
 @dataclass(frozen=True, slots=True)
 class Monitor:
-    """`enhanced` as in `legacy_status`."""
+    """The sources of a subscriber's messages, and what decides whether its principal may see them."""
 
     log_tail: LogTail
     latest_heartbeats: LatestHeartbeats
@@ -23,4 +23,4 @@ class Monitor:
     queries: Queries
     owners: Owners
     tokens: Tokens
-    enhanced: bool
+    enhanced: bool  # the feature flag `enhanced_contract_status`; off: clients get the legacy statuses

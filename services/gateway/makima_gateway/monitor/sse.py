@@ -1,4 +1,6 @@
-"""The monitor as Server-Sent Events, for clients that only read: the same messages, and `Last-Event-ID` goes on where a cut came."""
+"""The monitor as Server-Sent Events: the same messages as on the WebSocket; `Last-Event-ID` resumes after a
+disconnect.
+"""
 
 import asyncio
 from typing import Final
@@ -13,17 +15,20 @@ from makima_gateway.monitor.monitor import Monitor
 from makima_gateway.monitor.subscriber import Subscriber
 
 MEDIA_TYPE: Final = "text/event-stream"
-KEEP_ALIVE_SECONDS: Final = 15.0  # proxies cut what is silent for a minute or less
-RETRY_MS: Final = 1000
+KEEP_ALIVE_SECONDS: Final = 15.0  # proxies close a connection without data after a minute, some earlier
+RETRY_MS: Final = 1000  # the client's delay before it reconnects
 HEADERS: Final = (
     (b"content-type", MEDIA_TYPE.encode()),
     (b"cache-control", b"no-store"),
-    (b"x-accel-buffering", b"no"),  # nginx would hold events back until its buffer is full
+    (b"x-accel-buffering", b"no"),  # else nginx delays events until its buffer is full
 )
 
 
 class EventStream(Response):
-    """An answer that goes on until the client leaves or the gateway stops. A reader that takes nothing holds up nobody but itself."""
+    """A response that lasts until the client disconnects, its token is revoked or the gateway stops.
+
+    A client that does not read delays only itself.
+    """
 
     media_type = MEDIA_TYPE
 
@@ -52,7 +57,10 @@ class EventStream(Response):
 
 
 class _StreamTransport:
-    """A `Transport` in the form of an event stream. A position becomes the event's id, and with it what `Last-Event-ID` says."""
+    """A `Transport` that writes Server-Sent Events.
+
+    `resume_at` becomes the event's id, and so the next `Last-Event-ID`.
+    """
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -62,7 +70,7 @@ class _StreamTransport:
         await self.write(f"{where}event: {kind}\ndata: {message}\n\n")
 
     async def keep_alive(self) -> None:
-        """A comment now and then, until cancelled."""
+        """Until cancelled: send a comment every `KEEP_ALIVE_SECONDS`."""
         while True:
             await asyncio.sleep(KEEP_ALIVE_SECONDS)
             await self.write(": still here\n\n")
@@ -72,7 +80,10 @@ class _StreamTransport:
 
 
 async def _gone(receive: Receive, sending: asyncio.Task[None]) -> None:
-    """What is sent to a client that left is dropped without a word: so somebody has to look."""
+    """Cancel `sending` when the client disconnects.
+
+    A send to a disconnected client is dropped without an error, so only `receive` tells of the disconnect.
+    """
     while (await receive())["type"] != "http.disconnect":
         pass
     sending.cancel()

@@ -1,4 +1,7 @@
-"""What the detector says again and again: these contracts are still stale. No events, so a reader that misses one hears the next."""
+"""Receives the stale-detector's periodic reminders of contracts that are still stale, for the monitor.
+
+They are not events and have no position: a client that misses one gets the next.
+"""
 
 from collections import deque
 from collections.abc import Callable
@@ -15,50 +18,52 @@ from nats.aio.client import Client
 from pydantic import TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked
 
-MAX_RECENT_REMINDERS: Final = 1000
+MAX_RECENT_REMINDERS: Final = 1000  # reminders kept for subscribers
 
 
 @checked(frozen=True)
 class StaleMessage:
+    """A reminder as the stale-detector publishes it."""
+
     contract_id: str
     last_activity: datetime
-    stale_duration: float
+    stale_duration: float  # seconds
     tenant: str = DEFAULT_TENANT
 
 
 @dataclass(frozen=True, slots=True)
 class Reminder:
-    """`tick` orders what this process was told; `message` is what readers get: `StaleDetected` without a position."""
+    """A reminder as it is sent to clients."""
 
-    tick: int
+    tick: int  # number of the reminder in this process, ascending; a subscriber's cursor
     tenant: str
     contract_id: str
-    message: str
+    message: str  # JSON: a `StaleDetected` without a position
 
 
 _STALE_MESSAGE: Final = TypeAdapter(StaleMessage)
 
 
 class StaleReminders:
-    """The newest ones; `on_news` is called after each."""
+    """The newest reminders; `on_news` is called after each."""
 
     def __init__(self, on_news: Callable[[], None]) -> None:
         self._on_reminder = on_news
         self._latest: deque[Reminder] = deque(maxlen=MAX_RECENT_REMINDERS)
-        self.tick = 0
+        self.tick = 0  # of the newest reminder
 
     async def run(self, nats: Client) -> None:
-        """Listen until cancelled."""
+        """Until cancelled: receive reminders from the core NATS subject (no redelivery)."""
         await listen(nats, subjects.MONITOR_STALE, self._on_message)
 
     def since(self, tick: int) -> list[Reminder]:
-        """What came after `tick`, oldest first."""
+        """The reminders after `tick`, oldest first."""
         return [reminder for reminder in self._latest if reminder.tick > tick] if tick < self.tick else []
 
     def _on_message(self, _subject: str, payload: bytes) -> None:
         try:
             stale = _STALE_MESSAGE.validate_json(payload)
-        except ValidationError:  # the next one comes in a minute
+        except ValidationError:  # skip it; the next reminder comes in a minute
             return
         self.tick += 1
         said = {

@@ -1,4 +1,6 @@
-"""What a reader of the monitor is told, whatever carries it: hello, then what the log says, in order, with no gap and no repeat."""
+"""Sends one monitor client its messages over any transport: `hello`, then events in order, without gap or
+duplicate.
+"""
 
 import asyncio
 from contextlib import suppress
@@ -18,12 +20,14 @@ from makima_gateway.read_model.latest_heartbeats import LatestHeartbeat
 from makima_gateway.read_model.legacy_status import shown_event, shown_status
 from makima_gateway.read_model.queries import MonitorEvent
 
-FIRST_FILTER_TIMEOUT_SECONDS: Final = 0.3  # for a first filter, which may ask for what was before
-DATABASE_RETRY_SECONDS: Final = 0.5
+# How long after `hello` a WebSocket client has to send its first filter before events are sent: the filter
+# may ask for older events with `since`, which must come first.
+FIRST_FILTER_TIMEOUT_SECONDS: Final = 0.3
+DATABASE_RETRY_SECONDS: Final = 0.5  # after an error of the database
 
 
 class Subscriber:
-    """One reader. `_cursor` is the last position that it was told of, or that its filter passed over; nothing else is kept for it."""
+    """One monitor client. Its state is a few cursors and a filter; no message is queued for it."""
 
     def __init__(self, monitor: Monitor, principal: Principal, transport: Transport, wanted: MonitorFilter | None = None) -> None:
         self._log_tail, self._latest_heartbeats, self._log = monitor.log_tail, monitor.latest_heartbeats, monitor.log
@@ -32,20 +36,29 @@ class Subscriber:
         self._enhanced = monitor.enhanced
         self._principal = principal
         self._transport = transport
-        self._filter = MonitorFilter()
+        self._filter = MonitorFilter()  # the filter in force
+        # a filter with `since` that was received but not yet applied
         self._rewind: MonitorFilter | None = None
-        self._filter_received = asyncio.Event()
+        self._filter_received = asyncio.Event()  # set when the first filter has arrived
         self.hello_sent = asyncio.Event()
-        self._subscription = Subscription()
+        self._subscription = Subscription()  # wakes this subscriber
+        # `_cursor`: the last position that was sent or did not match the filter. `_heartbeat_cursor`,
+        # `_reminder_cursor`: the last ticks of LatestHeartbeats and StaleReminders that were handled.
+        # `_generation`: the log tail's generation that `_cursor` belongs to.
         self._cursor = self._heartbeat_cursor = self._reminder_cursor = self._generation = 0
+        # False: `_cursor` is behind the log tail's cache, and the client was told so, or asked for it with
+        # `since`
         self._caught_up = True
-        self.revoked = False
+        self.revoked = False  # True: the client's token was revoked
         self._log_tail.subscriptions.subscribe(self._subscription, None)
         if wanted is not None:
             self.set_filter(wanted)
 
     def set_filter(self, wanted: MonitorFilter) -> None:
-        """From now on this filter holds, instead of the one before."""
+        """Replace the filter.
+
+        If it has `since`, `run` moves the cursor there before it sends the next event.
+        """
         self._filter = wanted
         self._rewind = wanted if wanted.since is not None else None
         self._log_tail.subscriptions.subscribe(self._subscription, wanted.contract_ids or None)
@@ -56,18 +69,18 @@ class Subscriber:
         self._subscription.wake.set()
 
     def leave(self) -> None:
-        """Nobody wakes it any more."""
+        """Remove this subscriber from everything that wakes it."""
         self._log_tail.subscriptions.unsubscribe(self._subscription)
         self._latest_heartbeats.waiters.remove(self._subscription.wake)
 
     async def until_revoked(self) -> None:
-        """Beside `tell`, which ends when the reader's token does."""
+        """Wait until the client's token is revoked, then let `run` end. Run it as a task beside `run`."""
         await self._tokens.until_revoked(self._principal.token_id)
         self.revoked = True
         self._subscription.wake.set()
 
     async def run(self) -> None:
-        """Until the gateway closes, or the reader's token is `revoked`."""
+        """Send messages until the gateway closes or the client's token is revoked."""
         await self._log_tail.started.wait()
         self._cursor, self._heartbeat_cursor, self._generation = (
             self._log_tail.position,
@@ -75,7 +88,9 @@ class Subscriber:
             self._log_tail.generation,
         )
         self._reminder_cursor = self._reminders.tick
-        resume_at = None if self._rewind is not None else self._cursor  # who goes back first must not skip that when it is cut off now
+        # A hello before a replay carries no position to resume at: if the connection ends now, the client
+        # must ask for the replay again instead of skipping it.
+        resume_at = None if self._rewind is not None else self._cursor
         await self._send({"type": "hello", "epoch": self._log_tail.epoch, "position": self._cursor}, resume_at)
         self.hello_sent.set()
         with suppress(TimeoutError):
@@ -87,16 +102,20 @@ class Subscriber:
                 if not await self._send_next():
                     await self._wait_for_events()
             except DATABASE_UNAVAILABLE:
-                await asyncio.sleep(DATABASE_RETRY_SECONDS)  # the database is away: stand still, and go on where we were
+                await asyncio.sleep(DATABASE_RETRY_SECONDS)  # the database is unreachable: retry from the same cursor
 
     async def _wait_for_events(self) -> None:
-        """We have been told all that there is; what comes until we are woken is for others."""
+        """Everything up to the log tail's position was sent. Wait for a matching event.
+
+        Events that arrived meanwhile did not match, so move the cursor to just before the first one that
+        does; if something other than an event woke us, to the log tail's position.
+        """
         await self._subscription.wake.wait()
         passed_over = self._log_tail.position if self._subscription.first is None else self._subscription.first - 1
         self._cursor = max(self._cursor, passed_over)
 
     async def _send_next(self) -> bool:
-        """A page of what is new; False: nothing was."""
+        """Send new heartbeats and reminders, and the next page of events; False: there was nothing new."""
         if self._generation != self._log_tail.generation:
             await self._reset("the log is another one than before")
         if self._rewind is not None:
@@ -111,13 +130,17 @@ class Subscriber:
             if shown is not None and self._filter.matches(shown) and await self._may_see(event.tenant, event.contract_id):
                 await self._transport.send(shown.type, shown.message, event.position)
             self._cursor = event.position
-            if self._rewind is not None:  # asked for while we were sending
+            if self._rewind is not None:  # a new filter with `since` arrived while this page was sent
                 break
-        await asyncio.sleep(0)  # a send does not yield as long as the client keeps up
+        await asyncio.sleep(0)  # a send does not yield to the event loop while the client's buffer has room
         return heard or reminded or bool(events) or self._rewind is not None
 
     async def _next_events(self) -> list[MonitorEvent]:
-        """From the hub's memory, or, too far behind for that, from the database; a reader that was live is told."""
+        """The next page of events after the cursor: from the log tail's cache, or from the database if it is
+        too far behind.
+
+        The first time that a client which was caught up falls out of the cache, send it `lagging`.
+        """
         events = self._log_tail.read_after(self._cursor)
         if events is not None:
             self._caught_up = True
@@ -132,18 +155,20 @@ class Subscriber:
         return events
 
     async def _send_heartbeats(self) -> bool:
+        """Send the heartbeat states that changed since the last call; False: none did."""
         upto = self._latest_heartbeats.tick
         news = self._latest_heartbeats.since(self._heartbeat_cursor) if self._filter.include_heartbeats else ()
         self._heartbeat_cursor = upto
         for sender in news:
             latest = self._latest_heartbeats.latest(*sender)
             if latest is None or latest.tick > upto or not self._filter.include_heartbeats:
-                continue  # forgotten, or said again since: the next round has it
+                continue  # evicted, or replaced by a newer state meanwhile, which the next call sends
             if self._filter.matches_heartbeat(latest) and await self._may_see(latest.tenant, latest.contract_id):
                 await self._send(_heartbeat(latest))
         return bool(news)
 
     async def _send_stale_reminders(self) -> bool:
+        """Send the reminders since the last call; False: there were none."""
         news = self._reminders.since(self._reminder_cursor)
         for reminder in news:
             self._reminder_cursor = reminder.tick
@@ -155,6 +180,7 @@ class Subscriber:
         return bool(news)
 
     async def _may_see(self, tenant: str, contract_id: str | None) -> bool:
+        """True if the contract belongs to the owner that the client's token is restricted to, if to any."""
         if tenant != self._principal.tenant:
             return False
         owner_id = self._principal.visibility.owner_id
@@ -165,6 +191,9 @@ class Subscriber:
         return None if row is None else shown_status(row.status, enhanced=self._enhanced)
 
     async def _seek(self, asked: MonitorFilter) -> None:
+        """Move the cursor to the filter's `since`; send `reset` if it is of another epoch or beyond the log's
+        end.
+        """
         since = asked.since
         assert since is not None
         self._rewind = None
@@ -176,7 +205,9 @@ class Subscriber:
             self._cursor, self._caught_up = since, False
 
     async def _reset(self, reason: str) -> None:
-        """What lies before cannot be told any more: the client reads the state anew, and we go on from here."""
+        """Tell the client to read its state again, as its position means nothing in this log; continue at the
+        tail.
+        """
         self._generation, self._cursor, self._caught_up = self._log_tail.generation, self._log_tail.position, True
         await self._send({"type": "reset", "reason": reason, "epoch": self._log_tail.epoch, "position": self._cursor}, self._cursor)
 

@@ -1,4 +1,8 @@
-"""Who of many readers has to wake for an event: with thousands that each watch one contract, waking all for each event is all one does."""
+"""Index of subscriptions by contract, so that an event wakes only those that match.
+
+With thousands of clients that each watch one contract, waking all of them at each event would take all of the
+process's time.
+"""
 
 import asyncio
 from collections import defaultdict
@@ -8,30 +12,37 @@ from dataclasses import dataclass, field
 
 @dataclass(eq=False, slots=True)
 class Subscription:
-    """One reader. `contract_ids`: what it listens for (null: everything); `first`: the first position since it last looked that it
-    has to hear. A reader that had heard all when it fell asleep, and wakes, has missed nothing before that one.
+    """What wakes one subscriber.
+
+    A subscriber that had sent everything before it waited has missed no matching event below `first` when it
+    wakes.
     """
 
-    wake: asyncio.Event = field(default_factory=asyncio.Event)
-    contract_ids: frozenset[str] | None = None
+    wake: asyncio.Event = field(default_factory=asyncio.Event)  # set by each matching event
+    contract_ids: frozenset[str] | None = None  # the contracts whose events match; null: all
+    # the lowest matching position since the subscriber last drained (`rearm`); null: none
     first: int | None = None
 
     def rearm(self) -> None:
-        """From now on `first` counts anew."""
+        """Clear `wake` and `first`, before the subscriber reads new events."""
         self.wake.clear()
         self.first = None
 
 
 class SubscriptionIndex:
-    """Found by contract; a page costs what it concerns, not what there are."""
+    """Subscriptions by contract: a page of events costs as much as it has matches, however many subscriptions
+    there are.
+    """
 
     def __init__(self) -> None:
         self._all: set[Subscription] = set()
-        self._of_everything: set[Subscription] = set()
-        self._of: defaultdict[str, set[Subscription]] = defaultdict(set)
+        self._of_everything: set[Subscription] = set()  # those that match the events of all contracts
+        self._of: defaultdict[str, set[Subscription]] = defaultdict(set)  # contract id → those that name it
 
     def subscribe(self, subscription: Subscription, contract_ids: frozenset[str] | None) -> None:
-        """From now on for these contracts, whatever it was before."""
+        """Register the subscription for these contracts (null: all), in place of those it was registered for
+        before.
+        """
         self.unsubscribe(subscription)
         subscription.contract_ids = contract_ids
         self._all.add(subscription)
@@ -50,7 +61,12 @@ class SubscriptionIndex:
                     del self._of[contract_id]
 
     def notify(self, page: Iterable[tuple[int, str]]) -> None:
-        """Positions, in order, and whose they are."""
+        """Wake the subscriptions that match a page of events, given as (position, contract id) in order of
+        position.
+
+        Those that match all contracts are woken by the first event of the page alone: the later ones do not
+        change their `first`.
+        """
         everybody = False
         for position, contract_id in page:
             for subscription in self._of.get(contract_id, ()) if everybody else (*self._of.get(contract_id, ()), *self._of_everything):
@@ -60,6 +76,6 @@ class SubscriptionIndex:
             everybody = True
 
     def notify_all(self) -> None:
-        """For another reason than an event."""
+        """Wake all subscriptions for another reason than an event: `first` stays."""
         for subscription in self._all:
             subscription.wake.set()

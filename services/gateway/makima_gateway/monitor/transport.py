@@ -1,11 +1,19 @@
-"""What carries messages to one subscriber: a WebSocket or an event stream."""
+"""The connection over which a subscriber sends its messages: a WebSocket or an event stream."""
 
 from typing import Protocol
 
 
 class Transport(Protocol):
-    """What carries the messages to one reader. It returns once the message is on its way, however long the reader takes."""
+    """The connection to one client.
+
+    `send` returns once the message is in the connection's buffer, so it waits as long as a slow client keeps
+    that full.
+    """
 
     async def send(self, kind: str, message: str, resume_at: int | None) -> None:
-        """`message` is JSON of type `kind`; a reader that has it can go on behind `resume_at` (null: it says nothing about that)."""
+        """Send `message`, a JSON text of type `kind`.
+
+        A client that has received it can resume after position `resume_at`; null: the message has no such
+        position.
+        """
         ...

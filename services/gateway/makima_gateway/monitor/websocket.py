@@ -1,4 +1,6 @@
-"""The monitor as a WebSocket: filters come in at any time, messages go out; a slow reader costs only its own delay."""
+"""The monitor as a WebSocket: receives filters at any time, and sends messages; a slow client delays only
+itself.
+"""
 
 import asyncio
 from contextlib import suppress
@@ -17,19 +19,19 @@ from makima_gateway.monitor.subscriber import Subscriber
 
 GOING_AWAY: Final = 1001, "the server is going away; connect again and go on with since"
 REVOKED: Final = 1008, "the token was revoked"
-MAX_FILTER_ERRORS: Final = 20  # of one filter: 64 KiB can hold more mistakes than anybody reads
-MAX_ERROR_CHARACTERS: Final = 200
+MAX_FILTER_ERRORS: Final = 20  # of one refused filter, which may have 64 KiB and thousands of errors
+MAX_ERROR_CHARACTERS: Final = 200  # of a path or message in such an error
 
 
 class MonitorSocket:
-    """One client: what it asks for goes to its subscriber, what the subscriber sends goes to it."""
+    """One WebSocket client: passes its filters to a `Subscriber`, and is that subscriber's `Transport`."""
 
     def __init__(self, websocket: WebSocket, monitor: Monitor, principal: Principal) -> None:
         self._socket = websocket
         self._subscriber = Subscriber(monitor, principal, self)
 
     async def run(self) -> None:
-        """From the handshake to the last word."""
+        """Serve the connection from the handshake until it is closed by either side."""
         with metrics.open_sockets.track_inprogress(), suppress(WebSocketDisconnect):
             try:
                 await self._socket.accept(subprotocol=_bearer(self._socket))
@@ -41,12 +43,14 @@ class MonitorSocket:
                     for task in tasks:
                         task.cancel()
             except* WebSocketDisconnect:
-                pass  # while we were talking
+                pass  # the client disconnected during a send
             finally:
                 self._subscriber.leave()
 
     async def send(self, kind: str, message: str, resume_at: int | None) -> None:
-        """As `Transport.send`; kind and position stand in the message."""
+        """As `Transport.send`; `kind` and the position are members of the message, so they are not sent
+        separately.
+        """
         del kind, resume_at
         await self._socket.send_text(message)
 
@@ -55,7 +59,7 @@ class MonitorSocket:
         await self._socket.close(*(REVOKED if self._subscriber.revoked else GOING_AWAY))
 
     async def _listen(self) -> None:
-        """Ends with the connection."""
+        """Receive filters until the client disconnects; answer an invalid one with a `problem`."""
         while True:
             message = await self._socket.receive()
             if message["type"] == "websocket.disconnect":
@@ -66,7 +70,8 @@ class MonitorSocket:
                 await self._refuse(error)
 
     async def _refuse(self, error: ValidationError) -> None:
-        await self._subscriber.hello_sent.wait()  # hello is the first word, also to one who speaks at once
+        # `hello` must be the first message, however early the filter came
+        await self._subscriber.hello_sent.wait()
         found = error.errors(include_url=False, include_context=False, include_input=False)
         errors = [
             {"path": ".".join(str(part) for part in item["loc"])[:MAX_ERROR_CHARACTERS], "message": item["msg"][:MAX_ERROR_CHARACTERS]}
@@ -83,6 +88,8 @@ class MonitorSocket:
 
 
 def _bearer(websocket: WebSocket) -> str | None:
-    """The subprotocol that carries a token must be taken up, or the client gives up the connection."""
+    """The offered subprotocol that carries the token: the server must select it, else the client closes the
+    connection.
+    """
     offered: list[str] = websocket.scope.get("subprotocols", [])
     return next((name for name in offered if name.startswith("bearer.")), None)
