@@ -1,1 +1,1 @@
-"""What the dashboard shows."""
+"""The dashboard: its queries and its response."""

@@ -1,4 +1,4 @@
-"""The dashboard as plan 5.4 prints it: camelCase, unlike everything else."""
+"""The dashboard's response, with the names of plan 5.4: camelCase, unlike the rest of the API."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from makima_gateway.dashboard.queries import DashboardRows, StaleOne
 from makima_gateway.read_model.latest_heartbeats import LatestHeartbeats
 from makima_gateway.read_model.legacy_status import shown_change, shown_status
 
-# What has ended has a phase that nobody works in, and tasks that nobody will take.
+# Left out of the counts of phases and tasks: nobody works in the phase of such a contract or takes its tasks.
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +25,12 @@ class StaleContract:
 
 @dataclass(frozen=True, slots=True)
 class WaitingContract:
-    """`question` is the oldest open one; null where a phase waits to be confirmed."""
+    """A contract that waits for a person."""
 
     id: str
     name: str
     waitingFor: WaitingFor  # noqa: N815
+    # the oldest open question; null: the change to the next phase waits for confirmation
     question: str | None
 
 
@@ -44,7 +45,10 @@ class ResourceUsage:
 
 @dataclass(frozen=True, slots=True)
 class Dashboard:
-    """`phaseCounts` are the phases of contracts that have not ended; the lists hold the newest 100, and counts of 0 are left out."""
+    """`phaseCounts` counts the contracts that have not ended by phase.
+
+    The lists hold the newest 100 contracts. A count of 0 is left out.
+    """
 
     statusCounts: dict[str, int]  # noqa: N815
     phaseCounts: dict[str, int]  # noqa: N815
@@ -55,7 +59,10 @@ class Dashboard:
 
 
 def dashboard(found: DashboardRows, feed: LatestHeartbeats, now: datetime, *, enhanced: bool) -> Dashboard:
-    """`enhanced` as in `views`."""
+    """The response from the queried rows; the number of worktrees comes from the daemons' latest heartbeats.
+
+    `enhanced` is the feature flag `enhanced_contract_status`; off: the legacy statuses are shown.
+    """
     open_ones = [tally for tally in found.tallies if tally.status not in TERMINAL_STATUSES]
     return Dashboard(
         statusCounts=_sums(
@@ -76,6 +83,7 @@ def dashboard(found: DashboardRows, feed: LatestHeartbeats, now: datetime, *, en
 
 
 def _sums(counts: Iterable[tuple[str, int]]) -> dict[str, int]:
+    """Add up the counts of each name."""
     sums: Counter[str] = Counter()
     for name, count in counts:
         sums[name] += count
@@ -87,6 +95,6 @@ def _stale(one: StaleOne, now: datetime) -> StaleContract:
 
 
 def _worktrees(feed: LatestHeartbeats, daemon_id: str) -> int:
-    """As its last heartbeat said; unknown until one was heard since this process began."""
+    """Number of worktrees in the daemon's latest heartbeat; 0 if none came since this process began."""
     latest = feed.latest("daemon", daemon_id)
     return 0 if latest is None else cast("int", latest.heartbeat.get("worktrees", 0))

@@ -1,4 +1,6 @@
-"""What the dashboard asks the read model: counts that are kept, and the newest few of what somebody should look at."""
+"""The dashboard's queries: maintained counts (`tallies`), and the newest stale contracts, waiting ones and
+events.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,18 +13,18 @@ from makima_kernel.event_log.named_sql import named
 from makima_schemas.contract.model import WaitingFor
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
-MAX_LISTED_CONTRACTS: Final = 100
-RECENT_EVENTS: Final = 20
+MAX_LISTED_CONTRACTS: Final = 100  # contracts in each list
+RECENT_EVENTS: Final = 20  # events listed
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Contracts of one status in one phase; `supervised` are those whose supervisor lives."""
+    """Counts over the contracts of one status and phase."""
 
     status: str
     phase: str
     contracts: int
-    supervised: int
+    supervised: int  # contracts whose supervisor is alive
     tasks_running: int
     tasks_pending: int
 
@@ -39,18 +41,18 @@ class WaitingOne:
     id: str
     name: str
     waiting_for: WaitingFor
-    question: str | None
+    question: str | None  # the oldest open question
 
 
 @dataclass(frozen=True, slots=True)
 class DashboardRows:
-    """`events` are messages of the monitor, newest first; `daemons` the ids of the connected ones."""
+    """The rows from which the dashboard is made. The lists have the newest contracts first."""
 
     tallies: Sequence[Tally]
     stale: Sequence[StaleOne]
     waiting: Sequence[WaitingOne]
-    events: Sequence[str]
-    daemons: Sequence[str]
+    events: Sequence[str]  # JSON messages of the monitor, newest first
+    daemons: Sequence[str]  # ids of the connected daemons
 
 
 class DashboardQueries:
@@ -58,7 +60,10 @@ class DashboardQueries:
         self._pool = pool
 
     async def of(self, tenant: str, owner_id: str | None) -> DashboardRows:
-        """Of one owner's contracts, or of all where that is null. One moment: what is counted is what is listed."""
+        """The dashboard of one owner's contracts; `owner_id` null: of all.
+
+        One snapshot (repeatable read), so that counts and lists agree.
+        """
         async with self._pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
 
             async def rows(name: str, *arguments: object) -> list[tuple[object, ...]]:

@@ -1,15 +1,15 @@
 -- name: tallies
--- What there is of each status and phase; of one owner, if $2 names one.
+-- Counts by status and phase; of one owner's contracts, if $2 names an owner.
 select status, phase, sum(contracts)::bigint, sum(supervised)::bigint, sum(tasks_running)::bigint, sum(tasks_pending)::bigint
 from gateway.tallies where tenant = $1 and ($2::text is null or owner_id = $2) group by status, phase
 
 -- name: stale
--- The newest stale ones.
+-- The newest stale contracts.
 select id, name, last_activity_at from gateway.contracts
 where tenant = $1 and stale and ($2::text is null or owner_id = $2) order by created_position desc limit $3
 
 -- name: waiting
--- The newest that wait for a person, with the oldest question that is open.
+-- The newest contracts that wait for a person, each with its oldest open question.
 select contracts.id, contracts.name, contracts.waiting_for, (
   select question from gateway.questions
   where questions.tenant = contracts.tenant and questions.contract_id = contracts.id and questions.status = 'open'
@@ -19,7 +19,8 @@ from gateway.contracts
 where tenant = $1 and status = 'waiting_for_input' and ($2::text is null or owner_id = $2) order by created_position desc limit $3
 
 -- name: newest_monitor_events
--- Newest first; of one owner's contracts, if $2 names one, among the last 10 000: a quiet owner must not have all of them read.
+-- Newest first; of one owner's contracts, if $2 names an owner, among the last 10 000 events: without this
+-- limit, the query would read the whole table for an owner with few events.
 select message from (
   select tenant, contract_id, position, message from gateway.monitor_events where tenant = $1
   order by position desc limit case when $2::text is null then $3::bigint else 10000 end
@@ -30,7 +31,7 @@ where $2::text is null or exists (
 order by position desc limit $3
 
 -- name: connected_daemons
--- Those that are connected; of one owner, if $2 names one: those that run a supervisor of its contracts.
+-- Connected daemons; if $2 names an owner, those that run an alive supervisor of one of its contracts.
 select id from gateway.daemons
 where tenant = $1 and connected and ($2::text is null or exists (
   select from gateway.supervisors

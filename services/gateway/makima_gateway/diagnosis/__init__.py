@@ -1,1 +1,3 @@
-"""How a contract is, and why: facts, and a table of rules over them."""
+"""Diagnosis of a contract: facts gathered from the read model and the log, and a table of rules that judge
+them.
+"""

@@ -1,4 +1,6 @@
-"""Is the phase of a contract ready? As its owner would judge it: the same pure function over the same facts."""
+"""Tells whether a contract's current phase is ready, by the pure function that the
+contract service uses too.
+"""
 
 from typing import Final, cast
 
@@ -14,7 +16,17 @@ from makima_gateway.read_model.rows import ContractRow
 PHASES: Final = TypeAdapter(tuple[Phase, ...])
 
 
+@dataclass(frozen=True, slots=True)
+class PhaseStanding:
+    """A contract's current phase and the state of its gate."""
+
+    phase: Phase
+    following: str | None  # name of the next phase; null: the current one is the last
+    gate: Readiness
+
+
 async def phase_standing(queries: Queries, row: ContractRow) -> PhaseStanding:
+    """Evaluate the gate of the contract's current phase over the read model's tasks and deliverables."""
     phases = PHASES.validate_json(row.phases)
     at = next(number for number, phase in enumerate(phases) if phase.name == row.phase)
     tasks = await queries.tasks_of_phase(row.tenant, row.id, row.phase)
@@ -23,5 +35,6 @@ async def phase_standing(queries: Queries, row: ContractRow) -> PhaseStanding:
 
 
 def _delivered(row: ContractRow) -> set[str]:
+    """Ids of the completed deliverables of the current phase."""
     items = cast("list[dict[str, object]]", orjson.loads(row.deliverables))
     return {str(item["id"]) for item in items if item["phase"] == row.phase and item["completed"]}

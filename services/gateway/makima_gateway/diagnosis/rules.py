@@ -1,4 +1,4 @@
-"""How a contract is: a table of rules over what is known of it, each with the proof and the next act."""
+"""The rules of the diagnosis: each finds problems in a contract's facts, with a proof and the next action."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -20,29 +20,37 @@ WORST_FIRST: Final[tuple[Verdict, ...]] = ("unhealthy", "stopped", "waiting", "h
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`act` is what to do next, as a request of this API where there is one."""
+    """What a rule found."""
 
     text: str
     since: datetime
-    act: str
+    act: str  # what to do next: a request of this API, if one does it; else a sentence
     proof: Evidence
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """A fact is in the log as it is told; an inference is drawn from it: that nothing was heard of somebody is not all of the truth."""
+    """A reason of a verdict.
+
+    A `fact` is recorded in the log as such. An `inference` is a conclusion from missing heartbeats or events,
+    which may be wrong: a sender that is silent may still be running.
+    """
 
     kind: Kind
-    code: str
+    code: str  # of the rule, e.g. SUPERVISOR_SILENT
     text: str
     since: datetime
-    act: str
+    act: str  # what to do next: a request of this API, if one does it; else a sentence
     proof: Evidence
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """`healthy`: nothing to do but the work; `waiting`: a person's turn; `stopped`: by a person; `unhealthy`: something is wrong."""
+    """The diagnosis of a contract.
+
+    `healthy`: the work goes on. `waiting`: a person has to act. `stopped`: a person has blocked or paused it.
+    `unhealthy`: something is wrong. `ended`: it is completed or archived.
+    """
 
     verdict: Verdict
     reasons: list[Reason]
@@ -50,14 +58,16 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
+    """A row of the table RULES."""
+
     code: str
     kind: Kind
-    means: Verdict
+    means: Verdict  # the verdict that one finding of this rule leads to, unless another rule found worse
     find: Callable[[ContractFacts], Iterable[Finding]]
 
 
 def health(found: ContractFacts) -> Health:
-    """The worst that is found gives the verdict; the reasons stand in the order of the table."""
+    """Apply all rules. The worst finding determines the verdict; the reasons are in the order of RULES."""
     told = [
         (rule.means, Reason(rule.kind, rule.code, one.text, one.since, one.act, one.proof)) for rule in RULES for one in rule.find(found)
     ]
@@ -180,6 +190,7 @@ def _gate(found: ContractFacts) -> Iterator[Finding]:
 
 
 def _fulfil(found: ContractFacts, member: str) -> str:
+    """What to do about one unsatisfied requirement of a gate (`Readiness.missing`)."""
     kind, _, name = member.partition(": ")
     match kind:
         case "Deliverable":
