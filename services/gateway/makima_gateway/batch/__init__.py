@@ -1,1 +1,1 @@
-"""One operation on many contracts."""
+"""Batches: one operation on many contracts, recorded so that a repeat resumes it."""

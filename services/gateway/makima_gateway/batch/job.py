@@ -1,4 +1,4 @@
-"""One batch: page after page of contracts, each asked for by itself; what fails is told, and stops nothing."""
+"""Runs a batch page by page, one command per contract; a failure is listed and does not stop the rest."""
 
 import asyncio
 import hashlib
@@ -21,16 +21,19 @@ from makima_gateway.batch.operations import NO_SUPERVISOR, OPERATIONS, ItemDispa
 from makima_gateway.batch.schemas import Batch
 from makima_gateway.http.problems import invalid
 
-BATCH_PAGE_SIZE: Final = 256
-MAX_CONCURRENT_COMMANDS: Final = 32
-BATCH_POLL_SECONDS: Final = 0.25  # between two looks whether another process has finished the same batch
-OTHER_RUN_TIMEOUT_SECONDS: Final = 20.0
+BATCH_PAGE_SIZE: Final = 256  # contracts that are recorded in the ledger before the first of them gets its command
+MAX_CONCURRENT_COMMANDS: Final = 32  # commands in flight
+BATCH_POLL_SECONDS: Final = 0.25  # between two checks whether another process has finished the same batch
+OTHER_RUN_TIMEOUT_SECONDS: Final = 20.0  # how long a request waits for that
 
 _logger = structlog.get_logger(__name__)
 
 
 def selection(operation: Operation, body: Batch) -> Selection:
-    """Raises `INVALID_REQUEST` for a status that the operation cannot begin from."""
+    """Which contracts the batch selects.
+
+    Raises `INVALID_REQUEST` for a status that the operation does not allow.
+    """
     statuses: Sequence[ContractStatus] = body.status_filter or operation.statuses
     wrong = [status.value for status in statuses if status not in operation.allowed]
     if wrong:
@@ -41,17 +44,19 @@ def selection(operation: Operation, body: Batch) -> Selection:
 
 
 def digest_of(body: Batch) -> bytes:
-    """What makes a repeat the same."""
+    """SHA-256 of the request, to detect an idempotency key that is reused with another request."""
     return hashlib.sha256(body.model_dump_json().encode()).digest()
 
 
 @dataclass(frozen=True, slots=True)
 class BatchJob:
-    """`dispatcher` knows whose intent this is. The ledger has what was planned and what came of it, so that whoever repeats the intent goes
-    on where it was cut off.
+    """A batch request.
+
+    The ledger records which contracts were selected and the outcome of each, so that a repeat with the same
+    idempotency key resumes where the first request was interrupted.
     """
 
-    dispatcher: ItemDispatcher
+    dispatcher: ItemDispatcher  # sends the commands; has the principal and the batch's command id
     body: Batch
 
     @property
@@ -67,13 +72,19 @@ class BatchJob:
         return self.dispatcher.principal.tenant
 
     async def preview(self) -> list[Outcome]:
-        """What would be asked for, and which of it would be in vain; nothing is."""
+        """Dry run: the outcome expected for each selected contract, and which of them would be refused.
+
+        Sends nothing.
+        """
         pages = self._pages(selection(self.operation, self.body), None)
         return [_foreseen(self.operation, one) async for page in pages for one in page]
 
     async def execute(self) -> tuple[list[Outcome], int]:
-        """What became of each, and the log's position behind all of it: the first answer, if this intent had one. Raises
-        `IDEMPOTENCY_KEY_REUSED`, and `UNAVAILABLE` while another request is still at it.
+        """Run or resume the batch: each contract's outcome, and the highest log position that its commands
+        reached.
+
+        If this batch was finished before, the recorded outcomes. Raises `IDEMPOTENCY_KEY_REUSED`, and
+        `UNAVAILABLE` if another request is still running it after `PATIENCE_SECONDS`.
         """
         wanted, intent = selection(self.operation, self.body), self.dispatcher.command_id
         answered = await self._ledger.begin(
@@ -88,6 +99,7 @@ class BatchJob:
         return outcomes, position
 
     def _tell(self, outcomes: Sequence[Outcome]) -> None:
+        """Log and count the finished batch."""
         affected = sum(one.outcome == AFFECTED for one in outcomes)
         metrics.batch_operations.labels(self.body.operation).inc()
         _logger.info(
@@ -100,7 +112,11 @@ class BatchJob:
         )
 
     async def _leased(self) -> tuple[int | None] | None:
-        """Up to where it has come, once it is ours; None: another request has finished it meanwhile."""
+        """Wait for the batch's lease: a tuple with the position that was reached (null: none), once this
+        process has it.
+
+        None: another process has finished the batch meanwhile. Raises `UNAVAILABLE` after `PATIENCE_SECONDS`.
+        """
         for _ in range(int(OTHER_RUN_TIMEOUT_SECONDS / BATCH_POLL_SECONDS)):
             leased = await self._ledger.lease(self._tenant, self.dispatcher.command_id)
             if leased is not None:
@@ -111,6 +127,10 @@ class BatchJob:
         raise Refused(ErrorCode.UNAVAILABLE, "this batch is still at work", hint="ask again with the same Idempotency-Key for its answer")
 
     async def _work(self, wanted: Selection, reached: int | None) -> None:
+        """Send the commands that were recorded but have no outcome, then those of the pages after `reached`.
+
+        On any failure release the lease, so that a repeat can resume at once.
+        """
         tenant, intent = self._tenant, self.dispatcher.command_id
         try:
             while left_over := await self._ledger.planned(tenant, intent, BATCH_PAGE_SIZE):
@@ -125,12 +145,17 @@ class BatchJob:
             raise
 
     async def _pages(self, wanted: Selection, reached: int | None) -> AsyncIterator[list[Candidate]]:
-        """Newest first: what is made meanwhile is not met, and nothing is met twice."""
+        """Pages of candidates, newest contract first: contracts that are created meanwhile are not selected,
+        none twice.
+        """
         while page := await self._ledger.candidates(self._tenant, wanted, reached, BATCH_PAGE_SIZE):
             yield page
             reached = page[-1].created_position
 
     async def _ask(self, page: Sequence[Candidate]) -> None:
+        """Send the command for each contract of a page, at most `AT_ONCE` in flight, and
+        record the outcomes.
+        """
         room = asyncio.Semaphore(MAX_CONCURRENT_COMMANDS)
         positions = [0]
 
@@ -149,6 +174,7 @@ class BatchJob:
 
 
 def _foreseen(operation: Operation, one: Candidate) -> Outcome:
+    """The outcome that a dry run expects."""
     if operation.ask is ItemDispatcher.of_supervisor and one.target is None:
         return Outcome(one.contract_id, NO_SUPERVISOR.code, NO_SUPERVISOR.detail)
     return Outcome(one.contract_id, AFFECTED)

@@ -1,4 +1,4 @@
-"""The ledger of batches: what was going to be asked stands there before it is asked, and then what became of it."""
+"""The ledger of batches: records each selected contract before its command is sent, and then the outcome."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,53 +14,63 @@ from makima_schemas.errors import ErrorCode
 from makima_schemas.refusal import Refused
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
-BATCH_LEASE_SECONDS: Final = 30.0  # longer than a page takes; a process that dies holds its batch up for so long
+# Longer than a page takes. If the process that runs a batch dies, a repeat can resume it only after this
+# time.
+LEASE_SECONDS: Final = 30.0
 AFFECTED: Final = "affected"
 UNCHANGED: Final = "unchanged"
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which contracts; `older_than`: in their status for so long."""
+    """Which contracts a batch selects."""
 
     statuses: Sequence[ContractStatus]
-    older_than: timedelta | None
-    stale: bool
-    supervised: bool
+    older_than: timedelta | None  # only contracts that have had their status for this long; null: all
+    stale: bool  # True: only stale ones
+    supervised: bool  # True: only those that have had a supervisor
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """`target` is the task of its supervisor, if one was heard; `created_position` is where a page ends."""
+    """A selected contract."""
 
     contract_id: str
-    target: str | None
-    created_position: int = 0
+    target: str | None  # task id of its supervisor; null: none has registered
+    created_position: int = 0  # log position of its creation; the key of pages
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`outcome` is `affected`, `unchanged`, or the code of a refusal."""
+    """What the command did to one contract."""
 
     contract_id: str
-    outcome: str
-    detail: str | None = None
+    outcome: str  # `affected`, `unchanged`, or the error code of a refusal
+    detail: str | None = None  # text of the refusal
 
 
 class BatchLedger:
+    """The tables `batches` and `batch_items`. `command_id` identifies a batch: it is that of the request."""
+
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
 
     async def candidates(self, tenant: str, wanted: Selection, before: int | None, limit: int) -> list[Candidate]:
+        """The next selected contracts, newest first, created before position `before` (null: the newest)."""
         statuses = list(wanted.statuses)
         arguments = (tenant, statuses, wanted.older_than, wanted.stale, wanted.supervised, before, limit)
         return [Candidate(*row) for row in await self._pool.fetch(SQL["candidates"], *arguments)]
 
     async def begin(self, tenant: str, command_id: UUID, request_hash: bytes, operation: str, actor: str) -> bool:
-        """Whether it is finished already. Raises `IDEMPOTENCY_KEY_REUSED`."""
+        """Record the batch, unless it is recorded; True if it is finished already.
+
+        Raises `IDEMPOTENCY_KEY_REUSED` if the batch with this id was recorded with another `request_hash`.
+        """
         await self._pool.execute(SQL["forget_old"])
         row = await self._pool.fetchrow(SQL["begin"], tenant, command_id, request_hash, operation, actor)
-        if row is None:  # another request made it between the two halves of the statement
+        # None: another request inserted the row after this statement's snapshot was taken, so neither half of
+        # its union found it.
+        if row is None:
             row = await self._pool.fetchrow(SQL["begin"], tenant, command_id, request_hash, operation, actor)
         assert row is not None
         if row["request_hash"] != request_hash:
@@ -68,7 +78,11 @@ class BatchLedger:
         return row["finished_at"] is not None
 
     async def lease(self, tenant: str, command_id: UUID) -> tuple[int | None] | None:
-        """Up to which creation it has come; None: another process is at it, or it is finished."""
+        """Take the lease: a tuple with the `created_position` up to which contracts were recorded (null: none
+        yet).
+
+        None: another process has the lease, or the batch is finished.
+        """
         row = await self._pool.fetchrow(SQL["lease"], tenant, command_id, BATCH_LEASE_SECONDS)
         return None if row is None else (row["reached"],)
 
@@ -76,13 +90,16 @@ class BatchLedger:
         return await self._pool.fetchval(SQL["finished"], tenant, command_id) is True
 
     async def plan(self, tenant: str, command_id: UUID, page: Sequence[Candidate]) -> None:
+        """Record a page of contracts before their commands are sent, and renew the lease."""
         ids, targets = [one.contract_id for one in page], [one.target for one in page]
         await self._pool.execute(SQL["plan"], tenant, command_id, ids, targets, page[-1].created_position, BATCH_LEASE_SECONDS)
 
     async def planned(self, tenant: str, command_id: UUID, limit: int) -> list[Candidate]:
+        """Recorded contracts without an outcome, in the order in which they were recorded."""
         return [Candidate(*row) for row in await self._pool.fetch(SQL["planned"], tenant, command_id, limit)]
 
     async def record(self, tenant: str, command_id: UUID, came: Sequence[Outcome], position: int) -> None:
+        """Record outcomes and the highest log position that their commands reached, and renew the lease."""
         columns = [one.contract_id for one in came], [one.outcome for one in came], [one.detail for one in came]
         await self._pool.execute(SQL["record"], tenant, command_id, *columns, position, BATCH_LEASE_SECONDS)
 
@@ -90,9 +107,12 @@ class BatchLedger:
         await self._pool.execute(SQL["finish"], tenant, command_id)
 
     async def release(self, tenant: str, command_id: UUID) -> None:
+        """Give the lease back, so that another request can resume the batch at once."""
         await self._pool.execute(SQL["release"], tenant, command_id)
 
     async def outcomes(self, tenant: str, command_id: UUID) -> tuple[list[Outcome], int]:
-        """What became of each that was not left as it was, and the log's position after the last."""
+        """All outcomes but the unchanged ones, and the highest log position that the batch's commands
+        reached.
+        """
         position = cast("int", await self._pool.fetchval(SQL["position"], tenant, command_id))
         return [Outcome(*row) for row in await self._pool.fetch(SQL["outcomes"], tenant, command_id)], position

@@ -1,9 +1,9 @@
 -- name: forget_old
--- As long as command ids are kept.
+-- Batches are kept for 30 days, as long as command ids are.
 delete from gateway.batches where begun_at < now() - interval '30 days'
 
 -- name: begin
--- The batch of this intent, made now or known already.
+-- The batch with this command id, inserted now or before.
 with made as (
   insert into gateway.batches (tenant, command_id, request_hash, operation, actor) values ($1, $2, $3, $4, $5)
   on conflict do nothing returning request_hash, finished_at, position
@@ -11,7 +11,7 @@ with made as (
 select * from made union all select request_hash, finished_at, position from gateway.batches where tenant = $1 and command_id = $2 limit 1
 
 -- name: lease
--- Mine for some seconds; nobody's, if another process is at it or it is finished.
+-- Take the lease for $3 seconds. No row: another process has the lease, or the batch is finished.
 update gateway.batches set leased_until = now() + make_interval(secs => $3)
 where tenant = $1 and command_id = $2 and finished_at is null and leased_until <= now()
 returning reached
@@ -20,7 +20,7 @@ returning reached
 select finished_at is not null from gateway.batches where tenant = $1 and command_id = $2
 
 -- name: candidates
--- The next contracts that an operation takes, newest first, from behind the creation at $6.
+-- The next selected contracts, newest first, those created before position $6.
 select id, supervisor_task_id, created_position from gateway.contracts
 where tenant = $1 and status = any ($2) and ($3::interval is null or status_changed_at <= clock_timestamp() - $3)
   and (not $4::boolean or stale) and (not $5::boolean or supervisor_task_id is not null)
@@ -28,7 +28,7 @@ where tenant = $1 and status = any ($2) and ($3::interval is null or status_chan
 order by created_position desc limit $7
 
 -- name: plan
--- What is going to be asked stands here before it is asked; the lease goes on.
+-- Record contracts before their commands are sent, and renew the lease.
 with reached as (
   update gateway.batches set reached = $5, leased_until = now() + make_interval(secs => $6) where tenant = $1 and command_id = $2
 )
@@ -36,11 +36,11 @@ insert into gateway.batch_items (tenant, command_id, contract_id, target) select
 on conflict do nothing
 
 -- name: planned
--- What was going to be asked, and has no outcome.
+-- Recorded contracts without an outcome.
 select contract_id, target from gateway.batch_items where tenant = $1 and command_id = $2 and outcome is null order by number limit $3
 
 -- name: record
--- What became of it: affected, unchanged, or the code of a refusal.
+-- Record outcomes (affected, unchanged, or the error code of a refusal), and renew the lease.
 with reached as (
   update gateway.batches set position = greatest(position, $6), leased_until = now() + make_interval(secs => $7)
   where tenant = $1 and command_id = $2
@@ -53,7 +53,7 @@ where item.tenant = $1 and item.command_id = $2 and item.contract_id = came.cont
 update gateway.batches set finished_at = now() where tenant = $1 and command_id = $2
 
 -- name: release
--- Whoever asks next takes it up.
+-- Give the lease back, so that the next request can take it at once.
 update gateway.batches set leased_until = '-infinity' where tenant = $1 and command_id = $2
 
 -- name: position

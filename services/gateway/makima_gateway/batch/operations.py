@@ -1,4 +1,4 @@
-"""The operations of a batch, as a table: which contracts each takes, and what it asks of whom for one of them."""
+"""The table of batch operations: which contracts each selects, and which command it sends for one of them."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -20,30 +20,38 @@ from makima_gateway.batch.ledger import BatchLedger, Candidate
 from makima_gateway.batch.schemas import BatchOperation
 from makima_gateway.http.feature_flags import check_enhanced
 
-DEFAULT_MIN_AGE_HOURS: Final = 168.0  # hours
+DEFAULT_MIN_AGE_HOURS: Final = 168.0  # in hours
 
 
 @dataclass(frozen=True, slots=True)
 class ItemDispatcher:
-    """Who asks for the whole batch, under which intent: each contract's command id is named after both, so that a repeat repeats it."""
+    """Sends the command of each contract of a batch.
+
+    A contract's command id is uuid5 of the batch's command id and the contract's id. So a repeat of the batch
+    sends the same command ids, and each contract's owner answers as at the first time.
+    """
 
     bus: Bus
     ledger: BatchLedger
-    principal: Principal
-    command_id: UUID
+    principal: Principal  # the caller of the batch; its actor is recorded with each event
+    command_id: UUID  # of the batch
 
     async def of_contract(self, one: Candidate, command: ContractCommand) -> Reply:
+        """Send a command to the contract service."""
         name = snake_case(type(command).__name__)
         return await self.bus.ask("contract", name, request_for(self.principal, self._own_id(one), one.contract_id, command))
 
     async def of_supervisor(self, one: Candidate) -> Reply:
-        """A contract that is stale may never have had one."""
+        """Send RestartSupervisor to the recorder; NO_SUPERVISOR for a stale contract that never had a
+        supervisor.
+        """
         if one.target is None:
             return NO_SUPERVISOR
         request = request_for(self.principal, self._own_id(one), one.target, RestartSupervisor("batch restart_stale"))
         return await self.bus.ask("supervisor_heartbeat", "restart_supervisor", request)
 
     async def of_daemons(self, one: Candidate) -> Reply:
+        """Let the daemons remove their worktrees of the contract; `changed` if any of them had one."""
         question: dict[str, object] = {"contract_id": one.contract_id, "tenant": self.principal.tenant}
         reply = await self.bus.query("completion_detector", "cleanup_worktrees", question)
         return reply if isinstance(reply, Problem) else Accepted(0, 0, changed=bool(reply.get("daemons")))
@@ -54,21 +62,21 @@ class ItemDispatcher:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """`statuses` are taken unless the filter names others of `allowed`; `older_than_hours` unless the request says otherwise (null:
-    however young). `stale` and `supervised` take only those that are stale, or had a supervisor;
-    `enhanced` leads into a status that old clients do not know, or out of it.
-    """
+    """A batch operation."""
 
-    ask: Callable[[ItemDispatcher, Candidate], Awaitable[Reply]]
-    statuses: tuple[S, ...]
-    allowed: tuple[S, ...]
+    ask: Callable[[ItemDispatcher, Candidate], Awaitable[Reply]]  # sends the command for one contract
+    statuses: tuple[S, ...]  # selected statuses, unless the request's `status_filter` names others
+    allowed: tuple[S, ...]  # statuses that `status_filter` may name
+    # select contracts that have had their status for this long, unless the request says otherwise; null: of
+    # any age
     older_than_hours: float | None = None
-    stale: bool = False
-    supervised: bool = False
-    enhanced: bool = False
+    stale: bool = False  # True: select only stale contracts
+    supervised: bool = False  # True: select only contracts that have had a supervisor
+    enhanced: bool = False  # True: needs the feature flag `enhanced_contract_status`
 
 
 def _contract(command: ContractCommand) -> Callable[[ItemDispatcher, Candidate], Awaitable[Reply]]:
+    """An `Operation.ask` that sends this command to the contract service."""
     return lambda dispatcher, one: dispatcher.of_contract(one, command)
 
 
@@ -86,6 +94,6 @@ OPERATIONS: Final[Mapping[BatchOperation, Operation]] = {
 
 
 def check_known(flags: FeatureFlags, operation: BatchOperation) -> None:
-    """Raises `FEATURE_OFF`."""
+    """Raises `FEATURE_OFF` for an operation that needs the feature flag while it is off."""
     if OPERATIONS[operation].enhanced:
         check_enhanced(flags, operation)

@@ -1,4 +1,4 @@
-"""What a batch answers."""
+"""Request and response schemas of a batch."""
 
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -11,14 +11,19 @@ from makima_gateway.http.bodies import Body
 
 @dataclass(frozen=True, slots=True)
 class BatchError:
-    id: str
+    """A contract for which the operation was refused."""
+
+    id: str  # of the contract
     code: str
     detail: str
 
 
 @dataclass(frozen=True, slots=True)
 class BatchAnswer:
-    """`affected_ids` of a dry run: what would be asked for."""
+    """The outcome of a batch.
+
+    After a dry run, `affected_ids` are the contracts that the operation would be tried on.
+    """
 
     operation: str
     affected_count: int
@@ -30,7 +35,11 @@ BatchOperation = Literal["archive_old", "pause_all", "resume_all", "cleanup_arch
 
 
 class Batch(Body):
-    """`older_than_hours` counts from `status_changed_at`: 168 for what archives or cleans up, else as long as may be."""
+    """An operation on many contracts.
+
+    `older_than_hours`: only contracts whose status has not changed for so long. By default 168 for operations
+    that archive or clean up, and no limit for the others.
+    """
 
     operation: BatchOperation
     older_than_hours: Annotated[float, Field(ge=0, le=876_000, allow_inf_nan=False)] | None = None
