@@ -205,7 +205,7 @@ class Subscriber:
             self._cursor, self._caught_up = since, False
 
     async def _reset(self, reason: str) -> None:
-        """Tell the client to read its state again, as its position means nothing in this log; continue at the
+        """Tell the client to read its state again, as its position is not valid in this log; continue at the
         tail.
         """
         self._generation, self._cursor, self._caught_up = self._log_tail.generation, self._log_tail.position, True

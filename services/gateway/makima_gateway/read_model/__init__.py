@@ -1,1 +1,1 @@
-"""The read model: its rows, the pure fold, storage, and queries."""
+"""The read model: its rows, the pure fold of events onto them, their storage, and the queries."""

@@ -1,4 +1,6 @@
-"""What the dashboard counts, as changes: what a batch's contracts counted before it, and what they count after."""
+"""Maintains the counts in `tallies`: a batch adds the difference between its contracts' counts before and
+after.
+"""
 
 from collections.abc import Iterator
 
@@ -6,13 +8,16 @@ from makima_gateway.read_model.rows import ContractRow, Counts, Rows, TallyKey, 
 
 
 def counted(row: ContractRow) -> tuple[TallyKey, Counts]:
-    """Under which row of `tallies` a contract counts, and how much."""
+    """The key of the row of `tallies` in which a contract is counted, and what it adds to each count."""
     key = (row.tenant, row.owner_id, row.status.value, row.phase)
     return key, (1, int(row.stale), int(row.supervisor_alive), row.tasks_running, row.tasks_pending)
 
 
 def changes(rows: Rows) -> list[TallyRow]:
-    """What to add to each row of `tallies`; contracts that count as before say nothing."""
+    """What to add to each row of `tallies` (may be negative).
+
+    Contracts whose counts are unchanged add nothing.
+    """
     sums: dict[TallyKey, list[int]] = {}
     for key, counts, sign in _moves(rows):
         sums[key] = [total + sign * count for total, count in zip(sums.get(key, (0, 0, 0, 0, 0)), counts, strict=True)]
@@ -20,6 +25,9 @@ def changes(rows: Rows) -> list[TallyRow]:
 
 
 def _moves(rows: Rows) -> Iterator[tuple[TallyKey, Counts, int]]:
+    """For each contract whose counts changed: what it counted before (sign −1), and what it counts now (sign
+    1).
+    """
     for contract in rows.changed | rows.deleted:
         before, row = rows.counted.get(contract), rows.contracts.get(contract)
         after = None if row is None else counted(row)

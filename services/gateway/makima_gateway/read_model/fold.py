@@ -1,4 +1,7 @@
-"""What events make of the rows they touch: the pure half of the read model. It applies what was decided and decides nothing."""
+"""Folds events onto the rows of the read model.
+
+Pure: no I/O, and no rules, as the events were decided by their owners.
+"""
 
 from typing import Final, cast, get_args
 
@@ -17,15 +20,16 @@ from makima_gateway.read_model import fold_tasks as inner_fold
 from makima_gateway.read_model.fold_monitor_events import monitor_event
 from makima_gateway.read_model.rows import ContractKey, Rows
 
-CONTRACT_EVENTS: Final[frozenset[type]] = frozenset(get_args(ContractEvent))
-FOREIGN_EVENTS: Final[frozenset[type]] = frozenset(get_args(sender_fold.Foreign))
+CONTRACT_EVENTS: Final[frozenset[type]] = frozenset(get_args(ContractEvent))  # of a contract's own stream
+FOREIGN_EVENTS: Final[frozenset[type]] = frozenset(get_args(sender_fold.Foreign))  # of other streams
+# All event types that the projection reads from the log.
 EVENTS: Final[frozenset[type]] = frozenset(
     event for union in (ContractEvent, SupervisorEvent, AgentEvent, DaemonEvent, CompletionEvent, SilenceEvent) for event in get_args(union)
 )
 
 
 def contract_of(recorded: Recorded, event: Event) -> ContractKey | None:
-    """The contract that the event concerns, if it concerns one."""
+    """The contract that the event concerns; None for an event without one, e.g. of a daemon."""
     if type(event) in CONTRACT_EVENTS or isinstance(event, CompletionDetected):
         return recorded.tenant, recorded.entity_id
     contract_id: str | None = getattr(event, "contract_id", None)
@@ -33,7 +37,7 @@ def contract_of(recorded: Recorded, event: Event) -> ContractKey | None:
 
 
 def fold(rows: Rows, recorded: Recorded, event: Event) -> None:
-    """`rows` after `event`, in place."""
+    """Apply `event` to `rows`, in place, and add its monitor event, if it has one."""
     key = contract_of(recorded, event)
     contract = None if key is None else rows.contracts.get(key)
     before = None if contract is None else contract.status
@@ -71,7 +75,10 @@ def _fold_contract(rows: Rows, key: ContractKey, recorded: Recorded, event: Cont
 
 
 def _forget(rows: Rows, key: ContractKey) -> None:
-    """A tombstone: the read model forgets the contract and what lies in it; the log does not."""
+    """Remove a deleted contract, with its tasks, questions, messages and supervisors, from the working set.
+
+    It is deleted from the read model only: its events stay in the log.
+    """
     rows.contracts.pop(key, None)
     rows.changed.discard(key)
     rows.deleted.add(key)

@@ -1,4 +1,4 @@
-"""A contract's row after one more event of its stream. The events say where they lead; no rule stands here."""
+"""Folds an event of a contract's own stream onto its row. The resulting status is a property of the event."""
 
 from typing import Final, cast
 
@@ -23,7 +23,7 @@ from makima_schemas.times import rfc3339
 
 from makima_gateway.read_model.rows import ContractRow, Json
 
-# What changes more than version, status and times.
+# Events that change more than version, status and times. All others return early.
 _MORE: Final[frozenset[type[ContractEvent]]] = frozenset(
     {
         PhaseChanged,
@@ -40,7 +40,7 @@ _MORE: Final[frozenset[type[ContractEvent]]] = frozenset(
 
 
 def created(recorded: Recorded, event: ContractCreated) -> ContractRow:
-    """A new contract: in its first phase, nothing done."""
+    """The row of a new contract: in its first phase, with no deliverable completed."""
     deliverables = [
         {"phase": phase.name, "id": item.id, "name": item.name, "completed": False, "completed_at": None}
         for phase in event.phases
@@ -87,7 +87,7 @@ def created(recorded: Recorded, event: ContractCreated) -> ContractRow:
 
 
 def apply(row: ContractRow, recorded: Recorded, event: ContractEvent) -> None:  # noqa: C901, PLR0912 - one case per event
-    """`row` after `event`, in place."""
+    """Apply `event` to `row`, in place."""
     at = recorded.recorded_at
     row.version = recorded.version
     row.updated_at = at
@@ -123,6 +123,7 @@ def apply(row: ContractRow, recorded: Recorded, event: ContractEvent) -> None:  
 
 
 def _completed(deliverables: Json, phase: str, deliverable: str, at: str) -> Json:
+    """The deliverables with this one completed at `at`; completing it again changes nothing."""
     items = cast("list[dict[str, object]]", orjson.loads(deliverables))
     for item in items:
         if item["phase"] == phase and item["id"] == deliverable and not item["completed"]:

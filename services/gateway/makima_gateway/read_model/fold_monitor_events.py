@@ -1,4 +1,6 @@
-"""What the monitor socket says about an event (interfaces.md, Monitor): at most one message per position, complete as it is sent."""
+"""Makes the monitor message of an event (interfaces.md, Monitor): at most one per position, stored as it is
+sent.
+"""
 
 from functools import lru_cache
 from typing import Final
@@ -15,7 +17,8 @@ from makima_schemas.times import rfc3339
 
 from makima_gateway.read_model.rows import MonitorRow
 
-# Most events say nothing beside a change of status: they are sorted out by one look-up.
+# Event types that may have a message of their own, beside StatusChanged. This look-up skips all others
+# quickly.
 TOLD: Final[frozenset[type]] = frozenset(
     {
         PhaseChanged,
@@ -30,15 +33,16 @@ TOLD: Final[frozenset[type]] = frozenset(
         AgentStatusChanged,
     }
 )
-_stamp = lru_cache(maxsize=64)(rfc3339)  # what was appended together has one time
+_stamp = lru_cache(maxsize=64)(rfc3339)  # events that were appended together have the same time
 
 
 def monitor_event(
     recorded: Recorded, event: Event, contract_id: str | None, before: ContractStatus | None, after: ContractStatus | None
 ) -> MonitorRow | None:
-    """The message, or None for an event that changes nothing a watcher is told of.
+    """The monitor message of an event; None if it has none.
 
-    `before` and `after` are the contract's status around the event (null: there was none, or is none any more).
+    An event that changes the contract's status becomes StatusChanged, whatever its type. `before` and `after`
+    are the statuses around the event (null: the contract did not exist yet, or is deleted).
     """
     if contract_id is None:
         return None
@@ -54,6 +58,7 @@ def monitor_event(
 
 
 def _said(recorded: Recorded, event: Event) -> tuple[str, dict[str, object]] | None:  # noqa: C901 - one case per event
+    """The message's type and members."""
     match event:
         case TaskCompleted(task_id=task_id, name=name):
             return "TaskCompleted", {"task_id": task_id, "task_name": name, "success": True}

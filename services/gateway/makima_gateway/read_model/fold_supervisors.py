@@ -1,4 +1,6 @@
-"""What the events of other streams do to the rows: supervisors, daemons, findings of silence, staleness and completion."""
+"""Folds events of other streams onto the rows: supervisors, daemons, silence, staleness and detected
+completion.
+"""
 
 from datetime import datetime
 
@@ -18,7 +20,9 @@ Foreign = (
 
 
 def apply(rows: Rows, contract: ContractRow | None, recorded: Recorded, event: Foreign) -> None:
-    """`rows` after `event`, in place; `contract` is the row it concerns, if the read model holds one."""
+    """Apply `event` to `rows`, in place; `contract` is the row of the contract that it concerns, if there is
+    one.
+    """
     match event:
         case SupervisorRegistered() | SupervisorStateChanged():
             _supervisor(rows, contract, recorded, event)
@@ -36,6 +40,7 @@ def apply(rows: Rows, contract: ContractRow | None, recorded: Recorded, event: F
 
 
 def _supervisor(rows: Rows, contract: ContractRow | None, recorded: Recorded, event: SupervisorRegistered | SupervisorStateChanged) -> None:
+    """Update the supervisor's row, and its contract: the supervisor heard last drives it."""
     task_id = recorded.entity_id
     state = event.state if isinstance(event, SupervisorRegistered) else event.new_state
     evidence = None if isinstance(event, SupervisorRegistered) else event.evidence
@@ -58,7 +63,8 @@ def _supervisor(rows: Rows, contract: ContractRow | None, recorded: Recorded, ev
         rows.unmatched_supervisors.setdefault((recorded.tenant, event.contract_id), set()).add(task_id)
         return
     silenced = isinstance(event, SupervisorStateChanged) and event.changed_by == "heartbeat_expired"
-    if not silenced or contract.supervisor_task_id == task_id:  # a verdict on one that was replaced says nothing of its successor
+    # A verdict of silence on a supervisor that was replaced must not mark its successor as dead.
+    if not silenced or contract.supervisor_task_id == task_id:
         contract.supervisor_task_id, contract.supervisor_alive = task_id, alive
     last_heard = _last_heard(event.heard, evidence) or (None if silenced else recorded.recorded_at)
     if last_heard is not None:
@@ -66,11 +72,15 @@ def _supervisor(rows: Rows, contract: ContractRow | None, recorded: Recorded, ev
 
 
 def link_early_supervisors(rows: Rows, contract: ContractRow) -> None:
-    """A supervisor may speak of a contract before it is there: the last one that did drives it, one that lives rather than one that ended."""
+    """Supervisors may register before their contract exists.
+
+    On creation link the contract to the last one that registered, preferring one that is alive.
+    """
     early = [
         rows.supervisors.get((contract.tenant, task_id)) for task_id in rows.unmatched_supervisors.get((contract.tenant, contract.id), ())
     ]
-    spoke = [row for row in early if row is not None and row.contract_id == contract.id]  # else it drives another one by now
+    # A supervisor that has moved to another contract meanwhile does not count.
+    spoke = [row for row in early if row is not None and row.contract_id == contract.id]
     if spoke:
         last = max(spoke, key=lambda row: (row.alive, row.changed_at, row.task_id))
         contract.supervisor_task_id, contract.supervisor_alive = last.task_id, last.alive
@@ -87,7 +97,9 @@ def _daemon(rows: Rows, recorded: Recorded, event: DaemonConnected | DaemonDisco
 
 
 def _last_heard(heard: Arrival | None, evidence: Evidence | None) -> datetime | None:
-    """When the broker got the heartbeat that this event tells of, or the last one before the silence."""
+    """When the broker received the heartbeat that caused the event; for a verdict, the last one before the
+    silence.
+    """
     if heard is not None:
         return heard.at
     return None if evidence is None else evidence.last_heartbeat_at

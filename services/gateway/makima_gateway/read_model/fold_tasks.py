@@ -1,4 +1,6 @@
-"""What lies inside a contract after one more event of its stream: tasks and their counts, questions, messages."""
+"""Folds an event of a contract's stream onto the rows inside it: tasks and their counts,
+questions, messages.
+"""
 
 from datetime import datetime
 from typing import Final
@@ -27,7 +29,7 @@ INNER: Final[frozenset[type[ContractEvent]]] = frozenset(
 
 
 def apply(rows: Rows, contract: ContractRow, recorded: Recorded, event: ContractEvent) -> None:  # noqa: C901 - one case per event
-    """`rows` after `event`, in place. Raises `KeyError` for a task or question that is not held."""
+    """Apply `event` to `rows`, in place. Raises `KeyError` for a task or question that has no row."""
     if type(event) not in INNER:
         return
     at = recorded.recorded_at
@@ -101,13 +103,17 @@ def _created(contract: ContractRow, recorded: Recorded, event: TaskCreated) -> T
 
 
 def _move(contract: ContractRow, task: TaskRow, status: TaskStatus, at: datetime) -> None:
+    """Change a task's status, and the contract's counts with it."""
     _count(contract, task, total=-1)
     task.status, task.updated_at = status, at
     _count(contract, task, total=1)
 
 
 def _count(contract: ContractRow, task: TaskRow, *, total: int) -> None:
-    """The supervisor task drives the contract; it never counts (domain.md, Contract)."""
+    """Add `total` (1 or −1) to the contract's count of the task's status.
+
+    The supervisor task is not counted, as it drives the contract (domain.md, Contract).
+    """
     if task.is_supervisor:
         return
     contract.tasks_total += total

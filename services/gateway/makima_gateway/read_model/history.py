@@ -1,4 +1,4 @@
-"""A contract as it was: its stream folded up to a version or a time by the same fold that keeps the read model."""
+"""Reads a contract as of a version or a time, by the fold of the read model over the contract's stream."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,16 +13,19 @@ from makima_gateway.read_model.rows import ContractRow, MessageRow, QuestionRow,
 
 @dataclass(frozen=True, slots=True)
 class AsItWas:
-    """A contract and what lay in it. `contract` is null where it did not exist (yet, or any more)."""
+    """A contract with its tasks, questions and messages as of a version or a time."""
 
-    contract: ContractRow | None
-    tasks: dict[str, TaskRow]
-    questions: dict[str, QuestionRow]
-    messages: dict[str, MessageRow]
+    contract: ContractRow | None  # null: it did not exist then, or was deleted
+    tasks: dict[str, TaskRow]  # by task id
+    questions: dict[str, QuestionRow]  # by question id
+    messages: dict[str, MessageRow]  # by message id
 
 
 async def as_it_was(log: Log, tenant: str, contract_id: str, *, version: int | None = None, at: datetime | None = None) -> AsItWas:
-    """After `version`, or at the time `at`; both null: now. What other streams say of it (stale, its supervisor) is left out."""
+    """The contract at `version`, or at the time `at`; both null: at its newest version.
+
+    The events of other streams (staleness, its supervisor) are not applied.
+    """
     rows = Rows()
     for recorded in await log.stream(tenant, stream_name("contract", contract_id), limit=version):
         if at is not None and recorded.recorded_at > at:

@@ -1,4 +1,6 @@
-"""The latest state of every sender, in memory, from the recorder's coalesced feed (`makima.state.>`, each second)."""
+"""Keeps the latest heartbeat of every sender in memory, from the recorder's feed (`makima.state.>`, each
+second).
+"""
 
 import asyncio
 from collections import OrderedDict
@@ -13,22 +15,23 @@ from makima_schemas import subjects
 from makima_schemas.identity import DEFAULT_TENANT
 from nats.aio.client import Client
 
-MAX_SENDERS: Final = 200_000  # ≈ 150 MiB; beyond it the longest silent ones are forgotten, and are asked for where they are needed
+# ≈ 150 MiB. Beyond it, those silent for longest are evicted, and queried from the recorder when needed.
+MAX_SENDERS: Final = 200_000
 
 Sender = tuple[str, str]  # kind and id
 
 
 @dataclass(frozen=True, slots=True)
 class LatestHeartbeat:
-    """The last heartbeat of a sender; `tick` orders what this process was told, `at` is the broker's arrival time."""
+    """The latest heartbeat of a sender."""
 
-    tick: int
-    kind: str
-    sender_id: str
+    tick: int  # number of the state in this process, ascending; a subscriber's cursor
+    kind: str  # `supervisor` or `daemon`
+    sender_id: str  # a supervisor's task id, or a daemon's id
     tenant: str
-    contract_id: str | None
-    at: datetime | None
-    heartbeat: dict[str, object]
+    contract_id: str | None  # the contract that a supervisor drives; null for a daemon
+    at: datetime | None  # when the broker received it
+    heartbeat: dict[str, object]  # its members
 
     @classmethod
     def of(cls, kind: str, sender_id: str, heartbeat: dict[str, object], tick: int = 0) -> "LatestHeartbeat":
@@ -39,13 +42,17 @@ class LatestHeartbeat:
 
 
 class Waiters:
-    """Who waits for news. An event that is set already costs nothing: who is busy finds all of it when it looks again."""
+    """The asyncio events to set at each new heartbeat.
+
+    Setting an event that is already set costs nothing: a busy subscriber reads all new states when it
+    continues.
+    """
 
     def __init__(self) -> None:
         self._waiting: set[asyncio.Event] = set()
 
     def add(self, event: asyncio.Event) -> None:
-        """Set it at each news, until `leave`."""
+        """Set this event at each new heartbeat, until `remove`."""
         self._waiting.add(event)
 
     def remove(self, event: asyncio.Event) -> None:
@@ -57,27 +64,36 @@ class Waiters:
 
 
 class LatestHeartbeats:
-    """Latest only: a sender has one place, and the newest stand last. Readers that fall behind skip states, never block."""
+    """One state per sender, the latest.
+
+    A subscriber that falls behind skips states; it never blocks the feed.
+    """
 
     def __init__(self) -> None:
+        # Ordered by `tick`: a new state moves its sender to the end.
         self._latest: OrderedDict[Sender, LatestHeartbeat] = OrderedDict()
         self.waiters = Waiters()
-        self.tick = 0
+        self.tick = 0  # of the newest state
 
     async def run(self, nats: Client) -> None:
-        """Listen until cancelled."""
+        """Until cancelled: receive states from the core NATS subject (no redelivery)."""
         await listen(nats, subjects.STATE_FEED, self._on_message)
 
     def latest(self, kind: str, sender_id: str) -> LatestHeartbeat | None:
         return self._latest.get((kind, sender_id))
 
     def last_heartbeat(self, supervisor_task_id: str | None) -> datetime | None:
-        """The broker's arrival time of a supervisor's newest heartbeat, if one was heard since this process began."""
+        """When the broker received a supervisor's latest heartbeat; None if none came since this process
+        began.
+        """
         latest = None if supervisor_task_id is None else self.latest("supervisor", supervisor_task_id)
         return None if latest is None else latest.at
 
     def since(self, tick: int) -> list[Sender]:
-        """Who spoke after `tick`, oldest first. Names, not what they said: a reader that takes its time keeps no old states alive."""
+        """The senders with a state after `tick`, oldest first.
+
+        Returns ids, not states, so that a slow reader does not keep old states in memory.
+        """
         return list(reversed(list(self._newer(tick))))
 
     def _newer(self, tick: int) -> Iterator[Sender]:
@@ -91,7 +107,10 @@ class LatestHeartbeats:
         self.record(kind, sender_id, payload)
 
     def record(self, kind: str, sender_id: str, payload: bytes) -> None:
-        """One state. What is no JSON object is passed over: the feed is telemetry, and the next one comes in a second."""
+        """Store one state.
+
+        A payload that is no JSON object is skipped: the next state comes within a second.
+        """
         try:
             state: object = orjson.loads(payload)
         except orjson.JSONDecodeError:

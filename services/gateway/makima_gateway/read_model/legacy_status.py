@@ -1,4 +1,6 @@
-"""The statuses of old (plan 1.4), for people and filters where `enhanced_contract_status` is off."""
+"""Maps statuses to the three legacy ones (plan 1.4), which are shown while
+`enhanced_contract_status` is off.
+"""
 
 from dataclasses import replace
 from typing import Literal, cast
@@ -12,12 +14,14 @@ LegacyStatus = Literal["active", "completed", "archived"]
 
 
 def shown_status(status: ContractStatus, *, enhanced: bool) -> ContractStatus:
-    """With the flag off people see the statuses that there were before it."""
+    """The status that clients see: the legacy one if the flag is off (`enhanced` False)."""
     return status if enhanced else ContractStatus(legacy_status(status))
 
 
 def shown_event(event: MonitorEvent, *, enhanced: bool) -> MonitorEvent | None:
-    """As `shown_change`, and with the statuses that its filter asks for."""
+    """The monitor event as clients see it, with the statuses that filters match mapped too; None: as
+    `shown_change`.
+    """
     if enhanced:
         return event
     change = shown_change(event.message, enhanced=False)
@@ -28,7 +32,10 @@ def shown_event(event: MonitorEvent, *, enhanced: bool) -> MonitorEvent | None:
 
 
 def shown_change(message: str, *, enhanced: bool) -> dict[str, object] | None:
-    """A message of the monitor in the statuses that are shown; null: of what is shown, nothing has changed."""
+    """A monitor message with the statuses that clients see.
+
+    None for a StatusChanged between two statuses that have the same legacy status: clients see no change.
+    """
     said = cast("dict[str, object]", orjson.loads(message))
     if enhanced or said["type"] != "StatusChanged":
         return said
@@ -41,7 +48,9 @@ def _of_old(status: str | None) -> LegacyStatus | None:
 
 
 def legacy_status(status: ContractStatus) -> LegacyStatus:
-    """The three statuses of old (plan 1.4): what is neither done nor put away was `active` there, a failed contract included."""
+    """The legacy status (plan 1.4): `active` for all that are neither completed nor archived, also for a
+    failed one.
+    """
     match status:
         case ContractStatus.COMPLETED:
             return "completed"

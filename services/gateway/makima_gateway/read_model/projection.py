@@ -1,4 +1,6 @@
-"""The gateway's read model as a projection of the log: rows to load, the pure fold, rows to write, once per batch."""
+"""The gateway's projection of the log: for each batch of events, load the rows, fold the events, write the
+rows.
+"""
 
 from collections.abc import Sequence
 from typing import Final
@@ -14,7 +16,10 @@ NAME: Final = "gateway"
 
 
 class ReadModel:
-    """What GET answers and the monitor socket replays. A batch costs a handful of statements, whatever its size."""
+    """The tables that GET routes and the monitor read.
+
+    A batch takes a fixed number of statements, whatever its size.
+    """
 
     name: str = NAME
     schema: str = NAME
@@ -22,6 +27,11 @@ class ReadModel:
     events: frozenset[type] = EVENTS
 
     async def apply(self, connection: asyncpg.Connection, batch: Sequence[Applied]) -> None:
+        """Apply a batch within the projector's transaction.
+
+        An event of a row that does not exist is logged and skipped: the event that created the row was set
+        aside as undecodable.
+        """
         await connection.execute(SQL["without_waiting_for_the_disk"])
         rows = await load(connection, touched((item.recorded, item.event) for item in batch))
         for item in batch:

@@ -1,4 +1,4 @@
-"""Questions to the read model."""
+"""Queries of the read model's tables."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,48 +13,51 @@ from makima_gateway.read_model.rows import ContractRow, DaemonRow, MessageRow, Q
 from makima_gateway.read_model.storage import contract_row, daemon_row, message_row, question_row, supervisor_row, task_row
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
-MONITOR_PAGE_EVENTS: Final = 500  # monitor events
-MONITOR_PAGE_CHARACTERS: Final = 1024 * 1024  # and no further one once their messages have so many
+MONITOR_PAGE_EVENTS: Final = 500  # monitor events in a page, at most
+MONITOR_PAGE_CHARACTERS: Final = 1024 * 1024  # a page ends at the event with which its messages reach this length
 
 Record = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
 class Visibility:
-    """What somebody may see: the contracts of `owner_id`, those that `daemon_id` runs; null: of all owners, whoever runs them."""
+    """Restricts queries to an owner's or a daemon's contracts; null means no restriction."""
 
     tenant: str
-    owner_id: str | None = None
-    daemon_id: str | None = None
+    owner_id: str | None = None  # only contracts of this owner
+    daemon_id: str | None = None  # only contracts whose supervisor this daemon runs
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which contracts; what is None lets all through. `threshold`: no activity for so long, whatever the detector has found yet."""
+    """Filters of the list of contracts; None: no restriction."""
 
-    status: list[str] | None = None
+    status: list[str] | None = None  # any of these
     phase: str | None = None
-    waiting: bool | None = None
-    stale: bool | None = None
+    waiting: bool | None = None  # True: only in status waiting_for_input; False: only in others
+    stale: bool | None = None  # True: only stale ones; False: only others
+    # Replaces the detector's finding in `stale`: stale means no activity for this long, with no alive
+    # supervisor.
     threshold: timedelta | None = None
-    q: str | None = None
+    q: str | None = None  # a text in name or description, case-insensitive
 
 
 @dataclass(frozen=True, slots=True)
 class MonitorEvent:
-    """A message of the monitor socket and what filters ask about it."""
+    """A monitor message, and the members that filters match."""
 
     position: int
     tenant: str
     contract_id: str
+    # the contract's status before the event; null: unknown, or the contract did not exist
     old_status: str | None
-    status: str | None
+    status: str | None  # and after it; null: unknown, or the contract is deleted
     type: str
-    message: str
+    message: str  # the JSON text that is sent
 
 
 class Queries:
-    """Every question is one statement on the pool."""
+    """Each query is one statement on a pooled connection."""
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
@@ -64,7 +67,9 @@ class Queries:
         return None if record is None else contract_row(record)
 
     async def contracts(self, visibility: Visibility, wanted: Filter, before: int | None, limit: int) -> list[ContractRow]:
-        """Newest first, created before position `before`."""
+        """At most `limit` contracts, newest first, those created before position `before`
+        (null: the newest).
+        """
         like = None if wanted.q is None else f"%{_escaped(wanted.q)}%"
         arguments = (
             wanted.status,
@@ -112,30 +117,33 @@ class Queries:
         return None if record is None else daemon_row(record)
 
     async def daemons(self, visibility: Visibility, after: str, limit: int) -> list[DaemonRow]:
-        """Those that run what may be seen; a daemon sees itself."""
+        """Daemons with an id above `after`, by id: those that run a visible contract; for a daemon's token,
+        itself.
+        """
         found = await self._all("daemons", visibility.tenant, after, limit, visibility.owner_id, visibility.daemon_id)
         return [daemon_row(record) for record in found]
 
     async def sees_daemon(self, visibility: Visibility, daemon_id: str) -> bool:
-        """Whether it runs a contract that may be seen."""
+        """True if the daemon runs a contract of the visible owner."""
         return bool(await self._pool.fetchval(SQL["sees_daemon"], visibility.tenant, daemon_id, visibility.owner_id, visibility.daemon_id))
 
     async def runs(self, tenant: str, contract_id: str, daemon_id: str) -> bool:
-        """Whether the contract's supervisor is this daemon's."""
+        """True if this daemon runs the contract's supervisor."""
         return bool(await self._pool.fetchval(SQL["runs"], tenant, contract_id, daemon_id))
 
     async def owners(self, tenant: str, contract_ids: list[str]) -> list[tuple[str, str]]:
-        """(contract, owner) of those that are there."""
+        """(contract id, owner id) of the contracts that exist."""
         return cast("list[tuple[str, str]]", [tuple(record) for record in await self._pool.fetch(SQL["owners"], tenant, contract_ids)])
 
     async def visible(self, visibility: Visibility, contract_ids: list[str]) -> frozenset[str]:
-        """Those of them that may be seen."""
+        """Those of the given contracts that are visible."""
         found = await self._pool.fetch(SQL["visible"], visibility.tenant, contract_ids, visibility.owner_id, visibility.daemon_id)
         return frozenset(cast("str", record["id"]) for record in found)
 
     async def monitor_events(self, after: int, upto: int) -> list[MonitorEvent]:
-        """A page in the order of the log: positions above `after`, up to `upto`; there may be more if it has `MONITOR_PAGE_EVENTS` events, or
-        messages of `MONITOR_PAGE_CHARACTERS`.
+        """A page of monitor events in order of position, above `after` and up to `upto`.
+
+        There may be more if the page has `MONITOR_PAGE_EVENTS` events, or if its messages have at least `MONITOR_PAGE_CHARACTERS`.
         """
         return [
             MonitorEvent(*record)
@@ -146,7 +154,7 @@ class Queries:
         ]
 
     async def gauges(self) -> list[tuple[str, int, int]]:
-        """(status, contracts, stale ones)."""
+        """(status, number of contracts, number of stale ones)."""
         return cast("list[tuple[str, int, int]]", [tuple(record) for record in await self._pool.fetch(SQL["gauges"])])
 
     async def _one(self, name: str, *arguments: object) -> Record | None:
@@ -157,5 +165,5 @@ class Queries:
 
 
 def _escaped(text: str) -> str:
-    """Text that `ilike` takes by the letter."""
+    """Escape the wildcards of `ilike`."""
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

@@ -2,8 +2,9 @@
 select * from gateway.contracts where tenant = $1 and id = $2
 
 -- name: contracts
--- Newest first, from behind the creation at $8. A contract with a live supervisor has activity as long as it lives.
--- $10, $11: only those of an owner, only those that a daemon runs.
+-- Newest first, those created before position $8. With a threshold ($6), a contract is stale if it is at
+-- work, has no alive supervisor (an alive one counts as activity) and had no activity for so long. $10: only
+-- contracts of this owner; $11: only those that this daemon runs.
 select * from gateway.contracts
 where tenant = $1
   and ($2::text[] is null or status = any ($2))
@@ -27,11 +28,11 @@ limit $9
 select * from gateway.tasks where tenant = $1 and contract_id = $2 and id = $3
 
 -- name: tasks
--- Oldest first, from behind the creation at $3.
+-- Oldest first, those created after position $3.
 select * from gateway.tasks where tenant = $1 and contract_id = $2 and created_position > $3 order by created_position limit $4
 
 -- name: tasks_of_phase
--- What the gate of a phase looks at, oldest first.
+-- All tasks of a phase, for its gate; oldest first.
 select * from gateway.tasks where tenant = $1 and contract_id = $2 and phase = $3 order by created_position
 
 -- name: question
@@ -48,7 +49,7 @@ select * from gateway.questions where tenant = $1 and contract_id = $2 and statu
 select * from gateway.messages where tenant = $1 and contract_id = $2 and position > $3 order by position limit $4
 
 -- name: supervisor
--- The supervisor that drives a contract: the one that spoke last.
+-- The supervisor that drives a contract: the one heard last.
 select supervisors.* from gateway.contracts
 join gateway.supervisors on supervisors.tenant = contracts.tenant and supervisors.task_id = contracts.supervisor_task_id
 where contracts.tenant = $1 and contracts.id = $2
@@ -57,7 +58,7 @@ where contracts.tenant = $1 and contracts.id = $2
 select * from gateway.daemons where tenant = $1 and id = $2
 
 -- name: daemons
--- $4: those that run a contract of this owner; $5: this one alone.
+-- By id. $4: only daemons that run a contract of this owner; $5: only this daemon.
 select * from gateway.daemons
 where tenant = $1 and id > $2
   and ($5::text is null or id = $5)
@@ -70,7 +71,8 @@ order by id
 limit $3
 
 -- name: sees_daemon
--- Whether the daemon runs a contract of this owner; another daemon is nobody's business.
+-- Whether daemon $2 runs a contract of owner $3. False for a daemon's token ($4): it may not see other
+-- daemons.
 select $4::text is null and exists (
   select from gateway.supervisors
   join gateway.contracts on contracts.tenant = supervisors.tenant and contracts.supervisor_task_id = supervisors.task_id
@@ -78,7 +80,7 @@ select $4::text is null and exists (
 )
 
 -- name: runs
--- Whether the supervisor that drives the contract is this daemon's.
+-- Whether this daemon runs the supervisor that drives the contract.
 select exists (
   select from gateway.contracts
   join gateway.supervisors on supervisors.tenant = contracts.tenant and supervisors.task_id = contracts.supervisor_task_id
@@ -89,7 +91,7 @@ select exists (
 select id, owner_id from gateway.contracts where tenant = $1 and id = any ($2::text[])
 
 -- name: visible
--- Of these contracts, those of owner $3 and run by daemon $4.
+-- Of the given contracts, those of owner $3 and run by daemon $4 (null: no restriction).
 select id from gateway.contracts
 where tenant = $1 and id = any ($2::text[])
   and ($3::text is null or owner_id = $3)
@@ -99,7 +101,8 @@ where tenant = $1 and id = any ($2::text[])
   ))
 
 -- name: monitor_events
--- What was said after $1 and up to $2: at most $3 messages, and none after those that have $4 characters together.
+-- Monitor events after position $1 and up to $2: at most $3, and none after those whose messages have $4
+-- characters.
 select position, tenant, contract_id, old_status, status, type, message from (
   select *, sum(length(message::text)) over (order by position) - length(message::text) as characters_before from (
     select * from gateway.monitor_events where position > $1 and position <= $2 order by position limit $3
@@ -108,5 +111,5 @@ select position, tenant, contract_id, old_status, status, type, message from (
 where characters_before < $4 order by position
 
 -- name: gauges
--- Contracts by status, and how many of them are stale.
+-- Number of contracts by status, and of stale ones among them.
 select status, sum(contracts)::bigint as contracts, sum(stale)::bigint as stale from gateway.tallies group by status

@@ -1,4 +1,7 @@
-"""The rows of the read model, as the fold holds them: mutable, because a batch folds many events onto one row before it is written."""
+"""The rows of the read model in memory.
+
+They are mutable: a batch folds many events onto a row before it is written.
+"""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -7,20 +10,17 @@ from typing import Literal
 from makima_schemas.contract.model import ContractStatus, QuestionType, TaskStatus, WaitingFor
 from makima_schemas.envelope import Recorded
 
-# (tenant, contract id); (tenant, contract id, id of what lies inside it); (tenant, task id or daemon id).
-ContractKey = tuple[str, str]
-InnerKey = tuple[str, str, str]
-SenderKey = tuple[str, str]
+ContractKey = tuple[str, str]  # tenant, contract id
+InnerKey = tuple[str, str, str]  # tenant, contract id, id of a task or question in it
+SenderKey = tuple[str, str]  # tenant, task id of a supervisor or daemon id
 TallyKey = tuple[str, str, str, str]  # tenant, owner, status, phase
 Counts = tuple[int, int, int, int, int]  # contracts, stale, supervised, running and pending tasks
-Json = str  # a JSON value as its text: most events never look into it, so it is carried from row to row unread
+Json = str  # a JSON value as text: most events do not read it, so it is not decoded
 
 
 @dataclass(slots=True)
 class ContractRow:
-    """`validated` is the last verdict of the current phase's validator, `validation_reason` what it said; `phases` are the declared ones, gates
-    included. Until something is done in it (`ever_active`), a contract's activity is counted from `updated_at`.
-    """
+    """A contract."""
 
     tenant: str
     id: str
@@ -29,55 +29,58 @@ class ContractRow:
     contract_type: str
     owner_id: str
     status: ContractStatus
-    phase: str
-    phases: Json
-    deliverables: Json
-    version: int
-    phase_guard: bool
+    phase: str  # name of the current phase
+    phases: Json  # all declared phases, with their gates
+    deliverables: Json  # of all phases, each with `completed` and `completed_at`
+    version: int  # of its last event
+    phase_guard: bool  # True: each phase change must be confirmed
     auto_complete_enabled: bool
-    stale_after_seconds: int | None
-    tasks_total: int
+    stale_after_seconds: int | None  # null: the detector's default
+    tasks_total: int  # this and the following counts: without the supervisor task
     tasks_pending: int
     tasks_claimed: int
     tasks_running: int
     tasks_completed: int
     tasks_failed: int
-    waiting_for: WaitingFor | None
+    waiting_for: WaitingFor | None  # set in status waiting_for_input
+    # last verdict of the current phase's validator; null: none since the phase was entered
     validated: bool | None
     blocked_reason: str | None
     failure_reason: str | None
-    stale: bool
-    supervisor_task_id: str | None
+    stale: bool  # as the stale-detector found
+    supervisor_task_id: str | None  # the supervisor that drives it: the one heard last
     supervisor_alive: bool
     created_at: datetime
-    updated_at: datetime
+    updated_at: datetime  # time of its last event
     status_changed_at: datetime
+    # Time of its last activity (domain.md, Activity); until `ever_active`, of its last event; or of a
+    # supervisor's heartbeat, if that is later.
     last_activity_at: datetime
     completion_detected_at: datetime | None
-    created_position: int
-    validation_reason: str | None
-    ever_active: bool
+    created_position: int  # log position of its first event; the key of list pages
+    validation_reason: str | None  # what the validator reported with `validated`
+    ever_active: bool  # True: at least one event that counts as activity has happened
 
 
 @dataclass(slots=True)
 class TaskRow:
-    """`role` is who has the task, or whom it waits for; `wanted_role` whom it was made for."""
+    """A task of a contract."""
 
     tenant: str
     contract_id: str
     id: str
     name: str
     phase: str
-    role: str | None
+    role: str | None  # the role that has claimed it; before that, `wanted_role`
     plan: str | None
     status: TaskStatus
-    connection_id: str | None
+    connection_id: str | None  # the agent's process that works on it
     result: str | None
-    is_supervisor: bool
+    is_supervisor: bool  # True: the task that drives the contract
     created_at: datetime
     updated_at: datetime
-    created_position: int
-    wanted_role: str | None
+    created_position: int  # log position; the key of list pages
+    wanted_role: str | None  # the role that it was created for; null: any
 
 
 @dataclass(slots=True)
@@ -92,16 +95,16 @@ class QuestionRow:
     answer: str | None
     asked_at: datetime
     answered_at: datetime | None
-    asked_position: int
+    asked_position: int  # log position; the key of list pages
 
 
 @dataclass(slots=True)
 class MessageRow:
     tenant: str
     contract_id: str
-    position: int
+    position: int  # in the log; the key of list pages
     id: str
-    role: str
+    role: str  # of the sender
     content: str
     sent_at: datetime
 
@@ -110,15 +113,15 @@ class MessageRow:
 class SupervisorRow:
     tenant: str
     task_id: str
-    contract_id: str
-    daemon_id: str
-    connection_id: str | None
-    state: str
+    contract_id: str  # the contract that it drives
+    daemon_id: str  # the daemon that runs it
+    connection_id: str | None  # its present process (incarnation)
+    state: str  # a SupervisorState
     phase: str
-    alive: bool
+    alive: bool  # False: completed, failed or interrupted (silent)
     registered_at: datetime
-    changed_at: datetime
-    evidence: Json | None
+    changed_at: datetime  # time of its last event
+    evidence: Json | None  # of the verdict that it is silent, if that was its last event
 
 
 @dataclass(slots=True)
@@ -128,26 +131,29 @@ class DaemonRow:
     hostname: str
     connected: bool
     registered_at: datetime
-    changed_at: datetime
-    evidence: Json | None
+    changed_at: datetime  # time of its last event
+    evidence: Json | None  # of the verdict that it is disconnected, if that was its last event
 
 
 @dataclass(slots=True)
 class MonitorRow:
-    """One monitor event; `old_status` and `status` are the contract's around it (null: none is known), `message` is what the socket sends."""
+    """A monitor event."""
 
     position: int
     tenant: str
     contract_id: str
-    old_status: ContractStatus | None
-    status: ContractStatus | None
-    type: str
-    message: Json
+    old_status: ContractStatus | None  # the contract's status before the event; null: none is known
+    status: ContractStatus | None  # and after it
+    type: str  # of the message
+    message: Json  # the message as it is sent
 
 
 @dataclass(slots=True)
 class TallyRow:
-    """How many contracts of an owner stand there; `supervised` are those whose supervisor lives. In a batch: how many more, or fewer."""
+    """Counts over an owner's contracts of one status and phase.
+
+    In a batch: what to add to them; may be negative.
+    """
 
     tenant: str
     owner_id: str
@@ -155,19 +161,14 @@ class TallyRow:
     phase: str
     contracts: int
     stale: int
-    supervised: int
+    supervised: int  # contracts whose supervisor is alive
     tasks_running: int
     tasks_pending: int
 
 
 @dataclass(slots=True)
 class Rows:
-    """The working set of one batch: what was loaded, and what the events made of it.
-
-    `changed` are the contracts to write back, `forgotten` the deleted ones, `early` the supervisors that spoke of those that are not
-    there yet; `orphans` are events of what we do not hold, because the event that made it was set aside as undecodable; `counted` is
-    what the loaded contracts count in `tallies`.
-    """
+    """The working set of one batch: the rows that were loaded, with the batch's events applied."""
 
     contracts: dict[ContractKey, ContractRow] = field(default_factory=dict[ContractKey, ContractRow])
     tasks: dict[InnerKey, TaskRow] = field(default_factory=dict[InnerKey, TaskRow])
@@ -176,8 +177,11 @@ class Rows:
     supervisors: dict[SenderKey, SupervisorRow] = field(default_factory=dict[SenderKey, SupervisorRow])
     daemons: dict[SenderKey, DaemonRow] = field(default_factory=dict[SenderKey, DaemonRow])
     monitor_events: list[MonitorRow] = field(default_factory=list[MonitorRow])
-    changed: set[ContractKey] = field(default_factory=set[ContractKey])
-    deleted: set[ContractKey] = field(default_factory=set[ContractKey])
+    changed: set[ContractKey] = field(default_factory=set[ContractKey])  # contracts to write back
+    deleted: set[ContractKey] = field(default_factory=set[ContractKey])  # contracts to delete
+    # Task ids of supervisors that registered before their contract existed.
     unmatched_supervisors: dict[ContractKey, set[str]] = field(default_factory=dict[ContractKey, set[str]])
+    # Events of a row that does not exist, because the event that created it was set aside as undecodable.
     orphans: list[Recorded] = field(default_factory=list[Recorded])
+    # What the loaded contracts were counted as in `tallies` before this batch.
     counted: dict[ContractKey, tuple[TallyKey, Counts]] = field(default_factory=dict[ContractKey, tuple[TallyKey, Counts]])

@@ -1,4 +1,4 @@
-"""Between the fold and Postgres: load the rows that a batch touches, write back what it made of them, in few statements."""
+"""Loads the rows that a batch of events needs from Postgres, and writes them back, in few statements."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -46,6 +46,9 @@ _MEMBERS: Final[Mapping[type, Callable[[object], tuple[object, ...]]]] = {
     cls: attrgetter(*(field.name for field in fields(cls)))
     for cls in (ContractRow, TaskRow, QuestionRow, MessageRow, SupervisorRow, DaemonRow, MonitorRow, TallyRow)
 }
+# Characters with a meaning in COPY's text format.
+ESCAPES: Final = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+NULL: Final = "\\N"
 TASK_MOVES: Final = (TaskClaimed, TaskStarted, TaskReleased, TaskCompleted, TaskFailed)
 K = TypeVar("K", bound=tuple[str, ...])
 R = TypeVar("R")
@@ -53,11 +56,13 @@ R = TypeVar("R")
 
 @dataclass(slots=True)
 class Touched:
-    """What a batch needs from before it. What it creates itself is found in the working set, not in the database: of the contracts
-    in `created` only the supervisors that spoke of them before.
+    """The keys of the rows that a batch needs from the database.
+
+    Rows that the batch creates itself are in the working set, not in the database.
     """
 
     contracts: set[ContractKey] = field(default_factory=set[ContractKey])
+    # Contracts that the batch creates: of these, only the supervisors that registered before are loaded.
     created: set[ContractKey] = field(default_factory=set[ContractKey])
     tasks: set[InnerKey] = field(default_factory=set[InnerKey])
     questions: set[InnerKey] = field(default_factory=set[InnerKey])
@@ -89,6 +94,7 @@ def touched(batch: Iterable[tuple[Recorded, Event]]) -> Touched:
 
 
 async def load(connection: asyncpg.Connection, needed: Touched) -> Rows:
+    """Load the needed rows: one statement for each kind of row that is needed."""
     rows = Rows()
     for record in await _fetch(connection, "contracts_touched", needed.contracts):
         contract = contract_row(record)
@@ -114,6 +120,7 @@ async def load(connection: asyncpg.Connection, needed: Touched) -> Rows:
 
 
 async def store(connection: asyncpg.Connection, rows: Rows) -> None:
+    """Write the working set: delete the deleted contracts, then insert or update each other row once."""
     if rows.deleted:
         gone = columns(rows.deleted)
         for name in ("forget_contracts", "forget_tasks", "forget_questions", "forget_messages", "forget_supervisors"):
@@ -142,13 +149,21 @@ async def _store_tallies(connection: asyncpg.Connection, tallies: list[TallyRow]
 
 
 def _copied(rows: Iterable[MonitorRow]) -> bytes:
-    """Text for COPY, which takes the many rows of a rebuild three times as fast as arrays."""
+    """The rows in COPY's text format.
+
+    COPY inserts the many rows of a rebuild three times as fast as arrays do.
+    """
     lines = (
         f"{row.position}\t{copy_text(row.tenant)}\t{copy_text(row.contract_id)}\t{row.old_status or NULL}\t"
         f"{row.status or NULL}\t{row.type}\t{copy_text(row.message)}\n"
         for row in rows
     )
     return "".join(lines).encode()
+
+
+def _columns(rows: Iterable[tuple[object, ...]]) -> list[list[object]]:
+    """Transpose rows into the arguments of `unnest`: one array for each column."""
+    return [list(column) for column in zip(*rows, strict=True)]
 
 
 def contract_row(record: Mapping[str, object]) -> ContractRow:
@@ -180,7 +195,9 @@ def daemon_row(record: Mapping[str, object]) -> DaemonRow:
 
 
 def _row(make: Callable[..., R], record: Mapping[str, object]) -> R:
-    """A table and its class have the same members in the same order; a test holds them together."""
+    """The row from a record by position: a table and its class have the same members in the same order
+    (tested).
+    """
     return make(*record.values())
 
 

@@ -1,14 +1,15 @@
 -- name: without_waiting_for_the_disk
--- A crash of Postgres may take the last commits back, checkpoint and rows together: they are made again from the log, which is durable.
--- Waiting for the disk here as well would be half of the time between a write and its answer.
+-- Commit without waiting for the disk. If Postgres crashes, it may lose the last commits, rows and checkpoint
+-- together; the projector then applies their events again from the log, which is durable. Waiting for the
+-- disk here as well would take half of the time between a write and its answer.
 set local synchronous_commit = off;
 
 -- name: contracts_touched
--- The rows that a batch folds further.
+-- The contracts that a batch changes.
 select contracts.* from contracts join unnest($1::text[], $2::text[]) as wanted (tenant, id) using (tenant, id);
 
 -- name: tasks_touched
--- The tasks that a batch moves.
+-- The tasks whose status a batch changes.
 select tasks.* from tasks join unnest($1::text[], $2::text[], $3::text[]) as wanted (tenant, contract_id, id) using (tenant, contract_id, id);
 
 -- name: questions_touched
@@ -17,20 +18,20 @@ select questions.* from questions
 join unnest($1::text[], $2::text[], $3::text[]) as wanted (tenant, contract_id, id) using (tenant, contract_id, id);
 
 -- name: supervisors_touched
--- The supervisors that a batch speaks of.
+-- The supervisors that a batch changes.
 select supervisors.* from supervisors join unnest($1::text[], $2::text[]) as wanted (tenant, task_id) using (tenant, task_id);
 
 -- name: supervisors_of_contracts
--- The supervisors that spoke of the contracts before those were there.
+-- The supervisors that registered before their contract was created.
 select supervisors.* from supervisors
 join unnest($1::text[], $2::text[]) as wanted (tenant, contract_id) using (tenant, contract_id);
 
 -- name: daemons_touched
--- The daemons that a batch speaks of.
+-- The daemons that a batch changes.
 select daemons.* from daemons join unnest($1::text[], $2::text[]) as wanted (tenant, id) using (tenant, id);
 
 -- name: store_contracts
--- Every contract of a batch, once; what never changes is written once.
+-- Each contract of a batch once. Columns that never change are set by the insert only.
 insert into contracts select * from unnest(
   $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::json[], $10::json[], $11::bigint[],
   $12::boolean[], $13::boolean[], $14::bigint[], $15::integer[], $16::integer[], $17::integer[], $18::integer[], $19::integer[],
@@ -50,7 +51,7 @@ on conflict (tenant, id) do update set
   ever_active = excluded.ever_active;
 
 -- name: store_tasks
--- Every task of a batch, once.
+-- Each task of a batch once.
 insert into tasks select * from unnest(
   $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::boolean[],
   $12::timestamptz[], $13::timestamptz[], $14::bigint[], $15::text[]
@@ -60,7 +61,7 @@ on conflict (tenant, contract_id, id) do update set
   updated_at = excluded.updated_at;
 
 -- name: store_questions
--- Every question of a batch, once.
+-- Each question of a batch once.
 insert into questions select * from unnest(
   $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::json[], $7::text[], $8::text[], $9::timestamptz[], $10::timestamptz[],
   $11::bigint[]
@@ -69,7 +70,7 @@ on conflict (tenant, contract_id, id) do update set
   status = excluded.status, answer = excluded.answer, answered_at = excluded.answered_at;
 
 -- name: store_supervisors
--- Every supervisor of a batch, once.
+-- Each supervisor of a batch once.
 insert into supervisors select * from unnest(
   $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::boolean[], $9::timestamptz[], $10::timestamptz[],
   $11::json[]
@@ -79,7 +80,7 @@ on conflict (tenant, task_id) do update set
   phase = excluded.phase, alive = excluded.alive, changed_at = excluded.changed_at, evidence = excluded.evidence;
 
 -- name: store_daemons
--- Every daemon of a batch, once.
+-- Each daemon of a batch once.
 insert into daemons select * from unnest(
   $1::text[], $2::text[], $3::text[], $4::boolean[], $5::timestamptz[], $6::timestamptz[], $7::json[]
 )
@@ -87,13 +88,13 @@ on conflict (tenant, id) do update set
   hostname = excluded.hostname, connected = excluded.connected, changed_at = excluded.changed_at, evidence = excluded.evidence;
 
 -- name: store_messages
--- Messages never change.
+-- Insert only: messages never change.
 insert into messages select * from unnest(
   $1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::timestamptz[]
 );
 
 -- name: forget_contracts
--- A deleted contract, from a table that has its id in `id`.
+-- Deleted contracts; the following statements delete their rows in the other tables.
 delete from contracts using unnest($1::text[], $2::text[]) as gone (tenant, id) where contracts.tenant = gone.tenant and contracts.id = gone.id;
 
 -- name: forget_tasks
@@ -112,7 +113,7 @@ delete from supervisors using unnest($1::text[], $2::text[]) as gone (tenant, id
 where supervisors.tenant = gone.tenant and supervisors.contract_id = gone.id;
 
 -- name: add_to_tallies
--- What a batch changes of the counts.
+-- Add a batch's changes to the counts.
 insert into tallies select * from unnest(
   $1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[]
 )
@@ -122,7 +123,8 @@ on conflict (tenant, owner_id, status, phase) do update set
   tasks_pending = tallies.tasks_pending + excluded.tasks_pending;
 
 -- name: forget_empty_tallies
--- A count that has come back to nothing leaves no row: however the log was cut into batches, the rows are the same.
+-- Delete the rows that count no contract any more, so that the table does not depend on how the log was cut
+-- into batches.
 delete from tallies using unnest($1::text[], $2::text[], $3::text[], $4::text[]) as touched (tenant, owner_id, status, phase)
 where tallies.tenant = touched.tenant and tallies.owner_id = touched.owner_id and tallies.status = touched.status
   and tallies.phase = touched.phase and tallies.contracts = 0;
