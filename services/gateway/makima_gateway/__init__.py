@@ -1,6 +1,4 @@
-"""The gateway serves HTTP and WebSocket: it sends commands to the owning services and answers from its read
-model.
+"""The gateway serves HTTP and WebSocket: it sends commands to services and answers from its read model.
 
-It changes nothing itself: it appends no event and holds no lifecycle; it may interpret what the read model
-shows.
+It changes nothing itself: it appends no event and holds no lifecycle; it may interpret the read model.
 """

@@ -80,8 +80,7 @@ async def build(service: Service) -> None:
 async def _first_admin(service: Service, tokens: Tokens) -> None:
     """Create the first administrator's token, unless it exists.
 
-    The settings hold only the SHA-256 of its secret (`admin_token_sha256`); whoever set the system up has the
-    secret.
+    The settings contain only the SHA-256 of its secret (`admin_token_sha256`); the operator has the secret.
     """
     wanted = service.settings.admin_token_sha256
     if wanted is not None and await tokens.ensure_admin(bytes.fromhex(wanted)):

@@ -74,9 +74,7 @@ def application(gateway: Gateway) -> ASGIApp:
 
 @cache  # a third of a second to make, and the same for every gateway of a process
 def routed() -> FastAPI:
-    """The application with its routes but without a `Gateway` behind them: enough to generate the OpenAPI
-    document.
-    """
+    """The application with its routes but no `Gateway`: enough to generate the OpenAPI document."""
     app = FastAPI(
         # FastAPI's own telemetry would add five spans per request to that of RequestMiddleware, and cost more
         # time than the request itself.

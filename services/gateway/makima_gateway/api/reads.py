@@ -48,9 +48,7 @@ class ReadContext:
         return row
 
     def view(self, row: ContractRow) -> Contract:
-        """The contract as the API shows it, with the latest heartbeat of its supervisor
-        counted as activity.
-        """
+        """The contract as the API shows it; its supervisor's latest heartbeat counts as activity."""
         enhanced = self.gateway.enhanced
         return views.contract(row, self.gateway.latest_heartbeats.last_heartbeat(row.supervisor_task_id), enhanced=enhanced)
 

@@ -78,16 +78,12 @@ class WriteContext:
         return await self.gateway.bus.ask(OWNER, snake_case(type(command).__name__), request)
 
     async def wait_until_readable(self, contract_id: str, accepted: Accepted) -> WriteResult:
-        """Wait until the read model shows the command's position, so that a following
-        read sees its result.
-        """
+        """Wait until the read model shows the command's position, so that the next read sees its result."""
         caught_up = await self.gateway.projector.wait_for(accepted.position, MIN_POSITION_TIMEOUT_SECONDS)
         return WriteResult(contract_id, accepted.version, accepted.position, behind=not caught_up)
 
     async def contract(self, written: WriteResult, *, status: int = 200) -> Response:
-        """A response with the contract at the version that this write made, also if the request is a later
-        repeat.
-        """
+        """A response with the contract at the version that this write made, also for a later repeat."""
         row = await self.contract_row(written)
         enhanced = self.gateway.enhanced
         view = views.contract(row, self.gateway.latest_heartbeats.last_heartbeat(row.supervisor_task_id), enhanced=enhanced)
@@ -115,14 +111,14 @@ class WriteContext:
         return then
 
     async def as_of(self, written: WriteResult) -> AsItWas:
-        """The contract with its tasks, questions and messages at the version that this write made, folded
-        from the log.
+        """The contract with its tasks, questions and messages at this write's version,
+        folded from the log.
         """
         return await as_it_was(self.gateway.log, self.principal.tenant, written.contract_id, version=written.version)
 
     def expected(self, in_body: int | None) -> int | None:
-        """The version that the caller expects: from `If-Match` or from the body (`in_body`); None if neither
-        names one.
+        """The version that the caller expects, from `If-Match` or the body (`in_body`); None: neither names
+        one.
 
         Raises `INVALID_REQUEST` if the two differ.
         """
@@ -132,15 +128,12 @@ class WriteContext:
 
 
 def refused(problem: Problem) -> Refused:
-    """A problem that a service replied, as the exception that the middleware turns into a
-    problem document.
-    """
+    """A problem that a service replied, as the exception that becomes a problem document."""
     return Refused(problem.code, problem.detail, hint=problem.hint, **problem.members)
 
 
 def command_id_for(principal: Principal, key: str | None) -> UUID:
-    """The command id of a write: uuid5 of tenant, actor and idempotency key, so that a repeat has the same
-    id.
+    """The command id of a write: uuid5 of tenant, actor and idempotency key, the same for each repeat.
 
     A new uuid7 without a key.
     """

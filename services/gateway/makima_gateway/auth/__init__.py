@@ -1,3 +1,1 @@
-"""Authentication and authorization: tokens, the policy table, the principal of a request,
-the broker's users.
-"""
+"""Authentication and authorization: tokens, the policy table, principals, the broker's users."""

@@ -44,8 +44,7 @@ class BrokerLogins:
         self._owed = asyncio.Event()  # set while a reload is still owed
 
     def new(self, daemon_id: str, token_id: str) -> Login | None:
-        """A NATS user for this token; None if the broker is external. The broker accepts it only after
-        `refresh`.
+        """A NATS user for this token, accepted only after `refresh`; None if the broker is external.
 
         Each token has a user of its own, so that one of a daemon's tokens can be revoked while another stays
         valid.
@@ -56,8 +55,7 @@ class BrokerLogins:
         return Login(f"{daemon_id}.{token_id}", password, password_hash(password))
 
     async def refresh(self) -> None:
-        """Write the users of all valid tokens and let the broker reload them; it disconnects the users that
-        are gone.
+        """Write the users of all valid tokens and reload the broker, which disconnects the revoked ones.
 
         If the broker cannot be reached now, `run` retries until it has reloaded.
         """

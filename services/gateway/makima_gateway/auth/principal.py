@@ -1,6 +1,4 @@
-"""Authentication and authorization: finds the caller by its token and checks its role and scope against
-POLICY.
-"""
+"""Authentication and authorization: checks the caller's token, and its role and scope against POLICY."""
 
 from dataclasses import dataclass
 from typing import Annotated, Final, cast
@@ -92,9 +90,7 @@ def _principal(token: Token) -> Principal:
 
 
 def _secret(connection: HTTPConnection, rule: Rule) -> str | None:
-    """The token from `Authorization: Bearer`; for streams also from the subprotocol or the query parameter
-    `token`.
-    """
+    """The token from `Authorization: Bearer`; for streams also from the subprotocol or the query."""
     scheme, _, given = connection.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return given.strip()
@@ -123,8 +119,7 @@ async def _check_scope(connection: HTTPConnection, access: Access, rule: Rule, c
 
 
 async def may_see(access: Access, visibility: Visibility, contract_id: str) -> bool:
-    """True if a contract is of the visible owner and is run by the visible daemon, where `visibility` names
-    them.
+    """True if the contract's owner and daemon are those that `visibility` names, if it names any.
 
     A deleted contract keeps its owner, so that a repeated deletion with the same key gets the first answer,
     not a 404.

@@ -84,8 +84,7 @@ class Tokens:
         return None if record is None else _token(cast("Record", record))
 
     async def ensure_admin(self, secret_hash: bytes) -> bool:
-        """Insert an administrator's token whose secret was created elsewhere, given its hash; True if it is
-        new.
+        """Insert an administrator's token, given the hash of its secret; True if it is new.
 
         If the same token was revoked before, it stays revoked.
         """

@@ -80,8 +80,7 @@ class BatchJob:
         return [_foreseen(self.operation, one) async for page in pages for one in page]
 
     async def execute(self) -> tuple[list[Outcome], int]:
-        """Run or resume the batch: each contract's outcome, and the highest log position that its commands
-        reached.
+        """Run or resume the batch: the outcomes, and the highest log position that its commands reached.
 
         If this batch was finished before, the recorded outcomes. Raises `IDEMPOTENCY_KEY_REUSED`, and
         `UNAVAILABLE` if another request is still running it after `PATIENCE_SECONDS`.
@@ -112,8 +111,7 @@ class BatchJob:
         )
 
     async def _leased(self) -> tuple[int | None] | None:
-        """Wait for the batch's lease: a tuple with the position that was reached (null: none), once this
-        process has it.
+        """Take the batch's lease, waiting for it: a tuple with the position that was reached (null: none).
 
         None: another process has finished the batch meanwhile. Raises `UNAVAILABLE` after `PATIENCE_SECONDS`.
         """
@@ -145,17 +143,15 @@ class BatchJob:
             raise
 
     async def _pages(self, wanted: Selection, reached: int | None) -> AsyncIterator[list[Candidate]]:
-        """Pages of candidates, newest contract first: contracts that are created meanwhile are not selected,
-        none twice.
+        """Pages of candidates, newest first: none comes twice, and contracts created
+        meanwhile do not come.
         """
         while page := await self._ledger.candidates(self._tenant, wanted, reached, BATCH_PAGE_SIZE):
             yield page
             reached = page[-1].created_position
 
     async def _ask(self, page: Sequence[Candidate]) -> None:
-        """Send the command for each contract of a page, at most `AT_ONCE` in flight, and
-        record the outcomes.
-        """
+        """Send the commands of a page, at most `AT_ONCE` in flight, and record the outcomes."""
         room = asyncio.Semaphore(MAX_CONCURRENT_COMMANDS)
         positions = [0]
 

@@ -14,8 +14,7 @@ from makima_schemas.errors import ErrorCode
 from makima_schemas.refusal import Refused
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
-# Longer than a page takes. If the process that runs a batch dies, a repeat can resume it only after this
-# time.
+# Longer than a page takes. If the process that runs a batch dies, a repeat can resume it only after this.
 LEASE_SECONDS: Final = 30.0
 AFFECTED: Final = "affected"
 UNCHANGED: Final = "unchanged"
@@ -78,8 +77,7 @@ class BatchLedger:
         return row["finished_at"] is not None
 
     async def lease(self, tenant: str, command_id: UUID) -> tuple[int | None] | None:
-        """Take the lease: a tuple with the `created_position` up to which contracts were recorded (null: none
-        yet).
+        """Take the lease: a tuple with the `created_position` that was reached (null: none yet).
 
         None: another process has the lease, or the batch is finished.
         """
@@ -111,8 +109,6 @@ class BatchLedger:
         await self._pool.execute(SQL["release"], tenant, command_id)
 
     async def outcomes(self, tenant: str, command_id: UUID) -> tuple[list[Outcome], int]:
-        """All outcomes but the unchanged ones, and the highest log position that the batch's commands
-        reached.
-        """
+        """All outcomes but the unchanged ones, and the highest log position that the commands reached."""
         position = cast("int", await self._pool.fetchval(SQL["position"], tenant, command_id))
         return [Outcome(*row) for row in await self._pool.fetch(SQL["outcomes"], tenant, command_id)], position

@@ -28,7 +28,7 @@ class ItemDispatcher:
     """Sends the command of each contract of a batch.
 
     A contract's command id is uuid5 of the batch's command id and the contract's id. So a repeat of the batch
-    sends the same command ids, and each contract's owner answers as at the first time.
+    sends the same command ids, and the owning service returns its first answers.
     """
 
     bus: Bus
@@ -42,9 +42,7 @@ class ItemDispatcher:
         return await self.bus.ask("contract", name, request_for(self.principal, self._own_id(one), one.contract_id, command))
 
     async def of_supervisor(self, one: Candidate) -> Reply:
-        """Send RestartSupervisor to the recorder; NO_SUPERVISOR for a stale contract that never had a
-        supervisor.
-        """
+        """Send RestartSupervisor to the recorder; NO_SUPERVISOR if the contract never had a supervisor."""
         if one.target is None:
             return NO_SUPERVISOR
         request = request_for(self.principal, self._own_id(one), one.target, RestartSupervisor("batch restart_stale"))
@@ -67,8 +65,7 @@ class Operation:
     ask: Callable[[ItemDispatcher, Candidate], Awaitable[Reply]]  # sends the command for one contract
     statuses: tuple[S, ...]  # selected statuses, unless the request's `status_filter` names others
     allowed: tuple[S, ...]  # statuses that `status_filter` may name
-    # select contracts that have had their status for this long, unless the request says otherwise; null: of
-    # any age
+    # Select contracts that have had their status for this long, unless the request overrides it; null: any.
     older_than_hours: float | None = None
     stale: bool = False  # True: select only stale contracts
     supervised: bool = False  # True: select only contracts that have had a supervisor

@@ -1,6 +1,4 @@
-"""The dashboard's queries: maintained counts (`tallies`), and the newest stale contracts, waiting ones and
-events.
-"""
+"""The dashboard's queries: maintained counts (`tallies`), the newest contracts to look at, and events."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

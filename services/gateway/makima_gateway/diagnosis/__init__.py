@@ -1,3 +1,1 @@
-"""Diagnosis of a contract: facts gathered from the read model and the log, and a table of rules that judge
-them.
-"""
+"""Diagnosis of a contract: facts from the read model and the log, and the rules that judge them."""

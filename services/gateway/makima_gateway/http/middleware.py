@@ -1,6 +1,4 @@
-"""Outermost ASGI middleware: traces, measures and logs each request, and refuses a body that is too large or
-not JSON.
-"""
+"""Outermost ASGI middleware: traces, measures and logs requests; refuses bodies too large or not JSON."""
 
 import asyncio
 from contextlib import suppress

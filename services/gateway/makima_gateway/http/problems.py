@@ -1,6 +1,4 @@
-"""Answers every error as RFC 9457 `application/problem+json`: refusals, invalid requests, unknown routes,
-outages.
-"""
+"""Answers every error as RFC 9457 `application/problem+json`: refusals, invalid requests, outages."""
 
 from dataclasses import dataclass
 
@@ -24,9 +22,7 @@ _BY_STATUS = {
 
 
 def problem_response(refused: Refused, headers: dict[str, str] | None = None) -> Response:
-    """The problem document; `type` contains the code, and `trace_id` is the one in the
-    request's log entries.
-    """
+    """The problem document; `type` contains the code, and `trace_id` is also in the log."""
     status = HTTP_STATUS[refused.code]
     if refused.code is ErrorCode.UNAUTHORIZED:
         headers = {"WWW-Authenticate": "Bearer"} | (headers or {})
@@ -44,17 +40,12 @@ def problem_response(refused: Refused, headers: dict[str, str] | None = None) ->
 
 
 def invalid(path: str, message: str, *, hint: str | None = None) -> Refused:
-    """`INVALID_REQUEST` about one place of the request, e.g.
-
-    `query.cursor`, `header.If-Match`, `body.phase`.
-    """
+    """`INVALID_REQUEST` about one part of the request: `path`, e.g. `query.cursor`, `header.If-Match`."""
     return Refused(ErrorCode.INVALID_REQUEST, f"{path}: {message}", hint=hint, errors=[{"path": path, "message": message}])
 
 
 def unknown_contract(contract_id: str) -> Refused:
-    """The contract does not exist or is another owner's: the same text for both, so that
-    it reveals nothing.
-    """
+    """The contract does not exist or is another owner's: the same text, so that it reveals nothing."""
     return Refused(ErrorCode.CONTRACT_NOT_FOUND, f"there is no contract {contract_id}")
 
 
@@ -73,9 +64,7 @@ def unavailable(error: Exception) -> Refused:
 
 
 def install(app: FastAPI) -> None:
-    """Register the handlers that turn refusals, FastAPI's, Starlette's and database errors into problem
-    documents.
-    """
+    """Register handlers that turn refusals and errors of FastAPI, Starlette and Postgres into problems."""
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(RequestValidationError, _unfit)
     app.add_exception_handler(HTTPException, _routed)

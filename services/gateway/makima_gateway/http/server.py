@@ -1,6 +1,4 @@
-"""Runs uvicorn as a task of the service: the service binds the socket, handles the signals and stops the
-server.
-"""
+"""Runs uvicorn as a task of the service, which binds the socket, handles signals and stops the server."""
 
 import asyncio
 import contextlib
@@ -55,9 +53,7 @@ def _is_news(record: logging.LogRecord) -> bool:
 
 
 async def serve(app: ASGIApp, bound: socket.socket, close_sockets: Callable[[], None]) -> None:
-    """Serve until cancelled; then close the monitor sockets (`close_sockets`), finish running requests, free
-    the port.
-    """
+    """Serve until cancelled; then close monitor sockets (`close_sockets`) and finish running requests."""
     logging.getLogger("uvicorn.error").addFilter(_is_news)
     config = uvicorn.Config(
         app,

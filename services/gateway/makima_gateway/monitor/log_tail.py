@@ -1,6 +1,4 @@
-"""Reads new monitor events once for all clients of this process, caches the newest and wakes matching
-subscribers.
-"""
+"""Reads new monitor events once for all clients of this process, caches them and wakes subscribers."""
 
 import asyncio
 from collections import deque
@@ -115,8 +113,7 @@ class LogTail:
             self._complete_after = oldest.position
 
     def _is_another_log(self, shown: ReadModelPosition | None) -> bool:
-        """True if the read model shows a log with another epoch: then begin anew there and wake all for a
-        `reset`.
+        """True if the read model shows a log with another epoch; then begin anew and wake all for a `reset`.
 
         This happens only once the read model shows the other log, as clients read their state from it right
         after the reset. A read model that is further back in the same log (a rebuild) needs no reset: it

@@ -1,6 +1,4 @@
-"""The monitor as Server-Sent Events: the same messages as on the WebSocket; `Last-Event-ID` resumes after a
-disconnect.
-"""
+"""The monitor as Server-Sent Events: the WebSocket's messages, and `Last-Event-ID` to resume."""
 
 import asyncio
 from typing import Final

@@ -1,6 +1,4 @@
-"""Sends one monitor client its messages over any transport: `hello`, then events in order, without gap or
-duplicate.
-"""
+"""Sends a monitor client its messages: `hello`, then events in order, without gap or duplicate."""
 
 import asyncio
 from contextlib import suppress
@@ -46,8 +44,7 @@ class Subscriber:
         # `_reminder_cursor`: the last ticks of LatestHeartbeats and StaleReminders that were handled.
         # `_generation`: the log tail's generation that `_cursor` belongs to.
         self._cursor = self._heartbeat_cursor = self._reminder_cursor = self._generation = 0
-        # False: `_cursor` is behind the log tail's cache, and the client was told so, or asked for it with
-        # `since`
+        # False: `_cursor` is behind the cache, and the client got `lagging` or asked for it with `since`
         self._caught_up = True
         self.revoked = False  # True: the client's token was revoked
         self._log_tail.subscriptions.subscribe(self._subscription, None)
@@ -136,8 +133,7 @@ class Subscriber:
         return heard or reminded or bool(events) or self._rewind is not None
 
     async def _next_events(self) -> list[MonitorEvent]:
-        """The next page of events after the cursor: from the log tail's cache, or from the database if it is
-        too far behind.
+        """The next page of events after the cursor, from the log tail's cache or else from the database.
 
         The first time that a client which was caught up falls out of the cache, send it `lagging`.
         """
@@ -191,9 +187,7 @@ class Subscriber:
         return None if row is None else shown_status(row.status, enhanced=self._enhanced)
 
     async def _seek(self, asked: MonitorFilter) -> None:
-        """Move the cursor to the filter's `since`; send `reset` if it is of another epoch or beyond the log's
-        end.
-        """
+        """Move the cursor to `since`; send `reset` if that is of another epoch or beyond the log's end."""
         since = asked.since
         assert since is not None
         self._rewind = None
@@ -205,7 +199,7 @@ class Subscriber:
             self._cursor, self._caught_up = since, False
 
     async def _reset(self, reason: str) -> None:
-        """Tell the client to read its state again, as its position is not valid in this log; continue at the
+        """Let the client read its state again, as its position is not valid in this log; continue at the
         tail.
         """
         self._generation, self._cursor, self._caught_up = self._log_tail.generation, self._log_tail.position, True

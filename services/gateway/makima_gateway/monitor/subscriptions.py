@@ -30,9 +30,7 @@ class Subscription:
 
 
 class SubscriptionIndex:
-    """Subscriptions by contract: a page of events costs as much as it has matches, however many subscriptions
-    there are.
-    """
+    """Subscriptions by contract: a page of events costs as much as it has matches."""
 
     def __init__(self) -> None:
         self._all: set[Subscription] = set()
@@ -40,9 +38,7 @@ class SubscriptionIndex:
         self._of: defaultdict[str, set[Subscription]] = defaultdict(set)  # contract id → those that name it
 
     def subscribe(self, subscription: Subscription, contract_ids: frozenset[str] | None) -> None:
-        """Register the subscription for these contracts (null: all), in place of those it was registered for
-        before.
-        """
+        """Register the subscription for these contracts (null: all) only."""
         self.unsubscribe(subscription)
         subscription.contract_ids = contract_ids
         self._all.add(subscription)
@@ -61,8 +57,7 @@ class SubscriptionIndex:
                     del self._of[contract_id]
 
     def notify(self, page: Iterable[tuple[int, str]]) -> None:
-        """Wake the subscriptions that match a page of events, given as (position, contract id) in order of
-        position.
+        """Wake the subscriptions that match a page of events: (position, contract id), in order.
 
         Those that match all contracts are woken by the first event of the page alone: the later ones do not
         change their `first`.

@@ -1,6 +1,4 @@
-"""The monitor as a WebSocket: receives filters at any time, and sends messages; a slow client delays only
-itself.
-"""
+"""The monitor as a WebSocket: receives filters and sends messages; a slow client delays only itself."""
 
 import asyncio
 from contextlib import suppress
@@ -48,9 +46,7 @@ class MonitorSocket:
                 self._subscriber.leave()
 
     async def send(self, kind: str, message: str, resume_at: int | None) -> None:
-        """As `Transport.send`; `kind` and the position are members of the message, so they are not sent
-        separately.
-        """
+        """As `Transport.send`; `kind` and the position are in the message already."""
         del kind, resume_at
         await self._socket.send_text(message)
 
@@ -88,8 +84,6 @@ class MonitorSocket:
 
 
 def _bearer(websocket: WebSocket) -> str | None:
-    """The offered subprotocol that carries the token: the server must select it, else the client closes the
-    connection.
-    """
+    """The offered subprotocol with the token: the server must select it, else the client disconnects."""
     offered: list[str] = websocket.scope.get("subprotocols", [])
     return next((name for name in offered if name.startswith("bearer.")), None)

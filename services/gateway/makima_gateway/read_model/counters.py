@@ -1,6 +1,4 @@
-"""Maintains the counts in `tallies`: a batch adds the difference between its contracts' counts before and
-after.
-"""
+"""Maintains the counts in `tallies`: a batch adds the changes of its contracts' counts."""
 
 from collections.abc import Iterator
 
@@ -25,9 +23,7 @@ def changes(rows: Rows) -> list[TallyRow]:
 
 
 def _moves(rows: Rows) -> Iterator[tuple[TallyKey, Counts, int]]:
-    """For each contract whose counts changed: what it counted before (sign −1), and what it counts now (sign
-    1).
-    """
+    """For each contract whose counts changed: its old counts with sign −1, its new ones with sign 1."""
     for contract in rows.changed | rows.deleted:
         before, row = rows.counted.get(contract), rows.contracts.get(contract)
         after = None if row is None else counted(row)

@@ -1,6 +1,6 @@
 """Folds events onto the rows of the read model.
 
-Pure: no I/O, and no rules, as the events were decided by their owners.
+Pure: no I/O, and no business rules, as the owning services decided the events.
 """
 
 from typing import Final, cast, get_args

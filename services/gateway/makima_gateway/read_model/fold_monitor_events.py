@@ -1,6 +1,4 @@
-"""Makes the monitor message of an event (interfaces.md, Monitor): at most one per position, stored as it is
-sent.
-"""
+"""Makes an event's monitor message (interfaces.md, Monitor): at most one per position, stored as sent."""
 
 from functools import lru_cache
 from typing import Final
@@ -17,8 +15,7 @@ from makima_schemas.times import rfc3339
 
 from makima_gateway.read_model.rows import MonitorRow
 
-# Event types that may have a message of their own, beside StatusChanged. This look-up skips all others
-# quickly.
+# Event types that may have a message of their own, beside StatusChanged. This look-up skips the others.
 TOLD: Final[frozenset[type]] = frozenset(
     {
         PhaseChanged,

@@ -1,6 +1,4 @@
-"""Folds events of other streams onto the rows: supervisors, daemons, silence, staleness and detected
-completion.
-"""
+"""Folds events of other streams onto the rows: supervisors, daemons, silence, staleness, completion."""
 
 from datetime import datetime
 
@@ -20,9 +18,7 @@ Foreign = (
 
 
 def apply(rows: Rows, contract: ContractRow | None, recorded: Recorded, event: Foreign) -> None:
-    """Apply `event` to `rows`, in place; `contract` is the row of the contract that it concerns, if there is
-    one.
-    """
+    """Apply `event` to `rows`, in place; `contract` is the row that it concerns, if there is one."""
     match event:
         case SupervisorRegistered() | SupervisorStateChanged():
             _supervisor(rows, contract, recorded, event)
@@ -97,9 +93,7 @@ def _daemon(rows: Rows, recorded: Recorded, event: DaemonConnected | DaemonDisco
 
 
 def _last_heard(heard: Arrival | None, evidence: Evidence | None) -> datetime | None:
-    """When the broker received the heartbeat that caused the event; for a verdict, the last one before the
-    silence.
-    """
+    """When the broker received the event's heartbeat; for a verdict, the last one before the silence."""
     if heard is not None:
         return heard.at
     return None if evidence is None else evidence.last_heartbeat_at

@@ -1,6 +1,4 @@
-"""Folds an event of a contract's stream onto the rows inside it: tasks and their counts,
-questions, messages.
-"""
+"""Folds an event of a contract's stream onto the rows of its tasks, questions and messages."""
 
 from datetime import datetime
 from typing import Final

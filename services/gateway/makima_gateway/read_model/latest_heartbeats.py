@@ -1,5 +1,5 @@
-"""Keeps the latest heartbeat of every sender in memory, from the recorder's feed (`makima.state.>`, each
-second).
+"""Keeps each sender's latest heartbeat in memory, from the recorder's feed
+(`makima.state.>`, each second).
 """
 
 import asyncio
@@ -83,9 +83,7 @@ class LatestHeartbeats:
         return self._latest.get((kind, sender_id))
 
     def last_heartbeat(self, supervisor_task_id: str | None) -> datetime | None:
-        """When the broker received a supervisor's latest heartbeat; None if none came since this process
-        began.
-        """
+        """When the broker received a supervisor's latest heartbeat; None: none since this process began."""
         latest = None if supervisor_task_id is None else self.latest("supervisor", supervisor_task_id)
         return None if latest is None else latest.at
 

@@ -19,9 +19,7 @@ def shown_status(status: ContractStatus, *, enhanced: bool) -> ContractStatus:
 
 
 def shown_event(event: MonitorEvent, *, enhanced: bool) -> MonitorEvent | None:
-    """The monitor event as clients see it, with the statuses that filters match mapped too; None: as
-    `shown_change`.
-    """
+    """The monitor event as clients see it, with mapped statuses for filters too; None: as `shown_change`."""
     if enhanced:
         return event
     change = shown_change(event.message, enhanced=False)
@@ -48,9 +46,7 @@ def _of_old(status: str | None) -> LegacyStatus | None:
 
 
 def legacy_status(status: ContractStatus) -> LegacyStatus:
-    """The legacy status (plan 1.4): `active` for all that are neither completed nor archived, also for a
-    failed one.
-    """
+    """The legacy status (plan 1.4): `completed`, `archived`, or `active` for all others, also for failed."""
     match status:
         case ContractStatus.COMPLETED:
             return "completed"

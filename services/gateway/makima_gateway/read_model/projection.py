@@ -1,6 +1,4 @@
-"""The gateway's projection of the log: for each batch of events, load the rows, fold the events, write the
-rows.
-"""
+"""The gateway's projection of the log: for each batch load the rows, fold the events, write the rows."""
 
 from collections.abc import Sequence
 from typing import Final

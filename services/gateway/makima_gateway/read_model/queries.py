@@ -117,9 +117,7 @@ class Queries:
         return None if record is None else daemon_row(record)
 
     async def daemons(self, visibility: Visibility, after: str, limit: int) -> list[DaemonRow]:
-        """Daemons with an id above `after`, by id: those that run a visible contract; for a daemon's token,
-        itself.
-        """
+        """Daemons that run a visible contract, with an id above `after`; for a daemon's token, itself."""
         found = await self._all("daemons", visibility.tenant, after, limit, visibility.owner_id, visibility.daemon_id)
         return [daemon_row(record) for record in found]
 

@@ -71,8 +71,7 @@ order by id
 limit $3
 
 -- name: sees_daemon
--- Whether daemon $2 runs a contract of owner $3. False for a daemon's token ($4): it may not see other
--- daemons.
+-- Whether daemon $2 runs a contract of owner $3. False for a daemon's token ($4): it sees no other daemon.
 select $4::text is null and exists (
   select from gateway.supervisors
   join gateway.contracts on contracts.tenant = supervisors.tenant and contracts.supervisor_task_id = supervisors.task_id
@@ -101,8 +100,7 @@ where tenant = $1 and id = any ($2::text[])
   ))
 
 -- name: monitor_events
--- Monitor events after position $1 and up to $2: at most $3, and none after those whose messages have $4
--- characters.
+-- Monitor events after position $1, up to $2: at most $3, and none after their messages have $4 characters.
 select position, tenant, contract_id, old_status, status, type, message from (
   select *, sum(length(message::text)) over (order by position) - length(message::text) as characters_before from (
     select * from gateway.monitor_events where position > $1 and position <= $2 order by position limit $3

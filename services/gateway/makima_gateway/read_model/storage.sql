@@ -123,8 +123,7 @@ on conflict (tenant, owner_id, status, phase) do update set
   tasks_pending = tallies.tasks_pending + excluded.tasks_pending;
 
 -- name: forget_empty_tallies
--- Delete the rows that count no contract any more, so that the table does not depend on how the log was cut
--- into batches.
+-- Delete rows that count no contract, so that the table does not depend on how the log was cut into batches.
 delete from tallies using unnest($1::text[], $2::text[], $3::text[], $4::text[]) as touched (tenant, owner_id, status, phase)
 where tallies.tenant = touched.tenant and tallies.owner_id = touched.owner_id and tallies.status = touched.status
   and tallies.phase = touched.phase and tallies.contracts = 0;

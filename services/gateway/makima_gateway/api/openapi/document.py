@@ -84,9 +84,7 @@ def document(app: FastAPI) -> Json:
 
 
 def refusals(operation: Json) -> frozenset[ErrorCode]:
-    """Every error code that an operation can answer: those that follow from its parameters, and those in
-    OPERATIONS.
-    """
+    """Every error code of an operation: those that its parameters imply, and those in OPERATIONS."""
     named = _names(operation)
     codes = ALWAYS | {code for name, code in NOT_THERE.items() if name in named} | OPERATIONS[str(operation["operationId"])].refusals
     if IDEMPOTENCY_KEY in named:
@@ -100,9 +98,7 @@ def _operations(made: Json) -> Iterator[Json]:
 
 
 def _complete(operation: Json) -> None:
-    """Add summary, description, parameter descriptions, examples and response headers to an operation, in
-    place.
-    """
+    """Add texts, examples and response headers to an operation, in place."""
     said = OPERATIONS[str(operation["operationId"])]
     operation["summary"] = said.summary
     operation["description"] = " ".join(text for text in (said.description, str(operation.get("description", ""))) if text)
@@ -141,9 +137,7 @@ def _illustrate(content: Json) -> list[str]:
 
 
 def _by_status(codes: frozenset[ErrorCode]) -> Iterator[list[ErrorCode]]:
-    """The error codes grouped by HTTP status: OpenAPI has one response per status, and `code` tells the
-    problem.
-    """
+    """The error codes grouped by HTTP status, as OpenAPI allows one response per status."""
     for status in sorted({HTTP_STATUS[code] for code in codes}):
         yield [code for code in ErrorCode if code in codes and HTTP_STATUS[code] == status]
 

@@ -16,8 +16,7 @@ router = APIRouter(tags=["batch"])
 
 @router.post("/contracts/batch", response_model=BatchAnswer)
 async def run_batch(body: Batch, write: Writing) -> Response:
-    """Each contract is handled on its own: if one fails, it is listed in `errors` and the others are still
-    done.
+    """Each contract is handled on its own: one that fails is listed in `errors`, and the others are done.
 
     With `dry_run` nothing is changed: the response lists the contracts that would be. A repeat with the same
     idempotency key gets the first response, or resumes the batch where it was interrupted.

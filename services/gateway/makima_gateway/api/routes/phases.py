@@ -51,9 +51,7 @@ async def complete_deliverable(
 
 @router.get("/contracts/{contract_id}/phase-readiness", response_model=PhaseReadiness)
 async def phase_readiness(contract_id: ContractId, read: Reading) -> Response:
-    """The contract service's own judgement: the same pure function (`makima_schemas.gate`) over the same
-    facts.
-    """
+    """Judged by the pure function that the contract service uses too (`makima_schemas.gate`)."""
     row = await read.contract(contract_id)
     found = await phase_standing(read.gateway.queries, row)
     enabled = row.auto_complete_enabled and found.phase.gate.auto_advance and read.gateway.settings.contracts.auto_advance_phases

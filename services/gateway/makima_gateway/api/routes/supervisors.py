@@ -27,9 +27,7 @@ TELEMETRY_TIMEOUT_SECONDS: Final = 1.0  # short: heartbeats are telemetry, and a
 
 @router.get("/contracts/{contract_id}/supervisor/status", response_model=SupervisorStatus)
 async def supervisor_status(contract_id: ContractId, read: Reading) -> Response:
-    """For a supervisor that fell silent: 503 `SUPERVISOR_DEAD`, with the same members in the problem
-    document.
-    """
+    """For a supervisor that fell silent: 503 `SUPERVISOR_DEAD`, a problem with the same members."""
     row = await _supervisor(read, contract_id)
     status = _status(row, await _last_heartbeat(read, row))
     if row.state == SupervisorState.INTERRUPTED:
@@ -77,9 +75,7 @@ async def _supervisor(context: ReadContext | WriteContext, contract_id: str) -> 
 
 
 async def _last_heartbeat(read: ReadContext, row: SupervisorRow) -> LatestHeartbeat | None:
-    """The latest heartbeat, from memory; if none came since this process began, from the recorder, if it
-    answers.
-    """
+    """The latest heartbeat: from memory, or, if none came since this process began, from the recorder."""
     latest = read.gateway.latest_heartbeats.latest("supervisor", row.task_id)
     if latest is not None:
         return latest

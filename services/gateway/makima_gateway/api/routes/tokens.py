@@ -75,8 +75,7 @@ def _check(body: NewToken) -> None:
             raise invalid("body.daemon_id", "is missing: a daemon's token is for one daemon", hint="name it, e.g. laptop-1")
         case Role.DAEMON if body.daemon_id == NOBODYS:
             raise invalid("body.daemon_id", f"{NOBODYS} stands for no daemon", hint="choose another name")
-        # A reply inbox is named after its service or daemon: this daemon could read the replies to that
-        # service.
+        # A reply inbox is named after its service or daemon: this daemon could read that service's replies.
         case Role.DAEMON if body.daemon_id in permissions.USERS:
             raise invalid("body.daemon_id", f"{body.daemon_id} is a user of the broker already", hint="choose another name")
         case Role.OWNER | Role.VIEWER if body.owner is None:
