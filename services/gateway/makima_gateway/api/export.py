@@ -25,7 +25,7 @@ EXPORT_PAGE_EVENTS: Final = 500  # events read from the log at once
 @dataclass(frozen=True, slots=True)
 class Export:
     """All events of a contract's own stream as CloudEvents 1.0, and the contract, tasks, questions and
-    messages that they fold to at `version`.
+    messages that they fold to at `version`, in the log of `epoch`.
 
     What the events of other streams change (stale, its supervisor, when completion was detected) is not
     included.

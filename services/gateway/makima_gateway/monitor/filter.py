@@ -13,7 +13,10 @@ STALENESS = frozenset({"StaleDetected", "StaleCleared"})
 
 
 class MonitorFilter(BaseModel):
-    """A client's filter (interfaces.md, Monitor). A new filter replaces the previous one as a whole."""
+    """A client's filter (interfaces.md, Monitor). An absent or empty list matches everything.
+
+    A new filter replaces the previous one as a whole.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -14,9 +14,7 @@ router = APIRouter(tags=["phases"])
 
 @router.post("/contracts/{contract_id}/check-completion", response_model=CompletionCheck)
 async def check_completion(contract_id: ContractId, write: Writing) -> Response:
-    """If the gate is satisfied and automatic completion is on, the completion starts;
-    else it only reports.
-    """
+    """Reports, and starts the completion if the gate is satisfied and automatic completion is on."""
     question: dict[str, object] = {"contract_id": contract_id, "tenant": write.principal.tenant}
     reply = await write.gateway.bus.query("completion_detector", "check_completion", question)
     if isinstance(reply, Problem):
