@@ -1,1 +1,3 @@
-"""What an event-sourced service is built from: the log, the bus, the runtime."""
+"""The library that every makima service is built on: event log, relay, projections, commands, NATS and
+runtime.
+"""

@@ -1,13 +1,16 @@
-"""A loop that is told to end must end: Python 3.11's `wait_for`, under every nats-py request, may swallow the cancellation."""
+"""Lets a loop notice a cancellation that was swallowed: Python 3.11's `wait_for`, which nats-py uses, can
+drop one.
+"""
 
 import asyncio
 
 
 def raise_if_cancelled() -> None:
-    """At the head of a loop. Raises `CancelledError` if this task was cancelled and goes on all the same.
+    """Call at the start of each iteration of a loop. Raises `CancelledError` if this task was cancelled but
+    still runs.
 
-    `asyncio.wait_for` before Python 3.12 returns its result, not the cancellation, where both come at once (bpo-37658), and
-    nats-py's `_flush_pending` drops a cancellation altogether.
+    Before Python 3.12, `asyncio.wait_for` returns its result and drops the cancellation if both happen at the
+    same time (bpo-37658); nats-py's requests use it, and nats-py's `_flush_pending` drops every cancellation.
     """
     task = asyncio.current_task()
     if task is not None and task.cancelling():

@@ -1,7 +1,9 @@
-"""The services installed beside this kernel, ours and others': the entry points of the group `makima.services`.
+"""Finds the installed services, makima's and third parties', by the entry points of the group
+`makima.services`.
 
-An entry point names a package: `contract = "makima_contract"`. The package runs as `python -m makima_contract`, and its folder
-`migrations/`, if it has one, is applied to the Postgres schema with the entry point's name.
+An entry point names a package: `contract = "makima_contract"`. The package runs as `python -m
+makima_contract`, and its folder `migrations/`, if it has one, is applied to the Postgres schema with the
+entry point's name.
 """
 
 from dataclasses import dataclass
@@ -14,20 +16,20 @@ GROUP: Final = "makima.services"
 
 
 class BrokenServiceError(RuntimeError):
-    """An entry point names a package that is not there; the message says which."""
+    """An entry point names a package that is not installed; the message says which."""
 
 
 @dataclass(frozen=True, slots=True)
 class InstalledService:
-    """`package` is not imported before it runs; `migrations` is None for a service without tables of its own."""
+    """One installed service. Finding it does not import its package."""
 
-    name: str
-    package: str
-    migrations: Path | None
+    name: str  # the entry point's name; also the Postgres schema of its tables
+    package: str  # the package to run with `python -m`
+    migrations: Path | None  # its folder of migrations; None for a service without tables of its own
 
 
 def installed_services() -> list[InstalledService]:
-    """By name. Raises `BrokenServiceError`."""
+    """All installed services, sorted by name. Raises `BrokenServiceError`."""
     return [_found(name, package) for name, package in sorted({(point.name, point.value) for point in entry_points(group=GROUP)})]
 
 

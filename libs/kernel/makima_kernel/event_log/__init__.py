@@ -1,1 +1,1 @@
-"""The event log in Postgres: appending, reading, and its maintenance."""
+"""The event log in Postgres: append, read, migrate, partition and prune."""

@@ -1,4 +1,4 @@
-"""What is appended to the log, and the possible answers: the typed face of `append.sql`."""
+"""The types of one append to the log and of its outcomes, and their conversion to and from `append.sql`."""
 
 import re
 from collections.abc import Sequence
@@ -16,53 +16,52 @@ from makima_schemas.refusal import Refused
 
 SQL: Final = Path(__file__).with_suffix(".sql").read_text()
 
+# Matches the JSON escape of NUL, but not an escaped backslash that is followed by the text `u0000`.
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
 @dataclass(frozen=True, slots=True)
 class NewEvent:
-    """One event before it has a place in the log; `data` is its JSON."""
+    """One event that has no position in the log yet."""
 
-    event_id: UUID
-    type: str
-    schema: int
-    data: bytes
+    event_id: UUID  # uuid7
+    type: str  # the event's class name, e.g. `ContractPaused`
+    schema: int  # the schema number of `data`, from 1
+    data: bytes  # the event as JSON
 
 
 @dataclass(frozen=True, slots=True)
 class Append:
-    """What one command records on one stream, maybe nothing.
-
-    `expected` is the stream's version that the decision was made on (`None`: any). `guard` names another stream of the
-    tenant that must still be at the given version. `request_hash` tells a repeat from another request under the same id.
-    """
+    """The events that one command records on one stream; there may be none."""
 
     tenant: str
     stream: str
-    command_id: UUID
-    request_hash: bytes
-    expected: int | None
+    command_id: UUID  # unique per tenant for 30 days: a repeat gets the first answer
+    request_hash: bytes  # tells a repeat of the command from another request with the same command id
+    expected: int | None  # the stream version that the decision was based on; None accepts any version
     events: tuple[NewEvent, ...]
-    meta: EventMeta
+    meta: EventMeta  # stored with each of the events
+    # Another stream of the same tenant, and the version it must still have when the events are appended.
     guard: tuple[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """Stored. `version` is the stream's, `position` the log's after it; `first_position` is `position + 1` where there was no event."""
+    """The command was stored, with its events if it had any."""
 
-    version: int
-    position: int
-    first_position: int
+    version: int  # of the stream, afterwards
+    position: int  # of the last event; without events the log's last position at that moment
+    first_position: int  # of the first event; `position + 1` if there were no events
 
     @property
     def changed(self) -> bool:
+        """True if the command recorded an event."""
         return self.first_position <= self.position
 
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
-    """This command id was stored before, for the same request: its first answer."""
+    """This command id was stored before, for the same request. The fields are those of the first answer."""
 
     version: int
     position: int
@@ -71,35 +70,38 @@ class Duplicate:
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """The stream is at version `actual`, not the expected one. Nothing was stored."""
+    """The stream is at version `actual`, which is not the expected one. Nothing was stored."""
 
     actual: int
 
 
 @dataclass(frozen=True, slots=True)
 class GuardConflict:
-    """The guarding stream is at version `actual`, not the expected one. Nothing was stored."""
+    """The guard stream is at version `actual`, which is not the expected one. Nothing was stored."""
 
     actual: int
 
 
 @dataclass(frozen=True, slots=True)
 class TooLarge:
-    """An event, or all events of the command, exceed `limit` bytes of JSON. Nothing was stored."""
+    """One event, or the sum of the command's events, exceeds `limit` bytes of JSON. Nothing was stored."""
 
     limit: int
 
 
 @dataclass(frozen=True, slots=True)
 class KeyReused:
-    """This command id was stored before, for another request. Nothing was stored."""
+    """This command id was stored before, for a different request. Nothing was stored."""
 
 
 Outcome = Appended | Duplicate | Conflict | GuardConflict | TooLarge | KeyReused
 
 
 def new_event(event: Event) -> NewEvent:
-    """The event encoded under a fresh uuid7. Raises `Refused` for text with the character NUL, which no Postgres text can hold."""
+    """Encodes the event and gives it a new uuid7.
+
+    Raises `Refused` (INVALID_REQUEST) for a text with the character NUL, which Postgres cannot store.
+    """
     schema, data = write(event)
     if b"\\u0000" in data and _NUL.search(data):
         raise Refused(ErrorCode.INVALID_REQUEST, "the character NUL cannot be stored", hint="remove \\u0000 from the text")
@@ -107,7 +109,9 @@ def new_event(event: Event) -> NewEvent:
 
 
 def arguments(batch: Sequence[Append]) -> tuple[object, ...]:
-    """The parameters of `append.sql`: parallel arrays of the commands, then of all their events in the same order."""
+    """The parameters of `append.sql`: parallel arrays of the commands, then of their events in the same
+    order.
+    """
     events = [event for append in batch for event in append.events]
     return (
         [append.tenant for append in batch],
@@ -127,7 +131,10 @@ def arguments(batch: Sequence[Append]) -> tuple[object, ...]:
 
 
 def outcome(status: str, version: int, first_position: int, position: int) -> Outcome:
-    """One row of the function's answer."""
+    """Converts one result row of `event_log.append`.
+
+    Raises `ValueError` for a status that this build does not know.
+    """
     match status:
         case "ok":
             return Appended(version, position, first_position)

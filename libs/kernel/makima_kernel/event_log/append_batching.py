@@ -1,4 +1,8 @@
-"""Which of the waiting commands go into the next call: at most one per stream and command id, and no guard on a stream it writes."""
+"""Chooses the queued commands that go into the next call of `event_log.append`.
+
+That function accepts at most one command per stream and per command id in a call, and no guard on a stream
+that the same call writes.
+"""
 
 import asyncio
 from collections import deque
@@ -8,30 +12,35 @@ from uuid import UUID
 
 from makima_kernel.event_log.append import Append, Outcome
 
-MAX_BATCH_COMMANDS: Final = 256
-MAX_BATCH_BYTES: Final = 4 * 1024 * 1024
-# A crowd on one stream goes through one by one; looking further than this for company would cost more than it brings.
+MAX_BATCH_COMMANDS: Final = 256  # per call
+MAX_BATCH_BYTES: Final = 4 * 1024 * 1024  # of event JSON per call; a single command may exceed it
+# Queue entries inspected per call. Many commands for one stream go one per call; searching a longer queue for
+# commands of other streams to fill the call would cost more than it gains.
 MAX_SCANNED_COMMANDS: Final = 4 * MAX_BATCH_COMMANDS
 
 
 @dataclass(slots=True, eq=False)
 class PendingAppend:
-    """One command on its way, and the future of who waits for its outcome."""
+    """One queued command."""
 
     append: Append
+    # Resolved with the outcome; already done if the caller gave up or timed out.
     answer: asyncio.Future[Outcome]
 
 
 @dataclass(slots=True)
 class _Claims:
-    """What the commands looked at so far write, guard and are called."""
+    """Streams and command ids of all queue entries inspected so far, each with its tenant."""
 
-    written: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
-    guarded: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
-    ids: set[tuple[str, UUID]] = field(default_factory=set[tuple[str, UUID]])
+    written: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])  # streams they append to
+    guarded: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])  # streams they use as guards
+    ids: set[tuple[str, UUID]] = field(default_factory=set[tuple[str, UUID]])  # their command ids
 
     def admit(self, append: Append) -> bool:
-        """Whether `append` meets none of the others. Its stream counts as claimed in any case, so that later ones stay behind it."""
+        """True if `append` shares no written stream, guard or command id with an entry inspected before.
+
+        It is added to the claims even if not, so that later commands of its stream are not sent before it.
+        """
         stream = (append.tenant, append.stream)
         command = (append.tenant, append.command_id)
         guard = append.guard and (append.tenant, append.guard[0])
@@ -44,7 +53,10 @@ class _Claims:
 
 
 def take_batch(queue: deque[PendingAppend], most: int = MAX_BATCH_COMMANDS) -> list[PendingAppend]:
-    """Removes the next batch, at most `most`, oldest first; what has to wait keeps its order. Whoever gave up is dropped."""
+    """Removes from the queue and returns the next batch: at most `most` commands, oldest first.
+
+    Commands that must wait for a later call keep their order. Those whose caller gave up are dropped.
+    """
     batch: list[PendingAppend] = []
     behind: list[PendingAppend] = []
     claims = _Claims()

@@ -1,4 +1,4 @@
-"""One connection to the log that sends calls of event_log.append, made again after each failure."""
+"""One database connection that calls `event_log.append`, and is opened again after each failure."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -12,36 +12,48 @@ from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
 
 Connect = Callable[[], Awaitable[asyncpg.Connection]]
 
-# SQLSTATE classes of a database that is away, busy, full, read-only, damaged, or not (yet) ours, and of a partition that is
-# yet to come: no value of a command brings these about. Whatever else Postgres says, it says of a command.
+# SQLSTATE prefixes of errors that no value of a command can cause: the database is unreachable, busy, full,
+# read-only or damaged, the schema or the permissions are not (yet) there, or no partition exists yet for the
+# row (23514). The call is sent again. Any other error of Postgres is attributed to a value of a command.
 _TRY_AGAIN: Final = ("08", "25", "26", "28", "3D", "3F", "40", "42", "53", "55", "57", "58", "23514", "XX001", "XX002")
 
 
 class AppendConnectionLostError(Exception):
-    """The call may or may not have been committed: sending the same commands again is safe, and tells."""
+    """The connection was lost during the call, so the call may or may not have been committed.
+
+    It is safe to send the same commands again: those that were committed return `Duplicate`.
+    """
 
 
 class UnstorableError(ValueError):
-    """Postgres cannot hold a value of a command; the message says which. Nothing was stored."""
+    """Postgres cannot store a value of a command; the message says which. Nothing of the call was stored."""
 
 
 class AppendConnection:
-    """`timeout` (seconds) bounds a call, connecting included. `on_lost` hears, once, of each connection that ended, also of an idle one."""
+    """A connection for one call of `event_log.append` at a time.
+
+    `connect` opens a connection whenever there is none. `timeout` (seconds) bounds a call, including the
+    connect. `on_lost` is called once per lost connection, also while idle.
+    """
 
     def __init__(self, connect: Connect, timeout: float, on_lost: Callable[[], None]) -> None:
         self._connect = connect
         self._timeout = timeout
         self._on_lost = on_lost
         self._connection: asyncpg.Connection | None = None
-        self._statement: PreparedStatement | None = None
+        self._statement: PreparedStatement | None = None  # append.sql, prepared on `_connection`
 
     @property
     def live(self) -> bool:
-        """Whether a connection stands, as far as the kernel has told."""
+        """True if there is an open connection, as far as the operating system has reported."""
         return self._connection is not None and not self._connection.is_closed()
 
     async def send(self, batch: Sequence[Append]) -> list[Outcome]:
-        """One call; the outcomes in order. Raises `AppendConnectionLostError`, and `UnstorableError` if it is one of the values."""
+        """Sends one call; returns the outcomes in the order of `batch`.
+
+        Raises `AppendConnectionLostError` if the outcome is unknown, and `UnstorableError` if a value of a
+        command cannot be stored.
+        """
         try:
             async with asyncio.timeout(self._timeout):
                 statement = self._statement or await self._open()
@@ -51,12 +63,12 @@ class AppendConnection:
                 raise UnstorableError(str(error)) from error
             self.cut()
             raise AppendConnectionLostError(repr(error)) from error
-        except ValueError as error:  # as asyncpg's encoders raise it
+        except ValueError as error:  # raised by asyncpg's encoders
             raise UnstorableError(str(error)) from error
         return [outcome(*row) for row in rows]
 
     def cut(self) -> None:
-        """Without a word to the server, which may be gone."""
+        """Closes the connection without telling the server, which may not answer any more."""
         if self._connection is not None:
             self._connection.terminate()
             self._lost(self._connection)
@@ -74,6 +86,7 @@ class AppendConnection:
 
 
 def _of_a_command(error: Exception) -> bool:
+    """True if a value of a command caused the error, so that the same batch would fail again."""
     if isinstance(error, asyncpg.PostgresError):
         return not (error.sqlstate or "").startswith(_TRY_AGAIN) and not isinstance(error, asyncpg.InvalidCachedStatementError)
-    return isinstance(error, ValueError)  # asyncpg's own input errors are interface errors, too
+    return isinstance(error, ValueError)  # asyncpg's input errors are both InterfaceError and ValueError

@@ -1,4 +1,6 @@
-"""Group commit: what concurrent handlers want to append goes to Postgres as one call, and is sent again until the outcome is known."""
+"""Group commit: sends the commands of concurrent handlers in one call, and retries until the outcome is
+known.
+"""
 
 import asyncio
 import os
@@ -17,40 +19,47 @@ from makima_kernel.telemetry import metrics
 
 Pause = Callable[[float], Awaitable[None]]
 
-# While one call commits, the next is encoded and on its way. That pays only where two backends and this process have a core each: on
-# 2 cores, one line appends 15.4k events/s of 32 callers and two append 13.5k. A third would only make the calls smaller.
+# With two connections the next call is encoded and sent while the previous one commits. That pays only if two
+# Postgres backends and this process have a core each: on 2 cores and with 32 callers, one connection appends
+# 15.4k events/s and two append 13.5k. A third connection would only make the calls smaller.
 APPEND_CONNECTIONS: Final = 2 if (os.cpu_count() or 1) >= 4 else 1
-# Lines that are idle at the same time share what waits, but not down to calls that cost more than they carry.
+# Idle connections share the queue between them, but no call gets fewer commands than this (if there are that
+# many): below it, the round trip costs more than the work in it.
 MIN_COMMANDS_PER_CONNECTION: Final = 16
 
-_FIRST_RECONNECT_DELAY_SECONDS: Final = 0.05
-_MAX_RECONNECT_DELAY_SECONDS: Final = 1.0
+_FIRST_RECONNECT_DELAY_SECONDS: Final = 0.05  # seconds before the first retry of a call; doubled for each further one
+_MAX_RECONNECT_DELAY_SECONDS: Final = 1.0  # seconds
 
 _logger = structlog.get_logger(__name__)
 
 
 class LogUnavailableError(Exception):
-    """The log did not answer in time, so the outcome is unknown: asking again under the same command id tells."""
+    """The log did not answer in time, so the outcome is unknown.
+
+    A retry with the same command id returns it.
+    """
 
 
 class OverloadedError(Exception):
-    """More commands wait for the log than may wait. This one was not sent."""
+    """The queue of commands for the log is full. This command was not sent."""
 
 
-# What whoever reads and appends may meet, and tries again.
+# The errors after which code that reads and appends to the log should try again.
 LOG_UNAVAILABLE: Final = (*DATABASE_UNAVAILABLE, LogUnavailableError, OverloadedError)
 
 
 def _ignore(_position: int) -> None:
-    """Nobody to wake."""
+    """The default of `on_append`."""
 
 
 class Appender:
-    """Appends for one process, over connections of its own.
+    """Appends to the log for one process, over its own connections.
 
-    `run()` is the owner: start it in a task group; `drain()` lets it finish what is queued and return. `connect` makes a
-    connection whenever one is missing, `pause` waits between attempts, `on_append` hears the last position of each
-    commit. `timeout` (seconds) bounds both a caller's wait and a single call to the database; at most `lines` calls are under way at once.
+    Start `run()` in a task group; `drain()` lets it finish the queue and return. `connect` opens a connection
+    whenever one is missing. `pause` waits between attempts. `on_append` is called with the last position of
+    each commit that recorded events. `timeout` (seconds) bounds both a caller's wait and a single call to the
+    database. `max_waiting` bounds the queue. `lines` is the number of connections, so at most that many calls
+    run at the same time.
     """
 
     def __init__(
@@ -68,27 +77,28 @@ class Appender:
         self._max_waiting = max_waiting
         self._pause = pause
         self._queue: deque[PendingAppend] = deque()
-        self._wake = asyncio.Event()
-        self._stopped = asyncio.Event()
-        self._draining = False
-        self._idle_connections = 0
-        self._losses = 0
+        self._wake = asyncio.Event()  # set when the queue got an entry, and when draining begins
+        self._stopped = asyncio.Event()  # set when `run()` has ended
+        self._draining = False  # no further commands are accepted
+        self._idle_connections = 0  # how many connections wait in `_share` now
+        self._losses = 0  # connections lost so far; the number of the current session
         self._connections = [AppendConnection(connect, timeout, self._lost) for _ in range(lines)]
 
     @property
     def session(self) -> int | None:
-        """Another number after each lost connection, also after an idle one; None while no connection stands that would tell.
+        """A number that changes with each lost connection, also an idle one; None if no connection is open.
 
-        A database can only be replaced behind a process that loses its connections: what was read of the log in another
-        session may never have been in this one.
+        The database can only be replaced (e.g. restored from a backup) if this process loses its connections.
+        So a state that was read from the log in another session may never have existed in the present
+        database. Without an open connection a replacement would go unnoticed, hence None.
         """
         return self._losses if any(line.live for line in self._connections) else None
 
     async def append(self, append: Append) -> Outcome:
         """Queues one command and waits for its outcome.
 
-        Raises `OverloadedError` if the queue is full, `LogUnavailableError` after the deadline or when this process shuts
-        down, `UnstorableError` for what Postgres cannot hold.
+        Raises `OverloadedError` if the queue is full, `LogUnavailableError` after `timeout` seconds or when
+        this process shuts down, `UnstorableError` for a value that Postgres cannot store.
         """
         if self._draining:
             raise LogUnavailableError("this process is shutting down")
@@ -107,13 +117,16 @@ class Appender:
             metrics.append_seconds.observe(loop.time() - started)
 
     async def drain(self) -> None:
-        """Takes nothing new, and waits until what is queued has its outcome and `run()` is over."""
+        """Accepts no further commands; returns when all queued ones have their outcome and `run()` has ended."""
         self._draining = True
         self._wake.set()
         await self._stopped.wait()
 
     async def run(self) -> None:
-        """Sends batch after batch until drained or cancelled. Whoever still waits then gets `LogUnavailableError`."""
+        """Sends batches until drained or cancelled.
+
+        Callers that still wait then get `LogUnavailableError`.
+        """
         try:
             async with asyncio.TaskGroup() as group:
                 for line in self._connections:
@@ -135,7 +148,10 @@ class Appender:
             line.cut()
 
     async def _share(self) -> int:
-        """Waits for work; how much of it one line takes. None is left, and none will come: 0."""
+        """Waits for queued commands.
+
+        Returns how many commands this connection takes next; 0 once draining and the queue is empty.
+        """
         self._idle_connections += 1
         try:
             while not self._queue:
@@ -148,7 +164,10 @@ class Appender:
             self._idle_connections -= 1
 
     async def _settle(self, line: AppendConnection, batch: list[PendingAppend]) -> None:
-        """The same commands under the same ids, again and again, until they are answered or nobody waits any more."""
+        """Sends the batch until each command has its outcome, or until no caller waits for it any more.
+
+        A retry is safe because the commands keep their ids: one that was committed returns `Duplicate`.
+        """
         pause = _FIRST_RECONNECT_DELAY_SECONDS
         while batch := [waiting for waiting in batch if not waiting.answer.done()]:
             try:
@@ -165,7 +184,10 @@ class Appender:
                 return
 
     async def _single_out(self, line: AppendConnection, batch: list[PendingAppend], error: UnstorableError) -> None:
-        """One value that cannot be stored fails a whole call: each command for itself, then, so that only its own is refused."""
+        """One value that cannot be stored fails the whole call.
+
+        Send each command alone, so that only that one fails.
+        """
         if len(batch) > 1:
             for waiting in batch:
                 await self._settle(line, [waiting])

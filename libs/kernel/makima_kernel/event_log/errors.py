@@ -1,8 +1,9 @@
-"""How a database that is away, busy or cut off half-way shows itself to whoever asks it."""
+"""The exceptions by which asyncpg reports a database that is unreachable, busy, or lost during a call."""
 
 from typing import Final
 
 import asyncpg
 
-# A connection that breaks inside asyncpg's own protocol is an InternalClientError; a TimeoutError is an OSError.
+# asyncpg raises InternalClientError if the connection breaks in the middle of its protocol. TimeoutError is
+# an OSError.
 DATABASE_UNAVAILABLE: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)

@@ -1,4 +1,4 @@
-"""Reading the log: one stream, or everything after a position."""
+"""Reads the log: the events of one stream, or all events after a position."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,17 +17,21 @@ SQL: Final = named(Path(__file__).with_suffix(".sql"))
 
 
 class Log:
-    """The log as its readers see it, over a pool that they share."""
+    """Queries on the log, over a shared connection pool. All methods raise what asyncpg raises."""
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
 
     async def stream(self, tenant: str, stream: str, after: int = 0, limit: int | None = None) -> list[Recorded]:
-        """The events of a stream above version `after`, in order."""
+        """The events of a stream with a version above `after`, in order; all of them if `limit` is None."""
         return _recorded(await self._pool.fetch(SQL["stream"], tenant, stream, after, limit))
 
     async def after(self, position: int, limit: int = 1000) -> list[Recorded]:
-        """At most `limit` events above `position`, in order: what follows the last of them was not skipped, it is yet to come."""
+        """At most `limit` events with a position above `position`, in order.
+
+        Positions have no gaps and become visible in order: no event can appear later between the returned
+        ones.
+        """
         return _recorded(await self._pool.fetch(SQL["after"], position, limit))
 
     async def head(self) -> int:
@@ -35,11 +39,17 @@ class Log:
         return cast("int", await self._pool.fetchval(SQL["head"]))
 
     async def epoch(self) -> UUID:
-        """Which log this is; another epoch means that positions may have been used again."""
+        """The identity of this log.
+
+        After a change of the epoch, a position may denote another event than before.
+        """
         return cast("UUID", await self._pool.fetchval(SQL["epoch"]))
 
     async def answered(self, tenant: str, command_id: UUID, request_hash: bytes) -> Duplicate | KeyReused | None:
-        """The first answer to a command, kept for 30 days; `KeyReused` where its id was another request's."""
+        """The first answer to a command, kept for 30 days; None if this command id has none.
+
+        `KeyReused` if another request (one with another hash) used the command id.
+        """
         row = await self._pool.fetchrow(SQL["answered"], tenant, command_id, request_hash)
         if row is None:
             return None
@@ -47,12 +57,15 @@ class Log:
         return Duplicate(version, position, changed) if same else KeyReused()
 
     def snapshots(self, fingerprint: str) -> Snapshots:
-        """Folded states that are kept beside this log."""
+        """The stored snapshots of states that the code identified by `fingerprint` has folded from this log."""
         return Snapshots(self._pool, fingerprint)
 
 
 def _recorded(rows: Sequence[asyncpg.Record]) -> list[Recorded]:
-    """Columns stand in the order of `Recorded`; only `meta` needs decoding. This loop is what bounds a rebuild."""
+    """Converts rows to `Recorded`: columns are in its order, and only `meta` needs decoding.
+
+    This loop limits the speed of a rebuild, so it is kept minimal.
+    """
     loads = orjson.loads
     return [
         Recorded(position, tenant, stream, version, event_id, command_id, name, schema, data, cast("EventMeta", loads(meta)), recorded_at)

@@ -1,5 +1,5 @@
 -- name: stream
--- The events of one stream after a version.
+-- The events of one stream with a version above $3, in order; no limit if $4 is null.
 select position, tenant, stream, version, event_id, command_id, type, schema, convert_to(data::text, 'UTF8'), meta, recorded_at
 from event_log.events
 where tenant = $1 and stream = $2 and version > $3
@@ -7,7 +7,8 @@ order by version
 limit $4
 
 -- name: after
--- The log after a position: positions have no gaps and appear in order, so nothing can turn up behind the last row later.
+-- The events after a position, in order. Positions have no gaps and become visible in order, so no event can
+-- appear later between the returned rows.
 select position, tenant, stream, version, event_id, command_id, type, schema, convert_to(data::text, 'UTF8'), meta, recorded_at
 from event_log.events
 where position > $1
@@ -19,11 +20,11 @@ limit $2
 select coalesce((select position from event_log.events order by position desc limit 1), 0)
 
 -- name: epoch
--- Who this log is.
+-- The identity of this log.
 select epoch from event_log.identity
 
 -- name: answered
--- The first answer to a command, and whether it was this request that got it.
+-- The first answer to a command, and whether the same request (the same hash) got it.
 select version, position, first_position <= position, request_hash = $3
 from event_log.commands
 where tenant = $1 and command_id = $2

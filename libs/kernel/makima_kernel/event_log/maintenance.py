@@ -1,4 +1,4 @@
-"""What the log needs now and then: partitions ahead of it, and command ids forgotten after 30 days."""
+"""Periodic maintenance of the log: creates partitions ahead of it, and deletes command ids after 30 days."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -15,15 +15,18 @@ from makima_kernel.event_log.named_sql import named
 from makima_kernel.event_log.partitions import log_partitions
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
-COMMAND_ID_RETENTION: Final = timedelta(days=30)
-PRUNE_BATCH_ROWS: Final = 5_000
+COMMAND_ID_RETENTION: Final = timedelta(days=30)  # how long the first answer to a command is stored
+PRUNE_BATCH_ROWS: Final = 5_000  # rows deleted per statement
 MAINTENANCE_INTERVAL_SECONDS: Final = 60.0
 
 _logger = structlog.get_logger(__name__)
 
 
 class Maintenance:
-    """`run()` in every replica of any service that appends: they agree by locks in the database who does what."""
+    """Maintains the log.
+
+    Start `run()` in every replica of each service that appends; locks in the database coordinate them.
+    """
 
     def __init__(
         self,
@@ -34,10 +37,14 @@ class Maintenance:
         self._pool = pool
         self._partitions = log_partitions(pool)
         self._pause = pause
+        # Empty partitions ahead of the writers, as of the last round; None before it.
         self._ahead: int | None = None
 
     async def run(self) -> None:
-        """Every minute, until cancelled. A database that is away or busy is tried again next time."""
+        """Runs a round of maintenance each minute, until cancelled.
+
+        If the database is unavailable, the round is logged as failed and the next one tries again.
+        """
         while True:
             raise_if_cancelled()
             try:
@@ -47,7 +54,7 @@ class Maintenance:
             await self._pause(MAINTENANCE_INTERVAL_SECONDS)
 
     def ready(self) -> str | None:
-        """None, or why this log should get no traffic; as of the last round."""
+        """None if ready, else the reason why this replica should get no traffic, as of the last round."""
         match self._ahead:
             case None:
                 return "the partitions of the log were not looked at yet"
@@ -66,7 +73,7 @@ class Maintenance:
 
 
 async def prune(pool: asyncpg.Pool, kept: timedelta = COMMAND_ID_RETENTION) -> int:
-    """Forgets the ids of commands that were answered longer ago than `kept`; how many."""
+    """Deletes the ids and answers of commands that are older than `kept`; returns how many."""
     pruned = 0
     while True:
         status = await pool.execute(SQL["prune"], kept, PRUNE_BATCH_ROWS)

@@ -1,7 +1,8 @@
-"""Applies the migrations of one Postgres schema, forward or back; `python -m makima_kernel.event_log.migrate` does it for the kernel and every installed service.
+"""Applies the migrations of one Postgres schema, forward or back; `python -m makima_kernel.event_log.migrate`
+does it for the kernel and every installed service.
 
-Each file is one transaction with the schema as its search path. What was applied stands in `<schema>.migrations` with its
-checksum: an applied file never changes.
+Each file is one transaction with the schema as its search path. What was applied stands in
+`<schema>.migrations` with its checksum: an applied file never changes.
 """
 
 import argparse
@@ -22,15 +23,18 @@ from makima_kernel.installed_services import installed_services
 KERNEL_FOLDER: Final = Path(__file__).parent / "migrations"
 KERNEL_SCHEMA: Final = "event_log"
 
-_LOCK_TIMEOUT: Final = "2s"  # a migration that waits for a reader makes everybody behind it wait, too
-_MAX_LOCK_ATTEMPTS: Final = 15
+# While a migration waits for a lock, all later statements on that table queue behind it.
+_LOCK_TIMEOUT: Final = "2s"
+_MAX_LOCK_ATTEMPTS: Final = 15  # per file, when a needed lock is not available
 
 
 async def migrate(dsn: str, folder: Path, schema: str, stages: Sequence[Stage] = ("pre", "post")) -> list[str]:
-    """Applies what is missing and returns the titles of what was applied, in order.
+    """Applies the missing migrations of `folder` to the Postgres schema `schema`; returns their titles in
+    order.
 
-    Safe to run twice and by two runners at once. Raises `MigrationError` when an applied file has changed or is gone,
-    or a new file has a lower number than an applied one.
+    `stages` limits which files are applied. Safe to run repeatedly and by two processes at the same time.
+    Raises `MigrationError` if an applied file has changed or is gone, or if a new file has a lower number
+    than an applied one.
     """
     forward = migration_files.read(folder).forward
     async with _session(dsn, schema) as connection:
@@ -44,7 +48,10 @@ async def migrate(dsn: str, folder: Path, schema: str, stages: Sequence[Stage] =
 
 
 async def rollback(dsn: str, folder: Path, schema: str, to: int) -> list[str]:
-    """Takes back every migration above number `to`, newest first, and returns their titles."""
+    """Rolls back every migration above number `to`, newest first, and returns their titles.
+
+    Raises `MigrationError` for a migration without a rollback file.
+    """
     rollbacks = migration_files.read(folder).rollbacks
     async with _session(dsn, schema) as connection:
         numbers = sorted({number for number, _ in await _applied(connection) if number > to}, reverse=True)
@@ -58,7 +65,10 @@ async def rollback(dsn: str, folder: Path, schema: str, to: int) -> list[str]:
 
 @asynccontextmanager
 async def _session(dsn: str, schema: str) -> AsyncGenerator[asyncpg.Connection]:
-    """A connection in this schema that holds its migration lock: a second runner waits here, and then finds nothing to do."""
+    """A connection with this schema as search path that holds the schema's migration lock.
+
+    A second process that migrates the same schema waits here, and then finds nothing left to apply.
+    """
     connection = await asyncpg.connect(dsn)
     try:
         await connection.execute("select pg_advisory_lock(hashtext('makima.migrations'), hashtext($1))", schema)
@@ -74,12 +84,16 @@ async def _session(dsn: str, schema: str) -> AsyncGenerator[asyncpg.Connection]:
 
 
 async def _applied(connection: asyncpg.Connection) -> dict[Key, bytes]:
+    """The checksum of each applied file."""
     rows = await connection.fetch("select number, stage, checksum from migrations")
     return {(cast("int", row["number"]), cast("Stage", row["stage"])): cast("bytes", row["checksum"]) for row in rows}
 
 
 async def _run(connection: asyncpg.Connection, sql: str, bookkeeping: str, *arguments: object) -> None:
-    """One file and its bookkeeping in one transaction; tried again while somebody holds a lock that it needs."""
+    """Runs one file and its bookkeeping statement in one transaction.
+
+    Retries while another session holds a lock that it needs.
+    """
     for attempt in range(1, _MAX_LOCK_ATTEMPTS + 1):
         try:
             async with connection.transaction():
@@ -95,7 +109,10 @@ async def _run(connection: asyncpg.Connection, sql: str, bookkeeping: str, *argu
 
 
 def all_schemas() -> list[tuple[str, Path]]:
-    """Every (schema, folder of migrations), the kernel's first: what a service creates may refer to the log's tables."""
+    """(schema, folder of migrations) of the kernel and of each installed service.
+
+    The kernel comes first, because the tables of a service may refer to those of the log.
+    """
     services = [(service.name, service.migrations) for service in installed_services() if service.migrations is not None]
     return [(KERNEL_SCHEMA, KERNEL_FOLDER), *services]
 
@@ -113,7 +130,9 @@ async def _command(dsn: str, stage: Stage | None, back: tuple[str, int] | None) 
 
 
 def main() -> None:
-    """`--stage pre|post` for a rolling deployment; `--rollback SCHEMA NUMBER` takes back what lies above NUMBER."""
+    """The command line: `--stage pre|post` for a rolling deployment, `--rollback SCHEMA NUMBER` to undo
+    migrations.
+    """
     parser = argparse.ArgumentParser(prog="python -m makima_kernel.event_log.migrate", description=__doc__)
     parser.add_argument("--stage", choices=("pre", "post"), help="only the files to run before, or after, the new code is started")
     parser.add_argument("--rollback", nargs=2, metavar=("SCHEMA", "NUMBER"), help="take back this schema's migrations above NUMBER")

@@ -1,6 +1,7 @@
-"""The files of a migrations folder: `NNNN_name.pre.sql`, `.post.sql` and `.rollback.sql`, read and checked.
+"""Reads and checks the files of a migrations folder: `NNNN_name.pre.sql`, `.post.sql` and `.rollback.sql`.
 
-`pre` runs before the new code starts, `post` (where there is one) after the old code is gone, `rollback` undoes both.
+`pre` runs before the new code starts, `post` (optional) after the old code has stopped, `rollback` undoes
+both.
 """
 
 import hashlib
@@ -17,14 +18,16 @@ _FILE = re.compile(r"^(?P<number>\d{4})_(?P<name>[a-z0-9_]+)\.(?P<stage>pre|post
 
 
 class MigrationError(RuntimeError):
-    """A folder or a history of migrations that cannot be trusted; the message says which file and why."""
+    """A migrations folder is malformed or disagrees with what was applied; the message names the file and
+    why.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One file going forward: `number` and `stage` give its place, `sql` what it does."""
+    """One forward migration file."""
 
-    number: int
+    number: int  # files run in the order of numbers, `pre` before `post`
     stage: Stage
     name: str
     sql: str
@@ -44,7 +47,7 @@ class Migration:
 
 @dataclass(frozen=True, slots=True)
 class Rollback:
-    """What undoes both stages of migration `number`."""
+    """The file that undoes both stages of migration `number`."""
 
     number: int
     name: str
@@ -53,14 +56,17 @@ class Rollback:
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """Forward files in order (pre before post within a number), and the rollback of each number."""
+    """The forward files in order (`pre` before `post` within a number), and the rollback of each number."""
 
     forward: tuple[Migration, ...]
     rollbacks: Mapping[int, Rollback]
 
 
 def read(path: Path) -> Folder:
-    """Raises `MigrationError` for a file that is named otherwise, a number under two names, or one without a rollback."""
+    """Reads the folder.
+
+    Raises `MigrationError` for a misnamed file, a number with two names, or one without a rollback.
+    """
     forward: list[Migration] = []
     rollbacks: dict[int, Rollback] = {}
     for file in sorted(path.glob("*.sql")):
@@ -80,7 +86,11 @@ def read(path: Path) -> Folder:
 
 
 def verify(schema: str, forward: Sequence[Migration], applied: Mapping[Key, bytes]) -> None:
-    """Whether the folder is a continuation of what was `applied` (with which checksum). Raises `MigrationError` if not."""
+    """Checks the folder against the `applied` migrations (key → checksum).
+
+    Raises `MigrationError` if an applied file is missing or changed, or if a new file has a number below the
+    newest applied one.
+    """
     files = {migration.key: migration for migration in forward}
     newest = max((number for number, _ in applied), default=0)
     for key, checksum in applied.items():

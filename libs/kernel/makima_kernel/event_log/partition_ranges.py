@@ -1,4 +1,4 @@
-"""Which partitions a table should have: by position for the log, by hour for telemetry. Pure."""
+"""Computes (pure) which partitions a table should have: by position for the log, by hour for telemetry."""
 
 import re
 from collections.abc import Sequence
@@ -13,31 +13,34 @@ _BOUNDS = re.compile(r"FROM \('?([^')]+)'?\) TO \('?([^')]+)'?\)")
 
 @dataclass(frozen=True, slots=True, order=True)
 class Range(Generic[Bound]):
-    """From `lower` up to, and without, `upper`."""
+    """The half-open interval [lower, upper)."""
 
     lower: Bound
     upper: Bound
 
 
 class Ranges(Protocol[Bound]):
-    """A way to cut a table."""
+    """A scheme by which a table is partitioned by range."""
 
     def missing(self, at: Bound, present: Sequence[Range[Bound]]) -> list[Range[Bound]]:
-        """What has to be made, in order, when writers are at `at`."""
+        """The ranges to create, in order, if writers are at `at` and the ranges `present` exist."""
         ...
 
     def suffix(self, lower: Bound) -> str:
-        """The digits that end a partition's name; they sort as the bounds do."""
+        """The digits at the end of a partition's name; their text order is the order of the bounds."""
         ...
 
     def bound(self, text: str) -> Bound:
-        """A bound as Postgres prints it (in a session with the time zone UTC)."""
+        """Parses a bound as Postgres prints it (in a session with the time zone UTC)."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class ByPosition:
-    """`size` positions each, `ahead` of them empty. Another size holds for the partitions still to be made."""
+    """Partitions of `size` positions each, of which `ahead` empty ones exist ahead of the writers.
+
+    A changed size applies only to partitions that do not exist yet.
+    """
 
     size: int = 10_000_000
     ahead: int = 2
@@ -61,7 +64,10 @@ class ByPosition:
 
 @dataclass(frozen=True, slots=True)
 class ByHour:
-    """One hour each, `ahead` of them to come, and `behind` past ones for what was still in the broker when the writers stopped."""
+    """Partitions of one hour each: the current one, `ahead` future ones and `behind` past ones.
+
+    The past ones are for messages that were still in the broker when the writers were down.
+    """
 
     ahead: int = 2
     behind: int = 2

@@ -1,4 +1,4 @@
-"""Makes partitions before they are needed and takes old ones away, without ever making a reader or a writer wait."""
+"""Creates partitions before they are needed and removes old ones, without blocking readers or writers."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -17,27 +17,28 @@ from makima_kernel.event_log.partition_ranges import Bound, ByHour, ByPosition, 
 T = TypeVar("T")
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
-MAX_ATTACHED_PARTITIONS: Final = 50  # beyond, planning and locking begin to cost every query
+MAX_ATTACHED_PARTITIONS: Final = 50  # with more partitions, planning and locking slow down every query: log a warning
 
 _LOCK_TIMEOUT: Final = "1s"
-_MAX_LOCK_ATTEMPTS: Final = 5
+_MAX_LOCK_ATTEMPTS: Final = 5  # per step, when a needed lock is not available
 
 _logger = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class _Attached(Generic[Bound]):
-    name: str
+    name: str  # the partition's table, without its schema
     range: Range[Bound]
-    half_detached: bool
+    half_detached: bool  # a DETACH CONCURRENTLY began and was not finished
 
 
 class Partitions(Generic[Bound]):
-    """The partitions of one table; `log_partitions` and `hourly_partitions` make one.
+    """The partitions of one table; build it with `log_partitions` or `hourly_partitions`.
 
-    `unique` are columns that are unique within each partition. Several replicas may do all of this at once.
-    Raises `asyncpg.LockNotAvailableError` where others hold a needed lock for several seconds: nothing is half done then
-    that the next call would not finish.
+    `ranges` says which partitions should exist, `where` names the statement that returns the writers' current
+    bound, and `unique` lists columns that are unique within each partition. Several replicas may call all
+    methods at the same time. They raise `asyncpg.LockNotAvailableError` if another session holds a needed
+    lock for several seconds; the next call finishes whatever was left half done.
     """
 
     def __init__(
@@ -58,18 +59,21 @@ class Partitions(Generic[Bound]):
         self._pause = pause
 
     async def ensure_ahead(self) -> list[str]:
-        """Makes what is missing; the names of what was made."""
+        """Creates the missing partitions; returns their names."""
         async with self._connection() as connection:
             return await self._patiently(lambda: self._make_missing(connection))
 
     async def ahead(self) -> int:
-        """How many partitions lie empty before the writers. Fewer than one is *not ready*."""
+        """The number of empty partitions ahead of the writers. At 0 the service is not ready."""
         async with self._connection() as connection:
             at = await self._at(connection)
             return sum(part.range.lower > at for part in await self._attached(connection) if not part.half_detached)
 
     async def detach_older_than(self, bound: Bound) -> list[str]:
-        """Takes away the partitions that end at or before `bound`; their tables stay, for archiving. Their names."""
+        """Detaches the partitions that end at or before `bound`; returns their names.
+
+        Their tables stay, for archiving.
+        """
         async with self._connection() as connection:
             old = [part for part in await self._attached(connection) if part.range.upper <= bound]
             for part in old:
@@ -77,7 +81,10 @@ class Partitions(Generic[Bound]):
             return [part.name for part in old]
 
     async def drop_older_than(self, bound: Bound) -> list[str]:
-        """Takes away the partitions that end at or before `bound` and drops them, and those an earlier call had to leave. Their names."""
+        """Detaches and drops the partitions that end at or before `bound`; returns their names.
+
+        Also drops partitions that an earlier call detached but could not drop.
+        """
         await self.detach_older_than(bound)
         dropped: list[str] = []
         async with self._connection() as connection:
@@ -106,7 +113,10 @@ class Partitions(Generic[Bound]):
         return made
 
     async def _detach(self, connection: asyncpg.Connection, name: str) -> None:
-        """Asks again each time: an attempt that had to give up has detached it half, another replica perhaps wholly."""
+        """Detaches one partition. Each attempt reads the partition's state again.
+
+        An earlier attempt that gave up may have left it half detached; another replica may have finished it.
+        """
         part = next((part for part in await self._attached(connection) if part.name == name), None)
         if part is not None:
             await connection.execute(await connection.fetchval(SQL["detachment"], self._table, name, part.half_detached))
@@ -120,9 +130,11 @@ class Partitions(Generic[Bound]):
         return found
 
     async def _at(self, connection: asyncpg.Connection) -> Bound:
+        """The writers' current position or time."""
         return cast("Bound", await connection.fetchval(SQL[self._where]))
 
     async def _patiently(self, step: Callable[[], Awaitable[T]]) -> T:
+        """Runs `step`, and retries it while another session holds a lock that it needs."""
         for attempt in range(1, _MAX_LOCK_ATTEMPTS):
             try:
                 return await step()
@@ -138,10 +150,13 @@ class Partitions(Generic[Bound]):
 
 
 def log_partitions(pool: asyncpg.Pool, size: int = 10_000_000) -> Partitions[int]:
-    """The log's, `size` positions each."""
+    """The partitions of the log, `size` positions each."""
     return Partitions(pool, "event_log.events", ByPosition(size), "head", unique=("tenant", "stream", "version"))
 
 
 def hourly_partitions(pool: asyncpg.Pool, table: str, ranges: ByHour | None = None) -> Partitions[datetime]:
-    """Those of a table that is partitioned by range of one timestamptz column, e.g. `supervisor_heartbeat.heartbeats`."""
+    """The hourly partitions of a table such as `supervisor_heartbeat.heartbeats`.
+
+    The table must be partitioned by range of one timestamptz column.
+    """
     return Partitions(pool, table, ranges or ByHour(), "now")

@@ -1,5 +1,5 @@
 -- name: attached
--- Every partition of a table with its bounds, and whether a detach of it was begun and not finished.
+-- Every partition of a table with its bounds, and whether a concurrent detach of it began but did not finish.
 select c.relname, pg_get_expr(c.relpartbound, c.oid), i.inhdetachpending
 from pg_inherits as i
 join pg_class as c on c.oid = i.inhrelid
@@ -7,8 +7,9 @@ where i.inhparent = $1::text::regclass
 order by c.relname
 
 -- name: creation
--- The statements that make and attach a partition. None of them waits for a reader or a writer, as CREATE … PARTITION OF would.
--- What LIKE leaves out is copied here: the index that is unique only within a partition, and statement triggers.
+-- Builds the statements that create and attach a partition. Unlike CREATE … PARTITION OF, none of them waits
+-- for readers or writers. Copies what LIKE leaves out: the index that is unique only within a partition, and
+-- statement triggers.
 select array_to_string(array[
     format('create table %s (like %s including all)', made.name, parent.name),
     format('alter table %s add check (%3$I >= %2$L and %3$I < %4$L)', made.name, $3::text, parent.key, $4::text),
@@ -28,16 +29,17 @@ from (select c.oid, format('%I.%I', n.nspname, c.relname) as name, n.nspname as 
 cross join lateral (select format('%I.%I', parent.schema, $2::text) as name) as made
 
 -- name: exclusive
--- One replica at a time makes the partitions of a table.
+-- Lets only one replica at a time create the partitions of a table.
 select pg_advisory_xact_lock(hashtext('makima.partitions'), hashtext($1))
 
 -- name: detachment
--- Begins, or finishes, a detach that lets readers and writers go on.
+-- Builds the statement that begins (or, if $3, finishes) a concurrent detach: it blocks no readers or
+-- writers.
 select format('alter table %I.%I detach partition %I.%I %s', n.nspname, c.relname, n.nspname, $2::text, case when $3 then 'finalize' else 'concurrently' end)
 from pg_class as c join pg_namespace as n on n.oid = c.relnamespace where c.oid = $1::text::regclass
 
 -- name: detached
--- Former partitions that still stand beside their table: their name, and the statement that drops them.
+-- Detached partitions whose tables still exist: their name, and the statement that drops them.
 select c.relname, format('drop table %I.%I', n.nspname, c.relname)
 from pg_class as parent
 join pg_namespace as n on n.oid = parent.relnamespace
@@ -46,9 +48,9 @@ where parent.oid = $1::text::regclass
 order by c.relname
 
 -- name: head
--- Where the log grows.
+-- The next position of the log.
 select coalesce((select position from event_log.events order by position desc limit 1), 0) + 1
 
 -- name: now
--- The hour, by the clock of the database: replicas need not agree on theirs.
+-- The current time by the database's clock, because the clocks of replicas may differ.
 select clock_timestamp()

@@ -1,4 +1,6 @@
-"""Logs are events: one JSON line each, with a stable name, fields, and the trace they belong to."""
+"""Configures logging: one JSON line per log event, with a stable name, its fields and the ids of the current
+trace.
+"""
 
 import json
 import logging
@@ -15,7 +17,11 @@ Logger = FilteringBoundLogger
 
 
 def configure(service: str, level: str = "info", stream: TextIO | None = None) -> Logger:
-    """One JSON line per event on stderr. Library loggers (nats, faststream, asyncio) join in at WARNING."""
+    """Writes one JSON line per log event to `stream`, by default stderr; returns a logger.
+
+    `level` (e.g. "info") applies to our own loggers; those of libraries (nats, faststream, asyncio) write
+    from WARNING.
+    """
     number = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
         processors=[
@@ -38,7 +44,9 @@ def configure(service: str, level: str = "info", stream: TextIO | None = None) -
 
 
 def _of_service(service: str, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Also the loggers of modules say whose process they run in; one that is bound to a service keeps it."""
+    """Adds the field `service` to the events of module loggers too; a logger that is bound to a service keeps
+    its own.
+    """
     event.setdefault("service", service)
     return event
 
@@ -52,15 +60,19 @@ def _trace_ids(_logger: WrappedLogger, _method: str, event: EventDict) -> EventD
 
 
 def _json(event: EventDict, **_options: object) -> str:
-    """Whatever a field is: a line that cannot be written must not end what it tells of."""
+    """Serializes a log event, whatever its fields hold: a value without a JSON form must not raise in the
+    calling code.
+    """
     try:
         return orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
-    except TypeError:  # a lone surrogate, a number beyond 64 bits, a key of no known type
+    except TypeError:  # a lone surrogate, an integer beyond 64 bits, or a key of an unsupported type
         return json.dumps({str(name): value if isinstance(value, str) else repr(value) for name, value in event.items()})
 
 
 class _Bridge(logging.Handler):
-    """Standard-library records become structured ones, so that a process writes one kind of line."""
+    """Turns records of the standard library's logging into structured events, so that all lines have one
+    format.
+    """
 
     def emit(self, record: logging.LogRecord) -> None:
         logger = cast("Logger", structlog.get_logger())

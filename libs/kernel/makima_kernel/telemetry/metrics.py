@@ -1,4 +1,7 @@
-"""Every metric of makima, by name (interfaces.md, Metrics). Times are in seconds; labels have few values, never ids."""
+"""All Prometheus metrics of makima (interfaces.md, Metrics).
+
+Times are in seconds; labels have few values, never ids.
+"""
 
 from prometheus_client import Counter, Gauge, Histogram
 

@@ -1,4 +1,7 @@
-"""One trace from the request through command, event and consumer: W3C `traceparent` on every hop, stored with the event."""
+"""Tracing: one trace from the request through command, event and consumer.
+
+Each hop sends on the W3C `traceparent`, and the event's metadata stores it.
+"""
 
 import os
 from collections.abc import Generator
@@ -17,10 +20,12 @@ HEADER: Final = "traceparent"
 
 
 def configure(service: str) -> TracerProvider:
-    """Ids always; export only where `OTEL_EXPORTER_OTLP_ENDPOINT` says whereto."""
+    """Makes trace ids in any case; exports spans only if `OTEL_EXPORTER_OTLP_ENDPOINT` (or its traces
+    variant) is set.
+    """
     provider = TracerProvider(resource=Resource.create({"service.name": f"makima-{service.replace('_', '-')}"}))
     if exporting():
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415 - a quarter of a second that most starts can spare
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415 - the import takes 0.25 s, and most processes export nothing
 
         provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(), schedule_delay_millis=500))
     trace.set_tracer_provider(provider)
@@ -28,26 +33,29 @@ def configure(service: str) -> TracerProvider:
 
 
 def exporting() -> bool:
-    """Whether spans leave this process; where none does, bulk paths make none."""
+    """True if spans are exported. If not, code paths that handle many events (the relay) create no spans."""
     return bool(os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or os.environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"))
 
 
 @contextmanager
 def span(name: str, *, parent: str | None = None, kind: SpanKind = SpanKind.INTERNAL, **attributes: str | int | bool) -> Generator[Span]:
-    """A span as the current one, under `parent` (a traceparent), else under the current span, else a new trace."""
+    """Starts a span and makes it the current one.
+
+    Its parent is `parent` (a traceparent), else the current span; without either it begins a new trace.
+    """
     context = _PROPAGATOR.extract({HEADER: parent}) if parent else None
     with trace.get_tracer("makima").start_as_current_span(name, context=context, kind=kind, attributes=attributes) as current:
         yield current
 
 
 def traceparent() -> str | None:
-    """The current span as a W3C traceparent, to send on or to store; None outside any span."""
+    """The current span as a W3C traceparent, to send with a message or to store; None outside any span."""
     carrier: dict[str, str] = {}
     _PROPAGATOR.inject(carrier)
     return carrier.get(HEADER)
 
 
 def trace_id() -> str | None:
-    """The current trace's id, 32 hex digits, for problems and people; None outside any span."""
+    """The current trace's id as 32 hex digits, for problem responses; None outside any span."""
     context = trace.get_current_span().get_span_context()
     return f"{context.trace_id:032x}" if context.is_valid else None
