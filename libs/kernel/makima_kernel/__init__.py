@@ -1,3 +1,1 @@
-"""The library that every makima service is built on: event log, relay, projections, commands, NATS and
-runtime.
-"""
+"""What every makima service is built on: event log, relay, projections, commands, NATS and runtime."""

@@ -9,8 +9,9 @@ TOKEN_BYTES: Final = 32  # random bytes per secret
 
 
 def new_secret() -> str:
-    """`mk_` and 256 random bits in base64url: needs no escaping in a URL, an HTTP header or a WebSocket
-    subprotocol.
+    """`mk_` and 256 random bits in base64url.
+
+    Needs no escaping in a URL, an HTTP header or a WebSocket subprotocol.
     """
     return PREFIX + secrets.token_urlsafe(TOKEN_BYTES)
 

@@ -1,9 +1,8 @@
-"""Finds the installed services, makima's and third parties', by the entry points of the group
-`makima.services`.
+"""Finds the installed services, also those of third parties, by the entry points in `makima.services`.
 
-An entry point names a package: `contract = "makima_contract"`. The package runs as `python -m
-makima_contract`, and its folder `migrations/`, if it has one, is applied to the Postgres schema with the
-entry point's name.
+An entry point names a package: `contract = "makima_contract"`. The package runs as
+`python -m makima_contract`, and its folder `migrations/`, if it has one, is applied to the Postgres schema
+with the entry point's name.
 """
 
 from dataclasses import dataclass

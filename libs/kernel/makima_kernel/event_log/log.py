@@ -57,7 +57,7 @@ class Log:
         return Duplicate(version, position, changed) if same else KeyReused()
 
     def snapshots(self, fingerprint: str) -> Snapshots:
-        """The stored snapshots of states that the code identified by `fingerprint` has folded from this log."""
+        """The snapshots of states that the code identified by `fingerprint` has folded from this log."""
         return Snapshots(self._pool, fingerprint)
 
 

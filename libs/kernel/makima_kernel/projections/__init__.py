@@ -1,1 +1,1 @@
-"""Read models: subscribe, project, rebuild."""
+"""Read models: subscribe to the log, apply its events to tables, and rebuild these."""

@@ -1,4 +1,4 @@
-"""Who applies the log to a projection, and how far it is: a lease, and a position moved by compare-and-swap."""
+"""A projection's checkpoint: the lease of its active replica, and its position, moved by compare-and-swap."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,51 +14,57 @@ SQL: Final = named(Path(__file__).with_suffix(".sql"))
 
 
 class LeaseLostError(RuntimeError):
-    """The checkpoint is not ours any more: another replica, or a rebuild, has moved it."""
+    """This replica no longer holds the checkpoint: another replica, or a rebuild, has moved it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """What the owner of the lease goes on from; the rows tell of events that this log does not hold where they are not `of_this_log`."""
+    """What the owner of the lease continues from."""
 
-    generation: int
-    position: int
+    generation: int  # of the checkpoint and the tables; each rebuild makes the next one
+    position: int  # the last position that is applied to the tables
+    # False after a restore: the rows were folded from events that this log does not contain: rebuild them.
     of_this_log: bool
 
 
 @dataclass(frozen=True, slots=True)
 class ReadModelPosition:
-    """What the rows show: the log with this epoch, up to `position`."""
+    """Which log the tables show, and up to which position."""
 
-    epoch: UUID
-    position: int
+    epoch: UUID  # of the log whose events are in the tables
+    position: int  # the last one that is applied
 
 
 @dataclass(frozen=True, slots=True)
 class ProjectionLag:
-    """How the rows stand to the log: how long the oldest event that is not applied has been `waiting` (zero: there is none)."""
+    """How far the tables are behind the log."""
 
+    # How long the oldest event that is not applied has been in the log; zero if all are applied.
     waiting: timedelta
-    of_another_log: bool
+    of_another_log: bool  # the tables show another epoch than the log has
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """The checkpoint of `consumer` as `owner` sees it; `lease` is how long a silent owner keeps others out."""
+    """Access to the checkpoint of one consumer for one replica. All methods raise what asyncpg raises."""
 
     pool: asyncpg.Pool
-    consumer: str
-    owner: str
-    lease: timedelta
+    consumer: str  # the projection's name
+    owner: str  # this replica's name
+    lease: timedelta  # how long an owner that does not renew its lease keeps other replicas out
 
     async def acquire(self) -> Lease | None:
-        """The lease, if it is free or ours already."""
+        """Takes the lease if it is free, expired or held by this owner; None if another owner holds it."""
         await self.pool.execute(SQL["begin"], self.consumer)
         row = await self.pool.fetchrow(SQL["acquire"], self.consumer, self.owner, self.lease)
         return None if row is None else Lease(row["generation"], row["position"], row["of_this_log"])
 
     async def advance(self, connection: asyncpg.Connection, held: Lease, position: int, event_id: UUID, search_path: str) -> Lease:
-        """To the event at `position`, within the caller's transaction. Raises `LeaseLostError`: the caller must roll back."""
+        """Moves the checkpoint to the event at `position` in the caller's transaction, and renews the lease.
+
+        Also sets the transaction's search path to `search_path`, and lets the server end the transaction if
+        it idles for twice the lease. Raises `LeaseLostError`; then the caller must roll back.
+        """
         stalled = f"{int(2 * self.lease.total_seconds() * 1000)}ms"
         moved = await connection.fetchval(
             SQL["advance"], self.consumer, held.generation, self.owner, held.position, position, event_id, self.lease, search_path, stalled
@@ -68,21 +74,24 @@ class Checkpoint:
         return Lease(held.generation, position, of_this_log=True)
 
     async def renew(self, held: Lease) -> None:
-        """Raises `LeaseLostError`."""
+        """Extends the lease without moving the position. Raises `LeaseLostError`."""
         if await self.pool.execute(SQL["renew"], self.consumer, held.generation, self.owner, self.lease) == "UPDATE 0":
             raise LeaseLostError(f"{self.owner} no longer holds {self.consumer}, generation {held.generation}")
 
     async def release(self) -> None:
+        """Gives up the lease, if this owner holds it, so that another replica can take it at once."""
         await self.pool.execute(SQL["release"], self.consumer, self.owner)
 
     async def position(self) -> int:
+        """The position of the live tables, whichever replica writes them; 0 if there is no checkpoint yet."""
         return cast("int | None", await self.pool.fetchval(SQL["position"], self.consumer)) or 0
 
     async def read_model_position(self) -> ReadModelPosition | None:
-        """None before any replica has begun."""
+        """Which log the live tables show, and how far; None before any replica has begun."""
         row = await self.pool.fetchrow(SQL["shown"], self.consumer)
         return None if row is None else ReadModelPosition(row["epoch"], row["position"])
 
     async def lag(self) -> ProjectionLag:
+        """How far the live tables are behind the log, whichever replica writes them."""
         row = cast("asyncpg.Record", await self.pool.fetchrow(SQL["standing"], self.consumer))
         return ProjectionLag(row["waiting"] or timedelta(0), row["of_another_log"])

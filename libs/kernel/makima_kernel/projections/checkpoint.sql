@@ -1,14 +1,15 @@
 -- name: begin
--- The first checkpoint of a consumer; a later generation comes from a rebuild.
+-- Inserts the first checkpoint of a consumer. Later generations are made by rebuilds.
 insert into event_log.checkpoints (consumer, generation, shard, position)
 select $1, 1, 0, 0
 where not exists (select from event_log.checkpoints where consumer = $1)
 on conflict do nothing
 
 -- name: acquire
--- The live generation is the lowest: a higher one is being rebuilt beside it. Refused (no row) while another owner's lease lasts, or
--- while somebody applies: nobody waits for a lock here. It is told whether the rows are of this log: whether it has, at their position,
--- the event that they stand at.
+-- Takes the lease of the live generation, which is the lowest; a higher one is a rebuild in progress. Returns
+-- no row while another owner's lease lasts, or while a transaction holds the row (skip locked, so nothing
+-- waits here). `of_this_log`: the log has, at the checkpoint's position, the event that the checkpoint names;
+-- else the database was restored.
 with free as (
     select generation, position = 0 or exists (
         select from event_log.events
@@ -27,31 +28,32 @@ where c.consumer = $1 and c.shard = 0 and c.generation = free.generation
 returning c.generation, c.position, free.of_this_log
 
 -- name: advance
--- Compare and swap, first in the transaction that applies: whoever finds no row is a zombie. It also points the transaction at the
--- tables, and lets the server end it for a replica that freezes in the middle.
+-- Compare-and-swap, the first statement of the transaction that applies a batch. No row: another replica or a
+-- rebuild has moved the checkpoint, so this one must stop. Also sets the search path to the projection's
+-- tables, and a timeout by which the server ends the transaction if the replica freezes in the middle of it.
 update event_log.checkpoints
 set position = $5, event_id = $6, lease_until = clock_timestamp() + $7
 where consumer = $1 and generation = $2 and shard = 0 and owner = $3 and position = $4
 returning set_config('search_path', $8, true), set_config('idle_in_transaction_session_timeout', $9, true)
 
 -- name: renew
--- Nothing to apply, but still here.
+-- Extends the lease of an owner that has nothing to apply.
 update event_log.checkpoints
 set lease_until = clock_timestamp() + $4
 where consumer = $1 and generation = $2 and shard = 0 and owner = $3
 
 -- name: release
--- Let another replica try.
+-- Gives up the lease, so that another replica can take it.
 update event_log.checkpoints
 set owner = null, lease_until = null
 where consumer = $1 and shard = 0 and owner = $2
 
 -- name: position
--- How far the live generation has applied the log.
+-- The position up to which the live generation has applied the log.
 select position from event_log.checkpoints where consumer = $1 and shard = 0 order by generation limit 1
 
 -- name: shown
--- What the rows of the live generation tell of: which log, and how far. No row before the first replica has begun.
+-- Which log the tables of the live generation show, and how far. No row before the first replica has begun.
 select coalesce(checkpoints.epoch, identity.epoch) as epoch, position
 from event_log.checkpoints, event_log.identity
 where consumer = $1 and shard = 0
@@ -59,8 +61,8 @@ order by generation
 limit 1
 
 -- name: standing
--- For how long the oldest event that is not applied has been in the log, by the clock that wrote its time; and whether the rows are of
--- another log.
+-- How long the oldest event that is not applied has been in the log, by the database's clock (which also set
+-- its time); and whether the tables show another log.
 with live as (
     select position, epoch from event_log.checkpoints where consumer = $1 and shard = 0 order by generation limit 1
 )

@@ -1,4 +1,4 @@
-"""What a projection is, and which events of a batch concern it."""
+"""The protocol of a projection, and the decoding of the events of a batch that it subscribes to."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,17 +14,19 @@ _CATEGORY: Final = {cls: category for category, classes in EVENT_CLASSES.items()
 
 
 class Applied(msgspec.Struct, frozen=True, gc=False):
-    """An event with its place in the log."""
+    """A decoded event, with its record in the log."""
 
-    recorded: Recorded
+    recorded: Recorded  # position, stream, metadata, time
     event: Event
 
 
 class Projection(Protocol):
     """A read model: the fold of the events it subscribes to, in tables of its own.
 
-    `name` is the consumer's; `tables` of Postgres schema `schema` are what a rebuild makes anew. An event of the categories
-    of `events` whose type or schema number this build does not know stops the projection: it must not guess.
+    `name` is also the consumer's name in the checkpoints. A rebuild replaces `tables` of the Postgres schema
+    `schema`. `events` are the event classes to apply. The projection stops at an event of one of their
+    categories whose type or schema number this build does not know, because skipping it could make the tables
+    wrong.
     """
 
     @property
@@ -37,23 +39,32 @@ class Projection(Protocol):
     def events(self) -> frozenset[type]: ...
 
     async def apply(self, connection: asyncpg.Connection, batch: Sequence[Applied]) -> None:
-        """Set-based, within a transaction. Table names stand without a schema: they may be the live or the rebuilt ones."""
+        """Applies the batch to the tables in the caller's transaction, with set-based statements.
+
+        They must name tables without a schema: the search path selects the live or the rebuilt tables.
+        """
         ...
 
 
 @dataclass(slots=True)
 class DecodedBatch:
-    """A batch up to `position` and its event (None: nothing of it): what to apply, what cannot be read, and why it ends before the batch does (`unknown`)."""
+    """The part of a batch that can be processed, decoded and filtered for one projection."""
 
-    position: int
-    event_id: UUID | None = None
-    applied: list[Applied] = field(default_factory=list[Applied])
+    position: int  # of the last event of that part
+    event_id: UUID | None = None  # the id of that event; None if that part is empty
+    applied: list[Applied] = field(default_factory=list[Applied])  # the events to apply
+    # Events whose data does not fit their schema: dead-lettered, not applied.
     undecodable: list[tuple[Recorded, UndecodableError]] = field(default_factory=list[tuple[Recorded, UndecodableError]])
+    # Why the part ends before the batch: the next event is unknown to this build. None: it is the whole
+    # batch.
     unknown: str | None = None
 
 
 def decode_batch(projection: Projection, batch: Sequence[Recorded]) -> DecodedBatch:
-    """What of a batch concerns the projection."""
+    """Decodes those events of a non-empty batch that the projection subscribes to.
+
+    Ends before the first event that is unknown to this build.
+    """
     categories = {_CATEGORY[cls] for cls in projection.events}
     wanted = {name for name, cls in CLASS_BY_NAME.items() if cls in projection.events}
     sifted = DecodedBatch(batch[0].position - 1)

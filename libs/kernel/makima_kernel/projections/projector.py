@@ -1,4 +1,4 @@
-"""Keeps a read model equal to the fold of the log: one active replica, its checkpoint in the transaction that writes the rows."""
+"""Applies the log to a read model: one replica at a time, rows and checkpoint in the same transaction."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -31,24 +31,27 @@ __all__ = ["Applied", "Projection", "Projector"]
 OnCommit = Callable[[int, Sequence[Applied]], None]
 
 _LEASE: Final = timedelta(seconds=3)
-_LEASE_RETRY_SECONDS: Final = 1.0  # seconds between two tries to get the lease
-_FAILURE_RETRY_SECONDS: Final = 0.5  # after a failure
-_CHECKPOINT_POLL_SECONDS: Final = 0.25  # a poke may get lost: look at the checkpoint that often while somebody waits
-# All replicas show one read model: told too soon, a burst of events would take all of them out of service at once.
+_LEASE_RETRY_SECONDS: Final = 1.0  # seconds between two attempts to take the lease
+_FAILURE_RETRY_SECONDS: Final = 0.5  # seconds after a failure
+_CHECKPOINT_POLL_SECONDS: Final = 0.25  # seconds between two reads of the checkpoint in `wait_for`, because a poke may get lost
+# A read model that is further behind makes its replicas not ready. All replicas share one read model, so a
+# lower limit would take all of them out of service at once after a burst of events.
 _BEHIND: Final = timedelta(seconds=10)
 
 _logger = structlog.get_logger(__name__)
 
 
 def _ignore(_position: int, _applied: Sequence[Applied]) -> None:
-    """Nobody listens."""
+    """The default of `on_commit`."""
 
 
 class Projector:
-    """Applies the log to one projection; run it in every replica, one of them is active at a time.
+    """Applies the log to one projection. Run it in every replica; one of them is active at a time.
 
-    `position` is what the tables show, in standby replicas too; `lag` how many events they are behind (active replica);
-    `ready()` says what stands in the way, `check()` also how far the tables are behind. `on_commit(position, applied)` is called after each commit of this replica.
+    `position` is the position of the tables, in standby replicas too. `active` is True while this replica
+    applies. `on_commit(position, applied)` is called after each commit of this replica. `lease` is how long
+    the other replicas wait for an active one that stopped responding. `max_batch` is the largest number of
+    events per transaction.
     """
 
     def __init__(
@@ -66,24 +69,30 @@ class Projector:
         self._projection, self._pool, self._log, self._nats = projection, pool, log, nats
         self._checkpoint = Checkpoint(pool, projection.name, owner, lease)
         self._on_commit = on_commit
+        # `_batch`: events in the next transaction; 1 after a failure, then doubled up to `_max_batch`.
         self._max_batch = self._batch = max_batch
+        # The subscription of this replica while it is active; on a standby replica None or no longer in use.
         self._consumer: Consumer | None = None
-        self._advanced = asyncio.Event()
-        self._problem: str | None = "not started yet"
-        self._stands_at = -1  # the problem holds as long as no replica gets beyond this position
+        self._advanced = asyncio.Event()  # replaced by a new event, and set, each time `position` changes
+        self._problem: str | None = "not started yet"  # why this replica is not ready; None: it is
+        self._stands_at = -1  # `_problem` arose at this position; it is over when any replica gets beyond it
         self.position = 0
         self.active = False
 
     @property
     def lag(self) -> int:
+        """How many events of the log are not applied yet; 0 on a standby replica."""
         return max(0, self._consumer.head - self.position) if self.active and self._consumer else 0
 
     def ready(self) -> str | None:
-        """None: ready; else the reason."""
+        """None if this replica is ready, else the reason. Does not look at the lag."""
         return self._problem and f"projection {self._projection.name}: {self._problem}"
 
     async def check(self) -> str | None:
-        """As `ready()`, and not ready where the oldest event that is not applied is older than 10 s, whichever replica should apply it."""
+        """As `ready()`, and also not ready if the oldest event that is not applied is older than 10 s.
+
+        The lag is read from the database, so it counts on standby replicas too.
+        """
         problem = self._problem or (self._consumer.problem if self.active and self._consumer else None)
         if problem is None:
             problem = await self._lagging()
@@ -99,11 +108,17 @@ class Projector:
         return f"{standing.waiting.total_seconds():.0f} s behind the log" if standing.waiting > _BEHIND else None
 
     async def read_model_position(self) -> ReadModelPosition | None:
-        """Which log the tables show, and how far, whichever replica writes them; None before any has begun. Raises what asyncpg raises."""
+        """Which log the tables show, and how far, whichever replica writes them; None before any has begun.
+
+        Raises what asyncpg raises.
+        """
         return await self._checkpoint.read_model_position()
 
     async def wait_for(self, position: int, timeout: float) -> bool:
-        """Whether the tables show `position` within `timeout` seconds, whichever replica writes them."""
+        """Waits at most `timeout` seconds until the tables show `position`, whichever replica writes them.
+
+        Returns False if they do not by then.
+        """
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout):
                 while self.position < position:
@@ -114,7 +129,10 @@ class Projector:
         return self.position >= position
 
     async def run(self) -> None:
-        """Until cancelled. Whatever goes wrong is told by `ready()` and tried again from the checkpoint."""
+        """Runs until cancelled.
+
+        After a failure it restarts from the checkpoint; `ready()` gives the reason.
+        """
         pokes = await self._nats.subscribe(subjects.projected(self._projection.name), cb=self._poked)
         try:
             while True:
@@ -143,14 +161,21 @@ class Projector:
             self.active = False
 
     async def _stand_by(self) -> None:
-        """What stopped us may stop the active replica, too: it is over when somebody got beyond it, or nothing is left to apply."""
+        """Another replica holds the lease: takes over its position, and waits.
+
+        A problem that stopped this replica may also stop the active one. So it is cleared only when some
+        replica has got beyond the position where it arose, or when no event is left to apply.
+        """
         self._moved(await self._checkpoint.position())
         if self.position > self._stands_at or self.position >= await self._log.head():
             self._problem = None
         await asyncio.sleep(_LEASE_RETRY_SECONDS)
 
     async def _failed(self, error: Exception) -> None:
-        """Event by event from the checkpoint on, then, until the reason names the one that cannot be applied."""
+        """Records the problem, and continues with batches of one event.
+
+        The position in the reason then shows which event cannot be applied.
+        """
         reason = f"failed behind position {self.position}: {error!r}"
         if self._problem != reason:
             _logger.error("projection.failed", projection=self._projection.name, reason=reason, exc_info=self._batch > 1)
@@ -158,7 +183,10 @@ class Projector:
         await asyncio.sleep(_FAILURE_RETRY_SECONDS)
 
     async def _stopped(self, reason: str) -> None:
-        """Not for us to guess. Another replica may be a newer build: let it try."""
+        """The next event is unknown to this build.
+
+        Releases the lease, as another replica may be a newer build.
+        """
         if self._problem != reason:
             _logger.error("projection.stopped", projection=self._projection.name, reason=reason)
         self._problem, self._stands_at = reason, self.position
@@ -168,18 +196,19 @@ class Projector:
 
     async def _lead(self, held: Lease) -> None:
         self._moved(held.position)
-        if not held.of_this_log:  # restored to the past: our rows tell of events that never were
+        # The database was restored: the rows show events that are not in the log any more.
+        if not held.of_this_log:
             await rebuild(self._projection, self._pool, self._log)
             return
         self._consumer = Consumer(self._log, self._nats, name=f"projector-{self._projection.name}")
         async with aclosing(self._consumer.batches(held.position, self._max_batch, ticks=True)) as batches:
             self.active = True
             async for batch in batches:
-                if not batch:  # caught up
+                if not batch:  # all events of the log are applied
                     await self._checkpoint.renew(held)
                     self._problem = None
                 while batch:
-                    taken, batch = batch[: self._batch], batch[self._batch :]  # noqa: PLW2901 - what is left of it
+                    taken, batch = batch[: self._batch], batch[self._batch :]  # noqa: PLW2901 - the rest of it
                     held = await self._apply(held, taken)
                     self._batch = min(self._batch * 2, self._max_batch)
 
@@ -201,12 +230,17 @@ class Projector:
                 await self._projection.apply(connection, sifted.applied)
         self._moved(held.position)
         self._on_commit(held.position, sifted.applied)
-        with suppress(NatsError, OSError):  # only a poke: who misses it looks for himself
+        # A poke is an optimization: replicas that miss it poll the checkpoint.
+        with suppress(NatsError, OSError):
             await self._nats.publish(subjects.projected(self._projection.name), str(held.position).encode())
         return held
 
     async def _set_aside(self, recorded: Recorded, reason: str) -> None:
-        """Before the commit, so that none is lost; its id keeps a repeat from being stored twice."""
+        """Sends an undecodable event to the dead letters.
+
+        This happens before the commit, so that none is lost; if the commit fails and the event is sent again,
+        the broker drops the second message because of its id.
+        """
         name = self._projection.name
         _logger.error("projection.undecodable", projection=name, position=recorded.position, reason=reason)
         await dead_letter(
@@ -220,12 +254,13 @@ class Projector:
         )
 
     async def _poked(self, message: Msg) -> None:
+        """The active replica has committed: a standby replica takes over the position in the message."""
         if not self.active:
             with suppress(ValueError):
                 self._moved(int(message.data))
 
     def _moved(self, position: int) -> None:
-        """Also backwards: a restored database shows what it shows."""
+        """Sets the position and wakes `wait_for`. The position goes back if the database was restored."""
         self.position = position
         advanced, self._advanced = self._advanced, asyncio.Event()
         advanced.set()

@@ -1,4 +1,4 @@
-"""Folds the log anew beside the live tables of a projection, and swaps them in one transaction."""
+"""Rebuilds a projection: folds the log into new tables, and swaps them with the live ones in one transaction."""
 
 import asyncio
 import gc
@@ -24,16 +24,17 @@ _logger = structlog.get_logger(__name__)
 
 
 class RebuildRunningError(RuntimeError):
-    """Another rebuild of this schema runs already."""
+    """Another rebuild of this Postgres schema is running."""
 
 
 async def rebuild(projection: Projection, pool: asyncpg.Pool, log: Log, *, max_batch: int = 5000) -> int:
-    """Rebuilds the tables of `projection` from position 1; returns the position they show.
+    """Rebuilds the tables of `projection` from position 1; returns the position that they show.
 
-    Readers see the old rows until they see the new ones; the active projector goes on meanwhile, and then from there.
-    Undecodable events were set aside when they were first met; nothing is sent from here. The tables are copied with
-    their indexes, constraints and storage parameters, but not with foreign keys and triggers.
-    Raises `RebuildRunningError`, and `UnknownEventError` where the projection would have to stop.
+    Readers see the old rows until the swap. The active projector keeps applying events to the old tables
+    meanwhile, and continues with the new ones. Undecodable events are skipped: the projector sent them to the
+    dead letters when it first read them. The new tables get the indexes, constraints and storage parameters
+    of the live ones, but no foreign keys and no triggers. Raises `RebuildRunningError`, and
+    `UnknownEventError` at an event that would stop the projection.
     """
     async with _alone(projection, pool) as connection:
         run = _Rebuild(projection, connection, log, max_batch)
@@ -44,21 +45,27 @@ async def rebuild(projection: Projection, pool: asyncpg.Pool, log: Log, *, max_b
             try:
                 return await run.swap()
             except (LockNotAvailableError, DeadlockDetectedError):
-                await asyncio.sleep(_TABLE_LOCK_RETRY_SECONDS)  # a reader holds the tables for long: let the others through
+                # A long query holds a live table, and a waiting lock request blocks all later readers:
+                # withdraw it.
+                await asyncio.sleep(_AGAIN)
 
 
 @asynccontextmanager
 async def _alone(projection: Projection, pool: asyncpg.Pool) -> AsyncGenerator[asyncpg.Connection]:
+    """A connection that holds the rebuild lock of the projection's schema. Raises `RebuildRunningError`."""
     async with pool.acquire() as acquired:
         connection = cast("asyncpg.Connection", acquired)
         if not await connection.fetchval(SQL["lock"], projection.schema):
             raise RebuildRunningError(f"schema {projection.schema} is being rebuilt already")
-        yield connection  # the pool unlocks what comes back to it
+        yield connection  # the pool releases the lock when the connection returns to it
 
 
 @contextmanager
 def _rare_collections() -> Generator[None]:
-    """A rebuild makes millions of objects and no cycles: looking for some costs a fifth of its time."""
+    """Makes garbage collections rare, which would take 20 % of the time.
+
+    A rebuild makes millions of objects, and no reference cycles that only the collector could free.
+    """
     before = gc.get_threshold()
     gc.set_threshold(1_000_000, *before[1:])
     try:
@@ -68,14 +75,17 @@ def _rare_collections() -> Generator[None]:
 
 
 class _Rebuild:
+    """One run of a rebuild, on the connection that holds its lock."""
+
     def __init__(self, projection: Projection, connection: asyncpg.Connection, log: Log, max_batch: int) -> None:
         self._projection, self._connection, self._log, self._max_batch = projection, connection, log, max_batch
+        # Names of the Postgres schemas with the live and with the new tables, quoted.
         self._live, self._next = f'"{projection.schema}"', f'"{projection.schema}__next"'
-        self._generation = 0
-        self._position = 0
+        self._generation = 0  # of the new tables: the live one plus 1
+        self._position = 0  # the last position that is applied to the new tables
 
     async def prepare(self, pool: asyncpg.Pool) -> None:
-        """An empty copy of each table in a schema beside the live one."""
+        """Makes an empty copy of each table in a new schema, and the checkpoint of the next generation."""
         await pool.execute(checkpoint.SQL["begin"], self._projection.name)
         async with self._connection.transaction():
             self._generation = await self._connection.fetchval(SQL["start"], self._projection.name)
@@ -99,10 +109,11 @@ class _Rebuild:
             await self._connection.execute(index["definition"])
 
     async def _search(self, schema: str) -> None:
+        """Sets the search path until the end of the transaction."""
         await self._connection.execute("select set_config('search_path', $1, true)", schema)
 
     async def catch_up(self) -> None:
-        """Batch after batch, the next one being read and decoded while Postgres works on one."""
+        """Applies the log up to its end; decodes the next batch while Postgres applies the present one."""
         sifted = await self._read(self._position, self._max_batch)
         while sifted is not None:
             sifted, _ = await asyncio.gather(self._read(sifted.position, self._max_batch), self._apply(sifted))
@@ -125,9 +136,13 @@ class _Rebuild:
             await self._projection.apply(self._connection, sifted.applied)
 
     async def swap(self) -> int:
-        """Never before the live tables: a reader who saw a position goes on seeing it."""
+        """Replaces the live tables by the new ones; returns the position that they show.
+
+        Before, the new tables are brought at least to the position of the live ones, so that a reader never
+        sees the position go back.
+        """
         async with self._connection.transaction():
-            # Below Postgres' own deadlock_timeout, so that it is us who give way, never a reader.
+            # Shorter than Postgres' deadlock_timeout (1 s): this transaction is cancelled, never a reader's.
             await self._connection.execute("set local lock_timeout = '500ms'")
             shown: int = await self._connection.fetchval(SQL["hold"], self._projection.name, self._generation - 1)
             position = self._position

@@ -1,9 +1,10 @@
 -- name: lock
--- One rebuild per schema at a time; the session holds it.
+-- Lets only one rebuild per schema run at a time; the session holds the lock.
 select pg_try_advisory_lock(hashtext('event_log.rebuild'), hashtext($1))
 
 -- name: start
--- A fresh checkpoint beside the live one; what an earlier rebuild left behind goes.
+-- Makes (or resets) the checkpoint of the next generation beside the live one; deletes those of older
+-- rebuilds.
 with live as (
     select min(generation) as generation from event_log.checkpoints where consumer = $1 and shard = 0
 ), left_behind as (
@@ -15,30 +16,31 @@ on conflict (consumer, generation, shard) do update set position = 0, event_id =
 returning generation
 
 -- name: constraints
--- Those that stand on an index; LIKE would give them other names.
+-- The constraints that use an index (primary key, unique, exclusion); LIKE would copy them under other names.
 select conname, pg_get_constraintdef(oid, true) as definition
 from pg_constraint
 where conrelid = $1::regclass and contype in ('p', 'u', 'x')
 
 -- name: indexes
--- The other indexes; without schema names, as the live schema is the search path.
+-- The other indexes. Their definitions contain no schema name, because the live schema is the search path.
 select pg_get_indexdef(indexrelid, 0, true) as definition
 from pg_index
 where indrelid = $1::regclass and not exists (select from pg_constraint where conindid = indexrelid and contype in ('p', 'u', 'x'))
 
 -- name: options
--- Storage parameters (fillfactor), which LIKE leaves out.
+-- The storage parameters (e.g. fillfactor), which LIKE leaves out.
 select array_to_string(reloptions, ', ') from pg_class where oid = $1::regclass
 
 -- name: progress
 update event_log.checkpoints set position = $3 where consumer = $1 and generation = $2 and shard = 0
 
 -- name: hold
--- The active projector compares and swaps this row first of all: while we hold it, the live tables stand still.
+-- Locks the live checkpoint. Each transaction of the active projector first updates this row, so the live
+-- tables do not change while the lock is held.
 select position from event_log.checkpoints where consumer = $1 and generation = $2 and shard = 0 for update
 
 -- name: promote
--- The rebuilt generation is the live one now, under the same owner, and of this log.
+-- Makes the rebuilt generation the live one, with the owner and the lease of the old one, and of this log.
 with old as (
     delete from event_log.checkpoints where consumer = $1 and generation = $2 - 1 and shard = 0 returning owner, lease_until
 )

@@ -1,4 +1,4 @@
-"""Every event of the log, once and in order: caught up from Postgres in bulk, then live on JetStream."""
+"""Reads every event of the log once and in order: first in bulk from Postgres, then live from JetStream."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -14,41 +14,49 @@ from makima_kernel.nats.message import Message
 from makima_kernel.nats.pull_loop import PullLoop
 from makima_kernel.nats.stream_cursor import Ephemeral
 
-_QUIET_STREAM_SECONDS: Final = 1.0  # seconds without a live event: is the log ahead of the broker?
+# Seconds without a live event, after which Postgres is asked whether the log is ahead of the broker.
+_QUIET: Final = 1.0
 
 
 class EpochChangedError(RuntimeError):
-    """The log is another one than it was (a restore, `makima ledger new-epoch`): positions we remember may mean other events."""
+    """The log was replaced (a restore, `makima ledger new-epoch`).
+
+    Positions read before may now denote other events, so the caller must start again from its checkpoint.
+    """
 
 
 class Consumer:
-    """Hands out the log from any position on. The position is the caller's to keep.
+    """Reads the log from any position on. The position must be stored by the caller.
 
-    JetStream is only the fast way: whatever it does not give in unbroken order is read from Postgres.
-    `head` is the newest position that is known to exist, `position` the last one handed out.
+    JetStream is only the fast path: all that it does not deliver in unbroken order is read from Postgres.
     """
 
     def __init__(self, log: Log, nats: Client, *, name: str) -> None:
         self._log, self._nats, self._name = log, nats, name
-        self._epoch: UUID | None = None
-        self._last_id: UUID | None = None
-        self._live: PullLoop | None = None
-        self.position = 0
-        self.head = 0
+        self._epoch: UUID | None = None  # of the log, when `batches` began
+        self._last_id: UUID | None = None  # the id of the event at `position`; None before the first one
+        self._live: PullLoop | None = None  # the JetStream consumer; None while catching up from Postgres
+        self.position = 0  # the last position that was returned
+        self.head = 0  # the newest position that is known to exist
 
     @property
     def lag(self) -> int:
+        """How many events are known to exist after `position`."""
         return max(0, self.head - self.position)
 
     @property
     def problem(self) -> str | None:
-        """Why the fast way is closed (None: it is open, or not needed yet); what it does not give is read each second from Postgres."""
+        """Why JetStream delivers nothing; None if it works or is not needed yet.
+
+        Meanwhile the events are read from Postgres each second.
+        """
         return None if self._live is None else self._live.problem
 
     async def batches(self, after: int, max_batch: int = 1000, *, ticks: bool = False) -> AsyncGenerator[list[Recorded]]:
-        """Batches of 1 to `max_batch` events behind position `after`, without end. Raises `EpochChangedError`.
+        """Yields batches of 1 to `max_batch` events after position `after`, without end.
 
-        With `ticks`, an empty batch after the catch-up and after each quiet second: the caller is up to date, and may tell others.
+        Raises `EpochChangedError`. With `ticks`, also yields an empty batch after the catch-up and after each
+        second without events: the caller has all events of the log.
         """
         self.position, self._last_id = after, None
         self._epoch = await self._log.epoch()
@@ -66,14 +74,17 @@ class Consumer:
                     yield self._passed(followed)
                 if messages and messages[-1].sequence <= self.position:
                     continue
-                # Quiet, a gap, another stream: what is true stands in Postgres.
+                # No message, a gap, or a stream of another log: read from Postgres, which is authoritative.
                 async for batch in self._from_log(max_batch):
                     yield batch
                 if ticks:
                     yield []
 
     async def _is_ours(self, live: PullLoop) -> bool:
-        """Whether the stream is this log's. What a restored log does not hold is no event, though the broker still has it."""
+        """True if the stream belongs to this log and does not end after it.
+
+        If the log was restored to the past, the stream may still hold events that the log does not contain.
+        """
         if live.stream_epoch != str(self._epoch):
             return False
         if live.stream_end > self.head:
@@ -81,7 +92,7 @@ class Consumer:
         return live.stream_end <= self.head
 
     def _follow(self, messages: list[Message]) -> list[Recorded]:
-        """The messages that continue our position without a gap; what we have already is dropped."""
+        """The events that follow `position` without a gap; drops messages that were read before."""
         followed: list[Recorded] = []
         self.head = max(self.head, messages[-1].sequence + messages[-1].pending) if messages else self.head
         expected = self.position + 1
@@ -96,6 +107,7 @@ class Consumer:
         return followed
 
     async def _from_log(self, max_batch: int) -> AsyncGenerator[list[Recorded]]:
+        """Yields all events after `position` from Postgres."""
         self.head, epoch = await self._log.head(), await self._log.epoch()
         if epoch != self._epoch:
             raise EpochChangedError(f"the log's epoch changed from {self._epoch} to {epoch}")
@@ -107,7 +119,11 @@ class Consumer:
                 self.head = await self._log.head()
 
     async def _read(self, limit: int) -> list[Recorded]:
-        """What follows, read together with the event that we saw last: it must still be the same."""
+        """The events after `position`, from Postgres.
+
+        The query also returns the event at `position`, to check that it is the one that was read before: if
+        not, the log was restored.
+        """
         seen = [] if self._last_id is None else [self._last_id]
         events = await self._log.after(self.position - len(seen), limit + len(seen))
         batch = events[len(seen) :]
@@ -124,7 +140,10 @@ class Consumer:
 
 
 def _event(message: Message) -> Recorded | None:
-    """None for what no relay of ours has published, or not at this place: Postgres knows what belongs there."""
+    """The event in a message; None if the relay did not publish it, or not at the sequence of its position.
+
+    In that case the caller reads Postgres to find out which event has this position.
+    """
     try:
         event = from_cloudevent(message.payload)
     except MalformedCloudEventError:

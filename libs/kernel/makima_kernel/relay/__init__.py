@@ -1,1 +1,1 @@
-"""From the log to JetStream."""
+"""Publishes the events of the log to JetStream."""

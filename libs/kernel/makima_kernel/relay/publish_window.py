@@ -1,4 +1,6 @@
-"""Events to JetStream in a sliding window, each only where it belongs: behind the sequence that is its position minus one."""
+"""Publishes events to JetStream in a sliding window; the broker accepts each only at the sequence of its
+position.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -15,26 +17,35 @@ from nats.js.api import Header
 
 from makima_kernel.waiting import wait_with_timeout
 
-_ACK_TIMEOUT_SECONDS: Final = 5.0
-_ACK_POLL_SECONDS: Final = 0.25
+_ACK_TIMEOUT_SECONDS: Final = 5.0  # seconds
+_ACK_POLL_SECONDS: Final = 0.25  # seconds between two checks of the connection and of the oldest unacknowledged event
 
 
 class PublishError(RuntimeError):
-    """The broker did not take an event at its place: look at the stream again before going on."""
+    """The broker did not store an event at its sequence.
+
+    Compare the stream with the log before publishing again.
+    """
 
 
 class MisplacedError(PublishError):
-    """The broker stored an event under another sequence than its position: this stream can never be right again."""
+    """The broker stored an event at another sequence than its position, so this stream can never match the
+    log.
+    """
 
 
 class _Problem(msgspec.Struct, frozen=True):
+    """The error in a JetStream publish acknowledgement."""
+
     code: int = 0
     err_code: int = 0
     description: str = ""
 
 
 class _Ack(msgspec.Struct, frozen=True):
-    seq: int = 0
+    """A JetStream publish acknowledgement."""
+
+    seq: int = 0  # the sequence at which the message was stored
     error: _Problem | None = None
 
 
@@ -44,27 +55,31 @@ _ACKS: Final = msgspec.json.Decoder(_Ack)
 @dataclass(slots=True)
 class _InFlight:
     event: Recorded
-    sent: float
+    sent: float  # when it was published, by the window's clock
 
 
 class Window:
-    """Publishes events in order, at most `size` of them unacknowledged.
+    """Publishes events in order, with at most `size` of them unacknowledged.
 
-    nats-py's own request costs a future, a task and a timer per message; here one inbox counts acknowledgements, and one
-    clock watches the oldest. Everything after the first failure is refused by the broker, so the order cannot break.
+    A request of nats-py costs a future, a task and a timer per message. Here one inbox receives all
+    acknowledgements, and only the age of the oldest unacknowledged event is checked. Each message carries the
+    expected last sequence, so after one failure the broker refuses all later events, and the order cannot
+    break. `on_published` is called with each event that was acknowledged; `clock` returns seconds.
     """
 
     def __init__(self, nats: Client, *, size: int, on_published: Callable[[Recorded], None], clock: Callable[[], float]) -> None:
         self._nats, self._size, self._on_published, self._clock = nats, size, on_published, clock
-        self._in_flight: dict[int, _InFlight] = {}
-        self._failure: PublishError | None = None
-        self._changed = asyncio.Event()
-        self._inbox: Subscription | None = None
-        self._prefix = ""
-        self._reconnects = 0
+        self._in_flight: dict[int, _InFlight] = {}  # by position: published, but not acknowledged
+        self._failure: PublishError | None = None  # the first one since `open()`
+        self._changed = asyncio.Event()  # set with each acknowledgement
+        self._inbox: Subscription | None = None  # receives the acknowledgements
+        self._prefix = ""  # of the reply subjects, `<prefix>.<position>`
+        self._reconnects = 0  # of the connection, when `open()` was called
 
     async def open(self) -> None:
-        """A new inbox: late answers to what was sent before mean nothing any more."""
+        """Starts with an empty window and a new inbox, so that late acknowledgements of earlier events are
+        ignored.
+        """
         await self.close()
         self._reconnects = self._nats.stats["reconnects"]
         self._in_flight.clear()
@@ -78,7 +93,7 @@ class Window:
             await inbox.unsubscribe()
 
     async def publish(self, event: Recorded) -> None:
-        """Returns when it is sent, which waits while the window is full. Raises `PublishError`."""
+        """Sends one event; waits while the window is full. Raises `PublishError`."""
         while len(self._in_flight) >= self._size:
             await self._wait()
         self.check()
@@ -91,19 +106,23 @@ class Window:
         )
 
     async def flush(self) -> None:
-        """Returns when all is acknowledged. Raises `PublishError`."""
+        """Returns when all sent events are acknowledged. Raises `PublishError`."""
         while self._in_flight:
             await self._wait()
         self.check()
 
     def check(self) -> None:
-        """Raises `PublishError` if something failed, or if the connection is or was lost: the broker may be another one now."""
+        """Raises `PublishError` if an event failed, or if the connection was lost since `open()`.
+
+        After a reconnect the broker may be another server, with another stream.
+        """
         if self._failure is not None:
             raise self._failure
         if not self._nats.is_connected or self._nats.stats["reconnects"] != self._reconnects:
             raise PublishError("the connection to the broker was lost")
 
     async def _wait(self) -> None:
+        """Waits for the next acknowledgement, at most `_LOOK` seconds. Raises `PublishError`."""
         self.check()
         self._changed.clear()
         await wait_with_timeout(self._changed, _ACK_POLL_SECONDS)
@@ -112,6 +131,7 @@ class Window:
             raise PublishError(f"position {oldest.event.position} was not acknowledged within {_ACK_TIMEOUT_SECONDS:g} s")
 
     async def _answered(self, message: Msg) -> None:
+        """Handles an acknowledgement; the last token of its subject is the event's position."""
         position = int(message.subject.rpartition(".")[2])
         in_flight = self._in_flight.pop(position, None)
         self._changed.set()
@@ -123,6 +143,7 @@ class Window:
 
 
 def _problem(position: int, message: Msg) -> PublishError | None:
+    """The failure that an acknowledgement reports; None if the event was stored at its sequence."""
     if not message.data:
         return PublishError(f"no stream takes {subjects.EVENTS}")
     try:

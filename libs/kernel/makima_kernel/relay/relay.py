@@ -1,4 +1,6 @@
-"""Publishes the log to JetStream, position by position: the events table is the outbox, and the stream sequence the position."""
+"""Publishes the log to JetStream in order: the events table is the outbox; each stream sequence is the
+event's position.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -26,37 +28,41 @@ from makima_kernel.relay.stream_identity import Match, Mismatch, NoStream, compa
 from makima_kernel.waiting import wait_with_timeout
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
-_PUBLISH_WINDOW_SIZE: Final = 512
-_READ_BATCH_EVENTS: Final = 500
-_LOG_POLL_SECONDS: Final = 0.05  # seconds; a poke comes sooner
-_LEADER_RETRY_SECONDS: Final = 1.0
-_LEADER_FROZEN_SECONDS: Final = 3.0  # seconds in which whoever holds the lock has published nothing of what there is
-_DEPUTY_TERM_SECONDS: Final = 60.0  # a deputy looks that often whether the holder goes on by itself
-_FAILURE_RETRY_SECONDS: Final = 0.25
+_PUBLISH_WINDOW_SIZE: Final = 512  # events sent but not acknowledged
+_READ_BATCH_EVENTS: Final = 500  # events per query
+_LOG_POLL_SECONDS: Final = 0.05  # seconds between two queries for new events; a poke wakes the relay sooner
+_LEADER_RETRY_SECONDS: Final = 1.0  # seconds between two attempts to take the lock, or to compare stream and log
+# Seconds without progress of the stream's end, after which the lock's holder counts as frozen.
+_FROZEN: Final = 3.0
+_DEPUTY_TERM_SECONDS: Final = 60.0  # seconds that a relay publishes without the lock before it tries again to take it
+_FAILURE_RETRY_SECONDS: Final = 0.25  # seconds after an error of the broker or the database
 
 _logger = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Standby:
-    """Another relay publishes."""
+    """Another relay holds the lock and publishes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Relaying:
-    """Everything up to `Relay.position` is in the stream, and what comes follows."""
+    """This relay publishes: all events up to `Relay.position` are in the stream, and new ones follow."""
 
 
 @dataclass(frozen=True, slots=True)
 class Retrying:
-    """The broker or the database does not answer as it should; tried again."""
+    """The broker or the database returned an error, or nothing; the relay tries again."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Mismatched:
-    """The stream is not this log's. Only a person knows which of the two is right."""
+    """The stream does not belong to this log.
+
+    Nothing is published, because only a person can tell which is right.
+    """
 
     reason: str
 
@@ -65,15 +71,15 @@ State = Standby | Relaying | Retrying | Mismatched
 
 
 def _ignore(_event: Recorded) -> None:
-    """Nobody listens."""
+    """The default of `on_published`."""
 
 
 class Relay:
-    """Runs in every service; an advisory lock keeps it to one at a time, for economy. Two at once do no harm: so where the holder of
-    the lock is frozen, or cannot publish, the others do not wait for it.
+    """The relay. It runs in every service; an advisory lock lets only one publish at a time.
 
-    `position` is the last acknowledged one, `lag` how many more the log has, `state` and `ready()` what it is doing.
-    `on_published(event)` is called for each event that the broker has stored.
+    The lock only saves work: two relays at once do no harm, because the broker accepts each event only at its
+    sequence. So if the holder of the lock is frozen or cannot publish, another relay publishes without the
+    lock. `on_published(event)` is called for each event that the broker has stored.
     """
 
     def __init__(
@@ -87,25 +93,32 @@ class Relay:
         alone: bool = True,
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        """`budget`: size of the streams where the broker lost them; `alone=False` leaves the lock out."""
+        """`budget`: the size of the streams if the broker lost them, see `streams.streams`.
+
+        `alone=False` publishes without taking the lock.
+        """
         self._pool, self._nats, self._log = pool, nats, log or Log(pool)
         self._budget, self._alone = budget, alone
         self._on_published = on_published
         self._window = Window(nats, size=_PUBLISH_WINDOW_SIZE, on_published=self._published, clock=clock)
         self._clock = clock
-        self._stands: tuple[int, float] | None = None  # where the stream ends though the log goes on, and since when
-        self._poked = asyncio.Event()
-        self._broken: dict[UUID, str] = {}  # an epoch whose stream holds an event at a wrong sequence, and which
+        # While the log has events beyond the stream's end: the stream's last sequence, and since when it has
+        # not moved.
+        self._stands: tuple[int, float] | None = None
+        self._poked = asyncio.Event()  # set when a service reports that the log grew
+        # Epochs whose stream holds an event at a wrong sequence → which event.
+        self._broken: dict[UUID, str] = {}
         self.state: State = Retrying("not started yet")
-        self.position = 0
-        self.head = 0
+        self.position = 0  # the last acknowledged position
+        self.head = 0  # the log's last position, as far as this relay knows
 
     @property
     def lag(self) -> int:
+        """How many events of the log are not in the stream yet; 0 while another relay publishes."""
         return max(0, self.head - self.position) if not isinstance(self.state, Standby) else 0
 
     def ready(self) -> str | None:
-        """None: ready; else the reason."""
+        """None if ready, else the reason."""
         match self.state:
             case Standby() | Relaying():
                 return None
@@ -113,7 +126,7 @@ class Relay:
                 return f"relay: {reason}"
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Runs until cancelled."""
         pokes = await self._nats.subscribe(subjects.LOG_POKE, cb=self._on_poke)
         try:
             while True:
@@ -134,7 +147,7 @@ class Relay:
             return
         async with self._pool.acquire() as connection:
             if await connection.fetchval(SQL["lock"]):
-                await self._lead(connection)  # the pool unlocks what comes back to it
+                await self._lead(connection)  # the pool releases the lock when the connection returns to it
         if await self._is_frozen():
             await self._stand_in()
         else:
@@ -142,11 +155,15 @@ class Relay:
         await asyncio.sleep(_LEADER_RETRY_SECONDS)
 
     async def _is_frozen(self) -> bool:
-        """Whether the holder of the lock leaves lying what there is. Its session may live though its process stands."""
+        """True if the log has events beyond the stream's end and that end has not moved for `_FROZEN`
+        seconds.
+
+        Then the holder of the lock keeps its database session, and so the lock, but is stuck.
+        """
         try:
             end = await last_sequence(self._nats)
         except NatsError:
-            return False  # nobody can publish
+            return False  # without the broker no relay can publish
         now = self._clock()
         if await self._log.head() <= end:
             self._stands = None
@@ -155,20 +172,23 @@ class Relay:
         return self._stands is not None and now - self._stands[1] >= _LEADER_FROZEN_SECONDS
 
     async def _stand_in(self) -> None:
-        """Without the lock, for a term, or until somebody else publishes after all."""
+        """Publishes without the lock, for at most `_TERM` seconds, or until a publish fails.
+
+        A publish also fails when another relay publishes the same position first.
+        """
         _logger.warning("relay.took_over", position=self.position)
         with suppress(TimeoutError):
             async with asyncio.timeout(_DEPUTY_TERM_SECONDS):
                 await self._try()
 
     async def _lead(self, lock: asyncpg.pool.PoolConnectionProxy | None) -> None:
-        """Returns where the lock was lost with its connection."""
+        """Publishes until the connection that holds the lock is lost; without end if `lock` is None."""
         while lock is None or not lock.is_closed():
             raise_if_cancelled()
             await self._try()
 
     async def _try(self) -> None:
-        """Returns where something was not taken."""
+        """Compares stream and log, then publishes until an event is not accepted."""
         if not await self._agree():
             await asyncio.sleep(_LEADER_RETRY_SECONDS)
             return
@@ -180,7 +200,10 @@ class Relay:
             self._enter(Retrying(str(error)))
 
     async def _agree(self) -> bool:
-        """Whether stream and log are of one identity; where the stream is gone, a new one is made at the right place."""
+        """True if the stream belongs to this log.
+
+        If there is no stream, makes one with the right first sequence.
+        """
         match await compare_stream(self._nats, self._log):
             case NoStream():
                 self._enter(Retrying("the broker has no stream for the events; making it"))
@@ -198,7 +221,7 @@ class Relay:
                 return True
 
     async def _relay(self) -> NoReturn:
-        """Until something is not taken, or the connection is lost. Raises `PublishError`."""
+        """Publishes until an event is not accepted or the connection is lost. Raises `PublishError`."""
         await self._window.open()
         self._enter(Relaying())
         sent = self.position
@@ -220,7 +243,10 @@ class Relay:
             await self._quiet()
 
     async def _quiet(self) -> None:
-        await wait_with_timeout(self._poked, _LOG_POLL_SECONDS)
+        """Waits for a poke, at most `_POLL` seconds."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_POLL):
+                await wait_with_timeout(self._poked, _LOG_POLL_SECONDS)
 
     def _published(self, event: Recorded) -> None:
         self.position = event.position
@@ -231,6 +257,7 @@ class Relay:
         self._poked.set()
 
     def _enter(self, state: State) -> None:
+        """Changes the state, and logs the change."""
         if state == self.state:
             return
         self.state = state

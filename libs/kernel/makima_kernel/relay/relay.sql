@@ -1,3 +1,3 @@
 -- name: lock
--- One relay is enough; the session holds it.
+-- The lock of the publishing relay; the session holds it.
 select pg_try_advisory_lock(hashtext('event_log.relay'), 0)

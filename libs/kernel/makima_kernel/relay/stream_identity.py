@@ -1,4 +1,6 @@
-"""Is the stream of the broker the stream of this log? Both carry an epoch, and the last message must be the log's event there."""
+"""Checks that the broker's stream belongs to this log: equal epochs, and the last message is the log's event
+there.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,8 +22,9 @@ from makima_kernel.nats import streams
 from makima_kernel.nats.stream_cursor import EPOCH_KEY
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
-_API_TIMEOUT_SECONDS: Final = 2.0
-_CLOCKS: Final = timedelta(minutes=1)  # how far the clocks of broker and database may be apart; a restore takes longer than that
+_API_TIMEOUT_SECONDS: Final = 2.0  # seconds per request to the broker
+# How far the clocks of broker and database may be apart. A restore of the database takes longer than that.
+_CLOCKS: Final = timedelta(minutes=1)
 _CURE: Final = "if the database was restored on purpose, run `makima ledger new-epoch`"
 
 _logger = structlog.get_logger(__name__)
@@ -29,21 +32,24 @@ _logger = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """One log, one stream: it holds everything up to `position`, or is to be filled from there."""
+    """The stream belongs to this log."""
 
-    position: int
+    position: int  # the stream's end: publish the events after it
 
 
 @dataclass(frozen=True, slots=True)
 class NoStream:
-    """There is no such stream: the broker is new, or lost its data."""
+    """The broker has no stream for the events: it is new, or lost its data."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:
-    """Never to be written by this log: `reason` says what disagrees, and the cure."""
+    """The stream belongs to another log, or to a state of this log before a restore.
 
-    reason: str
+    It must not be written.
+    """
+
+    reason: str  # what differs, and what an operator should do
 
 
 class _State(msgspec.Struct, frozen=True):
@@ -51,13 +57,13 @@ class _State(msgspec.Struct, frozen=True):
 
 
 class _Info(msgspec.Struct, frozen=True):
-    """What nats-py leaves out of a stream's state."""
+    """The member `last_ts` of a stream's state, which nats-py does not return."""
 
     state: _State
 
 
 async def compare_stream(nats: Client, log: Log) -> Match | NoStream | Mismatch:
-    """Compares epochs, ends, and the event at the stream's end. Raises nats-py's and asyncpg's errors where one does not answer."""
+    """Compares epochs, ends, and the event at the stream's end. Raises the errors of nats-py and asyncpg."""
     jetstream = nats.jetstream(timeout=_API_TIMEOUT_SECONDS)
     try:
         info = await jetstream.stream_info(subjects.EVENTS_STREAM)
@@ -68,7 +74,8 @@ async def compare_stream(nats: Client, log: Log) -> Match | NoStream | Mismatch:
     epoch, stream_epoch = str(await log.epoch()), (info.config.metadata or {}).get(EPOCH_KEY)
     if epoch != stream_epoch:
         return Mismatch(f"the log's epoch is {epoch}, the stream's is {stream_epoch}: {_CURE}")
-    head = await log.head()  # read after the stream's end: what the stream holds was committed before
+    # Read after the stream's end, because the stream's events were committed before that.
+    head = await log.head()
     if last > head:
         return Mismatch(f"the stream ends at {last}, the log at {head}: it was restored to the past; {_CURE}")
     if last == 0:
@@ -84,13 +91,17 @@ async def compare_stream(nats: Client, log: Log) -> Match | NoStream | Mismatch:
 
 
 async def _compare_empty(nats: Client, log: Log, last: int) -> Match | Mismatch:
-    """All messages have aged out, and the event at the stream's end with them; but the broker knows when it came, and an event is recorded
-    before it is published. A restored log that has grown past this end again has recorded another event there since.
+    """Compares by time if the stream's messages have all expired, so that its last event cannot be read.
+
+    The broker still knows when its last message arrived, and an event is recorded before it is published. If
+    the log's event at that position was recorded later, it is another one: the log was restored, and has
+    grown past this position again.
     """
     reply = await nats.request(f"$JS.API.STREAM.INFO.{subjects.EVENTS_STREAM}", timeout=_API_TIMEOUT_SECONDS)
     came = datetime.fromisoformat(msgspec.json.decode(reply.data, type=_Info).state.last_ts)
     events = await log.after(last - 1, 1)
-    if came.year == 1 or not events:  # made at this place, and nothing was published yet
+    # The stream was created with this first sequence; nothing was published yet.
+    if came.year == 1 or not events:
         return Match(last)
     recorded = events[0].recorded_at
     if recorded > came + _CLOCKS:
@@ -101,7 +112,7 @@ async def _compare_empty(nats: Client, log: Log, last: int) -> Match | Mismatch:
 
 
 async def last_sequence(nats: Client) -> int:
-    """Where the stream ends; 0 where there is none. Raises nats-py's errors."""
+    """The stream's last sequence; 0 if there is no stream. Raises nats-py's errors."""
     try:
         return (await nats.jetstream(timeout=_API_TIMEOUT_SECONDS).stream_info(subjects.EVENTS_STREAM)).state.last_seq
     except NotFoundError:
@@ -109,9 +120,11 @@ async def last_sequence(nats: Client) -> int:
 
 
 async def new_epoch(pool: asyncpg.Pool, nats: Client, *, budget: float = 1.0) -> UUID:
-    """Starts a new identity of the log, with a new stream; every consumer and socket gets a reset.
+    """Gives the log a new epoch and a new stream; all consumers and monitor sockets are reset. Returns the
+    epoch.
 
-    For after a restore of the database: positions that were handed out then may be other events now.
+    To be used after a restore of the database: positions that were given out before may denote other events
+    now. `budget` is the share of the full stream sizes, see `streams.streams`.
     """
     epoch = cast("UUID", await pool.fetchval(SQL["new_epoch"]))
     jetstream = nats.jetstream(timeout=_API_TIMEOUT_SECONDS)

@@ -1,3 +1,3 @@
 -- name: new_epoch
--- Who this log is from now on.
+-- Gives the log a new identity.
 update event_log.identity set epoch = gen_random_uuid(), since = clock_timestamp() returning epoch

@@ -1,6 +1,4 @@
-"""Configures logging: one JSON line per log event, with a stable name, its fields and the ids of the current
-trace.
-"""
+"""Configures logging: one JSON line per log event, with a stable name, fields and the current trace's ids."""
 
 import json
 import logging
@@ -44,9 +42,7 @@ def configure(service: str, level: str = "info", stream: TextIO | None = None) -
 
 
 def _of_service(service: str, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Adds the field `service` to the events of module loggers too; a logger that is bound to a service keeps
-    its own.
-    """
+    """Adds the field `service` to each event, unless the logger is bound to a service already."""
     event.setdefault("service", service)
     return event
 
@@ -60,9 +56,7 @@ def _trace_ids(_logger: WrappedLogger, _method: str, event: EventDict) -> EventD
 
 
 def _json(event: EventDict, **_options: object) -> str:
-    """Serializes a log event, whatever its fields hold: a value without a JSON form must not raise in the
-    calling code.
-    """
+    """Serializes a log event whatever its fields hold, because logging must not raise in the calling code."""
     try:
         return orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
     except TypeError:  # a lone surrogate, an integer beyond 64 bits, or a key of an unsupported type
@@ -70,9 +64,7 @@ def _json(event: EventDict, **_options: object) -> str:
 
 
 class _Bridge(logging.Handler):
-    """Turns records of the standard library's logging into structured events, so that all lines have one
-    format.
-    """
+    """Turns records of the standard library's logging into structured events: all lines have one format."""
 
     def emit(self, record: logging.LogRecord) -> None:
         logger = cast("Logger", structlog.get_logger())

@@ -20,12 +20,10 @@ HEADER: Final = "traceparent"
 
 
 def configure(service: str) -> TracerProvider:
-    """Makes trace ids in any case; exports spans only if `OTEL_EXPORTER_OTLP_ENDPOINT` (or its traces
-    variant) is set.
-    """
+    """Sets up tracing. Trace ids are always made; spans are exported only if `exporting()`."""
     provider = TracerProvider(resource=Resource.create({"service.name": f"makima-{service.replace('_', '-')}"}))
     if exporting():
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415 - the import takes 0.25 s, and most processes export nothing
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415 - takes 0.25 s, rarely needed
 
         provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(), schedule_delay_millis=500))
     trace.set_tracer_provider(provider)
@@ -33,7 +31,10 @@ def configure(service: str) -> TracerProvider:
 
 
 def exporting() -> bool:
-    """True if spans are exported. If not, code paths that handle many events (the relay) create no spans."""
+    """True if `OTEL_EXPORTER_OTLP_ENDPOINT` (or `…_TRACES_ENDPOINT`) says where to send spans.
+
+    If not, code that handles events in bulk (the relay) creates no spans.
+    """
     return bool(os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or os.environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"))
 
 
