@@ -117,7 +117,7 @@ class Appender:
             metrics.append_seconds.observe(loop.time() - started)
 
     async def drain(self) -> None:
-        """Accepts no further commands; returns when the queued ones have their outcome and `run()` has ended."""
+        """Accepts no further commands; returns when the queued ones are answered and `run()` has ended."""
         self._draining = True
         self._wake.set()
         await self._stopped.wait()

@@ -1,1 +1,1 @@
-"""NATS: connections, streams, the pull loop."""
+"""NATS: connections, users, streams, and reading from them."""

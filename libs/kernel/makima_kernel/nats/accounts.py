@@ -1,4 +1,4 @@
-"""The users of a broker that is ours: those that come with the system and the daemons let in, as the `auth.conf` that it reads."""
+"""Writes `auth.conf`, the users of a broker that makima configures: the system's own, and the daemons."""
 
 import json
 import os
@@ -13,18 +13,23 @@ from makima_schemas import permissions
 from makima_schemas.permissions import DaemonUser, Permissions
 
 AUTH: Final = "auth.conf"
-# Passwords are 256 random bits: nothing can be guessed, and each reload checks those of all who are connected again.
+# bcrypt's cost, at its minimum: the passwords are 256 random bits, so they cannot be guessed, and on each
+# reload the broker checks the passwords of all connected users again.
 BCRYPT_COST: Final = 4
 
 
 class NotSetUpError(RuntimeError):
-    """It is not written here who comes with the system, or not all of them: the message says where."""
+    """The folder does not have the password of every system user; the message names the file and the
+    users.
+    """
 
 
 class BrokerUsers:
-    """A folder for us and the broker alone. Two write here, each a file of its own: whoever set the broker up, and the gateway.
+    """The folder with the broker's users, readable by makima's user and the broker only.
 
-    Either makes `auth.conf` of both, in which there are only hashes. That the broker reads it again is up to them.
+    It has two writers with a file each: the setup of the broker writes `system.json`, the gateway
+    `daemons.json`. Each of them then writes `auth.conf` from both files, which contain password hashes only.
+    The caller must make the broker reload its configuration.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -33,13 +38,20 @@ class BrokerUsers:
         self._daemons = folder / "daemons.json"
 
     def set_up(self, passwords: Mapping[str, str]) -> None:
-        """Let in those that come with the system, by name, and no others of them. What the reloader has is the gateway's."""
+        """Sets the system's users, replacing earlier ones; `passwords` is by user name.
+
+        The reloader gets the gateway's password, because the gateway connects as both.
+        """
         everybody = {**passwords, permissions.RELOADER: passwords[permissions.GATEWAY]}
         write_privately(self._system, json.dumps({user: password_hash(password) for user, password in everybody.items()}))
         self._write_auth()
 
     def let_in(self, daemons: Iterable[DaemonUser]) -> None:
-        """These and no other daemons. Raises `NotSetUpError`: without services, `auth.conf` would lock them all out."""
+        """Sets the daemons that may connect, replacing earlier ones.
+
+        Raises `NotSetUpError` if the system's users are not set: an `auth.conf` without them would lock out
+        all services.
+        """
         missing = {*permissions.USERS, *permissions.SYSTEM} - self._hashes().keys()
         if missing:
             raise NotSetUpError(
@@ -53,15 +65,17 @@ class BrokerUsers:
         write_privately(self._folder / AUTH, "\n".join(_configuration(self._hashes(), [DaemonUser(**each) for each in daemons])))
 
     def _hashes(self) -> Mapping[str, str]:
+        """The password hash of each system user."""
         return cast("dict[str, str]", json.loads(self._system.read_text()) if self._system.is_file() else {})
 
 
 def password_hash(password: str) -> str:
+    """The bcrypt hash as nats-server expects it."""
     return bcrypt.hashpw(password.encode(), bcrypt.gensalt(BCRYPT_COST, prefix=b"2a")).decode()
 
 
 def write_privately(file: Path, text: str) -> None:
-    """Beside the old one and renamed: who reads it gets the one or the other. Nobody but our user may."""
+    """Replaces a file atomically, by renaming a new one; only our user may read it."""
     handle, beside = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")  # mkstemp: mode 600
     with os.fdopen(handle, "w") as out:
         out.write(text)

@@ -1,4 +1,6 @@
-"""The one way to the broker: options that keep a process from freezing or giving up while the broker is away."""
+"""Opens connections to NATS, with options that keep a process from freezing or giving up during a broker
+outage.
+"""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -17,11 +19,11 @@ OnClosed = Callable[[], Coroutine[None, None, None]]
 
 
 async def ignore_close() -> None:
-    """The `on_closed` of a connection that lasts for one piece of work: whoever made it closes it."""
+    """The `on_closed` of a short-lived connection, which its creator closes."""
 
 
 class BrokerUnreachableError(ConnectionError):
-    """No NATS server let us in within the timeout; the message carries its last word."""
+    """No NATS server accepted the connection within the timeout; the message contains the last error."""
 
 
 class _Options(TypedDict):
@@ -33,8 +35,9 @@ class _Options(TypedDict):
     connect_timeout: int
 
 
-# By default nats-py gives up after 60 attempts; its pull subscribers then spin without yielding, and neither timers nor
-# signal handlers run. It waits `reconnect_time_wait` seconds between two tries of the same server.
+# By default nats-py gives up after 60 attempts. Its pull subscribers then spin without yielding to the event
+# loop, so that neither timers nor signal handlers run. It waits `reconnect_time_wait` seconds between two
+# attempts at the same server.
 _OPTIONS: Final = _Options(
     allow_reconnect=True,
     max_reconnect_attempts=-1,
@@ -52,10 +55,10 @@ async def connect(
     on_closed: OnClosed,
     timeout: float = 10.0,
 ) -> Client:
-    """A connection that reconnects for ever.
+    """Opens a connection that reconnects without limit.
 
-    `on_closed` runs when it is closed all the same: end the process there at once, unless it is shutting down.
-    Raises `BrokerUnreachableError` if the first connection takes longer than `timeout` seconds.
+    `on_closed` runs if it is closed nevertheless: it should end the process at once, unless that is shutting
+    down. Raises `BrokerUnreachableError` if the first connection takes longer than `timeout` seconds.
     """
     last: Exception | None = None
 
@@ -73,15 +76,16 @@ async def connect(
 
 
 def broker(url: str, name: str, *, on_closed: OnClosed) -> NatsBroker:
-    """A FastStream broker with the same options, and without its two INFO lines per message."""
+    """A FastStream broker with the same options, and without FastStream's two INFO lines per message."""
     return NatsBroker(url, name=name, closed_cb=on_closed, logger=None, inbox_prefix=_inbox_prefix(url), **_OPTIONS)
 
 
 async def confirm_subscriptions(connection: Client) -> None:
-    """Returns when the server has everything that was sent before, subscriptions above all.
+    """Returns when the server has processed everything that was sent before, in particular subscriptions.
 
-    nats-py's `flush()` writes its PING past the commands that still wait to be written, so the first PONG proves nothing; by
-    then they are written, and the second comes after them. It swallows a cancellation on the way.
+    nats-py's `flush()` sends its PING ahead of commands that are still in its buffer, so the first PONG
+    proves nothing. By then the buffer has been written, so the second PONG comes after those commands.
+    `flush()` also swallows a cancellation, hence the check at the end.
     """
     await connection.flush()
     await connection.flush()
@@ -89,7 +93,7 @@ async def confirm_subscriptions(connection: Client) -> None:
 
 
 def _inbox_prefix(url: str) -> str:
-    """A user hears only what is sent to inboxes of its own."""
+    """The inbox prefix of the user in `url`: a user may only subscribe to its own inboxes."""
     user = urlsplit(url).username
     return inbox(user) if user else DEFAULT_INBOX
 

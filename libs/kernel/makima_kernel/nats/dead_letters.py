@@ -1,4 +1,6 @@
-"""What could not be processed is set aside on `makima.dead.<stream>.<consumer>`, with its reason and its origin."""
+"""Publishes messages that could not be processed to `makima.dead.<stream>.<consumer>`, with reason and
+origin.
+"""
 
 from base64 import b64encode
 from collections.abc import Mapping
@@ -10,10 +12,11 @@ from nats.aio.client import Client
 
 from makima_kernel.telemetry import metrics
 
-# As base64 in JSON it must stay well under the broker's `max_payload`: one message above that ends the connection for good.
+# Bytes of payload that are kept. As base64 in JSON they must stay well under the broker's `max_payload`,
+# because the broker closes the connection for good on one message above that.
 MAX_PAYLOAD_BYTES: Final = 512 * 1024
-MAX_REASON_CHARACTERS: Final = 4096
-_PUBLISH_TIMEOUT_SECONDS: Final = 5.0
+MAX_REASON_CHARACTERS: Final = 4096  # characters
+_PUBLISH_TIMEOUT_SECONDS: Final = 5.0  # seconds
 
 
 async def dead_letter(
@@ -26,9 +29,12 @@ async def dead_letter(
     payload: bytes,
     message_id: str | None = None,
 ) -> None:
-    """Stores `{reason, origin, payload | payload_base64, truncated}`; returns once the broker has it.
+    """Publishes `{reason, origin, payload | payload_base64, truncated}`; returns when the broker has stored
+    it.
 
-    `message_id` keeps a repeat within two minutes from being stored twice. Raises nats-py's errors where the broker is away.
+    `stream` and `consumer` name where the message came from, `origin` its place there (e.g. its position).
+    `message_id` makes the broker drop a repeat within two minutes. Raises nats-py's errors if the broker does
+    not answer.
     """
     kept = payload[:MAX_PAYLOAD_BYTES]
     body: dict[str, object] = {"reason": reason[:MAX_REASON_CHARACTERS], "origin": dict(origin), "truncated": len(kept) < len(payload)}

@@ -1,4 +1,6 @@
-"""Listens to a core NATS subject: no redelivery, so only for what the next message replaces."""
+"""Listens to a core NATS subject: there is no redelivery, so use it only for data that the next message
+replaces.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -8,7 +10,10 @@ from nats.aio.msg import Msg
 
 
 async def listen(nats: Client, subject: str, take: Callable[[str, bytes], None]) -> None:
-    """Until cancelled. `take` is given the subject and the payload of each message, and passes over what it cannot read."""
+    """Calls `take(subject, payload)` for each message, until cancelled.
+
+    `take` must ignore messages it cannot decode.
+    """
 
     async def heard(message: Msg) -> None:
         take(message.subject, message.data)

@@ -1,29 +1,33 @@
-"""A message of a stream as the pull loop hands it on: payload, place in the stream, and the broker's clock."""
+"""A message of a JetStream stream: payload, sequences and the broker's timestamp, parsed from its reply
+subject.
+"""
 
 from typing import Final
 
 import msgspec
 from nats.aio.msg import Msg
 
-_TOKENS_WITHOUT_DOMAIN: Final = 9
+_TOKENS_WITHOUT_DOMAIN: Final = 9  # of the reply subject; later servers insert domain and account
 
 
 class Message(msgspec.Struct, frozen=True, gc=False):
-    """`sequence` is the stream's, `delivery` the consumer's (both from 1, `delivery` without gaps); `timestamp_ns` is the
-    broker's time of arrival, Unix nanoseconds; `pending` says how many more the consumer had then.
-    """
+    """One message of a stream, as the pull loop returns it."""
 
     subject: str
     payload: bytes
     headers: dict[str, str] | None
-    sequence: int
-    delivery: int
-    timestamp_ns: int
-    pending: int
+    sequence: int  # in the stream, from 1
+    delivery: int  # in the consumer, from 1 without gaps
+    timestamp_ns: int  # when it arrived at the broker, Unix nanoseconds, by the broker's clock
+    pending: int  # how many messages the consumer had after this one at its delivery
 
 
 def parse(message: Msg) -> Message:
-    """`$JS.ACK[.<domain>.<account>].<stream>.<consumer>.<tries>.<sequence>.<delivery>.<time>.<pending>[.<random>]`."""
+    """Parses a delivered message by its reply subject.
+
+    It is
+    `$JS.ACK[.<domain>.<account>].<stream>.<consumer>.<tries>.<sequence>.<delivery>.<time>.<pending>[.<random>]`.
+    """
     tokens = message.reply.split(".")
     at = 5 if len(tokens) == _TOKENS_WITHOUT_DOMAIN else 7
     return Message(

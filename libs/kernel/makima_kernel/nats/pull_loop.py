@@ -1,4 +1,6 @@
-"""Ordered reading of a stream in bulk: a callback inbox with overlapping pull requests, which finds its way back by itself."""
+"""Reads a stream in order and in bulk, with overlapping pull requests, and recovers from lost connections by
+itself.
+"""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
@@ -21,20 +23,21 @@ from makima_kernel.waiting import wait_with_timeout
 
 _PULL_EXPIRES_NS: Final = 10_000_000_000
 _IDLE_HEARTBEAT_NS: Final = 1_000_000_000
-_BROKER_SILENT_SECONDS: Final = 3.0  # seconds without a message or an idle heartbeat: something is gone that nobody told us about
-_PULL_WAIT_SECONDS: Final = 0.25
-_PULL_RETRY_SECONDS: Final = 0.05
-_MAX_PULL_BYTES: Final = 16 * 1024 * 1024  # of a request: a batch of the largest events would fill the memory
+_BROKER_SILENT_SECONDS: Final = 3.0  # seconds without a message or an idle heartbeat, after which the consumer is checked
+_PULL_WAIT_SECONDS: Final = 0.25  # seconds to wait for messages, at most; also after an error
+_PULL_RETRY_SECONDS: Final = 0.05  # seconds after a check of the consumer
+# Per request, because a full batch of the largest events would fill the memory.
+_MAX_PULL_BYTES: Final = 16 * 1024 * 1024
+# Header that ends a request: how many of its messages were not delivered.
 _PENDING: Final = "Nats-Pending-Messages"
 
 
 class PullLoop:
-    """Reads one consumer of a stream, in order, never skipping; at most two batches are held or on their way.
+    """Reads the messages of one stream in order and without gaps; at most two batches are buffered or
+    requested.
 
-    A lost connection, a missed idle heartbeat, a lost delivery, a deleted consumer or stream: in each case the loop makes
-    its consumer again behind what it has, and goes on. `problem` says what it is waiting for (None: nothing), `lag` how
-    many messages the broker still had for it, `stream_epoch` which incarnation of the stream the sequences belong to,
-    `stream_end` its last sequence when its consumer was made.
+    After a lost connection, a missed idle heartbeat, a lost delivery or a deleted consumer or stream, the
+    loop creates its consumer again after the last message that it has, and continues.
     """
 
     def __init__(
@@ -49,34 +52,43 @@ class PullLoop:
         tick: float | None = None,
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        """`linger`: seconds to wait for a batch to fill; `tick`: yield an empty batch after that many seconds of quiet."""
+        """`filters`: subjects to read (none: all). `batch`: messages per batch and per request.
+
+        `linger`: seconds to wait for a batch to fill. `tick`: yield an empty batch after that many seconds
+        without one.
+        """
         self._nats = nats
         self._target = Target(nats, stream, filters)
         self._cursor = cursor
         self._batch, self._linger, self._tick, self._clock = batch, linger, tick, clock
-        self._buffer: list[Message] = []
-        self._wake = asyncio.Event()
-        self._inbox: Subscription | None = None
-        self._reconnects = 0
-        self._outstanding = 0
-        self._delivery = 0
-        self._last = 0
+        self._buffer: list[Message] = []  # received, but not yielded
+        self._wake = asyncio.Event()  # set with each message, and by `stop()`
+        self._inbox: Subscription | None = None  # receives messages and status messages
+        self._reconnects = 0  # of the connection, when the consumer was created
+        self._outstanding = 0  # messages that are requested and not delivered
+        self._delivery = 0  # the consumer's sequence of the last message received
+        self._last = 0  # the stream's sequence of the last message received
+        # `_heard`: when the last message of any kind was received; `_yielded`: when the last batch was
+        # yielded.
         self._heard = self._yielded = clock()
-        self._filling_since: float | None = None
+        self._filling_since: float | None = None  # since when the buffer has messages
         self._stopping = False
-        self.consumer: str | None = None
-        self.stream_epoch = ""
-        self.stream_end = 0
-        self.problem: str | None = f"{stream} is not being read yet"
-        self.lag = 0
+        self.consumer: str | None = None  # the consumer's name; None: it must be created (again)
+        self.stream_epoch = ""  # the incarnation of the stream that the sequences belong to
+        self.stream_end = 0  # the stream's last sequence when the consumer was created
+        self.problem: str | None = f"{stream} is not being read yet"  # why nothing is read; None: it is
+        self.lag = 0  # messages that the broker still had for the consumer at the last delivery
 
     def stop(self) -> None:
-        """Ends `batches()` once what has arrived is handed out."""
+        """Ends `batches()` when all received messages have been yielded."""
         self._stopping = True
         self._wake.set()
 
     async def batches(self) -> AsyncGenerator[list[Message]]:
-        """Up to `batch` messages at a time, without end. Raises `ConnectionClosedError` where the connection is closed for good."""
+        """Yields up to `batch` messages at a time, until `stop()`.
+
+        Raises `ConnectionClosedError` if the connection is closed for good.
+        """
         self._heard = self._yielded = self._clock()
         try:
             while not self._stopping or self._buffer:
@@ -94,6 +106,7 @@ class PullLoop:
             await self._close()
 
     def _is_due(self) -> bool:
+        """True if a batch (or, without messages, a tick) should be yielded now."""
         now = self._clock()
         if not self._buffer:
             return self._tick is not None and now - self._yielded >= self._tick
@@ -107,7 +120,7 @@ class PullLoop:
         await wait_with_timeout(self._wake, min(waits))
 
     async def _tend(self) -> None:
-        """Keeps requests on their way, and the consumer in existence."""
+        """Creates the consumer if necessary, checks it after a silence, and requests the next batch."""
         if self._nats.is_closed:
             raise ConnectionClosedError
         if not self._nats.is_connected:
@@ -119,7 +132,9 @@ class PullLoop:
             if self.consumer is not None and self._outstanding > 0 and self._clock() - self._heard > _BROKER_SILENT_SECONDS:
                 await self._look()
             if self.consumer is None and self._buffer:
-                return  # first hand out what came before: it may belong to another incarnation of the stream
+                # First yield the buffer: it may belong to another incarnation of the stream than what
+                # follows.
+                return
             if self.consumer is None:
                 await self._open()
             if self._outstanding + len(self._buffer) <= self._batch:
@@ -130,6 +145,7 @@ class PullLoop:
             await asyncio.sleep(_PULL_WAIT_SECONDS)
 
     async def _open(self) -> None:
+        """Creates the consumer after the last message received, and an inbox for it."""
         await self._close()
         self._reconnects = self._nats.stats["reconnects"]
         info = await self._target.jetstream.stream_info(self._target.stream)
@@ -138,19 +154,23 @@ class PullLoop:
             self._cursor.forget()
             self._last = 0
         self.stream_epoch, self.stream_end = epoch, info.state.last_seq
-        # A broker that lost power may have lost its newest messages: their sequences are given out again.
+        # A broker that lost power may have lost its newest messages, and assigns their sequences again to
+        # others.
         self._last = min(self._last, info.state.last_seq)
         self._delivery = self._outstanding = 0
         inbox = self._nats.new_inbox()
         self._inbox = await self._nats.subscribe(inbox, cb=_from_queue, pending_msgs_limit=0, pending_bytes_limit=0)
-        # Every message would otherwise pass a queue and a task on its way here: a third of what nats-py costs.
-        self._inbox._pending_queue = _Direct(self._receive)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - it has no public door for a synchronous receiver
+        # nats-py would pass every message through a queue and a task, which is a third of its cost per
+        # message.
+        self._inbox._pending_queue = _Direct(self._receive)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - no public API for this
         self.consumer = await self._cursor.open(self._target, info.state, self._last)
         self._heard = self._clock()
         self.problem = None
 
     async def _look(self) -> None:
-        """Nothing was heard: is the consumer there, and did all it delivered arrive?"""
+        """After a silence: checks that the consumer exists and that all messages it delivered were
+        received.
+        """
         assert self.consumer is not None
         try:
             info = await self._target.jetstream.consumer_info(self._target.stream, self.consumer, timeout=2.0)
@@ -164,6 +184,7 @@ class PullLoop:
         self._heard = self._clock()
 
     async def _request(self) -> None:
+        """Requests a batch; its messages are delivered to the inbox."""
         assert self._inbox is not None
         request = {"batch": self._batch, "max_bytes": _MAX_PULL_BYTES, "expires": _PULL_EXPIRES_NS, "idle_heartbeat": _IDLE_HEARTBEAT_NS}
         if self._outstanding <= 0:
@@ -174,6 +195,7 @@ class PullLoop:
         )
 
     def _receive(self, raw: Msg) -> None:
+        """Called for each message of the inbox: buffers it, or handles it as a status message."""
         self._heard = self._clock()
         self._wake.set()
         if not raw.reply:
@@ -182,7 +204,7 @@ class PullLoop:
         message = parse(raw)
         self._outstanding -= 1
         if message.delivery != self._delivery + 1:
-            self.consumer = None  # a delivery was lost on its way
+            self.consumer = None  # an earlier delivery was lost
             return
         self._delivery = message.delivery
         self.lag = message.pending
@@ -191,8 +213,9 @@ class PullLoop:
             self._buffer.append(message)
 
     def _heed(self, headers: dict[str, str]) -> None:
+        """Handles a status message of the broker."""
         match headers.get("Status"), headers.get("Description", ""):
-            case "100", _:
+            case "100", _:  # an idle heartbeat, with the number of the consumer's last delivery
                 if int(headers.get("Nats-Last-Consumer", 0)) > self._delivery:
                     self.consumer = None
             case "409", "Consumer Deleted":
@@ -200,7 +223,8 @@ class PullLoop:
             case _ if _PENDING in headers:
                 self._outstanding -= int(headers[_PENDING])
             case _:
-                # Leadership change, server shutdown, no responders: the request is gone; ask again after a look around.
+                # Leadership change, server shutdown, no responders: the request was dropped. Check the
+                # consumer at once.
                 self._heard = float("-inf")
 
     async def _close(self) -> None:
@@ -211,7 +235,7 @@ class PullLoop:
 
 
 class _Direct(asyncio.Queue[Msg]):
-    """What nats-py takes for the queue of a subscription: it hands each message on at once."""
+    """Replaces the queue of a nats-py subscription: passes each message to a callback at once."""
 
     def __init__(self, receive: Callable[[Msg], None]) -> None:
         super().__init__()
@@ -222,4 +246,4 @@ class _Direct(asyncio.Queue[Msg]):
 
 
 async def _from_queue(_message: Msg) -> None:
-    """Never called: nothing stays in the queue."""
+    """The callback that nats-py requires. Never called, because no message stays in the queue."""

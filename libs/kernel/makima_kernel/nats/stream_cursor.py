@@ -1,4 +1,6 @@
-"""Where a pull loop starts in a stream, and how it is made again: its owner keeps the place, the broker nothing."""
+"""Creates the consumers of a pull loop, at its start and after each failure; the client keeps the position,
+not the broker.
+"""
 
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -14,7 +16,7 @@ _API_TIMEOUT_SECONDS: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The messages that a loop reads: those of `stream` that match one of `filters` (none: all)."""
+    """What a pull loop reads: the messages of `stream` that match one of `filters` (none: all)."""
 
     nats: Client
     stream: str
@@ -26,29 +28,38 @@ class Target:
 
 
 class Cursor(Protocol):
+    """Decides where in a stream to start."""
+
     async def open(self, target: Target, state: StreamState, after: int) -> str:
-        """Makes a consumer that delivers what follows sequence `after` (0: from where this cursor starts); its name."""
+        """Creates a consumer that delivers the messages after sequence `after`; returns its name.
+
+        With `after` 0 it delivers from this cursor's start. `state` is the stream's present state.
+        """
         ...
 
     def forget(self) -> None:
-        """The stream is another one now: its sequences mean nothing to us."""
+        """Called when the stream was replaced by another one: sequences of the old one are meaningless
+        now.
+        """
         ...
 
 
 @dataclass(slots=True)
 class Ephemeral:
-    """In order, without acknowledgements: the owner keeps its place. Starts behind sequence `after`, or as `deliver` says."""
+    """Creates ephemeral ordered consumers without acknowledgements; the caller remembers its position."""
 
-    name: str
-    after: int = 0
-    deliver: DeliverPolicy = DeliverPolicy.BY_START_SEQUENCE
+    name: str  # prefix of the consumers' names
+    after: int = 0  # start after this sequence
+    deliver: DeliverPolicy = DeliverPolicy.BY_START_SEQUENCE  # where to start if `after` is 0
 
     async def open(self, target: Target, state: StreamState, after: int) -> str:
         name = f"{self.name}-{uuid4().hex[:12]}"
         config = _config(name, target.filters or (">",)).evolve(
             ack_policy=AckPolicy.NONE, mem_storage=True, num_replicas=1, inactive_threshold=30.0
         )
-        if self.deliver is DeliverPolicy.NEW:  # the end of the stream as it is now: a later opening must not skip what came between
+        # NEW means the stream's end as of the first call. Later consumers must not skip messages that came
+        # since then.
+        if self.deliver is DeliverPolicy.NEW:
             self.deliver, self.after = DeliverPolicy.BY_START_SEQUENCE, state.last_seq
         after = max(after, self.after)
         if after or self.deliver is DeliverPolicy.BY_START_SEQUENCE:

@@ -1,4 +1,4 @@
-"""All streams of the broker as data, and the one step that makes them; services only verify that they are there."""
+"""Declares all streams of the broker, creates them, and verifies them; services only verify."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
@@ -14,14 +14,17 @@ from nats.js.errors import BadRequestError, NotFoundError
 from makima_kernel.nats.stream_cursor import EPOCH_KEY
 
 SHARDS: Final = subjects.SHARDS
-# One message above the broker's limit, headers included, ends the connection for good; a command may have 512 KiB.
+# Bytes. The broker closes a connection for good on one message above its limit, headers included. A command
+# may have 512 KiB, a reply 1 MiB.
 REQUIRED_MAX_PAYLOAD: Final = 2 * 1024 * 1024
 EVENTS_KEPT: Final = timedelta(days=7)
-# Consumers catch up from Postgres; a lost stream gets back what live sockets may ask for, in about a minute.
+# Events that a new stream is filled with after the old one was lost, at most: what live sockets may ask for,
+# in about a minute. Consumers that need older events read them from Postgres.
 MAX_REFILLED_EVENTS: Final = 1_000_000
 
 _GIB: Final = 1024**3
-_NAME_IN_USE: Final = 10058
+_NAME_IN_USE: Final = 10058  # JetStream's error code
+# The members of a stream's configuration that services verify at their start.
 _VERIFIED: Final = (
     "subjects",
     "subject_transform",
@@ -36,11 +39,11 @@ _VERIFIED: Final = (
 
 
 class TopologyError(RuntimeError):
-    """The broker is not set up as the services need it; the message says what differs."""
+    """The broker's streams or limits are not as the services need them; the message says what differs."""
 
 
 class EventLog(Protocol):
-    """What provisioning needs to know of the log: `makima_kernel.event_log.log.Log`."""
+    """The part of `makima_kernel.event_log.log.Log` that provisioning needs."""
 
     async def epoch(self) -> UUID: ...
     async def head(self) -> int: ...
@@ -48,12 +51,16 @@ class EventLog(Protocol):
 
 
 def canary(shard: int) -> str:
-    """Where the canary of a shard is published: straight into the shard, past the subject transform."""
+    """The subject of a shard's canary. It names the shard itself, so no subject transform applies."""
     return f"makima.shards.{shard}.canary"
 
 
 def streams(budget: float = 1.0) -> tuple[StreamConfig, ...]:
-    """Every stream; `budget` is the share of the full sizes to reserve (their sum must fit the account and the disk)."""
+    """The configuration of every stream.
+
+    `budget` (0 to 1) is the share of the full sizes to reserve; their sum must fit the account's limits and
+    the disk.
+    """
     return (
         _stream(
             subjects.EVENTS_STREAM,
@@ -65,12 +72,13 @@ def streams(budget: float = 1.0) -> tuple[StreamConfig, ...]:
         _stream(
             subjects.HEARTBEATS_STREAM,
             "heartbeats and canaries, spread over shards",
-            # No wildcard: a subject that is no shard's would be stored, and no reader would know what it is.
+            # No wildcard for the canaries: it would also store subjects of no shard, which no consumer reads.
             [subjects.HEARTBEATS, *(canary(shard) for shard in range(SHARDS))],
             kept=timedelta(hours=2),
             max_bytes=int(8 * _GIB * budget),
         ).evolve(
-            # Without indices: `partition(8,1,2,…)` leaves subjects that are shorter than its highest index unmapped.
+            # `partition` without token indices: `partition(8,1,2,…)` does not map subjects with fewer tokens
+            # than its highest index.
             subject_transform=SubjectTransform(src=subjects.HEARTBEATS, dest=f"makima.shards.{{{{partition({SHARDS})}}}}.>"),
             allow_msg_ttl=True,
         ),
@@ -100,19 +108,23 @@ def _stream(name: str, description: str, stream_subjects: list[str], *, kept: ti
 
 
 async def provision(nats: Client, log: EventLog, *, budget: float = 1.0) -> None:
-    """Makes what is missing, and brings what is there to its configuration. Runs again without harm, also twice at once."""
+    """Creates missing streams, and updates the others to their configuration.
+
+    Safe to run repeatedly and by two processes at the same time. Raises `TopologyError` if the broker's
+    maximum payload is too small.
+    """
     _require_payload(nats)
     await create_missing(nats, log, budget=budget)
     jetstream = nats.jetstream()
     for config in streams(budget):
         assert config.name is not None
-        # The identity stays: an existing stream keeps the epoch it was made with, and the relay judges it.
+        # An existing stream keeps the epoch it was created with; the relay compares it with the log's.
         metadata = (await jetstream.stream_info(config.name)).config.metadata or {}
         await jetstream.update_stream(config.evolve(metadata={EPOCH_KEY: metadata.get(EPOCH_KEY, "")}))
 
 
 async def create_missing(nats: Client, log: EventLog, *, budget: float = 1.0) -> None:
-    """Makes the streams that are not there: the events' one with the epoch of the log and the right first sequence."""
+    """Creates missing streams; the events' stream gets the log's epoch and the right first sequence."""
     jetstream = nats.jetstream()
     for config in streams(budget):
         assert config.name is not None
@@ -126,7 +138,10 @@ async def create_missing(nats: Client, log: EventLog, *, budget: float = 1.0) ->
 
 
 async def first_position_to_stream(log: EventLog, *, now: datetime | None = None) -> int:
-    """The oldest position that a new stream should hold: within what it keeps, and not more than can be refilled soon."""
+    """The oldest position that a new stream should hold.
+
+    Its event is younger than the stream's retention, and at most `REFILLED_AT_MOST` events follow.
+    """
     oldest = (now or datetime.now(UTC)) - EVENTS_KEPT
     head = await log.head()
     low, high = max(1, head - MAX_REFILLED_EVENTS + 1), head + 1
@@ -141,7 +156,9 @@ async def first_position_to_stream(log: EventLog, *, now: datetime | None = None
 
 
 async def verify(nats: Client) -> None:
-    """Raises `TopologyError` unless the broker takes our largest message and has every stream, mapped as we need it."""
+    """Raises `TopologyError` unless the broker accepts makima's largest message and has every stream as
+    declared.
+    """
     _require_payload(nats)
     jetstream = nats.jetstream()
     for wanted in streams():
@@ -154,7 +171,9 @@ async def verify(nats: Client) -> None:
             expected, actual = getattr(wanted, member), getattr(found, member)
             if (expected or None) != (actual or None):
                 raise TopologyError(f"stream {wanted.name} has {member} {actual!r} instead of {expected!r}")
-        if (found.max_bytes or 0) <= 0:  # how much is the operator's choice; without any bound one stream fills the disk of all
+        # The size is the operator's choice, but without any limit one stream could fill the disk for all of
+        # them.
+        if (found.max_bytes or 0) <= 0:
             raise TopologyError(f"stream {wanted.name} has no max_bytes")
 
 
@@ -175,5 +194,5 @@ async def _create(jetstream: JetStreamContext, config: StreamConfig) -> None:
     try:
         await jetstream.add_stream(config)
     except BadRequestError as error:
-        if error.err_code != _NAME_IN_USE:  # somebody else made it first: as good
+        if error.err_code != _NAME_IN_USE:  # another process created it first
             raise

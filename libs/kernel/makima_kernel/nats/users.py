@@ -1,4 +1,7 @@
-"""The users of a broker that runs beside us: made before it starts (`python -m makima_kernel.nats.users`), read again as daemons come and go."""
+"""Creates the users of a broker that runs beside makima, and reloads its configuration when daemons change.
+
+`python -m makima_kernel.nats.users USERS_FOLDER PASSWORDS_FOLDER` runs before the broker starts.
+"""
 
 import json
 import sys
@@ -14,17 +17,18 @@ from makima_kernel.nats.accounts import BrokerUsers, write_privately
 from makima_kernel.nats.connection import BrokerUnreachableError, connect, ignore_close
 
 PASSWORD: Final = "nats-password"  # noqa: S105 - the name of a file
-BROKER_RELOAD_TIMEOUT_SECONDS: Final = 2.0  # each, for the connection and the answer
+BROKER_RELOAD_TIMEOUT_SECONDS: Final = 2.0  # for the connection, and again for the reply
 
 
 class NotReadError(Exception):
-    """The broker goes on with the users that it had; the message says why."""
+    """The broker did not reload its configuration, so it still has the old users; the message says why."""
 
 
 async def reload_configuration(url: str) -> None:
-    """Returns when the broker has read its configuration again: new users may come in, those that are gone are cut off, nobody else notices.
+    """Returns when the broker has reloaded its configuration.
 
-    `url` is the gateway's, whose password the reloader has, too. Raises `NotReadError`.
+    New users may connect then, removed users are disconnected, and others are not disturbed. `url` is the
+    gateway's: the reloader has the same password. Raises `NotReadError`.
     """
     try:
         connection = await connect(
@@ -33,7 +37,7 @@ async def reload_configuration(url: str) -> None:
     except (BrokerUnreachableError, NatsError, OSError) as error:
         raise NotReadError(str(error)) from error
     try:
-        server = connection._server_info["server_id"]  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - this one, and it has no public door
+        server = connection._server_info["server_id"]  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - no public API for it
         answer = await connection.request(f"$SYS.REQ.SERVER.{server}.RELOAD", timeout=BROKER_RELOAD_TIMEOUT_SECONDS)
     except (NatsError, OSError) as error:
         raise NotReadError(f"no answer: {error}") from error
@@ -44,13 +48,17 @@ async def reload_configuration(url: str) -> None:
 
 
 def as_user(url: str, user: str, password: str | None = None) -> str:
-    """The same broker, as somebody else; `password` None: the one that stands in `url`."""
+    """The URL of the same broker for another user; with `password` None it keeps the password in `url`."""
     parts = urlsplit(url)
     return f"nats://{user}:{parts.password if password is None else password}@{parts.netloc.rpartition('@')[2]}"
 
 
 def set_up(users: Path, passwords: Path) -> None:
-    """What the broker is to know in one folder, and for each user a folder with its password. What is there stays."""
+    """Writes the broker's users into the folder `users`, and each password into the file
+    `<passwords>/<user>/nats-password`.
+
+    Existing passwords are kept.
+    """
     known: dict[str, str] = {}
     for user in permissions.USERS:
         file = passwords / user / PASSWORD

@@ -1,4 +1,4 @@
-"""Rebuilds a projection: folds the log into new tables, and swaps them with the live ones in one transaction."""
+"""Rebuilds a projection: folds the log into new tables that replace the live ones in one transaction."""
 
 import asyncio
 import gc

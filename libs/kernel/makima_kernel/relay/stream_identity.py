@@ -120,8 +120,7 @@ async def last_sequence(nats: Client) -> int:
 
 
 async def new_epoch(pool: asyncpg.Pool, nats: Client, *, budget: float = 1.0) -> UUID:
-    """Gives the log a new epoch and a new stream; all consumers and monitor sockets are reset. Returns the
-    epoch.
+    """Gives the log a new epoch and a new stream, which resets all consumers and monitor sockets.
 
     To be used after a restore of the database: positions that were given out before may denote other events
     now. `budget` is the share of the full stream sizes, see `streams.streams`.

@@ -1,1 +1,1 @@
-"""What every service is built on: settings, logs, traces, metrics, health and the runtime that joins them."""
+"""The runtime of a service process: settings, health endpoints, Postgres pool, and its start and shutdown."""

@@ -1,4 +1,6 @@
-"""How full the disk is: a gauge, and a reason not to be ready while Postgres and the broker can still write."""
+"""Reports free disk space as a metric, and makes a service not ready before Postgres and the broker run out
+of it.
+"""
 
 import math
 import shutil
@@ -12,24 +14,26 @@ MIN_FREE_SHARE: Final = 0.05
 
 
 def free_ratio(folder: Path) -> float:
-    """The share of its disk that is free to those who are not root: Postgres and the broker."""
+    """The share (0 to 1) of the folder's disk that is free for users other than root, as Postgres and the
+    broker are.
+    """
     usage = shutil.disk_usage(folder)
     return usage.free / usage.total
 
 
 class Disk:
-    """The disk of `folder`, looked at each time that somebody asks."""
+    """The disk of `folder`, measured at each call. `ratio` measures the free share of a folder's disk."""
 
     def __init__(self, folder: Path, *, ratio: Callable[[Path], float] = free_ratio) -> None:
         self._folder = folder
         self._ratio = ratio
 
     def observe(self) -> None:
-        """From now on a metric."""
+        """Exports the free share as a metric, measured at each scrape."""
         metrics.disk_free_ratio.labels(str(self._folder)).set_function(self._sample)
 
     def ready(self) -> str | None:
-        """None, or how little is left."""
+        """None if at least 5 % are free, else the reason."""
         try:
             free = self._ratio(self._folder)
         except OSError as error:
@@ -40,4 +44,4 @@ class Disk:
         try:
             return self._ratio(self._folder)
         except OSError:
-            return math.nan  # an error here would take all the other metrics along
+            return math.nan  # an exception here would fail the scrape of all metrics

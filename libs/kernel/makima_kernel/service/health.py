@@ -1,4 +1,6 @@
-"""`/livez`, `/readyz` and `/metrics`, served by a thread: a frozen event loop can't answer for itself (field-notes 1)."""
+"""Serves `/livez`, `/readyz` and `/metrics` from a thread, because a frozen event loop cannot (field-notes
+1).
+"""
 
 import asyncio
 import threading
@@ -12,33 +14,41 @@ from typing import Final, Self
 import orjson
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-Check = Callable[[], Awaitable[str | None]]  # None: fine; else the reason why not
+Check = Callable[[], Awaitable[str | None]]  # returns None if ready, else the reason
 
 LOOP_HEARTBEAT_SECONDS: Final = 0.5
 SERVER_POLL_SECONDS: Final = 0.05  # a stopping service waits for the thread this long
 LOOP_FROZEN_SECONDS: Final = 10.0
-CHECK_TIMEOUT_SECONDS: Final = 2.0  # of each check
-LOOP_TIMEOUT_SECONDS: Final = 2.5  # of the loop with all of its checks: more than of one, so that the one gets named
+CHECK_TIMEOUT_SECONDS: Final = 2.0  # for each check
+# For all checks together, which run concurrently. Longer than for one check, so that a check that hangs is
+# named.
+LOOP_TIMEOUT_SECONDS: Final = 2.5
 
 
 class Health:
-    """What a process says of itself. `beat()` runs in the loop it watches; checks are asked there, each time."""
+    """The health of a process.
+
+    Run `beat()` in the event loop to watch; readiness checks run in that loop, per request.
+    """
 
     def __init__(self) -> None:
-        self._checks: dict[str, Check] = {}
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._last_beat = time.monotonic()
+        self._checks: dict[str, Check] = {}  # by name
+        self._loop: asyncio.AbstractEventLoop | None = None  # the watched loop; None before `beat()` runs
+        self._last_beat = time.monotonic()  # when the loop last ran `beat()`
 
     def ready_when(self, name: str, check: Check) -> None:
+        """Adds a readiness check."""
         self._checks[name] = check
 
     async def beat(self) -> None:
+        """Records each 0.5 s that the event loop runs; never returns."""
         self._loop = asyncio.get_running_loop()
         while True:
             self._last_beat = time.monotonic()
             await asyncio.sleep(LOOP_HEARTBEAT_SECONDS)
 
     def livez(self) -> tuple[int, dict[str, object]]:
+        """HTTP status and body of `/livez`: 503 if the event loop has not run for 10 s."""
         age = time.monotonic() - self._last_beat
         return (
             (200, {"live": True})
@@ -47,14 +57,17 @@ class Health:
         )
 
     async def readiness(self) -> tuple[int, dict[str, object]]:
-        """Every check with its reason; 503 as long as one has one."""
+        """HTTP status and body of `/readyz`: 503 with the reasons if any check fails.
+
+        Must run in the watched loop.
+        """
         checks = dict(self._checks)
         reasons = dict(zip(checks, await asyncio.gather(*(_reason(check) for check in checks.values())), strict=True))
         failing = {name: reason for name, reason in reasons.items() if reason is not None}
         return (503 if failing else 200), {"ready": not failing, "failing": failing, "checks": sorted(reasons)}
 
     def readyz(self) -> tuple[int, dict[str, object]]:
-        """As `readiness`, asked from another thread."""
+        """As `readiness`, called from another thread."""
         if self._loop is None:
             return 503, {"ready": False, "failing": {"start": "the service is starting"}, "checks": []}
         future = asyncio.run_coroutine_threadsafe(self.readiness(), self._loop)
@@ -71,12 +84,15 @@ async def _reason(check: Check) -> str | None:
             return await check()
     except TimeoutError:
         return f"no answer within {CHECK_TIMEOUT_SECONDS:g} s"
-    except Exception as error:  # noqa: BLE001 - a check that fails is the answer, whatever it fails with; its neighbours still count
+    except Exception as error:  # noqa: BLE001 - a check that raises is not ready; the others must still be reported
         return f"the check failed: {error!r}"
 
 
 class HealthServer:
-    """Serves a `Health` on a port of its own; `port` is the one taken (0 asks for a free one)."""
+    """Serves a `Health` by HTTP from a thread.
+
+    The argument `port` may be 0 for a free one; the attribute is the actual one.
+    """
 
     def __init__(self, health: Health, host: str, port: int) -> None:
         self._server = ThreadingHTTPServer((host, port), _handler(health))
@@ -117,6 +133,6 @@ def _handler(health: Health) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
-            """Probes come every second; they are no news."""
+            """Logs nothing, because probes come every second."""
 
     return Handler

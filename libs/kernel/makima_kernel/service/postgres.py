@@ -1,4 +1,4 @@
-"""How a service opens Postgres: one pool for reading and projecting, one connection for the appender, both named."""
+"""Opens a service's Postgres pool and the appender's connections, each with an application name."""
 
 import asyncio
 from typing import Final
@@ -13,7 +13,11 @@ CONNECT_RETRY_SECONDS: Final = 0.5
 
 
 async def open_pool(dsn: str, service: str, *, size: int = 10) -> asyncpg.Pool:
-    """A pool; waits up to a minute for a server that is still starting, and says so."""
+    """Opens a pool of 1 to `size` connections.
+
+    Waits up to a minute for a server that is still starting, and logs that; then raises the last connection
+    error.
+    """
     deadline = asyncio.get_running_loop().time() + START_TIMEOUT_SECONDS
     while True:
         try:
@@ -33,7 +37,9 @@ async def open_pool(dsn: str, service: str, *, size: int = 10) -> asyncpg.Pool:
 
 
 async def open_connection(dsn: str, service: str) -> asyncpg.Connection:
-    """One connection, for the appender: its calls must not wait for a pool that readers have emptied."""
+    """Opens one connection for the appender, which uses no pool: its calls must not wait while readers hold
+    all of it.
+    """
     return await asyncpg.connect(
         dsn,
         timeout=CONNECT_TIMEOUT_SECONDS,

@@ -1,4 +1,6 @@
-"""Makes the streams of the broker that are missing and updates those that differ: `python -m makima_kernel.service.provision`."""
+"""Creates the broker's missing streams and updates the others: `python -m
+makima_kernel.service.provision`.
+"""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Lets `makima ledger rebuild` ask for a projection's tables anew: the service that owns the fold makes them, beside the live ones."""
+"""Answers `makima ledger rebuild`: the service that owns a projection rebuilds its tables."""
 
 import asyncio
 from typing import Final
@@ -19,21 +19,28 @@ _logger = structlog.get_logger(__name__)
 
 
 class Rebuilds:
-    """Answers `makima.commands.<projection>.rebuild` with `{projection, position}` once the new tables are the live ones.
+    """Answers `makima.commands.<projection>.rebuild` with `{projection, position}` once the new tables are
+    live.
 
-    How far it is stands in the checkpoint of the next generation. `UNAVAILABLE`, and the live tables as they were, where one is
-    running already, where an event cannot be applied, and where the service stops meanwhile.
+    The progress is in the checkpoint of the next generation. The reply is `UNAVAILABLE`, and the live tables
+    stay as they were, if a rebuild is running already, if an event cannot be applied, and if the service
+    stops meanwhile.
     """
 
     def __init__(self, projection: Projection, pool: asyncpg.Pool, log: Log) -> None:
         self._projection, self._pool, self._log = projection, pool, log
-        self._asked = asyncio.Event()
+        self._asked = asyncio.Event()  # set when a request has arrived
+        # The result of the running rebuild; None: none is running.
         self._answer: asyncio.Future[int] | None = None
         self.router = CommandRouter(projection.name)
         self.router.query(REBUILD, self._ask)
 
     async def run(self) -> None:
-        """Until cancelled: a rebuild belongs to the service, not to the request, so that stopping does not wait for it."""
+        """Runs the requested rebuilds, until cancelled.
+
+        They run here and not in the request's handler, because a shutdown waits for handlers but cancels this
+        loop.
+        """
         try:
             while True:
                 await self._asked.wait()

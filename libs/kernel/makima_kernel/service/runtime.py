@@ -1,4 +1,6 @@
-"""The life of a service: open what it needs, let it build itself, serve until told to stop, then drain in the right order."""
+"""Runs a service process: opens Postgres and NATS, calls the service's `build`, serves, and shuts down in
+order.
+"""
 
 import asyncio
 import os
@@ -39,26 +41,30 @@ from makima_kernel.telemetry.logs import Logger
 Loop = Callable[[], Awaitable[None]]
 Build = Callable[["Service"], Awaitable[None]]
 
-LOST_CONNECTION_EXIT: Final = 70
-STOP_TIMEOUT_SECONDS: Final = (5.0, 1.0, 1.0)  # each step cancels again: Python 3.11's wait_for may have swallowed the first
+LOST_CONNECTION_EXIT: Final = 70  # exit code after the NATS connection was closed for good
+# How long to wait for cancelled loops. Each step cancels again, as Python 3.11's wait_for may have swallowed
+# the first.
+STOP_PATIENCE_SECONDS: Final = (5.0, 1.0, 1.0)
 
 _logger = structlog.get_logger()
 
 
 class Service:
-    """What an `app.build` gets: the log, the bus, and places to hang its routers, projections and loops on.
+    """The argument of a service's `app.build`: gives access to the log and the bus, and runs routers,
+    projections, loops.
 
-    `owner` names this process among the replicas (checkpoints, evidence); loops end with the service, and one that raises
-    ends it: the runner starts it again, and nothing is lost by that.
+    Loops are cancelled when the service stops. One that raises ends the process: the runner restarts it, and
+    no data is lost by that.
     """
 
     def __init__(self, name: str, settings: Settings, build: Build) -> None:
         self.name = name
         self.settings = settings
+        # The name of this process among the replicas, in leases and in the evidence of verdicts.
         self.owner = f"{name}@{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:6]}"
         self.health = Health()
         self.logger: Logger = structlog.get_logger(service=name)
-        self.stopping = False
+        self.stopping = False  # shutdown has begun, so a closed NATS connection is expected
         self._serving = False
         self.health.ready_when("start", self._started)
         self.broker = broker(settings.nats_url, f"makima-{name}", on_closed=self._closed)
@@ -67,7 +73,7 @@ class Service:
         )
         self._build = build
         self._loops: list[asyncio.Task[None]] = []
-        self._grew = asyncio.Event()
+        self._grew = asyncio.Event()  # set when this process has appended events
         # Set by _lifespan, before build runs.
         self.pool: asyncpg.Pool
         self.nats: Client
@@ -77,11 +83,15 @@ class Service:
         self._group: asyncio.TaskGroup
 
     def include(self, router: CommandRouter) -> None:
-        """Answer its commands from now on."""
+        """Serves the commands and queries of `router`."""
         self.broker.include_router(router.nats)
 
     def project(self, projection: Projection, *, on_commit: OnCommit | None = None) -> Projector:
-        """Keep a read model, be ready only while it follows, and make it anew when asked. `on_commit(position, applied)` hears of each commit of this replica."""
+        """Maintains a read model, and rebuilds it on request; the service is not ready while it is too far
+        behind.
+
+        `on_commit(position, applied)` is called after each commit of this replica.
+        """
         name = projection.name
         projector = Projector(projection, self.pool, self.log, self.nats, owner=self.owner, on_commit=on_commit or _ignore)
         metrics.projection_lag.labels(name).set_function(lambda: projector.lag)
@@ -93,7 +103,7 @@ class Service:
         return projector
 
     def loop(self, name: str, run: Loop) -> None:
-        """Run it until the service stops."""
+        """Runs `run` as a task until the service stops; `name` is used in logs."""
 
         async def named() -> None:
             await run()
@@ -101,6 +111,7 @@ class Service:
         self._loops.append(self._group.create_task(named(), name=name))
 
     def ready_when(self, name: str, check: Check) -> None:
+        """Adds a readiness check."""
         self.health.ready_when(name, check)
 
     @asynccontextmanager
@@ -157,12 +168,15 @@ class Service:
         self._grew.set()
 
     async def _poke(self) -> None:
-        """Wakes the relays, here and elsewhere, after an append; a poll backs it up, so a lost poke costs only time."""
+        """Wakes the relays of all services after an append.
+
+        They also poll, so a lost poke only costs time.
+        """
         while True:
             await self._grew.wait()
             self._grew.clear()
             raise_if_cancelled()
-            with suppress(NatsError):  # the broker is away, and perhaps its buffer full: the polls go on
+            with suppress(NatsError):  # no broker, and perhaps a full send buffer: the relays poll anyway
                 await self.nats.publish(subjects.LOG_POKE)
 
     async def _postgres(self) -> str | None:
@@ -179,14 +193,19 @@ class Service:
         return None if self._serving else "the service is starting"
 
     async def _subscribed(self) -> None:
-        """Whoever sees the service started may ask it: over another connection, a request could overtake the subscriptions."""
+        """Confirms the subscriptions before the service is reported as started.
+
+        Otherwise a request over another connection could reach the broker before the subscriptions do.
+        """
         await confirm_subscriptions(self.nats)
         self._serving = True
         self.logger.info("service.started")
 
     async def _stop_loops(self) -> None:
-        """Before the broker closes: a loop on a closed connection would take that for a fault. One that does not end must not
-        keep the others, and the appender, from draining.
+        """Cancels the loops before the broker connection closes, as they would report a closed connection as
+        an error.
+
+        A loop that does not end is logged and left, so that the other loops and the appender can still drain.
         """
         self.stopping = True
         left = {task for task in self._loops if not task.done()}
@@ -200,7 +219,9 @@ class Service:
             self.logger.error("service.tasks_not_stopped", loops=sorted(task.get_name() for task in left))
 
     async def _closed(self) -> None:
-        """A closed connection never comes back, and the loops would spin on it (field-notes 1): end, and be started again."""
+        """Ends the process, to be restarted: a closed connection stays closed, and loops would spin on it
+        (field-notes 1).
+        """
         if not self.stopping:
             self.logger.critical("nats.closed")
             os._exit(LOST_CONNECTION_EXIT)
@@ -208,7 +229,7 @@ class Service:
     @classmethod
     @asynccontextmanager
     async def running(cls, name: str, settings: Settings, build: Build) -> AsyncGenerator["Service"]:
-        """A service inside this process, for tests and tools: started on entry, drained on exit."""
+        """Runs a service inside this process, for tests and tools: started on entry, drained on exit."""
         service = cls(name, settings, build)
         async with service._lifespan():
             await service.app.start()
@@ -219,7 +240,7 @@ class Service:
 
 
 def run(name: str, settings: Settings, build: Build) -> None:
-    """The whole life of a service process, until SIGTERM or Ctrl-C."""
+    """Runs a service process until SIGTERM or Ctrl-C."""
     logs.configure(name, settings.log_level)
     provider = traces.configure(name)
 
@@ -233,7 +254,27 @@ def run(name: str, settings: Settings, build: Build) -> None:
 
 
 def _ignore(_position: int, _applied: Sequence[Applied]) -> None:
-    """Nobody listens."""
+    """The default of `on_commit`."""
+
+
+def _watched(settings: Settings) -> bool:
+    """True if spans are exported or debug logs written.
+
+    One span and log line per event halve the relay's speed.
+    """
+    return traces.exporting() or settings.log_level == "debug"
+
+
+def _published(event: Recorded) -> None:
+    """Records a span and a debug log line for a published event."""
+    with traces.span(
+        f"relay {event.category}.{event.type}", parent=event.meta.get("traceparent"), kind=SpanKind.PRODUCER, position=event.position
+    ):
+        _logger.debug("relay.published", position=event.position, stream=event.stream, type=event.type)
+
+
+def _unheard(_event: Recorded) -> None:
+    """The relay's `on_published` if neither spans nor debug logs are wanted."""
 
 
 def _as_check(ready: Callable[[], str | None]) -> Check:

@@ -1,4 +1,7 @@
-"""The settings of a service: `makima.toml` < environment `MAKIMA_*` (`__` for nesting) < arguments; unknown keys are refused."""
+"""Reads a service's settings: `makima.toml` < environment `MAKIMA_*` (`__` for nesting) < arguments.
+
+Unknown keys are refused, with the nearest known one as a suggestion.
+"""
 
 import difflib
 import os
@@ -12,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 from pydantic_settings import SettingsError as MalformedSettingError
 
-# Read by the CLI, the SDK, the runner or the tests, not by a service.
+# Variables `MAKIMA_<NAME>` that are read by the CLI, the SDK, the runner or the tests, and not by a service.
 NOT_SETTINGS = frozenset(
     {
         "HOME",
@@ -32,11 +35,13 @@ NOT_SETTINGS = frozenset(
 
 
 class SettingsError(ValueError):
-    """A setting is unknown or does not fit; the message names the key and says what to do."""
+    """A setting is unknown or has an invalid value; the message names the key and says what to do."""
 
 
 class ContractsSettings(BaseModel):
-    """`[contracts]`: the deadlines of domain.md, in the unit that each name says, and the global switches of plan 2.3."""
+    """`[contracts]`: the deadlines of domain.md, in the unit at the end of each name, and the switches of
+    plan 2.3.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -55,7 +60,7 @@ class ContractsSettings(BaseModel):
 
 
 class FeatureFlags(BaseModel):
-    """`[feature_flags]`: what happens when one is off stands in domain.md, Errors."""
+    """`[feature_flags]`: the effect of a flag that is off is described in domain.md, Errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -66,7 +71,10 @@ class FeatureFlags(BaseModel):
 
 
 class Settings(BaseSettings):
-    """What every service reads, once, at its start. A service with more of its own subclasses it."""
+    """The settings that every service reads once at its start.
+
+    A service with further settings subclasses it.
+    """
 
     model_config: ClassVar[SettingsConfigDict] = SettingsConfigDict(
         env_prefix="MAKIMA_", env_nested_delimiter="__", frozen=True, extra="forbid", nested_model_default_partial_update=True
@@ -105,7 +113,11 @@ class Settings(BaseSettings):
     @field_validator("nats_url")
     @classmethod
     def _with_password(cls, url: str, info: ValidationInfo) -> str:
-        """Of the file, which was read before it: whoever takes the address comes in with it."""
+        """Adds the password from `nats_password_file`, if given, so that all code can connect with `nats_url`
+        alone.
+
+        The file's field is declared before this one, so it has been validated already.
+        """
         file: Path | None = info.data.get("nats_password_file")
         if file is None:
             return url
@@ -125,6 +137,7 @@ class Settings(BaseSettings):
     @field_validator("recorder_shards")
     @classmethod
     def _exist(cls, shards: tuple[int, ...]) -> tuple[int, ...]:
+        """Refuses an empty list, duplicates, and shards that do not exist."""
         if not shards or len(set(shards)) < len(shards) or not set(shards) <= set(range(SHARDS)):
             raise ValueError(f"{list(shards)} is not one or more of the shards 0 to {SHARDS - 1}, each once")
         return shards
@@ -138,7 +151,9 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments win over the environment, which wins over `makima.toml`."""
+        """The sources in order of precedence: arguments, environment, `makima.toml` (or the file
+        `MAKIMA_CONFIG`).
+        """
         del dotenv_settings, file_secret_settings
         path = Path(os.environ.get("MAKIMA_CONFIG", "makima.toml"))
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, path)
@@ -148,13 +163,17 @@ S = TypeVar("S", bound=Settings)
 
 
 def load(cls: type[S], **given: Any) -> S:
-    """The settings in force. Raises `SettingsError` with the key, and the nearest known one, for anything unknown or unfit."""
+    """Reads the settings; `given` overrides single ones.
+
+    Raises `SettingsError` for an unknown key or an invalid value; it names the key, and the nearest known
+    one.
+    """
     _refuse_unknown_environment(cls, os.environ)
     try:
         return cls(**given)
     except ValidationError as error:
         raise SettingsError("; ".join(_explain(cls, dict(problem)) for problem in error.errors())) from error
-    except MalformedSettingError as error:  # a list or a table in the environment that is no JSON
+    except MalformedSettingError as error:  # a list or a table in an environment variable is not valid JSON
         raise SettingsError(f"{error}: {error.__cause__}") from error
 
 
