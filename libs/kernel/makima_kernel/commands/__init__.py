@@ -1,1 +1,1 @@
-"""From a command to its events: deciders, handler, router, client."""
+"""Command handling: the client, the router, the handler (load, decide, append), deciders and lifecycles."""

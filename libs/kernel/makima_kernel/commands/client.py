@@ -1,4 +1,6 @@
-"""The asking side of the bus: send a command or a query to its owner and take the answer as data."""
+"""The client side of the bus: sends a command or a query to the service that owns it, and returns the reply
+as data.
+"""
 
 from typing import Final
 
@@ -18,13 +20,19 @@ TRY_AGAIN: Final = "try again with the same command id: it tells whether the fir
 
 
 class Bus:
-    """Asks the services. The command id is the caller's, minted once per intent and kept over retries."""
+    """Sends commands and queries by NATS request/reply.
+
+    The caller chooses the command id: one per intent, the same for all its retries.
+    """
 
     def __init__(self, nats: Client) -> None:
         self._nats = nats
 
     async def ask(self, service: str, name: str, request: Request, *, timeout: float = DEFAULT_TIMEOUT_SECONDS) -> Reply:
-        """The owner's answer; `UNAVAILABLE` where none came within `timeout` seconds (then the outcome is unknown)."""
+        """Sends a command; returns the reply of `service`.
+
+        `UNAVAILABLE` if no reply came within `timeout` seconds; then the outcome is unknown.
+        """
         reply = await self._request(service, name, orjson.dumps(request), timeout)
         return (
             reply if isinstance(reply, Accepted | Problem) else Problem(ErrorCode.UNAVAILABLE, f"{service}.{name} gave no command's answer")
@@ -33,7 +41,7 @@ class Bus:
     async def query(
         self, service: str, name: str, question: dict[str, object], *, timeout: float = DEFAULT_TIMEOUT_SECONDS
     ) -> dict[str, object] | Problem:
-        """A question's answer as its members."""
+        """Sends a query; returns the members of its answer, or a `Problem` as `ask` does."""
         reply = await self._request(service, name, orjson.dumps(question), timeout)
         return Problem(ErrorCode.UNAVAILABLE, f"{service}.{name} gave no query's answer") if isinstance(reply, Accepted) else reply
 

@@ -1,4 +1,4 @@
-"""What an aggregate is: two pure functions and where they begin."""
+"""The decider: an aggregate as two pure functions and an initial state."""
 
 from collections.abc import Iterable
 from typing import Protocol, TypeVar
@@ -9,18 +9,27 @@ E = TypeVar("E")
 
 
 class Decider(Protocol[S, C_contra, E]):
-    """`decide` raises `makima_schemas.refusal.Refused`; an empty answer means that nothing had to change."""
+    """The rules of an aggregate. All of it is pure: time, ids and randomness arrive in the command."""
 
     @property
-    def initial(self) -> S: ...
+    def initial(self) -> S:
+        """The state before any event."""
+        ...
 
-    def decide(self, command: C_contra, state: S) -> list[E]: ...
+    def decide(self, command: C_contra, state: S) -> list[E]:
+        """The events that the command records; none if nothing has to change.
 
-    def evolve(self, state: S, event: E) -> S: ...
+        Raises `makima_schemas.refusal.Refused`.
+        """
+        ...
+
+    def evolve(self, state: S, event: E) -> S:
+        """The state after `event`. Never refuses: the event has happened."""
+        ...
 
 
 def fold(decider: Decider[S, C_contra, E], events: Iterable[E], state: S | None = None) -> S:
-    """The state after `events`, from the beginning or from `state`."""
+    """The state after `events`, folded from `state`, by default from the initial state."""
     folded = decider.initial if state is None else state
     for event in events:
         folded = decider.evolve(folded, event)

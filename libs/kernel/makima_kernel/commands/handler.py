@@ -1,4 +1,4 @@
-"""A command becomes events: load → decide → append, decided again when somebody else was faster."""
+"""Handles a command: load the state, decide, append the events; decide again if another append came first."""
 
 import hashlib
 from collections.abc import Callable
@@ -30,19 +30,20 @@ E = TypeVar("E", bound=Event)
 
 _logger = structlog.get_logger()
 
-MAX_APPEND_ATTEMPTS: Final = 8
+MAX_APPEND_ATTEMPTS: Final = 8  # decisions per command, before the stream counts as too busy
 KEY_REUSED: Final = Problem(
     ErrorCode.IDEMPOTENCY_KEY_REUSED, "this command id was used with another request", "mint a new key for a new intent"
 )
 
 
 class CommandHandler(Generic[S, C, E]):
-    """Every command of one category goes through here: the one path from a command to the log.
+    """Handles all commands of one category; the only path from a command to the log.
 
-    `describe` gives the members that a `VERSION_CONFLICT` adds to `expected` and `actual`; `exists` says of a state with events
-    whether there still is what they tell of; `on_event` hears of each event
-    that was stored by this process, after it was. `content` is what of a command makes a repeat the same request, where that
-    is less than all of it (replicas of a detector find the same silence with different words).
+    `describe` returns the members that a `VERSION_CONFLICT` carries besides `expected` and `actual`. `exists`
+    says whether the entity of a state that has events still exists (it may have been deleted). `on_event` is
+    called with each event that this process has stored. `valid_target` checks the target's id. `content`
+    returns the part of a command that identifies the request, by default all of it: replicas of a detector
+    find the same silence with slightly different evidence, and must count as repeats of each other.
     """
 
     def __init__(
@@ -70,7 +71,10 @@ class CommandHandler(Generic[S, C, E]):
         self._states = StateCache(decider, log, lambda: appender.session)
 
     async def handle(self, request: Request, command: C) -> Reply:
-        """Decide and store. A repeated command id gets the first answer; a refusal changes nothing and is not stored."""
+        """Decides the command and stores its events.
+
+        A repeated command id gets the first answer. A refusal changes nothing and is not stored.
+        """
         try:
             return await self._answer(request, command)
         except LogUnavailableError as error:
@@ -80,12 +84,17 @@ class CommandHandler(Generic[S, C, E]):
         except OverloadedError as error:
             return Problem(ErrorCode.OVERLOADED, str(error), "nothing was changed; try again later")
         except DATABASE_UNAVAILABLE as error:
-            # A reader has met it; the appender's connection may not have noticed yet that its server is gone.
+            # Raised by a read. The appender's connection may not have noticed yet that the database is gone,
+            # so the cached states still count as valid: drop them.
             self._states.forget_all()
             return Problem(ErrorCode.UNAVAILABLE, f"the event log cannot be read: {type(error).__name__}", TRY_AGAIN)
 
     def assume_new(self, tenant: str, target: str) -> None:
-        """As far as the caller knows, the entity has no event yet: that saves a look, and a conflict tells if it was wrong."""
+        """Caches the initial state of an entity that the caller believes to have no events, to save reading
+        the log.
+
+        If that is wrong, the append conflicts and the state is read.
+        """
         self._states.assume_new(tenant, stream_name(self._category, target))
 
     async def _answer(self, request: Request, command: C) -> Reply:
@@ -94,7 +103,8 @@ class CommandHandler(Generic[S, C, E]):
                 raise Refused(ErrorCode.INVALID_REQUEST, f"{request.target!r} is no id of a {self._category}")  # noqa: TRY301 - same answer as a rule's refusal
             return await self._decide(request, command)
         except Refused as refused:
-            # What was true when the id was first answered may be refused now; the first answer stands.
+            # A repeat of an accepted command may be refused in the present state; it must get the first
+            # answer.
             return await self._first_answer(request, command) or problem(refused)
 
     async def _decide(self, request: Request, command: C) -> Reply:
@@ -136,7 +146,8 @@ class CommandHandler(Generic[S, C, E]):
     def _check_version(self, request: Request, loaded: Loaded[S]) -> None:
         expected = request.expected_version
         if expected is None or loaded.version in (expected, 0) or not self._exists(loaded.state):
-            return  # what does not exist is *not found*, not a conflict
+            # An entity that does not exist is answered with "not found" by the decider, not with a conflict.
+            return
         detail = f"expected version {expected}, but it is {loaded.version}"
         members = self._describe(loaded.state)
         raise Refused(
@@ -144,6 +155,7 @@ class CommandHandler(Generic[S, C, E]):
         )
 
     async def _first_answer(self, request: Request, command: C) -> Reply | None:
+        """The stored answer to this command id; None if it has none."""
         match await self._log.answered(request.tenant, request.command_id, self._hash(request, command)):
             case Duplicate(version, position, changed):
                 return Accepted(version, position, changed)
@@ -153,11 +165,14 @@ class CommandHandler(Generic[S, C, E]):
                 return None
 
     def _hash(self, request: Request, command: C) -> bytes:
-        """What makes a repeat the same request: kind, target, content and expectation; not who relays it, nor when."""
+        """Identifies the request: command class, target, expected version and content, but not the actor or
+        the trace.
+        """
         kind = type(command).__name__
         return hashlib.sha256(orjson.dumps([kind, request.target, request.expected_version]) + encode(self._content(command))).digest()
 
     def _tell(self, request: Request, events: list[E], position: int) -> None:
+        """Logs each stored event, and passes it to `on_event`."""
         for event in events:
             name = snake_case(type(event).__name__).removeprefix(f"{self._category}_")
             happened = f"{self._category}.{name}"

@@ -1,4 +1,6 @@
-"""A lifecycle as one table: what may be asked in which status, what is then recorded, and where that leads."""
+"""A lifecycle as one table: which commands are allowed in which status, which event they record, and the next
+status.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,10 +14,10 @@ S = TypeVar("S", bound=StrEnum)
 
 
 class Mark(Enum):
-    """A destination that is no status of its own."""
+    """A destination that is not a status."""
 
     STAY = "—"  # the status does not change
-    GONE = "(gone)"  # the end; the status stays the last one, for whoever still holds the state
+    GONE = "(gone)"  # the entity is deleted; its state keeps the last status
 
 
 STAY: Final = Mark.STAY
@@ -24,10 +26,10 @@ GONE: Final = Mark.GONE
 
 @dataclass(frozen=True, slots=True)
 class Recorded(Generic[S]):
-    """The event itself says where it leads: to one of `among`, in its field `by`."""
+    """The destination is recorded in the event, so that a replay needs no rule."""
 
-    among: tuple[S, ...]
-    by: str = "to"
+    among: tuple[S, ...]  # the possible destinations
+    by: str = "to"  # the event's field with the destination
 
 
 Then = S | Mark | Recorded[S]
@@ -35,19 +37,23 @@ Then = S | Mark | Recorded[S]
 
 @dataclass(frozen=True, slots=True)
 class Row(Generic[S]):
-    """While in one of these statuses (`None`: nothing is there yet), any of these commands may record this event, which leads there."""
+    """One row of the table."""
 
-    while_: tuple[S | None, ...]
-    on: type | tuple[type, ...]
-    records: type
-    then: Then[S]
+    while_: tuple[S | None, ...]  # the statuses in which the row applies; None: the entity does not exist yet
+    on: type | tuple[type, ...]  # the command classes that are allowed there
+    records: type  # the event class that they record
+    then: Then[S]  # the status after the event
 
     @property
     def commands(self) -> tuple[type, ...]:
+        """The command classes of `on`, as a tuple."""
         return self.on if isinstance(self.on, tuple) else (self.on,)
 
     @property
     def destinations(self) -> tuple[S, ...]:
+        """The statuses that the event may lead to; none if the status does not change or the entity is
+        deleted.
+        """
         match self.then:
             case Mark():
                 return ()
@@ -59,18 +65,24 @@ class Row(Generic[S]):
 
 @dataclass(frozen=True, slots=True)
 class SideEffect(Row[S]):
-    """What a command may record besides; such a row lets nothing happen, another one must."""
+    """An event that a command may record in addition.
+
+    This row allows no command; another row must allow it.
+    """
 
 
 class Lifecycle(Generic[S]):
-    """The table. It is the guard of `decide`, the destination in `evolve`, the refusal, the diagram and the documentation.
+    """The table. It guards `decide`, gives `evolve` the next status, and generates refusals, diagram and
+    documentation.
 
-    Raises `ValueError` where one event would have two destinations: then a replay would need a rule.
+    Raises `ValueError` if one event has two destinations, because then a replay would need a rule to choose
+    one.
     """
 
     def __init__(self, *rows: Row[S]) -> None:
         self.rows = rows
-        self._then: dict[type, Then[S]] = {}
+        self._then: dict[type, Then[S]] = {}  # event class → destination
+        # (status, command class) → first row that allows it.
         self._allowed: dict[tuple[S | None, type], Row[S]] = {}
         for row in rows:
             if self._then.setdefault(row.records, row.then) != row.then:
@@ -84,17 +96,18 @@ class Lifecycle(Generic[S]):
         self.statuses: tuple[S, ...] = tuple(type(_a_status(rows)))
 
     def allowed(self, status: S | None, command: type) -> Row[S] | None:
-        """The first row that lets `command` happen in `status`; `None`: it may not happen."""
+        """The first row that allows `command` in `status`; None if the command is not allowed there."""
         return self._allowed.get((status, command))
 
     def covers(self, status: S | None, command: type, event: type) -> bool:
-        """Whether some row says that `command` may record `event` in `status`."""
+        """True if a row, also a side effect, says that `command` may record `event` in `status`."""
         return any(status in row.while_ and command in row.commands and row.records is event for row in self.rows)
 
     def destination(self, status: S | None, event: object) -> S:
-        """The status after `event`; it asks only what was recorded, never whether today's rules would allow it.
+        """The status after `event`. Does not check whether the present rules would allow the event.
 
-        Raises `LookupError` for an event that is not in the table, or that stays where nothing is.
+        Raises `LookupError` for an event that is not in the table, or that keeps the status of an entity
+        without one.
         """
         match self._then[type(event)]:
             case Mark():
@@ -107,17 +120,23 @@ class Lifecycle(Generic[S]):
                 return there
 
     def targets(self, status: S | None) -> tuple[S, ...]:
-        """Every other status that a row leads to from here, in the order in which the statuses are declared."""
+        """Every other status that a row leads to from `status`, in the order in which the statuses are
+        declared.
+        """
         reachable = {there for row in self.rows if status in row.while_ for there in row.destinations}
         return tuple(there for there in self.statuses if there in reachable and there != status)
 
     def refusal(self, status: S, command: type, detail: str, *, hint: str | None = None) -> Refused:
-        """`INVALID_TRANSITION {from, to, allowed[]}` for a command that has no row here."""
+        """The refusal `INVALID_TRANSITION {from, to, allowed[]}` of a command that no row allows in
+        `status`.
+        """
         members = {"from": str(status), "to": self._aim(status, command), "allowed": [str(there) for there in self.targets(status)]}
         return Refused(ErrorCode.INVALID_TRANSITION, detail, hint=hint, **members)
 
     def mermaid(self) -> str:
-        """The table as a mermaid state diagram; one arrow for each pair of statuses, labelled with the commands."""
+        """The table as a mermaid state diagram, with one arrow per pair of statuses, labelled with its
+        commands.
+        """
         arrows: dict[tuple[str, str], list[str]] = {}
         for start, end, command in self._arrows():
             labels = arrows.setdefault((start, end), [])
@@ -127,7 +146,7 @@ class Lifecycle(Generic[S]):
         return "\n".join(["stateDiagram-v2", *lines]) + "\n"
 
     def markdown(self) -> str:
-        """The table as it is written, for people."""
+        """The table as a Markdown table, row by row."""
         lines = ["| while | command | records | then |", "|---|---|---|---|"]
         for row in self.rows:
             records = f"{'also ' if isinstance(row, SideEffect) else ''}`{row.records.__name__}`"
@@ -137,12 +156,14 @@ class Lifecycle(Generic[S]):
         return "\n".join(lines) + "\n"
 
     def _aim(self, status: S, command: type) -> str:
+        """The `to` of a refusal: the first status that `command` leads to in any row."""
         row = next(row for row in self.rows if command in row.commands)
         if row.then is GONE:
             return "deleted"
         return str(next(iter(row.destinations), status))
 
     def _arrows(self) -> Iterator[tuple[str, str, str]]:
+        """(from, to, command) of each change of status; `[*]` stands for an entity that does not exist."""
         for row in self.rows:
             ends = ("[*]",) if row.then is GONE else row.destinations
             for start in row.while_:

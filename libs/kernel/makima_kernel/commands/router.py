@@ -1,7 +1,8 @@
-"""Commands and queries by request/reply: the answer is data, refusals included.
+"""Serves commands and queries by NATS request/reply; replies are data, refusals included.
 
-A service answers on `makima.commands.<service>.<name>`; a daemon asks on `makima.commands.from.<principal>.<service>.<name>`, and
-there the actor is read from the subject alone.
+A service listens on `makima.commands.<service>.<name>`, and for daemons on
+`makima.commands.from.<principal>.<service>.<name>`. There the actor is taken from the subject, never from the
+body: the broker lets a daemon publish only under its own name.
 """
 
 import re
@@ -33,18 +34,22 @@ Handle = Callable[[bytes, str | None], Awaitable[Reply | dict[str, object]]]
 Authorize = Callable[[str, Request], Awaitable[None]]
 
 MAX_COMMAND_BYTES: Final = 512 * 1024
-MAX_REPLY_BYTES: Final = 1024 * 1024  # at the broker's limit, headers included, a reply would end the connection for good
-MAX_CORRELATION_ID: Final = 64  # FastStream sends the caller's back in a header, which the broker counts, too
-MAX_ERRORS: Final = 20
-MAX_QUOTED_CHARACTERS: Final = 500  # characters of one text that quotes what was sent
-WORKERS_PER_SUBJECT: Final = 64  # per subject; handlers wait for the log, not for the processor
+# The broker closes the connection for good on a message above its limit (2 MiB), headers included.
+MAX_REPLY_BYTES: Final = 1024 * 1024
+# FastStream returns the caller's in a header, which counts for the broker's limit.
+MAX_CORRELATION_ID: Final = 64
+MAX_ERRORS: Final = 20  # errors listed in one reply
+MAX_QUOTED_CHARACTERS: Final = 500  # characters of one text that quotes the request
+# Concurrent handlers per subject; they mostly wait for the log, so this may exceed the cores.
+WORKERS: Final = 64
 TRACE_HEADER: Final = traces.HEADER
 
 
 class CommandRouter:
-    """The commands and queries of one service, on its queue group: each is answered by one replica.
+    """The commands and queries of one service. They use its queue group, so one replica answers each request.
 
-    `authorize` raises `Refused` where a daemon may not command the target.
+    `authorize` is called for a daemon's commands, and raises `Refused` if the daemon may not command the
+    target.
     """
 
     def __init__(self, service: str, *, authorize: Authorize | None = None) -> None:
@@ -53,16 +58,19 @@ class CommandRouter:
         self.nats = NatsRouter(decoder=_undecoded, middlewares=(ExceptionMiddleware(publish_handlers={Exception: _unforeseen}),))
 
     def command(self, command: type[C], handler: HandleCommand[C], *, daemons: bool = False) -> None:
-        """Serve the command class under its snake_case name. A body that does not fit it is `INVALID_REQUEST`.
+        """Serves a command class under its snake_case name. A body that does not fit it gets
+        `INVALID_REQUEST`.
 
-        `daemons`: whether they may send it, too, to what they authorize; else they are told that it is not for them.
+        `daemons`: daemons may send it too, to targets that `authorize` allows; otherwise they get
+        `FORBIDDEN`.
         """
         name = snake_case(command.__name__)
 
         async def handle(body: bytes, principal: str | None) -> Reply:
             request = decode_request(body)
             if principal is not None:
-                request = replace(request, actor=f"daemon:{principal}", tenant=DEFAULT_TENANT)  # whatever the body says
+                # Overrides what the body says, as a daemon could claim to be another actor.
+                request = replace(request, actor=f"daemon:{principal}", tenant=DEFAULT_TENANT)
                 if self._authorize is not None:
                     await self._authorize(principal, request)
             return await handler(request, decode_command(command, request.data))
@@ -70,7 +78,10 @@ class CommandRouter:
         self._serve(name, handle, daemons=daemons)
 
     def query(self, name: str, handler: HandleQuery) -> None:
-        """Serve a question: a JSON object in, a JSON object out. Daemons ask over HTTP, where it is known what they may see."""
+        """Serves a query: a JSON object in, a JSON object out.
+
+        Daemons get `FORBIDDEN`: they query over HTTP, where the gateway checks what they may see.
+        """
 
         async def handle(body: bytes, _principal: str | None) -> dict[str, object]:
             question: object = orjson.loads(body or b"{}")
@@ -113,7 +124,9 @@ async def _answer(handle: Handle, body: bytes, principal: str | None) -> Reply |
 
 
 def _bounded_reply(reply: Reply | dict[str, object]) -> tuple[Reply | dict[str, object], bytes]:
-    """The reply and its bytes; instead of one that is too large, a problem that says so: silence would be no answer."""
+    """The reply and its bytes; instead of one that is too large, a problem that says so: silence would be no
+    answer.
+    """
     encoded = encode_reply(reply)
     if len(encoded) <= MAX_REPLY_BYTES:
         return reply, encoded
@@ -135,12 +148,17 @@ def _refuse_oversize(body: bytes) -> None:
 
 
 async def _undecoded(message: NatsMessage) -> NatsMessage:
-    """The handler decodes: it must answer what does not fit, not raise it away."""
+    """Leaves decoding to the handler, which must answer a body that does not fit.
+
+    FastStream would raise instead.
+    """
     return message
 
 
 async def _unforeseen(error: Exception) -> bytes:
-    """A raising handler would send no reply and let the caller wait (field-notes 6)."""
+    """Replies `UNAVAILABLE` if a handler raises; without a reply the caller would wait until its timeout
+    (field-notes 6).
+    """
     await structlog.get_logger().aerror("command.failed", exc_info=error)
     return encode_reply(
         Problem(ErrorCode.UNAVAILABLE, f"the command could not be handled: {type(error).__name__}", "try again with the same command id")
@@ -148,7 +166,7 @@ async def _unforeseen(error: Exception) -> bytes:
 
 
 def decode_request(body: bytes) -> Request:
-    """Raises `Refused(INVALID_REQUEST)` with the (first) places that do not fit."""
+    """Decodes a request. Raises `Refused` (INVALID_REQUEST) with the first places that do not fit."""
     try:
         return adapter(Request).validate_json(body)
     except ValidationError as error:
@@ -156,7 +174,10 @@ def decode_request(body: bytes) -> Request:
 
 
 def decode_command(command: type[C], data: dict[str, object]) -> C:
-    """The command that `data` says; unknown members are refused, because a misspelt one would be ignored in silence."""
+    """Decodes a command from its members. Raises `Refused` (INVALID_REQUEST).
+
+    Unknown members are refused, because a misspelt optional one would otherwise be ignored without notice.
+    """
     assert is_dataclass(command)
     known = {field.name for field in fields(command)}
     unknown = sorted(data.keys() - known)
@@ -174,14 +195,14 @@ def decode_command(command: type[C], data: dict[str, object]) -> C:
 
 
 def invalid(error: ValidationError) -> Refused:
-    """The problem of a body that does not fit its schema: `errors[{path, message}]`."""
+    """The refusal of a body that does not fit its schema, with the member `errors[{path, message}]`."""
     found = error.errors(include_url=False, include_context=False, include_input=False)
     errors = _errors((".".join(str(part) for part in item["loc"]), item["msg"]) for item in found)
     return Refused(ErrorCode.INVALID_REQUEST, f"{error.error_count()} member(s) do not fit the schema", errors=errors)
 
 
 def _errors(found: Iterable[tuple[str, str]]) -> Member:
-    """The first of them: half a megabyte can hold more mistakes than an answer may."""
+    """The first 20 errors: a body of 512 KiB can contain more of them than a reply may."""
     return [{"path": _cut(path), "message": _cut(message)} for path, message in islice(found, MAX_ERRORS)]
 
 

@@ -1,4 +1,6 @@
-"""The folded states of long streams, kept beside the log so that a cold start need not fold them from the beginning."""
+"""Stores the folded states of long streams in Postgres, so that a cold start need not fold them from the
+beginning.
+"""
 
 import hashlib
 import inspect
@@ -20,26 +22,34 @@ from makima_kernel.event_log.snapshots import Snapshot
 
 S = TypeVar("S")
 
-MIN_SNAPSHOT_EVENTS: Final = 200  # events: what is folded in fewer costs less than it would to keep
+MIN_SNAPSHOT_EVENTS: Final = 200  # folding fewer events costs less than storing and loading a snapshot
 
 
 @dataclass(frozen=True, slots=True)
 class Kept(Generic[S]):
-    """`event_id` is that of the event at `version`. A restored log may have another there: then this was never its state."""
+    """A decoded snapshot.
 
-    version: int
-    event_id: UUID
+    The caller must check that the log still has the event `event_id` at `version`. A restored log may have
+    another one there, and then the stream was never in this state.
+    """
+
+    version: int  # of the last event that was folded
+    event_id: UUID  # of that event
     state: S
 
 
 class SnapshotCache(Generic[S]):
-    """A cache, never the truth: what cannot be read, or not be written, is folded from the log."""
+    """The snapshots of one aggregate.
+
+    Only a cache: if one cannot be read or written, the caller folds the log.
+    """
 
     def __init__(self, decider: Decider[S, Any, Any], log: Log) -> None:
         self._snapshots = log.snapshots(fingerprint(type(decider)))
         self._type = type(decider.initial)
 
     async def load(self, tenant: str, stream: str) -> Kept[S] | None:
+        """The snapshot of a stream; None if there is none or if it cannot be read, which is logged."""
         try:
             snapshot = await self._snapshots.load(tenant, stream)
             if snapshot is None:
@@ -51,6 +61,7 @@ class SnapshotCache(Generic[S]):
             return None
 
     async def save(self, tenant: str, stream: str, kept: Kept[S]) -> None:
+        """Stores a snapshot. A database error is logged, not raised."""
         state = kept.event_id.bytes + encode_state(kept.state)
         try:
             await self._snapshots.save(tenant, stream, Snapshot(kept.version, state))
@@ -59,17 +70,22 @@ class SnapshotCache(Generic[S]):
 
 
 def encode_state(state: object) -> bytes:
+    """A state as JSON."""
     return adapter(type(state)).dump_json(state)
 
 
 def decode_state(cls: type[S], state: bytes) -> S:
-    """The inverse. Raises `ValueError`."""
+    """The inverse of `encode_state`. Raises `ValueError`."""
     return adapter(cls).validate_json(state, strict=True)
 
 
 @cache
 def fingerprint(decider: type) -> str:
-    """Of all the code that folds a state or reads the events: the decider's package, the schemas with their numbers, the lifecycle."""
+    """A hash of all code that affects a folded state: the decider's package, makima_schemas and
+    `lifecycle.py`.
+
+    A snapshot with another fingerprint may differ from what this code would fold, so it is ignored.
+    """
     folders = Path(inspect.getfile(decider)).parent, Path(inspect.getfile(makima_schemas)).parent
     sources = [file for folder in folders for file in sorted(folder.rglob("*.py"))] + [Path(inspect.getfile(lifecycle))]
     digest = hashlib.sha256(f"{decider.__module__}.{decider.__qualname__}".encode())

@@ -1,4 +1,4 @@
-"""The folded states of one category: in memory as long as they can be trusted, else from a snapshot and the log."""
+"""Caches the folded states of one category in memory, and loads others from a snapshot and the log."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -16,20 +16,25 @@ S = TypeVar("S")
 C = TypeVar("C")
 E = TypeVar("E", bound=Event)
 
-MAX_CACHED_STREAMS: Final = 10_000
+MAX_CACHED_STREAMS: Final = 10_000  # the least recently used one is dropped
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded(Generic[S]):
-    """A stream's state; `session` is the appender's in which it was read."""
+    """A stream's state at a version."""
 
     version: int
     state: S
+    # The appender's session in which the state was read (see `Appender.session`); None: do not cache it.
     session: int | None = field(compare=False)
 
 
 class StateCache(Generic[S, C, E]):
-    """`session` is an appender's: a state of another session may be one that the log, restored since, has never been in."""
+    """The cache. `session` returns the appender's present session.
+
+    A state that was read in another session is not used: the log may have been restored since, so that the
+    stream may never have been in that state.
+    """
 
     def __init__(self, decider: Decider[S, C, E], log: Log, session: Callable[[], int | None]) -> None:
         self._decider = decider
@@ -39,7 +44,10 @@ class StateCache(Generic[S, C, E]):
         self._cache: OrderedDict[tuple[str, str], Loaded[S]] = OrderedDict()
 
     async def load(self, tenant: str, stream: str) -> Loaded[S]:
-        """From memory, else from a snapshot and the log."""
+        """The state from memory, else from a snapshot and the log.
+
+        A state from memory may be behind the log.
+        """
         cached = self._cache.get((tenant, stream))
         if cached is not None and self._holds(cached):
             self._cache.move_to_end((tenant, stream))
@@ -47,17 +55,27 @@ class StateCache(Generic[S, C, E]):
         return await self._fold(tenant, stream, self._nothing())
 
     async def is_current(self, tenant: str, stream: str, loaded: Loaded[S]) -> bool:
-        """Whether `loaded` is the newest: a refusal from memory must hold for what another replica has appended since."""
+        """True if no event was appended after `loaded`.
+
+        To be checked before a refusal, as another replica may have appended events since the state was
+        cached.
+        """
         return await self._fold(tenant, stream, loaded if self._holds(loaded) else self._nothing()) == loaded
 
     def remember(self, tenant: str, stream: str, loaded: Loaded[S], events: list[E], version: int) -> None:
-        """`events` were stored on top of `loaded`. An answer that came over another connection than the state did is no proof of it."""
+        """Caches the state after `events`, which were stored on top of `loaded`.
+
+        It is cached under the session in which `loaded` was *read*. If the append went over a newer
+        connection, `_holds` rejects the entry and the state is read again: the database may be another one
+        since, e.g. a restored one.
+        """
         state = loaded.state
         for event in events:
             state = self._decider.evolve(state, event)
         self._keep(tenant, stream, Loaded(version, state, loaded.session))
 
     def assume_new(self, tenant: str, stream: str) -> None:
+        """Caches the initial state of a stream, without reading the log."""
         self._keep(tenant, stream, self._nothing())
 
     def forget(self, tenant: str, stream: str) -> None:
@@ -67,12 +85,15 @@ class StateCache(Generic[S, C, E]):
         self._cache.clear()
 
     def _holds(self, loaded: Loaded[S]) -> bool:
+        """True if the state was read in the appender's present session."""
         return loaded.session is not None and loaded.session == self._session()
 
     def _nothing(self) -> Loaded[S]:
+        """The state of a stream without events."""
         return Loaded(0, self._decider.initial, self._session())
 
     async def _fold(self, tenant: str, stream: str, loaded: Loaded[S]) -> Loaded[S]:
+        """Folds the events after `loaded` onto it, and caches the result."""
         version, state, events = await self._since(tenant, stream, loaded)
         for recorded in events:
             version, state = recorded.version, self._decider.evolve(state, cast("E", decode(recorded.type, recorded.schema, recorded.data)))
@@ -81,7 +102,9 @@ class StateCache(Generic[S, C, E]):
         return self._keep(tenant, stream, Loaded(version, state, loaded.session))
 
     async def _since(self, tenant: str, stream: str, loaded: Loaded[S]) -> tuple[int, S, list[Recorded]]:
-        """Where folding goes on from, and the events after that."""
+        """The version and state to fold from, and the events to fold: from a valid snapshot, else from
+        `loaded`.
+        """
         kept = None if loaded.version else await self._snapshot_cache.load(tenant, stream)
         if kept is not None:
             known, *events = await self._log.stream(tenant, stream, after=kept.version - 1) or [None]
@@ -90,7 +113,12 @@ class StateCache(Generic[S, C, E]):
         return loaded.version, loaded.state, await self._log.stream(tenant, stream, after=loaded.version)
 
     def _keep(self, tenant: str, stream: str, loaded: Loaded[S]) -> Loaded[S]:
-        """A slower handler must not put an older state over a newer one; a stale one only costs a conflict."""
+        """Caches a state, unless a newer one of the same session is cached: a slower handler may finish
+        later.
+
+        An old state in the cache is harmless: the append that is based on it conflicts, and the state is read
+        again.
+        """
         if self._holds(loaded):
             known = self._cache.get((tenant, stream))
             if known is None or not self._holds(known) or known.version < loaded.version:

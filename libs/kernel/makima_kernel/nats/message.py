@@ -23,7 +23,7 @@ class Message(msgspec.Struct, frozen=True, gc=False):
 
 
 def parse(message: Msg) -> Message:
-    """Parses a delivered message by its reply subject.
+    """Parses a delivered message, with the sequences and the time in its reply subject:
 
     It is
     `$JS.ACK[.<domain>.<account>].<stream>.<consumer>.<tries>.<sequence>.<delivery>.<time>.<pending>[.<random>]`.

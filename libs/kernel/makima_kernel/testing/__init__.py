@@ -1,4 +1,4 @@
-"""What tests of rules and of running parts are written in."""
+"""Helpers for tests: scenarios for the rules of a decider, and waiting for a condition."""
 
 from makima_kernel.testing.eventually import PATIENCE as PATIENCE
 from makima_kernel.testing.eventually import eventually as eventually

@@ -1,4 +1,4 @@
-"""Waiting for something that other parts will make true, with a limit and with the last reason why it was not."""
+"""Waits until a condition is true, with a timeout and the last reason why it was not."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -32,9 +32,10 @@ class Patience:
 async def eventually(
     look: Callable[[], T] | Callable[[], Awaitable[T]], timeout: float = PATIENCE, *, every: float = 0.02, because: str = ""
 ) -> T:
-    """What `look` answers, once that is true; `look` may assert, too.
+    """Calls `look` each `every` seconds until its result is truthy; returns that result.
 
-    Seconds, as they are on an idle machine (`Patience`). Raises `AssertionError` with the last answer (or failed assertion) when the time is over.
+    A failed assertion in `look` counts as not yet true. Raises `AssertionError` with the last result (or
+    failed assertion) after `timeout` seconds; `because` is added to its message.
     """
     loop = asyncio.get_running_loop()
     patience = Patience(timeout, loop.time())
