@@ -19,7 +19,7 @@ def new_secret() -> str:
 def hash_of(secret: str) -> bytes:
     """SHA-256 of the secret, 32 bytes.
 
-    256 random bits cannot be guessed, so no slow or salted hash is needed; and an unsalted hash can be a
-    lookup key.
+    256 random bits cannot be guessed, so no slow or salted hash is needed;
+    and an unsalted hash can be a lookup key.
     """
     return hashlib.sha256(secret.encode(errors="replace")).digest()

@@ -1,5 +1,5 @@
-"""The client side of the bus: sends a command or a query to the service that owns it, and returns the reply
-as data.
+"""The client side of the bus: sends a command or a query to the service that owns it,
+and returns the reply as data.
 """
 
 from typing import Final

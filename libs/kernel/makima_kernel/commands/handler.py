@@ -90,8 +90,8 @@ class CommandHandler(Generic[S, C, E]):
             return Problem(ErrorCode.UNAVAILABLE, f"the event log cannot be read: {type(error).__name__}", TRY_AGAIN)
 
     def assume_new(self, tenant: str, target: str) -> None:
-        """Caches the initial state of an entity that the caller believes to have no events, to save reading
-        the log.
+        """Caches the initial state of an entity that the caller believes to have no events,
+        to save reading the log.
 
         If that is wrong, the append conflicts and the state is read.
         """
@@ -103,8 +103,8 @@ class CommandHandler(Generic[S, C, E]):
                 raise Refused(ErrorCode.INVALID_REQUEST, f"{request.target!r} is no id of a {self._category}")  # noqa: TRY301 - same answer as a rule's refusal
             return await self._decide(request, command)
         except Refused as refused:
-            # A repeat of an accepted command may be refused in the present state; it must get the first
-            # answer.
+            # A repeat of an accepted command may be refused in the present state;
+            # it must get the first answer.
             return await self._first_answer(request, command) or problem(refused)
 
     async def _decide(self, request: Request, command: C) -> Reply:
@@ -165,8 +165,8 @@ class CommandHandler(Generic[S, C, E]):
                 return None
 
     def _hash(self, request: Request, command: C) -> bytes:
-        """Identifies the request: command class, target, expected version and content, but not the actor or
-        the trace.
+        """Identifies the request: command class, target, expected version and content,
+        but not the actor or the trace.
         """
         kind = type(command).__name__
         return hashlib.sha256(orjson.dumps([kind, request.target, request.expected_version]) + encode(self._content(command))).digest()

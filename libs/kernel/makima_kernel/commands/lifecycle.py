@@ -1,5 +1,5 @@
-"""A lifecycle as one table: which commands are allowed in which status, which event they record, and the next
-status.
+"""A lifecycle as one table: which commands are allowed in which status,
+which event they record, and the next status.
 """
 
 from collections.abc import Iterator
@@ -51,8 +51,8 @@ class Row(Generic[S]):
 
     @property
     def destinations(self) -> tuple[S, ...]:
-        """The statuses that the event may lead to; none if the status does not change or the entity is
-        deleted.
+        """The statuses that the event may lead to;
+        none if the status does not change or the entity is deleted.
         """
         match self.then:
             case Mark():
@@ -72,11 +72,11 @@ class SideEffect(Row[S]):
 
 
 class Lifecycle(Generic[S]):
-    """The table. It guards `decide`, gives `evolve` the next status, and generates refusals, diagram and
-    documentation.
+    """The table. It guards `decide`, gives `evolve` the next status,
+    and generates refusals, diagram and documentation.
 
-    Raises `ValueError` if one event has two destinations, because then a replay would need a rule to choose
-    one.
+    Raises `ValueError` if one event has two destinations,
+    because then a replay would need a rule to choose one.
     """
 
     def __init__(self, *rows: Row[S]) -> None:
@@ -106,8 +106,8 @@ class Lifecycle(Generic[S]):
     def destination(self, status: S | None, event: object) -> S:
         """The status after `event`. Does not check whether the present rules would allow the event.
 
-        Raises `LookupError` for an event that is not in the table, or that keeps the status of an entity
-        without one.
+        Raises `LookupError` for an event that is not in the table,
+        or that keeps the status of an entity without one.
         """
         match self._then[type(event)]:
             case Mark():
@@ -120,22 +120,22 @@ class Lifecycle(Generic[S]):
                 return there
 
     def targets(self, status: S | None) -> tuple[S, ...]:
-        """Every other status that a row leads to from `status`, in the order in which the statuses are
-        declared.
+        """Every other status that a row leads to from `status`,
+        in the order in which the statuses are declared.
         """
         reachable = {there for row in self.rows if status in row.while_ for there in row.destinations}
         return tuple(there for there in self.statuses if there in reachable and there != status)
 
     def refusal(self, status: S, command: type, detail: str, *, hint: str | None = None) -> Refused:
-        """The refusal `INVALID_TRANSITION {from, to, allowed[]}` of a command that no row allows in
-        `status`.
+        """The refusal `INVALID_TRANSITION {from, to, allowed[]}` of a
+        command that no row allows in `status`.
         """
         members = {"from": str(status), "to": self._aim(status, command), "allowed": [str(there) for there in self.targets(status)]}
         return Refused(ErrorCode.INVALID_TRANSITION, detail, hint=hint, **members)
 
     def mermaid(self) -> str:
-        """The table as a mermaid state diagram, with one arrow per pair of statuses, labelled with its
-        commands.
+        """The table as a mermaid state diagram, with one arrow per pair of statuses,
+        labelled with its commands.
         """
         arrows: dict[tuple[str, str], list[str]] = {}
         for start, end, command in self._arrows():

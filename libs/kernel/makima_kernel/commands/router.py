@@ -48,8 +48,8 @@ TRACE_HEADER: Final = traces.HEADER
 class CommandRouter:
     """The commands and queries of one service. They use its queue group, so one replica answers each request.
 
-    `authorize` is called for a daemon's commands, and raises `Refused` if the daemon may not command the
-    target.
+    `authorize` is called for a daemon's commands,
+    and raises `Refused` if the daemon may not command the target.
     """
 
     def __init__(self, service: str, *, authorize: Authorize | None = None) -> None:
@@ -58,11 +58,11 @@ class CommandRouter:
         self.nats = NatsRouter(decoder=_undecoded, middlewares=(ExceptionMiddleware(publish_handlers={Exception: _unforeseen}),))
 
     def command(self, command: type[C], handler: HandleCommand[C], *, daemons: bool = False) -> None:
-        """Serves a command class under its snake_case name. A body that does not fit it gets
-        `INVALID_REQUEST`.
+        """Serves a command class under its snake_case name.
+        A body that does not fit it gets `INVALID_REQUEST`.
 
-        `daemons`: daemons may send it too, to targets that `authorize` allows; otherwise they get
-        `FORBIDDEN`.
+        `daemons`: daemons may send it too, to targets that `authorize` allows;
+        otherwise they get `FORBIDDEN`.
         """
         name = snake_case(command.__name__)
 
@@ -124,9 +124,7 @@ async def _answer(handle: Handle, body: bytes, principal: str | None) -> Reply |
 
 
 def _bounded_reply(reply: Reply | dict[str, object]) -> tuple[Reply | dict[str, object], bytes]:
-    """The reply and its bytes; instead of one that is too large, a problem that says so: silence would be no
-    answer.
-    """
+    """The reply and its bytes. A reply that is too large is replaced by a problem that says so."""
     encoded = encode_reply(reply)
     if len(encoded) <= MAX_REPLY_BYTES:
         return reply, encoded
@@ -156,8 +154,8 @@ async def _undecoded(message: NatsMessage) -> NatsMessage:
 
 
 async def _unforeseen(error: Exception) -> bytes:
-    """Replies `UNAVAILABLE` if a handler raises; without a reply the caller would wait until its timeout
-    (field-notes 6).
+    """Replies `UNAVAILABLE` if a handler raises;
+    without a reply the caller would wait until its timeout (field-notes 6).
     """
     await structlog.get_logger().aerror("command.failed", exc_info=error)
     return encode_reply(

@@ -1,5 +1,5 @@
-"""Stores the folded states of long streams in Postgres, so that a cold start need not fold them from the
-beginning.
+"""Stores the folded states of long streams in Postgres,
+so that a cold start need not fold them from the beginning.
 """
 
 import hashlib
@@ -81,8 +81,8 @@ def decode_state(cls: type[S], state: bytes) -> S:
 
 @cache
 def fingerprint(decider: type) -> str:
-    """A hash of all code that affects a folded state: the decider's package, makima_schemas and
-    `lifecycle.py`.
+    """A hash of all code that affects a folded state: the decider's package,
+    makima_schemas and `lifecycle.py`.
 
     A snapshot with another fingerprint may differ from what this code would fold, so it is ignored.
     """

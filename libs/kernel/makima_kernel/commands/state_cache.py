@@ -57,8 +57,8 @@ class StateCache(Generic[S, C, E]):
     async def is_current(self, tenant: str, stream: str, loaded: Loaded[S]) -> bool:
         """True if no event was appended after `loaded`.
 
-        To be checked before a refusal, as another replica may have appended events since the state was
-        cached.
+        To be checked before a refusal, as another replica may have appended
+        events since the state was cached.
         """
         return await self._fold(tenant, stream, loaded if self._holds(loaded) else self._nothing()) == loaded
 
@@ -102,8 +102,8 @@ class StateCache(Generic[S, C, E]):
         return self._keep(tenant, stream, Loaded(version, state, loaded.session))
 
     async def _since(self, tenant: str, stream: str, loaded: Loaded[S]) -> tuple[int, S, list[Recorded]]:
-        """The version and state to fold from, and the events to fold: from a valid snapshot, else from
-        `loaded`.
+        """The version and state to fold from, and the events to fold:
+        from a valid snapshot, else from `loaded`.
         """
         kept = None if loaded.version else await self._snapshot_cache.load(tenant, stream)
         if kept is not None:
@@ -113,11 +113,11 @@ class StateCache(Generic[S, C, E]):
         return loaded.version, loaded.state, await self._log.stream(tenant, stream, after=loaded.version)
 
     def _keep(self, tenant: str, stream: str, loaded: Loaded[S]) -> Loaded[S]:
-        """Caches a state, unless a newer one of the same session is cached: a slower handler may finish
-        later.
+        """Caches a state, unless a newer one of the same session is cached:
+        a slower handler may finish later.
 
-        An old state in the cache is harmless: the append that is based on it conflicts, and the state is read
-        again.
+        An old state in the cache is harmless: the append that is based on it conflicts,
+        and the state is read again.
         """
         if self._holds(loaded):
             known = self._cache.get((tenant, stream))

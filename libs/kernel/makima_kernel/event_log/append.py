@@ -109,8 +109,8 @@ def new_event(event: Event) -> NewEvent:
 
 
 def arguments(batch: Sequence[Append]) -> tuple[object, ...]:
-    """The parameters of `append.sql`: parallel arrays of the commands, then of their events in the same
-    order.
+    """The parameters of `append.sql`: parallel arrays of the commands,
+    then of their events in the same order.
     """
     events = [event for append in batch for event in append.events]
     return (

@@ -1,5 +1,5 @@
-"""Group commit: sends the commands of concurrent handlers in one call, and retries until the outcome is
-known.
+"""Group commit: sends the commands of concurrent handlers in one call,
+and retries until the outcome is known.
 """
 
 import asyncio

@@ -29,8 +29,8 @@ class Log:
     async def after(self, position: int, limit: int = 1000) -> list[Recorded]:
         """At most `limit` events with a position above `position`, in order.
 
-        Positions have no gaps and become visible in order: no event can appear later between the returned
-        ones.
+        Positions have no gaps and become visible in order:
+        no event can appear later between the returned ones.
         """
         return _recorded(await self._pool.fetch(SQL["after"], position, limit))
 

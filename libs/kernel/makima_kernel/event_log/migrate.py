@@ -29,8 +29,8 @@ _MAX_LOCK_ATTEMPTS: Final = 15  # per file, when a needed lock is not available
 
 
 async def migrate(dsn: str, folder: Path, schema: str, stages: Sequence[Stage] = ("pre", "post")) -> list[str]:
-    """Applies the missing migrations of `folder` to the Postgres schema `schema`; returns their titles in
-    order.
+    """Applies the missing migrations of `folder` to the Postgres schema `schema`;
+    returns their titles in order.
 
     `stages` limits which files are applied. Safe to run repeatedly and by two processes at the same time.
     Raises `MigrationError` if an applied file has changed or is gone, or if a new file has a lower number
@@ -130,8 +130,8 @@ async def _command(dsn: str, stage: Stage | None, back: tuple[str, int] | None) 
 
 
 def main() -> None:
-    """The command line: `--stage pre|post` for a rolling deployment, `--rollback SCHEMA NUMBER` to undo
-    migrations.
+    """The command line: `--stage pre|post` for a rolling deployment,
+    `--rollback SCHEMA NUMBER` to undo migrations.
     """
     parser = argparse.ArgumentParser(prog="python -m makima_kernel.event_log.migrate", description=__doc__)
     parser.add_argument("--stage", choices=("pre", "post"), help="only the files to run before, or after, the new code is started")

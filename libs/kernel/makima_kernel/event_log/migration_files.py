@@ -1,7 +1,7 @@
 """Reads and checks the files of a migrations folder: `NNNN_name.pre.sql`, `.post.sql` and `.rollback.sql`.
 
-`pre` runs before the new code starts, `post` (optional) after the old code has stopped, `rollback` undoes
-both.
+`pre` runs before the new code starts, `post` (optional) after the old code has stopped,
+`rollback` undoes both.
 """
 
 import hashlib
@@ -18,8 +18,8 @@ _FILE = re.compile(r"^(?P<number>\d{4})_(?P<name>[a-z0-9_]+)\.(?P<stage>pre|post
 
 
 class MigrationError(RuntimeError):
-    """A migrations folder is malformed or disagrees with what was applied; the message names the file and
-    why.
+    """A migrations folder is malformed or disagrees with what was applied;
+    the message names the file and why.
     """
 
 
@@ -88,8 +88,8 @@ def read(path: Path) -> Folder:
 def verify(schema: str, forward: Sequence[Migration], applied: Mapping[Key, bytes]) -> None:
     """Checks the folder against the `applied` migrations (key → checksum).
 
-    Raises `MigrationError` if an applied file is missing or changed, or if a new file has a number below the
-    newest applied one.
+    Raises `MigrationError` if an applied file is missing or changed,
+    or if a new file has a number below the newest applied one.
     """
     files = {migration.key: migration for migration in forward}
     newest = max((number for number, _ in applied), default=0)

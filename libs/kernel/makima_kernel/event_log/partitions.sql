@@ -33,8 +33,8 @@ cross join lateral (select format('%I.%I', parent.schema, $2::text) as name) as 
 select pg_advisory_xact_lock(hashtext('makima.partitions'), hashtext($1))
 
 -- name: detachment
--- Builds the statement that begins (or, if $3, finishes) a concurrent detach: it blocks no readers or
--- writers.
+-- Builds the statement that begins (or, if $3, finishes) a concurrent detach:
+-- it blocks no readers or writers.
 select format('alter table %I.%I detach partition %I.%I %s', n.nspname, c.relname, n.nspname, $2::text, case when $3 then 'finalize' else 'concurrently' end)
 from pg_class as c join pg_namespace as n on n.oid = c.relnamespace where c.oid = $1::text::regclass
 

@@ -19,8 +19,8 @@ BCRYPT_COST: Final = 4
 
 
 class NotSetUpError(RuntimeError):
-    """The folder does not have the password of every system user; the message names the file and the
-    users.
+    """The folder does not have the password of every system user;
+    the message names the file and the users.
     """
 
 
@@ -49,8 +49,8 @@ class BrokerUsers:
     def let_in(self, daemons: Iterable[DaemonUser]) -> None:
         """Sets the daemons that may connect, replacing earlier ones.
 
-        Raises `NotSetUpError` if the system's users are not set: an `auth.conf` without them would lock out
-        all services.
+        Raises `NotSetUpError` if the system's users are not set:
+        an `auth.conf` without them would lock out all services.
         """
         missing = {*permissions.USERS, *permissions.SYSTEM} - self._hashes().keys()
         if missing:

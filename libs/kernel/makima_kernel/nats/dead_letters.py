@@ -1,5 +1,5 @@
-"""Publishes messages that could not be processed to `makima.dead.<stream>.<consumer>`, with reason and
-origin.
+"""Publishes messages that could not be processed to `makima.dead.<stream>.<consumer>`,
+with reason and origin.
 """
 
 from base64 import b64encode
@@ -29,8 +29,8 @@ async def dead_letter(
     payload: bytes,
     message_id: str | None = None,
 ) -> None:
-    """Publishes `{reason, origin, payload | payload_base64, truncated}`; returns when the broker has stored
-    it.
+    """Publishes `{reason, origin, payload | payload_base64, truncated}`;
+    returns when the broker has stored it.
 
     `stream` and `consumer` name where the message came from, `origin` its place there (e.g. its position).
     `message_id` makes the broker drop a repeat within two minutes. Raises nats-py's errors if the broker does

@@ -1,5 +1,5 @@
-"""Listens to a core NATS subject: there is no redelivery, so use it only for data that the next message
-replaces.
+"""Listens to a core NATS subject: there is no redelivery,
+so use it only for data that the next message replaces.
 """
 
 import asyncio

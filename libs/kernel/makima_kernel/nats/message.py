@@ -1,5 +1,5 @@
-"""A message of a JetStream stream: payload, sequences and the broker's timestamp, parsed from its reply
-subject.
+"""A message of a JetStream stream: payload, sequences and the broker's timestamp,
+parsed from its reply subject.
 """
 
 from typing import Final

@@ -1,5 +1,5 @@
-"""Reads a stream in order and in bulk, with overlapping pull requests, and recovers from lost connections by
-itself.
+"""Reads a stream in order and in bulk, with overlapping pull requests,
+and recovers from lost connections by itself.
 """
 
 import asyncio
@@ -33,8 +33,8 @@ _PENDING: Final = "Nats-Pending-Messages"
 
 
 class PullLoop:
-    """Reads the messages of one stream in order and without gaps; at most two batches are buffered or
-    requested.
+    """Reads the messages of one stream in order and without gaps;
+    at most two batches are buffered or requested.
 
     After a lost connection, a missed idle heartbeat, a lost delivery or a deleted consumer or stream, the
     loop creates its consumer again after the last message that it has, and continues.
@@ -54,8 +54,8 @@ class PullLoop:
     ) -> None:
         """`filters`: subjects to read (none: all). `batch`: messages per batch and per request.
 
-        `linger`: seconds to wait for a batch to fill. `tick`: yield an empty batch after that many seconds
-        without one.
+        `linger`: seconds to wait for a batch to fill. `tick`:
+        yield an empty batch after that many seconds without one.
         """
         self._nats = nats
         self._target = Target(nats, stream, filters)
@@ -68,8 +68,8 @@ class PullLoop:
         self._outstanding = 0  # messages that are requested and not delivered
         self._delivery = 0  # the consumer's sequence of the last message received
         self._last = 0  # the stream's sequence of the last message received
-        # `_heard`: when the last message of any kind was received; `_yielded`: when the last batch was
-        # yielded.
+        # `_heard`: when the last message of any kind was received;
+        # `_yielded`: when the last batch was yielded.
         self._heard = self._yielded = clock()
         self._filling_since: float | None = None  # since when the buffer has messages
         self._stopping = False
@@ -132,8 +132,8 @@ class PullLoop:
             if self.consumer is not None and self._outstanding > 0 and self._clock() - self._heard > _BROKER_SILENT_SECONDS:
                 await self._look()
             if self.consumer is None and self._buffer:
-                # First yield the buffer: it may belong to another incarnation of the stream than what
-                # follows.
+                # First yield the buffer: it may belong to another incarnation
+                # of the stream than what follows.
                 return
             if self.consumer is None:
                 await self._open()
@@ -154,22 +154,22 @@ class PullLoop:
             self._cursor.forget()
             self._last = 0
         self.stream_epoch, self.stream_end = epoch, info.state.last_seq
-        # A broker that lost power may have lost its newest messages, and assigns their sequences again to
-        # others.
+        # A broker that lost power may have lost its newest messages,
+        # and assigns their sequences again to others.
         self._last = min(self._last, info.state.last_seq)
         self._delivery = self._outstanding = 0
         inbox = self._nats.new_inbox()
         self._inbox = await self._nats.subscribe(inbox, cb=_from_queue, pending_msgs_limit=0, pending_bytes_limit=0)
-        # nats-py would pass every message through a queue and a task, which is a third of its cost per
-        # message.
+        # nats-py would pass every message through a queue and a task,
+        # which is a third of its cost per message.
         self._inbox._pending_queue = _Direct(self._receive)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - no public API for this
         self.consumer = await self._cursor.open(self._target, info.state, self._last)
         self._heard = self._clock()
         self.problem = None
 
     async def _look(self) -> None:
-        """After a silence: checks that the consumer exists and that all messages it delivered were
-        received.
+        """After a silence: checks that the consumer exists and that all
+        messages it delivered were received.
         """
         assert self.consumer is not None
         try:
@@ -223,8 +223,8 @@ class PullLoop:
             case _ if _PENDING in headers:
                 self._outstanding -= int(headers[_PENDING])
             case _:
-                # Leadership change, server shutdown, no responders: the request was dropped. Check the
-                # consumer at once.
+                # Leadership change, server shutdown, no responders: the request was dropped.
+                # Check the consumer at once.
                 self._heard = float("-inf")
 
     async def _close(self) -> None:

@@ -1,5 +1,5 @@
-"""Creates the consumers of a pull loop, at its start and after each failure; the client keeps the position,
-not the broker.
+"""Creates the consumers of a pull loop, at its start and after each failure;
+the client keeps the position, not the broker.
 """
 
 from dataclasses import dataclass
@@ -38,8 +38,8 @@ class Cursor(Protocol):
         ...
 
     def forget(self) -> None:
-        """Called when the stream was replaced by another one: sequences of the old one are meaningless
-        now.
+        """Called when the stream was replaced by another one:
+        sequences of the old one are meaningless now.
         """
         ...
 
@@ -57,8 +57,8 @@ class Ephemeral:
         config = _config(name, target.filters or (">",)).evolve(
             ack_policy=AckPolicy.NONE, mem_storage=True, num_replicas=1, inactive_threshold=30.0
         )
-        # NEW means the stream's end as of the first call. Later consumers must not skip messages that came
-        # since then.
+        # NEW means the stream's end as of the first call.
+        # Later consumers must not skip messages that came since then.
         if self.deliver is DeliverPolicy.NEW:
             self.deliver, self.after = DeliverPolicy.BY_START_SEQUENCE, state.last_seq
         after = max(after, self.after)

@@ -55,8 +55,8 @@ class DecodedBatch:
     applied: list[Applied] = field(default_factory=list[Applied])  # the events to apply
     # Events whose data does not fit their schema: dead-lettered, not applied.
     undecodable: list[tuple[Recorded, UndecodableError]] = field(default_factory=list[tuple[Recorded, UndecodableError]])
-    # Why the part ends before the batch: the next event is unknown to this build. None: it is the whole
-    # batch.
+    # Why the part ends before the batch: the next event is unknown to this build.
+    # None: it is the whole batch.
     unknown: str | None = None
 
 

@@ -3,8 +3,8 @@
 select pg_try_advisory_lock(hashtext('event_log.rebuild'), hashtext($1))
 
 -- name: start
--- Makes (or resets) the checkpoint of the next generation beside the live one; deletes those of older
--- rebuilds.
+-- Makes (or resets) the checkpoint of the next generation beside the live one;
+-- deletes those of older rebuilds.
 with live as (
     select min(generation) as generation from event_log.checkpoints where consumer = $1 and shard = 0
 ), left_behind as (

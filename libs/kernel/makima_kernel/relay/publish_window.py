@@ -1,5 +1,5 @@
-"""Publishes events to JetStream in a sliding window; the broker accepts each only at the sequence of its
-position.
+"""Publishes events to JetStream in a sliding window;
+the broker accepts each only at the sequence of its position.
 """
 
 import asyncio
@@ -29,8 +29,8 @@ class PublishError(RuntimeError):
 
 
 class MisplacedError(PublishError):
-    """The broker stored an event at another sequence than its position, so this stream can never match the
-    log.
+    """The broker stored an event at another sequence than its position,
+    so this stream can never match the log.
     """
 
 
@@ -77,8 +77,8 @@ class Window:
         self._reconnects = 0  # of the connection, when `open()` was called
 
     async def open(self) -> None:
-        """Starts with an empty window and a new inbox, so that late acknowledgements of earlier events are
-        ignored.
+        """Starts with an empty window and a new inbox,
+        so that late acknowledgements of earlier events are ignored.
         """
         await self.close()
         self._reconnects = self._nats.stats["reconnects"]

@@ -1,5 +1,5 @@
-"""Publishes the log to JetStream in order: the events table is the outbox; each stream sequence is the
-event's position.
+"""Publishes the log to JetStream in order: the events table is the outbox;
+each stream sequence is the event's position.
 """
 
 import asyncio
@@ -102,8 +102,8 @@ class Relay:
         self._on_published = on_published
         self._window = Window(nats, size=_PUBLISH_WINDOW_SIZE, on_published=self._published, clock=clock)
         self._clock = clock
-        # While the log has events beyond the stream's end: the stream's last sequence, and since when it has
-        # not moved.
+        # While the log has events beyond the stream's end: the stream's last sequence,
+        # and since when it has not moved.
         self._stands: tuple[int, float] | None = None
         self._poked = asyncio.Event()  # set when a service reports that the log grew
         # Epochs whose stream holds an event at a wrong sequence → which event.
@@ -155,8 +155,8 @@ class Relay:
         await asyncio.sleep(_LEADER_RETRY_SECONDS)
 
     async def _is_frozen(self) -> bool:
-        """True if the log has events beyond the stream's end and that end has not moved for `_FROZEN`
-        seconds.
+        """True if the log has events beyond the stream's end and that
+        end has not moved for `_FROZEN` seconds.
 
         Then the holder of the lock keeps its database session, and so the lock, but is stuck.
         """

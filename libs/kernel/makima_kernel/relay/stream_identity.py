@@ -1,5 +1,5 @@
-"""Checks that the broker's stream belongs to this log: equal epochs, and the last message is the log's event
-there.
+"""Checks that the broker's stream belongs to this log: equal epochs,
+and the same event at the stream's end.
 """
 
 from dataclasses import dataclass

@@ -1,5 +1,5 @@
-"""Reports free disk space as a metric, and makes a service not ready before Postgres and the broker run out
-of it.
+"""Reports free disk space as a metric, and makes a service not ready
+before Postgres and the broker run out of it.
 """
 
 import math
@@ -14,8 +14,8 @@ MIN_FREE_SHARE: Final = 0.05
 
 
 def free_ratio(folder: Path) -> float:
-    """The share (0 to 1) of the folder's disk that is free for users other than root, as Postgres and the
-    broker are.
+    """The share (0 to 1) of the folder's disk that is free for users other than root,
+    as Postgres and the broker are.
     """
     usage = shutil.disk_usage(folder)
     return usage.free / usage.total

@@ -1,6 +1,4 @@
-"""Serves `/livez`, `/readyz` and `/metrics` from a thread, because a frozen event loop cannot (field-notes
-1).
-"""
+"""Serves `/livez`, `/readyz` and `/metrics` from a thread: a frozen event loop could not (field-notes 1)."""
 
 import asyncio
 import threading
@@ -20,8 +18,8 @@ LOOP_HEARTBEAT_SECONDS: Final = 0.5
 SERVER_POLL_SECONDS: Final = 0.05  # a stopping service waits for the thread this long
 LOOP_FROZEN_SECONDS: Final = 10.0
 CHECK_TIMEOUT_SECONDS: Final = 2.0  # for each check
-# For all checks together, which run concurrently. Longer than for one check, so that a check that hangs is
-# named.
+# For all checks together, which run concurrently. Longer than for one check,
+# so that a check that hangs is named.
 LOOP_TIMEOUT_SECONDS: Final = 2.5
 
 

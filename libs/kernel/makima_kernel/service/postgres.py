@@ -15,8 +15,8 @@ CONNECT_RETRY_SECONDS: Final = 0.5
 async def open_pool(dsn: str, service: str, *, size: int = 10) -> asyncpg.Pool:
     """Opens a pool of 1 to `size` connections.
 
-    Waits up to a minute for a server that is still starting, and logs that; then raises the last connection
-    error.
+    Waits up to a minute for a server that is still starting, and logs that;
+    then raises the last connection error.
     """
     deadline = asyncio.get_running_loop().time() + START_TIMEOUT_SECONDS
     while True:
@@ -37,8 +37,8 @@ async def open_pool(dsn: str, service: str, *, size: int = 10) -> asyncpg.Pool:
 
 
 async def open_connection(dsn: str, service: str) -> asyncpg.Connection:
-    """Opens one connection for the appender, which uses no pool: its calls must not wait while readers hold
-    all of it.
+    """Opens one connection for the appender, which uses no pool:
+    its calls must not wait while readers hold all of it.
     """
     return await asyncpg.connect(
         dsn,

@@ -19,8 +19,8 @@ _logger = structlog.get_logger(__name__)
 
 
 class Rebuilds:
-    """Answers `makima.commands.<projection>.rebuild` with `{projection, position}` once the new tables are
-    live.
+    """Answers `makima.commands.<projection>.rebuild` with `{projection, position}`
+    once the new tables are live.
 
     The progress is in the checkpoint of the next generation. The reply is `UNAVAILABLE`, and the live tables
     stay as they were, if a rebuild is running already, if an event cannot be applied, and if the service
@@ -38,8 +38,8 @@ class Rebuilds:
     async def run(self) -> None:
         """Runs the requested rebuilds, until cancelled.
 
-        They run here and not in the request's handler, because a shutdown waits for handlers but cancels this
-        loop.
+        They run here and not in the request's handler,
+        because a shutdown waits for handlers but cancels this loop.
         """
         try:
             while True:

@@ -1,6 +1,4 @@
-"""Runs a service process: opens Postgres and NATS, calls the service's `build`, serves, and shuts down in
-order.
-"""
+"""Runs a service process: opens Postgres and NATS, calls the service's `build`, serves, and shuts down."""
 
 import asyncio
 import os
@@ -42,19 +40,19 @@ Loop = Callable[[], Awaitable[None]]
 Build = Callable[["Service"], Awaitable[None]]
 
 LOST_CONNECTION_EXIT: Final = 70  # exit code after the NATS connection was closed for good
-# How long to wait for cancelled loops. Each step cancels again, as Python 3.11's wait_for may have swallowed
-# the first.
+# How long to wait for cancelled loops. Each step cancels again,
+# as Python 3.11's wait_for may have swallowed the first.
 STOP_PATIENCE_SECONDS: Final = (5.0, 1.0, 1.0)
 
 _logger = structlog.get_logger()
 
 
 class Service:
-    """The argument of a service's `app.build`: gives access to the log and the bus, and runs routers,
-    projections, loops.
+    """The argument of a service's `app.build`: gives access to the log and the bus,
+    and runs routers, projections, loops.
 
-    Loops are cancelled when the service stops. One that raises ends the process: the runner restarts it, and
-    no data is lost by that.
+    Loops are cancelled when the service stops. One that raises ends the process:
+    the runner restarts it, and no data is lost by that.
     """
 
     def __init__(self, name: str, settings: Settings, build: Build) -> None:
@@ -87,8 +85,8 @@ class Service:
         self.broker.include_router(router.nats)
 
     def project(self, projection: Projection, *, on_commit: OnCommit | None = None) -> Projector:
-        """Maintains a read model, and rebuilds it on request; the service is not ready while it is too far
-        behind.
+        """Maintains a read model, and rebuilds it on request;
+        the service is not ready while it is too far behind.
 
         `on_commit(position, applied)` is called after each commit of this replica.
         """
@@ -202,8 +200,8 @@ class Service:
         self.logger.info("service.started")
 
     async def _stop_loops(self) -> None:
-        """Cancels the loops before the broker connection closes, as they would report a closed connection as
-        an error.
+        """Cancels the loops before the broker connection closes,
+        as they would report a closed connection as an error.
 
         A loop that does not end is logged and left, so that the other loops and the appender can still drain.
         """
@@ -219,8 +217,8 @@ class Service:
             self.logger.error("service.tasks_not_stopped", loops=sorted(task.get_name() for task in left))
 
     async def _closed(self) -> None:
-        """Ends the process, to be restarted: a closed connection stays closed, and loops would spin on it
-        (field-notes 1).
+        """Ends the process, to be restarted: a closed connection stays closed,
+        and loops would spin on it (field-notes 1).
         """
         if not self.stopping:
             self.logger.critical("nats.closed")

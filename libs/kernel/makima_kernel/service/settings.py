@@ -39,8 +39,8 @@ class SettingsError(ValueError):
 
 
 class ContractsSettings(BaseModel):
-    """`[contracts]`: the deadlines of domain.md, in the unit at the end of each name, and the switches of
-    plan 2.3.
+    """`[contracts]`: the deadlines of domain.md, in the unit at the end of each name,
+    and the switches of plan 2.3.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -113,8 +113,8 @@ class Settings(BaseSettings):
     @field_validator("nats_url")
     @classmethod
     def _with_password(cls, url: str, info: ValidationInfo) -> str:
-        """Adds the password from `nats_password_file`, if given, so that all code can connect with `nats_url`
-        alone.
+        """Adds the password from `nats_password_file`, if given,
+        so that all code can connect with `nats_url` alone.
 
         The file's field is declared before this one, so it has been validated already.
         """
@@ -151,8 +151,8 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The sources in order of precedence: arguments, environment, `makima.toml` (or the file
-        `MAKIMA_CONFIG`).
+        """The sources in order of precedence: arguments, environment,
+        `makima.toml` (or the file `MAKIMA_CONFIG`).
         """
         del dotenv_settings, file_secret_settings
         path = Path(os.environ.get("MAKIMA_CONFIG", "makima.toml"))
@@ -165,8 +165,8 @@ S = TypeVar("S", bound=Settings)
 def load(cls: type[S], **given: Any) -> S:
     """Reads the settings; `given` overrides single ones.
 
-    Raises `SettingsError` for an unknown key or an invalid value; it names the key, and the nearest known
-    one.
+    Raises `SettingsError` for an unknown key or an invalid value;
+    it names the key, and the nearest known one.
     """
     _refuse_unknown_environment(cls, os.environ)
     try:

@@ -17,8 +17,8 @@ Logger = FilteringBoundLogger
 def configure(service: str, level: str = "info", stream: TextIO | None = None) -> Logger:
     """Writes one JSON line per log event to `stream`, by default stderr; returns a logger.
 
-    `level` (e.g. "info") applies to our own loggers; those of libraries (nats, faststream, asyncio) write
-    from WARNING.
+    `level` (e.g. "info") applies to our own loggers; those of libraries (nats,
+    faststream, asyncio) write from WARNING.
     """
     number = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
