@@ -1,1 +1,3 @@
-"""What is said on the wire: events, commands, heartbeats, subjects, errors, and the codec that reads and writes them."""
+"""The messages of makima and their encoding: events, commands, heartbeats,
+monitor messages, subjects and errors.
+"""

@@ -7,6 +7,8 @@ from makima_schemas.evidence import Evidence
 
 
 class AgentStatus(StrEnum):
+    """The statuses of an agent."""
+
     OFFLINE = "offline"
     DEAD = "dead"
     DEAD_FAILED_REVIVE = "dead_failed_revive"

@@ -1,4 +1,8 @@
-"""Events and commands ⇄ JSON: the registry of every (category, name, schema), strict on the way in, upcasting what is old."""
+"""Encodes and decodes events and commands as JSON; holds the registry of event classes,
+schema numbers and upcasts.
+
+Decoding is strict, and converts events of older schema numbers to the newest one.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -33,46 +37,51 @@ EVENT_CLASSES: Final[Mapping[Category, tuple[type[Event], ...]]] = {
 }
 CLASS_BY_NAME: Final[Mapping[str, type[Event]]] = {cls.__name__: cls for classes in EVENT_CLASSES.values() for cls in classes}
 
-# The newest number of a class that this build reads, and the shape of the class itself; 1 where nothing is said.
+# Event name → the newest schema number that this build reads, which its class has; 1 if there is no entry.
 CURRENT_SCHEMA: Final[Mapping[str, int]] = {}
-# While builds that do not read the newest number may still run: (its name, the older number that is written) → the way
-# back to that one. A release later the entry goes, and the newest is written.
+# Event name → (the older schema number that is written, the function that converts the newest JSON to it).
+# An entry is needed while builds that cannot read the newest number may run; it is removed a release later.
 WRITTEN_AS: Final[Mapping[str, tuple[int, Downcast]]] = {}
-# (name, old schema) → the JSON of the next schema. Pure, and kept forever: the log never forgets an old number.
+# (event name, old schema number) → the function that converts its JSON to the next number. The functions are
+# pure, and kept forever, because the log keeps events of every number.
 UPCASTS: Final[Mapping[tuple[str, int], Upcast]] = {}
 
 
 class UnknownEventError(LookupError):
-    """An event type or schema number that this build does not know: a projection must stop here, not guess."""
+    """This build does not know the event's type or schema number.
+
+    A projection must stop here instead of skipping it.
+    """
 
 
 class UndecodableError(ValueError):
-    """The data does not fit the schema it claims; the message says where."""
+    """The data does not fit the schema number that it is recorded with; the message says where."""
 
 
 @cache
 def adapter(cls: type[T]) -> TypeAdapter[T]:
-    """The validator of a message class, built once."""
+    """The pydantic validator of a message class, built once per process."""
     return TypeAdapter(cls)
 
 
 @dataclass(frozen=True, slots=True)
 class Schemas:
-    """What a build reads and writes: the class of each event name, the newest number it reads, the steps up from older ones, and
-    what it writes in an older form still.
-    """
+    """The event schemas that a build reads and writes. Tests make others than `SCHEMAS` to try upcasts."""
 
-    classes: Mapping[str, type[Event]]
-    current: Mapping[str, int]
-    upcasts: Mapping[tuple[str, int], Upcast]
+    classes: Mapping[str, type[Event]]  # event name → its class
+    current: Mapping[str, int]  # as CURRENT_SCHEMA
+    upcasts: Mapping[tuple[str, int], Upcast]  # as UPCASTS
+    # As WRITTEN_AS
     written_as: Mapping[str, tuple[int, Downcast]] = field(default_factory=dict[str, tuple[int, Downcast]])
 
     def number(self, name: str) -> int:
-        """The newest schema number of this name that is read."""
+        """The newest schema number that this build reads of this event name."""
         return self.current.get(name, 1)
 
     def write(self, name: str, event: object) -> tuple[int, bytes]:
-        """The schema number that new events of this name are written with, and this one's JSON in it."""
+        """The schema number that new events of this name are written with,
+        and the event's JSON in that schema.
+        """
         data = encode(event)
         if name not in self.written_as:
             return self.number(name), data
@@ -101,25 +110,28 @@ SCHEMAS: Final = Schemas(CLASS_BY_NAME, CURRENT_SCHEMA, UPCASTS, WRITTEN_AS)
 
 
 def write(event: Event) -> tuple[int, bytes]:
-    """What goes into the log: the schema number that all readers know already, and the event's JSON in it."""
+    """What to store in the log: a schema number that all running builds can read,
+    and the event's JSON in that schema.
+    """
     return SCHEMAS.write(type(event).__name__, event)
 
 
 def schema_of(event: Event) -> int:
-    """The number that `encode(event)` is in."""
+    """The schema number of `encode(event)`."""
     return SCHEMAS.number(type(event).__name__)
 
 
 def encode(event: object) -> bytes:
-    """A message's JSON. Times become RFC 3339 UTC with `Z` and microseconds."""
+    """A message as JSON. Times become RFC 3339 UTC with `Z` and microseconds."""
     return orjson.dumps(event, default=_default, option=orjson.OPT_PASSTHROUGH_DATETIME)
 
 
 def decode(name: str, schema: int, data: bytes) -> Event:
-    """The event that `data` says, upcast to the newest schema. Members that it does not know are ignored: a newer build may have added
-    them without a new number.
+    """Decodes an event, and converts it to the newest schema number.
 
-    Raises `UnknownEventError` (type, or a schema newer than ours) and `UndecodableError` (data that fits no schema).
+    Unknown members are ignored, because a newer build may have added them without a new number. Raises
+    `UnknownEventError` for an unknown type or a schema number above the newest known one, and
+    `UndecodableError` for data that does not fit its schema.
     """
     return SCHEMAS.decode(name, schema, data)
 

@@ -1,4 +1,6 @@
-"""The request and the reply of every command on the bus (`makima.commands.<service>.<command>`)."""
+"""The request and the reply of each command and query (`makima.commands.<service>.<command>`),
+and their encoding.
+"""
 
 from dataclasses import dataclass, field
 from typing import Annotated, Final, Literal, cast
@@ -11,7 +13,9 @@ from makima_schemas.errors import ErrorCode
 from makima_schemas.identity import DEFAULT_TENANT, ID_PATTERN
 from makima_schemas.refusal import Member, Refused
 
-MAX_NAME: Final = 255  # of an actor or a stream: both go into indexes or beside every event, and no size limit counts them
+# Characters of an actor or a stream name. They are stored in indexes or with every event, and the size limit
+# of events does not count them.
+MAX_NAME: Final = 255
 
 Tenant = Annotated[str, Field(pattern=ID_PATTERN)]
 Name = Annotated[str, Field(max_length=MAX_NAME)]
@@ -19,9 +23,12 @@ Name = Annotated[str, Field(max_length=MAX_NAME)]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One intent. `command_id` is minted once and kept over retries; `target` is the entity's id (not the stream);
-    `data` is the command's JSON object; `expected_version` asks for the optimistic check; `guard` names another stream
-    whose version must still be the given one when the events are appended (a hold on `silence-<owner>` binds verdicts so).
+    """One intent of a caller, as sent to a service.
+
+    `command_id` is chosen once per intent and kept for its retries. `target` is the entity's id (not its
+    stream). `data` is the command's JSON object. `expected_version` refuses the command unless the entity's
+    stream has this version (null: any). `guard` is another stream and the version that it must still have
+    when the events are appended; verdicts use it to depend on the holds of `silence-owner:<owner>`.
     """
 
     command_id: UUID
@@ -35,8 +42,11 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """Decided and stored. `version` is the stream's after the command, `position` the log's; a repeat carries the first answer.
-    `changed` is false where the command changed nothing.
+    """The command was accepted and its events are stored. A repeat of a command gets the first answer again.
+
+    `version` is the stream's version after the command, `position` the log's position of its last event, or
+    the log's last position if it recorded none.
+    `changed` is false if the command recorded no event.
     """
 
     version: int
@@ -47,7 +57,10 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Refused, as data. `members` are the extension members that domain.md lists for the code."""
+    """The command was refused, or failed.
+
+    `members` are the extension members that domain.md lists for the code.
+    """
 
     code: ErrorCode
     detail: str
@@ -59,12 +72,15 @@ Reply = Accepted | Problem
 
 
 def problem(refused: Refused) -> Problem:
-    """A refusal as the reply that carries it."""
+    """The reply for a refusal."""
     return Problem(refused.code, refused.detail, refused.hint, refused.members)
 
 
 def encode_reply(reply: Reply | dict[str, object]) -> bytes:
-    """`{"ok": true, …}`, a query's answer under `"ok"` and its own members, or `{"error": {"code", "detail", "hint", …members}}`."""
+    """The reply as JSON: `{"ok": true, …}` or `{"error": {"code", "detail", "hint", …members}}`.
+
+    The answer to a query is `{"ok": true}` with the answer's own members beside it.
+    """
     match reply:
         case Accepted():
             return orjson.dumps(reply)
@@ -75,7 +91,10 @@ def encode_reply(reply: Reply | dict[str, object]) -> bytes:
 
 
 def decode_reply(payload: bytes) -> Reply | dict[str, object]:
-    """The inverse of `encode_reply`; an answer to a query comes as its members. Raises `ValueError` for what is no reply."""
+    """The inverse of `encode_reply`; returns the answer to a query as a dict.
+
+    Raises `ValueError` if it is not a reply.
+    """
     body = cast("dict[str, object]", orjson.loads(payload))
     if "error" in body:
         error = cast("dict[str, Member]", body["error"])

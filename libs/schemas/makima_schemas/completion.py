@@ -1,4 +1,4 @@
-"""What the completion-detector found. Stream: `completion-<contract_id>`."""
+"""The events of the completion-detector's findings. Stream: `completion-<contract_id>`."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,7 +8,10 @@ GateAction = Literal["advance", "await_confirmation", "complete", "none"]
 
 @dataclass(frozen=True, slots=True)
 class PhaseGateSatisfied:
-    """The gate of `phase` was satisfied at version `contract_version`; `action` is what was asked of the contract."""
+    """The gate of `phase` was satisfied at the contract's version `contract_version`.
+
+    `action` is what the detector then requested of the contract.
+    """
 
     phase: str
     contract_version: int
@@ -17,7 +20,10 @@ class PhaseGateSatisfied:
 
 @dataclass(frozen=True, slots=True)
 class CompletionDetected:
-    """The contract is completing: its last phase is satisfied, at version `contract_version`; once per completion."""
+    """The contract is completing: its last phase was satisfied at the contract's version `contract_version`.
+
+    Recorded once per completion.
+    """
 
     phase: str
     contract_version: int

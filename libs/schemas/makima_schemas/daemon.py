@@ -7,7 +7,10 @@ from makima_schemas.evidence import Arrival, Evidence
 
 @dataclass(frozen=True, slots=True)
 class DaemonConnected:
-    """Its first heartbeat, or its return; `heard` is that heartbeat. `hostname` is empty while only its supervisors have spoken."""
+    """The daemon's first heartbeat, or the first one after a disconnect; `heard` is that heartbeat.
+
+    `hostname` is empty as long as only heartbeats of its supervisors have arrived.
+    """
 
     hostname: str
     heard: Arrival | None = None
@@ -15,6 +18,8 @@ class DaemonConnected:
 
 @dataclass(frozen=True, slots=True)
 class DaemonDisconnected:
+    """The daemon's heartbeats stopped, and the detector's verdict was accepted."""
+
     evidence: Evidence
 
 
@@ -23,7 +28,7 @@ DaemonEvent = DaemonConnected | DaemonDisconnected
 
 @dataclass(frozen=True, slots=True)
 class ObserveDaemon:
-    """The recorder saw a heartbeat that may change what the log says of a daemon."""
+    """Sent by the recorder for a heartbeat that may change the daemon's state in the log."""
 
     hostname: str
     heard: Arrival
@@ -31,7 +36,9 @@ class ObserveDaemon:
 
 @dataclass(frozen=True, slots=True)
 class DeclareDisconnected:
-    """The detector's verdict: nothing was heard of the daemon after `evidence.stream_sequence`."""
+    """The detector's verdict: no heartbeat of the daemon arrived after the one at
+    `evidence.stream_sequence`.
+    """
 
     evidence: Evidence
 

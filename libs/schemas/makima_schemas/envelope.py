@@ -1,4 +1,4 @@
-"""An event as the log keeps it, and as CloudEvents 1.0 JSON on the wire."""
+"""An event with its metadata as stored in the log, and its encoding as CloudEvents 1.0 JSON on the wire."""
 
 from datetime import datetime
 from typing import Final, TypedDict, cast
@@ -13,43 +13,45 @@ SOURCE: Final = "makima"
 
 
 class EventMeta(TypedDict, total=False):
-    """What travels beside an event: who caused it (`actor`) and under which trace (W3C `traceparent`)."""
+    """The metadata of an event."""
 
-    actor: str
-    traceparent: str
+    actor: str  # who sent the command, e.g. `daemon:<id>`
+    traceparent: str  # W3C trace context of the command
 
 
 class Recorded(msgspec.Struct, frozen=True, gc=False):
-    """One event of the log; a struct, because a rebuild makes one for each event there ever was.
+    """One event of the log.
 
-    `position` counts the whole log from 1 without gaps, `version` the stream from 1 without gaps; `type` is the bare
-    event name (`ContractPaused`), `schema` its number from 1; `data` is the event's JSON, undecoded; `recorded_at` is
-    the database's clock, UTC.
+    A msgspec struct for speed, because a rebuild makes one for each event of the log.
     """
 
-    position: int
+    position: int  # in the log, from 1 without gaps
     tenant: str
-    stream: str
-    version: int
+    stream: str  # `<category>-<entity id>`
+    version: int  # in the stream, from 1 without gaps
     event_id: UUID
-    command_id: UUID
-    type: str
-    schema: int
-    data: bytes
+    command_id: UUID  # of the command that recorded it
+    type: str  # the event's name, e.g. `ContractPaused`
+    schema: int  # the schema number of `data`, from 1
+    data: bytes  # the event's JSON, not decoded
     meta: EventMeta
-    recorded_at: datetime
+    recorded_at: datetime  # by the database's clock, UTC
 
     @property
     def category(self) -> str:
+        """The part of the stream's name before the first hyphen, e.g. `contract`."""
         return self.stream.partition("-")[0]
 
     @property
     def entity_id(self) -> str:
+        """The part of the stream's name after the first hyphen."""
         return self.stream.partition("-")[2]
 
 
 def to_cloudevent(event: Recorded) -> bytes:
-    """CloudEvents 1.0 JSON; `type` is `makima.<category>.<Name>.v<schema>`, `subject` the entity's id."""
+    """The event as CloudEvents 1.0 JSON; `type` is `makima.<category>.<Name>.v<schema>`,
+    `subject` the entity's id.
+    """
     return orjson.dumps(
         {
             "specversion": "1.0",
@@ -70,7 +72,7 @@ def to_cloudevent(event: Recorded) -> bytes:
 
 
 class MalformedCloudEventError(ValueError):
-    """The bytes are not a CloudEvent of ours; the message says which member is wrong."""
+    """The bytes are not a CloudEvent as makima makes them; the message says which member is wrong."""
 
 
 def from_cloudevent(payload: bytes) -> Recorded:

@@ -1,10 +1,14 @@
-"""The error table of domain.md: code → HTTP status, in one place for every service, the gateway and the CLI."""
+"""The error codes of domain.md with HTTP status, meaning and members,
+for all services, the gateway and the CLI.
+"""
 
 from enum import StrEnum
 from typing import Final
 
 
 class ErrorCode(StrEnum):
+    """The codes of refusals and errors, as they appear in replies."""
+
     CONTRACT_NOT_FOUND = "CONTRACT_NOT_FOUND"
     TASK_NOT_FOUND = "TASK_NOT_FOUND"
     QUESTION_NOT_FOUND = "QUESTION_NOT_FOUND"
@@ -55,7 +59,7 @@ HTTP_STATUS: Final[dict[ErrorCode, int]] = {
     ErrorCode.OVERLOADED: 503,
 }
 
-# When a code is the answer, and the members that its problem carries beside `detail`, `hint` and `trace_id`.
+# Why a code is returned, as shown in the documentation.
 WHEN: Final[dict[ErrorCode, str]] = {
     ErrorCode.CONTRACT_NOT_FOUND: "there is no such contract, or it belongs to another owner",
     ErrorCode.TASK_NOT_FOUND: "the contract has no such task",
@@ -83,6 +87,7 @@ WHEN: Final[dict[ErrorCode, str]] = {
     ErrorCode.OVERLOADED: "load is shed; nothing was changed",
 }
 
+# The members of a code's problem besides `detail`, `hint` and `trace_id`.
 MEMBERS: Final[dict[ErrorCode, tuple[str, ...]]] = {
     ErrorCode.INVALID_TRANSITION: ("from", "to", "allowed[]"),
     ErrorCode.INVALID_DELIVERABLE: ("phase", "valid[]"),

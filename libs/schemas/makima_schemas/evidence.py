@@ -1,4 +1,4 @@
-"""The proof that every verdict carries (domain.md, Time and verdicts, 4)."""
+"""The evidence in every verdict of silence (domain.md, Time and verdicts, 4)."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,8 +6,10 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """Where and when a heartbeat reached the broker: its place in MAKIMA_HEARTBEATS, comparable within one `stream_epoch` only,
-    and the broker's time.
+    """Where and when a heartbeat arrived at the broker.
+
+    `stream_sequence` is its sequence in the stream MAKIMA_HEARTBEATS; sequences are comparable only within
+    the same `stream_epoch`, the incarnation of that stream. `at` is the time by the broker's clock.
     """
 
     stream_epoch: str
@@ -19,10 +21,12 @@ class Arrival:
 class Evidence:
     """Why a sender was judged silent.
 
-    `last_heartbeat_at` is the broker's arrival time (null: never heard); `watermark` the time up to which every heartbeat
-    that the broker holds was processed when the verdict was given; `lateness_ms` is watermark − deadline, on the observed
-    clock; `stream_sequence` the last heartbeat's in MAKIMA_HEARTBEATS (0: never heard), and `stream_epoch` which incarnation of
-    that stream it counts in (its metadata's `makima-epoch`; empty: not told).
+    `last_heartbeat_at` is when its last heartbeat arrived, by the broker's clock (null: none ever arrived).
+    `timeout_seconds` after it was the `deadline`. `watermark` is the time up to which all heartbeats in the
+    broker had been processed at the verdict; `lateness_ms` is watermark − deadline, on the observed clock.
+    `decided_by` is the process that judged. `stream_sequence` is the last heartbeat's sequence in
+    MAKIMA_HEARTBEATS (0: none ever arrived), and `stream_epoch` the incarnation of that stream
+    (`makima-epoch` in its metadata; empty: unknown).
     """
 
     last_heartbeat_at: datetime | None

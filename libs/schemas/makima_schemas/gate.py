@@ -1,4 +1,7 @@
-"""Is a phase ready? One pure function for everybody who asks (plan 2.1): the contract, the completion-detector, the readiness page."""
+"""Decides whether a phase is ready (plan 2.1).
+
+One pure function, used by the contract, the completion-detector and the gateway's readiness page.
+"""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -8,7 +11,7 @@ from makima_schemas.contract.model import Gate, MinComplete, NamedTasks, Phase, 
 
 
 class GateTask(Protocol):
-    """What a gate needs to know of a task."""
+    """The properties of a task that a gate reads."""
 
     @property
     def name(self) -> str: ...
@@ -25,26 +28,30 @@ class GateTask(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """`no_gate` is a phase with nothing to require: it answers ready, and never advances by itself.
+    """The result for one phase."""
 
-    `missing` reads like `Deliverable: plan-document`, `1 tasks incomplete`, `Validator: lint`, and, once it has objected, `Validator: lint (two warnings)`.
-    """
-
+    # `no_gate`: the phase requires nothing. It counts as ready, but the contract does not leave it by itself.
     kind: Literal["ready", "not_ready", "no_gate"]
+    # E.g. `Deliverable: plan-document`, `1 tasks incomplete`, `Validator: lint`, or, after the validator has
+    # refused, `Validator: lint (two warnings)`.
     missing: tuple[str, ...] = ()
 
     @property
     def ready(self) -> bool:
+        """True if the phase may be left."""
         return self.kind != "not_ready"
 
     @property
     def by_gate(self) -> bool:
-        """Ready because something was required and is there: only then may a contract move on by itself."""
+        """True if the gate requires something and has it.
+
+        Only then may the contract leave the phase by itself.
+        """
         return self.kind == "ready"
 
 
 def required_deliverables(phase: Phase) -> tuple[str, ...]:
-    """The ids that the gate asks for: all that the phase declares, unless it says otherwise."""
+    """The ids of the deliverables that the gate requires: by default all that the phase declares."""
     if phase.gate.required_deliverables is not None:
         return phase.gate.required_deliverables
     return tuple(deliverable.id for deliverable in phase.deliverables)
@@ -53,12 +60,13 @@ def required_deliverables(phase: Phase) -> tuple[str, ...]:
 def readiness(
     phase: Phase, delivered: Collection[str], tasks: Iterable[GateTask], validated: bool | None, objection: str | None = None
 ) -> Readiness:
-    """Whether the gate of `phase` is satisfied.
+    """Checks the gate of `phase`.
 
-    `delivered`: the ids of this phase's completed deliverables. `tasks`: the contract's tasks in the order in which they were made, those
-    of other phases and the supervisor task are left out here; a failed task is not complete, until a later one of its name is.
-    `validated`: the last verdict of the gate's validator since the phase was entered, `None` if there is none; `objection`: what it had
-    to say against the work.
+    `delivered`: the ids of this phase's completed deliverables. `tasks`: all tasks of the contract in the
+    order of their creation; those of other phases and the supervisor task are ignored. A failed task counts
+    as incomplete, unless a later task of the same name replaces it. `validated`: the last result of the
+    gate's validator since the phase was entered, None if there is none. `objection`: the reason that the
+    validator gave when it refused.
     """
     own = _counting([task for task in tasks if task.phase == phase.name and not task.is_supervisor])
     if _requires_nothing(phase, own):
@@ -72,13 +80,17 @@ def readiness(
 
 
 def _counting(own: Sequence[GateTask]) -> list[GateTask]:
-    """Without the failed tasks that were made again: the later task of the name counts in their place (decision 0010)."""
+    """The tasks without failed ones that a later task of the same name replaces (decision 0010)."""
     last = {task.name: index for index, task in enumerate(own)}
     return [task for index, task in enumerate(own) if task.status is not TaskStatus.FAILED or last[task.name] == index]
 
 
 def _requires_nothing(phase: Phase, own: Collection[GateTask]) -> bool:
-    """`all_complete` of no tasks at all is nothing: a phase that declares nothing must not rush by before work has come."""
+    """True if the gate has no requirement.
+
+    `all_complete` requires nothing if there are no tasks: a phase that declares nothing must not be left
+    before its first task is created.
+    """
     tasks = phase.gate.required_tasks
     idle = tasks in ("none", MinComplete(0), NamedTasks(())) or (tasks == "all_complete" and not own)
     return idle and not required_deliverables(phase) and phase.gate.validator is None

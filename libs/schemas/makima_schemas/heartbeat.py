@@ -1,7 +1,7 @@
-"""Heartbeats, as senders publish them; msgspec structs, because 30 000 a second are normal.
+"""The heartbeats as senders publish them; msgspec structs, because 30 000 per second are normal.
 
-The bounds hold on the way in: what breaks one goes to the dead letters. Members that we do not know are ignored, so that a newer
-sender can talk to an older recorder.
+Decoding checks the bounds; a heartbeat that violates one goes to the dead letters. Unknown members are
+ignored, so that a newer sender works with an older recorder.
 """
 
 from datetime import datetime
@@ -25,8 +25,12 @@ Moment = Annotated[datetime, Meta(tz=True)]
 
 
 class SupervisorHeartbeat(msgspec.Struct, frozen=True, gc=False):
-    """plan 3.2. `connection_id` and `seq` may be missing: then nothing is fenced, and arrival orders.
-    `state` is never `interrupted`: that is the system's word for a silent one. `timestamp` is kept by nobody: arrival counts.
+    """A supervisor's heartbeat (plan 3.2).
+
+    `connection_id` and `seq` are optional. Without `connection_id` an older incarnation is not fenced off,
+    without `seq` heartbeats are ordered by their arrival. `state` must not be `interrupted`, which only the
+    system sets, for a silent supervisor. `timestamp` is not stored, because the arrival at the broker counts.
+    `progress` is in percent.
     """
 
     task_id: Id
@@ -42,6 +46,12 @@ class SupervisorHeartbeat(msgspec.Struct, frozen=True, gc=False):
 
 
 class AgentHeartbeat(msgspec.Struct, frozen=True, gc=False):
+    """An agent's heartbeat.
+
+    `seq` orders the heartbeats of one `connection_id`. `timestamp` is not stored, because the arrival at the
+    broker counts. `progress` is in percent.
+    """
+
     contract_id: Id
     role: Id
     connection_id: Id
@@ -54,8 +64,11 @@ class AgentHeartbeat(msgspec.Struct, frozen=True, gc=False):
 
 
 class DaemonHeartbeat(msgspec.Struct, frozen=True, gc=False):
-    """`capacity` counts the agents it may still start; `worktrees` those it holds on disk. `hostname` is never empty: that is how
-    a supervisor's heartbeat speaks of its daemon, and such a one does not reconnect it.
+    """A daemon's heartbeat.
+
+    `agents` are the agents it runs, `capacity` is the number of agents it may still start, `worktrees` the
+    number of worktrees it has on disk. `hostname` must not be empty: the recorder uses an empty one for a
+    daemon that it knows only from a supervisor's heartbeat, and which does not count as reconnected by that.
     """
 
     daemon_id: Id

@@ -1,7 +1,7 @@
-"""A message of the heartbeat stream, read: who sends on its subject, and what its body says, or the reason why it is none.
+"""Decodes messages of the heartbeat stream: the sender from the subject, the heartbeat from the body.
 
-The recorder and the detector both read with this: what only one of them took for a heartbeat would keep a sender alive that is
-never recorded, or call one dead that is.
+The recorder and the detector both decode with this module. If they disagreed on what is a valid heartbeat, a
+sender could be kept alive that is never recorded, or be declared dead although it is recorded.
 """
 
 import re
@@ -16,7 +16,7 @@ from makima_schemas.identity import agent_id, is_id, stream_name
 from makima_schemas.silence import SenderKind
 from makima_schemas.supervisor import SupervisorState
 
-NO_DAEMON: Final = "_"
+NO_DAEMON: Final = "_"  # the subject's token for an agent without a daemon
 _IDS: Final = re.compile(r"[A-Za-z0-9_-]{1,64}(,[A-Za-z0-9_-]{1,64})*")
 _SUPERVISOR: Final = msgspec.json.Decoder(SupervisorHeartbeat)
 _AGENT: Final = msgspec.json.Decoder(AgentHeartbeat)
@@ -28,22 +28,27 @@ Headers = Mapping[str, str] | None
 
 
 class MalformedHeartbeatError(ValueError):
-    """The message is no heartbeat of ours; the text is the reason that goes with it to the dead letters."""
+    """The message is not a valid heartbeat;
+    the text is the reason that is stored with it in the dead letters.
+    """
 
 
 class Address(msgspec.Struct, frozen=True, gc=False):
-    """Who sends on a subject. `sender` is the name of its stream in the log, `entity_id` what follows the category there."""
+    """The sender that a subject belongs to."""
 
     kind: SenderKind
-    sender: str
-    entity_id: str
-    daemon_id: str | None
-    contract_id: str | None = None
-    role: str | None = None
+    sender: str  # the name of its stream in the log, e.g. `supervisor-<task_id>`
+    entity_id: str  # the stream's name without the category
+    daemon_id: str | None  # None for an agent without a daemon
+    contract_id: str | None = None  # of an agent
+    role: str | None = None  # of an agent
 
 
 def decode_subject(subject: str) -> Address | None:
-    """Who sends on `makima.shards.<k>.<kind>.…`; None for a canary. Whose shard it is, the caller knows. Raises `MalformedHeartbeatError`."""
+    """The sender on the subject `makima.shards.<k>.<kind>.…`; None for a canary. The shard is not checked.
+
+    Raises `MalformedHeartbeatError` if no sender has this subject.
+    """
     match subject.split(".")[3:]:
         case ["canary"]:
             return None
@@ -61,7 +66,10 @@ def decode_subject(subject: str) -> Address | None:
 
 
 def decode_supervisor(task_id: str, payload: bytes, headers: Headers) -> SupervisorHeartbeat:
-    """What a supervisor says on the subject of `task_id`. Raises `MalformedHeartbeatError`."""
+    """Decodes a supervisor's heartbeat, which arrived on the subject of `task_id`.
+
+    Raises `MalformedHeartbeatError`.
+    """
     said = _decode(_SUPERVISOR, payload, headers)
     if said.task_id != task_id:
         raise MalformedHeartbeatError(f"the subject says task {task_id}, the body {said.task_id}")
@@ -70,7 +78,8 @@ def decode_supervisor(task_id: str, payload: bytes, headers: Headers) -> Supervi
     if not is_id(said.contract_id) or (said.connection_id is not None and not is_id(said.connection_id)):
         raise _no_id((said.contract_id, said.connection_id))
     if said.pending_task_ids:
-        listed = ",".join(said.pending_task_ids)  # one match for all of them; a comma inside one of them shows in the count
+        # One regex match for all; an id with a comma changes the number of commas.
+        listed = ",".join(said.pending_task_ids)
         if _IDS.fullmatch(listed) is None or listed.count(",") != len(said.pending_task_ids) - 1:
             raise _no_id(said.pending_task_ids)
     if b"\\u0000" in payload or b"\0" in payload:
@@ -79,7 +88,7 @@ def decode_supervisor(task_id: str, payload: bytes, headers: Headers) -> Supervi
 
 
 def decode_agent(contract_id: str | None, role: str | None, payload: bytes, headers: Headers) -> AgentHeartbeat:
-    """As `decode_supervisor`."""
+    """Decodes an agent's heartbeat. Raises `MalformedHeartbeatError`."""
     said = _decode(_AGENT, payload, headers)
     if (said.contract_id, said.role) != (contract_id, role):
         raise MalformedHeartbeatError(f"the subject says agent {contract_id}:{role}, the body {agent_id(said.contract_id, said.role)}")
@@ -91,7 +100,7 @@ def decode_agent(contract_id: str | None, role: str | None, payload: bytes, head
 
 
 def decode_daemon(daemon_id: str, payload: bytes, headers: Headers) -> DaemonHeartbeat:
-    """As `decode_supervisor`."""
+    """Decodes a daemon's heartbeat. Raises `MalformedHeartbeatError`."""
     said = _decode(_DAEMON, payload, headers)
     if said.daemon_id != daemon_id:
         raise MalformedHeartbeatError(f"the subject says daemon {daemon_id}, the body {said.daemon_id}")
@@ -108,9 +117,9 @@ def _decode(decoder: msgspec.json.Decoder[_Said], payload: bytes, headers: Heade
             return decoder.decode(payload)
         if "protobuf" in kind:
             return heartbeat_protobuf.decode(decoder.type, payload)
-    except RecursionError as error:  # deep inside a member that nobody knows, and so nobody bounds
+    except RecursionError as error:  # deep nesting inside an unknown member, which has no bounds
         raise MalformedHeartbeatError("nested too deep") from error
-    except (msgspec.MsgspecError, ValueError) as error:  # ValueError: no UTF-8, no protobuf
+    except (msgspec.MsgspecError, ValueError) as error:  # ValueError: not UTF-8, or not protobuf
         raise MalformedHeartbeatError(str(error)) from error
     raise MalformedHeartbeatError(f"content type {kind!r} is not understood; heartbeats are JSON, or protobuf")
 

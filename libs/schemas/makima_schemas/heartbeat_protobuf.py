@@ -1,6 +1,7 @@
-"""Heartbeats in protobuf's wire format: three flat messages, read by a table, so that nothing has to be generated or installed.
+"""Decodes heartbeats in protobuf's wire format, by a table of fields; needs no generated code and no library.
 
-Slower than JSON, and fine for the few who have no JSON at hand. What no member stands for is passed over, as protobuf asks for.
+Slower than JSON; meant for the few senders without a JSON library.
+Unknown fields are skipped, as protobuf requires.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,6 +16,7 @@ from makima_schemas.supervisor import SupervisorState
 Kind = Literal["text", "texts", "number", "state", "moment"]
 Said = TypeVar("Said", SupervisorHeartbeat, AgentHeartbeat, DaemonHeartbeat)
 
+# Message class → field number → (name, kind), as in `proto-schemas/makima/v1`.
 MEMBERS: Final[Mapping[type, Mapping[int, tuple[str, Kind]]]] = {
     SupervisorHeartbeat: {
         1: ("task_id", "text"), 2: ("contract_id", "text"), 3: ("state", "state"), 4: ("phase", "text"), 5: ("timestamp", "moment"),
@@ -30,14 +32,19 @@ MEMBERS: Final[Mapping[type, Mapping[int, tuple[str, Kind]]]] = {
         6: ("worktrees", "number"), 7: ("capacity", "number"),
     },
 }  # fmt: skip
-STATES: Final = ("unspecified", *SupervisorState)
+STATES: Final = ("unspecified", *SupervisorState)  # by the number of the enum value
+# Required members that are absent on the wire if they are 0.
 _ZEROS: Final[Mapping[type, Mapping[str, object]]] = {SupervisorHeartbeat: {}, AgentHeartbeat: {"seq": 0}, DaemonHeartbeat: {"seq": 0}}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def decode(cls: type[Said], payload: bytes) -> Said:
-    """Raises `ValueError` for what is no such message, and msgspec's `ValidationError` where a bound is broken."""
-    said: dict[str, object] = dict(_ZEROS[cls])  # a zero is not sent
+    """Decodes one message.
+
+    Raises `ValueError` if the bytes are not protobuf,
+    and msgspec's `ValidationError` if a member violates its bounds.
+    """
+    said: dict[str, object] = dict(_ZEROS[cls])
     for number, value in _fields(payload):
         name, kind = MEMBERS[cls].get(number, ("", "text"))
         if not name or isinstance(value, int) != (kind in {"number", "state"}):
@@ -60,6 +67,7 @@ def _read(kind: Kind, value: int | bytes) -> object:
 
 
 def _moment(payload: bytes) -> datetime:
+    """A `google.protobuf.Timestamp`."""
     parts = {number: value for number, value in _fields(payload) if isinstance(value, int)}
     seconds, nanos = parts.get(1, 0), parts.get(2, 0)
     try:
@@ -69,7 +77,7 @@ def _moment(payload: bytes) -> datetime:
 
 
 def _fields(payload: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """Number and value of each field; those of a fixed width, which we have none of, are passed over."""
+    """Number and value of each field. Fixed-width fields, which no heartbeat has, are skipped."""
     at = 0
     while at < len(payload):
         tag, at = _varint(payload, at)
@@ -99,6 +107,6 @@ def _varint(payload: bytes, at: int) -> tuple[int, int]:
             raise ValueError("the message is truncated")
         byte, at = payload[at], at + 1
         value |= (byte & 0x7F) << shift
-        if byte < 0x80:  # the last one has no high bit
+        if byte < 0x80:  # the last byte has no high bit
             return value & 0xFFFF_FFFF_FFFF_FFFF, at
     raise ValueError("a number has more than ten bytes")

@@ -1,4 +1,4 @@
-"""Names of things: ids, streams and their categories."""
+"""Ids, and the names of streams and their categories."""
 
 import re
 from typing import Literal
@@ -7,13 +7,13 @@ Category = Literal["contract", "supervisor", "agent", "daemon", "completion", "s
 CATEGORIES: tuple[Category, ...] = ("contract", "supervisor", "agent", "daemon", "completion", "silence")
 
 ID_PATTERN = r"^[A-Za-z0-9_-]{1,64}$"
-_id = re.compile(ID_PATTERN[1:-1]).fullmatch  # one call: a heartbeat has four ids
+_id = re.compile(ID_PATTERN[1:-1]).fullmatch  # a bound method for speed: each heartbeat has four ids to check
 
 DEFAULT_TENANT = "default"
 
 
 def is_id(text: str) -> bool:
-    """Whether `text` is a legal id or role (domain.md: `[A-Za-z0-9_-]{1,64}`)."""
+    """True if `text` is a valid id or role (domain.md: `[A-Za-z0-9_-]{1,64}`)."""
     return _id(text) is not None
 
 
@@ -29,5 +29,8 @@ def split_stream(stream: str) -> tuple[str, str]:
 
 
 def agent_id(contract_id: str, role: str) -> str:
-    """The id of an agent's stream: a colon can stand neither in a contract id nor in a role, so it splits again."""
+    """The id of an agent's stream.
+
+    Neither a contract id nor a role contains a colon, so it can be split again.
+    """
     return f"{contract_id}:{role}"

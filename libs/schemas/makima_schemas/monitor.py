@@ -1,4 +1,4 @@
-"""What the monitor says, on its socket and its event stream (interfaces.md, Monitor)."""
+"""The messages of the monitor, on its WebSocket and its event stream (interfaces.md, Monitor)."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +12,7 @@ from makima_schemas.supervisor import SupervisorState
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """The first message; live begins behind `position`."""
+    """The first message. Live messages are those after `position`, in the log with this `epoch`."""
 
     type: Literal["hello"]
     epoch: str
@@ -21,7 +21,10 @@ class Hello:
 
 @dataclass(frozen=True, slots=True)
 class Reset:
-    """What lies before cannot be told: read the state anew; live goes on behind `position`."""
+    """The messages before `position` cannot be sent: read the state again.
+
+    Live messages continue after `position`.
+    """
 
     type: Literal["reset"]
     reason: str
@@ -31,7 +34,10 @@ class Reset:
 
 @dataclass(frozen=True, slots=True)
 class Lagging:
-    """The reader is too slow; it goes on behind `position`, without a gap, while the log is at `head`."""
+    """The client reads too slowly: it is at `position` while the log is at `head`.
+
+    Messages continue without a gap.
+    """
 
     type: Literal["lagging"]
     position: int
@@ -40,7 +46,10 @@ class Lagging:
 
 @dataclass(frozen=True, slots=True)
 class MonitorProblem:
-    """A message that is no filter; the one in force is kept. The socket only: the stream answers 422 before it begins."""
+    """The client sent a message that is not a valid filter; the present filter stays.
+
+    Only on the WebSocket; the event stream answers 422 instead.
+    """
 
     type: Literal["problem"]
     code: ErrorCode
@@ -51,7 +60,10 @@ class MonitorProblem:
 
 @dataclass(frozen=True, slots=True)
 class StatusChangedMessage:
-    """A new contract has `old_status` null, a deleted one `new_status`."""
+    """The status of a contract changed.
+
+    `old_status` is null for a new contract, `new_status` for a deleted one.
+    """
 
     type: Literal["StatusChanged"]
     position: int
@@ -74,7 +86,7 @@ class PhaseChangedMessage:
 
 @dataclass(frozen=True, slots=True)
 class SupervisorStateChangedMessage:
-    """`old_state` null: its first heartbeat."""
+    """The state of a supervisor changed. `old_state` is null at its first heartbeat."""
 
     type: Literal["SupervisorStateChanged"]
     position: int
@@ -87,7 +99,10 @@ class SupervisorStateChangedMessage:
 
 @dataclass(frozen=True, slots=True)
 class StaleDetectedMessage:
-    """`stale_duration` is in seconds. Without a position it is a reminder: the contract is stale still."""
+    """A contract is stale. `stale_duration` is in seconds.
+
+    Without a position it is a reminder that the contract is still stale.
+    """
 
     type: Literal["StaleDetected"]
     timestamp: datetime
@@ -151,7 +166,7 @@ class AgentStatusChangedMessage:
 
 @dataclass(frozen=True, slots=True)
 class HeartbeatMessage:
-    """Has no position and is not replayed: telemetry."""
+    """The latest heartbeat of a contract's supervisor or agent. It has no position and is not replayed."""
 
     type: Literal["Heartbeat"]
     timestamp: datetime | None

@@ -1,4 +1,7 @@
-"""Who may say and hear what on the broker: one table, from which its configuration, the page and the test are made."""
+"""Which user may publish and subscribe to which subjects of the broker.
+
+One table, from which the broker's configuration, the generated page and the test are made.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,35 +13,39 @@ ADMIN: Final = "admin"
 PROVISIONER: Final = "provisioner"
 GATEWAY: Final = "gateway"
 RELOADER: Final = "reloader"
-# Where answers go. Each user has an inbox prefix of its own, so an inbox has two or three parts (what nats clients make); of ours, only pokes have so few.
+# The subjects of replies to requests. Each user has its own inbox prefix, and NATS clients make inboxes of
+# two or three tokens. Of makima's other subjects only the pokes are that short.
 ANY_INBOX: Final = ("*.*", "*.*.*")
 
 
 @dataclass(frozen=True, slots=True)
 class Permissions:
-    """Subjects with wildcards; `answers`: one answer to whoever asked, wherever the question says."""
+    """The permissions of one user."""
 
-    publish: tuple[str, ...]
-    subscribe: tuple[str, ...]
+    publish: tuple[str, ...]  # subjects, with wildcards
+    subscribe: tuple[str, ...]  # subjects, with wildcards
+    # May also send one reply to each request that it receives, to the request's reply subject.
     answers: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class DaemonUser:
-    """A daemon that may come in; `password_hash` is bcrypt's."""
+    """A daemon's user of the broker."""
 
     user: str
-    password_hash: str
+    password_hash: str  # bcrypt
     daemon_id: str
 
 
 def inbox(user: str) -> str:
-    """The prefix of the inboxes of a service or a daemon."""
+    """The prefix of a user's inboxes."""
     return f"_INBOX_{user}"
 
 
 def daemon(daemon_id: str) -> Permissions:
-    """Its own heartbeats and commands out, its own signals and answers in; nothing of JetStream."""
+    """A daemon publishes its heartbeats and commands, and receives its signals and replies;
+    it cannot use JetStream.
+    """
     return Permissions(
         publish=(
             subjects.daemon_heartbeat(daemon_id),
@@ -52,7 +59,10 @@ def daemon(daemon_id: str) -> Permissions:
 
 
 def _service(name: str, says: tuple[str, ...] = (), hears: tuple[str, ...] = ()) -> Permissions:
-    """What each needs: the relay runs in all of them, and all follow the log and keep their place in streams."""
+    """The permissions of a service: the common ones, `says` to publish and `hears` to subscribe.
+
+    All services run the relay, read the log from JetStream, create consumers, and serve their own commands.
+    """
     return Permissions(
         publish=("$JS.API.>", "$JS.ACK.>", "$JS.FC.>", subjects.EVENTS, subjects.DEAD_LETTERS, "makima.poke.>", *ANY_INBOX, *says),
         subscribe=(f"{inbox(name)}.>", "makima.poke.>", f"{subjects.COMMANDS}.{name}.>", f"{subjects.COMMANDS}.from.*.{name}.>", *hears),
@@ -78,14 +88,16 @@ SERVICES: Final[Mapping[str, Permissions]] = {
     ),
 }
 
-# `admin` looks at everything, sends heartbeats, and has what `makima ledger` needs: streams, and a rebuild.
+# `admin` may subscribe to everything and send heartbeats,
+# and may do what `makima ledger` needs: JetStream and rebuilds.
 USERS: Final[Mapping[str, Permissions]] = {
     **SERVICES,
     PROVISIONER: Permissions(publish=("$JS.API.>",), subscribe=(f"{inbox(PROVISIONER)}.>",)),
     ADMIN: Permissions(publish=(subjects.HEARTBEATS, "$JS.API.>", "$JS.ACK.>", f"{subjects.COMMANDS}.*.rebuild"), subscribe=(">",)),
 }
 
-# In the broker's own account, where nothing of ours is said: the gateway under a second name, with its one password.
+# Users of the broker's system account, which carries no subjects of makima. The reloader is the gateway under
+# a second name, with the same password.
 SYSTEM: Final[Mapping[str, Permissions]] = {
     RELOADER: Permissions(publish=("$SYS.REQ.SERVER.*.RELOAD",), subscribe=(f"{inbox(RELOADER)}.>",)),
 }

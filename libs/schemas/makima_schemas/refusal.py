@@ -1,12 +1,14 @@
-"""How a rule says no: one exception that carries a code of the error table and the members a caller needs."""
+"""The exception by which a rule refuses a command,
+with a code of the error table and members for the caller.
+"""
 
 from makima_schemas.errors import ErrorCode
 
 Member = str | int | float | bool | list[str] | list[dict[str, str]] | None
 
 
-class Refused(Exception):  # noqa: N818 - a refusal is an answer, not an error of ours
-    """A command was understood and refused. `members` are the problem's extension members (domain.md, Errors)."""
+class Refused(Exception):  # noqa: N818 - a refusal is a regular reply, not an error of the program
+    """A valid command was refused. `members` are the problem's extension members (domain.md, Errors)."""
 
     def __init__(self, code: ErrorCode, detail: str, *, hint: str | None = None, **members: Member) -> None:
         super().__init__(detail)

@@ -1,6 +1,7 @@
-"""What the stale-detector found. Streams: `silence-<kind>:<id>` of a sender, `silence-<contract_id>`, `silence-owner:<owner_id>` for holds.
+"""The events of the stale-detector's findings, their streams and deterministic ids.
 
-The colon keeps them apart: it can stand in no id.
+Streams: `silence-<kind>:<id>` of a sender, `silence-<contract_id>` of a contract, `silence-owner:<owner_id>`
+for holds. The colon keeps them distinct, because no id contains one.
 """
 
 from dataclasses import dataclass
@@ -12,21 +13,23 @@ from makima_schemas.evidence import Evidence
 
 SenderKind = Literal["supervisor", "agent", "daemon"]
 
-_IDS: Final = UUID("5b1d2c1e-6f0a-5a53-9d0b-7c1f3f0e8a21")
+_IDS: Final = UUID("5b1d2c1e-6f0a-5a53-9d0b-7c1f3f0e8a21")  # the namespace of the uuid5
 
 
 def deterministic_id(*parts: object) -> UUID:
-    """The command id of something that every replica must ask for under the same name."""
+    """A command id made from `parts`, so that all replicas send the same command under the same id."""
     return uuid5(_IDS, "|".join(str(part) for part in parts))
 
 
 def verdict_id(
     sender: str, connection_id: str | None, stream_epoch: str, stream_sequence: int, *, alive_position: int, attempt: int = 0
 ) -> UUID:
-    """One verdict per silence, whoever finds it: named after the last heartbeat, or after the event that made the sender alive.
+    """The command id of a verdict: the same for one silence, whichever replica finds it.
 
-    `sender` is `<kind>:<id>`; `stream_sequence` 0 means never heard. `attempt` counts, from 0, the verdicts that the owner did not
-    agree with though it went on to call the sender alive: an id gets its first answer for ever.
+    It is made from the sender's last heartbeat, or from the event that made the sender alive
+    (`alive_position`) if no heartbeat arrived (`stream_sequence` 0). `sender` is `<kind>:<id>`. `attempt`
+    counts, from 0, the verdicts for this silence that the sender's owner declined while it still records the
+    sender as alive: a new verdict needs another id, because a command id always gets its first answer.
     """
     last = f"{stream_epoch}/{stream_sequence}" if stream_sequence else f"position/{alive_position}"
     return deterministic_id("verdict", sender, connection_id or "", last, *([attempt] if attempt else []))
@@ -37,7 +40,9 @@ def sender_stream(sender: str) -> str:
 
 
 def owner_stream(owner_id: str) -> str:
-    """Daemons and senders of unknown contracts have no owner: theirs is `silence-owner:`."""
+    """The stream of an owner's holds; `silence-owner:` for daemons and senders of unknown contracts,
+    which have no owner.
+    """
     return f"silence-owner:{owner_id}"
 
 
@@ -47,7 +52,7 @@ def contract_stream(contract_id: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class SilenceDetected:
-    """A verdict that the owner of the sender accepted."""
+    """A sender is silent: the service that owns the sender accepted the verdict."""
 
     sender_kind: SenderKind
     sender_id: str
@@ -58,7 +63,11 @@ class SilenceDetected:
 
 @dataclass(frozen=True, slots=True)
 class MassSilenceSuspected:
-    """At least half of the tracked senders would expire within one heartbeat interval: an outage of ours until proven otherwise."""
+    """At least half of the tracked senders would expire within one heartbeat interval.
+
+    That is taken for an outage of makima itself,
+    so verdicts are held back until heartbeats return or the hold expires.
+    """
 
     tracked: int
     expiring: int
@@ -71,7 +80,10 @@ class MassSilenceCleared:
 
 @dataclass(frozen=True, slots=True)
 class StaleDetected:
-    """One per episode. `stale_seconds` is how long nothing happened when it was found."""
+    """A contract had no activity for longer than its threshold; recorded once per stale episode.
+
+    `stale_seconds` is the time since the last activity when this was found.
+    """
 
     contract_id: str
     last_activity_at: datetime

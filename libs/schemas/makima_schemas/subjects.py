@@ -10,24 +10,27 @@ EVENTS: Final = "makima.events.>"
 HEARTBEATS: Final = "makima.heartbeats.>"
 DEAD_LETTERS: Final = "makima.dead.>"
 COMMANDS: Final = "makima.commands"
-LOG_POKE: Final = "makima.poke.log"  # core NATS: the log grew; wakes relays
+LOG_POKE: Final = "makima.poke.log"  # core NATS, without payload: the log grew; wakes the relays
 STATE_FEED: Final = "makima.state.>"
-SHARDS: Final = 8  # of the heartbeats' stream, each its own subject
-MONITOR_STALE: Final = "makima.monitor.stale"  # core NATS: a contract is still stale; said again and again, no event
+SHARDS: Final = 8  # of the heartbeats' stream; each has a subject prefix of its own
+# Core NATS: repeated reminders that a contract is still stale; not an event.
+MONITOR_STALE: Final = "makima.monitor.stale"
 
 
 def event(category: str, entity_id: str, name: str) -> str:
-    """Where the relay publishes an event."""
+    """The subject on which the relay publishes an event."""
     return f"makima.events.{category}.{entity_id}.{name}"
 
 
 def command(service: str, name: str) -> str:
-    """Where services, gateway and CLI send a command or query (request/reply)."""
+    """The subject to which services, gateway and CLI send a command or query (request/reply)."""
     return f"{COMMANDS}.{service}.{name}"
 
 
 def daemon_command(principal: str, service: str, name: str) -> str:
-    """Where a daemon sends a command; the actor is read from this subject alone."""
+    """The subject to which a daemon sends a command;
+    the actor is taken from this subject, never from the body.
+    """
     return f"{COMMANDS}.from.{principal}.{service}.{name}"
 
 
@@ -56,10 +59,10 @@ def dead_letter(stream: str, consumer: str) -> str:
 
 
 def projected(consumer: str) -> str:
-    """Core NATS: a projection of `consumer` committed; the payload is its position as decimal text."""
+    """Core NATS: the projection `consumer` has committed; the payload is its position as decimal text."""
     return f"makima.poke.projected.{consumer}"
 
 
 def state(sender_kind: str, sender_id: str) -> str:
-    """The coalesced latest state of a sender, each second, from the recorder."""
+    """Core NATS: the latest state of a sender, published by the recorder at most once per second."""
     return f"makima.state.{sender_kind}.{sender_id}"

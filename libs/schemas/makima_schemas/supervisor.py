@@ -19,7 +19,8 @@ class SupervisorState(StrEnum):
     INTERRUPTED = "interrupted"
 
 
-# Not alive: nobody waits for its heartbeats, so no verdict can overwrite how it ended.
+# The states of a supervisor that is not alive. No heartbeats are expected,
+# so no verdict can overwrite how it ended.
 ENDED: Final = frozenset({SupervisorState.COMPLETED, SupervisorState.FAILED, SupervisorState.INTERRUPTED})
 
 StateChangedBy = Literal["heartbeat", "heartbeat_expired"]
@@ -27,7 +28,7 @@ StateChangedBy = Literal["heartbeat", "heartbeat_expired"]
 
 @dataclass(frozen=True, slots=True)
 class SupervisorRegistered:
-    """Its first heartbeat, once per supervisor; `heard` is that heartbeat."""
+    """The supervisor's first heartbeat, which is `heard`; recorded once per supervisor."""
 
     contract_id: str
     daemon_id: str
@@ -39,9 +40,12 @@ class SupervisorRegistered:
 
 @dataclass(frozen=True, slots=True)
 class SupervisorStateChanged:
-    """`new_state` is `interrupted`, with evidence, when the supervisor fell silent; the next heartbeat ends it.
-    `connection_id` is the incarnation that speaks (or fell silent). A new incarnation, or a move to another daemon, is told
-    with `new_state` = `old_state` if the state stayed. `heard` is the heartbeat that told it (null for a verdict).
+    """The state, the incarnation or the daemon of a supervisor changed.
+
+    `connection_id` is the incarnation that sent the heartbeat, or that fell silent. `heard` is the heartbeat
+    with the change (null for a verdict). `new_state` is `interrupted`, with `evidence`, if the supervisor
+    fell silent; its next heartbeat ends that state. `new_state` equals `old_state` if only the incarnation or
+    the daemon changed.
     """
 
     contract_id: str
@@ -57,7 +61,9 @@ class SupervisorStateChanged:
 
 @dataclass(frozen=True, slots=True)
 class SupervisorRestartRequested:
-    """Its daemon was asked to start it anew; `connection_id` is the incarnation that is to be replaced."""
+    """The supervisor's daemon was requested to restart it;
+    `connection_id` is the incarnation to be replaced.
+    """
 
     contract_id: str
     daemon_id: str
@@ -70,7 +76,7 @@ SupervisorEvent = SupervisorRegistered | SupervisorStateChanged | SupervisorRest
 
 @dataclass(frozen=True, slots=True)
 class ObserveHeartbeat:
-    """The recorder saw a heartbeat that may change what the log says."""
+    """Sent by the recorder for a heartbeat that may change the supervisor's state in the log."""
 
     contract_id: str
     daemon_id: str
@@ -82,7 +88,9 @@ class ObserveHeartbeat:
 
 @dataclass(frozen=True, slots=True)
 class DeclareSilent:
-    """The detector's verdict: nothing was heard from `connection_id` after `evidence.stream_sequence`."""
+    """The detector's verdict: no heartbeat of `connection_id` arrived after the one at
+    `evidence.stream_sequence`.
+    """
 
     connection_id: str | None
     evidence: Evidence
@@ -90,7 +98,7 @@ class DeclareSilent:
 
 @dataclass(frozen=True, slots=True)
 class RestartSupervisor:
-    """Somebody asks for it: of the daemon that runs the supervisor, which must be connected."""
+    """Requests a restart from the daemon that runs the supervisor; the daemon must be connected."""
 
     reason: str | None = None
 

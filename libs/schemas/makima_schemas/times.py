@@ -4,7 +4,10 @@ from datetime import UTC, datetime
 
 
 def rfc3339(moment: datetime) -> str:
-    """`2026-01-31T10:30:00.000000Z`. Raises `ValueError` for a time without a zone: it means nothing to a reader elsewhere."""
+    """E.g.
+
+    `2026-01-31T10:30:00.000000Z`. Raises `ValueError` for a time without a time zone, which is ambiguous.
+    """
     if moment.tzinfo is None:
         raise ValueError(f"{moment!r} has no time zone; makima speaks UTC only")
     return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"

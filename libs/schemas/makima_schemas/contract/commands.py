@@ -1,4 +1,4 @@
-"""What may be asked of a contract. Ids are minted by the caller, so that a repeat asks for the same thing."""
+"""The commands of a contract. The caller chooses all ids, so that a repeat creates nothing twice."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,10 @@ from makima_schemas.contract.model import CompletedBy, Id, Name, Phase, Question
 
 @dataclass(frozen=True, slots=True)
 class CreateContract:
-    """`phases` replaces the type's own list; `auto_complete_enabled` null takes the configured default."""
+    """Creates a contract.
+
+    `phases` replaces the phases of its type; `auto_complete_enabled` null takes the configured default.
+    """
 
     name: Name
     owner_id: Id
@@ -56,7 +59,11 @@ class ReopenContract:
 
 @dataclass(frozen=True, slots=True)
 class ArchiveContract:
-    """`complete_first`: an old client sets the status `archived` on a running contract; that completes it on the way."""
+    """Archives a contract.
+
+    `complete_first` completes a running contract before; it is set for old clients, which set the status
+    `archived` on a running contract.
+    """
 
     complete_first: bool = False
 
@@ -68,14 +75,16 @@ class DeleteContract:
 
 @dataclass(frozen=True, slots=True)
 class AwaitConfirmation:
-    """The detector found a guarded phase ready: a person must confirm the next one. `phase` is the one it judged."""
+    """Sent by the completion-detector: the guarded phase `phase` is ready,
+    and a person must confirm the next one.
+    """
 
     phase: str
 
 
 @dataclass(frozen=True, slots=True)
 class StartCompletion:
-    """The detector found the last phase satisfied. `phase` is the one it judged."""
+    """Sent by the completion-detector: the gate of the last phase, `phase`, is satisfied."""
 
     phase: str
 
@@ -87,19 +96,28 @@ class AbortCompletion:
 
 @dataclass(frozen=True, slots=True)
 class FinishCompletion:
-    """The detector's: the clean-up is done, its time is over, or there was nothing to clean."""
+    """Sent by the completion-detector: the clean-up is done, its deadline has passed,
+    or there was nothing to clean up.
+    """
 
     completed_by: CompletedBy
 
 
 @dataclass(frozen=True, slots=True)
 class CompleteContract:
-    """A person's: it is done, whatever its gates say; what old clients do by setting the status."""
+    """Sent for a person: completes the contract, whatever its gates require.
+
+    Old clients set the status instead.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class ChangePhase:
-    """plan 1.2, 1.3. `confirmed` answers the phase guard; `force` skips order and gate, never version or guard."""
+    """Changes the phase (plan 1.2, 1.3).
+
+    `confirmed` satisfies the phase guard. `force` skips the order of phases and the gate, but never the
+    version check or the phase guard.
+    """
 
     phase: str
     confirmed: bool = False
@@ -127,7 +145,9 @@ class SetAutoComplete:
 
 @dataclass(frozen=True, slots=True)
 class CompleteDeliverable:
-    """`phase` null means the current one; any declared phase may be named (plan 1.1)."""
+    """Completes a deliverable of `phase`, by default of the current one;
+    any declared phase is allowed (plan 1.1).
+    """
 
     deliverable_id: Id
     phase: str | None = None
@@ -136,7 +156,10 @@ class CompleteDeliverable:
 
 @dataclass(frozen=True, slots=True)
 class CreateTask:
-    """`phase` null means the current one; the supervisor task drives the contract and never counts for a gate."""
+    """Creates a task in `phase`, by default in the current one.
+
+    The supervisor task (`is_supervisor`) drives the contract, and never counts for a gate.
+    """
 
     task_id: Id
     name: Name
@@ -176,7 +199,7 @@ class CompleteTask:
 
 @dataclass(frozen=True, slots=True)
 class HandOffTask:
-    """Completes the task and makes one of the same phase and name for `to_role`, under `next_task_id`."""
+    """Completes the task, and creates the task `next_task_id` for `to_role` with the same phase and name."""
 
     task_id: Id
     to_role: Id

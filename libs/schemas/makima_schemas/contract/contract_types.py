@@ -1,4 +1,4 @@
-"""The kinds of contract: one data file, and the user's own beside it."""
+"""Reads the contract types and their phases from the built-in file, and from an optional file of the user."""
 
 import tomllib
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ ContractTypes = Mapping[str, tuple[Phase, ...]]
 
 
 class BadContractTypesError(ValueError):
-    """The file of contract types cannot be used; the message says where and why."""
+    """The file of contract types is missing or invalid; the message says where and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +30,10 @@ class _File:
 
 
 def contract_types(extra: Path | None = None) -> ContractTypes:
-    """Name → phases of every known type; `extra` adds types and phases, or replaces them by name.
+    """All contract types, name → phases. The file `extra` adds types and phases, or replaces them by name.
 
-    Raises `BadContractTypesError` for a file that is not there, does not fit, or names a phase that nobody declares.
+    Raises `BadContractTypesError` if a file is missing, does not fit its schema,
+    or names a phase that is not declared.
     """
     built_in = _read(files("makima_schemas.contract").joinpath("contract_types.toml").read_text(), "contract_types.toml")
     if extra is None:

@@ -1,7 +1,9 @@
-"""What happened to a contract. The entity is the stream; an event's time is when the log recorded it.
+"""The events of a contract. The contract's id is in the stream's name;
+an event's time is when the log recorded it.
 
-An event that says itself where it leads has `to`; where that is `waiting_for_input`, `waiting_for` says for what. Otherwise
-`InputAwaited` says it, also when what is waited for changes; it holds until the status is another one.
+An event whose destination is not fixed records it in `to`; if that is `waiting_for_input`, `waiting_for` says
+what the contract waits for. Otherwise `InputAwaited` records what it waits for, also each change of that; it
+applies until the status changes.
 """
 
 from dataclasses import dataclass

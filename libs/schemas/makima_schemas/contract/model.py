@@ -1,4 +1,4 @@
-"""The words of a contract: statuses, phases, gates, task and question kinds."""
+"""The types in a contract's commands and events: statuses, phases, gates, task and question kinds."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -51,14 +51,14 @@ CompletedBy = Literal["cleanup_done", "cleanup_deadline", "no_worktrees", "reque
 
 @dataclass(frozen=True, slots=True)
 class MinComplete:
-    """At least this many of the phase's tasks are complete."""
+    """Requires that at least this many of the phase's tasks are complete."""
 
     min_complete: Count
 
 
 @dataclass(frozen=True, slots=True)
 class NamedTasks:
-    """The phase's tasks of these names are complete."""
+    """Requires that the phase's tasks with these names are complete."""
 
     named: tuple[Name, ...]
 
@@ -74,7 +74,11 @@ class Deliverable:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """What a phase requires before it is ready (plan 2.1). `required_deliverables` null means all that the phase declares."""
+    """What a phase requires before it is ready (plan 2.1).
+
+    `required_deliverables` null means all that the phase declares. `validator` is the name of an installed
+    validator. `auto_advance` false means that the contract does not leave the phase by itself.
+    """
 
     required_deliverables: tuple[Id, ...] | None = None
     required_tasks: TaskRequirement = "all_complete"

@@ -1,7 +1,8 @@
-"""Where an event leads, and whether it is a sign of activity: what every reader of contracts needs, in one place.
+"""Which status a contract has after an event, and which events count as activity,
+for all readers of contract events.
 
-The contract's lifecycle table decides what may happen; this is what its events mean to those who only read them. A test of the contract
-holds the two together.
+The contract's lifecycle table decides which commands are allowed; this module is for code that only reads the
+events. A test of the contract service checks that the two agree.
 """
 
 from collections.abc import Mapping
@@ -23,7 +24,7 @@ LEADS_TO: Final[Mapping[type, ContractStatus]] = {
     e.ContractArchived: ContractStatus.ARCHIVED,
 }
 SAYS_WHERE_TO: Final = (e.ContractResumed, e.ContractUnblocked, e.CompletionAborted, e.ContractReopened)
-# domain.md, Activity. Heartbeats count as well, but are no events.
+# The events that count as activity (domain.md, Activity). Heartbeats count too, but are not events.
 ACTIVITY: Final[frozenset[type]] = frozenset(
     {
         e.PhaseChanged,
@@ -48,7 +49,10 @@ def counts_as_activity(event: object, *, ever_active: bool) -> bool:
 
 
 def destination(event: object) -> ContractStatus | None:
-    """Fixed by the event's class, or recorded in it; None: the status stays, and what is waited for."""
+    """The status after `event`, fixed by its class or recorded in it.
+
+    None: the status does not change, nor what the contract waits for.
+    """
     if isinstance(event, SAYS_WHERE_TO):
         return event.to
     return LEADS_TO.get(type(event))
