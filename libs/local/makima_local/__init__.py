@@ -1,1 +1,3 @@
-"""The embedded Postgres and NATS, and the runner that keeps processes alive: behind `makima up` and the tests."""
+"""Runs makima on one machine, for `makima up` and the tests:
+embedded Postgres and NATS, and a process runner.
+"""

@@ -1,4 +1,6 @@
-"""The user whom Postgres runs as: ourselves, but never root."""
+"""The operating system's user that Postgres runs as: the present user,
+but never root, which Postgres refuses.
+"""
 
 import fcntl
 import os
@@ -11,21 +13,27 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-NAME = "pgserver"
+NAME = "pgserver"  # the user that is used, and created if missing, when makima runs as root
 
 
 class UnreachableError(RuntimeError):
-    """The user whom Postgres runs as may not enter this folder."""
+    """The user that Postgres runs as has no access to this folder."""
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
+    """A user of the operating system, to run a process as."""
+
     name: str
     uid: int
     gid: int
 
     def own(self, folder: Path) -> None:
-        """Make the folder if it is missing, for this user alone; one that somebody else could have put there is refused."""
+        """Makes the folder accessible to this user only; creates it if it is missing.
+
+        Raises `UnreachableError` for a symbolic link or a folder of a third user: anyone could have created
+        it in a shared folder such as /tmp.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         owner = folder.lstat().st_uid
         if folder.is_symlink() or owner not in {self.uid, os.geteuid()}:
@@ -35,7 +43,9 @@ class Account:
             os.chown(folder, self.uid, self.gid)
 
     def barrier(self, path: Path) -> Path | None:
-        """The first folder on the way to `path` (or `path` itself) that this user may not pass."""
+        """The first folder on the path (or `path` itself) that this user may not enter;
+        None if there is none.
+        """
         if self.uid == os.geteuid():
             return None
         return next((step for step in reversed([path, *path.parents]) if step.exists() and not self._passes(step.stat())), None)
@@ -47,7 +57,7 @@ class Account:
 
 
 def account(name: str = NAME) -> Account:
-    """Ourselves; as root the user `name`, who is created if missing."""
+    """The present user; if that is root, the user `name`, which is created if missing."""
     if os.geteuid() != 0:
         return Account(str(os.geteuid()), os.geteuid(), os.getegid())
     try:
@@ -58,7 +68,10 @@ def account(name: str = NAME) -> Account:
 
 
 def run_as(user: Account, command: Sequence[str], timeout: float = 120.0) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end as this user, in a folder that everybody may enter."""
+    """Runs a command to its end as this user; in the folder `/`, which every user may enter.
+
+    `timeout` in seconds.
+    """
     if user.uid == os.geteuid():
         return subprocess.run(command, cwd="/", capture_output=True, text=True, check=False, timeout=timeout)
     return subprocess.run(
@@ -75,7 +88,11 @@ def _created(name: str) -> pwd.struct_passwd:
 
 @contextmanager
 def _alone() -> Generator[None]:
-    """Of two `useradd` at once, the second gives the user of the first another uid: what the first one owns is nobody's then."""
+    """Holds a lock, so that only one process creates the user.
+
+    Of two `useradd` at the same time, the second one gives the user another uid, and the files that the first
+    process has made for it belong to no user.
+    """
     users = os.open("/etc", os.O_RDONLY)
     try:
         fcntl.flock(users, fcntl.LOCK_EX)

@@ -1,4 +1,6 @@
-"""The administrator's token of a data folder: made once, kept beside what it opens, for us alone."""
+"""The administrator's token of a data folder: made once,
+and stored in that folder, readable by its user only.
+"""
 
 import os
 import tempfile
@@ -8,7 +10,10 @@ from makima_kernel.credentials import new_secret
 
 
 def admin_token(file: Path) -> str:
-    """The one that stands in `file`, else a new one. Delete the file, and the next start makes another; the old one stays until it is revoked."""
+    """The token in `file`; if there is none, a new one, which is stored there.
+
+    If the file is deleted, the next start makes another token; the old one stays valid until it is revoked.
+    """
     if file.is_file() and (kept := file.read_text().strip()):
         return kept
     secret = new_secret()

@@ -1,4 +1,6 @@
-"""`contexts.toml`: where the systems are that CLI and SDK may talk to."""
+"""Reads and writes `contexts.toml`: the makima systems that CLI and SDK can connect to,
+with their addresses.
+"""
 
 import fcntl
 import os
@@ -20,29 +22,34 @@ LOCAL = "local"
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What one needs to reach a system; absent is what it does not offer, or what `makima up` has not been told."""
+    """How to reach one makima system.
+
+    A field is None if the system does not offer it or if it is not known.
+    """
 
     name: str
-    url: str
-    nats_url: str
+    url: str  # of the gateway
+    nats_url: str  # with user and password, if the broker has users
     database_url: str | None = None
-    token: str | None = None
-    data_dir: str | None = None
+    token: str | None = None  # for the gateway
+    data_dir: str | None = None  # the data folder, of a system on this machine
 
 
 @dataclass(frozen=True, slots=True)
 class Contexts:
-    """All of them; `current` is the one that is meant when none is named."""
+    """All known contexts."""
 
-    current: str | None
+    current: str | None  # the name of the default one
     by_name: Mapping[str, Context]
 
 
 def file() -> Path:
+    """The path of `contexts.toml`."""
     return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "makima" / "contexts.toml"
 
 
 def load() -> Contexts:
+    """Reads the file; no contexts if it does not exist."""
     path = file()
     if not path.is_file():
         return Contexts(None, {})
@@ -52,7 +59,10 @@ def load() -> Contexts:
 
 
 def save(contexts: Contexts) -> None:
-    """Written beside the old one and renamed: whoever reads sees one or the other, and nobody else reads the secrets."""
+    """Replaces the file atomically, by renaming a new one.
+
+    Only its owner may read it, because it contains secrets.
+    """
     path = file()
     path.parent.mkdir(parents=True, exist_ok=True)
     document: dict[str, object] = {"current": contexts.current} if contexts.current else {}
@@ -64,7 +74,11 @@ def save(contexts: Contexts) -> None:
 
 
 def remember(context: Context) -> None:
-    """Add or replace it. It becomes the current one if there is none; `local` also takes that place from another data folder of this machine."""
+    """Adds or replaces a context.
+
+    It becomes the current one if there is none. The context `local` also replaces a current one of another
+    data folder on this machine.
+    """
     with _alone():
         known = load()
         current = known.by_name.get(known.current or "")
@@ -73,6 +87,7 @@ def remember(context: Context) -> None:
 
 
 def forget(name: str) -> None:
+    """Removes a context; there is no current one then if it was that."""
     with _alone():
         known = load()
         left = {other: context for other, context in known.by_name.items() if other != name}
@@ -81,7 +96,7 @@ def forget(name: str) -> None:
 
 @contextmanager
 def _alone() -> Generator[None]:
-    """Two systems that start at once must not write over each other's entry."""
+    """Holds a lock, so that two systems that start at the same time do not overwrite each other's entry."""
     folder = file().parent
     folder.mkdir(parents=True, exist_ok=True)
     handle = os.open(folder, os.O_RDONLY)
@@ -93,7 +108,10 @@ def _alone() -> Generator[None]:
 
 
 def name_for(data_dir: Path) -> str:
-    """`local` for the default data folder; for another one its last name, made unlike that of any other folder."""
+    """The context's name for a data folder: `local` for the default one, else the folder's own name.
+
+    A number is appended if another data folder has that name already.
+    """
     if data_dir == DataFolder.default().path:
         return LOCAL
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", data_dir.name).strip("-") or "data"

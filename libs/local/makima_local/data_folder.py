@@ -1,4 +1,4 @@
-"""The folder where a system on this machine keeps everything: who may enter it, what lies where, and that only one runs on it."""
+"""The data folder of a makima system on this machine: its layout, its permissions and its lock."""
 
 import fcntl
 import os
@@ -7,20 +7,25 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOTS_DEFAULT = Path("/var/lib/makima/dev")  # root's home is closed to the user whom Postgres runs as
+ROOTS_DEFAULT = Path("/var/lib/makima/dev")  # the user that Postgres runs as has no access to root's home
 
 
 class InUseError(RuntimeError):
-    """Another makima runs on this data folder."""
+    """Another makima process uses this data folder."""
 
 
 def close(folder: Path) -> None:
-    """For us alone; as root passable (not readable), because Postgres runs as another user."""
+    """Makes the folder private.
+
+    As root it stays enterable (but not readable), because Postgres runs as another user.
+    """
     folder.chmod(0o711 if os.geteuid() == 0 else 0o700)
 
 
 @dataclass(frozen=True, slots=True)
 class DataFolder:
+    """The layout of a data folder, and its lock."""
+
     path: Path
 
     @classmethod
@@ -43,7 +48,7 @@ class DataFolder:
         return self.path / "logs" / f"{name}.log"
 
     def prepare(self) -> None:
-        """Make what is missing, for us alone. A folder that was there keeps its mode: it may be /tmp."""
+        """Creates missing folders, private to us. Existing ones keep their mode, because one may be /tmp."""
         for folder in [folder for folder in (*reversed(self.path.parents), self.path) if not folder.exists()]:
             folder.mkdir(exist_ok=True)
             close(folder)
@@ -51,7 +56,10 @@ class DataFolder:
 
     @contextmanager
     def held(self) -> Generator[None]:
-        """Keep every other makima off this folder; the kernel lets go when we end, however we end. Raises `InUseError`."""
+        """Locks the folder against other makima processes. Raises `InUseError`.
+
+        The operating system releases the lock when this process ends, even if it is killed.
+        """
         with (self.path / "lock").open("a+") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

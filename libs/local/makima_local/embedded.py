@@ -1,4 +1,4 @@
-"""What the embedded servers have in common: found, stopped, and (by tests) killed and frozen in the same way."""
+"""The base class of the embedded servers: how to find, stop, and (in tests) kill and freeze one."""
 
 import signal
 from abc import ABC, abstractmethod
@@ -10,23 +10,24 @@ from makima_local.server import ServerProcess
 
 
 class ExitedError(Exception):
-    """The process ended while we waited for its first answer."""
+    """The server process ended before it answered."""
 
 
 class ServerFailedError(RuntimeError):
-    """A server did not come up; says why, as far as its log tells."""
+    """A server did not start; the message contains the last lines of its log."""
 
 
 class Embedded(ABC):
-    """One server on one data folder; whoever made the object need not be the one who started the server.
+    """One server on one data folder. It may have been started by another process than this one.
 
-    `tied`: it ends when we do, however we end; otherwise it outlives a crash of ours, and the next one takes it over.
+    `tied`: the server ends when this process ends, even if that is killed. Otherwise it survives a crash of
+    this process, and the next one takes it over.
     """
 
-    title: ClassVar[str]
+    title: ClassVar[str]  # for messages
     pid_file_name: ClassVar[str]
-    stop_signal: ClassVar[signal.Signals]
-    tie_signal: ClassVar[signal.Signals]  # what a tied one gets when we die
+    stop_signal: ClassVar[signal.Signals]  # asks the server to stop in order
+    tie_signal: ClassVar[signal.Signals]  # sent to a tied server when this process ends
 
     def __init__(self, folder: Path, *, tied: bool) -> None:
         self.folder = folder.resolve()
@@ -35,15 +36,16 @@ class Embedded(ABC):
 
     @abstractmethod
     async def start(self, timeout: float = 60.0) -> bool:
-        """Start it, or take over the one that still runs on this folder; returns whether it was found running.
+        """Starts the server, or takes over the one that still runs on this folder;
+        returns True if it was running.
 
-        Raises `ServerFailedError` with the last words of its log.
+        Raises `ServerFailedError` with the last lines of its log, at the latest after `timeout` seconds.
         """
 
     @property
     @abstractmethod
     def mark(self) -> str:
-        """What stands in the command line of a server of this folder and of no other."""
+        """An argument that only a server of this folder has in its command line."""
 
     @property
     def log(self) -> Path:
@@ -54,11 +56,11 @@ class Embedded(ABC):
         return self._started.pid
 
     def running(self) -> bool:
-        """Does a server of this data folder run, whoever started it?"""
+        """True if a server of this data folder is running, whichever process started it."""
         return bool((self._process and self._process.alive()) or self._find())
 
     async def stop(self, timeout: float = 10.0) -> None:
-        """Cleanly; after `timeout` seconds less so."""
+        """Stops the server in order; after `timeout` seconds with SIGQUIT, and 2 s later with SIGKILL."""
         process = self._process or self._find()
         if process:
             await process.end((self.stop_signal, timeout), (signal.SIGQUIT, 2.0))
@@ -69,7 +71,7 @@ class Embedded(ABC):
         await self.start()
 
     async def kill(self) -> None:
-        """As if it crashed."""
+        """Kills the server with its children, as a crash would."""
         self._started.send(signal.SIGKILL, family=True)
         await self._started.gone(5.0)
 
@@ -81,6 +83,7 @@ class Embedded(ABC):
 
     @property
     def _started(self) -> ServerProcess:
+        """The server process. Raises `ServerFailedError` if `start` was not called."""
         if self._process is None:
             raise ServerFailedError(f"the {self.title} at {self.folder} was not started")
         return self._process

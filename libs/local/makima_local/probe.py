@@ -1,4 +1,4 @@
-"""Asking a service's health port, without an HTTP library: three paths, one line that counts."""
+"""Queries a service's health port, without an HTTP library: only the status and the body of a GET matter."""
 
 import asyncio
 import json
@@ -11,7 +11,7 @@ SILENT = "does not answer yet"
 
 
 async def ask(port: int, path: str, timeout: float = 3.0) -> tuple[int, str] | None:
-    """Status and body of a GET, or None if nobody answers."""
+    """The status and body of a GET; None if there is no HTTP answer within `timeout` seconds."""
     with suppress(OSError, TimeoutError, ValueError, IndexError):
         async with asyncio.timeout(timeout):
             reader, writer = await asyncio.open_connection(LOOPBACK, port)
@@ -25,7 +25,7 @@ async def ask(port: int, path: str, timeout: float = 3.0) -> tuple[int, str] | N
 
 
 async def alive(port: int) -> bool:
-    """Whether the service on this health port says that its loop turns."""
+    """True if the service on this health port answers `/livez` with 200: its event loop runs."""
     match await ask(port, "/livez"):
         case (200, _):
             return True
@@ -34,7 +34,7 @@ async def alive(port: int) -> bool:
 
 
 async def unready(port: int) -> str | None:
-    """Why the service on this health port is not ready; None if it is."""
+    """The reasons why the service on this health port is not ready; None if it is."""
     match await ask(port, "/readyz"):
         case None:
             return SILENT

@@ -1,4 +1,6 @@
-"""The runner: keeps each program running as a process of its own, and ends them all with itself."""
+"""The runner: keeps programs running as child processes,
+restarts those that end, and ends all with itself.
+"""
 
 import asyncio
 import os
@@ -16,71 +18,78 @@ from makima_local import log_file
 from makima_local.parent import dies_with_parent
 from makima_local.probe import alive, unready
 
-# The first restart comes at once: most deaths are accidents. Who dies again soon waits longer each time.
+# Seconds before each restart in a row. The first restart is immediate, because most ends are accidental.
 RESTART_BACKOFF_SECONDS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
-BACKOFF_RESET_SECONDS = 10.0  # who lived this long starts again at the first step
-MAX_DEATHS_BEFORE_READY = 4  # deaths before it was ever ready
-READY_POLL_SECONDS = 0.05
-LIVENESS_POLL_SECONDS = 1.0
+BACKOFF_RESET_SECONDS = 10.0  # a program that ran for longer restarts with the first step of BACKOFF
+MAX_DEATHS_BEFORE_READY = 4  # ends of a program that is not ready, after which `Runner.ready` gives up
+READY_POLL_SECONDS = 0.05  # seconds between two checks of `/readyz`
+LIVENESS_POLL_SECONDS = 1.0  # seconds between two checks of `/livez`
+# Seconds that one check counts at most towards `frozen_after`, e.g. after the machine slept.
 MAX_PROBE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What to run. Without a health port it counts as ready once it runs."""
+    """A program to run."""
 
     name: str
     command: tuple[str, ...]
-    folder: Path
-    log: Path
+    folder: Path  # the working directory
+    log: Path  # receives stdout and stderr
+    # Serves /livez and /readyz; without one the program is ready as soon as it runs.
     health_port: int | None = None
+    # In addition to this process's environment.
     env: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
+    """A process was started."""
+
     name: str
     pid: int
-    again: bool
+    again: bool  # it is a restart
 
 
 @dataclass(frozen=True, slots=True)
 class Died:
-    """`exit_code` is negative for the signal that killed it; it is started again after `wait` seconds."""
+    """A process ended without having been stopped."""
 
     name: str
     pid: int
-    exit_code: int
-    wait: float
+    exit_code: int  # negative: the number of the signal that killed it
+    wait: float  # seconds until it is restarted
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """For the first time in its life, while `Runner.ready` waits."""
+    """A process is ready for the first time since its start; reported only while `Runner.ready` waits."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class Frozen:
-    """It runs, but has not said that it lives for so many seconds: it is killed, and started again like any that died."""
+    """A process runs but has not answered `/livez`; it is killed and restarted."""
 
     name: str
     pid: int
-    seconds: float
+    seconds: float  # since its last answer
 
 
 Report = Started | Died | Ready | Frozen
 
 
 class NotReadyError(RuntimeError):
-    """Some programs did not become ready; says which, and why."""
+    """Some programs did not become ready; the message says which, and why."""
 
 
 class Runner:
-    """`async with Runner(report) as runner:` — leaving the block stops everything. Enter it on the main thread (`parent.py`).
+    """`async with Runner(report) as runner:` runs programs; leaving the block stops them all.
 
-    A program that lived and then fails `/livez` for more than `frozen_after` seconds is killed; None: nobody looks.
+    Enter it on the main thread (see `parent.py`). `report` is called with each event. `patience` is how many
+    seconds a stopped program gets before SIGKILL. A program that answered `/livez` once, and then fails to
+    for more than `frozen_after` seconds, is killed; None turns that check off.
     """
 
     def __init__(
@@ -89,11 +98,11 @@ class Runner:
         self._report = report
         self._patience = patience
         self._frozen_after = frozen_after
-        self._programs: dict[str, Program] = {}
-        self._processes: dict[str, Process] = {}
-        self._deaths: dict[str, int] = {}
-        self._ready: set[str] = set()
-        self._keepers: set[asyncio.Task[None]] = set()
+        self._programs: dict[str, Program] = {}  # those that should run, by name
+        self._processes: dict[str, Process] = {}  # the running processes, by name
+        self._deaths: dict[str, int] = {}  # how often each ended by itself
+        self._ready: set[str] = set()  # the programs whose present process was ready once
+        self._keepers: set[asyncio.Task[None]] = set()  # one task per program, which restarts it
         self._stopping = asyncio.Event()
         self._group = asyncio.TaskGroup()
 
@@ -103,27 +112,36 @@ class Runner:
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         await self.stop()
-        await self._group.__aexit__(None, None, None)  # an error in the block is the caller's, and goes on
+        # Without the block's exception, which is raised to the caller.
+        await self._group.__aexit__(None, None, None)
 
     def start(self, program: Program) -> None:
+        """Starts a program, and restarts it whenever it ends."""
         self._programs[program.name] = program
         keeper = self._group.create_task(self._keep(program), name=f"keep {program.name}")
         self._keepers.add(keeper)
 
     @property
     def pids(self) -> dict[str, int]:
+        """The pid of each running process, by the program's name."""
         return {name: process.pid for name, process in self._processes.items()}
 
     def alive(self, name: str) -> bool:
         return name in self._processes
 
     def send(self, name: str, what: signal.Signals) -> None:
-        """A signal to one program and its children; tests kill (SIGKILL), freeze (SIGSTOP) and thaw (SIGCONT) with it."""
+        """Sends a signal to a program and its children; tests kill (SIGKILL),
+        freeze (SIGSTOP) and thaw (SIGCONT) with it.
+        """
         if process := self._processes.get(name):
             _send(process.pid, what)
 
     async def ready(self, timeout: float = 60.0) -> None:
-        """Wait until every program answers `/readyz` with 200. Raises `NotReadyError` in time, or at once for one that keeps dying."""
+        """Waits until every program answers `/readyz` with 200.
+
+        Raises `NotReadyError` after `timeout` seconds,
+        or earlier if a program keeps ending before it is ready.
+        """
         reasons: dict[str, str] = {}
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
@@ -141,7 +159,11 @@ class Runner:
         raise NotReadyError("; ".join(f"{name} is not ready: {why} (log: {self._programs[name].log})" for name, why in reasons.items()))
 
     async def stop(self, *names: str, patience: float | None = None) -> None:
-        """SIGTERM to all at once (or to those named, which then stay stopped), time to drain, then SIGKILL."""
+        """Stops all programs, or those named, which are not restarted.
+
+        Sends SIGTERM to all at the same time, waits `patience` seconds so that they can drain,
+        then sends SIGKILL.
+        """
         if not names:
             self._stopping.set()
         for name in names or tuple(self._programs):
@@ -160,6 +182,7 @@ class Runner:
         await asyncio.wait(keepers, timeout=5.0)
 
     async def _keep(self, program: Program) -> None:
+        """Runs a program again and again until it is stopped."""
         step = 0
         while not self._ended(program):
             started = time.monotonic()
@@ -176,13 +199,16 @@ class Runner:
                     await self._stopping.wait()
 
     async def _run(self, program: Program) -> tuple[int, int]:
-        """One life of it: its pid and exit code. Whatever it leaves behind in its process group ends with it."""
+        """Runs the program once; returns its pid and exit code.
+
+        Processes left in its process group are killed.
+        """
         process = await self._spawn(program)
         self._processes[program.name] = process
         watch = self._group.create_task(self._watch(program, process), name=f"watch {program.name}")
         try:
             self._report(Started(program.name, process.pid, again=program.name in self._deaths))
-            if self._ended(program):  # while it was being started
+            if self._ended(program):  # it was stopped while the process was being started
                 _send_one(process.pid, signal.SIGTERM)
             return process.pid, await process.wait()
         finally:
@@ -192,7 +218,10 @@ class Runner:
             _send(process.pid, signal.SIGKILL)
 
     async def _watch(self, program: Program, process: Process) -> None:
-        """Time counts only while we look: when the whole machine slept, nobody is to blame."""
+        """Kills the process if it does not answer `/livez` for `frozen_after` seconds.
+
+        Only time in which it was checked counts: after the whole machine slept, the process is not at fault.
+        """
         if program.health_port is None or self._frozen_after is None:
             return
         lived, silent = False, 0.0
@@ -206,6 +235,7 @@ class Runner:
         _send(process.pid, signal.SIGKILL)
 
     def _ended(self, program: Program) -> bool:
+        """True if the program should not run any more."""
         return self._stopping.is_set() or program.name not in self._programs
 
     async def _spawn(self, program: Program) -> Process:
@@ -217,11 +247,13 @@ class Runner:
                 stdin=DEVNULL,
                 stdout=out,
                 stderr=out,
-                start_new_session=True,  # Ctrl-C is for us, who drain them; and its children are in its group
+                # Ctrl-C reaches only this process, which stops them; children share its group.
+                start_new_session=True,
                 preexec_fn=dies_with_parent(),
             )
 
     async def _unready(self, program: Program) -> str | None:
+        """Why a program is not ready; None if it is."""
         if program.name not in self._processes:
             return "it does not run"
         return await unready(program.health_port) if program.health_port else None

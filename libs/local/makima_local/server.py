@@ -1,4 +1,6 @@
-"""One server process: started by us, or found running after whoever started it died."""
+"""The process of an embedded server: started by this process,
+or found running after its starter has ended.
+"""
 
 import asyncio
 import os
@@ -15,19 +17,23 @@ from makima_local import log_file
 from makima_local.account import Account
 from makima_local.parent import dies_with_parent
 
-EXIT_POLL_SECONDS = 0.01
+EXIT_POLL_SECONDS = 0.01  # seconds
 
 
 def lives(pid: int) -> bool:
-    """Does this process run? One that has ended and that its parent has not looked at yet does not."""
+    """True if this process runs.
+
+    A zombie, which has ended but was not reaped by its parent, does not count.
+    """
     with suppress(psutil.Error):
         process = psutil.Process(pid)
-        return process.status() != psutil.STATUS_ZOMBIE or process.num_threads() > 1  # its first thread may end before the others
+        # A process whose first thread has ended is reported as a zombie while other threads still run.
+        return process.status() != psutil.STATUS_ZOMBIE or process.num_threads() > 1
     return False
 
 
 class ServerProcess:
-    """A handle on a process that cannot mistake another process with the same, re-used pid for it."""
+    """A handle of a process that never refers to another process which got the same pid later."""
 
     def __init__(self, process: psutil.Process, child: "subprocess.Popen[bytes] | None" = None) -> None:
         self._process = process
@@ -37,7 +43,10 @@ class ServerProcess:
     def start(
         cls, command: Sequence[str], *, log: Path, account: Account | None = None, tied: signal.Signals | None = None
     ) -> "ServerProcess":
-        """Start it in a session of its own (Ctrl-C at our terminal is not meant for it); `tied`: it gets this signal when we die."""
+        """Starts the command in a session of its own, so that Ctrl-C at the terminal does not reach it.
+
+        `account`: the user to run it as. `tied`: the signal that it gets when this process ends; None: none.
+        """
         as_another = account if account and account.uid != os.geteuid() else None
         with log_file.opened(log) as out:
             child = subprocess.Popen(
@@ -50,13 +59,16 @@ class ServerProcess:
                 user=as_another and as_another.uid,
                 group=as_another and as_another.gid,
                 extra_groups=[] if as_another else None,
-                preexec_fn=dies_with_parent(tied) if tied else None,  # noqa: PLW1509 — it makes one system call
+                preexec_fn=dies_with_parent(tied) if tied else None,  # noqa: PLW1509 - one system call
             )
         return cls(psutil.Process(child.pid), child)
 
     @classmethod
     def find(cls, pid_file: Path, mark: str) -> "ServerProcess | None":
-        """The process a pid file names, if it lives and its command line has `mark` in it: pids are used again."""
+        """The process of a pid file, if it runs and has the argument `mark` in its command line; else None.
+
+        Without `mark`, another process that got the same pid later could be taken for the server.
+        """
         with suppress(OSError, ValueError, IndexError, psutil.Error):
             process = psutil.Process(int(pid_file.read_text().split()[0]))
             found = cls(process)
@@ -74,7 +86,7 @@ class ServerProcess:
         return self._process.is_running() and lives(self.pid)
 
     def send(self, what: signal.Signals, *, family: bool = False) -> None:
-        """Send a signal, with `family` to its children, too; to one that is gone it is nothing."""
+        """Sends a signal, with `family` also to all its children. Does nothing if the process has ended."""
         with suppress(psutil.Error):
             members = [self._process, *(self._process.children(recursive=True) if family else [])]
             for member in members:
@@ -82,7 +94,7 @@ class ServerProcess:
                     member.send_signal(what)
 
     async def gone(self, timeout: float) -> bool:
-        """Wait until it has ended; False if it has not after `timeout` seconds."""
+        """Waits until the process has ended; returns False if it has not after `timeout` seconds."""
         deadline = time.monotonic() + timeout
         while self.alive():
             if time.monotonic() > deadline:
@@ -91,8 +103,8 @@ class ServerProcess:
         return True
 
     async def end(self, *ways: tuple[signal.Signals, float]) -> None:
-        """Try each signal for its seconds, then kill."""
-        self.send(signal.SIGCONT, family=True)  # a frozen one hears nothing else
+        """Sends each signal and waits for its number of seconds; finally sends SIGKILL."""
+        self.send(signal.SIGCONT, family=True)  # a stopped process handles no other signal but SIGKILL
         for how, patience in ways:
             self.send(how)
             if await self.gone(patience):
