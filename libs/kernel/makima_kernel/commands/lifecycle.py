@@ -127,9 +127,7 @@ class Lifecycle(Generic[S]):
         return tuple(there for there in self.statuses if there in reachable and there != status)
 
     def refusal(self, status: S, command: type, detail: str, *, hint: str | None = None) -> Refused:
-        """The refusal `INVALID_TRANSITION {from, to, allowed[]}` of a
-        command that no row allows in `status`.
-        """
+        """`INVALID_TRANSITION {from, to, allowed[]}` for a command that no row allows in `status`."""
         members = {"from": str(status), "to": self._aim(status, command), "allowed": [str(there) for there in self.targets(status)]}
         return Refused(ErrorCode.INVALID_TRANSITION, detail, hint=hint, **members)
 

@@ -69,7 +69,7 @@ class CommandRouter:
         async def handle(body: bytes, principal: str | None) -> Reply:
             request = decode_request(body)
             if principal is not None:
-                # Overrides what the body says, as a daemon could claim to be another actor.
+                # Overrides the body's actor and tenant, because a daemon could claim to be another one.
                 request = replace(request, actor=f"daemon:{principal}", tenant=DEFAULT_TENANT)
                 if self._authorize is not None:
                     await self._authorize(principal, request)

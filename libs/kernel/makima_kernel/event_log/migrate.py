@@ -1,8 +1,8 @@
 """Applies the migrations of one Postgres schema, forward or back; `python -m makima_kernel.event_log.migrate`
 does it for the kernel and every installed service.
 
-Each file is one transaction with the schema as its search path. What was applied stands in
-`<schema>.migrations` with its checksum: an applied file never changes.
+Each file is one transaction with the schema as its search path. The table `<schema>.migrations` records each
+applied file with its checksum, because an applied file must never change.
 """
 
 import argparse

@@ -1,5 +1,5 @@
 """Reads a stream in order and in bulk, with overlapping pull requests,
-and recovers from lost connections by itself.
+and recovers from lost connections.
 """
 
 import asyncio
@@ -21,8 +21,8 @@ from makima_kernel.nats.message import Message, parse
 from makima_kernel.nats.stream_cursor import EPOCH_KEY, Cursor, Target
 from makima_kernel.waiting import wait_with_timeout
 
-_PULL_EXPIRES_NS: Final = 10_000_000_000
-_IDLE_HEARTBEAT_NS: Final = 1_000_000_000
+_PULL_EXPIRES_NS: Final = 10_000_000_000  # after which the broker drops a request
+_IDLE_HEARTBEAT_NS: Final = 1_000_000_000  # between the broker's idle heartbeats
 _BROKER_SILENT_SECONDS: Final = 3.0  # seconds without a message or an idle heartbeat, after which the consumer is checked
 _PULL_WAIT_SECONDS: Final = 0.25  # seconds to wait for messages, at most; also after an error
 _PULL_RETRY_SECONDS: Final = 0.05  # seconds after a check of the consumer
@@ -54,8 +54,8 @@ class PullLoop:
     ) -> None:
         """`filters`: subjects to read (none: all). `batch`: messages per batch and per request.
 
-        `linger`: seconds to wait for a batch to fill. `tick`:
-        yield an empty batch after that many seconds without one.
+        `linger`: seconds to wait for a batch to fill.
+        `tick`: yield an empty batch after that many seconds without one.
         """
         self._nats = nats
         self._target = Target(nats, stream, filters)
@@ -132,8 +132,7 @@ class PullLoop:
             if self.consumer is not None and self._outstanding > 0 and self._clock() - self._heard > _BROKER_SILENT_SECONDS:
                 await self._look()
             if self.consumer is None and self._buffer:
-                # First yield the buffer: it may belong to another incarnation
-                # of the stream than what follows.
+                # Yield the buffer first: what follows may belong to another incarnation of the stream.
                 return
             if self.consumer is None:
                 await self._open()

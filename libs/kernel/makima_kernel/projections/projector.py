@@ -155,7 +155,7 @@ class Projector:
             _logger.info("projection.restarted", projection=self._projection.name, reason=str(error))
         except UnknownEventError as error:
             await self._stopped(str(error))
-        except Exception as error:  # noqa: BLE001 - the outermost loop: whatever it is, the checkpoint says where to try again
+        except Exception as error:  # noqa: BLE001 - the outermost loop: after any error, start again from the checkpoint
             await self._failed(error)
         finally:
             self.active = False

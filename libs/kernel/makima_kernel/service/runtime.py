@@ -48,8 +48,7 @@ _logger = structlog.get_logger()
 
 
 class Service:
-    """The argument of a service's `app.build`: gives access to the log and the bus,
-    and runs routers, projections, loops.
+    """The argument of `app.build`: gives access to the log and the bus; runs routers, projections and loops.
 
     Loops are cancelled when the service stops. One that raises ends the process:
     the runner restarts it, and no data is lost by that.
@@ -85,8 +84,7 @@ class Service:
         self.broker.include_router(router.nats)
 
     def project(self, projection: Projection, *, on_commit: OnCommit | None = None) -> Projector:
-        """Maintains a read model, and rebuilds it on request;
-        the service is not ready while it is too far behind.
+        """Maintains a read model, and rebuilds it on request. The service is not ready while it lags behind.
 
         `on_commit(position, applied)` is called after each commit of this replica.
         """
