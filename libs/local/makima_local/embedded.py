@@ -26,7 +26,7 @@ class Embedded(ABC):
 
     title: ClassVar[str]  # for messages
     pid_file_name: ClassVar[str]
-    stop_signal: ClassVar[signal.Signals]  # asks the server to stop in order
+    stop_signal: ClassVar[signal.Signals]  # requests a clean shutdown
     tie_signal: ClassVar[signal.Signals]  # sent to a tied server when this process ends
 
     def __init__(self, folder: Path, *, tied: bool) -> None:
@@ -60,7 +60,7 @@ class Embedded(ABC):
         return bool((self._process and self._process.alive()) or self._find())
 
     async def stop(self, timeout: float = 10.0) -> None:
-        """Stops the server in order; after `timeout` seconds with SIGQUIT, and 2 s later with SIGKILL."""
+        """Stops the server cleanly; after `timeout` seconds with SIGQUIT, and 2 s later with SIGKILL."""
         process = self._process or self._find()
         if process:
             await process.end((self.stop_signal, timeout), (signal.SIGQUIT, 2.0))

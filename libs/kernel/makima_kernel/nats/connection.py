@@ -1,5 +1,5 @@
-"""Opens connections to NATS, with options that keep a process from
-freezing or giving up during a broker outage.
+"""Opens connections to NATS, with options by which a process neither freezes nor gives up in a broker
+outage.
 """
 
 import asyncio

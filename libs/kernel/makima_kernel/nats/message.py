@@ -23,10 +23,10 @@ class Message(msgspec.Struct, frozen=True, gc=False):
 
 
 def parse(message: Msg) -> Message:
-    """Parses a delivered message, with the sequences and the time in its reply subject:
+    """Parses a delivered message, with the sequences and the time in its reply subject.
 
-    It is
-    `$JS.ACK[.<domain>.<account>].<stream>.<consumer>.<tries>.<sequence>.<delivery>.<time>.<pending>[.<random>]`.
+    The subject is `$JS.ACK[.<domain>.<account>].<stream>.<consumer>.` and then
+    `<tries>.<sequence>.<delivery>.<time>.<pending>[.<random>]`.
     """
     tokens = message.reply.split(".")
     at = 5 if len(tokens) == _TOKENS_WITHOUT_DOMAIN else 7

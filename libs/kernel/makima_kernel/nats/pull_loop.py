@@ -167,9 +167,7 @@ class PullLoop:
         self.problem = None
 
     async def _look(self) -> None:
-        """After a silence: checks that the consumer exists and that all
-        messages it delivered were received.
-        """
+        """Checks that the consumer still exists, and that all messages it delivered were received."""
         assert self.consumer is not None
         try:
             info = await self._target.jetstream.consumer_info(self._target.stream, self.consumer, timeout=2.0)

@@ -156,8 +156,8 @@ async def first_position_to_stream(log: EventLog, *, now: datetime | None = None
 
 
 async def verify(nats: Client) -> None:
-    """Raises `TopologyError` unless the broker accepts makima's largest
-    message and has every stream as declared.
+    """Raises `TopologyError` unless the broker accepts the largest message and has every stream as
+    declared.
     """
     _require_payload(nats)
     jetstream = nats.jetstream()
@@ -171,8 +171,7 @@ async def verify(nats: Client) -> None:
             expected, actual = getattr(wanted, member), getattr(found, member)
             if (expected or None) != (actual or None):
                 raise TopologyError(f"stream {wanted.name} has {member} {actual!r} instead of {expected!r}")
-        # The size is the operator's choice, but without any limit one stream
-        # could fill the disk for all of them.
+        # The size is the operator's choice, but a stream without a limit could fill the disk for all of them.
         if (found.max_bytes or 0) <= 0:
             raise TopologyError(f"stream {wanted.name} has no max_bytes")
 

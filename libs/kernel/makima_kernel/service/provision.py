@@ -1,5 +1,6 @@
-"""Creates the broker's missing streams and updates the others: `python -m
-makima_kernel.service.provision`.
+"""Creates the broker's missing streams and updates the others.
+
+Run it as `python -m makima_kernel.service.provision`.
 """
 
 import asyncio

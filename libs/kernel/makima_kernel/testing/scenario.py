@@ -1,6 +1,4 @@
-"""Tests of rules as sentences: `given(opened,
-started).when(PauseContract("lunch")).then(ContractPaused(...))`.
-"""
+"""Tests of rules: `given(opened, started).when(PauseContract("lunch")).then(ContractPaused(...))`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
