@@ -11,7 +11,7 @@ LOOPBACK = "127.0.0.1"
 # itself.
 CHOICE = range(18_000, 32_000)
 MAX_PORT_ATTEMPTS = 200  # random ports to test
-KEPT = 64  # reservations of a process: by then its first server listens long since
+MAX_RESERVATIONS = 64  # of a process; older ones are released, as their servers have been listening for long
 _reservations: deque[socket.socket] = deque()
 
 
@@ -41,10 +41,10 @@ def require(port: int, flag: str) -> int:
 
 
 def free() -> int:
-    """A random port on which no process listens now.
+    """A random port on which no process listens, and that no other caller of `free` gets while it is reserved.
 
-    Another process may take it first, so the caller must try reserve: until its one if its server cannot
-    listen. Raises `OSError` if no free port is found.
+    The reservation covers the time until the caller's server listens, and while that server restarts; a
+    process keeps its last `MAX_RESERVATIONS`. Raises `OSError` if no free port is found.
     """
     for _ in range(MAX_PORT_ATTEMPTS):
         port = random.choice(CHOICE)  # noqa: S311 — spreading, not secrecy
@@ -54,7 +54,7 @@ def free() -> int:
 
 
 def _reserve(port: int) -> bool:
-    """By a UDP socket on the same number, which our servers have no use for: it ends with the process that holds it."""
+    """Binds a UDP socket to the same number, which no server of ours uses; it is released with the process."""
     reservation = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     try:
         reservation.bind((LOOPBACK, port))
@@ -62,6 +62,6 @@ def _reserve(port: int) -> bool:
         reservation.close()
         return False
     _reservations.append(reservation)
-    if len(_reservations) > KEPT:
+    if len(_reservations) > MAX_RESERVATIONS:
         _reservations.popleft().close()
     return True

@@ -20,10 +20,8 @@ from makima_local.server import EXIT_POLL_SECONDS, ServerProcess
 
 SUPERUSER = "postgres"
 SOCKET_NAME = ".s.PGSQL.5432"
-# Seconds to retry a start. After a kill the old backends hold the shared memory until they end, and Postgres
-# refuses to start as long as they do.
-OLD_BACKENDS_MAY_TAKE = 10.0
-MAX_SOCKET_PATH_BYTES = 103  # bytes of a socket's path on macOS; Linux allows four more
+OLD_BACKENDS_EXIT_SECONDS = 10.0  # seconds: right after a kill they still hold the shared memory, and Postgres refuses to start
+MAX_SOCKET_PATH_BYTES = 103  # macOS; Linux allows four more
 SETTINGS: dict[str, str] = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
@@ -37,8 +35,7 @@ SETTINGS: dict[str, str] = {
     "log_timezone": "UTC",
     "lc_messages": "C",
 }
-# Settings for tests, where data may be lost when the machine crashes.
-# A killed *process* loses no data with them.
+# For tests that lose nothing when the machine goes down: a killed *process* still loses nothing.
 HASTY = {
     "fsync": "off",
     "full_page_writes": "off",
@@ -54,9 +51,8 @@ class Postgres(Embedded):
 
     title: ClassVar[str] = "postgres"
     pid_file_name: ClassVar[str] = "postmaster.pid"
-    # A fast shutdown: open transactions are rolled back, a checkpoint is written.
-    stop_signal: ClassVar[signal.Signals] = signal.SIGINT
-    tie_signal: ClassVar[signal.Signals] = signal.SIGQUIT  # SIGKILL would leave the shared memory allocated
+    stop_signal: ClassVar[signal.Signals] = signal.SIGINT  # a fast shutdown: open transactions are rolled back, a checkpoint is written
+    tie_signal: ClassVar[signal.Signals] = signal.SIGQUIT  # killed, it would leave shared memory behind
 
     def __init__(self, folder: Path, *, durable: bool = True, tied: bool = False) -> None:
         super().__init__(folder, tied=tied)
@@ -115,10 +111,6 @@ class Postgres(Embedded):
         return self.dsn(name)
 
     def _prepare(self, user: Account) -> None:
-        """Creates the data folder if it is missing, and writes the configuration.
-
-        Raises `UnreachableError`.
-        """
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         if blocked := user.barrier(self.folder.parent):
             raise UnreachableError(f"Postgres runs as the user {user.name}, who may not enter {blocked}: choose another data folder")

@@ -34,14 +34,11 @@ Handle = Callable[[bytes, str | None], Awaitable[Reply | dict[str, object]]]
 Authorize = Callable[[str, Request], Awaitable[None]]
 
 MAX_COMMAND_BYTES: Final = 512 * 1024
-# The broker closes the connection for good on a message above its limit (2 MiB), headers included.
-MAX_REPLY_BYTES: Final = 1024 * 1024
-# FastStream returns the caller's in a header, which counts for the broker's limit.
-MAX_CORRELATION_ID: Final = 64
-MAX_ERRORS: Final = 20  # errors listed in one reply
-MAX_QUOTED_CHARACTERS: Final = 500  # characters of one text that quotes the request
-# Concurrent handlers per subject; they mostly wait for the log, so this may exceed the cores.
-WORKERS: Final = 64
+MAX_REPLY_BYTES: Final = 1024 * 1024  # at the broker's limit, headers included, a reply would end the connection for good
+MAX_CORRELATION_ID: Final = 64  # FastStream sends the caller's back in a header, which the broker counts, too
+MAX_ERRORS: Final = 20
+MAX_QUOTED_CHARACTERS: Final = 500  # characters of one text that quotes what was sent
+WORKERS_PER_SUBJECT: Final = 64  # per subject; handlers wait for the log, not for the processor
 TRACE_HEADER: Final = traces.HEADER
 
 
@@ -69,8 +66,7 @@ class CommandRouter:
         async def handle(body: bytes, principal: str | None) -> Reply:
             request = decode_request(body)
             if principal is not None:
-                # Overrides the body's actor and tenant, because a daemon could claim to be another one.
-                request = replace(request, actor=f"daemon:{principal}", tenant=DEFAULT_TENANT)
+                request = replace(request, actor=f"daemon:{principal}", tenant=DEFAULT_TENANT)  # whatever the body says
                 if self._authorize is not None:
                     await self._authorize(principal, request)
             return await handler(request, decode_command(command, request.data))

@@ -45,19 +45,16 @@ async def rebuild(projection: Projection, pool: asyncpg.Pool, log: Log, *, max_b
             try:
                 return await run.swap()
             except (LockNotAvailableError, DeadlockDetectedError):
-                # A long query holds a live table, and a waiting lock request blocks all later readers:
-                # withdraw it.
-                await asyncio.sleep(_AGAIN)
+                await asyncio.sleep(_TABLE_LOCK_RETRY_SECONDS)  # a reader holds the tables for long: let the others through
 
 
 @asynccontextmanager
 async def _alone(projection: Projection, pool: asyncpg.Pool) -> AsyncGenerator[asyncpg.Connection]:
-    """A connection that holds the rebuild lock of the projection's schema. Raises `RebuildRunningError`."""
     async with pool.acquire() as acquired:
         connection = cast("asyncpg.Connection", acquired)
         if not await connection.fetchval(SQL["lock"], projection.schema):
             raise RebuildRunningError(f"schema {projection.schema} is being rebuilt already")
-        yield connection  # the pool releases the lock when the connection returns to it
+        yield connection  # the pool unlocks what comes back to it
 
 
 @contextmanager
@@ -75,14 +72,11 @@ def _rare_collections() -> Generator[None]:
 
 
 class _Rebuild:
-    """One run of a rebuild, on the connection that holds its lock."""
-
     def __init__(self, projection: Projection, connection: asyncpg.Connection, log: Log, max_batch: int) -> None:
         self._projection, self._connection, self._log, self._max_batch = projection, connection, log, max_batch
-        # Names of the Postgres schemas with the live and with the new tables, quoted.
         self._live, self._next = f'"{projection.schema}"', f'"{projection.schema}__next"'
-        self._generation = 0  # of the new tables: the live one plus 1
-        self._position = 0  # the last position that is applied to the new tables
+        self._generation = 0
+        self._position = 0
 
     async def prepare(self, pool: asyncpg.Pool) -> None:
         """Makes an empty copy of each table in a new schema, and the checkpoint of the next generation."""
@@ -109,7 +103,6 @@ class _Rebuild:
             await self._connection.execute(index["definition"])
 
     async def _search(self, schema: str) -> None:
-        """Sets the search path until the end of the transaction."""
         await self._connection.execute("select set_config('search_path', $1, true)", schema)
 
     async def catch_up(self) -> None:
@@ -142,7 +135,7 @@ class _Rebuild:
         sees the position go back.
         """
         async with self._connection.transaction():
-            # Shorter than Postgres' deadlock_timeout (1 s): this transaction is cancelled, never a reader's.
+            # Below Postgres' own deadlock_timeout, so that it is us who give way, never a reader.
             await self._connection.execute("set local lock_timeout = '500ms'")
             shown: int = await self._connection.fetchval(SQL["hold"], self._projection.name, self._generation - 1)
             position = self._position

@@ -14,8 +14,7 @@ from makima_kernel.nats.message import Message
 from makima_kernel.nats.pull_loop import PullLoop
 from makima_kernel.nats.stream_cursor import Ephemeral
 
-# Seconds without a live event, after which Postgres is asked whether the log is ahead of the broker.
-_QUIET: Final = 1.0
+_QUIET_STREAM_SECONDS: Final = 1.0  # seconds without a live event: is the log ahead of the broker?
 
 
 class EpochChangedError(RuntimeError):
@@ -33,15 +32,14 @@ class Consumer:
 
     def __init__(self, log: Log, nats: Client, *, name: str) -> None:
         self._log, self._nats, self._name = log, nats, name
-        self._epoch: UUID | None = None  # of the log, when `batches` began
-        self._last_id: UUID | None = None  # the id of the event at `position`; None before the first one
-        self._live: PullLoop | None = None  # the JetStream consumer; None while catching up from Postgres
-        self.position = 0  # the last position that was returned
-        self.head = 0  # the newest position that is known to exist
+        self._epoch: UUID | None = None
+        self._last_id: UUID | None = None
+        self._live: PullLoop | None = None
+        self.position = 0
+        self.head = 0
 
     @property
     def lag(self) -> int:
-        """How many events are known to exist after `position`."""
         return max(0, self.head - self.position)
 
     @property
@@ -74,7 +72,7 @@ class Consumer:
                     yield self._passed(followed)
                 if messages and messages[-1].sequence <= self.position:
                     continue
-                # No message, a gap, or a stream of another log: read from Postgres, which is authoritative.
+                # Quiet, a gap, another stream: what is true stands in Postgres.
                 async for batch in self._from_log(max_batch):
                     yield batch
                 if ticks:
@@ -107,7 +105,6 @@ class Consumer:
         return followed
 
     async def _from_log(self, max_batch: int) -> AsyncGenerator[list[Recorded]]:
-        """Yields all events after `position` from Postgres."""
         self.head, epoch = await self._log.head(), await self._log.epoch()
         if epoch != self._epoch:
             raise EpochChangedError(f"the log's epoch changed from {self._epoch} to {epoch}")

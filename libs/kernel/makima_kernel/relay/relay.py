@@ -28,14 +28,13 @@ from makima_kernel.relay.stream_identity import Match, Mismatch, NoStream, compa
 from makima_kernel.waiting import wait_with_timeout
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
-_PUBLISH_WINDOW_SIZE: Final = 512  # events sent but not acknowledged
-_READ_BATCH_EVENTS: Final = 500  # events per query
-_LOG_POLL_SECONDS: Final = 0.05  # seconds between two queries for new events; a poke wakes the relay sooner
-_LEADER_RETRY_SECONDS: Final = 1.0  # seconds between two attempts to take the lock, or to compare stream and log
-# Seconds without progress of the stream's end, after which the lock's holder counts as frozen.
-_FROZEN: Final = 3.0
-_DEPUTY_TERM_SECONDS: Final = 60.0  # seconds that a relay publishes without the lock before it tries again to take it
-_FAILURE_RETRY_SECONDS: Final = 0.25  # seconds after an error of the broker or the database
+_PUBLISH_WINDOW_SIZE: Final = 512
+_READ_BATCH_EVENTS: Final = 500
+_LOG_POLL_SECONDS: Final = 0.05  # seconds; a poke comes sooner
+_LEADER_RETRY_SECONDS: Final = 1.0
+_LEADER_FROZEN_SECONDS: Final = 3.0  # seconds in which whoever holds the lock has published nothing of what there is
+_DEPUTY_TERM_SECONDS: Final = 60.0  # a deputy looks that often whether the holder goes on by itself
+_FAILURE_RETRY_SECONDS: Final = 0.25
 
 _logger = structlog.get_logger(__name__)
 
@@ -102,19 +101,15 @@ class Relay:
         self._on_published = on_published
         self._window = Window(nats, size=_PUBLISH_WINDOW_SIZE, on_published=self._published, clock=clock)
         self._clock = clock
-        # While the log has events beyond the stream's end: the stream's last sequence,
-        # and since when it has not moved.
-        self._stands: tuple[int, float] | None = None
-        self._poked = asyncio.Event()  # set when a service reports that the log grew
-        # Epochs whose stream holds an event at a wrong sequence → which event.
-        self._broken: dict[UUID, str] = {}
+        self._stands: tuple[int, float] | None = None  # where the stream ends though the log goes on, and since when
+        self._poked = asyncio.Event()
+        self._broken: dict[UUID, str] = {}  # an epoch whose stream holds an event at a wrong sequence, and which
         self.state: State = Retrying("not started yet")
-        self.position = 0  # the last acknowledged position
-        self.head = 0  # the log's last position, as far as this relay knows
+        self.position = 0
+        self.head = 0
 
     @property
     def lag(self) -> int:
-        """How many events of the log are not in the stream yet; 0 while another relay publishes."""
         return max(0, self.head - self.position) if not isinstance(self.state, Standby) else 0
 
     def ready(self) -> str | None:
@@ -147,7 +142,7 @@ class Relay:
             return
         async with self._pool.acquire() as connection:
             if await connection.fetchval(SQL["lock"]):
-                await self._lead(connection)  # the pool releases the lock when the connection returns to it
+                await self._lead(connection)  # the pool unlocks what comes back to it
         if await self._is_frozen():
             await self._stand_in()
         else:
@@ -163,7 +158,7 @@ class Relay:
         try:
             end = await last_sequence(self._nats)
         except NatsError:
-            return False  # without the broker no relay can publish
+            return False  # nobody can publish
         now = self._clock()
         if await self._log.head() <= end:
             self._stands = None
@@ -243,10 +238,7 @@ class Relay:
             await self._quiet()
 
     async def _quiet(self) -> None:
-        """Waits for a poke, at most `_POLL` seconds."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_POLL):
-                await wait_with_timeout(self._poked, _LOG_POLL_SECONDS)
+        await wait_with_timeout(self._poked, _LOG_POLL_SECONDS)
 
     def _published(self, event: Recorded) -> None:
         self.position = event.position
@@ -257,7 +249,6 @@ class Relay:
         self._poked.set()
 
     def _enter(self, state: State) -> None:
-        """Changes the state, and logs the change."""
         if state == self.state:
             return
         self.state = state

@@ -39,10 +39,8 @@ from makima_kernel.telemetry.logs import Logger
 Loop = Callable[[], Awaitable[None]]
 Build = Callable[["Service"], Awaitable[None]]
 
-LOST_CONNECTION_EXIT: Final = 70  # exit code after the NATS connection was closed for good
-# How long to wait for cancelled loops. Each step cancels again,
-# as Python 3.11's wait_for may have swallowed the first.
-STOP_PATIENCE_SECONDS: Final = (5.0, 1.0, 1.0)
+LOST_CONNECTION_EXIT: Final = 70
+STOP_TIMEOUT_SECONDS: Final = (5.0, 1.0, 1.0)  # each step cancels again: Python 3.11's wait_for may have swallowed the first
 
 _logger = structlog.get_logger()
 
@@ -57,11 +55,10 @@ class Service:
     def __init__(self, name: str, settings: Settings, build: Build) -> None:
         self.name = name
         self.settings = settings
-        # The name of this process among the replicas, in leases and in the evidence of verdicts.
         self.owner = f"{name}@{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:6]}"
         self.health = Health()
         self.logger: Logger = structlog.get_logger(service=name)
-        self.stopping = False  # shutdown has begun, so a closed NATS connection is expected
+        self.stopping = False
         self._serving = False
         self.health.ready_when("start", self._started)
         self.broker = broker(settings.nats_url, f"makima-{name}", on_closed=self._closed)
@@ -70,7 +67,7 @@ class Service:
         )
         self._build = build
         self._loops: list[asyncio.Task[None]] = []
-        self._grew = asyncio.Event()  # set when this process has appended events
+        self._grew = asyncio.Event()
         # Set by _lifespan, before build runs.
         self.pool: asyncpg.Pool
         self.nats: Client
@@ -107,7 +104,6 @@ class Service:
         self._loops.append(self._group.create_task(named(), name=name))
 
     def ready_when(self, name: str, check: Check) -> None:
-        """Adds a readiness check."""
         self.health.ready_when(name, check)
 
     @asynccontextmanager
@@ -172,7 +168,7 @@ class Service:
             await self._grew.wait()
             self._grew.clear()
             raise_if_cancelled()
-            with suppress(NatsError):  # no broker, and perhaps a full send buffer: the relays poll anyway
+            with suppress(NatsError):  # the broker is away, and perhaps its buffer full: the polls go on
                 await self.nats.publish(subjects.LOG_POKE)
 
     async def _postgres(self) -> str | None:
@@ -251,26 +247,6 @@ def run(name: str, settings: Settings, build: Build) -> None:
 
 def _ignore(_position: int, _applied: Sequence[Applied]) -> None:
     """The default of `on_commit`."""
-
-
-def _watched(settings: Settings) -> bool:
-    """True if spans are exported or debug logs written.
-
-    One span and log line per event halve the relay's speed.
-    """
-    return traces.exporting() or settings.log_level == "debug"
-
-
-def _published(event: Recorded) -> None:
-    """Records a span and a debug log line for a published event."""
-    with traces.span(
-        f"relay {event.category}.{event.type}", parent=event.meta.get("traceparent"), kind=SpanKind.PRODUCER, position=event.position
-    ):
-        _logger.debug("relay.published", position=event.position, stream=event.stream, type=event.type)
-
-
-def _unheard(_event: Recorded) -> None:
-    """The relay's `on_published` if neither spans nor debug logs are wanted."""
 
 
 def _as_check(ready: Callable[[], str | None]) -> Check:

@@ -7,7 +7,8 @@ from typing import Final, TypeVar, cast
 
 T = TypeVar("T")
 
-PATIENCE: Final = 60.0  # seconds for what must happen, on a machine however busy: only a test that fails waits for so long
+# Default timeout in seconds of what must happen in a test: only a test that fails waits for so long.
+PATIENCE: Final = 60.0
 
 SECONDS_PER_SECOND_LATE: Final = 10.0
 ALWAYS_LATE_SECONDS: Final = 0.01  # a sleep on an idle machine is late by less
@@ -15,7 +16,9 @@ LONGEST: Final = 3.0  # times as long as on an idle machine
 
 
 class Patience:
-    """How long to wait, longer on a busy machine: a sleep that ends late tells how busy it is. Seconds, on any clock."""
+    """A deadline that moves on a busy machine: each second by which a sleep ends late adds
+    `SECONDS_PER_SECOND_LATE`, up to `LONGEST` times the timeout. Seconds, on any clock.
+    """
 
     def __init__(self, seconds: float, now: float) -> None:
         self._end = now + seconds
@@ -35,7 +38,8 @@ async def eventually(
     """Calls `look` each `every` seconds until its result is truthy; returns that result.
 
     A failed assertion in `look` counts as not yet true. Raises `AssertionError` with the last result (or
-    failed assertion) after `timeout` seconds; `because` is added to its message.
+    failed assertion) after `timeout` seconds, or later on a busy machine (`Patience`); `because` is added to
+    its message.
     """
     loop = asyncio.get_running_loop()
     patience = Patience(timeout, loop.time())

@@ -14,8 +14,7 @@ from makima_schemas.errors import ErrorCode
 from makima_schemas.refusal import Refused
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
-# Longer than a page takes. If the process that runs a batch dies, a repeat can resume it only after this.
-LEASE_SECONDS: Final = 30.0
+BATCH_LEASE_SECONDS: Final = 30.0  # longer than a page takes; a process that dies holds its batch up for so long
 AFFECTED: Final = "affected"
 UNCHANGED: Final = "unchanged"
 
@@ -25,9 +24,9 @@ class Selection:
     """Which contracts a batch selects."""
 
     statuses: Sequence[ContractStatus]
-    older_than: timedelta | None  # only contracts that have had their status for this long; null: all
-    stale: bool  # True: only stale ones
-    supervised: bool  # True: only those that have had a supervisor
+    older_than: timedelta | None
+    stale: bool
+    supervised: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +34,8 @@ class Candidate:
     """A selected contract."""
 
     contract_id: str
-    target: str | None  # task id of its supervisor; null: none has registered
-    created_position: int = 0  # log position of its creation; the key of pages
+    target: str | None
+    created_position: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +43,15 @@ class Outcome:
     """What the command did to one contract."""
 
     contract_id: str
-    outcome: str  # `affected`, `unchanged`, or the error code of a refusal
-    detail: str | None = None  # text of the refusal
+    outcome: str
+    detail: str | None = None
 
 
 class BatchLedger:
-    """The tables `batches` and `batch_items`. `command_id` identifies a batch: it is that of the request."""
-
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
 
     async def candidates(self, tenant: str, wanted: Selection, before: int | None, limit: int) -> list[Candidate]:
-        """The next selected contracts, newest first, created before position `before` (null: the newest)."""
         statuses = list(wanted.statuses)
         arguments = (tenant, statuses, wanted.older_than, wanted.stale, wanted.supervised, before, limit)
         return [Candidate(*row) for row in await self._pool.fetch(SQL["candidates"], *arguments)]
@@ -67,9 +63,7 @@ class BatchLedger:
         """
         await self._pool.execute(SQL["forget_old"])
         row = await self._pool.fetchrow(SQL["begin"], tenant, command_id, request_hash, operation, actor)
-        # None: another request inserted the row after this statement's snapshot was taken, so neither half of
-        # its union found it.
-        if row is None:
+        if row is None:  # another request made it between the two halves of the statement
             row = await self._pool.fetchrow(SQL["begin"], tenant, command_id, request_hash, operation, actor)
         assert row is not None
         if row["request_hash"] != request_hash:
@@ -88,16 +82,13 @@ class BatchLedger:
         return await self._pool.fetchval(SQL["finished"], tenant, command_id) is True
 
     async def plan(self, tenant: str, command_id: UUID, page: Sequence[Candidate]) -> None:
-        """Record a page of contracts before their commands are sent, and renew the lease."""
         ids, targets = [one.contract_id for one in page], [one.target for one in page]
         await self._pool.execute(SQL["plan"], tenant, command_id, ids, targets, page[-1].created_position, BATCH_LEASE_SECONDS)
 
     async def planned(self, tenant: str, command_id: UUID, limit: int) -> list[Candidate]:
-        """Recorded contracts without an outcome, in the order in which they were recorded."""
         return [Candidate(*row) for row in await self._pool.fetch(SQL["planned"], tenant, command_id, limit)]
 
     async def record(self, tenant: str, command_id: UUID, came: Sequence[Outcome], position: int) -> None:
-        """Record outcomes and the highest log position that their commands reached, and renew the lease."""
         columns = [one.contract_id for one in came], [one.outcome for one in came], [one.detail for one in came]
         await self._pool.execute(SQL["record"], tenant, command_id, *columns, position, BATCH_LEASE_SECONDS)
 
@@ -105,7 +96,6 @@ class BatchLedger:
         await self._pool.execute(SQL["finish"], tenant, command_id)
 
     async def release(self, tenant: str, command_id: UUID) -> None:
-        """Give the lease back, so that another request can resume the batch at once."""
         await self._pool.execute(SQL["release"], tenant, command_id)
 
     async def outcomes(self, tenant: str, command_id: UUID) -> tuple[list[Outcome], int]:

@@ -1,6 +1,4 @@
-"""Facts for a contract's diagnosis, each with the event newest proves it."""
-
-from of each type from the log."""
+"""Gathers the facts of a contract: from the read model, and the newest event of each type from the log."""
 
 from typing import Final
 
@@ -16,61 +14,6 @@ from makima_gateway.read_model.rows import ContractRow
 
 MAX_QUESTIONS: Final = 100  # open questions that are loaded
 HISTORY_PAGE_EVENTS: Final = 1000  # events read from the log at once
-AT_WORK: Final = frozenset({S.ACTIVE, S.WAITING_FOR_INPUT, S.COMPLETING})
-ENDED: Final = frozenset({S.COMPLETED, S.FAILED, S.ARCHIVED})
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What proves a finding: an event in a stream, or the version of the contract that was judged."""
-
-    stream: str
-    version: int | None = None  # of the event in its stream; without an event, of the contract
-    position: int | None = None  # of the event in the log
-    event: str | None = None  # type of the event
-    evidence: dict[str, object] | None = None  # of a verdict: what it was based on, e.g. the last heartbeat
-
-
-@dataclass(frozen=True, slots=True)
-class ContractFacts:
-    """What the rules judge."""
-
-    contract: ContractRow
-    phase_standing: PhaseStanding
-    questions: Sequence[QuestionRow]  # the open ones, oldest first, at most MOST_QUESTIONS
-    supervisor: SupervisorRow | None  # the one that drives the contract; null: none has registered yet
-    daemon: DaemonRow | None  # the one that runs this supervisor
-    # event type → newest event, of the contract's own stream and its staleness stream
-    last: Mapping[str, Recorded]
-    advances: bool  # True: the contract advances by itself once its gate is satisfied
-
-    @property
-    def at_work(self) -> bool:
-        return self.contract.status in AT_WORK
-
-    @property
-    def ended(self) -> bool:
-        return self.contract.status in ENDED
-
-    def evidence_of(self, *events: str) -> Evidence:
-        """Evidence: the newest event of these types; if there is none, the contract's present version."""
-        found = self._newest(events)
-        if found is None:
-            return Evidence(stream_name("contract", self.contract.id), self.contract.version)
-        return Evidence(found.stream, found.version, found.position, found.type)
-
-    def since(self, *events: str) -> datetime:
-        """Time of the newest event of these types; if there is none, of the last change of status."""
-        found = self._newest(events)
-        return self.contract.status_changed_at if found is None else found.recorded_at
-
-    def reason_of(self, event: str) -> str | None:
-        """The reason given in the newest event of this type, if any."""
-        found = self.last.get(event)
-        return None if found is None else cast("dict[str, str | None]", orjson.loads(found.data)).get("reason")
-
-    def _newest(self, events: Sequence[str]) -> Recorded | None:
-        return max((self.last[event] for event in events if event in self.last), key=lambda one: one.position, default=None)
 
 
 async def contract_facts(queries: Queries, log: Log, row: ContractRow, *, auto_advance: bool) -> ContractFacts:

@@ -16,15 +16,6 @@ from makima_gateway.read_model.rows import ContractRow
 PHASES: Final = TypeAdapter(tuple[Phase, ...])
 
 
-@dataclass(frozen=True, slots=True)
-class PhaseStanding:
-    """A contract's current phase and the state of its gate."""
-
-    phase: Phase
-    following: str | None  # name of the next phase; null: the current one is the last
-    gate: Readiness
-
-
 async def phase_standing(queries: Queries, row: ContractRow) -> PhaseStanding:
     """Evaluate the gate of the contract's current phase over the read model's tasks and deliverables."""
     phases = PHASES.validate_json(row.phases)

@@ -12,11 +12,10 @@ from makima_kernel.projections.projector import Projector
 from makima_gateway.monitor.subscriptions import SubscriptionIndex
 from makima_gateway.read_model.queries import MONITOR_PAGE_CHARACTERS, MONITOR_PAGE_EVENTS, MonitorEvent, Queries
 
-MAX_RECENT_EVENTS: Final = 10_000  # cached events; a subscriber that is further behind reads from the database
-# Limit of the cached messages together; a single question may have 256 Ki characters.
-REMEMBERED_CHARACTERS: Final = 32 * 1024 * 1024
-EPOCH_POLL_SECONDS: Final = 0.5  # how often the log's epoch is checked without events; with events, at each page
-TAIL_RETRY_SECONDS: Final = 0.5  # after an error of the database
+MAX_RECENT_EVENTS: Final = 10_000  # events; a reader that is further behind reads from the database
+MAX_RECENT_CHARACTERS: Final = 32 * 1024 * 1024  # a question alone may have a quarter of a mebibyte
+EPOCH_POLL_SECONDS: Final = 0.5  # how often the epoch is asked for when nothing happens; else with each page
+TAIL_RETRY_SECONDS: Final = 0.5
 
 
 class LogTail:
@@ -29,15 +28,15 @@ class LogTail:
     def __init__(self, queries: Queries, projector: Projector) -> None:
         self._queries = queries
         self._projector = projector
-        self._recent: deque[MonitorEvent] = deque()  # the cached events, in order of position
-        self._characters = 0  # total length of the messages in _recent
-        self._complete_after = 0  # _recent has all events above this position, up to `position`
-        self.started = asyncio.Event()  # set once `position` and `epoch` are known
+        self._recent: deque[MonitorEvent] = deque()
+        self._characters = 0  # of the messages in _recent
+        self._complete_after = 0  # everything above this position is in _recent
+        self.started = asyncio.Event()
         self.subscriptions = SubscriptionIndex()
-        self.position = 0  # events up to here were read and may be sent
-        self.epoch = ""  # of the log that the read model shows
-        self.generation = 0  # how often the epoch has changed since the start
-        self.closing = False  # True: the process shuts down, and subscribers end
+        self.position = 0
+        self.epoch = ""
+        self.generation = 0
+        self.closing = False
 
     async def run(self) -> None:
         """Until cancelled.

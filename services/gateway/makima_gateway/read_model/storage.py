@@ -46,9 +46,6 @@ _MEMBERS: Final[Mapping[type, Callable[[object], tuple[object, ...]]]] = {
     cls: attrgetter(*(field.name for field in fields(cls)))
     for cls in (ContractRow, TaskRow, QuestionRow, MessageRow, SupervisorRow, DaemonRow, MonitorRow, TallyRow)
 }
-# Characters with a meaning in COPY's text format.
-ESCAPES: Final = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
-NULL: Final = "\\N"
 TASK_MOVES: Final = (TaskClaimed, TaskStarted, TaskReleased, TaskCompleted, TaskFailed)
 K = TypeVar("K", bound=tuple[str, ...])
 R = TypeVar("R")
@@ -159,11 +156,6 @@ def _copied(rows: Iterable[MonitorRow]) -> bytes:
         for row in rows
     )
     return "".join(lines).encode()
-
-
-def _columns(rows: Iterable[tuple[object, ...]]) -> list[list[object]]:
-    """Transpose rows into the arguments of `unnest`: one array for each column."""
-    return [list(column) for column in zip(*rows, strict=True)]
 
 
 def contract_row(record: Mapping[str, object]) -> ContractRow:

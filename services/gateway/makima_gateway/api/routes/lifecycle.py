@@ -41,17 +41,6 @@ ACTIONS: Final[Mapping[str, Make]] = {
     "complete": lambda _reason: CompleteContract(),
     "archive": lambda _reason: ArchiveContract(),
 }
-# Actions, and statuses to set, that lead into or out of a status that `enhanced_contract_status` adds. Old
-# clients use only the others.
-ENHANCED: Final = frozenset({"pause", "resume", "block", "unblock", "fail", "paused", "blocked", "failed"})
-# Present status → the command that leads from it to `active`. From any other status send StartContract, which
-# the contract service refuses unless the contract is `created`.
-_TO_ACTIVE: Final[Mapping[ContractStatus, Make]] = {
-    ContractStatus.PAUSED: ACTIONS["resume"],
-    ContractStatus.BLOCKED: ACTIONS["unblock"],
-    ContractStatus.COMPLETED: ACTIONS["reopen"],
-    ContractStatus.FAILED: ACTIONS["reopen"],
-}
 
 
 def _check_known(write: WriteContext, asked: str) -> None:
