@@ -36,6 +36,6 @@ def test_a_port_that_somebody_listens_on_is_not_free(monkeypatch: pytest.MonkeyP
 
 def test_only_so_many_ports_are_kept_in_reserve() -> None:
     first = ports.free()
-    for _ in range(ports.KEPT):
+    for _ in range(ports.MAX_RESERVATIONS):
         ports.free()
     assert int(ask_elsewhere(first).stdout) == first
