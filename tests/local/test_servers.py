@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 from makima_kernel.testing import eventually
@@ -19,7 +20,7 @@ from tests.local.local_servers import Server, again, new_server, own_folder, pid
 @pytest.fixture(params=["postgres", "nats"])
 async def server(request: pytest.FixtureRequest, server_folder: Path) -> AsyncIterator[Server]:
     """One of the two, on a folder of its own, not yet started."""
-    made = new_server(request.param, server_folder, request.node.name)
+    made = new_server(request.param, server_folder, cast("str", request.node.name))
     yield made
     await made.stop()
 

@@ -79,6 +79,7 @@ def test_an_agent_without_daemon_has_none() -> None:
         (b" " * (MAX_HEARTBEAT_BYTES + 1), "at most 65536 bytes"),
         (body()[:-1] + b',"unknown":' + b"[" * 30_000 + b"]" * 30_000 + b"}", "nested too deep"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "body",  # a body tells the time
 )
 def test_a_body_that_does_not_fit_is_refused_with_the_reason(payload: bytes, why: str) -> None:
     assert why in reason(payload)
