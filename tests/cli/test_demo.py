@@ -13,7 +13,7 @@ from makima_kernel.testing import eventually
 from makima_local.server import lives
 
 # A child that has nothing to do, and a parent that has one and says its pid.
-IDLE = "import asyncio; from makima_cli.demo.process import live; live(asyncio.sleep(60))"
+IDLE = "import asyncio; from makima_cli.demo.process import run_until_stopped; run_until_stopped(asyncio.sleep(60))"
 PARENT = f"""
 import asyncio, sys
 async def main():

@@ -20,8 +20,10 @@ __all__ = ("patient_requests",)
 @pytest.fixture(autouse=True)
 def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """As patient as requests: a gateway that waits for its read model."""
-    for module in (reads, writes, batch, supervisors):
-        monkeypatch.setattr(module, "PATIENCE_SECONDS", PATIENCE)
+    monkeypatch.setattr(reads, "MIN_POSITION_TIMEOUT_SECONDS", PATIENCE)
+    monkeypatch.setattr(writes, "MIN_POSITION_TIMEOUT_SECONDS", PATIENCE)
+    monkeypatch.setattr(batch, "MIN_POSITION_TIMEOUT_SECONDS", PATIENCE)
+    monkeypatch.setattr(supervisors, "TELEMETRY_TIMEOUT_SECONDS", PATIENCE)
 
 
 @pytest.fixture

@@ -122,7 +122,7 @@ class Window:
             raise PublishError("the connection to the broker was lost")
 
     async def _wait(self) -> None:
-        """Waits for the next acknowledgement, at most `_LOOK` seconds. Raises `PublishError`."""
+        """Waits for the next acknowledgement, at most `_ACK_POLL_SECONDS`. Raises `PublishError`."""
         self.check()
         self._changed.clear()
         await wait_with_timeout(self._changed, _ACK_POLL_SECONDS)

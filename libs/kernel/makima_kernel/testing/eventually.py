@@ -12,17 +12,17 @@ PATIENCE: Final = 60.0
 
 SECONDS_PER_SECOND_LATE: Final = 10.0
 ALWAYS_LATE_SECONDS: Final = 0.01  # a sleep on an idle machine is late by less
-LONGEST: Final = 3.0  # times as long as on an idle machine
+MAX_STRETCH: Final = 3.0  # times as long as on an idle machine
 
 
 class Patience:
     """A deadline that moves on a busy machine: each second by which a sleep ends late adds
-    `SECONDS_PER_SECOND_LATE`, up to `LONGEST` times the timeout. Seconds, on any clock.
+    `SECONDS_PER_SECOND_LATE`, up to `MAX_STRETCH` times the timeout. Seconds, on any clock.
     """
 
     def __init__(self, seconds: float, now: float) -> None:
         self._end = now + seconds
-        self._longest = now + LONGEST * seconds
+        self._longest = now + MAX_STRETCH * seconds
 
     def slept(self, asked: float, took: float) -> None:
         late = max(0.0, took - asked - ALWAYS_LATE_SECONDS)

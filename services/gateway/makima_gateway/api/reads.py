@@ -1,6 +1,6 @@
 """The dependency of every GET route: waits until the read model shows `Makima-Min-Position`.
 
-If it does not get there within `PATIENCE_SECONDS`, the response carries `Makima-Read-Behind: true`.
+If it does not get there within `MIN_POSITION_TIMEOUT_SECONDS`, the response carries `Makima-Read-Behind: true`.
 """
 
 from dataclasses import dataclass

@@ -37,7 +37,7 @@ class WriteResult:
     contract_id: str
     version: int  # of the contract after this command
     position: int  # of its last event in the log
-    behind: bool  # True: the read model did not reach `position` within `PATIENCE_SECONDS`
+    behind: bool  # True: the read model did not reach `position` within `MIN_POSITION_TIMEOUT_SECONDS`
 
     @property
     def headers(self) -> dict[str, str]:

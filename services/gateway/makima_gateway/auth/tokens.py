@@ -135,7 +135,7 @@ class Tokens:
                 del self._open[token_id]
 
     async def run(self) -> None:
-        """Until cancelled: every `LOOK_SECONDS`, one query for the tokens of all open connections.
+        """Until cancelled: every `REVOCATION_POLL_SECONDS`, one query for the tokens of all open connections.
 
         An error of the database is skipped: while it is unreachable, no token can be revoked either.
         """

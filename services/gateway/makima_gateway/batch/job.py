@@ -83,7 +83,7 @@ class BatchJob:
         """Run or resume the batch: the outcomes, and the highest log position that its commands reached.
 
         If this batch was finished before, the recorded outcomes. Raises `IDEMPOTENCY_KEY_REUSED`, and
-        `UNAVAILABLE` if another request is still running it after `PATIENCE_SECONDS`.
+        `UNAVAILABLE` if another request is still running it after `OTHER_RUN_TIMEOUT_SECONDS`.
         """
         wanted, intent = selection(self.operation, self.body), self.dispatcher.command_id
         answered = await self._ledger.begin(
@@ -113,7 +113,7 @@ class BatchJob:
     async def _leased(self) -> tuple[int | None] | None:
         """Take the batch's lease, waiting for it: a tuple with the position that was reached (null: none).
 
-        None: another process has finished the batch meanwhile. Raises `UNAVAILABLE` after `PATIENCE_SECONDS`.
+        None: another process has finished the batch meanwhile. Raises `UNAVAILABLE` after `OTHER_RUN_TIMEOUT_SECONDS`.
         """
         for _ in range(int(OTHER_RUN_TIMEOUT_SECONDS / BATCH_POLL_SECONDS)):
             leased = await self._ledger.lease(self._tenant, self.dispatcher.command_id)

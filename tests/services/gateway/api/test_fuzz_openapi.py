@@ -40,7 +40,7 @@ OF_PATHS: Final = frozenset({ErrorCode.NOT_FOUND, ErrorCode.METHOD_NOT_ALLOWED})
 @pytest.fixture
 async def everything(settings: Settings, pool: asyncpg.Pool, nats: Client, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Gateways]:
     """With everybody who is asked by the gateway: nothing is unavailable."""
-    monkeypatch.setattr(reads, "PATIENCE_SECONDS", 0.1)  # many a made-up position will never come
+    monkeypatch.setattr(reads, "MIN_POSITION_TIMEOUT_SECONDS", 0.1)  # many a made-up position will never come
     async with (
         running(settings, pool, nats) as gateways,
         Service.running(completion_detector.NAME, settings, completion_detector.build),

@@ -23,14 +23,14 @@ async def test_a_write_is_answered_though_the_read_model_is_slow_and_says_so(
     await created(http, name="before")
     async with pool.acquire() as holder, holder.transaction():
         for module in (reads, writes):
-            monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.1)
+            monkeypatch.setattr(module, "MIN_POSITION_TIMEOUT_SECONDS", 0.1)
         await holder.execute("select from event_log.checkpoints where consumer = 'gateway' for update")
         answer = await http.post("/contracts", json={"name": "behind"})
         assert (answer.status_code, answer.headers.get("Makima-Read-Behind")) == (201, "true"), answer.text
         assert body(answer)["name"] == "behind"
         shown = await http.get("/contracts", headers={"Makima-Min-Position": answer.headers["Makima-Position"]})
         assert (len(shown.json()["items"]), shown.headers.get("Makima-Read-Behind")) == (1, "true")
-    monkeypatch.setattr(reads, "PATIENCE_SECONDS", PATIENCE)
+    monkeypatch.setattr(reads, "MIN_POSITION_TIMEOUT_SECONDS", PATIENCE)
     shown = await http.get("/contracts", headers={"Makima-Min-Position": answer.headers["Makima-Position"]})
     assert (len(shown.json()["items"]), "Makima-Read-Behind" in shown.headers) == (2, False)
 

@@ -47,6 +47,6 @@ async def test_a_reader_can_wait_for_a_position_and_is_told_when_that_was_not_en
         path, at = f"/contracts/{body(answer)['id']}", answer.headers["Makima-Position"]
         seen = await there.get(path, headers={"Makima-Min-Position": at})
         assert (seen.status_code, "Makima-Read-Behind" in seen.headers) == (200, False)
-        monkeypatch.setattr(reads, "PATIENCE_SECONDS", 0.1)
+        monkeypatch.setattr(reads, "MIN_POSITION_TIMEOUT_SECONDS", 0.1)
         behind = await there.get(path, headers={"Makima-Min-Position": str(int(at) + 1000)})
         assert (behind.status_code, behind.headers["Makima-Read-Behind"]) == (200, "true")
