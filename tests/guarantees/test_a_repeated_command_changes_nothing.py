@@ -26,7 +26,7 @@ async def two(settings: Settings, pool: asyncpg.Pool, nats: Client) -> AsyncIter
         yield made
 
 
-async def sent(contracts: Contracts, *requests: Request, command: type[c.ContractCommand]) -> list[Reply]:
+async def sent(contracts: Contracts, *requests: Request[object], command: type[c.ContractCommand]) -> list[Reply]:
     """All at once, from both replicas' connections; the queue group spreads them over both."""
     buses = [replica.bus for replica in contracts.replicas]
     name = snake_case(command.__name__)

@@ -2,12 +2,14 @@
 and their encoding.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Final, Literal, cast
+from typing import Annotated, Final, Generic, Literal, cast
 from uuid import UUID
 
 import orjson
 from pydantic import Field
+from typing_extensions import TypeVar
 
 from makima_schemas.errors import ErrorCode
 from makima_schemas.identity import DEFAULT_TENANT, ID_PATTERN
@@ -20,20 +22,22 @@ MAX_NAME: Final = 255
 Tenant = Annotated[str, Field(pattern=ID_PATTERN)]
 Name = Annotated[str, Field(max_length=MAX_NAME)]
 
+D_co = TypeVar("D_co", covariant=True, default=dict[str, object])  # JSON until the command's class is known
+
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class Request(Generic[D_co]):
     """One intent of a caller, as sent to a service.
 
     `command_id` is chosen once per intent and kept for its retries. `target` is the entity's id (not its
-    stream). `data` is the command's JSON object. `expected_version` refuses the command unless the entity's
+    stream). `data` is the command, as its JSON object or as the class; `expected_version` refuses the command unless the entity's
     stream has this version (null: any). `guard` is another stream and the version that it must still have
     when the events are appended; verdicts use it to depend on the holds of `silence-owner:<owner>`.
     """
 
     command_id: UUID
     target: str
-    data: dict[str, object]
+    data: D_co
     actor: Name = "system"
     tenant: Tenant = DEFAULT_TENANT
     expected_version: int | None = None
@@ -76,7 +80,7 @@ def problem(refused: Refused) -> Problem:
     return Problem(refused.code, refused.detail, refused.hint, refused.members)
 
 
-def encode_reply(reply: Reply | dict[str, object]) -> bytes:
+def encode_reply(reply: Reply | Mapping[str, object]) -> bytes:
     """The reply as JSON: `{"ok": true, …}` or `{"error": {"code", "detail", "hint", …members}}`.
 
     The answer to a query is `{"ok": true}` with the answer's own members beside it.

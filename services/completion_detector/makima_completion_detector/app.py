@@ -2,6 +2,7 @@
 
 from makima_kernel.commands.router import CommandRouter
 from makima_kernel.service.runtime import Service
+from makima_schemas import questions, subjects
 
 from makima_completion_detector.domain.next_action import Switches
 from makima_completion_detector.handlers.check_completion import CheckCompletion
@@ -11,6 +12,7 @@ from makima_completion_detector.handlers.evaluation_worker import EvaluationWork
 from makima_completion_detector.handlers.findings_writer import FindingsWriter
 from makima_completion_detector.handlers.validator_pool import ValidatorPool
 from makima_completion_detector.handlers.worktrees import Worktrees
+from makima_completion_detector.handlers.worktrees import decode as decode_heartbeat
 from makima_completion_detector.projections import Contracts
 from makima_completion_detector.queries import Queries
 
@@ -33,8 +35,10 @@ async def build(service: Service) -> None:
     projector = service.project(Contracts(), on_commit=lambda _position, _applied: worker.wake())
     lookup = ContractLookup(queries, service.log, projector)
     router = CommandRouter(NAME)
-    router.query("check_completion", CheckCompletion(queries, lookup, worker.wake).handle)
-    router.query("cleanup_worktrees", CleanUp(queries, lookup, worktrees).handle)
+    router.query(questions.CheckCompletion, CheckCompletion(queries, lookup, worker.wake).handle)
+    router.query(questions.CleanupWorktrees, CleanUp(queries, lookup, worktrees).handle)
     service.include(router)
-    service.loop("listen to daemons", worktrees.run)
+    service.broker.subscriber(subjects.daemon_heartbeat("*"), decoder=decode_heartbeat, no_reply=True, include_in_schema=False)(
+        worktrees.observe
+    )
     service.loop("ask", worker.run)

@@ -5,6 +5,7 @@ from makima_kernel.service.runtime import Service
 from makima_kernel.telemetry import metrics
 from makima_schemas.contract.contract_types import contract_types
 from makima_schemas.contract.events import ContractEvent, PhaseChanged
+from makima_schemas.questions import TryChangePhase
 
 from makima_contract.domain.decider import ContractDecider, conflict_members
 from makima_contract.handlers.authorization import Authorization
@@ -33,7 +34,7 @@ async def build(service: Service) -> None:
     starter = Starter(queries, decisions)
     service.project(Unstarted(), on_commit=starter.applied)
     router = commands(NAME, decisions, Authorization(queries))
-    router.query("try_change_phase", DryRun(service.log, decider).handle)
+    router.query(TryChangePhase, DryRun(service.log, decider).handle)
     service.include(router)
     service.loop("start", starter.run)
 

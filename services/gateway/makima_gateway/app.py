@@ -8,6 +8,7 @@ import structlog
 from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
 from makima_kernel.service.runtime import Service
 from makima_kernel.telemetry import metrics
+from makima_schemas import subjects
 from makima_schemas.contract.model import ContractStatus
 
 from makima_gateway.api.application import application
@@ -21,6 +22,7 @@ from makima_gateway.http.server import listen, serve
 from makima_gateway.monitor.log_tail import LogTail
 from makima_gateway.monitor.monitor import Monitor
 from makima_gateway.monitor.stale_reminders import StaleReminders
+from makima_gateway.monitor.stale_reminders import decode as decode_stale
 from makima_gateway.read_model.latest_heartbeats import LatestHeartbeats
 from makima_gateway.read_model.projection import ReadModel
 from makima_gateway.read_model.queries import Queries
@@ -71,7 +73,7 @@ async def build(service: Service) -> None:
     service.loop("tokens", tokens.run)
     service.loop("logins", broker_logins.run)
     service.ready_when("logins", broker_logins.ready)
-    service.loop("reminders", lambda: reminders.run(service.nats))
+    service.broker.subscriber(subjects.MONITOR_STALE, decoder=decode_stale, no_reply=True, title="stale-contracts")(reminders.remind)
     service.loop("gauges", _gauges(queries))
     service.loop("http", lambda: serve(app, bound, log_tail.close))
     service.logger.info("gateway.listening", url=f"http://{service.settings.host}:{bound.getsockname()[1]}")

@@ -9,6 +9,7 @@ from makima_kernel.commands.router import CommandRouter
 from makima_kernel.projections.subscription import Consumer
 from makima_kernel.service.postgres import open_connection
 from makima_kernel.service.runtime import Service
+from makima_schemas import questions
 from makima_schemas.supervisor import RestartSupervisor
 
 from makima_supervisor_heartbeat.domain.batching.batch_builder import BatchBuilder
@@ -74,6 +75,6 @@ async def build(service: Service) -> None:
     Verdicts(supervisors, daemons, queries, watermarks, enabled=settings.feature_flags.supervisor_heartbeat).serve(router)
     restarts = Restarts(supervisors, queries, service.log, known, service.nats)
     router.command(RestartSupervisor, restarts.restart, daemons=False)
-    router.query("heartbeats", queries.answer_heartbeats)
-    router.query("status", queries.answer_status)
+    router.query(questions.Heartbeats, queries.answer_heartbeats)
+    router.query(questions.Status, queries.answer_status)
     service.include(router)

@@ -9,6 +9,7 @@ from typing import Final, cast
 import asyncpg
 import orjson
 from makima_kernel.event_log.named_sql import named
+from makima_schemas import questions
 from makima_schemas.errors import ErrorCode
 from makima_schemas.evidence import Arrival
 from makima_schemas.identity import DEFAULT_TENANT, split_stream, stream_name
@@ -18,10 +19,9 @@ from makima_schemas.times import rfc3339
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
 
-MAX_HISTORY_HEARTBEATS: Final = 500
-MAX_HISTORY_BYTES: Final = 256 * 1024
+KNOWN_SENDERS: Final = "supervisor_heartbeat"  # the projection that `senders` comes from
+MOST_BYTES: Final = 256 * 1024
 QUERY_TIMEOUT_SECONDS: Final = 1.0
-DEFAULT_LIMIT: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +50,16 @@ class Queries:
         row = await self._pool.fetchrow(SQL["daemon_of"], tenant, stream_name("supervisor", task_id), timeout=QUERY_TIMEOUT_SECONDS)
         return None if row is None else SupervisorLocation(*row)
 
-    async def answer_heartbeats(self, question: dict[str, object]) -> dict[str, object]:
-        """`{contract_id | task_id, limit?}` → `{heartbeats: […], truncated}`, newest first; `truncated` where 256 KiB are not enough for all."""
-        limit = question.get("limit", DEFAULT_LIMIT)
-        if not isinstance(limit, int) or isinstance(limit, bool) or not 1 <= limit <= MAX_HISTORY_HEARTBEATS:
-            raise Refused(ErrorCode.INVALID_REQUEST, f"limit is a number from 1 to {MAX_HISTORY_HEARTBEATS}")
+    async def answer_heartbeats(self, question: questions.Heartbeats) -> questions.HeartbeatHistory:
+        """Newest first; `truncated` where 256 KiB are not enough for all."""
         try:
             senders = await self._senders(question)
-            rows = await self._history(senders, limit)
+            rows = await self._history(senders, question.limit)
         except (TimeoutError, asyncpg.QueryCanceledError) as error:
             raise Refused(
                 ErrorCode.UNAVAILABLE, f"the history was not read within {QUERY_TIMEOUT_SECONDS:g} s", hint="ask for fewer, or later"
             ) from error
-        kept, size = list[dict[str, object]](), 0
+        kept, size = list[questions.RecordedHeartbeat](), 0
         for row in rows:
             heartbeat = _heartbeat(row)
             size += len(orjson.dumps(heartbeat))
@@ -71,9 +68,9 @@ class Queries:
             kept.append(heartbeat)
         return {"heartbeats": kept, "truncated": len(kept) < len(rows)}
 
-    async def answer_status(self, question: dict[str, object]) -> dict[str, object]:
-        """`{contract_id}` → the newest heartbeat of its supervisor, and whether the log calls it alive. Raises `SUPERVISOR_NOT_FOUND`."""
-        contract_id = _text(question, "contract_id")
+    async def answer_status(self, question: questions.Status) -> questions.SupervisorStatus:
+        """Raises `Refused(SUPERVISOR_NOT_FOUND)`."""
+        contract_id = question.contract_id
         row = await self._pool.fetchrow(SQL["status"], contract_id, DEFAULT_TENANT, timeout=QUERY_TIMEOUT_SECONDS)
         if row is None:
             raise Refused(ErrorCode.SUPERVISOR_NOT_FOUND, f"contract {contract_id} has no supervisor that was ever heard")
@@ -88,10 +85,12 @@ class Queries:
             "alive": state not in ENDED,
         }
 
-    async def _senders(self, question: dict[str, object]) -> list[str]:
-        if "task_id" in question:
-            return [stream_name("supervisor", _text(question, "task_id"))]
-        rows = await self._pool.fetch(SQL["senders_of_contract"], _text(question, "contract_id"), timeout=QUERY_TIMEOUT_SECONDS)
+    async def _senders(self, question: questions.Heartbeats) -> list[str]:
+        if question.task_id is not None:
+            return [stream_name("supervisor", question.task_id)]
+        if question.contract_id is None:
+            raise Refused(ErrorCode.INVALID_REQUEST, "heartbeats are asked for by contract_id or task_id")
+        rows = await self._pool.fetch(SQL["senders_of_contract"], question.contract_id, timeout=QUERY_TIMEOUT_SECONDS)
         return [row["sender"] for row in rows]
 
     async def _history(self, senders: list[str], limit: int) -> list[asyncpg.Record]:
@@ -101,8 +100,8 @@ class Queries:
         return await self._pool.fetch(SQL["heartbeats"], senders, limit, hashes, timeout=QUERY_TIMEOUT_SECONDS)
 
 
-def _heartbeat(row: asyncpg.Record) -> dict[str, object]:
-    detail: dict[str, object] = orjson.loads(row["detail"]) if row["detail"] else {}
+def _heartbeat(row: asyncpg.Record) -> questions.RecordedHeartbeat:
+    detail: dict[str, list[str]] = orjson.loads(row["detail"]) if row["detail"] else {}
     return {
         "task_id": split_stream(row["sender"])[1],
         "timestamp": rfc3339(row["received_at"]),
@@ -113,10 +112,3 @@ def _heartbeat(row: asyncpg.Record) -> dict[str, object]:
         "connection_id": row["connection_id"],
         "pending_task_ids": detail.get("pending_task_ids", []),
     }
-
-
-def _text(question: dict[str, object], name: str) -> str:
-    value = question.get(name)
-    if not isinstance(value, str):
-        raise Refused(ErrorCode.INVALID_REQUEST, f"{name} is missing, or no text")
-    return value

@@ -28,7 +28,7 @@ class Bus:
     def __init__(self, nats: Client) -> None:
         self._nats = nats
 
-    async def ask(self, service: str, name: str, request: Request, *, timeout: float = DEFAULT_TIMEOUT_SECONDS) -> Reply:
+    async def ask(self, service: str, name: str, request: Request[object], *, timeout: float = DEFAULT_TIMEOUT_SECONDS) -> Reply:
         """Sends a command; returns the reply of `service`.
 
         `UNAVAILABLE` if no reply came within `timeout` seconds; then the outcome is unknown.

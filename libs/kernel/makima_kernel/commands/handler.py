@@ -70,7 +70,7 @@ class CommandHandler(Generic[S, C, E]):
         self._content = content
         self._states = StateCache(decider, log, lambda: appender.session)
 
-    async def handle(self, request: Request, command: C) -> Reply:
+    async def handle(self, request: Request[object], command: C) -> Reply:
         """Decides the command and stores its events.
 
         A repeated command id gets the first answer. A refusal changes nothing and is not stored.
@@ -97,7 +97,7 @@ class CommandHandler(Generic[S, C, E]):
         """
         self._states.assume_new(tenant, stream_name(self._category, target))
 
-    async def _answer(self, request: Request, command: C) -> Reply:
+    async def _answer(self, request: Request[object], command: C) -> Reply:
         try:
             if not self._valid_target(request.target):
                 raise Refused(ErrorCode.INVALID_REQUEST, f"{request.target!r} is no id of a {self._category}")  # noqa: TRY301 - same answer as a rule's refusal
@@ -107,7 +107,7 @@ class CommandHandler(Generic[S, C, E]):
             # it must get the first answer.
             return await self._first_answer(request, command) or problem(refused)
 
-    async def _decide(self, request: Request, command: C) -> Reply:
+    async def _decide(self, request: Request[object], command: C) -> Reply:
         stream = stream_name(self._category, request.target)
         for _ in range(MAX_APPEND_ATTEMPTS):
             loaded = await self._states.load(request.tenant, stream)
@@ -143,7 +143,7 @@ class CommandHandler(Generic[S, C, E]):
                     return KEY_REUSED
         return Problem(ErrorCode.OVERLOADED, f"{stream} changes faster than the command can be decided", "nothing was changed; try again")
 
-    def _check_version(self, request: Request, loaded: Loaded[S]) -> None:
+    def _check_version(self, request: Request[object], loaded: Loaded[S]) -> None:
         expected = request.expected_version
         if expected is None or loaded.version in (expected, 0) or not self._exists(loaded.state):
             # An entity that does not exist is answered with "not found" by the decider, not with a conflict.
@@ -154,7 +154,7 @@ class CommandHandler(Generic[S, C, E]):
             ErrorCode.VERSION_CONFLICT, detail, hint="read it again and decide anew", expected=expected, actual=loaded.version, **members
         )
 
-    async def _first_answer(self, request: Request, command: C) -> Reply | None:
+    async def _first_answer(self, request: Request[object], command: C) -> Reply | None:
         """The stored answer to this command id; None if it has none."""
         match await self._log.answered(request.tenant, request.command_id, self._hash(request, command)):
             case Duplicate(version, position, changed):
@@ -164,14 +164,14 @@ class CommandHandler(Generic[S, C, E]):
             case None:
                 return None
 
-    def _hash(self, request: Request, command: C) -> bytes:
+    def _hash(self, request: Request[object], command: C) -> bytes:
         """Identifies the request: command class, target, expected version and content,
         but not the actor or the trace.
         """
         kind = type(command).__name__
         return hashlib.sha256(orjson.dumps([kind, request.target, request.expected_version]) + encode(self._content(command))).digest()
 
-    def _tell(self, request: Request, events: list[E], position: int) -> None:
+    def _tell(self, request: Request[object], events: list[E], position: int) -> None:
         """Logs each stored event, and passes it to `on_event`."""
         for event in events:
             name = snake_case(type(event).__name__).removeprefix(f"{self._category}_")
@@ -180,7 +180,7 @@ class CommandHandler(Generic[S, C, E]):
             self._on_event(event)
 
 
-def _append(request: Request, request_hash: bytes, stream: str, version: int, events: list[E]) -> Append:
+def _append(request: Request[object], request_hash: bytes, stream: str, version: int, events: list[E]) -> Append:
     return Append(
         tenant=request.tenant,
         stream=stream,

@@ -1,4 +1,4 @@
-"""Serves commands and queries by NATS request/reply; replies are data, refusals included.
+"""Serves commands and queries by NATS request/reply: each a typed subscriber of its own, whose replies are data, refusals included.
 
 A service listens on `makima.commands.<service>.<name>`, and for daemons on
 `makima.commands.from.<principal>.<service>.<name>`. There the actor is taken from the subject, never from the
@@ -6,16 +6,16 @@ body: the broker lets a daemon publish only under its own name.
 """
 
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from itertools import islice
 from time import perf_counter
-from typing import Any, Final, TypeVar, cast
+from typing import Annotated, Any, Final, TypeVar, cast, get_type_hints
 
 import orjson
 import structlog
-from faststream import ExceptionMiddleware
-from faststream.nats import NatsMessage, NatsRouter
+from faststream import BaseMiddleware
+from faststream.nats import NatsMessage, NatsResponse, NatsRouter
 from makima_schemas import subjects
 from makima_schemas.codec import adapter
 from makima_schemas.commands import Problem, Reply, Request, encode_reply, problem
@@ -23,14 +23,19 @@ from makima_schemas.errors import ErrorCode
 from makima_schemas.identity import DEFAULT_TENANT
 from makima_schemas.refusal import Member, Refused
 from opentelemetry.trace import SpanKind
-from pydantic import ValidationError
+from pydantic import Field, GetJsonSchemaHandler, ValidationError
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from makima_kernel.telemetry import metrics, traces
 
 C = TypeVar("C")
-HandleCommand = Callable[[Request, C], Awaitable[Reply]]
-HandleQuery = Callable[[dict[str, object]], Awaitable[dict[str, object]]]
-Handle = Callable[[bytes, str | None], Awaitable[Reply | dict[str, object]]]
+Q = TypeVar("Q")
+A = TypeVar("A", bound=Mapping[str, object])
+HandleCommand = Callable[[Request[C], C], Awaitable[Reply]]
+HandleQuery = Callable[[Q], Awaitable[A]]
+Answer = Reply | Mapping[str, object]
+Decode = Callable[[NatsMessage], Awaitable[object]]
 Authorize = Callable[[str, Request], Awaitable[None]]
 
 MAX_COMMAND_BYTES: Final = 512 * 1024
@@ -52,7 +57,7 @@ class CommandRouter:
     def __init__(self, service: str, *, authorize: Authorize | None = None) -> None:
         self.service = service
         self._authorize = authorize
-        self.nats = NatsRouter(decoder=_undecoded, middlewares=(ExceptionMiddleware(publish_handlers={Exception: _unforeseen}),))
+        self.nats = NatsRouter(middlewares=(_Answering,))
 
     def command(self, command: type[C], handler: HandleCommand[C], *, daemons: bool = False) -> None:
         """Serves a command class under its snake_case name.
@@ -61,65 +66,96 @@ class CommandRouter:
         `daemons`: daemons may send it too, to targets that `authorize` allows;
         otherwise they get `FORBIDDEN`.
         """
-        name = snake_case(command.__name__)
 
-        async def handle(body: bytes, principal: str | None) -> Reply:
-            request = decode_request(body)
+        async def decode(message: NatsMessage) -> Request[C]:
+            request = decode_request(message.body)
+            principal = message.path.get("principal")
             if principal is not None:
                 request = replace(request, actor=f"daemon:{principal}", tenant=DEFAULT_TENANT)  # whatever the body says
                 if self._authorize is not None:
                     await self._authorize(principal, request)
-            return await handler(request, decode_command(command, request.data))
+            return cast("Request[C]", replace(request, data=decode_command(command, request.data)))
 
-        self._serve(name, handle, daemons=daemons)
+        async def answer(request: Request[C]) -> Reply:
+            return await handler(request, request.data)
 
-    def query(self, name: str, handler: HandleQuery) -> None:
-        """Serves a query: a JSON object in, a JSON object out.
+        asked = Annotated[Request[command], Field(title=f"{command.__name__}Request"), _Inline()]
+        answer.__annotations__ = {"request": asked, "return": Reply}
+        self._subscribe(command, answer, decode, daemons=daemons)
 
-        Daemons get `FORBIDDEN`: they query over HTTP, where the gateway checks what they may see.
+    def query(self, question: type[Q], handler: HandleQuery[Q, A]) -> None:
+        """Serve the question class under its snake_case name: a JSON object in, a JSON object out. Daemons get `FORBIDDEN`: they query over HTTP, where it
+        is checks what they may see.
         """
 
-        async def handle(body: bytes, _principal: str | None) -> dict[str, object]:
-            question: object = orjson.loads(body or b"{}")
-            if not isinstance(question, dict):
-                raise Refused(ErrorCode.INVALID_REQUEST, "a query is a JSON object")
-            return await handler(cast("dict[str, object]", question))
+        async def decode(message: NatsMessage) -> Q:
+            return decode_command(question, _object(message.body))
 
-        self._serve(name, handle, daemons=False)
+        async def answer(question: Q) -> A:
+            return await handler(question)
 
-    def _serve(self, name: str, handle: Handle, *, daemons: bool) -> None:
+        asked = Annotated[question, Field(title=question.__name__), _Inline()]
+        answer.__annotations__ = {"question": asked, "return": get_type_hints(handler)["return"]}
+        self._subscribe(question, answer, decode, daemons=False)
+
+    def _subscribe(self, asked: type[object], answer: Callable[[Any], Awaitable[Answer]], decode: Decode, *, daemons: bool) -> None:
+        name = snake_case(asked.__name__)
         label = f"{self.service}.{name}"
+        answer.__name__ = name
 
-        async def answer(message: NatsMessage) -> bytes:
-            started = perf_counter()
-            principal = message.path.get("principal")
-            with traces.span(label, parent=message.headers.get(TRACE_HEADER), kind=SpanKind.SERVER):
-                may = principal is None or daemons
-                reply, encoded = _bounded_reply(await _answer(handle, message.body, principal) if may else _not_for_daemons(label))
-            outcome = reply.code.value if isinstance(reply, Problem) else "ok"
-            metrics.command_seconds.labels(label, outcome).observe(perf_counter() - started)
-            message.correlation_id = message.correlation_id[:MAX_CORRELATION_ID]
-            return encoded
+        async def checked(message: NatsMessage) -> object:
+            if "principal" in message.path and not daemons:
+                raise Refused(
+                    ErrorCode.FORBIDDEN, f"{label} is not for daemons", hint="what a daemon may do stands in docs/generated/nats-access.md"
+                )
+            _refuse_oversize(message.body)
+            return await decode(message)
 
-        for subject in (subjects.command(self.service, name), subjects.daemon_command("{principal}", self.service, name)):
-            self.nats.subscriber(subject, queue=self.service, max_workers=WORKERS_PER_SUBJECT)(answer)
+        for subject, title, shown in (
+            (subjects.command(self.service, name), f"commands-{label}", True),
+            (subjects.daemon_command("{principal}", self.service, name), f"daemon-commands-{label}", daemons),
+        ):
+            subscriber = self.nats.subscriber(
+                subject, queue=self.service, max_workers=WORKERS, title=title, description=asked.__doc__, include_in_schema=shown
+            )
+            subscriber(answer, decoder=checked)
 
 
-def _not_for_daemons(label: str) -> Problem:
-    return Problem(ErrorCode.FORBIDDEN, f"{label} is not for daemons", "what a daemon may do stands in docs/generated/nats-access.md")
+class _Answering(BaseMiddleware[Any, Any]):
+    """Around the decoder and the handler of one message: a span, a metric, and an answer whatever happens."""
+
+    async def consume_scope(self, call_next: Callable[[Any], Awaitable[Answer]], msg: Any) -> NatsResponse:
+        started = perf_counter()
+        message = cast("NatsMessage", msg)
+        label = ".".join(message.raw_message.subject.rsplit(".", 2)[1:])
+        with traces.span(label, parent=message.headers.get(TRACE_HEADER), kind=SpanKind.SERVER):
+            reply, encoded = _bounded_reply(await _answered(call_next, message))
+        outcome = reply.code.value if isinstance(reply, Problem) else "ok"
+        metrics.command_seconds.labels(label, outcome).observe(perf_counter() - started)
+        return NatsResponse(encoded, correlation_id=message.correlation_id[:MAX_CORRELATION_ID])
 
 
-async def _answer(handle: Handle, body: bytes, principal: str | None) -> Reply | dict[str, object]:
+class _Inline:
+    """Writes the schema of a payload in place: of one that is a reference, FastStream 0.7.8 takes the first definition for it."""
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return handler.resolve_ref_schema(handler(schema))
+
+
+async def _answered(call_next: Callable[[NatsMessage], Awaitable[Answer]], message: NatsMessage) -> Answer:
+    """A raising handler would send no reply and let the caller wait (field-notes 6)."""
     try:
-        _refuse_oversize(body)
-        return await handle(body, principal)
+        return await call_next(message)
     except Refused as refused:
         return problem(refused)
-    except orjson.JSONDecodeError as error:
-        return Problem(ErrorCode.INVALID_REQUEST, f"the body is not JSON: {error}")
+    except Exception as error:  # noqa: BLE001 - whoever asked waits; the log has the traceback
+        await structlog.get_logger().aerror("command.failed", exc_info=error)
+        return Problem(
+            ErrorCode.UNAVAILABLE, f"the command could not be handled: {type(error).__name__}", "try again with the same command id"
+        )
 
 
-def _bounded_reply(reply: Reply | dict[str, object]) -> tuple[Reply | dict[str, object], bytes]:
+def _bounded_reply(reply: Answer) -> tuple[Answer, bytes]:
     """The reply and its bytes. A reply that is too large is replaced by a problem that says so."""
     encoded = encode_reply(reply)
     if len(encoded) <= MAX_REPLY_BYTES:
@@ -141,22 +177,14 @@ def _refuse_oversize(body: bytes) -> None:
         )
 
 
-async def _undecoded(message: NatsMessage) -> NatsMessage:
-    """Leaves decoding to the handler, which must answer a body that does not fit.
-
-    FastStream would raise instead.
-    """
-    return message
-
-
-async def _unforeseen(error: Exception) -> bytes:
-    """Replies `UNAVAILABLE` if a handler raises;
-    without a reply the caller would wait until its timeout (field-notes 6).
-    """
-    await structlog.get_logger().aerror("command.failed", exc_info=error)
-    return encode_reply(
-        Problem(ErrorCode.UNAVAILABLE, f"the command could not be handled: {type(error).__name__}", "try again with the same command id")
-    )
+def _object(body: bytes) -> dict[str, object]:
+    try:
+        question: object = orjson.loads(body or b"{}")
+    except orjson.JSONDecodeError as error:
+        raise Refused(ErrorCode.INVALID_REQUEST, f"the body is not JSON: {error}") from error
+    if not isinstance(question, dict):
+        raise Refused(ErrorCode.INVALID_REQUEST, "a query is a JSON object")
+    return cast("dict[str, object]", question)
 
 
 def decode_request(body: bytes) -> Request:

@@ -76,8 +76,10 @@ async def connect(
 
 
 def broker(url: str, name: str, *, on_closed: OnClosed) -> NatsBroker:
-    """A FastStream broker with the same options, and without FastStream's two INFO lines per message."""
-    return NatsBroker(url, name=name, closed_cb=on_closed, logger=None, inbox_prefix=_inbox_prefix(url), **_OPTIONS)
+    """A FastStream broker with the same options, without FastStream's two INFO lines per message, and without its cast of what our own
+    decoders have made: what a handler's types say goes into its AsyncAPI document alone.
+    """
+    return NatsBroker(url, name=name, closed_cb=on_closed, logger=None, apply_types=False, inbox_prefix=_inbox_prefix(url), **_OPTIONS)
 
 
 async def confirm_subscriptions(connection: Client) -> None:

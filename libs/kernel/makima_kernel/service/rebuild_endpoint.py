@@ -1,10 +1,10 @@
 """Answers `makima ledger rebuild`: the service that owns a projection rebuilds its tables."""
 
 import asyncio
-from typing import Final
 
 import asyncpg
 import structlog
+from makima_schemas import questions
 from makima_schemas.errors import ErrorCode
 from makima_schemas.refusal import Refused
 
@@ -12,8 +12,6 @@ from makima_kernel.commands.router import CommandRouter
 from makima_kernel.event_log.log import Log
 from makima_kernel.projections.projection import Projection
 from makima_kernel.projections.rebuild import RebuildRunningError, rebuild
-
-REBUILD: Final = "rebuild"
 
 _logger = structlog.get_logger(__name__)
 
@@ -33,7 +31,7 @@ class Rebuilds:
         # The result of the running rebuild; None: none is running.
         self._answer: asyncio.Future[int] | None = None
         self.router = CommandRouter(projection.name)
-        self.router.query(REBUILD, self._ask)
+        self.router.query(questions.Rebuild, self._ask)
 
     async def run(self) -> None:
         """Runs the requested rebuilds, until cancelled.
@@ -52,7 +50,7 @@ class Rebuilds:
             if self._answer is not None and not self._answer.done():
                 self._answer.set_exception(self._refused("the service stops", "ask again"))
 
-    async def _ask(self, _question: dict[str, object]) -> dict[str, object]:
+    async def _ask(self, _question: questions.Rebuild) -> questions.Rebuilt:
         if self._answer is not None:
             raise self._refused("it is being rebuilt already", "wait until it is done")
         self._answer = asyncio.get_running_loop().create_future()

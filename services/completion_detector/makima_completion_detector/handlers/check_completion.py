@@ -3,24 +3,25 @@
 from collections.abc import Callable
 
 from makima_kernel.telemetry import traces
-from makima_schemas.contract.model import ACTIVE_STATUSES
-
+from makima_schemas import questions
+from makima_schemas.errors import ErrorCode
 from makima_completion_detector.domain.next_action import would_complete
 from makima_completion_detector.handlers.contract_lookup import ContractLookup
 from makima_completion_detector.queries import Queries
 
 
 class CheckCompletion:
-    """`{contract_id}` → `{ready, would_complete, missing}`; `would_complete` tells what the gate says, whatever the switches."""
+    """`would_complete` tells what the gate says, whatever the switches."""
 
     def __init__(self, queries: Queries, lookup: ContractLookup, wake: Callable[[], None]) -> None:
         self._queries = queries
         self._lookup = lookup
         self._wake = wake
 
-    async def handle(self, question: dict[str, object]) -> dict[str, object]:
+    async def handle(self, question: questions.CheckCompletion) -> questions.CompletionCheck:
         """Raises `Refused(CONTRACT_NOT_FOUND)`. The look that it asks for goes the way of all looks, and finds its own switches."""
-        found = await self._lookup.find("check_completion", question)
+        found = question.contract_id, question.tenant
+        await self._projector.wait_for(await self._lookup.find("check_completion", question)
         contract = found.contract
         gate = contract.readiness()
         if contract.status in ACTIVE_STATUSES:

@@ -2,24 +2,24 @@
 
 from makima_schemas.contract.model import TERMINAL_STATUSES
 from makima_schemas.errors import ErrorCode
-from makima_schemas.refusal import Refused
-
+from makima_schemas.questions import CleanupWorktrees, WorktreesRemoved
 from makima_completion_detector.handlers.contract_lookup import ContractLookup
 from makima_completion_detector.handlers.worktrees import Worktrees
 from makima_completion_detector.queries import Queries
 
 
 class CleanUp:
-    """`{contract_id}` → `{daemons}`: those that were asked and said that it is done; none where nobody holds a worktree."""
+    """Answers with the daemons: those that were asked and said that it is done; none where nobody holds a worktree."""
 
     def __init__(self, queries: Queries, lookup: ContractLookup, worktrees: Worktrees) -> None:
         self._queries, self._lookup, self._worktrees = queries, lookup, worktrees
 
-    async def handle(self, question: dict[str, object]) -> dict[str, object]:
+    async def handle(self, question: CleanupWorktrees) -> WorktreesRemoved:
         """Raises `Refused`: `CONTRACT_NOT_FOUND`, `INVALID_TRANSITION` before it has ended, `UNAVAILABLE` where a daemon does not say
         that it is done.
         """
-        found = await self._lookup.find("cleanup_worktrees", question)
+        found = question.contract_id, question.tenant
+        await self._projector.wait_for(await self._lookup.find("cleanup_worktrees", question)
         contract, contract_id = found.contract, found.contract_id
         if contract.status not in TERMINAL_STATUSES:
             members = {"from": contract.status.value, "to": contract.status.value, "allowed": list(map(str, TERMINAL_STATUSES))}

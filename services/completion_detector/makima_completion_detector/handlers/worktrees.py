@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 import orjson
-from makima_kernel.nats.listen import listen
+from faststream.nats import NatsMessage
 from makima_schemas import subjects
 from makima_schemas.heartbeat import DaemonHeartbeat
 from nats.aio.client import Client
@@ -15,21 +15,19 @@ from nats.errors import Error as NatsError
 DAEMON_REPLY_TIMEOUT_SECONDS: Final = 2.0
 
 
+async def decode(message: NatsMessage) -> DaemonHeartbeat:
+    """What does not fit is passed over: FastStream drops it, and the recorder sets it aside, with its reason."""
+    return msgspec.json.decode(message.body, type=DaemonHeartbeat)
+
+
 class Worktrees:
-    """`run` listens to the daemons' heartbeats; a daemon that was not heard yet is asked, not passed over."""
+    """`observe` is told the daemons' heartbeats; a daemon that was not heard yet is asked, not passed over."""
 
     def __init__(self, nats: Client) -> None:
         self._nats = nats
         self._held: dict[str, int] = {}
 
-    async def run(self) -> None:
-        await listen(self._nats, subjects.daemon_heartbeat("*"), self._heard)
-
-    def _heard(self, _: str, payload: bytes) -> None:
-        try:
-            heartbeat = msgspec.json.decode(payload, type=DaemonHeartbeat)
-        except msgspec.DecodeError:
-            return  # the recorder sets it aside, with its reason
+    async def observe(self, heartbeat: DaemonHeartbeat) -> None:
         self._held[heartbeat.daemon_id] = heartbeat.worktrees
 
     def holders(self, daemons: Iterable[str]) -> tuple[str, ...]:

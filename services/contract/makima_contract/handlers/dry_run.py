@@ -3,13 +3,13 @@
 from typing import Final, cast
 
 from makima_kernel.commands.decider import fold
-from makima_kernel.commands.router import decode_command
 from makima_kernel.event_log.log import Log
 from makima_schemas.codec import decode
 from makima_schemas.contract.commands import ChangePhase
 from makima_schemas.contract.events import ContractEvent
 from makima_schemas.errors import ErrorCode
-from makima_schemas.identity import DEFAULT_TENANT, is_id, stream_name
+from makima_schemas.identity import stream_name
+from makima_schemas.questions import PhaseTrial, TryChangePhase
 from makima_schemas.refusal import Member, Refused
 
 from makima_contract.domain.decider import ContractDecider
@@ -19,26 +19,16 @@ JUDGED: Final = frozenset({ErrorCode.VALIDATION_FAILED, ErrorCode.PHASE_GUARD_RE
 
 
 class DryRun:
-    """`{contract_id, phase, confirmed?, force?, expected_version?, tenant?}` → `{would_succeed, code?, missing, deliverables}`."""
-
     def __init__(self, log: Log, decider: ContractDecider) -> None:
         self._log = log
         self._decider = decider
 
-    async def handle(self, question: dict[str, object]) -> dict[str, object]:
-        """Raises `Refused`: `CONTRACT_NOT_FOUND`, `INVALID_REQUEST`."""
-        data = dict(question)
-        contract_id, tenant, expected = (
-            data.pop("contract_id", None),
-            data.pop("tenant", DEFAULT_TENANT),
-            data.pop("expected_version", None),
-        )
-        if not isinstance(contract_id, str) or not is_id(contract_id) or not isinstance(tenant, str):
-            raise Refused(ErrorCode.INVALID_REQUEST, "try_change_phase needs a contract_id")
-        command = decode_command(ChangePhase, data)
-        recorded = await self._log.stream(tenant, stream_name("contract", contract_id))
+    async def handle(self, question: TryChangePhase) -> PhaseTrial:
+        """Raises `Refused(CONTRACT_NOT_FOUND)`."""
+        command = ChangePhase(question.phase, question.confirmed, question.force, question.reason)
+        recorded = await self._log.stream(question.tenant, stream_name("contract", question.contract_id))
         state = fold(self._decider, (cast("ContractEvent", decode(each.type, each.schema, each.data)) for each in recorded))
-        if state.exists and expected not in (None, recorded[-1].version):
+        if state.exists and question.expected_version not in (None, recorded[-1].version):
             return _answer(ErrorCode.VERSION_CONFLICT)
         try:
             self._decider.decide(command, state)
@@ -49,10 +39,6 @@ class DryRun:
         return _answer(None)
 
 
-def _answer(code: ErrorCode | None, **members: Member) -> dict[str, object]:
-    return {
-        "would_succeed": code is None,
-        "code": code,
-        "missing": members.get("missing", []),
-        "deliverables": members.get("deliverables", []),
-    }
+def _answer(code: ErrorCode | None, **members: Member) -> PhaseTrial:
+    missing, deliverables = (cast("list[str]", members.get(name, [])) for name in ("missing", "deliverables"))
+    return PhaseTrial(would_succeed=code is None, code=code, missing=missing, deliverables=deliverables)

@@ -10,12 +10,10 @@ from datetime import UTC, datetime
 from typing import Final
 
 import orjson
-from makima_kernel.nats.listen import listen
-from makima_schemas import subjects
+from faststream.nats import NatsMessage
 from makima_schemas.identity import DEFAULT_TENANT
 from makima_schemas.times import rfc3339
-from nats.aio.client import Client
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 from pydantic.dataclasses import dataclass as checked
 
 MAX_RECENT_REMINDERS: Final = 1000  # reminders kept for subscribers
@@ -23,7 +21,7 @@ MAX_RECENT_REMINDERS: Final = 1000  # reminders kept for subscribers
 
 @checked(frozen=True)
 class StaleMessage:
-    """A reminder as the stale-detector publishes it."""
+    """A contract is still stale; said each minute, no event."""
 
     contract_id: str
     last_activity: datetime
@@ -44,6 +42,11 @@ class Reminder:
 _STALE_MESSAGE: Final = TypeAdapter(StaleMessage)
 
 
+async def decode(message: NatsMessage) -> StaleMessage:
+    """What does not fit is passed over: FastStream drops it, and the next one comes in a minute."""
+    return _STALE_MESSAGE.validate_json(message.body)
+
+
 class StaleReminders:
     """The newest reminders; `on_news` is called after each."""
 
@@ -52,19 +55,12 @@ class StaleReminders:
         self._latest: deque[Reminder] = deque(maxlen=MAX_RECENT_REMINDERS)
         self.tick = 0  # of the newest reminder
 
-    async def run(self, nats: Client) -> None:
-        """Until cancelled: receive reminders from the core NATS subject (no redelivery)."""
-        await listen(nats, subjects.MONITOR_STALE, self._on_message)
-
     def since(self, tick: int) -> list[Reminder]:
         """The reminders after `tick`, oldest first."""
         return [reminder for reminder in self._latest if reminder.tick > tick] if tick < self.tick else []
 
-    def _on_message(self, _subject: str, payload: bytes) -> None:
-        try:
-            stale = _STALE_MESSAGE.validate_json(payload)
-        except ValidationError:  # skip it; the next reminder comes in a minute
-            return
+    async def remind(self, stale: StaleMessage) -> None:
+        """A contract is still stale."""
         self.tick += 1
         said = {
             "type": "StaleDetected",

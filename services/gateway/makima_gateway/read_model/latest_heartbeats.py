@@ -10,10 +10,10 @@ from datetime import datetime
 from typing import Final, cast
 
 import orjson
-from makima_kernel.nats.listen import listen
 from makima_schemas import subjects
 from makima_schemas.identity import DEFAULT_TENANT
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 
 # ≈ 150 MiB. Beyond it, those silent for longest are evicted, and queried from the recorder when needed.
 MAX_SENDERS: Final = 200_000
@@ -76,8 +76,12 @@ class LatestHeartbeats:
         self.tick = 0  # of the newest state
 
     async def run(self, nats: Client) -> None:
-        """Until cancelled: receive states from the core NATS subject (no redelivery)."""
-        await listen(nats, subjects.STATE_FEED, self._on_message)
+        """Until cancelled: to the client itself, since a subscriber of FastStream takes five times as long (decision 13)."""
+        subscription = await nats.subscribe(subjects.STATE_FEED, cb=self._on_message)
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            await subscription.unsubscribe()
 
     def latest(self, kind: str, sender_id: str) -> LatestHeartbeat | None:
         return self._latest.get((kind, sender_id))
@@ -100,9 +104,9 @@ class LatestHeartbeats:
                 return
             yield sender
 
-    def _on_message(self, subject: str, payload: bytes) -> None:
-        kind, _, sender_id = subject.removeprefix("makima.state.").partition(".")
-        self.record(kind, sender_id, payload)
+    async def _on_message(self, message: Msg) -> None:
+        kind, _, sender_id = message.subject.removeprefix("makima.state.").partition(".")
+        self.record(kind, sender_id, message.data)
 
     def record(self, kind: str, sender_id: str, payload: bytes) -> None:
         """Store one state.

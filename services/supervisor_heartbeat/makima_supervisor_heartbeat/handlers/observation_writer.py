@@ -55,7 +55,7 @@ class ObservationWriter:
         """The position of what it changed; 0: nothing."""
         heard = observation.heard
         command_id = deterministic_id("observation", sender.stream, heard.stream_epoch, heard.stream_sequence)
-        request = Request(command_id, sender.entity_id, {}, actor=ACTOR)
+        request: Request = Request(command_id, sender.entity_id, {}, actor=ACTOR)
         while True:
             match await self._handle(sender, request, observation):
                 case Accepted(version, position, changed):
@@ -68,7 +68,7 @@ class ObservationWriter:
                     structlog.get_logger().warning("observation.refused", sender=sender.stream, code=problem.code, detail=problem.detail)
                     return 0
 
-    async def _handle(self, sender: Sender, request: Request, observation: Observation) -> Reply:
+    async def _handle(self, sender: Sender, request: Request[object], observation: Observation) -> Reply:
         decisions = self._supervisors if isinstance(observation, ObserveHeartbeat) else self._daemons
         if sender.logged == initial(sender.stream):
             decisions.assume_new(request.tenant, request.target)

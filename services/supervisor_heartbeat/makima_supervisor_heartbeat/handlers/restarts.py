@@ -34,7 +34,7 @@ class Restarts:
         self._supervisors, self._queries, self._nats = supervisors, queries, nats
         self._log, self._projector = log, projector
 
-    async def restart(self, request: Request, command: RestartSupervisor) -> Reply:
+    async def restart(self, request: Request[object], command: RestartSupervisor) -> Reply:
         """`UNAVAILABLE` where the daemon is disconnected, or hears no signal. A repeat signals again: the first signal may be what was lost."""
         try:
             await self._projector.wait_for(await self._log.head(), RESTART_CATCH_UP_SECONDS)

@@ -6,15 +6,14 @@ from datetime import datetime
 from typing import Final
 
 import orjson
-from makima_kernel.commands.router import CommandRouter, decode_command, invalid
-from makima_schemas.codec import adapter
+from makima_kernel.commands.router import CommandRouter
 from makima_schemas.commands import Problem, Reply, Request, encode_reply
 from makima_schemas.daemon import DeclareDisconnected, ObserveDaemon
 from makima_schemas.errors import ErrorCode
 from makima_schemas.evidence import Arrival
 from makima_schemas.identity import stream_name
+from makima_schemas.questions import DeclareAll, VerdictReplies
 from makima_schemas.supervisor import DeclareSilent, ObserveHeartbeat
-from pydantic import ValidationError
 
 from makima_supervisor_heartbeat.domain.supervisor import OrderRestart
 from makima_supervisor_heartbeat.domain.verdict import JudgeDisconnected, JudgeSilence
@@ -53,29 +52,24 @@ class Verdicts:
         """Verdicts are a detector's to give: a daemon that could would end whomever it likes, and in `declare_all` under any name."""
         router.command(DeclareSilent, self.declare_silent)
         router.command(DeclareDisconnected, self.declare_disconnected)
-        router.query("declare_all", self.declare_all)
+        router.query(DeclareAll, self.declare_all)
 
-    async def declare_silent(self, request: Request, verdict: DeclareSilent) -> Reply:
+    async def declare_silent(self, request: Request[object], verdict: DeclareSilent) -> Reply:
         """Accepted, changed or not; `UNAVAILABLE` while the recorder is behind the verdict."""
         return (await self._declare([(request, verdict)]))[0]
 
-    async def declare_disconnected(self, request: Request, verdict: DeclareDisconnected) -> Reply:
+    async def declare_disconnected(self, request: Request[object], verdict: DeclareDisconnected) -> Reply:
         """As `declare_silent`."""
         return (await self._declare([(request, verdict)]))[0]
 
-    async def declare_all(self, question: dict[str, object]) -> dict[str, object]:
-        """`{silent: [Request], disconnected: [Request]}` → `{silent: [reply], disconnected: [reply]}`, in the same order.
+    async def declare_all(self, question: DeclareAll) -> VerdictReplies:
+        """When thousands die at once, a message each would make the last of them wait for seconds. Each is judged and answered by itself."""
+        silent = len(question.silent)
+        verdicts = [(request, request.data) for request in (*question.silent, *question.disconnected)]
+        replies = [orjson.Fragment(encode_reply(reply)) for reply in await self._declare(verdicts)]
+        return VerdictReplies(silent=[*replies[:silent]], disconnected=[*replies[silent:]])
 
-        When thousands die at once, a message each would make the last of them wait for seconds. Each is judged and answered by itself.
-        """
-        silent = [(request, decode_command(DeclareSilent, request.data)) for request in _requests(question.get("silent", []))]
-        disconnected = [
-            (request, decode_command(DeclareDisconnected, request.data)) for request in _requests(question.get("disconnected", []))
-        ]
-        replies = [orjson.Fragment(encode_reply(reply)) for reply in await self._declare([*silent, *disconnected])]
-        return {"silent": replies[: len(silent)], "disconnected": replies[len(silent) :]}
-
-    async def _declare(self, verdicts: Sequence[tuple[Request, DeclareSilent | DeclareDisconnected]]) -> Sequence[Reply]:
+    async def _declare(self, verdicts: Sequence[tuple[Request[object], DeclareSilent | DeclareDisconnected]]) -> Sequence[Reply]:
         if not verdicts:
             return []
         refused = await self._refused(max(verdict.evidence.watermark for _, verdict in verdicts))
@@ -86,7 +80,7 @@ class Verdicts:
             *(self._judge(request, verdict, newest.get(_sender(request, verdict))) for request, verdict in verdicts)
         )
 
-    async def _judge(self, request: Request, verdict: DeclareSilent | DeclareDisconnected, newest: Arrival | None) -> Reply:
+    async def _judge(self, request: Request[object], verdict: DeclareSilent | DeclareDisconnected, newest: Arrival | None) -> Reply:
         match verdict:
             case DeclareSilent(connection_id, evidence):
                 return await self._supervisors.handle(request, JudgeSilence(connection_id, evidence, newest))
@@ -105,12 +99,5 @@ class Verdicts:
         return None
 
 
-def _requests(body: object) -> list[Request]:
-    try:
-        return adapter(list[Request]).validate_python(body)
-    except ValidationError as error:
-        raise invalid(error) from error
-
-
-def _sender(request: Request, verdict: DeclareSilent | DeclareDisconnected) -> str:
+def _sender(request: Request[object], verdict: DeclareSilent | DeclareDisconnected) -> str:
     return stream_name("supervisor" if isinstance(verdict, DeclareSilent) else "daemon", request.target)
