@@ -3,6 +3,8 @@
 import argparse
 import sys
 
+from makima_kernel.telemetry import logs
+
 from tests.generated.figures import README, readme
 from tests.generated.history import MANIFEST, manifest
 from tests.generated.pages import FOLDER, PAGES, stale
@@ -10,6 +12,7 @@ from tests.generated.proto import SNAPSHOT, refreshed
 
 
 def main() -> int:
+    logs.configure("docs", "error")  # of the services that are started for their AsyncAPI document
     parser = argparse.ArgumentParser(prog="python -m tests.generated")
     parser.add_argument("--write", action="store_true")
     if parser.parse_args().write:

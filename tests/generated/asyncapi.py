@@ -3,20 +3,16 @@
 from typing import Final, Literal
 
 import orjson
-from makima_kernel.commands.router import snake_case
 from makima_schemas import subjects
 from makima_schemas.codec import EVENT_CLASSES
+from makima_schemas.commands import Accepted, Problem
 from makima_schemas.monitor import MONITOR_MESSAGES
 
 from tests.generated import asyncapi_examples as examples
-from tests.generated.asyncapi_schemas import COMMANDS, HEARTBEATS, Json, envelope, reference, request, schemas
+from tests.generated.asyncapi_schemas import HEARTBEATS, Json, answered, envelope, reference, schemas
+from tests.generated.asyncapi_subscribers import Subscriber, subscribers
 
 VERSION: Final = "1"
-QUERIES: Final = {
-    "contract": {"try_change_phase": {"contract_id": examples.CONTRACT, "phase": "execute"}},
-    "completion_detector": {"check_completion": {"contract_id": examples.CONTRACT}},
-    "supervisor_heartbeat": {"heartbeats": {"contract_id": examples.CONTRACT, "limit": 10}, "status": {"contract_id": examples.CONTRACT}},
-}  # the questions that others than detectors ask
 PARAMETERS: Final[dict[str, list[str]]] = {
     "daemon_id": ["daemon-1"],
     "contract_id": [examples.CONTRACT],
@@ -56,6 +52,16 @@ class Document:
             "description": description,
             "servers": [{"$ref": f"#/servers/{server}"}],
             "messages": {each: {"$ref": f"#/components/messages/{each}"} for each in messages},
+            **({"parameters": parameters} if parameters else {}),
+        }
+
+    def described(self, subscriber: Subscriber, message: str) -> Json:
+        """FastStream's channel, with our server, the example of its message and those of its parameters."""
+        parameters = {each: {"examples": PARAMETERS[each]} for each in _parameters(subscriber.channel["address"])}
+        return {
+            **subscriber.channel,
+            "servers": [{"$ref": "#/servers/nats"}],
+            "messages": {message: {"$ref": f"#/components/messages/{message}"}},
             **({"parameters": parameters} if parameters else {}),
         }
 
@@ -102,30 +108,29 @@ def _heartbeats(made: Document) -> None:
         made.operation("receive", f"heartbeats-{kind}")
 
 
-def _commands(made: Document) -> None:
-    replies = [
-        made.message("Accepted", reference("Accepted"), ACCEPTED),
-        made.message("Refused", reference("Refusal"), REFUSED),
-        made.message("Answered", reference("Question"), {"ok": True, "would_succeed": True, "missing": []}),
-    ]
+def _subscribers(made: Document) -> None:
+    """Commands, questions and reactions as FastStream describes them, with examples and replies."""
+    refused = made.message("Refused", reference("Refusal"), REFUSED)
+    answers = {Accepted: made.message("Accepted", reference("Accepted"), ACCEPTED), Problem: refused}
+    for each in subscribers().found:
+        made.channels[each.name] = made.described(each, made.message(each.asked.__name__, each.payload, _example(each)))
+        for answer in each.replies:
+            if answer not in answers:
+                answers[answer] = made.message(answer.__name__, answered(answer), {"ok": True, **examples.message(answer)})
+        replies = {answers[answer]: None for answer in (*each.replies, Problem)} if each.replies else None
+        made.operation("receive", each.name, replies=None if replies is None else list(replies))
     made.channels["replies"] = {
         "address": None,
         "description": "Where the asker waits.",
-        "messages": {each: {"$ref": f"#/components/messages/{each}"} for each in replies},
+        "messages": {each: {"$ref": f"#/components/messages/{each}"} for each in answers.values()},
     }
-    for service, queries in QUERIES.items():
-        asked = {snake_case(cls.__name__): _command(made, cls) for cls in COMMANDS.get(service, ())}
-        asked |= {name: made.message(f"{service}.{name}", reference("Question"), question) for name, question in queries.items()}
-        description = f"What {service} is asked, by request/reply; the answer is data, refusals included."
-        ours, daemons = subjects.command(service, "{command}"), subjects.daemon_command("{principal}", service, "{command}")
-        for prefix, address in (("commands", ours), ("daemon-commands", daemons)):
-            made.channel(f"{prefix}-{service}", address, description, list(asked.values()), {"command": list(asked)})
-            made.operation("receive", f"{prefix}-{service}", replies=replies)
 
 
-def _command(made: Document, cls: type) -> str:
-    said = {"command_id": str(examples.RECORDED.command_id), "target": examples.CONTRACT, "data": examples.message(cls)}
-    return made.message(cls.__name__, request(cls), said)
+def _example(each: Subscriber) -> Json:
+    said = examples.message(each.asked)
+    if Accepted not in each.replies:
+        return said
+    return {"command_id": str(examples.RECORDED.command_id), "target": examples.CONTRACT, "data": said}
 
 
 def _signals(made: Document) -> None:
@@ -157,7 +162,7 @@ def _monitor(made: Document) -> None:
 
 def document() -> Json:
     made = Document()
-    for part in (_events, _heartbeats, _commands, _signals, _dead_letters, _monitor):
+    for part in (_events, _heartbeats, _subscribers, _signals, _dead_letters, _monitor):
         part(made)
     return {
         "asyncapi": "3.0.0",

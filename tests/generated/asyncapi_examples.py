@@ -12,6 +12,7 @@ import orjson
 from makima_schemas.codec import SCHEMAS
 from makima_schemas.envelope import Recorded, to_cloudevent
 from makima_schemas.identity import Category, agent_id, stream_name
+from typing_extensions import is_typeddict
 
 Json = dict[str, object]
 
@@ -56,6 +57,11 @@ NAMED: Final[Json] = {
     "activity": "reading",
     "epoch": "3f0c2c9e-6f1f-4d59-8d70-7b7b2d0e7d11",
     "type": None,
+    "code": "VALIDATION_FAILED",
+    "would_succeed": False,
+    "truncated": False,
+    "timestamp": "2026-01-31T10:30:00.000000Z",
+    "last_heartbeat": "2026-01-31T10:30:00.000000Z",
 }
 RECORDED: Final = Recorded(
     position=4711,
@@ -88,6 +94,8 @@ def message(cls: type) -> Json:
 
 
 def _optional(cls: type) -> set[str]:
+    if is_typeddict(cls):
+        return set()
     if hasattr(cls, "__struct_fields__"):
         names = cast("tuple[str, ...]", cls.__struct_fields__)
         defaults = cast("tuple[object, ...]", cls.__struct_defaults__)
@@ -110,5 +118,11 @@ def _value(name: str, hint: object) -> object:
         return {} if get_origin(hint) is dict else []
     if isinstance(hint, type) and (hasattr(hint, "__dataclass_fields__") or hasattr(hint, "__struct_fields__")):
         return message(hint)
-    plain: dict[object, object] = {str: NAMED.get(name) or "text", int: 42, float: 1801.5, bool: True, UUID: str(RECORDED.command_id)}
+    plain: dict[object, object] = {
+        str: NAMED.get(name) or "text",
+        int: 42,
+        float: 1801.5,
+        bool: NAMED.get(name, True),
+        UUID: str(RECORDED.command_id),
+    }
     return "2026-01-31T10:30:00.000000Z" if hint is datetime else plain[hint]

@@ -1,26 +1,21 @@
 """The schemas of all messages on the bus, from the classes that read and write them."""
 
 from functools import cache
-from typing import Final, cast, get_args
+from typing import Final, cast
 
 import msgspec
 from makima_gateway.monitor.filter import MonitorFilter
 from makima_schemas.codec import EVENT_CLASSES, SCHEMAS
-from makima_schemas.commands import Accepted, Problem, Request
-from makima_schemas.contract.commands import ContractCommand
-from makima_schemas.daemon import DeclareDisconnected
+from makima_schemas.commands import Accepted, Problem
 from makima_schemas.heartbeat import AgentHeartbeat, DaemonHeartbeat, SupervisorHeartbeat
 from makima_schemas.monitor import MONITOR_MESSAGES
-from makima_schemas.supervisor import DeclareSilent, RestartSupervisor
 from pydantic import TypeAdapter
+
+from tests.generated.asyncapi_subscribers import subscribers
 
 Json = dict[str, object]
 
 REF: Final = "#/components/schemas/{name}"
-COMMANDS: Final[dict[str, tuple[type, ...]]] = {
-    "contract": get_args(ContractCommand),
-    "supervisor_heartbeat": (DeclareSilent, DeclareDisconnected, RestartSupervisor),
-}
 HEARTBEATS: Final = (SupervisorHeartbeat, AgentHeartbeat, DaemonHeartbeat)
 CLOUDEVENT: Final[Json] = {
     "description": "CloudEvents 1.0 in JSON. `position` is the stream's sequence; `streamversion` counts the events of one entity.",
@@ -61,17 +56,19 @@ DEAD_LETTER: Final[Json] = {
 @cache
 def schemas() -> Json:
     """Every schema under its name; the references between them stay inside."""
-    told = [*(cls for classes in EVENT_CLASSES.values() for cls in classes), *(cls for classes in COMMANDS.values() for cls in classes)]
-    named = [(cls, "validation", TypeAdapter(cls)) for cls in (*told, *MONITOR_MESSAGES, Request, Accepted, Problem, MonitorFilter)]
+    told = [cls for classes in EVENT_CLASSES.values() for cls in classes]
+    answers = {answer for each in subscribers().found for answer in each.replies} - {Accepted, Problem}
+    given = sorted(answers, key=lambda answer: answer.__name__)
+    named = [(cls, "validation", TypeAdapter(cls)) for cls in (*told, *MONITOR_MESSAGES, Accepted, Problem, *given, MonitorFilter)]
     _, definitions = TypeAdapter.json_schemas(named, ref_template="#/components/schemas/{model}")  # pyright: ignore[reportArgumentType]
     _, structs = msgspec.json.schema_components(HEARTBEATS, ref_template=REF)
     return {
+        **subscribers().schemas,
         **cast("Json", definitions["$defs"]),
         **structs,
         "CloudEvent": CLOUDEVENT,
         "DeadLetter": DEAD_LETTER,
         "Refusal": {"type": "object", "required": ["error"], "properties": {"error": reference("Problem")}},
-        "Question": {"type": "object", "description": "A query: its answer carries `ok` and members of its own."},
         "Signal": {"type": "object", "description": "What is asked of a daemon or an agent; the kind stands in the subject."},
     }
 
@@ -86,6 +83,6 @@ def envelope(category: str, name: str) -> Json:
     return {"allOf": [reference("CloudEvent"), {"properties": {"type": {"const": kind}, "data": reference(name)}}]}
 
 
-def request(command: type) -> Json:
-    """The request that carries this command."""
-    return {"allOf": [reference("Request"), {"properties": {"data": reference(command.__name__)}}]}
+def answered(answer: type) -> Json:
+    """The reply that carries a question's answer."""
+    return {"allOf": [{"required": ["ok"], "properties": {"ok": {"const": True}}}, reference(answer.__name__)]}
