@@ -30,8 +30,8 @@ class Request(Generic[D_co]):
     """One intent of a caller, as sent to a service.
 
     `command_id` is chosen once per intent and kept for its retries. `target` is the entity's id (not its
-    stream). `data` is the command, as its JSON object or as the class; `expected_version` refuses the command unless the entity's
-    stream has this version (null: any). `guard` is another stream and the version that it must still have
+    stream). `data` is the command: its JSON object, or its class once decoded. `expected_version` refuses the
+    command unless the entity's stream has this version (null: any). `guard` is another stream and the version that it must still have
     when the events are appended; verdicts use it to depend on the holds of `silence-owner:<owner>`.
     """
 

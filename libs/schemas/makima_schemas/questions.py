@@ -1,4 +1,4 @@
-"""The questions on the bus (`makima.commands.<service>.<question>`), and what is answered to each, beside `"ok": true`."""
+"""Queries by request/reply (`makima.commands.<service>.<query>`) and their answers, beside `"ok": true`."""
 
 from dataclasses import dataclass
 from typing import Annotated, Final
@@ -12,12 +12,12 @@ from makima_schemas.errors import ErrorCode
 from makima_schemas.identity import DEFAULT_TENANT, ID_PATTERN
 from makima_schemas.supervisor import DeclareSilent
 
-MOST_HEARTBEATS: Final = 500
+MAX_HISTORY_HEARTBEATS: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
 class TryChangePhase:
-    """What a phase change would be answered, without asking for it (`dry_run`)."""
+    """Asks how a phase change would be answered, without making it (`dry_run`)."""
 
     contract_id: Annotated[str, Field(pattern=ID_PATTERN)]
     phase: str
@@ -37,7 +37,7 @@ class PhaseTrial(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class CheckCompletion:
-    """Whether a contract is done, and what is missing; the flow starts, where the switches are on."""
+    """Asks whether a contract is done and what is missing; it is evaluated, where the switches are on."""
 
     contract_id: str
     tenant: str = DEFAULT_TENANT
@@ -67,7 +67,7 @@ class Heartbeats:
 
     contract_id: str | None = None
     task_id: str | None = None
-    limit: Annotated[int, Field(strict=True, ge=1, le=MOST_HEARTBEATS)] = 10
+    limit: Annotated[int, Field(strict=True, ge=1, le=MAX_HISTORY_HEARTBEATS)] = 10
     tenant: str = DEFAULT_TENANT
 
 

@@ -19,8 +19,7 @@ from makima_schemas.times import rfc3339
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
 
-KNOWN_SENDERS: Final = "supervisor_heartbeat"  # the projection that `senders` comes from
-MOST_BYTES: Final = 256 * 1024
+MAX_HISTORY_BYTES: Final = 256 * 1024
 QUERY_TIMEOUT_SECONDS: Final = 1.0
 
 

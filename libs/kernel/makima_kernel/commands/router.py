@@ -1,4 +1,4 @@
-"""Serves commands and queries by NATS request/reply: each a typed subscriber of its own, whose replies are data, refusals included.
+"""Serves commands and queries by NATS request/reply: each is a typed subscriber of its own, and replies are data, refusals included.
 
 A service listens on `makima.commands.<service>.<name>`, and for daemons on
 `makima.commands.from.<principal>.<service>.<name>`. There the actor is taken from the subject, never from the
@@ -50,8 +50,7 @@ TRACE_HEADER: Final = traces.HEADER
 class CommandRouter:
     """The commands and queries of one service. They use its queue group, so one replica answers each request.
 
-    `authorize` is called for a daemon's commands,
-    and raises `Refused` if the daemon may not command the target.
+    `authorize` is called for a daemon's commands, and raises `Refused` if the daemon may not command the target.
     """
 
     def __init__(self, service: str, *, authorize: Authorize | None = None) -> None:
@@ -60,11 +59,9 @@ class CommandRouter:
         self.nats = NatsRouter(middlewares=(_Answering,))
 
     def command(self, command: type[C], handler: HandleCommand[C], *, daemons: bool = False) -> None:
-        """Serves a command class under its snake_case name.
-        A body that does not fit it gets `INVALID_REQUEST`.
+        """Serves a command class under its snake_case name. A body that does not fit it gets `INVALID_REQUEST`.
 
-        `daemons`: daemons may send it too, to targets that `authorize` allows;
-        otherwise they get `FORBIDDEN`.
+        `daemons`: daemons may send it too, to targets that `authorize` allows; otherwise they get `FORBIDDEN`.
         """
 
         async def decode(message: NatsMessage) -> Request[C]:
@@ -84,8 +81,9 @@ class CommandRouter:
         self._subscribe(command, answer, decode, daemons=daemons)
 
     def query(self, question: type[Q], handler: HandleQuery[Q, A]) -> None:
-        """Serve the question class under its snake_case name: a JSON object in, a JSON object out. Daemons get `FORBIDDEN`: they query over HTTP, where it
-        is checks what they may see.
+        """Serves a question class under its snake_case name: a JSON object in, a JSON object out.
+
+        Daemons get `FORBIDDEN`: they query over HTTP, where the gateway checks what they may see.
         """
 
         async def decode(message: NatsMessage) -> Q:
@@ -116,13 +114,18 @@ class CommandRouter:
             (subjects.daemon_command("{principal}", self.service, name), f"daemon-commands-{label}", daemons),
         ):
             subscriber = self.nats.subscriber(
-                subject, queue=self.service, max_workers=WORKERS, title=title, description=asked.__doc__, include_in_schema=shown
+                subject,
+                queue=self.service,
+                max_workers=WORKERS_PER_SUBJECT,
+                title=title,
+                description=asked.__doc__,
+                include_in_schema=shown,
             )
             subscriber(answer, decoder=checked)
 
 
 class _Answering(BaseMiddleware[Any, Any]):
-    """Around the decoder and the handler of one message: a span, a metric, and an answer whatever happens."""
+    """Wraps the decoder and the handler of one message in a span and a metric, and always sends a reply."""
 
     async def consume_scope(self, call_next: Callable[[Any], Awaitable[Answer]], msg: Any) -> NatsResponse:
         started = perf_counter()
@@ -136,14 +139,14 @@ class _Answering(BaseMiddleware[Any, Any]):
 
 
 class _Inline:
-    """Writes the schema of a payload in place: of one that is a reference, FastStream 0.7.8 takes the first definition for it."""
+    """Writes the schema of a payload in place. If it is a reference, FastStream 0.7.8 documents the first definition instead."""
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         return handler.resolve_ref_schema(handler(schema))
 
 
 async def _answered(call_next: Callable[[NatsMessage], Awaitable[Answer]], message: NatsMessage) -> Answer:
-    """A raising handler would send no reply and let the caller wait (field-notes 6)."""
+    """The handler's answer, or the problem of what it raised: without a reply the caller would wait until its timeout (field-notes 6)."""
     try:
         return await call_next(message)
     except Refused as refused:

@@ -3,30 +3,30 @@
 from makima_schemas.contract.model import TERMINAL_STATUSES
 from makima_schemas.errors import ErrorCode
 from makima_schemas.questions import CleanupWorktrees, WorktreesRemoved
+from makima_schemas.refusal import Refused
+
 from makima_completion_detector.handlers.contract_lookup import ContractLookup
 from makima_completion_detector.handlers.worktrees import Worktrees
 from makima_completion_detector.queries import Queries
 
 
 class CleanUp:
-    """Answers with the daemons: those that were asked and said that it is done; none where nobody holds a worktree."""
+    """Answers with the daemons that confirmed the removal; none where no daemon holds a worktree."""
 
     def __init__(self, queries: Queries, lookup: ContractLookup, worktrees: Worktrees) -> None:
         self._queries, self._lookup, self._worktrees = queries, lookup, worktrees
 
     async def handle(self, question: CleanupWorktrees) -> WorktreesRemoved:
-        """Raises `Refused`: `CONTRACT_NOT_FOUND`, `INVALID_TRANSITION` before it has ended, `UNAVAILABLE` where a daemon does not say
-        that it is done.
+        """Raises `Refused`: `CONTRACT_NOT_FOUND`, `INVALID_TRANSITION` before it has ended, `UNAVAILABLE` where a daemon does
+        not confirm the removal.
         """
-        found = question.contract_id, question.tenant
-        await self._projector.wait_for(await self._lookup.find("cleanup_worktrees", question)
-        contract, contract_id = found.contract, found.contract_id
+        contract = await self._lookup.find(question.tenant, question.contract_id)
         if contract.status not in TERMINAL_STATUSES:
             members = {"from": contract.status.value, "to": contract.status.value, "allowed": list(map(str, TERMINAL_STATUSES))}
             raise Refused(
                 ErrorCode.INVALID_TRANSITION, "worktrees are cleaned up once a contract has ended", hint="complete or fail it", **members
             )
-        holders = self._worktrees.holders(await self._queries.daemons_of(found.tenant, contract_id))
-        if not await self._worktrees.remove(contract_id, holders):
+        holders = self._worktrees.holders(await self._queries.daemons_of(question.tenant, question.contract_id))
+        if not await self._worktrees.remove(question.contract_id, holders):
             raise Refused(ErrorCode.UNAVAILABLE, f"not all of {', '.join(holders)} said that the worktrees are removed", hint="ask again")
         return {"daemons": list(holders)}

@@ -1,12 +1,10 @@
 """Finds the contract that a query names, as of everything that the log held when the query came."""
 
-from dataclasses import dataclass
 from typing import Final
 
 from makima_kernel.event_log.log import Log
 from makima_kernel.projections.projector import Projector
 from makima_schemas.errors import ErrorCode
-from makima_schemas.identity import DEFAULT_TENANT
 from makima_schemas.refusal import Refused
 
 from makima_completion_detector.domain.snapshot import Snapshot
@@ -15,24 +13,14 @@ from makima_completion_detector.queries import Queries
 READ_MODEL_CATCH_UP_SECONDS: Final = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    tenant: str
-    contract_id: str
-    contract: Snapshot
-
-
 class ContractLookup:
     def __init__(self, queries: Queries, log: Log, projector: Projector) -> None:
         self._queries, self._log, self._projector = queries, log, projector
 
-    async def find(self, query: str, question: dict[str, object]) -> Found:
-        """`question` is `{contract_id, tenant?}`. Raises `Refused`: `INVALID_REQUEST`, `CONTRACT_NOT_FOUND`."""
-        contract_id, tenant = question.get("contract_id"), question.get("tenant", DEFAULT_TENANT)
-        if not isinstance(contract_id, str) or not isinstance(tenant, str):
-            raise Refused(ErrorCode.INVALID_REQUEST, f"{query} needs a contract_id")
+    async def find(self, tenant: str, contract_id: str) -> Snapshot:
+        """Raises `Refused`: `CONTRACT_NOT_FOUND`."""
         await self._projector.wait_for(await self._log.head(), READ_MODEL_CATCH_UP_SECONDS)
         contract = await self._queries.snapshot(tenant, contract_id)
         if contract is None:
             raise Refused(ErrorCode.CONTRACT_NOT_FOUND, f"no contract {contract_id}")
-        return Found(tenant, contract_id, contract)
+        return contract

@@ -21,7 +21,7 @@ MAX_RECENT_REMINDERS: Final = 1000  # reminders kept for subscribers
 
 @checked(frozen=True)
 class StaleMessage:
-    """A contract is still stale; said each minute, no event."""
+    """A reminder as the stale-detector publishes it."""
 
     contract_id: str
     last_activity: datetime
@@ -43,7 +43,7 @@ _STALE_MESSAGE: Final = TypeAdapter(StaleMessage)
 
 
 async def decode(message: NatsMessage) -> StaleMessage:
-    """What does not fit is passed over: FastStream drops it, and the next one comes in a minute."""
+    """Decodes a reminder. FastStream drops a message that does not fit; the next reminder comes in a minute."""
     return _STALE_MESSAGE.validate_json(message.body)
 
 

@@ -76,7 +76,10 @@ class LatestHeartbeats:
         self.tick = 0  # of the newest state
 
     async def run(self, nats: Client) -> None:
-        """Until cancelled: to the client itself, since a subscriber of FastStream takes five times as long (decision 13)."""
+        """Until cancelled: receive states from the core NATS subject (no redelivery).
+
+        By the client itself: a subscriber of FastStream takes five times as long per message (decision 15).
+        """
         subscription = await nats.subscribe(subjects.STATE_FEED, cb=self._on_message)
         try:
             await asyncio.get_running_loop().create_future()
