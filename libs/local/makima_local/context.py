@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import cast
 
 import tomli_w
+from makima_schemas.addresses import contexts_file
 
 from makima_local.data_folder import DataFolder
 
@@ -45,7 +46,7 @@ class Contexts:
 
 def file() -> Path:
     """The path of `contexts.toml`."""
-    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "makima" / "contexts.toml"
+    return contexts_file(os.environ)
 
 
 def load() -> Contexts:

@@ -4,8 +4,9 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, Self, cast
+
+from makima_schemas.addresses import contexts_file
 
 from makima_sdk.problems import MakimaError
 
@@ -41,11 +42,6 @@ class Connection:
             nats_url=env.get("MAKIMA_NATS_URL") or found.get("nats_url") or DEFAULT_NATS_URL,
             token=env.get("MAKIMA_TOKEN") or found.get("token") or None,
         )
-
-
-def contexts_file(environ: Mapping[str, str]) -> Path:
-    """`$XDG_CONFIG_HOME/makima/contexts.toml`, where `makima up` leaves the connection data."""
-    return Path(environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "makima" / "contexts.toml"
 
 
 def _context(env: Mapping[str, str], name: str | None) -> Mapping[str, str]:

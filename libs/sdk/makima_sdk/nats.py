@@ -3,6 +3,7 @@
 import asyncio
 from typing import Final
 
+from makima_schemas.addresses import without_credentials
 from nats.aio.client import Client
 
 from makima_sdk.problems import UnreachableError
@@ -31,7 +32,7 @@ async def connect(url: str, name: str, *, inbox: str = "_INBOX", timeout: float 
                 connect_timeout=2,
             )
     except TimeoutError as error:
-        raise UnreachableError(url.rsplit("@", 1)[-1], f"no NATS server within {timeout:g} s") from error
+        raise UnreachableError(without_credentials(url), f"no NATS server within {timeout:g} s") from error
     return client
 
 

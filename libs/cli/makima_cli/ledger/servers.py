@@ -15,6 +15,7 @@ from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
 from makima_kernel.event_log.log import Log
 from makima_kernel.nats.connection import BrokerUnreachableError, connect, ignore_close
 from makima_local import context as contexts
+from makima_schemas.addresses import without_credentials
 from makima_sdk.connection import Connection, UnknownContextError
 from makima_sdk.problems import UnreachableError
 from nats.aio.client import Client
@@ -73,4 +74,4 @@ def _database_of(name: str | None) -> str:
 
 
 def _away(where: str, error: Exception, *, as_json: bool) -> NoReturn:
-    exits.exit_with_problem(UnreachableError(where.rsplit("@", 1)[-1], str(error) or type(error).__name__), as_json=as_json)
+    exits.exit_with_problem(UnreachableError(without_credentials(where), str(error) or type(error).__name__), as_json=as_json)

@@ -12,6 +12,7 @@ from typing import Final
 
 import click
 from makima_local.processes import Died, Frozen, Ready, Report, Started
+from makima_schemas.addresses import without_credentials
 
 NAME: Final = "makima"
 
@@ -50,7 +51,7 @@ def summary(running: Running, context: str | None, seconds: float) -> str:
     gateway = ("gateway", running.services.get("gateway"), f"{running.url}  (API: {running.url}/docs)")
     others = [(name, pid, running.metrics[name]) for name, pid in running.services.items() if name != "gateway"]
     servers = [
-        ("nats", running.servers["nats"], _without_password(running.nats_url)),
+        ("nats", running.servers["nats"], without_credentials(running.nats_url)),
         ("postgres", running.servers["postgres"], running.database_url),
     ]
     fleet = [("demo fleet", running.fleet, "")] if running.fleet else []
@@ -68,12 +69,6 @@ def summary(running: Running, context: str | None, seconds: float) -> str:
     tries = [f"  {command()} contracts {what}{suffix}" for what in ("list", "monitor", "create 'My first' --start")]
     title, end = f"makima is up ({seconds:.1f} s)", "Ctrl-C stops it; what it knows stays."
     return "\n".join([title, "", *table, "", "Try:", *tries, "", end])
-
-
-def _without_password(url: str) -> str:
-    """What is printed is read over shoulders; the context and `--json` have all of it."""
-    scheme, _, rest = url.rpartition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}"
 
 
 def command() -> str:

@@ -8,6 +8,7 @@ from typing import Final, TypedDict
 from urllib.parse import urlsplit
 
 from faststream.nats import NatsBroker
+from makima_schemas.addresses import without_credentials
 from makima_schemas.permissions import inbox
 from nats.aio.client import Client
 
@@ -71,7 +72,7 @@ async def connect(
         async with asyncio.timeout(timeout):
             await connection.connect(url, name=name, closed_cb=on_closed, error_cb=remember, inbox_prefix=_inbox_prefix(url), **_OPTIONS)
     except TimeoutError as error:
-        raise BrokerUnreachableError(f"no NATS server at {_without_credentials(url)} within {timeout:g} s: {last!r}") from error
+        raise BrokerUnreachableError(f"no NATS server at {without_credentials(url)} within {timeout:g} s: {last!r}") from error
     return connection
 
 
@@ -98,8 +99,3 @@ def _inbox_prefix(url: str) -> str:
     """The inbox prefix of the user in `url`: a user may only subscribe to its own inboxes."""
     user = urlsplit(url).username
     return inbox(user) if user else DEFAULT_INBOX
-
-
-def _without_credentials(url: str) -> str:
-    scheme, _, rest = url.rpartition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}"
