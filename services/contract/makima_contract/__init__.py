@@ -1,1 +1,1 @@
-"""The contract service: the only writer of contracts."""
+"""The contract service: the only writer of the event streams `contract-<contract_id>`."""

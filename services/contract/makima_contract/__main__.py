@@ -1,4 +1,4 @@
-"""`python -m makima_contract`: one replica, until SIGTERM."""
+"""`python -m makima_contract`: runs one replica until SIGTERM."""
 
 from makima_kernel.service.runtime import run
 from makima_kernel.service.settings import Settings, load

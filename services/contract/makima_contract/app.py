@@ -1,4 +1,4 @@
-"""The contract service, built and joined."""
+"""Builds the contract service: connects decider, command handlers, projection and the starter loop."""
 
 from makima_kernel.commands.handler import CommandHandler
 from makima_kernel.service.runtime import Service
@@ -19,6 +19,7 @@ NAME = "contract"
 
 
 async def build(service: Service) -> None:
+    """Registers the command handlers, the query, the projection and the loop with the runtime."""
     settings = service.settings
     decider = ContractDecider(contract_types(settings.contract_types_file), settings.contracts.auto_complete_enabled)
     decisions = CommandHandler(

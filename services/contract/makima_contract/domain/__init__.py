@@ -1,1 +1,1 @@
-"""The rules about contracts; pure."""
+"""The rules about contracts: pure functions from a command and a state to events."""

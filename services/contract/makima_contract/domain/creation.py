@@ -1,4 +1,4 @@
-"""The beginning of a contract: its phases are settled once, by its type or its own list."""
+"""Creates a contract. Its phases come from its type or the command's own list, and are fixed from then on."""
 
 from collections import Counter
 
@@ -11,7 +11,13 @@ from makima_contract.domain.refusals import invalid
 
 
 def create(command: CreateContract, types: ContractTypes, *, auto_complete_enabled: bool) -> list[ContractEvent]:
-    """`auto_complete_enabled` is the configured default, for commands that do not say."""
+    """Returns the `ContractCreated` event.
+
+    `types`: the known contract types with their phases. `auto_complete_enabled`: the configured default, used
+    if the command does not set it. Raises `Refused(INVALID_REQUEST)` for an unknown type without own phases,
+    for an empty list of phases, for a name or id that is declared twice, and for a gate that requires a
+    deliverable which its phase does not declare.
+    """
     chosen = command.auto_complete_enabled
     return [
         ContractCreated(
@@ -28,6 +34,7 @@ def create(command: CreateContract, types: ContractTypes, *, auto_complete_enabl
 
 
 def _phases(command: CreateContract, types: ContractTypes) -> tuple[Phase, ...]:
+    """The command's own phases if it has any, else those of its contract type."""
     if command.phases is None:
         if command.contract_type not in types:
             raise invalid(
@@ -45,6 +52,7 @@ def _phases(command: CreateContract, types: ContractTypes) -> tuple[Phase, ...]:
 
 
 def _check(phase: Phase, path: str) -> None:
+    """Checks a phase's deliverables. `path` is its place in the command, such as `phases.0`."""
     declared = [deliverable.id for deliverable in phase.deliverables]
     twice = _twice(declared)
     if twice:
@@ -55,4 +63,5 @@ def _check(phase: Phase, path: str) -> None:
 
 
 def _twice(names: list[str]) -> str | None:
+    """The first of `names` that occurs more than once."""
     return next((name for name, count in Counter(names).items() if count > 1), None)

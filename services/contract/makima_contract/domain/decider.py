@@ -1,4 +1,4 @@
-"""The contract: every command in one place, guarded by the table; `decide` and `evolve` are pure."""
+"""The contract's decider: handles every command, after the status table has allowed it. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -21,14 +21,19 @@ from makima_contract.domain.waiting import derived_events, resume_target
 
 @dataclass(frozen=True)
 class ContractDecider:
-    """`types` are the known contract types, `auto_complete_enabled` the default of new contracts."""
+    """The decider of the category `contract`."""
 
-    types: ContractTypes = field(default_factory=contract_types)
-    auto_complete_enabled: bool = True
-    initial: Contract = field(default_factory=Contract)
+    types: ContractTypes = field(default_factory=contract_types)  # the known contract types with their phases
+    auto_complete_enabled: bool = True  # the default for contracts whose CreateContract does not set it
+    initial: Contract = field(default_factory=Contract)  # the state before the first event
 
     def decide(self, command: ContractCommand, state: Contract) -> list[ContractEvent]:
-        """The events that `command` leads to; none where nothing has to change. Raises `Refused`."""
+        """The events that `command` records; an empty list if nothing has to change.
+
+        A request of a detector outside the status table is accepted without an event: the detector was late.
+        Raises `Refused`: `CONTRACT_NOT_FOUND`, `INVALID_TRANSITION` if the table has no row for the command
+        in this status, and the errors of the single commands.
+        """
         if isinstance(command, c.CreateContract) and state.status is None:
             return creation.create(command, self.types, auto_complete_enabled=self.auto_complete_enabled)
         if state.status is None or not state.exists:
@@ -44,11 +49,12 @@ class ContractDecider:
         return [*events, *derived_events(_after(state, events))]
 
     def evolve(self, state: Contract, event: ContractEvent) -> Contract:
+        """The state after `event`."""
         return evolve(state, event)
 
 
 def conflict_members(state: Contract) -> dict[str, Member]:
-    """What a `VERSION_CONFLICT` says beside the versions (plan 1.2)."""
+    """The members that a `VERSION_CONFLICT` carries besides the versions (plan 1.2)."""
     return {"current_phase": state.phase_name}
 
 
@@ -115,9 +121,14 @@ def _decided(command: ContractCommand, state: Contract) -> list[ContractEvent]: 
 
 
 def _new_work(before: Contract, events: list[ContractEvent], reason: str, *, counts: bool = True) -> list[ContractEvent]:
-    """Work that arrives while completing aborts the completion; a supervisor task is no such work."""
+    """Adds the abort of a running completion to `events`, the events of new work.
+
+    `reason` is recorded in `CompletionAborted`. `counts` is False for a supervisor task: it is
+    not work (gates ignore it, too), and a supervisor that registers must not abort a completion.
+    """
     return [*events, *moves.new_work_aborts(before, _after(before, events), reason)] if counts else events
 
 
 def _after(state: Contract, events: Iterable[ContractEvent]) -> Contract:
+    """The state after all of `events`."""
     return reduce(evolve, events, state)

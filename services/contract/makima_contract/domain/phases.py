@@ -1,4 +1,4 @@
-"""Phase changes, their guard, and the verdicts of validators (plan 1.2, 1.3, 2.1)."""
+"""Phase changes, the phase guard, and the verdicts of gate validators (plan 1.2, 1.3, 2.1)."""
 
 from makima_schemas.contract.commands import ChangePhase, RecordValidation, SetAutoComplete, SetPhaseGuard
 from makima_schemas.contract.events import AutoCompleteSet, ContractEvent, PhaseChanged, PhaseGuardSet, PhaseValidated
@@ -10,9 +10,14 @@ from makima_contract.domain.state import Contract
 
 
 def change_phase(contract: Contract, command: ChangePhase) -> list[ContractEvent]:
-    """Phase known → same phase → order and gate → guard. Who asks does not matter: the guard binds everybody.
+    """Changes the phase, after these checks in this order: the phase is declared, order and gate, guard.
 
-    Found, version and status are checked before; `force` skips order and gate, never the guard.
+    A change to the current phase records no event. `force` skips order and gate, never the guard. The guard
+    applies to every sender, also to detectors. Existence, expected version and status were checked before
+    (by the decider and the kernel's CommandHandler).
+
+    Raises `Refused`: `VALIDATION_FAILED` with the missing requirements, `PHASE_GUARD_REQUIRED` with the ids
+    of the phase's deliverables.
     """
     if contract.declared(command.phase) is None:
         names = ", ".join(phase.name for phase in contract.phases)
@@ -33,6 +38,7 @@ def change_phase(contract: Contract, command: ChangePhase) -> list[ContractEvent
 
 
 def _check_order(contract: Contract, phase: str) -> None:
+    """Only the next phase may follow; going back or skipping phases needs `force`."""
     here, there = contract.index_of(contract.phase_name), contract.index_of(phase)
     if there < here:
         raise _failed(f"phase {phase!r} comes before {contract.phase_name!r}", hint="force goes back")
@@ -49,6 +55,7 @@ def _check_gate(contract: Contract) -> None:
 
 
 def _way_on(contract: Contract) -> str:
+    """The hint for a closed gate: repeat the phase's last failed task (decision 0010), or use `force`."""
     failed = [task.name for task in contract.tasks.values() if task.status is TaskStatus.FAILED and task.phase == contract.phase_name]
     again = f"make {failed[-1]!r} again: a new task of that name makes the failed one good; or " if failed else ""
     return f"{again}force skips the gate"
@@ -59,7 +66,11 @@ def _failed(reason: str, missing: tuple[str, ...] = (), *, hint: str) -> Refused
 
 
 def record_validation(contract: Contract, command: RecordValidation) -> list[ContractEvent]:
-    """A verdict about another phase, by another validator, or the same one again says nothing new."""
+    """Records the verdict of the current phase's gate validator.
+
+    No event for a verdict about another phase, by another validator, or equal to the recorded one: the
+    detector that sent it was late, or it sent it twice.
+    """
     verdict = PhaseValidated(command.phase, command.validator, command.passed, command.reason)
     expected = (contract.phase_name, contract.phase.gate.validator)
     if (command.phase, command.validator) != expected or verdict == contract.verdict:
@@ -68,8 +79,10 @@ def record_validation(contract: Contract, command: RecordValidation) -> list[Con
 
 
 def set_phase_guard(contract: Contract, command: SetPhaseGuard) -> list[ContractEvent]:
+    """Switches the phase guard; no event if it is set so already."""
     return [] if command.enabled == contract.phase_guard else [PhaseGuardSet(command.enabled)]
 
 
 def set_auto_complete(contract: Contract, command: SetAutoComplete) -> list[ContractEvent]:
+    """Switches the contract's auto-complete; no event if it is set so already."""
     return [] if command.enabled == contract.auto_complete_enabled else [AutoCompleteSet(command.enabled)]

@@ -1,4 +1,4 @@
-"""Questions and messages: what a contract and its people say to each other."""
+"""Questions with their answers, and messages, between a contract's agents and people."""
 
 from makima_schemas.contract.commands import AnswerQuestion, AskQuestion, SendMessage
 from makima_schemas.contract.events import ContractEvent, MessageSent, QuestionAnswered, QuestionAsked
@@ -10,6 +10,9 @@ from makima_contract.domain.state import Contract
 
 
 def ask(contract: Contract, command: AskQuestion) -> list[ContractEvent]:
+    """Raises `Refused(INVALID_REQUEST)` for an id that exists already,
+    and if options do not match the question type.
+    """
     if command.question_id in contract.questions:
         raise invalid("question_id", f"question {command.question_id!r} exists already", hint="mint a new id for a new question")
     if (command.question_type == "choice") != bool(command.options):
@@ -18,7 +21,11 @@ def ask(contract: Contract, command: AskQuestion) -> list[ContractEvent]:
 
 
 def answer(contract: Contract, command: AnswerQuestion) -> list[ContractEvent]:
-    """The same answer again changes nothing; another one comes too late."""
+    """Records the first answer. Repeating it records nothing; a different one is refused.
+
+    Raises `Refused`: `QUESTION_NOT_FOUND`, `INVALID_TRANSITION` for a second, different answer, and
+    `INVALID_REQUEST` for an answer that is none of the question's options.
+    """
     question = contract.questions.get(command.question_id)
     if question is None:
         raise Refused(ErrorCode.QUESTION_NOT_FOUND, f"there is no question {command.question_id!r} in this contract")
@@ -34,4 +41,5 @@ def answer(contract: Contract, command: AnswerQuestion) -> list[ContractEvent]:
 
 
 def send(command: SendMessage) -> list[ContractEvent]:
+    """Records the message."""
     return [MessageSent(command.message_id, command.role, command.content)]

@@ -1,4 +1,7 @@
-"""A contract as its events say it is; folding them asks no rule but the tables' destinations."""
+"""The state of a contract, folded from its events.
+
+The fold applies no rule: it needs the status tables only for an event's destination.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -13,45 +16,50 @@ from makima_contract.domain.statuses import LIFECYCLE, RUNNING, TASKS
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    name: str
-    phase: str
-    role: str | None
-    plan: str | None
-    is_supervisor: bool
+    """A task of the contract."""
+
+    name: str  # a new task of the same name replaces a failed one (decision 0010)
+    phase: str  # the phase whose gate counts it
+    role: str | None  # the only role that may claim it; None: any role
+    plan: str | None  # what the task is about, as given at its creation
+    is_supervisor: bool  # the supervisor's own task, which gates ignore
     status: TaskStatus
-    connection_id: str | None = None  # of the agent that claimed or started it
+    connection_id: str | None = None  # of the agent that claimed or started it; None: not fenced
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    question: str
+    """A question to a person."""
+
+    question: str  # its text
     question_type: QuestionType
-    options: tuple[str, ...]
-    answer: str | None = None
+    options: tuple[str, ...]  # the allowed answers of a question of type `choice`; else empty
+    answer: str | None = None  # None while the question is open
 
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """`status` is null before it is created. `verdict` is the validator's last word since the phase was entered; `confirmation_awaited`
-    outlives a pause: the guarded phase was found ready, and nothing has said since that nobody waits for its confirmation.
-    """
+    """The state of one contract."""
 
-    status: ContractStatus | None = None
-    deleted: bool = False
-    phases: tuple[Phase, ...] = ()
-    phase_name: str = ""
-    phase_guard: bool = False
-    auto_complete_enabled: bool = True
-    waiting_for: WaitingFor | None = None
-    paused_from: ContractStatus | None = None
+    status: ContractStatus | None = None  # None before ContractCreated
+    deleted: bool = False  # a deleted contract keeps its last status, ARCHIVED
+    phases: tuple[Phase, ...] = ()  # in their order; fixed at creation
+    phase_name: str = ""  # the current phase
+    phase_guard: bool = False  # True: leaving a phase needs a confirmed ChangePhase
+    auto_complete_enabled: bool = True  # False: the contract does not start its completion by itself
+    waiting_for: WaitingFor | None = None  # set only in status WAITING_FOR_INPUT
+    paused_from: ContractStatus | None = None  # the status at the last pause, to which ResumeContract returns
+    # The guarded phase was found ready, and its confirmation is awaited. Unlike `waiting_for` it is kept
+    # while the contract is paused or blocked, so that afterwards it waits for the confirmation again.
     confirmation_awaited: bool = False
-    verdict: e.PhaseValidated | None = None
-    delivered: frozenset[tuple[str, str]] = frozenset()
-    tasks: Mapping[str, Task] = field(default_factory=dict[str, Task])
-    questions: Mapping[str, Question] = field(default_factory=dict[str, Question])
+    verdict: e.PhaseValidated | None = None  # the gate validator's last verdict since the phase was entered
+    delivered: frozenset[tuple[str, str]] = frozenset()  # (phase, deliverable id) of completed deliverables
+    tasks: Mapping[str, Task] = field(default_factory=dict[str, Task])  # by task id, in the order of creation
+    questions: Mapping[str, Question] = field(default_factory=dict[str, Question])  # by question id
 
     @property
     def exists(self) -> bool:
+        """True between creation and deletion."""
         return self.status is not None and not self.deleted
 
     @property
@@ -61,21 +69,24 @@ class Contract:
 
     @property
     def in_last_phase(self) -> bool:
+        """True if no phase follows the current one."""
         return self.phase_name == self.phases[-1].name
 
     @property
     def has_open_question(self) -> bool:
+        """True if a question has no answer yet."""
         return any(question.answer is None for question in self.questions.values())
 
     def index_of(self, phase: str) -> int:
-        """Raises `StopIteration` for a phase that is not declared."""
+        """The index of `phase` in `phases`. Raises `StopIteration` if it is not declared."""
         return next(index for index, declared in enumerate(self.phases) if declared.name == phase)
 
     def declared(self, phase: str) -> Phase | None:
+        """The declaration of `phase`; None if the contract has no such phase."""
         return next((declared for declared in self.phases if declared.name == phase), None)
 
     def readiness(self) -> Readiness:
-        """Of the current phase."""
+        """The result of the current phase's gate."""
         delivered = {deliverable for phase, deliverable in self.delivered if phase == self.phase_name}
         passed, objection = (self.verdict.passed, self.verdict.reason) if self.verdict else (None, None)
         return readiness(self.phase, delivered, self.tasks.values(), passed, objection)
@@ -87,6 +98,7 @@ def evolve(contract: Contract, event: ContractEvent) -> Contract:
 
 
 def _apply_status(contract: Contract, event: ContractEvent) -> Contract:
+    """Sets the status and `waiting_for`, which events that may lead to WAITING_FOR_INPUT carry."""
     status = LIFECYCLE.destination(contract.status, event)
     match event:
         case (
@@ -106,6 +118,7 @@ def _apply_status(contract: Contract, event: ContractEvent) -> Contract:
 
 
 def _apply_data(contract: Contract, event: ContractEvent) -> Contract:  # noqa: C901, PLR0912 - one case for each event, nothing else
+    """Sets everything but the status and `waiting_for`."""
     match event:
         case e.ContractCreated():
             return replace(
@@ -143,6 +156,7 @@ def _apply_data(contract: Contract, event: ContractEvent) -> Contract:  # noqa: 
 
 
 def _task_after(task: Task, event: ContractEvent) -> Task:
+    """The task after `event`. A start without a connection id keeps the claim's; a release clears it."""
     task = replace(task, status=TASKS.destination(task.status, event))
     match event:
         case e.TaskClaimed():

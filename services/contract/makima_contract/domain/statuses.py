@@ -1,4 +1,4 @@
-"""The two tables: what may happen to a contract in which status, and to a task."""
+"""The lifecycle tables of contracts and tasks: allowed commands per status, their events, the next status."""
 
 from typing import Final
 
@@ -13,17 +13,19 @@ PAUSED, BLOCKED, COMPLETING = ContractStatus.PAUSED, ContractStatus.BLOCKED, Con
 COMPLETED, FAILED, ARCHIVED = ContractStatus.COMPLETED, ContractStatus.FAILED, ContractStatus.ARCHIVED
 
 RUNNING: Final = (ACTIVE, WAITING_FOR_INPUT)
-STARTED: Final = (*RUNNING, COMPLETING, PAUSED, BLOCKED)  # takes questions and verdicts
-OPEN: Final = (CREATED, *STARTED)  # takes work
-KEPT: Final = (*OPEN, COMPLETED, FAILED)
+STARTED: Final = (*RUNNING, COMPLETING, PAUSED, BLOCKED)  # in these it accepts questions and verdicts
+OPEN: Final = (CREATED, *STARTED)  # in these it accepts work: tasks, deliverables, messages
+KEPT: Final = (*OPEN, COMPLETED, FAILED)  # all but ARCHIVED: its switches may be changed
 
-# Where a row leads to `active`, it leads to `waiting_for_input` while something is waited for; the event says which.
+# A contract that continues gets status ACTIVE, or WAITING_FOR_INPUT if it still waits for something.
+# The event records which.
 GOING_ON: Final = Recorded((ACTIVE, WAITING_FOR_INPUT))
-BACK: Final = Recorded(
-    (ACTIVE, WAITING_FOR_INPUT, CREATED, BLOCKED)
-)  # what a refusal calls `to` is the first: what whoever resumes has in mind
+# A resumed contract returns to the status in which it was paused. ACTIVE comes first because a refusal of
+# ResumeContract reports the first destination as `to`, and that is the status which the sender expects.
+BACK: Final = Recorded((ACTIVE, WAITING_FOR_INPUT, CREATED, BLOCKED))
 
-# What may take from a guarded phase that it waits for its confirmation; a question may then still be open.
+# The commands after which a guarded phase may no longer wait for its confirmation.
+# If a question is open then, the contract waits for its answer instead.
 MAY_END_CONFIRMATION: Final = (c.ChangePhase, c.SetPhaseGuard, c.RecordValidation, c.CreateTask)
 
 LIFECYCLE: Final = Lifecycle[ContractStatus](
@@ -61,7 +63,8 @@ LIFECYCLE: Final = Lifecycle[ContractStatus](
     Row(OPEN,           c.SendMessage,          e.MessageSent,          STAY),
     Row(STARTED,        c.AskQuestion,          e.QuestionAsked,        STAY),
     Row(STARTED,        c.AnswerQuestion,       e.QuestionAnswered,     STAY),
-    # consequences: something begins or ends to be waited for; new work ends a completion; an old client archives what still runs
+    # additional events: the contract begins or stops to wait for input; new work aborts a completion; an old
+    # client (`complete_first`) archives a contract that is still running
     SideEffect((ACTIVE,),     c.StartContract,        e.InputAwaited,         WAITING_FOR_INPUT),
     SideEffect(RUNNING,       c.AskQuestion,          e.InputAwaited,         WAITING_FOR_INPUT),
     SideEffect((WAITING_FOR_INPUT,), (c.AnswerQuestion, *MAY_END_CONFIRMATION), e.InputReceived, ACTIVE),
@@ -81,7 +84,8 @@ TASKS: Final = Lifecycle[TaskStatus](
     Row((TaskStatus.PENDING, TaskStatus.CLAIMED, TaskStatus.RUNNING), c.CompleteTask, e.TaskFailed, TaskStatus.FAILED),
 )
 
-# Asked for by other parts of the system, which may be late: outside the table they ask for nothing.
+# Commands that detectors send. A detector may be late, so where the table has no row for such a command,
+# it is accepted without an event instead of refused.
 DETECTOR_REQUESTS: Final = frozenset({c.AwaitConfirmation, c.StartCompletion, c.AbortCompletion, c.FinishCompletion, c.RecordValidation})
 
 _HINTS: Final = {
@@ -95,7 +99,7 @@ _HINTS: Final = {
 
 
 def transition_refusal(status: ContractStatus, command: type) -> Refused:
-    """The refusal of a command that the table does not know in `status`."""
+    """The `INVALID_TRANSITION` for a command that the table does not allow in `status`."""
     row = next(row for row in LIFECYCLE.rows if command in row.commands)
     work = row.then is STAY
     hint = _HINTS.get(status) if work else "it completes when its clean-up is done" if status is COMPLETING else None

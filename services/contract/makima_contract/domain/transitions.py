@@ -1,4 +1,4 @@
-"""What moves a contract from status to status by somebody's will, or by a detector's finding."""
+"""The commands that change a contract's status, sent by a person, an agent or a detector."""
 
 from makima_schemas.contract import commands as c
 from makima_schemas.contract import events as e
@@ -11,12 +11,17 @@ from makima_contract.domain.waiting import resume_target
 
 
 def pause(contract: Contract, command: c.PauseContract) -> list[ContractEvent]:
+    """Records the current status as `paused_from`, for the resume."""
     assert contract.status is not None
     return [e.ContractPaused(command.reason, contract.status)]
 
 
 def resume(contract: Contract) -> list[ContractEvent]:
-    """Back to where it was paused; what was asked or answered meanwhile counts."""
+    """Returns to the status in which the contract was paused.
+
+    If it was running, the destination is computed anew, as questions may have been asked or answered during
+    the pause.
+    """
     assert contract.paused_from is not None
     if contract.paused_from in RUNNING:
         return [e.ContractResumed(*resume_target(contract))]
@@ -24,7 +29,12 @@ def resume(contract: Contract) -> list[ContractEvent]:
 
 
 def await_confirmation(contract: Contract, command: c.AwaitConfirmation) -> list[ContractEvent]:
-    """Only what still holds: this phase, guarded, with a phase after it, its gate satisfied, and nobody asked yet."""
+    """Makes the contract wait for a person's confirmation of the next phase.
+
+    The completion-detector sends this and may be behind, so every condition is checked again: the command
+    names the current phase, it is guarded and not the last one, its gate is satisfied, and no confirmation
+    is awaited yet. Otherwise there is no event.
+    """
     if command.phase != contract.phase_name or contract.in_last_phase or not contract.phase_guard:
         return []
     if contract.waiting_for == "phase_confirmation" or not contract.readiness().by_gate:
@@ -33,7 +43,12 @@ def await_confirmation(contract: Contract, command: c.AwaitConfirmation) -> list
 
 
 def start_completion(contract: Contract, command: c.StartCompletion) -> list[ContractEvent]:
-    """Only what still holds: the last phase, its gate satisfied, and completion not switched off."""
+    """Starts the completion.
+
+    The completion-detector sends this and may be behind, so every condition is checked again: the command
+    names the current phase, it is the last one, its gate is satisfied, and auto-complete is on. Otherwise
+    there is no event.
+    """
     if command.phase != contract.phase_name or not contract.in_last_phase:
         return []
     if not contract.auto_complete_enabled or not contract.readiness().by_gate:
@@ -42,9 +57,13 @@ def start_completion(contract: Contract, command: c.StartCompletion) -> list[Con
 
 
 def aborted(contract: Contract, reason: str) -> e.CompletionAborted:
+    """The event that ends a completion and returns the contract to ACTIVE or WAITING_FOR_INPUT."""
     return e.CompletionAborted(reason, *resume_target(contract))
 
 
 def new_work_aborts(before: Contract, after: Contract, reason: str) -> list[ContractEvent]:
-    """Work that arrives while completing: the contract goes on."""
+    """The abort of the completion if new work arrived in status COMPLETING; else nothing.
+
+    `before` and `after`: the state without and with the events of the new work.
+    """
     return [aborted(after, reason)] if before.status is ContractStatus.COMPLETING else []

@@ -1,4 +1,4 @@
-"""Deliverables and tasks."""
+"""Commands about deliverables and tasks."""
 
 from makima_schemas.contract.commands import ClaimTask, CompleteDeliverable, CompleteTask, CreateTask, HandOffTask, ReleaseTask, StartTask
 from makima_schemas.contract.events import (
@@ -22,7 +22,11 @@ TaskCommand = ClaimTask | StartTask | ReleaseTask | CompleteTask | HandOffTask
 
 
 def complete_deliverable(contract: Contract, command: CompleteDeliverable) -> list[ContractEvent]:
-    """Plan 1.1: only what the phase declares; completing it again changes nothing."""
+    """Records a deliverable of the named phase, by default the current one (plan 1.1).
+
+    Completing it again records nothing, as agents retry. Raises `Refused(INVALID_DELIVERABLE)` with the valid
+    ids if the phase does not declare it, or is not declared itself.
+    """
     name = command.phase or contract.phase_name
     phase = contract.declared(name)
     valid = [deliverable.id for deliverable in phase.deliverables] if phase else []
@@ -35,6 +39,10 @@ def complete_deliverable(contract: Contract, command: CompleteDeliverable) -> li
 
 
 def create_task(contract: Contract, command: CreateTask) -> list[ContractEvent]:
+    """Creates a task in the named phase, by default the current one.
+
+    Raises `Refused(INVALID_REQUEST)` for an unknown phase and for a task id that exists already.
+    """
     phase = command.phase or contract.phase_name
     if contract.declared(phase) is None:
         raise invalid("phase", f"{phase!r} is not one of {', '.join(declared.name for declared in contract.phases)}")
@@ -43,6 +51,7 @@ def create_task(contract: Contract, command: CreateTask) -> list[ContractEvent]:
 
 
 def claim_task(contract: Contract, command: ClaimTask) -> list[ContractEvent]:
+    """Claims a pending task. Raises what `_task` raises, and `Refused(FORBIDDEN)` for another role's task."""
     task = _task(contract, command)
     if task.role is not None and task.role != command.role:
         raise Refused(ErrorCode.FORBIDDEN, f"task {command.task_id!r} waits for role {task.role!r}, not for {command.role!r}")
@@ -50,22 +59,29 @@ def claim_task(contract: Contract, command: ClaimTask) -> list[ContractEvent]:
 
 
 def start_task(contract: Contract, command: StartTask) -> list[ContractEvent]:
+    """Starts a claimed task. Raises what `_task` raises."""
     _task(contract, command)
     return [TaskStarted(command.task_id, command.connection_id)]
 
 
 def release_task(contract: Contract, command: ReleaseTask) -> list[ContractEvent]:
+    """Returns a claimed or running task to PENDING. Raises what `_task` raises."""
     _task(contract, command)
     return [TaskReleased(command.task_id, command.reason)]
 
 
 def complete_task(contract: Contract, command: CompleteTask) -> list[ContractEvent]:
+    """Ends a task as completed, or as failed if `success` is False. Raises what `_task` raises."""
     task = _task(contract, command)
     ended = TaskCompleted if command.success else TaskFailed
     return [ended(command.task_id, task.name, command.result)]
 
 
 def hand_off_task(contract: Contract, command: HandOffTask) -> list[ContractEvent]:
+    """Completes a task and creates its successor for another role, with the same name, phase and plan.
+
+    Raises `Refused(INVALID_REQUEST)` if the successor's id exists already, and what `_task` raises.
+    """
     task = _task(contract, command)
     _check_new(contract, command.next_task_id, "next_task_id")
     return [
@@ -80,10 +96,11 @@ def _check_new(contract: Contract, task_id: str, path: str) -> None:
 
 
 def _task(contract: Contract, command: TaskCommand) -> Task:
-    """The task, if the command may come now and from this connection.
+    """The task, if the command is allowed in the task's status and from this connection.
 
-    Raises `TASK_NOT_FOUND`, `INVALID_TRANSITION`, and `SUPERSEDED` where another incarnation of the agent holds the task. A connection that
-    is not named is not fenced: then the daemon or a person speaks.
+    Raises `Refused`: `TASK_NOT_FOUND`, `INVALID_TRANSITION`, and `SUPERSEDED` if another connection (another
+    incarnation of the agent) holds the task. A command without a connection id is not fenced: it comes from
+    the daemon or a person.
     """
     task = contract.tasks.get(command.task_id)
     if task is None:
