@@ -1,4 +1,7 @@
-"""Which contracts still wait for their start, and which supervisors were heard: all that this service reads back from the log."""
+"""The projection `contract`: one row per contract that is not started, and one per supervisor.
+
+The service reads back nothing else from the log, apart from the contracts' own streams.
+"""
 
 from collections.abc import Collection, Sequence
 from copy import deepcopy
@@ -25,40 +28,46 @@ from makima_schemas.contract.model import ContractStatus
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorStateChanged
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
+# The events after which a contract no longer waits for its start.
 NO_LONGER_CREATED: Final = (ContractStarted, ContractCompleted, ContractFailed, ContractArchived, ContractDeleted)
 
-Key = tuple[str, str]  # tenant, contract
+Key = tuple[str, str]  # (tenant, contract id)
 
 
 @dataclass(slots=True)
 class PendingStartRecord:
-    """A contract that is not started; `supervised_at` is the position since which its start is owed."""
+    """A row of the table `unstarted`: a contract that was created but not started, paused ones included."""
 
+    # The position of the event that made the start pending. None: no supervisor was heard yet, or
+    # StartContract was answered since.
     supervised_at: int | None
-    traceparent: str | None
+    traceparent: str | None  # the trace of the supervisor's event
 
 
 @dataclass(slots=True)
 class SupervisorRecord:
-    """A supervisor: since which position it lives, and since which its contract is to be told of its task; whose it is, and whether it
-    spoke last of all supervisors of its contract: so it drives it.
-    """
+    """A row of the table `supervisors`. Its contract need not exist yet."""
 
-    heard_at: int | None
-    owed_at: int | None
-    traceparent: str | None
-    daemon_id: str | None = None
-    drives: bool = False
+    heard_at: int | None  # where it registered, or was heard again after a silence; None while silent
+    owed_at: int | None  # the position since which its CreateTask is pending; None once that was answered
+    traceparent: str | None  # the trace of its registration
+    daemon_id: str | None = None  # the daemon that runs it; None in old rows, until the next change of state
+    drives: bool = False  # it was heard last of its contract's supervisors: its daemon may send commands
 
 
 @dataclass(slots=True)
 class Rows:
-    """What a batch speaks of, as it was, and what its events make of it, one after the other: so the size of a batch changes nothing."""
+    """The rows of all contracts in a batch. Loaded once, changed event by event and stored once.
+
+    Folding the events one by one makes the result independent of how the log is cut into batches.
+    """
 
     starts: dict[Key, PendingStartRecord] = field(default_factory=dict[Key, PendingStartRecord])
+    # By contract, then by the supervisor's task id.
     supervisors: dict[Key, dict[str, SupervisorRecord]] = field(default_factory=dict[Key, dict[str, SupervisorRecord]])
 
     def fold(self, applied: Applied) -> None:
+        """Applies one event."""
         recorded = applied.recorded
         spoken = _spoken_of(applied)
         if spoken is not None:
@@ -79,7 +88,10 @@ class Rows:
                 pass
 
     def _speak(self, contract: Key, applied: Applied) -> None:
-        """Who there is, and whether it was heard or missed last; a start is owed to whoever is heard."""
+        """Applies a supervisor's event: updates its row; if it was heard, makes the contract's start pending.
+
+        A `SupervisorStateChanged` by `heartbeat_expired` marks it as silent and does nothing else.
+        """
         position, traceparent = applied.recorded.position, applied.recorded.meta.get("traceparent")
         task_id = applied.recorded.entity_id
         known = self.supervisors.get(contract, {}).get(task_id)
@@ -96,26 +108,31 @@ class Rows:
             self.starts[contract] = PendingStartRecord(position, traceparent)
 
     def _drive(self, contract: Key, task_id: str, event: Event) -> None:
-        """Whoever spoke last; silence moves nobody from his place."""
+        """Marks the supervisor heard last as driving. Going silent does not change that."""
         for other, known in self.supervisors.get(contract, {}).items():
             known.drives = other == task_id
             if known.drives and isinstance(event, SupervisorRegistered | SupervisorStateChanged):
                 known.daemon_id = event.daemon_id
 
     def _create(self, contract: Key, position: int) -> None:
-        """A supervisor may have spoken before there was a contract: then the start is owed already."""
+        """Adds the contract. If a supervisor registered before and is alive, the start is pending at once.
+
+        The CreateTask of every known supervisor is pending again, as it was refused while there was no
+        contract.
+        """
         alive = self._alive(contract)
         self.starts[contract] = PendingStartRecord(None, None) if alive is None else PendingStartRecord(position, alive.traceparent)
         for known in self.supervisors.get(contract, {}).values():
             known.owed_at = position
 
     def _alive(self, contract: Key) -> SupervisorRecord | None:
+        """The contract's supervisor that is not silent; of several the one with the lowest task id."""
         living = [(task_id, known) for task_id, known in self.supervisors.get(contract, {}).items() if known.heard_at is not None]
         return min(living, key=itemgetter(0))[1] if living else None
 
 
 class Unstarted:
-    """The projection `contract`."""
+    """The projection `contract`, with the tables `contract.unstarted` and `contract.supervisors`."""
 
     name = "contract"
     schema = "contract"
@@ -125,6 +142,7 @@ class Unstarted:
     )
 
     async def apply(self, connection: asyncpg.Connection, batch: Sequence[Applied]) -> None:
+        """Called by the projector, in the transaction that moves the checkpoint."""
         touched = {_spoken_of(applied) or _key(applied) for applied in batch}
         rows = await _load(connection, touched)
         before = deepcopy(rows)
@@ -134,6 +152,7 @@ class Unstarted:
 
 
 async def _load(connection: asyncpg.Connection, touched: Collection[Key]) -> Rows:
+    """The rows of the contracts `touched`, locked until the transaction ends."""
     rows, keys = Rows(), columns(touched, 2)
     for tenant, contract_id, *start in await connection.fetch(SQL["unstarted_touched"], *keys):
         rows.starts[(tenant, contract_id)] = PendingStartRecord(*start)
@@ -143,7 +162,7 @@ async def _load(connection: asyncpg.Connection, touched: Collection[Key]) -> Row
 
 
 async def _store(connection: asyncpg.Connection, before: Rows, rows: Rows) -> None:
-    """Only what changed: supervisors change their state much more often than anything here."""
+    """Writes only rows that changed: most state changes of a supervisor change no column here."""
     starts = [(*key, *astuple(start)) for key, start in rows.starts.items() if before.starts.get(key) != start]
     supervisors = [
         (*key, task_id, *astuple(known))
@@ -158,7 +177,7 @@ async def _store(connection: asyncpg.Connection, before: Rows, rows: Rows) -> No
 
 
 def heard_for(applied: Applied) -> Key | None:
-    """The contract whose supervisor this event says is alive."""
+    """The contract whose supervisor was heard by this event; None for other events, and if it went silent."""
     match applied.event:
         case SupervisorStateChanged(changed_by="heartbeat_expired"):
             return None
@@ -167,12 +186,12 @@ def heard_for(applied: Applied) -> Key | None:
 
 
 def resumes_unstarted(applied: Applied) -> bool:
-    """Whether a contract that was paused before its start is back there."""
+    """True if the event resumes a contract into CREATED, that is, one that was paused before its start."""
     return isinstance(applied.event, ContractResumed) and applied.event.to is ContractStatus.CREATED
 
 
 def _spoken_of(applied: Applied) -> Key | None:
-    """The contract whose supervisor this event is about."""
+    """The contract whose supervisor the event is about; None if it is no supervisor's event."""
     match applied.event:
         case SupervisorRegistered(contract_id) | SupervisorStateChanged(contract_id):
             return applied.recorded.tenant, contract_id
@@ -181,10 +200,11 @@ def _spoken_of(applied: Applied) -> Key | None:
 
 
 def _key(applied: Applied) -> Key:
+    """The contract of a contract's event."""
     return applied.recorded.tenant, applied.recorded.entity_id
 
 
 async def _execute(connection: asyncpg.Connection, name: str, rows: Collection[tuple[object, ...]], width: int) -> None:
-    """Nothing to say, nothing asked."""
+    """Executes the named statement for `rows` of `width` columns. No rows: no statement."""
     if rows:
         await connection.execute(SQL[name], *columns(rows, width))

@@ -1,31 +1,33 @@
 -- name: unstarted_touched
--- The unstarted among the contracts that a batch speaks of. Locked: whoever asks for their starts strikes them off meanwhile.
+-- The rows of a batch's contracts that are not started. Locked, because the starter of any replica may set
+-- `supervised_at` to null at the same time.
 select u.tenant, u.contract_id, u.supervised_at, u.traceparent
 from unstarted as u join unnest($1::text[], $2::text[]) as t (tenant, contract_id) using (tenant, contract_id)
 for update of u;
 
 -- name: supervisors_touched
--- The supervisors of these contracts, whether those exist or not.
+-- The supervisors of a batch's contracts, also of contracts that do not exist yet. Locked for the same reason
+-- (`owed_at`).
 select s.tenant, s.contract_id, s.task_id, s.heard_at, s.owed_at, s.traceparent, s.daemon_id, s.drives
 from supervisors as s join unnest($1::text[], $2::text[]) as t (tenant, contract_id) using (tenant, contract_id)
 for update of s;
 
 -- name: forget
--- Contracts that were started, or ended before they were.
+-- Contracts that were started, or ended without a start.
 delete from unstarted where (tenant, contract_id) in (select * from unnest($1::text[], $2::text[]));
 
 -- name: forget_supervisors
--- Of deleted contracts.
+-- The supervisors of deleted contracts.
 delete from supervisors where (tenant, contract_id) in (select * from unnest($1::text[], $2::text[]));
 
 -- name: store_unstarted
--- Unstarted contracts that are new, or changed.
+-- Contracts that are not started and whose row is new or changed.
 insert into unstarted (tenant, contract_id, supervised_at, traceparent)
 select * from unnest($1::text[], $2::text[], $3::bigint[], $4::text[])
 on conflict (tenant, contract_id) do update set supervised_at = excluded.supervised_at, traceparent = excluded.traceparent;
 
 -- name: store_supervisors
--- Supervisors that are new, or changed.
+-- Supervisors whose row is new or changed.
 insert into supervisors (tenant, contract_id, task_id, heard_at, owed_at, traceparent, daemon_id, drives)
 select * from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::boolean[])
 on conflict (tenant, contract_id, task_id) do update set

@@ -1,4 +1,6 @@
-"""What is owed to contracts on behalf of their supervisors, and striking it off."""
+"""Reads the service's tables: who runs a contract, the commands that are pending, and marking them as
+answered.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,41 +14,47 @@ SQL: Final = named(Path(__file__).with_suffix(".sql"))
 
 @dataclass(frozen=True, slots=True)
 class PendingStart:
-    """A contract that is not started yet although its supervisor lives, since the event at `supervised_at`."""
+    """A contract to which StartContract must be sent, as its supervisor was heard."""
 
     tenant: str
     contract_id: str
-    supervised_at: int
-    traceparent: str | None
+    supervised_at: int  # the position of the event that made it pending
+    traceparent: str | None  # the trace of the supervisor's event
 
 
 @dataclass(frozen=True, slots=True)
 class UnregisteredTask:
-    """A supervisor whose task its contract is to be told, since the event at `owed_at`."""
+    """A supervisor whose task must be created in its contract by CreateTask."""
 
     tenant: str
     contract_id: str
     task_id: str
-    owed_at: int
-    traceparent: str | None
+    owed_at: int  # the position of its registration, or of the contract's creation if later
+    traceparent: str | None  # the trace of the registration
 
 
 class Queries:
+    """The statements of `queries.sql`, each on a connection of the pool."""
+
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
 
     async def runs(self, tenant: str, contract_id: str, daemon_id: str) -> bool:
-        """Whether the supervisor that drives the contract is this daemon's."""
+        """True if the daemon runs the supervisor that drives the contract."""
         return bool(await self._pool.fetchval(SQL["runs"], tenant, contract_id, daemon_id))
 
     async def pending_starts(self, limit: int) -> list[PendingStart]:
+        """Up to `limit` pending starts, the oldest first."""
         return [PendingStart(**row) for row in await self._pool.fetch(SQL["owed"], limit)]
 
     async def mark_started(self, owed: PendingStart) -> None:
+        """Ends the pending state, unless a later event made the start pending again."""
         await self._pool.execute(SQL["asked"], owed.tenant, owed.contract_id, owed.supervised_at)
 
     async def unregistered(self, limit: int) -> list[UnregisteredTask]:
+        """Up to `limit` supervisors whose task is to be created, the oldest first."""
         return [UnregisteredTask(**row) for row in await self._pool.fetch(SQL["unregistered"], limit)]
 
     async def mark_registered(self, supervisor: UnregisteredTask) -> None:
+        """Ends the pending state, unless a later event made the task pending again."""
         await self._pool.execute(SQL["told"], supervisor.tenant, supervisor.contract_id, supervisor.task_id, supervisor.owed_at)

@@ -1,1 +1,1 @@
-"""Commands, one question, and the start by a supervisor's first heartbeat: message → domain → log; no rules."""
+"""Connects bus, domain and log: commands, one query, and the start of contracts. Contains no rules."""

@@ -1,4 +1,4 @@
-"""Which contracts a daemon may command: those whose supervisor it runs; to it, the others do not exist."""
+"""Restricts a daemon's commands to the contracts whose supervisor it runs."""
 
 from makima_schemas.commands import Request
 from makima_schemas.errors import ErrorCode
@@ -8,10 +8,16 @@ from makima_contract.queries import Queries
 
 
 class Authorization:
+    """Checks a daemon's commands against the table of supervisors."""
+
     def __init__(self, queries: Queries) -> None:
         self._queries = queries
 
     async def check(self, daemon_id: str, request: Request) -> None:
-        """Raises `CONTRACT_NOT_FOUND`, in the decider's words."""
+        """Raises `Refused(CONTRACT_NOT_FOUND)` if the daemon does not run the contract's driving supervisor.
+
+        The text equals the decider's for a contract that does not exist, so that a daemon cannot find out
+        which other contracts exist.
+        """
         if not await self._queries.runs(request.tenant, request.target, daemon_id):
             raise Refused(ErrorCode.CONTRACT_NOT_FOUND, "there is no such contract")

@@ -1,4 +1,4 @@
-"""Every command of a contract, on the bus under its own name."""
+"""Registers every contract command with the command router, each under its own name."""
 
 from typing import Final, get_args
 
@@ -14,7 +14,9 @@ from makima_contract.handlers.authorization import Authorization
 ContractCommandHandler = CommandHandler[Contract, ContractCommand, ContractEvent]
 
 
-# As over HTTP (`services/gateway/makima_gateway/auth/policy.py`): the work, not what becomes of the contract.
+# The commands that daemons may send, the same as over HTTP
+# (`services/gateway/makima_gateway/auth/policy.py`): those about the work, not those that decide about the
+# contract, such as pause or delete.
 DAEMONS: Final[frozenset[type]] = frozenset(
     {
         c.ChangePhase,
@@ -33,6 +35,7 @@ DAEMONS: Final[frozenset[type]] = frozenset(
 
 
 def commands(service: str, decisions: ContractCommandHandler, authorization: Authorization) -> CommandRouter:
+    """A router that subscribes to all classes of `ContractCommand`. `service`: the name in their subjects."""
     router = CommandRouter(service, authorize=authorization.check)
     for command in get_args(ContractCommand):
         router.command(command, decisions.handle, daemons=command in DAEMONS)

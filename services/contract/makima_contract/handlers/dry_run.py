@@ -1,4 +1,4 @@
-"""The query `try_change_phase`: what a phase change would be answered, without asking for it (`dry_run`)."""
+"""The query `try_change_phase` (`dry_run` over HTTP): the answer that a phase change would get."""
 
 from typing import Final, cast
 
@@ -14,17 +14,22 @@ from makima_schemas.refusal import Member, Refused
 
 from makima_contract.domain.decider import ContractDecider
 
-# Answers about the change itself; any other refusal is the query's own.
+# Refusals of the phase change, returned as the result. Any other refusal is raised as the query's own.
 JUDGED: Final = frozenset({ErrorCode.VALIDATION_FAILED, ErrorCode.PHASE_GUARD_REQUIRED, ErrorCode.INVALID_TRANSITION})
 
 
 class DryRun:
+    """Answers `TryChangePhase`."""
+
     def __init__(self, log: Log, decider: ContractDecider) -> None:
         self._log = log
         self._decider = decider
 
     async def handle(self, question: TryChangePhase) -> PhaseTrial:
-        """Raises `Refused(CONTRACT_NOT_FOUND)`."""
+        """Reads the contract from the log, decides on a `ChangePhase`, and discards the events.
+
+        Raises `Refused(CONTRACT_NOT_FOUND)`.
+        """
         command = ChangePhase(question.phase, question.confirmed, question.force, question.reason)
         recorded = await self._log.stream(question.tenant, stream_name("contract", question.contract_id))
         state = fold(self._decider, (cast("ContractEvent", decode(each.type, each.schema, each.data)) for each in recorded))
@@ -40,5 +45,6 @@ class DryRun:
 
 
 def _answer(code: ErrorCode | None, **members: Member) -> PhaseTrial:
+    """The result. `code` None: the change would succeed. `members`: those of the refusal."""
     missing, deliverables = (cast("list[str]", members.get(name, [])) for name in ("missing", "deliverables"))
     return PhaseTrial(would_succeed=code is None, code=code, missing=missing, deliverables=deliverables)

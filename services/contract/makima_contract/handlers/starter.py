@@ -1,4 +1,7 @@
-"""When a supervisor is first heard: its contract is started, and told of the supervisor's task (domain.md, Status and Supervisor)."""
+"""Starts a contract on its supervisor's first heartbeat, and creates the supervisor's task in it.
+
+Source of the rule: domain.md, Status and Supervisor.
+"""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -19,15 +22,20 @@ from makima_contract.handlers.commands import ContractCommandHandler
 from makima_contract.projections import heard_for, resumes_unstarted
 from makima_contract.queries import PendingStart, Queries, UnregisteredTask
 
-NAMESPACE: Final = UUID("b1d6b7d2-6a0e-5d0c-8a35-0f8f5f8a7c11")
+NAMESPACE: Final = UUID("b1d6b7d2-6a0e-5d0c-8a35-0f8f5f8a7c11")  # of the uuid5 command ids
 ACTOR: Final = "supervisor"
 TASK_NAME: Final = "supervise the contract"
-START_BATCH_SIZE: Final = 100
-START_POLL_SECONDS: Final = 1.0  # starts that another replica's projection has found, or that found the log away
+START_BATCH_SIZE: Final = 100  # pending starts, and unregistered tasks, per round
+# Polling finds pending rows that another replica's projector wrote, and retries after an outage of the log.
+START_POLL_SECONDS: Final = 1.0
 
 
 class Starter:
-    """`run` until cancelled, in every replica: the command ids are made of what was heard, so two that ask at once ask once."""
+    """Works off the pending starts and unregistered tasks. `run` loops until cancelled, in every replica.
+
+    Command ids are computed from the pending row, so if two replicas send the same command at once, the
+    second gets the first one's answer.
+    """
 
     def __init__(self, queries: Queries, decisions: ContractCommandHandler) -> None:
         self._queries = queries
@@ -35,15 +43,16 @@ class Starter:
         self._reactor = Reactor(poll_seconds=START_POLL_SECONDS, unavailable_event="contract.database_away")
 
     def applied(self, _position: int, batch: Sequence[Applied]) -> None:
-        """Called after each commit of the projection: wake up if something may be owed."""
+        """Called after each commit of the projection; wakes the loop if there may be a new pending row."""
         if any(heard_for(each) or resumes_unstarted(each) or isinstance(each.event, ContractCreated) for each in batch):
             self._reactor.wake()
 
     async def run(self) -> None:
+        """Works off pending rows when woken and every `START_POLL_SECONDS`, until cancelled."""
         await self._reactor.run(self._answer_owed)
 
     async def _answer_owed(self) -> bool:
-        """Whether there may be more."""
+        """One round: sends a StartContract or CreateTask per pending row. True if there may be more rows."""
         starts, supervisors = (
             await self._queries.pending_starts(START_BATCH_SIZE),
             await self._queries.unregistered(START_BATCH_SIZE),
@@ -59,13 +68,20 @@ class Starter:
             await self._queries.mark_started(owed)
 
     async def _register(self, supervisor: UnregisteredTask) -> None:
-        """What is refused (the task is there, the contract is closed, or there is none yet) is not asked again before something changes."""
+        """Creates the supervisor's task in its contract.
+
+        A refusal also ends the pending state: the task exists, the contract is closed, or it does not exist
+        yet. In the last case its creation makes the row pending again.
+        """
         task = CreateTask(supervisor.task_id, TASK_NAME, role=ACTOR, is_supervisor=True)
         if await self._answered(supervisor, f"task/{supervisor.task_id}", task):
             await self._queries.mark_registered(supervisor)
 
     async def _answered(self, debt: PendingStart | UnregisteredTask, intent: str, command: StartContract | CreateTask) -> bool:
-        """Whether the contract has said yes or no."""
+        """Sends the command; True if it was accepted or refused, False if it must be retried.
+
+        `intent` distinguishes the commands about one contract: the same intent gives the same command id.
+        """
         with traces.span(f"contract.{snake_case(type(command).__name__)}", parent=debt.traceparent, contract_id=debt.contract_id):
             request = Request(
                 command_id=uuid5(NAMESPACE, f"{debt.tenant}/{debt.contract_id}/{intent}"),
