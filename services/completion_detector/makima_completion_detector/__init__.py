@@ -1,1 +1,3 @@
-"""Notices that a phase or a contract is done and asks for the next step, once."""
+"""The completion-detector: notices that a phase or a contract is done, and sends the command for the next
+step once.
+"""

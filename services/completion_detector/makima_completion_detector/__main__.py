@@ -1,4 +1,4 @@
-"""`python -m makima_completion_detector`: one replica, until SIGTERM."""
+"""`python -m makima_completion_detector`: runs one replica until SIGTERM."""
 
 from makima_kernel.service.runtime import run
 from makima_kernel.service.settings import Settings, load

@@ -1,4 +1,4 @@
-"""The completion-detector, built and joined."""
+"""Builds the completion-detector: connects projection, queries, validators and the evaluation loop."""
 
 from makima_kernel.commands.router import CommandRouter
 from makima_kernel.service.runtime import Service
@@ -20,6 +20,7 @@ NAME = "completion_detector"
 
 
 async def build(service: Service) -> None:
+    """Registers the projection, the two queries, the heartbeat subscription and the loop with the runtime."""
     settings = service.settings
     queries = Queries(service.pool)
     worktrees = Worktrees(service.nats)

@@ -1,1 +1,1 @@
-"""The rules of the completion-detector: what is known of a contract, and what is to be asked of it."""
+"""The rules of the completion-detector: the snapshot of a contract, and the next action for it. Pure."""

@@ -1,4 +1,4 @@
-"""What to ask of a contract: a table of cases, read from the top; the first that fits is the answer."""
+"""Decides the next action for a contract, by the table `CASES`: the first case whose condition holds applies."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,58 +12,60 @@ from makima_completion_detector.domain.snapshot import Snapshot
 
 @dataclass(frozen=True, slots=True)
 class Switches:
-    """The global ones: `feature` is the flag `auto_complete`, `advance` is `contracts.auto_advance_phases`."""
+    """The settings that switch the detector for all contracts."""
 
-    feature: bool = True
-    advance: bool = True
+    feature: bool = True  # the feature flag `auto_complete`
+    advance: bool = True  # `contracts.auto_advance_phases`: contracts change to the next phase by themselves
 
 
 @dataclass(frozen=True, slots=True)
 class Nothing:
-    """Nothing to ask; `why` is for the log and for people."""
+    """No command and no event."""
 
-    why: str
+    why: str  # for the log
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """The gate is satisfied, but a switch keeps us from asking: that is recorded, and no more."""
+    """Record that the gate is satisfied, but send no command, because a switch is off."""
 
-    why: str
+    why: str  # which switch; for the log
 
 
 @dataclass(frozen=True, slots=True)
 class Validate:
-    """All is there but the verdict of the gate's validator on this work."""
+    """Run the gate's validator: only its verdict on the present work is missing."""
 
-    validator: str
+    validator: str  # its name in the group `makima.gate_validators`
 
 
 @dataclass(frozen=True, slots=True)
 class Confirm:
-    """A person must confirm the way on."""
+    """Send AwaitConfirmation: a person must confirm the change to the next phase."""
 
 
 @dataclass(frozen=True, slots=True)
 class Advance:
-    to: str
+    """Send ChangePhase."""
+
+    to: str  # the next phase
 
 
 @dataclass(frozen=True, slots=True)
 class Complete:
-    """The last phase is satisfied."""
+    """Send StartCompletion: the gate of the last phase is satisfied."""
 
 
 @dataclass(frozen=True, slots=True)
 class Abort:
-    """Completion began, but the gate is open again."""
+    """Send AbortCompletion: the contract is completing, but its gate is no longer satisfied."""
 
-    reason: str
+    reason: str  # what the gate misses
 
 
 @dataclass(frozen=True, slots=True)
 class CleanUp:
-    """Completion began: have the worktrees removed, then complete."""
+    """Have the daemons remove the worktrees, then send FinishCompletion."""
 
 
 Action = Nothing | Record | Validate | Confirm | Advance | Complete | Abort | CleanUp
@@ -71,25 +73,33 @@ Action = Nothing | Record | Validate | Confirm | Advance | Complete | Abort | Cl
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
+    """What the conditions of the cases read."""
+
     contract: Snapshot
-    gate: Readiness
+    gate: Readiness  # of the current phase
     on: Switches
-    forced: bool
+    forced: bool  # True: requested by `check_completion`, not by an event
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    when: Callable[[Evaluation], bool]
+    """One row of the table."""
+
+    when: Callable[[Evaluation], bool]  # the condition, given that no earlier one holds
     then: Callable[[Evaluation], Action]
 
 
 def would_complete(contract: Snapshot) -> bool:
-    """Whether the contract's end has come, as far as its gate is asked; whatever the switches say."""
+    """True if the contract is active, in its last phase, and its gate is satisfied. Ignores the switches."""
     return contract.status in ACTIVE_STATUSES and contract.following is None and contract.readiness().by_gate
 
 
 def cleaned(*, held: bool, removed: bool, expired: bool) -> CompletedBy | None:
-    """How the clean-up has ended: nobody held a worktree, all have `removed` theirs, or its time is over; None: it goes on."""
+    """How the clean-up ended, for FinishCompletion; None while it goes on.
+
+    `held`: a daemon held a worktree. `removed`: all daemons confirmed the removal. `expired`: the deadline of
+    `contracts.cleanup_timeout_seconds` has passed.
+    """
     if not held:
         return "no_worktrees"
     if removed:
@@ -98,7 +108,11 @@ def cleaned(*, held: bool, removed: bool, expired: bool) -> CompletedBy | None:
 
 
 def next_action(contract: Snapshot, on: Switches, *, insisted: bool = False) -> Action:
-    """What to ask of `contract` now, under the global switches; `insisted`: somebody has asked for this look."""
+    """The action for `contract` in its present state.
+
+    `on`: the global switches. `insisted`: the evaluation was requested by `check_completion`; then a
+    validator runs again on the same work, and a reopened contract may complete without new work.
+    """
     look = Evaluation(contract, contract.readiness(), on, insisted)
     return next(case.then(look) for case in CASES if case.when(look))
 
@@ -108,28 +122,34 @@ def _completing(look: Evaluation) -> bool:
 
 
 def _unjudged(look: Evaluation) -> bool:
-    """Only the validator's verdict is missing, and it has not yet seen this work, or somebody wants it to look again."""
+    """Only a passing verdict is missing, and the validator has not judged this work yet, or the evaluation is
+    forced.
+    """
     verdict = look.contract.verdict
     return look.contract.awaits_verdict and (look.forced or verdict is None or verdict.about < look.contract.worked)
 
 
 def _guarded(look: Evaluation) -> bool:
-    """The guard is on the way to a next phase; the end of the last one needs no confirmation."""
+    """True if the next phase change needs a confirmation. Completing the last phase needs none."""
     return look.contract.phase_guard and look.contract.following is not None
 
 
 def _person_asked(look: Evaluation) -> bool:
+    """True if the contract waits for the confirmation already."""
     return look.contract.waiting_for == "phase_confirmation"
 
 
 def _at_rest(look: Evaluation) -> bool:
-    """It was complete before it was reopened: to complete it again at once would make the reopening void."""
+    """True if the contract was completed, reopened, and nothing was done since (decision 0008).
+
+    Completing it again at once would undo the reopening.
+    """
     return look.contract.rests and look.contract.following is None and not look.forced
 
 
 CASES: Final[tuple[Case, ...]] = (
     Case(lambda look: look.contract.status not in ACTIVE_STATUSES, lambda look: Nothing(f"the contract is {look.contract.status}")),
-    # What was begun is brought to its end, whatever the switches say since: nothing else ends `completing`.
+    # A started completion is finished or aborted whatever the switches are: nothing else leaves COMPLETING.
     Case(lambda look: _completing(look) and look.gate.ready,     lambda _: CleanUp()),
     Case(_completing,                                            lambda look: Abort(", ".join(look.gate.missing))),
     Case(lambda look: look.on.feature and _unjudged(look),       lambda look: Validate(look.contract.current.gate.validator or "")),

@@ -1,4 +1,6 @@
-"""What the detector knows of a contract: exactly what a gate and the switches need, folded from the contract's events."""
+"""The detector's snapshot of a contract: what its gates and switches depend on, folded from the contract's
+events.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -14,62 +16,63 @@ from makima_schemas.gate import Readiness, readiness
 
 @dataclass(frozen=True, slots=True)
 class Task:
+    """A task, as far as gates depend on it."""
+
     name: str
     phase: str
     status: TaskStatus
-    is_supervisor: bool
-    made: int = 0  # how many tasks there were before it: JSON in the database keeps no order
+    is_supervisor: bool  # gates ignore the supervisor's own task
+    made: int = 0  # its place in the order of creation, from 0, as jsonb does not keep the order of keys
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the phase's validator said, about the work up to the contract's version `about`."""
+    """The result of a gate validator."""
 
-    validator: str
+    validator: str  # its name
     passed: bool
-    reason: str | None
-    about: int
+    reason: str | None  # why it did not pass
+    about: int  # the value of `Snapshot.worked` when it was recorded: it does not cover later work
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A contract at `version`.
+    """A contract at one version. Stored as JSON, and given to validators."""
 
-    `episode` is the version at which the present stretch towards a gate began (a phase entered, a completion aborted, a
-    reopening): what is found is recorded once per episode. `worked` is the version of the last event that may move a gate.
-    """
-
-    version: int = 0
+    version: int = 0  # the version of the last folded event
     status: ContractStatus = ContractStatus.CREATED
-    phase: str = ""
-    phases: tuple[Phase, ...] = ()
-    phase_guard: bool = False
-    auto_complete: bool = True
-    waiting_for: WaitingFor | None = None
-    delivered: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
-    tasks: dict[str, Task] = field(default_factory=dict[str, Task])
-    verdict: Verdict | None = None
+    phase: str = ""  # the name of the current phase
+    phases: tuple[Phase, ...] = ()  # in their order
+    phase_guard: bool = False  # True: a phase change needs a person's confirmation
+    auto_complete: bool = True  # the contract's own switch
+    waiting_for: WaitingFor | None = None  # set only in status WAITING_FOR_INPUT
+    delivered: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])  # phase → ids
+    tasks: dict[str, Task] = field(default_factory=dict[str, Task])  # by task id
+    verdict: Verdict | None = None  # the last one since the phase was entered
+    # The version at which the present episode began: the creation, a phase change, an aborted completion or a
+    # reopening. Each finding is recorded once per episode.
     episode: int = 0
-    worked: int = 0
-    rests: bool = False  # it was completed, reopened, and nothing was done since (decision 0008)
+    worked: int = 0  # the version of the last event in `WORK`
+    rests: bool = False  # True: it was completed, reopened, and nothing was done since (decision 0008)
 
     @property
     def current(self) -> Phase:
+        """The current phase."""
         return next(phase for phase in self.phases if phase.name == self.phase)
 
     @property
     def following(self) -> Phase | None:
-        """The phase after the current one; None in the last."""
+        """The next phase; None if the current one is the last."""
         index = self.phases.index(self.current) + 1
         return self.phases[index] if index < len(self.phases) else None
 
     def readiness(self) -> Readiness:
-        """The gate of the current phase, by the one function that the contract's decider uses, too."""
+        """The result of the current phase's gate, by the same function as in the contract's decider."""
         return self._readiness(self.verdict.passed, self.verdict.reason) if self.verdict else self._readiness(None)
 
     @property
     def awaits_verdict(self) -> bool:
-        """All that the gate requires is there, but for a good verdict of its validator."""
+        """True if the gate misses nothing but a passing verdict of its validator."""
         return not self.readiness().ready and self._readiness(validated=True).ready
 
     def _readiness(self, validated: bool | None, objection: str | None = None) -> Readiness:
@@ -78,7 +81,11 @@ class Snapshot:
 
 
 def fold(snapshot: Snapshot | None, event: Event, version: int) -> Snapshot | None:
-    """The snapshot after `event`, which made the contract's `version`; None for a deleted contract."""
+    """The snapshot after `event`; None for a deleted contract.
+
+    `snapshot`: the one before; None before the creation. `version`: the event's number in the contract's
+    stream.
+    """
     if isinstance(event, e.ContractCreated):
         return Snapshot(
             version=version,
@@ -98,12 +105,13 @@ def fold(snapshot: Snapshot | None, event: Event, version: int) -> Snapshot | No
 
 
 def _with_status(was: Snapshot, event: Event) -> Snapshot:
-    """What is waited for holds until another status comes, or an event says otherwise."""
+    """Sets the status and `waiting_for`. The latter is kept until the status or an event changes it."""
     status, waiting_for = _lands(was, event)
     return replace(was, status=status, waiting_for=waiting_for if status is ContractStatus.WAITING_FOR_INPUT else None)
 
 
 def _lands(was: Snapshot, event: Event) -> tuple[ContractStatus, WaitingFor | None]:
+    """The status after `event`, and what the contract then waits for."""
     match event:
         case e.ContractResumed() | e.ContractUnblocked() | e.CompletionAborted() | e.ContractReopened():
             return event.to, event.waiting_for
@@ -114,6 +122,7 @@ def _lands(was: Snapshot, event: Event) -> tuple[ContractStatus, WaitingFor | No
 
 
 def _with_work(was: Snapshot, event: Event) -> Snapshot:
+    """Sets what does not depend on the status: phase, switches, deliverables, tasks and verdict."""
     match event:
         case e.PhaseChanged(_, to_phase):
             return replace(was, phase=to_phase, verdict=None)
@@ -134,6 +143,7 @@ def _with_work(was: Snapshot, event: Event) -> Snapshot:
             return was
 
 
+# A task's status after each event.
 TASK_LEADS_TO: Final[Mapping[type[Event], TaskStatus]] = {
     e.TaskClaimed: TaskStatus.CLAIMED,
     e.TaskStarted: TaskStatus.RUNNING,
@@ -141,7 +151,7 @@ TASK_LEADS_TO: Final[Mapping[type[Event], TaskStatus]] = {
     e.TaskCompleted: TaskStatus.COMPLETED,
     e.TaskFailed: TaskStatus.FAILED,
 }
-# What may move a gate; a validator's verdict is about the work up to the last of these.
+# Events that may satisfy or open a gate. A validator's verdict covers the work up to the last of these.
 WORK = (
     e.DeliverableCompleted,
     e.TaskCreated,
@@ -151,9 +161,9 @@ WORK = (
     e.PhaseChanged,
     e.ContractReopened,
 )  # fmt: skip
-# Where a new stretch towards a gate begins.
+# Events that begin a new episode, so that a finding is recorded again.
 EPISODES = (e.PhaseChanged, e.ContractReopened, e.CompletionAborted)
-# After which of a contract's events the detector looks again (domain.md, Auto-advance).
+# Events after which the detector evaluates the contract again (domain.md, Auto-advance).
 TRIGGERS = (
     *WORK,
     e.ContractStarted,
