@@ -1,3 +1,1 @@
-"""The completion-detector: notices that a phase or a contract is done, and sends the command for the next
-step once.
-"""
+"""The completion-detector: sends the command for the next step once a phase or contract is done."""

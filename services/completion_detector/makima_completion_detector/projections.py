@@ -1,4 +1,4 @@
-"""The detector's own read model: a snapshot per contract, and a to-do row wherever something happened that may satisfy a gate."""
+"""The detector's read model: a snapshot per contract, its daemons, and a to-do row if it must be evaluated."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -18,11 +18,11 @@ from makima_completion_detector.domain.snapshot import TRIGGERS, Snapshot, fold
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
 SNAPSHOT: Final = adapter(Snapshot)
 
-Key = tuple[str, str]
+Key = tuple[str, str]  # (tenant, contract id)
 
 
 class Contracts:
-    """The projection `completion_detector`; one statement per table and batch."""
+    """The projection `completion_detector`. The number of statements per batch is independent of its size."""
 
     name = "completion_detector"
     schema = "completion_detector"
@@ -30,6 +30,10 @@ class Contracts:
     events: frozenset[type] = frozenset((*get_args(ContractEvent), SupervisorRegistered, SupervisorStateChanged))
 
     async def apply(self, connection: asyncpg.Connection, batch: Sequence[Applied]) -> None:
+        """Called by the projector, in the transaction that moves the checkpoint.
+
+        So a to-do row exists exactly if the event that requires it was applied.
+        """
         about = [applied for applied in batch if applied.recorded.category == "contract"]
         before = await _load(connection, {_key(applied) for applied in about})
         after: dict[Key, Snapshot | None] = dict(before)
@@ -73,7 +77,10 @@ async def _forget(connection: asyncpg.Connection, keys: Sequence[Key]) -> None:
 
 
 async def _enqueue(connection: asyncpg.Connection, about: Sequence[Applied], after: dict[Key, Snapshot | None]) -> None:
-    """A look for each contract at work that a trigger touched, under the trace of the last one; none for the others any more."""
+    """Adds a to-do row for each active contract with an event in `TRIGGERS`; deletes the others' rows.
+
+    A row has the position and the trace of the last such event.
+    """
     working = {key for key, snapshot in after.items() if snapshot is not None and snapshot.status in ACTIVE_STATUSES}
     idle = sorted(after.keys() - working)
     if idle:

@@ -1,9 +1,9 @@
 -- name: snapshot
--- What is known of one contract.
+-- The snapshot of one contract.
 select snapshot::text from completion_detector.contracts where tenant = $1 and contract_id = $2;
 
 -- name: claim
--- One look that is owed and that no replica is taking; mine for some seconds, then anybody's again.
+-- Leases one due to-do row that no replica has leased, for $1 seconds. After that any replica may claim it.
 update completion_detector.todo
 set leased_until = now() + make_interval(secs => $1)
 where (tenant, contract_id) = (
@@ -14,28 +14,33 @@ where (tenant, contract_id) = (
 returning tenant, contract_id, position, traceparent;
 
 -- name: done
--- The look is taken, unless something has happened since.
+-- Deletes an evaluated row, unless its position has changed since the claim.
 delete from completion_detector.todo where tenant = $1 and contract_id = $2 and position = $3 returning true;
 
 -- name: release
--- A look is still owed. A statement of its own: in one with the delete, it would not see the row that kept the delete from happening.
+-- Ends the lease of a row that changed while it was evaluated. A separate statement, because in one statement
+-- with the delete it would use the same snapshot and not see the change that prevented the delete.
 update completion_detector.todo set leased_until = '-infinity' where tenant = $1 and contract_id = $2;
 
 -- name: later
--- Look again after some seconds, or at once if something has happened since, or somebody has asked.
+-- Ends the lease and makes the row due after $4 seconds, or at once if its position has changed since the
+-- claim (a newer event, or 0 for a request by check_completion).
 update completion_detector.todo
 set leased_until = '-infinity', due_at = case when position = $3 then now() + make_interval(secs => $4) else now() end
 where tenant = $1 and contract_id = $2 and (position >= $3 or position = 0);
 
 -- name: owe
--- Somebody asks for a look: 0, also where an event has asked for one already, because that look may leave alone what this one must not.
+-- Requests an evaluation. Position 0 (forced) also replaces the position of an event, because an evaluation
+-- caused by an event skips things that a forced one must do: run a validator again, complete a reopened
+-- contract.
 insert into completion_detector.todo (tenant, contract_id, position, traceparent)
 values ($1, $2, 0, $3)
 on conflict (tenant, contract_id) do update set position = 0, due_at = now();
 
 -- name: cleanup_expired
--- Whether the time for cleaning up is over; it begins when it is first asked for in this completion. Those that ended another way
--- (failed, or aborted for good) go a day after.
+-- True if the clean-up's deadline has passed. The first call in an episode sets it. The deadlines of
+-- completions that ended without `cleaned_up` (the contract failed, or the completion was aborted for good)
+-- are deleted a day later.
 with left_behind as (
   delete from completion_detector.cleanups where deadline < now() - interval '1 day' and (tenant, contract_id) <> ($1, $2)
 )
@@ -46,9 +51,9 @@ on conflict (tenant, contract_id) do update set
 returning deadline <= now();
 
 -- name: cleaned_up
--- It is completed.
+-- Deletes the deadline of a contract that is completed.
 delete from completion_detector.cleanups where tenant = $1 and contract_id = $2;
 
 -- name: daemons_of
--- Who has run this contract.
+-- The daemons that have run a contract.
 select daemon_id from completion_detector.daemons where tenant = $1 and contract_id = $2 order by daemon_id;

@@ -1,4 +1,4 @@
-"""Decides the next action for a contract, by the table `CASES`: the first case whose condition holds applies."""
+"""Decides the next action for a contract by the table `CASES`: the first case whose condition holds."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,1 +1,1 @@
-"""The detector at work: looks are taken, questions answered, worktrees cleaned up, validators run."""
+"""Connects bus, database and domain: evaluation loop, queries, worktree clean-up and validators."""

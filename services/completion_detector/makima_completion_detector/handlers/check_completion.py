@@ -1,4 +1,4 @@
-"""The query `check_completion`: is the contract done, what is missing — and it is evaluated, where the switches are on."""
+"""The query `check_completion`: reports what the gate misses, and requests an evaluation of the contract."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,11 @@ from makima_completion_detector.queries import Queries
 
 
 class CheckCompletion:
-    """`would_complete` says whether the gate is satisfied, whatever the switches."""
+    """Answers `CheckCompletion`.
+
+    `would_complete` ignores the switches; the evaluation that follows obeys them. `wake` wakes the evaluation
+    loop.
+    """
 
     def __init__(self, queries: Queries, lookup: ContractLookup, wake: Callable[[], None]) -> None:
         self._queries = queries
@@ -20,7 +24,7 @@ class CheckCompletion:
         self._wake = wake
 
     async def handle(self, question: questions.CheckCompletion) -> questions.CompletionCheck:
-        """Enqueues an evaluation of an active contract. Raises `Refused` (CONTRACT_NOT_FOUND)."""
+        """Enqueues a forced evaluation if the contract is active. Raises `Refused(CONTRACT_NOT_FOUND)`."""
         contract = await self._lookup.find(question.tenant, question.contract_id)
         gate = contract.readiness()
         if contract.status in ACTIVE_STATUSES:

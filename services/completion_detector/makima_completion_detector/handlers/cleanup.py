@@ -1,4 +1,4 @@
-"""The query `cleanup_worktrees`: the daemons that ran a contract which has ended remove what they still hold of it."""
+"""The query `cleanup_worktrees`: asks the daemons that ran an ended contract to remove its worktrees."""
 
 from makima_schemas.contract.model import TERMINAL_STATUSES
 from makima_schemas.errors import ErrorCode
@@ -11,14 +11,14 @@ from makima_completion_detector.queries import Queries
 
 
 class CleanUp:
-    """Answers with the daemons that confirmed the removal; none where no daemon holds a worktree."""
+    """Answers with the ids of the daemons that confirmed the removal; none if no daemon holds a worktree."""
 
     def __init__(self, queries: Queries, lookup: ContractLookup, worktrees: Worktrees) -> None:
         self._queries, self._lookup, self._worktrees = queries, lookup, worktrees
 
     async def handle(self, question: CleanupWorktrees) -> WorktreesRemoved:
-        """Raises `Refused`: `CONTRACT_NOT_FOUND`, `INVALID_TRANSITION` before it has ended, `UNAVAILABLE` where a daemon does
-        not confirm the removal.
+        """Raises `Refused`: `CONTRACT_NOT_FOUND`, `INVALID_TRANSITION` if the contract has not ended, and
+        `UNAVAILABLE` if a daemon does not confirm the removal.
         """
         contract = await self._lookup.find(question.tenant, question.contract_id)
         if contract.status not in TERMINAL_STATUSES:

@@ -1,4 +1,6 @@
-"""Takes the looks that are owed: judge, record what was found, ask the contract for it, and strike the look off the list."""
+"""The evaluation loop: claims a to-do row, evaluates its contract, records the finding, sends the command,
+and deletes the row.
+"""
 
 import asyncio
 from dataclasses import asdict, dataclass
@@ -44,23 +46,26 @@ from makima_completion_detector.handlers.validator_pool import ValidatorPool
 from makima_completion_detector.handlers.worktrees import Worktrees
 from makima_completion_detector.queries import Queries, Todo
 
-MAX_CONCURRENT_EVALUATIONS: Final = 64
-EVALUATION_POLL_SECONDS: Final = 1.0  # looks that were put off, or left by a replica that died
-PROJECTION_BEHIND_RETRY_SECONDS: Final = 0.05  # our projection has yet to see what the contract answered from
-UNAVAILABLE_RETRY_SECONDS: Final = 1.0
-CLEANUP_POLL_SECONDS: Final = 0.5
-VALIDATORS_BUSY_RETRY_SECONDS: Final = 0.5  # as many validators run as may at once
+MAX_CONCURRENT_EVALUATIONS: Final = 64  # per replica
+EVALUATION_POLL_SECONDS: Final = 1.0  # finds rows that were rescheduled, and rows whose replica died
+PROJECTION_BEHIND_RETRY_SECONDS: Final = 0.05  # after VERSION_CONFLICT: our projection is behind the contract
+UNAVAILABLE_RETRY_SECONDS: Final = 1.0  # after a retryable error of the contract service
+CLEANUP_POLL_SECONDS: Final = 0.5  # between two requests to the daemons to remove worktrees
+VALIDATORS_BUSY_RETRY_SECONDS: Final = 0.5  # all validator processes of this replica are in use
 
 
 @dataclass(frozen=True, slots=True)
 class RetryAfter:
-    """This look stays owed; the next one in so many seconds."""
+    """Keep the to-do row and evaluate again after `seconds`."""
 
     seconds: float
 
 
 class EvaluationWorker:
-    """`run` takes looks until cancelled, many at once but never two at one contract; `wake` says that there may be new ones."""
+    """Evaluates contracts that have a to-do row, many concurrently.
+
+    A contract has one to-do row and the row is leased, so only one evaluation of it runs at a time (within the lease).
+    """
 
     def __init__(
         self,
@@ -81,17 +86,22 @@ class EvaluationWorker:
         self._cleanup_timeout = cleanup_timeout_seconds
         self._validators = validators
         self._reactor = Reactor(poll_seconds=EVALUATION_POLL_SECONDS, unavailable_event="completion.database_away")
-        self._free = asyncio.Semaphore(MAX_CONCURRENT_EVALUATIONS)
+        self._free = asyncio.Semaphore(MAX_CONCURRENT_EVALUATIONS)  # permits for evaluations
 
     def wake(self) -> None:
+        """Makes the loop look for to-do rows at once instead of at the next poll."""
         self._reactor.wake()
 
     async def run(self) -> None:
+        """Claims and evaluates to-do rows until cancelled."""
         async with asyncio.TaskGroup() as looks:
             await self._reactor.run(partial(self._take_next, looks))
 
     async def _take_next(self, looks: asyncio.TaskGroup) -> bool:
-        """Begin the next look, as soon as one more may run; whether there was one."""
+        """Waits for a free permit, claims a to-do row and starts its evaluation as a task.
+
+        True if there was a row.
+        """
         await self._free.acquire()
         todo: Todo | None = None
         try:
@@ -105,7 +115,11 @@ class EvaluationWorker:
         return True
 
     async def _take(self, todo: Todo) -> None:
-        """One look. Where the database or the log is away, the lease runs out and somebody looks again."""
+        """Evaluates one claimed row, then deletes or reschedules it.
+
+        If the database or the log is unavailable, the row keeps its lease. When that runs out, any replica
+        claims the row again.
+        """
         with traces.span("completion.look", parent=todo.traceparent, contract_id=todo.contract_id):
             try:
                 later = await self.evaluate(todo)
@@ -117,7 +131,7 @@ class EvaluationWorker:
                 )
 
     async def evaluate(self, todo: Todo) -> RetryAfter | None:
-        """Judge the contract as we know it and ask for what follows; None when this look is taken for good."""
+        """Determines the next action from the snapshot and executes it. None: the to-do row is done."""
         contract = await self._queries.snapshot(todo.tenant, todo.contract_id)
         if contract is None:
             return None
@@ -126,6 +140,7 @@ class EvaluationWorker:
         return await self._follow(todo, contract, found)
 
     async def _follow(self, todo: Todo, contract: Snapshot, found: Action) -> RetryAfter | None:
+        """Executes the action: records the finding first, then sends the command."""
         match found:
             case Nothing():
                 return None
@@ -150,6 +165,7 @@ class EvaluationWorker:
                 return await self._clean_up(todo, contract)
 
     async def _validate(self, todo: Todo, contract: Snapshot, validator: str) -> RetryAfter | None:
+        """Runs the validator and sends its verdict. Retries later if all validator processes are in use."""
         if self._validators.busy:
             return RetryAfter(VALIDATORS_BUSY_RETRY_SECONDS)
         verdict = await self._validators.verdict(validator, contract)
@@ -159,7 +175,11 @@ class EvaluationWorker:
         return await self._ask(todo, contract, RecordValidation(contract.phase, validator, verdict.passed, verdict.reason))
 
     async def _clean_up(self, todo: Todo, contract: Snapshot) -> RetryAfter | None:
-        """At once where no daemon holds a worktree; else when all have removed theirs, or their time is over."""
+        """Asks the daemons to remove the worktrees, and completes the contract.
+
+        The completion follows at once if no daemon holds a worktree, else when all have confirmed the removal
+        or the deadline has passed. Until then the row is retried every `CLEANUP_POLL_SECONDS`.
+        """
         expired = await self._queries.cleanup_expired(todo, contract.episode, self._cleanup_timeout)
         holders = self._worktrees.holders(await self._queries.daemons_of(todo.tenant, todo.contract_id))
         removed = await self._worktrees.remove(todo.contract_id, holders)
@@ -172,8 +192,11 @@ class EvaluationWorker:
         return later
 
     async def _ask(self, todo: Todo, contract: Snapshot, command: ContractCommand) -> RetryAfter | None:
-        """The command under an id that any replica and any repeat computes alike, for the version that was judged: asked again, it gets
-        its first answer; asked of a newer version, a conflict. A validator that is asked again may say something else.
+        """Sends the command to the contract, with the evaluated version as the expected version.
+
+        The command id is computed from contract, version and command name, so a repeat by this or another
+        replica gets the first answer, and a contract that has changed answers `VERSION_CONFLICT`. The id of a
+        RecordValidation also contains the verdict, as a second run of the validator may give another one.
         """
         name = snake_case(type(command).__name__)
         said = f"/{command.passed}/{command.reason}" if isinstance(command, RecordValidation) else ""
@@ -197,6 +220,7 @@ class EvaluationWorker:
                 logger.warning("completion.command_unavailable", code=reply.code, detail=reply.detail)
                 return RetryAfter(UNAVAILABLE_RETRY_SECONDS)
             case Problem():
-                # Refused at the very version that was judged: asking again would change nothing, its next event may.
+                # Refused at exactly the evaluated version: a retry would be refused, too. The contract's next
+                # event causes a new evaluation.
                 logger.warning("completion.refused", code=reply.code, detail=reply.detail)
                 return None

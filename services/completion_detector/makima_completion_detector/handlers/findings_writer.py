@@ -1,4 +1,4 @@
-"""What was found, recorded once: the detector's own events on `completion-<contract_id>`."""
+"""Records the detector's findings, each once, as events on the stream `completion-<contract_id>`."""
 
 import hashlib
 from typing import Final
@@ -15,22 +15,32 @@ from makima_schemas.identity import stream_name
 from makima_completion_detector.domain.snapshot import Snapshot
 
 ACTOR: Final = "completion_detector"
-NAMESPACE: Final = UUID("6f1f3f0e-7a43-5c2e-9f0b-6b1c5b8f2d11")
+NAMESPACE: Final = UUID("6f1f3f0e-7a43-5c2e-9f0b-6b1c5b8f2d11")  # of the uuid5 command ids
 
 
 class FindingsWriter:
+    """Appends the events. Their ids are computed from the episode, so a repeat appends nothing."""
+
     def __init__(self, appender: Appender) -> None:
         self._appender = appender
 
     async def found(self, tenant: str, contract_id: str, contract: Snapshot, action: GateAction) -> None:
-        """The gate is satisfied, and `action` is what we ask for: once per episode and action, whoever says it, however often."""
+        """Records `PhaseGateSatisfied` once per episode and action, across repeats and replicas.
+
+        `action`: the command that the detector sends next, or `none` if a switch is off.
+        """
         await self._once(tenant, contract_id, contract, f"gate {action}", PhaseGateSatisfied(contract.phase, contract.version, action))
 
     async def completing(self, tenant: str, contract_id: str, contract: Snapshot) -> None:
-        """The contract has agreed: only now does the completion count. New work may have come before; then this one never was."""
+        """Records `CompletionDetected` once per episode.
+
+        Called only once the contract is in status COMPLETING, that is, after it accepted StartCompletion. If
+        new work arrived before that, the contract did not start the completion, and none is recorded.
+        """
         await self._once(tenant, contract_id, contract, "completion", CompletionDetected(contract.phase, contract.version))
 
     async def _once(self, tenant: str, contract_id: str, contract: Snapshot, what: str, event: CompletionEvent) -> None:
+        """Appends `event` under an id computed from contract, episode and `what`. A repeat has no effect."""
         intent = f"{tenant}/{contract_id}/{contract.episode}/{what}"
         outcome = await self._appender.append(
             idempotent_append(
@@ -39,7 +49,8 @@ class FindingsWriter:
                 uuid5(NAMESPACE, intent),
                 event,
                 event_meta(ACTOR, traces.traceparent()),
-                request_hash=hashlib.sha256(intent.encode()).digest(),  # not the event's: a repeat may have judged a later version
+                # Not the event's hash: a repeat may have evaluated a later version of the same episode.
+                request_hash=hashlib.sha256(intent.encode()).digest(),
             )
         )
         if isinstance(outcome, Appended):

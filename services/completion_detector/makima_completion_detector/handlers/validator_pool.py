@@ -1,4 +1,4 @@
-"""Runs gate validators (entry points of the group `makima.gate_validators`), each in a process of its own that ends in time."""
+"""Runs gate validators (entry points of the group `makima.gate_validators`), each in its own process."""
 
 import asyncio
 import os
@@ -15,26 +15,32 @@ from makima_completion_detector.domain.snapshot import Snapshot
 from makima_completion_detector.handlers import validator_process as validating
 from makima_completion_detector.handlers.validator_process import Verdict
 
-MAX_CONCURRENT_VALIDATORS: Final = 4  # each is a Python of its own; those that hang must leave looks, memory and cores to the others
-VALIDATOR_EXIT_GRACE_SECONDS: Final = 5  # after its time, when we are gone, too, a process ends itself
+# Per replica. Each validator is a Python process, so hanging ones must leave evaluations, memory and cores to
+# the rest.
+MAX_CONCURRENT_VALIDATORS: Final = 4
+# If this process was killed, nothing kills the validator at its timeout; it ends itself this much later.
+VALIDATOR_EXIT_GRACE_SECONDS: Final = 5
 
 
 class ValidatorPool:
-    """A stranger's code: it may hang, leave threads behind, print, or end its process, and all of that ends in a verdict."""
+    """Runs third-party code: it may hang, leave threads behind, print, or exit; each case gives a verdict.
+
+    `timeout_seconds`: `validator_timeout_seconds` of the settings, per run.
+    """
 
     def __init__(self, timeout_seconds: float) -> None:
         self._timeout = timeout_seconds
-        self._free = asyncio.Semaphore(MAX_CONCURRENT_VALIDATORS)
+        self._free = asyncio.Semaphore(MAX_CONCURRENT_VALIDATORS)  # permits for processes
 
     @property
     def busy(self) -> bool:
-        """Whether as many run as may at once; then ask again later."""
+        """True if `MAX_CONCURRENT_VALIDATORS` are running; then retry later, as `verdict` would wait."""
         return self._free.locked()
 
     async def verdict(self, name: str, contract: Snapshot) -> Verdict:
-        """What the validator `name` says; one that takes too long, or ends without a word, has not passed.
+        """Runs the validator `name`. A timeout and an exit without a verdict count as not passed.
 
-        Raises `OSError` where no process can be started.
+        Raises `OSError` if no process can be started.
         """
         async with self._free:
             process = await self._start(name)
@@ -50,7 +56,9 @@ class ValidatorPool:
         return adapter(Verdict).validate_json(said)
 
     async def _start(self, name: str) -> Process:
-        """It finds the same packages as we do, in a session of its own; our settings, with their passwords, are not told."""
+        """Starts the process with this process's import path, in a session of its own so that `_end` can
+        kill the whole group. Variables `MAKIMA_*` are withheld, as they contain passwords of the service.
+        """
         told = {variable: value for variable, value in os.environ.items() if not variable.startswith("MAKIMA_")}
         told["PYTHONPATH"] = os.pathsep.join(folder for folder in sys.path if folder)
         limit = str(ceil(self._timeout) + VALIDATOR_EXIT_GRACE_SECONDS)
@@ -60,7 +68,7 @@ class ValidatorPool:
 
 
 async def _end(process: Process) -> None:
-    """Itself and whatever it has started."""
+    """Kills the validator and the processes that it started, and waits for its exit."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     await process.wait()

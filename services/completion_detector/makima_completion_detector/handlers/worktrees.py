@@ -1,4 +1,4 @@
-"""Who may still hold a worktree, by the daemons' own heartbeats, and asking them to remove one."""
+"""Tracks from heartbeats which daemons hold worktrees, and asks them to remove those of a contract."""
 
 import asyncio
 from collections.abc import Iterable
@@ -16,30 +16,34 @@ DAEMON_REPLY_TIMEOUT_SECONDS: Final = 2.0
 
 
 async def decode(message: NatsMessage) -> DaemonHeartbeat:
-    """What does not fit is passed over: FastStream drops it, and the recorder sets it aside, with its reason."""
+    """The heartbeat in the message. FastStream drops a message for which this raises; the heartbeat recorder
+    stores it as a dead letter with the reason.
+    """
     return msgspec.json.decode(message.body, type=DaemonHeartbeat)
 
 
 class Worktrees:
-    """`observe` is told the daemons' heartbeats; a daemon that was not heard yet is asked, not passed over."""
+    """Worktrees per daemon, in memory. A daemon without a heartbeat so far counts as holding some."""
 
     def __init__(self, nats: Client) -> None:
         self._nats = nats
-        self._held: dict[str, int] = {}
+        self._held: dict[str, int] = {}  # daemon id → number of worktrees in its last heartbeat
 
     async def observe(self, heartbeat: DaemonHeartbeat) -> None:
+        """Called with each daemon heartbeat."""
         self._held[heartbeat.daemon_id] = heartbeat.worktrees
 
     def holders(self, daemons: Iterable[str]) -> tuple[str, ...]:
-        """Those that hold worktrees, or have not said."""
+        """Those of `daemons` that hold worktrees, or whose heartbeat was not received yet."""
         return tuple(daemon for daemon in daemons if self._held.get(daemon, 1) > 0)
 
     async def remove(self, contract_id: str, daemons: Iterable[str]) -> bool:
-        """Ask each of `daemons` to remove its worktrees of the contract; whether all of them have said that it is done."""
+        """Asks all of `daemons` at once to remove their worktrees of the contract. True if all confirm."""
         answers = await asyncio.gather(*(self._ask(daemon, contract_id) for daemon in daemons))
         return all(answers)
 
     async def _ask(self, daemon_id: str, contract_id: str) -> bool:
+        """True if the daemon confirms within `DAEMON_REPLY_TIMEOUT_SECONDS`; False after an error too."""
         subject = subjects.daemon_signal(daemon_id, "cleanup_worktrees")
         try:
             answer = await self._nats.request(subject, orjson.dumps({"contract_id": contract_id}), timeout=DAEMON_REPLY_TIMEOUT_SECONDS)
