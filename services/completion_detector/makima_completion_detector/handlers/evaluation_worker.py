@@ -64,7 +64,8 @@ class RetryAfter:
 class EvaluationWorker:
     """Evaluates contracts that have a to-do row, many concurrently.
 
-    A contract has one to-do row and the row is leased, so only one evaluation of it runs at a time (within the lease).
+    A contract has one to-do row, and the row is leased, so only one evaluation of it runs at a time (unless
+    it takes longer than the lease).
     """
 
     def __init__(
