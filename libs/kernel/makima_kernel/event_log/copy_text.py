@@ -1,13 +1,17 @@
-"""The text format of COPY: how null and text are written so that Postgres reads back the same."""
+"""Encodes values for the text format of Postgres' COPY."""
 
 from typing import Final
 
-NULL: Final = "\\N"
+NULL: Final = "\\N"  # how COPY writes null
 _ESCAPES: Final = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
 def copy_text(text: str | None) -> str:
-    """One column of a line; columns are joined by tabs, and each line ends with a newline."""
+    """The encoded value of one column; None becomes null.
+
+    The caller joins the columns of a row by tabs and ends the row with a newline.
+    """
     if text is None:
         return NULL
-    return text if text.isprintable() and "\\" not in text else text.translate(_ESCAPES)  # few texts need an escape
+    # The first branch is the fast path: few texts need an escape.
+    return text if text.isprintable() and "\\" not in text else text.translate(_ESCAPES)

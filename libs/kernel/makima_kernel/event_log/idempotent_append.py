@@ -1,4 +1,4 @@
-"""One event under an id that every replica and every repeat computes alike: it is stored once, whoever appends it, however often."""
+"""Builds an append of one event that replicas may repeat: the event is stored once."""
 
 from uuid import UUID
 
@@ -9,7 +9,7 @@ from makima_kernel.event_log.append import Append, new_event
 
 
 def event_meta(actor: str, traceparent: str | None) -> EventMeta:
-    """Who records an event, and the trace that it belongs to, if any."""
+    """The metadata of an event. `actor`: the recording service; `traceparent`: the event's trace, if any."""
     return EventMeta(actor=actor) if traceparent is None else EventMeta(actor=actor, traceparent=traceparent)
 
 
@@ -24,8 +24,13 @@ def idempotent_append(
     expected: int | None = None,
     guard: tuple[str, int] | None = None,
 ) -> Append:
-    """`command_id` is made of what the event stands for, so `request_hash` is, too (null: the id itself).
+    """An append of `event` to `stream`. If `command_id` is stored already, the append stores nothing.
 
-    It is not the event's hash: replicas may have seen a little more or less, and mean the same.
+    `command_id`: a uuid5 of what the event means, such as "this contract became stale in this episode", so
+    that every replica and every repeat computes the same id. `request_hash`: computed from the same input;
+    None: the id's bytes. It must not be the hash of the event: two replicas that have read the log up to
+    different positions build slightly different events with the same meaning, and the second would be refused
+    as a reused key. `expected`: the version that the stream must have. `guard`: another stream and the
+    version it must have.
     """
     return Append(tenant, stream, command_id, request_hash or command_id.bytes, expected, (new_event(event),), meta, guard=guard)

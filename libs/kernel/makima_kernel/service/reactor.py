@@ -1,4 +1,4 @@
-"""A loop that works off what it finds in the database: at once when woken, else at each poll, and again after an outage."""
+"""A loop that processes pending rows, when woken and at each poll, and that survives database outages."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -13,20 +13,27 @@ _logger = structlog.get_logger(__name__)
 
 
 class Reactor:
-    """`wake` says that there may be work; work that nobody announced (of a replica that died) is found by polling.
+    """Calls a function until it reports no more work, then waits for `wake` or the next poll.
 
-    `unavailable_event` is logged when the database or the log does not answer.
+    Polling finds work for which this process is not woken, such as that of a replica that died.
+    `poll_seconds`: the longest wait. `unavailable_event`: the name of the log event if the database or the
+    event log is unavailable.
     """
 
     def __init__(self, *, poll_seconds: float, unavailable_event: str) -> None:
         self._poll_seconds, self._unavailable_event = poll_seconds, unavailable_event
-        self._woken = asyncio.Event()
+        self._woken = asyncio.Event()  # set: there may be work
 
     def wake(self) -> None:
+        """Ends the wait, because there may be work. Must be called in the event loop's thread."""
         self._woken.set()
 
     async def run(self, react: Callable[[], Awaitable[bool]]) -> None:
-        """Until cancelled. `react` does some of the work that there is, and says whether there may be more."""
+        """Runs until cancelled.
+
+        `react` processes some of the pending work and returns True if there may be more. If it raises one of
+        `LOG_UNAVAILABLE`, that is logged and retried at the next poll; other errors end the loop.
+        """
         while True:
             raise_if_cancelled()
             self._woken.clear()
