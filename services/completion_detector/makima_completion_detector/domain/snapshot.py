@@ -1,6 +1,4 @@
-"""The detector's snapshot of a contract: what its gates and switches depend on, folded from the contract's
-events.
-"""
+"""The detector's snapshot of a contract, folded from its events: what the gates and switches depend on."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -44,7 +42,7 @@ class Snapshot:
     phase: str = ""  # the name of the current phase
     phases: tuple[Phase, ...] = ()  # in their order
     phase_guard: bool = False  # True: a phase change needs a person's confirmation
-    auto_complete: bool = True  # the contract's own switch
+    auto_complete: bool = True  # the contract's switch; False: never advanced or completed automatically
     waiting_for: WaitingFor | None = None  # set only in status WAITING_FOR_INPUT
     delivered: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])  # phase → ids
     tasks: dict[str, Task] = field(default_factory=dict[str, Task])  # by task id

@@ -123,8 +123,8 @@ def _decided(command: ContractCommand, state: Contract) -> list[ContractEvent]: 
 def _new_work(before: Contract, events: list[ContractEvent], reason: str, *, counts: bool = True) -> list[ContractEvent]:
     """Adds the abort of a running completion to `events`, the events of new work.
 
-    `reason` is recorded in `CompletionAborted`. `counts` is False for a supervisor task: it is
-    not work (gates ignore it, too), and a supervisor that registers must not abort a completion.
+    `reason` is recorded in `CompletionAborted`. `counts` is False for a supervisor task: it is not work
+    (gates ignore it, too), and a supervisor that registers must not abort a completion.
     """
     return [*events, *moves.new_work_aborts(before, _after(before, events), reason)] if counts else events
 

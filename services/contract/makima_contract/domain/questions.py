@@ -10,8 +10,9 @@ from makima_contract.domain.state import Contract
 
 
 def ask(contract: Contract, command: AskQuestion) -> list[ContractEvent]:
-    """Raises `Refused(INVALID_REQUEST)` for an id that exists already,
-    and if options do not match the question type.
+    """Asks a question; a question of type `choice`, and only that, has options.
+
+    Raises `Refused(INVALID_REQUEST)` for an id that exists already, and for missing or superfluous options.
     """
     if command.question_id in contract.questions:
         raise invalid("question_id", f"question {command.question_id!r} exists already", hint="mint a new id for a new question")

@@ -46,7 +46,7 @@ class Contract:
     phases: tuple[Phase, ...] = ()  # in their order; fixed at creation
     phase_name: str = ""  # the current phase
     phase_guard: bool = False  # True: leaving a phase needs a confirmed ChangePhase
-    auto_complete_enabled: bool = True  # False: the contract does not start its completion by itself
+    auto_complete_enabled: bool = True  # False: detectors do not advance or complete the contract
     waiting_for: WaitingFor | None = None  # set only in status WAITING_FOR_INPUT
     paused_from: ContractStatus | None = None  # the status at the last pause, to which ResumeContract returns
     # The guarded phase was found ready, and its confirmation is awaited. Unlike `waiting_for` it is kept
