@@ -122,8 +122,8 @@ def _completing(look: Evaluation) -> bool:
 
 
 def _unjudged(look: Evaluation) -> bool:
-    """True if the validator must run: only its passing verdict is missing, and it has not judged the present work
-    yet, or the evaluation is forced.
+    """True if the validator must run: only its passing verdict is missing, and it has not judged the present
+    work yet, or the evaluation is forced.
     """
     verdict = look.contract.verdict
     return look.contract.awaits_verdict and (look.forced or verdict is None or verdict.about < look.contract.worked)
