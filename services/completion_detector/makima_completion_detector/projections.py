@@ -1,4 +1,4 @@
-"""The detector's read model: a snapshot per contract, its daemons, and a to-do row if it is to be evaluated."""
+"""The detector's read model: a snapshot per contract, its daemons, and a to-do row if it needs evaluation."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
