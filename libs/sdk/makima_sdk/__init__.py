@@ -1,5 +1,5 @@
-"""What a daemon, an agent or a script imports to speak with makima. Each name is loaded when it is first used: a script that only asks
-over HTTP starts without NATS.
+"""The client library for daemons, agents and scripts. Each name is imported when it is first used, so that a
+script that only uses HTTP starts without loading the NATS client.
 """
 
 from importlib import import_module

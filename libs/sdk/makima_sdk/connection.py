@@ -1,4 +1,4 @@
-"""Where makima is and who we are: from arguments, the environment, or the contexts that `makima up` writes."""
+"""Server addresses and token, from the environment or from contexts.toml, which `makima up` writes."""
 
 import os
 import tomllib
@@ -15,7 +15,7 @@ DEFAULT_NATS_URL: Final = "nats://127.0.0.1:4222"
 
 
 class UnknownContextError(MakimaError):
-    """No context of that name stands in contexts.toml; `known` lists those that do."""
+    """contexts.toml has no context of that name; `known` lists the names that it has."""
 
     def __init__(self, name: str, known: tuple[str, ...]) -> None:
         self.known = known
@@ -24,16 +24,19 @@ class UnknownContextError(MakimaError):
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """The two addresses of one makima and the token that opens it."""
+    """How to reach one makima installation: its HTTP and NATS addresses, and an access token."""
 
-    url: str = DEFAULT_URL
-    nats_url: str = DEFAULT_NATS_URL
-    token: str | None = None
+    url: str = DEFAULT_URL  # base URL of the gateway, without `/api/v1`
+    nats_url: str = DEFAULT_NATS_URL  # may carry credentials: nats://user:password@host:4222
+    token: str | None = None  # bearer token for HTTP and the monitor socket; None: sent without one
 
     @classmethod
     def default(cls, *, context: str | None = None, environ: Mapping[str, str] | None = None) -> Self:
-        """`MAKIMA_URL`, `MAKIMA_NATS_URL` and `MAKIMA_TOKEN` win over the context (`MAKIMA_CONTEXT`, else the current one),
-        a context over the defaults of `makima up`. Raises `UnknownContextError`.
+        """Read the connection data. Each value comes from the first of these that has it: `MAKIMA_URL`,
+        `MAKIMA_NATS_URL` and `MAKIMA_TOKEN`; the context (`context`, else `MAKIMA_CONTEXT`, else the current
+        one of contexts.toml); the defaults of `makima up`.
+
+        Raises `UnknownContextError` if the named context is not in contexts.toml.
         """
         env = os.environ if environ is None else environ
         found = _context(env, context or env.get("MAKIMA_CONTEXT"))

@@ -1,4 +1,4 @@
-"""Contracts, tasks, deliverables and questions over HTTP, typed."""
+"""Typed client for the HTTP routes of contracts, tasks, deliverables and questions."""
 
 from collections.abc import AsyncIterator, Sequence
 from functools import cache
@@ -14,10 +14,11 @@ T = TypeVar("T")
 
 
 class Contracts:
-    """The contract routes of one makima.
+    """The contract routes of one makima installation.
 
-    Every method raises `ProblemError` when makima refuses (its `code` says why) and `UnreachableError` when it does not
-    answer. A write is repeated safely while the server is away: see `Http`.
+    Every method raises `ProblemError` if the server refuses the request (`code` gives the reason) and
+    `UnreachableError` if it does not answer. While the server is unreachable, `Http` repeats a write with the
+    same idempotency key, so that it is applied once.
     """
 
     def __init__(self, http: Http) -> None:
@@ -34,7 +35,11 @@ class Contracts:
         stale_after_seconds: int | None = None,
         key: str | None = None,
     ) -> Contract:
-        """A new contract in status `created`. `phases` replaces the type's own list (interfaces.md, POST /contracts)."""
+        """Create a contract; it is returned in status `created`.
+
+        `phases` replaces the phases of the contract type (shape: interfaces.md, POST /contracts). `key` is
+        the idempotency key: two calls with the same key create one contract.
+        """
         body: dict[str, object] = {"name": name, "contract_type": contract_type, "description": description, "phase_guard": phase_guard}
         if phases is not None:
             body["phases"] = list(phases)
@@ -46,11 +51,13 @@ class Contracts:
         return _read(Contract, (await self._http.send("GET", f"/contracts/{contract_id}")).body)
 
     async def page(self, query: Query | None = None) -> Page[Contract]:
-        """One page; `query` takes the filters of interfaces.md (`status`, `phase`, `stale`, `waiting`, `q`, `limit`, `cursor`)."""
+        """Return one page of contracts. `query` takes the parameters of interfaces.md: `status`, `phase`,
+        `stale`, `waiting`, `q`, `limit`, `cursor`.
+        """
         return _read(Page[Contract], (await self._http.send("GET", "/contracts", query=query)).body)
 
     async def all(self, query: Query | None = None) -> AsyncIterator[Contract]:
-        """Every contract that the filters let through, page by page."""
+        """Yield every contract that matches the filters of `query`; fetches one page at a time."""
         asked = dict(query or {})
         while True:
             page = await self.page(asked)
@@ -61,19 +68,25 @@ class Contracts:
             asked["cursor"] = page.next_cursor
 
     async def act(self, contract_id: str, action: str, *, reason: str | None = None, expected_version: int | None = None) -> Contract:
-        """`action` is one of start, pause, resume, block, unblock, fail, reopen, complete, archive."""
+        """Change the contract's status. `action` is one of start, pause, resume, block, unblock, fail,
+        reopen, complete, archive.
+        """
         body = {} if reason is None else {"reason": reason}
         path = f"/contracts/{contract_id}/{action}"
         return _read(Contract, (await self._http.send("POST", path, body, expected_version=expected_version)).body)
 
     async def delete(self, contract_id: str) -> None:
-        """Only an archived contract can be deleted."""
+        """Delete a contract. The server refuses unless it is archived."""
         await self._http.send("DELETE", f"/contracts/{contract_id}")
 
     async def change_phase(
         self, contract_id: str, phase: str, *, confirmed: bool = False, force: bool = False, expected_version: int | None = None
     ) -> Contract:
-        """`confirmed` answers a phase guard; `force` skips order and gate, never version or guard."""
+        """Move the contract to `phase`.
+
+        `confirmed` gives the confirmation that a phase guard requires. `force` skips the checks of phase
+        order and gate, but not those of the expected version and the phase guard.
+        """
         body: Json = {"phase": phase, "confirmed": confirmed, "force": force}
         path = f"/contracts/{contract_id}/phase"
         return _read(Contract, (await self._http.send("POST", path, body, expected_version=expected_version)).body)
@@ -81,20 +94,22 @@ class Contracts:
     async def complete_deliverable(
         self, contract_id: str, deliverable_id: str, *, phase: str | None = None, evidence: str | None = None
     ) -> Contract:
-        """Completing it again gives the same answer and no event. `phase` None means the current one."""
+        """Mark a deliverable as completed. Repeating it returns the same answer and records no event. `phase`
+        None means the current phase.
+        """
         body = {name: value for name, value in (("phase", phase), ("evidence", evidence)) if value is not None}
         path = f"/contracts/{contract_id}/deliverables/{deliverable_id}/complete"
         return _read(Contract, (await self._http.send("POST", path, body)).body)
 
     async def tasks(self, contract_id: str) -> tuple[Task, ...]:
-        """Up to 500 tasks, oldest first."""
+        """Return the contract's tasks, oldest first, at most 500."""
         answer = await self._http.send("GET", f"/contracts/{contract_id}/tasks", query={"limit": 500})
         return _read(Page[Task], answer.body).items
 
     async def create_task(
         self, contract_id: str, name: str, *, phase: str | None = None, role: str | None = None, key: str | None = None
     ) -> Task:
-        """`key` names the intent: two calls with the same one create one task."""
+        """Create a task. `key` is the idempotency key: two calls with the same key create one task."""
         body = {"name": name} | {member: value for member, value in (("phase", phase), ("role", role)) if value is not None}
         return _read(Task, (await self._http.send("POST", f"/contracts/{contract_id}/tasks", body, key=key)).body)
 
@@ -136,5 +151,7 @@ def _read(cls: type[T], body: Json) -> T:
 
 @cache
 def _adapter(cls: type[T]) -> TypeAdapter[T]:
-    """Built once per class. Not the codec's: it knows every event there is, and takes as long to import as all of this."""
+    """The adapter of `cls`, built once per class. The one of `makima_schemas.codec` is not used: importing it
+    loads every event type, which takes as long as importing the rest of this SDK.
+    """
     return TypeAdapter(cls)

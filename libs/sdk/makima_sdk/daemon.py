@@ -1,4 +1,4 @@
-"""A daemon: the process on a machine that runs agents, beats for itself, and hears makima's signals."""
+"""The client of a daemon, the process on a machine that runs agents: heartbeats out, signals in."""
 
 import asyncio
 import logging
@@ -34,10 +34,10 @@ _logger: Final = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """What makima asks of a daemon: `kind` is one of interfaces.md's signals, `body` its JSON object."""
+    """A message from makima to a daemon (interfaces.md, signals)."""
 
-    kind: str
-    body: Mapping[str, object]
+    kind: str  # last token of the NATS subject, for example `cleanup_worktrees`
+    body: Mapping[str, object]  # the JSON object of the message; empty if the message has none
 
 
 Answer = Mapping[str, object]
@@ -45,7 +45,7 @@ Handler = Callable[[Signal], Awaitable[Answer | None]]
 
 
 class Daemon:
-    """A connected daemon. Use it as an async context manager; it beats from entry to exit.
+    """A connected daemon. Use it as an async context manager: it sends heartbeats from entry to exit.
 
     ```python
     async with Daemon("laptop-1", Connection.default()) as daemon:
@@ -54,8 +54,12 @@ class Daemon:
         contract = await daemon.contracts.get("c1")
     ```
 
-    Both connections come back by themselves after an outage. `capacity` counts the agents it may still start.
-    Raises `ValueError` for what the recorder would set aside: a daemon that says that is called disconnected.
+    HTTP and NATS reconnect by themselves after an outage. `capacity` is the number of agents that the
+    daemon can still take. `interval` is the time between heartbeats in seconds.
+
+    Raises `ValueError` for an id or a value that the recorder would reject: rejected heartbeats do not count,
+    so that the daemon would be recorded as disconnected. Raises `UnreachableError` on entry if NATS does not
+    answer.
     """
 
     def __init__(
@@ -65,11 +69,11 @@ class Daemon:
         self.hostname = hostname or socket.gethostname() or daemon_id
         self._connection = connection
         self._interval = interval
-        self._agents: tuple[str, ...] = ()
-        self._worktrees = 0
+        self._agents: tuple[str, ...] = ()  # ids of the running agents
+        self._worktrees = 0  # number of worktrees on this machine
         self._capacity = 0
-        self._handlers: dict[str, Handler] = {}
-        self._owned = AsyncExitStack()
+        self._handlers: dict[str, Handler] = {}  # by signal kind
+        self._owned = AsyncExitStack()  # what `__aexit__` closes: HTTP, NATS, heartbeat task
         self._check((), 0, 0)
 
     async def __aenter__(self) -> Self:
@@ -88,11 +92,15 @@ class Daemon:
         await self._owned.__aexit__(kind, error, trace)
 
     def on(self, kind: str, handler: Handler) -> None:
-        """Call `handler` for each signal of `kind`; what it returns is sent back to the asker, if one waits for it."""
+        """Call `handler` for each signal of `kind`. Its return value is sent as the reply if the sender
+        requested one.
+        """
         self._handlers[kind] = handler
 
     def report(self, *, agents: tuple[str, ...], worktrees: int, capacity: int) -> None:
-        """What the heartbeats say from now on; a change is sent at once. Raises `ValueError` where a bound is broken."""
+        """Set what the next heartbeats contain; a change is sent at once. Raises `ValueError` for a value
+        that is out of bounds, and then changes nothing.
+        """
         if (agents, worktrees, capacity) != (self._agents, self._worktrees, self._capacity):
             self._check(agents, worktrees, capacity)
             self._agents, self._worktrees, self._capacity = agents, worktrees, capacity
@@ -101,14 +109,16 @@ class Daemon:
     async def _connect(self) -> None:
         self.nats: Client = await connect(self._connection.nats_url, f"daemon {self.id}", inbox=permissions.inbox(self.id))
         await self.nats.subscribe(subjects.daemon_signal(self.id, "*"), cb=self._hear)
-        with suppress(NatsError, TimeoutError):  # an outage just now is no failure: it subscribes again
-            await self.nats.flush(timeout=2)  # who knows that we are connected may signal us
+        with suppress(NatsError, TimeoutError):  # after an outage nats-py subscribes again
+            await self.nats.flush(timeout=2)  # so that the subscription exists before the first heartbeat is sent
 
     async def _close(self) -> None:
         await self.nats.close()
 
     async def _live(self) -> None:
-        """Beat; a connection that the broker closed for good (a message over its limit, say) is followed by a new one."""
+        """Send heartbeats. If the broker closes the connection for good (for example after a message over its
+        size limit), open a new one.
+        """
         while True:
             with suppress(ConnectionClosedError):
                 await self._heart.run()
@@ -129,13 +139,15 @@ class Daemon:
         return DaemonHeartbeat(self.id, self.hostname, seq, timestamp, self._agents, self._worktrees, self._capacity)
 
     def _check(self, agents: tuple[str, ...], worktrees: int, capacity: int) -> None:
-        """As the recorder will."""
+        """Validate as the recorder does: encode a heartbeat and decode it. Raises `ValueError`."""
         said = DaemonHeartbeat(self.id, self.hostname, 1, datetime.now(UTC), agents, worktrees, capacity)
         decode_daemon(self.id, msgspec.json.encode(said), None)
 
 
 async def _answered(handler: Handler, signal: Signal) -> bytes:
-    """Whatever the handler raises, its asker hears of it: nats-py would swallow it, and let the asker wait."""
+    """The handler's result as a reply. If the handler raises, reply with a problem: nats-py would only report
+    the exception locally, and the sender would wait until its timeout.
+    """
     try:
         return orjson.dumps(dict(await handler(signal) or {}))
     except Exception as error:
@@ -144,14 +156,16 @@ async def _answered(handler: Handler, signal: Signal) -> bytes:
 
 
 async def _end(task: asyncio.Task[None]) -> None:
-    """A heart that failed says so here. (No task group: it would wrap whatever the caller's block raises.)"""
+    """Cancel the heartbeat task and raise its error, if it failed. A task group is not used, because it would
+    wrap exceptions of the caller's block in an exception group.
+    """
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
 
 
 def _body(data: bytes) -> Mapping[str, object]:
-    """A signal's JSON object; anything else is an empty one: a signal's meaning is its kind."""
+    """The message as a JSON object; an empty one if it is anything else, as the kind alone may be enough."""
     try:
         value: object = orjson.loads(data) if data else {}
     except orjson.JSONDecodeError:

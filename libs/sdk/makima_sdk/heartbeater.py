@@ -1,4 +1,4 @@
-"""A heart: one sender's heartbeats, each interval and at once when what it says changes."""
+"""Publishes one sender's heartbeats: at each interval, and at once when their content changes."""
 
 import asyncio
 from collections.abc import Callable
@@ -16,28 +16,30 @@ Compose = Callable[[int, datetime], msgspec.Struct]
 
 
 class Heartbeater:
-    """Beats on `subject` over `nats` (it may be replaced by another connection) every `interval` seconds while `run` runs.
+    """Publishes a heartbeat on `subject` every `interval` seconds while `run` runs.
 
-    `compose(seq, timestamp)` makes the body; `seq` counts from 1 within one incarnation. A beat is at most once: one that
-    the broker does not get is made up for by the next, so none is buffered while the connection is away.
+    `compose(seq, timestamp)` returns the body; `seq` counts from 1 within one incarnation of the sender (one
+    process start). Delivery is at most once: heartbeats are not buffered while the connection is down,
+    because the next one replaces a lost one.
     """
 
     def __init__(self, nats: Client, subject: str, compose: Compose, *, interval: float = DEFAULT_INTERVAL_SECONDS) -> None:
-        self.interval = interval
-        self.seq = 0
-        self.nats = nats
+        self.interval = interval  # seconds
+        self.seq = 0  # number of the last heartbeat that was published or tried
+        self.nats = nats  # a caller may replace it by a new connection, as `Daemon` does
         self._subject = subject
         self._compose = compose
-        self._changed = asyncio.Event()
+        self._changed = asyncio.Event()  # set when the content changed: ends the wait for the next interval
 
     def beat_now(self) -> None:
-        """Beat now, and count the interval from now on: what this sender says has changed."""
+        """Make `run` publish a heartbeat at once, because its content changed; the interval starts anew."""
         self._changed.set()
 
     async def run(self) -> None:
-        """Beat until cancelled. Failures of the broker are waited out.
+        """Publish heartbeats until cancelled. Goes on through outages of the broker, as the connection
+        reconnects.
 
-        Raises `ConnectionClosedError` where the connection is closed for good: a heart that only went on would never be heard again.
+        Raises `ConnectionClosedError` if the connection is closed for good, as it would never send again.
         """
         while True:
             if self.nats.is_closed:
@@ -51,7 +53,9 @@ class Heartbeater:
                 continue
 
     async def beat(self) -> bool:
-        """Publish one heartbeat; whether there was a connection to publish it on."""
+        """Publish one heartbeat. Returns False if there was no connection, or the broker did not confirm it
+        in 2 s.
+        """
         if not self.nats.is_connected:
             return False
         self.seq += 1

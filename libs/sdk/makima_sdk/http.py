@@ -1,4 +1,4 @@
-"""HTTP as makima speaks it: one call is one intent, with one idempotency key over all its attempts."""
+"""HTTP client of the makima API. All attempts of one call carry the same idempotency key."""
 
 import asyncio
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ import orjson
 from makima_sdk.problems import ProblemError, UnreachableError
 
 API: Final = "/api/v1"
-WRITES: Final = frozenset({"POST", "PUT", "DELETE"})  # a DELETE, too, is asked again: the second answer must be the first
+WRITES: Final = frozenset({"POST", "PUT", "DELETE"})  # these get an idempotency key: a retry returns the first answer
 UNAVAILABLE: Final = 503
 FIRST_RETRY_DELAY_SECONDS: Final = 0.1
 MAX_RETRY_DELAY_SECONDS: Final = 2.0
@@ -24,18 +24,19 @@ Query = Mapping[str, str | int | bool]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A successful answer. `position` is where the write stands in the log (None for a read)."""
+    """A successful response."""
 
-    status: int
+    status: int  # HTTP status, 2xx
     body: Json
-    position: int | None
+    position: int | None  # log position of the write (header Makima-Position); None for a read
 
 
 class Http:
-    """A connection pool to one makima. Use it as an async context manager.
+    """A connection pool to one makima installation. Use it as an async context manager.
 
-    `retry_for` is for how many seconds an unreachable or overloaded server (503 `UNAVAILABLE`, `OVERLOADED`) is asked
-    again, with the same idempotency key, before the error is raised; 0 asks once.
+    `timeout` is the limit of one attempt in seconds. `retry_for` is for how many seconds a call is repeated,
+    with the same idempotency key, while the server is unreachable or overloaded (503 `UNAVAILABLE`,
+    `OVERLOADED`), before the error is raised; 0 means a single attempt.
     """
 
     def __init__(self, url: str, token: str | None = None, *, timeout: float = 10.0, retry_for: float = 10.0) -> None:
@@ -60,11 +61,11 @@ class Http:
         expected_version: int | None = None,
         key: str | None = None,
     ) -> Answer:
-        """Send one intent and return the answer's JSON object.
+        """Send one request, with retries, and return its answer.
 
-        `expected_version` becomes `If-Match`; `key` the `Idempotency-Key` of a write (a new one where none is given: pass
-        your own to make an intent repeatable over restarts of your program).
-        Raises `ProblemError` and `UnreachableError`.
+        `expected_version` is sent as `If-Match`, `key` as the `Idempotency-Key` of a write. Without `key` a
+        random one is used; pass your own to repeat the write safely after a restart of your program. Raises
+        `ProblemError` if the server refuses, and `UnreachableError` if it does not answer.
         """
         headers: dict[str, str] = {}
         if method in WRITES:
@@ -108,12 +109,14 @@ class Http:
 
 
 def _is_transient(error: ProblemError | UnreachableError) -> bool:
-    """Whether the trouble may be over in a moment, and nothing was decided."""
+    """True if a retry may succeed. 503 `SUPERVISOR_DEAD` is a decision about the request, so it is final."""
     return isinstance(error, UnreachableError) or (error.status == UNAVAILABLE and error.code != "SUPERVISOR_DEAD")
 
 
 def _object(content: bytes) -> Json:
-    """The body as a JSON object; whatever else a proxy may answer becomes a problem's detail."""
+    """The body as a JSON object. A body that is not JSON (a proxy's error page) becomes `detail`, cut to 500
+    bytes; one that is JSON but no object becomes `items`.
+    """
     if not content:
         return {}
     try:

@@ -1,4 +1,4 @@
-"""What the HTTP API answers, typed. A member that a newer server adds is passed over."""
+"""Typed responses of the HTTP API. Members that a newer server adds are ignored."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -35,7 +35,9 @@ class PhaseView:
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """interfaces.md, Contract. `version` goes back as `expected_version`; times are UTC."""
+    """A contract (interfaces.md, Contract). Pass `version` as `expected_version` to write only if the
+    contract is unchanged. Times are UTC.
+    """
 
     id: str
     name: str
@@ -65,7 +67,9 @@ class Contract:
         return tuple(phase if isinstance(phase, str) else phase.name for phase in self.phases)
 
     def missing_deliverables(self) -> tuple[str, ...]:
-        """Ids of the current phase's deliverables that are not completed, in the order that the phase declares."""
+        """Ids of the current phase's deliverables that are not completed, in the order of the phase's
+        definition.
+        """
         return tuple(item.id for item in self.deliverables if item.phase == self.phase and not item.completed)
 
 
@@ -93,7 +97,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """`next_cursor` is opaque; None on the last page."""
+    """One page of a list."""
 
     items: tuple[T, ...]
-    next_cursor: str | None = None
+    next_cursor: str | None = None  # opaque: pass it as `cursor`; None on the last page

@@ -1,4 +1,4 @@
-"""The monitor socket as an async iterator: every event once, in order, over any number of reconnects."""
+"""The monitor WebSocket as an async iterator: every event once, in log order, also across reconnects."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
@@ -23,7 +23,7 @@ MonitorEvent = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What to be told (interfaces.md, Monitor); empty tuples mean everything."""
+    """Which messages to receive (interfaces.md, Monitor); an empty tuple means no restriction."""
 
     contract_ids: tuple[str, ...] = ()
     statuses: tuple[str, ...] = ()
@@ -33,13 +33,17 @@ class Filter:
 
 @dataclass(slots=True)
 class _StreamPosition:
-    """Where in which log we are, so that a reconnect goes on from there."""
+    """The last position that the caller received, so that a reconnect resumes after it."""
 
-    epoch: str | None = None
-    position: int | None = None
+    epoch: str | None = None  # identity of the log that `position` refers to; another one after a restore
+    position: int | None = None  # log position; None before the first message
 
     def note(self, event: MonitorEvent) -> None:
-        """A place stands in the epoch it was found in, until a reset gives another: a hello alone may be of a log that we do not know."""
+        """Update the position from a message.
+
+        `hello` sets the epoch only if none is known. On a reconnect it may come from a restored log: the old
+        epoch is kept until the server, which receives it with `since`, answers with `reset`.
+        """
         match event:
             case {"type": "hello", "epoch": str(epoch), "position": int(position)}:
                 self.epoch = epoch if self.epoch is None else self.epoch
@@ -60,12 +64,15 @@ async def monitor(
     patience: float = 30.0,
     first_patience: float | None = None,
 ) -> AsyncGenerator[MonitorEvent, None]:
-    """Yield the messages of `WS /contracts/monitor` as they come: `hello` first, then events, in the order of the log.
+    """Yield the messages of `WS /contracts/monitor` as they arrive: `hello` first, then events in log order.
 
-    After a cut it reconnects and goes on behind the last position; a `reset` message says that this was not possible.
-    Raises `UnreachableError` when no connection came about for `patience` seconds (`first_patience`, where given, until the first one),
-    `ProblemError` when it was refused (by a server that is overloaded or broken: for so long), or the filter was: nobody wants to be told
-    everything instead.
+    `since` is the log position after which to start; None starts with new events. After a lost connection it
+    reconnects and resumes after the last position; a `reset` message says that this was not possible.
+
+    Raises `UnreachableError` if no connection is made for `patience` seconds (`first_patience`, if given, for
+    the first connection). Raises `ProblemError` if the server refuses the connection (at once for a 4xx
+    status, after `patience` for a 5xx status), or if it refuses the filter: continuing without it would
+    deliver all events.
     """
     place = _StreamPosition(position=since)
     asked = wanted or Filter()
@@ -93,7 +100,9 @@ async def monitor(
 
 
 def _refused(response: Response) -> ProblemError:
-    """With the problem that came as the answer; what stands between may answer something else."""
+    """The problem in the response; a generic one if the response is no JSON object (from a proxy, for
+    example).
+    """
     try:
         body = orjson.loads(response.body or b"")
     except orjson.JSONDecodeError:

@@ -1,4 +1,4 @@
-"""The connection to NATS that a sender of heartbeats wants: it never gives up, and says nothing stale after an outage."""
+"""The NATS connection of heartbeat senders: it reconnects without limit."""
 
 import asyncio
 from typing import Final
@@ -12,10 +12,12 @@ UNLIMITED_RECONNECTS: Final = -1
 
 
 async def connect(url: str, name: str, *, inbox: str = "_INBOX", timeout: float = 10.0) -> Client:
-    """A connection under `name` that reconnects for ever. Raises `UnreachableError` if the first one takes longer than `timeout` seconds.
+    """Open a connection with the client name `name`; after an outage it reconnects, however long that takes.
 
-    `url` may carry credentials (`nats://user:password@host:4222`); they are not repeated in the error. `inbox` is the prefix of
-    the inboxes that its user may listen on: a daemon's is its own.
+    `url` may carry credentials (`nats://user:password@host:4222`); they are left out of the error. `inbox` is
+    the prefix of the reply subjects that the NATS user may subscribe to: each daemon has its own.
+
+    Raises `UnreachableError` if the first connection takes longer than `timeout` seconds.
     """
     client = Client()
     try:
@@ -37,5 +39,7 @@ async def connect(url: str, name: str, *, inbox: str = "_INBOX", timeout: float 
 
 
 async def _quiet(error: Exception) -> None:
-    """nats-py reports each failed reconnect here; the client goes on trying, and a heart that is not heard tells enough."""
+    """nats-py reports each failed reconnect; ignore it, as the client keeps trying and the recorder notices
+    the missing heartbeats.
+    """
     del error

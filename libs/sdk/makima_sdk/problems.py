@@ -1,17 +1,18 @@
-"""What can go wrong between a program and makima, as two errors: it said no, or it could not be reached."""
+"""The errors of the SDK: makima refused the request, or it could not be reached."""
 
 from collections.abc import Mapping
 
 
 class MakimaError(Exception):
-    """Base of what this SDK raises."""
+    """Base class of the errors that this SDK raises."""
 
 
 class ProblemError(MakimaError):
     """makima answered with a problem (RFC 9457).
 
-    `code` is one of domain.md's error table (a plain string: a newer server may know more), `status` the HTTP status,
-    `body` the whole problem object with the members that belong to the code (`missing`, `allowed`, `actual`, …).
+    `code` is one of the codes in domain.md's error table (a plain string, as a newer server may send others),
+    `status` the HTTP status, `body` the whole problem object with the members that belong to the code
+    (`missing`, `allowed`, `actual`, …). `hint` says what to do about it, if the server knows.
     """
 
     def __init__(self, status: int, body: Mapping[str, object]) -> None:
@@ -25,7 +26,7 @@ class ProblemError(MakimaError):
 
 
 class UnreachableError(MakimaError):
-    """Nothing answered at `url`. After a write the outcome is unknown; repeating it with the same key is safe."""
+    """No server answered at `url`. A write may or may not have been applied; repeat it with the same key."""
 
     def __init__(self, url: str, reason: str) -> None:
         self.url = url

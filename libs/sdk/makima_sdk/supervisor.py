@@ -1,4 +1,4 @@
-"""A supervisor's voice: what it is doing, said to makima by heartbeats under one connection id."""
+"""The client of a supervisor agent: sends its state to makima in heartbeats under one connection id."""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -16,18 +16,21 @@ from makima_sdk.heartbeater import DEFAULT_INTERVAL_SECONDS, Heartbeater
 
 @dataclass(frozen=True, slots=True)
 class HeartbeatContent:
-    """What the next heartbeats say; `progress` is 0–100."""
+    """The content of the next heartbeats."""
 
     phase: str
     state: SupervisorState = SupervisorState.INITIALIZING
-    activity: str = ""
-    progress: int = 0
-    pending_task_ids: tuple[str, ...] = ()
+    activity: str = ""  # what it is doing, for people; at most 2 000 characters
+    progress: int = 0  # percent, 0 to 100
+    pending_task_ids: tuple[str, ...] = ()  # tasks that it waits for
 
 
 class Supervisor:
-    """One incarnation of the agent behind a supervisor task. A restarted process is a new `Supervisor`: its new
-    `connection_id` fences the old one off. Raises `ValueError` for ids that are none.
+    """One incarnation of the agent that works on a supervisor task. Create a new `Supervisor` after a
+    restart: its new `connection_id` is a fencing token, so that heartbeats of the old process no longer
+    count.
+
+    `interval` is the time between heartbeats in seconds. Raises `ValueError` for malformed ids.
     """
 
     def __init__(
@@ -49,10 +52,12 @@ class Supervisor:
         progress: int | None = None,
         pending_task_ids: tuple[str, ...] | None = None,
     ) -> None:
-        """Change what the heartbeats say; what is left out stays. A change is sent at once, a repeat is not.
+        """Change the content of the heartbeats; arguments that are left out keep their value. A change is
+        sent at once; a call that changes nothing sends nothing.
 
-        Raises `ValueError`, and changes nothing, for what the recorder would set aside: a sender of that is called dead. Of an
-        activity that is too long, the first 2 000 characters are said.
+        An activity is cut to its first 2 000 characters. Raises `ValueError`, and changes nothing, for a
+        value that the recorder would reject: rejected heartbeats do not count, so that the supervisor would
+        be declared dead.
         """
         now = self.content
         said = replace(
@@ -69,15 +74,19 @@ class Supervisor:
             self._heartbeater.beat_now()
 
     async def run(self) -> None:
-        """Beat until cancelled."""
+        """Send heartbeats until cancelled. Raises `ConnectionClosedError` if the connection is closed for
+        good.
+        """
         await self._heartbeater.run()
 
     async def beat(self) -> bool:
-        """One heartbeat now: a last word before leaving. Whether there was a connection to say it on."""
+        """Send one heartbeat now, for example the final state before the process ends. Returns False if it
+        was not sent.
+        """
         return await self._heartbeater.beat()
 
     def _check(self, said: HeartbeatContent) -> None:
-        """As the recorder will."""
+        """Validate as the recorder does: encode a heartbeat and decode it. Raises `ValueError`."""
         decode_supervisor(self.task_id, msgspec.json.encode(self._heartbeat(said, 1, datetime.now(UTC))), None)
 
     def _compose(self, seq: int, timestamp: datetime) -> SupervisorHeartbeat:
