@@ -1,1 +1,1 @@
-"""placeholder"""
+"""The `makima` command line."""

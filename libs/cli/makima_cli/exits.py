@@ -1,4 +1,4 @@
-"""How a command ends: the exit codes, and the problem on stderr."""
+"""Exit codes of the commands, and how errors are printed on stderr."""
 
 import sys
 from typing import Final, NoReturn
@@ -21,12 +21,12 @@ _BY_STATUS: Final = {404: NOT_FOUND, 401: FORBIDDEN, 403: FORBIDDEN, 400: REFUSE
 
 
 def code_for(error: ProblemError | UnreachableError) -> int:
-    """interfaces.md, CLI, Exit."""
+    """The exit code of an error (interfaces.md, CLI, Exit)."""
     return UNREACHABLE if isinstance(error, UnreachableError) else _BY_STATUS.get(error.status, FAILED)
 
 
 def exit_with_problem(error: ProblemError | UnreachableError, *, as_json: bool) -> NoReturn:
-    """Say on stderr what was refused, as text or as the problem's JSON, and end the process."""
+    """Print the error on stderr, as text or as the problem's JSON object, and end the process."""
     body = _body(error)
     if as_json:
         click.echo(orjson.dumps(body).decode(), err=True)
@@ -41,7 +41,7 @@ def exit_with_problem(error: ProblemError | UnreachableError, *, as_json: bool) 
 
 
 def exit_timed_out(detail: str, *, as_json: bool) -> NoReturn:
-    """What was waited for did not come."""
+    """Print `detail` on stderr, and end the process with exit code 7."""
     click.echo(orjson.dumps({"code": "TIMED_OUT", "detail": detail}).decode() if as_json else f"error: {detail}", err=True)
     sys.exit(TIMED_OUT)
 

@@ -1,4 +1,4 @@
-"""The `makima` command: a table of subcommands, each imported only when it is asked for, because `--help` is asked for often."""
+"""The `makima` command: a table of subcommands. Each is imported only when it runs, so that `--help` is fast."""
 
 import json
 from importlib import import_module
@@ -7,7 +7,7 @@ from typing import IO, Final, cast
 
 import click
 
-# name → (where its click command lies, what it does in one line: shown without importing it)
+# name → (module:attribute of the click command, its help in one line, which `--help` shows without an import)
 COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("makima_cli.up:up", "Start the whole system on this machine, until Ctrl-C."),
     "contracts": ("makima_cli.contracts:contracts", "See, create, move and watch contracts."),
@@ -19,7 +19,7 @@ TYPED: Final = "makima.typed"
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are named in a table and imported when they run."""
+    """A click group that imports its commands when they run. `table` has the form of `COMMANDS`."""
 
     def __init__(self, *args: object, table: dict[str, tuple[str, str]], **attributes: object) -> None:
         super().__init__(*args, **attributes)  # pyright: ignore[reportArgumentType] — handed on as they came
@@ -40,7 +40,7 @@ class LazyGroup(click.Group):
 
 
 class Root(LazyGroup):
-    """Who asks for JSON gets it for what is misspelt, too."""
+    """The top-level group: with `--format json`, usage errors are printed as JSON, too."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         ctx.meta[TYPED] = list(args)
@@ -57,7 +57,7 @@ class Root(LazyGroup):
 
 
 class UsageProblem(click.ClickException):
-    """A usage error as a problem on stderr."""
+    """A usage error that click prints on stderr as a problem's JSON object."""
 
     exit_code = 2
 

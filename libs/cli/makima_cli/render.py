@@ -1,4 +1,4 @@
-"""Contracts on a terminal: a table that fits a screen, colours only for people."""
+"""Prints contracts as tables and text; fits the width and uses colours only on a terminal."""
 
 import os
 import sys
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, cast
 if TYPE_CHECKING:
     from rich.console import Console
 
-UNCUT_TABLE_WIDTH: Final = 200  # where nobody looks, nothing needs to be cut
+UNCUT_TABLE_WIDTH: Final = 200  # characters; for output that is no terminal, so that no column is cut
 COLOURS: Final = {
     "created": "dim",
     "active": "green",
@@ -26,8 +26,10 @@ Row = Mapping[str, object]
 
 
 def console() -> "Console":
-    """stdout; plain and wide where it is no terminal, plain where NO_COLOR asks for it."""
-    from rich.console import Console  # noqa: PLC0415 - rich takes longer to import than many a command to run
+    """A console on stdout: without colours if stdout is no terminal or NO_COLOR is set; wide if it is no
+    terminal.
+    """
+    from rich.console import Console  # noqa: PLC0415 - importing rich takes longer than many commands
 
     people = sys.stdout.isatty()
     return Console(
@@ -38,7 +40,7 @@ def console() -> "Console":
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """An aligned table without borders: it reads well and cuts well."""
+    """Print an aligned table without borders, which is also easy to process with `cut` or `awk`."""
     from rich.table import Table  # noqa: PLC0415 - as above
 
     drawn = Table(box=None, pad_edge=False, header_style="bold")
@@ -50,7 +52,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def status(contract: Row) -> str:
-    """The status, coloured, with what it waits for and whether it is stale."""
+    """The status as rich markup, followed by `waiting_for` and `stale`, if set, in parentheses."""
     name = str(contract["status"])
     marks = [str(mark) for mark in (contract.get("waiting_for"), "stale" if contract.get("stale") else None) if mark]
     text = f"{name} ({', '.join(marks)})" if marks else name
@@ -58,7 +60,7 @@ def status(contract: Row) -> str:
 
 
 def done(contract: Row) -> str:
-    """Deliverables of the current phase, and tasks: `1/2 · 3/4`."""
+    """Completed of all: the deliverables of the current phase, then the tasks, as `1/2 · 3/4`."""
     deliverables = [item for item in cast("Sequence[Row]", contract.get("deliverables", ())) if item["phase"] == contract["phase"]]
     tasks = cast("Mapping[str, int]", contract.get("tasks", {}))
     finished = sum(bool(item["completed"]) for item in deliverables)
@@ -66,7 +68,9 @@ def done(contract: Row) -> str:
 
 
 def ago(moment: object) -> str:
-    """How long ago, in the largest unit that fits: `12s`, `4m`, `3h`, `9d`."""
+    """The age of a timestamp (RFC 3339), rounded down to one unit: `12s`, `4m`, `3h`, `9d`; `-` if it is
+    empty.
+    """
     if not moment:
         return "-"
     seconds = max(0, int((datetime.now(UTC) - datetime.fromisoformat(str(moment))).total_seconds()))
@@ -77,7 +81,7 @@ def ago(moment: object) -> str:
 
 
 def plain(text: object) -> str:
-    """A user's text, which rich must not read as markup."""
+    """Escape a user's text, so that rich does not interpret it as markup."""
     from rich.markup import escape  # noqa: PLC0415 - as above
 
     return escape(str(text))

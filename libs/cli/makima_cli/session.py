@@ -1,4 +1,4 @@
-"""What every command that talks to a running makima shares: its options, the connection, and how errors end it."""
+"""Shared by all commands that use the HTTP API: options, connection, and the handling of errors."""
 
 import asyncio
 import sys
@@ -23,10 +23,10 @@ GATEWAY_RETRY_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One run of a command: where makima is, and what to print."""
+    """One run of a command."""
 
     connection: Connection
-    format: str
+    format: str  # output format: one of the command's `--format` choices
 
     @property
     def as_json(self) -> bool:
@@ -36,7 +36,9 @@ class Session:
         return Http(self.connection.url, self.connection.token, retry_for=GATEWAY_RETRY_SECONDS)
 
     def run(self, work: Callable[[Http], Awaitable[R]]) -> R:
-        """Do `work` with an open client; whatever is refused ends the process with its exit code."""
+        """Run `work` with an HTTP client and return its result. An error of the SDK ends the process: see
+        `conclude`.
+        """
 
         async def opened() -> R:
             async with self.http() as http:
@@ -45,7 +47,10 @@ class Session:
         return self.conclude(opened())
 
     def conclude(self, work: Awaitable[R]) -> R:
-        """Run to the end; Ctrl-C is exit 130."""
+        """Run `work` to its end and return its result.
+
+        An SDK error is printed on stderr and ends the process with its exit code; Ctrl-C ends it with 130.
+        """
 
         async def awaited() -> R:
             return await work
@@ -58,7 +63,7 @@ class Session:
             sys.exit(exits.INTERRUPTED)
 
     def send(self, method: str, path: str, body: Json | None = None) -> Json:
-        """One request, one JSON object."""
+        """Send one request and return the JSON object of the response."""
 
         async def asked(http: Http) -> Json:
             return (await http.send(method, path, body)).body
@@ -67,7 +72,11 @@ class Session:
 
 
 def with_session(*formats: str) -> Callable[[Command], Callable[..., None]]:
-    """Give a command `--url`, `--context` and `--format` (the first of `formats` is the default) and, first, the `Session` they make."""
+    """Decorator that adds the options `--url`, `--context` and `--format` (the default is the first of
+    `formats`).
+
+    The command receives a `Session` made of them as its first argument.
+    """
 
     def decorate(command: Command) -> Callable[..., None]:
         @wraps(command)
@@ -82,7 +91,7 @@ def with_session(*formats: str) -> Callable[[Command], Callable[..., None]]:
 
 
 def echo_json(value: object) -> None:
-    """JSON on stdout: indented for a person at a terminal, one line for a program."""
+    """Print JSON on stdout: indented on a terminal, else one line."""
     option = orjson.OPT_INDENT_2 if sys.stdout.isatty() else 0
     click.echo(orjson.dumps(value, option=option).decode())
 

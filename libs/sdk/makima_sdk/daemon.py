@@ -109,8 +109,10 @@ class Daemon:
     async def _connect(self) -> None:
         self.nats: Client = await connect(self._connection.nats_url, f"daemon {self.id}", inbox=permissions.inbox(self.id))
         await self.nats.subscribe(subjects.daemon_signal(self.id, "*"), cb=self._hear)
-        with suppress(NatsError, TimeoutError):  # after an outage nats-py subscribes again
-            await self.nats.flush(timeout=2)  # so that the subscription exists before the first heartbeat is sent
+        # Wait until the subscription exists: signals may come as soon as the daemon is seen to be connected.
+        # Failure means an outage, after which nats-py subscribes again.
+        with suppress(NatsError, TimeoutError):
+            await self.nats.flush(timeout=2)
 
     async def _close(self) -> None:
         await self.nats.close()

@@ -13,7 +13,7 @@ import orjson
 from makima_sdk.problems import ProblemError, UnreachableError
 
 API: Final = "/api/v1"
-WRITES: Final = frozenset({"POST", "PUT", "DELETE"})  # these get an idempotency key: a retry returns the first answer
+WRITES: Final = frozenset({"POST", "PUT", "DELETE"})  # these get an idempotency key
 UNAVAILABLE: Final = 503
 FIRST_RETRY_DELAY_SECONDS: Final = 0.1
 MAX_RETRY_DELAY_SECONDS: Final = 2.0

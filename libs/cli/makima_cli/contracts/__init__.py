@@ -1,4 +1,4 @@
-"""`makima contracts`: see, create, move and watch contracts."""
+"""`makima contracts`: list, create, change and monitor contracts."""
 
 import click
 

@@ -1,4 +1,4 @@
-"""`makima contracts advance`: on to a phase, or only ask whether that would work."""
+"""`makima contracts advance`: change to another phase, or (dry run) check whether that is allowed."""
 
 import sys
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The commands that move a contract, and answer it: one POST each."""
+"""The commands that change a contract's status, delete it, or answer its questions: one request each."""
 
 import click
 

@@ -1,4 +1,4 @@
-"""`makima contracts create`: a new contract."""
+"""`makima contracts create`: creates a contract."""
 
 import click
 

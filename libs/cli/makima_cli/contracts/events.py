@@ -1,4 +1,4 @@
-"""`makima contracts events`: a contract's own log, and on."""
+"""`makima contracts events`: prints the recorded events of one contract, and follows new ones on request."""
 
 import asyncio
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""`makima contracts list`: which contracts there are, filtered like the API, as a table or JSON."""
+"""`makima contracts list`: contracts with the filters of the API, as a table, compact lines or JSON."""
 
 import asyncio
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ def list_contracts(
 
 
 async def fetch(http: Http, query: Query, limit: int = MAX_CONTRACTS) -> list[Row]:
-    """Up to `limit` contracts, over as many pages as it takes."""
+    """Return up to `limit` contracts; fetches as many pages as needed."""
     found: list[Row] = []
     asked = dict(query)
     while len(found) < limit:
@@ -55,7 +55,7 @@ async def _watch(session: Session, http: Http, query: Query, limit: int) -> None
     while True:
         contracts = await fetch(http, query, limit)
         if not session.as_json:
-            click.clear()  # does nothing where there is no terminal
+            click.clear()  # does nothing if stdout is no terminal
         _print(session, contracts)
         await asyncio.sleep(LISTING_REFRESH_SECONDS)
 

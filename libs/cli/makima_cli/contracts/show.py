@@ -1,4 +1,4 @@
-"""`makima contracts show`: one contract, in full."""
+"""`makima contracts show`: prints all details of one contract."""
 
 from collections.abc import Sequence
 from typing import cast
@@ -28,7 +28,7 @@ def show(session: Session, contract_id: str, *, verbose: bool) -> None:
 
 
 def print_contract(contract: Row) -> None:
-    """Names and values, aligned; what is not set is left out."""
+    """Print names and values in two columns, without those that are not set, and the deliverables."""
     facts = {
         "name": render.plain(contract["name"]),
         "status": render.status(contract),

@@ -1,4 +1,4 @@
-"""`makima contracts wait`: until a contract reaches a status."""
+"""`makima contracts wait`: polls until a contract reaches a status."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""`makima contracts monitor`: what happens, as it happens, one line each."""
+"""`makima contracts monitor`: prints events as they arrive, one line each."""
 
 import os
 from collections.abc import Mapping
@@ -12,11 +12,13 @@ from makima_sdk.monitoring import monitor as stream
 from makima_cli.render import COLOURS
 from makima_cli.session import GATEWAY_RETRY_SECONDS, Session, with_session
 
+# Events that `--quiet` lets through.
 QUIET: Final = frozenset({"StatusChanged", "StaleDetected", "QuestionAsked", "AgentStatusChanged"})
-FRAME: Final = frozenset({"hello", "reset"})
-# What stands at the head of a line, or with its new value; a contract has one supervisor at a time.
+FRAME: Final = frozenset({"hello", "reset"})  # messages about the stream; always printed
+# Members that are not printed as `key=value`: they begin the line, are printed with their new value
+# (`old → new`), or add nothing (the supervisor's task, as a contract has one supervisor at a time).
 FOLDED: Final = frozenset({"type", "position", "timestamp", "contract_id", "old_status", "old_phase", "old_state", "supervisor_task_id"})
-LAGGING: Final = "lagging"  # about us, not about contracts
+LAGGING: Final = "lagging"  # this client is behind the log; no event of a contract
 
 
 @click.command()
@@ -68,7 +70,9 @@ def _print(event: MonitorEvent) -> None:
 
 
 def told(event: Mapping[str, object]) -> str:
-    """What an event says beside its kind, time and contract: a change as `old → new`, then the rest in the order in which it came."""
+    """The event's members except type, time and contract: first changes as `old → new`, then the rest as
+    `key=value` in the order of the message.
+    """
     said: list[str] = []
     for key, value in event.items():
         if value is None or key in FOLDED:
@@ -83,6 +87,6 @@ def told(event: Mapping[str, object]) -> str:
 
 
 def _colour(status: str) -> str | None:
-    """Click's name of the status's colour; click itself leaves colours out where there is no terminal."""
+    """Click's name of the status's colour; None for no colour. click drops colours if stdout is no terminal."""
     words = [] if "NO_COLOR" in os.environ else COLOURS.get(status, "").split()
     return words[-1] if words and words[-1] != "dim" else None

@@ -1,4 +1,4 @@
-"""`makima ledger`: is the log whole, and is the broker's stream its own; a read model made anew; a new identity after a restore."""
+"""`makima ledger`: verifies the event log, rebuilds read models, and starts a new epoch after a restore."""
 
 import click
 

@@ -1,4 +1,8 @@
-"""`makima ledger new-epoch`: after a restore the log's positions may be other events; everybody who followed it starts again."""
+"""`makima ledger new-epoch`: gives the log a new epoch after a restore.
+
+After a restore the same positions may hold other events than before. The new epoch makes every consumer and
+monitor client start again.
+"""
 
 import click
 from makima_kernel.relay.stream_identity import new_epoch as renew

@@ -1,4 +1,6 @@
-"""`makima ledger rebuild NAME`: a projection's tables made anew from the log, beside the live ones, while everybody goes on reading."""
+"""`makima ledger rebuild NAME`: rebuilds the tables of a projection from the log, while readers use the old
+ones.
+"""
 
 import asyncio
 import sys
@@ -19,8 +21,8 @@ from makima_cli.session import echo_json
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
 PROGRESS_POLL_SECONDS: Final = 0.2
-PROGRESS_LINE_SECONDS: Final = 5.0  # where nobody watches a line change
-REBUILD_STALLED_SECONDS: Final = 10.0  # nobody works on it: whoever did is gone
+PROGRESS_LINE_SECONDS: Final = 5.0  # if stderr is no terminal, where a line cannot be overwritten
+REBUILD_STALLED_SECONDS: Final = 10.0  # no session holds the rebuild lock: the service that rebuilt has ended
 REBUILD_TIMEOUT_SECONDS: Final = 24 * 3600.0
 
 
@@ -29,9 +31,11 @@ REBUILD_TIMEOUT_SECONDS: Final = 24 * 3600.0
 @click.option("--context", metavar="NAME", help="Which makima, by its name in contexts.toml.")
 @click.option("--format", "chosen", type=click.Choice(("text", "json")), default="text", show_default=True, help="How to print.")
 def rebuild(name: str, *, context: str | None, chosen: str) -> None:
-    """Make the tables of projection NAME anew from the log. Readers see the old rows until they see the new ones.
+    """Make the tables of projection NAME anew from the log. Readers see the old rows until they see the new
+    ones.
 
-    For after a fix of the code that folds it. The service that owns it must be running; how far it is goes to stderr.
+    For after a fix of the code that folds it. The service that owns it must be running; how far it is goes to
+    stderr.
     """
 
     async def work(servers: Servers) -> dict[str, object]:
@@ -63,7 +67,11 @@ async def _rebuild(servers: Servers, name: str) -> dict[str, object]:
 
 
 async def _watch(servers: Servers, name: str, asking: asyncio.Task[dict[str, object] | Problem]) -> None:
-    """Until it is answered, or nobody is left to answer."""
+    """Print progress until `asking` is done.
+
+    Raises a problem (`UNAVAILABLE`) if no session has held the projection's rebuild lock for
+    `REBUILD_STALLED_SECONDS`: then the service that rebuilds has ended and will not reply.
+    """
     terminal = sys.stderr.isatty()
     seen = said = monotonic()
     while not (await asyncio.wait([asking], timeout=PROGRESS_POLL_SECONDS))[0]:

@@ -1,10 +1,10 @@
 -- name: known
--- The projections that ever ran on this log.
+-- Names of all projections that ever ran on this log.
 select distinct consumer from event_log.checkpoints where shard = 0 order by consumer
 
 -- name: progress
--- How far the next generation is, and how far it has to go; null while none is being made. Somebody works on it as long as a session
--- holds the lock of its schema, which has the projection's name.
+-- Position of the generation that is being built (null if none is), the log's last position, and whether a session
+-- holds the advisory lock of the projection's rebuild: only then a service is working on it.
 select
   (select max(position) from event_log.checkpoints
    where consumer = $1 and shard = 0 and generation > (select min(generation) from event_log.checkpoints where consumer = $1 and shard = 0)),

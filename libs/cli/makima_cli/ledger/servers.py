@@ -1,4 +1,4 @@
-"""The way to the servers themselves, for the few commands that go past the services."""
+"""Connections to Postgres and NATS, for the commands that work on them directly instead of through the API."""
 
 import asyncio
 import os
@@ -28,19 +28,26 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class Servers:
+    """The open connections of one command."""
+
     pool: asyncpg.Pool
     nats: Client
     log: Log
 
 
 def run(context: str | None, work: Callable[[Servers], Awaitable[R]], *, as_json: bool) -> R:
-    """Do `work` on the servers of a context (or of MAKIMA_DATABASE_URL and MAKIMA_NATS_URL); exit 8 where one does not answer."""
+    """Run `work` with connections to the servers of a context (or of MAKIMA_DATABASE_URL and
+    MAKIMA_NATS_URL).
+
+    Ends the process with exit code 8 if a server does not answer. Raises `click.UsageError` if the context or
+    the database address is not known.
+    """
     try:
         connection = Connection.default(context=context)
     except UnknownContextError as error:
         raise click.UsageError(str(error)) from error
     database_url = os.environ.get("MAKIMA_DATABASE_URL") or _database_of(context)
-    if not structlog.is_configured():  # stdout is the answer's, and may be JSON
+    if not structlog.is_configured():  # logs go to stderr: stdout may be parsed as JSON
         structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 
     async def opened() -> R:

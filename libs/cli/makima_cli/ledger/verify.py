@@ -1,4 +1,4 @@
-"""`makima ledger verify`: no gap in positions, no gap in a stream, and the broker's stream is this log's."""
+"""`makima ledger verify`: checks the log for gaps, and that the broker's stream was made from this log."""
 
 import sys
 from dataclasses import asdict, dataclass
@@ -18,10 +18,12 @@ FOUND_PROBLEMS: Final = 6
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    epoch: str
-    events: int
-    head: int
-    problems: tuple[str, ...]
+    """The result; printed as it is with `--format json`."""
+
+    epoch: str  # identity of the log
+    events: int  # number of events in the log, without archived partitions
+    head: int  # position of the last event; 0 if there is none
+    problems: tuple[str, ...]  # one sentence each; empty if the log is intact
 
 
 @click.command()
@@ -42,12 +44,14 @@ def verify(*, context: str | None, chosen: str) -> None:
 
 
 async def _verify(servers: Servers) -> Found:
-    """Reads the whole log once; archived partitions are not missed, because positions are counted from the first one there."""
+    """Check the log; reads all of it once. Archived partitions are no gap, as counting starts at the first
+    position that is present.
+    """
     count, first, head = await servers.pool.fetchrow(SQL["counted"]) or (0, 1, 0)
     problems: list[str] = []
     if count != head - first + 1:
         problems.append(f"between positions {first} and {head} there are {count} events: {head - first + 1 - count} are missing")
-    if first == 1:  # else the beginnings of old streams are archived
+    if first == 1:  # else the first events of old streams are archived, which would look like a gap
         problems += [f"stream {stream} of {tenant} has a gap" for tenant, stream in await servers.pool.fetch(SQL["broken"])]
     match await compare_stream(servers.nats, servers.log):
         case Mismatch(reason):

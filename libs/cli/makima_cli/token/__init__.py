@@ -1,4 +1,4 @@
-"""`makima token`: who may come in, and as what."""
+"""`makima token`: creates, lists and revokes access tokens."""
 
 import click
 

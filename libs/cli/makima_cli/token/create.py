@@ -1,4 +1,4 @@
-"""`makima token create`: the one moment in which a secret is shown."""
+"""`makima token create`: creates a token. Its secret is printed once and cannot be read again."""
 
 from typing import Final
 

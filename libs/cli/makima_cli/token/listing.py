@@ -1,4 +1,4 @@
-"""`makima token list`: all tokens, revoked ones too, oldest first."""
+"""`makima token list`: all tokens, including revoked ones, oldest first."""
 
 from collections.abc import Sequence
 from typing import Final, cast

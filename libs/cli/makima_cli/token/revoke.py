@@ -1,4 +1,4 @@
-"""`makima token revoke`."""
+"""`makima token revoke`: makes a token invalid."""
 
 import click
 

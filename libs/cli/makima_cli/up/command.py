@@ -1,4 +1,4 @@
-"""The options of `makima up`, its signals, and its errors in one line."""
+"""The `makima up` command: its options, signal handling, and error messages of one line."""
 
 import asyncio
 import shutil
@@ -54,7 +54,9 @@ def up(*, data_dir: Path | None, ephemeral: bool, port: int, nats_port: int, dem
 
 
 def _explained(error: BaseException) -> BaseException:
-    """One line, if we know every error that is in it; else the error itself."""
+    """A click error with a message of one line, if every error in the group is in `KNOWN`; else the error
+    itself.
+    """
     found = _leaves(error)
     if all(isinstance(leaf, KNOWN) for leaf in found):
         return click.ClickException("; ".join(str(leaf) for leaf in found))
@@ -82,7 +84,9 @@ def _folder(data_dir: Path | None, *, ephemeral: bool) -> Generator[DataFolder]:
 
 
 async def _until_told(options: Options, folder: DataFolder) -> None:
-    """Ctrl-C, SIGTERM or a closed terminal cancel what runs, which drains; a second one cancels the draining."""
+    """Run the system until SIGINT (Ctrl-C), SIGTERM or SIGHUP (closed terminal). The first signal cancels the
+    task, which then drains and stops everything; a second one cancels the draining.
+    """
     serving = asyncio.ensure_future(serve(options, folder, click.echo))
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(name, serving.cancel)

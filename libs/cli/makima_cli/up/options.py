@@ -1,4 +1,4 @@
-"""What was asked of `makima up`: by flags, the environment, or `makima.toml`."""
+"""Options of `makima up`, from flags, environment variables, or `makima.toml`."""
 
 import os
 import tomllib
@@ -9,27 +9,33 @@ from typing import cast
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Port 0 takes a free one. A server URL means: it runs already, leave it alone."""
+    """The options of one `makima up`. Port 0 means any free port."""
 
     data_dir: Path
-    ephemeral: bool
+    ephemeral: bool  # `data_dir` is temporary and is deleted at the end
     port: int
     nats_port: int
     demo: bool
     open_browser: bool
-    json: bool
-    database_url: str | None
-    nats_url: str | None
+    json: bool  # print the summary as one line of JSON
+    database_url: str | None  # an existing Postgres to use; None: start an embedded one
+    nats_url: str | None  # an existing NATS to use; None: start an embedded one
 
 
 def settings_file() -> Path | None:
-    """`MAKIMA_CONFIG`, else the `makima.toml` where the command was typed (the services run elsewhere), if there is one."""
+    """The path in `MAKIMA_CONFIG`, else `makima.toml` in the current directory; None if the file does not
+    exist.
+
+    The path is absolute, because the services run in another directory.
+    """
     path = Path(os.environ.get("MAKIMA_CONFIG", "makima.toml"))
     return path.resolve() if path.is_file() else None
 
 
 def setting(name: str) -> object:
-    """A setting that concerns us as much as the services: `MAKIMA_<NAME>`, else the one in the settings file, else None."""
+    """A setting that `makima up` shares with the services: `MAKIMA_<NAME>`, else the value in the settings
+    file, else None.
+    """
     path = settings_file()
     in_file = cast("dict[str, object]", tomllib.loads(path.read_text())) if path else {}
     return os.environ.get(f"MAKIMA_{name.upper()}") or in_file.get(name)

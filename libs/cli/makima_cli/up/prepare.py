@@ -1,4 +1,4 @@
-"""What must be true before a service starts: the schemas are migrated and the streams are there."""
+"""Prepares the servers before the services start: migrates the schemas and creates the streams."""
 
 import asyncpg
 from makima_kernel.event_log.log import Log
@@ -12,11 +12,12 @@ FAULTS = (MigrationError, TopologyError, BrokerUnreachableError, SettingsError, 
 
 
 async def migrate_all(database_url: str) -> int:
-    """The kernel's migrations, then each service's; returns how many were applied."""
+    """Apply the migrations of the kernel, then of each service. Returns how many were applied."""
     return sum([len(await migrate(database_url, folder, schema)) for schema, folder in all_schemas()])
 
 
 async def provision_bus(database_url: str, nats_url: str) -> None:
+    """Create the NATS streams, or bring them to their current configuration."""
     budget = load(Settings, database_url=database_url, nats_url=nats_url).stream_budget
     nats = await connect(nats_url, "makima-up", on_closed=ignore_close)
     try:

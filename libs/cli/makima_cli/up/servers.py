@@ -1,4 +1,6 @@
-"""The Postgres and the NATS of one `makima up`: started, taken over, kept alive and stopped; or left alone where they run elsewhere."""
+"""Postgres and NATS of one `makima up`: starts, restarts and stops embedded ones, or uses external ones as
+they are.
+"""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
@@ -23,14 +25,16 @@ Embedded = Postgres | Nats
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """Where they are, and the pids of those that are ours (None: it runs elsewhere). `nats_url` is the administrator's."""
+    """The addresses of the servers, and the embedded ones among them."""
 
     database_url: str
-    nats_url: str
-    embedded: dict[str, Embedded]
+    nats_url: str  # with the credentials of the administrator
+    embedded: dict[str, Embedded]  # by name (`nats`, `postgres`); a server that is missing here is external
 
     def nats_url_of(self, user: str) -> str:
-        """As this user; whom a broker elsewhere lets in is its own business."""
+        """The address with the credentials of `user`. An external broker has its own users: then it is
+        `nats_url`.
+        """
         nats = self.embedded.get("nats")
         return nats.url_of(user) if isinstance(nats, Nats) else self.nats_url
 
@@ -39,7 +43,7 @@ class Servers:
         return {name: self.embedded[name].pid if name in self.embedded else None for name in ("nats", "postgres")}
 
     async def keep(self, say: Callable[[str], None]) -> None:
-        """Bring back one that died; runs until it is cancelled."""
+        """Restart embedded servers that have ended; runs until cancelled."""
         while True:
             await asyncio.sleep(SERVER_POLL_SECONDS)
             for name, server in self.embedded.items():
@@ -50,7 +54,10 @@ class Servers:
 
 
 def check_ports(options: Options, folder: DataFolder) -> None:
-    """Raises `PortTakenError` before anything is started. A server that we left behind holds its port rightly."""
+    """Check the requested ports before anything is started. Raises `PortTakenError`.
+
+    The NATS port may be in use by the embedded NATS of an earlier `makima up` that crashed: it is taken over.
+    """
     if options.port:
         ports.require(options.port, "--port")
     if options.nats_port and options.nats_url is None and not Nats(folder.nats).holds(options.nats_port):
@@ -59,7 +66,11 @@ def check_ports(options: Options, folder: DataFolder) -> None:
 
 @asynccontextmanager
 async def running(options: Options, folder: DataFolder, say: Callable[[str], None]) -> AsyncGenerator[Servers]:
-    """They run inside this block. After a crash of ours the next one takes them over; it would never find ephemeral ones, so those end with us."""
+    """Start the embedded servers; they run until the block ends.
+
+    If this process crashes, they keep running and the next `makima up` takes them over. Ephemeral ones end
+    with this process (`tied`), as nothing would find them in their temporary folder.
+    """
     postgres = None if options.database_url else Postgres(folder.postgres, durable=not options.ephemeral, tied=options.ephemeral)
     nats = (
         None

@@ -1,4 +1,4 @@
-"""The services as programs: which there are, on which ports, with which settings."""
+"""Builds the list of programs that `makima up` runs, with their ports and environment."""
 
 import os
 import sys
@@ -22,12 +22,12 @@ FLEET = "demo fleet"
 
 @dataclass(frozen=True, slots=True)
 class LocalSystem:
-    """What every program needs to know: where the data lies, where the servers are, and (its hash) the administrator's token."""
+    """What the environments of the programs are made of."""
 
     folder: DataFolder
     servers: Servers
-    port: int
-    token: str
+    port: int  # of the gateway's HTTP API
+    token: str  # the administrator's; the gateway gets only its hash
 
     @property
     def url(self) -> str:
@@ -35,14 +35,14 @@ class LocalSystem:
 
 
 def services(site: LocalSystem, *, for_demo: bool) -> list[Program]:
-    """Every installed service, each with a health port of its own."""
+    """A program for every installed service, each with its own health port."""
     taken = {site.port}
     pace: Mapping[str, str] = _pace() if for_demo else {}
     return [_service(service, site, _another_port(taken), pace) for service in installed_services()]
 
 
 def demo_fleet(site: LocalSystem) -> Program:
-    """Daemons and agents that know nothing but the public interfaces."""
+    """The program of the demo fleet. Its daemons and agents use only the public interfaces."""
     env = {"MAKIMA_URL": site.url, "MAKIMA_NATS_URL": site.servers.nats_url, "MAKIMA_TOKEN": site.token}
     command = (sys.executable, "-m", "makima_cli.demo", str(site.folder.path / "demo"))
     return Program(FLEET, command, site.folder.path, site.folder.log("demo"), env=env)
@@ -63,7 +63,7 @@ def _service(service: InstalledService, site: LocalSystem, health_port: int, pac
 
 
 def _pace() -> Mapping[str, str]:
-    """The demo's deadlines, where the user has none of his own."""
+    """The demo's timeouts, except those that the user has set in the environment or the settings file."""
     in_file = setting("contracts")
     own = {f"MAKIMA_CONTRACTS__{name.upper()}" for name in (cast("dict[str, object]", in_file) if isinstance(in_file, dict) else {})}
     return {name: value for name, value in demo.SETTINGS.items() if name not in os.environ and name not in own}

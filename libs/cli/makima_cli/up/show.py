@@ -1,4 +1,4 @@
-"""What `makima up` prints: one block for people, or one line for programs; news while it runs."""
+"""What `makima up` prints: a summary for people or one line of JSON for programs, and progress messages."""
 
 import json
 import shutil
@@ -19,17 +19,17 @@ NAME: Final = "makima"
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """All that is up."""
+    """Addresses and processes of the running system."""
 
-    url: str
-    nats_url: str
+    url: str  # of the gateway
+    nats_url: str  # with the administrator's credentials
     database_url: str
-    token: str
+    token: str  # the administrator's
     data_dir: Path
-    services: Mapping[str, int]
-    fleet: int | None
-    servers: Mapping[str, int | None]
-    metrics: Mapping[str, str]
+    services: Mapping[str, int]  # service name → pid
+    fleet: int | None  # pid of the demo fleet; None: no demo
+    servers: Mapping[str, int | None]  # `nats`, `postgres` → pid; None: external
+    metrics: Mapping[str, str]  # service name → URL of its metrics
 
 
 def json_line(running: Running) -> str:
@@ -47,7 +47,11 @@ def json_line(running: Running) -> str:
 
 
 def summary(running: Running, context: str | None, seconds: float) -> str:
-    """What runs, where, and what to try; `context` is what the commands must name, if it is not the one they use anyway."""
+    """The block for people: processes, addresses, and commands to try.
+
+    `context` is the name that the commands need as `--context`; None if it is the current context. `seconds`
+    is how long the start took.
+    """
     gateway = ("gateway", running.services.get("gateway"), f"{running.url}  (API: {running.url}/docs)")
     others = [(name, pid, running.metrics[name]) for name, pid in running.services.items() if name != "gateway"]
     servers = [
@@ -72,7 +76,9 @@ def summary(running: Running, context: str | None, seconds: float) -> str:
 
 
 def command() -> str:
-    """How we were called, so that what we print can be typed: `makima`, or in a fresh clone `.venv/bin/makima`."""
+    """The command as the user called it, so that printed commands can be copied: `makima`, or
+    `.venv/bin/makima` in a clone whose environment is not on the PATH.
+    """
     called = sys.argv[0]
     if Path(called).name != NAME:
         return f"{sys.executable} -m makima_cli.main"
@@ -98,5 +104,5 @@ def cause(code: int) -> str:
 
 
 def print_progress(text: str) -> None:
-    """News and progress; stdout is for what was asked."""
+    """Print a progress message with the local time on stderr; stdout has only the result."""
     click.echo(f"{datetime.now().astimezone():%H:%M:%S}  {text}", err=True)

@@ -1,4 +1,4 @@
-"""The order in which everything comes up, and goes down again."""
+"""Starts and stops the whole system in the right order: servers, schemas, services, demo fleet."""
 
 import asyncio
 import time
@@ -20,17 +20,21 @@ from makima_cli.up.servers import Servers, check_ports, running
 from makima_cli.up.services import FLEET, LocalSystem, demo_fleet, services
 
 READY_TIMEOUT_SECONDS = 60.0
-FLEET_STOP_TIMEOUT_SECONDS = 7.0  # stopping may take 20 s: the fleet these,
+FLEET_STOP_TIMEOUT_SECONDS = 7.0  # of 20 s for the whole stop: fleet 7 s,
 FROZEN_PROCESS_SECONDS = 15.0
-SERVICES_STOP_TIMEOUT_SECONDS = 7.0  # the services these, and the servers the rest
+SERVICES_STOP_TIMEOUT_SECONDS = 7.0  # services 7 s, servers the rest
 
 
 class NotPreparedError(RuntimeError):
-    """The schemas or the streams could not be brought to what the services need."""
+    """Migrating the schemas or creating the streams failed."""
 
 
 async def serve(options: Options, folder: DataFolder, out: Callable[[str], None]) -> None:
-    """Bring it up, say so, and stay until cancelled."""
+    """Start the system, pass the summary to `out`, and run until cancelled.
+
+    Raises `PortTakenError`, `NotReadyError`, `NotPreparedError` and `ServerFailedError`, some in an exception
+    group.
+    """
     began = time.monotonic()
     check_ports(options, folder)
     loading = asyncio.create_task(asyncio.to_thread(_load_kernel))
@@ -67,11 +71,12 @@ async def _system(options: Options, folder: DataFolder, servers: Servers) -> Asy
             yield show.Running(*at, site.token, folder.path, pids, runner.pids.get(FLEET), servers.pids, metrics)
         finally:
             show.print_progress("draining")
-            await runner.stop(FLEET, patience=FLEET_STOP_TIMEOUT_SECONDS)  # while there is somebody to take leave of
+            # Before the services, so that the agents can still send their last messages.
+            await runner.stop(FLEET, patience=FLEET_STOP_TIMEOUT_SECONDS)
 
 
 async def _prepare(servers: Servers) -> None:
-    from makima_cli.up import prepare  # noqa: PLC0415 — loaded meanwhile by `_load_kernel`
+    from makima_cli.up import prepare  # noqa: PLC0415 — imported by `_load_kernel` before
 
     try:
         applied = await prepare.migrate_all(servers.database_url)
@@ -83,13 +88,16 @@ async def _prepare(servers: Servers) -> None:
 
 
 def _load_kernel() -> None:
-    """It takes a second to import: meanwhile the servers start."""
+    """Import the kernel in a thread while the servers start: the import takes about a second."""
     import_module("makima_cli.up.prepare")
 
 
 @asynccontextmanager
 async def _remembered(options: Options, folder: DataFolder, system: show.Running) -> AsyncGenerator[str | None]:
-    """Its context stands in contexts.toml; gives the name that commands must use, if it is not the current one."""
+    """Write the system's context to contexts.toml; an ephemeral one is removed when the block ends.
+
+    Yields the name that commands need as `--context`; None if it is the current context.
+    """
     name = context.name_for(folder.path)
     context.remember(Context(name, system.url, system.nats_url, system.database_url, system.token, str(folder.path)))
     try:
