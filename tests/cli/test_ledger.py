@@ -30,7 +30,7 @@ async def test_a_whole_log_is_called_whole(makima: Makima, ledger: Makima) -> No
     await create(makima, "one", "--start")
     ran = await ledger("verify", "--format", "json")
     assert (ran.exit, found(ran)["events"], found(ran)["head"], found(ran)["problems"]) == (0, 2, 2, [])
-    assert (await ledger("verify")).out.endswith("whole\n")
+    assert (await ledger("verify")).out.endswith("the log is intact\n")
 
 
 async def test_a_hole_is_found(makima: Makima, ledger: Makima, pool: asyncpg.Pool) -> None:
@@ -65,7 +65,7 @@ async def test_a_read_model_is_made_anew_while_it_is_read(makima: Makima, ledger
     rebuilt = await ledger("rebuild", "gateway", "--format", "json")
     assert (rebuilt.exit, rebuilt.json) == (0, {"projection": "gateway", "position": 2})
     assert await pool.fetchval("select name from gateway.contracts") == "one"
-    assert (await ledger("rebuild", "gateway")).out == "gateway is made anew, up to position 2\n"
+    assert (await ledger("rebuild", "gateway")).out == "gateway is rebuilt, up to position 2\n"
     await create(makima, "two")  # and it goes on from there
     assert await pool.fetchval("select count(*) from gateway.contracts") == 2
 
@@ -82,7 +82,7 @@ async def test_how_far_a_rebuild_is_goes_to_stderr(
         await eventually(lambda: pool.fetchval(HELD_UP))
         await eventually(lambda: pool.fetchval(f"select not ({HELD_UP})"), because="it gives up after half a second, and tries again")
     ran = await waiting
-    assert (ran.exit, ran.out) == (0, "gateway is made anew, up to position 2\n")
+    assert (ran.exit, ran.out) == (0, "gateway is rebuilt, up to position 2\n")
     assert "gateway: 2 of 2 events\n" in ran.err
 
 

@@ -126,7 +126,7 @@ async def test_a_service_that_dies_is_started_again_and_that_is_shown(begin: Beg
     up = await begin()
     pid = up.pids("services")["contract"]
     os.kill(pid, signal.SIGKILL)
-    await eventually(lambda: any(f"contract (pid {pid}) died: killed by SIGKILL; starting again at once" in line for line in up.news))
+    await eventually(lambda: any(f"contract (pid {pid}) died: killed by SIGKILL; restarting at once" in line for line in up.news))
     await eventually(lambda: any("contract runs again" in line for line in up.news))
 
 

@@ -48,6 +48,6 @@ def exit_timed_out(detail: str, *, as_json: bool) -> NoReturn:
 
 def _body(error: ProblemError | UnreachableError) -> dict[str, object]:
     if isinstance(error, UnreachableError):
-        hint = "is it running? `makima up` starts it; `--url` or MAKIMA_URL says where it is"
+        hint = "start it with `makima up`, or set its address with `--url` or MAKIMA_URL"
         return {"code": "UNAVAILABLE", "detail": str(error), "hint": hint}
     return {"code": error.code, "detail": error.detail, **error.body}

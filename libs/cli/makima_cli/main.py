@@ -10,9 +10,9 @@ import click
 # name → (module:attribute of the click command, its help in one line, which `--help` shows without an import)
 COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("makima_cli.up:up", "Start the whole system on this machine, until Ctrl-C."),
-    "contracts": ("makima_cli.contracts:contracts", "See, create, move and watch contracts."),
-    "token": ("makima_cli.token:token", "Who may come in, and as what."),
-    "ledger": ("makima_cli.ledger:ledger", "Check the log itself, or give it a new identity."),
+    "contracts": ("makima_cli.contracts:contracts", "List, create, change and monitor contracts."),
+    "token": ("makima_cli.token:token", "Create, list and revoke access tokens."),
+    "ledger": ("makima_cli.ledger:ledger", "Verify the event log, rebuild read models, or start a new epoch."),
 }
 
 TYPED: Final = "makima.typed"
@@ -73,7 +73,7 @@ class UsageProblem(click.ClickException):
 @click.command(cls=Root, table=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="makima-server", prog_name="makima")
 def main() -> None:
-    """Watches over fleets of AI coding agents: what they do, whether they live, and what waits for you."""
+    """Monitor fleets of AI coding agents: their work, their liveness, and the questions that wait for you."""
 
 
 if __name__ == "__main__":

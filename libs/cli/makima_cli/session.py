@@ -83,9 +83,9 @@ def with_session(*formats: str) -> Callable[[Command], Callable[..., None]]:
         def opened(*args: object, url: str | None, context: str | None, format: str, **options: object) -> None:  # noqa: A002 - the option's name
             command(Session(_connection(url, context), format), *args, **options)
 
-        chosen = click.option("--format", type=click.Choice(formats), default=formats[0], show_default=True, help="How to print.")(opened)
-        chosen = click.option("--context", metavar="NAME", help="Which makima, by its name in contexts.toml.")(chosen)
-        return click.option("--url", metavar="URL", help="Which makima, by its address (environment: MAKIMA_URL).")(chosen)
+        chosen = click.option("--format", type=click.Choice(formats), default=formats[0], show_default=True, help="Output format.")(opened)
+        chosen = click.option("--context", metavar="NAME", help="Name of the connection in contexts.toml to use.")(chosen)
+        return click.option("--url", metavar="URL", help="Address of the makima server (environment: MAKIMA_URL).")(chosen)
 
     return decorate
 

@@ -13,14 +13,14 @@ from makima_cli.session import Session, echo_json, with_session
 
 @click.command()
 @click.argument("contract_id", metavar="ID")
-@click.option("--phase", required=True, help="Where to.")
-@click.option("--force", is_flag=True, help="Whatever order and gate say; never past a guard.")
-@click.option("--confirm", is_flag=True, help="You have looked, and confirm what the guard asks for.")
-@click.option("--dry-run", is_flag=True, help="Only say whether it would work (exit 5 if not).")
-@click.option("--reason", help="Why; it stands in the log.")
+@click.option("--phase", required=True, help="The phase to move to.")
+@click.option("--force", is_flag=True, help="Skip the checks of phase order and gate, but not the phase guard.")
+@click.option("--confirm", is_flag=True, help="Give the confirmation that the phase guard requires.")
+@click.option("--dry-run", is_flag=True, help="Change nothing; print whether it would succeed (exit code 5 if not).")
+@click.option("--reason", help="The reason, recorded in the event log.")
 @with_session("table", "json")
 def advance(session: Session, contract_id: str, *, phase: str, force: bool, confirm: bool, dry_run: bool, reason: str | None) -> None:
-    """On to a phase."""
+    """Move a contract to another phase."""
     body: dict[str, object] = {"phase": phase, "force": force, "confirmed": confirm}
     if reason is not None:
         body["reason"] = reason

@@ -9,8 +9,8 @@ from makima_cli.session import Session, echo_json, with_session
 def _mover(action: str, about: str) -> click.Command:
     @click.command(action, help=about)
     @click.argument("contract_id", metavar="ID")
-    @click.option("--reason", help="Why; it stands in the log.")
-    @click.option("--expected-version", type=int, help="Only if the contract is still at this version.")
+    @click.option("--reason", help="The reason, recorded in the event log.")
+    @click.option("--expected-version", type=int, help="Fail if the contract is not at this version.")
     @with_session("table", "json")
     def move(session: Session, contract_id: str, *, reason: str | None, expected_version: int | None) -> None:
         given = {"reason": reason, "expected_version": expected_version}
@@ -24,22 +24,22 @@ def _mover(action: str, about: str) -> click.Command:
     return move
 
 
-start = _mover("start", "Begin the work.")
-pause = _mover("pause", "Set it aside for a while.")
-resume = _mover("resume", "Go on where it was paused.")
-block = _mover("block", "Something outside holds it up.")
-unblock = _mover("unblock", "What held it up is gone.")
-complete = _mover("complete", "It is done, whatever its gates say.")
-fail = _mover("fail", "It will not be done.")
-reopen = _mover("reopen", "Take up a completed or failed one again.")
-archive = _mover("archive", "Put a finished one away.")
+start = _mover("start", "Start a created contract.")
+pause = _mover("pause", "Pause a contract.")
+resume = _mover("resume", "Resume a paused contract in the status that it had before.")
+block = _mover("block", "Mark a contract as blocked by something outside of it.")
+unblock = _mover("unblock", "Remove the block from a blocked contract.")
+complete = _mover("complete", "Complete a contract without checking its gates.")
+fail = _mover("fail", "Mark a contract as failed.")
+reopen = _mover("reopen", "Reopen a completed or failed contract.")
+archive = _mover("archive", "Archive a contract.")
 
 
 @click.command()
 @click.argument("contract_id", metavar="ID")
 @with_session("table", "json")
 def delete(session: Session, contract_id: str) -> None:
-    """Forget an archived one."""
+    """Delete an archived contract."""
     session.send("DELETE", f"/contracts/{contract_id}")
     if session.as_json:
         echo_json({"id": contract_id, "deleted": True})

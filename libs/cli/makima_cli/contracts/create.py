@@ -8,12 +8,16 @@ from makima_cli.session import Session, echo_json, with_session
 
 @click.command()
 @click.argument("name")
-@click.option("--type", "contract_type", default="simple", show_default=True, help="simple, specification, execute, or one of your own.")
-@click.option("--description", default="", help="What it is about.")
-@click.option("--guard", is_flag=True, help="A person confirms each phase.")
-@click.option("--no-auto-complete", is_flag=True, help="It neither advances nor completes by itself.")
-@click.option("--stale-after", type=click.IntRange(min=1), metavar="SECONDS", help="When it counts as stale.")
-@click.option("--start", is_flag=True, help="Start it at once.")
+@click.option(
+    "--type", "contract_type", default="simple", show_default=True, help="simple, specification, execute, or a type that you defined."
+)
+@click.option("--description", default="", help="Description of the work.")
+@click.option("--guard", is_flag=True, help="Phase guard: a person must confirm each change of phase.")
+@click.option("--no-auto-complete", is_flag=True, help="Neither advance nor complete the contract automatically.")
+@click.option(
+    "--stale-after", type=click.IntRange(min=1), metavar="SECONDS", help="Time without activity after which the contract is stale."
+)
+@click.option("--start", is_flag=True, help="Start the contract at once.")
 @with_session("table", "json")
 def create(
     session: Session,
@@ -26,7 +30,7 @@ def create(
     stale_after: int | None,
     start: bool,
 ) -> None:
-    """A new contract."""
+    """Create a contract."""
     body: dict[str, object] = {"name": name, "contract_type": contract_type, "description": description, "phase_guard": guard}
     if no_auto_complete:
         body["auto_complete_enabled"] = False

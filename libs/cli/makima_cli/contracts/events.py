@@ -17,11 +17,11 @@ EVENTS_POLL_SECONDS: Final = 0.5
 
 @click.command()
 @click.argument("contract_id", metavar="ID")
-@click.option("--after", type=int, default=0, metavar="VERSION", help="Only later ones.")
-@click.option("--follow", is_flag=True, help="Go on with what happens next, until Ctrl-C.")
+@click.option("--after", type=int, default=0, metavar="VERSION", help="Only events after this version of the contract.")
+@click.option("--follow", is_flag=True, help="Continue with new events, until Ctrl-C.")
 @with_session("text", "json")
 def events(session: Session, contract_id: str, *, after: int, follow: bool) -> None:
-    """What happened to a contract, from its log; JSON is one CloudEvent a line."""
+    """Show the recorded events of a contract. With JSON, one CloudEvent per line."""
     session.run(lambda http: _print(session, http, contract_id, after, follow=follow))
 
 

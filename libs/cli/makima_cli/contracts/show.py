@@ -13,10 +13,10 @@ from makima_cli.session import Session, echo_json, with_session
 
 @click.command()
 @click.argument("contract_id", metavar="ID")
-@click.option("--verbose", is_flag=True, help="Also its tasks and questions.")
+@click.option("--verbose", is_flag=True, help="Include tasks and questions.")
 @with_session("table", "json")
 def show(session: Session, contract_id: str, *, verbose: bool) -> None:
-    """One contract in full."""
+    """Show all details of a contract."""
     contract, extra = session.run(lambda http: _fetch(http, contract_id, verbose=verbose))
     if session.as_json:
         echo_json({**contract, **extra})
@@ -32,7 +32,7 @@ def print_contract(contract: Row) -> None:
     facts = {
         "name": render.plain(contract["name"]),
         "status": render.status(contract),
-        "because": render.plain(contract.get("blocked_reason") or contract.get("failure_reason") or ""),
+        "reason": render.plain(contract.get("blocked_reason") or contract.get("failure_reason") or ""),
         "phase": f"{contract['phase']}  ({' → '.join(_phase_names(contract))})",
         "done": f"{render.done(contract)}  (deliverables · tasks)",
         "guard": "on: a person confirms each phase" if contract.get("phase_guard") else "",

@@ -15,11 +15,11 @@ STATUS_POLL_SECONDS = 0.25
 
 @click.command()
 @click.argument("contract_id", metavar="ID")
-@click.option("--for", "wanted", required=True, metavar="STATUS[,…]", help="Which status; several: any of them.")
-@click.option("--timeout", type=float, default=0, metavar="SECONDS", help="Give up (exit 7); 0 never does.")
+@click.option("--for", "wanted", required=True, metavar="STATUS[,…]", help="The status to wait for; of several, any one.")
+@click.option("--timeout", type=float, default=0, metavar="SECONDS", help="Stop waiting after this time (exit code 7); 0: no limit.")
 @with_session("table", "json")
 def wait(session: Session, contract_id: str, *, wanted: str, timeout: float) -> None:
-    """Wait until it reaches a status."""
+    """Wait until a contract reaches a status."""
     statuses = frozenset(wanted.split(","))
 
     async def reached(http: Http) -> Row | None:

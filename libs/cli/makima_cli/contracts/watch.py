@@ -24,10 +24,10 @@ LAGGING: Final = "lagging"  # this client is behind the log; no event of a contr
 @click.command()
 @click.argument("contract_ids", metavar="[ID]…", nargs=-1)
 @click.option("--status", metavar="S[,S…]", help="Only contracts in these statuses.")
-@click.option("--stale", is_flag=True, help="Only what goes stale, and recovers.")
-@click.option("--quiet", is_flag=True, help="Only what somebody may want to act on.")
-@click.option("--heartbeats", is_flag=True, help="Heartbeats, too.")
-@click.option("--since", type=int, metavar="POSITION", help="From this position of the log on.")
+@click.option("--stale", is_flag=True, help="Only events of contracts that become stale or recover.")
+@click.option("--quiet", is_flag=True, help="Only events that may need action by a person.")
+@click.option("--heartbeats", is_flag=True, help="Include heartbeats.")
+@click.option("--since", type=int, metavar="POSITION", help="Start after this log position; without it, with new events.")
 @with_session("text", "json")
 def monitor(
     session: Session,
@@ -39,7 +39,7 @@ def monitor(
     heartbeats: bool,
     since: int | None,
 ) -> None:
-    """What happens, as it happens, until Ctrl-C; JSON is one event a line."""
+    """Show events as they happen, until Ctrl-C. With JSON, one event per line."""
     wanted = Filter(contract_ids, tuple(status.split(",")) if status else (), include_heartbeats=heartbeats)
 
     async def watch() -> None:

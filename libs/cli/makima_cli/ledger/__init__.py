@@ -5,12 +5,12 @@ import click
 from makima_cli.main import LazyGroup
 
 COMMANDS: dict[str, tuple[str, str]] = {
-    "verify": ("makima_cli.ledger.verify:verify", "Is the log whole, and the broker's stream its own?"),
-    "rebuild": ("makima_cli.ledger.rebuild:rebuild", "A read model made anew from the log, while everybody goes on reading."),
-    "new-epoch": ("makima_cli.ledger.new_epoch:new_epoch", "A new identity, after the database was restored on purpose."),
+    "verify": ("makima_cli.ledger.verify:verify", "Check the log for gaps, and that the broker's stream belongs to it."),
+    "rebuild": ("makima_cli.ledger.rebuild:rebuild", "Rebuild a read model from the log, without interrupting readers."),
+    "new-epoch": ("makima_cli.ledger.new_epoch:new_epoch", "Start a new epoch of the log, after the database was restored."),
 }
 
 
 @click.command(cls=LazyGroup, table=COMMANDS)
 def ledger() -> None:
-    """The log itself: check it, fold it anew, or give it a new identity."""
+    """Verify the event log, rebuild read models, or start a new epoch."""

@@ -13,12 +13,12 @@ from makima_cli.session import echo_json
 
 
 @click.command("new-epoch")
-@click.option("--context", metavar="NAME", help="Which makima, by its name in contexts.toml.")
-@click.option("--format", "chosen", type=click.Choice(("text", "json")), default="text", show_default=True, help="How to print.")
+@click.option("--context", metavar="NAME", help="Name of the connection in contexts.toml to use.")
+@click.option("--format", "chosen", type=click.Choice(("text", "json")), default="text", show_default=True, help="Output format.")
 def new_epoch(*, context: str | None, chosen: str) -> None:
-    """A new identity, after the database was restored on purpose.
+    """Start a new epoch of the log, after the database was restored from a backup.
 
-    The broker's stream is made anew and filled from the log; every consumer and monitor socket gets a reset.
+    Recreates the broker's stream and fills it from the log. Every consumer and monitor client is reset.
     """
     epoch = run(context, _renew, as_json=chosen == "json")
     if chosen == "json":

@@ -28,14 +28,12 @@ REBUILD_TIMEOUT_SECONDS: Final = 24 * 3600.0
 
 @click.command()
 @click.argument("name")
-@click.option("--context", metavar="NAME", help="Which makima, by its name in contexts.toml.")
-@click.option("--format", "chosen", type=click.Choice(("text", "json")), default="text", show_default=True, help="How to print.")
+@click.option("--context", metavar="NAME", help="Name of the connection in contexts.toml to use.")
+@click.option("--format", "chosen", type=click.Choice(("text", "json")), default="text", show_default=True, help="Output format.")
 def rebuild(name: str, *, context: str | None, chosen: str) -> None:
-    """Make the tables of projection NAME anew from the log. Readers see the old rows until they see the new
-    ones.
+    """Rebuild the tables of projection NAME from the log. Readers see the old rows until it ends.
 
-    For after a fix of the code that folds it. The service that owns it must be running; how far it is goes to
-    stderr.
+    Use it after a fix of the projection's code. Its service must be running. Progress is printed on stderr.
     """
 
     async def work(servers: Servers) -> dict[str, object]:
@@ -48,7 +46,7 @@ def rebuild(name: str, *, context: str | None, chosen: str) -> None:
     if chosen == "json":
         echo_json(rebuilt)
     else:
-        click.echo(f"{name} is made anew, up to position {rebuilt['position']}")
+        click.echo(f"{name} is rebuilt, up to position {rebuilt['position']}")
 
 
 async def _rebuild(servers: Servers, name: str) -> dict[str, object]:
@@ -79,7 +77,7 @@ async def _watch(servers: Servers, name: str, asking: asyncio.Task[dict[str, obj
         now = monotonic()
         seen = now if running else seen
         if now - seen > REBUILD_STALLED_SECONDS:
-            raise _problem(ErrorCode.UNAVAILABLE, f"nobody rebuilds {name} any more: its service went away", hint="run it again")
+            raise _problem(ErrorCode.UNAVAILABLE, f"the rebuild of {name} stopped: its service has ended", hint="run the command again")
         if position is not None and (terminal or now - said >= PROGRESS_LINE_SECONDS):
             said = now
             click.echo(f"{name}: {position} of {head} events", err=True, nl=not terminal)

@@ -76,7 +76,7 @@ def _database_of(name: str | None) -> str:
     known = contexts.load()
     chosen = known.by_name.get(name or os.environ.get("MAKIMA_CONTEXT") or known.current or "")
     if chosen is None or chosen.database_url is None:
-        raise click.UsageError("no database is known: set MAKIMA_DATABASE_URL, or name a context that has one with --context")
+        raise click.UsageError("the database address is not known: set MAKIMA_DATABASE_URL, or choose a context that has it with --context")
     return chosen.database_url
 
 

@@ -27,10 +27,10 @@ class Found:
 
 
 @click.command()
-@click.option("--context", metavar="NAME", help="Which makima, by its name in contexts.toml.")
-@click.option("--format", "chosen", type=click.Choice(("text", "json")), default="text", show_default=True, help="How to print.")
+@click.option("--context", metavar="NAME", help="Name of the connection in contexts.toml to use.")
+@click.option("--format", "chosen", type=click.Choice(("text", "json")), default="text", show_default=True, help="Output format.")
 def verify(*, context: str | None, chosen: str) -> None:
-    """Is the log whole, and the broker's stream its own? Exit 6 if not."""
+    """Check the log for gaps, and that the broker's stream belongs to it. Exit code 6 if not."""
     found = run(context, _verify, as_json=chosen == "json")
     if chosen == "json":
         echo_json(asdict(found))
@@ -38,7 +38,7 @@ def verify(*, context: str | None, chosen: str) -> None:
         click.echo(f"epoch {found.epoch}: {found.events} events, the last at position {found.head}")
         for problem in found.problems:
             click.echo(f"- {problem}")
-        click.echo("not whole" if found.problems else "whole")
+        click.echo("the log has problems" if found.problems else "the log is intact")
     if found.problems:
         sys.exit(FOUND_PROBLEMS)
 
@@ -57,7 +57,7 @@ async def _verify(servers: Servers) -> Found:
         case Mismatch(reason):
             problems.append(reason)
         case NoStream():
-            problems.append("the broker has no stream of events; a running service makes it and fills it again")
+            problems.append("the broker has no stream of events; a running service creates and fills it")
         case Match():
             pass
     return Found(str(await servers.log.epoch()), count, head, tuple(problems))

@@ -10,16 +10,16 @@ ROLES: Final = ("admin", "owner", "viewer", "daemon")
 
 
 @click.command()
-@click.option("--role", type=click.Choice(ROLES), required=True, help="What it may do.")
-@click.option("--owner", metavar="NAME", help="Whose contracts it is for; needed by owners and viewers.")
-@click.option("--daemon", "daemon_id", metavar="ID", help="Which daemon it is for; needed by daemons.")
+@click.option("--role", type=click.Choice(ROLES), required=True, help="Permissions of the token.")
+@click.option("--owner", metavar="NAME", help="Owner of the contracts that it gives access to; required for owner and viewer.")
+@click.option("--daemon", "daemon_id", metavar="ID", help="The daemon that uses it; required for role daemon.")
 @with_session("text", "json")
 def create(session: Session, *, role: str, owner: str | None, daemon_id: str | None) -> None:
-    """A new token. The secret goes to stdout, and is shown this once."""
+    """Create a token. It is printed on stdout, this one time only."""
     asked = {"role": role, "owner": owner, "daemon_id": daemon_id}
     made = session.send("POST", "/tokens", {name: value for name, value in asked.items() if value is not None})
     if session.as_json:
         echo_json(made)
         return
     click.echo(made["token"])
-    click.echo(f"id {made['id']}; keep the token, it is not shown again (MAKIMA_TOKEN, or a context's `token`)", err=True)
+    click.echo(f"id {made['id']}; store the token, it is not shown again (use: MAKIMA_TOKEN, or `token` in a context)", err=True)

@@ -16,12 +16,12 @@ TOKENS_PAGE_SIZE: Final = 500
 @click.command("list")
 @with_session("table", "json")
 def list_tokens(session: Session) -> None:
-    """All tokens, without their secrets: those are not kept."""
+    """List all tokens, oldest first, without their secrets, which are not stored."""
     tokens = session.run(_fetch)
     if session.as_json:
         echo_json(tokens)
         return
-    columns = ("id", "role", "owner", "daemon", "made", "by", "revoked")
+    columns = ("id", "role", "owner", "daemon", "created", "by", "revoked")
     render.table(columns, [_cells(token) for token in tokens])
 
 

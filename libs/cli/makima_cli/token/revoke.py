@@ -9,7 +9,7 @@ from makima_cli.session import Session, echo_json, with_session
 @click.argument("token_id", metavar="ID")
 @with_session("text", "json")
 def revoke(session: Session, token_id: str) -> None:
-    """From the next request on the token opens nothing, and the sockets that it opened are closed."""
+    """Revoke a token. Its next request is refused, and its open monitor connections are closed."""
     session.send("DELETE", f"/tokens/{token_id}")
     if session.as_json:
         echo_json({"id": token_id, "revoked": True})

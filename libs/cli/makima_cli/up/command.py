@@ -27,21 +27,23 @@ KNOWN = (UnreachableError, InUseError, PortTakenError, NotReadyError, NotPrepare
 @click.option(
     "--data-dir",
     type=click.Path(path_type=Path, file_okay=False),
-    help=f"Where it keeps everything.  [default: {DataFolder.default().path}]",
+    help=f"Folder for all data.  [default: {DataFolder.default().path}]",
 )
-@click.option("--ephemeral", is_flag=True, help="In a temporary folder that is deleted at the end.")
-@click.option("--port", type=int, default=lambda: setting("port") or 8420, show_default="8420", help="Of the HTTP API; 0 takes a free one.")
-@click.option("--nats-port", default=4222, show_default=True, help="Of the embedded NATS; 0 takes a free one.")
-@click.option("--demo/--no-demo", default=False, help="With a fleet of real daemons at work.")
-@click.option("--open/--no-open", "open_browser", default=False, help="Open the API's pages.")
-@click.option("--json", "as_json", is_flag=True, help="One line of JSON when all is ready.")
+@click.option("--ephemeral", is_flag=True, help="Use a temporary data folder that is deleted at the end.")
+@click.option(
+    "--port", type=int, default=lambda: setting("port") or 8420, show_default="8420", help="Port of the HTTP API; 0: any free port."
+)
+@click.option("--nats-port", default=4222, show_default=True, help="Port of the embedded NATS; 0: any free port.")
+@click.option("--demo/--no-demo", default=False, help="Also run a demo fleet of daemons and agents.")
+@click.option("--open/--no-open", "open_browser", default=False, help="Open the API documentation in a browser.")
+@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON when everything is ready.")
 def up(*, data_dir: Path | None, ephemeral: bool, port: int, nats_port: int, demo: bool, open_browser: bool, as_json: bool) -> None:
     """Start the whole system on this machine, until Ctrl-C.
 
-    MAKIMA_DATABASE_URL and MAKIMA_NATS_URL point it at servers that run already.
+    To use existing Postgres or NATS servers, set MAKIMA_DATABASE_URL or MAKIMA_NATS_URL.
     """
     if ephemeral and data_dir:
-        raise click.UsageError("--ephemeral makes a data folder of its own: leave out --data-dir")
+        raise click.UsageError("--ephemeral uses a temporary data folder: leave out --data-dir")
     with _folder(data_dir, ephemeral=ephemeral) as folder:
         elsewhere = [cast("str | None", setting(name)) for name in ("database_url", "nats_url")]
         options = Options(folder.path, ephemeral, port, nats_port, demo, open_browser, as_json, *elsewhere)

@@ -48,7 +48,7 @@ class Servers:
             await asyncio.sleep(SERVER_POLL_SECONDS)
             for name, server in self.embedded.items():
                 if not server.running():
-                    say(f"{name} died, starting again")
+                    say(f"{name} died; restarting")
                     await server.start()
                     say(f"{name} runs again (pid {server.pid})")
 
@@ -91,4 +91,4 @@ async def running(options: Options, folder: DataFolder, say: Callable[[str], Non
 async def _start(name: str, server: Embedded, say: Callable[[str], None]) -> None:
     say(f"{name} is starting")
     found = await server.start()
-    say(f"{name} {'was still running, taken over' if found else 'runs'} (pid {server.pid})")
+    say(f"{name} {'was still running and is taken over' if found else 'runs'} (pid {server.pid})")

@@ -65,13 +65,13 @@ def summary(running: Running, context: str | None, seconds: float) -> str:
         *fleet,
         *servers,
         ("data", None, str(running.data_dir)),
-        ("token", None, f"{running.data_dir}/admin-token  (an administrator's; the commands below find it)"),
+        ("token", None, f"{running.data_dir}/admin-token  (the administrator's; the commands below use it)"),
     ]
     width = max(len(name) for name, _, _ in rows)
     table = [f"  {name:<{width}}  {pid or '':>7}  {where}".rstrip() for name, pid, where in rows]
     suffix = f" --context {context}" if context else ""
     tries = [f"  {command()} contracts {what}{suffix}" for what in ("list", "monitor", "create 'My first' --start")]
-    title, end = f"makima is up ({seconds:.1f} s)", "Ctrl-C stops it; what it knows stays."
+    title, end = f"makima is up ({seconds:.1f} s)", "Ctrl-C stops it; the data is kept."
     return "\n".join([title, "", *table, "", "Try:", *tries, "", end])
 
 
@@ -90,9 +90,9 @@ def progress(report: Report) -> str | None:
         case Started(name, pid, again=True):
             return f"{name} runs again (pid {pid})"
         case Died(name, pid, code, wait):
-            return f"{name} (pid {pid}) died: {cause(code)}; starting again {f'in {wait:g} s' if wait else 'at once'}"
+            return f"{name} (pid {pid}) died: {cause(code)}; restarting {f'in {wait:g} s' if wait else 'at once'}"
         case Frozen(name, pid, seconds):
-            return f"{name} (pid {pid}) has not said that it lives for {seconds:.0f} s: ending it"
+            return f"{name} (pid {pid}) has given no sign of life for {seconds:.0f} s: killing it"
         case Ready(name):
             return f"{name} is ready"
         case Started():
