@@ -1,6 +1,7 @@
-"""The demo fleet: real daemons with real agents, and a user who looks after them. They know nothing but the public interfaces.
+"""The demo fleet: daemons and agents that are real processes, and a simulated user. They use only the public
+interfaces.
 
-Statuses arise from what the agents do, from their exits and from their silences; no script and no clock sets them.
+Statuses result from what the agents do, from their exits and from missing heartbeats; no script sets them.
 """
 
 from collections.abc import Mapping
@@ -8,9 +9,10 @@ from typing import Final
 
 HEARTBEAT_SECONDS: Final = 1.0
 TIMEOUT_SECONDS: Final = 6.0
-AGENT_RECONNECT_TIMEOUT_SECONDS: Final = 60.0  # how long an agent waits for makima to come back before it gives up
+AGENT_RECONNECT_TIMEOUT_SECONDS: Final = 60.0  # how long an agent waits for an unreachable makima
 
-# What `makima up --demo` sets for the services, unless the user has: the same rules, at the pace of somebody who watches.
+# Settings of the services under `makima up --demo`, unless the user has set them: the same rules,
+# with timeouts short enough to watch.
 SETTINGS: Final[Mapping[str, str]] = {
     "MAKIMA_CONTRACTS__HEARTBEAT_INTERVAL_SECONDS": f"{HEARTBEAT_SECONDS:g}",
     "MAKIMA_CONTRACTS__HEARTBEAT_TIMEOUT_SECONDS": f"{TIMEOUT_SECONDS:g}",

@@ -1,6 +1,7 @@
-"""`python -m makima_cli.demo [FOLDER]`: the fleet and its user, against the makima that MAKIMA_URL and MAKIMA_NATS_URL name, until SIGTERM.
+"""`python -m makima_cli.demo [FOLDER]`: runs the fleet and its user until SIGTERM.
 
-MAKIMA_TOKEN, or the context, has the token of an administrator, who makes theirs.
+It uses the servers that MAKIMA_URL and MAKIMA_NATS_URL (or the context) name. MAKIMA_TOKEN, or the context,
+must have an administrator's token, which creates the tokens of the fleet.
 """
 
 import asyncio
@@ -20,11 +21,11 @@ from makima_cli.demo.user import play
 
 NAMES: Final = ("daemon-ada", "daemon-grace", "daemon-edsger")
 CONNECT_RETRY_SECONDS: Final = 1.0
-DAEMON_STOP_TIMEOUT_SECONDS: Final = 6.0  # its agents have 3
+DAEMON_STOP_TIMEOUT_SECONDS: Final = 6.0  # twice the 3 s that a daemon gives its agents
 
 
 async def keep(index: int, name: str, worktrees: Path, env: Mapping[str, str]) -> None:
-    """One daemon, started again if it ends."""
+    """Run one daemon process, and restart it whenever it ends."""
     while True:
         daemon = await Child.start(name, "makima_cli.demo.daemon", name, str(index), str(len(NAMES)), str(worktrees / name), env=env)
         try:
@@ -35,9 +36,11 @@ async def keep(index: int, name: str, worktrees: Path, env: Mapping[str, str]) -
 
 
 async def fleet(folder: Path | None) -> None:
-    """With its worktrees in `folder`, which is its own, or in a temporary one."""
+    """Run the fleet until cancelled. Its worktrees are in `folder`, whose content is deleted, or in a
+    temporary folder.
+    """
     worktrees = folder or Path(tempfile.mkdtemp(prefix="makima-demo-"))
-    shutil.rmtree(worktrees, ignore_errors=True)  # of an earlier life that was cut short
+    shutil.rmtree(worktrees, ignore_errors=True)  # left by an earlier run that was killed
     try:
         connection = Connection.default()
         async with fleet_credentials(connection, NAMES) as made, asyncio.TaskGroup() as everybody:

@@ -1,4 +1,6 @@
-"""The agents of one contract on one daemon: a supervisor and a builder in a worktree, brought back when they crash."""
+"""The agents of one contract on one daemon: a supervisor and a builder with a worktree, restarted after a
+crash.
+"""
 
 import asyncio
 import shutil
@@ -13,17 +15,20 @@ from makima_sdk.problems import ProblemError, UnreachableError
 from makima_cli.demo.process import Child, say
 
 RESTART_SECONDS: Final = 1.0
-REMOVAL_SECONDS: Final = 0.7  # what a real `git worktree remove` takes
+REMOVAL_SECONDS: Final = 0.7  # about the duration of `git worktree remove`
 
 
 class AgentGroup:
-    """`run` returns when the supervisor has ended by itself: the contract is over, as far as it knows."""
+    """Runs the two agents of a contract. `run` returns when the supervisor exits with code 0, that is, when
+    it has seen that the contract is over. `changed` is called whenever an agent starts or ends, or the
+    worktree is removed.
+    """
 
     def __init__(self, contract_id: str, daemon_id: str, contracts: Contracts, worktrees: Path, changed: Callable[[], None]) -> None:
         self.contract_id = contract_id
         self.worktree = worktrees / contract_id
-        self._shared = worktrees.parent
-        self.agents: dict[str, Child] = {}
+        self._shared = worktrees.parent  # folder of the whole fleet, with the lock of the staging environment
+        self.agents: dict[str, Child] = {}  # running processes by role
         self._daemon_id = daemon_id
         self._contracts = contracts
         self._changed = changed
@@ -34,7 +39,8 @@ class AgentGroup:
             async with asyncio.TaskGroup() as both:
                 supervisor = both.create_task(self._keep("supervisor", self.contract_id, self._daemon_id, str(self._shared)))
                 builder = both.create_task(self._keep("builder", self.contract_id, str(self.worktree)))
-                supervisor.add_done_callback(lambda _: builder.cancel())  # one who decides: half a crew would get nowhere
+                # The supervisor decides when the work is over; the builder does not run without it.
+                supervisor.add_done_callback(lambda _: builder.cancel())
         finally:
             await asyncio.gather(*(child.stop() for child in self.agents.values()))
             shutil.rmtree(self.worktree, ignore_errors=True)
@@ -46,7 +52,9 @@ class AgentGroup:
         self._changed()
 
     async def _keep(self, role: str, *arguments: str) -> None:
-        """An agent that ends with 0 has finished; any other end is a crash, and it starts again as a new incarnation."""
+        """Run an agent until it exits with code 0. Any other exit is a crash: it is restarted as a new
+        incarnation.
+        """
         while True:
             child = self.agents[role] = await Child.start(f"{self.contract_id}:{role}", f"makima_cli.demo.{role}", *arguments)
             self._changed()
@@ -61,10 +69,10 @@ class AgentGroup:
             await asyncio.sleep(RESTART_SECONDS)
 
     async def _release_tasks(self) -> None:
-        """What the crashed builder held goes back; the daemon speaks for it, without a connection id."""
+        """Release the tasks of the crashed builder. The daemon sends the release, so it has no connection id."""
         try:
             for task in await self._contracts.tasks(self.contract_id):
                 if task.status in (TaskStatus.CLAIMED, TaskStatus.RUNNING):
                     await self._contracts.release_task(task)
         except (ProblemError, UnreachableError):
-            return  # the contract is over, or makima is away: the restarted builder finds what is left
+            return  # the contract is over, or makima is unreachable

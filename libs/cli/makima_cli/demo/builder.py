@@ -1,4 +1,6 @@
-"""A builder, a child of its daemon: claims tasks, has each done by a process of its own, and hands in what the phase asks for."""
+"""A builder agent, a child process of its daemon: claims tasks, runs each in a process of its own, and
+completes the phase's deliverables.
+"""
 
 import asyncio
 import sys
@@ -22,7 +24,9 @@ TASK_POLL_SECONDS: Final = 0.7
 
 
 async def build(contract_id: str, worktree: Path) -> None:
-    """Until stopped: whether the contract is over, its supervisor says. A new process is a new connection id."""
+    """Work until stopped: the supervisor decides when the contract is over. Each process has a new connection
+    id.
+    """
     connection, connection_id = Connection.default(), str(uuid4())
     async with Http(connection.url, connection.token, retry_for=AGENT_RECONNECT_TIMEOUT_SECONDS) as http:
         contracts = Contracts(http)
@@ -31,13 +35,13 @@ async def build(contract_id: str, worktree: Path) -> None:
                 contract = await contracts.get(contract_id)
                 worked = contract.status in RUNNING_STATUSES and await _work(contracts, contract, connection_id, worktree)
             except ProblemError:
-                worked = False  # overtaken by the user or the detector, or the supervisor was not heard yet: look again
+                worked = False  # the contract has changed, or its supervisor is not registered yet: try again
             if not worked:
                 await asyncio.sleep(TASK_POLL_SECONDS)
 
 
 async def _work(contracts: Contracts, contract: Contract, connection_id: str, worktree: Path) -> bool:
-    """One task done, or the phase's deliverables handed in; whether there was anything to do."""
+    """Do one task, or complete the phase's deliverables. Returns False if there was nothing to do."""
     here = [task for task in await contracts.tasks(contract.id) if task.phase == contract.phase]
     for task in here:
         if task.status is TaskStatus.PENDING and task.role == ROLE:
@@ -53,7 +57,7 @@ async def _work(contracts: Contracts, contract: Contract, connection_id: str, wo
 
 
 async def _do(contracts: Contracts, task: Task, connection_id: str, worktree: Path, within: float | None) -> None:
-    """The job's exit code says whether it is done."""
+    """Claim a task, run it in a child process, and complete it; exit code 0 of the process means success."""
     task = await contracts.claim_task(task, ROLE, connection_id)
     task = await contracts.start_task(task, connection_id)
     limit = () if within is None else (f"{within:g}",)

@@ -1,4 +1,6 @@
-"""A demo daemon: takes its share of the contracts, runs a crew for each, and has its mishaps: crashes, frozen agents, a lost network."""
+"""A demo daemon: runs a group of agents for its share of the contracts, and simulates faults: crashes, frozen
+agents, and a lost network.
+"""
 
 import asyncio
 import os
@@ -23,31 +25,40 @@ from makima_cli.demo.fleet_credentials import USERS_TOKEN
 from makima_cli.demo.process import run_until_stopped, say
 from makima_cli.demo.user import MOST_LIVE
 
-DAEMON_CAPACITY: Final = 2 * MOST_LIVE  # all of the user's may fall to one daemon, and a visitor's: none waits for a paused one's place
+# Contracts at a time. All of the demo user's contracts may fall to one daemon, and others that people create;
+# none shall wait because a paused contract occupies a place.
+DAEMON_CAPACITY: Final = 2 * MOST_LIVE
 CONTRACT_POLL_SECONDS: Final = 1.0
 OPEN: Final = "created,active,waiting_for_input,paused,blocked,completing"
 SILENCE_SECONDS: Final = TIMEOUT_SECONDS * 2.5
 ROLES: Final = ("supervisor", "builder")
-MISHAP_ROUND_SECONDS: Final = 90.0  # each daemon's mishaps come round so often
+MISHAP_ROUND_SECONDS: Final = 90.0  # between two crashes or two freezes on one daemon
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Which of how many daemons this is: contracts and mishaps are spread over them."""
+    """This daemon's share: contracts and simulated faults are spread evenly over all daemons."""
 
-    index: int
-    count: int
+    index: int  # of this daemon, from 0
+    count: int  # of all daemons
 
     def takes(self, contract_id: str) -> bool:
+        """True if this daemon runs the contract; by a hash of the id."""
         return crc32(contract_id.encode()) % self.count == self.index
 
     def first(self, mishap_after: float) -> float:
-        """When this daemon's first mishap of a kind comes: over all daemons they are evenly spread."""
+        """Seconds until this daemon's first fault of a kind, which comes after `mishap_after` on the first
+        daemon.
+        """
         return mishap_after + MISHAP_ROUND_SECONDS * self.index / self.count
 
 
 class DemoDaemon:
-    """`offered` is the user's desk, where it looks for work: a daemon itself sees only what it runs."""
+    """Runs the agents of its contracts, and simulates faults.
+
+    `contracts` uses the daemon's token, which gives access only to contracts that it runs. `offered` uses the
+    demo user's token, which it needs to find new contracts.
+    """
 
     def __init__(
         self, name: str, place: Place, contracts: Contracts, offered: Contracts, connection: Connection, *, worktrees: Path
@@ -58,8 +69,8 @@ class DemoDaemon:
         self._offered = offered
         self._connection = connection
         self._worktrees = worktrees
-        self._crews: dict[str, AgentGroup] = {}
-        self._daemon: Daemon | None = None
+        self._crews: dict[str, AgentGroup] = {}  # by contract id
+        self._daemon: Daemon | None = None  # None while the network is lost
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as work:
@@ -86,7 +97,9 @@ class DemoDaemon:
             self._report()
 
     async def _beat(self) -> None:
-        """Connected for a while, then without a network for longer than anybody waits, then back; the agents go on meanwhile."""
+        """Connect, and disconnect from time to time for `SILENCE_SECONDS`, which is longer than the heartbeat
+        timeout. The agents, which have their own connections, go on.
+        """
         connected = self._place.first(40)
         while True:
             try:
@@ -130,7 +143,7 @@ class DemoDaemon:
             mishaps.create_task(self._freeze_now_and_then())
 
     async def _crash_now_and_then(self) -> None:
-        """A supervisor and a builder by turns."""
+        """Make a supervisor and a builder crash, alternately."""
         await asyncio.sleep(self._place.first(20))
         for role in cycle(ROLES):
             crew = await self._some_crew()
@@ -139,7 +152,9 @@ class DemoDaemon:
             await asyncio.sleep(MISHAP_ROUND_SECONDS)
 
     async def _freeze_now_and_then(self) -> None:
-        """A whole crew, so that its supervisor falls silent and its contract goes stale; then it goes on as if nothing had been."""
+        """Stop all agents of a contract (SIGSTOP), so that heartbeats are missing and the contract becomes
+        stale; then continue them.
+        """
         await asyncio.sleep(self._place.first(10))
         while True:
             agents = list((await self._some_crew()).agents.values())
@@ -152,17 +167,19 @@ class DemoDaemon:
             await asyncio.sleep(MISHAP_ROUND_SECONDS - SILENCE_SECONDS)
 
     async def _some_crew(self) -> AgentGroup:
-        """One with both its agents at work, as soon as there is one."""
+        """Wait for a group whose two agents are at work, and return it; a random one of several."""
         while True:
             crews = list(self._crews.values())
-            random.shuffle(crews)  # chance is all that is wanted
+            random.shuffle(crews)  # no cryptographic randomness is needed
             for crew in crews:
                 if await self._at_work(crew):
                     return crew
             await asyncio.sleep(CONTRACT_POLL_SECONDS)
 
     async def _at_work(self, crew: AgentGroup) -> bool:
-        """The supervisor has planned something, so it has been heard: only then can its silence be noticed."""
+        """True if both agents run and the contract has tasks. Tasks come from a supervisor that is
+        registered, and only a registered one can be detected as silent.
+        """
         try:
             contract = await self._contracts.get(crew.contract_id)
         except MakimaError:

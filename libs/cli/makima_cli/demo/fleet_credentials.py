@@ -1,4 +1,6 @@
-"""The fleet's tokens: made by an administrator's when it starts, by the public interface, and revoked when it leaves."""
+"""The fleet's tokens: created through the API with an administrator's token at the start, and revoked at the
+end.
+"""
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -11,24 +13,29 @@ from makima_sdk.problems import MakimaError
 
 from makima_cli.demo import AGENT_RECONNECT_TIMEOUT_SECONDS
 
-OWNER: Final = "local"  # whose contracts an administrator's are, too: the fleet works on what people at this machine make
-USERS_TOKEN: Final = "MAKIMA_DEMO_TOKEN"  # noqa: S105 - the name of a variable
+# Contracts that an administrator creates have this owner, too, so the fleet also works on those of people who
+# use this machine's administrator token.
+OWNER: Final = "local"
+USERS_TOKEN: Final = "MAKIMA_DEMO_TOKEN"  # noqa: S105 - the name of an environment variable
 
 
 @dataclass(frozen=True, slots=True)
 class FleetCredentials:
-    """`user` is an owner's token; `daemons` have each its own, and its own way to the broker: what they are told in their environment."""
+    """The tokens of the demo user and of the daemons."""
 
-    user: str
-    daemons: Mapping[str, Mapping[str, str]]
+    user: str  # a token with role owner
+    daemons: Mapping[str, Mapping[str, str]]  # daemon → environment variables with its token and NATS address
 
     def env(self, daemon: str) -> dict[str, str]:
-        """What a daemon and its agents are told. What they do as the fleet they do with the daemon's; what a user has them do for it, with the user's."""
+        """The environment of a daemon and its agents. They use the daemon's token for their own work, and the
+        user's for what only the contract's owner may do.
+        """
         return {**self.daemons[daemon], USERS_TOKEN: self.user}
 
 
 @asynccontextmanager
 async def fleet_credentials(connection: Connection, daemons: tuple[str, ...]) -> AsyncGenerator[FleetCredentials]:
+    """Create the tokens; they are revoked when the block ends."""
     async with Http(connection.url, connection.token, retry_for=AGENT_RECONNECT_TIMEOUT_SECONDS) as admin:
         made: list[str] = []
 
@@ -44,12 +51,14 @@ async def fleet_credentials(connection: Connection, daemons: tuple[str, ...]) ->
         finally:
             async with Http(connection.url, connection.token, retry_for=0) as leaving:
                 for token_id in made:
-                    with suppress(MakimaError):  # it is away already; the next fleet has others
+                    with suppress(MakimaError):  # makima has ended; the next fleet creates new tokens
                         await leaving.send("DELETE", f"/tokens/{token_id}")
 
 
 def _told(connection: Connection, issued: Json) -> Mapping[str, str]:
-    """A broker that keeps its users itself has given the fleet one way in, for all."""
+    """The environment of a daemon. A token of an external broker has no NATS user: then all share the fleet's
+    address.
+    """
     host = connection.nats_url.rpartition("://")[2].rpartition("@")[2]
     user, password = issued.get("nats_user"), issued.get("nats_password")
     nats_url = f"nats://{user}:{password}@{host}" if user else connection.nats_url

@@ -1,4 +1,4 @@
-"""What a supervisor makes of its phase's tasks: what is still to be tried, and when to give up. Pure."""
+"""The supervisor's decisions about the tasks of a phase: which to create, and when to give up. Pure."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -15,19 +15,26 @@ MAX_TASK_ATTEMPTS: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """A task to be made; `key` names the intent, so that a restarted supervisor does not plan the same twice."""
+    """A task to create."""
 
     name: str
-    key: str
+    key: str  # idempotency key, so that a restarted supervisor does not create the same task twice
 
 
 @dataclass(frozen=True, slots=True)
 class GiveUp:
+    """The contract must be failed with this reason."""
+
     reason: str
 
 
 def next_steps(phase: str, tasks: Sequence[Task], forgiven: frozenset[str]) -> Sequence[Try] | GiveUp:
-    """`forgiven`: ids of failed tasks that do not count any more, because the contract was reopened after them."""
+    """The tasks that are missing in `phase`, including those to try again; `GiveUp` if one failed
+    `MAX_TASK_ATTEMPTS` times.
+
+    `forgiven`: ids of failed tasks that do not count, because the contract was reopened after they had
+    failed.
+    """
     names = [task_name(work, phase) for work in TASKS]
     counted = Counter(task.name for task in failed(tasks) if task.id not in forgiven)
     hopeless = [name for name in names if counted[name] >= MAX_TASK_ATTEMPTS]

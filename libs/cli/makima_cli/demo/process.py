@@ -1,4 +1,4 @@
-"""Parents and children: a child is told to go by its parent's end of a pipe, and never outlives it."""
+"""Processes of the demo: a child ends when the pipe from its parent closes, so it never outlives the parent."""
 
 import asyncio
 import os
@@ -16,10 +16,10 @@ from makima_local.parent import dies_with_parent
 
 T = TypeVar("T")
 
-CRASH: Final = b"accident\n"
+CRASH: Final = b"accident\n"  # message on the pipe that makes the child kill itself
 STDIN: Final = 0
 PROCESS_STOP_TIMEOUT_SECONDS: Final = 3.0
-PROCESS_SETTLED_SECONDS: Final = 4.0
+PROCESS_SETTLED_SECONDS: Final = 4.0  # time after the start until a process counts as being at work
 
 
 class Child:
@@ -33,7 +33,7 @@ class Child:
 
     @classmethod
     async def start(cls, name: str, module: str, *arguments: str, env: Mapping[str, str] | None = None) -> Self:
-        """`env` comes on top of ours."""
+        """Start the process. `env` is added to the environment of this process."""
         command = (sys.executable, "-m", module, *arguments)
         return cls(
             name,
@@ -42,15 +42,15 @@ class Child:
 
     @property
     def settled(self) -> bool:
-        """Whether it has had the time to find into its work."""
+        """True if it runs for more than `PROCESS_SETTLED_SECONDS` and is not frozen."""
         return not self.frozen and time.monotonic() - self._since > PROCESS_SETTLED_SECONDS
 
     async def ended(self) -> int:
-        """Its exit code; negative for the signal that killed it."""
+        """Wait for its end. Returns the exit code; -N if signal N killed it."""
         return await self._process.wait()
 
     def crash(self) -> None:
-        """It kills itself, in the middle of whatever it does."""
+        """Make the process kill itself with SIGKILL, without any cleanup."""
         if self._process.stdin is not None:
             self._process.stdin.write(CRASH)
 
@@ -63,7 +63,7 @@ class Child:
         self._signal(signal.SIGCONT)
 
     async def stop(self, patience: float = PROCESS_STOP_TIMEOUT_SECONDS) -> None:
-        """Ask, wait, insist."""
+        """End the process: SIGTERM, and SIGKILL if it still runs after `patience` seconds."""
         self.thaw()
         self._signal(signal.SIGTERM)
         with suppress(TimeoutError):
@@ -80,21 +80,24 @@ class Child:
 
 
 def say(text: str) -> None:
-    """For the fleet's log."""
+    """Print a line with the UTC time on stdout, which is the log of the fleet."""
     print(f"{datetime.now(UTC):%H:%M:%S} {text}", flush=True)
 
 
 def run_until_stopped(main: Coroutine[object, object, T], *, parent: bool = True) -> T | None:
-    """The life of a process: `main`, until it ends, or we are told to stop, or, where a `Child` it is, the parent is gone.
+    """Run `main` until it ends, SIGTERM or SIGINT arrives, or (with `parent`, for a `Child`) the parent has
+    ended.
 
-    Answers what `main` does; None: it was told to stop.
+    Returns the result of `main`; None if it was stopped.
     """
 
     async def cancellable() -> T:
         task = asyncio.ensure_future(main)
 
         def leave() -> None:
-            """Ctrl-C reaches everybody, and then the parent asks, too: the second time must not cut the leave-taking short."""
+            """Cancel `main` once. Ctrl-C reaches the whole process group, and the parent then sends SIGTERM,
+            too: a second cancellation would interrupt the cleanup.
+            """
             if not task.cancelling():
                 task.cancel()
 
@@ -110,7 +113,9 @@ def run_until_stopped(main: Coroutine[object, object, T], *, parent: bool = True
 
 
 def _listen_to_parent() -> None:
-    """Read below `sys.stdin`: its buffer is locked while a thread waits in it, and Python would not end."""
+    """Wait for a crash message or the end of the pipe. Reads the file descriptor directly: a thread that
+    waits in `sys.stdin` holds the lock of its buffer, so that the interpreter could not shut down.
+    """
     while told := os.read(STDIN, 100):
         if CRASH in told:
             os.kill(os.getpid(), signal.SIGKILL)

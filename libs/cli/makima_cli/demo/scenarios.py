@@ -1,4 +1,6 @@
-"""What the demo user wants done: work orders, whose description says what the work needs, so that anybody can read it, the agents too."""
+"""The contracts of the demo user. Their descriptions state what the work needs, in words that the agents
+parse.
+"""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -7,9 +9,9 @@ from typing import Final
 
 from makima_schemas.contract.contract_types import contract_types
 
-MARK: Final = "Demo: "
-TASKS: Final = ("look around", "do it")  # what a supervisor has done in each phase
-SCENARIO_BATCH_SIZE: Final = 4  # stories that come to mind together: among the first four, two need the same environment
+MARK: Final = "Demo: "  # begins the description of each contract of the demo user
+TASKS: Final = ("look around", "do it")  # the tasks that a supervisor creates in each phase
+SCENARIO_BATCH_SIZE: Final = 4  # scenarios created together: of the first four, two compete for staging
 
 _STAGING: Final = "needs the staging environment"
 _QUESTION: Final = "ask which colour"
@@ -18,12 +20,12 @@ _WITHIN: Final = re.compile(r"each task within ([\d.]+) seconds")
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """`guard`: a person confirms each phase."""
+    """A kind of contract that the demo user creates."""
 
     name: str
     contract_type: str
-    about: str = "nothing special"
-    guard: bool = False
+    about: str = "nothing special"  # the description; `needs` parses it
+    guard: bool = False  # phase guard: a person confirms each phase
 
 
 SCENARIOS: Final[Sequence[Scenario]] = (
@@ -40,11 +42,11 @@ SCENARIOS: Final[Sequence[Scenario]] = (
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What a description asks of whoever does the work. `within`: seconds that each task may take; None: as long as it takes."""
+    """The requirements in a contract's description."""
 
-    staging: bool
-    question: bool
-    within: float | None
+    staging: bool  # needs the staging environment, which only one contract at a time can use
+    question: bool  # the supervisor must ask the user a question
+    within: float | None  # limit of each task in seconds; None: no limit
 
 
 def needs(description: str) -> Needs:
@@ -53,15 +55,17 @@ def needs(description: str) -> Needs:
 
 
 def told(number: int) -> tuple[Scenario, str, str]:
-    """The story of the `number`-th contract, and the name and description that tell it."""
+    """The scenario, name and description of the user's contract with this number, counted from 0."""
     story = SCENARIOS[number % len(SCENARIOS)]
     return story, f"{story.name} #{number // len(SCENARIOS) + 1}", MARK + story.about
 
 
 def phases(story: Scenario) -> list[Mapping[str, object]] | None:
-    """Work against the clock may fail and be tried again, so its gates name what must be done in the end; None: the type's own phases.
+    """The phases of a scenario whose tasks have a time limit; None for others, which use those of the
+    contract type.
 
-    (In the built-in phases all tasks must be complete, and a failed one never is.)
+    Such tasks may fail and be tried again under the same name. The gates of the built-in phases require all
+    tasks to be complete, which a failed one never is; these gates require one completed task of each name.
     """
     if needs(story.about).within is None:
         return None

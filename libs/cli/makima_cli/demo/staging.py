@@ -1,4 +1,4 @@
-"""The staging environment: there is one, and whoever works in it holds its lock; the lock of an agent that dies is free again."""
+"""The staging environment, which one agent at a time can use: a file lock, released when its process ends."""
 
 import fcntl
 import os
@@ -10,13 +10,15 @@ HELD_UP: Final = "staging is in use"
 
 
 class Staging:
+    """The lock as one contract's supervisor sees it. `holder` is the name that others get to read."""
+
     def __init__(self, folder: Path, holder: str) -> None:
         self._path = folder / NAME
         self._holder = holder
-        self._held: int | None = None
+        self._held: int | None = None  # file descriptor of the lock while it is held
 
     def take(self) -> bool:
-        """Whether it is ours now; it does not wait."""
+        """Try to take the lock, without waiting. Returns True if this process holds it."""
         if self._held is not None:
             return True
         lock = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -36,5 +38,5 @@ class Staging:
             self._held = None
 
     def held_up(self) -> str:
-        """Why we cannot go on, for people."""
+        """The reason to show to people while another process holds the lock."""
         return f"{HELD_UP} by {self._path.read_text() or 'somebody else'}"

@@ -1,6 +1,8 @@
-"""A supervisor, a child of its daemon: has the work of each phase done, asks when it is unsure, and says how the contract stands.
+"""A supervisor agent, a child process of its daemon: creates the tasks of each phase, asks the user
+questions, and reports its state in heartbeats.
 
-It asks, and spawns tasks, as its daemon's. In the name of the user who owns the contract it blocks it while what the work needs is not to be had, and fails it when the work has failed too often.
+It creates tasks and questions with its daemon's token. With the token of the user who owns the contract, it
+blocks the contract while the staging environment is in use, and fails it when a task has failed too often.
 """
 
 import asyncio
@@ -27,8 +29,8 @@ from makima_cli.demo.scenarios import needs
 from makima_cli.demo.staging import HELD_UP, Staging
 
 SUPERVISOR_POLL_SECONDS: Final = 0.7
-BUILDER: Final = "builder"  # whom it has do the work; its own task is the contract's, too
-NEEDS_STAGING: Final = "execute"  # the phase in which the work is tried out
+BUILDER: Final = "builder"  # role of the tasks it creates; the supervisor's own task is in the list, too
+NEEDS_STAGING: Final = "execute"  # the phase that needs the staging environment
 OVER: Final = {
     ContractStatus.COMPLETED: SupervisorState.COMPLETED,
     ContractStatus.ARCHIVED: SupervisorState.COMPLETED,
@@ -37,22 +39,25 @@ OVER: Final = {
 
 
 class DemoSupervisor:
-    """`look` at the contract as it is now, again and again."""
+    """Decides what to do about a contract: call `look` again and again with its current state.
+
+    `contracts` uses the daemon's token, `owner` the token of the contract's owner.
+    """
 
     def __init__(self, contracts: Contracts, owner: Contracts, voice: Supervisor, staging: Staging, forgiven: frozenset[str]) -> None:
         self._contracts = contracts
         self._owner = owner
         self._voice = voice
         self._staging = staging
-        self._forgiven = forgiven  # failures from before the contract was reopened
-        self._asked = False
+        self._forgiven = forgiven  # ids of tasks that failed before the contract was reopened
+        self._asked = False  # whether this process has asked its question
 
     async def look(self, contract: Contract) -> None:
-        """Say how the contract stands, and drive it on where that is ours to do."""
+        """Report the supervisor's state, and take the next step of the work, if it is the supervisor's turn."""
         try:
             await self._look(contract)
         except ProblemError:
-            return  # overtaken by the user or the detector, or not heard yet: the next look tells
+            return  # the contract has changed, or this supervisor is not registered yet
 
     async def _look(self, contract: Contract) -> None:
         phase = contract.phase
@@ -83,7 +88,8 @@ class DemoSupervisor:
         steps = next_steps(contract.phase, tasks, self._forgiven)
         if isinstance(steps, GiveUp):
             await self._owner.act(contract.id, "fail", reason=steps.reason)
-            self._forgiven |= {task.id for task in failed(tasks)}  # it may be reopened before we have looked again
+            # The contract may be reopened before the next look.
+            self._forgiven |= {task.id for task in failed(tasks)}
             return
         for step in steps:
             await self._contracts.create_task(contract.id, step.name, role=BUILDER, key=f"{contract.id}/{step.key}")
@@ -109,7 +115,7 @@ class DemoSupervisor:
 
 
 async def supervise(contract_id: str, daemon_id: str, shared: Path) -> None:
-    """Until the contract is over. `shared` is the folder in which agents of all daemons meet."""
+    """Run the supervisor until the contract is over. `shared` is a folder that the agents of all daemons use."""
     connection = Connection.default()
     async with (
         Http(connection.url, connection.token, retry_for=AGENT_RECONNECT_TIMEOUT_SECONDS) as http,
@@ -138,7 +144,7 @@ async def supervise(contract_id: str, daemon_id: str, shared: Path) -> None:
 
 
 def _progress(contract: Contract, tasks: list[Task]) -> int:
-    """Whole phases behind us, and the share of this one's tasks."""
+    """Percent of the work that is done: completed phases, and completed tasks of the current phase."""
     here = contract.phase_names.index(contract.phase)
     share = sum(task.status is TaskStatus.COMPLETED for task in tasks) / max(len(tasks), 1)
     return int(100 * (here + share) / len(contract.phase_names))

@@ -1,7 +1,8 @@
-"""The demo user: files contracts and looks after them, over HTTP like anybody else.
+"""The demo user: creates contracts and manages them over HTTP.
 
-It does what only a person does: it starts, confirms, answers, takes back what is too much at once, gives a second chance, and puts away
-what is done. Each of these is a reaction to what it sees (`reactions.py`). Whether the work is held up, fails or is done, the agents find.
+It does what only a person does: start contracts, confirm phases, answer questions, pause a contract if too
+many are active, reopen failed ones once, and archive finished ones. Each action follows from the state of the
+contracts (`user_policy.py`). The agents, not the user, decide whether the work is blocked, failed or done.
 """
 
 import asyncio
@@ -19,27 +20,27 @@ from makima_cli.demo.scenarios import MARK, SCENARIO_BATCH_SIZE, SCENARIOS, phas
 from makima_cli.demo.user_policy import Move, reaction
 
 USER_POLL_SECONDS: Final = 0.7
-CONTRACT_INTERVAL_SECONDS: Final = 1.0  # two contracts that come to mind together
-BATCH_INTERVAL_SECONDS: Final = 40.0  # between batches, once there was one of each story: it runs for days
+CONTRACT_INTERVAL_SECONDS: Final = 1.0  # between two contracts of a batch
+BATCH_INTERVAL_SECONDS: Final = 40.0  # between batches, after each scenario was created once
 MOST_LIVE: Final = 8
 MOST_ARCHIVED: Final = 24
 
 
 class DemoUser:
-    """`run` looks at its own contracts until cancelled, every `look` seconds."""
+    """Creates and manages its own contracts. `run` checks them every `look` seconds until cancelled."""
 
     def __init__(self, contracts: Contracts, *, look: float = USER_POLL_SECONDS) -> None:
         self._contracts = contracts
         self._every = look
-        self._reopened: frozenset[str] = frozenset()
-        self._told = 0
-        self._next_at = 0.0
+        self._reopened: frozenset[str] = frozenset()  # ids of contracts that it reopened once
+        self._told = 0  # number of contracts that it created
+        self._next_at = 0.0  # time (event loop clock) from which on it may create the next one
 
     async def run(self) -> None:
         while True:
             try:
                 await self._look()
-            except MakimaError as error:  # it is away or out of its mind for a while; so does life
+            except MakimaError as error:  # unreachable or failing for a while: try again
                 say(f"the user waits: {error}")
             await asyncio.sleep(self._every)
 
@@ -52,7 +53,9 @@ class DemoUser:
         await self._forget([contract for contract in mine if contract.status is ContractStatus.ARCHIVED])
 
     async def _try(self, move: Move) -> None:
-        """What is refused was overtaken by the agents; the next look shows how."""
+        """Send one action. A refusal means that the agents changed the contract meanwhile; the next check
+        sees that.
+        """
         contract = move.contract
         try:
             match move.action:
@@ -92,7 +95,11 @@ class DemoUser:
         self._next_at = now + (BATCH_INTERVAL_SECONDS if enough else CONTRACT_INTERVAL_SECONDS)
 
     async def _forget(self, archived: list[Contract]) -> None:
-        """So that it can run for days: the log keeps them, the lists need not."""
+        """Delete the oldest archived contracts over `MOST_ARCHIVED`, so that lists stay short when the demo
+        runs for days.
+
+        Their events stay in the log.
+        """
         oldest = sorted(archived, key=lambda contract: contract.status_changed_at)[: max(0, len(archived) - MOST_ARCHIVED)]
         for contract in oldest:
             await self._contracts.delete(contract.id)
@@ -100,6 +107,6 @@ class DemoUser:
 
 
 async def play(connection: Connection) -> None:
-    """Until cancelled."""
+    """Run the demo user until cancelled."""
     async with Http(connection.url, connection.token) as http:
         await DemoUser(Contracts(http)).run()

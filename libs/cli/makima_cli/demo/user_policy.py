@@ -1,4 +1,6 @@
-"""What the demo user does about what it sees of its contracts: one thing at a time, and never because of the time. Pure."""
+"""The demo user's decisions: one action at a time, from the state of its contracts alone, never from the
+clock. Pure.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -7,27 +9,33 @@ from typing import Final, Literal
 from makima_schemas.contract.model import ContractStatus as S
 from makima_sdk.models import Contract
 
-MOST_ACTIVE: Final = 3  # more at work at once, and nobody keeps track
-MAX_FINISHED: Final = 2  # finished ones on the desk; one more, and the oldest is put away
+MOST_ACTIVE: Final = 3  # active contracts; if there are more, it pauses one
+MAX_FINISHED: Final = 2  # finished contracts; if there are more, it archives the oldest
 
 Action = Literal["start", "confirm", "answer", "pause", "resume", "reopen", "archive"]
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
+    """One action of the user on one contract."""
+
     contract: Contract
     action: Action
     reason: str | None = None
 
 
 def reaction(contracts: Sequence[Contract], reopened: frozenset[str]) -> Move | None:
-    """The most urgent thing to do, if any; `reopened`: ids of the failed ones that have had their second chance."""
+    """The most urgent action, if any. `reopened`: ids of contracts that were reopened before, and are not
+    again.
+    """
     by_age = sorted(contracts, key=lambda contract: (contract.created_at, contract.id))
     return next(_wishes(by_age, reopened), None)
 
 
 def _wishes(by_age: Sequence[Contract], reopened: frozenset[str]) -> Iterator[Move]:
-    """Agents that wait come first, then order among those at work, then the desk."""
+    """All possible actions, the most urgent first: answer waiting agents, limit the active contracts, reopen
+    failed ones, start or resume others, archive finished ones.
+    """
     active = [contract for contract in by_age if contract.status is S.ACTIVE]
     for contract in by_age:
         if contract.status is S.WAITING_FOR_INPUT:
