@@ -23,7 +23,7 @@ PROCESS_SETTLED_SECONDS: Final = 4.0  # time after the start until a process cou
 
 
 class Child:
-    """One child process: `python -m <module> <arguments>`, in our process group."""
+    """One child process: `python -m <module> <arguments>`, in the process group of its parent."""
 
     def __init__(self, name: str, process: Process) -> None:
         self.name = name
