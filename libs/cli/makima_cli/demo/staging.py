@@ -39,4 +39,4 @@ class Staging:
 
     def held_up(self) -> str:
         """The reason to show to people while another process holds the lock."""
-        return f"{HELD_UP} by {self._path.read_text() or 'somebody else'}"
+        return f"{HELD_UP} by {self._path.read_text() or 'another agent'}"
