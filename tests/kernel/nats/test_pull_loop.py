@@ -135,33 +135,28 @@ async def test_nothing_is_lost_or_doubled_when_the_broker_goes_and_comes_back(ma
     async with asyncio.timeout(PATIENCE), aclosing(loop.batches()) as batches:
         while len(got) < 200:
             got += await anext(batches)
-        match how:
-            case "kill":
-                await server.kill()
-                await server.start()
-            case "freeze":
-                server.freeze()
-                async with asyncio.TaskGroup() as group:
-                    arriving = group.create_task(the_first_half(batches, got))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(read_until(batches, got, 1000))
+            match how:
+                case "kill":
+                    await server.kill()
+                    await server.start()
+                case "freeze":
+                    server.freeze()
                     await eventually(lambda: loop.problem)
                     server.thaw()
-                got += await arriving
-            case _:
-                await server.restart()
-        await eventually(lambda: writer.is_connected)
-        await publish(writer, 501, 1000)
-        while len(got) < 1000:
-            got += await anext(batches)
+                case _:
+                    await server.restart()
+            await eventually(lambda: writer.is_connected)
+            await publish(writer, 501, 1000)
     assert numbers(got) == list(range(1, 1001))
     await nats.close()
     await writer.close()
 
 
-async def the_first_half(batches: AsyncGenerator[list[Message]], got: list[Message]) -> list[Message]:
-    more: list[Message] = []
-    while len(got) + len(more) < 500:
-        more += await anext(batches)
-    return more
+async def read_until(batches: AsyncGenerator[list[Message]], got: list[Message], count: int) -> None:
+    while len(got) < count:
+        got += await anext(batches)
 
 
 async def test_a_stream_that_was_lost_and_made_again_is_read_from_its_start_under_a_new_epoch(stream: Client) -> None:
