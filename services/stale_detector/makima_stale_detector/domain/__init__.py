@@ -1,1 +1,3 @@
-"""The rules of silence and staleness: pure, on broker time and log time alone."""
+"""Rules for silent senders and stale contracts: pure functions of broker timestamps and event timestamps, no
+local clock.
+"""

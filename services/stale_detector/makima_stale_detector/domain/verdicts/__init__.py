@@ -1,1 +1,3 @@
-"""Who is silent: groups of senders, mass silence, and verdicts with their evidence."""
+"""Decides which senders are silent: sender groups per owner, the mass-silence hold, and verdicts with their
+evidence.
+"""

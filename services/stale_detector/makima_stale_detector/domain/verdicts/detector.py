@@ -1,4 +1,6 @@
-"""Who is silent: the shards, the tracked senders and the holds together. Memory only; no clock but the broker's."""
+"""Decides which senders are silent, from shards, tracked senders and holds. In memory, timed by broker
+timestamps only.
+"""
 
 from collections.abc import Collection, Mapping
 
@@ -18,28 +20,39 @@ from makima_stale_detector.domain.verdicts.verdict import Verdict, prove
 
 
 class Detector:
-    """Heartbeats and the log go in, verdicts come out."""
+    """Takes heartbeats (`begin`, `on_heartbeat`) and the log's state (`track`, `hold`, ...); `tick` returns
+    the verdicts.
+
+    Rules: domain.md, Time and verdicts. Not thread-safe; one task at a time.
+    """
 
     def __init__(self, timeouts: Timeouts, decided_by: str, shards: int = subjects.SHARDS) -> None:
         self.timeouts = timeouts
         self.shards = Shards(shards, timeouts.grace)
-        self.tracked: dict[str, Tracked] = {}
-        self._groups: dict[str, SenderGroup] = {}
-        self._active_groups: dict[str, SenderGroup] = {}  # those with suspects, or held
+        self.tracked: dict[str, Tracked] = {}  # senders that the log lists as alive, by name
+        self._groups: dict[str, SenderGroup] = {}  # every owner met so far, by id
+        # Owners with suspects or with a hold: a tick checks only these.
+        self._active_groups: dict[str, SenderGroup] = {}
+        # By sender name: verdicts that were given and not answered, with the suspect they came from (for
+        # `reconsider`).
         self._pending_verdicts: dict[str, tuple[Verdict, Suspect]] = {}
+        # By sender name: how many of its verdicts were answered without effect.
         self._attempts: dict[str, int] = {}
-        self._decided_by = decided_by
+        self._decided_by = decided_by  # id of this replica, for the evidence
         self._forecast = ExpiryForecast(self.shards, self.tracked, timeouts.interval)
-        self.warmed_up = False  # whether everyone tracked has a deadline
+        # True once the stream's history was read and every tracked sender has a deadline.
+        self.warmed_up = False
 
-    # What the log says
+    # Input from the event log
 
     def track(self, sender: Sender, owner: str) -> None:
-        """The log calls it alive, or tells news of it. Never heard, it gets a full timeout from now."""
+        """Track a sender that an event shows as alive, or update it. Without a heartbeat yet it gets a full
+        timeout.
+        """
         self.load([Tracked(sender, owner)])
 
     def load(self, tracked: Collection[Tracked]) -> None:
-        """Who is tracked; without deadlines, until the stream's history has been read."""
+        """Track these senders. Deadlines are set only after the stream's history was read (`warmed_up`)."""
         for each in tracked:
             known = self.tracked.get(each.sender.name)
             if known is not None and known.owner != each.owner:
@@ -51,12 +64,12 @@ class Detector:
         self._set_pace()
 
     def _is_unheard(self, tracked: Tracked) -> bool:
-        """Whether nothing runs out for it: no deadline, no suspicion, no verdict on its way."""
+        """True if the sender has no deadline, is no suspect and has no pending verdict: it needs one."""
         name = tracked.sender.name
         return self.shards.newest(name) is None and name not in self._pending_verdicts and name not in self._group(tracked.owner).suspects
 
     def untrack(self, name: str) -> None:
-        """The log does not call it alive any more."""
+        """Stop tracking a sender that the log no longer lists as alive."""
         tracked = self.tracked.pop(name, None)
         self._pending_verdicts.pop(name, None)
         self._attempts.pop(name, None)
@@ -67,23 +80,31 @@ class Detector:
         self._set_pace()
 
     def hold(self, owner: str, hold: Hold) -> None:
-        """What the log says of an owner's hold."""
+        """Apply a hold event of an owner, read from the log."""
         known = self._group(owner)
         known.apply(hold, self.shards.observed())
         if known.hold.held:
             self._active_groups[owner] = known
 
     def load_holds(self, holds: Mapping[str, Hold]) -> None:
-        """All that the log says of holds: one that it does not know is none, or verdicts would carry it as their guard for ever."""
+        """Replace all holds by those read from the log.
+
+        A hold that the log does not contain (it was restored) is removed; otherwise verdicts would carry its
+        version as their guard for ever, and be refused.
+        """
         for name in self._groups.keys() | holds.keys():
             self._group(name).replace(holds.get(name, Hold()), self.shards.observed())
             if self._group(name).hold.held:
                 self._active_groups[name] = self._group(name)
 
-    # What the stream says
+    # Input from the heartbeat stream
 
     def begin(self, shard: Shard, epoch: str, live_from: int) -> None:
-        """The shard is read from now on (or anew, because the stream is another one): nobody is under suspicion there."""
+        """Start reading a shard, or start again because the stream was recreated: drop its suspects and
+        pending verdicts.
+
+        `epoch` identifies the incarnation of the stream; sequences below `live_from` are history.
+        """
         for owner in self._active_groups.values():
             owner.begin(shard)
         for name in [name for name, (_, suspect) in self._pending_verdicts.items() if suspect.shard is shard]:
@@ -93,7 +114,12 @@ class Detector:
         self.warmed_up = False
 
     def on_heartbeat(self, shard: Shard, spoken: HeartbeatSource, sequence: int, stamp: int) -> None:
-        """A well-formed heartbeat. Whoever is not tracked is remembered too, for one timeout: the log learns of it a little later."""
+        """Record a well-formed heartbeat with its stream sequence and broker timestamp (Unix ns).
+
+        Untracked senders get a deadline too, for one timeout: the event that registers a new sender arrives a
+        little later than its first heartbeat. Heartbeats of a superseded connection or another contract are
+        ignored. Hot path.
+        """
         sender, contract_id, connection_id = spoken
         tracked = self.tracked.get(sender)
         if tracked is not None and not tracked.sender.accepts(contract_id, connection_id):
@@ -108,10 +134,12 @@ class Detector:
             self._pending_verdicts.pop(sender, None)
             self._groups[tracked.owner].forget(sender)
 
-    # What follows
+    # Output
 
     def tick(self) -> Findings:
-        """Everyone whose deadline has passed is judged, unless many are at once. Call it each 25 ms."""
+        """Give a verdict for each sender whose deadline has passed, or request a hold if many have. Call it
+        every 25 ms.
+        """
         findings = Findings()
         if not self.warmed_up:
             if not self.shards.live:
@@ -128,13 +156,17 @@ class Detector:
         return findings
 
     def is_pending(self, verdict: Verdict) -> bool:
-        """Whether the verdict is still to be answered: nothing was heard of the sender since, and the log still calls it alive."""
+        """True while the verdict needs a reply: no heartbeat came since, and the log still lists the sender
+        as alive.
+        """
         asked = self._pending_verdicts.get(verdict.sender.name)
         return asked is not None and asked[0] is verdict
 
     def resolve(self, verdict: Verdict) -> None:
-        """Its owner has decided. If the sender is dead now, the log will say so; if it goes on to call it alive, nobody may be
-        forgotten over that, and it is judged anew after another timeout.
+        """The owner has replied. If it accepted, the log soon removes the sender.
+
+        If it declined, restart the sender's timeout, so that it is judged again, under a new command id
+        (`attempt` + 1).
         """
         if self.is_pending(verdict):
             name = verdict.sender.name
@@ -143,16 +175,21 @@ class Detector:
             shard.wheel.touch(name, (shard.clock.observed + self.timeouts.timeout, *beat[1:]))
 
     def reconsider(self, verdict: Verdict) -> None:
-        """A hold came between: it is a suspect again."""
+        """The verdict conflicted with a mass-silence hold that another replica recorded: make the sender a
+        suspect again.
+        """
         if self.is_pending(verdict):
             _, suspect = self._pending_verdicts.pop(verdict.sender.name)
             self._suspect(verdict.sender.name, suspect)
 
     def hold_recorded(self, owner: str) -> None:
+        """The attempt to append a hold event of this owner has ended, successfully or not: consider its
+        suspects again.
+        """
         self._group(owner).deciding = False
 
     def _arm_unheard(self) -> None:
-        """Everyone tracked of whom the stream holds nothing: each gets a full timeout from now."""
+        """Give a full timeout from now to every tracked sender of which the stream holds no heartbeat."""
         waiting = self._pending_verdicts.keys() | {name for owner in self._active_groups.values() for name in owner.suspects}
         heard = waiting.union(*(shard.wheel.beats.keys() for shard in self.shards))
         self._arm_deadlines([each.sender for name, each in self.tracked.items() if name not in heard])
@@ -180,14 +217,20 @@ class Detector:
             findings.verdicts.append(self._judge(name, owner))
 
     def _is_confirmed(self, suspect: Suspect, watermark: int) -> bool:
-        """All shards count, not only its own: a sender that has moved to another daemon speaks on another shard."""
+        """True if every shard was read past the suspect's deadline, and its own shard for at least one
+        heartbeat interval.
+
+        All shards matter: the heartbeats of a supervisor that moved to another daemon arrive on another
+        shard.
+        """
         return suspect.shard.clock.observed >= self.timeouts.interval and watermark >= suspect.due
 
     def _judge(self, name: str, owner: SenderGroup) -> Verdict:
         suspect = owner.suspects[name]
         sender = self.tracked[name].sender
         spoke = suspect.beat[3]
-        # A connection that was replaced may have been the last to speak, before we knew: the verdict is about the one in force.
+        # The last heartbeat may have come from a connection that was superseded later: the verdict names the
+        # current one.
         connection_id = sender.connection_id if spoke is None or spoke in sender.superseded else spoke
         evidence = prove(suspect, watermark=self.shards.watermark, timeout=self.timeouts.timeout, decided_by=self._decided_by)
         verdict = Verdict(sender, owner.name, owner.hold.version, connection_id, evidence, self._attempts.get(name, 0))
@@ -196,8 +239,11 @@ class Detector:
         return verdict
 
     def _end_of_hold(self, owner: SenderGroup) -> ClearedBecause | None:
-        """After an outage everyone who lives beats within an interval, and a grace for those who must connect first: who is
-        silent then is not silent through a fault of ours.
+        """Why the owner's hold ends now; None while it stays.
+
+        `hold_expired` after twice the timeout. `heartbeats_resumed` once the mass rule was not met for one
+        heartbeat interval plus one grace: by then every live sender has reconnected (grace) and sent a
+        heartbeat (interval), so the remaining suspects are not silent because of an outage on our side.
         """
         if self.shards.passed(owner.held_since) >= 2 * self.timeouts.timeout:
             return "hold_expired"
@@ -212,7 +258,7 @@ class Detector:
     def _suspect(self, name: str, suspect: Suspect) -> None:
         tracked = self.tracked.get(name)
         if tracked is None or name in self._pending_verdicts or self.shards.heard_after(name, suspect.beat):
-            return  # nobody's concern, or judged already
+            return  # not tracked, already has a pending verdict, or a newer heartbeat came on another shard
         owner = self._group(tracked.owner)
         owner.suspects[name] = suspect
         self._active_groups[owner.name] = owner

@@ -1,4 +1,4 @@
-"""What a tick of the detector found."""
+"""The result of one tick of the detector: verdicts to send, holds to begin and to end."""
 
 from dataclasses import dataclass, field
 
@@ -8,26 +8,30 @@ from makima_stale_detector.domain.verdicts.verdict import Verdict
 
 @dataclass(frozen=True, slots=True)
 class HoldRequest:
-    """Many of this owner's senders are about to expire: hold its verdicts. `version` is that of the hold stream before."""
+    """Begin a mass-silence hold: many of this owner's senders expire at once, so its verdicts must wait."""
 
     owner: str
-    version: int
-    tracked: int
-    expiring: int
+    version: int  # version of the owner's hold stream to append after (optimistic concurrency)
+    tracked: int  # how many of the owner's senders are tracked
+    expiring: int  # how many of them expire within one heartbeat interval
 
 
 @dataclass(frozen=True, slots=True)
 class HoldRelease:
-    """The hold is over. `version` is that of the hold stream before."""
+    """End the owner's mass-silence hold."""
 
     owner: str
-    version: int
+    version: int  # version of the owner's hold stream to append after (optimistic concurrency)
     reason: ClearedBecause
 
 
 @dataclass(slots=True)
 class Findings:
-    """Whoever takes a suspicion or a clearance to the log says `decided`; a verdict is `answered`, or reconsidered."""
+    """What the caller of `Detector.tick` has to do, and to report back to the detector.
+
+    Each verdict is sent to the sender's owner; then call `Detector.resolve` or `Detector.reconsider`. Each
+    hold request or release is appended to the log; then call `Detector.hold_recorded`.
+    """
 
     verdicts: list[Verdict] = field(default_factory=list[Verdict])
     hold_requests: list[HoldRequest] = field(default_factory=list[HoldRequest])

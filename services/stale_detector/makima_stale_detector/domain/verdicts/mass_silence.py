@@ -1,4 +1,6 @@
-"""When many fall silent at once, that is an outage of ours until proven otherwise: the hold on an owner's verdicts."""
+"""The mass-silence rule: if many of an owner's senders go silent at once, assume an outage of ours and hold
+its verdicts.
+"""
 
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -15,23 +17,30 @@ ClearedBecause = Literal["heartbeats_resumed", "hold_expired"]
 
 
 def is_mass(tracked: int, expiring: int) -> bool:
-    """domain.md, Time and verdicts, 3: at least half of an owner's tracked senders, and at least ten."""
+    """True if at least half of the owner's tracked senders and at least ten expire (domain.md, Time and
+    verdicts, 3).
+    """
     return expiring >= MIN_SENDERS and 2 * expiring >= tracked
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """What the stream `silence-owner:<owner>` says at `version`; a verdict carries that version, so that a hold by any replica
-    binds all. `expired`: the last one ended because its time was over, not because heartbeats resumed.
+    """The folded state of the stream `silence-owner:<owner>`.
+
+    A verdict carries `version` as its guard, so that a hold recorded by any replica stops the verdicts of
+    all.
     """
 
-    version: int = 0
-    held: bool = False
+    version: int = 0  # version of the stream; 0: no event yet
+    held: bool = False  # verdicts of this owner wait
+    # The last hold ended by its time limit (`hold_expired`), not because heartbeats resumed.
     expired: bool = False
 
 
 def evolve(before: Hold, recorded: Recorded, event: Event) -> Hold:
-    """Applying an event again, or an older one, changes nothing."""
+    """Fold one event of a hold stream. Idempotent: an event that is not newer than `before.version` changes
+    nothing.
+    """
     if recorded.version <= before.version:
         return before
     match event:
@@ -44,7 +53,7 @@ def evolve(before: Hold, recorded: Recorded, event: Event) -> Hold:
 
 
 def owner_of(recorded: Recorded) -> str | None:
-    """The owner that a stream of holds is about; null for another stream."""
+    """The owner id of a hold stream (`silence-owner:<owner>`); None for any other stream."""
     if recorded.category != "silence" or not recorded.entity_id.startswith(OWNER_PREFIX):
         return None
     return recorded.entity_id.removeprefix(OWNER_PREFIX)

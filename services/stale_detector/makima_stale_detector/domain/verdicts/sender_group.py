@@ -1,4 +1,4 @@
-"""The senders of one owner: who is tracked, who is suspected, and whether a hold is on."""
+"""The tracked senders of one owner, its suspects, and the state of its mass-silence hold."""
 
 from typing import NamedTuple
 
@@ -8,39 +8,52 @@ from makima_stale_detector.domain.verdicts.mass_silence import Hold
 
 
 class Suspect(NamedTuple):
-    """A sender whose deadline has passed on `shard`."""
+    """A sender whose deadline has passed on the observed clock of `shard`."""
 
     shard: Shard
-    beat: Beat
+    beat: Beat  # its last heartbeat on that shard, with the deadline that has passed
 
     @property
     def due(self) -> int:
-        """When the deadline passed, on the broker's clock as it goes now: it may have been set since. If the shard's clock was set
-        back, that is a moment to come, and a grace for this sender, too.
+        """The deadline in broker time (Unix ns), computed from the shard's watermark as it is now.
+
+        Computed anew on each call, because the broker's clock may have been set since the deadline passed.
+        After the observed clock was set back by a grace, the result is in the future: this sender gets the
+        grace as well.
         """
         return self.shard.clock.watermark - (self.shard.clock.observed - self.beat[0])
 
 
 class SenderGroup:
-    """`exempt` are those whom an expired hold has released: they are judged although they are many. `deciding` is set while a
-    hold of this owner is on its way to the log; meanwhile nobody is judged. Both `since` are the shards' clocks: when the hold
-    began, and since when, under it, no longer too many are silent.
-    """
+    """Mutable state of one owner: tracked senders, suspects and the mass-silence hold."""
 
     __slots__ = ("calm_since", "deciding", "exempt", "held_since", "hold", "name", "senders", "suspects")
 
     def __init__(self, name: str) -> None:
+        # Owner id; "" for daemons and for supervisors whose contract is not known.
         self.name = name
+        # Names of the tracked senders of this owner.
         self.senders: set[str] = set()
+        # Senders whose deadline has passed and that have no verdict yet, by name.
         self.suspects: dict[str, Suspect] = {}
+        # Suspects released by an expired hold: they no longer count for the mass rule, so they get verdicts
+        # however many they are.
         self.exempt: set[str] = set()
+        # The hold as last read from the log.
         self.hold = Hold()
+        # The observed clock of each shard (ns) when the current hold began; () before the first one.
         self.held_since: tuple[int, ...] = ()
+        # The observed clocks since when, under the hold, the mass rule is no longer met; None while it is
+        # met.
         self.calm_since: tuple[int, ...] | None = None
+        # True while a hold event of this owner is being appended to the log; no verdict is given meanwhile.
         self.deciding = False
 
     def apply(self, hold: Hold, observed: tuple[int, ...]) -> None:
-        """What the log says of the hold; `observed` is each shard's clock, from which the hold is measured."""
+        """Apply a hold read from the log; older versions are ignored.
+
+        `observed` is the observed clock of each shard (ns): a hold that begins now is timed from there.
+        """
         if hold.version <= self.hold.version:
             return
         if hold.held and not self.hold.held:
@@ -51,25 +64,31 @@ class SenderGroup:
         self.hold = hold
 
     def replace(self, hold: Hold, observed: tuple[int, ...]) -> None:
-        """The log was read anew, and may be another one: it alone says which hold there is, also if ours was newer."""
+        """Replace the hold after the log was loaded again.
+
+        The log may have been restored to an earlier state, so its hold applies even if its version is lower
+        than ours.
+        """
         if hold != self.hold:
             self.hold, self.held_since, self.calm_since = Hold(), (), None
             self.exempt.clear()
             self.apply(hold, observed)
 
     def begin(self, shard: Shard) -> None:
-        """The shard starts anew: so do its suspects, and the hold's time there."""
+        """Reset what was measured on a shard whose clock restarts at 0: drop its suspects, time the hold
+        there from 0.
+        """
         for name in [name for name, suspect in self.suspects.items() if suspect.shard is shard]:
             self.forget(name)
         self.held_since = tuple(0 if number == shard.number else since for number, since in enumerate(self.held_since))
         self.calm_since = None
 
     def forget(self, sender: str) -> None:
-        """It is no suspect: it spoke, it is judged, or nobody tracks it any more."""
+        """Remove a suspect: it sent a heartbeat, got a verdict, or is no longer tracked."""
         self.suspects.pop(sender, None)
         self.exempt.discard(sender)
 
     @property
     def unexplained(self) -> int:
-        """Suspects who count for the mass rule."""
+        """How many suspects count for the mass rule: all but the exempt ones."""
         return len(self.suspects) - len(self.exempt)

@@ -1,4 +1,4 @@
-"""What this service says about an accepted verdict: `SilenceDetected`."""
+"""Derives the `SilenceDetected` event from the event with which the owner accepted a verdict."""
 
 from makima_schemas.codec import Event
 from makima_schemas.daemon import DaemonDisconnected
@@ -8,7 +8,10 @@ from makima_schemas.supervisor import SupervisorStateChanged
 
 
 def silence_detected_for(recorded: Recorded, event: Event) -> SilenceDetected | None:
-    """Null for everything but a verdict that the sender's owner has accepted."""
+    """`SilenceDetected` for an accepted verdict; None for every other event.
+
+    An accepted verdict is a `SupervisorStateChanged` by `heartbeat_expired`, or a `DaemonDisconnected`.
+    """
     match event:
         case SupervisorStateChanged(changed_by="heartbeat_expired", evidence=evidence) if evidence is not None:
             return SilenceDetected("supervisor", recorded.entity_id, event.contract_id, event.connection_id, evidence)

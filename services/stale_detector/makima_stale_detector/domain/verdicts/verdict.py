@@ -1,4 +1,4 @@
-"""A verdict of silence, with its proof."""
+"""A verdict that a sender is silent, and how its evidence is computed."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,28 +15,29 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`hold_version` is that of the owner's hold stream when it was given. `attempt` counts, from 0, how often the owner has not
-    agreed though the log went on to call the sender alive, and nothing more was heard.
-    """
+    """One sender declared silent. The command id derives from it, so every replica computes the same id."""
 
     sender: Sender
-    owner: str
-    hold_version: int
-    connection_id: str | None
+    owner: str  # id of the owner whose hold stream guards this verdict; "" for daemons and unknown contracts
+    hold_version: int  # version of that hold stream when the verdict was given
+    connection_id: str | None  # the connection (incarnation) that is silent; None: it sends no connection id
     evidence: Evidence
+    # How often, from 0, a verdict was answered while the log still listed the sender as alive and no
+    # heartbeat came.
     attempt: int = 0
 
 
 def moment(stamp: int) -> datetime:
-    """Unix nanoseconds as a time, to the microsecond."""
+    """Unix nanoseconds as a UTC datetime, cut to microseconds."""
     return _EPOCH + timedelta(microseconds=stamp // 1000)
 
 
 def prove(suspect: Suspect, *, watermark: int, timeout: int, decided_by: str) -> Evidence:
-    """Nothing was heard of the sender for `timeout` of observed time, though every heartbeat up to `watermark` was looked at.
+    """Evidence that no heartbeat of the sender arrived for `timeout` ns of observed time.
 
-    The deadline is told on the broker's clock. It may be later than last heartbeat + timeout: the two clocks differ by the time
-    in which the stream was not seen to flow, and that time is nobody's silence.
+    Every heartbeat that the broker received up to `watermark` (Unix ns of the broker) has been read. The
+    deadline is given in broker time. It may be later than last heartbeat + timeout: while the stream did not
+    flow, the observed clock did not advance, so that time does not count as silence.
     """
     _, sequence, stamp, _ = suspect.beat
     due = suspect.due
