@@ -1,4 +1,6 @@
-"""When a contract is stale: nothing happened for too long, in a status where something should, and no supervisor lives."""
+"""Decides whether a contract is stale: an active status, no live supervisor, and no activity for longer than
+its threshold.
+"""
 
 from collections.abc import Iterable
 from contextlib import suppress
@@ -22,38 +24,39 @@ EVENTS: Final[frozenset[type]] = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What staleness needs to know of a contract.
-
-    `counts_from` is where its clock starts: the last activity, or its return into a watched status if that was later (nobody is
-    reproached with a pause); `counts_position` is the event that started it so. `version` is the contract's stream. `episode` is
-    the position of the `StaleDetected` that has not been cleared. `ever_active`: before its first activity, each of its events counts
-    as one (plan 1.5: else the clock of a contract from before would start at its creation).
-    """
+    """The part of a contract's state that staleness depends on: a row of the table `contracts`."""
 
     status: ContractStatus
-    version: int
+    version: int  # version of the contract's stream; guard of `StaleDetected`
     last_activity_at: datetime
+    # Start of the stale timer: the last activity, or the return into an active status if that was later, so
+    # that a pause does not count.
     counts_from: datetime
-    counts_position: int
+    counts_position: int  # position of the event that started the timer; it identifies the episode
     owner_id: str = ""
-    stale_after_seconds: float | None = None
-    live_supervisors: frozenset[str] = frozenset()
-    episode: int | None = None
+    stale_after_seconds: float | None = None  # threshold of this contract; None: the default setting
+    live_supervisors: frozenset[str] = frozenset()  # task ids
+    episode: int | None = None  # position of the `StaleDetected` that is not cleared; None: not stale
+    # False until the first activity event. Until then every event of the contract counts as activity (plan
+    # 1.5); otherwise the timer of a contract created before activity was recorded would start at its
+    # creation.
     ever_active: bool = False
 
     @property
     def exposed(self) -> bool:
-        """Whether it would be stale if enough time had passed."""
+        """True if the contract can become stale: active status and no live supervisor."""
         return self.status in ACTIVE_STATUSES and not self.live_supervisors
 
     @property
     def over(self) -> bool:
-        """Whether an episode that was found has ended: activity has returned, or nobody watches for it any more."""
+        """True if an open stale episode has ended: activity came after it, or the contract can no longer be
+        stale.
+        """
         return self.episode is not None and (not self.exposed or self.counts_position > self.episode)
 
 
 def contract_of(recorded: Recorded, event: Event) -> str | None:
-    """The contract whose staleness an event may change."""
+    """Id of the contract whose staleness the event may change; None if there is none."""
     match event:
         case SupervisorRegistered(contract_id) | SupervisorStateChanged(contract_id):
             return contract_id
@@ -64,7 +67,9 @@ def contract_of(recorded: Recorded, event: Event) -> str | None:
 
 
 def moved(news: Iterable[Recorded]) -> frozenset[str]:
-    """The contracts whose staleness may be another one after these events: what cannot be read says nothing of any."""
+    """Ids of the contracts whose staleness may change through these events. Events that cannot be decoded are
+    skipped.
+    """
     found: set[str] = set()
     for recorded in news:
         if CLASS_BY_NAME.get(recorded.type) not in EVENTS:
@@ -77,7 +82,9 @@ def moved(news: Iterable[Recorded]) -> frozenset[str]:
 
 
 def evolve(before: Progress | None, recorded: Recorded, event: Event) -> Progress | None:
-    """Null: a contract that is not known (a supervisor may speak of one that never was), or not any more."""
+    """Fold one event. None if the contract is unknown (a supervisor may name one that never existed) or
+    deleted.
+    """
     match event:
         case e.ContractCreated():
             return Progress(
@@ -115,7 +122,10 @@ def _contract(before: Progress, recorded: Recorded, event: Event) -> Progress:
 
 
 def _supervised(before: Progress, recorded: Recorded, event: SupervisorRegistered | SupervisorStateChanged) -> Progress:
-    """A supervisor's word is a heartbeat, and heartbeats are activity; a verdict says when the last one came."""
+    """Fold a supervisor event: it counts as activity at the time of the heartbeat that caused it.
+
+    A verdict (`heartbeat_expired`) counts at the time of the last heartbeat, which its evidence contains.
+    """
     state = event.state if isinstance(event, SupervisorRegistered) else event.new_state
     task = frozenset({recorded.entity_id})
     live = before.live_supervisors - task if state in ENDED else before.live_supervisors | task

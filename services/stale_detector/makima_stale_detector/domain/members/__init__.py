@@ -1,1 +1,3 @@
-"""Who is tracked: senders, their names, and what a heartbeat says."""
+"""The tracked senders (supervisors and daemons): their state, names and subjects, and how a heartbeat is
+parsed.
+"""

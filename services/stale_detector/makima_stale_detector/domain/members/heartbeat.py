@@ -1,4 +1,4 @@
-"""What the detector needs of a heartbeat: who speaks, for which contract, under which connection."""
+"""Parses a heartbeat message into what the detector needs: sender, contract id and connection id."""
 
 from makima_schemas.heartbeat_codec import Headers, MalformedHeartbeatError, decode_daemon, decode_subject, decode_supervisor
 
@@ -7,9 +7,12 @@ HeartbeatSource = tuple[str, str | None, str | None]
 
 
 def read(subject: str, payload: bytes, headers: Headers = None) -> HeartbeatSource | None:
-    """Null for canaries, for agents (nobody judges them yet), and for what the recorder sets aside: a malformed heartbeat proves
-    nothing. The recorder reads with the same functions, or a live sender would be called dead, and one that is set aside never.
-    It costs about 2 µs.
+    """The sender of a heartbeat; None for canaries, agents (no verdicts for them yet) and malformed
+    heartbeats.
+
+    The recorder dead-letters malformed heartbeats, so they must not keep a sender alive here. Both services
+    decode with the same functions of `heartbeat_codec`; with different rules a live sender could be declared
+    silent, or one whose heartbeats are all dead-lettered would never be. Costs about 2 µs.
     """
     try:
         address = decode_subject(subject)

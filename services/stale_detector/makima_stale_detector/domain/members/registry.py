@@ -1,4 +1,9 @@
-"""Whom the log has named: everyone who lives, and the last of those who do not, because their connections must stay fenced off."""
+"""In-memory registry of the senders in the log: all that are alive, and the last ones that ended, for
+fencing.
+
+A sender that ended is kept because, if it returns under a new connection, its old connection must stay
+superseded.
+"""
 
 from collections.abc import Iterable
 from typing import Final
@@ -6,17 +11,20 @@ from typing import Final
 from makima_stale_detector.domain.members.sender import Sender
 
 MAX_DEAD_SENDERS: Final = (
-    100_000  # who is not alive; one that returns later still starts anew, and the recorder fences off its old connections
+    # A sender evicted here starts without superseded connections; the recorder still fences off its old ones.
+    100_000
 )
 
 
 class SenderRegistry:
-    """At most `remembered` of those who are not alive: a sender that ends moves to the end, and the first is forgotten."""
+    """All senders that are alive, and at most `remembered` that ended; beyond that the one that ended first
+    is evicted.
+    """
 
     def __init__(self, senders: Iterable[Sender] = (), remembered: int = MAX_DEAD_SENDERS) -> None:
         self._remembered = remembered
         self._alive: dict[str, Sender] = {}
-        self._gone: dict[str, Sender] = {}
+        self._gone: dict[str, Sender] = {}  # not alive, in the order in which they ended
         for sender in senders:
             self.put(sender)
 

@@ -1,4 +1,6 @@
-"""Who is tracked comes from the log: every supervisor and every daemon that it calls alive, until it says otherwise."""
+"""A sender's state, folded from the events of its supervisor or daemon stream; the detector tracks those that
+are alive.
+"""
 
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
@@ -11,27 +13,26 @@ from makima_schemas.supervisor import ENDED, SupervisorRegistered, SupervisorSta
 from makima_stale_detector.domain.members import sender_names as senders
 
 EVENTS: Final[frozenset[type]] = frozenset({SupervisorRegistered, SupervisorStateChanged, DaemonConnected, DaemonDisconnected})
-REMEMBERED_CONNECTIONS: Final = 16
+REMEMBERED_CONNECTIONS: Final = 16  # superseded connection ids kept per sender
 
 
 class Row(Protocol):
-    """A row of the read model, by the names of its columns."""
+    """A database row, read by column name (what `asyncpg.Record` offers)."""
 
     def __getitem__(self, column: str, /) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """`name` is `<kind>:<id>`; `alive_position` that of the event that made it alive; `superseded` the connections that may
-    not speak any more, newest last. `contract_id` is null for a daemon.
-    """
+    """A supervisor or daemon that sends heartbeats: a row of the table `senders`."""
 
-    name: str
-    alive: bool
-    alive_position: int
-    contract_id: str | None
-    daemon_id: str
-    connection_id: str | None = None
+    name: str  # `<kind>:<id>`, e.g. `supervisor:t1`
+    alive: bool  # supervisor: not interrupted, completed or failed; daemon: connected
+    alive_position: int  # log position of the event that made it alive; part of the verdict's command id
+    contract_id: str | None  # None for a daemon
+    daemon_id: str  # the daemon that runs the supervisor, or the daemon itself
+    connection_id: str | None = None  # the current connection (incarnation); None: the sender sends none
+    # Connection ids that were replaced: their heartbeats do not count; newest last.
     superseded: tuple[str, ...] = ()
 
     @property
@@ -43,12 +44,14 @@ class Sender:
         return self.name.partition(":")[2]
 
     def accepts(self, contract_id: str | None, connection_id: str | None) -> bool:
-        """Whether a heartbeat counts: not of a connection that was replaced, nor of another contract's task (as the recorder has it)."""
+        """False for a heartbeat of a superseded connection or with another contract
+        id, as in the recorder.
+        """
         return connection_id not in self.superseded and contract_id == self.contract_id
 
 
 def from_row(row: Row) -> Sender:
-    """A sender as the read model keeps it."""
+    """Build a sender from a row of the table `senders`."""
     return Sender(
         row["name"],
         row["alive"],
@@ -62,14 +65,14 @@ def from_row(row: Row) -> Sender:
 
 @dataclass(frozen=True, slots=True)
 class Tracked:
-    """A sender under the owner of its contract; empty for a daemon, and while the contract is not known."""
+    """A sender with the owner of its contract."""
 
     sender: Sender
-    owner: str
+    owner: str  # owner id of its contract; "" for a daemon, and while the contract is not known
 
 
 def sender_of_event(recorded: Recorded, event: Event) -> str | None:
-    """The sender that an event tells something of."""
+    """Name of the sender that the event is about; None if it is about none."""
     match event:
         case SupervisorRegistered() | SupervisorStateChanged():
             return senders.supervisor(recorded.entity_id)
@@ -80,7 +83,7 @@ def sender_of_event(recorded: Recorded, event: Event) -> str | None:
 
 
 def evolve(before: Sender | None, recorded: Recorded, event: Event) -> Sender | None:
-    """What is known of the sender after the event; `before` is null for one never seen."""
+    """Fold one event into the sender's state; `before` is None for a sender without events so far."""
     match event:
         case SupervisorRegistered(contract_id, daemon_id, connection_id, state):
             name = senders.supervisor(recorded.entity_id)
@@ -89,8 +92,9 @@ def evolve(before: Sender | None, recorded: Recorded, event: Event) -> Sender | 
             return _changed(before, recorded, event)
         case DaemonConnected(hostname):
             if before is not None and before.alive:
-                return before  # a new hostname
-            # Without a hostname only its supervisors have spoken of it: nobody waits for heartbeats of one that has never sent any.
+                return before  # only the hostname changed
+            # Without a hostname the daemon is known only from heartbeats of its supervisors. It has never
+            # sent one itself, so it is not tracked: its silence proves nothing.
             name, introduced = senders.daemon(recorded.entity_id), hostname != ""
             return Sender(name, introduced, recorded.position if introduced else 0, contract_id=None, daemon_id=recorded.entity_id)
         case DaemonDisconnected():

@@ -1,4 +1,6 @@
-"""Who speaks on a subject, and on which shard a sender's heartbeats arrive."""
+"""Sender names (`<kind>:<id>`), the subject a sender publishes on, and the shard
+that the broker maps it to.
+"""
 
 from typing import Final
 
@@ -20,13 +22,15 @@ def daemon(daemon_id: str) -> str:
 
 
 def heartbeat_subject(sender: str, daemon_id: str) -> str:
-    """Where the sender publishes, before the broker maps it onto a shard."""
+    """The subject that the sender publishes its heartbeats on, before the broker's mapping to a shard."""
     kind, _, name = sender.partition(":")
     return subjects.daemon_heartbeat(name) if kind == "daemon" else subjects.supervisor_heartbeat(daemon_id, name)
 
 
 def shard_of(subject: str, shards: int = subjects.SHARDS) -> int:
-    """The shard that `{{partition(n)}}` of nats-server maps a subject onto: FNV-1a of all of it."""
+    """The shard that nats-server's `{{partition(n)}}` maps a subject to: 32-bit FNV-1a of the whole subject,
+    modulo n.
+    """
     value = _FNV_OFFSET
     for byte in subject.encode():
         value = ((value ^ byte) * _FNV_PRIME) & _32_BITS

@@ -1,1 +1,1 @@
-"""The observed clock and the timing wheel of each shard of the heartbeat stream."""
+"""The state of each shard of the heartbeat stream: its observed clock, clock rate and timing wheel."""

@@ -1,7 +1,7 @@
-"""The observed clock of a shard: time that counts only while the stream is seen to flow.
+"""The observed clock of a shard: it advances only while messages of the stream are being consumed.
 
-It advances by the broker timestamps of messages consumed in order, and by nothing else: if the broker, the network or the
-detector itself stands still, so does this clock, and nobody can be found silent by it.
+It advances by the broker timestamps of messages consumed in order, and by nothing else. If the broker, the
+network or the detector itself stalls, the clock stops, so a stall never makes a sender look silent.
 """
 
 from dataclasses import dataclass
@@ -13,43 +13,50 @@ MILLISECOND: Final = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """`step` is the most that counts between two messages; a longer distance than `gap` says that the stream stood still."""
+    """Limits of an observed clock between two consecutive messages, in ns; they depend on the interval of the
+    canaries.
+    """
 
-    step: int
+    step: int  # the most that the clock advances between two messages
+    # A longer distance (forward or back) means that the stream stalled or the broker's clock was set.
     gap: int
 
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Observed time. `grace` is what a gap sets the clocks back by; more than half a timeout would only delay."""
+    """Durations in ns of observed time."""
 
-    timeout: int
-    interval: int
+    timeout: int  # silence after which a sender is declared silent
+    interval: int  # heartbeat interval of a sender
+    # How far a gap sets the observed clocks back; more than half a timeout would only delay verdicts.
     grace: int
 
 
-CANARIES_FAST: Final = Pace(step=250 * MILLISECOND, gap=SECOND)  # every 50 ms: five may be lost
-CANARIES_SLOW: Final = Pace(step=1250 * MILLISECOND, gap=2500 * MILLISECOND)  # every second, while nobody is tracked
+CANARIES_FAST: Final = Pace(step=250 * MILLISECOND, gap=SECOND)  # canaries every 50 ms: five may be lost
+# Canaries every second: no sender is tracked.
+CANARIES_SLOW: Final = Pace(step=1250 * MILLISECOND, gap=2500 * MILLISECOND)
 
 
 class ObservedClock:
-    """`observed` counts from 0; `watermark` is the broker's time of the newest message consumed (0: none yet).
+    """Counts nanoseconds of observed time, from 0.
 
-    After a gap the clock is set back by `grace`, so that senders whose connection broke can come back before anyone is judged.
-    Graces do not add up: `observed` is never less than the furthest it was, minus one grace.
+    After a gap the clock is set back by `grace`, so that senders whose connection broke can reconnect before
+    a verdict. Graces do not add up: `observed` is never less than its maximum so far minus one grace.
     """
 
     __slots__ = ("_peak", "grace", "observed", "pace", "watermark")
 
     def __init__(self, grace: int, pace: Pace = CANARIES_FAST) -> None:
-        self.grace = grace
+        self.grace = grace  # ns
         self.pace = pace
-        self.observed = 0
-        self.watermark = 0
-        self._peak = 0
+        self.observed = 0  # the clock's value, ns
+        self.watermark = 0  # broker timestamp (Unix ns) of the newest message consumed; 0: none yet
+        self._peak = 0  # the maximum of `observed` at the last jump
 
     def advance(self, stamp: int) -> None:
-        """A message with this broker timestamp (Unix ns) was consumed. The first branch is the hot path."""
+        """Advance the clock by a consumed message with this broker timestamp (Unix ns). The first branch is
+        the hot path.
+        """
         passed = stamp - self.watermark
         if 0 < passed <= self.pace.step:
             self.observed += passed
@@ -61,10 +68,12 @@ class ObservedClock:
             self.watermark = stamp
         elif passed > self.pace.gap or passed < -self.pace.gap:
             self._jump(stamp, passed)
-        # else: a small step back counts nothing, and the time until it is made good counts nothing either
+        # else: a small step back is ignored; the clock advances again once timestamps exceed the watermark
 
     def _jump(self, stamp: int, passed: int) -> None:
-        """The stream stood still, or the broker's clock was set: go on from the new time, one grace back."""
+        """The stream stalled or the broker's clock was set: continue from the new
+        timestamp, one grace back.
+        """
         if passed > 0:
             self.observed += self.pace.step
         self._peak = max(self._peak, self.observed)  # between two jumps the clock only advances

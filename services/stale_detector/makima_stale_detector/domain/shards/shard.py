@@ -1,4 +1,4 @@
-"""One shard of the heartbeats: its clock, its wheel, and how well it is seen."""
+"""One shard of the heartbeat stream: its observed clock, timing wheel and clock rate."""
 
 from makima_stale_detector.domain.shards.clock_rate import ClockRate
 from makima_stale_detector.domain.shards.observed_clock import ObservedClock
@@ -6,30 +6,36 @@ from makima_stale_detector.domain.shards.timing_wheel import Wheel
 
 
 class Shard:
-    """A sender's silence is measured by the clock of the shard that its heartbeats arrive on, and by no other.
+    """State of one shard. A sender's silence is measured on the clock of the shard that its heartbeats arrive
+    on.
 
-    What the stream held before `live_from` is history, newest per subject: it tells who spoke last, but its timestamps do not
-    flow, so the clock begins behind it.
+    Messages with sequences below `live_from` are history, delivered newest per subject: they give each
+    sender's last heartbeat, but their timestamps are not continuous, so the observed clock starts only behind
+    them.
     """
 
     def __init__(self, number: int, grace: int) -> None:
         self.number = number
-        self.epoch = ""
-        self.live_from = 0
-        self.live = False
+        self.epoch = ""  # incarnation of the stream that is read
+        self.live_from = 0  # first stream sequence that is not history
+        self.live = False  # True once a message at or after `live_from` was consumed
         self.clock = ObservedClock(grace)
-        self.wheel = Wheel()
+        self.wheel = Wheel()  # deadlines of the senders heard on this shard
         self.rate = ClockRate()
 
     def begin(self, epoch: str, live_from: int) -> None:
-        """The stream is read from now on, or is another one than before: what was observed so far means nothing any more."""
+        """Start reading the stream, or a recreated one (new `epoch`): reset the clock, the wheel and the
+        rate.
+        """
         self.epoch, self.live_from, self.live = epoch, live_from, False
         self.clock = ObservedClock(self.clock.grace, self.clock.pace)
         self.wheel = Wheel()
         self.rate = ClockRate()
 
     def consumed(self, sequence: int, stamp: int) -> None:
-        """A message, of whatever kind, in the order of the stream; `stamp` is the broker's time, Unix ns."""
+        """Advance the clock by a message of any kind, in stream order; `stamp` is its broker timestamp (Unix
+        ns).
+        """
         if self.live:
             self.clock.advance(stamp)
         else:

@@ -1,4 +1,6 @@
-"""All shards together: how far the stream was seen, and where a sender was heard last."""
+"""All shards of the heartbeat stream: common watermark, elapsed time, and the newest
+heartbeat of a sender.
+"""
 
 from collections.abc import Iterator
 from operator import itemgetter
@@ -7,7 +9,7 @@ from makima_stale_detector.domain.shards.observed_clock import Pace
 from makima_stale_detector.domain.shards.shard import Shard
 from makima_stale_detector.domain.shards.timing_wheel import Beat
 
-Clocks = tuple[int, ...]  # what each shard's clock shows
+Clocks = tuple[int, ...]  # the observed clock of each shard, ns, by shard number
 
 
 class Shards:
@@ -25,31 +27,38 @@ class Shards:
 
     @property
     def live(self) -> bool:
-        """Whether every shard has seen its stream flow."""
+        """True once every shard has consumed a message after its history."""
         return all(shard.live for shard in self._shards)
 
     @property
     def watermark(self) -> int:
-        """Every heartbeat that the broker held at this time has been processed (Unix ns of the broker; 0: not live yet)."""
+        """Broker time (Unix ns) up to which all heartbeats of all shards were read; 0 while not all shards
+        are live.
+        """
         return min(shard.clock.watermark for shard in self._shards) if self.live else 0
 
     def observed(self) -> Clocks:
+        """The observed clocks now, as a start point for `passed` and `any_passed`."""
         return tuple(shard.clock.observed for shard in self._shards)
 
     def passed(self, since: Clocks) -> int:
-        """Observed time since then, on the slowest shard."""
+        """Observed ns since `since`, on the shard where the least has passed."""
         return min(now - then for now, then in zip(self.observed(), since, strict=True))
 
     def any_passed(self, since: Clocks, span: int) -> bool:
-        """Whether more than `span` of observed time has passed on some shard."""
+        """True if more than `span` ns of observed time have passed since `since` on at least one shard."""
         return any(now - then > span for now, then in zip(self.observed(), since, strict=True))
 
     def newest(self, sender: str) -> Beat | None:
-        """The last beat that still counts: a sender may have moved to another shard, and its old one fires later."""
+        """The sender's heartbeat with the highest sequence; None if no wheel has one.
+
+        After a sender moved to another shard, both wheels have an entry until the old one fires.
+        """
         beats = [beat for shard in self._shards if (beat := shard.wheel.beats.get(sender)) is not None]
         return max(beats, key=itemgetter(1), default=None)
 
     def heard_after(self, sender: str, beat: Beat) -> bool:
+        """True if a newer heartbeat of the sender than `beat` is known on any shard."""
         newest = self.newest(sender)
         return newest is not None and newest[1] > beat[1]
 

@@ -1,4 +1,6 @@
-"""A lazy timing wheel: a heartbeat costs one dict store, and its sender moves only when its bucket fires."""
+"""A lazy timing wheel: a heartbeat only stores its deadline in a dict; the sender changes buckets when its
+bucket fires.
+"""
 
 from collections.abc import Sequence
 from typing import Final, NamedTuple
@@ -7,28 +9,30 @@ from makima_stale_detector.domain.shards.observed_clock import MILLISECOND
 
 BUCKET_NS: Final = 50 * MILLISECOND
 
-# (deadline on the shard's observed clock, sequence in the stream, broker timestamp in ns, connection id). Sequence 0: never
-# heard. A plain tuple: it is made once per heartbeat, and a named one takes three times as long.
+# (deadline in ns of the shard's observed clock, stream sequence, broker timestamp in Unix ns, connection id).
+# Sequence 0: no heartbeat yet. A plain tuple, because one is created per heartbeat and a named tuple takes
+# three times as long.
 Beat = tuple[int, int, int, str | None]
 
 
 class Fired(NamedTuple):
-    """A sender whose deadline has passed, with its last beat."""
+    """A sender whose deadline has passed, with its last heartbeat."""
 
     sender: str
     beat: Beat
 
 
 class Wheel:
-    """Every sender fires once after its last `touch`: never before its deadline, at most one bucket after it.
+    """Each sender fires once after its last `touch`: never before its deadline, at most one bucket after it.
 
-    Bucket b holds senders that are due before b × BUCKET_NS and fires when that moment has come. A sender that was touched since
-    it was put there is put where it belongs then. New entries never go into a bucket that has fired already: after the clock
-    was set back, they wait for the next one.
+    Bucket b holds senders whose deadline is before b × BUCKET_NS, and fires at that time. A sender that was
+    touched since it was added is then moved to the bucket of its new deadline. New entries never go into a
+    bucket that has already fired: after the clock was set back, they go into the next one.
     """
 
     def __init__(self) -> None:
-        self.beats: dict[str, Beat] = {}
+        self.beats: dict[str, Beat] = {}  # the last heartbeat of each sender in the wheel, by name
+        # Sender names by bucket number; each sender is in exactly one bucket.
         self._buckets: dict[int, list[str]] = {}
         self._next = 0  # the first bucket that has not fired
 
@@ -36,13 +40,16 @@ class Wheel:
         return len(self.beats)
 
     def touch(self, sender: str, beat: Beat) -> None:
+        """Set the sender's last heartbeat and deadline, adding the sender if it is not in the wheel."""
         if sender not in self.beats:
             self._put(sender, beat[0])
         self.beats[sender] = beat
 
     def restore(self, senders: Sequence[str], beat: Beat) -> None:
-        """Many at once, all with this deadline, looked at one by one on the way there: in one bucket they would fire as one
-        stall. Looking too early is harmless, it only puts them where they belong.
+        """Add many senders with the same deadline, spread over all buckets up to it.
+
+        In a single bucket they would all be processed in one tick, which would stall the loop. A bucket that
+        fires before the deadline only moves its senders on.
         """
         first, last = self._next, max(beat[0] // BUCKET_NS + 1, self._next)
         for number, sender in enumerate(senders):
@@ -52,7 +59,7 @@ class Wheel:
                 self.beats[sender] = beat
 
     def fire(self, now: int) -> list[Fired]:
-        """Everyone who is due at `now`, and is then forgotten until the next touch."""
+        """Remove and return the senders whose deadline is at or before `now` (ns of the observed clock)."""
         fired: list[Fired] = []
         while self._next * BUCKET_NS <= now:
             senders = self._buckets.pop(self._next, ())
