@@ -1,1 +1,3 @@
-"""What the log says of supervisors and daemons, and what a heartbeat or a verdict changes in it. Pure."""
+"""Rules for supervisors and daemons: their state in the log, and the events caused by heartbeats and
+verdicts. Pure.
+"""

@@ -1,4 +1,4 @@
-"""The daemon's rules: any heartbeat of its own connects it, only a verdict disconnects it."""
+"""Decider of a daemon: a heartbeat that it sends itself connects it, only a verdict disconnects it."""
 
 from dataclasses import dataclass, replace
 
@@ -12,14 +12,12 @@ Command = ObserveDaemon | JudgeDisconnected
 
 @dataclass(frozen=True, slots=True)
 class Daemon:
-    """`connected` is null until somebody speaks of it; `heard` is the heartbeat that last changed something, `evidence`
-    that of the verdict in force.
-    """
+    """State of a daemon, folded from its stream."""
 
-    hostname: str = ""
-    connected: bool | None = None
-    heard: Arrival | None = None
-    evidence: Evidence | None = None
+    hostname: str = ""  # "" while it is known only from heartbeats of its supervisors
+    connected: bool | None = None  # None until a heartbeat, its own or a supervisor's, names it
+    heard: Arrival | None = None  # arrival of the heartbeat that last caused an event
+    evidence: Evidence | None = None  # evidence of the verdict in force; None while connected
 
 
 class DaemonDecider:
@@ -42,7 +40,11 @@ class DaemonDecider:
 
 
 def _news(hostname: str, heard: Arrival, daemon: Daemon) -> bool:
-    """A supervisor's heartbeat names its daemon, without hostname: that registers an unknown one, and never revives a silent one."""
+    """True if a heartbeat changes the daemon's state.
+
+    A supervisor's heartbeat names its daemon, without a hostname. That registers an unknown daemon, but never
+    reconnects one that was declared silent.
+    """
     if daemon.connected is None:
         return True
     if not hostname or is_out_of_order(heard, daemon.heard) or (daemon.evidence is not None and not supersedes(heard, daemon.evidence)):

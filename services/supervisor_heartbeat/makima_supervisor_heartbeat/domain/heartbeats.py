@@ -1,4 +1,6 @@
-"""A heartbeat as the recorder keeps it, whoever sent it."""
+"""The recorder's common form of supervisor, agent and daemon heartbeats, and how it is decoded from a
+message.
+"""
 
 from collections.abc import Mapping
 
@@ -9,25 +11,24 @@ from makima_schemas.supervisor import SupervisorState
 
 
 class Beat(msgspec.Struct, frozen=True, gc=False):
-    """A heartbeat, whoever sent it. `received_ns` is the broker's clock, `sequence` the place in its stream; `detail` is the JSON
-    of what only this kind of sender says.
-    """
+    """A heartbeat of a supervisor, an agent or a daemon. Fields that its kind does not have are None."""
 
+    # Kind and ids of the sender, from the subject; one object per subject, compared by identity.
     address: Address
-    sequence: int
-    received_ns: int
+    sequence: int  # in the heartbeat stream
+    received_ns: int  # the broker's timestamp, Unix ns
     contract_id: str | None
     connection_id: str | None
     state: SupervisorState | None
     phase: str | None
     activity: str | None
-    progress: int | None
-    detail: str | None
-    hostname: str = ""
+    progress: int | None  # percent, 0 to 100
+    detail: str | None  # JSON object of the fields that only this kind of sender has
+    hostname: str = ""  # daemons only
 
 
 def unchanged(beat: Beat, previous: Beat | None) -> bool:
-    """Whether two heartbeats of a sender say the same of everything but its activity."""
+    """True if two heartbeats of a sender differ at most in activity, progress and detail."""
     return (
         previous is not None
         and beat.address is previous.address
@@ -40,7 +41,7 @@ def unchanged(beat: Beat, previous: Beat | None) -> bool:
 
 
 def read(address: Address, message: Message) -> Beat:
-    """The heartbeat that a message says. Raises `MalformedHeartbeatError`."""
+    """Decode a message into a heartbeat. Raises `MalformedHeartbeatError`."""
     match address.kind:
         case "supervisor":
             return _supervisor(address, message)

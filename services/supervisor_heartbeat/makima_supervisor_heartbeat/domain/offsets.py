@@ -1,4 +1,4 @@
-"""From where a recorder goes on: behind what its shards have in the database, in the incarnation of the stream that is there now."""
+"""Computes the stream sequence from which a recorder continues, from the recorded offsets of its shards."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,32 +8,33 @@ from makima_kernel.nats.message import Message
 
 @dataclass(frozen=True, slots=True)
 class Offset:
-    """Up to where a shard is recorded: its sequence counts in the stream's incarnation `stream_epoch`."""
+    """Up to where a shard is recorded: a row of the table `watermarks`."""
 
-    stream_epoch: str
-    sequence: int
+    stream_epoch: str  # incarnation of the stream that the sequence belongs to
+    sequence: int  # last recorded stream sequence
 
 
 @dataclass(frozen=True, slots=True)
 class StartOffset:
-    """Read behind `after`; the shards in `ahead` are recorded further, up to the given sequence, in `stream_epoch`."""
+    """Where a recorder starts to read. Its shards may be recorded up to different sequences."""
 
     stream_epoch: str
-    after: int
-    ahead: Mapping[int, int]
+    after: int  # read messages after this stream sequence: the lowest of the shards' offsets
+    ahead: Mapping[int, int]  # last recorded sequence of each shard that is recorded beyond `after`
 
     def unrecorded(self, messages: list[Message], stream_epoch: str) -> list[Message]:
-        """Those that are not in the database yet."""
+        """The messages that are not in the database yet. `messages` are in stream order and not empty."""
         if not self.ahead or stream_epoch != self.stream_epoch or messages[0].sequence > max(self.ahead.values()):
             return messages
         return [message for message in messages if message.sequence > self.ahead.get(_shard(message), 0)]
 
 
 def start_offset_of(places: Mapping[int, Offset], stream_epoch: str, last_sequence: int) -> StartOffset:
-    """`places` are those of the recorder's shards; `last_sequence` is the stream's.
+    """The start offset for the shards in `places` (at least one), in a stream that ends at `last_sequence`.
 
-    A broker that lost power has forgotten its last messages and gives their sequences out again: what is recorded beyond its end
-    says nothing about those.
+    Offsets of another incarnation of the stream count as 0. After a power loss the broker may have lost its
+    last messages and assigns their sequences again. Offsets beyond `last_sequence` are therefore not trusted:
+    reading starts at the end.
     """
     reached = {shard: place.sequence if place.stream_epoch == stream_epoch else 0 for shard, place in places.items()}
     after = min(*reached.values(), last_sequence)
@@ -41,6 +42,8 @@ def start_offset_of(places: Mapping[int, Offset], stream_epoch: str, last_sequen
 
 
 def _shard(message: Message) -> int:
-    """-1 where somebody published into a shard that is none."""
+    """The shard number in the message's subject; -1 if it is not a number (a client published to an invalid
+    shard).
+    """
     token = message.subject.split(".")[2]
     return int(token) if token.isdecimal() else -1

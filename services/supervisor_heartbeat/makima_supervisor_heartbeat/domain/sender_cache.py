@@ -1,4 +1,6 @@
-"""What the recorder remembers of every sender, so that a steady heartbeat costs a comparison and no question to the log."""
+"""In-memory cache of every sender's state, so that an unchanged heartbeat costs one comparison and no read of
+the log.
+"""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -20,41 +22,56 @@ Observation = ObserveHeartbeat | ObserveDaemon
 
 
 class Sender(msgspec.Struct, gc=False):
+    """Cached state of one supervisor, agent or daemon."""
+
     # Its stream in the log, such as `supervisor-t1`.
     stream: str
     entity_id: str
     # The state that the events of the log fold to, as far as they were applied here.
     logged: SenderState
-    # The state that `logged` will be once all submitted observations are decided; heartbeats are compared with this one.
+    # The state that `logged` will be once all submitted observations are decided; heartbeats are compared
+    # with this one.
     expected: SenderState
     # The newest heartbeat of its current incarnation.
     last: Beat | None = None
-    # Stream epoch and sequence of the heartbeat whose observation was submitted last: it is not submitted twice.
+    # Stream epoch and sequence of the heartbeat whose observation was submitted last: it is not submitted
+    # twice.
     observed: tuple[str, int] = ("", 0)
-    # The position in the log of the newest event that our own observations caused: until `logged` reaches it, `expected` is the newer.
+    # The position in the log of the newest event that our own observations caused: until `logged` reaches it,
+    # `expected` is the newer.
     awaited: int = 0
     # Observations that were submitted and are not answered yet.
     undecided: int = 0
     # The version of its stream that `logged` shows; 0: not known.
     version: int = 0
-    # `expected` is what `last` says, so that a heartbeat that says the same as `last` is no news and needs no comparison.
+    # True if `expected` agrees with `last`: a heartbeat that equals `last` then changes nothing and needs no
+    # comparison.
     settled: bool = False
-    # The columns of the row of `last` that rarely change, as COPY text: saves building them for each heartbeat.
+    # The columns of the row of `last` that rarely change, as COPY text: saves building them for each
+    # heartbeat.
     head: str = ""
 
 
 class SenderCache:
-    """By the name of their stream. Heartbeats come in the order of their arrival, events in the order of the log."""
+    """All senders, by the name of their stream. Heartbeats are applied in stream order, events in the order
+    of the log.
+
+    A heartbeat that contradicts a sender's expected state gives an observation: a command that the caller
+    submits to the log.
+    """
 
     def __init__(self) -> None:
         self._senders: dict[str, Sender] = {}
+        # Incarnation of the heartbeat stream that `last` of the senders belongs to; "": none yet.
         self.stream_epoch = ""
 
     def __len__(self) -> int:
         return len(self._senders)
 
     def begin(self, stream_epoch: str) -> None:
-        """Heartbeats come from this incarnation of the stream; the sequence of one from another says nothing in it."""
+        """Set the incarnation of the stream. If it changed, drop the last heartbeats: their sequences are not
+        comparable.
+        """
         if stream_epoch != self.stream_epoch:
             for sender in self._senders.values():
                 sender.last = None
@@ -64,9 +81,11 @@ class SenderCache:
         return self._of(address.sender, address.entity_id)
 
     def on_heartbeat(self, sender: Sender, beat: Beat, *, same: bool) -> tuple[bool, Sequence[tuple[Sender, Observation]]]:
-        """Whether this is the newest heartbeat of its sender (else it changes nothing), and what it gives to observe.
+        """Apply a heartbeat. Returns whether it counts (False: its connection is superseded) and the
+        observations to submit.
 
-        `same`: it says what `sender.last` said. Raises `MalformedHeartbeatError` where a task speaks for another contract than its own.
+        `same`: it equals `sender.last` (see `unchanged`). Raises `MalformedHeartbeatError` if a task names
+        another contract than its own.
         """
         if same and sender.settled:
             sender.last = beat
@@ -81,24 +100,34 @@ class SenderCache:
         return True, self._observations(sender, beat)
 
     def apply_event(self, stream: str, entity_id: str, event: SenderEvent, position: int, version: int) -> list[tuple[Sender, Observation]]:
-        """An event of the log; what it gives to observe, because a heartbeat that we hold already says otherwise."""
+        """Apply an event of the log. Returns the observations to submit, if the sender's last heartbeat
+        contradicts it.
+        """
         sender = self._of(stream, entity_id)
         if version > sender.version:
             sender.logged, sender.version = evolve(sender.logged, event), version
         return self._settle(sender, position)
 
     def unknown(self, stream: str, entity_id: str, version: int) -> Sender | None:
-        """The sender, if an event of this version tells of one whose earlier events we do not know."""
+        """The sender, if an event of this version shows that it has earlier events that the cache lacks; else
+        None.
+
+        This happens to a sender that was evicted and appears again: its stream must be reloaded (`recall`).
+        """
         sender = self._of(stream, entity_id)
         return sender if version > sender.version + 1 and sender.logged == initial(stream) else None
 
     def recall(self, sender: Sender, told: SenderState, version: int) -> None:
-        """What the log says of one that was forgotten, up to this version of its stream."""
+        """Set the state of a sender that was evicted, as read from its stream up to this version."""
         if version >= sender.version:
             sender.logged, sender.version = told, version
 
     def ended(self, streams: Iterable[str], before_ns: int) -> list[str]:
-        """Those that were not heard since, nothing is on its way of, and nobody waits for: the log can tell of them again."""
+        """Those of `streams` that can be evicted: ended, no heartbeat since `before_ns`, no undecided
+        observation.
+
+        If one of them appears again, its state is reloaded from the log.
+        """
         return [stream for stream in streams if (sender := self._senders.get(stream)) is not None and _ended(sender, before_ns)]
 
     def drop(self, streams: Iterable[str]) -> None:
@@ -110,41 +139,59 @@ class SenderCache:
         return list(self._senders)
 
     def observation_submitted(self, sender: Sender, observation: Observation) -> None:
-        """An observation goes to the log: from here on it is certain to be answered. What is only read may be lost with its slice."""
+        """Note that an observation was submitted to the log; it is retried until it is decided.
+
+        Called only after the heartbeat's batch was committed: before that, the observation may be lost with
+        the batch.
+        """
         sender.observed = _offset(observation)
         sender.undecided += 1
 
     def observation_decided(self, sender: Sender, position: int, learnt: int) -> list[tuple[Sender, Observation]]:
-        """One observation is answered, by the event at `position` or by none (0); we have learnt the log up to `learnt`."""
+        """Note that an observation was decided, by an event at `position` or without one (0). Returns new
+        observations.
+
+        `learnt` is the log position up to which events were applied here. Only once it has reached `position`
+        is `logged` current, and compared with the last heartbeat.
+        """
         sender.undecided -= 1
         sender.awaited = max(sender.awaited, position)
         return self._settle(sender, learnt)
 
     def discard_expected(self) -> None:
-        """What was read but not recorded will be read again, and must be news again."""
+        """Reset `expected` to `logged`, except for senders with undecided observations.
+
+        Heartbeats that were read but not committed are delivered again, and must be observed again.
+        """
         for sender in self._senders.values():
             if not sender.undecided:
                 self._expect(sender, sender.logged)
 
     def forget(self) -> None:
-        """The log is another one than it was: who is not in it must be news again. What was heard of them stays true."""
+        """Reset what came from the log, which was replaced (restored). Last heartbeats stay valid.
+
+        A sender that the new log lacks is then observed, and registered in it, again.
+        """
         for sender in self._senders.values():
             sender.logged, sender.observed, sender.awaited, sender.version = initial(sender.stream), ("", 0), 0, 0
             self._expect(sender, sender.logged)
 
     def restore(self, stream: str, told: SenderState) -> None:
-        """What the projection says of it."""
+        """Set the state of a sender as the read model shows it."""
         sender = self._of(stream, split_stream(stream)[1])
         sender.logged = told
         if not sender.undecided:
             self._expect(sender, told)
 
     def set_latest(self, beat: Beat) -> None:
-        """The newest heartbeat that was recorded of it."""
+        """Set the sender's last heartbeat to the newest one recorded in the database."""
         self._of(beat.address.sender, beat.address.entity_id).last = beat
 
     def pending_observations(self) -> Iterable[tuple[Sender, Observation]]:
-        """What the held heartbeats give to observe: a recorder may have died between recording one and observing it."""
+        """The observations due from the cached last heartbeats.
+
+        A recorder may have died between recording a heartbeat and submitting its observation.
+        """
         for sender in list(self._senders.values()):
             if sender.last is not None:
                 yield from self._observations(sender, sender.last)
@@ -193,7 +240,8 @@ class SenderCache:
         return self._put(sender, observed, DAEMON.decide(observed, known))
 
     def _put(self, sender: Sender, observed: Observation, events: Sequence[SenderEvent]) -> list[tuple[Sender, Observation]]:
-        if not events or sender.observed == _offset(observed):  # the log has answered that already
+        # The latter: this observation was submitted already.
+        if not events or sender.observed == _offset(observed):
             return []
         for event in events:
             self._expect(sender, evolve(sender.expected, event))
@@ -220,7 +268,7 @@ def _ended(sender: Sender, before_ns: int) -> bool:
 
 
 def _agree(told: SenderState, beat: Beat) -> bool:
-    """Whether a heartbeat says what is known already."""
+    """True if a heartbeat agrees with this state, so that it needs no observation."""
     match told:
         case Supervisor():
             same_connection = beat.connection_id is None or told.connection_id == beat.connection_id
@@ -233,17 +281,19 @@ def _agree(told: SenderState, beat: Beat) -> bool:
 
 @lru_cache(maxsize=64)
 def second(seconds: int) -> str:
-    """A second of Unix time as RFC 3339 begins it: heartbeats come by the thousands a second."""
+    """Unix seconds as RFC 3339 up to the seconds. Cached, because thousands of heartbeats arrive within one
+    second.
+    """
     return moment(seconds * 1_000_000_000).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def rfc3339_of(nanoseconds: int) -> str:
-    """The broker's clock as RFC 3339, UTC, microseconds."""
+    """A broker timestamp (Unix ns) as RFC 3339 in UTC, with microseconds."""
     seconds, rest = divmod(nanoseconds, 1_000_000_000)
     return f"{second(seconds)}.{rest // 1000:06}Z"
 
 
 def moment(nanoseconds: int) -> datetime:
-    """The broker's clock as a time, cut to microseconds."""
+    """A broker timestamp (Unix ns) as a UTC datetime, cut to microseconds."""
     seconds, rest = divmod(nanoseconds, 1_000_000_000)
     return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest // 1000)

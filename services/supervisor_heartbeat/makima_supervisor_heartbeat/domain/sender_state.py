@@ -1,4 +1,4 @@
-"""What the log has told of a sender: its folded state, and that state as JSON."""
+"""A sender's state folded from its stream in the log, and its JSON form in the table `senders`."""
 
 from typing import Final, cast
 
@@ -20,7 +20,7 @@ _DAEMON: Final = adapter(Daemon)
 
 
 def initial(stream: str) -> SenderState:
-    """Nothing yet; None for senders of which the log keeps no state here."""
+    """The state before the first event; None for senders without a stream in the log (agents)."""
     match split_stream(stream)[0]:
         case "supervisor":
             return SUPERVISOR.initial
@@ -31,6 +31,7 @@ def initial(stream: str) -> SenderState:
 
 
 def evolve(told: SenderState, event: SenderEvent) -> SenderState:
+    """Fold one event into the state `told`; None stays None."""
     match told:
         case Supervisor():
             return SUPERVISOR.evolve(told, cast("SupervisorEvent", event))
@@ -41,6 +42,7 @@ def evolve(told: SenderState, event: SenderEvent) -> SenderState:
 
 
 def dump_state(told: SenderState) -> str:
+    """The state as JSON, for the column `told`."""
     match told:
         case Supervisor():
             return _SUPERVISOR.dump_json(told).decode()
@@ -51,6 +53,7 @@ def dump_state(told: SenderState) -> str:
 
 
 def load_state(stream: str, text: str) -> SenderState:
+    """The state from the JSON of the column `told`; the stream's category gives its type."""
     match split_stream(stream)[0]:
         case "supervisor":
             return _SUPERVISOR.validate_json(text)

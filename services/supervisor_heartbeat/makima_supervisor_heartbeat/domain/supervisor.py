@@ -1,4 +1,6 @@
-"""The supervisor's rules: who speaks for it, which state it is in, and when it may be called interrupted."""
+"""Decider of a supervisor: which connection's heartbeats count, state changes,
+verdicts of silence, restarts.
+"""
 
 from dataclasses import dataclass, replace
 
@@ -20,10 +22,12 @@ from makima_supervisor_heartbeat.domain.verdict import JudgeSilence, contradicte
 
 @dataclass(frozen=True, slots=True)
 class OrderRestart:
-    """`RestartSupervisor`, with what the log says of its daemon: the rule needs both to answer."""
+    """`RestartSupervisor`, with the state of the supervisor's daemon, which is in
+    another stream of the log.
+    """
 
     reason: str | None
-    daemon_connected: bool
+    daemon_connected: bool  # False also if the supervisor is unknown
 
 
 Command = ObserveHeartbeat | JudgeSilence | OrderRestart
@@ -31,17 +35,17 @@ Command = ObserveHeartbeat | JudgeSilence | OrderRestart
 
 @dataclass(frozen=True, slots=True)
 class Supervisor:
-    """`state` is null until the first heartbeat. `superseded` are the connections that may not speak any more; `heard` is
-    the heartbeat that last changed something, `evidence` that of the verdict in force.
-    """
+    """State of a supervisor, folded from its stream."""
 
     contract_id: str = ""
-    daemon_id: str = ""
-    connection_id: str | None = None
-    state: SupervisorState | None = None
+    daemon_id: str = ""  # the daemon that runs it
+    connection_id: str | None = None  # the current connection (incarnation); None: it sends no connection id
+    state: SupervisorState | None = None  # None until the first heartbeat
     phase: str = ""
+    # Connection ids that were replaced: their heartbeats no longer count.
     superseded: frozenset[str] = frozenset()
-    heard: Arrival | None = None
+    heard: Arrival | None = None  # arrival of the heartbeat that last caused an event
+    # Evidence of the verdict in force; None if the last event was no verdict.
     evidence: Evidence | None = None
 
     @property
@@ -78,13 +82,15 @@ class SupervisorDecider:
                     evidence=event.evidence,
                 )
             case SupervisorRestartRequested():
-                return state  # the next incarnation speaks for itself
+                return state  # the heartbeats of the restarted supervisor change the state
 
 
 def speaks(supervisor: Supervisor, contract_id: str, connection_id: str | None) -> bool:
-    """Whether a heartbeat of this connection counts: not of an incarnation that was replaced, nor of another contract's task.
+    """True if a heartbeat of this connection counts: the connection is not superseded, and the contract is
+    the supervisor's.
 
-    A connection never seen before is a newer one; a sender without connection id is not fenced at all (domain.md, Supervisor).
+    A connection id never seen before is taken for a newer incarnation. A sender without connection id is not
+    fenced at all (domain.md, Supervisor).
     """
     return connection_id not in supervisor.superseded and supervisor.contract_id in ("", contract_id)
 
@@ -118,7 +124,8 @@ def _observe(heard: ObserveHeartbeat, supervisor: Supervisor) -> list[Supervisor
 def _judge(verdict: JudgeSilence, supervisor: Supervisor) -> list[SupervisorEvent]:
     if supervisor.state is None or not supervisor.alive or verdict.connection_id != supervisor.connection_id:
         return []
-    # A heartbeat may have changed the supervisor after `newest` was looked up: what the log says is the last word.
+    # A heartbeat may have changed the supervisor after `newest` was queried, so compare with the log's state
+    # as well.
     if contradicted(verdict.evidence, verdict.newest, supervisor.heard):
         return []
     return [
@@ -136,7 +143,11 @@ def _judge(verdict: JudgeSilence, supervisor: Supervisor) -> list[SupervisorEven
 
 
 def _order_restart(order: OrderRestart, supervisor: Supervisor) -> list[SupervisorEvent]:
-    """Of a living one, too: a person may see what heartbeats do not tell."""
+    """Also allowed while the supervisor is alive: a person may see problems that its heartbeats do not show.
+
+    Raises `Refused`: SUPERVISOR_NOT_FOUND without any heartbeat so far, UNAVAILABLE if the daemon is
+    disconnected.
+    """
     if supervisor.state is None:
         raise Refused(ErrorCode.SUPERVISOR_NOT_FOUND, "no heartbeat of this supervisor was ever heard")
     if not order.daemon_connected:

@@ -1,1 +1,3 @@
-"""What is written to Postgres at once: batches of heartbeats, all or nothing."""
+"""Batches of heartbeats, each written to Postgres in one transaction, and how they
+are built from messages.
+"""

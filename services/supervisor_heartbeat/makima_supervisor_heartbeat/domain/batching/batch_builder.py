@@ -1,4 +1,4 @@
-"""Turns messages of the heartbeat stream into the batches that are written to the database."""
+"""Builds the batches that are written to the database from messages of the heartbeat stream."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -15,18 +15,19 @@ MAX_CACHED_SUBJECTS: Final = 2_000_000
 
 
 class SubjectInfo(msgspec.Struct, frozen=True, gc=False):
-    """What a subject says, once a heartbeat came on it: whose slice it belongs to, and who sends on it."""
+    """Cached facts of a subject on which a valid heartbeat came."""
 
-    lane: int
-    address: Address
-    sender: Sender
+    lane: int  # number of the lane (write connection) that records its shard
+    address: Address  # kind and ids of the sender, parsed from the subject
+    sender: Sender  # its entry in the sender cache
 
 
 class BatchBuilder:
-    """Turns messages into slices, one for each lane; a subject that it has understood once it knows, and who sends on it.
+    """Decodes messages into batches, one per lane. Parsed subjects are cached.
 
-    `lanes` are the shards of each lane. Messages of other shards are passed over. Of `max_subjects` subjects it forgets all: anybody
-    can think of another one, and who is still there is soon known again.
+    `lanes` lists the shards of each lane; messages of other shards are skipped. The cache is cleared when it
+    holds `max_subjects` subjects: clients can invent any number of subjects, and those still in use are soon
+    cached again.
     """
 
     def __init__(self, senders: SenderCache, lanes: Sequence[Sequence[int]], *, max_subjects: int = MAX_CACHED_SUBJECTS) -> None:
@@ -37,21 +38,26 @@ class BatchBuilder:
 
     @property
     def subjects(self) -> int:
-        """How many subjects it knows."""
+        """How many subjects are cached."""
         return len(self._subjects)
 
     def read(self, messages: Sequence[Message], stream_epoch: str) -> list[WriteBatch]:
-        """`messages` are in the order of the stream and not empty."""
+        """One batch per lane from `messages`, which are in stream order and not empty."""
         slices = self.empty(stream_epoch)
         self.fill(slices, messages)
         return slices
 
     def empty(self, stream_epoch: str) -> list[WriteBatch]:
+        """One empty batch per lane, for messages of this incarnation of the stream."""
         self._senders.begin(stream_epoch)
         return [WriteBatch(stream_epoch) for _ in range(self._lanes)]
 
     def fill(self, slices: Sequence[WriteBatch], messages: Sequence[Message]) -> None:
-        """The slices reach up to the last of the messages then, each with those of its lane."""
+        """Append messages (in stream order, not empty) to the batches of their lanes.
+
+        Every batch then covers the stream up to the last message, also if none of the messages was of its
+        lane.
+        """
         last = messages[-1]
         for slice_ in slices:
             slice_.sequence, slice_.received_ns = last.sequence, last.timestamp_ns
@@ -68,7 +74,7 @@ class BatchBuilder:
                     slices[lane].aside.append((message, str(error)))
 
     def _first(self, message: Message, slices: Sequence[WriteBatch]) -> None:
-        """Nothing is kept of a subject before a heartbeat is read on it."""
+        """Handle a message on an unknown subject; the subject is cached only if the heartbeat is valid."""
         lane = self._lane_of.get(message.subject.split(".")[2])
         address = None if lane is None else decode_subject(message.subject)
         if lane is None or address is None:
@@ -80,7 +86,7 @@ class BatchBuilder:
         self._one(message, beat, sender, slices[lane])
 
     def forget(self) -> None:
-        """Who sends on which subject."""
+        """Clear the subject cache, which holds references to senders: needed after senders were evicted."""
         self._subjects.clear()
 
     def _one(self, message: Message, beat: Beat, sender: Sender, slice_: WriteBatch) -> None:

@@ -1,4 +1,6 @@
-"""What is written to the database at once: rows as COPY reads them, the messages they come from, and what follows from them."""
+"""A batch of heartbeats for one transaction: rows in COPY text format, their messages, and the resulting
+observations.
+"""
 
 from dataclasses import dataclass, field
 from typing import Final
@@ -23,33 +25,39 @@ COLUMNS: Final = (
     "detail",
     "newest",
 )
-MAX_SLICE_ROWS: Final = 2000  # of a slice: one statement with more stalls the loop (field-notes)
-NEWEST: Final = "\tt\n"
-OLDER: Final = "\tf\n"
+MAX_SLICE_ROWS: Final = 2000  # rows of a batch: a statement with more stalls the event loop (field-notes)
+NEWEST: Final = "\tt\n"  # end of a COPY line, column `newest` true: the row also goes to the table `latest`
+OLDER: Final = "\tf\n"  # column `newest` false: the row goes to the history only
 
 
 @dataclass(slots=True)
 class WriteBatch:
-    """All messages up to `sequence`, heartbeats or not, the last of them received at `received_ns`.
+    """The heartbeats of one lane, covering all messages of the stream up to `sequence`, heartbeats or not."""
 
-    `rows` are lines of COPY's text format, `messages` what they were read from; `aside` are the messages that are no heartbeats,
-    with the reason; `heard` are the senders that spoke, `newest` the row of each one's last word, and `observations` what may be
-    news for the log.
-    """
-
-    stream_epoch: str
+    stream_epoch: str  # incarnation of the stream
+    # Stream sequence of the last message covered.
     sequence: int = 0
+    # Broker timestamp of that message, Unix ns.
     received_ns: int = 0
+    # Lines in COPY's text format, with the columns COLUMNS.
     rows: list[str] = field(default_factory=list[str])
+    # The message of each row, in the same order.
     messages: list[Message] = field(default_factory=list[Message])
+    # Messages for the dead letters, with the reason: they are no valid heartbeats.
     aside: list[tuple[Message, str]] = field(default_factory=list[tuple[Message, str]])
+    # Senders with at least one heartbeat that counts; their state is published after the commit.
     heard: list[Sender] = field(default_factory=list[Sender])
+    # By sender (stream name): index in `rows` of its newest heartbeat that counts.
     newest: dict[str, int] = field(default_factory=dict[str, int])
+    # Observations that may change the log; submitted after the commit.
     observations: list[tuple[Sender, Observation]] = field(default_factory=list[tuple[Sender, Observation]])
+    # How many rows are of supervisors (for the metric).
     supervisors: int = 0
 
     def halves(self) -> "tuple[WriteBatch, WriteBatch]":
-        """The rows in two slices, in order: to find the one that the database does not take."""
+        """Split the rows into two batches, in order, to find a row that the database refuses. Needs at least
+        two rows.
+        """
         middle = len(self.rows) // 2
         until = self.messages[middle - 1]
         first = WriteBatch(self.stream_epoch, until.sequence, until.timestamp_ns, self.rows[:middle], self.messages[:middle])
@@ -64,12 +72,15 @@ def _is_supervisors(message: Message) -> bool:
 
 
 def row(head: str, beat: Beat) -> str:
+    """The COPY line of a heartbeat, without its last column; `head` is `row_head(beat)`, possibly cached."""
     progress = NULL if beat.progress is None else beat.progress
     activity, detail = copy_text(beat.activity), copy_text(beat.detail)
     return f"{rfc3339_of(beat.received_ns)}\t{beat.sequence}\t{head}\t{activity}\t{progress}\t{detail}"
 
 
 def row_head(beat: Beat) -> str:
-    """What rarely changes of a sender's rows."""
+    """The columns that rarely change between heartbeats of a sender, as COPY text;
+    cached in `Sender.head`.
+    """
     known = (beat.address.sender, beat.contract_id, beat.address.daemon_id, beat.connection_id, beat.state, beat.phase)
     return "\t".join(copy_text(each) for each in known)
