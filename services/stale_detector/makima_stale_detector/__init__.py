@@ -1,1 +1,1 @@
-"""The only one with clocks: says who is silent and what is stale, with proof, once."""
+"""The only service with timers: detects silent senders and stale contracts, with evidence, once each."""

@@ -1,4 +1,4 @@
-"""The stale-detector, built and joined."""
+"""Builds the stale-detector: creates its parts and registers their loops and readiness checks."""
 
 from makima_kernel.service.runtime import Service
 from makima_kernel.service.settings import ContractsSettings
@@ -58,7 +58,11 @@ async def build(service: Service) -> None:
 
 
 def timeouts(contracts: ContractsSettings) -> Timeouts:
-    """More grace than half a timeout would only delay verdicts: a sender has beaten twice by then."""
+    """The detector's durations in ns, from the settings.
+
+    The grace is at most half a timeout. More would only delay verdicts: in half a timeout a live sender sends
+    two heartbeats.
+    """
     timeout = int(contracts.heartbeat_timeout_seconds * SECOND)
     return Timeouts(
         timeout=timeout,

@@ -1,1 +1,3 @@
-"""The detector at work: the stream is read, canaries are sent, the log is followed, verdicts are asked for and told."""
+"""The detector's loops: read heartbeats, send canaries, follow the log, submit verdicts, record
+`SilenceDetected`.
+"""

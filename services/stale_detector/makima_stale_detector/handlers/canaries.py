@@ -1,4 +1,6 @@
-"""Sends the canaries that keep the observed clocks running where nobody else speaks."""
+"""Publishes canaries: messages that keep the observed clock of a shard running while no heartbeats arrive on
+it.
+"""
 
 import asyncio
 from time import monotonic
@@ -13,14 +15,14 @@ from makima_stale_detector.domain.verdicts.detector import Detector
 from makima_stale_detector.handlers.heartbeat_consumer import HeartbeatConsumer
 
 CANARY_INTERVAL_SECONDS: Final = 0.05
-CANARY_RECENT_SECONDS: Final = 0.04  # seconds; whose canary it was does not matter
+CANARY_RECENT_SECONDS: Final = 0.04  # no canary is sent if one, of any replica, was read within this time
 SLOW_CANARY_INTERVAL_SECONDS: Final = 1.0
 SLOW_CANARY_RECENT_SECONDS: Final = 0.8
 HEADERS: Final = {"Nats-TTL": "5m"}
 
 
 class Canaries:
-    """One per shard each 50 ms, whoever of the replicas sends it; once a second while nobody is tracked."""
+    """Sees to one canary per shard every 50 ms over all replicas; every second while no sender is tracked."""
 
     def __init__(self, detector: Detector, reader: HeartbeatConsumer, nats: Client) -> None:
         self._detector, self._reader, self._nats = detector, reader, nats
@@ -35,7 +37,11 @@ class Canaries:
             await asyncio.sleep(due - monotonic())
 
     async def _send(self, recent: float) -> None:
-        """Nothing is queued for a broker that is away: a canary says *now*."""
+        """Publish a canary on each shard without a recent one.
+
+        Sends nothing while disconnected: nats-py would queue the message, and a late canary would be useless,
+        because it is only meant to show that the stream flows now.
+        """
         if not self._nats.is_connected:
             return
         now = monotonic()

@@ -1,4 +1,4 @@
-"""Ticks the detector, and takes what it finds to whom it concerns: verdicts to the senders' owner, holds to the log."""
+"""Ticks the detector, sends its verdicts to `supervisor_heartbeat`, and appends its holds to the log."""
 
 import asyncio
 import gc
@@ -30,14 +30,20 @@ ACTOR: Final = "stale_detector"
 OWNER_SERVICE: Final = "supervisor_heartbeat"
 DETECTION_INTERVAL_SECONDS: Final = 0.025
 VERDICTS_PER_MESSAGE: Final = 100
-MAX_CONCURRENT_MESSAGES: Final = 16  # messages
+MAX_CONCURRENT_MESSAGES: Final = 16
 FIRST_VERDICT_RETRY_SECONDS: Final = 0.1
 MAX_VERDICT_RETRY_SECONDS: Final = 2.0
 LOG_RETRY_SECONDS: Final = 1.0
 
 
 class DetectionLoop:
-    """`run` ticks and never waits; verdicts go out beside it, many in one message, a few messages at once."""
+    """Ticks every 25 ms; verdicts and holds are sent by separate tasks, so that a slow reply never delays a
+    tick.
+
+    Up to VERDICTS_PER_MESSAGE verdicts share a message, and up to MAX_CONCURRENT_MESSAGES messages are in
+    flight. `enabled` is the feature flag `supervisor_heartbeat`; if it is off, verdicts and holds are
+    computed but not sent.
+    """
 
     def __init__(self, detector: Detector, follower: LogFollower, bus: Bus, appender: Appender, *, enabled: bool) -> None:
         self._detector, self._follower = detector, follower
@@ -63,20 +69,28 @@ class DetectionLoop:
             metrics.verdict_lateness.observe(verdict.evidence.lateness_ms / 1000)
             if not self._enabled:
                 self._detector.resolve(verdict)
-        if self._enabled:  # else nothing of what is found concerns anybody, a hold neither: its owner stays undecided
+        # Else neither is sent; an owner that requested a hold keeps `deciding` set and gets no verdicts.
+        if self._enabled:
             for first in range(0, len(findings.verdicts), VERDICTS_PER_MESSAGE):
                 tasks.create_task(self._ask(findings.verdicts[first : first + VERDICTS_PER_MESSAGE]))
             for found in (*findings.hold_requests, *findings.hold_releases):
                 tasks.create_task(self._record(found))
 
     def _freeze(self) -> None:
-        """Everyone is loaded: that stays for hours, and a full collection of a million senders would take a second each time."""
+        """Exempt the loaded senders from garbage collection.
+
+        They live for hours, and each full collection over a million senders would take about a second.
+        """
         gc.collect()
         gc.freeze()
         self._frozen = True
 
     async def _ask(self, verdicts: Sequence[Verdict]) -> None:
-        """Until each is answered, under the same id; or its sender is heard again, or the log has said what we wanted to say."""
+        """Send the verdicts, and resend each under the same command id until it has a final reply.
+
+        A verdict is dropped when a heartbeat of its sender arrives, or the log no longer lists the sender as
+        alive.
+        """
         pause = FIRST_VERDICT_RETRY_SECONDS
         while verdicts := [verdict for verdict in verdicts if self._detector.is_pending(verdict)]:
             raise_if_cancelled()
@@ -91,13 +105,15 @@ class DetectionLoop:
             verdicts, pause = again, min(2 * pause, MAX_VERDICT_RETRY_SECONDS)
 
     async def _ask_apart(self, verdicts: Sequence[Verdict]) -> None:
-        """Nobody is answered, for seconds: one that its owner cannot handle must not keep the others waiting for ever."""
+        """Split a message that got no reply for seconds in two: a verdict that the owner cannot handle must
+        not block the others.
+        """
         async with asyncio.TaskGroup() as halves:
             halves.create_task(self._ask(verdicts[::2]))
             halves.create_task(self._ask(verdicts[1::2]))
 
     async def _declare(self, verdicts: Sequence[Verdict]) -> Sequence[Reply]:
-        """One reply each, in the same order."""
+        """Send the verdicts as one `declare_all`. Returns one reply per verdict, in the same order."""
         ordered = sorted(range(len(verdicts)), key=lambda index: verdicts[index].sender.kind == "daemon")
         silent = [_request(verdict) for verdict in verdicts if verdict.sender.kind != "daemon"]
         disconnected = [_request(verdict) for verdict in verdicts if verdict.sender.kind == "daemon"]
@@ -108,7 +124,7 @@ class DetectionLoop:
         return [reply for _, reply in sorted(zip(ordered, given, strict=True), key=lambda pair: pair[0])]
 
     async def _handle_reply(self, verdict: Verdict, reply: Reply) -> bool:
-        """Whether that was the last word."""
+        """Process a reply. Returns False if the verdict must be sent again."""
         match reply:
             case Problem(code=ErrorCode.VERSION_CONFLICT):
                 await self._reconsider(verdict)
@@ -120,7 +136,9 @@ class DetectionLoop:
         return True
 
     async def _reconsider(self, verdict: Verdict) -> None:
-        """A hold came between, by another replica; ours comes from the log."""
+        """Another replica recorded a hold in between: read it from the log, then make the sender a suspect
+        again.
+        """
         try:
             await self._follower.refresh(verdict.owner, DEFAULT_TENANT, owner_stream(verdict.owner))
         except DATABASE_UNAVAILABLE:
@@ -128,7 +146,11 @@ class DetectionLoop:
         self._detector.reconsider(verdict)
 
     async def _record(self, found: HoldRequest | HoldRelease) -> None:
-        """A hold, or its end: whoever is first binds all, because verdicts carry the version of this stream."""
+        """Append the begin or end of a hold to the log.
+
+        The first replica that appends it decides for all, because verdicts are guarded by the version of this
+        stream.
+        """
         stream = owner_stream(found.owner)
         try:
             outcome = await self._appender.append(_append(found, stream))
@@ -144,7 +166,7 @@ class DetectionLoop:
 
 
 def command_id(verdict: Verdict) -> UUID:
-    """The same in every replica."""
+    """The verdict's command id, the same in every replica: it identifies the silence, not who detected it."""
     evidence = verdict.evidence
     return verdict_id(
         verdict.sender.name,
@@ -165,7 +187,9 @@ def _request(verdict: Verdict) -> Request:
 
 
 def _replies(answer: dict[str, object], kind: str, count: int) -> list[Reply]:
-    """An owner that answers otherwise than asked is asked again."""
+    """Decode the replies of `declare_all`. A wrong count or an unreadable reply becomes UNAVAILABLE, which is
+    retried.
+    """
     replies = [decode_reply(orjson.dumps(reply)) for reply in cast("list[object]", answer.get(kind, []))]
     unreadable = Problem(ErrorCode.UNAVAILABLE, f"declare_all gave {len(replies)} replies to {count} verdicts")
     if len(replies) != count:
@@ -184,7 +208,11 @@ def _append(found: HoldRequest | HoldRelease, stream: str) -> Append:
 
 
 def _tell(verdict: Verdict, reply: Reply) -> None:
-    """An owner that does not agree has its reasons: a newer heartbeat, another connection, another replica that was faster."""
+    """Log the owner's reply.
+
+    It declines a verdict if it has a newer heartbeat, if another connection is current, or if another
+    replica's verdict was applied first.
+    """
     log = structlog.get_logger().bind(
         sender=verdict.sender.name, connection_id=verdict.connection_id, lateness_ms=round(verdict.evidence.lateness_ms, 1)
     )

@@ -1,4 +1,6 @@
-"""Reads the heartbeats of all shards, in order, and feeds the detector. This is the hot path."""
+"""Reads the heartbeats of all shards in stream order and passes them to the
+detector. This is the hot path.
+"""
 
 import asyncio
 from collections.abc import Sequence
@@ -19,41 +21,50 @@ from nats.js.api import DeliverPolicy
 from makima_stale_detector.domain.members.heartbeat import read
 from makima_stale_detector.domain.verdicts.detector import Detector
 
-SHARD: Final = len("makima.shards.")  # where the shard's number stands in a subject: one digit and a dot
+SHARD: Final = len("makima.shards.")  # index of the shard number in a subject: one digit and a dot
 PULL_BATCH_MESSAGES: Final = (
-    4000  # asked for in advance, twice: where processors are scarce an answer takes 50 ms, and 30 000/s are to flow all the same
+    # Per pull request, two in flight: 30 000 messages/s must flow even if a loaded broker takes 50 ms to
+    # reply.
+    4000
 )
-SLICE_MESSAGES: Final = 500  # about 5 ms of work: a tick must not wait longer for it
-PULL_LINGER_SECONDS: Final = 0.01  # seconds; a batch costs as much as ten messages, and a verdict may come that much later
+SLICE_MESSAGES: Final = 500  # about 5 ms of work: a tick of the detection loop must not wait longer
+# A batch costs as much as ten messages; the price is a verdict that is 10 ms later.
+PULL_LINGER_SECONDS: Final = 0.01
 CONSUMER_RETRY_SECONDS: Final = 0.5
 CANARY: Final = ".canary"
 
 
 class HeartbeatConsumer:
-    """One consumer for all shards: a process that reads them all would pay for eight, and so would the broker. Each shard keeps a clock of
-    its own. `seen_at` and `canary_at` are local monotonic seconds by shard, for the canaries and for readiness only.
+    """One JetStream consumer for all shards; each shard has its own observed clock.
+
+    Every replica reads all shards, and eight consumers would cost it and the broker eight times the overhead.
     """
 
     def __init__(self, detector: Detector, nats: Client) -> None:
         self._detector, self._nats = detector, nats
-        # The newest per sender first, then everything: one consumer does both, so nothing falls in between. No filter: a broker
-        # that has to match one looks for it message by message, and nothing but shards is in this stream.
+        # Delivers the newest message per subject first, then all new messages. A single consumer does both,
+        # so that none is missed in between. No subject filter: the stream contains only shards, and matching
+        # costs the broker per message.
         cursor = Ephemeral("detector", deliver=DeliverPolicy.LAST_PER_SUBJECT)
         self._pull = PullLoop(nats, subjects.HEARTBEATS_STREAM, cursor, batch=PULL_BATCH_MESSAGES, linger=PULL_LINGER_SECONDS)
-        self._epoch = ""
+        self._epoch = ""  # incarnation of the stream that the detector was started with
         self._by_digit = {f"{shard.number}.": shard for shard in detector.shards}
         self._problem: str | None = None
+        # By shard, local monotonic seconds at which the last canary was read; for readiness only, never for
+        # verdicts.
         self.seen_at = dict.fromkeys(range(len(detector.shards)), float("-inf"))
+        # The same, for deciding whether a canary has to be sent.
         self.canary_at = dict(self.seen_at)
-        self.read = 0
+        self.read = 0  # messages read since the start
 
     @property
     def problem(self) -> str | None:
+        """Why heartbeats are not being read; None if they are."""
         return self._pull.problem or self._problem
 
     @property
     def behind(self) -> int:
-        """How many messages the broker still held for us when it sent the last one."""
+        """How many messages were still pending for this consumer when the broker sent the last one."""
         return self._pull.lag
 
     async def run(self) -> None:
@@ -64,13 +75,15 @@ class HeartbeatConsumer:
                 await self.take(batch)
 
     async def take(self, batch: Sequence[Message]) -> None:
-        """In slices, between which ticks and answers get their turn."""
+        """Consume a batch in slices, yielding to the event loop in between so that ticks and replies are not
+        delayed.
+        """
         for first in range(0, len(batch), SLICE_MESSAGES):
             self.consume(batch[first : first + SLICE_MESSAGES])
             await asyncio.sleep(0)
 
     async def _begin(self) -> None:
-        """What the stream holds by now is history; from here on it flows."""
+        """Start all shards anew: messages that the stream contains now are history, later ones are live."""
         live_from = await self._end() + 1
         self._epoch = self._pull.stream_epoch
         for shard in self._detector.shards:
@@ -78,7 +91,7 @@ class HeartbeatConsumer:
         structlog.get_logger().info("detector.begins", live_from=live_from, stream_epoch=self._epoch)
 
     async def _end(self) -> int:
-        """The last sequence of the stream, from a broker that answers sooner or later."""
+        """The stream's last sequence. Retries until the broker answers."""
         while True:
             raise_if_cancelled()
             try:
@@ -91,11 +104,13 @@ class HeartbeatConsumer:
                 return info.state.last_seq
 
     def consume(self, batch: Sequence[Message]) -> None:
+        """Advance the shards' clocks by each message and pass heartbeats to the detector. Does not yield."""
         hear, shards, now = self._detector.on_heartbeat, self._by_digit, monotonic()
         for message in batch:
             subject, sequence, stamp = message.subject, message.sequence, message.timestamp_ns
             shard = shards.get(subject[SHARD : SHARD + 2])
-            if shard is None:  # whoever may publish canaries may name any shard
+            # A client that may publish canaries can name any shard, also one that does not exist.
+            if shard is None:
                 continue
             if shard.live:
                 shard.clock.advance(stamp)

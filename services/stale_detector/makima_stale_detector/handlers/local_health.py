@@ -1,4 +1,6 @@
-"""How well the detector sees, for readiness, metrics, and everybody who must not judge while it is blind."""
+"""Measures how well this replica follows the heartbeats and the log: for readiness, metrics and the
+stale-contract scanner.
+"""
 
 import asyncio
 from time import monotonic, monotonic_ns, time
@@ -13,8 +15,9 @@ from makima_stale_detector.handlers.heartbeat_consumer import HeartbeatConsumer
 from makima_stale_detector.handlers.log_follower import LogFollower
 
 HEALTH_SAMPLE_SECONDS: Final = 1.0
-SHARD_SILENT_SECONDS: Final = 3.0  # of the local clock, without a canary on a shard: they come each second at least
-MAX_BACKLOG_HEARTBEATS: Final = 30_000  # messages; about a second of the heaviest load
+# On the local clock, without a canary on a shard; they come at least every second.
+SHARD_SILENT_SECONDS: Final = 3.0
+MAX_BACKLOG_HEARTBEATS: Final = 30_000  # about one second of the highest load
 
 
 class LocalHealth:
@@ -25,7 +28,7 @@ class LocalHealth:
         metrics.ingest_watermark_age.labels("stale_detector").set_function(self.watermark_age)
 
     async def run(self) -> None:
-        """Samples the clocks, so that their rate over a minute can be told."""
+        """Sample the observed clocks every second, so that their rate over a minute can be computed."""
         while True:
             now = monotonic_ns()
             for shard in self._detector.shards:
@@ -34,16 +37,18 @@ class LocalHealth:
 
     @property
     def score(self) -> float | None:
-        """The rate of the slowest shard; None while it is too early to say."""
+        """The clock rate of the slowest shard (0 to 1); None while no shard has enough samples."""
         rates = [shard.rate.value for shard in self._detector.shards]
         return min((rate for rate in rates if rate is not None), default=None)
 
     def watermark_age(self) -> float:
-        """Seconds, against this machine's clock: for people to look at, never to judge by."""
+        """Age of the watermark in seconds, against the local wall clock; 0 while not live. A metric, never
+        used for verdicts.
+        """
         return max(0.0, time() - self._detector.shards.watermark / SECOND) if self._detector.shards.watermark else 0.0
 
     def problem(self) -> str | None:
-        """Why nobody should rely on us now; None: we see."""
+        """Why this replica's view is incomplete now; None if it is not."""
         if self._follower.problem is not None:
             return self._follower.problem
         if self._reader.problem is not None:

@@ -1,4 +1,6 @@
-"""Keeps the detector's memory at what the log says: who is alive, under which connection, and which holds are on."""
+"""Keeps the detector's in-memory state up to date with the log: live senders, their connections and owners,
+and holds.
+"""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -28,21 +30,28 @@ LOG_RETRY_SECONDS: Final = 0.5
 
 
 class LogFollower:
-    """`loaded` is set once the detector knows everyone whom the log calls alive; `problem` says why it may not know them now."""
+    """Loads the detector's state from the read model, then applies the events of the log from there on."""
 
     def __init__(self, detector: Detector, queries: Queries, log: Log, nats: Client) -> None:
         self._detector = detector
         self._queries = queries
         self._log, self._nats = log, nats
         self._senders = SenderRegistry()
-        self._owners: dict[str, str] = {}
-        self._early: dict[str, set[str]] = {}  # contract → who spoke of it before it was there
-        self._holds: dict[str, Hold] = {}
+        self._owners: dict[str, str] = {}  # owner id by contract id
+        # By contract id: names of supervisors that registered before the contract's `ContractCreated` was
+        # read.
+        self._early: dict[str, set[str]] = {}
+        self._holds: dict[str, Hold] = {}  # by owner id
+        # Set once the detector has loaded all senders that the log lists as alive.
         self.loaded = asyncio.Event()
+        # Why the detector's state may be behind the log; None: it is current.
         self.problem: str | None = "who is tracked has not been read yet"
-        self._stopped_at = 0  # the position of an event that we do not understand: until we are past it, memory is behind
+        # Position of an event of a type unknown to this version: the state is behind the log until the read
+        # model is past it.
+        self._stopped_at = 0
 
     async def run(self) -> None:
+        """Follow the log until cancelled; on a failure set `problem`, pause, and load again."""
         while True:
             raise_if_cancelled()
             try:
@@ -55,7 +64,9 @@ class LogFollower:
                 await asyncio.sleep(LOG_RETRY_SECONDS)
 
     async def refresh(self, owner: str, tenant: str, stream: str) -> None:
-        """The hold of one owner as it is now: a conflict said that ours is an older one."""
+        """Read the newer events of one owner's hold stream now, because a version conflict showed that ours
+        is outdated.
+        """
         for recorded in await self._log.stream(tenant, stream, after=self._hold(owner).version):
             self._apply_event(recorded)
 
@@ -71,7 +82,10 @@ class LogFollower:
         return Consumer(self._log, self._nats, name="detector-follows").batches(position)
 
     async def _load(self) -> int:
-        """From the projection, which may lag behind: what it has not folded yet comes as events."""
+        """Load the detector's state from the read model and return the log position that it shows.
+
+        The read model may lag behind; the events after that position are applied by `_follow`.
+        """
         start = await self._queries.snapshot()
         alive = [each for each in start.senders if each.sender.alive]
         for gone in self._detector.tracked.keys() - {each.sender.name for each in alive}:
@@ -94,7 +108,7 @@ class LogFollower:
         try:
             event = decode(recorded.type, recorded.schema, recorded.data)
         except UndecodableError:
-            return  # the projection sets it aside, with its reason
+            return  # the projection dead-letters it, with the reason
         except UnknownEventError:
             self._stopped_at = recorded.position
             raise
@@ -131,7 +145,9 @@ class LogFollower:
             self._detector.untrack(name)
 
     def _group_of(self, sender: Sender) -> str:
-        """A daemon has none, nor has a supervisor whose contract is not known yet."""
+        """Owner id of the sender's contract; "" for a daemon, and for a supervisor whose contract is not
+        known yet.
+        """
         if sender.contract_id is None:
             return ""
         if sender.contract_id not in self._owners:

@@ -1,4 +1,6 @@
-"""Tells each accepted verdict: `SilenceDetected` on the sender's silence stream, exactly once, whatever dies in between."""
+"""Appends `SilenceDetected` to the sender's silence stream for each accepted verdict, exactly once, also
+across crashes.
+"""
 
 import asyncio
 from typing import Final
@@ -14,24 +16,27 @@ from makima_stale_detector.handlers.detection_loop import ACTOR
 from makima_stale_detector.queries import PendingSilence, Queries
 
 SILENCE_OUTBOX_BATCH_SIZE: Final = 500
-SILENCE_OUTBOX_POLL_SECONDS: Final = 1.0  # what a replica left that died
+SILENCE_OUTBOX_POLL_SECONDS: Final = 1.0  # finds rows that a crashed replica left
 
 
 class SilenceOutbox:
-    """`wake` says that a verdict may have been accepted. What is owed stands in our tables until it stands in the log."""
+    """Transactional outbox: the projection inserts a row into the table `owed`; it is deleted once the event
+    is in the log.
+    """
 
     def __init__(self, queries: Queries, appender: Appender) -> None:
         self._queries, self._appender = queries, appender
         self._reactor = Reactor(poll_seconds=SILENCE_OUTBOX_POLL_SECONDS, unavailable_event="silence.append_failed")
 
     def wake(self) -> None:
+        """Check the outbox now, because the projection may have inserted rows."""
         self._reactor.wake()
 
     async def run(self) -> None:
         await self._reactor.run(self._publish_pending)
 
     async def _publish_pending(self) -> bool:
-        """The oldest that are owed; whether there may be more."""
+        """Append the oldest pending events. Returns whether there may be more."""
         owed = await self._queries.pending(SILENCE_OUTBOX_BATCH_SIZE)
         if owed:
             await asyncio.gather(*(self._append(each) for each in owed))

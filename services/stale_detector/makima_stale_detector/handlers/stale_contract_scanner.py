@@ -1,4 +1,6 @@
-"""Finds contracts in which nothing happens, once per episode, and says again and again that they are stale."""
+"""Records `StaleDetected` and `StaleCleared` once per stale episode of a contract, and repeats reminders
+while it lasts.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -27,12 +29,16 @@ from makima_stale_detector.queries import EndedEpisode, Queries, StaleCandidate
 
 STALE_SCAN_SECONDS: Final = 0.5
 STALE_SCAN_BATCH_SIZE: Final = 500
-LONGEST_LAG: Final = timedelta(seconds=1)
+LONGEST_LAG: Final = timedelta(seconds=1)  # of the read model behind the log
 
 
 class StaleContractScanner:
-    """Deadlines are compared on the database's clock, which wrote the times; and only while we see: the read model follows the
-    log, and `local_health` have nothing to complain of (a supervisor that we cannot hear may live).
+    """Scans the read model for stale contracts, comparing deadlines on the database's clock, which also wrote
+    the timestamps.
+
+    Scans only while the projection follows the log without lag and `local_health` returns None: otherwise
+    activity, or the heartbeats of a live supervisor, may be missing. `threshold_seconds` is the default stale
+    threshold, `repeat_seconds` the interval of the reminders.
     """
 
     def __init__(
@@ -62,7 +68,10 @@ class StaleContractScanner:
             await asyncio.sleep(STALE_SCAN_SECONDS)
 
     async def remind(self) -> None:
-        """Each `repeat_seconds`: a log line and a monitor message per stale contract. No event: nothing happened."""
+        """Every `repeat_seconds`, write a log line and publish a monitor message per stale contract.
+
+        Appends no event, because the state has not changed.
+        """
         while True:
             raise_if_cancelled()
             await asyncio.sleep(self._repeat)
@@ -76,21 +85,28 @@ class StaleContractScanner:
         if not self._projector.active or self._local_health() is not None or await self._lags():
             return
         await asyncio.gather(*(self._clear(over) for over in await self._queries.ended_episodes(STALE_SCAN_BATCH_SIZE)))
-        seen = self._projector.position  # the tables show this much of the log, or more
+        # Read before the tables, so they show the log up to this position or further.
+        seen = self._projector.position
         due = await self._queries.stale_candidates(self._threshold, STALE_SCAN_BATCH_SIZE)
         news = await self._log.after(seen, STALE_SCAN_BATCH_SIZE) if due else []
-        if len(news) < STALE_SCAN_BATCH_SIZE:  # else it may be there, and we would not see it
+        # Else events beyond this page may contain activity that was not read.
+        if len(news) < STALE_SCAN_BATCH_SIZE:
             moved = staleness.moved(news)
             await asyncio.gather(*(self._detect(each) for each in due if each.contract_id not in moved))
 
     async def _lags(self) -> bool:
-        """Whether an event waits for the read model longer than a second: it may be the activity that we do not see."""
+        """True if an event has waited for the read model for more than LONGEST_LAG: it may be activity that
+        is not shown yet.
+        """
         waiting = await self._log.after(self._projector.position, 1)
         return bool(waiting) and await self._queries.now() - waiting[0].recorded_at > LONGEST_LAG
 
     async def _detect(self, due: StaleCandidate) -> None:
-        """The guard holds the contract still: whatever happens in it after our look comes first, and this comes to nothing. A
-        supervisor's stream is another one: that it returned is seen until just before this; if it does now, the episode ends at once.
+        """Append `StaleDetected`, guarded by the contract's version at the time of the query.
+
+        If the contract got another event since, the append fails with `GuardConflict`, and the contract is
+        not stale. The guard does not cover supervisor streams. `_scan` checks those for events just before;
+        if a supervisor returns after that check, the episode is cleared by the next scan.
         """
         event = StaleDetected(due.contract_id, due.last_activity_at, due.threshold_seconds, due.stale_seconds)
         command_id = deterministic_id("stale", due.tenant, due.contract_id, due.counts_position)
