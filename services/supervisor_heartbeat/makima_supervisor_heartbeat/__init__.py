@@ -1,1 +1,3 @@
-"""Keeps every heartbeat, and the state of every supervisor and daemon; applies verdicts."""
+"""Records every heartbeat, owns the state of supervisors and daemons in the log, and applies verdicts of
+silence.
+"""

@@ -1,4 +1,6 @@
-"""The supervisor-heartbeat service, built and joined."""
+"""Builds the supervisor-heartbeat service: creates its parts, registers loops, readiness checks, commands and
+queries.
+"""
 
 from datetime import timedelta
 from functools import partial

@@ -1,1 +1,3 @@
-"""What runs: the recorder and its watermarks, the observer, the state feed, and the verdicts' handlers."""
+"""The service's loops and handlers: recorder, watermarks, observation writer, state publisher, verdicts,
+restarts.
+"""

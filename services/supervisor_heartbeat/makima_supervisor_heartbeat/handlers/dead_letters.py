@@ -1,4 +1,6 @@
-"""Messages of the heartbeat stream that are no heartbeats: into the dead letters, with the reason."""
+"""Publishes messages of the heartbeat stream that are no valid heartbeats to the dead letters, with the
+reason.
+"""
 
 import asyncio
 from typing import Final
@@ -23,13 +25,19 @@ class DeadLetterSink:
         self._nats = nats
 
     async def all(self, slice_: WriteBatch) -> None:
-        """Before the commit, so that none is lost; its id keeps a repeat from being stored twice."""
+        """Dead-letter the messages in `slice_.aside`.
+
+        Called before the batch is committed, so that a crash loses none. A message that is read again is
+        stored once, because its message id is derived from stream epoch and sequence.
+        """
         for start in range(0, len(slice_.aside), MAX_CONCURRENT_DEAD_LETTERS):
             some = slice_.aside[start : start + MAX_CONCURRENT_DEAD_LETTERS]
             await asyncio.gather(*(self._one(slice_.stream_epoch, message, reason) for message, reason in some))
 
     async def _one(self, stream_epoch: str, message: Message, reason: str) -> None:
-        """The reason is logged in any case: a letter that cannot be stored must not stop the heartbeats behind it."""
+        """Log the reason and publish the dead letter. A failure is only logged: it must not block the
+        following heartbeats.
+        """
         _logger.warning("heartbeat.dead_lettered", subject=message.subject, sequence=message.sequence, reason=reason)
         try:
             await dead_letter(

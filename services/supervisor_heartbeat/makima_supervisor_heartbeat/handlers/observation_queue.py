@@ -1,4 +1,6 @@
-"""Observations that wait to be submitted to the log: in order for each sender, and one worker at a time for each sender."""
+"""Queue of observations to submit to the log: in order per sender, and taken by one worker at a time per
+sender.
+"""
 
 import asyncio
 from collections import deque
@@ -8,16 +10,20 @@ from makima_supervisor_heartbeat.domain.sender_cache import Observation, Sender,
 
 
 class ObservationQueue:
-    """Filled by whoever applies a heartbeat or an event to the senders; drained by the workers of the observer."""
+    """Filled when heartbeats or events are applied to the sender cache; drained by the workers of
+    `ObservationWriter`.
+    """
 
     def __init__(self, senders: SenderCache) -> None:
         self._senders = senders
-        # By stream; a sender stays in it while a worker submits its observations, so that no second worker takes it.
+        # By stream; a sender stays in it while a worker submits its observations, so that no second worker
+        # takes it.
         self._waiting: dict[str, tuple[Sender, deque[Observation]]] = {}
         # Streams of senders that no worker has taken yet.
         self._streams: asyncio.Queue[str] = asyncio.Queue()
 
     def put(self, observations: Iterable[tuple[Sender, Observation]]) -> None:
+        """Queue observations and mark them as submitted in the sender cache."""
         for sender, observation in observations:
             self._senders.observation_submitted(sender, observation)
             known = self._waiting.get(sender.stream)
@@ -28,9 +34,9 @@ class ObservationQueue:
                 known[1].append(observation)
 
     async def take(self) -> tuple[Sender, deque[Observation]]:
-        """The next sender, and its observations, which may grow until `release`."""
+        """Wait for the next sender; returns its observations, to which `put` may append until `release`."""
         return self._waiting[await self._streams.get()]
 
     def release(self, sender: Sender) -> None:
-        """All observations of a sender that was taken are submitted: its next one may go to any worker."""
+        """Give back a sender all of whose observations were decided; any worker may take its next ones."""
         del self._waiting[sender.stream]

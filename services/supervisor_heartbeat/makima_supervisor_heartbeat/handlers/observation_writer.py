@@ -1,4 +1,4 @@
-"""Puts to the log what heartbeats say of their senders: one observation at a time of each sender, many senders at once."""
+"""Submits observations to the log as commands: one at a time per sender, many senders concurrently."""
 
 import asyncio
 from typing import Final
@@ -19,7 +19,7 @@ from makima_supervisor_heartbeat.handlers.sender_sync import SenderSync
 
 OBSERVATION_WORKERS: Final = 64
 ACTOR: Final = "supervisor_heartbeat"
-_LOG_RETRY_SECONDS: Final = 0.25  # seconds until a log that did not answer is asked again, under the same command id
+_LOG_RETRY_SECONDS: Final = 0.25  # pause before an observation is submitted again, under the same command id
 
 SupervisorDecisions = CommandHandler[supervisor.Supervisor, supervisor.Command, SupervisorEvent]
 DaemonDecisions = CommandHandler[daemon.Daemon, daemon.Command, DaemonEvent]
@@ -52,7 +52,9 @@ class ObservationWriter:
             self._observations.release(sender)
 
     async def _decide(self, sender: Sender, observation: Observation) -> int:
-        """The position of what it changed; 0: nothing."""
+        """Submit an observation until it is decided. Returns the position of the event that it caused; 0:
+        none.
+        """
         heard = observation.heard
         command_id = deterministic_id("observation", sender.stream, heard.stream_epoch, heard.stream_sequence)
         request: Request = Request(command_id, sender.entity_id, {}, actor=ACTOR)
@@ -60,7 +62,8 @@ class ObservationWriter:
             match await self._handle(sender, request, observation):
                 case Accepted(version, position, changed):
                     if sender.logged == initial(sender.stream) and (version > 1 or not changed):
-                        await self._sync.reload(sender)  # we took it for new, and the log knows it
+                        # The cache had no state of it, but the log has events.
+                        await self._sync.reload(sender)
                     return position if changed else 0
                 case Problem(code) if code in RETRYABLE_CODES:
                     await asyncio.sleep(_LOG_RETRY_SECONDS)

@@ -1,4 +1,6 @@
-"""Records shards of the heartbeats: reads them in order from where the database says, and writes while it reads on."""
+"""Records heartbeat shards: reads the stream from the offset in the database, and writes batches while
+reading on.
+"""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
@@ -23,11 +25,12 @@ from makima_supervisor_heartbeat.domain.offsets import Offset, StartOffset, star
 from makima_supervisor_heartbeat.handlers.dead_letters import DeadLetterSink
 from makima_supervisor_heartbeat.handlers.shard_writer import ShardOwnershipLostError, ShardWriter, lock
 
-PULL_BATCH_MESSAGES: Final = 3500  # for all lanes, which have about as many each
-MESSAGES_PER_TURN: Final = 250  # messages: two milliseconds
+PULL_BATCH_MESSAGES: Final = 3500  # for all lanes together, which get about the same number each
+MESSAGES_PER_TURN: Final = 250  # processed without yielding to the event loop: about two milliseconds
+# A batch with more rows is written before the next turn.
 FULL_SLICE_ROWS: Final = MAX_SLICE_ROWS - MESSAGES_PER_TURN
-WRITE_CONNECTIONS: Final = 2  # connections that write: one backend of Postgres keeps up with half of what the reader reads
-PULL_LINGER_SECONDS: Final = 0.025  # a quiet system commits its canaries forty times a second, not once for each
+WRITE_CONNECTIONS: Final = 2  # number of lanes: one Postgres backend writes half as fast as the reader reads
+PULL_LINGER_SECONDS: Final = 0.025  # so an idle system commits 40 times a second, not once per canary
 _FAILURE_RETRY_SECONDS: Final = 0.5
 _SHARDS_RETRY_SECONDS: Final = 1.0
 
@@ -38,15 +41,17 @@ _logger = structlog.get_logger(__name__)
 
 
 def lanes_of(shards: Sequence[int]) -> list[list[int]]:
-    """How the shards share the connections."""
+    """Distribute the shards over the write connections: the shards of each lane."""
     return [list(shards[lane::WRITE_CONNECTIONS]) for lane in range(min(WRITE_CONNECTIONS, len(shards)))]
 
 
 class Recorder:
-    """Records its shards; of all replicas, the one that holds their locks in Postgres.
+    """Records `shards`, if this replica holds their advisory locks in Postgres; otherwise it waits for the
+    locks.
 
-    `taken` is called when the shards have become ours, before anything is read; `recorded` after each commit; `make_room` sees to
-    the partitions.
+    `taken` is called with the stream's epoch after the shards were acquired, before messages are read;
+    `recorded` with each batch after its commit; `make_room` creates missing partitions. `owner` identifies
+    this replica in `watermarks`.
     """
 
     def __init__(
@@ -69,11 +74,13 @@ class Recorder:
         self._problem: str | None = "not started yet"
 
     async def check(self) -> str | None:
-        """None: recording, or standing by for another replica that does."""
+        """None: recording, or waiting while another replica records; else the reason why not."""
         return self._problem or (self._loop.problem if self._loop is not None else None)
 
     async def run(self) -> None:
-        """Until cancelled. Whatever goes wrong is told by `check()`; the database knows from where to go on."""
+        """Record until cancelled. After a failure, `check` reports it and recording resumes from the offset
+        in the database.
+        """
         while True:
             raise_if_cancelled()
             try:
@@ -89,7 +96,7 @@ class Recorder:
                 self._loop = None
 
     async def _stand_by(self, guard: asyncpg.Connection) -> None:
-        """Until the shards are ours; the locks live and die with this connection."""
+        """Wait until the locks of all shards are acquired; they are held until this connection closes."""
         while not await lock(guard, self._shards):
             raise_if_cancelled()
             self._problem = None
@@ -119,7 +126,8 @@ class Recorder:
         _logger.info("recorder.shards_acquired", shards=self._shards, stream_epoch=epoch, after=start.after, ahead=start.ahead)
         if 0 < start.after < state.first_seq - 1:
             _logger.error("heartbeats.lost", after=start.after, first=state.first_seq)
-        # The whole stream, also for some shards: a consumer with several filters costs the broker a search of all subjects for each message.
+        # Reads the whole stream, also to record only some shards: with several filters on a consumer, the
+        # broker searches all subjects for each message.
         cursor = Ephemeral("recorder", after=start.after)
         self._loop = PullLoop(self._nats, subjects.HEARTBEATS_STREAM, cursor, batch=PULL_BATCH_MESSAGES, linger=PULL_LINGER_SECONDS)
         self._problem = None
@@ -130,10 +138,11 @@ class Recorder:
         return info.state, (info.config.metadata or {}).get(EPOCH_KEY) or str(info.created)
 
     async def _pipe(self, loop: PullLoop, stores: list[ShardWriter], start: StartOffset) -> None:
-        """Two slices a lane: one on its way into the database, one being read.
+        """Read and write concurrently. Per lane one batch is being written and one is queued or being filled.
 
-        The reading is no task of the group: a group whose body has ended leaves us marked as cancelled when a task fails (Python 3.11),
-        and the next look at that would end the recorder without a word.
+        Reading is the body of the task group, not one of its tasks. If a task fails after the body has ended,
+        Python 3.11 leaves the current task marked as cancelled, and the next `raise_if_cancelled` would end
+        the recorder silently.
         """
         queues = [asyncio.Queue[WriteBatch](maxsize=1) for _ in stores]
         try:
@@ -153,8 +162,10 @@ class Recorder:
                 slices = self._reader.empty(loop.stream_epoch)
                 for first in range(0, len(messages), MESSAGES_PER_TURN):
                     self._reader.fill(slices, messages[first : first + MESSAGES_PER_TURN])
-                    await asyncio.sleep(0)  # the database's answers, verdicts and questions wait for a turn, not for a batch
-                    if any(len(slice_.rows) > FULL_SLICE_ROWS for slice_ in slices):  # more of them are of one lane than of the other
+                    # Database replies, verdicts and queries wait for one turn, not for a whole batch.
+                    await asyncio.sleep(0)
+                    # The lanes got uneven shares.
+                    if any(len(slice_.rows) > FULL_SLICE_ROWS for slice_ in slices):
                         await _put(queues, slices)
                         slices = self._reader.empty(loop.stream_epoch)
                 await _put(queues, slices)
@@ -167,7 +178,7 @@ class Recorder:
             self._recorded(slice_)
 
     async def _commit(self, store: ShardWriter, slice_: WriteBatch) -> None:
-        """What the database does not take is found by halving, and set aside like any other bad heartbeat."""
+        """Write a batch. A row that the database refuses is found by halving the batch, and dead-lettered."""
         await self._set_aside.all(slice_)
         try:
             await store.write(slice_)
@@ -185,5 +196,5 @@ class Recorder:
 
 async def _put(queues: Sequence[asyncio.Queue[WriteBatch]], slices: Sequence[WriteBatch]) -> None:
     for queue, slice_ in zip(queues, slices, strict=True):
-        if slice_.sequence:  # it reaches somewhere
+        if slice_.sequence:  # 0: no message was filled into it
             await queue.put(slice_)

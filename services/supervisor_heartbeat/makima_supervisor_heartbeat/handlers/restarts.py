@@ -1,4 +1,6 @@
-"""A restart of a supervisor: recorded, then signalled to the daemon that runs it."""
+"""Handles `restart_supervisor`: records the request in the log, then signals the daemon that runs the
+supervisor.
+"""
 
 from typing import Final
 
@@ -20,11 +22,14 @@ from makima_supervisor_heartbeat.handlers.observation_writer import SupervisorDe
 from makima_supervisor_heartbeat.queries import Queries, SupervisorLocation
 
 RESTART_CATCH_UP_SECONDS: Final = 1.0
-DAEMON_REPLY_TIMEOUT_SECONDS: Final = 0.5  # the daemon may take its time to restart; this is for one that says at once that it cannot
+# Only to receive an immediate refusal; the restart itself may take longer.
+DAEMON_REPLY_TIMEOUT_SECONDS: Final = 0.5
 
 
 def count(event: SupervisorEvent) -> None:
-    """Of what this process recorded: a repeat asks for no restart more."""
+    """Count a restart in the metrics. Called for events that this process appended; a repeated command
+    appends none.
+    """
     if isinstance(event, SupervisorRestartRequested):
         metrics.supervisor_restarts.inc()
 
@@ -35,7 +40,11 @@ class Restarts:
         self._log, self._projector = log, projector
 
     async def restart(self, request: Request[object], command: RestartSupervisor) -> Reply:
-        """`UNAVAILABLE` where the daemon is disconnected, or hears no signal. A repeat signals again: the first signal may be what was lost."""
+        """Record the restart and signal the daemon.
+
+        `UNAVAILABLE` if the daemon is disconnected or does not receive the signal. A repeat with the same
+        command id signals again, because the first signal may have been lost.
+        """
         try:
             await self._projector.wait_for(await self._log.head(), RESTART_CATCH_UP_SECONDS)
             found = await self._queries.location(request.tenant, request.target)
@@ -48,7 +57,12 @@ class Restarts:
         return await self._signal(request.target, found, command.reason) or reply
 
     async def _signal(self, task_id: str, found: SupervisorLocation, reason: str | None) -> Problem | None:
-        """Why the daemon did not take it, if it did not."""
+        """Request `restart` from the daemon. Returns a problem if it was not reached or refused; None
+        otherwise.
+
+        No reply in time counts as success: the daemon is subscribed and may still be restarting the
+        supervisor.
+        """
         body = {"contract_id": found.contract_id, "task_id": task_id, "connection_id": found.connection_id, "reason": reason}
         try:
             answer = await self._nats.request(

@@ -1,4 +1,6 @@
-"""The hourly partitions of the history: two ahead, none that is older than what is kept, no more of them than there is room for."""
+"""Manages the history's hourly partitions: creates them ahead, drops those past the retention time or the
+size limit.
+"""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -21,18 +23,25 @@ _logger = structlog.get_logger(__name__)
 
 
 class Retention:
-    """`kept`: how long a heartbeat stays, where all of that takes no more than `most_bytes`."""
+    """Keeps heartbeats for `kept`, or shorter if the history would exceed `most_bytes`. Runs every `every`
+    seconds.
+    """
 
     def __init__(self, pool: asyncpg.Pool, *, kept: timedelta, most_bytes: int, every: float = RETENTION_INTERVAL_SECONDS) -> None:
         self._pool, self._partitions = pool, hourly_partitions(pool, TABLE)
         self._kept, self._most_bytes, self._every = kept, most_bytes, every
 
     async def make_room(self) -> None:
+        """Create missing partitions for the current and coming hours."""
         for name in await self._partitions.ensure_ahead():
             _logger.info("heartbeats.partition_made", partition=name)
 
     async def drop_old(self, now: datetime) -> list[str]:
-        """What is too old, and of the rest the oldest hours that there is no room for; never the hour that is being written."""
+        """Drop partitions older than `kept`, then the oldest ones beyond `most_bytes`; never the current
+        hour's.
+
+        Returns the names of the dropped partitions.
+        """
         bound = max(now - self._kept, min(await self._crowded_out(), now.replace(minute=0, second=0, microsecond=0)))
         dropped = await self._partitions.drop_older_than(bound)
         for name in dropped:
@@ -40,10 +49,11 @@ class Retention:
         return dropped
 
     async def forget_ended(self, now: datetime) -> None:
+        """Delete the latest heartbeats of senders that ended and are silent for longer than `kept`."""
         await self._pool.execute(SQL["forget"], now - self._kept, DEFAULT_TENANT)
 
     async def _crowded_out(self) -> datetime:
-        """The end of the newest hour that does not fit any more."""
+        """The end of the newest hour that no longer fits into `most_bytes`; `datetime.min` if all fit."""
         room = self._most_bytes
         for name, size in await self._pool.fetch(SQL["sizes"]):
             room -= size
@@ -52,7 +62,9 @@ class Retention:
         return datetime.min.replace(tzinfo=UTC)
 
     async def run(self) -> None:
-        """A database that is away or busy is tried again next time."""
+        """Maintain the partitions until cancelled. If the database is unavailable, the next round tries
+        again.
+        """
         while True:
             raise_if_cancelled()
             try:
@@ -64,6 +76,7 @@ class Retention:
             await asyncio.sleep(self._every)
 
     async def ready(self) -> str | None:
+        """None: ready; else the reason: without a partition for the next hour, recording would soon fail."""
         try:
             return None if await self._partitions.ahead() >= 1 else "the history has no partition ahead"
         except DATABASE_UNAVAILABLE as error:

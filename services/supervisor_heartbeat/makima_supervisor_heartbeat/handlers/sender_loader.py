@@ -1,4 +1,6 @@
-"""Loads the senders' cache from the database: the states that the read model shows, and the latest recorded heartbeats."""
+"""Loads the sender cache from the database: states from the read model, and the
+latest recorded heartbeats.
+"""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -29,7 +31,7 @@ class SenderLoader:
         self._pool, self._senders = pool, senders
 
     async def load_states(self) -> int:
-        """The position of the log that the loaded states show: both are read in one snapshot."""
+        """Load the states; returns the log position that they show, read in the same snapshot."""
         async with self._snapshot() as connection:
             position = cast("int | None", await connection.fetchval(checkpoint.SQL["position"], KnownSenders.name)) or 0
             async for stream, told in connection.cursor(SQL["states"], DEFAULT_TENANT, prefetch=PREFETCHED_ROWS):
@@ -37,6 +39,7 @@ class SenderLoader:
         return position
 
     async def load_latest_heartbeats(self, stream_epoch: str) -> None:
+        """Load each sender's newest heartbeat of this incarnation of the stream."""
         async with self._snapshot() as connection:
             async for row in connection.cursor(SQL["latest"], stream_epoch, prefetch=PREFETCHED_ROWS):
                 self._senders.set_latest(_beat(row))

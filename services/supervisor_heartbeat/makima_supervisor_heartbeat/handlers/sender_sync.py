@@ -1,4 +1,6 @@
-"""Keeps the senders' cache in agreement with the log and the database: loads it, applies events to it, evicts who has ended."""
+"""Keeps the sender cache in agreement with log and database: loads it, applies events, evicts senders that
+ended.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -31,10 +33,11 @@ _logger = structlog.get_logger(__name__)
 
 
 class SenderSync:
-    """The one writer of what the log says of the senders.
+    """The only writer of the logged state in the sender cache.
 
-    `on_evicted` is called after senders were dropped, for whoever holds references to some. What the senders' heartbeats contradict
-    after an event, a reload or a takeover goes to `observations`.
+    `on_evicted` is called after senders were evicted, so that other caches drop their references to them. If
+    a sender's last heartbeat contradicts its state after an event, a reload or a takeover, the resulting
+    observation goes to `observations`.
     """
 
     def __init__(
@@ -51,7 +54,7 @@ class SenderSync:
         self._observations, self._on_evicted = observations, on_evicted
         # Every event of the log up to this position is applied to the senders.
         self.position = 0
-        # Why the senders may lack events of the log; None: they lack none.
+        # Why the cache may lack events of the log; None: it lacks none.
         self._problem: str | None = "the senders do not know the log yet"
 
     async def check(self) -> str | None:
@@ -59,12 +62,14 @@ class SenderSync:
         return self._problem
 
     async def load(self) -> None:
-        """Load the states that the read model shows, and go on from its position."""
+        """Load the states from the read model, and set `position` to the log position that they show."""
         self.position = await self._loader.load_states()
         _logger.info("senders.loaded", senders=len(self._senders), position=self.position)
 
     async def follow(self) -> None:
-        """Apply events until cancelled. Retries while the database is unavailable; after a restore of the log it loads again first."""
+        """Apply events until cancelled. Retries while the database is unavailable; after the log was
+        restored, loads again first.
+        """
         restored = False
         while True:
             raise_if_cancelled()
@@ -81,7 +86,9 @@ class SenderSync:
             await asyncio.sleep(DATABASE_RETRY_SECONDS)
 
     async def reload(self, sender: Sender) -> None:
-        """Read the whole stream of one sender, which was evicted and is heard again. Retries until the database answers."""
+        """Read the whole stream of a sender that was evicted and appears again. Retries until the database
+        answers.
+        """
         while True:
             try:
                 events = await self._log.stream(DEFAULT_TENANT, sender.stream)
@@ -96,7 +103,8 @@ class SenderSync:
             return
 
     async def shards_acquired(self, stream_epoch: str) -> None:
-        """Load the latest heartbeats when this process takes over shards, and submit those whose observation the log lacks.
+        """Load the latest heartbeats when this process takes over shards, and submit those whose observation
+        the log lacks.
 
         The former recorder may have died between recording a heartbeat and submitting its observation.
         """
@@ -106,21 +114,24 @@ class SenderSync:
         self._observations.put(self._senders.pending_observations())
 
     async def run_eviction(self, kept: timedelta) -> None:
-        """Until cancelled, evict those that ended and were not heard for `kept`."""
+        """Until cancelled, evict senders that ended and sent no heartbeat for `kept`."""
         while True:
             raise_if_cancelled()
             await asyncio.sleep(EVICTION_INTERVAL_SECONDS)
             await self.evict_ended(datetime.now(UTC) - kept)
 
     async def evict_ended(self, before: datetime) -> int:
-        """How many were evicted. None before this process holds the heartbeats of a shard: until then all seem silent."""
+        """Evict senders that ended and sent no heartbeat since `before`; returns how many.
+
+        Evicts none before this process has loaded latest heartbeats: until then all senders look silent.
+        """
         if not self._senders.stream_epoch:
             return 0
         streams, before_ns, ended = self._senders.streams, int(before.timestamp()) * 1_000_000_000, list[str]()
         for first in range(0, len(streams), EVICTION_TURN_SENDERS):
             ended += self._senders.ended(streams[first : first + EVICTION_TURN_SENDERS], before_ns)
-            await asyncio.sleep(0)  # heartbeats are applied meanwhile
-        ended = self._senders.ended(ended, before_ns)
+            await asyncio.sleep(0)  # lets heartbeats be applied
+        ended = self._senders.ended(ended, before_ns)  # check again: some may have sent heartbeats in between
         self._senders.drop(ended)
         if ended:
             self._on_evicted()
@@ -128,7 +139,9 @@ class SenderSync:
         return len(ended)
 
     async def _apply_events(self) -> None:
-        """From `position` on, until cancelled. Raises `EpochChangedError`."""
+        """Apply events from `position` on, until cancelled. Raises `EpochChangedError` after a restore of the
+        log.
+        """
         async with aclosing(self._consumer.batches(self.position, ticks=True)) as batches:
             async for batch in batches:
                 self._problem = None
@@ -147,7 +160,10 @@ class SenderSync:
         self._observations.put(self._senders.apply_event(recorded.stream, recorded.entity_id, event, recorded.position, recorded.version))
 
     async def _start_over(self) -> None:
-        """Discard what the former log said. A sender that is heard and not in this log is registered in it, also without a new heartbeat."""
+        """Discard the state from the former log, load again, and submit what the last heartbeats add to it.
+
+        A sender that this log lacks is thus registered in it without waiting for its next heartbeat.
+        """
         self._senders.forget()
         await self.load()
         self._observations.put(self._senders.pending_observations())
@@ -158,10 +174,11 @@ class SenderSync:
 
 
 def _decoded(recorded: Recorded) -> SenderEvent | None:
-    """The event, if it changes the state of a sender."""
+    """The decoded event, if it is one that changes a sender's state; else None."""
     try:
         event = decode(recorded.type, recorded.schema, recorded.data)
-    except (UnknownEventError, UndecodableError) as error:  # the projection stops and reports it; here it costs one more observation
+    # The projection stops and reports it; here it costs one more observation.
+    except (UnknownEventError, UndecodableError) as error:
         _logger.warning("sender.event_undecodable", position=recorded.position, reason=str(error))
         return None
     return event if isinstance(event, SupervisorRegistered | SupervisorStateChanged | DaemonConnected | DaemonDisconnected) else None

@@ -1,4 +1,6 @@
-"""The recorder's way into Postgres: shards that nobody else records, and slices written all or nothing."""
+"""Writes batches to Postgres, each in one transaction with its shards' watermarks,
+fenced by shard ownership.
+"""
 
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
@@ -15,12 +17,14 @@ SQL: Final = named(Path(__file__).with_suffix(".sql"))
 
 
 class ShardOwnershipLostError(RuntimeError):
-    """Another recorder has taken our shards over: what we hold of them is old."""
+    """Another recorder has taken over these shards: the in-memory state of this one is outdated."""
 
 
 async def lock(connection: asyncpg.Connection, shards: Sequence[int]) -> bool:
-    """Whether these shards are ours to record, while the connection lives. In order, so that of two who ask at once one gets all;
-    none is kept unless all are.
+    """Try to take the advisory locks of all shards, which last as long as the connection.
+
+    Locks in ascending order, so that of two recorders that try at the same time one gets all. If one lock is
+    taken, all are released and False is returned.
     """
     for shard in sorted(shards):
         if not await connection.fetchval(SQL["lock"], shard):
@@ -30,25 +34,31 @@ async def lock(connection: asyncpg.Connection, shards: Sequence[int]) -> bool:
 
 
 class ShardWriter:
-    """One lane into the database. Owns `shards` while its connection lives and nobody takes them over.
+    """Writes the batches of one lane over one connection. Owns `shards` until another recorder takes them
+    over.
 
-    A commit does not wait for the disk: the watermark is in the same transaction, so what a crash of Postgres takes back is read
-    from the broker again.
+    Commits are asynchronous (`synchronous_commit = off`). The watermark is in the same transaction, so rows
+    that a crash of Postgres loses are read from the broker again.
     """
 
     def __init__(self, connection: asyncpg.Connection, shards: Sequence[int], owner: str) -> None:
         self._connection, self._shards, self._owner = connection, list(shards), owner
 
     async def prepare(self) -> None:
+        """Set up the session: asynchronous commits, and the temporary staging table."""
         await self._connection.execute(SQL["unhurried"])
         await self._connection.execute(SQL["staging"])
 
     async def own(self) -> dict[int, Offset]:
+        """Become the owner of the shards in the table `watermarks`; returns the recorded offset of each."""
         rows = await self._connection.fetch(SQL["own"], self._shards, self._owner)
         return {row["shard"]: Offset(row["stream_epoch"], row["sequence"]) for row in rows}
 
     async def write(self, slice_: WriteBatch) -> None:
-        """Raises `ShardOwnershipLostError`, and asyncpg's errors; nothing is written then."""
+        """Write the rows and move the watermarks in one transaction.
+
+        Raises `ShardOwnershipLostError` and asyncpg's errors; then nothing is written.
+        """
         until = (self._shards, self._owner, slice_.stream_epoch, slice_.sequence, moment(slice_.received_ns))
         if not slice_.rows:
             self._require((await self._connection.execute(SQL["move"], *until)).removeprefix("UPDATE "))
@@ -64,5 +74,7 @@ class ShardWriter:
 
 
 async def _at_once(lines: bytes) -> AsyncGenerator[bytes]:
-    """What asyncpg takes without a thread: it would read a file in one, and take bare bytes for a path."""
+    """Wraps the bytes for `copy_to_table`: asyncpg would read a file in a thread, and take plain bytes for a
+    path.
+    """
     yield lines

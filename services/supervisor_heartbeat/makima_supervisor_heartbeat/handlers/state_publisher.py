@@ -1,4 +1,6 @@
-"""The state feed: the newest heartbeat of every sender that was heard, each second, for whoever shows it."""
+"""Publishes, once a second, the newest heartbeat of each sender heard since, on
+`makima.state.<kind>.<id>`.
+"""
 
 import asyncio
 from collections.abc import Iterable
@@ -17,17 +19,22 @@ from makima_supervisor_heartbeat.domain.sender_cache import Sender, rfc3339_of
 
 PUBLISH_INTERVAL_SECONDS: Final = 1.0
 STATES_PER_TURN: Final = 100
-MAX_STATES_PER_INTERVAL: Final = 5_000  # the others keep their place for the next tick, with what they say by then
+# The others stay queued in order; the next tick publishes their state as of then.
+MAX_STATES_PER_INTERVAL: Final = 5_000
 
 
 class StatePublisher:
-    """Each sender waits once, however often it is heard: memory is bounded by the senders, the broker's load by the tick."""
+    """Queue of senders with an unpublished state, each queued at most once.
+
+    Memory is bounded by the number of senders, the load on the broker by MAX_STATES_PER_INTERVAL.
+    """
 
     def __init__(self, nats: Client) -> None:
         self._nats = nats
-        self._waiting: dict[str, Sender] = {}
+        self._waiting: dict[str, Sender] = {}  # by stream name, in the order in which they were queued
 
     def heard(self, senders: Iterable[Sender]) -> None:
+        """Queue senders whose heartbeats were recorded."""
         for sender in senders:
             self._waiting.setdefault(sender.stream, sender)
 
@@ -38,11 +45,15 @@ class StatePublisher:
             await self.publish()
 
     async def publish(self) -> int:
-        """How many were told. A broker that is away misses a tick; the next heartbeat tells the same again."""
+        """Publish up to MAX_STATES_PER_INTERVAL states; returns how many were due.
+
+        Stops for this tick if the broker is unavailable. Nothing is retried: the sender's next heartbeat
+        queues it again.
+        """
         due = list(islice(self._waiting, MAX_STATES_PER_INTERVAL))
         for number, stream in enumerate(due):
             if number % STATES_PER_TURN == 0:
-                await asyncio.sleep(0)  # heartbeats go on meanwhile
+                await asyncio.sleep(0)  # lets heartbeats be processed
             last = self._waiting.pop(stream).last
             if last is None:
                 continue
@@ -54,9 +65,9 @@ class StatePublisher:
 
 
 def encode_state(beat: Beat) -> bytes:
-    """The JSON of a sender's state; what only its kind of sender says stands beside what all say."""
+    """A sender's state as JSON: the common fields and those of its kind, in one flat object."""
     state: dict[str, object] = {
-        "tenant": DEFAULT_TENANT,  # heartbeats belong to it: their subjects name no other
+        "tenant": DEFAULT_TENANT,  # of all heartbeats, as their subjects contain no tenant
         "contract_id": beat.contract_id,
         "daemon_id": beat.address.daemon_id,
         "connection_id": beat.connection_id,

@@ -1,4 +1,4 @@
-"""The stale-detector's verdicts: applied to whoever is silent, refused where the recorder knows better."""
+"""Handles the stale-detector's verdicts: applies them, or declines them if a newer heartbeat is recorded."""
 
 import asyncio
 from collections.abc import Sequence
@@ -21,12 +21,16 @@ from makima_supervisor_heartbeat.handlers.observation_writer import DaemonDecisi
 from makima_supervisor_heartbeat.handlers.watermarks import Watermarks
 from makima_supervisor_heartbeat.queries import Queries
 
+# How long a verdict waits until the recorder has reached its watermark.
 WATERMARK_TIMEOUT_SECONDS: Final = 2.0
 
 
 def idempotency_content(command: ObserveHeartbeat | ObserveDaemon | JudgeSilence | JudgeDisconnected | OrderRestart) -> object:
-    """What makes a repeat the same: replicas of the detector find one silence at different moments, and say so in their evidence;
-    between two orders of one restart its daemon may have gone or come.
+    """The part of a command that must be equal when its command id is used again.
+
+    Excludes what differs between legitimate repeats: replicas of the detector find the same silence at
+    different times, so their evidence differs; and between two sends of a restart its daemon may have
+    connected or disconnected.
     """
     match command:
         case JudgeSilence(connection_id):
@@ -40,7 +44,12 @@ def idempotency_content(command: ObserveHeartbeat | ObserveDaemon | JudgeSilence
 
 
 class Verdicts:
-    """`enabled` is the feature flag `supervisor_heartbeat`: off, heartbeats are stored and no verdict is applied."""
+    """Commands `declare_silent` and `declare_disconnected`, and the query `declare_all`, which takes many of
+    both.
+
+    `enabled` is the feature flag `supervisor_heartbeat`: if off, heartbeats are stored and no verdict is
+    applied.
+    """
 
     def __init__(
         self, supervisors: SupervisorDecisions, daemons: DaemonDecisions, queries: Queries, watermarks: Watermarks, *, enabled: bool
@@ -49,13 +58,15 @@ class Verdicts:
         self._queries, self._watermarks, self._enabled = queries, watermarks, enabled
 
     def serve(self, router: CommandRouter) -> None:
-        """Verdicts are a detector's to give: a daemon that could would end whomever it likes, and in `declare_all` under any name."""
+        """Register the handlers. Daemons may not send verdicts: they could end any sender, and with
+        `declare_all` as any actor.
+        """
         router.command(DeclareSilent, self.declare_silent)
         router.command(DeclareDisconnected, self.declare_disconnected)
         router.query(DeclareAll, self.declare_all)
 
     async def declare_silent(self, request: Request[object], verdict: DeclareSilent) -> Reply:
-        """Accepted, changed or not; `UNAVAILABLE` while the recorder is behind the verdict."""
+        """`Accepted`, changed or not; `UNAVAILABLE` while the recorder is behind the verdict's watermark."""
         return (await self._declare([(request, verdict)]))[0]
 
     async def declare_disconnected(self, request: Request[object], verdict: DeclareDisconnected) -> Reply:
@@ -63,7 +74,10 @@ class Verdicts:
         return (await self._declare([(request, verdict)]))[0]
 
     async def declare_all(self, question: DeclareAll) -> VerdictReplies:
-        """When thousands die at once, a message each would make the last of them wait for seconds. Each is judged and answered by itself."""
+        """Apply many verdicts, each decided and answered separately, in the order of the question.
+
+        With one message per verdict, the last of thousands of simultaneous verdicts would wait for seconds.
+        """
         silent = len(question.silent)
         verdicts = [(request, request.data) for request in (*question.silent, *question.disconnected)]
         replies = [orjson.Fragment(encode_reply(reply)) for reply in await self._declare(verdicts)]

@@ -1,4 +1,6 @@
-"""Up to which time every heartbeat is recorded, over all shards and recorders; verdicts wait for it."""
+"""Polls the time up to which all heartbeats of all shards are recorded; verdicts wait until it passes their
+watermark.
+"""
 
 import asyncio
 from datetime import UTC, datetime
@@ -12,22 +14,26 @@ from makima_kernel.waiting import wait_with_timeout
 
 from makima_supervisor_heartbeat.queries import Queries
 
-_AWAITED_POLL_SECONDS: Final = 0.025  # seconds between two looks while somebody waits
-_IDLE_POLL_SECONDS: Final = 1.0  # and while nobody does
+_AWAITED_POLL_SECONDS: Final = 0.025  # while a verdict waits
+_IDLE_POLL_SECONDS: Final = 1.0  # while none waits
 
 
 class Watermarks:
-    """All shards count, not only the sender's: one that has moved to another daemon speaks on another shard."""
+    """The minimum over all shards, not only the sender's: a supervisor that moved to another daemon is on
+    another shard.
+    """
 
     def __init__(self, queries: Queries) -> None:
         self._queries = queries
-        self._observed = datetime.fromtimestamp(0, UTC)
-        self._looked = asyncio.Event()
-        self._wanted = asyncio.Event()
-        self._waiting = 0
+        self._observed = datetime.fromtimestamp(0, UTC)  # the watermark at the last poll
+        self._looked = asyncio.Event()  # set, and replaced by a new one, after each poll
+        self._wanted = asyncio.Event()  # set by a new waiter, to end the idle pause
+        self._waiting = 0  # number of waiters
 
     async def wait_until(self, moment: datetime, timeout: float) -> bool:
-        """Whether everything that the broker received until `moment` is recorded within `timeout` seconds."""
+        """Wait until everything that the broker received until `moment` is recorded; False after `timeout`
+        seconds.
+        """
         self._waiting += 1
         self._wanted.set()
         try:
@@ -41,7 +47,7 @@ class Watermarks:
         return True
 
     async def run(self) -> None:
-        """One look for all who wait."""
+        """Poll the watermark until cancelled; one query serves all waiters."""
         while True:
             raise_if_cancelled()
             try:
