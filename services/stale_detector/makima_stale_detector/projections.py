@@ -1,4 +1,6 @@
-"""The detector's own read model: who is alive, how contracts get on, which holds are open, which verdicts have yet to be told."""
+"""The detector's read model: senders, progress of contracts, mass-silence holds, and the outbox of
+`SilenceDetected`.
+"""
 
 from collections.abc import Sequence
 from dataclasses import astuple, replace
@@ -29,7 +31,10 @@ Key = tuple[str, str]
 
 
 class Silence:
-    """The projection `stale_detector`. Each table is the fold of its own pure function; a batch is read, folded and written once."""
+    """The projection `stale_detector`. Each table has its own pure fold function.
+
+    For each batch of events, the affected rows are read, folded and written once.
+    """
 
     name = "stale_detector"
     schema = "stale_detector"
@@ -74,7 +79,10 @@ async def _contracts(connection: asyncpg.Connection, batch: Sequence[Applied]) -
 
 
 async def _link_supervisors(connection: asyncpg.Connection, known: dict[Key, Progress | None], created: set[Key]) -> None:
-    """A supervisor may speak of a contract before it is there; the senders of this batch are stored already."""
+    """Link created contracts to live supervisors that registered before the contract existed.
+
+    Reads the table `senders`, to which the senders of this batch were already written.
+    """
     if not created:
         return
     rows = await connection.fetch(SQL["live_supervisors"], [contract_id for _, contract_id in created])
@@ -96,7 +104,11 @@ async def _holds(connection: asyncpg.Connection, batch: Sequence[Applied]) -> No
 
 
 async def _pending(connection: asyncpg.Connection, batch: Sequence[Applied]) -> None:
-    """What is owed is told under an id that the verdict's event gives: whoever tells it, however often, it stands there once."""
+    """Insert a row into the outbox for each accepted verdict, and delete those whose `SilenceDetected` is in
+    the log.
+
+    The event's id is derived from the verdict's event id, so that any replica can retry without a duplicate.
+    """
     rows = [
         (
             deterministic_id("silence", each.recorded.event_id),
@@ -116,6 +128,7 @@ async def _pending(connection: asyncpg.Connection, batch: Sequence[Applied]) -> 
 
 
 def progress(row: asyncpg.Record) -> Progress:
+    """Build a contract's progress from a row of the table `contracts`."""
     return Progress(
         ContractStatus(row["status"]),
         row["version"],

@@ -1,9 +1,9 @@
 -- name: senders
--- The senders that a batch folds further.
+-- The rows of the senders that a batch of events is about.
 select name, alive, alive_position, contract_id, daemon_id, connection_id, superseded from senders where name = any ($1::text[]);
 
 -- name: store_senders
--- Every sender of a batch, once; lists of connections as JSON, because unnest would flatten an array of arrays.
+-- Upserts each sender of a batch once; lists of connections as JSON, because unnest would flatten an array of arrays.
 insert into senders (name, alive, alive_position, contract_id, daemon_id, connection_id, superseded)
 select name, alive, alive_position, contract_id, daemon_id, connection_id, array(select json_array_elements_text(superseded))
 from unnest($1::text[], $2::boolean[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::json[])
@@ -13,17 +13,17 @@ on conflict (name) do update set
     daemon_id = excluded.daemon_id, connection_id = excluded.connection_id, superseded = excluded.superseded;
 
 -- name: contracts
--- The contracts that a batch folds further.
+-- The rows of the contracts that a batch of events is about.
 select tenant, contract_id, status, version, last_activity_at, counts_from, counts_position, owner_id, stale_after_seconds,
        live_supervisors, episode, ever_active
 from contracts where (tenant, contract_id) in (select * from unnest($1::text[], $2::text[]));
 
 -- name: live_supervisors
--- Those who spoke of a contract before it was there.
+-- Task ids of the live supervisors of new contracts: those that registered before their contract was created.
 select contract_id, array_agg(split_part(name, ':', 2)) as tasks from senders where alive and contract_id = any ($1::text[]) group by contract_id
 
 -- name: store_contracts
--- Every contract of a batch, once.
+-- Upserts each contract of a batch once.
 insert into contracts (tenant, contract_id, status, version, last_activity_at, counts_from, counts_position, owner_id,
                        stale_after_seconds, live_supervisors, episode, ever_active)
 select tenant, contract_id, status, version, last_activity_at, counts_from, counts_position, owner_id,
@@ -39,21 +39,21 @@ on conflict (tenant, contract_id) do update set
     ever_active = excluded.ever_active;
 
 -- name: forget_contracts
--- Deleted contracts.
+-- Deletes the rows of deleted contracts.
 delete from contracts where (tenant, contract_id) in (select * from unnest($1::text[], $2::text[]));
 
 -- name: store_holds
--- What the hold streams of a batch say at their end.
+-- Upserts the state of each hold stream after its last event in a batch.
 insert into holds (owner_id, version, held, expired)
 select * from unnest($1::text[], $2::bigint[], $3::boolean[], $4::boolean[])
 on conflict (owner_id) do update set version = excluded.version, held = excluded.held, expired = excluded.expired;
 
 -- name: owe
--- Accepted verdicts that are to be told.
+-- Inserts into the outbox: accepted verdicts whose `SilenceDetected` is to be appended to the log.
 insert into owed (command_id, position, tenant, event, traceparent)
 select * from unnest($1::uuid[], $2::bigint[], $3::text[], $4::json[], $5::text[])
 on conflict (command_id) do nothing;
 
 -- name: told
--- They stand in the log now.
+-- Deletes outbox rows whose `SilenceDetected` is in the log.
 delete from owed where command_id = any ($1::uuid[]);

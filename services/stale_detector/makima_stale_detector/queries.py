@@ -1,4 +1,4 @@
-"""What the detector asks its own tables."""
+"""Queries of the detector on its own read model."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,50 +22,55 @@ SQL: Final = named(Path(__file__).with_suffix(".sql"))
 
 @dataclass(frozen=True, slots=True)
 class DetectorSnapshot:
-    """What a detector begins with: the log as folded up to `position`. `senders` may be alive or not."""
+    """The state that a detector starts from: the read model at one log position."""
 
-    position: int
-    senders: list[Tracked]
-    owners: dict[str, str]
-    holds: dict[str, Hold]
+    position: int  # the log is folded up to here; follow it from the next event on
+    senders: list[Tracked]  # all that are alive, and the MAX_DEAD_SENDERS last ones that ended
+    owners: dict[str, str]  # owner id by contract id
+    holds: dict[str, Hold]  # by owner id
 
 
 @dataclass(frozen=True, slots=True)
 class PendingSilence:
-    """An accepted verdict that is to be told under `command_id`."""
+    """A row of the outbox table `owed`: a `SilenceDetected` that is to be appended to the log."""
 
+    # Derived from the id of the event that accepted the verdict: any replica appends it only once.
     command_id: UUID
     tenant: str
     event: SilenceDetected
-    traceparent: str | None
+    traceparent: str | None  # trace context of that event
 
 
 @dataclass(frozen=True, slots=True)
 class StaleCandidate:
-    """A contract that has become stale; `counts_position` names the episode, `version` is the contract's stream."""
+    """A contract whose stale timer has run out, and for which no episode is recorded yet."""
 
     tenant: str
     contract_id: str
-    version: int
+    version: int  # of the contract's stream; guard of `StaleDetected`
     last_activity_at: datetime
-    counts_position: int
+    counts_position: int  # position of the event that started the timer; identifies the episode
     threshold_seconds: float
-    stale_seconds: float
+    stale_seconds: float  # since the last activity
 
 
 @dataclass(frozen=True, slots=True)
 class EndedEpisode:
+    """A recorded stale episode that has ended and is not cleared yet."""
+
     tenant: str
     contract_id: str
-    episode: int
+    episode: int  # log position of its `StaleDetected`
 
 
 @dataclass(frozen=True, slots=True)
 class Stale:
+    """A contract with an open stale episode."""
+
     tenant: str
     contract_id: str
     last_activity_at: datetime
-    stale_seconds: float
+    stale_seconds: float  # since the last activity
 
 
 class Queries:
@@ -73,7 +78,9 @@ class Queries:
         self._pool = pool
 
     async def snapshot(self) -> DetectorSnapshot:
-        """Everything in one snapshot, so that following the log from `position` on misses nothing and repeats nothing."""
+        """Read everything in one database snapshot, so that following the log from `position` neither misses
+        nor repeats events.
+        """
         async with self._pool.acquire() as acquired, acquired.transaction(isolation="repeatable_read", readonly=True):
             connection = cast("asyncpg.Connection", acquired)
             position = cast("int", await connection.fetchval(SQL["position"]))
@@ -90,14 +97,17 @@ class Queries:
         )
 
     async def pending(self, limit: int) -> list[PendingSilence]:
+        """The oldest rows of the outbox."""
         rows = await self._pool.fetch(SQL["owed"], limit)
         read = adapter(SilenceDetected).validate_json
         return [PendingSilence(row["command_id"], row["tenant"], read(row["event"]), row["traceparent"]) for row in rows]
 
     async def mark_recorded(self, command_ids: Sequence[UUID]) -> None:
+        """Delete outbox rows whose events are in the log."""
         await self._pool.execute(SQL["told"], command_ids)
 
     async def now(self) -> datetime:
+        """The database's clock, on which deadlines of contracts are compared."""
         return cast("datetime", await self._pool.fetchval(SQL["now"]))
 
     async def stale_candidates(self, default_threshold_seconds: float, limit: int) -> list[StaleCandidate]:

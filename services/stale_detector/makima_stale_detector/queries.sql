@@ -1,10 +1,10 @@
 -- name: position
--- How far the tables have folded the log; read with them in one snapshot.
+-- The log position up to which the tables are folded; read in one snapshot with them.
 select coalesce((select position from event_log.checkpoints where consumer = 'stale_detector' and shard = 0 order by generation limit 1), 0)
 
 -- name: senders
--- Everyone whom the log calls alive, with the owner of their contract; and of those who had a connection, the last $2 who were alive,
--- oldest first: when they return under another one, theirs must be fenced off.
+-- All senders that are alive, with the owner of their contract ($1: tenant), and the last $2 that ended and had a
+-- connection id, oldest first: if one returns under a new connection, its old connection must be fenced off.
 select s.name, s.alive, s.alive_position, s.contract_id, s.daemon_id, s.connection_id, s.superseded, coalesce(c.owner_id, '') as owner_id
 from (
     (select * from stale_detector.senders where not alive and connection_id is not null order by alive_position desc limit $2)
@@ -15,27 +15,28 @@ left join stale_detector.contracts as c on c.tenant = $1 and c.contract_id = s.c
 order by s.alive_position
 
 -- name: owners
--- Whose contract is whose, of those whose supervisor may still speak.
+-- The owner of each contract that is not archived, as its supervisor may still send heartbeats.
 select contract_id, owner_id from stale_detector.contracts where tenant = $1 and status <> 'archived'
 
 -- name: holds
--- Every hold stream, open or not: verdicts carry its version.
+-- The state of every hold stream, also without an open hold: verdicts are guarded by its version.
 select owner_id, version, held, expired from stale_detector.holds
 
 -- name: owed
--- Accepted verdicts that are to be told, oldest first.
+-- Outbox: accepted verdicts whose `SilenceDetected` is to be appended, oldest first.
 select command_id, tenant, event::text, traceparent from stale_detector.owed order by position limit $1
 
 -- name: told
--- They are in the log; the projection would find that out a little later.
+-- Deletes outbox rows whose events are in the log; the projection would delete them too, but later.
 delete from stale_detector.owed where command_id = any ($1::uuid[])
 
 -- name: now
--- The clock that deadlines of contracts are compared on: the one that wrote their times.
+-- The database's clock: it wrote the contracts' timestamps, so deadlines are compared on it.
 select clock_timestamp()
 
 -- name: due
--- Contracts at work, without a live supervisor, in which nothing has happened for too long. $1: default threshold in seconds.
+-- Contracts in an active status, without a live supervisor and without activity for longer than their threshold.
+-- $1: default threshold in seconds.
 select tenant, contract_id, version, last_activity_at, counts_position,
        coalesce(stale_after_seconds, $1) as threshold_seconds,
        extract(epoch from clock_timestamp() - last_activity_at)::double precision as stale_seconds
@@ -45,14 +46,14 @@ where episode is null and live_supervisors = '{}' and status in ('active', 'wait
 order by counts_from limit $2
 
 -- name: over
--- Episodes that have ended.
+-- Open stale episodes that have ended: status not active any more, a live supervisor, or newer activity.
 select tenant, contract_id, episode from stale_detector.contracts
 where episode is not null
   and (status not in ('active', 'waiting_for_input', 'completing') or live_supervisors <> '{}' or counts_position > episode)
 limit $1
 
 -- name: stale
--- Open episodes, longest first.
+-- Open stale episodes, longest first.
 select tenant, contract_id, last_activity_at,
        extract(epoch from clock_timestamp() - last_activity_at)::double precision as stale_seconds
 from stale_detector.contracts where episode is not null order by last_activity_at limit $1

@@ -1,4 +1,4 @@
-"""What the log says of every supervisor and daemon, as a table: what a recorder knows when it starts."""
+"""Read model: one row per supervisor or daemon with its folded state. A recorder loads it at start."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ SQL: Final = named(Path(__file__).with_suffix(".sql"))
 
 
 class KnownSenders:
-    """The projection `supervisor_heartbeat`."""
+    """The projection `supervisor_heartbeat`, with the table `senders`."""
 
     name = "supervisor_heartbeat"
     schema = "supervisor_heartbeat"

@@ -1,4 +1,6 @@
-"""What this service asks its own tables, and the two questions it answers on the bus: `heartbeats` and `status`."""
+"""Queries of this service on its own tables, and the handlers of its two bus queries: `heartbeats` and
+`status`.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,18 +21,18 @@ from makima_schemas.times import rfc3339
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
 
-MAX_HISTORY_BYTES: Final = 256 * 1024
+MAX_HISTORY_BYTES: Final = 256 * 1024  # of the JSON of the heartbeats in one reply
 QUERY_TIMEOUT_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class SupervisorLocation:
-    """Of a supervisor: the incarnation that speaks for it, and the daemon that runs that."""
+    """Where a supervisor runs, as the log shows it."""
 
     contract_id: str
-    daemon_id: str
-    connection_id: str | None
-    connected: bool
+    daemon_id: str  # the daemon that runs it
+    connection_id: str | None  # its current connection (incarnation)
+    connected: bool  # whether the daemon is connected
 
 
 class Queries:
@@ -38,19 +40,27 @@ class Queries:
         self._pool = pool
 
     async def watermark(self) -> datetime:
+        """The time up to which the heartbeats of all shards are recorded."""
         return cast("datetime", await self._pool.fetchval(SQL["watermark"]))
 
     async def newest(self, senders: Sequence[str]) -> dict[str, Arrival]:
+        """The newest recorded heartbeat of each sender (stream name); senders without one are missing."""
         rows = await self._pool.fetch(SQL["newest"], list(senders))
         return {row["sender"]: Arrival(row["stream_epoch"], row["sequence"], row["received_at"]) for row in rows}
 
     async def location(self, tenant: str, task_id: str) -> SupervisorLocation | None:
-        """None: no supervisor of that id was ever heard."""
+        """Where the supervisor runs; None if no heartbeat of a supervisor with that id was ever recorded in
+        the log.
+        """
         row = await self._pool.fetchrow(SQL["daemon_of"], tenant, stream_name("supervisor", task_id), timeout=QUERY_TIMEOUT_SECONDS)
         return None if row is None else SupervisorLocation(*row)
 
     async def answer_heartbeats(self, question: questions.Heartbeats) -> questions.HeartbeatHistory:
-        """Newest first; `truncated` where 256 KiB are not enough for all."""
+        """Recorded heartbeats, newest first; `truncated` if they exceed 256 KiB (MAX_HISTORY_BYTES).
+
+        Raises `Refused`: UNAVAILABLE after QUERY_TIMEOUT_SECONDS, INVALID_REQUEST without a contract or task
+        id.
+        """
         try:
             senders = await self._senders(question)
             rows = await self._history(senders, question.limit)
@@ -68,7 +78,9 @@ class Queries:
         return {"heartbeats": kept, "truncated": len(kept) < len(rows)}
 
     async def answer_status(self, question: questions.Status) -> questions.SupervisorStatus:
-        """Raises `Refused(SUPERVISOR_NOT_FOUND)`."""
+        """State of the contract's supervisor that sent the newest heartbeat. Raises
+        `Refused(SUPERVISOR_NOT_FOUND)`.
+        """
         contract_id = question.contract_id
         row = await self._pool.fetchrow(SQL["status"], contract_id, DEFAULT_TENANT, timeout=QUERY_TIMEOUT_SECONDS)
         if row is None:

@@ -1,13 +1,13 @@
 -- name: watermark
--- Up to when every shard is recorded.
+-- The time up to which every shard is recorded.
 select min(observed_at) from supervisor_heartbeat.watermarks
 
 -- name: newest
--- The newest recorded heartbeats of some senders.
+-- The newest recorded heartbeat of each given sender.
 select sender, stream_epoch, sequence, received_at from supervisor_heartbeat.latest where sender = any($1)
 
 -- name: status
--- The supervisor of a contract that was heard last.
+-- The contract's supervisor with the newest heartbeat, and its state in the log.
 select l.sender, l.contract_id, l.daemon_id, l.connection_id, l.state, l.phase, l.activity, l.progress, l.received_at, l.detail,
        s.told ->> 'state' as logged_state
 from supervisor_heartbeat.latest l
@@ -16,22 +16,22 @@ where l.contract_id = $1 and starts_with(l.sender, 'supervisor-')
 order by l.received_at desc limit 1
 
 -- name: senders_of_contract
--- Whose heartbeats are a contract's.
+-- The supervisors of a contract.
 select sender from supervisor_heartbeat.latest where contract_id = $1 and starts_with(sender, 'supervisor-')
 
 -- name: heartbeats
--- The history of some senders, newest first; partitions are read newest first, and no further than needed.
+-- The recorded heartbeats of the given senders, newest first; partitions are read newest first, only until $2 rows are found.
 select sender, received_at, sequence, connection_id, state, phase, activity, progress, detail
 from supervisor_heartbeat.heartbeats
 where hashtext(sender) = any($3) and sender = any($1)
 order by received_at desc, sequence desc limit $2
 
 -- name: hash
--- How the history's index knows some senders.
+-- The hashes of the given senders, as used by the history's index.
 select array(select hashtext(sender) from unnest($1::text[]) as given (sender))
 
 -- name: daemon_of
--- The contract and daemon of a supervisor, its incarnation, and whether that daemon is connected, as the log says.
+-- A supervisor's contract, daemon and connection (incarnation), and whether that daemon is connected, as folded from the log.
 select s.told ->> 'contract_id' as contract_id, s.told ->> 'daemon_id' as daemon_id, s.told ->> 'connection_id' as connection_id,
        coalesce((d.told ->> 'connected')::boolean, false) as connected
 from supervisor_heartbeat.senders s

@@ -1,12 +1,13 @@
 -- name: sizes
--- The partitions of the history with their bytes, newest first.
+-- The history's partitions with their size in bytes, newest first.
 select c.relname as name, pg_total_relation_size(c.oid) as bytes
 from pg_inherits as i join pg_class as c on c.oid = i.inhrelid
 where i.inhparent = 'supervisor_heartbeat.heartbeats'::regclass
 order by c.relname desc
 
 -- name: forget
--- The last words of those that have ended, once the history has forgotten them too: the silent may speak again, the living will.
+-- Deletes the latest heartbeats of senders that ended, once the history has dropped them too ($1: retention limit). Rows of
+-- live senders and of interrupted supervisors stay, as those may send heartbeats again.
 delete from supervisor_heartbeat.latest where sender in (
     select l.sender from supervisor_heartbeat.latest as l
     left join supervisor_heartbeat.senders as s on s.tenant = $2 and s.stream = l.sender
