@@ -3,7 +3,8 @@
 select name, alive, alive_position, contract_id, daemon_id, connection_id, superseded from senders where name = any ($1::text[]);
 
 -- name: store_senders
--- Upserts each sender of a batch once; lists of connections as JSON, because unnest would flatten an array of arrays.
+-- Upserts each sender of a batch once; lists of connections as JSON, because unnest would flatten an array of
+-- arrays.
 insert into senders (name, alive, alive_position, contract_id, daemon_id, connection_id, superseded)
 select name, alive, alive_position, contract_id, daemon_id, connection_id, array(select json_array_elements_text(superseded))
 from unnest($1::text[], $2::boolean[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::json[])

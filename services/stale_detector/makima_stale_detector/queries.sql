@@ -3,8 +3,9 @@
 select coalesce((select position from event_log.checkpoints where consumer = 'stale_detector' and shard = 0 order by generation limit 1), 0)
 
 -- name: senders
--- All senders that are alive, with the owner of their contract ($1: tenant), and the last $2 that ended and had a
--- connection id, oldest first: if one returns under a new connection, its old connection must be fenced off.
+-- All senders that are alive, with the owner of their contract ($1: tenant), and the last $2 that ended and
+-- had a connection id, oldest first: if one returns under a new connection, its old connection must be fenced
+-- off.
 select s.name, s.alive, s.alive_position, s.contract_id, s.daemon_id, s.connection_id, s.superseded, coalesce(c.owner_id, '') as owner_id
 from (
     (select * from stale_detector.senders where not alive and connection_id is not null order by alive_position desc limit $2)
@@ -35,8 +36,8 @@ delete from stale_detector.owed where command_id = any ($1::uuid[])
 select clock_timestamp()
 
 -- name: due
--- Contracts in an active status, without a live supervisor and without activity for longer than their threshold.
--- $1: default threshold in seconds.
+-- Contracts in an active status, without a live supervisor and without activity for longer than their
+-- threshold. $1: default threshold in seconds.
 select tenant, contract_id, version, last_activity_at, counts_position,
        coalesce(stale_after_seconds, $1) as threshold_seconds,
        extract(epoch from clock_timestamp() - last_activity_at)::double precision as stale_seconds

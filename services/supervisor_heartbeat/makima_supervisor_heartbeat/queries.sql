@@ -20,7 +20,8 @@ order by l.received_at desc limit 1
 select sender from supervisor_heartbeat.latest where contract_id = $1 and starts_with(sender, 'supervisor-')
 
 -- name: heartbeats
--- The recorded heartbeats of the given senders, newest first; partitions are read newest first, only until $2 rows are found.
+-- The recorded heartbeats of the given senders, newest first; partitions are read newest first, only until $2
+-- rows are found.
 select sender, received_at, sequence, connection_id, state, phase, activity, progress, detail
 from supervisor_heartbeat.heartbeats
 where hashtext(sender) = any($3) and sender = any($1)
@@ -31,7 +32,8 @@ order by received_at desc, sequence desc limit $2
 select array(select hashtext(sender) from unnest($1::text[]) as given (sender))
 
 -- name: daemon_of
--- A supervisor's contract, daemon and connection (incarnation), and whether that daemon is connected, as folded from the log.
+-- A supervisor's contract, daemon and connection (incarnation), and whether that daemon is connected, as
+-- folded from the log.
 select s.told ->> 'contract_id' as contract_id, s.told ->> 'daemon_id' as daemon_id, s.told ->> 'connection_id' as connection_id,
        coalesce((d.told ->> 'connected')::boolean, false) as connected
 from supervisor_heartbeat.senders s

@@ -6,8 +6,9 @@ where i.inhparent = 'supervisor_heartbeat.heartbeats'::regclass
 order by c.relname desc
 
 -- name: forget
--- Deletes the latest heartbeats of senders that ended, once the history has dropped them too ($1: retention limit). Rows of
--- live senders and of interrupted supervisors stay, as those may send heartbeats again.
+-- Deletes the latest heartbeats older than $1 (the history has dropped them too) of senders that ended and of
+-- agents, which have no state in the log. Rows of live senders and interrupted supervisors stay: those may
+-- send heartbeats again.
 delete from supervisor_heartbeat.latest where sender in (
     select l.sender from supervisor_heartbeat.latest as l
     left join supervisor_heartbeat.senders as s on s.tenant = $2 and s.stream = l.sender
