@@ -19,7 +19,8 @@ class StartOffset:
     """Where a recorder starts to read. Its shards may be recorded up to different sequences."""
 
     stream_epoch: str
-    after: int  # read messages after this stream sequence: the lowest of the shards' offsets
+    # Read messages after this stream sequence: the lowest of the shards' offsets, at most the stream's end.
+    after: int
     ahead: Mapping[int, int]  # last recorded sequence of each shard that is recorded beyond `after`
 
     def unrecorded(self, messages: list[Message], stream_epoch: str) -> list[Message]:
@@ -34,7 +35,7 @@ def start_offset_of(places: Mapping[int, Offset], stream_epoch: str, last_sequen
 
     Offsets of another incarnation of the stream count as 0. After a power loss the broker may have lost its
     last messages and assigns their sequences again. Offsets beyond `last_sequence` are therefore not trusted:
-    reading starts at the end.
+    reading starts at the end of the stream at the latest.
     """
     reached = {shard: place.sequence if place.stream_epoch == stream_epoch else 0 for shard, place in places.items()}
     after = min(*reached.values(), last_sequence)

@@ -177,8 +177,8 @@ def _decoded(recorded: Recorded) -> SenderEvent | None:
     """The decoded event, if it is one that changes a sender's state; else None."""
     try:
         event = decode(recorded.type, recorded.schema, recorded.data)
-    # The projection stops and reports it; here it costs one more observation.
     except (UnknownEventError, UndecodableError) as error:
+        # The projection stops and reports it. Here it costs at most an observation that changes nothing.
         _logger.warning("sender.event_undecodable", position=recorded.position, reason=str(error))
         return None
     return event if isinstance(event, SupervisorRegistered | SupervisorStateChanged | DaemonConnected | DaemonDisconnected) else None

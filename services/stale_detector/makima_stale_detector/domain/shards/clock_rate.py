@@ -11,7 +11,7 @@ MIN_CLOCK_RATE: Final = 0.5  # below this the detector counts as blind
 
 
 class ClockRate:
-    """Rate of an observed clock over a window: 1 if it advances like the local clock, 0 if it stands still.
+    """Rate of an observed clock over a window: 1 if it advances like the local clock, 0 if it has stopped.
 
     Samples may be taken at any interval.
     """

@@ -20,7 +20,7 @@ class Shard:
         self.live_from = 0  # first stream sequence that is not history
         self.live = False  # True once a message at or after `live_from` was consumed
         self.clock = ObservedClock(grace)
-        self.wheel = Wheel()  # deadlines of the senders heard on this shard
+        self.wheel = Wheel()  # deadlines of the senders whose heartbeats arrived on this shard
         self.rate = ClockRate()
 
     def begin(self, epoch: str, live_from: int) -> None:
