@@ -1,6 +1,4 @@
-"""The detector's read model: senders, progress of contracts, mass-silence holds, and the outbox of
-`SilenceDetected`.
-"""
+"""The detector's read model: senders, contract progress, holds, and the outbox of `SilenceDetected`."""
 
 from collections.abc import Sequence
 from dataclasses import astuple, replace

@@ -1,3 +1,1 @@
-"""Records every heartbeat, owns the state of supervisors and daemons in the log, and applies verdicts of
-silence.
-"""
+"""Records heartbeats, owns the state of supervisors and daemons in the log, and applies verdicts."""

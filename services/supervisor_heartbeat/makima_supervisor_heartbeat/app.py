@@ -1,6 +1,4 @@
-"""Builds the supervisor-heartbeat service: creates its parts, registers loops, readiness checks, commands and
-queries.
-"""
+"""Builds the supervisor-heartbeat service: its parts, loops, readiness checks, commands and queries."""
 
 from datetime import timedelta
 from functools import partial

@@ -1,6 +1,4 @@
-"""Queries of this service on its own tables, and the handlers of its two bus queries: `heartbeats` and
-`status`.
-"""
+"""Queries of this service on its own tables, and its bus queries `heartbeats` and `status`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,3 +1,1 @@
-"""Rules for silent senders and stale contracts: pure functions of broker timestamps and event timestamps, no
-local clock.
-"""
+"""Rules for silent senders and stale contracts: pure, timed by broker and event timestamps only."""

@@ -1,6 +1,4 @@
-"""Decides whether a contract is stale: an active status, no live supervisor, and no activity for longer than
-its threshold.
-"""
+"""Decides whether a contract is stale: active status, no live supervisor, no activity for too long."""
 
 from collections.abc import Iterable
 from contextlib import suppress

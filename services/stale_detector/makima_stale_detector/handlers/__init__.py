@@ -1,3 +1,1 @@
-"""The detector's loops: read heartbeats, send canaries, follow the log, submit verdicts, record
-`SilenceDetected`.
-"""
+"""The detector's loops: heartbeats, canaries, the log, verdicts, `SilenceDetected`, stale contracts."""

@@ -1,6 +1,4 @@
-"""Publishes canaries: messages that keep the observed clock of a shard running while no heartbeats arrive on
-it.
-"""
+"""Publishes canaries, which keep a shard's observed clock running while no heartbeats arrive."""
 
 import asyncio
 from time import monotonic

@@ -1,6 +1,4 @@
-"""Reads the heartbeats of all shards in stream order and passes them to the
-detector. This is the hot path.
-"""
+"""Reads heartbeats of all shards in stream order and passes them to the detector (hot path)."""
 
 import asyncio
 from collections.abc import Sequence
@@ -23,8 +21,7 @@ from makima_stale_detector.domain.verdicts.detector import Detector
 
 SHARD: Final = len("makima.shards.")  # index of the shard number in a subject: one digit and a dot
 PULL_BATCH_MESSAGES: Final = (
-    # Per pull request, two in flight: 30 000 messages/s must flow even if a loaded broker takes 50 ms to
-    # reply.
+    # Per pull request, two in flight: 30 000 messages/s must flow even if a loaded broker replies in 50 ms.
     4000
 )
 SLICE_MESSAGES: Final = 500  # about 5 ms of work: a tick of the detection loop must not wait longer
@@ -50,8 +47,7 @@ class HeartbeatConsumer:
         self._epoch = ""  # incarnation of the stream that the detector was started with
         self._by_digit = {f"{shard.number}.": shard for shard in detector.shards}
         self._problem: str | None = None
-        # By shard, local monotonic seconds at which the last canary was read; for readiness only, never for
-        # verdicts.
+        # By shard, local monotonic seconds at which a canary was last read; for readiness, not for verdicts.
         self.seen_at = dict.fromkeys(range(len(detector.shards)), float("-inf"))
         # The same, for deciding whether a canary has to be sent.
         self.canary_at = dict(self.seen_at)

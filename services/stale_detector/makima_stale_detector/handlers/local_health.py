@@ -1,6 +1,4 @@
-"""Measures how well this replica follows the heartbeats and the log: for readiness, metrics and the
-stale-contract scanner.
-"""
+"""Measures how well this replica follows heartbeats and log: readiness, metrics, stale scanner."""
 
 import asyncio
 from time import monotonic, monotonic_ns, time

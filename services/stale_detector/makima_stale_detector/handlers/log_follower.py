@@ -1,6 +1,4 @@
-"""Keeps the detector's in-memory state up to date with the log: live senders, their connections and owners,
-and holds.
-"""
+"""Keeps the detector's senders, owners and holds in memory up to date with the log."""
 
 import asyncio
 from collections.abc import AsyncGenerator

@@ -1,6 +1,4 @@
-"""Appends `SilenceDetected` to the sender's silence stream for each accepted verdict, exactly once, also
-across crashes.
-"""
+"""Appends `SilenceDetected` for each accepted verdict, exactly once, also across crashes."""
 
 import asyncio
 from typing import Final

@@ -1,6 +1,4 @@
-"""Records `StaleDetected` and `StaleCleared` once per stale episode of a contract, and repeats reminders
-while it lasts.
-"""
+"""Records `StaleDetected` and `StaleCleared` once per stale episode, and sends reminders."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,3 +1,1 @@
-"""Rules for supervisors and daemons: their state in the log, and the events caused by heartbeats and
-verdicts. Pure.
-"""
+"""Pure rules for supervisors and daemons: state, and events caused by heartbeats and verdicts."""

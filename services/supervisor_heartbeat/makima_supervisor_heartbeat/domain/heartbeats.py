@@ -1,6 +1,4 @@
-"""The recorder's common form of supervisor, agent and daemon heartbeats, and how it is decoded from a
-message.
-"""
+"""The recorder's common form of supervisor, agent and daemon heartbeats, and its decoding."""
 
 from collections.abc import Mapping
 

@@ -1,6 +1,4 @@
-"""In-memory cache of every sender's state, so that an unchanged heartbeat costs one comparison and no read of
-the log.
-"""
+"""In-memory cache of senders' states: an unchanged heartbeat costs a comparison, no log read."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime

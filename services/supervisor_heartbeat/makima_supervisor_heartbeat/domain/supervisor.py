@@ -1,6 +1,4 @@
-"""Decider of a supervisor: which connection's heartbeats count, state changes,
-verdicts of silence, restarts.
-"""
+"""Decider of a supervisor: which heartbeats count, state changes, verdicts of silence, restarts."""
 
 from dataclasses import dataclass, replace
 

@@ -1,6 +1,4 @@
-"""Orders heartbeats against verdicts of silence, and heartbeats against each other:
-which of two came later.
-"""
+"""Orders heartbeats against verdicts of silence, and against each other: which came later."""
 
 from dataclasses import dataclass
 from datetime import timedelta

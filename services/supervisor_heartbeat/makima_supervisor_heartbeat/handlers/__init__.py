@@ -1,3 +1,1 @@
-"""The service's loops and handlers: recorder, watermarks, observation writer, state publisher, verdicts,
-restarts.
-"""
+"""Loops and handlers: recorder, watermarks, observations, published states, verdicts, restarts."""

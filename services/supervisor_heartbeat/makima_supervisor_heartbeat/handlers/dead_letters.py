@@ -1,6 +1,4 @@
-"""Publishes messages of the heartbeat stream that are no valid heartbeats to the dead letters, with the
-reason.
-"""
+"""Publishes messages that are no valid heartbeats to the dead letters, with the reason."""
 
 import asyncio
 from typing import Final

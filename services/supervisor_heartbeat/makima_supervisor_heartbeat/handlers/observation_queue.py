@@ -1,6 +1,4 @@
-"""Queue of observations to submit to the log: in order per sender, and taken by one worker at a time per
-sender.
-"""
+"""Queue of observations for the log: in order, and with one worker at a time, per sender."""
 
 import asyncio
 from collections import deque

@@ -1,6 +1,4 @@
-"""Records heartbeat shards: reads the stream from the offset in the database, and writes batches while
-reading on.
-"""
+"""Records heartbeat shards: reads the stream from the recorded offset and writes batches meanwhile."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
@@ -46,8 +44,7 @@ def lanes_of(shards: Sequence[int]) -> list[list[int]]:
 
 
 class Recorder:
-    """Records `shards`, if this replica holds their advisory locks in Postgres; otherwise it waits for the
-    locks.
+    """Records `shards` while this replica holds their advisory locks in Postgres; until then it waits.
 
     `taken` is called with the stream's epoch after the shards were acquired, before messages are read;
     `recorded` with each batch after its commit; `make_room` creates missing partitions. `owner` identifies

@@ -1,6 +1,4 @@
-"""Handles `restart_supervisor`: records the request in the log, then signals the daemon that runs the
-supervisor.
-"""
+"""Handles `restart_supervisor`: records the request, then signals the supervisor's daemon."""
 
 from typing import Final
 

@@ -1,6 +1,4 @@
-"""Manages the history's hourly partitions: creates them ahead, drops those past the retention time or the
-size limit.
-"""
+"""Creates the history's hourly partitions ahead, and drops them past the retention time or size."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta

@@ -1,6 +1,4 @@
-"""Loads the sender cache from the database: states from the read model, and the
-latest recorded heartbeats.
-"""
+"""Loads the sender cache: states from the read model, and the latest recorded heartbeats."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager

@@ -1,6 +1,4 @@
-"""Keeps the sender cache in agreement with log and database: loads it, applies events, evicts senders that
-ended.
-"""
+"""Keeps the sender cache in agreement with log and database: loads, applies events, evicts."""
 
 import asyncio
 from collections.abc import Callable

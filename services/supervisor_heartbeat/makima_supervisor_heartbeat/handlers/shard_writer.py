@@ -1,6 +1,4 @@
-"""Writes batches to Postgres, each in one transaction with its shards' watermarks,
-fenced by shard ownership.
-"""
+"""Writes batches and watermarks to Postgres in one transaction, fenced by shard ownership."""
 
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path

@@ -1,6 +1,4 @@
-"""Publishes, once a second, the newest heartbeat of each sender heard since, on
-`makima.state.<kind>.<id>`.
-"""
+"""Publishes each sender's newest heartbeat once a second on `makima.state.<kind>.<id>`."""
 
 import asyncio
 from collections.abc import Iterable

@@ -1,6 +1,4 @@
-"""Polls the time up to which all heartbeats of all shards are recorded; verdicts wait until it passes their
-watermark.
-"""
+"""Polls the time up to which all shards are recorded; verdicts wait until it passes theirs."""
 
 import asyncio
 from datetime import UTC, datetime

@@ -1,3 +1,1 @@
-"""The tracked senders (supervisors and daemons): their state, names and subjects, and how a heartbeat is
-parsed.
-"""
+"""The tracked senders (supervisors, daemons): state, names, subjects, and parsing of heartbeats."""

@@ -1,6 +1,4 @@
-"""A sender's state, folded from the events of its supervisor or daemon stream; the detector tracks those that
-are alive.
-"""
+"""A sender's state, folded from its supervisor or daemon stream; those that are alive are tracked."""
 
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol

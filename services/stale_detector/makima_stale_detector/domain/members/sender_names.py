@@ -1,6 +1,4 @@
-"""Sender names (`<kind>:<id>`), the subject a sender publishes on, and the shard
-that the broker maps it to.
-"""
+"""Sender names (`<kind>:<id>`), and the subject and shard of a sender's heartbeats."""
 
 from typing import Final
 

@@ -1,6 +1,4 @@
-"""All shards of the heartbeat stream: common watermark, elapsed time, and the newest
-heartbeat of a sender.
-"""
+"""All shards of the heartbeat stream: watermark, elapsed time, newest heartbeat of a sender."""
 
 from collections.abc import Iterator
 from operator import itemgetter

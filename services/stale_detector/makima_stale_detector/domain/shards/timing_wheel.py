@@ -1,6 +1,4 @@
-"""A lazy timing wheel: a heartbeat only stores its deadline in a dict; the sender changes buckets when its
-bucket fires.
-"""
+"""A lazy timing wheel: a heartbeat is one dict store; a sender is moved only when its bucket fires."""
 
 from collections.abc import Sequence
 from typing import Final, NamedTuple

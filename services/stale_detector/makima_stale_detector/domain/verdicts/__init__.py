@@ -1,3 +1,1 @@
-"""Decides which senders are silent: sender groups per owner, the mass-silence hold, and verdicts with their
-evidence.
-"""
+"""Decides which senders are silent: groups per owner, the mass-silence hold, verdicts with evidence."""

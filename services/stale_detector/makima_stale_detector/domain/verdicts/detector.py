@@ -1,6 +1,4 @@
-"""Decides which senders are silent, from shards, tracked senders and holds. In memory, timed by broker
-timestamps only.
-"""
+"""Decides, in memory and by broker timestamps only, which tracked senders are silent."""
 
 from collections.abc import Collection, Mapping
 
@@ -20,10 +18,9 @@ from makima_stale_detector.domain.verdicts.verdict import Verdict, prove
 
 
 class Detector:
-    """Takes heartbeats (`begin`, `on_heartbeat`) and the log's state (`track`, `hold`, ...); `tick` returns
-    the verdicts.
+    """Takes heartbeats (`on_heartbeat`) and the log's state (`track`, `hold`, ...); `tick` gives verdicts.
 
-    Rules: domain.md, Time and verdicts. Not thread-safe; one task at a time.
+    Rules: domain.md, Time and verdicts. Not thread-safe.
     """
 
     def __init__(self, timeouts: Timeouts, decided_by: str, shards: int = subjects.SHARDS) -> None:
@@ -46,8 +43,8 @@ class Detector:
     # Input from the event log
 
     def track(self, sender: Sender, owner: str) -> None:
-        """Track a sender that an event shows as alive, or update it. Without a heartbeat yet it gets a full
-        timeout.
+        """Track or update a sender that an event shows as alive. Without heartbeats
+        it gets a full timeout.
         """
         self.load([Tracked(sender, owner)])
 
@@ -137,8 +134,9 @@ class Detector:
     # Output
 
     def tick(self) -> Findings:
-        """Give a verdict for each sender whose deadline has passed, or request a hold if many have. Call it
-        every 25 ms.
+        """Give a verdict for each sender whose deadline has passed, or request a hold if many have.
+
+        Call it every 25 ms.
         """
         findings = Findings()
         if not self.warmed_up:

@@ -1,6 +1,4 @@
-"""The mass-silence rule: if many of an owner's senders go silent at once, assume an outage of ours and hold
-its verdicts.
-"""
+"""The mass-silence rule: many senders silent at once suggest an outage of makima, so hold verdicts."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -27,8 +25,7 @@ def is_mass(tracked: int, expiring: int) -> bool:
 class Hold:
     """The folded state of the stream `silence-owner:<owner>`.
 
-    A verdict carries `version` as its guard, so that a hold recorded by any replica stops the verdicts of
-    all.
+    A verdict carries `version` as its guard, so a hold recorded by any replica stops the verdicts of all.
     """
 
     version: int = 0  # version of the stream; 0: no event yet
@@ -38,9 +35,7 @@ class Hold:
 
 
 def evolve(before: Hold, recorded: Recorded, event: Event) -> Hold:
-    """Fold one event of a hold stream. Idempotent: an event that is not newer than `before.version` changes
-    nothing.
-    """
+    """Fold one event of a hold stream. Idempotent: events up to `before.version` change nothing."""
     if recorded.version <= before.version:
         return before
     match event:

@@ -43,8 +43,7 @@ class SenderGroup:
         self.hold = Hold()
         # The observed clock of each shard (ns) when the current hold began; () before the first one.
         self.held_since: tuple[int, ...] = ()
-        # The observed clocks since when, under the hold, the mass rule is no longer met; None while it is
-        # met.
+        # The observed clocks since when, under the hold, the mass rule is not met; None while it is met.
         self.calm_since: tuple[int, ...] | None = None
         # True while a hold event of this owner is being appended to the log; no verdict is given meanwhile.
         self.deciding = False
@@ -66,8 +65,7 @@ class SenderGroup:
     def replace(self, hold: Hold, observed: tuple[int, ...]) -> None:
         """Replace the hold after the log was loaded again.
 
-        The log may have been restored to an earlier state, so its hold applies even if its version is lower
-        than ours.
+        The log may have been restored to an earlier state, so its hold applies even if its version is lower.
         """
         if hold != self.hold:
             self.hold, self.held_since, self.calm_since = Hold(), (), None

@@ -1,6 +1,4 @@
-"""A batch of heartbeats for one transaction: rows in COPY text format, their messages, and the resulting
-observations.
-"""
+"""A batch of heartbeats for one transaction: COPY rows, their messages, and observations."""
 
 from dataclasses import dataclass, field
 from typing import Final
