@@ -47,9 +47,7 @@ class Progress:
 
     @property
     def over(self) -> bool:
-        """True if an open stale episode has ended: activity came after it, or the contract can no longer be
-        stale.
-        """
+        """True if an open stale episode has ended: newer activity, or the contract can no longer be stale."""
         return self.episode is not None and (not self.exposed or self.counts_position > self.episode)
 
 
@@ -65,9 +63,7 @@ def contract_of(recorded: Recorded, event: Event) -> str | None:
 
 
 def moved(news: Iterable[Recorded]) -> frozenset[str]:
-    """Ids of the contracts whose staleness may change through these events. Events that cannot be decoded are
-    skipped.
-    """
+    """Ids of contracts whose staleness these events may change. Undecodable events are skipped."""
     found: set[str] = set()
     for recorded in news:
         if CLASS_BY_NAME.get(recorded.type) not in EVENTS:
@@ -80,9 +76,7 @@ def moved(news: Iterable[Recorded]) -> frozenset[str]:
 
 
 def evolve(before: Progress | None, recorded: Recorded, event: Event) -> Progress | None:
-    """Fold one event. None if the contract is unknown (a supervisor may name one that never existed) or
-    deleted.
-    """
+    """Fold one event. None: the contract is deleted, or unknown (a supervisor may name any contract)."""
     match event:
         case e.ContractCreated():
             return Progress(

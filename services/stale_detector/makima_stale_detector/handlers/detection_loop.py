@@ -136,9 +136,7 @@ class DetectionLoop:
         return True
 
     async def _reconsider(self, verdict: Verdict) -> None:
-        """Another replica recorded a hold in between: read it from the log, then make the sender a suspect
-        again.
-        """
+        """Another replica recorded a hold: read it from the log, then make the sender a suspect again."""
         try:
             await self._follower.refresh(verdict.owner, DEFAULT_TENANT, owner_stream(verdict.owner))
         except DATABASE_UNAVAILABLE:
@@ -187,8 +185,8 @@ def _request(verdict: Verdict) -> Request:
 
 
 def _replies(answer: dict[str, object], kind: str, count: int) -> list[Reply]:
-    """Decode the replies of `declare_all`. A wrong count or an unreadable reply becomes UNAVAILABLE, which is
-    retried.
+    """Decode the replies of `declare_all`. Wrong counts and unreadable replies
+    become UNAVAILABLE (retried).
     """
     replies = [decode_reply(orjson.dumps(reply)) for reply in cast("list[object]", answer.get(kind, []))]
     unreadable = Problem(ErrorCode.UNAVAILABLE, f"declare_all gave {len(replies)} replies to {count} verdicts")

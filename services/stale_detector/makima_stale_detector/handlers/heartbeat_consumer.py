@@ -71,9 +71,7 @@ class HeartbeatConsumer:
                 await self.take(batch)
 
     async def take(self, batch: Sequence[Message]) -> None:
-        """Consume a batch in slices, yielding to the event loop in between so that ticks and replies are not
-        delayed.
-        """
+        """Consume a batch in slices, yielding in between so that ticks and replies are not delayed."""
         for first in range(0, len(batch), SLICE_MESSAGES):
             self.consume(batch[first : first + SLICE_MESSAGES])
             await asyncio.sleep(0)

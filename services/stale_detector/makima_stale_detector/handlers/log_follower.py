@@ -62,8 +62,8 @@ class LogFollower:
                 await asyncio.sleep(LOG_RETRY_SECONDS)
 
     async def refresh(self, owner: str, tenant: str, stream: str) -> None:
-        """Read the newer events of one owner's hold stream now, because a version conflict showed that ours
-        is outdated.
+        """Read the newer events of one owner's hold stream now, as a version
+        conflict showed a newer version.
         """
         for recorded in await self._log.stream(tenant, stream, after=self._hold(owner).version):
             self._apply_event(recorded)
@@ -143,9 +143,7 @@ class LogFollower:
             self._detector.untrack(name)
 
     def _group_of(self, sender: Sender) -> str:
-        """Owner id of the sender's contract; "" for a daemon, and for a supervisor whose contract is not
-        known yet.
-        """
+        """Owner id of the sender's contract; "" for a daemon, or while the contract is not known."""
         if sender.contract_id is None:
             return ""
         if sender.contract_id not in self._owners:

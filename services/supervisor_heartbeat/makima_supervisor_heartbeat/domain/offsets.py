@@ -43,8 +43,6 @@ def start_offset_of(places: Mapping[int, Offset], stream_epoch: str, last_sequen
 
 
 def _shard(message: Message) -> int:
-    """The shard number in the message's subject; -1 if it is not a number (a client published to an invalid
-    shard).
-    """
+    """The shard number in the message's subject; -1 if it is not a number (an invalid shard)."""
     token = message.subject.split(".")[2]
     return int(token) if token.isdecimal() else -1

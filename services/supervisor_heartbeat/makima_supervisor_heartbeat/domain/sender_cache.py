@@ -67,9 +67,7 @@ class SenderCache:
         return len(self._senders)
 
     def begin(self, stream_epoch: str) -> None:
-        """Set the incarnation of the stream. If it changed, drop the last heartbeats: their sequences are not
-        comparable.
-        """
+        """Set the stream's incarnation. If it changed, drop last heartbeats: sequences are not comparable."""
         if stream_epoch != self.stream_epoch:
             for sender in self._senders.values():
                 sender.last = None
@@ -279,9 +277,7 @@ def _agree(told: SenderState, beat: Beat) -> bool:
 
 @lru_cache(maxsize=64)
 def second(seconds: int) -> str:
-    """Unix seconds as RFC 3339 up to the seconds. Cached, because thousands of heartbeats arrive within one
-    second.
-    """
+    """Unix seconds as RFC 3339 up to the seconds. Cached: thousands of heartbeats share a second."""
     return moment(seconds * 1_000_000_000).strftime("%Y-%m-%dT%H:%M:%S")
 
 

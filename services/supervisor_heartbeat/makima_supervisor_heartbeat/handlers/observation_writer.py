@@ -52,9 +52,7 @@ class ObservationWriter:
             self._observations.release(sender)
 
     async def _decide(self, sender: Sender, observation: Observation) -> int:
-        """Submit an observation until it is decided. Returns the position of the event that it caused; 0:
-        none.
-        """
+        """Submit an observation until it is decided. Returns the position of its event; 0: none."""
         heard = observation.heard
         command_id = deterministic_id("observation", sender.stream, heard.stream_epoch, heard.stream_sequence)
         request: Request = Request(command_id, sender.entity_id, {}, actor=ACTOR)

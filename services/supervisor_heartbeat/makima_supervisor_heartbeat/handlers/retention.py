@@ -21,9 +21,7 @@ _logger = structlog.get_logger(__name__)
 
 
 class Retention:
-    """Keeps heartbeats for `kept`, or shorter if the history would exceed `most_bytes`. Runs every `every`
-    seconds.
-    """
+    """Keeps heartbeats for `kept`, or less if they exceed `most_bytes`. Runs every `every` seconds."""
 
     def __init__(self, pool: asyncpg.Pool, *, kept: timedelta, most_bytes: int, every: float = RETENTION_INTERVAL_SECONDS) -> None:
         self._pool, self._partitions = pool, hourly_partitions(pool, TABLE)
@@ -60,9 +58,7 @@ class Retention:
         return datetime.min.replace(tzinfo=UTC)
 
     async def run(self) -> None:
-        """Maintain the partitions until cancelled. If the database is unavailable, the next round tries
-        again.
-        """
+        """Maintain the partitions until cancelled; if the database is unavailable, retry next round."""
         while True:
             raise_if_cancelled()
             try:

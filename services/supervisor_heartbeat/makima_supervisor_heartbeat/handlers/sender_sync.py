@@ -84,9 +84,7 @@ class SenderSync:
             await asyncio.sleep(DATABASE_RETRY_SECONDS)
 
     async def reload(self, sender: Sender) -> None:
-        """Read the whole stream of a sender that was evicted and appears again. Retries until the database
-        answers.
-        """
+        """Read the stream of an evicted sender that appears again. Retries until the database answers."""
         while True:
             try:
                 events = await self._log.stream(DEFAULT_TENANT, sender.stream)
@@ -137,9 +135,7 @@ class SenderSync:
         return len(ended)
 
     async def _apply_events(self) -> None:
-        """Apply events from `position` on, until cancelled. Raises `EpochChangedError` after a restore of the
-        log.
-        """
+        """Apply events from `position` on. Raises `EpochChangedError` after a restore of the log."""
         async with aclosing(self._consumer.batches(self.position, ticks=True)) as batches:
             async for batch in batches:
                 self._problem = None

@@ -72,7 +72,5 @@ class ShardWriter:
 
 
 async def _at_once(lines: bytes) -> AsyncGenerator[bytes]:
-    """Wraps the bytes for `copy_to_table`: asyncpg would read a file in a thread, and take plain bytes for a
-    path.
-    """
+    """Wraps the bytes for `copy_to_table`: asyncpg reads files in a thread and takes bytes for a path."""
     yield lines

@@ -29,9 +29,7 @@ class Watermarks:
         self._waiting = 0  # number of waiters
 
     async def wait_until(self, moment: datetime, timeout: float) -> bool:
-        """Wait until everything that the broker received until `moment` is recorded; False after `timeout`
-        seconds.
-        """
+        """Wait until all heartbeats received until `moment` are recorded; False after `timeout` seconds."""
         self._waiting += 1
         self._wanted.set()
         try:

@@ -26,9 +26,7 @@ def heartbeat_subject(sender: str, daemon_id: str) -> str:
 
 
 def shard_of(subject: str, shards: int = subjects.SHARDS) -> int:
-    """The shard that nats-server's `{{partition(n)}}` maps a subject to: 32-bit FNV-1a of the whole subject,
-    modulo n.
-    """
+    """The shard that nats-server's `{{partition(n)}}` maps a subject to: FNV-1a (32 bit), modulo n."""
     value = _FNV_OFFSET
     for byte in subject.encode():
         value = ((value ^ byte) * _FNV_PRIME) & _32_BITS

@@ -13,9 +13,7 @@ MILLISECOND: Final = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Limits of an observed clock between two consecutive messages, in ns; they depend on the interval of the
-    canaries.
-    """
+    """Limits of an observed clock between two messages, in ns; they follow from the canaries' interval."""
 
     step: int  # the most that the clock advances between two messages
     # A longer distance (forward or back) means that the stream stalled or the broker's clock was set.

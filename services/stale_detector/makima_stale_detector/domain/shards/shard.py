@@ -24,18 +24,14 @@ class Shard:
         self.rate = ClockRate()
 
     def begin(self, epoch: str, live_from: int) -> None:
-        """Start reading the stream, or a recreated one (new `epoch`): reset the clock, the wheel and the
-        rate.
-        """
+        """Start reading the stream, or a recreated one (new `epoch`): reset clock, wheel and rate."""
         self.epoch, self.live_from, self.live = epoch, live_from, False
         self.clock = ObservedClock(self.clock.grace, self.clock.pace)
         self.wheel = Wheel()
         self.rate = ClockRate()
 
     def consumed(self, sequence: int, stamp: int) -> None:
-        """Advance the clock by a message of any kind, in stream order; `stamp` is its broker timestamp (Unix
-        ns).
-        """
+        """Advance the clock by a message, in stream order; `stamp` is its broker timestamp (Unix ns)."""
         if self.live:
             self.clock.advance(stamp)
         else:

@@ -154,9 +154,7 @@ class Detector:
         return findings
 
     def is_pending(self, verdict: Verdict) -> bool:
-        """True while the verdict needs a reply: no heartbeat came since, and the log still lists the sender
-        as alive.
-        """
+        """True while the verdict needs a reply: no heartbeat since, and the sender is still tracked."""
         asked = self._pending_verdicts.get(verdict.sender.name)
         return asked is not None and asked[0] is verdict
 
@@ -181,9 +179,7 @@ class Detector:
             self._suspect(verdict.sender.name, suspect)
 
     def hold_recorded(self, owner: str) -> None:
-        """The attempt to append a hold event of this owner has ended, successfully or not: consider its
-        suspects again.
-        """
+        """The append of this owner's hold event succeeded or failed: consider its suspects again."""
         self._group(owner).deciding = False
 
     def _arm_unheard(self) -> None:

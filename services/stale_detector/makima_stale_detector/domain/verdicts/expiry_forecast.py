@@ -50,9 +50,7 @@ class ExpiryForecast:
         return suspects + self._due_within(self._interval)[owner.name] if is_mass(len(owner.senders), bound) else bound
 
     def _due_within(self, span: int) -> Counter[str]:
-        """By owner, how many senders have a deadline within `span` ns of observed time, if no further
-        heartbeat comes.
-        """
+        """By owner, how many senders have a deadline within `span` ns of observed time."""
         due: Counter[str] = Counter()
         for shard in self._shards:
             horizon = shard.clock.observed + span

@@ -53,9 +53,7 @@ class WriteBatch:
     supervisors: int = 0
 
     def halves(self) -> "tuple[WriteBatch, WriteBatch]":
-        """Split the rows into two batches, in order, to find a row that the database refuses. Needs at least
-        two rows.
-        """
+        """Split at least two rows into two batches, in order, to find a row that the database refuses."""
         middle = len(self.rows) // 2
         until = self.messages[middle - 1]
         first = WriteBatch(self.stream_epoch, until.sequence, until.timestamp_ns, self.rows[:middle], self.messages[:middle])
