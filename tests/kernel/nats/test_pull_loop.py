@@ -1,6 +1,7 @@
 """The pull loop reads everything once, in order, whatever happens to the broker, its consumer or its connection."""
 
 import asyncio
+import os
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from itertools import pairwise
@@ -16,20 +17,22 @@ from nats.js.api import DeliverPolicy, StreamConfig
 
 from tests.servers import MakeNats, closed
 
-STREAM = "NUMBERS"
+# Of this process alone: what another one publishes by mistake on this port is not read here.
+NUMBERS = f"numbers-{os.getpid()}"
+STREAM = NUMBERS.upper()
 
 
 @pytest.fixture
 async def stream(nats: Client) -> Client:
-    await nats.jetstream().add_stream(StreamConfig(name=STREAM, subjects=["numbers.*"]))
+    await nats.jetstream().add_stream(StreamConfig(name=STREAM, subjects=[f"{NUMBERS}.*"]))
     return nats
 
 
 async def publish(nats: Client, first: int, last: int) -> None:
     """Until the stream has them all: it acknowledges the last one, where a flush would only say that the server has heard of it."""
     for number in range(first, last):
-        await nats.publish(f"numbers.{number % 3}", str(number).encode())
-    await nats.jetstream().publish(f"numbers.{last % 3}", str(last).encode(), timeout=PATIENCE)
+        await nats.publish(f"{NUMBERS}.{number % 3}", str(number).encode())
+    await nats.jetstream().publish(f"{NUMBERS}.{last % 3}", str(last).encode(), timeout=PATIENCE)
 
 
 async def collect(loop: PullLoop, count: int, timeout: float = PATIENCE) -> list[Message]:
@@ -51,20 +54,20 @@ async def test_it_hands_out_everything_in_order_with_its_place_and_the_brokers_t
     got = await collect(PullLoop(stream, STREAM, Ephemeral("reader"), batch=700), 5000)
     assert numbers(got) == list(range(1, 5001))
     assert [message.sequence for message in got] == list(range(1, 5001))
-    assert got[0].subject == "numbers.1"
+    assert got[0].subject == f"{NUMBERS}.1"
     assert got[-1].pending == 0
     assert all(earlier.timestamp_ns <= later.timestamp_ns for earlier, later in pairwise(got))
 
 
 async def test_it_starts_behind_a_sequence_and_keeps_to_its_filter(stream: Client) -> None:
     await publish(stream, 1, 30)
-    got = await collect(PullLoop(stream, STREAM, Ephemeral("reader", after=10), filters=("numbers.0",)), 7)
+    got = await collect(PullLoop(stream, STREAM, Ephemeral("reader", after=10), filters=(f"{NUMBERS}.0",)), 7)
     assert numbers(got) == [12, 15, 18, 21, 24, 27, 30]
 
 
 async def test_several_filters_are_one_ordered_reading(stream: Client) -> None:
     await publish(stream, 1, 9)
-    got = await collect(PullLoop(stream, STREAM, Ephemeral("reader"), filters=("numbers.0", "numbers.1")), 6)
+    got = await collect(PullLoop(stream, STREAM, Ephemeral("reader"), filters=(f"{NUMBERS}.0", f"{NUMBERS}.1")), 6)
     assert numbers(got) == [1, 3, 4, 6, 7, 9]
 
 
@@ -91,7 +94,7 @@ async def test_with_a_linger_it_waits_for_a_fuller_batch(stream: Client) -> None
 
 async def test_messages_near_the_size_limit_come_through_a_few_at_a_time(stream: Client) -> None:
     for number in range(40):
-        await stream.jetstream().publish("numbers.0", number.to_bytes(1) * 1_000_000)
+        await stream.jetstream().publish(f"{NUMBERS}.0", number.to_bytes(1) * 1_000_000)
     loop, sizes = PullLoop(stream, STREAM, Ephemeral("reader")), list[int]()
     async with asyncio.timeout(PATIENCE), aclosing(loop.batches()) as batches:
         while sum(sizes) < 40:
@@ -128,7 +131,7 @@ async def test_a_deleted_consumer_is_made_again_behind_what_was_read(stream: Cli
 async def test_nothing_is_lost_or_doubled_when_the_broker_goes_and_comes_back(make_nats: MakeNats, how: str) -> None:
     server = await make_nats()
     nats, writer = await connect(server.url, "reader", on_closed=closed), await connect(server.url, "writer", on_closed=closed)
-    await nats.jetstream().add_stream(StreamConfig(name=STREAM, subjects=["numbers.*"]))
+    await nats.jetstream().add_stream(StreamConfig(name=STREAM, subjects=[f"{NUMBERS}.*"]))
     await publish(writer, 1, 500)
     loop = PullLoop(nats, STREAM, Ephemeral("reader"), batch=100)
     got: list[Message] = []
@@ -169,7 +172,7 @@ async def test_a_stream_that_was_lost_and_made_again_is_read_from_its_start_unde
             got += await anext(batches)
         before = loop.stream_epoch
         await jetstream.delete_stream(STREAM)
-        await jetstream.add_stream(StreamConfig(name=STREAM, subjects=["numbers.*"]))
+        await jetstream.add_stream(StreamConfig(name=STREAM, subjects=[f"{NUMBERS}.*"]))
         await publish(stream, 1, 5)
         while len(got) < 55:
             got += await anext(batches)
@@ -189,7 +192,7 @@ async def test_what_came_before_a_stream_was_made_again_is_handed_out_first_unde
         await publish(stream, 1, 5)
         await eventually(lambda: loop._buffer)  # pyright: ignore[reportPrivateUsage] - that it has arrived shows nowhere else
         await jetstream.delete_stream(STREAM)
-        await jetstream.add_stream(StreamConfig(name=STREAM, subjects=["numbers.*"]))
+        await jetstream.add_stream(StreamConfig(name=STREAM, subjects=[f"{NUMBERS}.*"]))
         await publish(stream, 101, 103)
         got.append((loop.stream_epoch, numbers(await first)))
         assert loop.stream_epoch == before
@@ -205,7 +208,7 @@ async def test_a_missing_stream_is_a_problem_that_is_told_and_ends_when_it_is_ma
     async with asyncio.timeout(PATIENCE), aclosing(loop.batches()) as batches:
         arriving = asyncio.ensure_future(anext(batches))
         await eventually(lambda: "stream not found" in (loop.problem or ""))
-        await nats.jetstream().add_stream(StreamConfig(name=STREAM, subjects=["numbers.*"]))
+        await nats.jetstream().add_stream(StreamConfig(name=STREAM, subjects=[f"{NUMBERS}.*"]))
         await publish(nats, 1, 3)
         assert numbers(await arriving)[0] == 1
         assert loop.problem is None
