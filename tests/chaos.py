@@ -15,5 +15,7 @@ def times(full: int, short: int) -> int:
 
 
 def one_by_one(cases: Sequence[T]) -> Sequence[Sequence[T]]:
-    """Groups of cases for a test that can put several of them to one system: in the full form each has a system of its own."""
+    """Groups of cases for a test that can put several of them to one system: in the full form each has a
+    system of its own.
+    """
     return [[case] for case in cases] if CHAOS else [cases]

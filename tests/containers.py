@@ -13,7 +13,9 @@ from nats.errors import Error as NatsError
 from testcontainers.community.nats import NatsContainer
 from testcontainers.community.postgres import PostgresContainer
 
-os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")  # its reaper is one more image to pull; our fixtures stop what they start
+os.environ.setdefault(
+    "TESTCONTAINERS_RYUK_DISABLED", "true"
+)  # its reaper is one more image to pull; our fixtures stop what they start
 
 POSTGRES_IMAGE = "postgres:18"
 NATS_IMAGE = "nats:2.12-alpine"
@@ -76,7 +78,9 @@ class Contained:
 class ContainedPostgres(Contained):
     def __init__(self) -> None:
         port = ports.free()
-        container = PostgresContainer(POSTGRES_IMAGE, username="postgres", password=PASSWORD, dbname="postgres", driver=None)
+        container = PostgresContainer(
+            POSTGRES_IMAGE, username="postgres", password=PASSWORD, dbname="postgres", driver=None
+        )
         super().__init__(container.with_bind_ports(5432, port), port)
 
     def dsn(self, database: str = "postgres") -> str:
@@ -101,7 +105,11 @@ class ContainedPostgres(Contained):
 class ContainedNats(Contained):
     def __init__(self) -> None:
         port = ports.free()
-        container = NatsContainer(NATS_IMAGE).with_copy_into_container(CONFIG.encode(), CONFIG_PATH).with_command(f"-c {CONFIG_PATH}")
+        container = (
+            NatsContainer(NATS_IMAGE)
+            .with_copy_into_container(CONFIG.encode(), CONFIG_PATH)
+            .with_command(f"-c {CONFIG_PATH}")
+        )
         super().__init__(container.with_bind_ports(4222, port), port)
 
     @property

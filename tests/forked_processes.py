@@ -1,9 +1,10 @@
-"""A fork server: `python -m makima_…` in tests, forked from a process that has imported everything instead of started cold.
-
-A forked program is like a started one in all that a test can do to it: it is a child of whoever started it (the fork server
-makes it an orphan, and whoever asked is the reaper of orphans for that moment), with the pipes, environment, folder and session
-that it was asked to have; it dies with its parent, and it ends as Python ends. Only Linux can do this; elsewhere programs are
+"""A fork server: `python -m makima_…` in tests, forked from a process that has imported everything instead of
 started cold.
+
+A forked program is like a started one in all that a test can do to it: it is a child of whoever started it
+(the fork server makes it an orphan, and whoever asked is the reaper of orphans for that moment), with the
+pipes, environment, folder and session that it was asked to have; it dies with its parent, and it ends as
+Python ends. Only Linux can do this; elsewhere programs are started cold.
 """
 
 import ctypes
@@ -33,8 +34,11 @@ PR_SET_CHILD_SUBREAPER: Final = 36
 LARGEST_REQUEST: Final = 1 << 20
 PREFIX: Final = "makima_"
 # Programs that start programs, and so need a fork server of their own.
-PARENTS: Final = frozenset({"makima_cli.main", "makima_cli.demo", "makima_cli.demo.daemon", "makima_cli.demo.builder"})
-# What services, commands and agents import, some of it only when they run. Not the demo: it reads its pace when it is imported.
+PARENTS: Final = frozenset(
+    {"makima_cli.main", "makima_cli.demo", "makima_cli.demo.daemon", "makima_cli.demo.builder"}
+)
+# What services, commands and agents import, some of it only when they run. Not the demo: it reads its pace
+# when it is imported.
 LIBRARIES: Final = ("makima_schemas", "makima_kernel", "makima_local", "makima_sdk")
 LATE_IMPORTS: Final = (
     "click",
@@ -90,7 +94,12 @@ class ForkServer:
         with its:
             command = [sys.executable, "-m", "tests.forked_processes", str(its.fileno())]
             env = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX.upper())}
-            subprocess.Popen(command, pass_fds=[its.fileno()], cwd=Path(__file__).parents[1], env={**env, "PYTHONUNBUFFERED": "1"})
+            subprocess.Popen(
+                command,
+                pass_fds=[its.fileno()],
+                cwd=Path(__file__).parents[1],
+                env={**env, "PYTHONUNBUFFERED": "1"},
+            )
         return cls(ours)
 
     @classmethod
@@ -125,8 +134,18 @@ class ForkServer:
                     super()._execute_child(args, *how)  # pyright: ignore[reportAttributeAccessIssue,reportUnknownMemberType]
                     return
                 cwd, env, pipes, own_session = how[4], how[5], how[9:15], how[20]
-                program = Program(args[2], args[3:], str(cwd or Path.cwd()), dict(env or os.environ), own_session, os.getpid())
-                streams = [pipe if pipe != -1 else number for number, pipe in enumerate((pipes[0], pipes[3], pipes[5]))]
+                program = Program(
+                    args[2],
+                    args[3:],
+                    str(cwd or Path.cwd()),
+                    dict(env or os.environ),
+                    own_session,
+                    os.getpid(),
+                )
+                streams = [
+                    pipe if pipe != -1 else number
+                    for number, pipe in enumerate((pipes[0], pipes[3], pipes[5]))
+                ]
                 try:
                     self.pid = server.fork(program, streams)
                     self._child_created = True
@@ -137,7 +156,9 @@ class ForkServer:
 
 
 def serve(control: socket.socket) -> None:
-    """Forks what it is asked for until nobody can ask any more. Returns only in the forked programs, once they have run."""
+    """Forks what it is asked for until nobody can ask any more. Returns only in the forked programs, once
+    they have run.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _libc.prctl(PR_SET_NAME, b"fork server", 0, 0, 0)
     while True:
@@ -186,7 +207,9 @@ def _of_this_session() -> ForkServer:
 
 @contextmanager
 def forked_programs() -> Generator[None]:
-    """Inside this block our programs are forked instead of started cold, and so are the programs that those start."""
+    """Inside this block our programs are forked instead of started cold, and so are the programs that those
+    start.
+    """
     if sys.platform != "linux":
         yield
         return

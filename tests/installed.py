@@ -4,7 +4,8 @@ from pathlib import Path
 
 
 def install_service(site: Path, name: str, main: str = "", *, entry_point: bool = True) -> Path:
-    """The package `makima_<name>` with this `__main__`; it hides one of the same name that is installed for good. Returns its folder.
+    """The package `makima_<name>` with this `__main__`; it hides one of the same name that is installed for
+    good. Returns its folder.
 
     `entry_point` false: only hides the one that is installed for good, so that makima does not find it.
     """

@@ -1,4 +1,6 @@
-"""Requests of a test wait as long as the test does: on a busy machine the five seconds of a client are not enough."""
+"""Requests of a test wait as long as the test does: on a busy machine the five seconds of a client are not
+enough.
+"""
 
 import pytest
 from makima_kernel.commands.client import Bus

@@ -1,4 +1,6 @@
-"""Fixtures: a real Postgres and a real NATS for each test worker, a fresh database and a clean JetStream for each test."""
+"""Fixtures: a real Postgres and a real NATS for each test worker, a fresh database and a clean JetStream for
+each test.
+"""
 
 import asyncio
 import fcntl
@@ -38,7 +40,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def storage() -> Path:
-    """Memory where a file system of it has room for each worker's servers; a database is made there in a tenth of the time."""
+    """Memory where a file system of it has room for each worker's servers; a database is made there in a
+    tenth of the time.
+    """
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     with suppress(OSError):
         if shutil.disk_usage(MEMORY).free >= workers * ROOM_OF_A_WORKER:
@@ -47,7 +51,9 @@ def storage() -> Path:
 
 
 def remove_abandoned(place: Path) -> None:
-    """What runs that were killed have left: nobody holds the lock of such a folder, and it was made a while ago."""
+    """What runs that were killed have left: nobody holds the lock of such a folder, and it was made a while
+    ago.
+    """
     for folder in place.glob(f"{PREFIX}*"):
         with suppress(OSError):
             lock = os.open(folder, os.O_RDONLY)
@@ -92,7 +98,9 @@ BUDGET: Final = 1 / 64  # of the size that streams have: a test's are small
 
 
 async def closed() -> None:
-    """What `connect` calls when a connection is closed for good: a test is no service, so there is nothing to end."""
+    """What `connect` calls when a connection is closed for good: a test is no service, so there is nothing to
+    end.
+    """
 
 
 def open_folder(path: Path) -> Path:
@@ -211,8 +219,12 @@ async def make_nats(server_folder: Path) -> "AsyncIterator[Callable[[], Awaitabl
 
 
 @pytest.fixture
-async def make_postgres(server_folder: Path) -> "AsyncIterator[Callable[[], Awaitable[Postgres | ContainedPostgres]]]":
-    """Starts private Postgres servers, for tests that kill, freeze or restart them; databases: `await server.ensure_database(name)`."""
+async def make_postgres(
+    server_folder: Path,
+) -> "AsyncIterator[Callable[[], Awaitable[Postgres | ContainedPostgres]]]":
+    """Starts private Postgres servers, for tests that kill, freeze or restart them; databases: `await
+    server.ensure_database(name)`.
+    """
     async with AsyncExitStack() as started:
 
         async def make() -> "Postgres | ContainedPostgres":

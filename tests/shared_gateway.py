@@ -1,4 +1,6 @@
-"""One gateway for all tests of a module, each of them an owner of its own: nobody sees the contracts of another."""
+"""One gateway for all tests of a module, each of them an owner of its own: nobody sees the contracts of
+another.
+"""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -16,12 +18,19 @@ from tests.services.gateway.harness import Gateways, running
 
 @asynccontextmanager
 async def shared_gateway(server: Postgres, template: str, broker: Nats) -> AsyncGenerator[Gateways]:
-    """On a fresh database and a clean JetStream. Whoever shares it must not use `database` and `nats_url`, which make others."""
+    """On a fresh database and a clean JetStream. Whoever shares it must not use `database` and `nats_url`,
+    which make others.
+    """
     await clean_jetstream(broker.url)
-    async with fresh_database(server, template) as database, asyncpg.create_pool(database, min_size=1, max_size=4) as pool:
+    async with (
+        fresh_database(server, template) as database,
+        asyncpg.create_pool(database, min_size=1, max_size=4) as pool,
+    ):
         nats = await nats_py.connect(broker.url)
         try:
-            async with running(Settings(database_url=database, nats_url=broker.url, stream_budget=0.01), pool, nats) as made:
+            async with running(
+                Settings(database_url=database, nats_url=broker.url, stream_budget=0.01), pool, nats
+            ) as made:
                 yield made
         finally:
             await nats.close()
@@ -29,5 +38,7 @@ async def shared_gateway(server: Postgres, template: str, broker: Nats) -> Async
 
 async def new_owner(gateways: Gateways) -> str:
     """The token of an owner whom nobody has seen before."""
-    answer = await gateways.clients[0].post("/tokens", json={"role": "owner", "owner": f"owner-{uuid4().hex[:8]}"})
+    answer = await gateways.clients[0].post(
+        "/tokens", json={"role": "owner", "owner": f"owner-{uuid4().hex[:8]}"}
+    )
     return str(answer.raise_for_status().json()["token"])

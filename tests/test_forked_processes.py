@@ -1,4 +1,6 @@
-"""A forked program is to whoever started it what a started one is: a child with pipes, a session, signals and an exit code."""
+"""A forked program is to whoever started it what a started one is: a child with pipes, a session, signals and
+an exit code.
+"""
 
 import asyncio
 import os
@@ -46,14 +48,23 @@ async def test_it_has_the_environment_that_it_was_given(tmp_path: Path) -> None:
     assert (alone.returncode, b"http://127.0.0.1:9" in err) == (8, True)
 
 
-@pytest.mark.parametrize(("what", "code"), [(signal.SIGTERM, -signal.SIGTERM), (signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)])
-async def test_it_is_a_child_in_a_session_of_its_own_and_takes_signals(tmp_path: Path, what: signal.Signals, code: int) -> None:
+@pytest.mark.parametrize(
+    ("what", "code"),
+    [(signal.SIGTERM, -signal.SIGTERM), (signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)],
+)
+async def test_it_is_a_child_in_a_session_of_its_own_and_takes_signals(
+    tmp_path: Path, what: signal.Signals, code: int
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         waiting = await makima("contracts", "list", "--url", url, folder=tmp_path, own_session=True)
         await asyncio.to_thread(silent.accept)  # it has asked, and will get no answer
         process = psutil.Process(waiting.pid)
-        assert (process.ppid(), os.getsid(waiting.pid), process.cwd()) == (os.getpid(), waiting.pid, str(tmp_path))
+        assert (process.ppid(), os.getsid(waiting.pid), process.cwd()) == (
+            os.getpid(),
+            waiting.pid,
+            str(tmp_path),
+        )
         waiting.send_signal(what)
         await waiting.communicate()
     assert waiting.returncode == code
@@ -67,7 +78,9 @@ async def test_a_fork_server_of_its_own_is_its_child_and_ends_with_it(tmp_path: 
             "MAKIMA_URL": f"http://127.0.0.1:{silent.getsockname()[1]}",
             "MAKIMA_NATS_URL": "nats://127.0.0.1:9",
         }
-        fleet = await asyncio.create_subprocess_exec(sys.executable, "-m", "makima_cli.demo", cwd=tmp_path, env=env, stdin=DEVNULL)
+        fleet = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "makima_cli.demo", cwd=tmp_path, env=env, stdin=DEVNULL
+        )
         await asyncio.to_thread(silent.accept)
         [server] = psutil.Process(fleet.pid).children()
         fleet.kill()

@@ -1,4 +1,6 @@
-"""The house rules that no linter knows: modules say what they are for, files stay one idea, nothing names a registry or a machine."""
+"""The house rules that no linter knows: modules say what they are for, files stay one idea, nothing names a
+registry or a machine.
+"""
 
 import ast
 import re
@@ -32,7 +34,11 @@ def lines_without_prose(path: Path) -> int:
 
 
 def test_a_file_stays_one_idea() -> None:
-    long = [f"{name_of(path)}: {lines}" for path in tracked("*.py") if (lines := lines_without_prose(path)) > LONGEST_FILE_LINES]
+    long = [
+        f"{name_of(path)}: {lines}"
+        for path in tracked("*.py")
+        if (lines := lines_without_prose(path)) > LONGEST_FILE_LINES
+    ]
     assert long == [], f"longer than {LONGEST_FILE_LINES} lines: split it by idea"
 
 
@@ -50,7 +56,11 @@ def _modules(node: ast.Import | ast.ImportFrom) -> list[str]:
     """Every module that the statement may name."""
     if isinstance(node, ast.Import):
         return [alias.name for alias in node.names]
-    return [f"{node.module or ''}.{alias.name}" for alias in node.names] if (node.module or "").startswith("tests") or node.level else []
+    return (
+        [f"{node.module or ''}.{alias.name}" for alias in node.names]
+        if (node.module or "").startswith("tests") or node.level
+        else []
+    )
 
 
 def _is_a_test(module: str) -> bool:
@@ -67,8 +77,14 @@ def test_nothing_names_a_registry() -> None:
 
 
 def test_nothing_says_to_install_what_belongs_to_others() -> None:
-    guilty = [name_of(path) for path in tracked("*.md", "*.py", "*.toml", "Makefile") if path.exists() and FOREIGN.search(path.read_text())]
-    assert guilty == [], "our distributions are makima-server, makima-sdk, ...: `makima` and `makima-cli` on the public index are not ours"
+    guilty = [
+        name_of(path)
+        for path in tracked("*.md", "*.py", "*.toml", "Makefile")
+        if path.exists() and FOREIGN.search(path.read_text())
+    ]
+    assert guilty == [], (
+        "our distributions are makima-server, makima-sdk, ...: `makima` and `makima-cli` on the public index are not ours"
+    )
 
 
 def test_sql_says_what_it_is_for() -> None:

@@ -1,7 +1,8 @@
-"""`python -m tests.bench [p1 p3 …]`: runs the benchmarks, prints one table beside their baselines, writes tests/bench/results.json.
+"""`python -m tests.bench [p1 p3 …]`: runs the benchmarks, prints one table beside their baselines, writes
+tests/bench/results.json.
 
-Each `pN_*.py` beside this file has an `async def measure(env: BenchEnv) -> list[Figure]`. Names select by beginning: `p1` runs
-`p1_append`, not `p10_…`. Exit 1 if a target was missed.
+Each `pN_*.py` beside this file has an `async def measure(env: BenchEnv) -> list[Figure]`. Names select by
+beginning: `p1` runs `p1_append`, not `p10_…`. Exit 1 if a target was missed.
 """
 
 import argparse
@@ -28,7 +29,10 @@ Measure = Callable[[BenchEnv], Awaitable[list[Figure]]]
 
 def modules(selected: Sequence[str]) -> list[str]:
     """The names of the benchmarks to run, P1 before P10."""
-    found = sorted((file.stem for file in FOLDER.glob("p[0-9]*_*.py")), key=lambda name: (int(name[1:].partition("_")[0]), name))
+    found = sorted(
+        (file.stem for file in FOLDER.glob("p[0-9]*_*.py")),
+        key=lambda name: (int(name[1:].partition("_")[0]), name),
+    )
     unknown = [name for name in selected if not any(_selects(name, module) for module in found)]
     if unknown:
         raise SystemExit(f"no benchmark is called {', '.join(unknown)}; there are {', '.join(found)}")
@@ -41,7 +45,9 @@ def _selects(name: str, module: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What one benchmark measured, and the load average that it found: other work on the machine makes everything slower."""
+    """What one benchmark measured, and the load average that it found: other work on the machine makes
+    everything slower.
+    """
 
     benchmark: str
     figures: tuple[Figure, ...]
@@ -63,14 +69,40 @@ async def run(names: Sequence[str]) -> list[Run]:
 def table(runs: Sequence[Run], machine: Machine) -> str:
     rows = [("", "what", "measured", "beside", "wanted", "")]
     for figure in (figure for one in runs for figure in one.figures):
-        beside = "" if figure.baseline is None else f"{_number(figure.baseline)} {figure.baseline_what or ''}".strip()
+        beside = (
+            ""
+            if figure.baseline is None
+            else f"{_number(figure.baseline)} {figure.baseline_what or ''}".strip()
+        )
         verdict = {True: "met", False: "MISSED", None: ""}[figure.met]
-        rows.append((figure.target, figure.what, f"{_number(figure.value)} {figure.unit}", beside, figure.wanted, verdict))
+        rows.append(
+            (
+                figure.target,
+                figure.what,
+                f"{_number(figure.value)} {figure.unit}",
+                beside,
+                figure.wanted,
+                verdict,
+            )
+        )
     widths = [max(len(row[column]) for row in rows) for column in range(6)]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]
     lines.insert(1, "  ".join("─" * width for width in widths))
-    busy = [f"{one.benchmark} began at load {one.load}: the machine had other work" for one in runs if one.load > machine.cores / 2]
-    return "\n".join([f"{machine.cpu} · {machine.cores} cores · {machine.ram_gib} GiB · {machine.system}", *busy, "", *lines])
+    busy = [
+        f"{one.benchmark} began at load {one.load}: the machine had other work"
+        for one in runs
+        if one.load > machine.cores / 2
+    ]
+    return "\n".join(
+        [
+            f"{machine.cpu} · {machine.cores} cores · {machine.ram_gib} GiB · {machine.system}",
+            *busy,
+            "",
+            *lines,
+        ]
+    )
 
 
 def _number(value: float) -> str:
@@ -82,7 +114,13 @@ def keep(runs: Sequence[Run], machine: Machine) -> None:
     kept: list[dict[str, object]] = orjson.loads(RESULTS.read_bytes())["figures"] if RESULTS.exists() else []
     now = datetime.now(UTC).isoformat(timespec="seconds")
     fresh: list[dict[str, object]] = [
-        {**asdict(figure), "benchmark": one.benchmark, "machine": asdict(machine), "load": one.load, "at": now}
+        {
+            **asdict(figure),
+            "benchmark": one.benchmark,
+            "machine": asdict(machine),
+            "load": one.load,
+            "at": now,
+        }
         for one in runs
         for figure in one.figures
     ]

@@ -1,4 +1,6 @@
-"""What P9 is measured beside: `websockets` alone, which tells each watcher of a group the time, so many times a second; nothing else."""
+"""What P9 is measured beside: `websockets` alone, which tells each watcher of a group the time, so many times
+a second; nothing else.
+"""
 
 import asyncio
 import os

@@ -21,8 +21,8 @@ from tests.template import prepared_template
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One measured number. `target` is its line in the targets (`P1`), `baseline` was measured side by side in the same run,
-    `wanted` says in words what `met` answers; None: nothing was asked for.
+    """One measured number. `target` is its line in the targets (`P1`), `baseline` was measured side by side
+    in the same run, `wanted` says in words what `met` answers; None: nothing was asked for.
     """
 
     target: str
@@ -46,7 +46,11 @@ class Machine:
 
     @classmethod
     def this(cls) -> "Machine":
-        models = [line.partition(":")[2].strip() for line in _lines(Path("/proc/cpuinfo")) if line.startswith("model name")]
+        models = [
+            line.partition(":")[2].strip()
+            for line in _lines(Path("/proc/cpuinfo"))
+            if line.startswith("model name")
+        ]
         return cls(
             cpu=models[0] if models else platform.processor() or platform.machine(),
             cores=os.cpu_count() or 1,

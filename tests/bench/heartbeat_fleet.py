@@ -1,7 +1,8 @@
-"""A fleet of supervisors in a process of its own: `python -m tests.bench.heartbeat_fleet URL COUNT INTERVAL`, ruled over stdin.
+"""A fleet of supervisors in a process of its own: `python -m tests.bench.heartbeat_fleet URL COUNT INTERVAL`,
+ruled over stdin.
 
-Every sender beats once per interval, evenly spread. A line `die FIRST LAST SECONDS` on stdin lets these senders stop, evenly over
-that many seconds; a closed stdin ends it.
+Every sender beats once per interval, evenly spread. A line `die FIRST LAST SECONDS` on stdin lets these
+senders stop, evenly over that many seconds; a closed stdin ends it.
 """
 
 import asyncio
@@ -43,7 +44,9 @@ async def beat(url: str, count: int, interval: float) -> None:
 
 async def obey(stops: list[float]) -> None:
     reader = asyncio.StreamReader()
-    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), sys.stdin
+    )
     while line := await reader.readline():
         _, first, last, seconds = line.split()
         low, high, now = int(first), int(last), time.monotonic()

@@ -1,4 +1,6 @@
-"""A client that costs next to nothing, so that a benchmark measures the server: JSON on kept connections, and no more."""
+"""A client that costs next to nothing, so that a benchmark measures the server: JSON on kept connections, and
+no more.
+"""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -43,8 +45,12 @@ class LeanHttp:
         head += f"Content-Length: {len(body)}\r\n\r\n"
         writer.write(head.encode() + body)
         status_line, *lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines if line)}
-        answer = Answer(int(status_line.split()[1]), headers, await reader.readexactly(int(headers["content-length"])))
+        headers = {
+            name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines if line)
+        }
+        answer = Answer(
+            int(status_line.split()[1]), headers, await reader.readexactly(int(headers["content-length"]))
+        )
         self.idle.append((reader, writer))
         return answer
 

@@ -1,5 +1,6 @@
-"""The baseline of P5: what one writes first. `python -m tests.bench.naive_detector URL TIMEOUT`: a dict of when each sender's last
-heartbeat came to the broker, and a look at all of them each second, by the wall clock.
+"""The baseline of P5: what one writes first. `python -m tests.bench.naive_detector URL TIMEOUT`: a dict of
+when each sender's last heartbeat came to the broker, and a look at all of them each second, by the wall
+clock.
 """
 
 import asyncio

@@ -19,7 +19,18 @@ async def measure(env: BenchEnv) -> list[Figure]:
     await fill(dsn, EVENTS)
     async with asyncpg.create_pool(dsn, min_size=1, max_size=1) as pool:
         rate = median([await read_all(Log(pool)) for _ in range(ROUNDS)])
-    return [Figure("P10", f"reading the log, {AT_ONCE:,} at a time", rate, "events/s", None, None, "≥ 100,000/s", rate >= 100_000)]
+    return [
+        Figure(
+            "P10",
+            f"reading the log, {AT_ONCE:,} at a time",
+            rate,
+            "events/s",
+            None,
+            None,
+            "≥ 100,000/s",
+            rate >= 100_000,
+        )
+    ]
 
 
 async def read_all(log: Log) -> float:

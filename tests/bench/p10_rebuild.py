@@ -1,7 +1,7 @@
 """P10: read models rebuilt from the log beside a plain COPY of the same events, with readers looking on.
 
-A list of contracts, as a service of one page would keep it, and all that the gateway answers from: seven tables, where each contract,
-task and message is a row of its own.
+A list of contracts, as a service of one page would keep it, and all that the gateway answers from: seven
+tables, where each contract, task and message is a row of its own.
 """
 
 import asyncio
@@ -37,7 +37,11 @@ from tests.bench.writers import META, some_id
 CONTRACTS = 8_000
 TOGETHER = 50  # contracts that live at the same time, so that a batch finds several events of each
 ROUNDS = 3
-STATUS: Final[dict[type, str]] = {ContractCreated: "created", ContractStarted: "active", ContractCompleted: "completed"}
+STATUS: Final[dict[type, str]] = {
+    ContractCreated: "created",
+    ContractStarted: "active",
+    ContractCompleted: "completed",
+}
 TABLE = """
 create schema bench;
 create table bench.contracts (
@@ -72,7 +76,9 @@ class ContractList:
         changed: dict[str, list[object]] = {}
         for applied in batch:
             event, recorded = applied.event, applied.recorded
-            row = changed.setdefault(recorded.entity_id, [recorded.entity_id, None, None, None, 0, 0, 0, None])
+            row = changed.setdefault(
+                recorded.entity_id, [recorded.entity_id, None, None, None, 0, 0, 0, None]
+            )
             match event:
                 case ContractCreated(name=name, phases=phases):
                     row[1:4] = name, STATUS[ContractCreated], phases[0].name
@@ -94,11 +100,25 @@ async def measure(env: BenchEnv) -> list[Figure]:
     figures: list[Figure] = []
     async with asyncpg.create_pool(dsn, min_size=4, max_size=8) as pool:
         await pool.execute(TABLE)
-        for what, projection in (("a list of contracts", ContractList()), ("the gateway's whole read model", ReadModel())):
+        for what, projection in (
+            ("a list of contracts", ContractList()),
+            ("the gateway's whole read model", ReadModel()),
+        ):
             rate, plain, wait = await rebuilt(pool, projection, events)
             figures += [
-                Figure("P10", f"rebuild of {what}", rate, "events/s", plain, "plain COPY", "≥ 50,000/s", rate >= 50_000),
-                Figure("P10", "longest wait of a reader meanwhile", wait, "ms", None, None, "never a gap", True),
+                Figure(
+                    "P10",
+                    f"rebuild of {what}",
+                    rate,
+                    "events/s",
+                    plain,
+                    "plain COPY",
+                    "≥ 50,000/s",
+                    rate >= 50_000,
+                ),
+                Figure(
+                    "P10", "longest wait of a reader meanwhile", wait, "ms", None, None, "never a gap", True
+                ),
             ]
     return figures
 
@@ -139,7 +159,9 @@ async def copied(pool: asyncpg.Pool, events: int) -> float:
     started = time.perf_counter()
     while batch := await log.after(position, 5000):
         async with pool.acquire() as connection:
-            rows = [(event.position, event.stream, event.type, event.recorded_at, event.data) for event in batch]
+            rows = [
+                (event.position, event.stream, event.type, event.recorded_at, event.data) for event in batch
+            ]
             await connection.copy_records_to_table("plain", records=rows)
         position = batch[-1].position
     return events / (time.perf_counter() - started)
@@ -153,7 +175,13 @@ async def lives(dsn: str) -> int:
         for turn in zip(*(life(f"contract {number}") for number in range(TOGETHER)), strict=True):
             batch = [
                 Append(
-                    "default", f"contract-c{start + number}", some_id(), b"h" * 32, None, tuple(new_event(event) for event in events), META
+                    "default",
+                    f"contract-c{start + number}",
+                    some_id(),
+                    b"h" * 32,
+                    None,
+                    tuple(new_event(event) for event in events),
+                    META,
                 )
                 for number, events in enumerate(turn)
             ]
@@ -168,16 +196,43 @@ def life(name: str) -> list[Sequence[Event]]:
     """What each command of an ordinary contract records, in turn: 25 events."""
     phases = (Phase("plan"), Phase("execute"))
     turns: list[Sequence[Event]] = [
-        [ContractCreated(name, "made for a benchmark", "simple", "owner-1", phases, phase_guard=False, auto_complete_enabled=True)],
+        [
+            ContractCreated(
+                name,
+                "made for a benchmark",
+                "simple",
+                "owner-1",
+                phases,
+                phase_guard=False,
+                auto_complete_enabled=True,
+            )
+        ],
         [ContractStarted()],
     ]
     for phase, deliverable in (("plan", "plan-document"), ("execute", "pull-request")):
         for task in ("first", "second"):
             task_id = f"{phase}-{task}"
             turns += [
-                [TaskCreated(task_id, f"{task} task", phase, "builder", "read the issue, write the change, run the tests")],
-                [TaskClaimed(task_id, "builder", "5f1c1f0e-2a63-4a0e-9d5e-3a2b8a4f7c11"), TaskStarted(task_id)],
-                [MessageSent(f"{task_id}-done", "supervisor", "the tests pass; the change is pushed and ready for a look")],
+                [
+                    TaskCreated(
+                        task_id,
+                        f"{task} task",
+                        phase,
+                        "builder",
+                        "read the issue, write the change, run the tests",
+                    )
+                ],
+                [
+                    TaskClaimed(task_id, "builder", "5f1c1f0e-2a63-4a0e-9d5e-3a2b8a4f7c11"),
+                    TaskStarted(task_id),
+                ],
+                [
+                    MessageSent(
+                        f"{task_id}-done",
+                        "supervisor",
+                        "the tests pass; the change is pushed and ready for a look",
+                    )
+                ],
                 [TaskCompleted(task_id, f"{task} task", "done")],
             ]
         turns.append([DeliverableCompleted(phase, deliverable, "https://example.org/pull/17")])

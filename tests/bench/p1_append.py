@@ -1,4 +1,6 @@
-"""P1: appending, 32 callers × 1 event, beside a plain unordered insert and beside the library `eventsourcing`, in the same run."""
+"""P1: appending, 32 callers × 1 event, beside a plain unordered insert and beside the library
+`eventsourcing`, in the same run.
+"""
 
 import asyncio
 import time
@@ -39,9 +41,25 @@ async def measure(env: BenchEnv) -> list[Figure]:
     insert = "plain identity-column insert, unordered, 32 connections"
     return [
         Figure(
-            "P1", f"append, {CALLERS} callers × 1 event", rate, "events/s", beside, insert, "≥ 2 × the plain insert", rate >= 2 * beside
+            "P1",
+            f"append, {CALLERS} callers × 1 event",
+            rate,
+            "events/s",
+            beside,
+            insert,
+            "≥ 2 × the plain insert",
+            rate >= 2 * beside,
         ),
-        Figure("P1", f"append, {CALLERS} callers × 1 event, p50", p50, "ms", p50_beside, insert, "≤ 3 ms", p50 <= 3),
+        Figure(
+            "P1",
+            f"append, {CALLERS} callers × 1 event, p50",
+            p50,
+            "ms",
+            p50_beside,
+            insert,
+            "≤ 3 ms",
+            p50 <= 3,
+        ),
         Figure(
             "P1",
             f"append, {WRITERS} writers × 1 event",
@@ -59,7 +77,12 @@ def with_eventsourcing(dsn: str, seconds: float) -> float:
     """Events per second of the PyPI library, as it comes, one thread a writer."""
     parts = urlsplit(dsn)
     datastore = PostgresDatastore(
-        dbname=parts.path[1:], host=parse_qs(parts.query)["host"][0], port=5432, user=parts.username or "", password="", pool_size=WRITERS
+        dbname=parts.path[1:],
+        host=parse_qs(parts.query)["host"][0],
+        port=5432,
+        user=parts.username or "",
+        password="",
+        pool_size=WRITERS,
     )
     table = f"peer_{uuid4().hex[:8]}"
     recorder = PostgresApplicationRecorder(datastore, events_table_name=table)

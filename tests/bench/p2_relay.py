@@ -1,4 +1,6 @@
-"""P2: the relay from the log to JetStream beside bare gathered publishing, and how soon a subscriber has what was committed."""
+"""P2: the relay from the log to JetStream beside bare gathered publishing, and how soon a subscriber has what
+was committed.
+"""
 
 import asyncio
 import time
@@ -44,9 +46,20 @@ async def measure(env: BenchEnv) -> list[Figure]:
     await nats.close()
     rate, p99 = median(ours), quantiles(late, n=100)[98]
     return [
-        Figure("P2", "relay, log → JetStream", rate, "events/s", median(bare), "bare gathered js.publish", "≥ 15,000/s", rate >= 15_000),
+        Figure(
+            "P2",
+            "relay, log → JetStream",
+            rate,
+            "events/s",
+            median(bare),
+            "bare gathered js.publish",
+            "≥ 15,000/s",
+            rate >= 15_000,
+        ),
         Figure("P2", f"commit → subscriber, p50 at {PER_SECOND}/s", median(late), "ms", None, None, "", None),
-        Figure("P2", f"commit → subscriber, p99 at {PER_SECOND}/s", p99, "ms", None, None, "≤ 50 ms", p99 <= 50),
+        Figure(
+            "P2", f"commit → subscriber, p99 at {PER_SECOND}/s", p99, "ms", None, None, "≤ 50 ms", p99 <= 50
+        ),
     ]
 
 
@@ -85,7 +98,9 @@ async def gathered(log: Log, nats: Client) -> float:
     for start in range(0, EVENTS, WINDOW):
         await asyncio.gather(
             *(
-                jetstream.publish(subjects.event(event.category, event.entity_id, event.type), to_cloudevent(event))
+                jetstream.publish(
+                    subjects.event(event.category, event.entity_id, event.type), to_cloudevent(event)
+                )
                 for event in events[start : start + WINDOW]
             )
         )
@@ -93,7 +108,9 @@ async def gathered(log: Log, nats: Client) -> float:
 
 
 async def latencies(pool: asyncpg.Pool, nats: Client, dsn: str) -> list[float]:
-    """Milliseconds from the answer of the append to the event in the hands of a consumer; all in one process, as in a service."""
+    """Milliseconds from the answer of the append to the event in the hands of a consumer; all in one process,
+    as in a service.
+    """
     await emptied(nats, Log(pool))
     grew, committed, late = asyncio.Event(), dict[int, float](), list[float]()
     appender = Appender(lambda: asyncpg.connect(dsn), on_append=lambda _: grew.set())
@@ -114,7 +131,9 @@ async def latencies(pool: asyncpg.Pool, nats: Client, dsn: str) -> list[float]:
 
     async def write(number: int) -> None:
         event = NewEvent(some_id(), "TaskCompleted", 1, DATA)
-        outcome = await appender.append(Append("default", f"contract-{number % 100}", uuid4(), b"h" * 32, None, (event,), META))
+        outcome = await appender.append(
+            Append("default", f"contract-{number % 100}", uuid4(), b"h" * 32, None, (event,), META)
+        )
         assert isinstance(outcome, Appended)
         committed[outcome.position] = time.perf_counter()
 

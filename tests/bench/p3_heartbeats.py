@@ -1,4 +1,6 @@
-"""P3: what one recorder process keeps of the heartbeats of 100 000 senders, beside a pull loop that throws them away."""
+"""P3: what one recorder process keeps of the heartbeats of 100 000 senders, beside a pull loop that throws
+them away.
+"""
 
 import time
 from contextlib import aclosing
@@ -27,13 +29,20 @@ AT_ONCE = 2_000
 async def measure(env: BenchEnv) -> list[Figure]:
     dsn = await env.database()
     client = await nats.connect(env.nats_url, pending_size=64 * 1024 * 1024)
-    services = {"MAKIMA_DATABASE_URL": dsn, "MAKIMA_NATS_URL": env.nats_url, "MAKIMA_HEALTH_PORT": "0", "MAKIMA_LOG_LEVEL": "error"}
+    services = {
+        "MAKIMA_DATABASE_URL": dsn,
+        "MAKIMA_NATS_URL": env.nats_url,
+        "MAKIMA_HEALTH_PORT": "0",
+        "MAKIMA_LOG_LEVEL": "error",
+    }
     async with asyncpg.create_pool(dsn, min_size=1, max_size=2) as pool:
         await provision(client, Log(pool), budget=0.25)
         await beat(client, 0, 1)
         async with process("makima_supervisor_heartbeat", env=services):
             new = await drained(pool, SENDERS)
-            await eventually(lambda: registered(pool), 600.0, every=0.5, because="not every sender was registered")
+            await eventually(
+                lambda: registered(pool), 600.0, every=0.5, because="not every sender was registered"
+            )
         await beat(client, 1, 1 + ROUNDS)
         bare = await thrown_away(client)
         async with process("makima_supervisor_heartbeat", env=services) as recorder:
@@ -43,8 +52,19 @@ async def measure(env: BenchEnv) -> list[Figure]:
     await client.close()
     lost = SENDERS + BEATS - kept
     return [
-        Figure("P3", f"heartbeats recorded, {SENDERS:,} senders", rate, "/s", bare, "thrown away", "≥ 30,000/s", rate >= 30_000),
-        Figure("P3", "of a bare pull loop's rate", rate / bare, "×", None, None, "≥ 0.5 ×", rate / bare >= 0.5),
+        Figure(
+            "P3",
+            f"heartbeats recorded, {SENDERS:,} senders",
+            rate,
+            "/s",
+            bare,
+            "thrown away",
+            "≥ 30,000/s",
+            rate >= 30_000,
+        ),
+        Figure(
+            "P3", "of a bare pull loop's rate", rate / bare, "×", None, None, "≥ 0.5 ×", rate / bare >= 0.5
+        ),
         Figure("P3", f"heartbeats lost of {SENDERS + BEATS:,}", lost, "", None, None, "0", lost == 0),
         Figure("P3", "recorded while every sender is new", new, "/s", None, None, "", None),
         Figure("P3", "processor time per heartbeat", 1e6 * used / BEATS, "µs", None, None, "", None),
@@ -52,14 +72,18 @@ async def measure(env: BenchEnv) -> list[Figure]:
 
 
 async def beat(client: Client, first: int, last: int) -> None:
-    """Everyone beats in each round. The broker drops what comes faster than it can store: each portion waits for the one before."""
+    """Everyone beats in each round. The broker drops what comes faster than it can store: each portion waits
+    for the one before.
+    """
     subject = [subjects.supervisor_heartbeat(daemon_of(number), f"t{number}") for number in range(SENDERS)]
     for turn in range(first, last):
         for number in range(SENDERS):
             await client.publish(subject[number], PAYLOAD % (number, number, number, turn))
             if (number + 1) % AT_ONCE == 0:
                 await client.flush(30)
-                await eventually(lambda held=turn * SENDERS + number + 1: holds(client, held), 30.0, every=0.005)
+                await eventually(
+                    lambda held=turn * SENDERS + number + 1: holds(client, held), 30.0, every=0.005
+                )
 
 
 async def holds(client: Client, messages: int) -> bool:
@@ -88,14 +112,18 @@ async def drained(pool: asyncpg.Pool, until: int) -> float:
 
 
 async def recorded(pool: asyncpg.Pool) -> int:
-    """Nothing but heartbeats is in this stream, so the watermark counts them; counting rows would take the recorder's processor."""
+    """Nothing but heartbeats is in this stream, so the watermark counts them; counting rows would take the
+    recorder's processor.
+    """
     return await pool.fetchval("select min(sequence) from supervisor_heartbeat.watermarks")
 
 
 async def thrown_away(client: Client) -> float:
     """What the same loop reads when nothing is done with it."""
     started, seen = time.monotonic(), 0
-    async with aclosing(PullLoop(client, subjects.HEARTBEATS_STREAM, Ephemeral("bare", after=SENDERS), batch=2000).batches()) as batches:
+    async with aclosing(
+        PullLoop(client, subjects.HEARTBEATS_STREAM, Ephemeral("bare", after=SENDERS), batch=2000).batches()
+    ) as batches:
         async for messages in batches:
             seen += len(messages)
             if seen >= BEATS:

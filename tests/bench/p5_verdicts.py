@@ -1,8 +1,10 @@
-"""P5 and P6: how late a verdict comes under 30 000 heartbeats a second, how soon a restarted detector sees, beside a naive detector.
+"""P5 and P6: how late a verdict comes under 30 000 heartbeats a second, how soon a restarted detector sees,
+beside a naive detector.
 
-Late is what passes between the broker's time of the last heartbeat plus the timeout, and the moment in which the owner of the sender
-is asked: its wait for the recorder and its append come on top, and are measured with the whole system. The two detectors are
-measured in turn, under the same fleet; what was measured while the fleet fell behind its rate says nothing, and is void.
+Late is what passes between the broker's time of the last heartbeat plus the timeout, and the moment in which
+the owner of the sender is asked: its wait for the recorder and its append come on top, and are measured with
+the whole system. The two detectors are measured in turn, under the same fleet; what was measured while the
+fleet fell behind its rate says nothing, and is void.
 """
 
 import asyncio
@@ -45,7 +47,9 @@ CANARIES = 8 / 0.05  # a second, in the same stream
 
 @dataclass
 class Court:
-    """Stands for the owner of the senders: agrees at once, without its wait and its append, and notes how late it was asked, in ms."""
+    """Stands for the owner of the senders: agrees at once, without its wait and its append, and notes how
+    late it was asked, in ms.
+    """
 
     timeout: float
     late: dict[str, float] = field(default_factory=dict[str, float])
@@ -68,7 +72,9 @@ async def measure(env: BenchEnv) -> list[Figure]:
     return await verdicts(env, HUNDRED_THOUSAND, "100,000 tracked", p99_ms=250.0, restart_seconds=10.0)
 
 
-async def verdicts(env: BenchEnv, load: Load, what: str, *, p99_ms: float, restart_seconds: float) -> list[Figure]:
+async def verdicts(
+    env: BenchEnv, load: Load, what: str, *, p99_ms: float, restart_seconds: float
+) -> list[Figure]:
     dsn = await env.database()
     court = Court(load.timeout)
     client = await nats.connect(env.nats_url, max_reconnect_attempts=-1, ping_interval=60)
@@ -86,25 +92,56 @@ async def verdicts(env: BenchEnv, load: Load, what: str, *, p99_ms: float, resta
         async with process(NAIVE, env.nats_url, str(load.timeout)):
             naive_rate = await die(client, senders, court.naive, load.dying, load)
         figures = report(court, load, what, p99_ms, rate)
-        async with detector(dsn, env.nats_url, load) as (_, started_in), process(NAIVE, env.nats_url, str(load.timeout)):
+        async with (
+            detector(dsn, env.nats_url, load) as (_, started_in),
+            process(NAIVE, env.nats_url, str(load.timeout)),
+        ):
             await asyncio.sleep(load.interval)
             false, naive_false = await while_the_broker_stands(env, court, load)
     await client.close()
     restarted = f"detector restart, {what}: until its watermark is live, less than a second behind"
     asleep = f"false verdicts after the broker stood still for {load.timeout + 3:.0f} s, {what}"
     return [
-        Figure("P5", f"heartbeats that came, {what}", rate, "/s", naive_rate, "for the naive one", f"≥ {LEAST_PART * RATE:,.0f}/s", None),
+        Figure(
+            "P5",
+            f"heartbeats that came, {what}",
+            rate,
+            "/s",
+            naive_rate,
+            "for the naive one",
+            f"≥ {LEAST_PART * RATE:,.0f}/s",
+            None,
+        ),
         *figures,
         Figure("P5", f"memory of the detector, {what}", memory, "MiB", None, None, "", None),
-        Figure("P5", f"processor used by the detector, {what}, {rate:,.0f}/s", used, "% of one core", None, None, "", None),
+        Figure(
+            "P5",
+            f"processor used by the detector, {what}, {rate:,.0f}/s",
+            used,
+            "% of one core",
+            None,
+            None,
+            "",
+            None,
+        ),
         Figure("P5", asleep, false, "", naive_false, "naive, wall clock", "0", false == 0),
-        Figure("P6", restarted, started_in, "s", None, None, f"≤ {restart_seconds:g} s", started_in <= restart_seconds),
+        Figure(
+            "P6",
+            restarted,
+            started_in,
+            "s",
+            None,
+            None,
+            f"≤ {restart_seconds:g} s",
+            started_in <= restart_seconds,
+        ),
     ]
 
 
 async def die(client: Client, senders: Process, found: dict[str, float], first: int, load: Load) -> float:
-    """From sender `first` on they die, a trickle and then a burst; the rate at which heartbeats came meanwhile. It begins once the
-    detector has heard everyone: who died before it was there gets a timeout of its own.
+    """From sender `first` on they die, a trickle and then a burst; the rate at which heartbeats came
+    meanwhile. It begins once the detector has heard everyone: who died before it was there gets a timeout of
+    its own.
     """
     await asyncio.sleep(load.interval)
     before, since = await stored(client), time.monotonic()
@@ -131,8 +168,26 @@ def report(court: Court, load: Load, what: str, p99_ms: float, rate: float) -> l
         p99 = quantile(ours, 0.99)
         met = p99 <= wanted if enough else None
         figures += [
-            Figure("P5", f"{name}, p50", quantile(ours, 0.5), "ms", quantile(naive, 0.5), "naive, a look a second", "", None),
-            Figure("P5", f"{name}, p99", p99, "ms", quantile(naive, 0.99), "naive, a look a second", f"≤ {wanted:g} ms", met),
+            Figure(
+                "P5",
+                f"{name}, p50",
+                quantile(ours, 0.5),
+                "ms",
+                quantile(naive, 0.5),
+                "naive, a look a second",
+                "",
+                None,
+            ),
+            Figure(
+                "P5",
+                f"{name}, p99",
+                p99,
+                "ms",
+                quantile(naive, 0.99),
+                "naive, a look a second",
+                f"≤ {wanted:g} ms",
+                met,
+            ),
         ]
     return figures
 
@@ -158,10 +213,26 @@ async def prepare(dsn: str, client: Client, count: int) -> None:
     async with asyncpg.create_pool(dsn, min_size=1, max_size=1) as pool:
         await provision(client, Log(pool), budget=0.25)
         rows = [
-            (f"supervisor:t{number}", True, number + 1, f"c{number}", daemon_of(number), f"t{number}-1", list[str]())
+            (
+                f"supervisor:t{number}",
+                True,
+                number + 1,
+                f"c{number}",
+                daemon_of(number),
+                f"t{number}-1",
+                list[str](),
+            )
             for number in range(count)
         ]
-        columns = ["name", "alive", "alive_position", "contract_id", "daemon_id", "connection_id", "superseded"]
+        columns = [
+            "name",
+            "alive",
+            "alive_position",
+            "contract_id",
+            "daemon_id",
+            "connection_id",
+            "superseded",
+        ]
         async with pool.acquire() as connection:
             await cast("asyncpg.Connection", connection).copy_records_to_table(
                 "senders", schema_name="stale_detector", records=rows, columns=columns
@@ -189,7 +260,9 @@ async def tell(senders: Process, first: int, last: int, seconds: float) -> None:
 
 async def judged(found: dict[str, float], first: int, last: int, timeout: float) -> None:
     expected = {f"t{number}" for number in range(first, last)}
-    await eventually(lambda: found.keys() >= expected, timeout + 10.0, every=0.25, because="not every death was found")
+    await eventually(
+        lambda: found.keys() >= expected, timeout + 10.0, every=0.25, because="not every death was found"
+    )
 
 
 @asynccontextmanager
@@ -223,7 +296,14 @@ async def fleet(url: str, load: Load) -> AsyncGenerator[Process]:
 @asynccontextmanager
 async def process(module: str, *arguments: str, env: dict[str, str] | None = None) -> AsyncGenerator[Process]:
     running = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", module, *arguments, cwd=ROOT, env={**os.environ, **(env or {})}, stdin=PIPE, stdout=asyncio.subprocess.DEVNULL
+        sys.executable,
+        "-m",
+        module,
+        *arguments,
+        cwd=ROOT,
+        env={**os.environ, **(env or {})},
+        stdin=PIPE,
+        stdout=asyncio.subprocess.DEVNULL,
     )
     try:
         yield running

@@ -1,4 +1,6 @@
-"""P7: from an HTTP write to the answer that reads it, 100 writes a second, beside a bare route that inserts one row and commits."""
+"""P7: from an HTTP write to the answer that reads it, 100 writes a second, beside a bare route that inserts
+one row and commits.
+"""
 
 from tests.bench.figure import BenchEnv, Figure
 from tests.bench.lean_http import LeanHttp
@@ -18,7 +20,10 @@ async def measure(env: BenchEnv) -> list[Figure]:
             plain = await drive(bare, insert_row, WRITES_PER_SECOND, seconds)
             measured = await drive(ours, create_contract, WRITES_PER_SECOND, seconds)
     (p50, p99), (plain_p50, plain_p99) = percentiles(measured), percentiles(plain)
-    what, beside = f"HTTP write → answer that reads it, {WRITES_PER_SECOND}/s", "a bare route: one insert, committed"
+    what, beside = (
+        f"HTTP write → answer that reads it, {WRITES_PER_SECOND}/s",
+        "a bare route: one insert, committed",
+    )
     return [
         Figure("P7", f"{what}, p50", p50, "ms", plain_p50, beside, "≤ 15 ms", p50 <= 15),
         Figure("P7", f"{what}, p99", p99, "ms", plain_p99, beside, "≤ 60 ms", p99 <= 60),

@@ -1,4 +1,6 @@
-"""P8, and P11 for reads: dashboard, list and show at 100 000 contracts, beside bare routes on the same rows and a gateway with a tenth of them."""
+"""P8, and P11 for reads: dashboard, list and show at 100 000 contracts, beside bare routes on the same rows
+and a gateway with a tenth of them.
+"""
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Sequence
@@ -41,9 +43,16 @@ TOGETHER: Final = 200  # streams in one append
 RATE: Final = 25
 SECONDS: Final = 5.0
 ROUNDS: Final = 4  # the first warms up
-PHASES: Final = (Phase("plan", (Deliverable("plan-document", "Plan document"),)), Phase("execute", (Deliverable("pull-request", "PR"),)))
+PHASES: Final = (
+    Phase("plan", (Deliverable("plan-document", "Plan document"),)),
+    Phase("execute", (Deliverable("pull-request", "PR"),)),
+)
 WANTED: Final = {"dashboard": 20.0, "list": 30.0, "show": 10.0}
-BESIDE: Final = {"dashboard": "a bare COUNT of the rows", "list": "a bare route: 50 rows", "show": "a bare route: one row"}
+BESIDE: Final = {
+    "dashboard": "a bare COUNT of the rows",
+    "list": "a bare route: 50 rows",
+    "show": "a bare route: one row",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +80,43 @@ async def measure(env: BenchEnv) -> list[Figure]:
 
 
 def figures(what: str, waits: dict[tuple[str, str], list[float]]) -> list[Figure]:
-    (p50, p99), (few_p50, _), (_, bare_p99) = (percentiles(waits[what, where]) for where in ("many", "few", "bare"))
+    (p50, p99), (few_p50, _), (_, bare_p99) = (
+        percentiles(waits[what, where]) for where in ("many", "few", "bare")
+    )
     wanted = WANTED[what]
     return [
-        Figure("P8", f"{what} at {MANY:,} contracts, p99", p99, "ms", bare_p99, BESIDE[what], f"≤ {wanted:g} ms", p99 <= wanted),
-        Figure("P11", f"{what} at {MANY:,} contracts, p50", p50, "ms", few_p50, f"at {FEW:,}", "≤ 1.3 × at a tenth", p50 <= 1.3 * few_p50),
+        Figure(
+            "P8",
+            f"{what} at {MANY:,} contracts, p99",
+            p99,
+            "ms",
+            bare_p99,
+            BESIDE[what],
+            f"≤ {wanted:g} ms",
+            p99 <= wanted,
+        ),
+        Figure(
+            "P11",
+            f"{what} at {MANY:,} contracts, p50",
+            p50,
+            "ms",
+            few_p50,
+            f"at {FEW:,}",
+            "≤ 1.3 × at a tenth",
+            p50 <= 1.3 * few_p50,
+        ),
     ]
 
 
 def our(what: str, contracts: int) -> Ask:
-    return _get({"dashboard": "/api/v1/contracts/dashboard", "list": "/api/v1/contracts", "show": "/api/v1/contracts/{}"}[what], contracts)
+    return _get(
+        {
+            "dashboard": "/api/v1/contracts/dashboard",
+            "list": "/api/v1/contracts",
+            "show": "/api/v1/contracts/{}",
+        }[what],
+        contracts,
+    )
 
 
 def plain(what: str, contracts: int) -> Ask:
@@ -104,7 +140,9 @@ async def filled(env: BenchEnv, contracts: int) -> AsyncGenerator[Place]:
     await provisioned(dsn, env.nats_url)
     head = await fill(dsn, contracts)
     async with asyncpg.create_pool(dsn, min_size=2, max_size=2) as pool:
-        await rebuild(ReadModel(), pool, Log(pool))  # many times as fast as a gateway that begins from nothing beside its relay
+        await rebuild(
+            ReadModel(), pool, Log(pool)
+        )  # many times as fast as a gateway that begins from nothing beside its relay
         await pool.execute("vacuum analyze")
     async with served(dsn, env.nats_url, "gateway") as (ours, bare):
         await quiet(env, ours, contracts, head)
@@ -123,13 +161,20 @@ async def fill(dsn: str, contracts: int) -> int:
 
 
 def appends(told: Iterable[tuple[str, Sequence[Event]]]) -> list[Append]:
-    return [Append("default", stream, some_id(), b"h" * 32, None, tuple(map(new_event, events)), META) for stream, events in told]
+    return [
+        Append("default", stream, some_id(), b"h" * 32, None, tuple(map(new_event, events)), META)
+        for stream, events in told
+    ]
 
 
 def story(number: int) -> list[tuple[str, Sequence[Event]]]:
-    """Of a hundred: 5 are new, 44 at work, 1 asks, 40 are complete, 5 failed, 5 archived; one in two hundred is stale."""
+    """Of a hundred: 5 are new, 44 at work, 1 asks, 40 are complete, 5 failed, 5 archived; one in two hundred
+    is stale.
+    """
     name, kind = f"c{number}", number % 100
-    created = ContractCreated(f"contract {number}", "made for a benchmark", "simple", f"owner-{number % 50}", PHASES, False, True)
+    created = ContractCreated(
+        f"contract {number}", "made for a benchmark", "simple", f"owner-{number % 50}", PHASES, False, True
+    )
     events: list[Event] = [created] if kind < 5 else [created, ContractStarted()]
     if kind == 49:
         events += [QuestionAsked(f"q{number}", "which way?", "text"), InputAwaited("question")]
@@ -146,7 +191,9 @@ async def quiet(env: BenchEnv, url: str, contracts: int, head: int) -> None:
     nats = await nats_py.connect(env.nats_url)
     async with httpx.AsyncClient(headers={"Authorization": f"Bearer {TOKEN}"}, timeout=60) as client:
         while True:
-            answer = await client.get(f"{url}/api/v1/contracts/dashboard", headers={"Makima-Min-Position": str(head)})
+            answer = await client.get(
+                f"{url}/api/v1/contracts/dashboard", headers={"Makima-Min-Position": str(head)}
+            )
             relayed = (await nats.jetstream().stream_info(subjects.EVENTS_STREAM)).state.last_seq
             shown = sum(answer.json()["statusCounts"].values()) if answer.status_code == 200 else 0
             if shown == contracts and relayed >= head and "Makima-Read-Behind" not in answer.headers:

@@ -1,4 +1,6 @@
-"""P9: 2 000 monitor sockets, event → socket at 100 events a second, beside a bare broadcast; the gateway's memory while readers stand still."""
+"""P9: 2 000 monitor sockets, event → socket at 100 events a second, beside a bare broadcast; the gateway's
+memory while readers stand still.
+"""
 
 import asyncio
 import sys
@@ -39,7 +41,10 @@ async def measure(env: BenchEnv) -> list[Figure]:
     await provisioned(dsn, env.nats_url)
     nats = await nats_py.connect(env.nats_url)
     try:
-        async with served(dsn, env.nats_url, "contract", "gateway") as (gateway, _), _broadcasting() as broadcast:
+        async with (
+            served(dsn, env.nats_url, "contract", "gateway") as (gateway, _),
+            _broadcasting() as broadcast,
+        ):
             contracts = [str(uuid7()) for _ in range(CONTRACTS)]
             for contract in contracts:
                 await _ask(nats, contract, "create_contract", {"name": "watched", "owner_id": "local"})

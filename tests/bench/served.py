@@ -1,4 +1,6 @@
-"""A gateway as processes of its own, a bare route on the same database beside it, and requests at a steady pace."""
+"""A gateway as processes of its own, a bare route on the same database beside it, and requests at a steady
+pace.
+"""
 
 import asyncio
 import sys
@@ -28,7 +30,9 @@ Ask = Callable[[LeanHttp], Awaitable[None]]
 
 
 async def drive(url: str, ask: Ask, rate: int, seconds: float) -> list[float]:
-    """Milliseconds of each request, counted from when it was due: one that has to wait for its turn has waited."""
+    """Milliseconds of each request, counted from when it was due: one that has to wait for its turn has
+    waited.
+    """
     latencies: list[float] = []
 
     async def one(due: float) -> None:
@@ -69,9 +73,26 @@ async def served(dsn: str, nats_url: str, *services: str) -> AsyncGenerator[tupl
             for name in services:
                 health = ports.free()
                 own = {**env, **(of_gateway if name == "gateway" else {}), "MAKIMA_HEALTH_PORT": str(health)}
-                runner.start(Program(name, (sys.executable, "-m", f"makima_{name}"), ROOT, logs / f"{name}.log", health, own))
+                runner.start(
+                    Program(
+                        name,
+                        (sys.executable, "-m", f"makima_{name}"),
+                        ROOT,
+                        logs / f"{name}.log",
+                        health,
+                        own,
+                    )
+                )
             bare = {"BARE_DATABASE_URL": dsn, "BARE_PORT": str(bare_port)}
-            runner.start(Program("bare", (sys.executable, "-m", "tests.bench.bare_route"), ROOT, logs / "bare.log", env=bare))
+            runner.start(
+                Program(
+                    "bare",
+                    (sys.executable, "-m", "tests.bench.bare_route"),
+                    ROOT,
+                    logs / "bare.log",
+                    env=bare,
+                )
+            )
             await runner.ready()
             await _answers(f"http://127.0.0.1:{bare_port}/docs")
             yield f"http://127.0.0.1:{port}", f"http://127.0.0.1:{bare_port}"

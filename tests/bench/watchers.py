@@ -31,7 +31,9 @@ class Watchers:
                 if self.noting:
                     said = orjson.loads(message)
                     if "timestamp" in said:
-                        self.latencies.append((now - datetime.fromisoformat(said["timestamp"]).timestamp()) * 1000)
+                        self.latencies.append(
+                            (now - datetime.fromisoformat(said["timestamp"]).timestamp()) * 1000
+                        )
         except ConnectionClosed:
             self.connected -= 1
 
@@ -44,7 +46,9 @@ async def watching(url: str, groups: Sequence[str], count: int) -> AsyncGenerato
 
         async def open_one(number: int) -> ClientConnection:
             async with turn:
-                connection = await connect(url, compression=None, ping_interval=None, open_timeout=60, close_timeout=1)
+                connection = await connect(
+                    url, compression=None, ping_interval=None, open_timeout=60, close_timeout=1
+                )
                 await connection.send(orjson.dumps({"contract_ids": [groups[number % len(groups)]]}).decode())
                 return connection
 

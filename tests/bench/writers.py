@@ -15,7 +15,9 @@ from makima_kernel.event_log.append import Append, Appended, NewEvent
 from makima_kernel.event_log.appender import Appender
 from makima_schemas.envelope import EventMeta
 
-DATA = orjson.dumps({"contract_id": "c-" + "0" * 32, "phase": "build", "task": "t-17", "by": "agent-4", "note": "x" * 180})
+DATA = orjson.dumps(
+    {"contract_id": "c-" + "0" * 32, "phase": "build", "task": "t-17", "by": "agent-4", "note": "x" * 180}
+)
 META = EventMeta(actor="bench", traceparent="00-" + "a" * 32 + "-" + "b" * 16 + "-01")
 
 Write = Callable[[], Awaitable[None]]
@@ -68,7 +70,9 @@ async def drive(writes: list[Write], seconds: float) -> Speed:
 
 @asynccontextmanager
 async def appending(dsn: str, callers: int) -> AsyncGenerator[list[Write]]:
-    """Ours: handlers of one process that share an appender, each on a stream of its own with the version checked."""
+    """Ours: handlers of one process that share an appender, each on a stream of its own with the version
+    checked.
+    """
     appender = Appender(lambda: asyncpg.connect(dsn))
 
     def writer() -> Write:
@@ -77,7 +81,9 @@ async def appending(dsn: str, callers: int) -> AsyncGenerator[list[Write]]:
         async def write() -> None:
             nonlocal version
             event = NewEvent(some_id(), "TaskCompleted", 1, DATA)
-            outcome = await appender.append(Append("default", stream, some_id(), b"h" * 32, version, (event,), META))
+            outcome = await appender.append(
+                Append("default", stream, some_id(), b"h" * 32, version, (event,), META)
+            )
             assert isinstance(outcome, Appended)
             version = outcome.version
 
@@ -91,18 +97,27 @@ async def appending(dsn: str, callers: int) -> AsyncGenerator[list[Write]]:
 
 @asynccontextmanager
 async def inserting(dsn: str, callers: int) -> AsyncGenerator[list[Write]]:
-    """Plain: one connection a caller, one insert an event, numbered by an identity column, in no order that a reader could trust."""
+    """Plain: one connection a caller, one insert an event, numbered by an identity column, in no order that a
+    reader could trust.
+    """
     async with AsyncExitStack() as opened:
 
         async def writer() -> Write:
             connection = await opened.enter_async_context(_connection(dsn))
             insert = await connection.prepare(PLAIN_INSERT)
-            stream, version, data, meta = f"contract-{some_id()}", 0, DATA.decode(), orjson.dumps(META).decode()
+            stream, version, data, meta = (
+                f"contract-{some_id()}",
+                0,
+                DATA.decode(),
+                orjson.dumps(META).decode(),
+            )
 
             async def write() -> None:
                 nonlocal version
                 version += 1
-                await insert.fetchval("default", stream, version, some_id(), some_id(), "TaskCompleted", 1, data, meta)
+                await insert.fetchval(
+                    "default", stream, version, some_id(), some_id(), "TaskCompleted", 1, data, meta
+                )
 
             return write
 

@@ -55,7 +55,13 @@ def environment(gateways: Gateways, nats_url: str, folder: Path, token: str) -> 
     """Of a command whose user has nothing configured but this gateway."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("MAKIMA_")}
     url = str(gateways.clients[0].base_url).removesuffix("/api/v1/")
-    return {**clean, "XDG_CONFIG_HOME": str(folder), "MAKIMA_URL": url, "MAKIMA_NATS_URL": nats_url, "MAKIMA_TOKEN": token}
+    return {
+        **clean,
+        "XDG_CONFIG_HOME": str(folder),
+        "MAKIMA_URL": url,
+        "MAKIMA_NATS_URL": nats_url,
+        "MAKIMA_TOKEN": token,
+    }
 
 
 @pytest.fixture
@@ -67,10 +73,14 @@ def environ(gateways: Gateways, nats_url: str, tmp_path: Path) -> dict[str, str]
 def makima(environ: dict[str, str]) -> Iterator[Makima]:
     """`await makima("contracts", "list")`: in this process, on a thread of its own, one at a time."""
     handlers, level = logging.getLogger().handlers, logging.getLogger().level
-    logs.configure("test", "critical", sys.__stderr__)  # the services here must not log into the command's stdout
+    logs.configure(
+        "test", "critical", sys.__stderr__
+    )  # the services here must not log into the command's stdout
 
     async def run(*arguments: str, **env: str) -> Ran:
-        done = await asyncio.to_thread(CliRunner(env={**environ, **env}).invoke, main, arguments, catch_exceptions=False)
+        done = await asyncio.to_thread(
+            CliRunner(env={**environ, **env}).invoke, main, arguments, catch_exceptions=False
+        )
         return Ran(done.exit_code, done.stdout, done.stderr)
 
     yield run
@@ -90,6 +100,8 @@ def process(environ: dict[str, str]) -> Start:
 
     async def start(*arguments: str) -> Process:
         command = (sys.executable, "-m", "makima_cli.main", *arguments)
-        return await asyncio.create_subprocess_exec(*command, env=environ, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, preexec_fn=_hear_ctrl_c)
+        return await asyncio.create_subprocess_exec(
+            *command, env=environ, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, preexec_fn=_hear_ctrl_c
+        )
 
     return start

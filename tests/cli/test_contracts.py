@@ -23,7 +23,9 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group(
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def gateways(postgres_server: Postgres, template_database: str, nats_server: Nats) -> AsyncIterator[Gateways]:
+async def gateways(
+    postgres_server: Postgres, template_database: str, nats_server: Nats
+) -> AsyncIterator[Gateways]:
     async with shared_gateway(postgres_server, template_database, nats_server) as made:
         yield made
 
@@ -37,7 +39,10 @@ async def test_json_is_one_value_on_stdout_and_filters_are_the_apis(makima: Maki
     started = await create(makima, "one", "--start")
     await create(makima, "two", "--type", "execute")
     everything = await makima("contracts", "list", "--format", "json")
-    assert [contract["name"] for contract in cast("list[dict[str, object]]", everything.json)] == ["two", "one"]
+    assert [contract["name"] for contract in cast("list[dict[str, object]]", everything.json)] == [
+        "two",
+        "one",
+    ]
     active = await makima("contracts", "list", "--status", "active", "--format", "json")
     assert [contract["id"] for contract in cast("list[dict[str, object]]", active.json)] == [started["id"]]
     assert everything.err == ""
@@ -71,7 +76,13 @@ async def test_one_contract_is_shown_with_what_it_lacks(makima: Makima) -> None:
 
 async def test_a_contract_is_moved_by_words(makima: Makima) -> None:
     contract_id = str((await create(makima, "one"))["id"])
-    for action, status in (("start", "active"), ("pause", "paused"), ("resume", "active"), ("block", "blocked"), ("unblock", "active")):
+    for action, status in (
+        ("start", "active"),
+        ("pause", "paused"),
+        ("resume", "active"),
+        ("block", "blocked"),
+        ("unblock", "active"),
+    ):
         ran = await makima("contracts", action, contract_id, "--format", "json")
         assert cast("dict[str, object]", ran.json)["status"] == status
     failed = await makima("contracts", "fail", contract_id, "--reason", "no use", "--format", "json")
@@ -85,7 +96,11 @@ async def test_a_refusal_is_exit_5_with_the_problem_on_stderr(makima: Makima) ->
     contract_id = str((await create(makima, "one", "--start"))["id"])
     ran = await makima("contracts", "advance", contract_id, "--phase", "execute", "--format", "json")
     problem = cast("dict[str, object]", ran.problem)
-    assert (ran.exit, problem["code"], problem["missing"]) == (5, "VALIDATION_FAILED", ["Deliverable: plan-document"])
+    assert (ran.exit, problem["code"], problem["missing"]) == (
+        5,
+        "VALIDATION_FAILED",
+        ["Deliverable: plan-document"],
+    )
     told = await makima("contracts", "advance", contract_id, "--phase", "execute")
     assert (told.exit, told.out) == (5, "")
     assert "Deliverable: plan-document" in told.err
@@ -95,9 +110,15 @@ async def test_a_refusal_is_exit_5_with_the_problem_on_stderr(makima: Makima) ->
 
 async def test_a_dry_run_says_what_would_be_and_changes_nothing(makima: Makima) -> None:
     contract_id = str((await create(makima, "one", "--start"))["id"])
-    ran = await makima("contracts", "advance", contract_id, "--phase", "execute", "--dry-run", "--format", "json")
+    ran = await makima(
+        "contracts", "advance", contract_id, "--phase", "execute", "--dry-run", "--format", "json"
+    )
     answer = cast("dict[str, object]", ran.json)
-    assert (ran.exit, answer["would_succeed"], answer["missing"]) == (5, False, ["Deliverable: plan-document"])
+    assert (ran.exit, answer["would_succeed"], answer["missing"]) == (
+        5,
+        False,
+        ["Deliverable: plan-document"],
+    )
     forced = await makima("contracts", "advance", contract_id, "--phase", "execute", "--force", "--dry-run")
     assert (forced.exit, forced.out) == (0, "would succeed\n")
 
@@ -137,7 +158,9 @@ async def test_waiting_ends_when_the_status_is_there(makima: Makima, process: St
 
 async def test_waiting_ends_when_its_time_is_over(makima: Makima) -> None:
     contract_id = str((await create(makima, "one"))["id"])
-    over = await makima("contracts", "wait", contract_id, "--for", "active", "--timeout", "0.5", "--format", "json")
+    over = await makima(
+        "contracts", "wait", contract_id, "--for", "active", "--timeout", "0.5", "--format", "json"
+    )
     assert (over.exit, cast("dict[str, object]", over.problem)["code"]) == (7, "TIMED_OUT")
 
 
@@ -145,7 +168,10 @@ async def test_events_are_one_cloudevent_a_line(makima: Makima) -> None:
     contract_id = str((await create(makima, "one", "--start"))["id"])
     ran = await makima("contracts", "events", contract_id, "--format", "json")
     events = [orjson.loads(line) for line in ran.out.splitlines()]
-    assert [event["type"] for event in events] == ["makima.contract.ContractCreated.v1", "makima.contract.ContractStarted.v1"]
+    assert [event["type"] for event in events] == [
+        "makima.contract.ContractCreated.v1",
+        "makima.contract.ContractStarted.v1",
+    ]
     told = await makima("contracts", "events", contract_id, "--after", "1")
     assert "ContractStarted" in told.out
     assert "ContractCreated" not in told.out
@@ -157,7 +183,11 @@ async def test_the_monitor_streams_one_json_a_line_until_ctrl_c(makima: Makima, 
     assert orjson.loads(await watching.stdout.readline())["type"] == "hello"
     contract = await create(makima, "one")
     event = orjson.loads(await watching.stdout.readline())
-    assert (event["type"], event["contract_id"], event["new_status"]) == ("StatusChanged", contract["id"], "created")
+    assert (event["type"], event["contract_id"], event["new_status"]) == (
+        "StatusChanged",
+        contract["id"],
+        "created",
+    )
     watching.send_signal(signal.SIGINT)
     out, err = await watching.communicate()
     assert (watching.returncode, out, err) == (130, b"", b"")
@@ -176,7 +206,9 @@ async def test_a_filter_that_is_refused_ends_the_monitor_with_the_problem(proces
 
 async def test_a_monitor_of_what_does_not_run_gives_up_as_soon_as_other_commands(makima: Makima) -> None:
     before = time.monotonic()
-    ran = await makima("contracts", "monitor", "--format", "json", MAKIMA_URL=f"http://127.0.0.1:{ports.free()}")
+    ran = await makima(
+        "contracts", "monitor", "--format", "json", MAKIMA_URL=f"http://127.0.0.1:{ports.free()}"
+    )
     assert ran.exit == 8
     assert time.monotonic() - before < 10
     assert orjson.loads(ran.err)["code"] == "UNAVAILABLE"

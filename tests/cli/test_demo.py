@@ -56,7 +56,9 @@ async def test_a_child_goes_when_its_parent_is_killed() -> None:
 
 
 @pytest.mark.parametrize(("within", "code"), [((), 0), (("0.1",), 1)])
-async def test_a_jobs_exit_code_says_whether_it_was_done(tmp_path: Path, within: tuple[str, ...], code: int) -> None:
+async def test_a_jobs_exit_code_says_whether_it_was_done(
+    tmp_path: Path, within: tuple[str, ...], code: int
+) -> None:
     job = await Child.start("a job", "makima_cli.demo.agent_work", str(tmp_path), "t1", "do it", *within)
     async with asyncio.timeout(60):
         assert await job.ended() == code

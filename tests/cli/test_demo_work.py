@@ -69,11 +69,15 @@ def test_a_supervisor_has_every_work_of_its_phase_tried_until_it_is_done() -> No
     none = frozenset[str]()
     assert next_steps("plan", [], none) == [Try(LOOK, f"{LOOK}/0"), Try(DO, f"{DO}/0")]
     assert next_steps("plan", [task(LOOK, TaskStatus.RUNNING), task(DO, TaskStatus.COMPLETED)], none) == []
-    assert next_steps("plan", [task(LOOK, TaskStatus.FAILED), task(DO, TaskStatus.PENDING)], none) == [Try(LOOK, f"{LOOK}/1")]
+    assert next_steps("plan", [task(LOOK, TaskStatus.FAILED), task(DO, TaskStatus.PENDING)], none) == [
+        Try(LOOK, f"{LOOK}/1")
+    ]
 
 
 def test_a_supervisor_gives_up_what_has_failed_too_often_unless_that_was_forgiven() -> None:
-    tries = [task(LOOK, TaskStatus.FAILED, number, f"exit code {number}") for number in range(MAX_TASK_ATTEMPTS)]
+    tries = [
+        task(LOOK, TaskStatus.FAILED, number, f"exit code {number}") for number in range(MAX_TASK_ATTEMPTS)
+    ]
     assert next_steps("plan", tries, frozenset()) == GiveUp(
         f"{LOOK}: failed {MAX_TASK_ATTEMPTS} times, the last time with exit code {MAX_TASK_ATTEMPTS - 1}"
     )
@@ -95,17 +99,25 @@ def test_the_staging_environment_is_held_by_one_at_a_time(tmp_path: Path) -> Non
 def test_every_story_and_every_type_is_told_in_turn() -> None:
     names = [told(number)[1] for number in range(2 * len(SCENARIOS))]
     assert len(set(names)) == len(names)
-    assert {told(number)[0].contract_type for number in range(len(SCENARIOS))} == {"simple", "specification", "execute"}
+    assert {told(number)[0].contract_type for number in range(len(SCENARIOS))} == {
+        "simple",
+        "specification",
+        "execute",
+    }
 
 
 def test_the_stories_give_cause_for_every_status() -> None:
-    """Two need what only one can have, one cannot be done in its time, one asks, one is guarded, and a batch is more than run at once."""
+    """Two need what only one can have, one cannot be done in its time, one asks, one is guarded, and a batch
+    is more than run at once.
+    """
     wanted = [needs(told(number)[2]) for number in range(len(SCENARIOS))]
     assert [need.staging for need in wanted[:SCENARIO_BATCH_SIZE]].count(True) > 1
     assert SCENARIO_BATCH_SIZE > MOST_ACTIVE
     assert any(need.question for need in wanted)
     assert any(story.guard for story in SCENARIOS)
-    limited = [phases(story) for story in SCENARIOS if needs(told(SCENARIOS.index(story))[2]).within is not None]
+    limited = [
+        phases(story) for story in SCENARIOS if needs(told(SCENARIOS.index(story))[2]).within is not None
+    ]
     assert limited
     assert all(limited), "what may fail has gates that another try can satisfy"
 

@@ -11,7 +11,9 @@ from makima_kernel.testing import eventually
 from tests.cli.conftest import Makima, Ran
 from tests.cli.contracts import create
 
-HELD_UP = "select exists (select from pg_locks where not granted and relation = 'gateway.contracts'::regclass)"
+HELD_UP = (
+    "select exists (select from pg_locks where not granted and relation = 'gateway.contracts'::regclass)"
+)
 
 
 @pytest.fixture
@@ -37,7 +39,9 @@ async def test_a_hole_is_found(makima: Makima, ledger: Makima, pool: asyncpg.Poo
     await create(makima, "one", "--start")
     await create(makima, "two")
     async with pool.acquire() as connection, connection.transaction():
-        await connection.execute("alter table event_log.events_p000000000000 disable trigger all")  # which refuses it
+        await connection.execute(
+            "alter table event_log.events_p000000000000 disable trigger all"
+        )  # which refuses it
         await connection.execute("delete from event_log.events where position = 2")
     ran = await ledger("verify", "--format", "json")
     assert ran.exit == 6
@@ -46,7 +50,9 @@ async def test_a_hole_is_found(makima: Makima, ledger: Makima, pool: asyncpg.Poo
     assert "has a gap" in gap
 
 
-async def test_a_new_epoch_is_a_new_identity_that_the_stream_takes_on(makima: Makima, ledger: Makima, pool: asyncpg.Pool) -> None:
+async def test_a_new_epoch_is_a_new_identity_that_the_stream_takes_on(
+    makima: Makima, ledger: Makima, pool: asyncpg.Pool
+) -> None:
     await create(makima, "one", "--start")
     before = await Log(pool).epoch()
     renewed = await ledger("new-epoch", "--format", "json")
@@ -59,7 +65,9 @@ async def test_a_new_epoch_is_a_new_identity_that_the_stream_takes_on(makima: Ma
     await eventually(whole, 30, because="the stream is filled again")
 
 
-async def test_a_read_model_is_made_anew_while_it_is_read(makima: Makima, ledger: Makima, pool: asyncpg.Pool) -> None:
+async def test_a_read_model_is_made_anew_while_it_is_read(
+    makima: Makima, ledger: Makima, pool: asyncpg.Pool
+) -> None:
     await create(makima, "one", "--start")
     await pool.execute("update gateway.contracts set name = 'a bug wrote this'")
     rebuilt = await ledger("rebuild", "gateway", "--format", "json")
@@ -77,23 +85,32 @@ async def test_how_far_a_rebuild_is_goes_to_stderr(
     monkeypatch.setattr("makima_cli.ledger.rebuild.PROGRESS_POLL_SECONDS", 0.01)
     await create(makima, "one", "--start")
     async with pool.acquire() as reader, reader.transaction():
-        await reader.execute("lock table gateway.contracts in access share mode")  # the swap has to wait for it
+        await reader.execute(
+            "lock table gateway.contracts in access share mode"
+        )  # the swap has to wait for it
         waiting = asyncio.ensure_future(ledger("rebuild", "gateway"))
         await eventually(lambda: pool.fetchval(HELD_UP))
-        await eventually(lambda: pool.fetchval(f"select not ({HELD_UP})"), because="it gives up after half a second, and tries again")
+        await eventually(
+            lambda: pool.fetchval(f"select not ({HELD_UP})"),
+            because="it gives up after half a second, and tries again",
+        )
     ran = await waiting
     assert (ran.exit, ran.out) == (0, "gateway is rebuilt, up to position 2\n")
     assert "gateway: 2 of 2 events\n" in ran.err
 
 
-async def test_a_projection_that_nobody_knows_is_refused_and_the_known_ones_are_named(makima: Makima, ledger: Makima) -> None:
+async def test_a_projection_that_nobody_knows_is_refused_and_the_known_ones_are_named(
+    makima: Makima, ledger: Makima
+) -> None:
     await create(makima, "one")
     ran = await ledger("rebuild", "nobody", "--format", "json")
     assert (ran.exit, cast("dict[str, object]", ran.problem)["valid"]) == (3, ["contract", "gateway"])
     assert "known are contract, gateway" in (await ledger("rebuild", "nobody")).err
 
 
-async def test_a_rebuild_that_nobody_answers_is_told(makima: Makima, ledger: Makima, pool: asyncpg.Pool) -> None:
+async def test_a_rebuild_that_nobody_answers_is_told(
+    makima: Makima, ledger: Makima, pool: asyncpg.Pool
+) -> None:
     await pool.execute("insert into event_log.checkpoints values ('gone', 1, 0, 0)")
     ran = await ledger("rebuild", "gone", "--format", "json")
     assert (ran.exit, cast("dict[str, object]", ran.problem)["code"]) == (8, "UNAVAILABLE")

@@ -8,12 +8,38 @@ from makima_cli.contracts.watch import told
     ("event", "line"),
     [
         (
-            {"type": "StatusChanged", "contract_id": "c1", "old_status": "active", "new_status": "failed", "reason": "no way"},
+            {
+                "type": "StatusChanged",
+                "contract_id": "c1",
+                "old_status": "active",
+                "new_status": "failed",
+                "reason": "no way",
+            },
             "active → failed  reason=no way",
         ),
-        ({"type": "StatusChanged", "contract_id": "c1", "old_status": None, "new_status": "created", "reason": None}, "created"),
-        ({"type": "SupervisorStateChanged", "supervisor_task_id": "t1", "old_state": "idle", "new_state": "working"}, "idle → working"),
-        ({"type": "PhaseChanged", "position": 7, "old_phase": "plan", "new_phase": "execute"}, "plan → execute"),
+        (
+            {
+                "type": "StatusChanged",
+                "contract_id": "c1",
+                "old_status": None,
+                "new_status": "created",
+                "reason": None,
+            },
+            "created",
+        ),
+        (
+            {
+                "type": "SupervisorStateChanged",
+                "supervisor_task_id": "t1",
+                "old_state": "idle",
+                "new_state": "working",
+            },
+            "idle → working",
+        ),
+        (
+            {"type": "PhaseChanged", "position": 7, "old_phase": "plan", "new_phase": "execute"},
+            "plan → execute",
+        ),
         (
             {
                 "type": "AgentStatusChanged",
@@ -24,7 +50,10 @@ from makima_cli.contracts.watch import told
             },
             "working → dead  role=builder  trigger=heartbeat_expired",
         ),
-        ({"type": "TaskCompleted", "task_id": "t2", "task_name": "build", "success": False}, "task_id=t2  task_name=build  success=False"),
+        (
+            {"type": "TaskCompleted", "task_id": "t2", "task_name": "build", "success": False},
+            "task_id=t2  task_name=build  success=False",
+        ),
     ],
 )
 def test_a_change_reads_from_old_to_new(event: dict[str, object], line: str) -> None:

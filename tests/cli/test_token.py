@@ -13,7 +13,10 @@ async def test_a_new_token_opens_what_it_is_for_until_it_is_revoked(makima: Maki
     assert token not in made.err
     assert (await makima("contracts", "list", "--format", "json", MAKIMA_TOKEN=token)).json == []
     forbidden = await makima("contracts", "create", "mine", "--format", "json", MAKIMA_TOKEN=token)
-    assert (forbidden.exit, cast("Mapping[str, object]", forbidden.problem)["roles"]) == (4, ["admin", "owner"])
+    assert (forbidden.exit, cast("Mapping[str, object]", forbidden.problem)["roles"]) == (
+        4,
+        ["admin", "owner"],
+    )
     listed = cast("Sequence[Mapping[str, object]]", (await makima("token", "list", "--format", "json")).json)
     assert [(each["role"], each["owner"]) for each in listed] == [("admin", "local"), ("viewer", "alice")]
     table = await makima("token", "list")
@@ -26,7 +29,9 @@ async def test_a_new_token_opens_what_it_is_for_until_it_is_revoked(makima: Maki
 
 async def test_json_says_all_of_it_once(makima: Makima) -> None:
     made = await makima("token", "create", "--role", "daemon", "--daemon", "laptop-1", "--format", "json")
-    assert {"role": "daemon", "daemon_id": "laptop-1", "owner": None}.items() <= cast("Mapping[str, object]", made.json).items()
+    assert {"role": "daemon", "daemon_id": "laptop-1", "owner": None}.items() <= cast(
+        "Mapping[str, object]", made.json
+    ).items()
     assert made.err == ""
 
 

@@ -42,7 +42,9 @@ def folder(server_folder: Path) -> Path:
 
 @pytest.fixture
 async def begin(folder: Path) -> AsyncIterator[Begin]:
-    """Starts a `makima up --json` and waits until it says that all is ready; whatever is left of it ends with the test."""
+    """Starts a `makima up --json` and waits until it says that all is ready; whatever is left of it ends with
+    the test.
+    """
     started: list[Process] = []
 
     async def made(*arguments: str, **env: str) -> Up:
@@ -68,14 +70,30 @@ async def begin(folder: Path) -> AsyncIterator[Begin]:
 
 async def test_it_says_in_one_line_of_json_where_everything_is(begin: Begin, folder: Path) -> None:
     up = await begin()
-    assert set(up.ready) == {"url", "nats_url", "database_url", "token", "data_dir", "services", "servers", "metrics"}
+    assert set(up.ready) == {
+        "url",
+        "nats_url",
+        "database_url",
+        "token",
+        "data_dir",
+        "services",
+        "servers",
+        "metrics",
+    }
     token = folder / "data" / "admin-token"
     assert (up.ready["token"], token.stat().st_mode & 0o777) == (token.read_text().strip(), 0o600)
     assert up.ready["data_dir"] == str(folder / "data")
-    assert set(up.pids("services")) == {"contract", "gateway"} == set(cast("Mapping[str, str]", up.ready["metrics"]))
+    assert (
+        set(up.pids("services"))
+        == {"contract", "gateway"}
+        == set(cast("Mapping[str, str]", up.ready["metrics"]))
+    )
     assert all(lives(pid) for what in ("services", "servers") for pid in up.pids(what).values())
     client = await nats.connect(str(up.ready["nats_url"]))
-    assert {stream.config.name for stream in await client.jetstream().streams_info()} >= {"MAKIMA_EVENTS", "MAKIMA_HEARTBEATS"}
+    assert {stream.config.name for stream in await client.jetstream().streams_info()} >= {
+        "MAKIMA_EVENTS",
+        "MAKIMA_HEARTBEATS",
+    }
     await client.close()
     connection = await asyncpg.connect(str(up.ready["database_url"]))
     assert await connection.fetchval("SELECT count(*) FROM event_log.migrations") > 0
@@ -90,9 +108,13 @@ async def test_cli_and_sdk_find_it_by_its_context(begin: Begin, folder: Path) ->
     assert contexts["contexts"]["data"] == {member: up.ready[member] for member in members}
 
 
-async def test_each_service_is_told_its_servers_whose_disk_to_watch_and_only_the_gateway_its_port(begin: Begin, folder: Path) -> None:
+async def test_each_service_is_told_its_servers_whose_disk_to_watch_and_only_the_gateway_its_port(
+    begin: Begin, folder: Path
+) -> None:
     up = await begin()
-    contract, gateway = (eval((folder / "data" / "logs" / f"{name}.log").read_text()) for name in ("contract", "gateway"))
+    contract, gateway = (
+        eval((folder / "data" / "logs" / f"{name}.log").read_text()) for name in ("contract", "gateway")
+    )
     assert gateway["MAKIMA_DATABASE_URL"] == contract["MAKIMA_DATABASE_URL"] == up.ready["database_url"]
     users = {
         urlsplit(str(url)).username: urlsplit(str(url)).port
@@ -126,7 +148,11 @@ async def test_a_service_that_dies_is_started_again_and_that_is_shown(begin: Beg
     up = await begin()
     pid = up.pids("services")["contract"]
     os.kill(pid, signal.SIGKILL)
-    await eventually(lambda: any(f"contract (pid {pid}) died: killed by SIGKILL; restarting at once" in line for line in up.news))
+    await eventually(
+        lambda: any(
+            f"contract (pid {pid}) died: killed by SIGKILL; restarting at once" in line for line in up.news
+        )
+    )
     await eventually(lambda: any("contract runs again" in line for line in up.news))
 
 
@@ -137,7 +163,9 @@ async def test_a_server_that_dies_is_started_again_and_that_is_shown(begin: Begi
     await eventually(lambda: any(f"{server} runs again" in line for line in up.news))
 
 
-async def test_after_its_own_kill_no_service_is_left_and_the_next_one_takes_the_servers_over(begin: Begin) -> None:
+async def test_after_its_own_kill_no_service_is_left_and_the_next_one_takes_the_servers_over(
+    begin: Begin,
+) -> None:
     first = await begin()
     first.process.kill()
     await eventually(lambda: not any(lives(pid) for pid in first.pids("services").values()))
@@ -147,7 +175,9 @@ async def test_after_its_own_kill_no_service_is_left_and_the_next_one_takes_the_
     assert not any(lives(pid) for pid in second.pids("servers").values())
 
 
-async def test_servers_that_run_elsewhere_are_used_and_left_alone(begin: Begin, database: str, nats_url: str) -> None:
+async def test_servers_that_run_elsewhere_are_used_and_left_alone(
+    begin: Begin, database: str, nats_url: str
+) -> None:
     up = await begin(MAKIMA_DATABASE_URL=database, MAKIMA_NATS_URL=nats_url)
     assert up.ready["servers"] == {"nats": None, "postgres": None}
     assert (up.ready["database_url"], up.ready["nats_url"]) == (database, nats_url)
@@ -169,7 +199,9 @@ async def test_an_ephemeral_one_leaves_nothing_behind(begin: Begin, folder: Path
 async def test_an_ephemeral_one_that_is_killed_leaves_nothing_running(begin: Begin) -> None:
     up = await begin("--ephemeral")
     up.process.kill()
-    await eventually(lambda: not any(lives(pid) for what in ("services", "servers") for pid in up.pids(what).values()))
+    await eventually(
+        lambda: not any(lives(pid) for what in ("services", "servers") for pid in up.pids(what).values())
+    )
     shutil.rmtree(str(up.ready["data_dir"]))
 
 
@@ -178,7 +210,9 @@ async def test_a_taken_port_ends_the_start_with_its_number_and_the_flag(folder: 
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         others = {"--port": "0", "--nats-port": "0"} | {flag: port}
-        code, error = await fails(folder, "--data-dir", str(folder / "data"), *(part for pair in others.items() for part in pair))
+        code, error = await fails(
+            folder, "--data-dir", str(folder / "data"), *(part for pair in others.items() for part in pair)
+        )
     assert code == 1
     assert error == f"Error: port {port} is taken: choose another with {flag}\n"
 
@@ -200,7 +234,9 @@ async def test_two_data_folders_run_side_by_side(begin: Begin, folder: Path) -> 
 
 
 async def test_a_service_that_cannot_start_ends_the_start_with_its_last_words(folder: Path) -> None:
-    (folder / "site" / "makima_contract" / "__main__.py").write_text("raise SystemExit('the setting x is unknown')")
+    (folder / "site" / "makima_contract" / "__main__.py").write_text(
+        "raise SystemExit('the setting x is unknown')"
+    )
     code, error = await fails(folder, "--data-dir", str(folder / "data"), "--port", "0", "--nats-port", "0")
     assert code == 1
     assert "Error: contract keeps dying: the setting x is unknown" in error
@@ -211,7 +247,17 @@ async def test_people_get_one_aligned_block_and_the_apis_pages_where_they_ask_fo
     browser = folder / "browser"
     browser.write_text(f'#!/bin/sh\necho "$1" > {folder}/opened\n')
     browser.chmod(0o755)
-    process = await start(folder, "--data-dir", str(folder / "data"), "--port", "0", "--nats-port", "0", "--open", BROWSER=str(browser))
+    process = await start(
+        folder,
+        "--data-dir",
+        str(folder / "data"),
+        "--port",
+        "0",
+        "--nats-port",
+        "0",
+        "--open",
+        BROWSER=str(browser),
+    )
     assert process.stdout is not None
     shown = (await asyncio.wait_for(process.stdout.readuntil(b"Ctrl-C"), 60)).decode()
     await eventually((folder / "opened").exists)
@@ -221,21 +267,35 @@ async def test_people_get_one_aligned_block_and_the_apis_pages_where_they_ask_fo
     rows = [line for line in shown.splitlines() if "://" in line]
     assert len(rows) == 4
     assert (
-        len({line.index("://") - len(scheme) for line in rows for scheme in ("http", "nats", "postgresql") if f" {scheme}://" in line}) == 1
+        len(
+            {
+                line.index("://") - len(scheme)
+                for line in rows
+                for scheme in ("http", "nats", "postgresql")
+                if f" {scheme}://" in line
+            }
+        )
+        == 1
     )
 
 
-async def test_the_settings_file_where_it_was_typed_holds_for_it_and_for_the_services(folder: Path, begin: Begin, nats_url: str) -> None:
+async def test_the_settings_file_where_it_was_typed_holds_for_it_and_for_the_services(
+    folder: Path, begin: Begin, nats_url: str
+) -> None:
     (folder / "makima.toml").write_text(f'nats_url = "{nats_url}"')
     up = await begin()
     assert up.ready["nats_url"] == nats_url
-    assert eval((folder / "data" / "logs" / "contract.log").read_text())["MAKIMA_CONFIG"] == str(folder / "makima.toml")
+    assert eval((folder / "data" / "logs" / "contract.log").read_text())["MAKIMA_CONFIG"] == str(
+        folder / "makima.toml"
+    )
 
 
 async def test_a_port_comes_from_the_environment_unless_a_flag_says_otherwise(folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        code, error = await fails(folder, "--data-dir", str(folder / "data"), "--nats-port", "0", MAKIMA_PORT=port)
+        code, error = await fails(
+            folder, "--data-dir", str(folder / "data"), "--nats-port", "0", MAKIMA_PORT=port
+        )
     assert (code, error) == (1, f"Error: port {port} is taken: choose another with --port\n")
 
 

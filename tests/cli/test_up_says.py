@@ -24,7 +24,9 @@ def test_a_command_on_the_path_is_named_by_its_name(installed: Path, monkeypatch
     assert command() == "makima"
 
 
-def test_in_a_fresh_clone_it_is_named_as_it_was_called(installed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_in_a_fresh_clone_it_is_named_as_it_was_called(
+    installed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PATH", "/usr/bin")
     monkeypatch.chdir(installed.parent.parent)
     monkeypatch.setattr(sys, "argv", ["bin/makima", "up"])
@@ -37,4 +39,7 @@ def test_a_module_is_named_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_frozen_service_is_shown() -> None:
-    assert progress(Frozen("gateway", 7, 16.2)) == "gateway (pid 7) has given no sign of life for 16 s: killing it"
+    assert (
+        progress(Frozen("gateway", 7, 16.2))
+        == "gateway (pid 7) has given no sign of life for 16 s: killing it"
+    )

@@ -52,7 +52,9 @@ async def start(folder: Path, *arguments: str, **env: str) -> Process:
     command = (sys.executable, "-m", "makima_cli.main", "up", *arguments)
     clean = {name: value for name, value in os.environ.items() if not name.startswith("MAKIMA_")}
     own = {"PYTHONPATH": str(folder / "site"), "XDG_CONFIG_HOME": str(folder / "config")}
-    return await asyncio.create_subprocess_exec(*command, cwd=folder, env={**clean, **own, **env}, stdout=PIPE, stderr=PIPE)
+    return await asyncio.create_subprocess_exec(
+        *command, cwd=folder, env={**clean, **own, **env}, stdout=PIPE, stderr=PIPE
+    )
 
 
 Begin = Callable[..., Awaitable[Up]]

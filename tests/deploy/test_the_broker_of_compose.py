@@ -1,4 +1,6 @@
-"""The broker of docker-compose.yml, as its nats.conf configures it: it lets in its users alone, and reads again who they are when it is asked to."""
+"""The broker of docker-compose.yml, as its nats.conf configures it: it lets in its users alone, and reads
+again who they are when it is asked to.
+"""
 
 import signal
 from collections.abc import AsyncIterator
@@ -26,7 +28,9 @@ D1, D2, D3 = (DaemonUser(f"{name}.token", password_hash(name), name) for name in
 
 @dataclass(frozen=True)
 class Broker:
-    """`users` is the folder that it shares with the gateway, `passwords` the one of which each service sees its own part."""
+    """`users` is the folder that it shares with the gateway, `passwords` the one of which each service sees
+    its own part.
+    """
 
     folder: Path
     port: int
@@ -41,7 +45,9 @@ class Broker:
         return f"nats://{user}:{password}@127.0.0.1:{self.port}"
 
     async def daemon(self, which: DaemonUser) -> Client:
-        return await nats.connect(as_user(self.url("gateway"), which.user, which.daemon_id), allow_reconnect=False)
+        return await nats.connect(
+            as_user(self.url("gateway"), which.user, which.daemon_id), allow_reconnect=False
+        )
 
 
 @pytest.fixture
@@ -52,7 +58,11 @@ async def broker(server_folder: Path) -> AsyncIterator[Broker]:
     set_up(folder / "users", folder / "passwords")
     BrokerUsers(folder / "users").let_in([D1, D2])
     port = ports.free()
-    here = CONF.read_text().replace("0.0.0.0:4222", f"127.0.0.1:{port}").replace("127.0.0.1:8222", "127.0.0.1:-1")
+    here = (
+        CONF.read_text()
+        .replace("0.0.0.0:4222", f"127.0.0.1:{port}")
+        .replace("127.0.0.1:8222", "127.0.0.1:-1")
+    )
     (folder / "nats.conf").write_text(here.replace("/data", str(folder / "data")))
     command = [str(binary()), "--config", str(folder / "nats.conf")]
     started = Broker(folder, port, ServerProcess.start(command, log=folder / "log", tied=signal.SIGKILL))
@@ -68,7 +78,9 @@ async def test_nobody_comes_in_without_a_login(broker: Broker) -> None:
 
 
 async def test_daemons_come_and_go_when_the_gateway_asks_and_nobody_else_is_disturbed(broker: Broker) -> None:
-    contract = await nats.connect(broker.url("contract"), inbox_prefix=permissions.inbox("contract"), allow_reconnect=False)
+    contract = await nats.connect(
+        broker.url("contract"), inbox_prefix=permissions.inbox("contract"), allow_reconnect=False
+    )
     stays, goes = await broker.daemon(D1), await broker.daemon(D2)
     broker.users.let_in([D1, D3])
     await reload_configuration(broker.url("gateway"))

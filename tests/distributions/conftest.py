@@ -26,6 +26,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _make_dist(folder: Path) -> Path:
     command = ["make", "-s", "dist", f"DIST={folder}"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=COMMAND_TIMEOUT_SECONDS)
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=COMMAND_TIMEOUT_SECONDS
+    )
     assert done.returncode == 0, done.stderr
     return folder

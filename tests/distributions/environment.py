@@ -33,7 +33,12 @@ def _python(major: int, minor: int) -> str | None:
 
 def _runs(python: str) -> bool:
     """pyenv puts a shim on the PATH for each version; it fails where that version is not selected."""
-    return subprocess.run([python, "-c", "pass"], capture_output=True, check=False, timeout=COMMAND_TIMEOUT_SECONDS).returncode == 0
+    return (
+        subprocess.run(
+            [python, "-c", "pass"], capture_output=True, check=False, timeout=COMMAND_TIMEOUT_SECONDS
+        ).returncode
+        == 0
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,5 +84,7 @@ def installed(folder: Path, python: str, wheels: Iterable[Path]) -> Environment:
 
 
 def _uv(*arguments: str) -> None:
-    done = subprocess.run([*UV, "-q", *arguments], capture_output=True, text=True, check=False, timeout=COMMAND_TIMEOUT_SECONDS)
+    done = subprocess.run(
+        [*UV, "-q", *arguments], capture_output=True, text=True, check=False, timeout=COMMAND_TIMEOUT_SECONDS
+    )
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,6 @@
-"""What a wheel and an sdist must hold: every file of the package, the licence, the mark of typed code; and nothing of the machine."""
+"""What a wheel and an sdist must hold: every file of the package, the licence, the mark of typed code; and
+nothing of the machine.
+"""
 
 import tarfile
 import zipfile
@@ -15,7 +17,12 @@ LICENCE = (ROOT / "LICENSE").read_bytes()
 
 def sources(project: Project) -> set[str]:
     """Every file of its packages: modules, SQL, migrations, tables, the mark."""
-    files = [path for package in project.packages for path in (project.folder / package).rglob("*") if path.is_file()]
+    files = [
+        path
+        for package in project.packages
+        for path in (project.folder / package).rglob("*")
+        if path.is_file()
+    ]
     return {str(path.relative_to(project.folder)) for path in files if "__pycache__" not in path.parts}
 
 

@@ -1,4 +1,6 @@
-"""makima, installed from its wheels far from any checkout, starts, takes a contract through the SDK, and ends."""
+"""makima, installed from its wheels far from any checkout, starts, takes a contract through the SDK, and
+ends.
+"""
 
 import asyncio
 import json

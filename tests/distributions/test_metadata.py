@@ -61,7 +61,9 @@ def distribution_of(package: str) -> str:
 def test_there_is_one_version_and_makima_pins_itself_to_it(project: Project) -> None:
     assert project.version == ROOT_VERSION
     ours = [dependency for dependency in project.dependencies if dependency.startswith("makima-")]
-    assert ours == [f"{name}=={ROOT_VERSION}" for name in sorted(OURS & {each.partition("==")[0] for each in ours})]
+    assert ours == [
+        f"{name}=={ROOT_VERSION}" for name in sorted(OURS & {each.partition("==")[0] for each in ours})
+    ]
 
 
 @each_project
@@ -79,7 +81,11 @@ def test_its_licence_is_the_one_of_the_checkout(project: Project) -> None:
 
 @each_project
 def test_it_declares_what_it_imports_and_nothing_else(project: Project) -> None:
-    names = {name for name in imported(project) if name not in sys.stdlib_module_names and name not in project.packages}
+    names = {
+        name
+        for name in imported(project)
+        if name not in sys.stdlib_module_names and name not in project.packages
+    }
     distributions = {distribution_of(name) for name in names}
     assert distributions - declared(project) == set(), "add it to the dependencies"
     assert declared(project) - distributions - LOADED_OTHERWISE.keys() == set(), "nothing imports it"

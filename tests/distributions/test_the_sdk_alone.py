@@ -1,4 +1,6 @@
-"""`makima-sdk` alone: an environment without server parts, where an import loads nothing that it does not need yet."""
+"""`makima-sdk` alone: an environment without server parts, where an import loads nothing that it does not
+need yet.
+"""
 
 import json
 import sys

@@ -35,7 +35,9 @@ class Collector:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._server.shutdown()
         self._server.server_close()
 
@@ -44,7 +46,9 @@ def _handler(spans: list[SeenSpan]) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            spans.extend(_spans(gzip.decompress(body) if self.headers.get("Content-Encoding") == "gzip" else body))
+            spans.extend(
+                _spans(gzip.decompress(body) if self.headers.get("Content-Encoding") == "gzip" else body)
+            )
             self.send_response(200)
             self.end_headers()
 
@@ -58,7 +62,9 @@ def _spans(body: bytes) -> list[SeenSpan]:
     request = ExportTraceServiceRequest.FromString(body)
     return [
         SeenSpan(
-            next(item.value.string_value for item in resource.resource.attributes if item.key == "service.name"),
+            next(
+                item.value.string_value for item in resource.resource.attributes if item.key == "service.name"
+            ),
             span.name,
             span.trace_id.hex(),
             span.span_id.hex(),

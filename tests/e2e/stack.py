@@ -1,8 +1,9 @@
 """The whole system as a user starts it: `makima up --json`, in a data folder of its own, on free ports.
 
 A stack that is up already (docker compose) is tested instead with `MAKIMA_E2E_URL=http://127.0.0.1:8420`,
-`MAKIMA_E2E_NATS_URL` of the broker's administrator (docs/operations.md says how to ask compose for it), `MAKIMA_TOKEN` of an administrator, and, for the trace, `MAKIMA_E2E_COLLECTOR=0.0.0.0:4318`: where the collector of the test
-listens, at which the stack's `OTEL_EXPORTER_OTLP_ENDPOINT` has to point.
+`MAKIMA_E2E_NATS_URL` of the broker's administrator (docs/operations.md says how to ask compose for it),
+`MAKIMA_TOKEN` of an administrator, and, for the trace, `MAKIMA_E2E_COLLECTOR=0.0.0.0:4318`: where the
+collector of the test listens, at which the stack's `OTEL_EXPORTER_OTLP_ENDPOINT` has to point.
 """
 
 import asyncio
@@ -56,7 +57,8 @@ def own_folder(parent: Path, name: str) -> Path:
 async def running(folder: Path, *arguments: str, cold: bool = False, **env: str) -> AsyncGenerator[Stack]:
     """Up on entry, drained on exit; `folder` must be one that the user `pgserver` may enter.
 
-    `cold`: each program is started as a user starts it, with imports of its own, not forked from one that has imported everything.
+    `cold`: each program is started as a user starts it, with imports of its own, not forked from one that has
+    imported everything.
     """
     command = (
         sys.executable,

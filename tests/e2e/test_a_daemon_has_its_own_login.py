@@ -1,4 +1,6 @@
-"""Whoever reaches the broker's port is nobody; a daemon's token opens it, as that daemon alone, until it is revoked."""
+"""Whoever reaches the broker's port is nobody; a daemon's token opens it, as that daemon alone, until it is
+revoked.
+"""
 
 import os
 from collections.abc import AsyncGenerator

@@ -1,7 +1,9 @@
-"""The whole system and its demo fleet, seen through the public interfaces alone: contracts move, silences are found, deaths are survived.
+"""The whole system and its demo fleet, seen through the public interfaces alone: contracts move, silences are
+found, deaths are survived.
 
-With `MAKIMA_E2E_URL`, `MAKIMA_E2E_NATS_URL` and `MAKIMA_TOKEN` of an administrator it runs against a stack that is up already (docker compose) and brings only the fleet; what
-needs the stack's processes or its short deadlines is skipped there, with the reason.
+With `MAKIMA_E2E_URL`, `MAKIMA_E2E_NATS_URL` and `MAKIMA_TOKEN` of an administrator it runs against a stack
+that is up already (docker compose) and brings only the fleet; what needs the stack's processes or its short
+deadlines is skipped there, with the reason.
 """
 
 import asyncio
@@ -42,7 +44,9 @@ TIMEOUT_VARIABLE = "MAKIMA_CONTRACTS__HEARTBEAT_TIMEOUT_SECONDS"
 
 @dataclass(frozen=True)
 class Fleet:
-    """Where the system is; `system` is None where it is not ours. `incarnations`: task id → the connection ids that were heard."""
+    """Where the system is; `system` is None where it is not ours. `incarnations`: task id → the connection
+    ids that were heard.
+    """
 
     connection: Connection
     system: stack.Stack | None
@@ -91,7 +95,9 @@ async def _heard(fleet: Fleet) -> AsyncGenerator[Fleet]:
 @asynccontextmanager
 async def _fleet_at(connection: Connection) -> AsyncGenerator[None]:
     env = {**os.environ, "MAKIMA_URL": connection.url, "MAKIMA_NATS_URL": connection.nats_url}
-    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "makima_cli.demo", env=env, stdin=DEVNULL)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "makima_cli.demo", env=env, stdin=DEVNULL
+    )
     try:
         yield
     finally:
@@ -100,7 +106,9 @@ async def _fleet_at(connection: Connection) -> AsyncGenerator[None]:
 
 
 @asynccontextmanager
-async def told(fleet: Fleet, wanted: Filter | None = None, since: int | None = None) -> AsyncGenerator[AsyncIterator[MonitorEvent]]:
+async def told(
+    fleet: Fleet, wanted: Filter | None = None, since: int | None = None
+) -> AsyncGenerator[AsyncIterator[MonitorEvent]]:
     """What the monitor tells, for as long as anybody has the patience."""
     async with asyncio.timeout(PATIENCE), aclosing(monitor(fleet.connection, wanted, since=since)) as events:
         yield events
@@ -120,8 +128,15 @@ async def test_contracts_of_all_three_types_are_worked_through(fleet: Fleet) -> 
     async with Http(fleet.connection.url, fleet.connection.token) as http:
 
         async def done() -> bool:
-            over = [contract async for contract in Contracts(http).all({"status": "completed,archived", "limit": 500})]
-            whole = [contract for contract in over if all(item.completed for item in contract.deliverables) and contract.tasks.completed]
+            over = [
+                contract
+                async for contract in Contracts(http).all({"status": "completed,archived", "limit": 500})
+            ]
+            whole = [
+                contract
+                for contract in over
+                if all(item.completed for item in contract.deliverables) and contract.tasks.completed
+            ]
             return {"simple", "specification", "execute"} <= {contract.contract_type for contract in whole}
 
         await eventually(done, PATIENCE, every=0.5)
@@ -129,7 +144,9 @@ async def test_contracts_of_all_three_types_are_worked_through(fleet: Fleet) -> 
 
 async def test_a_silent_supervisor_is_found_and_its_return_heals(fleet: Fleet) -> None:
     if fleet.system is None and float(os.environ.get(TIMEOUT_VARIABLE, "120")) > demo.TIMEOUT_SECONDS:
-        pytest.skip(f"the fleet's silences are shorter than the stack's timeout: set {TIMEOUT_VARIABLE}={demo.TIMEOUT_SECONDS:g} for both")
+        pytest.skip(
+            f"the fleet's silences are shorter than the stack's timeout: set {TIMEOUT_VARIABLE}={demo.TIMEOUT_SECONDS:g} for both"
+        )
     silent: set[object] = set()
     async with told(fleet, since=0) as events:
         async for event in events:
@@ -151,7 +168,11 @@ async def test_killed_services_come_back_and_contracts_go_on(fleet: Fleet) -> No
     for pid in system.services.values():
         os.kill(pid, signal.SIGKILL)
     for service in system.services:
-        await eventually(lambda service=service: any(f"{service} runs again" in line for line in system.news), PATIENCE, every=0.1)
+        await eventually(
+            lambda service=service: any(f"{service} runs again" in line for line in system.news),
+            PATIENCE,
+            every=0.1,
+        )
     async with Http(fleet.connection.url, fleet.connection.token, retry_for=PATIENCE) as http:
         marker = await Contracts(http).create("made after all were killed")
         async with told(fleet) as events:
@@ -172,15 +193,23 @@ async def test_no_agent_outlives_a_killed_fleet(fleet: Fleet) -> None:
 
 def fleet_pid(system: stack.Stack) -> int:
     """`makima up` starts the fleet itself; its daemons are the fleet's children, not its own."""
-    listed = subprocess.run(["ps", "-axo", "pid=,ppid=,comm=,args="], capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(
+        ["ps", "-axo", "pid=,ppid=,comm=,args="], capture_output=True, text=True, check=True
+    ).stdout
     rows = [line.split(maxsplit=2) for line in listed.splitlines()]
-    [found] = [int(pid) for pid, parent, name in rows if int(parent) == system.process.pid and "makima_cli.demo" in name]
+    [found] = [
+        int(pid)
+        for pid, parent, name in rows
+        if int(parent) == system.process.pid and "makima_cli.demo" in name
+    ]
     return found
 
 
 def processes() -> dict[int, int]:
     """pid → parent's pid; the dead that nobody has buried are not counted."""
-    listed = subprocess.run(["ps", "-axo", "pid=,ppid=,stat="], capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(
+        ["ps", "-axo", "pid=,ppid=,stat="], capture_output=True, text=True, check=True
+    ).stdout
     rows = [line.split() for line in listed.splitlines()]
     return {int(pid): int(parent) for pid, parent, state in rows if not state.startswith("Z")}
 

@@ -1,4 +1,6 @@
-"""Who may do what over HTTP, answered for everybody who may ask: the page, and what a real gateway is held to."""
+"""Who may do what over HTTP, answered for everybody who may ask: the page, and what a real gateway is held
+to.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +14,9 @@ from tests.house import announced
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Somebody before a route: with which role, and whether what it reaches for is its own. `role` null: without a token."""
+    """Somebody before a route: with which role, and whether what it reaches for is its own. `role` null:
+    without a token.
+    """
 
     title: str
     role: Role | None
@@ -43,7 +47,10 @@ def refusal(rule: Rule, asker: Asker) -> ErrorCode | None:
         case _ if asker.own:
             return None
         case _:
-            return {Scope.CONTRACT: ErrorCode.CONTRACT_NOT_FOUND, Scope.DAEMON: ErrorCode.DAEMON_NOT_FOUND}.get(rule.scope)
+            return {
+                Scope.CONTRACT: ErrorCode.CONTRACT_NOT_FOUND,
+                Scope.DAEMON: ErrorCode.DAEMON_NOT_FOUND,
+            }.get(rule.scope)
 
 
 def page() -> str:
@@ -74,7 +81,10 @@ def page() -> str:
 
 
 def _rows(table: Mapping[str, Rule]) -> list[str]:
-    return [f"| `{route}` | {' | '.join(_cell(rule, asker) for asker in ASKERS)} |" for route, rule in table.items()]
+    return [
+        f"| `{route}` | {' | '.join(_cell(rule, asker) for asker in ASKERS)} |"
+        for route, rule in table.items()
+    ]
 
 
 def _cell(rule: Rule, asker: Asker) -> str:

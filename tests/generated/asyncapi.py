@@ -1,5 +1,8 @@
-"""The AsyncAPI 3.0 document: every subject of interfaces.md and the monitor, seen from makima: it sends events, it receives commands."""
+"""The AsyncAPI 3.0 document: every subject of interfaces.md and the monitor, seen from makima: it sends
+events, it receives commands.
+"""
 
+from inspect import cleandoc
 from typing import Final, Literal
 
 import orjson
@@ -25,7 +28,14 @@ PARAMETERS: Final[dict[str, list[str]]] = {
 }
 ACCEPTED: Final[Json] = {"ok": True, "version": 4, "position": 4711, "changed": True}
 REFUSED: Final[Json] = {
-    "error": {"code": "INVALID_TRANSITION", "detail": "…", "hint": None, "from": "archived", "to": "paused", "allowed": []}
+    "error": {
+        "code": "INVALID_TRANSITION",
+        "detail": "…",
+        "hint": None,
+        "from": "archived",
+        "to": "paused",
+        "allowed": [],
+    }
 }
 
 
@@ -39,14 +49,30 @@ class Document:
 
     def message(self, name: str, payload: Json, said: object) -> str:
         """A message and an example; answers its name."""
-        self.messages[name] = {"name": name, "contentType": "application/json", "payload": payload, "examples": [{"payload": said}]}
+        self.messages[name] = {
+            "name": name,
+            "contentType": "application/json",
+            "payload": payload,
+            "examples": [{"payload": said}],
+        }
         return name
 
     def channel(
-        self, name: str, address: str, description: str, messages: list[str], said: Json | None = None, *, server: str = "nats"
+        self,
+        name: str,
+        address: str,
+        description: str,
+        messages: list[str],
+        said: Json | None = None,
+        *,
+        server: str = "nats",
     ) -> None:
-        """One address and what goes over it; `said` are examples of its parameters, where the usual ones are not enough."""
-        parameters = {each: {"examples": (said or {}).get(each) or PARAMETERS[each]} for each in _parameters(address)}
+        """One address and what goes over it; `said` are examples of its parameters, where the usual ones are
+        not enough.
+        """
+        parameters = {
+            each: {"examples": (said or {}).get(each) or PARAMETERS[each]} for each in _parameters(address)
+        }
         self.channels[name] = {
             "address": address,
             "description": description,
@@ -57,16 +83,23 @@ class Document:
 
     def described(self, subscriber: Subscriber, message: str) -> Json:
         """FastStream's channel, with our server, the example of its message and those of its parameters."""
-        parameters = {each: {"examples": PARAMETERS[each]} for each in _parameters(subscriber.channel["address"])}
+        parameters = {
+            each: {"examples": PARAMETERS[each]} for each in _parameters(subscriber.channel["address"])
+        }
         return {
             **subscriber.channel,
+            "description": _paragraphs(subscriber.channel["description"]),
             "servers": [{"$ref": "#/servers/nats"}],
             "messages": {message: {"$ref": f"#/components/messages/{message}"}},
             **({"parameters": parameters} if parameters else {}),
         }
 
     def operation(
-        self, action: Literal["send", "receive"], channel: str, messages: list[str] | None = None, replies: list[str] | None = None
+        self,
+        action: Literal["send", "receive"],
+        channel: str,
+        messages: list[str] | None = None,
+        replies: list[str] | None = None,
     ) -> None:
         """What makima does there: with all messages of the channel, or with these."""
         made: Json = {"action": action, "channel": {"$ref": f"#/channels/{channel}"}}
@@ -74,8 +107,17 @@ class Document:
             made["messages"] = _of(channel, messages)
         if replies is not None:
             address = {"location": "$message.header#/reply", "description": "NATS's reply subject"}
-            made["reply"] = {"address": address, "channel": {"$ref": "#/channels/replies"}, "messages": _of("replies", replies)}
+            made["reply"] = {
+                "address": address,
+                "channel": {"$ref": "#/channels/replies"},
+                "messages": _of("replies", replies),
+            }
         self.operations[f"{action}-{channel}"] = made
+
+
+def _paragraphs(docstring: str) -> str:
+    """The text of a docstring without the line breaks of its source."""
+    return "\n\n".join(" ".join(each.split()) for each in cleandoc(docstring).split("\n\n"))
 
 
 def _of(channel: str, messages: list[str]) -> list[Json]:
@@ -88,10 +130,21 @@ def _parameters(address: str) -> list[str]:
 
 def _events(made: Document) -> None:
     for category, classes in EVENT_CLASSES.items():
-        names = [made.message(cls.__name__, envelope(category, cls.__name__), examples.event(category, cls.__name__)) for cls in classes]
+        names = [
+            made.message(
+                cls.__name__, envelope(category, cls.__name__), examples.event(category, cls.__name__)
+            )
+            for cls in classes
+        ]
         address = subjects.event(category, "{id}", "{name}")
         description = f"Events of the category {category}, each once and in order, from the stream {subjects.EVENTS_STREAM}."
-        made.channel(f"events-{category}", address, description, names, {"id": [examples.ENTITIES[category]], "name": names})
+        made.channel(
+            f"events-{category}",
+            address,
+            description,
+            names,
+            {"id": [examples.ENTITIES[category]], "name": names},
+        )
         made.operation("send", f"events-{category}")
 
 
@@ -113,10 +166,14 @@ def _subscribers(made: Document) -> None:
     refused = made.message("Refused", reference("Refusal"), REFUSED)
     answers = {Accepted: made.message("Accepted", reference("Accepted"), ACCEPTED), Problem: refused}
     for each in subscribers().found:
-        made.channels[each.name] = made.described(each, made.message(each.asked.__name__, each.payload, _example(each)))
+        made.channels[each.name] = made.described(
+            each, made.message(each.asked.__name__, each.payload, _example(each))
+        )
         for answer in each.replies:
             if answer not in answers:
-                answers[answer] = made.message(answer.__name__, answered(answer), {"ok": True, **examples.message(answer)})
+                answers[answer] = made.message(
+                    answer.__name__, answered(answer), {"ok": True, **examples.message(answer)}
+                )
         replies = {answers[answer]: None for answer in (*each.replies, Problem)} if each.replies else None
         made.operation("receive", each.name, replies=None if replies is None else list(replies))
     made.channels["replies"] = {
@@ -135,14 +192,26 @@ def _example(each: Subscriber) -> Json:
 
 def _signals(made: Document) -> None:
     signal = made.message("Signal", reference("Signal"), {"contract_id": examples.CONTRACT})
-    made.channel("signals-daemon", subjects.daemon_signal("{daemon_id}", "{kind}"), "What a daemon is asked.", [signal])
-    made.channel("signals-agent", subjects.agent_signal("{contract_id}", "{role}", "{kind}"), "What an agent is told.", [signal])
+    made.channel(
+        "signals-daemon", subjects.daemon_signal("{daemon_id}", "{kind}"), "What a daemon is asked.", [signal]
+    )
+    made.channel(
+        "signals-agent",
+        subjects.agent_signal("{contract_id}", "{role}", "{kind}"),
+        "What an agent is told.",
+        [signal],
+    )
     made.operation("send", "signals-daemon")
     made.operation("send", "signals-agent")
 
 
 def _dead_letters(made: Document) -> None:
-    said = {"reason": "not JSON", "origin": {"stream": subjects.EVENTS_STREAM, "sequence": 4711}, "truncated": False, "payload": "{"}
+    said = {
+        "reason": "not JSON",
+        "origin": {"stream": subjects.EVENTS_STREAM, "sequence": 4711},
+        "truncated": False,
+        "payload": "{",
+    }
     letter = made.message("DeadLetter", reference("DeadLetter"), said)
     description = f"What could not be processed, kept 30 days in the stream {subjects.DEAD_LETTERS_STREAM}."
     made.channel("dead-letters", subjects.dead_letter("{stream}", "{consumer}"), description, [letter])
@@ -150,11 +219,16 @@ def _dead_letters(made: Document) -> None:
 
 
 def _monitor(made: Document) -> None:
-    told = [made.message(f"monitor.{cls.__name__}", reference(cls.__name__), examples.message(cls)) for cls in MONITOR_MESSAGES]
-    asked = made.message("Filter", reference("MonitorFilter"), {"contract_ids": [examples.CONTRACT], "statuses": ["active"], "since": 4711})
-    description = (
-        "The monitor socket; `GET …/monitor/events` tells the same as Server-Sent Events. Of the client's filters the last one holds."
+    told = [
+        made.message(f"monitor.{cls.__name__}", reference(cls.__name__), examples.message(cls))
+        for cls in MONITOR_MESSAGES
+    ]
+    asked = made.message(
+        "Filter",
+        reference("MonitorFilter"),
+        {"contract_ids": [examples.CONTRACT], "statuses": ["active"], "since": 4711},
     )
+    description = "The monitor socket; `GET …/monitor/events` tells the same as Server-Sent Events. Of the client's filters the last one holds."
     made.channel("monitor", "/contracts/monitor", description, [*told, asked], server="gateway")
     made.operation("send", "monitor", told)
     made.operation("receive", "monitor", [asked])

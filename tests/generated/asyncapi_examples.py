@@ -1,4 +1,6 @@
-"""One example of each message that is on the bus, as JSON; those of events are the samples that are kept for ever."""
+"""One example of each message that is on the bus, as JSON; those of events are the samples that are kept for
+ever.
+"""
 
 from dataclasses import MISSING, fields
 from datetime import UTC, datetime
@@ -83,14 +85,23 @@ def event(category: Category, name: str) -> Json:
     schema = SCHEMAS.number(name)
     data = (SAMPLES / category / f"{name}.v{schema}.json").read_bytes()
     members = {member: getattr(RECORDED, member) for member in RECORDED.__struct_fields__}
-    members |= {"stream": stream_name(category, ENTITIES[category]), "type": name, "schema": schema, "data": data}
+    members |= {
+        "stream": stream_name(category, ENTITIES[category]),
+        "type": name,
+        "schema": schema,
+        "data": data,
+    }
     return cast("Json", orjson.loads(to_cloudevent(Recorded(**members))))
 
 
 def message(cls: type) -> Json:
     """Any dataclass or struct, with what must be said and what is usual."""
     hints = get_type_hints(cls, include_extras=True)
-    return {name: _value(name, hint) for name, hint in hints.items() if name in NAMED or name not in _optional(cls)}
+    return {
+        name: _value(name, hint)
+        for name, hint in hints.items()
+        if name in NAMED or name not in _optional(cls)
+    }
 
 
 def _optional(cls: type) -> set[str]:
@@ -100,7 +111,11 @@ def _optional(cls: type) -> set[str]:
         names = cast("tuple[str, ...]", cls.__struct_fields__)
         defaults = cast("tuple[object, ...]", cls.__struct_defaults__)
         return set(names[len(names) - len(defaults) :])
-    return {field.name for field in fields(cls) if field.default is not MISSING or field.default_factory is not MISSING}
+    return {
+        field.name
+        for field in fields(cls)
+        if field.default is not MISSING or field.default_factory is not MISSING
+    }
 
 
 def _value(name: str, hint: object) -> object:
@@ -116,7 +131,9 @@ def _value(name: str, hint: object) -> object:
         return _value(name, next(each for each in inside if each is not NoneType))
     if get_origin(hint) in {tuple, list, dict}:
         return {} if get_origin(hint) is dict else []
-    if isinstance(hint, type) and (hasattr(hint, "__dataclass_fields__") or hasattr(hint, "__struct_fields__")):
+    if isinstance(hint, type) and (
+        hasattr(hint, "__dataclass_fields__") or hasattr(hint, "__struct_fields__")
+    ):
         return message(hint)
     plain: dict[object, object] = {
         str: NAMED.get(name) or "text",

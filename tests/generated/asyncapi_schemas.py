@@ -20,7 +20,19 @@ HEARTBEATS: Final = (SupervisorHeartbeat, AgentHeartbeat, DaemonHeartbeat)
 CLOUDEVENT: Final[Json] = {
     "description": "CloudEvents 1.0 in JSON. `position` is the stream's sequence; `streamversion` counts the events of one entity.",
     "type": "object",
-    "required": ["specversion", "id", "source", "type", "subject", "time", "data", "position", "streamversion", "tenant", "commandid"],
+    "required": [
+        "specversion",
+        "id",
+        "source",
+        "type",
+        "subject",
+        "time",
+        "data",
+        "position",
+        "streamversion",
+        "tenant",
+        "commandid",
+    ],
     "properties": {
         "specversion": {"const": "1.0"},
         "id": {"type": "string", "format": "uuid"},
@@ -59,7 +71,10 @@ def schemas() -> Json:
     told = [cls for classes in EVENT_CLASSES.values() for cls in classes]
     answers = {answer for each in subscribers().found for answer in each.replies} - {Accepted, Problem}
     given = sorted(answers, key=lambda answer: answer.__name__)
-    named = [(cls, "validation", TypeAdapter(cls)) for cls in (*told, *MONITOR_MESSAGES, Accepted, Problem, *given, MonitorFilter)]
+    named = [
+        (cls, "validation", TypeAdapter(cls))
+        for cls in (*told, *MONITOR_MESSAGES, Accepted, Problem, *given, MonitorFilter)
+    ]
     _, definitions = TypeAdapter.json_schemas(named, ref_template="#/components/schemas/{model}")  # pyright: ignore[reportArgumentType]
     _, structs = msgspec.json.schema_components(HEARTBEATS, ref_template=REF)
     return {
@@ -69,7 +84,10 @@ def schemas() -> Json:
         "CloudEvent": CLOUDEVENT,
         "DeadLetter": DEAD_LETTER,
         "Refusal": {"type": "object", "required": ["error"], "properties": {"error": reference("Problem")}},
-        "Signal": {"type": "object", "description": "What is asked of a daemon or an agent; the kind stands in the subject."},
+        "Signal": {
+            "type": "object",
+            "description": "What is asked of a daemon or an agent; the kind stands in the subject.",
+        },
     }
 
 
@@ -80,9 +98,13 @@ def reference(name: str) -> Json:
 def envelope(category: str, name: str) -> Json:
     """The CloudEvent that carries this event."""
     kind = f"makima.{category}.{name}.v{SCHEMAS.number(name)}"
-    return {"allOf": [reference("CloudEvent"), {"properties": {"type": {"const": kind}, "data": reference(name)}}]}
+    return {
+        "allOf": [reference("CloudEvent"), {"properties": {"type": {"const": kind}, "data": reference(name)}}]
+    }
 
 
 def answered(answer: type) -> Json:
     """The reply that carries a question's answer."""
-    return {"allOf": [{"required": ["ok"], "properties": {"ok": {"const": True}}}, reference(answer.__name__)]}
+    return {
+        "allOf": [{"required": ["ok"], "properties": {"ok": {"const": True}}}, reference(answer.__name__)]
+    }

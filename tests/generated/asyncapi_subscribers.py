@@ -1,4 +1,6 @@
-"""What FastStream's own AsyncAPI document says of the subscribers of every service, read from services that run."""
+"""What FastStream's own AsyncAPI document says of the subscribers of every service, read from services that
+run.
+"""
 
 import asyncio
 import tempfile
@@ -32,8 +34,8 @@ FREE_PORT: Final = 0
 
 @dataclass(frozen=True, slots=True)
 class Subscriber:
-    """One of FastStream's channels. `asked` is the command or the question, `replies` the classes of what is answered: FastStream
-    0.7.8 documents no replies, so they are the return type of its handler.
+    """One of FastStream's channels. `asked` is the command or the question, `replies` the classes of what is
+    answered: FastStream 0.7.8 documents no replies, so they are the return type of its handler.
     """
 
     name: str
@@ -62,18 +64,25 @@ async def _read() -> Subscribers:
         for server in (postgres, nats):
             stack.push_async_callback(server.stop)
             await server.start()
-        database = await stack.enter_async_context(fresh_database(postgres, await prepared_template(postgres.dsn)))
+        database = await stack.enter_async_context(
+            fresh_database(postgres, await prepared_template(postgres.dsn))
+        )
         await _provision(database, nats.url)
         settings = Settings(database_url=database, nats_url=nats.url, port=FREE_PORT, stream_budget=BUDGET)
         running = [
-            await stack.enter_async_context(Service.running(each.name, settings, import_module(f"{each.package}.app").build))
+            await stack.enter_async_context(
+                Service.running(each.name, settings, import_module(f"{each.package}.app").build)
+            )
             for each in installed_services()
         ]
         return _described([service.broker for service in running])
 
 
 async def _provision(database: str, nats_url: str) -> None:
-    pool, client = await open_pool(database, "asyncapi"), await connect(nats_url, "asyncapi", on_closed=ignore_close)
+    pool, client = (
+        await open_pool(database, "asyncapi"),
+        await connect(nats_url, "asyncapi", on_closed=ignore_close),
+    )
     await provision(client, Log(pool), budget=BUDGET)
     await client.close()
     await pool.close()

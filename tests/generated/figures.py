@@ -26,7 +26,11 @@ def table() -> str:
         return "\nNot measured yet.\n\n"
     order = sorted(rows, key=lambda row: int(str(row["target"])[1:]))
     machines = list(dict.fromkeys(_machine(row) for row in order))
-    named = machines if len(machines) == 1 else [f"({number}) {machine}" for number, machine in enumerate(machines, 1)]
+    named = (
+        machines
+        if len(machines) == 1
+        else [f"({number}) {machine}" for number, machine in enumerate(machines, 1)]
+    )
     lines = ["", f"Measured on {'; '.join(named)}; servers on the same machine, fsync on.", ""]
     lines += ["| | what | measured | beside it | target | |", "|---|---|---|---|---|---|"]
     return "\n".join([*lines, *(_row(row, machines) for row in order), "", ""])
@@ -35,7 +39,9 @@ def table() -> str:
 def _row(row: Row, machines: list[str]) -> str:
     """Figures of different machines are told apart: only those of one run stand beside each other."""
     where = f" ({machines.index(_machine(row)) + 1})" if len(machines) > 1 else ""
-    beside = "" if row["baseline"] is None else f"{_number(row['baseline'])} {row['baseline_what'] or ''}".strip()
+    beside = (
+        "" if row["baseline"] is None else f"{_number(row['baseline'])} {row['baseline_what'] or ''}".strip()
+    )
     verdict = {True: "met", False: "**missed**", None: ""}[cast("bool | None", row["met"])]
     return f"| {row['target']}{where} | {row['what']} | {_number(row['value'])} {row['unit']} | {beside} | {row['wanted']} | {verdict} |"
 

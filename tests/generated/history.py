@@ -1,4 +1,6 @@
-"""The fingerprint of every sample in `tests/history`: a sample that was shipped once can be added to, never changed."""
+"""The fingerprint of every sample in `tests/history`: a sample that was shipped once can be added to, never
+changed.
+"""
 
 import hashlib
 from pathlib import Path
@@ -15,7 +17,10 @@ def recorded() -> dict[str, str]:
 
 
 def actual() -> dict[str, str]:
-    return {str(path.relative_to(FOLDER)): hashlib.sha256(path.read_bytes()).hexdigest() for path in FOLDER.glob("*/*.json")}
+    return {
+        str(path.relative_to(FOLDER)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in FOLDER.glob("*/*.json")
+    }
 
 
 def manifest() -> str:

@@ -1,4 +1,6 @@
-"""What is answered to every command in every status, and to every way of asking for a phase: asked of the code, cell by cell."""
+"""What is answered to every command in every status, and to every way of asking for a phase: asked of the
+code, cell by cell.
+"""
 
 from enum import StrEnum
 from itertools import product
@@ -11,7 +13,19 @@ from makima_schemas.contract import events as e
 from makima_schemas.contract.model import ContractStatus
 from makima_schemas.refusal import Refused
 
-from tests.services.contract.contract_states import DECIDER, EXECUTE, IN, PLAN, PLANNED, REVIEW, SHIPPED, STARTED, TO_EXECUTE, given, opened
+from tests.services.contract.contract_states import (
+    DECIDER,
+    EXECUTE,
+    IN,
+    PLAN,
+    PLANNED,
+    REVIEW,
+    SHIPPED,
+    STARTED,
+    TO_EXECUTE,
+    given,
+    opened,
+)
 
 S = TypeVar("S", bound=StrEnum)
 
@@ -22,7 +36,11 @@ TARGETS: Final = {
     "review": "on to `review`",
     "celebrate": "`celebrate`, which is not declared",
 }
-GUARDS: Final = {"no guard": (False, False), "guard, not confirmed": (True, False), "guard, confirmed": (True, True)}
+GUARDS: Final = {
+    "no guard": (False, False),
+    "guard, not confirmed": (True, False),
+    "guard, confirmed": (True, True),
+}
 
 
 def commands() -> str:
@@ -79,14 +97,23 @@ def phase_changes() -> str:
         "|---" * (3 + len(GUARDS)) + "|",
     ]
     for (phase, title), ready, force in product(TARGETS.items(), (True, False), (False, True)):
-        answers = " | ".join(_answers(phase, ready=ready, force=force, guard=guard, confirmed=said) for guard, said in GUARDS.values())
+        answers = " | ".join(
+            _answers(phase, ready=ready, force=force, guard=guard, confirmed=said)
+            for guard, said in GUARDS.values()
+        )
         lines.append(f"| {title} | {'met' if ready else 'open'} | {'yes' if force else 'no'} | {answers} |")
     return "\n".join([*lines, "", "Before any of these, whatever is asked:", "", *_before(), ""])
 
 
 def _answers(phase: str, *, ready: bool, force: bool, guard: bool, confirmed: bool) -> str:
     """The one answer of all statuses that change phases."""
-    story = (opened(PLAN, EXECUTE, REVIEW, guard=guard), STARTED, PLANNED, TO_EXECUTE, *((SHIPPED,) if ready else ()))
+    story = (
+        opened(PLAN, EXECUTE, REVIEW, guard=guard),
+        STARTED,
+        PLANNED,
+        TO_EXECUTE,
+        *((SHIPPED,) if ready else ()),
+    )
     waiting = (*story, e.QuestionAsked("q1", "Which?", "text"), e.InputAwaited("question"))
     command = c.ChangePhase(phase, confirmed, force)
     [answer] = {_answer(command, events) for events in (story, waiting)}

@@ -1,4 +1,6 @@
-"""Who may say and hear what on the broker, answered for subjects of every kind: the page, and what a real broker is held to."""
+"""Who may say and hear what on the broker, answered for subjects of every kind: the page, and what a real
+broker is held to.
+"""
 
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -77,7 +79,11 @@ def page() -> str:
         "",
         "| user | says | hears |",
         "|---|---|---|",
-        *(f"| `{user}` | {_listed(table.publish)} | {_listed(table.subscribe)} |" for user, table in USERS.items() if user != "daemon d2"),
+        *(
+            f"| `{user}` | {_listed(table.publish)} | {_listed(table.subscribe)} |"
+            for user, table in USERS.items()
+            if user != "daemon d2"
+        ),
         "",
     ]
     return "\n".join(lines)
@@ -85,7 +91,9 @@ def page() -> str:
 
 def _cell(user: Permissions, subject: str) -> str:
     says = subject != ">" and may(user.publish, subject)
-    return ", ".join(word for word, allowed in (("says", says), ("hears", may(user.subscribe, subject))) if allowed)
+    return ", ".join(
+        word for word, allowed in (("says", says), ("hears", may(user.subscribe, subject))) if allowed
+    )
 
 
 def _listed(patterns: Iterable[str]) -> str:

@@ -1,4 +1,6 @@
-"""What `proto-schemas/` promises to other languages, as one line per member: the text that a change is compared with."""
+"""What `proto-schemas/` promises to other languages, as one line per member: the text that a change is
+compared with.
+"""
 
 from typing import Final
 
@@ -8,8 +10,14 @@ from tests.schemas.proto_messages import FOLDER as SCHEMAS
 from tests.schemas.proto_messages import enums, messages
 
 SNAPSHOT: Final = SCHEMAS / "promised.txt"
-HEAD: Final = "# Written by `make docs`. A line that is here stays for ever: other people's programs read by it.\n"
-TYPES: Final = {value: name.removeprefix("TYPE_").lower() for name, value in vars(FieldDescriptor).items() if name.startswith("TYPE_")}
+HEAD: Final = (
+    "# Written by `make docs`. A line that is here stays for ever: other people's programs read by it.\n"
+)
+TYPES: Final = {
+    value: name.removeprefix("TYPE_").lower()
+    for name, value in vars(FieldDescriptor).items()
+    if name.startswith("TYPE_")
+}
 
 
 def promised() -> str:
@@ -19,7 +27,9 @@ def promised() -> str:
         for message in messages().values()
         for field in message.fields
     ]
-    values = [f"{enum.name} {value.number} {value.name}" for enum in enums().values() for value in enum.values]
+    values = [
+        f"{enum.name} {value.number} {value.name}" for enum in enums().values() for value in enum.values
+    ]
     return HEAD + "".join(f"{line}\n" for line in sorted((*members, *values), key=_order))
 
 

@@ -1,4 +1,6 @@
-"""The AsyncAPI document holds together, and every example in it fits its schema, is published, and is understood by who reads it."""
+"""The AsyncAPI document holds together, and every example in it fits its schema, is published, and is
+understood by who reads it.
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -29,11 +31,14 @@ from tests.servers import BUDGET
 
 Json = dict[str, object]
 
-DOCUMENT: Final = cast("Json", orjson.loads((FOLDER / "asyncapi.json").read_bytes()))  # whose freshness another test holds
+DOCUMENT: Final = cast(
+    "Json", orjson.loads((FOLDER / "asyncapi.json").read_bytes())
+)  # whose freshness another test holds
 MESSAGES: Final = cast("dict[str, Json]", cast("Json", DOCUMENT["components"])["messages"])
 CHANNELS: Final = cast("dict[str, Json]", DOCUMENT["channels"])
 COMMAND_CLASSES: Final[dict[str, type[object]]] = {
-    snake_case(cls.__name__): cls for cls in (*get_args(ContractCommand), DeclareSilent, DeclareDisconnected, RestartSupervisor)
+    snake_case(cls.__name__): cls
+    for cls in (*get_args(ContractCommand), DeclareSilent, DeclareDisconnected, RestartSupervisor)
 }
 
 
@@ -98,7 +103,11 @@ def test_every_event_and_every_command_is_in_it() -> None:
 
 async def test_each_example_is_published_and_consumed(pool: asyncpg.Pool, nats: Client) -> None:
     await provision(nats, Log(pool), budget=BUDGET)
-    streams = {"events": subjects.EVENTS_STREAM, "heartbeats": subjects.HEARTBEATS_STREAM, "dead": subjects.DEAD_LETTERS_STREAM}
+    streams = {
+        "events": subjects.EVENTS_STREAM,
+        "heartbeats": subjects.HEARTBEATS_STREAM,
+        "dead": subjects.DEAD_LETTERS_STREAM,
+    }
     core = await nats.subscribe("makima.>")
     for sent in examples("nats"):
         kind = sent.channel.partition("-")[0]

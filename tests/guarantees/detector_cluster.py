@@ -1,4 +1,6 @@
-"""Detectors and the owner of their senders as processes of their own, which can be frozen, killed and started again."""
+"""Detectors and the owner of their senders as processes of their own, which can be frozen, killed and started
+again.
+"""
 
 import signal
 import sys
@@ -76,8 +78,9 @@ class Detection(LogReader):
         return [verdict for verdict in found if isinstance(verdict, SilenceDetected)]
 
     async def exactly(self, died: set[str]) -> None:
-        """Wait until all of them were declared dead, and then until anybody else would have been who is wronged: nobody else is, and
-        nobody twice. What was silent is what the broker stored: a fleet that this machine let starve is no fault of the detector's.
+        """Wait until all of them were declared dead, and then until anybody else would have been who is
+        wronged: nobody else is, and nobody twice. What was silent is what the broker stored: a fleet that
+        this machine let starve is no fault of the detector's.
         """
 
         async def found() -> bool:
@@ -91,7 +94,11 @@ class Detection(LogReader):
 
         await eventually(nobody_else, every=0.1, because=f"other than {sorted(died)} stay declared dead")
         truth, verdicts = await stored(self.nats), await self.verdicts()
-        wronged = [(verdict, truth.flowed_since_heard(verdict)) for verdict in verdicts if not truth.justifies(verdict)]
+        wronged = [
+            (verdict, truth.flowed_since_heard(verdict))
+            for verdict in verdicts
+            if not truth.justifies(verdict)
+        ]
         assert wronged == [], f"live senders were declared dead: {wronged}"
         twice = truth.declared_twice(verdicts)
         assert twice == [], f"deaths were declared twice: {twice}"
@@ -112,7 +119,9 @@ class Detection(LogReader):
 
 
 @asynccontextmanager
-async def detecting(database: str, broker: Nats, folder: Path, *, replicas: int = 1) -> AsyncGenerator[Detection]:
+async def detecting(
+    database: str, broker: Nats, folder: Path, *, replicas: int = 1
+) -> AsyncGenerator[Detection]:
     """All of them ready on entry, all of them gone on exit."""
     env = {
         "MAKIMA_DATABASE_URL": database,
@@ -125,7 +134,10 @@ async def detecting(database: str, broker: Nats, folder: Path, *, replicas: int 
     client = await nats_py.connect(broker.url, max_reconnect_attempts=-1, reconnect_time_wait=0.1)  # pyright: ignore[reportArgumentType] - ends in asyncio.sleep
     try:
         with forked_programs():
-            async with asyncpg.create_pool(database, min_size=1, max_size=4) as pool, Runner(patience=5.0) as runner:
+            async with (
+                asyncpg.create_pool(database, min_size=1, max_size=4) as pool,
+                Runner(patience=5.0) as runner,
+            ):
                 made = Detection(Log(pool), runner, broker, client, env, folder)
                 await made.provision()
                 for name in (OWNER, *(f"{DETECTOR}-{number}" for number in range(replicas))):

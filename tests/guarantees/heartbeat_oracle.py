@@ -1,4 +1,6 @@
-"""What the broker has stored of the heartbeats: the truth that verdicts are compared with, whoever was slow in telling it."""
+"""What the broker has stored of the heartbeats: the truth that verdicts are compared with, whoever was slow
+in telling it.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -14,7 +16,9 @@ from makima_schemas.silence import SilenceDetected
 from nats.aio.client import Client
 from nats.js.api import ConsumerConfig, DeliverPolicy
 
-STEP: Final = timedelta(milliseconds=250)  # the most that counts between two messages of a shard: a longer pause is nobody's silence
+STEP: Final = timedelta(
+    milliseconds=250
+)  # the most that counts between two messages of a shard: a longer pause is nobody's silence
 ROUNDING: Final = timedelta(milliseconds=2)  # the client tells a stored message's time as a float
 PATIENCE: Final = 20.0
 KINDS: Final = {"supervisor": SupervisorHeartbeat, "daemon": DaemonHeartbeat}
@@ -29,14 +33,21 @@ class StoredHeartbeats:
     shard_of: dict[str, str]
 
     def flowed(self, shard: str, since: datetime, until: datetime) -> timedelta:
-        """How much of the time between the two the shard was seen to flow: also up to `until`, if something came on it after."""
+        """How much of the time between the two the shard was seen to flow: also up to `until`, if something
+        came on it after.
+        """
         steps = [
-            (max(earlier, since), min(later, until)) for earlier, later in pairwise(self.shards[shard]) if earlier < until and later > since
+            (max(earlier, since), min(later, until))
+            for earlier, later in pairwise(self.shards[shard])
+            if earlier < until and later > since
         ]
         return sum((min(max(later - earlier, timedelta(0)), STEP) for earlier, later in steps), timedelta(0))
 
     def flowed_everywhere(self, since: datetime) -> timedelta:
-        return min((self.flowed(shard, since, datetime.max.replace(tzinfo=UTC)) for shard in self.shards), default=timedelta(0))
+        return min(
+            (self.flowed(shard, since, datetime.max.replace(tzinfo=UTC)) for shard in self.shards),
+            default=timedelta(0),
+        )
 
     def flowed_since_heard(self, verdict: SilenceDetected) -> timedelta:
         """How long its shard flowed and nothing of the sender came, when it was judged."""
@@ -47,7 +58,9 @@ class StoredHeartbeats:
         return max((self.flowed(shard, since, until) for shard in shards), default=timedelta(0))
 
     def justifies(self, verdict: SilenceDetected) -> bool:
-        return self.flowed_since_heard(verdict) >= timedelta(seconds=verdict.evidence.timeout_seconds) - ROUNDING
+        return (
+            self.flowed_since_heard(verdict) >= timedelta(seconds=verdict.evidence.timeout_seconds) - ROUNDING
+        )
 
     def longest_pause(self, senders: Iterable[str]) -> timedelta:
         """How much of its shard flowed between two heartbeats of one of these."""
@@ -62,7 +75,9 @@ class StoredHeartbeats:
     def silent(self, verdicts: Iterable[SilenceDetected]) -> set[str]:
         """Who was declared dead, and was not heard since."""
         last = {verdict.sender_id: verdict.evidence.watermark + ROUNDING for verdict in verdicts}
-        return {sender for sender, judged in last.items() if not any(time > judged for time in self.beats[sender])}
+        return {
+            sender for sender, judged in last.items() if not any(time > judged for time in self.beats[sender])
+        }
 
     def declared_twice(self, verdicts: Iterable[SilenceDetected]) -> list[SilenceDetected]:
         """The verdicts that follow another one, and no heartbeat in between."""
@@ -73,7 +88,10 @@ class StoredHeartbeats:
             later
             for sender, told in of.items()
             for earlier, later in pairwise(told)
-            if not any(earlier.evidence.watermark + ROUNDING < time <= later.evidence.watermark for time in self.beats[sender])
+            if not any(
+                earlier.evidence.watermark + ROUNDING < time <= later.evidence.watermark
+                for time in self.beats[sender]
+            )
         ]
 
 
@@ -84,7 +102,12 @@ async def stored(nats: Client) -> StoredHeartbeats:
     last = (await jetstream.stream_info(subjects.HEARTBEATS_STREAM)).state.last_seq
     config = ConsumerConfig(deliver_policy=DeliverPolicy.ALL)
     reading = await jetstream.subscribe(
-        ">", stream=subjects.HEARTBEATS_STREAM, config=config, ordered_consumer=True, pending_msgs_limit=-1, pending_bytes_limit=-1
+        ">",
+        stream=subjects.HEARTBEATS_STREAM,
+        config=config,
+        ordered_consumer=True,
+        pending_msgs_limit=-1,
+        pending_bytes_limit=-1,
     )
     sequence = 0
     while sequence < last:

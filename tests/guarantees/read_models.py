@@ -16,7 +16,9 @@ WHEN_A_LOOK_IS_DUE = {"due_at", "leased_until"}  # a queue's times, by the clock
 
 async def rows(pool: asyncpg.Pool, projection: Projection) -> dict[str, Counter[str]]:
     return {
-        f"{projection.schema}.{table}": Counter(shown(row) for row in await pool.fetch(f'select * from {projection.schema}."{table}"'))
+        f"{projection.schema}.{table}": Counter(
+            shown(row) for row in await pool.fetch(f'select * from {projection.schema}."{table}"')
+        )
         for table in projection.tables
     }
 

@@ -1,4 +1,6 @@
-"""Replicas in processes of their own, so that they can be killed and frozen: relays and projectors of the sample_projection."""
+"""Replicas in processes of their own, so that they can be killed and frozen: relays and projectors of the
+sample_projection.
+"""
 
 import asyncio
 import multiprocessing
@@ -77,7 +79,11 @@ def count() -> "Synchronized[int]":
 
 
 def relay_forever(
-    dsn: str, nats_url: str, alone: bool, published: "Synchronized[int] | None" = None, dies_after: int | None = None
+    dsn: str,
+    nats_url: str,
+    alone: bool,
+    published: "Synchronized[int] | None" = None,
+    dies_after: int | None = None,
 ) -> None:
     """`published` counts its own; `dies_after` that many, as if the power went, with others on their way."""
     mine = 0
@@ -106,7 +112,11 @@ def project_forever(dsn: str, nats_url: str, owner: str, stuck: bool) -> None:
         sample_projection = SampleProjection()
         if stuck:
             sample_projection.gate.clear()
-        async with asyncpg.create_pool(dsn, min_size=1, max_size=4, server_settings={"application_name": owner}) as pool:
-            await Projector(sample_projection, pool, Log(pool), nats, owner=owner, lease=LEASE, max_batch=50).run()
+        async with asyncpg.create_pool(
+            dsn, min_size=1, max_size=4, server_settings={"application_name": owner}
+        ) as pool:
+            await Projector(
+                sample_projection, pool, Log(pool), nats, owner=owner, lease=LEASE, max_batch=50
+            ).run()
 
     asyncio.run(main())

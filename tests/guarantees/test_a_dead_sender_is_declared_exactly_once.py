@@ -1,4 +1,6 @@
-"""Guarantee 4, its second half: a dead sender is declared exactly once, also by two detectors, also after everything was off."""
+"""Guarantee 4, its second half: a dead sender is declared exactly once, also by two detectors, also after
+everything was off.
+"""
 
 import random
 from pathlib import Path
@@ -20,7 +22,10 @@ FEWER_THAN_HALF = 14  # or a hold for mass silence would bind all
 
 async def test_two_detectors_find_each_death_once(database: str, make_nats: MakeNats, tmp_path: Path) -> None:
     broker = await make_nats()
-    async with detecting(database, broker, tmp_path, replicas=2) as system, Fleet(system.nats, SUPERVISORS).beating() as fleet:
+    async with (
+        detecting(database, broker, tmp_path, replicas=2) as system,
+        Fleet(system.nats, SUPERVISORS).beating() as fleet,
+    ):
         await system.registered(fleet)
         for name in SUPERVISORS[:FEWER_THAN_HALF]:
             fleet.dead.add(name)
@@ -33,10 +38,15 @@ async def test_two_detectors_find_each_death_once(database: str, make_nats: Make
         await system.exactly(fleet.dead)
 
 
-async def test_a_detector_that_dies_at_any_moment_leaves_no_death_untold(database: str, make_nats: MakeNats, tmp_path: Path) -> None:
+async def test_a_detector_that_dies_at_any_moment_leaves_no_death_untold(
+    database: str, make_nats: MakeNats, tmp_path: Path
+) -> None:
     """The only one, killed again and again while verdicts are asked for, accepted, and told."""
     broker, chance = await make_nats(), random.Random(20260131)
-    async with detecting(database, broker, tmp_path) as system, Fleet(system.nats, SUPERVISORS).beating() as fleet:
+    async with (
+        detecting(database, broker, tmp_path) as system,
+        Fleet(system.nats, SUPERVISORS).beating() as fleet,
+    ):
         await system.registered(fleet)
         for first in (0, 4, 8):
             before = len(fleet.dead)
@@ -56,27 +66,46 @@ async def found(system: Detection, died: set[str]) -> bool:
     return set(await system.silent()) >= died
 
 
-async def test_everything_off_while_half_of_the_fleet_dies(database: str, make_nats: MakeNats, tmp_path: Path) -> None:
-    """R11. Half of an owner's fleet at once is held first, as an outage of ours would look the same; then all of them are found."""
+async def test_everything_off_while_half_of_the_fleet_dies(
+    database: str, make_nats: MakeNats, tmp_path: Path
+) -> None:
+    """R11. Half of an owner's fleet at once is held first, as an outage of ours would look the same; then all
+    of them are found.
+    """
     broker = await make_nats()
     died = set(SUPERVISORS[:16])
-    async with detecting(database, broker, tmp_path) as system, Fleet(system.nats, SUPERVISORS).beating() as fleet:
+    async with (
+        detecting(database, broker, tmp_path) as system,
+        Fleet(system.nats, SUPERVISORS).beating() as fleet,
+    ):
         await system.registered(fleet)
     await broker.stop()
     await broker.start()
-    async with detecting(database, broker, tmp_path) as system, Fleet(system.nats, SUPERVISORS, dead=died).beating():
+    async with (
+        detecting(database, broker, tmp_path) as system,
+        Fleet(system.nats, SUPERVISORS, dead=died).beating(),
+    ):
         await system.exactly(died)
         holds = [type(event) for event in await system.events("silence-owner:")]
         one = [MassSilenceSuspected, MassSilenceCleared]
         longest = (await stored(system.nats)).longest_pause(set(SUPERVISORS) - died)
         starved = longest.total_seconds() > TIMEOUT
-        assert holds == one or (starved and holds == one * (len(holds) // 2)), "the fleet is this process's: a slow machine silences it"
+        assert holds == one or (starved and holds == one * (len(holds) // 2)), (
+            "the fleet is this process's: a slow machine silences it"
+        )
 
 
-async def test_without_canaries_the_detector_says_that_it_is_blind(database: str, make_nats: MakeNats, tmp_path: Path) -> None:
-    """The broker refuses the canaries; heartbeats flow on some shards only. Nobody is judged, and somebody is told."""
+async def test_without_canaries_the_detector_says_that_it_is_blind(
+    database: str, make_nats: MakeNats, tmp_path: Path
+) -> None:
+    """The broker refuses the canaries; heartbeats flow on some shards only. Nobody is judged, and somebody is
+    told.
+    """
     broker = await make_nats()
-    async with detecting(database, broker, tmp_path) as system, Fleet(system.nats, ["t0", "t1"]).beating() as fleet:
+    async with (
+        detecting(database, broker, tmp_path) as system,
+        Fleet(system.nats, ["t0", "t1"]).beating() as fleet,
+    ):
         await system.registered(fleet)
         info = await system.nats.jetstream().stream_info("MAKIMA_HEARTBEATS")
         await system.nats.jetstream().update_stream(info.config.evolve(subjects=["makima.heartbeats.>"]))
@@ -89,7 +118,9 @@ async def test_without_canaries_the_detector_says_that_it_is_blind(database: str
                 return answer.status_code == 503 and "blind" in answer.text
 
             await eventually(blind)
-        await eventually(lambda: beaten_for(system, "t0", 2 * TIMEOUT))  # more than enough for a verdict on any other clock
+        await eventually(
+            lambda: beaten_for(system, "t0", 2 * TIMEOUT)
+        )  # more than enough for a verdict on any other clock
         assert await system.silent() == []
         await system.nats.jetstream().update_stream(info.config)
         await system.exactly({"t1"})

@@ -1,4 +1,6 @@
-"""Guarantee 4, its first half: a live sender is never declared dead through a fault of ours; the dead are found all the same."""
+"""Guarantee 4, its first half: a live sender is never declared dead through a fault of ours; the dead are
+found all the same.
+"""
 
 import asyncio
 from pathlib import Path
@@ -10,13 +12,20 @@ from tests.servers import MakeNats, MakePostgres
 from tests.services.stale_detector.harness import TIMEOUT, Fleet
 from tests.template import prepared_template
 
-SUPERVISORS = [f"t{number}" for number in range(8)]  # fewer than ten: no hold for mass silence covers up what the clock does wrong
+SUPERVISORS = [
+    f"t{number}" for number in range(8)
+]  # fewer than ten: no hold for mass silence covers up what the clock does wrong
 FROZEN = 2 * TIMEOUT  # much longer than anybody may be silent
 
 
-async def test_while_the_broker_is_frozen_and_heartbeats_are_lost(database: str, make_nats: MakeNats, tmp_path: Path) -> None:
+async def test_while_the_broker_is_frozen_and_heartbeats_are_lost(
+    database: str, make_nats: MakeNats, tmp_path: Path
+) -> None:
     broker = await make_nats()
-    async with detecting(database, broker, tmp_path) as system, Fleet(system.nats, SUPERVISORS).beating() as fleet:
+    async with (
+        detecting(database, broker, tmp_path) as system,
+        Fleet(system.nats, SUPERVISORS).beating() as fleet,
+    ):
         await system.registered(fleet)
         fleet.dead |= {"t1", "t2"}
         fleet.muted = True
@@ -27,9 +36,14 @@ async def test_while_the_broker_is_frozen_and_heartbeats_are_lost(database: str,
         await system.exactly({"t1", "t2"})
 
 
-async def test_while_the_broker_is_killed_and_comes_back_later(database: str, make_nats: MakeNats, tmp_path: Path) -> None:
+async def test_while_the_broker_is_killed_and_comes_back_later(
+    database: str, make_nats: MakeNats, tmp_path: Path
+) -> None:
     broker = await make_nats()
-    async with detecting(database, broker, tmp_path) as system, Fleet(system.nats, SUPERVISORS).beating() as fleet:
+    async with (
+        detecting(database, broker, tmp_path) as system,
+        Fleet(system.nats, SUPERVISORS).beating() as fleet,
+    ):
         await system.registered(fleet)
         fleet.dead |= {"t1", "t2"}
         fleet.muted = True
@@ -41,9 +55,14 @@ async def test_while_the_broker_is_killed_and_comes_back_later(database: str, ma
 
 
 @pytest.mark.parametrize("victim", [f"{DETECTOR}-0", OWNER])
-async def test_while_one_of_our_services_is_frozen(victim: str, database: str, make_nats: MakeNats, tmp_path: Path) -> None:
+async def test_while_one_of_our_services_is_frozen(
+    victim: str, database: str, make_nats: MakeNats, tmp_path: Path
+) -> None:
     broker = await make_nats()
-    async with detecting(database, broker, tmp_path) as system, Fleet(system.nats, SUPERVISORS).beating() as fleet:
+    async with (
+        detecting(database, broker, tmp_path) as system,
+        Fleet(system.nats, SUPERVISORS).beating() as fleet,
+    ):
         await system.registered(fleet)
         fleet.dead |= {"t1", "t2"}
         system.freeze(victim)
@@ -52,11 +71,16 @@ async def test_while_one_of_our_services_is_frozen(victim: str, database: str, m
         await system.exactly({"t1", "t2"})
 
 
-async def test_while_postgres_is_frozen(make_postgres: MakePostgres, make_nats: MakeNats, tmp_path: Path) -> None:
+async def test_while_postgres_is_frozen(
+    make_postgres: MakePostgres, make_nats: MakeNats, tmp_path: Path
+) -> None:
     """R4. Nothing can be recorded, and nothing be declared: all of that is made up for."""
     broker, server = await make_nats(), await make_postgres()
     database = server.dsn(await prepared_template(server.dsn))
-    async with detecting(database, broker, tmp_path) as system, Fleet(system.nats, SUPERVISORS).beating() as fleet:
+    async with (
+        detecting(database, broker, tmp_path) as system,
+        Fleet(system.nats, SUPERVISORS).beating() as fleet,
+    ):
         await system.registered(fleet)
         fleet.dead |= {"t1", "t2"}
         server.freeze()
@@ -65,9 +89,14 @@ async def test_while_postgres_is_frozen(make_postgres: MakePostgres, make_nats: 
         await system.exactly({"t1", "t2"})
 
 
-async def test_the_detector_is_killed_and_started_again(database: str, make_nats: MakeNats, tmp_path: Path) -> None:
+async def test_the_detector_is_killed_and_started_again(
+    database: str, make_nats: MakeNats, tmp_path: Path
+) -> None:
     broker = await make_nats()
-    async with detecting(database, broker, tmp_path) as system, Fleet(system.nats, SUPERVISORS).beating() as fleet:
+    async with (
+        detecting(database, broker, tmp_path) as system,
+        Fleet(system.nats, SUPERVISORS).beating() as fleet,
+    ):
         await system.registered(fleet)
         fleet.dead |= {"t1", "t2"}
         await system.runner.stop(f"{DETECTOR}-0", patience=0.0)
@@ -79,7 +108,10 @@ async def test_the_detector_is_killed_and_started_again(database: str, make_nats
 async def test_while_the_brokers_data_are_deleted(database: str, make_nats: MakeNats, tmp_path: Path) -> None:
     """The heartbeats are gone, and their sequences begin anew: nobody is judged by what was before."""
     broker = await make_nats()
-    async with detecting(database, broker, tmp_path) as system, Fleet(system.nats, SUPERVISORS).beating() as fleet:
+    async with (
+        detecting(database, broker, tmp_path) as system,
+        Fleet(system.nats, SUPERVISORS).beating() as fleet,
+    ):
         await system.registered(fleet)
         fleet.dead |= {"t1", "t2"}
         await system.nats.jetstream().delete_stream("MAKIMA_HEARTBEATS")
@@ -88,10 +120,15 @@ async def test_while_the_brokers_data_are_deleted(database: str, make_nats: Make
         await system.exactly({"t1", "t2"})
 
 
-async def test_heartbeats_that_nobody_can_read_prove_nothing_and_harm_nobody(database: str, make_nats: MakeNats, tmp_path: Path) -> None:
+async def test_heartbeats_that_nobody_can_read_prove_nothing_and_harm_nobody(
+    database: str, make_nats: MakeNats, tmp_path: Path
+) -> None:
     """t1 sends rubbish from now on: that is no sign of life, and the others' are seen as before."""
     broker = await make_nats()
-    async with detecting(database, broker, tmp_path) as system, Fleet(system.nats, SUPERVISORS).beating() as fleet:
+    async with (
+        detecting(database, broker, tmp_path) as system,
+        Fleet(system.nats, SUPERVISORS).beating() as fleet,
+    ):
         await system.registered(fleet)
         fleet.dead |= {"t1"}
 

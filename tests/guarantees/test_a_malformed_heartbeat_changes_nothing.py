@@ -33,8 +33,14 @@ MALFORMED = {
     "null": b"null",
     "no UTF-8": b'{"task_id":"\xff"}',
     "nested too deep": b"[" * 2000,
-    "nested too deep in a member that nobody knows": orjson.dumps(GOOD)[:-1] + b',"x":' + b"[" * 2000 + b"]" * 2000 + b"}",
-    "a member is missing": orjson.dumps({name: value for name, value in GOOD.items() if name != "contract_id"}),
+    "nested too deep in a member that nobody knows": orjson.dumps(GOOD)[:-1]
+    + b',"x":'
+    + b"[" * 2000
+    + b"]" * 2000
+    + b"}",
+    "a member is missing": orjson.dumps(
+        {name: value for name, value in GOOD.items() if name != "contract_id"}
+    ),
     "another task than its subject": orjson.dumps({**GOOD, "task_id": "other"}),
     "a state that nobody knows": orjson.dumps({**GOOD, "state": "dreaming"}),
     "the system's own word": orjson.dumps({**GOOD, "state": "interrupted"}),
@@ -68,7 +74,11 @@ async def test_it_is_set_aside_with_its_reason_and_those_around_it_are_recorded(
     assert [_sequence(letter) for letter in letters] == sequences
     for letter, payload in zip(letters, MALFORMED.values(), strict=True):
         assert letter["reason"]
-        kept = str(letter["payload"]).encode() if "payload" in letter else b64decode(str(letter["payload_base64"]))
+        kept = (
+            str(letter["payload"]).encode()
+            if "payload" in letter
+            else b64decode(str(letter["payload_base64"]))
+        )
         assert payload.startswith(kept)
         assert letter["truncated"] is (len(kept) < len(payload))
 
@@ -102,7 +112,11 @@ async def test_a_thousand_broken_ones_between_good_ones_cost_none_of_those(fleet
         body = bytearray(msgspec.json.encode(beat))
         if not intact:
             del body[chance.randrange(1, len(body)) :]  # cut off anywhere: never a whole object
-        subject = subjects.supervisor_heartbeat("d1", f"t{number}") if number % 2 else subjects.daemon_heartbeat(f"d{number}")
+        subject = (
+            subjects.supervisor_heartbeat("d1", f"t{number}")
+            if number % 2
+            else subjects.daemon_heartbeat(f"d{number}")
+        )
         await fleet.nats.publish(subject, bytes(body))
         good += intact
     await fleet.beat(supervisor_beat("last", timestamp=datetime.now(UTC)))
@@ -110,7 +124,9 @@ async def test_a_thousand_broken_ones_between_good_ones_cost_none_of_those(fleet
     assert len(await fleet.rows()) == good + 1
 
     async def all_bad_ones() -> bool:
-        return (await fleet.nats.jetstream().stream_info(subjects.DEAD_LETTERS_STREAM)).state.messages == 1000 - good
+        return (
+            await fleet.nats.jetstream().stream_info(subjects.DEAD_LETTERS_STREAM)
+        ).state.messages == 1000 - good
 
     await eventually(all_bad_ones)
     assert (await fleet.service.health.readiness())[0] == 200

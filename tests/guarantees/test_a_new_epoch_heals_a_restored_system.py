@@ -1,4 +1,6 @@
-"""Guarantee 2, after a restore, for all that we ship: `makima ledger new-epoch` puts everybody on the log as it is now (R2b)."""
+"""Guarantee 2, after a restore, for all that we ship: `makima ledger new-epoch` puts everybody on the log as
+it is now (R2b).
+"""
 
 import asyncio
 import os
@@ -62,7 +64,9 @@ class System:
             health = self.health[service]
             env = {**self.env, "MAKIMA_HEALTH_PORT": str(health), "MAKIMA_PORT": str(self.port)}
             command = (sys.executable, "-m", f"makima_{service}")
-            self.runner.start(Program(service, command, self.folder, self.folder / f"{service}.log", health, env))
+            self.runner.start(
+                Program(service, command, self.folder, self.folder / f"{service}.log", health, env)
+            )
 
     async def copy(self, source: str, target: str) -> None:
         """As a backup is made, and brought back."""
@@ -86,21 +90,27 @@ class System:
 
     async def said_by_readiness(self) -> str:
         async with httpx.AsyncClient(timeout=10) as client:
-            answers = [await client.get(f"http://{ports.LOOPBACK}:{port}/readyz") for port in self.health.values()]
+            answers = [
+                await client.get(f"http://{ports.LOOPBACK}:{port}/readyz") for port in self.health.values()
+            ]
         return " ".join(answer.text for answer in answers if answer.status_code == 503)
 
     async def new_epoch(self) -> str:
         """On the command line, as `/readyz` says."""
         arguments = ("-m", "makima_cli.main", "ledger", "new-epoch", "--format", "json")
         env = {**os.environ, **self.env, "XDG_CONFIG_HOME": str(self.folder)}
-        process = await asyncio.create_subprocess_exec(sys.executable, *arguments, env=env, stdout=asyncio.subprocess.PIPE)
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, *arguments, env=env, stdout=asyncio.subprocess.PIPE
+        )
         out, _ = await process.communicate()
         assert process.returncode == 0
         return str(orjson.loads(out)["epoch"])
 
 
 @pytest.fixture
-async def system(postgres_server: Postgres, database: str, nats_url: str, tmp_path: Path) -> AsyncGenerator[System]:
+async def system(
+    postgres_server: Postgres, database: str, nats_url: str, tmp_path: Path
+) -> AsyncGenerator[System]:
     admin = await asyncpg.connect(postgres_server.dsn())
     name = urlsplit(database).path.removeprefix("/")
     env = {
@@ -145,7 +155,9 @@ async def a_reset(socket: ClientConnection) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("meanwhile", ["running", "stopped"])
-async def test_everybody_follows_the_log_that_was_brought_back(system: System, nats_url: str, meanwhile: str) -> None:
+async def test_everybody_follows_the_log_that_was_brought_back(
+    system: System, nats_url: str, meanwhile: str
+) -> None:
     nats = await nats_py.connect(nats_url)
     async with asyncpg.create_pool(system.env["MAKIMA_DATABASE_URL"], min_size=1, max_size=2) as pool:
         await provision(nats, Log(pool), budget=BUDGET)
@@ -166,7 +178,9 @@ async def test_everybody_follows_the_log_that_was_brought_back(system: System, n
             await system.restore()
         await eventually(lambda: names_the_command(system), 60, because="nobody said what to do")
         await eventually(lambda: answers(client), 60)
-        async with connect(f"{system.http.replace('http', 'ws', 1)}/contracts/monitor?token={ADMIN}") as socket:
+        async with connect(
+            f"{system.http.replace('http', 'ws', 1)}/contracts/monitor?token={ADMIN}"
+        ) as socket:
             epoch = await system.new_epoch()
             assert (await a_reset(socket))["epoch"] == epoch
         await system.runner.ready()
@@ -175,7 +189,9 @@ async def test_everybody_follows_the_log_that_was_brought_back(system: System, n
         assert (after["status"], after["version"]) == ("created", 1)
         await told(client, f"/contracts/{kept['id']}/start")
         async with asyncpg.create_pool(system.env["MAKIMA_DATABASE_URL"], min_size=1, max_size=4) as pool:
-            await eventually(lambda: registered(pool), 60, because="a supervisor that beats is not registered in this log")
+            await eventually(
+                lambda: registered(pool), 60, because="a supervisor that beats is not registered in this log"
+            )
             fleet.dead |= {"t0", "d1"}
             await every_read_model_is_the_fold(pool)
             await the_stream_is_the_log(pool, nats_url)
@@ -203,12 +219,18 @@ async def registered(pool: asyncpg.Pool) -> bool:
 async def every_read_model_is_the_fold(pool: asyncpg.Pool) -> None:
     """What the services have made of it is what a rebuild makes of it, once they are through."""
     for projection in OURS:
-        await eventually(partial(is_the_fold, pool, projection), every=0.5, because=f"{projection.name} shows what is not in the log")
+        await eventually(
+            partial(is_the_fold, pool, projection),
+            every=0.5,
+            because=f"{projection.name} shows what is not in the log",
+        )
 
 
 async def is_the_fold(pool: asyncpg.Pool, projection: Projection) -> bool:
     log = Log(pool)
-    position = await pool.fetchval("select position from event_log.checkpoints where consumer = $1 order by generation", projection.name)
+    position = await pool.fetchval(
+        "select position from event_log.checkpoints where consumer = $1 order by generation", projection.name
+    )
     if position != await log.head():
         return False
     before = await rows(pool, projection)

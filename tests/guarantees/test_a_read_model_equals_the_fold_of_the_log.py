@@ -1,4 +1,6 @@
-"""Guarantee 3: at any checkpoint the rows are the fold of the log up to it: whoever is killed, frozen or late, and through every rebuild."""
+"""Guarantee 3: at any checkpoint the rows are the fold of the log up to it: whoever is killed, frozen or
+late, and through every rebuild.
+"""
 
 import asyncio
 import random
@@ -26,15 +28,29 @@ from nats.aio.client import Client
 from tests.guarantees.replicas import LEASE, project_forever, replica
 from tests.kernel.background import running
 from tests.kernel.event_log.filling import append_all, fill, some_event
-from tests.kernel.projections.sample_projection import TABLES, Line, SampleProjection, Tally, raw, rows, text_of
+from tests.kernel.projections.sample_projection import (
+    TABLES,
+    Line,
+    SampleProjection,
+    Tally,
+    raw,
+    rows,
+    text_of,
+)
 from tests.servers import BUDGET
 
 events = st.one_of(
     st.integers(0, 999).map(lambda number: new_event(some_event(number))),
-    st.just(b'{"reason": 7}').map(lambda data: raw("ContractPaused", 1, data)),  # undecodable: in no read model
-    st.sampled_from(["ContractStarted", "ContractArchived"]).map(lambda name: raw(name, 1, b"{}")),  # not subscribed
+    st.just(b'{"reason": 7}').map(
+        lambda data: raw("ContractPaused", 1, data)
+    ),  # undecodable: in no read model
+    st.sampled_from(["ContractStarted", "ContractArchived"]).map(
+        lambda name: raw(name, 1, b"{}")
+    ),  # not subscribed
 )
-commands = st.dictionaries(st.sampled_from(["contract-a", "contract-b", "agent-a:builder"]), st.lists(events, max_size=5), min_size=1)
+commands = st.dictionaries(
+    st.sampled_from(["contract-a", "contract-b", "agent-a:builder"]), st.lists(events, max_size=5), min_size=1
+)
 
 
 @pytest.fixture
@@ -121,8 +137,14 @@ async def test_a_projector_killed_while_it_waits_for_its_checkpoint_leaves_no_ro
         await eventually(lambda: at_least(read_model, 50))
         async with held_up_in(read_model, "advance", of="victim"):
             victim.kill()
-            await read_model.execute("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'victim'")
-            await eventually(lambda: read_model.fetchval("select count(*) = 0 from pg_stat_activity where application_name = 'victim'"))
+            await read_model.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'victim'"
+            )
+            await eventually(
+                lambda: read_model.fetchval(
+                    "select count(*) = 0 from pg_stat_activity where application_name = 'victim'"
+                )
+            )
     shown = await equals_the_fold(read_model)
     head = await Log(read_model).head()
     assert shown < head, "it was killed before the end"
@@ -134,21 +156,31 @@ async def test_a_projector_killed_while_it_waits_for_its_checkpoint_leaves_no_ro
 
 @asynccontextmanager
 async def held_up_in(pool: asyncpg.Pool, statement: str, *, of: str) -> AsyncGenerator[None]:
-    """Within, the checkpoint is locked and the named statement of that replica waits for it; now and then another one is first."""
+    """Within, the checkpoint is locked and the named statement of that replica waits for it; now and then
+    another one is first.
+    """
 
     async def waiting() -> str | None:
-        return await pool.fetchval("select query from pg_stat_activity where application_name = $1 and wait_event_type = 'Lock'", of)
+        return await pool.fetchval(
+            "select query from pg_stat_activity where application_name = $1 and wait_event_type = 'Lock'", of
+        )
 
     while True:
         async with pool.acquire() as connection, connection.transaction():
-            await connection.execute("select from event_log.checkpoints where consumer = 'sample_projection' for update")
+            await connection.execute(
+                "select from event_log.checkpoints where consumer = 'sample_projection' for update"
+            )
             await fill(pool, 10)
-            if SQL[statement] in str(await eventually(waiting, because=f"{of} never waited for its checkpoint")):
+            if SQL[statement] in str(
+                await eventually(waiting, because=f"{of} never waited for its checkpoint")
+            ):
                 yield
                 return
 
 
-async def test_projectors_killed_at_random_leave_the_fold_at_every_moment(read_model: asyncpg.Pool, database: str, nats_url: str) -> None:
+async def test_projectors_killed_at_random_leave_the_fold_at_every_moment(
+    read_model: asyncpg.Pool, database: str, nats_url: str
+) -> None:
     chance, shown = random.Random(3), 0
     for number in range(12):
         with replica(project_forever, database, nats_url, f"victim-{number % 2}", False):
@@ -156,7 +188,9 @@ async def test_projectors_killed_at_random_leave_the_fold_at_every_moment(read_m
             if number % 2:
                 await eventually(lambda before=before: at_least(read_model, before - 30))
             else:
-                await asyncio.sleep(chance.uniform(0, 0.1))  # not a wait for anything: the moment of its death is the point
+                await asyncio.sleep(
+                    chance.uniform(0, 0.1)
+                )  # not a wait for anything: the moment of its death is the point
         assert await equals_the_fold(read_model) >= shown
         shown = await equals_the_fold(read_model)
     assert shown >= 500
@@ -166,7 +200,9 @@ async def at_least(pool: asyncpg.Pool, position: int) -> bool:
     return await equals_the_fold(pool) >= position
 
 
-async def test_a_zombie_replica_loses_and_changes_nothing(read_model: asyncpg.Pool, database: str, nats: Client, nats_url: str) -> None:
+async def test_a_zombie_replica_loses_and_changes_nothing(
+    read_model: asyncpg.Pool, database: str, nats: Client, nats_url: str
+) -> None:
     log = Log(read_model)
     await fill(read_model, 50)
     with replica(project_forever, database, nats_url, "zombie", False) as zombie:
@@ -190,16 +226,22 @@ async def test_a_replica_frozen_in_the_middle_of_a_batch_holds_nobody_up(
     await fill(read_model, 50)
     with replica(project_forever, database, nats_url, "stuck", True):
         await eventually(
-            lambda: read_model.fetchval("select count(*) from pg_locks where relation = 'sample_projection.tally'::regclass and granted"),
+            lambda: read_model.fetchval(
+                "select count(*) from pg_locks where relation = 'sample_projection.tally'::regclass and granted"
+            ),
             20,
         )
-        projector = Projector(SampleProjection(), read_model, Log(read_model), nats, owner="heir", lease=LEASE)
+        projector = Projector(
+            SampleProjection(), read_model, Log(read_model), nats, owner="heir", lease=LEASE
+        )
         async with running(projector.run()):
             assert await projector.wait_for(50, 120)
     assert await equals_the_fold(read_model) == 50
 
 
-async def test_rebuilds_give_the_same_rows_and_readers_never_see_a_gap(read_model: asyncpg.Pool, nats: Client) -> None:
+async def test_rebuilds_give_the_same_rows_and_readers_never_see_a_gap(
+    read_model: asyncpg.Pool, nats: Client
+) -> None:
     log, over = Log(read_model), asyncio.Event()
     projector = Projector(SampleProjection(), read_model, log, nats, owner="me")
     looks = 0
@@ -212,8 +254,12 @@ async def test_rebuilds_give_the_same_rows_and_readers_never_see_a_gap(read_mode
         nonlocal looks
         seen = 0
         while not over.is_set():
-            position = await read_model.fetchval("select coalesce(min(position), 0) from event_log.checkpoints")
-            count, newest = await read_model.fetchrow("select count(*), coalesce(max(position), 0) from sample_projection.line") or (0, 0)
+            position = await read_model.fetchval(
+                "select coalesce(min(position), 0) from event_log.checkpoints"
+            )
+            count, newest = await read_model.fetchrow(
+                "select count(*), coalesce(max(position), 0) from sample_projection.line"
+            ) or (0, 0)
             assert count == newest, "a line is missing"
             assert newest >= max(seen, position), "the read model went back"
             seen, looks = newest, looks + 1
@@ -227,7 +273,9 @@ async def test_rebuilds_give_the_same_rows_and_readers_never_see_a_gap(read_mode
             await equals_the_fold(read_model)
         over.set()
     assert looks > 50
-    generation, position = await read_model.fetchrow("select generation, position from event_log.checkpoints") or (0, 0)
+    generation, position = await read_model.fetchrow(
+        "select generation, position from event_log.checkpoints"
+    ) or (0, 0)
     assert generation == 5
     assert await rebuild(SampleProjection(), read_model, log) >= position
     before = await rows(read_model)

@@ -1,4 +1,6 @@
-"""Guarantee 1, its second half: a repeated command id changes nothing and gets the first answer, whoever is asked, whenever."""
+"""Guarantee 1, its second half: a repeated command id changes nothing and gets the first answer, whoever is
+asked, whenever.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -26,11 +28,15 @@ async def two(settings: Settings, pool: asyncpg.Pool, nats: Client) -> AsyncIter
         yield made
 
 
-async def sent(contracts: Contracts, *requests: Request[object], command: type[c.ContractCommand]) -> list[Reply]:
+async def sent(
+    contracts: Contracts, *requests: Request[object], command: type[c.ContractCommand]
+) -> list[Reply]:
     """All at once, from both replicas' connections; the queue group spreads them over both."""
     buses = [replica.bus for replica in contracts.replicas]
     name = snake_case(command.__name__)
-    return await asyncio.gather(*(buses[index % 2].ask("contract", name, request) for index, request in enumerate(requests)))
+    return await asyncio.gather(
+        *(buses[index % 2].ask("contract", name, request) for index, request in enumerate(requests))
+    )
 
 
 async def test_one_command_id_sent_many_times_at_once_has_one_effect_and_one_answer(two: Contracts) -> None:
@@ -51,7 +57,9 @@ async def test_the_first_answer_stands_after_the_state_has_changed(two: Contract
     assert len(await two.events("c1")) == 4
 
 
-async def test_a_replica_that_never_saw_the_command_gives_its_first_answer(settings: Settings, pool: asyncpg.Pool, nats: Client) -> None:
+async def test_a_replica_that_never_saw_the_command_gives_its_first_answer(
+    settings: Settings, pool: asyncpg.Pool, nats: Client
+) -> None:
     command_id = uuid4()
     async with running(settings, pool, nats) as first:
         await first.accepted("c1", CREATE)
@@ -83,19 +91,27 @@ async def test_one_command_id_for_two_intents_is_refused(two: Contracts) -> None
 
 
 async def test_of_many_phase_changes_from_one_version_exactly_one_succeeds(two: Contracts) -> None:
-    """plan 1.2 tests `FOR UPDATE`; what it guards is this, and here the expected version in the append guards it."""
+    """plan 1.2 tests `FOR UPDATE`; what it guards is this, and here the expected version in the append guards
+    it.
+    """
     await two.accepted("c1", CREATE, c.StartContract(), c.CompleteDeliverable("plan-document"))
     requests = [Request(uuid4(), "c1", {"phase": "execute"}, expected_version=3) for _ in range(AT_ONCE)]
     answers = await sent(two, *requests, command=c.ChangePhase)
     refused = [answer for answer in answers if isinstance(answer, Problem)]
     assert [answer for answer in answers if isinstance(answer, Accepted)] == [Accepted(4, 4)]
     assert {answer.code for answer in refused} == {ErrorCode.VERSION_CONFLICT}
-    assert all(answer.members == {"expected": 3, "actual": 4, "current_phase": "execute"} for answer in refused)
+    assert all(
+        answer.members == {"expected": 3, "actual": 4, "current_phase": "execute"} for answer in refused
+    )
     assert (await two.events("c1")).count(e.PhaseChanged("plan", "execute")) == 1
 
 
-async def test_of_many_phase_changes_without_a_version_one_changes_and_the_others_find_it_changed(two: Contracts) -> None:
+async def test_of_many_phase_changes_without_a_version_one_changes_and_the_others_find_it_changed(
+    two: Contracts,
+) -> None:
     await two.accepted("c1", CREATE, c.StartContract(), c.CompleteDeliverable("plan-document"))
-    answers = await sent(two, *(Request(uuid4(), "c1", {"phase": "execute"}) for _ in range(AT_ONCE)), command=c.ChangePhase)
+    answers = await sent(
+        two, *(Request(uuid4(), "c1", {"phase": "execute"}) for _ in range(AT_ONCE)), command=c.ChangePhase
+    )
     assert all(isinstance(answer, Accepted) and answer.version == 4 for answer in answers)
     assert sum(isinstance(answer, Accepted) and answer.changed for answer in answers) == 1

@@ -1,4 +1,6 @@
-"""Guarantee 2, after a restore: a log that was restored to the past has used positions again: its relay refuses to publish, says why, and `new_epoch` heals it."""
+"""Guarantee 2, after a restore: a log that was restored to the past has used positions again: its relay
+refuses to publish, says why, and `new_epoch` heals it.
+"""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -48,7 +50,9 @@ async def restored(postgres_server: Postgres, database: str, nats: Client) -> As
             await fill(pool, BACKED_UP)
             await eventually(lambda: shown(pool, BACKED_UP))
     admin = await asyncpg.connect(postgres_server.dsn())
-    await eventually(lambda: admin.fetchval("select count(*) = 0 from pg_stat_activity where datname = $1", name))
+    await eventually(
+        lambda: admin.fetchval("select count(*) = 0 from pg_stat_activity where datname = $1", name)
+    )
     await admin.execute(f'create database "{name}_backup" template "{name}"')
     async with asyncpg.create_pool(database, min_size=1) as pool:
         relay = Relay(pool, nats, budget=BUDGET)
@@ -102,7 +106,9 @@ async def test_its_relay_publishes_nothing_and_says_why_and_what_to_do(
     assert info.state.last_seq == BACKED_UP + LOST
 
 
-async def test_a_new_epoch_publishes_the_log_as_it_is_and_the_relay_goes_on(restored: Restored, nats: Client) -> None:
+async def test_a_new_epoch_publishes_the_log_as_it_is_and_the_relay_goes_on(
+    restored: Restored, nats: Client
+) -> None:
     await fill(restored.pool, 100)
     relay = Relay(restored.pool, nats, budget=BUDGET)
     async with running(relay.run()):
@@ -120,14 +126,21 @@ async def test_a_new_epoch_publishes_the_log_as_it_is_and_the_relay_goes_on(rest
 async def test_who_has_seen_the_lost_events_is_told_to_reset(restored: Restored, nats: Client) -> None:
     await fill(restored.pool, 100)
     consumer = Consumer(restored.log, nats, name="socket")
-    async with running(Relay(restored.pool, nats, budget=BUDGET).run()), aclosing(consumer.batches(200)) as batches:
-        assert (await anext(batches))[0].position == 201  # nobody could know yet: 201 … 250 follow what it has seen
+    async with (
+        running(Relay(restored.pool, nats, budget=BUDGET).run()),
+        aclosing(consumer.batches(200)) as batches,
+    ):
+        assert (await anext(batches))[
+            0
+        ].position == 201  # nobody could know yet: 201 … 250 follow what it has seen
         await new_epoch(restored.pool, nats, budget=BUDGET)
         with pytest.raises(EpochChangedError, match="epoch changed"):
             await anext(batches)
 
 
-async def test_read_models_of_the_restored_database_go_on_and_equal_its_log(restored: Restored, nats: Client) -> None:
+async def test_read_models_of_the_restored_database_go_on_and_equal_its_log(
+    restored: Restored, nats: Client
+) -> None:
     await fill(restored.pool, 100)
     running_projector = projector(restored.pool, nats, "after")
     async with running(Relay(restored.pool, nats, budget=BUDGET).run(), running_projector.run()):
@@ -136,7 +149,9 @@ async def test_read_models_of_the_restored_database_go_on_and_equal_its_log(rest
         await fill(restored.pool, 10)
         assert await running_projector.wait_for(260, 120)
     lines, _ = await rows(restored.pool)
-    assert [(line[0], line[2]) for line in lines] == [(event.position, event.type) for event in await restored.log.after(0)]
+    assert [(line[0], line[2]) for line in lines] == [
+        (event.position, event.type) for event in await restored.log.after(0)
+    ]
 
 
 async def test_a_stream_of_another_log_is_refused(pool: asyncpg.Pool, nats: Client) -> None:

@@ -1,4 +1,6 @@
-"""Guarantee 1: what was answered is in the log exactly once, and a repeated command id gets the first answer, whatever is killed in between."""
+"""Guarantee 1: what was answered is in the log exactly once, and a repeated command id gets the first answer,
+whatever is killed in between.
+"""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -60,7 +62,9 @@ class Ledger:
             assert [e.event_id for e in mine] == [e.event_id for e in append.events], "every event once"
             assert not mine or (mine[-1].version, mine[-1].position) == (answer.version, answer.position)
             again = await insist(appender, append)
-            assert again == Duplicate(answer.version, answer.position, bool(append.events)), "the first answer, again"
+            assert again == Duplicate(answer.version, answer.position, bool(append.events)), (
+                "the first answer, again"
+            )
 
 
 async def test_postgres_killed_and_restarted_under_load(make_postgres: MakePostgres) -> None:
@@ -68,7 +72,11 @@ async def test_postgres_killed_and_restarted_under_load(make_postgres: MakePostg
     dsn = await server.ensure_database("makima")
     await migrate(dsn, KERNEL_FOLDER, KERNEL_SCHEMA)
     ledger = Ledger()
-    async with running(dsn, timeout=1.0) as one, running(dsn, timeout=1.0) as other, asyncio.TaskGroup() as callers:
+    async with (
+        running(dsn, timeout=1.0) as one,
+        running(dsn, timeout=1.0) as other,
+        asyncio.TaskGroup() as callers,
+    ):
         for caller in range(CALLERS):
             callers.create_task(ledger.call_on((one, other)[caller % 2], caller))
         for crash in range(1, 4):
@@ -125,7 +133,10 @@ async def test_one_id_sent_twice_at_once_and_again_later_has_one_effect_and_one_
             before = await log.head()
             append = command("contract-a", *(event() for _ in range(events)))
             replicas = [(one, other)[(round_ + k) % 2] for k in range(6)]
-            answers = [await answer for answer in asyncio.as_completed([replica.append(append) for replica in replicas])]
+            answers = [
+                await answer
+                for answer in asyncio.as_completed([replica.append(append) for replica in replicas])
+            ]
             (first,) = [answer for answer in answers if isinstance(answer, Appended)]
             repeat = Duplicate(first.version, first.position, bool(events))
             assert [answer for answer in answers if answer is not first] == [repeat] * 5

@@ -1,4 +1,6 @@
-"""Guarantee 3, for the read models that we ship: whatever batches it grew in, rebuilding it gives the same rows."""
+"""Guarantee 3, for the read models that we ship: whatever batches it grew in, rebuilding it gives the same
+rows.
+"""
 
 from random import Random
 
@@ -24,7 +26,9 @@ from tests.servers import BUDGET
 from tests.services.contract.contract_states import opened
 from tests.services.gateway.read_model.random_logs import EVIDENCE, log
 
-NEVER_FILLED_HERE = {"stale_detector.owed"}  # what is owed is told at once, and its telling is an event of this log, too
+NEVER_FILLED_HERE = {
+    "stale_detector.owed"
+}  # what is owed is told at once, and its telling is an event of this log, too
 
 
 def the_log(seed: int) -> list[tuple[str, Event]]:
@@ -47,7 +51,9 @@ def the_log(seed: int) -> list[tuple[str, Event]]:
 
 @pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("projection", OURS, ids=lambda projection: projection.name)
-async def test_rebuilding_it_gives_the_same_rows(projection: Projection, seed: int, pool: asyncpg.Pool, nats: Client) -> None:
+async def test_rebuilding_it_gives_the_same_rows(
+    projection: Projection, seed: int, pool: asyncpg.Pool, nats: Client
+) -> None:
     source, chance = Log(pool), Random(seed)
     await streams.provision(nats, source, budget=BUDGET)
     projector = Projector(projection, pool, source, nats, owner="me", max_batch=chance.choice((3, 7, 40)))
@@ -58,7 +64,9 @@ async def test_rebuilding_it_gives_the_same_rows(projection: Projection, seed: i
         await eventually(lambda: projector.position == head)
         await eventually(lambda: projector.ready() is None)
     before = await rows(pool, projection)
-    assert {table for table, found in before.items() if not found} <= NEVER_FILLED_HERE, "the log has nothing for these"
+    assert {table for table, found in before.items() if not found} <= NEVER_FILLED_HERE, (
+        "the log has nothing for these"
+    )
     for max_batch in (5000, 11):
         assert await rebuild(projection, pool, source, max_batch=max_batch) == head
         assert await rows(pool, projection) == before

@@ -1,4 +1,6 @@
-"""Guarantee 2, its second half: the stream is the log: sequence = position, each event once and in order, whatever happens to relays and to the broker."""
+"""Guarantee 2, its second half: the stream is the log: sequence = position, each event once and in order,
+whatever happens to relays and to the broker.
+"""
 
 import asyncio
 import random
@@ -44,7 +46,9 @@ async def the_stream(nats: Client, last: int) -> list[Message]:
 
     await eventually(reached, 60)
     got: list[Message] = []
-    async with aclosing(PullLoop(nats, subjects.EVENTS_STREAM, Ephemeral("auditor"), tick=1.0).batches()) as batches:
+    async with aclosing(
+        PullLoop(nats, subjects.EVENTS_STREAM, Ephemeral("auditor"), tick=1.0).batches()
+    ) as batches:
         while not got or got[-1].pending:
             got += await anext(batches)
     return got
@@ -54,7 +58,9 @@ async def the_stream_is_the_log(nats: Client, log: Log) -> None:
     events = await everything(log)
     messages = await the_stream(nats, len(events))
     assert [message.sequence for message in messages] == [event.position for event in events]
-    assert [message.headers and message.headers["Nats-Msg-Id"] for message in messages] == [str(event.event_id) for event in events]
+    assert [message.headers and message.headers["Nats-Msg-Id"] for message in messages] == [
+        str(event.event_id) for event in events
+    ]
     assert [from_cloudevent(message.payload) for message in messages] == events
 
 
@@ -104,7 +110,8 @@ async def test_a_relay_killed_again_and_again_at_random_leaves_the_order_of_the_
             before = await last_sequence(nats)
             await fill(pool, max(0, before + WAITING - await log.head()))
             work, steps = await log.head(), chance.randrange(1, 40)
-            # Without the lock each of them publishes at once: the database would need a moment to notice that the last one is dead.
+            # Without the lock each of them publishes at once: the database would need a moment to notice that
+            # the last one is dead.
             alone = number % 5 == 0
             if number % 3:  # on its own acknowledgement, with others on their way
                 with replica(relay_forever, database, nats_url, alone, None, steps) as relay:
@@ -125,12 +132,17 @@ async def the_relay_reaches(nats: Client, position: int) -> None:
     await eventually(reached, every=0.001)
 
 
-async def test_two_relays_at_once_publish_each_event_once(database: str, pool: asyncpg.Pool, nats: Client, nats_url: str) -> None:
+async def test_two_relays_at_once_publish_each_event_once(
+    database: str, pool: asyncpg.Pool, nats: Client, nats_url: str
+) -> None:
     """Both publish; whoever finds that the other one was faster goes on behind it."""
     log, one, other = Log(pool), count(), count()
     await streams.provision(nats, log, budget=BUDGET)
     async with subscribed(log, nats):
-        with replica(relay_forever, database, nats_url, False, one), replica(relay_forever, database, nats_url, False, other):
+        with (
+            replica(relay_forever, database, nats_url, False, one),
+            replica(relay_forever, database, nats_url, False, other),
+        ):
 
             async def both_published() -> bool:
                 await fill(pool, 100)
@@ -142,11 +154,16 @@ async def test_two_relays_at_once_publish_each_event_once(database: str, pool: a
             await the_stream_is_the_log(nats, log)
 
 
-async def test_a_frozen_relay_that_wakes_up_later_does_no_harm(database: str, pool: asyncpg.Pool, nats: Client, nats_url: str) -> None:
+async def test_a_frozen_relay_that_wakes_up_later_does_no_harm(
+    database: str, pool: asyncpg.Pool, nats: Client, nats_url: str
+) -> None:
     log = Log(pool)
     await streams.provision(nats, log, budget=BUDGET)
     async with subscribed(log, nats):
-        with replica(relay_forever, database, nats_url, False) as one, replica(relay_forever, database, nats_url, False) as other:
+        with (
+            replica(relay_forever, database, nats_url, False) as one,
+            replica(relay_forever, database, nats_url, False) as other,
+        ):
             async with writing(pool):
                 for frozen in (one, other) * 3:
                     await frozen_for_a_while(frozen, nats)
@@ -160,7 +177,9 @@ async def frozen_for_a_while(frozen: Replica, nats: Client) -> None:
     await the_relay_reaches(nats, await last_sequence(nats) + 100)
 
 
-async def test_a_broker_that_lost_its_data_is_filled_again_under_the_same_sequence_numbers(pool: asyncpg.Pool, make_nats: MakeNats) -> None:
+async def test_a_broker_that_lost_its_data_is_filled_again_under_the_same_sequence_numbers(
+    pool: asyncpg.Pool, make_nats: MakeNats
+) -> None:
     server, log = await make_nats(), Log(pool)
     nats = await connect(server.url, "test", on_closed=closed)
     await streams.provision(nats, log, budget=BUDGET)
@@ -186,7 +205,9 @@ async def is_provisioned(nats: Client) -> bool:
     return True
 
 
-async def test_a_broker_killed_and_started_again_and_again_breaks_nothing(pool: asyncpg.Pool, make_nats: MakeNats) -> None:
+async def test_a_broker_killed_and_started_again_and_again_breaks_nothing(
+    pool: asyncpg.Pool, make_nats: MakeNats
+) -> None:
     server, log = await make_nats(), Log(pool)
     nats = await connect(server.url, "test", on_closed=closed)
     await streams.provision(nats, log, budget=BUDGET)

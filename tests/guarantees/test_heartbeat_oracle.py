@@ -11,7 +11,9 @@ def at(milliseconds: int) -> datetime:
 
 def flowed(times: list[int], since: int, until: int) -> float:
     """Milliseconds."""
-    return StoredHeartbeats({"0": [at(time) for time in times]}, {}, {}).flowed("0", at(since), at(until)) / timedelta(milliseconds=1)
+    return StoredHeartbeats({"0": [at(time) for time in times]}, {}, {}).flowed(
+        "0", at(since), at(until)
+    ) / timedelta(milliseconds=1)
 
 
 def test_time_flows_up_to_the_end_if_something_came_after_it() -> None:
@@ -35,4 +37,6 @@ def test_a_pause_of_a_sender_is_one_of_its_shard_too() -> None:
     """While nothing came on the shard, nobody is known to have paused."""
     times = {"t1": [at(time) for time in (0, 300, 5000, 5300)]}
     shard = [at(time) for time in (0, 100, 200, 300, 5000, 5200, 5300)]
-    assert StoredHeartbeats({"0": shard}, times, {"t1": "0"}).longest_pause(["t1"]) == timedelta(milliseconds=300)
+    assert StoredHeartbeats({"0": shard}, times, {"t1": "0"}).longest_pause(["t1"]) == timedelta(
+        milliseconds=300
+    )

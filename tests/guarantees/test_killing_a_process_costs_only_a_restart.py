@@ -37,7 +37,8 @@ BACK_WITHIN_SECONDS = 90
 class Ledger:
     """What the writers were promised: the last version of each contract that an answer carried.
 
-    `cut`: what took effect and was not answered, though whoever was to answer had been asked to stop, not killed.
+    `cut`: what took effect and was not answered, though whoever was to answer had been asked to stop, not
+    killed.
     """
 
     log: Log
@@ -48,14 +49,24 @@ class Ledger:
     stop: bool = False
 
     async def interrupted(self, path: str, version: int) -> None:
-        """A request that a stopping gateway had not begun with may be sent again; one that it had passed on it must answer."""
+        """A request that a stopping gateway had not begun with may be sent again; one that it had passed on
+        it must answer.
+        """
         _, _, contract, command = [*path.split("/"), "", ""][:4]
-        if self.draining and command and await self.log.stream("default", f"contract-{contract}", after=version - 1):
+        if (
+            self.draining
+            and command
+            and await self.log.stream("default", f"contract-{contract}", after=version - 1)
+        ):
             self.cut.append(f"{path} while {self.draining} stopped")
 
 
-async def insist(client: httpx.AsyncClient, ledger: Ledger, path: str, body: dict[str, object], version: int = 1) -> dict[str, object]:
-    """One intent: sent again under its key until it is answered. A process that dies may cost tries, never an answer."""
+async def insist(
+    client: httpx.AsyncClient, ledger: Ledger, path: str, body: dict[str, object], version: int = 1
+) -> dict[str, object]:
+    """One intent: sent again under its key until it is answered. A process that dies may cost tries, never an
+    answer.
+    """
     key = uuid4().hex
     async with asyncio.timeout(BACK_WITHIN_SECONDS):
         while True:
@@ -87,7 +98,11 @@ async def end(system: Stack, service: str, what: signal.Signals) -> None:
     """Signals the service's newest process, and waits until another one in its place is ready."""
     before = pids(system, service)
     os.kill(before[-1], what)
-    await eventually(lambda: len(pids(system, service)) > len(before), BACK_WITHIN_SECONDS, because=f"{service} was not started again")
+    await eventually(
+        lambda: len(pids(system, service)) > len(before),
+        BACK_WITHIN_SECONDS,
+        because=f"{service} was not started again",
+    )
     ready = system.metrics[service].replace("/metrics", "/readyz")
 
     async def answers() -> bool:
@@ -102,7 +117,10 @@ async def end(system: Stack, service: str, what: signal.Signals) -> None:
 
 def pids(system: Stack, service: str) -> list[int]:
     again = re.compile(rf"{service} runs again \(pid (\d+)\)")
-    return [system.services[service], *(int(found[1]) for line in system.news if (found := again.search(line)))]
+    return [
+        system.services[service],
+        *(int(found[1]) for line in system.news if (found := again.search(line))),
+    ]
 
 
 async def test_every_acknowledged_command_stands_whatever_is_killed_or_stopped(server_folder: Path) -> None:
@@ -133,7 +151,11 @@ async def every_contract_reads_so(client: httpx.AsyncClient, ledger: Ledger) -> 
     shown: dict[str, tuple[int, str]] = {}
     cursor: str | None = ""
     while cursor is not None:
-        page = (await client.get("/contracts", params={"limit": 500, **({"cursor": cursor} if cursor else {})})).raise_for_status().json()
+        page = (
+            (await client.get("/contracts", params={"limit": 500, **({"cursor": cursor} if cursor else {})}))
+            .raise_for_status()
+            .json()
+        )
         shown |= {item["id"]: (item["version"], item["status"]) for item in page["items"]}
         cursor = page["next_cursor"]
     assert {contract: shown.get(contract) for contract in ledger.versions} == {
@@ -142,7 +164,9 @@ async def every_contract_reads_so(client: httpx.AsyncClient, ledger: Ledger) -> 
 
 
 async def the_log_says_so(system: Stack, ledger: Ledger) -> None:
-    """Each acknowledged command once, no gap anywhere, and the stream at the same position under the same event."""
+    """Each acknowledged command once, no gap anywhere, and the stream at the same position under the same
+    event.
+    """
     head = await ledger.log.head()
     events = [event for start in range(0, head, 1000) for event in await ledger.log.after(start, 1000)]
     assert [event.position for event in events] == list(range(1, head + 1))

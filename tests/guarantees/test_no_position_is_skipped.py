@@ -1,4 +1,6 @@
-"""Guarantee 2: positions have no gaps, and who reads after the last position it saw misses nothing, whatever happens around it."""
+"""Guarantee 2: positions have no gaps, and who reads after the last position it saw misses nothing, whatever
+happens around it.
+"""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -21,7 +23,9 @@ COMMANDS = 150
 
 @asynccontextmanager
 async def tailing(log: Log) -> AsyncGenerator[list[Recorded]]:
-    """A reader that always asks for what comes after its last event; at the end it has caught up with the log."""
+    """A reader that always asks for what comes after its last event; at the end it has caught up with the
+    log.
+    """
     seen: list[Recorded] = []
     over = asyncio.Event()
 
@@ -41,7 +45,9 @@ async def tailing(log: Log) -> AsyncGenerator[list[Recorded]]:
 
 
 async def write(appender: Appender, writer: int) -> int:
-    """One writer's commands: on a stream of its own and, now and then, on one that all fight for; some cannot be stored at all."""
+    """One writer's commands: on a stream of its own and, now and then, on one that all fight for; some cannot
+    be stored at all.
+    """
     stored = 0
     for number in range(COMMANDS):
         stream = "contract-shared" if number % 5 == 0 else f"contract-{writer}"
@@ -64,11 +70,20 @@ async def roll_back_forever(dsn: str) -> None:
         await transaction.rollback()
 
 
-async def test_a_tailing_reader_sees_every_position_once_and_in_order(database: str, pool: asyncpg.Pool) -> None:
+async def test_a_tailing_reader_sees_every_position_once_and_in_order(
+    database: str, pool: asyncpg.Pool
+) -> None:
     log = Log(pool)
-    async with tailing(log) as seen, running(database) as one, running(database) as two, running(database) as three:
+    async with (
+        tailing(log) as seen,
+        running(database) as one,
+        running(database) as two,
+        running(database) as three,
+    ):
         undoing = asyncio.create_task(roll_back_forever(database))
-        stored = sum(await asyncio.gather(*(write((one, two, three)[writer % 3], writer) for writer in range(WRITERS))))
+        stored = sum(
+            await asyncio.gather(*(write((one, two, three)[writer % 3], writer) for writer in range(WRITERS)))
+        )
         undoing.cancel()
         with suppress(asyncio.CancelledError):
             await undoing
@@ -82,7 +97,9 @@ async def test_a_tailing_reader_sees_every_position_once_and_in_order(database: 
 
 
 async def test_an_open_transaction_elsewhere_delays_no_reader(database: str, pool: asyncpg.Pool) -> None:
-    """Where positions come from sequences, readers must wait for the oldest open transaction, or skip what it commits later."""
+    """Where positions come from sequences, readers must wait for the oldest open transaction, or skip what it
+    commits later.
+    """
     await pool.execute("create table elsewhere (id int)")
     log = Log(pool)
     async with running(database) as appender, pool.acquire() as foreign, foreign.transaction():
@@ -102,4 +119,6 @@ async def test_a_crash_in_the_middle_of_an_append_leaves_no_gap(database: str, p
     await call(connection, command("contract-a", event(), event()))
     await pool.execute("select pg_terminate_backend($1)", connection.get_server_pid())
     async with running(database) as appender:
-        assert await appender.append(command("contract-a", event(), expected=0)) == Appended(version=1, position=1, first_position=1)
+        assert await appender.append(command("contract-a", event(), expected=0)) == Appended(
+            version=1, position=1, first_position=1
+        )

@@ -1,4 +1,6 @@
-"""Guarantee 5: from any stored state, one accepted heartbeat of the newest connection makes its sender healthy within one cycle."""
+"""Guarantee 5: from any stored state, one accepted heartbeat of the newest connection makes its sender
+healthy within one cycle.
+"""
 
 import asyncpg
 from hypothesis import given, settings
@@ -7,25 +9,44 @@ from makima_kernel.commands.decider import fold
 from makima_kernel.service.settings import Settings
 from makima_schemas.commands import Accepted
 from makima_schemas.daemon import DaemonConnected, DaemonDisconnected, DeclareDisconnected, ObserveDaemon
-from makima_schemas.supervisor import DeclareSilent, ObserveHeartbeat, SupervisorEvent, SupervisorState, SupervisorStateChanged
+from makima_schemas.supervisor import (
+    DeclareSilent,
+    ObserveHeartbeat,
+    SupervisorEvent,
+    SupervisorState,
+    SupervisorStateChanged,
+)
 from makima_supervisor_heartbeat.domain.daemon import Daemon, DaemonDecider
 from makima_supervisor_heartbeat.domain.supervisor import Supervisor, SupervisorDecider
 from nats.aio.client import Client
 
 from tests.services.supervisor_heartbeat.harness import daemon_beat, running, supervisor_beat
-from tests.services.supervisor_heartbeat.state_strategies import EPOCHS, SPOKEN, at, stored_daemons, stored_supervisors
+from tests.services.supervisor_heartbeat.state_strategies import (
+    EPOCHS,
+    SPOKEN,
+    at,
+    stored_daemons,
+    stored_supervisors,
+)
 
 
 @settings(max_examples=400)
 @given(stored_supervisors(), st.sampled_from(SPOKEN), st.booleans(), EPOCHS, st.integers(1, 1000))
-def test_of_a_supervisor(stored: Supervisor, says: SupervisorState, anew: bool, epoch: str, sequence: int) -> None:
+def test_of_a_supervisor(
+    stored: Supervisor, says: SupervisorState, anew: bool, epoch: str, sequence: int
+) -> None:
     """Whatever was stored, and also where a broker gives sequences out again: what arrives later is believed."""
     decider = SupervisorDecider()
     connection = "never seen before" if anew else stored.connection_id
     observed = ObserveHeartbeat("c1", "d1", connection, says, "plan", at(epoch, sequence, 1000))
     events: list[SupervisorEvent] = decider.decide(observed, stored)
     healed = fold(decider, events, stored)
-    assert (healed.state, healed.connection_id, healed.daemon_id, healed.evidence) == (says, connection, "d1", None)
+    assert (healed.state, healed.connection_id, healed.daemon_id, healed.evidence) == (
+        says,
+        connection,
+        "d1",
+        None,
+    )
 
 
 @given(stored_daemons(), EPOCHS, st.integers(1, 1000))
@@ -38,7 +59,9 @@ def test_of_a_daemon(stored: Daemon, epoch: str, sequence: int) -> None:
 async def test_in_the_running_system_whatever_was_cleaned_up_meanwhile(
     database: str, nats_url: str, pool: asyncpg.Pool, nats: Client
 ) -> None:
-    """A verdict each, then every table of ours emptied, then a restart; one heartbeat each, and both are healthy in the log."""
+    """A verdict each, then every table of ours emptied, then a restart; one heartbeat each, and both are
+    healthy in the log.
+    """
     chosen = Settings(database_url=database, nats_url=nats_url, stream_budget=0.01)
     async with running(chosen, pool, nats) as fleet:
         spoken, shown = await fleet.beat(supervisor_beat("t1")), await fleet.beat(daemon_beat("d1"))
@@ -58,6 +81,9 @@ async def test_in_the_running_system_whatever_was_cleaned_up_meanwhile(
         *_, interrupted, healed = await fleet.until("supervisor-t1", 3)
         assert isinstance(interrupted, SupervisorStateChanged)
         assert isinstance(healed, SupervisorStateChanged)
-        assert (interrupted.new_state, healed.new_state) == (SupervisorState.INTERRUPTED, SupervisorState.WORKING)
+        assert (interrupted.new_state, healed.new_state) == (
+            SupervisorState.INTERRUPTED,
+            SupervisorState.WORKING,
+        )
         *_, gone, back = await fleet.until("daemon-d1", known + 1)
         assert (type(gone), type(back)) == (DaemonDisconnected, DaemonConnected)

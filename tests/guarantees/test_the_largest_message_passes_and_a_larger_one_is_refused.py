@@ -1,4 +1,6 @@
-"""Guarantee 6, at the limits: the largest event, command and message go all the way, a larger one is refused, and nobody is cut off."""
+"""Guarantee 6, at the limits: the largest event, command and message go all the way, a larger one is refused,
+and nobody is cut off.
+"""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
@@ -51,10 +53,14 @@ def asked(size: int, number: int = 0) -> QuestionAsked:
 async def append(gateways: Gateways, contract: str, *events: QuestionAsked) -> Outcome:
     made = tuple(new_event(event) for event in events)
     service = gateways.replicas[0]
-    return await service.appender.append(Append(DEFAULT_TENANT, f"contract-{contract}", uuid4(), b"", None, made, EventMeta()))
+    return await service.appender.append(
+        Append(DEFAULT_TENANT, f"contract-{contract}", uuid4(), b"", None, made, EventMeta())
+    )
 
 
-async def goes_all_the_way(gateways: Gateways, nats: Client, contract: str, outcome: Outcome, *events: QuestionAsked) -> None:
+async def goes_all_the_way(
+    gateways: Gateways, nats: Client, contract: str, outcome: Outcome, *events: QuestionAsked
+) -> None:
     """To the log, the stream, the read model and the monitor."""
     assert isinstance(outcome, Appended)
     http = gateways.clients[0]
@@ -93,12 +99,17 @@ async def test_an_event_around_its_limit(gateways: Gateways, nats: Client, offs:
 async def test_a_command_around_its_limit(gateways: Gateways, nats: Client, offs: Sequence[int]) -> None:
     third = LARGEST_COMMAND // 3
     for off in offs:
-        events = [asked(size, number) for number, size in enumerate((third, third, LARGEST_COMMAND - 2 * third + off))]
+        events = [
+            asked(size, number)
+            for number, size in enumerate((third, third, LARGEST_COMMAND - 2 * third + off))
+        ]
         await around_the_limit(gateways, nats, off, TooLarge(LARGEST_COMMAND), *events)
         await neighbours_go_on(gateways)
 
 
-async def around_the_limit(gateways: Gateways, nats: Client, off: int, refusal: TooLarge, *events: QuestionAsked) -> None:
+async def around_the_limit(
+    gateways: Gateways, nats: Client, off: int, refusal: TooLarge, *events: QuestionAsked
+) -> None:
     http = gateways.clients[0]
     contract = str((await created(http))["id"])
     await act(http, contract, "start")
@@ -118,10 +129,26 @@ ODD: dict[str, tuple[str, bytes, dict[str, str] | None]] = {
     "a shard that is none, no number": ("makima.shards.x.canary", b"", None),
     "a canary with a body": ("makima.shards.3.canary", b"{" * 1000, None),
     "another's body": (subjects.supervisor_heartbeat("d1", "t0"), orjson.dumps({"task_id": "t1"}), None),
-    "a daemon's subject and a supervisor's body": (subjects.daemon_heartbeat("d1"), orjson.dumps({"task_id": "t1"}), None),
-    "a content type that nobody reads": (subjects.supervisor_heartbeat("d1", "t0"), b"a: b", {"Content-Type": "text/yaml"}),
-    "protobuf that is none": (subjects.supervisor_heartbeat("d1", "t0"), b"\xff" * 99, {"Content-Type": "application/x-protobuf"}),
-    "JSON called protobuf": (subjects.daemon_heartbeat("d1"), b'{"daemon_id":"d1"}', {"Content-Type": "application/x-protobuf"}),
+    "a daemon's subject and a supervisor's body": (
+        subjects.daemon_heartbeat("d1"),
+        orjson.dumps({"task_id": "t1"}),
+        None,
+    ),
+    "a content type that nobody reads": (
+        subjects.supervisor_heartbeat("d1", "t0"),
+        b"a: b",
+        {"Content-Type": "text/yaml"},
+    ),
+    "protobuf that is none": (
+        subjects.supervisor_heartbeat("d1", "t0"),
+        b"\xff" * 99,
+        {"Content-Type": "application/x-protobuf"},
+    ),
+    "JSON called protobuf": (
+        subjects.daemon_heartbeat("d1"),
+        b'{"daemon_id":"d1"}',
+        {"Content-Type": "application/x-protobuf"},
+    ),
 }
 
 
@@ -151,20 +178,26 @@ async def watchers(database: str, nats_url: str, pool: asyncpg.Pool, nats: Clien
     async with AsyncExitStack() as stack:
         made = Watchers(Log(pool))
         apps = (recorder, detector)
-        services = tuple([await stack.enter_async_context(Service.running(app.NAME, settings, app.build)) for app in apps])
+        services = tuple(
+            [await stack.enter_async_context(Service.running(app.NAME, settings, app.build)) for app in apps]
+        )
         object.__setattr__(made, "services", services)
         yield made
 
 
 async def registered(watchers: Watchers, fleet: Fleet) -> None:
     async def known() -> bool:
-        return {each.entity_id for each in await watchers.all("SupervisorRegistered")} >= set(fleet.supervisors)
+        return {each.entity_id for each in await watchers.all("SupervisorRegistered")} >= set(
+            fleet.supervisors
+        )
 
     await eventually(known)
 
 
 @pytest.mark.parametrize("odd", one_by_one(list(ODD)))
-async def test_both_readers_of_the_heartbeats_pass_over_what_is_odd(watchers: Watchers, nats: Client, odd: Sequence[str]) -> None:
+async def test_both_readers_of_the_heartbeats_pass_over_what_is_odd(
+    watchers: Watchers, nats: Client, odd: Sequence[str]
+) -> None:
     async with Fleet(nats, ["t0", "t1"]).beating() as fleet:
         await registered(watchers, fleet)
         for subject, body, headers in (ODD[name] for name in odd):
@@ -174,7 +207,9 @@ async def test_both_readers_of_the_heartbeats_pass_over_what_is_odd(watchers: Wa
 
 
 @pytest.mark.parametrize("offs", one_by_one(AROUND))
-async def test_a_heartbeat_around_what_the_broker_takes(watchers: Watchers, nats: Client, nats_url: str, offs: Sequence[int]) -> None:
+async def test_a_heartbeat_around_what_the_broker_takes(
+    watchers: Watchers, nats: Client, nats_url: str, offs: Sequence[int]
+) -> None:
     """Headers count, too. Who sends more is cut off; nobody else is."""
     async with Fleet(nats, ["t0", "t1"]).beating() as fleet:
         await registered(watchers, fleet)

@@ -1,6 +1,7 @@
 """Every event ever shipped is kept here as one sample and must be read forever.
 
-A new event, or a new schema number, adds a file `<category>/<Name>.v<schema>.json`. A file that is here never changes:
+A new event, or a new schema number, adds a file `<category>/<Name>.v<schema>.json`. A file that is here never
+changes:
 `SHA256SUMS` has its fingerprint, to which `make docs` only adds.
 """
 
@@ -57,7 +58,11 @@ def test_every_event_and_every_schema_number_has_its_sample() -> None:
 
 
 def test_a_sample_that_was_shipped_is_as_it_was() -> None:
-    """`make docs` writes down new samples and leaves the old lines alone: a changed one is seen here, and a changed line in review."""
+    """`make docs` writes down new samples and leaves the old lines alone: a changed one is seen here, and a
+    changed line in review.
+    """
     changed = {name for name, digest in recorded().items() if actual().get(name) != digest}
     assert changed == set(), "never changed, never removed: a new schema number has a sample of its own"
-    assert actual().keys() == recorded().keys(), "new samples: run `make docs` and commit tests/history/SHA256SUMS"
+    assert actual().keys() == recorded().keys(), (
+        "new samples: run `make docs` and commit tests/history/SHA256SUMS"
+    )

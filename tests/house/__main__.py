@@ -1,4 +1,6 @@
-"""`python -m tests.house`: every package's shape as one table, as it is or (`--before REV`) as it was in a revision."""
+"""`python -m tests.house`: every package's shape as one table, as it is or (`--before REV`) as it was in a
+revision.
+"""
 
 import argparse
 import importlib
@@ -29,7 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if revision is None:
         _print(ROOT)
         return
-    archive = subprocess.run(["git", "archive", revision, "libs", "services"], cwd=ROOT, capture_output=True, check=True).stdout
+    archive = subprocess.run(
+        ["git", "archive", revision, "libs", "services"], cwd=ROOT, capture_output=True, check=True
+    ).stdout
     with TemporaryDirectory() as folder, tarfile.open(fileobj=BytesIO(archive)) as files:
         files.extractall(folder, filter="data")
         _print(Path(folder))
@@ -48,7 +52,9 @@ def _shapes(root: Path) -> Iterator[Shape]:
     found = [(f"makima_{name}", root / "libs" / name / f"makima_{name}") for name in LIBRARIES]
     for name in SERVICES:
         packaged = root / "services" / name / f"makima_{name}"
-        found.append((f"makima_{name}", packaged) if packaged.exists() else (f"services.{name}", packaged.parent))
+        found.append(
+            (f"makima_{name}", packaged) if packaged.exists() else (f"services.{name}", packaged.parent)
+        )
     sys.path[:0] = [str(root), *(str(folder.parent) for _, folder in found)]
     importlib.invalidate_caches()
     yield from (shape_of(package, folder) for package, folder in found)

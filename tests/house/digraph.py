@@ -1,4 +1,6 @@
-"""Figures of a small directed graph: its circles, its longest path, and the arrows that go up in its best order."""
+"""Figures of a small directed graph: its circles, its longest path, and the arrows that go up in its best
+order.
+"""
 
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -19,7 +21,9 @@ def reachable(graph: Graph, start: str) -> frozenset[str]:
 def components(graph: Graph) -> list[frozenset[str]]:
     """The strongly connected components: each node together with those that it reaches and that reach it."""
     reach = {node: reachable(graph, node) for node in graph}
-    return list({frozenset({node} | {other for other in reach[node] if node in reach[other]}): None for node in graph})
+    return list(
+        {frozenset({node} | {other for other in reach[node] if node in reach[other]}): None for node in graph}
+    )
 
 
 def longest_path(graph: Graph, *, whole_circles: bool) -> int:

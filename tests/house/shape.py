@@ -4,10 +4,12 @@
 - **file**: a module. An `__init__` that holds only its docstring is neither a file nor a room.
 - **lines**: as `wc -l` counts them.
 - **imports**: pairs of files of the package of which one imports the other, however often.
-- **longest chain**: the most files in a row of which each imports the next; a circle counts with all its files, once.
-- **circles**: groups of rooms, or of files, that reach each other by imports (strongly connected, more than one).
-- **back up**: imports that go from a lower room to a higher one, in the order of the rooms that has the fewest; 0
-  without a circle.
+- **longest chain**: the most files in a row of which each imports the next; a circle counts with all its
+  files, once.
+- **circles**: groups of rooms, or of files, that reach each other by imports (strongly connected, more than
+  one).
+- **back up**: imports that go from a lower room to a higher one, in the order of the rooms that has the
+  fewest; 0 without a circle.
 - **floors**: the most rooms in a row of which each imports the next; rooms of one circle stand on one floor.
 """
 
@@ -50,7 +52,10 @@ def shape_of(package: str, folder: Path) -> Shape:
         for other in imported
         if _room(package, module) != _room(package, other)
     )
-    rooms = {room: frozenset(to for start, to in between if start == room) for room in {_room(package, module) for module in lines}}
+    rooms = {
+        room: frozenset(to for start, to in between if start == room)
+        for room in {_room(package, module) for module in lines}
+    }
     circles = [circle for circle in components(rooms) if len(circle) > 1]
     return Shape(
         package=package,

@@ -12,9 +12,13 @@ ROOT = Path(__file__).parent.parent.parent
 @cache
 def tracked(*patterns: str) -> list[Path]:
     """Files of the checkout, as git knows them; everything on disk where there is no git (an archive)."""
-    listed = subprocess.run(["git", "ls-files", "-z", *patterns], cwd=ROOT, capture_output=True, text=True, check=False)
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", *patterns], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     names = [name for name in listed.stdout.split("\0") if name] if listed.returncode == 0 else []
-    found = [ROOT / name for name in names] or [path for pattern in patterns for path in ROOT.rglob(pattern) if ".venv" not in path.parts]
+    found = [ROOT / name for name in names] or [
+        path for pattern in patterns for path in ROOT.rglob(pattern) if ".venv" not in path.parts
+    ]
     return [path for path in found if path.exists()]
 
 

@@ -36,12 +36,18 @@ def used_outside(module: str) -> frozenset[str]:
 
 def deciding() -> Iterator[str]:
     """Where a service decides and records: its domain and its handlers."""
-    yield from (path for path, _ in product() if path.startswith("services/") and {"domain", "handlers"} & set(path.split("/")))
+    yield from (
+        path
+        for path, _ in product()
+        if path.startswith("services/") and {"domain", "handlers"} & set(path.split("/"))
+    )
 
 
 def made(module: str) -> frozenset[str]:
     """Names outside of patterns: a class that is only matched is read, not made."""
-    matched = {id(part) for node in nodes(module) if isinstance(node, ast.MatchClass) for part in ast.walk(node.cls)}
+    matched = {
+        id(part) for node in nodes(module) if isinstance(node, ast.MatchClass) for part in ast.walk(node.cls)
+    }
     return frozenset(
         node.id if isinstance(node, ast.Name) else node.attr
         for node in nodes(module)
@@ -59,7 +65,11 @@ def fields(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
 
 
 def test_a_route_that_is_announced_is_not_there_and_lets_nobody_in() -> None:
-    served = {f"{method.upper()} {path.removeprefix(API)}" for path, methods in routed().openapi()["paths"].items() for method in methods}
+    served = {
+        f"{method.upper()} {path.removeprefix(API)}"
+        for path, methods in routed().openapi()["paths"].items()
+        for method in methods
+    }
     assert "GET /contracts" in served
     assert announced.ROUTES.keys().isdisjoint(served)
     assert announced.ROUTES.keys().isdisjoint(POLICY)
@@ -72,12 +82,20 @@ def test_an_event_that_no_service_writes_is_announced() -> None:
 
 def test_a_command_that_no_service_handles_is_announced() -> None:
     handled = {name for module in deciding() for name in used(module)}
-    commands = {cls.__name__ for union in (ContractCommand, SupervisorCommand, DaemonCommand) for cls in get_args(union)}
+    commands = {
+        cls.__name__
+        for union in (ContractCommand, SupervisorCommand, DaemonCommand)
+        for cls in get_args(union)
+    }
     assert commands - handled == announced.COMMANDS
 
 
 def test_a_setting_that_nobody_reads_is_announced() -> None:
-    own = {node.value for node in nodes(SETTINGS_MODULE) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    own = {
+        node.value
+        for node in nodes(SETTINGS_MODULE)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
     read = used_outside(SETTINGS_MODULE) | own
     assert {name for name in fields(Settings) if name.rpartition(".")[2] not in read} == announced.SETTINGS
 

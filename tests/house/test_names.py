@@ -24,7 +24,10 @@ def numbers() -> Iterator[tuple[str, str]]:
     for module, tree in product():
         for statement in tree.body:
             match statement:
-                case ast.Assign(targets=[ast.Name(name)], value=value) | ast.AnnAssign(target=ast.Name(name), value=ast.expr() as value):
+                case (
+                    ast.Assign(targets=[ast.Name(name)], value=value)
+                    | ast.AnnAssign(target=ast.Name(name), value=ast.expr() as value)
+                ):
                     if name.isupper() and _is_a_number(value):
                         yield name, module
                 case _:
@@ -36,7 +39,10 @@ def _is_a_number(value: ast.expr) -> bool:
     calls = [part.func for part in parts if isinstance(part, ast.Call)]
     return (
         all(isinstance(part, ARITHMETIC) for part in parts)
-        and all(isinstance(each, ast.Name | ast.Attribute) and ast.unparse(each) in {"timedelta", "os.cpu_count"} for each in calls)
+        and all(
+            isinstance(each, ast.Name | ast.Attribute) and ast.unparse(each) in {"timedelta", "os.cpu_count"}
+            for each in calls
+        )
         and not any(isinstance(part, ast.Constant) and isinstance(part.value, str | bytes) for part in parts)
         and any(isinstance(part, ast.Constant) and type(part.value) in (int, float) for part in parts)
     )

@@ -26,5 +26,10 @@ def test_a_circle_is_one_floor_and_all_its_files() -> None:
 
 def test_what_goes_up_is_counted_in_the_best_order() -> None:
     circle = frozenset({"log", "bus", "service"})
-    assert arrows_up(circle, {("log", "bus"): 5, ("bus", "service"): 4, ("service", "log"): 2, ("service", "sql"): 9}) == 2
+    assert (
+        arrows_up(
+            circle, {("log", "bus"): 5, ("bus", "service"): 4, ("service", "log"): 2, ("service", "sql"): 9}
+        )
+        == 2
+    )
     assert arrows_up(circle, {("log", "bus"): 1, ("bus", "service"): 4, ("service", "log"): 2}) == 1

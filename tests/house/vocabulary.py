@@ -1,9 +1,12 @@
-"""Words that are no names here: constants that do not say what they limit, and figurative names that were replaced."""
+"""Words that are no names here: constants that do not say what they limit, and figurative names that were
+replaced.
+"""
 
 from collections.abc import Mapping
 from typing import Final
 
-# Not the whole name of a number, with or without an underscore. Say what is limited: `SILENCE_OUTBOX_POLL_SECONDS`.
+# Not the whole name of a number, with or without an underscore. Say what is limited:
+# `SILENCE_OUTBOX_POLL_SECONDS`.
 BARE: Final = frozenset(
     [
         "AGAIN",

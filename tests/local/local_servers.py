@@ -17,7 +17,11 @@ Server = Postgres | Nats
 def new_server(kind: str, folder: Path, name: str) -> Server:
     place = folder / f"{abs(hash((kind, name))):x}"
     place.mkdir(mode=0o711, exist_ok=True)
-    return Postgres(place / "pg", durable=False, tied=True) if kind == "postgres" else Nats(place / "nats", tied=True)
+    return (
+        Postgres(place / "pg", durable=False, tied=True)
+        if kind == "postgres"
+        else Nats(place / "nats", tied=True)
+    )
 
 
 def own_folder(folder: Path, name: str) -> Path:
@@ -76,7 +80,9 @@ asyncio.run(main())
 
 
 async def start_owner(folder: Path, *how: str) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(sys.executable, "-c", OWNER, str(folder), *how, stdout=subprocess.PIPE)
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-c", OWNER, str(folder), *how, stdout=subprocess.PIPE
+    )
 
 
 async def pids_of(owner: asyncio.subprocess.Process) -> list[int]:

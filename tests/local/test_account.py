@@ -6,7 +6,9 @@ import sys
 
 import pytest
 
-ASK = "import sys; from makima_local.account import account; sys.stdin.readline(); print(account(sys.argv[1]))"
+ASK = (
+    "import sys; from makima_local.account import account; sys.stdin.readline(); print(account(sys.argv[1]))"
+)
 ASKED = 6
 
 
@@ -14,7 +16,10 @@ ASKED = 6
 def test_all_who_ask_at_once_for_a_user_that_is_missing_get_the_same_one() -> None:
     name = f"mk-{os.getpid()}"
     asking = [
-        subprocess.Popen([sys.executable, "-c", ASK, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(ASKED)
+        subprocess.Popen(
+            [sys.executable, "-c", ASK, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(ASKED)
     ]
     try:
         for one in asking:

@@ -16,7 +16,9 @@ def own_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def made(name: str, data_dir: str = "/data") -> Context:
-    return Context(name, "http://127.0.0.1:8420", "nats://127.0.0.1:4222", "postgresql:///makima", None, data_dir)
+    return Context(
+        name, "http://127.0.0.1:8420", "nats://127.0.0.1:4222", "postgresql:///makima", None, data_dir
+    )
 
 
 def test_what_is_remembered_is_read_again_and_the_first_one_is_current() -> None:

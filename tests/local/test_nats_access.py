@@ -43,13 +43,19 @@ async def broker(server_folder: Path) -> AsyncIterator[Nats]:
 async def as_user(broker: Nats, user: str, refused: list[str] | None = None) -> AsyncGenerator[Client]:
     """A connection; what it is refused is noted."""
     daemon = user.removeprefix("daemon ")
-    url = f"nats://{daemon}.token:{PASSWORD}@127.0.0.1:{broker.port}" if daemon != user else url_of(broker, user)
+    url = (
+        f"nats://{daemon}.token:{PASSWORD}@127.0.0.1:{broker.port}"
+        if daemon != user
+        else url_of(broker, user)
+    )
 
     async def note(error: Exception) -> None:
         if refused is not None:
             refused.append(str(error))
 
-    client = await nats.connect(url, error_cb=note, inbox_prefix=permissions.inbox(daemon), allow_reconnect=False)
+    client = await nats.connect(
+        url, error_cb=note, inbox_prefix=permissions.inbox(daemon), allow_reconnect=False
+    )
     try:
         yield client
     finally:
@@ -92,7 +98,9 @@ async def test_only_services_say_events_and_only_that_daemon_its_commands() -> N
         own = user.removeprefix("daemon ")
         assert all(f".{own}" in pattern for pattern in USERS[user].publish)
         assert all(own in pattern for pattern in USERS[user].subscribe)
-    assert {user for user, table in USERS.items() if may(table.publish, SUBJECTS["a command by daemon d1"])} == {"daemon d1"}
+    assert {
+        user for user, table in USERS.items() if may(table.publish, SUBJECTS["a command by daemon d1"])
+    } == {"daemon d1"}
 
 
 async def test_a_daemon_answers_whoever_signals_it_and_asks_under_its_own_name(broker: Nats) -> None:
@@ -111,12 +119,20 @@ async def test_a_daemon_answers_whoever_signals_it_and_asks_under_its_own_name(b
         await confirm_subscriptions(contract)
         asked = await detector.request(subjects.daemon_signal("d1", "cleanup_worktrees"), timeout=PATIENCE)
         assert asked.data == b"yes"
-        assert (await daemon.request(subjects.daemon_command("d1", "contract", "create_task"), timeout=PATIENCE)).data == b"yes"
+        assert (
+            await daemon.request(subjects.daemon_command("d1", "contract", "create_task"), timeout=PATIENCE)
+        ).data == b"yes"
 
 
 async def test_daemons_come_and_go_and_nobody_else_is_disturbed(broker: Nats) -> None:
-    async with as_user(broker, "contract") as contract, as_user(broker, "daemon d1") as first, as_user(broker, "daemon d2") as second:
-        BrokerUsers(broker.folder).let_in([*DAEMONS[:1], DaemonUser("d3.token", password_hash(PASSWORD), "d3")])
+    async with (
+        as_user(broker, "contract") as contract,
+        as_user(broker, "daemon d1") as first,
+        as_user(broker, "daemon d2") as second,
+    ):
+        BrokerUsers(broker.folder).let_in(
+            [*DAEMONS[:1], DaemonUser("d3.token", password_hash(PASSWORD), "d3")]
+        )
         NatsUsers(broker.folder).apply()
 
         async def new_one() -> bool:
@@ -164,7 +180,10 @@ async def test_a_broker_that_let_everybody_in_asks_from_now_on(server_folder: Pa
 
 def test_no_daemon_is_let_in_where_services_would_be_locked_out(tmp_path: Path) -> None:
     """A gateway that was pointed at some other folder."""
-    with pytest.raises(NotSetUpError, match=r"system\.json has no password of admin, .*: the broker's users are to be set up first"):
+    with pytest.raises(
+        NotSetUpError,
+        match=r"system\.json has no password of admin, .*: the broker's users are to be set up first",
+    ):
         BrokerUsers(tmp_path).let_in(DAEMONS)
     assert list(tmp_path.iterdir()) == []
 

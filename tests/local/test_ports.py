@@ -16,7 +16,9 @@ print(ports.free())
 
 
 def ask_elsewhere(port: int) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-c", ANOTHER_PROCESS, str(port)], capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [sys.executable, "-c", ANOTHER_PROCESS, str(port)], capture_output=True, text=True, check=False
+    )
 
 
 def test_a_port_is_given_to_one_process_only() -> None:

@@ -71,7 +71,9 @@ async def test_a_program_counts_as_ready_when_its_health_port_says_so(runner: Ru
     assert await unready(port) is None
 
 
-async def test_a_killed_program_comes_back_and_both_are_reported(runner: Runner, reports: list[Report], tmp_path: Path) -> None:
+async def test_a_killed_program_comes_back_and_both_are_reported(
+    runner: Runner, reports: list[Report], tmp_path: Path
+) -> None:
     runner.start(python("service", SERVICE, tmp_path, ports.free()))
     await runner.ready(timeout=PATIENCE)
     first = runner.pids["service"]
@@ -79,7 +81,12 @@ async def test_a_killed_program_comes_back_and_both_are_reported(runner: Runner,
     second = await eventually(lambda: runner.pids.get("service", first) != first and runner.pids["service"])
     await runner.ready(timeout=PATIENCE)
     life = [Started("service", first, again=False), Ready("service")]
-    assert reports == [*life, Died("service", first, -9, 0.0), Started("service", second, again=True), Ready("service")]
+    assert reports == [
+        *life,
+        Died("service", first, -9, 0.0),
+        Started("service", second, again=True),
+        Ready("service"),
+    ]
 
 
 async def test_a_program_that_dies_again_and_again_waits_longer_each_time_and_ends_the_start(
@@ -120,7 +127,9 @@ async def test_a_frozen_one_is_thawed_to_drain(tmp_path: Path) -> None:
     assert (tmp_path / "service.log").read_text() == "drained\n"
 
 
-async def test_one_that_is_frozen_for_too_long_is_killed_and_comes_back(reports: list[Report], tmp_path: Path) -> None:
+async def test_one_that_is_frozen_for_too_long_is_killed_and_comes_back(
+    reports: list[Report], tmp_path: Path
+) -> None:
     async with Runner(reports.append, frozen_after=1.0) as runner:
         runner.start(python("service", SERVICE, tmp_path, ports.free()))
         await runner.ready(timeout=PATIENCE)
@@ -139,7 +148,9 @@ def watched(folder: Path) -> bool:
     return "/livez" in (folder / "service.log").read_text()
 
 
-async def test_one_can_be_stopped_alone_and_stays_stopped(runner: Runner, reports: list[Report], tmp_path: Path) -> None:
+async def test_one_can_be_stopped_alone_and_stays_stopped(
+    runner: Runner, reports: list[Report], tmp_path: Path
+) -> None:
     runner.start(python("one", SERVICE, tmp_path, ports.free()))
     runner.start(python("other", SERVICE, tmp_path, ports.free()))
     await runner.ready(timeout=PATIENCE)
@@ -150,7 +161,9 @@ async def test_one_can_be_stopped_alone_and_stays_stopped(runner: Runner, report
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent died")
 async def test_no_program_outlives_a_killed_runner(tmp_path: Path) -> None:
-    owner = await asyncio.create_subprocess_exec(sys.executable, "-c", OWNER, str(tmp_path), stdout=asyncio.subprocess.PIPE)
+    owner = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", OWNER, str(tmp_path), stdout=asyncio.subprocess.PIPE
+    )
     assert owner.stdout is not None
     pid = int(await asyncio.wait_for(owner.stdout.readline(), PATIENCE))
     assert lives(pid)

@@ -127,7 +127,10 @@ async def test_servers_of_a_killed_owner_are_found_and_stopped_by_the_next(serve
     pids = await pids_of(owner)
     owner.kill()
     await owner.wait()
-    heirs: list[Server] = [Postgres(server_folder / "crashed" / "pg"), Nats(server_folder / "crashed" / "nats")]
+    heirs: list[Server] = [
+        Postgres(server_folder / "crashed" / "pg"),
+        Nats(server_folder / "crashed" / "nats"),
+    ]
     assert [await heir.start() for heir in heirs] == [True, True]
     assert [heir.pid for heir in heirs] == pids
     for heir in heirs:

@@ -1,4 +1,6 @@
-"""`python -m tests.mutation [NAME…]`: changes the rules one by one; a table, the changes that no test noticed, and 1 below 90 %."""
+"""`python -m tests.mutation [NAME…]`: changes the rules one by one; a table, the changes that no test
+noticed, and 1 below 90 %.
+"""
 
 import ast
 import re
@@ -15,7 +17,8 @@ from tests.mutation.mutants import Mutant, mutants, mutated
 WANTED: Final = 0.9
 SLACK: Final = 10  # times what the tests take unchanged: then a change has made them hang
 CONTRACT: Final = tuple(
-    f"tests/services/contract/test_{name}.py" for name in ("statuses", "waiting", "work", "creation", "phases", "any_sequence")
+    f"tests/services/contract/test_{name}.py"
+    for name in ("statuses", "waiting", "work", "creation", "phases", "any_sequence")
 )
 DETECTED: Final = tuple(
     f"tests/services/completion_detector/test_{name}.py"
@@ -60,21 +63,30 @@ def rules(service: str) -> list[str]:
 
 
 def speaking_of(service: str, rule: str) -> list[str]:
-    """The test files of the service that are named after the rule, first, and those that import it, by themselves or
-    through what they share, or simulate the whole; else all of them.
+    """The test files of the service that are named after the rule, first, and those that import it, by
+    themselves or through what they share, or simulate the whole; else all of them.
     """
     files = sorted((ROOT / "tests" / "services" / service).glob("test_*.py"))
     signs = (f".{rule} import", "simulation import")
-    near = [file for file in files if rule.rstrip("s") in file.name or any(sign in _with_helpers(file) for sign in signs)]
-    return sorted((str(file.relative_to(ROOT)) for file in near or files), key=lambda name: rule.rstrip("s") not in name)
+    near = [
+        file
+        for file in files
+        if rule.rstrip("s") in file.name or any(sign in _with_helpers(file) for sign in signs)
+    ]
+    return sorted(
+        (str(file.relative_to(ROOT)) for file in near or files), key=lambda name: rule.rstrip("s") not in name
+    )
 
 
 def _with_helpers(file: Path) -> str:
-    """The test's text and that of its helpers; not of the harness, which starts servers: its tests are not pure."""
+    """The test's text and that of its helpers; not of the harness, which starts servers: its tests are not
+    pure.
+    """
     text = file.read_text()
     package = ".".join(file.parent.relative_to(ROOT).parts)
     return text + "".join(
-        (file.parent / f"{name}.py").read_text() for name in re.findall(rf"^from {package}\.((?!harness\b)\w+) import", text, re.MULTILINE)
+        (file.parent / f"{name}.py").read_text()
+        for name in re.findall(rf"^from {package}\.((?!harness\b)\w+) import", text, re.MULTILINE)
     )
 
 
@@ -89,7 +101,9 @@ def attempt(subject: Subject) -> None:
         if fate(subject.module, mutated(source, mutant.number), subject.tests, limit) == "survived":
             subject.survivors.append(mutant)
             say(f"    survived  {subject.name}:{mutant.line}  {mutant.what}")
-    say(f"| {subject.name} | {subject.tried} | {subject.tried - len(subject.survivors)} | {rate([subject]):.0%} |")
+    say(
+        f"| {subject.name} | {subject.tried} | {subject.tried - len(subject.survivors)} | {rate([subject]):.0%} |"
+    )
 
 
 def rate(tried: Sequence[Subject]) -> float:

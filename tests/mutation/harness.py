@@ -1,4 +1,6 @@
-"""Runs the pure tests of a rule against one change of it: a fork of a Python that has loaded all but the rule and its tests."""
+"""Runs the pure tests of a rule against one change of it: a fork of a Python that has loaded all but the rule
+and its tests.
+"""
 
 import ast
 import importlib.util
@@ -21,7 +23,18 @@ ROOT: Final = Path(__file__).parents[2]
 # Imported anew for each change, as they may have imported the changed module: the services and the tests.
 RELOADED: Final = frozenset({"tests", "conftest", *(service.package for service in installed_services())})
 SERVERS: Final = frozenset({"postgres_server", "nats_server", "make_postgres", "make_nats"})
-QUIET: Final = ("-x", "-q", "-n", "0", "-p", "no:cacheprovider", "--no-header", "--no-summary", "-o", "addopts=--import-mode=importlib")
+QUIET: Final = (
+    "-x",
+    "-q",
+    "-n",
+    "0",
+    "-p",
+    "no:cacheprovider",
+    "--no-header",
+    "--no-summary",
+    "-o",
+    "addopts=--import-mode=importlib",
+)
 
 
 class OnlyPure:
@@ -37,7 +50,9 @@ class Instead(MetaPathFinder, Loader):
     def __init__(self, name: str, code: CodeType) -> None:
         self._name, self._code = name, code
 
-    def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
         return importlib.util.spec_from_loader(fullname, self) if fullname == self._name else None
 
     def exec_module(self, module: ModuleType) -> None:
@@ -47,7 +62,9 @@ class Instead(MetaPathFinder, Loader):
 
 def preload() -> None:
     """Everything that the tests import, once; the forks forget of it what a change may reach."""
-    folders = [str(ROOT / "tests" / name) for name in ("services", "schemas", "kernel/commands/test_lifecycle.py")]
+    folders = [
+        str(ROOT / "tests" / name) for name in ("services", "schemas", "kernel/commands/test_lifecycle.py")
+    ]
     with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
         pytest.main(["--collect-only", *QUIET, *folders], plugins=[OnlyPure()])
 
@@ -65,7 +82,9 @@ def fate(module: str, tree: ast.Module, tests: Sequence[str], seconds: float) ->
 
 
 def _try(module: str, code: CodeType, tests: Sequence[str], seconds: float) -> int:
-    signal.setitimer(signal.ITIMER_PROF, seconds)  # nobody handles it: the process is ended; the other timer is pytest-timeout's
+    signal.setitimer(
+        signal.ITIMER_PROF, seconds
+    )  # nobody handles it: the process is ended; the other timer is pytest-timeout's
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)

@@ -79,7 +79,11 @@ class Mutation(ast.NodeTransformer):
     def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
         name = node.func.id if isinstance(node.func, ast.Name) else ""
-        return self.offer(node, _with(node, func=ast.Name(RENAMED[name], ast.Load()))) if name in RENAMED else node
+        return (
+            self.offer(node, _with(node, func=ast.Name(RENAMED[name], ast.Load())))
+            if name in RENAMED
+            else node
+        )
 
     def visit_comprehension(self, node: ast.comprehension) -> ast.AST:
         self.generic_visit(node)

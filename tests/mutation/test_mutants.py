@@ -1,4 +1,6 @@
-"""The changes that are tried on a rule: each is one, each is made where it was offered, and what is no rule is left alone."""
+"""The changes that are tried on a rule: each is one, each is made where it was offered, and what is no rule
+is left alone.
+"""
 
 import ast
 

@@ -1,4 +1,6 @@
-"""Between the JSON of our messages and that of protobuf, by the Python types alone (proto-schemas/README.md says how they differ)."""
+"""Between the JSON of our messages and that of protobuf, by the Python types alone (proto-schemas/README.md
+says how they differ).
+"""
 
 import re
 from collections.abc import Mapping
@@ -47,7 +49,10 @@ def members(cls: type) -> list[Member]:
 
 def _defaults(cls: type) -> Mapping[str, object]:
     if is_dataclass(cls):
-        return {each.name: each.default if each.default_factory is MISSING else each.default_factory() for each in fields(cls)}
+        return {
+            each.name: each.default if each.default_factory is MISSING else each.default_factory()
+            for each in fields(cls)
+        }
     return {
         each.name: MISSING if each.default is msgspec.NODEFAULT else each.default
         for each in msgspec.structs.fields(cast("type[msgspec.Struct]", cls))
@@ -85,7 +90,9 @@ def prefix(enumeration: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", enumeration).upper() + "_"
 
 
-def to_proto(cls: type, body: Mapping[str, Json], enumerations: Mapping[tuple[str, str], str]) -> dict[str, Json]:
+def to_proto(
+    cls: type, body: Mapping[str, Json], enumerations: Mapping[tuple[str, str], str]
+) -> dict[str, Json]:
     """Our JSON as protobuf's; `enumerations` names the enumeration of each (message, member)."""
     there: dict[str, Json] = {}
     for member in members(cls):
@@ -97,11 +104,15 @@ def to_proto(cls: type, body: Mapping[str, Json], enumerations: Mapping[tuple[st
             items = [_to_proto(inner, item, "", enumerations) for item in cast("list[Json]", value)]
             there[member.name] = {"values": items} if member.nullable else items
         else:
-            there[member.name] = _to_proto(member.hint, value, enumerations.get((cls.__name__, member.name), ""), enumerations)
+            there[member.name] = _to_proto(
+                member.hint, value, enumerations.get((cls.__name__, member.name), ""), enumerations
+            )
     return there
 
 
-def _to_proto(hint: object, value: Json, enumeration: str, enumerations: Mapping[tuple[str, str], str]) -> Json:
+def _to_proto(
+    hint: object, value: Json, enumeration: str, enumerations: Mapping[tuple[str, str], str]
+) -> Json:
     if is_requirement(hint):
         if isinstance(value, str):
             return {value: True}
@@ -114,7 +125,9 @@ def _to_proto(hint: object, value: Json, enumeration: str, enumerations: Mapping
     return value
 
 
-def from_proto(cls: type, body: Mapping[str, Json], enumerations: Mapping[tuple[str, str], str]) -> dict[str, Json]:
+def from_proto(
+    cls: type, body: Mapping[str, Json], enumerations: Mapping[tuple[str, str], str]
+) -> dict[str, Json]:
     """protobuf's JSON (with its zeros printed) as ours."""
     here: dict[str, Json] = {}
     for member in members(cls):
@@ -126,13 +139,19 @@ def from_proto(cls: type, body: Mapping[str, Json], enumerations: Mapping[tuple[
         if member.is_list:
             inner = plain(get_args(member.hint)[0])
             items = cast("Mapping[str, Json]", value).get("values", []) if member.nullable else value
-            here[member.name] = [_from_proto(inner, item, "", enumerations) for item in cast("list[Json]", items)]
+            here[member.name] = [
+                _from_proto(inner, item, "", enumerations) for item in cast("list[Json]", items)
+            ]
         else:
-            here[member.name] = _from_proto(member.hint, value, enumerations.get((cls.__name__, member.name), ""), enumerations)
+            here[member.name] = _from_proto(
+                member.hint, value, enumerations.get((cls.__name__, member.name), ""), enumerations
+            )
     return here
 
 
-def _from_proto(hint: object, value: Json, enumeration: str, enumerations: Mapping[tuple[str, str], str]) -> Json:
+def _from_proto(
+    hint: object, value: Json, enumeration: str, enumerations: Mapping[tuple[str, str], str]
+) -> Json:
     if is_requirement(hint):
         [(kind, what)] = cast("Mapping[str, Json]", value).items()
         if kind == "named":

@@ -21,12 +21,17 @@ from makima_schemas.supervisor import SupervisorCommand
 
 FOLDER: Final = Path(__file__).parents[2] / "proto-schemas"
 PACKAGE: Final = "makima.v1"
-COMMANDS: Final[tuple[type, ...]] = (*get_args(ContractCommand), *get_args(SupervisorCommand), *get_args(DaemonCommand))
+COMMANDS: Final[tuple[type, ...]] = (
+    *get_args(ContractCommand),
+    *get_args(SupervisorCommand),
+    *get_args(DaemonCommand),
+)
 EVENTS: Final[tuple[type, ...]] = tuple(cls for classes in EVENT_CLASSES.values() for cls in classes)
 HEARTBEATS: Final[tuple[type, ...]] = (SupervisorHeartbeat, AgentHeartbeat, DaemonHeartbeat)
 PARTS: Final[tuple[type, ...]] = (Deliverable, Gate, Phase, Evidence, Arrival)
 CLASSES: Final = {cls.__name__: cls for cls in (*EVENTS, *COMMANDS, *HEARTBEATS, *PARTS)}
-# Messages that no Python class stands for: lists that may be null, a union, and the envelope, which `test_proto_envelope` holds.
+# Messages that no Python class stands for: lists that may be null, a union, and the envelope, which
+# `test_proto_envelope` holds.
 OWN: Final = {"StringList", "PhaseList", "TaskRequirement", "CloudEvent"}
 
 
@@ -38,7 +43,17 @@ def pool() -> descriptor_pool.DescriptorPool:
         out = Path(folder) / "all.pb"
         standard = str(files("grpc_tools").joinpath("_proto"))
         status = cast(
-            "int", protoc.main(["protoc", f"-I{FOLDER}", f"-I{standard}", "--include_imports", f"--descriptor_set_out={out}", *names])
+            "int",
+            protoc.main(
+                [
+                    "protoc",
+                    f"-I{FOLDER}",
+                    f"-I{standard}",
+                    "--include_imports",
+                    f"--descriptor_set_out={out}",
+                    *names,
+                ]
+            ),
         )
         assert status == 0, "the schemas do not compile"
         described = descriptor_pb2.FileDescriptorSet.FromString(out.read_bytes())

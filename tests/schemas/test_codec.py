@@ -1,4 +1,6 @@
-"""Events from and to JSON: strict, upcast where they are old, and refused in the two ways that readers treat differently."""
+"""Events from and to JSON: strict, upcast where they are old, and refused in the two ways that readers treat
+differently.
+"""
 
 import re
 from dataclasses import dataclass, replace
@@ -42,7 +44,9 @@ def test_a_time_without_a_zone_is_not_written() -> None:
         encode(StaleDetected("c1", datetime(2026, 1, 31), 1.0, 1.0))  # noqa: DTZ001 - that is the point
 
 
-@pytest.mark.parametrize(("name", "schema"), [("ContractShelved", 1), ("ContractPaused", 2), ("ContractPaused", 0)])
+@pytest.mark.parametrize(
+    ("name", "schema"), [("ContractShelved", 1), ("ContractPaused", 2), ("ContractPaused", 0)]
+)
 def test_what_this_build_does_not_know_stops_the_reader(name: str, schema: int) -> None:
     with pytest.raises(UnknownEventError, match=f"{name} schema {schema}"):
         decode(name, schema, encode(PAUSED))
@@ -67,13 +71,19 @@ def test_data_that_fits_no_schema_is_told_apart(data: bytes) -> None:
 
 
 def test_numbers_and_flags_in_quotes_are_not_taken_for_what_they_look_like() -> None:
-    body = {**cast("dict[str, object]", orjson.loads(encode(TaskCreated("t1", "write", "plan")))), "is_supervisor": "true"}
+    body = {
+        **cast("dict[str, object]", orjson.loads(encode(TaskCreated("t1", "write", "plan")))),
+        "is_supervisor": "true",
+    }
     with pytest.raises(UndecodableError, match="is_supervisor"):
         decode("TaskCreated", 1, orjson.dumps(body))
 
 
 def test_members_of_a_newer_build_are_ignored() -> None:
-    assert decode("ContractPaused", 1, b'{"reason": "lunch", "paused_from": "active", "weather": "fine"}') == PAUSED
+    assert (
+        decode("ContractPaused", 1, b'{"reason": "lunch", "paused_from": "active", "weather": "fine"}')
+        == PAUSED
+    )
 
 
 @dataclass(frozen=True)
@@ -93,12 +103,19 @@ def from_2(body: dict[str, object]) -> dict[str, object]:
 
 
 LATER = Schemas(
-    {"ContractPaused": cast("type[Event]", Renamed)}, {"ContractPaused": 3}, {("ContractPaused", 1): from_1, ("ContractPaused", 2): from_2}
+    {"ContractPaused": cast("type[Event]", Renamed)},
+    {"ContractPaused": 3},
+    {("ContractPaused", 1): from_1, ("ContractPaused", 2): from_2},
 )
 
 
 @pytest.mark.parametrize(
-    ("schema", "data"), [(1, b'{"why": "lunch"}'), (2, b'{"reason": "lunch"}'), (3, b'{"reason": "lunch", "paused_from": "active"}')]
+    ("schema", "data"),
+    [
+        (1, b'{"why": "lunch"}'),
+        (2, b'{"reason": "lunch"}'),
+        (3, b'{"reason": "lunch", "paused_from": "active"}'),
+    ],
 )
 def test_an_old_schema_is_brought_up_step_by_step(schema: int, data: bytes) -> None:
     assert LATER.decode("ContractPaused", schema, data) == Renamed("lunch", ContractStatus.ACTIVE)
@@ -138,10 +155,16 @@ def test_names_are_unique_over_all_categories_and_past_tense() -> None:
     classes = [cls for classes in EVENT_CLASSES.values() for cls in classes]
     assert len(classes) == len(CLASS_BY_NAME)
     irregular = {"Left", "Set", "Sent"}
-    assert [cls.__name__ for cls in classes if not re.search(r"ed$", cls.__name__) and not cls.__name__.endswith(tuple(irregular))] == []
+    assert [
+        cls.__name__
+        for cls in classes
+        if not re.search(r"ed$", cls.__name__) and not cls.__name__.endswith(tuple(irregular))
+    ] == []
 
 
 def test_utc_is_what_is_read() -> None:
-    stale = decode("StaleDetected", 1, encode(StaleDetected("c1", datetime(2026, 1, 31, tzinfo=UTC), 1.0, 1.0)))
+    stale = decode(
+        "StaleDetected", 1, encode(StaleDetected("c1", datetime(2026, 1, 31, tzinfo=UTC), 1.0, 1.0))
+    )
     assert isinstance(stale, StaleDetected)
     assert stale.last_activity_at.utcoffset() == timedelta(0)

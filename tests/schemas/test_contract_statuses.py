@@ -1,8 +1,16 @@
-"""The groups of statuses are apart where they should be, and what the API's actions say of statuses is true of them."""
+"""The groups of statuses are apart where they should be, and what the API's actions say of statuses is true
+of them.
+"""
 
 from makima_schemas.contract.actions import ACTION_TO_ACTIVE, ENHANCED_ACTIONS, ENHANCED_STATUSES
 from makima_schemas.contract.events import DeliverableCompleted, PhaseGuardSet
-from makima_schemas.contract.model import ACTIVE_STATUSES, FINISHED_STATUSES, RUNNING_STATUSES, TERMINAL_STATUSES, ContractStatus
+from makima_schemas.contract.model import (
+    ACTIVE_STATUSES,
+    FINISHED_STATUSES,
+    RUNNING_STATUSES,
+    TERMINAL_STATUSES,
+    ContractStatus,
+)
 from makima_schemas.contract.status_effects import counts_as_activity
 
 

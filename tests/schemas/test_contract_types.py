@@ -9,7 +9,8 @@ from makima_schemas.contract.model import Deliverable, Gate, MinComplete, Phase
 
 def test_the_built_in_types_are_those_of_the_page() -> None:
     names = {
-        name: [(phase.name, *(each.id for each in phase.deliverables)) for phase in phases] for name, phases in contract_types().items()
+        name: [(phase.name, *(each.id for each in phase.deliverables)) for phase in phases]
+        for name, phases in contract_types().items()
     }
     assert names == {
         "simple": [("plan", "plan-document"), ("execute", "pull-request")],
@@ -38,7 +39,9 @@ def test_a_file_of_ones_own_adds_types_and_replaces_phases(tmp_path: Path) -> No
         """
     )
     types = contract_types(own)
-    draft = Phase("draft", (Deliverable("text", "Text"),), Gate(required_tasks=MinComplete(2), auto_advance=False))
+    draft = Phase(
+        "draft", (Deliverable("text", "Text"),), Gate(required_tasks=MinComplete(2), auto_advance=False)
+    )
     assert types["essay"] == (draft, Phase("review"))
     assert types["specification"][-1] == Phase("review")
     assert types["simple"] == contract_types()["simple"]
@@ -56,7 +59,9 @@ def test_a_file_of_ones_own_adds_types_and_replaces_phases(tmp_path: Path) -> No
         ("types = ", "types.toml"),
     ],
 )
-def test_a_file_that_cannot_be_used_is_refused_with_the_reason(tmp_path: Path, text: str, reason: str) -> None:
+def test_a_file_that_cannot_be_used_is_refused_with_the_reason(
+    tmp_path: Path, text: str, reason: str
+) -> None:
     own = tmp_path / "types.toml"
     own.write_text(text)
     with pytest.raises(BadContractTypesError, match=reason):

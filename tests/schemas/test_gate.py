@@ -4,7 +4,15 @@ from dataclasses import dataclass
 
 import pytest
 from makima_schemas.contract.contract_types import contract_types
-from makima_schemas.contract.model import Deliverable, Gate, MinComplete, NamedTasks, Phase, TaskRequirement, TaskStatus
+from makima_schemas.contract.model import (
+    Deliverable,
+    Gate,
+    MinComplete,
+    NamedTasks,
+    Phase,
+    TaskRequirement,
+    TaskStatus,
+)
 from makima_schemas.gate import Readiness, readiness
 
 
@@ -58,14 +66,21 @@ FAILED = TaskStatus.FAILED
         ([Task("one", TaskStatus.PENDING), Task("one")], missing("1 tasks incomplete")),
     ],
 )
-def test_a_failed_task_is_made_good_by_a_later_one_of_its_name_in_its_phase(tasks: list[Task], expected: Readiness) -> None:
+def test_a_failed_task_is_made_good_by_a_later_one_of_its_name_in_its_phase(
+    tasks: list[Task], expected: Readiness
+) -> None:
     assert readiness(write(DRAFT), {"draft"}, tasks, None) == expected
 
 
 def test_tasks_of_other_phases_and_the_supervisor_task_do_not_count() -> None:
-    others = [Task("two", TaskStatus.PENDING, phase="review"), Task("drive", TaskStatus.RUNNING, is_supervisor=True)]
+    others = [
+        Task("two", TaskStatus.PENDING, phase="review"),
+        Task("drive", TaskStatus.RUNNING, is_supervisor=True),
+    ]
     assert readiness(write(DRAFT), {"draft"}, others, None) == READY
-    assert readiness(write(required_tasks=MinComplete(1)), (), [Task("drive", is_supervisor=True)], None) == missing("1 tasks incomplete")
+    assert readiness(
+        write(required_tasks=MinComplete(1)), (), [Task("drive", is_supervisor=True)], None
+    ) == missing("1 tasks incomplete")
 
 
 @pytest.mark.parametrize(
@@ -79,7 +94,9 @@ def test_tasks_of_other_phases_and_the_supervisor_task_do_not_count() -> None:
         (NamedTasks(("one",)), [Task("one", TaskStatus.FAILED), Task("one")], READY),
     ],
 )
-def test_a_gate_says_which_tasks_it_needs(requirement: TaskRequirement, tasks: list[Task], expected: Readiness) -> None:
+def test_a_gate_says_which_tasks_it_needs(
+    requirement: TaskRequirement, tasks: list[Task], expected: Readiness
+) -> None:
     assert readiness(write(DRAFT, required_tasks=requirement), {"draft"}, tasks, None) == expected
 
 
@@ -90,7 +107,10 @@ def test_deliverables_tasks_and_validator_are_all_told() -> None:
     )
 
 
-@pytest.mark.parametrize(("verdict", "expected"), [(None, missing("Validator: lint")), (False, missing("Validator: lint")), (True, READY)])
+@pytest.mark.parametrize(
+    ("verdict", "expected"),
+    [(None, missing("Validator: lint")), (False, missing("Validator: lint")), (True, READY)],
+)
 def test_a_validator_must_have_passed(verdict: bool | None, expected: Readiness) -> None:
     assert readiness(write(DRAFT, validator="lint"), {"draft"}, (), verdict) == expected
 

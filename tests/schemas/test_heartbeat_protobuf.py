@@ -10,7 +10,12 @@ from google.protobuf.descriptor import FieldDescriptor as F
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from makima_schemas.heartbeat import AgentHeartbeat, DaemonHeartbeat, SupervisorHeartbeat
-from makima_schemas.heartbeat_codec import MalformedHeartbeatError, decode_agent, decode_daemon, decode_supervisor
+from makima_schemas.heartbeat_codec import (
+    MalformedHeartbeatError,
+    decode_agent,
+    decode_daemon,
+    decode_supervisor,
+)
 from makima_schemas.heartbeat_protobuf import MEMBERS, STATES, decode
 
 from tests.schemas.proto_json import to_proto
@@ -23,7 +28,9 @@ GOOD = b'{"daemon_id":"d1","hostname":"h","seq":1,"timestamp":"2026-01-01T00:00:
 
 
 def sent(cls: type, body: bytes) -> bytes:
-    return json_format.ParseDict(to_proto(cls, orjson.loads(body), enumerations()), new(cls.__name__)).SerializeToString()
+    return json_format.ParseDict(
+        to_proto(cls, orjson.loads(body), enumerations()), new(cls.__name__)
+    ).SerializeToString()
 
 
 def kind(field: F) -> str:
@@ -36,11 +43,16 @@ def kind(field: F) -> str:
 
 @pytest.mark.parametrize("cls", HEARTBEATS)
 def test_the_table_is_the_schema(cls: type) -> None:
-    assert MEMBERS[cls] == {field.number: (field.name, kind(field)) for field in messages()[cls.__name__].fields}
+    assert MEMBERS[cls] == {
+        field.number: (field.name, kind(field)) for field in messages()[cls.__name__].fields
+    }
 
 
 def test_the_states_are_the_schemas() -> None:
-    numbers = {value.number: value.name.removeprefix("SUPERVISOR_STATE_").lower() for value in enums()["SupervisorState"].values}
+    numbers = {
+        value.number: value.name.removeprefix("SUPERVISOR_STATE_").lower()
+        for value in enums()["SupervisorState"].values
+    }
     assert dict(enumerate(STATES)) == numbers
 
 

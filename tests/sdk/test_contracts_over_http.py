@@ -16,7 +16,9 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group(
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def gateways(postgres_server: Postgres, template_database: str, nats_server: Nats) -> AsyncIterator[Gateways]:
+async def gateways(
+    postgres_server: Postgres, template_database: str, nats_server: Nats
+) -> AsyncIterator[Gateways]:
     async with shared_gateway(postgres_server, template_database, nats_server) as made:
         yield made
 
@@ -34,7 +36,12 @@ async def contracts(url: str) -> AsyncIterator[Contracts]:
 
 async def test_a_contract_is_made_worked_at_and_confirmed(contracts: Contracts) -> None:
     made = await contracts.create("Fix the login", phase_guard=True, description="soon")
-    assert (made.status, made.phase, made.phase_names, made.version) == (ContractStatus.CREATED, "plan", ("plan", "execute"), 1)
+    assert (made.status, made.phase, made.phase_names, made.version) == (
+        ContractStatus.CREATED,
+        "plan",
+        ("plan", "execute"),
+        1,
+    )
     await contracts.act(made.id, "start")
     task = await contracts.create_task(made.id, "look around", role="builder")
     task = await contracts.claim_task(task, "builder", "a-connection")
@@ -47,7 +54,10 @@ async def test_a_contract_is_made_worked_at_and_confirmed(contracts: Contracts) 
     assert worked.missing_deliverables() == ()
     with pytest.raises(ProblemError) as refused:
         await contracts.change_phase(made.id, "execute")
-    assert (refused.value.code, refused.value.body["deliverables"]) == ("PHASE_GUARD_REQUIRED", ["plan-document"])
+    assert (refused.value.code, refused.value.body["deliverables"]) == (
+        "PHASE_GUARD_REQUIRED",
+        ["plan-document"],
+    )
     moved = await contracts.change_phase(made.id, "execute", confirmed=True, expected_version=worked.version)
     assert (moved.phase, moved.missing_deliverables()) == ("execute", ("pull-request",))
 
@@ -55,12 +65,18 @@ async def test_a_contract_is_made_worked_at_and_confirmed(contracts: Contracts) 
 async def test_a_question_is_asked_once_and_answered(contracts: Contracts) -> None:
     made = await contracts.create("Choose a colour")
     await contracts.act(made.id, "start")
-    first = await contracts.ask(made.id, "Which?", question_type="choice", options=("blue", "green"), key="colour")
-    again = await contracts.ask(made.id, "Which?", question_type="choice", options=("blue", "green"), key="colour")
+    first = await contracts.ask(
+        made.id, "Which?", question_type="choice", options=("blue", "green"), key="colour"
+    )
+    again = await contracts.ask(
+        made.id, "Which?", question_type="choice", options=("blue", "green"), key="colour"
+    )
     assert first == again
     assert (await contracts.get(made.id)).waiting_for == "question"
     await contracts.answer(made.id, first.id, "blue")
-    assert [(question.id, question.answer) for question in await contracts.questions(made.id)] == [(first.id, "blue")]
+    assert [(question.id, question.answer) for question in await contracts.questions(made.id)] == [
+        (first.id, "blue")
+    ]
     assert (await contracts.get(made.id)).status is ContractStatus.ACTIVE
 
 

@@ -1,4 +1,6 @@
-"""What daemons and supervisors say of themselves: each interval, at once when it changes, on and on after an outage."""
+"""What daemons and supervisors say of themselves: each interval, at once when it changes, on and on after an
+outage.
+"""
 
 import asyncio
 
@@ -52,7 +54,11 @@ async def test_a_change_is_said_at_once_and_a_repeat_is_not(nats: Client, nats_u
         daemon.report(agents=(), worktrees=0, capacity=4)
         await eventually(lambda: len(ear.messages) == 3)
     said = [msgspec.json.decode(message.data, type=DaemonHeartbeat) for message in ear.messages]
-    assert [(beat.agents, beat.worktrees, beat.capacity) for beat in said] == [((), 0, 0), (("c1:supervisor",), 1, 3), ((), 0, 4)]
+    assert [(beat.agents, beat.worktrees, beat.capacity) for beat in said] == [
+        ((), 0, 0),
+        (("c1:supervisor",), 1, 3),
+        ((), 0, 4),
+    ]
 
 
 async def test_a_supervisor_says_what_it_does_under_one_connection_id(nats: Client, nats_url: str) -> None:
@@ -69,7 +75,11 @@ async def test_a_supervisor_says_what_it_does_under_one_connection_id(nats: Clie
     first, second = (msgspec.json.decode(message.data, type=SupervisorHeartbeat) for message in ear.messages)
     assert {message.subject for message in ear.messages} == {subjects.supervisor_heartbeat("d1", "t1")}
     assert (first.state, first.phase, first.seq) == (SupervisorState.INITIALIZING, "plan", 1)
-    assert (second.state, second.current_activity, second.progress) == (SupervisorState.WORKING, "reading", 40)
+    assert (second.state, second.current_activity, second.progress) == (
+        SupervisorState.WORKING,
+        "reading",
+        40,
+    )
     assert second.pending_task_ids == ("a", "b")
     assert first.connection_id == second.connection_id == voice.connection_id
 
@@ -84,7 +94,9 @@ async def test_a_signal_reaches_its_handler_and_the_answer_its_asker(nats: Clien
     async with Daemon("d1", Connection(nats_url=nats_url), interval=SLOW) as daemon:
         daemon.on("cleanup_worktrees", remove)
         await nats.publish(subjects.daemon_signal("d1", "a_kind_nobody_knows"), b"not json")
-        answer = await nats.request(subjects.daemon_signal("d1", "cleanup_worktrees"), b'{"contract_id": "c1"}', timeout=20)
+        answer = await nats.request(
+            subjects.daemon_signal("d1", "cleanup_worktrees"), b'{"contract_id": "c1"}', timeout=20
+        )
     assert orjson.loads(answer.data) == {"removed": 2}
     assert heard == [Signal("cleanup_worktrees", {"contract_id": "c1"})]
 
@@ -105,7 +117,9 @@ async def test_after_an_outage_of_the_broker_it_beats_again_and_says_nothing_old
     assert seqs == list(range(seqs[0], seqs[0] + len(seqs)))
 
 
-async def test_a_connection_that_is_closed_for_good_is_followed_by_another(nats: Client, nats_url: str) -> None:
+async def test_a_connection_that_is_closed_for_good_is_followed_by_another(
+    nats: Client, nats_url: str
+) -> None:
     ear = Ear()
     async with Daemon("d1", Connection(nats_url=nats_url), interval=0.05) as daemon:
         daemon.on("sync", _answer_nothing)
@@ -146,12 +160,21 @@ def test_nobody_says_what_the_recorder_would_set_aside() -> None:
     voice = Supervisor(Client(), daemon_id="d1", contract_id="c1", task_id="t1", phase="plan")
     voice.report(activity="x" * 2001 + "\0", progress=10)
     assert voice.content.activity == "x" * 2000
-    for wrong in ({"progress": 101}, {"pending_task_ids": ("a",) * 257}, {"pending_task_ids": ("a b",)}, {"phase": ""}):
+    for wrong in (
+        {"progress": 101},
+        {"pending_task_ids": ("a",) * 257},
+        {"pending_task_ids": ("a b",)},
+        {"phase": ""},
+    ):
         with pytest.raises(ValueError, match=r"no id|Expected"):
             voice.report(**wrong)  # pyright: ignore[reportArgumentType] - each fits one member
     with pytest.raises(ValueError, match="no supervisor is interrupted"):
         voice.report(SupervisorState.INTERRUPTED)
-    assert (voice.content.state, voice.content.progress, voice.content.pending_task_ids) == (SupervisorState.INITIALIZING, 10, ())
+    assert (voice.content.state, voice.content.progress, voice.content.pending_task_ids) == (
+        SupervisorState.INITIALIZING,
+        10,
+        (),
+    )
     with pytest.raises(ValueError, match="no id"):
         Supervisor(Client(), daemon_id="d1", contract_id="c 1", task_id="t1", phase="plan")
     with pytest.raises(ValueError, match="Expected"):

@@ -1,4 +1,6 @@
-"""What a client does while the server is away: asks again under the same key, and says in the end why it gave up."""
+"""What a client does while the server is away: asks again under the same key, and says in the end why it gave
+up.
+"""
 
 import asyncio
 
@@ -10,7 +12,9 @@ from tests.sdk.http_server import server
 
 
 def key_of(head: str) -> str:
-    return next(line.split(": ", 1)[1] for line in head.splitlines() if line.lower().startswith("idempotency-key"))
+    return next(
+        line.split(": ", 1)[1] for line in head.splitlines() if line.lower().startswith("idempotency-key")
+    )
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])

@@ -1,4 +1,6 @@
-"""The monitor as an iterator: what happens comes in order, and after a cut nothing is missing and nothing comes twice."""
+"""The monitor as an iterator: what happens comes in order, and after a cut nothing is missing and nothing
+comes twice.
+"""
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -17,7 +19,9 @@ from websockets.http11 import Response
 from tests.services.gateway.harness import ADMIN
 
 
-async def test_what_happens_comes_in_the_order_of_the_log(connection: Connection, contracts: Contracts) -> None:
+async def test_what_happens_comes_in_the_order_of_the_log(
+    connection: Connection, contracts: Contracts
+) -> None:
     seen: list[tuple[object, object]] = []
     async with aclosing(monitor(connection)) as events:
         assert (await anext(events))["type"] == "hello"
@@ -105,7 +109,9 @@ Said = Mapping[str, object]
 
 @asynccontextmanager
 async def telling(*connections: Sequence[Said]) -> AsyncGenerator[tuple[Connection, list[Said]]]:
-    """A server whose n-th connection says the n-th messages, then breaks off; and what it was asked each time."""
+    """A server whose n-th connection says the n-th messages, then breaks off; and what it was asked each
+    time.
+    """
     asked: list[Said] = []
 
     async def serve(socket: ServerConnection) -> None:
@@ -161,5 +167,7 @@ async def test_a_server_that_stays_broken_is_given_up_when_patience_ends() -> No
 
 async def test_nobody_there_is_told_when_patience_ends() -> None:
     with pytest.raises(UnreachableError):
-        async with aclosing(monitor(Connection(url=f"http://127.0.0.1:{ports.free()}"), patience=0.3)) as events:
+        async with aclosing(
+            monitor(Connection(url=f"http://127.0.0.1:{ports.free()}"), patience=0.3)
+        ) as events:
             await anext(events)

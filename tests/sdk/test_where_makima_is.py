@@ -32,7 +32,9 @@ def test_a_context_can_be_named(environ: dict[str, str]) -> None:
 
 
 def test_the_environment_wins_over_the_context(environ: dict[str, str]) -> None:
-    assert Connection.default(environ={**environ, "MAKIMA_URL": "http://there"}) == Connection("http://there", "nats://here", "mine")
+    assert Connection.default(environ={**environ, "MAKIMA_URL": "http://there"}) == Connection(
+        "http://there", "nats://here", "mine"
+    )
 
 
 def test_an_unknown_context_names_those_that_are_known(environ: dict[str, str]) -> None:

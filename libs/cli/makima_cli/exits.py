@@ -17,7 +17,15 @@ TIMED_OUT: Final = 7
 UNREACHABLE: Final = 8
 INTERRUPTED: Final = 130
 
-_BY_STATUS: Final = {404: NOT_FOUND, 401: FORBIDDEN, 403: FORBIDDEN, 400: REFUSED, 409: REFUSED, 422: USAGE, 503: UNREACHABLE}
+_BY_STATUS: Final = {
+    404: NOT_FOUND,
+    401: FORBIDDEN,
+    403: FORBIDDEN,
+    400: REFUSED,
+    409: REFUSED,
+    422: USAGE,
+    503: UNREACHABLE,
+}
 
 
 def code_for(error: ProblemError | UnreachableError) -> int:
@@ -42,7 +50,10 @@ def exit_with_problem(error: ProblemError | UnreachableError, *, as_json: bool) 
 
 def exit_timed_out(detail: str, *, as_json: bool) -> NoReturn:
     """Print `detail` on stderr, and end the process with exit code 7."""
-    click.echo(orjson.dumps({"code": "TIMED_OUT", "detail": detail}).decode() if as_json else f"error: {detail}", err=True)
+    click.echo(
+        orjson.dumps({"code": "TIMED_OUT", "detail": detail}).decode() if as_json else f"error: {detail}",
+        err=True,
+    )
     sys.exit(TIMED_OUT)
 
 

@@ -12,7 +12,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("makima_cli.up:up", "Start the whole system on this machine, until Ctrl-C."),
     "contracts": ("makima_cli.contracts:contracts", "List, create, change and monitor contracts."),
     "token": ("makima_cli.token:token", "Create, list and revoke access tokens."),
-    "ledger": ("makima_cli.ledger:ledger", "Verify the event log, rebuild read models, or start a new epoch."),
+    "ledger": (
+        "makima_cli.ledger:ledger",
+        "Verify the event log, rebuild read models, or start a new epoch.",
+    ),
 }
 
 TYPED: Final = "makima.typed"

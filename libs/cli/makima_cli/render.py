@@ -54,14 +54,22 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 def status(contract: Row) -> str:
     """The status as rich markup, followed by `waiting_for` and `stale`, if set, in parentheses."""
     name = str(contract["status"])
-    marks = [str(mark) for mark in (contract.get("waiting_for"), "stale" if contract.get("stale") else None) if mark]
+    marks = [
+        str(mark)
+        for mark in (contract.get("waiting_for"), "stale" if contract.get("stale") else None)
+        if mark
+    ]
     text = f"{name} ({', '.join(marks)})" if marks else name
     return f"[{COLOURS.get(name, 'default')}]{text}[/]"
 
 
 def done(contract: Row) -> str:
     """Completed of all: the deliverables of the current phase, then the tasks, as `1/2 · 3/4`."""
-    deliverables = [item for item in cast("Sequence[Row]", contract.get("deliverables", ())) if item["phase"] == contract["phase"]]
+    deliverables = [
+        item
+        for item in cast("Sequence[Row]", contract.get("deliverables", ()))
+        if item["phase"] == contract["phase"]
+    ]
     tasks = cast("Mapping[str, int]", contract.get("tasks", {}))
     finished = sum(bool(item["completed"]) for item in deliverables)
     return f"{finished}/{len(deliverables)} · {tasks.get('completed', 0)}/{tasks.get('total', 0)}"

@@ -80,12 +80,28 @@ def with_session(*formats: str) -> Callable[[Command], Callable[..., None]]:
 
     def decorate(command: Command) -> Callable[..., None]:
         @wraps(command)
-        def opened(*args: object, url: str | None, context: str | None, format: str, **options: object) -> None:  # noqa: A002 - the option's name
+        def opened(
+            *args: object,
+            url: str | None,
+            context: str | None,
+            format: str,  # noqa: A002 - the option's name
+            **options: object,
+        ) -> None:
             command(Session(_connection(url, context), format), *args, **options)
 
-        chosen = click.option("--format", type=click.Choice(formats), default=formats[0], show_default=True, help="Output format.")(opened)
-        chosen = click.option("--context", metavar="NAME", help="Name of the connection in contexts.toml to use.")(chosen)
-        return click.option("--url", metavar="URL", help="Address of the makima server (environment: MAKIMA_URL).")(chosen)
+        chosen = click.option(
+            "--format",
+            type=click.Choice(formats),
+            default=formats[0],
+            show_default=True,
+            help="Output format.",
+        )(opened)
+        chosen = click.option(
+            "--context", metavar="NAME", help="Name of the connection in contexts.toml to use."
+        )(chosen)
+        return click.option(
+            "--url", metavar="URL", help="Address of the makima server (environment: MAKIMA_URL)."
+        )(chosen)
 
     return decorate
 

@@ -29,12 +29,17 @@ class InstalledService:
 
 def installed_services() -> list[InstalledService]:
     """All installed services, sorted by name. Raises `BrokenServiceError`."""
-    return [_found(name, package) for name, package in sorted({(point.name, point.value) for point in entry_points(group=GROUP)})]
+    return [
+        _found(name, package)
+        for name, package in sorted({(point.name, point.value) for point in entry_points(group=GROUP)})
+    ]
 
 
 def _found(name: str, package: str) -> InstalledService:
     spec = find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        raise BrokenServiceError(f"the entry point {name!r} of {GROUP} names {package!r}, which is no package: reinstall or remove it")
+        raise BrokenServiceError(
+            f"the entry point {name!r} of {GROUP} names {package!r}, which is no package: reinstall or remove it"
+        )
     migrations = Path(spec.submodule_search_locations[0]) / "migrations"
     return InstalledService(name, package, migrations if migrations.is_dir() else None)

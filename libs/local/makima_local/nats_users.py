@@ -27,7 +27,9 @@ class NatsUsers:
 
         They are made once and stored, so that saved contexts stay valid.
         """
-        kept = cast("dict[str, str]", json.loads(self._passwords.read_text()) if self._passwords.is_file() else {})
+        kept = cast(
+            "dict[str, str]", json.loads(self._passwords.read_text()) if self._passwords.is_file() else {}
+        )
         missing = {user: new_secret() for user in permissions.USERS if user not in kept}
         if missing:
             write_privately(self._passwords, json.dumps(kept | missing))

@@ -41,7 +41,8 @@ def require(port: int, flag: str) -> int:
 
 
 def free() -> int:
-    """A random port on which no process listens, and that no other caller of `free` gets while it is reserved.
+    """A random port on which no process listens, and that no other caller of `free` gets while it is
+    reserved.
 
     The reservation covers the time until the caller's server listens, and while that server restarts; a
     process keeps its last `MAX_RESERVATIONS`. Raises `OSError` if no free port is found.

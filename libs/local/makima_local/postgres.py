@@ -20,7 +20,9 @@ from makima_local.server import EXIT_POLL_SECONDS, ServerProcess
 
 SUPERUSER = "postgres"
 SOCKET_NAME = ".s.PGSQL.5432"
-OLD_BACKENDS_EXIT_SECONDS = 10.0  # seconds: right after a kill they still hold the shared memory, and Postgres refuses to start
+OLD_BACKENDS_EXIT_SECONDS = (
+    10.0  # seconds: right after a kill they still hold the shared memory, and Postgres refuses to start
+)
 MAX_SOCKET_PATH_BYTES = 103  # macOS; Linux allows four more
 SETTINGS: dict[str, str] = {
     "listen_addresses": "",
@@ -51,7 +53,9 @@ class Postgres(Embedded):
 
     title: ClassVar[str] = "postgres"
     pid_file_name: ClassVar[str] = "postmaster.pid"
-    stop_signal: ClassVar[signal.Signals] = signal.SIGINT  # a fast shutdown: open transactions are rolled back, a checkpoint is written
+    stop_signal: ClassVar[signal.Signals] = (
+        signal.SIGINT
+    )  # a fast shutdown: open transactions are rolled back, a checkpoint is written
     tie_signal: ClassVar[signal.Signals] = signal.SIGQUIT  # killed, it would leave shared memory behind
 
     def __init__(self, folder: Path, *, durable: bool = True, tied: bool = False) -> None:
@@ -113,11 +117,15 @@ class Postgres(Embedded):
     def _prepare(self, user: Account) -> None:
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         if blocked := user.barrier(self.folder.parent):
-            raise UnreachableError(f"Postgres runs as the user {user.name}, who may not enter {blocked}: choose another data folder")
+            raise UnreachableError(
+                f"Postgres runs as the user {user.name}, who may not enter {blocked}: choose another data folder"
+            )
         if not (self.folder / "PG_VERSION").exists():
             self._initialise(user)
         user.own(self.sockets)
-        settings = SETTINGS | {"unix_socket_directories": str(self.sockets)} | ({} if self._durable else HASTY)
+        settings = (
+            SETTINGS | {"unix_socket_directories": str(self.sockets)} | ({} if self._durable else HASTY)
+        )
         lines = [f"{name} = '{value}'" for name, value in settings.items()]
         config = self.folder / "postgresql.conf"
         config.write_text("\n".join(["# Written by makima at each start.", *lines, ""]))
@@ -131,7 +139,15 @@ class Postgres(Embedded):
         making = self.folder.with_name(f".{self.folder.name}.new")
         shutil.rmtree(making, ignore_errors=True)
         user.own(making)
-        place = [str(binaries(user) / "initdb"), "-D", str(making), "-U", SUPERUSER, "--auth=trust", "--no-instructions"]
+        place = [
+            str(binaries(user) / "initdb"),
+            "-D",
+            str(making),
+            "-U",
+            SUPERUSER,
+            "--auth=trust",
+            "--no-instructions",
+        ]
         text = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         done = run_as(user, [*place, *text, *([] if self._durable else ["--no-sync"])])
         if done.returncode != 0:

@@ -25,7 +25,9 @@ def binaries(account: Account) -> Path:
     """
     spec = find_spec(WHEEL)  # not imported, because the import creates lock files
     if spec is None or spec.origin is None:
-        raise RuntimeError(f"the wheel {WHEEL} is not installed: install it, or point MAKIMA_DATABASE_URL at a running Postgres")
+        raise RuntimeError(
+            f"the wheel {WHEEL} is not installed: install it, or point MAKIMA_DATABASE_URL at a running Postgres"
+        )
     wheel = Path(spec.origin).resolve().parent
     if account.barrier(wheel / INSTALL / "bin" / "postgres") is None:
         return wheel / INSTALL / "bin"
@@ -46,5 +48,7 @@ def _copied(wheel: Path, account: Account) -> Path:
         except OSError:  # another process has made the copy first
             shutil.rmtree(making)
     if blocked := account.barrier(target):
-        raise UnreachableError(f"the user {account.name} may not enter {blocked}: Postgres cannot be started from there")
+        raise UnreachableError(
+            f"the user {account.name} may not enter {blocked}: Postgres cannot be started from there"
+        )
     return target

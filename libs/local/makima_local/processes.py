@@ -93,7 +93,11 @@ class Runner:
     """
 
     def __init__(
-        self, report: Callable[[Report], None] = lambda _: None, *, patience: float = 20.0, frozen_after: float | None = None
+        self,
+        report: Callable[[Report], None] = lambda _: None,
+        *,
+        patience: float = 20.0,
+        frozen_after: float | None = None,
     ) -> None:
         self._report = report
         self._patience = patience
@@ -110,7 +114,9 @@ class Runner:
         await self._group.__aenter__()
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         await self.stop()
         # Without the block's exception, which is raised to the caller.
         await self._group.__aexit__(None, None, None)
@@ -154,9 +160,19 @@ class Runner:
                 return
             hopeless = [name for name in reasons if self._deaths.get(name, 0) >= MAX_DEATHS_BEFORE_READY]
             if hopeless:
-                raise NotReadyError("; ".join(f"{name} keeps dying: {log_file.last_words(self._programs[name].log)}" for name in hopeless))
+                raise NotReadyError(
+                    "; ".join(
+                        f"{name} keeps dying: {log_file.last_words(self._programs[name].log)}"
+                        for name in hopeless
+                    )
+                )
             await asyncio.sleep(READY_POLL_SECONDS)
-        raise NotReadyError("; ".join(f"{name} is not ready: {why} (log: {self._programs[name].log})" for name, why in reasons.items()))
+        raise NotReadyError(
+            "; ".join(
+                f"{name} is not ready: {why} (log: {self._programs[name].log})"
+                for name, why in reasons.items()
+            )
+        )
 
     async def stop(self, *names: str, patience: float | None = None) -> None:
         """Stops all programs, or those named, which are not restarted.
@@ -172,7 +188,9 @@ class Runner:
             if process := self._processes.get(name):
                 _send_one(process.pid, signal.SIGTERM)
         keepers = [
-            keeper for keeper in self._keepers if not keeper.done() and (not names or keeper.get_name() in {f"keep {n}" for n in names})
+            keeper
+            for keeper in self._keepers
+            if not keeper.done() and (not names or keeper.get_name() in {f"keep {n}" for n in names})
         ]
         if not keepers:
             return

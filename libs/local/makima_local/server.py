@@ -41,7 +41,12 @@ class ServerProcess:
 
     @classmethod
     def start(
-        cls, command: Sequence[str], *, log: Path, account: Account | None = None, tied: signal.Signals | None = None
+        cls,
+        command: Sequence[str],
+        *,
+        log: Path,
+        account: Account | None = None,
+        tied: signal.Signals | None = None,
     ) -> "ServerProcess":
         """Starts the command in a session of its own, so that Ctrl-C at the terminal does not reach it.
 

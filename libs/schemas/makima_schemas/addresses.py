@@ -5,7 +5,9 @@ from pathlib import Path
 
 
 def contexts_file(environ: Mapping[str, str]) -> Path:
-    """`$XDG_CONFIG_HOME/makima/contexts.toml`, which `makima up` writes, and the command line and the SDK read."""
+    """`$XDG_CONFIG_HOME/makima/contexts.toml`, which `makima up` writes, and the command line and the SDK
+    read.
+    """
     return Path(environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "makima" / "contexts.toml"
 
 

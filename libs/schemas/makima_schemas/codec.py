@@ -35,7 +35,9 @@ EVENT_CLASSES: Final[Mapping[Category, tuple[type[Event], ...]]] = {
     "completion": get_args(CompletionEvent),
     "silence": get_args(SilenceEvent),
 }
-CLASS_BY_NAME: Final[Mapping[str, type[Event]]] = {cls.__name__: cls for classes in EVENT_CLASSES.values() for cls in classes}
+CLASS_BY_NAME: Final[Mapping[str, type[Event]]] = {
+    cls.__name__: cls for classes in EVENT_CLASSES.values() for cls in classes
+}
 
 # Event name → the newest schema number that this build reads, which its class has; 1 if there is no entry.
 CURRENT_SCHEMA: Final[Mapping[str, int]] = {}
@@ -95,7 +97,9 @@ class Schemas:
         if cls is None or not 1 <= schema <= current:
             raise UnknownEventError(f"event {name} schema {schema} is not known to this build")
         try:
-            return adapter(cls).validate_json(data if schema == current else self._upcast(name, schema, current, data), strict=True)
+            return adapter(cls).validate_json(
+                data if schema == current else self._upcast(name, schema, current, data), strict=True
+            )
         except (ValueError, KeyError, TypeError) as error:
             raise UndecodableError(f"{name} schema {schema}: {error}") from error
 

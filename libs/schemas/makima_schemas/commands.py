@@ -31,8 +31,9 @@ class Request(Generic[D_co]):
 
     `command_id` is chosen once per intent and kept for its retries. `target` is the entity's id (not its
     stream). `data` is the command: its JSON object, or its class once decoded. `expected_version` refuses the
-    command unless the entity's stream has this version (null: any). `guard` is another stream and the version that it must still have
-    when the events are appended; verdicts use it to depend on the holds of `silence-owner:<owner>`.
+    command unless the entity's stream has this version (null: any). `guard` is another stream and the version
+    that it must still have when the events are appended; verdicts use it to depend on the holds of
+    `silence-owner:<owner>`.
     """
 
     command_id: UUID
@@ -102,7 +103,11 @@ def decode_reply(payload: bytes) -> Reply | dict[str, object]:
     body = cast("dict[str, object]", orjson.loads(payload))
     if "error" in body:
         error = cast("dict[str, Member]", body["error"])
-        code, detail, hint = ErrorCode(str(error.pop("code"))), str(error.pop("detail")), error.pop("hint", None)
+        code, detail, hint = (
+            ErrorCode(str(error.pop("code"))),
+            str(error.pop("detail")),
+            error.pop("hint", None),
+        )
         return Problem(code, detail, None if hint is None else str(hint), error)
     if body.pop("ok", None) is not True:
         raise ValueError("a reply carries ok or error")

@@ -58,7 +58,11 @@ def required_deliverables(phase: Phase) -> tuple[str, ...]:
 
 
 def readiness(
-    phase: Phase, delivered: Collection[str], tasks: Iterable[GateTask], validated: bool | None, objection: str | None = None
+    phase: Phase,
+    delivered: Collection[str],
+    tasks: Iterable[GateTask],
+    validated: bool | None,
+    objection: str | None = None,
 ) -> Readiness:
     """Checks the gate of `phase`.
 
@@ -82,7 +86,11 @@ def readiness(
 def _counting(own: Sequence[GateTask]) -> list[GateTask]:
     """The tasks without failed ones that a later task of the same name replaces (decision 0010)."""
     last = {task.name: index for index, task in enumerate(own)}
-    return [task for index, task in enumerate(own) if task.status is not TaskStatus.FAILED or last[task.name] == index]
+    return [
+        task
+        for index, task in enumerate(own)
+        if task.status is not TaskStatus.FAILED or last[task.name] == index
+    ]
 
 
 def _requires_nothing(phase: Phase, own: Collection[GateTask]) -> bool:

@@ -54,10 +54,17 @@ def decode_subject(subject: str) -> Address | None:
             return None
         case ["supervisor", daemon_id, task_id] if is_id(daemon_id) and is_id(task_id):
             return Address("supervisor", stream_name("supervisor", task_id), task_id, daemon_id)
-        case ["agent", daemon_id, contract_id, role] if is_id(daemon_id) and is_id(contract_id) and is_id(role):
+        case ["agent", daemon_id, contract_id, role] if (
+            is_id(daemon_id) and is_id(contract_id) and is_id(role)
+        ):
             entity_id = agent_id(contract_id, role)
             return Address(
-                "agent", stream_name("agent", entity_id), entity_id, None if daemon_id == NO_DAEMON else daemon_id, contract_id, role
+                "agent",
+                stream_name("agent", entity_id),
+                entity_id,
+                None if daemon_id == NO_DAEMON else daemon_id,
+                contract_id,
+                role,
             )
         case ["daemon", daemon_id] if is_id(daemon_id):
             return Address("daemon", stream_name("daemon", daemon_id), daemon_id, daemon_id)
@@ -74,7 +81,9 @@ def decode_supervisor(task_id: str, payload: bytes, headers: Headers) -> Supervi
     if said.task_id != task_id:
         raise MalformedHeartbeatError(f"the subject says task {task_id}, the body {said.task_id}")
     if said.state is SupervisorState.INTERRUPTED:
-        raise MalformedHeartbeatError("no supervisor is interrupted while it speaks: that is the system's word for a silent one")
+        raise MalformedHeartbeatError(
+            "no supervisor is interrupted while it speaks: that is the system's word for a silent one"
+        )
     if not is_id(said.contract_id) or (said.connection_id is not None and not is_id(said.connection_id)):
         raise _no_id((said.contract_id, said.connection_id))
     if said.pending_task_ids:
@@ -87,11 +96,15 @@ def decode_supervisor(task_id: str, payload: bytes, headers: Headers) -> Supervi
     return said
 
 
-def decode_agent(contract_id: str | None, role: str | None, payload: bytes, headers: Headers) -> AgentHeartbeat:
+def decode_agent(
+    contract_id: str | None, role: str | None, payload: bytes, headers: Headers
+) -> AgentHeartbeat:
     """Decodes an agent's heartbeat. Raises `MalformedHeartbeatError`."""
     said = _decode(_AGENT, payload, headers)
     if (said.contract_id, said.role) != (contract_id, role):
-        raise MalformedHeartbeatError(f"the subject says agent {contract_id}:{role}, the body {agent_id(said.contract_id, said.role)}")
+        raise MalformedHeartbeatError(
+            f"the subject says agent {contract_id}:{role}, the body {agent_id(said.contract_id, said.role)}"
+        )
     if not is_id(said.connection_id):
         raise _no_id((said.connection_id,))
     if b"\\u0000" in payload or b"\0" in payload:
@@ -111,7 +124,9 @@ def decode_daemon(daemon_id: str, payload: bytes, headers: Headers) -> DaemonHea
 
 def _decode(decoder: msgspec.json.Decoder[_Said], payload: bytes, headers: Headers) -> _Said:
     if len(payload) > MAX_HEARTBEAT_BYTES:
-        raise MalformedHeartbeatError(f"a heartbeat is at most {MAX_HEARTBEAT_BYTES} bytes, this one has {len(payload)}")
+        raise MalformedHeartbeatError(
+            f"a heartbeat is at most {MAX_HEARTBEAT_BYTES} bytes, this one has {len(payload)}"
+        )
     try:
         if headers is None or "json" in (kind := headers.get("Content-Type", "json")):
             return decoder.decode(payload)
@@ -121,7 +136,9 @@ def _decode(decoder: msgspec.json.Decoder[_Said], payload: bytes, headers: Heade
         raise MalformedHeartbeatError("nested too deep") from error
     except (msgspec.MsgspecError, ValueError) as error:  # ValueError: not UTF-8, or not protobuf
         raise MalformedHeartbeatError(str(error)) from error
-    raise MalformedHeartbeatError(f"content type {kind!r} is not understood; heartbeats are JSON, or protobuf")
+    raise MalformedHeartbeatError(
+        f"content type {kind!r} is not understood; heartbeats are JSON, or protobuf"
+    )
 
 
 def _no_id(ids: Iterable[str | None]) -> MalformedHeartbeatError:

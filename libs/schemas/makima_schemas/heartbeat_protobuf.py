@@ -34,7 +34,11 @@ MEMBERS: Final[Mapping[type, Mapping[int, tuple[str, Kind]]]] = {
 }  # fmt: skip
 STATES: Final = ("unspecified", *SupervisorState)  # by the number of the enum value
 # Required members that are absent on the wire if they are 0.
-_ZEROS: Final[Mapping[type, Mapping[str, object]]] = {SupervisorHeartbeat: {}, AgentHeartbeat: {"seq": 0}, DaemonHeartbeat: {"seq": 0}}
+_ZEROS: Final[Mapping[type, Mapping[str, object]]] = {
+    SupervisorHeartbeat: {},
+    AgentHeartbeat: {"seq": 0},
+    DaemonHeartbeat: {"seq": 0},
+}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -71,7 +75,9 @@ def _moment(payload: bytes) -> datetime:
     parts = {number: value for number, value in _fields(payload) if isinstance(value, int)}
     seconds, nanos = parts.get(1, 0), parts.get(2, 0)
     try:
-        return _EPOCH + timedelta(seconds=seconds - (1 << 64) if seconds >> 63 else seconds, microseconds=nanos // 1000)
+        return _EPOCH + timedelta(
+            seconds=seconds - (1 << 64) if seconds >> 63 else seconds, microseconds=nanos // 1000
+        )
     except OverflowError as error:
         raise ValueError("a timestamp is out of range") from error
 

@@ -64,8 +64,23 @@ def _service(name: str, says: tuple[str, ...] = (), hears: tuple[str, ...] = ())
     All services run the relay, read the log from JetStream, create consumers, and serve their own commands.
     """
     return Permissions(
-        publish=("$JS.API.>", "$JS.ACK.>", "$JS.FC.>", subjects.EVENTS, subjects.DEAD_LETTERS, "makima.poke.>", *ANY_INBOX, *says),
-        subscribe=(f"{inbox(name)}.>", "makima.poke.>", f"{subjects.COMMANDS}.{name}.>", f"{subjects.COMMANDS}.from.*.{name}.>", *hears),
+        publish=(
+            "$JS.API.>",
+            "$JS.ACK.>",
+            "$JS.FC.>",
+            subjects.EVENTS,
+            subjects.DEAD_LETTERS,
+            "makima.poke.>",
+            *ANY_INBOX,
+            *says,
+        ),
+        subscribe=(
+            f"{inbox(name)}.>",
+            "makima.poke.>",
+            f"{subjects.COMMANDS}.{name}.>",
+            f"{subjects.COMMANDS}.from.*.{name}.>",
+            *hears,
+        ),
     )
 
 
@@ -79,7 +94,11 @@ SERVICES: Final[Mapping[str, Permissions]] = {
     ),
     "stale_detector": _service(
         "stale_detector",
-        says=(f"{subjects.COMMANDS}.supervisor_heartbeat.>", "makima.shards.*.canary", subjects.MONITOR_STALE),
+        says=(
+            f"{subjects.COMMANDS}.supervisor_heartbeat.>",
+            "makima.shards.*.canary",
+            subjects.MONITOR_STALE,
+        ),
     ),
     GATEWAY: _service(
         GATEWAY,
@@ -93,7 +112,10 @@ SERVICES: Final[Mapping[str, Permissions]] = {
 USERS: Final[Mapping[str, Permissions]] = {
     **SERVICES,
     PROVISIONER: Permissions(publish=("$JS.API.>",), subscribe=(f"{inbox(PROVISIONER)}.>",)),
-    ADMIN: Permissions(publish=(subjects.HEARTBEATS, "$JS.API.>", "$JS.ACK.>", f"{subjects.COMMANDS}.*.rebuild"), subscribe=(">",)),
+    ADMIN: Permissions(
+        publish=(subjects.HEARTBEATS, "$JS.API.>", "$JS.ACK.>", f"{subjects.COMMANDS}.*.rebuild"),
+        subscribe=(">",),
+    ),
 }
 
 # Users of the broker's system account, which carries no subjects of makima. The reloader is the gateway under

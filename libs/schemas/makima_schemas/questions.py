@@ -63,7 +63,9 @@ class WorktreesRemoved(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Heartbeats:
-    """The newest heartbeats of a supervisor, or of all senders of a contract: `task_id` or `contract_id` says whose."""
+    """The newest heartbeats of a supervisor, or of all senders of a contract: `task_id` or `contract_id` says
+    whose.
+    """
 
     contract_id: str | None = None
     task_id: str | None = None

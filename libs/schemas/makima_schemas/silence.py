@@ -22,7 +22,13 @@ def deterministic_id(*parts: object) -> UUID:
 
 
 def verdict_id(
-    sender: str, connection_id: str | None, stream_epoch: str, stream_sequence: int, *, alive_position: int, attempt: int = 0
+    sender: str,
+    connection_id: str | None,
+    stream_epoch: str,
+    stream_sequence: int,
+    *,
+    alive_position: int,
+    attempt: int = 0,
 ) -> UUID:
     """The command id of a verdict: the same for one silence, whichever replica finds it.
 

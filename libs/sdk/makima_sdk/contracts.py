@@ -40,7 +40,12 @@ class Contracts:
         `phases` replaces the phases of the contract type (shape: interfaces.md, POST /contracts). `key` is
         the idempotency key: two calls with the same key create one contract.
         """
-        body: dict[str, object] = {"name": name, "contract_type": contract_type, "description": description, "phase_guard": phase_guard}
+        body: dict[str, object] = {
+            "name": name,
+            "contract_type": contract_type,
+            "description": description,
+            "phase_guard": phase_guard,
+        }
         if phases is not None:
             body["phases"] = list(phases)
         if stale_after_seconds is not None:
@@ -67,20 +72,30 @@ class Contracts:
                 return
             asked["cursor"] = page.next_cursor
 
-    async def act(self, contract_id: str, action: str, *, reason: str | None = None, expected_version: int | None = None) -> Contract:
+    async def act(
+        self, contract_id: str, action: str, *, reason: str | None = None, expected_version: int | None = None
+    ) -> Contract:
         """Change the contract's status. `action` is one of start, pause, resume, block, unblock, fail,
         reopen, complete, archive.
         """
         body = {} if reason is None else {"reason": reason}
         path = f"/contracts/{contract_id}/{action}"
-        return _read(Contract, (await self._http.send("POST", path, body, expected_version=expected_version)).body)
+        return _read(
+            Contract, (await self._http.send("POST", path, body, expected_version=expected_version)).body
+        )
 
     async def delete(self, contract_id: str) -> None:
         """Delete a contract. The server refuses unless it is archived."""
         await self._http.send("DELETE", f"/contracts/{contract_id}")
 
     async def change_phase(
-        self, contract_id: str, phase: str, *, confirmed: bool = False, force: bool = False, expected_version: int | None = None
+        self,
+        contract_id: str,
+        phase: str,
+        *,
+        confirmed: bool = False,
+        force: bool = False,
+        expected_version: int | None = None,
     ) -> Contract:
         """Move the contract to `phase`.
 
@@ -89,7 +104,9 @@ class Contracts:
         """
         body: Json = {"phase": phase, "confirmed": confirmed, "force": force}
         path = f"/contracts/{contract_id}/phase"
-        return _read(Contract, (await self._http.send("POST", path, body, expected_version=expected_version)).body)
+        return _read(
+            Contract, (await self._http.send("POST", path, body, expected_version=expected_version)).body
+        )
 
     async def complete_deliverable(
         self, contract_id: str, deliverable_id: str, *, phase: str | None = None, evidence: str | None = None
@@ -97,7 +114,9 @@ class Contracts:
         """Mark a deliverable as completed. Repeating it returns the same answer and records no event. `phase`
         None means the current phase.
         """
-        body = {name: value for name, value in (("phase", phase), ("evidence", evidence)) if value is not None}
+        body = {
+            name: value for name, value in (("phase", phase), ("evidence", evidence)) if value is not None
+        }
         path = f"/contracts/{contract_id}/deliverables/{deliverable_id}/complete"
         return _read(Contract, (await self._http.send("POST", path, body)).body)
 
@@ -107,11 +126,21 @@ class Contracts:
         return _read(Page[Task], answer.body).items
 
     async def create_task(
-        self, contract_id: str, name: str, *, phase: str | None = None, role: str | None = None, key: str | None = None
+        self,
+        contract_id: str,
+        name: str,
+        *,
+        phase: str | None = None,
+        role: str | None = None,
+        key: str | None = None,
     ) -> Task:
         """Create a task. `key` is the idempotency key: two calls with the same key create one task."""
-        body = {"name": name} | {member: value for member, value in (("phase", phase), ("role", role)) if value is not None}
-        return _read(Task, (await self._http.send("POST", f"/contracts/{contract_id}/tasks", body, key=key)).body)
+        body = {"name": name} | {
+            member: value for member, value in (("phase", phase), ("role", role)) if value is not None
+        }
+        return _read(
+            Task, (await self._http.send("POST", f"/contracts/{contract_id}/tasks", body, key=key)).body
+        )
 
     async def claim_task(self, task: Task, role: str, connection_id: str) -> Task:
         return await self._task(task, "claim", {"role": role, "connection_id": connection_id})
@@ -122,18 +151,31 @@ class Contracts:
     async def release_task(self, task: Task, connection_id: str | None = None) -> Task:
         return await self._task(task, "release", {"connection_id": connection_id})
 
-    async def complete_task(self, task: Task, *, success: bool = True, result: str | None = None, connection_id: str | None = None) -> Task:
-        return await self._task(task, "complete", {"success": success, "result": result, "connection_id": connection_id})
+    async def complete_task(
+        self, task: Task, *, success: bool = True, result: str | None = None, connection_id: str | None = None
+    ) -> Task:
+        return await self._task(
+            task, "complete", {"success": success, "result": result, "connection_id": connection_id}
+        )
 
     async def questions(self, contract_id: str) -> tuple[Question, ...]:
         answer = await self._http.send("GET", f"/contracts/{contract_id}/questions", query={"limit": 500})
         return _read(Page[Question], answer.body).items
 
     async def ask(
-        self, contract_id: str, question: str, *, question_type: QuestionType = "text", options: Sequence[str] = (), key: str | None = None
+        self,
+        contract_id: str,
+        question: str,
+        *,
+        question_type: QuestionType = "text",
+        options: Sequence[str] = (),
+        key: str | None = None,
     ) -> Question:
         body: Json = {"question": question, "question_type": question_type, "options": list(options)}
-        return _read(Question, (await self._http.send("POST", f"/contracts/{contract_id}/questions", body, key=key)).body)
+        return _read(
+            Question,
+            (await self._http.send("POST", f"/contracts/{contract_id}/questions", body, key=key)).body,
+        )
 
     async def answer(self, contract_id: str, question_id: str, answer: str) -> Question:
         path = f"/contracts/{contract_id}/questions/{question_id}/answer"

@@ -63,7 +63,12 @@ class Daemon:
     """
 
     def __init__(
-        self, daemon_id: str, connection: Connection, *, hostname: str | None = None, interval: float = DEFAULT_INTERVAL_SECONDS
+        self,
+        daemon_id: str,
+        connection: Connection,
+        *,
+        hostname: str | None = None,
+        interval: float = DEFAULT_INTERVAL_SECONDS,
     ) -> None:
         self.id = daemon_id
         self.hostname = hostname or socket.gethostname() or daemon_id
@@ -82,13 +87,17 @@ class Daemon:
             self.contracts = Contracts(self.http)
             await self._connect()
             opening.push_async_callback(self._close)
-            self._heart = Heartbeater(self.nats, subjects.daemon_heartbeat(self.id), self._compose, interval=self._interval)
+            self._heart = Heartbeater(
+                self.nats, subjects.daemon_heartbeat(self.id), self._compose, interval=self._interval
+            )
             beating = asyncio.create_task(self._live(), name=f"heart of {self.id}")
             opening.push_async_callback(_end, beating)
             self._owned = opening.pop_all()
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         await self._owned.__aexit__(kind, error, trace)
 
     def on(self, kind: str, handler: Handler) -> None:
@@ -107,7 +116,9 @@ class Daemon:
             self._heart.beat_now()
 
     async def _connect(self) -> None:
-        self.nats: Client = await connect(self._connection.nats_url, f"daemon {self.id}", inbox=permissions.inbox(self.id))
+        self.nats: Client = await connect(
+            self._connection.nats_url, f"daemon {self.id}", inbox=permissions.inbox(self.id)
+        )
         await self.nats.subscribe(subjects.daemon_signal(self.id, "*"), cb=self._hear)
         # Wait until the subscription exists: signals may come as soon as the daemon is seen to be connected.
         # Failure means an outage, after which nats-py subscribes again.
@@ -138,7 +149,9 @@ class Daemon:
             await message.respond(answer)
 
     def _compose(self, seq: int, timestamp: datetime) -> DaemonHeartbeat:
-        return DaemonHeartbeat(self.id, self.hostname, seq, timestamp, self._agents, self._worktrees, self._capacity)
+        return DaemonHeartbeat(
+            self.id, self.hostname, seq, timestamp, self._agents, self._worktrees, self._capacity
+        )
 
     def _check(self, agents: tuple[str, ...], worktrees: int, capacity: int) -> None:
         """Validate as the recorder does: encode a heartbeat and decode it. Raises `ValueError`."""
@@ -154,7 +167,9 @@ async def _answered(handler: Handler, signal: Signal) -> bytes:
         return orjson.dumps(dict(await handler(signal) or {}))
     except Exception as error:
         _logger.exception("the handler of the signal %s failed", signal.kind)
-        return encode_reply(Problem(ErrorCode.UNAVAILABLE, f"the daemon could not do it: {type(error).__name__}", "ask again"))
+        return encode_reply(
+            Problem(ErrorCode.UNAVAILABLE, f"the daemon could not do it: {type(error).__name__}", "ask again")
+        )
 
 
 async def _end(task: asyncio.Task[None]) -> None:

@@ -23,7 +23,9 @@ class Heartbeater:
     because the next one replaces a lost one.
     """
 
-    def __init__(self, nats: Client, subject: str, compose: Compose, *, interval: float = DEFAULT_INTERVAL_SECONDS) -> None:
+    def __init__(
+        self, nats: Client, subject: str, compose: Compose, *, interval: float = DEFAULT_INTERVAL_SECONDS
+    ) -> None:
         self.interval = interval  # seconds
         self.seq = 0  # number of the last heartbeat that was published or tried
         self.nats = nats  # a caller may replace it by a new connection, as `Daemon` does

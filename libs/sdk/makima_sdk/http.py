@@ -39,7 +39,9 @@ class Http:
     `OVERLOADED`), before the error is raised; 0 means a single attempt.
     """
 
-    def __init__(self, url: str, token: str | None = None, *, timeout: float = 10.0, retry_for: float = 10.0) -> None:
+    def __init__(
+        self, url: str, token: str | None = None, *, timeout: float = 10.0, retry_for: float = 10.0
+    ) -> None:
         self.url = url.rstrip("/")
         self._retry_for = retry_for
         headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -48,7 +50,9 @@ class Http:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         await self._client.aclose()
 
     async def send(
@@ -110,7 +114,9 @@ class Http:
 
 def _is_transient(error: ProblemError | UnreachableError) -> bool:
     """True if a retry may succeed. 503 `SUPERVISOR_DEAD` is a decision about the request, so it is final."""
-    return isinstance(error, UnreachableError) or (error.status == UNAVAILABLE and error.code != "SUPERVISOR_DEAD")
+    return isinstance(error, UnreachableError) or (
+        error.status == UNAVAILABLE and error.code != "SUPERVISOR_DEAD"
+    )
 
 
 def _object(content: bytes) -> Json:

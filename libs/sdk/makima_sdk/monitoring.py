@@ -77,7 +77,10 @@ async def monitor(
     place = _StreamPosition(position=since)
     asked = wanted or Filter()
     loop = asyncio.get_running_loop()
-    deadline, delay = loop.time() + (patience if first_patience is None else first_patience), FIRST_RECONNECT_DELAY_SECONDS
+    deadline, delay = (
+        loop.time() + (patience if first_patience is None else first_patience),
+        FIRST_RECONNECT_DELAY_SECONDS,
+    )
     while True:
         reason = "the connection was closed"
         try:
@@ -108,7 +111,10 @@ def _refused(response: Response) -> ProblemError:
     except orjson.JSONDecodeError:
         body = None
     return ProblemError(
-        response.status_code, cast("Mapping[str, object]", body) if isinstance(body, dict) else {"detail": "the monitor socket was refused"}
+        response.status_code,
+        cast("Mapping[str, object]", body)
+        if isinstance(body, dict)
+        else {"detail": "the monitor socket was refused"},
     )
 
 
@@ -129,7 +135,10 @@ def _headers(connection: Connection) -> dict[str, str]:
 
 
 def _request(asked: Filter, place: _StreamPosition) -> dict[str, object]:
-    request: dict[str, object] = {"include_stale": asked.include_stale, "include_heartbeats": asked.include_heartbeats}
+    request: dict[str, object] = {
+        "include_stale": asked.include_stale,
+        "include_heartbeats": asked.include_heartbeats,
+    }
     if asked.contract_ids:
         request["contract_ids"] = list(asked.contract_ids)
     if asked.statuses:

@@ -34,14 +34,23 @@ class Supervisor:
     """
 
     def __init__(
-        self, nats: Client, *, daemon_id: str, contract_id: str, task_id: str, phase: str, interval: float = DEFAULT_INTERVAL_SECONDS
+        self,
+        nats: Client,
+        *,
+        daemon_id: str,
+        contract_id: str,
+        task_id: str,
+        phase: str,
+        interval: float = DEFAULT_INTERVAL_SECONDS,
     ) -> None:
         self.contract_id = contract_id
         self.task_id = task_id
         self.connection_id = str(uuid4())
         self.content = HeartbeatContent(phase)
         self._check(self.content)
-        self._heartbeater = Heartbeater(nats, subjects.supervisor_heartbeat(daemon_id, task_id), self._compose, interval=interval)
+        self._heartbeater = Heartbeater(
+            nats, subjects.supervisor_heartbeat(daemon_id, task_id), self._compose, interval=interval
+        )
 
     def report(
         self,
@@ -87,7 +96,9 @@ class Supervisor:
 
     def _check(self, said: HeartbeatContent) -> None:
         """Validate as the recorder does: encode a heartbeat and decode it. Raises `ValueError`."""
-        decode_supervisor(self.task_id, msgspec.json.encode(self._heartbeat(said, 1, datetime.now(UTC))), None)
+        decode_supervisor(
+            self.task_id, msgspec.json.encode(self._heartbeat(said, 1, datetime.now(UTC))), None
+        )
 
     def _compose(self, seq: int, timestamp: datetime) -> SupervisorHeartbeat:
         return self._heartbeat(self.content, seq, timestamp)

@@ -29,7 +29,9 @@ async def build(service: Service) -> None:
         service.bus,
         FindingsWriter(service.appender),
         worktrees,
-        switches=Switches(feature=settings.feature_flags.auto_complete, advance=settings.contracts.auto_advance_phases),
+        switches=Switches(
+            feature=settings.feature_flags.auto_complete, advance=settings.contracts.auto_advance_phases
+        ),
         cleanup_timeout_seconds=settings.contracts.cleanup_timeout_seconds,
         validators=ValidatorPool(settings.contracts.validator_timeout_seconds),
     )
@@ -39,7 +41,7 @@ async def build(service: Service) -> None:
     router.query(questions.CheckCompletion, CheckCompletion(queries, lookup, worker.wake).handle)
     router.query(questions.CleanupWorktrees, CleanUp(queries, lookup, worktrees).handle)
     service.include(router)
-    service.broker.subscriber(subjects.daemon_heartbeat("*"), decoder=decode_heartbeat, no_reply=True, include_in_schema=False)(
-        worktrees.observe
-    )
+    service.broker.subscriber(
+        subjects.daemon_heartbeat("*"), decoder=decode_heartbeat, no_reply=True, include_in_schema=False
+    )(worktrees.observe)
     service.loop("ask", worker.run)

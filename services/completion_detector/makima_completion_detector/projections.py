@@ -27,7 +27,9 @@ class Contracts:
     name = "completion_detector"
     schema = "completion_detector"
     tables = ("contracts", "daemons", "todo")
-    events: frozenset[type] = frozenset((*get_args(ContractEvent), SupervisorRegistered, SupervisorStateChanged))
+    events: frozenset[type] = frozenset(
+        (*get_args(ContractEvent), SupervisorRegistered, SupervisorStateChanged)
+    )
 
     async def apply(self, connection: asyncpg.Connection, batch: Sequence[Applied]) -> None:
         """Called by the projector, in the transaction that moves the checkpoint.
@@ -47,7 +49,10 @@ class Contracts:
 
 async def _load(connection: asyncpg.Connection, keys: Iterable[Key]) -> dict[Key, Snapshot]:
     rows = await connection.fetch(SQL["touched"], *columns(keys, 2))
-    return {(row["tenant"], row["contract_id"]): SNAPSHOT.validate_json(cast("str", row["snapshot"])) for row in rows}
+    return {
+        (row["tenant"], row["contract_id"]): SNAPSHOT.validate_json(cast("str", row["snapshot"]))
+        for row in rows
+    }
 
 
 async def _store(connection: asyncpg.Connection, after: dict[Key, Snapshot | None]) -> None:
@@ -76,18 +81,29 @@ async def _forget(connection: asyncpg.Connection, keys: Sequence[Key]) -> None:
             await connection.execute(SQL[name], *columns(keys, 2))
 
 
-async def _enqueue(connection: asyncpg.Connection, about: Sequence[Applied], after: dict[Key, Snapshot | None]) -> None:
+async def _enqueue(
+    connection: asyncpg.Connection, about: Sequence[Applied], after: dict[Key, Snapshot | None]
+) -> None:
     """Adds a to-do row for each active contract with an event in `TRIGGERS`; deletes the others' rows.
 
     A row has the position and the trace of the last such event.
     """
-    working = {key for key, snapshot in after.items() if snapshot is not None and snapshot.status in ACTIVE_STATUSES}
+    working = {
+        key for key, snapshot in after.items() if snapshot is not None and snapshot.status in ACTIVE_STATUSES
+    }
     idle = sorted(after.keys() - working)
     if idle:
         await connection.execute(SQL["forget_todo"], *columns(idle, 2))
-    owed = {_key(applied): applied.recorded for applied in about if isinstance(applied.event, TRIGGERS) and _key(applied) in working}
+    owed = {
+        _key(applied): applied.recorded
+        for applied in about
+        if isinstance(applied.event, TRIGGERS) and _key(applied) in working
+    }
     if owed:
-        rows = [(*key, recorded.position, recorded.meta.get("traceparent")) for key, recorded in sorted(owed.items())]
+        rows = [
+            (*key, recorded.position, recorded.meta.get("traceparent"))
+            for key, recorded in sorted(owed.items())
+        ]
         await connection.execute(SQL["look_again"], *columns(rows, 4))
 
 

@@ -70,7 +70,9 @@ class Queries:
 
         The first call in an episode sets the deadline to `timeout_seconds` from then.
         """
-        expired = await self._pool.fetchval(SQL["cleanup_expired"], todo.tenant, todo.contract_id, episode, timeout_seconds)
+        expired = await self._pool.fetchval(
+            SQL["cleanup_expired"], todo.tenant, todo.contract_id, episode, timeout_seconds
+        )
         return expired is True
 
     async def cleaned_up(self, todo: Todo) -> None:

@@ -21,7 +21,9 @@ NAME = "contract"
 async def build(service: Service) -> None:
     """Registers the command handlers, the query, the projection and the loop with the runtime."""
     settings = service.settings
-    decider = ContractDecider(contract_types(settings.contract_types_file), settings.contracts.auto_complete_enabled)
+    decider = ContractDecider(
+        contract_types(settings.contract_types_file), settings.contracts.auto_complete_enabled
+    )
     decisions = CommandHandler(
         "contract",
         decider,

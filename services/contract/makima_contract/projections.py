@@ -29,7 +29,13 @@ from makima_schemas.supervisor import SupervisorRegistered, SupervisorStateChang
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
 # The events after which a contract no longer waits for its start.
-NO_LONGER_CREATED: Final = (ContractStarted, ContractCompleted, ContractFailed, ContractArchived, ContractDeleted)
+NO_LONGER_CREATED: Final = (
+    ContractStarted,
+    ContractCompleted,
+    ContractFailed,
+    ContractArchived,
+    ContractDeleted,
+)
 
 Key = tuple[str, str]  # (tenant, contract id)
 
@@ -64,7 +70,9 @@ class Rows:
 
     starts: dict[Key, PendingStartRecord] = field(default_factory=dict[Key, PendingStartRecord])
     # By contract, then by the supervisor's task id.
-    supervisors: dict[Key, dict[str, SupervisorRecord]] = field(default_factory=dict[Key, dict[str, SupervisorRecord]])
+    supervisors: dict[Key, dict[str, SupervisorRecord]] = field(
+        default_factory=dict[Key, dict[str, SupervisorRecord]]
+    )
 
     def fold(self, applied: Applied) -> None:
         """Applies one event."""
@@ -77,7 +85,9 @@ class Rows:
         match applied.event:
             case ContractCreated():
                 self._create(key, recorded.position)
-            case ContractResumed() if key in self.starts and resumes_unstarted(applied) and self._alive(key) is not None:
+            case ContractResumed() if (
+                key in self.starts and resumes_unstarted(applied) and self._alive(key) is not None
+            ):
                 self.starts[key].supervised_at = recorded.position
             case ContractDeleted():
                 self.starts.pop(key, None)
@@ -100,7 +110,9 @@ class Rows:
                 known.heard_at = None
             return
         if known is None and isinstance(applied.event, SupervisorRegistered):
-            self.supervisors.setdefault(contract, {})[task_id] = SupervisorRecord(position, position, traceparent)
+            self.supervisors.setdefault(contract, {})[task_id] = SupervisorRecord(
+                position, position, traceparent
+            )
         elif known is not None and known.heard_at is None:
             known.heard_at = position
         self._drive(contract, task_id, applied.event)
@@ -121,13 +133,21 @@ class Rows:
         contract.
         """
         alive = self._alive(contract)
-        self.starts[contract] = PendingStartRecord(None, None) if alive is None else PendingStartRecord(position, alive.traceparent)
+        self.starts[contract] = (
+            PendingStartRecord(None, None)
+            if alive is None
+            else PendingStartRecord(position, alive.traceparent)
+        )
         for known in self.supervisors.get(contract, {}).values():
             known.owed_at = position
 
     def _alive(self, contract: Key) -> SupervisorRecord | None:
         """The contract's supervisor that is not silent; of several the one with the lowest task id."""
-        living = [(task_id, known) for task_id, known in self.supervisors.get(contract, {}).items() if known.heard_at is not None]
+        living = [
+            (task_id, known)
+            for task_id, known in self.supervisors.get(contract, {}).items()
+            if known.heard_at is not None
+        ]
         return min(living, key=itemgetter(0))[1] if living else None
 
 
@@ -163,7 +183,9 @@ async def _load(connection: asyncpg.Connection, touched: Collection[Key]) -> Row
 
 async def _store(connection: asyncpg.Connection, before: Rows, rows: Rows) -> None:
     """Writes only rows that changed: most state changes of a supervisor change no column here."""
-    starts = [(*key, *astuple(start)) for key, start in rows.starts.items() if before.starts.get(key) != start]
+    starts = [
+        (*key, *astuple(start)) for key, start in rows.starts.items() if before.starts.get(key) != start
+    ]
     supervisors = [
         (*key, task_id, *astuple(known))
         for key, all_known in rows.supervisors.items()
@@ -204,7 +226,9 @@ def _key(applied: Applied) -> Key:
     return applied.recorded.tenant, applied.recorded.entity_id
 
 
-async def _execute(connection: asyncpg.Connection, name: str, rows: Collection[tuple[object, ...]], width: int) -> None:
+async def _execute(
+    connection: asyncpg.Connection, name: str, rows: Collection[tuple[object, ...]], width: int
+) -> None:
     """Executes the named statement for `rows` of `width` columns. No rows: no statement."""
     if rows:
         await connection.execute(SQL[name], *columns(rows, width))

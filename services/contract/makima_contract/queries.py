@@ -57,4 +57,6 @@ class Queries:
 
     async def mark_registered(self, supervisor: UnregisteredTask) -> None:
         """Ends the pending state, unless a later event made the task pending again."""
-        await self._pool.execute(SQL["told"], supervisor.tenant, supervisor.contract_id, supervisor.task_id, supervisor.owed_at)
+        await self._pool.execute(
+            SQL["told"], supervisor.tenant, supervisor.contract_id, supervisor.task_id, supervisor.owed_at
+        )

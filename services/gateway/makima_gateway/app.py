@@ -73,7 +73,9 @@ async def build(service: Service) -> None:
     service.loop("tokens", tokens.run)
     service.loop("logins", broker_logins.run)
     service.ready_when("logins", broker_logins.ready)
-    service.broker.subscriber(subjects.MONITOR_STALE, decoder=decode_stale, no_reply=True, title="stale-contracts")(reminders.remind)
+    service.broker.subscriber(
+        subjects.MONITOR_STALE, decoder=decode_stale, no_reply=True, title="stale-contracts"
+    )(reminders.remind)
     service.loop("gauges", _gauges(queries))
     service.loop("http", lambda: serve(app, bound, log_tail.close))
     service.logger.info("gateway.listening", url=f"http://{service.settings.host}:{bound.getsockname()[1]}")
@@ -100,7 +102,9 @@ def _gauges(queries: Queries) -> Callable[[], Awaitable[None]]:
                     metrics.contracts_by_status.labels(status).set(counted.get(status, (0, 0))[0])
                 metrics.contracts_stale_count.set(sum(stale for _, stale in counted.values()))
             except DATABASE_UNAVAILABLE as error:
-                structlog.get_logger().warning("gateway.gauges_failed", reason=f"{type(error).__name__}: {error}")
+                structlog.get_logger().warning(
+                    "gateway.gauges_failed", reason=f"{type(error).__name__}: {error}"
+                )
             await asyncio.sleep(GAUGES_EVERY_SECONDS)
 
     return run

@@ -25,7 +25,9 @@ async def build(service: Service) -> None:
     reader = HeartbeatConsumer(detector, service.nats)
     follower = LogFollower(detector, queries, service.log, service.nats)
     local_health = LocalHealth(detector, reader, follower)
-    judge = DetectionLoop(detector, follower, service.bus, service.appender, enabled=settings.feature_flags.supervisor_heartbeat)
+    judge = DetectionLoop(
+        detector, follower, service.bus, service.appender, enabled=settings.feature_flags.supervisor_heartbeat
+    )
     outbox = SilenceOutbox(queries, service.appender)
     projector = service.project(Silence(), on_commit=lambda _position, _applied: outbox.wake())
     staleness = StaleContractScanner(

@@ -47,14 +47,20 @@ class Silence:
 
 
 async def _senders(connection: asyncpg.Connection, batch: Sequence[Applied]) -> None:
-    about = [(name, each) for each in batch if (name := tracked.sender_of_event(each.recorded, each.event)) is not None]
+    about = [
+        (name, each)
+        for each in batch
+        if (name := tracked.sender_of_event(each.recorded, each.event)) is not None
+    ]
     if not about:
         return
     rows = await connection.fetch(SQL["senders"], list({name for name, _ in about}))
     known: dict[str, Sender | None] = {row["name"]: tracked.from_row(row) for row in rows}
     for name, each in about:
         known[name] = tracked.evolve(known.get(name), each.recorded, each.event)
-    stored = [(*astuple(each)[:-1], _json(each.superseded)) for _, each in sorted(known.items()) if each is not None]
+    stored = [
+        (*astuple(each)[:-1], _json(each.superseded)) for _, each in sorted(known.items()) if each is not None
+    ]
     await connection.execute(SQL["store_senders"], *columns(stored, 7))
 
 
@@ -70,13 +76,19 @@ async def _contracts(connection: asyncpg.Connection, batch: Sequence[Applied]) -
     known: dict[Key, Progress | None] = {(row["tenant"], row["contract_id"]): progress(row) for row in rows}
     for key, each in about:
         known[key] = staleness.evolve(known.get(key), each.recorded, each.event)
-    await _link_supervisors(connection, known, {key for key, each in about if isinstance(each.event, ContractCreated)})
+    await _link_supervisors(
+        connection, known, {key for key, each in about if isinstance(each.event, ContractCreated)}
+    )
     stored = [_contract_row(key, contract) for key, contract in sorted(known.items()) if contract is not None]
     await connection.execute(SQL["store_contracts"], *columns(stored, 12))
-    await connection.execute(SQL["forget_contracts"], *columns([key for key, contract in known.items() if contract is None], 2))
+    await connection.execute(
+        SQL["forget_contracts"], *columns([key for key, contract in known.items() if contract is None], 2)
+    )
 
 
-async def _link_supervisors(connection: asyncpg.Connection, known: dict[Key, Progress | None], created: set[Key]) -> None:
+async def _link_supervisors(
+    connection: asyncpg.Connection, known: dict[Key, Progress | None], created: set[Key]
+) -> None:
     """Link created contracts to live supervisors that registered before the contract existed.
 
     Reads the table `senders`, to which the senders of this batch were already written.
@@ -98,7 +110,10 @@ async def _holds(connection: asyncpg.Connection, batch: Sequence[Applied]) -> No
         if owner is not None:
             holds[owner] = mass_silence.evolve(Hold(), each.recorded, each.event)
     if holds:
-        await connection.execute(SQL["store_holds"], *columns([(owner, *astuple(hold)) for owner, hold in sorted(holds.items())], 4))
+        await connection.execute(
+            SQL["store_holds"],
+            *columns([(owner, *astuple(hold)) for owner, hold in sorted(holds.items())], 4),
+        )
 
 
 async def _pending(connection: asyncpg.Connection, batch: Sequence[Applied]) -> None:

@@ -81,11 +81,15 @@ class Queries:
         """Read everything in one database snapshot, so that following the log from `position` neither misses
         nor repeats events.
         """
-        async with self._pool.acquire() as acquired, acquired.transaction(isolation="repeatable_read", readonly=True):
+        async with (
+            self._pool.acquire() as acquired,
+            acquired.transaction(isolation="repeatable_read", readonly=True),
+        ):
             connection = cast("asyncpg.Connection", acquired)
             position = cast("int", await connection.fetchval(SQL["position"]))
             senders = [
-                Tracked(from_row(row), row["owner_id"]) for row in await connection.fetch(SQL["senders"], DEFAULT_TENANT, MAX_DEAD_SENDERS)
+                Tracked(from_row(row), row["owner_id"])
+                for row in await connection.fetch(SQL["senders"], DEFAULT_TENANT, MAX_DEAD_SENDERS)
             ]
             owners = await connection.fetch(SQL["owners"], DEFAULT_TENANT)
             holds = await connection.fetch(SQL["holds"])
@@ -100,7 +104,10 @@ class Queries:
         """The oldest rows of the outbox."""
         rows = await self._pool.fetch(SQL["owed"], limit)
         read = adapter(SilenceDetected).validate_json
-        return [PendingSilence(row["command_id"], row["tenant"], read(row["event"]), row["traceparent"]) for row in rows]
+        return [
+            PendingSilence(row["command_id"], row["tenant"], read(row["event"]), row["traceparent"])
+            for row in rows
+        ]
 
     async def mark_recorded(self, command_ids: Sequence[UUID]) -> None:
         """Delete outbox rows whose events are in the log."""
@@ -111,7 +118,10 @@ class Queries:
         return cast("datetime", await self._pool.fetchval(SQL["now"]))
 
     async def stale_candidates(self, default_threshold_seconds: float, limit: int) -> list[StaleCandidate]:
-        return [StaleCandidate(**row) for row in await self._pool.fetch(SQL["due"], default_threshold_seconds, limit)]
+        return [
+            StaleCandidate(**row)
+            for row in await self._pool.fetch(SQL["due"], default_threshold_seconds, limit)
+        ]
 
     async def ended_episodes(self, limit: int) -> list[EndedEpisode]:
         return [EndedEpisode(**row) for row in await self._pool.fetch(SQL["over"], limit)]

@@ -38,14 +38,28 @@ async def build(service: Service) -> None:
     shards = settings.recorder_shards
     senders, queries, feed = SenderCache(), Queries(service.pool), StatePublisher(service.nats)
     supervisors = CommandHandler(
-        "supervisor", SupervisorDecider(), service.log, service.appender, content=idempotency_content, on_event=count
+        "supervisor",
+        SupervisorDecider(),
+        service.log,
+        service.appender,
+        content=idempotency_content,
+        on_event=count,
     )
-    daemons = CommandHandler("daemon", DaemonDecider(), service.log, service.appender, content=idempotency_content)
-    reader, observations, loader = BatchBuilder(senders, lanes_of(shards)), ObservationQueue(senders), SenderLoader(service.pool, senders)
+    daemons = CommandHandler(
+        "daemon", DaemonDecider(), service.log, service.appender, content=idempotency_content
+    )
+    reader, observations, loader = (
+        BatchBuilder(senders, lanes_of(shards)),
+        ObservationQueue(senders),
+        SenderLoader(service.pool, senders),
+    )
     consumer = Consumer(service.log, service.nats, name=f"{NAME}-senders")
     sync = SenderSync(senders, loader, service.log, consumer, observations, on_evicted=reader.forget)
     observer = ObservationWriter(observations, senders, sync, supervisors, daemons)
-    kept, most_bytes = timedelta(hours=settings.contracts.heartbeat_retention_hours), int(settings.contracts.heartbeat_history_gib * 2**30)
+    kept, most_bytes = (
+        timedelta(hours=settings.contracts.heartbeat_retention_hours),
+        int(settings.contracts.heartbeat_history_gib * 2**30),
+    )
     history = Retention(service.pool, kept=kept, most_bytes=most_bytes)
     watermarks = Watermarks(queries)
 
@@ -72,7 +86,9 @@ async def build(service: Service) -> None:
     service.ready_when("history", history.ready)
     service.ready_when("senders", sync.check)
     router = CommandRouter(NAME)
-    Verdicts(supervisors, daemons, queries, watermarks, enabled=settings.feature_flags.supervisor_heartbeat).serve(router)
+    Verdicts(
+        supervisors, daemons, queries, watermarks, enabled=settings.feature_flags.supervisor_heartbeat
+    ).serve(router)
     restarts = Restarts(supervisors, queries, service.log, known, service.nats)
     router.command(RestartSupervisor, restarts.restart, daemons=False)
     router.query(questions.Heartbeats, queries.answer_heartbeats)

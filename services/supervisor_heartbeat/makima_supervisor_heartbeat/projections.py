@@ -10,7 +10,13 @@ from makima_kernel.projections.projection import Applied
 from makima_schemas.daemon import DaemonConnected, DaemonDisconnected
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorStateChanged
 
-from makima_supervisor_heartbeat.domain.sender_state import SenderState, dump_state, evolve, initial, load_state
+from makima_supervisor_heartbeat.domain.sender_state import (
+    SenderState,
+    dump_state,
+    evolve,
+    initial,
+    load_state,
+)
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
 
@@ -21,17 +27,27 @@ class KnownSenders:
     name = "supervisor_heartbeat"
     schema = "supervisor_heartbeat"
     tables = ("senders",)
-    events: frozenset[type] = frozenset((SupervisorRegistered, SupervisorStateChanged, DaemonConnected, DaemonDisconnected))
+    events: frozenset[type] = frozenset(
+        (SupervisorRegistered, SupervisorStateChanged, DaemonConnected, DaemonDisconnected)
+    )
 
     async def apply(self, connection: asyncpg.Connection, batch: Sequence[Applied]) -> None:
         keys = sorted({(applied.recorded.tenant, applied.recorded.stream) for applied in batch})
-        rows = await connection.fetch(SQL["touched"], [tenant for tenant, _ in keys], [stream for _, stream in keys])
+        rows = await connection.fetch(
+            SQL["touched"], [tenant for tenant, _ in keys], [stream for _, stream in keys]
+        )
         told: dict[tuple[str, str], SenderState] = {key: initial(key[1]) for key in keys}
         told |= {(row["tenant"], row["stream"]): load_state(row["stream"], row["told"]) for row in rows}
         for applied in batch:
             key = (applied.recorded.tenant, applied.recorded.stream)
-            if isinstance(applied.event, SupervisorRegistered | SupervisorStateChanged | DaemonConnected | DaemonDisconnected):
+            if isinstance(
+                applied.event,
+                SupervisorRegistered | SupervisorStateChanged | DaemonConnected | DaemonDisconnected,
+            ):
                 told[key] = evolve(told[key], applied.event)
         await connection.execute(
-            SQL["store"], [tenant for tenant, _ in keys], [stream for _, stream in keys], [dump_state(told[key]) for key in keys]
+            SQL["store"],
+            [tenant for tenant, _ in keys],
+            [stream for _, stream in keys],
+            [dump_state(told[key]) for key in keys],
         )

@@ -44,13 +44,17 @@ class Queries:
     async def newest(self, senders: Sequence[str]) -> dict[str, Arrival]:
         """The newest recorded heartbeat of each sender (stream name); senders without one are missing."""
         rows = await self._pool.fetch(SQL["newest"], list(senders))
-        return {row["sender"]: Arrival(row["stream_epoch"], row["sequence"], row["received_at"]) for row in rows}
+        return {
+            row["sender"]: Arrival(row["stream_epoch"], row["sequence"], row["received_at"]) for row in rows
+        }
 
     async def location(self, tenant: str, task_id: str) -> SupervisorLocation | None:
         """Where the supervisor runs; None if no heartbeat of a supervisor with that id was ever recorded in
         the log.
         """
-        row = await self._pool.fetchrow(SQL["daemon_of"], tenant, stream_name("supervisor", task_id), timeout=QUERY_TIMEOUT_SECONDS)
+        row = await self._pool.fetchrow(
+            SQL["daemon_of"], tenant, stream_name("supervisor", task_id), timeout=QUERY_TIMEOUT_SECONDS
+        )
         return None if row is None else SupervisorLocation(*row)
 
     async def answer_heartbeats(self, question: questions.Heartbeats) -> questions.HeartbeatHistory:
@@ -64,7 +68,9 @@ class Queries:
             rows = await self._history(senders, question.limit)
         except (TimeoutError, asyncpg.QueryCanceledError) as error:
             raise Refused(
-                ErrorCode.UNAVAILABLE, f"the history was not read within {QUERY_TIMEOUT_SECONDS:g} s", hint="ask for fewer, or later"
+                ErrorCode.UNAVAILABLE,
+                f"the history was not read within {QUERY_TIMEOUT_SECONDS:g} s",
+                hint="ask for fewer, or later",
             ) from error
         kept, size = list[questions.RecordedHeartbeat](), 0
         for row in rows:
@@ -80,9 +86,14 @@ class Queries:
         `Refused(SUPERVISOR_NOT_FOUND)`.
         """
         contract_id = question.contract_id
-        row = await self._pool.fetchrow(SQL["status"], contract_id, DEFAULT_TENANT, timeout=QUERY_TIMEOUT_SECONDS)
+        row = await self._pool.fetchrow(
+            SQL["status"], contract_id, DEFAULT_TENANT, timeout=QUERY_TIMEOUT_SECONDS
+        )
         if row is None:
-            raise Refused(ErrorCode.SUPERVISOR_NOT_FOUND, f"contract {contract_id} has no supervisor that was ever heard")
+            raise Refused(
+                ErrorCode.SUPERVISOR_NOT_FOUND,
+                f"contract {contract_id} has no supervisor that was ever heard",
+            )
         state = SupervisorState(row["logged_state"] or row["state"])
         return {
             **_heartbeat(row),
@@ -99,14 +110,18 @@ class Queries:
             return [stream_name("supervisor", question.task_id)]
         if question.contract_id is None:
             raise Refused(ErrorCode.INVALID_REQUEST, "heartbeats are asked for by contract_id or task_id")
-        rows = await self._pool.fetch(SQL["senders_of_contract"], question.contract_id, timeout=QUERY_TIMEOUT_SECONDS)
+        rows = await self._pool.fetch(
+            SQL["senders_of_contract"], question.contract_id, timeout=QUERY_TIMEOUT_SECONDS
+        )
         return [row["sender"] for row in rows]
 
     async def _history(self, senders: list[str], limit: int) -> list[asyncpg.Record]:
         if not senders:
             return []
         hashes = await self._pool.fetchval(SQL["hash"], senders, timeout=QUERY_TIMEOUT_SECONDS)
-        return await self._pool.fetch(SQL["heartbeats"], senders, limit, hashes, timeout=QUERY_TIMEOUT_SECONDS)
+        return await self._pool.fetch(
+            SQL["heartbeats"], senders, limit, hashes, timeout=QUERY_TIMEOUT_SECONDS
+        )
 
 
 def _heartbeat(row: asyncpg.Record) -> questions.RecordedHeartbeat:

@@ -63,7 +63,11 @@ DOOR = Lifecycle[Door](
 
 
 def test_a_command_is_allowed_where_a_row_says_so() -> None:
-    rows = {(status, command): DOOR.allowed(status, command) for status in (None, *Door) for command in DOOR.commands}
+    rows = {
+        (status, command): DOOR.allowed(status, command)
+        for status in (None, *Door)
+        for command in DOOR.commands
+    }
     allowed = {(status, command) for (status, command), row in rows.items() if row}
     assert allowed == {
         (None, Build),
@@ -102,7 +106,9 @@ def test_an_event_that_is_in_no_row_leads_nowhere() -> None:
 
 def test_one_event_has_one_destination() -> None:
     with pytest.raises(ValueError, match="WasShut has two destinations"):
-        Lifecycle[Door](Row((Door.OPEN,), Shut, WasShut, Door.SHUT), Row((Door.LOCKED,), Shut, WasShut, Door.LOCKED))
+        Lifecycle[Door](
+            Row((Door.OPEN,), Shut, WasShut, Door.SHUT), Row((Door.LOCKED,), Shut, WasShut, Door.LOCKED)
+        )
 
 
 def test_targets_are_every_other_status_that_can_follow_in_their_order() -> None:
@@ -120,7 +126,9 @@ def test_targets_are_every_other_status_that_can_follow_in_their_order() -> None
         (Door.LOCKED, Build, "open", ["open", "shut"]),
     ],
 )
-def test_a_refusal_says_from_where_to_where_and_what_is_allowed(status: Door, command: type, to: str, allowed: list[str]) -> None:
+def test_a_refusal_says_from_where_to_where_and_what_is_allowed(
+    status: Door, command: type, to: str, allowed: list[str]
+) -> None:
     assert DOOR.refusal(status, command, "no").members == {"from": str(status), "to": to, "allowed": allowed}
 
 

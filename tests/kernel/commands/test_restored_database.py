@@ -1,4 +1,6 @@
-"""A database that is replaced behind a running service: nothing is decided on a state that the log has never been in."""
+"""A database that is replaced behind a running service: nothing is decided on a state that the log has never
+been in.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -51,7 +53,9 @@ def code(reply: Reply) -> ErrorCode | None:
     return reply.code if isinstance(reply, Problem) else None
 
 
-async def test_what_was_on_before_is_not_switched_off_after(make_toggle: MakeToggle, restore: Restore, database: str) -> None:
+async def test_what_was_on_before_is_not_switched_off_after(
+    make_toggle: MakeToggle, restore: Restore, database: str
+) -> None:
     first = await make_toggle()
     await first.handle(request(), ON)
     await first.handle(request(), OFF)
@@ -61,7 +65,9 @@ async def test_what_was_on_before_is_not_switched_off_after(make_toggle: MakeTog
     assert code(await first.handle(request(), OFF)) is ErrorCode.INVALID_TRANSITION
 
 
-async def test_a_refusal_is_not_confirmed_by_a_stream_that_has_regrown(make_toggle: MakeToggle, restore: Restore, database: str) -> None:
+async def test_a_refusal_is_not_confirmed_by_a_stream_that_has_regrown(
+    make_toggle: MakeToggle, restore: Restore, database: str
+) -> None:
     first = await make_toggle()
     await first.handle(request(), ON)
     await first.handle(request(), OFF)
@@ -72,7 +78,9 @@ async def test_a_refusal_is_not_confirmed_by_a_stream_that_has_regrown(make_togg
     assert await first.handle(request(), OFF) == Accepted(3, 3)
 
 
-async def test_an_acceptance_needs_no_conflict_to_forget_what_never_was(make_toggle: MakeToggle, restore: Restore, database: str) -> None:
+async def test_an_acceptance_needs_no_conflict_to_forget_what_never_was(
+    make_toggle: MakeToggle, restore: Restore, database: str
+) -> None:
     first = await make_toggle()
     await first.handle(request(), ON)
     await first.handle(request(), OFF)
@@ -81,10 +89,14 @@ async def test_an_acceptance_needs_no_conflict_to_forget_what_never_was(make_tog
     await restore()
     for hostname in "abcd":
         await regrown(database, DaemonConnected(hostname))
-    assert await first.handle(request(), ON) == Accepted(4, 4, changed=False), "memory says off at version 4, the log says on"
+    assert await first.handle(request(), ON) == Accepted(4, 4, changed=False), (
+        "memory says off at version 4, the log says on"
+    )
 
 
-async def test_nothing_is_remembered_while_no_connection_would_tell(database: str, pool: asyncpg.Pool) -> None:
+async def test_nothing_is_remembered_while_no_connection_would_tell(
+    database: str, pool: asyncpg.Pool
+) -> None:
     reader = toggle_decisions(Log(pool), idle := Appender(lambda: asyncpg.connect(database)))
     owner = asyncio.create_task(idle.run())
     assert code(await reader.handle(request(), OFF)) is ErrorCode.INVALID_TRANSITION
@@ -102,5 +114,7 @@ async def test_a_log_that_cannot_be_read_is_said_to_be_unavailable(make_postgres
     away = toggle_decisions(Log(pool), appender)
     await server.kill()
     assert code(await away.handle(request(), ON)) is ErrorCode.UNAVAILABLE, "it could not be loaded"
-    assert code(await away.handle(replace(request(), target="no id"), ON)) is ErrorCode.UNAVAILABLE, "a refusal needs the first answer"
+    assert code(await away.handle(replace(request(), target="no id"), ON)) is ErrorCode.UNAVAILABLE, (
+        "a refusal needs the first answer"
+    )
     pool.terminate()

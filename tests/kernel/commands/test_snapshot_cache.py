@@ -27,7 +27,9 @@ class CountingLog(Log):
 
     read = 0
 
-    async def stream(self, tenant: str, stream: str, after: int = 0, limit: int | None = None) -> list[Recorded]:
+    async def stream(
+        self, tenant: str, stream: str, after: int = 0, limit: int | None = None
+    ) -> list[Recorded]:
         events = await super().stream(tenant, stream, after, limit)
         self.read += len(events)
         return events
@@ -47,7 +49,12 @@ async def loaded(pool: asyncpg.Pool) -> tuple[Loaded[bool], int]:
 @pytest.fixture
 async def lit(pool: asyncpg.Pool) -> asyncpg.Pool:
     """A log with a long stream at whose end the toggle is on, and no snapshot yet."""
-    await call(pool, command(STREAM, *(recorded(OFF_EVENT if number % 2 else DaemonConnected("a")) for number in range(LENGTH))))
+    await call(
+        pool,
+        command(
+            STREAM, *(recorded(OFF_EVENT if number % 2 else DaemonConnected("a")) for number in range(LENGTH))
+        ),
+    )
     return pool
 
 
@@ -60,7 +67,9 @@ async def poison(pool: asyncpg.Pool, by: str) -> None:
 async def test_a_long_stream_is_read_from_its_snapshot_on(lit: asyncpg.Pool) -> None:
     assert await loaded(lit) == (Loaded(LENGTH, True, 0), LENGTH)
     await call(lit, command(STREAM, recorded(OFF_EVENT)))
-    assert await loaded(lit) == (Loaded(LENGTH + 1, False, 0), 2), "the event that vouches for the snapshot, and the new one"
+    assert await loaded(lit) == (Loaded(LENGTH + 1, False, 0), 2), (
+        "the event that vouches for the snapshot, and the new one"
+    )
 
 
 async def test_a_short_stream_leaves_none(pool: asyncpg.Pool) -> None:
@@ -81,7 +90,9 @@ async def test_a_snapshot_of_other_code_changes_nothing(lit: asyncpg.Pool) -> No
 
 
 async def test_a_snapshot_of_another_past_changes_nothing(lit: asyncpg.Pool) -> None:
-    await Snapshots(lit, fingerprint(Toggle)).save("default", STREAM, Snapshot(LENGTH, uuid4().bytes + b"false"))
+    await Snapshots(lit, fingerprint(Toggle)).save(
+        "default", STREAM, Snapshot(LENGTH, uuid4().bytes + b"false")
+    )
     assert (await loaded(lit))[0] == Loaded(LENGTH, True, 0)
 
 

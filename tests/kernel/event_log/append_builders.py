@@ -31,7 +31,9 @@ def command(
     return Append(tenant, stream, command_id or uuid4(), request_hash, expected, events, META, guard)
 
 
-async def call(connection: asyncpg.Connection | asyncpg.Pool | PoolConnectionProxy, *batch: Append) -> list[Outcome]:
+async def call(
+    connection: asyncpg.Connection | asyncpg.Pool | PoolConnectionProxy, *batch: Append
+) -> list[Outcome]:
     """The function itself, one call."""
     return [outcome(*row) for row in await connection.fetch(SQL, *arguments(batch))]
 
@@ -46,7 +48,13 @@ async def running(
     lines: int = APPEND_CONNECTIONS,
 ) -> AsyncGenerator[Appender]:
     """An appender of its own process, so to speak; drained at the end."""
-    appender = Appender(lambda: asyncpg.connect(dsn), on_append=on_append, timeout=timeout, max_waiting=max_waiting, lines=lines)
+    appender = Appender(
+        lambda: asyncpg.connect(dsn),
+        on_append=on_append,
+        timeout=timeout,
+        max_waiting=max_waiting,
+        lines=lines,
+    )
     async with asyncio.TaskGroup() as group:
         owner = group.create_task(appender.run())
         try:

@@ -17,7 +17,9 @@ async def append(pool: asyncpg.Pool, stream: str, *events: NewEvent, meta: Event
     return await append_all(pool, {stream: events}, meta=meta)
 
 
-async def append_all(pool: asyncpg.Pool, streams: dict[str, Sequence[NewEvent]], *, meta: EventMeta | None = None) -> int:
+async def append_all(
+    pool: asyncpg.Pool, streams: dict[str, Sequence[NewEvent]], *, meta: EventMeta | None = None
+) -> int:
     batch = [
         Append(DEFAULT_TENANT, stream, uuid4(), b"", None, tuple(events), meta or EventMeta(actor="test"))
         for stream, events in streams.items()

@@ -4,7 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from makima_kernel.event_log.append import Append, Appended, Conflict, Duplicate, GuardConflict, KeyReused, Outcome, TooLarge
+from makima_kernel.event_log.append import (
+    Append,
+    Appended,
+    Conflict,
+    Duplicate,
+    GuardConflict,
+    KeyReused,
+    Outcome,
+    TooLarge,
+)
 
 
 @dataclass(slots=True)
@@ -13,7 +22,9 @@ class Model:
 
     head: int
     versions: dict[tuple[str, str], int] = field(default_factory=dict[tuple[str, str], int])
-    answers: dict[tuple[str, UUID], tuple[bytes, Duplicate]] = field(default_factory=dict[tuple[str, UUID], tuple[bytes, Duplicate]])
+    answers: dict[tuple[str, UUID], tuple[bytes, Duplicate]] = field(
+        default_factory=dict[tuple[str, UUID], tuple[bytes, Duplicate]]
+    )
 
     def call(self, batch: Sequence[Append]) -> list[Outcome]:
         return [self.one(append) for append in batch]

@@ -5,7 +5,16 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from makima_kernel.event_log.append import Append, Appended, Conflict, Duplicate, GuardConflict, KeyReused, TooLarge, new_event
+from makima_kernel.event_log.append import (
+    Append,
+    Appended,
+    Conflict,
+    Duplicate,
+    GuardConflict,
+    KeyReused,
+    TooLarge,
+    new_event,
+)
 from makima_kernel.event_log.log import Log
 from makima_schemas.contract.events import MessageSent
 from makima_schemas.errors import ErrorCode
@@ -27,7 +36,9 @@ async def test_events_are_numbered_by_log_and_by_stream(pool: asyncpg.Pool) -> N
         Appended(version=2, first_position=1, position=2),
         Appended(version=1, first_position=3, position=3),
     ]
-    assert await call(pool, command("contract-a", event(), expected=2)) == [Appended(version=3, first_position=4, position=4)]
+    assert await call(pool, command("contract-a", event(), expected=2)) == [
+        Appended(version=3, first_position=4, position=4)
+    ]
     assert [(e.position, e.stream, e.version) for e in await Log(pool).after(0)] == [
         (1, "contract-a", 1),
         (2, "contract-a", 2),
@@ -42,7 +53,12 @@ async def test_what_is_written_is_what_is_read(pool: asyncpg.Pool) -> None:
     before = datetime.now(UTC)
     await call(pool, append)
     (read,) = await Log(pool).stream("default", "contract-a")
-    assert (read.event_id, read.command_id, read.type, read.schema) == (written.event_id, append.command_id, "ContractPaused", 1)
+    assert (read.event_id, read.command_id, read.type, read.schema) == (
+        written.event_id,
+        append.command_id,
+        "ContractPaused",
+        1,
+    )
     assert read.data == written.data
     assert read.meta == META
     assert before <= read.recorded_at <= datetime.now(UTC)
@@ -72,7 +88,9 @@ async def test_a_repeated_id_gets_the_first_answer_whatever_came_since(pool: asy
 async def test_an_id_used_by_another_request_is_refused(pool: asyncpg.Pool) -> None:
     first = command("contract-a", event())
     await call(pool, first)
-    assert await call(pool, command("contract-a", event(), command_id=first.command_id, request_hash=b"another")) == [KeyReused()]
+    assert await call(
+        pool, command("contract-a", event(), command_id=first.command_id, request_hash=b"another")
+    ) == [KeyReused()]
 
 
 async def test_an_id_belongs_to_its_tenant(pool: asyncpg.Pool) -> None:
@@ -81,7 +99,10 @@ async def test_an_id_belongs_to_its_tenant(pool: asyncpg.Pool) -> None:
         pool,
         command("contract-a", event(), command_id=shared, tenant="one"),
         command("contract-a", event(), command_id=shared, tenant="two"),
-    ) == [Appended(version=1, first_position=1, position=1), Appended(version=1, first_position=2, position=2)]
+    ) == [
+        Appended(version=1, first_position=1, position=1),
+        Appended(version=1, first_position=2, position=2),
+    ]
 
 
 async def test_a_command_without_events_is_stored_too(pool: asyncpg.Pool) -> None:
@@ -96,16 +117,24 @@ async def test_a_command_without_events_is_stored_too(pool: asyncpg.Pool) -> Non
 
 
 async def test_a_command_without_events_names_no_stream_into_being(pool: asyncpg.Pool) -> None:
-    assert await call(pool, command("contract-a", expected=0)) == [Appended(version=0, first_position=1, position=0)]
+    assert await call(pool, command("contract-a", expected=0)) == [
+        Appended(version=0, first_position=1, position=0)
+    ]
     assert await pool.fetchval("select count(*) from event_log.streams") == 0
 
 
 async def test_a_guard_holds_only_at_its_version(pool: asyncpg.Pool) -> None:
     await call(pool, command("silence-owner", event()))
-    assert await call(pool, command("agent-a", event(), guard=("silence-owner", 0))) == [GuardConflict(actual=1)]
-    assert await call(pool, command("agent-a", event(), guard=("silence-nobody", 3))) == [GuardConflict(actual=0)]
+    assert await call(pool, command("agent-a", event(), guard=("silence-owner", 0))) == [
+        GuardConflict(actual=1)
+    ]
+    assert await call(pool, command("agent-a", event(), guard=("silence-nobody", 3))) == [
+        GuardConflict(actual=0)
+    ]
     assert await call(
-        pool, command("agent-a", event(), guard=("silence-owner", 1)), command("agent-b", event(), guard=("silence-owner", 1))
+        pool,
+        command("agent-a", event(), guard=("silence-owner", 1)),
+        command("agent-b", event(), guard=("silence-owner", 1)),
     ) == [
         Appended(version=1, first_position=2, position=2),
         Appended(version=1, first_position=3, position=3),
@@ -122,8 +151,12 @@ async def test_a_guard_holds_only_at_its_version(pool: asyncpg.Pool) -> None:
         ((10, EVENT_LIMIT + 1, 10), TooLarge(EVENT_LIMIT)),
     ],
 )
-async def test_sizes_are_limited_to_the_byte(pool: asyncpg.Pool, sizes: tuple[int, ...], answer: Appended | TooLarge) -> None:
-    outcomes = await call(pool, command("contract-a", *(event(text_of(size)) for size in sizes)), command("contract-b", event()))
+async def test_sizes_are_limited_to_the_byte(
+    pool: asyncpg.Pool, sizes: tuple[int, ...], answer: Appended | TooLarge
+) -> None:
+    outcomes = await call(
+        pool, command("contract-a", *(event(text_of(size)) for size in sizes)), command("contract-b", event())
+    )
     assert outcomes[0] == answer
     assert isinstance(outcomes[1], Appended), "a neighbour's size is not ours"
 
@@ -131,9 +164,9 @@ async def test_sizes_are_limited_to_the_byte(pool: asyncpg.Pool, sizes: tuple[in
 async def test_a_repeat_is_answered_before_it_is_weighed(pool: asyncpg.Pool) -> None:
     first = command("contract-a", event())
     await call(pool, first)
-    assert await call(pool, command("contract-a", event(text_of(EVENT_LIMIT + 1)), command_id=first.command_id)) == [
-        Duplicate(version=1, position=1)
-    ]
+    assert await call(
+        pool, command("contract-a", event(text_of(EVENT_LIMIT + 1)), command_id=first.command_id)
+    ) == [Duplicate(version=1, position=1)]
 
 
 async def test_recorded_times_never_go_back(pool: asyncpg.Pool) -> None:
@@ -152,7 +185,9 @@ async def test_a_nul_character_is_refused_at_the_door() -> None:
     with pytest.raises(Refused) as refused:
         new_event(MessageSent("m", "user", "a\0b"))
     assert refused.value.code is ErrorCode.INVALID_REQUEST
-    assert new_event(MessageSent("m", "user", "a\\u0000b")).data.count(b"u0000") == 1, "the six characters are only text"
+    assert new_event(MessageSent("m", "user", "a\\u0000b")).data.count(b"u0000") == 1, (
+        "the six characters are only text"
+    )
 
 
 async def test_what_is_answered_is_on_disk_even_where_the_server_is_lazy(pool: asyncpg.Pool) -> None:
@@ -173,7 +208,9 @@ async def test_another_isolation_than_read_committed_is_refused(pool: asyncpg.Po
 async def test_an_append_is_alone_in_its_transaction(pool: asyncpg.Pool) -> None:
     async with pool.acquire() as connection, connection.transaction():
         await call(connection, command("contract-a", event()))
-        assert await connection.fetchval("show transaction_timeout") == "30s", "the server ends who stops before the commit"
+        assert await connection.fetchval("show transaction_timeout") == "30s", (
+            "the server ends who stops before the commit"
+        )
         with pytest.raises(asyncpg.PostgresError, match="must be alone"):
             await call(connection, command("contract-b", event()))
 
@@ -182,13 +219,18 @@ async def test_an_append_is_alone_in_its_transaction(pool: asyncpg.Pool) -> None
     "batch",
     [
         (command("contract-a", event()), command("contract-a", event())),
-        (command("contract-a", event(), command_id=(same := uuid4())), command("contract-b", event(), command_id=same)),
+        (
+            command("contract-a", event(), command_id=(same := uuid4())),
+            command("contract-b", event(), command_id=same),
+        ),
         (command("contract-a", event()), command("contract-b", event(), guard=("contract-a", 0))),
         (command("contract-a", event(), guard=("contract-a", 0)),),
     ],
     ids=["one stream twice", "one id twice", "a guard that is written", "its own guard"],
 )
-async def test_commands_that_meet_do_not_go_into_one_call(pool: asyncpg.Pool, batch: tuple[Append, ...]) -> None:
+async def test_commands_that_meet_do_not_go_into_one_call(
+    pool: asyncpg.Pool, batch: tuple[Append, ...]
+) -> None:
     with pytest.raises(asyncpg.InvalidParameterValueError, match="meet"):
         await call(pool, *batch)
     assert await Log(pool).head() == 0
@@ -196,7 +238,9 @@ async def test_commands_that_meet_do_not_go_into_one_call(pool: asyncpg.Pool, ba
 
 async def test_nothing_of_the_log_is_changed_or_removed(pool: asyncpg.Pool) -> None:
     await call(pool, command("contract-a", event()))
-    (partition,) = [name for (name,) in await pool.fetch("select distinct tableoid::regclass::text from event_log.events")]
+    (partition,) = [
+        name for (name,) in await pool.fetch("select distinct tableoid::regclass::text from event_log.events")
+    ]
     for table in ("event_log.events", partition):
         for change in (f"update {table} set type = 'Forged'", f"delete from {table}", f"truncate {table}"):
             with pytest.raises(asyncpg.RestrictViolationError, match="append-only"):

@@ -19,7 +19,12 @@ def streams(batch: list[PendingAppend] | deque[PendingAppend]) -> list[str]:
 
 
 async def test_strangers_go_together() -> None:
-    queue = queue_of(command("a", event()), command("b"), command("c", event(), guard=("hold", 0)), command("d", guard=("hold", 0)))
+    queue = queue_of(
+        command("a", event()),
+        command("b"),
+        command("c", event(), guard=("hold", 0)),
+        command("d", guard=("hold", 0)),
+    )
     assert streams(take_batch(queue)) == ["a", "b", "c", "d"]
     assert not queue
 
@@ -34,15 +39,23 @@ async def test_one_stream_goes_once_a_call_and_in_order() -> None:
 
 async def test_one_command_id_goes_once_a_call() -> None:
     same = uuid4()
-    queue = queue_of(command("a", command_id=same), command("b", command_id=same), command("c", command_id=same, tenant="other"))
+    queue = queue_of(
+        command("a", command_id=same),
+        command("b", command_id=same),
+        command("c", command_id=same, tenant="other"),
+    )
     assert streams(take_batch(queue)) == ["a", "c"]
     assert streams(queue) == ["b"]
 
 
 async def test_a_guard_does_not_go_with_what_writes_it() -> None:
     assert streams(take_batch(queue_of(command("a", guard=("hold", 0)), command("hold", event())))) == ["a"]
-    assert streams(take_batch(queue_of(command("hold", event()), command("a", guard=("hold", 0))))) == ["hold"]
-    assert streams(take_batch(queue_of(command("hold", event(), tenant="other"), command("a", guard=("hold", 0))))) == ["hold", "a"]
+    assert streams(take_batch(queue_of(command("hold", event()), command("a", guard=("hold", 0))))) == [
+        "hold"
+    ]
+    assert streams(
+        take_batch(queue_of(command("hold", event(), tenant="other"), command("a", guard=("hold", 0))))
+    ) == ["hold", "a"]
 
 
 async def test_who_stays_behind_is_not_overtaken_on_its_stream() -> None:

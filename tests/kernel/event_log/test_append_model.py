@@ -24,13 +24,18 @@ SIZES = [2, 3, 300, 262_144, 262_145]
 def commands(draw: st.DrawFn) -> Append:
     """Few streams, ids and versions, so that they meet often; sizes around the limits now and then."""
     stream = draw(st.sampled_from(STREAMS))
-    sizes = draw(st.lists(st.sampled_from(SIZES[:3]), max_size=3) | st.lists(st.sampled_from(SIZES), max_size=3))
+    sizes = draw(
+        st.lists(st.sampled_from(SIZES[:3]), max_size=3) | st.lists(st.sampled_from(SIZES), max_size=3)
+    )
     return command(
         stream,
         *(event(b'"' + b"x" * (size - 2) + b'"') for size in sizes),
         expected=draw(st.none() | st.integers(0, 4)),
         command_id=UUID(int=draw(st.integers(0, 11))),
-        guard=draw(st.none() | st.tuples(st.sampled_from([name for name in STREAMS if name != stream]), st.integers(0, 3))),
+        guard=draw(
+            st.none()
+            | st.tuples(st.sampled_from([name for name in STREAMS if name != stream]), st.integers(0, 3))
+        ),
         request_hash=draw(st.sampled_from([b"one", b"other"])),
     )
 
@@ -46,7 +51,9 @@ def batches(pending: Sequence[Append]) -> list[list[Append]]:
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(pending=st.lists(st.lists(commands(), min_size=1, max_size=12), min_size=1, max_size=4))
-async def test_the_database_answers_as_the_model_does(pool: asyncpg.Pool, pending: list[list[Append]]) -> None:
+async def test_the_database_answers_as_the_model_does(
+    pool: asyncpg.Pool, pending: list[list[Append]]
+) -> None:
     tenant = uuid4().hex
     log = Log(pool)
     start = await log.head()

@@ -21,8 +21,12 @@ async def test_concurrent_commands_share_calls(database: str, pool: asyncpg.Pool
     heard: list[int] = []
     async with running(database, on_append=heard.append, lines=2) as appender:
         await appender.append(command("contract-first"))
-        outcomes = await asyncio.gather(*(appender.append(command(f"contract-{number}", event(), expected=0)) for number in range(100)))
-    assert sorted(outcome.position for outcome in outcomes if isinstance(outcome, Appended)) == list(range(1, 101))
+        outcomes = await asyncio.gather(
+            *(appender.append(command(f"contract-{number}", event(), expected=0)) for number in range(100))
+        )
+    assert sorted(outcome.position for outcome in outcomes if isinstance(outcome, Appended)) == list(
+        range(1, 101)
+    )
     assert sorted(heard) == [50, 100], "a hundred at once are one call a line, and one poke each"
     assert await Log(pool).head() == 100
 
@@ -31,14 +35,18 @@ async def test_on_one_line_a_crowd_is_one_call(database: str, pool: asyncpg.Pool
     heard: list[int] = []
     async with running(database, on_append=heard.append, lines=1) as appender:
         await appender.append(command("contract-first"))
-        await asyncio.gather(*(appender.append(command(f"contract-{number}", event(), expected=0)) for number in range(100)))
+        await asyncio.gather(
+            *(appender.append(command(f"contract-{number}", event(), expected=0)) for number in range(100))
+        )
     assert heard == [100]
 
 
 async def test_of_many_at_once_on_one_stream_one_is_first(database: str) -> None:
     """Which one, nobody promises: the lines race."""
     async with running(database) as appender:
-        outcomes = await asyncio.gather(*(appender.append(command("contract-a", event(), expected=0)) for _ in range(5)))
+        outcomes = await asyncio.gather(
+            *(appender.append(command("contract-a", event(), expected=0)) for _ in range(5))
+        )
     assert outcomes.count(Conflict(actual=1)) == 4
     assert outcomes.count(Appended(version=1, position=1, first_position=1)) == 1
 
@@ -46,8 +54,15 @@ async def test_of_many_at_once_on_one_stream_one_is_first(database: str) -> None
 async def test_one_command_sent_twice_at_once_is_stored_once(database: str, pool: asyncpg.Pool) -> None:
     twice = command("contract-a", event())
     async with running(database) as one, running(database) as other:
-        outcomes = await asyncio.gather(one.append(twice), one.append(twice), other.append(twice), other.append(twice))
-    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Appended", "Duplicate", "Duplicate", "Duplicate"]
+        outcomes = await asyncio.gather(
+            one.append(twice), one.append(twice), other.append(twice), other.append(twice)
+        )
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == [
+        "Appended",
+        "Duplicate",
+        "Duplicate",
+        "Duplicate",
+    ]
     assert await Log(pool).head() == 1
 
 
@@ -59,7 +74,9 @@ async def test_nobody_is_woken_for_nothing(database: str) -> None:
     assert heard == []
 
 
-async def test_a_value_that_cannot_be_stored_fails_its_own_command_only(database: str, pool: asyncpg.Pool) -> None:
+async def test_a_value_that_cannot_be_stored_fails_its_own_command_only(
+    database: str, pool: asyncpg.Pool
+) -> None:
     async with running(database) as appender:
         outcomes = await asyncio.gather(
             appender.append(command("contract-a", event())),
@@ -69,11 +86,19 @@ async def test_a_value_that_cannot_be_stored_fails_its_own_command_only(database
             appender.append(command("contract-e", event())),
             return_exceptions=True,
         )
-    assert [type(outcome) for outcome in outcomes] == [Appended, UnstorableError, UnstorableError, UnstorableError, Appended]
+    assert [type(outcome) for outcome in outcomes] == [
+        Appended,
+        UnstorableError,
+        UnstorableError,
+        UnstorableError,
+        Appended,
+    ]
     assert await Log(pool).head() == 2
 
 
-async def test_what_no_index_can_hold_is_told_at_once_and_stalls_nobody(database: str, pool: asyncpg.Pool) -> None:
+async def test_what_no_index_can_hold_is_told_at_once_and_stalls_nobody(
+    database: str, pool: asyncpg.Pool
+) -> None:
     async with running(database) as appender:
         outcomes = await asyncio.gather(
             appender.append(command("contract-a", event(), tenant=random.Random(1).randbytes(4096).hex())),
@@ -89,7 +114,9 @@ async def test_a_log_that_has_no_place_yet_is_waited_for(database: str, pool: as
     paused = asyncio.Event()
 
     async def pause(_seconds: float) -> None:
-        await pool.execute("alter table event_log.events attach partition event_log.events_p000000000000 for values from (0) to (10000000)")
+        await pool.execute(
+            "alter table event_log.events attach partition event_log.events_p000000000000 for values from (0) to (10000000)"
+        )
         paused.set()
 
     appender = Appender(lambda: asyncpg.connect(database), pause=pause)
@@ -123,19 +150,25 @@ async def test_a_damaged_log_is_no_fault_of_a_command(database: str, pool: async
     assert repaired.is_set()
 
 
-async def test_a_cut_connection_is_made_again_and_the_answer_is_the_first(database: str, pool: asyncpg.Pool) -> None:
+async def test_a_cut_connection_is_made_again_and_the_answer_is_the_first(
+    database: str, pool: asyncpg.Pool
+) -> None:
     async with running(database) as appender:
         await appender.append(command("contract-a", event()))
         # Cut between two calls, then while a call waits for the lock.
         await pool.execute(
             "select pg_terminate_backend(pid) from pg_stat_activity where query like '%event_log.append(%' and pid <> pg_backend_pid()"
         )
-        assert await appender.append(command("contract-a", event(), expected=1)) == Appended(version=2, position=2, first_position=2)
+        assert await appender.append(command("contract-a", event(), expected=1)) == Appended(
+            version=2, position=2, first_position=2
+        )
         async with pool.acquire() as holder:
             await holder.execute(LOCK)
             waiting = asyncio.create_task(appender.append(command("contract-a", event(), expected=2)))
             await eventually(lambda: pool.fetchval(BLOCKED))
-            await pool.execute("select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and not granted")
+            await pool.execute(
+                "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and not granted"
+            )
             await holder.execute(UNLOCK)
         assert await waiting == Appended(version=3, position=3, first_position=3)
 
@@ -170,7 +203,9 @@ async def test_an_answer_lost_on_the_way_is_given_again(database: str, pool: asy
     assert await Log(pool).head() == 1
 
 
-async def test_past_the_deadline_the_outcome_is_unknown_and_the_id_tells(database: str, pool: asyncpg.Pool) -> None:
+async def test_past_the_deadline_the_outcome_is_unknown_and_the_id_tells(
+    database: str, pool: asyncpg.Pool
+) -> None:
     late = command("contract-a", event())
     async with running(database, timeout=0.3) as appender, pool.acquire() as holder:
         await holder.execute(LOCK)
@@ -195,15 +230,23 @@ async def test_a_log_that_is_away_is_waited_for(database: str) -> None:
     appender = Appender(connect, pause=pause)
     async with asyncio.TaskGroup() as group:
         group.create_task(appender.run())
-        assert await appender.append(command("contract-a", event())) == Appended(version=1, position=1, first_position=1)
+        assert await appender.append(command("contract-a", event())) == Appended(
+            version=1, position=1, first_position=1
+        )
         await appender.drain()
     assert attempts == [0.05, 0.1, 0.2]
 
 
-async def on_its_way(appender: Appender, pool: asyncpg.Pool, stream: str, lines: int) -> asyncio.Task[Outcome]:
+async def on_its_way(
+    appender: Appender, pool: asyncpg.Pool, stream: str, lines: int
+) -> asyncio.Task[Outcome]:
     """A command that waits for the lock; it is the `lines`-th that does."""
     sent = asyncio.create_task(appender.append(command(stream, event())))
-    await eventually(lambda: pool.fetchval(f"select count(*) = {lines} from pg_locks where locktype = 'advisory' and not granted"))
+    await eventually(
+        lambda: pool.fetchval(
+            f"select count(*) = {lines} from pg_locks where locktype = 'advisory' and not granted"
+        )
+    )
     return sent
 
 
@@ -211,7 +254,10 @@ async def test_a_full_queue_refuses_at_once(database: str, pool: asyncpg.Pool) -
     async with running(database, max_waiting=3, lines=2) as appender, pool.acquire() as holder:
         await holder.execute(LOCK)
         sent = [await on_its_way(appender, pool, f"contract-way-{lines}", lines) for lines in (1, 2)]
-        sent += [asyncio.create_task(appender.append(command(f"contract-{number}", event()))) for number in range(3)]
+        sent += [
+            asyncio.create_task(appender.append(command(f"contract-{number}", event())))
+            for number in range(3)
+        ]
         await asyncio.sleep(0)
         with pytest.raises(OverloadedError):
             await appender.append(command("contract-x", event()))
@@ -219,10 +265,15 @@ async def test_a_full_queue_refuses_at_once(database: str, pool: asyncpg.Pool) -
         assert all(isinstance(outcome, Appended) for outcome in await asyncio.gather(*sent))
 
 
-async def test_draining_finishes_what_was_queued_and_takes_nothing_new(database: str, pool: asyncpg.Pool) -> None:
+async def test_draining_finishes_what_was_queued_and_takes_nothing_new(
+    database: str, pool: asyncpg.Pool
+) -> None:
     async with running(database) as appender, pool.acquire() as holder:
         await holder.execute(LOCK)
-        queued = [asyncio.create_task(appender.append(command(f"contract-{number}", event()))) for number in range(3)]
+        queued = [
+            asyncio.create_task(appender.append(command(f"contract-{number}", event())))
+            for number in range(3)
+        ]
         await eventually(lambda: pool.fetchval(BLOCKED))
         draining = asyncio.create_task(appender.drain())
         await asyncio.sleep(0)
@@ -241,5 +292,7 @@ async def test_who_waits_when_the_owner_is_cancelled_is_told(database: str, pool
         waiting = [asyncio.create_task(appender.append(command("contract-a", event()))) for _ in range(2)]
         await eventually(lambda: pool.fetchval(BLOCKED))
         owner.cancel()
-        assert [type(outcome) for outcome in await asyncio.gather(*waiting, return_exceptions=True)] == [LogUnavailableError] * 2
+        assert [type(outcome) for outcome in await asyncio.gather(*waiting, return_exceptions=True)] == [
+            LogUnavailableError
+        ] * 2
         await holder.execute(UNLOCK)

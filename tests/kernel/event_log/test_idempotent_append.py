@@ -19,7 +19,14 @@ def test_the_id_and_not_the_event_makes_a_repeat_the_same_request() -> None:
 def test_the_request_the_version_and_the_guard_may_be_given() -> None:
     meta = event_meta("test", "00-1-2-01")
     append = idempotent_append(
-        "default", "s-1", COMMAND_ID, MassSilenceCleared("heartbeats_resumed"), meta, request_hash=b"hash", expected=3, guard=("s-2", 4)
+        "default",
+        "s-1",
+        COMMAND_ID,
+        MassSilenceCleared("heartbeats_resumed"),
+        meta,
+        request_hash=b"hash",
+        expected=3,
+        guard=("s-2", 4),
     )
     assert (append.request_hash, append.expected, append.guard) == (b"hash", 3, ("s-2", 4))
     assert append.meta == {"actor": "test", "traceparent": "00-1-2-01"}

@@ -30,8 +30,14 @@ async def test_the_log_is_read_in_pieces_that_fit(pool: asyncpg.Pool) -> None:
 
 async def test_a_stream_is_its_tenants(pool: asyncpg.Pool) -> None:
     log = Log(pool)
-    await call(pool, command("contract-a", event(), event(), event()), command("contract-a", event(), tenant="other"))
-    assert [(e.version, e.position) for e in await log.stream("default", "contract-a")] == [(1, 1), (2, 2), (3, 3)]
+    await call(
+        pool, command("contract-a", event(), event(), event()), command("contract-a", event(), tenant="other")
+    )
+    assert [(e.version, e.position) for e in await log.stream("default", "contract-a")] == [
+        (1, 1),
+        (2, 2),
+        (3, 3),
+    ]
     assert [e.version for e in await log.stream("default", "contract-a", after=1)] == [2, 3]
     assert [e.version for e in await log.stream("default", "contract-a", after=1, limit=1)] == [2]
     assert [e.position for e in await log.stream("other", "contract-a")] == [4]
@@ -42,15 +48,23 @@ async def test_a_stream_is_read_across_partitions(pool: asyncpg.Pool) -> None:
     await pool.execute(
         "insert into event_log.events select 10000000, tenant, stream, 2, event_id, command_id, type, schema, data, meta, recorded_at from event_log.events"
     )
-    assert [(e.version, e.position) for e in await Log(pool).stream("default", "contract-a")] == [(1, 1), (2, 10_000_000)]
+    assert [(e.version, e.position) for e in await Log(pool).stream("default", "contract-a")] == [
+        (1, 1),
+        (2, 10_000_000),
+    ]
     assert await Log(pool).head() == 10_000_000
 
 
 async def test_the_first_answer_is_found_by_its_id(pool: asyncpg.Pool) -> None:
     log = Log(pool)
-    asked, silent = command("contract-a", event(), event(), request_hash=b"asked"), command("contract-b", request_hash=b"silent")
+    asked, silent = (
+        command("contract-a", event(), event(), request_hash=b"asked"),
+        command("contract-b", request_hash=b"silent"),
+    )
     await call(pool, asked, silent)
     assert await log.answered("default", asked.command_id, b"asked") == Duplicate(version=2, position=2)
-    assert await log.answered("default", silent.command_id, b"silent") == Duplicate(version=0, position=2, changed=False)
+    assert await log.answered("default", silent.command_id, b"silent") == Duplicate(
+        version=0, position=2, changed=False
+    )
     assert await log.answered("default", asked.command_id, b"another") == KeyReused()
     assert await log.answered("default", uuid4(), b"asked") is None

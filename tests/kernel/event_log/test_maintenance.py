@@ -16,11 +16,17 @@ from tests.kernel.event_log.append_builders import call, command, event
 async def test_command_ids_are_forgotten_after_thirty_days(pool: asyncpg.Pool) -> None:
     old, young = command("contract-a", event()), command("contract-b", event())
     await call(pool, old, young)
-    await pool.execute("update event_log.commands set recorded_at = recorded_at - interval '31 days' where command_id = $1", old.command_id)
+    await pool.execute(
+        "update event_log.commands set recorded_at = recorded_at - interval '31 days' where command_id = $1",
+        old.command_id,
+    )
     assert await prune(pool) == 1
     assert await prune(pool) == 0
     assert await call(pool, young) == [Duplicate(version=1, position=2)]
-    assert await pool.fetchval("select count(*) from event_log.commands where command_id = $1", old.command_id) == 0
+    assert (
+        await pool.fetchval("select count(*) from event_log.commands where command_id = $1", old.command_id)
+        == 0
+    )
 
 
 async def test_many_old_ids_go_in_slices(pool: asyncpg.Pool) -> None:
@@ -31,7 +37,9 @@ async def test_many_old_ids_go_in_slices(pool: asyncpg.Pool) -> None:
 
 
 class Rounds:
-    """Stands where the pause between two rounds of upkeep is; `another` lets the next one begin and waits for its end."""
+    """Stands where the pause between two rounds of upkeep is; `another` lets the next one begin and waits for
+    its end.
+    """
 
     def __init__(self) -> None:
         self._ended = asyncio.Semaphore(0)

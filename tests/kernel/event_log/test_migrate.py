@@ -93,15 +93,25 @@ async def test_every_schema_goes_forward_back_and_forward_again(empty: str) -> N
         back = await rollback(empty, folder, schema, 0)
         assert {title.partition("_")[0] for title in back} == {title.partition("_")[0] for title in forward}
         left = {name for _, name, _ in await query(empty, CATALOGUE, schema)}
-        assert {re.split(r"[._]", str(name))[0] for name in left} <= {"migrations"}, f"{schema} leaves something behind"
+        assert {re.split(r"[._]", str(name))[0] for name in left} <= {"migrations"}, (
+            f"{schema} leaves something behind"
+        )
         assert await migrate(empty, folder, schema) == forward
-        assert [row for row in await query(empty, CATALOGUE, schema) if "epoch" not in row] == [row for row in made if "epoch" not in row]
+        assert [row for row in await query(empty, CATALOGUE, schema) if "epoch" not in row] == [
+            row for row in made if "epoch" not in row
+        ]
 
 
 async def test_pre_comes_before_post_and_both_before_the_next_number(empty: str, folder: Path) -> None:
-    assert await migrate(empty, folder, "shop") == ["0001_shelves.pre", "0001_shelves.post", "0002_labels.pre"]
+    assert await migrate(empty, folder, "shop") == [
+        "0001_shelves.pre",
+        "0001_shelves.post",
+        "0002_labels.pre",
+    ]
     assert await migrate(empty, folder, "shop") == []
-    assert await query(empty, "select number, stage, name from shop.migrations order by number, stage desc") == [
+    assert await query(
+        empty, "select number, stage, name from shop.migrations order by number, stage desc"
+    ) == [
         (1, "pre", "shelves"),
         (1, "post", "shelves"),
         (2, "pre", "labels"),
@@ -128,7 +138,13 @@ async def test_two_runners_at_once_apply_each_file_once(empty: str, folder: Path
 
 
 async def test_a_failing_file_leaves_nothing_and_can_be_mended(empty: str, folder: Path) -> None:
-    write(folder, {"0003_broken.pre": "create table half (id int); select 1 / 0", "0003_broken.rollback": "drop table half"})
+    write(
+        folder,
+        {
+            "0003_broken.pre": "create table half (id int); select 1 / 0",
+            "0003_broken.rollback": "drop table half",
+        },
+    )
     with pytest.raises(asyncpg.DivisionByZeroError):
         await migrate(empty, folder, "shop")
     assert await query(empty, "select to_regclass('shop.half')::text") == [(None,)]
@@ -158,7 +174,9 @@ async def test_a_number_is_not_slipped_in_behind(empty: str, folder: Path) -> No
         await migrate(empty, folder, "shop")
 
 
-@pytest.mark.parametrize("files", [{"0003_alone.pre": "select 1"}, {"3_short.pre": "select 1"}, {"0002_other.pre": "select 1"}])
+@pytest.mark.parametrize(
+    "files", [{"0003_alone.pre": "select 1"}, {"3_short.pre": "select 1"}, {"0002_other.pre": "select 1"}]
+)
 async def test_a_folder_out_of_order_is_refused(empty: str, folder: Path, files: dict[str, str]) -> None:
     write(folder, files)
     with pytest.raises(MigrationError):
@@ -172,9 +190,13 @@ async def test_a_migration_waits_for_a_reader_only_briefly_and_comes_again(empty
     async with reader.transaction():
         await reader.fetch("select * from shop.shelves")
         migration = asyncio.create_task(migrate(empty, folder, "shop"))
-        await eventually(lambda: query(empty, "select 1 from pg_locks where not granted and locktype = 'relation'"))
+        await eventually(
+            lambda: query(empty, "select 1 from pg_locks where not granted and locktype = 'relation'")
+        )
         async with asyncio.timeout(PATIENCE):
-            assert await query(empty, "select id from shop.shelves") == [(1,)], "whoever queues behind the migration is let through again"
+            assert await query(empty, "select id from shop.shelves") == [(1,)], (
+                "whoever queues behind the migration is let through again"
+            )
         assert not migration.done()
     assert await migration == ["0003_more.pre"]
     await reader.close()
@@ -189,7 +211,9 @@ async def test_a_log_with_events_is_not_rolled_away(empty: str) -> None:
         await rollback(empty, KERNEL_FOLDER, KERNEL_SCHEMA, 0)
 
 
-async def test_the_command_line_migrates_and_rolls_back(empty: str, folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+async def test_the_command_line_migrates_and_rolls_back(
+    empty: str, folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     site = only_the_shop_installed(tmp_path_factory.mktemp("site"), folder)
 
     async def run(*arguments: str) -> list[str]:
@@ -201,6 +225,10 @@ async def test_the_command_line_migrates_and_rolls_back(empty: str, folder: Path
         assert process.returncode == 0
         return output.decode().splitlines()
 
-    assert (await run())[-3:] == ["shop: 0001_shelves.pre", "shop: 0001_shelves.post", "shop: 0002_labels.pre"]
+    assert (await run())[-3:] == [
+        "shop: 0001_shelves.pre",
+        "shop: 0001_shelves.post",
+        "shop: 0002_labels.pre",
+    ]
     assert await run() == ["event_log: nothing to do", "shop: nothing to do"]
     assert await run("--rollback", "shop", "1") == ["shop: 0002_labels.rollback"]

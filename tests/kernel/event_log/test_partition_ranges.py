@@ -15,8 +15,12 @@ def hour(number: int) -> datetime:
     return datetime(2026, 1, 31, number, tzinfo=UTC)
 
 
-@given(at=st.integers(0, 10_000), size=st.integers(1, 500), other=st.integers(1, 500), ahead=st.integers(1, 4))
-def test_positions_are_covered_without_gap_or_overlap_with_enough_ahead(at: int, size: int, other: int, ahead: int) -> None:
+@given(
+    at=st.integers(0, 10_000), size=st.integers(1, 500), other=st.integers(1, 500), ahead=st.integers(1, 4)
+)
+def test_positions_are_covered_without_gap_or_overlap_with_enough_ahead(
+    at: int, size: int, other: int, ahead: int
+) -> None:
     first = ByPosition(size, ahead).missing(at, [])
     assert first[0].lower == 0
     more = ByPosition(other, ahead).missing(first[-1].lower, first)
@@ -28,13 +32,18 @@ def test_positions_are_covered_without_gap_or_overlap_with_enough_ahead(at: int,
 
 
 def test_hours_are_made_around_now() -> None:
-    assert ByHour(ahead=2, behind=1).missing(HALF_PAST_NINE, []) == [Range(hour(number), hour(number + 1)) for number in (8, 9, 10, 11)]
+    assert ByHour(ahead=2, behind=1).missing(HALF_PAST_NINE, []) == [
+        Range(hour(number), hour(number + 1)) for number in (8, 9, 10, 11)
+    ]
 
 
 def test_hours_that_stand_are_left_alone_and_a_night_off_leaves_no_ballast() -> None:
     yesterday = [Range(hour(k) - timedelta(days=1), hour(k + 1) - timedelta(days=1)) for k in range(5)]
     present = [*yesterday, Range(hour(9), hour(10))]
-    assert ByHour(ahead=1, behind=1).missing(HALF_PAST_NINE, present) == [Range(hour(8), hour(9)), Range(hour(10), hour(11))]
+    assert ByHour(ahead=1, behind=1).missing(HALF_PAST_NINE, present) == [
+        Range(hour(8), hour(9)),
+        Range(hour(10), hour(11)),
+    ]
 
 
 def test_names_sort_as_bounds_do() -> None:
@@ -47,7 +56,10 @@ def test_names_sort_as_bounds_do() -> None:
     [
         ("FOR VALUES FROM ('0') TO ('10000000')", ("0", "10000000")),
         ("FOR VALUES FROM (0) TO (5)", ("0", "5")),
-        ("FOR VALUES FROM ('2026-01-31 09:00:00+00') TO ('2026-01-31 10:00:00+00')", ("2026-01-31 09:00:00+00", "2026-01-31 10:00:00+00")),
+        (
+            "FOR VALUES FROM ('2026-01-31 09:00:00+00') TO ('2026-01-31 10:00:00+00')",
+            ("2026-01-31 09:00:00+00", "2026-01-31 10:00:00+00"),
+        ),
     ],
 )
 def test_bounds_are_read_as_postgres_prints_them(printed: str, read: tuple[str, str]) -> None:

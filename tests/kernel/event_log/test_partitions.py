@@ -67,7 +67,9 @@ async def test_the_log_grows_into_partitions_made_before_it_gets_there(pool: asy
         await partitions.ensure_ahead()
         assert await partitions.ahead() == 2
     assert [e.position for e in await Log(pool).after(0)] == list(range(1, 46))
-    assert await partitions_of(pool, "event_log.events") == [f"events_p{lower:012}" for lower in range(0, 70, 10)]
+    assert await partitions_of(pool, "event_log.events") == [
+        f"events_p{lower:012}" for lower in range(0, 70, 10)
+    ]
 
 
 async def test_without_upkeep_the_log_says_that_nothing_is_ahead(pool: asyncpg.Pool) -> None:
@@ -106,7 +108,9 @@ async def test_an_idle_reader_delays_neither_a_new_partition_nor_an_append(pool:
 
 async def test_replicas_make_each_partition_once(pool: asyncpg.Pool) -> None:
     await pool.execute(BEATS)
-    made = await asyncio.gather(*(hourly_partitions(pool, "telemetry.beats").ensure_ahead() for _ in range(4)))
+    made = await asyncio.gather(
+        *(hourly_partitions(pool, "telemetry.beats").ensure_ahead() for _ in range(4))
+    )
     assert sorted(len(names) for names in made) == [0, 0, 0, 5]
     assert len(await partitions_of(pool, "telemetry.beats")) == 5
 
@@ -117,7 +121,9 @@ async def test_hours_that_are_over_are_dropped(pool: asyncpg.Pool) -> None:
     await partitions.ensure_ahead()
     assert await partitions.ahead() == 2
     now = await pool.fetchval("select clock_timestamp()")
-    await pool.execute("insert into telemetry.beats select now() - make_interval(hours => k), 'a' from generate_series(0, 3) k")
+    await pool.execute(
+        "insert into telemetry.beats select now() - make_interval(hours => k), 'a' from generate_series(0, 3) k"
+    )
     hour = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     kept_from = now - timedelta(hours=1)
     dropped = await partitions.drop_older_than(kept_from)

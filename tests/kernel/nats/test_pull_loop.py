@@ -1,4 +1,6 @@
-"""The pull loop reads everything once, in order, whatever happens to the broker, its consumer or its connection."""
+"""The pull loop reads everything once, in order, whatever happens to the broker, its consumer or its
+connection.
+"""
 
 import asyncio
 import os
@@ -29,7 +31,9 @@ async def stream(nats: Client) -> Client:
 
 
 async def publish(nats: Client, first: int, last: int) -> None:
-    """Until the stream has them all: it acknowledges the last one, where a flush would only say that the server has heard of it."""
+    """Until the stream has them all: it acknowledges the last one, where a flush would only say that the
+    server has heard of it.
+    """
     for number in range(first, last):
         await nats.publish(f"{NUMBERS}.{number % 3}", str(number).encode())
     await nats.jetstream().publish(f"{NUMBERS}.{last % 3}", str(last).encode(), timeout=PATIENCE)
@@ -67,7 +71,9 @@ async def test_it_starts_behind_a_sequence_and_keeps_to_its_filter(stream: Clien
 
 async def test_several_filters_are_one_ordered_reading(stream: Client) -> None:
     await publish(stream, 1, 9)
-    got = await collect(PullLoop(stream, STREAM, Ephemeral("reader"), filters=(f"{NUMBERS}.0", f"{NUMBERS}.1")), 6)
+    got = await collect(
+        PullLoop(stream, STREAM, Ephemeral("reader"), filters=(f"{NUMBERS}.0", f"{NUMBERS}.1")), 6
+    )
     assert numbers(got) == [1, 3, 4, 6, 7, 9]
 
 
@@ -78,7 +84,10 @@ async def test_it_can_start_from_the_last_message_of_each_subject(stream: Client
 
 
 async def test_with_a_tick_it_reports_quiet(stream: Client) -> None:
-    async with asyncio.timeout(PATIENCE), aclosing(PullLoop(stream, STREAM, Ephemeral("reader"), tick=0.02).batches()) as batches:
+    async with (
+        asyncio.timeout(PATIENCE),
+        aclosing(PullLoop(stream, STREAM, Ephemeral("reader"), tick=0.02).batches()) as batches,
+    ):
         assert await anext(batches) == []
         assert await anext(batches) == []
 
@@ -128,9 +137,14 @@ async def test_a_deleted_consumer_is_made_again_behind_what_was_read(stream: Cli
 
 
 @pytest.mark.parametrize("how", ["kill", "freeze", "stop"])
-async def test_nothing_is_lost_or_doubled_when_the_broker_goes_and_comes_back(make_nats: MakeNats, how: str) -> None:
+async def test_nothing_is_lost_or_doubled_when_the_broker_goes_and_comes_back(
+    make_nats: MakeNats, how: str
+) -> None:
     server = await make_nats()
-    nats, writer = await connect(server.url, "reader", on_closed=closed), await connect(server.url, "writer", on_closed=closed)
+    nats, writer = (
+        await connect(server.url, "reader", on_closed=closed),
+        await connect(server.url, "writer", on_closed=closed),
+    )
     await nats.jetstream().add_stream(StreamConfig(name=STREAM, subjects=[f"{NUMBERS}.*"]))
     await publish(writer, 1, 500)
     loop = PullLoop(nats, STREAM, Ephemeral("reader"), batch=100)
@@ -162,7 +176,9 @@ async def read_until(batches: AsyncGenerator[list[Message]], got: list[Message],
         got += await anext(batches)
 
 
-async def test_a_stream_that_was_lost_and_made_again_is_read_from_its_start_under_a_new_epoch(stream: Client) -> None:
+async def test_a_stream_that_was_lost_and_made_again_is_read_from_its_start_under_a_new_epoch(
+    stream: Client,
+) -> None:
     jetstream = stream.jetstream()
     await publish(stream, 1, 50)
     loop = PullLoop(stream, STREAM, Ephemeral("reader"))
@@ -180,7 +196,9 @@ async def test_a_stream_that_was_lost_and_made_again_is_read_from_its_start_unde
     assert loop.stream_epoch != before
 
 
-async def test_what_came_before_a_stream_was_made_again_is_handed_out_first_under_its_own_epoch(stream: Client) -> None:
+async def test_what_came_before_a_stream_was_made_again_is_handed_out_first_under_its_own_epoch(
+    stream: Client,
+) -> None:
     """It lies in the buffer, waiting for more; the sequences of the new stream begin again."""
     jetstream = stream.jetstream()
     loop = PullLoop(stream, STREAM, Ephemeral("reader"), batch=1000, linger=1.0)

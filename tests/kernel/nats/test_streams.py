@@ -25,7 +25,9 @@ from tests.kernel.event_log.filling import fill
 from tests.servers import BUDGET
 
 
-async def test_a_fresh_broker_fails_the_check_and_passes_it_once_provisioned(nats: Client, pool: asyncpg.Pool) -> None:
+async def test_a_fresh_broker_fails_the_check_and_passes_it_once_provisioned(
+    nats: Client, pool: asyncpg.Pool
+) -> None:
     with pytest.raises(streams.TopologyError, match="MAKIMA_EVENTS is missing"):
         await streams.verify(nats)
     await streams.provision(nats, Log(pool), budget=BUDGET)
@@ -42,11 +44,16 @@ async def test_a_fresh_broker_fails_the_check_and_passes_it_once_provisioned(nat
         "makima.heartbeats.x",
     ],
 )
-async def test_every_heartbeat_subject_lands_in_one_shard(nats: Client, pool: asyncpg.Pool, subject: str) -> None:
+async def test_every_heartbeat_subject_lands_in_one_shard(
+    nats: Client, pool: asyncpg.Pool, subject: str
+) -> None:
     await streams.provision(nats, Log(pool), budget=BUDGET)
     jetstream = nats.jetstream()
     first, second = await jetstream.publish(subject, b"1"), await jetstream.publish(subject, b"2")
-    stored = [(await jetstream.get_msg(subjects.HEARTBEATS_STREAM, ack.seq)).subject or "" for ack in (first, second)]
+    stored = [
+        (await jetstream.get_msg(subjects.HEARTBEATS_STREAM, ack.seq)).subject or ""
+        for ack in (first, second)
+    ]
     makima, shards, shard, rest = stored[0].split(".", 3)
     assert (makima, shards) == ("makima", "shards")
     assert 0 <= int(shard) < streams.SHARDS
@@ -64,7 +71,9 @@ async def test_many_senders_spread_over_all_shards(nats: Client, pool: asyncpg.P
     assert shards == {str(shard) for shard in range(streams.SHARDS)}
 
 
-async def test_a_canary_goes_straight_into_its_shard_and_dies_by_its_own_clock(nats: Client, pool: asyncpg.Pool) -> None:
+async def test_a_canary_goes_straight_into_its_shard_and_dies_by_its_own_clock(
+    nats: Client, pool: asyncpg.Pool
+) -> None:
     await streams.provision(nats, Log(pool), budget=BUDGET)
     jetstream = nats.jetstream()
     ack = await jetstream.publish(streams.canary(5), b"", msg_ttl=300)
@@ -80,7 +89,9 @@ async def test_a_canary_of_no_shard_is_not_taken(nats: Client, pool: asyncpg.Poo
             await nats.jetstream().publish(subject, b"")
 
 
-async def test_provisioning_again_updates_what_differs_and_keeps_the_identity(nats: Client, pool: asyncpg.Pool) -> None:
+async def test_provisioning_again_updates_what_differs_and_keeps_the_identity(
+    nats: Client, pool: asyncpg.Pool
+) -> None:
     log = Log(pool)
     await streams.provision(nats, log, budget=BUDGET)
     jetstream = nats.jetstream()
@@ -93,11 +104,15 @@ async def test_provisioning_again_updates_what_differs_and_keeps_the_identity(na
     assert (heartbeats.config.metadata or {})[EPOCH_KEY]
 
 
-async def test_a_stream_that_maps_its_subjects_otherwise_fails_the_check(nats: Client, pool: asyncpg.Pool) -> None:
+async def test_a_stream_that_maps_its_subjects_otherwise_fails_the_check(
+    nats: Client, pool: asyncpg.Pool
+) -> None:
     await streams.provision(nats, Log(pool), budget=BUDGET)
     jetstream = nats.jetstream()
     found = (await jetstream.stream_info(subjects.HEARTBEATS_STREAM)).config
-    await jetstream.update_stream(found.evolve(subject_transform=SubjectTransform(src=subjects.HEARTBEATS, dest="elsewhere.>")))
+    await jetstream.update_stream(
+        found.evolve(subject_transform=SubjectTransform(src=subjects.HEARTBEATS, dest="elsewhere.>"))
+    )
     with pytest.raises(streams.TopologyError, match="MAKIMA_HEARTBEATS has subject_transform"):
         await streams.verify(nats)
 
@@ -128,7 +143,9 @@ async def test_a_broker_with_a_small_max_payload_is_refused(tmp_path: Path) -> N
     """As the default configuration has it."""
     port = ports.free()
     server = ServerProcess.start(
-        [str(binary()), "-a", ports.LOOPBACK, "-p", str(port), "-js", "-sd", str(tmp_path)], log=tmp_path / "log", tied=signal.SIGKILL
+        [str(binary()), "-a", ports.LOOPBACK, "-p", str(port), "-js", "-sd", str(tmp_path)],
+        log=tmp_path / "log",
+        tied=signal.SIGKILL,
     )
     client = await nats_py.connect(f"nats://{ports.LOOPBACK}:{port}", reconnect_time_wait=1)
     with pytest.raises(streams.TopologyError, match="max_payload is 1048576 bytes"):
@@ -137,7 +154,9 @@ async def test_a_broker_with_a_small_max_payload_is_refused(tmp_path: Path) -> N
     await server.end()
 
 
-async def test_a_new_stream_begins_where_the_log_is_young_enough(nats: Client, pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_new_stream_begins_where_the_log_is_young_enough(
+    nats: Client, pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     log = Log(pool)
     assert await streams.first_position_to_stream(log) == 1
     await fill(pool, 100)
@@ -152,9 +171,18 @@ async def test_a_new_stream_begins_where_the_log_is_young_enough(nats: Client, p
     assert await streams.first_position_to_stream(log, now=last.recorded_at + 2 * streams.EVENTS_KEPT) == 101
 
 
-async def test_the_provisioning_step_runs_from_the_command_line_and_runs_again(nats: Client, nats_url: str, database: str) -> None:
-    environment = {**os.environ, "MAKIMA_NATS_URL": nats_url, "MAKIMA_DATABASE_URL": database, "MAKIMA_STREAM_BUDGET": str(BUDGET)}
+async def test_the_provisioning_step_runs_from_the_command_line_and_runs_again(
+    nats: Client, nats_url: str, database: str
+) -> None:
+    environment = {
+        **os.environ,
+        "MAKIMA_NATS_URL": nats_url,
+        "MAKIMA_DATABASE_URL": database,
+        "MAKIMA_STREAM_BUDGET": str(BUDGET),
+    }
     for _ in range(2):
-        process = await asyncio.create_subprocess_exec(sys.executable, "-m", "makima_kernel.service.provision", env=environment)
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "makima_kernel.service.provision", env=environment
+        )
         assert await asyncio.wait_for(process.wait(), PATIENCE) == 0
         await streams.verify(nats)

@@ -31,7 +31,9 @@ create index tally_by_position on sample_projection.tally (last_position desc) w
 
 @dataclass
 class SampleProjection:
-    """`gate` holds the next batch up; `failing_at` makes it fail at that position; `applied` counts the batches."""
+    """`gate` holds the next batch up; `failing_at` makes it fail at that position; `applied` counts the
+    batches.
+    """
 
     name: str = "sample_projection"
     schema: str = "sample_projection"

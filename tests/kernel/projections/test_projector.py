@@ -1,4 +1,6 @@
-"""A projector keeps its tables equal to the log: one active replica, in order, and it says what stands in its way."""
+"""A projector keeps its tables equal to the log: one active replica, in order, and it says what stands in its
+way.
+"""
 
 import asyncio
 from datetime import timedelta
@@ -32,7 +34,10 @@ async def test_rows_and_checkpoint_follow_the_log(relay: Relay, pool: asyncpg.Po
     lines, tally = await rows(pool)
     assert [line[0] for line in lines] == list(range(1, 46))
     assert sum(events for _, events, _ in tally) == 45
-    assert await pool.fetchval("select position from event_log.checkpoints where consumer = 'sample_projection'") == 45
+    assert (
+        await pool.fetchval("select position from event_log.checkpoints where consumer = 'sample_projection'")
+        == 45
+    )
 
 
 async def test_it_is_not_ready_before_it_has_caught_up(
@@ -59,14 +64,20 @@ async def test_it_is_not_ready_with_a_part_of_what_it_has_to_catch_up(
     projector = replica(max_batch=4, on_commit=stop_at_four)
     async with running(projector.run()):
         await eventually(lambda: projector.position == 4)
-        await eventually(lambda: pool.fetchval("select count(*) from pg_stat_activity where state = 'idle in transaction'"))
+        await eventually(
+            lambda: pool.fetchval("select count(*) from pg_stat_activity where state = 'idle in transaction'")
+        )
         assert projector.ready() == "projection sample_projection: not started yet"
         sample_projection.gate.set()
         await eventually(lambda: projector.ready() is None)
 
 
 async def test_it_is_not_ready_while_the_oldest_event_waits_too_long(
-    relay: Relay, pool: asyncpg.Pool, replica: Replica, sample_projection: SampleProjection, monkeypatch: pytest.MonkeyPatch
+    relay: Relay,
+    pool: asyncpg.Pool,
+    replica: Replica,
+    sample_projection: SampleProjection,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     active, standby = replica(), replica()
     async with running(active.run()):
@@ -78,13 +89,17 @@ async def test_it_is_not_ready_while_the_oldest_event_waits_too_long(
             await fill(pool, 1)
             assert await active.check() is None
             monkeypatch.setattr(project, "_BEHIND", timedelta(0))
-            assert [await each.check() for each in (active, standby)] == ["projection sample_projection: 0 s behind the log"] * 2
+            assert [await each.check() for each in (active, standby)] == [
+                "projection sample_projection: 0 s behind the log"
+            ] * 2
             sample_projection.gate.set()
             assert await active.wait_for(1, PATIENCE)
             assert (await active.check(), await standby.check()) == (None, None)
 
 
-async def test_what_the_pull_loop_cannot_read_is_told(relay: Relay, pool: asyncpg.Pool, nats: Client, replica: Replica) -> None:
+async def test_what_the_pull_loop_cannot_read_is_told(
+    relay: Relay, pool: asyncpg.Pool, nats: Client, replica: Replica
+) -> None:
     projector = replica()
     async with running(projector.run()):
         await eventually(lambda: projector.ready() is None)
@@ -115,7 +130,9 @@ async def test_each_commit_is_told_with_what_was_applied_and_poked_with_its_posi
             pass
 
 
-async def test_waiting_for_a_position_ends_with_the_time(stream: None, pool: asyncpg.Pool, replica: Replica) -> None:
+async def test_waiting_for_a_position_ends_with_the_time(
+    stream: None, pool: asyncpg.Pool, replica: Replica
+) -> None:
     projector = replica()
     async with running(projector.run()):
         assert not await projector.wait_for(1, 0.1)
@@ -128,7 +145,12 @@ async def test_a_failing_batch_is_tried_again_in_order_and_the_reason_names_the_
     sample_projection.failing_at = 21
     projector = replica()
     async with running(projector.run()):
-        await eventually(lambda: "failed behind position 20: ArithmeticError('cannot apply 21')" in (projector.ready() or ""), 60)
+        await eventually(
+            lambda: (
+                "failed behind position 20: ArithmeticError('cannot apply 21')" in (projector.ready() or "")
+            ),
+            60,
+        )
         assert [line[0] for line in (await rows(pool))[0]] == list(range(1, 21))
         sample_projection.failing_at = None
         assert await projector.wait_for(30, PATIENCE)
@@ -136,7 +158,9 @@ async def test_a_failing_batch_is_tried_again_in_order_and_the_reason_names_the_
     assert [line[0] for line in (await rows(pool))[0]] == list(range(1, 31))
 
 
-async def test_events_of_other_categories_move_only_the_checkpoint(relay: Relay, pool: asyncpg.Pool, replica: Replica) -> None:
+async def test_events_of_other_categories_move_only_the_checkpoint(
+    relay: Relay, pool: asyncpg.Pool, replica: Replica
+) -> None:
     await append(pool, "daemon-d1", raw("SomethingUnheardOf", 9, b"{}"))
     await append(pool, "contract-c1", raw("ContractStarted", 1, b'{"not": "subscribed, so never decoded"}'))
     projector = replica()
@@ -154,10 +178,16 @@ async def test_it_stops_before_a_type_or_schema_that_it_should_know_and_does_not
     await fill(pool, 3)
     projector = replica()
     async with running(projector.run()):
-        await eventually(lambda: f"stopped before position 4: event {name} schema {schema}" in (projector.ready() or ""), 60)
+        await eventually(
+            lambda: f"stopped before position 4: event {name} schema {schema}" in (projector.ready() or ""),
+            60,
+        )
         assert projector.position == 3
         assert await pool.fetchval("select position from event_log.checkpoints") == 3
-        await eventually(lambda: pool.fetchval("select owner is null from event_log.checkpoints"), because="a newer build may try")
+        await eventually(
+            lambda: pool.fetchval("select owner is null from event_log.checkpoints"),
+            because="a newer build may try",
+        )
 
 
 async def test_undecodable_data_is_set_aside_with_its_place_and_the_rest_goes_on(
@@ -179,10 +209,14 @@ async def test_undecodable_data_is_set_aside_with_its_place_and_the_rest_goes_on
     assert "reason" in body["reason"]
 
 
-async def test_a_database_restored_to_the_past_is_read_again(relay: Relay, pool: asyncpg.Pool, replica: Replica) -> None:
+async def test_a_database_restored_to_the_past_is_read_again(
+    relay: Relay, pool: asyncpg.Pool, replica: Replica
+) -> None:
     await fill(pool, 5)
     await pool.execute("insert into event_log.checkpoints values ('sample_projection', 1, 0, 50)")
-    await pool.execute("insert into sample_projection.line values (50, 'contract-c1', 'ContractPaused', 'of a future that never was')")
+    await pool.execute(
+        "insert into sample_projection.line values (50, 'contract-c1', 'ContractPaused', 'of a future that never was')"
+    )
     projector = replica()
     async with running(projector.run()):
         await eventually(lambda: projector.position == 5)
@@ -191,8 +225,12 @@ async def test_a_database_restored_to_the_past_is_read_again(relay: Relay, pool:
     assert [line[0] for line in (await rows(pool))[0]] == list(range(1, 7))
 
 
-async def test_a_database_that_has_grown_again_since_its_restore_is_read_again(relay: Relay, pool: asyncpg.Pool, replica: Replica) -> None:
-    """The position alone would not tell: there is an event at it, but another one than that which was applied."""
+async def test_a_database_that_has_grown_again_since_its_restore_is_read_again(
+    relay: Relay, pool: asyncpg.Pool, replica: Replica
+) -> None:
+    """The position alone would not tell: there is an event at it, but another one than that which was
+    applied.
+    """
     await fill(pool, 5)
     async with running((projector := replica()).run()):
         assert await projector.wait_for(5, PATIENCE)
@@ -203,7 +241,9 @@ async def test_a_database_that_has_grown_again_since_its_restore_is_read_again(r
     assert {line[2] for line in (await rows(pool))[0]} & {"of a future that never was"} == set()
 
 
-async def test_it_says_which_log_its_tables_show(relay: Relay, pool: asyncpg.Pool, nats: Client, replica: Replica) -> None:
+async def test_it_says_which_log_its_tables_show(
+    relay: Relay, pool: asyncpg.Pool, nats: Client, replica: Replica
+) -> None:
     await fill(pool, 5)
     projector = replica()
     assert await projector.read_model_position() is None
@@ -221,7 +261,9 @@ async def shows(projector: Projector, what: ReadModelPosition) -> bool:
     return await projector.read_model_position() == what
 
 
-async def test_it_goes_on_when_postgres_cuts_its_connections(relay: Relay, pool: asyncpg.Pool, database: str, replica: Replica) -> None:
+async def test_it_goes_on_when_postgres_cuts_its_connections(
+    relay: Relay, pool: asyncpg.Pool, database: str, replica: Replica
+) -> None:
     await fill(pool, 5)
     projector = replica()
     async with running(projector.run()):

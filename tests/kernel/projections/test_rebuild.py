@@ -23,7 +23,9 @@ order by 1, 2
 """
 
 
-async def test_the_same_rows_stand_in_tables_of_the_same_shape(pool: asyncpg.Pool, log: Log, sample_projection: SampleProjection) -> None:
+async def test_the_same_rows_stand_in_tables_of_the_same_shape(
+    pool: asyncpg.Pool, log: Log, sample_projection: SampleProjection
+) -> None:
     shape = [tuple(row) for row in await pool.fetch(SHAPE)]
     await fill(pool, 100)
     assert await rebuild(sample_projection, pool, log, max_batch=30) == 100
@@ -33,7 +35,9 @@ async def test_the_same_rows_stand_in_tables_of_the_same_shape(pool: asyncpg.Poo
     assert await rows(pool) == first
     assert [tuple(row) for row in await pool.fetch(SHAPE)] == shape
     assert await pool.fetchval("select count(*) from pg_namespace where nspname like 'journal_%'") == 0
-    assert [tuple(row) for row in await pool.fetch("select generation, position from event_log.checkpoints")] == [(3, 100)]
+    assert [
+        tuple(row) for row in await pool.fetch("select generation, position from event_log.checkpoints")
+    ] == [(3, 100)]
 
 
 async def test_it_clears_away_what_was_wrong_and_the_active_projector_goes_on(
@@ -45,27 +49,38 @@ async def test_it_clears_away_what_was_wrong_and_the_active_projector_goes_on(
         assert await projector.wait_for(20, PATIENCE)
         await pool.execute("update sample_projection.line set text = 'a bug wrote this'")
         await rebuild(sample_projection, pool, log)
-        assert await pool.fetchval("select count(*) from sample_projection.line where text = 'a bug wrote this'") == 0
+        assert (
+            await pool.fetchval("select count(*) from sample_projection.line where text = 'a bug wrote this'")
+            == 0
+        )
         await fill(pool, 5)
         assert await projector.wait_for(25, PATIENCE)
         await eventually(lambda: projector.ready() is None)
     assert [line[0] for line in (await rows(pool))[0]] == list(range(1, 26))
 
 
-async def test_what_a_killed_rebuild_left_behind_is_no_hindrance(pool: asyncpg.Pool, log: Log, sample_projection: SampleProjection) -> None:
+async def test_what_a_killed_rebuild_left_behind_is_no_hindrance(
+    pool: asyncpg.Pool, log: Log, sample_projection: SampleProjection
+) -> None:
     await fill(pool, 20)
     await rebuild(sample_projection, pool, log)
     await pool.execute("create schema journal__next; create table journal__next.line (nonsense int)")
-    await pool.execute("insert into event_log.checkpoints values ('sample_projection', 3, 0, 7), ('sample_projection', 4, 0, 9)")
+    await pool.execute(
+        "insert into event_log.checkpoints values ('sample_projection', 3, 0, 7), ('sample_projection', 4, 0, 9)"
+    )
     assert await rebuild(sample_projection, pool, log) == 20
-    assert [tuple(row) for row in await pool.fetch("select generation, position from event_log.checkpoints")] == [(3, 20)]
+    assert [
+        tuple(row) for row in await pool.fetch("select generation, position from event_log.checkpoints")
+    ] == [(3, 20)]
 
 
 async def test_a_second_rebuild_of_a_schema_at_the_same_time_is_refused(
     pool: asyncpg.Pool, log: Log, sample_projection: SampleProjection
 ) -> None:
     async with pool.acquire() as other:
-        await other.execute("select pg_advisory_lock(hashtext('event_log.rebuild'), hashtext('sample_projection'))")
+        await other.execute(
+            "select pg_advisory_lock(hashtext('event_log.rebuild'), hashtext('sample_projection'))"
+        )
         with pytest.raises(RebuildRunningError, match="sample_projection is being rebuilt already"):
             await rebuild(sample_projection, pool, log)
     assert await rebuild(sample_projection, pool, log) == 0
@@ -92,11 +107,15 @@ async def test_a_reader_in_a_long_transaction_delays_the_swap_but_is_never_cut_o
         await reader.fetch("select * from sample_projection.line")
         async with running(_rebuilt(sample_projection, pool, log)) as [rebuilding]:
             await eventually(
-                lambda: pool.fetchval("select count(*) from pg_locks where not granted and relation = 'sample_projection.line'::regclass")
+                lambda: pool.fetchval(
+                    "select count(*) from pg_locks where not granted and relation = 'sample_projection.line'::regclass"
+                )
             )
             assert await reader.fetchval("select count(*) from sample_projection.tally") == 10
             assert not rebuilding.done()
-            await pool.fetchval("select count(*) from sample_projection.line")  # nor does it hold up others for long
+            await pool.fetchval(
+                "select count(*) from sample_projection.line"
+            )  # nor does it hold up others for long
             await reader.execute("commit")
             await rebuilding
     assert await pool.fetchval("select max(generation) from event_log.checkpoints") == 3

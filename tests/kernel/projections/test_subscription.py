@@ -32,7 +32,9 @@ async def read_to(batches: AsyncGenerator[list[Recorded]], position: int) -> lis
     return got
 
 
-async def test_it_catches_up_from_the_log_and_goes_on_live(relay: Relay, pool: asyncpg.Pool, log: Log, nats: Client) -> None:
+async def test_it_catches_up_from_the_log_and_goes_on_live(
+    relay: Relay, pool: asyncpg.Pool, log: Log, nats: Client
+) -> None:
     await fill(pool, 2500)
     consumer = Consumer(log, nats, name="test")
     async with aclosing(consumer.batches(100, 1000)) as batches:
@@ -43,7 +45,9 @@ async def test_it_catches_up_from_the_log_and_goes_on_live(relay: Relay, pool: a
     assert (await log.after(3199, 1))[0].position == consumer.position
 
 
-async def test_what_comes_live_is_what_the_log_holds(relay: Relay, pool: asyncpg.Pool, log: Log, nats: Client) -> None:
+async def test_what_comes_live_is_what_the_log_holds(
+    relay: Relay, pool: asyncpg.Pool, log: Log, nats: Client
+) -> None:
     async with aclosing(Consumer(log, nats, name="test").batches(0)) as batches:
         await fill(pool, 3)
         await eventually(lambda: relay.position == 3)
@@ -53,7 +57,9 @@ async def test_what_comes_live_is_what_the_log_holds(relay: Relay, pool: asyncpg
     assert got == await log.after(0)
 
 
-async def test_without_any_relay_it_still_sees_everything(stream: None, pool: asyncpg.Pool, log: Log, nats: Client) -> None:
+async def test_without_any_relay_it_still_sees_everything(
+    stream: None, pool: asyncpg.Pool, log: Log, nats: Client
+) -> None:
     async with aclosing(Consumer(log, nats, name="test").batches(0)) as batches:
         await fill(pool, 10)
         assert await read_to(batches, 10) == list(range(1, 11))
@@ -75,7 +81,9 @@ async def test_a_stream_that_begins_later_than_the_position_is_no_gap(
             assert await read_to(batches, 100) == list(range(1, 101))
 
 
-async def test_what_nobody_should_have_published_is_not_handed_out(stream: None, pool: asyncpg.Pool, log: Log, nats: Client) -> None:
+async def test_what_nobody_should_have_published_is_not_handed_out(
+    stream: None, pool: asyncpg.Pool, log: Log, nats: Client
+) -> None:
     async with aclosing(Consumer(log, nats, name="test").batches(0)) as batches:
         reading = asyncio.ensure_future(read_to(batches, 5))
         await nats.jetstream().publish("makima.events.contract.x.Forged", b'{"position": 1}')
@@ -83,11 +91,16 @@ async def test_what_nobody_should_have_published_is_not_handed_out(stream: None,
         assert await reading == [1, 2, 3, 4, 5]
 
 
-async def test_it_goes_on_from_the_log_while_the_broker_is_away(pool: asyncpg.Pool, log: Log, make_nats: MakeNats) -> None:
+async def test_it_goes_on_from_the_log_while_the_broker_is_away(
+    pool: asyncpg.Pool, log: Log, make_nats: MakeNats
+) -> None:
     server = await make_nats()
     nats = await connect(server.url, "test", on_closed=closed)
     await streams.provision(nats, log, budget=BUDGET)
-    async with running(Relay(pool, nats).run()), aclosing(Consumer(log, nats, name="test").batches(0)) as batches:
+    async with (
+        running(Relay(pool, nats).run()),
+        aclosing(Consumer(log, nats, name="test").batches(0)) as batches,
+    ):
         await fill(pool, 10)
         assert await read_to(batches, 10) == list(range(1, 11))
         await server.kill()
@@ -100,7 +113,9 @@ async def test_it_goes_on_from_the_log_while_the_broker_is_away(pool: asyncpg.Po
     await nats.close()
 
 
-async def test_with_ticks_it_says_when_it_is_up_to_date(stream: None, pool: asyncpg.Pool, log: Log, nats: Client) -> None:
+async def test_with_ticks_it_says_when_it_is_up_to_date(
+    stream: None, pool: asyncpg.Pool, log: Log, nats: Client
+) -> None:
     await fill(pool, 3)
     async with aclosing(Consumer(log, nats, name="test").batches(0, ticks=True)) as batches:
         assert [event.position for event in await anext(batches)] == [1, 2, 3]
@@ -116,7 +131,9 @@ async def test_a_new_epoch_ends_it(relay: Relay, pool: asyncpg.Pool, log: Log, n
             await read_to(batches, 4)
 
 
-async def test_a_log_that_ends_before_the_position_is_another_one(stream: None, pool: asyncpg.Pool, log: Log, nats: Client) -> None:
+async def test_a_log_that_ends_before_the_position_is_another_one(
+    stream: None, pool: asyncpg.Pool, log: Log, nats: Client
+) -> None:
     await fill(pool, 3)
     with pytest.raises(EpochChangedError, match="the log ends at 3, before our position 5"):
         await anext(Consumer(log, nats, name="test").batches(5))
@@ -129,7 +146,9 @@ async def test_a_log_that_was_restored_under_it_is_another_one(
     await fill(pool, 3)
     async with aclosing(Consumer(log, nats, name="test").batches(0)) as batches:
         await read_to(batches, 3)
-        await pool.execute("alter table event_log.events disable trigger all; delete from event_log.events where position > 1")
+        await pool.execute(
+            "alter table event_log.events disable trigger all; delete from event_log.events where position > 1"
+        )
         await fill(pool, 10)
         with pytest.raises(EpochChangedError, match="position 3 is another event than the one we saw"):
             await read_to(batches, 10)
@@ -141,7 +160,9 @@ async def test_what_the_stream_has_beyond_a_restored_log_is_no_event(
     monkeypatch.setattr(consume, "_QUIET_STREAM_SECONDS", 0.05)
     await fill(pool, 5)
     await eventually(lambda: relay.position == 5)
-    await pool.execute("alter table event_log.events disable trigger all; delete from event_log.events where position > 3")
+    await pool.execute(
+        "alter table event_log.events disable trigger all; delete from event_log.events where position > 3"
+    )
     consumer = Consumer(log, nats, name="test")
     async with aclosing(consumer.batches(0, ticks=True)) as batches:
         assert await read_to(batches, 3) == [1, 2, 3]

@@ -26,7 +26,9 @@ from tests.kernel.relay.relayed import streamed
 from tests.servers import BUDGET, MakeNats, closed
 
 
-async def test_each_event_is_published_as_a_cloudevent_under_its_position(relay: Relay, pool: asyncpg.Pool, log: Log, nats: Client) -> None:
+async def test_each_event_is_published_as_a_cloudevent_under_its_position(
+    relay: Relay, pool: asyncpg.Pool, log: Log, nats: Client
+) -> None:
     await fill(pool, 1200)
     await eventually(lambda: relay.position == 1200)
     for event in (await log.after(0, 1))[0], (await log.after(1199, 1))[0]:
@@ -41,7 +43,9 @@ async def test_each_event_is_published_as_a_cloudevent_under_its_position(relay:
     assert relay.lag == 0
 
 
-async def test_a_poke_wakes_it_before_the_poll(stream: None, pool: asyncpg.Pool, nats: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_poke_wakes_it_before_the_poll(
+    stream: None, pool: asyncpg.Pool, nats: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(relay_module, "_LOG_POLL_SECONDS", 3600.0)
     relay = Relay(pool, nats)
     async with running(relay.run()):
@@ -57,17 +61,23 @@ async def test_without_a_poke_it_looks_for_itself(relay: Relay, pool: asyncpg.Po
     await eventually(lambda: relay.position == 3)
 
 
-async def test_whoever_asked_hears_of_each_published_event_in_order(stream: None, pool: asyncpg.Pool, nats: Client) -> None:
+async def test_whoever_asked_hears_of_each_published_event_in_order(
+    stream: None, pool: asyncpg.Pool, nats: Client
+) -> None:
     heard: list[Recorded] = []
     async with running(Relay(pool, nats, on_published=heard.append).run()):
-        await append(pool, "contract-a", new_event(some_event(0)), meta=EventMeta(actor="me", traceparent="00-1-2-01"))
+        await append(
+            pool, "contract-a", new_event(some_event(0)), meta=EventMeta(actor="me", traceparent="00-1-2-01")
+        )
         await fill(pool, 50)
         await eventually(lambda: len(heard) == 51)
     assert [event.position for event in heard] == list(range(1, 52))
     assert heard[0].meta.get("traceparent") == "00-1-2-01"
 
 
-async def test_an_event_that_no_relay_published_is_found_and_told(stream: None, pool: asyncpg.Pool, nats: Client) -> None:
+async def test_an_event_that_no_relay_published_is_found_and_told(
+    stream: None, pool: asyncpg.Pool, nats: Client
+) -> None:
     await nats.jetstream().publish("makima.events.contract.x.Forged", b"{}")
     await fill(pool, 3)
     relay = Relay(pool, nats)
@@ -80,7 +90,9 @@ async def test_an_event_that_no_relay_published_is_found_and_told(stream: None, 
 async def test_a_stream_whose_messages_have_all_aged_out_is_told_by_when_its_last_one_came(
     relay: Relay, pool: asyncpg.Pool, nats: Client
 ) -> None:
-    """What was recorded after it cannot be what it was: a restored log, which has grown past the stream's end again."""
+    """What was recorded after it cannot be what it was: a restored log, which has grown past the stream's end
+    again.
+    """
     await fill(pool, 3)
     await eventually(lambda: relay.position == 3)
     jetstream = nats.jetstream()
@@ -93,16 +105,22 @@ async def test_a_stream_whose_messages_have_all_aged_out_is_told_by_when_its_las
     await eventually(empty, 30)
     assert await compare_stream(nats, Log(pool)) == Match(3)
     await pool.execute("alter table event_log.events_p000000000000 disable trigger all")  # which refuses it
-    await pool.execute("update event_log.events set recorded_at = recorded_at + interval '1 hour' where position = 3")
+    await pool.execute(
+        "update event_log.events set recorded_at = recorded_at + interval '1 hour' where position = 3"
+    )
     verdict = await compare_stream(nats, Log(pool))
     assert isinstance(verdict, Mismatch)
     assert "position 3 was recorded" in verdict.reason
 
 
-async def test_an_event_that_the_broker_has_stored_elsewhere_is_an_error(stream: None, pool: asyncpg.Pool, log: Log, nats: Client) -> None:
+async def test_an_event_that_the_broker_has_stored_elsewhere_is_an_error(
+    stream: None, pool: asyncpg.Pool, log: Log, nats: Client
+) -> None:
     await fill(pool, 2)
     [_, second] = await log.after(0)
-    await nats.jetstream().publish("makima.events.contract.x.Early", b"{}", headers={"Nats-Msg-Id": str(second.event_id)})
+    await nats.jetstream().publish(
+        "makima.events.contract.x.Early", b"{}", headers={"Nats-Msg-Id": str(second.event_id)}
+    )
     window = Window(nats, size=10, on_published=lambda event: None, clock=monotonic)
     await window.open()
     await window.publish(second)
@@ -111,7 +129,9 @@ async def test_an_event_that_the_broker_has_stored_elsewhere_is_an_error(stream:
 
 
 class Twisted(Log):
-    """Until it is `mended`, its second event bears the id of the first: the broker says it has that one already, at sequence 1."""
+    """Until it is `mended`, its second event bears the id of the first: the broker says it has that one
+    already, at sequence 1.
+    """
 
     mended = False
 
@@ -119,7 +139,9 @@ class Twisted(Log):
         events = await super().after(position, limit)
         [first] = await super().after(0, 1)
         return [
-            msgspec.structs.replace(event, event_id=first.event_id) if event.position == 2 and not self.mended else event
+            msgspec.structs.replace(event, event_id=first.event_id)
+            if event.position == 2 and not self.mended
+            else event
             for event in events
         ]
 
@@ -139,7 +161,9 @@ async def test_a_misplaced_event_is_fatal_for_this_stream(
         await eventually(lambda: relay.position == 3)
 
 
-async def test_it_waits_for_a_broker_that_is_away_and_goes_on(pool: asyncpg.Pool, log: Log, make_nats: MakeNats) -> None:
+async def test_it_waits_for_a_broker_that_is_away_and_goes_on(
+    pool: asyncpg.Pool, log: Log, make_nats: MakeNats
+) -> None:
     server = await make_nats()
     nats = await connect(server.url, "relay", on_closed=closed)
     await streams.provision(nats, log, budget=BUDGET)
@@ -157,7 +181,9 @@ async def test_it_waits_for_a_broker_that_is_away_and_goes_on(pool: asyncpg.Pool
     await nats.close()
 
 
-async def test_it_goes_on_when_postgres_cuts_its_connections(relay: Relay, pool: asyncpg.Pool, database: str) -> None:
+async def test_it_goes_on_when_postgres_cuts_its_connections(
+    relay: Relay, pool: asyncpg.Pool, database: str
+) -> None:
     await eventually(lambda: relay.state == Relaying())
     admin = await asyncpg.connect(database)
     await admin.execute(
@@ -173,11 +199,15 @@ class CutLog(Log):
 
     async def after(self, position: int, limit: int = 1000) -> list[Recorded]:
         if self.cut:
-            raise asyncpg.InternalClientError("cannot switch to state 11; another operation (2) is in progress")
+            raise asyncpg.InternalClientError(
+                "cannot switch to state 11; another operation (2) is in progress"
+            )
         return await super().after(position, limit)
 
 
-async def test_a_connection_cut_between_two_states_of_its_client_is_no_end(stream: None, pool: asyncpg.Pool, nats: Client) -> None:
+async def test_a_connection_cut_between_two_states_of_its_client_is_no_end(
+    stream: None, pool: asyncpg.Pool, nats: Client
+) -> None:
     log = CutLog(pool)
     relay = Relay(pool, nats, log=log)
     async with running(relay.run()):

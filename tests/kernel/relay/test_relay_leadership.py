@@ -69,7 +69,9 @@ async def test_a_holder_that_is_frozen_is_stood_in_for_until_it_goes_on(
             process.send_signal(signal.SIGCONT)
             await fill(pool, 10)
             await eventually(lambda: ends_at(nats, 30), 30)
-            await eventually(lambda: relay.state == Standby(), 30, because="its term is over, and the holder goes on")
+            await eventually(
+                lambda: relay.state == Standby(), 30, because="its term is over, and the holder goes on"
+            )
     finally:
         process.kill()
         await process.wait()

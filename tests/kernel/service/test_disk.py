@@ -9,7 +9,9 @@ from prometheus_client import generate_latest
 
 def exposed(folder: Path) -> float:
     line = next(
-        line for line in generate_latest().decode().splitlines() if line.startswith("makima_disk_free_ratio{") and str(folder) in line
+        line
+        for line in generate_latest().decode().splitlines()
+        if line.startswith("makima_disk_free_ratio{") and str(folder) in line
     )
     return float(line.rpartition(" ")[2])
 
@@ -22,7 +24,10 @@ def test_the_disk_of_a_folder_is_measured_and_exposed(tmp_path: Path) -> None:
 
 def test_under_five_percent_is_a_reason_with_its_figure(tmp_path: Path) -> None:
     assert Disk(tmp_path, ratio=lambda _: 0.05).ready() is None
-    assert Disk(tmp_path, ratio=lambda _: 0.049).ready() == f"4.9% of the disk of {tmp_path} is free, less than 5%"
+    assert (
+        Disk(tmp_path, ratio=lambda _: 0.049).ready()
+        == f"4.9% of the disk of {tmp_path} is free, less than 5%"
+    )
 
 
 def test_a_folder_that_went_away_is_a_reason_and_leaves_the_other_metrics_alone(tmp_path: Path) -> None:

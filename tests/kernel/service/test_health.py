@@ -57,7 +57,12 @@ async def test_a_check_that_raises_or_hangs_is_a_reason_and_hides_no_other(
     async def behind() -> str | None:
         return "behind by 7"
 
-    for name, check in {"raising": raising, "hanging": hanging, "hanging too": hanging, "behind": behind}.items():
+    for name, check in {
+        "raising": raising,
+        "hanging": hanging,
+        "hanging too": hanging,
+        "behind": behind,
+    }.items():
         health.ready_when(name, check)
     answer = await get(f"{url}/readyz")
     assert answer.status_code == 503
@@ -89,7 +94,9 @@ async def test_metrics_and_unknown_paths_are_answered(served: tuple[Health, str]
     assert (await get(f"{url}/nothing")).status_code == 404
 
 
-async def test_a_frozen_loop_is_not_live_and_not_ready(served: tuple[Health, str], monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_frozen_loop_is_not_live_and_not_ready(
+    served: tuple[Health, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     _, url = served
     monkeypatch.setattr(module, "LOOP_FROZEN_SECONDS", 0.7)
     monkeypatch.setattr(module, "LOOP_TIMEOUT_SECONDS", 0.2)

@@ -23,7 +23,11 @@ async def running(reactor: Reactor, react: Callable[[], Awaitable[bool]]) -> Asy
 
 
 async def test_it_reacts_again_while_there_may_be_more_and_then_once_for_each_wake() -> None:
-    reactor, left, idle = Reactor(poll_seconds=POLL_SECONDS, unavailable_event="test.unavailable"), [1, 2, 3], asyncio.Event()
+    reactor, left, idle = (
+        Reactor(poll_seconds=POLL_SECONDS, unavailable_event="test.unavailable"),
+        [1, 2, 3],
+        asyncio.Event(),
+    )
 
     async def react() -> bool:
         if left:
@@ -57,8 +61,14 @@ async def test_it_finds_what_nobody_announced() -> None:
         await enough.wait()
 
 
-async def test_an_outage_is_reported_and_tried_again_at_the_next_wake(capsys: pytest.CaptureFixture[str]) -> None:
-    reactor, failed, done = Reactor(poll_seconds=POLL_SECONDS, unavailable_event="test.unavailable"), asyncio.Event(), asyncio.Event()
+async def test_an_outage_is_reported_and_tried_again_at_the_next_wake(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    reactor, failed, done = (
+        Reactor(poll_seconds=POLL_SECONDS, unavailable_event="test.unavailable"),
+        asyncio.Event(),
+        asyncio.Event(),
+    )
 
     async def react() -> bool:
         if not failed.is_set():

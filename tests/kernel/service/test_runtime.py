@@ -42,7 +42,9 @@ async def build(service: Service) -> None:
     service.include(router)
 
 
-async def test_a_service_answers_commands_and_its_events_reach_the_stream(settings: Settings, provisioned: Client) -> None:
+async def test_a_service_answers_commands_and_its_events_reach_the_stream(
+    settings: Settings, provisioned: Client
+) -> None:
     arrived: asyncio.Queue[str] = asyncio.Queue()
 
     async def heard(message: object) -> None:
@@ -58,7 +60,9 @@ async def test_a_service_answers_commands_and_its_events_reach_the_stream(settin
         assert status == 200, body
 
 
-async def test_a_service_is_not_ready_before_it_has_subscribed(settings: Settings, provisioned: Client) -> None:
+async def test_a_service_is_not_ready_before_it_has_subscribed(
+    settings: Settings, provisioned: Client
+) -> None:
     built: list[tuple[int, dict[str, object]]] = []
 
     async def build_and_look(service: Service) -> None:
@@ -72,11 +76,15 @@ async def test_a_service_is_not_ready_before_it_has_subscribed(settings: Setting
         assert "start" not in cast("dict[str, str]", (await service.health.readiness())[1]["failing"])
 
 
-async def test_a_service_that_stops_answers_what_it_has_begun(settings: Settings, provisioned: Client, pool: asyncpg.Pool) -> None:
+async def test_a_service_that_stops_answers_what_it_has_begun(
+    settings: Settings, provisioned: Client, pool: asyncpg.Pool
+) -> None:
     async with AsyncExitStack() as life, pool.acquire() as holder:
         await holder.execute(LOCK)
         service = await life.enter_async_context(Service.running("toggle", settings, build))
-        asked = asyncio.create_task(Bus(provisioned).ask("toggle", "switch_on", Request(uuid4(), "l1", {"hostname": "h"})))
+        asked = asyncio.create_task(
+            Bus(provisioned).ask("toggle", "switch_on", Request(uuid4(), "l1", {"hostname": "h"}))
+        )
         await eventually(lambda: pool.fetchval(BLOCKED))
         stopping = asyncio.create_task(life.aclose())
         await eventually(lambda: service.stopping)
@@ -105,7 +113,9 @@ async def test_a_loop_that_raises_ends_the_service(settings: Settings, provision
             await asyncio.Event().wait()
 
 
-async def test_a_service_watches_the_disk_of_its_data_folder(settings: Settings, provisioned: Client, tmp_path: Path) -> None:
+async def test_a_service_watches_the_disk_of_its_data_folder(
+    settings: Settings, provisioned: Client, tmp_path: Path
+) -> None:
     gone = tmp_path / "gone"
     async with Service.running("toggle", settings.model_copy(update={"data_dir": gone}), build) as service:
         _, body = await service.health.readiness()
@@ -119,7 +129,9 @@ async def test_what_is_appended_while_the_broker_is_away_does_not_end_the_servic
     nats = await connect(server.url, "test", on_closed=closed)
     await streams.provision(nats, Log(pool), budget=0.02)
     await nats.close()
-    async with Service.running("toggle", Settings(database_url=database, nats_url=server.url), build) as service:
+    async with Service.running(
+        "toggle", Settings(database_url=database, nats_url=server.url), build
+    ) as service:
         await server.kill()
         await eventually(lambda: not service.nats.is_connected)
         for size in (100_000, 0):  # until the client holds as much as it is willing to, and not a byte less

@@ -14,7 +14,9 @@ def toml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def test_arguments_win_over_the_environment_and_that_over_the_file(toml: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_arguments_win_over_the_environment_and_that_over_the_file(
+    toml: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     toml.write_text(
         'log_level = "debug"\nport = 1\nhealth_port = 1\n[contracts]\nheartbeat_interval_seconds = 7\nagent_timeout_seconds = 8\n'
     )
@@ -23,12 +25,19 @@ def test_arguments_win_over_the_environment_and_that_over_the_file(toml: Path, m
     monkeypatch.setenv("MAKIMA_CONTRACTS__HEARTBEAT_INTERVAL_SECONDS", "9.5")
     settings = load(Settings, health_port=3)
     assert (settings.log_level, settings.port, settings.health_port) == ("debug", 2, 3)
-    assert (settings.contracts.heartbeat_interval_seconds, settings.contracts.agent_timeout_seconds) == (9.5, 8)
+    assert (settings.contracts.heartbeat_interval_seconds, settings.contracts.agent_timeout_seconds) == (
+        9.5,
+        8,
+    )
 
 
 def test_without_any_source_the_plans_deadlines_hold() -> None:
     contracts = load(Settings).contracts
-    assert (contracts.heartbeat_interval_seconds, contracts.heartbeat_timeout_seconds, contracts.agent_timeout_seconds) == (30, 120, 90)
+    assert (
+        contracts.heartbeat_interval_seconds,
+        contracts.heartbeat_timeout_seconds,
+        contracts.agent_timeout_seconds,
+    ) == (30, 120, 90)
     assert (contracts.stale_threshold_minutes, contracts.stale_detection_interval_seconds) == (30, 60)
     assert contracts.auto_complete_enabled
     assert contracts.auto_advance_phases
@@ -41,16 +50,33 @@ def test_without_any_source_the_plans_deadlines_hold() -> None:
             "[contracts]\nheartbeat_intervall_seconds = 1",
             "setting contracts.heartbeat_intervall_seconds is unknown; did you mean heartbeat_interval_seconds?",
         ),
-        ("[feature_flag]\nauto_complete = false", "setting feature_flag is unknown; did you mean feature_flags?"),
+        (
+            "[feature_flag]\nauto_complete = false",
+            "setting feature_flag is unknown; did you mean feature_flags?",
+        ),
         ("port = 'eight'", "setting port: "),
         ("[contracts]\nheartbeat_timeout_seconds = 0", "setting contracts.heartbeat_timeout_seconds: "),
-        ("recorder_shards = []", "setting recorder_shards: Value error, [] is not one or more of the shards 0 to 7"),
-        ("recorder_shards = [1, 1]", "setting recorder_shards: Value error, [1, 1] is not one or more of the shards 0 to 7, each once"),
-        ("recorder_shards = [0, 8]", "setting recorder_shards: Value error, [0, 8] is not one or more of the shards 0 to 7"),
-        ("recorder_shards = [-1]", "setting recorder_shards: Value error, [-1] is not one or more of the shards 0 to 7"),
+        (
+            "recorder_shards = []",
+            "setting recorder_shards: Value error, [] is not one or more of the shards 0 to 7",
+        ),
+        (
+            "recorder_shards = [1, 1]",
+            "setting recorder_shards: Value error, [1, 1] is not one or more of the shards 0 to 7, each once",
+        ),
+        (
+            "recorder_shards = [0, 8]",
+            "setting recorder_shards: Value error, [0, 8] is not one or more of the shards 0 to 7",
+        ),
+        (
+            "recorder_shards = [-1]",
+            "setting recorder_shards: Value error, [-1] is not one or more of the shards 0 to 7",
+        ),
     ],
 )
-def test_what_is_unknown_or_unfit_in_the_file_is_refused_with_what_to_do(toml: Path, text: str, says: str) -> None:
+def test_what_is_unknown_or_unfit_in_the_file_is_refused_with_what_to_do(
+    toml: Path, text: str, says: str
+) -> None:
     toml.write_text(text)
     with pytest.raises(SettingsError) as caught:
         load(Settings)
@@ -59,7 +85,9 @@ def test_what_is_unknown_or_unfit_in_the_file_is_refused_with_what_to_do(toml: P
 
 def test_a_misspelt_environment_variable_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MAKIMA_NATS_URI", "nats://x")
-    with pytest.raises(SettingsError, match=r"MAKIMA_NATS_URI is not a setting; did you mean MAKIMA_NATS_URL\?"):
+    with pytest.raises(
+        SettingsError, match=r"MAKIMA_NATS_URI is not a setting; did you mean MAKIMA_NATS_URL\?"
+    ):
         load(Settings)
 
 
@@ -74,7 +102,9 @@ def test_a_list_in_the_environment_that_is_no_json_is_named(monkeypatch: pytest.
         load(Settings)
 
 
-def test_the_password_of_a_broker_user_may_lie_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_password_of_a_broker_user_may_lie_in_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / "password"
     file.write_text("mk_secret\n")
     monkeypatch.setenv("MAKIMA_NATS_PASSWORD_FILE", str(file))
@@ -85,10 +115,22 @@ def test_the_password_of_a_broker_user_may_lie_in_a_file(tmp_path: Path, monkeyp
 @pytest.mark.parametrize(
     ("url", "file", "says"),
     [
-        (None, "password", "setting nats_url: Value error, nats_password_file has the password of a user: name one"),
+        (
+            None,
+            "password",
+            "setting nats_url: Value error, nats_password_file has the password of a user: name one",
+        ),
         ("nats://contract:other@nats:4222", "password", "no password, e.g. nats://contract@nats"),
-        ("nats://contract@nats:4222", "missing", "setting nats_url: Value error, nats_password_file cannot be read: .*missing"),
-        ("nats://contract@nats:4222", "empty", "setting nats_url: Value error, nats_password_file is empty: .*empty"),
+        (
+            "nats://contract@nats:4222",
+            "missing",
+            "setting nats_url: Value error, nats_password_file cannot be read: .*missing",
+        ),
+        (
+            "nats://contract@nats:4222",
+            "empty",
+            "setting nats_url: Value error, nats_password_file is empty: .*empty",
+        ),
     ],
 )
 def test_a_password_of_nobody_or_that_is_not_there_is_refused(

@@ -26,7 +26,11 @@ def test_the_loggers_of_modules_and_of_libraries_name_the_service_too(lines: io.
     structlog.get_logger("makima_kernel.relay.relay").info("relay.stopped")
     logging.getLogger("nats").warning("away")
     structlog.get_logger(service="gateway").info("bound")
-    assert [orjson.loads(line)["service"] for line in lines.getvalue().splitlines()] == ["contract", "contract", "gateway"]
+    assert [orjson.loads(line)["service"] for line in lines.getvalue().splitlines()] == [
+        "contract",
+        "contract",
+        "gateway",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -44,4 +48,8 @@ def test_a_line_is_written_whatever_a_field_is(lines: io.StringIO, field: object
     structlog.get_logger().info("recorder.shards_acquired", ahead=field)
     [line] = lines.getvalue().splitlines()
     said = json.loads(line)
-    assert (said["event"], said["service"], said["ahead"]) == ("recorder.shards_acquired", "contract", written)
+    assert (said["event"], said["service"], said["ahead"]) == (
+        "recorder.shards_acquired",
+        "contract",
+        written,
+    )

@@ -1,4 +1,6 @@
-"""A small world for the detector: a real log, a real broker, the contract service, and as many replicas as a test wants."""
+"""A small world for the detector: a real log, a real broker, the contract service, and as many replicas as a
+test wants.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -37,7 +39,9 @@ class World:
         reply: Reply | None = None
         for command in commands:
             name = snake_case(type(command).__name__)
-            reply = await self.contract.bus.ask("contract", name, Request(uuid4(), contract_id, asdict(command), actor="owner"))
+            reply = await self.contract.bus.ask(
+                "contract", name, Request(uuid4(), contract_id, asdict(command), actor="owner")
+            )
             assert isinstance(reply, Accepted), reply
         assert reply is not None
         return reply
@@ -60,14 +64,18 @@ class World:
 
     async def shown(self) -> bool:
         """Whether the detector's tables show all of the log."""
-        position = await self.contract.pool.fetchval("select position from event_log.checkpoints where consumer = 'completion_detector'")
+        position = await self.contract.pool.fetchval(
+            "select position from event_log.checkpoints where consumer = 'completion_detector'"
+        )
         return position == await self.contract.log.head()
 
     async def nothing_owed(self) -> None:
         """Every event has been looked at, and nothing is left to ask."""
 
         async def all_done() -> bool:
-            return await self.shown() and not await self.contract.pool.fetchval("select count(*) from completion_detector.todo")
+            return await self.shown() and not await self.contract.pool.fetchval(
+                "select count(*) from completion_detector.todo"
+            )
 
         await eventually(all_done, because="looks are still owed")
 
@@ -84,7 +92,9 @@ def looks_by_hand() -> None:
 async def world(settings: Settings, pool: asyncpg.Pool, nats: Client) -> AsyncIterator[World]:
     await provision(nats, Log(pool), budget=0.01)
     async with AsyncExitStack() as running:
-        contract = await running.enter_async_context(Service.running(contract_app.NAME, settings, contract_app.build))
+        contract = await running.enter_async_context(
+            Service.running(contract_app.NAME, settings, contract_app.build)
+        )
 
         async def replica(chosen: Settings | None = None) -> Service:
             made = await running.enter_async_context(Service.running(app.NAME, chosen or settings, app.build))

@@ -16,5 +16,13 @@ SHIPPED = c.CompleteDeliverable("pull-request")
 async def supervised(world: World, contract_id: str, daemon_id: str) -> None:
     """The log says that `daemon_id` runs the contract's supervisor."""
     event = SupervisorRegistered(contract_id, daemon_id, "a-connection", SupervisorState.WORKING, "execute")
-    append = Append("default", f"supervisor-of-{contract_id}", uuid4(), b"", None, (new_event(event),), EventMeta(actor="test"))
+    append = Append(
+        "default",
+        f"supervisor-of-{contract_id}",
+        uuid4(),
+        b"",
+        None,
+        (new_event(event),),
+        EventMeta(actor="test"),
+    )
     await world.contract.appender.append(append)

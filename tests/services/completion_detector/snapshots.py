@@ -17,10 +17,19 @@ COMPLETED = (e.CompletionStarted(), e.ContractCompleted("no_worktrees"))
 
 
 def created(*phases: Phase, guard: bool = False, auto_complete: bool = True) -> e.ContractCreated:
-    return e.ContractCreated("a contract", "", "simple", "owner", phases or (PLAN, EXECUTE), guard, auto_complete)
+    return e.ContractCreated(
+        "a contract", "", "simple", "owner", phases or (PLAN, EXECUTE), guard, auto_complete
+    )
 
 
-REOPENED = (created(), STARTED, EXECUTING, SHIPPED, *COMPLETED, e.ContractReopened(None, ContractStatus.ACTIVE))
+REOPENED = (
+    created(),
+    STARTED,
+    EXECUTING,
+    SHIPPED,
+    *COMPLETED,
+    e.ContractReopened(None, ContractStatus.ACTIVE),
+)
 
 
 def after(*events: Event) -> Snapshot:

@@ -10,7 +10,9 @@ from tests.services.completion_detector.conftest import World, looks_by_hand, si
 
 
 async def check(world: World, contract_id: str) -> dict[str, object] | Problem:
-    return await world.contract.bus.query("completion_detector", "check_completion", {"contract_id": contract_id})
+    return await world.contract.bus.query(
+        "completion_detector", "check_completion", {"contract_id": contract_id}
+    )
 
 
 async def test_it_tells_what_is_missing(world: World) -> None:
@@ -25,7 +27,9 @@ async def test_it_tells_what_is_missing(world: World) -> None:
 
 async def test_switched_off_it_only_reports(world: World) -> None:
     await world.replica()
-    await world.send("c1", simple(contract_type="execute"), c.SetAutoComplete(enabled=False), c.StartContract())
+    await world.send(
+        "c1", simple(contract_type="execute"), c.SetAutoComplete(enabled=False), c.StartContract()
+    )
     await world.send("c1", c.CompleteDeliverable("pull-request"))
     assert await check(world, "c1") == {"ready": True, "would_complete": True, "missing": []}
     await world.nothing_owed()
@@ -35,14 +39,18 @@ async def test_switched_off_it_only_reports(world: World) -> None:
 async def test_with_the_feature_off_it_only_reports(world: World) -> None:
     off = world.settings.model_copy(update={"feature_flags": FeatureFlags(auto_complete=False)})
     await world.replica(off)
-    await world.send("c1", simple(contract_type="execute"), c.StartContract(), c.CompleteDeliverable("pull-request"))
+    await world.send(
+        "c1", simple(contract_type="execute"), c.StartContract(), c.CompleteDeliverable("pull-request")
+    )
     assert await check(world, "c1") == {"ready": True, "would_complete": True, "missing": []}
     await world.nothing_owed()
     assert (await world.names("c1"))[-1] == "DeliverableCompleted"
 
 
 async def test_switched_on_a_look_that_was_lost_is_taken_again(world: World) -> None:
-    await world.send("c1", simple(contract_type="execute"), c.StartContract(), c.CompleteDeliverable("pull-request"))
+    await world.send(
+        "c1", simple(contract_type="execute"), c.StartContract(), c.CompleteDeliverable("pull-request")
+    )
     detector = await world.replica()
     looks_by_hand()
     await check(world, "c1")
@@ -62,7 +70,9 @@ async def test_an_unknown_contract_is_not_found(world: World) -> None:
 
 async def test_a_reopened_contract_stays_open_until_somebody_asks(world: World) -> None:
     await world.replica()
-    await world.send("c1", simple(contract_type="execute"), c.StartContract(), c.CompleteDeliverable("pull-request"))
+    await world.send(
+        "c1", simple(contract_type="execute"), c.StartContract(), c.CompleteDeliverable("pull-request")
+    )
     await world.until("c1", "ContractCompleted")
     await world.send("c1", c.ReopenContract("a bug"))
     await world.nothing_owed()

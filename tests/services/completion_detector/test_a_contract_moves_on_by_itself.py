@@ -14,7 +14,14 @@ from tests.services.completion_detector.contract_steps import PLANNED, SHIPPED, 
 
 async def test_a_simple_contract_runs_from_plan_to_completed(world: World) -> None:
     await world.replica()
-    await world.send("c1", simple(), c.StartContract(), c.CreateTask("t1", "write it"), PLANNED, c.CompleteTask("t1", success=True))
+    await world.send(
+        "c1",
+        simple(),
+        c.StartContract(),
+        c.CreateTask("t1", "write it"),
+        PLANNED,
+        c.CompleteTask("t1", success=True),
+    )
     await world.until("c1", "PhaseChanged")
     await world.send("c1", SHIPPED)
     names = await world.until("c1", "ContractCompleted")
@@ -36,14 +43,20 @@ async def test_two_replicas_ask_once(world: World) -> None:
     await world.replica()
     await world.replica()
     ids = [f"c{number}" for number in range(20)]
-    await asyncio.gather(*(world.send(contract_id, simple(), c.StartContract(), PLANNED) for contract_id in ids))
+    await asyncio.gather(
+        *(world.send(contract_id, simple(), c.StartContract(), PLANNED) for contract_id in ids)
+    )
     await asyncio.gather(*(world.until(contract_id, "PhaseChanged") for contract_id in ids))
     await asyncio.gather(*(world.send(contract_id, SHIPPED) for contract_id in ids))
     await asyncio.gather(*(world.until(contract_id, "ContractCompleted") for contract_id in ids))
     await world.nothing_owed()
     for contract_id in ids:
         names = await world.names(contract_id)
-        assert [names.count(name) for name in ("PhaseChanged", "CompletionStarted", "ContractCompleted")] == [1, 1, 1]
+        assert [names.count(name) for name in ("PhaseChanged", "CompletionStarted", "ContractCompleted")] == [
+            1,
+            1,
+            1,
+        ]
         assert len(await world.names(contract_id, "completion")) == 3
 
 

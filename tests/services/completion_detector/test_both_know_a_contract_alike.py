@@ -1,4 +1,6 @@
-"""Whatever happens to a contract, the detector's snapshot of it says what the contract says; and what it asks is what the contract takes."""
+"""Whatever happens to a contract, the detector's snapshot of it says what the contract says; and what it asks
+is what the contract takes.
+"""
 
 from random import Random
 
@@ -51,7 +53,11 @@ def test_they_agree_after_every_event_and_what_is_asked_is_accepted() -> None:
 
 
 def _alike(state: Contract, snapshot: Snapshot) -> None:
-    assert (snapshot.status, snapshot.waiting_for, snapshot.phase) == (state.status, state.waiting_for, state.phase_name)
+    assert (snapshot.status, snapshot.waiting_for, snapshot.phase) == (
+        state.status,
+        state.waiting_for,
+        state.phase_name,
+    )
     assert (snapshot.phase_guard, snapshot.auto_complete) == (state.phase_guard, state.auto_complete_enabled)
     assert snapshot.readiness() == state.readiness()
 

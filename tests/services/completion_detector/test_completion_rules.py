@@ -3,7 +3,14 @@
 from dataclasses import replace
 
 import pytest
-from makima_completion_detector.domain.next_action import Complete, Nothing, Validate, cleaned, next_action, would_complete
+from makima_completion_detector.domain.next_action import (
+    Complete,
+    Nothing,
+    Validate,
+    cleaned,
+    next_action,
+    would_complete,
+)
 from makima_completion_detector.domain.snapshot import TRIGGERS, WORK
 from makima_schemas.contract import events as e
 from makima_schemas.contract.model import Gate
@@ -51,14 +58,36 @@ def test_who_insists_completes_what_was_reopened() -> None:
 
 
 def test_who_insists_has_the_validator_look_again() -> None:
-    refused = after(created(with_gate(Gate(validator="lint")), EXECUTE), STARTED, PLANNED, e.PhaseValidated("plan", "lint", False, "ugly"))
+    refused = after(
+        created(with_gate(Gate(validator="lint")), EXECUTE),
+        STARTED,
+        PLANNED,
+        e.PhaseValidated("plan", "lint", False, "ugly"),
+    )
     assert next_action(refused, ON, insisted=True) == Validate("lint")
-    assert next_action(replace(refused, delivered={}), ON, insisted=True) == Nothing("Deliverable: plan-document, Validator: lint (ugly)")
+    assert next_action(replace(refused, delivered={}), ON, insisted=True) == Nothing(
+        "Deliverable: plan-document, Validator: lint (ugly)"
+    )
 
 
 def test_the_detector_looks_again_after_what_the_page_lists_and_a_validator_after_what_may_be_work() -> None:
     """domain.md, Auto-advance, transcribed by hand."""
-    work = {e.DeliverableCompleted, e.TaskCreated, e.TaskReleased, e.TaskCompleted, e.TaskFailed, e.PhaseChanged, e.ContractReopened}
-    moved = {e.ContractStarted, e.ContractResumed, e.ContractUnblocked, e.InputReceived, e.CompletionStarted, e.CompletionAborted}
+    work = {
+        e.DeliverableCompleted,
+        e.TaskCreated,
+        e.TaskReleased,
+        e.TaskCompleted,
+        e.TaskFailed,
+        e.PhaseChanged,
+        e.ContractReopened,
+    }
+    moved = {
+        e.ContractStarted,
+        e.ContractResumed,
+        e.ContractUnblocked,
+        e.InputReceived,
+        e.CompletionStarted,
+        e.CompletionAborted,
+    }
     assert set(WORK) == work
     assert set(TRIGGERS) == work | moved | {e.PhaseGuardSet, e.AutoCompleteSet, e.PhaseValidated}

@@ -1,4 +1,6 @@
-"""A detector that dies between asking and striking the look off: the next one asks the same, and is given the first answer."""
+"""A detector that dies between asking and striking the look off: the next one asks the same, and is given the
+first answer.
+"""
 
 import asyncio
 
@@ -59,7 +61,9 @@ async def claimed(looks: Queries) -> Todo:
     return todo
 
 
-async def test_killed_between_the_ask_and_the_end_of_the_look(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_killed_between_the_ask_and_the_end_of_the_look(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(queries, "EVALUATION_LEASE_SECONDS", 0.3)
     detector = await world.replica()
     await world.send("c1", simple())
@@ -101,7 +105,9 @@ async def test_a_look_at_an_older_state_does_not_take_the_newer_one_away(world: 
     await world.send("c1", c.CompleteDeliverable("plan-document"))
 
     async def newer() -> bool:
-        return bool(await detector.pool.fetchval("select position > $1 from completion_detector.todo", old.position))
+        return bool(
+            await detector.pool.fetchval("select position > $1 from completion_detector.todo", old.position)
+        )
 
     await eventually(newer)
     await looks.done(old)
@@ -123,11 +129,15 @@ async def test_who_insists_is_heard_also_where_an_event_has_asked_already(world:
     assert (await claimed(looks)).forced
 
 
-async def test_a_completion_that_new_work_forestalls_is_not_recorded_and_the_real_one_is(world: World) -> None:
+async def test_a_completion_that_new_work_forestalls_is_not_recorded_and_the_real_one_is(
+    world: World,
+) -> None:
     detector = await world.replica()
     looks_by_hand()
     looks = Queries(detector.pool)
-    await world.send("c1", simple(contract_type="execute"), c.StartContract(), c.CompleteDeliverable("pull-request"))
+    await world.send(
+        "c1", simple(contract_type="execute"), c.StartContract(), c.CompleteDeliverable("pull-request")
+    )
     await eventually(world.shown)
     assert isinstance(await asker(detector, LateBus(world)).evaluate(await claimed(looks)), RetryAfter)
     assert await world.names("c1", "completion") == ["PhaseGateSatisfied"]
@@ -140,10 +150,16 @@ async def test_a_completion_that_new_work_forestalls_is_not_recorded_and_the_rea
     await eventually(world.shown)
     await by_hand.evaluate(todo)
     assert await world.names("c1", "completion") == ["PhaseGateSatisfied", "CompletionDetected"]
-    started, detected = await positions(world, "CompletionStarted"), await positions(world, "CompletionDetected")
+    started, detected = (
+        await positions(world, "CompletionStarted"),
+        await positions(world, "CompletionDetected"),
+    )
     assert started < detected
 
 
 async def positions(world: World, event: str) -> list[int]:
-    streams = [await world.contract.log.stream("default", f"{category}-c1") for category in ("contract", "completion")]
+    streams = [
+        await world.contract.log.stream("default", f"{category}-c1")
+        for category in ("contract", "completion")
+    ]
     return [recorded.position for stream in streams for recorded in stream if recorded.type == event]

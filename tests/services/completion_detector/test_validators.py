@@ -1,4 +1,6 @@
-"""A gate's validator is a stranger's code, installed beside us: it may pass, refuse, raise, exit or hang, and always ends in a verdict."""
+"""A gate's validator is a stranger's code, installed beside us: it may pass, refuse, raise, exit or hang, and
+always ends in a verdict.
+"""
 
 import asyncio
 import os
@@ -41,7 +43,9 @@ async def planned(world: World, contract_id: str, validator: str) -> None:
 
 
 async def check(world: World, contract_id: str) -> object:
-    answer = await world.contract.bus.query("completion_detector", "check_completion", {"contract_id": contract_id})
+    answer = await world.contract.bus.query(
+        "completion_detector", "check_completion", {"contract_id": contract_id}
+    )
     assert isinstance(answer, dict)
     return answer["missing"]
 
@@ -54,8 +58,18 @@ async def check(world: World, contract_id: str) -> object:
         ("critical", Verdict(passed=False, reason="two warnings")),
         ("broken", Verdict(passed=False, reason="RuntimeError: out of paper")),
         ("rude", Verdict(passed=False, reason="the validator ended without a verdict, exit code 3")),
-        ("missing", Verdict(passed=False, reason="AttributeError: module 'house_rules' has no attribute 'nobody_wrote_it'")),
-        ("lint", Verdict(passed=False, reason="no validator 'lint' is installed in the group makima.gate_validators")),
+        (
+            "missing",
+            Verdict(
+                passed=False, reason="AttributeError: module 'house_rules' has no attribute 'nobody_wrote_it'"
+            ),
+        ),
+        (
+            "lint",
+            Verdict(
+                passed=False, reason="no validator 'lint' is installed in the group makima.gate_validators"
+            ),
+        ),
     ],
 )
 async def test_whatever_it_does_there_is_a_verdict(validator: str, verdict: Verdict) -> None:
@@ -69,7 +83,10 @@ async def test_one_that_takes_too_long_has_not_passed_and_is_ended() -> None:
 
 async def test_only_a_few_run_at_once_and_who_is_not_waited_for_any_more_is_ended() -> None:
     validators = ValidatorPool(PATIENT)
-    running = [asyncio.create_task(validators.verdict("asleep", Snapshot())) for _ in range(MAX_CONCURRENT_VALIDATORS)]
+    running = [
+        asyncio.create_task(validators.verdict("asleep", Snapshot()))
+        for _ in range(MAX_CONCURRENT_VALIDATORS)
+    ]
     await eventually(lambda: validators.busy)
     for one in running:
         one.cancel()
@@ -77,7 +94,9 @@ async def test_only_a_few_run_at_once_and_who_is_not_waited_for_any_more_is_ende
     assert not validators.busy
 
 
-async def test_a_content_validator_lets_the_contract_go_on_and_its_verdict_stands_in_the_log(world: World) -> None:
+async def test_a_content_validator_lets_the_contract_go_on_and_its_verdict_stands_in_the_log(
+    world: World,
+) -> None:
     await world.replica()
     await planned(world, "c1", "content")
     names = await world.until("c1", "PhaseChanged")
@@ -85,8 +104,13 @@ async def test_a_content_validator_lets_the_contract_go_on_and_its_verdict_stand
     assert PhaseValidated("plan", "content", passed=True) in await world.history("c1")
 
 
-@pytest.mark.parametrize(("validator", "reason"), [("picky", None), ("critical", "two warnings"), ("broken", "RuntimeError: out of paper")])
-async def test_one_that_refuses_or_raises_keeps_the_phase_and_says_why(world: World, validator: str, reason: str | None) -> None:
+@pytest.mark.parametrize(
+    ("validator", "reason"),
+    [("picky", None), ("critical", "two warnings"), ("broken", "RuntimeError: out of paper")],
+)
+async def test_one_that_refuses_or_raises_keeps_the_phase_and_says_why(
+    world: World, validator: str, reason: str | None
+) -> None:
     await world.replica()
     await planned(world, "c1", validator)
     await world.until("c1", "PhaseValidated")

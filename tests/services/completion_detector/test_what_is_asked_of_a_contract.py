@@ -199,14 +199,30 @@ def test_the_first_case_that_fits_is_the_answer(events: tuple[Event, ...], on: S
 def test_a_new_stretch_begins_where_a_phase_is_entered_a_completion_aborted_or_a_contract_reopened() -> None:
     begun = after(created(), STARTED, PLANNED)
     entered = after(created(), STARTED, PLANNED, EXECUTING)
-    aborted = after(created(), STARTED, EXECUTING, SHIPPED, e.CompletionStarted(), e.CompletionAborted("new work", ContractStatus.ACTIVE))
-    reopened = after(created(), STARTED, e.ContractFailed(None), e.ContractReopened(None, ContractStatus.ACTIVE))
+    aborted = after(
+        created(),
+        STARTED,
+        EXECUTING,
+        SHIPPED,
+        e.CompletionStarted(),
+        e.CompletionAborted("new work", ContractStatus.ACTIVE),
+    )
+    reopened = after(
+        created(), STARTED, e.ContractFailed(None), e.ContractReopened(None, ContractStatus.ACTIVE)
+    )
     assert [snapshot.episode for snapshot in (begun, entered, aborted, reopened)] == [1, 4, 6, 4]
 
 
-def test_tasks_are_judged_in_the_order_in_which_they_were_made_whatever_order_the_database_keeps_them_in() -> None:
+def test_tasks_are_judged_in_the_order_in_which_they_were_made_whatever_order_the_database_keeps_them_in() -> (
+    None
+):
     again = after(
-        created(), STARTED, PLANNED, e.TaskCreated("t2", "write", "plan"), e.TaskFailed("t2", "write"), e.TaskCreated("t1", "write", "plan")
+        created(),
+        STARTED,
+        PLANNED,
+        e.TaskCreated("t2", "write", "plan"),
+        e.TaskFailed("t2", "write"),
+        e.TaskCreated("t1", "write", "plan"),
     )
     done = fold(again, e.TaskCompleted("t1", "write"), 7)
     assert done is not None

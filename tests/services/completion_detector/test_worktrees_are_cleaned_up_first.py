@@ -1,4 +1,6 @@
-"""Completion waits for the daemons that ran a contract, if they hold worktrees; and never longer than its deadline."""
+"""Completion waits for the daemons that ran a contract, if they hold worktrees; and never longer than its
+deadline.
+"""
 
 from datetime import UTC, datetime
 
@@ -21,7 +23,9 @@ async def finish(world: World, *, daemon: str | None = None) -> ContractComplete
     await world.send("c1", simple(contract_type="execute"), c.StartContract())
     if daemon is not None:
         await supervised(world, "c1", daemon)
-        await world.until("c1", "TaskCreated")  # the supervisor's; from here on nothing but the completion moves the contract
+        await world.until(
+            "c1", "TaskCreated"
+        )  # the supervisor's; from here on nothing but the completion moves the contract
     await world.send("c1", SHIPPED)
     await world.until("c1", "ContractCompleted")
     completed = (await world.history("c1"))[-1]

@@ -13,7 +13,9 @@ from tests.services.completion_detector.contract_steps import supervised
 
 
 async def cleaned(world: World, contract_id: str) -> dict[str, object] | Problem:
-    return await world.contract.bus.query("completion_detector", "cleanup_worktrees", {"contract_id": contract_id})
+    return await world.contract.bus.query(
+        "completion_detector", "cleanup_worktrees", {"contract_id": contract_id}
+    )
 
 
 async def test_only_once_it_has_ended(world: World) -> None:

@@ -43,7 +43,9 @@ class Contracts:
         expected: int | None = None,
         actor: str = "somebody",
     ) -> Reply:
-        request = Request(command_id or uuid4(), contract_id, asdict(command), actor=actor, expected_version=expected)
+        request = Request(
+            command_id or uuid4(), contract_id, asdict(command), actor=actor, expected_version=expected
+        )
         return await self.replicas[0].bus.ask("contract", snake_case(type(command).__name__), request)
 
     async def accepted(self, contract_id: str, *commands: ContractCommand) -> Accepted:
@@ -60,10 +62,15 @@ class Contracts:
 
 
 @asynccontextmanager
-async def running(settings: Settings, pool: asyncpg.Pool, nats: Client, replicas: int = 1) -> AsyncGenerator[Contracts]:
+async def running(
+    settings: Settings, pool: asyncpg.Pool, nats: Client, replicas: int = 1
+) -> AsyncGenerator[Contracts]:
     await provision(nats, Log(pool), budget=0.01)
     async with AsyncExitStack() as started:
-        services = [await started.enter_async_context(Service.running(app.NAME, settings, app.build)) for _ in range(replicas)]
+        services = [
+            await started.enter_async_context(Service.running(app.NAME, settings, app.build))
+            for _ in range(replicas)
+        ]
         yield Contracts(tuple(services))
 
 
@@ -74,4 +81,6 @@ HEARD = SupervisorRegistered("c1", "d1", None, SupervisorState.WORKING, "plan")
 async def append(contracts: Contracts, stream: str, *events: Event) -> None:
     """As another service would."""
     made = tuple(new_event(event) for event in events)
-    await contracts.replicas[0].appender.append(Append("default", stream, uuid4(), b"", None, made, EventMeta()))
+    await contracts.replicas[0].appender.append(
+        Append("default", stream, uuid4(), b"", None, made, EventMeta())
+    )

@@ -13,7 +13,14 @@ from makima_schemas.contract.model import CompletedBy, Deliverable, Gate, MinCom
 
 FLAGS: Final = (True, False)
 COMMANDS: Final[tuple[type[ContractCommand], ...]] = get_args(ContractCommand)
-ENDINGS: Final = {c.DeleteContract, c.ArchiveContract, c.FailContract, c.CompleteContract, c.PauseContract, c.BlockContract}
+ENDINGS: Final = {
+    c.DeleteContract,
+    c.ArchiveContract,
+    c.FailContract,
+    c.CompleteContract,
+    c.PauseContract,
+    c.BlockContract,
+}
 NAMES_A_PHASE: Final = {c.AwaitConfirmation, c.StartCompletion, c.ChangePhase, c.RecordValidation}
 GATES: Final = (
     Gate(),
@@ -26,7 +33,10 @@ GATES: Final = (
 MEMBERS: Final[dict[str, Callable[[Contract], Sequence[object]]]] = {
     **dict.fromkeys(("task_id", "next_task_id"), lambda _state: ("t1", "t2", "t3", "t4", "t5")),
     **dict.fromkeys(("role", "to_role"), lambda _state: ("builder", "reviewer")),
-    **dict.fromkeys(("passed", "success", "confirmed", "force", "enabled", "is_supervisor", "complete_first"), lambda _state: FLAGS),
+    **dict.fromkeys(
+        ("passed", "success", "confirmed", "force", "enabled", "is_supervisor", "complete_first"),
+        lambda _state: FLAGS,
+    ),
     **dict.fromkeys(("evidence", "result", "plan"), lambda _state: (None, "done")),
     **dict.fromkeys(("name", "content", "question"), lambda _state: ("write", "read")),
     "phase": lambda state: (None, "one", "two", "three", *[state.phase_name] * 4),

@@ -1,7 +1,7 @@
 """Whatever is asked, in whatever order: what must hold after every command.
 
-The walks are drawn by `Random` from a seed of hypothesis: its own strategies, made to find small examples, hardly ever get a contract
-as far as a completion.
+The walks are drawn by `Random` from a seed of hypothesis: its own strategies, made to find small examples,
+hardly ever get a contract as far as a completion.
 """
 
 from collections import Counter
@@ -33,7 +33,14 @@ from tests.services.contract.random_commands import next_command
 
 STEPS: Final = 150
 ENDED: Final = {TaskStatus.COMPLETED, TaskStatus.FAILED}
-SAID_ONCE: Final = {c.SetPhaseGuard, c.SetAutoComplete, c.CompleteDeliverable, c.AnswerQuestion, c.RecordValidation, *DETECTOR_REQUESTS}
+SAID_ONCE: Final = {
+    c.SetPhaseGuard,
+    c.SetAutoComplete,
+    c.CompleteDeliverable,
+    c.AnswerQuestion,
+    c.RecordValidation,
+    *DETECTOR_REQUESTS,
+}
 
 
 def walk(random: Random, seen: Counter[type]) -> None:
@@ -88,7 +95,9 @@ def asked(command: ContractCommand, state: Contract) -> list[ContractEvent]:
 def recorded(command: ContractCommand, state: Contract, events: list[ContractEvent]) -> Contract:
     """The state after the events, each of which has a row in the table."""
     for event in events:
-        assert LIFECYCLE.covers(state.status, type(command), type(event)), f"{command} recorded {event} in {state.status}"
+        assert LIFECYCLE.covers(state.status, type(command), type(event)), (
+            f"{command} recorded {event} in {state.status}"
+        )
         state = DECIDER.evolve(state, event)
     return state
 
@@ -99,8 +108,12 @@ def says_what_it_waits_for(state: Contract) -> None:
         assert state.waiting_for == waits_for(state)
 
 
-def keeps_its_word(before: Contract, command: ContractCommand, events: list[ContractEvent], after: Contract) -> None:
-    """No guard and no gate was passed by, no end is undone, and asking again for what holds already changes nothing."""
+def keeps_its_word(
+    before: Contract, command: ContractCommand, events: list[ContractEvent], after: Contract
+) -> None:
+    """No guard and no gate was passed by, no end is undone, and asking again for what holds already changes
+    nothing.
+    """
     for event in events:
         if isinstance(event, PhaseChanged):
             assert event.confirmed or not before.phase_guard
@@ -119,9 +132,15 @@ def keeps_its_word(before: Contract, command: ContractCommand, events: list[Cont
 
 
 def as_kept_before(event: ContractEvent) -> ContractEvent:
-    """As it would come from a log that was written before its optional members existed: what a member's absence means is what it says."""
+    """As it would come from a log that was written before its optional members existed: what a member's
+    absence means is what it says.
+    """
     said = cast("dict[str, object]", orjson.loads(encode(event)))
-    absent = {member.name for member in fields(event) if member.default is not MISSING and getattr(event, member.name) == member.default}
+    absent = {
+        member.name
+        for member in fields(event)
+        if member.default is not MISSING and getattr(event, member.name) == member.default
+    }
     written = {name: value for name, value in said.items() if name not in absent}
     return cast("ContractEvent", decode(type(event).__name__, 1, orjson.dumps(written)))
 

@@ -18,7 +18,9 @@ NOTES = Deliverable("notes", "Notes")
 def test_a_contract_takes_the_phases_of_its_type(contract_type: str) -> None:
     phases = contract_types()[contract_type]
     given().when(CreateContract("demo", "ada", contract_type)).then(
-        ContractCreated("demo", "", contract_type, "ada", phases, phase_guard=False, auto_complete_enabled=True)
+        ContractCreated(
+            "demo", "", contract_type, "ada", phases, phase_guard=False, auto_complete_enabled=True
+        )
     )
 
 
@@ -39,11 +41,18 @@ def test_an_unknown_type_is_refused_and_the_known_ones_are_named() -> None:
         ((), "phases"),
         ((PLAN, PLAN), "phases"),
         ((PLAN, Phase("draft", (NOTES, NOTES))), "phases.1.deliverables"),
-        ((Phase("draft", (NOTES,), Gate(required_deliverables=("essay",))),), "phases.0.gate.required_deliverables"),
+        (
+            (Phase("draft", (NOTES,), Gate(required_deliverables=("essay",))),),
+            "phases.0.gate.required_deliverables",
+        ),
     ],
 )
-def test_phases_that_cannot_be_meant_are_refused_where_they_are_wrong(phases: tuple[Phase, ...], path: str) -> None:
-    refused = given().when(CreateContract("demo", "ada", phases=phases)).then_refused(ErrorCode.INVALID_REQUEST)
+def test_phases_that_cannot_be_meant_are_refused_where_they_are_wrong(
+    phases: tuple[Phase, ...], path: str
+) -> None:
+    refused = (
+        given().when(CreateContract("demo", "ada", phases=phases)).then_refused(ErrorCode.INVALID_REQUEST)
+    )
     errors = refused.members["errors"]
     assert isinstance(errors, list)
     assert isinstance(errors[0], dict)
@@ -51,8 +60,13 @@ def test_phases_that_cannot_be_meant_are_refused_where_they_are_wrong(phases: tu
 
 
 @pytest.mark.parametrize(
-    ("said", "default", "holds"), [(None, True, True), (None, False, False), (True, False, True), (False, True, False)]
+    ("said", "default", "holds"),
+    [(None, True, True), (None, False, False), (True, False, True), (False, True, False)],
 )
-def test_auto_complete_is_what_the_command_says_else_the_configured_default(said: bool | None, default: bool, holds: bool) -> None:
-    made = scenario(ContractDecider(auto_complete_enabled=default))().when(CreateContract("demo", "ada", auto_complete_enabled=said))
+def test_auto_complete_is_what_the_command_says_else_the_configured_default(
+    said: bool | None, default: bool, holds: bool
+) -> None:
+    made = scenario(ContractDecider(auto_complete_enabled=default))().when(
+        CreateContract("demo", "ada", auto_complete_enabled=said)
+    )
     assert made.after.auto_complete_enabled is holds

@@ -39,7 +39,9 @@ async def contracts(settings: Settings, pool: asyncpg.Pool, nats: Client) -> Asy
 
 async def append(contracts: Contracts, stream: str, *events: Event) -> None:
     made = tuple(new_event(event) for event in events)
-    await contracts.replicas[0].appender.append(Append("default", stream, uuid4(), b"", None, made, EventMeta()))
+    await contracts.replicas[0].appender.append(
+        Append("default", stream, uuid4(), b"", None, made, EventMeta())
+    )
 
 
 async def asked(nats: Client, daemon_id: str, name: str, target: str, /, **data: object) -> dict[str, object]:
@@ -50,7 +52,9 @@ async def asked(nats: Client, daemon_id: str, name: str, target: str, /, **data:
     return cast("dict[str, object]", answer.get("error", answer))
 
 
-async def test_every_command_is_answered_to_every_daemon_as_the_table_says(contracts: Contracts, nats: Client) -> None:
+async def test_every_command_is_answered_to_every_daemon_as_the_table_says(
+    contracts: Contracts, nats: Client
+) -> None:
     for command in COMMANDS:
         name = snake_case(command.__name__)
         codes = {daemon: (await asked(nats, daemon, name, "c1")).get("code") for daemon in ("d1", "d2")}
@@ -78,11 +82,19 @@ async def test_what_others_run_is_answered_as_what_is_not_there(contracts: Contr
 async def test_a_contract_goes_over_to_the_daemon_whose_supervisor_spoke_last(
     contracts: Contracts, pool: asyncpg.Pool, nats: Client
 ) -> None:
-    await append(contracts, "supervisor-t9", SupervisorRegistered("c1", "d2", None, SupervisorState.WORKING, "plan"))
+    await append(
+        contracts, "supervisor-t9", SupervisorRegistered("c1", "d2", None, SupervisorState.WORKING, "plan")
+    )
     await eventually(lambda: Queries(pool).runs("default", "c1", "d2"))
-    assert (await asked(nats, "d1", "create_task", "c1", task_id="t2", name="write"))["code"] == "CONTRACT_NOT_FOUND"
-    silent = SupervisorStateChanged("c1", "d1", None, SupervisorState.WORKING, SupervisorState.INTERRUPTED, "plan", "heartbeat_expired")
-    back = SupervisorStateChanged("c1", "d1", None, SupervisorState.INTERRUPTED, SupervisorState.WORKING, "plan", "heartbeat")
+    assert (await asked(nats, "d1", "create_task", "c1", task_id="t2", name="write"))[
+        "code"
+    ] == "CONTRACT_NOT_FOUND"
+    silent = SupervisorStateChanged(
+        "c1", "d1", None, SupervisorState.WORKING, SupervisorState.INTERRUPTED, "plan", "heartbeat_expired"
+    )
+    back = SupervisorStateChanged(
+        "c1", "d1", None, SupervisorState.INTERRUPTED, SupervisorState.WORKING, "plan", "heartbeat"
+    )
     await append(contracts, "supervisor-t1", silent)
     assert (await asked(nats, "d2", "create_task", "c1", task_id="t2", name="write"))["ok"] is True
     await append(contracts, "supervisor-t1", back)

@@ -52,8 +52,12 @@ async def test_a_command_that_changes_nothing_says_so(contracts: Contracts) -> N
     assert (reply.version, reply.changed) == (1, False)
 
 
-@pytest.mark.parametrize("command", [c.CreateTask("not an id", "write"), c.CreateTask("t1", ""), c.ClaimTask("t1", "no/role")])
-async def test_a_body_that_breaks_its_schema_is_refused_with_the_place(contracts: Contracts, command: c.ContractCommand) -> None:
+@pytest.mark.parametrize(
+    "command", [c.CreateTask("not an id", "write"), c.CreateTask("t1", ""), c.ClaimTask("t1", "no/role")]
+)
+async def test_a_body_that_breaks_its_schema_is_refused_with_the_place(
+    contracts: Contracts, command: c.ContractCommand
+) -> None:
     await contracts.accepted("c1", CREATE)
     refused = await contracts.ask("c1", command)
     assert isinstance(refused, Problem)
@@ -85,24 +89,38 @@ async def test_a_stale_version_is_a_conflict_that_says_where_the_contract_is(con
 async def test_the_version_is_checked_before_status_phase_gate_and_guard(
     contracts: Contracts, status: tuple[c.ContractCommand, ...]
 ) -> None:
-    last = await contracts.accepted("c1", c.CreateContract("demo", "ada", phase_guard=True), c.StartContract(), *status)
+    last = await contracts.accepted(
+        "c1", c.CreateContract("demo", "ada", phase_guard=True), c.StartContract(), *status
+    )
     for phase, confirmed, force in product(("plan", "execute", "celebrate"), (False, True), (False, True)):
-        conflict = await contracts.ask("c1", c.ChangePhase(phase, confirmed, force), expected=last.version - 1)
+        conflict = await contracts.ask(
+            "c1", c.ChangePhase(phase, confirmed, force), expected=last.version - 1
+        )
         assert isinstance(conflict, Problem)
         assert conflict.code is ErrorCode.VERSION_CONFLICT, (phase, confirmed, force)
     assert len(await contracts.events("c1")) == last.version
 
 
 @pytest.mark.parametrize("actor", ["supervisor", "daemon:d1", "owner:ada", "completion_detector"])
-async def test_the_guard_binds_whoever_asks_and_lets_through_whoever_confirms(contracts: Contracts, actor: str) -> None:
+async def test_the_guard_binds_whoever_asks_and_lets_through_whoever_confirms(
+    contracts: Contracts, actor: str
+) -> None:
     await contracts.accepted(
-        "c1", c.CreateContract("demo", "ada", phase_guard=True), c.StartContract(), c.CompleteDeliverable("plan-document")
+        "c1",
+        c.CreateContract("demo", "ada", phase_guard=True),
+        c.StartContract(),
+        c.CompleteDeliverable("plan-document"),
     )
     for force in (False, True):
         refused = await contracts.ask("c1", c.ChangePhase("execute", force=force), actor=actor)
         assert isinstance(refused, Problem)
-        assert (refused.code, refused.members["deliverables"]) == (ErrorCode.PHASE_GUARD_REQUIRED, ["plan-document"])
-    assert isinstance(await contracts.ask("c1", c.ChangePhase("execute", confirmed=True), actor=actor), Accepted)
+        assert (refused.code, refused.members["deliverables"]) == (
+            ErrorCode.PHASE_GUARD_REQUIRED,
+            ["plan-document"],
+        )
+    assert isinstance(
+        await contracts.ask("c1", c.ChangePhase("execute", confirmed=True), actor=actor), Accepted
+    )
 
 
 async def test_what_is_not_there_is_not_found_whatever_version_is_expected(contracts: Contracts) -> None:
@@ -128,15 +146,31 @@ async def test_a_phase_change_can_be_tried_without_being_made(contracts: Contrac
     bus = contracts.replicas[0].bus
 
     async def tried(**question: object) -> dict[str, object] | Problem:
-        return await bus.query("contract", "try_change_phase", {"contract_id": "c1", "phase": "execute", **question})
+        return await bus.query(
+            "contract", "try_change_phase", {"contract_id": "c1", "phase": "execute", **question}
+        )
 
-    not_ready = {"would_succeed": False, "code": "VALIDATION_FAILED", "missing": ["Deliverable: plan-document"], "deliverables": []}
-    guarded = {"would_succeed": False, "code": "PHASE_GUARD_REQUIRED", "missing": [], "deliverables": ["plan-document"]}
+    not_ready = {
+        "would_succeed": False,
+        "code": "VALIDATION_FAILED",
+        "missing": ["Deliverable: plan-document"],
+        "deliverables": [],
+    }
+    guarded = {
+        "would_succeed": False,
+        "code": "PHASE_GUARD_REQUIRED",
+        "missing": [],
+        "deliverables": ["plan-document"],
+    }
     fine: dict[str, object] = {"would_succeed": True, "code": None, "missing": [], "deliverables": []}
     assert await tried() == not_ready
     assert await tried(force=True) == guarded
     assert await tried(force=True, confirmed=True) == fine
-    assert await tried(force=True, confirmed=True, expected_version=1) == {**fine, "would_succeed": False, "code": "VERSION_CONFLICT"}
+    assert await tried(force=True, confirmed=True, expected_version=1) == {
+        **fine,
+        "would_succeed": False,
+        "code": "VERSION_CONFLICT",
+    }
     missing = await bus.query("contract", "try_change_phase", {"contract_id": "c2", "phase": "execute"})
     assert isinstance(missing, Problem)
     assert missing.code is ErrorCode.CONTRACT_NOT_FOUND
@@ -147,8 +181,12 @@ async def test_types_of_ones_own_and_the_default_of_auto_complete_come_from_the_
     settings: Settings, pool: asyncpg.Pool, nats: Client, tmp_path: Path
 ) -> None:
     own = tmp_path / "types.toml"
-    own.write_text('[types]\nessay = ["draft", "review"]\n[phases.draft]\ndeliverables = [{ id = "text", name = "Text" }]\n')
-    chosen = settings.model_copy(update={"contract_types_file": own, "contracts": ContractsSettings(auto_complete_enabled=False)})
+    own.write_text(
+        '[types]\nessay = ["draft", "review"]\n[phases.draft]\ndeliverables = [{ id = "text", name = "Text" }]\n'
+    )
+    chosen = settings.model_copy(
+        update={"contract_types_file": own, "contracts": ContractsSettings(auto_complete_enabled=False)}
+    )
     async with running(chosen, pool, nats) as contracts:
         await contracts.accepted("c1", c.CreateContract("demo", "ada", "essay"))
         [created] = await contracts.events("c1")

@@ -25,7 +25,9 @@ async def test_a_supervisor_that_spoke_before_its_contract_was_made_starts_it(co
     await eventually(lambda: nothing_owed(contracts), because="there is nothing to start")
     await contracts.accepted("c1", CREATE)
     await eventually(lambda: has_started(contracts, "c1"), because="the contract was not started")
-    await eventually(lambda: has(contracts, "c1", SUPERVISING), because="the contract does not know the supervisor's task")
+    await eventually(
+        lambda: has(contracts, "c1", SUPERVISING), because="the contract does not know the supervisor's task"
+    )
 
 
 async def test_a_contract_that_was_paused_before_its_start_is_started_beside_a_steady_supervisor_when_it_resumes(
@@ -45,7 +47,10 @@ async def test_the_first_heartbeat_registers_the_supervisors_task_and_no_gate_co
     async with running(settings, pool, nats, replicas=2) as contracts:
         await contracts.accepted("c1", CREATE, c.StartContract())
         await append(contracts, "supervisor-t1", HEARD)
-        await eventually(lambda: has(contracts, "c1", SUPERVISING), because="the contract does not know the supervisor's task")
+        await eventually(
+            lambda: has(contracts, "c1", SUPERVISING),
+            because="the contract does not know the supervisor's task",
+        )
         await eventually(lambda: nothing_owed(contracts))
         assert (await contracts.events("c1")).count(SUPERVISING) == 1
         await contracts.accepted("c1", c.CompleteDeliverable("plan-document"), c.ChangePhase("execute"))
@@ -68,7 +73,9 @@ async def nothing_owed(contracts: Contracts) -> bool:
     return shown == await contracts.log.head() and starts == tasks == 0
 
 
-async def test_two_replicas_start_a_contract_once(settings: Settings, pool: asyncpg.Pool, nats: Client) -> None:
+async def test_two_replicas_start_a_contract_once(
+    settings: Settings, pool: asyncpg.Pool, nats: Client
+) -> None:
     async with running(settings, pool, nats, replicas=2) as contracts:
         await contracts.accepted("c1", CREATE)
         await append(contracts, "supervisor-t1", HEARD)

@@ -11,13 +11,24 @@ from makima_schemas.contract.events import ContractEvent
 from makima_schemas.contract.model import ContractStatus, TaskStatus
 from makima_schemas.errors import ErrorCode
 
-from tests.services.contract.contract_states import ASKED, ASKS, COMPLETING, IN, PLAN, PLANNED, STARTED, given, opened
+from tests.services.contract.contract_states import (
+    ASKED,
+    ASKS,
+    COMPLETING,
+    IN,
+    PLAN,
+    PLANNED,
+    STARTED,
+    given,
+    opened,
+)
 
 S = ContractStatus
 
 STAYS, NOTHING_NEW = None, None
 
-# Transcribed from the page, by hand, for what `furnished` finds: command, the statuses it is accepted in, what it records, where that leads.
+# Transcribed from the page, by hand, for what `furnished` finds: command, the statuses it is accepted in,
+# what it records, where that leads.
 # In paused, blocked and completing a question is open: what would lead to active leads to waiting_for_input.
 WORK = "created active waiting_for_input paused blocked"
 OPEN = WORK + " completing"
@@ -60,7 +71,9 @@ ROWS: tuple[tuple[type[ContractCommand], str, type[ContractEvent] | None, S | No
     (c.AnswerQuestion, "active", NOTHING_NEW, STAYS),  # it has that answer
 )
 PAGE: dict[tuple[S, type], tuple[type[ContractEvent] | None, S | None]] = {
-    (S(status), command): (event, there) for command, statuses, event, there in ROWS for status in statuses.split()
+    (S(status), command): (event, there)
+    for command, statuses, event, there in ROWS
+    for status in statuses.split()
 }
 
 # `allowed` of a refusal: where else some row leads from there.
@@ -113,7 +126,9 @@ def test_every_command_in_every_status_does_what_the_page_says(status: S, comman
     elif type(command) in DETECTOR_REQUESTS:
         asked.then_nothing()
     else:
-        refused = asked.then_refused(ErrorCode.INVALID_TRANSITION, **{"from": str(status), "allowed": ALLOWED[status].split()})
+        refused = asked.then_refused(
+            ErrorCode.INVALID_TRANSITION, **{"from": str(status), "allowed": ALLOWED[status].split()}
+        )
         assert refused.members["to"] not in {None, ""}
 
 
@@ -121,7 +136,9 @@ def each_has_a_row(status: S, command: ContractCommand, events: list[ContractEve
     """In the table that the code runs on, for the status in which it came."""
     state = given(*furnished(status)).state
     for event in events:
-        assert LIFECYCLE.covers(state.status, type(command), type(event)), f"{type(event).__name__} has no row in {state.status}"
+        assert LIFECYCLE.covers(state.status, type(command), type(event)), (
+            f"{type(event).__name__} has no row in {state.status}"
+        )
         state = evolve(state, event)
 
 
@@ -132,8 +149,14 @@ def test_the_page_and_the_matrix_know_every_command() -> None:
 
 def test_what_a_detector_finds_leads_on() -> None:
     done = (opened(PLAN), STARTED, PLANNED)
-    assert given(*done).when(c.StartCompletion("plan")).then(e.CompletionStarted()).after.status is S.COMPLETING
-    guarded = given(opened(guard=True), STARTED, PLANNED).when(c.AwaitConfirmation("plan")).then(e.InputAwaited("phase_confirmation"))
+    assert (
+        given(*done).when(c.StartCompletion("plan")).then(e.CompletionStarted()).after.status is S.COMPLETING
+    )
+    guarded = (
+        given(opened(guard=True), STARTED, PLANNED)
+        .when(c.AwaitConfirmation("plan"))
+        .then(e.InputAwaited("phase_confirmation"))
+    )
     assert guarded.after.status is S.WAITING_FOR_INPUT
 
 
@@ -157,7 +180,9 @@ TASK_IN: dict[T, tuple[ContractEvent, ...]] = {
 }
 
 
-@pytest.mark.parametrize(("command", "accepted", "event", "there"), TASK_PAGE, ids=lambda value: type(value).__name__)
+@pytest.mark.parametrize(
+    ("command", "accepted", "event", "there"), TASK_PAGE, ids=lambda value: type(value).__name__
+)
 @pytest.mark.parametrize("status", T)
 def test_every_task_command_in_every_task_status_does_what_the_page_says(
     status: T, command: ContractCommand, accepted: str, event: type[ContractEvent], there: T
@@ -179,7 +204,9 @@ def test_a_task_begins_where_it_is_created_or_handed_on(command: type) -> None:
 
 @pytest.mark.parametrize("status", [S.CREATED, S.ACTIVE, S.BLOCKED])
 def test_resuming_leads_back_to_where_it_was_paused(status: S) -> None:
-    given(*IN[status], e.ContractPaused("lunch", status)).when(c.ResumeContract()).then(e.ContractResumed(status))
+    given(*IN[status], e.ContractPaused("lunch", status)).when(c.ResumeContract()).then(
+        e.ContractResumed(status)
+    )
 
 
 def test_pausing_records_where_it_was_paused() -> None:
@@ -193,27 +220,39 @@ def test_a_detector_that_comes_late_asks_for_nothing() -> None:
 
 
 def test_a_finished_cleanup_completes() -> None:
-    given(*COMPLETING).when(c.FinishCompletion("cleanup_deadline")).then(e.ContractCompleted("cleanup_deadline"))
+    given(*COMPLETING).when(c.FinishCompletion("cleanup_deadline")).then(
+        e.ContractCompleted("cleanup_deadline")
+    )
 
 
 @pytest.mark.parametrize("command", [c.CompleteContract(), c.ArchiveContract(complete_first=True)])
 def test_what_is_completing_is_completed_by_its_clean_up_alone(command: ContractCommand) -> None:
-    refused = given(*COMPLETING).when(command).then_refused(ErrorCode.INVALID_TRANSITION, **{"from": "completing", "to": "completed"})
+    refused = (
+        given(*COMPLETING)
+        .when(command)
+        .then_refused(ErrorCode.INVALID_TRANSITION, **{"from": "completing", "to": "completed"})
+    )
     assert "clean-up" in (refused.hint or "")
 
 
 def test_an_old_client_archives_what_still_runs_by_completing_it() -> None:
-    given(opened(), STARTED).when(c.ArchiveContract(complete_first=True)).then(e.ContractCompleted("request"), e.ContractArchived())
+    given(opened(), STARTED).when(c.ArchiveContract(complete_first=True)).then(
+        e.ContractCompleted("request"), e.ContractArchived()
+    )
     given(*IN[S.FAILED]).when(c.ArchiveContract(complete_first=True)).then(e.ContractArchived())
 
 
 def test_even_an_old_client_cannot_archive_what_is_paused() -> None:
-    given(*IN[S.PAUSED]).when(c.ArchiveContract(complete_first=True)).then_refused(ErrorCode.INVALID_TRANSITION, **{"from": "paused"})
+    given(*IN[S.PAUSED]).when(c.ArchiveContract(complete_first=True)).then_refused(
+        ErrorCode.INVALID_TRANSITION, **{"from": "paused"}
+    )
 
 
 def test_work_on_a_closed_contract_is_refused_with_the_hint_to_reopen_it() -> None:
     for status in (S.COMPLETED, S.FAILED, S.ARCHIVED):
-        refused = given(*IN[status]).when(c.CreateTask("t1", "write")).then_refused(ErrorCode.INVALID_TRANSITION)
+        refused = (
+            given(*IN[status]).when(c.CreateTask("t1", "write")).then_refused(ErrorCode.INVALID_TRANSITION)
+        )
         assert "reopen" in (refused.hint or "")
 
 
@@ -222,7 +261,8 @@ def test_the_refusal_says_where_the_command_would_have_led() -> None:
         given(*IN[S.COMPLETED])
         .when(c.PauseContract())
         .then_refused(
-            ErrorCode.INVALID_TRANSITION, **{"from": "completed", "to": "paused", "allowed": ["active", "waiting_for_input", "archived"]}
+            ErrorCode.INVALID_TRANSITION,
+            **{"from": "completed", "to": "paused", "allowed": ["active", "waiting_for_input", "archived"]},
         )
     )
     assert refused.detail == "a contract that is completed takes no pause contract"
@@ -237,8 +277,12 @@ def test_what_was_never_created_or_was_deleted_is_not_found(command: ContractCom
 
 
 def test_the_id_of_a_deleted_contract_is_not_used_again() -> None:
-    given(*IN[S.ARCHIVED], e.ContractDeleted()).when(c.CreateContract("demo", "ada")).then_refused(ErrorCode.CONTRACT_NOT_FOUND)
+    given(*IN[S.ARCHIVED], e.ContractDeleted()).when(c.CreateContract("demo", "ada")).then_refused(
+        ErrorCode.CONTRACT_NOT_FOUND
+    )
 
 
 def test_creating_what_exists_is_refused() -> None:
-    given(opened()).when(c.CreateContract("demo", "ada")).then_refused(ErrorCode.INVALID_TRANSITION, **{"from": "created", "to": "created"})
+    given(opened()).when(c.CreateContract("demo", "ada")).then_refused(
+        ErrorCode.INVALID_TRANSITION, **{"from": "created", "to": "created"}
+    )

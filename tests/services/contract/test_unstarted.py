@@ -16,14 +16,28 @@ from makima_schemas.supervisor import SupervisorRegistered, SupervisorState, Sup
 from tests.services.contract.contract_states import opened
 
 HEARD = SupervisorRegistered("c1", "d1", None, SupervisorState.IDLE, "plan")
-CHANGED = SupervisorStateChanged("c1", "d1", None, SupervisorState.IDLE, SupervisorState.WORKING, "plan", "heartbeat")
-SILENT = SupervisorStateChanged("c1", "d1", None, SupervisorState.IDLE, SupervisorState.INTERRUPTED, "plan", "heartbeat_expired")
+CHANGED = SupervisorStateChanged(
+    "c1", "d1", None, SupervisorState.IDLE, SupervisorState.WORKING, "plan", "heartbeat"
+)
+SILENT = SupervisorStateChanged(
+    "c1", "d1", None, SupervisorState.IDLE, SupervisorState.INTERRUPTED, "plan", "heartbeat_expired"
+)
 TRACED = EventMeta(traceparent="00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
 
 
 def applied(position: int, stream: str, event: Event) -> Applied:
     recorded = Recorded(
-        position, "default", stream, 1, uuid4(), uuid4(), type(event).__name__, 1, b"{}", TRACED, datetime(2026, 1, 31, tzinfo=UTC)
+        position,
+        "default",
+        stream,
+        1,
+        uuid4(),
+        uuid4(),
+        type(event).__name__,
+        1,
+        b"{}",
+        TRACED,
+        datetime(2026, 1, 31, tzinfo=UTC),
     )
     return Applied(recorded, event)
 
@@ -34,7 +48,9 @@ async def shown(pool: asyncpg.Pool, *batches: Sequence[tuple[str, Event]]) -> li
     async with pool.acquire() as connection:
         await connection.execute("set search_path to contract; truncate unstarted, supervisors")
         for batch in batches:
-            listed = [applied(position + index, stream, event) for index, (stream, event) in enumerate(batch, 1)]
+            listed = [
+                applied(position + index, stream, event) for index, (stream, event) in enumerate(batch, 1)
+            ]
             position += len(batch)
             await Unstarted().apply(connection, listed)  # pyright: ignore[reportArgumentType] - a pool's connection is one
         rows = await connection.fetch("select contract_id, supervised_at from unstarted order by contract_id")
@@ -79,7 +95,9 @@ async def test_a_supervisor_that_spoke_before_the_contract_was_made_is_remembere
     assert await shown(pool, [("supervisor-t1", HEARD)]) == []
     assert await shown(pool, [("supervisor-t1", HEARD)], [CREATED]) == [("c1", 2)]
     assert await shown(pool, [("supervisor-t1", HEARD), CREATED]) == [("c1", 2)]
-    assert await shown(pool, [("supervisor-t1", HEARD)], [("supervisor-t1", SILENT)], [CREATED]) == [("c1", None)]
+    assert await shown(pool, [("supervisor-t1", HEARD)], [("supervisor-t1", SILENT)], [CREATED]) == [
+        ("c1", None)
+    ]
     assert await shown(pool, [("supervisor-t1", HEARD)], [CREATED, STARTED]) == []
 
 
@@ -90,12 +108,17 @@ async def test_a_resume_owes_the_start_again_beside_a_supervisor_that_lives(pool
     assert await shown(pool, [CREATED, paused], [heard], [resumed]) == [("c1", 4)]
     assert await shown(pool, [CREATED, heard, paused, resumed]) == [("c1", 4)]
     assert await shown(pool, [CREATED, paused, resumed]) == [("c1", None)]
-    assert await shown(pool, [heard], [CREATED, paused], [("supervisor-t1", SILENT)], [resumed]) == [("c1", 2)], "as it was owed before"
+    assert await shown(pool, [heard], [CREATED, paused], [("supervisor-t1", SILENT)], [resumed]) == [
+        ("c1", 2)
+    ], "as it was owed before"
 
 
 async def test_the_task_of_a_supervisor_is_owed_to_its_contract(pool: asyncpg.Pool) -> None:
     async def owed() -> list[tuple[object, ...]]:
-        return [tuple(row) for row in await pool.fetch("select contract_id, task_id, owed_at from contract.supervisors")]
+        return [
+            tuple(row)
+            for row in await pool.fetch("select contract_id, task_id, owed_at from contract.supervisors")
+        ]
 
     await shown(pool, [CREATED], [("supervisor-t1", HEARD)], [("supervisor-t1", CHANGED)])
     assert await owed() == [("c1", "t1", 2)]

@@ -5,7 +5,18 @@ from makima_schemas.contract import events as e
 from makima_schemas.contract.model import ContractStatus, Deliverable, Gate, Phase
 from makima_schemas.errors import ErrorCode
 
-from tests.services.contract.contract_states import ASKED, COMPLETING, IN, PLAN, PLANNED, SHIPPED, STARTED, TO_EXECUTE, given, opened
+from tests.services.contract.contract_states import (
+    ASKED,
+    COMPLETING,
+    IN,
+    PLAN,
+    PLANNED,
+    SHIPPED,
+    STARTED,
+    TO_EXECUTE,
+    given,
+    opened,
+)
 
 ACTIVE, WAITING, BLOCKED, CREATED = (
     ContractStatus.ACTIVE,
@@ -25,11 +36,15 @@ def test_a_question_makes_it_wait_and_the_last_answer_lets_it_go_on() -> None:
     given(opened(), STARTED).when(c.AskQuestion("q1", "Which database?")).then(ASKED, FOR_ANSWER)
     two = (opened(), STARTED, ASKED, FOR_ANSWER, e.QuestionAsked("q2", "Which port?", "text"))
     given(*two).when(c.AnswerQuestion("q1", "Postgres")).then(ANSWERED)
-    given(*two, ANSWERED).when(c.AnswerQuestion("q2", "5432")).then(e.QuestionAnswered("q2", "5432"), e.InputReceived())
+    given(*two, ANSWERED).when(c.AnswerQuestion("q2", "5432")).then(
+        e.QuestionAnswered("q2", "5432"), e.InputReceived()
+    )
 
 
 def test_a_second_question_is_waited_for_silently() -> None:
-    given(opened(), STARTED, ASKED, FOR_ANSWER).when(c.AskQuestion("q2", "Which port?")).then(e.QuestionAsked("q2", "Which port?", "text"))
+    given(opened(), STARTED, ASKED, FOR_ANSWER).when(c.AskQuestion("q2", "Which port?")).then(
+        e.QuestionAsked("q2", "Which port?", "text")
+    )
 
 
 def test_a_guarded_phase_that_is_ready_waits_for_its_confirmation() -> None:
@@ -56,7 +71,9 @@ def test_a_question_that_waits_gives_way_to_a_confirmation() -> None:
 
 
 def test_without_its_guard_a_phase_needs_no_confirmation() -> None:
-    given(*CONFIRMABLE).when(c.SetPhaseGuard(enabled=False)).then(e.PhaseGuardSet(enabled=False), e.InputReceived())
+    given(*CONFIRMABLE).when(c.SetPhaseGuard(enabled=False)).then(
+        e.PhaseGuardSet(enabled=False), e.InputReceived()
+    )
 
 
 def test_a_confirmation_is_for_one_phase_even_if_the_next_is_ready_too() -> None:
@@ -75,15 +92,25 @@ def test_new_work_takes_from_a_phase_that_it_is_ready() -> None:
     made = e.TaskCreated("t1", "write", "plan")
     given(*CONFIRMABLE).when(c.CreateTask("t1", "write")).then(made, e.InputReceived())
     given(*CONFIRMABLE, ASKED).when(c.CreateTask("t1", "write")).then(made, FOR_ANSWER)
-    given(*CONFIRMABLE).when(c.CreateTask("t1", "drive", is_supervisor=True)).then(e.TaskCreated("t1", "drive", "plan", is_supervisor=True))
+    given(*CONFIRMABLE).when(c.CreateTask("t1", "drive", is_supervisor=True)).then(
+        e.TaskCreated("t1", "drive", "plan", is_supervisor=True)
+    )
 
 
 def test_a_failed_validation_takes_it_too() -> None:
     gated = Phase("plan", PLAN.deliverables, Gate(validator="lint"))
     passed = e.PhaseValidated("plan", "lint", passed=True)
-    story = (opened(gated, Phase("execute", (Deliverable("x", "X"),)), guard=True), STARTED, PLANNED, passed, FOR_CONFIRMATION)
+    story = (
+        opened(gated, Phase("execute", (Deliverable("x", "X"),)), guard=True),
+        STARTED,
+        PLANNED,
+        passed,
+        FOR_CONFIRMATION,
+    )
     failed = e.PhaseValidated("plan", "lint", passed=False, reason="two warnings")
-    given(*story).when(c.RecordValidation("plan", "lint", passed=False, reason="two warnings")).then(failed, e.InputReceived())
+    given(*story).when(c.RecordValidation("plan", "lint", passed=False, reason="two warnings")).then(
+        failed, e.InputReceived()
+    )
 
 
 def test_what_happens_in_a_pause_counts_when_it_ends() -> None:
@@ -110,7 +137,9 @@ def test_unblocking_and_reopening_lead_to_waiting_while_a_question_is_open() -> 
     given(*blocked).when(c.UnblockContract()).then(e.ContractUnblocked(WAITING, "question"))
     given(*blocked, ANSWERED).when(c.UnblockContract()).then(e.ContractUnblocked(ACTIVE))
     failed = (opened(), STARTED, ASKED, FOR_ANSWER, e.ContractFailed("no budget"))
-    given(*failed).when(c.ReopenContract("money came")).then(e.ContractReopened("money came", WAITING, "question"))
+    given(*failed).when(c.ReopenContract("money came")).then(
+        e.ContractReopened("money came", WAITING, "question")
+    )
 
 
 def test_a_question_asked_before_the_start_is_waited_for_from_the_start() -> None:
@@ -131,8 +160,18 @@ def test_new_work_aborts_a_completion() -> None:
     given(*COMPLETING).when(c.AskQuestion("q1", "Which database?")).then(
         ASKED, e.CompletionAborted("a question was asked", WAITING, "question")
     )
-    handed = given(opened(), STARTED, e.TaskCreated("t1", "write", "plan"), PLANNED, TO_EXECUTE, SHIPPED, e.CompletionStarted())
-    assert handed.when(c.HandOffTask("t1", "reviewer", "t2")).events[-1] == e.CompletionAborted("a task was handed on", ACTIVE)
+    handed = given(
+        opened(),
+        STARTED,
+        e.TaskCreated("t1", "write", "plan"),
+        PLANNED,
+        TO_EXECUTE,
+        SHIPPED,
+        e.CompletionStarted(),
+    )
+    assert handed.when(c.HandOffTask("t1", "reviewer", "t2")).events[-1] == e.CompletionAborted(
+        "a task was handed on", ACTIVE
+    )
 
 
 def test_what_is_no_new_work_aborts_nothing() -> None:
@@ -143,7 +182,9 @@ def test_what_is_no_new_work_aborts_nothing() -> None:
 
 
 def test_a_failed_final_validation_aborts_it() -> None:
-    given(*COMPLETING).when(c.AbortCompletion("final validation failed")).then(e.CompletionAborted("final validation failed", ACTIVE))
+    given(*COMPLETING).when(c.AbortCompletion("final validation failed")).then(
+        e.CompletionAborted("final validation failed", ACTIVE)
+    )
 
 
 def test_completion_starts_only_in_a_last_phase_that_is_ready_and_may_complete() -> None:
@@ -160,16 +201,24 @@ def test_an_answer_is_given_once() -> None:
     story = (opened(), STARTED, ASKED, FOR_ANSWER)
     given(*story).when(c.AnswerQuestion("q2", "?")).then_refused(ErrorCode.QUESTION_NOT_FOUND)
     given(*story, ANSWERED, e.InputReceived()).when(c.AnswerQuestion("q1", "Postgres")).then_nothing()
-    given(*story, ANSWERED, e.InputReceived()).when(c.AnswerQuestion("q1", "SQLite")).then_refused(ErrorCode.INVALID_TRANSITION)
+    given(*story, ANSWERED, e.InputReceived()).when(c.AnswerQuestion("q1", "SQLite")).then_refused(
+        ErrorCode.INVALID_TRANSITION
+    )
 
 
 def test_a_choice_is_one_of_its_options() -> None:
-    given(opened(), STARTED).when(c.AskQuestion("q1", "Which?", "choice")).then_refused(ErrorCode.INVALID_REQUEST)
-    given(opened(), STARTED).when(c.AskQuestion("q1", "Which?", "text", ("a", "b"))).then_refused(ErrorCode.INVALID_REQUEST)
+    given(opened(), STARTED).when(c.AskQuestion("q1", "Which?", "choice")).then_refused(
+        ErrorCode.INVALID_REQUEST
+    )
+    given(opened(), STARTED).when(c.AskQuestion("q1", "Which?", "text", ("a", "b"))).then_refused(
+        ErrorCode.INVALID_REQUEST
+    )
     choice = (opened(), STARTED, e.QuestionAsked("q1", "Which?", "choice", ("a", "b")), FOR_ANSWER)
     given(*choice).when(c.AnswerQuestion("q1", "c")).then_refused(ErrorCode.INVALID_REQUEST)
     given(*choice).when(c.AnswerQuestion("q1", "b")).then(e.QuestionAnswered("q1", "b"), e.InputReceived())
 
 
 def test_a_question_id_is_used_once() -> None:
-    given(opened(), STARTED, ASKED, FOR_ANSWER).when(c.AskQuestion("q1", "Another?")).then_refused(ErrorCode.INVALID_REQUEST)
+    given(opened(), STARTED, ASKED, FOR_ANSWER).when(c.AskQuestion("q1", "Another?")).then_refused(
+        ErrorCode.INVALID_REQUEST
+    )

@@ -16,12 +16,19 @@ RUNNING = (*CLAIMED, e.TaskStarted("t1", "new"))
 
 @pytest.mark.parametrize(
     ("phase", "deliverable_id"),
-    [(phase, deliverable.id) for phases in contract_types().values() for phase in phases for deliverable in phase.deliverables],
+    [
+        (phase, deliverable.id)
+        for phases in contract_types().values()
+        for phase in phases
+        for deliverable in phase.deliverables
+    ],
 )
 def test_every_deliverable_of_every_phase_can_be_completed(phase: object, deliverable_id: str) -> None:
     phases = contract_types()["specification"]
     name = next(declared.name for declared in phases if declared == phase)
-    given(opened(*phases), STARTED).when(c.CompleteDeliverable(deliverable_id, name)).then(e.DeliverableCompleted(name, deliverable_id))
+    given(opened(*phases), STARTED).when(c.CompleteDeliverable(deliverable_id, name)).then(
+        e.DeliverableCompleted(name, deliverable_id)
+    )
 
 
 def test_a_deliverable_is_looked_up_in_the_current_phase_unless_another_is_named() -> None:
@@ -31,9 +38,14 @@ def test_a_deliverable_is_looked_up_in_the_current_phase_unless_another_is_named
     given(*ACTIVE).when(c.CompleteDeliverable("pull-request")).then_refused(
         ErrorCode.INVALID_DELIVERABLE, phase="plan", valid=["plan-document"]
     )
-    given(*ACTIVE).when(c.CompleteDeliverable("pull-request", "execute")).then(e.DeliverableCompleted("execute", "pull-request"))
+    given(*ACTIVE).when(c.CompleteDeliverable("pull-request", "execute")).then(
+        e.DeliverableCompleted("execute", "pull-request")
+    )
     unknown = given(*ACTIVE).when(c.CompleteDeliverable("plan-document", "celebrate"))
-    assert "not declared" in unknown.then_refused(ErrorCode.INVALID_DELIVERABLE, phase="celebrate", valid=[]).detail
+    assert (
+        "not declared"
+        in unknown.then_refused(ErrorCode.INVALID_DELIVERABLE, phase="celebrate", valid=[]).detail
+    )
 
 
 def test_completing_a_deliverable_again_changes_nothing() -> None:
@@ -42,7 +54,9 @@ def test_completing_a_deliverable_again_changes_nothing() -> None:
 
 def test_a_task_belongs_to_the_current_phase_unless_another_is_named() -> None:
     given(*ACTIVE).when(c.CreateTask("t1", "write")).then(e.TaskCreated("t1", "write", "plan"))
-    given(*ACTIVE).when(c.CreateTask("t1", "write", "execute", "builder")).then(e.TaskCreated("t1", "write", "execute", "builder"))
+    given(*ACTIVE).when(c.CreateTask("t1", "write", "execute", "builder")).then(
+        e.TaskCreated("t1", "write", "execute", "builder")
+    )
     given(*ACTIVE).when(c.CreateTask("t1", "write", "celebrate")).then_refused(ErrorCode.INVALID_REQUEST)
     given(*PENDING).when(c.CreateTask("t1", "write again")).then_refused(ErrorCode.INVALID_REQUEST)
 
@@ -50,8 +64,12 @@ def test_a_task_belongs_to_the_current_phase_unless_another_is_named() -> None:
 def test_a_task_goes_from_pending_to_its_end() -> None:
     given(*PENDING).when(c.ClaimTask("t1", "builder", "new")).then(e.TaskClaimed("t1", "builder", "new"))
     given(*CLAIMED).when(c.StartTask("t1", "new")).then(e.TaskStarted("t1", "new"))
-    given(*RUNNING).when(c.CompleteTask("t1", success=True, result="done")).then(e.TaskCompleted("t1", "write", "done"))
-    given(*RUNNING).when(c.CompleteTask("t1", success=False, result="broken")).then(e.TaskFailed("t1", "write", "broken"))
+    given(*RUNNING).when(c.CompleteTask("t1", success=True, result="done")).then(
+        e.TaskCompleted("t1", "write", "done")
+    )
+    given(*RUNNING).when(c.CompleteTask("t1", success=False, result="broken")).then(
+        e.TaskFailed("t1", "write", "broken")
+    )
 
 
 @pytest.mark.parametrize("story", [PENDING, CLAIMED, RUNNING], ids=["pending", "claimed", "running"])
@@ -63,15 +81,25 @@ def test_a_task_may_be_completed_before_it_was_started(story: tuple[e.ContractEv
 def test_a_released_task_is_free_for_another_connection(story: tuple[e.ContractEvent, ...]) -> None:
     released = given(*story).when(c.ReleaseTask("t1", "new", "gone")).then(e.TaskReleased("t1", "gone"))
     assert released.after.tasks["t1"].connection_id is None
-    given(*story, *released.events).when(c.ClaimTask("t1", "builder", "newer")).then(e.TaskClaimed("t1", "builder", "newer"))
+    given(*story, *released.events).when(c.ClaimTask("t1", "builder", "newer")).then(
+        e.TaskClaimed("t1", "builder", "newer")
+    )
 
 
 def test_only_what_the_tables_row_says_can_be_done_with_a_task() -> None:
-    given(*PENDING).when(c.StartTask("t1")).then_refused(ErrorCode.INVALID_TRANSITION, **{"from": "pending", "to": "running"})
-    given(*PENDING).when(c.ReleaseTask("t1")).then_refused(ErrorCode.INVALID_TRANSITION, allowed=["claimed", "completed", "failed"])
+    given(*PENDING).when(c.StartTask("t1")).then_refused(
+        ErrorCode.INVALID_TRANSITION, **{"from": "pending", "to": "running"}
+    )
+    given(*PENDING).when(c.ReleaseTask("t1")).then_refused(
+        ErrorCode.INVALID_TRANSITION, allowed=["claimed", "completed", "failed"]
+    )
     given(*CLAIMED).when(c.ClaimTask("t1", "builder")).then_refused(ErrorCode.INVALID_TRANSITION)
     ended = (*RUNNING, e.TaskCompleted("t1", "write"))
-    for command in (c.CompleteTask("t1", success=False), c.ReleaseTask("t1"), c.HandOffTask("t1", "reviewer", "t2")):
+    for command in (
+        c.CompleteTask("t1", success=False),
+        c.ReleaseTask("t1"),
+        c.HandOffTask("t1", "reviewer", "t2"),
+    ):
         given(*ended).when(command).then_refused(ErrorCode.INVALID_TRANSITION, allowed=list[str]())
 
 
@@ -94,26 +122,37 @@ def test_an_older_connection_cannot_touch_a_task_that_a_newer_one_holds(command:
 
 def test_who_claimed_a_task_holds_it_also_when_somebody_else_says_that_it_started() -> None:
     said_by_the_daemon = (*CLAIMED, e.TaskStarted("t1"))
-    given(*said_by_the_daemon).when(c.CompleteTask("t1", success=True, connection_id="old")).then_refused(ErrorCode.SUPERSEDED)
+    given(*said_by_the_daemon).when(c.CompleteTask("t1", success=True, connection_id="old")).then_refused(
+        ErrorCode.SUPERSEDED
+    )
 
 
 def test_who_started_a_task_that_was_claimed_without_a_name_holds_it() -> None:
     story = (*PENDING, e.TaskClaimed("t1", "builder"), e.TaskStarted("t1", "new"))
-    given(*story).when(c.CompleteTask("t1", success=True, connection_id="old")).then_refused(ErrorCode.SUPERSEDED)
-    given(*story).when(c.CompleteTask("t1", success=True, connection_id="new")).then(e.TaskCompleted("t1", "write"))
+    given(*story).when(c.CompleteTask("t1", success=True, connection_id="old")).then_refused(
+        ErrorCode.SUPERSEDED
+    )
+    given(*story).when(c.CompleteTask("t1", success=True, connection_id="new")).then(
+        e.TaskCompleted("t1", "write")
+    )
 
 
 def test_a_task_that_nobody_holds_by_a_connection_is_fenced_against_none() -> None:
-    given(*PENDING, e.TaskClaimed("t1", "builder")).when(c.StartTask("t1", "any")).then(e.TaskStarted("t1", "any"))
+    given(*PENDING, e.TaskClaimed("t1", "builder")).when(c.StartTask("t1", "any")).then(
+        e.TaskStarted("t1", "any")
+    )
 
 
 def test_a_task_is_claimed_only_under_the_role_it_waits_for() -> None:
     given(*PENDING).when(c.ClaimTask("t1", "reviewer")).then_refused(ErrorCode.FORBIDDEN)
-    given(*ACTIVE, e.TaskCreated("t1", "write", "plan")).when(c.ClaimTask("t1", "reviewer")).then(e.TaskClaimed("t1", "reviewer"))
+    given(*ACTIVE, e.TaskCreated("t1", "write", "plan")).when(c.ClaimTask("t1", "reviewer")).then(
+        e.TaskClaimed("t1", "reviewer")
+    )
 
 
 def test_handing_on_completes_a_task_and_makes_one_for_the_other_role() -> None:
     given(*RUNNING).when(c.HandOffTask("t1", "reviewer", "t2", "draft", "new")).then(
-        e.TaskCompleted("t1", "write", "draft"), e.TaskCreated("t2", "write", "plan", "reviewer", "step by step")
+        e.TaskCompleted("t1", "write", "draft"),
+        e.TaskCreated("t2", "write", "plan", "reviewer", "step by step"),
     )
     given(*RUNNING).when(c.HandOffTask("t1", "reviewer", "t1")).then_refused(ErrorCode.INVALID_REQUEST)

@@ -1,4 +1,6 @@
-"""Replicas of the gateway before a real contract service, and clients that speak HTTP to them: administrators, where nothing else is said."""
+"""Replicas of the gateway before a real contract service, and clients that speak HTTP to them:
+administrators, where nothing else is said.
+"""
 
 from collections.abc import AsyncGenerator, Awaitable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -41,12 +43,16 @@ class Gateways:
     async def append(self, stream: str, *events: Event) -> int:
         """As the owner of another stream would; answers the last position."""
         made = tuple(new_event(event) for event in events)
-        await self.replicas[0].appender.append(Append("default", stream, uuid4(), b"", None, made, EventMeta()))
+        await self.replicas[0].appender.append(
+            Append("default", stream, uuid4(), b"", None, made, EventMeta())
+        )
         return await self.log.head()
 
 
 @asynccontextmanager
-async def running(settings: Settings, pool: asyncpg.Pool, nats: Client, replicas: int = 1) -> AsyncGenerator[Gateways]:
+async def running(
+    settings: Settings, pool: asyncpg.Pool, nats: Client, replicas: int = 1
+) -> AsyncGenerator[Gateways]:
     await provision(nats, Log(pool), budget=0.01)
     async with AsyncExitStack() as started:
         await started.enter_async_context(Service.running(contract.NAME, settings, contract.build))
@@ -58,7 +64,11 @@ async def running(settings: Settings, pool: asyncpg.Pool, nats: Client, replicas
             client = authenticated_client(ADMIN, f"http://127.0.0.1:{port}/api/v1")
             await started.enter_async_context(client)
             made.append((service, client, f"ws://127.0.0.1:{port}/api/v1/contracts/monitor?token={ADMIN}"))
-        gateways = Gateways(tuple(one for one, _, _ in made), tuple(one for _, one, _ in made), tuple(one for _, _, one in made))
+        gateways = Gateways(
+            tuple(one for one, _, _ in made),
+            tuple(one for _, one, _ in made),
+            tuple(one for _, _, one in made),
+        )
         for client in gateways.clients:
             await eventually(lambda client=client: _ready(client))
         yield gateways
@@ -66,7 +76,9 @@ async def running(settings: Settings, pool: asyncpg.Pool, nats: Client, replicas
 
 def authenticated_client(token: str | None, base_url: str) -> httpx.AsyncClient:
     """A client with this token; None: one without."""
-    return httpx.AsyncClient(base_url=base_url, headers={"Authorization": f"Bearer {token}"} if token else {}, timeout=PATIENCE)
+    return httpx.AsyncClient(
+        base_url=base_url, headers={"Authorization": f"Bearer {token}"} if token else {}, timeout=PATIENCE
+    )
 
 
 async def _ready(client: httpx.AsyncClient) -> bool:
@@ -100,7 +112,9 @@ async def items(http: httpx.AsyncClient, path: str, **query: object) -> list[dic
 async def refused(asked: Awaitable[httpx.Response], status: int, code: str) -> dict[str, object]:
     """The problem of an answer that must be this refusal, in the one form that refusals have."""
     answer = await asked
-    assert (answer.status_code, answer.headers["Content-Type"]) == (status, "application/problem+json"), answer.text
+    assert (answer.status_code, answer.headers["Content-Type"]) == (status, "application/problem+json"), (
+        answer.text
+    )
     problem = body(answer)
     assert {"type", "title", "status", "detail", "code", "hint", "trace_id"} <= problem.keys()
     assert (problem["status"], problem["code"]) == (status, code), answer.text

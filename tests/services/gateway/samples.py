@@ -1,4 +1,6 @@
-"""Values of a hypothesis strategy as a list, the same ones each time: what is asynchronous cannot be called by hypothesis itself."""
+"""Values of a hypothesis strategy as a list, the same ones each time: what is asynchronous cannot be called
+by hypothesis itself.
+"""
 
 from typing import TypeVar
 

@@ -18,7 +18,9 @@ async def issue_token(admin: httpx.AsyncClient, role: str, **members: object) ->
 
 
 @asynccontextmanager
-async def client_as(admin: httpx.AsyncClient, role: str, **members: object) -> AsyncGenerator[httpx.AsyncClient]:
+async def client_as(
+    admin: httpx.AsyncClient, role: str, **members: object
+) -> AsyncGenerator[httpx.AsyncClient]:
     token = await issue_token(admin, role, **members)
     async with authenticated_client(str(token["token"]), str(admin.base_url)) as client:
         yield client
@@ -27,7 +29,10 @@ async def client_as(admin: httpx.AsyncClient, role: str, **members: object) -> A
 async def run_by(gateways: Gateways, daemon_id: str, http: httpx.AsyncClient, **members: object) -> str:
     """A new contract whose supervisor was heard from this daemon."""
     contract = str((await created(http, **members))["id"])
-    await gateways.append(f"supervisor-s-{contract}", SupervisorRegistered(contract, daemon_id, "k1", SupervisorState.WORKING, "plan"))
+    await gateways.append(
+        f"supervisor-s-{contract}",
+        SupervisorRegistered(contract, daemon_id, "k1", SupervisorState.WORKING, "plan"),
+    )
 
     async def known() -> bool:
         return (await http.get(f"/contracts/{contract}/supervisor/status")).status_code == 200

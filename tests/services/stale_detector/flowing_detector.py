@@ -32,7 +32,9 @@ class Watch:
             self.detector.track(sender(number), owner)
 
     def flow(self, span: int, on: Collection[int] = range(SHARDS)) -> Findings:
-        """Time goes on where the stream is seen to flow; a shard that was left out goes on from where it stood."""
+        """Time goes on where the stream is seen to flow; a shard that was left out goes on from where it
+        stood.
+        """
         found = Findings()
         for _ in range(span // (50 * MILLISECOND)):
             for number in on:

@@ -28,12 +28,16 @@ class Stream:
             detector.begin(shard, "e1", 1)
 
     def flow(self, span: int, *, says: HeartbeatSource | None = None) -> list[Verdict]:
-        """Time passes, somebody may speak all the while, and whatever the owner is told of somebody does not convince it."""
+        """Time passes, somebody may speak all the while, and whatever the owner is told of somebody does not
+        convince it.
+        """
         given: list[Verdict] = []
         for _ in range(span // STEP):
             self.pass_by(STEP)
             if says is not None:
-                self._detector.on_heartbeat(self._detector.shards[0], says, self._sequence, START + self._sequence * STEP)
+                self._detector.on_heartbeat(
+                    self._detector.shards[0], says, self._sequence, START + self._sequence * STEP
+                )
             found = self._detector.tick().verdicts
             for verdict in found:
                 self._detector.resolve(verdict)

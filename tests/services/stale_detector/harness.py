@@ -1,4 +1,6 @@
-"""The detector and the owner of its senders inside the test's process, on real servers, with a fleet that beats."""
+"""The detector and the owner of its senders inside the test's process, on real servers, with a fleet that
+beats.
+"""
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
@@ -29,7 +31,14 @@ TIMEOUT = 2.0
 GRACE = 1.0
 
 
-def quick(database: str, nats_url: str, *, timeout: float = TIMEOUT, stale_after: float = 1800.0, repeat: float = 60.0) -> Settings:
+def quick(
+    database: str,
+    nats_url: str,
+    *,
+    timeout: float = TIMEOUT,
+    stale_after: float = 1800.0,
+    repeat: float = 60.0,
+) -> Settings:
     """A detector that needs seconds where the real one needs minutes."""
     contracts = ContractsSettings(
         heartbeat_interval_seconds=INTERVAL,
@@ -43,8 +52,8 @@ def quick(database: str, nats_url: str, *, timeout: float = TIMEOUT, stale_after
 
 @dataclass
 class Fleet:
-    """Supervisors `t0…` of contracts `c0…` under one daemon, each beating on its own; `dead` have stopped. While it is `muted`,
-    everyone lives on and all heartbeats are lost.
+    """Supervisors `t0…` of contracts `c0…` under one daemon, each beating on its own; `dead` have stopped.
+    While it is `muted`, everyone lives on and all heartbeats are lost.
     """
 
     nats: Client
@@ -62,8 +71,12 @@ class Fleet:
             await self.nats.publish(subjects.daemon_heartbeat(name), msgspec.json.encode(body))
             return
         connection = self.connections.setdefault(name, f"{name}-1")
-        said = SupervisorHeartbeat(name, name.replace("t", "c"), self.state, "plan", datetime.now(UTC), connection_id=connection)
-        await self.nats.publish(subjects.supervisor_heartbeat(self.daemons[0], name), msgspec.json.encode(said))
+        said = SupervisorHeartbeat(
+            name, name.replace("t", "c"), self.state, "plan", datetime.now(UTC), connection_id=connection
+        )
+        await self.nats.publish(
+            subjects.supervisor_heartbeat(self.daemons[0], name), msgspec.json.encode(said)
+        )
 
     async def _live(self, name: str, offset: float) -> None:
         await asyncio.sleep(offset)
@@ -77,7 +90,10 @@ class Fleet:
     async def beating(self) -> AsyncGenerator["Fleet"]:
         everyone = [*self.supervisors, *self.daemons]
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._live(name, self.interval * at / len(everyone))) for at, name in enumerate(everyone)]
+            tasks = [
+                group.create_task(self._live(name, self.interval * at / len(everyone)))
+                for at, name in enumerate(everyone)
+            ]
             yield self
             for task in tasks:
                 task.cancel()
@@ -103,7 +119,9 @@ class LogReader:
         return [each.entity_id.partition(":")[2] for each in await self.all("SilenceDetected")]
 
     async def events(self, stream: str) -> list[Event]:
-        return [decode(each.type, each.schema, each.data) for each in await self.log.stream("default", stream)]
+        return [
+            decode(each.type, each.schema, each.data) for each in await self.log.stream("default", stream)
+        ]
 
 
 @dataclass(frozen=True)
@@ -114,7 +132,15 @@ class Running(LogReader):
     async def record(self, stream: str, *events: Event) -> Outcome:
         """As another service would."""
         command = uuid4()
-        append = Append("default", stream, command, command.bytes, None, tuple(new_event(each) for each in events), EventMeta(actor="test"))
+        append = Append(
+            "default",
+            stream,
+            command,
+            command.bytes,
+            None,
+            tuple(new_event(each) for each in events),
+            EventMeta(actor="test"),
+        )
         return await self.detectors[0].appender.append(append)
 
 
@@ -126,5 +152,8 @@ async def running(
     async with AsyncExitStack() as stack:
         if owner:
             await stack.enter_async_context(Service.running(owner_app.NAME, settings, owner_app.build))
-        detectors = [await stack.enter_async_context(Service.running(app.NAME, settings, app.build)) for _ in range(replicas)]
+        detectors = [
+            await stack.enter_async_context(Service.running(app.NAME, settings, app.build))
+            for _ in range(replicas)
+        ]
         yield Running(Log(pool), detectors, settings)

@@ -3,7 +3,12 @@
 from datetime import UTC, datetime
 
 from makima_schemas.evidence import Evidence
-from makima_schemas.supervisor import StateChangedBy, SupervisorRegistered, SupervisorState, SupervisorStateChanged
+from makima_schemas.supervisor import (
+    StateChangedBy,
+    SupervisorRegistered,
+    SupervisorState,
+    SupervisorStateChanged,
+)
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 EVIDENCE = Evidence(NOW, 120.0, NOW, NOW, 20.0, "r1", 7, "e1")

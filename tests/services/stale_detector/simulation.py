@@ -78,7 +78,11 @@ class World:
         for sender in self.outbox:
             self.store(sender)
         self.outbox.clear()
-        if self.canaries and any(replica.running for replica in self.replicas) and self.now % (50 * MILLISECOND) == 0:
+        if (
+            self.canaries
+            and any(replica.running for replica in self.replicas)
+            and self.now % (50 * MILLISECOND) == 0
+        ):
             for shard in set(range(subjects.SHARDS)) - self.silent_shards:
                 self._store(shard, None)
 
@@ -88,14 +92,22 @@ class World:
         self._store(senders.shard_of(subject), sender)
 
     def _store(self, shard: int, sender: str | None) -> None:
-        self.stream.append(StoredHeartbeat(len(self.stream) + 1, self.stamp(), shard, sender, self.connection.get(sender or "")))
+        self.stream.append(
+            StoredHeartbeat(
+                len(self.stream) + 1, self.stamp(), shard, sender, self.connection.get(sender or "")
+            )
+        )
 
     def take(self, verdict: Verdict) -> None:
         """The owner of the stream: as the supervisor_heartbeat service decides."""
         name = verdict.sender.name
         if name not in self.alive or self.holds.get(verdict.owner, Hold()).version != verdict.hold_version:
             return
-        newest = max((stored for stored in self.stream if stored.sender == name), key=lambda each: each.sequence, default=None)
+        newest = max(
+            (stored for stored in self.stream if stored.sender == name),
+            key=lambda each: each.sequence,
+            default=None,
+        )
         if newest is not None and contradicts(newest, verdict.evidence):
             return
         del self.alive[name]
@@ -116,7 +128,9 @@ class World:
 
 
 def contradicts(newest: StoredHeartbeat, evidence: Evidence) -> bool:
-    """As the supervisor_heartbeat service decides: by sequences, or by time where the judge never heard the sender."""
+    """As the supervisor_heartbeat service decides: by sequences, or by time where the judge never heard the
+    sender.
+    """
     if evidence.stream_sequence:
         return newest.sequence > evidence.stream_sequence
     return moment(newest.stamp) > evidence.watermark - timedelta(seconds=evidence.timeout_seconds)
@@ -159,7 +173,9 @@ class Replica:
             shard.consumed(message.sequence, message.stamp)
             if message.sender is not None:
                 contract = message.sender.replace("supervisor:t", "c")
-                self.detector.on_heartbeat(shard, (message.sender, contract, message.connection_id), message.sequence, message.stamp)
+                self.detector.on_heartbeat(
+                    shard, (message.sender, contract, message.connection_id), message.sequence, message.stamp
+                )
 
     def _act(self, findings: Findings) -> None:
         self.asked += findings.verdicts
@@ -169,7 +185,10 @@ class Replica:
         for suspicion in findings.hold_requests:
             self.world.put_hold(suspicion.owner, Hold(suspicion.version + 1, held=True))
         for clearance in findings.hold_releases:
-            self.world.put_hold(clearance.owner, Hold(clearance.version + 1, held=False, expired=clearance.reason == "hold_expired"))
+            self.world.put_hold(
+                clearance.owner,
+                Hold(clearance.version + 1, held=False, expired=clearance.reason == "hold_expired"),
+            )
 
 
 def small_owners(number: int) -> str:
@@ -177,7 +196,12 @@ def small_owners(number: int) -> str:
     return f"o{number // 8}"
 
 
-def world(replicas: int = 1, fleet: int = FLEET, timeouts: Timeouts | None = None, owners: Callable[[int], str] = small_owners) -> World:
+def world(
+    replicas: int = 1,
+    fleet: int = FLEET,
+    timeouts: Timeouts | None = None,
+    owners: Callable[[int], str] = small_owners,
+) -> World:
     made = World() if timeouts is None else World(timeouts)
     made.populate(fleet, owners)
     made.replicas = [Replica(made, f"r{number}") for number in range(replicas)]

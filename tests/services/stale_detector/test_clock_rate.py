@@ -24,14 +24,18 @@ def sampled(*samples: tuple[float, float], window: float = 60) -> ClockRate:
         ([(100, 7), (110, 4)], 0.0),  # set back by a grace: worse than standing still it is not
     ],
 )
-def test_it_is_the_share_of_the_local_time_that_was_observed(samples: list[tuple[float, float]], value: float | None) -> None:
+def test_it_is_the_share_of_the_local_time_that_was_observed(
+    samples: list[tuple[float, float]], value: float | None
+) -> None:
     assert sampled(*samples).value == value
 
 
 def test_it_looks_back_over_the_window_and_no_further() -> None:
     standing = [(second, 0.0) for second in range(100)]
     flowing = [(100 + second, float(second)) for second in range(1, 61)]
-    assert sampled(*standing, *flowing).value == pytest.approx(60 / 61)  # the oldest that is kept is just outside of it
+    assert sampled(*standing, *flowing).value == pytest.approx(
+        60 / 61
+    )  # the oldest that is kept is just outside of it
     assert sampled(*standing, *flowing, (161, 61.0)).value == 1.0
 
 

@@ -34,9 +34,15 @@ async def test_switched_off_it_records_no_hold(database: str, pool: asyncpg.Pool
     await provision(nats, Log(pool), budget=0.01)
     await alive(pool, [f"t{number}" for number in range(20)])
     detector = Counting(TIMEOUTS, "r1")
-    async with writing.running(database) as appender, following(detector, pool, nats) as follower, asyncio.TaskGroup() as group:
+    async with (
+        writing.running(database) as appender,
+        following(detector, pool, nats) as follower,
+        asyncio.TaskGroup() as group,
+    ):
         stream = Stream(detector)
-        judging = group.create_task(DetectionLoop(detector, follower, Bus(nats), appender, enabled=False).run())
+        judging = group.create_task(
+            DetectionLoop(detector, follower, Bus(nats), appender, enabled=False).run()
+        )
         stream.pass_by(TIMEOUTS.interval)
         await eventually(lambda: detector.warmed_up)
         stream.pass_by(2 * TIMEOUTS.timeout)

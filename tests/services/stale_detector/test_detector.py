@@ -1,4 +1,6 @@
-"""The detector over long stretches of time, in a simulated world: no false verdict, and every death found once."""
+"""The detector over long stretches of time, in a simulated world: no false verdict, and every death found
+once.
+"""
 
 import pytest
 from makima_stale_detector.domain.shards.observed_clock import MILLISECOND, SECOND, Timeouts
@@ -114,7 +116,9 @@ def test_a_restarted_detector_gives_everyone_a_full_timeout_and_finds_the_dead()
     assert sorted(w.found) == died
 
 
-def test_when_half_of_an_owners_senders_fall_silent_at_once_its_verdicts_are_held_and_given_up_when_they_return() -> None:
+def test_when_half_of_an_owners_senders_fall_silent_at_once_its_verdicts_are_held_and_given_up_when_they_return() -> (
+    None
+):
     w = world(owners=one_owner)
     w.run(2 * MINUTE)
     died = kill(w, FLEET // 2)

@@ -1,4 +1,6 @@
-"""Senders that move between shards, replaced connections, and what the log says against a verdict, in a simulated world."""
+"""Senders that move between shards, replaced connections, and what the log says against a verdict, in a
+simulated world.
+"""
 
 from dataclasses import replace
 
@@ -18,7 +20,9 @@ def test_a_sender_that_moves_to_another_shard_lives_there_and_dies_there() -> No
     w.dead.add("supervisor:t1")
     w.run(3 * MINUTE)
     (verdict,) = w.accepted
-    assert verdict.evidence.stream_sequence == max(each.sequence for each in w.stream if each.sender == "supervisor:t1")
+    assert verdict.evidence.stream_sequence == max(
+        each.sequence for each in w.stream if each.sender == "supervisor:t1"
+    )
 
 
 def test_a_sender_that_moves_back_and_forth_is_never_suspected() -> None:

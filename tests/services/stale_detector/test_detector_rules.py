@@ -1,10 +1,17 @@
-"""The detector's rules one by one, on two shards that the test lets flow: who is tracked for whom, what is asked, what a hold holds."""
+"""The detector's rules one by one, on two shards that the test lets flow: who is tracked for whom, what is
+asked, what a hold holds.
+"""
 
 from dataclasses import replace
 
 from makima_schemas import subjects
 from makima_stale_detector.domain.members.sender import Tracked
-from makima_stale_detector.domain.shards.observed_clock import CANARIES_FAST, CANARIES_SLOW, MILLISECOND, SECOND
+from makima_stale_detector.domain.shards.observed_clock import (
+    CANARIES_FAST,
+    CANARIES_SLOW,
+    MILLISECOND,
+    SECOND,
+)
 from makima_stale_detector.domain.verdicts.detector import Detector
 from makima_stale_detector.domain.verdicts.findings import Findings
 
@@ -133,7 +140,9 @@ def test_who_has_moved_to_a_shard_that_is_read_later_is_heard_there_before_it_is
     late, soon = home(1), 1 - home(1)
     watch.hear(1, on=late)
     watch.hear(1, on=soon)
-    assert watch.flow(6 * SECOND, on=[soon]) == Findings()  # a suspect, but the other shard has not been read so far
+    assert (
+        watch.flow(6 * SECOND, on=[soon]) == Findings()
+    )  # a suspect, but the other shard has not been read so far
     assert watch.flow(3 * SECOND, on=[late]) == Findings()
     watch.hear(1, on=late)
     assert watch.flow(3500 * MILLISECOND, on=[late]) == Findings()

@@ -1,4 +1,6 @@
-"""How many of an owner's senders would expire within an interval: never less than do, and exactly where it matters."""
+"""How many of an owner's senders would expire within an interval: never less than do, and exactly where it
+matters.
+"""
 
 from makima_stale_detector.domain.members.sender import Sender, Tracked
 from makima_stale_detector.domain.shards.observed_clock import MILLISECOND, SECOND
@@ -12,7 +14,9 @@ SLACK = INTERVAL // FORECAST_SLACK_DIVISOR
 
 
 class Fleet:
-    """Senders of one owner on two shards, whose clocks the test lets run; `due` is told from where they stand."""
+    """Senders of one owner on two shards, whose clocks the test lets run; `due` is told from where they
+    stand.
+    """
 
     def __init__(self, tracked: int) -> None:
         self.shards = Shards(2, grace=3 * SECOND)
@@ -22,7 +26,9 @@ class Fleet:
             shard.consumed(1, START)
         self.owner = SenderGroup("ada")
         self.owner.senders = {f"supervisor:t{number}" for number in range(tracked)}
-        self.tracked = {name: Tracked(Sender(name, True, 1, "c1", "d1"), "ada") for name in self.owner.senders}
+        self.tracked = {
+            name: Tracked(Sender(name, True, 1, "c1", "d1"), "ada") for name in self.owner.senders
+        }
         self.outlook = ExpiryForecast(self.shards, self.tracked, INTERVAL)
 
     def run(self, span: int) -> None:
@@ -35,7 +41,9 @@ class Fleet:
     def due(self, number: int, span: int, on: int = 0) -> None:
         self.sequence += 1
         shard = self.shards[on]
-        shard.wheel.touch(f"supervisor:t{number}", (shard.clock.observed + span, self.sequence, self.now, None))
+        shard.wheel.touch(
+            f"supervisor:t{number}", (shard.clock.observed + span, self.sequence, self.now, None)
+        )
 
     def suspect(self, number: int) -> None:
         self.owner.suspects[f"supervisor:t{number}"] = Suspect(self.shards[0], (0, 1, START, None))
@@ -88,7 +96,9 @@ def test_who_is_not_tracked_is_not_counted() -> None:
     assert fleet.expiring == 8
 
 
-def test_everyone_is_looked_at_again_when_the_slack_is_used_up_or_what_was_seen_means_nothing_any_more() -> None:
+def test_everyone_is_looked_at_again_when_the_slack_is_used_up_or_what_was_seen_means_nothing_any_more() -> (
+    None
+):
     fleet = Fleet(20)
     assert fleet.outlook.old
     assert fleet.expiring == 0

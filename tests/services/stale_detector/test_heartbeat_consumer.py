@@ -34,8 +34,15 @@ def message(subject: str, payload: bytes = b"") -> Message:
 
 
 @pytest.mark.parametrize("shard", ["foo", "9", "12", "3x", "", "-1"])
-def test_a_shard_that_nobody_knows_is_nobodys(reader: HeartbeatConsumer, detector: Detector, shard: str) -> None:
-    reader.consume([message(f"makima.shards.{shard}.canary"), message(f"makima.shards.{shard}.supervisor.d1.t1", SUPERVISOR)])
+def test_a_shard_that_nobody_knows_is_nobodys(
+    reader: HeartbeatConsumer, detector: Detector, shard: str
+) -> None:
+    reader.consume(
+        [
+            message(f"makima.shards.{shard}.canary"),
+            message(f"makima.shards.{shard}.supervisor.d1.t1", SUPERVISOR),
+        ]
+    )
     assert set(reader.canary_at.values()) == {float("-inf")}
     assert all(not shard.live and not shard.wheel.beats for shard in detector.shards)
 
@@ -47,7 +54,9 @@ def test_a_task_that_is_called_canary_is_none(reader: HeartbeatConsumer) -> None
     assert reader.canary_at[3] > float("-inf")
 
 
-async def test_many_at_once_are_read_in_slices_between_which_others_get_their_turn(reader: HeartbeatConsumer, detector: Detector) -> None:
+async def test_many_at_once_are_read_in_slices_between_which_others_get_their_turn(
+    reader: HeartbeatConsumer, detector: Detector
+) -> None:
     turns: list[int] = []
 
     async def look() -> None:

@@ -20,7 +20,10 @@ async def known(system: Running, fleet: Fleet) -> None:
 async def test_half_of_a_fleet_is_held_by_both_detectors_and_forgiven_when_it_returns(
     database: str, nats_url: str, pool: asyncpg.Pool, nats: Client
 ) -> None:
-    async with running(quick(database, nats_url), pool, nats, replicas=2) as system, Fleet(nats, SUPERVISORS).beating() as fleet:
+    async with (
+        running(quick(database, nats_url), pool, nats, replicas=2) as system,
+        Fleet(nats, SUPERVISORS).beating() as fleet,
+    ):
         await known(system, fleet)
         fleet.muted = True
         (held,) = await eventually(lambda: system.events(owner_stream("")))
@@ -42,7 +45,10 @@ async def test_a_verdict_given_under_an_older_hold_stream_is_not_taken(
     database: str, nats_url: str, pool: asyncpg.Pool, nats: Client
 ) -> None:
     """Somebody holds the owner's verdicts while ours is on its way: it waits until the hold is over."""
-    async with running(quick(database, nats_url), pool, nats) as system, Fleet(nats, ["t0", "t1"]).beating() as fleet:
+    async with (
+        running(quick(database, nats_url), pool, nats) as system,
+        Fleet(nats, ["t0", "t1"]).beating() as fleet,
+    ):
         await known(system, fleet)
         fleet.dead.add("t1")
         await system.record(owner_stream(""), MassSilenceSuspected(20, 11))
@@ -50,7 +56,9 @@ async def test_a_verdict_given_under_an_older_hold_stream_is_not_taken(
         async def cleared() -> bool:
             return len(await system.events(owner_stream(""))) == 2
 
-        await eventually(cleared)  # two senders are never a mass: the hold ends when heartbeats are seen to come
+        await eventually(
+            cleared
+        )  # two senders are never a mass: the hold ends when heartbeats are seen to come
         (told,) = await eventually(lambda: system.all("SilenceDetected"))
         (_, ended) = await system.all("MassSilenceSuspected") + await system.all("MassSilenceCleared")
         assert told.position > ended.position

@@ -55,7 +55,9 @@ def test_a_hold_that_the_log_does_not_know_any_more_is_none() -> None:
     watch.track(1)
     found = watch.flow(6 * SECOND)
     assert found.hold_releases == []
-    assert [(verdict.sender.name, verdict.hold_version) for verdict in found.verdicts] == [("supervisor:t1", 0)]
+    assert [(verdict.sender.name, verdict.hold_version) for verdict in found.verdicts] == [
+        ("supervisor:t1", 0)
+    ]
 
 
 def test_a_hold_that_the_log_read_anew_tells_of_holds() -> None:
@@ -64,7 +66,9 @@ def test_a_hold_that_the_log_read_anew_tells_of_holds() -> None:
     watch.track(1)
     watch.track(2, owner="b")
     found = watch.flow(6 * SECOND)
-    assert [(verdict.sender.name, verdict.hold_version) for verdict in found.verdicts] == [("supervisor:t2", 2)]
+    assert [(verdict.sender.name, verdict.hold_version) for verdict in found.verdicts] == [
+        ("supervisor:t2", 2)
+    ]
     assert [(clearance.owner, clearance.version) for clearance in found.hold_releases] == [("", 5)]
 
 
@@ -72,17 +76,25 @@ def test_when_a_shard_begins_anew_nobody_is_under_suspicion_there_and_everybody_
     watch = Watch()
     watch.track(*range(8))
     shard_of_each = {number: home(number) for number in range(8)}
-    here, there = (next(number for number, shard in shard_of_each.items() if shard == wanted) for wanted in (0, 1))
+    here, there = (
+        next(number for number, shard in shard_of_each.items() if shard == wanted) for wanted in (0, 1)
+    )
     verdicts = {verdict.sender.name: verdict for verdict in watch.flow(6 * SECOND).verdicts}
     assert len(verdicts) == 8
     watch.detector.begin(watch.detector.shards[0], "e2", watch.sequence + 1)
     assert not watch.detector.warmed_up
-    assert (watch.detector.shards[0].epoch, watch.detector.shards[0].live, watch.detector.shards[0].clock.observed) == ("e2", False, 0)
+    assert (
+        watch.detector.shards[0].epoch,
+        watch.detector.shards[0].live,
+        watch.detector.shards[0].clock.observed,
+    ) == ("e2", False, 0)
     assert not watch.detector.is_pending(verdicts[sender(here).name])
     assert watch.detector.is_pending(verdicts[sender(there).name])
     assert watch.flow(3900 * MILLISECOND).verdicts == []
     again = watch.flow(SECOND).verdicts
-    assert named(again) == sorted(sender(number).name for number, shard in shard_of_each.items() if shard == 0)
+    assert named(again) == sorted(
+        sender(number).name for number, shard in shard_of_each.items() if shard == 0
+    )
 
 
 def test_a_suspect_that_is_heard_on_another_shard_is_none() -> None:

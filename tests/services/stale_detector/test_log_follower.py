@@ -26,7 +26,9 @@ async def record(pool: asyncpg.Pool, stream: str, event: Event) -> None:
     await call(pool, command(stream, new_event(event)))
 
 
-async def test_a_hold_that_another_log_does_not_know_guards_no_verdict(pool: asyncpg.Pool, nats: Client) -> None:
+async def test_a_hold_that_another_log_does_not_know_guards_no_verdict(
+    pool: asyncpg.Pool, nats: Client
+) -> None:
     await provision(nats, Log(pool), budget=0.01)
     await alive(pool, ["t1"])
     await pool.execute("insert into stale_detector.holds values ('', 5, false, false)")
@@ -44,10 +46,16 @@ async def test_a_hold_that_another_log_does_not_know_guards_no_verdict(pool: asy
         await eventually(unguarded)
 
 
-async def test_a_connection_that_was_replaced_after_a_restart_keeps_nobody_alive(pool: asyncpg.Pool, nats: Client) -> None:
-    """It fell silent under A and returns under B: what A still says is a zombie's word, also for a detector that never heard of A's death."""
+async def test_a_connection_that_was_replaced_after_a_restart_keeps_nobody_alive(
+    pool: asyncpg.Pool, nats: Client
+) -> None:
+    """It fell silent under A and returns under B: what A still says is a zombie's word, also for a detector
+    that never heard of A's death.
+    """
     await provision(nats, Log(pool), budget=0.01)
-    await pool.execute("insert into stale_detector.senders values ('supervisor:t1', false, 1, 'c1', 'd1', 'A', '{}')")
+    await pool.execute(
+        "insert into stale_detector.senders values ('supervisor:t1', false, 1, 'c1', 'd1', 'A', '{}')"
+    )
     detector = Detector(TIMEOUTS, "r1")
     async with following(detector, pool, nats):
         stream = Stream(detector)
@@ -58,7 +66,9 @@ async def test_a_connection_that_was_replaced_after_a_restart_keeps_nobody_alive
         assert verdict.connection_id == "B"
 
 
-async def test_who_came_alive_while_the_log_was_not_followed_is_judged_though_never_heard(pool: asyncpg.Pool, nats: Client) -> None:
+async def test_who_came_alive_while_the_log_was_not_followed_is_judged_though_never_heard(
+    pool: asyncpg.Pool, nats: Client
+) -> None:
     await provision(nats, Log(pool), budget=0.01)
     detector = Detector(TIMEOUTS, "r1")
     async with following(detector, pool, nats):
@@ -80,7 +90,9 @@ class Watched(LogFollower):
             self.__dict__.setdefault("said", []).append(value)
 
 
-async def test_a_detector_that_stopped_at_an_event_of_the_future_goes_on_saying_so(pool: asyncpg.Pool, nats: Client) -> None:
+async def test_a_detector_that_stopped_at_an_event_of_the_future_goes_on_saying_so(
+    pool: asyncpg.Pool, nats: Client
+) -> None:
     await provision(nats, Log(pool), budget=0.01)
     event = new_event(changed(SupervisorState.WORKING, "B"))
     await call(pool, command("supervisor-t1", replace(event, schema=99)))

@@ -13,9 +13,20 @@ SUSPECTED = MassSilenceSuspected(20, 11)
 
 @pytest.mark.parametrize(
     ("tracked", "expiring", "expected"),
-    [(10, 10, True), (20, 10, True), (21, 10, False), (21, 11, True), (9, 9, False), (18, 9, False), (1000, 499, False), (1000, 500, True)],
+    [
+        (10, 10, True),
+        (20, 10, True),
+        (21, 10, False),
+        (21, 11, True),
+        (9, 9, False),
+        (18, 9, False),
+        (1000, 499, False),
+        (1000, 500, True),
+    ],
 )
-def test_it_is_a_mass_from_ten_on_and_half_of_the_owners_senders(tracked: int, expiring: int, *, expected: bool) -> None:
+def test_it_is_a_mass_from_ten_on_and_half_of_the_owners_senders(
+    tracked: int, expiring: int, *, expected: bool
+) -> None:
     assert is_mass(tracked, expiring) is expected
 
 
@@ -37,7 +48,12 @@ def test_a_hold_is_what_its_stream_said_last(before: Hold, version: int, event: 
 
 @pytest.mark.parametrize(
     ("stream", "owner"),
-    [("silence-owner:ada", "ada"), ("silence-owner:", ""), ("silence-c1", None), ("contract-owner:ada", None)],
+    [
+        ("silence-owner:ada", "ada"),
+        ("silence-owner:", ""),
+        ("silence-c1", None),
+        ("contract-owner:ada", None),
+    ],
 )
 def test_the_stream_names_the_owner(stream: str, owner: str | None) -> None:
     assert owner_of(recorded(stream, ContractStarted())) == owner

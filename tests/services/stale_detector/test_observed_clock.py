@@ -3,7 +3,14 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from makima_stale_detector.domain.shards.observed_clock import CANARIES_FAST, CANARIES_SLOW, MILLISECOND, SECOND, ObservedClock, Pace
+from makima_stale_detector.domain.shards.observed_clock import (
+    CANARIES_FAST,
+    CANARIES_SLOW,
+    MILLISECOND,
+    SECOND,
+    ObservedClock,
+    Pace,
+)
 
 START = 1_700_000_000 * SECOND
 GRACE = 3 * SECOND
@@ -34,17 +41,24 @@ def test_between_two_messages_a_quarter_of_a_second_counts_at_most() -> None:
 
 def test_a_gap_sets_it_back_by_the_grace() -> None:
     flowing = [50 * MILLISECOND] * 200
-    assert run(ObservedClock(GRACE), *flowing, 30 * SECOND).observed == 10 * SECOND + 250 * MILLISECOND - GRACE
+    assert (
+        run(ObservedClock(GRACE), *flowing, 30 * SECOND).observed == 10 * SECOND + 250 * MILLISECOND - GRACE
+    )
 
 
 def test_graces_do_not_add_up() -> None:
     """Canaries 1.1 s apart: the clock stands one grace behind its peak, it does not run backwards for ever."""
     flowing = [50 * MILLISECOND] * 200
-    assert run(ObservedClock(GRACE), *flowing, *[1100 * MILLISECOND] * 50).observed == 10 * SECOND + 250 * MILLISECOND - GRACE
+    assert (
+        run(ObservedClock(GRACE), *flowing, *[1100 * MILLISECOND] * 50).observed
+        == 10 * SECOND + 250 * MILLISECOND - GRACE
+    )
 
 
 def test_a_small_step_back_of_the_broker_counts_nothing_until_it_is_made_good() -> None:
-    assert run(ObservedClock(GRACE), SECOND // 4, -SECOND // 4, SECOND // 4, SECOND // 4).observed == SECOND // 2
+    assert (
+        run(ObservedClock(GRACE), SECOND // 4, -SECOND // 4, SECOND // 4, SECOND // 4).observed == SECOND // 2
+    )
 
 
 def test_a_broker_clock_set_back_by_an_hour_does_not_stop_it_for_an_hour() -> None:
@@ -53,7 +67,10 @@ def test_a_broker_clock_set_back_by_an_hour_does_not_stop_it_for_an_hour() -> No
 
 
 def test_in_the_slow_mode_a_canary_a_second_keeps_it_running() -> None:
-    assert run(ObservedClock(GRACE, CANARIES_SLOW), *[1050 * MILLISECOND] * 10).observed == 10 * 1050 * MILLISECOND
+    assert (
+        run(ObservedClock(GRACE, CANARIES_SLOW), *[1050 * MILLISECOND] * 10).observed
+        == 10 * 1050 * MILLISECOND
+    )
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,12 @@ def test_the_proof_says_what_was_heard_last_when_the_time_was_over_and_how_late_
 
 
 def test_of_who_was_never_heard_no_last_heartbeat_is_told() -> None:
-    evidence = prove(Suspect(shard(), (9 * SECOND, 0, 0, None)), watermark=START + 10 * SECOND, timeout=4 * SECOND, decided_by="r1")
+    evidence = prove(
+        Suspect(shard(), (9 * SECOND, 0, 0, None)),
+        watermark=START + 10 * SECOND,
+        timeout=4 * SECOND,
+        decided_by="r1",
+    )
     assert (evidence.last_heartbeat_at, evidence.stream_sequence) == (None, 0)
 
 
@@ -60,24 +65,43 @@ def test_nanoseconds_are_cut_to_microseconds() -> None:
         (
             "supervisor-t1",
             SupervisorStateChanged(
-                "c1", "d1", "x", SupervisorState.WORKING, SupervisorState.INTERRUPTED, "plan", "heartbeat_expired", EVIDENCE
+                "c1",
+                "d1",
+                "x",
+                SupervisorState.WORKING,
+                SupervisorState.INTERRUPTED,
+                "plan",
+                "heartbeat_expired",
+                EVIDENCE,
             ),
             SilenceDetected("supervisor", "t1", "c1", "x", EVIDENCE),
         ),
         ("daemon-d1", DaemonDisconnected(EVIDENCE), SilenceDetected("daemon", "d1", None, None, EVIDENCE)),
         (
             "supervisor-t1",
-            SupervisorStateChanged("c1", "d1", "x", SupervisorState.WORKING, SupervisorState.IDLE, "plan", "heartbeat", EVIDENCE),
+            SupervisorStateChanged(
+                "c1", "d1", "x", SupervisorState.WORKING, SupervisorState.IDLE, "plan", "heartbeat", EVIDENCE
+            ),
             None,
         ),
         (
             "supervisor-t1",
-            SupervisorStateChanged("c1", "d1", "x", SupervisorState.WORKING, SupervisorState.INTERRUPTED, "plan", "heartbeat_expired"),
+            SupervisorStateChanged(
+                "c1",
+                "d1",
+                "x",
+                SupervisorState.WORKING,
+                SupervisorState.INTERRUPTED,
+                "plan",
+                "heartbeat_expired",
+            ),
             None,
         ),
         ("daemon-d1", DaemonConnected("box"), None),
         ("contract-c1", ContractStarted(), None),
     ],
 )
-def test_of_an_accepted_verdict_it_is_told_who_fell_silent_and_why(stream: str, event: Event, expected: SilenceDetected | None) -> None:
+def test_of_an_accepted_verdict_it_is_told_who_fell_silent_and_why(
+    stream: str, event: Event, expected: SilenceDetected | None
+) -> None:
     assert silence_detected_for(recorded(stream, event), event) == expected

@@ -13,7 +13,10 @@ def test_everyone_who_lives_is_known_and_of_the_others_the_last_who_ended() -> N
     for number in (3, 1, 2):
         known.put(sender(f"s{number}", alive=False))
     assert known.get("s3") is None
-    assert [known.get(f"s{number}") for number in (1, 2)] == [sender("s1", alive=False), sender("s2", alive=False)]
+    assert [known.get(f"s{number}") for number in (1, 2)] == [
+        sender("s1", alive=False),
+        sender("s2", alive=False),
+    ]
     assert len(known) == 4
 
 

@@ -7,14 +7,31 @@ from makima_schemas.contract.events import ContractStarted
 from makima_schemas.daemon import DaemonConnected, DaemonDisconnected
 from makima_schemas.envelope import EventMeta, Recorded
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorState
-from makima_stale_detector.domain.members.sender import REMEMBERED_CONNECTIONS, Sender, evolve, sender_of_event
+from makima_stale_detector.domain.members.sender import (
+    REMEMBERED_CONNECTIONS,
+    Sender,
+    evolve,
+    sender_of_event,
+)
 
 from tests.services.stale_detector.sender_events import EVIDENCE, NOW, changed
 
 
 def recorded(stream: str, position: int, event: Event) -> Recorded:
     name = type(event).__name__
-    return Recorded(position, "default", stream, 1, UUID(int=position), UUID(int=1), name, 1, encode(event), EventMeta(), NOW)
+    return Recorded(
+        position,
+        "default",
+        stream,
+        1,
+        UUID(int=position),
+        UUID(int=1),
+        name,
+        1,
+        encode(event),
+        EventMeta(),
+        NOW,
+    )
 
 
 def fold(stream: str, *events: Event) -> Sender | None:
@@ -24,7 +41,9 @@ def fold(stream: str, *events: Event) -> Sender | None:
     return sender
 
 
-def registered(state: SupervisorState = SupervisorState.WORKING, connection: str | None = "x") -> SupervisorRegistered:
+def registered(
+    state: SupervisorState = SupervisorState.WORKING, connection: str | None = "x"
+) -> SupervisorRegistered:
     return SupervisorRegistered("c1", "d1", connection, state, "plan")
 
 
@@ -58,7 +77,9 @@ def test_one_that_said_it_is_done_is_tracked_no_more() -> None:
 
 
 def test_a_replaced_connection_may_not_speak_any_more() -> None:
-    sender = fold("supervisor-t1", registered(connection="x"), changed(SupervisorState.WORKING, "y", daemon="d2"))
+    sender = fold(
+        "supervisor-t1", registered(connection="x"), changed(SupervisorState.WORKING, "y", daemon="d2")
+    )
     assert sender is not None
     assert (sender.connection_id, sender.daemon_id, sender.superseded) == ("y", "d2", ("x",))
     assert not sender.accepts("c1", "x")
@@ -68,7 +89,11 @@ def test_a_replaced_connection_may_not_speak_any_more() -> None:
 
 
 def test_only_so_many_replaced_connections_are_remembered() -> None:
-    sender = fold("supervisor-t1", registered(), *[changed(SupervisorState.WORKING, f"x{number}") for number in range(50)])
+    sender = fold(
+        "supervisor-t1",
+        registered(),
+        *[changed(SupervisorState.WORKING, f"x{number}") for number in range(50)],
+    )
     assert sender is not None
     assert len(sender.superseded) == REMEMBERED_CONNECTIONS
     assert sender.superseded[-1] == "x48"
@@ -76,7 +101,9 @@ def test_only_so_many_replaced_connections_are_remembered() -> None:
 
 def test_a_daemon_is_tracked_while_it_is_connected() -> None:
     assert fold("daemon-d1", DaemonConnected("h")) == Sender("daemon:d1", True, 1, None, "d1")
-    assert fold("daemon-d1", DaemonConnected("h"), DaemonConnected("h2")) == Sender("daemon:d1", True, 1, None, "d1")
+    assert fold("daemon-d1", DaemonConnected("h"), DaemonConnected("h2")) == Sender(
+        "daemon:d1", True, 1, None, "d1"
+    )
     gone = fold("daemon-d1", DaemonConnected("h"), DaemonDisconnected(EVIDENCE))
     assert gone is not None
     assert not gone.alive
@@ -87,12 +114,16 @@ def test_a_daemon_that_has_never_spoken_itself_is_not_waited_for() -> None:
     named = fold("daemon-d1", DaemonConnected(""))
     assert named is not None
     assert not named.alive
-    assert fold("daemon-d1", DaemonConnected(""), DaemonConnected("h")) == Sender("daemon:d1", True, 2, None, "d1")
+    assert fold("daemon-d1", DaemonConnected(""), DaemonConnected("h")) == Sender(
+        "daemon:d1", True, 2, None, "d1"
+    )
 
 
 def test_an_event_says_whom_it_is_about() -> None:
     assert sender_of_event(recorded("supervisor-t1", 1, SILENT), SILENT) == "supervisor:t1"
-    assert sender_of_event(recorded("daemon-d1", 1, DaemonConnected("h")), DaemonConnected("h")) == "daemon:d1"
+    assert (
+        sender_of_event(recorded("daemon-d1", 1, DaemonConnected("h")), DaemonConnected("h")) == "daemon:d1"
+    )
 
 
 def test_a_sender_is_named_by_its_kind_and_its_id() -> None:
@@ -106,7 +137,9 @@ def test_a_sender_is_named_by_its_kind_and_its_id() -> None:
 
 
 def test_one_that_was_forgotten_is_tracked_from_the_event_that_calls_it_alive() -> None:
-    assert fold("supervisor-t1", changed(SupervisorState.WORKING)) == Sender("supervisor:t1", True, 1, "c1", "d1", "x")
+    assert fold("supervisor-t1", changed(SupervisorState.WORKING)) == Sender(
+        "supervisor:t1", True, 1, "c1", "d1", "x"
+    )
     assert fold("supervisor-t1", SILENT) == Sender("supervisor:t1", False, 0, "c1", "d1", "x")
 
 

@@ -17,7 +17,9 @@ async def test_a_subject_is_mapped_onto_the_shard_that_the_broker_chooses(nats: 
         subject = senders.heartbeat_subject(senders.supervisor(f"task-{number}"), f"daemon-{number % 7}")
         await nats.jetstream().publish(subject, b"{}")
         stored = await nats.jetstream().get_last_msg(subjects.HEARTBEATS_STREAM, "makima.shards.>")
-        assert stored.subject == subject.replace("makima.heartbeats", f"makima.shards.{senders.shard_of(subject, subjects.SHARDS)}")
+        assert stored.subject == subject.replace(
+            "makima.heartbeats", f"makima.shards.{senders.shard_of(subject, subjects.SHARDS)}"
+        )
 
 
 def test_a_sender_is_named_after_its_kind_and_publishes_under_its_name() -> None:
@@ -30,7 +32,11 @@ def test_a_sender_is_named_after_its_kind_and_publishes_under_its_name() -> None
     ("subject", "payload", "spoken"),
     [
         ("makima.shards.3.supervisor.d1.t1", SUPERVISOR, ("supervisor:t1", "c1", "x")),
-        ("makima.shards.3.supervisor._.t1", SUPERVISOR.replace(b',"connection_id":"x"', b""), ("supervisor:t1", "c1", None)),
+        (
+            "makima.shards.3.supervisor._.t1",
+            SUPERVISOR.replace(b',"connection_id":"x"', b""),
+            ("supervisor:t1", "c1", None),
+        ),
         ("makima.shards.0.daemon.d1", DAEMON, ("daemon:d1", None, None)),
         ("makima.shards.3.canary", b"", None),
         ("makima.shards.3.agent.d1.c1.builder", b"{}", None),

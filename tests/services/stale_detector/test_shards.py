@@ -88,14 +88,20 @@ def test_a_hold_of_a_log_read_anew_is_that_logs_and_the_same_one_goes_on() -> No
     assert owner.held_since == (SECOND, SECOND)
     owner.exempt = {"a"}
     owner.replace(Hold(1, held=True), (8 * SECOND, 8 * SECOND))
-    assert (owner.hold, owner.held_since, owner.exempt) == (Hold(1, held=True), (8 * SECOND, 8 * SECOND), set())
+    assert (owner.hold, owner.held_since, owner.exempt) == (
+        Hold(1, held=True),
+        (8 * SECOND, 8 * SECOND),
+        set(),
+    )
     owner.replace(Hold(), (9 * SECOND, 9 * SECOND))
     assert (owner.hold, owner.held_since, owner.calm_since) == (Hold(), (), None)
 
 
 def test_when_a_shard_begins_anew_its_suspects_are_none_and_the_holds_time_there_starts_again() -> None:
     shards, owner = flowing(5, 5), SenderGroup("ada")
-    owner.suspects = {f"s{number}": Suspect(shard, (0, 1, START, None)) for number, shard in enumerate(shards)}
+    owner.suspects = {
+        f"s{number}": Suspect(shard, (0, 1, START, None)) for number, shard in enumerate(shards)
+    }
     owner.apply(Hold(1, held=True), (SECOND, 2 * SECOND))
     owner.calm_since = (3 * SECOND, 3 * SECOND)
     owner.begin(shards[1])
@@ -106,7 +112,9 @@ def test_a_deadline_is_told_on_the_brokers_clock_as_it_goes_now() -> None:
     [shard] = flowing(9)
     assert Suspect(shard, (7 * SECOND, 1, START, None)).due == START + 7 * SECOND
     shard.clock.advance(shard.clock.watermark + 3600 * SECOND)  # stood still for an hour: set back by a grace
-    assert Suspect(shard, (7 * SECOND, 1, START, None)).due == shard.clock.watermark - (shard.clock.observed - 7 * SECOND)
+    assert Suspect(shard, (7 * SECOND, 1, START, None)).due == shard.clock.watermark - (
+        shard.clock.observed - 7 * SECOND
+    )
     assert Suspect(shard, (7 * SECOND, 1, START, None)).due > shard.clock.watermark
 
 

@@ -1,4 +1,6 @@
-"""Stale contracts on real servers: found once per episode, cleared when activity returns, repeated without events."""
+"""Stale contracts on real servers: found once per episode, cleared when activity returns, repeated without
+events.
+"""
 
 import asyncio
 
@@ -28,7 +30,14 @@ THRESHOLD = 1.0
 
 def created(stale_after: int | None = None) -> e.ContractCreated:
     return e.ContractCreated(
-        "demo", "", "simple", "ada", (Phase("plan"),), phase_guard=False, auto_complete_enabled=True, stale_after_seconds=stale_after
+        "demo",
+        "",
+        "simple",
+        "ada",
+        (Phase("plan"),),
+        phase_guard=False,
+        auto_complete_enabled=True,
+        stale_after_seconds=stale_after,
     )
 
 
@@ -65,17 +74,30 @@ async def test_a_supervisor_that_comes_alive_while_we_look_keeps_its_contract_fr
     database: str, pool: asyncpg.Pool, nats: Client
 ) -> None:
     await provision(nats, Log(pool), budget=0.01)
-    await writing.call(pool, writing.command("contract-c1", new_event(created()), new_event(e.ContractStarted())))
+    await writing.call(
+        pool, writing.command("contract-c1", new_event(created()), new_event(e.ContractStarted()))
+    )
     projector, queries = Projector(Silence(), pool, Log(pool), nats, owner="test"), Overtaken(pool)
     async with writing.running(database) as appender, asyncio.TaskGroup() as group:
         staleness = StaleContractScanner(
-            queries, projector, Log(pool), appender, nats, threshold_seconds=0.1, repeat_seconds=60.0, local_health=lambda: None
+            queries,
+            projector,
+            Log(pool),
+            appender,
+            nats,
+            threshold_seconds=0.1,
+            repeat_seconds=60.0,
+            local_health=lambda: None,
         )
         tasks = [group.create_task(projector.run()), group.create_task(staleness.run())]
         await eventually(lambda: queries.looks >= 3)
         for task in tasks:
             task.cancel()
-    assert [each.type for each in await Log(pool).after(0)] == ["ContractCreated", "ContractStarted", "SupervisorRegistered"]
+    assert [each.type for each in await Log(pool).after(0)] == [
+        "ContractCreated",
+        "ContractStarted",
+        "SupervisorRegistered",
+    ]
 
 
 async def test_a_contract_in_which_nothing_happens_is_found_once_and_cleared_by_activity(
@@ -101,7 +123,12 @@ async def test_a_contract_in_which_nothing_happens_is_found_once_and_cleared_by_
         await system.record("contract-c1", e.ContractFailed(None))
 
         async def over() -> bool:
-            return await kinds(system, "c1") == ["StaleDetected", "StaleCleared", "StaleDetected", "StaleCleared"]
+            return await kinds(system, "c1") == [
+                "StaleDetected",
+                "StaleCleared",
+                "StaleDetected",
+                "StaleCleared",
+            ]
 
         await eventually(over)
         assert await system.events("silence-c2") == []
@@ -112,7 +139,9 @@ async def test_a_live_supervisor_keeps_its_contract_fresh_until_it_falls_silent(
     database: str, nats_url: str, pool: asyncpg.Pool, nats: Client
 ) -> None:
     async with (
-        running(quick(database, nats_url, stale_after=THRESHOLD, repeat=2 * STALE_SCAN_SECONDS), pool, nats) as system,
+        running(
+            quick(database, nats_url, stale_after=THRESHOLD, repeat=2 * STALE_SCAN_SECONDS), pool, nats
+        ) as system,
         Fleet(nats, ["t1"]).beating() as fleet,
     ):
         await eventually(lambda: system.events("supervisor-t1"))  # who may speak before its contract is there
@@ -139,7 +168,9 @@ async def test_a_live_supervisor_keeps_its_contract_fresh_until_it_falls_silent(
 async def test_that_it_is_still_stale_is_said_again_and_again_without_events(
     database: str, nats_url: str, pool: asyncpg.Pool, nats: Client
 ) -> None:
-    async with running(quick(database, nats_url, stale_after=THRESHOLD, repeat=0.3), pool, nats, owner=False) as system:
+    async with running(
+        quick(database, nats_url, stale_after=THRESHOLD, repeat=0.3), pool, nats, owner=False
+    ) as system:
         said: list[Msg] = []
 
         async def hear(message: Msg) -> None:

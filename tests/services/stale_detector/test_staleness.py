@@ -20,7 +20,9 @@ from makima_stale_detector.domain.staleness import Progress, contract_of, evolve
 from tests.services.stale_detector.recorded import recorded as told
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
-CREATED = e.ContractCreated("demo", "", "simple", "ada", (Phase("plan"),), phase_guard=False, auto_complete_enabled=True)
+CREATED = e.ContractCreated(
+    "demo", "", "simple", "ada", (Phase("plan"),), phase_guard=False, auto_complete_enabled=True
+)
 STARTED = e.ContractStarted()
 HELLO = e.MessageSent("m1", "user", "hello")
 ACTIVITY: Sequence[Event] = [
@@ -55,7 +57,13 @@ class Story:
         for event in events:
             self.position += 1
             supervised = isinstance(event, SupervisorRegistered | SupervisorStateChanged)
-            stream = "supervisor-t1" if supervised else "silence-c1" if isinstance(event, StaleDetected | StaleCleared) else "contract-c1"
+            stream = (
+                "supervisor-t1"
+                if supervised
+                else "silence-c1"
+                if isinstance(event, StaleDetected | StaleCleared)
+                else "contract-c1"
+            )
             now = self.at[self.position] = START + timedelta(minutes=self.position)
             recorded = Recorded(
                 self.position,
@@ -81,19 +89,30 @@ class Story:
 
 
 def heard(state: SupervisorState = SupervisorState.WORKING, minute: int = 0) -> SupervisorRegistered:
-    return SupervisorRegistered("c1", "d1", "x", state, "plan", Arrival("e", 1, START + timedelta(minutes=minute)))
+    return SupervisorRegistered(
+        "c1", "d1", "x", state, "plan", Arrival("e", 1, START + timedelta(minutes=minute))
+    )
 
 
 def said(state: SupervisorState, minute: int) -> SupervisorStateChanged:
     arrival = Arrival("e", 1, START + timedelta(minutes=minute))
-    return SupervisorStateChanged("c1", "d1", "x", SupervisorState.WORKING, state, "plan", "heartbeat", heard=arrival)
+    return SupervisorStateChanged(
+        "c1", "d1", "x", SupervisorState.WORKING, state, "plan", "heartbeat", heard=arrival
+    )
 
 
 def silent(last_heard_minute: int) -> SupervisorStateChanged:
     last = START + timedelta(minutes=last_heard_minute)
     evidence = Evidence(last, 120.0, last, last, 0.0, "r1", 7, "e")
     return SupervisorStateChanged(
-        "c1", "d1", "x", SupervisorState.WORKING, SupervisorState.INTERRUPTED, "plan", "heartbeat_expired", evidence
+        "c1",
+        "d1",
+        "x",
+        SupervisorState.WORKING,
+        SupervisorState.INTERRUPTED,
+        "plan",
+        "heartbeat_expired",
+        evidence,
     )
 
 
@@ -106,7 +125,14 @@ FOUND = StaleDetected("c1", START, 1800.0, 1801.0)
         ([], False),
         ([STARTED], True),
         ([STARTED, e.ContractPaused(None, ContractStatus.ACTIVE)], False),
-        ([STARTED, e.ContractPaused(None, ContractStatus.ACTIVE), e.ContractResumed(ContractStatus.ACTIVE)], True),
+        (
+            [
+                STARTED,
+                e.ContractPaused(None, ContractStatus.ACTIVE),
+                e.ContractResumed(ContractStatus.ACTIVE),
+            ],
+            True,
+        ),
         ([STARTED, e.InputAwaited("question")], True),
         ([STARTED, e.InputAwaited("question"), e.InputReceived()], True),
         ([STARTED, e.ContractBlocked(None)], False),
@@ -124,26 +150,40 @@ FOUND = StaleDetected("c1", START, 1800.0, 1801.0)
         ([STARTED, heard(), silent(1), said(SupervisorState.WORKING, 4)], False),
     ],
 )
-def test_only_a_contract_at_work_without_a_live_supervisor_can_become_stale(events: list[Event], *, exposed: bool) -> None:
+def test_only_a_contract_at_work_without_a_live_supervisor_can_become_stale(
+    events: list[Event], *, exposed: bool
+) -> None:
     assert Story().tell(CREATED, *events).known.exposed is exposed
 
 
 @pytest.mark.parametrize("event", ACTIVITY, ids=lambda event: type(event).__name__)
 def test_activity_starts_the_clock_anew(event: Event) -> None:
     story = Story().tell(CREATED, STARTED, event)
-    assert (story.known.last_activity_at, story.known.counts_from, story.known.counts_position) == (story.at[3], story.at[3], 3)
+    assert (story.known.last_activity_at, story.known.counts_from, story.known.counts_position) == (
+        story.at[3],
+        story.at[3],
+        3,
+    )
 
 
 @pytest.mark.parametrize("event", NO_ACTIVITY, ids=lambda event: type(event).__name__)
 def test_everything_else_does_not(event: Event) -> None:
     story = Story().tell(CREATED, STARTED, HELLO, event)
-    assert (story.known.last_activity_at, story.known.counts_from, story.known.counts_position) == (story.at[3], story.at[3], 3)
+    assert (story.known.last_activity_at, story.known.counts_from, story.known.counts_position) == (
+        story.at[3],
+        story.at[3],
+        3,
+    )
 
 
 @pytest.mark.parametrize("event", NO_ACTIVITY, ids=lambda event: type(event).__name__)
 def test_where_nothing_was_done_yet_it_counts_from_the_last_update(event: Event) -> None:
     story = Story().tell(CREATED, STARTED, event)
-    assert (story.known.last_activity_at, story.known.counts_from, story.known.counts_position) == (story.at[3], story.at[3], 3)
+    assert (story.known.last_activity_at, story.known.counts_from, story.known.counts_position) == (
+        story.at[3],
+        story.at[3],
+        3,
+    )
 
 
 def test_a_pause_is_held_against_nobody() -> None:
@@ -161,7 +201,9 @@ def test_after_a_verdict_the_clock_starts_at_the_last_heartbeat() -> None:
 
 
 def test_an_older_heartbeat_does_not_turn_the_clock_back() -> None:
-    story = Story().tell(CREATED, STARTED, e.MessageSent("m1", "user", "hello"), heard(), silent(last_heard_minute=1))
+    story = Story().tell(
+        CREATED, STARTED, e.MessageSent("m1", "user", "hello"), heard(), silent(last_heard_minute=1)
+    )
     assert story.known.counts_from == story.at[3]
 
 
@@ -197,13 +239,21 @@ def test_a_deleted_contract_is_forgotten_and_an_unknown_one_never_known() -> Non
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_the_staleness_of_a_contract_may_be_another_one_after_what_is_told_of_it(stream: str, event: Event) -> None:
+def test_the_staleness_of_a_contract_may_be_another_one_after_what_is_told_of_it(
+    stream: str, event: Event
+) -> None:
     assert moved([told(stream, event)]) == {"c1"}
 
 
 def test_what_tells_of_no_contract_or_cannot_be_read_moves_none() -> None:
     unreadable = msgspec.structs.replace(told("contract-c2", STARTED), data=b"{not json")
     unknown = msgspec.structs.replace(told("contract-c3", STARTED), type="ContractPolished")
-    of_nobody = [told("daemon-d1", DaemonConnected("h")), told("silence-owner:ada", MassSilenceSuspected(20, 10))]
+    of_nobody = [
+        told("daemon-d1", DaemonConnected("h")),
+        told("silence-owner:ada", MassSilenceSuspected(20, 10)),
+    ]
     assert moved([unreadable, *of_nobody, unknown]) == frozenset()
-    assert moved([unreadable, told("contract-c4", HELLO), unknown, told("contract-c1", STARTED)]) == {"c1", "c4"}
+    assert moved([unreadable, told("contract-c4", HELLO), unknown, told("contract-c1", STARTED)]) == {
+        "c1",
+        "c4",
+    }

@@ -27,17 +27,23 @@ from nats.aio.client import Client
 from tests.services.stale_detector.harness import Running, quick, running
 from tests.services.stale_detector.sender_events import changed, registered
 
-CREATED = e.ContractCreated("demo", "", "simple", "ada", (Phase("plan"),), phase_guard=False, auto_complete_enabled=True)
+CREATED = e.ContractCreated(
+    "demo", "", "simple", "ada", (Phase("plan"),), phase_guard=False, auto_complete_enabled=True
+)
 
 
 async def history(system: Running) -> int:
     """One of everything; the last position. Nobody beats, and nobody is judged: the timeouts are long."""
     await system.record("supervisor-t1", registered("c1", "x"))  # before its contract
     await system.record("contract-c1", CREATED, e.ContractStarted(), e.MessageSent("m1", "user", "hello"))
-    await system.record("contract-c2", CREATED, e.ContractStarted(), e.ContractPaused(None, ContractStatus.ACTIVE))
+    await system.record(
+        "contract-c2", CREATED, e.ContractStarted(), e.ContractPaused(None, ContractStatus.ACTIVE)
+    )
     await system.record("contract-c3", CREATED, e.ContractArchived(), e.ContractDeleted())
     await system.record("supervisor-t1", changed(SupervisorState.WORKING, "y", daemon="d2"))
-    await system.record("supervisor-t2", registered("c1", "x"), changed(SupervisorState.INTERRUPTED, "x", "heartbeat_expired"))
+    await system.record(
+        "supervisor-t2", registered("c1", "x"), changed(SupervisorState.INTERRUPTED, "x", "heartbeat_expired")
+    )
     await system.record("daemon-d1", DaemonConnected("host"))
     await system.record("silence-owner:ada", MassSilenceSuspected(20, 11), MassSilenceCleared("hold_expired"))
     await eventually(lambda: system.events("silence-supervisor:t2"))
@@ -76,10 +82,14 @@ async def test_its_rows_are_the_fold_of_the_log_and_a_rebuild_makes_the_same(
         await eventually(caught_up)
         before = await shown(pool)
         senders, contracts = await folded(system)
-        rows = await pool.fetch(SQL["senders"].replace("from senders", "from stale_detector.senders"), list(senders))
+        rows = await pool.fetch(
+            SQL["senders"].replace("from senders", "from stale_detector.senders"), list(senders)
+        )
         assert {row["name"]: from_row(row) for row in rows} == senders
         keys = [["default"] * len(contracts), list(contracts)]
-        rows = await pool.fetch(SQL["contracts"].replace("from contracts", "from stale_detector.contracts"), *keys)
+        rows = await pool.fetch(
+            SQL["contracts"].replace("from contracts", "from stale_detector.contracts"), *keys
+        )
         expected = {name: contract for name, contract in contracts.items() if contract is not None}
         expected["c1"] = replace(expected["c1"], live_supervisors=frozenset({"t1"}))
         assert {row["contract_id"]: progress(row) for row in rows} == expected
@@ -89,7 +99,9 @@ async def test_its_rows_are_the_fold_of_the_log_and_a_rebuild_makes_the_same(
         assert await Queries(pool).pending(10) == []
 
 
-async def test_a_detector_starts_with_what_the_log_says(database: str, nats_url: str, pool: asyncpg.Pool, nats: Client) -> None:
+async def test_a_detector_starts_with_what_the_log_says(
+    database: str, nats_url: str, pool: asyncpg.Pool, nats: Client
+) -> None:
     async with running(quick(database, nats_url, timeout=600.0), pool, nats, owner=False) as system:
         head = await history(system)
 
@@ -100,7 +112,9 @@ async def test_a_detector_starts_with_what_the_log_says(database: str, nats_url:
         start = await Queries(pool).snapshot()
         alive = {each.sender.name: each for each in start.senders if each.sender.alive}
         assert alive.keys() == {"daemon:d1", "supervisor:t1"}
-        assert alive["supervisor:t1"] == Tracked(Sender("supervisor:t1", True, 1, "c1", "d2", "y", ("x",)), "ada")
+        assert alive["supervisor:t1"] == Tracked(
+            Sender("supervisor:t1", True, 1, "c1", "d2", "y", ("x",)), "ada"
+        )
         assert alive["daemon:d1"].owner == ""
         assert start.owners == {"c1": "ada", "c2": "ada"}
         assert start.holds == {"ada": Hold(2, held=False, expired=True)}
@@ -111,7 +125,9 @@ async def test_the_tables_find_stale_contracts_by_the_domains_rule(pool: asyncpg
     now = datetime(2026, 1, 1, tzinfo=UTC)
     every = {
         f"c{number}": Progress(status, 1, now, now, 5, live_supervisors=live, episode=episode)
-        for number, (status, live, episode) in enumerate(product(ContractStatus, (frozenset[str](), frozenset({"t1"})), (None, 4, 6)))
+        for number, (status, live, episode) in enumerate(
+            product(ContractStatus, (frozenset[str](), frozenset({"t1"})), (None, 4, 6))
+        )
     }
     await pool.executemany(
         "insert into stale_detector.contracts values ('default', $1, $2, 1, $3, $3, 5, '', null, $4, $5)",
@@ -120,4 +136,6 @@ async def test_the_tables_find_stale_contracts_by_the_domains_rule(pool: asyncpg
     queries = Queries(pool)
     due = {each.contract_id for each in await queries.stale_candidates(1.0, 1000)}
     assert due == {name for name, each in every.items() if each.episode is None and each.exposed}
-    assert {each.contract_id for each in await queries.ended_episodes(1000)} == {name for name, each in every.items() if each.over}
+    assert {each.contract_id for each in await queries.ended_episodes(1000)} == {
+        name for name, each in every.items() if each.over
+    }

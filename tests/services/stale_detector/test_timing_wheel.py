@@ -27,13 +27,17 @@ def fire_all(wheel: Wheel, until: int) -> dict[str, int]:
 
 
 @given(st.dictionaries(st.text(max_size=3), times))
-def test_everyone_fires_once_never_early_and_at_most_a_bucket_and_a_tick_late(deadlines: dict[str, int]) -> None:
+def test_everyone_fires_once_never_early_and_at_most_a_bucket_and_a_tick_late(
+    deadlines: dict[str, int],
+) -> None:
     wheel = Wheel()
     for sender, deadline in deadlines.items():
         wheel.touch(sender, beat(deadline))
     fired = fire_all(wheel, 102 * BUCKET_NS)
     assert fired.keys() == deadlines.keys()
-    assert all(deadline <= fired[sender] <= deadline + BUCKET_NS + TICK for sender, deadline in deadlines.items())
+    assert all(
+        deadline <= fired[sender] <= deadline + BUCKET_NS + TICK for sender, deadline in deadlines.items()
+    )
 
 
 def test_a_touch_moves_the_deadline() -> None:
@@ -53,7 +57,9 @@ def test_after_the_clock_was_set_back_nobody_is_put_into_the_past() -> None:
     assert wheel.fire(11 * BUCKET_NS) == [Fired("a", beat(3 * BUCKET_NS))]
 
 
-@pytest.mark.parametrize(("now", "deadline"), [(0, 0), (0, 1), (0, TIMEOUT), (TIMEOUT, 3 * TIMEOUT), (TIMEOUT, BUCKET_NS)])
+@pytest.mark.parametrize(
+    ("now", "deadline"), [(0, 0), (0, 1), (0, TIMEOUT), (TIMEOUT, 3 * TIMEOUT), (TIMEOUT, BUCKET_NS)]
+)
 def test_those_restored_at_once_fire_at_their_deadline_too(now: int, deadline: int) -> None:
     wheel = Wheel()
     wheel.fire(now)

@@ -12,7 +12,10 @@ from tests.services.stale_detector.harness import TIMEOUT, Fleet, quick, running
 async def test_a_silent_supervisor_is_declared_and_told_with_the_same_evidence(
     database: str, nats_url: str, pool: asyncpg.Pool, nats: Client
 ) -> None:
-    async with running(quick(database, nats_url), pool, nats) as system, Fleet(nats, ["t0", "t1"]).beating() as fleet:
+    async with (
+        running(quick(database, nats_url), pool, nats) as system,
+        Fleet(nats, ["t0", "t1"]).beating() as fleet,
+    ):
         await eventually(lambda: system.events("supervisor-t1"))
         fleet.dead.add("t1")
         (told,) = await eventually(lambda: system.events("silence-supervisor:t1"))
@@ -27,8 +30,13 @@ async def test_a_silent_supervisor_is_declared_and_told_with_the_same_evidence(
         assert await system.events("silence-supervisor:t0") == []
 
 
-async def test_who_returns_is_tracked_again_and_found_again(database: str, nats_url: str, pool: asyncpg.Pool, nats: Client) -> None:
-    async with running(quick(database, nats_url), pool, nats) as system, Fleet(nats, ["t0"]).beating() as fleet:
+async def test_who_returns_is_tracked_again_and_found_again(
+    database: str, nats_url: str, pool: asyncpg.Pool, nats: Client
+) -> None:
+    async with (
+        running(quick(database, nats_url), pool, nats) as system,
+        Fleet(nats, ["t0"]).beating() as fleet,
+    ):
         await eventually(lambda: system.events("supervisor-t0"))
         fleet.dead.add("t0")
         await eventually(lambda: system.events("silence-supervisor:t0"))
@@ -40,20 +48,31 @@ async def test_who_returns_is_tracked_again_and_found_again(database: str, nats_
         await eventually(found_twice)
 
 
-async def test_a_silent_daemon_is_disconnected(database: str, nats_url: str, pool: asyncpg.Pool, nats: Client) -> None:
-    async with running(quick(database, nats_url), pool, nats) as system, Fleet(nats, [], ("d1", "d2")).beating() as fleet:
+async def test_a_silent_daemon_is_disconnected(
+    database: str, nats_url: str, pool: asyncpg.Pool, nats: Client
+) -> None:
+    async with (
+        running(quick(database, nats_url), pool, nats) as system,
+        Fleet(nats, [], ("d1", "d2")).beating() as fleet,
+    ):
         await eventually(lambda: system.events("daemon-d2"))
         fleet.dead.add("d2")
         (told,) = await eventually(lambda: system.events("silence-daemon:d2"))
         assert isinstance(told, SilenceDetected)
         assert (told.sender_kind, told.contract_id, told.connection_id) == ("daemon", None, None)
-        assert [type(event).__name__ for event in await system.events("daemon-d2")] == ["DaemonConnected", "DaemonDisconnected"]
+        assert [type(event).__name__ for event in await system.events("daemon-d2")] == [
+            "DaemonConnected",
+            "DaemonDisconnected",
+        ]
 
 
 async def test_a_supervisor_that_says_it_is_done_is_not_called_silent(
     database: str, nats_url: str, pool: asyncpg.Pool, nats: Client
 ) -> None:
-    async with running(quick(database, nats_url), pool, nats) as system, Fleet(nats, ["t0", "t1"]).beating() as fleet:
+    async with (
+        running(quick(database, nats_url), pool, nats) as system,
+        Fleet(nats, ["t0", "t1"]).beating() as fleet,
+    ):
         await eventually(lambda: system.events("supervisor-t1"))
         fleet.state = SupervisorState.COMPLETED
         await fleet.beat("t0")

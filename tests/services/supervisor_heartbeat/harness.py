@@ -27,8 +27,16 @@ from makima_supervisor_heartbeat.domain.sender_cache import moment
 from nats.aio.client import Client
 
 
-def supervisor_beat(task_id: str, state: SupervisorState = SupervisorState.WORKING, **said: object) -> SupervisorHeartbeat:
-    given = {"contract_id": f"c-{task_id}", "phase": "plan", "timestamp": datetime.now(UTC), "connection_id": f"{task_id}-1", **said}
+def supervisor_beat(
+    task_id: str, state: SupervisorState = SupervisorState.WORKING, **said: object
+) -> SupervisorHeartbeat:
+    given = {
+        "contract_id": f"c-{task_id}",
+        "phase": "plan",
+        "timestamp": datetime.now(UTC),
+        "connection_id": f"{task_id}-1",
+        **said,
+    }
     return msgspec.convert({"task_id": task_id, "state": state, **given}, SupervisorHeartbeat)
 
 
@@ -52,9 +60,13 @@ class Fleet:
     async def beat(self, beat: SupervisorHeartbeat | DaemonHeartbeat, daemon_id: str = "d1") -> int:
         match beat:
             case SupervisorHeartbeat():
-                return await self.publish(subjects.supervisor_heartbeat(daemon_id, beat.task_id), msgspec.json.encode(beat))
+                return await self.publish(
+                    subjects.supervisor_heartbeat(daemon_id, beat.task_id), msgspec.json.encode(beat)
+                )
             case DaemonHeartbeat():
-                return await self.publish(subjects.daemon_heartbeat(beat.daemon_id), msgspec.json.encode(beat))
+                return await self.publish(
+                    subjects.daemon_heartbeat(beat.daemon_id), msgspec.json.encode(beat)
+                )
 
     async def canaries(self) -> int:
         """One in each shard; the last sequence."""
@@ -66,7 +78,9 @@ class Fleet:
         last = (await self.nats.jetstream().stream_info(subjects.HEARTBEATS_STREAM)).state.last_seq - SHARDS
 
         async def there() -> bool:
-            return await self.pool.fetchval("select min(sequence) from supervisor_heartbeat.watermarks") > last
+            return (
+                await self.pool.fetchval("select min(sequence) from supervisor_heartbeat.watermarks") > last
+            )
 
         await eventually(there)
 
@@ -77,7 +91,9 @@ class Fleet:
         return await self.pool.fetchrow("select * from supervisor_heartbeat.latest where sender = $1", sender)
 
     async def events(self, stream: str) -> list[Event]:
-        return [decode(each.type, each.schema, each.data) for each in await self.log.stream("default", stream)]
+        return [
+            decode(each.type, each.schema, each.data) for each in await self.log.stream("default", stream)
+        ]
 
     async def until(self, stream: str, count: int) -> list[Event]:
         """The events of a stream, once there are `count` of them."""
@@ -92,13 +108,22 @@ class Fleet:
         """All dead letters."""
         jetstream = self.nats.jetstream()
         state = (await jetstream.stream_info(subjects.DEAD_LETTERS_STREAM)).state
-        found = [await jetstream.get_msg(subjects.DEAD_LETTERS_STREAM, seq) for seq in range(state.first_seq, state.last_seq + 1)]
+        found = [
+            await jetstream.get_msg(subjects.DEAD_LETTERS_STREAM, seq)
+            for seq in range(state.first_seq, state.last_seq + 1)
+        ]
         return [orjson.loads(each.data or b"") for each in found]
 
-    async def evidence(self, sequence: int, *, timeout: float = 120.0, after: timedelta = timedelta(0)) -> Evidence:
-        """What a detector would say whose last heartbeat of a sender was the one at `sequence`; `after`: how long it watched on."""
+    async def evidence(
+        self, sequence: int, *, timeout: float = 120.0, after: timedelta = timedelta(0)
+    ) -> Evidence:
+        """What a detector would say whose last heartbeat of a sender was the one at `sequence`; `after`: how
+        long it watched on.
+        """
         info = await self.nats.jetstream().stream_info(subjects.HEARTBEATS_STREAM)
-        held = await self.pool.fetchval("select received_at from supervisor_heartbeat.heartbeats where sequence = $1", sequence)
+        held = await self.pool.fetchval(
+            "select received_at from supervisor_heartbeat.heartbeats where sequence = $1", sequence
+        )
         epoch = (info.config.metadata or {}).get("makima-epoch", "")
         watermark = held + after
         return Evidence(held, timeout, watermark, watermark, 0.0, "test", sequence, epoch)
@@ -108,9 +133,13 @@ class Fleet:
 class Running(Fleet):
     service: Service
 
-    async def ask(self, target: str, verdict: DeclareSilent | DeclareDisconnected, command_id: UUID | None = None) -> Reply:
+    async def ask(
+        self, target: str, verdict: DeclareSilent | DeclareDisconnected, command_id: UUID | None = None
+    ) -> Reply:
         name = "declare_silent" if isinstance(verdict, DeclareSilent) else "declare_disconnected"
-        return await self.service.bus.ask(app.NAME, name, Request(command_id or uuid4(), target, asdict(verdict)))
+        return await self.service.bus.ask(
+            app.NAME, name, Request(command_id or uuid4(), target, asdict(verdict))
+        )
 
 
 @asynccontextmanager

@@ -34,7 +34,9 @@ def bodies(draw: st.DrawFn) -> bytes:
         case "bytes":
             return draw(st.binary(max_size=200))
         case "json":
-            return json.dumps(draw(VALUES)).encode()  # the standard library escapes lone surrogates, and lets NaN pass
+            return json.dumps(
+                draw(VALUES)
+            ).encode()  # the standard library escapes lone surrogates, and lets NaN pass
         case _:
             names = st.sampled_from((*VALID, "unknown"))
             body = VALID | draw(st.dictionaries(names, VALUES, max_size=3))

@@ -1,7 +1,12 @@
 """The recorder's memory beside a log that answers when the test lets it."""
 
 from makima_schemas.evidence import Evidence
-from makima_schemas.supervisor import ObserveHeartbeat, SupervisorEvent, SupervisorState, SupervisorStateChanged
+from makima_schemas.supervisor import (
+    ObserveHeartbeat,
+    SupervisorEvent,
+    SupervisorState,
+    SupervisorStateChanged,
+)
 from makima_supervisor_heartbeat.domain.batching.batch_builder import BatchBuilder
 from makima_supervisor_heartbeat.domain.sender_cache import Observation, Sender, SenderCache, moment
 from makima_supervisor_heartbeat.domain.sender_state import SUPERVISOR
@@ -23,7 +28,9 @@ class World:
         self.epoch = "e1"
         self.log: Supervisor = SUPERVISOR.initial
 
-    def hear(self, state: SupervisorState = WORKING, connection: str = "a", daemon: str = "d1") -> list[tuple[Sender, ObserveHeartbeat]]:
+    def hear(
+        self, state: SupervisorState = WORKING, connection: str = "a", daemon: str = "d1"
+    ) -> list[tuple[Sender, ObserveHeartbeat]]:
         """A heartbeat that is read and recorded; what it gives to observe is put to the log."""
         return self.put(self.read(state, connection, daemon))
 
@@ -32,10 +39,14 @@ class World:
             self.senders.observation_submitted(*each)
         return found
 
-    def read(self, state: SupervisorState = WORKING, connection: str = "a", daemon: str = "d1") -> list[tuple[Sender, ObserveHeartbeat]]:
+    def read(
+        self, state: SupervisorState = WORKING, connection: str = "a", daemon: str = "d1"
+    ) -> list[tuple[Sender, ObserveHeartbeat]]:
         self.sequence += 1
         beat = supervisor_beat("t1", state, connection_id=connection)
-        [slice_] = self.reader.read([message(beat, self.sequence, f"makima.shards.3.supervisor.{daemon}.t1")], self.epoch)
+        [slice_] = self.reader.read(
+            [message(beat, self.sequence, f"makima.shards.3.supervisor.{daemon}.t1")], self.epoch
+        )
         assert not slice_.aside
         return self.supervisors(slice_.observations)
 
@@ -43,12 +54,16 @@ class World:
     def supervisors(found: list[tuple[Sender, Observation]]) -> list[tuple[Sender, ObserveHeartbeat]]:
         return [(sender, each) for sender, each in found if isinstance(each, ObserveHeartbeat)]
 
-    def decide(self, sender: Sender, observed: ObserveHeartbeat) -> tuple[list[SupervisorEvent], list[tuple[Sender, ObserveHeartbeat]]]:
+    def decide(
+        self, sender: Sender, observed: ObserveHeartbeat
+    ) -> tuple[list[SupervisorEvent], list[tuple[Sender, ObserveHeartbeat]]]:
         """The log decides; it is not learnt yet."""
         events = SUPERVISOR.decide(observed, self.log)
         learnt = self.position
         self.append(*events)
-        return events, self.put(self.supervisors(self.senders.observation_decided(sender, self.position if events else 0, learnt)))
+        return events, self.put(
+            self.supervisors(self.senders.observation_decided(sender, self.position if events else 0, learnt))
+        )
 
     def append(self, *events: SupervisorEvent) -> None:
         for event in events:
@@ -56,7 +71,9 @@ class World:
             self.log = SUPERVISOR.evolve(self.log, event)
 
     def learn(self, event: SupervisorEvent, position: int) -> list[tuple[Sender, ObserveHeartbeat]]:
-        return self.put(self.supervisors(self.senders.apply_event("supervisor-t1", "t1", event, position, position)))
+        return self.put(
+            self.supervisors(self.senders.apply_event("supervisor-t1", "t1", event, position, position))
+        )
 
     def settle(self) -> None:
         """One heartbeat, decided and learnt."""

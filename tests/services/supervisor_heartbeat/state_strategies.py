@@ -23,23 +23,41 @@ def at(epoch: str, sequence: int, clock: int) -> Arrival:
 
 @st.composite
 def evidences(draw: st.DrawFn, before: int) -> Evidence:
-    """What a detector may have said before second `before`: it may have heard the sender, or not, in this stream or another."""
+    """What a detector may have said before second `before`: it may have heard the sender, or not, in this
+    stream or another.
+    """
     watermark = NOON + timedelta(seconds=draw(st.integers(0, before - 1)))
     heard = draw(st.booleans())
     sequence = draw(st.integers(1, 500)) if heard else 0
-    return Evidence(watermark if heard else None, 30.0, watermark, watermark, 0.0, "any", sequence, draw(EPOCHS) if heard else "")
+    return Evidence(
+        watermark if heard else None,
+        30.0,
+        watermark,
+        watermark,
+        0.0,
+        "any",
+        sequence,
+        draw(EPOCHS) if heard else "",
+    )
 
 
 @st.composite
 def stored_supervisors(draw: st.DrawFn) -> Supervisor:
-    """The fold of any commands, accepted or refused, with arrivals and evidence in any order, all before second 1000."""
+    """The fold of any commands, accepted or refused, with arrivals and evidence in any order, all before
+    second 1000.
+    """
     decider, state = SupervisorDecider(), Supervisor()
     for _ in range(draw(st.integers(0, 8))):
         if draw(st.booleans()):
             arrival = at(draw(EPOCHS), draw(st.integers(1, 500)), draw(st.integers(0, 999)))
             events = decider.decide(
                 ObserveHeartbeat(
-                    "c1", draw(st.sampled_from(("d1", "d2"))), draw(CONNECTIONS), draw(st.sampled_from(SPOKEN)), "plan", arrival
+                    "c1",
+                    draw(st.sampled_from(("d1", "d2"))),
+                    draw(CONNECTIONS),
+                    draw(st.sampled_from(SPOKEN)),
+                    "plan",
+                    arrival,
                 ),
                 state,
             )

@@ -60,7 +60,9 @@ class Mind:
         return slice_
 
 
-async def test_who_has_ended_is_dropped_once_it_was_silent_for_as_long_as_the_history_is_kept(fleet: Running) -> None:
+async def test_who_has_ended_is_dropped_once_it_was_silent_for_as_long_as_the_history_is_kept(
+    fleet: Running,
+) -> None:
     await fleet.beat(supervisor_beat("t1"))
     await fleet.beat(supervisor_beat("t2"))
     await fleet.beat(supervisor_beat("t1", COMPLETED))

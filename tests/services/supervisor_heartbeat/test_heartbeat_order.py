@@ -1,4 +1,6 @@
-"""Of a heartbeat and a verdict, and of two heartbeats: which was the later one, to the microsecond and the sequence."""
+"""Of a heartbeat and a verdict, and of two heartbeats: which was the later one, to the microsecond and the
+sequence.
+"""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -29,7 +31,9 @@ OLDER_SCHEMA = replace(HEARD, stream_epoch="")
         (NEVER_HEARD, Arrival("e1", 5, WATERMARK - timedelta(seconds=120)), False),
     ],
 )
-def test_a_heartbeat_that_the_judge_did_not_know_contradicts_the_verdict(evidence: Evidence, arrival: Arrival, *, expected: bool) -> None:
+def test_a_heartbeat_that_the_judge_did_not_know_contradicts_the_verdict(
+    evidence: Evidence, arrival: Arrival, *, expected: bool
+) -> None:
     assert contradicted(evidence, None, arrival) is expected
     assert not contradicted(evidence, None)
 
@@ -39,7 +43,10 @@ def test_a_heartbeat_that_the_judge_did_not_know_contradicts_the_verdict(evidenc
     [
         (Arrival("e1", 8, LAST), True),
         (Arrival("e1", 7, WATERMARK), False),
-        (Arrival("e1", 7, WATERMARK + JUST), True),  # a broker that lost power gives its last sequences out again
+        (
+            Arrival("e1", 7, WATERMARK + JUST),
+            True,
+        ),  # a broker that lost power gives its last sequences out again
     ],
 )
 def test_a_heartbeat_after_the_verdict_ends_the_silence_in_doubt(arrival: Arrival, *, expected: bool) -> None:

@@ -64,10 +64,16 @@ async def test_the_last_words_of_those_that_ended_go_with_the_history(pool: asyn
     }  # fmt: skip
     for sender, state in told.items():
         await pool.execute(
-            "insert into supervisor_heartbeat.latest (sender, stream_epoch, sequence, received_at) values ($1, 'e1', 1, $2)", sender, now
+            "insert into supervisor_heartbeat.latest (sender, stream_epoch, sequence, received_at) values ($1, 'e1', 1, $2)",
+            sender,
+            now,
         )
         if state is not None:
-            await pool.execute("insert into supervisor_heartbeat.senders values ('default', $1, $2)", sender, orjson.dumps(state).decode())
+            await pool.execute(
+                "insert into supervisor_heartbeat.senders values ('default', $1, $2)",
+                sender,
+                orjson.dumps(state).decode(),
+            )
     history = Retention(pool, kept=DAY, most_bytes=PLENTY)
 
     async def remembered() -> set[str]:
@@ -79,7 +85,9 @@ async def test_the_last_words_of_those_that_ended_go_with_the_history(pool: asyn
     assert await remembered() == {"supervisor-working", "supervisor-silent", "daemon-there"}
 
 
-async def test_while_the_database_is_away_that_is_the_answer(postgres_server: Postgres, database: str) -> None:
+async def test_while_the_database_is_away_that_is_the_answer(
+    postgres_server: Postgres, database: str
+) -> None:
     del database
     async with asyncpg.create_pool(postgres_server.dsn("no_such_database"), min_size=0) as pool:
         assert "not known" in str(await Retention(pool, kept=DAY, most_bytes=PLENTY).ready())

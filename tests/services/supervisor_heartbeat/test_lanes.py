@@ -29,14 +29,19 @@ def slice_of(numbers: Iterable[int], first: int) -> WriteBatch:
     """A heartbeat of each sender, in this order, from sequence `first` on."""
     now = int(datetime.now(UTC).timestamp()) * 1_000_000_000
     messages = [
-        message(supervisor_beat(f"t{each}"), at, f"makima.shards.3.supervisor.d1.t{each}") for at, each in enumerate(numbers, first)
+        message(supervisor_beat(f"t{each}"), at, f"makima.shards.3.supervisor.d1.t{each}")
+        for at, each in enumerate(numbers, first)
     ]
-    [made] = BatchBuilder(SenderCache(), [range(8)]).read([msgspec.structs.replace(each, timestamp_ns=now) for each in messages], "e1")
+    [made] = BatchBuilder(SenderCache(), [range(8)]).read(
+        [msgspec.structs.replace(each, timestamp_ns=now) for each in messages], "e1"
+    )
     return made
 
 
 @asynccontextmanager
-async def recording(database: str, pool: asyncpg.Pool, nats: Client, slices: list[WriteBatch]) -> AsyncGenerator[list[asyncpg.Connection]]:
+async def recording(
+    database: str, pool: asyncpg.Pool, nats: Client, slices: list[WriteBatch]
+) -> AsyncGenerator[list[asyncpg.Connection]]:
     """A recorder alone, and the connections that it has opened."""
     opened = list[asyncpg.Connection]()
 
@@ -49,17 +54,31 @@ async def recording(database: str, pool: asyncpg.Pool, nats: Client, slices: lis
 
     make_room, shards = Retention(pool, kept=timedelta(hours=24), most_bytes=2**40).make_room, range(8)
     reader = BatchBuilder(SenderCache(), lanes_of(shards))
-    recorder = Recorder(nats, connect, reader, shards=shards, owner="r1", taken=taken, recorded=slices.append, make_room=make_room)
+    recorder = Recorder(
+        nats,
+        connect,
+        reader,
+        shards=shards,
+        owner="r1",
+        taken=taken,
+        recorded=slices.append,
+        make_room=make_room,
+    )
     task = asyncio.create_task(recorder.run())
     yield opened
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_senders_that_move_between_lanes_make_no_lane_wait_for_ever(database: str, pool: asyncpg.Pool) -> None:
+async def test_senders_that_move_between_lanes_make_no_lane_wait_for_ever(
+    database: str, pool: asyncpg.Pool
+) -> None:
     await Retention(pool, kept=timedelta(hours=24), most_bytes=2**40).make_room()
     connections = [await open_connection(database, "test") for _ in range(2)]
-    stores = [ShardWriter(connection, shards, "r1") for connection, shards in zip(connections, lanes_of(range(8)), strict=True)]
+    stores = [
+        ShardWriter(connection, shards, "r1")
+        for connection, shards in zip(connections, lanes_of(range(8)), strict=True)
+    ]
     for store in stores:
         await store.prepare()
         await store.own()
@@ -72,7 +91,9 @@ async def test_senders_that_move_between_lanes_make_no_lane_wait_for_ever(databa
         await connection.close()
 
 
-async def test_a_slice_is_small_also_where_all_heartbeats_are_of_one_lane(database: str, pool: asyncpg.Pool, nats: Client) -> None:
+async def test_a_slice_is_small_also_where_all_heartbeats_are_of_one_lane(
+    database: str, pool: asyncpg.Pool, nats: Client
+) -> None:
     await provision(nats, Log(pool), budget=0.01)
     fleet, slices = Fleet(nats, pool, Log(pool)), list[WriteBatch]()
     for _ in range(0, 2 * MAX_SLICE_ROWS, 500):
@@ -84,7 +105,9 @@ async def test_a_slice_is_small_also_where_all_heartbeats_are_of_one_lane(databa
     assert [row["sequence"] for row in await fleet.rows()] == list(range(1, 2 * MAX_SLICE_ROWS + 1))
 
 
-async def test_a_recorder_that_stands_by_keeps_its_one_connection_and_no_locks(database: str, pool: asyncpg.Pool, nats: Client) -> None:
+async def test_a_recorder_that_stands_by_keeps_its_one_connection_and_no_locks(
+    database: str, pool: asyncpg.Pool, nats: Client
+) -> None:
     await provision(nats, Log(pool), budget=0.01)
     other, third = [await open_connection(database, "test") for _ in range(2)]
     assert await lock(other, [3])

@@ -9,7 +9,9 @@ EPOCH = "e2"
 
 
 def start(*sequences: int, last: int = 100, epoch: str = EPOCH) -> StartOffset:
-    return start_offset_of({shard: Offset(EPOCH, sequence) for shard, sequence in enumerate(sequences)}, epoch, last)
+    return start_offset_of(
+        {shard: Offset(EPOCH, sequence) for shard, sequence in enumerate(sequences)}, epoch, last
+    )
 
 
 def unrecorded(begin: StartOffset, messages: list[Message], epoch: str = EPOCH) -> list[int]:
@@ -28,7 +30,9 @@ def test_what_was_recorded_of_another_stream_says_nothing() -> None:
     assert start(30, 10, epoch="e3") == StartOffset("e3", 0, {})
 
 
-def test_what_was_recorded_beyond_the_end_of_a_stream_that_lost_power_says_nothing_of_what_comes_there() -> None:
+def test_what_was_recorded_beyond_the_end_of_a_stream_that_lost_power_says_nothing_of_what_comes_there() -> (
+    None
+):
     assert start(30, 40, last=20) == StartOffset(EPOCH, 20, {})
     assert start(30, 10, last=20) == StartOffset(EPOCH, 10, {})
 
@@ -59,4 +63,6 @@ def test_in_another_stream_everything_is_new() -> None:
 
 def test_a_message_in_a_shard_that_is_none_holds_up_nobody() -> None:
     begin = start(30, 10)
-    assert unrecorded(begin, [*on("foo", 11), *on("-1", 12), *on("", 13), *on(9, 14), *on(0, 15), *on(1, 16)]) == [11, 12, 13, 14, 16]
+    assert unrecorded(
+        begin, [*on("foo", 11), *on("-1", 12), *on("", 13), *on(9, 14), *on(0, 15), *on(1, 16)]
+    ) == [11, 12, 13, 14, 16]

@@ -38,7 +38,9 @@ async def test_the_history_comes_newest_first_and_as_much_as_was_asked_for(fleet
 
 
 async def test_a_history_is_at_most_256_kib(fleet: Running) -> None:
-    await asyncio.gather(*(fleet.beat(supervisor_beat("t1", current_activity="x" * 2000)) for _ in range(200)))
+    await asyncio.gather(
+        *(fleet.beat(supervisor_beat("t1", current_activity="x" * 2000)) for _ in range(200))
+    )
     await fleet.recorded()
     answer = await ask(fleet, "heartbeats", task_id="t1", limit=500)
     assert answer["truncated"] is True
@@ -55,7 +57,9 @@ async def test_a_question_that_does_not_fit_is_refused(fleet: Running) -> None:
 
 
 async def test_the_status_is_the_newest_heartbeat_and_what_the_log_says(fleet: Running) -> None:
-    sequence = await fleet.beat(supervisor_beat("t1", progress=40, current_activity="reading", pending_task_ids=["t9"]))
+    sequence = await fleet.beat(
+        supervisor_beat("t1", progress=40, current_activity="reading", pending_task_ids=["t9"])
+    )
     await fleet.until("supervisor-t1", 1)
     await fleet.recorded()
     status = await ask(fleet, "status", contract_id="c-t1")
@@ -84,11 +88,19 @@ async def test_the_newest_state_of_each_sender_is_told_once_a_second(fleet: Runn
     await fleet.beat(daemon_beat("d7", capacity=3))
 
     def heard() -> bool:
-        return told.get("makima.state.supervisor.t1", [{}])[-1].get("progress") == 29 and "makima.state.daemon.d7" in told
+        return (
+            told.get("makima.state.supervisor.t1", [{}])[-1].get("progress") == 29
+            and "makima.state.daemon.d7" in told
+        )
 
     await eventually(heard)
     assert len(told["makima.state.supervisor.t1"]) < 5
     state = told["makima.state.supervisor.t1"][-1]
-    assert (state["state"], state["contract_id"], state["connection_id"], state["pending_task_ids"]) == ("working", "c-t1", "t1-1", [])
+    assert (state["state"], state["contract_id"], state["connection_id"], state["pending_task_ids"]) == (
+        "working",
+        "c-t1",
+        "t1-1",
+        [],
+    )
     assert {"phase", "activity", "last_heartbeat", "stream_sequence"} <= state.keys()
     assert told["makima.state.daemon.d7"][-1]["capacity"] == 3

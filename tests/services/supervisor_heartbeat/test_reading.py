@@ -131,8 +131,12 @@ def test_a_row_is_one_line_of_as_many_columns_as_the_table_has(payloads: list[by
 def test_nothing_is_remembered_of_subjects_on_which_nobody_says_a_heartbeat() -> None:
     senders = SenderCache()
     reader = BatchBuilder(senders, [range(8)])
-    subjects = [f"makima.shards.{shard}.supervisor.d1.t{number}" for number in range(50) for shard in (3, 9, "foo")]
-    [slice_] = reader.read([message(b"{}", number, subject) for number, subject in enumerate(subjects, 1)], "e1")
+    subjects = [
+        f"makima.shards.{shard}.supervisor.d1.t{number}" for number in range(50) for shard in (3, 9, "foo")
+    ]
+    [slice_] = reader.read(
+        [message(b"{}", number, subject) for number, subject in enumerate(subjects, 1)], "e1"
+    )
     assert (len(slice_.aside), len(senders), reader.subjects) == (50, 0, 0)
 
 
@@ -150,22 +154,49 @@ AT = (7, MIDNIGHT_NS + 7_000_000)  # the place in its stream, and the broker's c
 
 
 def test_a_supervisors_heartbeat_is_kept_as_it_was_said() -> None:
-    said = body(state="working", phase="plan", current_activity="writing", progress=40, connection_id="k1", pending_task_ids=["a", "b"])
+    said = body(
+        state="working",
+        phase="plan",
+        current_activity="writing",
+        progress=40,
+        connection_id="k1",
+        pending_task_ids=["a", "b"],
+    )
     found = read(address(), message(said, 7))
     assert found == Beat(
-        address(), *AT, str(VALID["contract_id"]), "k1", SupervisorState.WORKING, "plan", "writing", 40, '{"pending_task_ids":["a","b"]}'
+        address(),
+        *AT,
+        str(VALID["contract_id"]),
+        "k1",
+        SupervisorState.WORKING,
+        "plan",
+        "writing",
+        40,
+        '{"pending_task_ids":["a","b"]}',
     )
     assert read(address(), message(body(pending_task_ids=[]))).detail is None
 
 
 def test_an_agents_heartbeat_is_kept_as_it_was_said() -> None:
     subject = "makima.shards.0.agent.d1.c1.builder"
-    told = {"contract_id": "c1", "role": "builder", "connection_id": "k1", "seq": 1, "timestamp": "2026-01-01T00:00:00Z"}
+    told = {
+        "contract_id": "c1",
+        "role": "builder",
+        "connection_id": "k1",
+        "seq": 1,
+        "timestamp": "2026-01-01T00:00:00Z",
+    }
     silent = read(address(subject), message(msgspec.json.encode(told), 7, subject))
-    assert silent == Beat(address(subject), *AT, "c1", "k1", None, None, silent.activity, silent.progress, None)
+    assert silent == Beat(
+        address(subject), *AT, "c1", "k1", None, None, silent.activity, silent.progress, None
+    )
     more = told | {"activity": "typing", "progress": 3, "quiet_until": "2026-01-01T00:05:00Z"}
     spoken = read(address(subject), message(msgspec.json.encode(more), 7, subject))
-    assert (spoken.activity, spoken.progress, spoken.detail) == ("typing", 3, '{"quiet_until":"2026-01-01T00:05:00Z"}')
+    assert (spoken.activity, spoken.progress, spoken.detail) == (
+        "typing",
+        3,
+        '{"quiet_until":"2026-01-01T00:05:00Z"}',
+    )
 
 
 def test_a_daemons_heartbeat_is_kept_as_it_was_said() -> None:
@@ -183,7 +214,9 @@ def test_a_heartbeat_that_says_the_same_but_for_its_activity_is_no_news() -> Non
     assert not unchanged(before, None)
 
 
-@pytest.mark.parametrize("said", [{"state": "idle"}, {"connection_id": "another"}, {"contract_id": "c9"}, {"phase": "review"}])
+@pytest.mark.parametrize(
+    "said", [{"state": "idle"}, {"connection_id": "another"}, {"contract_id": "c9"}, {"phase": "review"}]
+)
 def test_a_heartbeat_that_says_something_else_is_news(said: dict[str, object]) -> None:
     where = address()
     before = read(where, message(body(**FULL)))
@@ -192,5 +225,7 @@ def test_a_heartbeat_that_says_something_else_is_news(said: dict[str, object]) -
 
 def test_another_sender_or_machine_is_news() -> None:
     beat = read(address(), message(body()))
-    assert not unchanged(beat, msgspec.structs.replace(beat, address=address("makima.shards.3.supervisor.d2.t1")))
+    assert not unchanged(
+        beat, msgspec.structs.replace(beat, address=address("makima.shards.3.supervisor.d2.t1"))
+    )
     assert not unchanged(beat, msgspec.structs.replace(beat, hostname="another-machine"))

@@ -59,8 +59,14 @@ async def test_a_recorder_that_is_killed_in_the_middle_loses_nothing_and_repeats
     for turn in range(4):
         async with recorder_process(settings) as process:
 
-            async def more(seen: int = await pool.fetchval("select count(*) from supervisor_heartbeat.heartbeats")) -> bool:
-                return publishing.done() or await pool.fetchval("select count(*) from supervisor_heartbeat.heartbeats") > seen + 500
+            async def more(
+                seen: int = await pool.fetchval("select count(*) from supervisor_heartbeat.heartbeats"),
+            ) -> bool:
+                return (
+                    publishing.done()
+                    or await pool.fetchval("select count(*) from supervisor_heartbeat.heartbeats")
+                    > seen + 500
+                )
 
             await eventually(more)
             if turn == 3:
@@ -78,7 +84,9 @@ async def test_a_recorder_that_is_killed_in_the_middle_loses_nothing_and_repeats
 async def test_a_recorder_that_was_killed_between_the_commits_of_its_lanes_goes_on(
     settings: Settings, pool: asyncpg.Pool, nats: Client
 ) -> None:
-    """One lane is recorded, of the other nothing: what the first one has is not recorded again, and the second lacks nothing."""
+    """One lane is recorded, of the other nothing: what the first one has is not recorded again, and the
+    second lacks nothing.
+    """
     async with running(settings, pool, nats) as fleet:
         await rounds(fleet, 0, 1)
         await fleet.recorded()
@@ -86,7 +94,9 @@ async def test_a_recorder_that_was_killed_between_the_commits_of_its_lanes_goes_
     there = [sequence for sequence, shard in (await shards_of(nats, SENDERS)).items() if shard in rolled_back]
     await pool.execute("delete from supervisor_heartbeat.heartbeats where sequence = any($1)", there)
     await pool.execute("delete from supervisor_heartbeat.latest where sequence = any($1)", there)
-    await pool.execute("update supervisor_heartbeat.watermarks set sequence = 0 where shard = any($1)", rolled_back)
+    await pool.execute(
+        "update supervisor_heartbeat.watermarks set sequence = 0 where shard = any($1)", rolled_back
+    )
     assert 0 < len(there) < SENDERS
     async with recorder_process(settings):
         await fleet.recorded()
@@ -99,7 +109,9 @@ async def shards_of(nats: Client, heartbeats: int) -> dict[int, int]:
     """On which shards the first heartbeats of the stream lie, by their sequences."""
     jetstream, found, sequence = nats.jetstream(), dict[int, int](), 0
     while len(found) < heartbeats:
-        message = await jetstream.get_msg(subjects.HEARTBEATS_STREAM, seq=sequence + 1, next=True, subject="makima.shards.*.supervisor.>")
+        message = await jetstream.get_msg(
+            subjects.HEARTBEATS_STREAM, seq=sequence + 1, next=True, subject="makima.shards.*.supervisor.>"
+        )
         assert message.seq is not None
         assert message.subject is not None
         sequence = message.seq
@@ -107,7 +119,9 @@ async def shards_of(nats: Client, heartbeats: int) -> dict[int, int]:
     return found
 
 
-async def test_what_was_read_before_is_not_recorded_again(settings: Settings, pool: asyncpg.Pool, nats: Client) -> None:
+async def test_what_was_read_before_is_not_recorded_again(
+    settings: Settings, pool: asyncpg.Pool, nats: Client
+) -> None:
     fleet = Fleet(nats, pool, Log(pool))
     for _ in range(3):
         async with running(settings, pool, nats):
@@ -130,7 +144,9 @@ async def test_an_observation_that_was_never_made_is_made_by_the_next_recorder(
         assert len(await fleet.until("supervisor-t1", 2)) == 2
 
 
-async def test_one_of_two_replicas_records_and_the_other_takes_over(settings: Settings, pool: asyncpg.Pool, nats: Client) -> None:
+async def test_one_of_two_replicas_records_and_the_other_takes_over(
+    settings: Settings, pool: asyncpg.Pool, nats: Client
+) -> None:
     async with running(settings, pool, nats) as first:
         async with running(settings, pool, nats) as second:
             await second.beat(supervisor_beat("t1"))
@@ -145,11 +161,14 @@ async def test_a_recorder_whose_connections_are_cut_again_and_again_goes_on(flee
         await fleet.beat(supervisor_beat("t1", current_activity=f"before {turn}"))
         await fleet.recorded()
         await fleet.pool.execute(
-            "select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1", f"makima-{app.NAME}-appender"
+            "select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1",
+            f"makima-{app.NAME}-appender",
         )
         await fleet.beat(supervisor_beat("t1", current_activity=f"after {turn}"))
     await fleet.recorded()
-    assert [row["activity"] for row in await fleet.rows()] == [f"{when} {turn}" for turn in range(3) for when in ("before", "after")]
+    assert [row["activity"] for row in await fleet.rows()] == [
+        f"{when} {turn}" for turn in range(3) for when in ("before", "after")
+    ]
 
 
 async def test_senders_clocks_have_no_effect(fleet: Running) -> None:
@@ -177,7 +196,9 @@ async def test_duplicates_and_reordered_heartbeats_are_kept_as_they_arrive(fleet
 
 async def test_a_sender_that_moves_between_daemons_at_once_is_one_sender(fleet: Running) -> None:
     """Its heartbeats come on several subjects, and perhaps in one slice."""
-    sequences = await asyncio.gather(*(fleet.beat(supervisor_beat("t1"), f"d{number % 10}") for number in range(200)))
+    sequences = await asyncio.gather(
+        *(fleet.beat(supervisor_beat("t1"), f"d{number % 10}") for number in range(200))
+    )
     await fleet.recorded()
     assert len(await fleet.rows()) == 200
     latest = await fleet.latest("supervisor-t1")
@@ -186,19 +207,33 @@ async def test_a_sender_that_moves_between_daemons_at_once_is_one_sender(fleet: 
 
 
 async def test_an_agents_heartbeat_is_kept(fleet: Running) -> None:
-    body = {"contract_id": "c1", "role": "builder", "connection_id": "a", "seq": 1, "timestamp": datetime.now(UTC), "child": "make"}
+    body = {
+        "contract_id": "c1",
+        "role": "builder",
+        "connection_id": "a",
+        "seq": 1,
+        "timestamp": datetime.now(UTC),
+        "child": "make",
+    }
     await fleet.publish(subjects.agent_heartbeat(None, "c1", "builder"), msgspec.json.encode(body))
     await fleet.recorded()
     [row] = await fleet.rows()
     assert (row["sender"], row["daemon_id"], row["detail"]) == ("agent-c1:builder", None, '{"child":"make"}')
 
 
-async def test_what_only_the_database_refuses_is_set_aside_and_its_neighbours_are_kept(fleet: Running) -> None:
+async def test_what_only_the_database_refuses_is_set_aside_and_its_neighbours_are_kept(
+    fleet: Running,
+) -> None:
     await fleet.pool.execute("alter table supervisor_heartbeat.heartbeats add check (activity <> 'poison')")
-    beats = [supervisor_beat(f"t{number}", current_activity="poison" if number == 7 else "fine") for number in range(20)]
+    beats = [
+        supervisor_beat(f"t{number}", current_activity="poison" if number == 7 else "fine")
+        for number in range(20)
+    ]
     await asyncio.gather(*(fleet.beat(beat) for beat in beats))
     await fleet.recorded()
-    assert {row["sender"] for row in await fleet.rows()} == {f"supervisor-t{number}" for number in range(20) if number != 7}
+    assert {row["sender"] for row in await fleet.rows()} == {
+        f"supervisor-t{number}" for number in range(20) if number != 7
+    }
     [letter] = await fleet.letters()
     assert "the database does not take it" in str(letter["reason"])
 

@@ -25,23 +25,34 @@ async def recorded(fleet: Fleet) -> list[int]:
     return [row["sequence"] for row in await fleet.rows()]
 
 
-async def test_two_that_share_the_shards_and_then_one_that_has_them_all(settings: Settings, pool: asyncpg.Pool, nats: Client) -> None:
+async def test_two_that_share_the_shards_and_then_one_that_has_them_all(
+    settings: Settings, pool: asyncpg.Pool, nats: Client
+) -> None:
     await provision(nats, Log(pool), budget=settings.stream_budget)
     quiet = Fleet(nats, pool, Log(pool))
 
     async def recorder(stack: AsyncExitStack, shards: tuple[int, ...]) -> Running:
-        return await stack.enter_async_context(running(settings.model_copy(update={"recorder_shards": shards}), pool, nats))
+        return await stack.enter_async_context(
+            running(settings.model_copy(update={"recorder_shards": shards}), pool, nats)
+        )
 
     async def ahead() -> bool:
-        reached = {row["shard"]: row["sequence"] for row in await pool.fetch("select shard, sequence from supervisor_heartbeat.watermarks")}
-        return min(reached[shard] for shard in HALVES[0]) > max(reached[shard] for shard in HALVES[1]) + SENDERS
+        reached = {
+            row["shard"]: row["sequence"]
+            for row in await pool.fetch("select shard, sequence from supervisor_heartbeat.watermarks")
+        }
+        return (
+            min(reached[shard] for shard in HALVES[0]) > max(reached[shard] for shard in HALVES[1]) + SENDERS
+        )
 
     async with AsyncExitStack() as stack:
         await recorder(stack, HALVES[0])
         fleet = await recorder(stack, HALVES[1])
         await rounds(fleet)
         await fleet.recorded()
-        owners = {row["owner"] for row in await pool.fetch("select owner from supervisor_heartbeat.watermarks")}
+        owners = {
+            row["owner"] for row in await pool.fetch("select owner from supervisor_heartbeat.watermarks")
+        }
         assert len(owners) == 2
         assert len(await recorded(fleet)) == SENDERS * ROUNDS
     async with AsyncExitStack() as stack:  # one half goes on, and gets ahead of the other

@@ -1,4 +1,6 @@
-"""The lines of COPY that a heartbeat becomes: Postgres' text format, whatever the texts are, and the broker's clock in RFC 3339."""
+"""The lines of COPY that a heartbeat becomes: Postgres' text format, whatever the texts are, and the broker's
+clock in RFC 3339.
+"""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -26,7 +28,10 @@ def read(*bodies: dict[str, object], subject: str = "makima.shards.3.supervisor.
 
 def lines(rows: Sequence[str]) -> list[Line]:
     """As Postgres reads them."""
-    return [dict(zip((*COLUMNS, "end"), map(field, row.removesuffix("\n").split("\t")), strict=False)) for row in rows]
+    return [
+        dict(zip((*COLUMNS, "end"), map(field, row.removesuffix("\n").split("\t")), strict=False))
+        for row in rows
+    ]
 
 
 def field(text: str) -> str | None:
@@ -54,9 +59,17 @@ def test_any_text_reads_back_from_its_row_as_it_was(text: str) -> None:
 
 
 def test_a_row_says_all_that_the_heartbeat_said() -> None:
-    said = VALID | {"current_activity": "compiling", "progress": 40, "pending_task_ids": ["t7", "t8"], "connection_id": "a"}
+    said = VALID | {
+        "current_activity": "compiling",
+        "progress": 40,
+        "pending_task_ids": ["t7", "t8"],
+        "connection_id": "a",
+    }
     [line] = lines(read(said).rows)
-    assert {name: line[name] for name in ("sequence", "sender", "contract_id", "daemon_id", "connection_id", "state", "phase")} == {
+    assert {
+        name: line[name]
+        for name in ("sequence", "sender", "contract_id", "daemon_id", "connection_id", "state", "phase")
+    } == {
         "sequence": "1",
         "sender": "supervisor-t1",
         "contract_id": VALID["contract_id"],
@@ -76,14 +89,20 @@ def test_a_row_says_all_that_the_heartbeat_said() -> None:
 def test_what_was_not_said_is_null() -> None:
     beat = msgspec.to_builtins(daemon_beat("d1"))
     [line] = lines(read(beat, subject="makima.shards.3.daemon.d1").rows)
-    assert (line["contract_id"], line["state"], line["phase"], line["activity"], line["progress"]) == (None,) * 5
+    assert (line["contract_id"], line["state"], line["phase"], line["activity"], line["progress"]) == (
+        None,
+    ) * 5
     [line] = lines(read(VALID | {"pending_task_ids": ()}).rows)
     assert line["detail"] is None
 
 
 def test_of_a_senders_rows_the_last_is_the_newest_and_it_was_heard_once() -> None:
     slice_ = read(VALID | {"progress": 1}, VALID | {"progress": 2}, VALID | {"progress": 3, "phase": "other"})
-    assert [(line["progress"], line["newest"]) for line in lines(slice_.rows)] == [("1", "f"), ("2", "f"), ("3", "t")]
+    assert [(line["progress"], line["newest"]) for line in lines(slice_.rows)] == [
+        ("1", "f"),
+        ("2", "f"),
+        ("3", "t"),
+    ]
     assert [line["phase"] for line in lines(slice_.rows)] == [VALID["phase"], VALID["phase"], "other"]
     assert [sender.stream for sender in slice_.heard] == ["supervisor-t1"]
     assert slice_.newest == {"supervisor-t1": 2}
@@ -94,7 +113,10 @@ def test_the_halves_of_a_slice_are_its_rows_in_order_and_reach_as_far_as_their_l
     slice_ = read(*[VALID] * count)
     first, second = slice_.halves()
     assert first.rows + second.rows == slice_.rows
-    assert (first.sequence, first.received_ns) == (first.messages[-1].sequence, first.messages[-1].timestamp_ns)
+    assert (first.sequence, first.received_ns) == (
+        first.messages[-1].sequence,
+        first.messages[-1].timestamp_ns,
+    )
     assert (second.sequence, second.received_ns) == (count, slice_.received_ns)
     assert (first.supervisors, second.supervisors) == (len(first.rows), len(second.rows))
 
@@ -103,7 +125,14 @@ def test_a_reader_forgets_all_subjects_when_it_knows_too_many() -> None:
     reader = BatchBuilder(SenderCache(), [range(8)], max_subjects=2)
     for number, known in ((1, 1), (2, 2), (3, 1), (4, 2)):
         reader.read(
-            [message(msgspec.json.encode(VALID | {"task_id": f"t{number}"}), number, f"makima.shards.3.supervisor.d1.t{number}")], "e1"
+            [
+                message(
+                    msgspec.json.encode(VALID | {"task_id": f"t{number}"}),
+                    number,
+                    f"makima.shards.3.supervisor.d1.t{number}",
+                )
+            ],
+            "e1",
         )
         assert reader.subjects == known
 

@@ -1,4 +1,6 @@
-"""What the recorder remembers: steady heartbeats ask nothing, and whatever the log says otherwise is put right."""
+"""What the recorder remembers: steady heartbeats ask nothing, and whatever the log says otherwise is put
+right.
+"""
 
 from dataclasses import replace
 
@@ -25,7 +27,11 @@ def test_what_is_on_its_way_to_the_log_is_not_asked_again() -> None:
 def test_every_change_is_asked_also_when_it_is_taken_back() -> None:
     world = World()
     world.settle()
-    assert [observed.state for state in (IDLE, WORKING, IDLE) for _, observed in world.hear(state)] == [IDLE, WORKING, IDLE]
+    assert [observed.state for state in (IDLE, WORKING, IDLE) for _, observed in world.hear(state)] == [
+        IDLE,
+        WORKING,
+        IDLE,
+    ]
 
 
 def test_a_verdict_after_the_last_heartbeat_is_believed() -> None:
@@ -168,7 +174,9 @@ def test_a_supervisor_registers_its_daemon_once() -> None:
     found: list[ObserveDaemon] = []
     for number in range(3):
         beat = supervisor_beat(f"t{number}")
-        [slice_] = world.reader.read([message(beat, number + 1, f"makima.shards.3.supervisor.d1.t{number}")], "e1")
+        [slice_] = world.reader.read(
+            [message(beat, number + 1, f"makima.shards.3.supervisor.d1.t{number}")], "e1"
+        )
         found += [each for _, each in slice_.observations if isinstance(each, ObserveDaemon)]
     assert [each.hostname for each in found] == [""]
 
@@ -176,7 +184,9 @@ def test_a_supervisor_registers_its_daemon_once() -> None:
 def test_a_task_that_speaks_for_another_contract_is_set_aside() -> None:
     world = World()
     world.settle()
-    [slice_] = world.reader.read([message(supervisor_beat("t1", contract_id="c9", connection_id="a"), 9)], "e1")
+    [slice_] = world.reader.read(
+        [message(supervisor_beat("t1", contract_id="c9", connection_id="a"), 9)], "e1"
+    )
     assert [reason for _, reason in slice_.aside] == ["task t1 belongs to contract c-t1, not to c9"]
 
 
@@ -184,7 +194,9 @@ def test_who_has_ended_and_is_not_heard_any_more_is_dropped_and_nobody_else() ->
     world = World()
     world.settle()
     later = MIDNIGHT_NS + 3_600_000_000_000
-    assert world.senders.ended(world.senders.streams, later) == ["daemon-d1"]  # of which nobody has told anything yet
+    assert world.senders.ended(world.senders.streams, later) == [
+        "daemon-d1"
+    ]  # of which nobody has told anything yet
     event = world.verdict(world.sequence)
     world.append(event)
     world.learn(event, world.position)

@@ -9,7 +9,14 @@ from makima_schemas.daemon import DaemonConnected, DaemonDisconnected
 from makima_schemas.evidence import Arrival, Evidence
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorState
 from makima_supervisor_heartbeat.domain.daemon import Daemon
-from makima_supervisor_heartbeat.domain.sender_state import DAEMON, SUPERVISOR, dump_state, evolve, initial, load_state
+from makima_supervisor_heartbeat.domain.sender_state import (
+    DAEMON,
+    SUPERVISOR,
+    dump_state,
+    evolve,
+    initial,
+    load_state,
+)
 from makima_supervisor_heartbeat.domain.supervisor import Supervisor
 
 MOMENT = datetime(2026, 1, 1, 12, 30, 0, 123456, tzinfo=UTC)
@@ -52,7 +59,9 @@ def test_of_an_agent_the_log_tells_nothing_here() -> None:
     assert evolve(None, DaemonConnected("box")) is None
 
 
-@pytest.mark.parametrize(("stream", "expected"), [("supervisor-t1", SUPERVISOR.initial), ("daemon-d1", DAEMON.initial)])
+@pytest.mark.parametrize(
+    ("stream", "expected"), [("supervisor-t1", SUPERVISOR.initial), ("daemon-d1", DAEMON.initial)]
+)
 def test_before_its_first_event_it_is_as_its_rules_begin(stream: str, expected: Supervisor | Daemon) -> None:
     assert initial(stream) == expected
 
@@ -61,7 +70,12 @@ def test_each_is_told_further_by_its_own_rules() -> None:
     registered = SupervisorRegistered("c1", "d1", "a", SupervisorState.WORKING, "plan", HEARD)
     told = evolve(initial("supervisor-t1"), registered)
     assert isinstance(told, Supervisor)
-    assert (told.contract_id, told.daemon_id, told.connection_id, told.state) == ("c1", "d1", "a", SupervisorState.WORKING)
+    assert (told.contract_id, told.daemon_id, told.connection_id, told.state) == (
+        "c1",
+        "d1",
+        "a",
+        SupervisorState.WORKING,
+    )
     connected = evolve(initial("daemon-d1"), DaemonConnected("box"))
     assert isinstance(connected, Daemon)
     assert (connected.hostname, connected.connected) == ("box", True)

@@ -14,9 +14,13 @@ from tests.services.supervisor_heartbeat.messages import MIDNIGHT_NS, message
 from tests.services.supervisor_heartbeat.sender_cache_world import IDLE, WORKING, World
 
 
-def daemon_heard(senders: SenderCache, sequence: int, hostname: str = "host") -> list[tuple[Sender, Observation]]:
+def daemon_heard(
+    senders: SenderCache, sequence: int, hostname: str = "host"
+) -> list[tuple[Sender, Observation]]:
     said = msgspec.json.encode(daemon_beat("d1", hostname=hostname))
-    [slice_] = BatchBuilder(senders, [range(8)]).read([message(said, sequence, "makima.shards.3.daemon.d1")], "e1")
+    [slice_] = BatchBuilder(senders, [range(8)]).read(
+        [message(said, sequence, "makima.shards.3.daemon.d1")], "e1"
+    )
     return list(slice_.observations)
 
 
@@ -32,11 +36,15 @@ def test_a_daemon_is_observed_when_it_is_new_or_has_another_name_and_else_not() 
     assert renamed.hostname == "another-host"
 
 
-def test_the_first_supervisor_of_an_unknown_daemon_observes_the_daemon_too_and_the_next_one_does_not() -> None:
+def test_the_first_supervisor_of_an_unknown_daemon_observes_the_daemon_too_and_the_next_one_does_not() -> (
+    None
+):
     world = World()
     [slice_] = world.reader.read([message(supervisor_beat("t1", WORKING), 1)], "e1")
     assert [type(observed) for _, observed in slice_.observations] == [ObserveDaemon, ObserveHeartbeat]
-    [slice_] = world.reader.read([message(supervisor_beat("t2", WORKING), 2, "makima.shards.3.supervisor.d1.t2")], "e1")
+    [slice_] = world.reader.read(
+        [message(supervisor_beat("t2", WORKING), 2, "makima.shards.3.supervisor.d1.t2")], "e1"
+    )
     assert [type(observed) for _, observed in slice_.observations] == [ObserveHeartbeat]
 
 
@@ -45,7 +53,10 @@ def test_in_another_incarnation_of_the_stream_what_was_heard_says_nothing_and_in
     world.hear()
     world.senders.forget()
     world.senders.begin("e1")
-    assert [observed.heard.stream_sequence for _, observed in world.supervisors(list(world.senders.pending_observations()))] == [1]
+    assert [
+        observed.heard.stream_sequence
+        for _, observed in world.supervisors(list(world.senders.pending_observations()))
+    ] == [1]
     world.senders.forget()
     world.senders.begin("e2")
     assert list(world.senders.pending_observations()) == []

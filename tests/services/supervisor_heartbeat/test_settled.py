@@ -1,4 +1,6 @@
-"""A steady heartbeat costs a comparison: it is settled where it says what the log has told already. Who has ended can be forgotten."""
+"""A steady heartbeat costs a comparison: it is settled where it says what the log has told already. Who has
+ended can be forgotten.
+"""
 
 import msgspec
 import pytest
@@ -12,13 +14,27 @@ from makima_supervisor_heartbeat.domain.supervisor import Supervisor
 from tests.services.supervisor_heartbeat.harness import daemon_beat
 from tests.services.supervisor_heartbeat.messages import VALID, address, message
 
-SUPERVISOR, DAEMON, AGENT = "makima.shards.3.supervisor.d1.t1", "makima.shards.3.daemon.d1", "makima.shards.0.agent.d1.c1.builder"
-AGENTS: dict[str, object] = {"contract_id": "c1", "role": "builder", "connection_id": "a", "seq": 1, "timestamp": "2026-01-01T00:00:00Z"}
+SUPERVISOR, DAEMON, AGENT = (
+    "makima.shards.3.supervisor.d1.t1",
+    "makima.shards.3.daemon.d1",
+    "makima.shards.0.agent.d1.c1.builder",
+)
+AGENTS: dict[str, object] = {
+    "contract_id": "c1",
+    "role": "builder",
+    "connection_id": "a",
+    "seq": 1,
+    "timestamp": "2026-01-01T00:00:00Z",
+}
 STATE = SupervisorState(str(VALID["state"]))
 
 
-def known(contract_id: str = "", daemon_id: str = "d1", connection_id: str = "a", state: SupervisorState = STATE) -> Supervisor:
-    return Supervisor(contract_id or str(VALID["contract_id"]), daemon_id, connection_id, state, str(VALID["phase"]))
+def known(
+    contract_id: str = "", daemon_id: str = "d1", connection_id: str = "a", state: SupervisorState = STATE
+) -> Supervisor:
+    return Supervisor(
+        contract_id or str(VALID["contract_id"]), daemon_id, connection_id, state, str(VALID["phase"])
+    )
 
 
 def heard(told: SenderState, subject: str, **said: object) -> tuple[Sender, int]:
@@ -29,7 +45,9 @@ def heard(told: SenderState, subject: str, **said: object) -> tuple[Sender, int]
         senders.restore(where.sender, told)
     body = daemon_beat("d1") if subject == DAEMON else (AGENTS if subject == AGENT else VALID) | said
     sender = senders.of(where)
-    counts, observations = senders.on_heartbeat(sender, read(where, message(msgspec.json.encode(body), 1, subject)), same=False)
+    counts, observations = senders.on_heartbeat(
+        sender, read(where, message(msgspec.json.encode(body), 1, subject)), same=False
+    )
     assert counts
     return sender, len([one for one, _ in observations if one is sender])
 
@@ -44,7 +62,9 @@ def heard(told: SenderState, subject: str, **said: object) -> tuple[Sender, int]
     ],
     ids=["a supervisor", "one that names no connection", "a daemon", "an agent"],
 )
-def test_a_heartbeat_that_says_what_is_known_is_settled_and_gives_nothing(told: SenderState, subject: str, said: dict[str, object]) -> None:
+def test_a_heartbeat_that_says_what_is_known_is_settled_and_gives_nothing(
+    told: SenderState, subject: str, said: dict[str, object]
+) -> None:
     sender, observations = heard(told, subject, **said)
     assert (sender.settled, observations) == (True, 0)
 
@@ -59,7 +79,14 @@ def test_a_heartbeat_that_says_what_is_known_is_settled_and_gives_nothing(told: 
         (Daemon("another", connected=True), DAEMON),
         (Daemon(), DAEMON),
     ],
-    ids=["another state", "another daemon", "another connection", "a daemon that was gone", "another host", "a new daemon"],
+    ids=[
+        "another state",
+        "another daemon",
+        "another connection",
+        "a daemon that was gone",
+        "another host",
+        "a new daemon",
+    ],
 )
 def test_one_that_says_otherwise_is_observed_once(told: SenderState, subject: str) -> None:
     sender, observations = heard(told, subject, connection_id="a")
@@ -81,13 +108,22 @@ def test_nobody_is_settled_before_its_first_heartbeat() -> None:
         (None, AGENT, True),
     ],
 )
-def test_who_does_not_live_and_was_not_heard_since_has_ended(told: SenderState, subject: str, *, ended: bool) -> None:
+def test_who_does_not_live_and_was_not_heard_since_has_ended(
+    told: SenderState, subject: str, *, ended: bool
+) -> None:
     senders, where = SenderCache(), address(subject)
     senders.begin("e1")
     if told is not None:
         senders.restore(where.sender, told)
     beat = read(
-        where, message(msgspec.json.encode(daemon_beat("d1") if subject == DAEMON else AGENTS if subject == AGENT else VALID), 1, subject)
+        where,
+        message(
+            msgspec.json.encode(
+                daemon_beat("d1") if subject == DAEMON else AGENTS if subject == AGENT else VALID
+            ),
+            1,
+            subject,
+        ),
     )
     senders.set_latest(beat)
     assert senders.ended([where.sender], beat.received_ns) == []

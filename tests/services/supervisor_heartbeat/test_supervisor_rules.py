@@ -42,18 +42,35 @@ def registered(sequence: int = 1, connection: str | None = "a") -> SupervisorReg
 
 
 def changed(
-    sequence: int, old: SupervisorState, new: SupervisorState, connection: str | None = "a", daemon: str = "d1"
+    sequence: int,
+    old: SupervisorState,
+    new: SupervisorState,
+    connection: str | None = "a",
+    daemon: str = "d1",
 ) -> SupervisorStateChanged:
     return SupervisorStateChanged("c1", daemon, connection, old, new, "plan", "heartbeat", heard=at(sequence))
 
 
 def evidence(sequence: int, epoch: str = "e1", watermark: int = 100) -> Evidence:
     heard = NOON + timedelta(seconds=sequence) if sequence else None
-    return Evidence(heard, 50.0, NOON + timedelta(seconds=90), NOON + timedelta(seconds=watermark), 0.0, "test", sequence, epoch)
+    return Evidence(
+        heard,
+        50.0,
+        NOON + timedelta(seconds=90),
+        NOON + timedelta(seconds=watermark),
+        0.0,
+        "test",
+        sequence,
+        epoch,
+    )
 
 
-def silenced(sequence: int, old: SupervisorState = WORKING, connection: str | None = "a") -> SupervisorStateChanged:
-    return SupervisorStateChanged("c1", "d1", connection, old, INTERRUPTED, "plan", "heartbeat_expired", evidence(sequence))
+def silenced(
+    sequence: int, old: SupervisorState = WORKING, connection: str | None = "a"
+) -> SupervisorStateChanged:
+    return SupervisorStateChanged(
+        "c1", "d1", connection, old, INTERRUPTED, "plan", "heartbeat_expired", evidence(sequence)
+    )
 
 
 def test_the_first_heartbeat_registers() -> None:
@@ -77,7 +94,9 @@ def test_an_older_incarnation_changes_nothing() -> None:
 
 
 def test_an_incarnation_that_was_replaced_twice_over_stays_fenced() -> None:
-    given(registered(), changed(2, WORKING, IDLE, "b"), changed(3, IDLE, IDLE, "c")).when(heartbeat(4, connection="a")).then_nothing()
+    given(registered(), changed(2, WORKING, IDLE, "b"), changed(3, IDLE, IDLE, "c")).when(
+        heartbeat(4, connection="a")
+    ).then_nothing()
 
 
 def test_a_sender_without_connection_is_not_fenced_and_fences_nobody() -> None:
@@ -134,7 +153,9 @@ def test_a_newer_heartbeat_in_the_log_refuses_the_verdict_too() -> None:
 
 
 def test_a_broker_clock_that_was_set_back_saves_nobody() -> None:
-    """The heartbeat that changed it carries a later time than the last one: only sequences tell which came first."""
+    """The heartbeat that changed it carries a later time than the last one: only sequences tell which came
+    first.
+    """
     late = Arrival("e1", 4, NOON + timedelta(hours=1))
     event = SupervisorStateChanged("c1", "d1", "a", WORKING, IDLE, "plan", "heartbeat", heard=late)
     given(registered(), event).when(JudgeSilence("a", evidence(5), at(5))).then(silenced(5, IDLE))
@@ -142,7 +163,9 @@ def test_a_broker_clock_that_was_set_back_saves_nobody() -> None:
 
 def test_a_sender_whose_last_heartbeat_the_stream_forgot_can_be_judged() -> None:
     given(registered(5)).when(JudgeSilence("a", evidence(0, watermark=100), at(5))).then(
-        SupervisorStateChanged("c1", "d1", "a", WORKING, INTERRUPTED, "plan", "heartbeat_expired", evidence(0, watermark=100))
+        SupervisorStateChanged(
+            "c1", "d1", "a", WORKING, INTERRUPTED, "plan", "heartbeat_expired", evidence(0, watermark=100)
+        )
     )
 
 
@@ -155,7 +178,9 @@ def test_the_next_heartbeat_heals() -> None:
 
 
 def test_a_new_incarnation_heals() -> None:
-    given(registered(5), silenced(5)).when(heartbeat(6, connection="b")).then(changed(6, INTERRUPTED, WORKING, "b"))
+    given(registered(5), silenced(5)).when(heartbeat(6, connection="b")).then(
+        changed(6, INTERRUPTED, WORKING, "b")
+    )
 
 
 def test_the_heartbeat_that_the_verdict_knew_of_heals_nothing() -> None:
@@ -163,7 +188,9 @@ def test_the_heartbeat_that_the_verdict_knew_of_heals_nothing() -> None:
 
 
 def test_a_sequence_that_a_broker_gave_out_twice_heals_by_its_time() -> None:
-    again = ObserveHeartbeat("c1", "d1", "a", WORKING, "plan", Arrival("e1", 4, NOON + timedelta(seconds=101)))
+    again = ObserveHeartbeat(
+        "c1", "d1", "a", WORKING, "plan", Arrival("e1", 4, NOON + timedelta(seconds=101))
+    )
     given(registered(5), silenced(5)).when(again).then(
         SupervisorStateChanged("c1", "d1", "a", INTERRUPTED, WORKING, "plan", "heartbeat", heard=again.heard)
     )
@@ -173,7 +200,9 @@ def test_a_restart_is_ordered_of_the_daemon_that_runs_the_supervisor_now() -> No
     moved = changed(2, WORKING, WORKING, "b", "d2")
     ordered = SupervisorRestartRequested("c1", "d2", "b", "hangs")
     given(registered(), moved).when(OrderRestart("hangs", daemon_connected=True)).then(ordered)
-    given(registered(), silenced(1)).when(OrderRestart(None, daemon_connected=True)).then(SupervisorRestartRequested("c1", "d1", "a"))
+    given(registered(), silenced(1)).when(OrderRestart(None, daemon_connected=True)).then(
+        SupervisorRestartRequested("c1", "d1", "a")
+    )
 
 
 def test_a_restart_is_not_ordered_from_a_disconnected_daemon_nor_of_an_unknown_supervisor() -> None:

@@ -1,4 +1,6 @@
-"""What the recorder sets aside is no life for the detector, and what it keeps is: else somebody dies by mistake, or never."""
+"""What the recorder sets aside is no life for the detector, and what it keeps is: else somebody dies by
+mistake, or never.
+"""
 
 import msgspec
 import pytest
@@ -11,7 +13,11 @@ from makima_supervisor_heartbeat.domain import heartbeats as recorder
 from tests.services.supervisor_heartbeat.messages import SUBJECT, VALID, bodies, message
 
 DEEP = msgspec.json.encode(VALID)[:-1] + b',"unknown":' + b"[" * 30_000 + b"]" * 30_000 + b"}"
-SUBJECTS = ("makima.shards.3.supervisor.d1.t1", "makima.shards.3.supervisor.d1.t1.more", "makima.shards.3.supervisor.é.t1")
+SUBJECTS = (
+    "makima.shards.3.supervisor.d1.t1",
+    "makima.shards.3.supervisor.d1.t1.more",
+    "makima.shards.3.supervisor.é.t1",
+)
 
 
 def recorded(subject: str, payload: bytes, headers: dict[str, str] | None) -> bool:
@@ -40,11 +46,16 @@ def bent(**said: object) -> bytes:
     bodies(),
     st.none() | st.fixed_dictionaries({"Content-Type": st.sampled_from(("application/json", "text/yaml"))}),
 )
-def test_both_take_the_same_for_a_heartbeat(subject: str, payload: bytes, headers: dict[str, str] | None) -> None:
+def test_both_take_the_same_for_a_heartbeat(
+    subject: str, payload: bytes, headers: dict[str, str] | None
+) -> None:
     assert (detector.read(subject, payload, headers) is not None) == recorded(subject, payload, headers)
 
 
-@pytest.mark.parametrize("wrong", [{"contract_id": "c 1"}, {"connection_id": "a\nb"}, {"pending_task_ids": ["a,b"]}, {"phase": "\0"}])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"contract_id": "c 1"}, {"connection_id": "a\nb"}, {"pending_task_ids": ["a,b"]}, {"phase": "\0"}],
+)
 def test_what_is_set_aside_is_no_life(wrong: dict[str, object]) -> None:
     assert detector.read(SUBJECT, bent(**wrong)) is None
 

@@ -5,7 +5,8 @@ from makima_kernel.testing import eventually
 
 from tests.services.supervisor_heartbeat.harness import Running, supervisor_beat
 
-# The checkpoint first: a projector in the middle of a batch holds it, and would write senders after they were deleted.
+# The checkpoint first: a projector in the middle of a batch holds it, and would write senders after they were
+# deleted.
 EMPTIED = """
 do $$ declare part regclass; begin
     update event_log.checkpoints set position = 0, owner = null, lease_until = null;
@@ -36,7 +37,9 @@ async def test_a_database_that_cuts_its_connections_ends_nothing(fleet: Running)
     await fleet.beat(supervisor_beat("t1"))
     await fleet.until("supervisor-t1", 1)
     for turn in range(3):
-        await fleet.pool.execute("select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'makima-%'")
+        await fleet.pool.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'makima-%'"
+        )
         await fleet.beat(supervisor_beat(f"more-{turn}"))
     for turn in range(3):
         await fleet.until(f"supervisor-more-{turn}", 1)

@@ -1,4 +1,6 @@
-"""Verdicts on the bus: applied to the silent, refused where the recorder knows better, and healed by the next heartbeat."""
+"""Verdicts on the bus: applied to the silent, refused where the recorder knows better, and healed by the next
+heartbeat.
+"""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -60,7 +62,9 @@ async def test_two_replicas_that_find_the_same_silence_get_the_same_answer(fleet
     await fleet.recorded()
     evidence, command_id = await fleet.evidence(sequence), uuid4()
     first = await fleet.ask("t1", DeclareSilent("t1-1", evidence), command_id)
-    second = await fleet.ask("t1", DeclareSilent("t1-1", replace(evidence, decided_by="the other", lateness_ms=7.0)), command_id)
+    second = await fleet.ask(
+        "t1", DeclareSilent("t1-1", replace(evidence, decided_by="the other", lateness_ms=7.0)), command_id
+    )
     assert first == second == Accepted(2, 3)
     assert len(await fleet.events("supervisor-t1")) == 2
 
@@ -90,7 +94,11 @@ async def test_a_silent_daemon_is_disconnected_and_its_next_heartbeat_connects_i
     reply = await fleet.ask("d7", DeclareDisconnected(await fleet.evidence(sequence)))
     assert isinstance(reply, Accepted)
     await fleet.beat(daemon_beat("d7"))
-    assert [type(event) for event in await fleet.until("daemon-d7", 3)] == [DaemonConnected, DaemonDisconnected, DaemonConnected]
+    assert [type(event) for event in await fleet.until("daemon-d7", 3)] == [
+        DaemonConnected,
+        DaemonDisconnected,
+        DaemonConnected,
+    ]
 
 
 @pytest.mark.parametrize("name", ["declare_all", "declare_silent", "declare_disconnected"])

@@ -14,12 +14,25 @@ from makima_cli.session import Session, echo_json, with_session
 @click.command()
 @click.argument("contract_id", metavar="ID")
 @click.option("--phase", required=True, help="The phase to move to.")
-@click.option("--force", is_flag=True, help="Skip the checks of phase order and gate, but not the phase guard.")
+@click.option(
+    "--force", is_flag=True, help="Skip the checks of phase order and gate, but not the phase guard."
+)
 @click.option("--confirm", is_flag=True, help="Give the confirmation that the phase guard requires.")
-@click.option("--dry-run", is_flag=True, help="Change nothing; print whether it would succeed (exit code 5 if not).")
+@click.option(
+    "--dry-run", is_flag=True, help="Change nothing; print whether it would succeed (exit code 5 if not)."
+)
 @click.option("--reason", help="The reason, recorded in the event log.")
 @with_session("table", "json")
-def advance(session: Session, contract_id: str, *, phase: str, force: bool, confirm: bool, dry_run: bool, reason: str | None) -> None:
+def advance(
+    session: Session,
+    contract_id: str,
+    *,
+    phase: str,
+    force: bool,
+    confirm: bool,
+    dry_run: bool,
+    reason: str | None,
+) -> None:
     """Move a contract to another phase."""
     body: dict[str, object] = {"phase": phase, "force": force, "confirmed": confirm}
     if reason is not None:

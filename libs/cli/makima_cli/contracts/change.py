@@ -54,7 +54,9 @@ def delete(session: Session, contract_id: str) -> None:
 @with_session("table", "json")
 def answer(session: Session, contract_id: str, question_id: str, text: str) -> None:
     """Answer an agent's question."""
-    question = session.send("POST", f"/contracts/{contract_id}/questions/{question_id}/answer", {"answer": text})
+    question = session.send(
+        "POST", f"/contracts/{contract_id}/questions/{question_id}/answer", {"answer": text}
+    )
     if session.as_json:
         echo_json(question)
     else:

@@ -9,13 +9,22 @@ from makima_cli.session import Session, echo_json, with_session
 @click.command()
 @click.argument("name")
 @click.option(
-    "--type", "contract_type", default="simple", show_default=True, help="simple, specification, execute, or a type that you defined."
+    "--type",
+    "contract_type",
+    default="simple",
+    show_default=True,
+    help="simple, specification, execute, or a type that you defined.",
 )
 @click.option("--description", default="", help="Description of the work.")
 @click.option("--guard", is_flag=True, help="Phase guard: a person must confirm each change of phase.")
-@click.option("--no-auto-complete", is_flag=True, help="Neither advance nor complete the contract automatically.")
 @click.option(
-    "--stale-after", type=click.IntRange(min=1), metavar="SECONDS", help="Time without activity after which the contract is stale."
+    "--no-auto-complete", is_flag=True, help="Neither advance nor complete the contract automatically."
+)
+@click.option(
+    "--stale-after",
+    type=click.IntRange(min=1),
+    metavar="SECONDS",
+    help="Time without activity after which the contract is stale.",
 )
 @click.option("--start", is_flag=True, help="Start the contract at once.")
 @with_session("table", "json")
@@ -31,7 +40,12 @@ def create(
     start: bool,
 ) -> None:
     """Create a contract."""
-    body: dict[str, object] = {"name": name, "contract_type": contract_type, "description": description, "phase_guard": guard}
+    body: dict[str, object] = {
+        "name": name,
+        "contract_type": contract_type,
+        "description": description,
+        "phase_guard": guard,
+    }
     if no_auto_complete:
         body["auto_complete_enabled"] = False
     if stale_after is not None:

@@ -17,7 +17,9 @@ EVENTS_POLL_SECONDS: Final = 0.5
 
 @click.command()
 @click.argument("contract_id", metavar="ID")
-@click.option("--after", type=int, default=0, metavar="VERSION", help="Only events after this version of the contract.")
+@click.option(
+    "--after", type=int, default=0, metavar="VERSION", help="Only events after this version of the contract."
+)
 @click.option("--follow", is_flag=True, help="Continue with new events, until Ctrl-C.")
 @with_session("text", "json")
 def events(session: Session, contract_id: str, *, after: int, follow: bool) -> None:
@@ -27,7 +29,11 @@ def events(session: Session, contract_id: str, *, after: int, follow: bool) -> N
 
 async def _print(session: Session, http: Http, contract_id: str, after: int, *, follow: bool) -> None:
     while True:
-        page = (await http.send("GET", f"/contracts/{contract_id}/events", query={"after": after, "limit": EVENTS_PAGE_SIZE})).body
+        page = (
+            await http.send(
+                "GET", f"/contracts/{contract_id}/events", query={"after": after, "limit": EVENTS_PAGE_SIZE}
+            )
+        ).body
         found = cast("Sequence[Row]", page["items"])
         for event in found:
             after = int(cast("int", event["streamversion"]))
@@ -40,6 +46,10 @@ async def _print(session: Session, http: Http, contract_id: str, after: int, *, 
 
 def _line(event: Row) -> str:
     name = str(event["type"]).rsplit(".", 2)[-2]
-    said = {key: value for key, value in cast("Mapping[str, object]", event.get("data") or {}).items() if value not in (None, "", [])}
+    said = {
+        key: value
+        for key, value in cast("Mapping[str, object]", event.get("data") or {}).items()
+        if value not in (None, "", [])
+    }
     told = "  ".join(f"{key}={value}" for key, value in said.items() if not isinstance(value, list | dict))
     return f"{event['time']}  v{event['streamversion']:<4} {name:<22} {told}".rstrip()

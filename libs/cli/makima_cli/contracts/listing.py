@@ -20,16 +20,39 @@ MAX_CONTRACTS = 1_000_000
 @click.option("--status", metavar="S[,S…]", help="Only contracts in these statuses.")
 @click.option("--phase", help="Only contracts in this phase.")
 @click.option("--stale", is_flag=True, help="Only stale contracts: those without activity for a while.")
-@click.option("--threshold", metavar="DURATION", help="Time without activity after which a contract is stale, e.g. 30m.")
+@click.option(
+    "--threshold", metavar="DURATION", help="Time without activity after which a contract is stale, e.g. 30m."
+)
 @click.option("--waiting", is_flag=True, help="Only contracts that wait for a person.")
-@click.option("-n", "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Maximum number of contracts.")
+@click.option(
+    "-n",
+    "--limit",
+    type=click.IntRange(min=1),
+    default=50,
+    show_default=True,
+    help="Maximum number of contracts.",
+)
 @click.option("--watch", is_flag=True, help="Print the list again every two seconds, until Ctrl-C.")
 @with_session("table", "json", "compact")
 def list_contracts(
-    session: Session, *, status: str | None, phase: str | None, stale: bool, threshold: str | None, waiting: bool, limit: int, watch: bool
+    session: Session,
+    *,
+    status: str | None,
+    phase: str | None,
+    stale: bool,
+    threshold: str | None,
+    waiting: bool,
+    limit: int,
+    watch: bool,
 ) -> None:
     """List contracts, newest first, with filters."""
-    chosen = {"status": status, "phase": phase, "stale": stale or None, "threshold": threshold, "waiting": waiting or None}
+    chosen = {
+        "status": status,
+        "phase": phase,
+        "stale": stale or None,
+        "threshold": threshold,
+        "waiting": waiting or None,
+    }
     query: Query = {name: value for name, value in chosen.items() if value is not None}
     if not watch:
         _print(session, session.run(lambda http: fetch(http, query, limit)))

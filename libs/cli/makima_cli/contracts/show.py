@@ -24,7 +24,10 @@ def show(session: Session, contract_id: str, *, verbose: bool) -> None:
     print_contract(contract)
     for name, items in extra.items():
         click.echo(f"\n{name}")
-        render.table(("id", "what", "status"), [(str(item["id"]), render.plain(_what(item)), str(item["status"])) for item in items])
+        render.table(
+            ("id", "what", "status"),
+            [(str(item["id"]), render.plain(_what(item)), str(item["status"])) for item in items],
+        )
 
 
 def print_contract(contract: Row) -> None:

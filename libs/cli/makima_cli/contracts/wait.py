@@ -15,8 +15,20 @@ STATUS_POLL_SECONDS = 0.25
 
 @click.command()
 @click.argument("contract_id", metavar="ID")
-@click.option("--for", "wanted", required=True, metavar="STATUS[,…]", help="The status to wait for; of several, any one.")
-@click.option("--timeout", type=float, default=0, metavar="SECONDS", help="Stop waiting after this time (exit code 7); 0: no limit.")
+@click.option(
+    "--for",
+    "wanted",
+    required=True,
+    metavar="STATUS[,…]",
+    help="The status to wait for; of several, any one.",
+)
+@click.option(
+    "--timeout",
+    type=float,
+    default=0,
+    metavar="SECONDS",
+    help="Stop waiting after this time (exit code 7); 0: no limit.",
+)
 @with_session("table", "json")
 def wait(session: Session, contract_id: str, *, wanted: str, timeout: float) -> None:
     """Wait until a contract reaches a status."""
@@ -31,7 +43,9 @@ def wait(session: Session, contract_id: str, *, wanted: str, timeout: float) -> 
 
     contract = session.run(reached)
     if contract is None:
-        exits.exit_timed_out(f"{contract_id} did not reach {wanted} within {timeout:g} s", as_json=session.as_json)
+        exits.exit_timed_out(
+            f"{contract_id} did not reach {wanted} within {timeout:g} s", as_json=session.as_json
+        )
     if session.as_json:
         echo_json(contract)
     else:

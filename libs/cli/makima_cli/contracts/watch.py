@@ -17,7 +17,18 @@ QUIET: Final = frozenset({"StatusChanged", "StaleDetected", "QuestionAsked", "Ag
 FRAME: Final = frozenset({"hello", "reset"})  # messages about the stream; always printed
 # Members that are not printed as `key=value`: they begin the line, are printed with their new value
 # (`old → new`), or add nothing (the supervisor's task, as a contract has one supervisor at a time).
-FOLDED: Final = frozenset({"type", "position", "timestamp", "contract_id", "old_status", "old_phase", "old_state", "supervisor_task_id"})
+FOLDED: Final = frozenset(
+    {
+        "type",
+        "position",
+        "timestamp",
+        "contract_id",
+        "old_status",
+        "old_phase",
+        "old_state",
+        "supervisor_task_id",
+    }
+)
 LAGGING: Final = "lagging"  # this client is behind the log; no event of a contract
 
 
@@ -27,7 +38,12 @@ LAGGING: Final = "lagging"  # this client is behind the log; no event of a contr
 @click.option("--stale", is_flag=True, help="Only events of contracts that become stale or recover.")
 @click.option("--quiet", is_flag=True, help="Only events that may need action by a person.")
 @click.option("--heartbeats", is_flag=True, help="Include heartbeats.")
-@click.option("--since", type=int, metavar="POSITION", help="Start after this log position; without it, with new events.")
+@click.option(
+    "--since",
+    type=int,
+    metavar="POSITION",
+    help="Start after this log position; without it, with new events.",
+)
 @with_session("text", "json")
 def monitor(
     session: Session,
@@ -43,10 +59,14 @@ def monitor(
     wanted = Filter(contract_ids, tuple(status.split(",")) if status else (), include_heartbeats=heartbeats)
 
     async def watch() -> None:
-        async for event in stream(session.connection, wanted, since=since, first_patience=GATEWAY_RETRY_SECONDS):
+        async for event in stream(
+            session.connection, wanted, since=since, first_patience=GATEWAY_RETRY_SECONDS
+        ):
             kind = str(event.get("type"))
             if kind == LAGGING:
-                click.secho(f"-- behind: at {event.get('position')} of {event.get('head')}", err=True, dim=True)
+                click.secho(
+                    f"-- behind: at {event.get('position')} of {event.get('head')}", err=True, dim=True
+                )
                 continue
             if stale and not kind.startswith("Stale") and kind not in FRAME:
                 continue
@@ -66,7 +86,9 @@ def _print(event: MonitorEvent) -> None:
         click.secho(f"-- {kind} {event.get('reason') or event.get('position')}", err=True, dim=True)
         return
     at, contract = str(event.get("timestamp", ""))[11:19], str(event.get("contract_id", ""))
-    click.echo(f"{at}  {kind:<22} {contract:<36}  {click.style(told(event), fg=_colour(str(event.get('new_status'))))}")
+    click.echo(
+        f"{at}  {kind:<22} {contract:<36}  {click.style(told(event), fg=_colour(str(event.get('new_status'))))}"
+    )
 
 
 def told(event: Mapping[str, object]) -> str:

@@ -27,7 +27,9 @@ DAEMON_STOP_TIMEOUT_SECONDS: Final = 6.0  # twice the 3 s that a daemon gives it
 async def keep(index: int, name: str, worktrees: Path, env: Mapping[str, str]) -> None:
     """Run one daemon process, and restart it whenever it ends."""
     while True:
-        daemon = await Child.start(name, "makima_cli.demo.daemon", name, str(index), str(len(NAMES)), str(worktrees / name), env=env)
+        daemon = await Child.start(
+            name, "makima_cli.demo.daemon", name, str(index), str(len(NAMES)), str(worktrees / name), env=env
+        )
         try:
             await daemon.ended()
         finally:

@@ -24,7 +24,14 @@ class AgentGroup:
     worktree is removed.
     """
 
-    def __init__(self, contract_id: str, daemon_id: str, contracts: Contracts, worktrees: Path, changed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        contract_id: str,
+        daemon_id: str,
+        contracts: Contracts,
+        worktrees: Path,
+        changed: Callable[[], None],
+    ) -> None:
         self.contract_id = contract_id
         self.worktree = worktrees / contract_id
         self._shared = worktrees.parent  # folder of the whole fleet, with the lock of the staging environment
@@ -37,7 +44,9 @@ class AgentGroup:
         self.worktree.mkdir(parents=True, exist_ok=True)
         try:
             async with asyncio.TaskGroup() as both:
-                supervisor = both.create_task(self._keep("supervisor", self.contract_id, self._daemon_id, str(self._shared)))
+                supervisor = both.create_task(
+                    self._keep("supervisor", self.contract_id, self._daemon_id, str(self._shared))
+                )
                 builder = both.create_task(self._keep("builder", self.contract_id, str(self.worktree)))
                 # The supervisor decides when the work is over; the builder does not run without it.
                 supervisor.add_done_callback(lambda _: builder.cancel())
@@ -56,7 +65,9 @@ class AgentGroup:
         incarnation.
         """
         while True:
-            child = self.agents[role] = await Child.start(f"{self.contract_id}:{role}", f"makima_cli.demo.{role}", *arguments)
+            child = self.agents[role] = await Child.start(
+                f"{self.contract_id}:{role}", f"makima_cli.demo.{role}", *arguments
+            )
             self._changed()
             code = await child.ended()
             del self.agents[role]

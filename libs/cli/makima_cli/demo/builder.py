@@ -33,7 +33,9 @@ async def build(contract_id: str, worktree: Path) -> None:
         while True:
             try:
                 contract = await contracts.get(contract_id)
-                worked = contract.status in RUNNING_STATUSES and await _work(contracts, contract, connection_id, worktree)
+                worked = contract.status in RUNNING_STATUSES and await _work(
+                    contracts, contract, connection_id, worktree
+                )
             except ProblemError:
                 worked = False  # the contract has changed, or its supervisor is not registered yet: try again
             if not worked:
@@ -52,21 +54,29 @@ async def _work(contracts: Contracts, contract: Contract, connection_id: str, wo
         return False
     missing = contract.missing_deliverables()
     for deliverable_id in missing:
-        await contracts.complete_deliverable(contract.id, deliverable_id, evidence=f"{worktree.name}/{deliverable_id}.md")
+        await contracts.complete_deliverable(
+            contract.id, deliverable_id, evidence=f"{worktree.name}/{deliverable_id}.md"
+        )
     return bool(missing)
 
 
-async def _do(contracts: Contracts, task: Task, connection_id: str, worktree: Path, within: float | None) -> None:
+async def _do(
+    contracts: Contracts, task: Task, connection_id: str, worktree: Path, within: float | None
+) -> None:
     """Claim a task, run it in a child process, and complete it; exit code 0 of the process means success."""
     task = await contracts.claim_task(task, ROLE, connection_id)
     task = await contracts.start_task(task, connection_id)
     limit = () if within is None else (f"{within:g}",)
-    job = await Child.start(task.name, "makima_cli.demo.agent_work", str(worktree), task.id, task.name, *limit)
+    job = await Child.start(
+        task.name, "makima_cli.demo.agent_work", str(worktree), task.id, task.name, *limit
+    )
     try:
         code = await job.ended()
     finally:
         await job.stop()
-    await contracts.complete_task(task, success=code == 0, result=f"exit code {code}", connection_id=connection_id)
+    await contracts.complete_task(
+        task, success=code == 0, result=f"exit code {code}", connection_id=connection_id
+    )
 
 
 if __name__ == "__main__":

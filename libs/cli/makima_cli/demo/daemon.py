@@ -61,7 +61,14 @@ class DemoDaemon:
     """
 
     def __init__(
-        self, name: str, place: Place, contracts: Contracts, offered: Contracts, connection: Connection, *, worktrees: Path
+        self,
+        name: str,
+        place: Place,
+        contracts: Contracts,
+        offered: Contracts,
+        connection: Connection,
+        *,
+        worktrees: Path,
     ) -> None:
         self._name = name
         self._place = place
@@ -82,8 +89,14 @@ class DemoDaemon:
         while True:
             try:
                 async for contract in self._offered.all({"status": OPEN, "limit": 500}):
-                    if self._place.takes(contract.id) and contract.id not in self._crews and len(self._crews) < DAEMON_CAPACITY:
-                        self._crews[contract.id] = AgentGroup(contract.id, self._name, self._contracts, self._worktrees, self._report)
+                    if (
+                        self._place.takes(contract.id)
+                        and contract.id not in self._crews
+                        and len(self._crews) < DAEMON_CAPACITY
+                    ):
+                        self._crews[contract.id] = AgentGroup(
+                            contract.id, self._name, self._contracts, self._worktrees, self._report
+                        )
                         work.create_task(self._run(self._crews[contract.id]))
             except MakimaError as error:
                 say(f"{self._name} finds no contracts: {error}")
@@ -190,7 +203,10 @@ class DemoDaemon:
 
 async def main(name: str, place: Place, worktrees: Path) -> None:
     connection = Connection.default()
-    async with Http(connection.url, connection.token) as http, Http(connection.url, os.environ[USERS_TOKEN]) as user:
+    async with (
+        Http(connection.url, connection.token) as http,
+        Http(connection.url, os.environ[USERS_TOKEN]) as user,
+    ):
         await DemoDaemon(name, place, Contracts(http), Contracts(user), connection, worktrees=worktrees).run()
 
 

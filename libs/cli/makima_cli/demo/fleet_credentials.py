@@ -34,7 +34,9 @@ class FleetCredentials:
 
 
 @asynccontextmanager
-async def fleet_credentials(connection: Connection, daemons: tuple[str, ...]) -> AsyncGenerator[FleetCredentials]:
+async def fleet_credentials(
+    connection: Connection, daemons: tuple[str, ...]
+) -> AsyncGenerator[FleetCredentials]:
     """Create the tokens; they are revoked when the block ends."""
     async with Http(connection.url, connection.token, retry_for=AGENT_RECONNECT_TIMEOUT_SECONDS) as admin:
         made: list[str] = []
@@ -46,7 +48,9 @@ async def fleet_credentials(connection: Connection, daemons: tuple[str, ...]) ->
 
         try:
             user = await issued(role="owner", owner=OWNER)
-            own = {daemon: _told(connection, await issued(role="daemon", daemon_id=daemon)) for daemon in daemons}
+            own = {
+                daemon: _told(connection, await issued(role="daemon", daemon_id=daemon)) for daemon in daemons
+            }
             yield FleetCredentials(str(user["token"]), own)
         finally:
             async with Http(connection.url, connection.token, retry_for=0) as leaving:

@@ -39,7 +39,9 @@ def next_steps(phase: str, tasks: Sequence[Task], forgiven: frozenset[str]) -> S
     counted = Counter(task.name for task in failed(tasks) if task.id not in forgiven)
     hopeless = [name for name in names if counted[name] >= MAX_TASK_ATTEMPTS]
     if hopeless:
-        last = next(task for task in reversed(tasks) if task.name == hopeless[0] and task.status is TaskStatus.FAILED)
+        last = next(
+            task for task in reversed(tasks) if task.name == hopeless[0] and task.status is TaskStatus.FAILED
+        )
         return GiveUp(f"{last.name}: failed {MAX_TASK_ATTEMPTS} times, the last time with {last.result}")
     hopeful = {task.name for task in tasks if task.status is not TaskStatus.FAILED}
     every = Counter(task.name for task in tasks)

@@ -32,12 +32,16 @@ class Child:
         self._process = process
 
     @classmethod
-    async def start(cls, name: str, module: str, *arguments: str, env: Mapping[str, str] | None = None) -> Self:
+    async def start(
+        cls, name: str, module: str, *arguments: str, env: Mapping[str, str] | None = None
+    ) -> Self:
         """Start the process. `env` is added to the environment of this process."""
         command = (sys.executable, "-m", module, *arguments)
         return cls(
             name,
-            await asyncio.create_subprocess_exec(*command, env={**os.environ, **(env or {})}, stdin=PIPE, preexec_fn=dies_with_parent()),
+            await asyncio.create_subprocess_exec(
+                *command, env={**os.environ, **(env or {})}, stdin=PIPE, preexec_fn=dies_with_parent()
+            ),
         )
 
     @property

@@ -44,7 +44,14 @@ class DemoSupervisor:
     `contracts` uses the daemon's token, `owner` the token of the contract's owner.
     """
 
-    def __init__(self, contracts: Contracts, owner: Contracts, voice: Supervisor, staging: Staging, forgiven: frozenset[str]) -> None:
+    def __init__(
+        self,
+        contracts: Contracts,
+        owner: Contracts,
+        voice: Supervisor,
+        staging: Staging,
+        forgiven: frozenset[str],
+    ) -> None:
         self._contracts = contracts
         self._owner = owner
         self._voice = voice
@@ -66,10 +73,15 @@ class DemoSupervisor:
                 await self._drive(contract)
             case ContractStatus.WAITING_FOR_INPUT:
                 self._voice.report(
-                    SupervisorState.WAITING_FOR_USER, phase=phase, activity=f"waiting: {contract.waiting_for}", pending_task_ids=()
+                    SupervisorState.WAITING_FOR_USER,
+                    phase=phase,
+                    activity=f"waiting: {contract.waiting_for}",
+                    pending_task_ids=(),
                 )
             case ContractStatus.BLOCKED:
-                self._voice.report(SupervisorState.BLOCKED, phase=phase, activity=f"held up: {contract.blocked_reason}")
+                self._voice.report(
+                    SupervisorState.BLOCKED, phase=phase, activity=f"held up: {contract.blocked_reason}"
+                )
                 if (contract.blocked_reason or "").startswith(HELD_UP) and self._staging.take():
                     await self._owner.act(contract.id, "unblock")
             case ContractStatus.PAUSED:
@@ -77,14 +89,20 @@ class DemoSupervisor:
                 self._voice.report(SupervisorState.BLOCKED, phase=phase, activity="paused")
             case status:
                 self._staging.leave()
-                self._voice.report(OVER.get(status, SupervisorState.IDLE), phase=phase, activity=f"contract is {status}")
+                self._voice.report(
+                    OVER.get(status, SupervisorState.IDLE), phase=phase, activity=f"contract is {status}"
+                )
 
     async def _drive(self, contract: Contract) -> None:
         wanted = needs(contract.description)
         if wanted.staging and contract.phase == NEEDS_STAGING and not self._staging.take():
             await self._owner.act(contract.id, "block", reason=self._staging.held_up())
             return
-        tasks = [task for task in await self._contracts.tasks(contract.id) if task.phase == contract.phase and task.role == BUILDER]
+        tasks = [
+            task
+            for task in await self._contracts.tasks(contract.id)
+            if task.phase == contract.phase and task.role == BUILDER
+        ]
         steps = next_steps(contract.phase, tasks, self._forgiven)
         if isinstance(steps, GiveUp):
             await self._owner.act(contract.id, "fail", reason=steps.reason)
@@ -92,17 +110,23 @@ class DemoSupervisor:
             self._forgiven |= {task.id for task in failed(tasks)}
             return
         for step in steps:
-            await self._contracts.create_task(contract.id, step.name, role=BUILDER, key=f"{contract.id}/{step.key}")
+            await self._contracts.create_task(
+                contract.id, step.name, role=BUILDER, key=f"{contract.id}/{step.key}"
+            )
         if wanted.question:
             await self._ask(contract)
         self._tell(contract, tasks)
 
     def _tell(self, contract: Contract, tasks: list[Task]) -> None:
-        open_ones = tuple(task.id for task in tasks if task.status not in (TaskStatus.COMPLETED, TaskStatus.FAILED))
+        open_ones = tuple(
+            task.id for task in tasks if task.status not in (TaskStatus.COMPLETED, TaskStatus.FAILED)
+        )
         self._voice.report(
             SupervisorState.WAITING_FOR_TASKS if open_ones else SupervisorState.WORKING,
             phase=contract.phase,
-            activity=f"{len(open_ones)} tasks of {contract.phase} under way" if open_ones else f"reviewing {contract.phase}",
+            activity=f"{len(open_ones)} tasks of {contract.phase} under way"
+            if open_ones
+            else f"reviewing {contract.phase}",
             progress=_progress(contract, tasks),
             pending_task_ids=open_ones,
         )
@@ -110,7 +134,9 @@ class DemoSupervisor:
     async def _ask(self, contract: Contract) -> None:
         if not self._asked:
             key = f"{contract.id}/colour"
-            await self._contracts.ask(contract.id, "Which colour?", question_type="choice", options=("blue", "green"), key=key)
+            await self._contracts.ask(
+                contract.id, "Which colour?", question_type="choice", options=("blue", "green"), key=key
+            )
             self._asked = True
 
 
@@ -123,10 +149,17 @@ async def supervise(contract_id: str, daemon_id: str, shared: Path) -> None:
     ):
         contracts, owner = Contracts(http), Contracts(owners)
         contract = await owner.get(contract_id)
-        nats = await connect(connection.nats_url, f"supervisor of {contract_id}", timeout=AGENT_RECONNECT_TIMEOUT_SECONDS)
+        nats = await connect(
+            connection.nats_url, f"supervisor of {contract_id}", timeout=AGENT_RECONNECT_TIMEOUT_SECONDS
+        )
         task_id = f"sup-{contract_id}"[:64]
         voice = Supervisor(
-            nats, daemon_id=daemon_id, contract_id=contract_id, task_id=task_id, phase=contract.phase, interval=HEARTBEAT_SECONDS
+            nats,
+            daemon_id=daemon_id,
+            contract_id=contract_id,
+            task_id=task_id,
+            phase=contract.phase,
+            interval=HEARTBEAT_SECONDS,
         )
         forgiven = frozenset(task.id for task in failed(await owner.tasks(contract_id)))
         supervisor = DemoSupervisor(contracts, owner, voice, Staging(shared, contract.name), forgiven)

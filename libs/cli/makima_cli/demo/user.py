@@ -61,7 +61,9 @@ class DemoUser:
             match move.action:
                 case "confirm":
                     following = contract.phase_names[contract.phase_names.index(contract.phase) + 1]
-                    await self._contracts.change_phase(contract.id, following, confirmed=True, expected_version=contract.version)
+                    await self._contracts.change_phase(
+                        contract.id, following, confirmed=True, expected_version=contract.version
+                    )
                 case "answer":
                     await self._answer(contract)
                 case action:
@@ -75,7 +77,9 @@ class DemoUser:
     async def _answer(self, contract: Contract) -> None:
         for question in await self._contracts.questions(contract.id):
             if question.answer is None:
-                await self._contracts.answer(contract.id, question.id, question.options[0] if question.options else "as you think best")
+                await self._contracts.answer(
+                    contract.id, question.id, question.options[0] if question.options else "as you think best"
+                )
 
     async def _tell_another(self, live: int) -> None:
         now = asyncio.get_running_loop().time()
@@ -100,7 +104,9 @@ class DemoUser:
 
         Their events stay in the log.
         """
-        oldest = sorted(archived, key=lambda contract: contract.status_changed_at)[: max(0, len(archived) - MOST_ARCHIVED)]
+        oldest = sorted(archived, key=lambda contract: contract.status_changed_at)[
+            : max(0, len(archived) - MOST_ARCHIVED)
+        ]
         for contract in oldest:
             await self._contracts.delete(contract.id)
             self._reopened -= {contract.id}

@@ -14,7 +14,14 @@ from makima_cli.session import echo_json
 
 @click.command("new-epoch")
 @click.option("--context", metavar="NAME", help="Name of the connection in contexts.toml to use.")
-@click.option("--format", "chosen", type=click.Choice(("text", "json")), default="text", show_default=True, help="Output format.")
+@click.option(
+    "--format",
+    "chosen",
+    type=click.Choice(("text", "json")),
+    default="text",
+    show_default=True,
+    help="Output format.",
+)
 def new_epoch(*, context: str | None, chosen: str) -> None:
     """Start a new epoch of the log, after the database was restored from a backup.
 

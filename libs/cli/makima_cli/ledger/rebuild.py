@@ -29,7 +29,14 @@ REBUILD_TIMEOUT_SECONDS: Final = 24 * 3600.0
 @click.command()
 @click.argument("name")
 @click.option("--context", metavar="NAME", help="Name of the connection in contexts.toml to use.")
-@click.option("--format", "chosen", type=click.Choice(("text", "json")), default="text", show_default=True, help="Output format.")
+@click.option(
+    "--format",
+    "chosen",
+    type=click.Choice(("text", "json")),
+    default="text",
+    show_default=True,
+    help="Output format.",
+)
 def rebuild(name: str, *, context: str | None, chosen: str) -> None:
     """Rebuild the tables of projection NAME from the log. Readers see the old rows until it ends.
 
@@ -52,8 +59,14 @@ def rebuild(name: str, *, context: str | None, chosen: str) -> None:
 async def _rebuild(servers: Servers, name: str) -> dict[str, object]:
     known: list[str] = [row["consumer"] for row in await servers.pool.fetch(SQL["known"])]
     if name not in known:
-        raise _problem(ErrorCode.NOT_FOUND, f"there is no projection {name}; known are {', '.join(known) or 'none yet'}", valid=known)
-    asking = asyncio.create_task(Bus(servers.nats).query(name, "rebuild", {}, timeout=REBUILD_TIMEOUT_SECONDS))
+        raise _problem(
+            ErrorCode.NOT_FOUND,
+            f"there is no projection {name}; known are {', '.join(known) or 'none yet'}",
+            valid=known,
+        )
+    asking = asyncio.create_task(
+        Bus(servers.nats).query(name, "rebuild", {}, timeout=REBUILD_TIMEOUT_SECONDS)
+    )
     try:
         await _watch(servers, name, asking)
         answer = await asking
@@ -77,7 +90,11 @@ async def _watch(servers: Servers, name: str, asking: asyncio.Task[dict[str, obj
         now = monotonic()
         seen = now if running else seen
         if now - seen > REBUILD_STALLED_SECONDS:
-            raise _problem(ErrorCode.UNAVAILABLE, f"the rebuild of {name} stopped: its service has ended", hint="run the command again")
+            raise _problem(
+                ErrorCode.UNAVAILABLE,
+                f"the rebuild of {name} stopped: its service has ended",
+                hint="run the command again",
+            )
         if position is not None and (terminal or now - said >= PROGRESS_LINE_SECONDS):
             said = now
             click.echo(f"{name}: {position} of {head} events", err=True, nl=not terminal)

@@ -76,9 +76,13 @@ def _database_of(name: str | None) -> str:
     known = contexts.load()
     chosen = known.by_name.get(name or os.environ.get("MAKIMA_CONTEXT") or known.current or "")
     if chosen is None or chosen.database_url is None:
-        raise click.UsageError("the database address is not known: set MAKIMA_DATABASE_URL, or choose a context that has it with --context")
+        raise click.UsageError(
+            "the database address is not known: set MAKIMA_DATABASE_URL, or choose a context that has it with --context"
+        )
     return chosen.database_url
 
 
 def _away(where: str, error: Exception, *, as_json: bool) -> NoReturn:
-    exits.exit_with_problem(UnreachableError(without_credentials(where), str(error) or type(error).__name__), as_json=as_json)
+    exits.exit_with_problem(
+        UnreachableError(without_credentials(where), str(error) or type(error).__name__), as_json=as_json
+    )

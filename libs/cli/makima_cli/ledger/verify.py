@@ -28,7 +28,14 @@ class Found:
 
 @click.command()
 @click.option("--context", metavar="NAME", help="Name of the connection in contexts.toml to use.")
-@click.option("--format", "chosen", type=click.Choice(("text", "json")), default="text", show_default=True, help="Output format.")
+@click.option(
+    "--format",
+    "chosen",
+    type=click.Choice(("text", "json")),
+    default="text",
+    show_default=True,
+    help="Output format.",
+)
 def verify(*, context: str | None, chosen: str) -> None:
     """Check the log for gaps, and that the broker's stream belongs to it. Exit code 6 if not."""
     found = run(context, _verify, as_json=chosen == "json")
@@ -50,9 +57,14 @@ async def _verify(servers: Servers) -> Found:
     count, first, head = await servers.pool.fetchrow(SQL["counted"]) or (0, 1, 0)
     problems: list[str] = []
     if count != head - first + 1:
-        problems.append(f"between positions {first} and {head} there are {count} events: {head - first + 1 - count} are missing")
+        problems.append(
+            f"between positions {first} and {head} there are {count} events: {head - first + 1 - count} are missing"
+        )
     if first == 1:  # else the first events of old streams are archived, which would look like a gap
-        problems += [f"stream {stream} of {tenant} has a gap" for tenant, stream in await servers.pool.fetch(SQL["broken"])]
+        problems += [
+            f"stream {stream} of {tenant} has a gap"
+            for tenant, stream in await servers.pool.fetch(SQL["broken"])
+        ]
     match await compare_stream(servers.nats, servers.log):
         case Mismatch(reason):
             problems.append(reason)

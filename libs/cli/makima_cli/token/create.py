@@ -11,15 +11,26 @@ ROLES: Final = ("admin", "owner", "viewer", "daemon")
 
 @click.command()
 @click.option("--role", type=click.Choice(ROLES), required=True, help="Permissions of the token.")
-@click.option("--owner", metavar="NAME", help="Owner of the contracts that it gives access to; required for owner and viewer.")
-@click.option("--daemon", "daemon_id", metavar="ID", help="The daemon that uses it; required for role daemon.")
+@click.option(
+    "--owner",
+    metavar="NAME",
+    help="Owner of the contracts that it gives access to; required for owner and viewer.",
+)
+@click.option(
+    "--daemon", "daemon_id", metavar="ID", help="The daemon that uses it; required for role daemon."
+)
 @with_session("text", "json")
 def create(session: Session, *, role: str, owner: str | None, daemon_id: str | None) -> None:
     """Create a token. It is printed on stdout, this one time only."""
     asked = {"role": role, "owner": owner, "daemon_id": daemon_id}
-    made = session.send("POST", "/tokens", {name: value for name, value in asked.items() if value is not None})
+    made = session.send(
+        "POST", "/tokens", {name: value for name, value in asked.items() if value is not None}
+    )
     if session.as_json:
         echo_json(made)
         return
     click.echo(made["token"])
-    click.echo(f"id {made['id']}; store the token, it is not shown again (use: MAKIMA_TOKEN, or `token` in a context)", err=True)
+    click.echo(
+        f"id {made['id']}; store the token, it is not shown again (use: MAKIMA_TOKEN, or `token` in a context)",
+        err=True,
+    )

@@ -39,4 +39,9 @@ async def _fetch(http: Http) -> list[Row]:
 def _cells(token: Row) -> tuple[str, ...]:
     revoked = token.get("revoked_at")
     said = [str(token[name] or "-") for name in ("id", "role", "owner", "daemon_id")]
-    return (*said, f"{render.ago(token['created_at'])} ago", str(token["created_by"]), f"{render.ago(revoked)} ago" if revoked else "-")
+    return (
+        *said,
+        f"{render.ago(token['created_at'])} ago",
+        str(token["created_by"]),
+        f"{render.ago(revoked)} ago" if revoked else "-",
+    )

@@ -20,7 +20,15 @@ from makima_local.processes import NotReadyError
 from makima_cli.up.options import Options, setting
 from makima_cli.up.system import NotPreparedError, serve
 
-KNOWN = (UnreachableError, InUseError, PortTakenError, NotReadyError, NotPreparedError, ServerFailedError, BrokenServiceError)
+KNOWN = (
+    UnreachableError,
+    InUseError,
+    PortTakenError,
+    NotReadyError,
+    NotPreparedError,
+    ServerFailedError,
+    BrokenServiceError,
+)
 
 
 @click.command()
@@ -31,13 +39,30 @@ KNOWN = (UnreachableError, InUseError, PortTakenError, NotReadyError, NotPrepare
 )
 @click.option("--ephemeral", is_flag=True, help="Use a temporary data folder that is deleted at the end.")
 @click.option(
-    "--port", type=int, default=lambda: setting("port") or 8420, show_default="8420", help="Port of the HTTP API; 0: any free port."
+    "--port",
+    type=int,
+    default=lambda: setting("port") or 8420,
+    show_default="8420",
+    help="Port of the HTTP API; 0: any free port.",
 )
-@click.option("--nats-port", default=4222, show_default=True, help="Port of the embedded NATS; 0: any free port.")
+@click.option(
+    "--nats-port", default=4222, show_default=True, help="Port of the embedded NATS; 0: any free port."
+)
 @click.option("--demo/--no-demo", default=False, help="Also run a demo fleet of daemons and agents.")
-@click.option("--open/--no-open", "open_browser", default=False, help="Open the API documentation in a browser.")
+@click.option(
+    "--open/--no-open", "open_browser", default=False, help="Open the API documentation in a browser."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON when everything is ready.")
-def up(*, data_dir: Path | None, ephemeral: bool, port: int, nats_port: int, demo: bool, open_browser: bool, as_json: bool) -> None:
+def up(
+    *,
+    data_dir: Path | None,
+    ephemeral: bool,
+    port: int,
+    nats_port: int,
+    demo: bool,
+    open_browser: bool,
+    as_json: bool,
+) -> None:
     """Start the whole system on this machine, until Ctrl-C.
 
     To use existing Postgres or NATS servers, set MAKIMA_DATABASE_URL or MAKIMA_NATS_URL.

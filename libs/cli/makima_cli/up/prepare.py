@@ -8,7 +8,14 @@ from makima_kernel.nats.connection import BrokerUnreachableError, connect, ignor
 from makima_kernel.nats.streams import TopologyError, provision
 from makima_kernel.service.settings import Settings, SettingsError, load
 
-FAULTS = (MigrationError, TopologyError, BrokerUnreachableError, SettingsError, asyncpg.PostgresError, OSError)
+FAULTS = (
+    MigrationError,
+    TopologyError,
+    BrokerUnreachableError,
+    SettingsError,
+    asyncpg.PostgresError,
+    OSError,
+)
 
 
 async def migrate_all(database_url: str) -> int:

@@ -40,7 +40,9 @@ class Servers:
 
     @property
     def pids(self) -> dict[str, int | None]:
-        return {name: self.embedded[name].pid if name in self.embedded else None for name in ("nats", "postgres")}
+        return {
+            name: self.embedded[name].pid if name in self.embedded else None for name in ("nats", "postgres")
+        }
 
     async def keep(self, say: Callable[[str], None]) -> None:
         """Restart embedded servers that have ended; runs until cancelled."""
@@ -65,17 +67,25 @@ def check_ports(options: Options, folder: DataFolder) -> None:
 
 
 @asynccontextmanager
-async def running(options: Options, folder: DataFolder, say: Callable[[str], None]) -> AsyncGenerator[Servers]:
+async def running(
+    options: Options, folder: DataFolder, say: Callable[[str], None]
+) -> AsyncGenerator[Servers]:
     """Start the embedded servers; they run until the block ends.
 
     If this process crashes, they keep running and the next `makima up` takes them over. Ephemeral ones end
     with this process (`tied`), as nothing would find them in their temporary folder.
     """
-    postgres = None if options.database_url else Postgres(folder.postgres, durable=not options.ephemeral, tied=options.ephemeral)
+    postgres = (
+        None
+        if options.database_url
+        else Postgres(folder.postgres, durable=not options.ephemeral, tied=options.ephemeral)
+    )
     nats = (
         None
         if options.nats_url
-        else Nats(folder.nats, port=options.nats_port or None, tied=options.ephemeral, users=NatsUsers(folder.nats))
+        else Nats(
+            folder.nats, port=options.nats_port or None, tied=options.ephemeral, users=NatsUsers(folder.nats)
+        )
     )
     embedded = {name: server for name, server in (("nats", nats), ("postgres", postgres)) if server}
     try:
@@ -83,7 +93,9 @@ async def running(options: Options, folder: DataFolder, say: Callable[[str], Non
             for name, server in embedded.items():
                 starting.create_task(_start(name, server, say))
         database_url = options.database_url or (await postgres.ensure_database(DATABASE) if postgres else "")
-        yield Servers(database_url, options.nats_url or (nats.url_of(permissions.ADMIN) if nats else ""), embedded)
+        yield Servers(
+            database_url, options.nats_url or (nats.url_of(permissions.ADMIN) if nats else ""), embedded
+        )
     finally:
         await asyncio.gather(*(server.stop(SERVER_STOP_TIMEOUT_SECONDS) for server in embedded.values()))
 

@@ -48,10 +48,20 @@ def demo_fleet(site: LocalSystem) -> Program:
     return Program(FLEET, command, site.folder.path, site.folder.log("demo"), env=env)
 
 
-def _service(service: InstalledService, site: LocalSystem, health_port: int, pace: Mapping[str, str]) -> Program:
+def _service(
+    service: InstalledService, site: LocalSystem, health_port: int, pace: Mapping[str, str]
+) -> Program:
     name = service.name
-    servers = {"MAKIMA_DATABASE_URL": site.servers.database_url, "MAKIMA_NATS_URL": site.servers.nats_url_of(name)}
-    env = {**pace, **servers, "MAKIMA_HEALTH_PORT": str(health_port), "MAKIMA_DATA_DIR": str(site.folder.path)}
+    servers = {
+        "MAKIMA_DATABASE_URL": site.servers.database_url,
+        "MAKIMA_NATS_URL": site.servers.nats_url_of(name),
+    }
+    env = {
+        **pace,
+        **servers,
+        "MAKIMA_HEALTH_PORT": str(health_port),
+        "MAKIMA_DATA_DIR": str(site.folder.path),
+    }
     if name == GATEWAY:
         env["MAKIMA_PORT"] = str(site.port)
         if "nats" in site.servers.embedded:
@@ -59,14 +69,26 @@ def _service(service: InstalledService, site: LocalSystem, health_port: int, pac
         env["MAKIMA_ADMIN_TOKEN_SHA256"] = hash_of(site.token).hex()
     if settings := settings_file():
         env["MAKIMA_CONFIG"] = str(settings)
-    return Program(name, (sys.executable, "-m", service.package), site.folder.path, site.folder.log(name), health_port, env)
+    return Program(
+        name,
+        (sys.executable, "-m", service.package),
+        site.folder.path,
+        site.folder.log(name),
+        health_port,
+        env,
+    )
 
 
 def _pace() -> Mapping[str, str]:
     """The demo's timeouts, except those that the user has set in the environment or the settings file."""
     in_file = setting("contracts")
-    own = {f"MAKIMA_CONTRACTS__{name.upper()}" for name in (cast("dict[str, object]", in_file) if isinstance(in_file, dict) else {})}
-    return {name: value for name, value in demo.SETTINGS.items() if name not in os.environ and name not in own}
+    own = {
+        f"MAKIMA_CONTRACTS__{name.upper()}"
+        for name in (cast("dict[str, object]", in_file) if isinstance(in_file, dict) else {})
+    }
+    return {
+        name: value for name, value in demo.SETTINGS.items() if name not in os.environ and name not in own
+    }
 
 
 def _another_port(taken: set[int]) -> int:

@@ -53,7 +53,9 @@ def summary(running: Running, context: str | None, seconds: float) -> str:
     is how long the start took.
     """
     gateway = ("gateway", running.services.get("gateway"), f"{running.url}  (API: {running.url}/docs)")
-    others = [(name, pid, running.metrics[name]) for name, pid in running.services.items() if name != "gateway"]
+    others = [
+        (name, pid, running.metrics[name]) for name, pid in running.services.items() if name != "gateway"
+    ]
     servers = [
         ("nats", running.servers["nats"], without_credentials(running.nats_url)),
         ("postgres", running.servers["postgres"], running.database_url),
@@ -70,7 +72,9 @@ def summary(running: Running, context: str | None, seconds: float) -> str:
     width = max(len(name) for name, _, _ in rows)
     table = [f"  {name:<{width}}  {pid or '':>7}  {where}".rstrip() for name, pid, where in rows]
     suffix = f" --context {context}" if context else ""
-    tries = [f"  {command()} contracts {what}{suffix}" for what in ("list", "monitor", "create 'My first' --start")]
+    tries = [
+        f"  {command()} contracts {what}{suffix}" for what in ("list", "monitor", "create 'My first' --start")
+    ]
     title, end = f"makima is up ({seconds:.1f} s)", "Ctrl-C stops it; the data is kept."
     return "\n".join([title, "", *table, "", "Try:", *tries, "", end])
 

@@ -42,8 +42,15 @@ async def serve(options: Options, folder: DataFolder, out: Callable[[str], None]
         await loading
         keeper = group.create_task(servers.keep(show.print_progress))
         try:
-            async with _system(options, folder, servers) as system, _remembered(options, folder, system) as name:
-                out(show.json_line(system) if options.json else show.summary(system, name, time.monotonic() - began))
+            async with (
+                _system(options, folder, servers) as system,
+                _remembered(options, folder, system) as name,
+            ):
+                out(
+                    show.json_line(system)
+                    if options.json
+                    else show.summary(system, name, time.monotonic() - began)
+                )
                 if options.open_browser:
                     await asyncio.to_thread(webbrowser.open, f"{system.url}/docs")
                 await asyncio.Event().wait()
@@ -56,19 +63,25 @@ async def _system(options: Options, folder: DataFolder, servers: Servers) -> Asy
     await _prepare(servers)
     site = LocalSystem(folder, servers, options.port or ports.free(), admin_token(folder.admin_token))
     programs = services(site, for_demo=options.demo)
-    async with Runner(_tell, patience=SERVICES_STOP_TIMEOUT_SECONDS, frozen_after=FROZEN_PROCESS_SECONDS) as runner:
+    async with Runner(
+        _tell, patience=SERVICES_STOP_TIMEOUT_SECONDS, frozen_after=FROZEN_PROCESS_SECONDS
+    ) as runner:
         for program in programs:
             runner.start(program)
         show.print_progress(f"waiting for {', '.join(program.name for program in programs)}")
         await runner.ready(READY_TIMEOUT_SECONDS)
-        metrics = {program.name: f"http://{ports.LOOPBACK}:{program.health_port}/metrics" for program in programs}
+        metrics = {
+            program.name: f"http://{ports.LOOPBACK}:{program.health_port}/metrics" for program in programs
+        }
         if options.demo:
             runner.start(demo_fleet(site))
             await runner.ready(READY_TIMEOUT_SECONDS)
         try:
             pids = {name: pid for name, pid in runner.pids.items() if name in metrics}
             at = (site.url, servers.nats_url, servers.database_url)
-            yield show.Running(*at, site.token, folder.path, pids, runner.pids.get(FLEET), servers.pids, metrics)
+            yield show.Running(
+                *at, site.token, folder.path, pids, runner.pids.get(FLEET), servers.pids, metrics
+            )
         finally:
             show.print_progress("draining")
             # Before the services, so that the agents can still send their last messages.
@@ -93,13 +106,17 @@ def _load_kernel() -> None:
 
 
 @asynccontextmanager
-async def _remembered(options: Options, folder: DataFolder, system: show.Running) -> AsyncGenerator[str | None]:
+async def _remembered(
+    options: Options, folder: DataFolder, system: show.Running
+) -> AsyncGenerator[str | None]:
     """Write the system's context to contexts.toml; an ephemeral one is removed when the block ends.
 
     Yields the name that commands need as `--context`; None if it is the current context.
     """
     name = context.name_for(folder.path)
-    context.remember(Context(name, system.url, system.nats_url, system.database_url, system.token, str(folder.path)))
+    context.remember(
+        Context(name, system.url, system.nats_url, system.database_url, system.token, str(folder.path))
+    )
     try:
         yield name if context.load().current != name else None
     finally:

@@ -28,24 +28,39 @@ class Bus:
     def __init__(self, nats: Client) -> None:
         self._nats = nats
 
-    async def ask(self, service: str, name: str, request: Request[object], *, timeout: float = DEFAULT_TIMEOUT_SECONDS) -> Reply:
+    async def ask(
+        self, service: str, name: str, request: Request[object], *, timeout: float = DEFAULT_TIMEOUT_SECONDS
+    ) -> Reply:
         """Sends a command; returns the reply of `service`.
 
         `UNAVAILABLE` if no reply came within `timeout` seconds; then the outcome is unknown.
         """
         reply = await self._request(service, name, orjson.dumps(request), timeout)
         return (
-            reply if isinstance(reply, Accepted | Problem) else Problem(ErrorCode.UNAVAILABLE, f"{service}.{name} gave no command's answer")
+            reply
+            if isinstance(reply, Accepted | Problem)
+            else Problem(ErrorCode.UNAVAILABLE, f"{service}.{name} gave no command's answer")
         )
 
     async def query(
-        self, service: str, name: str, question: dict[str, object], *, timeout: float = DEFAULT_TIMEOUT_SECONDS
+        self,
+        service: str,
+        name: str,
+        question: dict[str, object],
+        *,
+        timeout: float = DEFAULT_TIMEOUT_SECONDS,
     ) -> dict[str, object] | Problem:
         """Sends a query; returns the members of its answer, or a `Problem` as `ask` does."""
         reply = await self._request(service, name, orjson.dumps(question), timeout)
-        return Problem(ErrorCode.UNAVAILABLE, f"{service}.{name} gave no query's answer") if isinstance(reply, Accepted) else reply
+        return (
+            Problem(ErrorCode.UNAVAILABLE, f"{service}.{name} gave no query's answer")
+            if isinstance(reply, Accepted)
+            else reply
+        )
 
-    async def _request(self, service: str, name: str, payload: bytes, timeout: float) -> Reply | dict[str, object]:
+    async def _request(
+        self, service: str, name: str, payload: bytes, timeout: float
+    ) -> Reply | dict[str, object]:
         if len(payload) > MAX_COMMAND_BYTES:
             return Problem(
                 ErrorCode.PAYLOAD_TOO_LARGE,
@@ -56,10 +71,19 @@ class Bus:
             parent = traces.traceparent()
             try:
                 message = await self._nats.request(
-                    subjects.command(service, name), payload, timeout=timeout, headers={traces.HEADER: parent} if parent else None
+                    subjects.command(service, name),
+                    payload,
+                    timeout=timeout,
+                    headers={traces.HEADER: parent} if parent else None,
                 )
                 return decode_reply(message.data)
             except (NatsError, TimeoutError) as error:
-                return Problem(ErrorCode.UNAVAILABLE, f"{service} did not answer {name}: {type(error).__name__}", TRY_AGAIN)
+                return Problem(
+                    ErrorCode.UNAVAILABLE,
+                    f"{service} did not answer {name}: {type(error).__name__}",
+                    TRY_AGAIN,
+                )
             except ValueError as error:
-                return Problem(ErrorCode.UNAVAILABLE, f"{service} answered {name} with no reply of ours: {error}")
+                return Problem(
+                    ErrorCode.UNAVAILABLE, f"{service} answered {name} with no reply of ours: {error}"
+                )

@@ -16,7 +16,16 @@ from makima_kernel.commands.client import TRY_AGAIN
 from makima_kernel.commands.decider import Decider
 from makima_kernel.commands.router import snake_case
 from makima_kernel.commands.state_cache import Loaded, StateCache
-from makima_kernel.event_log.append import Append, Appended, Conflict, Duplicate, GuardConflict, KeyReused, TooLarge, new_event
+from makima_kernel.event_log.append import (
+    Append,
+    Appended,
+    Conflict,
+    Duplicate,
+    GuardConflict,
+    KeyReused,
+    TooLarge,
+    new_event,
+)
 from makima_kernel.event_log.append_connection import UnstorableError
 from makima_kernel.event_log.appender import Appender, LogUnavailableError, OverloadedError
 from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
@@ -32,7 +41,9 @@ _logger = structlog.get_logger()
 
 MAX_APPEND_ATTEMPTS: Final = 8  # decisions per command, before the stream counts as too busy
 KEY_REUSED: Final = Problem(
-    ErrorCode.IDEMPOTENCY_KEY_REUSED, "this command id was used with another request", "mint a new key for a new intent"
+    ErrorCode.IDEMPOTENCY_KEY_REUSED,
+    "this command id was used with another request",
+    "mint a new key for a new intent",
 )
 
 
@@ -87,7 +98,9 @@ class CommandHandler(Generic[S, C, E]):
             # Raised by a read. The appender's connection may not have noticed yet that the database is gone,
             # so the cached states still count as valid: drop them.
             self._states.forget_all()
-            return Problem(ErrorCode.UNAVAILABLE, f"the event log cannot be read: {type(error).__name__}", TRY_AGAIN)
+            return Problem(
+                ErrorCode.UNAVAILABLE, f"the event log cannot be read: {type(error).__name__}", TRY_AGAIN
+            )
 
     def assume_new(self, tenant: str, target: str) -> None:
         """Caches the initial state of an entity that the caller believes to have no events,
@@ -118,7 +131,9 @@ class CommandHandler(Generic[S, C, E]):
                 if await self._states.is_current(request.tenant, stream, loaded):
                     raise
                 continue
-            outcome = await self._appender.append(_append(request, self._hash(request, command), stream, loaded.version, events))
+            outcome = await self._appender.append(
+                _append(request, self._hash(request, command), stream, loaded.version, events)
+            )
             match outcome:
                 case Appended(version, position):
                     self._states.remember(request.tenant, stream, loaded, events, version)
@@ -137,11 +152,17 @@ class CommandHandler(Generic[S, C, E]):
                     )
                 case TooLarge(limit):
                     raise Refused(
-                        ErrorCode.PAYLOAD_TOO_LARGE, f"an event, or all that the command records, has more than {limit} bytes", limit=limit
+                        ErrorCode.PAYLOAD_TOO_LARGE,
+                        f"an event, or all that the command records, has more than {limit} bytes",
+                        limit=limit,
                     )
                 case KeyReused():
                     return KEY_REUSED
-        return Problem(ErrorCode.OVERLOADED, f"{stream} changes faster than the command can be decided", "nothing was changed; try again")
+        return Problem(
+            ErrorCode.OVERLOADED,
+            f"{stream} changes faster than the command can be decided",
+            "nothing was changed; try again",
+        )
 
     def _check_version(self, request: Request[object], loaded: Loaded[S]) -> None:
         expected = request.expected_version
@@ -151,7 +172,12 @@ class CommandHandler(Generic[S, C, E]):
         detail = f"expected version {expected}, but it is {loaded.version}"
         members = self._describe(loaded.state)
         raise Refused(
-            ErrorCode.VERSION_CONFLICT, detail, hint="read it again and decide anew", expected=expected, actual=loaded.version, **members
+            ErrorCode.VERSION_CONFLICT,
+            detail,
+            hint="read it again and decide anew",
+            expected=expected,
+            actual=loaded.version,
+            **members,
         )
 
     async def _first_answer(self, request: Request[object], command: C) -> Reply | None:
@@ -169,18 +195,24 @@ class CommandHandler(Generic[S, C, E]):
         but not the actor or the trace.
         """
         kind = type(command).__name__
-        return hashlib.sha256(orjson.dumps([kind, request.target, request.expected_version]) + encode(self._content(command))).digest()
+        return hashlib.sha256(
+            orjson.dumps([kind, request.target, request.expected_version]) + encode(self._content(command))
+        ).digest()
 
     def _tell(self, request: Request[object], events: list[E], position: int) -> None:
         """Logs each stored event, and passes it to `on_event`."""
         for event in events:
             name = snake_case(type(event).__name__).removeprefix(f"{self._category}_")
             happened = f"{self._category}.{name}"
-            _logger.info(happened, **{f"{self._category}_id": request.target}, position=position, actor=request.actor)
+            _logger.info(
+                happened, **{f"{self._category}_id": request.target}, position=position, actor=request.actor
+            )
             self._on_event(event)
 
 
-def _append(request: Request[object], request_hash: bytes, stream: str, version: int, events: list[E]) -> Append:
+def _append(
+    request: Request[object], request_hash: bytes, stream: str, version: int, events: list[E]
+) -> Append:
     return Append(
         tenant=request.tenant,
         stream=stream,

@@ -86,7 +86,9 @@ class Lifecycle(Generic[S]):
         self._allowed: dict[tuple[S | None, type], Row[S]] = {}
         for row in rows:
             if self._then.setdefault(row.records, row.then) != row.then:
-                raise ValueError(f"{row.records.__name__} has two destinations: {self._then[row.records]} and {row.then}")
+                raise ValueError(
+                    f"{row.records.__name__} has two destinations: {self._then[row.records]} and {row.then}"
+                )
             if isinstance(row, SideEffect):
                 continue
             for status in row.while_:
@@ -101,7 +103,9 @@ class Lifecycle(Generic[S]):
 
     def covers(self, status: S | None, command: type, event: type) -> bool:
         """True if a row, also a side effect, says that `command` may record `event` in `status`."""
-        return any(status in row.while_ and command in row.commands and row.records is event for row in self.rows)
+        return any(
+            status in row.while_ and command in row.commands and row.records is event for row in self.rows
+        )
 
     def destination(self, status: S | None, event: object) -> S:
         """The status after `event`. Does not check whether the present rules would allow the event.
@@ -128,7 +132,11 @@ class Lifecycle(Generic[S]):
 
     def refusal(self, status: S, command: type, detail: str, *, hint: str | None = None) -> Refused:
         """`INVALID_TRANSITION {from, to, allowed[]}` for a command that no row allows in `status`."""
-        members = {"from": str(status), "to": self._aim(status, command), "allowed": [str(there) for there in self.targets(status)]}
+        members = {
+            "from": str(status),
+            "to": self._aim(status, command),
+            "allowed": [str(there) for there in self.targets(status)],
+        }
         return Refused(ErrorCode.INVALID_TRANSITION, detail, hint=hint, **members)
 
     def mermaid(self) -> str:
@@ -167,7 +175,10 @@ class Lifecycle(Generic[S]):
             for start in row.while_:
                 for end in ends:
                     if start != end:
-                        yield from ((str(start) if start else "[*]", str(end), command.__name__) for command in row.commands)
+                        yield from (
+                            (str(start) if start else "[*]", str(end), command.__name__)
+                            for command in row.commands
+                        )
 
 
 def _a_status(rows: tuple[Row[S], ...]) -> S:

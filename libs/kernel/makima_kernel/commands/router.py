@@ -1,4 +1,5 @@
-"""Serves commands and queries by NATS request/reply: each is a typed subscriber of its own, and replies are data, refusals included.
+"""Serves commands and queries by NATS request/reply: each is a typed subscriber of its own, and replies are
+data, refusals included.
 
 A service listens on `makima.commands.<service>.<name>`, and for daemons on
 `makima.commands.from.<principal>.<service>.<name>`. There the actor is taken from the subject, never from the
@@ -39,7 +40,9 @@ Decode = Callable[[NatsMessage], Awaitable[object]]
 Authorize = Callable[[str, Request], Awaitable[None]]
 
 MAX_COMMAND_BYTES: Final = 512 * 1024
-MAX_REPLY_BYTES: Final = 1024 * 1024  # at the broker's limit, headers included, a reply would end the connection for good
+MAX_REPLY_BYTES: Final = (
+    1024 * 1024
+)  # at the broker's limit, headers included, a reply would end the connection for good
 MAX_CORRELATION_ID: Final = 64  # FastStream sends the caller's back in a header, which the broker counts, too
 MAX_ERRORS: Final = 20
 MAX_QUOTED_CHARACTERS: Final = 500  # characters of one text that quotes what was sent
@@ -50,7 +53,8 @@ TRACE_HEADER: Final = traces.HEADER
 class CommandRouter:
     """The commands and queries of one service. They use its queue group, so one replica answers each request.
 
-    `authorize` is called for a daemon's commands, and raises `Refused` if the daemon may not command the target.
+    `authorize` is called for a daemon's commands, and raises `Refused` if the daemon may not command the
+    target.
     """
 
     def __init__(self, service: str, *, authorize: Authorize | None = None) -> None:
@@ -59,16 +63,20 @@ class CommandRouter:
         self.nats = NatsRouter(middlewares=(_Answering,))
 
     def command(self, command: type[C], handler: HandleCommand[C], *, daemons: bool = False) -> None:
-        """Serves a command class under its snake_case name. A body that does not fit it gets `INVALID_REQUEST`.
+        """Serves a command class under its snake_case name. A body that does not fit it gets
+        `INVALID_REQUEST`.
 
-        `daemons`: daemons may send it too, to targets that `authorize` allows; otherwise they get `FORBIDDEN`.
+        `daemons`: daemons may send it too, to targets that `authorize` allows; otherwise they get
+        `FORBIDDEN`.
         """
 
         async def decode(message: NatsMessage) -> Request[C]:
             request = decode_request(message.body)
             principal = message.path.get("principal")
             if principal is not None:
-                request = replace(request, actor=f"daemon:{principal}", tenant=DEFAULT_TENANT)  # whatever the body says
+                request = replace(
+                    request, actor=f"daemon:{principal}", tenant=DEFAULT_TENANT
+                )  # whatever the body says
                 if self._authorize is not None:
                     await self._authorize(principal, request)
             return cast("Request[C]", replace(request, data=decode_command(command, request.data)))
@@ -96,7 +104,14 @@ class CommandRouter:
         answer.__annotations__ = {"question": asked, "return": get_type_hints(handler)["return"]}
         self._subscribe(question, answer, decode, daemons=False)
 
-    def _subscribe(self, asked: type[object], answer: Callable[[Any], Awaitable[Answer]], decode: Decode, *, daemons: bool) -> None:
+    def _subscribe(
+        self,
+        asked: type[object],
+        answer: Callable[[Any], Awaitable[Answer]],
+        decode: Decode,
+        *,
+        daemons: bool,
+    ) -> None:
         name = snake_case(asked.__name__)
         label = f"{self.service}.{name}"
         answer.__name__ = name
@@ -104,7 +119,9 @@ class CommandRouter:
         async def checked(message: NatsMessage) -> object:
             if "principal" in message.path and not daemons:
                 raise Refused(
-                    ErrorCode.FORBIDDEN, f"{label} is not for daemons", hint="what a daemon may do stands in docs/generated/nats-access.md"
+                    ErrorCode.FORBIDDEN,
+                    f"{label} is not for daemons",
+                    hint="what a daemon may do stands in docs/generated/nats-access.md",
                 )
             _refuse_oversize(message.body)
             return await decode(message)
@@ -139,14 +156,20 @@ class _Answering(BaseMiddleware[Any, Any]):
 
 
 class _Inline:
-    """Writes the schema of a payload in place. If it is a reference, FastStream 0.7.8 documents the first definition instead."""
+    """Writes the schema of a payload in place. If it is a reference, FastStream 0.7.8 documents the first
+    definition instead.
+    """
 
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
         return handler.resolve_ref_schema(handler(schema))
 
 
 async def _answered(call_next: Callable[[NatsMessage], Awaitable[Answer]], message: NatsMessage) -> Answer:
-    """The handler's answer, or the problem of what it raised: without a reply the caller would wait until its timeout (field-notes 6)."""
+    """The handler's answer, or the problem of what it raised: without a reply the caller would wait until its
+    timeout (field-notes 6).
+    """
     try:
         return await call_next(message)
     except Refused as refused:
@@ -154,7 +177,9 @@ async def _answered(call_next: Callable[[NatsMessage], Awaitable[Answer]], messa
     except Exception as error:  # noqa: BLE001 - whoever asked waits; the log has the traceback
         await structlog.get_logger().aerror("command.failed", exc_info=error)
         return Problem(
-            ErrorCode.UNAVAILABLE, f"the command could not be handled: {type(error).__name__}", "try again with the same command id"
+            ErrorCode.UNAVAILABLE,
+            f"the command could not be handled: {type(error).__name__}",
+            "try again with the same command id",
         )
 
 
@@ -167,7 +192,9 @@ def _bounded_reply(reply: Answer) -> tuple[Answer, bytes]:
         short = Problem(reply.code, _cut(reply.detail), reply.hint and _cut(reply.hint))
     else:
         detail = f"an answer is at most {MAX_REPLY_BYTES} bytes, this one has {len(encoded)}"
-        short = Problem(ErrorCode.PAYLOAD_TOO_LARGE, detail, "ask for less at once", {"limit": MAX_REPLY_BYTES})
+        short = Problem(
+            ErrorCode.PAYLOAD_TOO_LARGE, detail, "ask for less at once", {"limit": MAX_REPLY_BYTES}
+        )
     return short, encode_reply(short)
 
 
@@ -223,7 +250,9 @@ def invalid(error: ValidationError) -> Refused:
     """The refusal of a body that does not fit its schema, with the member `errors[{path, message}]`."""
     found = error.errors(include_url=False, include_context=False, include_input=False)
     errors = _errors((".".join(str(part) for part in item["loc"]), item["msg"]) for item in found)
-    return Refused(ErrorCode.INVALID_REQUEST, f"{error.error_count()} member(s) do not fit the schema", errors=errors)
+    return Refused(
+        ErrorCode.INVALID_REQUEST, f"{error.error_count()} member(s) do not fit the schema", errors=errors
+    )
 
 
 def _errors(found: Iterable[tuple[str, str]]) -> Member:

@@ -87,7 +87,9 @@ def fingerprint(decider: type) -> str:
     A snapshot with another fingerprint may differ from what this code would fold, so it is ignored.
     """
     folders = Path(inspect.getfile(decider)).parent, Path(inspect.getfile(makima_schemas)).parent
-    sources = [file for folder in folders for file in sorted(folder.rglob("*.py"))] + [Path(inspect.getfile(lifecycle))]
+    sources = [file for folder in folders for file in sorted(folder.rglob("*.py"))] + [
+        Path(inspect.getfile(lifecycle))
+    ]
     digest = hashlib.sha256(f"{decider.__module__}.{decider.__qualname__}".encode())
     for source in sources:
         digest.update(b"\0" + source.name.encode() + b"\0" + source.read_bytes())

@@ -96,7 +96,10 @@ class StateCache(Generic[S, C, E]):
         """Folds the events after `loaded` onto it, and caches the result."""
         version, state, events = await self._since(tenant, stream, loaded)
         for recorded in events:
-            version, state = recorded.version, self._decider.evolve(state, cast("E", decode(recorded.type, recorded.schema, recorded.data)))
+            version, state = (
+                recorded.version,
+                self._decider.evolve(state, cast("E", decode(recorded.type, recorded.schema, recorded.data))),
+            )
         if len(events) > MIN_SNAPSHOT_EVENTS:
             await self._snapshot_cache.save(tenant, stream, Kept(version, events[-1].event_id, state))
         return self._keep(tenant, stream, Loaded(version, state, loaded.session))

@@ -104,7 +104,11 @@ def new_event(event: Event) -> NewEvent:
     """
     schema, data = write(event)
     if b"\\u0000" in data and _NUL.search(data):
-        raise Refused(ErrorCode.INVALID_REQUEST, "the character NUL cannot be stored", hint="remove \\u0000 from the text")
+        raise Refused(
+            ErrorCode.INVALID_REQUEST,
+            "the character NUL cannot be stored",
+            hint="remove \\u0000 from the text",
+        )
     return NewEvent(UUID(bytes=uuid_utils.uuid7().bytes), type(event).__name__, schema, data)
 
 

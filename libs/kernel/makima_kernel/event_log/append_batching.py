@@ -44,7 +44,12 @@ class _Claims:
         stream = (append.tenant, append.stream)
         command = (append.tenant, append.command_id)
         guard = append.guard and (append.tenant, append.guard[0])
-        free = stream not in self.written and stream not in self.guarded and command not in self.ids and guard not in self.written
+        free = (
+            stream not in self.written
+            and stream not in self.guarded
+            and command not in self.ids
+            and guard not in self.written
+        )
         self.written.add(stream)
         self.ids.add(command)
         if guard is not None:

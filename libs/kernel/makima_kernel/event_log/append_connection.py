@@ -15,7 +15,23 @@ Connect = Callable[[], Awaitable[asyncpg.Connection]]
 # SQLSTATE prefixes of errors that no value of a command can cause: the database is unreachable, busy, full,
 # read-only or damaged, the schema or the permissions are not (yet) there, or no partition exists yet for the
 # row (23514). The call is sent again. Any other error of Postgres is attributed to a value of a command.
-_TRY_AGAIN: Final = ("08", "25", "26", "28", "3D", "3F", "40", "42", "53", "55", "57", "58", "23514", "XX001", "XX002")
+_TRY_AGAIN: Final = (
+    "08",
+    "25",
+    "26",
+    "28",
+    "3D",
+    "3F",
+    "40",
+    "42",
+    "53",
+    "55",
+    "57",
+    "58",
+    "23514",
+    "XX001",
+    "XX002",
+)
 
 
 class AppendConnectionLostError(Exception):
@@ -88,5 +104,7 @@ class AppendConnection:
 def _of_a_command(error: Exception) -> bool:
     """True if a value of a command caused the error, so that the same batch would fail again."""
     if isinstance(error, asyncpg.PostgresError):
-        return not (error.sqlstate or "").startswith(_TRY_AGAIN) and not isinstance(error, asyncpg.InvalidCachedStatementError)
+        return not (error.sqlstate or "").startswith(_TRY_AGAIN) and not isinstance(
+            error, asyncpg.InvalidCachedStatementError
+        )
     return isinstance(error, ValueError)  # asyncpg's input errors are both InterfaceError and ValueError

@@ -13,7 +13,12 @@ import structlog
 
 from makima_kernel.event_log.append import Append, Appended, Outcome
 from makima_kernel.event_log.append_batching import MAX_BATCH_COMMANDS, PendingAppend, take_batch
-from makima_kernel.event_log.append_connection import AppendConnection, AppendConnectionLostError, Connect, UnstorableError
+from makima_kernel.event_log.append_connection import (
+    AppendConnection,
+    AppendConnectionLostError,
+    Connect,
+    UnstorableError,
+)
 from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
 from makima_kernel.telemetry import metrics
 
@@ -27,7 +32,9 @@ APPEND_CONNECTIONS: Final = 2 if (os.cpu_count() or 1) >= 4 else 1
 # many): below it, the round trip costs more than the work in it.
 MIN_COMMANDS_PER_CONNECTION: Final = 16
 
-_FIRST_RECONNECT_DELAY_SECONDS: Final = 0.05  # seconds before the first retry of a call; doubled for each further one
+_FIRST_RECONNECT_DELAY_SECONDS: Final = (
+    0.05  # seconds before the first retry of a call; doubled for each further one
+)
 _MAX_RECONNECT_DELAY_SECONDS: Final = 1.0  # seconds
 
 _logger = structlog.get_logger(__name__)
@@ -109,7 +116,9 @@ class Appender:
         self._queue.append(waiting)
         self._wake.set()
         started = loop.time()
-        deadline = loop.call_later(self._timeout, _fail, (waiting,), f"no answer from the log within {self._timeout:g} s")
+        deadline = loop.call_later(
+            self._timeout, _fail, (waiting,), f"no answer from the log within {self._timeout:g} s"
+        )
         try:
             return await waiting.answer
         finally:
@@ -159,7 +168,10 @@ class Appender:
                     return 0
                 self._wake.clear()
                 await self._wake.wait()
-            return min(MAX_BATCH_COMMANDS, max(MIN_COMMANDS_PER_CONNECTION, ceil(len(self._queue) / self._idle_connections)))
+            return min(
+                MAX_BATCH_COMMANDS,
+                max(MIN_COMMANDS_PER_CONNECTION, ceil(len(self._queue) / self._idle_connections)),
+            )
         finally:
             self._idle_connections -= 1
 
@@ -183,7 +195,9 @@ class Appender:
                 self._answer(batch, outcomes)
                 return
 
-    async def _single_out(self, line: AppendConnection, batch: list[PendingAppend], error: UnstorableError) -> None:
+    async def _single_out(
+        self, line: AppendConnection, batch: list[PendingAppend], error: UnstorableError
+    ) -> None:
         """One value that cannot be stored fails the whole call.
 
         Send each command alone, so that only that one fails.

@@ -6,4 +6,9 @@ import asyncpg
 
 # asyncpg raises InternalClientError if the connection breaks in the middle of its protocol.
 # TimeoutError is an OSError.
-DATABASE_UNAVAILABLE: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+DATABASE_UNAVAILABLE: Final = (
+    OSError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)

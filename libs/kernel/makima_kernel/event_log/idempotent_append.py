@@ -33,4 +33,13 @@ def idempotent_append(
     as a reused key. `expected`: the version that the stream must have. `guard`: another stream and the
     version it must have.
     """
-    return Append(tenant, stream, command_id, request_hash or command_id.bytes, expected, (new_event(event),), meta, guard=guard)
+    return Append(
+        tenant,
+        stream,
+        command_id,
+        request_hash or command_id.bytes,
+        expected,
+        (new_event(event),),
+        meta,
+        guard=guard,
+    )

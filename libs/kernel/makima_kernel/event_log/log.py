@@ -22,7 +22,9 @@ class Log:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
 
-    async def stream(self, tenant: str, stream: str, after: int = 0, limit: int | None = None) -> list[Recorded]:
+    async def stream(
+        self, tenant: str, stream: str, after: int = 0, limit: int | None = None
+    ) -> list[Recorded]:
         """The events of a stream with a version above `after`, in order; all of them if `limit` is None."""
         return _recorded(await self._pool.fetch(SQL["stream"], tenant, stream, after, limit))
 
@@ -45,7 +47,9 @@ class Log:
         """
         return cast("UUID", await self._pool.fetchval(SQL["epoch"]))
 
-    async def answered(self, tenant: str, command_id: UUID, request_hash: bytes) -> Duplicate | KeyReused | None:
+    async def answered(
+        self, tenant: str, command_id: UUID, request_hash: bytes
+    ) -> Duplicate | KeyReused | None:
         """The first answer to a command, kept for 30 days; None if this command id has none.
 
         `KeyReused` if another request (one with another hash) used the command id.
@@ -68,6 +72,18 @@ def _recorded(rows: Sequence[asyncpg.Record]) -> list[Recorded]:
     """
     loads = orjson.loads
     return [
-        Recorded(position, tenant, stream, version, event_id, command_id, name, schema, data, cast("EventMeta", loads(meta)), recorded_at)
+        Recorded(
+            position,
+            tenant,
+            stream,
+            version,
+            event_id,
+            command_id,
+            name,
+            schema,
+            data,
+            cast("EventMeta", loads(meta)),
+            recorded_at,
+        )
         for position, tenant, stream, version, event_id, command_id, name, schema, data, meta, recorded_at in rows
     ]

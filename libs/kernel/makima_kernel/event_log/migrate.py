@@ -28,7 +28,9 @@ _LOCK_TIMEOUT: Final = "2s"
 _MAX_LOCK_ATTEMPTS: Final = 15  # per file, when a needed lock is not available
 
 
-async def migrate(dsn: str, folder: Path, schema: str, stages: Sequence[Stage] = ("pre", "post")) -> list[str]:
+async def migrate(
+    dsn: str, folder: Path, schema: str, stages: Sequence[Stage] = ("pre", "post")
+) -> list[str]:
     """Applies the missing migrations of `folder` to the Postgres schema `schema`;
     returns their titles in order.
 
@@ -71,8 +73,12 @@ async def _session(dsn: str, schema: str) -> AsyncGenerator[asyncpg.Connection]:
     """
     connection = await asyncpg.connect(dsn)
     try:
-        await connection.execute("select pg_advisory_lock(hashtext('makima.migrations'), hashtext($1))", schema)
-        await connection.execute(await connection.fetchval("select format('create schema if not exists %I', $1::text)", schema))
+        await connection.execute(
+            "select pg_advisory_lock(hashtext('makima.migrations'), hashtext($1))", schema
+        )
+        await connection.execute(
+            await connection.fetchval("select format('create schema if not exists %I', $1::text)", schema)
+        )
         await connection.execute("select set_config('search_path', quote_ident($1), false)", schema)
         await connection.execute(
             "create table if not exists migrations (number int not null, stage text not null, name text not null,"
@@ -86,7 +92,10 @@ async def _session(dsn: str, schema: str) -> AsyncGenerator[asyncpg.Connection]:
 async def _applied(connection: asyncpg.Connection) -> dict[Key, bytes]:
     """The checksum of each applied file."""
     rows = await connection.fetch("select number, stage, checksum from migrations")
-    return {(cast("int", row["number"]), cast("Stage", row["stage"])): cast("bytes", row["checksum"]) for row in rows}
+    return {
+        (cast("int", row["number"]), cast("Stage", row["stage"])): cast("bytes", row["checksum"])
+        for row in rows
+    }
 
 
 async def _run(connection: asyncpg.Connection, sql: str, bookkeeping: str, *arguments: object) -> None:
@@ -113,7 +122,11 @@ def all_schemas() -> list[tuple[str, Path]]:
 
     The kernel comes first, because the tables of a service may refer to those of the log.
     """
-    services = [(service.name, service.migrations) for service in installed_services() if service.migrations is not None]
+    services = [
+        (service.name, service.migrations)
+        for service in installed_services()
+        if service.migrations is not None
+    ]
     return [(KERNEL_SCHEMA, KERNEL_FOLDER), *services]
 
 
@@ -134,8 +147,17 @@ def main() -> None:
     `--rollback SCHEMA NUMBER` to undo migrations.
     """
     parser = argparse.ArgumentParser(prog="python -m makima_kernel.event_log.migrate", description=__doc__)
-    parser.add_argument("--stage", choices=("pre", "post"), help="only the files to run before, or after, the new code is started")
-    parser.add_argument("--rollback", nargs=2, metavar=("SCHEMA", "NUMBER"), help="take back this schema's migrations above NUMBER")
+    parser.add_argument(
+        "--stage",
+        choices=("pre", "post"),
+        help="only the files to run before, or after, the new code is started",
+    )
+    parser.add_argument(
+        "--rollback",
+        nargs=2,
+        metavar=("SCHEMA", "NUMBER"),
+        help="take back this schema's migrations above NUMBER",
+    )
     arguments = parser.parse_args()
     dsn = os.environ.get("MAKIMA_DATABASE_URL")
     if dsn is None:

@@ -80,7 +80,9 @@ def read(path: Path) -> Folder:
             forward.append(Migration(number, cast("Stage", match["stage"]), name, file.read_text()))
     for migration in forward:
         if migration.number not in rollbacks or rollbacks[migration.number].name != migration.name:
-            raise MigrationError(f"{path}: {migration.title} has no {migration.number:04}_{migration.name}.rollback.sql")
+            raise MigrationError(
+                f"{path}: {migration.title} has no {migration.number:04}_{migration.name}.rollback.sql"
+            )
     forward.sort(key=lambda migration: (migration.number, migration.stage == "post"))
     return Folder(tuple(forward), rollbacks)
 
@@ -95,9 +97,15 @@ def verify(schema: str, forward: Sequence[Migration], applied: Mapping[Key, byte
     newest = max((number for number, _ in applied), default=0)
     for key, checksum in applied.items():
         if key not in files:
-            raise MigrationError(f"{schema}: migration {key[0]:04}.{key[1]} was applied and its file is gone: is this an older build?")
+            raise MigrationError(
+                f"{schema}: migration {key[0]:04}.{key[1]} was applied and its file is gone: is this an older build?"
+            )
         if files[key].checksum != checksum:
-            raise MigrationError(f"{schema}: {files[key].title} was changed after it was applied; write a new migration instead")
+            raise MigrationError(
+                f"{schema}: {files[key].title} was changed after it was applied; write a new migration instead"
+            )
     for migration in forward:
         if migration.stage == "pre" and migration.number < newest and migration.key not in applied:
-            raise MigrationError(f"{schema}: {migration.title} is older than {newest:04}, which is applied; give it the next number")
+            raise MigrationError(
+                f"{schema}: {migration.title} is older than {newest:04}, which is applied; give it the next number"
+            )

@@ -76,7 +76,11 @@ class ByHour:
         hour = timedelta(hours=1)
         this = at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
         wanted = [Range(this + k * hour, this + (k + 1) * hour) for k in range(-self.behind, self.ahead + 1)]
-        return [range_ for range_ in wanted if not any(known.lower < range_.upper and range_.lower < known.upper for known in present)]
+        return [
+            range_
+            for range_ in wanted
+            if not any(known.lower < range_.upper and range_.lower < known.upper for known in present)
+        ]
 
     def suffix(self, lower: datetime) -> str:
         return f"{lower.astimezone(UTC):%Y%m%d%H}"

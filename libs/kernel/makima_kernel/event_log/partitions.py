@@ -17,7 +17,9 @@ from makima_kernel.event_log.partition_ranges import Bound, ByHour, ByPosition, 
 T = TypeVar("T")
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
-MAX_ATTACHED_PARTITIONS: Final = 50  # with more partitions, planning and locking slow down every query: log a warning
+MAX_ATTACHED_PARTITIONS: Final = (
+    50  # with more partitions, planning and locking slow down every query: log a warning
+)
 
 _LOCK_TIMEOUT: Final = "1s"
 _MAX_LOCK_ATTEMPTS: Final = 5  # per step, when a needed lock is not available
@@ -67,7 +69,9 @@ class Partitions(Generic[Bound]):
         """The number of empty partitions ahead of the writers. At 0 the service is not ready."""
         async with self._connection() as connection:
             at = await self._at(connection)
-            return sum(part.range.lower > at for part in await self._attached(connection) if not part.half_detached)
+            return sum(
+                part.range.lower > at for part in await self._attached(connection) if not part.half_detached
+            )
 
     async def detach_older_than(self, bound: Bound) -> list[str]:
         """Detaches the partitions that end at or before `bound`; returns their names.
@@ -105,11 +109,18 @@ class Partitions(Generic[Bound]):
             made: list[str] = []
             for range_ in self._ranges.missing(await self._at(connection), present):
                 name = f"{self._name}_p{self._ranges.suffix(range_.lower)}"
-                creation = await connection.fetchval(SQL["creation"], self._table, name, str(range_.lower), str(range_.upper), self._unique)
+                creation = await connection.fetchval(
+                    SQL["creation"], self._table, name, str(range_.lower), str(range_.upper), self._unique
+                )
                 await connection.execute(creation)
                 made.append(name)
         if len(present) + len(made) > MAX_ATTACHED_PARTITIONS:
-            _logger.warning("partitions.crowded", table=self._table, attached=len(present) + len(made), limit=MAX_ATTACHED_PARTITIONS)
+            _logger.warning(
+                "partitions.crowded",
+                table=self._table,
+                attached=len(present) + len(made),
+                limit=MAX_ATTACHED_PARTITIONS,
+            )
         return made
 
     async def _detach(self, connection: asyncpg.Connection, name: str) -> None:
@@ -119,14 +130,18 @@ class Partitions(Generic[Bound]):
         """
         part = next((part for part in await self._attached(connection) if part.name == name), None)
         if part is not None:
-            await connection.execute(await connection.fetchval(SQL["detachment"], self._table, name, part.half_detached))
+            await connection.execute(
+                await connection.fetchval(SQL["detachment"], self._table, name, part.half_detached)
+            )
 
     async def _attached(self, connection: asyncpg.Connection) -> list[_Attached[Bound]]:
         rows = await connection.fetch(SQL["attached"], self._table)
         found: list[_Attached[Bound]] = []
         for name, expression, half_detached in rows:
             lower, upper = bounds(expression)
-            found.append(_Attached(name, Range(self._ranges.bound(lower), self._ranges.bound(upper)), half_detached))
+            found.append(
+                _Attached(name, Range(self._ranges.bound(lower), self._ranges.bound(upper)), half_detached)
+            )
         return found
 
     async def _at(self, connection: asyncpg.Connection) -> Bound:
@@ -151,7 +166,9 @@ class Partitions(Generic[Bound]):
 
 def log_partitions(pool: asyncpg.Pool, size: int = 10_000_000) -> Partitions[int]:
     """The partitions of the log, `size` positions each."""
-    return Partitions(pool, "event_log.events", ByPosition(size), "head", unique=("tenant", "stream", "version"))
+    return Partitions(
+        pool, "event_log.events", ByPosition(size), "head", unique=("tenant", "stream", "version")
+    )
 
 
 def hourly_partitions(pool: asyncpg.Pool, table: str, ranges: ByHour | None = None) -> Partitions[datetime]:

@@ -36,4 +36,6 @@ class Snapshots:
 
     async def save(self, tenant: str, stream: str, snapshot: Snapshot) -> None:
         """Replaces an older snapshot, or one with another fingerprint. Raises what asyncpg raises."""
-        await self._pool.execute(SQL["save"], tenant, stream, snapshot.version, self._fingerprint, snapshot.state)
+        await self._pool.execute(
+            SQL["save"], tenant, stream, snapshot.version, self._fingerprint, snapshot.state
+        )

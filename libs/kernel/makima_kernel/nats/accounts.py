@@ -43,7 +43,9 @@ class BrokerUsers:
         The reloader gets the gateway's password, because the gateway connects as both.
         """
         everybody = {**passwords, permissions.RELOADER: passwords[permissions.GATEWAY]}
-        write_privately(self._system, json.dumps({user: password_hash(password) for user, password in everybody.items()}))
+        write_privately(
+            self._system, json.dumps({user: password_hash(password) for user, password in everybody.items()})
+        )
         self._write_auth()
 
     def let_in(self, daemons: Iterable[DaemonUser]) -> None:
@@ -61,8 +63,13 @@ class BrokerUsers:
         self._write_auth()
 
     def _write_auth(self) -> None:
-        daemons = cast("list[dict[str, str]]", json.loads(self._daemons.read_text()) if self._daemons.is_file() else [])
-        write_privately(self._folder / AUTH, "\n".join(_configuration(self._hashes(), [DaemonUser(**each) for each in daemons])))
+        daemons = cast(
+            "list[dict[str, str]]", json.loads(self._daemons.read_text()) if self._daemons.is_file() else []
+        )
+        write_privately(
+            self._folder / AUTH,
+            "\n".join(_configuration(self._hashes(), [DaemonUser(**each) for each in daemons])),
+        )
 
     def _hashes(self) -> Mapping[str, str]:
         """The password hash of each system user."""

@@ -70,17 +70,35 @@ async def connect(
     connection = Client()
     try:
         async with asyncio.timeout(timeout):
-            await connection.connect(url, name=name, closed_cb=on_closed, error_cb=remember, inbox_prefix=_inbox_prefix(url), **_OPTIONS)
+            await connection.connect(
+                url,
+                name=name,
+                closed_cb=on_closed,
+                error_cb=remember,
+                inbox_prefix=_inbox_prefix(url),
+                **_OPTIONS,
+            )
     except TimeoutError as error:
-        raise BrokerUnreachableError(f"no NATS server at {without_credentials(url)} within {timeout:g} s: {last!r}") from error
+        raise BrokerUnreachableError(
+            f"no NATS server at {without_credentials(url)} within {timeout:g} s: {last!r}"
+        ) from error
     return connection
 
 
 def broker(url: str, name: str, *, on_closed: OnClosed) -> NatsBroker:
-    """A FastStream broker with the same options, without FastStream's two INFO lines per message, and without its cast of what our own
-    decoders have made: what a handler's types say goes into its AsyncAPI document alone.
+    """A FastStream broker with the same options, without FastStream's two INFO lines per message, and without
+    its cast of what our own decoders have made: what a handler's types say goes into its AsyncAPI document
+    alone.
     """
-    return NatsBroker(url, name=name, closed_cb=on_closed, logger=None, apply_types=False, inbox_prefix=_inbox_prefix(url), **_OPTIONS)
+    return NatsBroker(
+        url,
+        name=name,
+        closed_cb=on_closed,
+        logger=None,
+        apply_types=False,
+        inbox_prefix=_inbox_prefix(url),
+        **_OPTIONS,
+    )
 
 
 async def confirm_subscriptions(connection: Client) -> None:

@@ -37,7 +37,11 @@ async def dead_letter(
     not answer.
     """
     kept = payload[:MAX_PAYLOAD_BYTES]
-    body: dict[str, object] = {"reason": reason[:MAX_REASON_CHARACTERS], "origin": dict(origin), "truncated": len(kept) < len(payload)}
+    body: dict[str, object] = {
+        "reason": reason[:MAX_REASON_CHARACTERS],
+        "origin": dict(origin),
+        "truncated": len(kept) < len(payload),
+    }
     try:
         body["payload"] = kept.decode()
     except UnicodeDecodeError:
@@ -45,5 +49,8 @@ async def dead_letter(
     headers = {"Nats-Msg-Id": message_id} if message_id else None
     metrics.dead_letters.labels(stream, consumer).inc()
     await nats.jetstream().publish(
-        subjects.dead_letter(stream, consumer), orjson.dumps(body), timeout=_PUBLISH_TIMEOUT_SECONDS, headers=headers
+        subjects.dead_letter(stream, consumer),
+        orjson.dumps(body),
+        timeout=_PUBLISH_TIMEOUT_SECONDS,
+        headers=headers,
     )

@@ -23,7 +23,9 @@ from makima_kernel.waiting import wait_with_timeout
 
 _PULL_EXPIRES_NS: Final = 10_000_000_000  # after which the broker drops a request
 _IDLE_HEARTBEAT_NS: Final = 1_000_000_000  # between the broker's idle heartbeats
-_BROKER_SILENT_SECONDS: Final = 3.0  # seconds without a message or an idle heartbeat, after which the consumer is checked
+_BROKER_SILENT_SECONDS: Final = (
+    3.0  # seconds without a message or an idle heartbeat, after which the consumer is checked
+)
 _PULL_WAIT_SECONDS: Final = 0.25  # seconds to wait for messages, at most; also after an error
 _PULL_RETRY_SECONDS: Final = 0.05  # seconds after a check of the consumer
 # Per request, because a full batch of the largest events would fill the memory.
@@ -115,7 +117,10 @@ class PullLoop:
         return len(self._buffer) >= self._batch or self._stopping or now - self._filling_since >= self._linger
 
     async def _rest(self) -> None:
-        waits = [_PULL_WAIT_SECONDS if not self._buffer else self._linger, _PULL_WAIT_SECONDS if self._tick is None else self._tick]
+        waits = [
+            _PULL_WAIT_SECONDS if not self._buffer else self._linger,
+            _PULL_WAIT_SECONDS if self._tick is None else self._tick,
+        ]
         self._wake.clear()
         await wait_with_timeout(self._wake, min(waits))
 
@@ -129,7 +134,11 @@ class PullLoop:
         try:
             if self._nats.stats["reconnects"] != self._reconnects:
                 self.consumer = None
-            if self.consumer is not None and self._outstanding > 0 and self._clock() - self._heard > _BROKER_SILENT_SECONDS:
+            if (
+                self.consumer is not None
+                and self._outstanding > 0
+                and self._clock() - self._heard > _BROKER_SILENT_SECONDS
+            ):
                 await self._look()
             if self.consumer is None and self._buffer:
                 # Yield the buffer first: what follows may belong to another incarnation of the stream.
@@ -158,7 +167,9 @@ class PullLoop:
         self._last = min(self._last, info.state.last_seq)
         self._delivery = self._outstanding = 0
         inbox = self._nats.new_inbox()
-        self._inbox = await self._nats.subscribe(inbox, cb=_from_queue, pending_msgs_limit=0, pending_bytes_limit=0)
+        self._inbox = await self._nats.subscribe(
+            inbox, cb=_from_queue, pending_msgs_limit=0, pending_bytes_limit=0
+        )
         # nats-py would pass every message through a queue and a task,
         # which is a third of its cost per message.
         self._inbox._pending_queue = _Direct(self._receive)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - no public API for this
@@ -183,12 +194,19 @@ class PullLoop:
     async def _request(self) -> None:
         """Requests a batch; its messages are delivered to the inbox."""
         assert self._inbox is not None
-        request = {"batch": self._batch, "max_bytes": _MAX_PULL_BYTES, "expires": _PULL_EXPIRES_NS, "idle_heartbeat": _IDLE_HEARTBEAT_NS}
+        request = {
+            "batch": self._batch,
+            "max_bytes": _MAX_PULL_BYTES,
+            "expires": _PULL_EXPIRES_NS,
+            "idle_heartbeat": _IDLE_HEARTBEAT_NS,
+        }
         if self._outstanding <= 0:
             self._outstanding, self._heard = 0, self._clock()
         self._outstanding += self._batch
         await self._nats.publish(
-            f"$JS.API.CONSUMER.MSG.NEXT.{self._target.stream}.{self.consumer}", orjson.dumps(request), self._inbox.subject
+            f"$JS.API.CONSUMER.MSG.NEXT.{self._target.stream}.{self.consumer}",
+            orjson.dumps(request),
+            self._inbox.subject,
         )
 
     def _receive(self, raw: Msg) -> None:

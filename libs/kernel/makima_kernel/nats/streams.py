@@ -79,7 +79,9 @@ def streams(budget: float = 1.0) -> tuple[StreamConfig, ...]:
         ).evolve(
             # `partition` without token indices: `partition(8,1,2,…)` does not map subjects with fewer tokens
             # than its highest index.
-            subject_transform=SubjectTransform(src=subjects.HEARTBEATS, dest=f"makima.shards.{{{{partition({SHARDS})}}}}.>"),
+            subject_transform=SubjectTransform(
+                src=subjects.HEARTBEATS, dest=f"makima.shards.{{{{partition({SHARDS})}}}}.>"
+            ),
             allow_msg_ttl=True,
         ),
         _stream(
@@ -92,7 +94,9 @@ def streams(budget: float = 1.0) -> tuple[StreamConfig, ...]:
     )
 
 
-def _stream(name: str, description: str, stream_subjects: list[str], *, kept: timedelta, max_bytes: int) -> StreamConfig:
+def _stream(
+    name: str, description: str, stream_subjects: list[str], *, kept: timedelta, max_bytes: int
+) -> StreamConfig:
     return StreamConfig(
         name=name,
         description=description,
@@ -132,7 +136,9 @@ async def create_missing(nats: Client, log: EventLog, *, budget: float = 1.0) ->
             continue
         if config.name == subjects.EVENTS_STREAM:
             metadata = {EPOCH_KEY: str(await log.epoch())}
-            await _create(jetstream, config.evolve(first_seq=await first_position_to_stream(log), metadata=metadata))
+            await _create(
+                jetstream, config.evolve(first_seq=await first_position_to_stream(log), metadata=metadata)
+            )
         else:
             await _create(jetstream, config.evolve(metadata={EPOCH_KEY: str(uuid4())}))
 
@@ -166,7 +172,9 @@ async def verify(nats: Client) -> None:
         try:
             found = (await jetstream.stream_info(wanted.name)).config
         except NotFoundError:
-            raise TopologyError(f"stream {wanted.name} is missing: run `python -m makima_kernel.service.provision`") from None
+            raise TopologyError(
+                f"stream {wanted.name} is missing: run `python -m makima_kernel.service.provision`"
+            ) from None
         for member in _VERIFIED:
             expected, actual = getattr(wanted, member), getattr(found, member)
             if (expected or None) != (actual or None):
@@ -178,7 +186,9 @@ async def verify(nats: Client) -> None:
 
 def _require_payload(nats: Client) -> None:
     if nats.max_payload < REQUIRED_MAX_PAYLOAD:
-        raise TopologyError(f"the broker's max_payload is {nats.max_payload} bytes; makima needs {REQUIRED_MAX_PAYLOAD} or more")
+        raise TopologyError(
+            f"the broker's max_payload is {nats.max_payload} bytes; makima needs {REQUIRED_MAX_PAYLOAD} or more"
+        )
 
 
 async def _exists(jetstream: JetStreamContext, name: str) -> bool:

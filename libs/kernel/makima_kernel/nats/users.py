@@ -32,13 +32,18 @@ async def reload_configuration(url: str) -> None:
     """
     try:
         connection = await connect(
-            as_user(url, permissions.RELOADER), "reloader", on_closed=ignore_close, timeout=BROKER_RELOAD_TIMEOUT_SECONDS
+            as_user(url, permissions.RELOADER),
+            "reloader",
+            on_closed=ignore_close,
+            timeout=BROKER_RELOAD_TIMEOUT_SECONDS,
         )
     except (BrokerUnreachableError, NatsError, OSError) as error:
         raise NotReadError(str(error)) from error
     try:
         server = connection._server_info["server_id"]  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - no public API for it
-        answer = await connection.request(f"$SYS.REQ.SERVER.{server}.RELOAD", timeout=BROKER_RELOAD_TIMEOUT_SECONDS)
+        answer = await connection.request(
+            f"$SYS.REQ.SERVER.{server}.RELOAD", timeout=BROKER_RELOAD_TIMEOUT_SECONDS
+        )
     except (NatsError, OSError) as error:
         raise NotReadError(f"no answer: {error}") from error
     finally:
@@ -50,7 +55,9 @@ async def reload_configuration(url: str) -> None:
 def as_user(url: str, user: str, password: str | None = None) -> str:
     """The URL of the same broker for another user; with `password` None it keeps the password in `url`."""
     parts = urlsplit(url)
-    return f"nats://{user}:{parts.password if password is None else password}@{parts.netloc.rpartition('@')[2]}"
+    return (
+        f"nats://{user}:{parts.password if password is None else password}@{parts.netloc.rpartition('@')[2]}"
+    )
 
 
 def set_up(users: Path, passwords: Path) -> None:

@@ -59,7 +59,9 @@ class Checkpoint:
         row = await self.pool.fetchrow(SQL["acquire"], self.consumer, self.owner, self.lease)
         return None if row is None else Lease(row["generation"], row["position"], row["of_this_log"])
 
-    async def advance(self, connection: asyncpg.Connection, held: Lease, position: int, event_id: UUID, search_path: str) -> Lease:
+    async def advance(
+        self, connection: asyncpg.Connection, held: Lease, position: int, event_id: UUID, search_path: str
+    ) -> Lease:
         """Moves the checkpoint to the event at `position` in the caller's transaction, and renews the lease.
 
         Also sets the transaction's search path to `search_path`, and lets the server end the transaction if
@@ -67,16 +69,32 @@ class Checkpoint:
         """
         stalled = f"{int(2 * self.lease.total_seconds() * 1000)}ms"
         moved = await connection.fetchval(
-            SQL["advance"], self.consumer, held.generation, self.owner, held.position, position, event_id, self.lease, search_path, stalled
+            SQL["advance"],
+            self.consumer,
+            held.generation,
+            self.owner,
+            held.position,
+            position,
+            event_id,
+            self.lease,
+            search_path,
+            stalled,
         )
         if moved is None:
-            raise LeaseLostError(f"{self.owner} no longer holds {self.consumer}, generation {held.generation}, at {held.position}")
+            raise LeaseLostError(
+                f"{self.owner} no longer holds {self.consumer}, generation {held.generation}, at {held.position}"
+            )
         return Lease(held.generation, position, of_this_log=True)
 
     async def renew(self, held: Lease) -> None:
         """Extends the lease without moving the position. Raises `LeaseLostError`."""
-        if await self.pool.execute(SQL["renew"], self.consumer, held.generation, self.owner, self.lease) == "UPDATE 0":
-            raise LeaseLostError(f"{self.owner} no longer holds {self.consumer}, generation {held.generation}")
+        if (
+            await self.pool.execute(SQL["renew"], self.consumer, held.generation, self.owner, self.lease)
+            == "UPDATE 0"
+        ):
+            raise LeaseLostError(
+                f"{self.owner} no longer holds {self.consumer}, generation {held.generation}"
+            )
 
     async def release(self) -> None:
         """Gives up the lease, if this owner holds it, so that another replica can take it at once."""

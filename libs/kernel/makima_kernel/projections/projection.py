@@ -7,7 +7,14 @@ from uuid import UUID
 
 import asyncpg
 import msgspec
-from makima_schemas.codec import CLASS_BY_NAME, EVENT_CLASSES, Event, UndecodableError, UnknownEventError, decode
+from makima_schemas.codec import (
+    CLASS_BY_NAME,
+    EVENT_CLASSES,
+    Event,
+    UndecodableError,
+    UnknownEventError,
+    decode,
+)
 from makima_schemas.envelope import Recorded
 
 _CATEGORY: Final = {cls: category for category, classes in EVENT_CLASSES.items() for cls in classes}
@@ -54,7 +61,9 @@ class DecodedBatch:
     event_id: UUID | None = None  # the id of that event; None if that part is empty
     applied: list[Applied] = field(default_factory=list[Applied])  # the events to apply
     # Events whose data does not fit their schema: dead-lettered, not applied.
-    undecodable: list[tuple[Recorded, UndecodableError]] = field(default_factory=list[tuple[Recorded, UndecodableError]])
+    undecodable: list[tuple[Recorded, UndecodableError]] = field(
+        default_factory=list[tuple[Recorded, UndecodableError]]
+    )
     # Why the part ends before the batch: the next event is unknown to this build.
     # None: it is the whole batch.
     unknown: str | None = None
@@ -69,9 +78,13 @@ def decode_batch(projection: Projection, batch: Sequence[Recorded]) -> DecodedBa
     wanted = {name for name, cls in CLASS_BY_NAME.items() if cls in projection.events}
     sifted = DecodedBatch(batch[0].position - 1)
     for recorded in batch:
-        if recorded.type in wanted or (recorded.type not in CLASS_BY_NAME and recorded.category in categories):
+        if recorded.type in wanted or (
+            recorded.type not in CLASS_BY_NAME and recorded.category in categories
+        ):
             try:
-                sifted.applied.append(Applied(recorded, decode(recorded.type, recorded.schema, recorded.data)))
+                sifted.applied.append(
+                    Applied(recorded, decode(recorded.type, recorded.schema, recorded.data))
+                )
             except UndecodableError as error:
                 sifted.undecodable.append((recorded, error))
             except UnknownEventError as error:

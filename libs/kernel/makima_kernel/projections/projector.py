@@ -33,7 +33,9 @@ OnCommit = Callable[[int, Sequence[Applied]], None]
 _LEASE: Final = timedelta(seconds=3)
 _LEASE_RETRY_SECONDS: Final = 1.0  # seconds between two attempts to take the lease
 _FAILURE_RETRY_SECONDS: Final = 0.5  # seconds after a failure
-_CHECKPOINT_POLL_SECONDS: Final = 0.25  # seconds between two reads of the checkpoint in `wait_for`, because a poke may get lost
+_CHECKPOINT_POLL_SECONDS: Final = (
+    0.25  # seconds between two reads of the checkpoint in `wait_for`, because a poke may get lost
+)
 # A read model that is further behind makes its replicas not ready. All replicas share one read model, so a
 # lower limit would take all of them out of service at once after a burst of events.
 _BEHIND: Final = timedelta(seconds=10)
@@ -105,7 +107,9 @@ class Projector:
             return f"its lag is not known: {type(error).__name__}"
         if standing.of_another_log:
             return "shows another log than there is (a restore, `makima ledger new-epoch`); it is being read again"
-        return f"{standing.waiting.total_seconds():.0f} s behind the log" if standing.waiting > _BEHIND else None
+        return (
+            f"{standing.waiting.total_seconds():.0f} s behind the log" if standing.waiting > _BEHIND else None
+        )
 
     async def read_model_position(self) -> ReadModelPosition | None:
         """Which log the tables show, and how far, whichever replica writes them; None before any has begun.
@@ -178,7 +182,9 @@ class Projector:
         """
         reason = f"failed behind position {self.position}: {error!r}"
         if self._problem != reason:
-            _logger.error("projection.failed", projection=self._projection.name, reason=reason, exc_info=self._batch > 1)
+            _logger.error(
+                "projection.failed", projection=self._projection.name, reason=reason, exc_info=self._batch > 1
+            )
         self._problem, self._stands_at, self._batch = reason, self.position, 1
         await asyncio.sleep(_FAILURE_RETRY_SECONDS)
 
@@ -225,7 +231,9 @@ class Projector:
     async def _commit(self, held: Lease, sifted: DecodedBatch, event_id: UUID) -> Lease:
         async with self._pool.acquire() as acquired, acquired.transaction():
             connection = cast("asyncpg.Connection", acquired)
-            held = await self._checkpoint.advance(connection, held, sifted.position, event_id, self._projection.schema)
+            held = await self._checkpoint.advance(
+                connection, held, sifted.position, event_id, self._projection.schema
+            )
             if sifted.applied:
                 await self._projection.apply(connection, sifted.applied)
         self._moved(held.position)
@@ -248,7 +256,12 @@ class Projector:
             stream=subjects.EVENTS_STREAM,
             consumer=name,
             reason=reason,
-            origin={"position": recorded.position, "stream": recorded.stream, "type": recorded.type, "schema": recorded.schema},
+            origin={
+                "position": recorded.position,
+                "stream": recorded.stream,
+                "type": recorded.type,
+                "schema": recorded.schema,
+            },
             payload=recorded.data,
             message_id=f"{name}:{recorded.event_id}",
         )

@@ -45,7 +45,9 @@ async def rebuild(projection: Projection, pool: asyncpg.Pool, log: Log, *, max_b
             try:
                 return await run.swap()
             except (LockNotAvailableError, DeadlockDetectedError):
-                await asyncio.sleep(_TABLE_LOCK_RETRY_SECONDS)  # a reader holds the tables for long: let the others through
+                await asyncio.sleep(
+                    _TABLE_LOCK_RETRY_SECONDS
+                )  # a reader holds the tables for long: let the others through
 
 
 @asynccontextmanager
@@ -72,8 +74,15 @@ def _rare_collections() -> Generator[None]:
 
 
 class _Rebuild:
-    def __init__(self, projection: Projection, connection: asyncpg.Connection, log: Log, max_batch: int) -> None:
-        self._projection, self._connection, self._log, self._max_batch = projection, connection, log, max_batch
+    def __init__(
+        self, projection: Projection, connection: asyncpg.Connection, log: Log, max_batch: int
+    ) -> None:
+        self._projection, self._connection, self._log, self._max_batch = (
+            projection,
+            connection,
+            log,
+            max_batch,
+        )
         self._live, self._next = f'"{projection.schema}"', f'"{projection.schema}__next"'
         self._generation = 0
         self._position = 0
@@ -83,7 +92,9 @@ class _Rebuild:
         await pool.execute(checkpoint.SQL["begin"], self._projection.name)
         async with self._connection.transaction():
             self._generation = await self._connection.fetchval(SQL["start"], self._projection.name)
-            await self._connection.execute(f"drop schema if exists {self._next} cascade; create schema {self._next}")
+            await self._connection.execute(
+                f"drop schema if exists {self._next} cascade; create schema {self._next}"
+            )
             for table in self._projection.tables:
                 await self._copy_table(f'"{table}"')
         _logger.info("projection.rebuild", projection=self._projection.name, generation=self._generation)
@@ -94,11 +105,15 @@ class _Rebuild:
         indexes = await self._connection.fetch(SQL["indexes"], table)
         options = await self._connection.fetchval(SQL["options"], table)
         await self._search(self._next)
-        await self._connection.execute(f"create table {table} (like {self._live}.{table} including all excluding indexes)")
+        await self._connection.execute(
+            f"create table {table} (like {self._live}.{table} including all excluding indexes)"
+        )
         if options:
             await self._connection.execute(f"alter table {table} set ({options})")
         for constraint in constraints:
-            await self._connection.execute(f'alter table {table} add constraint "{constraint["conname"]}" {constraint["definition"]}')
+            await self._connection.execute(
+                f'alter table {table} add constraint "{constraint["conname"]}" {constraint["definition"]}'
+            )
         for index in indexes:
             await self._connection.execute(index["definition"])
 
@@ -109,7 +124,9 @@ class _Rebuild:
         """Applies the log up to its end; decodes the next batch while Postgres applies the present one."""
         sifted = await self._read(self._position, self._max_batch)
         while sifted is not None:
-            sifted, _ = await asyncio.gather(self._read(sifted.position, self._max_batch), self._apply(sifted))
+            sifted, _ = await asyncio.gather(
+                self._read(sifted.position, self._max_batch), self._apply(sifted)
+            )
 
     async def _read(self, position: int, limit: int) -> DecodedBatch | None:
         batch = await self._log.after(position, limit)
@@ -118,7 +135,9 @@ class _Rebuild:
     async def _apply(self, sifted: DecodedBatch) -> None:
         async with self._connection.transaction():
             await self._fold(sifted)
-            await self._connection.execute(SQL["progress"], self._projection.name, self._generation, sifted.position)
+            await self._connection.execute(
+                SQL["progress"], self._projection.name, self._generation, sifted.position
+            )
         self._position = sifted.position
 
     async def _fold(self, sifted: DecodedBatch) -> None:
@@ -137,16 +156,29 @@ class _Rebuild:
         async with self._connection.transaction():
             # Below Postgres' own deadlock_timeout, so that it is us who give way, never a reader.
             await self._connection.execute("set local lock_timeout = '500ms'")
-            shown: int = await self._connection.fetchval(SQL["hold"], self._projection.name, self._generation - 1)
+            shown: int = await self._connection.fetchval(
+                SQL["hold"], self._projection.name, self._generation - 1
+            )
             position = self._position
-            while position < shown and (sifted := await self._read(position, min(self._max_batch, shown - position))):
+            while position < shown and (
+                sifted := await self._read(position, min(self._max_batch, shown - position))
+            ):
                 await self._fold(sifted)
                 position = sifted.position
             tables = [f'"{table}"' for table in self._projection.tables]
-            await self._connection.execute(f"lock table {', '.join(f'{self._live}.{table}' for table in tables)} in access exclusive mode")
+            await self._connection.execute(
+                f"lock table {', '.join(f'{self._live}.{table}' for table in tables)} in access exclusive mode"
+            )
             for table in tables:
-                await self._connection.execute(f"drop table {self._live}.{table}; alter table {self._next}.{table} set schema {self._live}")
+                await self._connection.execute(
+                    f"drop table {self._live}.{table}; alter table {self._next}.{table} set schema {self._live}"
+                )
             await self._connection.execute(f"drop schema {self._next}")
             await self._connection.execute(SQL["promote"], self._projection.name, self._generation, position)
-        _logger.info("projection.rebuilt", projection=self._projection.name, generation=self._generation, position=position)
+        _logger.info(
+            "projection.rebuilt",
+            projection=self._projection.name,
+            generation=self._generation,
+            position=position,
+        )
         return position

@@ -50,7 +50,9 @@ class Consumer:
         """
         return None if self._live is None else self._live.problem
 
-    async def batches(self, after: int, max_batch: int = 1000, *, ticks: bool = False) -> AsyncGenerator[list[Recorded]]:
+    async def batches(
+        self, after: int, max_batch: int = 1000, *, ticks: bool = False
+    ) -> AsyncGenerator[list[Recorded]]:
         """Yields batches of 1 to `max_batch` events after position `after`, without end.
 
         Raises `EpochChangedError`. With `ticks`, also yields an empty batch after the catch-up and after each
@@ -61,7 +63,11 @@ class Consumer:
         async for batch in self._from_log(max_batch):
             yield batch
         self._live = live = PullLoop(
-            self._nats, subjects.EVENTS_STREAM, Ephemeral(self._name, after=self.position), batch=max_batch, tick=_QUIET_STREAM_SECONDS
+            self._nats,
+            subjects.EVENTS_STREAM,
+            Ephemeral(self._name, after=self.position),
+            batch=max_batch,
+            tick=_QUIET_STREAM_SECONDS,
         )
         async with aclosing(live.batches()) as arriving:
             if ticks:
@@ -109,7 +115,9 @@ class Consumer:
         if epoch != self._epoch:
             raise EpochChangedError(f"the log's epoch changed from {self._epoch} to {epoch}")
         if self.head < self.position:
-            raise EpochChangedError(f"the log ends at {self.head}, before our position {self.position}: it was restored to the past")
+            raise EpochChangedError(
+                f"the log ends at {self.head}, before our position {self.position}: it was restored to the past"
+            )
         while self.head > self.position:
             yield self._passed(await self._read(max_batch))
             if self.position >= self.head:
@@ -125,9 +133,13 @@ class Consumer:
         events = await self._log.after(self.position - len(seen), limit + len(seen))
         batch = events[len(seen) :]
         if [event.event_id for event in events[: len(seen)]] != seen:
-            raise EpochChangedError(f"position {self.position} is another event than the one we saw: the log was restored to the past")
+            raise EpochChangedError(
+                f"position {self.position} is another event than the one we saw: the log was restored to the past"
+            )
         if not batch or batch[0].position != self.position + 1:
-            raise EpochChangedError(f"the log has no event at position {self.position + 1}, though it ends at {self.head}")
+            raise EpochChangedError(
+                f"the log has no event at position {self.position + 1}, though it ends at {self.head}"
+            )
         return batch
 
     def _passed(self, batch: list[Recorded]) -> list[Recorded]:

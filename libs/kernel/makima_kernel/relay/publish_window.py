@@ -18,7 +18,9 @@ from nats.js.api import Header
 from makima_kernel.waiting import wait_with_timeout
 
 _ACK_TIMEOUT_SECONDS: Final = 5.0  # seconds
-_ACK_POLL_SECONDS: Final = 0.25  # seconds between two checks of the connection and of the oldest unacknowledged event
+_ACK_POLL_SECONDS: Final = (
+    0.25  # seconds between two checks of the connection and of the oldest unacknowledged event
+)
 
 
 class PublishError(RuntimeError):
@@ -67,7 +69,9 @@ class Window:
     break. `on_published` is called with each event that was acknowledged; `clock` returns seconds.
     """
 
-    def __init__(self, nats: Client, *, size: int, on_published: Callable[[Recorded], None], clock: Callable[[], float]) -> None:
+    def __init__(
+        self, nats: Client, *, size: int, on_published: Callable[[Recorded], None], clock: Callable[[], float]
+    ) -> None:
         self._nats, self._size, self._on_published, self._clock = nats, size, on_published, clock
         self._in_flight: dict[int, _InFlight] = {}  # by position: published, but not acknowledged
         self._failure: PublishError | None = None  # the first one since `open()`
@@ -85,7 +89,9 @@ class Window:
         self._in_flight.clear()
         self._failure = None
         self._prefix = self._nats.new_inbox()
-        self._inbox = await self._nats.subscribe(f"{self._prefix}.*", cb=self._answered, pending_msgs_limit=0, pending_bytes_limit=0)
+        self._inbox = await self._nats.subscribe(
+            f"{self._prefix}.*", cb=self._answered, pending_msgs_limit=0, pending_bytes_limit=0
+        )
 
     async def close(self) -> None:
         inbox, self._inbox = self._inbox, None
@@ -102,7 +108,10 @@ class Window:
             subjects.event(event.category, event.entity_id, event.type),
             to_cloudevent(event),
             reply=f"{self._prefix}.{event.position}",
-            headers={Header.MSG_ID: str(event.event_id), Header.EXPECTED_LAST_SEQUENCE: str(event.position - 1)},
+            headers={
+                Header.MSG_ID: str(event.event_id),
+                Header.EXPECTED_LAST_SEQUENCE: str(event.position - 1),
+            },
         )
 
     async def flush(self) -> None:
@@ -128,7 +137,9 @@ class Window:
         await wait_with_timeout(self._changed, _ACK_POLL_SECONDS)
         oldest = next(iter(self._in_flight.values()), None)
         if oldest is not None and self._clock() - oldest.sent > _ACK_TIMEOUT_SECONDS:
-            raise PublishError(f"position {oldest.event.position} was not acknowledged within {_ACK_TIMEOUT_SECONDS:g} s")
+            raise PublishError(
+                f"position {oldest.event.position} was not acknowledged within {_ACK_TIMEOUT_SECONDS:g} s"
+            )
 
     async def _answered(self, message: Msg) -> None:
         """Handles an acknowledgement; the last token of its subject is the event's position."""

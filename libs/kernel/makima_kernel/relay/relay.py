@@ -32,7 +32,9 @@ _PUBLISH_WINDOW_SIZE: Final = 512
 _READ_BATCH_EVENTS: Final = 500
 _LOG_POLL_SECONDS: Final = 0.05  # seconds; a poke comes sooner
 _LEADER_RETRY_SECONDS: Final = 1.0
-_LEADER_FROZEN_SECONDS: Final = 3.0  # seconds in which whoever holds the lock has published nothing of what there is
+_LEADER_FROZEN_SECONDS: Final = (
+    3.0  # seconds in which whoever holds the lock has published nothing of what there is
+)
 _DEPUTY_TERM_SECONDS: Final = 60.0  # a deputy looks that often whether the holder goes on by itself
 _FAILURE_RETRY_SECONDS: Final = 0.25
 
@@ -101,9 +103,13 @@ class Relay:
         self._on_published = on_published
         self._window = Window(nats, size=_PUBLISH_WINDOW_SIZE, on_published=self._published, clock=clock)
         self._clock = clock
-        self._stands: tuple[int, float] | None = None  # where the stream ends though the log goes on, and since when
+        self._stands: tuple[int, float] | None = (
+            None  # where the stream ends though the log goes on, and since when
+        )
         self._poked = asyncio.Event()
-        self._broken: dict[UUID, str] = {}  # an epoch whose stream holds an event at a wrong sequence, and which
+        self._broken: dict[
+            UUID, str
+        ] = {}  # an epoch whose stream holds an event at a wrong sequence, and which
         self.state: State = Retrying("not started yet")
         self.position = 0
         self.head = 0

@@ -86,7 +86,9 @@ async def compare_stream(nats: Client, log: Log) -> Match | NoStream | Mismatch:
     headers = cast("dict[str, str] | None", message.headers) or {}
     in_stream = headers.get(Header.MSG_ID)
     if in_stream != str(event.event_id):
-        return Mismatch(f"position {last} is event {in_stream} in the stream, but {event.event_id} in the log; {_CURE}")
+        return Mismatch(
+            f"position {last} is event {in_stream} in the stream, but {event.event_id} in the log; {_CURE}"
+        )
     return Match(last)
 
 
@@ -114,7 +116,9 @@ async def _compare_empty(nats: Client, log: Log, last: int) -> Match | Mismatch:
 async def last_sequence(nats: Client) -> int:
     """The stream's last sequence; 0 if there is no stream. Raises nats-py's errors."""
     try:
-        return (await nats.jetstream(timeout=_API_TIMEOUT_SECONDS).stream_info(subjects.EVENTS_STREAM)).state.last_seq
+        return (
+            await nats.jetstream(timeout=_API_TIMEOUT_SECONDS).stream_info(subjects.EVENTS_STREAM)
+        ).state.last_seq
     except NotFoundError:
         return 0
 

@@ -38,7 +38,11 @@ class Disk:
             free = self._ratio(self._folder)
         except OSError as error:
             return f"{self._folder} cannot be looked at: {error.strerror}"
-        return None if free >= MIN_FREE_SHARE else f"{free:.1%} of the disk of {self._folder} is free, less than {MIN_FREE_SHARE:.0%}"
+        return (
+            None
+            if free >= MIN_FREE_SHARE
+            else f"{free:.1%} of the disk of {self._folder} is free, less than {MIN_FREE_SHARE:.0%}"
+        )
 
     def _sample(self) -> float:
         try:

@@ -60,9 +60,15 @@ class Health:
         Must run in the watched loop.
         """
         checks = dict(self._checks)
-        reasons = dict(zip(checks, await asyncio.gather(*(_reason(check) for check in checks.values())), strict=True))
+        reasons = dict(
+            zip(checks, await asyncio.gather(*(_reason(check) for check in checks.values())), strict=True)
+        )
         failing = {name: reason for name, reason in reasons.items() if reason is not None}
-        return (503 if failing else 200), {"ready": not failing, "failing": failing, "checks": sorted(reasons)}
+        return (503 if failing else 200), {
+            "ready": not failing,
+            "failing": failing,
+            "checks": sorted(reasons),
+        }
 
     def readyz(self) -> tuple[int, dict[str, object]]:
         """As `readiness`, called from another thread."""
@@ -73,7 +79,11 @@ class Health:
             return future.result(LOOP_TIMEOUT_SECONDS)
         except FutureTimeoutError:
             future.cancel()
-            return 503, {"ready": False, "failing": {"loop": f"no answer within {LOOP_TIMEOUT_SECONDS:g} s"}, "checks": []}
+            return 503, {
+                "ready": False,
+                "failing": {"loop": f"no answer within {LOOP_TIMEOUT_SECONDS:g} s"},
+                "checks": [],
+            }
 
 
 async def _reason(check: Check) -> str | None:
@@ -96,13 +106,17 @@ class HealthServer:
         self._server = ThreadingHTTPServer((host, port), _handler(health))
         self._server.daemon_threads = True
         self.port: int = self._server.server_address[1]
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(SERVER_POLL_SECONDS,), name="health", daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(SERVER_POLL_SECONDS,), name="health", daemon=True
+        )
 
     def __enter__(self) -> Self:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._server.shutdown()
         self._server.server_close()
 
@@ -118,7 +132,13 @@ def _handler(health: Health) -> type[BaseHTTPRequestHandler]:
                 case "/metrics":
                     self._answer(200, CONTENT_TYPE_LATEST, generate_latest())
                 case path:
-                    self._json(404, {"code": "NOT_FOUND", "detail": f"{path} is not served here; /livez, /readyz and /metrics are"})
+                    self._json(
+                        404,
+                        {
+                            "code": "NOT_FOUND",
+                            "detail": f"{path} is not served here; /livez, /readyz and /metrics are",
+                        },
+                    )
 
         def _json(self, status: int, body: dict[str, object]) -> None:
             self._answer(status, "application/json", orjson.dumps(body))

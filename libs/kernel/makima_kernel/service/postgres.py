@@ -29,7 +29,12 @@ async def open_pool(dsn: str, service: str, *, size: int = 10) -> asyncpg.Pool:
                 command_timeout=COMMAND_TIMEOUT_SECONDS,
                 server_settings={"application_name": f"makima-{service}"},
             )
-        except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError) as error:
+        except (
+            OSError,
+            TimeoutError,
+            asyncpg.PostgresConnectionError,
+            asyncpg.CannotConnectNowError,
+        ) as error:
             if asyncio.get_running_loop().time() > deadline:
                 raise
             structlog.get_logger().warning("postgres.waiting", reason=str(error))

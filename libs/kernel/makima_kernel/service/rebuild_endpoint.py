@@ -64,7 +64,9 @@ class Rebuilds:
             answer.set_exception(self._refused(str(error), "wait until it is done"))
         except Exception as error:
             _logger.exception("projection.rebuild_failed", projection=self._projection.name)
-            answer.set_exception(self._refused(f"{type(error).__name__}: {error}", "the live tables are as they were"))
+            answer.set_exception(
+                self._refused(f"{type(error).__name__}: {error}", "the live tables are as they were")
+            )
 
     def _refused(self, reason: str, hint: str) -> Refused:
         return Refused(ErrorCode.UNAVAILABLE, f"projection {self._projection.name}: {reason}", hint=hint)

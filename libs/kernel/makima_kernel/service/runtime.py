@@ -40,7 +40,11 @@ Loop = Callable[[], Awaitable[None]]
 Build = Callable[["Service"], Awaitable[None]]
 
 LOST_CONNECTION_EXIT: Final = 70
-STOP_TIMEOUT_SECONDS: Final = (5.0, 1.0, 1.0)  # each step cancels again: Python 3.11's wait_for may have swallowed the first
+STOP_TIMEOUT_SECONDS: Final = (
+    5.0,
+    1.0,
+    1.0,
+)  # each step cancels again: Python 3.11's wait_for may have swallowed the first
 
 _logger = structlog.get_logger()
 
@@ -63,7 +67,11 @@ class Service:
         self.health.ready_when("start", self._started)
         self.broker = broker(settings.nats_url, f"makima-{name}", on_closed=self._closed)
         self.app = FastStream(
-            self.broker, logger=None, lifespan=self._lifespan, after_startup=[self._subscribed], on_shutdown=[self._stop_loops]
+            self.broker,
+            logger=None,
+            lifespan=self._lifespan,
+            after_startup=[self._subscribed],
+            on_shutdown=[self._stop_loops],
         )
         self._build = build
         self._loops: list[asyncio.Task[None]] = []
@@ -86,7 +94,9 @@ class Service:
         `on_commit(position, applied)` is called after each commit of this replica.
         """
         name = projection.name
-        projector = Projector(projection, self.pool, self.log, self.nats, owner=self.owner, on_commit=on_commit or _ignore)
+        projector = Projector(
+            projection, self.pool, self.log, self.nats, owner=self.owner, on_commit=on_commit or _ignore
+        )
         metrics.projection_lag.labels(name).set_function(lambda: projector.lag)
         self.ready_when(f"projection {name}", projector.check)
         self.loop(f"project {name}", projector.run)
@@ -114,7 +124,10 @@ class Service:
             try:
                 await self._open()
                 async with asyncio.TaskGroup() as self._group:
-                    kept = [self._group.create_task(self.health.beat()), self._group.create_task(self.appender.run())]
+                    kept = [
+                        self._group.create_task(self.health.beat()),
+                        self._group.create_task(self.appender.run()),
+                    ]
                     self._kernel_loops()
                     await self._build(self)
                     yield
@@ -132,7 +145,9 @@ class Service:
         self.nats = await self.broker.connect()
         await streams.verify(self.nats)
         self.log, self.bus = Log(self.pool), Bus(self.nats)
-        self.appender = Appender(lambda: open_connection(self.settings.database_url, self.name), on_append=self._appended)
+        self.appender = Appender(
+            lambda: open_connection(self.settings.database_url, self.name), on_append=self._appended
+        )
 
     def _kernel_loops(self) -> None:
         relay = Relay(

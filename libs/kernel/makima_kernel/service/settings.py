@@ -12,7 +12,12 @@ from urllib.parse import urlsplit
 
 from makima_schemas.subjects import SHARDS
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 from pydantic_settings import SettingsError as MalformedSettingError
 
 # Variables `MAKIMA_<NAME>` that are read by the CLI, the SDK, the runner or the tests, and not by a service.
@@ -49,14 +54,22 @@ class ContractsSettings(BaseModel):
     auto_advance_phases: bool = True
     heartbeat_interval_seconds: float = Field(default=30, gt=0)
     heartbeat_timeout_seconds: float = Field(default=120, gt=0)
-    reconnect_grace_seconds: float = Field(default=3, ge=0, description="how far a gap in the stream sets the observed clock back")
+    reconnect_grace_seconds: float = Field(
+        default=3, ge=0, description="how far a gap in the stream sets the observed clock back"
+    )
     agent_timeout_seconds: float = Field(default=90, gt=0)
     stale_threshold_minutes: float = Field(default=30, gt=0)
     stale_detection_interval_seconds: float = Field(default=60, gt=0)
     cleanup_timeout_seconds: float = Field(default=30, gt=0)
-    validator_timeout_seconds: float = Field(default=10, gt=0, le=10, description="a look at a contract is held for no longer")
-    heartbeat_retention_hours: float = Field(default=24, gt=0, le=40, description="an hour is a partition, and under 50 are attached")
-    heartbeat_history_gib: float = Field(default=100, gt=0, description="beyond, the oldest hours go before their time")
+    validator_timeout_seconds: float = Field(
+        default=10, gt=0, le=10, description="a look at a contract is held for no longer"
+    )
+    heartbeat_retention_hours: float = Field(
+        default=24, gt=0, le=40, description="an hour is a partition, and under 50 are attached"
+    )
+    heartbeat_history_gib: float = Field(
+        default=100, gt=0, description="beyond, the oldest hours go before their time"
+    )
 
 
 class FeatureFlags(BaseModel):
@@ -77,18 +90,26 @@ class Settings(BaseSettings):
     """
 
     model_config: ClassVar[SettingsConfigDict] = SettingsConfigDict(
-        env_prefix="MAKIMA_", env_nested_delimiter="__", frozen=True, extra="forbid", nested_model_default_partial_update=True
+        env_prefix="MAKIMA_",
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="forbid",
+        nested_model_default_partial_update=True,
     )
 
     database_url: str = Field(default="postgresql:///makima", description="Postgres, as asyncpg takes it")
     nats_password_file: Path | None = Field(
-        default=None, description="the password of the user whom nats_url names, where it is to stand in no environment"
+        default=None,
+        description="the password of the user whom nats_url names, where it is to stand in no environment",
     )
     nats_url: str = Field(default="nats://127.0.0.1:4222", validate_default=True)
     nats_dir: Path | None = Field(
-        default=None, description="the gateway's: the folder of a broker's users, among whom it lets in the daemons"
+        default=None,
+        description="the gateway's: the folder of a broker's users, among whom it lets in the daemons",
     )
-    host: str = Field(default="127.0.0.1", description="where HTTP is served; nothing is open to other machines by default")
+    host: str = Field(
+        default="127.0.0.1", description="where HTTP is served; nothing is open to other machines by default"
+    )
     port: int = Field(default=8420, description="the gateway's")
     admin_token_sha256: str | None = Field(
         default=None,
@@ -98,16 +119,23 @@ class Settings(BaseSettings):
     health_port: int = Field(default=0, description="/livez, /readyz, /metrics; 0 takes a free one")
     log_level: str = "info"
     data_dir: Path | None = Field(
-        default=None, description="where Postgres and the broker write; a service is not ready while its disk is full"
+        default=None,
+        description="where Postgres and the broker write; a service is not ready while its disk is full",
     )
     contracts: ContractsSettings = ContractsSettings()
     feature_flags: FeatureFlags = FeatureFlags()
-    contract_types_file: Path | None = Field(default=None, description="more contract types, beside the built-in ones")
+    contract_types_file: Path | None = Field(
+        default=None, description="more contract types, beside the built-in ones"
+    )
     stream_budget: float = Field(
-        default=1.0, gt=0, le=1, description="share of the full stream sizes (4 GiB of events, 8 GiB of heartbeats) to reserve"
+        default=1.0,
+        gt=0,
+        le=1,
+        description="share of the full stream sizes (4 GiB of events, 8 GiB of heartbeats) to reserve",
     )
     recorder_shards: tuple[int, ...] = Field(
-        default=tuple(range(SHARDS)), description="which shards of the heartbeats this supervisor_heartbeat records; others record the rest"
+        default=tuple(range(SHARDS)),
+        description="which shards of the heartbeats this supervisor_heartbeat records; others record the rest",
     )
 
     @field_validator("nats_url")
@@ -132,7 +160,9 @@ class Settings(BaseSettings):
             raise ValueError(f"nats_password_file cannot be read: {error}") from error
         if not password:
             raise ValueError(f"nats_password_file is empty: {file}")
-        return parts._replace(netloc=f"{parts.username}:{password}@{parts.netloc.rpartition('@')[2]}").geturl()
+        return parts._replace(
+            netloc=f"{parts.username}:{password}@{parts.netloc.rpartition('@')[2]}"
+        ).geturl()
 
     @field_validator("recorder_shards")
     @classmethod
@@ -183,7 +213,9 @@ def _refuse_unknown_environment(cls: type[BaseModel], environment: Mapping[str, 
         first = name.split("__")[0].lower()
         if variable == name or name in NOT_SETTINGS or first in cls.model_fields:
             continue
-        raise SettingsError(f"environment variable {variable} is not a setting{_nearest(first, cls.model_fields, 'MAKIMA_', upper=True)}")
+        raise SettingsError(
+            f"environment variable {variable} is not a setting{_nearest(first, cls.model_fields, 'MAKIMA_', upper=True)}"
+        )
 
 
 def _explain(cls: type[BaseModel], problem: Mapping[str, Any]) -> str:

@@ -60,7 +60,9 @@ def _json(event: EventDict, **_options: object) -> str:
     try:
         return orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
     except TypeError:  # a lone surrogate, an integer beyond 64 bits, or a key of an unsupported type
-        return json.dumps({str(name): value if isinstance(value, str) else repr(value) for name, value in event.items()})
+        return json.dumps(
+            {str(name): value if isinstance(value, str) else repr(value) for name, value in event.items()}
+        )
 
 
 class _Bridge(logging.Handler):
@@ -69,4 +71,6 @@ class _Bridge(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         logger = cast("Logger", structlog.get_logger())
         exc_info = record.exc_info if record.exc_info and record.exc_info[0] else None
-        logger.log(record.levelno, "library.log", logger=record.name, message=record.getMessage(), exc_info=exc_info)
+        logger.log(
+            record.levelno, "library.log", logger=record.name, message=record.getMessage(), exc_info=exc_info
+        )

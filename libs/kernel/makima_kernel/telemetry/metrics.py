@@ -15,17 +15,33 @@ supervisor_heartbeats = Counter("makima_supervisor_heartbeats_total", "Superviso
 supervisor_restarts = Counter("makima_supervisor_restarts_total", "Restarts of supervisors asked for")
 batch_operations = Counter("makima_batch_operations_total", "Batch operations on contracts", ["operation"])
 
-append_seconds = Histogram("makima_append_seconds", "From a command's events to their commit in the log", buckets=_LATENCY)
-command_seconds = Histogram("makima_command_seconds", "Handling of a command", ["command", "outcome"], buckets=_LATENCY)
-relay_lag = Gauge("makima_relay_lag_events", "Events in the log that are not yet on the stream")
-projection_lag = Gauge("makima_projection_lag_events", "Events in the log that a consumer has not yet applied", ["consumer"])
-ingest_watermark_age = Gauge("makima_ingest_watermark_age_seconds", "Age of the oldest shard's watermark", ["service"])
-verdict_lateness = Histogram(
-    "makima_verdict_lateness_seconds", "From a sender's deadline to its verdict, on the observed clock", buckets=_LATENCY
+append_seconds = Histogram(
+    "makima_append_seconds", "From a command's events to their commit in the log", buckets=_LATENCY
 )
-detector_score = Gauge("makima_detector_score", "Rate of the observed clock over 60 s: 1 sees everything, under 0.5 is blind")
+command_seconds = Histogram(
+    "makima_command_seconds", "Handling of a command", ["command", "outcome"], buckets=_LATENCY
+)
+relay_lag = Gauge("makima_relay_lag_events", "Events in the log that are not yet on the stream")
+projection_lag = Gauge(
+    "makima_projection_lag_events", "Events in the log that a consumer has not yet applied", ["consumer"]
+)
+ingest_watermark_age = Gauge(
+    "makima_ingest_watermark_age_seconds", "Age of the oldest shard's watermark", ["service"]
+)
+verdict_lateness = Histogram(
+    "makima_verdict_lateness_seconds",
+    "From a sender's deadline to its verdict, on the observed clock",
+    buckets=_LATENCY,
+)
+detector_score = Gauge(
+    "makima_detector_score", "Rate of the observed clock over 60 s: 1 sees everything, under 0.5 is blind"
+)
 tracked_senders = Gauge("makima_tracked_senders", "Senders whose silence would be found")
 dead_letters = Counter("makima_dead_letters_total", "Messages set aside", ["stream", "consumer"])
-disk_free_ratio = Gauge("makima_disk_free_ratio", "Share of the disk that is free; under 0.05 is not ready", ["path"])
+disk_free_ratio = Gauge(
+    "makima_disk_free_ratio", "Share of the disk that is free; under 0.05 is not ready", ["path"]
+)
 open_sockets = Gauge("makima_open_sockets", "Monitor sockets and event streams that are open")
-http_seconds = Histogram("makima_http_seconds", "HTTP requests", ["method", "route", "status"], buckets=_LATENCY)
+http_seconds = Histogram(
+    "makima_http_seconds", "HTTP requests", ["method", "route", "status"], buckets=_LATENCY
+)

@@ -21,7 +21,9 @@ HEADER: Final = "traceparent"
 
 def configure(service: str) -> TracerProvider:
     """Sets up tracing. Trace ids are always made; spans are exported only if `exporting()`."""
-    provider = TracerProvider(resource=Resource.create({"service.name": f"makima-{service.replace('_', '-')}"}))
+    provider = TracerProvider(
+        resource=Resource.create({"service.name": f"makima-{service.replace('_', '-')}"})
+    )
     if exporting():
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415 - takes 0.25 s, rarely needed
 
@@ -35,17 +37,27 @@ def exporting() -> bool:
 
     If not, code that handles events in bulk (the relay) creates no spans.
     """
-    return bool(os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or os.environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"))
+    return bool(
+        os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or os.environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+    )
 
 
 @contextmanager
-def span(name: str, *, parent: str | None = None, kind: SpanKind = SpanKind.INTERNAL, **attributes: str | int | bool) -> Generator[Span]:
+def span(
+    name: str,
+    *,
+    parent: str | None = None,
+    kind: SpanKind = SpanKind.INTERNAL,
+    **attributes: str | int | bool,
+) -> Generator[Span]:
     """Starts a span and makes it the current one.
 
     Its parent is `parent` (a traceparent), else the current span; without either it begins a new trace.
     """
     context = _PROPAGATOR.extract({HEADER: parent}) if parent else None
-    with trace.get_tracer("makima").start_as_current_span(name, context=context, kind=kind, attributes=attributes) as current:
+    with trace.get_tracer("makima").start_as_current_span(
+        name, context=context, kind=kind, attributes=attributes
+    ) as current:
         yield current
 
 

@@ -33,7 +33,11 @@ class Patience:
 
 
 async def eventually(
-    look: Callable[[], T] | Callable[[], Awaitable[T]], timeout: float = PATIENCE, *, every: float = 0.02, because: str = ""
+    look: Callable[[], T] | Callable[[], Awaitable[T]],
+    timeout: float = PATIENCE,
+    *,
+    every: float = 0.02,
+    because: str = "",
 ) -> T:
     """Calls `look` each `every` seconds until its result is truthy; returns that result.
 
@@ -54,7 +58,9 @@ async def eventually(
         except AssertionError as error:
             last = error
         if patience.over(loop.time()):
-            raise AssertionError(f"not within {timeout} s{': ' + because if because else ''}; last seen: {last!r}")
+            raise AssertionError(
+                f"not within {timeout} s{': ' + because if because else ''}; last seen: {last!r}"
+            )
         before = loop.time()
         await asyncio.sleep(every)
         patience.slept(every, loop.time() - before)

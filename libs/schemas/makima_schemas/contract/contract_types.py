@@ -35,7 +35,9 @@ def contract_types(extra: Path | None = None) -> ContractTypes:
     Raises `BadContractTypesError` if a file is missing, does not fit its schema,
     or names a phase that is not declared.
     """
-    built_in = _read(files("makima_schemas.contract").joinpath("contract_types.toml").read_text(), "contract_types.toml")
+    built_in = _read(
+        files("makima_schemas.contract").joinpath("contract_types.toml").read_text(), "contract_types.toml"
+    )
     if extra is None:
         return _resolved(built_in, "contract_types.toml")
     try:
@@ -43,7 +45,9 @@ def contract_types(extra: Path | None = None) -> ContractTypes:
     except OSError as error:
         raise BadContractTypesError(f"{extra}: {error.strerror}") from error
     own = _read(text, str(extra))
-    return _resolved(_File(types={**built_in.types, **own.types}, phases={**built_in.phases, **own.phases}), str(extra))
+    return _resolved(
+        _File(types={**built_in.types, **own.types}, phases={**built_in.phases, **own.phases}), str(extra)
+    )
 
 
 def _read(text: str, origin: str) -> _File:
@@ -57,8 +61,12 @@ def _resolved(file: _File, origin: str) -> ContractTypes:
     for name, phases in file.types.items():
         unknown = [phase for phase in phases if phase not in file.phases]
         if unknown or not phases or len(set(phases)) < len(phases):
-            raise BadContractTypesError(f"{origin}: type {name!r} needs phases that are declared, each once; it names {list(phases)}")
+            raise BadContractTypesError(
+                f"{origin}: type {name!r} needs phases that are declared, each once; it names {list(phases)}"
+            )
     return {
-        name: tuple(Phase(phase, file.phases[phase].deliverables, file.phases[phase].gate) for phase in phases)
+        name: tuple(
+            Phase(phase, file.phases[phase].deliverables, file.phases[phase].gate) for phase in phases
+        )
         for name, phases in file.types.items()
     }

@@ -28,7 +28,8 @@ class ContractStatus(StrEnum):
 
 # Agents work, or wait for an answer.
 RUNNING_STATUSES: Final = (ContractStatus.ACTIVE, ContractStatus.WAITING_FOR_INPUT)
-# Something happens without anybody asking for it: the detectors watch these. Completing, too, until the worktrees are cleaned up.
+# Something happens without anybody asking for it: the detectors watch these. Completing, too, until the
+# worktrees are cleaned up.
 ACTIVE_STATUSES: Final = (*RUNNING_STATUSES, ContractStatus.COMPLETING)
 # The work is over; the contract can be reopened or archived.
 FINISHED_STATUSES: Final = (ContractStatus.COMPLETED, ContractStatus.FAILED)

@@ -126,7 +126,9 @@ def _unjudged(look: Evaluation) -> bool:
     work yet, or the evaluation is forced.
     """
     verdict = look.contract.verdict
-    return look.contract.awaits_verdict and (look.forced or verdict is None or verdict.about < look.contract.worked)
+    return look.contract.awaits_verdict and (
+        look.forced or verdict is None or verdict.about < look.contract.worked
+    )
 
 
 def _guarded(look: Evaluation) -> bool:

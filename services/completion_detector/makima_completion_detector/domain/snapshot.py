@@ -66,7 +66,11 @@ class Snapshot:
 
     def readiness(self) -> Readiness:
         """The result of the current phase's gate, by the same function as in the contract's decider."""
-        return self._readiness(self.verdict.passed, self.verdict.reason) if self.verdict else self._readiness(None)
+        return (
+            self._readiness(self.verdict.passed, self.verdict.reason)
+            if self.verdict
+            else self._readiness(None)
+        )
 
     @property
     def awaits_verdict(self) -> bool:
@@ -98,14 +102,20 @@ def fold(snapshot: Snapshot | None, event: Event, version: int) -> Snapshot | No
         return None
     moved = replace(_with_work(_with_status(snapshot, event), event), version=version)
     if isinstance(event, WORK):
-        moved = replace(moved, worked=version, rests=isinstance(event, e.ContractReopened) and snapshot.status is ContractStatus.COMPLETED)
+        moved = replace(
+            moved,
+            worked=version,
+            rests=isinstance(event, e.ContractReopened) and snapshot.status is ContractStatus.COMPLETED,
+        )
     return replace(moved, episode=version) if isinstance(event, EPISODES) else moved
 
 
 def _with_status(was: Snapshot, event: Event) -> Snapshot:
     """Sets the status and `waiting_for`. The latter is kept until the status or an event changes it."""
     status, waiting_for = _lands(was, event)
-    return replace(was, status=status, waiting_for=waiting_for if status is ContractStatus.WAITING_FOR_INPUT else None)
+    return replace(
+        was, status=status, waiting_for=waiting_for if status is ContractStatus.WAITING_FOR_INPUT else None
+    )
 
 
 def _lands(was: Snapshot, event: Event) -> tuple[ContractStatus, WaitingFor | None]:
@@ -129,11 +139,17 @@ def _with_work(was: Snapshot, event: Event) -> Snapshot:
         case e.AutoCompleteSet(enabled):
             return replace(was, auto_complete=enabled)
         case e.DeliverableCompleted(phase, deliverable_id):
-            return replace(was, delivered=was.delivered | {phase: (*was.delivered.get(phase, ()), deliverable_id)})
+            return replace(
+                was, delivered=was.delivered | {phase: (*was.delivered.get(phase, ()), deliverable_id)}
+            )
         case e.PhaseValidated(_, validator, passed, reason):
             return replace(was, verdict=Verdict(validator, passed, reason, about=was.worked))
         case e.TaskCreated(task_id, name, phase, _, _, is_supervisor):
-            return replace(was, tasks=was.tasks | {task_id: Task(name, phase, TaskStatus.PENDING, is_supervisor, len(was.tasks))})
+            return replace(
+                was,
+                tasks=was.tasks
+                | {task_id: Task(name, phase, TaskStatus.PENDING, is_supervisor, len(was.tasks))},
+            )
         case e.TaskClaimed() | e.TaskStarted() | e.TaskReleased() | e.TaskCompleted() | e.TaskFailed():
             moved = replace(was.tasks[event.task_id], status=TASK_LEADS_TO[type(event)])
             return replace(was, tasks=was.tasks | {event.task_id: moved})

@@ -22,11 +22,24 @@ class CleanUp:
         """
         contract = await self._lookup.find(question.tenant, question.contract_id)
         if contract.status not in TERMINAL_STATUSES:
-            members = {"from": contract.status.value, "to": contract.status.value, "allowed": list(map(str, TERMINAL_STATUSES))}
+            members = {
+                "from": contract.status.value,
+                "to": contract.status.value,
+                "allowed": list(map(str, TERMINAL_STATUSES)),
+            }
             raise Refused(
-                ErrorCode.INVALID_TRANSITION, "worktrees are cleaned up once a contract has ended", hint="complete or fail it", **members
+                ErrorCode.INVALID_TRANSITION,
+                "worktrees are cleaned up once a contract has ended",
+                hint="complete or fail it",
+                **members,
             )
-        holders = self._worktrees.holders(await self._queries.daemons_of(question.tenant, question.contract_id))
+        holders = self._worktrees.holders(
+            await self._queries.daemons_of(question.tenant, question.contract_id)
+        )
         if not await self._worktrees.remove(question.contract_id, holders):
-            raise Refused(ErrorCode.UNAVAILABLE, f"not all of {', '.join(holders)} said that the worktrees are removed", hint="ask again")
+            raise Refused(
+                ErrorCode.UNAVAILABLE,
+                f"not all of {', '.join(holders)} said that the worktrees are removed",
+                hint="ask again",
+            )
         return {"daemons": list(holders)}

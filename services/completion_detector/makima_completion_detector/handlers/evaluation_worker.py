@@ -86,7 +86,9 @@ class EvaluationWorker:
         self._switches = switches
         self._cleanup_timeout = cleanup_timeout_seconds
         self._validators = validators
-        self._reactor = Reactor(poll_seconds=EVALUATION_POLL_SECONDS, unavailable_event="completion.database_away")
+        self._reactor = Reactor(
+            poll_seconds=EVALUATION_POLL_SECONDS, unavailable_event="completion.database_away"
+        )
         self._free = asyncio.Semaphore(MAX_CONCURRENT_EVALUATIONS)  # permits for evaluations
 
     def wake(self) -> None:
@@ -112,7 +114,9 @@ class EvaluationWorker:
                 self._free.release()
         if todo is None:
             return False
-        looks.create_task(self._take(todo), name=f"look at {todo.contract_id}").add_done_callback(lambda _: self._free.release())
+        looks.create_task(self._take(todo), name=f"look at {todo.contract_id}").add_done_callback(
+            lambda _: self._free.release()
+        )
         return True
 
     async def _take(self, todo: Todo) -> None:
@@ -124,11 +128,17 @@ class EvaluationWorker:
         with traces.span("completion.look", parent=todo.traceparent, contract_id=todo.contract_id):
             try:
                 later = await self.evaluate(todo)
-                await (self._queries.done(todo) if later is None else self._queries.reschedule(todo, later.seconds))
+                await (
+                    self._queries.done(todo)
+                    if later is None
+                    else self._queries.reschedule(todo, later.seconds)
+                )
                 asyncio.get_running_loop().call_later(later.seconds if later else 0, self.wake)
             except LOG_UNAVAILABLE as error:
                 structlog.get_logger().warning(
-                    "completion.evaluation_failed", contract_id=todo.contract_id, reason=f"{type(error).__name__}: {error}"
+                    "completion.evaluation_failed",
+                    contract_id=todo.contract_id,
+                    reason=f"{type(error).__name__}: {error}",
                 )
 
     async def evaluate(self, todo: Todo) -> RetryAfter | None:
@@ -137,7 +147,9 @@ class EvaluationWorker:
         if contract is None:
             return None
         found = next_action(contract, self._switches, insisted=todo.forced)
-        structlog.get_logger().debug("completion.judged", contract_id=todo.contract_id, version=contract.version, found=repr(found))
+        structlog.get_logger().debug(
+            "completion.judged", contract_id=todo.contract_id, version=contract.version, found=repr(found)
+        )
         return await self._follow(todo, contract, found)
 
     async def _follow(self, todo: Todo, contract: Snapshot, found: Action) -> RetryAfter | None:
@@ -171,9 +183,15 @@ class EvaluationWorker:
             return RetryAfter(VALIDATORS_BUSY_RETRY_SECONDS)
         verdict = await self._validators.verdict(validator, contract)
         structlog.get_logger().info(
-            "completion.validated", contract_id=todo.contract_id, validator=validator, passed=verdict.passed, reason=verdict.reason
+            "completion.validated",
+            contract_id=todo.contract_id,
+            validator=validator,
+            passed=verdict.passed,
+            reason=verdict.reason,
         )
-        return await self._ask(todo, contract, RecordValidation(contract.phase, validator, verdict.passed, verdict.reason))
+        return await self._ask(
+            todo, contract, RecordValidation(contract.phase, validator, verdict.passed, verdict.reason)
+        )
 
     async def _clean_up(self, todo: Todo, contract: Snapshot) -> RetryAfter | None:
         """Asks the daemons to remove the worktrees, and completes the contract.
@@ -210,7 +228,9 @@ class EvaluationWorker:
             expected_version=contract.version,
         )
         reply = await self._bus.ask("contract", name, request)
-        logger = structlog.get_logger().bind(contract_id=todo.contract_id, command=name, version=contract.version)
+        logger = structlog.get_logger().bind(
+            contract_id=todo.contract_id, command=name, version=contract.version
+        )
         match reply:
             case Accepted():
                 logger.info("completion.command_accepted", position=reply.position)

@@ -29,7 +29,13 @@ class FindingsWriter:
 
         `action`: the command that the detector sends next, or `none` if a switch is off.
         """
-        await self._once(tenant, contract_id, contract, f"gate {action}", PhaseGateSatisfied(contract.phase, contract.version, action))
+        await self._once(
+            tenant,
+            contract_id,
+            contract,
+            f"gate {action}",
+            PhaseGateSatisfied(contract.phase, contract.version, action),
+        )
 
     async def completing(self, tenant: str, contract_id: str, contract: Snapshot) -> None:
         """Records `CompletionDetected` once per episode.
@@ -37,9 +43,13 @@ class FindingsWriter:
         Called only once the contract is in status COMPLETING, that is, after it accepted StartCompletion. If
         new work arrived before that, the contract did not start the completion, and none is recorded.
         """
-        await self._once(tenant, contract_id, contract, "completion", CompletionDetected(contract.phase, contract.version))
+        await self._once(
+            tenant, contract_id, contract, "completion", CompletionDetected(contract.phase, contract.version)
+        )
 
-    async def _once(self, tenant: str, contract_id: str, contract: Snapshot, what: str, event: CompletionEvent) -> None:
+    async def _once(
+        self, tenant: str, contract_id: str, contract: Snapshot, what: str, event: CompletionEvent
+    ) -> None:
         """Appends `event` under an id computed from contract, episode and `what`. A repeat has no effect."""
         intent = f"{tenant}/{contract_id}/{contract.episode}/{what}"
         outcome = await self._appender.append(
@@ -56,7 +66,9 @@ class FindingsWriter:
         if isinstance(outcome, Appended):
             metrics.completion_detections.inc()
             structlog.get_logger().info(
-                "completion.detected" if isinstance(event, CompletionDetected) else "completion.gate_satisfied",
+                "completion.detected"
+                if isinstance(event, CompletionDetected)
+                else "completion.gate_satisfied",
                 contract_id=contract_id,
                 phase=contract.phase,
                 found=what,

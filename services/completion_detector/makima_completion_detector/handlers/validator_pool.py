@@ -52,18 +52,30 @@ class ValidatorPool:
             finally:
                 await _end(process)
         if not said:
-            return Verdict(passed=False, reason=f"the validator ended without a verdict, exit code {process.returncode}")
+            return Verdict(
+                passed=False, reason=f"the validator ended without a verdict, exit code {process.returncode}"
+            )
         return adapter(Verdict).validate_json(said)
 
     async def _start(self, name: str) -> Process:
         """Starts the process with this process's import path, in a session of its own so that `_end` can
         kill the whole group. Variables `MAKIMA_*` are withheld, as they contain passwords of the service.
         """
-        told = {variable: value for variable, value in os.environ.items() if not variable.startswith("MAKIMA_")}
+        told = {
+            variable: value for variable, value in os.environ.items() if not variable.startswith("MAKIMA_")
+        }
         told["PYTHONPATH"] = os.pathsep.join(folder for folder in sys.path if folder)
         limit = str(ceil(self._timeout) + VALIDATOR_EXIT_GRACE_SECONDS)
         return await asyncio.create_subprocess_exec(
-            sys.executable, "-m", validating.__name__, name, limit, stdin=PIPE, stdout=PIPE, env=told, start_new_session=True
+            sys.executable,
+            "-m",
+            validating.__name__,
+            name,
+            limit,
+            stdin=PIPE,
+            stdout=PIPE,
+            env=told,
+            start_new_session=True,
         )
 
 

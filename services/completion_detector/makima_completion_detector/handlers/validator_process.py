@@ -39,7 +39,11 @@ def judged(name: str, contract: Snapshot) -> Verdict:
         said = cast("Validator", next(iter(found)).load())(contract)
     except BaseException as error:  # noqa: BLE001 - outermost frame of third-party code, which may also exit
         return Verdict(passed=False, reason=f"{type(error).__name__}: {error}"[:MAX_REASON_CHARACTERS])
-    return Verdict(passed=False, reason=said[:MAX_REASON_CHARACTERS]) if isinstance(said, str) else Verdict(passed=bool(said))
+    return (
+        Verdict(passed=False, reason=said[:MAX_REASON_CHARACTERS])
+        if isinstance(said, str)
+        else Verdict(passed=bool(said))
+    )
 
 
 def main(name: str, seconds: str) -> None:

@@ -46,7 +46,9 @@ class Worktrees:
         """True if the daemon confirms within `DAEMON_REPLY_TIMEOUT_SECONDS`; False after an error too."""
         subject = subjects.daemon_signal(daemon_id, "cleanup_worktrees")
         try:
-            answer = await self._nats.request(subject, orjson.dumps({"contract_id": contract_id}), timeout=DAEMON_REPLY_TIMEOUT_SECONDS)
+            answer = await self._nats.request(
+                subject, orjson.dumps({"contract_id": contract_id}), timeout=DAEMON_REPLY_TIMEOUT_SECONDS
+            )
         except (NatsError, TimeoutError):
             return False
         return not answer.data.startswith(b'{"error":')

@@ -10,7 +10,9 @@ from makima_schemas.contract.model import Phase
 from makima_contract.domain.refusals import invalid
 
 
-def create(command: CreateContract, types: ContractTypes, *, auto_complete_enabled: bool) -> list[ContractEvent]:
+def create(
+    command: CreateContract, types: ContractTypes, *, auto_complete_enabled: bool
+) -> list[ContractEvent]:
     """Returns the `ContractCreated` event.
 
     `types`: the known contract types with their phases. `auto_complete_enabled`: the configured default, used
@@ -38,7 +40,9 @@ def _phases(command: CreateContract, types: ContractTypes) -> tuple[Phase, ...]:
     if command.phases is None:
         if command.contract_type not in types:
             raise invalid(
-                "contract_type", f"{command.contract_type!r} is not one of {', '.join(types)}", hint="or give the phases yourself"
+                "contract_type",
+                f"{command.contract_type!r} is not one of {', '.join(types)}",
+                hint="or give the phases yourself",
             )
         return types[command.contract_type]
     if not command.phases:
@@ -59,7 +63,10 @@ def _check(phase: Phase, path: str) -> None:
         raise invalid(f"{path}.deliverables", f"deliverable {twice!r} is declared twice")
     unknown = [needed for needed in phase.gate.required_deliverables or () if needed not in declared]
     if unknown:
-        raise invalid(f"{path}.gate.required_deliverables", f"{unknown[0]!r} is not a deliverable of phase {phase.name!r}")
+        raise invalid(
+            f"{path}.gate.required_deliverables",
+            f"{unknown[0]!r} is not a deliverable of phase {phase.name!r}",
+        )
 
 
 def _twice(names: list[str]) -> str | None:

@@ -38,7 +38,11 @@ class ContractDecider:
             return creation.create(command, self.types, auto_complete_enabled=self.auto_complete_enabled)
         if state.status is None or not state.exists:
             raise Refused(ErrorCode.CONTRACT_NOT_FOUND, "there is no such contract")
-        if isinstance(command, c.ArchiveContract) and command.complete_first and LIFECYCLE.allowed(state.status, c.ArchiveContract) is None:
+        if (
+            isinstance(command, c.ArchiveContract)
+            and command.complete_first
+            and LIFECYCLE.allowed(state.status, c.ArchiveContract) is None
+        ):
             completed = self.decide(c.CompleteContract(), state)
             return [*completed, *self.decide(c.ArchiveContract(), _after(state, completed))]
         if LIFECYCLE.allowed(state.status, type(command)) is None:
@@ -101,7 +105,12 @@ def _decided(command: ContractCommand, state: Contract) -> list[ContractEvent]: 
         case c.CompleteDeliverable():
             return work.complete_deliverable(state, command)
         case c.CreateTask():
-            return _new_work(state, work.create_task(state, command), "a task was created", counts=not command.is_supervisor)
+            return _new_work(
+                state,
+                work.create_task(state, command),
+                "a task was created",
+                counts=not command.is_supervisor,
+            )
         case c.ClaimTask():
             return work.claim_task(state, command)
         case c.StartTask():
@@ -120,7 +129,9 @@ def _decided(command: ContractCommand, state: Contract) -> list[ContractEvent]: 
             return questions.send(command)
 
 
-def _new_work(before: Contract, events: list[ContractEvent], reason: str, *, counts: bool = True) -> list[ContractEvent]:
+def _new_work(
+    before: Contract, events: list[ContractEvent], reason: str, *, counts: bool = True
+) -> list[ContractEvent]:
     """Adds the abort of a running completion to `events`, the events of new work.
 
     `reason` is recorded in `CompletionAborted`. `counts` is False for a supervisor task: it is not work

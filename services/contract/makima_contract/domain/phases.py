@@ -1,7 +1,13 @@
 """Phase changes, the phase guard, and the verdicts of gate validators (plan 1.2, 1.3, 2.1)."""
 
 from makima_schemas.contract.commands import ChangePhase, RecordValidation, SetAutoComplete, SetPhaseGuard
-from makima_schemas.contract.events import AutoCompleteSet, ContractEvent, PhaseChanged, PhaseGuardSet, PhaseValidated
+from makima_schemas.contract.events import (
+    AutoCompleteSet,
+    ContractEvent,
+    PhaseChanged,
+    PhaseGuardSet,
+    PhaseValidated,
+)
 from makima_schemas.contract.model import TaskStatus
 from makima_schemas.errors import ErrorCode
 from makima_schemas.refusal import Refused
@@ -34,7 +40,9 @@ def change_phase(contract: Contract, command: ChangePhase) -> list[ContractEvent
             hint="look at the deliverables, then send it again with confirmed: true",
             deliverables=[deliverable.id for deliverable in contract.phase.deliverables],
         )
-    return [PhaseChanged(contract.phase_name, command.phase, command.force, command.confirmed, command.reason)]
+    return [
+        PhaseChanged(contract.phase_name, command.phase, command.force, command.confirmed, command.reason)
+    ]
 
 
 def _check_order(contract: Contract, phase: str) -> None:
@@ -56,8 +64,14 @@ def _check_gate(contract: Contract) -> None:
 
 def _way_on(contract: Contract) -> str:
     """The hint for a closed gate: repeat the phase's last failed task (decision 0010), or use `force`."""
-    failed = [task.name for task in contract.tasks.values() if task.status is TaskStatus.FAILED and task.phase == contract.phase_name]
-    again = f"make {failed[-1]!r} again: a new task of that name makes the failed one good; or " if failed else ""
+    failed = [
+        task.name
+        for task in contract.tasks.values()
+        if task.status is TaskStatus.FAILED and task.phase == contract.phase_name
+    ]
+    again = (
+        f"make {failed[-1]!r} again: a new task of that name makes the failed one good; or " if failed else ""
+    )
     return f"{again}force skips the gate"
 
 

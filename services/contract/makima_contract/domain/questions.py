@@ -15,7 +15,11 @@ def ask(contract: Contract, command: AskQuestion) -> list[ContractEvent]:
     Raises `Refused(INVALID_REQUEST)` for an id that exists already, and for missing or superfluous options.
     """
     if command.question_id in contract.questions:
-        raise invalid("question_id", f"question {command.question_id!r} exists already", hint="mint a new id for a new question")
+        raise invalid(
+            "question_id",
+            f"question {command.question_id!r} exists already",
+            hint="mint a new id for a new question",
+        )
     if (command.question_type == "choice") != bool(command.options):
         raise invalid("options", "a question of type choice has options, and only such a one")
     return [QuestionAsked(command.question_id, command.question, command.question_type, command.options)]
@@ -29,7 +33,9 @@ def answer(contract: Contract, command: AnswerQuestion) -> list[ContractEvent]:
     """
     question = contract.questions.get(command.question_id)
     if question is None:
-        raise Refused(ErrorCode.QUESTION_NOT_FOUND, f"there is no question {command.question_id!r} in this contract")
+        raise Refused(
+            ErrorCode.QUESTION_NOT_FOUND, f"there is no question {command.question_id!r} in this contract"
+        )
     if question.answer == command.answer:
         return []
     if question.answer is not None:

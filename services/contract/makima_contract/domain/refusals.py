@@ -9,4 +9,9 @@ def invalid(path: str, message: str, *, hint: str | None = None) -> Refused:
 
     `path` names the member, such as `phases.0.deliverables`.
     """
-    return Refused(ErrorCode.INVALID_REQUEST, f"{path}: {message}", hint=hint, errors=[{"path": path, "message": message}])
+    return Refused(
+        ErrorCode.INVALID_REQUEST,
+        f"{path}: {message}",
+        hint=hint,
+        errors=[{"path": path, "message": message}],
+    )

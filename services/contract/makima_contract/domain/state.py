@@ -143,14 +143,27 @@ def _apply_data(contract: Contract, event: ContractEvent) -> Contract:  # noqa: 
         case e.DeliverableCompleted():
             return replace(contract, delivered=contract.delivered | {(event.phase, event.deliverable_id)})
         case e.TaskCreated():
-            made = Task(event.name, event.phase, event.role, event.plan, event.is_supervisor, TASKS.destination(None, event))
+            made = Task(
+                event.name,
+                event.phase,
+                event.role,
+                event.plan,
+                event.is_supervisor,
+                TASKS.destination(None, event),
+            )
             return _with_task(contract, event.task_id, made)
         case e.TaskClaimed() | e.TaskStarted() | e.TaskReleased() | e.TaskCompleted() | e.TaskFailed():
             return _with_task(contract, event.task_id, _task_after(contract.tasks[event.task_id], event))
         case e.QuestionAsked():
-            return _with_question(contract, event.question_id, Question(event.question, event.question_type, event.options))
+            return _with_question(
+                contract, event.question_id, Question(event.question, event.question_type, event.options)
+            )
         case e.QuestionAnswered():
-            return _with_question(contract, event.question_id, replace(contract.questions[event.question_id], answer=event.answer))
+            return _with_question(
+                contract,
+                event.question_id,
+                replace(contract.questions[event.question_id], answer=event.answer),
+            )
         case _:
             return contract
 

@@ -8,7 +8,11 @@ from makima_schemas.contract import events as e
 from makima_schemas.contract.model import ContractStatus, TaskStatus
 from makima_schemas.refusal import Refused
 
-CREATED, ACTIVE, WAITING_FOR_INPUT = ContractStatus.CREATED, ContractStatus.ACTIVE, ContractStatus.WAITING_FOR_INPUT
+CREATED, ACTIVE, WAITING_FOR_INPUT = (
+    ContractStatus.CREATED,
+    ContractStatus.ACTIVE,
+    ContractStatus.WAITING_FOR_INPUT,
+)
 PAUSED, BLOCKED, COMPLETING = ContractStatus.PAUSED, ContractStatus.BLOCKED, ContractStatus.COMPLETING
 COMPLETED, FAILED, ARCHIVED = ContractStatus.COMPLETED, ContractStatus.FAILED, ContractStatus.ARCHIVED
 
@@ -79,14 +83,24 @@ TASKS: Final = Lifecycle[TaskStatus](
     Row((TaskStatus.CLAIMED,), c.StartTask, e.TaskStarted, TaskStatus.RUNNING),
     Row((TaskStatus.CLAIMED, TaskStatus.RUNNING), c.ReleaseTask, e.TaskReleased, TaskStatus.PENDING),
     Row(
-        (TaskStatus.PENDING, TaskStatus.CLAIMED, TaskStatus.RUNNING), (c.CompleteTask, c.HandOffTask), e.TaskCompleted, TaskStatus.COMPLETED
+        (TaskStatus.PENDING, TaskStatus.CLAIMED, TaskStatus.RUNNING),
+        (c.CompleteTask, c.HandOffTask),
+        e.TaskCompleted,
+        TaskStatus.COMPLETED,
     ),
-    Row((TaskStatus.PENDING, TaskStatus.CLAIMED, TaskStatus.RUNNING), c.CompleteTask, e.TaskFailed, TaskStatus.FAILED),
+    Row(
+        (TaskStatus.PENDING, TaskStatus.CLAIMED, TaskStatus.RUNNING),
+        c.CompleteTask,
+        e.TaskFailed,
+        TaskStatus.FAILED,
+    ),
 )
 
 # Commands that detectors send. A detector may be late, so where the table has no row for such a command,
 # it is accepted without an event instead of refused.
-DETECTOR_REQUESTS: Final = frozenset({c.AwaitConfirmation, c.StartCompletion, c.AbortCompletion, c.FinishCompletion, c.RecordValidation})
+DETECTOR_REQUESTS: Final = frozenset(
+    {c.AwaitConfirmation, c.StartCompletion, c.AbortCompletion, c.FinishCompletion, c.RecordValidation}
+)
 
 _HINTS: Final = {
     CREATED: "start it first",
@@ -102,10 +116,20 @@ def transition_refusal(status: ContractStatus, command: type) -> Refused:
     """The `INVALID_TRANSITION` for a command that the table does not allow in `status`."""
     row = next(row for row in LIFECYCLE.rows if command in row.commands)
     work = row.then is STAY
-    hint = _HINTS.get(status) if work else "it completes when its clean-up is done" if status is COMPLETING else None
-    return LIFECYCLE.refusal(status, command, f"a contract that is {status} takes no {_words(command)}", hint=hint)
+    hint = (
+        _HINTS.get(status)
+        if work
+        else "it completes when its clean-up is done"
+        if status is COMPLETING
+        else None
+    )
+    return LIFECYCLE.refusal(
+        status, command, f"a contract that is {status} takes no {_words(command)}", hint=hint
+    )
 
 
 def _words(command: type) -> str:
     """`ChangePhase` → `change phase`."""
-    return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in command.__name__).strip()
+    return "".join(
+        f" {letter.lower()}" if letter.isupper() else letter for letter in command.__name__
+    ).strip()

@@ -1,6 +1,14 @@
 """Commands about deliverables and tasks."""
 
-from makima_schemas.contract.commands import ClaimTask, CompleteDeliverable, CompleteTask, CreateTask, HandOffTask, ReleaseTask, StartTask
+from makima_schemas.contract.commands import (
+    ClaimTask,
+    CompleteDeliverable,
+    CompleteTask,
+    CreateTask,
+    HandOffTask,
+    ReleaseTask,
+    StartTask,
+)
 from makima_schemas.contract.events import (
     ContractEvent,
     DeliverableCompleted,
@@ -31,8 +39,18 @@ def complete_deliverable(contract: Contract, command: CompleteDeliverable) -> li
     phase = contract.declared(name)
     valid = [deliverable.id for deliverable in phase.deliverables] if phase else []
     if command.deliverable_id not in valid:
-        detail = f"phase {name!r} declares no deliverable {command.deliverable_id!r}" if phase else f"phase {name!r} is not declared"
-        raise Refused(ErrorCode.INVALID_DELIVERABLE, detail, hint=f"valid here: {', '.join(valid) or 'none'}", phase=name, valid=valid)
+        detail = (
+            f"phase {name!r} declares no deliverable {command.deliverable_id!r}"
+            if phase
+            else f"phase {name!r} is not declared"
+        )
+        raise Refused(
+            ErrorCode.INVALID_DELIVERABLE,
+            detail,
+            hint=f"valid here: {', '.join(valid) or 'none'}",
+            phase=name,
+            valid=valid,
+        )
     if (name, command.deliverable_id) in contract.delivered:
         return []
     return [DeliverableCompleted(name, command.deliverable_id, command.evidence)]
@@ -45,16 +63,23 @@ def create_task(contract: Contract, command: CreateTask) -> list[ContractEvent]:
     """
     phase = command.phase or contract.phase_name
     if contract.declared(phase) is None:
-        raise invalid("phase", f"{phase!r} is not one of {', '.join(declared.name for declared in contract.phases)}")
+        raise invalid(
+            "phase", f"{phase!r} is not one of {', '.join(declared.name for declared in contract.phases)}"
+        )
     _check_new(contract, command.task_id, "task_id")
-    return [TaskCreated(command.task_id, command.name, phase, command.role, command.plan, command.is_supervisor)]
+    return [
+        TaskCreated(command.task_id, command.name, phase, command.role, command.plan, command.is_supervisor)
+    ]
 
 
 def claim_task(contract: Contract, command: ClaimTask) -> list[ContractEvent]:
     """Claims a pending task. Raises what `_task` raises, and `Refused(FORBIDDEN)` for another role's task."""
     task = _task(contract, command)
     if task.role is not None and task.role != command.role:
-        raise Refused(ErrorCode.FORBIDDEN, f"task {command.task_id!r} waits for role {task.role!r}, not for {command.role!r}")
+        raise Refused(
+            ErrorCode.FORBIDDEN,
+            f"task {command.task_id!r} waits for role {task.role!r}, not for {command.role!r}",
+        )
     return [TaskClaimed(command.task_id, command.role, command.connection_id)]
 
 
@@ -86,7 +111,9 @@ def hand_off_task(contract: Contract, command: HandOffTask) -> list[ContractEven
     _check_new(contract, command.next_task_id, "next_task_id")
     return [
         TaskCompleted(command.task_id, task.name, command.result),
-        TaskCreated(command.next_task_id, task.name, task.phase, command.to_role, task.plan, task.is_supervisor),
+        TaskCreated(
+            command.next_task_id, task.name, task.phase, command.to_role, task.plan, task.is_supervisor
+        ),
     ]
 
 
@@ -113,6 +140,8 @@ def _task(contract: Contract, command: TaskCommand) -> Task:
         and task.connection_id != command.connection_id
     ):
         raise Refused(
-            ErrorCode.SUPERSEDED, f"task {command.task_id!r} is held by another connection", hint="join again, and ask for a task"
+            ErrorCode.SUPERSEDED,
+            f"task {command.task_id!r} is held by another connection",
+            hint="join again, and ask for a task",
         )
     return task

@@ -15,7 +15,9 @@ from makima_schemas.refusal import Member, Refused
 from makima_contract.domain.decider import ContractDecider
 
 # Refusals of the phase change, returned as the result. Any other refusal is raised as the query's own.
-JUDGED: Final = frozenset({ErrorCode.VALIDATION_FAILED, ErrorCode.PHASE_GUARD_REQUIRED, ErrorCode.INVALID_TRANSITION})
+JUDGED: Final = frozenset(
+    {ErrorCode.VALIDATION_FAILED, ErrorCode.PHASE_GUARD_REQUIRED, ErrorCode.INVALID_TRANSITION}
+)
 
 
 class DryRun:
@@ -32,7 +34,10 @@ class DryRun:
         """
         command = ChangePhase(question.phase, question.confirmed, question.force, question.reason)
         recorded = await self._log.stream(question.tenant, stream_name("contract", question.contract_id))
-        state = fold(self._decider, (cast("ContractEvent", decode(each.type, each.schema, each.data)) for each in recorded))
+        state = fold(
+            self._decider,
+            (cast("ContractEvent", decode(each.type, each.schema, each.data)) for each in recorded),
+        )
         if state.exists and question.expected_version not in (None, recorded[-1].version):
             return _answer(ErrorCode.VERSION_CONFLICT)
         try:

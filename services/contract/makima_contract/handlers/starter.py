@@ -44,7 +44,10 @@ class Starter:
 
     def applied(self, _position: int, batch: Sequence[Applied]) -> None:
         """Called after each commit of the projection; wakes the loop if there may be a new pending row."""
-        if any(heard_for(each) or resumes_unstarted(each) or isinstance(each.event, ContractCreated) for each in batch):
+        if any(
+            heard_for(each) or resumes_unstarted(each) or isinstance(each.event, ContractCreated)
+            for each in batch
+        ):
             self._reactor.wake()
 
     async def run(self) -> None:
@@ -77,12 +80,18 @@ class Starter:
         if await self._answered(supervisor, f"task/{supervisor.task_id}", task):
             await self._queries.mark_registered(supervisor)
 
-    async def _answered(self, debt: PendingStart | UnregisteredTask, intent: str, command: StartContract | CreateTask) -> bool:
+    async def _answered(
+        self, debt: PendingStart | UnregisteredTask, intent: str, command: StartContract | CreateTask
+    ) -> bool:
         """Sends the command; True if it was accepted or refused, False if it must be retried.
 
         `intent` distinguishes the commands about one contract: the same intent gives the same command id.
         """
-        with traces.span(f"contract.{snake_case(type(command).__name__)}", parent=debt.traceparent, contract_id=debt.contract_id):
+        with traces.span(
+            f"contract.{snake_case(type(command).__name__)}",
+            parent=debt.traceparent,
+            contract_id=debt.contract_id,
+        ):
             request = Request(
                 command_id=uuid5(NAMESPACE, f"{debt.tenant}/{debt.contract_id}/{intent}"),
                 target=debt.contract_id,
@@ -92,6 +101,8 @@ class Starter:
             )
             reply = await self._decisions.handle(request, command)
         if isinstance(reply, Problem) and reply.code in RETRYABLE_CODES:
-            structlog.get_logger().warning("contract.start_deferred", contract_id=debt.contract_id, code=reply.code, detail=reply.detail)
+            structlog.get_logger().warning(
+                "contract.start_deferred", contract_id=debt.contract_id, code=reply.code, detail=reply.detail
+            )
             return False
         return True

@@ -32,11 +32,13 @@ from makima_gateway.http import problems
 from makima_gateway.http.middleware import RequestMiddleware
 from makima_gateway.http.problems import ProblemDetails
 
-DESCRIPTION: Final = (
-    "Contracts for AI coding agents: event-sourced, watched, proven alive. Every refusal is an RFC 9457 problem with a `code`."
-)
+DESCRIPTION: Final = "Contracts for AI coding agents: event-sourced, watched, proven alive. Every refusal is an RFC 9457 problem with a `code`."
 _PROBLEM: Final[dict[int | str, dict[str, Any]]] = {
-    "default": {"model": ProblemDetails, "description": "A problem; `code` says which", "content": {problems.MEDIA_TYPE: {}}}
+    "default": {
+        "model": ProblemDetails,
+        "description": "A problem; `code` says which",
+        "content": {problems.MEDIA_TYPE: {}},
+    }
 }
 
 # Included in this order. `monitor`, `dashboard` and `batch` come before `contracts`, as FastAPI takes the

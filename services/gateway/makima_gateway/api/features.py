@@ -13,5 +13,7 @@ async def monitoring(gateway: CurrentGateway) -> None:
     """
     if not gateway.settings.feature_flags.monitoring_dashboard:
         raise Refused(
-            ErrorCode.FEATURE_OFF, "the dashboard and the monitor are switched off", hint="set feature_flags.monitoring_dashboard = true"
+            ErrorCode.FEATURE_OFF,
+            "the dashboard and the monitor are switched off",
+            hint="set feature_flags.monitoring_dashboard = true",
         )

@@ -1,6 +1,7 @@
 """The dependency of every GET route: waits until the read model shows `Makima-Min-Position`.
 
-If it does not get there within `MIN_POSITION_TIMEOUT_SECONDS`, the response carries `Makima-Read-Behind: true`.
+If it does not get there within `MIN_POSITION_TIMEOUT_SECONDS`, the response carries `Makima-Read-Behind:
+true`.
 """
 
 from dataclasses import dataclass
@@ -50,15 +51,21 @@ class ReadContext:
     def view(self, row: ContractRow) -> Contract:
         """The contract as the API shows it; its supervisor's latest heartbeat counts as activity."""
         enhanced = self.gateway.enhanced
-        return views.contract(row, self.gateway.latest_heartbeats.last_heartbeat(row.supervisor_task_id), enhanced=enhanced)
+        return views.contract(
+            row, self.gateway.latest_heartbeats.last_heartbeat(row.supervisor_task_id), enhanced=enhanced
+        )
 
     def answer(self, body: object, *, version: int | None = None) -> Response:
         """A 200 response; `version` becomes its ETag."""
         return json_response(body, self.headers, version=version)
 
 
-async def _read(gateway: CurrentGateway, principal: CurrentPrincipal, min_position: MinPosition = None) -> ReadContext:
-    behind = min_position is not None and not await gateway.projector.wait_for(min_position, MIN_POSITION_TIMEOUT_SECONDS)
+async def _read(
+    gateway: CurrentGateway, principal: CurrentPrincipal, min_position: MinPosition = None
+) -> ReadContext:
+    behind = min_position is not None and not await gateway.projector.wait_for(
+        min_position, MIN_POSITION_TIMEOUT_SECONDS
+    )
     return ReadContext(gateway, principal, {READ_BEHIND: "true"} if behind else {})
 
 

@@ -34,7 +34,14 @@ def contract(row: ContractRow, last_heartbeat: datetime | None = None, *, enhanc
         phase_guard=row.phase_guard,
         auto_complete_enabled=row.auto_complete_enabled,
         deliverables=cast("list[Deliverable]", orjson.loads(row.deliverables)),
-        tasks=TaskCounts(row.tasks_total, row.tasks_pending, row.tasks_claimed, row.tasks_running, row.tasks_completed, row.tasks_failed),
+        tasks=TaskCounts(
+            row.tasks_total,
+            row.tasks_pending,
+            row.tasks_claimed,
+            row.tasks_running,
+            row.tasks_completed,
+            row.tasks_failed,
+        ),
         waiting_for=row.waiting_for,
         blocked_reason=row.blocked_reason,
         failure_reason=row.failure_reason,
@@ -42,7 +49,9 @@ def contract(row: ContractRow, last_heartbeat: datetime | None = None, *, enhanc
         created_at=row.created_at,
         updated_at=row.updated_at,
         status_changed_at=row.status_changed_at,
-        last_activity_at=row.last_activity_at if last_heartbeat is None else max(row.last_activity_at, last_heartbeat),
+        last_activity_at=row.last_activity_at
+        if last_heartbeat is None
+        else max(row.last_activity_at, last_heartbeat),
         completion_detected_at=row.completion_detected_at,
     )
 
@@ -72,7 +81,15 @@ def task(row: TaskRow) -> Task:
 def question(row: QuestionRow) -> Question:
     options = cast("list[str]", orjson.loads(row.options))
     return Question(
-        row.id, row.contract_id, row.question, row.question_type, options, row.status, row.answer, row.asked_at, row.answered_at
+        row.id,
+        row.contract_id,
+        row.question,
+        row.question_type,
+        options,
+        row.status,
+        row.answer,
+        row.asked_at,
+        row.answered_at,
     )
 
 

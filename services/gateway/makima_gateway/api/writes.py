@@ -62,7 +62,9 @@ class WriteContext:
         """The id of the `kind` (e.g. "task") that this write creates: uuid5 of the command id."""
         return str(uuid5(self.command_id, kind))
 
-    async def send(self, contract_id: str, command: ContractCommand, expected_version: int | None = None) -> WriteResult:
+    async def send(
+        self, contract_id: str, command: ContractCommand, expected_version: int | None = None
+    ) -> WriteResult:
         """Send the command and wait until the read model shows its result.
 
         Raises `Refused` with the problem that the owner answered, and `UNAVAILABLE` if it did not answer.
@@ -72,9 +74,13 @@ class WriteContext:
             raise refused(reply)
         return await self.wait_until_readable(contract_id, reply)
 
-    async def ask(self, contract_id: str, command: ContractCommand, expected_version: int | None = None) -> Reply:
+    async def ask(
+        self, contract_id: str, command: ContractCommand, expected_version: int | None = None
+    ) -> Reply:
         """Send the command under this write's id; the owner's reply, also if it is a refusal."""
-        request = request_for(self.principal, self.command_id, contract_id, command, self.expected(expected_version))
+        request = request_for(
+            self.principal, self.command_id, contract_id, command, self.expected(expected_version)
+        )
         return await self.gateway.bus.ask(OWNER, snake_case(type(command).__name__), request)
 
     async def wait_until_readable(self, contract_id: str, accepted: Accepted) -> WriteResult:
@@ -86,7 +92,9 @@ class WriteContext:
         """A response with the contract at the version that this write made, also for a later repeat."""
         row = await self.contract_row(written)
         enhanced = self.gateway.enhanced
-        view = views.contract(row, self.gateway.latest_heartbeats.last_heartbeat(row.supervisor_task_id), enhanced=enhanced)
+        view = views.contract(
+            row, self.gateway.latest_heartbeats.last_heartbeat(row.supervisor_task_id), enhanced=enhanced
+        )
         return json_response(view, written.headers, status=status, version=row.version)
 
     async def is_current(self, written: WriteResult) -> bool:
@@ -107,14 +115,20 @@ class WriteContext:
             raise unknown_contract(written.contract_id)
         # these come from other streams, which have no such version: take their current values
         if row is not None:
-            then.stale, then.completion_detected_at, then.supervisor_task_id = row.stale, row.completion_detected_at, row.supervisor_task_id
+            then.stale, then.completion_detected_at, then.supervisor_task_id = (
+                row.stale,
+                row.completion_detected_at,
+                row.supervisor_task_id,
+            )
         return then
 
     async def as_of(self, written: WriteResult) -> AsItWas:
         """The contract with its tasks, questions and messages at this write's version,
         folded from the log.
         """
-        return await as_it_was(self.gateway.log, self.principal.tenant, written.contract_id, version=written.version)
+        return await as_it_was(
+            self.gateway.log, self.principal.tenant, written.contract_id, version=written.version
+        )
 
     def expected(self, in_body: int | None) -> int | None:
         """The version that the caller expects, from `If-Match` or the body (`in_body`); None: neither names
@@ -123,7 +137,9 @@ class WriteContext:
         Raises `INVALID_REQUEST` if the two differ.
         """
         if None not in (in_body, self.if_match) and in_body != self.if_match:
-            raise invalid("header.If-Match", f"says {self.if_match}, but the body's expected_version {in_body}")
+            raise invalid(
+                "header.If-Match", f"says {self.if_match}, but the body's expected_version {in_body}"
+            )
         return self.if_match if in_body is None else in_body
 
 
@@ -149,14 +165,25 @@ def _version(if_match: str | None) -> int | None:
         return None
     match = _ETAG.match(if_match.strip())
     if match is None:
-        raise invalid("header.If-Match", "is not the ETag of a contract", hint='send the version, e.g. If-Match: "3"')
+        raise invalid(
+            "header.If-Match", "is not the ETag of a contract", hint='send the version, e.g. If-Match: "3"'
+        )
     return int(match[1] or match[2])
 
 
 async def _write(
-    gateway: CurrentGateway, principal: CurrentPrincipal, idempotency_key: IdempotencyKey = None, if_match: IfMatch = None
+    gateway: CurrentGateway,
+    principal: CurrentPrincipal,
+    idempotency_key: IdempotencyKey = None,
+    if_match: IfMatch = None,
 ) -> WriteContext:
-    return WriteContext(gateway, principal, command_id_for(principal, idempotency_key), idempotency_key is not None, _version(if_match))
+    return WriteContext(
+        gateway,
+        principal,
+        command_id_for(principal, idempotency_key),
+        idempotency_key is not None,
+        _version(if_match),
+    )
 
 
 Writing = Annotated[WriteContext, Depends(_write)]

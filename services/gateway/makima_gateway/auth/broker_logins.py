@@ -96,7 +96,9 @@ class BrokerLogins:
                     await asyncio.sleep(LOGIN_POLL_SECONDS)
         except TimeoutError as error:
             detail = "the token is made, but the broker does not let its daemon in yet"
-            raise Refused(ErrorCode.UNAVAILABLE, detail, hint="see the broker's log; revoke the token and make another") from error
+            raise Refused(
+                ErrorCode.UNAVAILABLE, detail, hint="see the broker's log; revoke the token and make another"
+            ) from error
 
     async def _reload_broker(self) -> None:
         try:
@@ -112,7 +114,12 @@ class BrokerLogins:
     async def _accepts(self, login: Login) -> bool:
         """True if a connection with this login succeeds."""
         try:
-            connection = await connect(as_user(self._url, login.user, login.password), "a new daemon", on_closed=ignore_close, timeout=1.0)
+            connection = await connect(
+                as_user(self._url, login.user, login.password),
+                "a new daemon",
+                on_closed=ignore_close,
+                timeout=1.0,
+            )
         except (BrokerUnreachableError, NatsError, OSError):
             return False
         await connection.close()

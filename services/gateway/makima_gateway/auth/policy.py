@@ -93,7 +93,17 @@ POLICY: Final[Mapping[str, Rule]] = {
     f"POST {_CONTRACT}/status": _DECIDES,
     **{
         f"POST {_CONTRACT}/{action}": _DECIDES
-        for action in ("start", "pause", "resume", "block", "unblock", "fail", "reopen", "complete", "archive")
+        for action in (
+            "start",
+            "pause",
+            "resume",
+            "block",
+            "unblock",
+            "fail",
+            "reopen",
+            "complete",
+            "archive",
+        )
     },
     "GET /daemons": Rule(EVERYBODY, Scope.OWN),
     "GET /daemons/{daemon_id}": Rule(EVERYBODY, Scope.DAEMON),
@@ -104,4 +114,6 @@ POLICY: Final[Mapping[str, Rule]] = {
 }
 
 # Paths that need no token: the probes and metrics, which contain no contract's data, and the documentation.
-OPEN: Final = frozenset({"/livez", "/readyz", "/metrics", "/docs", "/docs/oauth2-redirect", f"{API}/openapi.json"})
+OPEN: Final = frozenset(
+    {"/livez", "/readyz", "/metrics", "/docs", "/docs/oauth2-redirect", f"{API}/openapi.json"}
+)

@@ -68,13 +68,18 @@ async def principal(connection: HTTPConnection) -> Principal:
     token = None if secret is None else await access.tokens.find(secret)
     if token is None:  # missing, unknown or revoked: one answer for all three, so that it reveals nothing
         raise Refused(
-            ErrorCode.UNAUTHORIZED, "a valid token is needed", hint="send Authorization: Bearer …; `makima token create` makes one"
+            ErrorCode.UNAUTHORIZED,
+            "a valid token is needed",
+            hint="send Authorization: Bearer …; `makima token create` makes one",
         )
     caller = _principal(token)
     if caller.role not in rule.roles:
         roles = [role for role in Role if role in rule.roles]
         raise Refused(
-            ErrorCode.FORBIDDEN, f"{asked} is not for the role {caller.role}", hint=f"it is for {' and '.join(roles)}", roles=list(roles)
+            ErrorCode.FORBIDDEN,
+            f"{asked} is not for the role {caller.role}",
+            hint=f"it is for {' and '.join(roles)}",
+            roles=list(roles),
         )
     await _check_scope(connection, access, rule, caller)
     return caller
@@ -114,7 +119,9 @@ async def _check_scope(connection: HTTPConnection, access: Access, rule: Rule, c
     if rule.scope is Scope.CONTRACT:
         if not await may_see(access, caller.visibility, name):
             raise unknown_contract(name)
-    elif not (name == caller.visibility.daemon_id or await access.queries.sees_daemon(caller.visibility, name)):
+    elif not (
+        name == caller.visibility.daemon_id or await access.queries.sees_daemon(caller.visibility, name)
+    ):
         raise unknown_daemon(name)
 
 
@@ -124,13 +131,22 @@ async def may_see(access: Access, visibility: Visibility, contract_id: str) -> b
     A deleted contract keeps its owner, so that a repeated deletion with the same key gets the first answer,
     not a 404.
     """
-    if visibility.owner_id is not None and await access.owners.of(visibility.tenant, contract_id) != visibility.owner_id:
+    if (
+        visibility.owner_id is not None
+        and await access.owners.of(visibility.tenant, contract_id) != visibility.owner_id
+    ):
         return False
-    return visibility.daemon_id is None or await access.queries.runs(visibility.tenant, contract_id, visibility.daemon_id)
+    return visibility.daemon_id is None or await access.queries.runs(
+        visibility.tenant, contract_id, visibility.daemon_id
+    )
 
 
 def request_for(
-    principal: Principal, command_id: UUID, target: str, command: ContractCommand | RestartSupervisor, expected_version: int | None = None
+    principal: Principal,
+    command_id: UUID,
+    target: str,
+    command: ContractCommand | RestartSupervisor,
+    expected_version: int | None = None,
 ) -> Request:
     """The request that carries a command over the bus.
 

@@ -78,7 +78,15 @@ class Tokens:
 
         None if one with this id exists: its secret was shown once and cannot be repeated.
         """
-        arguments = (wanted.id, wanted.tenant, hash_of(secret), wanted.role, wanted.owner, wanted.daemon_id, wanted.created_by)
+        arguments = (
+            wanted.id,
+            wanted.tenant,
+            hash_of(secret),
+            wanted.role,
+            wanted.owner,
+            wanted.daemon_id,
+            wanted.created_by,
+        )
         arguments += (wanted.nats_user, wanted.nats_password_hash)
         record = await self._pool.fetchrow(SQL["create"], *arguments)
         return None if record is None else _token(cast("Record", record))
@@ -89,13 +97,23 @@ class Tokens:
         If the same token was revoked before, it stays revoked.
         """
         return (
-            await self._pool.fetchval(SQL["ensure_admin"], secret_hash.hex()[:16], DEFAULT_TENANT, secret_hash, LOCAL_OWNER, BOOTSTRAP)
+            await self._pool.fetchval(
+                SQL["ensure_admin"],
+                secret_hash.hex()[:16],
+                DEFAULT_TENANT,
+                secret_hash,
+                LOCAL_OWNER,
+                BOOTSTRAP,
+            )
             is not None
         )
 
     async def page(self, tenant: str, after: int, limit: int) -> list[Token]:
         """At most `limit` tokens with a number above `after`, oldest first, including revoked ones."""
-        return [_token(cast("Record", record)) for record in await self._pool.fetch(SQL["page"], tenant, after, limit)]
+        return [
+            _token(cast("Record", record))
+            for record in await self._pool.fetch(SQL["page"], tenant, after, limit)
+        ]
 
     async def daemons(self) -> list[DaemonUser]:
         """The NATS users of all valid daemon tokens: those that the broker must accept."""
@@ -120,7 +138,9 @@ class Tokens:
                 )
             record = await connection.fetchrow(SQL["revoke"], tenant, token_id)
             if record is None and not await connection.fetchval(SQL["exists"], tenant, token_id):
-                raise Refused(ErrorCode.NOT_FOUND, f"there is no token {token_id}", hint="GET /tokens lists them")
+                raise Refused(
+                    ErrorCode.NOT_FOUND, f"there is no token {token_id}", hint="GET /tokens lists them"
+                )
         return None if record is None else _token(cast("Record", record))
 
     async def until_revoked(self, token_id: str) -> None:

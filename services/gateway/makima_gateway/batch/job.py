@@ -21,7 +21,9 @@ from makima_gateway.batch.operations import NO_SUPERVISOR, OPERATIONS, ItemDispa
 from makima_gateway.batch.schemas import Batch
 from makima_gateway.http.problems import invalid
 
-BATCH_PAGE_SIZE: Final = 256  # contracts that are recorded in the ledger before the first of them gets its command
+BATCH_PAGE_SIZE: Final = (
+    256  # contracts that are recorded in the ledger before the first of them gets its command
+)
 MAX_CONCURRENT_COMMANDS: Final = 32  # commands in flight
 BATCH_POLL_SECONDS: Final = 0.25  # between two checks whether another process has finished the same batch
 OTHER_RUN_TIMEOUT_SECONDS: Final = 20.0  # how long a request waits for that
@@ -38,9 +40,13 @@ def selection(operation: Operation, body: Batch) -> Selection:
     wrong = [status.value for status in statuses if status not in operation.allowed]
     if wrong:
         hint = f"{body.operation} takes {', '.join(operation.allowed)}"
-        raise invalid("body.status_filter", f"{body.operation} does nothing to what is {', '.join(wrong)}", hint=hint)
+        raise invalid(
+            "body.status_filter", f"{body.operation} does nothing to what is {', '.join(wrong)}", hint=hint
+        )
     hours = operation.older_than_hours if body.older_than_hours is None else body.older_than_hours
-    return Selection(statuses, None if hours is None else timedelta(hours=hours), operation.stale, operation.supervised)
+    return Selection(
+        statuses, None if hours is None else timedelta(hours=hours), operation.stale, operation.supervised
+    )
 
 
 def digest_of(body: Batch) -> bytes:
@@ -113,7 +119,8 @@ class BatchJob:
     async def _leased(self) -> tuple[int | None] | None:
         """Take the batch's lease, waiting for it: a tuple with the position that was reached (null: none).
 
-        None: another process has finished the batch meanwhile. Raises `UNAVAILABLE` after `OTHER_RUN_TIMEOUT_SECONDS`.
+        None: another process has finished the batch meanwhile. Raises `UNAVAILABLE` after
+        `OTHER_RUN_TIMEOUT_SECONDS`.
         """
         for _ in range(int(OTHER_RUN_TIMEOUT_SECONDS / BATCH_POLL_SECONDS)):
             leased = await self._ledger.lease(self._tenant, self.dispatcher.command_id)
@@ -122,7 +129,11 @@ class BatchJob:
             if await self._ledger.finished(self._tenant, self.dispatcher.command_id):
                 return None
             await asyncio.sleep(BATCH_POLL_SECONDS)
-        raise Refused(ErrorCode.UNAVAILABLE, "this batch is still at work", hint="ask again with the same Idempotency-Key for its answer")
+        raise Refused(
+            ErrorCode.UNAVAILABLE,
+            "this batch is still at work",
+            hint="ask again with the same Idempotency-Key for its answer",
+        )
 
     async def _work(self, wanted: Selection, reached: int | None) -> None:
         """Send the commands that were recorded but have no outcome, then those of the pages after `reached`.
@@ -162,7 +173,9 @@ class BatchJob:
                 return Outcome(candidate.contract_id, reply.code, reply.detail)
             positions.append(reply.position)
             if self.body.operation == "cleanup_archived":
-                _logger.info("batch.deleted", contract_id=candidate.contract_id, actor=self.dispatcher.principal.actor)
+                _logger.info(
+                    "batch.deleted", contract_id=candidate.contract_id, actor=self.dispatcher.principal.actor
+                )
             return Outcome(candidate.contract_id, AFFECTED if reply.changed else UNCHANGED)
 
         came = await asyncio.gather(*(one(candidate) for candidate in page))

@@ -14,7 +14,9 @@ from makima_schemas.errors import ErrorCode
 from makima_schemas.refusal import Refused
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
-BATCH_LEASE_SECONDS: Final = 30.0  # longer than a page takes; a process that dies holds its batch up for so long
+BATCH_LEASE_SECONDS: Final = (
+    30.0  # longer than a page takes; a process that dies holds its batch up for so long
+)
 AFFECTED: Final = "affected"
 UNCHANGED: Final = "unchanged"
 
@@ -51,12 +53,16 @@ class BatchLedger:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
 
-    async def candidates(self, tenant: str, wanted: Selection, before: int | None, limit: int) -> list[Candidate]:
+    async def candidates(
+        self, tenant: str, wanted: Selection, before: int | None, limit: int
+    ) -> list[Candidate]:
         statuses = list(wanted.statuses)
         arguments = (tenant, statuses, wanted.older_than, wanted.stale, wanted.supervised, before, limit)
         return [Candidate(*row) for row in await self._pool.fetch(SQL["candidates"], *arguments)]
 
-    async def begin(self, tenant: str, command_id: UUID, request_hash: bytes, operation: str, actor: str) -> bool:
+    async def begin(
+        self, tenant: str, command_id: UUID, request_hash: bytes, operation: str, actor: str
+    ) -> bool:
         """Record the batch, unless it is recorded; True if it is finished already.
 
         Raises `IDEMPOTENCY_KEY_REUSED` if the batch with this id was recorded with another `request_hash`.
@@ -67,7 +73,11 @@ class BatchLedger:
             row = await self._pool.fetchrow(SQL["begin"], tenant, command_id, request_hash, operation, actor)
         assert row is not None
         if row["request_hash"] != request_hash:
-            raise Refused(ErrorCode.IDEMPOTENCY_KEY_REUSED, "this key was used with another batch", hint="mint a new key for a new intent")
+            raise Refused(
+                ErrorCode.IDEMPOTENCY_KEY_REUSED,
+                "this key was used with another batch",
+                hint="mint a new key for a new intent",
+            )
         return row["finished_at"] is not None
 
     async def lease(self, tenant: str, command_id: UUID) -> tuple[int | None] | None:
@@ -83,13 +93,19 @@ class BatchLedger:
 
     async def plan(self, tenant: str, command_id: UUID, page: Sequence[Candidate]) -> None:
         ids, targets = [one.contract_id for one in page], [one.target for one in page]
-        await self._pool.execute(SQL["plan"], tenant, command_id, ids, targets, page[-1].created_position, BATCH_LEASE_SECONDS)
+        await self._pool.execute(
+            SQL["plan"], tenant, command_id, ids, targets, page[-1].created_position, BATCH_LEASE_SECONDS
+        )
 
     async def planned(self, tenant: str, command_id: UUID, limit: int) -> list[Candidate]:
         return [Candidate(*row) for row in await self._pool.fetch(SQL["planned"], tenant, command_id, limit)]
 
     async def record(self, tenant: str, command_id: UUID, came: Sequence[Outcome], position: int) -> None:
-        columns = [one.contract_id for one in came], [one.outcome for one in came], [one.detail for one in came]
+        columns = (
+            [one.contract_id for one in came],
+            [one.outcome for one in came],
+            [one.detail for one in came],
+        )
         await self._pool.execute(SQL["record"], tenant, command_id, *columns, position, BATCH_LEASE_SECONDS)
 
     async def finish(self, tenant: str, command_id: UUID) -> None:
@@ -101,4 +117,6 @@ class BatchLedger:
     async def outcomes(self, tenant: str, command_id: UUID) -> tuple[list[Outcome], int]:
         """All outcomes but the unchanged ones, and the highest log position that the commands reached."""
         position = cast("int", await self._pool.fetchval(SQL["position"], tenant, command_id))
-        return [Outcome(*row) for row in await self._pool.fetch(SQL["outcomes"], tenant, command_id)], position
+        return [
+            Outcome(*row) for row in await self._pool.fetch(SQL["outcomes"], tenant, command_id)
+        ], position

@@ -9,8 +9,19 @@ from makima_kernel.commands.client import Bus
 from makima_kernel.commands.router import snake_case
 from makima_kernel.service.settings import FeatureFlags
 from makima_schemas.commands import Accepted, Problem, Reply
-from makima_schemas.contract.commands import ArchiveContract, ContractCommand, DeleteContract, PauseContract, ResumeContract
-from makima_schemas.contract.model import ACTIVE_STATUSES, FINISHED_STATUSES, RUNNING_STATUSES, TERMINAL_STATUSES
+from makima_schemas.contract.commands import (
+    ArchiveContract,
+    ContractCommand,
+    DeleteContract,
+    PauseContract,
+    ResumeContract,
+)
+from makima_schemas.contract.model import (
+    ACTIVE_STATUSES,
+    FINISHED_STATUSES,
+    RUNNING_STATUSES,
+    TERMINAL_STATUSES,
+)
 from makima_schemas.contract.model import ContractStatus as S
 from makima_schemas.errors import ErrorCode
 from makima_schemas.supervisor import RestartSupervisor
@@ -39,13 +50,17 @@ class ItemDispatcher:
     async def of_contract(self, one: Candidate, command: ContractCommand) -> Reply:
         """Send a command to the contract service."""
         name = snake_case(type(command).__name__)
-        return await self.bus.ask("contract", name, request_for(self.principal, self._own_id(one), one.contract_id, command))
+        return await self.bus.ask(
+            "contract", name, request_for(self.principal, self._own_id(one), one.contract_id, command)
+        )
 
     async def of_supervisor(self, one: Candidate) -> Reply:
         """Send RestartSupervisor to the recorder; NO_SUPERVISOR if the contract never had a supervisor."""
         if one.target is None:
             return NO_SUPERVISOR
-        request = request_for(self.principal, self._own_id(one), one.target, RestartSupervisor("batch restart_stale"))
+        request = request_for(
+            self.principal, self._own_id(one), one.target, RestartSupervisor("batch restart_stale")
+        )
         return await self.bus.ask("supervisor_heartbeat", "restart_supervisor", request)
 
     async def of_daemons(self, one: Candidate) -> Reply:
@@ -77,16 +92,34 @@ def _contract(command: ContractCommand) -> Callable[[ItemDispatcher, Candidate],
     return lambda dispatcher, one: dispatcher.of_contract(one, command)
 
 
-NO_SUPERVISOR: Final = Problem(ErrorCode.SUPERVISOR_NOT_FOUND, "no supervisor of this contract was ever heard")
+NO_SUPERVISOR: Final = Problem(
+    ErrorCode.SUPERVISOR_NOT_FOUND, "no supervisor of this contract was ever heard"
+)
 OPERATIONS: Final[Mapping[BatchOperation, Operation]] = {
-    "archive_old": Operation(_contract(ArchiveContract()), FINISHED_STATUSES, (S.CREATED, *FINISHED_STATUSES), DEFAULT_MIN_AGE_HOURS),
+    "archive_old": Operation(
+        _contract(ArchiveContract()),
+        FINISHED_STATUSES,
+        (S.CREATED, *FINISHED_STATUSES),
+        DEFAULT_MIN_AGE_HOURS,
+    ),
     "pause_all": Operation(
-        _contract(PauseContract("batch pause_all")), RUNNING_STATUSES, (S.CREATED, *RUNNING_STATUSES, S.BLOCKED), enhanced=True
+        _contract(PauseContract("batch pause_all")),
+        RUNNING_STATUSES,
+        (S.CREATED, *RUNNING_STATUSES, S.BLOCKED),
+        enhanced=True,
     ),
     "resume_all": Operation(_contract(ResumeContract()), (S.PAUSED,), (S.PAUSED,), enhanced=True),
-    "cleanup_archived": Operation(_contract(DeleteContract()), (S.ARCHIVED,), (S.ARCHIVED,), DEFAULT_MIN_AGE_HOURS),
+    "cleanup_archived": Operation(
+        _contract(DeleteContract()), (S.ARCHIVED,), (S.ARCHIVED,), DEFAULT_MIN_AGE_HOURS
+    ),
     "restart_stale": Operation(ItemDispatcher.of_supervisor, ACTIVE_STATUSES, ACTIVE_STATUSES, stale=True),
-    "cleanup_worktrees": Operation(ItemDispatcher.of_daemons, TERMINAL_STATUSES, TERMINAL_STATUSES, DEFAULT_MIN_AGE_HOURS, supervised=True),
+    "cleanup_worktrees": Operation(
+        ItemDispatcher.of_daemons,
+        TERMINAL_STATUSES,
+        TERMINAL_STATUSES,
+        DEFAULT_MIN_AGE_HOURS,
+        supervised=True,
+    ),
 }
 
 

@@ -31,7 +31,9 @@ class BatchAnswer:
     errors: list[BatchError]
 
 
-BatchOperation = Literal["archive_old", "pause_all", "resume_all", "cleanup_archived", "restart_stale", "cleanup_worktrees"]
+BatchOperation = Literal[
+    "archive_old", "pause_all", "resume_all", "cleanup_archived", "restart_stale", "cleanup_worktrees"
+]
 
 
 class Batch(Body):

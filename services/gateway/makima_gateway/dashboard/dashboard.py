@@ -66,12 +66,17 @@ def dashboard(found: DashboardRows, feed: LatestHeartbeats, now: datetime, *, en
     open_ones = [tally for tally in found.tallies if tally.status not in TERMINAL_STATUSES]
     return Dashboard(
         statusCounts=_sums(
-            (shown_status(ContractStatus(tally.status), enhanced=enhanced).value, tally.contracts) for tally in found.tallies
+            (shown_status(ContractStatus(tally.status), enhanced=enhanced).value, tally.contracts)
+            for tally in found.tallies
         ),
         phaseCounts=_sums((tally.phase, tally.contracts) for tally in open_ones),
         staleContracts=[_stale(one, now) for one in found.stale],
-        waitingForInput=[WaitingContract(one.id, one.name, one.waiting_for, one.question) for one in found.waiting],
-        recentEvents=[shown for message in found.events if (shown := shown_change(message, enhanced=enhanced))],
+        waitingForInput=[
+            WaitingContract(one.id, one.name, one.waiting_for, one.question) for one in found.waiting
+        ],
+        recentEvents=[
+            shown for message in found.events if (shown := shown_change(message, enhanced=enhanced))
+        ],
         resourceUsage=ResourceUsage(
             activeSupervisors=sum(tally.supervised for tally in found.tallies),
             runningTasks=sum(tally.tasks_running for tally in open_ones),
@@ -91,7 +96,9 @@ def _sums(counts: Iterable[tuple[str, int]]) -> dict[str, int]:
 
 
 def _stale(one: StaleOne, now: datetime) -> StaleContract:
-    return StaleContract(one.id, one.name, one.last_activity_at, max(0, int((now - one.last_activity_at).total_seconds())))
+    return StaleContract(
+        one.id, one.name, one.last_activity_at, max(0, int((now - one.last_activity_at).total_seconds()))
+    )
 
 
 def _worktrees(feed: LatestHeartbeats, daemon_id: str) -> int:

@@ -62,15 +62,24 @@ class DashboardQueries:
 
         One snapshot (repeatable read), so that counts and lists agree.
         """
-        async with self._pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+        async with (
+            self._pool.acquire() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
 
             async def rows(name: str, *arguments: object) -> list[tuple[object, ...]]:
                 return [tuple(row) for row in await connection.fetch(SQL[name], tenant, owner_id, *arguments)]
 
             return DashboardRows(
                 [Tally(*cast("tuple[str, str, int, int, int, int]", row)) for row in await rows("tallies")],
-                [StaleOne(*cast("tuple[str, str, datetime]", row)) for row in await rows("stale", MAX_LISTED_CONTRACTS)],
-                [WaitingOne(*cast("tuple[str, str, WaitingFor, str | None]", row)) for row in await rows("waiting", MAX_LISTED_CONTRACTS)],
+                [
+                    StaleOne(*cast("tuple[str, str, datetime]", row))
+                    for row in await rows("stale", MAX_LISTED_CONTRACTS)
+                ],
+                [
+                    WaitingOne(*cast("tuple[str, str, WaitingFor, str | None]", row))
+                    for row in await rows("waiting", MAX_LISTED_CONTRACTS)
+                ],
                 [cast("str", row[0]) for row in await rows("newest_monitor_events", RECENT_EVENTS)],
                 [cast("str", row[0]) for row in await rows("connected_daemons")],
             )

@@ -25,7 +25,9 @@ class PhaseStanding:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Where it can be looked up: an event of a stream, or the contract's `version` that was judged; a verdict carries its evidence."""
+    """Where it can be looked up: an event of a stream, or the contract's `version` that was judged; a verdict
+    carries its evidence.
+    """
 
     stream: str
     version: int | None = None
@@ -36,8 +38,8 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class ContractFacts:
-    """`last` are the newest events of each type, of the contract's own stream and of its staleness; `advances` whether it moves on by
-    itself when its gate is satisfied.
+    """`last` are the newest events of each type, of the contract's own stream and of its staleness;
+    `advances` whether it moves on by itself when its gate is satisfied.
     """
 
     contract: ContractRow
@@ -70,7 +72,13 @@ class ContractFacts:
     def reason_of(self, event: str) -> str | None:
         """The reason that somebody gave."""
         found = self.last.get(event)
-        return None if found is None else cast("dict[str, str | None]", orjson.loads(found.data)).get("reason")
+        return (
+            None if found is None else cast("dict[str, str | None]", orjson.loads(found.data)).get("reason")
+        )
 
     def _newest(self, events: Sequence[str]) -> Recorded | None:
-        return max((self.last[event] for event in events if event in self.last), key=lambda one: one.position, default=None)
+        return max(
+            (self.last[event] for event in events if event in self.last),
+            key=lambda one: one.position,
+            default=None,
+        )

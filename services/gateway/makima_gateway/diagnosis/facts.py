@@ -16,7 +16,9 @@ MAX_QUESTIONS: Final = 100  # open questions that are loaded
 HISTORY_PAGE_EVENTS: Final = 1000  # events read from the log at once
 
 
-async def contract_facts(queries: Queries, log: Log, row: ContractRow, *, auto_advance: bool) -> ContractFacts:
+async def contract_facts(
+    queries: Queries, log: Log, row: ContractRow, *, auto_advance: bool
+) -> ContractFacts:
     """Load the facts of a contract.
 
     `auto_advance`: True if the settings allow contracts to advance by themselves.
@@ -29,7 +31,8 @@ async def contract_facts(queries: Queries, log: Log, row: ContractRow, *, auto_a
         questions=await queries.open_questions(row.tenant, row.id, MAX_QUESTIONS),
         supervisor=supervisor,
         daemon=None if supervisor is None else await queries.daemon(row.tenant, supervisor.daemon_id),
-        last=await _last(log, row, stream_name("contract", row.id)) | await _last(log, row, contract_stream(row.id)),
+        last=await _last(log, row, stream_name("contract", row.id))
+        | await _last(log, row, contract_stream(row.id)),
         advances=auto_advance and row.auto_complete_enabled and found.phase.gate.auto_advance,
     )
 

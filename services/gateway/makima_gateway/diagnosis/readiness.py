@@ -22,7 +22,11 @@ async def phase_standing(queries: Queries, row: ContractRow) -> PhaseStanding:
     at = next(number for number, phase in enumerate(phases) if phase.name == row.phase)
     tasks = await queries.tasks_of_phase(row.tenant, row.id, row.phase)
     following = phases[at + 1].name if at + 1 < len(phases) else None
-    return PhaseStanding(phases[at], following, readiness(phases[at], _delivered(row), tasks, row.validated, row.validation_reason))
+    return PhaseStanding(
+        phases[at],
+        following,
+        readiness(phases[at], _delivered(row), tasks, row.validated, row.validation_reason),
+    )
 
 
 def _delivered(row: ContractRow) -> set[str]:

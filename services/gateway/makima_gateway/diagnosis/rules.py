@@ -69,7 +69,9 @@ class Rule:
 def health(found: ContractFacts) -> Health:
     """Apply all rules. The worst finding determines the verdict; the reasons are in the order of RULES."""
     told = [
-        (rule.means, Reason(rule.kind, rule.code, one.text, one.since, one.act, one.proof)) for rule in RULES for one in rule.find(found)
+        (rule.means, Reason(rule.kind, rule.code, one.text, one.since, one.act, one.proof))
+        for rule in RULES
+        for one in rule.find(found)
     ]
     reasons = [reason for _, reason in told]
     if found.contract.status in {S.COMPLETED, S.ARCHIVED}:
@@ -89,7 +91,12 @@ def _because(reason: str | None) -> str:
 def _failed(found: ContractFacts) -> Iterator[Finding]:
     if found.contract.status is S.FAILED:
         text = f"it failed{_because(found.contract.failure_reason)}"
-        yield Finding(text, found.contract.status_changed_at, f"POST {_path(found, 'reopen')}", found.evidence_of("ContractFailed"))
+        yield Finding(
+            text,
+            found.contract.status_changed_at,
+            f"POST {_path(found, 'reopen')}",
+            found.evidence_of("ContractFailed"),
+        )
 
 
 def _silent(found: ContractFacts) -> Iterator[Finding]:
@@ -101,7 +108,11 @@ def _silent(found: ContractFacts) -> Iterator[Finding]:
         text,
         supervisor.changed_at,
         f"POST {_path(found, 'supervisor/restart')}",
-        Evidence(stream_name("supervisor", supervisor.task_id), event="SupervisorStateChanged", evidence=_evidence(supervisor.evidence)),
+        Evidence(
+            stream_name("supervisor", supervisor.task_id),
+            event="SupervisorStateChanged",
+            evidence=_evidence(supervisor.evidence),
+        ),
     )
 
 
@@ -111,7 +122,10 @@ def _supervisor_failed(found: ContractFacts) -> Iterator[Finding]:
         return
     proof = Evidence(stream_name("supervisor", supervisor.task_id), event="SupervisorStateChanged")
     yield Finding(
-        f"supervisor {supervisor.task_id} says that it failed", supervisor.changed_at, f"POST {_path(found, 'supervisor/restart')}", proof
+        f"supervisor {supervisor.task_id} says that it failed",
+        supervisor.changed_at,
+        f"POST {_path(found, 'supervisor/restart')}",
+        proof,
     )
 
 
@@ -120,8 +134,15 @@ def _daemon_gone(found: ContractFacts) -> Iterator[Finding]:
     if found.ended or daemon is None or daemon.connected:
         return
     where = f" on {daemon.hostname}" if daemon.hostname else ""
-    proof = Evidence(stream_name("daemon", daemon.id), event="DaemonDisconnected", evidence=_evidence(daemon.evidence))
-    yield Finding(f"daemon {daemon.id}{where} is disconnected", daemon.changed_at, f"start daemon {daemon.id}{where} again", proof)
+    proof = Evidence(
+        stream_name("daemon", daemon.id), event="DaemonDisconnected", evidence=_evidence(daemon.evidence)
+    )
+    yield Finding(
+        f"daemon {daemon.id}{where} is disconnected",
+        daemon.changed_at,
+        f"start daemon {daemon.id}{where} again",
+        proof,
+    )
 
 
 def _stale(found: ContractFacts) -> Iterator[Finding]:
@@ -130,37 +151,64 @@ def _stale(found: ContractFacts) -> Iterator[Finding]:
     act = "POST {}" if found.supervisor else "start a daemon that takes it; else POST {}"
     path = _path(found, "supervisor/restart" if found.supervisor else "fail")
     yield Finding(
-        "nothing has happened for too long", found.contract.last_activity_at, act.format(path), found.evidence_of("StaleDetected")
+        "nothing has happened for too long",
+        found.contract.last_activity_at,
+        act.format(path),
+        found.evidence_of("StaleDetected"),
     )
 
 
 def _blocked(found: ContractFacts) -> Iterator[Finding]:
     if found.contract.status is S.BLOCKED:
         text = f"it is blocked{_because(found.contract.blocked_reason)}"
-        yield Finding(text, found.contract.status_changed_at, f"POST {_path(found, 'unblock')}", found.evidence_of("ContractBlocked"))
+        yield Finding(
+            text,
+            found.contract.status_changed_at,
+            f"POST {_path(found, 'unblock')}",
+            found.evidence_of("ContractBlocked"),
+        )
 
 
 def _paused(found: ContractFacts) -> Iterator[Finding]:
     if found.contract.status is S.PAUSED:
         text = f"it is paused{_because(found.reason_of('ContractPaused'))}"
-        yield Finding(text, found.contract.status_changed_at, f"POST {_path(found, 'resume')}", found.evidence_of("ContractPaused"))
+        yield Finding(
+            text,
+            found.contract.status_changed_at,
+            f"POST {_path(found, 'resume')}",
+            found.evidence_of("ContractPaused"),
+        )
 
 
 def _created(found: ContractFacts) -> Iterator[Finding]:
     if found.contract.status is S.CREATED:
         text = "it was not started; its supervisor's first heartbeat starts it, too"
-        yield Finding(text, found.contract.created_at, f"POST {_path(found, 'start')}", found.evidence_of("ContractCreated"))
+        yield Finding(
+            text,
+            found.contract.created_at,
+            f"POST {_path(found, 'start')}",
+            found.evidence_of("ContractCreated"),
+        )
 
 
 def _unsupervised(found: ContractFacts) -> Iterator[Finding]:
     if found.at_work and found.supervisor is None:
         text = "no supervisor of it was heard yet"
-        yield Finding(text, found.since("ContractStarted"), "start a daemon that takes it", found.evidence_of("ContractStarted"))
+        yield Finding(
+            text,
+            found.since("ContractStarted"),
+            "start a daemon that takes it",
+            found.evidence_of("ContractStarted"),
+        )
 
 
 def _questions(found: ContractFacts) -> Iterator[Finding]:
     for question in () if found.ended else found.questions:
-        proof = Evidence(stream_name("contract", found.contract.id), position=question.asked_position, event="QuestionAsked")
+        proof = Evidence(
+            stream_name("contract", found.contract.id),
+            position=question.asked_position,
+            event="QuestionAsked",
+        )
         act = f"POST {_path(found, f'questions/{question.id}/answer')}"
         yield Finding(f"a question is open: {question.question}", question.asked_at, act, proof)
 
@@ -176,9 +224,18 @@ def _guard(found: ContractFacts) -> Iterator[Finding]:
 
 def _switched_off(found: ContractFacts) -> Iterator[Finding]:
     row, standing = found.contract, found.phase_standing
-    if not found.at_work or found.advances or not standing.gate.by_gate or (row.phase_guard and standing.following):
+    if (
+        not found.at_work
+        or found.advances
+        or not standing.gate.by_gate
+        or (row.phase_guard and standing.following)
+    ):
         return
-    act = f'POST {_path(found, "phase")} {{"phase": "{standing.following}"}}' if standing.following else f"POST {_path(found, 'complete')}"
+    act = (
+        f'POST {_path(found, "phase")} {{"phase": "{standing.following}"}}'
+        if standing.following
+        else f"POST {_path(found, 'complete')}"
+    )
     text = f"phase {row.phase} is ready, but a switch keeps it from moving on by itself"
     yield Finding(text, row.last_activity_at, act, found.evidence_of("AutoCompleteSet"))
 
@@ -186,7 +243,9 @@ def _switched_off(found: ContractFacts) -> Iterator[Finding]:
 def _gate(found: ContractFacts) -> Iterator[Finding]:
     for member in found.phase_standing.gate.missing if found.at_work else ():
         since = found.since("PhaseChanged", "ContractStarted", "ContractReopened")
-        yield Finding(f"phase {found.contract.phase} needs {member}", since, _fulfil(found, member), found.evidence_of())
+        yield Finding(
+            f"phase {found.contract.phase} needs {member}", since, _fulfil(found, member), found.evidence_of()
+        )
 
 
 def _fulfil(found: ContractFacts, member: str) -> str:

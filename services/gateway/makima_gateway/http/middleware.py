@@ -16,7 +16,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from makima_gateway.http.problems import problem_response, unavailable
 
-MAX_DISCARDED_BODY_BYTES: Final = 8 * 1024 * 1024  # how much of a body that is too large is read and discarded
+MAX_DISCARDED_BODY_BYTES: Final = (
+    8 * 1024 * 1024
+)  # how much of a body that is too large is read and discarded
 DISCARD_BODY_TIMEOUT_SECONDS: Final = 2.0  # and for how long at most
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})  # methods that are not logged
 
@@ -52,7 +54,9 @@ class RequestMiddleware:
             except Refused as refused:
                 await problem_response(refused, {"Connection": "close"})(scope, receive, sending)
             except Exception as error:
-                await structlog.get_logger().aerror("http.failed", method=method, path=scope["path"], exc_info=error)
+                await structlog.get_logger().aerror(
+                    "http.failed", method=method, path=scope["path"], exc_info=error
+                )
                 if status:
                     raise
                 await problem_response(unavailable(error))(scope, receive, sending)
@@ -61,7 +65,13 @@ class RequestMiddleware:
             seconds = perf_counter() - started
             metrics.http_seconds.labels(method, route, status).observe(seconds)
             if method not in SAFE:
-                structlog.get_logger().info("http.request", method=method, path=scope["path"], status=status, ms=round(seconds * 1000, 1))
+                structlog.get_logger().info(
+                    "http.request",
+                    method=method,
+                    path=scope["path"],
+                    status=status,
+                    ms=round(seconds * 1000, 1),
+                )
 
 
 async def _bounded(headers: Headers, receive: Receive) -> Receive:
@@ -110,11 +120,15 @@ async def _too_large(receive: Receive) -> Refused:
                 passed_over += len(message.get("body", b""))
                 if not message.get("more_body", False):
                     break
-    return Refused(ErrorCode.PAYLOAD_TOO_LARGE, f"a body is at most {MAX_COMMAND_BYTES} bytes", limit=MAX_COMMAND_BYTES)
+    return Refused(
+        ErrorCode.PAYLOAD_TOO_LARGE, f"a body is at most {MAX_COMMAND_BYTES} bytes", limit=MAX_COMMAND_BYTES
+    )
 
 
 def _check_media_type(declared: str) -> None:
     media_type = declared.partition(";")[0].strip().lower()
-    if media_type != "application/json" and not (media_type.startswith("application/") and media_type.endswith("+json")):
+    if media_type != "application/json" and not (
+        media_type.startswith("application/") and media_type.endswith("+json")
+    ):
         detail = f"a body is application/json, not {media_type or 'of no declared type'}"
         raise Refused(ErrorCode.UNSUPPORTED_MEDIA_TYPE, detail, hint="send Content-Type: application/json")

@@ -20,8 +20,12 @@ def encode(of: List, key: int | str) -> str:
     return urlsafe_b64encode(orjson.dumps([of, key])).rstrip(b"=").decode()
 
 
-def page(rows: Sequence[R], limit: int, of: List, key: Callable[[R], int | str]) -> tuple[Sequence[R], str | None]:
-    """The rows of one page, and the cursor of the next one, if there is one. One row more than `limit` was asked for to know that."""
+def page(
+    rows: Sequence[R], limit: int, of: List, key: Callable[[R], int | str]
+) -> tuple[Sequence[R], str | None]:
+    """The rows of one page, and the cursor of the next one, if there is one. One row more than `limit` was
+    asked for to know that.
+    """
     shown = rows[:limit]
     return shown, encode(of, key(shown[-1])) if len(rows) > limit else None
 
@@ -61,4 +65,6 @@ def _decode(of: List, cursor: str | None) -> object:
 
 
 def _unfit() -> Exception:
-    return invalid("query.cursor", "is not a cursor of this list", hint="take next_cursor of the page before, as it is")
+    return invalid(
+        "query.cursor", "is not a cursor of this list", hint="take next_cursor of the page before, as it is"
+    )

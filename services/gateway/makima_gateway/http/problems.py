@@ -41,7 +41,12 @@ def problem_response(refused: Refused, headers: dict[str, str] | None = None) ->
 
 def invalid(path: str, message: str, *, hint: str | None = None) -> Refused:
     """`INVALID_REQUEST` about one part of the request: `path`, e.g. `query.cursor`, `header.If-Match`."""
-    return Refused(ErrorCode.INVALID_REQUEST, f"{path}: {message}", hint=hint, errors=[{"path": path, "message": message}])
+    return Refused(
+        ErrorCode.INVALID_REQUEST,
+        f"{path}: {message}",
+        hint=hint,
+        errors=[{"path": path, "message": message}],
+    )
 
 
 def unknown_contract(contract_id: str) -> Refused:
@@ -79,7 +84,10 @@ async def _refused(_request: Request, error: Exception) -> Response:
 
 async def _unfit(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    errors = [{"path": ".".join(str(part) for part in item["loc"]), "message": str(item["msg"])} for item in error.errors()]
+    errors = [
+        {"path": ".".join(str(part) for part in item["loc"]), "message": str(item["msg"])}
+        for item in error.errors()
+    ]
     detail = "; ".join(f"{item['path']}: {item['message']}" for item in errors[:3])
     return problem_response(Refused(ErrorCode.INVALID_REQUEST, detail, errors=errors))
 

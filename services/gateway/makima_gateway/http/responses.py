@@ -13,7 +13,9 @@ READ_BEHIND: Final = "Makima-Read-Behind"
 MEDIA_TYPE: Final = "application/json"
 
 
-def json_response(body: object, headers: Mapping[str, str] | None = None, *, status: int = 200, version: int | None = None) -> Response:
+def json_response(
+    body: object, headers: Mapping[str, str] | None = None, *, status: int = 200, version: int | None = None
+) -> Response:
     """`version` becomes the ETag, which a later write may send as `If-Match`."""
     said = dict(headers or {})
     if version is not None:

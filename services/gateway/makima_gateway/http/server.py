@@ -10,7 +10,9 @@ from typing import Final
 import uvicorn
 from starlette.types import ASGIApp
 
-SOCKETS_CLOSE_TIMEOUT_SECONDS: Final = 1.0  # on shutdown: for monitor sockets to complete their close handshake
+SOCKETS_CLOSE_TIMEOUT_SECONDS: Final = (
+    1.0  # on shutdown: for monitor sockets to complete their close handshake
+)
 SOCKETS_POLL_SECONDS: Final = 0.01
 REQUESTS_DRAIN_TIMEOUT_SECONDS: Final = 5  # on shutdown: for running requests
 # Longer than clients keep idle connections (usually 5 s), so that the client closes first. If the server
@@ -34,7 +36,9 @@ def listen(host: str, port: int) -> socket.socket:
     """A bound TCP socket; port 0 takes a free one. Raises `PortTakenError`."""
     # asyncio sets TCP_NODELAY only on sockets whose protocol is IPPROTO_TCP. Without it (Nagle's algorithm),
     # each response would wait 40 ms for the client's delayed ACK.
-    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    bound = socket.socket(
+        socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP
+    )
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((host, port))

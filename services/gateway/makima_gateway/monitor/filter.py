@@ -21,7 +21,9 @@ class MonitorFilter(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     # only these contracts; null or empty: all
-    contract_ids: frozenset[Annotated[str, Field(pattern=ID_PATTERN)]] | None = Field(default=None, max_length=1000)
+    contract_ids: frozenset[Annotated[str, Field(pattern=ID_PATTERN)]] | None = Field(
+        default=None, max_length=1000
+    )
     statuses: frozenset[ContractStatus] | None = None  # only contracts in one of these; null or empty: all
     include_stale: bool = True  # also StaleDetected and StaleCleared
     include_heartbeats: bool = False  # also the supervisors' heartbeats
@@ -51,7 +53,9 @@ class MonitorFilter(BaseModel):
 
     def matches_heartbeat(self, latest: LatestHeartbeat) -> bool:
         """True if the heartbeat is of a wanted contract; `statuses` does not apply."""
-        return latest.contract_id is not None and (not self.contract_ids or latest.contract_id in self.contract_ids)
+        return latest.contract_id is not None and (
+            not self.contract_ids or latest.contract_id in self.contract_ids
+        )
 
     def _of_status(self, event: MonitorEvent) -> bool:
         assert self.statuses is not None
@@ -61,7 +65,9 @@ class MonitorFilter(BaseModel):
 class MonitorFilterQuery(MonitorFilter):
     """The filter as query parameters: a list is a comma list, a repeated parameter, or both."""
 
-    token: str | None = Field(default=None, max_length=512, description="for clients that cannot set a header")
+    token: str | None = Field(
+        default=None, max_length=512, description="for clients that cannot set a header"
+    )
 
     @field_validator("contract_ids", "statuses", mode="before")
     @classmethod

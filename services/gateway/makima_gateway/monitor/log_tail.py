@@ -10,7 +10,12 @@ from makima_kernel.projections.checkpoint import ReadModelPosition
 from makima_kernel.projections.projector import Projector
 
 from makima_gateway.monitor.subscriptions import SubscriptionIndex
-from makima_gateway.read_model.queries import MONITOR_PAGE_CHARACTERS, MONITOR_PAGE_EVENTS, MonitorEvent, Queries
+from makima_gateway.read_model.queries import (
+    MONITOR_PAGE_CHARACTERS,
+    MONITOR_PAGE_EVENTS,
+    MonitorEvent,
+    Queries,
+)
 
 MAX_RECENT_EVENTS: Final = 10_000  # events; a reader that is further behind reads from the database
 MAX_RECENT_CHARACTERS: Final = 32 * 1024 * 1024  # a question alone may have a quarter of a mebibyte
@@ -48,7 +53,9 @@ class LogTail:
                 await self._projector.wait_for(self.position + 1, EPOCH_POLL_SECONDS)
                 await (self._advance() if self.started.is_set() else self._start())
             except DATABASE_UNAVAILABLE as error:
-                structlog.get_logger().warning("monitor.database_away", reason=f"{type(error).__name__}: {error}")
+                structlog.get_logger().warning(
+                    "monitor.database_away", reason=f"{type(error).__name__}: {error}"
+                )
                 await asyncio.sleep(TAIL_RETRY_SECONDS)
 
     def read_after(self, after: int) -> list[MonitorEvent] | None:
@@ -101,7 +108,11 @@ class LogTail:
         characters = sum(len(event.message) for event in page)
         self._characters += characters
         self._forget()
-        self.position = page[-1].position if len(page) == MONITOR_PAGE_EVENTS or characters >= MONITOR_PAGE_CHARACTERS else shown.position
+        self.position = (
+            page[-1].position
+            if len(page) == MONITOR_PAGE_EVENTS or characters >= MONITOR_PAGE_CHARACTERS
+            else shown.position
+        )
         self.subscriptions.notify((event.position, event.contract_id) for event in page)
 
     def _forget(self) -> None:
@@ -120,7 +131,9 @@ class LogTail:
         """
         if shown is None or str(shown.epoch) == self.epoch:
             return False
-        structlog.get_logger().warning("monitor.reset", epoch=str(shown.epoch), before=self.epoch, position=shown.position)
+        structlog.get_logger().warning(
+            "monitor.reset", epoch=str(shown.epoch), before=self.epoch, position=shown.position
+        )
         self.generation += 1
         self._begin_at(shown)
         self.subscriptions.notify_all()

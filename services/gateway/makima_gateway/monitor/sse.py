@@ -40,7 +40,9 @@ class EventStream(Response):
         subscriber = Subscriber(self._monitor, self._principal, transport, self._filter)
         with metrics.open_sockets.track_inprogress():
             try:
-                await send({"type": "http.response.start", "status": self.status_code, "headers": list(HEADERS)})
+                await send(
+                    {"type": "http.response.start", "status": self.status_code, "headers": list(HEADERS)}
+                )
                 await transport.write(f"retry: {RETRY_MS}\n\n")
                 async with asyncio.TaskGroup() as group:
                     sending = group.create_task(subscriber.run(), name="monitor stream")

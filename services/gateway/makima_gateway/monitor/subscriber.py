@@ -27,8 +27,18 @@ DATABASE_RETRY_SECONDS: Final = 0.5  # after an error of the database
 class Subscriber:
     """One monitor client. Its state is a few cursors and a filter; no message is queued for it."""
 
-    def __init__(self, monitor: Monitor, principal: Principal, transport: Transport, wanted: MonitorFilter | None = None) -> None:
-        self._log_tail, self._latest_heartbeats, self._log = monitor.log_tail, monitor.latest_heartbeats, monitor.log
+    def __init__(
+        self,
+        monitor: Monitor,
+        principal: Principal,
+        transport: Transport,
+        wanted: MonitorFilter | None = None,
+    ) -> None:
+        self._log_tail, self._latest_heartbeats, self._log = (
+            monitor.log_tail,
+            monitor.latest_heartbeats,
+            monitor.log,
+        )
         self._reminders, self._queries = monitor.reminders, monitor.queries
         self._owners, self._tokens = monitor.owners, monitor.tokens
         self._enhanced = monitor.enhanced
@@ -59,9 +69,11 @@ class Subscriber:
         self._filter = wanted
         self._rewind = wanted if wanted.since is not None else None
         self._log_tail.subscriptions.subscribe(self._subscription, wanted.contract_ids or None)
-        (self._latest_heartbeats.waiters.add if wanted.include_heartbeats else self._latest_heartbeats.waiters.remove)(
-            self._subscription.wake
-        )
+        (
+            self._latest_heartbeats.waiters.add
+            if wanted.include_heartbeats
+            else self._latest_heartbeats.waiters.remove
+        )(self._subscription.wake)
         self._filter_received.set()
         self._subscription.wake.set()
 
@@ -88,7 +100,9 @@ class Subscriber:
         # A hello before a replay carries no position to resume at: if the connection ends now, the client
         # must ask for the replay again instead of skipping it.
         resume_at = None if self._rewind is not None else self._cursor
-        await self._send({"type": "hello", "epoch": self._log_tail.epoch, "position": self._cursor}, resume_at)
+        await self._send(
+            {"type": "hello", "epoch": self._log_tail.epoch, "position": self._cursor}, resume_at
+        )
         self.hello_sent.set()
         with suppress(TimeoutError):
             async with asyncio.timeout(FIRST_FILTER_TIMEOUT_SECONDS):
@@ -99,7 +113,9 @@ class Subscriber:
                 if not await self._send_next():
                     await self._wait_for_events()
             except DATABASE_UNAVAILABLE:
-                await asyncio.sleep(DATABASE_RETRY_SECONDS)  # the database is unreachable: retry from the same cursor
+                await asyncio.sleep(
+                    DATABASE_RETRY_SECONDS
+                )  # the database is unreachable: retry from the same cursor
 
     async def _wait_for_events(self) -> None:
         """Everything up to the log tail's position was sent. Wait for a matching event.
@@ -108,7 +124,9 @@ class Subscriber:
         does; if something other than an event woke us, to the log tail's position.
         """
         await self._subscription.wake.wait()
-        passed_over = self._log_tail.position if self._subscription.first is None else self._subscription.first - 1
+        passed_over = (
+            self._log_tail.position if self._subscription.first is None else self._subscription.first - 1
+        )
         self._cursor = max(self._cursor, passed_over)
 
     async def _send_next(self) -> bool:
@@ -124,7 +142,11 @@ class Subscriber:
             await self._owners.learn(self._principal.tenant, {event.contract_id for event in events})
         for event in events:
             shown = shown_event(event, enhanced=self._enhanced)
-            if shown is not None and self._filter.matches(shown) and await self._may_see(event.tenant, event.contract_id):
+            if (
+                shown is not None
+                and self._filter.matches(shown)
+                and await self._may_see(event.tenant, event.contract_id)
+            ):
                 await self._transport.send(shown.type, shown.message, event.position)
             self._cursor = event.position
             if self._rewind is not None:  # a new filter with `since` arrived while this page was sent
@@ -153,13 +175,17 @@ class Subscriber:
     async def _send_heartbeats(self) -> bool:
         """Send the heartbeat states that changed since the last call; False: none did."""
         upto = self._latest_heartbeats.tick
-        news = self._latest_heartbeats.since(self._heartbeat_cursor) if self._filter.include_heartbeats else ()
+        news = (
+            self._latest_heartbeats.since(self._heartbeat_cursor) if self._filter.include_heartbeats else ()
+        )
         self._heartbeat_cursor = upto
         for sender in news:
             latest = self._latest_heartbeats.latest(*sender)
             if latest is None or latest.tick > upto or not self._filter.include_heartbeats:
                 continue  # evicted, or replaced by a newer state meanwhile, which the next call sends
-            if self._filter.matches_heartbeat(latest) and await self._may_see(latest.tenant, latest.contract_id):
+            if self._filter.matches_heartbeat(latest) and await self._may_see(
+                latest.tenant, latest.contract_id
+            ):
                 await self._send(_heartbeat(latest))
         return bool(news)
 
@@ -180,7 +206,9 @@ class Subscriber:
         if tenant != self._principal.tenant:
             return False
         owner_id = self._principal.visibility.owner_id
-        return owner_id is None or (contract_id is not None and await self._owners.of(tenant, contract_id) == owner_id)
+        return owner_id is None or (
+            contract_id is not None and await self._owners.of(tenant, contract_id) == owner_id
+        )
 
     async def _status(self, contract_id: str) -> ContractStatus | None:
         row = await self._queries.contract(self._principal.tenant, contract_id)
@@ -202,8 +230,15 @@ class Subscriber:
         """Let the client read its state again, as its position is not valid in this log; continue at the
         tail.
         """
-        self._generation, self._cursor, self._caught_up = self._log_tail.generation, self._log_tail.position, True
-        await self._send({"type": "reset", "reason": reason, "epoch": self._log_tail.epoch, "position": self._cursor}, self._cursor)
+        self._generation, self._cursor, self._caught_up = (
+            self._log_tail.generation,
+            self._log_tail.position,
+            True,
+        )
+        await self._send(
+            {"type": "reset", "reason": reason, "epoch": self._log_tail.epoch, "position": self._cursor},
+            self._cursor,
+        )
 
     async def _send(self, message: dict[str, object], resume_at: int | None = None) -> None:
         await self._transport.send(str(message["type"]), orjson.dumps(message).decode(), resume_at)

@@ -64,7 +64,11 @@ class SubscriptionIndex:
         """
         everybody = False
         for position, contract_id in page:
-            for subscription in self._of.get(contract_id, ()) if everybody else (*self._of.get(contract_id, ()), *self._of_everything):
+            for subscription in (
+                self._of.get(contract_id, ())
+                if everybody
+                else (*self._of.get(contract_id, ()), *self._of_everything)
+            ):
                 if subscription.first is None:
                     subscription.first = position
                 subscription.wake.set()

@@ -35,7 +35,8 @@ class MonitorSocket:
                 await self._socket.accept(subprotocol=_bearer(self._socket))
                 async with asyncio.TaskGroup() as both:
                     tasks = [
-                        both.create_task(part(), name="monitor socket") for part in (self._run_subscriber, self._subscriber.until_revoked)
+                        both.create_task(part(), name="monitor socket")
+                        for part in (self._run_subscriber, self._subscriber.until_revoked)
                     ]
                     await self._listen()
                     for task in tasks:
@@ -61,7 +62,9 @@ class MonitorSocket:
             if message["type"] == "websocket.disconnect":
                 return
             try:
-                self._subscriber.set_filter(MonitorFilter.model_validate_json(message.get("text") or message.get("bytes") or b""))
+                self._subscriber.set_filter(
+                    MonitorFilter.model_validate_json(message.get("text") or message.get("bytes") or b"")
+                )
             except ValidationError as error:
                 await self._refuse(error)
 
@@ -70,7 +73,10 @@ class MonitorSocket:
         await self._subscriber.hello_sent.wait()
         found = error.errors(include_url=False, include_context=False, include_input=False)
         errors = [
-            {"path": ".".join(str(part) for part in item["loc"])[:MAX_ERROR_CHARACTERS], "message": item["msg"][:MAX_ERROR_CHARACTERS]}
+            {
+                "path": ".".join(str(part) for part in item["loc"])[:MAX_ERROR_CHARACTERS],
+                "message": item["msg"][:MAX_ERROR_CHARACTERS],
+            }
             for item in found[:MAX_FILTER_ERRORS]
         ]
         problem = {

@@ -18,7 +18,9 @@ def changes(rows: Rows) -> list[TallyRow]:
     """
     sums: dict[TallyKey, list[int]] = {}
     for key, counts, sign in _moves(rows):
-        sums[key] = [total + sign * count for total, count in zip(sums.get(key, (0, 0, 0, 0, 0)), counts, strict=True)]
+        sums[key] = [
+            total + sign * count for total, count in zip(sums.get(key, (0, 0, 0, 0, 0)), counts, strict=True)
+        ]
     return [TallyRow(*key, *total) for key, total in sums.items() if any(total)]
 
 

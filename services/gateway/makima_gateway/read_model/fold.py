@@ -24,7 +24,9 @@ CONTRACT_EVENTS: Final[frozenset[type]] = frozenset(get_args(ContractEvent))  # 
 FOREIGN_EVENTS: Final[frozenset[type]] = frozenset(get_args(sender_fold.Foreign))  # of other streams
 # All event types that the projection reads from the log.
 EVENTS: Final[frozenset[type]] = frozenset(
-    event for union in (ContractEvent, SupervisorEvent, AgentEvent, DaemonEvent, CompletionEvent, SilenceEvent) for event in get_args(union)
+    event
+    for union in (ContractEvent, SupervisorEvent, AgentEvent, DaemonEvent, CompletionEvent, SilenceEvent)
+    for event in get_args(union)
 )
 
 
@@ -48,7 +50,13 @@ def fold(rows: Rows, recorded: Recorded, event: Event) -> None:
         if key is not None and contract is not None:
             rows.changed.add(key)
     contract = None if key is None else rows.contracts.get(key)
-    said = monitor_event(recorded, event, None if key is None else key[1], before, None if contract is None else contract.status)
+    said = monitor_event(
+        recorded,
+        event,
+        None if key is None else key[1],
+        before,
+        None if contract is None else contract.status,
+    )
     if said is not None:
         rows.monitor_events.append(said)
 
@@ -85,4 +93,6 @@ def _forget(rows: Rows, key: ContractKey) -> None:
     rows.tasks = {inner: task for inner, task in rows.tasks.items() if inner[:2] != key}
     rows.questions = {inner: question for inner, question in rows.questions.items() if inner[:2] != key}
     rows.messages = [message for message in rows.messages if (message.tenant, message.contract_id) != key]
-    rows.supervisors = {sender: row for sender, row in rows.supervisors.items() if (row.tenant, row.contract_id) != key}
+    rows.supervisors = {
+        sender: row for sender, row in rows.supervisors.items() if (row.tenant, row.contract_id) != key
+    }

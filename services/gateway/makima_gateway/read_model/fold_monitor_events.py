@@ -6,7 +6,13 @@ from typing import Final
 import orjson
 from makima_schemas.agent import AgentStatusChanged
 from makima_schemas.codec import Event
-from makima_schemas.contract.events import DeliverableCompleted, PhaseChanged, QuestionAsked, TaskCompleted, TaskFailed
+from makima_schemas.contract.events import (
+    DeliverableCompleted,
+    PhaseChanged,
+    QuestionAsked,
+    TaskCompleted,
+    TaskFailed,
+)
 from makima_schemas.contract.model import ContractStatus
 from makima_schemas.envelope import Recorded
 from makima_schemas.silence import StaleCleared, StaleDetected
@@ -34,7 +40,11 @@ _stamp = lru_cache(maxsize=64)(rfc3339)  # events that were appended together ha
 
 
 def monitor_event(
-    recorded: Recorded, event: Event, contract_id: str | None, before: ContractStatus | None, after: ContractStatus | None
+    recorded: Recorded,
+    event: Event,
+    contract_id: str | None,
+    before: ContractStatus | None,
+    after: ContractStatus | None,
 ) -> MonitorRow | None:
     """The monitor message of an event; None if it has none.
 
@@ -44,7 +54,10 @@ def monitor_event(
     if contract_id is None:
         return None
     if before is not after:
-        kind, members = "StatusChanged", {"old_status": before, "new_status": after, "reason": getattr(event, "reason", None)}
+        kind, members = (
+            "StatusChanged",
+            {"old_status": before, "new_status": after, "reason": getattr(event, "reason", None)},
+        )
     elif type(event) in TOLD and (said := _said(recorded, event)) is not None:
         kind, members = said
     else:
@@ -76,7 +89,12 @@ def _said(recorded: Recorded, event: Event) -> tuple[str, dict[str, object]] | N
         case QuestionAsked(question_id=question_id, question=question, question_type=kind):
             return "QuestionAsked", {"question_id": question_id, "question": question, "question_type": kind}
         case AgentStatusChanged(role=role, old_status=old, new_status=new, trigger=trigger):
-            return "AgentStatusChanged", {"role": role, "old_status": old, "new_status": new, "trigger": trigger}
+            return "AgentStatusChanged", {
+                "role": role,
+                "old_status": old,
+                "new_status": new,
+                "trigger": trigger,
+            }
         case _:
             return None
 

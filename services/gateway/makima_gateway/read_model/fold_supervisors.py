@@ -13,7 +13,13 @@ from makima_schemas.supervisor import ENDED, SupervisorRegistered, SupervisorSta
 from makima_gateway.read_model.rows import ContractRow, DaemonRow, Json, Rows, SupervisorRow
 
 Foreign = (
-    SupervisorRegistered | SupervisorStateChanged | DaemonConnected | DaemonDisconnected | CompletionDetected | StaleDetected | StaleCleared
+    SupervisorRegistered
+    | SupervisorStateChanged
+    | DaemonConnected
+    | DaemonDisconnected
+    | CompletionDetected
+    | StaleDetected
+    | StaleCleared
 )
 
 
@@ -35,7 +41,12 @@ def apply(rows: Rows, contract: ContractRow | None, recorded: Recorded, event: F
                 contract.stale = False
 
 
-def _supervisor(rows: Rows, contract: ContractRow | None, recorded: Recorded, event: SupervisorRegistered | SupervisorStateChanged) -> None:
+def _supervisor(
+    rows: Rows,
+    contract: ContractRow | None,
+    recorded: Recorded,
+    event: SupervisorRegistered | SupervisorStateChanged,
+) -> None:
     """Update the supervisor's row, and its contract: the supervisor heard last drives it."""
     task_id = recorded.entity_id
     state = event.state if isinstance(event, SupervisorRegistered) else event.new_state
@@ -73,7 +84,8 @@ def link_early_supervisors(rows: Rows, contract: ContractRow) -> None:
     On creation link the contract to the last one that registered, preferring one that is alive.
     """
     early = [
-        rows.supervisors.get((contract.tenant, task_id)) for task_id in rows.unmatched_supervisors.get((contract.tenant, contract.id), ())
+        rows.supervisors.get((contract.tenant, task_id))
+        for task_id in rows.unmatched_supervisors.get((contract.tenant, contract.id), ())
     ]
     # A supervisor that has moved to another contract meanwhile does not count.
     spoke = [row for row in early if row is not None and row.contract_id == contract.id]
@@ -86,10 +98,14 @@ def _daemon(rows: Rows, recorded: Recorded, event: DaemonConnected | DaemonDisco
     key = (recorded.tenant, recorded.entity_id)
     known = rows.daemons.get(key)
     connected = isinstance(event, DaemonConnected)
-    hostname = (event.hostname if isinstance(event, DaemonConnected) else "") or ("" if known is None else known.hostname)
+    hostname = (event.hostname if isinstance(event, DaemonConnected) else "") or (
+        "" if known is None else known.hostname
+    )
     evidence = event.evidence if isinstance(event, DaemonDisconnected) else None
     at = recorded.recorded_at
-    rows.daemons[key] = DaemonRow(*key, hostname, connected, at if known is None else known.registered_at, at, _json(evidence))
+    rows.daemons[key] = DaemonRow(
+        *key, hostname, connected, at if known is None else known.registered_at, at, _json(evidence)
+    )
 
 
 def _last_heard(heard: Arrival | None, evidence: Evidence | None) -> datetime | None:

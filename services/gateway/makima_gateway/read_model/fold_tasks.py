@@ -22,7 +22,17 @@ from makima_schemas.envelope import Recorded
 from makima_gateway.read_model.rows import ContractRow, MessageRow, QuestionRow, Rows, TaskRow
 
 INNER: Final[frozenset[type[ContractEvent]]] = frozenset(
-    {TaskCreated, TaskClaimed, TaskStarted, TaskReleased, TaskCompleted, TaskFailed, QuestionAsked, QuestionAnswered, MessageSent}
+    {
+        TaskCreated,
+        TaskClaimed,
+        TaskStarted,
+        TaskReleased,
+        TaskCompleted,
+        TaskFailed,
+        QuestionAsked,
+        QuestionAnswered,
+        MessageSent,
+    }
 )
 
 
@@ -75,7 +85,9 @@ def apply(rows: Rows, contract: ContractRow, recorded: Recorded, event: Contract
             row = rows.questions[(tenant, contract_id, question_id)]
             row.status, row.answer, row.answered_at = "answered", answer, at
         case MessageSent(message_id=message_id, role=role, content=content):
-            rows.messages.append(MessageRow(tenant, contract_id, recorded.position, message_id, role, content, at))
+            rows.messages.append(
+                MessageRow(tenant, contract_id, recorded.position, message_id, role, content, at)
+            )
         case _:
             pass
 

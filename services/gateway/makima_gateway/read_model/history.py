@@ -21,7 +21,9 @@ class AsItWas:
     messages: dict[str, MessageRow]  # by message id
 
 
-async def as_it_was(log: Log, tenant: str, contract_id: str, *, version: int | None = None, at: datetime | None = None) -> AsItWas:
+async def as_it_was(
+    log: Log, tenant: str, contract_id: str, *, version: int | None = None, at: datetime | None = None
+) -> AsItWas:
     """The contract at `version`, or at the time `at`; both null: at its newest version.
 
     The events of other streams (staleness, its supervisor) are not applied.

@@ -21,7 +21,16 @@ class ReadModel:
 
     name: str = NAME
     schema: str = NAME
-    tables: tuple[str, ...] = ("contracts", "tasks", "questions", "messages", "supervisors", "daemons", "monitor_events", "tallies")
+    tables: tuple[str, ...] = (
+        "contracts",
+        "tasks",
+        "questions",
+        "messages",
+        "supervisors",
+        "daemons",
+        "monitor_events",
+        "tallies",
+    )
     events: frozenset[type] = EVENTS
 
     async def apply(self, connection: asyncpg.Connection, batch: Sequence[Applied]) -> None:
@@ -35,5 +44,10 @@ class ReadModel:
         for item in batch:
             fold(rows, item.recorded, item.event)
         for recorded in rows.orphans:
-            structlog.get_logger().error("read_model.orphan_event", stream=recorded.stream, position=recorded.position, type=recorded.type)
+            structlog.get_logger().error(
+                "read_model.orphan_event",
+                stream=recorded.stream,
+                position=recorded.position,
+                type=recorded.type,
+            )
         await store(connection, rows)

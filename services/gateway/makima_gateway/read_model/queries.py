@@ -9,12 +9,28 @@ from typing import Final, cast
 import asyncpg
 from makima_kernel.event_log.named_sql import named
 
-from makima_gateway.read_model.rows import ContractRow, DaemonRow, MessageRow, QuestionRow, SupervisorRow, TaskRow
-from makima_gateway.read_model.storage import contract_row, daemon_row, message_row, question_row, supervisor_row, task_row
+from makima_gateway.read_model.rows import (
+    ContractRow,
+    DaemonRow,
+    MessageRow,
+    QuestionRow,
+    SupervisorRow,
+    TaskRow,
+)
+from makima_gateway.read_model.storage import (
+    contract_row,
+    daemon_row,
+    message_row,
+    question_row,
+    supervisor_row,
+    task_row,
+)
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
 MONITOR_PAGE_EVENTS: Final = 500  # monitor events in a page, at most
-MONITOR_PAGE_CHARACTERS: Final = 1024 * 1024  # a page ends at the event with which its messages reach this length
+MONITOR_PAGE_CHARACTERS: Final = (
+    1024 * 1024
+)  # a page ends at the event with which its messages reach this length
 
 Record = Mapping[str, object]
 
@@ -66,7 +82,9 @@ class Queries:
         record = await self._one("contract", tenant, contract_id)
         return None if record is None else contract_row(record)
 
-    async def contracts(self, visibility: Visibility, wanted: Filter, before: int | None, limit: int) -> list[ContractRow]:
+    async def contracts(
+        self, visibility: Visibility, wanted: Filter, before: int | None, limit: int
+    ) -> list[ContractRow]:
         """At most `limit` contracts, newest first, those created before position `before`
         (null: the newest).
         """
@@ -83,7 +101,9 @@ class Queries:
             visibility.owner_id,
             visibility.daemon_id,
         )
-        return [contract_row(record) for record in await self._all("contracts", visibility.tenant, *arguments)]
+        return [
+            contract_row(record) for record in await self._all("contracts", visibility.tenant, *arguments)
+        ]
 
     async def task(self, tenant: str, contract_id: str, task_id: str) -> TaskRow | None:
         record = await self._one("task", tenant, contract_id, task_id)
@@ -100,13 +120,19 @@ class Queries:
         return None if record is None else question_row(record)
 
     async def questions(self, tenant: str, contract_id: str, after: int, limit: int) -> list[QuestionRow]:
-        return [question_row(record) for record in await self._all("questions", tenant, contract_id, after, limit)]
+        return [
+            question_row(record) for record in await self._all("questions", tenant, contract_id, after, limit)
+        ]
 
     async def open_questions(self, tenant: str, contract_id: str, limit: int) -> list[QuestionRow]:
-        return [question_row(record) for record in await self._all("open_questions", tenant, contract_id, limit)]
+        return [
+            question_row(record) for record in await self._all("open_questions", tenant, contract_id, limit)
+        ]
 
     async def messages(self, tenant: str, contract_id: str, after: int, limit: int) -> list[MessageRow]:
-        return [message_row(record) for record in await self._all("messages", tenant, contract_id, after, limit)]
+        return [
+            message_row(record) for record in await self._all("messages", tenant, contract_id, after, limit)
+        ]
 
     async def supervisor(self, tenant: str, contract_id: str) -> SupervisorRow | None:
         record = await self._one("supervisor", tenant, contract_id)
@@ -118,12 +144,18 @@ class Queries:
 
     async def daemons(self, visibility: Visibility, after: str, limit: int) -> list[DaemonRow]:
         """Daemons that run a visible contract, with an id above `after`; for a daemon's token, itself."""
-        found = await self._all("daemons", visibility.tenant, after, limit, visibility.owner_id, visibility.daemon_id)
+        found = await self._all(
+            "daemons", visibility.tenant, after, limit, visibility.owner_id, visibility.daemon_id
+        )
         return [daemon_row(record) for record in found]
 
     async def sees_daemon(self, visibility: Visibility, daemon_id: str) -> bool:
         """True if the daemon runs a contract of the visible owner."""
-        return bool(await self._pool.fetchval(SQL["sees_daemon"], visibility.tenant, daemon_id, visibility.owner_id, visibility.daemon_id))
+        return bool(
+            await self._pool.fetchval(
+                SQL["sees_daemon"], visibility.tenant, daemon_id, visibility.owner_id, visibility.daemon_id
+            )
+        )
 
     async def runs(self, tenant: str, contract_id: str, daemon_id: str) -> bool:
         """True if this daemon runs the contract's supervisor."""
@@ -131,29 +163,39 @@ class Queries:
 
     async def owners(self, tenant: str, contract_ids: list[str]) -> list[tuple[str, str]]:
         """(contract id, owner id) of the contracts that exist."""
-        return cast("list[tuple[str, str]]", [tuple(record) for record in await self._pool.fetch(SQL["owners"], tenant, contract_ids)])
+        return cast(
+            "list[tuple[str, str]]",
+            [tuple(record) for record in await self._pool.fetch(SQL["owners"], tenant, contract_ids)],
+        )
 
     async def visible(self, visibility: Visibility, contract_ids: list[str]) -> frozenset[str]:
         """Those of the given contracts that are visible."""
-        found = await self._pool.fetch(SQL["visible"], visibility.tenant, contract_ids, visibility.owner_id, visibility.daemon_id)
+        found = await self._pool.fetch(
+            SQL["visible"], visibility.tenant, contract_ids, visibility.owner_id, visibility.daemon_id
+        )
         return frozenset(cast("str", record["id"]) for record in found)
 
     async def monitor_events(self, after: int, upto: int) -> list[MonitorEvent]:
         """A page of monitor events in order of position, above `after` and up to `upto`.
 
-        There may be more if the page has `MONITOR_PAGE_EVENTS` events, or if its messages have at least `MONITOR_PAGE_CHARACTERS`.
+        There may be more if the page has `MONITOR_PAGE_EVENTS` events, or if its messages have at least
+        `MONITOR_PAGE_CHARACTERS`.
         """
         return [
             MonitorEvent(*record)
             for record in cast(
                 "Sequence[tuple[int, str, str, str | None, str | None, str, str]]",
-                await self._pool.fetch(SQL["monitor_events"], after, upto, MONITOR_PAGE_EVENTS, MONITOR_PAGE_CHARACTERS),
+                await self._pool.fetch(
+                    SQL["monitor_events"], after, upto, MONITOR_PAGE_EVENTS, MONITOR_PAGE_CHARACTERS
+                ),
             )
         ]
 
     async def gauges(self) -> list[tuple[str, int, int]]:
         """(status, number of contracts, number of stale ones)."""
-        return cast("list[tuple[str, int, int]]", [tuple(record) for record in await self._pool.fetch(SQL["gauges"])])
+        return cast(
+            "list[tuple[str, int, int]]", [tuple(record) for record in await self._pool.fetch(SQL["gauges"])]
+        )
 
     async def _one(self, name: str, *arguments: object) -> Record | None:
         return cast("Record | None", await self._pool.fetchrow(SQL[name], *arguments))

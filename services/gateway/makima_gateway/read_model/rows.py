@@ -184,4 +184,6 @@ class Rows:
     # Events of a row that does not exist, because the event that created it was set aside as undecodable.
     orphans: list[Recorded] = field(default_factory=list[Recorded])
     # What the loaded contracts were counted as in `tallies` before this batch.
-    counted: dict[ContractKey, tuple[TallyKey, Counts]] = field(default_factory=dict[ContractKey, tuple[TallyKey, Counts]])
+    counted: dict[ContractKey, tuple[TallyKey, Counts]] = field(
+        default_factory=dict[ContractKey, tuple[TallyKey, Counts]]
+    )

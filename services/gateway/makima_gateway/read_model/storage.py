@@ -106,7 +106,9 @@ async def load(connection: asyncpg.Connection, needed: Touched) -> Rows:
     for record in await _fetch(connection, "supervisors_of_contracts", needed.created):
         supervisor = supervisor_row(record)
         rows.supervisors[(supervisor.tenant, supervisor.task_id)] = supervisor
-        rows.unmatched_supervisors.setdefault((supervisor.tenant, supervisor.contract_id), set()).add(supervisor.task_id)
+        rows.unmatched_supervisors.setdefault((supervisor.tenant, supervisor.contract_id), set()).add(
+            supervisor.task_id
+        )
     for record in await _fetch(connection, "supervisors_touched", needed.supervisors):
         supervisor = supervisor_row(record)
         rows.supervisors[(supervisor.tenant, supervisor.task_id)] = supervisor
@@ -120,7 +122,13 @@ async def store(connection: asyncpg.Connection, rows: Rows) -> None:
     """Write the working set: delete the deleted contracts, then insert or update each other row once."""
     if rows.deleted:
         gone = columns(rows.deleted)
-        for name in ("forget_contracts", "forget_tasks", "forget_questions", "forget_messages", "forget_supervisors"):
+        for name in (
+            "forget_contracts",
+            "forget_tasks",
+            "forget_questions",
+            "forget_messages",
+            "forget_supervisors",
+        ):
             await connection.execute(SQL[name], *gone)
     await _store(connection, "store_contracts", ContractRow, [rows.contracts[key] for key in rows.changed])
     await _store_tallies(connection, changes(rows))

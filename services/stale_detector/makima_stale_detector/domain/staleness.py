@@ -109,11 +109,17 @@ def _contract(before: Progress, recorded: Recorded, event: Event) -> Progress:
     if counts_as_activity(event, ever_active=before.ever_active):
         return _active(after, recorded, recorded.recorded_at)
     if status in ACTIVE_STATUSES and before.status not in ACTIVE_STATUSES:
-        return replace(after, counts_from=max(before.counts_from, recorded.recorded_at), counts_position=recorded.position)
+        return replace(
+            after,
+            counts_from=max(before.counts_from, recorded.recorded_at),
+            counts_position=recorded.position,
+        )
     return after
 
 
-def _supervised(before: Progress, recorded: Recorded, event: SupervisorRegistered | SupervisorStateChanged) -> Progress:
+def _supervised(
+    before: Progress, recorded: Recorded, event: SupervisorRegistered | SupervisorStateChanged
+) -> Progress:
     """Fold a supervisor event: it counts as activity at the time of the heartbeat that caused it.
 
     A verdict (`heartbeat_expired`) counts at the time of the last heartbeat, which its evidence contains.
@@ -126,7 +132,9 @@ def _supervised(before: Progress, recorded: Recorded, event: SupervisorRegistere
         case SupervisorStateChanged(changed_by="heartbeat_expired", evidence=evidence):
             return _active(after, recorded, evidence.last_heartbeat_at if evidence is not None else None)
         case _:
-            return _active(after, recorded, event.heard.at if event.heard is not None else recorded.recorded_at)
+            return _active(
+                after, recorded, event.heard.at if event.heard is not None else recorded.recorded_at
+            )
 
 
 def _active(before: Progress, recorded: Recorded, at: datetime | None) -> Progress:

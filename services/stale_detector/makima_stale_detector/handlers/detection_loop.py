@@ -19,7 +19,13 @@ from makima_kernel.telemetry import metrics
 from makima_schemas.commands import Accepted, Problem, Reply, Request, decode_reply
 from makima_schemas.errors import RETRYABLE_CODES, ErrorCode
 from makima_schemas.identity import DEFAULT_TENANT
-from makima_schemas.silence import MassSilenceCleared, MassSilenceSuspected, deterministic_id, owner_stream, verdict_id
+from makima_schemas.silence import (
+    MassSilenceCleared,
+    MassSilenceSuspected,
+    deterministic_id,
+    owner_stream,
+    verdict_id,
+)
 
 from makima_stale_detector.domain.verdicts.detector import Detector
 from makima_stale_detector.domain.verdicts.findings import Findings, HoldRelease, HoldRequest
@@ -45,7 +51,9 @@ class DetectionLoop:
     computed but not sent.
     """
 
-    def __init__(self, detector: Detector, follower: LogFollower, bus: Bus, appender: Appender, *, enabled: bool) -> None:
+    def __init__(
+        self, detector: Detector, follower: LogFollower, bus: Bus, appender: Appender, *, enabled: bool
+    ) -> None:
         self._detector, self._follower = detector, follower
         self._bus, self._appender = bus, appender
         self._enabled = enabled
@@ -96,7 +104,11 @@ class DetectionLoop:
             raise_if_cancelled()
             async with self._free:
                 replies = await self._declare(verdicts)
-            again = [verdict for verdict, reply in zip(verdicts, replies, strict=True) if not await self._handle_reply(verdict, reply)]
+            again = [
+                verdict
+                for verdict, reply in zip(verdicts, replies, strict=True)
+                if not await self._handle_reply(verdict, reply)
+            ]
             if again and pause >= MAX_VERDICT_RETRY_SECONDS and len(again) == len(verdicts) > 1:
                 await self._ask_apart(again)
                 return
@@ -117,10 +129,15 @@ class DetectionLoop:
         ordered = sorted(range(len(verdicts)), key=lambda index: verdicts[index].sender.kind == "daemon")
         silent = [_request(verdict) for verdict in verdicts if verdict.sender.kind != "daemon"]
         disconnected = [_request(verdict) for verdict in verdicts if verdict.sender.kind == "daemon"]
-        answer = await self._bus.query(OWNER_SERVICE, "declare_all", {"silent": silent, "disconnected": disconnected})
+        answer = await self._bus.query(
+            OWNER_SERVICE, "declare_all", {"silent": silent, "disconnected": disconnected}
+        )
         if isinstance(answer, Problem):
             return [answer] * len(verdicts)
-        given = [*_replies(answer, "silent", len(silent)), *_replies(answer, "disconnected", len(disconnected))]
+        given = [
+            *_replies(answer, "silent", len(silent)),
+            *_replies(answer, "disconnected", len(disconnected)),
+        ]
         return [reply for _, reply in sorted(zip(ordered, given, strict=True), key=lambda pair: pair[0])]
 
     async def _handle_reply(self, verdict: Verdict, reply: Reply) -> bool:
@@ -154,11 +171,15 @@ class DetectionLoop:
             outcome = await self._appender.append(_append(found, stream))
             await self._follower.refresh(found.owner, DEFAULT_TENANT, stream)
         except LOG_UNAVAILABLE as error:
-            structlog.get_logger().warning("mass_silence.record_failed", owner=found.owner, reason=repr(error))
+            structlog.get_logger().warning(
+                "mass_silence.record_failed", owner=found.owner, reason=repr(error)
+            )
             await asyncio.sleep(LOG_RETRY_SECONDS)
         else:
             if isinstance(outcome, Appended):
-                structlog.get_logger().warning("mass_silence.recorded", owner=found.owner, found=repr(found), position=outcome.position)
+                structlog.get_logger().warning(
+                    "mass_silence.recorded", owner=found.owner, found=repr(found), position=outcome.position
+                )
         finally:
             self._detector.hold_recorded(found.owner)
 
@@ -189,7 +210,9 @@ def _replies(answer: dict[str, object], kind: str, count: int) -> list[Reply]:
     become UNAVAILABLE (retried).
     """
     replies = [decode_reply(orjson.dumps(reply)) for reply in cast("list[object]", answer.get(kind, []))]
-    unreadable = Problem(ErrorCode.UNAVAILABLE, f"declare_all gave {len(replies)} replies to {count} verdicts")
+    unreadable = Problem(
+        ErrorCode.UNAVAILABLE, f"declare_all gave {len(replies)} replies to {count} verdicts"
+    )
     if len(replies) != count:
         return [unreadable] * count
     return [reply if isinstance(reply, Accepted | Problem) else unreadable for reply in replies]
@@ -202,7 +225,9 @@ def _append(found: HoldRequest | HoldRelease, stream: str) -> Append:
         case HoldRelease():
             event = MassSilenceCleared(found.reason)
     hold_id = deterministic_id("hold", found.owner, found.version)
-    return idempotent_append(DEFAULT_TENANT, stream, hold_id, event, event_meta(ACTOR, None), expected=found.version)
+    return idempotent_append(
+        DEFAULT_TENANT, stream, hold_id, event, event_meta(ACTOR, None), expected=found.version
+    )
 
 
 def _tell(verdict: Verdict, reply: Reply) -> None:
@@ -212,7 +237,9 @@ def _tell(verdict: Verdict, reply: Reply) -> None:
     replica's verdict was applied first.
     """
     log = structlog.get_logger().bind(
-        sender=verdict.sender.name, connection_id=verdict.connection_id, lateness_ms=round(verdict.evidence.lateness_ms, 1)
+        sender=verdict.sender.name,
+        connection_id=verdict.connection_id,
+        lateness_ms=round(verdict.evidence.lateness_ms, 1),
     )
     match reply:
         case Accepted(changed=True):

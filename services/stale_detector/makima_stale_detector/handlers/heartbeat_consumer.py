@@ -44,7 +44,9 @@ class HeartbeatConsumer:
         # so that none is missed in between. No subject filter: the stream contains only shards, and matching
         # costs the broker per message.
         cursor = Ephemeral("detector", deliver=DeliverPolicy.LAST_PER_SUBJECT)
-        self._pull = PullLoop(nats, subjects.HEARTBEATS_STREAM, cursor, batch=PULL_BATCH_MESSAGES, linger=PULL_LINGER_SECONDS)
+        self._pull = PullLoop(
+            nats, subjects.HEARTBEATS_STREAM, cursor, batch=PULL_BATCH_MESSAGES, linger=PULL_LINGER_SECONDS
+        )
         self._epoch = ""  # incarnation of the stream that the detector was started with
         self._by_digit = {f"{shard.number}.": shard for shard in detector.shards}
         self._problem: str | None = None

@@ -43,7 +43,11 @@ class LocalHealth:
         """Age of the watermark in seconds, against the local wall clock; 0 while not live. A metric, never
         used for verdicts.
         """
-        return max(0.0, time() - self._detector.shards.watermark / SECOND) if self._detector.shards.watermark else 0.0
+        return (
+            max(0.0, time() - self._detector.shards.watermark / SECOND)
+            if self._detector.shards.watermark
+            else 0.0
+        )
 
     def problem(self) -> str | None:
         """Why this replica's view is incomplete now; None if it is not."""
@@ -57,11 +61,21 @@ class LocalHealth:
 
     def _standing(self) -> str | None:
         now = monotonic()
-        standing = [number for number, seen in self._reader.seen_at.items() if now - seen > SHARD_SILENT_SECONDS]
+        standing = [
+            number for number, seen in self._reader.seen_at.items() if now - seen > SHARD_SILENT_SECONDS
+        ]
         if standing:
             return f"blind: no canary on shard {', '.join(map(str, standing))} for {SHARD_SILENT_SECONDS:g} s"
-        return f"{self._reader.behind} heartbeats behind" if self._reader.behind > MAX_BACKLOG_HEARTBEATS else None
+        return (
+            f"{self._reader.behind} heartbeats behind"
+            if self._reader.behind > MAX_BACKLOG_HEARTBEATS
+            else None
+        )
 
     def _blind(self) -> str | None:
         score = self.score
-        return f"blind: the observed clock runs at {score:.0%}" if score is not None and score < MIN_CLOCK_RATE else None
+        return (
+            f"blind: the observed clock runs at {score:.0%}"
+            if score is not None and score < MIN_CLOCK_RATE
+            else None
+        )

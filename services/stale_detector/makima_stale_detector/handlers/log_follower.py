@@ -23,7 +23,9 @@ from makima_stale_detector.domain.verdicts.detector import Detector
 from makima_stale_detector.domain.verdicts.mass_silence import Hold
 from makima_stale_detector.queries import Queries
 
-EVENTS: Final[frozenset[type]] = tracked.EVENTS | mass_silence.EVENTS | {ContractCreated, ContractArchived, ContractDeleted}
+EVENTS: Final[frozenset[type]] = (
+    tracked.EVENTS | mass_silence.EVENTS | {ContractCreated, ContractArchived, ContractDeleted}
+)
 LOG_RETRY_SECONDS: Final = 0.5
 
 

@@ -24,7 +24,9 @@ class SilenceOutbox:
 
     def __init__(self, queries: Queries, appender: Appender) -> None:
         self._queries, self._appender = queries, appender
-        self._reactor = Reactor(poll_seconds=SILENCE_OUTBOX_POLL_SECONDS, unavailable_event="silence.append_failed")
+        self._reactor = Reactor(
+            poll_seconds=SILENCE_OUTBOX_POLL_SECONDS, unavailable_event="silence.append_failed"
+        )
 
     def wake(self) -> None:
         """Check the outbox now, because the projection may have inserted rows."""
@@ -44,7 +46,9 @@ class SilenceOutbox:
     async def _append(self, owed: PendingSilence) -> None:
         meta = event_meta(ACTOR, owed.traceparent)
         sender = f"{owed.event.sender_kind}:{owed.event.sender_id}"
-        outcome = await self._appender.append(idempotent_append(owed.tenant, sender_stream(sender), owed.command_id, owed.event, meta))
+        outcome = await self._appender.append(
+            idempotent_append(owed.tenant, sender_stream(sender), owed.command_id, owed.event, meta)
+        )
         log = structlog.get_logger().bind(sender=sender, contract_id=owed.event.contract_id)
         match outcome:
             case Appended():

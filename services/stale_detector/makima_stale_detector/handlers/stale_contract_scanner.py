@@ -82,7 +82,9 @@ class StaleContractScanner:
         metrics.contracts_stale_count.set(await self._queries.count_stale())
         if not self._projector.active or self._local_health() is not None or await self._lags():
             return
-        await asyncio.gather(*(self._clear(over) for over in await self._queries.ended_episodes(STALE_SCAN_BATCH_SIZE)))
+        await asyncio.gather(
+            *(self._clear(over) for over in await self._queries.ended_episodes(STALE_SCAN_BATCH_SIZE))
+        )
         # Read before the tables, so they show the log up to this position or further.
         seen = self._projector.position
         due = await self._queries.stale_candidates(self._threshold, STALE_SCAN_BATCH_SIZE)
@@ -118,7 +120,9 @@ class StaleContractScanner:
                 guard=(stream_name("contract", due.contract_id), due.version),
             )
         )
-        log = structlog.get_logger().bind(contract_id=due.contract_id, stale_seconds=round(due.stale_seconds, 1))
+        log = structlog.get_logger().bind(
+            contract_id=due.contract_id, stale_seconds=round(due.stale_seconds, 1)
+        )
         match outcome:
             case Appended():
                 log.info("contract.stale", position=outcome.position)
@@ -139,14 +143,18 @@ class StaleContractScanner:
             )
         )
         if isinstance(outcome, Appended):
-            structlog.get_logger().info("contract.stale_cleared", contract_id=over.contract_id, position=outcome.position)
+            structlog.get_logger().info(
+                "contract.stale_cleared", contract_id=over.contract_id, position=outcome.position
+            )
 
     async def _remind(self) -> None:
         if not self._projector.active:
             return
         for stale in await self._queries.stale(STALE_SCAN_BATCH_SIZE):
             structlog.get_logger().warning(
-                "contract.still_stale", contract_id=stale.contract_id, stale_seconds=round(stale.stale_seconds, 1)
+                "contract.still_stale",
+                contract_id=stale.contract_id,
+                stale_seconds=round(stale.stale_seconds, 1),
             )
             said = {
                 "tenant": stale.tenant,

@@ -5,7 +5,12 @@ from dataclasses import dataclass, replace
 from makima_schemas.daemon import DaemonConnected, DaemonDisconnected, DaemonEvent, ObserveDaemon
 from makima_schemas.evidence import Arrival, Evidence
 
-from makima_supervisor_heartbeat.domain.verdict import JudgeDisconnected, contradicted, is_out_of_order, supersedes
+from makima_supervisor_heartbeat.domain.verdict import (
+    JudgeDisconnected,
+    contradicted,
+    is_out_of_order,
+    supersedes,
+)
 
 Command = ObserveDaemon | JudgeDisconnected
 
@@ -47,6 +52,10 @@ def _news(hostname: str, heard: Arrival, daemon: Daemon) -> bool:
     """
     if daemon.connected is None:
         return True
-    if not hostname or is_out_of_order(heard, daemon.heard) or (daemon.evidence is not None and not supersedes(heard, daemon.evidence)):
+    if (
+        not hostname
+        or is_out_of_order(heard, daemon.heard)
+        or (daemon.evidence is not None and not supersedes(heard, daemon.evidence))
+    ):
         return False
     return not daemon.connected or hostname != daemon.hostname

@@ -61,7 +61,9 @@ def _supervisor(address: Address, message: Message) -> Beat:
         said.phase,
         said.current_activity,
         said.progress,
-        '{"pending_task_ids":["' + '","'.join(said.pending_task_ids) + '"]}' if said.pending_task_ids else None,
+        '{"pending_task_ids":["' + '","'.join(said.pending_task_ids) + '"]}'
+        if said.pending_task_ids
+        else None,
     )
 
 
@@ -84,8 +86,25 @@ def _agent(address: Address, message: Message) -> Beat:
 
 def _daemon(address: Address, message: Message) -> Beat:
     said = decode_daemon(address.entity_id, message.payload, message.headers)
-    own = {"hostname": said.hostname, "agents": said.agents, "worktrees": said.worktrees, "capacity": said.capacity}
-    return Beat(address, message.sequence, message.timestamp_ns, None, None, None, None, None, None, _detail(own), said.hostname)
+    own = {
+        "hostname": said.hostname,
+        "agents": said.agents,
+        "worktrees": said.worktrees,
+        "capacity": said.capacity,
+    }
+    return Beat(
+        address,
+        message.sequence,
+        message.timestamp_ns,
+        None,
+        None,
+        None,
+        None,
+        None,
+        None,
+        _detail(own),
+        said.hostname,
+    )
 
 
 def _detail(members: Mapping[str, object]) -> str | None:

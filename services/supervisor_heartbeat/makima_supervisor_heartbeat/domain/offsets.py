@@ -25,7 +25,11 @@ class StartOffset:
 
     def unrecorded(self, messages: list[Message], stream_epoch: str) -> list[Message]:
         """The messages that are not in the database yet. `messages` are in stream order and not empty."""
-        if not self.ahead or stream_epoch != self.stream_epoch or messages[0].sequence > max(self.ahead.values()):
+        if (
+            not self.ahead
+            or stream_epoch != self.stream_epoch
+            or messages[0].sequence > max(self.ahead.values())
+        ):
             return messages
         return [message for message in messages if message.sequence > self.ahead.get(_shard(message), 0)]
 
@@ -37,9 +41,15 @@ def start_offset_of(places: Mapping[int, Offset], stream_epoch: str, last_sequen
     last messages and assigns their sequences again. Offsets beyond `last_sequence` are therefore not trusted:
     reading starts at the end of the stream at the latest.
     """
-    reached = {shard: place.sequence if place.stream_epoch == stream_epoch else 0 for shard, place in places.items()}
+    reached = {
+        shard: place.sequence if place.stream_epoch == stream_epoch else 0 for shard, place in places.items()
+    }
     after = min(*reached.values(), last_sequence)
-    return StartOffset(stream_epoch, after, {shard: sequence for shard, sequence in reached.items() if after < sequence <= last_sequence})
+    return StartOffset(
+        stream_epoch,
+        after,
+        {shard: sequence for shard, sequence in reached.items() if after < sequence <= last_sequence},
+    )
 
 
 def _shard(message: Message) -> int:

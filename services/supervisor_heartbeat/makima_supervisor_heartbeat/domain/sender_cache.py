@@ -13,7 +13,14 @@ from makima_schemas.supervisor import ObserveHeartbeat
 
 from makima_supervisor_heartbeat.domain.daemon import Daemon
 from makima_supervisor_heartbeat.domain.heartbeats import Beat
-from makima_supervisor_heartbeat.domain.sender_state import DAEMON, SUPERVISOR, SenderEvent, SenderState, evolve, initial
+from makima_supervisor_heartbeat.domain.sender_state import (
+    DAEMON,
+    SUPERVISOR,
+    SenderEvent,
+    SenderState,
+    evolve,
+    initial,
+)
 from makima_supervisor_heartbeat.domain.supervisor import Supervisor, speaks
 
 Observation = ObserveHeartbeat | ObserveDaemon
@@ -76,7 +83,9 @@ class SenderCache:
     def of(self, address: Address) -> Sender:
         return self._of(address.sender, address.entity_id)
 
-    def on_heartbeat(self, sender: Sender, beat: Beat, *, same: bool) -> tuple[bool, Sequence[tuple[Sender, Observation]]]:
+    def on_heartbeat(
+        self, sender: Sender, beat: Beat, *, same: bool
+    ) -> tuple[bool, Sequence[tuple[Sender, Observation]]]:
         """Apply a heartbeat. Returns whether it counts (False: its connection is superseded) and the
         observations to submit.
 
@@ -89,13 +98,17 @@ class SenderCache:
         known = sender.expected
         if isinstance(known, Supervisor) and known.state is not None:
             if known.contract_id != beat.contract_id:
-                raise MalformedHeartbeatError(f"task {sender.entity_id} belongs to contract {known.contract_id}, not to {beat.contract_id}")
+                raise MalformedHeartbeatError(
+                    f"task {sender.entity_id} belongs to contract {known.contract_id}, not to {beat.contract_id}"
+                )
             if beat.connection_id in known.superseded:
                 return False, ()
         sender.last = beat
         return True, self._observations(sender, beat)
 
-    def apply_event(self, stream: str, entity_id: str, event: SenderEvent, position: int, version: int) -> list[tuple[Sender, Observation]]:
+    def apply_event(
+        self, stream: str, entity_id: str, event: SenderEvent, position: int, version: int
+    ) -> list[tuple[Sender, Observation]]:
         """Apply an event of the log. Returns the observations to submit, if the sender's last heartbeat
         contradicts it.
         """
@@ -124,7 +137,11 @@ class SenderCache:
 
         If one of them appears again, its state is reloaded from the log.
         """
-        return [stream for stream in streams if (sender := self._senders.get(stream)) is not None and _ended(sender, before_ns)]
+        return [
+            stream
+            for stream in streams
+            if (sender := self._senders.get(stream)) is not None and _ended(sender, before_ns)
+        ]
 
     def drop(self, streams: Iterable[str]) -> None:
         for stream in streams:
@@ -143,7 +160,9 @@ class SenderCache:
         sender.observed = _offset(observation)
         sender.undecided += 1
 
-    def observation_decided(self, sender: Sender, position: int, learnt: int) -> list[tuple[Sender, Observation]]:
+    def observation_decided(
+        self, sender: Sender, position: int, learnt: int
+    ) -> list[tuple[Sender, Observation]]:
         """Note that an observation was decided, by an event at `position` or without one (0). Returns new
         observations.
 
@@ -169,7 +188,12 @@ class SenderCache:
         A sender that the new log lacks is then observed, and registered in it, again.
         """
         for sender in self._senders.values():
-            sender.logged, sender.observed, sender.awaited, sender.version = initial(sender.stream), ("", 0), 0, 0
+            sender.logged, sender.observed, sender.awaited, sender.version = (
+                initial(sender.stream),
+                ("", 0),
+                0,
+                0,
+            )
             self._expect(sender, sender.logged)
 
     def restore(self, stream: str, told: SenderState) -> None:
@@ -218,24 +242,32 @@ class SenderCache:
             case _:
                 return []
 
-    def _of_supervisor(self, sender: Sender, known: Supervisor, beat: Beat) -> list[tuple[Sender, Observation]]:
+    def _of_supervisor(
+        self, sender: Sender, known: Supervisor, beat: Beat
+    ) -> list[tuple[Sender, Observation]]:
         contract_id, daemon_id = beat.contract_id, beat.address.daemon_id
         if contract_id is None or daemon_id is None or beat.state is None or beat.phase is None:
             return []
         if not speaks(known, contract_id, beat.connection_id):
             return []
-        observed = ObserveHeartbeat(contract_id, daemon_id, beat.connection_id, beat.state, beat.phase, self._arrival(beat))
+        observed = ObserveHeartbeat(
+            contract_id, daemon_id, beat.connection_id, beat.state, beat.phase, self._arrival(beat)
+        )
         found: list[tuple[Sender, Observation]] = []
         daemon = self._of(stream_name("daemon", daemon_id), daemon_id)
         if isinstance(daemon.expected, Daemon) and daemon.expected.connected is None:
             found += self._of_daemon(daemon, daemon.expected, "", beat)
         return found + self._put(sender, observed, SUPERVISOR.decide(observed, known))
 
-    def _of_daemon(self, sender: Sender, known: Daemon, hostname: str, beat: Beat) -> list[tuple[Sender, Observation]]:
+    def _of_daemon(
+        self, sender: Sender, known: Daemon, hostname: str, beat: Beat
+    ) -> list[tuple[Sender, Observation]]:
         observed = ObserveDaemon(hostname, self._arrival(beat))
         return self._put(sender, observed, DAEMON.decide(observed, known))
 
-    def _put(self, sender: Sender, observed: Observation, events: Sequence[SenderEvent]) -> list[tuple[Sender, Observation]]:
+    def _put(
+        self, sender: Sender, observed: Observation, events: Sequence[SenderEvent]
+    ) -> list[tuple[Sender, Observation]]:
         # The latter: this observation was submitted already.
         if not events or sender.observed == _offset(observed):
             return []

@@ -66,7 +66,14 @@ class SupervisorDecider:
     def evolve(self, state: Supervisor, event: SupervisorEvent) -> Supervisor:
         match event:
             case SupervisorRegistered():
-                return Supervisor(event.contract_id, event.daemon_id, event.connection_id, event.state, event.phase, heard=event.heard)
+                return Supervisor(
+                    event.contract_id,
+                    event.daemon_id,
+                    event.connection_id,
+                    event.state,
+                    event.phase,
+                    heard=event.heard,
+                )
             case SupervisorStateChanged():
                 replaced = state.connection_id if state.connection_id != event.connection_id else None
                 return replace(
@@ -95,7 +102,16 @@ def speaks(supervisor: Supervisor, contract_id: str, connection_id: str | None) 
 
 def _observe(heard: ObserveHeartbeat, supervisor: Supervisor) -> list[SupervisorEvent]:
     if supervisor.state is None:
-        return [SupervisorRegistered(heard.contract_id, heard.daemon_id, heard.connection_id, heard.state, heard.phase, heard=heard.heard)]
+        return [
+            SupervisorRegistered(
+                heard.contract_id,
+                heard.daemon_id,
+                heard.connection_id,
+                heard.state,
+                heard.phase,
+                heard=heard.heard,
+            )
+        ]
     if not speaks(supervisor, heard.contract_id, heard.connection_id):
         return []
     if is_out_of_order(heard.heard, supervisor.heard) or (
@@ -103,7 +119,11 @@ def _observe(heard: ObserveHeartbeat, supervisor: Supervisor) -> list[Supervisor
     ):
         return []
     connection_id = heard.connection_id or supervisor.connection_id
-    if (heard.state, connection_id, heard.daemon_id) == (supervisor.state, supervisor.connection_id, supervisor.daemon_id):
+    if (heard.state, connection_id, heard.daemon_id) == (
+        supervisor.state,
+        supervisor.connection_id,
+        supervisor.daemon_id,
+    ):
         return []
     return [
         SupervisorStateChanged(
@@ -154,4 +174,8 @@ def _order_restart(order: OrderRestart, supervisor: Supervisor) -> list[Supervis
             f"daemon {supervisor.daemon_id}, which runs the supervisor, is disconnected",
             hint="start the daemon; nothing was changed, so ask again then",
         )
-    return [SupervisorRestartRequested(supervisor.contract_id, supervisor.daemon_id, supervisor.connection_id, order.reason)]
+    return [
+        SupervisorRestartRequested(
+            supervisor.contract_id, supervisor.daemon_id, supervisor.connection_id, order.reason
+        )
+    ]

@@ -30,22 +30,35 @@ class DeadLetterSink:
         """
         for start in range(0, len(slice_.aside), MAX_CONCURRENT_DEAD_LETTERS):
             some = slice_.aside[start : start + MAX_CONCURRENT_DEAD_LETTERS]
-            await asyncio.gather(*(self._one(slice_.stream_epoch, message, reason) for message, reason in some))
+            await asyncio.gather(
+                *(self._one(slice_.stream_epoch, message, reason) for message, reason in some)
+            )
 
     async def _one(self, stream_epoch: str, message: Message, reason: str) -> None:
         """Log the reason and publish the dead letter. A failure is only logged: it must not block the
         following heartbeats.
         """
-        _logger.warning("heartbeat.dead_lettered", subject=message.subject, sequence=message.sequence, reason=reason)
+        _logger.warning(
+            "heartbeat.dead_lettered", subject=message.subject, sequence=message.sequence, reason=reason
+        )
         try:
             await dead_letter(
                 self._nats,
                 stream=subjects.HEARTBEATS_STREAM,
                 consumer=CONSUMER,
                 reason=reason,
-                origin={"subject": message.subject, "sequence": message.sequence, "stream_epoch": stream_epoch},
+                origin={
+                    "subject": message.subject,
+                    "sequence": message.sequence,
+                    "stream_epoch": stream_epoch,
+                },
                 payload=message.payload,
                 message_id=f"{stream_epoch}:{message.sequence}",
             )
         except (NatsError, TimeoutError) as error:
-            _logger.warning("heartbeat.dead_letter_lost", subject=message.subject, sequence=message.sequence, reason=repr(error))
+            _logger.warning(
+                "heartbeat.dead_letter_lost",
+                subject=message.subject,
+                sequence=message.sequence,
+                reason=repr(error),
+            )

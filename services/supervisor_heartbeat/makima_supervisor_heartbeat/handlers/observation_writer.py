@@ -48,7 +48,9 @@ class ObservationWriter:
             while observations:
                 position = await self._decide(sender, observations[0])
                 observations.popleft()
-                self._observations.put(self._senders.observation_decided(sender, position, self._sync.position))
+                self._observations.put(
+                    self._senders.observation_decided(sender, position, self._sync.position)
+                )
             self._observations.release(sender)
 
     async def _decide(self, sender: Sender, observation: Observation) -> int:
@@ -66,7 +68,9 @@ class ObservationWriter:
                 case Problem(code) if code in RETRYABLE_CODES:
                     await asyncio.sleep(_LOG_RETRY_SECONDS)
                 case Problem() as problem:
-                    structlog.get_logger().warning("observation.refused", sender=sender.stream, code=problem.code, detail=problem.detail)
+                    structlog.get_logger().warning(
+                        "observation.refused", sender=sender.stream, code=problem.code, detail=problem.detail
+                    )
                     return 0
 
     async def _handle(self, sender: Sender, request: Request[object], observation: Observation) -> Reply:

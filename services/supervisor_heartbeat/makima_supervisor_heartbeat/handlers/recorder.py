@@ -63,7 +63,13 @@ class Recorder:
         recorded: Callable[[WriteBatch], None],
         make_room: Callable[[], Awaitable[None]],
     ) -> None:
-        self._nats, self._connect, self._reader, self._shards, self._owner = nats, connect, reader, shards, owner
+        self._nats, self._connect, self._reader, self._shards, self._owner = (
+            nats,
+            connect,
+            reader,
+            shards,
+            owner,
+        )
         self._taken, self._recorded, self._make_room = taken, recorded, make_room
         self._lanes = lanes_of(shards)
         self._set_aside = DeadLetterSink(nats)
@@ -112,7 +118,10 @@ class Recorder:
 
     async def _record(self, connections: list[asyncpg.Connection]) -> None:
         await self._make_room()
-        stores = [ShardWriter(connection, shards, self._owner) for connection, shards in zip(connections, self._lanes, strict=True)]
+        stores = [
+            ShardWriter(connection, shards, self._owner)
+            for connection, shards in zip(connections, self._lanes, strict=True)
+        ]
         places: dict[int, Offset] = {}
         for store in stores:
             await store.prepare()
@@ -120,13 +129,25 @@ class Recorder:
         state, epoch = await self._stream()
         await self._taken(epoch)
         start = start_offset_of(places, epoch, state.last_seq)
-        _logger.info("recorder.shards_acquired", shards=self._shards, stream_epoch=epoch, after=start.after, ahead=start.ahead)
+        _logger.info(
+            "recorder.shards_acquired",
+            shards=self._shards,
+            stream_epoch=epoch,
+            after=start.after,
+            ahead=start.ahead,
+        )
         if 0 < start.after < state.first_seq - 1:
             _logger.error("heartbeats.lost", after=start.after, first=state.first_seq)
         # Reads the whole stream, also to record only some shards: with several filters on a consumer, the
         # broker searches all subjects for each message.
         cursor = Ephemeral("recorder", after=start.after)
-        self._loop = PullLoop(self._nats, subjects.HEARTBEATS_STREAM, cursor, batch=PULL_BATCH_MESSAGES, linger=PULL_LINGER_SECONDS)
+        self._loop = PullLoop(
+            self._nats,
+            subjects.HEARTBEATS_STREAM,
+            cursor,
+            batch=PULL_BATCH_MESSAGES,
+            linger=PULL_LINGER_SECONDS,
+        )
         self._problem = None
         await self._pipe(self._loop, stores, start)
 
@@ -150,7 +171,9 @@ class Recorder:
         except* TROUBLE as errors:
             raise errors.exceptions[0] from errors
 
-    async def _read(self, loop: PullLoop, queues: list[asyncio.Queue[WriteBatch]], start: StartOffset) -> None:
+    async def _read(
+        self, loop: PullLoop, queues: list[asyncio.Queue[WriteBatch]], start: StartOffset
+    ) -> None:
         async with aclosing(loop.batches()) as batches:
             async for batch in batches:
                 messages = start.unrecorded(batch, loop.stream_epoch)

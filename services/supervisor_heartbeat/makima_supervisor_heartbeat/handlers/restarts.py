@@ -33,7 +33,9 @@ def count(event: SupervisorEvent) -> None:
 
 
 class Restarts:
-    def __init__(self, supervisors: SupervisorDecisions, queries: Queries, log: Log, projector: Projector, nats: Client) -> None:
+    def __init__(
+        self, supervisors: SupervisorDecisions, queries: Queries, log: Log, projector: Projector, nats: Client
+    ) -> None:
         self._supervisors, self._queries, self._nats = supervisors, queries, nats
         self._log, self._projector = log, projector
 
@@ -47,7 +49,11 @@ class Restarts:
             await self._projector.wait_for(await self._log.head(), RESTART_CATCH_UP_SECONDS)
             found = await self._queries.location(request.tenant, request.target)
         except DATABASE_UNAVAILABLE as error:
-            return Problem(ErrorCode.UNAVAILABLE, f"the daemon of the supervisor cannot be looked up: {type(error).__name__}", "ask again")
+            return Problem(
+                ErrorCode.UNAVAILABLE,
+                f"the daemon of the supervisor cannot be looked up: {type(error).__name__}",
+                "ask again",
+            )
         order = OrderRestart(command.reason, daemon_connected=found is not None and found.connected)
         reply = await self._supervisors.handle(request, order)
         if found is None or not isinstance(reply, Accepted):
@@ -61,16 +67,31 @@ class Restarts:
         No reply in time counts as success: the daemon is subscribed and may still be restarting the
         supervisor.
         """
-        body = {"contract_id": found.contract_id, "task_id": task_id, "connection_id": found.connection_id, "reason": reason}
+        body = {
+            "contract_id": found.contract_id,
+            "task_id": task_id,
+            "connection_id": found.connection_id,
+            "reason": reason,
+        }
         try:
             answer = await self._nats.request(
-                subjects.daemon_signal(found.daemon_id, "restart"), orjson.dumps(body), timeout=DAEMON_REPLY_TIMEOUT_SECONDS
+                subjects.daemon_signal(found.daemon_id, "restart"),
+                orjson.dumps(body),
+                timeout=DAEMON_REPLY_TIMEOUT_SECONDS,
             )
             said = decode_reply(answer.data) if answer.data.startswith(b'{"error":') else None
         except NoRespondersError:
-            return Problem(ErrorCode.UNAVAILABLE, f"daemon {found.daemon_id} hears no signals now", "ask again with the same command id")
+            return Problem(
+                ErrorCode.UNAVAILABLE,
+                f"daemon {found.daemon_id} hears no signals now",
+                "ask again with the same command id",
+            )
         except TimeoutError:
             return None
         except (NatsError, ValueError) as error:
-            return Problem(ErrorCode.UNAVAILABLE, f"daemon {found.daemon_id} could not be signalled: {type(error).__name__}", "ask again")
+            return Problem(
+                ErrorCode.UNAVAILABLE,
+                f"daemon {found.daemon_id} could not be signalled: {type(error).__name__}",
+                "ask again",
+            )
         return said if isinstance(said, Problem) else None

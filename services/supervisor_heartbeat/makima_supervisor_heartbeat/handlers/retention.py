@@ -23,7 +23,14 @@ _logger = structlog.get_logger(__name__)
 class Retention:
     """Keeps heartbeats for `kept`, or less if they exceed `most_bytes`. Runs every `every` seconds."""
 
-    def __init__(self, pool: asyncpg.Pool, *, kept: timedelta, most_bytes: int, every: float = RETENTION_INTERVAL_SECONDS) -> None:
+    def __init__(
+        self,
+        pool: asyncpg.Pool,
+        *,
+        kept: timedelta,
+        most_bytes: int,
+        every: float = RETENTION_INTERVAL_SECONDS,
+    ) -> None:
         self._pool, self._partitions = pool, hourly_partitions(pool, TABLE)
         self._kept, self._most_bytes, self._every = kept, most_bytes, every
 
@@ -38,7 +45,9 @@ class Retention:
 
         Returns the names of the dropped partitions.
         """
-        bound = max(now - self._kept, min(await self._crowded_out(), now.replace(minute=0, second=0, microsecond=0)))
+        bound = max(
+            now - self._kept, min(await self._crowded_out(), now.replace(minute=0, second=0, microsecond=0))
+        )
         dropped = await self._partitions.drop_older_than(bound)
         for name in dropped:
             _logger.info("heartbeats.partition_dropped", partition=name, too_old=bound <= now - self._kept)

@@ -31,8 +31,13 @@ class SenderLoader:
     async def load_states(self) -> int:
         """Load the states; returns the log position that they show, read in the same snapshot."""
         async with self._snapshot() as connection:
-            position = cast("int | None", await connection.fetchval(checkpoint.SQL["position"], KnownSenders.name)) or 0
-            async for stream, told in connection.cursor(SQL["states"], DEFAULT_TENANT, prefetch=PREFETCHED_ROWS):
+            position = (
+                cast("int | None", await connection.fetchval(checkpoint.SQL["position"], KnownSenders.name))
+                or 0
+            )
+            async for stream, told in connection.cursor(
+                SQL["states"], DEFAULT_TENANT, prefetch=PREFETCHED_ROWS
+            ):
                 self._senders.restore(stream, load_state(stream, told))
         return position
 
@@ -44,15 +49,27 @@ class SenderLoader:
 
     @asynccontextmanager
     async def _snapshot(self) -> AsyncGenerator[asyncpg.Connection]:
-        async with self._pool.acquire() as acquired, acquired.transaction(isolation="repeatable_read", readonly=True):
+        async with (
+            self._pool.acquire() as acquired,
+            acquired.transaction(isolation="repeatable_read", readonly=True),
+        ):
             yield cast("asyncpg.Connection", acquired)
 
 
 def _beat(row: asyncpg.Record) -> Beat:
     category, entity_id = split_stream(row["sender"])
     role = entity_id.partition(":")[2] or None
-    address = Address(cast("SenderKind", category), row["sender"], entity_id, row["daemon_id"], row["contract_id"] if role else None, role)
-    hostname = orjson.loads(row["detail"]).get("hostname", "") if category == "daemon" and row["detail"] else ""
+    address = Address(
+        cast("SenderKind", category),
+        row["sender"],
+        entity_id,
+        row["daemon_id"],
+        row["contract_id"] if role else None,
+        role,
+    )
+    hostname = (
+        orjson.loads(row["detail"]).get("hostname", "") if category == "daemon" and row["detail"] else ""
+    )
     return Beat(
         address,
         row["sequence"],

@@ -123,7 +123,11 @@ class SenderSync:
         """
         if not self._senders.stream_epoch:
             return 0
-        streams, before_ns, ended = self._senders.streams, int(before.timestamp()) * 1_000_000_000, list[str]()
+        streams, before_ns, ended = (
+            self._senders.streams,
+            int(before.timestamp()) * 1_000_000_000,
+            list[str](),
+        )
         for first in range(0, len(streams), EVICTION_TURN_SENDERS):
             ended += self._senders.ended(streams[first : first + EVICTION_TURN_SENDERS], before_ns)
             await asyncio.sleep(0)  # lets heartbeats be applied
@@ -151,7 +155,11 @@ class SenderSync:
         unknown = self._senders.unknown(recorded.stream, recorded.entity_id, recorded.version)
         if unknown is not None:
             await self.reload(unknown)
-        self._observations.put(self._senders.apply_event(recorded.stream, recorded.entity_id, event, recorded.position, recorded.version))
+        self._observations.put(
+            self._senders.apply_event(
+                recorded.stream, recorded.entity_id, event, recorded.position, recorded.version
+            )
+        )
 
     async def _start_over(self) -> None:
         """Discard the state from the former log, load again, and submit what the last heartbeats add to it.
@@ -175,4 +183,10 @@ def _decoded(recorded: Recorded) -> SenderEvent | None:
         # The projection stops and reports it. Here it costs at most an observation that changes nothing.
         _logger.warning("sender.event_undecodable", position=recorded.position, reason=str(error))
         return None
-    return event if isinstance(event, SupervisorRegistered | SupervisorStateChanged | DaemonConnected | DaemonDisconnected) else None
+    return (
+        event
+        if isinstance(
+            event, SupervisorRegistered | SupervisorStateChanged | DaemonConnected | DaemonDisconnected
+        )
+        else None
+    )

@@ -56,7 +56,9 @@ class StatePublisher:
             if last is None:
                 continue
             try:
-                await self._nats.publish(subjects.state(last.address.kind, last.address.entity_id), encode_state(last))
+                await self._nats.publish(
+                    subjects.state(last.address.kind, last.address.entity_id), encode_state(last)
+                )
             except NatsError:
                 break
         return len(due)

@@ -25,7 +25,9 @@ from makima_supervisor_heartbeat.queries import Queries
 WATERMARK_TIMEOUT_SECONDS: Final = 2.0
 
 
-def idempotency_content(command: ObserveHeartbeat | ObserveDaemon | JudgeSilence | JudgeDisconnected | OrderRestart) -> object:
+def idempotency_content(
+    command: ObserveHeartbeat | ObserveDaemon | JudgeSilence | JudgeDisconnected | OrderRestart,
+) -> object:
     """The part of a command that must be equal when its command id is used again.
 
     Excludes what differs between legitimate repeats: replicas of the detector find the same silence at
@@ -52,7 +54,13 @@ class Verdicts:
     """
 
     def __init__(
-        self, supervisors: SupervisorDecisions, daemons: DaemonDecisions, queries: Queries, watermarks: Watermarks, *, enabled: bool
+        self,
+        supervisors: SupervisorDecisions,
+        daemons: DaemonDecisions,
+        queries: Queries,
+        watermarks: Watermarks,
+        *,
+        enabled: bool,
     ) -> None:
         self._supervisors, self._daemons = supervisors, daemons
         self._queries, self._watermarks, self._enabled = queries, watermarks, enabled
@@ -83,7 +91,9 @@ class Verdicts:
         replies = [orjson.Fragment(encode_reply(reply)) for reply in await self._declare(verdicts)]
         return VerdictReplies(silent=[*replies[:silent]], disconnected=[*replies[silent:]])
 
-    async def _declare(self, verdicts: Sequence[tuple[Request[object], DeclareSilent | DeclareDisconnected]]) -> Sequence[Reply]:
+    async def _declare(
+        self, verdicts: Sequence[tuple[Request[object], DeclareSilent | DeclareDisconnected]]
+    ) -> Sequence[Reply]:
         if not verdicts:
             return []
         refused = await self._refused(max(verdict.evidence.watermark for _, verdict in verdicts))
@@ -91,10 +101,15 @@ class Verdicts:
             return [refused] * len(verdicts)
         newest = await self._queries.newest([_sender(request, verdict) for request, verdict in verdicts])
         return await asyncio.gather(
-            *(self._judge(request, verdict, newest.get(_sender(request, verdict))) for request, verdict in verdicts)
+            *(
+                self._judge(request, verdict, newest.get(_sender(request, verdict)))
+                for request, verdict in verdicts
+            )
         )
 
-    async def _judge(self, request: Request[object], verdict: DeclareSilent | DeclareDisconnected, newest: Arrival | None) -> Reply:
+    async def _judge(
+        self, request: Request[object], verdict: DeclareSilent | DeclareDisconnected, newest: Arrival | None
+    ) -> Reply:
         match verdict:
             case DeclareSilent(connection_id, evidence):
                 return await self._supervisors.handle(request, JudgeSilence(connection_id, evidence, newest))
@@ -103,7 +118,10 @@ class Verdicts:
 
     async def _refused(self, watermark: datetime) -> Problem | None:
         if not self._enabled:
-            return Problem(ErrorCode.FEATURE_OFF, "supervisor_heartbeat is off: heartbeats are stored, no verdict is applied")
+            return Problem(
+                ErrorCode.FEATURE_OFF,
+                "supervisor_heartbeat is off: heartbeats are stored, no verdict is applied",
+            )
         if not await self._watermarks.wait_until(watermark, WATERMARK_TIMEOUT_SECONDS):
             return Problem(
                 ErrorCode.UNAVAILABLE,

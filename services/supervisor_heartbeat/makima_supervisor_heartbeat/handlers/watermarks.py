@@ -52,7 +52,9 @@ class Watermarks:
                 structlog.get_logger().warning("watermarks.query_failed", reason=repr(error))
             looked, self._looked = self._looked, asyncio.Event()
             looked.set()
-            metrics.ingest_watermark_age.labels("supervisor_heartbeat").set(max(0.0, (datetime.now(UTC) - self._observed).total_seconds()))
+            metrics.ingest_watermark_age.labels("supervisor_heartbeat").set(
+                max(0.0, (datetime.now(UTC) - self._observed).total_seconds())
+            )
             await self._rest()
 
     async def _rest(self) -> None:

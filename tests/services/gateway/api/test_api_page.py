@@ -1,4 +1,6 @@
-"""The examples of docs/api.md, run one after the other as a reader would, print what the page says they print."""
+"""The examples of docs/api.md, run one after the other as a reader would, print what the page says they
+print.
+"""
 
 import asyncio
 import os
@@ -42,19 +44,34 @@ def examples() -> list[Example]:
 def script() -> str:
     """All of them as one, so that what one sets the next one has."""
     parts = (
-        example.code if example.language == "sh" else f"{sys.executable} - <<'END_OF_PYTHON'\n{example.code}END_OF_PYTHON\n"
+        example.code
+        if example.language == "sh"
+        else f"{sys.executable} - <<'END_OF_PYTHON'\n{example.code}END_OF_PYTHON\n"
         for example in examples()
     )
     return "".join(f"{part}echo '{END}'\n" for part in parts)
 
 
-@pytest.mark.skipif(shutil.which("curl") is None or shutil.which("bash") is None, reason="the page's examples need bash and curl")
-async def test_the_examples_print_what_the_page_says(gateways: Gateways, settings: Settings, tmp_path: Path) -> None:
+@pytest.mark.skipif(
+    shutil.which("curl") is None or shutil.which("bash") is None,
+    reason="the page's examples need bash and curl",
+)
+async def test_the_examples_print_what_the_page_says(
+    gateways: Gateways, settings: Settings, tmp_path: Path
+) -> None:
     url = str(gateways.clients[0].base_url).removesuffix("/api/v1/")
-    env = {**os.environ, "MAKIMA_URL": url, "MAKIMA_TOKEN": ADMIN, "MAKIMA_NATS_URL": settings.nats_url, "XDG_CONFIG_HOME": str(tmp_path)}
+    env = {
+        **os.environ,
+        "MAKIMA_URL": url,
+        "MAKIMA_TOKEN": ADMIN,
+        "MAKIMA_NATS_URL": settings.nats_url,
+        "XDG_CONFIG_HOME": str(tmp_path),
+    }
     errors = tmp_path / "stderr"
     with errors.open("wb") as stderr:  # a file: a curl that nobody reads any more holds it open for a while
-        process = await asyncio.create_subprocess_exec("bash", "-euc", script(), env=env, stdout=asyncio.subprocess.PIPE, stderr=stderr)
+        process = await asyncio.create_subprocess_exec(
+            "bash", "-euc", script(), env=env, stdout=asyncio.subprocess.PIPE, stderr=stderr
+        )
         assert process.stdout is not None
         async with asyncio.timeout(ENOUGH_SECONDS):
             printed = (await process.stdout.read()).decode()
@@ -62,6 +79,8 @@ async def test_the_examples_print_what_the_page_says(gateways: Gateways, setting
     outputs = printed.split(f"{END}\n")
     for example, output in zip(examples(), outputs, strict=False):
         wanted = ".*".join(re.escape(part) for part in example.printed.split("…"))
-        assert re.fullmatch(wanted, output), f"{example.code}\nprinted\n{output}\ninstead of\n{example.printed}\n{errors.read_text()}"
+        assert re.fullmatch(wanted, output), (
+            f"{example.code}\nprinted\n{output}\ninstead of\n{example.printed}\n{errors.read_text()}"
+        )
     assert status == 0, errors.read_text()
     assert len(outputs) == len(examples()) + 1

@@ -1,4 +1,6 @@
-"""Plan 2.2 to 2.4 over HTTP, with the detector at work: readiness of each phase, what moves on by itself, and asking whether it is done."""
+"""Plan 2.2 to 2.4 over HTTP, with the detector at work: readiness of each phase, what moves on by itself, and
+asking whether it is done.
+"""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Final, cast
@@ -18,7 +20,10 @@ from tests.services.gateway.harness import Gateways, act, body, created, items, 
 
 @pytest.fixture
 async def gateways(settings: Settings, pool: asyncpg.Pool, nats: Client) -> AsyncIterator[Gateways]:
-    async with running(settings, pool, nats) as made, Service.running(detector.NAME, settings, detector.build):
+    async with (
+        running(settings, pool, nats) as made,
+        Service.running(detector.NAME, settings, detector.build),
+    ):
         yield made
 
 
@@ -29,7 +34,9 @@ async def started(http: httpx.AsyncClient, **members: object) -> str:
 
 
 async def deliver(http: httpx.AsyncClient, contract: str, deliverable: str) -> None:
-    assert (await http.post(f"/contracts/{contract}/deliverables/{deliverable}/complete", json={})).status_code == 200
+    assert (
+        await http.post(f"/contracts/{contract}/deliverables/{deliverable}/complete", json={})
+    ).status_code == 200
 
 
 async def until(http: httpx.AsyncClient, contract: str, **members: object) -> dict[str, object]:
@@ -52,10 +59,20 @@ async def test_each_phase_tells_whether_it_is_ready_and_all_that_is_missing(http
         [deliverable] = phase.deliverables
         asked = f"/contracts/{contract}/phase-readiness"
         missing = [f"Deliverable: {deliverable.id}", "1 tasks incomplete"]
-        assert body(await http.get(asked)) == {"phase": phase.name, "ready": False, "missing": missing, "auto_advance_enabled": False}
+        assert body(await http.get(asked)) == {
+            "phase": phase.name,
+            "ready": False,
+            "missing": missing,
+            "auto_advance_enabled": False,
+        }
         await http.post(f"/contracts/{contract}/tasks/{task['id']}/complete", json={"success": True})
         await deliver(http, contract, deliverable.id)
-        assert body(await http.get(asked)) == {"phase": phase.name, "ready": True, "missing": [], "auto_advance_enabled": False}
+        assert body(await http.get(asked)) == {
+            "phase": phase.name,
+            "ready": True,
+            "missing": [],
+            "auto_advance_enabled": False,
+        }
 
 
 async def test_a_contract_whose_work_is_done_completes_by_itself(http: httpx.AsyncClient) -> None:
@@ -73,17 +90,27 @@ async def test_a_guarded_phase_waits_for_somebody_to_confirm_it(http: httpx.Asyn
     contract = await started(http, phase_guard=True)
     await deliver(http, contract, "plan-document")
     await until(http, contract, status="waiting_for_input", waiting_for="phase_confirmation", phase="plan")
-    problem = await refused(http.post(f"/contracts/{contract}/phase", json={"phase": "execute"}), 409, "PHASE_GUARD_REQUIRED")
+    problem = await refused(
+        http.post(f"/contracts/{contract}/phase", json={"phase": "execute"}), 409, "PHASE_GUARD_REQUIRED"
+    )
     assert problem["deliverables"] == ["plan-document"]
-    moved = body(await http.post(f"/contracts/{contract}/phase", json={"phase": "execute", "confirmed": True}))
+    moved = body(
+        await http.post(f"/contracts/{contract}/phase", json={"phase": "execute", "confirmed": True})
+    )
     assert (moved["phase"], moved["status"], moved["waiting_for"]) == ("execute", "active", None)
 
 
-async def test_switched_off_it_is_only_told_that_it_would_and_switched_on_it_does(http: httpx.AsyncClient) -> None:
+async def test_switched_off_it_is_only_told_that_it_would_and_switched_on_it_does(
+    http: httpx.AsyncClient,
+) -> None:
     contract = await started(http, contract_type="execute")
     await http.put(f"/contracts/{contract}/auto-complete", json={"enabled": False})
     asked = f"/contracts/{contract}/check-completion"
-    assert body(await http.post(asked)) == {"ready": False, "would_complete": False, "missing": ["Deliverable: pull-request"]}
+    assert body(await http.post(asked)) == {
+        "ready": False,
+        "would_complete": False,
+        "missing": ["Deliverable: pull-request"],
+    }
     await deliver(http, contract, "pull-request")
     assert body(await http.post(asked)) == {"ready": True, "would_complete": True, "missing": []}
     assert body(await http.get(f"/contracts/{contract}"))["status"] == "active"
@@ -103,7 +130,9 @@ async def test_asked_of_a_reopened_contract_it_completes_again(http: httpx.Async
 async def test_nobody_can_ask_about_what_is_not_there(http: httpx.AsyncClient) -> None:
     await refused(http.post("/contracts/nobody/check-completion"), 404, "CONTRACT_NOT_FOUND")
     await refused(http.get("/contracts/nobody/phase-readiness"), 404, "CONTRACT_NOT_FOUND")
-    await refused(http.put("/contracts/nobody/auto-complete", json={"enabled": True}), 404, "CONTRACT_NOT_FOUND")
+    await refused(
+        http.put("/contracts/nobody/auto-complete", json={"enabled": True}), 404, "CONTRACT_NOT_FOUND"
+    )
 
 
 GATES: Final[Sequence[tuple[object, list[str]]]] = (
@@ -125,10 +154,16 @@ async def test_a_gate_asks_for_tasks_in_four_ways(http: httpx.AsyncClient) -> No
         for name, success in (("one", True), ("two", False), ("three", None)):
             task = body(await http.post(f"/contracts/{contract}/tasks", json={"name": name}))
             if success is not None:
-                await http.post(f"/contracts/{contract}/tasks/{task['id']}/complete", json={"success": success})
+                await http.post(
+                    f"/contracts/{contract}/tasks/{task['id']}/complete", json={"success": success}
+                )
         await deliver(http, contract, "text")
         shown = body(await http.get(f"/contracts/{contract}/phase-readiness"))
-        assert (shown["ready"], shown["missing"], shown["auto_advance_enabled"]) == (not missing, missing, False), required_tasks
+        assert (shown["ready"], shown["missing"], shown["auto_advance_enabled"]) == (
+            not missing,
+            missing,
+            False,
+        ), required_tasks
 
 
 MEANINGLESS: Final[Sequence[Mapping[str, object]]] = (
@@ -148,7 +183,9 @@ MEANINGLESS: Final[Sequence[Mapping[str, object]]] = (
 
 async def test_a_phase_that_cannot_be_meant_is_refused_where_it_is_wrong(http: httpx.AsyncClient) -> None:
     for phase in MEANINGLESS:
-        problem = await refused(http.post("/contracts", json={"name": "demo", "phases": [phase]}), 422, "INVALID_REQUEST")
+        problem = await refused(
+            http.post("/contracts", json={"name": "demo", "phases": [phase]}), 422, "INVALID_REQUEST"
+        )
         [error, *_] = cast("list[dict[str, str]]", problem["errors"])
         assert "phases" in error["path"], phase
     assert await items(http, "/contracts") == []

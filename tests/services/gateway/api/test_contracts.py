@@ -1,4 +1,6 @@
-"""Contracts over HTTP: made, listed, shown as they are and as they were, deleted; the first answer again for a repeat."""
+"""Contracts over HTTP: made, listed, shown as they are and as they were, deleted; the first answer again for
+a repeat.
+"""
 
 import asyncio
 
@@ -24,11 +26,35 @@ async def test_a_new_contract_is_answered_with_all_its_members(http: httpx.Async
     }
     assert expected.items() <= contract.items()
     assert contract["deliverables"] == [
-        {"phase": "plan", "id": "plan-document", "name": "Plan document", "completed": False, "completed_at": None},
-        {"phase": "execute", "id": "pull-request", "name": "Pull request", "completed": False, "completed_at": None},
+        {
+            "phase": "plan",
+            "id": "plan-document",
+            "name": "Plan document",
+            "completed": False,
+            "completed_at": None,
+        },
+        {
+            "phase": "execute",
+            "id": "pull-request",
+            "name": "Pull request",
+            "completed": False,
+            "completed_at": None,
+        },
     ]
-    assert contract["tasks"] == {"total": 0, "pending": 0, "claimed": 0, "running": 0, "completed": 0, "failed": 0}
-    assert contract["created_at"] == contract["updated_at"] == contract["status_changed_at"] == contract["last_activity_at"]
+    assert contract["tasks"] == {
+        "total": 0,
+        "pending": 0,
+        "claimed": 0,
+        "running": 0,
+        "completed": 0,
+        "failed": 0,
+    }
+    assert (
+        contract["created_at"]
+        == contract["updated_at"]
+        == contract["status_changed_at"]
+        == contract["last_activity_at"]
+    )
     shown = await http.get(f"/contracts/{contract['id']}")
     assert body(shown) == contract
     assert shown.headers["ETag"] == '"1"'
@@ -36,23 +62,37 @@ async def test_a_new_contract_is_answered_with_all_its_members(http: httpx.Async
 
 async def test_a_contract_may_bring_phases_of_its_own(http: httpx.AsyncClient) -> None:
     phases = [
-        {"name": "draft", "deliverables": [{"id": "text", "name": "Text"}], "gate": {"required_tasks": {"min_complete": 1}}},
+        {
+            "name": "draft",
+            "deliverables": [{"id": "text", "name": "Text"}],
+            "gate": {"required_tasks": {"min_complete": 1}},
+        },
         {"name": "print", "gate": {"required_tasks": "none", "auto_advance": False}},
     ]
     contract = await created(http, phases=phases, stale_after_seconds=60)
     assert contract["phases"] == ["draft", "print"]
     readiness = body(await http.get(f"/contracts/{contract['id']}/phase-readiness"))
-    expected = {"phase": "draft", "ready": False, "missing": ["Deliverable: text", "1 tasks incomplete"], "auto_advance_enabled": True}
+    expected = {
+        "phase": "draft",
+        "ready": False,
+        "missing": ["Deliverable: text", "1 tasks incomplete"],
+        "auto_advance_enabled": True,
+    }
     assert readiness == expected
 
 
-async def test_a_deletion_asked_again_with_the_same_key_gets_the_first_answer(http: httpx.AsyncClient) -> None:
+async def test_a_deletion_asked_again_with_the_same_key_gets_the_first_answer(
+    http: httpx.AsyncClient,
+) -> None:
     """The first answer may have been lost on its way: not found would be a lie about what was asked."""
     contract = str((await created(http))["id"])
     for action in ("start", "fail", "archive"):
         await act(http, contract, action)
     key = {"Idempotency-Key": "gone"}
-    assert [(await http.delete(f"/contracts/{contract}", headers=key)).status_code for _ in range(2)] == [204, 204]
+    assert [(await http.delete(f"/contracts/{contract}", headers=key)).status_code for _ in range(2)] == [
+        204,
+        204,
+    ]
     assert (await http.delete(f"/contracts/{contract}")).status_code == 404
 
 
@@ -68,13 +108,17 @@ async def test_a_repeat_with_the_same_key_gets_the_first_answer(http: httpx.Asyn
 
 
 async def test_many_at_once_with_one_key_make_one_contract(http: httpx.AsyncClient) -> None:
-    answers = await asyncio.gather(*(http.post("/contracts", json={"name": "once"}, headers={"Idempotency-Key": "k"}) for _ in range(10)))
+    answers = await asyncio.gather(
+        *(http.post("/contracts", json={"name": "once"}, headers={"Idempotency-Key": "k"}) for _ in range(10))
+    )
     assert {answer.status_code for answer in answers} == {201}
     assert len({body(answer)["id"] for answer in answers}) == 1
     assert len(await items(http, "/contracts")) == 1
 
 
-async def test_lists_come_newest_first_in_pages_that_stay_right_while_rows_change(http: httpx.AsyncClient) -> None:
+async def test_lists_come_newest_first_in_pages_that_stay_right_while_rows_change(
+    http: httpx.AsyncClient,
+) -> None:
     names = [f"contract {number}" for number in range(7)]
     ids = [str((await created(http, name=name))["id"]) for name in names]
     first = body(await http.get("/contracts", params={"limit": 3}))
@@ -143,8 +187,13 @@ async def test_the_events_of_a_contract_come_as_cloudevents(http: httpx.AsyncCli
     await act(http, contract, "pause", reason="lunch")
     path = f"/contracts/{contract}/events"
     events = await items(http, path)
-    assert [event["type"] for event in events] == [f"makima.contract.Contract{name}.v1" for name in ("Created", "Started", "Paused")]
-    assert all(event["specversion"] == "1.0" and event["subject"] == contract and event["actor"] == "admin:local" for event in events)
+    assert [event["type"] for event in events] == [
+        f"makima.contract.Contract{name}.v1" for name in ("Created", "Started", "Paused")
+    ]
+    assert all(
+        event["specversion"] == "1.0" and event["subject"] == contract and event["actor"] == "admin:local"
+        for event in events
+    )
     assert await items(http, path, after="2") == events[2:]
     page = body(await http.get(path, params={"limit": 2}))
     assert await items(http, path, cursor=str(page["next_cursor"])) == events[2:]

@@ -1,4 +1,6 @@
-"""Downstream systems get CloudEvents: who only knows NATS and CloudEvents 1.0 can follow everything, in order, from the first event."""
+"""Downstream systems get CloudEvents: who only knows NATS and CloudEvents 1.0 can follow everything, in
+order, from the first event.
+"""
 
 import re
 from typing import Final, cast
@@ -17,7 +19,9 @@ REQUIRED: Final = ("specversion", "id", "source", "type")  # CloudEvents 1.0, re
 ATTRIBUTE: Final = re.compile(r"[a-z0-9]+")  # and how attributes are named
 
 
-async def test_a_plain_subscriber_gets_cloudevents(gateways: Gateways, http: httpx.AsyncClient, nats: Client) -> None:
+async def test_a_plain_subscriber_gets_cloudevents(
+    gateways: Gateways, http: httpx.AsyncClient, nats: Client
+) -> None:
     contract = str((await created(http))["id"])
     for action in ("start", "pause", "resume", "fail"):
         await act(http, contract, action)
@@ -27,7 +31,9 @@ async def test_a_plain_subscriber_gets_cloudevents(gateways: Gateways, http: htt
         return (await nats.jetstream().stream_info(subjects.EVENTS_STREAM)).state.last_seq == head
 
     await eventually(relayed)
-    subscription = await nats.jetstream().subscribe(subjects.event("contract", contract, "*"), ordered_consumer=True)
+    subscription = await nats.jetstream().subscribe(
+        subjects.event("contract", contract, "*"), ordered_consumer=True
+    )
     kinds: list[str] = []
     for position in range(1, head + 1):
         message = await subscription.next_msg(timeout=PATIENCE)
@@ -35,8 +41,14 @@ async def test_a_plain_subscriber_gets_cloudevents(gateways: Gateways, http: htt
         assert all(isinstance(event[name], str) and event[name] for name in REQUIRED)
         assert all(ATTRIBUTE.fullmatch(name) for name in event)
         Draft202012Validator(CLOUDEVENT).validate(event)
-        assert (event["specversion"], event["position"], message.metadata.sequence.stream) == ("1.0", position, position)
+        assert (event["specversion"], event["position"], message.metadata.sequence.stream) == (
+            "1.0",
+            position,
+            position,
+        )
         assert message.header is not None
         assert message.header["Nats-Msg-Id"] == event["id"]
         kinds.append(str(event["type"]))
-    assert kinds == [f"makima.contract.Contract{name}.v1" for name in ("Created", "Started", "Paused", "Resumed", "Failed")]
+    assert kinds == [
+        f"makima.contract.Contract{name}.v1" for name in ("Created", "Started", "Paused", "Resumed", "Failed")
+    ]

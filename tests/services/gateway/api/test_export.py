@@ -1,4 +1,6 @@
-"""An export is the contract: its events fold to the same at every version, and to what was asked for at that version."""
+"""An export is the contract: its events fold to the same at every version, and to what was asked for at that
+version.
+"""
 
 from typing import cast
 
@@ -22,7 +24,11 @@ async def lived(http: httpx.AsyncClient) -> str:
     await act(http, contract, "start")
     task = body(await http.post(f"{path}/tasks", json={"name": "write", "plan": "in ink"}))["id"]
     await http.post(f"{path}/tasks/{task}/claim", json={"role": "builder"})
-    asked = body(await http.post(f"{path}/questions", json={"question": "which?", "question_type": "choice", "options": ["a", "b"]}))["id"]
+    asked = body(
+        await http.post(
+            f"{path}/questions", json={"question": "which?", "question_type": "choice", "options": ["a", "b"]}
+        )
+    )["id"]
     await http.post(f"{path}/questions/{asked}/answer", json={"answer": "a"})
     await http.post(f"{path}/messages", json={"role": "user", "content": 'tab\t "quote" ä😀'})
     await http.post(f"{path}/tasks/{task}/handoff", json={"to_role": "reviewer"})
@@ -45,7 +51,9 @@ async def test_its_events_fold_to_the_contract_at_every_version(http: httpx.Asyn
     contract = await lived(http)
     document = await exported(http, contract)
     events = listed(document["events"])
-    assert [event["streamversion"] for event in events] == list(range(1, cast("int", document["version"]) + 1))
+    assert [event["streamversion"] for event in events] == list(
+        range(1, cast("int", document["version"]) + 1)
+    )
     rows = Rows()
     for event in events:
         recorded = from_cloudevent(orjson.dumps(event))
@@ -56,7 +64,9 @@ async def test_its_events_fold_to_the_contract_at_every_version(http: httpx.Asyn
     assert document["contract"] == body(await http.get(f"/contracts/{contract}"))
 
 
-async def test_what_lies_in_the_contract_is_what_the_lists_show(gateways: Gateways, http: httpx.AsyncClient) -> None:
+async def test_what_lies_in_the_contract_is_what_the_lists_show(
+    gateways: Gateways, http: httpx.AsyncClient
+) -> None:
     contract = await lived(http)
     document = await exported(http, contract)
     for inside in ("tasks", "questions", "messages"):
@@ -66,7 +76,9 @@ async def test_what_lies_in_the_contract_is_what_the_lists_show(gateways: Gatewa
     assert document["epoch"] == str(await gateways.log.epoch())
 
 
-async def test_a_long_history_is_written_in_pages(http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_long_history_is_written_in_pages(
+    http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     contract = await lived(http)
     whole = await exported(http, contract)
     for size in (1, 7, cast("int", whole["version"])):

@@ -1,4 +1,6 @@
-"""Whatever is sent by whatever route, the gateway answers below 500, and every refusal is a problem of the table."""
+"""Whatever is sent by whatever route, the gateway answers below 500, and every refusal is a problem of the
+table.
+"""
 
 import os
 from random import Random
@@ -86,7 +88,15 @@ TEXTS: Final = (
     "1",
     "0s",
 )
-HEADERS: Final = ("If-Match", "Idempotency-Key", "Makima-Min-Position", "traceparent", "Content-Type", "Accept", "Transfer-Encoding-X")
+HEADERS: Final = (
+    "If-Match",
+    "Idempotency-Key",
+    "Makima-Min-Position",
+    "traceparent",
+    "Content-Type",
+    "Accept",
+    "Transfer-Encoding-X",
+)
 
 
 def value(random: Random, depth: int = 0) -> object:
@@ -125,15 +135,22 @@ async def send(http: httpx.AsyncClient, random: Random, contract: str, task: str
     method, template = random.choice(ROUTES)
     ids = (contract, contract, contract, "nobody", "%00", "x" * 65, "a.b", "%C3%A4")
     path = template.format(
-        contract=random.choice(ids), task=random.choice((task, "nobody", "%0a")), id=random.choice(("plan-document", "x", "..%2f"))
+        contract=random.choice(ids),
+        task=random.choice((task, "nobody", "%0a")),
+        id=random.choice(("plan-document", "x", "..%2f")),
     )
     headers: dict[bytes, bytes] = {b"Content-Type": b"application/json"} if random.random() < 0.9 else {}
     for name in random.sample(HEADERS, random.choice((0, 0, 1, 2))):
-        headers[name.encode()] = random.choice((b"", b"1", b'"1"', b"*", b"x" * 300, b"\xe4\xf6", b"-1", b"application/json"))
+        headers[name.encode()] = random.choice(
+            (b"", b"1", b'"1"', b"*", b"x" * 300, b"\xe4\xf6", b"-1", b"application/json")
+        )
     query = {
-        random.choice(MEMBERS): random.choice([text for text in TEXTS if text != "\ud800"]) for _ in range(random.choice((0, 0, 1, 2)))
+        random.choice(MEMBERS): random.choice([text for text in TEXTS if text != "\ud800"])
+        for _ in range(random.choice((0, 0, 1, 2)))
     }
-    return await http.request(method, path, params=query, headers=headers, content=content(random) if method != "GET" else None)
+    return await http.request(
+        method, path, params=query, headers=headers, content=content(random) if method != "GET" else None
+    )
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -150,5 +167,7 @@ async def test_no_input_makes_the_gateway_fail(http: httpx.AsyncClient, seed: in
             problem = body(answer)
             assert answer.headers["Content-Type"] == "application/problem+json", request
             assert HTTP_STATUS[ErrorCode(str(problem["code"]))] == answer.status_code, request
-            assert problem["code"] != "INVALID_REQUEST" or all(error["message"] for error in listed(problem["errors"])), request
+            assert problem["code"] != "INVALID_REQUEST" or all(
+                error["message"] for error in listed(problem["errors"])
+            ), request
     assert (await http.get(f"/contracts/{contract}")).status_code == 200

@@ -1,4 +1,6 @@
-"""Requests made from the OpenAPI document, fitting and unfitting ones: the gateway answers each as the document says, and below 500."""
+"""Requests made from the OpenAPI document, fitting and unfitting ones: the gateway answers each as the
+document says, and below 500.
+"""
 
 import asyncio
 import os
@@ -34,11 +36,15 @@ AT_ONCE: Final = 8
 PATIENCE: Final = 10.0
 ENDLESS: Final = frozenset({"monitor_events"})  # tested on its own
 SCHEMA: Final = schemathesis.openapi.from_dict(DOCUMENT)
-OF_PATHS: Final = frozenset({ErrorCode.NOT_FOUND, ErrorCode.METHOD_NOT_ALLOWED})  # a made-up id may make another path of it
+OF_PATHS: Final = frozenset(
+    {ErrorCode.NOT_FOUND, ErrorCode.METHOD_NOT_ALLOWED}
+)  # a made-up id may make another path of it
 
 
 @pytest.fixture
-async def everything(settings: Settings, pool: asyncpg.Pool, nats: Client, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Gateways]:
+async def everything(
+    settings: Settings, pool: asyncpg.Pool, nats: Client, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Gateways]:
     """With everybody who is asked by the gateway: nothing is unavailable."""
     monkeypatch.setattr(reads, "MIN_POSITION_TIMEOUT_SECONDS", 0.1)  # many a made-up position will never come
     async with (
@@ -67,7 +73,12 @@ async def known(http: httpx.AsyncClient) -> dict[str, str]:
     path = f"/contracts/{contract}"
     task = body(await http.post(f"{path}/tasks", json={"name": "write"}))
     question = body(await http.post(f"{path}/questions", json={"question": "why?"}))
-    return {"contract_id": contract, "task_id": str(task["id"]), "question_id": str(question["id"]), "deliverable_id": "plan-document"}
+    return {
+        "contract_id": contract,
+        "task_id": str(task["id"]),
+        "question_id": str(question["id"]),
+        "deliverable_id": "plan-document",
+    }
 
 
 def check(case: Made, response: Response) -> None:
@@ -82,12 +93,18 @@ def check(case: Made, response: Response) -> None:
         return
     answers = cast("dict[str, Json]", OPERATION[name]["responses"])
     assert str(response.status_code) in answers, said
-    for content in cast("dict[str, Json]", resolved(answers[str(response.status_code)]).get("content", {})).values():
-        Draft202012Validator({**cast("Json", content["schema"]), "components": COMPONENTS}).validate(response.json())
+    for content in cast(
+        "dict[str, Json]", resolved(answers[str(response.status_code)]).get("content", {})
+    ).values():
+        Draft202012Validator({**cast("Json", content["schema"]), "components": COMPONENTS}).validate(
+            response.json()
+        )
 
 
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
-async def test_every_answer_is_one_that_the_document_tells_of(everything: Gateways, mode: GenerationMode) -> None:
+async def test_every_answer_is_one_that_the_document_tells_of(
+    everything: Gateways, mode: GenerationMode
+) -> None:
     http = everything.clients[0]
     ids = await known(http)
     base, headers = (
@@ -109,5 +126,9 @@ async def test_every_answer_is_one_that_the_document_tells_of(everything: Gatewa
     async with asyncio.TaskGroup() as asking:
         for number, case in enumerate(cases(mode)):
             asking.create_task(ask(number, case))
-    assert {200, 201} <= set(statuses) if mode is GenerationMode.POSITIVE else statuses.count(422) > len(statuses) / 2
+    assert (
+        {200, 201} <= set(statuses)
+        if mode is GenerationMode.POSITIVE
+        else statuses.count(422) > len(statuses) / 2
+    )
     assert (await http.get("/contracts")).status_code == 200

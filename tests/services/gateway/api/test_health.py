@@ -1,4 +1,6 @@
-"""How a contract is: each reason provoked, with its kind, its proof and the next act; done as it says, the reason is gone."""
+"""How a contract is: each reason provoked, with its kind, its proof and the next act; done as it says, the
+reason is gone.
+"""
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -71,14 +73,17 @@ async def supervised(gateways: Gateways, http: httpx.AsyncClient, contract: str)
 
 async def silent(gateways: Gateways, http: httpx.AsyncClient, contract: str) -> int:
     await supervised(gateways, http, contract)
-    told = SupervisorStateChanged(contract, "d1", "k1", WORKING, INTERRUPTED, "plan", "heartbeat_expired", EVIDENCE)
+    told = SupervisorStateChanged(
+        contract, "d1", "k1", WORKING, INTERRUPTED, "plan", "heartbeat_expired", EVIDENCE
+    )
     return await gateways.append("supervisor-s1", told)
 
 
 async def gave_up(gateways: Gateways, http: httpx.AsyncClient, contract: str) -> int:
     await supervised(gateways, http, contract)
     return await gateways.append(
-        "supervisor-s1", SupervisorStateChanged(contract, "d1", "k1", WORKING, SupervisorState.FAILED, "plan", "heartbeat")
+        "supervisor-s1",
+        SupervisorStateChanged(contract, "d1", "k1", WORKING, SupervisorState.FAILED, "plan", "heartbeat"),
     )
 
 
@@ -92,7 +97,8 @@ async def stale(gateways: Gateways, http: httpx.AsyncClient, contract: str) -> i
     return await gateways.append(f"silence-{contract}", StaleDetected(contract, NOW, 1800.0, 1801.0))
 
 
-# code → how it comes about, what is said, what to do about it, and what proves it: an event, or the evidence of a verdict
+# code → how it comes about, what is said, what to do about it, and what proves it: an event, or the evidence
+# of a verdict
 PROVOKED: dict[str, tuple[Provoke, str, str, str]] = {
     "FAILED": (failed, "it failed: no budget", "POST /api/v1/contracts/{id}/reopen", "ContractFailed"),
     "SUPERVISOR_SILENT": (silent, "supervisor s1 on daemon d1 fell silent", "POST /api/v1/contracts/{id}/supervisor/restart", "evidence"),
@@ -116,7 +122,9 @@ PROVOKED: dict[str, tuple[Provoke, str, str, str]] = {
 }  # fmt: skip
 
 
-async def health(http: httpx.AsyncClient, contract: str, position: int = 0) -> tuple[str, dict[str, dict[str, object]]]:
+async def health(
+    http: httpx.AsyncClient, contract: str, position: int = 0
+) -> tuple[str, dict[str, dict[str, object]]]:
     """The verdict, and the reasons by their code."""
     answer = await http.get(f"/contracts/{contract}/health", headers={"Makima-Min-Position": str(position)})
     assert answer.status_code == 200, answer.text
@@ -129,7 +137,9 @@ def test_every_rule_is_provoked() -> None:
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
-async def test_a_reason_names_its_proof_and_the_next_act(gateways: Gateways, http: httpx.AsyncClient, rule: Rule) -> None:
+async def test_a_reason_names_its_proof_and_the_next_act(
+    gateways: Gateways, http: httpx.AsyncClient, rule: Rule
+) -> None:
     provoke, text, next_act, proof = PROVOKED[rule.code]
     contract = str((await created(http))["id"])
     verdict, reasons = await health(http, contract, await provoke(gateways, http, contract))
@@ -152,10 +162,15 @@ async def proven(gateways: Gateways, contract: str, named: dict[str, object], ex
             assert (named["stream"], named["version"]) == (f"contract-{contract}", events[-1].version)
         case _:
             assert named["event"] == expected
-            assert named["position"] in {None, *(event.position for event in events if event.type == expected)}
+            assert named["position"] in {
+                None,
+                *(event.position for event in events if event.type == expected),
+            }
 
 
-async def test_one_at_work_with_a_living_supervisor_is_healthy(gateways: Gateways, http: httpx.AsyncClient) -> None:
+async def test_one_at_work_with_a_living_supervisor_is_healthy(
+    gateways: Gateways, http: httpx.AsyncClient
+) -> None:
     contract = str((await created(http))["id"])
     verdict, reasons = await health(http, contract, await supervised(gateways, http, contract))
     assert (verdict, set(reasons)) == ("healthy", {"GATE_OPEN"})
@@ -168,7 +183,9 @@ async def test_what_has_ended_needs_nothing(gateways: Gateways, http: httpx.Asyn
     assert await health(http, contract) == ("ended", {})
 
 
-async def test_the_worst_gives_the_verdict_and_the_first_reason(gateways: Gateways, http: httpx.AsyncClient) -> None:
+async def test_the_worst_gives_the_verdict_and_the_first_reason(
+    gateways: Gateways, http: httpx.AsyncClient
+) -> None:
     contract = str((await created(http))["id"])
     await asked(gateways, http, contract)
     position = await gateways.append(f"silence-{contract}", StaleDetected(contract, NOW, 1800.0, 1801.0))

@@ -1,4 +1,6 @@
-"""What moves a contract, over HTTP: each action, the status as old clients set it, and the version that a caller decided on."""
+"""What moves a contract, over HTTP: each action, the status as old clients set it, and the version that a
+caller decided on.
+"""
 
 import httpx
 import pytest
@@ -62,17 +64,36 @@ async def test_a_stale_version_is_a_conflict_that_says_the_truth(http: httpx.Asy
 
 async def test_header_and_body_may_not_disagree_about_the_version(http: httpx.AsyncClient) -> None:
     contract = str((await created(http))["id"])
-    answer = http.post(f"/contracts/{contract}/start", json={"expected_version": 1}, headers={"If-Match": '"2"'})
+    answer = http.post(
+        f"/contracts/{contract}/start", json={"expected_version": 1}, headers={"If-Match": '"2"'}
+    )
     await refused(answer, 422, "INVALID_REQUEST")
 
 
 async def test_the_status_can_be_set_as_old_clients_do(http: httpx.AsyncClient) -> None:
     contract = str((await created(http))["id"])
-    for status in ("active", "paused", "active", "blocked", "active", "completed", "active", "failed", "active", "archived"):
-        answer = await http.post(f"/contracts/{contract}/status", json={"status": status, "reason": "because"})
+    for status in (
+        "active",
+        "paused",
+        "active",
+        "blocked",
+        "active",
+        "completed",
+        "active",
+        "failed",
+        "active",
+        "archived",
+    ):
+        answer = await http.post(
+            f"/contracts/{contract}/status", json={"status": status, "reason": "because"}
+        )
         assert (answer.status_code, body(answer)["status"]) == (200, status), answer.text
-    await refused(http.post(f"/contracts/{contract}/status", json={"status": "active"}), 400, "INVALID_TRANSITION")
-    await refused(http.post(f"/contracts/{contract}/status", json={"status": "completing"}), 422, "INVALID_REQUEST")
+    await refused(
+        http.post(f"/contracts/{contract}/status", json={"status": "active"}), 400, "INVALID_TRANSITION"
+    )
+    await refused(
+        http.post(f"/contracts/{contract}/status", json={"status": "completing"}), 422, "INVALID_REQUEST"
+    )
     await refused(http.post("/contracts/nobody/status", json={"status": "active"}), 404, "CONTRACT_NOT_FOUND")
 
 

@@ -1,4 +1,6 @@
-"""Many clients before two replicas, one contract: at each version exactly one of them changes it, and the others are told the truth."""
+"""Many clients before two replicas, one contract: at each version exactly one of them changes it, and the
+others are told the truth.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -29,12 +31,19 @@ async def test_one_change_succeeds_at_each_version_and_the_others_learn_of_it(ga
     contract = str((await created(gateways.clients[0], phases=PHASES))["id"])
     version = int(str((await act(gateways.clients[0], contract, "start"))["version"]))
     for phase in (str(phase["name"]) for phase in PHASES[1:]):
-        answers = await asyncio.gather(*(change(gateways.clients[number % 2], contract, phase, version) for number in range(CLIENTS)))
+        answers = await asyncio.gather(
+            *(change(gateways.clients[number % 2], contract, phase, version) for number in range(CLIENTS))
+        )
         (won,) = [answer for answer in answers if answer.status_code == 200]
         lost = [body(answer) for answer in answers if answer.status_code == 409]
         assert len(lost) == CLIENTS - 1
         assert body(won).items() >= {"phase": phase, "version": version + 1}.items()
-        truth = {"code": "VERSION_CONFLICT", "expected": version, "actual": version + 1, "current_phase": phase}
+        truth = {
+            "code": "VERSION_CONFLICT",
+            "expected": version,
+            "actual": version + 1,
+            "current_phase": phase,
+        }
         assert all(problem.items() >= truth.items() for problem in lost), lost[0]
         version += 1
     events = await gateways.log.stream("default", f"contract-{contract}")
@@ -42,7 +51,9 @@ async def test_one_change_succeeds_at_each_version_and_the_others_learn_of_it(ga
 
 
 async def test_clients_that_try_again_with_what_they_learnt_all_get_through(gateways: Gateways) -> None:
-    """Each guards the contract, or takes the guard off, at the version that it saw: all get their turn, and none is lost."""
+    """Each guards the contract, or takes the guard off, at the version that it saw: all get their turn, and
+    none is lost.
+    """
     http = gateways.clients[0]
     contract = str((await created(http))["id"])
 
@@ -50,7 +61,9 @@ async def test_clients_that_try_again_with_what_they_learnt_all_get_through(gate
         version = 1
         while True:
             headers = {"If-Match": f'"{version}"'}
-            answer = await http.put(f"/contracts/{contract}/phase-guard", json={"enabled": enabled}, headers=headers)
+            answer = await http.put(
+                f"/contracts/{contract}/phase-guard", json={"enabled": enabled}, headers=headers
+            )
             if answer.status_code == 200:
                 return version
             problem = body(answer)

@@ -1,4 +1,6 @@
-"""The feature flag `enhanced_contract_status` off: people see the three statuses of old, and nothing leads to another one."""
+"""The feature flag `enhanced_contract_status` off: people see the three statuses of old, and nothing leads to
+another one.
+"""
 
 from collections.abc import AsyncIterator
 from typing import cast
@@ -25,7 +27,9 @@ async def gateways(settings: Settings, pool: asyncpg.Pool, nats: Client) -> Asyn
 async def test_the_status_shown_is_one_of_three(http: httpx.AsyncClient) -> None:
     contract = await created(http)
     path = f"/contracts/{contract['id']}"
-    assert (contract["status"], contract["legacy_status"]) == ("active", "active"), "which was created, and not yet started"
+    assert (contract["status"], contract["legacy_status"]) == ("active", "active"), (
+        "which was created, and not yet started"
+    )
     await act(http, str(contract["id"]), "start")
     await http.post(f"{path}/questions", json={"question": "which?"})
     waiting = body(await http.get(path))
@@ -62,16 +66,25 @@ async def test_the_status_is_set_as_it_was_and_to_nothing_new(http: httpx.AsyncC
         await refused(http.post(f"/contracts/{contract}/status", json={"status": status}), 404, "FEATURE_OFF")
 
 
-async def test_what_was_paused_before_is_made_active_as_old_clients_do(gateways: Gateways, http: httpx.AsyncClient) -> None:
+async def test_what_was_paused_before_is_made_active_as_old_clients_do(
+    gateways: Gateways, http: httpx.AsyncClient
+) -> None:
     contract = str((await created(http))["id"])
     await act(http, contract, "start")
     position = await gateways.append(f"contract-{contract}", ContractPaused("lunch", ContractStatus.ACTIVE))
-    assert body(await http.get(f"/contracts/{contract}", headers={"Makima-Min-Position": str(position)}))["status"] == "active"
+    assert (
+        body(await http.get(f"/contracts/{contract}", headers={"Makima-Min-Position": str(position)}))[
+            "status"
+        ]
+        == "active"
+    )
     answer = await http.post(f"/contracts/{contract}/status", json={"status": "active"})
     assert (answer.status_code, body(answer)["version"]) == (200, 4)
 
 
-async def test_the_monitor_tells_what_changes_of_what_is_shown(gateways: Gateways, http: httpx.AsyncClient) -> None:
+async def test_the_monitor_tells_what_changes_of_what_is_shown(
+    gateways: Gateways, http: httpx.AsyncClient
+) -> None:
     async with (
         watching(gateways) as everything,
         watching(gateways, statuses=["archived"]) as archived,
@@ -79,12 +92,20 @@ async def test_the_monitor_tells_what_changes_of_what_is_shown(gateways: Gateway
     ):
         contract = str((await created(http))["id"])
         await act(http, contract, "start")
-        asked = (await http.post(f"/contracts/{contract}/questions", json={"question": "which?"})).json()["id"]
+        asked = (await http.post(f"/contracts/{contract}/questions", json={"question": "which?"})).json()[
+            "id"
+        ]
         await act(http, contract, "complete")
         last = await position(http, contract, "archive")
         told = await everything.until(last)
         assert [
-            (message["type"], message.get("old_status"), message.get("new_status"), message.get("question_id")) for message in told
+            (
+                message["type"],
+                message.get("old_status"),
+                message.get("new_status"),
+                message.get("question_id"),
+            )
+            for message in told
         ] == [
             ("StatusChanged", None, "active", None),
             ("QuestionAsked", None, None, asked),
@@ -96,7 +117,9 @@ async def test_the_monitor_tells_what_changes_of_what_is_shown(gateways: Gateway
         assert (await created(http))["id"] == (await paused.next())["contract_id"]
 
 
-async def test_what_was_missed_is_told_in_the_old_statuses_too(gateways: Gateways, http: httpx.AsyncClient) -> None:
+async def test_what_was_missed_is_told_in_the_old_statuses_too(
+    gateways: Gateways, http: httpx.AsyncClient
+) -> None:
     contract = str((await created(http))["id"])
     await act(http, contract, "start")
     last = await position(http, contract, "complete")
@@ -107,9 +130,14 @@ async def test_what_was_missed_is_told_in_the_old_statuses_too(gateways: Gateway
         ]
 
 
-async def test_the_dashboards_recent_events_name_no_status_that_is_not_shown(gateways: Gateways, http: httpx.AsyncClient) -> None:
+async def test_the_dashboards_recent_events_name_no_status_that_is_not_shown(
+    gateways: Gateways, http: httpx.AsyncClient
+) -> None:
     contract = str((await created(http))["id"])
     await act(http, contract, "start")
     await act(http, contract, "complete")
     recent = cast("list[dict[str, object]]", body(await http.get("/contracts/dashboard"))["recentEvents"])
-    assert [(event["old_status"], event["new_status"]) for event in recent] == [("active", "completed"), (None, "active")]
+    assert [(event["old_status"], event["new_status"]) for event in recent] == [
+        ("active", "completed"),
+        (None, "active"),
+    ]

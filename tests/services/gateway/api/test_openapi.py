@@ -1,4 +1,6 @@
-"""The OpenAPI document is valid, complete, and says what the gateway says: every route, every refusal, examples that fit."""
+"""The OpenAPI document is valid, complete, and says what the gateway says: every route, every refusal,
+examples that fit.
+"""
 
 from collections.abc import Iterator
 from typing import cast
@@ -11,13 +13,23 @@ from makima_gateway.api.openapi.operations import OPERATIONS
 from makima_schemas.errors import HTTP_STATUS, ErrorCode
 from openapi_spec_validator import validate
 
-from tests.services.gateway.api.openapi_document import COMPONENTS, DOCUMENT, OPERATION, Json, name_of, resolved
+from tests.services.gateway.api.openapi_document import (
+    COMPONENTS,
+    DOCUMENT,
+    OPERATION,
+    Json,
+    name_of,
+    resolved,
+)
 from tests.services.gateway.harness import body
 
 
 def bodies(operation: Json) -> Iterator[tuple[str, Json]]:
     """The content of what an operation takes, and of each of its answers, by media type."""
-    holders = [cast("Json", operation.get("requestBody", {})), *cast("dict[str, Json]", operation["responses"]).values()]
+    holders = [
+        cast("Json", operation.get("requestBody", {})),
+        *cast("dict[str, Json]", operation["responses"]).values(),
+    ]
     for holder in holders:
         yield from cast("dict[str, Json]", resolved(holder).get("content", {})).items()
 
@@ -46,7 +58,9 @@ def test_every_route_says_what_it_is_for(name: str) -> None:
 def test_what_it_takes_and_answers_has_examples_that_fit(name: str) -> None:
     for media_type, content in bodies(OPERATION[name]):
         if media_type == "text/event-stream" or "examples" not in content:
-            assert "example" in content or content["schema"] == {"$ref": "#/components/schemas/ProblemDetails"}
+            assert "example" in content or content["schema"] == {
+                "$ref": "#/components/schemas/ProblemDetails"
+            }
             continue
         for each in cast("dict[str, Json]", content["examples"]).values():
             example = COMPONENTS["examples"][name_of(each)]
@@ -67,7 +81,12 @@ def test_a_problem_stands_under_the_status_of_its_code() -> None:
 
 def test_headers_are_told_where_they_are_answered() -> None:
     def headers(name: str, status: str = "200") -> set[str]:
-        return set(cast("dict[str, Json]", cast("dict[str, Json]", OPERATION[name]["responses"])[status].get("headers", {})))
+        return set(
+            cast(
+                "dict[str, Json]",
+                cast("dict[str, Json]", OPERATION[name]["responses"])[status].get("headers", {}),
+            )
+        )
 
     assert headers("pause_contract") == {"ETag", "Makima-Position", "Makima-Read-Behind"}
     assert headers("create_contract", "201") == {"ETag", "Makima-Position", "Makima-Read-Behind"}

@@ -1,4 +1,6 @@
-"""Supervisors and daemons over HTTP: what the log says of them, what their last heartbeat said, and a heartbeat sent by HTTP."""
+"""Supervisors and daemons over HTTP: what the log says of them, what their last heartbeat said, and a
+heartbeat sent by HTTP.
+"""
 
 from datetime import UTC, datetime, timedelta
 
@@ -26,7 +28,9 @@ from tests.services.supervisor_heartbeat.harness import supervisor_beat
 async def supervised(gateways: Gateways, http: httpx.AsyncClient) -> str:
     """A contract whose supervisor s1 was heard once."""
     contract = str((await created(http))["id"])
-    await gateways.append("supervisor-s1", SupervisorRegistered(contract, "d1", "k1", WORKING, "plan", Arrival("e", 1, NOW)))
+    await gateways.append(
+        "supervisor-s1", SupervisorRegistered(contract, "d1", "k1", WORKING, "plan", Arrival("e", 1, NOW))
+    )
     await eventually(lambda: _known(http, contract))
     return contract
 
@@ -42,7 +46,9 @@ async def test_a_contract_without_a_supervisor_has_none(http: httpx.AsyncClient)
     await refused(http.get("/contracts/nobody/supervisor/heartbeats"), 404, "CONTRACT_NOT_FOUND")
 
 
-async def test_a_supervisor_is_shown_with_what_its_last_heartbeat_said(gateways: Gateways, http: httpx.AsyncClient, nats: Client) -> None:
+async def test_a_supervisor_is_shown_with_what_its_last_heartbeat_said(
+    gateways: Gateways, http: httpx.AsyncClient, nats: Client
+) -> None:
     contract = await supervised(gateways, http)
     shown = body(await http.get(f"/contracts/{contract}/supervisor/status"))
     assert shown == {
@@ -71,11 +77,16 @@ async def test_a_supervisor_is_shown_with_what_its_last_heartbeat_said(gateways:
     assert (await items(http, "/contracts"))[0]["last_activity_at"] == heard
 
 
-async def test_a_supervisor_that_fell_silent_is_dead_until_it_is_heard_again(gateways: Gateways, http: httpx.AsyncClient) -> None:
+async def test_a_supervisor_that_fell_silent_is_dead_until_it_is_heard_again(
+    gateways: Gateways, http: httpx.AsyncClient
+) -> None:
     contract = await supervised(gateways, http)
     path = f"/contracts/{contract}/supervisor/status"
     await gateways.append(
-        "supervisor-s1", SupervisorStateChanged(contract, "d1", "k1", WORKING, INTERRUPTED, "plan", "heartbeat_expired", EVIDENCE)
+        "supervisor-s1",
+        SupervisorStateChanged(
+            contract, "d1", "k1", WORKING, INTERRUPTED, "plan", "heartbeat_expired", EVIDENCE
+        ),
     )
 
     async def dead() -> bool:
@@ -83,8 +94,16 @@ async def test_a_supervisor_that_fell_silent_is_dead_until_it_is_heard_again(gat
 
     await eventually(dead)
     problem = await refused(http.get(path), 503, "SUPERVISOR_DEAD")
-    assert {"task_id": "s1", "state": "interrupted", "alive": False, "phase": "plan"}.items() <= problem.items()
-    await gateways.append("supervisor-s1", SupervisorStateChanged(contract, "d1", "k1", INTERRUPTED, WORKING, "plan", "heartbeat"))
+    assert {
+        "task_id": "s1",
+        "state": "interrupted",
+        "alive": False,
+        "phase": "plan",
+    }.items() <= problem.items()
+    await gateways.append(
+        "supervisor-s1",
+        SupervisorStateChanged(contract, "d1", "k1", INTERRUPTED, WORKING, "plan", "heartbeat"),
+    )
 
     async def alive() -> bool:
         return (await http.get(path)).status_code == 200
@@ -92,7 +111,9 @@ async def test_a_supervisor_that_fell_silent_is_dead_until_it_is_heard_again(gat
     await eventually(alive)
 
 
-async def test_a_contract_with_a_live_supervisor_has_activity(gateways: Gateways, http: httpx.AsyncClient) -> None:
+async def test_a_contract_with_a_live_supervisor_has_activity(
+    gateways: Gateways, http: httpx.AsyncClient
+) -> None:
     contract = await supervised(gateways, http)
 
     async def started() -> bool:  # by its owner, because the supervisor was heard
@@ -101,7 +122,10 @@ async def test_a_contract_with_a_live_supervisor_has_activity(gateways: Gateways
     await eventually(started)
     assert await items(http, "/contracts", threshold="0s") == []
     await gateways.append(
-        "supervisor-s1", SupervisorStateChanged(contract, "d1", "k1", WORKING, INTERRUPTED, "plan", "heartbeat_expired", EVIDENCE)
+        "supervisor-s1",
+        SupervisorStateChanged(
+            contract, "d1", "k1", WORKING, INTERRUPTED, "plan", "heartbeat_expired", EVIDENCE
+        ),
     )
 
     async def found() -> bool:
@@ -110,16 +134,21 @@ async def test_a_contract_with_a_live_supervisor_has_activity(gateways: Gateways
     await eventually(found)
 
 
-async def test_daemons_are_listed_and_shown(gateways: Gateways, http: httpx.AsyncClient, nats: Client) -> None:
+async def test_daemons_are_listed_and_shown(
+    gateways: Gateways, http: httpx.AsyncClient, nats: Client
+) -> None:
     await gateways.append("daemon-d2", DaemonConnected("two"))
     await gateways.append("daemon-d1", DaemonConnected("one"))
     await gateways.append("daemon-d2", DaemonDisconnected(EVIDENCE))
     await nats.publish(
-        subjects.state("daemon", "d1"), orjson.dumps({"agents": ["a"], "worktrees": 2, "capacity": 3, "last_heartbeat": rfc3339(NOW)})
+        subjects.state("daemon", "d1"),
+        orjson.dumps({"agents": ["a"], "worktrees": 2, "capacity": 3, "last_heartbeat": rfc3339(NOW)}),
     )
 
     async def shown() -> bool:
-        return [(item["id"], item["connected"], item["capacity"]) for item in await items(http, "/daemons")] == [
+        return [
+            (item["id"], item["connected"], item["capacity"]) for item in await items(http, "/daemons")
+        ] == [
             ("d1", True, 3),
             ("d2", False, 0),
         ]
@@ -135,7 +164,9 @@ async def test_daemons_are_listed_and_shown(gateways: Gateways, http: httpx.Asyn
     await refused(http.get("/daemons/d3"), 404, "DAEMON_NOT_FOUND")
 
 
-async def test_a_heartbeat_that_its_recorder_would_set_aside_is_refused(http: httpx.AsyncClient, nats: Client) -> None:
+async def test_a_heartbeat_that_its_recorder_would_set_aside_is_refused(
+    http: httpx.AsyncClient, nats: Client
+) -> None:
     for taken in (
         {"hostname": "h" * 255},
         {"hostname": "h", "agents": ["a" * 255] * 128},
@@ -174,8 +205,18 @@ async def test_heartbeats_go_their_way_and_are_found_again(
 
         await eventually(recorded)
         heartbeats = await recorded()
-        assert {"state": "working", "activity": "thinking", "progress": 10, "phase": "plan"}.items() <= heartbeats[0].items()
-        sent = body(await http.post("/daemons/d9/heartbeat", json={"hostname": "nine", "agents": ["s1"], "worktrees": 1, "capacity": 4}))
+        assert {
+            "state": "working",
+            "activity": "thinking",
+            "progress": 10,
+            "phase": "plan",
+        }.items() <= heartbeats[0].items()
+        sent = body(
+            await http.post(
+                "/daemons/d9/heartbeat",
+                json={"hostname": "nine", "agents": ["s1"], "worktrees": 1, "capacity": 4},
+            )
+        )
         assert {"id": "d9", "hostname": "nine", "connected": True, "capacity": 4}.items() <= sent.items()
 
         async def registered() -> bool:
@@ -202,16 +243,31 @@ async def test_a_restart_is_asked_of_the_daemon_that_runs_the_supervisor(
         listening = await nats.subscribe(subjects.daemon_signal("d1", "restart"), cb=hear)
         await nats.flush()
         for number in (1, 2):
-            answer = await http.post(f"/contracts/{contract}/{path}", json={"reason": "hangs"}, headers={"Idempotency-Key": "again"})
-            assert (answer.status_code, body(answer)) == (202, {"task_id": "s1", "daemon_id": "d1", "reason": "hangs"})
-            assert heard == [{"contract_id": contract, "task_id": "s1", "connection_id": "k1", "reason": "hangs"}] * number
+            answer = await http.post(
+                f"/contracts/{contract}/{path}",
+                json={"reason": "hangs"},
+                headers={"Idempotency-Key": "again"},
+            )
+            assert (answer.status_code, body(answer)) == (
+                202,
+                {"task_id": "s1", "daemon_id": "d1", "reason": "hangs"},
+            )
+            assert (
+                heard
+                == [{"contract_id": contract, "task_id": "s1", "connection_id": "k1", "reason": "hangs"}]
+                * number
+            )
         assert (await http.post(f"/contracts/{contract}/{path}", headers=unheard)).status_code == 202
         requested = [event.type for event in await gateways.log.stream("default", "supervisor-s1")]
-        assert requested == ["SupervisorRegistered", *["SupervisorRestartRequested"] * 2], "a repeat asks for no restart more"
+        assert requested == ["SupervisorRegistered", *["SupervisorRestartRequested"] * 2], (
+            "a repeat asks for no restart more"
+        )
         await listening.unsubscribe()
 
 
-async def test_a_disconnected_daemon_is_asked_for_nothing(settings: Settings, gateways: Gateways, http: httpx.AsyncClient) -> None:
+async def test_a_disconnected_daemon_is_asked_for_nothing(
+    settings: Settings, gateways: Gateways, http: httpx.AsyncClient
+) -> None:
     async with Service.running(supervisor_heartbeat.NAME, settings, supervisor_heartbeat.build):
         contract = await supervised(gateways, http)
         await gateways.append("daemon-d1", DaemonConnected("one"))

@@ -23,7 +23,12 @@ from tests.generated.access import ASKERS, Asker, refusal
 from tests.services.gateway.harness import Gateways, authenticated_client, body, created, items, refused
 from tests.services.gateway.tokens import client_as, issue_token, run_by
 
-ACCESS_REFUSALS: Final = {ErrorCode.UNAUTHORIZED, ErrorCode.FORBIDDEN, ErrorCode.CONTRACT_NOT_FOUND, ErrorCode.DAEMON_NOT_FOUND}
+ACCESS_REFUSALS: Final = {
+    ErrorCode.UNAUTHORIZED,
+    ErrorCode.FORBIDDEN,
+    ErrorCode.CONTRACT_NOT_FOUND,
+    ErrorCode.DAEMON_NOT_FOUND,
+}
 OWNER, DAEMON = "alice", "d1"
 TOKENS: Final[Mapping[Asker, Mapping[str, object]]] = {
     asker: {
@@ -48,7 +53,9 @@ def served() -> Iterator[str]:
 
 
 # What puts an end to the contract comes last.
-ROUTES: Final = sorted(set(served()), key=lambda route: (route.endswith(("/fail", "/complete", "/archive")), route))
+ROUTES: Final = sorted(
+    set(served()), key=lambda route: (route.endswith(("/fail", "/complete", "/archive")), route)
+)
 
 
 @dataclass(frozen=True)
@@ -60,13 +67,25 @@ class Actors:
     socket: str
 
     def path(self, route: str, contract: str | None = None, daemon: str = DAEMON) -> str:
-        names = {"task_id": "t1", "deliverable_id": "plan-document", "question_id": "q1", "role": "builder", "token_id": "nobodys"}
-        return route.partition(" ")[2].format(contract_id=contract or self.contract, daemon_id=daemon, **names)
+        names = {
+            "task_id": "t1",
+            "deliverable_id": "plan-document",
+            "question_id": "q1",
+            "role": "builder",
+            "token_id": "nobodys",
+        }
+        return route.partition(" ")[2].format(
+            contract_id=contract or self.contract, daemon_id=daemon, **names
+        )
 
-    async def ask(self, asker: Asker, route: str, contract: str | None = None, daemon: str = DAEMON) -> httpx.Response:
+    async def ask(
+        self, asker: Asker, route: str, contract: str | None = None, daemon: str = DAEMON
+    ) -> httpx.Response:
         method = route.partition(" ")[0]
         said: dict[str, object] | None = None if method == "GET" else {}
-        async with self.clients[asker].stream(method, self.path(route, contract, daemon), json=said) as answer:
+        async with self.clients[asker].stream(
+            method, self.path(route, contract, daemon), json=said
+        ) as answer:
             if not answer.headers.get("Content-Type", "").startswith(STREAM):  # which would go on for ever
                 await answer.aread()
             return answer
@@ -79,15 +98,21 @@ async def actors(gateways: Gateways, http: httpx.AsyncClient) -> AsyncIterator[A
         clients: dict[Asker, httpx.AsyncClient] = {}
         for asker in ASKERS:
             if asker.role is None:
-                clients[asker] = await opened.enter_async_context(authenticated_client(None, str(http.base_url)))
+                clients[asker] = await opened.enter_async_context(
+                    authenticated_client(None, str(http.base_url))
+                )
             else:
-                clients[asker] = await opened.enter_async_context(client_as(http, asker.role, **TOKENS[asker]))
+                clients[asker] = await opened.enter_async_context(
+                    client_as(http, asker.role, **TOKENS[asker])
+                )
         owner = next(clients[asker] for asker in ASKERS if asker.role is Role.OWNER and asker.own)
         yield Actors(await run_by(gateways, DAEMON, owner), clients, gateways.sockets[0].partition("?")[0])
 
 
 def test_every_route_has_a_row_and_every_row_a_route() -> None:
-    assert set(ROUTES) == set(POLICY), "a route without a row lets nobody in, and a row without a route whoever comes under its name"
+    assert set(ROUTES) == set(POLICY), (
+        "a route without a row lets nobody in, and a row without a route whoever comes under its name"
+    )
 
 
 async def test_every_route_answers_everybody_as_its_row_says(actors: Actors) -> None:
@@ -96,7 +121,9 @@ async def test_every_route_answers_everybody_as_its_row_says(actors: Actors) -> 
             expected = refusal(POLICY[route], asker)
             answer = await actors.ask(asker, route)
             code = None if answer.is_success else ErrorCode(str(body(answer)["code"]))
-            assert (code if code in ACCESS_REFUSALS else None) == expected, f"{asker.title}: {route} → {answer.text}"
+            assert (code if code in ACCESS_REFUSALS else None) == expected, (
+                f"{asker.title}: {route} → {answer.text}"
+            )
             assert expected is None or answer.status_code == HTTP_STATUS[expected]
 
 
@@ -104,14 +131,18 @@ async def test_every_socket_answers_everybody_as_its_row_says(actors: Actors) ->
     for route in [route for route in ROUTES if route.startswith("WS ")]:
         for asker in ASKERS:
             expected = refusal(POLICY[route], asker)
-            assert await handshake(actors, asker) == (None if expected is None else HTTP_STATUS[expected]), f"{asker.title}: {route}"
+            assert await handshake(actors, asker) == (None if expected is None else HTTP_STATUS[expected]), (
+                f"{asker.title}: {route}"
+            )
 
 
 async def handshake(actors: Actors, asker: Asker) -> int | None:
     """The status of a refused one."""
     given = actors.clients[asker].headers.get("Authorization")
     try:
-        async with connect(actors.socket, additional_headers={"Authorization": given} if given else {}) as socket:
+        async with connect(
+            actors.socket, additional_headers={"Authorization": given} if given else {}
+        ) as socket:
             await socket.recv()
     except InvalidStatus as error:
         return error.response.status_code
@@ -126,11 +157,16 @@ async def test_what_belongs_to_others_is_answered_as_what_is_not_there(actors: A
         for asker in [asker for asker in ASKERS if not asker.own and asker.role in POLICY[route].roles]:
             theirs = body(await actors.ask(asker, route))
             nobodys = body(await actors.ask(asker, route, contract="nobody", daemon="nobody"))
-            said = {name: str(value).replace(actors.contract, "nobody").replace(DAEMON, "nobody") for name, value in theirs.items()}
+            said = {
+                name: str(value).replace(actors.contract, "nobody").replace(DAEMON, "nobody")
+                for name, value in theirs.items()
+            }
             assert said == {name: str(value) for name, value in nobodys.items()}, f"{asker.title}: {route}"
 
 
-async def test_lists_show_what_is_ones_own(actors: Actors, gateways: Gateways, http: httpx.AsyncClient) -> None:
+async def test_lists_show_what_is_ones_own(
+    actors: Actors, gateways: Gateways, http: httpx.AsyncClient
+) -> None:
     await gateways.append("daemon-d2", DaemonConnected("two"))
     async with client_as(http, "owner", owner="bob") as bob:
         bobs = await run_by(gateways, "d2", bob)
@@ -142,7 +178,9 @@ async def test_lists_show_what_is_ones_own(actors: Actors, gateways: Gateways, h
         if asker.role is Role.ADMIN:
             assert (contracts, daemons) == ({actors.contract, bobs}, {"d1", "d2"})
         else:
-            assert (contracts, daemons) == (({actors.contract}, {"d1"}) if asker.own else ({bobs}, {"d2"})), asker.title
+            assert (contracts, daemons) == (({actors.contract}, {"d1"}) if asker.own else ({bobs}, {"d2"})), (
+                asker.title
+            )
 
 
 async def test_what_one_makes_is_ones_own(actors: Actors) -> None:
@@ -167,7 +205,9 @@ async def test_a_deletion_repeated_by_its_owner_gets_the_first_answer(http: http
         contract = str((await created(alice))["id"])
         assert (await alice.post(f"/contracts/{contract}/archive")).status_code == 200
         key = {"Idempotency-Key": "gone"}
-        assert [(await alice.delete(f"/contracts/{contract}", headers=key)).status_code for _ in range(2)] == [204, 204]
+        assert [
+            (await alice.delete(f"/contracts/{contract}", headers=key)).status_code for _ in range(2)
+        ] == [204, 204]
         await refused(bob.delete(f"/contracts/{contract}", headers=key), 404, "CONTRACT_NOT_FOUND")
 
 
@@ -178,7 +218,10 @@ async def test_what_is_open_needs_no_token(http: httpx.AsyncClient) -> None:
 
 async def test_a_daemon_of_one_owner_works_for_no_other(gateways: Gateways, http: httpx.AsyncClient) -> None:
     token = await issue_token(http, "daemon", daemon_id=DAEMON, owner="bob")
-    async with client_as(http, "owner", owner=OWNER) as alice, authenticated_client(str(token["token"]), str(http.base_url)) as daemon:
+    async with (
+        client_as(http, "owner", owner=OWNER) as alice,
+        authenticated_client(str(token["token"]), str(http.base_url)) as daemon,
+    ):
         contract = await run_by(gateways, DAEMON, alice)
         await refused(daemon.get(f"/contracts/{contract}"), 404, "CONTRACT_NOT_FOUND")
         assert await items(daemon, "/contracts") == []

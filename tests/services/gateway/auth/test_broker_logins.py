@@ -1,4 +1,6 @@
-"""A daemon's token comes with a login to the embedded broker: it works when it is answered, and ends with the token."""
+"""A daemon's token comes with a login to the embedded broker: it works when it is answered, and ends with the
+token.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -63,7 +65,9 @@ async def guarded(database: str, pool: asyncpg.Pool, server_folder: Path) -> Asy
     async with AsyncExitStack() as started:
         started.push_async_callback(broker.stop)
         service = await started.enter_async_context(Service.running(gateway.NAME, settings, gateway.build))
-        client = await started.enter_async_context(authenticated_client(ADMIN, f"http://127.0.0.1:{settings.port}/api/v1"))
+        client = await started.enter_async_context(
+            authenticated_client(ADMIN, f"http://127.0.0.1:{settings.port}/api/v1")
+        )
 
         async def answers() -> bool:
             try:
@@ -75,7 +79,9 @@ async def guarded(database: str, pool: asyncpg.Pool, server_folder: Path) -> Asy
         yield Guarded(client, broker, settings, service)
 
 
-async def test_it_works_when_it_is_answered_and_ends_with_the_token(guarded: Guarded, pool: asyncpg.Pool) -> None:
+async def test_it_works_when_it_is_answered_and_ends_with_the_token(
+    guarded: Guarded, pool: asyncpg.Pool
+) -> None:
     tokens = [await issue_token(guarded.http, "daemon", daemon_id="d1") for _ in range(2)]
     kept_one, other = [await nats_py.connect(guarded.url(token), allow_reconnect=False) for token in tokens]
     kept = [str(dict(row)) for row in await pool.fetch("select * from gateway.tokens")]
@@ -90,7 +96,9 @@ async def test_it_works_when_it_is_answered_and_ends_with_the_token(guarded: Gua
 
 async def test_a_daemon_of_the_sdk_beats_and_hears_with_it(guarded: Guarded) -> None:
     token = await issue_token(guarded.http, "daemon", daemon_id="d1")
-    connection = Connection(str(guarded.http.base_url).removesuffix("/api/v1/"), guarded.url(token), str(token["token"]))
+    connection = Connection(
+        str(guarded.http.base_url).removesuffix("/api/v1/"), guarded.url(token), str(token["token"])
+    )
     looking = await connect(guarded.broker.url_of(permissions.ADMIN), "administrator", on_closed=ignore_close)
     async with Daemon("d1", connection, interval=0.05):
 
@@ -129,14 +137,20 @@ async def test_a_broker_that_does_not_let_it_in_is_said_and_the_token_can_be_rev
 ) -> None:
     monkeypatch.setattr("makima_gateway.auth.broker_logins.LOGIN_TIMEOUT_SECONDS", 0.2)
     await guarded.broker.kill()
-    problem = await refused(guarded.http.post("/tokens", json={"role": "daemon", "daemon_id": "d1"}), 503, "UNAVAILABLE")
+    problem = await refused(
+        guarded.http.post("/tokens", json={"role": "daemon", "daemon_id": "d1"}), 503, "UNAVAILABLE"
+    )
     assert "revoke the token" in str(problem["hint"])
-    [token] = [each for each in (await guarded.http.get("/tokens")).json()["items"] if each["role"] == "daemon"]
+    [token] = [
+        each for each in (await guarded.http.get("/tokens")).json()["items"] if each["role"] == "daemon"
+    ]
     assert (await guarded.http.delete(f"/tokens/{token['id']}")).status_code == 204
     await guarded.broker.start()
 
 
-async def test_who_was_revoked_while_the_broker_could_not_be_asked_is_cut_off_when_it_can(guarded: Guarded) -> None:
+async def test_who_was_revoked_while_the_broker_could_not_be_asked_is_cut_off_when_it_can(
+    guarded: Guarded,
+) -> None:
     token = await issue_token(guarded.http, "daemon", daemon_id="d1")
     daemon = await nats_py.connect(guarded.url(token), allow_reconnect=False)
     guarded.broker.freeze()

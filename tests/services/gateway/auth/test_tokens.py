@@ -1,4 +1,6 @@
-"""Tokens: made and shown once, kept as hashes, listed without secrets, revoked at once; and never the last administrator's."""
+"""Tokens: made and shown once, kept as hashes, listed without secrets, revoked at once; and never the last
+administrator's.
+"""
 
 import asyncio
 import logging
@@ -21,7 +23,18 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
-from tests.services.gateway.harness import ADMIN, Gateways, act, authenticated_client, body, created, items, listed, refused, running
+from tests.services.gateway.harness import (
+    ADMIN,
+    Gateways,
+    act,
+    authenticated_client,
+    body,
+    created,
+    items,
+    listed,
+    refused,
+    running,
+)
 from tests.services.gateway.monitor.monitor_client import Socket
 from tests.services.gateway.tokens import client_as, issue_token, run_by
 
@@ -53,11 +66,16 @@ async def test_a_revoked_token_opens_nothing_from_the_next_request_on(http: http
         assert (await alice.get("/contracts")).status_code == 200
         assert [(await http.delete(f"/tokens/{made['id']}")).status_code for _ in range(2)] == [204, 204]
         revoked = await refused(alice.get("/contracts"), 401, "UNAUTHORIZED")
-    async with authenticated_client("mk_guessed", str(http.base_url)) as guessing, authenticated_client(None, str(http.base_url)) as nobody:
+    async with (
+        authenticated_client("mk_guessed", str(http.base_url)) as guessing,
+        authenticated_client(None, str(http.base_url)) as nobody,
+    ):
         for stranger in (guessing, nobody):
             answer = await stranger.get("/contracts")
             assert answer.headers["WWW-Authenticate"] == "Bearer"
-            assert {**body(answer), "trace_id": None} == {**revoked, "trace_id": None}, "nobody learns which it was"
+            assert {**body(answer), "trace_id": None} == {**revoked, "trace_id": None}, (
+                "nobody learns which it was"
+            )
     assert [token["revoked_at"] is not None for token in await items(http, "/tokens")] == [False, True]
     await refused(http.delete("/tokens/nobodys"), 404, "NOT_FOUND")
 
@@ -103,7 +121,9 @@ async def test_the_last_administrator_cannot_be_locked_out(http: httpx.AsyncClie
     other = await issue_token(http, "admin")
     async with authenticated_client(str(other["token"]), str(http.base_url)) as second:
         both = await asyncio.gather(http.delete(f"/tokens/{other['id']}"), second.delete(f"/tokens/{first}"))
-        assert sorted(answer.status_code for answer in both) in ([204, 400], [204, 401]), "two at once must not each find the other"
+        assert sorted(answer.status_code for answer in both) in ([204, 400], [204, 401]), (
+            "two at once must not each find the other"
+        )
 
 
 async def test_the_administrator_of_the_settings_is_made_once_and_stays_revoked(
@@ -126,7 +146,9 @@ async def test_without_an_administrator_in_the_settings_nobody_comes_in(pool: as
     assert await tokens.Tokens(pool).find("") is None
 
 
-async def test_a_socket_takes_its_token_where_a_browser_can_put_it(gateways: Gateways, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_socket_takes_its_token_where_a_browser_can_put_it(
+    gateways: Gateways, caplog: pytest.LogCaptureFixture
+) -> None:
     bare = gateways.sockets[0].partition("?")[0]
     async with connect(f"{bare}?token={ADMIN}") as socket:
         await socket.recv()
@@ -141,16 +163,23 @@ async def test_a_socket_takes_its_token_where_a_browser_can_put_it(gateways: Gat
     assert "uvicorn" not in caplog.text, "a refusal is no fault"
 
 
-async def test_elsewhere_a_token_in_the_address_opens_nothing(gateways: Gateways, http: httpx.AsyncClient) -> None:
+async def test_elsewhere_a_token_in_the_address_opens_nothing(
+    gateways: Gateways, http: httpx.AsyncClient
+) -> None:
     """Addresses are logged and remembered by much that stands between."""
     async with authenticated_client(None, str(http.base_url)) as nobody:
         await refused(nobody.get("/daemons", params={"token": ADMIN}), 401, "UNAUTHORIZED")
 
 
 async def test_no_secret_is_logged(
-    gateways: Gateways, http: httpx.AsyncClient, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    gateways: Gateways,
+    http: httpx.AsyncClient,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
-    assert logging.getLogger("uvicorn.error").getEffectiveLevel() > logging.INFO, "uvicorn says each socket's address, at INFO"
+    assert logging.getLogger("uvicorn.error").getEffectiveLevel() > logging.INFO, (
+        "uvicorn says each socket's address, at INFO"
+    )
     made = await issue_token(http, "owner", owner="alice")
     async with connect(gateways.sockets[0]) as socket:
         await socket.recv()
@@ -159,7 +188,9 @@ async def test_no_secret_is_logged(
     assert str(made["token"]) not in said
 
 
-async def test_an_owners_monitor_tells_of_its_own_contracts_alone(gateways: Gateways, http: httpx.AsyncClient) -> None:
+async def test_an_owners_monitor_tells_of_its_own_contracts_alone(
+    gateways: Gateways, http: httpx.AsyncClient
+) -> None:
     alice = await issue_token(http, "owner", owner="alice")
     bare = gateways.sockets[0].partition("?")[0]
     async with (
@@ -174,8 +205,15 @@ async def test_an_owners_monitor_tells_of_its_own_contracts_alone(gateways: Gate
         assert (await socket.next())["contract_id"] == own, "by now the filter is in force"
         for contract in (theirs, own):
             nats = gateways.replicas[0].nats
-            await nats.publish(subjects.state("supervisor", f"s-{contract}"), orjson.dumps({"contract_id": contract, "state": "working"}))
-            reminder = {"contract_id": contract, "last_activity": "2026-01-01T00:00:00Z", "stale_duration": 1.0}
+            await nats.publish(
+                subjects.state("supervisor", f"s-{contract}"),
+                orjson.dumps({"contract_id": contract, "state": "working"}),
+            )
+            reminder = {
+                "contract_id": contract,
+                "last_activity": "2026-01-01T00:00:00Z",
+                "stale_duration": 1.0,
+            }
             await nats.publish(subjects.MONITOR_STALE, orjson.dumps(reminder))
         assert {str((await socket.next())["type"]) for _ in range(2)} == {"Heartbeat", "StaleDetected"}
         for client, contract in ((bob, theirs), (mine, own)):
@@ -184,15 +222,23 @@ async def test_an_owners_monitor_tells_of_its_own_contracts_alone(gateways: Gate
         while {"type": "StatusChanged", "new_status": None}.items() - socket.received[-1].items():
             await socket.next()
         assert {message["contract_id"] for message in socket.received[1:]} == {own}
-    async with connect(f"{bare}?token={alice['token']}") as connection:  # what is deleted is told again to its owner
+    async with connect(
+        f"{bare}?token={alice['token']}"
+    ) as connection:  # what is deleted is told again to its owner
         socket = Socket(connection)
         await socket.next()
         await socket.ask(since=0)
-        assert [message["new_status"] for message in [await socket.next() for _ in range(3)]] == ["created", "archived", None]
+        assert [message["new_status"] for message in [await socket.next() for _ in range(3)]] == [
+            "created",
+            "archived",
+            None,
+        ]
         assert {message["contract_id"] for message in socket.received[1:]} == {own}
 
 
-async def test_a_socket_ends_with_its_token(gateways: Gateways, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_socket_ends_with_its_token(
+    gateways: Gateways, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(tokens, "REVOCATION_POLL_SECONDS", 0.01)
     viewer = await issue_token(http, "viewer", owner="alice")
     async with connect(f"{gateways.sockets[0].partition('?')[0]}?token={viewer['token']}") as socket:
@@ -203,11 +249,15 @@ async def test_a_socket_ends_with_its_token(gateways: Gateways, http: httpx.Asyn
         assert (socket.close_code, socket.close_reason) == (1008, "the token was revoked")
 
 
-async def test_an_owner_is_not_told_whom_else_a_daemon_works_for(gateways: Gateways, http: httpx.AsyncClient, nats: Client) -> None:
+async def test_an_owner_is_not_told_whom_else_a_daemon_works_for(
+    gateways: Gateways, http: httpx.AsyncClient, nats: Client
+) -> None:
     await gateways.append("daemon-d1", DaemonConnected("one"))
     async with client_as(http, "owner", owner="alice") as alice, client_as(http, "owner", owner="bob") as bob:
         mine, theirs = await run_by(gateways, "d1", alice), await run_by(gateways, "d1", bob)
-        await nats.publish(subjects.state("daemon", "d1"), orjson.dumps({"agents": [f"{mine}:builder", f"{theirs}:builder"]}))
+        await nats.publish(
+            subjects.state("daemon", "d1"), orjson.dumps({"agents": [f"{mine}:builder", f"{theirs}:builder"]})
+        )
 
         async def heard() -> bool:
             return len(body(await http.get("/daemons/d1"))["agents"]) == 2  # type: ignore[arg-type]

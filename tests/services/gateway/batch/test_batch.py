@@ -1,7 +1,9 @@
-"""Batches: each operation on the contracts it is for, what fails told by id, the first answer again for a repeat."""
+"""Batches: each operation on the contracts it is for, what fails told by id, the first answer again for a
+repeat.
+"""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import asyncpg
 import httpx
@@ -33,7 +35,9 @@ from tests.services.gateway.sender_samples import EVIDENCE, NOW
 ADMIN = Principal("admin:local", Role.ADMIN, "local", Visibility("default"), "t")
 
 
-async def batch(http: httpx.AsyncClient, operation: str, *, key: str | None = None, **members: object) -> dict[str, object]:
+async def batch(
+    http: httpx.AsyncClient, operation: str, *, key: str | None = None, **members: object
+) -> dict[str, object]:
     headers = {} if key is None else {"Idempotency-Key": key}
     answer = await http.post("/contracts/batch", json={"operation": operation, **members}, headers=headers)
     assert answer.status_code == 200, answer.text
@@ -53,8 +57,13 @@ async def statuses(http: httpx.AsyncClient) -> dict[str, str]:
     return {str(one["name"]): str(one["status"]) for one in await items(http, "/contracts", limit=500)}
 
 
-def done(operation: str, *ids: str, errors: object = ()) -> Mapping[str, object]:
-    return {"operation": operation, "affected_count": len(ids), "affected_ids": list(ids), "errors": list(errors)}  # type: ignore[call-overload]
+def done(operation: str, *ids: str, errors: Sequence[object] = ()) -> Mapping[str, object]:
+    return {
+        "operation": operation,
+        "affected_count": len(ids),
+        "affected_ids": list(ids),
+        "errors": list(errors),
+    }
 
 
 def operations(name: str) -> float:
@@ -62,29 +71,55 @@ def operations(name: str) -> float:
 
 
 async def test_what_ended_long_ago_is_archived(http: httpx.AsyncClient, pool: asyncpg.Pool) -> None:
-    ids = await contracts(http, fresh=("start", "fail"), old=("start", "complete"), failed=("start", "fail"), running=("start",))
-    await pool.execute("update gateway.contracts set status_changed_at = now() - interval '169 h' where name <> 'fresh'")
+    ids = await contracts(
+        http, fresh=("start", "fail"), old=("start", "complete"), failed=("start", "fail"), running=("start",)
+    )
+    await pool.execute(
+        "update gateway.contracts set status_changed_at = now() - interval '169 h' where name <> 'fresh'"
+    )
     counted = operations("archive_old")
-    assert await batch(http, "archive_old", status_filter=["completed"], dry_run=True) == done("archive_old", ids["old"])
+    assert await batch(http, "archive_old", status_filter=["completed"], dry_run=True) == done(
+        "archive_old", ids["old"]
+    )
     assert await batch(http, "archive_old") == done("archive_old", ids["failed"], ids["old"])
-    assert await statuses(http) == {"fresh": "failed", "old": "archived", "failed": "archived", "running": "active"}
+    assert await statuses(http) == {
+        "fresh": "failed",
+        "old": "archived",
+        "failed": "archived",
+        "running": "active",
+    }
     assert await batch(http, "archive_old", older_than_hours=0) == done("archive_old", ids["fresh"])
     assert operations("archive_old") == counted + 2, "a dry run does nothing, so it does not count"
 
 
-async def test_all_that_work_pause_and_only_the_paused_resume_where_they_were(http: httpx.AsyncClient) -> None:
-    ids = await contracts(http, new=(), running=("start",), asking=("start",), stuck=("start", "block"), over=("start", "complete"))
+async def test_all_that_work_pause_and_only_the_paused_resume_where_they_were(
+    http: httpx.AsyncClient,
+) -> None:
+    ids = await contracts(
+        http,
+        new=(),
+        running=("start",),
+        asking=("start",),
+        stuck=("start", "block"),
+        over=("start", "complete"),
+    )
     await http.post(f"/contracts/{ids['asking']}/questions", json={"question": "why?"})
     before = await statuses(http)
     assert await batch(http, "pause_all") == done("pause_all", ids["asking"], ids["running"])
-    assert await batch(http, "pause_all", status_filter=["blocked", "created"]) == done("pause_all", ids["stuck"], ids["new"])
+    assert await batch(http, "pause_all", status_filter=["blocked", "created"]) == done(
+        "pause_all", ids["stuck"], ids["new"]
+    )
     assert set((await statuses(http)).values()) == {"paused", "completed"}
     assert await batch(http, "resume_all", older_than_hours=1) == done("resume_all")
-    assert await batch(http, "resume_all") == done("resume_all", ids["stuck"], ids["asking"], ids["running"], ids["new"])
+    assert await batch(http, "resume_all") == done(
+        "resume_all", ids["stuck"], ids["asking"], ids["running"], ids["new"]
+    )
     assert await statuses(http) == before
 
 
-async def test_what_was_archived_long_ago_is_deleted(http: httpx.AsyncClient, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_what_was_archived_long_ago_is_deleted(
+    http: httpx.AsyncClient, capsys: pytest.CaptureFixture[str]
+) -> None:
     ids = await contracts(http, gone=("archive",), kept=("start", "complete"))
     assert await batch(http, "cleanup_archived") == done("cleanup_archived"), "younger than a week"
     assert await batch(http, "cleanup_archived", older_than_hours=0) == done("cleanup_archived", ids["gone"])
@@ -94,7 +129,9 @@ async def test_what_was_archived_long_ago_is_deleted(http: httpx.AsyncClient, ca
     assert "admin:local" in line
 
 
-async def test_a_failure_is_told_under_its_id_and_stops_nothing(http: httpx.AsyncClient, pool: asyncpg.Pool) -> None:
+async def test_a_failure_is_told_under_its_id_and_stops_nothing(
+    http: httpx.AsyncClient, pool: asyncpg.Pool
+) -> None:
     """The read model shows what its owner does not know: as if that had been deleted a moment ago."""
     ids = await contracts(http, one=("start",), two=("start",))
     await pool.execute(
@@ -121,25 +158,36 @@ async def test_many_at_once_with_one_key_are_one_batch(http: httpx.AsyncClient) 
     ids = await contracts(http, one=("start",), two=("start",))
     answers = await asyncio.gather(*(batch(http, "pause_all", key="k") for _ in range(8)))
     assert answers == [done("pause_all", ids["two"], ids["one"])] * 8
-    assert [event["type"] for event in await items(http, f"/contracts/{ids['one']}/events")].count("makima.contract.ContractPaused.v1") == 1
+    assert [event["type"] for event in await items(http, f"/contracts/{ids['one']}/events")].count(
+        "makima.contract.ContractPaused.v1"
+    ) == 1
 
 
-async def test_a_batch_that_was_cut_off_is_taken_up_by_its_repeat(http: httpx.AsyncClient, pool: asyncpg.Pool) -> None:
-    """Its process died after it had planned two and asked for the first of them: that one is paused, and not recorded as such."""
+async def test_a_batch_that_was_cut_off_is_taken_up_by_its_repeat(
+    http: httpx.AsyncClient, pool: asyncpg.Pool
+) -> None:
+    """Its process died after it had planned two and asked for the first of them: that one is paused, and not
+    recorded as such.
+    """
     ids = await contracts(http, last=("start",), second=("start",), first=("start",))
     ledger, intent = BatchLedger(pool), command_id_for(ADMIN, "k")
     digest = digest_of(Batch(operation="pause_all"))
     await ledger.begin("default", intent, digest, "pause_all", ADMIN.actor)
     positions = {
-        name: await pool.fetchval("select created_position from gateway.contracts where id = $1", one) for name, one in ids.items()
+        name: await pool.fetchval("select created_position from gateway.contracts where id = $1", one)
+        for name, one in ids.items()
     }
-    await ledger.plan("default", intent, [Candidate(ids[name], None, positions[name]) for name in ("first", "second")])
+    await ledger.plan(
+        "default", intent, [Candidate(ids[name], None, positions[name]) for name in ("first", "second")]
+    )
     reply = await http.post(f"/contracts/{ids['first']}/pause", json={"reason": "somebody else"})
     assert reply.status_code == 200
     await pool.execute("update gateway.batches set leased_until = '-infinity'")
     answer = await batch(http, "pause_all", key="k")
     assert answer["affected_ids"] == [ids["second"], ids["last"]]
-    assert [(error["id"], error["code"]) for error in listed(answer["errors"])] == [(ids["first"], "INVALID_TRANSITION")]
+    assert [(error["id"], error["code"]) for error in listed(answer["errors"])] == [
+        (ids["first"], "INVALID_TRANSITION")
+    ]
     assert await batch(http, "pause_all", key="k") == answer
 
 
@@ -170,11 +218,17 @@ async def test_what_makes_no_sense_is_refused_with_what_does(http: httpx.AsyncCl
         await refused(http.post("/contracts/batch", json=unfit), 422, "INVALID_REQUEST")
 
 
-async def test_without_the_new_statuses_nothing_is_paused(settings: Settings, pool: asyncpg.Pool, nats: Client) -> None:
+async def test_without_the_new_statuses_nothing_is_paused(
+    settings: Settings, pool: asyncpg.Pool, nats: Client
+) -> None:
     off = settings.model_copy(update={"feature_flags": FeatureFlags(enhanced_contract_status=False)})
     async with running(off, pool, nats) as gateways:
         for operation in ("pause_all", "resume_all"):
-            await refused(gateways.clients[0].post("/contracts/batch", json={"operation": operation}), 404, "FEATURE_OFF")
+            await refused(
+                gateways.clients[0].post("/contracts/batch", json={"operation": operation}),
+                404,
+                "FEATURE_OFF",
+            )
         assert await batch(gateways.clients[0], "archive_old") == done("archive_old")
 
 
@@ -189,7 +243,9 @@ async def test_stale_supervisors_are_restarted_where_a_daemon_can(
 
     await nats.subscribe(subjects.daemon_signal("d1", "restart"), cb=hear)
     async with Service.running(supervisor_heartbeat.NAME, settings, supervisor_heartbeat.build):
-        ids = await contracts(http, alone=("start",), away=("start",), restarted=("start",), lively=("start",))
+        ids = await contracts(
+            http, alone=("start",), away=("start",), restarted=("start",), lively=("start",)
+        )
         await gateways.append("daemon-d1", DaemonConnected("one"))
         await gateways.append("daemon-d2", DaemonConnected("two"))
         await gateways.append("daemon-d2", DaemonDisconnected(EVIDENCE))
@@ -198,7 +254,9 @@ async def test_stale_supervisors_are_restarted_where_a_daemon_can(
             await gateways.append(f"supervisor-s-{name}", registered)
         position = 0
         for name in ("alone", "away", "restarted"):
-            position = await gateways.append(f"silence-{ids[name]}", StaleDetected(ids[name], NOW, 1800.0, 1801.0))
+            position = await gateways.append(
+                f"silence-{ids[name]}", StaleDetected(ids[name], NOW, 1800.0, 1801.0)
+            )
         await http.get("/contracts", headers={"Makima-Min-Position": str(position)})
         foreseen = await batch(http, "restart_stale", dry_run=True)
         assert foreseen["affected_ids"] == [ids["restarted"], ids["away"]]
@@ -222,12 +280,20 @@ async def test_worktrees_of_what_has_ended_are_cleaned_up(
 
     await nats.subscribe(subjects.daemon_signal("d1", "cleanup_worktrees"), cb=remove)
     async with Service.running(completion_detector.NAME, settings, completion_detector.build):
-        ids = await contracts(http, held=("start", "fail"), unheard=("start", "fail"), nobody=("start", "fail"), running=("start",))
+        ids = await contracts(
+            http,
+            held=("start", "fail"),
+            unheard=("start", "fail"),
+            nobody=("start", "fail"),
+            running=("start",),
+        )
         for name, daemon in (("held", "d1"), ("unheard", "d2"), ("running", "d1")):
             registered = SupervisorRegistered(ids[name], daemon, "k", SupervisorState.FAILED, "plan")
             position = await gateways.append(f"supervisor-s-{name}", registered)
             await http.get("/contracts", headers={"Makima-Min-Position": str(position)})
         answer = await batch(http, "cleanup_worktrees", older_than_hours=0)
         assert answer["affected_ids"] == [ids["held"]]
-        assert [(error["id"], error["code"]) for error in listed(answer["errors"])] == [(ids["unheard"], "UNAVAILABLE")]
+        assert [(error["id"], error["code"]) for error in listed(answer["errors"])] == [
+            (ids["unheard"], "UNAVAILABLE")
+        ]
         assert asked == [{"contract_id": ids["held"]}]

@@ -1,4 +1,6 @@
-"""The dashboard: counts that are those of the contracts, and what somebody should look at, as plan 5.4 prints it."""
+"""The dashboard: counts that are those of the contracts, and what somebody should look at, as plan 5.4 prints
+it.
+"""
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -41,7 +43,13 @@ async def test_of_nothing_it_shows_nothing(http: httpx.AsyncClient) -> None:
         "staleContracts": [],
         "waitingForInput": [],
         "recentEvents": [],
-        "resourceUsage": {"activeSupervisors": 0, "runningTasks": 0, "pendingTasks": 0, "activeDaemons": 0, "totalWorktrees": 0},
+        "resourceUsage": {
+            "activeSupervisors": 0,
+            "runningTasks": 0,
+            "pendingTasks": 0,
+            "activeDaemons": 0,
+            "totalWorktrees": 0,
+        },
     }
 
 
@@ -53,12 +61,16 @@ async def test_it_counts_what_there_is(http: httpx.AsyncClient) -> None:
     await act(http, ids[2], "phase", phase="execute", force=True)
     shown = await dashboard(http)
     assert shown["statusCounts"] == {"created": 1, "active": 2, "failed": 1}
-    assert shown["phaseCounts"] == {"plan": 2, "execute": 1}, "what has ended is in no phase that anybody works in"
+    assert shown["phaseCounts"] == {"plan": 2, "execute": 1}, (
+        "what has ended is in no phase that anybody works in"
+    )
     everything = await items(http, "/contracts", limit=500)
     assert shown["statusCounts"] == Counter(str(contract["status"]) for contract in everything)
 
 
-async def test_tasks_supervisors_and_daemons_are_what_is_in_use(gateways: Gateways, http: httpx.AsyncClient, nats: Client) -> None:
+async def test_tasks_supervisors_and_daemons_are_what_is_in_use(
+    gateways: Gateways, http: httpx.AsyncClient, nats: Client
+) -> None:
     contract, ended = [str((await created(http, name=name))["id"]) for name in ("at work", "ended")]
     for one in (contract, ended):
         await act(http, one, "start")
@@ -66,12 +78,16 @@ async def test_tasks_supervisors_and_daemons_are_what_is_in_use(gateways: Gatewa
         await http.post(f"/contracts/{one}/tasks/{made[0]['id']}/claim", json={"role": "builder"})
         await http.post(f"/contracts/{one}/tasks/{made[0]['id']}/start")
     await act(http, ended, "fail")
-    await gateways.append("supervisor-s1", SupervisorRegistered(contract, "d1", "k1", SupervisorState.WORKING, "plan"))
+    await gateways.append(
+        "supervisor-s1", SupervisorRegistered(contract, "d1", "k1", SupervisorState.WORKING, "plan")
+    )
     await gateways.append("daemon-d1", DaemonConnected("one"))
     await gateways.append("daemon-d2", DaemonConnected("two"))
     await gateways.append("daemon-d2", DaemonDisconnected(EVIDENCE))
     for daemon in ("d1", "d2"):
-        await nats.publish(subjects.state("daemon", daemon), orjson.dumps({"worktrees": 5, "last_heartbeat": rfc3339(NOW)}))
+        await nats.publish(
+            subjects.state("daemon", daemon), orjson.dumps({"worktrees": 5, "last_heartbeat": rfc3339(NOW)})
+        )
 
     async def usage() -> bool:
         return (await dashboard(http))["resourceUsage"] == {
@@ -85,10 +101,14 @@ async def test_tasks_supervisors_and_daemons_are_what_is_in_use(gateways: Gatewa
     await eventually(usage)
 
 
-async def test_stale_and_waiting_contracts_are_listed_with_what_they_wait_for(gateways: Gateways, http: httpx.AsyncClient) -> None:
+async def test_stale_and_waiting_contracts_are_listed_with_what_they_wait_for(
+    gateways: Gateways, http: httpx.AsyncClient
+) -> None:
     stale = await created(http, name="forgotten")
     last = datetime.fromisoformat(str(stale["last_activity_at"]))
-    position = await gateways.append(f"silence-{stale['id']}", StaleDetected(str(stale["id"]), last, 1800.0, 1801.0))
+    position = await gateways.append(
+        f"silence-{stale['id']}", StaleDetected(str(stale["id"]), last, 1800.0, 1801.0)
+    )
     asking = str((await created(http, name="asks"))["id"])
     await act(http, asking, "start")
     for question in ("first?", "second?"):
@@ -99,7 +119,9 @@ async def test_stale_and_waiting_contracts_are_listed_with_what_they_wait_for(ga
         "id": stale["id"], "name": "forgotten", "lastActivity": stale["last_activity_at"], "staleDurationSecs": found["staleDurationSecs"],
     }  # fmt: skip
     assert 0 <= cast("int", found["staleDurationSecs"]) < 3600
-    assert shown["waitingForInput"] == [{"id": asking, "name": "asks", "waitingFor": "question", "question": "first?"}]
+    assert shown["waitingForInput"] == [
+        {"id": asking, "name": "asks", "waitingFor": "question", "question": "first?"}
+    ]
     asked = await items(http, f"/contracts/{asking}/questions")
     await http.post(f"/contracts/{asking}/questions/{asked[0]['id']}/answer", json={"answer": "yes"})
     assert [one["question"] for one in listed((await dashboard(http))["waitingForInput"])] == ["second?"]
@@ -113,20 +135,34 @@ async def test_the_newest_twenty_events_come_newest_first(http: httpx.AsyncClien
     positions = [cast("int", event["position"]) for event in events]
     assert len(events) == 20
     assert positions == sorted(positions, reverse=True)
-    assert {"type": "StatusChanged", "contract_id": ids[-1], "old_status": "created", "new_status": "active"}.items() <= events[0].items()
+    assert {
+        "type": "StatusChanged",
+        "contract_id": ids[-1],
+        "old_status": "created",
+        "new_status": "active",
+    }.items() <= events[0].items()
 
 
-async def test_an_owner_sees_what_is_of_its_contracts(gateways: Gateways, http: httpx.AsyncClient, pool: asyncpg.Pool) -> None:
+async def test_an_owner_sees_what_is_of_its_contracts(
+    gateways: Gateways, http: httpx.AsyncClient, pool: asyncpg.Pool
+) -> None:
     """`local` owns all that is made here: another owner sees nothing of it."""
     contract = str((await created(http))["id"])
     await act(http, contract, "start")
     await http.post(f"/contracts/{contract}/questions", json={"question": "why?"})
     await gateways.append("daemon-d1", DaemonConnected("one"))
-    await gateways.append("supervisor-s1", SupervisorRegistered(contract, "d1", "k1", SupervisorState.WORKING, "plan"))
+    await gateways.append(
+        "supervisor-s1", SupervisorRegistered(contract, "d1", "k1", SupervisorState.WORKING, "plan")
+    )
     last = await gateways.append(f"silence-{contract}", StaleDetected(contract, NOW, 1800.0, 1801.0))
     await dashboard(http, last)
-    await eventually(lambda: items(http, f"/contracts/{contract}/tasks"), because="its owner makes a task of a supervisor that was heard")
-    own, all_of_it, foreign = [await DashboardQueries(pool).of("default", owner) for owner in ("local", None, "somebody")]
+    await eventually(
+        lambda: items(http, f"/contracts/{contract}/tasks"),
+        because="its owner makes a task of a supervisor that was heard",
+    )
+    own, all_of_it, foreign = [
+        await DashboardQueries(pool).of("default", owner) for owner in ("local", None, "somebody")
+    ]
     assert own == all_of_it
     assert all((own.tallies, own.stale, own.waiting, own.events, own.daemons))
     assert not any((foreign.tallies, foreign.stale, foreign.waiting, foreign.events, foreign.daemons))
@@ -137,7 +173,9 @@ def off(settings: Settings) -> Settings:
     return settings.model_copy(update={"feature_flags": FeatureFlags(monitoring_dashboard=False)})
 
 
-async def test_switched_off_neither_dashboard_nor_monitor_answers(off: Settings, pool: asyncpg.Pool, nats: Client) -> None:
+async def test_switched_off_neither_dashboard_nor_monitor_answers(
+    off: Settings, pool: asyncpg.Pool, nats: Client
+) -> None:
     async with running(off, pool, nats) as gateways:
         await refused(gateways.clients[0].get("/contracts/dashboard"), 404, "FEATURE_OFF")
         with pytest.raises(InvalidStatus) as denied:
@@ -147,7 +185,9 @@ async def test_switched_off_neither_dashboard_nor_monitor_answers(off: Settings,
         await created(gateways.clients[0])
 
 
-async def test_without_the_new_statuses_it_counts_by_the_old_ones(settings: Settings, pool: asyncpg.Pool, nats: Client) -> None:
+async def test_without_the_new_statuses_it_counts_by_the_old_ones(
+    settings: Settings, pool: asyncpg.Pool, nats: Client
+) -> None:
     before = settings.model_copy(update={"feature_flags": FeatureFlags(enhanced_contract_status=False)})
     async with running(before, pool, nats) as gateways:
         http = gateways.clients[0]
@@ -164,8 +204,12 @@ async def test_the_gauges_say_the_same(gateways: Gateways, http: httpx.AsyncClie
 
     def measured() -> bool:
         by_status = [
-            REGISTRY.get_sample_value("makima_contracts_by_status", {"status": status}) for status in ("created", "active", "failed")
+            REGISTRY.get_sample_value("makima_contracts_by_status", {"status": status})
+            for status in ("created", "active", "failed")
         ]
-        return (by_status, REGISTRY.get_sample_value("makima_contracts_stale_count")) == ([2.0, 1.0, 0.0], 1.0)
+        return (by_status, REGISTRY.get_sample_value("makima_contracts_stale_count")) == (
+            [2.0, 1.0, 0.0],
+            1.0,
+        )
 
     await eventually(measured, 30)

@@ -32,10 +32,28 @@ async def test_a_method_that_is_not_for_it(http: httpx.AsyncClient) -> None:
 
 
 async def test_a_body_that_is_not_json(http: httpx.AsyncClient) -> None:
-    await refused(http.post("/contracts", content=b"name=x", headers={"Content-Type": "text/plain"}), 415, "UNSUPPORTED_MEDIA_TYPE")
-    await refused(http.post("/contracts", content=b"{}", headers={"Content-Type": ""}), 415, "UNSUPPORTED_MEDIA_TYPE")
-    for malformed in (b"{", b"[]", b"null", b'"text"', b"{} {}", b"\xff\xfe", b'{"name": "\\ud800"}', b'{"name": NaN}', b"[" * 10_000):
-        problem = await refused(http.post("/contracts", content=malformed, headers=JSON), 422, "INVALID_REQUEST")
+    await refused(
+        http.post("/contracts", content=b"name=x", headers={"Content-Type": "text/plain"}),
+        415,
+        "UNSUPPORTED_MEDIA_TYPE",
+    )
+    await refused(
+        http.post("/contracts", content=b"{}", headers={"Content-Type": ""}), 415, "UNSUPPORTED_MEDIA_TYPE"
+    )
+    for malformed in (
+        b"{",
+        b"[]",
+        b"null",
+        b'"text"',
+        b"{} {}",
+        b"\xff\xfe",
+        b'{"name": "\\ud800"}',
+        b'{"name": NaN}',
+        b"[" * 10_000,
+    ):
+        problem = await refused(
+            http.post("/contracts", content=malformed, headers=JSON), 422, "INVALID_REQUEST"
+        )
         assert problem["errors"]
 
 
@@ -53,7 +71,9 @@ async def test_a_body_that_does_not_fit_says_where(http: httpx.AsyncClient) -> N
     ):
         problem = await refused(http.post("/contracts", json=unfit), 422, "INVALID_REQUEST")
         assert [error["path"] for error in problem["errors"]] == [path]  # type: ignore[attr-defined]
-    problem = await refused(http.post("/contracts", json={"name": "x", "contract_type": "unheard-of"}), 422, "INVALID_REQUEST")
+    problem = await refused(
+        http.post("/contracts", json={"name": "x", "contract_type": "unheard-of"}), 422, "INVALID_REQUEST"
+    )
     assert "unheard-of" in str(problem["detail"])
     assert (await http.post("/contracts", json={"name": "x", "phases": []})).status_code == 422
 
@@ -65,7 +85,9 @@ async def test_a_body_above_the_limit_is_refused_before_it_is_read(http: httpx.A
             yield b"x" * 65536
 
     for size in (MAX_COMMAND_BYTES + 1, 4 * MAX_COMMAND_BYTES):
-        problem = await refused(http.post("/contracts", content=b" " * size, headers=JSON), 413, "PAYLOAD_TOO_LARGE")
+        problem = await refused(
+            http.post("/contracts", content=b" " * size, headers=JSON), 413, "PAYLOAD_TOO_LARGE"
+        )
         assert problem["limit"] == MAX_COMMAND_BYTES
     await refused(http.post("/contracts", content=chunks(16), headers=JSON), 413, "PAYLOAD_TOO_LARGE")
     try:
@@ -77,7 +99,14 @@ async def test_a_body_above_the_limit_is_refused_before_it_is_read(http: httpx.A
 
 
 async def test_sizes_around_every_limit_change_nothing_or_everything(http: httpx.AsyncClient) -> None:
-    for size in (255 * 1024, 256 * 1024, 257 * 1024, MAX_COMMAND_BYTES - 300, MAX_COMMAND_BYTES - 30, MAX_COMMAND_BYTES):
+    for size in (
+        255 * 1024,
+        256 * 1024,
+        257 * 1024,
+        MAX_COMMAND_BYTES - 300,
+        MAX_COMMAND_BYTES - 30,
+        MAX_COMMAND_BYTES,
+    ):
         text = orjson.dumps({"name": "big", "description": ""})
         content = text[:-2] + b"x" * (size - len(text)) + text[-2:]
         answer = await http.post("/contracts", content=content, headers=JSON)
@@ -87,7 +116,13 @@ async def test_sizes_around_every_limit_change_nothing_or_everything(http: httpx
 
 async def test_paths_headers_and_queries_that_mean_nothing(http: httpx.AsyncClient) -> None:
     contract = str((await created(http))["id"])
-    for path in ("/contracts/%00", "/contracts/a%20b", "/contracts/%C3%A4", "/contracts/" + "x" * 65, "/daemons/a.b"):
+    for path in (
+        "/contracts/%00",
+        "/contracts/a%20b",
+        "/contracts/%C3%A4",
+        "/contracts/" + "x" * 65,
+        "/daemons/a.b",
+    ):
         await refused(http.get(path), 422, "INVALID_REQUEST")
     for query in (
         {"limit": "0"}, {"limit": "501"}, {"limit": "x"}, {"status": "nonsense"}, {"status": ""}, {"stale": "perhaps"}, {"threshold": "soon"},
@@ -100,10 +135,20 @@ async def test_paths_headers_and_queries_that_mean_nothing(http: httpx.AsyncClie
         {"Idempotency-Key": "x" * 256},
     ):  # fmt: skip
         await refused(http.post(f"/contracts/{contract}/start", headers=headers), 422, "INVALID_REQUEST")
-    for headers in ({"Makima-Min-Position": "x"}, {"Makima-Min-Position": "-1"}, {"Makima-Min-Position": "9" * 30}):
+    for headers in (
+        {"Makima-Min-Position": "x"},
+        {"Makima-Min-Position": "-1"},
+        {"Makima-Min-Position": "9" * 30},
+    ):
         await refused(http.get(f"/contracts/{contract}", headers=headers), 422, "INVALID_REQUEST")
-    await refused(http.get(f"/contracts/{contract}/events", params={"after": str(2**64)}), 422, "INVALID_REQUEST")
-    await refused(http.get(f"/contracts/{contract}/supervisor/heartbeats", params={"limit": "501"}), 422, "INVALID_REQUEST")
+    await refused(
+        http.get(f"/contracts/{contract}/events", params={"after": str(2**64)}), 422, "INVALID_REQUEST"
+    )
+    await refused(
+        http.get(f"/contracts/{contract}/supervisor/heartbeats", params={"limit": "501"}),
+        422,
+        "INVALID_REQUEST",
+    )
     assert (await http.get("/contracts", params={"threshold": "999999999d"})).status_code == 200
 
 
@@ -125,8 +170,17 @@ async def test_the_trace_of_a_request_is_in_its_problem(http: httpx.AsyncClient)
 async def test_the_documentation_lists_every_route(http: httpx.AsyncClient) -> None:
     document = body(await http.get("/openapi.json"))
     paths = cast("dict[str, dict[str, object]]", document["paths"])
-    listed = {(path, method.upper()) for path, methods in paths.items() if path.startswith(API) for method in methods}
-    modules = [import_module(f"{routes.__name__}.{found.name}") for found in iter_modules(routes.__path__) if found.name != "health"]
+    listed = {
+        (path, method.upper())
+        for path, methods in paths.items()
+        if path.startswith(API)
+        for method in methods
+    }
+    modules = [
+        import_module(f"{routes.__name__}.{found.name}")
+        for found in iter_modules(routes.__path__)
+        if found.name != "health"
+    ]
     served = {
         (f"{API}{route.path}", method)
         for module in modules

@@ -1,4 +1,6 @@
-"""Whatever a client of the monitor socket sends: what is no filter is answered by a problem, and the socket goes on."""
+"""Whatever a client of the monitor socket sends: what is no filter is answered by a problem, and the socket
+goes on.
+"""
 
 from typing import Final
 
@@ -23,15 +25,26 @@ ANY_JSON: Final = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
     max_leaves=8,
 )
-FILTERS: Final = st.dictionaries(st.sampled_from(MEMBERS), ANY_JSON | st.sampled_from([0, True, ["active"], ["c1"], "e"]), max_size=4)
+FILTERS: Final = st.dictionaries(
+    st.sampled_from(MEMBERS), ANY_JSON | st.sampled_from([0, True, ["active"], ["c1"], "e"]), max_size=4
+)
 ANY_MESSAGE: Final = st.one_of(
-    FILTERS.map(lambda said: repr(said) if any(isinstance(value, float) for value in said.values()) else _json(said)),
+    FILTERS.map(
+        lambda said: repr(said) if any(isinstance(value, float) for value in said.values()) else _json(said)
+    ),
     FILTERS.map(lambda said: _json(said)[:-1]),
     st.text(st.characters(codec="utf-8"), max_size=200),
     st.binary(max_size=200),
     FILTERS.map(lambda said: _json(said).encode()),
     st.sampled_from(
-        [b"", "", "[" * 10_000, "{" * 30_000, "x" * (MAX_SOCKET_MESSAGE - 1), '{"contract_ids": [' + '"a b",' * 5000 + '"c"]}']
+        [
+            b"",
+            "",
+            "[" * 10_000,
+            "{" * 30_000,
+            "x" * (MAX_SOCKET_MESSAGE - 1),
+            '{"contract_ids": [' + '"a b",' * 5000 + '"c"]}',
+        ]
     ),
 )
 
@@ -51,7 +64,9 @@ def is_filter(message: str | bytes) -> bool:
     return True
 
 
-async def test_what_is_no_filter_is_a_problem_and_the_socket_goes_on(gateways: Gateways, http: httpx.AsyncClient) -> None:
+async def test_what_is_no_filter_is_a_problem_and_the_socket_goes_on(
+    gateways: Gateways, http: httpx.AsyncClient
+) -> None:
     contract = str((await created(http))["id"])
     sent = samples(ANY_MESSAGE, MESSAGES)
     assert {is_filter(message) for message in sent} == {True, False}
@@ -62,14 +77,19 @@ async def test_what_is_no_filter_is_a_problem_and_the_socket_goes_on(gateways: G
                 told = await client.next()
                 assert told["type"] in {"problem", "reset", "StatusChanged"}, message
                 if told["type"] == "problem":
-                    assert (told["code"], told["detail"]) == ("INVALID_REQUEST", "the filter in force is kept")
+                    assert (told["code"], told["detail"]) == (
+                        "INVALID_REQUEST",
+                        "the filter in force is kept",
+                    )
                     break
         await client.ask(contract_ids=[contract])
         last = await position(http, contract, "start")
         assert (await client.until(last))[-1]["new_status"] == "active"
 
 
-async def test_a_message_above_the_limit_ends_only_that_connection(gateways: Gateways, http: httpx.AsyncClient) -> None:
+async def test_a_message_above_the_limit_ends_only_that_connection(
+    gateways: Gateways, http: httpx.AsyncClient
+) -> None:
     contract = str((await created(http))["id"])
     async with watching(gateways) as other:
         async with connect(gateways.sockets[0]) as connection:

@@ -1,4 +1,6 @@
-"""The monitor socket: hello, replay, live, with no gap and no repeat, whatever is written meanwhile; resets and slow readers."""
+"""The monitor socket: hello, replay, live, with no gap and no repeat, whatever is written meanwhile; resets
+and slow readers.
+"""
 
 import asyncio
 from typing import cast
@@ -22,38 +24,77 @@ from tests.services.gateway.monitor.monitor_client import Socket, has_applied, n
 from tests.services.gateway.read_model.random_logs import BEGIN
 
 
-async def test_a_socket_is_told_what_happens_as_it_happens(gateways: Gateways, http: httpx.AsyncClient) -> None:
+async def test_a_socket_is_told_what_happens_as_it_happens(
+    gateways: Gateways, http: httpx.AsyncClient
+) -> None:
     async with watching(gateways) as client:
-        assert client.received[0] == {"type": "hello", "epoch": str(await gateways.log.epoch()), "position": 0}
+        assert client.received[0] == {
+            "type": "hello",
+            "epoch": str(await gateways.log.epoch()),
+            "position": 0,
+        }
         contract = str((await created(http))["id"])
         await act(http, contract, "start")
         await http.post(f"/contracts/{contract}/deliverables/plan-document/complete")
         await http.post(f"/contracts/{contract}/phase", json={"phase": "execute"})
         task = (await http.post(f"/contracts/{contract}/tasks", json={"name": "write"})).json()["id"]
         await http.post(f"/contracts/{contract}/tasks/{task}/complete", json={"success": False})
-        question = (await http.post(f"/contracts/{contract}/questions", json={"question": "why?"})).json()["id"]
+        question = (await http.post(f"/contracts/{contract}/questions", json={"question": "why?"})).json()[
+            "id"
+        ]
         last = await position(http, contract, "pause", reason="lunch")
         told = await client.until(last)
-    assert all(message.pop("contract_id") == contract and str(message.pop("timestamp")).endswith("Z") for message in told)
+    assert all(
+        message.pop("contract_id") == contract and str(message.pop("timestamp")).endswith("Z")
+        for message in told
+    )
     assert told == [
         {"type": "StatusChanged", "position": 1, "old_status": None, "new_status": "created", "reason": None},
-        {"type": "StatusChanged", "position": 2, "old_status": "created", "new_status": "active", "reason": None},
+        {
+            "type": "StatusChanged",
+            "position": 2,
+            "old_status": "created",
+            "new_status": "active",
+            "reason": None,
+        },
         {"type": "DeliverableCompleted", "position": 3, "phase": "plan", "deliverable_id": "plan-document"},
         {"type": "PhaseChanged", "position": 4, "old_phase": "plan", "new_phase": "execute"},
         {"type": "TaskCompleted", "position": 6, "task_id": task, "task_name": "write", "success": False},
-        {"type": "QuestionAsked", "position": 7, "question_id": question, "question": "why?", "question_type": "text"},
-        {"type": "StatusChanged", "position": 8, "old_status": "active", "new_status": "waiting_for_input", "reason": None},
-        {"type": "StatusChanged", "position": 9, "old_status": "waiting_for_input", "new_status": "paused", "reason": "lunch"},
+        {
+            "type": "QuestionAsked",
+            "position": 7,
+            "question_id": question,
+            "question": "why?",
+            "question_type": "text",
+        },
+        {
+            "type": "StatusChanged",
+            "position": 8,
+            "old_status": "active",
+            "new_status": "waiting_for_input",
+            "reason": None,
+        },
+        {
+            "type": "StatusChanged",
+            "position": 9,
+            "old_status": "waiting_for_input",
+            "new_status": "paused",
+            "reason": "lunch",
+        },
     ]
 
 
 async def test_what_other_services_find_is_told_too(gateways: Gateways, http: httpx.AsyncClient) -> None:
     contract = str((await created(http))["id"])
     async with watching(gateways) as client:
-        await gateways.append("supervisor-s1", SupervisorRegistered(contract, "d1", None, SupervisorState.WORKING, "plan"))
+        await gateways.append(
+            "supervisor-s1", SupervisorRegistered(contract, "d1", None, SupervisorState.WORKING, "plan")
+        )
         await gateways.append(f"silence-{contract}", StaleDetected(contract, BEGIN, 1800.0, 1801.5))
         last = await gateways.append(f"silence-{contract}", StaleCleared(contract))
-        told = [message for message in await client.until(last) if message["position"] != 1]  # its creation may be told only now
+        told = [
+            message for message in await client.until(last) if message["position"] != 1
+        ]  # its creation may be told only now
     for message in told:
         message.pop("timestamp")
     assert told == [
@@ -94,7 +135,9 @@ async def test_hello_comes_first_also_to_one_who_speaks_at_once(gateways: Gatewa
             assert [(await client.next())["type"] for _ in range(2)] == ["hello", "problem"]
 
 
-async def test_what_was_missed_is_replayed_in_order_and_then_it_goes_on(gateways: Gateways, http: httpx.AsyncClient) -> None:
+async def test_what_was_missed_is_replayed_in_order_and_then_it_goes_on(
+    gateways: Gateways, http: httpx.AsyncClient
+) -> None:
     contract = str((await created(http))["id"])
     seen = await position(http, contract, "start")
     missed = [await position(http, contract, action) for action in ("pause", "resume", "block", "unblock")]
@@ -134,7 +177,10 @@ async def test_under_concurrent_writes_nothing_is_missed_and_nothing_comes_twice
                 await watcher
             stop.set()
         assert all(writer.done() for writer in writers)
-        everything = [row["position"] for row in await pool.fetch("select position from gateway.monitor_events order by position")]
+        everything = [
+            row["position"]
+            for row in await pool.fetch("select position from gateway.monitor_events order by position")
+        ]
         for watcher in watchers:
             assert watcher.result() == everything[: len(watcher.result())]
 
@@ -151,7 +197,9 @@ async def test_where_it_cannot_go_on_it_says_so(gateways: Gateways, http: httpx.
         assert (reset["type"], reset["reason"]) == ("reset", "position 10000 is ahead of the log")
 
 
-async def test_a_new_epoch_resets_every_socket(gateways: Gateways, http: httpx.AsyncClient, pool: asyncpg.Pool) -> None:
+async def test_a_new_epoch_resets_every_socket(
+    gateways: Gateways, http: httpx.AsyncClient, pool: asyncpg.Pool
+) -> None:
     await created(http)
     async with watching(gateways, since=0) as client:
         await client.until(1)
@@ -194,7 +242,10 @@ async def test_a_reader_that_was_too_slow_is_told_and_misses_nothing(
         await act(http, contract, "start")
         async with narrow(gateways.sockets[0]) as client:
             await client.next()
-            asked = [await http.post(f"/contracts/{contract}/questions", json={"question": "x" * 200_000}) for _ in range(60)]
+            asked = [
+                await http.post(f"/contracts/{contract}/questions", json={"question": "x" * 200_000})
+                for _ in range(60)
+            ]
             last = await position(http, contract, "fail")
             told = await client.until(last)
     assert {answer.status_code for answer in asked} == {201}
@@ -204,7 +255,9 @@ async def test_a_reader_that_was_too_slow_is_told_and_misses_nothing(
     assert sum(message["type"] == "QuestionAsked" for message in told) == 60
 
 
-async def test_sockets_are_closed_with_a_handshake_when_the_gateway_stops(settings: Settings, pool: asyncpg.Pool, nats: Client) -> None:
+async def test_sockets_are_closed_with_a_handshake_when_the_gateway_stops(
+    settings: Settings, pool: asyncpg.Pool, nats: Client
+) -> None:
     async with running(settings, pool, nats) as gateways:
         connection = await connect(gateways.sockets[0])
         await Socket(connection).next()

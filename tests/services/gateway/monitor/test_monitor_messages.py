@@ -17,13 +17,17 @@ from tests.generated.asyncapi_examples import AT, CONTRACT, SAMPLES
 from tests.generated.asyncapi_schemas import schemas
 
 TYPES: Final = {str(cls.__annotations__["type"].__args__[0]): cls.__name__ for cls in MONITOR_MESSAGES}
-EVENTS: Final[list[tuple[Category, str]]] = [(category, cls.__name__) for category, classes in EVENT_CLASSES.items() for cls in classes]
+EVENTS: Final[list[tuple[Category, str]]] = [
+    (category, cls.__name__) for category, classes in EVENT_CLASSES.items() for cls in classes
+]
 
 
 def told(category: Category, name: str, after: ContractStatus) -> dict[str, object] | None:
     schema = SCHEMAS.number(name)
     data = (SAMPLES / category / f"{name}.v{schema}.json").read_bytes()
-    recorded = Recorded(7, "default", stream_name(category, "s1"), 3, uuid4(), uuid4(), name, schema, data, {}, AT)
+    recorded = Recorded(
+        7, "default", stream_name(category, "s1"), 3, uuid4(), uuid4(), name, schema, data, {}, AT
+    )
     row = monitor_event(recorded, decode(name, schema, data), CONTRACT, ContractStatus.ACTIVE, after)
     return None if row is None else cast("dict[str, object]", orjson.loads(row.message))
 

@@ -1,4 +1,6 @@
-"""The monitor as Server-Sent Events: the same messages as the socket's, and `Last-Event-ID` goes on where a cut came."""
+"""The monitor as Server-Sent Events: the same messages as the socket's, and `Last-Event-ID` goes on where a
+cut came.
+"""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
@@ -73,14 +75,20 @@ async def reading(
 
 
 async def position(http: httpx.AsyncClient, contract: str, action: str) -> int:
-    return int((await http.post(f"/contracts/{contract}/{action}")).raise_for_status().headers["Makima-Position"])
+    return int(
+        (await http.post(f"/contracts/{contract}/{action}")).raise_for_status().headers["Makima-Position"]
+    )
 
 
 async def test_a_stream_says_hello_and_then_what_happens(gateways: Gateways, http: httpx.AsyncClient) -> None:
     contract = str((await created(http))["id"])
     async with reading(http) as reader:
         hello = await reader.next()
-        assert hello.data == {"type": "hello", "epoch": str(await gateways.log.epoch()), "position": int(str(hello.id))}
+        assert hello.data == {
+            "type": "hello",
+            "epoch": str(await gateways.log.epoch()),
+            "position": int(str(hello.id)),
+        }
         assert reader.retry == "1000"
         last = await position(http, contract, "start")
         said = (await reader.until(last))[-1]
@@ -91,8 +99,12 @@ async def test_last_event_id_goes_on_behind_what_was_seen(http: httpx.AsyncClien
     contract = str((await created(http))["id"])
     seen = await position(http, contract, "start")
     missed = [await position(http, contract, action) for action in ("pause", "resume", "block")]
-    async with reading(http, {"Last-Event-ID": str(seen)}, since=0) as reader:  # as a browser does: the address stays what it was
-        assert (await reader.next()).id is None, "who is cut off between the hello and the replay must not skip the replay"
+    async with reading(
+        http, {"Last-Event-ID": str(seen)}, since=0
+    ) as reader:  # as a browser does: the address stays what it was
+        assert (await reader.next()).id is None, (
+            "who is cut off between the hello and the replay must not skip the replay"
+        )
         assert [said.id for said in await reader.until(missed[-1])] == [str(position) for position in missed]
         live = await position(http, contract, "fail")
         assert (await reader.next()).id == str(live)
@@ -107,7 +119,13 @@ async def test_the_filter_is_in_the_address(http: httpx.AsyncClient) -> None:
     async with reading(http, contract_ids=f"{one},{three}", statuses=["paused", "failed"], since=0) as reader:
         assert (await reader.next()).name == "hello"
         assert [said.data["contract_id"] for said in await reader.until(last)] == [three]
-    for query in ({"statuses": "nonsense"}, {"contract_ids": "a b"}, {"since": "-1"}, {"include_stale": "perhaps"}, {"nonsense": "1"}):
+    for query in (
+        {"statuses": "nonsense"},
+        {"contract_ids": "a b"},
+        {"since": "-1"},
+        {"include_stale": "perhaps"},
+        {"nonsense": "1"},
+    ):
         await refused(http.get(STREAM, params=query), 422, "INVALID_REQUEST")
     await refused(http.get(STREAM, headers={"Last-Event-ID": "x"}), 422, "INVALID_REQUEST")
 
@@ -123,16 +141,27 @@ async def test_where_it_cannot_go_on_it_says_so(http: httpx.AsyncClient) -> None
         assert (await reader.next()).data["reason"] == "position 10000 is ahead of the log"
 
 
-async def test_heartbeats_and_reminders_are_told_to_their_tenant_only(http: httpx.AsyncClient, nats: Client) -> None:
+async def test_heartbeats_and_reminders_are_told_to_their_tenant_only(
+    http: httpx.AsyncClient, nats: Client
+) -> None:
     contract = str((await created(http))["id"])
     beat = {"contract_id": contract, "state": "working", "activity": "thinking", "progress": 40}
-    stale = {"contract_id": contract, "last_activity": "2026-01-31T10:30:00.000000Z", "stale_duration": 1801.5}
+    stale = {
+        "contract_id": contract,
+        "last_activity": "2026-01-31T10:30:00.000000Z",
+        "stale_duration": 1801.5,
+    }
     async with reading(http, include_heartbeats="true") as reader:
         await reader.next()
         for tenant in ({"tenant": "another"}, {"tenant": "default"}, {}):
-            await nats.publish(subjects.state("supervisor", f"of-{len(tenant)}"), orjson.dumps({**beat, **tenant, "progress": len(tenant)}))
+            await nats.publish(
+                subjects.state("supervisor", f"of-{len(tenant)}"),
+                orjson.dumps({**beat, **tenant, "progress": len(tenant)}),
+            )
             await nats.flush()
-            await nats.publish(subjects.MONITOR_STALE, orjson.dumps({**stale, **tenant, "stale_duration": len(tenant)}))
+            await nats.publish(
+                subjects.MONITOR_STALE, orjson.dumps({**stale, **tenant, "stale_duration": len(tenant)})
+            )
             await nats.flush()
         told: list[Said] = []
         while len(told) < 4:
@@ -159,11 +188,15 @@ async def test_a_quiet_stream_is_kept_alive(http: httpx.AsyncClient, monkeypatch
         assert (await reading_on).name == "StatusChanged"
 
 
-async def test_streams_end_when_the_gateway_stops(settings: Settings, pool: asyncpg.Pool, nats: Client) -> None:
+async def test_streams_end_when_the_gateway_stops(
+    settings: Settings, pool: asyncpg.Pool, nats: Client
+) -> None:
     async with httpx.AsyncClient() as client:
         async with running(settings, pool, nats) as gateways:
             http = gateways.clients[0]
-            request = client.build_request("GET", str(http.base_url).rstrip("/") + STREAM, headers=http.headers)
+            request = client.build_request(
+                "GET", str(http.base_url).rstrip("/") + STREAM, headers=http.headers
+            )
             answer = await client.send(request, stream=True)
             reader = Reader(answer)
             await reader.next()

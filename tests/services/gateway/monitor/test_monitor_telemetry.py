@@ -11,7 +11,9 @@ from tests.services.gateway.monitor.monitor_client import has_applied, watching
 from tests.services.gateway.read_model.random_logs import BEGIN
 
 
-async def test_heartbeats_come_when_they_are_asked_for(gateways: Gateways, http: httpx.AsyncClient, nats: Client) -> None:
+async def test_heartbeats_come_when_they_are_asked_for(
+    gateways: Gateways, http: httpx.AsyncClient, nats: Client
+) -> None:
     contract = str((await created(http))["id"])
     state = {
         "contract_id": contract,
@@ -22,7 +24,9 @@ async def test_heartbeats_come_when_they_are_asked_for(gateways: Gateways, http:
     }
     async with watching(gateways, include_heartbeats=True, contract_ids=[contract]) as client:
         await has_applied(client, {"include_heartbeats": True})
-        await nats.publish(subjects.state("supervisor", "s2"), orjson.dumps({**state, "contract_id": "another"}))
+        await nats.publish(
+            subjects.state("supervisor", "s2"), orjson.dumps({**state, "contract_id": "another"})
+        )
         await nats.publish(subjects.state("supervisor", "s1"), b"no JSON")
         await nats.publish(subjects.state("supervisor", "s1"), orjson.dumps(state))
         assert await client.next() == {
@@ -31,7 +35,9 @@ async def test_heartbeats_come_when_they_are_asked_for(gateways: Gateways, http:
         }  # fmt: skip
 
 
-async def test_reminders_of_stale_contracts_come_without_a_position(gateways: Gateways, http: httpx.AsyncClient, nats: Client) -> None:
+async def test_reminders_of_stale_contracts_come_without_a_position(
+    gateways: Gateways, http: httpx.AsyncClient, nats: Client
+) -> None:
     one, two = [str((await created(http))["id"]) for _ in range(2)]
     started = await position(http, one, "start")
 

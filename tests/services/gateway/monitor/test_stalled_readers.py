@@ -1,4 +1,6 @@
-"""Readers that stand still, whatever carries their messages, keep no more of what is said alive than a page each."""
+"""Readers that stand still, whatever carries their messages, keep no more of what is said alive than a page
+each.
+"""
 
 import asyncio
 import gc
@@ -35,7 +37,10 @@ def alive(contract: str) -> int:
 def stalled_stream(http: httpx.AsyncClient) -> Generator[None]:
     """A client of the event stream with hardly any room, which never reads."""
     request = http.build_request("GET", "/contracts/monitor/events?since=0")
-    head = [f"GET {request.url.raw_path.decode()} HTTP/1.1", *(f"{name}: {value}" for name, value in request.headers.items())]
+    head = [
+        f"GET {request.url.raw_path.decode()} HTTP/1.1",
+        *(f"{name}: {value}" for name, value in request.headers.items()),
+    ]
     with socket.socket() as raw:
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         raw.connect((request.url.host, request.url.port))
@@ -63,10 +68,14 @@ async def test_readers_that_stand_still_keep_no_more_than_a_page(
         last = await position(http, contract, "fail")
         async with asyncio.timeout(PATIENCE):
             told = await lively.until(last)
-        assert sum(message["type"] == "QuestionAsked" for message in told) == QUESTIONS, "the others hold nobody up"
+        assert sum(message["type"] == "QuestionAsked" for message in told) == QUESTIONS, (
+            "the others hold nobody up"
+        )
         assert alive(contract) <= REMEMBERED + (A_PAGE + 1) * 7
         told = await stalled[0].until(last)
-        assert sum(message["type"] == "QuestionAsked" for message in told) == QUESTIONS, "it comes late, and misses nothing"
+        assert sum(message["type"] == "QuestionAsked" for message in told) == QUESTIONS, (
+            "it comes late, and misses nothing"
+        )
 
 
 async def test_what_is_remembered_is_bounded_by_its_size_too(
@@ -79,7 +88,9 @@ async def test_what_is_remembered_is_bounded_by_its_size_too(
         await act(http, contract, "start")
         async with watching(gateways) as client:
             for _ in range(10):
-                assert (await http.post(f"/contracts/{contract}/questions", json={"question": QUESTION})).status_code == 201
+                assert (
+                    await http.post(f"/contracts/{contract}/questions", json={"question": QUESTION})
+                ).status_code == 201
             last = await position(http, contract, "fail")
             await client.until(last)
         await eventually(lambda: 0 < alive(contract) <= 3, because="the last reader lets go of its page")

@@ -1,4 +1,6 @@
-"""Who watches one contract among many is woken for that one alone, and misses nothing of it, also while its filter changes."""
+"""Who watches one contract among many is woken for that one alone, and misses nothing of it, also while its
+filter changes.
+"""
 
 import asyncio
 from itertools import cycle
@@ -16,7 +18,9 @@ from tests.services.gateway.monitor.monitor_client import watching
 HEARD = 40
 
 
-async def test_who_watches_one_contract_hears_all_of_it(settings: Settings, pool: asyncpg.Pool, nats: Client) -> None:
+async def test_who_watches_one_contract_hears_all_of_it(
+    settings: Settings, pool: asyncpg.Pool, nats: Client
+) -> None:
     async with running(settings, pool, nats) as gateways:
         http = gateways.clients[0]
         contracts = [str((await created(http))["id"]) for _ in range(5)]
@@ -27,7 +31,9 @@ async def test_who_watches_one_contract_hears_all_of_it(settings: Settings, pool
                 await act(client, contract, action)
 
         async def watch(contract: str, *, restless: bool) -> list[int]:
-            """Its positions, as they were told; a restless one asks for another contract besides, and then no more, all the time."""
+            """Its positions, as they were told; a restless one asks for another contract besides, and then no
+            more, all the time.
+            """
             positions: list[int] = []
             async with watching(gateways, contract_ids=[contract], since=0) as client:
                 while len(positions) < HEARD:
@@ -35,7 +41,9 @@ async def test_who_watches_one_contract_hears_all_of_it(settings: Settings, pool
                     if message["contract_id"] == contract:
                         positions.append(cast("int", message["position"]))
                     if restless:
-                        await client.ask(contract_ids=[contract, others] if len(positions) % 2 else [contract])
+                        await client.ask(
+                            contract_ids=[contract, others] if len(positions) % 2 else [contract]
+                        )
             return positions
 
         async with asyncio.TaskGroup() as group:
@@ -50,7 +58,10 @@ async def test_who_watches_one_contract_hears_all_of_it(settings: Settings, pool
             for writer in writers:
                 writer.cancel()
         for (contract, _), watcher in watchers.items():
-            rows = await pool.fetch("select position from gateway.monitor_events where contract_id = $1 order by position", contract)
+            rows = await pool.fetch(
+                "select position from gateway.monitor_events where contract_id = $1 order by position",
+                contract,
+            )
             assert watcher.result() == [row["position"] for row in rows][:HEARD]
 
 

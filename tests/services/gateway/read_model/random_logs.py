@@ -22,13 +22,29 @@ from tests.services.contract.contract_states import DECIDER
 from tests.services.contract.random_commands import next_command
 
 BEGIN = datetime(2026, 1, 31, 10, 30, tzinfo=UTC)
-EVIDENCE = Evidence(BEGIN, 120.0, BEGIN + timedelta(seconds=120), BEGIN + timedelta(seconds=121), 1000.0, "test", 7)
+EVIDENCE = Evidence(
+    BEGIN, 120.0, BEGIN + timedelta(seconds=120), BEGIN + timedelta(seconds=121), 1000.0, "test", 7
+)
 
 
-def recorded(event: Event, position: int, *, stream: str = "contract-c1", version: int | None = None) -> Recorded:
+def recorded(
+    event: Event, position: int, *, stream: str = "contract-c1", version: int | None = None
+) -> Recorded:
     """One event a second."""
     at = BEGIN + timedelta(seconds=position)
-    return Recorded(position, "default", stream, version or position, uuid4(), uuid4(), type(event).__name__, 1, encode(event), {}, at)
+    return Recorded(
+        position,
+        "default",
+        stream,
+        version or position,
+        uuid4(),
+        uuid4(),
+        type(event).__name__,
+        1,
+        encode(event),
+        {},
+        at,
+    )
 
 
 def walk(seed: int, steps: int) -> tuple[list[ContractEvent], Contract]:
@@ -60,7 +76,9 @@ def log(seed: int, contracts: int = 6) -> list[Applied]:
     while any(stories):
         stream, event = random.choice([story for story in stories if story]).pop(0)
         versions[stream] = versions.get(stream, 0) + 1
-        applied.append(Applied(recorded(event, len(applied) + 1, stream=stream, version=versions[stream]), event))
+        applied.append(
+            Applied(recorded(event, len(applied) + 1, stream=stream, version=versions[stream]), event)
+        )
     return applied
 
 
@@ -70,12 +88,20 @@ def _others(contract: str) -> list[tuple[str, Event]]:
         ("daemon-d1", DaemonConnected("host")),
         (f"supervisor-s-{contract}", SupervisorRegistered(*supervisor, SupervisorState.WORKING, "plan")),
         (f"silence-{contract}", StaleDetected(contract, BEGIN, 1800.0, 1801.5)),
-        (f"agent-{contract}:builder", AgentStatusChanged(contract, "builder", AgentStatus.READY, AgentStatus.WORKING, "claim_task")),
+        (
+            f"agent-{contract}:builder",
+            AgentStatusChanged(contract, "builder", AgentStatus.READY, AgentStatus.WORKING, "claim_task"),
+        ),
         (f"silence-{contract}", StaleCleared(contract)),
         (
             f"supervisor-s-{contract}",
             SupervisorStateChanged(
-                *supervisor, SupervisorState.WORKING, SupervisorState.INTERRUPTED, "plan", "heartbeat_expired", EVIDENCE
+                *supervisor,
+                SupervisorState.WORKING,
+                SupervisorState.INTERRUPTED,
+                "plan",
+                "heartbeat_expired",
+                EVIDENCE,
             ),
         ),
         ("silence-local", MassSilenceCleared("hold_expired")),
@@ -87,9 +113,14 @@ def _others(contract: str) -> list[tuple[str, Event]]:
 def _replaced(contract: str) -> list[tuple[str, Event]]:
     """A second supervisor, which may be heard before, after or between whatever happens else."""
     return [
-        (f"supervisor-r-{contract}", SupervisorRegistered(contract, "d1", "k2", SupervisorState.WORKING, "plan")),
         (
             f"supervisor-r-{contract}",
-            SupervisorStateChanged(contract, "d1", "k3", SupervisorState.WORKING, SupervisorState.WORKING, "plan", "heartbeat"),
+            SupervisorRegistered(contract, "d1", "k2", SupervisorState.WORKING, "plan"),
+        ),
+        (
+            f"supervisor-r-{contract}",
+            SupervisorStateChanged(
+                contract, "d1", "k3", SupervisorState.WORKING, SupervisorState.WORKING, "plan", "heartbeat"
+            ),
         ),
     ]

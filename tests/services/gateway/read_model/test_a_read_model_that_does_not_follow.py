@@ -28,7 +28,9 @@ async def test_a_write_is_answered_though_the_read_model_is_slow_and_says_so(
         answer = await http.post("/contracts", json={"name": "behind"})
         assert (answer.status_code, answer.headers.get("Makima-Read-Behind")) == (201, "true"), answer.text
         assert body(answer)["name"] == "behind"
-        shown = await http.get("/contracts", headers={"Makima-Min-Position": answer.headers["Makima-Position"]})
+        shown = await http.get(
+            "/contracts", headers={"Makima-Min-Position": answer.headers["Makima-Position"]}
+        )
         assert (len(shown.json()["items"]), shown.headers.get("Makima-Read-Behind")) == (1, "true")
     monkeypatch.setattr(reads, "MIN_POSITION_TIMEOUT_SECONDS", PATIENCE)
     shown = await http.get("/contracts", headers={"Makima-Min-Position": answer.headers["Makima-Position"]})
@@ -48,7 +50,9 @@ async def test_an_unknown_event_makes_a_service_not_ready_and_names_its_place(
     """Reads go on from what the tables show; nothing guesses, and nothing ends."""
     contract = await created(http)
     unknown = NewEvent(uuid4(), "ContractTeleported", 1, b"{}")
-    await completion.appender.append(Append("default", "contract-elsewhere", uuid4(), b"", None, (unknown,), EventMeta()))
+    await completion.appender.append(
+        Append("default", "contract-elsewhere", uuid4(), b"", None, (unknown,), EventMeta())
+    )
     position = await gateways.log.head()
     expected = f"stopped before position {position}: event ContractTeleported schema 1"
     for service in (gateways.replicas[0], completion):

@@ -68,7 +68,12 @@ def test_a_row_is_what_the_domain_makes_of_any_story(seed: int) -> None:
         assert (rows.tasks, rows.questions, rows.messages) == ({}, {}, [])
         return
     row = rows.contracts[KEY]
-    assert (row.status, row.waiting_for, row.phase, row.version) == (state.status, state.waiting_for, state.phase_name, len(story))
+    assert (row.status, row.waiting_for, row.phase, row.version) == (
+        state.status,
+        state.waiting_for,
+        state.phase_name,
+        len(story),
+    )
     assert (row.phase_guard, row.auto_complete_enabled) == (state.phase_guard, state.auto_complete_enabled)
     assert row.validated == (state.verdict.passed if state.verdict else None)
     assert row.validation_reason == (state.verdict.reason if state.verdict else None)
@@ -77,7 +82,9 @@ def test_a_row_is_what_the_domain_makes_of_any_story(seed: int) -> None:
     assert {key[2]: (task.status, task.connection_id) for key, task in rows.tasks.items()} == {
         task_id: (task.status, task.connection_id) for task_id, task in state.tasks.items()
     }
-    assert {key[2]: task.wanted_role for key, task in rows.tasks.items()} == {task_id: task.role for task_id, task in state.tasks.items()}
+    assert {key[2]: task.wanted_role for key, task in rows.tasks.items()} == {
+        task_id: task.role for task_id, task in state.tasks.items()
+    }
     assert {key[2]: question.answer for key, question in rows.questions.items()} == {
         question_id: question.answer for question_id, question in state.questions.items()
     }
@@ -94,7 +101,11 @@ def _check_counts(row: ContractRow, statuses: Sequence[TaskStatus]) -> None:
 @settings(max_examples=50, deadline=None)
 def test_status_changes_are_told_as_one_chain(seed: int) -> None:
     story, state = walk(seed, 40)
-    chain = [(message["old_status"], message["new_status"]) for message in said(folded(*story)) if message["type"] == "StatusChanged"]
+    chain = [
+        (message["old_status"], message["new_status"])
+        for message in said(folded(*story))
+        if message["type"] == "StatusChanged"
+    ]
     assert chain[0] == (None, "created")
     assert [new for _, new in chain][:-1] == [old for old, _ in chain][1:]
     assert chain[-1][1] == (None if state.deleted else state.status)
@@ -136,10 +147,16 @@ def test_the_reasons_stand_as_long_as_they_hold() -> None:
     blocked = (*IN[ContractStatus.ACTIVE], e.ContractBlocked("no network"))
     assert row_of(*blocked).blocked_reason == "no network"
     assert row_of(*blocked, e.ContractPaused(None, row_of(*blocked).status)).blocked_reason == "no network"
-    assert row_of(*blocked, e.ContractUnblocked(row_of(*IN[ContractStatus.ACTIVE]).status)).blocked_reason is None
+    assert (
+        row_of(*blocked, e.ContractUnblocked(row_of(*IN[ContractStatus.ACTIVE]).status)).blocked_reason
+        is None
+    )
     failed = (*IN[ContractStatus.ACTIVE], e.ContractFailed("no budget"))
     assert row_of(*failed).failure_reason == "no budget"
-    assert row_of(*failed, e.ContractReopened("again", row_of(*IN[ContractStatus.ACTIVE]).status)).failure_reason is None
+    assert (
+        row_of(*failed, e.ContractReopened("again", row_of(*IN[ContractStatus.ACTIVE]).status)).failure_reason
+        is None
+    )
 
 
 def test_a_released_task_waits_again_for_the_role_it_was_made_for() -> None:
@@ -158,13 +175,19 @@ def test_a_released_task_waits_again_for_the_role_it_was_made_for() -> None:
 
 
 def test_the_supervisor_task_never_counts() -> None:
-    row = row_of(*IN[ContractStatus.ACTIVE], e.TaskCreated("s", "drive", "plan", is_supervisor=True), e.TaskCreated("t", "write", "plan"))
+    row = row_of(
+        *IN[ContractStatus.ACTIVE],
+        e.TaskCreated("s", "drive", "plan", is_supervisor=True),
+        e.TaskCreated("t", "write", "plan"),
+    )
     assert (row.tasks_total, row.tasks_pending) == (1, 1)
 
 
 def test_a_verdict_on_a_replaced_supervisor_says_nothing_of_its_successor() -> None:
     rows = folded(opened())
-    for position, (task, event) in enumerate((("t1", heard("k1")), ("t2", heard("k2")), ("t1", silent("k1", BEGIN))), 2):
+    for position, (task, event) in enumerate(
+        (("t1", heard("k1")), ("t2", heard("k2")), ("t1", silent("k1", BEGIN))), 2
+    ):
         fold(rows, recorded(event, position, stream=f"supervisor-{task}"), event)
     row = rows.contracts[KEY]
     assert (row.supervisor_task_id, row.supervisor_alive) == ("t2", True)
@@ -176,7 +199,12 @@ def test_a_verdict_on_a_replaced_supervisor_says_nothing_of_its_successor() -> N
 def test_a_supervisor_that_spoke_before_its_contract_was_there_drives_it() -> None:
     rows = Rows()
     for position, (stream, event) in enumerate(
-        (("supervisor-t1", heard("k1")), ("supervisor-t2", heard("k2")), ("supervisor-t1", silent("k1", BEGIN)), ("contract-c1", opened())),
+        (
+            ("supervisor-t1", heard("k1")),
+            ("supervisor-t2", heard("k2")),
+            ("supervisor-t1", silent("k1", BEGIN)),
+            ("contract-c1", opened()),
+        ),
         1,
     ):
         fold(rows, recorded(event, position, stream=stream), event)
@@ -203,12 +231,21 @@ def heard(connection: str) -> SupervisorRegistered:
 def silent(connection: str, last_heartbeat: datetime | None) -> SupervisorStateChanged:
     evidence = Evidence(last_heartbeat, 120.0, BEGIN, BEGIN, 1000.0, "test")
     return SupervisorStateChanged(
-        "c1", "d1", connection, SupervisorState.WORKING, SupervisorState.INTERRUPTED, "plan", "heartbeat_expired", evidence
+        "c1",
+        "d1",
+        connection,
+        SupervisorState.WORKING,
+        SupervisorState.INTERRUPTED,
+        "plan",
+        "heartbeat_expired",
+        evidence,
     )
 
 
 def test_an_event_of_what_is_not_held_is_set_aside_and_the_rest_goes_on() -> None:
-    rows = folded(e.ContractStarted(), *IN[ContractStatus.CREATED], e.TaskStarted("nobody"), e.ContractStarted())
+    rows = folded(
+        e.ContractStarted(), *IN[ContractStatus.CREATED], e.TaskStarted("nobody"), e.ContractStarted()
+    )
     assert [orphan.position for orphan in rows.orphans] == [1, 3]
     assert rows.contracts[KEY].status == "active"
 

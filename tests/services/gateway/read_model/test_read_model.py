@@ -54,7 +54,8 @@ async def apply(pool: asyncpg.Pool, batch: Sequence[Applied]) -> None:
 
 async def rows_in(pool: asyncpg.Pool) -> dict[str, list[dict[str, object]]]:
     return {
-        table: [dict(row) for row in await pool.fetch(f"select * from gateway.{table} order by 1, 2, 3, 4")] for table in ReadModel().tables
+        table: [dict(row) for row in await pool.fetch(f"select * from gateway.{table} order by 1, 2, 3, 4")]
+        for table in ReadModel().tables
     }
 
 
@@ -79,7 +80,9 @@ async def test_rows_are_the_fold_of_the_log(pool: asyncpg.Pool, seed: int) -> No
     daemons = await stored(pool, "daemons", daemon_row)
     assert {(row.tenant, row.id): row for row in daemons} == expected.daemons
     told = await pool.fetch("select position, message from gateway.monitor_events order by position")
-    assert [(row["position"], row["message"]) for row in told] == [(row.position, row.message) for row in expected.monitor_events]
+    assert [(row["position"], row["message"]) for row in told] == [
+        (row.position, row.message) for row in expected.monitor_events
+    ]
     assert await pool.fetchval("select count(*) from gateway.messages") == len(expected.messages)
     assert await stored(pool, "tallies", tally_row) == await stored_as_counted(pool)
 
@@ -98,7 +101,10 @@ def tally_row(record: Mapping[str, object]) -> TallyRow:
 
 
 async def stored(pool: asyncpg.Pool, table: str, make: Callable[[Mapping[str, object]], R]) -> list[R]:
-    return [make(cast("Mapping[str, object]", row)) for row in await pool.fetch(f"select * from gateway.{table} order by 1, 2, 3, 4")]
+    return [
+        make(cast("Mapping[str, object]", row))
+        for row in await pool.fetch(f"select * from gateway.{table} order by 1, 2, 3, 4")
+    ]
 
 
 async def test_one_batch_or_many_is_the_same(pool: asyncpg.Pool) -> None:
@@ -115,7 +121,9 @@ async def test_one_batch_or_many_is_the_same(pool: asyncpg.Pool) -> None:
 async def test_made_anew_from_the_log_the_rows_are_the_same(pool: asyncpg.Pool) -> None:
     for item in log(23):
         event = NewEvent(uuid4(), item.recorded.type, item.recorded.schema, item.recorded.data)
-        command = Append(item.recorded.tenant, item.recorded.stream, uuid4(), b"", None, (event,), EventMeta())
+        command = Append(
+            item.recorded.tenant, item.recorded.stream, uuid4(), b"", None, (event,), EventMeta()
+        )
         await pool.execute(APPEND, *arguments([command]))
     recorded = await Log(pool).after(0, 10_000)
     for item in recorded:

@@ -12,7 +12,9 @@ from nats.aio.client import Client
 from tests.services.gateway.harness import act, body, created, running
 
 
-async def test_what_was_written_through_one_is_read_through_the_other(settings: Settings, pool: asyncpg.Pool, nats: Client) -> None:
+async def test_what_was_written_through_one_is_read_through_the_other(
+    settings: Settings, pool: asyncpg.Pool, nats: Client
+) -> None:
     async with running(settings, pool, nats, replicas=2) as gateways:
 
         async def story(here: httpx.AsyncClient, there: httpx.AsyncClient) -> None:
@@ -30,10 +32,17 @@ async def test_what_was_written_through_one_is_read_through_the_other(settings: 
         await asyncio.gather(*(story(*pair) for pair in [(first, second), (second, first)] * 4))
 
 
-async def test_a_repeat_through_another_replica_gets_the_first_answer(settings: Settings, pool: asyncpg.Pool, nats: Client) -> None:
+async def test_a_repeat_through_another_replica_gets_the_first_answer(
+    settings: Settings, pool: asyncpg.Pool, nats: Client
+) -> None:
     async with running(settings, pool, nats, replicas=2) as gateways:
         key = {"Idempotency-Key": "one intent"}
-        answers = await asyncio.gather(*(client.post("/contracts", json={"name": "once"}, headers=key) for client in gateways.clients * 5))
+        answers = await asyncio.gather(
+            *(
+                client.post("/contracts", json={"name": "once"}, headers=key)
+                for client in gateways.clients * 5
+            )
+        )
         assert {answer.status_code for answer in answers} == {201}
         assert len({answer.text for answer in answers}) == 1
 

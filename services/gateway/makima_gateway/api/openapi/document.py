@@ -30,8 +30,12 @@ NOT_THERE: Final = {
     "deliverable_id": ErrorCode.INVALID_DELIVERABLE,
 }
 # The error codes of every route, of every write, and of every route with a body.
-ALWAYS: Final = frozenset({ErrorCode.UNAUTHORIZED, ErrorCode.FORBIDDEN, ErrorCode.INVALID_REQUEST, ErrorCode.UNAVAILABLE})
-OF_WRITES: Final = frozenset({ErrorCode.IDEMPOTENCY_KEY_REUSED, ErrorCode.VERSION_CONFLICT, ErrorCode.OVERLOADED})
+ALWAYS: Final = frozenset(
+    {ErrorCode.UNAUTHORIZED, ErrorCode.FORBIDDEN, ErrorCode.INVALID_REQUEST, ErrorCode.UNAVAILABLE}
+)
+OF_WRITES: Final = frozenset(
+    {ErrorCode.IDEMPOTENCY_KEY_REUSED, ErrorCode.VERSION_CONFLICT, ErrorCode.OVERLOADED}
+)
 OF_BODIES: Final = frozenset({ErrorCode.UNSUPPORTED_MEDIA_TYPE, ErrorCode.PAYLOAD_TOO_LARGE})
 HEADERS: Final[Json] = {
     "ETag": {
@@ -65,11 +69,17 @@ def document(app: FastAPI) -> Json:
 
     Raises `KeyError` for a route that OPERATIONS lacks.
     """
-    made: Json = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+    made: Json = get_openapi(
+        title=app.title, version=app.version, description=app.description, routes=app.routes
+    )
     components = _in(made, "components")
     components["headers"] = HEADERS
-    problems: Json = {code.value: {"summary": WHEN[code], "value": examples.problem(code)} for code in ErrorCode}
-    components["examples"] = problems | {name: {"value": examples.example(name)} for name in examples.EXAMPLES}
+    problems: Json = {
+        code.value: {"summary": WHEN[code], "value": examples.problem(code)} for code in ErrorCode
+    }
+    components["examples"] = problems | {
+        name: {"value": examples.example(name)} for name in examples.EXAMPLES
+    }
     components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
     made["security"] = [{"bearer": []}]
     components["responses"] = responses = {"problem": _problem("A problem; `code` says which.", [])}
@@ -78,7 +88,9 @@ def document(app: FastAPI) -> Json:
         for codes in _by_status(refusals(operation)):
             name = "-".join(codes)
             responses[name] = _problem("; ".join(_meaning(code) for code in codes) + ".", codes)
-            _in(operation, "responses")[str(HTTP_STATUS[codes[0]])] = {"$ref": f"#/components/responses/{name}"}
+            _in(operation, "responses")[str(HTTP_STATUS[codes[0]])] = {
+                "$ref": f"#/components/responses/{name}"
+            }
         _in(operation, "responses")["default"] = {"$ref": "#/components/responses/problem"}
     return made
 
@@ -86,7 +98,11 @@ def document(app: FastAPI) -> Json:
 def refusals(operation: Json) -> frozenset[ErrorCode]:
     """Every error code of an operation: those that its parameters imply, and those in OPERATIONS."""
     named = _names(operation)
-    codes = ALWAYS | {code for name, code in NOT_THERE.items() if name in named} | OPERATIONS[str(operation["operationId"])].refusals
+    codes = (
+        ALWAYS
+        | {code for name, code in NOT_THERE.items() if name in named}
+        | OPERATIONS[str(operation["operationId"])].refusals
+    )
     if IDEMPOTENCY_KEY in named:
         codes |= OF_WRITES | OF_BODIES
     return frozenset(codes)
@@ -101,7 +117,9 @@ def _complete(operation: Json) -> None:
     """Add texts, examples and response headers to an operation, in place."""
     said = OPERATIONS[str(operation["operationId"])]
     operation["summary"] = said.summary
-    operation["description"] = " ".join(text for text in (said.description, str(operation.get("description", ""))) if text)
+    operation["description"] = " ".join(
+        text for text in (said.description, str(operation.get("description", ""))) if text
+    )
     for parameter in cast("list[Json]", operation.get("parameters", [])):
         if str(parameter["name"]) in PARAMETERS:
             parameter["description"] = PARAMETERS[str(parameter["name"])]
@@ -118,7 +136,9 @@ def _answer(operation: Json, response: Json, said: Operation) -> None:
         response["description"] = "Events as they come, until somebody ends it."
         _in(contents, stream.MEDIA_TYPE)["example"] = examples.STREAM
         return
-    response["description"] = "As this request left it." if IDEMPOTENCY_KEY in _names(operation) else "As it is now."
+    response["description"] = (
+        "As this request left it." if IDEMPOTENCY_KEY in _names(operation) else "As it is now."
+    )
     schemas = [name for content in _contents(response) for name in _illustrate(content)]
     headers = [answers.READ_BEHIND] if answers.MIN_POSITION in _names(operation) or said.positions else []
     headers += [answers.POSITION] if IDEMPOTENCY_KEY in _names(operation) and said.positions else []
@@ -159,7 +179,9 @@ def _contents(holder: Json) -> list[Json]:
 
 
 def _names(operation: Json) -> frozenset[str]:
-    return frozenset(str(parameter["name"]) for parameter in cast("list[Json]", operation.get("parameters", [])))
+    return frozenset(
+        str(parameter["name"]) for parameter in cast("list[Json]", operation.get("parameters", []))
+    )
 
 
 def _in(holder: Json, name: str) -> Json:

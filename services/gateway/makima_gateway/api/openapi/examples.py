@@ -14,7 +14,14 @@ from makima_gateway.api.export import Export
 from makima_gateway.api.schemas import contracts as shapes
 from makima_gateway.api.schemas.phases import AutoCompleteSummary, CompletionCheck, PhaseReadiness, PhaseTrial
 from makima_gateway.api.schemas.questions import Message, MessagePage, Question, QuestionPage
-from makima_gateway.api.schemas.senders import Daemon, DaemonPage, Heartbeat, Heartbeats, RestartAsked, SupervisorStatus
+from makima_gateway.api.schemas.senders import (
+    Daemon,
+    DaemonPage,
+    Heartbeat,
+    Heartbeats,
+    RestartAsked,
+    SupervisorStatus,
+)
 from makima_gateway.api.schemas.tasks import Task, TaskPage
 from makima_gateway.api.schemas.tokens import IssuedToken, TokenPage, TokenView
 from makima_gateway.auth.policy import Role
@@ -43,10 +50,25 @@ _CONTRACT: Final = shapes.Contract(
     completion_detected_at=None,
 )  # fmt: skip
 _TASK: Final = Task(
-    _TASK_ID, _CONTRACT_ID, "write the form", "plan", "builder", False, "Fields first.", TaskStatus.RUNNING, _CONNECTION_ID, None, _AT, _NOW
+    _TASK_ID,
+    _CONTRACT_ID,
+    "write the form",
+    "plan",
+    "builder",
+    False,
+    "Fields first.",
+    TaskStatus.RUNNING,
+    _CONNECTION_ID,
+    None,
+    _AT,
+    _NOW,
 )
-_QUESTION: Final = Question(_QUESTION_ID, _CONTRACT_ID, "Which provider?", "choice", ["A", "B"], "open", None, _AT, None)
-_MESSAGE: Final = Message("f1f3a0d2-8a44-5b7b-9d80-1a2b3c4d5e6f", _CONTRACT_ID, "builder", "The form is done.", _NOW)
+_QUESTION: Final = Question(
+    _QUESTION_ID, _CONTRACT_ID, "Which provider?", "choice", ["A", "B"], "open", None, _AT, None
+)
+_MESSAGE: Final = Message(
+    "f1f3a0d2-8a44-5b7b-9d80-1a2b3c4d5e6f", _CONTRACT_ID, "builder", "The form is done.", _NOW
+)
 _DAEMON: Final = Daemon("daemon-1", "worker-7", True, _NOW, ["builder"], 2, 6)
 _ANSWER: Final = f"POST /api/v1/contracts/{_CONTRACT_ID}/questions/{_QUESTION_ID}/answer"
 _ASKED: Final = Evidence(f"contract-{_CONTRACT_ID}", position=42, event="QuestionAsked")
@@ -79,13 +101,24 @@ EXAMPLES: Final[Mapping[str, object]] = {
     "Daemon": _DAEMON,
     "DaemonPage": DaemonPage([_DAEMON], None),
     "EventPage": shapes.EventPage([_EVENT], None),
-    "Health": Health("waiting", [Reason("fact", "QUESTION_OPEN", "a question is open: Which provider?", _AT, _ANSWER, _ASKED)]),
-    "Export": Export("3f0c6a5e-1f8e-4a0b-9c55-8d1f0f2b7c11", 4, [_EVENT], _CONTRACT, [_TASK], [_QUESTION], [_MESSAGE]),
-    "AutoCompleteSummary": AutoCompleteSummary(_CONTRACT_ID, "Add login", ContractStatus.ACTIVE, "plan", 4, False),
+    "Health": Health(
+        "waiting",
+        [Reason("fact", "QUESTION_OPEN", "a question is open: Which provider?", _AT, _ANSWER, _ASKED)],
+    ),
+    "Export": Export(
+        "3f0c6a5e-1f8e-4a0b-9c55-8d1f0f2b7c11", 4, [_EVENT], _CONTRACT, [_TASK], [_QUESTION], [_MESSAGE]
+    ),
+    "AutoCompleteSummary": AutoCompleteSummary(
+        _CONTRACT_ID, "Add login", ContractStatus.ACTIVE, "plan", 4, False
+    ),
     "PhaseTrial": PhaseTrial(False, "VALIDATION_FAILED", ["Deliverable: plan-document"], ["plan-document"]),
-    "PhaseReadiness": PhaseReadiness("plan", False, ["Deliverable: plan-document", "1 tasks incomplete"], True),
+    "PhaseReadiness": PhaseReadiness(
+        "plan", False, ["Deliverable: plan-document", "1 tasks incomplete"], True
+    ),
     "CompletionCheck": CompletionCheck(False, False, ["1 tasks incomplete"]),
-    "SupervisorStatus": SupervisorStatus(_TASK_ID, "working", "plan", "reading", "reading", 40, _NOW, [_TASK_ID], alive=True, stuck=False),
+    "SupervisorStatus": SupervisorStatus(
+        _TASK_ID, "working", "plan", "reading", "reading", 40, _NOW, [_TASK_ID], alive=True, stuck=False
+    ),
     "RestartAsked": RestartAsked(_TASK_ID, "daemon-1", "it hangs"),
     "Heartbeats": Heartbeats([Heartbeat("2026-01-31T11:05:00.000000Z", "working", "reading", 40, "plan")]),
     "Dashboard": Dashboard(
@@ -103,14 +136,31 @@ EXAMPLES: Final[Mapping[str, object]] = {
                 "new_phase": "execute",
             }
         ],
-        resourceUsage=ResourceUsage(activeSupervisors=10, runningTasks=25, pendingTasks=5, activeDaemons=3, totalWorktrees=45),
+        resourceUsage=ResourceUsage(
+            activeSupervisors=10, runningTasks=25, pendingTasks=5, activeDaemons=3, totalWorktrees=45
+        ),
     ),
-    "BatchAnswer": BatchAnswer("archive_old", 1, [_CONTRACT_ID], [BatchError(_TASK_ID, "INVALID_TRANSITION", "active cannot be archived")]),
+    "BatchAnswer": BatchAnswer(
+        "archive_old",
+        1,
+        [_CONTRACT_ID],
+        [BatchError(_TASK_ID, "INVALID_TRANSITION", "active cannot be archived")],
+    ),
     "IssuedToken": IssuedToken(_TOKEN_ID, "mk_q0h2Yc…", Role.OWNER, "ada", None),
     "TokenPage": TokenPage([TokenView(_TOKEN_ID, Role.OWNER, "ada", None, _AT, "admin:local", None)], None),
-    "Batch": {"operation": "archive_old", "older_than_hours": 168, "status_filter": ["completed", "failed"], "dry_run": True},
+    "Batch": {
+        "operation": "archive_old",
+        "older_than_hours": 168,
+        "status_filter": ["completed", "failed"],
+        "dry_run": True,
+    },
     "NewToken": {"role": "owner", "owner": "ada"},
-    "NewContract": {"name": "Add login", "contract_type": "simple", "description": "OAuth only", "phase_guard": False},
+    "NewContract": {
+        "name": "Add login",
+        "contract_type": "simple",
+        "description": "OAuth only",
+        "phase_guard": False,
+    },
     "Restart": {"reason": "it hangs"},
     "ActionRequest": {"reason": "lunch", "expected_version": 3},
     "NewStatus": {"status": "paused", "reason": "lunch"},

@@ -49,7 +49,9 @@ class ListQuery(BaseModel):
     stale: bool | None = None
     waiting: Annotated[bool, Field(description="in status waiting_for_input")] | None = None
     threshold: Annotated[str, Field(description="no activity for so long, e.g. 30m, 2h, 7d")] | None = None
-    q: Annotated[Text, Field(max_length=200, description="in name or description, case-insensitive")] | None = None
+    q: (
+        Annotated[Text, Field(max_length=200, description="in name or description, case-insensitive")] | None
+    ) = None
     limit: Annotated[int, Field(ge=1, le=500)] = 50
     cursor: Annotated[str, Field(max_length=500)] | None = None
 
@@ -90,11 +92,15 @@ async def list_contracts(asked: Annotated[ListQuery, Query()], read: Reading) ->
 async def show_contract(
     contract_id: ContractId,
     read: Reading,
-    at: Annotated[str | None, Query(max_length=64, description="a version or a time: the contract as it was")] = None,
+    at: Annotated[
+        str | None, Query(max_length=64, description="a version or a time: the contract as it was")
+    ] = None,
 ) -> Response:
     row = await read.contract(contract_id) if at is None else await _as_it_was(read, contract_id, at)
     enhanced = read.gateway.enhanced
-    return read.answer(read.view(row) if at is None else views.contract(row, enhanced=enhanced), version=row.version)
+    return read.answer(
+        read.view(row) if at is None else views.contract(row, enhanced=enhanced), version=row.version
+    )
 
 
 @router.delete("/contracts/{contract_id}", status_code=204)

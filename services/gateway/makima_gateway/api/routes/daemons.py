@@ -70,9 +70,13 @@ async def daemon_heartbeat(daemon_id: DaemonId, body: DaemonHeartbeatRequest, wr
         await stream.publish(subjects.daemon_heartbeat(daemon_id), encoded, timeout=STORED_WITHIN_SECONDS)
     except (NatsError, TimeoutError) as error:
         raise Refused(
-            ErrorCode.UNAVAILABLE, f"the broker did not store the heartbeat: {type(error).__name__}", hint="send the next one"
+            ErrorCode.UNAVAILABLE,
+            f"the broker did not store the heartbeat: {type(error).__name__}",
+            hint="send the next one",
         ) from error
-    return json_response(Daemon(daemon_id, body.hostname, True, now, list(body.agents), body.worktrees, body.capacity))
+    return json_response(
+        Daemon(daemon_id, body.hostname, True, now, list(body.agents), body.worktrees, body.capacity)
+    )
 
 
 async def _daemons(read: ReadContext, rows: Sequence[DaemonRow]) -> list[Daemon]:
@@ -86,7 +90,10 @@ async def _daemons(read: ReadContext, rows: Sequence[DaemonRow]) -> list[Daemon]
         return daemons
     named = {_contract_of(agent) for daemon in daemons for agent in daemon.agents}
     seen = await read.gateway.queries.visible(replace(visibility, daemon_id=None), sorted(named))
-    return [replace(daemon, agents=[agent for agent in daemon.agents if _contract_of(agent) in seen]) for daemon in daemons]
+    return [
+        replace(daemon, agents=[agent for agent in daemon.agents if _contract_of(agent) in seen])
+        for daemon in daemons
+    ]
 
 
 def _contract_of(agent: str) -> str:

@@ -14,6 +14,9 @@ router = APIRouter(tags=["contracts"])
 async def contract_health(contract_id: ContractId, read: Reading) -> Response:
     """Each reason names its proof: the event in the log, or the evidence of a verdict."""
     row = await read.contract(contract_id)
-    advance = read.gateway.settings.contracts.auto_advance_phases and read.gateway.settings.feature_flags.auto_complete
+    advance = (
+        read.gateway.settings.contracts.auto_advance_phases
+        and read.gateway.settings.feature_flags.auto_complete
+    )
     found = await contract_facts(read.gateway.queries, read.gateway.log, row, auto_advance=advance)
     return read.answer(health(found), version=row.version)

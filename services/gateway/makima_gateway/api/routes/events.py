@@ -27,6 +27,10 @@ async def list_events(
     seen = cursors.position("events", cursor)
     await read.contract(contract_id)
     stream = stream_name("contract", contract_id)
-    found = await read.gateway.log.stream(read.principal.tenant, stream, after if seen is None else seen, limit + 1)
+    found = await read.gateway.log.stream(
+        read.principal.tenant, stream, after if seen is None else seen, limit + 1
+    )
     shown, following = cursors.page(found, limit, "events", lambda row: row.version)
-    return read.answer({"items": [orjson.Fragment(to_cloudevent(event)) for event in shown], "next_cursor": following})
+    return read.answer(
+        {"items": [orjson.Fragment(to_cloudevent(event)) for event in shown], "next_cursor": following}
+    )

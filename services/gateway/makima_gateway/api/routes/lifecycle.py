@@ -65,7 +65,11 @@ def _route(name: str, make: Make) -> Callable[..., Awaitable[Response]]:
 
 for _name, _make in ACTIONS.items():
     router.add_api_route(
-        f"/contracts/{{contract_id}}/{_name}", _route(_name, _make), methods=["POST"], response_model=Contract, name=f"{_name}_contract"
+        f"/contracts/{{contract_id}}/{_name}",
+        _route(_name, _make),
+        methods=["POST"],
+        response_model=Contract,
+        name=f"{_name}_contract",
     )
 
 
@@ -88,7 +92,9 @@ async def _candidates(write: WriteContext, contract_id: str, body: NewStatus) ->
             row = await write.gateway.queries.contract(write.principal.tenant, contract_id)
             if row is None:
                 raise unknown_contract(contract_id)
-            actions = dict.fromkeys((ACTION_TO_ACTIVE.get(row.status, "start"), "start", *ACTION_TO_ACTIVE.values()))
+            actions = dict.fromkeys(
+                (ACTION_TO_ACTIVE.get(row.status, "start"), "start", *ACTION_TO_ACTIVE.values())
+            )
             commands = [ACTIONS[action](body.reason) for action in actions]
         case "paused":
             commands = [PauseContract(body.reason)]
@@ -103,14 +109,19 @@ async def _candidates(write: WriteContext, contract_id: str, body: NewStatus) ->
     return commands if write.repeatable else commands[:1]
 
 
-async def _first_answer_of(write: WriteContext, contract_id: str, commands: Sequence[ContractCommand], expected: int | None) -> WriteResult:
+async def _first_answer_of(
+    write: WriteContext, contract_id: str, commands: Sequence[ContractCommand], expected: int | None
+) -> WriteResult:
     """Send the first command; if it is refused and its id was answered before, find the first answer.
 
     An id that was answered once changes nothing under another command, so it is safe to send the same id with
     each of the other commands until one returns the first answer.
     """
     reply = await write.ask(contract_id, commands[0], expected)
-    if isinstance(reply, Problem) and await write.gateway.log.answered(write.principal.tenant, write.command_id, b"") is not None:
+    if (
+        isinstance(reply, Problem)
+        and await write.gateway.log.answered(write.principal.tenant, write.command_id, b"") is not None
+    ):
         for command in commands[1:]:
             again = await write.ask(contract_id, command, expected)
             if isinstance(again, Accepted):

@@ -17,7 +17,13 @@ from makima_gateway.monitor.websocket import MonitorSocket
 
 router = APIRouter(tags=["monitor"])
 LastEventId = Annotated[
-    int | None, Header(alias="Last-Event-ID", ge=0, le=MAX_POSITION, description="the id of the last event seen; wins over since")
+    int | None,
+    Header(
+        alias="Last-Event-ID",
+        ge=0,
+        le=MAX_POSITION,
+        description="the id of the last event seen; wins over since",
+    ),
 ]
 
 
@@ -33,7 +39,10 @@ async def monitor(websocket: WebSocket, gateway: CurrentGateway, principal: Curr
 
 @router.get("/contracts/monitor/events", status_code=200, response_class=EventStream)
 async def monitor_events(
-    asked: Annotated[MonitorFilterQuery, Query()], gateway: CurrentGateway, principal: CurrentPrincipal, last_event_id: LastEventId = None
+    asked: Annotated[MonitorFilterQuery, Query()],
+    gateway: CurrentGateway,
+    principal: CurrentPrincipal,
+    last_event_id: LastEventId = None,
 ) -> Response:
     """The monitor as Server-Sent Events: first `hello`, then events as they happen.
 

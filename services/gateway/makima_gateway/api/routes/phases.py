@@ -8,7 +8,14 @@ from starlette.responses import Response
 from makima_gateway.api import serializers as views
 from makima_gateway.api.reads import ContractId, DeliverableId, Reading
 from makima_gateway.api.schemas.contracts import Contract
-from makima_gateway.api.schemas.phases import AutoCompleteSummary, DeliverableDone, NewPhase, PhaseReadiness, PhaseTrial, Switch
+from makima_gateway.api.schemas.phases import (
+    AutoCompleteSummary,
+    DeliverableDone,
+    NewPhase,
+    PhaseReadiness,
+    PhaseTrial,
+    Switch,
+)
 from makima_gateway.api.writes import OWNER, WriteContext, Writing, refused
 from makima_gateway.diagnosis.readiness import phase_standing
 from makima_gateway.http.responses import json_response
@@ -54,7 +61,11 @@ async def phase_readiness(contract_id: ContractId, read: Reading) -> Response:
     """Judged by the pure function that the contract service uses too (`makima_schemas.gate`)."""
     row = await read.contract(contract_id)
     found = await phase_standing(read.gateway.queries, row)
-    enabled = row.auto_complete_enabled and found.phase.gate.auto_advance and read.gateway.settings.contracts.auto_advance_phases
+    enabled = (
+        row.auto_complete_enabled
+        and found.phase.gate.auto_advance
+        and read.gateway.settings.contracts.auto_advance_phases
+    )
     return read.answer(PhaseReadiness(row.phase, found.gate.ready, list(found.gate.missing), enabled))
 
 
@@ -63,7 +74,9 @@ async def _try(contract_id: str, body: NewPhase, write: WriteContext) -> Respons
     asked: dict[str, object] = body.model_dump(include={"phase", "confirmed", "force"})
     asked |= {"contract_id": contract_id, "tenant": write.principal.tenant}
     expected = write.expected(body.expected_version)
-    reply = await write.gateway.bus.query(OWNER, "try_change_phase", asked if expected is None else {**asked, "expected_version": expected})
+    reply = await write.gateway.bus.query(
+        OWNER, "try_change_phase", asked if expected is None else {**asked, "expected_version": expected}
+    )
     if isinstance(reply, Problem):
         raise refused(reply)
     return json_response(reply)

@@ -8,7 +8,15 @@ from starlette.responses import Response
 
 from makima_gateway.api import serializers as views
 from makima_gateway.api.reads import ContractId, Cursor, Limit, QuestionId, Reading
-from makima_gateway.api.schemas.questions import Message, MessagePage, NewAnswer, NewMessage, NewQuestion, Question, QuestionPage
+from makima_gateway.api.schemas.questions import (
+    Message,
+    MessagePage,
+    NewAnswer,
+    NewMessage,
+    NewQuestion,
+    Question,
+    QuestionPage,
+)
 from makima_gateway.api.writes import WriteContext, Writing
 from makima_gateway.http import pagination as cursors
 from makima_gateway.http.responses import json_response
@@ -17,7 +25,9 @@ router = APIRouter(tags=["questions and messages"])
 
 
 @router.get("/contracts/{contract_id}/questions", response_model=QuestionPage)
-async def list_questions(contract_id: ContractId, read: Reading, limit: Limit = 50, cursor: Cursor = None) -> Response:
+async def list_questions(
+    contract_id: ContractId, read: Reading, limit: Limit = 50, cursor: Cursor = None
+) -> Response:
     after = cursors.position("questions", cursor) or 0
     await read.contract(contract_id)
     rows = await read.gateway.queries.questions(read.principal.tenant, contract_id, after, limit + 1)
@@ -33,12 +43,16 @@ async def ask_question(contract_id: ContractId, body: NewQuestion, write: Writin
 
 
 @router.post("/contracts/{contract_id}/questions/{question_id}/answer", response_model=Question)
-async def answer_question(contract_id: ContractId, question_id: QuestionId, body: NewAnswer, write: Writing) -> Response:
+async def answer_question(
+    contract_id: ContractId, question_id: QuestionId, body: NewAnswer, write: Writing
+) -> Response:
     return await _question(write, contract_id, question_id, AnswerQuestion(question_id, body.answer))
 
 
 @router.get("/contracts/{contract_id}/messages", response_model=MessagePage)
-async def list_messages(contract_id: ContractId, read: Reading, limit: Limit = 50, cursor: Cursor = None) -> Response:
+async def list_messages(
+    contract_id: ContractId, read: Reading, limit: Limit = 50, cursor: Cursor = None
+) -> Response:
     after = cursors.position("messages", cursor) or 0
     await read.contract(contract_id)
     rows = await read.gateway.queries.messages(read.principal.tenant, contract_id, after, limit + 1)
@@ -54,7 +68,9 @@ async def send_message(contract_id: ContractId, body: NewMessage, write: Writing
     return json_response(views.message(row), written.headers, status=201)
 
 
-async def _question(write: WriteContext, contract_id: str, question_id: str, command: ContractCommand, *, status: int = 200) -> Response:
+async def _question(
+    write: WriteContext, contract_id: str, question_id: str, command: ContractCommand, *, status: int = 200
+) -> Response:
     """Send the command, and answer with the question at the version that it made."""
     written = await write.send(contract_id, command)
     if await write.is_current(written):

@@ -33,16 +33,25 @@ async def supervisor_status(contract_id: ContractId, read: Reading) -> Response:
     if row.state == SupervisorState.INTERRUPTED:
         members = cast("dict[str, Member]", orjson.loads(encode(status)))
         raise Refused(
-            ErrorCode.SUPERVISOR_DEAD, f"supervisor {row.task_id} fell silent", hint="restart it, or wait for its next heartbeat", **members
+            ErrorCode.SUPERVISOR_DEAD,
+            f"supervisor {row.task_id} fell silent",
+            hint="restart it, or wait for its next heartbeat",
+            **members,
         )
     return read.answer(status)
 
 
 @router.get("/contracts/{contract_id}/supervisor/heartbeats", response_model=Heartbeats)
-async def supervisor_heartbeats(contract_id: ContractId, read: Reading, limit: Annotated[int, Query(ge=1, le=500)] = 10) -> Response:
+async def supervisor_heartbeats(
+    contract_id: ContractId, read: Reading, limit: Annotated[int, Query(ge=1, le=500)] = 10
+) -> Response:
     """Newest first."""
     await read.contract(contract_id)
-    question: dict[str, object] = {"contract_id": contract_id, "limit": limit, "tenant": read.principal.tenant}
+    question: dict[str, object] = {
+        "contract_id": contract_id,
+        "limit": limit,
+        "tenant": read.principal.tenant,
+    }
     reply = await read.gateway.bus.query(OWNER, "heartbeats", question, timeout=TELEMETRY_TIMEOUT_SECONDS)
     if isinstance(reply, Problem):
         raise refused(reply)
@@ -70,7 +79,9 @@ async def _supervisor(context: ReadContext | WriteContext, contract_id: str) -> 
         raise unknown_contract(contract_id)
     row = await queries.supervisor(tenant, contract_id)
     if row is None:
-        raise Refused(ErrorCode.SUPERVISOR_NOT_FOUND, f"no supervisor of contract {contract_id} was heard yet")
+        raise Refused(
+            ErrorCode.SUPERVISOR_NOT_FOUND, f"no supervisor of contract {contract_id} was heard yet"
+        )
     return row
 
 
@@ -79,7 +90,9 @@ async def _last_heartbeat(read: ReadContext, row: SupervisorRow) -> LatestHeartb
     latest = read.gateway.latest_heartbeats.latest("supervisor", row.task_id)
     if latest is not None:
         return latest
-    reply = await read.gateway.bus.query(OWNER, "status", {"contract_id": row.contract_id}, timeout=TELEMETRY_TIMEOUT_SECONDS)
+    reply = await read.gateway.bus.query(
+        OWNER, "status", {"contract_id": row.contract_id}, timeout=TELEMETRY_TIMEOUT_SECONDS
+    )
     if isinstance(reply, Problem) or reply.get("task_id") != row.task_id:
         return None
     return LatestHeartbeat.of("supervisor", row.task_id, reply)

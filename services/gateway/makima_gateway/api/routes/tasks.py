@@ -1,23 +1,42 @@
 """Creates, lists, claims, starts, releases, completes and hands off the tasks of a contract."""
 
 from fastapi import APIRouter
-from makima_schemas.contract.commands import ClaimTask, CompleteTask, ContractCommand, CreateTask, HandOffTask, ReleaseTask, StartTask
+from makima_schemas.contract.commands import (
+    ClaimTask,
+    CompleteTask,
+    ContractCommand,
+    CreateTask,
+    HandOffTask,
+    ReleaseTask,
+    StartTask,
+)
 from makima_schemas.errors import ErrorCode
 from makima_schemas.refusal import Refused
 from starlette.responses import Response
 
 from makima_gateway.api import serializers as views
 from makima_gateway.api.reads import ContractId, Cursor, Limit, Reading, TaskId
-from makima_gateway.api.schemas.tasks import Claim, HandOff, NewTask, Task, TaskActionRequest, TaskDone, TaskPage
+from makima_gateway.api.schemas.tasks import (
+    Claim,
+    HandOff,
+    NewTask,
+    Task,
+    TaskActionRequest,
+    TaskDone,
+    TaskPage,
+)
 from makima_gateway.api.writes import WriteContext, Writing
 from makima_gateway.http import pagination as cursors
 from makima_gateway.http.responses import json_response
 
+NO_CONNECTION = TaskActionRequest()  # the body may be left out
 router = APIRouter(tags=["tasks"])
 
 
 @router.get("/contracts/{contract_id}/tasks", response_model=TaskPage)
-async def list_tasks(contract_id: ContractId, read: Reading, limit: Limit = 50, cursor: Cursor = None) -> Response:
+async def list_tasks(
+    contract_id: ContractId, read: Reading, limit: Limit = 50, cursor: Cursor = None
+) -> Response:
     after = cursors.position("tasks", cursor) or 0
     await read.contract(contract_id)
     rows = await read.gateway.queries.tasks(read.principal.tenant, contract_id, after, limit + 1)
@@ -38,18 +57,24 @@ async def claim_task(contract_id: ContractId, task_id: TaskId, body: Claim, writ
 
 
 @router.post("/contracts/{contract_id}/tasks/{task_id}/start", response_model=Task)
-async def start_task(contract_id: ContractId, task_id: TaskId, write: Writing, body: TaskActionRequest = TaskActionRequest()) -> Response:  # noqa: B008 - frozen
+async def start_task(
+    contract_id: ContractId, task_id: TaskId, write: Writing, body: TaskActionRequest = NO_CONNECTION
+) -> Response:
     return await _task(write, contract_id, task_id, StartTask(task_id, body.connection_id))
 
 
 @router.post("/contracts/{contract_id}/tasks/{task_id}/release", response_model=Task)
-async def release_task(contract_id: ContractId, task_id: TaskId, write: Writing, body: TaskActionRequest = TaskActionRequest()) -> Response:  # noqa: B008 - frozen
+async def release_task(
+    contract_id: ContractId, task_id: TaskId, write: Writing, body: TaskActionRequest = NO_CONNECTION
+) -> Response:
     return await _task(write, contract_id, task_id, ReleaseTask(task_id, body.connection_id))
 
 
 @router.post("/contracts/{contract_id}/tasks/{task_id}/complete", response_model=Task)
 async def complete_task(contract_id: ContractId, task_id: TaskId, body: TaskDone, write: Writing) -> Response:
-    return await _task(write, contract_id, task_id, CompleteTask(task_id, body.success, body.result, body.connection_id))
+    return await _task(
+        write, contract_id, task_id, CompleteTask(task_id, body.success, body.result, body.connection_id)
+    )
 
 
 @router.post("/contracts/{contract_id}/tasks/{task_id}/handoff", response_model=Task)
@@ -60,7 +85,9 @@ async def hand_off_task(contract_id: ContractId, task_id: TaskId, body: HandOff,
     return await _task(write, contract_id, next_id, command)
 
 
-async def _task(write: WriteContext, contract_id: str, task_id: str, command: ContractCommand, *, status: int = 200) -> Response:
+async def _task(
+    write: WriteContext, contract_id: str, task_id: str, command: ContractCommand, *, status: int = 200
+) -> Response:
     """Send the command, and answer with the task at the version that it made."""
     written = await write.send(contract_id, command)
     if await write.is_current(written):

@@ -36,15 +36,27 @@ async def create_token(body: NewToken, write: Writing) -> Response:
     made = await write.gateway.tokens.create(wanted, secret)
     if made is None:
         detail = "this key has made a token, whose secret was shown once"
-        raise Refused(ErrorCode.IDEMPOTENCY_KEY_REUSED, detail, hint=f"revoke {token_id} and make another under a new key")
+        raise Refused(
+            ErrorCode.IDEMPOTENCY_KEY_REUSED,
+            detail,
+            hint=f"revoke {token_id} and make another under a new key",
+        )
     structlog.get_logger().info(
-        "token.created", token_id=made.id, role=made.role, owner=made.owner, daemon_id=made.daemon_id, by=caller.actor
+        "token.created",
+        token_id=made.id,
+        role=made.role,
+        owner=made.owner,
+        daemon_id=made.daemon_id,
+        by=caller.actor,
     )
     if login is None:
         return json_response(IssuedToken(made.id, secret, made.role, made.owner, made.daemon_id), status=201)
     await write.gateway.broker_logins.refresh()
     await write.gateway.broker_logins.wait_until_accepted(login)
-    return json_response(IssuedToken(made.id, secret, made.role, made.owner, made.daemon_id, login.user, login.password), status=201)
+    return json_response(
+        IssuedToken(made.id, secret, made.role, made.owner, made.daemon_id, login.user, login.password),
+        status=201,
+    )
 
 
 @router.get("/tokens", response_model=TokenPage)
@@ -65,26 +77,50 @@ async def revoke_token(token_id: TokenId, write: Writing) -> Response:
     ended = await write.gateway.tokens.revoke(write.principal.tenant, token_id)
     if ended is not None:
         await write.gateway.broker_logins.refresh()
-        structlog.get_logger().info("token.revoked", token_id=ended.id, role=ended.role, owner=ended.owner, by=write.principal.actor)
+        structlog.get_logger().info(
+            "token.revoked", token_id=ended.id, role=ended.role, owner=ended.owner, by=write.principal.actor
+        )
     return Response(status_code=204)
 
 
 def _check(body: NewToken) -> None:
     match body.role:
         case Role.DAEMON if body.daemon_id is None:
-            raise invalid("body.daemon_id", "is missing: a daemon's token is for one daemon", hint="name it, e.g. laptop-1")
+            raise invalid(
+                "body.daemon_id",
+                "is missing: a daemon's token is for one daemon",
+                hint="name it, e.g. laptop-1",
+            )
         case Role.DAEMON if body.daemon_id == NOBODYS:
             raise invalid("body.daemon_id", f"{NOBODYS} stands for no daemon", hint="choose another name")
         # A reply inbox is named after its service or daemon: this daemon could read that service's replies.
         case Role.DAEMON if body.daemon_id in permissions.USERS:
-            raise invalid("body.daemon_id", f"{body.daemon_id} is a user of the broker already", hint="choose another name")
+            raise invalid(
+                "body.daemon_id",
+                f"{body.daemon_id} is a user of the broker already",
+                hint="choose another name",
+            )
         case Role.OWNER | Role.VIEWER if body.owner is None:
-            raise invalid("body.owner", f"is missing: whose contracts is this {body.role} for?", hint="name the owner")
+            raise invalid(
+                "body.owner", f"is missing: whose contracts is this {body.role} for?", hint="name the owner"
+            )
         case _:
             pass
     if body.role is not Role.DAEMON and body.daemon_id is not None:
-        raise invalid("body.daemon_id", f"is not for the role {body.role}", hint="leave it out, or ask for the role daemon")
+        raise invalid(
+            "body.daemon_id",
+            f"is not for the role {body.role}",
+            hint="leave it out, or ask for the role daemon",
+        )
 
 
 def _view(token: Token) -> TokenView:
-    return TokenView(token.id, token.role, token.owner, token.daemon_id, token.created_at, token.created_by, token.revoked_at)
+    return TokenView(
+        token.id,
+        token.role,
+        token.owner,
+        token.daemon_id,
+        token.created_at,
+        token.created_by,
+        token.revoked_at,
+    )

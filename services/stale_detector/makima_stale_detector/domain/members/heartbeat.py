@@ -1,6 +1,12 @@
 """Parses a heartbeat message into what the detector needs: sender, contract id and connection id."""
 
-from makima_schemas.heartbeat_codec import Headers, MalformedHeartbeatError, decode_daemon, decode_subject, decode_supervisor
+from makima_schemas.heartbeat_codec import (
+    Headers,
+    MalformedHeartbeatError,
+    decode_daemon,
+    decode_subject,
+    decode_supervisor,
+)
 
 # (sender, contract id, connection id); a plain tuple, because one is made for every heartbeat
 HeartbeatSource = tuple[str, str | None, str | None]

@@ -10,7 +10,9 @@ from makima_schemas.supervisor import ENDED, SupervisorRegistered, SupervisorSta
 
 from makima_stale_detector.domain.members import sender_names as senders
 
-EVENTS: Final[frozenset[type]] = frozenset({SupervisorRegistered, SupervisorStateChanged, DaemonConnected, DaemonDisconnected})
+EVENTS: Final[frozenset[type]] = frozenset(
+    {SupervisorRegistered, SupervisorStateChanged, DaemonConnected, DaemonDisconnected}
+)
 REMEMBERED_CONNECTIONS: Final = 16  # superseded connection ids kept per sender
 
 
@@ -94,7 +96,13 @@ def evolve(before: Sender | None, recorded: Recorded, event: Event) -> Sender | 
             # Without a hostname the daemon is known only from heartbeats of its supervisors. It has never
             # sent one itself, so it is not tracked: its silence proves nothing.
             name, introduced = senders.daemon(recorded.entity_id), hostname != ""
-            return Sender(name, introduced, recorded.position if introduced else 0, contract_id=None, daemon_id=recorded.entity_id)
+            return Sender(
+                name,
+                introduced,
+                recorded.position if introduced else 0,
+                contract_id=None,
+                daemon_id=recorded.entity_id,
+            )
         case DaemonDisconnected():
             name = senders.daemon(recorded.entity_id)
             return Sender(name, alive=False, alive_position=0, contract_id=None, daemon_id=recorded.entity_id)
@@ -104,7 +112,9 @@ def evolve(before: Sender | None, recorded: Recorded, event: Event) -> Sender | 
 
 def _changed(before: Sender | None, recorded: Recorded, event: SupervisorStateChanged) -> Sender:
     name = senders.supervisor(recorded.entity_id)
-    known = before or Sender(name, alive=False, alive_position=0, contract_id=event.contract_id, daemon_id=event.daemon_id)
+    known = before or Sender(
+        name, alive=False, alive_position=0, contract_id=event.contract_id, daemon_id=event.daemon_id
+    )
     alive = event.new_state not in ENDED
     came_alive = alive and not known.alive
     return replace(

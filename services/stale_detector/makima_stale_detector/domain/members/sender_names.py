@@ -22,7 +22,11 @@ def daemon(daemon_id: str) -> str:
 def heartbeat_subject(sender: str, daemon_id: str) -> str:
     """The subject that the sender publishes its heartbeats on, before the broker's mapping to a shard."""
     kind, _, name = sender.partition(":")
-    return subjects.daemon_heartbeat(name) if kind == "daemon" else subjects.supervisor_heartbeat(daemon_id, name)
+    return (
+        subjects.daemon_heartbeat(name)
+        if kind == "daemon"
+        else subjects.supervisor_heartbeat(daemon_id, name)
+    )
 
 
 def shard_of(subject: str, shards: int = subjects.SHARDS) -> int:

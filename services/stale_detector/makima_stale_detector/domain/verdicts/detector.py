@@ -63,7 +63,11 @@ class Detector:
     def _is_unheard(self, tracked: Tracked) -> bool:
         """True if the sender has no deadline, is no suspect and has no pending verdict: it needs one."""
         name = tracked.sender.name
-        return self.shards.newest(name) is None and name not in self._pending_verdicts and name not in self._group(tracked.owner).suspects
+        return (
+            self.shards.newest(name) is None
+            and name not in self._pending_verdicts
+            and name not in self._group(tracked.owner).suspects
+        )
 
     def untrack(self, name: str) -> None:
         """Stop tracking a sender that the log no longer lists as alive."""
@@ -184,7 +188,9 @@ class Detector:
 
     def _arm_unheard(self) -> None:
         """Give a full timeout from now to every tracked sender of which the stream holds no heartbeat."""
-        waiting = self._pending_verdicts.keys() | {name for owner in self._active_groups.values() for name in owner.suspects}
+        waiting = self._pending_verdicts.keys() | {
+            name for owner in self._active_groups.values() for name in owner.suspects
+        }
         heard = waiting.union(*(shard.wheel.beats.keys() for shard in self.shards))
         self._arm_deadlines([each.sender for name, each in self.tracked.items() if name not in heard])
         self.warmed_up = True
@@ -196,7 +202,9 @@ class Detector:
                 owner.deciding = True
                 findings.hold_releases.append(HoldRelease(owner.name, owner.hold.version, reason))
             return
-        for name in [name for name, suspect in owner.suspects.items() if self.shards.heard_after(name, suspect.beat)]:
+        for name in [
+            name for name, suspect in owner.suspects.items() if self.shards.heard_after(name, suspect.beat)
+        ]:
             owner.forget(name)
         watermark = self.shards.watermark
         ripe = [name for name, suspect in owner.suspects.items() if self._is_confirmed(suspect, watermark)]
@@ -205,7 +213,9 @@ class Detector:
         expiring = self._forecast.expiring(owner)
         if is_mass(len(owner.senders), expiring):
             owner.deciding = True
-            findings.hold_requests.append(HoldRequest(owner.name, owner.hold.version, len(owner.senders), expiring))
+            findings.hold_requests.append(
+                HoldRequest(owner.name, owner.hold.version, len(owner.senders), expiring)
+            )
             return
         for name in ripe:
             findings.verdicts.append(self._judge(name, owner))
@@ -226,8 +236,15 @@ class Detector:
         # The last heartbeat may have come from a connection that was superseded later: the verdict names the
         # current one.
         connection_id = sender.connection_id if spoke is None or spoke in sender.superseded else spoke
-        evidence = prove(suspect, watermark=self.shards.watermark, timeout=self.timeouts.timeout, decided_by=self._decided_by)
-        verdict = Verdict(sender, owner.name, owner.hold.version, connection_id, evidence, self._attempts.get(name, 0))
+        evidence = prove(
+            suspect,
+            watermark=self.shards.watermark,
+            timeout=self.timeouts.timeout,
+            decided_by=self._decided_by,
+        )
+        verdict = Verdict(
+            sender, owner.name, owner.hold.version, connection_id, evidence, self._attempts.get(name, 0)
+        )
         owner.forget(name)
         self._pending_verdicts[name] = (verdict, suspect)
         return verdict

@@ -47,7 +47,11 @@ class ExpiryForecast:
         if self.old:
             self._bound, self._at = self._due_within(self._interval + self._slack), self._shards.observed()
         bound = suspects + self._bound[owner.name]
-        return suspects + self._due_within(self._interval)[owner.name] if is_mass(len(owner.senders), bound) else bound
+        return (
+            suspects + self._due_within(self._interval)[owner.name]
+            if is_mass(len(owner.senders), bound)
+            else bound
+        )
 
     def _due_within(self, span: int) -> Counter[str]:
         """By owner, how many senders have a deadline within `span` ns of observed time."""
@@ -55,6 +59,10 @@ class ExpiryForecast:
         for shard in self._shards:
             horizon = shard.clock.observed + span
             for name, beat in shard.wheel.beats.items():
-                if beat[0] <= horizon and (tracked := self._tracked.get(name)) is not None and self._shards.newest(name) is beat:
+                if (
+                    beat[0] <= horizon
+                    and (tracked := self._tracked.get(name)) is not None
+                    and self._shards.newest(name) is beat
+                ):
                     due[tracked.owner] += 1
         return due

@@ -78,7 +78,9 @@ class SenderGroup:
         """
         for name in [name for name, suspect in self.suspects.items() if suspect.shard is shard]:
             self.forget(name)
-        self.held_since = tuple(0 if number == shard.number else since for number, since in enumerate(self.held_since))
+        self.held_since = tuple(
+            0 if number == shard.number else since for number, since in enumerate(self.held_since)
+        )
         self.calm_since = None
 
     def forget(self, sender: str) -> None:

@@ -13,8 +13,12 @@ def silence_detected_for(recorded: Recorded, event: Event) -> SilenceDetected | 
     An accepted verdict is a `SupervisorStateChanged` by `heartbeat_expired`, or a `DaemonDisconnected`.
     """
     match event:
-        case SupervisorStateChanged(changed_by="heartbeat_expired", evidence=evidence) if evidence is not None:
-            return SilenceDetected("supervisor", recorded.entity_id, event.contract_id, event.connection_id, evidence)
+        case SupervisorStateChanged(changed_by="heartbeat_expired", evidence=evidence) if (
+            evidence is not None
+        ):
+            return SilenceDetected(
+                "supervisor", recorded.entity_id, event.contract_id, event.connection_id, evidence
+            )
         case DaemonDisconnected(evidence):
             return SilenceDetected("daemon", recorded.entity_id, None, None, evidence)
         case _:

@@ -30,7 +30,9 @@ class BatchBuilder:
     cached again.
     """
 
-    def __init__(self, senders: SenderCache, lanes: Sequence[Sequence[int]], *, max_subjects: int = MAX_CACHED_SUBJECTS) -> None:
+    def __init__(
+        self, senders: SenderCache, lanes: Sequence[Sequence[int]], *, max_subjects: int = MAX_CACHED_SUBJECTS
+    ) -> None:
         self._senders, self._max_subjects = senders, max_subjects
         self._lanes = len(lanes)
         self._lane_of = {str(shard): lane for lane, shards in enumerate(lanes) for shard in shards}

@@ -56,9 +56,13 @@ class WriteBatch:
         """Split at least two rows into two batches, in order, to find a row that the database refuses."""
         middle = len(self.rows) // 2
         until = self.messages[middle - 1]
-        first = WriteBatch(self.stream_epoch, until.sequence, until.timestamp_ns, self.rows[:middle], self.messages[:middle])
+        first = WriteBatch(
+            self.stream_epoch, until.sequence, until.timestamp_ns, self.rows[:middle], self.messages[:middle]
+        )
         first.supervisors = sum(_is_supervisors(message) for message in first.messages)
-        second = WriteBatch(self.stream_epoch, self.sequence, self.received_ns, self.rows[middle:], self.messages[middle:])
+        second = WriteBatch(
+            self.stream_epoch, self.sequence, self.received_ns, self.rows[middle:], self.messages[middle:]
+        )
         second.supervisors = self.supervisors - first.supervisors
         return first, second
 
@@ -78,5 +82,12 @@ def row_head(beat: Beat) -> str:
     """The columns that rarely change between heartbeats of a sender, as COPY text;
     cached in `Sender.head`.
     """
-    known = (beat.address.sender, beat.contract_id, beat.address.daemon_id, beat.connection_id, beat.state, beat.phase)
+    known = (
+        beat.address.sender,
+        beat.contract_id,
+        beat.address.daemon_id,
+        beat.connection_id,
+        beat.state,
+        beat.phase,
+    )
     return "\t".join(copy_text(each) for each in known)
