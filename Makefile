@@ -12,6 +12,8 @@ COMPILE = $(UV) pip compile -q --universal --python-version 3.11 --generate-hash
 LINT = $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/basedpyright && $(BIN)/lint-imports --no-cache
 WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 2)  # tests wait, too
 .DEFAULT_GOAL := help
+# Hundreds of processes start in a test run: without compiled files each would compile all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
 
 help:  ## All targets, one line each
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-16s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -235,7 +235,7 @@ async def test_a_replica_frozen_in_the_middle_of_a_batch_holds_nobody_up(
             SampleProjection(), read_model, Log(read_model), nats, owner="heir", lease=LEASE
         )
         async with running(projector.run()):
-            assert await projector.wait_for(50, 120)
+            assert await projector.wait_for(50, 120), projector.ready()
     assert await equals_the_fold(read_model) == 50
 
 
