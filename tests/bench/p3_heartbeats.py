@@ -18,7 +18,7 @@ from nats.aio.client import Client
 
 from tests.bench.figure import BenchEnv, Figure
 from tests.bench.heartbeat_fleet import DAEMONS, PAYLOAD, daemon_of
-from tests.bench.p5_verdicts import process
+from tests.bench.processes import process
 
 SENDERS = 100_000
 ROUNDS = 4

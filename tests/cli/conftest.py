@@ -1,6 +1,7 @@
 """The command as users and scripts run it, against a gateway of this test."""
 
 import asyncio
+import json
 import logging
 import os
 import signal
@@ -9,6 +10,8 @@ from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
+from uuid import uuid4
 
 import asyncpg
 import orjson
@@ -18,8 +21,12 @@ from click.testing import CliRunner
 from makima_cli.main import main
 from makima_kernel.service.settings import Settings
 from makima_kernel.telemetry import logs
+from makima_local.nats import Nats
+from makima_local.postgres import Postgres
 from nats.aio.client import Client
 
+from tests.cli.up_process import SERVICE, Begin, Ready, Up, start
+from tests.installed import install_service
 from tests.services.gateway.harness import ADMIN, Gateways, running
 
 
@@ -105,3 +112,43 @@ def process(environ: dict[str, str]) -> Start:
         )
 
     return start
+
+
+@pytest.fixture
+def folder(server_folder: Path) -> Path:
+    """Where the services, the data and the contexts of one test lie."""
+    made = server_folder / f"up-{uuid4().hex[:8]}"
+    for name in ("contract", "gateway"):
+        install_service(made / "site", name, SERVICE)
+    for name in ("completion_detector", "stale_detector", "supervisor_heartbeat"):
+        install_service(made / "site", name, entry_point=False)
+    made.chmod(0o711)
+    return made
+
+
+@pytest.fixture
+async def begin(folder: Path) -> AsyncIterator[Begin]:
+    """Starts a `makima up --json` and waits until it says that all is ready; whatever is left of it ends with
+    the test.
+    """
+    started: list[Process] = []
+
+    async def made(*arguments: str, **env: str) -> Up:
+        where = () if "--ephemeral" in arguments else ("--data-dir", str(folder / "data"))
+        ports = ("--port", "0", "--nats-port", "0")
+        process = await start(folder, "--json", *where, *ports, *arguments, **env)
+        started.append(process)
+        assert process.stdout is not None
+        line = await asyncio.wait_for(process.stdout.readline(), 60)
+        if not line:
+            assert process.stderr is not None
+            raise AssertionError((await process.stderr.read()).decode())
+        return Up(process, cast("Ready", json.loads(line)))
+
+    yield made
+    for process in started:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    await Postgres(folder / "data" / "postgres").stop()
+    await Nats(folder / "data" / "nats").stop()

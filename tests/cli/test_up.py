@@ -1,71 +1,24 @@
 """`makima up`, run as people run it, with two services installed that only say that they are ready."""
 
 import asyncio
-import json
 import os
-import shutil
 import signal
 import socket
-import sys
 import tomllib
-from asyncio.subprocess import Process
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 from urllib.parse import urlsplit
-from uuid import uuid4
 
 import asyncpg
 import nats
 import pytest
 from makima_kernel.credentials import hash_of
 from makima_kernel.testing import eventually
-from makima_local.nats import Nats
 from makima_local.postgres import Postgres
 from makima_local.server import lives
 
-from tests.cli.up_process import SERVICE, Begin, Ready, Up, fails, is_there, start
-from tests.installed import install_service
-
-
-@pytest.fixture
-def folder(server_folder: Path) -> Path:
-    """Where the services, the data and the contexts of one test lie."""
-    made = server_folder / f"up-{uuid4().hex[:8]}"
-    for name in ("contract", "gateway"):
-        install_service(made / "site", name, SERVICE)
-    for name in ("completion_detector", "stale_detector", "supervisor_heartbeat"):
-        install_service(made / "site", name, entry_point=False)
-    made.chmod(0o711)
-    return made
-
-
-@pytest.fixture
-async def begin(folder: Path) -> AsyncIterator[Begin]:
-    """Starts a `makima up --json` and waits until it says that all is ready; whatever is left of it ends with
-    the test.
-    """
-    started: list[Process] = []
-
-    async def made(*arguments: str, **env: str) -> Up:
-        where = () if "--ephemeral" in arguments else ("--data-dir", str(folder / "data"))
-        ports = ("--port", "0", "--nats-port", "0")
-        process = await start(folder, "--json", *where, *ports, *arguments, **env)
-        started.append(process)
-        assert process.stdout is not None
-        line = await asyncio.wait_for(process.stdout.readline(), 60)
-        if not line:
-            assert process.stderr is not None
-            raise AssertionError((await process.stderr.read()).decode())
-        return Up(process, cast("Ready", json.loads(line)))
-
-    yield made
-    for process in started:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    await Postgres(folder / "data" / "postgres").stop()
-    await Nats(folder / "data" / "nats").stop()
+from tests.cli.up_process import Begin, fails, start
 
 
 async def test_it_says_in_one_line_of_json_where_everything_is(begin: Begin, folder: Path) -> None:
@@ -130,20 +83,6 @@ async def test_each_service_is_told_its_servers_whose_disk_to_watch_and_only_the
     assert contract["MAKIMA_DATA_DIR"] == gateway["MAKIMA_DATA_DIR"] == up.ready["data_dir"]
 
 
-async def test_sigterm_stops_all_of_it_and_the_next_one_finds_its_state(begin: Begin) -> None:
-    first = await begin()
-    connection = await asyncpg.connect(str(first.ready["database_url"]))
-    await connection.execute("CREATE TABLE public.kept ()")
-    await connection.close()
-    assert await first.stop() == 0
-    gone = [*first.pids("services").values(), *first.pids("servers").values()]
-    assert not any(lives(pid) for pid in gone)
-    second = await begin()
-    connection = await asyncpg.connect(str(second.ready["database_url"]))
-    await connection.fetch("SELECT FROM public.kept")
-    await connection.close()
-
-
 async def test_a_service_that_dies_is_started_again_and_that_is_shown(begin: Begin) -> None:
     up = await begin()
     pid = up.pids("services")["contract"]
@@ -163,18 +102,6 @@ async def test_a_server_that_dies_is_started_again_and_that_is_shown(begin: Begi
     await eventually(lambda: any(f"{server} runs again" in line for line in up.news))
 
 
-async def test_after_its_own_kill_no_service_is_left_and_the_next_one_takes_the_servers_over(
-    begin: Begin,
-) -> None:
-    first = await begin()
-    first.process.kill()
-    await eventually(lambda: not any(lives(pid) for pid in first.pids("services").values()))
-    second = await begin()
-    assert second.ready["servers"] == first.ready["servers"]
-    assert await second.stop() == 0
-    assert not any(lives(pid) for pid in second.pids("servers").values())
-
-
 async def test_servers_that_run_elsewhere_are_used_and_left_alone(
     begin: Begin, database: str, nats_url: str
 ) -> None:
@@ -184,25 +111,6 @@ async def test_servers_that_run_elsewhere_are_used_and_left_alone(
     assert await up.stop() == 0
     for left_alone in (await asyncpg.connect(database), await nats.connect(nats_url)):
         await left_alone.close()
-
-
-async def test_an_ephemeral_one_leaves_nothing_behind(begin: Begin, folder: Path) -> None:
-    up = await begin("--ephemeral")
-    place = str(up.ready["data_dir"])
-    assert is_there(place)
-    assert await up.stop() == 0
-    assert not is_there(place)
-    assert tomllib.loads((folder / "config" / "makima" / "contexts.toml").read_text())["contexts"] == {}
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent died")
-async def test_an_ephemeral_one_that_is_killed_leaves_nothing_running(begin: Begin) -> None:
-    up = await begin("--ephemeral")
-    up.process.kill()
-    await eventually(
-        lambda: not any(lives(pid) for what in ("services", "servers") for pid in up.pids(what).values())
-    )
-    shutil.rmtree(str(up.ready["data_dir"]))
 
 
 @pytest.mark.parametrize("flag", ["--port", "--nats-port"])
@@ -297,13 +205,3 @@ async def test_a_port_comes_from_the_environment_unless_a_flag_says_otherwise(fo
             folder, "--data-dir", str(folder / "data"), "--nats-port", "0", MAKIMA_PORT=port
         )
     assert (code, error) == (1, f"Error: port {port} is taken: choose another with --port\n")
-
-
-async def test_sigterm_while_it_is_starting_leaves_nothing_running(folder: Path) -> None:
-    process = await start(folder, "--data-dir", str(folder / "data"), "--port", "0", "--nats-port", "0")
-    assert process.stderr is not None
-    assert b"runs (pid" in await asyncio.wait_for(process.stderr.readuntil(b"(pid"), 60)
-    process.send_signal(signal.SIGTERM)
-    assert await asyncio.wait_for(process.wait(), 60) == 0
-    assert not Postgres(folder / "data" / "postgres").running()
-    assert not Nats(folder / "data" / "nats").running()

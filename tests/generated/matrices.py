@@ -57,6 +57,8 @@ def commands() -> str:
             "",
             "## Every command in every status of a task",
             "",
+            "Held by `tests/services/contract/test_task_statuses.py`.",
+            "",
             *_matrix(TASKS),
             "",
         ]

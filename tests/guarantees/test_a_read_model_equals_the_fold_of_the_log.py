@@ -4,10 +4,7 @@ late, and through every rebuild.
 
 import asyncio
 import random
-from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
-from typing import cast
 
 import asyncpg
 import pytest
@@ -16,26 +13,21 @@ from hypothesis import strategies as st
 from makima_kernel.event_log.append import NewEvent, new_event
 from makima_kernel.event_log.log import Log
 from makima_kernel.nats import streams
-from makima_kernel.projections.checkpoint import SQL
-from makima_kernel.projections.projection import Applied
 from makima_kernel.projections.projector import Projector
 from makima_kernel.projections.rebuild import rebuild
 from makima_kernel.relay.relay import Relay
 from makima_kernel.testing import eventually
-from makima_schemas.codec import decode
 from nats.aio.client import Client
 
+from tests.guarantees.projected_fold import at_least, equals_the_fold, held_up_in
 from tests.guarantees.replicas import LEASE, project_forever, replica
 from tests.kernel.background import running
 from tests.kernel.event_log.filling import append_all, fill, some_event
 from tests.kernel.projections.sample_projection import (
     TABLES,
-    Line,
     SampleProjection,
-    Tally,
     raw,
     rows,
-    text_of,
 )
 from tests.servers import BUDGET
 
@@ -60,31 +52,6 @@ async def read_model(pool: asyncpg.Pool, nats: Client) -> AsyncGenerator[asyncpg
     await streams.provision(nats, Log(pool), budget=BUDGET)
     async with running(Relay(pool, nats, budget=BUDGET).run()):
         yield pool
-
-
-async def fold(pool: asyncpg.Pool, position: int) -> tuple[list[Line], list[Tally]]:
-    """What the tables must show at `position`, computed without them."""
-    lines: list[Line] = []
-    subscribed = {cls.__name__ for cls in SampleProjection().events}
-    for recorded in await Log(pool).after(0, position) if position else []:
-        if recorded.type in subscribed and recorded.data != b'{"reason": 7}':
-            applied = Applied(recorded, decode(recorded.type, recorded.schema, recorded.data))
-            lines.append((recorded.position, recorded.stream, recorded.type, text_of(applied)))
-    last = {stream: position for position, stream, *_ in lines}
-    counts = Counter(stream for _, stream, *_ in lines)
-    return lines, [(stream, counts[stream], last[stream]) for stream in sorted(counts)]
-
-
-async def equals_the_fold(pool: asyncpg.Pool) -> int:
-    """Checkpoint and rows, read together; the position they show."""
-    async with pool.acquire() as acquired, acquired.transaction(isolation="repeatable_read"):
-        reader = cast("asyncpg.Connection", acquired)
-        position = await reader.fetchval(
-            "select coalesce(min(position), 0) from event_log.checkpoints where consumer = 'sample_projection'"
-        )
-        shown = await rows(reader)
-    assert shown == await fold(pool, position)
-    return position
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -154,30 +121,6 @@ async def test_a_projector_killed_while_it_waits_for_its_checkpoint_leaves_no_ro
     assert await equals_the_fold(read_model) == head
 
 
-@asynccontextmanager
-async def held_up_in(pool: asyncpg.Pool, statement: str, *, of: str) -> AsyncGenerator[None]:
-    """Within, the checkpoint is locked and the named statement of that replica waits for it; now and then
-    another one is first.
-    """
-
-    async def waiting() -> str | None:
-        return await pool.fetchval(
-            "select query from pg_stat_activity where application_name = $1 and wait_event_type = 'Lock'", of
-        )
-
-    while True:
-        async with pool.acquire() as connection, connection.transaction():
-            await connection.execute(
-                "select from event_log.checkpoints where consumer = 'sample_projection' for update"
-            )
-            await fill(pool, 10)
-            if SQL[statement] in str(
-                await eventually(waiting, because=f"{of} never waited for its checkpoint")
-            ):
-                yield
-                return
-
-
 async def test_projectors_killed_at_random_leave_the_fold_at_every_moment(
     read_model: asyncpg.Pool, database: str, nats_url: str
 ) -> None:
@@ -194,10 +137,6 @@ async def test_projectors_killed_at_random_leave_the_fold_at_every_moment(
         assert await equals_the_fold(read_model) >= shown
         shown = await equals_the_fold(read_model)
     assert shown >= 500
-
-
-async def at_least(pool: asyncpg.Pool, position: int) -> bool:
-    return await equals_the_fold(pool) >= position
 
 
 async def test_a_zombie_replica_loses_and_changes_nothing(

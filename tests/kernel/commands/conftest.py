@@ -7,8 +7,10 @@ import asyncpg
 import pytest
 from makima_kernel.event_log.appender import Appender
 from makima_kernel.event_log.log import Log
+from makima_schemas.commands import Request
 
-from tests.kernel.commands.toggle_aggregate import MakeToggle, toggle_decisions
+from tests.kernel.commands.served_toggle import serving
+from tests.kernel.commands.toggle_aggregate import MakeToggle, SwitchOn, toggle_decisions
 from tests.patience import patient_requests
 
 __all__ = ("patient_requests",)
@@ -28,3 +30,10 @@ async def make_toggle(database: str, pool: asyncpg.Pool) -> AsyncIterator[MakeTo
         yield make
         for task in running:
             task.cancel()
+
+
+@pytest.fixture
+async def seen(nats_url: str) -> AsyncIterator[list[tuple[Request[SwitchOn], SwitchOn]]]:
+    heard: list[tuple[Request[SwitchOn], SwitchOn]] = []
+    async with serving(nats_url, heard):
+        yield heard

@@ -1,23 +1,11 @@
-"""Batches: each operation on the contracts it is for, what fails told by id, the first answer again for a
-repeat.
-"""
-
-import asyncio
-from collections.abc import Mapping, Sequence
+"""Batches: each operation on the contracts it is for, and what fails told by id."""
 
 import asyncpg
 import httpx
 import orjson
 import pytest
 from makima_completion_detector import app as completion_detector
-from makima_gateway.api.writes import command_id_for
-from makima_gateway.auth.policy import Role
-from makima_gateway.auth.principal import Principal
 from makima_gateway.batch import job as batch_module
-from makima_gateway.batch.job import digest_of
-from makima_gateway.batch.ledger import BatchLedger, Candidate
-from makima_gateway.batch.schemas import Batch
-from makima_gateway.read_model.queries import Visibility
 from makima_kernel.service.runtime import Service
 from makima_kernel.service.settings import FeatureFlags, Settings
 from makima_schemas import subjects
@@ -27,47 +15,10 @@ from makima_schemas.supervisor import SupervisorRegistered, SupervisorState
 from makima_supervisor_heartbeat import app as supervisor_heartbeat
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from prometheus_client import REGISTRY
 
-from tests.services.gateway.harness import Gateways, act, body, created, items, listed, refused, running
+from tests.services.gateway.batch.batches import batch, contracts, done, operations, statuses
+from tests.services.gateway.harness import Gateways, listed, refused, running
 from tests.services.gateway.sender_samples import EVIDENCE, NOW
-
-ADMIN = Principal("admin:local", Role.ADMIN, "local", Visibility("default"), "t")
-
-
-async def batch(
-    http: httpx.AsyncClient, operation: str, *, key: str | None = None, **members: object
-) -> dict[str, object]:
-    headers = {} if key is None else {"Idempotency-Key": key}
-    answer = await http.post("/contracts/batch", json={"operation": operation, **members}, headers=headers)
-    assert answer.status_code == 200, answer.text
-    return body(answer)
-
-
-async def contracts(http: httpx.AsyncClient, **statuses: tuple[str, ...]) -> dict[str, str]:
-    """Name → id of new contracts, each taken through the actions that are given for it."""
-    ids = {name: str((await created(http, name=name))["id"]) for name in statuses}
-    for name, actions in statuses.items():
-        for action in actions:
-            await act(http, ids[name], action)
-    return ids
-
-
-async def statuses(http: httpx.AsyncClient) -> dict[str, str]:
-    return {str(one["name"]): str(one["status"]) for one in await items(http, "/contracts", limit=500)}
-
-
-def done(operation: str, *ids: str, errors: Sequence[object] = ()) -> Mapping[str, object]:
-    return {
-        "operation": operation,
-        "affected_count": len(ids),
-        "affected_ids": list(ids),
-        "errors": list(errors),
-    }
-
-
-def operations(name: str) -> float:
-    return REGISTRY.get_sample_value("makima_batch_operations_total", {"operation": name}) or 0.0
 
 
 async def test_what_ended_long_ago_is_archived(http: httpx.AsyncClient, pool: asyncpg.Pool) -> None:
@@ -142,53 +93,6 @@ async def test_a_failure_is_told_under_its_id_and_stops_nothing(
     (error,) = listed(answer["errors"])
     assert (error["id"], error["code"]) == ("phantom", "CONTRACT_NOT_FOUND")
     assert answer["affected_ids"] == [ids["two"], ids["one"]]
-
-
-async def test_a_repeat_with_the_same_key_gets_the_first_answer(http: httpx.AsyncClient) -> None:
-    ids = await contracts(http, one=("start",), two=("start",))
-    first = await batch(http, "pause_all", key="k")
-    await act(http, ids["one"], "resume")
-    assert await batch(http, "pause_all", key="k") == first == done("pause_all", ids["two"], ids["one"])
-    assert (await statuses(http))["one"] == "active", "nothing was done again"
-    again = http.post("/contracts/batch", json={"operation": "resume_all"}, headers={"Idempotency-Key": "k"})
-    await refused(again, 409, "IDEMPOTENCY_KEY_REUSED")
-
-
-async def test_many_at_once_with_one_key_are_one_batch(http: httpx.AsyncClient) -> None:
-    ids = await contracts(http, one=("start",), two=("start",))
-    answers = await asyncio.gather(*(batch(http, "pause_all", key="k") for _ in range(8)))
-    assert answers == [done("pause_all", ids["two"], ids["one"])] * 8
-    assert [event["type"] for event in await items(http, f"/contracts/{ids['one']}/events")].count(
-        "makima.contract.ContractPaused.v1"
-    ) == 1
-
-
-async def test_a_batch_that_was_cut_off_is_taken_up_by_its_repeat(
-    http: httpx.AsyncClient, pool: asyncpg.Pool
-) -> None:
-    """Its process died after it had planned two and asked for the first of them: that one is paused, and not
-    recorded as such.
-    """
-    ids = await contracts(http, last=("start",), second=("start",), first=("start",))
-    ledger, intent = BatchLedger(pool), command_id_for(ADMIN, "k")
-    digest = digest_of(Batch(operation="pause_all"))
-    await ledger.begin("default", intent, digest, "pause_all", ADMIN.actor)
-    positions = {
-        name: await pool.fetchval("select created_position from gateway.contracts where id = $1", one)
-        for name, one in ids.items()
-    }
-    await ledger.plan(
-        "default", intent, [Candidate(ids[name], None, positions[name]) for name in ("first", "second")]
-    )
-    reply = await http.post(f"/contracts/{ids['first']}/pause", json={"reason": "somebody else"})
-    assert reply.status_code == 200
-    await pool.execute("update gateway.batches set leased_until = '-infinity'")
-    answer = await batch(http, "pause_all", key="k")
-    assert answer["affected_ids"] == [ids["second"], ids["last"]]
-    assert [(error["id"], error["code"]) for error in listed(answer["errors"])] == [
-        (ids["first"], "INVALID_TRANSITION")
-    ]
-    assert await batch(http, "pause_all", key="k") == answer
 
 
 async def test_any_number_is_paged_through(http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:

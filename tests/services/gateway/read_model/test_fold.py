@@ -1,45 +1,24 @@
 """The read model's fold against the contract's own: whatever happens, a row says what the domain says."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
-from typing import cast, get_args
+from typing import get_args
 
 import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from makima_contract.domain.statuses import LIFECYCLE
-from makima_gateway.read_model.fold import fold
-from makima_gateway.read_model.rows import ContractRow, Rows
+from makima_gateway.read_model.rows import ContractRow
 from makima_kernel.commands.lifecycle import Mark
 from makima_kernel.commands.lifecycle import Recorded as RecordedIn
-from makima_schemas.codec import Event
 from makima_schemas.contract import events as e
 from makima_schemas.contract.events import ContractEvent
 from makima_schemas.contract.model import ContractStatus, TaskStatus
 from makima_schemas.contract.status_effects import LEADS_TO
-from makima_schemas.evidence import Evidence
-from makima_schemas.supervisor import SupervisorRegistered, SupervisorState, SupervisorStateChanged
 
-from tests.services.contract.contract_states import IN, opened
-from tests.services.gateway.read_model.random_logs import BEGIN, recorded, walk
-
-KEY = ("default", "c1")
-
-
-def folded(*events: Event) -> Rows:
-    rows = Rows()
-    for position, event in enumerate(events, 1):
-        fold(rows, recorded(event, position), event)
-    return rows
-
-
-def row_of(*events: Event) -> ContractRow:
-    return folded(*events).contracts[KEY]
-
-
-def said(rows: Rows) -> list[dict[str, object]]:
-    return [cast("dict[str, object]", orjson.loads(row.message)) for row in rows.monitor_events]
+from tests.services.contract.contract_states import IN
+from tests.services.gateway.read_model.folded import KEY, folded, row_of, said
+from tests.services.gateway.read_model.random_logs import walk
 
 
 @pytest.mark.parametrize("event", get_args(ContractEvent), ids=lambda event: event.__name__)
@@ -181,65 +160,6 @@ def test_the_supervisor_task_never_counts() -> None:
         e.TaskCreated("t", "write", "plan"),
     )
     assert (row.tasks_total, row.tasks_pending) == (1, 1)
-
-
-def test_a_verdict_on_a_replaced_supervisor_says_nothing_of_its_successor() -> None:
-    rows = folded(opened())
-    for position, (task, event) in enumerate(
-        (("t1", heard("k1")), ("t2", heard("k2")), ("t1", silent("k1", BEGIN))), 2
-    ):
-        fold(rows, recorded(event, position, stream=f"supervisor-{task}"), event)
-    row = rows.contracts[KEY]
-    assert (row.supervisor_task_id, row.supervisor_alive) == ("t2", True)
-    assert not rows.supervisors[("default", "t1")].alive
-    fold(rows, recorded(silent("k2", BEGIN), 5, stream="supervisor-t2"), silent("k2", BEGIN))
-    assert (row.supervisor_task_id, row.supervisor_alive) == ("t2", False)
-
-
-def test_a_supervisor_that_spoke_before_its_contract_was_there_drives_it() -> None:
-    rows = Rows()
-    for position, (stream, event) in enumerate(
-        (
-            ("supervisor-t1", heard("k1")),
-            ("supervisor-t2", heard("k2")),
-            ("supervisor-t1", silent("k1", BEGIN)),
-            ("contract-c1", opened()),
-        ),
-        1,
-    ):
-        fold(rows, recorded(event, position, stream=stream), event)
-    row = rows.contracts[KEY]
-    assert (row.supervisor_task_id, row.supervisor_alive) == ("t2", True)
-
-
-def test_a_verdict_is_no_activity_only_the_heartbeat_before_it_was() -> None:
-    rows = folded(opened())
-    fold(rows, recorded(heard("k1"), 2, stream="supervisor-t1"), heard("k1"))
-    row = rows.contracts[KEY]
-    registered = row.last_activity_at
-    fold(rows, recorded(silent("k1", None), 3, stream="supervisor-t1"), silent("k1", None))
-    assert row.last_activity_at == registered
-    later = registered + timedelta(seconds=7)
-    fold(rows, recorded(silent("k1", later), 100, stream="supervisor-t1"), silent("k1", later))
-    assert row.last_activity_at == later
-
-
-def heard(connection: str) -> SupervisorRegistered:
-    return SupervisorRegistered("c1", "d1", connection, SupervisorState.WORKING, "plan")
-
-
-def silent(connection: str, last_heartbeat: datetime | None) -> SupervisorStateChanged:
-    evidence = Evidence(last_heartbeat, 120.0, BEGIN, BEGIN, 1000.0, "test")
-    return SupervisorStateChanged(
-        "c1",
-        "d1",
-        connection,
-        SupervisorState.WORKING,
-        SupervisorState.INTERRUPTED,
-        "plan",
-        "heartbeat_expired",
-        evidence,
-    )
 
 
 def test_an_event_of_what_is_not_held_is_set_aside_and_the_rest_goes_on() -> None:

@@ -1,0 +1,86 @@
+"""Rules of the diagnosis about who does the work: the supervisor, its daemon, and activity."""
+
+from collections.abc import Iterator
+from typing import cast
+
+import orjson
+from makima_schemas.identity import stream_name
+from makima_schemas.supervisor import SupervisorState
+
+from makima_gateway.diagnosis.contract_facts import ContractFacts, Evidence
+from makima_gateway.diagnosis.finding import Finding, path_of
+from makima_gateway.read_model.rows import Json
+
+
+def silent(found: ContractFacts) -> Iterator[Finding]:
+    supervisor = found.supervisor
+    if found.ended or supervisor is None or supervisor.state != SupervisorState.INTERRUPTED:
+        return
+    text = f"supervisor {supervisor.task_id} on daemon {supervisor.daemon_id} fell silent"
+    yield Finding(
+        text,
+        supervisor.changed_at,
+        f"POST {path_of(found, 'supervisor/restart')}",
+        Evidence(
+            stream_name("supervisor", supervisor.task_id),
+            event="SupervisorStateChanged",
+            evidence=_evidence(supervisor.evidence),
+        ),
+    )
+
+
+def supervisor_failed(found: ContractFacts) -> Iterator[Finding]:
+    supervisor = found.supervisor
+    if found.ended or supervisor is None or supervisor.state != SupervisorState.FAILED:
+        return
+    proof = Evidence(stream_name("supervisor", supervisor.task_id), event="SupervisorStateChanged")
+    yield Finding(
+        f"supervisor {supervisor.task_id} says that it failed",
+        supervisor.changed_at,
+        f"POST {path_of(found, 'supervisor/restart')}",
+        proof,
+    )
+
+
+def daemon_gone(found: ContractFacts) -> Iterator[Finding]:
+    daemon = found.daemon
+    if found.ended or daemon is None or daemon.connected:
+        return
+    where = f" on {daemon.hostname}" if daemon.hostname else ""
+    proof = Evidence(
+        stream_name("daemon", daemon.id), event="DaemonDisconnected", evidence=_evidence(daemon.evidence)
+    )
+    yield Finding(
+        f"daemon {daemon.id}{where} is disconnected",
+        daemon.changed_at,
+        f"start daemon {daemon.id}{where} again",
+        proof,
+    )
+
+
+def stale(found: ContractFacts) -> Iterator[Finding]:
+    if found.ended or not found.contract.stale:
+        return
+    act = "POST {}" if found.supervisor else "start a daemon that takes it; else POST {}"
+    path = path_of(found, "supervisor/restart" if found.supervisor else "fail")
+    yield Finding(
+        "nothing has happened for too long",
+        found.contract.last_activity_at,
+        act.format(path),
+        found.evidence_of("StaleDetected"),
+    )
+
+
+def unsupervised(found: ContractFacts) -> Iterator[Finding]:
+    if found.at_work and found.supervisor is None:
+        text = "no supervisor of it was heard yet"
+        yield Finding(
+            text,
+            found.since("ContractStarted"),
+            "start a daemon that takes it",
+            found.evidence_of("ContractStarted"),
+        )
+
+
+def _evidence(text: Json | None) -> dict[str, object] | None:
+    return None if text is None else cast("dict[str, object]", orjson.loads(text))
