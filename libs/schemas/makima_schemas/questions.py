@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, Final
 
-from pydantic import Field
+from pydantic import Field, WrapValidator
 from typing_extensions import TypedDict
 
 from makima_schemas.commands import Request
@@ -13,6 +13,16 @@ from makima_schemas.identity import DEFAULT_TENANT, ID_PATTERN
 from makima_schemas.supervisor import DeclareSilent
 
 MAX_HISTORY_HEARTBEATS: Final = 500
+MAX_VERDICTS: Final = 4096  # of each kind in one message; its 512 KiB hold fewer
+
+
+def _as_it_came(item: object, _validate: object) -> object:
+    return item
+
+
+# An item of a batch: the schema shows what it has to be, but who answers decodes each by itself, so that one
+# that does not fit is refused alone.
+DECODED_APART: Final = WrapValidator(_as_it_came)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +119,12 @@ class SupervisorStatus(RecordedHeartbeat):
 class DeclareAll:
     """Verdicts by the thousand in one message; each is judged and answered by itself."""
 
-    silent: tuple[Request[DeclareSilent], ...] = ()
-    disconnected: tuple[Request[DeclareDisconnected], ...] = ()
+    silent: Annotated[
+        tuple[Annotated[Request[DeclareSilent], DECODED_APART], ...], Field(max_length=MAX_VERDICTS)
+    ] = ()
+    disconnected: Annotated[
+        tuple[Annotated[Request[DeclareDisconnected], DECODED_APART], ...], Field(max_length=MAX_VERDICTS)
+    ] = ()
 
 
 class VerdictReplies(TypedDict):

@@ -4,13 +4,15 @@ heartbeat.
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import cast
 from uuid import uuid4
 
 import asyncpg
+import orjson
 import pytest
 from makima_kernel.service.settings import FeatureFlags, Settings
 from makima_schemas import subjects
-from makima_schemas.commands import Accepted, Problem
+from makima_schemas.commands import Accepted, Problem, Request, decode_reply
 from makima_schemas.daemon import DaemonConnected, DaemonDisconnected, DeclareDisconnected
 from makima_schemas.errors import ErrorCode
 from makima_schemas.supervisor import DeclareSilent, SupervisorState, SupervisorStateChanged
@@ -99,6 +101,47 @@ async def test_a_silent_daemon_is_disconnected_and_its_next_heartbeat_connects_i
         DaemonDisconnected,
         DaemonConnected,
     ]
+
+
+async def test_a_verdict_that_does_not_fit_is_refused_in_its_place_as_it_is_alone(fleet: Running) -> None:
+    sequence = await fleet.beat(supervisor_beat("t1"))
+    await fleet.until("supervisor-t1", 1)
+    await fleet.beat(daemon_beat("d7"))
+    await fleet.until("daemon-d7", 1)
+    await fleet.recorded()
+    evidence = await fleet.evidence(sequence)
+    fit = {"connection_id": "t1-1", "evidence": evidence}
+    unfit = Request(uuid4(), "t1", {**fit, "conection_id": "t1-1"})
+    unreadable = {"target": "t1", "data": fit}
+    alone = await fleet.service.bus.ask(app.NAME, "declare_silent", unfit)
+    assert isinstance(alone, Problem)
+    assert alone.code is ErrorCode.INVALID_REQUEST
+    question: dict[str, object] = {
+        "silent": [unfit, Request(uuid4(), "t1", fit), unreadable, 7],
+        "disconnected": [Request(uuid4(), "d7", {"evidence": evidence, "reason": "lunch"})],
+    }
+    answer = await fleet.service.bus.query(app.NAME, "declare_all", question)
+    assert isinstance(answer, dict)
+    silent = [decode_reply(orjson.dumps(reply)) for reply in cast("list[object]", answer["silent"])]
+    assert silent[0] == alone
+    assert isinstance(silent[1], Accepted)
+    assert silent[1].changed
+    (disconnected,) = [
+        decode_reply(orjson.dumps(reply)) for reply in cast("list[object]", answer["disconnected"])
+    ]
+    assert [_places(reply) for reply in (silent[0], silent[2], silent[3], disconnected)] == [
+        ["conection_id"],
+        ["command_id"],
+        [""],
+        ["reason"],
+    ]
+    assert len(await fleet.events("daemon-d7")) == 1
+
+
+def _places(reply: object) -> list[str]:
+    assert isinstance(reply, Problem)
+    assert reply.code is ErrorCode.INVALID_REQUEST
+    return [str(error["path"]) for error in cast("list[dict[str, object]]", reply.members["errors"])]
 
 
 @pytest.mark.parametrize("name", ["declare_all", "declare_silent", "declare_disconnected"])

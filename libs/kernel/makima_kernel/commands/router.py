@@ -225,6 +225,23 @@ def decode_request(body: bytes) -> Request:
         raise invalid(error) from error
 
 
+def decode_each(command: type[C], items: Iterable[object]) -> list[Request[C] | Problem]:
+    """Decodes the requests of a batch, each as if it had come alone: one that does not fit is a `Problem`
+    (INVALID_REQUEST) in its place.
+    """
+    return [_decode_item(command, item) for item in items]
+
+
+def _decode_item(command: type[C], item: object) -> Request[C] | Problem:
+    try:
+        request: Request = adapter(Request).validate_python(item)
+        return cast("Request[C]", replace(request, data=decode_command(command, request.data)))
+    except ValidationError as error:
+        return problem(invalid(error))
+    except Refused as refused:
+        return problem(refused)
+
+
 def decode_command(command: type[C], data: dict[str, object]) -> C:
     """Decodes a command from its members. Raises `Refused` (INVALID_REQUEST).
 

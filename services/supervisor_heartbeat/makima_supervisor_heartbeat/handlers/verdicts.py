@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 import orjson
-from makima_kernel.commands.router import CommandRouter
+from makima_kernel.commands.router import CommandRouter, decode_each
 from makima_schemas.commands import Problem, Reply, Request, encode_reply
 from makima_schemas.daemon import DeclareDisconnected, ObserveDaemon
 from makima_schemas.errors import ErrorCode
@@ -82,13 +82,18 @@ class Verdicts:
         return (await self._declare([(request, verdict)]))[0]
 
     async def declare_all(self, question: DeclareAll) -> VerdictReplies:
-        """Apply many verdicts, each decided and answered separately, in the order of the question.
+        """Apply many verdicts, each decoded, decided and answered separately, in the order of the question.
 
         With one message per verdict, the last of thousands of simultaneous verdicts would wait for seconds.
         """
         silent = len(question.silent)
-        verdicts = [(request, request.data) for request in (*question.silent, *question.disconnected)]
-        replies = [orjson.Fragment(encode_reply(reply)) for reply in await self._declare(verdicts)]
+        asked = (
+            *decode_each(DeclareSilent, question.silent),
+            *decode_each(DeclareDisconnected, question.disconnected),
+        )
+        declared = iter(await self._declare([(one, one.data) for one in asked if isinstance(one, Request)]))
+        given = [one if isinstance(one, Problem) else next(declared) for one in asked]
+        replies = [orjson.Fragment(encode_reply(reply)) for reply in given]
         return VerdictReplies(silent=[*replies[:silent]], disconnected=[*replies[silent:]])
 
     async def _declare(
