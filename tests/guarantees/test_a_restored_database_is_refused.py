@@ -85,8 +85,8 @@ async def stream(nats: Client, last: int) -> list[bytes]:
 @pytest.mark.parametrize(
     ("appended_since", "reason"),
     [
-        (0, "the stream ends at 200, the log at 150: it was restored to the past"),
-        (LOST - 10, "the stream ends at 200, the log at 190: it was restored to the past"),
+        (0, "the stream ends at 200, the log at 150: an earlier state of the log was restored"),
+        (LOST - 10, "the stream ends at 200, the log at 190: an earlier state of the log was restored"),
         (LOST, "position 200 is event"),
         (LOST + 50, "position 200 is event"),
     ],

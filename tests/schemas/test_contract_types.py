@@ -52,7 +52,7 @@ def test_a_file_of_ones_own_adds_types_and_replaces_phases(tmp_path: Path) -> No
     [
         ("[types]\nessay = ['draft']", "declared"),
         ("[types]\nessay = []", "declared"),
-        ("[types]\nessay = ['plan', 'plan']", "each once"),
+        ("[types]\nessay = ['plan', 'plan']", "each at most once"),
         ("[phases.plan]\ndeliverable = []", "deliverable"),
         ("[phases.plan]\ngate = { required_tasks = 'most' }", "required_tasks"),
         ("[phases.'a phase']", "pattern"),

@@ -168,7 +168,7 @@ def test_nobody_says_what_the_recorder_would_set_aside() -> None:
     ):
         with pytest.raises(ValueError, match=r"no id|Expected"):
             voice.report(**wrong)  # pyright: ignore[reportArgumentType] - each fits one member
-    with pytest.raises(ValueError, match="no supervisor is interrupted"):
+    with pytest.raises(ValueError, match="a supervisor cannot report the state interrupted"):
         voice.report(SupervisorState.INTERRUPTED)
     assert (voice.content.state, voice.content.progress, voice.content.pending_task_ids) == (
         SupervisorState.INITIALIZING,

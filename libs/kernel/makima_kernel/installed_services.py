@@ -39,7 +39,7 @@ def _found(name: str, package: str) -> InstalledService:
     spec = find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         raise BrokenServiceError(
-            f"the entry point {name!r} of {GROUP} names {package!r}, which is no package: reinstall or remove it"
+            f"the entry point {name!r} of {GROUP} names {package!r}, which is not a package: reinstall or remove it"
         )
     migrations = Path(spec.submodule_search_locations[0]) / "migrations"
     return InstalledService(name, package, migrations if migrations.is_dir() else None)

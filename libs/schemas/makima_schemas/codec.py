@@ -95,7 +95,9 @@ class Schemas:
         cls = self.classes.get(name)
         current = self.number(name)
         if cls is None or not 1 <= schema <= current:
-            raise UnknownEventError(f"event {name} schema {schema} is not known to this build")
+            raise UnknownEventError(
+                f"event {name} schema {schema} is unknown to this version of makima; upgrade it"
+            )
         try:
             return adapter(cls).validate_json(
                 data if schema == current else self._upcast(name, schema, current, data), strict=True
@@ -143,4 +145,4 @@ def decode(name: str, schema: int, data: bytes) -> Event:
 def _default(value: object) -> object:
     if isinstance(value, datetime):
         return rfc3339(value)
-    raise TypeError(f"{type(value).__name__} has no JSON form")
+    raise TypeError(f"{type(value).__name__} cannot be encoded as JSON")

@@ -110,7 +110,7 @@ def decode_reply(payload: bytes) -> Reply | dict[str, object]:
         )
         return Problem(code, detail, None if hint is None else str(hint), error)
     if body.pop("ok", None) is not True:
-        raise ValueError("a reply carries ok or error")
+        raise ValueError("a reply needs either `ok` or `error`")
     if body.keys() == _ACCEPTED:
         return Accepted(cast("int", body["version"]), cast("int", body["position"]), bool(body["changed"]))
     return body

@@ -69,7 +69,7 @@ def decode_subject(subject: str) -> Address | None:
         case ["daemon", daemon_id] if is_id(daemon_id):
             return Address("daemon", stream_name("daemon", daemon_id), daemon_id, daemon_id)
         case rest:
-            raise MalformedHeartbeatError(f"no sender has the subject …{'.'.join(rest)}")
+            raise MalformedHeartbeatError(f"the subject belongs to no sender: …{'.'.join(rest)}")
 
 
 def decode_supervisor(task_id: str, payload: bytes, headers: Headers) -> SupervisorHeartbeat:
@@ -79,10 +79,10 @@ def decode_supervisor(task_id: str, payload: bytes, headers: Headers) -> Supervi
     """
     said = _decode(_SUPERVISOR, payload, headers)
     if said.task_id != task_id:
-        raise MalformedHeartbeatError(f"the subject says task {task_id}, the body {said.task_id}")
+        raise MalformedHeartbeatError(f"the subject names task {task_id}, the body {said.task_id}")
     if said.state is SupervisorState.INTERRUPTED:
         raise MalformedHeartbeatError(
-            "no supervisor is interrupted while it speaks: that is the system's word for a silent one"
+            "a supervisor cannot report the state interrupted: the system sets it when heartbeats stop"
         )
     if not is_id(said.contract_id) or (said.connection_id is not None and not is_id(said.connection_id)):
         raise _no_id((said.contract_id, said.connection_id))
@@ -103,7 +103,7 @@ def decode_agent(
     said = _decode(_AGENT, payload, headers)
     if (said.contract_id, said.role) != (contract_id, role):
         raise MalformedHeartbeatError(
-            f"the subject says agent {contract_id}:{role}, the body {agent_id(said.contract_id, said.role)}"
+            f"the subject names agent {contract_id}:{role}, the body {agent_id(said.contract_id, said.role)}"
         )
     if not is_id(said.connection_id):
         raise _no_id((said.connection_id,))
@@ -116,7 +116,7 @@ def decode_daemon(daemon_id: str, payload: bytes, headers: Headers) -> DaemonHea
     """Decodes a daemon's heartbeat. Raises `MalformedHeartbeatError`."""
     said = _decode(_DAEMON, payload, headers)
     if said.daemon_id != daemon_id:
-        raise MalformedHeartbeatError(f"the subject says daemon {daemon_id}, the body {said.daemon_id}")
+        raise MalformedHeartbeatError(f"the subject names daemon {daemon_id}, the body {said.daemon_id}")
     if b"\\u0000" in payload or b"\0" in payload:
         _refuse_nul((said.hostname, *said.agents))
     return said
@@ -125,7 +125,7 @@ def decode_daemon(daemon_id: str, payload: bytes, headers: Headers) -> DaemonHea
 def _decode(decoder: msgspec.json.Decoder[_Said], payload: bytes, headers: Headers) -> _Said:
     if len(payload) > MAX_HEARTBEAT_BYTES:
         raise MalformedHeartbeatError(
-            f"a heartbeat is at most {MAX_HEARTBEAT_BYTES} bytes, this one has {len(payload)}"
+            f"a heartbeat may have at most {MAX_HEARTBEAT_BYTES} bytes; this one has {len(payload)}"
         )
     try:
         if headers is None or "json" in (kind := headers.get("Content-Type", "json")):
@@ -133,19 +133,17 @@ def _decode(decoder: msgspec.json.Decoder[_Said], payload: bytes, headers: Heade
         if "protobuf" in kind:
             return heartbeat_protobuf.decode(decoder.type, payload)
     except RecursionError as error:  # deep nesting inside an unknown member, which has no bounds
-        raise MalformedHeartbeatError("nested too deep") from error
+        raise MalformedHeartbeatError("the JSON is nested too deeply") from error
     except (msgspec.MsgspecError, ValueError) as error:  # ValueError: not UTF-8, or not protobuf
         raise MalformedHeartbeatError(str(error)) from error
-    raise MalformedHeartbeatError(
-        f"content type {kind!r} is not understood; heartbeats are JSON, or protobuf"
-    )
+    raise MalformedHeartbeatError(f"content type {kind!r} is not supported; send JSON or protobuf")
 
 
 def _no_id(ids: Iterable[str | None]) -> MalformedHeartbeatError:
     wrong = next(each for each in ids if each is not None and not is_id(each))
-    return MalformedHeartbeatError(f"{wrong!r} is no id: ids match [A-Za-z0-9_-]{{1,64}}")
+    return MalformedHeartbeatError(f"{wrong!r} is not a valid id: ids match [A-Za-z0-9_-]{{1,64}}")
 
 
 def _refuse_nul(texts: Iterable[str | None]) -> None:
     if any("\0" in text for text in texts if text):
-        raise MalformedHeartbeatError("a text holds a NUL character, which no database keeps")
+        raise MalformedHeartbeatError("a text contains a NUL character, which cannot be stored")

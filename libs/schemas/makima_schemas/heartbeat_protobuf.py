@@ -101,7 +101,7 @@ def _fields(payload: bytes) -> Iterator[tuple[int, int | bytes]]:
             case 5:
                 at += 4
             case kind:
-                raise ValueError(f"wire type {kind} is not understood")
+                raise ValueError(f"wire type {kind} is not supported")
     if at > len(payload):
         raise ValueError("the message is truncated")
 
@@ -115,4 +115,4 @@ def _varint(payload: bytes, at: int) -> tuple[int, int]:
         value |= (byte & 0x7F) << shift
         if byte < 0x80:  # the last byte has no high bit
             return value & 0xFFFF_FFFF_FFFF_FFFF, at
-    raise ValueError("a number has more than ten bytes")
+    raise ValueError("a varint has more than ten bytes")

@@ -9,5 +9,5 @@ def rfc3339(moment: datetime) -> str:
     `2026-01-31T10:30:00.000000Z`. Raises `ValueError` for a time without a time zone, which is ambiguous.
     """
     if moment.tzinfo is None:
-        raise ValueError(f"{moment!r} has no time zone; makima speaks UTC only")
+        raise ValueError(f"{moment!r} has no time zone; give it in UTC")
     return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"

@@ -118,4 +118,4 @@ async def test_an_event_that_is_too_large_is_told_with_the_limit_that_it_broke(
     first = await make_toggle()
     problem = refused(await first.handle(request(), SwitchOn("x" * 300_000)), ErrorCode.PAYLOAD_TOO_LARGE)
     assert problem.members == {"limit": 262_144}
-    assert problem.detail == "an event, or all that the command records, has more than 262144 bytes"
+    assert problem.detail == "an event, or all events of the command together, exceed 262144 bytes"

@@ -60,7 +60,7 @@ class Rounds:
 @asynccontextmanager
 async def upkeep_of(pool: asyncpg.Pool, rounds: Rounds) -> AsyncGenerator[Maintenance]:
     upkeep = Maintenance(pool, pause=rounds.pause)
-    assert upkeep.ready() == "the partitions of the log were not looked at yet"
+    assert upkeep.ready() == "the partitions of the log were not checked yet"
     owner = asyncio.create_task(upkeep.run())
     await rounds.first()
     yield upkeep
@@ -87,7 +87,7 @@ async def test_a_log_with_nothing_ahead_is_not_ready_until_it_is_kept_up(pool: a
     await pool.execute("drop table event_log.events_p000010000000, event_log.events_p000020000000")
     await pool.execute("create table event_log.events_p000010000000 (in_the_way int)")
     async with upkeep_of(pool, rounds) as upkeep:
-        assert upkeep.ready() == "the log has no partition ahead"
+        assert upkeep.ready() == "the log has no free partition for the next events"
         await pool.execute("drop table event_log.events_p000010000000")
         await rounds.another()
         assert upkeep.ready() is None

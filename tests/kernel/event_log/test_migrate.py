@@ -162,7 +162,7 @@ async def test_an_applied_file_must_not_change(empty: str, folder: Path) -> None
 async def test_an_older_build_does_not_run_over_a_newer_database(empty: str, folder: Path) -> None:
     await migrate(empty, folder, "shop")
     forget(folder, 2)
-    with pytest.raises(MigrationError, match="its file is gone"):
+    with pytest.raises(MigrationError, match="its file is missing"):
         await migrate(empty, folder, "shop")
 
 

@@ -71,7 +71,7 @@ async def test_a_failing_batch_is_tried_again_in_order_and_the_reason_names_the_
     async with running(projector.run()):
         await eventually(
             lambda: (
-                "failed behind position 20: ArithmeticError('cannot apply 21')" in (projector.ready() or "")
+                "failed after position 20: ArithmeticError('cannot apply 21')" in (projector.ready() or "")
             ),
             60,
         )

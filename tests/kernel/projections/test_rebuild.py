@@ -81,7 +81,7 @@ async def test_a_second_rebuild_of_a_schema_at_the_same_time_is_refused(
         await other.execute(
             "select pg_advisory_lock(hashtext('event_log.rebuild'), hashtext('sample_projection'))"
         )
-        with pytest.raises(RebuildRunningError, match="sample_projection is being rebuilt already"):
+        with pytest.raises(RebuildRunningError, match="sample_projection is already being rebuilt"):
             await rebuild(sample_projection, pool, log)
     assert await rebuild(sample_projection, pool, log) == 0
 

@@ -135,7 +135,7 @@ async def test_a_log_that_ends_before_the_position_is_another_one(
     stream: None, pool: asyncpg.Pool, log: Log, nats: Client
 ) -> None:
     await fill(pool, 3)
-    with pytest.raises(EpochChangedError, match="the log ends at 3, before our position 5"):
+    with pytest.raises(EpochChangedError, match="the log ends at 3, before position 5"):
         await anext(Consumer(log, nats, name="test").batches(5))
 
 
@@ -150,7 +150,9 @@ async def test_a_log_that_was_restored_under_it_is_another_one(
             "alter table event_log.events disable trigger all; delete from event_log.events where position > 1"
         )
         await fill(pool, 10)
-        with pytest.raises(EpochChangedError, match="position 3 is another event than the one we saw"):
+        with pytest.raises(
+            EpochChangedError, match="position 3 holds another event than the one read before"
+        ):
             await read_to(batches, 10)
 
 

@@ -34,5 +34,5 @@ def test_a_folder_that_went_away_is_a_reason_and_leaves_the_other_metrics_alone(
     gone = tmp_path / "gone"
     disk = Disk(gone)
     disk.observe()
-    assert disk.ready() == f"{gone} cannot be looked at: No such file or directory"
+    assert disk.ready() == f"{gone} cannot be checked: No such file or directory"
     assert exposed(gone) != exposed(gone)  # not a number

@@ -58,19 +58,19 @@ def test_without_any_source_the_plans_deadlines_hold() -> None:
         ("[contracts]\nheartbeat_timeout_seconds = 0", "setting contracts.heartbeat_timeout_seconds: "),
         (
             "recorder_shards = []",
-            "setting recorder_shards: Value error, [] is not one or more of the shards 0 to 7",
+            "setting recorder_shards: Value error, [] is not a list of shards from 0 to 7",
         ),
         (
             "recorder_shards = [1, 1]",
-            "setting recorder_shards: Value error, [1, 1] is not one or more of the shards 0 to 7, each once",
+            "setting recorder_shards: Value error, [1, 1] is not a list of shards from 0 to 7, each once",
         ),
         (
             "recorder_shards = [0, 8]",
-            "setting recorder_shards: Value error, [0, 8] is not one or more of the shards 0 to 7",
+            "setting recorder_shards: Value error, [0, 8] is not a list of shards from 0 to 7",
         ),
         (
             "recorder_shards = [-1]",
-            "setting recorder_shards: Value error, [-1] is not one or more of the shards 0 to 7",
+            "setting recorder_shards: Value error, [-1] is not a list of shards from 0 to 7",
         ),
     ],
 )
@@ -118,9 +118,9 @@ def test_the_password_of_a_broker_user_may_lie_in_a_file(
         (
             None,
             "password",
-            "setting nats_url: Value error, nats_password_file has the password of a user: name one",
+            "setting nats_url: Value error, nats_password_file needs a nats_url with a user",
         ),
-        ("nats://contract:other@nats:4222", "password", "no password, e.g. nats://contract@nats"),
+        ("nats://contract:other@nats:4222", "password", "without a password, e.g. nats://contract@nats"),
         (
             "nats://contract@nats:4222",
             "missing",

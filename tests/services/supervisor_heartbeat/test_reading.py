@@ -56,17 +56,17 @@ def test_an_agent_without_daemon_has_none() -> None:
 @pytest.mark.parametrize(
     ("payload", "why"),
     [
-        (body(task_id="t2"), "the subject says task t1, the body t2"),
+        (body(task_id="t2"), "the subject names task t1, the body t2"),
         (body(progress=101), "<= 100"),
         (body(progress=-1), ">= 0"),
         (body(progress="40"), "Expected `int`"),
         (body(state="asleep"), "Invalid enum value"),
-        (body(state="interrupted"), "no supervisor is interrupted while it speaks"),
+        (body(state="interrupted"), "a supervisor cannot report the state interrupted"),
         (body(timestamp="2026-01-01T00:00:00"), "timezone"),
-        (body(contract_id="c 1"), "is no id"),
-        (body(connection_id="a\nb"), "is no id"),
-        (body(connection_id="a\n"), "is no id"),
-        (body(pending_task_ids=["a,b"]), "is no id"),
+        (body(contract_id="c 1"), "is not a valid id"),
+        (body(connection_id="a\nb"), "is not a valid id"),
+        (body(connection_id="a\n"), "is not a valid id"),
+        (body(pending_task_ids=["a,b"]), "is not a valid id"),
         (body(pending_task_ids=["ok", ""]), "length >= 1"),
         (body(pending_task_ids=["a"] * 257), "length <= 256"),
         (body(current_activity="x" * 2001), "length <= 2000"),
@@ -77,7 +77,10 @@ def test_an_agent_without_daemon_has_none() -> None:
         (b"\xff", "malformed"),
         (body(current_activity="x")[:-1], "truncated"),
         (b" " * (MAX_HEARTBEAT_BYTES + 1), "at most 65536 bytes"),
-        (body()[:-1] + b',"unknown":' + b"[" * 30_000 + b"]" * 30_000 + b"}", "nested too deep"),
+        (
+            body()[:-1] + b',"unknown":' + b"[" * 30_000 + b"]" * 30_000 + b"}",
+            "the JSON is nested too deeply",
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) else "body",  # a body tells the time
 )

@@ -16,7 +16,9 @@ from makima_kernel.commands.router import MAX_COMMAND_BYTES
 from makima_kernel.telemetry import traces
 
 DEFAULT_TIMEOUT_SECONDS: Final = 5.0
-TRY_AGAIN: Final = "try again with the same command id: it tells whether the first try arrived"
+TRY_AGAIN: Final = (
+    "send it again with the same command id: the answer says whether the first attempt was applied"
+)
 
 
 class Bus:
@@ -39,7 +41,7 @@ class Bus:
         return (
             reply
             if isinstance(reply, Accepted | Problem)
-            else Problem(ErrorCode.UNAVAILABLE, f"{service}.{name} gave no command's answer")
+            else Problem(ErrorCode.UNAVAILABLE, f"{service}.{name} did not return a command reply")
         )
 
     async def query(
@@ -53,7 +55,7 @@ class Bus:
         """Sends a query; returns the members of its answer, or a `Problem` as `ask` does."""
         reply = await self._request(service, name, orjson.dumps(question), timeout)
         return (
-            Problem(ErrorCode.UNAVAILABLE, f"{service}.{name} gave no query's answer")
+            Problem(ErrorCode.UNAVAILABLE, f"{service}.{name} did not return a query reply")
             if isinstance(reply, Accepted)
             else reply
         )
@@ -64,7 +66,7 @@ class Bus:
         if len(payload) > MAX_COMMAND_BYTES:
             return Problem(
                 ErrorCode.PAYLOAD_TOO_LARGE,
-                f"what is asked is at most {MAX_COMMAND_BYTES} bytes, this one has {len(payload)}",
+                f"a request may have at most {MAX_COMMAND_BYTES} bytes; this one has {len(payload)}",
                 members={"limit": MAX_COMMAND_BYTES},
             )
         with traces.span(f"ask {service}.{name}", kind=SpanKind.CLIENT):
@@ -84,6 +86,4 @@ class Bus:
                     TRY_AGAIN,
                 )
             except ValueError as error:
-                return Problem(
-                    ErrorCode.UNAVAILABLE, f"{service} answered {name} with no reply of ours: {error}"
-                )
+                return Problem(ErrorCode.UNAVAILABLE, f"{service} sent an invalid reply to {name}: {error}")

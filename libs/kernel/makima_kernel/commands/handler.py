@@ -42,8 +42,8 @@ _logger = structlog.get_logger()
 MAX_APPEND_ATTEMPTS: Final = 8  # decisions per command, before the stream counts as too busy
 KEY_REUSED: Final = Problem(
     ErrorCode.IDEMPOTENCY_KEY_REUSED,
-    "this command id was used with another request",
-    "mint a new key for a new intent",
+    "this command id was already used for a different request",
+    "use a new key for a different request",
 )
 
 
@@ -113,7 +113,8 @@ class CommandHandler(Generic[S, C, E]):
     async def _answer(self, request: Request[object], command: C) -> Reply:
         try:
             if not self._valid_target(request.target):
-                raise Refused(ErrorCode.INVALID_REQUEST, f"{request.target!r} is no id of a {self._category}")  # noqa: TRY301 - same answer as a rule's refusal
+                detail = f"{request.target!r} is not a valid id of a {self._category}"
+                raise Refused(ErrorCode.INVALID_REQUEST, detail)  # noqa: TRY301 - same answer as a rule's refusal
             return await self._decide(request, command)
         except Refused as refused:
             # A repeat of an accepted command may be refused in the present state;
@@ -146,21 +147,21 @@ class CommandHandler(Generic[S, C, E]):
                 case GuardConflict(actual):
                     raise Refused(
                         ErrorCode.VERSION_CONFLICT,
-                        "the guarding stream has moved on",
+                        "the guard stream is not at its expected version",
                         expected=(request.guard or ("", 0))[1],
                         actual=actual,
                     )
                 case TooLarge(limit):
                     raise Refused(
                         ErrorCode.PAYLOAD_TOO_LARGE,
-                        f"an event, or all that the command records, has more than {limit} bytes",
+                        f"an event, or all events of the command together, exceed {limit} bytes",
                         limit=limit,
                     )
                 case KeyReused():
                     return KEY_REUSED
         return Problem(
             ErrorCode.OVERLOADED,
-            f"{stream} changes faster than the command can be decided",
+            f"{stream} was changed by another command at each attempt",
             "nothing was changed; try again",
         )
 
@@ -169,12 +170,12 @@ class CommandHandler(Generic[S, C, E]):
         if expected is None or loaded.version in (expected, 0) or not self._exists(loaded.state):
             # An entity that does not exist is answered with "not found" by the decider, not with a conflict.
             return
-        detail = f"expected version {expected}, but it is {loaded.version}"
+        detail = f"expected version {expected}, but the current version is {loaded.version}"
         members = self._describe(loaded.state)
         raise Refused(
             ErrorCode.VERSION_CONFLICT,
             detail,
-            hint="read it again and decide anew",
+            hint="read it again, and repeat the command with the current version",
             expected=expected,
             actual=loaded.version,
             **members,

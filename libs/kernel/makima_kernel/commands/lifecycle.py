@@ -116,7 +116,7 @@ class Lifecycle(Generic[S]):
         match self._then[type(event)]:
             case Mark():
                 if status is None:
-                    raise LookupError(f"{type(event).__name__} came before anything that leads to a status")
+                    raise LookupError(f"{type(event).__name__} came before any event that sets a status")
                 return status
             case Recorded() as recorded:
                 return getattr(event, recorded.by)

@@ -120,8 +120,8 @@ class CommandRouter:
             if "principal" in message.path and not daemons:
                 raise Refused(
                     ErrorCode.FORBIDDEN,
-                    f"{label} is not for daemons",
-                    hint="what a daemon may do stands in docs/generated/nats-access.md",
+                    f"{label} is not available to daemons",
+                    hint="docs/generated/nats-access.md lists what a daemon may send",
                 )
             _refuse_oversize(message.body)
             return await decode(message)
@@ -191,9 +191,9 @@ def _bounded_reply(reply: Answer) -> tuple[Answer, bytes]:
     if isinstance(reply, Problem):
         short = Problem(reply.code, _cut(reply.detail), reply.hint and _cut(reply.hint))
     else:
-        detail = f"an answer is at most {MAX_REPLY_BYTES} bytes, this one has {len(encoded)}"
+        detail = f"a reply may have at most {MAX_REPLY_BYTES} bytes; this one has {len(encoded)}"
         short = Problem(
-            ErrorCode.PAYLOAD_TOO_LARGE, detail, "ask for less at once", {"limit": MAX_REPLY_BYTES}
+            ErrorCode.PAYLOAD_TOO_LARGE, detail, "request fewer items at once", {"limit": MAX_REPLY_BYTES}
         )
     return short, encode_reply(short)
 
@@ -202,7 +202,7 @@ def _refuse_oversize(body: bytes) -> None:
     if len(body) > MAX_COMMAND_BYTES:
         raise Refused(
             ErrorCode.PAYLOAD_TOO_LARGE,
-            f"a command is at most {MAX_COMMAND_BYTES} bytes, this one has {len(body)}",
+            f"a command may have at most {MAX_COMMAND_BYTES} bytes; this one has {len(body)}",
             limit=MAX_COMMAND_BYTES,
         )
 
@@ -213,7 +213,7 @@ def _object(body: bytes) -> dict[str, object]:
     except orjson.JSONDecodeError as error:
         raise Refused(ErrorCode.INVALID_REQUEST, f"the body is not JSON: {error}") from error
     if not isinstance(question, dict):
-        raise Refused(ErrorCode.INVALID_REQUEST, "a query is a JSON object")
+        raise Refused(ErrorCode.INVALID_REQUEST, "a query must be a JSON object")
     return cast("dict[str, object]", question)
 
 
@@ -268,7 +268,7 @@ def invalid(error: ValidationError) -> Refused:
     found = error.errors(include_url=False, include_context=False, include_input=False)
     errors = _errors((".".join(str(part) for part in item["loc"]), item["msg"]) for item in found)
     return Refused(
-        ErrorCode.INVALID_REQUEST, f"{error.error_count()} member(s) do not fit the schema", errors=errors
+        ErrorCode.INVALID_REQUEST, f"{error.error_count()} member(s) do not match the schema", errors=errors
     )
 
 

@@ -153,4 +153,6 @@ def outcome(status: str, version: int, first_position: int, position: int) -> Ou
         case "key_reused":
             return KeyReused()
         case _:
-            raise ValueError(f"event_log.append answered {status!r}, which this build does not know")
+            raise ValueError(
+                f"event_log.append returned {status!r}, which this version of makima does not know"
+            )

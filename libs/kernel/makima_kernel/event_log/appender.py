@@ -110,7 +110,7 @@ class Appender:
         if self._draining:
             raise LogUnavailableError("this process is shutting down")
         if len(self._queue) >= self._max_waiting:
-            raise OverloadedError(f"{self._max_waiting} commands wait for the log already")
+            raise OverloadedError(f"{self._max_waiting} commands are already waiting for the log")
         loop = asyncio.get_running_loop()
         waiting = PendingAppend(append, loop.create_future())
         self._queue.append(waiting)

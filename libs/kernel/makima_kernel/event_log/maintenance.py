@@ -57,9 +57,9 @@ class Maintenance:
         """None if ready, else the reason why this replica should get no traffic, as of the last round."""
         match self._ahead:
             case None:
-                return "the partitions of the log were not looked at yet"
+                return "the partitions of the log were not checked yet"
             case 0:
-                return "the log has no partition ahead"
+                return "the log has no free partition for the next events"
             case _:
                 return None
 

@@ -156,7 +156,7 @@ def main() -> None:
         "--rollback",
         nargs=2,
         metavar=("SCHEMA", "NUMBER"),
-        help="take back this schema's migrations above NUMBER",
+        help="roll back this schema's migrations above NUMBER",
     )
     arguments = parser.parse_args()
     dsn = os.environ.get("MAKIMA_DATABASE_URL")

@@ -98,7 +98,7 @@ def verify(schema: str, forward: Sequence[Migration], applied: Mapping[Key, byte
     for key, checksum in applied.items():
         if key not in files:
             raise MigrationError(
-                f"{schema}: migration {key[0]:04}.{key[1]} was applied and its file is gone: is this an older build?"
+                f"{schema}: migration {key[0]:04}.{key[1]} was applied, but its file is missing: run the version of makima that applied it, or a newer one"
             )
         if files[key].checksum != checksum:
             raise MigrationError(

@@ -78,7 +78,7 @@ class PullLoop:
         self.consumer: str | None = None  # the consumer's name; None: it must be created (again)
         self.stream_epoch = ""  # the incarnation of the stream that the sequences belong to
         self.stream_end = 0  # the stream's last sequence when the consumer was created
-        self.problem: str | None = f"{stream} is not being read yet"  # why nothing is read; None: it is
+        self.problem: str | None = f"{stream} is not read yet"  # why nothing is read; None: it is
         self.lag = 0  # messages that the broker still had for the consumer at the last delivery
 
     def stop(self) -> None:
@@ -129,7 +129,7 @@ class PullLoop:
         if self._nats.is_closed:
             raise ConnectionClosedError
         if not self._nats.is_connected:
-            self.problem = "the broker is away"
+            self.problem = "not connected to the broker"
             return
         try:
             if self._nats.stats["reconnects"] != self._reconnects:

@@ -82,7 +82,7 @@ class Checkpoint:
         )
         if moved is None:
             raise LeaseLostError(
-                f"{self.owner} no longer holds {self.consumer}, generation {held.generation}, at {held.position}"
+                f"{self.owner} no longer holds the lease of {self.consumer}, generation {held.generation}, at {held.position}"
             )
         return Lease(held.generation, position, of_this_log=True)
 
@@ -93,7 +93,7 @@ class Checkpoint:
             == "UPDATE 0"
         ):
             raise LeaseLostError(
-                f"{self.owner} no longer holds {self.consumer}, generation {held.generation}"
+                f"{self.owner} no longer holds the lease of {self.consumer}, generation {held.generation}"
             )
 
     async def release(self) -> None:

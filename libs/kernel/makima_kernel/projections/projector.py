@@ -104,9 +104,9 @@ class Projector:
         try:
             standing = await self._checkpoint.lag()
         except DATABASE_UNAVAILABLE as error:
-            return f"its lag is not known: {type(error).__name__}"
+            return f"its lag cannot be read: {type(error).__name__}"
         if standing.of_another_log:
-            return "shows another log than there is (a restore, `makima ledger new-epoch`); it is being read again"
+            return "its tables come from another log (before a restore or `makima ledger new-epoch`); they are being rebuilt"
         return (
             f"{standing.waiting.total_seconds():.0f} s behind the log" if standing.waiting > _BEHIND else None
         )
@@ -180,7 +180,7 @@ class Projector:
 
         The position in the reason then shows which event cannot be applied.
         """
-        reason = f"failed behind position {self.position}: {error!r}"
+        reason = f"failed after position {self.position}: {error!r}"
         if self._problem != reason:
             _logger.error(
                 "projection.failed", projection=self._projection.name, reason=reason, exc_info=self._batch > 1

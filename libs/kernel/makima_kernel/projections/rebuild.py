@@ -55,7 +55,7 @@ async def _alone(projection: Projection, pool: asyncpg.Pool) -> AsyncGenerator[a
     async with pool.acquire() as acquired:
         connection = cast("asyncpg.Connection", acquired)
         if not await connection.fetchval(SQL["lock"], projection.schema):
-            raise RebuildRunningError(f"schema {projection.schema} is being rebuilt already")
+            raise RebuildRunningError(f"schema {projection.schema} is already being rebuilt")
         yield connection  # the pool unlocks what comes back to it
 
 

@@ -116,7 +116,7 @@ class Consumer:
             raise EpochChangedError(f"the log's epoch changed from {self._epoch} to {epoch}")
         if self.head < self.position:
             raise EpochChangedError(
-                f"the log ends at {self.head}, before our position {self.position}: it was restored to the past"
+                f"the log ends at {self.head}, before position {self.position}, which was read: an earlier state was restored"
             )
         while self.head > self.position:
             yield self._passed(await self._read(max_batch))
@@ -134,7 +134,7 @@ class Consumer:
         batch = events[len(seen) :]
         if [event.event_id for event in events[: len(seen)]] != seen:
             raise EpochChangedError(
-                f"position {self.position} is another event than the one we saw: the log was restored to the past"
+                f"position {self.position} holds another event than the one read before: an earlier state was restored"
             )
         if not batch or batch[0].position != self.position + 1:
             raise EpochChangedError(

@@ -156,13 +156,13 @@ class Window:
 def _problem(position: int, message: Msg) -> PublishError | None:
     """The failure that an acknowledgement reports; None if the event was stored at its sequence."""
     if not message.data:
-        return PublishError(f"no stream takes {subjects.EVENTS}")
+        return PublishError(f"no stream accepts {subjects.EVENTS}")
     try:
         ack = _ACKS.decode(message.data)
     except msgspec.DecodeError as error:
-        return PublishError(f"position {position} got an answer that is none: {error}")
+        return PublishError(f"position {position} got a malformed acknowledgement: {error}")
     if ack.error is not None:
-        return PublishError(f"position {position} was refused: {ack.error.err_code} {ack.error.description}")
+        return PublishError(f"position {position} was rejected: {ack.error.err_code} {ack.error.description}")
     if ack.seq != position:
         return MisplacedError(f"position {position} was stored as sequence {ack.seq}")
     return None

@@ -207,7 +207,7 @@ class Relay:
         """
         match await compare_stream(self._nats, self._log):
             case NoStream():
-                self._enter(Retrying("the broker has no stream for the events; making it"))
+                self._enter(Retrying("the broker has no stream for the events; creating it"))
                 await streams.create_missing(self._nats, self._log, budget=self._budget)
                 return await self._agree()
             case Mismatch(reason):

@@ -77,7 +77,9 @@ async def compare_stream(nats: Client, log: Log) -> Match | NoStream | Mismatch:
     # Read after the stream's end, because the stream's events were committed before that.
     head = await log.head()
     if last > head:
-        return Mismatch(f"the stream ends at {last}, the log at {head}: it was restored to the past; {_CURE}")
+        return Mismatch(
+            f"the stream ends at {last}, the log at {head}: an earlier state of the log was restored; {_CURE}"
+        )
     if last == 0:
         return Match(last)
     if message is None:
@@ -108,7 +110,7 @@ async def _compare_empty(nats: Client, log: Log, last: int) -> Match | Mismatch:
     recorded = events[0].recorded_at
     if recorded > came + _CLOCKS:
         return Mismatch(
-            f"position {last} was recorded at {recorded:%Y-%m-%d %H:%M:%S}, but the stream ended there at {came:%Y-%m-%d %H:%M:%S}; {_CURE}"
+            f"position {last} was recorded at {recorded:%Y-%m-%d %H:%M:%S}, but the stream stored it at {came:%Y-%m-%d %H:%M:%S}; {_CURE}"
         )
     return Match(last)
 

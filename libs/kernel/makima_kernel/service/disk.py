@@ -37,7 +37,7 @@ class Disk:
         try:
             free = self._ratio(self._folder)
         except OSError as error:
-            return f"{self._folder} cannot be looked at: {error.strerror}"
+            return f"{self._folder} cannot be checked: {error.strerror}"
         return (
             None
             if free >= MIN_FREE_SHARE

@@ -51,7 +51,7 @@ class Health:
         return (
             (200, {"live": True})
             if age < LOOP_FROZEN_SECONDS
-            else (503, {"live": False, "reason": f"the event loop stands since {age:.0f} s"})
+            else (503, {"live": False, "reason": f"the event loop has been blocked for {age:.0f} s"})
         )
 
     async def readiness(self) -> tuple[int, dict[str, object]]:
@@ -136,7 +136,7 @@ def _handler(health: Health) -> type[BaseHTTPRequestHandler]:
                         404,
                         {
                             "code": "NOT_FOUND",
-                            "detail": f"{path} is not served here; /livez, /readyz and /metrics are",
+                            "detail": f"{path} does not exist; use /livez, /readyz or /metrics",
                         },
                     )
 

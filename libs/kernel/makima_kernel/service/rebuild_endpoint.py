@@ -48,11 +48,11 @@ class Rebuilds:
                 self._answer = None
         finally:
             if self._answer is not None and not self._answer.done():
-                self._answer.set_exception(self._refused("the service stops", "ask again"))
+                self._answer.set_exception(self._refused("the service is stopping", "send it again"))
 
     async def _ask(self, _question: questions.Rebuild) -> questions.Rebuilt:
         if self._answer is not None:
-            raise self._refused("it is being rebuilt already", "wait until it is done")
+            raise self._refused("it is already being rebuilt", "wait until it is done")
         self._answer = asyncio.get_running_loop().create_future()
         self._asked.set()
         return {"projection": self._projection.name, "position": await self._answer}
@@ -65,7 +65,7 @@ class Rebuilds:
         except Exception as error:
             _logger.exception("projection.rebuild_failed", projection=self._projection.name)
             answer.set_exception(
-                self._refused(f"{type(error).__name__}: {error}", "the live tables are as they were")
+                self._refused(f"{type(error).__name__}: {error}", "the live tables are unchanged")
             )
 
     def _refused(self, reason: str, hint: str) -> Refused:

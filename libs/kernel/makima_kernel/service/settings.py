@@ -55,20 +55,23 @@ class ContractsSettings(BaseModel):
     heartbeat_interval_seconds: float = Field(default=30, gt=0)
     heartbeat_timeout_seconds: float = Field(default=120, gt=0)
     reconnect_grace_seconds: float = Field(
-        default=3, ge=0, description="how far a gap in the stream sets the observed clock back"
+        default=3, ge=0, description="how far the observed clock is set back after a gap in the stream"
     )
     agent_timeout_seconds: float = Field(default=90, gt=0)
     stale_threshold_minutes: float = Field(default=30, gt=0)
     stale_detection_interval_seconds: float = Field(default=60, gt=0)
     cleanup_timeout_seconds: float = Field(default=30, gt=0)
     validator_timeout_seconds: float = Field(
-        default=10, gt=0, le=10, description="a look at a contract is held for no longer"
+        default=10,
+        gt=0,
+        le=10,
+        description="timeout of one validator; at most 10, as the lease of an evaluation lasts no longer",
     )
     heartbeat_retention_hours: float = Field(
-        default=24, gt=0, le=40, description="an hour is a partition, and under 50 are attached"
+        default=24, gt=0, le=40, description="each hour is a partition, and fewer than 50 may be attached"
     )
     heartbeat_history_gib: float = Field(
-        default=100, gt=0, description="beyond, the oldest hours go before their time"
+        default=100, gt=0, description="above this size the oldest hours are dropped early"
     )
 
 
@@ -97,35 +100,38 @@ class Settings(BaseSettings):
         nested_model_default_partial_update=True,
     )
 
-    database_url: str = Field(default="postgresql:///makima", description="Postgres, as asyncpg takes it")
+    database_url: str = Field(
+        default="postgresql:///makima", description="URL of Postgres, as asyncpg accepts it"
+    )
     nats_password_file: Path | None = Field(
         default=None,
-        description="the password of the user whom nats_url names, where it is to stand in no environment",
+        description="file with the password of the user in nats_url, to keep it out of the environment",
     )
     nats_url: str = Field(default="nats://127.0.0.1:4222", validate_default=True)
     nats_dir: Path | None = Field(
         default=None,
-        description="the gateway's: the folder of a broker's users, among whom it lets in the daemons",
+        description="gateway only: folder of the broker's users, to which it adds one for each daemon token",
     )
     host: str = Field(
-        default="127.0.0.1", description="where HTTP is served; nothing is open to other machines by default"
+        default="127.0.0.1",
+        description="address of the HTTP servers; the default accepts connections from this machine only",
     )
-    port: int = Field(default=8420, description="the gateway's")
+    port: int = Field(default=8420, description="gateway only: port of the HTTP API")
     admin_token_sha256: str | None = Field(
         default=None,
         pattern="^[0-9a-f]{64}$",
-        description="the gateway's: an administrator whose token has this hash; the token itself it is never told",
+        description="gateway only: SHA-256 of a token with the role admin; the token itself is never sent to it",
     )
-    health_port: int = Field(default=0, description="/livez, /readyz, /metrics; 0 takes a free one")
+    health_port: int = Field(default=0, description="port of /livez, /readyz and /metrics; 0: any free port")
     log_level: str = "info"
     data_dir: Path | None = Field(
         default=None,
-        description="where Postgres and the broker write; a service is not ready while its disk is full",
+        description="folder of Postgres and the broker; a service is not ready while its disk is full",
     )
     contracts: ContractsSettings = ContractsSettings()
     feature_flags: FeatureFlags = FeatureFlags()
     contract_types_file: Path | None = Field(
-        default=None, description="more contract types, beside the built-in ones"
+        default=None, description="file with contract types in addition to the built-in ones"
     )
     stream_budget: float = Field(
         default=1.0,
@@ -135,7 +141,7 @@ class Settings(BaseSettings):
     )
     recorder_shards: tuple[int, ...] = Field(
         default=tuple(range(SHARDS)),
-        description="which shards of the heartbeats this supervisor_heartbeat records; others record the rest",
+        description="shards of the heartbeats that this supervisor_heartbeat records; other processes record the rest",
     )
 
     @field_validator("nats_url")
@@ -152,7 +158,7 @@ class Settings(BaseSettings):
         parts = urlsplit(url)
         if not parts.username or parts.password:
             raise ValueError(
-                f"nats_password_file has the password of a user: name one, and no password, e.g. nats://contract@{parts.hostname}"
+                f"nats_password_file needs a nats_url with a user and without a password, e.g. nats://contract@{parts.hostname}"
             )
         try:
             password = file.read_text().strip()
@@ -169,7 +175,7 @@ class Settings(BaseSettings):
     def _exist(cls, shards: tuple[int, ...]) -> tuple[int, ...]:
         """Refuses an empty list, duplicates, and shards that do not exist."""
         if not shards or len(set(shards)) < len(shards) or not set(shards) <= set(range(SHARDS)):
-            raise ValueError(f"{list(shards)} is not one or more of the shards 0 to {SHARDS - 1}, each once")
+            raise ValueError(f"{list(shards)} is not a list of shards from 0 to {SHARDS - 1}, each once")
         return shards
 
     @classmethod

@@ -8,18 +8,18 @@ from prometheus_client import Counter, Gauge, Histogram
 _LATENCY = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 contracts_by_status = Gauge("makima_contracts_by_status", "Contracts, by status", ["status"])
-contracts_stale_count = Gauge("makima_contracts_stale_count", "Contracts that are stale now")
+contracts_stale_count = Gauge("makima_contracts_stale_count", "Stale contracts")
 phase_transitions = Counter("makima_phase_transitions_total", "Phase changes of contracts")
-completion_detections = Counter("makima_completion_detections_total", "Phases and contracts found done")
+completion_detections = Counter("makima_completion_detections_total", "Phases and contracts detected as done")
 supervisor_heartbeats = Counter("makima_supervisor_heartbeats_total", "Supervisor heartbeats recorded")
-supervisor_restarts = Counter("makima_supervisor_restarts_total", "Restarts of supervisors asked for")
+supervisor_restarts = Counter("makima_supervisor_restarts_total", "Requested restarts of supervisors")
 batch_operations = Counter("makima_batch_operations_total", "Batch operations on contracts", ["operation"])
 
 append_seconds = Histogram(
-    "makima_append_seconds", "From a command's events to their commit in the log", buckets=_LATENCY
+    "makima_append_seconds", "Time from a command's decision to the commit of its events", buckets=_LATENCY
 )
 command_seconds = Histogram(
-    "makima_command_seconds", "Handling of a command", ["command", "outcome"], buckets=_LATENCY
+    "makima_command_seconds", "Time to handle a command", ["command", "outcome"], buckets=_LATENCY
 )
 relay_lag = Gauge("makima_relay_lag_events", "Events in the log that are not yet on the stream")
 projection_lag = Gauge(
@@ -30,18 +30,19 @@ ingest_watermark_age = Gauge(
 )
 verdict_lateness = Histogram(
     "makima_verdict_lateness_seconds",
-    "From a sender's deadline to its verdict, on the observed clock",
+    "Time from a sender's deadline to its verdict, on the observed clock",
     buckets=_LATENCY,
 )
 detector_score = Gauge(
-    "makima_detector_score", "Rate of the observed clock over 60 s: 1 sees everything, under 0.5 is blind"
+    "makima_detector_score",
+    "Rate of the observed clock over 60 s: 1 is real time; below 0.5 the detector is blind",
 )
-tracked_senders = Gauge("makima_tracked_senders", "Senders whose silence would be found")
-dead_letters = Counter("makima_dead_letters_total", "Messages set aside", ["stream", "consumer"])
+tracked_senders = Gauge("makima_tracked_senders", "Senders that the detector monitors")
+dead_letters = Counter("makima_dead_letters_total", "Messages stored as dead letters", ["stream", "consumer"])
 disk_free_ratio = Gauge(
-    "makima_disk_free_ratio", "Share of the disk that is free; under 0.05 is not ready", ["path"]
+    "makima_disk_free_ratio", "Free share of the disk; below 0.05 a service is not ready", ["path"]
 )
-open_sockets = Gauge("makima_open_sockets", "Monitor sockets and event streams that are open")
+open_sockets = Gauge("makima_open_sockets", "Open monitor connections: WebSockets and Server-Sent Events")
 http_seconds = Histogram(
     "makima_http_seconds", "HTTP requests", ["method", "route", "status"], buckets=_LATENCY
 )

@@ -62,7 +62,7 @@ def _resolved(file: _File, origin: str) -> ContractTypes:
         unknown = [phase for phase in phases if phase not in file.phases]
         if unknown or not phases or len(set(phases)) < len(phases):
             raise BadContractTypesError(
-                f"{origin}: type {name!r} needs phases that are declared, each once; it names {list(phases)}"
+                f"{origin}: type {name!r} may require only declared phases, each at most once; it lists {list(phases)}"
             )
     return {
         name: tuple(
