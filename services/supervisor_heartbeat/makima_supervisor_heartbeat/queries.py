@@ -69,8 +69,8 @@ class Queries:
         except (TimeoutError, asyncpg.QueryCanceledError) as error:
             raise Refused(
                 ErrorCode.UNAVAILABLE,
-                f"the history was not read within {QUERY_TIMEOUT_SECONDS:g} s",
-                hint="ask for fewer, or later",
+                f"the history could not be read within {QUERY_TIMEOUT_SECONDS:g} s",
+                hint="request fewer heartbeats, or try again later",
             ) from error
         kept, size = list[questions.RecordedHeartbeat](), 0
         for row in rows:
@@ -92,7 +92,7 @@ class Queries:
         if row is None:
             raise Refused(
                 ErrorCode.SUPERVISOR_NOT_FOUND,
-                f"contract {contract_id} has no supervisor that was ever heard",
+                f"contract {contract_id} has no supervisor that ever sent a heartbeat",
             )
         state = SupervisorState(row["logged_state"] or row["state"])
         return {
@@ -109,7 +109,7 @@ class Queries:
         if question.task_id is not None:
             return [stream_name("supervisor", question.task_id)]
         if question.contract_id is None:
-            raise Refused(ErrorCode.INVALID_REQUEST, "heartbeats are asked for by contract_id or task_id")
+            raise Refused(ErrorCode.INVALID_REQUEST, "give contract_id or task_id")
         rows = await self._pool.fetch(
             SQL["senders_of_contract"], question.contract_id, timeout=QUERY_TIMEOUT_SECONDS
         )

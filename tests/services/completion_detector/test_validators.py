@@ -57,7 +57,7 @@ async def check(world: World, contract_id: str) -> object:
         ("picky", Verdict(passed=False)),
         ("critical", Verdict(passed=False, reason="two warnings")),
         ("broken", Verdict(passed=False, reason="RuntimeError: out of paper")),
-        ("rude", Verdict(passed=False, reason="the validator ended without a verdict, exit code 3")),
+        ("rude", Verdict(passed=False, reason="the validator ended without a result, exit code 3")),
         (
             "missing",
             Verdict(

@@ -78,7 +78,7 @@ from tests.services.completion_detector.snapshots import (
         pytest.param(
             (created(guard=True), STARTED, PLANNED, e.InputAwaited("phase_confirmation")),
             ON,
-            Nothing("a person is asked already"),
+            Nothing("a person was already asked to confirm"),
             id="guarded and asked: nothing more",
         ),
         pytest.param(
@@ -126,7 +126,7 @@ from tests.services.completion_detector.snapshots import (
         pytest.param(
             (created(Phase("talk"), EXECUTE), STARTED),
             ON,
-            Nothing("the phase requires nothing, and never ends by itself"),
+            Nothing("the phase has no requirements, so it does not end automatically"),
             id="a phase that requires nothing",
         ),
         pytest.param(
@@ -179,7 +179,7 @@ from tests.services.completion_detector.snapshots import (
             Nothing("the contract is completed"),
             id="completed",
         ),
-        pytest.param(REOPENED, ON, Nothing("it was reopened, and nothing was done since"), id="completed and reopened: it stays open"),
+        pytest.param(REOPENED, ON, Nothing("the contract was reopened, and nothing has changed since"), id="completed and reopened: it stays open"),
         pytest.param((*REOPENED, e.TaskCreated("t", "more", "execute")), ON, Nothing("1 tasks incomplete"), id="reopened, with new work: open"),
         pytest.param(
             (*REOPENED, e.TaskCreated("t", "more", "execute"), e.TaskCompleted("t", "more")), ON, Complete(), id="reopened, and the new work is done"

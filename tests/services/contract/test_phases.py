@@ -153,7 +153,7 @@ def test_a_failed_task_keeps_the_phase_until_it_is_made_again_and_the_refusal_sa
     )
     assert (
         given(*elsewhere).when(c.ChangePhase("execute")).then_refused(ErrorCode.VALIDATION_FAILED).hint
-        == "force skips the gate"
+        == "use force to skip the gate"
     )
     again = (*story, e.TaskCreated("t2", "write", "plan"), e.TaskCompleted("t2", "write"))
     given(*again).when(c.ChangePhase("execute")).then(TO_EXECUTE)

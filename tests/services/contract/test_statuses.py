@@ -222,7 +222,7 @@ def test_the_refusal_says_where_the_command_would_have_led() -> None:
             **{"from": "completed", "to": "paused", "allowed": ["active", "waiting_for_input", "archived"]},
         )
     )
-    assert refused.detail == "a contract that is completed takes no pause contract"
+    assert refused.detail == "status completed does not allow 'pause contract'"
     given(*IN[S.ACTIVE]).when(c.DeleteContract()).then_refused(ErrorCode.INVALID_TRANSITION, to="deleted")
     given(*IN[S.ACTIVE]).when(c.ResumeContract()).then_refused(ErrorCode.INVALID_TRANSITION, to="active")
 

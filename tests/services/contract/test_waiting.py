@@ -170,7 +170,7 @@ def test_new_work_aborts_a_completion() -> None:
         e.CompletionStarted(),
     )
     assert handed.when(c.HandOffTask("t1", "reviewer", "t2")).events[-1] == e.CompletionAborted(
-        "a task was handed on", ACTIVE
+        "a task was handed off", ACTIVE
     )
 
 

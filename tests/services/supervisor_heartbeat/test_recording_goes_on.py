@@ -235,7 +235,7 @@ async def test_what_only_the_database_refuses_is_set_aside_and_its_neighbours_ar
         f"supervisor-t{number}" for number in range(20) if number != 7
     }
     [letter] = await fleet.letters()
-    assert "the database does not take it" in str(letter["reason"])
+    assert "the database rejected it" in str(letter["reason"])
 
 
 async def test_a_stream_that_was_made_anew_is_recorded_from_its_beginning(fleet: Running) -> None:

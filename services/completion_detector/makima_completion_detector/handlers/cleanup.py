@@ -29,8 +29,8 @@ class CleanUp:
             }
             raise Refused(
                 ErrorCode.INVALID_TRANSITION,
-                "worktrees are cleaned up once a contract has ended",
-                hint="complete or fail it",
+                "worktrees are removed only after the contract has ended",
+                hint="complete or fail the contract first",
                 **members,
             )
         holders = self._worktrees.holders(
@@ -39,7 +39,7 @@ class CleanUp:
         if not await self._worktrees.remove(question.contract_id, holders):
             raise Refused(
                 ErrorCode.UNAVAILABLE,
-                f"not all of {', '.join(holders)} said that the worktrees are removed",
+                f"not all of {', '.join(holders)} confirmed that the worktrees are removed",
                 hint="ask again",
             )
         return {"daemons": list(holders)}

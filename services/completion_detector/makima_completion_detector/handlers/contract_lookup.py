@@ -24,5 +24,5 @@ class ContractLookup:
         await self._projector.wait_for(await self._log.head(), READ_MODEL_CATCH_UP_SECONDS)
         contract = await self._queries.snapshot(tenant, contract_id)
         if contract is None:
-            raise Refused(ErrorCode.CONTRACT_NOT_FOUND, f"no contract {contract_id}")
+            raise Refused(ErrorCode.CONTRACT_NOT_FOUND, f"there is no contract {contract_id}")
         return contract

@@ -53,7 +53,7 @@ class ValidatorPool:
                 await _end(process)
         if not said:
             return Verdict(
-                passed=False, reason=f"the validator ended without a verdict, exit code {process.returncode}"
+                passed=False, reason=f"the validator ended without a result, exit code {process.returncode}"
             )
         return adapter(Verdict).validate_json(said)
 

@@ -42,11 +42,11 @@ def _phases(command: CreateContract, types: ContractTypes) -> tuple[Phase, ...]:
             raise invalid(
                 "contract_type",
                 f"{command.contract_type!r} is not one of {', '.join(types)}",
-                hint="or give the phases yourself",
+                hint="use one of these types, or declare the phases in `phases`",
             )
         return types[command.contract_type]
     if not command.phases:
-        raise invalid("phases", "a contract has at least one phase")
+        raise invalid("phases", "a contract needs at least one phase")
     twice = _twice([phase.name for phase in command.phases])
     if twice:
         raise invalid("phases", f"phase {twice!r} is declared twice")

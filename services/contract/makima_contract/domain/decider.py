@@ -65,7 +65,7 @@ def conflict_members(state: Contract) -> dict[str, Member]:
 def _decided(command: ContractCommand, state: Contract) -> list[ContractEvent]:  # noqa: C901, PLR0912 - one case for each command, nothing else
     match command:
         case c.CreateContract():
-            raise AssertionError("the table has no row for it")
+            raise AssertionError("the lifecycle does not allow it")
         case c.StartContract():
             return [e.ContractStarted()]
         case c.PauseContract():
@@ -120,7 +120,7 @@ def _decided(command: ContractCommand, state: Contract) -> list[ContractEvent]: 
         case c.CompleteTask():
             return work.complete_task(state, command)
         case c.HandOffTask():
-            return _new_work(state, work.hand_off_task(state, command), "a task was handed on")
+            return _new_work(state, work.hand_off_task(state, command), "a task was handed off")
         case c.AskQuestion():
             return _new_work(state, questions.ask(state, command), "a question was asked")
         case c.AnswerQuestion():

@@ -36,8 +36,8 @@ def change_phase(contract: Contract, command: ChangePhase) -> list[ContractEvent
     if contract.phase_guard and not command.confirmed:
         raise Refused(
             ErrorCode.PHASE_GUARD_REQUIRED,
-            f"leaving phase {contract.phase_name!r} needs a confirmation",
-            hint="look at the deliverables, then send it again with confirmed: true",
+            f"leaving phase {contract.phase_name!r} requires a confirmation",
+            hint="check the deliverables, then send it again with confirmed: true",
             deliverables=[deliverable.id for deliverable in contract.phase.deliverables],
         )
     return [
@@ -49,10 +49,10 @@ def _check_order(contract: Contract, phase: str) -> None:
     """Only the next phase may follow; going back or skipping phases needs `force`."""
     here, there = contract.index_of(contract.phase_name), contract.index_of(phase)
     if there < here:
-        raise _failed(f"phase {phase!r} comes before {contract.phase_name!r}", hint="force goes back")
+        raise _failed(f"phase {phase!r} comes before {contract.phase_name!r}", hint="use force to go back")
     if there > here + 1:
         skipped = ", ".join(declared.name for declared in contract.phases[here + 1 : there])
-        raise _failed(f"phase {phase!r} would skip {skipped}", hint="force skips ahead")
+        raise _failed(f"phase {phase!r} would skip {skipped}", hint="use force to skip phases")
 
 
 def _check_gate(contract: Contract) -> None:
@@ -70,9 +70,11 @@ def _way_on(contract: Contract) -> str:
         if task.status is TaskStatus.FAILED and task.phase == contract.phase_name
     ]
     again = (
-        f"make {failed[-1]!r} again: a new task of that name makes the failed one good; or " if failed else ""
+        f"create a task named {failed[-1]!r} again, whose success replaces the failed one; or "
+        if failed
+        else ""
     )
-    return f"{again}force skips the gate"
+    return f"{again}use force to skip the gate"
 
 
 def _failed(reason: str, missing: tuple[str, ...] = (), *, hint: str) -> Refused:

@@ -17,11 +17,11 @@ def ask(contract: Contract, command: AskQuestion) -> list[ContractEvent]:
     if command.question_id in contract.questions:
         raise invalid(
             "question_id",
-            f"question {command.question_id!r} exists already",
-            hint="mint a new id for a new question",
+            f"question {command.question_id!r} already exists",
+            hint="use a new id for a new question",
         )
     if (command.question_type == "choice") != bool(command.options):
-        raise invalid("options", "a question of type choice has options, and only such a one")
+        raise invalid("options", "options are required for type choice, and allowed for no other type")
     return [QuestionAsked(command.question_id, command.question, command.question_type, command.options)]
 
 

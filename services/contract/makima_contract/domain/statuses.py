@@ -108,7 +108,7 @@ _HINTS: Final = {
     BLOCKED: "unblock it first",
     COMPLETED: "reopen it first",
     FAILED: "reopen it first",
-    ARCHIVED: "archived contracts are closed: one can reopen only completed and failed ones",
+    ARCHIVED: "an archived contract cannot be changed; only completed and failed contracts can be reopened",
 }
 
 
@@ -119,12 +119,12 @@ def transition_refusal(status: ContractStatus, command: type) -> Refused:
     hint = (
         _HINTS.get(status)
         if work
-        else "it completes when its clean-up is done"
+        else "wait: it completes when its clean-up is done"
         if status is COMPLETING
         else None
     )
     return LIFECYCLE.refusal(
-        status, command, f"a contract that is {status} takes no {_words(command)}", hint=hint
+        status, command, f"status {status} does not allow {_words(command)!r}", hint=hint
     )
 
 

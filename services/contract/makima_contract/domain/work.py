@@ -47,7 +47,7 @@ def complete_deliverable(contract: Contract, command: CompleteDeliverable) -> li
         raise Refused(
             ErrorCode.INVALID_DELIVERABLE,
             detail,
-            hint=f"valid here: {', '.join(valid) or 'none'}",
+            hint=f"valid ids: {', '.join(valid) or 'none'}",
             phase=name,
             valid=valid,
         )
@@ -78,7 +78,7 @@ def claim_task(contract: Contract, command: ClaimTask) -> list[ContractEvent]:
     if task.role is not None and task.role != command.role:
         raise Refused(
             ErrorCode.FORBIDDEN,
-            f"task {command.task_id!r} waits for role {task.role!r}, not for {command.role!r}",
+            f"task {command.task_id!r} is for role {task.role!r}, not for {command.role!r}",
         )
     return [TaskClaimed(command.task_id, command.role, command.connection_id)]
 
@@ -119,7 +119,7 @@ def hand_off_task(contract: Contract, command: HandOffTask) -> list[ContractEven
 
 def _check_new(contract: Contract, task_id: str, path: str) -> None:
     if task_id in contract.tasks:
-        raise invalid(path, f"task {task_id!r} exists already", hint="mint a new id for a new task")
+        raise invalid(path, f"task {task_id!r} already exists", hint="use a new id for a new task")
 
 
 def _task(contract: Contract, command: TaskCommand) -> Task:
@@ -142,6 +142,6 @@ def _task(contract: Contract, command: TaskCommand) -> Task:
         raise Refused(
             ErrorCode.SUPERSEDED,
             f"task {command.task_id!r} is held by another connection",
-            hint="join again, and ask for a task",
+            hint="join again, then claim a task",
         )
     return task

@@ -211,7 +211,7 @@ def _replies(answer: dict[str, object], kind: str, count: int) -> list[Reply]:
     """
     replies = [decode_reply(orjson.dumps(reply)) for reply in cast("list[object]", answer.get(kind, []))]
     unreadable = Problem(
-        ErrorCode.UNAVAILABLE, f"declare_all gave {len(replies)} replies to {count} verdicts"
+        ErrorCode.UNAVAILABLE, f"declare_all returned {len(replies)} replies to {count} verdicts"
     )
     if len(replies) != count:
         return [unreadable] * count

@@ -94,7 +94,7 @@ class HeartbeatConsumer:
             try:
                 info = await self._nats.jetstream().stream_info(subjects.HEARTBEATS_STREAM)
             except (NatsError, OSError, TimeoutError) as error:
-                self._problem = f"where the stream ends is not known: {error!r}"
+                self._problem = f"the end of the stream cannot be read: {error!r}"
                 await asyncio.sleep(CONSUMER_RETRY_SECONDS)
             else:
                 self._problem = None

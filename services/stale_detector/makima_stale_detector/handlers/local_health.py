@@ -56,7 +56,7 @@ class LocalHealth:
         if self._reader.problem is not None:
             return self._reader.problem
         if not self._detector.warmed_up:
-            return "the heartbeats' history is being read"
+            return "reading the history of heartbeats"
         return self._standing() or self._blind()
 
     def _standing(self) -> str | None:
@@ -65,7 +65,7 @@ class LocalHealth:
             number for number, seen in self._reader.seen_at.items() if now - seen > SHARD_SILENT_SECONDS
         ]
         if standing:
-            return f"blind: no canary on shard {', '.join(map(str, standing))} for {SHARD_SILENT_SECONDS:g} s"
+            return f"blind: no canary received on shard {', '.join(map(str, standing))} for {SHARD_SILENT_SECONDS:g} s"
         return (
             f"{self._reader.behind} heartbeats behind"
             if self._reader.behind > MAX_BACKLOG_HEARTBEATS

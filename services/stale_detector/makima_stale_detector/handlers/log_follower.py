@@ -45,7 +45,7 @@ class LogFollower:
         # Set once the detector has loaded all senders that the log lists as alive.
         self.loaded = asyncio.Event()
         # Why the detector's state may be behind the log; None: it is current.
-        self.problem: str | None = "who is tracked has not been read yet"
+        self.problem: str | None = "the tracked senders were not read yet"
         # Position of an event of a type unknown to this version: the state is behind the log until the read
         # model is past it.
         self._stopped_at = 0
@@ -59,7 +59,7 @@ class LogFollower:
             except (*DATABASE_UNAVAILABLE, EpochChangedError, UnknownEventError) as error:
                 if isinstance(error, EpochChangedError):
                     self._stopped_at = 0
-                self.problem = f"the log is not followed: {error!r}"
+                self.problem = f"the event log cannot be read: {error!r}"
                 structlog.get_logger().warning("detector.log_unavailable", reason=repr(error))
                 await asyncio.sleep(LOG_RETRY_SECONDS)
 

@@ -167,12 +167,12 @@ def _order_restart(order: OrderRestart, supervisor: Supervisor) -> list[Supervis
     disconnected.
     """
     if supervisor.state is None:
-        raise Refused(ErrorCode.SUPERVISOR_NOT_FOUND, "no heartbeat of this supervisor was ever heard")
+        raise Refused(ErrorCode.SUPERVISOR_NOT_FOUND, "this supervisor never sent a heartbeat")
     if not order.daemon_connected:
         raise Refused(
             ErrorCode.UNAVAILABLE,
             f"daemon {supervisor.daemon_id}, which runs the supervisor, is disconnected",
-            hint="start the daemon; nothing was changed, so ask again then",
+            hint="nothing was changed; start the daemon, then try again",
         )
     return [
         SupervisorRestartRequested(

@@ -92,7 +92,7 @@ class Recorder:
                     async with self._connections(len(self._lanes) - 1) as others:
                         await self._record([guard, *others])
             except TROUBLE as error:
-                self._problem = f"shards {list(self._shards)} are not recorded: {error!r}"
+                self._problem = f"shards {list(self._shards)} cannot be recorded: {error!r}"
                 _logger.warning("recorder.interrupted", shards=self._shards, reason=repr(error))
                 await asyncio.sleep(_FAILURE_RETRY_SECONDS)
             finally:
@@ -209,7 +209,7 @@ class Recorder:
                 for half in slice_.halves():
                     await self._commit(store, half)
                 return
-            slice_.aside = [(slice_.messages[0], f"the database does not take it: {error}")]
+            slice_.aside = [(slice_.messages[0], f"the database rejected it: {error}")]
             slice_.rows, slice_.messages, slice_.supervisors = [], [], 0
             await self._commit(store, slice_)
 

@@ -51,7 +51,7 @@ class Restarts:
         except DATABASE_UNAVAILABLE as error:
             return Problem(
                 ErrorCode.UNAVAILABLE,
-                f"the daemon of the supervisor cannot be looked up: {type(error).__name__}",
+                f"the daemon of the supervisor cannot be read from the database: {type(error).__name__}",
                 "ask again",
             )
         order = OrderRestart(command.reason, daemon_connected=found is not None and found.connected)
@@ -83,15 +83,15 @@ class Restarts:
         except NoRespondersError:
             return Problem(
                 ErrorCode.UNAVAILABLE,
-                f"daemon {found.daemon_id} hears no signals now",
-                "ask again with the same command id",
+                f"daemon {found.daemon_id} does not receive signals now",
+                "try again with the same command id",
             )
         except TimeoutError:
             return None
         except (NatsError, ValueError) as error:
             return Problem(
                 ErrorCode.UNAVAILABLE,
-                f"daemon {found.daemon_id} could not be signalled: {type(error).__name__}",
+                f"the signal to daemon {found.daemon_id} could not be sent: {type(error).__name__}",
                 "ask again",
             )
         return said if isinstance(said, Problem) else None

@@ -81,6 +81,10 @@ class Retention:
     async def ready(self) -> str | None:
         """None: ready; else the reason: without a partition for the next hour, recording would soon fail."""
         try:
-            return None if await self._partitions.ahead() >= 1 else "the history has no partition ahead"
+            return (
+                None
+                if await self._partitions.ahead() >= 1
+                else "the history has no free partition for the next heartbeats"
+            )
         except DATABASE_UNAVAILABLE as error:
-            return f"whether the history has a partition ahead is not known: {error!r}"
+            return f"the partitions of the history cannot be read: {error!r}"

@@ -53,7 +53,7 @@ class SenderSync:
         # Every event of the log up to this position is applied to the senders.
         self.position = 0
         # Why the cache may lack events of the log; None: it lacks none.
-        self._problem: str | None = "the senders do not know the log yet"
+        self._problem: str | None = "the event log was not read yet"
 
     async def check(self) -> str | None:
         """None: ready; else the reason."""
@@ -171,7 +171,7 @@ class SenderSync:
         self._observations.put(self._senders.pending_observations())
 
     def _interrupted(self, error: Exception) -> None:
-        self._problem = f"the senders do not know the log behind position {self.position}: {error!r}"
+        self._problem = f"the event log cannot be read after position {self.position}: {error!r}"
         _logger.warning("senders.log_unavailable", position=self.position, reason=repr(error))
 
 

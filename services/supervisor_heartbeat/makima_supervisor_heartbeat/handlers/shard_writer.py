@@ -68,7 +68,7 @@ class ShardWriter:
 
     def _require(self, moved: int | str) -> None:
         if int(moved) != len(self._shards):
-            raise ShardOwnershipLostError(f"shards {self._shards} are not {self._owner}'s any more")
+            raise ShardOwnershipLostError(f"shards {self._shards} are no longer owned by {self._owner}")
 
 
 async def _at_once(lines: bytes) -> AsyncGenerator[bytes]:

@@ -125,13 +125,13 @@ class Verdicts:
         if not self._enabled:
             return Problem(
                 ErrorCode.FEATURE_OFF,
-                "supervisor_heartbeat is off: heartbeats are stored, no verdict is applied",
+                "the feature flag supervisor_heartbeat is off: heartbeats are stored, but no verdict is applied",
             )
         if not await self._watermarks.wait_until(watermark, WATERMARK_TIMEOUT_SECONDS):
             return Problem(
                 ErrorCode.UNAVAILABLE,
-                "the recorder is behind the verdict's watermark",
-                "ask again with the same command id: nothing was changed",
+                "the recorder has not reached the verdict's watermark",
+                "nothing was changed; try again with the same command id",
             )
         return None
 
