@@ -32,11 +32,11 @@ from makima_gateway.http import problems
 from makima_gateway.http.middleware import RequestMiddleware
 from makima_gateway.http.problems import ProblemDetails
 
-DESCRIPTION: Final = "Contracts for AI coding agents: event-sourced, watched, proven alive. Every refusal is an RFC 9457 problem with a `code`."
+DESCRIPTION: Final = "Contracts for AI coding agents, with their supervisors, daemons and events. Every error is an RFC 9457 problem with a stable `code`."
 _PROBLEM: Final[dict[int | str, dict[str, Any]]] = {
     "default": {
         "model": ProblemDetails,
-        "description": "A problem; `code` says which",
+        "description": "Any other error; `code` names it",
         "content": {problems.MEDIA_TYPE: {}},
     }
 }

@@ -14,6 +14,6 @@ async def monitoring(gateway: CurrentGateway) -> None:
     if not gateway.settings.feature_flags.monitoring_dashboard:
         raise Refused(
             ErrorCode.FEATURE_OFF,
-            "the dashboard and the monitor are switched off",
+            "the dashboard and the monitor are disabled",
             hint="set feature_flags.monitoring_dashboard = true",
         )

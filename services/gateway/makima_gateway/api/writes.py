@@ -138,7 +138,7 @@ class WriteContext:
         """
         if None not in (in_body, self.if_match) and in_body != self.if_match:
             raise invalid(
-                "header.If-Match", f"says {self.if_match}, but the body's expected_version {in_body}"
+                "header.If-Match", f"is {self.if_match}, but expected_version in the body is {in_body}"
             )
         return self.if_match if in_body is None else in_body
 

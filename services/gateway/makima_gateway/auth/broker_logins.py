@@ -84,7 +84,9 @@ class BrokerLogins:
 
     async def ready(self) -> str | None:
         """None if the broker has loaded the users that were written last; else the reason, for `/readyz`."""
-        return None if self._unread is None else f"the broker has not read who may come in: {self._unread}"
+        return (
+            None if self._unread is None else f"the broker has not loaded its current users: {self._unread}"
+        )
 
     async def wait_until_accepted(self, login: Login) -> None:
         """Returns when the broker accepts the login. Raises `UNAVAILABLE` after `WORKS_WITHIN_SECONDS`."""
@@ -95,9 +97,11 @@ class BrokerLogins:
                         return
                     await asyncio.sleep(LOGIN_POLL_SECONDS)
         except TimeoutError as error:
-            detail = "the token is made, but the broker does not let its daemon in yet"
+            detail = "the token was created, but the broker does not accept the daemon's login yet"
             raise Refused(
-                ErrorCode.UNAVAILABLE, detail, hint="see the broker's log; revoke the token and make another"
+                ErrorCode.UNAVAILABLE,
+                detail,
+                hint="check the broker's log, then revoke the token and create another",
             ) from error
 
     async def _reload_broker(self) -> None:

@@ -21,9 +21,9 @@ class Role(StrEnum):
 class Scope(StrEnum):
     """Which resources a caller may reach through a route; an administrator may reach all of them."""
 
-    CONTRACT = "the contract in the path, if it is its own; a daemon's own are those that it runs"
-    DAEMON = "the daemon in the path, if it is that daemon, or runs a contract of its own"
-    OWN = "what is its own"
+    CONTRACT = "the contract in the path, if it belongs to the owner, or if the daemon runs its supervisor"
+    DAEMON = "the daemon in the path, if the caller is that daemon, or owns a contract that it runs"
+    OWN = "the owner's, or the daemon's"
     ALL = "the system"
 
 

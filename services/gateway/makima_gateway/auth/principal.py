@@ -69,16 +69,16 @@ async def principal(connection: HTTPConnection) -> Principal:
     if token is None:  # missing, unknown or revoked: one answer for all three, so that it reveals nothing
         raise Refused(
             ErrorCode.UNAUTHORIZED,
-            "a valid token is needed",
-            hint="send Authorization: Bearer …; `makima token create` makes one",
+            "a valid token is required",
+            hint="send Authorization: Bearer …; `makima token create` creates a token",
         )
     caller = _principal(token)
     if caller.role not in rule.roles:
         roles = [role for role in Role if role in rule.roles]
         raise Refused(
             ErrorCode.FORBIDDEN,
-            f"{asked} is not for the role {caller.role}",
-            hint=f"it is for {' and '.join(roles)}",
+            f"the role {caller.role} may not call {asked}",
+            hint=f"use a token of the role {' or '.join(roles)}",
             roles=list(roles),
         )
     await _check_scope(connection, access, rule, caller)

@@ -132,8 +132,8 @@ class Tokens:
             if admins == [token_id]:
                 raise Refused(
                     ErrorCode.INVALID_TRANSITION,
-                    "this is the last token of an administrator",
-                    hint="make another one first: makima token create --role admin",
+                    "this is the last token with the role admin",
+                    hint="create another one first: makima token create --role admin",
                     **cast("dict[str, Member]", {"from": "in_force", "to": "revoked", "allowed": []}),
                 )
             record = await connection.fetchrow(SQL["revoke"], tenant, token_id)

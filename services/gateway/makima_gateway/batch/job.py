@@ -39,9 +39,11 @@ def selection(operation: Operation, body: Batch) -> Selection:
     statuses: Sequence[ContractStatus] = body.status_filter or operation.statuses
     wrong = [status.value for status in statuses if status not in operation.allowed]
     if wrong:
-        hint = f"{body.operation} takes {', '.join(operation.allowed)}"
+        hint = f"{body.operation} allows {', '.join(operation.allowed)}"
         raise invalid(
-            "body.status_filter", f"{body.operation} does nothing to what is {', '.join(wrong)}", hint=hint
+            "body.status_filter",
+            f"contains a status that {body.operation} does not allow: {', '.join(wrong)}",
+            hint=hint,
         )
     hours = operation.older_than_hours if body.older_than_hours is None else body.older_than_hours
     return Selection(
@@ -131,8 +133,8 @@ class BatchJob:
             await asyncio.sleep(BATCH_POLL_SECONDS)
         raise Refused(
             ErrorCode.UNAVAILABLE,
-            "this batch is still at work",
-            hint="ask again with the same Idempotency-Key for its answer",
+            "this batch is still running",
+            hint="send it again with the same Idempotency-Key to get its response",
         )
 
     async def _work(self, wanted: Selection, reached: int | None) -> None:

@@ -75,8 +75,8 @@ class BatchLedger:
         if row["request_hash"] != request_hash:
             raise Refused(
                 ErrorCode.IDEMPOTENCY_KEY_REUSED,
-                "this key was used with another batch",
-                hint="mint a new key for a new intent",
+                "this key was already used for a different batch",
+                hint="use a new key for a different request",
             )
         return row["finished_at"] is not None
 

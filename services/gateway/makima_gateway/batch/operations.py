@@ -93,7 +93,7 @@ def _contract(command: ContractCommand) -> Callable[[ItemDispatcher, Candidate],
 
 
 NO_SUPERVISOR: Final = Problem(
-    ErrorCode.SUPERVISOR_NOT_FOUND, "no supervisor of this contract was ever heard"
+    ErrorCode.SUPERVISOR_NOT_FOUND, "the contract has no supervisor that ever sent a heartbeat"
 )
 OPERATIONS: Final[Mapping[BatchOperation, Operation]] = {
     "archive_old": Operation(

@@ -10,7 +10,7 @@ def guard(found: ContractFacts) -> Iterator[Finding]:
     row, standing = found.contract, found.phase_standing
     if not found.at_work or not row.phase_guard or not standing.gate.by_gate or standing.following is None:
         return
-    text = f"phase {row.phase} is ready, and its guard waits for a person to confirm {standing.following}"
+    text = f"phase {row.phase} is ready; the phase guard requires a person to confirm {standing.following}"
     act = f'POST {path_of(found, "phase")} {{"phase": "{standing.following}", "confirmed": true}}'
     yield Finding(text, row.last_activity_at, act, found.evidence_of("InputAwaited", "PhaseGuardSet"))
 
@@ -29,7 +29,7 @@ def switched_off(found: ContractFacts) -> Iterator[Finding]:
         if standing.following
         else f"POST {path_of(found, 'complete')}"
     )
-    text = f"phase {row.phase} is ready, but a switch keeps it from moving on by itself"
+    text = f"phase {row.phase} is ready, but automatic advance is switched off"
     yield Finding(text, row.last_activity_at, act, found.evidence_of("AutoCompleteSet"))
 
 

@@ -57,15 +57,15 @@ class Rule:
 
 def health(found: ContractFacts) -> Health:
     """Apply all rules. The worst finding determines the verdict; the reasons are in the order of RULES."""
-    told = [
+    found_reasons = [
         (rule.means, Reason(rule.kind, rule.code, one.text, one.since, one.act, one.proof))
         for rule in RULES
         for one in rule.find(found)
     ]
-    reasons = [reason for _, reason in told]
+    reasons = [reason for _, reason in found_reasons]
     if found.contract.status in {S.COMPLETED, S.ARCHIVED}:
         return Health("ended", reasons)
-    meant = {means for means, _ in told} | {WORST_FIRST[-1]}
+    meant = {means for means, _ in found_reasons} | {WORST_FIRST[-1]}
     return Health(next(means for means in WORST_FIRST if means in meant), reasons)
 
 
@@ -108,7 +108,7 @@ def _paused(found: ContractFacts) -> Iterator[Finding]:
 
 def _created(found: ContractFacts) -> Iterator[Finding]:
     if found.contract.status is S.CREATED:
-        text = "it was not started; its supervisor's first heartbeat starts it, too"
+        text = "it was not started; its supervisor's first heartbeat starts it"
         yield Finding(
             text,
             found.contract.created_at,

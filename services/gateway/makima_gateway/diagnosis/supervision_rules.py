@@ -16,7 +16,7 @@ def silent(found: ContractFacts) -> Iterator[Finding]:
     supervisor = found.supervisor
     if found.ended or supervisor is None or supervisor.state != SupervisorState.INTERRUPTED:
         return
-    text = f"supervisor {supervisor.task_id} on daemon {supervisor.daemon_id} fell silent"
+    text = f"supervisor {supervisor.task_id} on daemon {supervisor.daemon_id} stopped sending heartbeats"
     yield Finding(
         text,
         supervisor.changed_at,
@@ -35,7 +35,7 @@ def supervisor_failed(found: ContractFacts) -> Iterator[Finding]:
         return
     proof = Evidence(stream_name("supervisor", supervisor.task_id), event="SupervisorStateChanged")
     yield Finding(
-        f"supervisor {supervisor.task_id} says that it failed",
+        f"supervisor {supervisor.task_id} reported that it failed",
         supervisor.changed_at,
         f"POST {path_of(found, 'supervisor/restart')}",
         proof,
@@ -61,10 +61,10 @@ def daemon_gone(found: ContractFacts) -> Iterator[Finding]:
 def stale(found: ContractFacts) -> Iterator[Finding]:
     if found.ended or not found.contract.stale:
         return
-    act = "POST {}" if found.supervisor else "start a daemon that takes it; else POST {}"
+    act = "POST {}" if found.supervisor else "start a daemon that runs it, or POST {}"
     path = path_of(found, "supervisor/restart" if found.supervisor else "fail")
     yield Finding(
-        "nothing has happened for too long",
+        "no activity for longer than the stale threshold",
         found.contract.last_activity_at,
         act.format(path),
         found.evidence_of("StaleDetected"),
@@ -73,11 +73,11 @@ def stale(found: ContractFacts) -> Iterator[Finding]:
 
 def unsupervised(found: ContractFacts) -> Iterator[Finding]:
     if found.at_work and found.supervisor is None:
-        text = "no supervisor of it was heard yet"
+        text = "no supervisor has sent a heartbeat for it yet"
         yield Finding(
             text,
             found.since("ContractStarted"),
-            "start a daemon that takes it",
+            "start a daemon that runs it",
             found.evidence_of("ContractStarted"),
         )
 

@@ -13,5 +13,5 @@ def check_enhanced(flags: FeatureFlags, asked: str) -> None:
     Raises `FEATURE_OFF`.
     """
     if not flags.enhanced_contract_status:
-        hint = "set feature_flags.enhanced_contract_status = true; without it the status can be active, completed, archived"
-        raise Refused(ErrorCode.FEATURE_OFF, f"{asked!r} is switched off", hint=hint)
+        hint = "set feature_flags.enhanced_contract_status = true; without it a status is active, completed or archived"
+        raise Refused(ErrorCode.FEATURE_OFF, f"{asked!r} is disabled", hint=hint)

@@ -121,7 +121,9 @@ async def _too_large(receive: Receive) -> Refused:
                 if not message.get("more_body", False):
                     break
     return Refused(
-        ErrorCode.PAYLOAD_TOO_LARGE, f"a body is at most {MAX_COMMAND_BYTES} bytes", limit=MAX_COMMAND_BYTES
+        ErrorCode.PAYLOAD_TOO_LARGE,
+        f"a body may have at most {MAX_COMMAND_BYTES} bytes",
+        limit=MAX_COMMAND_BYTES,
     )
 
 
@@ -130,5 +132,5 @@ def _check_media_type(declared: str) -> None:
     if media_type != "application/json" and not (
         media_type.startswith("application/") and media_type.endswith("+json")
     ):
-        detail = f"a body is application/json, not {media_type or 'of no declared type'}"
+        detail = f"a body must be application/json, not {media_type or 'of no declared type'}"
         raise Refused(ErrorCode.UNSUPPORTED_MEDIA_TYPE, detail, hint="send Content-Type: application/json")

@@ -66,5 +66,5 @@ def _decode(of: List, cursor: str | None) -> object:
 
 def _unfit() -> Exception:
     return invalid(
-        "query.cursor", "is not a cursor of this list", hint="take next_cursor of the page before, as it is"
+        "query.cursor", "is not a cursor of this list", hint="send next_cursor of the previous page unchanged"
     )

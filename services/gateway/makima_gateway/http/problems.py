@@ -64,7 +64,7 @@ def unavailable(error: Exception) -> Refused:
 
     A repeat with the same idempotency key returns the outcome of the first try.
     """
-    detail = f"the request could not be served: {type(error).__name__}"
+    detail = f"an internal error occurred: {type(error).__name__}"
     return Refused(ErrorCode.UNAVAILABLE, detail, hint="try again with the same Idempotency-Key")
 
 
@@ -97,9 +97,9 @@ async def _routed(request: Request, error: Exception) -> Response:
     code = _BY_STATUS.get(error.status_code, ErrorCode.INVALID_REQUEST)
     match code:
         case ErrorCode.NOT_FOUND:
-            refused = Refused(code, f"there is no {request.url.path}", hint="the routes are listed at /docs")
+            refused = Refused(code, f"there is no {request.url.path}", hint="/docs lists the routes")
         case ErrorCode.METHOD_NOT_ALLOWED:
-            refused = Refused(code, f"{request.method} is not for {request.url.path}")
+            refused = Refused(code, f"{request.url.path} does not support {request.method}")
         case _:
             refused = invalid("body", str(error.detail))
     return problem_response(refused, dict(error.headers) if error.headers else None)

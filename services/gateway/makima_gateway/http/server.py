@@ -44,7 +44,7 @@ def listen(host: str, port: int) -> socket.socket:
         bound.bind((host, port))
     except OSError as error:
         bound.close()
-        raise PortTakenError(f"{host}:{port} cannot be listened on: {error.strerror}") from error
+        raise PortTakenError(f"{host}:{port} cannot be opened: {error.strerror}") from error
     return bound
 
 

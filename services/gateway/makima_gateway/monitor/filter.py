@@ -66,7 +66,7 @@ class MonitorFilterQuery(MonitorFilter):
     """The filter as query parameters: a list is a comma list, a repeated parameter, or both."""
 
     token: str | None = Field(
-        default=None, max_length=512, description="for clients that cannot set a header"
+        default=None, max_length=512, description="the token, for clients that cannot set a header"
     )
 
     @field_validator("contract_ids", "statuses", mode="before")

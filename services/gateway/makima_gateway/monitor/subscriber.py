@@ -132,7 +132,7 @@ class Subscriber:
     async def _send_next(self) -> bool:
         """Send new heartbeats and reminders, and the next page of events; False: there was nothing new."""
         if self._generation != self._log_tail.generation:
-            await self._reset("the log is another one than before")
+            await self._reset("the log was replaced by another one")
         if self._rewind is not None:
             await self._seek(self._rewind)
         heard = await self._send_heartbeats()
@@ -220,7 +220,7 @@ class Subscriber:
         assert since is not None
         self._rewind = None
         if asked.epoch is not None and asked.epoch != self._log_tail.epoch:
-            await self._reset("another epoch: positions mean other events now")
+            await self._reset("the log has another epoch: its positions belong to other events")
         elif since > self._log_tail.position and since > await self._log.head():
             await self._reset(f"position {since} is ahead of the log")
         else:

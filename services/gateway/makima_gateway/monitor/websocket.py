@@ -15,7 +15,7 @@ from makima_gateway.monitor.filter import MonitorFilter
 from makima_gateway.monitor.monitor import Monitor
 from makima_gateway.monitor.subscriber import Subscriber
 
-GOING_AWAY: Final = 1001, "the server is going away; connect again and go on with since"
+GOING_AWAY: Final = 1001, "the server is shutting down; reconnect with since"
 REVOKED: Final = 1008, "the token was revoked"
 MAX_FILTER_ERRORS: Final = 20  # of one refused filter, which may have 64 KiB and thousands of errors
 MAX_ERROR_CHARACTERS: Final = 200  # of a path or message in such an error
@@ -82,7 +82,7 @@ class MonitorSocket:
         problem = {
             "type": "problem",
             "code": ErrorCode.INVALID_REQUEST,
-            "detail": "the filter in force is kept",
+            "detail": "the filter is invalid; the previous one stays in force",
             "hint": f"send a JSON object with any of {', '.join(MonitorFilter.model_fields)}",
             "errors": errors,
         }

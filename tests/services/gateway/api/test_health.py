@@ -101,23 +101,23 @@ async def stale(gateways: Gateways, http: httpx.AsyncClient, contract: str) -> i
 # of a verdict
 PROVOKED: dict[str, tuple[Provoke, str, str, str]] = {
     "FAILED": (failed, "it failed: no budget", "POST /api/v1/contracts/{id}/reopen", "ContractFailed"),
-    "SUPERVISOR_SILENT": (silent, "supervisor s1 on daemon d1 fell silent", "POST /api/v1/contracts/{id}/supervisor/restart", "evidence"),
-    "SUPERVISOR_FAILED": (gave_up, "supervisor s1 says that it failed", "POST /api/v1/contracts/{id}/supervisor/restart", "SupervisorStateChanged"),
+    "SUPERVISOR_SILENT": (silent, "supervisor s1 on daemon d1 stopped sending heartbeats", "POST /api/v1/contracts/{id}/supervisor/restart", "evidence"),
+    "SUPERVISOR_FAILED": (gave_up, "supervisor s1 reported that it failed", "POST /api/v1/contracts/{id}/supervisor/restart", "SupervisorStateChanged"),
     "DAEMON_GONE": (daemon_gone, "daemon d1 on one is disconnected", "start daemon d1 on one again", "evidence"),
-    "STALE": (stale, "nothing has happened for too long", "start a daemon that takes it; else POST /api/v1/contracts/{id}/fail", "StaleDetected"),
+    "STALE": (stale, "no activity for longer than the stale threshold", "start a daemon that runs it, or POST /api/v1/contracts/{id}/fail", "StaleDetected"),
     "BLOCKED": (blocked, "it is blocked: no review", "POST /api/v1/contracts/{id}/unblock", "ContractBlocked"),
     "PAUSED": (paused, "it is paused: lunch", "POST /api/v1/contracts/{id}/resume", "ContractPaused"),
     "QUESTION_OPEN": (asked, "a question is open: why?", "POST /api/v1/contracts/{id}/questions/", "QuestionAsked"),
     "PHASE_GUARDED": (
-        guarded, "phase plan is ready, and its guard waits for a person to confirm execute",
+        guarded, "phase plan is ready; the phase guard requires a person to confirm execute",
         'POST /api/v1/contracts/{id}/phase {"phase": "execute", "confirmed": true}', "PhaseGuardSet",
     ),
     "SWITCHED_OFF": (
-        switched_off, "phase plan is ready, but a switch keeps it from moving on by itself",
+        switched_off, "phase plan is ready, but automatic advance is switched off",
         'POST /api/v1/contracts/{id}/phase {"phase": "execute"}', "AutoCompleteSet",
     ),
     "NOT_STARTED": (untouched, "it was not started", "POST /api/v1/contracts/{id}/start", "ContractCreated"),
-    "NO_SUPERVISOR": (started, "no supervisor of it was heard yet", "start a daemon that takes it", "ContractStarted"),
+    "NO_SUPERVISOR": (started, "no supervisor has sent a heartbeat for it yet", "start a daemon that runs it", "ContractStarted"),
     "GATE_OPEN": (started, "phase plan needs Deliverable: plan-document", "POST /api/v1/contracts/{id}/deliverables/plan-document/complete", "version"),
 }  # fmt: skip
 

@@ -155,7 +155,7 @@ async def test_who_was_revoked_while_the_broker_could_not_be_asked_is_cut_off_wh
     daemon = await nats_py.connect(guarded.url(token), allow_reconnect=False)
     guarded.broker.freeze()
     assert (await guarded.http.delete(f"/tokens/{token['id']}")).status_code == 204
-    assert "the broker has not read who may come in" in str(await guarded.service.health.readiness())
+    assert "the broker has not loaded its current users" in str(await guarded.service.health.readiness())
     guarded.broker.thaw()
     await eventually(lambda: daemon.is_closed, because="its token was revoked")
 

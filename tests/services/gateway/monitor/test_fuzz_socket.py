@@ -79,7 +79,7 @@ async def test_what_is_no_filter_is_a_problem_and_the_socket_goes_on(
                 if told["type"] == "problem":
                     assert (told["code"], told["detail"]) == (
                         "INVALID_REQUEST",
-                        "the filter in force is kept",
+                        "the filter is invalid; the previous one stays in force",
                     )
                     break
         await client.ask(contract_ids=[contract])

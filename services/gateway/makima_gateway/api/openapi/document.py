@@ -39,27 +39,27 @@ OF_WRITES: Final = frozenset(
 OF_BODIES: Final = frozenset({ErrorCode.UNSUPPORTED_MEDIA_TYPE, ErrorCode.PAYLOAD_TOO_LARGE})
 HEADERS: Final[Json] = {
     "ETag": {
-        "description": "The contract's version, in quotes: what `If-Match` takes.",
+        "description": "The contract's version in quotes, as `If-Match` expects it.",
         "schema": {"type": "string", "pattern": '^"[0-9]+"$'},
         "example": '"3"',
     },
     answers.POSITION: {
-        "description": "Where the log holds what this wrote; `Makima-Min-Position` of a later read waits for it.",
+        "description": "Log position of this write. Send it as `Makima-Min-Position` in a later read to see the write.",
         "schema": {"type": "integer", "minimum": 1},
         "example": 4711,
     },
     answers.READ_BEHIND: {
-        "description": "There, and `true`, where reads may not show all that they should yet.",
+        "description": "`true` if the read model has not reached the requested position, so that the response may be outdated; else absent.",
         "schema": {"const": "true"},
         "example": "true",
     },
 }
 PARAMETERS: Final = {
-    IDEMPOTENCY_KEY: "names this intent: a repeat gets the first answer and changes nothing",
-    "If-Match": "the ETag, that is the version, that this was decided on; another one is VERSION_CONFLICT",
-    answers.MIN_POSITION: "wait (≤ 2 s) until reads show the log up to here",
-    "limit": "items of a page",
-    "cursor": "next_cursor of the page before",
+    IDEMPOTENCY_KEY: "identifies this write: a repeat with the same key returns the first response and changes nothing",
+    "If-Match": "the expected version, as in the ETag; VERSION_CONFLICT if the contract has another one",
+    answers.MIN_POSITION: "wait up to 2 s until the read model has reached this log position",
+    "limit": "maximum number of items on the page",
+    "cursor": "next_cursor of the previous page",
 }
 
 
@@ -82,7 +82,7 @@ def document(app: FastAPI) -> Json:
     }
     components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
     made["security"] = [{"bearer": []}]
-    components["responses"] = responses = {"problem": _problem("A problem; `code` says which.", [])}
+    components["responses"] = responses = {"problem": _problem("Any other error; `code` names it.", [])}
     for operation in _operations(made):
         _complete(operation)
         for codes in _by_status(refusals(operation)):
@@ -133,11 +133,11 @@ def _complete(operation: Json) -> None:
 def _answer(operation: Json, response: Json, said: Operation) -> None:
     contents = _in(response, "content") if "content" in response else {}
     if stream.MEDIA_TYPE in contents:
-        response["description"] = "Events as they come, until somebody ends it."
+        response["description"] = "Events as they happen, until the client or the server closes the stream."
         _in(contents, stream.MEDIA_TYPE)["example"] = examples.STREAM
         return
     response["description"] = (
-        "As this request left it." if IDEMPOTENCY_KEY in _names(operation) else "As it is now."
+        "The state after this request." if IDEMPOTENCY_KEY in _names(operation) else "The current state."
     )
     schemas = [name for content in _contents(response) for name in _illustrate(content)]
     headers = [answers.READ_BEHIND] if answers.MIN_POSITION in _names(operation) or said.positions else []

@@ -144,7 +144,7 @@ EXAMPLES: Final[Mapping[str, object]] = {
         "archive_old",
         1,
         [_CONTRACT_ID],
-        [BatchError(_TASK_ID, "INVALID_TRANSITION", "active cannot be archived")],
+        [BatchError(_TASK_ID, "INVALID_TRANSITION", "status active does not allow 'archive contract'")],
     ),
     "IssuedToken": IssuedToken(_TOKEN_ID, "mk_q0h2Yc…", Role.OWNER, "ada", None),
     "TokenPage": TokenPage([TokenView(_TOKEN_ID, Role.OWNER, "ada", None, _AT, "admin:local", None)], None),
@@ -180,7 +180,7 @@ EXAMPLES: Final[Mapping[str, object]] = {
 
 _HINTS: Final[Mapping[ErrorCode, str]] = {
     ErrorCode.INVALID_TRANSITION: "reopen it first",
-    ErrorCode.PHASE_GUARD_REQUIRED: "repeat it with confirmed: true",
+    ErrorCode.PHASE_GUARD_REQUIRED: "check the deliverables, then send it again with confirmed: true",
     ErrorCode.UNAVAILABLE: "try again with the same Idempotency-Key",
     ErrorCode.UNAUTHORIZED: "send Authorization: Bearer …",
     ErrorCode.UNSUPPORTED_MEDIA_TYPE: "send Content-Type: application/json",

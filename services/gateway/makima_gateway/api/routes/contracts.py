@@ -44,13 +44,24 @@ class ListQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    status: Annotated[str, AfterValidator(_statuses), Field(description="a comma list")] | None = None
+    status: Annotated[str, AfterValidator(_statuses), Field(description="a comma-separated list")] | None = (
+        None
+    )
     phase: Text | None = None
     stale: bool | None = None
-    waiting: Annotated[bool, Field(description="in status waiting_for_input")] | None = None
-    threshold: Annotated[str, Field(description="no activity for so long, e.g. 30m, 2h, 7d")] | None = None
+    waiting: (
+        Annotated[bool, Field(description="only contracts in, or not in, the status waiting_for_input")]
+        | None
+    ) = None
+    threshold: (
+        Annotated[str, Field(description="only contracts without activity for this time, e.g. 30m, 2h, 7d")]
+        | None
+    ) = None
     q: (
-        Annotated[Text, Field(max_length=200, description="in name or description, case-insensitive")] | None
+        Annotated[
+            Text, Field(max_length=200, description="a text in the name or description; case-insensitive")
+        ]
+        | None
     ) = None
     limit: Annotated[int, Field(ge=1, le=500)] = 50
     cursor: Annotated[str, Field(max_length=500)] | None = None
@@ -93,7 +104,8 @@ async def show_contract(
     contract_id: ContractId,
     read: Reading,
     at: Annotated[
-        str | None, Query(max_length=64, description="a version or a time: the contract as it was")
+        str | None,
+        Query(max_length=64, description="a version or an RFC 3339 time of which to return the state"),
     ] = None,
 ) -> Response:
     row = await read.contract(contract_id) if at is None else await _as_it_was(read, contract_id, at)
@@ -145,7 +157,7 @@ def _time(text: str) -> datetime:
     except ValueError as error:
         raise invalid("query.at", "is neither a version nor an RFC 3339 time") from error
     if moment.tzinfo is None:
-        raise invalid("query.at", "has no time zone", hint="end it with Z")
+        raise invalid("query.at", "has no time zone", hint="give the time in UTC, ending with Z")
     return moment
 
 
@@ -155,7 +167,9 @@ def _duration(text: str | None) -> timedelta | None:
         return None
     match = _DURATION.match(text)
     if match is None:
-        raise invalid("query.threshold", "is not a duration", hint="a number and s, m, h or d, e.g. 30m")
+        raise invalid(
+            "query.threshold", "is not a duration", hint="send a number with the unit s, m, h or d, e.g. 30m"
+        )
     try:
         duration = timedelta(**{_UNIT[match[2]]: int(match[1])})
     except OverflowError:

@@ -63,7 +63,7 @@ async def daemon_heartbeat(daemon_id: DaemonId, body: DaemonHeartbeatRequest, wr
     )
     encoded = msgspec.json.encode(beat)
     if len(encoded) > MAX_HEARTBEAT_BYTES:
-        detail = f"a heartbeat is at most {MAX_HEARTBEAT_BYTES} bytes, this one has {len(encoded)}"
+        detail = f"a heartbeat may have at most {MAX_HEARTBEAT_BYTES} bytes; this one has {len(encoded)}"
         raise Refused(ErrorCode.PAYLOAD_TOO_LARGE, detail, limit=MAX_HEARTBEAT_BYTES)
     try:
         stream = write.gateway.nats.jetstream()
@@ -72,7 +72,7 @@ async def daemon_heartbeat(daemon_id: DaemonId, body: DaemonHeartbeatRequest, wr
         raise Refused(
             ErrorCode.UNAVAILABLE,
             f"the broker did not store the heartbeat: {type(error).__name__}",
-            hint="send the next one",
+            hint="nothing was stored; send the next heartbeat as usual",
         ) from error
     return json_response(
         Daemon(daemon_id, body.hostname, True, now, list(body.agents), body.worktrees, body.capacity)

@@ -19,7 +19,9 @@ router = APIRouter(tags=["events"])
 async def list_events(
     contract_id: ContractId,
     read: Reading,
-    after: Annotated[int, Query(ge=0, le=MAX_POSITION, description="a version of the contract")] = 0,
+    after: Annotated[
+        int, Query(ge=0, le=MAX_POSITION, description="only events after this version of the contract")
+    ] = 0,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Response:

@@ -22,7 +22,7 @@ LastEventId = Annotated[
         alias="Last-Event-ID",
         ge=0,
         le=MAX_POSITION,
-        description="the id of the last event seen; wins over since",
+        description="id of the last event that was received; overrides since",
     ),
 ]
 

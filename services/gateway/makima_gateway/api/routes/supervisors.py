@@ -34,7 +34,7 @@ async def supervisor_status(contract_id: ContractId, read: Reading) -> Response:
         members = cast("dict[str, Member]", orjson.loads(encode(status)))
         raise Refused(
             ErrorCode.SUPERVISOR_DEAD,
-            f"supervisor {row.task_id} fell silent",
+            f"supervisor {row.task_id} stopped sending heartbeats",
             hint="restart it, or wait for its next heartbeat",
             **members,
         )
@@ -80,7 +80,8 @@ async def _supervisor(context: ReadContext | WriteContext, contract_id: str) -> 
     row = await queries.supervisor(tenant, contract_id)
     if row is None:
         raise Refused(
-            ErrorCode.SUPERVISOR_NOT_FOUND, f"no supervisor of contract {contract_id} was heard yet"
+            ErrorCode.SUPERVISOR_NOT_FOUND,
+            f"contract {contract_id} has no supervisor that ever sent a heartbeat",
         )
     return row
 

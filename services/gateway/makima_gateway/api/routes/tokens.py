@@ -35,11 +35,11 @@ async def create_token(body: NewToken, write: Writing) -> Response:
     wanted = Wanted(token_id, caller.tenant, body.role, owner, body.daemon_id, caller.actor, *logs_in)
     made = await write.gateway.tokens.create(wanted, secret)
     if made is None:
-        detail = "this key has made a token, whose secret was shown once"
+        detail = "a token was already created with this key, and its secret is shown only once"
         raise Refused(
             ErrorCode.IDEMPOTENCY_KEY_REUSED,
             detail,
-            hint=f"revoke {token_id} and make another under a new key",
+            hint=f"revoke {token_id} and create another token with a new key",
         )
     structlog.get_logger().info(
         "token.created",
@@ -88,29 +88,31 @@ def _check(body: NewToken) -> None:
         case Role.DAEMON if body.daemon_id is None:
             raise invalid(
                 "body.daemon_id",
-                "is missing: a daemon's token is for one daemon",
-                hint="name it, e.g. laptop-1",
+                "is required for the role daemon",
+                hint="send the daemon's id, e.g. laptop-1",
             )
         case Role.DAEMON if body.daemon_id == NOBODYS:
-            raise invalid("body.daemon_id", f"{NOBODYS} stands for no daemon", hint="choose another name")
+            raise invalid("body.daemon_id", f"{NOBODYS} is reserved", hint="choose another id")
         # A reply inbox is named after its service or daemon: this daemon could read that service's replies.
         case Role.DAEMON if body.daemon_id in permissions.USERS:
             raise invalid(
                 "body.daemon_id",
-                f"{body.daemon_id} is a user of the broker already",
-                hint="choose another name",
+                f"{body.daemon_id} is the name of a broker user already",
+                hint="choose another id",
             )
         case Role.OWNER | Role.VIEWER if body.owner is None:
             raise invalid(
-                "body.owner", f"is missing: whose contracts is this {body.role} for?", hint="name the owner"
+                "body.owner",
+                f"is required for the role {body.role}",
+                hint="send the owner of the contracts that the token gives access to",
             )
         case _:
             pass
     if body.role is not Role.DAEMON and body.daemon_id is not None:
         raise invalid(
             "body.daemon_id",
-            f"is not for the role {body.role}",
-            hint="leave it out, or ask for the role daemon",
+            f"is not allowed for the role {body.role}",
+            hint="leave it out, or create a token with the role daemon",
         )
 
 
