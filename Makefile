@@ -1,4 +1,4 @@
-# What a newcomer types. Everything else is in docs/operations.md.
+# The commands for development. For operations see docs/operations.md.
 SHELL := /bin/bash
 PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
@@ -10,18 +10,18 @@ DIST := dist
 OURS := makima-schemas makima-kernel makima-local makima-sdk makima-server $(foreach service,$(SERVICES),makima-$(subst _,-,$(service)))
 COMPILE = $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate $(OURS:%=--no-emit-package %)
 LINT = $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/basedpyright && $(BIN)/lint-imports --no-cache
-WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 2)  # tests wait, too
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 2)  # more than the cores, as tests also wait for I/O
 .DEFAULT_GOAL := help
 # Hundreds of processes start in a test run: without compiled files each would compile all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-help:  ## All targets, one line each
+help:  ## List all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-16s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: .venv/.dev  ## .venv with all that developing needs, from the hashed locks
+setup: .venv/.dev  ## Create .venv with everything for development, from the hashed locks
 
 .tools/bin/uv:
-	@echo "setup: getting uv"
+	@echo "setup: installing uv"
 	@$(PYTHON) -m venv .tools && .tools/bin/pip install -q --disable-pip-version-check uv
 
 .venv/.run: requirements.lock $(PARTS:%=%/pyproject.toml) | $(filter .tools/bin/uv,$(UV))
@@ -32,11 +32,11 @@ setup: .venv/.dev  ## .venv with all that developing needs, from the hashed lock
 	@touch $@
 
 .venv/.dev: .venv/.run requirements-dev.lock
-	@echo "setup: what testing needs, from requirements-dev.lock"
+	@echo "setup: test dependencies, from requirements-dev.lock"
 	@$(UV) pip install -q --python $(BIN)/python --require-hashes -r requirements-dev.lock
 	@touch $@
 
-run: .venv/.run  ## The whole system with a demo fleet, until Ctrl-C
+run: .venv/.run  ## Run the whole system with a demo fleet, until Ctrl-C
 	@$(BIN)/makima up --demo
 
 test: setup  ## Lint, types, import contracts, and all tests on a real Postgres and a real NATS
@@ -51,26 +51,26 @@ lint: setup
 test-containers: setup  ## The integration tests against testcontainers (needs a Docker engine)
 	@MAKIMA_TEST_SERVERS=containers $(BIN)/python -m pytest -m containers -rs
 
-bench: setup  ## The benchmarks beside their baselines: one table, and tests/bench/results.json
+bench: setup  ## Run the benchmarks and their baselines: one table, and tests/bench/results.json
 	@$(BIN)/python -m tests.bench
 
-chaos: setup  ## The fault suite, with the long forms of the proofs that `make test` shortens (MAKIMA_TEST_CHAOS=1)
+chaos: setup  ## Run the fault suite, with the long variants of tests that `make test` shortens (MAKIMA_TEST_CHAOS=1)
 	@MAKIMA_TEST_CHAOS=1 $(BIN)/python -m pytest tests/guarantees tests/services/completion_detector/test_fuzz*.py -o addopts="--strict-markers --import-mode=importlib" -v --no-header
 
-house: setup  ## The shape of every package as one table; BEFORE=<revision> shows it as it was (docs/house.md)
+house: setup  ## Size and imports of every package as one table; BEFORE=<revision> also shows an older revision (docs/house.md)
 	@$(BIN)/python -m tests.house $(if $(BEFORE),--before $(BEFORE))
 
-mutate: setup  ## Change the rules one by one: does a pure test notice? (docs/mutation.md; minutes)
+mutate: setup  ## Mutation tests of the rules (docs/mutation.md; takes minutes)
 	@nice $(BIN)/python -m tests.mutation $(RULES)
 
-docs: setup  ## Regenerate what is generated
+docs: setup  ## Regenerate the generated documents
 	@$(BIN)/python -m tests.generated --write
 
-dist: .venv/.run  ## Wheels and sdists of all distributions into dist/, each wheel built from its sdist
+dist: .venv/.run  ## Build wheels and sdists of all distributions into dist/, each wheel from its sdist
 	@rm -rf $(DIST)
 	@$(UV) build -q --all-packages --offline --no-build-isolation --python $(BIN)/python -o $(DIST)
 
-lock:  ## Resolve the dependencies again; what is locked keeps its version
+lock:  ## Resolve the dependencies again; locked packages keep their versions
 	@$(COMPILE) pyproject.toml --group dev -o requirements-dev.lock
 	@$(COMPILE) pyproject.toml --group editable -c requirements-dev.lock -o requirements.lock
 	@$(COMPILE) libs/kernel/pyproject.toml $(SERVICES:%=services/%/pyproject.toml) -c requirements-dev.lock -o deploy/docker/requirements.lock

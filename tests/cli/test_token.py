@@ -40,7 +40,7 @@ async def test_what_makes_no_sense_is_refused_with_a_hint(makima: Makima) -> Non
     assert (await makima("token", "create", "--role", "king")).exit == 2
     without = await makima("token", "create", "--role", "daemon")
     assert (without.exit, without.out) == (2, "")
-    assert "hint: name it, e.g. laptop-1" in without.err
+    assert "hint: send the daemon's id, e.g. laptop-1" in without.err
     assert (await makima("token", "revoke", "nobodys")).exit == 3
     [admin] = cast("Sequence[Mapping[str, object]]", (await makima("token", "list", "--format", "json")).json)
     last = await makima("token", "revoke", str(admin["id"]))

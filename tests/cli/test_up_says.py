@@ -41,5 +41,5 @@ def test_a_module_is_named_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_frozen_service_is_shown() -> None:
     assert (
         progress(Frozen("gateway", 7, 16.2))
-        == "gateway (pid 7) has given no sign of life for 16 s: killing it"
+        == "gateway (pid 7) has not answered its health check for 16 s: killing it"
     )

@@ -1,7 +1,7 @@
 """The whole system and its demo fleet, seen through the public interfaces alone: contracts move, silences are
 found, deaths are survived.
 
-With `MAKIMA_E2E_URL`, `MAKIMA_E2E_NATS_URL` and `MAKIMA_TOKEN` of an administrator it runs against a stack
+With `MAKIMA_E2E_URL`, `MAKIMA_E2E_NATS_URL` and `MAKIMA_TOKEN` of an administrator it is running against a stack
 that is up already (docker compose) and brings only the fleet; what needs the stack's processes or its short
 deadlines is skipped there, with the reason.
 """
@@ -169,7 +169,7 @@ async def test_killed_services_come_back_and_contracts_go_on(fleet: Fleet) -> No
         os.kill(pid, signal.SIGKILL)
     for service in system.services:
         await eventually(
-            lambda service=service: any(f"{service} runs again" in line for line in system.news),
+            lambda service=service: any(f"{service} is running again" in line for line in system.news),
             PATIENCE,
             every=0.1,
         )

@@ -116,7 +116,7 @@ async def end(system: Stack, service: str, what: signal.Signals) -> None:
 
 
 def pids(system: Stack, service: str) -> list[int]:
-    again = re.compile(rf"{service} runs again \(pid (\d+)\)")
+    again = re.compile(rf"{service} is running again \(pid (\d+)\)")
     return [
         system.services[service],
         *(int(found[1]) for line in system.news if (found := again.search(line))),

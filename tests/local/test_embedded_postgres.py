@@ -1,4 +1,4 @@
-"""The embedded Postgres: where it listens, who runs it, and folders that it may not enter."""
+"""The embedded Postgres: where it listens, who runs it, and folders that it has no access to."""
 
 import os
 import shutil
@@ -61,7 +61,7 @@ async def test_it_works_as_a_user_who_is_not_root(server_folder: Path) -> None:
 async def test_a_folder_that_postgres_may_not_enter_is_named(server_folder: Path) -> None:
     closed = server_folder / "closed"
     closed.mkdir(mode=0o700)
-    with pytest.raises(UnreachableError, match=f"may not enter {closed}"):
+    with pytest.raises(UnreachableError, match=f"has no access to {closed}"):
         await Postgres(closed / "pg").start()
 
 

@@ -182,7 +182,7 @@ def test_no_daemon_is_let_in_where_services_would_be_locked_out(tmp_path: Path) 
     """A gateway that was pointed at some other folder."""
     with pytest.raises(
         NotSetUpError,
-        match=r"system\.json has no password of admin, .*: the broker's users are to be set up first",
+        match=r"system\.json has no password for admin, .*: create the broker's users first",
     ):
         BrokerUsers(tmp_path).let_in(DAEMONS)
     assert list(tmp_path.iterdir()) == []

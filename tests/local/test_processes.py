@@ -93,7 +93,7 @@ async def test_a_program_that_dies_again_and_again_waits_longer_each_time_and_en
     runner: Runner, reports: list[Report], tmp_path: Path
 ) -> None:
     runner.start(python("broken", "raise SystemExit('no such setting')", tmp_path, ports.free()))
-    with pytest.raises(NotReadyError, match=r"broken keeps dying: .*no such setting"):
+    with pytest.raises(NotReadyError, match=r"broken exits repeatedly: .*no such setting"):
         await runner.ready(timeout=PATIENCE)
     waits = [report.wait for report in reports if isinstance(report, Died)]
     assert waits == sorted(waits)

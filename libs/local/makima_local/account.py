@@ -37,7 +37,7 @@ class Account:
         folder.mkdir(parents=True, exist_ok=True)
         owner = folder.lstat().st_uid
         if folder.is_symlink() or owner not in {self.uid, os.geteuid()}:
-            raise UnreachableError(f"{folder} belongs to somebody else")
+            raise UnreachableError(f"{folder} belongs to another user")
         folder.chmod(0o700)
         if owner != self.uid:
             os.chown(folder, self.uid, self.gid)

@@ -85,7 +85,7 @@ class Embedded(ABC):
     def _started(self) -> ServerProcess:
         """The server process. Raises `ServerFailedError` if `start` was not called."""
         if self._process is None:
-            raise ServerFailedError(f"the {self.title} at {self.folder} was not started")
+            raise ServerFailedError(f"the {self.title} in {self.folder} was not started")
         return self._process
 
     def _find(self) -> ServerProcess | None:

@@ -21,4 +21,4 @@ def opened(path: Path) -> BinaryIO:
 def last_words(path: Path) -> str:
     """The last lines of the log joined to one line, for an error message."""
     lines = path.read_text(errors="replace").splitlines() if path.exists() else []
-    return " · ".join(lines[-QUOTED_LOG_LINES:]) or "it says nothing"
+    return " · ".join(lines[-QUOTED_LOG_LINES:]) or "its log is empty"

@@ -49,6 +49,6 @@ def _copied(wheel: Path, account: Account) -> Path:
             shutil.rmtree(making)
     if blocked := account.barrier(target):
         raise UnreachableError(
-            f"the user {account.name} may not enter {blocked}: Postgres cannot be started from there"
+            f"the user {account.name} has no access to {blocked}: Postgres cannot be started from there"
         )
     return target

@@ -162,7 +162,7 @@ class Runner:
             if hopeless:
                 raise NotReadyError(
                     "; ".join(
-                        f"{name} keeps dying: {log_file.last_words(self._programs[name].log)}"
+                        f"{name} exits repeatedly: {log_file.last_words(self._programs[name].log)}"
                         for name in hopeless
                     )
                 )
@@ -273,7 +273,7 @@ class Runner:
     async def _unready(self, program: Program) -> str | None:
         """Why a program is not ready; None if it is."""
         if program.name not in self._processes:
-            return "it does not run"
+            return "it is not running"
         return await unready(program.health_port) if program.health_port else None
 
 

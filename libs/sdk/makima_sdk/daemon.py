@@ -168,7 +168,11 @@ async def _answered(handler: Handler, signal: Signal) -> bytes:
     except Exception as error:
         _logger.exception("the handler of the signal %s failed", signal.kind)
         return encode_reply(
-            Problem(ErrorCode.UNAVAILABLE, f"the daemon could not do it: {type(error).__name__}", "ask again")
+            Problem(
+                ErrorCode.UNAVAILABLE,
+                f"the daemon failed to handle the signal: {type(error).__name__}",
+                "ask again",
+            )
         )
 
 

@@ -114,7 +114,7 @@ def _refused(response: Response) -> ProblemError:
         response.status_code,
         cast("Mapping[str, object]", body)
         if isinstance(body, dict)
-        else {"detail": "the monitor socket was refused"},
+        else {"detail": "the server refused the monitor connection"},
     )
 
 
@@ -122,7 +122,7 @@ async def _events(socket: ClientConnection) -> AsyncGenerator[MonitorEvent, None
     async for text in socket:
         event = cast("MonitorEvent", orjson.loads(text))
         if event.get("type") == "problem":
-            raise ProblemError(UNPROCESSABLE, {**event, "detail": "the filter was refused"})
+            raise ProblemError(UNPROCESSABLE, {**event, "detail": "the server refused the filter"})
         yield event
 
 

@@ -61,7 +61,7 @@ async def _rebuild(servers: Servers, name: str) -> dict[str, object]:
     if name not in known:
         raise _problem(
             ErrorCode.NOT_FOUND,
-            f"there is no projection {name}; known are {', '.join(known) or 'none yet'}",
+            f"there is no projection {name}; the projections are {', '.join(known) or 'none yet'}",
             valid=known,
         )
     asking = asyncio.create_task(
@@ -92,7 +92,7 @@ async def _watch(servers: Servers, name: str, asking: asyncio.Task[dict[str, obj
         if now - seen > REBUILD_STALLED_SECONDS:
             raise _problem(
                 ErrorCode.UNAVAILABLE,
-                f"the rebuild of {name} stopped: its service has ended",
+                f"the rebuild of {name} stopped: its service has exited",
                 hint="run the command again",
             )
         if position is not None and (terminal or now - said >= PROGRESS_LINE_SECONDS):

@@ -50,9 +50,9 @@ class Servers:
             await asyncio.sleep(SERVER_POLL_SECONDS)
             for name, server in self.embedded.items():
                 if not server.running():
-                    say(f"{name} died; restarting")
+                    say(f"{name} exited; restarting")
                     await server.start()
-                    say(f"{name} runs again (pid {server.pid})")
+                    say(f"{name} is running again (pid {server.pid})")
 
 
 def check_ports(options: Options, folder: DataFolder) -> None:
@@ -103,4 +103,4 @@ async def running(
 async def _start(name: str, server: Embedded, say: Callable[[str], None]) -> None:
     say(f"{name} is starting")
     found = await server.start()
-    say(f"{name} {'was still running and is taken over' if found else 'runs'} (pid {server.pid})")
+    say(f"{name} {'was still running and is reused' if found else 'is running'} (pid {server.pid})")

@@ -67,7 +67,11 @@ def summary(running: Running, context: str | None, seconds: float) -> str:
         *fleet,
         *servers,
         ("data", None, str(running.data_dir)),
-        ("token", None, f"{running.data_dir}/admin-token  (the administrator's; the commands below use it)"),
+        (
+            "token",
+            None,
+            f"{running.data_dir}/admin-token  (token of the administrator, used by the commands below)",
+        ),
     ]
     width = max(len(name) for name, _, _ in rows)
     table = [f"  {name:<{width}}  {pid or '':>7}  {where}".rstrip() for name, pid, where in rows]
@@ -92,11 +96,11 @@ def command() -> str:
 def progress(report: Report) -> str | None:
     match report:
         case Started(name, pid, again=True):
-            return f"{name} runs again (pid {pid})"
+            return f"{name} is running again (pid {pid})"
         case Died(name, pid, code, wait):
-            return f"{name} (pid {pid}) died: {cause(code)}; restarting {f'in {wait:g} s' if wait else 'at once'}"
+            return f"{name} (pid {pid}) exited: {cause(code)}; restarting {f'in {wait:g} s' if wait else 'at once'}"
         case Frozen(name, pid, seconds):
-            return f"{name} (pid {pid}) has given no sign of life for {seconds:.0f} s: killing it"
+            return f"{name} (pid {pid}) has not answered its health check for {seconds:.0f} s: killing it"
         case Ready(name):
             return f"{name} is ready"
         case Started():
