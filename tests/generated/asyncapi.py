@@ -40,7 +40,7 @@ REFUSED: Final[Json] = {
 
 
 class Document:
-    """Grows channel by channel."""
+    """The document while its channels are being added."""
 
     def __init__(self) -> None:
         self.channels: Json = {}
@@ -48,7 +48,7 @@ class Document:
         self.messages: Json = {}
 
     def message(self, name: str, payload: Json, said: object) -> str:
-        """A message and an example; answers its name."""
+        """Add a message with an example; return its name."""
         self.messages[name] = {
             "name": name,
             "contentType": "application/json",
@@ -137,7 +137,7 @@ def _events(made: Document) -> None:
             for cls in classes
         ]
         address = subjects.event(category, "{id}", "{name}")
-        description = f"Events of the category {category}, each once and in order, from the stream {subjects.EVENTS_STREAM}."
+        description = f"Events of the category {category}, each exactly once and in order, from the stream {subjects.EVENTS_STREAM}."
         made.channel(
             f"events-{category}",
             address,
@@ -156,7 +156,7 @@ def _heartbeats(made: Document) -> None:
     )
     for kind, address, cls in zip(("supervisor", "agent", "daemon"), addresses, HEARTBEATS, strict=True):
         name = made.message(cls.__name__, reference(cls.__name__), examples.message(cls))
-        description = f"The heartbeats of a {kind}: JSON, or protobuf where `Content-Type: application/x-protobuf` says so."
+        description = f"The heartbeats of a {kind}: JSON, or protobuf with the header `Content-Type: application/x-protobuf`."
         made.channel(f"heartbeats-{kind}", address, description, [name])
         made.operation("receive", f"heartbeats-{kind}")
 
@@ -178,7 +178,7 @@ def _subscribers(made: Document) -> None:
         made.operation("receive", each.name, replies=None if replies is None else list(replies))
     made.channels["replies"] = {
         "address": None,
-        "description": "Where the asker waits.",
+        "description": "The reply subject of the request.",
         "messages": {each: {"$ref": f"#/components/messages/{each}"} for each in answers.values()},
     }
 
@@ -193,12 +193,12 @@ def _example(each: Subscriber) -> Json:
 def _signals(made: Document) -> None:
     signal = made.message("Signal", reference("Signal"), {"contract_id": examples.CONTRACT})
     made.channel(
-        "signals-daemon", subjects.daemon_signal("{daemon_id}", "{kind}"), "What a daemon is asked.", [signal]
+        "signals-daemon", subjects.daemon_signal("{daemon_id}", "{kind}"), "Signals to a daemon.", [signal]
     )
     made.channel(
         "signals-agent",
         subjects.agent_signal("{contract_id}", "{role}", "{kind}"),
-        "What an agent is told.",
+        "Signals to an agent.",
         [signal],
     )
     made.operation("send", "signals-daemon")
@@ -213,7 +213,7 @@ def _dead_letters(made: Document) -> None:
         "payload": "{",
     }
     letter = made.message("DeadLetter", reference("DeadLetter"), said)
-    description = f"What could not be processed, kept 30 days in the stream {subjects.DEAD_LETTERS_STREAM}."
+    description = f"Messages that could not be processed, kept for 30 days in the stream {subjects.DEAD_LETTERS_STREAM}."
     made.channel("dead-letters", subjects.dead_letter("{stream}", "{consumer}"), description, [letter])
     made.operation("send", "dead-letters")
 
@@ -228,7 +228,7 @@ def _monitor(made: Document) -> None:
         reference("MonitorFilter"),
         {"contract_ids": [examples.CONTRACT], "statuses": ["active"], "since": 4711},
     )
-    description = "The monitor socket; `GET …/monitor/events` tells the same as Server-Sent Events. Of the client's filters the last one holds."
+    description = "The monitor as a WebSocket; `GET …/monitor/events` sends the same events as Server-Sent Events. Each filter from the client replaces the previous one."
     made.channel("monitor", "/contracts/monitor", description, [*told, asked], server="gateway")
     made.operation("send", "monitor", told)
     made.operation("receive", "monitor", [asked])
@@ -241,7 +241,7 @@ def document() -> Json:
     return {
         "asyncapi": "3.0.0",
         "info": {
-            "title": "makima on the bus",
+            "title": "makima: messages on NATS",
             "version": VERSION,
             "description": "Events are CloudEvents 1.0 on a JetStream stream whose sequence is the log's position; commands are request/reply.",
         },

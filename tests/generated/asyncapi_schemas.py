@@ -51,7 +51,7 @@ CLOUDEVENT: Final[Json] = {
     },
 }
 DEAD_LETTER: Final[Json] = {
-    "description": "What could not be processed: its bytes as text, or in base64 where they are no UTF-8; `origin` says where it stood.",
+    "description": "A message that could not be processed: its payload as text, or in base64 if it is not UTF-8; `origin` is its stream and sequence.",
     "type": "object",
     "required": ["reason", "origin", "truncated"],
     "properties": {
@@ -67,7 +67,7 @@ DEAD_LETTER: Final[Json] = {
 
 @cache
 def schemas() -> Json:
-    """Every schema under its name; the references between them stay inside."""
+    """Every schema by name; references point to other schemas in the same document."""
     told = [cls for classes in EVENT_CLASSES.values() for cls in classes]
     answers = {answer for each in subscribers().found for answer in each.replies} - {Accepted, Problem}
     given = sorted(answers, key=lambda answer: answer.__name__)
@@ -86,7 +86,7 @@ def schemas() -> Json:
         "Refusal": {"type": "object", "required": ["error"], "properties": {"error": reference("Problem")}},
         "Signal": {
             "type": "object",
-            "description": "What is asked of a daemon or an agent; the kind stands in the subject.",
+            "description": "A signal to a daemon or an agent; the last token of the subject is its kind.",
         },
     }
 
@@ -96,7 +96,7 @@ def reference(name: str) -> Json:
 
 
 def envelope(category: str, name: str) -> Json:
-    """The CloudEvent that carries this event."""
+    """The CloudEvent of this event."""
     kind = f"makima.{category}.{name}.v{SCHEMAS.number(name)}"
     return {
         "allOf": [reference("CloudEvent"), {"properties": {"type": {"const": kind}, "data": reference(name)}}]
@@ -104,7 +104,7 @@ def envelope(category: str, name: str) -> Json:
 
 
 def answered(answer: type) -> Json:
-    """The reply that carries a question's answer."""
+    """The reply to a query."""
     return {
         "allOf": [{"required": ["ok"], "properties": {"ok": {"const": True}}}, reference(answer.__name__)]
     }

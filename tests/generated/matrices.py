@@ -1,5 +1,5 @@
-"""What is answered to every command in every status, and to every way of asking for a phase: asked of the
-code, cell by cell.
+"""The results of every command in every status, and of every kind of phase change: each cell is computed by
+the code.
 """
 
 from enum import StrEnum
@@ -46,16 +46,16 @@ GUARDS: Final = {
 def commands() -> str:
     return "\n".join(
         [
-            "# Every command in every status",
+            "# Commands by status",
             "",
-            f"{NOTE} From `services/contract/makima_contract/domain/statuses.py`; that each cell is what happens is held by `tests/services/contract/test_statuses.py`.",
+            f"{NOTE} From `services/contract/makima_contract/domain/statuses.py`; `tests/services/contract/test_statuses.py` checks each cell against the decider.",
             "",
-            "A status: where it leads. *stays*: accepted, the status is the same, unless something begins or ends to be waited for. *late*: a",
-            "detector's request that came too late: accepted, and nothing happens. Empty: `INVALID_TRANSITION`.",
+            "A status: the next status. *stays*: accepted without a change of status, unless the contract begins or stops to wait for input. *late*: a",
+            "detector's command that came too late: accepted, and no event is recorded. Empty: `INVALID_TRANSITION`.",
             "",
             *_matrix(LIFECYCLE),
             "",
-            "## Every command in every status of a task",
+            "## Commands by status of a task",
             "",
             "Held by `tests/services/contract/test_task_statuses.py`.",
             "",
@@ -88,14 +88,14 @@ def _cell(lifecycle: Lifecycle[S], status: S, command: type) -> str:
 
 
 def phase_changes() -> str:
-    """A contract of three phases in its second one, asked for each phase in every way."""
+    """The phase changes of a contract with three phases that is in the second one."""
     lines = [
-        "# Every way to ask for a phase",
+        "# Phase changes",
         "",
-        f"{NOTE} The decider's own answers, in `active` and `waiting_for_input` alike, of a contract with the phases `plan`, `execute`, `review`",
-        "that is in `execute`. `tests/services/contract/test_phases.py` computes the same from the order of the checks in domain.md.",
+        f"{NOTE} The decider's answers for a contract with the phases `plan`, `execute`, `review` that is in `execute`; they are the same in `active`",
+        "and `waiting_for_input`. `tests/services/contract/test_phases.py` computes the same answers from the order of the checks in domain.md.",
         "",
-        "| asked for | gate | force | " + " | ".join(GUARDS) + " |",
+        "| requested phase | gate | force | " + " | ".join(GUARDS) + " |",
         "|---" * (3 + len(GUARDS)) + "|",
     ]
     for (phase, title), ready, force in product(TARGETS.items(), (True, False), (False, True)):
@@ -104,11 +104,11 @@ def phase_changes() -> str:
             for guard, said in GUARDS.values()
         )
         lines.append(f"| {title} | {'met' if ready else 'open'} | {'yes' if force else 'no'} | {answers} |")
-    return "\n".join([*lines, "", "Before any of these, whatever is asked:", "", *_before(), ""])
+    return "\n".join([*lines, "", "These checks come first, for every phase change:", "", *_before(), ""])
 
 
 def _answers(phase: str, *, ready: bool, force: bool, guard: bool, confirmed: bool) -> str:
-    """The one answer of all statuses that change phases."""
+    """The answer, which is the same in all statuses that allow phase changes."""
     story = (
         opened(PLAN, EXECUTE, REVIEW, guard=guard),
         STARTED,
@@ -134,10 +134,10 @@ def _before() -> list[str]:
     closed = [status for status in ContractStatus if status not in RUNNING]
     [answer] = {_answer(c.ChangePhase("review", confirmed=True, force=True), IN[status]) for status in closed}
     return [
-        "| what | answer |",
+        "| condition | answer |",
         "|---|---|",
         "| there is no such contract, or it was deleted | `CONTRACT_NOT_FOUND` |",
-        "| the role may not | `FORBIDDEN` |",
-        "| `expected_version` is another one | `VERSION_CONFLICT` |",
+        "| the caller's role does not permit it | `FORBIDDEN` |",
+        "| the contract is not at `expected_version` | `VERSION_CONFLICT` |",
         f"| the contract is {', '.join(closed)} | {answer} |",
     ]

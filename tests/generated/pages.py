@@ -39,13 +39,13 @@ def contract_lifecycle() -> str:
         [
             "# The lifecycle of a contract",
             "",
-            f"{NOTE} From `services/contract/makima_contract/domain/statuses.py`: the table that the service runs on.",
+            f"{NOTE} From `services/contract/makima_contract/domain/statuses.py`: the table that the service executes.",
             "",
             "```mermaid",
             LIFECYCLE.mermaid().rstrip(),
             "```",
             "",
-            "*recorded*: the event says which, in `to`. — : the status stays. *also*: besides what another row lets happen.",
+            "*recorded*: the event names the next status in `to`. — : the status does not change. *also*: an additional event beside that of another row.",
             "",
             LIFECYCLE.markdown(),
             "## A task",
@@ -65,7 +65,7 @@ def errors() -> str:
         for code in ErrorCode
     ]
     return "\n".join(
-        ["# Errors", "", NOTE, "", "| code | HTTP | when | members |", "|---|---|---|---|", *rows, ""]
+        ["# Errors", "", NOTE, "", "| code | HTTP | meaning | members |", "|---|---|---|---|", *rows, ""]
     )
 
 
@@ -73,11 +73,11 @@ def events() -> str:
     lines = [
         "# Events",
         "",
-        f"{NOTE} On the wire each is a CloudEvent on `{event_subject('<category>', '<id>', '<Name>')}`, its data as below.",
+        f"{NOTE} Each is published as a CloudEvent on `{event_subject('<category>', '<id>', '<Name>')}`; the tables list the members of its `data`.",
     ]
     lines += [
         "",
-        "A sample of each, with every schema number that ever was, is in [`tests/history`](../../tests/history).",
+        "Samples of each event in every schema number that was ever recorded are in [`tests/history`](../../tests/history).",
     ]
     for category, classes in EVENT_CLASSES.items():
         lines += ["", f"## {category}", "", "| event | schema | data |", "|---|---|---|"]
@@ -85,7 +85,7 @@ def events() -> str:
             f"| `{cls.__name__}` | {SCHEMAS.number(cls.__name__)} | {_members(cls)} |" for cls in classes
         ]
         lines += [f"\n`{cls.__name__}`: {_said(cls)}" for cls in classes if _said(cls)]
-    lines += ["", "## What they are made of", "", "| type | is |", "|---|---|"]
+    lines += ["", "## Types of the members", "", "| type | members or values |", "|---|---|"]
     parts: list[type[object]] = sorted(
         {part for classes in EVENT_CLASSES.values() for cls in classes for part in _parts(cls)},
         key=lambda part: part.__name__,
@@ -118,7 +118,7 @@ def metrics() -> str:
             "",
             f"{NOTE} On `/metrics` of every service; times in seconds.",
             "",
-            "| name | kind | what |",
+            "| name | kind | description |",
             "|---|---|---|",
             *rows,
             "",
