@@ -22,7 +22,7 @@ _SUPERVISOR: Final = msgspec.json.Decoder(SupervisorHeartbeat)
 _AGENT: Final = msgspec.json.Decoder(AgentHeartbeat)
 _DAEMON: Final = msgspec.json.Decoder(DaemonHeartbeat)
 
-_Said = TypeVar("_Said", SupervisorHeartbeat, AgentHeartbeat, DaemonHeartbeat)
+_Heartbeat = TypeVar("_Heartbeat", SupervisorHeartbeat, AgentHeartbeat, DaemonHeartbeat)
 
 Headers = Mapping[str, str] | None
 
@@ -77,52 +77,54 @@ def decode_supervisor(task_id: str, payload: bytes, headers: Headers) -> Supervi
 
     Raises `MalformedHeartbeatError`.
     """
-    said = _decode(_SUPERVISOR, payload, headers)
-    if said.task_id != task_id:
-        raise MalformedHeartbeatError(f"the subject names task {task_id}, the body {said.task_id}")
-    if said.state is SupervisorState.INTERRUPTED:
+    heartbeat = _decode(_SUPERVISOR, payload, headers)
+    if heartbeat.task_id != task_id:
+        raise MalformedHeartbeatError(f"the subject names task {task_id}, the body {heartbeat.task_id}")
+    if heartbeat.state is SupervisorState.INTERRUPTED:
         raise MalformedHeartbeatError(
             "a supervisor cannot report the state interrupted: the system sets it when heartbeats stop"
         )
-    if not is_id(said.contract_id) or (said.connection_id is not None and not is_id(said.connection_id)):
-        raise _no_id((said.contract_id, said.connection_id))
-    if said.pending_task_ids:
+    if not is_id(heartbeat.contract_id) or (
+        heartbeat.connection_id is not None and not is_id(heartbeat.connection_id)
+    ):
+        raise _no_id((heartbeat.contract_id, heartbeat.connection_id))
+    if heartbeat.pending_task_ids:
         # One regex match for all; an id with a comma changes the number of commas.
-        listed = ",".join(said.pending_task_ids)
-        if _IDS.fullmatch(listed) is None or listed.count(",") != len(said.pending_task_ids) - 1:
-            raise _no_id(said.pending_task_ids)
+        listed = ",".join(heartbeat.pending_task_ids)
+        if _IDS.fullmatch(listed) is None or listed.count(",") != len(heartbeat.pending_task_ids) - 1:
+            raise _no_id(heartbeat.pending_task_ids)
     if b"\\u0000" in payload or b"\0" in payload:
-        _refuse_nul((said.phase, said.current_activity))
-    return said
+        _refuse_nul((heartbeat.phase, heartbeat.current_activity))
+    return heartbeat
 
 
 def decode_agent(
     contract_id: str | None, role: str | None, payload: bytes, headers: Headers
 ) -> AgentHeartbeat:
     """Decodes an agent's heartbeat. Raises `MalformedHeartbeatError`."""
-    said = _decode(_AGENT, payload, headers)
-    if (said.contract_id, said.role) != (contract_id, role):
+    heartbeat = _decode(_AGENT, payload, headers)
+    if (heartbeat.contract_id, heartbeat.role) != (contract_id, role):
         raise MalformedHeartbeatError(
-            f"the subject names agent {contract_id}:{role}, the body {agent_id(said.contract_id, said.role)}"
+            f"the subject names agent {contract_id}:{role}, the body {agent_id(heartbeat.contract_id, heartbeat.role)}"
         )
-    if not is_id(said.connection_id):
-        raise _no_id((said.connection_id,))
+    if not is_id(heartbeat.connection_id):
+        raise _no_id((heartbeat.connection_id,))
     if b"\\u0000" in payload or b"\0" in payload:
-        _refuse_nul((said.activity, said.child))
-    return said
+        _refuse_nul((heartbeat.activity, heartbeat.child))
+    return heartbeat
 
 
 def decode_daemon(daemon_id: str, payload: bytes, headers: Headers) -> DaemonHeartbeat:
     """Decodes a daemon's heartbeat. Raises `MalformedHeartbeatError`."""
-    said = _decode(_DAEMON, payload, headers)
-    if said.daemon_id != daemon_id:
-        raise MalformedHeartbeatError(f"the subject names daemon {daemon_id}, the body {said.daemon_id}")
+    heartbeat = _decode(_DAEMON, payload, headers)
+    if heartbeat.daemon_id != daemon_id:
+        raise MalformedHeartbeatError(f"the subject names daemon {daemon_id}, the body {heartbeat.daemon_id}")
     if b"\\u0000" in payload or b"\0" in payload:
-        _refuse_nul((said.hostname, *said.agents))
-    return said
+        _refuse_nul((heartbeat.hostname, *heartbeat.agents))
+    return heartbeat
 
 
-def _decode(decoder: msgspec.json.Decoder[_Said], payload: bytes, headers: Headers) -> _Said:
+def _decode(decoder: msgspec.json.Decoder[_Heartbeat], payload: bytes, headers: Headers) -> _Heartbeat:
     if len(payload) > MAX_HEARTBEAT_BYTES:
         raise MalformedHeartbeatError(
             f"a heartbeat may have at most {MAX_HEARTBEAT_BYTES} bytes; this one has {len(payload)}"

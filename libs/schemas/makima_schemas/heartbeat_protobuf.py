@@ -14,7 +14,7 @@ from makima_schemas.heartbeat import AgentHeartbeat, DaemonHeartbeat, Supervisor
 from makima_schemas.supervisor import SupervisorState
 
 Kind = Literal["text", "texts", "number", "state", "moment"]
-Said = TypeVar("Said", SupervisorHeartbeat, AgentHeartbeat, DaemonHeartbeat)
+Heartbeat = TypeVar("Heartbeat", SupervisorHeartbeat, AgentHeartbeat, DaemonHeartbeat)
 
 # Message class → field number → (name, kind), as in `proto-schemas/makima/v1`.
 MEMBERS: Final[Mapping[type, Mapping[int, tuple[str, Kind]]]] = {
@@ -42,24 +42,24 @@ _ZEROS: Final[Mapping[type, Mapping[str, object]]] = {
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def decode(cls: type[Said], payload: bytes) -> Said:
+def decode(cls: type[Heartbeat], payload: bytes) -> Heartbeat:
     """Decodes one message.
 
     Raises `ValueError` if the bytes are not protobuf,
     and msgspec's `ValidationError` if a member violates its bounds.
     """
-    said: dict[str, object] = dict(_ZEROS[cls])
+    members: dict[str, object] = dict(_ZEROS[cls])
     for number, value in _fields(payload):
         name, kind = MEMBERS[cls].get(number, ("", "text"))
         if not name or isinstance(value, int) != (kind in {"number", "state"}):
             continue
         if kind == "texts":
-            listed = said.setdefault(name, list[object]())
+            listed = members.setdefault(name, list[object]())
             assert isinstance(listed, list)
             listed.append(_read(kind, value))
         else:
-            said[name] = _read(kind, value)
-    return msgspec.convert(said, cls)
+            members[name] = _read(kind, value)
+    return msgspec.convert(members, cls)
 
 
 def _read(kind: Kind, value: int | bytes) -> object:

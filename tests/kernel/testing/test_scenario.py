@@ -67,11 +67,11 @@ async def test_eventually_gives_up_and_says_what_it_saw() -> None:
 
 def test_patience_grows_as_the_machine_is_late() -> None:
     patience = Patience(1.0, now=5.0)
-    patience.slept(asked=0.02, took=0.02)
+    patience.slept(requested=0.02, elapsed=0.02)
     assert not patience.over(5.9)
     assert patience.over(6.0)
-    patience.slept(asked=0.02, took=0.12)
+    patience.slept(requested=0.02, elapsed=0.12)
     assert not patience.over(6.8)
     assert patience.over(7.0)
-    patience.slept(asked=0.02, took=60.0)
+    patience.slept(requested=0.02, elapsed=60.0)
     assert patience.over(8.0), "it ends some time"

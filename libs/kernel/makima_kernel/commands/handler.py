@@ -138,7 +138,7 @@ class CommandHandler(Generic[S, C, E]):
             match outcome:
                 case Appended(version, position):
                     self._states.remember(request.tenant, stream, loaded, events, version)
-                    self._tell(request, events, position)
+                    self._report_events(request, events, position)
                     return Accepted(version, position, changed=bool(events))
                 case Duplicate(version, position, changed):
                     return Accepted(version, position, changed)
@@ -200,7 +200,7 @@ class CommandHandler(Generic[S, C, E]):
             orjson.dumps([kind, request.target, request.expected_version]) + encode(self._content(command))
         ).digest()
 
-    def _tell(self, request: Request[object], events: list[E], position: int) -> None:
+    def _report_events(self, request: Request[object], events: list[E], position: int) -> None:
         """Logs each stored event, and passes it to `on_event`."""
         for event in events:
             name = snake_case(type(event).__name__).removeprefix(f"{self._category}_")

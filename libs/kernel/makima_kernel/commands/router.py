@@ -84,8 +84,8 @@ class CommandRouter:
         async def answer(request: Request[C]) -> Reply:
             return await handler(request, request.data)
 
-        asked = Annotated[Request[command], Field(title=f"{command.__name__}Request"), _Inline()]
-        answer.__annotations__ = {"request": asked, "return": Reply}
+        annotation = Annotated[Request[command], Field(title=f"{command.__name__}Request"), _Inline()]
+        answer.__annotations__ = {"request": annotation, "return": Reply}
         self._subscribe(command, answer, decode, daemons=daemons)
 
     def query(self, question: type[Q], handler: HandleQuery[Q, A]) -> None:
@@ -100,19 +100,19 @@ class CommandRouter:
         async def answer(question: Q) -> A:
             return await handler(question)
 
-        asked = Annotated[question, Field(title=question.__name__), _Inline()]
-        answer.__annotations__ = {"question": asked, "return": get_type_hints(handler)["return"]}
+        annotation = Annotated[question, Field(title=question.__name__), _Inline()]
+        answer.__annotations__ = {"question": annotation, "return": get_type_hints(handler)["return"]}
         self._subscribe(question, answer, decode, daemons=False)
 
     def _subscribe(
         self,
-        asked: type[object],
+        message_type: type[object],
         answer: Callable[[Any], Awaitable[Answer]],
         decode: Decode,
         *,
         daemons: bool,
     ) -> None:
-        name = snake_case(asked.__name__)
+        name = snake_case(message_type.__name__)
         label = f"{self.service}.{name}"
         answer.__name__ = name
 
@@ -135,7 +135,7 @@ class CommandRouter:
                 queue=self.service,
                 max_workers=WORKERS_PER_SUBJECT,
                 title=title,
-                description=asked.__doc__,
+                description=message_type.__doc__,
                 include_in_schema=shown,
             )
             subscriber(answer, decoder=checked)

@@ -70,9 +70,9 @@ class PullLoop:
         self._outstanding = 0  # messages that are requested and not delivered
         self._delivery = 0  # the consumer's sequence of the last message received
         self._last = 0  # the stream's sequence of the last message received
-        # `_heard`: when the last message of any kind was received;
+        # `_last_message_at`: when the last message of any kind was received;
         # `_yielded`: when the last batch was yielded.
-        self._heard = self._yielded = clock()
+        self._last_message_at = self._yielded = clock()
         self._filling_since: float | None = None  # since when the buffer has messages
         self._stopping = False
         self.consumer: str | None = None  # the consumer's name; None: it must be created (again)
@@ -91,7 +91,7 @@ class PullLoop:
 
         Raises `ConnectionClosedError` if the connection is closed for good.
         """
-        self._heard = self._yielded = self._clock()
+        self._last_message_at = self._yielded = self._clock()
         try:
             while not self._stopping or self._buffer:
                 raise_if_cancelled()
@@ -103,7 +103,7 @@ class PullLoop:
                     self._yielded = self._clock()
                     yield taken
                     continue
-                await self._rest()
+                await self._pause()
         finally:
             await self._close()
 
@@ -116,7 +116,7 @@ class PullLoop:
             self._filling_since = now
         return len(self._buffer) >= self._batch or self._stopping or now - self._filling_since >= self._linger
 
-    async def _rest(self) -> None:
+    async def _pause(self) -> None:
         waits = [
             _PULL_WAIT_SECONDS if not self._buffer else self._linger,
             _PULL_WAIT_SECONDS if self._tick is None else self._tick,
@@ -137,9 +137,9 @@ class PullLoop:
             if (
                 self.consumer is not None
                 and self._outstanding > 0
-                and self._clock() - self._heard > _BROKER_SILENT_SECONDS
+                and self._clock() - self._last_message_at > _BROKER_SILENT_SECONDS
             ):
-                await self._look()
+                await self._check_consumer()
             if self.consumer is None and self._buffer:
                 # Yield the buffer first: what follows may belong to another incarnation of the stream.
                 return
@@ -174,10 +174,10 @@ class PullLoop:
         # which is a third of its cost per message.
         self._inbox._pending_queue = _Direct(self._receive)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - no public API for this
         self.consumer = await self._cursor.open(self._target, info.state, self._last)
-        self._heard = self._clock()
+        self._last_message_at = self._clock()
         self.problem = None
 
-    async def _look(self) -> None:
+    async def _check_consumer(self) -> None:
         """Checks that the consumer still exists, and that all messages it delivered were received."""
         assert self.consumer is not None
         try:
@@ -189,7 +189,7 @@ class PullLoop:
             self.consumer = None
         await asyncio.sleep(_PULL_RETRY_SECONDS)
         self._outstanding = 0
-        self._heard = self._clock()
+        self._last_message_at = self._clock()
 
     async def _request(self) -> None:
         """Requests a batch; its messages are delivered to the inbox."""
@@ -201,7 +201,7 @@ class PullLoop:
             "idle_heartbeat": _IDLE_HEARTBEAT_NS,
         }
         if self._outstanding <= 0:
-            self._outstanding, self._heard = 0, self._clock()
+            self._outstanding, self._last_message_at = 0, self._clock()
         self._outstanding += self._batch
         await self._nats.publish(
             f"$JS.API.CONSUMER.MSG.NEXT.{self._target.stream}.{self.consumer}",
@@ -211,7 +211,7 @@ class PullLoop:
 
     def _receive(self, raw: Msg) -> None:
         """Called for each message of the inbox: buffers it, or handles it as a status message."""
-        self._heard = self._clock()
+        self._last_message_at = self._clock()
         self._wake.set()
         if not raw.reply:
             self._heed(raw.headers or {})
@@ -240,7 +240,7 @@ class PullLoop:
             case _:
                 # Leadership change, server shutdown, no responders: the request was dropped.
                 # Check the consumer at once.
-                self._heard = float("-inf")
+                self._last_message_at = float("-inf")
 
     async def _close(self) -> None:
         inbox, self._inbox = self._inbox, None

@@ -36,7 +36,7 @@ async def rebuild(projection: Projection, pool: asyncpg.Pool, log: Log, *, max_b
     of the live ones, but no foreign keys and no triggers. Raises `RebuildRunningError`, and
     `UnknownEventError` at an event that would stop the projection.
     """
-    async with _alone(projection, pool) as connection:
+    async with _exclusive(projection, pool) as connection:
         run = _Rebuild(projection, connection, log, max_batch)
         await run.prepare(pool)
         while True:
@@ -51,7 +51,7 @@ async def rebuild(projection: Projection, pool: asyncpg.Pool, log: Log, *, max_b
 
 
 @asynccontextmanager
-async def _alone(projection: Projection, pool: asyncpg.Pool) -> AsyncGenerator[asyncpg.Connection]:
+async def _exclusive(projection: Projection, pool: asyncpg.Pool) -> AsyncGenerator[asyncpg.Connection]:
     async with pool.acquire() as acquired:
         connection = cast("asyncpg.Connection", acquired)
         if not await connection.fetchval(SQL["lock"], projection.schema):

@@ -102,15 +102,15 @@ async def _compare_empty(nats: Client, log: Log, last: int) -> Match | Mismatch:
     grown past this position again.
     """
     reply = await nats.request(f"$JS.API.STREAM.INFO.{subjects.EVENTS_STREAM}", timeout=_API_TIMEOUT_SECONDS)
-    came = datetime.fromisoformat(msgspec.json.decode(reply.data, type=_Info).state.last_ts)
+    stored_at = datetime.fromisoformat(msgspec.json.decode(reply.data, type=_Info).state.last_ts)
     events = await log.after(last - 1, 1)
     # The stream was created with this first sequence; nothing was published yet.
-    if came.year == 1 or not events:
+    if stored_at.year == 1 or not events:
         return Match(last)
     recorded = events[0].recorded_at
-    if recorded > came + _CLOCKS:
+    if recorded > stored_at + _CLOCKS:
         return Mismatch(
-            f"position {last} was recorded at {recorded:%Y-%m-%d %H:%M:%S}, but the stream stored it at {came:%Y-%m-%d %H:%M:%S}; {_CURE}"
+            f"position {last} was recorded at {recorded:%Y-%m-%d %H:%M:%S}, but the stream stored it at {stored_at:%Y-%m-%d %H:%M:%S}; {_CURE}"
         )
     return Match(last)
 

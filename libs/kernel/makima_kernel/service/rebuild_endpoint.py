@@ -27,7 +27,7 @@ class Rebuilds:
 
     def __init__(self, projection: Projection, pool: asyncpg.Pool, log: Log) -> None:
         self._projection, self._pool, self._log = projection, pool, log
-        self._asked = asyncio.Event()  # set when a request has arrived
+        self._requested = asyncio.Event()  # set when a request has arrived
         # The result of the running rebuild; None: none is running.
         self._answer: asyncio.Future[int] | None = None
         self.router = CommandRouter(projection.name)
@@ -41,8 +41,8 @@ class Rebuilds:
         """
         try:
             while True:
-                await self._asked.wait()
-                self._asked.clear()
+                await self._requested.wait()
+                self._requested.clear()
                 assert self._answer is not None
                 await self._rebuild(self._answer)
                 self._answer = None
@@ -54,7 +54,7 @@ class Rebuilds:
         if self._answer is not None:
             raise self._refused("it is already being rebuilt", "wait until it is done")
         self._answer = asyncio.get_running_loop().create_future()
-        self._asked.set()
+        self._requested.set()
         return {"projection": self._projection.name, "position": await self._answer}
 
     async def _rebuild(self, answer: asyncio.Future[int]) -> None:

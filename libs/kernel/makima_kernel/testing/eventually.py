@@ -24,8 +24,8 @@ class Patience:
         self._end = now + seconds
         self._longest = now + MAX_STRETCH * seconds
 
-    def slept(self, asked: float, took: float) -> None:
-        late = max(0.0, took - asked - ALWAYS_LATE_SECONDS)
+    def slept(self, requested: float, elapsed: float) -> None:
+        late = max(0.0, elapsed - requested - ALWAYS_LATE_SECONDS)
         self._end = min(self._longest, self._end + SECONDS_PER_SECOND_LATE * late)
 
     def over(self, now: float) -> bool:
@@ -33,15 +33,15 @@ class Patience:
 
 
 async def eventually(
-    look: Callable[[], T] | Callable[[], Awaitable[T]],
+    condition: Callable[[], T] | Callable[[], Awaitable[T]],
     timeout: float = PATIENCE,
     *,
     every: float = 0.02,
     because: str = "",
 ) -> T:
-    """Calls `look` each `every` seconds until its result is truthy; returns that result.
+    """Calls `condition` each `every` seconds until its result is truthy; returns that result.
 
-    A failed assertion in `look` counts as not yet true. Raises `AssertionError` with the last result (or
+    A failed assertion in `condition` counts as not yet true. Raises `AssertionError` with the last result (or
     failed assertion) after `timeout` seconds, or later on a busy machine (`Patience`); `because` is added to
     its message.
     """
@@ -50,7 +50,7 @@ async def eventually(
     while True:
         last: object
         try:
-            seen = look()
+            seen = condition()
             found = cast("T", await seen if isawaitable(seen) else seen)
             if found:
                 return found
