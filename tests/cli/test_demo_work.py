@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from makima_cli.demo.plan import MAX_TASK_ATTEMPTS, GiveUp, Try, next_steps
-from makima_cli.demo.scenarios import SCENARIO_BATCH_SIZE, SCENARIOS, needs, phases, told
+from makima_cli.demo.scenarios import SCENARIO_BATCH_SIZE, SCENARIOS, needs, phases, scenario_of
 from makima_cli.demo.staging import Staging
 from makima_cli.demo.user import DemoUser
 from makima_cli.demo.user_policy import MAX_FINISHED, MOST_ACTIVE, reaction
@@ -97,9 +97,9 @@ def test_the_staging_environment_is_held_by_one_at_a_time(tmp_path: Path) -> Non
 
 
 def test_every_story_and_every_type_is_told_in_turn() -> None:
-    names = [told(number)[1] for number in range(2 * len(SCENARIOS))]
+    names = [scenario_of(number)[1] for number in range(2 * len(SCENARIOS))]
     assert len(set(names)) == len(names)
-    assert {told(number)[0].contract_type for number in range(len(SCENARIOS))} == {
+    assert {scenario_of(number)[0].contract_type for number in range(len(SCENARIOS))} == {
         "simple",
         "specification",
         "execute",
@@ -110,13 +110,15 @@ def test_the_stories_give_cause_for_every_status() -> None:
     """Two need what only one can have, one cannot be done in its time, one asks, one is guarded, and a batch
     is more than run at once.
     """
-    wanted = [needs(told(number)[2]) for number in range(len(SCENARIOS))]
+    wanted = [needs(scenario_of(number)[2]) for number in range(len(SCENARIOS))]
     assert [need.staging for need in wanted[:SCENARIO_BATCH_SIZE]].count(True) > 1
     assert SCENARIO_BATCH_SIZE > MOST_ACTIVE
     assert any(need.question for need in wanted)
     assert any(story.guard for story in SCENARIOS)
     limited = [
-        phases(story) for story in SCENARIOS if needs(told(SCENARIOS.index(story))[2]).within is not None
+        phases(story)
+        for story in SCENARIOS
+        if needs(scenario_of(SCENARIOS.index(story))[2]).within is not None
     ]
     assert limited
     assert all(limited), "what may fail has gates that another try can satisfy"
@@ -131,7 +133,7 @@ async def test_the_user_survives_a_server_that_is_out_of_its_mind() -> None:
 
     port = ports.free()
     async with server(port, unavailable), Http(f"http://127.0.0.1:{port}", retry_for=0) as http:
-        playing = asyncio.create_task(DemoUser(Contracts(http), look=0.01).run())
+        playing = asyncio.create_task(DemoUser(Contracts(http), poll_seconds=0.01).run())
         try:
             await eventually(lambda: playing.done() or len(asked) > 2)
             assert not playing.done()

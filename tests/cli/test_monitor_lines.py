@@ -1,7 +1,7 @@
 """What a line of `makima contracts monitor --format text` tells."""
 
 import pytest
-from makima_cli.contracts.watch import told
+from makima_cli.contracts.watch import summary
 
 
 @pytest.mark.parametrize(
@@ -57,4 +57,4 @@ from makima_cli.contracts.watch import told
     ],
 )
 def test_a_change_reads_from_old_to_new(event: dict[str, object], line: str) -> None:
-    assert told(event) == line
+    assert summary(event) == line

@@ -65,10 +65,10 @@ class Session:
     def send(self, method: str, path: str, body: Json | None = None) -> Json:
         """Send one request and return the JSON object of the response."""
 
-        async def asked(http: Http) -> Json:
+        async def request(http: Http) -> Json:
             return (await http.send(method, path, body)).body
 
-        return self.run(asked)
+        return self.run(request)
 
 
 def with_session(*formats: str) -> Callable[[Command], Callable[..., None]]:

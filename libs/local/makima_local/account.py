@@ -95,14 +95,14 @@ def run_as(user: Account, command: Sequence[str], timeout: float = 120.0) -> sub
 
 
 def _created(name: str) -> pwd.struct_passwd:
-    with _alone():
+    with _exclusive():
         if not _exists(name):
             _create(name)
     return pwd.getpwnam(name)
 
 
 @contextmanager
-def _alone() -> Generator[None]:
+def _exclusive() -> Generator[None]:
     """Holds a lock, so that only one process creates the user.
 
     Of two `useradd` at the same time, the second one gives the user another uid, and the files that the first

@@ -83,7 +83,7 @@ def remember(context: Context) -> None:
     It becomes the current one if there is none. The context `local` also replaces a current one of another
     data folder on this machine.
     """
-    with _alone():
+    with _exclusive():
         known = load()
         current = known.by_name.get(known.current or "")
         yields = current is None or (context.name == LOCAL and current.data_dir is not None)
@@ -92,14 +92,14 @@ def remember(context: Context) -> None:
 
 def forget(name: str) -> None:
     """Removes a context; there is no current one then if it was that."""
-    with _alone():
+    with _exclusive():
         known = load()
         left = {other: context for other, context in known.by_name.items() if other != name}
         save(Contexts(None if known.current == name else known.current, left))
 
 
 @contextmanager
-def _alone() -> Generator[None]:
+def _exclusive() -> Generator[None]:
     """Holds a lock, so that two systems that start at the same time do not overwrite each other's entry."""
     folder = file().parent
     folder.mkdir(parents=True, exist_ok=True)

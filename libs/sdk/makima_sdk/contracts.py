@@ -63,14 +63,14 @@ class Contracts:
 
     async def all(self, query: Query | None = None) -> AsyncIterator[Contract]:
         """Yield every contract that matches the filters of `query`; fetches one page at a time."""
-        asked = dict(query or {})
+        parameters = dict(query or {})
         while True:
-            page = await self.page(asked)
+            page = await self.page(parameters)
             for contract in page.items:
                 yield contract
             if page.next_cursor is None:
                 return
-            asked["cursor"] = page.next_cursor
+            parameters["cursor"] = page.next_cursor
 
     async def act(
         self, contract_id: str, action: str, *, reason: str | None = None, expected_version: int | None = None

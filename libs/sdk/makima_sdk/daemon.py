@@ -119,7 +119,7 @@ class Daemon:
         self.nats: Client = await connect(
             self._connection.nats_url, f"daemon {self.id}", inbox=permissions.inbox(self.id)
         )
-        await self.nats.subscribe(subjects.daemon_signal(self.id, "*"), cb=self._hear)
+        await self.nats.subscribe(subjects.daemon_signal(self.id, "*"), cb=self._on_signal)
         # Wait until the subscription exists: signals may come as soon as the daemon is seen to be connected.
         # Failure means an outage, after which nats-py subscribes again.
         with suppress(NatsError, TimeoutError):
@@ -139,7 +139,7 @@ class Daemon:
                 await self._connect()
                 self._heart.nats = self.nats
 
-    async def _hear(self, message: Msg) -> None:
+    async def _on_signal(self, message: Msg) -> None:
         signal = Signal(message.subject.rsplit(".", 1)[-1], _body(message.data))
         handler = self._handlers.get(signal.kind)
         if handler is None:
@@ -155,8 +155,8 @@ class Daemon:
 
     def _check(self, agents: tuple[str, ...], worktrees: int, capacity: int) -> None:
         """Validate as the recorder does: encode a heartbeat and decode it. Raises `ValueError`."""
-        said = DaemonHeartbeat(self.id, self.hostname, 1, datetime.now(UTC), agents, worktrees, capacity)
-        decode_daemon(self.id, msgspec.json.encode(said), None)
+        heartbeat = DaemonHeartbeat(self.id, self.hostname, 1, datetime.now(UTC), agents, worktrees, capacity)
+        decode_daemon(self.id, msgspec.json.encode(heartbeat), None)
 
 
 async def _answered(handler: Handler, signal: Signal) -> bytes:

@@ -75,7 +75,7 @@ async def monitor(
     deliver all events.
     """
     place = _StreamPosition(position=since)
-    asked = wanted or Filter()
+    monitor_filter = wanted or Filter()
     loop = asyncio.get_running_loop()
     deadline, delay = (
         loop.time() + (patience if first_patience is None else first_patience),
@@ -85,7 +85,7 @@ async def monitor(
         reason = "the connection was closed"
         try:
             async with connect(_address(connection), additional_headers=_headers(connection)) as socket:
-                await socket.send(orjson.dumps(_request(asked, place)).decode())
+                await socket.send(orjson.dumps(_request(monitor_filter, place)).decode())
                 deadline, delay = loop.time() + patience, FIRST_RECONNECT_DELAY_SECONDS
                 async for event in _events(socket):
                     yield event
@@ -134,15 +134,15 @@ def _headers(connection: Connection) -> dict[str, str]:
     return {"Authorization": f"Bearer {connection.token}"} if connection.token else {}
 
 
-def _request(asked: Filter, place: _StreamPosition) -> dict[str, object]:
+def _request(monitor_filter: Filter, place: _StreamPosition) -> dict[str, object]:
     request: dict[str, object] = {
-        "include_stale": asked.include_stale,
-        "include_heartbeats": asked.include_heartbeats,
+        "include_stale": monitor_filter.include_stale,
+        "include_heartbeats": monitor_filter.include_heartbeats,
     }
-    if asked.contract_ids:
-        request["contract_ids"] = list(asked.contract_ids)
-    if asked.statuses:
-        request["statuses"] = list(asked.statuses)
+    if monitor_filter.contract_ids:
+        request["contract_ids"] = list(monitor_filter.contract_ids)
+    if monitor_filter.statuses:
+        request["statuses"] = list(monitor_filter.statuses)
     if place.position is not None:
         request["since"] = place.position
     if place.epoch is not None:

@@ -69,7 +69,7 @@ class Supervisor:
         be declared dead.
         """
         now = self.content
-        said = replace(
+        content = replace(
             now,
             state=now.state if state is None else state,
             phase=now.phase if phase is None else phase,
@@ -77,9 +77,9 @@ class Supervisor:
             progress=now.progress if progress is None else progress,
             pending_task_ids=now.pending_task_ids if pending_task_ids is None else pending_task_ids,
         )
-        if said != now:
-            self._check(said)
-            self.content = said
+        if content != now:
+            self._check(content)
+            self.content = content
             self._heartbeater.beat_now()
 
     async def run(self) -> None:
@@ -94,25 +94,25 @@ class Supervisor:
         """
         return await self._heartbeater.beat()
 
-    def _check(self, said: HeartbeatContent) -> None:
+    def _check(self, content: HeartbeatContent) -> None:
         """Validate as the recorder does: encode a heartbeat and decode it. Raises `ValueError`."""
         decode_supervisor(
-            self.task_id, msgspec.json.encode(self._heartbeat(said, 1, datetime.now(UTC))), None
+            self.task_id, msgspec.json.encode(self._heartbeat(content, 1, datetime.now(UTC))), None
         )
 
     def _compose(self, seq: int, timestamp: datetime) -> SupervisorHeartbeat:
         return self._heartbeat(self.content, seq, timestamp)
 
-    def _heartbeat(self, said: HeartbeatContent, seq: int, timestamp: datetime) -> SupervisorHeartbeat:
+    def _heartbeat(self, content: HeartbeatContent, seq: int, timestamp: datetime) -> SupervisorHeartbeat:
         return SupervisorHeartbeat(
             task_id=self.task_id,
             contract_id=self.contract_id,
-            state=said.state,
-            phase=said.phase,
+            state=content.state,
+            phase=content.phase,
             timestamp=timestamp,
-            current_activity=said.activity,
-            progress=said.progress,
-            pending_task_ids=said.pending_task_ids,
+            current_activity=content.activity,
+            progress=content.progress,
+            pending_task_ids=content.pending_task_ids,
             connection_id=self.connection_id,
             seq=seq,
         )

@@ -46,10 +46,10 @@ async def _print(session: Session, http: Http, contract_id: str, after: int, *, 
 
 def _line(event: Row) -> str:
     name = str(event["type"]).rsplit(".", 2)[-2]
-    said = {
+    members = {
         key: value
         for key, value in cast("Mapping[str, object]", event.get("data") or {}).items()
         if value not in (None, "", [])
     }
-    told = "  ".join(f"{key}={value}" for key, value in said.items() if not isinstance(value, list | dict))
-    return f"{event['time']}  v{event['streamversion']:<4} {name:<22} {told}".rstrip()
+    text = "  ".join(f"{key}={value}" for key, value in members.items() if not isinstance(value, list | dict))
+    return f"{event['time']}  v{event['streamversion']:<4} {name:<22} {text}".rstrip()

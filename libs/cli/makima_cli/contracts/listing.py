@@ -63,14 +63,14 @@ def list_contracts(
 async def fetch(http: Http, query: Query, limit: int = MAX_CONTRACTS) -> list[Row]:
     """Return up to `limit` contracts; fetches as many pages as needed."""
     found: list[Row] = []
-    asked = dict(query)
+    parameters = dict(query)
     while len(found) < limit:
-        asked["limit"] = min(CONTRACTS_PAGE_SIZE, limit - len(found))
-        page = (await http.send("GET", "/contracts", query=asked)).body
+        parameters["limit"] = min(CONTRACTS_PAGE_SIZE, limit - len(found))
+        page = (await http.send("GET", "/contracts", query=parameters)).body
         found.extend(cast("Sequence[Row]", page["items"]))
         if page.get("next_cursor") is None:
             break
-        asked["cursor"] = str(page["next_cursor"])
+        parameters["cursor"] = str(page["next_cursor"])
     return found
 
 

@@ -87,25 +87,25 @@ def _print(event: MonitorEvent) -> None:
         return
     at, contract = str(event.get("timestamp", ""))[11:19], str(event.get("contract_id", ""))
     click.echo(
-        f"{at}  {kind:<22} {contract:<36}  {click.style(told(event), fg=_colour(str(event.get('new_status'))))}"
+        f"{at}  {kind:<22} {contract:<36}  {click.style(summary(event), fg=_colour(str(event.get('new_status'))))}"
     )
 
 
-def told(event: Mapping[str, object]) -> str:
+def summary(event: Mapping[str, object]) -> str:
     """The event's members except type, time and contract: first changes as `old → new`, then the rest as
     `key=value` in the order of the message.
     """
-    said: list[str] = []
+    changes: list[str] = []
     for key, value in event.items():
         if value is None or key in FOLDED:
             continue
         thing = key.removeprefix("new_")
         if thing != key:
             old = event.get(f"old_{thing}")
-            said.insert(0, str(value) if old is None else f"{old} → {value}")
+            changes.insert(0, str(value) if old is None else f"{old} → {value}")
         else:
-            said.append(f"{key}={value}")
-    return "  ".join(said)
+            changes.append(f"{key}={value}")
+    return "  ".join(changes)
 
 
 def _colour(status: str) -> str | None:

@@ -76,7 +76,7 @@ class DemoDaemon:
         self._offered = offered
         self._connection = connection
         self._worktrees = worktrees
-        self._crews: dict[str, AgentGroup] = {}  # by contract id
+        self._groups: dict[str, AgentGroup] = {}  # by contract id
         self._daemon: Daemon | None = None  # None while the network is lost
 
     async def run(self) -> None:
@@ -91,22 +91,22 @@ class DemoDaemon:
                 async for contract in self._offered.all({"status": OPEN, "limit": 500}):
                     if (
                         self._place.takes(contract.id)
-                        and contract.id not in self._crews
-                        and len(self._crews) < DAEMON_CAPACITY
+                        and contract.id not in self._groups
+                        and len(self._groups) < DAEMON_CAPACITY
                     ):
-                        self._crews[contract.id] = AgentGroup(
+                        self._groups[contract.id] = AgentGroup(
                             contract.id, self._name, self._contracts, self._worktrees, self._report
                         )
-                        work.create_task(self._run(self._crews[contract.id]))
+                        work.create_task(self._run(self._groups[contract.id]))
             except MakimaError as error:
                 say(f"{self._name} finds no contracts: {error}")
             await asyncio.sleep(CONTRACT_POLL_SECONDS)
 
-    async def _run(self, crew: AgentGroup) -> None:
+    async def _run(self, group: AgentGroup) -> None:
         try:
-            await crew.run()
+            await group.run()
         finally:
-            del self._crews[crew.contract_id]
+            del self._groups[group.contract_id]
             self._report()
 
     async def _beat(self) -> None:
@@ -136,18 +136,18 @@ class DemoDaemon:
                 self._daemon = None
 
     async def _clean_up(self, signal: Signal) -> Answer:
-        crew = self._crews.get(str(signal.body.get("contract_id")))
-        if crew is not None:
-            await crew.remove_worktree()
-        return {"removed": 0 if crew is None else 1}
+        group = self._groups.get(str(signal.body.get("contract_id")))
+        if group is not None:
+            await group.remove_worktree()
+        return {"removed": 0 if group is None else 1}
 
     def _report(self) -> None:
         if self._daemon is not None:
-            crews = self._crews.values()
+            groups = self._groups.values()
             self._daemon.report(
-                agents=tuple(child.name for crew in crews for child in crew.agents.values()),
-                worktrees=sum(crew.worktree.is_dir() for crew in crews),
-                capacity=DAEMON_CAPACITY - len(self._crews),
+                agents=tuple(child.name for group in groups for child in group.agents.values()),
+                worktrees=sum(group.worktree.is_dir() for group in groups),
+                capacity=DAEMON_CAPACITY - len(self._groups),
             )
 
     async def _mishaps(self) -> None:
@@ -159,9 +159,9 @@ class DemoDaemon:
         """Make a supervisor and a builder crash, alternately."""
         await asyncio.sleep(self._place.first(20))
         for role in cycle(ROLES):
-            crew = await self._some_crew()
-            say(f"{crew.agents[role].name} is about to crash")
-            crew.agents[role].crash()
+            group = await self._some_group()
+            say(f"{group.agents[role].name} is about to crash")
+            group.agents[role].crash()
             await asyncio.sleep(MISHAP_ROUND_SECONDS)
 
     async def _freeze_now_and_then(self) -> None:
@@ -170,7 +170,7 @@ class DemoDaemon:
         """
         await asyncio.sleep(self._place.first(10))
         while True:
-            agents = list((await self._some_crew()).agents.values())
+            agents = list((await self._some_group()).agents.values())
             for child in agents:
                 say(f"{child.name} is frozen")
                 child.freeze()
@@ -179,25 +179,25 @@ class DemoDaemon:
                 child.thaw()
             await asyncio.sleep(MISHAP_ROUND_SECONDS - SILENCE_SECONDS)
 
-    async def _some_crew(self) -> AgentGroup:
+    async def _some_group(self) -> AgentGroup:
         """Wait for a group whose two agents are at work, and return it; a random one of several."""
         while True:
-            crews = list(self._crews.values())
-            random.shuffle(crews)  # no cryptographic randomness is needed
-            for crew in crews:
-                if await self._at_work(crew):
-                    return crew
+            groups = list(self._groups.values())
+            random.shuffle(groups)  # no cryptographic randomness is needed
+            for group in groups:
+                if await self._at_work(group):
+                    return group
             await asyncio.sleep(CONTRACT_POLL_SECONDS)
 
-    async def _at_work(self, crew: AgentGroup) -> bool:
+    async def _at_work(self, group: AgentGroup) -> bool:
         """True if both agents run and the contract has tasks. Tasks come from a supervisor that is
         registered, and only a registered one can be detected as silent.
         """
         try:
-            contract = await self._contracts.get(crew.contract_id)
+            contract = await self._contracts.get(group.contract_id)
         except MakimaError:
             return False
-        there = all(role in crew.agents and crew.agents[role].settled for role in ROLES)
+        there = all(role in group.agents and group.agents[role].settled for role in ROLES)
         return there and contract.status is ContractStatus.ACTIVE and contract.tasks.total > 0
 
 

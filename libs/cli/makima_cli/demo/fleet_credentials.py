@@ -49,7 +49,8 @@ async def fleet_credentials(
         try:
             user = await issued(role="owner", owner=OWNER)
             own = {
-                daemon: _told(connection, await issued(role="daemon", daemon_id=daemon)) for daemon in daemons
+                daemon: _environment(connection, await issued(role="daemon", daemon_id=daemon))
+                for daemon in daemons
             }
             yield FleetCredentials(str(user["token"]), own)
         finally:
@@ -59,7 +60,7 @@ async def fleet_credentials(
                         await leaving.send("DELETE", f"/tokens/{token_id}")
 
 
-def _told(connection: Connection, issued: Json) -> Mapping[str, str]:
+def _environment(connection: Connection, issued: Json) -> Mapping[str, str]:
     """The environment of a daemon. A token of an external broker has no NATS user: then all share the fleet's
     address.
     """

@@ -120,7 +120,7 @@ def _listen_to_parent() -> None:
     """Wait for a crash message or the end of the pipe. Reads the file descriptor directly: a thread that
     waits in `sys.stdin` holds the lock of its buffer, so that the interpreter could not shut down.
     """
-    while told := os.read(STDIN, 100):
-        if CRASH in told:
+    while received := os.read(STDIN, 100):
+        if CRASH in received:
             os.kill(os.getpid(), signal.SIGKILL)
     os.kill(os.getpid(), signal.SIGTERM)

@@ -54,20 +54,20 @@ def needs(description: str) -> Needs:
     return Needs(_STAGING in description, _QUESTION in description, float(limit[1]) if limit else None)
 
 
-def told(number: int) -> tuple[Scenario, str, str]:
+def scenario_of(number: int) -> tuple[Scenario, str, str]:
     """The scenario, name and description of the user's contract with this number, counted from 0."""
-    story = SCENARIOS[number % len(SCENARIOS)]
-    return story, f"{story.name} #{number // len(SCENARIOS) + 1}", MARK + story.about
+    scenario = SCENARIOS[number % len(SCENARIOS)]
+    return scenario, f"{scenario.name} #{number // len(SCENARIOS) + 1}", MARK + scenario.about
 
 
-def phases(story: Scenario) -> list[Mapping[str, object]] | None:
+def phases(scenario: Scenario) -> list[Mapping[str, object]] | None:
     """The phases of a scenario whose tasks have a time limit; None for others, which use those of the
     contract type.
 
     Such tasks may fail and be tried again under the same name. The gates of the built-in phases require all
     tasks to be complete, which a failed one never is; these gates require one completed task of each name.
     """
-    if needs(story.about).within is None:
+    if needs(scenario.about).within is None:
         return None
     return [
         {
@@ -75,7 +75,7 @@ def phases(story: Scenario) -> list[Mapping[str, object]] | None:
             "deliverables": [{"id": item.id, "name": item.name} for item in phase.deliverables],
             "gate": {"required_tasks": {"named": [task_name(work, phase.name) for work in TASKS]}},
         }
-        for phase in contract_types()[story.contract_type]
+        for phase in contract_types()[scenario.contract_type]
     ]
 
 

@@ -57,16 +57,16 @@ class DemoSupervisor:
         self._voice = voice
         self._staging = staging
         self._forgiven = forgiven  # ids of tasks that failed before the contract was reopened
-        self._asked = False  # whether this process has asked its question
+        self._question_sent = False  # whether this process has asked its question
 
-    async def look(self, contract: Contract) -> None:
+    async def act(self, contract: Contract) -> None:
         """Report the supervisor's state, and take the next step of the work, if it is the supervisor's turn."""
         try:
-            await self._look(contract)
+            await self._step(contract)
         except ProblemError:
             return  # the contract has changed, or this supervisor is not registered yet
 
-    async def _look(self, contract: Contract) -> None:
+    async def _step(self, contract: Contract) -> None:
         phase = contract.phase
         match contract.status:
             case ContractStatus.ACTIVE:
@@ -115,9 +115,9 @@ class DemoSupervisor:
             )
         if wanted.question:
             await self._ask(contract)
-        self._tell(contract, tasks)
+        self._report_tasks(contract, tasks)
 
-    def _tell(self, contract: Contract, tasks: list[Task]) -> None:
+    def _report_tasks(self, contract: Contract, tasks: list[Task]) -> None:
         open_ones = tuple(
             task.id for task in tasks if task.status not in (TaskStatus.COMPLETED, TaskStatus.FAILED)
         )
@@ -132,12 +132,12 @@ class DemoSupervisor:
         )
 
     async def _ask(self, contract: Contract) -> None:
-        if not self._asked:
+        if not self._question_sent:
             key = f"{contract.id}/colour"
             await self._contracts.ask(
                 contract.id, "Which colour?", question_type="choice", options=("blue", "green"), key=key
             )
-            self._asked = True
+            self._question_sent = True
 
 
 async def supervise(contract_id: str, daemon_id: str, shared: Path) -> None:
@@ -166,10 +166,10 @@ async def supervise(contract_id: str, daemon_id: str, shared: Path) -> None:
         beating = asyncio.create_task(voice.run(), name="heart")
         try:
             while contract.status not in OVER:
-                await supervisor.look(contract)
+                await supervisor.act(contract)
                 await asyncio.sleep(SUPERVISOR_POLL_SECONDS)
                 contract = await owner.get(contract_id)
-            await supervisor.look(contract)
+            await supervisor.act(contract)
             await voice.beat()
         finally:
             beating.cancel()

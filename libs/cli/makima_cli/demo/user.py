@@ -16,7 +16,7 @@ from makima_sdk.models import Contract
 from makima_sdk.problems import MakimaError, ProblemError
 
 from makima_cli.demo.process import say
-from makima_cli.demo.scenarios import MARK, SCENARIO_BATCH_SIZE, SCENARIOS, phases, told
+from makima_cli.demo.scenarios import MARK, SCENARIO_BATCH_SIZE, SCENARIOS, phases, scenario_of
 from makima_cli.demo.user_policy import Move, reaction
 
 USER_POLL_SECONDS: Final = 0.7
@@ -27,29 +27,29 @@ MOST_ARCHIVED: Final = 24
 
 
 class DemoUser:
-    """Creates and manages its own contracts. `run` checks them every `look` seconds until cancelled."""
+    """Creates and manages its own contracts. `run` checks them every `poll_seconds` seconds until cancelled."""
 
-    def __init__(self, contracts: Contracts, *, look: float = USER_POLL_SECONDS) -> None:
+    def __init__(self, contracts: Contracts, *, poll_seconds: float = USER_POLL_SECONDS) -> None:
         self._contracts = contracts
-        self._every = look
+        self._every = poll_seconds
         self._reopened: frozenset[str] = frozenset()  # ids of contracts that it reopened once
-        self._told = 0  # number of contracts that it created
+        self._created = 0  # number of contracts that it created
         self._next_at = 0.0  # time (event loop clock) from which on it may create the next one
 
     async def run(self) -> None:
         while True:
             try:
-                await self._look()
+                await self._check_contracts()
             except MakimaError as error:  # unreachable or failing for a while: try again
                 say(f"the user waits: {error}")
             await asyncio.sleep(self._every)
 
-    async def _look(self) -> None:
+    async def _check_contracts(self) -> None:
         mine = [contract async for contract in self._contracts.all({"q": MARK, "limit": 500})]
         move = reaction(mine, self._reopened)
         if move is not None:
             await self._try(move)
-        await self._tell_another(sum(contract.status not in TERMINAL_STATUSES for contract in mine))
+        await self._create_another(sum(contract.status not in TERMINAL_STATUSES for contract in mine))
         await self._forget([contract for contract in mine if contract.status is ContractStatus.ARCHIVED])
 
     async def _try(self, move: Move) -> None:
@@ -81,21 +81,21 @@ class DemoUser:
                     contract.id, question.id, question.options[0] if question.options else "as you think best"
                 )
 
-    async def _tell_another(self, live: int) -> None:
+    async def _create_another(self, live: int) -> None:
         now = asyncio.get_running_loop().time()
         if live >= MOST_LIVE or now < self._next_at:
             return
-        story, name, description = told(self._told)
+        scenario, name, description = scenario_of(self._created)
         await self._contracts.create(
             name,
-            contract_type=story.contract_type,
+            contract_type=scenario.contract_type,
             description=description,
-            phase_guard=story.guard,
-            phases=phases(story),
+            phase_guard=scenario.guard,
+            phases=phases(scenario),
             stale_after_seconds=10,
         )
-        self._told += 1
-        enough = self._told >= len(SCENARIOS) and self._told % SCENARIO_BATCH_SIZE == 0
+        self._created += 1
+        enough = self._created >= len(SCENARIOS) and self._created % SCENARIO_BATCH_SIZE == 0
         self._next_at = now + (BATCH_INTERVAL_SECONDS if enough else CONTRACT_INTERVAL_SECONDS)
 
     async def _forget(self, archived: list[Contract]) -> None:

@@ -57,7 +57,7 @@ def rebuild(name: str, *, context: str | None, chosen: str) -> None:
 
 
 async def _rebuild(servers: Servers, name: str) -> dict[str, object]:
-    known: list[str] = [row["consumer"] for row in await servers.pool.fetch(SQL["known"])]
+    known: list[str] = [row["consumer"] for row in await servers.pool.fetch(SQL["projections"])]
     if name not in known:
         raise _problem(
             ErrorCode.NOT_FOUND,
@@ -84,19 +84,19 @@ async def _watch(servers: Servers, name: str, asking: asyncio.Task[dict[str, obj
     `REBUILD_STALLED_SECONDS`: then the service that rebuilds has ended and will not reply.
     """
     terminal = sys.stderr.isatty()
-    seen = said = monotonic()
+    last_progress = reported = monotonic()
     while not (await asyncio.wait([asking], timeout=PROGRESS_POLL_SECONDS))[0]:
         position, head, running = await servers.pool.fetchrow(SQL["progress"], name) or (None, 0, False)
         now = monotonic()
-        seen = now if running else seen
-        if now - seen > REBUILD_STALLED_SECONDS:
+        last_progress = now if running else last_progress
+        if now - last_progress > REBUILD_STALLED_SECONDS:
             raise _problem(
                 ErrorCode.UNAVAILABLE,
                 f"the rebuild of {name} stopped: its service has exited",
                 hint="run the command again",
             )
-        if position is not None and (terminal or now - said >= PROGRESS_LINE_SECONDS):
-            said = now
+        if position is not None and (terminal or now - reported >= PROGRESS_LINE_SECONDS):
+            reported = now
             click.echo(f"{name}: {position} of {head} events", err=True, nl=not terminal)
             if terminal:
                 click.echo("\r", err=True, nl=False)

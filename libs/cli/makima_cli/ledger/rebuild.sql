@@ -1,4 +1,4 @@
--- name: known
+-- name: projections
 -- Names of all projections that ever ran on this log.
 select distinct consumer from event_log.checkpoints where shard = 0 order by consumer
 

@@ -22,10 +22,8 @@ ROLES: Final = ("admin", "owner", "viewer", "daemon")
 @with_session("text", "json")
 def create(session: Session, *, role: str, owner: str | None, daemon_id: str | None) -> None:
     """Create a token. It is printed on stdout, this one time only."""
-    asked = {"role": role, "owner": owner, "daemon_id": daemon_id}
-    made = session.send(
-        "POST", "/tokens", {name: value for name, value in asked.items() if value is not None}
-    )
+    body = {"role": role, "owner": owner, "daemon_id": daemon_id}
+    made = session.send("POST", "/tokens", {name: value for name, value in body.items() if value is not None})
     if session.as_json:
         echo_json(made)
         return

@@ -27,20 +27,20 @@ def list_tokens(session: Session) -> None:
 
 async def _fetch(http: Http) -> list[Row]:
     found: list[Row] = []
-    asked: dict[str, str | int] = {"limit": TOKENS_PAGE_SIZE}
+    parameters: dict[str, str | int] = {"limit": TOKENS_PAGE_SIZE}
     while True:
-        page = (await http.send("GET", "/tokens", query=asked)).body
+        page = (await http.send("GET", "/tokens", query=parameters)).body
         found.extend(cast("Sequence[Row]", page["items"]))
         if page.get("next_cursor") is None:
             return found
-        asked["cursor"] = str(page["next_cursor"])
+        parameters["cursor"] = str(page["next_cursor"])
 
 
 def _cells(token: Row) -> tuple[str, ...]:
     revoked = token.get("revoked_at")
-    said = [str(token[name] or "-") for name in ("id", "role", "owner", "daemon_id")]
+    texts = [str(token[name] or "-") for name in ("id", "role", "owner", "daemon_id")]
     return (
-        *said,
+        *texts,
         f"{render.ago(token['created_at'])} ago",
         str(token["created_by"]),
         f"{render.ago(revoked)} ago" if revoked else "-",

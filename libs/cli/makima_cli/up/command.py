@@ -75,7 +75,7 @@ def up(
         try:
             folder.prepare()
             with folder.held():
-                asyncio.run(_until_told(options, folder))
+                asyncio.run(_until_stopped(options, folder))
         except (*KNOWN, BaseExceptionGroup) as error:
             raise _explained(error) from error
 
@@ -110,7 +110,7 @@ def _folder(data_dir: Path | None, *, ephemeral: bool) -> Generator[DataFolder]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-async def _until_told(options: Options, folder: DataFolder) -> None:
+async def _until_stopped(options: Options, folder: DataFolder) -> None:
     """Run the system until SIGINT (Ctrl-C), SIGTERM or SIGHUP (closed terminal). The first signal cancels the
     task, which then drains and stops everything; a second one cancels the draining.
     """

@@ -64,7 +64,7 @@ async def _system(options: Options, folder: DataFolder, servers: Servers) -> Asy
     site = LocalSystem(folder, servers, options.port or ports.free(), admin_token(folder.admin_token))
     programs = services(site, for_demo=options.demo)
     async with Runner(
-        _tell, patience=SERVICES_STOP_TIMEOUT_SECONDS, frozen_after=FROZEN_PROCESS_SECONDS
+        _print_progress, patience=SERVICES_STOP_TIMEOUT_SECONDS, frozen_after=FROZEN_PROCESS_SECONDS
     ) as runner:
         for program in programs:
             runner.start(program)
@@ -124,6 +124,6 @@ async def _remembered(
             context.forget(name)
 
 
-def _tell(report: Report) -> None:
+def _print_progress(report: Report) -> None:
     if text := show.progress(report):
         show.print_progress(text)
