@@ -38,10 +38,10 @@ class BrokerLogins:
         self._tokens = tokens
         self._url = nats_url
         self._users = None if folder is None else BrokerUsers(folder)
-        self._alone = asyncio.Lock()  # held while the users are written and the broker reloads them
+        self._lock = asyncio.Lock()  # held while the users are written and the broker reloads them
         # why the broker has not loaded the written users; None: it has loaded them
-        self._unread: str | None = None
-        self._owed = asyncio.Event()  # set while a reload is still owed
+        self._reload_error: str | None = None
+        self._reload_pending = asyncio.Event()  # set while a reload is still owed
 
     def new(self, daemon_id: str, token_id: str) -> Login | None:
         """A NATS user for this token, accepted only after `refresh`; None if the broker is external.
@@ -62,7 +62,7 @@ class BrokerLogins:
         if self._users is None:
             return
         # else a refresh could overwrite the newer list of another one with its older list
-        async with self._alone:
+        async with self._lock:
             daemons = await self._tokens.daemons()
             await asyncio.to_thread(self._users.let_in, daemons)
             structlog.get_logger().info("nats.users_written", daemons=len(daemons))
@@ -76,16 +76,18 @@ class BrokerLogins:
         """
         while True:
             raise_if_cancelled()
-            await self._owed.wait()
+            await self._reload_pending.wait()
             await asyncio.sleep(RELOAD_RETRY_SECONDS)
-            async with self._alone:
-                if self._unread is not None:
+            async with self._lock:
+                if self._reload_error is not None:
                     await self._reload_broker()
 
     async def ready(self) -> str | None:
         """None if the broker has loaded the users that were written last; else the reason, for `/readyz`."""
         return (
-            None if self._unread is None else f"the broker has not loaded its current users: {self._unread}"
+            None
+            if self._reload_error is None
+            else f"the broker has not loaded its current users: {self._reload_error}"
         )
 
     async def wait_until_accepted(self, login: Login) -> None:
@@ -108,12 +110,12 @@ class BrokerLogins:
         try:
             await reload_configuration(self._url)
         except NotReadError as error:
-            self._unread = str(error)
-            self._owed.set()
-            structlog.get_logger().warning("nats.reload_failed", reason=self._unread)
+            self._reload_error = str(error)
+            self._reload_pending.set()
+            structlog.get_logger().warning("nats.reload_failed", reason=self._reload_error)
         else:
-            self._unread = None
-            self._owed.clear()
+            self._reload_error = None
+            self._reload_pending.clear()
 
     async def _accepts(self, login: Login) -> bool:
         """True if a connection with this login succeeds."""

@@ -61,8 +61,8 @@ async def principal(connection: HTTPConnection) -> Principal:
     everybody.
     """
     route = cast("APIRoute", connection.scope["route"])
-    asked = f"{connection.scope.get('method', 'WS')} {route.path.removeprefix(API)}"
-    rule = POLICY[asked]
+    operation = f"{connection.scope.get('method', 'WS')} {route.path.removeprefix(API)}"
+    rule = POLICY[operation]
     access = cast("Access", connection.state.access)
     secret = _secret(connection, rule)
     token = None if secret is None else await access.tokens.find(secret)
@@ -77,7 +77,7 @@ async def principal(connection: HTTPConnection) -> Principal:
         roles = [role for role in Role if role in rule.roles]
         raise Refused(
             ErrorCode.FORBIDDEN,
-            f"the role {caller.role} may not call {asked}",
+            f"the role {caller.role} may not call {operation}",
             hint=f"use a token of the role {' or '.join(roles)}",
             roles=list(roles),
         )
@@ -102,8 +102,10 @@ def _secret(connection: HTTPConnection, rule: Rule) -> str | None:
     if not rule.streams:
         return None
     offered: list[str] = connection.scope.get("subprotocols", [])
-    spoken = next((name.removeprefix(SUBPROTOCOL) for name in offered if name.startswith(SUBPROTOCOL)), None)
-    return spoken or connection.query_params.get("token")
+    subprotocol = next(
+        (name.removeprefix(SUBPROTOCOL) for name in offered if name.startswith(SUBPROTOCOL)), None
+    )
+    return subprotocol or connection.query_params.get("token")
 
 
 async def _check_scope(connection: HTTPConnection, access: Access, rule: Rule, caller: Principal) -> None:

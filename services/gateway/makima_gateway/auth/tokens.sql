@@ -38,4 +38,4 @@ select exists (select from gateway.tokens where tenant = $1 and id = $2)
 
 -- name: revoked
 -- Those of the given tokens that are no longer valid.
-select asked.id from unnest($1::text[]) as asked (id) where not exists (select from gateway.tokens where tokens.id = asked.id and revoked_at is null)
+select requested.id from unnest($1::text[]) as requested (id) where not exists (select from gateway.tokens where tokens.id = requested.id and revoked_at is null)

@@ -102,10 +102,10 @@ class BatchJob:
             return await self._ledger.outcomes(self._tenant, intent)
         await self._work(wanted, *leased)
         outcomes, position = await self._ledger.outcomes(self._tenant, intent)
-        self._tell(outcomes)
+        self._log_finished(outcomes)
         return outcomes, position
 
-    def _tell(self, outcomes: Sequence[Outcome]) -> None:
+    def _log_finished(self, outcomes: Sequence[Outcome]) -> None:
         """Log and count the finished batch."""
         affected = sum(one.outcome == AFFECTED for one in outcomes)
         metrics.batch_operations.labels(self.body.operation).inc()
@@ -180,8 +180,8 @@ class BatchJob:
                 )
             return Outcome(candidate.contract_id, AFFECTED if reply.changed else UNCHANGED)
 
-        came = await asyncio.gather(*(one(candidate) for candidate in page))
-        await self._ledger.record(self._tenant, self.dispatcher.command_id, came, max(positions))
+        outcomes = await asyncio.gather(*(one(candidate) for candidate in page))
+        await self._ledger.record(self._tenant, self.dispatcher.command_id, outcomes, max(positions))
 
 
 def _foreseen(operation: Operation, one: Candidate) -> Outcome:

@@ -100,11 +100,11 @@ class BatchLedger:
     async def planned(self, tenant: str, command_id: UUID, limit: int) -> list[Candidate]:
         return [Candidate(*row) for row in await self._pool.fetch(SQL["planned"], tenant, command_id, limit)]
 
-    async def record(self, tenant: str, command_id: UUID, came: Sequence[Outcome], position: int) -> None:
+    async def record(self, tenant: str, command_id: UUID, outcomes: Sequence[Outcome], position: int) -> None:
         columns = (
-            [one.contract_id for one in came],
-            [one.outcome for one in came],
-            [one.detail for one in came],
+            [one.contract_id for one in outcomes],
+            [one.outcome for one in outcomes],
+            [one.detail for one in outcomes],
         )
         await self._pool.execute(SQL["record"], tenant, command_id, *columns, position, BATCH_LEASE_SECONDS)
 

@@ -7,11 +7,11 @@ from makima_schemas.errors import ErrorCode
 from makima_schemas.refusal import Refused
 
 
-def check_enhanced(flags: FeatureFlags, asked: str) -> None:
+def check_enhanced(flags: FeatureFlags, feature: str) -> None:
     """For an action `asked` that moves a contract into or out of a status that the flag adds.
 
     Raises `FEATURE_OFF`.
     """
     if not flags.enhanced_contract_status:
         hint = "set feature_flags.enhanced_contract_status = true; without it a status is active, completed or archived"
-        raise Refused(ErrorCode.FEATURE_OFF, f"{asked!r} is disabled", hint=hint)
+        raise Refused(ErrorCode.FEATURE_OFF, f"{feature!r} is disabled", hint=hint)

@@ -17,10 +17,10 @@ def json_response(
     body: object, headers: Mapping[str, str] | None = None, *, status: int = 200, version: int | None = None
 ) -> Response:
     """`version` becomes the ETag, which a later write may send as `If-Match`."""
-    said = dict(headers or {})
+    all_headers = dict(headers or {})
     if version is not None:
-        said |= etag(version)
-    return Response(encode(body), status, said, MEDIA_TYPE)
+        all_headers |= etag(version)
+    return Response(encode(body), status, all_headers, MEDIA_TYPE)
 
 
 def etag(version: int) -> dict[str, str]:

@@ -48,7 +48,7 @@ def listen(host: str, port: int) -> socket.socket:
     return bound
 
 
-def _is_news(record: logging.LogRecord) -> bool:
+def _is_relevant(record: logging.LogRecord) -> bool:
     """Log filter: False for a false alarm of uvicorn 0.54.
 
     It logs each refused WebSocket handshake as an application that returned without completing it.
@@ -58,7 +58,7 @@ def _is_news(record: logging.LogRecord) -> bool:
 
 async def serve(app: ASGIApp, bound: socket.socket, close_sockets: Callable[[], None]) -> None:
     """Serve until cancelled; then close monitor sockets (`close_sockets`) and finish running requests."""
-    logging.getLogger("uvicorn.error").addFilter(_is_news)
+    logging.getLogger("uvicorn.error").addFilter(_is_relevant)
     config = uvicorn.Config(
         app,
         lifespan="off",

@@ -62,12 +62,14 @@ class StaleReminders:
     async def remind(self, stale: StaleMessage) -> None:
         """A contract is still stale."""
         self.tick += 1
-        said = {
+        message = {
             "type": "StaleDetected",
             "timestamp": rfc3339(datetime.now(UTC)),
             "contract_id": stale.contract_id,
             "last_activity": rfc3339(stale.last_activity),
             "stale_duration": stale.stale_duration,
         }
-        self._latest.append(Reminder(self.tick, stale.tenant, stale.contract_id, orjson.dumps(said).decode()))
+        self._latest.append(
+            Reminder(self.tick, stale.tenant, stale.contract_id, orjson.dumps(message).decode())
+        )
         self._on_reminder()

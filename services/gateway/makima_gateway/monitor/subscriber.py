@@ -135,8 +135,8 @@ class Subscriber:
             await self._reset("the log was replaced by another one")
         if self._rewind is not None:
             await self._seek(self._rewind)
-        heard = await self._send_heartbeats()
-        reminded = await self._send_stale_reminders()
+        heartbeats_sent = await self._send_heartbeats()
+        reminders_sent = await self._send_stale_reminders()
         events = await self._next_events()
         if self._principal.visibility.owner_id is not None:
             await self._owners.learn(self._principal.tenant, {event.contract_id for event in events})
@@ -152,7 +152,7 @@ class Subscriber:
             if self._rewind is not None:  # a new filter with `since` arrived while this page was sent
                 break
         await asyncio.sleep(0)  # a send does not yield to the event loop while the client's buffer has room
-        return heard or reminded or bool(events) or self._rewind is not None
+        return heartbeats_sent or reminders_sent or bool(events) or self._rewind is not None
 
     async def _next_events(self) -> list[MonitorEvent]:
         """The next page of events after the cursor, from the log tail's cache or else from the database.
@@ -175,11 +175,11 @@ class Subscriber:
     async def _send_heartbeats(self) -> bool:
         """Send the heartbeat states that changed since the last call; False: none did."""
         upto = self._latest_heartbeats.tick
-        news = (
+        pending = (
             self._latest_heartbeats.since(self._heartbeat_cursor) if self._filter.include_heartbeats else ()
         )
         self._heartbeat_cursor = upto
-        for sender in news:
+        for sender in pending:
             latest = self._latest_heartbeats.latest(*sender)
             if latest is None or latest.tick > upto or not self._filter.include_heartbeats:
                 continue  # evicted, or replaced by a newer state meanwhile, which the next call sends
@@ -187,19 +187,19 @@ class Subscriber:
                 latest.tenant, latest.contract_id
             ):
                 await self._send(_heartbeat(latest))
-        return bool(news)
+        return bool(pending)
 
     async def _send_stale_reminders(self) -> bool:
         """Send the reminders since the last call; False: there were none."""
-        news = self._reminders.since(self._reminder_cursor)
-        for reminder in news:
+        pending = self._reminders.since(self._reminder_cursor)
+        for reminder in pending:
             self._reminder_cursor = reminder.tick
             if not await self._may_see(reminder.tenant, reminder.contract_id):
                 continue
             status = await self._status(reminder.contract_id) if self._filter.statuses else None
             if self._filter.matches_reminder(reminder.contract_id, status):
                 await self._transport.send("StaleDetected", reminder.message, None)
-        return bool(news)
+        return bool(pending)
 
     async def _may_see(self, tenant: str, contract_id: str | None) -> bool:
         """True if the contract belongs to the owner that the client's token is restricted to, if to any."""
@@ -214,12 +214,12 @@ class Subscriber:
         row = await self._queries.contract(self._principal.tenant, contract_id)
         return None if row is None else shown_status(row.status, enhanced=self._enhanced)
 
-    async def _seek(self, asked: MonitorFilter) -> None:
+    async def _seek(self, wanted: MonitorFilter) -> None:
         """Move the cursor to `since`; send `reset` if that is of another epoch or beyond the log's end."""
-        since = asked.since
+        since = wanted.since
         assert since is not None
         self._rewind = None
-        if asked.epoch is not None and asked.epoch != self._log_tail.epoch:
+        if wanted.epoch is not None and wanted.epoch != self._log_tail.epoch:
             await self._reset("the log has another epoch: its positions belong to other events")
         elif since > self._log_tail.position and since > await self._log.head():
             await self._reset(f"position {since} is ahead of the log")
@@ -245,12 +245,12 @@ class Subscriber:
 
 
 def _heartbeat(latest: LatestHeartbeat) -> dict[str, object]:
-    said = latest.heartbeat
+    heartbeat = latest.heartbeat
     return {
         "type": "Heartbeat",
         "timestamp": None if latest.at is None else rfc3339(latest.at),
         "contract_id": latest.contract_id,
-        "state": said.get("state"),
-        "activity": said.get("activity"),
-        "progress": said.get("progress"),
+        "state": heartbeat.get("state"),
+        "activity": heartbeat.get("activity"),
+        "progress": heartbeat.get("progress"),
     }

@@ -50,15 +50,15 @@ def fold(rows: Rows, recorded: Recorded, event: Event) -> None:
         if key is not None and contract is not None:
             rows.changed.add(key)
     contract = None if key is None else rows.contracts.get(key)
-    said = monitor_event(
+    monitor_row = monitor_event(
         recorded,
         event,
         None if key is None else key[1],
         before,
         None if contract is None else contract.status,
     )
-    if said is not None:
-        rows.monitor_events.append(said)
+    if monitor_row is not None:
+        rows.monitor_events.append(monitor_row)
 
 
 def _fold_contract(rows: Rows, key: ContractKey, recorded: Recorded, event: ContractEvent) -> None:

@@ -22,7 +22,7 @@ from makima_schemas.times import rfc3339
 from makima_gateway.read_model.rows import MonitorRow
 
 # Event types that may have a message of their own, beside StatusChanged. This look-up skips the others.
-TOLD: Final[frozenset[type]] = frozenset(
+WITH_MESSAGE: Final[frozenset[type]] = frozenset(
     {
         PhaseChanged,
         SupervisorRegistered,
@@ -58,8 +58,8 @@ def monitor_event(
             "StatusChanged",
             {"old_status": before, "new_status": after, "reason": getattr(event, "reason", None)},
         )
-    elif type(event) in TOLD and (said := _said(recorded, event)) is not None:
-        kind, members = said
+    elif type(event) in WITH_MESSAGE and (content := _message(recorded, event)) is not None:
+        kind, members = content
     else:
         return None
     members["contract_id"] = contract_id
@@ -67,7 +67,7 @@ def monitor_event(
     return MonitorRow(recorded.position, recorded.tenant, contract_id, before, after, kind, message)
 
 
-def _said(recorded: Recorded, event: Event) -> tuple[str, dict[str, object]] | None:  # noqa: C901 - one case per event
+def _message(recorded: Recorded, event: Event) -> tuple[str, dict[str, object]] | None:  # noqa: C901 - one case per event
     """The message's type and members."""
     match event:
         case TaskCompleted(task_id=task_id, name=name):

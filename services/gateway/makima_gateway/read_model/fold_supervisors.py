@@ -83,14 +83,14 @@ def link_early_supervisors(rows: Rows, contract: ContractRow) -> None:
 
     On creation link the contract to the last one that registered, preferring one that is alive.
     """
-    early = [
+    unmatched = [
         rows.supervisors.get((contract.tenant, task_id))
         for task_id in rows.unmatched_supervisors.get((contract.tenant, contract.id), ())
     ]
     # A supervisor that has moved to another contract meanwhile does not count.
-    spoke = [row for row in early if row is not None and row.contract_id == contract.id]
-    if spoke:
-        last = max(spoke, key=lambda row: (row.alive, row.changed_at, row.task_id))
+    registered = [row for row in unmatched if row is not None and row.contract_id == contract.id]
+    if registered:
+        last = max(registered, key=lambda row: (row.alive, row.changed_at, row.task_id))
         contract.supervisor_task_id, contract.supervisor_alive = last.task_id, last.alive
 
 

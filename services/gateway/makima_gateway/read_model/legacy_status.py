@@ -25,7 +25,7 @@ def shown_event(event: MonitorEvent, *, enhanced: bool) -> MonitorEvent | None:
     change = shown_change(event.message, enhanced=False)
     if change is None:
         return None
-    old, new = (_of_old(status) for status in (event.old_status, event.status))
+    old, new = (_legacy(status) for status in (event.old_status, event.status))
     return replace(event, old_status=old, status=new, message=orjson.dumps(change).decode())
 
 
@@ -34,14 +34,14 @@ def shown_change(message: str, *, enhanced: bool) -> dict[str, object] | None:
 
     None for a StatusChanged between two statuses that have the same legacy status: clients see no change.
     """
-    said = cast("dict[str, object]", orjson.loads(message))
-    if enhanced or said["type"] != "StatusChanged":
-        return said
-    old, new = (_of_old(cast("str | None", said[name])) for name in ("old_status", "new_status"))
-    return None if old == new else {**said, "old_status": old, "new_status": new}
+    event = cast("dict[str, object]", orjson.loads(message))
+    if enhanced or event["type"] != "StatusChanged":
+        return event
+    old, new = (_legacy(cast("str | None", event[name])) for name in ("old_status", "new_status"))
+    return None if old == new else {**event, "old_status": old, "new_status": new}
 
 
-def _of_old(status: str | None) -> LegacyStatus | None:
+def _legacy(status: str | None) -> LegacyStatus | None:
     return None if status is None else legacy_status(ContractStatus(status))
 
 

@@ -39,7 +39,7 @@ class ReadModel:
         An event of a row that does not exist is logged and skipped: the event that created the row was set
         aside as undecodable.
         """
-        await connection.execute(SQL["without_waiting_for_the_disk"])
+        await connection.execute(SQL["async_commit"])
         rows = await load(connection, touched((item.recorded, item.event) for item in batch))
         for item in batch:
             fold(rows, item.recorded, item.event)

@@ -1,4 +1,4 @@
--- name: without_waiting_for_the_disk
+-- name: async_commit
 -- Commit without waiting for the disk. If Postgres crashes, it may lose the last commits, rows and checkpoint
 -- together; the projector then applies their events again from the log, which is durable. Waiting for the
 -- disk here as well would take half of the time between a write and its answer.

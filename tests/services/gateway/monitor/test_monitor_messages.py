@@ -6,7 +6,7 @@ from uuid import uuid4
 import orjson
 import pytest
 from jsonschema import Draft202012Validator
-from makima_gateway.read_model.fold_monitor_events import TOLD, monitor_event
+from makima_gateway.read_model.fold_monitor_events import WITH_MESSAGE, monitor_event
 from makima_schemas.codec import EVENT_CLASSES, SCHEMAS, decode
 from makima_schemas.contract.model import ContractStatus
 from makima_schemas.envelope import Recorded
@@ -46,4 +46,4 @@ def test_what_is_said_of_an_event_fits(category: Category, name: str, after: Con
 
 def test_every_event_that_is_told_is_told() -> None:
     said = {name for category, name in EVENTS if told(category, name, ContractStatus.ACTIVE)}
-    assert {cls.__name__ for cls in TOLD} == said
+    assert {cls.__name__ for cls in WITH_MESSAGE} == said

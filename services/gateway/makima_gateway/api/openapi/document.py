@@ -115,10 +115,10 @@ def _operations(made: Json) -> Iterator[Json]:
 
 def _complete(operation: Json) -> None:
     """Add texts, examples and response headers to an operation, in place."""
-    said = OPERATIONS[str(operation["operationId"])]
-    operation["summary"] = said.summary
+    documented = OPERATIONS[str(operation["operationId"])]
+    operation["summary"] = documented.summary
     operation["description"] = " ".join(
-        text for text in (said.description, str(operation.get("description", ""))) if text
+        text for text in (documented.description, str(operation.get("description", ""))) if text
     )
     for parameter in cast("list[Json]", operation.get("parameters", [])):
         if str(parameter["name"]) in PARAMETERS:
@@ -127,10 +127,10 @@ def _complete(operation: Json) -> None:
         _illustrate(content)
     for status, response in _in(operation, "responses").items():
         if status != "default":
-            _answer(operation, cast("Json", response), said)
+            _answer(operation, cast("Json", response), documented)
 
 
-def _answer(operation: Json, response: Json, said: Operation) -> None:
+def _answer(operation: Json, response: Json, documented: Operation) -> None:
     contents = _in(response, "content") if "content" in response else {}
     if stream.MEDIA_TYPE in contents:
         response["description"] = "Events as they happen, until the client or the server closes the stream."
@@ -140,8 +140,10 @@ def _answer(operation: Json, response: Json, said: Operation) -> None:
         "The state after this request." if IDEMPOTENCY_KEY in _names(operation) else "The current state."
     )
     schemas = [name for content in _contents(response) for name in _illustrate(content)]
-    headers = [answers.READ_BEHIND] if answers.MIN_POSITION in _names(operation) or said.positions else []
-    headers += [answers.POSITION] if IDEMPOTENCY_KEY in _names(operation) and said.positions else []
+    headers = (
+        [answers.READ_BEHIND] if answers.MIN_POSITION in _names(operation) or documented.positions else []
+    )
+    headers += [answers.POSITION] if IDEMPOTENCY_KEY in _names(operation) and documented.positions else []
     headers += ["ETag"] if VERSIONED.intersection(schemas) else []
     if headers:
         response["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in headers}

@@ -26,15 +26,15 @@ async def run_batch(body: Batch, write: Writing) -> Response:
         ItemDispatcher(write.gateway.bus, write.gateway.batch_ledger, write.principal, write.command_id), body
     )
     if body.dry_run:
-        return json_response(_said(body, await run.preview()))
+        return json_response(_response(body, await run.preview()))
     outcomes, position = await run.execute()
     behind = not await write.gateway.projector.wait_for(position, MIN_POSITION_TIMEOUT_SECONDS)
     return json_response(
-        _said(body, outcomes), {POSITION: str(position)} | ({READ_BEHIND: "true"} if behind else {})
+        _response(body, outcomes), {POSITION: str(position)} | ({READ_BEHIND: "true"} if behind else {})
     )
 
 
-def _said(body: Batch, outcomes: list[Outcome]) -> BatchAnswer:
+def _response(body: Batch, outcomes: list[Outcome]) -> BatchAnswer:
     affected = [one.contract_id for one in outcomes if one.outcome == AFFECTED]
     errors = [
         BatchError(one.contract_id, one.outcome, one.detail or "")

@@ -84,18 +84,18 @@ async def create_contract(body: NewContract, write: Writing) -> Response:
 
 
 @router.get("/contracts", response_model=ContractPage)
-async def list_contracts(asked: Annotated[ListQuery, Query()], read: Reading) -> Response:
+async def list_contracts(query: Annotated[ListQuery, Query()], read: Reading) -> Response:
     wanted = Filter(
-        status=_meant(asked.status, enhanced=read.gateway.enhanced),
-        phase=asked.phase,
-        waiting=asked.waiting,
-        stale=asked.stale,
-        threshold=_duration(asked.threshold),
-        q=asked.q,
+        status=_meant(query.status, enhanced=read.gateway.enhanced),
+        phase=query.phase,
+        waiting=query.waiting,
+        stale=query.stale,
+        threshold=_duration(query.threshold),
+        q=query.q,
     )
-    before = cursors.position("contracts", asked.cursor)
-    rows = await read.gateway.queries.contracts(read.principal.visibility, wanted, before, asked.limit + 1)
-    shown, following = cursors.page(rows, asked.limit, "contracts", lambda row: row.created_position)
+    before = cursors.position("contracts", query.cursor)
+    rows = await read.gateway.queries.contracts(read.principal.visibility, wanted, before, query.limit + 1)
+    shown, following = cursors.page(rows, query.limit, "contracts", lambda row: row.created_position)
     return read.answer({"items": [read.view(row) for row in shown], "next_cursor": following})
 
 

@@ -101,13 +101,13 @@ def _contract_of(agent: str) -> str:
 
 
 def _daemon(row: DaemonRow, latest: LatestHeartbeat | None) -> Daemon:
-    said: dict[str, object] = {} if latest is None else latest.heartbeat
+    heartbeat: dict[str, object] = {} if latest is None else latest.heartbeat
     return Daemon(
         id=row.id,
         hostname=row.hostname,
         connected=row.connected,
         last_heartbeat=None if latest is None else latest.at,
-        agents=cast("list[str]", said.get("agents", [])),
-        worktrees=cast("int", said.get("worktrees", 0)),
-        capacity=cast("int", said.get("capacity", 0)),
+        agents=cast("list[str]", heartbeat.get("agents", [])),
+        worktrees=cast("int", heartbeat.get("worktrees", 0)),
+        capacity=cast("int", heartbeat.get("capacity", 0)),
     )

@@ -43,14 +43,14 @@ ACTIONS: Final[Mapping[str, Make]] = {
 }
 
 
-def _check_known(write: WriteContext, asked: str) -> None:
+def _check_known(write: WriteContext, feature: str) -> None:
     """Raises `FEATURE_OFF` for an action or status that needs the feature flag while it is off.
 
     Setting the status `active` stays allowed and leads out of each added status, so that no contract is stuck
     in one after the flag is switched off.
     """
-    if asked in ENHANCED_ACTIONS or asked in ENHANCED_STATUSES:
-        check_enhanced(write.gateway.settings.feature_flags, asked)
+    if feature in ENHANCED_ACTIONS or feature in ENHANCED_STATUSES:
+        check_enhanced(write.gateway.settings.feature_flags, feature)
 
 
 def _route(name: str, make: Make) -> Callable[..., Awaitable[Response]]:

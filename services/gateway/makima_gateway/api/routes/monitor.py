@@ -39,7 +39,7 @@ async def monitor(websocket: WebSocket, gateway: CurrentGateway, principal: Curr
 
 @router.get("/contracts/monitor/events", status_code=200, response_class=EventStream)
 async def monitor_events(
-    asked: Annotated[MonitorFilterQuery, Query()],
+    query: Annotated[MonitorFilterQuery, Query()],
     gateway: CurrentGateway,
     principal: CurrentPrincipal,
     last_event_id: LastEventId = None,
@@ -49,4 +49,4 @@ async def monitor_events(
     An event's id is its position.
     """
     await monitoring(gateway)
-    return EventStream(gateway.monitor, principal, asked.filter(last_event_id))
+    return EventStream(gateway.monitor, principal, query.filter(last_event_id))

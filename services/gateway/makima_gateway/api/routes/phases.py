@@ -71,11 +71,13 @@ async def phase_readiness(contract_id: ContractId, read: Reading) -> Response:
 
 async def _try(contract_id: str, body: NewPhase, write: WriteContext) -> Response:
     """Dry run, by a query to the contract service."""
-    asked: dict[str, object] = body.model_dump(include={"phase", "confirmed", "force"})
-    asked |= {"contract_id": contract_id, "tenant": write.principal.tenant}
+    question: dict[str, object] = body.model_dump(include={"phase", "confirmed", "force"})
+    question |= {"contract_id": contract_id, "tenant": write.principal.tenant}
     expected = write.expected(body.expected_version)
     reply = await write.gateway.bus.query(
-        OWNER, "try_change_phase", asked if expected is None else {**asked, "expected_version": expected}
+        OWNER,
+        "try_change_phase",
+        question if expected is None else {**question, "expected_version": expected},
     )
     if isinstance(reply, Problem):
         raise refused(reply)

@@ -103,18 +103,18 @@ def _status(row: SupervisorRow, latest: LatestHeartbeat | None) -> SupervisorSta
     """State and phase from the newer of the two sources: the last event (`row`) or the last heartbeat
     (`latest`).
     """
-    said: dict[str, object] = {} if latest is None else latest.heartbeat
+    heartbeat: dict[str, object] = {} if latest is None else latest.heartbeat
     newer = row.alive and latest is not None and latest.at is not None and latest.at >= row.changed_at
-    activity = cast("str | None", said.get("activity"))
+    activity = cast("str | None", heartbeat.get("activity"))
     return SupervisorStatus(
         task_id=row.task_id,
-        state=str(said.get("state", row.state)) if newer else row.state,
-        phase=str(said.get("phase", row.phase)) if newer else row.phase,
+        state=str(heartbeat.get("state", row.state)) if newer else row.state,
+        phase=str(heartbeat.get("phase", row.phase)) if newer else row.phase,
         current_activity=activity,
         activity=activity,
-        progress=cast("int | None", said.get("progress")),
+        progress=cast("int | None", heartbeat.get("progress")),
         last_heartbeat=None if latest is None else latest.at,
-        pending_task_ids=cast("list[str]", said.get("pending_task_ids", [])),
+        pending_task_ids=cast("list[str]", heartbeat.get("pending_task_ids", [])),
         alive=row.alive,
         stuck=False,
     )
