@@ -94,15 +94,15 @@ async def _enqueue(
     idle = sorted(after.keys() - working)
     if idle:
         await connection.execute(SQL["forget_todo"], *columns(idle, 2))
-    owed = {
+    pending = {
         _key(applied): applied.recorded
         for applied in about
         if isinstance(applied.event, TRIGGERS) and _key(applied) in working
     }
-    if owed:
+    if pending:
         rows = [
             (*key, recorded.position, recorded.meta.get("traceparent"))
-            for key, recorded in sorted(owed.items())
+            for key, recorded in sorted(pending.items())
         ]
         await connection.execute(SQL["look_again"], *columns(rows, 4))
 

@@ -77,9 +77,9 @@ class Rows:
     def fold(self, applied: Applied) -> None:
         """Applies one event."""
         recorded = applied.recorded
-        spoken = _spoken_of(applied)
-        if spoken is not None:
-            self._speak(spoken, applied)
+        contract = _contract_of_supervisor(applied)
+        if contract is not None:
+            self._apply_supervisor_event(contract, applied)
             return
         key = _key(applied)
         match applied.event:
@@ -97,7 +97,7 @@ class Rows:
             case _:
                 pass
 
-    def _speak(self, contract: Key, applied: Applied) -> None:
+    def _apply_supervisor_event(self, contract: Key, applied: Applied) -> None:
         """Applies a supervisor's event: updates its row; if it was heard, makes the contract's start pending.
 
         A `SupervisorStateChanged` by `heartbeat_expired` marks it as silent and does nothing else.
@@ -105,7 +105,7 @@ class Rows:
         position, traceparent = applied.recorded.position, applied.recorded.meta.get("traceparent")
         task_id = applied.recorded.entity_id
         known = self.supervisors.get(contract, {}).get(task_id)
-        if heard_for(applied) is None:
+        if contract_of_live_supervisor(applied) is None:
             if known is not None:
                 known.heard_at = None
             return
@@ -163,7 +163,7 @@ class Unstarted:
 
     async def apply(self, connection: asyncpg.Connection, batch: Sequence[Applied]) -> None:
         """Called by the projector, in the transaction that moves the checkpoint."""
-        touched = {_spoken_of(applied) or _key(applied) for applied in batch}
+        touched = {_contract_of_supervisor(applied) or _key(applied) for applied in batch}
         rows = await _load(connection, touched)
         before = deepcopy(rows)
         for applied in batch:
@@ -198,13 +198,13 @@ async def _store(connection: asyncpg.Connection, before: Rows, rows: Rows) -> No
     await _execute(connection, "store_supervisors", supervisors, 8)
 
 
-def heard_for(applied: Applied) -> Key | None:
+def contract_of_live_supervisor(applied: Applied) -> Key | None:
     """The contract whose supervisor was heard by this event; None for other events, and if it went silent."""
     match applied.event:
         case SupervisorStateChanged(changed_by="heartbeat_expired"):
             return None
         case _:
-            return _spoken_of(applied)
+            return _contract_of_supervisor(applied)
 
 
 def resumes_unstarted(applied: Applied) -> bool:
@@ -212,7 +212,7 @@ def resumes_unstarted(applied: Applied) -> bool:
     return isinstance(applied.event, ContractResumed) and applied.event.to is ContractStatus.CREATED
 
 
-def _spoken_of(applied: Applied) -> Key | None:
+def _contract_of_supervisor(applied: Applied) -> Key | None:
     """The contract whose supervisor the event is about; None if it is no supervisor's event."""
     match applied.event:
         case SupervisorRegistered(contract_id) | SupervisorStateChanged(contract_id):

@@ -45,11 +45,11 @@ class Queries:
 
     async def pending_starts(self, limit: int) -> list[PendingStart]:
         """Up to `limit` pending starts, the oldest first."""
-        return [PendingStart(**row) for row in await self._pool.fetch(SQL["owed"], limit)]
+        return [PendingStart(**row) for row in await self._pool.fetch(SQL["pending_starts"], limit)]
 
-    async def mark_started(self, owed: PendingStart) -> None:
+    async def mark_started(self, start: PendingStart) -> None:
         """Ends the pending state, unless a later event made the start pending again."""
-        await self._pool.execute(SQL["asked"], owed.tenant, owed.contract_id, owed.supervised_at)
+        await self._pool.execute(SQL["mark_started"], start.tenant, start.contract_id, start.supervised_at)
 
     async def unregistered(self, limit: int) -> list[UnregisteredTask]:
         """Up to `limit` supervisors whose task is to be created, the oldest first."""
@@ -58,5 +58,9 @@ class Queries:
     async def mark_registered(self, supervisor: UnregisteredTask) -> None:
         """Ends the pending state, unless a later event made the task pending again."""
         await self._pool.execute(
-            SQL["told"], supervisor.tenant, supervisor.contract_id, supervisor.task_id, supervisor.owed_at
+            SQL["mark_registered"],
+            supervisor.tenant,
+            supervisor.contract_id,
+            supervisor.task_id,
+            supervisor.owed_at,
         )

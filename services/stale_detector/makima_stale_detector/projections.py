@@ -127,17 +127,17 @@ async def _pending(connection: asyncpg.Connection, batch: Sequence[Applied]) -> 
             deterministic_id("silence", each.recorded.event_id),
             each.recorded.position,
             each.recorded.tenant,
-            encode(said).decode(),
+            encode(silence).decode(),
             each.recorded.meta.get("traceparent"),
         )
         for each in batch
-        if (said := silence_detected_for(each.recorded, each.event)) is not None
+        if (silence := silence_detected_for(each.recorded, each.event)) is not None
     ]
     if rows:
         await connection.execute(SQL["owe"], *columns(rows, 5))
-    told = [each.recorded.command_id for each in batch if isinstance(each.event, SilenceDetected)]
-    if told:
-        await connection.execute(SQL["told"], told)
+    recorded_ids = [each.recorded.command_id for each in batch if isinstance(each.event, SilenceDetected)]
+    if recorded_ids:
+        await connection.execute(SQL["delete_recorded"], recorded_ids)
 
 
 def progress(row: asyncpg.Record) -> Progress:

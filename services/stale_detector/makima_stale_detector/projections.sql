@@ -55,6 +55,6 @@ insert into owed (command_id, position, tenant, event, traceparent)
 select * from unnest($1::uuid[], $2::bigint[], $3::text[], $4::json[], $5::text[])
 on conflict (command_id) do nothing;
 
--- name: told
+-- name: delete_recorded
 -- Deletes outbox rows whose `SilenceDetected` is in the log.
 delete from owed where command_id = any ($1::uuid[]);

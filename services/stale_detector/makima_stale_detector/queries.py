@@ -102,7 +102,7 @@ class Queries:
 
     async def pending(self, limit: int) -> list[PendingSilence]:
         """The oldest rows of the outbox."""
-        rows = await self._pool.fetch(SQL["owed"], limit)
+        rows = await self._pool.fetch(SQL["pending"], limit)
         read = adapter(SilenceDetected).validate_json
         return [
             PendingSilence(row["command_id"], row["tenant"], read(row["event"]), row["traceparent"])
@@ -111,7 +111,7 @@ class Queries:
 
     async def mark_recorded(self, command_ids: Sequence[UUID]) -> None:
         """Delete outbox rows whose events are in the log."""
-        await self._pool.execute(SQL["told"], command_ids)
+        await self._pool.execute(SQL["mark_recorded"], command_ids)
 
     async def now(self) -> datetime:
         """The database's clock, on which deadlines of contracts are compared."""

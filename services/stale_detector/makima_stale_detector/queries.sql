@@ -23,11 +23,11 @@ select contract_id, owner_id from stale_detector.contracts where tenant = $1 and
 -- The state of every hold stream, also without an open hold: verdicts are guarded by its version.
 select owner_id, version, held, expired from stale_detector.holds
 
--- name: owed
+-- name: pending
 -- Outbox: accepted verdicts whose `SilenceDetected` is to be appended, oldest first.
 select command_id, tenant, event::text, traceparent from stale_detector.owed order by position limit $1
 
--- name: told
+-- name: mark_recorded
 -- Deletes outbox rows whose events are in the log; the projection would delete them too, but later.
 delete from stale_detector.owed where command_id = any ($1::uuid[])
 

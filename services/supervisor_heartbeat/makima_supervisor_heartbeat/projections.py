@@ -36,18 +36,18 @@ class KnownSenders:
         rows = await connection.fetch(
             SQL["touched"], [tenant for tenant, _ in keys], [stream for _, stream in keys]
         )
-        told: dict[tuple[str, str], SenderState] = {key: initial(key[1]) for key in keys}
-        told |= {(row["tenant"], row["stream"]): load_state(row["stream"], row["told"]) for row in rows}
+        states: dict[tuple[str, str], SenderState] = {key: initial(key[1]) for key in keys}
+        states |= {(row["tenant"], row["stream"]): load_state(row["stream"], row["told"]) for row in rows}
         for applied in batch:
             key = (applied.recorded.tenant, applied.recorded.stream)
             if isinstance(
                 applied.event,
                 SupervisorRegistered | SupervisorStateChanged | DaemonConnected | DaemonDisconnected,
             ):
-                told[key] = evolve(told[key], applied.event)
+                states[key] = evolve(states[key], applied.event)
         await connection.execute(
             SQL["store"],
             [tenant for tenant, _ in keys],
             [stream for _, stream in keys],
-            [dump_state(told[key]) for key in keys],
+            [dump_state(states[key]) for key in keys],
         )

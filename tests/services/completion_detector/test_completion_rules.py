@@ -54,7 +54,7 @@ def test_a_contract_would_complete_where_its_last_gate_is_satisfied_whatever_the
 
 
 def test_who_insists_completes_what_was_reopened() -> None:
-    assert next_action(after(*REOPENED), ON, insisted=True) == Complete()
+    assert next_action(after(*REOPENED), ON, forced=True) == Complete()
 
 
 def test_who_insists_has_the_validator_look_again() -> None:
@@ -64,8 +64,8 @@ def test_who_insists_has_the_validator_look_again() -> None:
         PLANNED,
         e.PhaseValidated("plan", "lint", False, "ugly"),
     )
-    assert next_action(refused, ON, insisted=True) == Validate("lint")
-    assert next_action(replace(refused, delivered={}), ON, insisted=True) == Nothing(
+    assert next_action(refused, ON, forced=True) == Validate("lint")
+    assert next_action(replace(refused, delivered={}), ON, forced=True) == Nothing(
         "Deliverable: plan-document, Validator: lint (ugly)"
     )
 

@@ -122,10 +122,10 @@ async def test_who_insists_is_heard_also_where_an_event_has_asked_already(world:
     old = await claimed(looks)
     await looks.enqueue(old.tenant, old.contract_id, None)
     await looks.reschedule(old, 3600)
-    insisted = await claimed(looks)
-    assert (old.forced, insisted.forced) == (False, True)
+    requested = await claimed(looks)
+    assert (old.forced, requested.forced) == (False, True)
     await looks.done(old)
-    await looks.reschedule(insisted, 0)
+    await looks.reschedule(requested, 0)
     assert (await claimed(looks)).forced
 
 

@@ -107,65 +107,65 @@ def cleaned(*, held: bool, removed: bool, expired: bool) -> CompletedBy | None:
     return "cleanup_deadline" if expired else None
 
 
-def next_action(contract: Snapshot, on: Switches, *, insisted: bool = False) -> Action:
+def next_action(contract: Snapshot, on: Switches, *, forced: bool = False) -> Action:
     """The action for `contract` in its present state.
 
-    `on`: the global switches. `insisted`: the evaluation was requested by `check_completion`; then a
+    `on`: the global switches. `forced`: the evaluation was requested by `check_completion`; then a
     validator runs again on the same work, and a reopened contract may complete without new work.
     """
-    look = Evaluation(contract, contract.readiness(), on, insisted)
-    return next(case.then(look) for case in CASES if case.when(look))
+    evaluation = Evaluation(contract, contract.readiness(), on, forced)
+    return next(case.then(evaluation) for case in CASES if case.when(evaluation))
 
 
-def _completing(look: Evaluation) -> bool:
-    return look.contract.status is ContractStatus.COMPLETING
+def _completing(evaluation: Evaluation) -> bool:
+    return evaluation.contract.status is ContractStatus.COMPLETING
 
 
-def _unjudged(look: Evaluation) -> bool:
+def _unjudged(evaluation: Evaluation) -> bool:
     """True if the validator must run: only its passing verdict is missing, and it has not judged the present
     work yet, or the evaluation is forced.
     """
-    verdict = look.contract.verdict
-    return look.contract.awaits_verdict and (
-        look.forced or verdict is None or verdict.about < look.contract.worked
+    verdict = evaluation.contract.verdict
+    return evaluation.contract.awaits_verdict and (
+        evaluation.forced or verdict is None or verdict.about < evaluation.contract.worked
     )
 
 
-def _guarded(look: Evaluation) -> bool:
+def _guarded(evaluation: Evaluation) -> bool:
     """True if the next phase change needs a confirmation. Completing the last phase needs none."""
-    return look.contract.phase_guard and look.contract.following is not None
+    return evaluation.contract.phase_guard and evaluation.contract.following is not None
 
 
-def _person_asked(look: Evaluation) -> bool:
+def _person_asked(evaluation: Evaluation) -> bool:
     """True if the contract waits for the confirmation already."""
-    return look.contract.waiting_for == "phase_confirmation"
+    return evaluation.contract.waiting_for == "phase_confirmation"
 
 
-def _at_rest(look: Evaluation) -> bool:
+def _at_rest(evaluation: Evaluation) -> bool:
     """True if the contract was completed, reopened, and nothing was done since (decision 0008).
 
     Completing it again at once would undo the reopening.
     """
-    return look.contract.rests and look.contract.following is None and not look.forced
+    return evaluation.contract.rests and evaluation.contract.following is None and not evaluation.forced
 
 
 CASES: Final[tuple[Case, ...]] = (
-    Case(lambda look: look.contract.status not in ACTIVE_STATUSES, lambda look: Nothing(f"the contract is {look.contract.status}")),
+    Case(lambda e: e.contract.status not in ACTIVE_STATUSES,     lambda e: Nothing(f"the contract is {e.contract.status}")),
     # A started completion is finished or aborted whatever the switches are: nothing else leaves COMPLETING.
-    Case(lambda look: _completing(look) and look.gate.ready,     lambda _: CleanUp()),
-    Case(_completing,                                            lambda look: Abort(", ".join(look.gate.missing))),
-    Case(lambda look: look.on.feature and _unjudged(look),       lambda look: Validate(look.contract.current.gate.validator or "")),
-    Case(lambda look: not look.gate.ready,                       lambda look: Nothing(", ".join(look.gate.missing))),
-    Case(lambda look: not look.gate.by_gate,                     lambda _: Nothing("the phase has no requirements, so it does not end automatically")),
-    Case(lambda look: not look.on.feature,                       lambda _: Record("the feature flag auto_complete is off")),
-    Case(lambda look: not look.contract.auto_complete,           lambda _: Record("auto-complete is off for this contract")),
-    Case(lambda look: _guarded(look) and _person_asked(look),    lambda _: Nothing("a person was already asked to confirm")),
+    Case(lambda e: _completing(e) and e.gate.ready,              lambda _: CleanUp()),
+    Case(_completing,                                            lambda e: Abort(", ".join(e.gate.missing))),
+    Case(lambda e: e.on.feature and _unjudged(e),                lambda e: Validate(e.contract.current.gate.validator or "")),
+    Case(lambda e: not e.gate.ready,                             lambda e: Nothing(", ".join(e.gate.missing))),
+    Case(lambda e: not e.gate.by_gate,                           lambda _: Nothing("the phase has no requirements, so it does not end automatically")),
+    Case(lambda e: not e.on.feature,                             lambda _: Record("the feature flag auto_complete is off")),
+    Case(lambda e: not e.contract.auto_complete,                 lambda _: Record("auto-complete is off for this contract")),
+    Case(lambda e: _guarded(e) and _person_asked(e),             lambda _: Nothing("a person was already asked to confirm")),
     Case(_guarded,                                               lambda _: Confirm()),
-    Case(lambda look: not look.contract.current.gate.auto_advance, lambda _: Record("auto-advance is off for this phase")),
+    Case(lambda e: not e.contract.current.gate.auto_advance,     lambda _: Record("auto-advance is off for this phase")),
     Case(_at_rest,                                               lambda _: Nothing("the contract was reopened, and nothing has changed since")),
-    Case(lambda look: look.contract.following is None,           lambda _: Complete()),
-    Case(lambda look: not look.on.advance,                       lambda _: Record("contracts.auto_advance_phases is off")),
-    Case(lambda _: True,                                         lambda look: _advance(look.contract)),
+    Case(lambda e: e.contract.following is None,                 lambda _: Complete()),
+    Case(lambda e: not e.on.advance,                             lambda _: Record("contracts.auto_advance_phases is off")),
+    Case(lambda _: True,                                         lambda e: _advance(e.contract)),
 )  # fmt: skip
 
 

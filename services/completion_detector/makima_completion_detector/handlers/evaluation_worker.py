@@ -97,10 +97,10 @@ class EvaluationWorker:
 
     async def run(self) -> None:
         """Claims and evaluates to-do rows until cancelled."""
-        async with asyncio.TaskGroup() as looks:
-            await self._reactor.run(partial(self._take_next, looks))
+        async with asyncio.TaskGroup() as evaluations:
+            await self._reactor.run(partial(self._take_next, evaluations))
 
-    async def _take_next(self, looks: asyncio.TaskGroup) -> bool:
+    async def _take_next(self, evaluations: asyncio.TaskGroup) -> bool:
         """Waits for a free permit, claims a to-do row and starts its evaluation as a task.
 
         True if there was a row.
@@ -114,7 +114,7 @@ class EvaluationWorker:
                 self._free.release()
         if todo is None:
             return False
-        looks.create_task(self._take(todo), name=f"look at {todo.contract_id}").add_done_callback(
+        evaluations.create_task(self._take(todo), name=f"evaluate {todo.contract_id}").add_done_callback(
             lambda _: self._free.release()
         )
         return True
@@ -146,7 +146,7 @@ class EvaluationWorker:
         contract = await self._queries.snapshot(todo.tenant, todo.contract_id)
         if contract is None:
             return None
-        found = next_action(contract, self._switches, insisted=todo.forced)
+        found = next_action(contract, self._switches, forced=todo.forced)
         structlog.get_logger().debug(
             "completion.judged", contract_id=todo.contract_id, version=contract.version, found=repr(found)
         )
@@ -218,9 +218,11 @@ class EvaluationWorker:
         RecordValidation also contains the verdict, as a second run of the validator may give another one.
         """
         name = snake_case(type(command).__name__)
-        said = f"/{command.passed}/{command.reason}" if isinstance(command, RecordValidation) else ""
+        suffix = f"/{command.passed}/{command.reason}" if isinstance(command, RecordValidation) else ""
         request = Request(
-            command_id=uuid5(NAMESPACE, f"{todo.tenant}/{todo.contract_id}/{contract.version}/{name}{said}"),
+            command_id=uuid5(
+                NAMESPACE, f"{todo.tenant}/{todo.contract_id}/{contract.version}/{name}{suffix}"
+            ),
             target=todo.contract_id,
             data=asdict(command),
             actor=ACTOR,

@@ -46,25 +46,25 @@ class ValidatorPool:
             process = await self._start(name)
             try:
                 async with asyncio.timeout(self._timeout):
-                    said, _ = await process.communicate(encode(contract))
+                    output, _ = await process.communicate(encode(contract))
             except TimeoutError:
                 return Verdict(passed=False, reason=f"the validator took longer than {self._timeout:g} s")
             finally:
                 await _end(process)
-        if not said:
+        if not output:
             return Verdict(
                 passed=False, reason=f"the validator ended without a result, exit code {process.returncode}"
             )
-        return adapter(Verdict).validate_json(said)
+        return adapter(Verdict).validate_json(output)
 
     async def _start(self, name: str) -> Process:
         """Starts the process with this process's import path, in a session of its own so that `_end` can
         kill the whole group. Variables `MAKIMA_*` are withheld, as they contain passwords of the service.
         """
-        told = {
+        environment = {
             variable: value for variable, value in os.environ.items() if not variable.startswith("MAKIMA_")
         }
-        told["PYTHONPATH"] = os.pathsep.join(folder for folder in sys.path if folder)
+        environment["PYTHONPATH"] = os.pathsep.join(folder for folder in sys.path if folder)
         limit = str(ceil(self._timeout) + VALIDATOR_EXIT_GRACE_SECONDS)
         return await asyncio.create_subprocess_exec(
             sys.executable,
@@ -74,7 +74,7 @@ class ValidatorPool:
             limit,
             stdin=PIPE,
             stdout=PIPE,
-            env=told,
+            env=environment,
             start_new_session=True,
         )
 

@@ -36,13 +36,13 @@ def judged(name: str, contract: Snapshot) -> Verdict:
     if not found:
         return Verdict(passed=False, reason=f"no validator {name!r} is installed in the group {GROUP}")
     try:
-        said = cast("Validator", next(iter(found)).load())(contract)
+        result = cast("Validator", next(iter(found)).load())(contract)
     except BaseException as error:  # noqa: BLE001 - outermost frame of third-party code, which may also exit
         return Verdict(passed=False, reason=f"{type(error).__name__}: {error}"[:MAX_REASON_CHARACTERS])
     return (
-        Verdict(passed=False, reason=said[:MAX_REASON_CHARACTERS])
-        if isinstance(said, str)
-        else Verdict(passed=bool(said))
+        Verdict(passed=False, reason=result[:MAX_REASON_CHARACTERS])
+        if isinstance(result, str)
+        else Verdict(passed=bool(result))
     )
 
 

@@ -19,7 +19,7 @@ from makima_schemas.contract.events import ContractCreated
 from makima_schemas.errors import RETRYABLE_CODES
 
 from makima_contract.handlers.commands import ContractCommandHandler
-from makima_contract.projections import heard_for, resumes_unstarted
+from makima_contract.projections import contract_of_live_supervisor, resumes_unstarted
 from makima_contract.queries import PendingStart, Queries, UnregisteredTask
 
 NAMESPACE: Final = UUID("b1d6b7d2-6a0e-5d0c-8a35-0f8f5f8a7c11")  # of the uuid5 command ids
@@ -45,30 +45,32 @@ class Starter:
     def applied(self, _position: int, batch: Sequence[Applied]) -> None:
         """Called after each commit of the projection; wakes the loop if there may be a new pending row."""
         if any(
-            heard_for(each) or resumes_unstarted(each) or isinstance(each.event, ContractCreated)
+            contract_of_live_supervisor(each)
+            or resumes_unstarted(each)
+            or isinstance(each.event, ContractCreated)
             for each in batch
         ):
             self._reactor.wake()
 
     async def run(self) -> None:
         """Works off pending rows when woken and every `START_POLL_SECONDS`, until cancelled."""
-        await self._reactor.run(self._answer_owed)
+        await self._reactor.run(self._send_pending)
 
-    async def _answer_owed(self) -> bool:
+    async def _send_pending(self) -> bool:
         """One round: sends a StartContract or CreateTask per pending row. True if there may be more rows."""
         starts, supervisors = (
             await self._queries.pending_starts(START_BATCH_SIZE),
             await self._queries.unregistered(START_BATCH_SIZE),
         )
-        for owed in starts:
-            await self._start(owed)
+        for start in starts:
+            await self._start(start)
         for supervisor in supervisors:
             await self._register(supervisor)
         return START_BATCH_SIZE in (len(starts), len(supervisors))
 
-    async def _start(self, owed: PendingStart) -> None:
-        if await self._answered(owed, f"{owed.supervised_at}", StartContract()):
-            await self._queries.mark_started(owed)
+    async def _start(self, start: PendingStart) -> None:
+        if await self._answered(start, f"{start.supervised_at}", StartContract()):
+            await self._queries.mark_started(start)
 
     async def _register(self, supervisor: UnregisteredTask) -> None:
         """Creates the supervisor's task in its contract.
@@ -81,7 +83,7 @@ class Starter:
             await self._queries.mark_registered(supervisor)
 
     async def _answered(
-        self, debt: PendingStart | UnregisteredTask, intent: str, command: StartContract | CreateTask
+        self, pending: PendingStart | UnregisteredTask, intent: str, command: StartContract | CreateTask
     ) -> bool:
         """Sends the command; True if it was accepted or refused, False if it must be retried.
 
@@ -89,20 +91,23 @@ class Starter:
         """
         with traces.span(
             f"contract.{snake_case(type(command).__name__)}",
-            parent=debt.traceparent,
-            contract_id=debt.contract_id,
+            parent=pending.traceparent,
+            contract_id=pending.contract_id,
         ):
             request = Request(
-                command_id=uuid5(NAMESPACE, f"{debt.tenant}/{debt.contract_id}/{intent}"),
-                target=debt.contract_id,
+                command_id=uuid5(NAMESPACE, f"{pending.tenant}/{pending.contract_id}/{intent}"),
+                target=pending.contract_id,
                 data=asdict(command),
                 actor=ACTOR,
-                tenant=debt.tenant,
+                tenant=pending.tenant,
             )
             reply = await self._decisions.handle(request, command)
         if isinstance(reply, Problem) and reply.code in RETRYABLE_CODES:
             structlog.get_logger().warning(
-                "contract.start_deferred", contract_id=debt.contract_id, code=reply.code, detail=reply.detail
+                "contract.start_deferred",
+                contract_id=pending.contract_id,
+                code=reply.code,
+                detail=reply.detail,
             )
             return False
         return True

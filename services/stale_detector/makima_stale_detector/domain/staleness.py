@@ -62,10 +62,10 @@ def contract_of(recorded: Recorded, event: Event) -> str | None:
             return recorded.entity_id if recorded.category == "contract" else None
 
 
-def moved(news: Iterable[Recorded]) -> frozenset[str]:
+def moved(events: Iterable[Recorded]) -> frozenset[str]:
     """Ids of contracts whose staleness these events may change. Undecodable events are skipped."""
     found: set[str] = set()
-    for recorded in news:
+    for recorded in events:
         if CLASS_BY_NAME.get(recorded.type) not in EVENTS:
             continue
         with suppress(UndecodableError, UnknownEventError):

@@ -149,7 +149,7 @@ class DetectionLoop:
                 return False
             case _:
                 self._detector.resolve(verdict)
-                _tell(verdict, reply)
+                _log_reply(verdict, reply)
         return True
 
     async def _reconsider(self, verdict: Verdict) -> None:
@@ -230,7 +230,7 @@ def _append(found: HoldRequest | HoldRelease, stream: str) -> Append:
     )
 
 
-def _tell(verdict: Verdict, reply: Reply) -> None:
+def _log_reply(verdict: Verdict, reply: Reply) -> None:
     """Log the owner's reply.
 
     It declines a verdict if it has a newer heartbeat, if another connection is current, or if another

@@ -102,7 +102,7 @@ class HeartbeatConsumer:
 
     def consume(self, batch: Sequence[Message]) -> None:
         """Advance the shards' clocks by each message and pass heartbeats to the detector. Does not yield."""
-        hear, shards, now = self._detector.on_heartbeat, self._by_digit, monotonic()
+        on_heartbeat, shards, now = self._detector.on_heartbeat, self._by_digit, monotonic()
         for message in batch:
             subject, sequence, stamp = message.subject, message.sequence, message.timestamp_ns
             shard = shards.get(subject[SHARD : SHARD + 2])
@@ -113,9 +113,9 @@ class HeartbeatConsumer:
                 shard.clock.advance(stamp)
             else:
                 shard.consumed(sequence, stamp)
-            spoken = read(subject, message.payload, message.headers)
-            if spoken is not None:
-                hear(shard, spoken, sequence, stamp)
+            source = read(subject, message.payload, message.headers)
+            if source is not None:
+                on_heartbeat(shard, source, sequence, stamp)
             elif subject[SHARD + 1 :] == CANARY:
                 self.canary_at[shard.number] = self.seen_at[shard.number] = now
         self.read += len(batch)

@@ -116,9 +116,9 @@ class LogFollower:
             case ContractCreated(owner_id=owner_id):
                 self._owners[recorded.entity_id] = owner_id
                 for name in self._early.pop(recorded.entity_id, ()):
-                    early = self._senders.get(name)
-                    if early is not None and early.alive:
-                        self._detector.track(early, owner_id)
+                    unmatched = self._senders.get(name)
+                    if unmatched is not None and unmatched.alive:
+                        self._detector.track(unmatched, owner_id)
             case ContractArchived() | ContractDeleted():
                 self._owners.pop(recorded.entity_id, None)
             case _:

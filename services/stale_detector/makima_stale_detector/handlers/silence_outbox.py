@@ -37,23 +37,23 @@ class SilenceOutbox:
 
     async def _publish_pending(self) -> bool:
         """Append the oldest pending events. Returns whether there may be more."""
-        owed = await self._queries.pending(SILENCE_OUTBOX_BATCH_SIZE)
-        if owed:
-            await asyncio.gather(*(self._append(each) for each in owed))
-            await self._queries.mark_recorded([each.command_id for each in owed])
-        return len(owed) == SILENCE_OUTBOX_BATCH_SIZE
+        pending = await self._queries.pending(SILENCE_OUTBOX_BATCH_SIZE)
+        if pending:
+            await asyncio.gather(*(self._append(each) for each in pending))
+            await self._queries.mark_recorded([each.command_id for each in pending])
+        return len(pending) == SILENCE_OUTBOX_BATCH_SIZE
 
-    async def _append(self, owed: PendingSilence) -> None:
-        meta = event_meta(ACTOR, owed.traceparent)
-        sender = f"{owed.event.sender_kind}:{owed.event.sender_id}"
+    async def _append(self, pending: PendingSilence) -> None:
+        meta = event_meta(ACTOR, pending.traceparent)
+        sender = f"{pending.event.sender_kind}:{pending.event.sender_id}"
         outcome = await self._appender.append(
-            idempotent_append(owed.tenant, sender_stream(sender), owed.command_id, owed.event, meta)
+            idempotent_append(pending.tenant, sender_stream(sender), pending.command_id, pending.event, meta)
         )
-        log = structlog.get_logger().bind(sender=sender, contract_id=owed.event.contract_id)
+        log = structlog.get_logger().bind(sender=sender, contract_id=pending.event.contract_id)
         match outcome:
             case Appended():
                 log.info("silence.detected", position=outcome.position)
             case KeyReused():
-                log.error("silence.id_reused", command_id=str(owed.command_id))
+                log.error("silence.id_reused", command_id=str(pending.command_id))
             case _:
                 pass

@@ -88,10 +88,10 @@ class StaleContractScanner:
         # Read before the tables, so they show the log up to this position or further.
         seen = self._projector.position
         due = await self._queries.stale_candidates(self._threshold, STALE_SCAN_BATCH_SIZE)
-        news = await self._log.after(seen, STALE_SCAN_BATCH_SIZE) if due else []
+        events = await self._log.after(seen, STALE_SCAN_BATCH_SIZE) if due else []
         # Else events beyond this page may contain activity that was not read.
-        if len(news) < STALE_SCAN_BATCH_SIZE:
-            moved = staleness.moved(news)
+        if len(events) < STALE_SCAN_BATCH_SIZE:
+            moved = staleness.moved(events)
             await asyncio.gather(*(self._detect(each) for each in due if each.contract_id not in moved))
 
     async def _lags(self) -> bool:
@@ -156,10 +156,10 @@ class StaleContractScanner:
                 contract_id=stale.contract_id,
                 stale_seconds=round(stale.stale_seconds, 1),
             )
-            said = {
+            message = {
                 "tenant": stale.tenant,
                 "contract_id": stale.contract_id,
                 "last_activity": stale.last_activity_at,
                 "stale_duration": stale.stale_seconds,
             }
-            await self._nats.publish(subjects.MONITOR_STALE, orjson.dumps(said))
+            await self._nats.publish(subjects.MONITOR_STALE, orjson.dumps(message))

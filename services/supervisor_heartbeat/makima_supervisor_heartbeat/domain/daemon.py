@@ -31,7 +31,7 @@ class DaemonDecider:
     def decide(self, command: Command, state: Daemon) -> list[DaemonEvent]:
         match command:
             case ObserveDaemon(hostname, heard):
-                return [DaemonConnected(hostname, heard)] if _news(hostname, heard, state) else []
+                return [DaemonConnected(hostname, heard)] if _is_new(hostname, heard, state) else []
             case JudgeDisconnected(evidence, newest):
                 refused = not state.connected or contradicted(evidence, newest, state.heard)
                 return [] if refused else [DaemonDisconnected(evidence)]
@@ -44,7 +44,7 @@ class DaemonDecider:
                 return replace(state, connected=False, evidence=evidence)
 
 
-def _news(hostname: str, heard: Arrival, daemon: Daemon) -> bool:
+def _is_new(hostname: str, heard: Arrival, daemon: Daemon) -> bool:
     """True if a heartbeat changes the daemon's state.
 
     A supervisor's heartbeat names its daemon, without a hostname. That registers an unknown daemon, but never

@@ -50,47 +50,47 @@ def read(address: Address, message: Message) -> Beat:
 
 
 def _supervisor(address: Address, message: Message) -> Beat:
-    said = decode_supervisor(address.entity_id, message.payload, message.headers)
+    heartbeat = decode_supervisor(address.entity_id, message.payload, message.headers)
     return Beat(
         address,
         message.sequence,
         message.timestamp_ns,
-        said.contract_id,
-        said.connection_id,
-        said.state,
-        said.phase,
-        said.current_activity,
-        said.progress,
-        '{"pending_task_ids":["' + '","'.join(said.pending_task_ids) + '"]}'
-        if said.pending_task_ids
+        heartbeat.contract_id,
+        heartbeat.connection_id,
+        heartbeat.state,
+        heartbeat.phase,
+        heartbeat.current_activity,
+        heartbeat.progress,
+        '{"pending_task_ids":["' + '","'.join(heartbeat.pending_task_ids) + '"]}'
+        if heartbeat.pending_task_ids
         else None,
     )
 
 
 def _agent(address: Address, message: Message) -> Beat:
-    said = decode_agent(address.contract_id, address.role, message.payload, message.headers)
-    own = {"child": said.child, "quiet_until": said.quiet_until}
+    heartbeat = decode_agent(address.contract_id, address.role, message.payload, message.headers)
+    own = {"child": heartbeat.child, "quiet_until": heartbeat.quiet_until}
     return Beat(
         address,
         message.sequence,
         message.timestamp_ns,
-        said.contract_id,
-        said.connection_id,
+        heartbeat.contract_id,
+        heartbeat.connection_id,
         None,
         None,
-        said.activity,
-        said.progress,
+        heartbeat.activity,
+        heartbeat.progress,
         _detail(own),
     )
 
 
 def _daemon(address: Address, message: Message) -> Beat:
-    said = decode_daemon(address.entity_id, message.payload, message.headers)
+    heartbeat = decode_daemon(address.entity_id, message.payload, message.headers)
     own = {
-        "hostname": said.hostname,
-        "agents": said.agents,
-        "worktrees": said.worktrees,
-        "capacity": said.capacity,
+        "hostname": heartbeat.hostname,
+        "agents": heartbeat.agents,
+        "worktrees": heartbeat.worktrees,
+        "capacity": heartbeat.capacity,
     }
     return Beat(
         address,
@@ -103,10 +103,10 @@ def _daemon(address: Address, message: Message) -> Beat:
         None,
         None,
         _detail(own),
-        said.hostname,
+        heartbeat.hostname,
     )
 
 
 def _detail(members: Mapping[str, object]) -> str | None:
-    told = {name: value for name, value in members.items() if value is not None}
-    return msgspec.json.encode(told).decode() if told else None
+    given = {name: value for name, value in members.items() if value is not None}
+    return msgspec.json.encode(given).decode() if given else None

@@ -126,10 +126,10 @@ class SenderCache:
         sender = self._of(stream, entity_id)
         return sender if version > sender.version + 1 and sender.logged == initial(stream) else None
 
-    def recall(self, sender: Sender, told: SenderState, version: int) -> None:
+    def recall(self, sender: Sender, state: SenderState, version: int) -> None:
         """Set the state of a sender that was evicted, as read from its stream up to this version."""
         if version >= sender.version:
-            sender.logged, sender.version = told, version
+            sender.logged, sender.version = state, version
 
     def ended(self, streams: Iterable[str], before_ns: int) -> list[str]:
         """Those of `streams` that can be evicted: ended, no heartbeat since `before_ns`, no undecided
@@ -196,12 +196,12 @@ class SenderCache:
             )
             self._expect(sender, sender.logged)
 
-    def restore(self, stream: str, told: SenderState) -> None:
+    def restore(self, stream: str, state: SenderState) -> None:
         """Set the state of a sender as the read model shows it."""
         sender = self._of(stream, split_stream(stream)[1])
-        sender.logged = told
+        sender.logged = state
         if not sender.undecided:
-            self._expect(sender, told)
+            self._expect(sender, state)
 
     def set_latest(self, beat: Beat) -> None:
         """Set the sender's last heartbeat to the newest one recorded in the database."""
@@ -219,8 +219,8 @@ class SenderCache:
     def _of(self, stream: str, entity_id: str) -> Sender:
         sender = self._senders.get(stream)
         if sender is None:
-            told = initial(stream)
-            sender = self._senders[stream] = Sender(stream, entity_id, told, told)
+            state = initial(stream)
+            sender = self._senders[stream] = Sender(stream, entity_id, state, state)
         return sender
 
     def _settle(self, sender: Sender, learnt: int) -> list[tuple[Sender, Observation]]:
@@ -229,8 +229,8 @@ class SenderCache:
         self._expect(sender, sender.logged)
         return self._observations(sender, sender.last) if sender.last is not None else []
 
-    def _expect(self, sender: Sender, told: SenderState) -> None:
-        sender.expected, sender.settled = told, False
+    def _expect(self, sender: Sender, state: SenderState) -> None:
+        sender.expected, sender.settled = state, False
 
     def _observations(self, sender: Sender, beat: Beat) -> list[tuple[Sender, Observation]]:
         sender.settled = _agree(sender.expected, beat)
@@ -287,22 +287,22 @@ def _ended(sender: Sender, before_ns: int) -> bool:
     if sender.undecided or (sender.last is not None and sender.last.received_ns >= before_ns):
         return False
     match sender.logged:
-        case Supervisor() as told:
-            return not told.alive
-        case Daemon() as told:
-            return not told.connected
+        case Supervisor() as state:
+            return not state.alive
+        case Daemon() as state:
+            return not state.connected
         case None:
             return True
 
 
-def _agree(told: SenderState, beat: Beat) -> bool:
+def _agree(state: SenderState, beat: Beat) -> bool:
     """True if a heartbeat agrees with this state, so that it needs no observation."""
-    match told:
+    match state:
         case Supervisor():
-            same_connection = beat.connection_id is None or told.connection_id == beat.connection_id
-            return told.state is beat.state and told.daemon_id == beat.address.daemon_id and same_connection
+            same_connection = beat.connection_id is None or state.connection_id == beat.connection_id
+            return state.state is beat.state and state.daemon_id == beat.address.daemon_id and same_connection
         case Daemon():
-            return told.connected is True and told.hostname == beat.hostname
+            return state.connected is True and state.hostname == beat.hostname
         case None:
             return True
 

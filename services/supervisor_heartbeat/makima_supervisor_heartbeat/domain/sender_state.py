@@ -30,24 +30,24 @@ def initial(stream: str) -> SenderState:
             return None
 
 
-def evolve(told: SenderState, event: SenderEvent) -> SenderState:
+def evolve(state: SenderState, event: SenderEvent) -> SenderState:
     """Fold one event into the state `told`; None stays None."""
-    match told:
+    match state:
         case Supervisor():
-            return SUPERVISOR.evolve(told, cast("SupervisorEvent", event))
+            return SUPERVISOR.evolve(state, cast("SupervisorEvent", event))
         case Daemon():
-            return DAEMON.evolve(told, cast("DaemonEvent", event))
+            return DAEMON.evolve(state, cast("DaemonEvent", event))
         case None:
             return None
 
 
-def dump_state(told: SenderState) -> str:
+def dump_state(state: SenderState) -> str:
     """The state as JSON, for the column `told`."""
-    match told:
+    match state:
         case Supervisor():
-            return _SUPERVISOR.dump_json(told).decode()
+            return _SUPERVISOR.dump_json(state).decode()
         case Daemon():
-            return _DAEMON.dump_json(told).decode()
+            return _DAEMON.dump_json(state).decode()
         case None:
             return "null"
 

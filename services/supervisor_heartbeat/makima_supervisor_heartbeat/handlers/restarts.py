@@ -79,7 +79,7 @@ class Restarts:
                 orjson.dumps(body),
                 timeout=DAEMON_REPLY_TIMEOUT_SECONDS,
             )
-            said = decode_reply(answer.data) if answer.data.startswith(b'{"error":') else None
+            reply = decode_reply(answer.data) if answer.data.startswith(b'{"error":') else None
         except NoRespondersError:
             return Problem(
                 ErrorCode.UNAVAILABLE,
@@ -94,4 +94,4 @@ class Restarts:
                 f"the signal to daemon {found.daemon_id} could not be sent: {type(error).__name__}",
                 "ask again",
             )
-        return said if isinstance(said, Problem) else None
+        return reply if isinstance(reply, Problem) else None

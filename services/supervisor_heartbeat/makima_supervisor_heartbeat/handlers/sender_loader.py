@@ -35,10 +35,10 @@ class SenderLoader:
                 cast("int | None", await connection.fetchval(checkpoint.SQL["position"], KnownSenders.name))
                 or 0
             )
-            async for stream, told in connection.cursor(
+            async for stream, state in connection.cursor(
                 SQL["states"], DEFAULT_TENANT, prefetch=PREFETCHED_ROWS
             ):
-                self._senders.restore(stream, load_state(stream, told))
+                self._senders.restore(stream, load_state(stream, state))
         return position
 
     async def load_latest_heartbeats(self, stream_epoch: str) -> None:

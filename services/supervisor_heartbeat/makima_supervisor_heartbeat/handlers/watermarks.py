@@ -24,7 +24,7 @@ class Watermarks:
     def __init__(self, queries: Queries) -> None:
         self._queries = queries
         self._observed = datetime.fromtimestamp(0, UTC)  # the watermark at the last poll
-        self._looked = asyncio.Event()  # set, and replaced by a new one, after each poll
+        self._polled = asyncio.Event()  # set, and replaced by a new one, after each poll
         self._wanted = asyncio.Event()  # set by a new waiter, to end the idle pause
         self._waiting = 0  # number of waiters
 
@@ -35,7 +35,7 @@ class Watermarks:
         try:
             async with asyncio.timeout(timeout):
                 while self._observed < moment:
-                    await self._looked.wait()
+                    await self._polled.wait()
         except TimeoutError:
             return False
         finally:
@@ -50,14 +50,14 @@ class Watermarks:
                 self._observed = await self._queries.watermark()
             except DATABASE_UNAVAILABLE as error:
                 structlog.get_logger().warning("watermarks.query_failed", reason=repr(error))
-            looked, self._looked = self._looked, asyncio.Event()
-            looked.set()
+            polled, self._polled = self._polled, asyncio.Event()
+            polled.set()
             metrics.ingest_watermark_age.labels("supervisor_heartbeat").set(
                 max(0.0, (datetime.now(UTC) - self._observed).total_seconds())
             )
-            await self._rest()
+            await self._pause()
 
-    async def _rest(self) -> None:
+    async def _pause(self) -> None:
         if self._waiting:
             await asyncio.sleep(_AWAITED_POLL_SECONDS)
             return

@@ -26,8 +26,8 @@ def read(subject: str, payload: bytes, headers: Headers = None) -> HeartbeatSour
             return None
         name = address.entity_id
         if address.kind == "supervisor":
-            said = decode_supervisor(name, payload, headers)
-            return ("supervisor:" + name, said.contract_id, said.connection_id)
+            heartbeat = decode_supervisor(name, payload, headers)
+            return ("supervisor:" + name, heartbeat.contract_id, heartbeat.connection_id)
         decode_daemon(name, payload, headers)
     except MalformedHeartbeatError:
         return None

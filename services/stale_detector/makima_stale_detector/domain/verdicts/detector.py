@@ -114,14 +114,14 @@ class Detector:
         self._forecast.forget()
         self.warmed_up = False
 
-    def on_heartbeat(self, shard: Shard, spoken: HeartbeatSource, sequence: int, stamp: int) -> None:
+    def on_heartbeat(self, shard: Shard, source: HeartbeatSource, sequence: int, stamp: int) -> None:
         """Record a well-formed heartbeat with its stream sequence and broker timestamp (Unix ns).
 
         Untracked senders get a deadline too, for one timeout: the event that registers a new sender arrives a
         little later than its first heartbeat. Heartbeats of a superseded connection or another contract are
         ignored. Hot path.
         """
-        sender, contract_id, connection_id = spoken
+        sender, contract_id, connection_id = source
         tracked = self.tracked.get(sender)
         if tracked is not None and not tracked.sender.accepts(contract_id, connection_id):
             return
@@ -159,8 +159,8 @@ class Detector:
 
     def is_pending(self, verdict: Verdict) -> bool:
         """True while the verdict needs a reply: no heartbeat since, and the sender is still tracked."""
-        asked = self._pending_verdicts.get(verdict.sender.name)
-        return asked is not None and asked[0] is verdict
+        pending = self._pending_verdicts.get(verdict.sender.name)
+        return pending is not None and pending[0] is verdict
 
     def resolve(self, verdict: Verdict) -> None:
         """The owner has replied. If it accepted, the log soon removes the sender.
@@ -191,8 +191,8 @@ class Detector:
         waiting = self._pending_verdicts.keys() | {
             name for owner in self._active_groups.values() for name in owner.suspects
         }
-        heard = waiting.union(*(shard.wheel.beats.keys() for shard in self.shards))
-        self._arm_deadlines([each.sender for name, each in self.tracked.items() if name not in heard])
+        known_alive = waiting.union(*(shard.wheel.beats.keys() for shard in self.shards))
+        self._arm_deadlines([each.sender for name, each in self.tracked.items() if name not in known_alive])
         self.warmed_up = True
 
     def _consider(self, owner: SenderGroup, findings: Findings) -> None:
@@ -207,8 +207,10 @@ class Detector:
         ]:
             owner.forget(name)
         watermark = self.shards.watermark
-        ripe = [name for name, suspect in owner.suspects.items() if self._is_confirmed(suspect, watermark)]
-        if not ripe:
+        confirmed = [
+            name for name, suspect in owner.suspects.items() if self._is_confirmed(suspect, watermark)
+        ]
+        if not confirmed:
             return
         expiring = self._forecast.expiring(owner)
         if is_mass(len(owner.senders), expiring):
@@ -217,7 +219,7 @@ class Detector:
                 HoldRequest(owner.name, owner.hold.version, len(owner.senders), expiring)
             )
             return
-        for name in ripe:
+        for name in confirmed:
             findings.verdicts.append(self._judge(name, owner))
 
     def _is_confirmed(self, suspect: Suspect, watermark: int) -> bool:
@@ -232,10 +234,14 @@ class Detector:
     def _judge(self, name: str, owner: SenderGroup) -> Verdict:
         suspect = owner.suspects[name]
         sender = self.tracked[name].sender
-        spoke = suspect.beat[3]
+        last_connection_id = suspect.beat[3]
         # The last heartbeat may have come from a connection that was superseded later: the verdict names the
         # current one.
-        connection_id = sender.connection_id if spoke is None or spoke in sender.superseded else spoke
+        connection_id = (
+            sender.connection_id
+            if last_connection_id is None or last_connection_id in sender.superseded
+            else last_connection_id
+        )
         evidence = prove(
             suspect,
             watermark=self.shards.watermark,
