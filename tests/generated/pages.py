@@ -84,7 +84,7 @@ def events() -> str:
         lines += [
             f"| `{cls.__name__}` | {SCHEMAS.number(cls.__name__)} | {_members(cls)} |" for cls in classes
         ]
-        lines += [f"\n`{cls.__name__}`: {_said(cls)}" for cls in classes if _said(cls)]
+        lines += [f"\n`{cls.__name__}`: {_doc(cls)}" for cls in classes if _doc(cls)]
     lines += ["", "## Types of the members", "", "| type | members or values |", "|---|---|"]
     parts: list[type[object]] = sorted(
         {part for classes in EVENT_CLASSES.values() for cls in classes for part in _parts(cls)},
@@ -164,7 +164,7 @@ def _parts(hint: object) -> set[type]:
     return found | {part for each in inner for part in _parts(each)}
 
 
-def _said(cls: type) -> str:
+def _doc(cls: type) -> str:
     """The docstring, unless it is the signature that a dataclass makes up."""
     text = inspect.getdoc(cls) or ""
     return "" if text.startswith(f"{cls.__name__}(") else " ".join(text.split())
