@@ -156,7 +156,7 @@ def _heartbeats(made: Document) -> None:
     )
     for kind, address, cls in zip(("supervisor", "agent", "daemon"), addresses, HEARTBEATS, strict=True):
         name = made.message(cls.__name__, reference(cls.__name__), examples.message(cls))
-        description = f"The heartbeats of a {kind}: JSON, or protobuf with the header `Content-Type: application/x-protobuf`."
+        description = f"Heartbeats of the kind {kind}: JSON, or protobuf with the header `Content-Type: application/x-protobuf`."
         made.channel(f"heartbeats-{kind}", address, description, [name])
         made.operation("receive", f"heartbeats-{kind}")
 

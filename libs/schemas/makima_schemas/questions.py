@@ -27,7 +27,7 @@ DECODED_APART: Final = WrapValidator(_as_it_came)
 
 @dataclass(frozen=True, slots=True)
 class TryChangePhase:
-    """Asks how a phase change would be answered, without making it (`dry_run`)."""
+    """Dry run of a phase change: the answer that it would get, without changing the phase."""
 
     contract_id: Annotated[str, Field(pattern=ID_PATTERN)]
     phase: str
@@ -47,7 +47,7 @@ class PhaseTrial(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class CheckCompletion:
-    """Asks whether a contract is done and what is missing; it is evaluated, where the switches are on."""
+    """Evaluates a contract: is it complete, what is missing. Completes it if the switches allow it."""
 
     contract_id: str
     tenant: str = DEFAULT_TENANT
@@ -61,7 +61,7 @@ class CompletionCheck(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class CleanupWorktrees:
-    """Asks the daemons that ran a contract which has ended to remove what they still hold of it."""
+    """Requests from the daemons that ran an ended contract that they remove its worktrees."""
 
     contract_id: str
     tenant: str = DEFAULT_TENANT
@@ -101,7 +101,7 @@ class HeartbeatHistory(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The newest heartbeat of a contract's supervisor, and whether the log calls it alive."""
+    """The newest heartbeat of a contract's supervisor, and whether it is alive according to the event log."""
 
     contract_id: str
     tenant: str = DEFAULT_TENANT
@@ -117,7 +117,7 @@ class SupervisorStatus(RecordedHeartbeat):
 
 @dataclass(frozen=True, slots=True)
 class DeclareAll:
-    """Verdicts by the thousand in one message; each is judged and answered by itself."""
+    """Many verdicts in one message; each is decided on its own."""
 
     silent: Annotated[
         tuple[Annotated[Request[DeclareSilent], DECODED_APART], ...], Field(max_length=MAX_VERDICTS)
@@ -128,7 +128,7 @@ class DeclareAll:
 
 
 class VerdictReplies(TypedDict):
-    """Each as the reply to a command, in the order of the question."""
+    """One command reply per verdict, in the same order."""
 
     silent: list[object]
     disconnected: list[object]
@@ -136,7 +136,7 @@ class VerdictReplies(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Rebuild:
-    """Makes a projection's tables anew, beside the live ones; answered once the new ones are the live ones."""
+    """Rebuilds a projection's tables beside the live ones; the reply follows the swap."""
 
 
 class Rebuilt(TypedDict):

@@ -29,6 +29,8 @@ class StartContract:
 
 @dataclass(frozen=True, slots=True)
 class PauseContract:
+    """Pauses a contract; resuming returns it to its present status."""
+
     reason: str | None = None
 
 
@@ -39,6 +41,8 @@ class ResumeContract:
 
 @dataclass(frozen=True, slots=True)
 class BlockContract:
+    """Marks a contract as blocked; `reason` becomes its `blocked_reason`."""
+
     reason: str | None = None
 
 
@@ -49,11 +53,15 @@ class UnblockContract:
 
 @dataclass(frozen=True, slots=True)
 class FailContract:
+    """Marks a contract as failed; `reason` becomes its `failure_reason`."""
+
     reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ReopenContract:
+    """Returns a completed or failed contract to `active`, or to `waiting_for_input`."""
+
     reason: str | None = None
 
 
@@ -127,6 +135,8 @@ class ChangePhase:
 
 @dataclass(frozen=True, slots=True)
 class RecordValidation:
+    """Sent by the completion-detector: the result of the gate validator of `phase`."""
+
     phase: str
     validator: str
     passed: bool
@@ -171,6 +181,8 @@ class CreateTask:
 
 @dataclass(frozen=True, slots=True)
 class ClaimTask:
+    """Claims a pending task for an agent of `role` with the connection `connection_id`."""
+
     task_id: Id
     role: Id
     connection_id: str | None = None
@@ -178,12 +190,16 @@ class ClaimTask:
 
 @dataclass(frozen=True, slots=True)
 class StartTask:
+    """Starts a claimed task."""
+
     task_id: Id
     connection_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ReleaseTask:
+    """Returns a claimed or running task to `pending`."""
+
     task_id: Id
     connection_id: str | None = None
     reason: str | None = None
@@ -191,6 +207,8 @@ class ReleaseTask:
 
 @dataclass(frozen=True, slots=True)
 class CompleteTask:
+    """Ends a task as completed, or as failed if `success` is false."""
+
     task_id: Id
     success: bool
     result: str | None = None
@@ -210,6 +228,8 @@ class HandOffTask:
 
 @dataclass(frozen=True, slots=True)
 class AskQuestion:
+    """Asks a question. `options` is required for type `choice`, and empty for every other type."""
+
     question_id: Id
     question: str
     question_type: QuestionType = "text"
@@ -218,12 +238,16 @@ class AskQuestion:
 
 @dataclass(frozen=True, slots=True)
 class AnswerQuestion:
+    """Answers an open question; for type `choice`, with one of its options."""
+
     question_id: Id
     answer: str
 
 
 @dataclass(frozen=True, slots=True)
 class SendMessage:
+    """Adds a message to a contract."""
+
     message_id: Id
     role: Id
     content: str

@@ -22,7 +22,7 @@ class BatchError:
 class BatchAnswer:
     """The outcome of a batch.
 
-    After a dry run, `affected_ids` are the contracts that the operation would be tried on.
+    After a dry run, `affected_ids` are the contracts to which the operation would be applied.
     """
 
     operation: str

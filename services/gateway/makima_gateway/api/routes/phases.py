@@ -25,7 +25,7 @@ router = APIRouter(tags=["phases"])
 
 @router.post("/contracts/{contract_id}/phase", response_model=Contract | PhaseTrial)
 async def change_phase(contract_id: ContractId, body: NewPhase, write: Writing) -> Response:
-    """With `dry_run` it answers whether the change would be accepted, and changes nothing."""
+    """With `dry_run` the response says whether the change would be accepted, and nothing is changed."""
     if body.dry_run:
         return await _try(contract_id, body, write)
     command = ChangePhase(body.phase, body.confirmed, body.force, body.reason)
@@ -58,7 +58,7 @@ async def complete_deliverable(
 
 @router.get("/contracts/{contract_id}/phase-readiness", response_model=PhaseReadiness)
 async def phase_readiness(contract_id: ContractId, read: Reading) -> Response:
-    """Judged by the pure function that the contract service uses too (`makima_schemas.gate`)."""
+    """Evaluated by the same function as in the contract service (`makima_schemas.gate`)."""
     row = await read.contract(contract_id)
     found = await phase_standing(read.gateway.queries, row)
     enabled = (

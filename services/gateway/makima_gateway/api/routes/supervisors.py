@@ -27,7 +27,7 @@ TELEMETRY_TIMEOUT_SECONDS: Final = 1.0  # short: heartbeats are telemetry, and a
 
 @router.get("/contracts/{contract_id}/supervisor/status", response_model=SupervisorStatus)
 async def supervisor_status(contract_id: ContractId, read: Reading) -> Response:
-    """For a supervisor that fell silent: 503 `SUPERVISOR_DEAD`, a problem with the same members."""
+    """503 `SUPERVISOR_DEAD`, a problem with the same members, if the supervisor's heartbeats timed out."""
     row = await _supervisor(read, contract_id)
     status = _status(row, await _last_heartbeat(read, row))
     if row.state == SupervisorState.INTERRUPTED:
