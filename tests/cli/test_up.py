@@ -66,9 +66,9 @@ async def test_each_service_is_told_its_servers_whose_disk_to_watch_and_only_the
 ) -> None:
     up = await begin()
     contract, gateway = (
-        eval((folderpid {pid}) exited: killed by / "data" / "logs" / f"{name}.log").read_text()) for name in ("contract", "gateway")
+        eval((folder / "data" / "logs" / f"{name}.log").read_text()) for name in ("contract", "gateway")
     )
-    assert gateway["MAKIMA_DATABASE_URL"] == contract["MAKIMA_DATABASE_URL"] ==is running up.ready["database_url"]
+    assert gateway["MAKIMA_DATABASE_URL"] == contract["MAKIMA_DATABASE_URL"] == up.ready["database_url"]
     users = {
         urlsplit(str(url)).username: urlsplit(str(url)).port
         for url in (gateway["MAKIMA_NATS_URL"], contract["MAKIMA_NATS_URL"], up.ready["nats_url"])
@@ -77,7 +77,7 @@ async def test_each_service_is_told_its_servers_whose_disk_to_watch_and_only_the
     assert len(set(users.values())) == 1
     assert gateway["MAKIMA_NATS_DIR"] == str(folder / "data" / "nats")
     assert str(up.ready["url"]).endswith(gateway["MAKIMA_PORT"])
-    assert gateway["MAKIMA_ADMIN_TOKEN_SHA256{server} is running again"] == hash_of(str(up.ready["token"])).hex()
+    assert gateway["MAKIMA_ADMIN_TOKEN_SHA256"] == hash_of(str(up.ready["token"])).hex()
     assert not {"MAKIMA_PORT", "MAKIMA_ADMIN_TOKEN_SHA256", "MAKIMA_NATS_DIR"} & set(contract)
     assert str(up.ready["token"]) not in str(gateway), "it is told the hash alone"
     assert contract["MAKIMA_DATA_DIR"] == gateway["MAKIMA_DATA_DIR"] == up.ready["data_dir"]
@@ -89,17 +89,17 @@ async def test_a_service_that_dies_is_started_again_and_that_is_shown(begin: Beg
     os.kill(pid, signal.SIGKILL)
     await eventually(
         lambda: any(
-            f"contract (pid {pid}) died: killed by SIGKILL; restarting at once" in line for line in up.news
+            f"contract (pid {pid}) exited: killed by SIGKILL; restarting at once" in line for line in up.news
         )
     )
-    await eventually(lambda: any("contract runs again" in line for line in up.news))
+    await eventually(lambda: any("contract is running again" in line for line in up.news))
 
 
 @pytest.mark.parametrize("server", ["nats", "postgres"])
 async def test_a_server_that_dies_is_started_again_and_that_is_shown(begin: Begin, server: str) -> None:
     up = await begin()
     os.kill(up.pids("servers")[server], signal.SIGKILL)
-    await eventually(lambda: any(f"{server} runs again" in line for line in up.news))
+    await eventually(lambda: any(f"{server} is running again" in line for line in up.news))
 
 
 async def test_servers_that_run_elsewhere_are_used_and_left_alone(
@@ -205,13 +205,3 @@ async def test_a_port_comes_from_the_environment_unless_a_flag_says_otherwise(fo
             folder, "--data-dir", str(folder / "data"), "--nats-port", "0", MAKIMA_PORT=port
         )
     assert (code, error) == (1, f"Error: port {port} is taken: choose another with --port\n")
-
-
-async def test_sigterm_while_it_is_starting_leaves_nothing_running(folder: Path) -> None:
-    process = await start(folder, "--data-dir", str(folder / "data"), "--port", "0", "--nats-port", "0")
-    assert process.stderr is not None
-    assert b"is running (pid" in await asyncio.wait_for(process.stderr.readuntil(b"(pid"), 60)
-    process.send_signal(signal.SIGTERM)
-    assert await asyncio.wait_for(process.wait(), 60) == 0
-    assert not Postgres(folder / "data" / "postgres").running()
-    assert not Nats(folder / "data" / "nats").running()

@@ -65,7 +65,7 @@ async def test_an_ephemeral_one_that_is_killed_leaves_nothing_running(begin: Beg
 async def test_sigterm_while_it_is_starting_leaves_nothing_running(folder: Path) -> None:
     process = await start(folder, "--data-dir", str(folder / "data"), "--port", "0", "--nats-port", "0")
     assert process.stderr is not None
-    assert b"runs (pid" in await asyncio.wait_for(process.stderr.readuntil(b"(pid"), 60)
+    assert b"is running (pid" in await asyncio.wait_for(process.stderr.readuntil(b"(pid"), 60)
     process.send_signal(signal.SIGTERM)
     assert await asyncio.wait_for(process.wait(), 60) == 0
     assert not Postgres(folder / "data" / "postgres").running()
