@@ -129,7 +129,11 @@ async def test_a_thousand_broken_ones_between_good_ones_cost_none_of_those(fleet
         ).state.messages == 1000 - good
 
     await eventually(all_bad_ones)
-    assert (await fleet.service.health.readiness())[0] == 200
+
+    async def is_ready() -> bool:
+        return (await fleet.service.health.readiness())[0] == 200
+
+    await eventually(is_ready)  # nothing of it lasts: a busy machine may be late for a moment
 
 
 @hypothesis.settings(max_examples=300, suppress_health_check=[hypothesis.HealthCheck.too_slow])

@@ -85,7 +85,7 @@ async def neighbours_go_on(gateways: Gateways) -> None:
     neighbour = str((await created(http))["id"])
     assert (await act(http, neighbour, "start"))["status"] == "active"
     assert gateways.replicas[0].nats.stats["reconnects"] == 0
-    assert (await gateways.replicas[0].health.readiness())[0] == 200
+    await eventually(lambda: is_ready(gateways.replicas[0]))
 
 
 @pytest.mark.parametrize("offs", one_by_one(AROUND))
