@@ -70,6 +70,7 @@ class ContractList:
     name = "bench"
     schema = "bench"
     tables = ("contracts",)
+    fold_number = 1
     events: frozenset[type] = frozenset({*STATUS, PhaseChanged, TaskCreated, TaskCompleted})
 
     async def apply(self, connection: asyncpg.Connection, batch: Sequence[Applied]) -> None:

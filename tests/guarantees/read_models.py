@@ -1,6 +1,7 @@
 """The read models that we ship, and their rows without what the clock gives."""
 
 from collections import Counter
+from collections.abc import Collection
 
 import asyncpg
 from makima_completion_detector.projections import Contracts
@@ -14,14 +15,18 @@ OURS: list[Projection] = [ReadModel(), Unstarted(), KnownSenders(), Silence(), C
 WHEN_A_LOOK_IS_DUE = {"due_at", "leased_until"}  # a queue's times, by the clock: no part of the fold
 
 
-async def rows(pool: asyncpg.Pool, projection: Projection) -> dict[str, Counter[str]]:
+async def rows(
+    pool: asyncpg.Pool, projection: Projection, without: Collection[str] = ()
+) -> dict[str, Counter[str]]:
+    """Table → its rows, `without` these columns."""
+    hidden = WHEN_A_LOOK_IS_DUE.union(without)
     return {
         f"{projection.schema}.{table}": Counter(
-            shown(row) for row in await pool.fetch(f'select * from {projection.schema}."{table}"')
+            shown(row, hidden) for row in await pool.fetch(f'select * from {projection.schema}."{table}"')
         )
         for table in projection.tables
     }
 
 
-def shown(row: asyncpg.Record) -> str:
-    return repr([item for item in row.items() if item[0] not in WHEN_A_LOOK_IS_DUE])
+def shown(row: asyncpg.Record, hidden: Collection[str]) -> str:
+    return repr([item for item in row.items() if item[0] not in hidden])

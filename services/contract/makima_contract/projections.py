@@ -157,6 +157,7 @@ class Unstarted:
     name = "contract"
     schema = "contract"
     tables = ("unstarted", "supervisors")
+    fold_number = 1
     events: frozenset[type] = frozenset(
         {ContractCreated, ContractResumed, *NO_LONGER_CREATED, SupervisorRegistered, SupervisorStateChanged}
     )

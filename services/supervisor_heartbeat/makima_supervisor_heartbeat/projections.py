@@ -27,6 +27,7 @@ class KnownSenders:
     name = "supervisor_heartbeat"
     schema = "supervisor_heartbeat"
     tables = ("senders",)
+    fold_number = 1
     events: frozenset[type] = frozenset(
         (SupervisorRegistered, SupervisorStateChanged, DaemonConnected, DaemonDisconnected)
     )

@@ -38,6 +38,7 @@ class SampleProjection:
     name: str = "sample_projection"
     schema: str = "sample_projection"
     tables: tuple[str, ...] = ("line", "tally")
+    fold_number: int = 1
     events: frozenset[type] = frozenset({ContractPaused, ContractResumed, MessageSent})
     failing_at: int | None = None
     gate: asyncio.Event = field(default_factory=asyncio.Event)

@@ -25,6 +25,8 @@ class Lease:
     position: int  # the last position that is applied to the tables
     # False after a restore: the rows were folded from events that this log does not contain: rebuild them.
     of_this_log: bool
+    # False after an upgrade or its rollback: code with another fold number has applied events to the tables.
+    of_this_fold: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,14 @@ class ProjectionLag:
 
 
 @dataclass(frozen=True, slots=True)
+class Outdated:
+    """Why the live tables must be rebuilt."""
+
+    of_another_log: bool  # they show events that this log does not contain
+    fold_number: int | None  # of the code that folded them; None: it did not record one
+
+
+@dataclass(frozen=True, slots=True)
 class Checkpoint:
     """Access to the checkpoint of one consumer for one replica. All methods raise what asyncpg raises."""
 
@@ -52,12 +62,15 @@ class Checkpoint:
     consumer: str  # the projection's name
     owner: str  # this replica's name
     lease: timedelta  # how long an owner that does not renew its lease keeps other replicas out
+    fold_number: int  # of this build's projection
 
     async def acquire(self) -> Lease | None:
         """Takes the lease if it is free, expired or held by this owner; None if another owner holds it."""
         await self.pool.execute(SQL["begin"], self.consumer)
-        row = await self.pool.fetchrow(SQL["acquire"], self.consumer, self.owner, self.lease)
-        return None if row is None else Lease(row["generation"], row["position"], row["of_this_log"])
+        row = await self.pool.fetchrow(
+            SQL["acquire"], self.consumer, self.owner, self.lease, self.fold_number
+        )
+        return None if row is None else Lease(*row)
 
     async def advance(
         self, connection: asyncpg.Connection, held: Lease, position: int, event_id: UUID, search_path: str
@@ -79,12 +92,20 @@ class Checkpoint:
             self.lease,
             search_path,
             stalled,
+            self.fold_number,
         )
         if moved is None:
             raise LeaseLostError(
                 f"{self.owner} no longer holds the lease of {self.consumer}, generation {held.generation}, at {held.position}"
             )
-        return Lease(held.generation, position, of_this_log=True)
+        return Lease(held.generation, position, of_this_log=True, of_this_fold=held.of_this_fold)
+
+    async def outdated(self) -> Outdated | None:
+        """Why this owner must rebuild the live tables; None if they are up to date or another owner's."""
+        row = await self.pool.fetchrow(SQL["outdated"], self.consumer, self.owner, self.fold_number)
+        if row is None or not (row["of_another_log"] or row["of_another_fold"]):
+            return None
+        return Outdated(row["of_another_log"], row["fold_number"])
 
     async def renew(self, held: Lease) -> None:
         """Extends the lease without moving the position. Raises `LeaseLostError`."""

@@ -33,7 +33,8 @@ class Projection(Protocol):
     `name` is also the consumer's name in the checkpoints. A rebuild replaces `tables` of the Postgres schema
     `schema`. `events` are the event classes to apply. The projection stops at an event of one of their
     categories whose type or schema number this build does not know, because skipping it could make the tables
-    wrong.
+    wrong. `fold_number` changes with each change of the code or the SQL that could give other rows: tables that
+    were folded with another number are rebuilt at the start.
     """
 
     @property
@@ -42,6 +43,8 @@ class Projection(Protocol):
     def schema(self) -> str: ...
     @property
     def tables(self) -> tuple[str, ...]: ...
+    @property
+    def fold_number(self) -> int: ...
     @property
     def events(self) -> frozenset[type]: ...
 

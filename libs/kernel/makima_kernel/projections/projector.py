@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import aclosing, suppress
 from datetime import timedelta
-from typing import Final, cast
+from typing import Final, NoReturn, cast
 from uuid import UUID
 
 import asyncpg
@@ -20,9 +20,9 @@ from makima_kernel.cancellation import raise_if_cancelled
 from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
 from makima_kernel.event_log.log import Log
 from makima_kernel.nats.dead_letters import dead_letter
+from makima_kernel.projections.automatic_rebuild import AutomaticRebuild
 from makima_kernel.projections.checkpoint import Checkpoint, Lease, LeaseLostError, ReadModelPosition
 from makima_kernel.projections.projection import Applied, DecodedBatch, Projection, decode_batch
-from makima_kernel.projections.rebuild import rebuild
 from makima_kernel.projections.subscription import Consumer, EpochChangedError
 from makima_kernel.waiting import wait_with_timeout
 
@@ -69,7 +69,8 @@ class Projector:
         max_batch: int = 1000,
     ) -> None:
         self._projection, self._pool, self._log, self._nats = projection, pool, log, nats
-        self._checkpoint = Checkpoint(pool, projection.name, owner, lease)
+        self._checkpoint = Checkpoint(pool, projection.name, owner, lease, projection.fold_number)
+        self._rebuild = AutomaticRebuild(projection, pool, log, self._checkpoint)
         self._on_commit = on_commit
         # `_batch`: events in the next transaction; 1 after a failure, then doubled up to `_max_batch`.
         self._max_batch = self._batch = max_batch
@@ -87,15 +88,17 @@ class Projector:
         return max(0, self._consumer.head - self.position) if self.active and self._consumer else 0
 
     def ready(self) -> str | None:
-        """None if this replica is ready, else the reason. Does not look at the lag."""
+        """None if this replica is ready, else the reason. Does not look at lag and rebuild."""
         return self._problem and f"projection {self._projection.name}: {self._problem}"
 
     async def check(self) -> str | None:
         """As `ready()`, and also not ready if the oldest event that is not applied is older than 10 s.
 
-        The lag is read from the database, so it counts on standby replicas too.
+        The lag is read from the database, so it counts on standby replicas too. A replica that rebuilds
+        outdated tables is not ready and says how far it is; the others are, with the tables of before.
         """
         problem = self._problem or (self._consumer.problem if self.active and self._consumer else None)
+        problem = problem or self._rebuild.problem()
         if problem is None:
             problem = await self._lagging()
         return problem and f"projection {self._projection.name}: {problem}"
@@ -144,6 +147,7 @@ class Projector:
                 await self._once()
         finally:
             self.active = False
+            await self._rebuild.stop()
             with suppress(NatsError, *DATABASE_UNAVAILABLE):
                 await pokes.unsubscribe()
                 await self._checkpoint.release()
@@ -202,10 +206,11 @@ class Projector:
 
     async def _lead(self, held: Lease) -> None:
         self._moved(held.position)
+        if not (held.of_this_log and held.of_this_fold):
+            self._rebuild.start()
         # The database was restored: the rows show events that are not in the log any more.
         if not held.of_this_log:
-            await rebuild(self._projection, self._pool, self._log)
-            return
+            await self._hold(held)
         self._consumer = Consumer(self._log, self._nats, name=f"projector-{self._projection.name}")
         async with aclosing(self._consumer.batches(held.position, self._max_batch, ticks=True)) as batches:
             self.active = True
@@ -217,6 +222,12 @@ class Projector:
                     taken, batch = batch[: self._batch], batch[self._batch :]  # noqa: PLW2901 - the rest of it
                     held = await self._apply(held, taken)
                     self._batch = min(self._batch * 2, self._max_batch)
+
+    async def _hold(self, held: Lease) -> NoReturn:
+        """Renews the lease and applies nothing, until a rebuild has replaced the tables (`LeaseLostError`)."""
+        while True:
+            await self._checkpoint.renew(held)
+            await asyncio.sleep(self._checkpoint.lease.total_seconds() / 4)
 
     async def _apply(self, held: Lease, batch: list[Recorded]) -> Lease:
         sifted = decode_batch(self._projection, batch)

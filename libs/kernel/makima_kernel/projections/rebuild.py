@@ -2,8 +2,8 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Final, cast
 
@@ -15,9 +15,12 @@ from makima_schemas.codec import UnknownEventError
 from makima_kernel.event_log.log import Log
 from makima_kernel.event_log.named_sql import named
 from makima_kernel.projections import checkpoint
+from makima_kernel.projections.checkpoint import Checkpoint
 from makima_kernel.projections.projection import DecodedBatch, Projection, decode_batch
+from makima_kernel.telemetry import metrics
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
+_MAX_BATCH: Final = 5000  # events per transaction
 _TABLE_LOCK_RETRY_SECONDS: Final = 0.2  # seconds between two tries to lock the live tables
 
 _logger = structlog.get_logger(__name__)
@@ -27,7 +30,21 @@ class RebuildRunningError(RuntimeError):
     """Another rebuild of this Postgres schema is running."""
 
 
-async def rebuild(projection: Projection, pool: asyncpg.Pool, log: Log, *, max_batch: int = 5000) -> int:
+def _ignore(_position: int, _head: int) -> None:
+    """The default of `on_progress`."""
+
+
+OnProgress = Callable[[int, int], None]  # the position of the new tables, and the last one of the log
+
+
+async def rebuild(
+    projection: Projection,
+    pool: asyncpg.Pool,
+    log: Log,
+    *,
+    max_batch: int = _MAX_BATCH,
+    on_progress: OnProgress = _ignore,
+) -> int:
     """Rebuilds the tables of `projection` from position 1; returns the position that they show.
 
     Readers see the old rows until the swap. The active projector keeps applying events to the old tables
@@ -37,17 +54,21 @@ async def rebuild(projection: Projection, pool: asyncpg.Pool, log: Log, *, max_b
     `UnknownEventError` at an event that would stop the projection.
     """
     async with _exclusive(projection, pool) as connection:
-        run = _Rebuild(projection, connection, log, max_batch)
-        await run.prepare(pool)
-        while True:
-            with _rare_collections():
-                await run.catch_up()
-            try:
-                return await run.swap()
-            except (LockNotAvailableError, DeadlockDetectedError):
-                await asyncio.sleep(
-                    _TABLE_LOCK_RETRY_SECONDS
-                )  # a reader holds the tables for long: let the others through
+        return await _Rebuild(projection, connection, log, max_batch, on_progress).run(pool)
+
+
+async def rebuild_outdated(
+    projection: Projection, pool: asyncpg.Pool, log: Log, live: Checkpoint, on_progress: OnProgress
+) -> bool:
+    """As `rebuild`, but only if the live tables are `Checkpoint.outdated`, else returns False.
+
+    This is checked while no other rebuild can run, so that two replicas do not rebuild one after the other.
+    """
+    async with _exclusive(projection, pool) as connection:
+        if await live.outdated() is None:
+            return False
+        await _Rebuild(projection, connection, log, _MAX_BATCH, on_progress).run(pool)
+        return True
 
 
 @asynccontextmanager
@@ -75,17 +96,35 @@ def _rare_collections() -> Generator[None]:
 
 class _Rebuild:
     def __init__(
-        self, projection: Projection, connection: asyncpg.Connection, log: Log, max_batch: int
+        self,
+        projection: Projection,
+        connection: asyncpg.Connection,
+        log: Log,
+        max_batch: int,
+        on_progress: OnProgress,
     ) -> None:
-        self._projection, self._connection, self._log, self._max_batch = (
-            projection,
-            connection,
-            log,
-            max_batch,
-        )
+        self._projection, self._connection, self._log = projection, connection, log
+        self._max_batch, self._on_progress = max_batch, on_progress
         self._live, self._next = f'"{projection.schema}"', f'"{projection.schema}__next"'
         self._generation = 0
         self._position = 0
+        self._head = 0
+
+    async def run(self, pool: asyncpg.Pool) -> int:
+        """Makes the new tables and swaps them in; returns the position that they show."""
+        try:
+            await self.prepare(pool)
+            while True:
+                with _rare_collections():
+                    await self.catch_up()
+                try:
+                    return await self.swap()
+                except (LockNotAvailableError, DeadlockDetectedError):
+                    # A reader holds the tables for long: let the others through.
+                    await asyncio.sleep(_TABLE_LOCK_RETRY_SECONDS)
+        finally:
+            with suppress(KeyError):
+                metrics.projection_rebuild.remove(self._projection.name)
 
     async def prepare(self, pool: asyncpg.Pool) -> None:
         """Makes an empty copy of each table in a new schema, and the checkpoint of the next generation."""
@@ -122,6 +161,7 @@ class _Rebuild:
 
     async def catch_up(self) -> None:
         """Applies the log up to its end; decodes the next batch while Postgres applies the present one."""
+        self._head = max(self._head, await self._log.head())
         sifted = await self._read(self._position, self._max_batch)
         while sifted is not None:
             sifted, _ = await asyncio.gather(
@@ -139,6 +179,9 @@ class _Rebuild:
                 SQL["progress"], self._projection.name, self._generation, sifted.position
             )
         self._position = sifted.position
+        self._head = max(self._head, self._position)
+        metrics.projection_rebuild.labels(self._projection.name).set(self._position / self._head)
+        self._on_progress(self._position, self._head)
 
     async def _fold(self, sifted: DecodedBatch) -> None:
         if sifted.unknown is not None:
@@ -174,7 +217,13 @@ class _Rebuild:
                     f"drop table {self._live}.{table}; alter table {self._next}.{table} set schema {self._live}"
                 )
             await self._connection.execute(f"drop schema {self._next}")
-            await self._connection.execute(SQL["promote"], self._projection.name, self._generation, position)
+            await self._connection.execute(
+                SQL["promote"],
+                self._projection.name,
+                self._generation,
+                position,
+                self._projection.fold_number,
+            )
         _logger.info(
             "projection.rebuilt",
             projection=self._projection.name,

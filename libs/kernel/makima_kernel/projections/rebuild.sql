@@ -12,7 +12,7 @@ with live as (
 )
 insert into event_log.checkpoints (consumer, generation, shard, position)
 select $1, live.generation + 1, 0, 0 from live
-on conflict (consumer, generation, shard) do update set position = 0, event_id = null, epoch = null, owner = null, lease_until = null
+on conflict (consumer, generation, shard) do update set position = 0, event_id = null, epoch = null, owner = null, lease_until = null, fold_number = null, fold_position = null
 returning generation
 
 -- name: constraints
@@ -40,12 +40,13 @@ update event_log.checkpoints set position = $3 where consumer = $1 and generatio
 select position from event_log.checkpoints where consumer = $1 and generation = $2 and shard = 0 for update
 
 -- name: promote
--- Makes the rebuilt generation the live one, with the owner and the lease of the old one, and of this log.
+-- Makes the rebuilt generation the live one, with the owner and the lease of the old one, of this log, and
+-- folded with the number $4.
 with old as (
     delete from event_log.checkpoints where consumer = $1 and generation = $2 - 1 and shard = 0 returning owner, lease_until
 )
 update event_log.checkpoints as c
 set position = $3, event_id = (select event_id from event_log.events where position = $3), epoch = identity.epoch,
-    owner = old.owner, lease_until = old.lease_until
+    owner = old.owner, lease_until = old.lease_until, fold_number = $4, fold_position = $3
 from old, event_log.identity
 where c.consumer = $1 and c.generation = $2 and c.shard = 0

@@ -25,6 +25,11 @@ relay_lag = Gauge("makima_relay_lag_events", "Events in the log that are not yet
 projection_lag = Gauge(
     "makima_projection_lag_events", "Events in the log that a consumer has not yet applied", ["consumer"]
 )
+projection_rebuild = Gauge(
+    "makima_projection_rebuild_ratio",
+    "Share of the log that a running rebuild has applied to the new tables; absent if none runs here",
+    ["consumer"],
+)
 ingest_watermark_age = Gauge(
     "makima_ingest_watermark_age_seconds", "Age of the oldest shard's watermark", ["service"]
 )

@@ -1,0 +1,130 @@
+"""Guarantee 3, over an upgrade: on the database that an older version left, every read model becomes the fold
+of the log by itself.
+
+`tests/history/databases` has what those versions left; `python -m tests.history.dump` made it.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from functools import partial
+from pathlib import Path
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from makima_cli.up.prepare import migrate_all
+from makima_completion_detector import app as completion_detector
+from makima_contract import app as contract
+from makima_gateway import app as gateway
+from makima_kernel.event_log.log import Log
+from makima_kernel.nats.streams import provision
+from makima_kernel.projections.projection import Projection
+from makima_kernel.projections.projector import Projector
+from makima_kernel.projections.rebuild import rebuild
+from makima_kernel.service.runtime import Service
+from makima_kernel.service.settings import Settings
+from makima_kernel.testing import PATIENCE, eventually
+from makima_local import ports
+from makima_local.postgres import Postgres
+from makima_stale_detector import app as stale_detector
+from makima_supervisor_heartbeat import app as supervisor_heartbeat
+from nats.aio.client import Client
+
+from tests.guarantees.read_models import OURS, rows
+from tests.history import dump
+from tests.kernel.background import running
+from tests.servers import BUDGET
+
+FIRST, LAST = (dump.FOLDER / f"{commit}.sql.xz" for commit in ("0a2ee27", "2e943b7"))
+APPS = (contract, supervisor_heartbeat, completion_detector, stale_detector, gateway)
+# What the services themselves write into their tables, besides the fold: which commands they have sent.
+SENT = {"supervised_at", "owed_at"}
+QUEUES = {"completion_detector.todo", "stale_detector.owed"}
+GENERATIONS = "select consumer, min(generation) as generation from event_log.checkpoints group by consumer"
+
+
+@pytest.fixture
+async def left_by(postgres_server: Postgres, request: pytest.FixtureRequest) -> AsyncIterator[str]:
+    """The DSN of a database that holds the dump."""
+    path: Path = request.param
+    name = f"test_{uuid4().hex}"
+    admin = await asyncpg.connect(postgres_server.dsn())
+    await admin.execute(f'create database "{name}"')
+    connection = await asyncpg.connect(postgres_server.dsn(name))
+    await connection.execute(dump.load(path))
+    await connection.close()
+    yield postgres_server.dsn(name)
+    await admin.execute(f'drop database "{name}" with (force)')
+    await admin.close()
+
+
+async def shown(pool: asyncpg.Pool, projection: Projection) -> dict[str, Counter[str]]:
+    return {
+        table: found for table, found in (await rows(pool, projection, SENT)).items() if table not in QUEUES
+    }
+
+
+async def is_the_fold(pool: asyncpg.Pool, nats: Client, projection: Projection) -> None:
+    """Once it has applied what the services appended last; they do not run any more."""
+    log = Log(pool)
+    projector = Projector(projection, pool, log, nats, owner="test")
+    async with running(projector.run()):
+        assert await projector.wait_for(await log.head(), PATIENCE)
+    before = await shown(pool, projection)
+    await rebuild(projection, pool, log)
+    assert await shown(pool, projection) == before
+
+
+@pytest.mark.parametrize(
+    "left_by", [FIRST, LAST], indirect=True, ids=["the first version", "the last release"]
+)
+async def test_every_table_is_the_fold_of_the_log_once_it_is_ready(
+    left_by: str, nats: Client, nats_url: str
+) -> None:
+    """As `makima up` does it: migrations, streams, services."""
+    assert await migrate_all(left_by) > 0
+    settings = Settings(database_url=left_by, nats_url=nats_url, stream_budget=BUDGET, port=ports.free())
+    async with asyncpg.create_pool(left_by, min_size=1, max_size=10) as pool, AsyncExitStack() as started:
+        before = await generations(pool)
+        head = await Log(pool).head()
+        await provision(nats, Log(pool), budget=BUDGET)
+        services = await asyncio.gather(
+            *(started.enter_async_context(Service.running(app.NAME, settings, app.build)) for app in APPS)
+        )
+        for service in services:
+            await eventually(partial(is_ready, service))
+        rebuilt = {name: 1 + generation for name, generation in before.items()}
+        assert await generations(pool) == rebuilt, "each is rebuilt, and once"
+        await started.aclose()
+        await nothing_is_missing(pool, head)
+        for projection in OURS:
+            await is_the_fold(pool, nats, projection)
+
+
+async def generations(pool: asyncpg.Pool) -> dict[str, int]:
+    return {row["consumer"]: row["generation"] for row in await pool.fetch(GENERATIONS)}
+
+
+async def is_ready(service: Service) -> bool:
+    status, said = await service.health.readiness()
+    assert status == 200, said
+    return True
+
+
+async def nothing_is_missing(pool: asyncpg.Pool, head: int) -> None:
+    """What an upgrade of a first log showed before: no supervisor, and no task's role."""
+    known = """
+        select count(*) filter (where s.task_id is null), count(*)
+        from event_log.events as e left join contract.supervisors as s on s.task_id = substr(e.stream, 12)
+        where e.type = 'SupervisorRegistered' and e.position <= $1
+          and exists (select from gateway.contracts as c where c.id = e.data ->> 'contract_id')"""
+    missing, registered = await pool.fetchrow(known, head) or (1, 0)
+    assert (missing, registered > 5) == (0, True)
+    roles = """
+        select count(*) filter (where t.wanted_role is distinct from e.data ->> 'role'), count(*)
+        from event_log.events as e join gateway.tasks as t on t.id = e.data ->> 'task_id'
+        where e.type = 'TaskCreated' and e.position <= $1"""
+    wrong, created = await pool.fetchrow(roles, head) or (1, 0)
+    assert (wrong, created > 20) == (0, True)
