@@ -5,6 +5,7 @@ import sys
 
 from makima_kernel.telemetry import logs
 
+from tests.generated import folds
 from tests.generated.figures import README, readme
 from tests.generated.history import MANIFEST, manifest
 from tests.generated.pages import FOLDER, PAGES, stale
@@ -22,6 +23,7 @@ def main() -> int:
         README.write_text(readme())
         SNAPSHOT.write_text(refreshed())
         MANIFEST.write_text(manifest())
+        folds.MANIFEST.write_text(folds.manifest())
         return 0
     sys.stdout.writelines(f"stale: docs/generated/{name}\n" for name in stale())
     return 1 if stale() else 0
