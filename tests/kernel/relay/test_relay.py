@@ -227,3 +227,17 @@ async def fill_again(pool: asyncpg.Pool) -> None:
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
             continue
         return
+
+
+async def test_a_role_without_privileges_learns_where_the_log_is(pool: asyncpg.Pool) -> None:
+    """A service's role need not be a superuser for a restore to be found."""
+    async with pool.acquire() as connection:
+        here = await connection.fetchval("select event_log.place()")
+        transaction = connection.transaction()
+        await transaction.start()
+        await connection.execute(
+            "create role test_ordinary; grant usage on schema event_log to test_ordinary; set local role test_ordinary"
+        )
+        assert await connection.fetchval("select event_log.place()") == here
+        await transaction.rollback()
+    assert here.startswith("system ")

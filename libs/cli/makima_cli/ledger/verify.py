@@ -7,7 +7,7 @@ from typing import Final
 
 import click
 from makima_kernel.event_log.named_sql import named
-from makima_kernel.relay.stream_identity import Match, Mismatch, NoStream, compare_stream
+from makima_kernel.relay.stream_identity import Match, Mismatch, NoStream, compare
 
 from makima_cli.ledger.servers import Servers, run
 from makima_cli.session import echo_json
@@ -65,7 +65,7 @@ async def _verify(servers: Servers) -> Found:
             f"stream {stream} of {tenant} has a gap"
             for tenant, stream in await servers.pool.fetch(SQL["broken"])
         ]
-    match await compare_stream(servers.nats, servers.log):
+    match await compare(servers.pool, servers.nats, servers.log):
         case Mismatch(reason):
             problems.append(reason)
         case NoStream():

@@ -24,7 +24,7 @@ from makima_kernel.event_log.log import Log
 from makima_kernel.event_log.named_sql import named
 from makima_kernel.nats import streams
 from makima_kernel.relay.publish_window import MisplacedError, PublishError, Window
-from makima_kernel.relay.stream_identity import Match, Mismatch, NoStream, compare_stream, last_sequence
+from makima_kernel.relay.stream_identity import Match, Mismatch, NoStream, compare, last_sequence
 from makima_kernel.waiting import wait_with_timeout
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
@@ -205,7 +205,7 @@ class Relay:
 
         If there is no stream, makes one with the right first sequence.
         """
-        match await compare_stream(self._nats, self._log):
+        match await compare(self._pool, self._nats, self._log):
             case NoStream():
                 self._enter(Retrying("the broker has no stream for the events; creating it"))
                 await streams.create_missing(self._nats, self._log, budget=self._budget)

@@ -2,7 +2,7 @@
 and the same event at the stream's end.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final, cast
@@ -35,6 +35,8 @@ class Match:
     """The stream belongs to this log."""
 
     position: int  # the stream's end: publish the events after it
+    # False for a stream without anything to compare: nothing was published to it yet.
+    compared: bool = field(default=True, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ async def compare_stream(nats: Client, log: Log) -> Match | NoStream | Mismatch:
             f"the stream ends at {last}, the log at {head}: an earlier state of the log was restored; {_CURE}"
         )
     if last == 0:
-        return Match(last)
+        return Match(last, compared=False)
     if message is None:
         return await _compare_empty(nats, log, last)
     [event] = await log.after(last - 1, 1)
@@ -92,6 +94,28 @@ async def compare_stream(nats: Client, log: Log) -> Match | NoStream | Mismatch:
             f"position {last} is event {in_stream} in the stream, but {event.event_id} in the log; {_CURE}"
         )
     return Match(last)
+
+
+async def compare(pool: asyncpg.Pool, nats: Client, log: Log) -> Match | NoStream | Mismatch:
+    """As `compare_stream`; a mismatch also if the log is elsewhere, with nothing to compare it with.
+
+    Then the database was restored, or a replica was promoted, and the broker's data are gone: positions that
+    were given out may be used again, and nobody could tell. Where the log is, is noted if it is not known
+    yet, if the comparison held, and if the log is empty. Raises the errors of nats-py and asyncpg.
+    """
+    found = await compare_stream(nats, log)
+    now, noted = cast("tuple[str | None, str | None]", await pool.fetchrow(SQL["place"]))
+    if now == noted or now is None or isinstance(found, Mismatch):
+        return found
+    compared = isinstance(found, Match) and found.compared
+    if noted is not None and not compared and await log.head() > 0:
+        return Mismatch(
+            f"the log was at {noted}, and is at {now}: the database was restored or a replica promoted, and the"
+            " broker has no events to compare it with; run `makima ledger new-epoch`"
+        )
+    await pool.execute(SQL["note_place"], now)
+    _logger.info("log.place_noted", before=noted, place=now)
+    return found
 
 
 async def _compare_empty(nats: Client, log: Log, last: int) -> Match | Mismatch:
@@ -106,7 +130,7 @@ async def _compare_empty(nats: Client, log: Log, last: int) -> Match | Mismatch:
     events = await log.after(last - 1, 1)
     # The stream was created with this first sequence; nothing was published yet.
     if stored_at.year == 1 or not events:
-        return Match(last)
+        return Match(last, compared=False)
     recorded = events[0].recorded_at
     if recorded > stored_at + _CLOCKS:
         return Mismatch(
