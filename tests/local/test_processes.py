@@ -4,11 +4,14 @@ import asyncio
 import signal
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from makima_kernel.testing import PATIENCE, eventually
-from makima_local import ports
+from makima_local import ports, processes
 from makima_local.probe import SILENT, unready
 from makima_local.processes import Died, Frozen, NotReadyError, Program, Ready, Report, Runner, Started
 from makima_local.server import lives
@@ -24,6 +27,19 @@ class Health(http.server.BaseHTTPRequestHandler):
 def drain(*_):
     print("drained", flush=True); sys.exit(0)
 signal.signal(signal.SIGTERM, drain)
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Health).serve_forever()
+"""
+REBUILDING = """
+import http.server, json, sys
+answers = 0
+class Health(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        global answers
+        answers += self.path == "/readyz"
+        position = min(answers, int(sys.argv[2]))
+        body = json.dumps({"failing": {"projection": f"is being rebuilt: {position} of 20"}}).encode()
+        self.send_response(200 if position == 20 else 503); self.end_headers(); self.wfile.write(body)
+    def log_message(self, *_): pass
 http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Health).serve_forever()
 """
 STUBBORN = """
@@ -69,6 +85,27 @@ async def test_a_program_counts_as_ready_when_its_health_port_says_so(runner: Ru
     runner.start(python("service", SERVICE, tmp_path, port))
     await runner.ready(timeout=PATIENCE)
     assert await unready(port) is None
+
+
+@pytest.mark.parametrize("upto", [20, 7], ids=["it goes on", "it stands still"])
+async def test_whoever_says_how_far_a_long_work_is_is_waited_for(
+    runner: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, upto: int
+) -> None:
+    """Each look takes 10 s by this clock, and no more than 60 s may pass without progress."""
+    port = ports.free()
+    program = python("service", REBUILDING, tmp_path, port)
+    runner.start(replace(program, command=(*program.command, str(upto))))
+    await eventually(lambda: has_said(port, "is being rebuilt"))
+    monkeypatch.setattr(processes, "time", SimpleNamespace(monotonic=count(0, 10).__next__))
+    if upto == 20:
+        await runner.ready(60.0, longer_while="is being rebuilt")
+    else:
+        with pytest.raises(NotReadyError, match="7 of 20"):
+            await runner.ready(60.0, longer_while="is being rebuilt")
+
+
+async def has_said(port: int, text: str) -> bool:
+    return text in str(await unready(port))
 
 
 async def test_a_killed_program_comes_back_and_both_are_reported(

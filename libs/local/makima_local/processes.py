@@ -142,17 +142,23 @@ class Runner:
         if process := self._processes.get(name):
             _send(process.pid, what)
 
-    async def ready(self, timeout: float = 60.0) -> None:
+    async def ready(self, timeout: float = 60.0, *, longer_while: str | None = None) -> None:
         """Waits until every program answers `/readyz` with 200.
 
-        Raises `NotReadyError` after `timeout` seconds,
-        or earlier if a program keeps ending before it is ready.
+        Raises `NotReadyError` after `timeout` seconds, or earlier if a program keeps ending before it is
+        ready. The seconds count anew each time that a reason with the text `longer_while` changes: that one
+        says how far a long work is.
         """
         reasons: dict[str, str] = {}
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             found = await asyncio.gather(*(self._unready(program) for program in self._programs.values()))
+            before = reasons
             reasons = {name: why for name, why in zip(self._programs, found, strict=True) if why is not None}
+            if longer_while and any(
+                longer_while in why and why != before.get(name) for name, why in reasons.items()
+            ):
+                deadline = time.monotonic() + timeout
             for name in self._processes.keys() - reasons.keys() - self._ready:
                 self._ready.add(name)
                 self._report(Ready(name))

@@ -60,6 +60,8 @@ async def serve(options: Options, folder: DataFolder, out: Callable[[str], None]
 
 @asynccontextmanager
 async def _system(options: Options, folder: DataFolder, servers: Servers) -> AsyncGenerator[show.Running]:
+    from makima_kernel.projections.automatic_rebuild import REBUILDING  # noqa: PLC0415 — as in `_prepare`
+
     await _prepare(servers)
     site = LocalSystem(folder, servers, options.port or ports.free(), admin_token(folder.admin_token))
     programs = services(site, for_demo=options.demo)
@@ -69,7 +71,8 @@ async def _system(options: Options, folder: DataFolder, servers: Servers) -> Asy
         for program in programs:
             runner.start(program)
         show.print_progress(f"waiting for {', '.join(program.name for program in programs)}")
-        await runner.ready(READY_TIMEOUT_SECONDS)
+        # After an upgrade, read models are rebuilt: that takes as long as the log is.
+        await runner.ready(READY_TIMEOUT_SECONDS, longer_while=REBUILDING)
         metrics = {
             program.name: f"http://{ports.LOOPBACK}:{program.health_port}/metrics" for program in programs
         }
