@@ -44,7 +44,7 @@ class Upgraded(SampleProjection):
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(automatic_rebuild, "_RETRY_SECONDS", 0.05)
+    monkeypatch.setattr(automatic_rebuild, "_REBUILD_RETRY_SECONDS", 0.05)
 
 
 async def checkpoints(pool: asyncpg.Pool) -> list[tuple[int, int, int | None, int | None]]:

@@ -14,7 +14,7 @@ from makima_kernel.projections.rebuild import RebuildRunningError, rebuild_outda
 
 # Part of the reason in `/readyz` while a rebuild runs: whoever waits for the service may wait longer.
 REBUILDING: Final = "is being rebuilt from the log"
-_RETRY_SECONDS: Final = 1.0  # seconds between two attempts
+_REBUILD_RETRY_SECONDS: Final = 1.0  # seconds between two attempts
 _PROGRESS_LOG_SECONDS: Final = 10.0  # seconds between two lines that say how far it is
 
 _logger = structlog.get_logger(__name__)
@@ -66,7 +66,7 @@ class AutomaticRebuild:
                 self._failure = "another rebuild is running"
             except Exception as error:  # noqa: BLE001 - after any error the tables are still outdated: try again
                 self._failed(error)
-            await asyncio.sleep(_RETRY_SECONDS)
+            await asyncio.sleep(_REBUILD_RETRY_SECONDS)
 
     async def _rebuild(self, outdated: Outdated) -> None:
         if self._failure is None:
