@@ -87,12 +87,12 @@ class Verdicts:
         With one message per verdict, the last of thousands of simultaneous verdicts would wait for seconds.
         """
         silent = len(question.silent)
-        asked = (
+        requests = (
             *decode_each(DeclareSilent, question.silent),
             *decode_each(DeclareDisconnected, question.disconnected),
         )
-        declared = iter(await self._declare([(one, one.data) for one in asked if isinstance(one, Request)]))
-        given = [one if isinstance(one, Problem) else next(declared) for one in asked]
+        declared = iter(await self._declare([(one, one.data) for one in requests if isinstance(one, Request)]))
+        given = [one if isinstance(one, Problem) else next(declared) for one in requests]
         replies = [orjson.Fragment(encode_reply(reply)) for reply in given]
         return VerdictReplies(silent=[*replies[:silent]], disconnected=[*replies[silent:]])
 
