@@ -32,7 +32,7 @@ MALFORMED = {
     "no object": b"[]",
     "null": b"null",
     "no UTF-8": b'{"task_id":"\xff"}',
-    "the JSON is nested too deeply": b"[" * 2000,
+    "nested too deep": b"[" * 2000,
     "nested too deep in a member that nobody knows": orjson.dumps(GOOD)[:-1]
     + b',"x":'
     + b"[" * 2000

@@ -95,9 +95,7 @@ async def test_an_event_of_a_type_it_must_know_stops_a_projection_which_says_so_
         pool, "contract-c1", raw("ContractTeleported", 1, b'{"reason": null, "paused_from": "active"}')
     )
     await fill(pool, 3)
-    stopped = (
-        "stopped before position 4: event ContractTeleported schema 1 is unknown to this version of makima"
-    )
+    stopped = "stopped before position 4: event ContractTeleported schema 1 is unknown to this version of makima; upgrade it"
     await eventually(lambda: projector.ready() == f"projection sample_projection: {stopped}")
     assert projector.position == 3
     assert [line[0] for line in (await rows(pool))[0]] == [1, 2, 3]

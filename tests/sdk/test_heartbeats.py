@@ -166,7 +166,7 @@ def test_nobody_says_what_the_recorder_would_set_aside() -> None:
         {"pending_task_ids": ("a b",)},
         {"phase": ""},
     ):
-        with pytest.raises(ValueError, match=r"no id|Expected"):
+        with pytest.raises(ValueError, match=r"not a valid id|Expected"):
             voice.report(**wrong)  # pyright: ignore[reportArgumentType] - each fits one member
     with pytest.raises(ValueError, match="a supervisor cannot report the state interrupted"):
         voice.report(SupervisorState.INTERRUPTED)
@@ -175,7 +175,7 @@ def test_nobody_says_what_the_recorder_would_set_aside() -> None:
         10,
         (),
     )
-    with pytest.raises(ValueError, match="no id"):
+    with pytest.raises(ValueError, match="not a valid id"):
         Supervisor(Client(), daemon_id="d1", contract_id="c 1", task_id="t1", phase="plan")
     with pytest.raises(ValueError, match="Expected"):
         Daemon("d1", Connection(), hostname="h" * 256)
