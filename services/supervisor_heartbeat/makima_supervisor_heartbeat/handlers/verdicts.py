@@ -91,7 +91,9 @@ class Verdicts:
             *decode_each(DeclareSilent, question.silent),
             *decode_each(DeclareDisconnected, question.disconnected),
         )
-        declared = iter(await self._declare([(one, one.data) for one in requests if isinstance(one, Request)]))
+        declared = iter(
+            await self._declare([(one, one.data) for one in requests if isinstance(one, Request)])
+        )
         given = [one if isinstance(one, Problem) else next(declared) for one in requests]
         replies = [orjson.Fragment(encode_reply(reply)) for reply in given]
         return VerdictReplies(silent=[*replies[:silent]], disconnected=[*replies[silent:]])
