@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 from uuid import uuid4
 
+import anyio.to_thread
 import orjson
 import pytest
 from makima_kernel.commands.client import Bus
@@ -27,6 +28,22 @@ async def test_a_command_arrives_as_it_was_sent(
 
 async def test_a_query_is_answered(nats: Client, seen: list[tuple[Request[SwitchOn], SwitchOn]]) -> None:
     assert await Bus(nats).query("toggle", "count", {"of": 7}) == {"seen": 0, "of": 7}
+
+
+async def test_no_request_goes_through_a_worker_thread(
+    nats: Client, seen: list[tuple[Request[SwitchOn], SwitchOn]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a busy service a thread costs several turns of the event loop, and there are 40 of them."""
+
+    async def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a worker thread was asked for")
+
+    monkeypatch.setattr(anyio.to_thread, "run_sync", refuse)
+    assert isinstance(await Bus(nats).ask("toggle", "switch_on", request(hostname="h")), Accepted)
+    assert await Bus(nats).query("toggle", "count", {"of": 7}) == {"seen": 1, "of": 7}
+    by_daemon = orjson.dumps(request(hostname="h"))
+    await nats.request(subjects.daemon_command("d7", "toggle", "switch_on"), by_daemon, timeout=20)
+    assert len(seen) == 2
 
 
 async def test_a_daemon_is_who_its_subject_says(

@@ -47,7 +47,8 @@ class Gateway:
         return self.settings.feature_flags.enhanced_contract_status
 
 
-def gateway(connection: HTTPConnection) -> Gateway:
+async def gateway(connection: HTTPConnection) -> Gateway:
+    """The parts. A coroutine: FastAPI runs any other dependency in a worker thread, for each request."""
     return cast("Gateway", connection.state.gateway)
 
 
