@@ -77,8 +77,14 @@ async def build(service: Service) -> None:
         subjects.MONITOR_STALE, decoder=decode_stale, no_reply=True, title="stale-contracts"
     )(reminders.remind)
     service.loop("gauges", _gauges(queries))
-    service.loop("http", lambda: serve(app, bound, log_tail.close))
-    service.logger.info("gateway.listening", url=f"http://{service.settings.host}:{bound.getsockname()[1]}")
+    listens = service.listens("http")
+
+    def listening() -> None:
+        url = f"http://{service.settings.host}:{bound.getsockname()[1]}"
+        service.logger.info("gateway.listening", url=url)
+        listens.set()
+
+    service.loop("http", lambda: serve(app, bound, on_listening=listening, close_sockets=log_tail.close))
 
 
 async def _first_admin(service: Service, tokens: Tokens) -> None:

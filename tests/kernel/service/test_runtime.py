@@ -76,6 +76,42 @@ async def test_a_service_is_not_ready_before_it_has_subscribed(
         assert "start" not in cast("dict[str, str]", (await service.health.readiness())[1]["failing"])
 
 
+async def test_a_service_is_not_ready_before_each_port_that_it_serves_listens(
+    settings: Settings, provisioned: Client
+) -> None:
+    made: list[Service] = []
+    may_listen = asyncio.Event()
+
+    async def build_with_port(service: Service) -> None:
+        listens = service.listens("http")
+
+        async def serve() -> None:
+            await may_listen.wait()
+            listens.set()
+            await asyncio.Event().wait()
+
+        service.loop("http", serve)
+        made.append(service)
+
+    async with AsyncExitStack() as life:
+        starting = asyncio.create_task(
+            life.enter_async_context(Service.running("lamp", settings, build_with_port))
+        )
+        await eventually(lambda: made and made[0].nats.is_connected)
+        assert await failing(made[0]) == "the service does not listen yet: http"
+        assert not starting.done()
+        may_listen.set()
+        service = await starting
+        assert await failing(service) is None
+    assert await failing(service) == "the service is stopping"
+
+
+async def failing(service: Service) -> str | None:
+    """Why it is not started."""
+    _, body = await service.health.readiness()
+    return cast("dict[str, str]", body["failing"]).get("start")
+
+
 async def test_a_service_that_stops_answers_what_it_has_begun(
     settings: Settings, provisioned: Client, pool: asyncpg.Pool
 ) -> None:

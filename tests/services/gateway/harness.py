@@ -82,10 +82,7 @@ def authenticated_client(token: str | None, base_url: str) -> httpx.AsyncClient:
 
 
 async def _ready(client: httpx.AsyncClient) -> bool:
-    try:
-        return (await client.get(str(client.base_url).replace("/api/v1/", "/readyz"))).status_code == 200
-    except httpx.TransportError:
-        return False
+    return (await client.get(str(client.base_url).replace("/api/v1/", "/readyz"))).status_code == 200
 
 
 async def created(http: httpx.AsyncClient, **members: object) -> dict[str, object]:

@@ -64,6 +64,8 @@ class Service:
         self.logger: Logger = structlog.get_logger(service=name)
         self.stopping = False
         self._serving = False
+        # By the name of a port that the service serves: set once it listens there.
+        self._listening: dict[str, asyncio.Event] = {}
         self.health.ready_when("start", self._started)
         self.broker = broker(settings.nats_url, f"makima-{name}", on_closed=self._closed)
         self.app = FastStream(
@@ -115,6 +117,12 @@ class Service:
 
     def ready_when(self, name: str, check: Check) -> None:
         self.health.ready_when(name, check)
+
+    def listens(self, name: str) -> asyncio.Event:
+        """The service is not reported as started before this event is set: by the loop that serves the port
+        `name`, once a client can connect there.
+        """
+        return self._listening.setdefault(name, asyncio.Event())
 
     @asynccontextmanager
     async def _lifespan(self) -> AsyncGenerator[None]:
@@ -197,14 +205,22 @@ class Service:
         return None if self.nats.is_connected else "not connected to NATS"
 
     async def _started(self) -> str | None:
+        if self.stopping:
+            return "the service is stopping"
+        waiting = [name for name, listens in self._listening.items() if not listens.is_set()]
+        if waiting:
+            return f"the service does not listen yet: {', '.join(waiting)}"
         return None if self._serving else "the service is starting"
 
     async def _subscribed(self) -> None:
-        """Confirms the subscriptions before the service is reported as started.
+        """Confirms that the broker has the subscriptions, and that each port listens, before the service is
+        reported as started.
 
         Otherwise a request over another connection could reach the broker before the subscriptions do.
         """
         await confirm_subscriptions(self.nats)
+        for listens in self._listening.values():
+            await listens.wait()
         self._serving = True
         self.logger.info("service.started")
 

@@ -26,6 +26,14 @@ class PortTakenError(OSError):
 
 
 class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, on_listening: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_listening = on_listening
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._on_listening()
+
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:
         """Install no signal handlers: the service handles signals and cancels `serve`."""
@@ -56,8 +64,17 @@ def _is_relevant(record: logging.LogRecord) -> bool:
     return not record.getMessage().startswith("ASGI callable returned without completing handshake")
 
 
-async def serve(app: ASGIApp, bound: socket.socket, close_sockets: Callable[[], None]) -> None:
-    """Serve until cancelled; then close monitor sockets (`close_sockets`) and finish running requests."""
+async def serve(
+    app: ASGIApp,
+    bound: socket.socket,
+    *,
+    on_listening: Callable[[], None],
+    close_sockets: Callable[[], None],
+) -> None:
+    """Serve until cancelled; then close monitor sockets (`close_sockets`) and finish running requests.
+
+    `on_listening` is called once clients can connect: a bound socket refuses them until it listens.
+    """
     logging.getLogger("uvicorn.error").addFilter(_is_relevant)
     config = uvicorn.Config(
         app,
@@ -73,7 +90,7 @@ async def serve(app: ASGIApp, bound: socket.socket, close_sockets: Callable[[], 
         timeout_graceful_shutdown=REQUESTS_DRAIN_TIMEOUT_SECONDS,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
     )
-    server = _Server(config)
+    server = _Server(config, on_listening)
     serving = asyncio.create_task(server.serve([bound]), name="uvicorn")
     try:
         await asyncio.shield(serving)

@@ -68,14 +68,7 @@ async def guarded(database: str, pool: asyncpg.Pool, server_folder: Path) -> Asy
         client = await started.enter_async_context(
             authenticated_client(ADMIN, f"http://127.0.0.1:{settings.port}/api/v1")
         )
-
-        async def answers() -> bool:
-            try:
-                return (await client.get("/tokens")).status_code == 200
-            except httpx.TransportError:
-                return False
-
-        await eventually(answers)
+        assert (await client.get("/tokens")).status_code == 200
         yield Guarded(client, broker, settings, service)
 
 
