@@ -79,7 +79,16 @@ def server_folder() -> Iterator[Path]:
 
 
 class OwnNats(Nats):
-    """The embedded server, and what only tests do to one."""
+    """The embedded server, and what only tests do to one.
+
+    `ingest`: how many messages wait at most to be stored in a stream; more are dropped.
+    """
+
+    ingest: int | None = None
+
+    def _template(self) -> str:
+        more = "" if self.ingest is None else f"\n  max_buffered_msgs: {self.ingest}"
+        return super()._template().replace("jetstream {{", "jetstream {{" + more)
 
     async def lose_data(self) -> None:
         """It dies, and all that it has stored is gone."""

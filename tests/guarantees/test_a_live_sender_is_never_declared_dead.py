@@ -6,8 +6,10 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from makima_local.probe import unready
 
 from tests.guarantees.detector_cluster import DETECTOR, OWNER, detecting
+from tests.guarantees.saturation import flooding, small_queue
 from tests.servers import MakeNats, MakePostgres
 from tests.services.stale_detector.harness import TIMEOUT, Fleet
 from tests.template import prepared_template
@@ -103,6 +105,30 @@ async def test_the_detector_is_killed_and_started_again(
         await asyncio.sleep(FROZEN)  # the fault itself
         system.start(f"{DETECTOR}-0")
         await system.exactly({"t1", "t2"})
+
+
+async def test_while_the_broker_is_saturated_and_drops_heartbeats_although_it_stores_canaries(
+    database: str, make_nats: MakeNats, tmp_path: Path
+) -> None:
+    """Its stream flows all the time, so that only refused canaries tell that heartbeats are lost."""
+    broker = await small_queue(make_nats)
+    async with (
+        detecting(database, broker, tmp_path) as system,
+        Fleet(system.nats, SUPERVISORS, daemons=("d1", "d2")).beating() as fleet,
+    ):
+        await system.registered(fleet)
+        fleet.dead |= {"t1", "t2"}
+        fleet.muted = True
+        stored = (await system.nats.jetstream().stream_info("MAKIMA_HEARTBEATS")).state.last_seq
+        async with flooding(broker, "d2") as flood:
+            await asyncio.sleep(FROZEN)  # the fault itself
+            stored = (await system.nats.jetstream().stream_info("MAKIMA_HEARTBEATS")).state.last_seq - stored
+            why = await unready(system.health[f"{DETECTOR}-0"])
+        assert stored < flood.sent, "nothing was dropped"
+        assert "overloaded" in (why or "")
+        fleet.muted = False
+        await system.exactly({"t1", "t2"})
+        assert {verdict.sender_id for verdict in await system.verdicts()} == {"t1", "t2"}
 
 
 async def test_while_the_brokers_data_are_deleted(database: str, make_nats: MakeNats, tmp_path: Path) -> None:

@@ -133,10 +133,14 @@ class Nats(Embedded):
             "pid_file": pid_file,
             "store": store,
         }
-        self._config.write_text(CONFIG.format(**values) + (INCLUDE if self._users else ""))
+        self._config.write_text(self._template().format(**values) + (INCLUDE if self._users else ""))
         self._process = ServerProcess.start(
             [str(binary()), "-c", str(self._config)], log=self.log, tied=self._tie
         )
+
+    def _template(self) -> str:
+        """The configuration, in which `_spawn` puts this server's values."""
+        return CONFIG
 
     def _asks_who_comes(self) -> bool:
         """True if the running server has users and we want users, or neither."""

@@ -60,10 +60,6 @@ class Swallowing(Client):
         super().__init__()
         self.publishing = asyncio.Event()
 
-    @property
-    def is_connected(self) -> bool:
-        return True
-
     async def publish(self, *_arguments: object, **_options: object) -> None:
         if self.publishing.is_set():
             return
@@ -74,10 +70,12 @@ class Swallowing(Client):
             return
 
 
-async def test_canaries_end_although_the_cancellation_is_lost() -> None:
+async def test_canaries_end_although_the_cancellation_is_lost(nats_url: str) -> None:
     detector, nats = Detector(TIMEOUTS, "r1"), Swallowing()
+    await nats.connect(nats_url)
     task = asyncio.create_task(Canaries(detector, HeartbeatConsumer(detector, nats), nats).run())
     await nats.publishing.wait()
     task.cancel()
     await asyncio.wait({task}, timeout=5)
     assert task.cancelled()
+    await nats.close()

@@ -55,6 +55,15 @@ def test_graces_do_not_add_up() -> None:
     )
 
 
+def test_a_gap_after_a_longer_way_back_does_not_bring_the_clock_forward() -> None:
+    clock = run(ObservedClock(GRACE), *[50 * MILLISECOND] * 200)
+    clock.set_back(8 * SECOND)
+    assert clock.observed == 2 * SECOND
+    clock.set_back(GRACE)
+    clock.set_back(8 * SECOND)
+    assert clock.observed == 2 * SECOND
+
+
 def test_a_small_step_back_of_the_broker_counts_nothing_until_it_is_made_good() -> None:
     assert (
         run(ObservedClock(GRACE), SECOND // 4, -SECOND // 4, SECOND // 4, SECOND // 4).observed == SECOND // 2

@@ -42,6 +42,11 @@ detector_score = Gauge(
     "makima_detector_score",
     "Rate of the observed clock over 60 s: 1 is real time; below 0.5 the detector is blind",
 )
+canaries = Counter(
+    "makima_canaries_total",
+    "Canaries of this detector: acknowledged, refused or late; not the first means that heartbeats may be lost",
+    ["outcome"],
+)
 tracked_senders = Gauge("makima_tracked_senders", "Senders that the detector monitors")
 dead_letters = Counter("makima_dead_letters_total", "Messages stored as dead letters", ["stream", "consumer"])
 disk_free_ratio = Gauge(

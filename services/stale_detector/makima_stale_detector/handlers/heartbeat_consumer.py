@@ -30,6 +30,8 @@ SLICE_MESSAGES: Final = 500  # about 5 ms of work: a tick of the detection loop 
 PULL_LINGER_SECONDS: Final = 0.01
 CONSUMER_RETRY_SECONDS: Final = 0.5
 CANARY: Final = ".canary"
+# On a canary: the broker refused one before it, or was late with one, so heartbeats may have been lost.
+LOSS_HEADER: Final = "Makima-Loss"
 
 
 class HeartbeatConsumer:
@@ -54,6 +56,8 @@ class HeartbeatConsumer:
         self.seen_at = dict.fromkeys(range(len(detector.shards)), float("-inf"))
         # The same, for deciding whether a canary has to be sent.
         self.canary_at = dict(self.seen_at)
+        # Local monotonic seconds at which heartbeats may have been lost last; for readiness, not for verdicts.
+        self.loss_at = float("-inf")
         self.read = 0  # messages read since the start
 
     @property
@@ -100,6 +104,10 @@ class HeartbeatConsumer:
                 self._problem = None
                 return info.state.last_seq
 
+    def note_loss(self) -> None:
+        """The broker did not store a canary in time."""
+        self.loss_at = monotonic()
+
     def consume(self, batch: Sequence[Message]) -> None:
         """Advance the shards' clocks by each message and pass heartbeats to the detector. Does not yield."""
         on_heartbeat, shards, now = self._detector.on_heartbeat, self._by_digit, monotonic()
@@ -118,4 +126,7 @@ class HeartbeatConsumer:
                 on_heartbeat(shard, source, sequence, stamp)
             elif subject[SHARD + 1 :] == CANARY:
                 self.canary_at[shard.number] = self.seen_at[shard.number] = now
+                if message.headers is not None and LOSS_HEADER in message.headers:
+                    self.note_loss()
+                    self._detector.on_loss(shard)
         self.read += len(batch)

@@ -4,6 +4,7 @@ import asyncio
 from time import monotonic, monotonic_ns, time
 from typing import Final
 
+import structlog
 from makima_kernel.telemetry import metrics
 
 from makima_stale_detector.domain.shards.clock_rate import MIN_CLOCK_RATE
@@ -15,6 +16,8 @@ from makima_stale_detector.handlers.log_follower import LogFollower
 HEALTH_SAMPLE_SECONDS: Final = 1.0
 # On the local clock, without a canary on a shard; they come at least every second.
 SHARD_SILENT_SECONDS: Final = 3.0
+# On the local clock, after a loss: the broker counts as overloaded.
+OVERLOADED_SECONDS: Final = 10.0
 MAX_BACKLOG_HEARTBEATS: Final = 30_000  # about one second of the highest load
 
 
@@ -26,8 +29,15 @@ class LocalHealth:
         metrics.ingest_watermark_age.labels("stale_detector").set_function(self.watermark_age)
 
     async def run(self) -> None:
-        """Sample the observed clocks every second, so that their rate over a minute can be computed."""
+        """Sample the observed clocks every second, so that their rate over a minute can be computed; log when
+        an overload begins and ends.
+        """
+        overloaded = False
         while True:
+            if overloaded != self.overloaded:
+                overloaded = not overloaded
+                event = "detector.overloaded" if overloaded else "detector.overload_ended"
+                structlog.get_logger().warning(event)
             now = monotonic_ns()
             for shard in self._detector.shards:
                 shard.rate.sample(now, shard.clock.observed)
@@ -57,7 +67,20 @@ class LocalHealth:
             return self._reader.problem
         if not self._detector.warmed_up:
             return "reading the history of heartbeats"
-        return self._standing() or self._blind()
+        return self._overloaded() or self._standing() or self._blind()
+
+    @property
+    def overloaded(self) -> bool:
+        """True if the broker did not store a canary in time, of any replica, in the last ten seconds."""
+        return monotonic() - self._reader.loss_at < OVERLOADED_SECONDS
+
+    def _overloaded(self) -> str | None:
+        return (
+            "overloaded: the broker refuses canaries or is late with them, so heartbeats may be lost;"
+            " that time counts as nobody's silence"
+            if self.overloaded
+            else None
+        )
 
     def _standing(self) -> str | None:
         now = monotonic()

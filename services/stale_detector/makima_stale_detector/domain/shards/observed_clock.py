@@ -29,6 +29,15 @@ class Timeouts:
     # How far a gap sets the observed clocks back; more than half a timeout would only delay verdicts.
     grace: int
 
+    @property
+    def loss(self) -> int:
+        """How far the observed clocks are set back when the broker may have lost heartbeats, ns.
+
+        One interval: a fleet that all beats at the same moment saturates the broker once an interval, and
+        each time the same heartbeats are lost. At most half a timeout, as the grace.
+        """
+        return min(max(self.grace, self.interval), self.timeout // 2)
+
 
 CANARIES_FAST: Final = Pace(step=250 * MILLISECOND, gap=SECOND)  # canaries every 50 ms: five may be lost
 # Canaries every second: no sender is tracked.
@@ -40,6 +49,7 @@ class ObservedClock:
 
     After a gap the clock is set back by `grace`, so that senders whose connection broke can reconnect before
     a verdict. Graces do not add up: `observed` is never less than its maximum so far minus one grace.
+    `set_back` does the same, with a span of its own, where heartbeats may have been lost in a stream that flows.
     """
 
     __slots__ = ("_peak", "grace", "observed", "pace", "watermark")
@@ -49,7 +59,7 @@ class ObservedClock:
         self.pace = pace
         self.observed = 0  # the clock's value, ns
         self.watermark = 0  # broker timestamp (Unix ns) of the newest message consumed; 0: none yet
-        self._peak = 0  # the maximum of `observed` at the last jump
+        self._peak = 0  # the maximum of `observed` when it was set back last
 
     def advance(self, stamp: int) -> None:
         """Advance the clock by a consumed message with this broker timestamp (Unix ns). The first branch is
@@ -74,6 +84,10 @@ class ObservedClock:
         """
         if passed > 0:
             self.observed += self.pace.step
-        self._peak = max(self._peak, self.observed)  # between two jumps the clock only advances
-        self.observed = max(self._peak - self.grace, 0)
         self.watermark = stamp
+        self.set_back(self.grace)
+
+    def set_back(self, span: int) -> None:
+        """Set the clock `span` ns back from its maximum so far; it never goes forward by that."""
+        self._peak = max(self._peak, self.observed)  # between two times it only advances
+        self.observed = min(self.observed, max(self._peak - span, 0))

@@ -135,6 +135,15 @@ class Detector:
             self._pending_verdicts.pop(sender, None)
             self._groups[tracked.owner].forget(sender)
 
+    def on_loss(self, shard: Shard) -> None:
+        """Heartbeats of this shard may have been lost just now, although its stream flows: the broker refused
+        a canary. That time, and up to an interval before it, is no silence of anybody.
+
+        While losses go on, the clock stands: it makes no way for an interval (`Timeouts.loss`) after each.
+        """
+        if shard.live:
+            shard.clock.set_back(self.timeouts.loss)
+
     # Output
 
     def tick(self) -> Findings:
