@@ -7,6 +7,7 @@ import asyncpg
 import pytest
 from makima_kernel.event_log.log import Log
 from makima_kernel.testing import eventually
+from nats.aio.client import Client
 
 from tests.cli.conftest import Makima, Ran
 from tests.cli.contracts import create
@@ -50,11 +51,27 @@ async def test_a_hole_is_found(makima: Makima, ledger: Makima, pool: asyncpg.Poo
     assert "has a gap" in gap
 
 
+async def test_a_stream_that_is_not_as_correctness_needs_it_is_found(
+    makima: Makima, ledger: Makima, nats: Client
+) -> None:
+    await create(makima, "one", "--start")
+    jetstream = nats.jetstream()
+    found = (await jetstream.stream_info("MAKIMA_HEARTBEATS")).config
+    await jetstream.update_stream(found.evolve(max_msgs_per_subject=1, max_age=0))
+    ran = await ledger("verify")
+    assert ran.exit == 6
+    assert "stream MAKIMA_HEARTBEATS has max_msgs_per_subject 1" in ran.out
+    assert "max_age" not in ran.out, "an operator may keep them for longer"
+
+
 async def test_a_new_epoch_is_a_new_identity_that_the_stream_takes_on(
-    makima: Makima, ledger: Makima, pool: asyncpg.Pool
+    makima: Makima, ledger: Makima, pool: asyncpg.Pool, nats: Client
 ) -> None:
     await create(makima, "one", "--start")
     before = await Log(pool).epoch()
+    jetstream = nats.jetstream()
+    raised = (await jetstream.stream_info("MAKIMA_EVENTS")).config.evolve(duplicate_window=900)
+    await jetstream.update_stream(raised)
     renewed = await ledger("new-epoch", "--format", "json")
     assert renewed.exit == 0
     assert found(renewed)["epoch"] == str(await Log(pool).epoch()) != str(before)
@@ -63,6 +80,8 @@ async def test_a_new_epoch_is_a_new_identity_that_the_stream_takes_on(
         return (await ledger("verify")).exit == 0
 
     await eventually(whole, 30, because="the stream is filled again")
+    kept = (await jetstream.stream_info("MAKIMA_EVENTS")).config
+    assert kept.duplicate_window == 900, "what an operator raised was lowered"
 
 
 async def test_a_read_model_is_made_anew_while_it_is_read(

@@ -12,13 +12,14 @@ import pytest
 from makima_kernel.event_log.log import Log
 from makima_kernel.nats import streams
 from makima_kernel.nats.stream_cursor import EPOCH_KEY
+from makima_kernel.nats.stream_members import recreated, updated
 from makima_kernel.testing import PATIENCE
 from makima_local import ports
 from makima_local.nats import binary
 from makima_local.server import ServerProcess
 from makima_schemas import subjects
 from nats.aio.client import Client
-from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, SubjectTransform
+from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StoreCompression, SubjectTransform
 from nats.js.errors import NoStreamResponseError
 
 from tests.kernel.event_log.filling import fill
@@ -102,6 +103,69 @@ async def test_provisioning_again_updates_what_differs_and_keeps_the_identity(
     assert (after.config.metadata or {})[EPOCH_KEY] == str(await log.epoch())
     heartbeats = await jetstream.stream_info(subjects.HEARTBEATS_STREAM)
     assert (heartbeats.config.metadata or {})[EPOCH_KEY]
+
+
+async def test_provisioning_never_lowers_what_an_operator_has_raised(
+    nats: Client, pool: asyncpg.Pool
+) -> None:
+    log = Log(pool)
+    await streams.provision(nats, log, budget=BUDGET)
+    jetstream = nats.jetstream()
+    found = (await jetstream.stream_info(subjects.EVENTS_STREAM)).config
+    raised = found.evolve(
+        max_bytes=3 * (found.max_bytes or 0),
+        max_age=0,  # for ever
+        duplicate_window=600,
+        compression=StoreCompression.S2,
+        metadata={**(found.metadata or {}), "team": "platform"},
+    )
+    await jetstream.update_stream(raised)
+    await streams.provision(nats, log, budget=BUDGET)
+    after = (await jetstream.stream_info(subjects.EVENTS_STREAM)).config
+    assert (after.max_bytes, after.max_age or 0, after.duplicate_window) == (raised.max_bytes, 0, 600)
+    assert after.compression == StoreCompression.S2
+    assert (after.metadata or {})["team"] == "platform"
+    await streams.verify(nats)
+
+
+async def test_provisioning_puts_right_what_correctness_needs_and_leaves_the_rest(
+    nats: Client, pool: asyncpg.Pool
+) -> None:
+    log = Log(pool)
+    await streams.provision(nats, log, budget=BUDGET)
+    jetstream = nats.jetstream()
+    found = (await jetstream.stream_info(subjects.HEARTBEATS_STREAM)).config
+    harmful = found.evolve(
+        no_ack=True, max_msgs_per_subject=1, max_age=60, duplicate_window=30, allow_rollup_hdrs=True
+    )
+    await jetstream.update_stream(harmful)
+    problems = await streams.stream_problems(nats)
+    assert {problem.split()[3] for problem in problems} == {
+        "no_ack",
+        "max_msgs_per_subject",
+        "max_age",
+        "allow_rollup_hdrs",
+    }
+    await streams.provision(nats, log, budget=BUDGET)
+    assert await streams.stream_problems(nats) == []
+
+
+async def test_more_replicas_than_the_broker_has_servers_are_refused_with_the_setting(
+    nats: Client, pool: asyncpg.Pool
+) -> None:
+    with pytest.raises(streams.TopologyError, match=r"3 replica.*see the settings stream_replicas"):
+        await streams.provision(nats, Log(pool), budget=BUDGET, replicas=3)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found", "kept"), [(1, 3, 3), (3, 1, 3), (3, 3, 3), (1, None, 1), (1, 0, 1)]
+)
+def test_a_stream_keeps_the_replicas_that_an_operator_gave_it(
+    wanted: int, found: int | None, kept: int
+) -> None:
+    for config in streams.streams(BUDGET, wanted):
+        assert updated(config, config.evolve(num_replicas=found)).num_replicas == kept
+        assert recreated(config, config.evolve(num_replicas=found)).num_replicas == kept
 
 
 async def test_a_stream_that_maps_its_subjects_otherwise_fails_the_check(

@@ -35,4 +35,9 @@ def new_epoch(*, context: str | None, chosen: str) -> None:
 
 
 async def _renew(servers: Servers) -> str:
-    return str(await renew(servers.pool, servers.nats, budget=load(Settings).stream_budget))
+    settings = load(Settings)
+    return str(
+        await renew(
+            servers.pool, servers.nats, budget=settings.stream_budget, replicas=settings.stream_replicas
+        )
+    )

@@ -7,6 +7,7 @@ from typing import Final
 
 import click
 from makima_kernel.event_log.named_sql import named
+from makima_kernel.nats.streams import stream_problems
 from makima_kernel.relay.stream_identity import Match, Mismatch, NoStream, compare
 
 from makima_cli.ledger.servers import Servers, run
@@ -37,7 +38,9 @@ class Found:
     help="Output format.",
 )
 def verify(*, context: str | None, chosen: str) -> None:
-    """Check the log for gaps, and that the broker's stream belongs to it. Exit code 6 if not."""
+    """Check the log for gaps, that the broker's stream belongs to it, and that the streams are as correctness
+    needs them. Exit code 6 if not.
+    """
     found = run(context, _verify, as_json=chosen == "json")
     if chosen == "json":
         echo_json(asdict(found))
@@ -72,4 +75,5 @@ async def _verify(servers: Servers) -> Found:
             problems.append("the broker has no stream of events; a running service creates and fills it")
         case Match():
             pass
+    problems += await stream_problems(servers.nats)
     return Found(str(await servers.log.epoch()), count, head, tuple(problems))

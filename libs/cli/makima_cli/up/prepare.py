@@ -25,10 +25,10 @@ async def migrate_all(database_url: str) -> int:
 
 async def provision_bus(database_url: str, nats_url: str) -> None:
     """Create the NATS streams, or bring them to their current configuration."""
-    budget = load(Settings, database_url=database_url, nats_url=nats_url).stream_budget
+    settings = load(Settings, database_url=database_url, nats_url=nats_url)
     nats = await connect(nats_url, "makima-up", on_closed=ignore_close)
     try:
         async with asyncpg.create_pool(database_url, min_size=1, max_size=1) as pool:
-            await provision(nats, Log(pool), budget=budget)
+            await provision(nats, Log(pool), budget=settings.stream_budget, replicas=settings.stream_replicas)
     finally:
         await nats.close()

@@ -1,5 +1,7 @@
 """Declares all streams of the broker, creates them, and verifies them; services only verify."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 from uuid import UUID, uuid4
@@ -9,9 +11,10 @@ from makima_schemas.envelope import Recorded
 from nats.aio.client import Client
 from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig, SubjectTransform
 from nats.js.client import JetStreamContext
-from nats.js.errors import BadRequestError, NotFoundError
+from nats.js.errors import APIError, NotFoundError
 
 from makima_kernel.nats.stream_cursor import EPOCH_KEY
+from makima_kernel.nats.stream_members import problems, recreated, updated
 
 SHARDS: Final = subjects.SHARDS
 # Bytes. The broker closes a connection for good on one message above its limit, headers included. A command
@@ -24,18 +27,6 @@ MAX_REFILLED_EVENTS: Final = 1_000_000
 
 _GIB: Final = 1024**3
 _NAME_IN_USE: Final = 10058  # JetStream's error code
-# The members of a stream's configuration that services verify at their start.
-_VERIFIED: Final = (
-    "subjects",
-    "subject_transform",
-    "allow_msg_ttl",
-    "deny_delete",
-    "deny_purge",
-    "retention",
-    "discard",
-    "storage",
-    "max_age",
-)
 
 
 class TopologyError(RuntimeError):
@@ -55,12 +46,16 @@ def canary(shard: int) -> str:
     return f"makima.shards.{shard}.canary"
 
 
-def streams(budget: float = 1.0) -> tuple[StreamConfig, ...]:
+def streams(budget: float = 1.0, replicas: int = 1) -> tuple[StreamConfig, ...]:
     """The configuration of every stream.
 
-    `budget` (0 to 1) is the share of the full sizes to reserve;
-    their sum must fit the account's limits and the disk.
+    `budget` (0 to 1) is the share of the full sizes to reserve; their sum must fit the account's limits and
+    the disk. `replicas`: on how many servers of a cluster each is stored.
     """
+    return tuple(config.evolve(num_replicas=replicas) for config in _declared(budget))
+
+
+def _declared(budget: float) -> tuple[StreamConfig, ...]:
     return (
         _stream(
             subjects.EVENTS_STREAM,
@@ -111,34 +106,45 @@ def _stream(
     )
 
 
-async def provision(nats: Client, log: EventLog, *, budget: float = 1.0) -> None:
+async def provision(nats: Client, log: EventLog, *, budget: float = 1.0, replicas: int = 1) -> None:
     """Creates missing streams, and updates the others to their configuration.
 
-    Safe to run repeatedly and by two processes at the same time. Raises `TopologyError` if the broker's
-    maximum payload is too small.
+    An existing stream keeps what an operator has raised in it (replicas, size, age), its placement, and the
+    epoch it was created with, which the relay compares with the log's. Safe to run repeatedly and by two
+    processes at the same time. Raises `TopologyError` if the broker does not do it.
     """
     _require_payload(nats)
-    await create_missing(nats, log, budget=budget)
+    await create_missing(nats, log, budget=budget, replicas=replicas)
     jetstream = nats.jetstream()
-    for config in streams(budget):
+    for config in streams(budget, replicas):
         assert config.name is not None
-        # An existing stream keeps the epoch it was created with; the relay compares it with the log's.
-        metadata = (await jetstream.stream_info(config.name)).config.metadata or {}
-        await jetstream.update_stream(config.evolve(metadata={EPOCH_KEY: metadata.get(EPOCH_KEY, "")}))
+        found = (await jetstream.stream_info(config.name)).config
+        with _explained(config):
+            await jetstream.update_stream(updated(config, found))
 
 
-async def create_missing(nats: Client, log: EventLog, *, budget: float = 1.0) -> None:
-    """Creates missing streams; the events' stream gets the log's epoch and the right first sequence."""
+async def create_missing(
+    nats: Client,
+    log: EventLog,
+    *,
+    budget: float = 1.0,
+    replicas: int = 1,
+    like: StreamConfig | None = None,
+) -> None:
+    """Creates missing streams; the events' stream gets the log's epoch and the right first sequence.
+
+    `like`: the configuration of the events' stream before, of which it keeps what an operator has raised. Raises `TopologyError` if the broker does not do it.
+    """
     jetstream = nats.jetstream()
-    for config in streams(budget):
+    for config in streams(budget, replicas):
         assert config.name is not None
         if await _exists(jetstream, config.name):
             continue
         if config.name == subjects.EVENTS_STREAM:
             metadata = {EPOCH_KEY: str(await log.epoch())}
-            await _create(
-                jetstream, config.evolve(first_seq=await first_position_to_stream(log), metadata=metadata)
-            )
+            first = await first_position_to_stream(log)
+            whole = config if like is None else recreated(config, like)
+            await _create(jetstream, whole.evolve(first_seq=first, metadata=metadata))
         else:
             await _create(jetstream, config.evolve(metadata={EPOCH_KEY: str(uuid4())}))
 
@@ -163,25 +169,26 @@ async def first_position_to_stream(log: EventLog, *, now: datetime | None = None
 
 async def verify(nats: Client) -> None:
     """Raises `TopologyError` unless the broker accepts the largest message and has every stream as
-    declared.
+    correctness needs it.
     """
     _require_payload(nats)
+    if found := await stream_problems(nats):
+        raise TopologyError("; ".join(found))
+
+
+async def stream_problems(nats: Client) -> list[str]:
+    """One sentence for each stream that is missing, and for each member of the others that correctness needs
+    otherwise.
+    """
     jetstream = nats.jetstream()
+    found: list[str] = []
     for wanted in streams():
         assert wanted.name is not None
         try:
-            found = (await jetstream.stream_info(wanted.name)).config
+            found += problems(wanted, (await jetstream.stream_info(wanted.name)).config)
         except NotFoundError:
-            raise TopologyError(
-                f"stream {wanted.name} is missing: run `python -m makima_kernel.service.provision`"
-            ) from None
-        for member in _VERIFIED:
-            expected, actual = getattr(wanted, member), getattr(found, member)
-            if (expected or None) != (actual or None):
-                raise TopologyError(f"stream {wanted.name} has {member} {actual!r} instead of {expected!r}")
-        # The size is the operator's choice, but a stream without a limit could fill the disk for all of them.
-        if (found.max_bytes or 0) <= 0:
-            raise TopologyError(f"stream {wanted.name} has no max_bytes")
+            found.append(f"stream {wanted.name} is missing: run `python -m makima_kernel.service.provision`")
+    return found
 
 
 def _require_payload(nats: Client) -> None:
@@ -200,8 +207,19 @@ async def _exists(jetstream: JetStreamContext, name: str) -> bool:
 
 
 async def _create(jetstream: JetStreamContext, config: StreamConfig) -> None:
-    try:
+    with _explained(config):
         await jetstream.add_stream(config)
-    except BadRequestError as error:
-        if error.err_code != _NAME_IN_USE:  # another process created it first
-            raise
+
+
+@contextmanager
+def _explained(config: StreamConfig) -> Generator[None]:
+    """Raises a `TopologyError` instead of the broker's refusal; nothing if another process was first."""
+    try:
+        yield
+    except APIError as error:
+        if error.err_code == _NAME_IN_USE:
+            return
+        raise TopologyError(
+            f"the broker refuses stream {config.name} with {config.num_replicas} replica(s) and"
+            f" {config.max_bytes} bytes: {error.description}; see the settings stream_replicas and stream_budget"
+        ) from error

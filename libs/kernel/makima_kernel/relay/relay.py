@@ -91,15 +91,16 @@ class Relay:
         log: Log | None = None,
         on_published: Callable[[Recorded], None] = _ignore,
         budget: float = 1.0,
+        replicas: int = 1,
         alone: bool = True,
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        """`budget`: the size of the streams if the broker lost them, see `streams.streams`.
+        """`budget`, `replicas`: of the streams if the broker lost them, see `streams.streams`.
 
         `alone=False` publishes without taking the lock.
         """
         self._pool, self._nats, self._log = pool, nats, log or Log(pool)
-        self._budget, self._alone = budget, alone
+        self._budget, self._replicas, self._alone = budget, replicas, alone
         self._on_published = on_published
         self._window = Window(nats, size=_PUBLISH_WINDOW_SIZE, on_published=self._published, clock=clock)
         self._clock = clock
@@ -208,7 +209,9 @@ class Relay:
         match await compare(self._pool, self._nats, self._log):
             case NoStream():
                 self._enter(Retrying("the broker has no stream for the events; creating it"))
-                await streams.create_missing(self._nats, self._log, budget=self._budget)
+                await streams.create_missing(
+                    self._nats, self._log, budget=self._budget, replicas=self._replicas
+                )
                 return await self._agree()
             case Mismatch(reason):
                 self._enter(Mismatched(reason))

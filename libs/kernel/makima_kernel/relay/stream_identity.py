@@ -13,7 +13,7 @@ import msgspec
 import structlog
 from makima_schemas import subjects
 from nats.aio.client import Client
-from nats.js.api import Header
+from nats.js.api import Header, StreamConfig
 from nats.js.errors import NotFoundError
 
 from makima_kernel.event_log.log import Log
@@ -149,18 +149,21 @@ async def last_sequence(nats: Client) -> int:
         return 0
 
 
-async def new_epoch(pool: asyncpg.Pool, nats: Client, *, budget: float = 1.0) -> UUID:
+async def new_epoch(pool: asyncpg.Pool, nats: Client, *, budget: float = 1.0, replicas: int = 1) -> UUID:
     """Gives the log a new epoch and a new stream, which resets all consumers and monitor sockets.
 
     To be used after a restore of the database: positions that were given out before may denote other events
-    now. `budget` is the share of the full stream sizes, see `streams.streams`.
+    now. `budget` and `replicas`: see `streams.streams`; what an operator has raised in the old stream holds for
+    the new one as well.
     """
     epoch = cast("UUID", await pool.fetchval(SQL["new_epoch"]))
     jetstream = nats.jetstream(timeout=_API_TIMEOUT_SECONDS)
+    raised: StreamConfig | None = None
     try:
+        raised = (await jetstream.stream_info(subjects.EVENTS_STREAM)).config
         await jetstream.delete_stream(subjects.EVENTS_STREAM)
     except NotFoundError:
         _logger.info("log.no_stream", stream=subjects.EVENTS_STREAM)
-    await streams.create_missing(nats, Log(pool), budget=budget)
+    await streams.create_missing(nats, Log(pool), budget=budget, replicas=replicas, like=raised)
     _logger.warning("log.new_epoch", epoch=str(epoch))
     return epoch

@@ -19,7 +19,7 @@ async def _main() -> None:
     nats = await connect(settings.nats_url, "provision", on_closed=ignore_close)
     try:
         async with asyncpg.create_pool(settings.database_url, min_size=1, max_size=1) as pool:
-            await provision(nats, Log(pool), budget=settings.stream_budget)
+            await provision(nats, Log(pool), budget=settings.stream_budget, replicas=settings.stream_replicas)
     finally:
         await nats.close()
 

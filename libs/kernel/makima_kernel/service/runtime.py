@@ -164,6 +164,7 @@ class Service:
             log=self.log,
             on_published=on_published(self.settings),
             budget=self.settings.stream_budget,
+            replicas=self.settings.stream_replicas,
         )
         metrics.relay_lag.set_function(lambda: relay.lag)
         upkeep = Maintenance(self.pool)

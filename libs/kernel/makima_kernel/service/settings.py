@@ -139,6 +139,12 @@ class Settings(BaseSettings):
         le=1,
         description="share of the full stream sizes (4 GiB of events, 8 GiB of heartbeats) to reserve",
     )
+    stream_replicas: int = Field(
+        default=1,
+        ge=1,
+        le=5,
+        description="on how many servers of a NATS cluster each stream is stored; provisioning never lowers it",
+    )
     recorder_shards: tuple[int, ...] = Field(
         default=tuple(range(SHARDS)),
         description="shards of the heartbeats that this supervisor_heartbeat records; other processes record the rest",
