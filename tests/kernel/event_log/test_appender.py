@@ -5,11 +5,13 @@ import random
 
 import asyncpg
 import pytest
+import uvloop
 from makima_kernel.event_log.append import Appended, Conflict, Outcome
 from makima_kernel.event_log.append_connection import UnstorableError
 from makima_kernel.event_log.appender import Appender, LogUnavailableError, OverloadedError
 from makima_kernel.event_log.log import Log
 from makima_kernel.testing import eventually
+from prometheus_client import REGISTRY
 
 from tests.kernel.event_log.append_builders import command, event, running
 from tests.kernel.event_log.append_lock import BLOCKED, LOCK, UNLOCK
@@ -166,3 +168,23 @@ async def test_who_waits_when_the_owner_is_cancelled_is_told(database: str, pool
             LogUnavailableError
         ] * 2
         await holder.execute(UNLOCK)
+
+
+async def test_how_long_an_append_took_is_measured_finer_than_a_millisecond(database: str) -> None:
+    """Services run on uvloop, whose clock has whole milliseconds: most appends took 0 or 1 of them."""
+
+    async def append() -> None:
+        async with running(database) as appender:
+            await appender.append(command("contract-a", event()))
+
+    before = seconds_of_appends()
+    await asyncio.to_thread(uvloop.run, append())
+    took = 1000 * (seconds_of_appends() - before)
+    assert took > 0
+    assert abs(took - round(took)) > 1e-6
+
+
+def seconds_of_appends() -> float:
+    value = REGISTRY.get_sample_value("makima_append_seconds_sum")
+    assert value is not None
+    return value

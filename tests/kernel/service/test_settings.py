@@ -91,6 +91,47 @@ def test_a_misspelt_environment_variable_is_refused(monkeypatch: pytest.MonkeyPa
         load(Settings)
 
 
+@pytest.mark.parametrize(
+    "service", ["MAKIMA", "MAKIMA_GATEWAY", "MAKIMA_NATS", "MAKIMA_HEALTH", "MAKIMA_CONTRACT"]
+)
+def test_what_kubernetes_tells_of_the_services_beside_it_is_no_setting(
+    monkeypatch: pytest.MonkeyPatch, service: str
+) -> None:
+    address = "tcp://10.0.0.7:8420"
+    for name, value in {
+        "PORT": address,
+        "SERVICE_HOST": "10.0.0.7",
+        "SERVICE_PORT": "8420",
+        "SERVICE_PORT_HTTP": "8420",
+        "PORT_8420_TCP": address,
+        "PORT_8420_TCP_PROTO": "tcp",
+        "PORT_8420_TCP_PORT": "8420",
+        "PORT_8420_TCP_ADDR": "10.0.0.7",
+    }.items():
+        monkeypatch.setenv(f"{service}_{name}", value)
+    settings = load(Settings, log_level="debug")
+    assert (settings.port, settings.health_port, settings.nats_url) == (8420, 0, "nats://127.0.0.1:4222")
+
+
+def test_a_port_that_is_set_by_hand_holds_beside_a_service_of_that_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MAKIMA_PORT", "8421")
+    monkeypatch.setenv("MAKIMA_SERVICE_HOST", "10.0.0.7")
+    monkeypatch.setenv("MAKIMA_PORT_8420_TCP", "tcp://10.0.0.7:8420")
+    assert load(Settings).port == 8421
+
+
+def test_a_misspelt_port_is_no_service_of_kubernetes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAKIMA_GATEWAY_PORT", "8421")
+    with pytest.raises(SettingsError, match="MAKIMA_GATEWAY_PORT is not a setting"):
+        load(Settings)
+    monkeypatch.setenv("MAKIMA_GATEWAY_PORT", "tcp://10.0.0.7:8420")
+    monkeypatch.setenv("MAKIMA_GATEWAY_SERVICE", "x")
+    with pytest.raises(SettingsError, match="MAKIMA_GATEWAY_SERVICE is not a setting"):
+        load(Settings)
+
+
 def test_what_one_service_needs_may_stand_in_the_file_of_all(toml: Path) -> None:
     toml.write_text("recorder_shards = [4, 5]")
     assert load(Settings).recorder_shards == (4, 5)

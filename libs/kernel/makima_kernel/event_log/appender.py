@@ -7,6 +7,7 @@ import os
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from math import ceil
+from time import perf_counter
 from typing import Final
 
 import structlog
@@ -115,7 +116,7 @@ class Appender:
         waiting = PendingAppend(append, loop.create_future())
         self._queue.append(waiting)
         self._wake.set()
-        started = loop.time()
+        started = perf_counter()  # uvloop's clock has whole milliseconds
         deadline = loop.call_later(
             self._timeout, _fail, (waiting,), f"no answer from the log within {self._timeout:g} s"
         )
@@ -123,7 +124,7 @@ class Appender:
             return await waiting.answer
         finally:
             deadline.cancel()
-            metrics.append_seconds.observe(loop.time() - started)
+            metrics.append_seconds.observe(perf_counter() - started)
 
     async def drain(self) -> None:
         """Accepts no further commands; returns when the queued ones are answered and `run()` has ended."""

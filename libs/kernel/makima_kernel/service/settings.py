@@ -5,15 +5,17 @@ Unknown keys are refused, with the nearest known one as a suggestion.
 
 import difflib
 import os
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Final, TypeVar
 from urllib.parse import urlsplit
 
 from makima_schemas.subjects import SHARDS
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -37,6 +39,12 @@ NOT_SETTINGS = frozenset(
         "E2E_NATS_URL",
     }
 )
+
+
+_LINK: Final = re.compile(
+    r"(?P<service>\w+?)_(?P<member>SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$"
+)
+_LINK_ADDRESS: Final = re.compile(r"(tcp|udp|sctp)://")
 
 
 class SettingsError(ValueError):
@@ -197,6 +205,11 @@ class Settings(BaseSettings):
         `makima.toml` (or the file `MAKIMA_CONFIG`).
         """
         del dotenv_settings, file_secret_settings
+        if isinstance(env_settings, EnvSettingsSource):
+            links = service_links(os.environ)
+            env_settings.env_vars = {
+                name: value for name, value in env_settings.env_vars.items() if name.upper() not in links
+            }
         path = Path(os.environ.get("MAKIMA_CONFIG", "makima.toml"))
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, path)
 
@@ -220,7 +233,8 @@ def load(cls: type[S], **given: Any) -> S:
 
 
 def _refuse_unknown_environment(cls: type[BaseModel], environment: Mapping[str, str]) -> None:
-    for variable in environment:
+    links = service_links(environment)
+    for variable in environment.keys() - links:
         name = variable.removeprefix("MAKIMA_")
         first = name.split("__")[0].lower()
         if variable == name or name in NOT_SETTINGS or first in cls.model_fields:
@@ -228,6 +242,21 @@ def _refuse_unknown_environment(cls: type[BaseModel], environment: Mapping[str, 
         raise SettingsError(
             f"environment variable {variable} is not a setting{_nearest(first, cls.model_fields, 'MAKIMA_', upper=True)}"
         )
+
+
+def service_links(environment: Mapping[str, str]) -> set[str]:
+    """The variables with which Kubernetes (as Docker's links) tells each container of the services beside it:
+    for one that is called `makima-gateway` `MAKIMA_GATEWAY_PORT=tcp://10.0.0.7:8420`, and others of that name.
+    They are nobody's settings.
+    """
+    named = {variable: found for variable in environment if (found := _LINK.match(variable)) is not None}
+    addresses = {variable for variable in named if _LINK_ADDRESS.match(environment[variable])}
+    linked = {named[variable]["service"] for variable in addresses}
+    return addresses | {
+        variable
+        for variable, found in named.items()
+        if found["service"] in linked and found["member"] != "PORT"  # that one is set by hand, if no address
+    }
 
 
 def _explain(cls: type[BaseModel], problem: Mapping[str, Any]) -> str:

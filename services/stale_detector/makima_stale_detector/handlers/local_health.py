@@ -67,7 +67,8 @@ class LocalHealth:
             return self._reader.problem
         if not self._detector.warmed_up:
             return "reading the history of heartbeats"
-        return self._overloaded() or self._standing() or self._blind()
+        blind = self._standing() or self._blind()
+        return "; ".join(reason for reason in (self._overloaded(), blind) if reason is not None) or None
 
     @property
     def overloaded(self) -> bool:
