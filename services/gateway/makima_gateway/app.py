@@ -76,6 +76,7 @@ async def build(service: Service) -> None:
     service.broker.subscriber(
         subjects.MONITOR_STALE, decoder=decode_stale, no_reply=True, title="stale-contracts"
     )(reminders.remind)
+    metrics.exported(metrics.open_sockets)
     service.loop("gauges", _gauges(queries))
     listens = service.listens("http")
 
@@ -105,8 +106,12 @@ def _gauges(queries: Queries) -> Callable[[], Awaitable[None]]:
             try:
                 counted = {status: (contracts, stale) for status, contracts, stale in await queries.gauges()}
                 for status in ContractStatus:
-                    metrics.contracts_by_status.labels(status).set(counted.get(status, (0, 0))[0])
-                metrics.contracts_stale_count.set(sum(stale for _, stale in counted.values()))
+                    metrics.exported(metrics.contracts_by_status).labels(status).set(
+                        counted.get(status, (0, 0))[0]
+                    )
+                metrics.exported(metrics.contracts_stale_count).set(
+                    sum(stale for _, stale in counted.values())
+                )
             except DATABASE_UNAVAILABLE as error:
                 structlog.get_logger().warning(
                     "gateway.gauges_failed", reason=f"{type(error).__name__}: {error}"

@@ -128,6 +128,3 @@ class Queries:
 
     async def stale(self, limit: int) -> list[Stale]:
         return [Stale(**row) for row in await self._pool.fetch(SQL["stale"], limit)]
-
-    async def count_stale(self) -> int:
-        return cast("int", await self._pool.fetchval(SQL["count_stale"]))

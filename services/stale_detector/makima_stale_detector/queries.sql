@@ -58,7 +58,3 @@ limit $1
 select tenant, contract_id, last_activity_at,
        extract(epoch from clock_timestamp() - last_activity_at)::double precision as stale_seconds
 from stale_detector.contracts where episode is not null order by last_activity_at limit $1
-
--- name: count_stale
--- How many contracts are stale.
-select count(*) from stale_detector.contracts where episode is not null

@@ -1,8 +1,11 @@
 """A thread answers for the event loop: also, and above all, when the loop can't."""
 
 import asyncio
+import re
+import sys
 import threading
 import time
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 
 import httpx
@@ -89,9 +92,25 @@ async def test_checks_do_not_wait_for_one_another() -> None:
 
 async def test_metrics_and_unknown_paths_are_answered(served: tuple[Health, str]) -> None:
     _, url = served
-    metrics.contracts_stale_count.set(3)
+    metrics.exported(metrics.contracts_stale_count).set(3)
     assert "makima_contracts_stale_count 3.0" in (await get(f"{url}/metrics")).text
     assert (await get(f"{url}/nothing")).status_code == 404
+
+
+async def test_a_gauge_is_exported_only_by_whom_it_belongs_to() -> None:
+    process = """
+from makima_kernel.telemetry import metrics
+from prometheus_client import generate_latest
+metrics.exported(metrics.tracked_senders).set(7)
+metrics.exported(metrics.tracked_senders).set(8)
+print(generate_latest().decode())
+"""
+    ran = await asyncio.create_subprocess_exec(sys.executable, "-c", process, stdout=PIPE)
+    out = (await ran.communicate())[0].decode()
+    gauges = re.findall(r"^# TYPE (makima_\w+) gauge$", out, re.MULTILINE)
+    own = [name for name in gauges if not name.endswith("_created")]  # the client's, of each counter
+    assert own == ["makima_tracked_senders"]
+    assert "\nmakima_tracked_senders 8.0\n" in out
 
 
 async def test_a_frozen_loop_is_not_live_and_not_ready(

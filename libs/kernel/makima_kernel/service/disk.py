@@ -30,7 +30,7 @@ class Disk:
 
     def observe(self) -> None:
         """Exports the free share as a metric, measured at each scrape."""
-        metrics.disk_free_ratio.labels(str(self._folder)).set_function(self._sample)
+        metrics.exported(metrics.disk_free_ratio).labels(str(self._folder)).set_function(self._sample)
 
     def ready(self) -> str | None:
         """None if at least 5 % are free, else the reason."""

@@ -99,7 +99,7 @@ class Service:
         projector = Projector(
             projection, self.pool, self.log, self.nats, owner=self.owner, on_commit=on_commit or _ignore
         )
-        metrics.projection_lag.labels(name).set_function(lambda: projector.lag)
+        metrics.exported(metrics.projection_lag).labels(name).set_function(lambda: projector.lag)
         self.ready_when(f"projection {name}", projector.check)
         self.loop(f"project {name}", projector.run)
         rebuilds = Rebuilds(projection, self.pool, self.log)
@@ -166,7 +166,7 @@ class Service:
             budget=self.settings.stream_budget,
             replicas=self.settings.stream_replicas,
         )
-        metrics.relay_lag.set_function(lambda: relay.lag)
+        metrics.exported(metrics.relay_lag).set_function(lambda: relay.lag)
         upkeep = Maintenance(self.pool)
         self.loop("relay", relay.run)
         self.loop("upkeep", upkeep.run)

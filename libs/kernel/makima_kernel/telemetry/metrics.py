@@ -3,12 +3,31 @@
 Times are in seconds; labels have few values, never ids.
 """
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import REGISTRY, Counter, Gauge, Histogram
 
 _LATENCY = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
-contracts_by_status = Gauge("makima_contracts_by_status", "Contracts, by status", ["status"])
-contracts_stale_count = Gauge("makima_contracts_stale_count", "Stale contracts")
+
+def _gauge(name: str, documentation: str, labels: tuple[str, ...] = ()) -> Gauge:
+    return Gauge(name, documentation, labels, registry=None)
+
+
+def exported(gauge: Gauge) -> Gauge:
+    """The gauge, exported by this process from now on: called by whoever sets it.
+
+    A gauge is not exported before. A 0 from a process that measures nothing would be a false value in every sum,
+    minimum and alarm.
+    """
+    if gauge not in _exported:
+        REGISTRY.register(gauge)
+        _exported.add(gauge)
+    return gauge
+
+
+_exported = set[Gauge]()
+
+contracts_by_status = _gauge("makima_contracts_by_status", "Contracts, by status", ("status",))
+contracts_stale_count = _gauge("makima_contracts_stale_count", "Stale contracts")
 phase_transitions = Counter("makima_phase_transitions_total", "Phase changes of contracts")
 completion_detections = Counter("makima_completion_detections_total", "Phases and contracts detected as done")
 supervisor_heartbeats = Counter("makima_supervisor_heartbeats_total", "Supervisor heartbeats recorded")
@@ -21,24 +40,24 @@ append_seconds = Histogram(
 command_seconds = Histogram(
     "makima_command_seconds", "Time to handle a command", ["command", "outcome"], buckets=_LATENCY
 )
-relay_lag = Gauge("makima_relay_lag_events", "Events in the log that are not yet on the stream")
-projection_lag = Gauge(
-    "makima_projection_lag_events", "Events in the log that a consumer has not yet applied", ["consumer"]
+relay_lag = _gauge("makima_relay_lag_events", "Events in the log that are not yet on the stream")
+projection_lag = _gauge(
+    "makima_projection_lag_events", "Events in the log that a consumer has not yet applied", ("consumer",)
 )
 projection_rebuild = Gauge(
     "makima_projection_rebuild_ratio",
     "Share of the log that a running rebuild has applied to the new tables; absent if none runs here",
     ["consumer"],
 )
-ingest_watermark_age = Gauge(
-    "makima_ingest_watermark_age_seconds", "Age of the oldest shard's watermark", ["service"]
+ingest_watermark_age = _gauge(
+    "makima_ingest_watermark_age_seconds", "Age of the oldest shard's watermark", ("service",)
 )
 verdict_lateness = Histogram(
     "makima_verdict_lateness_seconds",
     "Time from a sender's deadline to its verdict, on the observed clock",
     buckets=_LATENCY,
 )
-detector_score = Gauge(
+detector_score = _gauge(
     "makima_detector_score",
     "Rate of the observed clock over 60 s: 1 is real time; below 0.5 the detector is blind",
 )
@@ -47,12 +66,12 @@ canaries = Counter(
     "Canaries of this detector: acknowledged, refused or late; not the first means that heartbeats may be lost",
     ["outcome"],
 )
-tracked_senders = Gauge("makima_tracked_senders", "Senders that the detector monitors")
+tracked_senders = _gauge("makima_tracked_senders", "Senders that the detector monitors")
 dead_letters = Counter("makima_dead_letters_total", "Messages stored as dead letters", ["stream", "consumer"])
-disk_free_ratio = Gauge(
-    "makima_disk_free_ratio", "Free share of the disk; below 0.05 a service is not ready", ["path"]
+disk_free_ratio = _gauge(
+    "makima_disk_free_ratio", "Free share of the disk; below 0.05 a service is not ready", ("path",)
 )
-open_sockets = Gauge("makima_open_sockets", "Open monitor connections: WebSockets and Server-Sent Events")
+open_sockets = _gauge("makima_open_sockets", "Open monitor connections: WebSockets and Server-Sent Events")
 http_seconds = Histogram(
     "makima_http_seconds", "HTTP requests", ["method", "route", "status"], buckets=_LATENCY
 )

@@ -38,7 +38,7 @@ class EventStream(Response):
         del scope
         transport = _StreamTransport(send)
         subscriber = Subscriber(self._monitor, self._principal, transport, self._filter)
-        with metrics.open_sockets.track_inprogress():
+        with metrics.exported(metrics.open_sockets).track_inprogress():
             try:
                 await send(
                     {"type": "http.response.start", "status": self.status_code, "headers": list(HEADERS)}

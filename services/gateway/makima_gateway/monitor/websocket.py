@@ -30,7 +30,7 @@ class MonitorSocket:
 
     async def run(self) -> None:
         """Serve the connection from the handshake until it is closed by either side."""
-        with metrics.open_sockets.track_inprogress(), suppress(WebSocketDisconnect):
+        with metrics.exported(metrics.open_sockets).track_inprogress(), suppress(WebSocketDisconnect):
             try:
                 await self._socket.accept(subprotocol=_bearer(self._socket))
                 async with asyncio.TaskGroup() as both:

@@ -24,9 +24,11 @@ MAX_BACKLOG_HEARTBEATS: Final = 30_000  # about one second of the highest load
 class LocalHealth:
     def __init__(self, detector: Detector, reader: HeartbeatConsumer, follower: LogFollower) -> None:
         self._detector, self._reader, self._follower = detector, reader, follower
-        metrics.detector_score.set_function(lambda: self.score or 0.0)
-        metrics.tracked_senders.set_function(lambda: len(detector.tracked))
-        metrics.ingest_watermark_age.labels("stale_detector").set_function(self.watermark_age)
+        metrics.exported(metrics.detector_score).set_function(lambda: self.score or 0.0)
+        metrics.exported(metrics.tracked_senders).set_function(lambda: len(detector.tracked))
+        metrics.exported(metrics.ingest_watermark_age).labels("stale_detector").set_function(
+            self.watermark_age
+        )
 
     async def run(self) -> None:
         """Sample the observed clocks every second, so that their rate over a minute can be computed; log when

@@ -14,7 +14,6 @@ from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
 from makima_kernel.event_log.idempotent_append import event_meta, idempotent_append
 from makima_kernel.event_log.log import Log
 from makima_kernel.projections.projector import Projector
-from makima_kernel.telemetry import metrics
 from makima_schemas import subjects
 from makima_schemas.identity import stream_name
 from makima_schemas.silence import StaleCleared, StaleDetected, contract_stream, deterministic_id
@@ -79,7 +78,6 @@ class StaleContractScanner:
                 structlog.get_logger().warning("staleness.reminder_failed", reason=repr(error))
 
     async def _scan(self) -> None:
-        metrics.contracts_stale_count.set(await self._queries.count_stale())
         if not self._projector.active or self._local_health() is not None or await self._lags():
             return
         await asyncio.gather(

@@ -52,7 +52,7 @@ class Watermarks:
                 structlog.get_logger().warning("watermarks.query_failed", reason=repr(error))
             polled, self._polled = self._polled, asyncio.Event()
             polled.set()
-            metrics.ingest_watermark_age.labels("supervisor_heartbeat").set(
+            metrics.exported(metrics.ingest_watermark_age).labels("supervisor_heartbeat").set(
                 max(0.0, (datetime.now(UTC) - self._observed).total_seconds())
             )
             await self._pause()
