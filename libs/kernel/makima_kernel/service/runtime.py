@@ -220,8 +220,7 @@ class Service:
         Otherwise a request over another connection could reach the broker before the subscriptions do.
         """
         await confirm_subscriptions(self.nats)
-        for listens in self._listening.values():
-            await listens.wait()
+        await asyncio.gather(*(listens.wait() for listens in self._listening.values()))
         self._serving = True
         self.logger.info("service.started")
 
