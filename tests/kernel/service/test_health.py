@@ -3,6 +3,8 @@
 import asyncio
 import re
 import sys
+import socket
+import struct
 import threading
 import time
 from asyncio.subprocess import PIPE
@@ -13,7 +15,7 @@ import pytest
 from makima_kernel.service import health as module
 from makima_kernel.service.health import Health, HealthServer
 from makima_kernel.telemetry import metrics
-from makima_kernel.testing import eventually
+from makima_kernel.testing import PATIENCE, eventually
 
 
 @pytest.fixture
@@ -75,6 +77,36 @@ async def test_a_check_that_raises_or_hangs_is_a_reason_and_hides_no_other(
         "hanging too": "no answer within 0.2 s",
         "behind": "behind by 7",
     }
+
+
+async def test_a_probe_that_hangs_up_leaves_no_traceback(
+    served: tuple[Health, str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    health, url = served
+    asked, gone, told = asyncio.Event(), asyncio.Event(), threading.Event()
+    handle_error = module.ProbeServer.handle_error
+
+    def tell(self: module.ProbeServer, request: object, client_address: object) -> None:
+        handle_error(self, request, client_address)
+        told.set()
+
+    async def hung_up() -> str | None:
+        asked.set()
+        await gone.wait()
+        return None
+
+    monkeypatch.setattr(module.ProbeServer, "handle_error", tell)
+    health.ready_when("hung up", hung_up)
+    with socket.create_connection(("127.0.0.1", httpx.URL(url).port or 0)) as probe:
+        probe.sendall(b"GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n")
+        await asked.wait()
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset, at once
+    gone.set()
+    assert await asyncio.to_thread(told.wait, PATIENCE)
+    captured = capfd.readouterr()
+    assert captured.err == ""
+    assert "Traceback" not in captured.out
+    assert (await get(f"{url}/livez")).status_code == 200
 
 
 async def test_checks_do_not_wait_for_one_another() -> None:

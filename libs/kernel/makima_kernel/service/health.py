@@ -1,6 +1,7 @@
 """Serves `/livez`, `/readyz` and `/metrics` from a thread: a frozen event loop could not (field-notes 1)."""
 
 import asyncio
+import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable
@@ -10,6 +11,7 @@ from types import TracebackType
 from typing import Final, Self
 
 import orjson
+import structlog
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 Check = Callable[[], Awaitable[str | None]]  # returns None if ready, else the reason
@@ -103,8 +105,7 @@ class HealthServer:
     """
 
     def __init__(self, health: Health, host: str, port: int) -> None:
-        self._server = ThreadingHTTPServer((host, port), _handler(health))
-        self._server.daemon_threads = True
+        self._server = ProbeServer((host, port), _handler(health))
         self.port: int = self._server.server_address[1]
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(SERVER_POLL_SECONDS,), name="health", daemon=True
@@ -119,6 +120,23 @@ class HealthServer:
     ) -> None:
         self._server.shutdown()
         self._server.server_close()
+
+
+class ProbeServer(ThreadingHTTPServer):
+    """Answers each probe on a thread of its own."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002 - of the base class
+        """A probe that hangs up before its answer is no fault of ours; the base class would write its
+        traceback to stderr.
+        """
+        error = sys.exception()
+        log = structlog.get_logger().bind(client=str(client_address), reason=repr(error))
+        if isinstance(error, ConnectionError):
+            log.debug("health.probe_hung_up")
+        else:
+            log.error("health.request_failed", exc_info=error)
 
 
 def _handler(health: Health) -> type[BaseHTTPRequestHandler]:
