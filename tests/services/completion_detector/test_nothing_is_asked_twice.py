@@ -24,7 +24,9 @@ from tests.services.completion_detector.conftest import World, looks_by_hand, si
 class DyingBus(Bus):
     """Hands the command over, and is killed before it hears the answer."""
 
-    async def ask(self, service: str, name: str, request: Request[object], *, timeout: float = 5.0) -> Reply:
+    async def ask(
+        self, service: str, name: str, request: Request[object], *, timeout: float | None = None
+    ) -> Reply:
         await super().ask(service, name, request, timeout=timeout)
         raise asyncio.CancelledError
 
@@ -36,7 +38,9 @@ class LateBus(Bus):
         super().__init__(world.contract.nats)
         self._world = world
 
-    async def ask(self, service: str, name: str, request: Request[object], *, timeout: float = 5.0) -> Reply:
+    async def ask(
+        self, service: str, name: str, request: Request[object], *, timeout: float | None = None
+    ) -> Reply:
         if name == "start_completion":
             await self._world.send(request.target, c.CreateTask("late", "one more thing"))
         return await super().ask(service, name, request, timeout=timeout)

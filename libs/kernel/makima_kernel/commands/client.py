@@ -24,14 +24,16 @@ TRY_AGAIN: Final = (
 class Bus:
     """Sends commands and queries by NATS request/reply.
 
-    The caller chooses the command id: one per intent, the same for all its retries.
+    The caller chooses the command id: one per intent, the same for all its retries. `timeout` in seconds holds
+    for each request that is not given its own; null is `DEFAULT_TIMEOUT_SECONDS`.
     """
 
-    def __init__(self, nats: Client) -> None:
+    def __init__(self, nats: Client, *, timeout: float | None = None) -> None:
         self._nats = nats
+        self._timeout = DEFAULT_TIMEOUT_SECONDS if timeout is None else timeout
 
     async def ask(
-        self, service: str, name: str, request: Request[object], *, timeout: float = DEFAULT_TIMEOUT_SECONDS
+        self, service: str, name: str, request: Request[object], *, timeout: float | None = None
     ) -> Reply:
         """Sends a command; returns the reply of `service`.
 
@@ -50,7 +52,7 @@ class Bus:
         name: str,
         question: dict[str, object],
         *,
-        timeout: float = DEFAULT_TIMEOUT_SECONDS,
+        timeout: float | None = None,
     ) -> dict[str, object] | Problem:
         """Sends a query; returns the members of its answer, or a `Problem` as `ask` does."""
         reply = await self._request(service, name, orjson.dumps(question), timeout)
@@ -61,7 +63,7 @@ class Bus:
         )
 
     async def _request(
-        self, service: str, name: str, payload: bytes, timeout: float
+        self, service: str, name: str, payload: bytes, timeout: float | None
     ) -> Reply | dict[str, object]:
         if len(payload) > MAX_COMMAND_BYTES:
             return Problem(
@@ -75,7 +77,7 @@ class Bus:
                 message = await self._nats.request(
                     subjects.command(service, name),
                     payload,
-                    timeout=timeout,
+                    timeout=self._timeout if timeout is None else timeout,
                     headers={traces.HEADER: parent} if parent else None,
                 )
                 return decode_reply(message.data)
