@@ -4,8 +4,9 @@ If it does not get there within `MIN_POSITION_TIMEOUT_SECONDS`, the response car
 true`.
 """
 
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeVar
 
 from fastapi import Depends, Header, Path, Query
 from makima_schemas.identity import ID_PATTERN
@@ -15,9 +16,12 @@ from makima_gateway.api import serializers as views
 from makima_gateway.api.context import CurrentGateway, Gateway
 from makima_gateway.api.schemas.contracts import Contract
 from makima_gateway.auth.principal import CurrentPrincipal, Principal
+from makima_gateway.http import pagination as cursors
 from makima_gateway.http.problems import unknown_contract
 from makima_gateway.http.responses import READ_BEHIND, json_response
 from makima_gateway.read_model.rows import ContractRow
+
+R = TypeVar("R")
 
 MIN_POSITION_TIMEOUT_SECONDS: Final = 2.0  # how long a request waits for the read model
 MAX_POSITION: Final = 2**63 - 1  # the largest log position (bigint)
@@ -54,6 +58,26 @@ class ReadContext:
         return views.contract(
             row, self.gateway.latest_heartbeats.last_heartbeat(row.supervisor_task_id), enhanced=enhanced
         )
+
+    async def page_of(
+        self,
+        contract_id: str,
+        of: cursors.List,
+        *,
+        find: Callable[[str, str, int, int], Awaitable[Sequence[R]]],  # by tenant, contract, after, limit
+        place: Callable[[R], int],
+        show: Callable[[R], object],
+        limit: int,
+        cursor: str | None,
+    ) -> Response:
+        """A page of what belongs to a contract, ordered by position. Raises `CONTRACT_NOT_FOUND`, and
+        `INVALID_REQUEST` for a cursor of another list.
+        """
+        after = cursors.position(of, cursor) or 0
+        await self.contract(contract_id)
+        rows = await find(self.principal.tenant, contract_id, after, limit + 1)
+        shown, following = cursors.page(rows, limit, of, place)
+        return self.answer({"items": [show(row) for row in shown], "next_cursor": following})
 
     def answer(self, body: object, *, version: int | None = None) -> Response:
         """A 200 response; `version` becomes its ETag."""

@@ -18,7 +18,6 @@ from makima_gateway.api.schemas.questions import (
     QuestionPage,
 )
 from makima_gateway.api.writes import WriteContext, Writing
-from makima_gateway.http import pagination as cursors
 from makima_gateway.http.responses import json_response
 
 router = APIRouter(tags=["questions and messages"])
@@ -28,11 +27,15 @@ router = APIRouter(tags=["questions and messages"])
 async def list_questions(
     contract_id: ContractId, read: Reading, limit: Limit = 50, cursor: Cursor = None
 ) -> Response:
-    after = cursors.position("questions", cursor) or 0
-    await read.contract(contract_id)
-    rows = await read.gateway.queries.questions(read.principal.tenant, contract_id, after, limit + 1)
-    shown, following = cursors.page(rows, limit, "questions", lambda row: row.asked_position)
-    return read.answer({"items": [views.question(row) for row in shown], "next_cursor": following})
+    return await read.page_of(
+        contract_id,
+        "questions",
+        find=read.gateway.queries.questions,
+        place=lambda row: row.asked_position,
+        show=views.question,
+        limit=limit,
+        cursor=cursor,
+    )
 
 
 @router.post("/contracts/{contract_id}/questions", status_code=201, response_model=Question)
@@ -53,11 +56,15 @@ async def answer_question(
 async def list_messages(
     contract_id: ContractId, read: Reading, limit: Limit = 50, cursor: Cursor = None
 ) -> Response:
-    after = cursors.position("messages", cursor) or 0
-    await read.contract(contract_id)
-    rows = await read.gateway.queries.messages(read.principal.tenant, contract_id, after, limit + 1)
-    shown, following = cursors.page(rows, limit, "messages", lambda row: row.position)
-    return read.answer({"items": [views.message(row) for row in shown], "next_cursor": following})
+    return await read.page_of(
+        contract_id,
+        "messages",
+        find=read.gateway.queries.messages,
+        place=lambda row: row.position,
+        show=views.message,
+        limit=limit,
+        cursor=cursor,
+    )
 
 
 @router.post("/contracts/{contract_id}/messages", status_code=201, response_model=Message)

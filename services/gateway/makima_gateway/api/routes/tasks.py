@@ -26,7 +26,6 @@ from makima_gateway.api.schemas.tasks import (
     TaskPage,
 )
 from makima_gateway.api.writes import WriteContext, Writing
-from makima_gateway.http import pagination as cursors
 from makima_gateway.http.responses import json_response
 
 NO_CONNECTION = TaskActionRequest()  # the body may be left out
@@ -37,11 +36,15 @@ router = APIRouter(tags=["tasks"])
 async def list_tasks(
     contract_id: ContractId, read: Reading, limit: Limit = 50, cursor: Cursor = None
 ) -> Response:
-    after = cursors.position("tasks", cursor) or 0
-    await read.contract(contract_id)
-    rows = await read.gateway.queries.tasks(read.principal.tenant, contract_id, after, limit + 1)
-    shown, following = cursors.page(rows, limit, "tasks", lambda row: row.created_position)
-    return read.answer({"items": [views.task(row) for row in shown], "next_cursor": following})
+    return await read.page_of(
+        contract_id,
+        "tasks",
+        find=read.gateway.queries.tasks,
+        place=lambda row: row.created_position,
+        show=views.task,
+        limit=limit,
+        cursor=cursor,
+    )
 
 
 @router.post("/contracts/{contract_id}/tasks", status_code=201, response_model=Task)
