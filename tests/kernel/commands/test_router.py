@@ -54,6 +54,31 @@ async def test_a_daemon_is_who_its_subject_says(
     assert (seen[0][0].actor, seen[0][0].tenant) == ("daemon:d7", "default")
 
 
+async def test_a_daemons_command_id_is_its_own(
+    nats: Client, seen: list[tuple[Request[SwitchOn], SwitchOn]]
+) -> None:
+    sent = Request(uuid4(), "l1", {"hostname": "h"})
+    body = orjson.dumps(sent)
+    for daemon_id in ("d7", "d7", "d8"):
+        await nats.request(subjects.daemon_command(daemon_id, "toggle", "switch_on"), body, timeout=20)
+    await Bus(nats).ask("toggle", "switch_on", sent)
+    first, repeated, others, services = [request.command_id for request, _ in seen]
+    assert first == repeated, "a repeat is a repeat"
+    assert len({first, others, services}) == 3
+    assert services == sent.command_id
+
+
+async def test_a_daemon_asks_for_no_guard(
+    nats: Client, seen: list[tuple[Request[SwitchOn], SwitchOn]]
+) -> None:
+    body = orjson.dumps(Request(uuid4(), "l1", {"hostname": "h"}, guard=("contract-of-another", 1)))
+    answer = await nats.request(subjects.daemon_command("d7", "toggle", "switch_on"), body, timeout=20)
+    problem = orjson.loads(answer.data)["error"]
+    assert problem["code"] == "INVALID_REQUEST"
+    assert [error["path"] for error in problem["errors"]] == ["guard"]
+    assert seen == []
+
+
 async def test_what_is_not_for_daemons_they_are_told(
     nats: Client, seen: list[tuple[Request[SwitchOn], SwitchOn]]
 ) -> None:

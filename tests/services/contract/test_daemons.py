@@ -15,7 +15,7 @@ from makima_kernel.service.settings import Settings
 from makima_kernel.testing import PATIENCE, eventually
 from makima_schemas import subjects
 from makima_schemas.codec import Event
-from makima_schemas.commands import Request
+from makima_schemas.commands import Accepted, Request
 from makima_schemas.contract import commands as c
 from makima_schemas.envelope import EventMeta
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorState, SupervisorStateChanged
@@ -71,6 +71,14 @@ async def test_what_it_does_it_does_under_its_own_name(contracts: Contracts, nat
     assert done["ok"] is True
     recorded = await contracts.log.stream("default", "contract-c1")
     assert recorded[-1].meta.get("actor") == "daemon:d1"
+
+
+async def test_a_daemon_cannot_use_up_the_command_id_of_another(contracts: Contracts, nats: Client) -> None:
+    taken = uuid4()
+    body = orjson.dumps(Request(taken, "c1", {"task_id": "t2", "name": "write"}))
+    await nats.request(subjects.daemon_command("d1", "contract", "create_task"), body, timeout=PATIENCE)
+    reply = await contracts.ask("c1", c.CreateTask("t3", "review"), command_id=taken)
+    assert isinstance(reply, Accepted), "IDEMPOTENCY_KEY_REUSED otherwise"
 
 
 async def test_what_others_run_is_answered_as_what_is_not_there(contracts: Contracts, nats: Client) -> None:

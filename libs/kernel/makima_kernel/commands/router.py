@@ -3,7 +3,8 @@ data, refusals included.
 
 A service listens on `makima.commands.<service>.<name>`, and for daemons on
 `makima.commands.from.<principal>.<service>.<name>`. There the actor is taken from the subject, never from the
-body: the broker lets a daemon publish only under its own name.
+body: the broker lets a daemon publish only under its own name. Its command ids are derived with that name, so
+that they meet nobody else's, and a guard is refused: it would tell the version of any stream.
 """
 
 import re
@@ -12,6 +13,7 @@ from dataclasses import fields, is_dataclass, replace
 from itertools import islice
 from time import perf_counter
 from typing import Annotated, Any, Final, TypeVar, cast, get_type_hints
+from uuid import UUID, uuid5
 
 import orjson
 import structlog
@@ -48,6 +50,7 @@ MAX_ERRORS: Final = 20
 MAX_QUOTED_CHARACTERS: Final = 500  # characters of one text that quotes what was sent
 WORKERS_PER_SUBJECT: Final = 64  # per subject; handlers wait for the log, not for the processor
 TRACE_HEADER: Final = traces.HEADER
+_PRINCIPALS: Final = UUID("0f0c7c29-6c0e-5b1b-9d0a-6e7f6f1f5d52")  # of the command ids of daemons
 
 
 class CommandRouter:
@@ -74,9 +77,7 @@ class CommandRouter:
             request = decode_request(message.body)
             principal = message.path.get("principal")
             if principal is not None:
-                request = replace(
-                    request, actor=f"daemon:{principal}", tenant=DEFAULT_TENANT
-                )  # whatever the body says
+                request = principals_own(request, principal)
                 if self._authorize is not None:
                     await self._authorize(principal, request)
             return cast("Request[C]", replace(request, data=decode_command(command, request.data)))
@@ -215,6 +216,26 @@ def _object(body: bytes) -> dict[str, object]:
     if not isinstance(question, dict):
         raise Refused(ErrorCode.INVALID_REQUEST, "a query must be a JSON object")
     return cast("dict[str, object]", question)
+
+
+def principals_own(request: Request, principal: str) -> Request:
+    """A daemon's request: under its own name, in its tenant and with its own command id, whatever the body
+    says.
+
+    Command ids are unique per tenant. Without the derivation a daemon could use up those of other callers,
+    which get `IDEMPOTENCY_KEY_REUSED` then, and ask for their answers. Raises `Refused` (INVALID_REQUEST) for
+    a guard: its conflict tells the version of a stream that the daemon may not know.
+    """
+    if request.guard is not None:
+        errors = _errors([("guard", "is for services only")])
+        raise Refused(
+            ErrorCode.INVALID_REQUEST,
+            "a daemon's command has no guard",
+            hint="leave it out; expected_version asks for a version of the target",
+            errors=errors,
+        )
+    command_id = uuid5(_PRINCIPALS, f"{principal}\n{request.command_id}")
+    return replace(request, command_id=command_id, actor=f"daemon:{principal}", tenant=DEFAULT_TENANT)
 
 
 def decode_request(body: bytes) -> Request:
