@@ -9,6 +9,7 @@ from makima_kernel.commands.router import CommandRouter
 from makima_kernel.projections.subscription import Consumer
 from makima_kernel.service.postgres import open_connection
 from makima_kernel.service.runtime import Service
+from makima_kernel.telemetry import metrics
 from makima_schemas import questions
 from makima_schemas.supervisor import RestartSupervisor
 
@@ -64,6 +65,7 @@ async def build(service: Service) -> None:
     watermarks = Watermarks(queries)
 
     def recorded(slice_: WriteBatch) -> None:
+        metrics.changes_withheld.inc(senders.take_withheld())
         feed.heard(slice_.heard)
         observations.put(slice_.observations)
 

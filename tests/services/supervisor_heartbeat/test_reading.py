@@ -191,7 +191,7 @@ def test_an_agents_heartbeat_is_kept_as_it_was_said() -> None:
     }
     silent = read(address(subject), message(msgspec.json.encode(told), 7, subject))
     assert silent == Beat(
-        address(subject), *AT, "c1", "k1", None, None, silent.activity, silent.progress, None
+        address(subject), *AT, "c1", "k1", None, None, silent.activity, silent.progress, None, seq=1
     )
     more = told | {"activity": "typing", "progress": 3, "quiet_until": "2026-01-01T00:05:00Z"}
     spoken = read(address(subject), message(msgspec.json.encode(more), 7, subject))

@@ -31,6 +31,9 @@ contracts_stale_count = _gauge("makima_contracts_stale_count", "Stale contracts"
 phase_transitions = Counter("makima_phase_transitions_total", "Phase changes of contracts")
 completion_detections = Counter("makima_completion_detections_total", "Phases and contracts detected as done")
 supervisor_heartbeats = Counter("makima_supervisor_heartbeats_total", "Supervisor heartbeats recorded")
+changes_withheld = Counter(
+    "makima_sender_changes_withheld_total", "Heartbeats whose change was not recorded: too many of its sender"
+)
 supervisor_restarts = Counter("makima_supervisor_restarts_total", "Requested restarts of supervisors")
 batch_operations = Counter("makima_batch_operations_total", "Batch operations on contracts", ["operation"])
 

@@ -23,6 +23,8 @@ class Beat(msgspec.Struct, frozen=True, gc=False):
     progress: int | None  # percent, 0 to 100
     detail: str | None  # JSON object of the fields that only this kind of sender has
     hostname: str = ""  # daemons only
+    # Its number within its connection; -1: it says none, or no connection, and its arrival orders it.
+    seq: int = -1
 
 
 def unchanged(beat: Beat, previous: Beat | None) -> bool:
@@ -36,6 +38,14 @@ def unchanged(beat: Beat, previous: Beat | None) -> bool:
         and beat.phase == previous.phase
         and beat.hostname == previous.hostname
     )
+
+
+def is_late(beat: Beat, newest: Beat | None) -> bool:
+    """True if the heartbeat was sent before `newest`, of the same connection, and arrived after it.
+
+    It proves that its sender lives, as any arrival, but its state is an old one (agents.md, Heartbeats).
+    """
+    return newest is not None and -1 < beat.seq < newest.seq and beat.connection_id == newest.connection_id
 
 
 def read(address: Address, message: Message) -> Beat:
@@ -64,6 +74,7 @@ def _supervisor(address: Address, message: Message) -> Beat:
         '{"pending_task_ids":["' + '","'.join(heartbeat.pending_task_ids) + '"]}'
         if heartbeat.pending_task_ids
         else None,
+        seq=-1 if said.seq is None or said.connection_id is None else said.seq,
     )
 
 
@@ -81,6 +92,7 @@ def _agent(address: Address, message: Message) -> Beat:
         heartbeat.activity,
         heartbeat.progress,
         _detail(own),
+        seq=said.seq,
     )
 
 

@@ -9,10 +9,11 @@ from makima_schemas.daemon import ObserveDaemon
 from makima_schemas.evidence import Arrival
 from makima_schemas.heartbeat_codec import Address, MalformedHeartbeatError
 from makima_schemas.identity import split_stream, stream_name
-from makima_schemas.supervisor import ObserveHeartbeat
+from makima_schemas.supervisor import ENDED, ObserveHeartbeat, SupervisorState
 
 from makima_supervisor_heartbeat.domain.daemon import Daemon
-from makima_supervisor_heartbeat.domain.heartbeats import Beat
+from makima_supervisor_heartbeat.domain.event_budget import EventBudget
+from makima_supervisor_heartbeat.domain.heartbeats import Beat, is_late
 from makima_supervisor_heartbeat.domain.sender_state import (
     DAEMON,
     SUPERVISOR,
@@ -55,6 +56,8 @@ class Sender(msgspec.Struct, gc=False):
     # The columns of the row of `last` that rarely change, as COPY text: saves building them for each
     # heartbeat.
     head: str = ""
+    # How many changes its heartbeats may still record; None until the first one.
+    budget: EventBudget | None = None
 
 
 class SenderCache:
@@ -69,9 +72,16 @@ class SenderCache:
         self._senders: dict[str, Sender] = {}
         # Incarnation of the heartbeat stream that `last` of the senders belongs to; "": none yet.
         self.stream_epoch = ""
+        # How many heartbeats told a change that their sender's budget did not allow to record.
+        self._withheld = 0
 
     def __len__(self) -> int:
         return len(self._senders)
+
+    def take_withheld(self) -> int:
+        """How many changes were not recorded since the last call, because a sender's budget was spent."""
+        withheld, self._withheld = self._withheld, 0
+        return withheld
 
     def begin(self, stream_epoch: str) -> None:
         """Set the stream's incarnation. If it changed, drop last heartbeats: sequences are not comparable."""
@@ -86,12 +96,19 @@ class SenderCache:
     def on_heartbeat(
         self, sender: Sender, beat: Beat, *, same: bool
     ) -> tuple[bool, Sequence[tuple[Sender, Observation]]]:
-        """Apply a heartbeat. Returns whether it counts (False: its connection is superseded) and the
-        observations to submit.
+        """Apply a heartbeat. Returns whether it counts (False: its connection is superseded, or a newer one of
+        its connection arrived before it) and the observations to submit.
 
         `same`: it equals `sender.last` (see `unchanged`). Raises `MalformedHeartbeatError` if a task names
         another contract than its own.
         """
+        last = sender.last
+        if last is not None and is_late(beat, last):
+            # Its arrival proves life, the state is the newer one's.
+            sender.last = beat = msgspec.structs.replace(
+                last, sequence=beat.sequence, received_ns=beat.received_ns
+            )
+            return False, () if sender.settled else self._observations(sender, beat)
         if same and sender.settled:
             sender.last = beat
             return True, ()
@@ -257,13 +274,32 @@ class SenderCache:
         daemon = self._of(stream_name("daemon", daemon_id), daemon_id)
         if isinstance(daemon.expected, Daemon) and daemon.expected.connected is None:
             found += self._of_daemon(daemon, daemon.expected, "", beat)
-        return found + self._put(sender, observed, SUPERVISOR.decide(observed, known))
+        events = SUPERVISOR.decide(observed, known)
+        if known.state not in (None, SupervisorState.INTERRUPTED):
+            events = self._affordable(sender, beat, events, ends=beat.state in ENDED)
+        return found + self._put(sender, observed, events)
 
     def _of_daemon(
         self, sender: Sender, known: Daemon, hostname: str, beat: Beat
     ) -> list[tuple[Sender, Observation]]:
         observed = ObserveDaemon(hostname, self._arrival(beat))
-        return self._put(sender, observed, DAEMON.decide(observed, known))
+        events = DAEMON.decide(observed, known)
+        if known.connected:
+            events = self._affordable(sender, beat, events, ends=False)
+        return self._put(sender, observed, events)
+
+    def _affordable(
+        self, sender: Sender, beat: Beat, events: Sequence[SenderEvent], *, ends: bool
+    ) -> Sequence[SenderEvent]:
+        """The events, if the sender's budget allows them; else none. Those submitted already cost nothing."""
+        if not events or sender.observed == (self.stream_epoch, beat.sequence):
+            return ()
+        if sender.budget is None:
+            sender.budget = EventBudget()
+        if sender.budget.spend(beat.received_ns, ends=ends):
+            return events
+        self._withheld += 1
+        return ()
 
     def _put(
         self, sender: Sender, observed: Observation, events: Sequence[SenderEvent]

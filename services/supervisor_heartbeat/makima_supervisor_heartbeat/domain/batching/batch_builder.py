@@ -96,6 +96,8 @@ class BatchBuilder:
         same = unchanged(beat, sender.last)
         counts, observations = self._senders.on_heartbeat(sender, beat, same=same)
         head = sender.head if same and sender.head else row_head(beat)
+        if observations:
+            slice_.observations += observations
         if counts:
             sender.head = head
             before = slice_.newest.get(address.sender)
@@ -104,8 +106,6 @@ class BatchBuilder:
             else:
                 slice_.rows[before] = slice_.rows[before].removesuffix(NEWEST) + OLDER
             slice_.newest[address.sender] = len(slice_.rows)
-            if observations:
-                slice_.observations += observations
         slice_.rows.append(row(head, beat) + (NEWEST if counts else OLDER))
         slice_.messages.append(message)
         if address.kind == "supervisor":
