@@ -2,7 +2,19 @@
 
 from dataclasses import dataclass
 
+from makima_schemas.contract.model import Id
 from makima_schemas.evidence import Arrival, Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonAdmitted:
+    """A token was made for the daemon, for the contracts of `owner` (null: of every owner).
+
+    The newest one holds. A daemon without one is known from before there were any, and serves every owner.
+    """
+
+    daemon_id: str
+    owner: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +35,15 @@ class DaemonDisconnected:
     evidence: Evidence
 
 
-DaemonEvent = DaemonConnected | DaemonDisconnected
+DaemonEvent = DaemonAdmitted | DaemonConnected | DaemonDisconnected
+
+
+@dataclass(frozen=True, slots=True)
+class AdmitDaemon:
+    """Sent by the gateway when a token is made for the daemon. `owner` null: it serves every owner."""
+
+    daemon_id: Id
+    owner: Id | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,4 +63,4 @@ class DeclareDisconnected:
     evidence: Evidence
 
 
-DaemonCommand = ObserveDaemon | DeclareDisconnected
+DaemonCommand = AdmitDaemon | ObserveDaemon | DeclareDisconnected

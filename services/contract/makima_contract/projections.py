@@ -1,4 +1,4 @@
-"""The projection `contract`: one row per contract that is not started, and one per supervisor.
+"""The projection `contract`: which contracts wait for their start, who supervises them, whose they are.
 
 The service reads back nothing else from the log, apart from the contracts' own streams.
 """
@@ -14,9 +14,10 @@ import asyncpg
 from makima_kernel.event_log.columns import columns
 from makima_kernel.event_log.named_sql import named
 from makima_kernel.projections.projection import Applied
-from makima_schemas.codec import Event
+from makima_schemas.assignment import Admission, serves
 from makima_schemas.contract.events import (
     ContractArchived,
+    ContractAssigned,
     ContractCompleted,
     ContractCreated,
     ContractDeleted,
@@ -25,6 +26,7 @@ from makima_schemas.contract.events import (
     ContractStarted,
 )
 from makima_schemas.contract.model import ContractStatus
+from makima_schemas.daemon import DaemonAdmitted
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorStateChanged
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
@@ -58,7 +60,14 @@ class SupervisorRecord:
     owed_at: int | None  # the position since which its CreateTask is pending; None once that was answered
     traceparent: str | None  # the trace of its registration
     daemon_id: str | None = None  # the daemon that runs it; None in old rows, until the next change of state
-    drives: bool = False  # it was heard last of its contract's supervisors: its daemon may send commands
+
+
+@dataclass(slots=True)
+class AssignmentRecord:
+    """A row of the table `assignments`: a contract that exists, and who runs it."""
+
+    owner_id: str
+    daemon_id: str | None  # the daemon that it is assigned to, or that was heard first; None: none was
 
 
 @dataclass(slots=True)
@@ -73,6 +82,9 @@ class Rows:
     supervisors: dict[Key, dict[str, SupervisorRecord]] = field(
         default_factory=dict[Key, dict[str, SupervisorRecord]]
     )
+    assignments: dict[Key, AssignmentRecord] = field(default_factory=dict[Key, AssignmentRecord])
+    # By tenant and daemon id.
+    admissions: dict[Key, Admission] = field(default_factory=dict[Key, Admission])
 
     def fold(self, applied: Applied) -> None:
         """Applies one event."""
@@ -83,8 +95,13 @@ class Rows:
             return
         key = _key(applied)
         match applied.event:
-            case ContractCreated():
-                self._create(key, recorded.position)
+            case ContractCreated(owner_id=owner_id):
+                self._create(key, recorded.position, owner_id)
+            case ContractAssigned(daemon_id=daemon_id):
+                if key in self.assignments:
+                    self.assignments[key].daemon_id = daemon_id
+            case DaemonAdmitted(daemon_id=daemon_id, owner=owner):
+                self.admissions[(recorded.tenant, daemon_id)] = Admission(owner)
             case ContractResumed() if (
                 key in self.starts and resumes_unstarted(applied) and self._alive(key) is not None
             ):
@@ -92,6 +109,7 @@ class Rows:
             case ContractDeleted():
                 self.starts.pop(key, None)
                 self.supervisors.pop(key, None)
+                self.assignments.pop(key, None)
             case event if isinstance(event, NO_LONGER_CREATED):
                 self.starts.pop(key, None)
             case _:
@@ -115,18 +133,37 @@ class Rows:
             )
         elif known is not None and known.heard_at is None:
             known.heard_at = position
-        self._drive(contract, task_id, applied.event)
+        supervisor = self.supervisors.get(contract, {}).get(task_id)
+        if supervisor is not None and isinstance(
+            applied.event, SupervisorRegistered | SupervisorStateChanged
+        ):
+            self._run(contract, supervisor, applied.event.daemon_id, position)
         if contract in self.starts:
             self.starts[contract] = PendingStartRecord(position, traceparent)
 
-    def _drive(self, contract: Key, task_id: str, event: Event) -> None:
-        """Marks the supervisor heard last as driving. Going silent does not change that."""
-        for other, known in self.supervisors.get(contract, {}).items():
-            known.drives = other == task_id
-            if known.drives and isinstance(event, SupervisorRegistered | SupervisorStateChanged):
-                known.daemon_id = event.daemon_id
+    def _run(self, contract: Key, heard: SupervisorRecord, daemon_id: str, position: int) -> None:
+        """Notes the daemon of a supervisor that was heard. The first one has the contract.
 
-    def _create(self, contract: Key, position: int) -> None:
+        If the contract's daemon is another one and has no supervisor alive, it is asked anew whose the
+        contract is.
+        """
+        heard.daemon_id = daemon_id
+        assigned = self.assignments.get(contract)
+        if assigned is None or not serves(self.admissions.get((contract[0], daemon_id)), assigned.owner_id):
+            return
+        if assigned.daemon_id is None:
+            assigned.daemon_id = daemon_id
+        elif assigned.daemon_id != daemon_id and not self._lives_on(contract, assigned.daemon_id):
+            heard.owed_at = position
+
+    def _lives_on(self, contract: Key, daemon_id: str) -> bool:
+        """True if a supervisor of the contract is alive on this daemon."""
+        return any(
+            known.daemon_id == daemon_id and known.heard_at is not None
+            for known in self.supervisors.get(contract, {}).values()
+        )
+
+    def _create(self, contract: Key, position: int, owner_id: str) -> None:
         """Adds the contract. If a supervisor registered before and is alive, the start is pending at once.
 
         The CreateTask of every known supervisor is pending again, as it was refused while there was no
@@ -138,8 +175,11 @@ class Rows:
             if alive is None
             else PendingStartRecord(position, alive.traceparent)
         )
+        self.assignments[contract] = AssignmentRecord(owner_id, None)
         for known in self.supervisors.get(contract, {}).values():
             known.owed_at = position
+        if alive is not None and alive.daemon_id is not None:
+            self._run(contract, alive, alive.daemon_id, position)
 
     def _alive(self, contract: Key) -> SupervisorRecord | None:
         """The contract's supervisor that is not silent; of several the one with the lowest task id."""
@@ -152,33 +192,54 @@ class Rows:
 
 
 class Unstarted:
-    """The projection `contract`, with the tables `contract.unstarted` and `contract.supervisors`."""
+    """The projection `contract`, with its four tables in the schema `contract`."""
 
     name = "contract"
     schema = "contract"
-    tables = ("unstarted", "supervisors")
-    fold_number = 1
+    tables = ("unstarted", "supervisors", "assignments", "admissions")
+    fold_number = 2
     events: frozenset[type] = frozenset(
-        {ContractCreated, ContractResumed, *NO_LONGER_CREATED, SupervisorRegistered, SupervisorStateChanged}
+        {
+            ContractCreated,
+            ContractResumed,
+            ContractAssigned,
+            *NO_LONGER_CREATED,
+            SupervisorRegistered,
+            SupervisorStateChanged,
+            DaemonAdmitted,
+        }
     )
 
     async def apply(self, connection: asyncpg.Connection, batch: Sequence[Applied]) -> None:
         """Called by the projector, in the transaction that moves the checkpoint."""
         touched = {_contract_of_supervisor(applied) or _key(applied) for applied in batch}
-        rows = await _load(connection, touched)
+        rows = await _load(connection, touched, _daemons(batch))
         before = deepcopy(rows)
         for applied in batch:
             rows.fold(applied)
         await _store(connection, before, rows)
 
 
-async def _load(connection: asyncpg.Connection, touched: Collection[Key]) -> Rows:
-    """The rows of the contracts `touched`, locked until the transaction ends."""
+async def _load(connection: asyncpg.Connection, touched: Collection[Key], daemons: Collection[Key]) -> Rows:
+    """The rows of the contracts `touched`, locked until the transaction ends, and the admissions that bear on
+    them: of `daemons`, and of those of their supervisors.
+    """
     rows, keys = Rows(), columns(touched, 2)
     for tenant, contract_id, *start in await connection.fetch(SQL["unstarted_touched"], *keys):
         rows.starts[(tenant, contract_id)] = PendingStartRecord(*start)
     for tenant, contract_id, task_id, *known in await connection.fetch(SQL["supervisors_touched"], *keys):
         rows.supervisors.setdefault((tenant, contract_id), {})[task_id] = SupervisorRecord(*known)
+    for tenant, contract_id, *assigned in await connection.fetch(SQL["assignments_touched"], *keys):
+        rows.assignments[(tenant, contract_id)] = AssignmentRecord(*assigned)
+    running = {
+        (tenant, known.daemon_id)
+        for (tenant, _), all_known in rows.supervisors.items()
+        for known in all_known.values()
+        if known.daemon_id is not None
+    }
+    if named := running.union(daemons):
+        for tenant, daemon_id, owner in await connection.fetch(SQL["admissions_of"], *columns(named, 2)):
+            rows.admissions[(tenant, daemon_id)] = Admission(owner)
     return rows
 
 
@@ -196,7 +257,21 @@ async def _store(connection: asyncpg.Connection, before: Rows, rows: Rows) -> No
     await _execute(connection, "forget", before.starts.keys() - rows.starts.keys(), 2)
     await _execute(connection, "forget_supervisors", before.supervisors.keys() - rows.supervisors.keys(), 2)
     await _execute(connection, "store_unstarted", starts, 4)
-    await _execute(connection, "store_supervisors", supervisors, 8)
+    await _execute(connection, "store_supervisors", supervisors, 7)
+    await _store_assignments(connection, before, rows)
+
+
+async def _store_assignments(connection: asyncpg.Connection, before: Rows, rows: Rows) -> None:
+    """Writes the assignments and admissions that are new or changed."""
+    assigned = [
+        (*key, *astuple(row)) for key, row in rows.assignments.items() if before.assignments.get(key) != row
+    ]
+    admitted = [
+        (*key, row.owner) for key, row in rows.admissions.items() if before.admissions.get(key) != row
+    ]
+    await _execute(connection, "forget_assignments", before.assignments.keys() - rows.assignments.keys(), 2)
+    await _execute(connection, "store_assignments", assigned, 4)
+    await _execute(connection, "store_admissions", admitted, 3)
 
 
 def contract_of_live_supervisor(applied: Applied) -> Key | None:
@@ -220,6 +295,15 @@ def _contract_of_supervisor(applied: Applied) -> Key | None:
             return applied.recorded.tenant, contract_id
         case _:
             return None
+
+
+def _daemons(batch: Sequence[Applied]) -> set[Key]:
+    """The daemons that the supervisors' events of a batch name."""
+    return {
+        (applied.recorded.tenant, applied.event.daemon_id)
+        for applied in batch
+        if isinstance(applied.event, SupervisorRegistered | SupervisorStateChanged)
+    }
 
 
 def _key(applied: Applied) -> Key:

@@ -8,7 +8,7 @@ for update of u;
 -- name: supervisors_touched
 -- The supervisors of a batch's contracts, also of contracts that do not exist yet. Locked for the same reason
 -- (`owed_at`).
-select s.tenant, s.contract_id, s.task_id, s.heard_at, s.owed_at, s.traceparent, s.daemon_id, s.drives
+select s.tenant, s.contract_id, s.task_id, s.heard_at, s.owed_at, s.traceparent, s.daemon_id
 from supervisors as s join unnest($1::text[], $2::text[]) as t (tenant, contract_id) using (tenant, contract_id)
 for update of s;
 
@@ -28,8 +28,34 @@ on conflict (tenant, contract_id) do update set supervised_at = excluded.supervi
 
 -- name: store_supervisors
 -- Supervisors whose row is new or changed.
-insert into supervisors (tenant, contract_id, task_id, heard_at, owed_at, traceparent, daemon_id, drives)
-select * from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::boolean[])
+insert into supervisors (tenant, contract_id, task_id, heard_at, owed_at, traceparent, daemon_id)
+select * from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::text[], $7::text[])
 on conflict (tenant, contract_id, task_id) do update set
   heard_at = excluded.heard_at, owed_at = excluded.owed_at, traceparent = excluded.traceparent,
-  daemon_id = excluded.daemon_id, drives = excluded.drives;
+  daemon_id = excluded.daemon_id;
+
+-- name: assignments_touched
+-- Who owns and who runs a batch's contracts.
+select a.tenant, a.contract_id, a.owner_id, a.daemon_id
+from assignments as a join unnest($1::text[], $2::text[]) as t (tenant, contract_id) using (tenant, contract_id);
+
+-- name: admissions_of
+-- Which owner these daemons serve.
+select a.tenant, a.daemon_id, a.owner_id
+from admissions as a join unnest($1::text[], $2::text[]) as t (tenant, daemon_id) using (tenant, daemon_id);
+
+-- name: forget_assignments
+-- The assignments of deleted contracts.
+delete from assignments where (tenant, contract_id) in (select * from unnest($1::text[], $2::text[]));
+
+-- name: store_assignments
+-- New contracts, and those that went to a daemon.
+insert into assignments (tenant, contract_id, owner_id, daemon_id)
+select * from unnest($1::text[], $2::text[], $3::text[], $4::text[])
+on conflict (tenant, contract_id) do update set daemon_id = excluded.daemon_id;
+
+-- name: store_admissions
+-- Daemons for which a token was made.
+insert into admissions (tenant, daemon_id, owner_id)
+select * from unnest($1::text[], $2::text[], $3::text[])
+on conflict (tenant, daemon_id) do update set owner_id = excluded.owner_id;

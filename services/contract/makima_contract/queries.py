@@ -31,6 +31,11 @@ class UnregisteredTask:
     task_id: str
     owed_at: int  # the position of its registration, or of the contract's creation if later
     traceparent: str | None  # the trace of the registration
+    # The daemon that runs it, if the contract may go to it: it serves the owner, and the contract's daemon, if
+    # that is another one, has no supervisor alive. Else None.
+    daemon_id: str | None
+    # The contract is another daemon's, and none of that daemon's supervisors of it was alive.
+    takes_over: bool
 
 
 class Queries:
@@ -40,7 +45,7 @@ class Queries:
         self._pool = pool
 
     async def runs(self, tenant: str, contract_id: str, daemon_id: str) -> bool:
-        """True if the daemon runs the supervisor that drives the contract."""
+        """True if the contract is the daemon's: assigned to it, or, with no assignment, heard from it first."""
         return bool(await self._pool.fetchval(SQL["runs"], tenant, contract_id, daemon_id))
 
     async def pending_starts(self, limit: int) -> list[PendingStart]:

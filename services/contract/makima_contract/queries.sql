@@ -1,6 +1,6 @@
 -- name: runs
--- True if this daemon runs the supervisor that drives the contract (the one heard last).
-select exists (select from contract.supervisors where tenant = $1 and contract_id = $2 and daemon_id = $3 and drives);
+-- True if the contract is this daemon's.
+select exists (select from contract.assignments where tenant = $1 and contract_id = $2 and daemon_id = $3);
 
 -- name: pending_starts
 -- Contracts whose start is pending, the oldest first.
@@ -13,9 +13,19 @@ where supervised_at is not null order by supervised_at limit $1;
 update contract.unstarted set supervised_at = null where tenant = $1 and contract_id = $2 and supervised_at = $3;
 
 -- name: unregistered
--- Supervisors whose task is to be created in their contract, the oldest first.
-select tenant, contract_id, task_id, owed_at, traceparent from contract.supervisors
-where owed_at is not null order by owed_at limit $1;
+-- Supervisors whose task is to be created in their contract, the oldest first; with their daemon, if the contract
+-- may go to it: it serves the owner, and no other daemon has the contract with a supervisor alive.
+select s.tenant, s.contract_id, s.task_id, s.owed_at, s.traceparent,
+  case when (d.tenant is null or d.owner_id is null or d.owner_id = a.owner_id) and not exists (
+    select from contract.supervisors as o
+    where o.tenant = s.tenant and o.contract_id = s.contract_id and o.daemon_id = a.daemon_id
+      and o.daemon_id <> s.daemon_id and o.heard_at is not null
+  ) then s.daemon_id end as daemon_id,
+  coalesce(a.daemon_id <> s.daemon_id, false) as takes_over
+from contract.supervisors as s
+left join contract.assignments as a using (tenant, contract_id)
+left join contract.admissions as d on d.tenant = s.tenant and d.daemon_id = s.daemon_id
+where s.owed_at is not null order by s.owed_at limit $1;
 
 -- name: mark_registered
 -- CreateTask was answered, perhaps refused as there is no contract. Its creation makes the task pending

@@ -51,6 +51,7 @@ ASKS: tuple[c.ContractCommand, ...] = (
     c.ReopenContract("a bug"),
     c.ArchiveContract(),
     c.DeleteContract(),
+    c.AssignContract("d9", "placed"),
     c.AwaitConfirmation("plan"),
     c.StartCompletion("execute"),
     c.AbortCompletion("final validation failed"),

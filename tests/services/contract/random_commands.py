@@ -9,7 +9,15 @@ from makima_contract.domain.state import Contract
 from makima_contract.domain.statuses import LIFECYCLE
 from makima_schemas.contract import commands as c
 from makima_schemas.contract.commands import ContractCommand
-from makima_schemas.contract.model import CompletedBy, Deliverable, Gate, MinComplete, NamedTasks, Phase
+from makima_schemas.contract.model import (
+    AssignedBecause,
+    CompletedBy,
+    Deliverable,
+    Gate,
+    MinComplete,
+    NamedTasks,
+    Phase,
+)
 
 FLAGS: Final = (True, False)
 COMMANDS: Final[tuple[type[ContractCommand], ...]] = get_args(ContractCommand)
@@ -49,6 +57,8 @@ MEMBERS: Final[dict[str, Callable[[Contract], Sequence[object]]]] = {
     "question_type": lambda _state: ("text", "text", "confirm", "choice"),
     "options": lambda _state: ((), (), ("Postgres", "MySQL")),
     "validator": lambda _state: ("lint",),
+    "daemon_id": lambda _state: ("d1", "d2"),
+    "because": lambda _state: get_args(AssignedBecause),
     "completed_by": lambda _state: get_args(CompletedBy),
 }
 

@@ -17,13 +17,17 @@ from makima_schemas import subjects
 from makima_schemas.codec import Event
 from makima_schemas.commands import Accepted, Request
 from makima_schemas.contract import commands as c
+from makima_schemas.contract.events import ContractAssigned
+from makima_schemas.daemon import DaemonAdmitted
 from makima_schemas.envelope import EventMeta
-from makima_schemas.supervisor import SupervisorRegistered, SupervisorState, SupervisorStateChanged
+from makima_schemas.supervisor import StateChangedBy, SupervisorRegistered, SupervisorStateChanged
+from makima_schemas.supervisor import SupervisorState as S
 from nats.aio.client import Client
 
 from tests.services.contract.harness import Contracts, running
+from tests.services.contract.test_starts import nothing_owed
 
-HEARD: Final = SupervisorRegistered("c1", "d1", None, SupervisorState.WORKING, "plan")
+HEARD: Final = SupervisorRegistered("c1", "d1", None, S.WORKING, "plan")
 COMMANDS: Final[tuple[type, ...]] = get_args(c.ContractCommand)
 
 
@@ -87,24 +91,62 @@ async def test_what_others_run_is_answered_as_what_is_not_there(contracts: Contr
     assert theirs == nobodys
 
 
-async def test_a_contract_goes_over_to_the_daemon_whose_supervisor_spoke_last(
+def heard(daemon_id: str, was: S, then: S, because: StateChangedBy = "heartbeat") -> SupervisorStateChanged:
+    return SupervisorStateChanged("c1", daemon_id, None, was, then, "plan", because)
+
+
+async def test_a_contract_is_assigned_to_the_daemon_heard_first(contracts: Contracts) -> None:
+    async def assigned() -> bool:
+        return ContractAssigned("d1", "first_heard") in await contracts.events("c1")
+
+    await eventually(assigned)
+
+
+async def test_a_daemon_takes_no_contract_by_a_heartbeat_while_its_own_lives(
     contracts: Contracts, pool: asyncpg.Pool, nats: Client
 ) -> None:
-    await append(
-        contracts, "supervisor-t9", SupervisorRegistered("c1", "d2", None, SupervisorState.WORKING, "plan")
-    )
+    await append(contracts, "supervisor-t9", SupervisorRegistered("c1", "d2", None, S.WORKING, "plan"))
+    await settled(contracts)
+    assert await Queries(pool).runs("default", "c1", "d1")
+    assert (await asked(nats, "d2", "create_task", "c1", task_id="t2", name="write"))[
+        "code"
+    ] == "CONTRACT_NOT_FOUND"
+    await append(contracts, "supervisor-t1", heard("d1", S.WORKING, S.INTERRUPTED, "heartbeat_expired"))
+    await append(contracts, "supervisor-t9", heard("d2", S.WORKING, S.IDLE))
     await eventually(lambda: Queries(pool).runs("default", "c1", "d2"))
+    assert (await asked(nats, "d2", "create_task", "c1", task_id="t2", name="write"))["ok"] is True
+    assert ContractAssigned("d2", "taken_over") in await contracts.events("c1")
+    await append(contracts, "supervisor-t1", heard("d1", S.INTERRUPTED, S.WORKING))
+    await settled(contracts)
+    assert not await Queries(pool).runs("default", "c1", "d1"), "who comes back does not take it back"
+
+
+async def test_a_daemon_takes_no_contract_of_an_owner_that_it_does_not_serve(
+    contracts: Contracts, pool: asyncpg.Pool, nats: Client
+) -> None:
+    await append(contracts, "daemon-bobs", DaemonAdmitted("bobs", "bob"))
+    await append(contracts, "daemon-adas", DaemonAdmitted("adas", "ada"))
+    await contracts.accepted("c2", c.CreateContract("demo", "ada"))
+    await append(contracts, "supervisor-t8", SupervisorRegistered("c2", "bobs", None, S.WORKING, "plan"))
+    await settled(contracts)
+    assert (await asked(nats, "bobs", "create_task", "c2", task_id="t2", name="write"))[
+        "code"
+    ] == "CONTRACT_NOT_FOUND"
+    await append(contracts, "supervisor-t7", SupervisorRegistered("c2", "adas", None, S.WORKING, "plan"))
+    await eventually(lambda: Queries(pool).runs("default", "c2", "adas"))
+
+
+async def test_an_assignment_decides_whatever_is_heard(
+    contracts: Contracts, pool: asyncpg.Pool, nats: Client
+) -> None:
+    await contracts.accepted("c1", c.AssignContract("d2", "placed"))
+    await eventually(lambda: Queries(pool).runs("default", "c1", "d2"))
+    await append(contracts, "supervisor-t1", heard("d1", S.WORKING, S.INTERRUPTED, "heartbeat_expired"))
     assert (await asked(nats, "d1", "create_task", "c1", task_id="t2", name="write"))[
         "code"
     ] == "CONTRACT_NOT_FOUND"
-    silent = SupervisorStateChanged(
-        "c1", "d1", None, SupervisorState.WORKING, SupervisorState.INTERRUPTED, "plan", "heartbeat_expired"
-    )
-    back = SupervisorStateChanged(
-        "c1", "d1", None, SupervisorState.INTERRUPTED, SupervisorState.WORKING, "plan", "heartbeat"
-    )
-    await append(contracts, "supervisor-t1", silent)
-    assert (await asked(nats, "d2", "create_task", "c1", task_id="t2", name="write"))["ok"] is True
-    await append(contracts, "supervisor-t1", back)
-    await eventually(lambda: Queries(pool).runs("default", "c1", "d1"))
-    assert not await Queries(pool).runs("default", "c1", "d2")
+
+
+async def settled(contracts: Contracts) -> None:
+    """Wait until the projection has seen the log and the starter has asked for all that it found."""
+    await eventually(lambda: nothing_owed(contracts))

@@ -44,6 +44,7 @@ ROWS: tuple[tuple[type[ContractCommand], str, type[ContractEvent] | None, S | No
     (c.ReopenContract, "completed failed", e.ContractReopened, S.ACTIVE),
     (c.ArchiveContract, "created completed failed", e.ContractArchived, S.ARCHIVED),
     (c.DeleteContract, "archived", e.ContractDeleted, STAYS),
+    (c.AssignContract, OPEN + " completed failed", e.ContractAssigned, STAYS),
     # what a detector found does not hold here; where it does: `test_what_a_detector_finds_leads_on`
     (c.AwaitConfirmation, "active waiting_for_input", NOTHING_NEW, STAYS),
     (c.StartCompletion, "active waiting_for_input", NOTHING_NEW, STAYS),

@@ -46,7 +46,9 @@ async def shown(pool: asyncpg.Pool, *batches: Sequence[tuple[str, Event]]) -> li
     """The rows after these batches: the contract, and where its supervisor was heard."""
     position = 0
     async with pool.acquire() as connection:
-        await connection.execute("set search_path to contract; truncate unstarted, supervisors")
+        await connection.execute(
+            "set search_path to contract; truncate unstarted, supervisors, assignments, admissions"
+        )
         for batch in batches:
             listed = [
                 applied(position + index, stream, event) for index, (stream, event) in enumerate(batch, 1)

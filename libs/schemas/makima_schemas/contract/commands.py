@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from makima_schemas.contract.model import CompletedBy, Id, Name, Phase, QuestionType, Seconds
+from makima_schemas.contract.model import AssignedBecause, CompletedBy, Id, Name, Phase, QuestionType, Seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,14 @@ class ArchiveContract:
 @dataclass(frozen=True, slots=True)
 class DeleteContract:
     pass
+
+
+@dataclass(frozen=True, slots=True)
+class AssignContract:
+    """Gives the contract to a daemon. `first_heard` takes it from nobody: if a daemon has it, nothing changes."""
+
+    daemon_id: Id
+    because: AssignedBecause
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +272,7 @@ ContractCommand = (
     | ReopenContract
     | ArchiveContract
     | DeleteContract
+    | AssignContract
     | AwaitConfirmation
     | StartCompletion
     | AbortCompletion

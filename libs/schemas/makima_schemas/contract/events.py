@@ -8,7 +8,14 @@ applies until the status changes.
 
 from dataclasses import dataclass
 
-from makima_schemas.contract.model import CompletedBy, ContractStatus, Phase, QuestionType, WaitingFor
+from makima_schemas.contract.model import (
+    AssignedBecause,
+    CompletedBy,
+    ContractStatus,
+    Phase,
+    QuestionType,
+    WaitingFor,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +105,14 @@ class ContractArchived:
 @dataclass(frozen=True, slots=True)
 class ContractDeleted:
     pass
+
+
+@dataclass(frozen=True, slots=True)
+class ContractAssigned:
+    """`daemon_id` runs the contract from here on, and no other daemon does (agents.md, Assignment)."""
+
+    daemon_id: str
+    because: AssignedBecause
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +229,7 @@ ContractEvent = (
     | ContractReopened
     | ContractArchived
     | ContractDeleted
+    | ContractAssigned
     | PhaseChanged
     | PhaseValidated
     | PhaseGuardSet

@@ -49,6 +49,10 @@ WaitingFor = Literal["question", "phase_confirmation"]
 QuestionType = Literal["text", "choice", "confirm"]
 CompletedBy = Literal["cleanup_done", "cleanup_deadline", "no_worktrees", "request"]
 
+# `first_heard`: nobody had it. `taken_over`: its daemon's supervisor had ended or fallen silent. `placed` and
+# `restored`: by the supervisor-heartbeat service.
+AssignedBecause = Literal["first_heard", "taken_over", "placed", "restored"]
+
 
 @dataclass(frozen=True, slots=True)
 class MinComplete:

@@ -84,6 +84,8 @@ def _decided(command: ContractCommand, state: Contract) -> list[ContractEvent]: 
             return [e.ContractArchived()]
         case c.DeleteContract():
             return [e.ContractDeleted()]
+        case c.AssignContract():
+            return moves.assign(state, command)
         case c.AwaitConfirmation():
             return moves.await_confirmation(state, command)
         case c.StartCompletion():

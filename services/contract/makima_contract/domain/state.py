@@ -48,6 +48,7 @@ class Contract:
     phase_guard: bool = False  # True: leaving a phase needs a confirmed ChangePhase
     auto_complete_enabled: bool = True  # False: detectors do not advance or complete the contract
     waiting_for: WaitingFor | None = None  # set only in status WAITING_FOR_INPUT
+    daemon_id: str | None = None  # the daemon that it is assigned to; None: to none yet
     paused_from: ContractStatus | None = None  # the status at the last pause, to which ResumeContract returns
     # The guarded phase was found ready, and its confirmation is awaited. Unlike `waiting_for` it is kept
     # while the contract is paused or blocked, so that afterwards it waits for the confirmation again.
@@ -132,6 +133,8 @@ def _apply_data(contract: Contract, event: ContractEvent) -> Contract:  # noqa: 
             return replace(contract, paused_from=event.paused_from)
         case e.ContractDeleted():
             return replace(contract, deleted=True)
+        case e.ContractAssigned():
+            return replace(contract, daemon_id=event.daemon_id)
         case e.PhaseChanged():
             return replace(contract, phase_name=event.to_phase, verdict=None, confirmation_awaited=False)
         case e.PhaseValidated():

@@ -49,6 +49,7 @@ LIFECYCLE: Final = Lifecycle[ContractStatus](
     Row((COMPLETED, FAILED), c.ReopenContract,  e.ContractReopened,     GOING_ON),
     Row((CREATED, COMPLETED, FAILED), c.ArchiveContract, e.ContractArchived, ARCHIVED),
     Row((ARCHIVED,),    c.DeleteContract,       e.ContractDeleted,      GONE),
+    Row(KEPT,           c.AssignContract,       e.ContractAssigned,     STAY),
     # phases
     Row(RUNNING,        c.ChangePhase,          e.PhaseChanged,         STAY),
     Row(STARTED,        c.RecordValidation,     e.PhaseValidated,       STAY),

@@ -1,4 +1,4 @@
-"""The commands that change a contract's status, sent by a person, an agent or a detector."""
+"""The commands that change a contract's status or daemon, sent by a person, an agent or a service."""
 
 from makima_schemas.contract import commands as c
 from makima_schemas.contract import events as e
@@ -40,6 +40,15 @@ def await_confirmation(contract: Contract, command: c.AwaitConfirmation) -> list
     if contract.waiting_for == "phase_confirmation" or not contract.readiness().by_gate:
         return []
     return [e.InputAwaited("phase_confirmation")]
+
+
+def assign(contract: Contract, command: c.AssignContract) -> list[ContractEvent]:
+    """Gives the contract to a daemon; no event if it has it, or if the first one heard was another."""
+    if command.daemon_id == contract.daemon_id:
+        return []
+    if command.because == "first_heard" and contract.daemon_id is not None:
+        return []
+    return [e.ContractAssigned(command.daemon_id, command.because)]
 
 
 def start_completion(contract: Contract, command: c.StartCompletion) -> list[ContractEvent]:

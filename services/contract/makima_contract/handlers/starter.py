@@ -1,6 +1,7 @@
-"""Starts a contract on its supervisor's first heartbeat, and creates the supervisor's task in it.
+"""Starts a contract on its supervisor's first heartbeat, creates the supervisor's task in it, and gives it to
+the daemon that the heartbeat came from.
 
-Source of the rule: domain.md, Status and Supervisor.
+Source of the rule: domain.md, Status and Supervisor; agents.md, Assignment.
 """
 
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from makima_kernel.projections.projection import Applied
 from makima_kernel.service.reactor import Reactor
 from makima_kernel.telemetry import traces
 from makima_schemas.commands import Problem, Request
-from makima_schemas.contract.commands import CreateTask, StartContract
+from makima_schemas.contract.commands import AssignContract, CreateTask, StartContract
 from makima_schemas.contract.events import ContractCreated
 from makima_schemas.errors import RETRYABLE_CODES
 
@@ -73,17 +74,26 @@ class Starter:
             await self._queries.mark_started(start)
 
     async def _register(self, supervisor: UnregisteredTask) -> None:
-        """Creates the supervisor's task in its contract.
+        """Creates the supervisor's task in its contract, and gives the contract to its daemon.
 
         A refusal also ends the pending state: the task exists, the contract is closed, or it does not exist
         yet. In the last case its creation makes the row pending again.
         """
         task = CreateTask(supervisor.task_id, TASK_NAME, role=ACTOR, is_supervisor=True)
-        if await self._answered(supervisor, f"task/{supervisor.task_id}", task):
-            await self._queries.mark_registered(supervisor)
+        if not await self._answered(supervisor, f"task/{supervisor.task_id}", task):
+            return
+        if supervisor.daemon_id is not None:
+            because = "taken_over" if supervisor.takes_over else "first_heard"
+            assigning = AssignContract(supervisor.daemon_id, because)
+            if not await self._answered(supervisor, f"assign/{supervisor.owed_at}", assigning):
+                return
+        await self._queries.mark_registered(supervisor)
 
     async def _answered(
-        self, pending: PendingStart | UnregisteredTask, intent: str, command: StartContract | CreateTask
+        self,
+        pending: PendingStart | UnregisteredTask,
+        intent: str,
+        command: StartContract | CreateTask | AssignContract,
     ) -> bool:
         """Sends the command; True if it was accepted or refused, False if it must be retried.
 
