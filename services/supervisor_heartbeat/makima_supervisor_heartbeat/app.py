@@ -11,6 +11,7 @@ from makima_kernel.service.postgres import open_connection
 from makima_kernel.service.runtime import Service
 from makima_kernel.telemetry import metrics
 from makima_schemas import questions
+from makima_schemas.daemon import AdmitDaemon
 from makima_schemas.supervisor import RestartSupervisor
 
 from makima_supervisor_heartbeat.domain.batching.batch_builder import BatchBuilder
@@ -66,6 +67,7 @@ async def build(service: Service) -> None:
 
     def recorded(slice_: WriteBatch) -> None:
         metrics.changes_withheld.inc(senders.take_withheld())
+        metrics.foreign_heartbeats.inc(senders.take_foreign())
         feed.heard(slice_.heard)
         observations.put(slice_.observations)
 
@@ -92,6 +94,7 @@ async def build(service: Service) -> None:
         supervisors, daemons, queries, watermarks, enabled=settings.feature_flags.supervisor_heartbeat
     ).serve(router)
     restarts = Restarts(supervisors, queries, service.log, known, service.nats)
+    router.command(AdmitDaemon, daemons.handle)
     router.command(RestartSupervisor, restarts.restart, daemons=False)
     router.query(questions.Heartbeats, queries.answer_heartbeats)
     router.query(questions.Status, queries.answer_status)

@@ -31,6 +31,9 @@ contracts_stale_count = _gauge("makima_contracts_stale_count", "Stale contracts"
 phase_transitions = Counter("makima_phase_transitions_total", "Phase changes of contracts")
 completion_detections = Counter("makima_completion_detections_total", "Phases and contracts detected as done")
 supervisor_heartbeats = Counter("makima_supervisor_heartbeats_total", "Supervisor heartbeats recorded")
+foreign_heartbeats = Counter(
+    "makima_foreign_heartbeats_total", "Supervisor heartbeats of daemons that do not run the contract"
+)
 changes_withheld = Counter(
     "makima_sender_changes_withheld_total", "Heartbeats whose change was not recorded: too many of its sender"
 )

@@ -2,7 +2,15 @@
 
 from dataclasses import dataclass, replace
 
-from makima_schemas.daemon import DaemonConnected, DaemonDisconnected, DaemonEvent, ObserveDaemon
+from makima_schemas.assignment import Admission
+from makima_schemas.daemon import (
+    AdmitDaemon,
+    DaemonAdmitted,
+    DaemonConnected,
+    DaemonDisconnected,
+    DaemonEvent,
+    ObserveDaemon,
+)
 from makima_schemas.evidence import Arrival, Evidence
 
 from makima_supervisor_heartbeat.domain.verdict import (
@@ -12,7 +20,7 @@ from makima_supervisor_heartbeat.domain.verdict import (
     supersedes,
 )
 
-Command = ObserveDaemon | JudgeDisconnected
+Command = AdmitDaemon | ObserveDaemon | JudgeDisconnected
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +31,7 @@ class Daemon:
     connected: bool | None = None  # None until a heartbeat, its own or a supervisor's, names it
     heard: Arrival | None = None  # arrival of the heartbeat that last caused an event
     evidence: Evidence | None = None  # evidence of the verdict in force; None while connected
+    admission: Admission | None = None  # which owner it serves; None: it is known from before there were any
 
 
 class DaemonDecider:
@@ -30,6 +39,8 @@ class DaemonDecider:
 
     def decide(self, command: Command, state: Daemon) -> list[DaemonEvent]:
         match command:
+            case AdmitDaemon(daemon_id, owner):
+                return [] if state.admission == Admission(owner) else [DaemonAdmitted(daemon_id, owner)]
             case ObserveDaemon(hostname, heard):
                 return [DaemonConnected(hostname, heard)] if _is_new(hostname, heard, state) else []
             case JudgeDisconnected(evidence, newest):
@@ -38,8 +49,10 @@ class DaemonDecider:
 
     def evolve(self, state: Daemon, event: DaemonEvent) -> Daemon:
         match event:
+            case DaemonAdmitted(_, owner):
+                return replace(state, admission=Admission(owner))
             case DaemonConnected(hostname, heard):
-                return Daemon(hostname, connected=True, heard=heard)
+                return replace(state, hostname=hostname, connected=True, heard=heard, evidence=None)
             case DaemonDisconnected(evidence):
                 return replace(state, connected=False, evidence=evidence)
 

@@ -5,12 +5,14 @@ from datetime import UTC, datetime
 from functools import lru_cache
 
 import msgspec
+from makima_schemas.assignment import Admission, serves
 from makima_schemas.daemon import ObserveDaemon
 from makima_schemas.evidence import Arrival
 from makima_schemas.heartbeat_codec import Address, MalformedHeartbeatError
 from makima_schemas.identity import split_stream, stream_name
 from makima_schemas.supervisor import ENDED, ObserveHeartbeat, SupervisorState
 
+from makima_supervisor_heartbeat.domain.contracts import Contract, Contracts
 from makima_supervisor_heartbeat.domain.daemon import Daemon
 from makima_supervisor_heartbeat.domain.event_budget import EventBudget
 from makima_supervisor_heartbeat.domain.heartbeats import Beat, is_late
@@ -74,9 +76,17 @@ class SenderCache:
         self.stream_epoch = ""
         # How many heartbeats told a change that their sender's budget did not allow to record.
         self._withheld = 0
+        # How many supervisors' heartbeats came from a daemon that does not run their contract.
+        self._foreign = 0
+        self.contracts = Contracts()
 
     def __len__(self) -> int:
         return len(self._senders)
+
+    def take_foreign(self) -> int:
+        """How many heartbeats since the last call came from a daemon that does not run the contract."""
+        foreign, self._foreign = self._foreign, 0
+        return foreign
 
     def take_withheld(self) -> int:
         """How many changes were not recorded since the last call, because a sender's budget was spent."""
@@ -96,22 +106,25 @@ class SenderCache:
     def on_heartbeat(
         self, sender: Sender, beat: Beat, *, same: bool
     ) -> tuple[bool, Sequence[tuple[Sender, Observation]]]:
-        """Apply a heartbeat. Returns whether it counts (False: its connection is superseded, or a newer one of
-        its connection arrived before it) and the observations to submit.
+        """Apply a heartbeat. Returns whether it counts (False: its connection is superseded, a newer one of its
+        connection arrived before it, or its daemon does not run the contract) and the observations to submit.
 
         `same`: it equals `sender.last` (see `unchanged`). Raises `MalformedHeartbeatError` if a task names
         another contract than its own.
         """
         last = sender.last
-        if last is not None and is_late(beat, last):
+        late = is_late(beat, last)
+        if same and sender.settled and not late:
+            sender.last = beat
+            return True, ()
+        if beat.state is not None and self._is_foreign(beat):
+            return False, ()
+        if late and last is not None:
             # Its arrival proves life, the state is the newer one's.
             sender.last = beat = msgspec.structs.replace(
                 last, sequence=beat.sequence, received_ns=beat.received_ns
             )
             return False, () if sender.settled else self._observations(sender, beat)
-        if same and sender.settled:
-            sender.last = beat
-            return True, ()
         known = sender.expected
         if isinstance(known, Supervisor) and known.state is not None:
             if known.contract_id != beat.contract_id:
@@ -132,7 +145,52 @@ class SenderCache:
         sender = self._of(stream, entity_id)
         if version > sender.version:
             sender.logged, sender.version = evolve(sender.logged, event), version
+            self._supervised(stream, sender.logged)
         return self._settle(sender, position)
+
+    def assign(self, contract_id: str, daemon_id: str) -> None:
+        """Note that the contract went to a daemon: from here on the heartbeats of no other one count."""
+        contract = self.contracts.get(contract_id)
+        if contract is None:
+            return
+        contract.assigned.daemon_id, contract.rival = daemon_id, None
+        for stream in contract.supervisors.values():
+            if stream in self._senders:
+                self._senders[stream].settled = False
+
+    def _supervised(self, stream: str, state: SenderState) -> None:
+        if isinstance(state, Supervisor) and state.state is not None:
+            admission = self._admission(state.daemon_id)
+            self.contracts.supervised(state.contract_id, state.daemon_id, stream, admission)
+
+    def _admission(self, daemon_id: str) -> Admission | None:
+        sender = self._senders.get(stream_name("daemon", daemon_id))
+        return sender.logged.admission if sender is not None and isinstance(sender.logged, Daemon) else None
+
+    def _is_foreign(self, beat: Beat) -> bool:
+        """True if the heartbeat's daemon does not run its contract, and may not take it over either."""
+        contract, daemon_id = self.contracts.get(beat.contract_id), beat.address.daemon_id
+        if contract is None or daemon_id is None or contract.assigned.daemon_id == daemon_id:
+            return False
+        if serves(self._admission(daemon_id), contract.assigned.owner_id) and self._is_free(contract):
+            return False
+        contract.rival = daemon_id, beat.received_ns
+        self._foreign += 1
+        return True
+
+    def _is_free(self, contract: Contract) -> bool:
+        """True if no daemon has the contract, or its supervisor there fell silent."""
+        holder = contract.assigned.daemon_id
+        if holder is None:
+            return True
+        stream = contract.supervisors.get(holder)
+        if stream is None:
+            return False
+        sender = self._senders.get(stream)
+        # One that ended long ago is evicted.
+        return sender is None or (
+            isinstance(sender.expected, Supervisor) and sender.expected.state is SupervisorState.INTERRUPTED
+        )
 
     def unknown(self, stream: str, entity_id: str, version: int) -> Sender | None:
         """The sender, if an event of this version shows that it has earlier events that the cache lacks; else
@@ -204,6 +262,7 @@ class SenderCache:
 
         A sender that the new log lacks is then observed, and registered in it, again.
         """
+        self.contracts.clear()
         for sender in self._senders.values():
             sender.logged, sender.observed, sender.awaited, sender.version = (
                 initial(sender.stream),
@@ -217,6 +276,7 @@ class SenderCache:
         """Set the state of a sender as the read model shows it."""
         sender = self._of(stream, split_stream(stream)[1])
         sender.logged = state
+        self._supervised(stream, state)
         if not sender.undecided:
             self._expect(sender, state)
 
@@ -326,7 +386,8 @@ def _ended(sender: Sender, before_ns: int) -> bool:
         case Supervisor() as state:
             return not state.alive
         case Daemon() as state:
-            return not state.connected
+            # Which owner a daemon serves must be known at its first heartbeat.
+            return not state.connected and state.admission is None
         case None:
             return True
 

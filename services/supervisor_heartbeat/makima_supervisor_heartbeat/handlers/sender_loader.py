@@ -15,6 +15,7 @@ from makima_schemas.identity import DEFAULT_TENANT, split_stream
 from makima_schemas.silence import SenderKind
 from makima_schemas.supervisor import SupervisorState
 
+from makima_supervisor_heartbeat.domain.contracts import Assigned
 from makima_supervisor_heartbeat.domain.heartbeats import Beat
 from makima_supervisor_heartbeat.domain.sender_cache import SenderCache
 from makima_supervisor_heartbeat.domain.sender_state import load_state
@@ -35,6 +36,10 @@ class SenderLoader:
                 cast("int | None", await connection.fetchval(checkpoint.SQL["position"], KnownSenders.name))
                 or 0
             )
+            async for contract_id, *assigned in connection.cursor(
+                SQL["assignments"], DEFAULT_TENANT, prefetch=PREFETCHED_ROWS
+            ):
+                self._senders.contracts.create(contract_id, Assigned(*assigned))
             async for stream, state in connection.cursor(
                 SQL["states"], DEFAULT_TENANT, prefetch=PREFETCHED_ROWS
             ):

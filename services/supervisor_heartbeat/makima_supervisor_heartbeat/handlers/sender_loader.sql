@@ -1,8 +1,12 @@
 -- name: states
--- The folded state of every supervisor and daemon.
-select stream, told from supervisor_heartbeat.senders where tenant = $1
+-- The folded state of every supervisor and daemon; daemons first, which say whom they serve.
+select stream, told from supervisor_heartbeat.senders where tenant = $1 order by starts_with(stream, 'supervisor-')
 
 -- name: latest
 -- The newest recorded heartbeat of every sender, if it is of the current incarnation of the stream ($1).
 select sender, sequence, received_at, contract_id, daemon_id, connection_id, state, phase, activity, progress, detail
 from supervisor_heartbeat.latest where stream_epoch = $1
+
+-- name: assignments
+-- The owner and the daemon of every contract.
+select contract_id, owner_id, daemon_id from supervisor_heartbeat.assignments where tenant = $1

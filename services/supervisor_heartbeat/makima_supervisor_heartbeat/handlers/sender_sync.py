@@ -12,17 +12,21 @@ from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
 from makima_kernel.event_log.log import Log
 from makima_kernel.projections.subscription import Consumer, EpochChangedError
 from makima_schemas.codec import UndecodableError, UnknownEventError, decode
-from makima_schemas.daemon import DaemonConnected, DaemonDisconnected
+from makima_schemas.contract.events import ContractAssigned, ContractCreated, ContractDeleted
+from makima_schemas.daemon import DaemonAdmitted, DaemonConnected, DaemonDisconnected
 from makima_schemas.envelope import Recorded
 from makima_schemas.identity import DEFAULT_TENANT
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorStateChanged
 
+from makima_supervisor_heartbeat.domain.contracts import Assigned
 from makima_supervisor_heartbeat.domain.sender_cache import Sender, SenderCache
 from makima_supervisor_heartbeat.domain.sender_state import SenderEvent, evolve, initial
 from makima_supervisor_heartbeat.handlers.observation_queue import ObservationQueue
 from makima_supervisor_heartbeat.handlers.sender_loader import SenderLoader
 
 CATEGORIES: Final = frozenset({"supervisor", "daemon"})
+# The events of a contract that say whose it is.
+ASSIGNING: Final = frozenset({"ContractCreated", "ContractAssigned", "ContractDeleted"})
 DATABASE_RETRY_SECONDS: Final = 0.25
 EVICTION_INTERVAL_SECONDS: Final = 600.0
 EVICTION_TURN_SENDERS: Final = 2000  # checked without a pause: about a millisecond
@@ -146,6 +150,8 @@ class SenderSync:
                 for recorded in batch:
                     if recorded.category in CATEGORIES and recorded.tenant == DEFAULT_TENANT:
                         await self._apply(recorded)
+                    elif recorded.type in ASSIGNING and recorded.tenant == DEFAULT_TENANT:
+                        self._apply_assigning(recorded)
                     self.position = recorded.position
 
     async def _apply(self, recorded: Recorded) -> None:
@@ -160,6 +166,22 @@ class SenderSync:
                 recorded.stream, recorded.entity_id, event, recorded.position, recorded.version
             )
         )
+
+    def _apply_assigning(self, recorded: Recorded) -> None:
+        try:
+            event = decode(recorded.type, recorded.schema, recorded.data)
+        except (UnknownEventError, UndecodableError) as error:
+            _logger.warning("sender.event_undecodable", position=recorded.position, reason=str(error))
+            return
+        match event:
+            case ContractCreated(owner_id=owner_id):
+                self._senders.contracts.create(recorded.entity_id, Assigned(owner_id))
+            case ContractAssigned(daemon_id=daemon_id):
+                self._senders.assign(recorded.entity_id, daemon_id)
+            case ContractDeleted():
+                self._senders.contracts.delete(recorded.entity_id)
+            case _:
+                pass
 
     async def _start_over(self) -> None:
         """Discard the state from the former log, load again, and submit what the last heartbeats add to it.
@@ -186,7 +208,12 @@ def _decoded(recorded: Recorded) -> SenderEvent | None:
     return (
         event
         if isinstance(
-            event, SupervisorRegistered | SupervisorStateChanged | DaemonConnected | DaemonDisconnected
+            event,
+            SupervisorRegistered
+            | SupervisorStateChanged
+            | DaemonAdmitted
+            | DaemonConnected
+            | DaemonDisconnected,
         )
         else None
     )

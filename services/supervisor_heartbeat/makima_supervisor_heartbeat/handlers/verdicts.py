@@ -8,7 +8,7 @@ from typing import Final
 import orjson
 from makima_kernel.commands.router import CommandRouter, decode_each
 from makima_schemas.commands import Problem, Reply, Request, encode_reply
-from makima_schemas.daemon import DeclareDisconnected, ObserveDaemon
+from makima_schemas.daemon import AdmitDaemon, DeclareDisconnected, ObserveDaemon
 from makima_schemas.errors import ErrorCode
 from makima_schemas.evidence import Arrival
 from makima_schemas.identity import stream_name
@@ -26,7 +26,7 @@ WATERMARK_TIMEOUT_SECONDS: Final = 2.0
 
 
 def idempotency_content(
-    command: ObserveHeartbeat | ObserveDaemon | JudgeSilence | JudgeDisconnected | OrderRestart,
+    command: ObserveHeartbeat | ObserveDaemon | AdmitDaemon | JudgeSilence | JudgeDisconnected | OrderRestart,
 ) -> object:
     """The part of a command that must be equal when its command id is used again.
 

@@ -1,0 +1,2 @@
+-- Takes the table away; a new start folds it from the log again.
+drop table assignments;

@@ -1,0 +1,151 @@
+"""A supervisor's heartbeat of a daemon that does not run its contract changes nothing."""
+
+from uuid import uuid4
+
+import asyncpg
+from makima_kernel.event_log.append import Append, new_event
+from makima_kernel.testing import eventually
+from makima_schemas.assignment import Admission
+from makima_schemas.codec import Event
+from makima_schemas.commands import Accepted, Request
+from makima_schemas.contract.events import ContractAssigned, ContractCreated, ContractDeleted
+from makima_schemas.contract.model import Phase
+from makima_schemas.daemon import DaemonAdmitted, DaemonConnected
+from makima_schemas.envelope import EventMeta
+from makima_schemas.supervisor import SupervisorRegistered, SupervisorState
+from makima_supervisor_heartbeat.domain.contracts import Assigned
+from makima_supervisor_heartbeat.domain.daemon import Daemon
+from makima_supervisor_heartbeat.domain.sender_state import SUPERVISOR, SenderState
+
+from tests.patience import patient_requests
+from tests.services.supervisor_heartbeat.harness import Running, supervisor_beat
+from tests.services.supervisor_heartbeat.messages import message
+from tests.services.supervisor_heartbeat.sender_cache_world import IDLE, WORKING, World
+
+__all__ = ("patient_requests",)
+CREATED = ContractCreated("demo", "", "simple", "ada", (Phase("plan"),), False, True)
+
+
+def admitted(world: World, daemon_id: str, owner: str | None) -> None:
+    world.senders.restore(f"daemon-{daemon_id}", Daemon(admission=Admission(owner)))
+
+
+def ada(world: World) -> None:
+    """The contract c-t1 of ada is there."""
+    world.senders.contracts.create("c-t1", Assigned("ada"))
+
+
+def test_a_foreign_daemons_beat_changes_nothing() -> None:
+    world = World()
+    ada(world)
+    world.settle()
+    assert not world.hear(IDLE, "b", "d2")
+    assert not world.hear(IDLE, "a", "d2"), "nor under the connection that it overheard"
+    assert world.senders.take_foreign() == 2
+    [slice_] = world.reader.read(
+        [message(supervisor_beat("t1", IDLE, connection_id="a"), 90, "makima.shards.3.supervisor.d2.t1")],
+        "e1",
+    )
+    assert slice_.rows[0].endswith("\tf\n"), "it stands in the history"
+    assert not world.hear(WORKING), "and the daemon's own one is as steady as before"
+
+
+def test_one_that_does_not_serve_the_owner_registers_nobody() -> None:
+    world = World()
+    ada(world)
+    admitted(world, "d1", "bob")
+    assert not world.hear()
+    admitted(world, "d1", "ada")
+    assert len(world.hear()) == 1
+
+
+def test_a_daemon_takes_over_whose_predecessor_fell_silent_if_it_serves_the_owner() -> None:
+    world = World()
+    ada(world)
+    world.settle()
+    event = world.verdict(world.sequence)
+    world.append(event)
+    world.learn(event, world.position)
+    admitted(world, "d2", "bob")
+    assert not world.hear(WORKING, "b", "d2")
+    admitted(world, "d2", "ada")
+    assert len(world.hear(WORKING, "b", "d2")) == 1
+
+
+def test_from_its_assignment_on_no_other_daemons_beat_counts() -> None:
+    world = World()
+    ada(world)
+    world.settle()
+    world.senders.assign("c-t1", "d2")
+    assert not world.hear(IDLE)
+    assert not world.hear(WORKING), "also one that says nothing new"
+    assert world.senders.take_foreign() == 2
+    [(sender, observed)] = world.hear(WORKING, "b", "d2")
+    world.decide(sender, observed)
+    assert (world.log.daemon_id, world.log.connection_id) == ("d2", "b")
+
+
+def test_a_contract_that_is_not_known_is_guarded_by_nobody() -> None:
+    world = World()
+    world.settle()
+    assert len(world.hear(WORKING, "b", "d2")) == 1
+
+
+def test_an_admission_outlives_what_its_daemon_sends() -> None:
+    world = World()
+    admitted(world, "d1", "ada")
+    connected = DaemonConnected("host", None)
+    world.senders.apply_event("daemon-d1", "d1", connected, 1, 2)
+    told: SenderState = world.senders._of("daemon-d1", "d1").logged  # pyright: ignore[reportPrivateUsage]
+    assert isinstance(told, Daemon)
+    assert (told.admission, told.connected) == (Admission("ada"), True)
+    assert SUPERVISOR.initial.daemon_id == ""
+
+
+async def append(fleet: Running, stream: str, *events: Event) -> None:
+    made = tuple(new_event(event) for event in events)
+    await fleet.service.appender.append(Append("default", stream, uuid4(), b"", None, made, EventMeta()))
+
+
+async def test_a_daemon_is_admitted_once(fleet: Running) -> None:
+    for _ in range(2):
+        request = Request(uuid4(), "d1", {"daemon_id": "d1", "owner": "ada"})
+        reply = await fleet.service.bus.ask("supervisor_heartbeat", "admit_daemon", request)
+        assert isinstance(reply, Accepted)
+    assert await fleet.events("daemon-d1") == [DaemonAdmitted("d1", "ada")]
+
+
+async def test_the_log_says_whose_heartbeats_count(fleet: Running, pool: asyncpg.Pool) -> None:
+    """The recorder follows the log, and its read model is the fold that a restart loads."""
+    await append(fleet, "daemon-bobs", DaemonAdmitted("bobs", "bob"))
+    await append(fleet, "contract-c-t1", CREATED)
+    await append(fleet, "contract-c-t2", CREATED, ContractAssigned("d2", "placed"))
+    await append(fleet, "contract-c-t3", CREATED, ContractDeleted())
+    await append(
+        fleet,
+        "supervisor-t0",
+        SupervisorRegistered("c-t1", "bobs", None, SupervisorState.WORKING, "plan"),
+    )
+    await append(
+        fleet,
+        "supervisor-t1",
+        SupervisorRegistered("c-t1", "d1", None, SupervisorState.WORKING, "plan"),
+    )
+    head = await fleet.log.head()
+
+    async def rows() -> bool:
+        return head <= await pool.fetchval(
+            "select position from event_log.checkpoints where consumer = 'supervisor_heartbeat'"
+        )
+
+    await eventually(rows)
+    found = await pool.fetch(
+        "select contract_id, owner_id, daemon_id from supervisor_heartbeat.assignments order by contract_id"
+    )
+    assert [tuple(row) for row in found] == [("c-t1", "ada", "d1"), ("c-t2", "ada", "d2")]
+    await fleet.beat(supervisor_beat("t1", IDLE, connection_id="b"), "bobs")
+    await fleet.beat(supervisor_beat("t2"), "d1")
+    await fleet.recorded()
+    assert len(await fleet.events("supervisor-t1")) == 1
+    assert await fleet.events("supervisor-t2") == []
+    assert len(await fleet.rows()) == 2, "the history has them"
