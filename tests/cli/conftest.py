@@ -54,7 +54,7 @@ Start = Callable[..., Awaitable[Process]]
 @pytest.fixture
 async def gateways(database: str, nats_url: str, pool: asyncpg.Pool, nats: Client) -> AsyncIterator[Gateways]:
     settings = Settings(database_url=database, nats_url=nats_url, stream_budget=0.01)
-    async with running(settings, pool, nats) as made:
+    async with running(settings, pool, nats, admitting=True) as made:
         yield made
 
 

@@ -14,6 +14,7 @@ from makima_schemas.contract.model import ContractStatus
 from makima_gateway.api.application import application
 from makima_gateway.api.context import Gateway
 from makima_gateway.auth.broker_logins import BrokerLogins
+from makima_gateway.auth.id_secret import IdSecret
 from makima_gateway.auth.ownership import Owners
 from makima_gateway.auth.tokens import Tokens
 from makima_gateway.batch.ledger import BatchLedger
@@ -52,6 +53,7 @@ async def build(service: Service) -> None:
         tokens=tokens,
         batch_ledger=BatchLedger(service.pool),
         broker_logins=broker_logins,
+        ids=await IdSecret.load(service.pool),
         projector=projector,
         latest_heartbeats=latest_heartbeats,
         monitor=Monitor(

@@ -22,6 +22,7 @@ from makima_kernel.testing import PATIENCE, eventually
 from makima_local import ports
 from makima_schemas.codec import Event
 from makima_schemas.envelope import EventMeta
+from makima_supervisor_heartbeat import app as heartbeats
 from nats.aio.client import Client
 
 Json = Mapping[str, object]
@@ -51,11 +52,14 @@ class Gateways:
 
 @asynccontextmanager
 async def running(
-    settings: Settings, pool: asyncpg.Pool, nats: Client, replicas: int = 1
+    settings: Settings, pool: asyncpg.Pool, nats: Client, replicas: int = 1, *, admitting: bool = False
 ) -> AsyncGenerator[Gateways]:
+    """`admitting`: with the service that owns daemons, which tokens of daemons are made with."""
     await provision(nats, Log(pool), budget=0.01)
     async with AsyncExitStack() as started:
         await started.enter_async_context(Service.running(contract.NAME, settings, contract.build))
+        if admitting:
+            await started.enter_async_context(Service.running(heartbeats.NAME, settings, heartbeats.build))
         made: list[tuple[Service, httpx.AsyncClient, str]] = []
         for _ in range(replicas):
             port = ports.free()

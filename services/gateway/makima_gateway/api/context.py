@@ -13,6 +13,7 @@ from nats.aio.client import Client
 from starlette.requests import HTTPConnection
 
 from makima_gateway.auth.broker_logins import BrokerLogins
+from makima_gateway.auth.id_secret import IdSecret
 from makima_gateway.auth.ownership import Owners
 from makima_gateway.auth.tokens import Tokens
 from makima_gateway.batch.ledger import BatchLedger
@@ -35,6 +36,7 @@ class Gateway:
     tokens: Tokens
     batch_ledger: BatchLedger
     broker_logins: BrokerLogins
+    ids: IdSecret  # makes the ids of everything that is created
     projector: Projector  # tells which log position the read model shows
     latest_heartbeats: LatestHeartbeats
     monitor: Monitor

@@ -59,8 +59,8 @@ class WriteContext:
     if_match: int | None  # the version in `If-Match`; null: none, or `*`
 
     def new_id(self, kind: str) -> str:
-        """The id of the `kind` (e.g. "task") that this write creates: uuid5 of the command id."""
-        return str(uuid5(self.command_id, kind))
+        """The id of the `kind` (e.g. "task") that this write creates; nobody can compute it."""
+        return self.gateway.ids.new_id(self.command_id, kind)
 
     async def send(
         self, contract_id: str, command: ContractCommand, expected_version: int | None = None

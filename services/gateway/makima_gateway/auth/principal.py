@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute
 from makima_schemas.codec import encode
 from makima_schemas.commands import Request
 from makima_schemas.contract.commands import ContractCommand
+from makima_schemas.daemon import AdmitDaemon
 from makima_schemas.errors import ErrorCode
 from makima_schemas.identity import is_id
 from makima_schemas.refusal import Refused
@@ -147,12 +148,12 @@ def request_for(
     principal: Principal,
     command_id: UUID,
     target: str,
-    command: ContractCommand | RestartSupervisor,
+    command: ContractCommand | RestartSupervisor | AdmitDaemon,
     expected_version: int | None = None,
 ) -> Request:
     """The request that carries a command over the bus.
 
-    `target` is the id of the contract or supervisor task.
+    `target` is the id of the contract, supervisor task or daemon.
     """
     return Request(
         command_id=command_id,

@@ -8,7 +8,12 @@ from typing import Final, cast, get_args
 from makima_schemas.agent import AgentEvent
 from makima_schemas.codec import Event
 from makima_schemas.completion import CompletionDetected, CompletionEvent
-from makima_schemas.contract.events import ContractCreated, ContractDeleted, ContractEvent
+from makima_schemas.contract.events import (
+    ContractAssigned,
+    ContractCreated,
+    ContractDeleted,
+    ContractEvent,
+)
 from makima_schemas.daemon import DaemonEvent
 from makima_schemas.envelope import Recorded
 from makima_schemas.silence import SilenceEvent
@@ -75,6 +80,8 @@ def _fold_contract(rows: Rows, key: ContractKey, recorded: Recorded, event: Cont
                 rows.orphans.append(recorded)
                 return
             contract_fold.apply(contract, recorded, event)
+            if isinstance(event, ContractAssigned):
+                sender_fold.assign(rows, contract, event.daemon_id)
             rows.changed.add(key)
             try:
                 inner_fold.apply(rows, contract, recorded, event)

@@ -83,6 +83,7 @@ def created(recorded: Recorded, event: ContractCreated) -> ContractRow:
         created_position=recorded.position,
         validation_reason=None,
         ever_active=False,
+        daemon_id=None,
     )
 
 

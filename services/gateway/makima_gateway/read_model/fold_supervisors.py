@@ -1,10 +1,12 @@
 """Folds events of other streams onto the rows: supervisors, daemons, silence, staleness, completion."""
 
+from dataclasses import replace
 from datetime import datetime
 
+from makima_schemas.assignment import Admission, serves
 from makima_schemas.codec import encode
 from makima_schemas.completion import CompletionDetected
-from makima_schemas.daemon import DaemonConnected, DaemonDisconnected
+from makima_schemas.daemon import DaemonAdmitted, DaemonConnected, DaemonDisconnected
 from makima_schemas.envelope import Recorded
 from makima_schemas.evidence import Arrival, Evidence
 from makima_schemas.silence import StaleCleared, StaleDetected
@@ -15,6 +17,7 @@ from makima_gateway.read_model.rows import ContractRow, DaemonRow, Json, Rows, S
 Foreign = (
     SupervisorRegistered
     | SupervisorStateChanged
+    | DaemonAdmitted
     | DaemonConnected
     | DaemonDisconnected
     | CompletionDetected
@@ -28,7 +31,7 @@ def apply(rows: Rows, contract: ContractRow | None, recorded: Recorded, event: F
     match event:
         case SupervisorRegistered() | SupervisorStateChanged():
             _supervisor(rows, contract, recorded, event)
-        case DaemonConnected() | DaemonDisconnected():
+        case DaemonAdmitted() | DaemonConnected() | DaemonDisconnected():
             _daemon(rows, recorded, event)
         case CompletionDetected():
             if contract is not None:
@@ -47,7 +50,7 @@ def _supervisor(
     recorded: Recorded,
     event: SupervisorRegistered | SupervisorStateChanged,
 ) -> None:
-    """Update the supervisor's row, and its contract: the supervisor heard last drives it."""
+    """Update the supervisor's row, and its contract: of its daemon's supervisors the one heard last drives it."""
     task_id = recorded.entity_id
     state = event.state if isinstance(event, SupervisorRegistered) else event.new_state
     evidence = None if isinstance(event, SupervisorRegistered) else event.evidence
@@ -66,8 +69,12 @@ def _supervisor(
         changed_at=recorded.recorded_at,
         evidence=_json(evidence),
     )
+    rows.supervisors_of.setdefault((recorded.tenant, event.contract_id), set()).add(task_id)
     if contract is None:
-        rows.unmatched_supervisors.setdefault((recorded.tenant, event.contract_id), set()).add(task_id)
+        return
+    if contract.daemon_id is None and _serves(rows, contract, event.daemon_id):
+        contract.daemon_id = event.daemon_id
+    if contract.daemon_id != event.daemon_id and contract.supervisor_task_id != task_id:
         return
     silenced = isinstance(event, SupervisorStateChanged) and event.changed_by == "heartbeat_expired"
     # A verdict of silence on a supervisor that was replaced must not mark its successor as dead.
@@ -83,29 +90,57 @@ def link_early_supervisors(rows: Rows, contract: ContractRow) -> None:
 
     On creation link the contract to the last one that registered, preferring one that is alive.
     """
-    unmatched = [
-        rows.supervisors.get((contract.tenant, task_id))
-        for task_id in rows.unmatched_supervisors.get((contract.tenant, contract.id), ())
-    ]
-    # A supervisor that has moved to another contract meanwhile does not count.
-    registered = [row for row in unmatched if row is not None and row.contract_id == contract.id]
+    registered = [row for row in _supervisors_of(rows, contract) if _serves(rows, contract, row.daemon_id)]
     if registered:
-        last = max(registered, key=lambda row: (row.alive, row.changed_at, row.task_id))
+        last = max(registered, key=_newest)
+        contract.supervisor_task_id, contract.supervisor_alive = last.task_id, last.alive
+        contract.daemon_id = last.daemon_id
+
+
+def assign(rows: Rows, contract: ContractRow, daemon_id: str) -> None:
+    """The contract goes to a daemon; that daemon's supervisor drives it, if one was heard already."""
+    contract.daemon_id = daemon_id
+    own = [row for row in _supervisors_of(rows, contract) if row.daemon_id == daemon_id]
+    if own:
+        last = max(own, key=_newest)
         contract.supervisor_task_id, contract.supervisor_alive = last.task_id, last.alive
 
 
-def _daemon(rows: Rows, recorded: Recorded, event: DaemonConnected | DaemonDisconnected) -> None:
-    key = (recorded.tenant, recorded.entity_id)
-    known = rows.daemons.get(key)
-    connected = isinstance(event, DaemonConnected)
-    hostname = (event.hostname if isinstance(event, DaemonConnected) else "") or (
-        "" if known is None else known.hostname
-    )
-    evidence = event.evidence if isinstance(event, DaemonDisconnected) else None
-    at = recorded.recorded_at
-    rows.daemons[key] = DaemonRow(
-        *key, hostname, connected, at if known is None else known.registered_at, at, _json(evidence)
-    )
+def _supervisors_of(rows: Rows, contract: ContractRow) -> list[SupervisorRow]:
+    """The known supervisors of the contract, without any that has moved to another one meanwhile."""
+    known = [
+        rows.supervisors.get((contract.tenant, task_id))
+        for task_id in rows.supervisors_of.get((contract.tenant, contract.id), ())
+    ]
+    return [row for row in known if row is not None and row.contract_id == contract.id]
+
+
+def _newest(row: SupervisorRow) -> tuple[bool, datetime, str]:
+    return row.alive, row.changed_at, row.task_id
+
+
+def _serves(rows: Rows, contract: ContractRow, daemon_id: str) -> bool:
+    daemon = rows.daemons.get((contract.tenant, daemon_id))
+    admission = Admission(daemon.owner_id) if daemon is not None and daemon.admitted else None
+    return serves(admission, contract.owner_id)
+
+
+def _daemon(
+    rows: Rows, recorded: Recorded, event: DaemonAdmitted | DaemonConnected | DaemonDisconnected
+) -> None:
+    key, at = (recorded.tenant, recorded.entity_id), recorded.recorded_at
+    row = rows.daemons.get(key) or DaemonRow(*key, "", False, at, at, None, admitted=False, owner_id=None)
+    match event:
+        case DaemonAdmitted(owner=owner):
+            row = replace(row, admitted=True, owner_id=owner)
+        case DaemonConnected(hostname=hostname):
+            # Without a hostname only its supervisors have named it: it is registered, not connected.
+            row = replace(
+                row, hostname=hostname or row.hostname, connected=hostname != "", changed_at=at, evidence=None
+            )
+        case DaemonDisconnected(evidence=evidence):
+            row = replace(row, connected=False, changed_at=at, evidence=_json(evidence))
+    rows.daemons[key] = row
 
 
 def _last_heard(heard: Arrival | None, evidence: Evidence | None) -> datetime | None:

@@ -17,10 +17,7 @@ where tenant = $1
   and ($7::text is null or name ilike $7 or description ilike $7)
   and ($8::bigint is null or created_position < $8)
   and ($10::text is null or owner_id = $10)
-  and ($11::text is null or exists (
-    select from gateway.supervisors
-    where supervisors.tenant = contracts.tenant and supervisors.task_id = contracts.supervisor_task_id and supervisors.daemon_id = $11
-  ))
+  and ($11::text is null or daemon_id = $11)
 order by created_position desc
 limit $9
 
@@ -49,7 +46,7 @@ select * from gateway.questions where tenant = $1 and contract_id = $2 and statu
 select * from gateway.messages where tenant = $1 and contract_id = $2 and position > $3 order by position limit $4
 
 -- name: supervisor
--- The supervisor that drives a contract: the one heard last.
+-- The supervisor that drives a contract: of those of its daemon the one heard last.
 select supervisors.* from gateway.contracts
 join gateway.supervisors on supervisors.tenant = contracts.tenant and supervisors.task_id = contracts.supervisor_task_id
 where contracts.tenant = $1 and contracts.id = $2
@@ -63,9 +60,8 @@ select * from gateway.daemons
 where tenant = $1 and id > $2
   and ($5::text is null or id = $5)
   and ($4::text is null or $5::text is not null or exists (
-    select from gateway.supervisors
-    join gateway.contracts on contracts.tenant = supervisors.tenant and contracts.supervisor_task_id = supervisors.task_id
-    where supervisors.tenant = daemons.tenant and supervisors.daemon_id = daemons.id and contracts.owner_id = $4
+    select from gateway.contracts
+    where contracts.tenant = daemons.tenant and contracts.daemon_id = daemons.id and contracts.owner_id = $4
   ))
 order by id
 limit $3
@@ -73,18 +69,12 @@ limit $3
 -- name: sees_daemon
 -- Whether daemon $2 runs a contract of owner $3. False for a daemon's token ($4): it sees no other daemon.
 select $4::text is null and exists (
-  select from gateway.supervisors
-  join gateway.contracts on contracts.tenant = supervisors.tenant and contracts.supervisor_task_id = supervisors.task_id
-  where supervisors.tenant = $1 and supervisors.daemon_id = $2 and contracts.owner_id = $3
+  select from gateway.contracts where tenant = $1 and daemon_id = $2 and owner_id = $3
 )
 
 -- name: runs
--- Whether this daemon runs the supervisor that drives the contract.
-select exists (
-  select from gateway.contracts
-  join gateway.supervisors on supervisors.tenant = contracts.tenant and supervisors.task_id = contracts.supervisor_task_id
-  where contracts.tenant = $1 and contracts.id = $2 and supervisors.daemon_id = $3
-)
+-- Whether the contract is this daemon's.
+select exists (select from gateway.contracts where tenant = $1 and id = $2 and daemon_id = $3)
 
 -- name: owners
 select id, owner_id from gateway.contracts where tenant = $1 and id = any ($2::text[])
@@ -94,10 +84,7 @@ select id, owner_id from gateway.contracts where tenant = $1 and id = any ($2::t
 select id from gateway.contracts
 where tenant = $1 and id = any ($2::text[])
   and ($3::text is null or owner_id = $3)
-  and ($4::text is null or exists (
-    select from gateway.supervisors
-    where supervisors.tenant = contracts.tenant and supervisors.task_id = contracts.supervisor_task_id and supervisors.daemon_id = $4
-  ))
+  and ($4::text is null or daemon_id = $4)
 
 -- name: monitor_events
 -- Monitor events after position $1, up to $2: at most $3, and none after their messages have $4 characters.

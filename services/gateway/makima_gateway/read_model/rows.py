@@ -60,6 +60,8 @@ class ContractRow:
     created_position: int  # log position of its first event; the key of list pages
     validation_reason: str | None  # what the validator reported with `validated`
     ever_active: bool  # True: at least one event that counts as activity has happened
+    # The daemon that it is assigned to, or, with no assignment, whose supervisor was heard first.
+    daemon_id: str | None
 
 
 @dataclass(slots=True)
@@ -133,6 +135,8 @@ class DaemonRow:
     registered_at: datetime
     changed_at: datetime  # time of its last event
     evidence: Json | None  # of the verdict that it is disconnected, if that was its last event
+    admitted: bool  # a token was made for it; False: it is known from before that was an event
+    owner_id: str | None  # the owner that it serves; null: every one
 
 
 @dataclass(slots=True)
@@ -179,8 +183,8 @@ class Rows:
     monitor_events: list[MonitorRow] = field(default_factory=list[MonitorRow])
     changed: set[ContractKey] = field(default_factory=set[ContractKey])  # contracts to write back
     deleted: set[ContractKey] = field(default_factory=set[ContractKey])  # contracts to delete
-    # Task ids of supervisors that registered before their contract existed.
-    unmatched_supervisors: dict[ContractKey, set[str]] = field(default_factory=dict[ContractKey, set[str]])
+    # Task ids of the supervisors of contracts that are created or assigned in the batch, and of those heard in it.
+    supervisors_of: dict[ContractKey, set[str]] = field(default_factory=dict[ContractKey, set[str]])
     # Events of a row that does not exist, because the event that created it was set aside as undecodable.
     orphans: list[Recorded] = field(default_factory=list[Recorded])
     # What the loaded contracts were counted as in `tallies` before this batch.

@@ -13,6 +13,7 @@ from makima_kernel.event_log.copy_text import NULL, copy_text
 from makima_kernel.event_log.named_sql import named
 from makima_schemas.codec import Event
 from makima_schemas.contract.events import (
+    ContractAssigned,
     ContractCreated,
     QuestionAnswered,
     TaskClaimed,
@@ -23,6 +24,7 @@ from makima_schemas.contract.events import (
 )
 from makima_schemas.contract.model import ContractStatus, TaskStatus
 from makima_schemas.envelope import Recorded
+from makima_schemas.supervisor import SupervisorRegistered, SupervisorStateChanged
 
 from makima_gateway.read_model.counters import changes, counted
 from makima_gateway.read_model.fold import contract_of
@@ -61,6 +63,8 @@ class Touched:
     contracts: set[ContractKey] = field(default_factory=set[ContractKey])
     # Contracts that the batch creates: of these, only the supervisors that registered before are loaded.
     created: set[ContractKey] = field(default_factory=set[ContractKey])
+    # Contracts that go to a daemon in the batch: their supervisors are loaded, too.
+    assigned: set[ContractKey] = field(default_factory=set[ContractKey])
     tasks: set[InnerKey] = field(default_factory=set[InnerKey])
     questions: set[InnerKey] = field(default_factory=set[InnerKey])
     supervisors: set[SenderKey] = field(default_factory=set[SenderKey])
@@ -80,6 +84,10 @@ def touched(batch: Iterable[tuple[Recorded, Event]]) -> Touched:
                 needed.tasks.add((*key, event.task_id))
             elif isinstance(event, QuestionAnswered):
                 needed.questions.add((*key, event.question_id))
+        if isinstance(event, ContractAssigned):
+            needed.assigned.add((recorded.tenant, recorded.entity_id))
+        elif isinstance(event, SupervisorRegistered | SupervisorStateChanged):
+            needed.daemons.add((recorded.tenant, event.daemon_id))
         match recorded.category:
             case "supervisor":
                 needed.supervisors.add((recorded.tenant, recorded.entity_id))
@@ -103,16 +111,18 @@ async def load(connection: asyncpg.Connection, needed: Touched) -> Rows:
     for record in await _fetch(connection, "questions_touched", needed.questions):
         question = question_row(record)
         rows.questions[(question.tenant, question.contract_id, question.id)] = question
-    for record in await _fetch(connection, "supervisors_of_contracts", needed.created):
+    daemons = set(needed.daemons)
+    for record in await _fetch(connection, "supervisors_of_contracts", needed.created | needed.assigned):
         supervisor = supervisor_row(record)
         rows.supervisors[(supervisor.tenant, supervisor.task_id)] = supervisor
-        rows.unmatched_supervisors.setdefault((supervisor.tenant, supervisor.contract_id), set()).add(
+        rows.supervisors_of.setdefault((supervisor.tenant, supervisor.contract_id), set()).add(
             supervisor.task_id
         )
+        daemons.add((supervisor.tenant, supervisor.daemon_id))
     for record in await _fetch(connection, "supervisors_touched", needed.supervisors):
         supervisor = supervisor_row(record)
         rows.supervisors[(supervisor.tenant, supervisor.task_id)] = supervisor
-    for record in await _fetch(connection, "daemons_touched", needed.daemons):
+    for record in await _fetch(connection, "daemons_touched", daemons):
         daemon = daemon_row(record)
         rows.daemons[(daemon.tenant, daemon.id)] = daemon
     return rows

@@ -22,7 +22,7 @@ join unnest($1::text[], $2::text[], $3::text[]) as wanted (tenant, contract_id, 
 select supervisors.* from supervisors join unnest($1::text[], $2::text[]) as wanted (tenant, task_id) using (tenant, task_id);
 
 -- name: supervisors_of_contracts
--- The supervisors that registered before their contract was created.
+-- The supervisors that registered before their contract was created, or before it was assigned.
 select supervisors.* from supervisors
 join unnest($1::text[], $2::text[]) as wanted (tenant, contract_id) using (tenant, contract_id);
 
@@ -36,7 +36,7 @@ insert into contracts select * from unnest(
   $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::json[], $10::json[], $11::bigint[],
   $12::boolean[], $13::boolean[], $14::bigint[], $15::integer[], $16::integer[], $17::integer[], $18::integer[], $19::integer[],
   $20::integer[], $21::text[], $22::boolean[], $23::text[], $24::text[], $25::boolean[], $26::text[], $27::boolean[], $28::timestamptz[],
-  $29::timestamptz[], $30::timestamptz[], $31::timestamptz[], $32::timestamptz[], $33::bigint[], $34::text[], $35::boolean[]
+  $29::timestamptz[], $30::timestamptz[], $31::timestamptz[], $32::timestamptz[], $33::bigint[], $34::text[], $35::boolean[], $36::text[]
 )
 on conflict (tenant, id) do update set
   status = excluded.status, phase = excluded.phase, deliverables = excluded.deliverables, version = excluded.version,
@@ -48,7 +48,7 @@ on conflict (tenant, id) do update set
   supervisor_task_id = excluded.supervisor_task_id, supervisor_alive = excluded.supervisor_alive,
   updated_at = excluded.updated_at, status_changed_at = excluded.status_changed_at, last_activity_at = excluded.last_activity_at,
   completion_detected_at = excluded.completion_detected_at, validation_reason = excluded.validation_reason,
-  ever_active = excluded.ever_active;
+  ever_active = excluded.ever_active, daemon_id = excluded.daemon_id;
 
 -- name: store_tasks
 -- Each task of a batch once.
@@ -82,10 +82,11 @@ on conflict (tenant, task_id) do update set
 -- name: store_daemons
 -- Each daemon of a batch once.
 insert into daemons select * from unnest(
-  $1::text[], $2::text[], $3::text[], $4::boolean[], $5::timestamptz[], $6::timestamptz[], $7::json[]
+  $1::text[], $2::text[], $3::text[], $4::boolean[], $5::timestamptz[], $6::timestamptz[], $7::json[], $8::boolean[], $9::text[]
 )
 on conflict (tenant, id) do update set
-  hostname = excluded.hostname, connected = excluded.connected, changed_at = excluded.changed_at, evidence = excluded.evidence;
+  hostname = excluded.hostname, connected = excluded.connected, changed_at = excluded.changed_at, evidence = excluded.evidence,
+  admitted = excluded.admitted, owner_id = excluded.owner_id;
 
 -- name: store_messages
 -- Insert only: messages never change.

@@ -26,6 +26,7 @@ from makima_local.nats import Nats
 from makima_local.nats_users import NatsUsers
 from makima_schemas import permissions
 from makima_sdk import Connection, Daemon
+from makima_supervisor_heartbeat import app as heartbeats
 from nats.errors import Error as NatsError
 
 from tests.servers import BUDGET
@@ -64,6 +65,8 @@ async def guarded(database: str, pool: asyncpg.Pool, server_folder: Path) -> Asy
     )
     async with AsyncExitStack() as started:
         started.push_async_callback(broker.stop)
+        own = settings.model_copy(update={"nats_url": broker.url_of(heartbeats.NAME)})
+        await started.enter_async_context(Service.running(heartbeats.NAME, own, heartbeats.build))
         service = await started.enter_async_context(Service.running(gateway.NAME, settings, gateway.build))
         client = await started.enter_async_context(
             authenticated_client(ADMIN, f"http://127.0.0.1:{settings.port}/api/v1")

@@ -6,20 +6,25 @@ import structlog
 from fastapi import APIRouter
 from makima_kernel.credentials import new_secret
 from makima_schemas import permissions
+from makima_schemas.commands import Problem
+from makima_schemas.daemon import AdmitDaemon
 from makima_schemas.errors import ErrorCode
 from makima_schemas.refusal import Refused
 from starlette.responses import Response
 
 from makima_gateway.api.reads import Cursor, Limit, Reading, TokenId
 from makima_gateway.api.schemas.tokens import IssuedToken, NewToken, TokenPage, TokenView
-from makima_gateway.api.writes import Writing
+from makima_gateway.api.writes import WriteContext, Writing
 from makima_gateway.auth.policy import Role
+from makima_gateway.auth.principal import request_for
 from makima_gateway.auth.tokens import LOCAL_OWNER, Token, Wanted
 from makima_gateway.http import pagination as cursors
 from makima_gateway.http.problems import invalid
 from makima_gateway.http.responses import json_response
 
 router = APIRouter(tags=["tokens"])
+HEARTBEATS: Final = "supervisor_heartbeat"  # the service that owns daemons
+ADMISSION_TIMEOUT_SECONDS: Final = 5.0
 NOBODYS: Final = "_"  # in the subject of a heartbeat it means: no daemon; so no daemon may have this id
 
 
@@ -41,6 +46,8 @@ async def create_token(body: NewToken, write: Writing) -> Response:
             detail,
             hint=f"revoke {token_id} and create another token with a new key",
         )
+    if made.daemon_id is not None:
+        await _admit(write, made.id, made.daemon_id, made.owner)
     structlog.get_logger().info(
         "token.created",
         token_id=made.id,
@@ -81,6 +88,20 @@ async def revoke_token(token_id: TokenId, write: Writing) -> Response:
             "token.revoked", token_id=ended.id, role=ended.role, owner=ended.owner, by=write.principal.actor
         )
     return Response(status_code=204)
+
+
+async def _admit(write: WriteContext, token_id: str, daemon_id: str, owner: str | None) -> None:
+    """Records which owner the daemon serves, before anybody has its token. Raises `UNAVAILABLE`."""
+    request = request_for(write.principal, write.command_id, daemon_id, AdmitDaemon(daemon_id, owner))
+    reply = await write.gateway.bus.ask(
+        HEARTBEATS, "admit_daemon", request, timeout=ADMISSION_TIMEOUT_SECONDS
+    )
+    if isinstance(reply, Problem):
+        raise Refused(
+            reply.code,
+            f"the token is made, but whom its daemon serves was not recorded: {reply.detail}",
+            hint=f"revoke the token {token_id} and make another under a new key",
+        )
 
 
 def _check(body: NewToken) -> None:
