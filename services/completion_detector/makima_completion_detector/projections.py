@@ -78,8 +78,7 @@ async def _store_daemons(connection: asyncpg.Connection, batch: Sequence[Applied
 
 async def _forget(connection: asyncpg.Connection, keys: Sequence[Key]) -> None:
     if keys:
-        for name in ("forget_contracts", "forget_daemons"):
-            await connection.execute(SQL[name], *columns(keys, 2))
+        await connection.execute(SQL["forget_contracts"], *columns(keys, 2))
 
 
 async def _enqueue(

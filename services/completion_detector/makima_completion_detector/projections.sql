@@ -10,12 +10,8 @@ select * from unnest($1::text[], $2::text[], $3::bigint[], $4::jsonb[])
 on conflict (tenant, contract_id) do update set version = excluded.version, snapshot = excluded.snapshot;
 
 -- name: forget_contracts
--- Removes the snapshots of deleted contracts.
+-- Removes the snapshots of deleted contracts. Which daemons ran them is kept: they may hold worktrees of them.
 delete from contracts where (tenant, contract_id) in (select * from unnest($1::text[], $2::text[]));
-
--- name: forget_daemons
--- Removes the daemons of deleted contracts.
-delete from daemons where (tenant, contract_id) in (select * from unnest($1::text[], $2::text[]));
 
 -- name: forget_todo
 -- Removes the to-do rows of contracts that are not active.

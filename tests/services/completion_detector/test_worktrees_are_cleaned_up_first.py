@@ -64,6 +64,37 @@ async def test_a_daemon_that_says_it_holds_none_is_not_asked(world: World, nats:
     assert asked == []
 
 
+async def test_a_daemon_cannot_say_for_another_that_it_holds_none(world: World, nats: Client) -> None:
+    asked: list[object] = []
+
+    async def remove(message: Msg) -> None:
+        asked.append(orjson.loads(message.data))
+        await message.respond(b'{"removed": 1}')
+
+    await nats.subscribe(subjects.daemon_signal("d1", "cleanup_worktrees"), cb=remove)
+    detector = await world.replica()
+    heard = detector.nats.stats["in_msgs"]
+    of_another = DaemonHeartbeat("d1", "a-host", 1, datetime.now(UTC), worktrees=0)
+    await nats.publish(subjects.daemon_heartbeat("d2"), msgspec.json.encode(of_another))
+    await eventually(lambda: detector.nats.stats["in_msgs"] > heard)
+    assert await finish(world, daemon="d1") == ContractCompleted("cleanup_done")
+    assert asked == [{"contract_id": "c1"}]
+
+
+async def test_a_daemon_that_speaks_protobuf_is_heard(world: World, nats: Client) -> None:
+    asked: list[Msg] = []
+    await nats.subscribe(subjects.daemon_signal("d1", "cleanup_worktrees"), cb=_note(asked))
+    detector = await world.replica()
+    # daemon_id, hostname, seq and timestamp; worktrees 0 is not on the wire
+    beat = b"\x0a\x02d1\x12\x04host\x18\x01\x22\x06\x08\x80\xe2\xcf\xaa\x06"
+    heard = detector.nats.stats["in_msgs"]
+    kind = {"Content-Type": "application/x-protobuf"}
+    await nats.publish(subjects.daemon_heartbeat("d1"), beat, headers=kind)
+    await eventually(lambda: detector.nats.stats["in_msgs"] > heard)
+    assert await finish(world, daemon="d1") == ContractCompleted("no_worktrees")
+    assert asked == []
+
+
 def _note(asked: list[Msg]):
     async def note(message: Msg) -> None:
         asked.append(message)

@@ -49,3 +49,16 @@ async def test_whoever_holds_some_is_asked_and_nobody_else(world: World, nats: C
     assert asked == [{"contract_id": "c1"}]
     await world.send("c2", simple(), c.FailContract())
     assert await cleaned(world, "c2") == {"daemons": []}
+
+
+async def test_the_worktrees_of_a_deleted_contract_can_be_cleaned_up(world: World, nats: Client) -> None:
+    async def remove(message: Msg) -> None:
+        await message.respond(b'{"removed": 1}')
+
+    await world.replica()
+    await world.send("c1", simple(), c.StartContract())
+    await supervised(world, "c1", "d1")
+    await world.send("c1", c.FailContract(), c.ArchiveContract(), c.DeleteContract())
+    await nats.subscribe(subjects.daemon_signal("d1", "cleanup_worktrees"), cb=remove)
+    await nats.flush()
+    assert await cleaned(world, "c1") == {"daemons": ["d1"]}

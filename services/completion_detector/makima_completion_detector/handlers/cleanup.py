@@ -17,11 +17,18 @@ class CleanUp:
         self._queries, self._lookup, self._worktrees = queries, lookup, worktrees
 
     async def handle(self, question: CleanupWorktrees) -> WorktreesRemoved:
-        """Raises `Refused`: `CONTRACT_NOT_FOUND`, `INVALID_TRANSITION` if the contract has not ended, and
+        """Also of a deleted contract, as long as daemons are known that ran it.
+
+        Raises `Refused`: `CONTRACT_NOT_FOUND`, `INVALID_TRANSITION` if the contract has not ended, and
         `UNAVAILABLE` if a daemon does not confirm the removal.
         """
-        contract = await self._lookup.find(question.tenant, question.contract_id)
-        if contract.status not in TERMINAL_STATUSES:
+        try:
+            contract = await self._lookup.find(question.tenant, question.contract_id)
+        except Refused:
+            contract = None
+            if not await self._queries.daemons_of(question.tenant, question.contract_id):
+                raise
+        if contract is not None and contract.status not in TERMINAL_STATUSES:
             members = {
                 "from": contract.status.value,
                 "to": contract.status.value,

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Iterable
 from typing import Final
 
-import msgspec
 import orjson
 from faststream.nats import NatsMessage
 from makima_schemas import subjects
 from makima_schemas.heartbeat import DaemonHeartbeat
+from makima_schemas.heartbeat_codec import decode_daemon
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
@@ -16,10 +16,14 @@ DAEMON_REPLY_TIMEOUT_SECONDS: Final = 2.0
 
 
 async def decode(message: NatsMessage) -> DaemonHeartbeat:
-    """The heartbeat in the message. FastStream drops a message for which this raises; the heartbeat recorder
-    stores it as a dead letter with the reason.
+    """The heartbeat in the message, read as the recorder and the detector read it: JSON or protobuf, and only
+    about the daemon of its subject.
+
+    FastStream drops a message for which this raises; the heartbeat recorder stores it as a dead letter with
+    the reason.
     """
-    return msgspec.json.decode(message.body, type=DaemonHeartbeat)
+    daemon_id = message.raw_message.subject.rpartition(".")[2]
+    return decode_daemon(daemon_id, message.body, message.raw_message.headers)
 
 
 class Worktrees:
