@@ -35,7 +35,7 @@ select array(select hashtext(sender) from unnest($1::text[]) as given (sender))
 -- A supervisor's contract, daemon and connection (incarnation), and whether that daemon is connected, as
 -- folded from the log.
 select s.told ->> 'contract_id' as contract_id, s.told ->> 'daemon_id' as daemon_id, s.told ->> 'connection_id' as connection_id,
-       coalesce((d.told ->> 'connected')::boolean, false) as connected
+       coalesce((d.told ->> 'connected')::boolean and d.told ->> 'hostname' <> '', false) as connected
 from supervisor_heartbeat.senders s
 left join supervisor_heartbeat.senders d on d.tenant = s.tenant and d.stream = 'daemon-' || (s.told ->> 'daemon_id')
 where s.tenant = $1 and s.stream = $2

@@ -28,7 +28,8 @@ class Daemon:
     """State of a daemon, folded from its stream."""
 
     hostname: str = ""  # "" while it is known only from heartbeats of its supervisors
-    connected: bool | None = None  # None until a heartbeat, its own or a supervisor's, names it
+    # None until a heartbeat, its own or a supervisor's, names it; False until one of its own came.
+    connected: bool | None = None
     heard: Arrival | None = None  # arrival of the heartbeat that last caused an event
     evidence: Evidence | None = None  # evidence of the verdict in force; None while connected
     admission: Admission | None = None  # which owner it serves; None: it is known from before there were any
@@ -52,7 +53,7 @@ class DaemonDecider:
             case DaemonAdmitted(_, owner):
                 return replace(state, admission=Admission(owner))
             case DaemonConnected(hostname, heard):
-                return replace(state, hostname=hostname, connected=True, heard=heard, evidence=None)
+                return replace(state, hostname=hostname, connected=hostname != "", heard=heard, evidence=None)
             case DaemonDisconnected(evidence):
                 return replace(state, connected=False, evidence=evidence)
 

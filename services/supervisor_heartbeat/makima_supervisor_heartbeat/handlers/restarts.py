@@ -1,4 +1,4 @@
-"""Handles `restart_supervisor`: records the request, then signals the supervisor's daemon."""
+"""Handles `restart_supervisor`: signals the supervisor's daemon, then records the request."""
 
 from typing import Final
 
@@ -8,7 +8,7 @@ from makima_kernel.event_log.log import Log
 from makima_kernel.projections.projector import Projector
 from makima_kernel.telemetry import metrics
 from makima_schemas import subjects
-from makima_schemas.commands import Accepted, Problem, Reply, Request, decode_reply
+from makima_schemas.commands import Problem, Reply, Request, decode_reply
 from makima_schemas.errors import ErrorCode
 from makima_schemas.supervisor import RestartSupervisor, SupervisorEvent, SupervisorRestartRequested
 from nats.aio.client import Client
@@ -40,7 +40,7 @@ class Restarts:
         self._log, self._projector = log, projector
 
     async def restart(self, request: Request[object], command: RestartSupervisor) -> Reply:
-        """Record the restart and signal the daemon.
+        """Signal the daemon and record the restart; what it refuses, or does not hear, is no event.
 
         `UNAVAILABLE` if the daemon is disconnected or does not receive the signal. A repeat with the same
         command id signals again, because the first signal may have been lost.
@@ -55,10 +55,11 @@ class Restarts:
                 "ask again",
             )
         order = OrderRestart(command.reason, daemon_connected=found is not None and found.connected)
-        reply = await self._supervisors.handle(request, order)
-        if found is None or not isinstance(reply, Accepted):
-            return reply
-        return await self._signal(request.target, found, command.reason) or reply
+        if found is not None and found.connected:
+            refused = await self._signal(request.target, found, command.reason)
+            if refused is not None:
+                return refused
+        return await self._supervisors.handle(request, order)
 
     async def _signal(self, task_id: str, found: SupervisorLocation, reason: str | None) -> Problem | None:
         """Request `restart` from the daemon. Returns a problem if it was not reached or refused; None
