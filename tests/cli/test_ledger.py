@@ -64,6 +64,24 @@ async def test_a_stream_that_is_not_as_correctness_needs_it_is_found(
     assert "max_age" not in ran.out, "an operator may keep them for longer"
 
 
+async def test_an_event_that_is_another_one_in_the_stream_is_found_wherever_it_lies(
+    makima: Makima, ledger: Makima, pool: asyncpg.Pool
+) -> None:
+    await create(makima, "one", "--start")
+    await create(makima, "two")
+
+    async def whole() -> bool:
+        return (await ledger("verify")).exit == 0
+
+    await eventually(whole, because="all of them are in the stream")
+    await pool.execute("alter table event_log.events_p000000000000 disable trigger all")  # which refuses it
+    await pool.execute("update event_log.events set event_id = gen_random_uuid() where position = 1")
+    ran = await ledger("verify", "--format", "json")
+    assert ran.exit == 6
+    [different] = cast("list[str]", found(ran)["problems"])
+    assert different.startswith("position 1 is event ")
+
+
 async def test_a_new_epoch_is_a_new_identity_that_the_stream_takes_on(
     makima: Makima, ledger: Makima, pool: asyncpg.Pool, nats: Client
 ) -> None:

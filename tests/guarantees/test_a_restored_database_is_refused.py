@@ -87,8 +87,8 @@ async def stream(nats: Client, last: int) -> list[bytes]:
     [
         (0, "the stream ends at 200, the log at 150: an earlier state of the log was restored"),
         (LOST - 10, "the stream ends at 200, the log at 190: an earlier state of the log was restored"),
-        (LOST, "position 200 is event"),
-        (LOST + 50, "position 200 is event"),
+        (LOST, "position 151 is event"),
+        (LOST + 50, "position 151 is event"),
     ],
 )
 async def test_its_relay_publishes_nothing_and_says_why_and_what_to_do(

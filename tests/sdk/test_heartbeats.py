@@ -12,6 +12,7 @@ from makima_schemas import subjects
 from makima_schemas.heartbeat import DaemonHeartbeat, SupervisorHeartbeat
 from makima_schemas.supervisor import SupervisorState
 from makima_sdk import Connection, Daemon, Signal, Supervisor
+from makima_sdk.daemon import REQUIRED_IDS
 from makima_sdk.nats import connect
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -101,6 +102,27 @@ async def test_a_signal_reaches_its_handler_and_the_answer_its_asker(nats: Clien
     assert heard == [Signal("cleanup_worktrees", {"contract_id": "c1"})]
 
 
+async def test_a_signal_without_the_ids_that_it_needs_is_ignored(nats: Client, nats_url: str) -> None:
+    heard: list[Signal] = []
+
+    async def hear(signal: Signal) -> None:
+        heard.append(signal)
+
+    async with Daemon("d1", Connection(nats_url=nats_url), interval=SLOW) as daemon:
+        for kind in (*REQUIRED_IDS, "sync"):
+            daemon.on(kind, hear)
+        for kind in REQUIRED_IDS:
+            for body in (
+                b"",
+                b'{"stream": "MAKIMA_HEARTBEATS", "seq": 7}',
+                b'{"contract_id": "no id"}',
+                b"[]",
+            ):
+                await nats.publish(subjects.daemon_signal("d1", kind), body)
+        await nats.request(subjects.daemon_signal("d1", "sync"), timeout=20)
+    assert heard == [Signal("sync", {})]
+
+
 async def test_after_an_outage_of_the_broker_it_beats_again_and_says_nothing_old(make_nats: MakeNats) -> None:
     server = await make_nats()
     async with Daemon("d1", Connection(nats_url=server.url), interval=0.1) as daemon:
@@ -152,7 +174,9 @@ async def test_a_handler_that_fails_tells_its_asker(nats: Client, nats_url: str)
     async with Daemon("d1", Connection(nats_url=nats_url), interval=SLOW) as daemon:
         daemon.on("cleanup_worktrees", fail)
         await nats.flush()
-        answer = await nats.request(subjects.daemon_signal("d1", "cleanup_worktrees"), b"{}", timeout=5)
+        answer = await nats.request(
+            subjects.daemon_signal("d1", "cleanup_worktrees"), b'{"contract_id": "c1"}', timeout=5
+        )
     assert orjson.loads(answer.data)["error"]["code"] == "UNAVAILABLE"
 
 

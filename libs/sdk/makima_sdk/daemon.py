@@ -17,6 +17,7 @@ from makima_schemas.commands import Problem, encode_reply
 from makima_schemas.errors import ErrorCode
 from makima_schemas.heartbeat import DaemonHeartbeat
 from makima_schemas.heartbeat_codec import decode_daemon
+from makima_schemas.identity import is_id
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import ConnectionClosedError
@@ -30,6 +31,14 @@ from makima_sdk.nats import connect
 from makima_sdk.problems import UnreachableError
 
 _logger: Final = logging.getLogger(__name__)
+# The ids that a signal names, by kind; without them it is ignored. `sync` and `interval` are for the daemon.
+REQUIRED_IDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "rejoin_required": ("contract_id",),
+    "superseded": ("contract_id",),
+    "start": ("contract_id",),
+    "restart": ("contract_id",),
+    "cleanup_worktrees": ("contract_id",),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +111,7 @@ class Daemon:
 
     def on(self, kind: str, handler: Handler) -> None:
         """Call `handler` for each signal of `kind`. Its return value is sent as the reply if the sender
-        requested one.
+        requested one. A signal without the ids of `REQUIRED_IDS` is ignored, and logged.
         """
         self._handlers[kind] = handler
 
@@ -144,6 +153,10 @@ class Daemon:
         handler = self._handlers.get(signal.kind)
         if handler is None:
             return
+        missing = [name for name in REQUIRED_IDS.get(signal.kind, ()) if not _is_id(signal.body.get(name))]
+        if missing:
+            _logger.warning("a signal %s without %s is ignored", signal.kind, ", ".join(missing))
+            return
         answer = await _answered(handler, signal)
         if message.reply:
             await message.respond(answer)
@@ -183,6 +196,10 @@ async def _end(task: asyncio.Task[None]) -> None:
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, str) and is_id(value)
 
 
 def _body(data: bytes) -> Mapping[str, object]:

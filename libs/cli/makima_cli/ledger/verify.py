@@ -1,4 +1,6 @@
-"""`makima ledger verify`: checks the log for gaps, and that the broker's stream was made from this log."""
+"""`makima ledger verify`: checks the log for gaps, and that every message of the broker's stream is the log's
+event of that position.
+"""
 
 import sys
 from dataclasses import asdict, dataclass
@@ -38,8 +40,8 @@ class Found:
     help="Output format.",
 )
 def verify(*, context: str | None, chosen: str) -> None:
-    """Check the log for gaps, that the broker's stream belongs to it, and that the streams are as correctness
-    needs them. Exit code 6 if not.
+    """Check the log for gaps, thatand each event of the broker's stream against it, and that the streams are as correctness
+    needs them. Exit code 6 if one differs.
     """
     found = run(context, _verify, as_json=chosen == "json")
     if chosen == "json":
@@ -68,7 +70,7 @@ async def _verify(servers: Servers) -> Found:
             f"stream {stream} of {tenant} has a gap"
             for tenant, stream in await servers.pool.fetch(SQL["broken"])
         ]
-    match await compare(servers.pool, servers.nats, servers.log):
+    match await compare(servers.pool, servers.nats, servers.log, after=0):
         case Mismatch(reason):
             problems.append(reason)
         case NoStream():

@@ -36,6 +36,10 @@ class Log:
         """
         return _recorded(await self._pool.fetch(SQL["after"], position, limit))
 
+    async def ids(self, position: int, limit: int = 1000) -> list[tuple[int, UUID]]:
+        """Position and event id of at most `limit` events with a position above `position`, in order."""
+        return [(row[0], row[1]) for row in await self._pool.fetch(SQL["ids"], position, limit)]
+
     async def head(self) -> int:
         """The last position, 0 in an empty log."""
         return cast("int", await self._pool.fetchval(SQL["head"]))

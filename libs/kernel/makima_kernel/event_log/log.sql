@@ -15,6 +15,10 @@ where position > $1
 order by position
 limit $2
 
+-- name: ids
+-- The ids of the events after a position, in order.
+select position, event_id from event_log.events where position > $1 order by position limit $2
+
 -- name: head
 -- The last position; 0 in an empty log.
 select coalesce((select position from event_log.events order by position desc limit 1), 0)

@@ -111,6 +111,8 @@ class Relay:
         self._broken: dict[
             UUID, str
         ] = {}  # an epoch whose stream holds an event at a wrong sequence, and which
+        # up to where stream and log are known to be equal, and in which epoch; None: nothing was compared yet
+        self._equal: tuple[UUID, int] | None = None
         self.state: State = Retrying("not started yet")
         self.position = 0
         self.head = 0
@@ -202,12 +204,16 @@ class Relay:
             self._enter(Retrying(str(error)))
 
     async def _agree(self) -> bool:
-        """True if the stream belongs to this log.
+        """True if the stream belongs to this log: every position since the last acknowledged one is compared,
+        because what made the broker refuse an event may lie before events that it accepted.
 
         If there is no stream, makes one with the right first sequence.
         """
-        match await compare(self._pool, self._nats, self._log):
+        epoch = await self._log.epoch()
+        known = self._equal[1] if self._equal is not None and self._equal[0] == epoch else None
+        match await compare(self._pool, self._nats, self._log, known):
             case NoStream():
+                self._equal = None
                 self._enter(Retrying("the broker has no stream for the events; creating it"))
                 await streams.create_missing(
                     self._nats, self._log, budget=self._budget, replicas=self._replicas
@@ -217,11 +223,11 @@ class Relay:
                 self._enter(Mismatched(reason))
                 return False
             case Match(position):
-                broken = self._broken.get(await self._log.epoch())
+                broken = self._broken.get(epoch)
                 if broken is not None:
                     self._enter(Mismatched(broken))
                     return False
-                self.position = position
+                self.position, self._equal = position, (epoch, position)
                 return True
 
     async def _relay(self) -> NoReturn:
@@ -251,6 +257,8 @@ class Relay:
 
     def _published(self, event: Recorded) -> None:
         self.position = event.position
+        if self._equal is not None:
+            self._equal = self._equal[0], event.position
         self._on_published(event)
 
     async def _on_poke(self, message: object) -> None:

@@ -1,5 +1,5 @@
 """Checks that the broker's stream belongs to this log: equal epochs,
-and the same event at the stream's end.
+and the same event at each position that is compared.
 """
 
 from dataclasses import dataclass, field
@@ -20,11 +20,14 @@ from makima_kernel.event_log.log import Log
 from makima_kernel.event_log.named_sql import named
 from makima_kernel.nats import streams
 from makima_kernel.nats.stream_cursor import EPOCH_KEY
+from makima_kernel.relay.stream_comparison import first_difference
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
 _API_TIMEOUT_SECONDS: Final = 2.0  # seconds per request to the broker
 # How far the clocks of broker and database may be apart. A restore of the database takes longer than that.
 _CLOCKS: Final = timedelta(minutes=1)
+# Positions from the stream's end: as many as relays can have had in flight when the last one ended, and more.
+_COMPARED_WITHOUT_A_START: Final = 1024
 _CURE: Final = "if the database was restored on purpose, run `makima ledger new-epoch`"
 
 _logger = structlog.get_logger(__name__)
@@ -64,15 +67,17 @@ class _Info(msgspec.Struct, frozen=True):
     state: _State
 
 
-async def compare_stream(nats: Client, log: Log) -> Match | NoStream | Mismatch:
-    """Compares epochs, ends, and the event at the stream's end. Raises the errors of nats-py and asyncpg."""
+async def compare_stream(nats: Client, log: Log, after: int | None = None) -> Match | NoStream | Mismatch:
+    """Compares epochs, ends, and the ids of all events after the position `after`; 0: of the whole stream.
+
+    None compares the last `_COMPARED_WITHOUT_A_START` positions. Raises the errors of nats-py and asyncpg.
+    """
     jetstream = nats.jetstream(timeout=_API_TIMEOUT_SECONDS)
     try:
         info = await jetstream.stream_info(subjects.EVENTS_STREAM)
         last = info.state.last_seq
     except NotFoundError:
         return NoStream()
-    message = await jetstream.get_msg(subjects.EVENTS_STREAM, last) if info.state.messages else None
     epoch, stream_epoch = str(await log.epoch()), (info.config.metadata or {}).get(EPOCH_KEY)
     if epoch != stream_epoch:
         return Mismatch(f"the log's epoch is {epoch}, the stream's is {stream_epoch}: {_CURE}")
@@ -84,26 +89,30 @@ async def compare_stream(nats: Client, log: Log) -> Match | NoStream | Mismatch:
         )
     if last == 0:
         return Match(last, compared=False)
-    if message is None:
+    if not info.state.messages:
         return await _compare_empty(nats, log, last)
-    [event] = await log.after(last - 1, 1)
-    headers = cast("dict[str, str] | None", message.headers) or {}
-    in_stream = headers.get(Header.MSG_ID)
-    if in_stream != str(event.event_id):
+    if after is None or after > last:  # above the end: another stream has replaced the compared one
+        after = last - _COMPARED_WITHOUT_A_START
+    start = min(after, last - 1)  # the last one is always compared
+    different = await first_difference(nats, log, start, last)
+    if different is not None:
         return Mismatch(
-            f"position {last} is event {in_stream} in the stream, but {event.event_id} in the log; {_CURE}"
+            f"position {different.position} is event {different.in_stream} in the stream,"
+            f" but {different.in_log} in the log; {_CURE}"
         )
     return Match(last)
 
 
-async def compare(pool: asyncpg.Pool, nats: Client, log: Log) -> Match | NoStream | Mismatch:
+async def compare(
+    pool: asyncpg.Pool, nats: Client, log: Log, after: int | None = None
+) -> Match | NoStream | Mismatch:
     """As `compare_stream`; a mismatch also if the log is elsewhere, with nothing to compare it with.
 
     Then the database was restored, or a replica was promoted, and the broker's data are gone: positions that
     were given out may be used again, and nobody could tell. Where the log is, is noted if it is not known
     yet, if the comparison held, and if the log is empty. Raises the errors of nats-py and asyncpg.
     """
-    found = await compare_stream(nats, log)
+    found = await compare_stream(nats, log, after)
     now, noted = cast("tuple[str | None, str | None]", await pool.fetchrow(SQL["place"]))
     if now == noted or now is None or isinstance(found, Mismatch):
         return found
