@@ -14,8 +14,13 @@ from makima_schemas.errors import ErrorCode
 from makima_schemas.refusal import Refused
 from nats.aio.client import Client
 
+from tests.daemon_requests import ask_as_daemon
 from tests.kernel.commands.served_toggle import refusal, request, serving
 from tests.kernel.commands.toggle_aggregate import SwitchOn
+
+
+def error(answer: bytes) -> dict[str, object]:
+    return orjson.loads(answer)["error"]
 
 
 async def test_a_command_arrives_as_it_was_sent(
@@ -50,7 +55,7 @@ async def test_a_daemon_is_who_its_subject_says(
     nats: Client, seen: list[tuple[Request[SwitchOn], SwitchOn]]
 ) -> None:
     body = orjson.dumps(Request(uuid4(), "l1", {"hostname": "h"}, actor="root", tenant="another"))
-    await nats.request(subjects.daemon_command("d7", "toggle", "switch_on"), body, timeout=20)
+    await ask_as_daemon(nats, "d7", "toggle", "switch_on", body)
     assert (seen[0][0].actor, seen[0][0].tenant) == ("daemon:d7", "default")
 
 
@@ -82,8 +87,31 @@ async def test_a_daemon_asks_for_no_guard(
 async def test_what_is_not_for_daemons_they_are_told(
     nats: Client, seen: list[tuple[Request[SwitchOn], SwitchOn]]
 ) -> None:
-    answer = await nats.request(subjects.daemon_command("d7", "toggle", "count"), b'{"of": 7}', timeout=20)
-    assert orjson.loads(answer.data)["error"]["code"] == "FORBIDDEN"
+    answer = await ask_as_daemon(nats, "d7", "toggle", "count", b'{"of": 7}')
+    assert error(answer)["code"] == "FORBIDDEN"
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "makima.events.contract.x.Evil",
+        "makima.dead.x.y",
+        "_INBOX_d8.a.b",
+        "_INBOX_d7",
+        "_INBOX_d71.a",
+        "_INBOX.a.b",
+    ],
+)
+async def test_a_daemons_command_that_names_a_reply_outside_its_inbox_is_neither_handled_nor_answered(
+    nats: Client, seen: list[tuple[Request[SwitchOn], SwitchOn]], reply: str
+) -> None:
+    answers = await nats.subscribe(reply)
+    body = orjson.dumps(Request(uuid4(), "l1", {"hostname": "h"}))
+    await nats.publish(subjects.daemon_command("d7", "toggle", "switch_on"), body, reply=reply)
+    await nats.publish(subjects.daemon_command("d7", "toggle", "count"), b'{"of": 7}', reply=reply)
+    await ask_as_daemon(nats, "d7", "toggle", "switch_on", body)  # a handled one, after them
+    assert len(seen) == 1
+    assert answers.pending_msgs == 0
 
 
 async def test_what_a_daemon_does_not_reach_it_cannot_command(nats_url: str, nats: Client) -> None:
@@ -96,13 +124,13 @@ async def test_what_a_daemon_does_not_reach_it_cannot_command(nats_url: str, nat
     async with serving(nats_url, heard, reach):
         for daemon_id, target in (("d7", "l2"), ("d8", "l1")):
             body = orjson.dumps(Request(uuid4(), target, {"hostname": "h"}))
-            answer = await nats.request(
-                subjects.daemon_command(daemon_id, "toggle", "switch_on"), body, timeout=20
+            assert (
+                error(await ask_as_daemon(nats, daemon_id, "toggle", "switch_on", body))["code"]
+                == "NOT_FOUND"
             )
-            assert orjson.loads(answer.data)["error"]["code"] == "NOT_FOUND"
         assert heard == []
         body = orjson.dumps(Request(uuid4(), "l1", {"hostname": "h"}))
-        await nats.request(subjects.daemon_command("d7", "toggle", "switch_on"), body, timeout=20)
+        await ask_as_daemon(nats, "d7", "toggle", "switch_on", body)
         assert isinstance(
             await Bus(nats).ask("toggle", "switch_on", Request(uuid4(), "l2", {"hostname": "h"})), Accepted
         )

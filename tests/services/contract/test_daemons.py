@@ -12,8 +12,7 @@ from makima_contract.queries import Queries
 from makima_kernel.commands.router import snake_case
 from makima_kernel.event_log.append import Append, new_event
 from makima_kernel.service.settings import Settings
-from makima_kernel.testing import PATIENCE, eventually
-from makima_schemas import subjects
+from makima_kernel.testing import eventually
 from makima_schemas.codec import Event
 from makima_schemas.commands import Accepted, Request
 from makima_schemas.contract import commands as c
@@ -24,6 +23,7 @@ from makima_schemas.supervisor import StateChangedBy, SupervisorRegistered, Supe
 from makima_schemas.supervisor import SupervisorState as S
 from nats.aio.client import Client
 
+from tests.daemon_requests import ask_as_daemon
 from tests.services.contract.harness import Contracts, running
 from tests.services.contract.test_starts import nothing_owed
 
@@ -51,8 +51,9 @@ async def append(contracts: Contracts, stream: str, *events: Event) -> None:
 async def asked(nats: Client, daemon_id: str, name: str, target: str, /, **data: object) -> dict[str, object]:
     """The error, or what was accepted."""
     body = orjson.dumps(Request(uuid4(), target, data, actor="owner:ada"))
-    reply = await nats.request(subjects.daemon_command(daemon_id, "contract", name), body, timeout=PATIENCE)
-    answer = cast("dict[str, object]", orjson.loads(reply.data))
+    answer = cast(
+        "dict[str, object]", orjson.loads(await ask_as_daemon(nats, daemon_id, "contract", name, body))
+    )
     return cast("dict[str, object]", answer.get("error", answer))
 
 

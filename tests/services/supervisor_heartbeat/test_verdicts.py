@@ -19,6 +19,7 @@ from makima_schemas.supervisor import DeclareSilent, SupervisorState, Supervisor
 from makima_supervisor_heartbeat import app
 from nats.aio.client import Client
 
+from tests.daemon_requests import ask_as_daemon
 from tests.services.supervisor_heartbeat.harness import Running, daemon_beat, running, supervisor_beat
 
 
@@ -146,8 +147,7 @@ def _places(reply: object) -> list[str]:
 
 @pytest.mark.parametrize("name", ["declare_all", "declare_silent", "declare_disconnected"])
 async def test_a_daemon_gives_no_verdicts(fleet: Running, name: str) -> None:
-    answer = await fleet.nats.request(subjects.daemon_command("d1", app.NAME, name), b"{}")
-    assert b"FORBIDDEN" in answer.data
+    assert b"FORBIDDEN" in await ask_as_daemon(fleet.nats, "d1", app.NAME, name, b"{}")
     assert b"error" in (await fleet.nats.request(subjects.command(app.NAME, name), b"[]")).data
 
 

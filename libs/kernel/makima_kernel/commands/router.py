@@ -4,7 +4,9 @@ data, refusals included.
 A service listens on `makima.commands.<service>.<name>`, and for daemons on
 `makima.commands.from.<principal>.<service>.<name>`. There the actor is taken from the subject, never from the
 body: the broker lets a daemon publish only under its own name. Its command ids are derived with that name, so
-that they meet nobody else's, and a guard is refused: it would tell the version of any stream.
+that they meet nobody else's, and a guard is refused: it would tell the version of any stream. And a daemon's command is handled only if its reply
+subject lies in that daemon's inbox: the broker checks subjects, but no reply subjects, so that a service would
+publish its answer wherever a daemon points.
 """
 
 import re
@@ -24,6 +26,7 @@ from makima_schemas.codec import adapter
 from makima_schemas.commands import Problem, Reply, Request, encode_reply, problem
 from makima_schemas.errors import ErrorCode
 from makima_schemas.identity import DEFAULT_TENANT
+from makima_schemas.permissions import inbox
 from makima_schemas.refusal import Member, Refused
 from opentelemetry.trace import SpanKind
 from pydantic import Field, GetJsonSchemaHandler, ValidationError
@@ -149,11 +152,24 @@ class _Answering(BaseMiddleware[Any, Any]):
         started = perf_counter()
         message = cast("NatsMessage", msg)
         label = ".".join(message.raw_message.subject.rsplit(".", 2)[1:])
+        if not _in_own_inbox(message):
+            metrics.command_seconds.labels(label, ErrorCode.FORBIDDEN.value).observe(0.0)
+            await structlog.get_logger().awarning(
+                "command.reply_refused", principal=message.path["principal"], reply=_cut(message.reply_to)
+            )
+            message.reply_to = ""  # FastStream answers nobody then
+            return NatsResponse(b"")
         with traces.span(label, parent=message.headers.get(TRACE_HEADER), kind=SpanKind.SERVER):
             reply, encoded = _bounded_reply(await _answered(call_next, message))
         outcome = reply.code.value if isinstance(reply, Problem) else "ok"
         metrics.command_seconds.labels(label, outcome).observe(perf_counter() - started)
         return NatsResponse(encoded, correlation_id=message.correlation_id[:MAX_CORRELATION_ID])
+
+
+def _in_own_inbox(message: NatsMessage) -> bool:
+    """False for a daemon's command whose answer would leave that daemon's inbox."""
+    principal = message.path.get("principal")
+    return principal is None or not message.reply_to or message.reply_to.startswith(f"{inbox(principal)}.")
 
 
 class _Inline:
