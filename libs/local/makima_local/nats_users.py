@@ -1,5 +1,5 @@
-"""The users of the embedded broker: makes and stores their passwords,
-and lets the broker reload `auth.conf`.
+"""The users of the embedded broker: makes and stores their passwords and the key that signs daemons' logins, and
+lets the broker reload `auth.conf`.
 """
 
 import json
@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import cast
 
 from makima_kernel.credentials import new_secret
-from makima_kernel.nats.accounts import BrokerUsers, write_privately
+from makima_kernel.nats.accounts import write_auth, write_privately
+from makima_kernel.nats.issuer import Issuer, new_seed
+from makima_kernel.nats.users import kept
 from makima_schemas import permissions
 
 from makima_local.server import ServerProcess
@@ -21,25 +23,30 @@ class NatsUsers:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._passwords = folder / "passwords.json"
+        self.issuer_seed = folder / "issuer.seed"  # the file; the gateway signs daemons' logins with it
 
     def passwords(self) -> Mapping[str, str]:
         """The password of each service, the provisioner and the administrator, by user.
 
         They are made once and stored, so that saved contexts stay valid.
         """
-        kept = cast(
+        known = cast(
             "dict[str, str]", json.loads(self._passwords.read_text()) if self._passwords.is_file() else {}
         )
-        missing = {user: new_secret() for user in permissions.USERS if user not in kept}
+        missing = {user: new_secret() for user in permissions.USERS if user not in known}
         if missing:
-            write_privately(self._passwords, json.dumps(kept | missing))
-        return kept | missing
+            write_privately(self._passwords, json.dumps(known | missing))
+        return known | missing
+
+    def issuer(self) -> Issuer:
+        """The key that signs daemons' logins: made once and stored."""
+        return Issuer(kept(self.issuer_seed, new_seed))
 
     def apply(self) -> None:
         """Writes `auth.conf`, and lets a running broker reload it;
         connections of users that remain stay open.
         """
-        BrokerUsers(self._folder).set_up(self.passwords())
+        write_auth(self._folder, self.passwords(), self.issuer())
         broker = ServerProcess.find(self._folder / "nats.pid", str(self._folder / "nats.conf"))
         if broker is not None:
             broker.send(signal.SIGHUP)

@@ -12,7 +12,7 @@ from makima_schemas import subjects
 ADMIN: Final = "admin"
 PROVISIONER: Final = "provisioner"
 GATEWAY: Final = "gateway"
-RELOADER: Final = "reloader"
+AUTHENTICATOR: Final = "authenticator"
 # The subjects of replies to requests. Each user has its own inbox prefix, and NATS clients make inboxes of
 # two or three tokens. Of makima's other subjects only the pokes are that short.
 ANY_INBOX: Final = ("*.*", "*.*.*")
@@ -26,15 +26,6 @@ class Permissions:
     subscribe: tuple[str, ...]  # subjects, with wildcards
     # May also send one reply to each request that it receives, to the request's reply subject.
     answers: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class DaemonUser:
-    """A daemon's user of the broker."""
-
-    user: str
-    password_hash: str  # bcrypt
-    daemon_id: str
 
 
 def inbox(user: str) -> str:
@@ -118,8 +109,12 @@ USERS: Final[Mapping[str, Permissions]] = {
     ),
 }
 
-# Users of the broker's system account, which carries no subjects of makima. The reloader is the gateway under
-# a second name, with the same password.
+# Users of the broker's system account, which carries no subjects of makima. The authenticator is the gateway
+# under a second name, with the same password: it answers the broker about daemons' logins, and ends connections.
 SYSTEM: Final[Mapping[str, Permissions]] = {
-    RELOADER: Permissions(publish=("$SYS.REQ.SERVER.*.RELOAD",), subscribe=(f"{inbox(RELOADER)}.>",)),
+    AUTHENTICATOR: Permissions(
+        publish=("$SYS.REQ.SERVER.*.CONNZ", "$SYS.REQ.SERVER.*.KICK"),
+        subscribe=("$SYS.REQ.USER.AUTH", f"{inbox(AUTHENTICATOR)}.>"),
+        answers=True,
+    ),
 }

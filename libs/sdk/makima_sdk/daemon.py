@@ -63,7 +63,8 @@ class Daemon:
         contract = await daemon.contracts.get("c1")
     ```
 
-    HTTP and NATS reconnect by themselves after an outage. `capacity` is the number of agents that the
+    HTTP and NATS reconnect by themselves after an outage. To NATS it logs in with its id and its token, unless
+    the connection's `nats_url` carries credentials. `capacity` is the number of agents that the
     daemon can still take. `interval` is the time between heartbeats in seconds.
 
     Raises `ValueError` for an id or a value that the recorder would reject: rejected heartbeats do not count,
@@ -125,8 +126,12 @@ class Daemon:
             self._heart.beat_now()
 
     async def _connect(self) -> None:
+        token = self._connection.token
         self.nats: Client = await connect(
-            self._connection.nats_url, f"daemon {self.id}", inbox=permissions.inbox(self.id)
+            self._connection.nats_url,
+            f"daemon {self.id}",
+            inbox=permissions.inbox(self.id),
+            login=None if token is None else (self.id, token),
         )
         await self.nats.subscribe(subjects.daemon_signal(self.id, "*"), cb=self._on_signal)
         # Wait until the subscription exists: signals may come as soon as the daemon is seen to be connected.

@@ -35,9 +35,8 @@ GAUGES_EVERY_SECONDS: Final = 5.0
 async def build(service: Service) -> None:
     bound = listen(service.settings.host, service.settings.port)
     queries, tokens = Queries(service.pool), Tokens(service.pool)
-    broker_logins = BrokerLogins(tokens, service.settings.nats_url, service.settings.nats_dir)
+    broker_logins = BrokerLogins(tokens, service.settings)
     await _first_admin(service, tokens)
-    await broker_logins.refresh()
     projector = service.project(ReadModel())
     latest_heartbeats = LatestHeartbeats()
     log_tail = LogTail(queries, projector)

@@ -14,7 +14,6 @@ from makima_kernel.nats.connection import connect
 from makima_kernel.relay import relay as relay_module
 from makima_kernel.relay.publish_window import MisplacedError, Window
 from makima_kernel.relay.relay import Mismatched, Relay, Relaying
-from makima_kernel.relay.stream_comparison import first_difference
 from makima_kernel.relay.stream_identity import Match, Mismatch, compare_stream, last_sequence, new_epoch
 from makima_kernel.testing import PATIENCE, eventually
 from makima_schemas import subjects
@@ -86,49 +85,6 @@ async def test_an_event_that_no_relay_published_is_found_and_told(
         await eventually(lambda: isinstance(relay.state, Mismatched))
     assert "position 1 is event None in the stream" in (relay.ready() or "")
     assert await last_sequence(nats) == 1
-
-
-async def test_a_foreign_message_below_accepted_events_is_found_after_a_refused_publish(
-    stream: None, pool: asyncpg.Pool, log: Log, nats: Client
-) -> None:
-    """It came while events were in flight: the broker refused the one of its position, and accepted the next."""
-    relay = Relay(pool, nats)
-    async with running(relay.run()):
-        await fill(pool, 3)
-        await eventually(lambda: relay.position == 3)
-    await nats.jetstream().publish("makima.events.contract.x.Forged", b"{}")
-    await fill(pool, 2)
-    await publish(nats, (await log.after(4))[0])
-    for one in (relay, Relay(pool, nats)):  # also one that was started afterwards
-        async with running(one.run()):
-            await eventually(lambda one=one: isinstance(one.state, Mismatched))
-        assert "position 4 is event None in the stream" in (one.ready() or "")
-    assert await last_sequence(nats) == 5
-
-
-async def test_the_whole_stream_is_compared_by_ids(
-    stream: None, pool: asyncpg.Pool, log: Log, nats: Client
-) -> None:
-    relay = Relay(pool, nats)
-    async with running(relay.run()):
-        await fill(pool, 1200)
-        await eventually(lambda: relay.position == 1200)
-    assert await first_difference(nats, log, 0, 1200) is None
-    await pool.execute("alter table event_log.events_p000000000000 disable trigger all")  # which refuses it
-    await pool.execute("update event_log.events set event_id = gen_random_uuid() where position = 700")
-    different = await first_difference(nats, log, 0, 1200)
-    assert different is not None
-    assert (different.position, different.in_stream is None) == (700, False)
-    assert await first_difference(nats, log, 700, 1200) is None
-
-
-async def publish(nats: Client, event: Recorded) -> None:
-    """One event, as a relay publishes it."""
-    window = Window(nats, size=1, on_published=lambda event: None, clock=monotonic)
-    await window.open()
-    await window.publish(event)
-    await window.flush()
-    await window.close()
 
 
 async def test_a_stream_whose_messages_have_all_aged_out_is_told_by_when_its_last_one_came(

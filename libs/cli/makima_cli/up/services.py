@@ -10,6 +10,7 @@ from makima_kernel.credentials import hash_of
 from makima_kernel.installed_services import InstalledService, installed_services
 from makima_local import ports
 from makima_local.data_folder import DataFolder
+from makima_local.nats_users import NatsUsers
 from makima_local.processes import Program
 
 from makima_cli import demo
@@ -65,7 +66,7 @@ def _service(
     if name == GATEWAY:
         env["MAKIMA_PORT"] = str(site.port)
         if "nats" in site.servers.embedded:
-            env["MAKIMA_NATS_DIR"] = str(site.folder.nats)
+            env["MAKIMA_NATS_ISSUER_SEED_FILE"] = str(NatsUsers(site.folder.nats).issuer_seed)
         env["MAKIMA_ADMIN_TOKEN_SHA256"] = hash_of(site.token).hex()
     if settings := settings_file():
         env["MAKIMA_CONFIG"] = str(settings)

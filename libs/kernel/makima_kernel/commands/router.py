@@ -26,13 +26,13 @@ from makima_schemas.codec import adapter
 from makima_schemas.commands import Problem, Reply, Request, encode_reply, problem
 from makima_schemas.errors import ErrorCode
 from makima_schemas.identity import DEFAULT_TENANT
-from makima_schemas.permissions import inbox
 from makima_schemas.refusal import Member, Refused
 from opentelemetry.trace import SpanKind
 from pydantic import Field, GetJsonSchemaHandler, ValidationError
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from makima_kernel.commands.daemon_replies import reply_stays_in_inbox
 from makima_kernel.telemetry import metrics, traces
 
 C = TypeVar("C")
@@ -152,24 +152,13 @@ class _Answering(BaseMiddleware[Any, Any]):
         started = perf_counter()
         message = cast("NatsMessage", msg)
         label = ".".join(message.raw_message.subject.rsplit(".", 2)[1:])
-        if not _in_own_inbox(message):
-            metrics.command_seconds.labels(label, ErrorCode.FORBIDDEN.value).observe(0.0)
-            await structlog.get_logger().awarning(
-                "command.reply_refused", principal=message.path["principal"], reply=_cut(message.reply_to)
-            )
-            message.reply_to = ""  # FastStream answers nobody then
+        if not await reply_stays_in_inbox(message, label):
             return NatsResponse(b"")
         with traces.span(label, parent=message.headers.get(TRACE_HEADER), kind=SpanKind.SERVER):
             reply, encoded = _bounded_reply(await _answered(call_next, message))
         outcome = reply.code.value if isinstance(reply, Problem) else "ok"
         metrics.command_seconds.labels(label, outcome).observe(perf_counter() - started)
         return NatsResponse(encoded, correlation_id=message.correlation_id[:MAX_CORRELATION_ID])
-
-
-def _in_own_inbox(message: NatsMessage) -> bool:
-    """False for a daemon's command whose answer would leave that daemon's inbox."""
-    principal = message.path.get("principal")
-    return principal is None or not message.reply_to or message.reply_to.startswith(f"{inbox(principal)}.")
 
 
 class _Inline:

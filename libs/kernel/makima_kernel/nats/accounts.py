@@ -1,84 +1,46 @@
-"""Writes `auth.conf`, the users of a broker that makima configures: the system's own, and the daemons."""
+"""Writes `auth.conf`: the accounts of a broker that makima uses, the users of its services, and who decides
+about all other logins.
+
+Three accounts, because a broker checks no reply subjects: what it publishes itself (JetStream's acknowledgement
+of a stored heartbeat) goes wherever the sender pointed, with nobody's permissions, but within one account.
+
+- `MAKIMA`: the services, with JetStream.
+- `MAKIMA_DAEMONS`: the daemons. Their commands are a stream for the services, which answer in the daemon's inbox
+  alone; the services' signals are requests to the daemons.
+- `MAKIMA_INGEST`: nobody. Daemons' heartbeats pass through it, so that JetStream's acknowledgements come back to
+  it, where the mapping `VOID` takes them to a subject that nobody can hear.
+"""
 
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final, cast
+from typing import Final
 
-import bcrypt
-from makima_schemas import permissions
-from makima_schemas.permissions import DaemonUser, Permissions
+from makima_schemas import permissions, subjects
+from makima_schemas.permissions import Permissions
+
+from makima_kernel.nats.issuer import Issuer
 
 AUTH: Final = "auth.conf"
-# bcrypt's cost, at its minimum: the passwords are 256 random bits, so they cannot be guessed, and on each
-# reload the broker checks the passwords of all connected users again.
-BCRYPT_COST: Final = 4
+SERVICES: Final = "MAKIMA"
+INGEST: Final = "MAKIMA_INGEST"
+DAEMONS: Final = "MAKIMA_DAEMONS"
+SYSTEM: Final = "$SYS"
+# The broker gives a request that crosses accounts a reply subject of its own below `_R_`.
+VOID: Final = '{"_R_.>": "_void.>"}'
+LOGIN_TIMEOUT_SECONDS: Final = 4  # within which the gateway has to answer a callout; below the SDK's own
 
 
-class NotSetUpError(RuntimeError):
-    """The folder does not have the password of every system user;
-    the message names the file and the users.
+def write_auth(folder: Path, passwords: Mapping[str, str], issuer: Issuer) -> None:
+    """Writes `auth.conf` into `folder`, readable by our user alone. `passwords` is by service user.
+
+    The authenticator gets the gateway's password, because the gateway connects as both. The caller must make
+    a running broker reload its configuration.
     """
-
-
-class BrokerUsers:
-    """The folder with the broker's users, readable by makima's user and the broker only.
-
-    It has two writers with a file each: the setup of the broker writes `system.json`, the gateway
-    `daemons.json`. Each of them then writes `auth.conf` from both files, which contain password hashes only.
-    The caller must make the broker reload its configuration.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._system = folder / "system.json"
-        self._daemons = folder / "daemons.json"
-
-    def set_up(self, passwords: Mapping[str, str]) -> None:
-        """Sets the system's users, replacing earlier ones; `passwords` is by user name.
-
-        The reloader gets the gateway's password, because the gateway connects as both.
-        """
-        everybody = {**passwords, permissions.RELOADER: passwords[permissions.GATEWAY]}
-        write_privately(
-            self._system, json.dumps({user: password_hash(password) for user, password in everybody.items()})
-        )
-        self._write_auth()
-
-    def let_in(self, daemons: Iterable[DaemonUser]) -> None:
-        """Sets the daemons that may connect, replacing earlier ones.
-
-        Raises `NotSetUpError` if the system's users are not set:
-        an `auth.conf` without them would lock out all services.
-        """
-        missing = {*permissions.USERS, *permissions.SYSTEM} - self._hashes().keys()
-        if missing:
-            raise NotSetUpError(
-                f"{self._system} has no password for {', '.join(sorted(missing))}: create the broker's users first"
-            )
-        write_privately(self._daemons, json.dumps([asdict(daemon) for daemon in daemons]))
-        self._write_auth()
-
-    def _write_auth(self) -> None:
-        daemons = cast(
-            "list[dict[str, str]]", json.loads(self._daemons.read_text()) if self._daemons.is_file() else []
-        )
-        write_privately(
-            self._folder / AUTH,
-            "\n".join(_configuration(self._hashes(), [DaemonUser(**each) for each in daemons])),
-        )
-
-    def _hashes(self) -> Mapping[str, str]:
-        """The password hash of each system user."""
-        return cast("dict[str, str]", json.loads(self._system.read_text()) if self._system.is_file() else {})
-
-
-def password_hash(password: str) -> str:
-    """The bcrypt hash as nats-server expects it."""
-    return bcrypt.hashpw(password.encode(), bcrypt.gensalt(BCRYPT_COST, prefix=b"2a")).decode()
+    lines = _configuration({**passwords, permissions.AUTHENTICATOR: passwords[permissions.GATEWAY]}, issuer)
+    write_privately(folder / AUTH, "\n".join(lines))
 
 
 def write_privately(file: Path, text: str) -> None:
@@ -89,23 +51,64 @@ def write_privately(file: Path, text: str) -> None:
     Path(beside).replace(file)
 
 
-def _configuration(hashes: Mapping[str, str], daemons: Iterable[DaemonUser]) -> Iterator[str]:
+def _configuration(passwords: Mapping[str, str], issuer: Issuer) -> Iterator[str]:
+    heartbeats, commands = subjects.HEARTBEATS, f"{subjects.COMMANDS}.from.>"
+    signals, inboxes = subjects.daemon_signal("*", "*"), permissions.ANY_INBOX
     yield "# Generated by makima; the permissions come from makima_schemas.permissions."
-    yield "accounts { $SYS { users = ["
-    for user, may in permissions.SYSTEM.items():
-        yield from _user(user, hashes[user], may)
-    yield "] } }"
-    yield "authorization { users = ["
-    for user, may in permissions.USERS.items():
-        yield from _user(user, hashes[user], may)
-    for daemon in daemons:
-        yield from _user(daemon.user, daemon.password_hash, permissions.daemon(daemon.daemon_id))
-    yield "] }"
+    yield "accounts {"
+    yield f"  {SYSTEM} {{"
+    yield from _users(permissions.SYSTEM, passwords)
+    yield "  }"
+    yield f"  {SERVICES} {{"
+    yield "    jetstream: enabled"
+    yield from _users(permissions.USERS, passwords)
+    yield "    exports: ["
+    yield f"      {{service: {_quoted(heartbeats)}, accounts: [{INGEST}]}}"
+    yield from (f"      {{stream: {_quoted(subject)}, accounts: [{DAEMONS}]}}" for subject in inboxes)
+    yield "    ]"
+    yield "    imports: ["
+    yield f"      {{stream: {{account: {DAEMONS}, subject: {_quoted(commands)}}}}}"
+    yield f"      {{service: {{account: {DAEMONS}, subject: {_quoted(signals)}}}}}"
+    yield "    ]"
+    yield "  }"
+    yield f"  {INGEST} {{"
+    yield f"    mappings: {VOID}"
+    yield f"    imports: [{{service: {{account: {SERVICES}, subject: {_quoted(heartbeats)}}}}}]"
+    yield f"    exports: [{{service: {_quoted(heartbeats)}, accounts: [{DAEMONS}]}}]"
+    yield "  }"
+    yield f"  {DAEMONS} {{"
+    yield "    imports: ["
+    yield f"      {{service: {{account: {INGEST}, subject: {_quoted(heartbeats)}}}}}"
+    yield from (
+        f"      {{stream: {{account: {SERVICES}, subject: {_quoted(subject)}}}}}" for subject in inboxes
+    )
+    yield "    ]"
+    yield "    exports: ["
+    yield f"      {{stream: {_quoted(commands)}, accounts: [{SERVICES}]}}"
+    yield f"      {{service: {_quoted(signals)}, accounts: [{SERVICES}]}}"
+    yield "    ]"
+    yield "  }"
+    yield "}"
+    yield "authorization {"
+    yield f"  timeout: {LOGIN_TIMEOUT_SECONDS}"
+    own = [*permissions.USERS, *permissions.SYSTEM]
+    yield "  auth_callout {"
+    yield f"    issuer: {issuer.public_key}, account: {_quoted(SYSTEM)}, auth_users: {json.dumps(own)}"
+    yield "  }"
+    yield "}"
     yield ""
 
 
-def _user(user: str, hashed: str, may: Permissions) -> Iterator[str]:
-    answers = ", allow_responses: true" if may.answers else ""
-    yield f"  {{user: {json.dumps(user)}, password: {json.dumps(hashed)}, permissions: {{"
-    yield f"    publish: {{allow: {json.dumps(may.publish)}}}, subscribe: {{allow: {json.dumps(may.subscribe)}}}{answers}"
-    yield "  }}"
+def _users(users: Mapping[str, Permissions], passwords: Mapping[str, str]) -> Iterator[str]:
+    yield "    users: ["
+    for user, may in users.items():
+        answers = ", allow_responses: true" if may.answers else ""
+        yield f"      {{user: {_quoted(user)}, password: {_quoted(passwords[user])}, permissions: {{"
+        yield f"        publish: {{allow: {json.dumps(may.publish)}}}"
+        yield f"        subscribe: {{allow: {json.dumps(may.subscribe)}}}{answers}"
+        yield "      }}"
+    yield "    ]"
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text)

@@ -1,55 +1,31 @@
-"""Creates the users of a broker that runs beside makima, and reloads its configuration when daemons change.
+"""Creates the users of a broker that runs beside makima.
 
-`python -m makima_kernel.nats.users USERS_FOLDER PASSWORDS_FOLDER` runs before the broker starts.
+`python -m makima_kernel.nats.users USERS_FOLDER PASSWORDS_FOLDER` runs before the broker starts, and writes
+`auth.conf`, which the broker's configuration includes.
 """
 
-import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 from makima_schemas import permissions
-from nats.errors import Error as NatsError
 
 from makima_kernel.credentials import new_secret
-from makima_kernel.nats.accounts import BrokerUsers, write_privately
-from makima_kernel.nats.connection import BrokerUnreachableError, connect, ignore_close
+from makima_kernel.nats.accounts import write_auth, write_privately
+from makima_kernel.nats.issuer import Issuer, new_seed
 
 PASSWORD: Final = "nats-password"  # noqa: S105 - the name of a file
-BROKER_RELOAD_TIMEOUT_SECONDS: Final = 2.0  # for the connection, and again for the reply
+ISSUER_SEED: Final = "nats-issuer-seed"  # the name of a file
 
 
-class NotReadError(Exception):
-    """The broker did not reload its configuration, so it still has the old users; the message says why."""
-
-
-async def reload_configuration(url: str) -> None:
-    """Returns when the broker has reloaded its configuration.
-
-    New users may connect then, removed users are disconnected, and others are not disturbed. `url` is the
-    gateway's: the reloader has the same password. Raises `NotReadError`.
-    """
-    try:
-        connection = await connect(
-            as_user(url, permissions.RELOADER),
-            "reloader",
-            on_closed=ignore_close,
-            timeout=BROKER_RELOAD_TIMEOUT_SECONDS,
-        )
-    except (BrokerUnreachableError, NatsError, OSError) as error:
-        raise NotReadError(str(error)) from error
-    try:
-        server = connection._server_info["server_id"]  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - no public API for it
-        answer = await connection.request(
-            f"$SYS.REQ.SERVER.{server}.RELOAD", timeout=BROKER_RELOAD_TIMEOUT_SECONDS
-        )
-    except (NatsError, OSError) as error:
-        raise NotReadError(f"no answer: {error}") from error
-    finally:
-        await connection.close()
-    if refusal := json.loads(answer.data).get("error"):
-        raise NotReadError(str(refusal["description"]))
+def kept(file: Path, make: Callable[[], str]) -> str:
+    """The secret in `file`; if there is none, a new one, which is stored there for our user alone."""
+    if not file.is_file():
+        file.parent.mkdir(mode=0o700, exist_ok=True)
+        write_privately(file, make())
+    return file.read_text()
 
 
 def as_user(url: str, user: str, password: str | None = None) -> str:
@@ -61,19 +37,14 @@ def as_user(url: str, user: str, password: str | None = None) -> str:
 
 
 def set_up(users: Path, passwords: Path) -> None:
-    """Writes the broker's users into the folder `users`, and each password into the file
-    `<passwords>/<user>/nats-password`.
+    """Writes `auth.conf` into the folder `users`, each password into the file `<passwords>/<user>/nats-password`,
+    and the seed of the key that signs daemons' logins beside the gateway's.
 
-    Existing passwords are kept.
+    Existing passwords and an existing seed are kept.
     """
-    known: dict[str, str] = {}
-    for user in permissions.USERS:
-        file = passwords / user / PASSWORD
-        if not file.is_file():
-            file.parent.mkdir(mode=0o700, exist_ok=True)
-            write_privately(file, new_secret())
-        known[user] = file.read_text()
-    BrokerUsers(users).set_up(known)
+    known = {user: kept(passwords / user / PASSWORD, new_secret) for user in permissions.USERS}
+    seed = kept(passwords / permissions.GATEWAY / ISSUER_SEED, new_seed)
+    write_auth(users, known, Issuer(seed))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from nats.js.errors import NotFoundError
 from makima_kernel.event_log.log import Log
 
 _API_TIMEOUT_SECONDS: Final = 2.0  # seconds per request to the broker
-_BATCH: Final = 500  # positions that are read at once
+_POSITIONS_PER_BATCH: Final = 500  # positions that are read at once
 _CONSUMER_KEPT_SECONDS: Final = 10.0  # the broker deletes a consumer that nobody asked for so long
 
 
@@ -41,7 +41,7 @@ async def first_difference(nats: Client, log: Log, after: int, through: int) -> 
     after = max(after, first - 1)
     async with aclosing(_ids(jetstream, after, through)) as batches:
         async for in_stream in batches:
-            for position, in_log in await log.ids(after, min(_BATCH, through - after)):
+            for position, in_log in await log.ids(after, min(_POSITIONS_PER_BATCH, through - after)):
                 if position > after + len(in_stream):
                     break
                 found = in_stream[position - after - 1]
@@ -69,7 +69,9 @@ async def _ids(jetstream: JetStreamContext, after: int, through: int) -> AsyncGe
     reader = await jetstream.pull_subscribe_bind(consumer=made.name, stream=subjects.EVENTS_STREAM)
     try:
         while after < through:
-            messages = await reader.fetch(min(_BATCH, through - after), timeout=_API_TIMEOUT_SECONDS)
+            messages = await reader.fetch(
+                min(_POSITIONS_PER_BATCH, through - after), timeout=_API_TIMEOUT_SECONDS
+            )
             ids = {message.metadata.sequence.stream: _id(message) for message in messages}
             last = min(max(ids), through)
             # A sequence without a message was deleted, or its delivery was lost: ask for it.

@@ -116,9 +116,9 @@ class Settings(BaseSettings):
         description="file with the password of the user in nats_url, to keep it out of the environment",
     )
     nats_url: str = Field(default="nats://127.0.0.1:4222", validate_default=True)
-    nats_dir: Path | None = Field(
+    nats_issuer_seed_file: Path | None = Field(
         default=None,
-        description="gateway only: folder of the broker's users, to which it adds one for each daemon token",
+        description="gateway only: file with the key that signs daemons' logins; the broker's auth.conf names it",
     )
     host: str = Field(
         default="127.0.0.1",

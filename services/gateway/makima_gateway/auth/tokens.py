@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +14,6 @@ from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
 from makima_kernel.event_log.named_sql import named
 from makima_schemas.errors import ErrorCode
 from makima_schemas.identity import DEFAULT_TENANT
-from makima_schemas.permissions import DaemonUser
 from makima_schemas.refusal import Member, Refused
 
 from makima_gateway.auth.policy import Role
@@ -45,7 +44,7 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A token to be created. Members as in `Token`; a daemon's may come with the NATS user created for it."""
+    """A token to be created. Members as in `Token`."""
 
     id: str
     tenant: str
@@ -53,8 +52,6 @@ class Wanted:
     owner: str | None
     daemon_id: str | None
     created_by: str
-    nats_user: str | None = None
-    nats_password_hash: str | None = None
 
 
 class Tokens:
@@ -87,7 +84,6 @@ class Tokens:
             wanted.daemon_id,
             wanted.created_by,
         )
-        arguments += (wanted.nats_user, wanted.nats_password_hash)
         record = await self._pool.fetchrow(SQL["create"], *arguments)
         return None if record is None else _token(cast("Record", record))
 
@@ -115,10 +111,6 @@ class Tokens:
             for record in await self._pool.fetch(SQL["page"], tenant, after, limit)
         ]
 
-    async def daemons(self) -> list[DaemonUser]:
-        """The NATS users of all valid daemon tokens: those that the broker must accept."""
-        return [DaemonUser(*record) for record in await self._pool.fetch(SQL["daemons"])]
-
     async def revoke(self, tenant: str, token_id: str) -> Token | None:
         """The token that this call revoked; None if it was revoked before.
 
@@ -143,6 +135,11 @@ class Tokens:
                 )
         return None if record is None else _token(cast("Record", record))
 
+    async def revoked(self, token_ids: Collection[str]) -> list[str]:
+        """Those of the tokens that are no longer valid, or never were."""
+        rows = cast("Sequence[Record]", await self._pool.fetch(SQL["revoked"], list(token_ids)))
+        return [str(row["id"]) for row in rows]
+
     async def until_revoked(self, token_id: str) -> None:
         """Returns when the token is revoked; used by open monitor connections."""
         ended = asyncio.Event()
@@ -162,11 +159,11 @@ class Tokens:
         while True:
             await asyncio.sleep(REVOCATION_POLL_SECONDS)
             try:
-                revoked = await self._pool.fetch(SQL["revoked"], list(self._open)) if self._open else []
+                revoked = await self.revoked(self._open) if self._open else []
             except DATABASE_UNAVAILABLE:
                 continue
-            for row in cast("Sequence[Record]", revoked):
-                for ended in self._open.get(str(row["id"]), ()):
+            for token_id in revoked:
+                for ended in self._open.get(token_id, ()):
                     ended.set()
 
 

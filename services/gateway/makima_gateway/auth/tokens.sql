@@ -5,8 +5,8 @@ where hash = $1 and revoked_at is null
 
 -- name: create
 -- Returns no row if a token with this id exists: a request with the same idempotency key created it before.
-insert into gateway.tokens (id, tenant, hash, role, owner, daemon_id, created_by, nats_user, nats_password_hash)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+insert into gateway.tokens (id, tenant, hash, role, owner, daemon_id, created_by)
+values ($1, $2, $3, $4, $5, $6, $7)
 on conflict (id) do nothing
 returning number, id, tenant, role, owner, daemon_id, created_at, created_by, revoked_at
 
@@ -28,10 +28,6 @@ select id from gateway.tokens where tenant = $1 and role = 'admin' and revoked_a
 -- name: revoke
 update gateway.tokens set revoked_at = clock_timestamp() where tenant = $1 and id = $2 and revoked_at is null
 returning number, id, tenant, role, owner, daemon_id, created_at, created_by, revoked_at
-
--- name: daemons
--- The NATS users that the broker must accept: those of valid daemon tokens.
-select nats_user, nats_password_hash, daemon_id from gateway.tokens where nats_user is not null and revoked_at is null order by number
 
 -- name: exists
 select exists (select from gateway.tokens where tenant = $1 and id = $2)

@@ -15,7 +15,6 @@ import pytest
 from makima_gateway import app as gateway
 from makima_kernel.credentials import hash_of
 from makima_kernel.event_log.log import Log
-from makima_kernel.nats.accounts import BrokerUsers
 from makima_kernel.nats.connection import connect, ignore_close
 from makima_kernel.nats.streams import provision
 from makima_kernel.service.runtime import Service
@@ -30,7 +29,7 @@ from makima_supervisor_heartbeat import app as heartbeats
 from nats.errors import Error as NatsError
 
 from tests.servers import BUDGET
-from tests.services.gateway.harness import ADMIN, authenticated_client, refused
+from tests.services.gateway.harness import ADMIN, authenticated_client
 from tests.services.gateway.tokens import issue_token
 
 
@@ -50,7 +49,8 @@ class Guarded:
 @pytest.fixture
 async def guarded(database: str, pool: asyncpg.Pool, server_folder: Path) -> AsyncIterator[Guarded]:
     folder = server_folder / f"nats-{uuid4().hex[:8]}"
-    broker = Nats(folder, tied=True, users=NatsUsers(folder))
+    users = NatsUsers(folder)
+    broker = Nats(folder, tied=True, users=users)
     await broker.start()
     maker = await connect(broker.url_of(permissions.PROVISIONER), "provisioner", on_closed=ignore_close)
     await provision(maker, Log(pool), budget=BUDGET)
@@ -58,7 +58,7 @@ async def guarded(database: str, pool: asyncpg.Pool, server_folder: Path) -> Asy
     settings = Settings(
         database_url=database,
         nats_url=broker.url_of("gateway"),
-        nats_dir=folder,
+        nats_issuer_seed_file=users.issuer_seed,
         port=ports.free(),
         admin_token_sha256=hash_of(ADMIN).hex(),
         stream_budget=BUDGET,
@@ -71,8 +71,17 @@ async def guarded(database: str, pool: asyncpg.Pool, server_folder: Path) -> Asy
         client = await started.enter_async_context(
             authenticated_client(ADMIN, f"http://127.0.0.1:{settings.port}/api/v1")
         )
-        assert (await client.get("/tokens")).status_code == 200
+        assert (await client.get("/tokens")).status_code == 200 and await logins_ready(service)
+            except httpx.TransportError:
+                return False
+
+        await eventually(answers)
         yield Guarded(client, broker, settings, service)
+
+
+async def logins_ready(service: Service) -> bool:
+    """Whether the broker gets its answers, and who was revoked is cut off."""
+    return "logins" not in str((await service.health.readiness())[1]["failing"])
 
 
 async def test_it_works_when_it_is_answered_and_ends_with_the_token(
@@ -105,43 +114,54 @@ async def test_a_daemon_of_the_sdk_beats_and_hears_with_it(guarded: Guarded) -> 
     await looking.close()
 
 
-async def test_the_gateway_lets_in_at_its_start_whose_tokens_are_in_force(guarded: Guarded) -> None:
+async def test_its_token_alone_is_the_login_of_a_daemon_of_the_sdk(guarded: Guarded) -> None:
+    token = await issue_token(guarded.http, "daemon", daemon_id="d1")
+    assert token["nats_password"] == token["token"]
+    url = str(guarded.http.base_url).removesuffix("/api/v1/")
+    async with Daemon(
+        "d1", Connection(url, guarded.broker.url, str(token["token"])), interval=0.05
+    ) as daemon:
+        assert daemon.nats.is_connected
+
+
+async def test_a_token_opens_the_broker_for_its_own_daemon_alone(guarded: Guarded) -> None:
+    token = await issue_token(guarded.http, "daemon", daemon_id="d1")
+    owner = await issue_token(guarded.http, "owner", owner="alice")
+    for user, secret in (("d2", token["token"]), ("gateway", token["token"]), ("alice", owner["token"])):
+        with pytest.raises((NatsError, ConnectionError)):
+            await nats_py.connect(
+                f"nats://{user}:{secret}@127.0.0.1:{guarded.broker.port}", allow_reconnect=False
+            )
+
+
+async def test_another_gateway_cuts_off_who_was_revoked_while_none_ran(
+    guarded: Guarded, pool: asyncpg.Pool
+) -> None:
     """The database is the truth: it may have been restored, or written by another gateway."""
     token = await issue_token(guarded.http, "daemon", daemon_id="d1")
-    BrokerUsers(guarded.broker.folder).let_in([])
+    daemon = await nats_py.connect(guarded.url(token), allow_reconnect=False)
+    await pool.execute("update gateway.tokens set revoked_at = now() where id = $1", token["id"])
     again = guarded.settings.model_copy(update={"port": ports.free()})
     async with Service.running(gateway.NAME, again, gateway.build):
+        await eventually(lambda: daemon.is_closed, because="its token was revoked")
 
-        async def comes_in() -> bool:
-            try:
-                client = await nats_py.connect(guarded.url(token), allow_reconnect=False)
-            except (NatsError, ConnectionError):
-                return False
-            await client.close()
-            return True
 
-        await eventually(comes_in)
+async def test_a_daemon_is_patient_while_the_broker_gets_no_answer(guarded: Guarded) -> None:
+    """The gateway is away when the broker comes back: the daemon comes in as soon as both are there."""
+    token = await issue_token(guarded.http, "daemon", daemon_id="d1")
+    url = str(guarded.http.base_url).removesuffix("/api/v1/")
+    async with Daemon(
+        "d1", Connection(url, guarded.broker.url, str(token["token"])), interval=0.05
+    ) as daemon:
+        await guarded.broker.kill()
+        await eventually(lambda: not daemon.nats.is_connected)
+        await guarded.broker.start()
+        await eventually(lambda: daemon.nats.is_connected)
 
 
 async def test_only_daemons_have_one(guarded: Guarded) -> None:
     owner = await issue_token(guarded.http, "owner", owner="alice")
     assert (owner["nats_user"], owner["nats_password"]) == (None, None)
-
-
-async def test_a_broker_that_does_not_let_it_in_is_said_and_the_token_can_be_revoked(
-    guarded: Guarded, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("makima_gateway.auth.broker_logins.LOGIN_TIMEOUT_SECONDS", 0.2)
-    await guarded.broker.kill()
-    problem = await refused(
-        guarded.http.post("/tokens", json={"role": "daemon", "daemon_id": "d1"}), 503, "UNAVAILABLE"
-    )
-    assert "revoke the token" in str(problem["hint"])
-    [token] = [
-        each for each in (await guarded.http.get("/tokens")).json()["items"] if each["role"] == "daemon"
-    ]
-    assert (await guarded.http.delete(f"/tokens/{token['id']}")).status_code == 204
-    await guarded.broker.start()
 
 
 async def test_who_was_revoked_while_the_broker_could_not_be_asked_is_cut_off_when_it_can(
@@ -151,11 +171,7 @@ async def test_who_was_revoked_while_the_broker_could_not_be_asked_is_cut_off_wh
     daemon = await nats_py.connect(guarded.url(token), allow_reconnect=False)
     guarded.broker.freeze()
     assert (await guarded.http.delete(f"/tokens/{token['id']}")).status_code == 204
-    assert "the broker has not loaded its current users" in str(await guarded.service.health.readiness())
+    assert not await logins_ready(guarded.service)
     guarded.broker.thaw()
     await eventually(lambda: daemon.is_closed, because="its token was revoked")
-
-    async def ready() -> bool:
-        return "logins" not in str((await guarded.service.health.readiness())[1]["failing"])
-
-    await eventually(ready)
+    await eventually(lambda: logins_ready(guarded.service))

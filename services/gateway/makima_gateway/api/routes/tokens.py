@@ -35,9 +35,7 @@ async def create_token(body: NewToken, write: Writing) -> Response:
     owner = body.owner or (LOCAL_OWNER if body.role is Role.ADMIN else None)
     caller = write.principal
     secret, token_id = new_secret(), write.new_id("token")
-    login = None if body.daemon_id is None else write.gateway.broker_logins.new(body.daemon_id, token_id)
-    logs_in = () if login is None else (login.user, login.password_hash)
-    wanted = Wanted(token_id, caller.tenant, body.role, owner, body.daemon_id, caller.actor, *logs_in)
+    wanted = Wanted(token_id, caller.tenant, body.role, owner, body.daemon_id, caller.actor)
     made = await write.gateway.tokens.create(wanted, secret)
     if made is None:
         detail = "a token was already created with this key, and its secret is shown only once"
@@ -56,14 +54,11 @@ async def create_token(body: NewToken, write: Writing) -> Response:
         daemon_id=made.daemon_id,
         by=caller.actor,
     )
-    if login is None:
-        return json_response(IssuedToken(made.id, secret, made.role, made.owner, made.daemon_id), status=201)
-    await write.gateway.broker_logins.refresh()
-    await write.gateway.broker_logins.wait_until_accepted(login)
-    return json_response(
-        IssuedToken(made.id, secret, made.role, made.owner, made.daemon_id, login.user, login.password),
-        status=201,
+    user = None if made.daemon_id is None else write.gateway.broker_logins.user(made.daemon_id, made.id)
+    issued = IssuedToken(
+        made.id, secret, made.role, made.owner, made.daemon_id, user, None if user is None else secret
     )
+    return json_response(issued, status=201)
 
 
 @router.get("/tokens", response_model=TokenPage)
@@ -83,7 +78,7 @@ async def revoke_token(token_id: TokenId, write: Writing) -> Response:
     """
     ended = await write.gateway.tokens.revoke(write.principal.tenant, token_id)
     if ended is not None:
-        await write.gateway.broker_logins.refresh()
+        await write.gateway.broker_logins.cut_off_revoked()
         structlog.get_logger().info(
             "token.revoked", token_id=ended.id, role=ended.role, owner=ended.owner, by=write.principal.actor
         )
@@ -115,7 +110,7 @@ def _check(body: NewToken) -> None:
         case Role.DAEMON if body.daemon_id == NOBODYS:
             raise invalid("body.daemon_id", f"{NOBODYS} is reserved", hint="choose another id")
         # A reply inbox is named after its service or daemon: this daemon could read that service's replies.
-        case Role.DAEMON if body.daemon_id in permissions.USERS:
+        case Role.DAEMON if body.daemon_id in {*permissions.USERS, *permissions.SYSTEM}:
             raise invalid(
                 "body.daemon_id",
                 f"{body.daemon_id} is the name of a broker user already",
