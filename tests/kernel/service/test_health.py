@@ -2,9 +2,9 @@
 
 import asyncio
 import re
-import sys
 import socket
 import struct
+import sys
 import threading
 import time
 from asyncio.subprocess import PIPE

@@ -81,7 +81,7 @@ async def test_what_it_does_it_does_under_its_own_name(contracts: Contracts, nat
 async def test_a_daemon_cannot_use_up_the_command_id_of_another(contracts: Contracts, nats: Client) -> None:
     taken = uuid4()
     body = orjson.dumps(Request(taken, "c1", {"task_id": "t2", "name": "write"}))
-    await nats.request(subjects.daemon_command("d1", "contract", "create_task"), body, timeout=PATIENCE)
+    await ask_as_daemon(nats, "d1", "contract", "create_task", body)
     reply = await contracts.ask("c1", c.CreateTask("t3", "review"), command_id=taken)
     assert isinstance(reply, Accepted), "IDEMPOTENCY_KEY_REUSED otherwise"
 

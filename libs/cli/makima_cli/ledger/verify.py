@@ -40,8 +40,8 @@ class Found:
     help="Output format.",
 )
 def verify(*, context: str | None, chosen: str) -> None:
-    """Check the log for gaps, thatand each event of the broker's stream against it, and that the streams are as correctness
-    needs them. Exit code 6 if one differs.
+    """Check the log for gaps, each event of the broker's stream against it, and the settings of the streams
+    that correctness needs. Exit code 6 if one differs.
     """
     found = run(context, _verify, as_json=chosen == "json")
     if chosen == "json":

@@ -4,9 +4,9 @@ data, refusals included.
 A service listens on `makima.commands.<service>.<name>`, and for daemons on
 `makima.commands.from.<principal>.<service>.<name>`. There the actor is taken from the subject, never from the
 body: the broker lets a daemon publish only under its own name. Its command ids are derived with that name, so
-that they meet nobody else's, and a guard is refused: it would tell the version of any stream. And a daemon's command is handled only if its reply
-subject lies in that daemon's inbox: the broker checks subjects, but no reply subjects, so that a service would
-publish its answer wherever a daemon points.
+that they meet nobody else's, and a guard is refused: it would tell the version of any stream. A daemon's
+command is handled only if its reply subject lies in that daemon's inbox: the broker checks subjects, but no
+reply subjects, so that a service would publish its answer wherever a daemon points.
 """
 
 import re

@@ -13,7 +13,7 @@ import msgspec
 import structlog
 from makima_schemas import subjects
 from nats.aio.client import Client
-from nats.js.api import Header, StreamConfig
+from nats.js.api import StreamConfig
 from nats.js.errors import NotFoundError
 
 from makima_kernel.event_log.log import Log

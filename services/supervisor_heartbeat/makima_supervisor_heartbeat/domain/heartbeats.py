@@ -74,7 +74,7 @@ def _supervisor(address: Address, message: Message) -> Beat:
         '{"pending_task_ids":["' + '","'.join(heartbeat.pending_task_ids) + '"]}'
         if heartbeat.pending_task_ids
         else None,
-        seq=-1 if said.seq is None or said.connection_id is None else said.seq,
+        seq=-1 if heartbeat.seq is None or heartbeat.connection_id is None else heartbeat.seq,
     )
 
 
@@ -92,7 +92,7 @@ def _agent(address: Address, message: Message) -> Beat:
         heartbeat.activity,
         heartbeat.progress,
         _detail(own),
-        seq=said.seq,
+        seq=heartbeat.seq,
     )
 
 
