@@ -12,7 +12,8 @@ import pytest
 from faststream.specification.asyncapi.v3_0_0.schema import ApplicationSchema
 from jsonschema import Draft202012Validator
 from makima_gateway.monitor.filter import MonitorFilter
-from makima_kernel.commands.router import decode_command, decode_request, snake_case
+from makima_kernel.commands.decoding import decode_command, decode_request
+from makima_kernel.commands.router import snake_case
 from makima_kernel.event_log.log import Log
 from makima_kernel.nats.streams import provision
 from makima_schemas import subjects

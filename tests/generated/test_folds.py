@@ -37,7 +37,7 @@ class Edit:
 UNSTARTED, SILENCE, SQL = Unstarted(), Silence(), CONTRACT.with_suffix(".sql")
 SEEN = {
     "code": Edit(CONTRACT, "known.heard_at = None", "known.heard_at = 0", UNSTARTED),
-    "SQL": Edit(SQL, "s.daemon_id, s.drives", "s.daemon_id, false", UNSTARTED),
+    "SQL": Edit(SQL, "s.traceparent, s.daemon_id", "s.traceparent, s.task_id", UNSTARTED),
     "code of the schemas": Edit(EFFECTS, "frozenset(", "frozenset[type](", SILENCE),
 }
 NOT_SEEN = {

@@ -25,9 +25,17 @@ from makima_schemas.contract.events import (
     ContractResumed,
     ContractStarted,
 )
-from makima_schemas.contract.model import ContractStatus
 from makima_schemas.daemon import DaemonAdmitted
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorStateChanged
+
+from makima_contract.event_subjects import (
+    Key,
+    contract_key,
+    contract_of_live_supervisor,
+    contract_of_supervisor,
+    daemons_of,
+    resumes_unstarted,
+)
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
 # The events after which a contract no longer waits for its start.
@@ -38,8 +46,6 @@ NO_LONGER_CREATED: Final = (
     ContractArchived,
     ContractDeleted,
 )
-
-Key = tuple[str, str]  # (tenant, contract id)
 
 
 @dataclass(slots=True)
@@ -89,11 +95,11 @@ class Rows:
     def fold(self, applied: Applied) -> None:
         """Applies one event."""
         recorded = applied.recorded
-        contract = _contract_of_supervisor(applied)
+        contract = contract_of_supervisor(applied)
         if contract is not None:
             self._apply_supervisor_event(contract, applied)
             return
-        key = _key(applied)
+        key = contract_key(applied)
         match applied.event:
             case ContractCreated(owner_id=owner_id):
                 self._create(key, recorded.position, owner_id)
@@ -212,8 +218,8 @@ class Unstarted:
 
     async def apply(self, connection: asyncpg.Connection, batch: Sequence[Applied]) -> None:
         """Called by the projector, in the transaction that moves the checkpoint."""
-        touched = {_contract_of_supervisor(applied) or _key(applied) for applied in batch}
-        rows = await _load(connection, touched, _daemons(batch))
+        touched = {contract_of_supervisor(applied) or contract_key(applied) for applied in batch}
+        rows = await _load(connection, touched, daemons_of(batch))
         before = deepcopy(rows)
         for applied in batch:
             rows.fold(applied)
@@ -272,43 +278,6 @@ async def _store_assignments(connection: asyncpg.Connection, before: Rows, rows:
     await _execute(connection, "forget_assignments", before.assignments.keys() - rows.assignments.keys(), 2)
     await _execute(connection, "store_assignments", assigned, 4)
     await _execute(connection, "store_admissions", admitted, 3)
-
-
-def contract_of_live_supervisor(applied: Applied) -> Key | None:
-    """The contract whose supervisor was heard by this event; None for other events, and if it went silent."""
-    match applied.event:
-        case SupervisorStateChanged(changed_by="heartbeat_expired"):
-            return None
-        case _:
-            return _contract_of_supervisor(applied)
-
-
-def resumes_unstarted(applied: Applied) -> bool:
-    """True if the event resumes a contract into CREATED, that is, one that was paused before its start."""
-    return isinstance(applied.event, ContractResumed) and applied.event.to is ContractStatus.CREATED
-
-
-def _contract_of_supervisor(applied: Applied) -> Key | None:
-    """The contract whose supervisor the event is about; None if it is no supervisor's event."""
-    match applied.event:
-        case SupervisorRegistered(contract_id) | SupervisorStateChanged(contract_id):
-            return applied.recorded.tenant, contract_id
-        case _:
-            return None
-
-
-def _daemons(batch: Sequence[Applied]) -> set[Key]:
-    """The daemons that the supervisors' events of a batch name."""
-    return {
-        (applied.recorded.tenant, applied.event.daemon_id)
-        for applied in batch
-        if isinstance(applied.event, SupervisorRegistered | SupervisorStateChanged)
-    }
-
-
-def _key(applied: Applied) -> Key:
-    """The contract of a contract's event."""
-    return applied.recorded.tenant, applied.recorded.entity_id
 
 
 async def _execute(

@@ -6,10 +6,7 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 import orjson
-from makima_kernel.commands.router import (
-    Authorize,
-    CommandRouter,
-)
+from makima_kernel.commands.router import Authorize, CommandRouter
 from makima_kernel.nats.connection import broker, confirm_subscriptions
 from makima_schemas.commands import Accepted, Problem, Reply, Request
 from makima_schemas.errors import ErrorCode

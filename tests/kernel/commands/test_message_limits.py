@@ -4,12 +4,8 @@ from uuid import uuid4
 
 import orjson
 from makima_kernel.commands.client import Bus
-from makima_kernel.commands.router import (
-    MAX_COMMAND_BYTES,
-    MAX_ERRORS,
-    MAX_QUOTED_CHARACTERS,
-    MAX_REPLY_BYTES,
-)
+from makima_kernel.commands.decoding import MAX_COMMAND_BYTES, MAX_ERRORS, MAX_QUOTED_CHARACTERS
+from makima_kernel.commands.router import MAX_REPLY_BYTES
 from makima_schemas.commands import Accepted, Problem, Request
 from makima_schemas.errors import ErrorCode
 from nats.aio.client import Client

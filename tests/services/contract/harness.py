@@ -84,3 +84,12 @@ async def append(contracts: Contracts, stream: str, *events: Event) -> None:
     await contracts.replicas[0].appender.append(
         Append("default", stream, uuid4(), b"", None, made, EventMeta())
     )
+
+
+async def nothing_owed(contracts: Contracts) -> bool:
+    """The projection has seen the whole log, and the starter has asked for all that it found."""
+    pool = contracts.replicas[0].pool
+    shown = await pool.fetchval("select position from event_log.checkpoints where consumer = 'contract'")
+    starts = await pool.fetchval("select count(*) from contract.unstarted where supervised_at is not null")
+    tasks = await pool.fetchval("select count(*) from contract.supervisors where owed_at is not null")
+    return shown == await contracts.log.head() and starts == tasks == 0

@@ -24,8 +24,7 @@ from makima_schemas.supervisor import SupervisorState as S
 from nats.aio.client import Client
 
 from tests.daemon_requests import ask_as_daemon
-from tests.services.contract.harness import Contracts, running
-from tests.services.contract.test_starts import nothing_owed
+from tests.services.contract.harness import Contracts, nothing_owed, running
 
 HEARD: Final = SupervisorRegistered("c1", "d1", None, S.WORKING, "plan")
 COMMANDS: Final[tuple[type, ...]] = get_args(c.ContractCommand)

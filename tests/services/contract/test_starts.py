@@ -7,7 +7,7 @@ from makima_schemas.contract import commands as c
 from makima_schemas.contract import events as e
 from nats.aio.client import Client
 
-from tests.services.contract.harness import CREATE, HEARD, Contracts, append, running
+from tests.services.contract.harness import CREATE, HEARD, Contracts, append, nothing_owed, running
 
 SUPERVISING = e.TaskCreated("t1", "supervise the contract", "plan", "supervisor", is_supervisor=True)
 
@@ -62,15 +62,6 @@ async def has(contracts: Contracts, contract_id: str, event: e.ContractEvent) ->
 
 async def has_started(contracts: Contracts, contract_id: str) -> bool:
     return await has(contracts, contract_id, e.ContractStarted())
-
-
-async def nothing_owed(contracts: Contracts) -> bool:
-    """The projection has seen the whole log, and the starter has asked for all that it found."""
-    pool = contracts.replicas[0].pool
-    shown = await pool.fetchval("select position from event_log.checkpoints where consumer = 'contract'")
-    starts = await pool.fetchval("select count(*) from contract.unstarted where supervised_at is not null")
-    tasks = await pool.fetchval("select count(*) from contract.supervisors where owed_at is not null")
-    return shown == await contracts.log.head() and starts == tasks == 0
 
 
 async def test_two_replicas_start_a_contract_once(

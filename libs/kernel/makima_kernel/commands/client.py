@@ -12,7 +12,7 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from opentelemetry.trace import SpanKind
 
-from makima_kernel.commands.router import MAX_COMMAND_BYTES
+from makima_kernel.commands.decoding import MAX_COMMAND_BYTES
 from makima_kernel.telemetry import traces
 
 DEFAULT_TIMEOUT_SECONDS: Final = 5.0

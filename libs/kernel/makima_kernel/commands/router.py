@@ -10,29 +10,32 @@ reply subjects, so that a service would publish its answer wherever a daemon poi
 """
 
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import fields, is_dataclass, replace
-from itertools import islice
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from time import perf_counter
 from typing import Annotated, Any, Final, TypeVar, cast, get_type_hints
-from uuid import UUID, uuid5
 
-import orjson
 import structlog
 from faststream import BaseMiddleware
 from faststream.nats import NatsMessage, NatsResponse, NatsRouter
 from makima_schemas import subjects
-from makima_schemas.codec import adapter
 from makima_schemas.commands import Problem, Reply, Request, encode_reply, problem
 from makima_schemas.errors import ErrorCode
-from makima_schemas.identity import DEFAULT_TENANT
-from makima_schemas.refusal import Member, Refused
+from makima_schemas.refusal import Refused
 from opentelemetry.trace import SpanKind
-from pydantic import Field, GetJsonSchemaHandler, ValidationError
+from pydantic import Field, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from makima_kernel.commands.daemon_replies import reply_stays_in_inbox
+from makima_kernel.commands.decoding import (
+    cut,
+    decode_command,
+    decode_object,
+    decode_request,
+    principals_own,
+    refuse_oversize,
+)
 from makima_kernel.telemetry import metrics, traces
 
 C = TypeVar("C")
@@ -44,16 +47,12 @@ Answer = Reply | Mapping[str, object]
 Decode = Callable[[NatsMessage], Awaitable[object]]
 Authorize = Callable[[str, Request], Awaitable[None]]
 
-MAX_COMMAND_BYTES: Final = 512 * 1024
 MAX_REPLY_BYTES: Final = (
     1024 * 1024
 )  # at the broker's limit, headers included, a reply would end the connection for good
 MAX_CORRELATION_ID: Final = 64  # FastStream sends the caller's back in a header, which the broker counts, too
-MAX_ERRORS: Final = 20
-MAX_QUOTED_CHARACTERS: Final = 500  # characters of one text that quotes what was sent
 WORKERS_PER_SUBJECT: Final = 64  # per subject; handlers wait for the log, not for the processor
 TRACE_HEADER: Final = traces.HEADER
-_PRINCIPALS: Final = UUID("0f0c7c29-6c0e-5b1b-9d0a-6e7f6f1f5d52")  # of the command ids of daemons
 
 
 class CommandRouter:
@@ -99,7 +98,7 @@ class CommandRouter:
         """
 
         async def decode(message: NatsMessage) -> Q:
-            return decode_command(question, _object(message.body))
+            return decode_command(question, decode_object(message.body))
 
         async def answer(question: Q) -> A:
             return await handler(question)
@@ -127,7 +126,7 @@ class CommandRouter:
                     f"{label} is not available to daemons",
                     hint="docs/generated/nats-access.md lists what a daemon may send",
                 )
-            _refuse_oversize(message.body)
+            refuse_oversize(message.body)
             return await decode(message)
 
         for subject, title, shown in (
@@ -195,116 +194,13 @@ def _bounded_reply(reply: Answer) -> tuple[Answer, bytes]:
     if len(encoded) <= MAX_REPLY_BYTES:
         return reply, encoded
     if isinstance(reply, Problem):
-        short = Problem(reply.code, _cut(reply.detail), reply.hint and _cut(reply.hint))
+        short = Problem(reply.code, cut(reply.detail), reply.hint and cut(reply.hint))
     else:
         detail = f"a reply may have at most {MAX_REPLY_BYTES} bytes; this one has {len(encoded)}"
         short = Problem(
             ErrorCode.PAYLOAD_TOO_LARGE, detail, "request fewer items at once", {"limit": MAX_REPLY_BYTES}
         )
     return short, encode_reply(short)
-
-
-def _refuse_oversize(body: bytes) -> None:
-    if len(body) > MAX_COMMAND_BYTES:
-        raise Refused(
-            ErrorCode.PAYLOAD_TOO_LARGE,
-            f"a command may have at most {MAX_COMMAND_BYTES} bytes; this one has {len(body)}",
-            limit=MAX_COMMAND_BYTES,
-        )
-
-
-def _object(body: bytes) -> dict[str, object]:
-    try:
-        question: object = orjson.loads(body or b"{}")
-    except orjson.JSONDecodeError as error:
-        raise Refused(ErrorCode.INVALID_REQUEST, f"the body is not JSON: {error}") from error
-    if not isinstance(question, dict):
-        raise Refused(ErrorCode.INVALID_REQUEST, "a query must be a JSON object")
-    return cast("dict[str, object]", question)
-
-
-def principals_own(request: Request, principal: str) -> Request:
-    """A daemon's request: under its own name, in its tenant and with its own command id, whatever the body
-    says.
-
-    Command ids are unique per tenant. Without the derivation a daemon could use up those of other callers,
-    which get `IDEMPOTENCY_KEY_REUSED` then, and ask for their answers. Raises `Refused` (INVALID_REQUEST) for
-    a guard: its conflict tells the version of a stream that the daemon may not know.
-    """
-    if request.guard is not None:
-        errors = _errors([("guard", "is for services only")])
-        raise Refused(
-            ErrorCode.INVALID_REQUEST,
-            "a daemon's command has no guard",
-            hint="leave it out; expected_version asks for a version of the target",
-            errors=errors,
-        )
-    command_id = uuid5(_PRINCIPALS, f"{principal}\n{request.command_id}")
-    return replace(request, command_id=command_id, actor=f"daemon:{principal}", tenant=DEFAULT_TENANT)
-
-
-def decode_request(body: bytes) -> Request:
-    """Decodes a request. Raises `Refused` (INVALID_REQUEST) with the first places that do not fit."""
-    try:
-        return adapter(Request).validate_json(body)
-    except ValidationError as error:
-        raise invalid(error) from error
-
-
-def decode_each(command: type[C], items: Iterable[object]) -> list[Request[C] | Problem]:
-    """Decodes the requests of a batch, each as if it had come alone: one that does not fit is a `Problem`
-    (INVALID_REQUEST) in its place.
-    """
-    return [_decode_item(command, item) for item in items]
-
-
-def _decode_item(command: type[C], item: object) -> Request[C] | Problem:
-    try:
-        request: Request = adapter(Request).validate_python(item)
-        return cast("Request[C]", replace(request, data=decode_command(command, request.data)))
-    except ValidationError as error:
-        return problem(invalid(error))
-    except Refused as refused:
-        return problem(refused)
-
-
-def decode_command(command: type[C], data: dict[str, object]) -> C:
-    """Decodes a command from its members. Raises `Refused` (INVALID_REQUEST).
-
-    Unknown members are refused, because a misspelt optional one would otherwise be ignored without notice.
-    """
-    assert is_dataclass(command)
-    known = {field.name for field in fields(command)}
-    unknown = sorted(data.keys() - known)
-    if unknown:
-        message = f"is not a member of {command.__name__}; members are {', '.join(sorted(known)) or 'none'}"
-        raise Refused(
-            ErrorCode.INVALID_REQUEST,
-            f"{command.__name__} has no member {_cut(unknown[0])}",
-            errors=_errors((name, message) for name in unknown),
-        )
-    try:
-        return cast("C", adapter(cast("type[Any]", command)).validate_python(data))
-    except ValidationError as error:
-        raise invalid(error) from error
-
-
-def invalid(error: ValidationError) -> Refused:
-    """The refusal of a body that does not fit its schema, with the member `errors[{path, message}]`."""
-    found = error.errors(include_url=False, include_context=False, include_input=False)
-    errors = _errors((".".join(str(part) for part in item["loc"]), item["msg"]) for item in found)
-    return Refused(
-        ErrorCode.INVALID_REQUEST, f"{error.error_count()} member(s) do not match the schema", errors=errors
-    )
-
-
-def _errors(found: Iterable[tuple[str, str]]) -> Member:
-    """The first 20 errors: a body of 512 KiB can contain more of them than a reply may."""
-    return [{"path": _cut(path), "message": _cut(message)} for path, message in islice(found, MAX_ERRORS)]
-
-
-def _cut(words: str) -> str:
-    return words if len(words) <= MAX_QUOTED_CHARACTERS else f"{words[:MAX_QUOTED_CHARACTERS]}…"
 
 
 def snake_case(name: str) -> str:

@@ -19,8 +19,8 @@ from makima_schemas.contract.commands import AssignContract, CreateTask, StartCo
 from makima_schemas.contract.events import ContractCreated
 from makima_schemas.errors import RETRYABLE_CODES
 
+from makima_contract.event_subjects import contract_of_live_supervisor, resumes_unstarted
 from makima_contract.handlers.commands import ContractCommandHandler
-from makima_contract.projections import contract_of_live_supervisor, resumes_unstarted
 from makima_contract.queries import PendingStart, Queries, UnregisteredTask
 
 NAMESPACE: Final = UUID("b1d6b7d2-6a0e-5d0c-8a35-0f8f5f8a7c11")  # of the uuid5 command ids

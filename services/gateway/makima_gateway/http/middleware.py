@@ -6,7 +6,7 @@ from time import perf_counter
 from typing import Final, cast
 
 import structlog
-from makima_kernel.commands.router import MAX_COMMAND_BYTES
+from makima_kernel.commands.decoding import MAX_COMMAND_BYTES
 from makima_kernel.telemetry import metrics, traces
 from makima_schemas.errors import ErrorCode
 from makima_schemas.refusal import Refused

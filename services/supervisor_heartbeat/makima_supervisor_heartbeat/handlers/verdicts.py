@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Final
 
 import orjson
-from makima_kernel.commands.router import CommandRouter, decode_each
+from makima_kernel.commands.decoding import decode_each
+from makima_kernel.commands.router import CommandRouter
 from makima_schemas.commands import Problem, Reply, Request, encode_reply
 from makima_schemas.daemon import AdmitDaemon, DeclareDisconnected, ObserveDaemon
 from makima_schemas.errors import ErrorCode

@@ -11,7 +11,7 @@ from fastapi import APIRouter
 from fastapi.routing import APIRoute
 from makima_gateway.api import routes
 from makima_gateway.auth.policy import API
-from makima_kernel.commands.router import MAX_COMMAND_BYTES
+from makima_kernel.commands.decoding import MAX_COMMAND_BYTES
 from makima_kernel.telemetry import traces
 
 from tests.services.gateway.harness import body, created, refused

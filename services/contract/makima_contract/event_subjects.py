@@ -1,0 +1,47 @@
+"""What an event is about: its contract, and the daemons that it names."""
+
+from collections.abc import Sequence
+
+from makima_kernel.projections.projection import Applied
+from makima_schemas.contract.events import ContractResumed
+from makima_schemas.contract.model import ContractStatus
+from makima_schemas.supervisor import SupervisorRegistered, SupervisorStateChanged
+
+Key = tuple[str, str]  # (tenant, contract id)
+
+
+def contract_of_live_supervisor(applied: Applied) -> Key | None:
+    """The contract whose supervisor was heard by this event; None for other events, and if it went silent."""
+    match applied.event:
+        case SupervisorStateChanged(changed_by="heartbeat_expired"):
+            return None
+        case _:
+            return contract_of_supervisor(applied)
+
+
+def resumes_unstarted(applied: Applied) -> bool:
+    """True if the event resumes a contract into CREATED, that is, one that was paused before its start."""
+    return isinstance(applied.event, ContractResumed) and applied.event.to is ContractStatus.CREATED
+
+
+def contract_of_supervisor(applied: Applied) -> Key | None:
+    """The contract whose supervisor the event is about; None if it is no supervisor's event."""
+    match applied.event:
+        case SupervisorRegistered(contract_id) | SupervisorStateChanged(contract_id):
+            return applied.recorded.tenant, contract_id
+        case _:
+            return None
+
+
+def daemons_of(batch: Sequence[Applied]) -> set[Key]:
+    """The daemons that the supervisors' events of a batch name."""
+    return {
+        (applied.recorded.tenant, applied.event.daemon_id)
+        for applied in batch
+        if isinstance(applied.event, SupervisorRegistered | SupervisorStateChanged)
+    }
+
+
+def contract_key(applied: Applied) -> Key:
+    """The contract of a contract's event."""
+    return applied.recorded.tenant, applied.recorded.entity_id
