@@ -4,7 +4,7 @@
 
 import os
 
-pytest_plugins = ["tests.servers"]
+pytest_plugins = ["tests.servers", "tests.patience"]
 
 if "MAKIMA_E2E_URL" not in os.environ:  # else a stack elsewhere is tested, and the environment tells of it
     for name in [

@@ -140,7 +140,7 @@ async def test_every_acknowledged_command_stands_whatever_is_killed_or_stopped(s
                 await end(system, service, signal.SIGTERM)
             ledger.stop = True
         assert ledger.cut == []
-        stopped = [line for line in system.news if "died" in line]
+        stopped = [line for line in system.news if "exited" in line]
         assert sum("SIGKILL" in line for line in stopped) == len(system.services)
         assert sum("exit code 0" in line for line in stopped) == len(system.services), stopped
         await the_log_says_so(system, ledger)

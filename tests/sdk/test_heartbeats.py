@@ -3,11 +3,12 @@ outage.
 """
 
 import asyncio
+from contextlib import suppress
 
 import msgspec
 import orjson
 import pytest
-from makima_kernel.testing import eventually
+from makima_kernel.testing import PATIENCE, eventually
 from makima_schemas import subjects
 from makima_schemas.heartbeat import DaemonHeartbeat, SupervisorHeartbeat
 from makima_schemas.supervisor import SupervisorState
@@ -16,7 +17,7 @@ from makima_sdk.daemon import REQUIRED_IDS
 from makima_sdk.nats import connect
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.errors import ConnectionClosedError
+from nats.errors import ConnectionClosedError, NoRespondersError
 
 from tests.servers import MakeNats
 
@@ -95,9 +96,15 @@ async def test_a_signal_reaches_its_handler_and_the_answer_its_asker(nats: Clien
     async with Daemon("d1", Connection(nats_url=nats_url), interval=SLOW) as daemon:
         daemon.on("cleanup_worktrees", remove)
         await nats.publish(subjects.daemon_signal("d1", "a_kind_nobody_knows"), b"not json")
-        answer = await nats.request(
-            subjects.daemon_signal("d1", "cleanup_worktrees"), b'{"contract_id": "c1"}', timeout=20
-        )
+
+        async def answered() -> Msg | None:
+            subject = subjects.daemon_signal("d1", "cleanup_worktrees")
+            with suppress(
+                NoRespondersError
+            ):  # the broker of a busy machine has not read the subscription yet
+                return await nats.request(subject, b'{"contract_id": "c1"}', timeout=PATIENCE)
+
+        answer = await eventually(answered)
     assert orjson.loads(answer.data) == {"removed": 2}
     assert heard == [Signal("cleanup_worktrees", {"contract_id": "c1"})]
 

@@ -11,9 +11,6 @@ from makima_schemas.commands import Request
 
 from tests.kernel.commands.served_toggle import serving
 from tests.kernel.commands.toggle_aggregate import MakeToggle, SwitchOn, toggle_decisions
-from tests.patience import patient_requests
-
-__all__ = ("patient_requests",)
 
 
 @pytest.fixture

@@ -11,10 +11,7 @@ from makima_kernel.service.settings import Settings
 from makima_kernel.testing import PATIENCE
 from nats.aio.client import Client
 
-from tests.patience import patient_requests
 from tests.services.gateway.harness import Gateways, running
-
-__all__ = ("patient_requests",)
 
 
 @pytest.fixture(autouse=True)

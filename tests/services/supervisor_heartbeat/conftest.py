@@ -7,10 +7,7 @@ import pytest
 from makima_kernel.service.settings import Settings
 from nats.aio.client import Client
 
-from tests.patience import patient_requests
 from tests.services.supervisor_heartbeat.harness import Running, running
-
-__all__ = ("patient_requests",)
 
 
 @pytest.fixture

@@ -90,7 +90,7 @@ async def test_while_the_database_is_away_that_is_the_answer(
 ) -> None:
     del database
     async with asyncpg.create_pool(postgres_server.dsn("no_such_database"), min_size=0) as pool:
-        assert "not known" in str(await Retention(pool, kept=DAY, most_bytes=PLENTY).ready())
+        assert "cannot be read" in str(await Retention(pool, kept=DAY, most_bytes=PLENTY).ready())
 
 
 def test_no_more_hours_are_kept_than_may_be_attached() -> None:

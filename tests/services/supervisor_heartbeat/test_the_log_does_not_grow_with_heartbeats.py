@@ -14,11 +14,9 @@ from makima_supervisor_heartbeat.domain.sender_state import SUPERVISOR
 from makima_supervisor_heartbeat.domain.supervisor import Supervisor
 from makima_supervisor_heartbeat.domain.verdict import JudgeSilence
 
-from tests.patience import patient_requests
 from tests.services.supervisor_heartbeat.harness import Running, daemon_beat, supervisor_beat
 from tests.services.supervisor_heartbeat.messages import MIDNIGHT_NS, message
 
-__all__ = ("patient_requests",)
 S = SupervisorState
 SECOND = 1_000_000_000
 

@@ -17,12 +17,10 @@ from makima_supervisor_heartbeat.domain.contracts import Assigned
 from makima_supervisor_heartbeat.domain.daemon import Daemon
 from makima_supervisor_heartbeat.domain.sender_state import SUPERVISOR, SenderState
 
-from tests.patience import patient_requests
 from tests.services.supervisor_heartbeat.harness import Running, supervisor_beat
 from tests.services.supervisor_heartbeat.messages import message
 from tests.services.supervisor_heartbeat.sender_cache_world import IDLE, WORKING, World
 
-__all__ = ("patient_requests",)
 CREATED = ContractCreated("demo", "", "simple", "ada", (Phase("plan"),), False, True)
 
 
