@@ -105,6 +105,7 @@ async def test_a_signal_reaches_its_handler_and_the_answer_its_asker(nats: Clien
                 return await nats.request(subject, b'{"contract_id": "c1"}', timeout=PATIENCE)
 
         answer = await eventually(answered)
+        assert answer is not None
     assert orjson.loads(answer.data) == {"removed": 2}
     assert heard == [Signal("cleanup_worktrees", {"contract_id": "c1"})]
 
