@@ -1,9 +1,14 @@
 """The daemon: its commands and events. Stream: `daemon-<daemon_id>`."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
-from makima_schemas.contract.model import Id
+from pydantic import Field
+
 from makima_schemas.evidence import Arrival, Evidence
+from makima_schemas.identity import ID_PATTERN
+
+Id = Annotated[str, Field(pattern=ID_PATTERN)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ class Contracts:
     name = "completion_detector"
     schema = "completion_detector"
     tables = ("contracts", "daemons", "todo")
-    fold_number = 1
+    fold_number = 2
     events: frozenset[type] = frozenset(
         (*get_args(ContractEvent), SupervisorRegistered, SupervisorStateChanged)
     )

@@ -67,7 +67,7 @@ async def build(service: Service) -> None:
 
     def recorded(slice_: WriteBatch) -> None:
         metrics.changes_withheld.inc(senders.take_withheld())
-        metrics.foreign_heartbeats.inc(senders.take_foreign())
+        metrics.foreign_heartbeats.inc(senders.contracts.take_foreign())
         feed.heard(slice_.heard)
         observations.put(slice_.observations)
 

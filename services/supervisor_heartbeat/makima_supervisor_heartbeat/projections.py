@@ -27,8 +27,8 @@ from makima_supervisor_heartbeat.domain.sender_state import (
 )
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
-SupervisorEvent = SupervisorRegistered | SupervisorStateChanged
-OfSender = SupervisorEvent | DaemonAdmitted | DaemonConnected | DaemonDisconnected
+SupervisorHeard = SupervisorRegistered | SupervisorStateChanged
+OfSender = SupervisorHeard | DaemonAdmitted | DaemonConnected | DaemonDisconnected
 OfContract = ContractCreated | ContractAssigned | ContractDeleted
 
 Key = tuple[str, str]  # tenant, and the name of a stream or the id of a contract
@@ -66,7 +66,7 @@ class KnownSenders:
             elif isinstance(event, OfSender):
                 key = (tenant, applied.recorded.stream)
                 states[key], changed[key] = evolve(states[key], event), None
-                if isinstance(event, SupervisorEvent) and (tenant, event.contract_id) in assigned:
+                if isinstance(event, SupervisorHeard) and (tenant, event.contract_id) in assigned:
                     daemon = states[(tenant, stream_name("daemon", event.daemon_id))]
                     admission = daemon.admission if isinstance(daemon, Daemon) else None
                     heard(assigned[(tenant, event.contract_id)], event.daemon_id, admission)
@@ -101,7 +101,7 @@ async def _load_senders(connection: asyncpg.Connection, batch: Sequence[Applied]
     keys |= {
         (each.recorded.tenant, stream_name("daemon", each.event.daemon_id))
         for each in batch
-        if isinstance(each.event, SupervisorEvent)
+        if isinstance(each.event, SupervisorHeard)
     }
     states: dict[Key, SenderState] = {key: initial(key[1]) for key in keys}
     for row in await connection.fetch(SQL["touched"], *columns(sorted(keys), 2)) if keys else ():
@@ -114,10 +114,10 @@ async def _load_assignments(connection: asyncpg.Connection, batch: Sequence[Appl
     keys = {
         (
             each.recorded.tenant,
-            each.event.contract_id if isinstance(each.event, SupervisorEvent) else each.recorded.entity_id,
+            each.event.contract_id if isinstance(each.event, SupervisorHeard) else each.recorded.entity_id,
         )
         for each in batch
-        if isinstance(each.event, SupervisorEvent | OfContract)
+        if isinstance(each.event, SupervisorHeard | OfContract)
     }
     rows = await connection.fetch(SQL["assignments_touched"], *columns(sorted(keys), 2)) if keys else ()
     return {(row["tenant"], row["contract_id"]): Assigned(row["owner_id"], row["daemon_id"]) for row in rows}

@@ -23,7 +23,7 @@ from makima_schemas.evidence import Evidence
 from makima_schemas.heartbeat import DaemonHeartbeat, SupervisorHeartbeat
 from makima_schemas.supervisor import DeclareSilent, SupervisorState
 from makima_supervisor_heartbeat import app
-from makima_supervisor_heartbeat.domain.sender_cache import moment
+from makima_supervisor_heartbeat.domain.broker_time import moment
 from nats.aio.client import Client
 
 

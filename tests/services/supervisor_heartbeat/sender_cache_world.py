@@ -8,7 +8,9 @@ from makima_schemas.supervisor import (
     SupervisorStateChanged,
 )
 from makima_supervisor_heartbeat.domain.batching.batch_builder import BatchBuilder
-from makima_supervisor_heartbeat.domain.sender_cache import Observation, Sender, SenderCache, moment
+from makima_supervisor_heartbeat.domain.broker_time import moment
+from makima_supervisor_heartbeat.domain.sender import Observation, Sender
+from makima_supervisor_heartbeat.domain.sender_cache import SenderCache
 from makima_supervisor_heartbeat.domain.sender_state import SUPERVISOR
 from makima_supervisor_heartbeat.domain.supervisor import Supervisor
 

@@ -11,7 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from makima_supervisor_heartbeat.domain.batching.batch_builder import BatchBuilder
 from makima_supervisor_heartbeat.domain.batching.write_batch import COLUMNS, WriteBatch
-from makima_supervisor_heartbeat.domain.sender_cache import SenderCache, moment, rfc3339_of, second
+from makima_supervisor_heartbeat.domain.broker_time import moment, rfc3339_of, second
+from makima_supervisor_heartbeat.domain.sender_cache import SenderCache
 
 from tests.services.supervisor_heartbeat.harness import daemon_beat
 from tests.services.supervisor_heartbeat.messages import MIDNIGHT_NS, VALID, message

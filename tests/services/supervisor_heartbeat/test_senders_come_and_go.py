@@ -6,7 +6,8 @@ import msgspec
 from makima_schemas.daemon import DaemonConnected, ObserveDaemon
 from makima_schemas.supervisor import ObserveHeartbeat
 from makima_supervisor_heartbeat.domain.batching.batch_builder import BatchBuilder
-from makima_supervisor_heartbeat.domain.sender_cache import Observation, Sender, SenderCache
+from makima_supervisor_heartbeat.domain.sender import Observation, Sender
+from makima_supervisor_heartbeat.domain.sender_cache import SenderCache
 from makima_supervisor_heartbeat.domain.supervisor import Supervisor
 
 from tests.services.supervisor_heartbeat.harness import daemon_beat, supervisor_beat

@@ -7,7 +7,8 @@ import pytest
 from makima_schemas.supervisor import SupervisorState
 from makima_supervisor_heartbeat.domain.daemon import Daemon
 from makima_supervisor_heartbeat.domain.heartbeats import read
-from makima_supervisor_heartbeat.domain.sender_cache import Sender, SenderCache
+from makima_supervisor_heartbeat.domain.sender import Sender
+from makima_supervisor_heartbeat.domain.sender_cache import SenderCache
 from makima_supervisor_heartbeat.domain.sender_state import SenderState
 from makima_supervisor_heartbeat.domain.supervisor import Supervisor
 

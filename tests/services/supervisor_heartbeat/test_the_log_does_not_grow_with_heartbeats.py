@@ -8,8 +8,9 @@ from makima_schemas.evidence import Evidence
 from makima_schemas.heartbeat import SupervisorHeartbeat
 from makima_schemas.supervisor import SupervisorEvent, SupervisorState
 from makima_supervisor_heartbeat.domain.batching.batch_builder import BatchBuilder
+from makima_supervisor_heartbeat.domain.broker_time import moment
 from makima_supervisor_heartbeat.domain.event_budget import BURST, REFILL_SECONDS, RESERVED, EventBudget
-from makima_supervisor_heartbeat.domain.sender_cache import SenderCache, moment
+from makima_supervisor_heartbeat.domain.sender_cache import SenderCache
 from makima_supervisor_heartbeat.domain.sender_state import SUPERVISOR
 from makima_supervisor_heartbeat.domain.supervisor import Supervisor
 from makima_supervisor_heartbeat.domain.verdict import JudgeSilence

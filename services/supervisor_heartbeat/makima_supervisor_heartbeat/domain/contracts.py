@@ -1,9 +1,18 @@
 """What the recorder knows of contracts: who owns one, and which daemon's heartbeats count for it."""
 
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
 from makima_schemas.assignment import Admission, serves
+from makima_schemas.identity import stream_name
+from makima_schemas.supervisor import SupervisorState
+
+from makima_supervisor_heartbeat.domain.daemon import Daemon
+from makima_supervisor_heartbeat.domain.heartbeats import Beat
+from makima_supervisor_heartbeat.domain.sender import Sender
+from makima_supervisor_heartbeat.domain.sender_state import SenderState
+from makima_supervisor_heartbeat.domain.supervisor import Supervisor
 
 MAX_DAEMONS: Final = 8  # daemons of a contract whose supervisor is remembered; more take turns
 
@@ -22,8 +31,6 @@ class Contract(msgspec.Struct):
     assigned: Assigned
     # By daemon: the stream of the supervisor that it ran last.
     supervisors: dict[str, str] = msgspec.field(default_factory=dict[str, str])
-    # The daemon whose heartbeats did not count last, and when one came (Unix ns).
-    rival: tuple[str, int] | None = None
 
 
 def heard(assigned: Assigned, daemon_id: str, admission: Admission | None) -> None:
@@ -33,13 +40,15 @@ def heard(assigned: Assigned, daemon_id: str, admission: Admission | None) -> No
 
 
 class Contracts:
-    """The contracts of the log, by id; a supervisor's heartbeat is held against its own."""
+    """The contracts of the log, by id; a supervisor's heartbeat is held against its own.
 
-    def __init__(self) -> None:
+    `senders` are the cached ones, by the name of their stream.
+    """
+
+    def __init__(self, senders: Mapping[str, Sender]) -> None:
+        self._senders = senders
         self._contracts: dict[str, Contract] = {}
-
-    def get(self, contract_id: str | None) -> Contract | None:
-        return None if contract_id is None else self._contracts.get(contract_id)
+        self._foreign = 0
 
     def create(self, contract_id: str, assigned: Assigned) -> None:
         self._contracts[contract_id] = Contract(assigned)
@@ -50,14 +59,58 @@ class Contracts:
     def clear(self) -> None:
         self._contracts.clear()
 
-    def supervised(self, contract_id: str, daemon_id: str, stream: str, admission: Admission | None) -> None:
-        """Notes a supervisor that the log tells of."""
+    def take_foreign(self) -> int:
+        """How many heartbeats since the last call came from a daemon that does not run the contract."""
+        foreign, self._foreign = self._foreign, 0
+        return foreign
+
+    def assign(self, contract_id: str, daemon_id: str) -> None:
+        """Note that the contract went to a daemon: from here on the heartbeats of no other one count."""
         contract = self._contracts.get(contract_id)
         if contract is None:
             return
-        heard(contract.assigned, daemon_id, admission)
-        if daemon_id not in contract.supervisors and len(contract.supervisors) >= MAX_DAEMONS:
-            contract.supervisors.pop(
-                next(each for each in contract.supervisors if each != contract.assigned.daemon_id)
-            )
-        contract.supervisors[daemon_id] = stream
+        contract.assigned.daemon_id = daemon_id
+        for stream in contract.supervisors.values():
+            if stream in self._senders:
+                self._senders[stream].settled = False
+
+    def supervised(self, stream: str, state: SenderState) -> None:
+        """Note a supervisor as the log tells of it; of other senders nothing."""
+        if not isinstance(state, Supervisor):
+            return
+        contract = self._contracts.get(state.contract_id)
+        if contract is None:
+            return
+        heard(contract.assigned, state.daemon_id, self._admission(state.daemon_id))
+        if state.daemon_id not in contract.supervisors and len(contract.supervisors) >= MAX_DAEMONS:
+            others = (each for each in contract.supervisors if each != contract.assigned.daemon_id)
+            contract.supervisors.pop(next(others))
+        contract.supervisors[state.daemon_id] = stream
+
+    def is_foreign(self, beat: Beat) -> bool:
+        """True if the heartbeat's daemon does not run its contract, and may not take it over either."""
+        contract, daemon_id = self._contracts.get(beat.contract_id or ""), beat.address.daemon_id
+        if contract is None or daemon_id is None or contract.assigned.daemon_id == daemon_id:
+            return False
+        if serves(self._admission(daemon_id), contract.assigned.owner_id) and self._is_free(contract):
+            return False
+        self._foreign += 1
+        return True
+
+    def _admission(self, daemon_id: str) -> Admission | None:
+        sender = self._senders.get(stream_name("daemon", daemon_id))
+        return sender.logged.admission if sender is not None and isinstance(sender.logged, Daemon) else None
+
+    def _is_free(self, contract: Contract) -> bool:
+        """True if no daemon has the contract, or its supervisor there fell silent."""
+        holder = contract.assigned.daemon_id
+        if holder is None:
+            return True
+        stream = contract.supervisors.get(holder)
+        if stream is None:
+            return False
+        sender = self._senders.get(stream)
+        # One that ended long ago is evicted.
+        return sender is None or (
+            isinstance(sender.expected, Supervisor) and sender.expected.state is SupervisorState.INTERRUPTED
+        )

@@ -1,21 +1,20 @@
 """In-memory cache of senders' states: an unchanged heartbeat costs a comparison, no log read."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
-from functools import lru_cache
 
 import msgspec
-from makima_schemas.assignment import Admission, serves
 from makima_schemas.daemon import ObserveDaemon
 from makima_schemas.evidence import Arrival
 from makima_schemas.heartbeat_codec import Address, MalformedHeartbeatError
 from makima_schemas.identity import split_stream, stream_name
 from makima_schemas.supervisor import ENDED, ObserveHeartbeat, SupervisorState
 
-from makima_supervisor_heartbeat.domain.contracts import Contract, Contracts
+from makima_supervisor_heartbeat.domain.broker_time import moment
+from makima_supervisor_heartbeat.domain.contracts import Contracts
 from makima_supervisor_heartbeat.domain.daemon import Daemon
 from makima_supervisor_heartbeat.domain.event_budget import EventBudget
 from makima_supervisor_heartbeat.domain.heartbeats import Beat, is_late
+from makima_supervisor_heartbeat.domain.sender import Observation, Sender, agrees, has_ended
 from makima_supervisor_heartbeat.domain.sender_state import (
     DAEMON,
     SUPERVISOR,
@@ -25,41 +24,6 @@ from makima_supervisor_heartbeat.domain.sender_state import (
     initial,
 )
 from makima_supervisor_heartbeat.domain.supervisor import Supervisor, speaks
-
-Observation = ObserveHeartbeat | ObserveDaemon
-
-
-class Sender(msgspec.Struct, gc=False):
-    """Cached state of one supervisor, agent or daemon."""
-
-    # Its stream in the log, such as `supervisor-t1`.
-    stream: str
-    entity_id: str
-    # The state that the events of the log fold to, as far as they were applied here.
-    logged: SenderState
-    # The state that `logged` will be once all submitted observations are decided; heartbeats are compared
-    # with this one.
-    expected: SenderState
-    # The newest heartbeat of its current incarnation.
-    last: Beat | None = None
-    # Stream epoch and sequence of the heartbeat whose observation was submitted last: it is not submitted
-    # twice.
-    observed: tuple[str, int] = ("", 0)
-    # The position in the log of the newest event that our own observations caused: until `logged` reaches it,
-    # `expected` is the newer.
-    awaited: int = 0
-    # Observations that were submitted and are not answered yet.
-    undecided: int = 0
-    # The version of its stream that `logged` shows; 0: not known.
-    version: int = 0
-    # True if `expected` agrees with `last`: a heartbeat that equals `last` then changes nothing and needs no
-    # comparison.
-    settled: bool = False
-    # The columns of the row of `last` that rarely change, as COPY text: saves building them for each
-    # heartbeat.
-    head: str = ""
-    # How many changes its heartbeats may still record; None until the first one.
-    budget: EventBudget | None = None
 
 
 class SenderCache:
@@ -76,17 +40,10 @@ class SenderCache:
         self.stream_epoch = ""
         # How many heartbeats told a change that their sender's budget did not allow to record.
         self._withheld = 0
-        # How many supervisors' heartbeats came from a daemon that does not run their contract.
-        self._foreign = 0
-        self.contracts = Contracts()
+        self.contracts = Contracts(self._senders)
 
     def __len__(self) -> int:
         return len(self._senders)
-
-    def take_foreign(self) -> int:
-        """How many heartbeats since the last call came from a daemon that does not run the contract."""
-        foreign, self._foreign = self._foreign, 0
-        return foreign
 
     def take_withheld(self) -> int:
         """How many changes were not recorded since the last call, because a sender's budget was spent."""
@@ -117,7 +74,7 @@ class SenderCache:
         if same and sender.settled and not late:
             sender.last = beat
             return True, ()
-        if beat.state is not None and self._is_foreign(beat):
+        if beat.state is not None and self.contracts.is_foreign(beat):
             return False, ()
         if late and last is not None:
             # Its arrival proves life, the state is the newer one's.
@@ -145,52 +102,8 @@ class SenderCache:
         sender = self._of(stream, entity_id)
         if version > sender.version:
             sender.logged, sender.version = evolve(sender.logged, event), version
-            self._supervised(stream, sender.logged)
+            self.contracts.supervised(stream, sender.logged)
         return self._settle(sender, position)
-
-    def assign(self, contract_id: str, daemon_id: str) -> None:
-        """Note that the contract went to a daemon: from here on the heartbeats of no other one count."""
-        contract = self.contracts.get(contract_id)
-        if contract is None:
-            return
-        contract.assigned.daemon_id, contract.rival = daemon_id, None
-        for stream in contract.supervisors.values():
-            if stream in self._senders:
-                self._senders[stream].settled = False
-
-    def _supervised(self, stream: str, state: SenderState) -> None:
-        if isinstance(state, Supervisor) and state.state is not None:
-            admission = self._admission(state.daemon_id)
-            self.contracts.supervised(state.contract_id, state.daemon_id, stream, admission)
-
-    def _admission(self, daemon_id: str) -> Admission | None:
-        sender = self._senders.get(stream_name("daemon", daemon_id))
-        return sender.logged.admission if sender is not None and isinstance(sender.logged, Daemon) else None
-
-    def _is_foreign(self, beat: Beat) -> bool:
-        """True if the heartbeat's daemon does not run its contract, and may not take it over either."""
-        contract, daemon_id = self.contracts.get(beat.contract_id), beat.address.daemon_id
-        if contract is None or daemon_id is None or contract.assigned.daemon_id == daemon_id:
-            return False
-        if serves(self._admission(daemon_id), contract.assigned.owner_id) and self._is_free(contract):
-            return False
-        contract.rival = daemon_id, beat.received_ns
-        self._foreign += 1
-        return True
-
-    def _is_free(self, contract: Contract) -> bool:
-        """True if no daemon has the contract, or its supervisor there fell silent."""
-        holder = contract.assigned.daemon_id
-        if holder is None:
-            return True
-        stream = contract.supervisors.get(holder)
-        if stream is None:
-            return False
-        sender = self._senders.get(stream)
-        # One that ended long ago is evicted.
-        return sender is None or (
-            isinstance(sender.expected, Supervisor) and sender.expected.state is SupervisorState.INTERRUPTED
-        )
 
     def unknown(self, stream: str, entity_id: str, version: int) -> Sender | None:
         """The sender, if an event of this version shows that it has earlier events that the cache lacks; else
@@ -215,7 +128,7 @@ class SenderCache:
         return [
             stream
             for stream in streams
-            if (sender := self._senders.get(stream)) is not None and _ended(sender, before_ns)
+            if (sender := self._senders.get(stream)) is not None and has_ended(sender, before_ns)
         ]
 
     def drop(self, streams: Iterable[str]) -> None:
@@ -276,7 +189,7 @@ class SenderCache:
         """Set the state of a sender as the read model shows it."""
         sender = self._of(stream, split_stream(stream)[1])
         sender.logged = state
-        self._supervised(stream, state)
+        self.contracts.supervised(stream, state)
         if not sender.undecided:
             self._expect(sender, state)
 
@@ -310,7 +223,7 @@ class SenderCache:
         sender.expected, sender.settled = state, False
 
     def _observations(self, sender: Sender, beat: Beat) -> list[tuple[Sender, Observation]]:
-        sender.settled = _agree(sender.expected, beat)
+        sender.settled = agrees(sender.expected, beat)
         match sender.expected:
             case Supervisor() as known if not sender.settled:
                 return self._of_supervisor(sender, known, beat)
@@ -377,46 +290,3 @@ class SenderCache:
 
 def _offset(observation: Observation) -> tuple[str, int]:
     return observation.heard.stream_epoch, observation.heard.stream_sequence
-
-
-def _ended(sender: Sender, before_ns: int) -> bool:
-    if sender.undecided or (sender.last is not None and sender.last.received_ns >= before_ns):
-        return False
-    match sender.logged:
-        case Supervisor() as state:
-            return not state.alive
-        case Daemon() as state:
-            # Which owner a daemon serves must be known at its first heartbeat.
-            return not state.connected and state.admission is None
-        case None:
-            return True
-
-
-def _agree(state: SenderState, beat: Beat) -> bool:
-    """True if a heartbeat agrees with this state, so that it needs no observation."""
-    match state:
-        case Supervisor():
-            same_connection = beat.connection_id is None or state.connection_id == beat.connection_id
-            return state.state is beat.state and state.daemon_id == beat.address.daemon_id and same_connection
-        case Daemon():
-            return state.connected is True and state.hostname == beat.hostname
-        case None:
-            return True
-
-
-@lru_cache(maxsize=64)
-def second(seconds: int) -> str:
-    """Unix seconds as RFC 3339 up to the seconds. Cached: thousands of heartbeats share a second."""
-    return moment(seconds * 1_000_000_000).strftime("%Y-%m-%dT%H:%M:%S")
-
-
-def rfc3339_of(nanoseconds: int) -> str:
-    """A broker timestamp (Unix ns) as RFC 3339 in UTC, with microseconds."""
-    seconds, rest = divmod(nanoseconds, 1_000_000_000)
-    return f"{second(seconds)}.{rest // 1000:06}Z"
-
-
-def moment(nanoseconds: int) -> datetime:
-    """A broker timestamp (Unix ns) as a UTC datetime, cut to microseconds."""
-    seconds, rest = divmod(nanoseconds, 1_000_000_000)
-    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest // 1000)

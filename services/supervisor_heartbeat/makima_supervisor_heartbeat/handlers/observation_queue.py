@@ -4,7 +4,8 @@ import asyncio
 from collections import deque
 from collections.abc import Iterable
 
-from makima_supervisor_heartbeat.domain.sender_cache import Observation, Sender, SenderCache
+from makima_supervisor_heartbeat.domain.sender import Observation, Sender
+from makima_supervisor_heartbeat.domain.sender_cache import SenderCache
 
 
 class ObservationQueue:

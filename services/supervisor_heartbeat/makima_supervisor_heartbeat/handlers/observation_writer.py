@@ -12,7 +12,8 @@ from makima_schemas.silence import deterministic_id
 from makima_schemas.supervisor import ObserveHeartbeat, SupervisorEvent
 
 from makima_supervisor_heartbeat.domain import daemon, supervisor
-from makima_supervisor_heartbeat.domain.sender_cache import Observation, Sender, SenderCache
+from makima_supervisor_heartbeat.domain.sender import Observation, Sender
+from makima_supervisor_heartbeat.domain.sender_cache import SenderCache
 from makima_supervisor_heartbeat.domain.sender_state import initial
 from makima_supervisor_heartbeat.handlers.observation_queue import ObservationQueue
 from makima_supervisor_heartbeat.handlers.sender_sync import SenderSync

@@ -19,7 +19,8 @@ from makima_schemas.identity import DEFAULT_TENANT
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorStateChanged
 
 from makima_supervisor_heartbeat.domain.contracts import Assigned
-from makima_supervisor_heartbeat.domain.sender_cache import Sender, SenderCache
+from makima_supervisor_heartbeat.domain.sender import Sender
+from makima_supervisor_heartbeat.domain.sender_cache import SenderCache
 from makima_supervisor_heartbeat.domain.sender_state import SenderEvent, evolve, initial
 from makima_supervisor_heartbeat.handlers.observation_queue import ObservationQueue
 from makima_supervisor_heartbeat.handlers.sender_loader import SenderLoader
@@ -177,7 +178,7 @@ class SenderSync:
             case ContractCreated(owner_id=owner_id):
                 self._senders.contracts.create(recorded.entity_id, Assigned(owner_id))
             case ContractAssigned(daemon_id=daemon_id):
-                self._senders.assign(recorded.entity_id, daemon_id)
+                self._senders.contracts.assign(recorded.entity_id, daemon_id)
             case ContractDeleted():
                 self._senders.contracts.delete(recorded.entity_id)
             case _:

@@ -8,8 +8,8 @@ import asyncpg
 from makima_kernel.event_log.named_sql import named
 
 from makima_supervisor_heartbeat.domain.batching.write_batch import COLUMNS, WriteBatch
+from makima_supervisor_heartbeat.domain.broker_time import moment
 from makima_supervisor_heartbeat.domain.offsets import Offset
-from makima_supervisor_heartbeat.domain.sender_cache import moment
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
 

@@ -12,8 +12,9 @@ from makima_schemas.identity import DEFAULT_TENANT
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
+from makima_supervisor_heartbeat.domain.broker_time import rfc3339_of
 from makima_supervisor_heartbeat.domain.heartbeats import Beat
-from makima_supervisor_heartbeat.domain.sender_cache import Sender, rfc3339_of
+from makima_supervisor_heartbeat.domain.sender import Sender
 
 PUBLISH_INTERVAL_SECONDS: Final = 1.0
 STATES_PER_TURN: Final = 100

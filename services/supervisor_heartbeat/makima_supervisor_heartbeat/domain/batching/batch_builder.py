@@ -9,7 +9,8 @@ from makima_schemas.heartbeat_codec import Address, MalformedHeartbeatError, dec
 
 from makima_supervisor_heartbeat.domain.batching.write_batch import NEWEST, OLDER, WriteBatch, row, row_head
 from makima_supervisor_heartbeat.domain.heartbeats import Beat, read, unchanged
-from makima_supervisor_heartbeat.domain.sender_cache import Sender, SenderCache
+from makima_supervisor_heartbeat.domain.sender import Sender
+from makima_supervisor_heartbeat.domain.sender_cache import SenderCache
 
 MAX_CACHED_SUBJECTS: Final = 2_000_000
 

@@ -6,8 +6,9 @@ from typing import Final
 from makima_kernel.event_log.copy_text import NULL, copy_text
 from makima_kernel.nats.message import Message
 
+from makima_supervisor_heartbeat.domain.broker_time import rfc3339_of
 from makima_supervisor_heartbeat.domain.heartbeats import Beat
-from makima_supervisor_heartbeat.domain.sender_cache import Observation, Sender, rfc3339_of
+from makima_supervisor_heartbeat.domain.sender import Observation, Sender
 
 COLUMNS: Final = (
     "received_at",

@@ -1,0 +1,71 @@
+"""What is cached of one sender of heartbeats."""
+
+import msgspec
+from makima_schemas.daemon import ObserveDaemon
+from makima_schemas.supervisor import ObserveHeartbeat
+
+from makima_supervisor_heartbeat.domain.daemon import Daemon
+from makima_supervisor_heartbeat.domain.event_budget import EventBudget
+from makima_supervisor_heartbeat.domain.heartbeats import Beat
+from makima_supervisor_heartbeat.domain.sender_state import SenderState
+from makima_supervisor_heartbeat.domain.supervisor import Supervisor
+
+Observation = ObserveHeartbeat | ObserveDaemon
+
+
+class Sender(msgspec.Struct, gc=False):
+    """Cached state of one supervisor, agent or daemon."""
+
+    # Its stream in the log, such as `supervisor-t1`.
+    stream: str
+    entity_id: str
+    # The state that the events of the log fold to, as far as they were applied here.
+    logged: SenderState
+    # The state that `logged` will be once all submitted observations are decided; heartbeats are compared
+    # with this one.
+    expected: SenderState
+    # The newest heartbeat of its current incarnation.
+    last: Beat | None = None
+    # Stream epoch and sequence of the heartbeat whose observation was submitted last: it is not submitted
+    # twice.
+    observed: tuple[str, int] = ("", 0)
+    # The position in the log of the newest event that our own observations caused: until `logged` reaches it,
+    # `expected` is the newer.
+    awaited: int = 0
+    # Observations that were submitted and are not answered yet.
+    undecided: int = 0
+    # The version of its stream that `logged` shows; 0: not known.
+    version: int = 0
+    # True if `expected` agrees with `last`: a heartbeat that equals `last` then changes nothing and needs no
+    # comparison.
+    settled: bool = False
+    # The columns of the row of `last` that rarely change, as COPY text: saves building them for each
+    # heartbeat.
+    head: str = ""
+    # How many changes its heartbeats may still record; None until the first one.
+    budget: EventBudget | None = None
+
+
+def has_ended(sender: Sender, before_ns: int) -> bool:
+    if sender.undecided or (sender.last is not None and sender.last.received_ns >= before_ns):
+        return False
+    match sender.logged:
+        case Supervisor() as state:
+            return not state.alive
+        case Daemon() as state:
+            # Which owner a daemon serves must be known at its first heartbeat.
+            return not state.connected and state.admission is None
+        case None:
+            return True
+
+
+def agrees(state: SenderState, beat: Beat) -> bool:
+    """True if a heartbeat agrees with this state, so that it needs no observation."""
+    match state:
+        case Supervisor():
+            same_connection = beat.connection_id is None or state.connection_id == beat.connection_id
+            return state.state is beat.state and state.daemon_id == beat.address.daemon_id and same_connection
+        case Daemon():
+            return state.connected is True and state.hostname == beat.hostname
+        case None:
+            return True
