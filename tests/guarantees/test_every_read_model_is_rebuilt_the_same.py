@@ -15,7 +15,7 @@ from makima_kernel.projections.rebuild import rebuild
 from makima_kernel.testing import eventually
 from makima_schemas.agent import AgentJoined, AgentLeft
 from makima_schemas.codec import Event
-from makima_schemas.daemon import DaemonConnected
+from makima_schemas.daemon import DaemonAdmitted, DaemonConnected
 from makima_schemas.silence import MassSilenceSuspected, SilenceDetected
 from nats.aio.client import Client
 
@@ -41,6 +41,7 @@ def the_log(seed: int) -> list[tuple[str, Event]]:
         ("agent-c2:builder", AgentJoined("c2", "builder", "k3", "d1")),
         ("agent-c2:builder", AgentLeft("c2", "builder", "k3")),
         ("contract-new", opened()),
+        ("daemon-d2", DaemonAdmitted("d2", "ada")),
         ("daemon-d2", DaemonConnected("elsewhere")),
     ]
     chance = Random(seed)
