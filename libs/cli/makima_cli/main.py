@@ -1,11 +1,16 @@
 """The `makima` command: a table of subcommands. Each is imported only when it runs, so that `--help` is fast."""
 
+import errno
 import json
+import os
+import sys
+from contextlib import suppress
 from importlib import import_module
 from itertools import pairwise
 from typing import IO, Final, cast
 
 import click
+from makima_sdk.problems import ConnectionSettingsError, InvalidIdError
 
 # name → (module:attribute of the click command, its help in one line, which `--help` shows without an import)
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -43,20 +48,50 @@ class LazyGroup(click.Group):
 
 
 class Root(LazyGroup):
-    """The top-level group: with `--format json`, usage errors are printed as JSON, too."""
+    """The top-level group: what was typed or set wrongly ends with exit 2 and one line, also as JSON (with
+    `--format json`), and so does a stdout that cannot be written, with exit 1.
+    """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if sys.stdout is None:  # pyright: ignore[reportUnnecessaryComparison] - so it is where the shell closed it
+            raise click.ClickException(
+                "stdout is closed, so that nothing can be printed: open it, e.g. >/dev/null"
+            )
         ctx.meta[TYPED] = list(args)
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> object:
         try:
+            _require_text(cast("list[str]", ctx.meta[TYPED]))
             return super().invoke(ctx)
+        except (InvalidIdError, ConnectionSettingsError) as error:
+            raise _as_asked(click.UsageError(str(error)), ctx) from error
         except click.UsageError as error:
-            typed = cast("list[str]", ctx.meta[TYPED])
-            if "--format=json" in typed or ("--format", "json") in pairwise(typed):
-                raise UsageProblem(error) from error
-            raise
+            raise _as_asked(error, ctx) from None
+        except OSError as error:
+            _drop_stdout()
+            if error.errno == errno.EPIPE:  # the reader, `head` for example, has all that it wants
+                ctx.exit(1)
+            raise click.ClickException(str(error)) from error
+
+
+def _require_text(typed: list[str]) -> None:
+    """Raises `UsageError` for an argument that is not UTF-8 (Python keeps its bytes as surrogates)."""
+    for number, argument in enumerate(typed, 1):
+        if any("\ud800" <= character <= "\udfff" for character in argument):
+            raise click.UsageError(f"argument {number} is not valid UTF-8: {argument[:100]!a}")
+
+
+def _as_asked(error: click.UsageError, ctx: click.Context) -> click.ClickException:
+    typed = cast("list[str]", ctx.meta[TYPED])
+    as_json = "--format=json" in typed or ("--format", "json") in pairwise(typed)
+    return UsageProblem(error) if as_json else error
+
+
+def _drop_stdout() -> None:
+    """Lets what is left in stdout's buffer go, which Python would try to write once more at its end."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class UsageProblem(click.ClickException):

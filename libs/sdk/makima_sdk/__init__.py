@@ -13,7 +13,14 @@ if TYPE_CHECKING:
     from makima_sdk.http import Answer, Http
     from makima_sdk.models import Contract, DeliverableView, Page, Question, Task, TaskCounts
     from makima_sdk.monitoring import Filter, MonitorEvent, monitor
-    from makima_sdk.problems import MakimaError, ProblemError, UnreachableError
+    from makima_sdk.paths import path
+    from makima_sdk.problems import (
+        ConnectionSettingsError,
+        InvalidIdError,
+        MakimaError,
+        ProblemError,
+        UnreachableError,
+    )
     from makima_sdk.supervisor import HeartbeatContent, Supervisor
 
 _HOME = {
@@ -34,16 +41,20 @@ _HOME = {
     "Filter": "monitoring",
     "MonitorEvent": "monitoring",
     "monitor": "monitoring",
+    "ConnectionSettingsError": "problems",
+    "InvalidIdError": "problems",
     "MakimaError": "problems",
     "ProblemError": "problems",
     "UnreachableError": "problems",
     "HeartbeatContent": "supervisor",
     "Supervisor": "supervisor",
+    "path": "paths",
 }
 
 __all__ = [
     "Answer",
     "Connection",
+    "ConnectionSettingsError",
     "Contract",
     "Contracts",
     "Daemon",
@@ -52,6 +63,7 @@ __all__ = [
     "HeartbeatContent",
     "Heartbeater",
     "Http",
+    "InvalidIdError",
     "MakimaError",
     "MonitorEvent",
     "Page",
@@ -64,6 +76,7 @@ __all__ = [
     "UnknownContextError",
     "UnreachableError",
     "monitor",
+    "path",
 ]
 
 

@@ -8,7 +8,7 @@ from typing import Final, Self, cast
 
 from makima_schemas.addresses import contexts_file
 
-from makima_sdk.problems import MakimaError
+from makima_sdk.problems import ConnectionSettingsError, MakimaError
 
 DEFAULT_URL: Final = "http://127.0.0.1:8420"
 DEFAULT_NATS_URL: Final = "nats://127.0.0.1:4222"
@@ -36,22 +36,35 @@ class Connection:
         `MAKIMA_NATS_URL` and `MAKIMA_TOKEN`; the context (`context`, else `MAKIMA_CONTEXT`, else the current
         one of contexts.toml); the defaults of `makima up`.
 
-        Raises `UnknownContextError` if the named context is not in contexts.toml.
+        Space and line breaks around a token, from a file for example, are left out. Raises `UnknownContextError`
+        if the named context is not in contexts.toml, and `ConnectionSettingsError` if that cannot be read.
         """
         env = os.environ if environ is None else environ
         found = _context(env, context or env.get("MAKIMA_CONTEXT"))
         return cls(
             url=env.get("MAKIMA_URL") or found.get("url") or DEFAULT_URL,
             nats_url=env.get("MAKIMA_NATS_URL") or found.get("nats_url") or DEFAULT_NATS_URL,
-            token=env.get("MAKIMA_TOKEN") or found.get("token") or None,
+            token=(env.get("MAKIMA_TOKEN") or found.get("token") or "").strip() or None,
         )
 
 
 def _context(env: Mapping[str, str], name: str | None) -> Mapping[str, str]:
-    path = contexts_file(env)
-    document = cast("dict[str, object]", tomllib.loads(path.read_text())) if path.is_file() else {}
+    document = _document(env)
     contexts = cast("dict[str, dict[str, str]]", document.get("contexts", {}))
     wanted = name or cast("str | None", document.get("current"))
     if name is not None and name not in contexts:
         raise UnknownContextError(name, tuple(contexts))
     return contexts.get(wanted or "", {})
+
+
+def _document(env: Mapping[str, str]) -> dict[str, object]:
+    """contexts.toml; an empty document if there is none, or no home folder to look in."""
+    try:
+        path = contexts_file(env)
+    except RuntimeError:
+        return {}
+    try:
+        # An editor may have put a byte order mark at its beginning.
+        return cast("dict[str, object]", tomllib.loads(path.read_text("utf-8-sig"))) if path.is_file() else {}
+    except (OSError, ValueError) as error:  # tomllib's error and that of wrong UTF-8 are ValueErrors
+        raise ConnectionSettingsError(f"{path} cannot be read: {error}") from error

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 
 from makima_sdk.http import Http, Json, Query
 from makima_sdk.models import Contract, Page, Question, Task
+from makima_sdk.paths import path
 
 T = TypeVar("T")
 
@@ -53,7 +54,7 @@ class Contracts:
         return _read(Contract, (await self._http.send("POST", "/contracts", body, key=key)).body)
 
     async def get(self, contract_id: str) -> Contract:
-        return _read(Contract, (await self._http.send("GET", f"/contracts/{contract_id}")).body)
+        return _read(Contract, (await self._http.send("GET", path("contracts", contract_id))).body)
 
     async def page(self, query: Query | None = None) -> Page[Contract]:
         """Return one page of contracts. `query` takes the parameters of interfaces.md: `status`, `phase`,
@@ -79,14 +80,14 @@ class Contracts:
         reopen, complete, archive.
         """
         body = {} if reason is None else {"reason": reason}
-        path = f"/contracts/{contract_id}/{action}"
+        route = path("contracts", contract_id, action)
         return _read(
-            Contract, (await self._http.send("POST", path, body, expected_version=expected_version)).body
+            Contract, (await self._http.send("POST", route, body, expected_version=expected_version)).body
         )
 
     async def delete(self, contract_id: str) -> None:
         """Delete a contract. The server refuses unless it is archived."""
-        await self._http.send("DELETE", f"/contracts/{contract_id}")
+        await self._http.send("DELETE", path("contracts", contract_id))
 
     async def change_phase(
         self,
@@ -103,9 +104,9 @@ class Contracts:
         order and gate, but not those of the expected version and the phase guard.
         """
         body: Json = {"phase": phase, "confirmed": confirmed, "force": force}
-        path = f"/contracts/{contract_id}/phase"
+        route = path("contracts", contract_id, "phase")
         return _read(
-            Contract, (await self._http.send("POST", path, body, expected_version=expected_version)).body
+            Contract, (await self._http.send("POST", route, body, expected_version=expected_version)).body
         )
 
     async def complete_deliverable(
@@ -117,12 +118,12 @@ class Contracts:
         body = {
             name: value for name, value in (("phase", phase), ("evidence", evidence)) if value is not None
         }
-        path = f"/contracts/{contract_id}/deliverables/{deliverable_id}/complete"
-        return _read(Contract, (await self._http.send("POST", path, body)).body)
+        route = path("contracts", contract_id, "deliverables", deliverable_id, "complete")
+        return _read(Contract, (await self._http.send("POST", route, body)).body)
 
     async def tasks(self, contract_id: str) -> tuple[Task, ...]:
         """Return the contract's tasks, oldest first, at most 500."""
-        answer = await self._http.send("GET", f"/contracts/{contract_id}/tasks", query={"limit": 500})
+        answer = await self._http.send("GET", path("contracts", contract_id, "tasks"), query={"limit": 500})
         return _read(Page[Task], answer.body).items
 
     async def create_task(
@@ -139,7 +140,7 @@ class Contracts:
             member: value for member, value in (("phase", phase), ("role", role)) if value is not None
         }
         return _read(
-            Task, (await self._http.send("POST", f"/contracts/{contract_id}/tasks", body, key=key)).body
+            Task, (await self._http.send("POST", path("contracts", contract_id, "tasks"), body, key=key)).body
         )
 
     async def claim_task(self, task: Task, role: str, connection_id: str) -> Task:
@@ -159,7 +160,9 @@ class Contracts:
         )
 
     async def questions(self, contract_id: str) -> tuple[Question, ...]:
-        answer = await self._http.send("GET", f"/contracts/{contract_id}/questions", query={"limit": 500})
+        answer = await self._http.send(
+            "GET", path("contracts", contract_id, "questions"), query={"limit": 500}
+        )
         return _read(Page[Question], answer.body).items
 
     async def ask(
@@ -174,17 +177,17 @@ class Contracts:
         body: Json = {"question": question, "question_type": question_type, "options": list(options)}
         return _read(
             Question,
-            (await self._http.send("POST", f"/contracts/{contract_id}/questions", body, key=key)).body,
+            (await self._http.send("POST", path("contracts", contract_id, "questions"), body, key=key)).body,
         )
 
     async def answer(self, contract_id: str, question_id: str, answer: str) -> Question:
-        path = f"/contracts/{contract_id}/questions/{question_id}/answer"
-        return _read(Question, (await self._http.send("POST", path, {"answer": answer})).body)
+        route = path("contracts", contract_id, "questions", question_id, "answer")
+        return _read(Question, (await self._http.send("POST", route, {"answer": answer})).body)
 
     async def _task(self, task: Task, action: str, body: Json) -> Task:
         given = {name: value for name, value in body.items() if value is not None}
-        path = f"/contracts/{task.contract_id}/tasks/{task.id}/{action}"
-        return _read(Task, (await self._http.send("POST", path, given)).body)
+        route = path("contracts", task.contract_id, "tasks", task.id, action)
+        return _read(Task, (await self._http.send("POST", route, given)).body)
 
 
 def _read(cls: type[T], body: Json) -> T:

@@ -1,6 +1,7 @@
 """HTTP client of the makima API. All attempts of one call carry the same idempotency key."""
 
 import asyncio
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
@@ -10,7 +11,9 @@ from uuid import uuid4
 import httpx
 import orjson
 
-from makima_sdk.problems import ProblemError, UnreachableError
+from makima_sdk.paths import checked
+from makima_sdk.problems import ConnectionSettingsError, ProblemError, UnreachableError
+from makima_sdk.transport import ENVIRONMENT, address, authorization, is_loopback
 
 API: Final = "/api/v1"
 WRITES: Final = frozenset({"POST", "PUT", "DELETE"})  # these get an idempotency key
@@ -37,15 +40,17 @@ class Http:
     `timeout` is the limit of one attempt in seconds. `retry_for` is for how many seconds a call is repeated,
     with the same idempotency key, while the server is unreachable or overloaded (503 `UNAVAILABLE`,
     `OVERLOADED`), before the error is raised; 0 means a single attempt.
+
+    Raises `ConnectionSettingsError` if the address, the token, or the proxy or certificates that the environment
+    names cannot be used. A server on this machine is reached without a proxy.
     """
 
     def __init__(
         self, url: str, token: str | None = None, *, timeout: float = 10.0, retry_for: float = 10.0
     ) -> None:
-        self.url = url.rstrip("/")
+        self.url = address(url)
         self._retry_for = retry_for
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._client = httpx.AsyncClient(base_url=self.url + API, headers=headers, timeout=timeout)
+        self._client = _client(self.url, authorization(token), timeout)
 
     async def __aenter__(self) -> Self:
         return self
@@ -70,6 +75,9 @@ class Http:
         `expected_version` is sent as `If-Match`, `key` as the `Idempotency-Key` of a write. Without `key` a
         random one is used; pass your own to repeat the write safely after a restart of your program. Raises
         `ProblemError` if the server refuses, and `UnreachableError` if it does not answer.
+
+        Make a path with an id in it by `makima_sdk.path`. Raises `InvalidIdError`, and sends nothing, if a part
+        of the path is no id.
         """
         headers: dict[str, str] = {}
         if method in WRITES:
@@ -78,7 +86,7 @@ class Http:
             headers["If-Match"] = f'"{expected_version}"'
         request = self._client.build_request(
             method,
-            path,
+            checked(path),
             content=None if body is None else orjson.dumps(body),
             params=None if query is None else dict(query),
             headers=headers,
@@ -110,6 +118,28 @@ class Http:
             raise ProblemError(response.status_code, body)
         position = response.headers.get("Makima-Position")
         return Answer(response.status_code, body, None if position is None else int(position))
+
+
+def _client(url: str, headers: dict[str, str], timeout: float) -> httpx.AsyncClient:
+    try:
+        return httpx.AsyncClient(
+            base_url=url + API,
+            headers=headers,
+            timeout=timeout,
+            trust_env=not is_loopback(url),
+            # Without TLS no certificates are needed, so that they are not loaded, and may be missing.
+            verify=True if url.startswith("https:") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+        )
+    except (
+        ImportError,
+        ValueError,
+        OSError,
+    ) as error:  # no SOCKS support; no URL; no such file, no certificate
+        raise ConnectionSettingsError(f"{_first_line(error)}: {ENVIRONMENT}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
 def _is_transient(error: ProblemError | UnreachableError) -> bool:

@@ -12,7 +12,8 @@ from websockets.http11 import Response
 
 from makima_sdk.connection import Connection
 from makima_sdk.http import API
-from makima_sdk.problems import ProblemError, UnreachableError
+from makima_sdk.problems import ConnectionSettingsError, ProblemError, UnreachableError
+from makima_sdk.transport import ENVIRONMENT, address, authorization, is_loopback
 
 FIRST_RECONNECT_DELAY_SECONDS: Final = 0.2
 MAX_RECONNECT_DELAY_SECONDS: Final = 5.0
@@ -72,7 +73,7 @@ async def monitor(
     Raises `UnreachableError` if no connection is made for `patience` seconds (`first_patience`, if given, for
     the first connection). Raises `ProblemError` if the server refuses the connection (at once for a 4xx
     status, after `patience` for a 5xx status), or if it refuses the filter: continuing without it would
-    deliver all events.
+    deliver all events. Raises `ConnectionSettingsError` as `Http` does.
     """
     place = _StreamPosition(position=since)
     monitor_filter = wanted or Filter()
@@ -84,7 +85,7 @@ async def monitor(
     while True:
         reason = "the connection was closed"
         try:
-            async with connect(_address(connection), additional_headers=_headers(connection)) as socket:
+            async with _connect(connection) as socket:
                 await socket.send(orjson.dumps(_request(monitor_filter, place)).decode())
                 deadline, delay = loop.time() + patience, FIRST_RECONNECT_DELAY_SECONDS
                 async for event in _events(socket):
@@ -96,6 +97,8 @@ async def monitor(
             reason = str(error)
         except (WebSocketException, OSError, TimeoutError) as error:
             reason = str(error) or type(error).__name__
+        except ImportError as error:  # a SOCKS proxy, without the library for it
+            raise ConnectionSettingsError(f"{error}: {ENVIRONMENT}") from error
         if loop.time() + delay > deadline:
             raise UnreachableError(connection.url, reason)
         await asyncio.sleep(delay)
@@ -126,12 +129,12 @@ async def _events(socket: ClientConnection) -> AsyncGenerator[MonitorEvent, None
         yield event
 
 
-def _address(connection: Connection) -> str:
-    return connection.url.rstrip("/").replace("http", "ws", 1) + API + "/contracts/monitor"
-
-
-def _headers(connection: Connection) -> dict[str, str]:
-    return {"Authorization": f"Bearer {connection.token}"} if connection.token else {}
+def _connect(connection: Connection) -> connect:
+    return connect(
+        address(connection.url).replace("http", "ws", 1) + API + "/contracts/monitor",
+        additional_headers=authorization(connection.token),
+        proxy=None if is_loopback(connection.url) else True,
+    )
 
 
 def _request(monitor_filter: Filter, place: _StreamPosition) -> dict[str, object]:

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from makima_schemas.addresses import without_credentials
+
 
 class MakimaError(Exception):
     """Base class of the errors that this SDK raises."""
@@ -25,10 +27,25 @@ class ProblemError(MakimaError):
         super().__init__(f"{self.code}: {self.detail}")
 
 
+class InvalidIdError(MakimaError, ValueError):
+    """This text is no id, so nothing can have it; no request was sent."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(
+            f"{text[:100]!a} is no id: an id has 1 to 64 letters, digits, hyphens and underscores"
+        )
+
+
+class ConnectionSettingsError(MakimaError, ValueError):
+    """The address, the token, contexts.toml, or the proxy or certificates that the environment names cannot be
+    used. The message says what to do, and never contains a secret.
+    """
+
+
 class UnreachableError(MakimaError):
     """No server answered at `url`. A write may or may not have been applied; repeat it with the same key."""
 
     def __init__(self, url: str, reason: str) -> None:
         self.url = url
         self.reason = reason
-        super().__init__(f"{url} does not answer: {reason}")
+        super().__init__(f"{without_credentials(url)} does not answer: {reason}")

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import cast
 
 import click
+from makima_sdk.paths import path
 
 from makima_cli import exits
 from makima_cli.contracts.show import print_contract
@@ -39,7 +40,7 @@ def advance(
         body["reason"] = reason
     if dry_run:
         body["dry_run"] = True
-    answer = session.send("POST", f"/contracts/{contract_id}/phase", body)
+    answer = session.send("POST", path("contracts", contract_id, "phase"), body)
     if session.as_json:
         echo_json(answer)
     elif dry_run:

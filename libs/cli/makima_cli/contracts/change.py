@@ -1,6 +1,7 @@
 """The commands that change a contract's status, delete it, or answer its questions: one request each."""
 
 import click
+from makima_sdk.paths import path
 
 from makima_cli.contracts.show import print_contract
 from makima_cli.session import Session, echo_json, with_session
@@ -15,7 +16,7 @@ def _mover(action: str, about: str) -> click.Command:
     def move(session: Session, contract_id: str, *, reason: str | None, expected_version: int | None) -> None:
         given = {"reason": reason, "expected_version": expected_version}
         body = {name: value for name, value in given.items() if value is not None}
-        contract = session.send("POST", f"/contracts/{contract_id}/{action}", body)
+        contract = session.send("POST", path("contracts", contract_id, action), body)
         if session.as_json:
             echo_json(contract)
         else:
@@ -40,7 +41,7 @@ archive = _mover("archive", "Archive a contract.")
 @with_session("table", "json")
 def delete(session: Session, contract_id: str) -> None:
     """Delete an archived contract."""
-    session.send("DELETE", f"/contracts/{contract_id}")
+    session.send("DELETE", path("contracts", contract_id))
     if session.as_json:
         echo_json({"id": contract_id, "deleted": True})
     else:
@@ -55,7 +56,7 @@ def delete(session: Session, contract_id: str) -> None:
 def answer(session: Session, contract_id: str, question_id: str, text: str) -> None:
     """Answer an agent's question."""
     question = session.send(
-        "POST", f"/contracts/{contract_id}/questions/{question_id}/answer", {"answer": text}
+        "POST", path("contracts", contract_id, "questions", question_id, "answer"), {"answer": text}
     )
     if session.as_json:
         echo_json(question)

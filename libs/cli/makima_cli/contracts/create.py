@@ -1,6 +1,7 @@
 """`makima contracts create`: creates a contract."""
 
 import click
+from makima_sdk.paths import path
 
 from makima_cli.contracts.show import print_contract
 from makima_cli.session import Session, echo_json, with_session
@@ -52,7 +53,7 @@ def create(
         body["stale_after_seconds"] = stale_after
     contract = session.send("POST", "/contracts", body)
     if start:
-        contract = session.send("POST", f"/contracts/{contract['id']}/start", {})
+        contract = session.send("POST", path("contracts", str(contract["id"]), "start"), {})
     if session.as_json:
         echo_json(contract)
     else:

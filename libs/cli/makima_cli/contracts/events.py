@@ -7,6 +7,7 @@ from typing import Final, cast
 import click
 import orjson
 from makima_sdk.http import Http
+from makima_sdk.paths import path
 
 from makima_cli.render import Row
 from makima_cli.session import Session, with_session
@@ -31,7 +32,9 @@ async def _print(session: Session, http: Http, contract_id: str, after: int, *, 
     while True:
         page = (
             await http.send(
-                "GET", f"/contracts/{contract_id}/events", query={"after": after, "limit": EVENTS_PAGE_SIZE}
+                "GET",
+                path("contracts", contract_id, "events"),
+                query={"after": after, "limit": EVENTS_PAGE_SIZE},
             )
         ).body
         found = cast("Sequence[Row]", page["items"])

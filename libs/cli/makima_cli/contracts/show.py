@@ -5,6 +5,7 @@ from typing import cast
 
 import click
 from makima_sdk.http import Http
+from makima_sdk.paths import path
 
 from makima_cli import render
 from makima_cli.render import Row
@@ -53,10 +54,10 @@ def print_contract(contract: Row) -> None:
 
 
 async def _fetch(http: Http, contract_id: str, *, verbose: bool) -> tuple[Row, dict[str, Sequence[Row]]]:
-    contract = (await http.send("GET", f"/contracts/{contract_id}")).body
+    contract = (await http.send("GET", path("contracts", contract_id))).body
     extra: dict[str, Sequence[Row]] = {}
     for name in ("tasks", "questions") if verbose else ():
-        page = (await http.send("GET", f"/contracts/{contract_id}/{name}")).body
+        page = (await http.send("GET", path("contracts", contract_id, name))).body
         extra["task_list" if name == "tasks" else name] = cast("Sequence[Row]", page["items"])
     return contract, extra
 

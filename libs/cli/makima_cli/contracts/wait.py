@@ -4,6 +4,7 @@ import asyncio
 
 import click
 from makima_sdk.http import Http
+from makima_sdk.paths import path
 
 from makima_cli import exits
 from makima_cli.contracts.show import print_contract
@@ -54,7 +55,7 @@ def wait(session: Session, contract_id: str, *, wanted: str, timeout: float) -> 
 
 async def _reached(http: Http, contract_id: str, statuses: frozenset[str]) -> Row:
     while True:
-        contract = (await http.send("GET", f"/contracts/{contract_id}")).body
+        contract = (await http.send("GET", path("contracts", contract_id))).body
         if contract["status"] in statuses:
             return contract
         await asyncio.sleep(STATUS_POLL_SECONDS)

@@ -9,6 +9,7 @@ from typing import Final
 
 from makima_sdk.connection import Connection
 from makima_sdk.http import Http, Json
+from makima_sdk.paths import path
 from makima_sdk.problems import MakimaError
 
 from makima_cli.demo import AGENT_RECONNECT_TIMEOUT_SECONDS
@@ -57,7 +58,7 @@ async def fleet_credentials(
             async with Http(connection.url, connection.token, retry_for=0) as leaving:
                 for token_id in made:
                     with suppress(MakimaError):  # makima has ended; the next fleet creates new tokens
-                        await leaving.send("DELETE", f"/tokens/{token_id}")
+                        await leaving.send("DELETE", path("tokens", token_id))
 
 
 def _environment(connection: Connection, issued: Json) -> Mapping[str, str]:
