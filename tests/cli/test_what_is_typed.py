@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import cast
 
+import orjson
 import pytest
 import pytest_asyncio
 from makima_local.nats import Nats
@@ -105,3 +106,34 @@ async def test_what_a_shell_does_to_a_command_is_one_line(
     assert told in err.splitlines()[-1]
     assert b"Traceback" not in err
     assert b"Exception ignored" not in err
+
+
+async def test_a_reader_that_has_enough_ends_the_command_without_a_word(environ: dict[str, str]) -> None:
+    _, out, err = await _shell("makima contracts monitor --format json | head -1", environ)
+    assert (orjson.loads(out)["type"], err) == ("hello", b"")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--for", "complated"), "'complated' is no status"),
+        (("--for", ""), "'' is no status"),
+        (("--for", "active", "--timeout", "-1"), "--timeout"),
+    ],
+)
+async def test_a_wait_for_what_cannot_be_is_exit_2(
+    makima: Makima, arguments: tuple[str, ...], told: str
+) -> None:
+    ran = await makima("contracts", "wait", "c1", *arguments)
+    assert (ran.exit, ran.out) == (2, "")
+    assert told in ran.err
+
+
+async def test_a_wait_ends_with_exit_5_where_the_status_cannot_come_by_itself(makima: Makima) -> None:
+    contract_id = str((await create(makima, "one", "--start"))["id"])
+    assert (await makima("contracts", "wait", contract_id, "--for", "completed, active")).exit == 0
+    await makima("contracts", "fail", contract_id)
+    never = await makima("contracts", "wait", contract_id, "--for", "completed,paused", "--format", "json")
+    assert (never.exit, cast("Mapping[str, object]", never.problem)["code"]) == (5, "UNREACHABLE_STATUS")
+    later = await makima("contracts", "wait", contract_id, "--for", "archived", "--timeout", "0.1")
+    assert later.exit == 7

@@ -7,6 +7,8 @@ import click
 import orjson
 from makima_sdk.problems import ProblemError, UnreachableError
 
+from makima_cli.readable import say
+
 OK: Final = 0
 FAILED: Final = 1
 USAGE: Final = 2
@@ -39,22 +41,22 @@ def exit_with_problem(error: ProblemError | UnreachableError, *, as_json: bool) 
     if as_json:
         click.echo(orjson.dumps(body).decode(), err=True)
     else:
-        click.echo(f"error: {body['detail']} [{body['code']}]", err=True)
+        say(f"error: {body['detail']} [{body['code']}]", err=True)
         for name in ("missing", "allowed", "valid", "deliverables", "errors"):
             if body.get(name):
-                click.echo(f"  {name}: {body[name]}", err=True)
+                say(f"  {name}: {body[name]}", err=True)
         if body.get("hint"):
-            click.echo(f"  hint: {body['hint']}", err=True)
+            say(f"  hint: {body['hint']}", err=True)
     sys.exit(code_for(error))
 
 
-def exit_timed_out(detail: str, *, as_json: bool) -> NoReturn:
-    """Print `detail` on stderr, and end the process with exit code 7."""
-    click.echo(
-        orjson.dumps({"code": "TIMED_OUT", "detail": detail}).decode() if as_json else f"error: {detail}",
-        err=True,
-    )
-    sys.exit(TIMED_OUT)
+def exit_with(exit_code: int, code: str, detail: str, *, as_json: bool) -> NoReturn:
+    """Print `detail` on stderr, as text or as a problem with the code `code`, and end the process."""
+    if as_json:
+        click.echo(orjson.dumps({"code": code, "detail": detail}).decode(), err=True)
+    else:
+        say(f"error: {detail}", err=True)
+    sys.exit(exit_code)
 
 
 def _body(error: ProblemError | UnreachableError) -> dict[str, object]:

@@ -2,15 +2,15 @@
 
 import errno
 import json
-import os
 import sys
-from contextlib import suppress
 from importlib import import_module
 from itertools import pairwise
 from typing import IO, Final, cast
 
 import click
 from makima_sdk.problems import ConnectionSettingsError, InvalidIdError
+
+from makima_cli.stdout import drop_stdout
 
 # name → (module:attribute of the click command, its help in one line, which `--help` shows without an import)
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -69,7 +69,7 @@ class Root(LazyGroup):
         except click.UsageError as error:
             raise _as_asked(error, ctx) from None
         except OSError as error:
-            _drop_stdout()
+            drop_stdout()
             if error.errno == errno.EPIPE:  # the reader, `head` for example, has all that it wants
                 ctx.exit(1)
             raise click.ClickException(str(error)) from error
@@ -86,12 +86,6 @@ def _as_asked(error: click.UsageError, ctx: click.Context) -> click.ClickExcepti
     typed = cast("list[str]", ctx.meta[TYPED])
     as_json = "--format=json" in typed or ("--format", "json") in pairwise(typed)
     return UsageProblem(error) if as_json else error
-
-
-def _drop_stdout() -> None:
-    """Lets what is left in stdout's buffer go, which Python would try to write once more at its end."""
-    with suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class UsageProblem(click.ClickException):

@@ -6,10 +6,14 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, cast
 
+from makima_cli.readable import readable
+
 if TYPE_CHECKING:
     from rich.console import Console
 
-UNCUT_TABLE_WIDTH: Final = 200  # characters; for output that is no terminal, so that no column is cut
+UNCUT_WIDTH: Final = 10_000  # characters; for output that is no terminal, so that no line is broken
+COLUMN_GAP: Final = 2  # characters between two columns
+READABLE_WIDTH: Final = 8  # characters; a name cut shorter says little
 COLOURS: Final = {
     "created": "dim",
     "active": "green",
@@ -33,22 +37,59 @@ def console() -> "Console":
 
     people = sys.stdout.isatty()
     return Console(
-        width=None if people else UNCUT_TABLE_WIDTH,
+        width=None if people else UNCUT_WIDTH,
         color_system="auto" if people and "NO_COLOR" not in os.environ else None,
         highlight=False,
     )
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print an aligned table without borders, which is also easy to process with `cut` or `awk`."""
-    from rich.table import Table  # noqa: PLC0415 - as above
+def table(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], *, elastic: str, optional: Sequence[str] = ()
+) -> None:
+    """Print an aligned table without borders, which is also easy to process with `cut` or `awk`.
 
+    Cells are rich markup. Where the terminal is too narrow, first the `elastic` column is cut, then the
+    `optional` ones are left out, in their order; the others are always printed whole.
+    """
+    from rich.table import Table  # noqa: PLC0415 - as above
+    from rich.text import Text  # noqa: PLC0415 - as above
+
+    cells = [[Text.from_markup(cell) for cell in row] for row in rows]
+    widths = {
+        column: max(len(column), *(row[place].cell_len for row in cells)) if cells else len(column)
+        for place, column in enumerate(columns)
+    }
+    out = console()
+    room = out.width if sys.stdout.isatty() else sys.maxsize
+    shown = shown_columns(widths, room, elastic, optional)
+    rigid = sum(widths[column] + COLUMN_GAP for column in shown if column != elastic)
+    widths[elastic] = min(widths[elastic], max(room - rigid, 1))
     drawn = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        drawn.add_column(column.upper(), no_wrap=True, overflow="ellipsis")
-    for row in rows:
-        drawn.add_row(*row)
-    console().print(drawn)
+    for column in shown:
+        drawn.add_column(column.upper(), no_wrap=True, overflow="ellipsis", width=widths[column])
+    for row in cells:
+        drawn.add_row(*(row[columns.index(column)] for column in shown))
+    # Wider than the terminal if need be, which then breaks the line itself: what is rigid stays whole.
+    out.width = sum(widths[column] + COLUMN_GAP for column in shown)
+    out.print(drawn)
+
+
+def shown_columns(
+    widths: Mapping[str, int], room: int, elastic: str, optional: Sequence[str]
+) -> Sequence[str]:
+    """The columns that fit into `room` characters: without the first of `optional`, then the next, until there is
+    room for a readable piece of `elastic`; in the end without `elastic` if not one character of it fits.
+    """
+    shown = list(widths)
+    rigid = sum(width + COLUMN_GAP for column, width in widths.items() if column != elastic)
+    for column in optional:
+        if rigid + min(widths[elastic], READABLE_WIDTH) <= room:
+            break
+        shown.remove(column)
+        rigid -= widths[column] + COLUMN_GAP
+    if rigid >= room:
+        shown.remove(elastic)
+    return shown
 
 
 def status(contract: Row) -> str:
@@ -59,7 +100,7 @@ def status(contract: Row) -> str:
         for mark in (contract.get("waiting_for"), "stale" if contract.get("stale") else None)
         if mark
     ]
-    text = f"{name} ({', '.join(marks)})" if marks else name
+    text = plain(f"{name} ({', '.join(marks)})" if marks else name)
     return f"[{COLOURS.get(name, 'default')}]{text}[/]"
 
 
@@ -89,7 +130,7 @@ def ago(moment: object) -> str:
 
 
 def plain(text: object) -> str:
-    """Escape a user's text, so that rich does not interpret it as markup."""
+    """Escape a user's text, so that neither rich nor the terminal obeys it."""
     from rich.markup import escape  # noqa: PLC0415 - as above
 
-    return escape(str(text))
+    return escape(readable(text))

@@ -14,11 +14,14 @@ from makima_sdk.http import Http, Json
 from makima_sdk.problems import ProblemError, UnreachableError
 
 from makima_cli import exits
+from makima_cli.stdout import ended_with_its_reader
 
 R = TypeVar("R")
 Command = Callable[..., None]
 
 GATEWAY_RETRY_SECONDS = 2.0
+# Of a command that goes on until somebody ends it, once it has got an answer: the gateway may be restarting.
+FOLLOWING_RETRY_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +53,12 @@ class Session:
         """Run `work` to its end and return its result.
 
         An SDK error is printed on stderr and ends the process with its exit code; Ctrl-C ends it with 130.
+        Raises `BrokenPipeError` as soon as nobody reads stdout any more.
         """
 
         async def awaited() -> R:
-            return await work
+            with ended_with_its_reader():
+                return await work
 
         try:
             return asyncio.run(awaited())

@@ -17,7 +17,8 @@ from makima_sdk.transport import ENVIRONMENT, address, authorization, is_loopbac
 
 API: Final = "/api/v1"
 WRITES: Final = frozenset({"POST", "PUT", "DELETE"})  # these get an idempotency key
-UNAVAILABLE: Final = 503
+# The server, or a proxy before it, cannot answer now: while it restarts, for example.
+TRANSIENT_STATUSES: Final = frozenset({502, 503, 504})
 FIRST_RETRY_DELAY_SECONDS: Final = 0.1
 MAX_RETRY_DELAY_SECONDS: Final = 2.0
 
@@ -39,7 +40,8 @@ class Http:
 
     `timeout` is the limit of one attempt in seconds. `retry_for` is for how many seconds a call is repeated,
     with the same idempotency key, while the server is unreachable or overloaded (503 `UNAVAILABLE`,
-    `OVERLOADED`), before the error is raised; 0 means a single attempt.
+    `OVERLOADED`), before the error is raised; 0 means a single attempt. It may
+    be changed between calls.
 
     Raises `ConnectionSettingsError` if the address, the token, or the proxy or certificates that the environment
     names cannot be used. A server on this machine is reached without a proxy.
@@ -49,7 +51,7 @@ class Http:
         self, url: str, token: str | None = None, *, timeout: float = 10.0, retry_for: float = 10.0
     ) -> None:
         self.url = address(url)
-        self._retry_for = retry_for
+        self.retry_for = retry_for
         self._client = _client(self.url, authorization(token), timeout)
 
     async def __aenter__(self) -> Self:
@@ -97,7 +99,7 @@ class Http:
 
     async def _send_with_retry(self, request: httpx.Request) -> Answer:
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._retry_for
+        deadline = loop.time() + self.retry_for
         delay = FIRST_RETRY_DELAY_SECONDS
         while True:
             try:
@@ -111,7 +113,7 @@ class Http:
     async def _once(self, request: httpx.Request) -> Answer:
         try:
             response = await self._client.send(request)
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise UnreachableError(self.url, str(error) or type(error).__name__) from error
         body = _object(response.content)
         if not response.is_success:
@@ -145,7 +147,7 @@ def _first_line(error: Exception) -> str:
 def _is_transient(error: ProblemError | UnreachableError) -> bool:
     """True if a retry may succeed. 503 `SUPERVISOR_DEAD` is a decision about the request, so it is final."""
     return isinstance(error, UnreachableError) or (
-        error.status == UNAVAILABLE and error.code != "SUPERVISOR_DEAD"
+        error.status in TRANSIENT_STATUSES and error.code != "SUPERVISOR_DEAD"
     )
 
 

@@ -17,6 +17,8 @@ from makima_sdk.transport import ENVIRONMENT, address, authorization, is_loopbac
 
 FIRST_RECONNECT_DELAY_SECONDS: Final = 0.2
 MAX_RECONNECT_DELAY_SECONDS: Final = 5.0
+# How long the server may take to say goodbye. In a replay its answer stands behind messages that nobody reads.
+CLOSE_SECONDS: Final = 0.5
 UNPROCESSABLE: Final = 422
 
 MonitorEvent = Mapping[str, object]
@@ -133,6 +135,7 @@ def _connect(connection: Connection) -> connect:
     return connect(
         address(connection.url).replace("http", "ws", 1) + API + "/contracts/monitor",
         additional_headers=authorization(connection.token),
+        close_timeout=CLOSE_SECONDS,
         proxy=None if is_loopback(connection.url) else True,
     )
 

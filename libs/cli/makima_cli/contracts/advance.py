@@ -9,6 +9,7 @@ from makima_sdk.paths import path
 
 from makima_cli import exits
 from makima_cli.contracts.show import print_contract
+from makima_cli.readable import say
 from makima_cli.session import Session, echo_json, with_session
 
 
@@ -45,7 +46,7 @@ def advance(
         echo_json(answer)
     elif dry_run:
         lacking = cast("Sequence[str]", answer.get("missing") or answer.get("deliverables") or ())
-        click.echo(
+        say(
             "would succeed"
             if answer["would_succeed"]
             else f"would be refused: {answer.get('code')} {', '.join(map(str, lacking))}".rstrip()

@@ -4,6 +4,7 @@ import click
 from makima_sdk.paths import path
 
 from makima_cli.contracts.show import print_contract
+from makima_cli.readable import say
 from makima_cli.session import Session, echo_json, with_session
 
 
@@ -45,7 +46,7 @@ def delete(session: Session, contract_id: str) -> None:
     if session.as_json:
         echo_json({"id": contract_id, "deleted": True})
     else:
-        click.echo(f"{contract_id} deleted")
+        say(f"{contract_id} deleted")
 
 
 @click.command()
@@ -61,4 +62,4 @@ def answer(session: Session, contract_id: str, question_id: str, text: str) -> N
     if session.as_json:
         echo_json(question)
     else:
-        click.echo(f"{question_id} answered")
+        say(f"{question_id} answered")

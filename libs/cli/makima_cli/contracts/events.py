@@ -9,8 +9,9 @@ import orjson
 from makima_sdk.http import Http
 from makima_sdk.paths import path
 
+from makima_cli.readable import readable
 from makima_cli.render import Row
-from makima_cli.session import Session, with_session
+from makima_cli.session import FOLLOWING_RETRY_SECONDS, Session, with_session
 
 EVENTS_PAGE_SIZE: Final = 500
 EVENTS_POLL_SECONDS: Final = 0.5
@@ -37,10 +38,12 @@ async def _print(session: Session, http: Http, contract_id: str, after: int, *, 
                 query={"after": after, "limit": EVENTS_PAGE_SIZE},
             )
         ).body
+        if follow:
+            http.retry_for = FOLLOWING_RETRY_SECONDS
         found = cast("Sequence[Row]", page["items"])
         for event in found:
             after = int(cast("int", event["streamversion"]))
-            click.echo(orjson.dumps(event).decode() if session.as_json else _line(event))
+            click.echo(orjson.dumps(event).decode() if session.as_json else readable(_line(event)))
         if not found:
             if not follow:
                 return

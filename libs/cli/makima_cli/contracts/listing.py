@@ -8,8 +8,9 @@ import click
 from makima_sdk.http import Http, Query
 
 from makima_cli import render
+from makima_cli.readable import say
 from makima_cli.render import Row
-from makima_cli.session import Session, echo_json, with_session
+from makima_cli.session import FOLLOWING_RETRY_SECONDS, Session, echo_json, with_session
 
 CONTRACTS_PAGE_SIZE = 500
 LISTING_REFRESH_SECONDS = 2.0
@@ -77,6 +78,7 @@ async def fetch(http: Http, query: Query, limit: int = MAX_CONTRACTS) -> list[Ro
 async def _watch(session: Session, http: Http, query: Query, limit: int) -> None:
     while True:
         contracts = await fetch(http, query, limit)
+        http.retry_for = FOLLOWING_RETRY_SECONDS
         if not session.as_json:
             click.clear()  # does nothing if stdout is no terminal
         _print(session, contracts)
@@ -89,20 +91,22 @@ def _print(session: Session, contracts: Sequence[Row]) -> None:
             echo_json(contracts)
         case "compact":
             for contract in contracts:
-                click.echo(f"{contract['id']} {contract['status']} {contract['phase']} {contract['name']}")
+                say(f"{contract['id']} {contract['status']} {contract['phase']} {contract['name']}")
         case _:
             render.table(
                 ("id", "name", "type", "status", "phase", "done", "active"),
                 [
                     (
-                        str(contract["id"]),
+                        render.plain(contract["id"]),
                         render.plain(contract["name"]),
-                        str(contract["contract_type"]),
+                        render.plain(contract["contract_type"]),
                         render.status(contract),
-                        str(contract["phase"]),
+                        render.plain(contract["phase"]),
                         render.done(contract),
                         render.ago(contract.get("last_activity_at") or contract.get("updated_at")),
                     )
                     for contract in contracts
                 ],
+                elastic="name",
+                optional=("type", "done", "active", "phase"),
             )

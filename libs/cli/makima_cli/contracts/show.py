@@ -27,7 +27,11 @@ def show(session: Session, contract_id: str, *, verbose: bool) -> None:
         click.echo(f"\n{name}")
         render.table(
             ("id", "what", "status"),
-            [(str(item["id"]), render.plain(_what(item)), str(item["status"])) for item in items],
+            [
+                (render.plain(item["id"]), render.plain(_what(item)), render.plain(item["status"]))
+                for item in items
+            ],
+            elastic="what",
         )
 
 
@@ -37,7 +41,7 @@ def print_contract(contract: Row) -> None:
         "name": render.plain(contract["name"]),
         "status": render.status(contract),
         "reason": render.plain(contract.get("blocked_reason") or contract.get("failure_reason") or ""),
-        "phase": f"{contract['phase']}  ({' → '.join(_phase_names(contract))})",
+        "phase": render.plain(f"{contract['phase']}  ({' → '.join(_phase_names(contract))})"),
         "done": f"{render.done(contract)}  (deliverables · tasks)",
         "guard": "on: a person confirms each phase" if contract.get("phase_guard") else "",
         "auto-complete": "" if contract.get("auto_complete_enabled", True) else "off",
@@ -45,12 +49,13 @@ def print_contract(contract: Row) -> None:
         "active": f"{render.ago(contract.get('last_activity_at'))} ago",
     }
     console = render.console()
-    console.print(f"[bold]{contract['id']}[/]")
+    console.print(f"[bold]{render.plain(contract['id'])}[/]")
     for name, value in facts.items():
         if value:
             console.print(f"  {name:<14}{value}")
     for item in cast("Sequence[Row]", contract.get("deliverables", ())):
-        console.print(f"  {'✓' if item['completed'] else '·'} {item['phase']}: {render.plain(item['name'])}")
+        mark = "✓" if item["completed"] else "·"
+        console.print(f"  {mark} {render.plain(item['phase'])}: {render.plain(item['name'])}")
 
 
 async def _fetch(http: Http, contract_id: str, *, verbose: bool) -> tuple[Row, dict[str, Sequence[Row]]]:

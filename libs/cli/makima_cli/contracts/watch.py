@@ -9,6 +9,7 @@ import orjson
 from makima_sdk.monitoring import Filter, MonitorEvent
 from makima_sdk.monitoring import monitor as stream
 
+from makima_cli.readable import readable, say
 from makima_cli.render import COLOURS
 from makima_cli.session import GATEWAY_RETRY_SECONDS, Session, with_session
 
@@ -59,14 +60,11 @@ def monitor(
     wanted = Filter(contract_ids, tuple(status.split(",")) if status else (), include_heartbeats=heartbeats)
 
     async def watch() -> None:
-        async for event in stream(
-            session.connection, wanted, since=since, first_patience=GATEWAY_RETRY_SECONDS
-        ):
+        events = stream(session.connection, wanted, since=since, first_patience=GATEWAY_RETRY_SECONDS)
+        async for event in events:
             kind = str(event.get("type"))
             if kind == LAGGING:
-                click.secho(
-                    f"-- behind: at {event.get('position')} of {event.get('head')}", err=True, dim=True
-                )
+                say(f"-- behind: at {event.get('position')} of {event.get('head')}", err=True, dim=True)
                 continue
             if stale and not kind.startswith("Stale") and kind not in FRAME:
                 continue
@@ -83,11 +81,12 @@ def monitor(
 def _print(event: MonitorEvent) -> None:
     kind = str(event.get("type"))
     if kind in FRAME:
-        click.secho(f"-- {kind} {event.get('reason') or event.get('position')}", err=True, dim=True)
+        say(f"-- {kind} {event.get('reason') or event.get('position')}", err=True, dim=True)
         return
     at, contract = str(event.get("timestamp", ""))[11:19], str(event.get("contract_id", ""))
     click.echo(
-        f"{at}  {kind:<22} {contract:<36}  {click.style(summary(event), fg=_colour(str(event.get('new_status'))))}"
+        f"{readable(f'{at}  {kind:<22} {contract:<36}')}  "
+        f"{click.style(readable(summary(event)), fg=_colour(str(event.get('new_status'))))}"
     )
 
 

@@ -22,7 +22,7 @@ def list_tokens(session: Session) -> None:
         echo_json(tokens)
         return
     columns = ("id", "role", "owner", "daemon", "created", "by", "revoked")
-    render.table(columns, [_cells(token) for token in tokens])
+    render.table(columns, [_cells(token) for token in tokens], elastic="daemon", optional=("by", "created"))
 
 
 async def _fetch(http: Http) -> list[Row]:
@@ -38,10 +38,10 @@ async def _fetch(http: Http) -> list[Row]:
 
 def _cells(token: Row) -> tuple[str, ...]:
     revoked = token.get("revoked_at")
-    texts = [str(token[name] or "-") for name in ("id", "role", "owner", "daemon_id")]
+    texts = [render.plain(token[name] or "-") for name in ("id", "role", "owner", "daemon_id")]
     return (
         *texts,
         f"{render.ago(token['created_at'])} ago",
-        str(token["created_by"]),
+        render.plain(token["created_by"]),
         f"{render.ago(revoked)} ago" if revoked else "-",
     )

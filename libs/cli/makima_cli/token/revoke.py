@@ -3,6 +3,7 @@
 import click
 from makima_sdk.paths import path
 
+from makima_cli.readable import say
 from makima_cli.session import Session, echo_json, with_session
 
 
@@ -15,4 +16,4 @@ def revoke(session: Session, token_id: str) -> None:
     if session.as_json:
         echo_json({"id": token_id, "revoked": True})
     else:
-        click.echo(f"{token_id} is revoked")
+        say(f"{token_id} is revoked")
