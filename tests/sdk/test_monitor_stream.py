@@ -151,6 +151,26 @@ async def test_a_place_keeps_its_epoch_until_a_reset_says_otherwise() -> None:
     assert (asked[2]["since"], asked[2]["epoch"]) == (7, "e1")
 
 
+async def test_a_replay_can_be_left_at_once() -> None:
+    """The server's goodbye stands behind thousands of messages that nobody reads any more."""
+
+    async def replay(socket: ServerConnection) -> None:
+        await socket.recv()
+        await socket.send(orjson.dumps(HELLO).decode())
+        for position in range(10_000):
+            await socket.send(
+                orjson.dumps({"type": "x", "position": position, "text": "x" * 10_000}).decode()
+            )
+
+    async with ws.serve(replay, "127.0.0.1", 0) as server:
+        connection = Connection(url=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        events = monitor(connection)
+        assert await anext(events) == HELLO
+        async with asyncio.timeout(5):
+            await events.aclose()
+        server.close(close_connections=True)
+
+
 async def test_a_server_that_stays_broken_is_given_up_when_patience_ends() -> None:
     async def broken(socket: ServerConnection, _request: object) -> Response:
         return socket.respond(503, "overloaded")

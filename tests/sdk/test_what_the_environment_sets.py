@@ -15,7 +15,7 @@ from tests.sdk.http_server import server
 @pytest.mark.parametrize("end", ["\n", "\r\n", " "])
 def test_space_around_a_token_is_left_out(tmp_path: Path, end: str) -> None:
     environ = {"XDG_CONFIG_HOME": str(tmp_path), "MAKIMA_TOKEN": f"mk_secret{end}"}
-    assert Connection.default(environ=environ).token == "mk_secret"  # noqa: S105 - no secret
+    assert Connection.default(environ=environ).token == "mk_secret"
 
 
 @pytest.mark.parametrize("token", ["mk_a\r\nX-Evil: 1", "mk_ä", "mk_a b", "mk_\udcff"])
