@@ -8,7 +8,6 @@ import sys
 import termios
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import cast
 
 import pytest
 import pytest_asyncio
@@ -98,4 +97,4 @@ def _on_a_terminal(columns: int, environ: dict[str, str]) -> list[str]:
         pass
     os.close(ours)
     os.waitpid(child, 0)
-    return cast("list[str]", said.decode().splitlines())
+    return said.decode().splitlines()

@@ -21,12 +21,15 @@ def made(name: str, data_dir: str = "/data") -> Context:
     )
 
 
-def test_what_is_remembered_is_read_again_and_the_first_one_is_current() -> None:
-    context.remember(made("local"))
-    context.remember(made("other", "/elsewhere"))
+def test_what_is_remembered_is_read_again_and_the_first_one_that_runs_is_current(tmp_path: Path) -> None:
+    first = made("local", str(tmp_path / "data"))
+    DataFolder(tmp_path / "data").prepare()
+    with DataFolder(tmp_path / "data").held():
+        context.remember(first)
+        context.remember(made("other", "/elsewhere"))
     found = context.load()
     assert found.current == "local"
-    assert found.by_name == {"local": made("local"), "other": made("other", "/elsewhere")}
+    assert found.by_name == {"local": first, "other": made("other", "/elsewhere")}
 
 
 def test_only_its_owner_may_read_it(tmp_path: Path) -> None:
@@ -69,3 +72,15 @@ def test_systems_that_start_at_once_all_get_in() -> None:
     with ThreadPoolExecutor(8) as together:
         list(together.map(context.remember, [made(f"system-{number}", f"/{number}") for number in range(32)]))
     assert len(context.load().by_name) == 32
+
+
+def test_a_local_context_whose_system_was_killed_yields_to_a_living_one(tmp_path: Path) -> None:
+    for name in ("dead", "alive", "later"):
+        DataFolder(tmp_path / name).prepare()
+        (tmp_path / name / "lock").write_text("7")
+    context.remember(Context("dead", "http://a", "nats://a", data_dir=str(tmp_path / "dead")))
+    with DataFolder(tmp_path / "alive").held():
+        context.remember(Context("alive", "http://b", "nats://b", data_dir=str(tmp_path / "alive")))
+        assert context.load().current == "alive"
+        context.remember(Context("later", "http://c", "nats://c", data_dir=str(tmp_path / "later")))
+        assert context.load().current == "alive"

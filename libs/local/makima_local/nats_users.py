@@ -30,9 +30,7 @@ class NatsUsers:
 
         They are made once and stored, so that saved contexts stay valid.
         """
-        known = cast(
-            "dict[str, str]", json.loads(self._passwords.read_text()) if self._passwords.is_file() else {}
-        )
+        known = self._known()
         missing = {user: new_secret() for user in permissions.USERS if user not in known}
         if missing:
             write_privately(self._passwords, json.dumps(known | missing))
@@ -41,6 +39,15 @@ class NatsUsers:
     def issuer(self) -> Issuer:
         """The key that signs daemons' logins: made once and stored."""
         return Issuer(kept(self.issuer_seed, new_seed))
+
+    def _known(self) -> dict[str, str]:
+        """The stored passwords; none if there are none, or if a power cut has torn the file: then all are made
+        anew, and everybody is told the new ones at this start.
+        """
+        try:
+            return cast("dict[str, str]", json.loads(self._passwords.read_text()))
+        except (FileNotFoundError, ValueError):
+            return {}
 
     def apply(self) -> None:
         """Writes `auth.conf`, and lets a running broker reload it;

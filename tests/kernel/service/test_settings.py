@@ -9,6 +9,7 @@ from makima_kernel.service.settings import Settings, SettingsError, load
 @pytest.fixture(autouse=True)
 def toml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "makima.toml"
+    path.touch()
     monkeypatch.setenv("MAKIMA_CONFIG", str(path))
     monkeypatch.delenv("MAKIMA_DATABASE_URL", raising=False)
     return path
@@ -183,3 +184,23 @@ def test_a_password_of_nobody_or_that_is_not_there_is_refused(
     given = {"nats_password_file": tmp_path / file} | ({} if url is None else {"nats_url": url})
     with pytest.raises(SettingsError, match=says):
         load(Settings, **given)
+
+
+def test_a_settings_file_may_begin_with_a_byte_order_mark(toml: Path) -> None:
+    toml.write_bytes(b"\xef\xbb\xbfport = 1\n")
+    assert load(Settings).port == 1
+
+
+def test_a_settings_file_that_is_named_is_read_or_refused(toml: Path) -> None:
+    toml.write_text("port = [")
+    with pytest.raises(SettingsError, match=r"makima\.toml cannot be read"):
+        load(Settings)
+    toml.unlink()
+    with pytest.raises(SettingsError, match=r"makima\.toml, which is no file"):
+        load(Settings)
+
+
+def test_no_host_is_not_every_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAKIMA_HOST", "")
+    with pytest.raises(SettingsError, match="setting host"):
+        load(Settings)

@@ -12,15 +12,17 @@ from typing import cast
 import click
 from makima_kernel.installed_services import BrokenServiceError
 from makima_local.account import UnreachableError
-from makima_local.data_folder import DataFolder, InUseError, close
+from makima_local.data_folder import ROOTS_DEFAULT, DataFolder, InUseError, UnusableError, close
 from makima_local.embedded import ServerFailedError
 from makima_local.ports import PortTakenError
 from makima_local.processes import NotReadyError
 
-from makima_cli.up.options import Options, setting
+from makima_cli.up.options import Options, check_host, setting
 from makima_cli.up.system import NotPreparedError, serve
 
+PORT = click.IntRange(0, 65_535)
 KNOWN = (
+    UnusableError,
     UnreachableError,
     InUseError,
     PortTakenError,
@@ -35,18 +37,22 @@ KNOWN = (
 @click.option(
     "--data-dir",
     type=click.Path(path_type=Path, file_okay=False),
-    help=f"Folder for all data.  [default: {DataFolder.default().path}]",
+    help=f"Folder for all data.  [default: ~/.local/share/makima/dev; as root {ROOTS_DEFAULT}]",
 )
 @click.option("--ephemeral", is_flag=True, help="Use a temporary data folder that is deleted at the end.")
 @click.option(
     "--port",
-    type=int,
+    type=PORT,
     default=lambda: setting("port") or 8420,
     show_default="8420",
     help="Port of the HTTP API; 0: any free port.",
 )
 @click.option(
-    "--nats-port", default=4222, show_default=True, help="Port of the embedded NATS; 0: any free port."
+    "--nats-port",
+    type=PORT,
+    default=4222,
+    show_default=True,
+    help="Port of the embedded NATS; 0: any free port.",
 )
 @click.option("--demo/--no-demo", default=False, help="Also run a demo fleet of daemons and agents.")
 @click.option(
@@ -69,6 +75,7 @@ def up(
     """
     if ephemeral and data_dir:
         raise click.UsageError("--ephemeral uses a temporary data folder: leave out --data-dir")
+    check_host()
     with _folder(data_dir, ephemeral=ephemeral) as folder:
         elsewhere = [cast("str | None", setting(name)) for name in ("database_url", "nats_url")]
         options = Options(folder.path, ephemeral, port, nats_port, demo, open_browser, as_json, *elsewhere)
@@ -100,7 +107,11 @@ def _leaves(error: BaseException) -> list[BaseException]:
 @contextmanager
 def _folder(data_dir: Path | None, *, ephemeral: bool) -> Generator[DataFolder]:
     if not ephemeral:
-        yield DataFolder(data_dir.expanduser().resolve() if data_dir else DataFolder.default().path)
+        try:
+            chosen = data_dir.expanduser().resolve() if data_dir else DataFolder.default().path
+        except (UnusableError, RuntimeError) as error:  # no home folder; a loop of links
+            raise click.ClickException(str(error)) from error
+        yield DataFolder(chosen)
         return
     temporary = Path(tempfile.mkdtemp(prefix="makima-", dir="/tmp"))
     close(temporary)

@@ -114,12 +114,20 @@ async def _remembered(
 ) -> AsyncGenerator[str | None]:
     """Write the system's context to contexts.toml; an ephemeral one is removed when the block ends.
 
-    Yields the name that commands need as `--context`; None if it is the current context.
+    Yields the name that commands need as `--context`; None if it is the current context, or if contexts.toml
+    cannot be written: the system runs without it.
     """
-    name = context.name_for(folder.path)
-    context.remember(
-        Context(name, system.url, system.nats_url, system.database_url, system.token, str(folder.path))
-    )
+    try:
+        name = context.name_for(folder.path)
+        context.remember(
+            Context(name, system.url, system.nats_url, system.database_url, system.token, str(folder.path))
+        )
+    except (OSError, RuntimeError, ValueError) as error:  # read-only, no home folder, no TOML
+        show.print_progress(
+            f"contexts.toml is not written ({error}): commands need MAKIMA_URL and MAKIMA_TOKEN"
+        )
+        yield None
+        return
     try:
         yield name if context.load().current != name else None
     finally:

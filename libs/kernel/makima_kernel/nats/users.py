@@ -21,8 +21,10 @@ ISSUER_SEED: Final = "nats-issuer-seed"  # the name of a file
 
 
 def kept(file: Path, make: Callable[[], str]) -> str:
-    """The secret in `file`; if there is none, a new one, which is stored there for our user alone."""
-    if not file.is_file():
+    """The secret in `file`; if there is none, or a power cut has emptied it, a new one, which is stored there for
+    our user alone.
+    """
+    if not file.is_file() or not file.read_text().strip("\0\n "):
         file.parent.mkdir(mode=0o700, exist_ok=True)
         write_privately(file, make())
     return file.read_text()

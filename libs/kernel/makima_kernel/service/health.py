@@ -1,6 +1,7 @@
 """Serves `/livez`, `/readyz` and `/metrics` from a thread: a frozen event loop could not (field-notes 1)."""
 
 import asyncio
+import socket
 import sys
 import threading
 import time
@@ -105,7 +106,7 @@ class HealthServer:
     """
 
     def __init__(self, health: Health, host: str, port: int) -> None:
-        self._server = ProbeServer((host, port), _handler(health))
+        self._server = (IPv6ProbeServer if ":" in host else ProbeServer)((host, port), _handler(health))
         self.port: int = self._server.server_address[1]
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(SERVER_POLL_SECONDS,), name="health", daemon=True
@@ -137,6 +138,10 @@ class ProbeServer(ThreadingHTTPServer):
             log.debug("health.probe_hung_up")
         else:
             log.error("health.request_failed", exc_info=error)
+
+
+class IPv6ProbeServer(ProbeServer):
+    address_family = socket.AF_INET6
 
 
 def _handler(health: Health) -> type[BaseHTTPRequestHandler]:

@@ -6,7 +6,9 @@ Unknown keys are refused, with the nearest known one as a suggestion.
 import difflib
 import os
 import re
+import tomllib
 from collections.abc import Iterable, Mapping
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, ClassVar, Final, TypeVar
 from urllib.parse import urlsplit
@@ -94,6 +96,16 @@ class FeatureFlags(BaseModel):
     monitoring_dashboard: bool = True
 
 
+class _SettingsFile(TomlConfigSettingsSource):
+    """`makima.toml`, also with a byte order mark, which editors put at a file's beginning."""
+
+    def _read_file(self, file_path: Path | Traversable) -> dict[str, Any]:
+        try:
+            return tomllib.loads(file_path.read_bytes().decode("utf-8-sig"))
+        except (OSError, ValueError) as error:  # tomllib's error and that of wrong UTF-8 are ValueErrors
+            raise SettingsError(f"{file_path} cannot be read: {error}") from error
+
+
 class Settings(BaseSettings):
     """The settings that every service reads once at its start.
 
@@ -122,6 +134,7 @@ class Settings(BaseSettings):
     )
     host: str = Field(
         default="127.0.0.1",
+        min_length=1,  # an empty one would mean every address of the machine
         description="address of the HTTP servers; the default accepts connections from this machine only",
     )
     port: int = Field(default=8420, description="gateway only: port of the HTTP API")
@@ -210,8 +223,10 @@ class Settings(BaseSettings):
             env_settings.env_vars = {
                 name: value for name, value in env_settings.env_vars.items() if name.upper() not in links
             }
-        path = Path(os.environ.get("MAKIMA_CONFIG", "makima.toml"))
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, path)
+        named = os.environ.get("MAKIMA_CONFIG")
+        if named and not Path(named).is_file():
+            raise SettingsError(f"MAKIMA_CONFIG names {named}, which is no file: correct it, or unset it")
+        return init_settings, env_settings, _SettingsFile(settings_cls, Path(named or "makima.toml"))
 
 
 S = TypeVar("S", bound=Settings)
