@@ -156,3 +156,40 @@ def test_handing_on_completes_a_task_and_makes_one_for_the_other_role() -> None:
         e.TaskCreated("t2", "write", "plan", "reviewer", "step by step"),
     )
     given(*RUNNING).when(c.HandOffTask("t1", "reviewer", "t1")).then_refused(ErrorCode.INVALID_REQUEST)
+
+
+@pytest.mark.parametrize(
+    ("before", "command"),
+    [
+        (CLAIMED, c.ClaimTask("t1", "builder", "new")),
+        (RUNNING, c.ClaimTask("t1", "builder", "new")),
+        (RUNNING, c.StartTask("t1", "new")),
+        ((*RUNNING, e.TaskCompleted("t1", "write", "done")), c.CompleteTask("t1", True, "done", "new")),
+        ((*RUNNING, e.TaskFailed("t1", "write", "no")), c.CompleteTask("t1", False, "no", "new")),
+    ],
+)
+def test_a_connection_that_repeats_itself_gets_the_first_answer(
+    before: tuple[e.ContractEvent, ...], command: c.ContractCommand
+) -> None:
+    given(*before).when(command).then()
+
+
+@pytest.mark.parametrize(
+    ("before", "command"),
+    [
+        (CLAIMED, c.ClaimTask("t1", "builder", "other")),
+        (RUNNING, c.StartTask("t1", None)),
+        ((*RUNNING, e.TaskCompleted("t1", "write", "done")), c.CompleteTask("t1", False, "no", "new")),
+    ],
+)
+def test_what_is_no_repeat_is_refused(
+    before: tuple[e.ContractEvent, ...], command: c.ContractCommand
+) -> None:
+    given(*before).when(command).then_refused(ErrorCode.INVALID_TRANSITION)
+
+
+@pytest.mark.parametrize("answer", ["maybe", "", "Yes"])
+def test_what_is_to_be_confirmed_is_answered_yes_or_no(answer: str) -> None:
+    asked = (*ACTIVE, e.QuestionAsked("q1", "Deploy?", "confirm", ()))
+    given(*asked).when(c.AnswerQuestion("q1", answer)).then_refused(ErrorCode.INVALID_REQUEST)
+    given(*asked).when(c.AnswerQuestion("q1", "no")).then(e.QuestionAnswered("q1", "no"))

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Final, Literal
 
-from pydantic import Field
+from pydantic import Field, Strict
 
 from makima_schemas.identity import ID_PATTERN
 
 Id = Annotated[str, Field(pattern=ID_PATTERN)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
-Count = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Strict(), Field(ge=0)]
 Seconds = Annotated[int, Field(ge=1)]
 
 
@@ -88,7 +88,7 @@ class Gate:
     required_deliverables: tuple[Id, ...] | None = None
     required_tasks: TaskRequirement = "all_complete"
     validator: Name | None = None
-    auto_advance: bool = True
+    auto_advance: Annotated[bool, Strict()] = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
 """Questions with their answers, and messages, between a contract's agents and people."""
 
+from typing import Final
+
 from makima_schemas.contract.commands import AnswerQuestion, AskQuestion, SendMessage
 from makima_schemas.contract.events import ContractEvent, MessageSent, QuestionAnswered, QuestionAsked
 from makima_schemas.errors import ErrorCode
@@ -7,6 +9,8 @@ from makima_schemas.refusal import Refused
 
 from makima_contract.domain.refusals import invalid
 from makima_contract.domain.state import Contract
+
+CONFIRM_ANSWERS: Final = ("yes", "no")  # of a question of type `confirm`
 
 
 def ask(contract: Contract, command: AskQuestion) -> list[ContractEvent]:
@@ -29,7 +33,8 @@ def answer(contract: Contract, command: AnswerQuestion) -> list[ContractEvent]:
     """Records the first answer. Repeating it records nothing; a different one is refused.
 
     Raises `Refused`: `QUESTION_NOT_FOUND`, `INVALID_TRANSITION` for a second, different answer, and
-    `INVALID_REQUEST` for an answer that is none of the question's options.
+    `INVALID_REQUEST` for an answer that is none of the question's options, or none of yes and no where it is to
+    be confirmed.
     """
     question = contract.questions.get(command.question_id)
     if question is None:
@@ -42,6 +47,8 @@ def answer(contract: Contract, command: AnswerQuestion) -> list[ContractEvent]:
         members = {"from": "answered", "to": "answered", "allowed": list[str]()}
         detail = f"question {command.question_id!r} was answered with {question.answer!r}"
         raise Refused(ErrorCode.INVALID_TRANSITION, detail, hint="ask a new question", **members)
+    if question.question_type == "confirm" and command.answer not in CONFIRM_ANSWERS:
+        raise invalid("answer", f"is not one of {', '.join(CONFIRM_ANSWERS)}")
     if question.options and command.answer not in question.options:
         raise invalid("answer", f"is not one of {', '.join(question.options)}")
     return [QuestionAnswered(command.question_id, command.answer)]

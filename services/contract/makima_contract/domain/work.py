@@ -19,6 +19,7 @@ from makima_schemas.contract.events import (
     TaskReleased,
     TaskStarted,
 )
+from makima_schemas.contract.model import TaskStatus
 from makima_schemas.errors import ErrorCode
 from makima_schemas.refusal import Refused
 
@@ -74,6 +75,8 @@ def create_task(contract: Contract, command: CreateTask) -> list[ContractEvent]:
 
 def claim_task(contract: Contract, command: ClaimTask) -> list[ContractEvent]:
     """Claims a pending task. Raises what `_task` raises, and `Refused(FORBIDDEN)` for another role's task."""
+    if _did(contract, command, TaskStatus.CLAIMED, TaskStatus.RUNNING):
+        return []
     task = _task(contract, command)
     if task.role is not None and task.role != command.role:
         raise Refused(
@@ -85,6 +88,8 @@ def claim_task(contract: Contract, command: ClaimTask) -> list[ContractEvent]:
 
 def start_task(contract: Contract, command: StartTask) -> list[ContractEvent]:
     """Starts a claimed task. Raises what `_task` raises."""
+    if _did(contract, command, TaskStatus.RUNNING):
+        return []
     _task(contract, command)
     return [TaskStarted(command.task_id, command.connection_id)]
 
@@ -97,6 +102,8 @@ def release_task(contract: Contract, command: ReleaseTask) -> list[ContractEvent
 
 def complete_task(contract: Contract, command: CompleteTask) -> list[ContractEvent]:
     """Ends a task as completed, or as failed if `success` is False. Raises what `_task` raises."""
+    if _did(contract, command, TaskStatus.COMPLETED if command.success else TaskStatus.FAILED):
+        return []
     task = _task(contract, command)
     ended = TaskCompleted if command.success else TaskFailed
     return [ended(command.task_id, task.name, command.result)]
@@ -115,6 +122,19 @@ def hand_off_task(contract: Contract, command: HandOffTask) -> list[ContractEven
             command.next_task_id, task.name, task.phase, command.to_role, task.plan, task.is_supervisor
         ),
     ]
+
+
+def _did(contract: Contract, command: ClaimTask | StartTask | CompleteTask, *afterwards: TaskStatus) -> bool:
+    """True if this connection has done that already: it repeats a request whose answer it has not got, and nothing
+    is recorded again. `afterwards` are the statuses that the command leads to.
+    """
+    task = contract.tasks.get(command.task_id)
+    return (
+        task is not None
+        and task.status in afterwards
+        and command.connection_id is not None
+        and task.connection_id == command.connection_id
+    )
 
 
 def _check_new(contract: Contract, task_id: str, path: str) -> None:

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from makima_schemas.contract.model import ContractStatus
-from pydantic import Field
+from pydantic import Field, Strict
 
-from makima_gateway.http.bodies import Body
+from makima_gateway.http.bodies import Body, Flag
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,6 @@ class Batch(Body):
     """
 
     operation: BatchOperation
-    older_than_hours: Annotated[float, Field(ge=0, le=876_000, allow_inf_nan=False)] | None = None
+    older_than_hours: Annotated[float, Strict(), Field(ge=0, le=876_000, allow_inf_nan=False)] | None = None
     status_filter: Annotated[tuple[ContractStatus, ...], Field(min_length=1)] | None = None
-    dry_run: bool = False
+    dry_run: Flag = False

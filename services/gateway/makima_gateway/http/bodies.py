@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from makima_schemas.contract.model import Name
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict
 
 POSITIVE_BIGINT = 2**63 - 1
 
@@ -21,7 +21,9 @@ Text = Annotated[str, AfterValidator(_storable)]
 Title = Annotated[Name, AfterValidator(_storable)]
 
 
-Version = Annotated[int, Field(ge=0, le=POSITIVE_BIGINT)]
+# `"yes"`, `1` and `"60"` are no flags and numbers: who sends them may mean something else.
+Flag = Annotated[bool, Strict()]
+Version = Annotated[int, Strict(), Field(ge=0, le=POSITIVE_BIGINT)]
 
 
 class Body(BaseModel):

@@ -38,6 +38,9 @@ class RequestMiddleware:
             return
         headers = Headers(scope=scope)
         method = cast("str", scope["method"])
+        if method == "HEAD":
+            # As a GET; the server sends no body of an answer to a HEAD. A stream would never end.
+            scope = {**scope, "method": "GET" if not scope["path"].endswith("/monitor/events") else method}
         status = 0
         started = perf_counter()
 
@@ -80,6 +83,7 @@ async def _bounded(headers: Headers, receive: Receive) -> Receive:
     Raises `PAYLOAD_TOO_LARGE` for more than `MAX_COMMAND_BYTES`, and `UNSUPPORTED_MEDIA_TYPE` for a body
     whose Content-Type is not JSON.
     """
+    _check_head(headers)
     declared = headers.get("content-length", "0")
     if not declared.isdecimal() or int(declared) > MAX_COMMAND_BYTES:
         raise await _too_large(receive)
@@ -107,6 +111,17 @@ async def _bounded(headers: Headers, receive: Receive) -> Receive:
     return replay
 
 
+def _check_head(headers: Headers) -> None:
+    """Refuse, before any of it is read, a body that is compressed, or too large and waits for `100 Continue`."""
+    if (encoding := headers.get("content-encoding", "identity").strip().lower()) != "identity":
+        detail = f"a body must be sent as it is, not with the Content-Encoding {encoding[:50]!r}"
+        raise Refused(ErrorCode.UNSUPPORTED_MEDIA_TYPE, detail, hint="leave out Content-Encoding")
+    declared = headers.get("content-length", "0")
+    waits = headers.get("expect", "").lower() == "100-continue"
+    if waits and declared.isdecimal() and int(declared) > MAX_COMMAND_BYTES:
+        raise _over_limit()
+
+
 async def _too_large(receive: Receive) -> Refused:
     """Read and discard more of the body before refusing it.
 
@@ -120,6 +135,10 @@ async def _too_large(receive: Receive) -> Refused:
                 passed_over += len(message.get("body", b""))
                 if not message.get("more_body", False):
                     break
+    return _over_limit()
+
+
+def _over_limit() -> Refused:
     return Refused(
         ErrorCode.PAYLOAD_TOO_LARGE,
         f"a body may have at most {MAX_COMMAND_BYTES} bytes",

@@ -44,9 +44,13 @@ class ListQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    status: Annotated[str, AfterValidator(_statuses), Field(description="a comma-separated list")] | None = (
-        None
-    )
+    status: (
+        Annotated[
+            list[Annotated[str, AfterValidator(_statuses)]],
+            Field(description="a comma-separated list; a repeated parameter adds to it"),
+        ]
+        | None
+    ) = None
     phase: Text | None = None
     stale: bool | None = None
     waiting: (
@@ -139,7 +143,7 @@ async def _as_it_was(read: ReadContext, contract_id: str, at: str) -> ContractRo
     return then
 
 
-def _meant(statuses: str | None, *, enhanced: bool) -> list[str] | None:
+def _meant(statuses: list[str] | None, *, enhanced: bool) -> list[str] | None:
     """The stored statuses that the `status` filter selects.
 
     Without the feature flag, clients see only the three legacy statuses: select each status that is shown as
@@ -147,7 +151,7 @@ def _meant(statuses: str | None, *, enhanced: bool) -> list[str] | None:
     """
     if statuses is None:
         return None
-    named = {name.strip() for name in statuses.split(",")}
+    named = {name.strip() for text in statuses for name in text.split(",")}
     return [status for status in ContractStatus if shown_status(status, enhanced=enhanced) in named]
 
 

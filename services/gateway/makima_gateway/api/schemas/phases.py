@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from makima_schemas.contract.model import ContractStatus
 
-from makima_gateway.http.bodies import Body, Text, Version
+from makima_gateway.http.bodies import Body, Flag, Text, Version
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +57,14 @@ class NewPhase(Body):
 
     phase: Text
     expected_version: Version | None = None
-    confirmed: bool = False  # a person confirms the change; required if the contract has a phase guard
-    force: bool = False  # skip the checks of the order of phases and of the gate
-    dry_run: bool = False  # change nothing, and answer a `PhaseTrial`
+    confirmed: Flag = False  # a person confirms the change; required if the contract has a phase guard
+    force: Flag = False  # skip the checks of the order of phases and of the gate
+    dry_run: Flag = False  # change nothing, and answer a `PhaseTrial`
     reason: Text | None = None
 
 
 class Switch(Body):
-    enabled: bool
+    enabled: Flag
 
 
 class DeliverableDone(Body):

@@ -6,7 +6,7 @@ from typing import Annotated, Final, cast, get_args, get_type_hints
 
 from makima_schemas import heartbeat
 from msgspec import Meta
-from pydantic import Field
+from pydantic import Field, Strict
 
 from makima_gateway.http.bodies import Body, Text
 
@@ -91,7 +91,7 @@ _AGENTS: Final = _bounds(get_type_hints(heartbeat.DaemonHeartbeat, include_extra
 SenderName = Annotated[Text, Field(max_length=_NAME.max_length)]
 
 
-SenderCount = Annotated[int, Field(ge=cast("int", _COUNT.ge), le=cast("int", _COUNT.le))]
+SenderCount = Annotated[int, Strict(), Field(ge=cast("int", _COUNT.ge), le=cast("int", _COUNT.le))]
 
 
 class Restart(Body):

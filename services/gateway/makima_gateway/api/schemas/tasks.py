@@ -5,7 +5,7 @@ from datetime import datetime
 
 from makima_schemas.contract.model import Id, TaskStatus
 
-from makima_gateway.http.bodies import Body, Text, Title
+from makima_gateway.http.bodies import Body, Flag, Text, Title
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class TaskActionRequest(Body):
 class TaskDone(Body):
     """A task completed (`success`) or failed."""
 
-    success: bool
+    success: Flag
     result: Text | None = None
     connection_id: Text | None = None
 
