@@ -6,9 +6,7 @@ Unknown keys are refused, with the nearest known one as a suggestion.
 import difflib
 import os
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, ClassVar, Final, TypeVar
 from urllib.parse import urlsplit
@@ -20,9 +18,10 @@ from pydantic_settings import (
     EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    TomlConfigSettingsSource,
 )
 from pydantic_settings import SettingsError as MalformedSettingError
+
+from makima_kernel.service.settings_file import SettingsFile, SettingsFileError
 
 # Variables `MAKIMA_<NAME>` that are read by the CLI, the SDK, the runner or the tests, and not by a service.
 NOT_SETTINGS = frozenset(
@@ -94,16 +93,6 @@ class FeatureFlags(BaseModel):
     auto_complete: bool = True
     supervisor_heartbeat: bool = True
     monitoring_dashboard: bool = True
-
-
-class _SettingsFile(TomlConfigSettingsSource):
-    """`makima.toml`, also with a byte order mark, which editors put at a file's beginning."""
-
-    def _read_file(self, file_path: Path | Traversable) -> dict[str, Any]:
-        try:
-            return tomllib.loads(file_path.read_bytes().decode("utf-8-sig"))
-        except (OSError, ValueError) as error:  # tomllib's error and that of wrong UTF-8 are ValueErrors
-            raise SettingsError(f"{file_path} cannot be read: {error}") from error
 
 
 class Settings(BaseSettings):
@@ -223,10 +212,7 @@ class Settings(BaseSettings):
             env_settings.env_vars = {
                 name: value for name, value in env_settings.env_vars.items() if name.upper() not in links
             }
-        named = os.environ.get("MAKIMA_CONFIG")
-        if named and not Path(named).is_file():
-            raise SettingsError(f"MAKIMA_CONFIG names {named}, which is no file: correct it, or unset it")
-        return init_settings, env_settings, _SettingsFile(settings_cls, Path(named or "makima.toml"))
+        return init_settings, env_settings, SettingsFile(settings_cls)
 
 
 S = TypeVar("S", bound=Settings)
@@ -243,6 +229,8 @@ def load(cls: type[S], **given: Any) -> S:
         return cls(**given)
     except ValidationError as error:
         raise SettingsError("; ".join(_explain(cls, dict(problem)) for problem in error.errors())) from error
+    except SettingsFileError as error:
+        raise SettingsError(str(error)) from error
     except MalformedSettingError as error:  # a list or a table in an environment variable is not valid JSON
         raise SettingsError(f"{error}: {error.__cause__}") from error
 
