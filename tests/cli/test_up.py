@@ -125,6 +125,20 @@ async def test_a_taken_port_ends_the_start_with_its_number_and_the_flag(folder: 
     assert error == f"Error: port {port} is taken: choose another with {flag}\n"
 
 
+async def test_a_data_folder_that_others_may_write_or_a_link_ends_the_start_with_one_line(
+    folder: Path, tmp_path: Path
+) -> None:
+    shared, link = tmp_path / "shared", tmp_path / "link"
+    shared.mkdir()
+    shared.chmod(0o777)
+    link.symlink_to(folder)
+    for data, says in ((shared, "can be written by other users"), (link, "is a link")):
+        code, error = await fails(folder, "--data-dir", str(data), "--port", "0", "--nats-port", "0")
+        assert (code, error.count("\n")) == (1, 1)
+        assert error.startswith(f"Error: {data} {says}")
+    assert list(shared.iterdir()) == []
+
+
 async def test_only_one_runs_on_a_data_folder(begin: Begin, folder: Path) -> None:
     up = await begin()
     code, error = await fails(folder, "--data-dir", str(folder / "data"), "--port", "0", "--nats-port", "0")

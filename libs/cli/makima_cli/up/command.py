@@ -1,6 +1,7 @@
 """The `makima up` command: its options, signal handling, and error messages of one line."""
 
 import asyncio
+import os
 import shutil
 import signal
 import tempfile
@@ -15,12 +16,14 @@ from makima_local.account import UnreachableError
 from makima_local.data_folder import DataFolder, InUseError, close
 from makima_local.embedded import ServerFailedError
 from makima_local.ports import PortTakenError
+from makima_local.private_files import NotOursError
 from makima_local.processes import NotReadyError
 
 from makima_cli.up.options import Options, setting
 from makima_cli.up.system import NotPreparedError, serve
 
 KNOWN = (
+    NotOursError,
     UnreachableError,
     InUseError,
     PortTakenError,
@@ -100,7 +103,7 @@ def _leaves(error: BaseException) -> list[BaseException]:
 @contextmanager
 def _folder(data_dir: Path | None, *, ephemeral: bool) -> Generator[DataFolder]:
     if not ephemeral:
-        yield DataFolder(data_dir.expanduser().resolve() if data_dir else DataFolder.default().path)
+        yield DataFolder(_unlinked(data_dir) if data_dir else DataFolder.default().path)
         return
     temporary = Path(tempfile.mkdtemp(prefix="makima-", dir="/tmp"))
     close(temporary)
@@ -108,6 +111,12 @@ def _folder(data_dir: Path | None, *, ephemeral: bool) -> Generator[DataFolder]:
         yield DataFolder(temporary)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _unlinked(data_dir: Path) -> Path:
+    """The absolute path. Links that lead to the folder are resolved; one in its place stays, to be refused."""
+    path = Path(os.path.abspath(data_dir.expanduser()))  # noqa: PTH100 - Path.resolve would follow the link
+    return path.parent.resolve() / path.name
 
 
 async def _until_stopped(options: Options, folder: DataFolder) -> None:
