@@ -15,7 +15,7 @@ ROOTS_DEFAULT = Path("/var/lib/makima/dev")  # the user that Postgres runs as ha
 # What makima makes in a data folder. The content of FOLDERS is looked at, too; Postgres looks at its own.
 FILES = ("lock", "admin-token", "postgres", "postgres.log", "nats.log", "demo")
 FOLDERS = ("logs", "nats", "secrets")
-SECRETS = ("admin-token", "passwords.json")
+SECRETS = ("admin-token", "passwords.json", "issuer.seed")
 
 
 class InUseError(RuntimeError):

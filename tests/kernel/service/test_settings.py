@@ -183,3 +183,21 @@ def test_a_password_of_nobody_or_that_is_not_there_is_refused(
     given = {"nats_password_file": tmp_path / file} | ({} if url is None else {"nats_url": url})
     with pytest.raises(SettingsError, match=says):
         load(Settings, **given)
+
+
+@pytest.mark.parametrize("name", ["database_url", "nats_url"])
+def test_an_address_with_a_password_may_lie_in_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    file, variable = tmp_path / "url", f"MAKIMA_{name.upper()}"
+    file.write_text("nats://me:secret@there\n")
+    monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv(f"{variable}_FILE", str(file))
+    assert getattr(load(Settings), name) == "nats://me:secret@there"
+    assert getattr(load(Settings, **{name: "nats://given"}), name) == "nats://given"
+    monkeypatch.setenv(variable, "nats://in-the-environment")
+    assert getattr(load(Settings), name) == "nats://in-the-environment"
+    monkeypatch.delenv(variable)
+    file.unlink()
+    with pytest.raises(SettingsError, match=f"{variable}_FILE names cannot be read"):
+        load(Settings)

@@ -18,6 +18,7 @@ from makima_local.embedded import ServerFailedError
 from makima_local.ports import PortTakenError
 from makima_local.private_files import NotOursError
 from makima_local.processes import NotReadyError
+from makima_schemas.addresses import SecretFileError
 
 from makima_cli.up.options import Options, setting
 from makima_cli.up.system import NotPreparedError, serve
@@ -73,7 +74,10 @@ def up(
     if ephemeral and data_dir:
         raise click.UsageError("--ephemeral uses a temporary data folder: leave out --data-dir")
     with _folder(data_dir, ephemeral=ephemeral) as folder:
-        elsewhere = [cast("str | None", setting(name)) for name in ("database_url", "nats_url")]
+        try:
+            elsewhere = [cast("str | None", setting(name)) for name in ("database_url", "nats_url")]
+        except SecretFileError as error:
+            raise click.UsageError(str(error)) from error
         options = Options(folder.path, ephemeral, port, nats_port, demo, open_browser, as_json, *elsewhere)
         try:
             folder.prepare()

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+from makima_schemas.addresses import from_environment
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -33,9 +35,9 @@ def settings_file() -> Path | None:
 
 
 def setting(name: str) -> object:
-    """A setting that `makima up` shares with the services: `MAKIMA_<NAME>`, else the value in the settings
-    file, else None.
+    """A setting that `makima up` shares with the services: `MAKIMA_<NAME>`, or the text of the file that
+    `MAKIMA_<NAME>_FILE` names; else the value in the settings file, else None. Raises `SecretFileError`.
     """
     path = settings_file()
     in_file = cast("dict[str, object]", tomllib.loads(path.read_text())) if path else {}
-    return os.environ.get(f"MAKIMA_{name.upper()}") or in_file.get(name)
+    return from_environment(os.environ, f"MAKIMA_{name.upper()}") or in_file.get(name)

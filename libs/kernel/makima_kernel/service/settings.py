@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any, ClassVar, Final, TypeVar
 from urllib.parse import urlsplit
 
+from makima_schemas.addresses import SecretFileError, from_environment
 from makima_schemas.subjects import SHARDS
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
+    InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -29,6 +31,7 @@ NOT_SETTINGS = frozenset(
         "CONFIG",
         "URL",
         "TOKEN",
+        "TOKEN_FILE",
         "CONTEXT",
         "CONTRACT",
         "ROLE",
@@ -39,6 +42,9 @@ NOT_SETTINGS = frozenset(
         "E2E_NATS_URL",
     }
 )
+
+# Addresses, which may contain a password: `MAKIMA_<NAME>_FILE` names a file with the value.
+IN_FILES = ("database_url", "nats_url")
 
 
 _LINK: Final = re.compile(
@@ -201,7 +207,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The sources in order of precedence: arguments, environment,
+        """The sources in order of precedence: arguments, environment, files named by the environment,
         `makima.toml` (or the file `MAKIMA_CONFIG`).
         """
         del dotenv_settings, file_secret_settings
@@ -211,7 +217,8 @@ class Settings(BaseSettings):
                 name: value for name, value in env_settings.env_vars.items() if name.upper() not in links
             }
         path = Path(os.environ.get("MAKIMA_CONFIG", "makima.toml"))
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, path)
+        toml = TomlConfigSettingsSource(settings_cls, path)
+        return init_settings, env_settings, InitSettingsSource(settings_cls, _addresses_in_files()), toml
 
 
 S = TypeVar("S", bound=Settings)
@@ -228,8 +235,16 @@ def load(cls: type[S], **given: Any) -> S:
         return cls(**given)
     except ValidationError as error:
         raise SettingsError("; ".join(_explain(cls, dict(problem)) for problem in error.errors())) from error
+    except SecretFileError as error:
+        raise SettingsError(str(error)) from error
     except MalformedSettingError as error:  # a list or a table in an environment variable is not valid JSON
         raise SettingsError(f"{error}: {error.__cause__}") from error
+
+
+def _addresses_in_files() -> dict[str, Any]:
+    """The addresses whose file the environment names. Raises `SecretFileError`."""
+    found = {name: from_environment(os.environ, f"MAKIMA_{name.upper()}") for name in IN_FILES}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _refuse_unknown_environment(cls: type[BaseModel], environment: Mapping[str, str]) -> None:
@@ -237,7 +252,8 @@ def _refuse_unknown_environment(cls: type[BaseModel], environment: Mapping[str, 
     for variable in environment.keys() - links:
         name = variable.removeprefix("MAKIMA_")
         first = name.split("__")[0].lower()
-        if variable == name or name in NOT_SETTINGS or first in cls.model_fields:
+        known = name in NOT_SETTINGS or first in cls.model_fields or first.removesuffix("_file") in IN_FILES
+        if variable == name or known:
             continue
         raise SettingsError(
             f"environment variable {variable} is not a setting{_nearest(first, cls.model_fields, 'MAKIMA_', upper=True)}"
