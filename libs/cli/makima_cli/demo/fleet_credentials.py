@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from makima_local import private_files
 from makima_sdk.connection import Connection
@@ -71,7 +72,8 @@ def _environment(connection: Connection, issued: Json) -> Mapping[str, str]:
     """The environment of a daemon. A token of an external broker has no NATS user: then all share the fleet's
     address.
     """
-    host = connection.nats_url.rpartition("://")[2].rpartition("@")[2]
+    parts = urlsplit(connection.nats_url)
+    host = parts.netloc.rpartition("@")[2]
     user, password = issued.get("nats_user"), issued.get("nats_password")
-    nats_url = f"nats://{user}:{password}@{host}" if user else connection.nats_url
+    nats_url = f"{parts.scheme}://{user}:{password}@{host}" if user else connection.nats_url
     return {"MAKIMA_TOKEN": str(issued["token"]), "MAKIMA_NATS_URL": nats_url}

@@ -36,7 +36,7 @@ class LocalSystem:
 
     @property
     def url(self) -> str:
-        return f"http://{ports.LOOPBACK}:{self.port}"
+        return f"{'https' if setting('tls_cert_file') else 'http'}://{ports.LOOPBACK}:{self.port}"
 
 
 def services(site: LocalSystem, *, for_demo: bool) -> list[Program]:

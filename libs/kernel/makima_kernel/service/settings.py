@@ -7,13 +7,22 @@ import difflib
 import os
 import re
 from collections.abc import Iterable, Mapping
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, ClassVar, Final, TypeVar
+from typing import Any, ClassVar, Final, Self, TypeVar
 from urllib.parse import urlsplit
 
 from makima_schemas.addresses import SecretFileError, from_environment
 from makima_schemas.subjects import SHARDS
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -130,6 +139,15 @@ class Settings(BaseSettings):
         default="127.0.0.1",
         description="address of the HTTP servers; the default accepts connections from this machine only",
     )
+    tls_cert_file: Path | None = Field(
+        default=None, description="gateway only: PEM file with the certificate chain of the HTTP API"
+    )
+    tls_key_file: Path | None = Field(default=None, description="gateway only: PEM file with its private key")
+    behind_proxy: bool = Field(
+        default=False,
+        description="says that an address other than loopback is reached only through a proxy that ends TLS, "
+        "or through a container's port that is published on 127.0.0.1",
+    )
     port: int = Field(default=8420, description="gateway only: port of the HTTP API")
     admin_token_sha256: str | None = Field(
         default=None,
@@ -190,6 +208,18 @@ class Settings(BaseSettings):
             netloc=f"{parts.username}:{password}@{parts.netloc.rpartition('@')[2]}"
         ).geturl()
 
+    @model_validator(mode="after")
+    def _not_in_the_clear(self) -> Self:
+        """Refuses to listen for other machines without TLS: tokens would cross the network readable."""
+        if (self.tls_cert_file is None) != (self.tls_key_file is None):
+            raise ValueError("tls_cert_file and tls_key_file go together: set both, or neither")
+        if not _is_loopback(self.host) and self.tls_cert_file is None and not self.behind_proxy:
+            raise ValueError(
+                f"host {self.host!r} accepts connections of other machines, and tokens would cross the network "
+                "readable: set tls_cert_file and tls_key_file, or behind_proxy = true if a proxy ends TLS"
+            )
+        return self
+
     @field_validator("recorder_shards")
     @classmethod
     def _exist(cls, shards: tuple[int, ...]) -> tuple[int, ...]:
@@ -241,6 +271,13 @@ def load(cls: type[S], **given: Any) -> S:
         raise SettingsError(f"{error}: {error.__cause__}") from error
 
 
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:  # a name, or nothing, which means all addresses
+        return host == "localhost"
+
+
 def _addresses_in_files() -> dict[str, Any]:
     """The addresses whose file the environment names. Raises `SecretFileError`."""
     found = {name: from_environment(os.environ, f"MAKIMA_{name.upper()}") for name in IN_FILES}
@@ -278,6 +315,8 @@ def service_links(environment: Mapping[str, str]) -> set[str]:
 def _explain(cls: type[BaseModel], problem: Mapping[str, Any]) -> str:
     path: tuple[str | int, ...] = problem["loc"]
     dotted = ".".join(str(part) for part in path)
+    if not path:  # about several settings, which the message names
+        return str(problem["msg"])
     if problem["type"] != "extra_forbidden":
         return f"setting {dotted}: {problem['msg']}"
     owner: type[BaseModel] = cls
