@@ -7,12 +7,11 @@ import difflib
 import os
 import re
 from collections.abc import Iterable, Mapping
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, ClassVar, Final, Self, TypeVar
 from urllib.parse import urlsplit
 
-from makima_schemas.addresses import SecretFileError, from_environment
+from makima_schemas.addresses import SecretFileError
 from makima_schemas.subjects import SHARDS
 from pydantic import (
     BaseModel,
@@ -33,6 +32,9 @@ from pydantic_settings import (
 )
 from pydantic_settings import SettingsError as MalformedSettingError
 
+from makima_kernel.service.addresses_in_files import IN_FILES, addresses_in_files
+from makima_kernel.service.listening import refusal
+
 # Variables `MAKIMA_<NAME>` that are read by the CLI, the SDK, the runner or the tests, and not by a service.
 NOT_SETTINGS = frozenset(
     {
@@ -51,9 +53,6 @@ NOT_SETTINGS = frozenset(
         "E2E_NATS_URL",
     }
 )
-
-# Addresses, which may contain a password: `MAKIMA_<NAME>_FILE` names a file with the value.
-IN_FILES = ("database_url", "nats_url")
 
 
 _LINK: Final = re.compile(
@@ -211,13 +210,8 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _not_in_the_clear(self) -> Self:
         """Refuses to listen for other machines without TLS: tokens would cross the network readable."""
-        if (self.tls_cert_file is None) != (self.tls_key_file is None):
-            raise ValueError("tls_cert_file and tls_key_file go together: set both, or neither")
-        if not _is_loopback(self.host) and self.tls_cert_file is None and not self.behind_proxy:
-            raise ValueError(
-                f"host {self.host!r} accepts connections of other machines, and tokens would cross the network "
-                "readable: set tls_cert_file and tls_key_file, or behind_proxy = true if a proxy ends TLS"
-            )
+        if (why := refusal(self)) is not None:
+            raise ValueError(why)
         return self
 
     @field_validator("recorder_shards")
@@ -248,7 +242,7 @@ class Settings(BaseSettings):
             }
         path = Path(os.environ.get("MAKIMA_CONFIG", "makima.toml"))
         toml = TomlConfigSettingsSource(settings_cls, path)
-        return init_settings, env_settings, InitSettingsSource(settings_cls, _addresses_in_files()), toml
+        return init_settings, env_settings, InitSettingsSource(settings_cls, addresses_in_files()), toml
 
 
 S = TypeVar("S", bound=Settings)
@@ -269,19 +263,6 @@ def load(cls: type[S], **given: Any) -> S:
         raise SettingsError(str(error)) from error
     except MalformedSettingError as error:  # a list or a table in an environment variable is not valid JSON
         raise SettingsError(f"{error}: {error.__cause__}") from error
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:  # a name, or nothing, which means all addresses
-        return host == "localhost"
-
-
-def _addresses_in_files() -> dict[str, Any]:
-    """The addresses whose file the environment names. Raises `SecretFileError`."""
-    found = {name: from_environment(os.environ, f"MAKIMA_{name.upper()}") for name in IN_FILES}
-    return {name: value for name, value in found.items() if value is not None}
 
 
 def _refuse_unknown_environment(cls: type[BaseModel], environment: Mapping[str, str]) -> None:
