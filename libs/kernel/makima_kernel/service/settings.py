@@ -5,10 +5,9 @@ Unknown keys are refused, with the nearest known one as a suggestion.
 
 import difflib
 import os
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Final, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 from urllib.parse import urlsplit
 
 from makima_schemas.addresses import SecretFileError
@@ -34,6 +33,7 @@ from pydantic_settings import SettingsError as MalformedSettingError
 
 from makima_kernel.service.addresses_in_files import IN_FILES, addresses_in_files
 from makima_kernel.service.listening import refusal
+from makima_kernel.service.service_links import service_links
 
 # Variables `MAKIMA_<NAME>` that are read by the CLI, the SDK, the runner or the tests, and not by a service.
 NOT_SETTINGS = frozenset(
@@ -53,12 +53,6 @@ NOT_SETTINGS = frozenset(
         "E2E_NATS_URL",
     }
 )
-
-
-_LINK: Final = re.compile(
-    r"(?P<service>\w+?)_(?P<member>SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$"
-)
-_LINK_ADDRESS: Final = re.compile(r"(tcp|udp|sctp)://")
 
 
 class SettingsError(ValueError):
@@ -276,21 +270,6 @@ def _refuse_unknown_environment(cls: type[BaseModel], environment: Mapping[str, 
         raise SettingsError(
             f"environment variable {variable} is not a setting{_nearest(first, cls.model_fields, 'MAKIMA_', upper=True)}"
         )
-
-
-def service_links(environment: Mapping[str, str]) -> set[str]:
-    """The variables with which Kubernetes (as Docker's links) tells each container of the services beside it:
-    for one that is called `makima-gateway` `MAKIMA_GATEWAY_PORT=tcp://10.0.0.7:8420`, and others of that name.
-    They are nobody's settings.
-    """
-    named = {variable: found for variable in environment if (found := _LINK.match(variable)) is not None}
-    addresses = {variable for variable in named if _LINK_ADDRESS.match(environment[variable])}
-    linked = {named[variable]["service"] for variable in addresses}
-    return addresses | {
-        variable
-        for variable, found in named.items()
-        if found["service"] in linked and found["member"] != "PORT"  # that one is set by hand, if no address
-    }
 
 
 def _explain(cls: type[BaseModel], problem: Mapping[str, Any]) -> str:
