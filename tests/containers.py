@@ -17,8 +17,9 @@ os.environ.setdefault(
     "TESTCONTAINERS_RYUK_DISABLED", "true"
 )  # its reaper is one more image to pull; our fixtures stop what they start
 
-POSTGRES_IMAGE = "postgres:18"
-NATS_IMAGE = "nats:2.12-alpine"
+# As docker-compose.yml has them; a test compares them.
+POSTGRES_IMAGE = os.environ.get("MAKIMA_POSTGRES_IMAGE", "postgres:18.4")
+NATS_IMAGE = os.environ.get("MAKIMA_NATS_IMAGE", "nats:2.15.1-alpine")
 PASSWORD = "makima"
 CONFIG_PATH = "/etc/makima/nats.conf"
 CONFIG = f"port: 4222\nmax_payload: {MAX_PAYLOAD}\njetstream {{ store_dir: /data, max_file_store: 64GB }}\n"

@@ -4,14 +4,17 @@ import asyncio
 import os
 import signal
 import socket
+import sys
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import cast
 from urllib.parse import urlsplit
 
 import asyncpg
 import nats
+import psutil
 import pytest
 from makima_kernel.credentials import hash_of
 from makima_kernel.testing import eventually
@@ -68,10 +71,15 @@ async def test_each_service_is_told_its_servers_whose_disk_to_watch_and_only_the
     contract, gateway = (
         eval((folder / "data" / "logs" / f"{name}.log").read_text()) for name in ("contract", "gateway")
     )
-    assert gateway["MAKIMA_DATABASE_URL"] == contract["MAKIMA_DATABASE_URL"] == up.ready["database_url"]
+    assert in_file(gateway, "MAKIMA_DATABASE_URL") == up.ready["database_url"]
+    assert in_file(contract, "MAKIMA_DATABASE_URL") == up.ready["database_url"]
     users = {
         urlsplit(str(url)).username: urlsplit(str(url)).port
-        for url in (gateway["MAKIMA_NATS_URL"], contract["MAKIMA_NATS_URL"], up.ready["nats_url"])
+        for url in (
+            in_file(gateway, "MAKIMA_NATS_URL"),
+            in_file(contract, "MAKIMA_NATS_URL"),
+            up.ready["nats_url"],
+        )
     }
     assert list(users) == ["gateway", "contract", "admin"], "each comes as itself"
     assert len(set(users.values())) == 1
@@ -81,6 +89,25 @@ async def test_each_service_is_told_its_servers_whose_disk_to_watch_and_only_the
     assert not {"MAKIMA_PORT", "MAKIMA_ADMIN_TOKEN_SHA256", "MAKIMA_NATS_ISSUER_SEED_FILE"} & set(contract)
     assert str(up.ready["token"]) not in str(gateway), "it is told the hash alone"
     assert contract["MAKIMA_DATA_DIR"] == gateway["MAKIMA_DATA_DIR"] == up.ready["data_dir"]
+
+
+def in_file(environment: Mapping[str, str], variable: str) -> str:
+    """What a service is told by a file, which only our user may read."""
+    file = Path(environment[f"{variable}_FILE"])
+    assert file.stat().st_mode & 0o777 == 0o600
+    return file.read_text()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+async def test_no_secret_is_in_the_environment_or_the_arguments_of_a_program(begin: Begin) -> None:
+    up = await begin("--demo", MAKIMA_TOKEN="mk_of_the_user")
+    started = psutil.Process(up.process.pid).children(recursive=True)
+    assert len(started) > len(up.pids("services")) + len(up.pids("servers"))
+    secrets = [str(up.ready["token"]), urlsplit(str(up.ready["nats_url"])).password or "", "mk_of_the_user"]
+    for process in started:
+        with suppress(psutil.NoSuchProcess):
+            said = f"{process.environ()} {process.cmdline()}"
+            assert not [secret for secret in secrets if secret in said]
 
 
 async def test_a_service_that_dies_is_started_again_and_that_is_shown(begin: Begin) -> None:
@@ -123,6 +150,20 @@ async def test_a_taken_port_ends_the_start_with_its_number_and_the_flag(folder: 
         )
     assert code == 1
     assert error == f"Error: port {port} is taken: choose another with {flag}\n"
+
+
+async def test_a_data_folder_that_others_may_write_or_a_link_ends_the_start_with_one_line(
+    folder: Path, tmp_path: Path
+) -> None:
+    shared, link = tmp_path / "shared", tmp_path / "link"
+    shared.mkdir()
+    shared.chmod(0o777)
+    link.symlink_to(folder)
+    for data, says in ((shared, "can be written by other users"), (link, "is a link")):
+        code, error = await fails(folder, "--data-dir", str(data), "--port", "0", "--nats-port", "0")
+        assert (code, error.count("\n")) == (1, 1)
+        assert error.startswith(f"Error: {data} {says}")
+    assert list(shared.iterdir()) == []
 
 
 async def test_only_one_runs_on_a_data_folder(begin: Begin, folder: Path) -> None:

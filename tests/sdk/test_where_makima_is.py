@@ -6,6 +6,7 @@ import pytest
 from makima_local import context
 from makima_local.context import Context
 from makima_sdk import Connection, UnknownContextError
+from makima_sdk.connection import UnreadableSecretError
 
 
 @pytest.fixture
@@ -33,8 +34,38 @@ def test_a_context_can_be_named(environ: dict[str, str]) -> None:
 
 def test_the_environment_wins_over_the_context(environ: dict[str, str]) -> None:
     assert Connection.default(environ={**environ, "MAKIMA_URL": "http://there"}) == Connection(
-        "http://there", "nats://here", "mine"
+        "http://there", "nats://here", None
     )
+    assert Connection.default(
+        environ={**environ, "MAKIMA_URL": "http://there", "MAKIMA_TOKEN": "theirs"}
+    ) == Connection("http://there", "nats://here", "theirs")
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    ["http://there", "https://here", "http://here:81", "http://here.there", "http://here@there", "here"],
+)
+def test_a_contexts_token_goes_to_its_own_address_alone(environ: dict[str, str], elsewhere: str) -> None:
+    assert Connection.default(url=elsewhere, environ=environ).token is None
+    assert Connection.default(environ={**environ, "MAKIMA_URL": elsewhere}).token is None
+
+
+@pytest.mark.parametrize("same", ["http://here/", "http://HERE", "http://here:80"])
+def test_its_own_address_may_be_written_in_another_way(environ: dict[str, str], same: str) -> None:
+    assert Connection.default(url=same, environ=environ).token == "mine"
+
+
+def test_a_token_and_the_brokers_address_may_lie_in_files(environ: dict[str, str], tmp_path: Path) -> None:
+    for name, text in (("token", "of a file\n"), ("nats", "nats://me:secret@there\n"), ("empty", "\n")):
+        (tmp_path / name).write_text(text)
+    files = {"MAKIMA_TOKEN_FILE": str(tmp_path / "token"), "MAKIMA_NATS_URL_FILE": str(tmp_path / "nats")}
+    assert Connection.default(environ={**environ, **files}) == Connection(
+        "http://here", "nats://me:secret@there", "of a file"
+    )
+    assert Connection.default(environ={**environ, **files, "MAKIMA_TOKEN": "set"}).token == "set"
+    for wrong, says in (("missing", "cannot be read"), ("empty", "is empty")):
+        with pytest.raises(UnreadableSecretError, match=f"MAKIMA_TOKEN_FILE names {says}"):
+            Connection.default(environ={**environ, "MAKIMA_TOKEN_FILE": str(tmp_path / wrong)})
 
 
 def test_an_unknown_context_names_those_that_are_known(environ: dict[str, str]) -> None:

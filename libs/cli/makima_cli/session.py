@@ -3,13 +3,13 @@
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import wraps
 from typing import TypeVar
 
 import click
 import orjson
-from makima_sdk.connection import Connection, UnknownContextError
+from makima_sdk.connection import Connection, UnknownContextError, UnreadableSecretError
 from makima_sdk.http import Http, Json
 from makima_sdk.problems import ProblemError, UnreachableError
 
@@ -119,7 +119,6 @@ def echo_json(value: object) -> None:
 
 def _connection(url: str | None, context: str | None) -> Connection:
     try:
-        found = Connection.default(context=context)
-    except UnknownContextError as error:
+        return Connection.default(context=context, url=url)
+    except (UnknownContextError, UnreadableSecretError) as error:
         raise click.UsageError(str(error)) from error
-    return replace(found, url=url) if url else found

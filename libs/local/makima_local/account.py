@@ -74,6 +74,13 @@ def account(name: str = NAME) -> Account:
     return Account(entry.pw_name, entry.pw_uid, entry.pw_gid)
 
 
+def our_uids() -> frozenset[int]:
+    """The uids whose files are ours: the present user's; for root also those of the user `NAME`, if he exists."""
+    if os.geteuid() != 0:
+        return frozenset({os.geteuid()})
+    return frozenset({0, *(entry.pw_uid for entry in pwd.getpwall() if entry.pw_name == NAME)})
+
+
 def run_as(user: Account, command: Sequence[str], timeout: float = 120.0) -> subprocess.CompletedProcess[str]:
     """Runs a command to its end as this user; in the folder `/`, which every user may enter.
 

@@ -2,11 +2,11 @@
 and stored in that folder, readable by its user only.
 """
 
-import os
-import tempfile
 from pathlib import Path
 
 from makima_kernel.credentials import new_secret
+
+from makima_local import private_files
 
 
 def admin_token(file: Path) -> str:
@@ -17,8 +17,5 @@ def admin_token(file: Path) -> str:
     if file.is_file() and (kept := file.read_text().strip()):
         return kept
     secret = new_secret()
-    handle, beside = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")  # mkstemp: mode 600
-    with os.fdopen(handle, "w") as out:
-        out.write(f"{secret}\n")
-    Path(beside).replace(file)
+    private_files.replace(file, f"{secret}\n")
     return secret

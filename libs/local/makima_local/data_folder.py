@@ -8,7 +8,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from makima_local.account import our_uids
+from makima_local.private_files import append_to, require_closed_way, require_ours
+
 ROOTS_DEFAULT = Path("/var/lib/makima/dev")  # the user that Postgres runs as has no access to root's home
+
+# What makima makes in a data folder. The content of FOLDERS is looked at, too; Postgres looks at its own.
+FILES = ("lock", "admin-token", "postgres", "postgres.log", "nats.log", "demo")
+FOLDERS = ("logs", "nats", "secrets")
+SECRETS = ("admin-token", "passwords.json", "issuer.seed")
 
 
 class UnusableError(RuntimeError):
@@ -58,16 +66,28 @@ class DataFolder:
     def admin_token(self) -> Path:
         return self.path / "admin-token"
 
+    @property
+    def secrets(self) -> Path:
+        """The folder with what the programs are told by file: their environment has only the path."""
+        return self.path / "secrets"
+
     def log(self, name: str) -> Path:
         return self.path / "logs" / f"{name}.log"
 
     def prepare(self) -> None:
-        """Creates missing folders, private to us. Existing ones keep their mode, because one may be /tmp.
+        """Creates missing folders, private to us.
 
-        Raises `UnusableError` if one cannot be made, or if we may not write into it.
+        Raises `UnusableError` if one cannot be made, or if we may not write into it; and `NotOursError` if the
+        folder, or a file in it that makima uses, is a link, belongs to another user, or may be written by
+        others: a program that runs as such a user would get our secrets, or let us write where it cannot.
         """
         try:
-            self._create()
+            require_closed_way(self.path)
+            for folder in [*reversed(self.path.parents), self.path]:
+                _create(folder)
+            self._require_ours()
+            for folder in (self.log("").parent, self.secrets):
+                folder.mkdir(exist_ok=True, mode=0o700)
             with tempfile.TemporaryFile(dir=self.path):
                 pass
         except OSError as error:
@@ -76,11 +96,14 @@ class DataFolder:
                 "choose another --data-dir"
             ) from error
 
-    def _create(self) -> None:
-        for folder in [folder for folder in (*reversed(self.path.parents), self.path) if not folder.exists()]:
-            folder.mkdir(exist_ok=True)
-            close(folder)
-        self.log("").parent.mkdir(exist_ok=True, mode=0o700)
+    def _require_ours(self) -> None:
+        owners = our_uids()
+        require_ours(self.path, owners)
+        for name in (*FILES, *FOLDERS):
+            require_ours(self.path / name, owners, secret=name in SECRETS)
+        for folder in (self.path / name for name in FOLDERS if (self.path / name).is_dir()):
+            for file in folder.iterdir():
+                require_ours(file, owners, secret=file.name in SECRETS or folder == self.secrets)
 
     def in_use(self) -> bool:
         """True if a makima process holds the folder's lock."""
@@ -99,16 +122,24 @@ class DataFolder:
 
         The operating system releases the lock when this process ends, even if it is killed.
         """
-        with (self.path / "lock").open("a+") as lock:
+        with append_to(self.path / "lock") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 lock.seek(0)
-                holder = lock.read().strip()
+                holder = lock.read().decode().strip()
                 raise InUseError(
                     f"makima runs on {self.path} already (pid {holder}): stop it, or choose another --data-dir"
                 ) from None
             lock.truncate(0)
-            lock.write(str(os.getpid()))
+            lock.write(str(os.getpid()).encode())
             lock.flush()
             yield
+
+
+def _create(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700)
+    except FileExistsError:
+        return
+    close(folder)

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from makima_kernel.nats.accounts import AUTH, SERVICES
 
-from makima_local import ports
+from makima_local import ports, private_files
 from makima_local.embedded import Embedded, ExitedError, ServerFailedError
 from makima_local.nats_users import NatsUsers
 from makima_local.server import EXIT_POLL_SECONDS, ServerProcess
@@ -142,7 +142,8 @@ class Nats(Embedded):
             "pid_file": _quoted(pid_file),
             "store": _quoted(store),
         }
-        self._config.write_text(self._template().format(**values) + (INCLUDE if self._users else ""))
+        text = self._template().format(**values) + (INCLUDE if self._users else "")
+        private_files.replace(self._config, text)
         self._process = ServerProcess.start(
             [str(binary()), "-c", str(self._config)], log=self.log, tied=self._tie
         )

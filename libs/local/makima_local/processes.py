@@ -38,8 +38,8 @@ class Program:
     log: Path  # receives stdout and stderr
     # Serves /livez and /readyz; without one the program is ready as soon as it runs.
     health_port: int | None = None
-    # In addition to this process's environment.
-    env: Mapping[str, str] = field(default_factory=dict[str, str])
+    # In addition to this process's environment; None: the variable is removed from it.
+    env: Mapping[str, str | None] = field(default_factory=dict[str, str | None])
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +267,7 @@ class Runner:
             return await asyncio.create_subprocess_exec(
                 *program.command,
                 cwd=program.folder,
-                env={**os.environ, "PYTHONUNBUFFERED": "1", **program.env},
+                env=_environment(program.env),
                 stdin=DEVNULL,
                 stdout=out,
                 stderr=out,
@@ -281,6 +281,11 @@ class Runner:
         if program.name not in self._processes:
             return "it is not running"
         return await unready(program.health_port) if program.health_port else None
+
+
+def _environment(own: Mapping[str, str | None]) -> dict[str, str]:
+    merged = {**os.environ, "PYTHONUNBUFFERED": "1", **own}
+    return {name: value for name, value in merged.items() if value is not None}
 
 
 def _send(pid: int, what: signal.Signals) -> None:

@@ -57,6 +57,8 @@ class ServerProcess:
             child = subprocess.Popen(
                 command,
                 cwd="/",
+                # Without our settings, of which some are secrets and none is the server's.
+                env={name: value for name, value in os.environ.items() if not name.startswith("MAKIMA_")},
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,

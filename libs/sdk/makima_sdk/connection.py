@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Self, cast
 
-from makima_schemas.addresses import contexts_file
+from makima_schemas.addresses import SecretFileError, contexts_file, from_environment, origin
 
 from makima_sdk.problems import ConnectionSettingsError, MakimaError
 
@@ -22,6 +22,10 @@ class UnknownContextError(MakimaError):
         super().__init__(f"no context {name!r}; known: {', '.join(known) or 'none'}")
 
 
+class UnreadableSecretError(ConnectionSettingsError):
+    """A file that holds a secret cannot be read; the message names the variable that names the file."""
+
+
 @dataclass(frozen=True, slots=True)
 class Connection:
     """How to reach one makima installation: its HTTP and NATS addresses, and an access token."""
@@ -31,21 +35,38 @@ class Connection:
     token: str | None = None  # bearer token for HTTP and the monitor socket; None: sent without one
 
     @classmethod
-    def default(cls, *, context: str | None = None, environ: Mapping[str, str] | None = None) -> Self:
-        """Read the connection data. Each value comes from the first of these that has it: `MAKIMA_URL`,
-        `MAKIMA_NATS_URL` and `MAKIMA_TOKEN`; the context (`context`, else `MAKIMA_CONTEXT`, else the current
-        one of contexts.toml); the defaults of `makima up`.
+    def default(
+        cls,
+        *,
+        context: str | None = None,
+        url: str | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> Self:
+        """Read the connection data. Each value comes from the first of these that has it: `url`; `MAKIMA_URL`,
+        `MAKIMA_NATS_URL` and `MAKIMA_TOKEN`, or the files that `MAKIMA_NATS_URL_FILE` and `MAKIMA_TOKEN_FILE`
+        name; the context (`context`, else `MAKIMA_CONTEXT`, else the current one of contexts.toml); the
+        defaults of `makima up`.
 
-        Space and line breaks around a token, from a file for example, are left out. Raises `UnknownContextError`
-        if the named context is not in contexts.toml, and `ConnectionSettingsError` if that cannot be read.
+        Space and line breaks around a token, from a file for example, are left out. A context's token is for
+        its own address: with another one (scheme, host or port) there is no token, unless the environment has
+        one. Raises `UnknownContextError` if the named context is not in contexts.toml,
+        `ConnectionSettingsError` if that cannot be read, and `UnreadableSecretError` if a file cannot be read.
         """
         env = os.environ if environ is None else environ
         found = _context(env, context or env.get("MAKIMA_CONTEXT"))
-        return cls(
-            url=env.get("MAKIMA_URL") or found.get("url") or DEFAULT_URL,
-            nats_url=env.get("MAKIMA_NATS_URL") or found.get("nats_url") or DEFAULT_NATS_URL,
-            token=(env.get("MAKIMA_TOKEN") or found.get("token") or "").strip() or None,
-        )
+        there = found.get("url") or DEFAULT_URL
+        wanted = url or env.get("MAKIMA_URL") or there
+        own = found.get("token") if origin(wanted) == origin(there) else None
+        try:
+            return cls(
+                url=wanted,
+                nats_url=from_environment(env, "MAKIMA_NATS_URL")
+                or found.get("nats_url")
+                or DEFAULT_NATS_URL,
+                token=(from_environment(env, "MAKIMA_TOKEN") or own or "").strip() or None,
+            )
+        except SecretFileError as error:
+            raise UnreadableSecretError(str(error)) from error
 
 
 def _context(env: Mapping[str, str], name: str | None) -> Mapping[str, str]:

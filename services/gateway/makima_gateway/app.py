@@ -19,7 +19,7 @@ from makima_gateway.auth.ownership import Owners
 from makima_gateway.auth.tokens import Tokens
 from makima_gateway.batch.ledger import BatchLedger
 from makima_gateway.dashboard.queries import DashboardQueries
-from makima_gateway.http.server import listen, serve
+from makima_gateway.http.server import Tls, listen, serve
 from makima_gateway.monitor.log_tail import LogTail
 from makima_gateway.monitor.monitor import Monitor
 from makima_gateway.monitor.stale_reminders import StaleReminders
@@ -34,6 +34,7 @@ GAUGES_EVERY_SECONDS: Final = 5.0
 
 async def build(service: Service) -> None:
     bound = listen(service.settings.host, service.settings.port)
+    tls = Tls.of(service.settings.tls_cert_file, service.settings.tls_key_file)
     queries, tokens = Queries(service.pool), Tokens(service.pool)
     broker_logins = BrokerLogins(tokens, service.settings)
     await _first_admin(service, tokens)
@@ -82,11 +83,15 @@ async def build(service: Service) -> None:
     listens = service.listens("http")
 
     def listening() -> None:
-        url = f"http://{service.settings.host}:{bound.getsockname()[1]}"
+        scheme = "https" if tls else "http"
+        url = f"{scheme}://{service.settings.host}:{bound.getsockname()[1]}"
         service.logger.info("gateway.listening", url=url)
         listens.set()
 
-    service.loop("http", lambda: serve(app, bound, on_listening=listening, close_sockets=log_tail.close))
+    service.loop(
+        "http",
+        lambda: serve(app, bound, on_listening=listening, close_sockets=log_tail.close, tls=tls),
+    )
 
 
 async def _first_admin(service: Service, tokens: Tokens) -> None:

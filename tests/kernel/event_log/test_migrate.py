@@ -215,20 +215,23 @@ async def test_the_command_line_migrates_and_rolls_back(
     empty: str, folder: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     site = only_the_shop_installed(tmp_path_factory.mktemp("site"), folder)
+    file = site / "database-url"
+    file.write_text(empty)
 
-    async def run(*arguments: str) -> list[str]:
+    async def run(*arguments: str, **told: str) -> list[str]:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "makima_kernel.event_log.migrate", *arguments,
-            env={**os.environ, "MAKIMA_DATABASE_URL": empty, "PYTHONPATH": str(site)}, stdout=asyncio.subprocess.PIPE,
+            env={**os.environ, **told, "PYTHONPATH": str(site)}, stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip
         output, _ = await process.communicate()
         assert process.returncode == 0
         return output.decode().splitlines()
 
-    assert (await run())[-3:] == [
+    assert (await run(MAKIMA_DATABASE_URL=empty))[-3:] == [
         "shop: 0001_shelves.pre",
         "shop: 0001_shelves.post",
         "shop: 0002_labels.pre",
     ]
-    assert await run() == ["event_log: nothing to do", "shop: nothing to do"]
-    assert await run("--rollback", "shop", "1") == ["shop: 0002_labels.rollback"]
+    in_file = {"MAKIMA_DATABASE_URL_FILE": str(file)}
+    assert await run(**in_file) == ["event_log: nothing to do", "shop: nothing to do"]
+    assert await run("--rollback", "shop", "1", **in_file) == ["shop: 0002_labels.rollback"]

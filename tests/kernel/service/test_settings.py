@@ -204,3 +204,38 @@ def test_no_host_is_not_every_host(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MAKIMA_HOST", "")
     with pytest.raises(SettingsError, match="setting host"):
         load(Settings)
+
+
+@pytest.mark.parametrize("name", ["database_url", "nats_url"])
+def test_an_address_with_a_password_may_lie_in_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    file, variable = tmp_path / "url", f"MAKIMA_{name.upper()}"
+    file.write_text("nats://me:secret@there\n")
+    monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv(f"{variable}_FILE", str(file))
+    assert getattr(load(Settings), name) == "nats://me:secret@there"
+    assert getattr(load(Settings, **{name: "nats://given"}), name) == "nats://given"
+    monkeypatch.setenv(variable, "nats://in-the-environment")
+    assert getattr(load(Settings), name) == "nats://in-the-environment"
+    monkeypatch.delenv(variable)
+    file.unlink()
+    with pytest.raises(SettingsError, match=f"{variable}_FILE names cannot be read"):
+        load(Settings)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "makima.example"])
+def test_listening_for_other_machines_needs_tls_or_a_stated_proxy(host: str) -> None:
+    with pytest.raises(SettingsError, match="tokens would cross the network readable: set tls_cert_file"):
+        load(Settings, host=host)
+    files = {"tls_cert_file": "cert.pem", "tls_key_file": "key.pem"}
+    for said in ({"behind_proxy": True}, files):
+        assert load(Settings, host=host, **said).host == host
+    for half in files:
+        with pytest.raises(SettingsError, match="tls_cert_file and tls_key_file go together"):
+            load(Settings, host=host, **{half: "one.pem"})
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1", "localhost"])
+def test_this_machine_may_talk_to_itself_in_the_clear(host: str) -> None:
+    assert load(Settings, host=host).host == host

@@ -1,6 +1,6 @@
 """`check_completion`: what is missing, and the flow starts where it may."""
 
-from makima_kernel.service.settings import FeatureFlags
+from makima_kernel.service.contracts_settings import FeatureFlags
 from makima_kernel.testing import eventually
 from makima_schemas.commands import Problem
 from makima_schemas.contract import commands as c

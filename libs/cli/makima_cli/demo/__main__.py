@@ -1,7 +1,7 @@
 """`python -m makima_cli.demo [FOLDER]`: runs the fleet and its user until SIGTERM.
 
-It uses the servers that MAKIMA_URL and MAKIMA_NATS_URL (or the context) name. MAKIMA_TOKEN, or the context,
-must have an administrator's token, which creates the tokens of the fleet.
+It uses the servers that MAKIMA_URL and MAKIMA_NATS_URL (or the context) name. MAKIMA_TOKEN, the file that
+MAKIMA_TOKEN_FILE names, or the context, must have an administrator's token, which creates the tokens of the fleet.
 """
 
 import asyncio
@@ -43,14 +43,16 @@ async def fleet(folder: Path | None) -> None:
     """
     worktrees = folder or Path(tempfile.mkdtemp(prefix="makima-demo-"))
     shutil.rmtree(worktrees, ignore_errors=True)  # left by an earlier run that was killed
+    secrets = Path(tempfile.mkdtemp(prefix="makima-demo-"))  # mode 700
     try:
         connection = Connection.default()
         async with fleet_credentials(connection, NAMES) as made, asyncio.TaskGroup() as everybody:
             for index, name in enumerate(NAMES):
-                everybody.create_task(keep(index, name, worktrees, made.env(name)))
+                everybody.create_task(keep(index, name, worktrees, made.env(name, secrets)))
             everybody.create_task(play(replace(connection, token=made.user)))
     finally:
-        shutil.rmtree(worktrees, ignore_errors=True)
+        for made_here in (worktrees, secrets):
+            shutil.rmtree(made_here, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 from zlib import crc32
 
+from makima_schemas.addresses import from_environment
 from makima_schemas.contract.model import ContractStatus
 from makima_sdk.connection import Connection
 from makima_sdk.contracts import Contracts
@@ -205,7 +206,7 @@ async def main(name: str, place: Place, worktrees: Path) -> None:
     connection = Connection.default()
     async with (
         Http(connection.url, connection.token) as http,
-        Http(connection.url, os.environ[USERS_TOKEN]) as user,
+        Http(connection.url, from_environment(os.environ, USERS_TOKEN)) as user,
     ):
         await DemoDaemon(name, place, Contracts(http), Contracts(user), connection, worktrees=worktrees).run()
 

@@ -5,8 +5,11 @@ end.
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
+from makima_local import private_files
 from makima_sdk.connection import Connection
 from makima_sdk.http import Http, Json
 from makima_sdk.paths import path
@@ -25,13 +28,18 @@ class FleetCredentials:
     """The tokens of the demo user and of the daemons."""
 
     user: str  # a token with role owner
-    daemons: Mapping[str, Mapping[str, str]]  # daemon → environment variables with its token and NATS address
+    daemons: Mapping[str, Mapping[str, str]]  # daemon → its token and NATS address, by environment variable
 
-    def env(self, daemon: str) -> dict[str, str]:
+    def env(self, daemon: str, folder: Path) -> dict[str, str]:
         """The environment of a daemon and its agents. They use the daemon's token for their own work, and the
         user's for what only the contract's owner may do.
+
+        It names files in `folder`, which only our user may read.
         """
-        return {**self.daemons[daemon], USERS_TOKEN: self.user}
+        secrets = {**self.daemons[daemon], USERS_TOKEN: self.user}
+        for variable, value in secrets.items():
+            private_files.replace(folder / f"{daemon}.{variable}", value)
+        return {f"{variable}_FILE": str(folder / f"{daemon}.{variable}") for variable in secrets}
 
 
 @asynccontextmanager
@@ -65,7 +73,8 @@ def _environment(connection: Connection, issued: Json) -> Mapping[str, str]:
     """The environment of a daemon. A token of an external broker has no NATS user: then all share the fleet's
     address.
     """
-    host = connection.nats_url.rpartition("://")[2].rpartition("@")[2]
+    parts = urlsplit(connection.nats_url)
+    host = parts.netloc.rpartition("@")[2]
     user, password = issued.get("nats_user"), issued.get("nats_password")
-    nats_url = f"nats://{user}:{password}@{host}" if user else connection.nats_url
+    nats_url = f"{parts.scheme}://{user}:{password}@{host}" if user else connection.nats_url
     return {"MAKIMA_TOKEN": str(issued["token"]), "MAKIMA_NATS_URL": nats_url}

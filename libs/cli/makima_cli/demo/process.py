@@ -35,12 +35,13 @@ class Child:
     async def start(
         cls, name: str, module: str, *arguments: str, env: Mapping[str, str] | None = None
     ) -> Self:
-        """Start the process. `env` is added to the environment of this process."""
+        """Start the process. `env` is added to the environment of this process, without its own token."""
+        inherited = {name: value for name, value in os.environ.items() if name != "MAKIMA_TOKEN"}
         command = (sys.executable, "-m", module, *arguments)
         return cls(
             name,
             await asyncio.create_subprocess_exec(
-                *command, env={**os.environ, **(env or {})}, stdin=PIPE, preexec_fn=dies_with_parent()
+                *command, env={**inherited, **(env or {})}, stdin=PIPE, preexec_fn=dies_with_parent()
             ),
         )
 

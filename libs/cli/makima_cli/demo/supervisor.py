@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from makima_schemas.addresses import from_environment
 from makima_schemas.contract.model import ContractStatus, TaskStatus
 from makima_schemas.supervisor import SupervisorState
 from makima_sdk.connection import Connection
@@ -145,7 +146,11 @@ async def supervise(contract_id: str, daemon_id: str, shared: Path) -> None:
     connection = Connection.default()
     async with (
         Http(connection.url, connection.token, retry_for=AGENT_RECONNECT_TIMEOUT_SECONDS) as http,
-        Http(connection.url, os.environ[USERS_TOKEN], retry_for=AGENT_RECONNECT_TIMEOUT_SECONDS) as owners,
+        Http(
+            connection.url,
+            from_environment(os.environ, USERS_TOKEN),
+            retry_for=AGENT_RECONNECT_TIMEOUT_SECONDS,
+        ) as owners,
     ):
         contracts, owner = Contracts(http), Contracts(owners)
         contract = await owner.get(contract_id)

@@ -15,8 +15,8 @@ from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
 from makima_kernel.event_log.log import Log
 from makima_kernel.nats.connection import BrokerUnreachableError, connect, ignore_close
 from makima_local import context as contexts
-from makima_schemas.addresses import without_credentials
-from makima_sdk.connection import Connection, UnknownContextError
+from makima_schemas.addresses import SecretFileError, from_environment, without_credentials
+from makima_sdk.connection import Connection, UnknownContextError, UnreadableSecretError
 from makima_sdk.problems import UnreachableError
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
@@ -44,9 +44,9 @@ def run(context: str | None, work: Callable[[Servers], Awaitable[R]], *, as_json
     """
     try:
         connection = Connection.default(context=context)
-    except UnknownContextError as error:
+        database_url = from_environment(os.environ, "MAKIMA_DATABASE_URL") or _database_of(context)
+    except (UnknownContextError, UnreadableSecretError, SecretFileError) as error:
         raise click.UsageError(str(error)) from error
-    database_url = os.environ.get("MAKIMA_DATABASE_URL") or _database_of(context)
     if not structlog.is_configured():  # logs go to stderr: stdout may be parsed as JSON
         structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 

@@ -1,6 +1,7 @@
 """The `makima up` command: its options, signal handling, and error messages of one line."""
 
 import asyncio
+import os
 import shutil
 import signal
 import tempfile
@@ -15,7 +16,9 @@ from makima_local.account import UnreachableError
 from makima_local.data_folder import ROOTS_DEFAULT, DataFolder, InUseError, UnusableError, close
 from makima_local.embedded import ServerFailedError
 from makima_local.ports import PortTakenError
+from makima_local.private_files import NotOursError
 from makima_local.processes import NotReadyError
+from makima_schemas.addresses import SecretFileError
 
 from makima_cli.up.options import Options, check_host, setting
 from makima_cli.up.system import NotPreparedError, serve
@@ -23,6 +26,7 @@ from makima_cli.up.system import NotPreparedError, serve
 PORT = click.IntRange(0, 65_535)
 KNOWN = (
     UnusableError,
+    NotOursError,
     UnreachableError,
     InUseError,
     PortTakenError,
@@ -77,7 +81,10 @@ def up(
         raise click.UsageError("--ephemeral uses a temporary data folder: leave out --data-dir")
     check_host()
     with _folder(data_dir, ephemeral=ephemeral) as folder:
-        elsewhere = [cast("str | None", setting(name)) for name in ("database_url", "nats_url")]
+        try:
+            elsewhere = [cast("str | None", setting(name)) for name in ("database_url", "nats_url")]
+        except SecretFileError as error:
+            raise click.UsageError(str(error)) from error
         options = Options(folder.path, ephemeral, port, nats_port, demo, open_browser, as_json, *elsewhere)
         try:
             folder.prepare()
@@ -108,7 +115,7 @@ def _leaves(error: BaseException) -> list[BaseException]:
 def _folder(data_dir: Path | None, *, ephemeral: bool) -> Generator[DataFolder]:
     if not ephemeral:
         try:
-            chosen = data_dir.expanduser().resolve() if data_dir else DataFolder.default().path
+            chosen = _unlinked(data_dir) if data_dir else DataFolder.default().path
         except (UnusableError, RuntimeError) as error:  # no home folder; a loop of links
             raise click.ClickException(str(error)) from error
         yield DataFolder(chosen)
@@ -119,6 +126,12 @@ def _folder(data_dir: Path | None, *, ephemeral: bool) -> Generator[DataFolder]:
         yield DataFolder(temporary)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _unlinked(data_dir: Path) -> Path:
+    """The absolute path. Links that lead to the folder are resolved; one in its place stays, to be refused."""
+    path = Path(os.path.abspath(data_dir.expanduser()))  # noqa: PTH100 - Path.resolve would follow the link
+    return path.parent.resolve() / path.name
 
 
 async def _until_stopped(options: Options, folder: DataFolder) -> None:

@@ -8,6 +8,7 @@ from typing import Final, cast
 
 import click
 from makima_local.ports import LOOPBACK
+from makima_schemas.addresses import from_environment
 
 REACHABLE_AT_LOOPBACK: Final = (LOOPBACK, "localhost", "0.0.0.0")  # noqa: S104 - as the user wrote it
 
@@ -41,10 +42,11 @@ def settings_file() -> Path | None:
 
 
 def setting(name: str) -> object:
-    """A setting that `makima up` shares with the services: `MAKIMA_<NAME>`, else the value in the settings
-    file, else None. Raises `UsageError` if the file cannot be read.
+    """A setting that `makima up` shares with the services: `MAKIMA_<NAME>`, or the text of the file that
+    `MAKIMA_<NAME>_FILE` names; else the value in the settings file, else None. Raises `SecretFileError`, and
+    `UsageError` if the settings file cannot be read.
     """
-    return os.environ.get(f"MAKIMA_{name.upper()}") or _in_file().get(name)
+    return from_environment(os.environ, f"MAKIMA_{name.upper()}") or _in_file().get(name)
 
 
 def check_host() -> None:

@@ -8,7 +8,7 @@ from typing import cast
 
 from makima_kernel.credentials import hash_of
 from makima_kernel.installed_services import InstalledService, installed_services
-from makima_local import ports
+from makima_local import ports, private_files
 from makima_local.data_folder import DataFolder
 from makima_local.nats_users import NatsUsers
 from makima_local.processes import Program
@@ -19,6 +19,10 @@ from makima_cli.up.servers import Servers
 
 GATEWAY = "gateway"
 FLEET = "demo fleet"
+# What our own environment may contain, and no program should inherit: each is told what it needs by files.
+WITHOUT_SECRETS: Mapping[str, None] = dict.fromkeys(
+    ("MAKIMA_DATABASE_URL", "MAKIMA_NATS_URL", "MAKIMA_TOKEN")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,7 @@ class LocalSystem:
 
     @property
     def url(self) -> str:
-        return f"http://{ports.LOOPBACK}:{self.port}"
+        return f"{'https' if setting('tls_cert_file') else 'http'}://{ports.LOOPBACK}:{self.port}"
 
 
 def services(site: LocalSystem, *, for_demo: bool) -> list[Program]:
@@ -44,22 +48,37 @@ def services(site: LocalSystem, *, for_demo: bool) -> list[Program]:
 
 def demo_fleet(site: LocalSystem) -> Program:
     """The program of the demo fleet. Its daemons and agents use only the public interfaces."""
-    env = {"MAKIMA_URL": site.url, "MAKIMA_NATS_URL": site.servers.nats_url, "MAKIMA_TOKEN": site.token}
+    env = {
+        **WITHOUT_SECRETS,
+        **_in_files(site, "demo", MAKIMA_NATS_URL=site.servers.nats_url),
+        "MAKIMA_URL": site.url,
+        "MAKIMA_TOKEN_FILE": str(site.folder.admin_token),
+    }
     command = (sys.executable, "-m", "makima_cli.demo", str(site.folder.path / "demo"))
     return Program(FLEET, command, site.folder.path, site.folder.log("demo"), env=env)
+
+
+def _in_files(site: LocalSystem, program: str, **secrets: str) -> dict[str, str]:
+    """Writes each value to a file that only our user may read; returns the variables that name the files."""
+    folder = site.folder.secrets / program
+    folder.mkdir(mode=0o700, exist_ok=True)
+    for variable, value in secrets.items():
+        private_files.replace(folder / variable, value)
+    return {f"{variable}_FILE": str(folder / variable) for variable in secrets}
 
 
 def _service(
     service: InstalledService, site: LocalSystem, health_port: int, pace: Mapping[str, str]
 ) -> Program:
     name = service.name
-    servers = {
+    addresses = {
         "MAKIMA_DATABASE_URL": site.servers.database_url,
         "MAKIMA_NATS_URL": site.servers.nats_url_of(name),
     }
-    env = {
+    env: dict[str, str | None] = {
+        **WITHOUT_SECRETS,
         **pace,
-        **servers,
+        **_in_files(site, name, **addresses),
         "MAKIMA_HEALTH_PORT": str(health_port),
         "MAKIMA_DATA_DIR": str(site.folder.path),
     }

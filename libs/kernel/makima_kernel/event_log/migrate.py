@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final, cast
 
 import asyncpg
+from makima_schemas.addresses import SecretFileError, from_environment
 
 from makima_kernel.event_log import migration_files
 from makima_kernel.event_log.migration_files import Key, MigrationError, Stage
@@ -159,9 +160,15 @@ def main() -> None:
         help="roll back this schema's migrations above NUMBER",
     )
     arguments = parser.parse_args()
-    dsn = os.environ.get("MAKIMA_DATABASE_URL")
+    try:
+        dsn = from_environment(os.environ, "MAKIMA_DATABASE_URL")
+    except SecretFileError as error:
+        parser.error(str(error))
     if dsn is None:
-        parser.error("set MAKIMA_DATABASE_URL to the database, e.g. postgresql://makima@localhost/makima")
+        parser.error(
+            "set MAKIMA_DATABASE_URL to the database, e.g. postgresql://makima@localhost/makima, "
+            "or MAKIMA_DATABASE_URL_FILE to a file with it"
+        )
     back = None if arguments.rollback is None else (str(arguments.rollback[0]), int(arguments.rollback[1]))
     asyncio.run(_command(dsn, arguments.stage, back))
 

@@ -33,9 +33,7 @@ def kept(file: Path, make: Callable[[], str]) -> str:
 def as_user(url: str, user: str, password: str | None = None) -> str:
     """The URL of the same broker for another user; with `password` None it keeps the password in `url`."""
     parts = urlsplit(url)
-    return (
-        f"nats://{user}:{parts.password if password is None else password}@{parts.netloc.rpartition('@')[2]}"
-    )
+    return f"{parts.scheme}://{user}:{parts.password if password is None else password}@{parts.netloc.rpartition('@')[2]}"
 
 
 def set_up(users: Path, passwords: Path) -> None:

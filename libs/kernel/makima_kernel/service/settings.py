@@ -5,22 +5,34 @@ Unknown keys are refused, with the nearest known one as a suggestion.
 
 import difflib
 import os
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Final, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 from urllib.parse import urlsplit
 
+from makima_schemas.addresses import SecretFileError
 from makima_schemas.subjects import SHARDS
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
+    InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
 from pydantic_settings import SettingsError as MalformedSettingError
 
+from makima_kernel.service.addresses_in_files import IN_FILES, addresses_in_files
+from makima_kernel.service.contracts_settings import ContractsSettings, FeatureFlags
+from makima_kernel.service.listening import refusal
+from makima_kernel.service.service_links import service_links
 from makima_kernel.service.settings_file import SettingsFile, SettingsFileError
 
 # Variables `MAKIMA_<NAME>` that are read by the CLI, the SDK, the runner or the tests, and not by a service.
@@ -30,6 +42,7 @@ NOT_SETTINGS = frozenset(
         "CONFIG",
         "URL",
         "TOKEN",
+        "TOKEN_FILE",
         "CONTEXT",
         "CONTRACT",
         "ROLE",
@@ -42,57 +55,8 @@ NOT_SETTINGS = frozenset(
 )
 
 
-_LINK: Final = re.compile(
-    r"(?P<service>\w+?)_(?P<member>SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$"
-)
-_LINK_ADDRESS: Final = re.compile(r"(tcp|udp|sctp)://")
-
-
 class SettingsError(ValueError):
     """A setting is unknown or has an invalid value; the message names the key and says what to do."""
-
-
-class ContractsSettings(BaseModel):
-    """`[contracts]`: the deadlines of domain.md, in the unit at the end of each name,
-    and the switches of plan 2.3.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    auto_complete_enabled: bool = True
-    auto_advance_phases: bool = True
-    heartbeat_interval_seconds: float = Field(default=30, gt=0)
-    heartbeat_timeout_seconds: float = Field(default=120, gt=0)
-    reconnect_grace_seconds: float = Field(
-        default=3, ge=0, description="how far the observed clock is set back after a gap in the stream"
-    )
-    agent_timeout_seconds: float = Field(default=90, gt=0)
-    stale_threshold_minutes: float = Field(default=30, gt=0)
-    stale_detection_interval_seconds: float = Field(default=60, gt=0)
-    cleanup_timeout_seconds: float = Field(default=30, gt=0)
-    validator_timeout_seconds: float = Field(
-        default=10,
-        gt=0,
-        le=10,
-        description="timeout of one validator; at most 10, as the lease of an evaluation lasts no longer",
-    )
-    heartbeat_retention_hours: float = Field(
-        default=24, gt=0, le=40, description="each hour is a partition, and fewer than 50 may be attached"
-    )
-    heartbeat_history_gib: float = Field(
-        default=100, gt=0, description="above this size the oldest hours are dropped early"
-    )
-
-
-class FeatureFlags(BaseModel):
-    """`[feature_flags]`: the effect of a flag that is off is described in domain.md, Errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    enhanced_contract_status: bool = True
-    auto_complete: bool = True
-    supervisor_heartbeat: bool = True
-    monitoring_dashboard: bool = True
 
 
 class Settings(BaseSettings):
@@ -125,6 +89,15 @@ class Settings(BaseSettings):
         default="127.0.0.1",
         min_length=1,  # an empty one would mean every address of the machine
         description="address of the HTTP servers; the default accepts connections from this machine only",
+    )
+    tls_cert_file: Path | None = Field(
+        default=None, description="gateway only: PEM file with the certificate chain of the HTTP API"
+    )
+    tls_key_file: Path | None = Field(default=None, description="gateway only: PEM file with its private key")
+    behind_proxy: bool = Field(
+        default=False,
+        description="says that an address other than loopback is reached only through a proxy that ends TLS, "
+        "or through a container's port that is published on 127.0.0.1",
     )
     port: int = Field(default=8420, description="gateway only: port of the HTTP API")
     admin_token_sha256: str | None = Field(
@@ -186,6 +159,13 @@ class Settings(BaseSettings):
             netloc=f"{parts.username}:{password}@{parts.netloc.rpartition('@')[2]}"
         ).geturl()
 
+    @model_validator(mode="after")
+    def _not_in_the_clear(self) -> Self:
+        """Refuses to listen for other machines without TLS: tokens would cross the network readable."""
+        if (why := refusal(self)) is not None:
+            raise ValueError(why)
+        return self
+
     @field_validator("recorder_shards")
     @classmethod
     def _exist(cls, shards: tuple[int, ...]) -> tuple[int, ...]:
@@ -203,7 +183,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The sources in order of precedence: arguments, environment,
+        """The sources in order of precedence: arguments, environment, files named by the environment,
         `makima.toml` (or the file `MAKIMA_CONFIG`).
         """
         del dotenv_settings, file_secret_settings
@@ -212,7 +192,8 @@ class Settings(BaseSettings):
             env_settings.env_vars = {
                 name: value for name, value in env_settings.env_vars.items() if name.upper() not in links
             }
-        return init_settings, env_settings, SettingsFile(settings_cls)
+        in_files = InitSettingsSource(settings_cls, addresses_in_files())
+        return init_settings, env_settings, in_files, SettingsFile(settings_cls)
 
 
 S = TypeVar("S", bound=Settings)
@@ -229,7 +210,7 @@ def load(cls: type[S], **given: Any) -> S:
         return cls(**given)
     except ValidationError as error:
         raise SettingsError("; ".join(_explain(cls, dict(problem)) for problem in error.errors())) from error
-    except SettingsFileError as error:
+    except (SettingsFileError, SecretFileError) as error:
         raise SettingsError(str(error)) from error
     except MalformedSettingError as error:  # a list or a table in an environment variable is not valid JSON
         raise SettingsError(f"{error}: {error.__cause__}") from error
@@ -240,31 +221,19 @@ def _refuse_unknown_environment(cls: type[BaseModel], environment: Mapping[str, 
     for variable in environment.keys() - links:
         name = variable.removeprefix("MAKIMA_")
         first = name.split("__")[0].lower()
-        if variable == name or name in NOT_SETTINGS or first in cls.model_fields:
+        known = name in NOT_SETTINGS or first in cls.model_fields or first.removesuffix("_file") in IN_FILES
+        if variable == name or known:
             continue
         raise SettingsError(
             f"environment variable {variable} is not a setting{_nearest(first, cls.model_fields, 'MAKIMA_', upper=True)}"
         )
 
 
-def service_links(environment: Mapping[str, str]) -> set[str]:
-    """The variables with which Kubernetes (as Docker's links) tells each container of the services beside it:
-    for one that is called `makima-gateway` `MAKIMA_GATEWAY_PORT=tcp://10.0.0.7:8420`, and others of that name.
-    They are nobody's settings.
-    """
-    named = {variable: found for variable in environment if (found := _LINK.match(variable)) is not None}
-    addresses = {variable for variable in named if _LINK_ADDRESS.match(environment[variable])}
-    linked = {named[variable]["service"] for variable in addresses}
-    return addresses | {
-        variable
-        for variable, found in named.items()
-        if found["service"] in linked and found["member"] != "PORT"  # that one is set by hand, if no address
-    }
-
-
 def _explain(cls: type[BaseModel], problem: Mapping[str, Any]) -> str:
     path: tuple[str | int, ...] = problem["loc"]
     dotted = ".".join(str(part) for part in path)
+    if not path:  # about several settings, which the message names
+        return str(problem["msg"])
     if problem["type"] != "extra_forbidden":
         return f"setting {dotted}: {problem['msg']}"
     owner: type[BaseModel] = cls

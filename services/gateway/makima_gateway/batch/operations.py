@@ -7,7 +7,7 @@ from uuid import UUID, uuid5
 
 from makima_kernel.commands.client import Bus
 from makima_kernel.commands.router import snake_case
-from makima_kernel.service.settings import FeatureFlags
+from makima_kernel.service.contracts_settings import FeatureFlags
 from makima_schemas.commands import Accepted, Problem, Reply
 from makima_schemas.contract.commands import (
     ArchiveContract,

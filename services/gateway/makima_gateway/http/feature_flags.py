@@ -2,7 +2,7 @@
 (domain.md, Errors).
 """
 
-from makima_kernel.service.settings import FeatureFlags
+from makima_kernel.service.contracts_settings import FeatureFlags
 from makima_schemas.errors import ErrorCode
 from makima_schemas.refusal import Refused
 

@@ -5,7 +5,9 @@ import contextlib
 import logging
 import socket
 from collections.abc import Callable, Generator
-from typing import Final
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -19,6 +21,18 @@ REQUESTS_DRAIN_TIMEOUT_SECONDS: Final = 5  # on shutdown: for running requests
 # closed first, a request that the client sends at that moment would fail.
 KEEP_ALIVE_SECONDS: Final = 75
 MAX_SOCKET_MESSAGE: Final = 64 * 1024  # bytes of a message from a WebSocket client
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """The files, in PEM, with which the API is served over TLS. They are read once, at the start."""
+
+    cert_file: Path  # the certificate, then those between it and the root
+    key_file: Path
+
+    @classmethod
+    def of(cls, cert_file: Path | None, key_file: Path | None) -> Self | None:
+        return cls(cert_file, key_file) if cert_file and key_file else None
 
 
 class PortTakenError(OSError):
@@ -70,10 +84,12 @@ async def serve(
     *,
     on_listening: Callable[[], None],
     close_sockets: Callable[[], None],
+    tls: Tls | None = None,
 ) -> None:
     """Serve until cancelled; then close monitor sockets (`close_sockets`) and finish running requests.
 
-    `on_listening` is called once clients can connect: a bound socket refuses them until it listens.
+    `on_listening` is called once clients can connect: a bound socket refuses them until it listens. `tls`
+    None: plain HTTP.
     """
     logging.getLogger("uvicorn.error").addFilter(_is_relevant)
     config = uvicorn.Config(
@@ -89,6 +105,8 @@ async def serve(
         ws_ping_timeout=60,
         timeout_graceful_shutdown=REQUESTS_DRAIN_TIMEOUT_SECONDS,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        ssl_certfile=tls and tls.cert_file,
+        ssl_keyfile=tls and str(tls.key_file),
     )
     server = _Server(config, on_listening)
     serving = asyncio.create_task(server.serve([bound]), name="uvicorn")

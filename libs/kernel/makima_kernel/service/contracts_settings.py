@@ -1,0 +1,46 @@
+"""The sections `[contracts]` and `[feature_flags]` of the settings."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class ContractsSettings(BaseModel):
+    """`[contracts]`: the deadlines of domain.md, in the unit at the end of each name,
+    and the switches of plan 2.3.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    auto_complete_enabled: bool = True
+    auto_advance_phases: bool = True
+    heartbeat_interval_seconds: float = Field(default=30, gt=0)
+    heartbeat_timeout_seconds: float = Field(default=120, gt=0)
+    reconnect_grace_seconds: float = Field(
+        default=3, ge=0, description="how far the observed clock is set back after a gap in the stream"
+    )
+    agent_timeout_seconds: float = Field(default=90, gt=0)
+    stale_threshold_minutes: float = Field(default=30, gt=0)
+    stale_detection_interval_seconds: float = Field(default=60, gt=0)
+    cleanup_timeout_seconds: float = Field(default=30, gt=0)
+    validator_timeout_seconds: float = Field(
+        default=10,
+        gt=0,
+        le=10,
+        description="timeout of one validator; at most 10, as the lease of an evaluation lasts no longer",
+    )
+    heartbeat_retention_hours: float = Field(
+        default=24, gt=0, le=40, description="each hour is a partition, and fewer than 50 may be attached"
+    )
+    heartbeat_history_gib: float = Field(
+        default=100, gt=0, description="above this size the oldest hours are dropped early"
+    )
+
+
+class FeatureFlags(BaseModel):
+    """`[feature_flags]`: the effect of a flag that is off is described in domain.md, Errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    enhanced_contract_status: bool = True
+    auto_complete: bool = True
+    supervisor_heartbeat: bool = True
+    monitoring_dashboard: bool = True
