@@ -130,7 +130,9 @@ def _client(url: str, headers: dict[str, str], timeout: float) -> httpx.AsyncCli
             timeout=timeout,
             trust_env=not is_loopback(url),
             # Without TLS no certificates are needed, so that they are not loaded, and may be missing.
-            verify=True if url.startswith("https:") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+            verify=httpx.create_ssl_context()
+            if url.startswith("https:")
+            else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
         )
     except (
         ImportError,

@@ -180,7 +180,9 @@ class _Rebuild:
             )
         self._position = sifted.position
         self._head = max(self._head, self._position)
-        metrics.projection_rebuild.labels(self._projection.name).set(self._position / self._head)
+        metrics.exported(metrics.projection_rebuild).labels(self._projection.name).set(
+            self._position / self._head
+        )
         self._on_progress(self._position, self._head)
 
     async def _fold(self, sifted: DecodedBatch) -> None:

@@ -50,10 +50,10 @@ relay_lag = _gauge("makima_relay_lag_events", "Events in the log that are not ye
 projection_lag = _gauge(
     "makima_projection_lag_events", "Events in the log that a consumer has not yet applied", ("consumer",)
 )
-projection_rebuild = Gauge(
+projection_rebuild = _gauge(
     "makima_projection_rebuild_ratio",
     "Share of the log that a running rebuild has applied to the new tables; absent if none runs here",
-    ["consumer"],
+    ("consumer",),
 )
 ingest_watermark_age = _gauge(
     "makima_ingest_watermark_age_seconds", "Age of the oldest shard's watermark", ("service",)
