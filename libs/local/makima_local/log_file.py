@@ -1,11 +1,15 @@
 """The log file of a process: opened for appending, rotated when it is too large, and its last lines."""
 
+import asyncio
+import os
+import shutil
 from pathlib import Path
 from typing import BinaryIO
 
 from makima_local.private_files import append_to
 
 MAX_LOG_FILE_BYTES = 20 * 1024 * 1024  # bytes
+SIZE_POLL_SECONDS = 5.0  # between two checks whether a log is too large
 QUOTED_LOG_LINES = 3  # quoted in an error message
 
 
@@ -19,6 +23,27 @@ def opened(path: Path) -> BinaryIO:
     if path.exists() and path.stat().st_size > MAX_LOG_FILE_BYTES:
         path.replace(path.with_suffix(".old.log"))
     return append_to(path)
+
+
+def cut_back(path: Path) -> None:
+    """Copies a log that is too large to `*.old.log` and empties it, while its process goes on writing.
+
+    The process appends, so its next line begins the emptied file. What it writes between copy and cut is lost.
+    """
+    try:
+        if path.stat().st_size <= MAX_LOG_FILE_BYTES:
+            return
+        shutil.copyfile(path, path.with_suffix(".old.log"))
+        os.truncate(path, 0)
+    except OSError:
+        return  # the disk is full, or the file is gone: the log is less important than what is logged
+
+
+async def keep_small(path: Path) -> None:
+    """Until cancelled: `cut_back` every `SIZE_POLL_SECONDS`."""
+    while True:
+        await asyncio.sleep(SIZE_POLL_SECONDS)
+        await asyncio.to_thread(cut_back, path)
 
 
 def last_words(path: Path) -> str:

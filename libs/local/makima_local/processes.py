@@ -230,6 +230,7 @@ class Runner:
         process = await self._spawn(program)
         self._processes[program.name] = process
         watch = self._group.create_task(self._watch(program, process), name=f"watch {program.name}")
+        rotating = self._group.create_task(log_file.keep_small(program.log), name=f"log of {program.name}")
         try:
             self._report(Started(program.name, process.pid, again=program.name in self._deaths))
             if self._ended(program):  # it was stopped while the process was being started
@@ -237,6 +238,7 @@ class Runner:
             return process.pid, await process.wait()
         finally:
             watch.cancel()
+            rotating.cancel()
             del self._processes[program.name]
             self._ready.discard(program.name)
             _send(process.pid, signal.SIGKILL)

@@ -53,3 +53,13 @@ def test_a_line_is_written_whatever_a_field_is(lines: io.StringIO, field: object
         "contract",
         written,
     )
+
+
+def test_a_line_is_short_whatever_a_stranger_sent(lines: io.StringIO) -> None:
+    structlog.get_logger().info("x", path="/" * 60_000, listed=["y" * 60_000], number=10**30)
+    structlog.get_logger().error("failed", exc_info=ValueError("z" * 60_000))
+    logging.getLogger("library").warning("w" * 60_000)
+    written = lines.getvalue().splitlines()
+    assert len(written) == 3
+    assert all(len(line) < 10_000 for line in written)
+    assert orjson.loads(written[0])["path"] == "/" * 200 + "…"

@@ -4,7 +4,7 @@ import json
 import logging
 import sys
 from functools import partial
-from typing import TextIO, cast
+from typing import Final, TextIO, cast
 
 import orjson
 import structlog
@@ -12,6 +12,8 @@ from opentelemetry import trace
 from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 
 Logger = FilteringBoundLogger
+MAX_VALUE_CHARACTERS: Final = 200
+MAX_TRACEBACK_CHARACTERS: Final = 8000
 
 
 def configure(service: str, level: str = "info", stream: TextIO | None = None) -> Logger:
@@ -29,6 +31,7 @@ def configure(service: str, level: str = "info", stream: TextIO | None = None) -
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _trace_ids,
             structlog.processors.format_exc_info,
+            _shortened,
             structlog.processors.JSONRenderer(serializer=_json),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
@@ -52,6 +55,19 @@ def _trace_ids(_logger: WrappedLogger, _method: str, event: EventDict) -> EventD
     if context.is_valid:
         event["trace_id"] = f"{context.trace_id:032x}"
         event["span_id"] = f"{context.span_id:016x}"
+    return event
+
+
+def _shortened(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Cuts long values: a field may hold what a stranger sent, and must not fill the disk."""
+    for name, value in event.items():
+        longest = MAX_TRACEBACK_CHARACTERS if name == "exception" else MAX_VALUE_CHARACTERS
+        if isinstance(value, (bool, int, float, type(None))):
+            continue
+        text = value if isinstance(value, str) else str(value)
+        if len(text) > longest:
+            # a traceback's end says what went wrong
+            event[name] = f"…{text[-longest:]}" if name == "exception" else f"{text[:longest]}…"
     return event
 
 
