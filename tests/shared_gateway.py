@@ -4,6 +4,7 @@ another.
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from typing import Any
 from uuid import uuid4
 
 import asyncpg
@@ -17,9 +18,11 @@ from tests.services.gateway.harness import Gateways, running
 
 
 @asynccontextmanager
-async def shared_gateway(server: Postgres, template: str, broker: Nats) -> AsyncGenerator[Gateways]:
+async def shared_gateway(
+    server: Postgres, template: str, broker: Nats, **settings: Any
+) -> AsyncGenerator[Gateways]:
     """On a fresh database and a clean JetStream. Whoever shares it must not use `database` and `nats_url`,
-    which make others.
+    which make others. `settings` are further ones.
     """
     await clean_jetstream(broker.url)
     async with (
@@ -29,7 +32,9 @@ async def shared_gateway(server: Postgres, template: str, broker: Nats) -> Async
         nats = await nats_py.connect(broker.url)
         try:
             async with running(
-                Settings(database_url=database, nats_url=broker.url, stream_budget=0.01), pool, nats
+                Settings(database_url=database, nats_url=broker.url, stream_budget=0.01, **settings),
+                pool,
+                nats,
             ) as made:
                 yield made
         finally:

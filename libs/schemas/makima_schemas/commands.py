@@ -33,7 +33,7 @@ class Request(Generic[D_co]):
     stream). `data` is the command: its JSON object, or its class once decoded. `expected_version` refuses the
     command unless the entity's stream has this version (null: any). `guard` is another stream and the version
     that it must still have when the events are appended; verdicts use it to depend on the holds of
-    `silence-owner:<owner>`.
+    `silence-owner:<owner>`. `token_id` is the API token of who asked by HTTP, for the events' metadata.
     """
 
     command_id: UUID
@@ -43,6 +43,7 @@ class Request(Generic[D_co]):
     tenant: Tenant = DEFAULT_TENANT
     expected_version: int | None = None
     guard: tuple[Name, int] | None = None
+    token_id: Name | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ class EventMeta(TypedDict, total=False):
 
     actor: str  # who sent the command, e.g. `daemon:<id>`
     traceparent: str  # W3C trace context of the command
+    tokenid: str  # id of the API token with which the command was sent over HTTP
 
 
 class Recorded(msgspec.Struct, frozen=True, gc=False):
@@ -85,6 +86,8 @@ def from_cloudevent(payload: bytes) -> Recorded:
             meta["actor"] = str(body["actor"])
         if "traceparent" in body:
             meta["traceparent"] = str(body["traceparent"])
+        if "tokenid" in body:
+            meta["tokenid"] = str(body["tokenid"])
         return Recorded(
             position=int(cast("int", body["position"])),
             tenant=str(body["tenant"]),

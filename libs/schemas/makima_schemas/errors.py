@@ -29,6 +29,8 @@ class ErrorCode(StrEnum):
     IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
     UNAUTHORIZED = "UNAUTHORIZED"
     FORBIDDEN = "FORBIDDEN"
+    TOO_MANY_REQUESTS = "TOO_MANY_REQUESTS"
+    QUOTA_EXCEEDED = "QUOTA_EXCEEDED"
     FEATURE_OFF = "FEATURE_OFF"
     SUPERVISOR_DEAD = "SUPERVISOR_DEAD"
     UNAVAILABLE = "UNAVAILABLE"
@@ -36,7 +38,7 @@ class ErrorCode(StrEnum):
 
 
 # The same request, under the same id, may be accepted a moment later.
-RETRYABLE_CODES: Final = frozenset({ErrorCode.UNAVAILABLE, ErrorCode.OVERLOADED})
+RETRYABLE_CODES: Final = frozenset({ErrorCode.UNAVAILABLE, ErrorCode.OVERLOADED, ErrorCode.TOO_MANY_REQUESTS})
 
 HTTP_STATUS: Final[dict[ErrorCode, int]] = {
     **{code: 404 for code in ErrorCode if code.endswith("NOT_FOUND")},
@@ -54,6 +56,8 @@ HTTP_STATUS: Final[dict[ErrorCode, int]] = {
     ErrorCode.PAYLOAD_TOO_LARGE: 413,
     ErrorCode.UNSUPPORTED_MEDIA_TYPE: 415,
     ErrorCode.INVALID_REQUEST: 422,
+    ErrorCode.TOO_MANY_REQUESTS: 429,
+    ErrorCode.QUOTA_EXCEEDED: 409,
     ErrorCode.SUPERVISOR_DEAD: 503,
     ErrorCode.UNAVAILABLE: 503,
     ErrorCode.OVERLOADED: 503,
@@ -81,6 +85,8 @@ WHEN: Final[dict[ErrorCode, str]] = {
     ErrorCode.IDEMPOTENCY_KEY_REUSED: "the key, or command id, was already used for a different request",
     ErrorCode.UNAUTHORIZED: "the token is missing, unknown or revoked; the answer does not say which",
     ErrorCode.FORBIDDEN: "the caller's role does not permit this; `roles` lists those that do",
+    ErrorCode.TOO_MANY_REQUESTS: "the token has as many requests running as it may have; `Retry-After` gives the delay",
+    ErrorCode.QUOTA_EXCEEDED: "the owner has reached a quota; `limit` is the setting, `used` the present number",
     ErrorCode.FEATURE_OFF: "disabled by a feature flag",
     ErrorCode.SUPERVISOR_DEAD: "the supervisor's heartbeats timed out",
     ErrorCode.UNAVAILABLE: "a component did not answer in time; repeat the request with the same command id to learn the outcome",
@@ -97,4 +103,5 @@ MEMBERS: Final[dict[ErrorCode, tuple[str, ...]]] = {
     ErrorCode.VERSION_CONFLICT: ("expected", "actual", "current_phase"),
     ErrorCode.PHASE_GUARD_REQUIRED: ("deliverables[]",),
     ErrorCode.FORBIDDEN: ("roles[]",),
+    ErrorCode.QUOTA_EXCEEDED: ("limit", "used"),
 }

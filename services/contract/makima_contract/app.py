@@ -9,7 +9,7 @@ from makima_schemas.questions import TryChangePhase
 
 from makima_contract.domain.decider import ContractDecider, conflict_members
 from makima_contract.handlers.authorization import Authorization
-from makima_contract.handlers.commands import commands
+from makima_contract.handlers.commands import commands, event_quota
 from makima_contract.handlers.dry_run import DryRun
 from makima_contract.handlers.starter import Starter
 from makima_contract.projections import Unstarted
@@ -32,6 +32,7 @@ async def build(service: Service) -> None:
         describe=conflict_members,
         exists=lambda contract: contract.exists,
         on_event=_count,
+        check_quota=event_quota(settings.quotas.events_per_contract),
     )
     queries = Queries(service.pool)
     starter = Starter(queries, decisions)

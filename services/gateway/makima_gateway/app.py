@@ -20,6 +20,7 @@ from makima_gateway.auth.tokens import Tokens
 from makima_gateway.batch.ledger import BatchLedger
 from makima_gateway.dashboard.queries import DashboardQueries
 from makima_gateway.http.server import Tls, listen, serve
+from makima_gateway.http.turns import Turns
 from makima_gateway.monitor.log_tail import LogTail
 from makima_gateway.monitor.monitor import Monitor
 from makima_gateway.monitor.stale_reminders import StaleReminders
@@ -68,12 +69,16 @@ async def build(service: Service) -> None:
         ),
         health=service.health,
         settings=service.settings,
+        searches=Turns(
+            service.settings.http.searches_at_once_per_token, service.settings.http.request_wait_seconds
+        ),
     )
     app = application(gateway)
     service.loop("state feed", lambda: latest_heartbeats.run(service.nats))
     service.loop("monitor log tail", log_tail.run)
     service.loop("tokens", tokens.run)
     service.loop("logins", broker_logins.run)
+    service.loop("expired logins", broker_logins.end_expired)
     service.ready_when("logins", broker_logins.ready)
     service.broker.subscriber(
         subjects.MONITOR_STALE, decoder=decode_stale, no_reply=True, title="stale-contracts"
@@ -88,9 +93,10 @@ async def build(service: Service) -> None:
         service.logger.info("gateway.listening", url=url)
         listens.set()
 
+    limits = service.settings.http
     service.loop(
         "http",
-        lambda: serve(app, bound, on_listening=listening, close_sockets=log_tail.close, tls=tls),
+        lambda: serve(app, bound, limits, on_listening=listening, close_sockets=log_tail.close, tls=tls),
     )
 
 

@@ -21,8 +21,10 @@ def list_tokens(session: Session) -> None:
     if session.as_json:
         echo_json(tokens)
         return
-    columns = ("id", "role", "owner", "daemon", "created", "by", "revoked")
-    render.table(columns, [_cells(token) for token in tokens], elastic="daemon", optional=("by", "created"))
+    columns = ("id", "role", "owner", "daemon", "created", "by", "used", "expires", "revoked")
+    render.table(
+        columns, [_cells(token) for token in tokens], elastic="daemon", optional=("by", "created", "used")
+    )
 
 
 async def _fetch(http: Http) -> list[Row]:
@@ -37,11 +39,13 @@ async def _fetch(http: Http) -> list[Row]:
 
 
 def _cells(token: Row) -> tuple[str, ...]:
-    revoked = token.get("revoked_at")
+    revoked, used, expires = (token.get(name) for name in ("revoked_at", "last_used_at", "expires_at"))
     texts = [render.plain(token[name] or "-") for name in ("id", "role", "owner", "daemon_id")]
     return (
         *texts,
         f"{render.ago(token['created_at'])} ago",
         render.plain(token["created_by"]),
+        f"{render.ago(used)} ago" if used else "-",
+        str(expires)[:10] if expires else "never",
         f"{render.ago(revoked)} ago" if revoked else "-",
     )

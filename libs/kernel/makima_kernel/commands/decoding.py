@@ -58,7 +58,9 @@ def principals_own(request: Request, principal: str) -> Request:
             errors=errors,
         )
     command_id = uuid5(_PRINCIPALS, f"{principal}\n{request.command_id}")
-    return replace(request, command_id=command_id, actor=f"daemon:{principal}", tenant=DEFAULT_TENANT)
+    return replace(
+        request, command_id=command_id, actor=f"daemon:{principal}", token_id=None, tenant=DEFAULT_TENANT
+    )
 
 
 def decode_request(body: bytes) -> Request:

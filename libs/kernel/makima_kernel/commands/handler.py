@@ -69,6 +69,7 @@ class CommandHandler(Generic[S, C, E]):
         on_event: Callable[[E], None] = lambda _event: None,
         valid_target: Callable[[str], bool] = is_id,
         content: Callable[[C], object] = lambda command: command,
+        check_quota: Callable[[C, int], None] = lambda _command, _version: None,
     ) -> None:
         self._category: Category = category
         self._decider = decider
@@ -79,6 +80,7 @@ class CommandHandler(Generic[S, C, E]):
         self._on_event = on_event
         self._valid_target = valid_target
         self._content = content
+        self._check_quota = check_quota
         self._states = StateCache(decider, log, lambda: appender.session)
 
     async def handle(self, request: Request[object], command: C) -> Reply:
@@ -127,6 +129,7 @@ class CommandHandler(Generic[S, C, E]):
             loaded = await self._states.load(request.tenant, stream)
             try:
                 self._check_version(request, loaded)
+                self._check_quota(command, loaded.version)
                 events = self._decider.decide(command, loaded.state)
             except Refused:
                 if await self._states.is_current(request.tenant, stream, loaded):
@@ -221,6 +224,6 @@ def _append(
         request_hash=request_hash,
         expected=version,
         events=tuple(new_event(event) for event in events),
-        meta=event_meta(request.actor, traces.traceparent()),
+        meta=event_meta(request.actor, traces.traceparent(), request.token_id),
         guard=request.guard,
     )

@@ -8,9 +8,16 @@ from makima_schemas.envelope import EventMeta
 from makima_kernel.event_log.append import Append, new_event
 
 
-def event_meta(actor: str, traceparent: str | None) -> EventMeta:
-    """The metadata of an event. `actor`: the recording service; `traceparent`: the event's trace, if any."""
-    return EventMeta(actor=actor) if traceparent is None else EventMeta(actor=actor, traceparent=traceparent)
+def event_meta(actor: str, traceparent: str | None, token_id: str | None = None) -> EventMeta:
+    """The metadata of an event. `actor`: the recording service or the caller; `traceparent`: the event's
+    trace, if any; `token_id`: of the caller's API token, if it has one.
+    """
+    meta = EventMeta(actor=actor)
+    if traceparent is not None:
+        meta["traceparent"] = traceparent
+    if token_id is not None:
+        meta["tokenid"] = token_id
+    return meta
 
 
 def idempotent_append(

@@ -31,6 +31,7 @@ from pydantic_settings import SettingsError as MalformedSettingError
 
 from makima_kernel.service.addresses_in_files import IN_FILES, addresses_in_files
 from makima_kernel.service.contracts_settings import ContractsSettings, FeatureFlags
+from makima_kernel.service.http_settings import HttpSettings, QuotaSettings
 from makima_kernel.service.listening import refusal
 from makima_kernel.service.service_links import service_links
 from makima_kernel.service.settings_file import SettingsFile, SettingsFileError
@@ -111,6 +112,8 @@ class Settings(BaseSettings):
         default=None,
         description="folder of Postgres and the broker; a service is not ready while its disk is full",
     )
+    http: HttpSettings = HttpSettings()
+    quotas: QuotaSettings = QuotaSettings()
     contracts: ContractsSettings = ContractsSettings()
     feature_flags: FeatureFlags = FeatureFlags()
     contract_types_file: Path | None = Field(

@@ -81,3 +81,9 @@ open_sockets = _gauge("makima_open_sockets", "Open monitor connections: WebSocke
 http_seconds = Histogram(
     "makima_http_seconds", "HTTP requests", ["method", "route", "status"], buckets=_LATENCY
 )
+http_cut = Counter(
+    "makima_http_cut_total",
+    "Connections that were refused or ended because of a limit: 431 headers, 408 deadlines, 400 no HTTP, 503 and connections: too many, write: not read, revoked",
+    ["reason"],
+)
+http_refused = Counter("makima_http_refused_total", "Requests refused before they were read", ["reason"])

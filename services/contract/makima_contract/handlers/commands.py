@@ -1,5 +1,6 @@
 """Registers every contract command with the command router, each under its own name."""
 
+from collections.abc import Callable
 from typing import Final, get_args
 
 from makima_kernel.commands.handler import CommandHandler
@@ -7,6 +8,8 @@ from makima_kernel.commands.router import CommandRouter
 from makima_schemas.contract import commands as c
 from makima_schemas.contract.commands import ContractCommand
 from makima_schemas.contract.events import ContractEvent
+from makima_schemas.errors import ErrorCode
+from makima_schemas.refusal import Refused
 
 from makima_contract.domain.state import Contract
 from makima_contract.handlers.authorization import Authorization
@@ -32,6 +35,31 @@ DAEMONS: Final[frozenset[type]] = frozenset(
         c.SendMessage,
     }
 )
+
+# Those that can be repeated without end, and are refused once a contract has all the events that it may have.
+REPEATABLE: Final = DAEMONS | {
+    c.PauseContract,
+    c.BlockContract,
+    c.ReopenContract,
+    c.SetPhaseGuard,
+    c.SetAutoComplete,
+}
+
+
+def event_quota(limit: int) -> Callable[[ContractCommand, int], None]:
+    """A check for the command handler: raises `QUOTA_EXCEEDED` for a contract that has `limit` events."""
+
+    def check(command: ContractCommand, version: int) -> None:
+        if version >= limit and type(command) in REPEATABLE:
+            raise Refused(
+                ErrorCode.QUOTA_EXCEEDED,
+                f"the contract has {version} events, and may have {limit}",
+                hint="go on in a new contract; an operator can raise quotas.events_per_contract",
+                limit=limit,
+                used=version,
+            )
+
+    return check
 
 
 def commands(service: str, decisions: ContractCommandHandler, authorization: Authorization) -> CommandRouter:

@@ -4,10 +4,13 @@ from functools import cache
 from typing import Any, Final
 
 from fastapi import APIRouter, Depends, FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from makima_gateway.api.context import Gateway
 from makima_gateway.api.openapi.document import document
+from makima_gateway.api.openapi.page import page
 from makima_gateway.api.routes import (
     batch,
     completion,
@@ -27,10 +30,12 @@ from makima_gateway.api.routes import (
     tokens,
 )
 from makima_gateway.auth.policy import API
-from makima_gateway.auth.principal import Access, principal
+from makima_gateway.auth.principal import Access, admitted, principal
 from makima_gateway.http import problems
+from makima_gateway.http.hosts import Hosts
 from makima_gateway.http.middleware import RequestMiddleware
 from makima_gateway.http.problems import ProblemDetails
+from makima_gateway.http.turns import Turns
 
 DESCRIPTION: Final = "Contracts for AI coding agents, with their supervisors, daemons and events. Every error is an RFC 9457 problem with a stable `code`."
 _PROBLEM: Final[dict[int | str, dict[str, Any]]] = {
@@ -65,7 +70,15 @@ PARTS: Final = (
 def application(gateway: Gateway) -> ASGIApp:
     """The application that a gateway process serves."""
     app = routed()
-    state = {"gateway": gateway, "access": Access(gateway.tokens, gateway.owners, gateway.queries)}
+    limits = gateway.settings.http
+    access = Access(
+        gateway.tokens,
+        gateway.owners,
+        gateway.queries,
+        Hosts((gateway.settings.host, *limits.allowed_hosts)),
+        Turns(limits.requests_at_once_per_token, limits.request_wait_seconds),
+    )
+    state = {"gateway": gateway, "access": access}
 
     async def serving(scope: Scope, receive: Receive, send: Send) -> None:
         scope.setdefault("state", {}).update(state)
@@ -85,7 +98,7 @@ def routed() -> FastAPI:
         version="1",
         description=DESCRIPTION,
         openapi_url=f"{API}/openapi.json",
-        docs_url="/docs",
+        docs_url=None,  # FastAPI's page loads its scripts from another host
         redoc_url=None,
         redirect_slashes=False,
         responses=_PROBLEM,
@@ -97,6 +110,11 @@ def routed() -> FastAPI:
         api.include_router(part.router)
     app.include_router(api, prefix=API)
     app.include_router(health.router)
-    app.add_middleware(RequestMiddleware)
+    app.add_middleware(RequestMiddleware, admission=admitted)
     app.openapi = lambda: document(app)
+
+    async def docs(_request: Request) -> Response:
+        return Response(page(app), media_type="text/html")
+
+    app.add_route("/docs", docs, include_in_schema=False)
     return app

@@ -18,6 +18,7 @@ from makima_gateway.auth.ownership import Owners
 from makima_gateway.auth.tokens import Tokens
 from makima_gateway.batch.ledger import BatchLedger
 from makima_gateway.dashboard.queries import DashboardQueries
+from makima_gateway.http.turns import Turns
 from makima_gateway.monitor.monitor import Monitor
 from makima_gateway.read_model.latest_heartbeats import LatestHeartbeats
 from makima_gateway.read_model.queries import Queries
@@ -42,6 +43,7 @@ class Gateway:
     monitor: Monitor
     health: Health
     settings: Settings
+    searches: Turns  # of each token: lists with `q`
 
     @property
     def enhanced(self) -> bool:

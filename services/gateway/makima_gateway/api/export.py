@@ -5,7 +5,6 @@ It is written page by page, so that a long history does not have to fit into mem
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Final
 
 from makima_kernel.event_log.log import Log
 from makima_schemas.codec import decode, encode
@@ -17,9 +16,8 @@ from makima_gateway.api.schemas.contracts import Contract
 from makima_gateway.api.schemas.questions import Message, Question
 from makima_gateway.api.schemas.tasks import Task
 from makima_gateway.read_model.fold import fold
+from makima_gateway.read_model.history import pages
 from makima_gateway.read_model.rows import ContractRow, Rows
-
-EXPORT_PAGE_EVENTS: Final = 500  # events read from the log at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +45,7 @@ async def written(log: Log, epoch: str, row: ContractRow, *, enhanced: bool) -> 
     """
     rows, stream, version = Rows(), stream_name("contract", row.id), 0
     yield b'{"epoch":%b,"version":%d,"events":[' % (encode(epoch), row.version)
-    while version < row.version:
-        page = await log.stream(row.tenant, stream, version, min(EXPORT_PAGE_EVENTS, row.version - version))
+    async for page in pages(log, row.tenant, stream, 0, row.version):
         for recorded in page:
             fold(rows, recorded, decode(recorded.type, recorded.schema, recorded.data))
         rows.monitor_events.clear()

@@ -76,8 +76,7 @@ class ReadContext:
         after = cursors.position(of, cursor) or 0
         await self.contract(contract_id)
         rows = await find(self.principal.tenant, contract_id, after, limit + 1)
-        shown, following = cursors.page(rows, limit, of, place)
-        return self.answer({"items": [show(row) for row in shown], "next_cursor": following})
+        return self.answer(cursors.page(rows, limit, of, place, show))
 
     def answer(self, body: object, *, version: int | None = None) -> Response:
         """A 200 response; `version` becomes its ETag."""

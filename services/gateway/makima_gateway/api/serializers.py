@@ -1,16 +1,23 @@
 """Converts rows of the read model into response schemas."""
 
+from collections.abc import Callable
+from dataclasses import fields
 from datetime import datetime
-from typing import cast
+from operator import attrgetter
+from typing import Any, Final, cast
 
 import orjson
 
-from makima_gateway.api.schemas.contracts import Contract, Deliverable, TaskCounts
+from makima_gateway.api.schemas.contracts import Contract, Deliverable, ListedContract, TaskCounts
 from makima_gateway.api.schemas.phases import AutoCompleteSummary
 from makima_gateway.api.schemas.questions import Message, Question
 from makima_gateway.api.schemas.tasks import Task
 from makima_gateway.read_model.legacy_status import legacy_status, shown_status
 from makima_gateway.read_model.rows import ContractRow, MessageRow, QuestionRow, TaskRow
+
+_LISTED: Final = cast(
+    "Callable[[Contract], tuple[Any, ...]]", attrgetter(*(field.name for field in fields(ListedContract)))
+)
 
 
 def contract(row: ContractRow, last_heartbeat: datetime | None = None, *, enhanced: bool = True) -> Contract:
@@ -54,6 +61,11 @@ def contract(row: ContractRow, last_heartbeat: datetime | None = None, *, enhanc
         else max(row.last_activity_at, last_heartbeat),
         completion_detected_at=row.completion_detected_at,
     )
+
+
+def listed(contract: Contract) -> ListedContract:
+    """The contract as a list shows it."""
+    return ListedContract(*_LISTED(contract))
 
 
 def summary(row: ContractRow, *, enhanced: bool) -> AutoCompleteSummary:

@@ -2,6 +2,7 @@
 token ends its connections.
 """
 
+import asyncio
 from collections.abc import Collection, Generator
 from contextlib import contextmanager
 from typing import Final
@@ -16,6 +17,7 @@ from makima_gateway.auth.policy import Role
 from makima_gateway.auth.tokens import Tokens
 
 NO_AUTHENTICATOR: Final = "gateway.daemons_not_authenticated"
+EXPIRY_POLL_SECONDS: Final = 10.0  # between two checks whether a daemon's token has expired
 
 
 def nats_user(daemon_id: str, token_id: str) -> str:
@@ -46,6 +48,12 @@ class BrokerLogins:
             structlog.get_logger().info(NO_AUTHENTICATOR)
             return
         await self._callout.run()
+
+    async def end_expired(self) -> None:
+        """Until cancelled: end the connections of tokens that have expired, as of revoked ones."""
+        while self._callout is not None:
+            await asyncio.sleep(EXPIRY_POLL_SECONDS)
+            await self._callout.cut_off_revoked()
 
     async def ready(self) -> str | None:
         """None if the broker gets its answers; else the reason, for `/readyz`."""

@@ -113,7 +113,10 @@ POLICY: Final[Mapping[str, Rule]] = {
     "DELETE /tokens/{token_id}": _RUNS_THE_SYSTEM,
 }
 
-# Paths that need no token: the probes and metrics, which contain no contract's data, and the documentation.
-OPEN: Final = frozenset(
-    {"/livez", "/readyz", "/metrics", "/docs", "/docs/oauth2-redirect", f"{API}/openapi.json"}
+# The paths of the routes with `streams`
+STREAMS: Final = frozenset(
+    f"{API}{operation.partition(' ')[2]}" for operation, rule in POLICY.items() if rule.streams
 )
+
+# Paths that need no token: the probes and metrics, which contain no contract's data, and the documentation.
+OPEN: Final = frozenset({"/livez", "/readyz", "/metrics", "/docs", f"{API}/openapi.json"})

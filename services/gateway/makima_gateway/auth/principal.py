@@ -1,5 +1,7 @@
 """Authentication and authorization: checks the caller's token, and its role and scope against POLICY."""
 
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated, Final, cast
 from uuid import UUID
@@ -7,6 +9,7 @@ from uuid import UUID
 import orjson
 from fastapi import Depends
 from fastapi.routing import APIRoute
+from makima_kernel.telemetry import metrics
 from makima_schemas.codec import encode
 from makima_schemas.commands import Request
 from makima_schemas.contract.commands import ContractCommand
@@ -16,14 +19,19 @@ from makima_schemas.identity import is_id
 from makima_schemas.refusal import Refused
 from makima_schemas.supervisor import RestartSupervisor
 from starlette.requests import HTTPConnection
+from starlette.types import Scope as StarletteScope
 
 from makima_gateway.auth.ownership import Owners
-from makima_gateway.auth.policy import API, POLICY, Role, Rule, Scope
+from makima_gateway.auth.policy import API, OPEN, POLICY, STREAMS, Role, Rule, Scope
 from makima_gateway.auth.tokens import LOCAL_OWNER, Token, Tokens
+from makima_gateway.http.hosts import Hosts
+from makima_gateway.http.middleware import CALLER_ID
 from makima_gateway.http.problems import unknown_contract, unknown_daemon
+from makima_gateway.http.turns import Turns
 from makima_gateway.read_model.queries import Queries, Visibility
 
 SUBPROTOCOL: Final = "bearer."
+CALLER: Final = "caller"  # in a connection's state: the caller's valid token
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +51,7 @@ class Principal:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The stores that authorization reads: tokens, contract owners, the read model.
+    """What authorization reads: tokens, contract owners, the read model; and the turns of each token.
 
     Held in `app.state.access`.
     """
@@ -51,12 +59,48 @@ class Access:
     tokens: Tokens
     owners: Owners
     queries: Queries
+    hosts: Hosts
+    turns: Turns
+
+
+@asynccontextmanager
+async def admitted(scope: StarletteScope) -> AsyncGenerator[None]:
+    """Lets a request in before its body is read; holds one of the token's turns while it is served.
+
+    A stream, which may last for days, holds none. Raises `INVALID_REQUEST` for another host, `UNAUTHORIZED`
+    without a valid token, `TOO_MANY_REQUESTS` if the token has too many requests running.
+    """
+    connection = HTTPConnection(scope)
+    access = cast("Access", connection.state.access)
+    refusal = access.hosts.refusal(connection.headers.get("host"))
+    if refusal is not None:
+        raise refusal
+    path = cast("str", scope["path"])
+    if path in OPEN or not path.startswith(f"{API}/"):
+        yield
+        return
+    streams = path in STREAMS
+    secret = _secret(connection, streams=streams)
+    token = None if secret is None else await access.tokens.find(secret)
+    if token is None:  # missing, unknown, ended or revoked: one answer for all, so that it reveals nothing
+        metrics.http_refused.labels("token").inc()
+        raise Refused(
+            ErrorCode.UNAUTHORIZED,
+            "a valid token is required",
+            hint="send Authorization: Bearer …; `makima token create` creates a token",
+        )
+    scope["state"] |= {CALLER: token, CALLER_ID: token.id}
+    if streams:
+        yield
+        return
+    async with access.turns.turn(token.id):
+        yield
 
 
 async def principal(connection: HTTPConnection) -> Principal:
     """FastAPI dependency of every API route: the caller, authenticated and authorized.
 
-    Raises `UNAUTHORIZED` without a valid token, `FORBIDDEN` for a role that may not call the route, and
+    `admitted` has found its token. Raises `FORBIDDEN` for a role that may not call the route, and
     `CONTRACT_NOT_FOUND` or `DAEMON_NOT_FOUND` for another owner's contract or daemon, so that nobody learns
     that it exists. A route without a row in POLICY raises `KeyError`: forgetting the row denies access to
     everybody.
@@ -65,15 +109,7 @@ async def principal(connection: HTTPConnection) -> Principal:
     operation = f"{connection.scope.get('method', 'WS')} {route.path.removeprefix(API)}"
     rule = POLICY[operation]
     access = cast("Access", connection.state.access)
-    secret = _secret(connection, rule)
-    token = None if secret is None else await access.tokens.find(secret)
-    if token is None:  # missing, unknown or revoked: one answer for all three, so that it reveals nothing
-        raise Refused(
-            ErrorCode.UNAUTHORIZED,
-            "a valid token is required",
-            hint="send Authorization: Bearer …; `makima token create` creates a token",
-        )
-    caller = _principal(token)
+    caller = _principal(cast("Token", connection.state.caller))
     if caller.role not in rule.roles:
         roles = [role for role in Role if role in rule.roles]
         raise Refused(
@@ -95,12 +131,12 @@ def _principal(token: Token) -> Principal:
     return Principal(f"{token.role}:{token.daemon_id or owner}", token.role, owner, visibility, token.id)
 
 
-def _secret(connection: HTTPConnection, rule: Rule) -> str | None:
+def _secret(connection: HTTPConnection, *, streams: bool) -> str | None:
     """The token from `Authorization: Bearer`; for streams also from the subprotocol or the query."""
     scheme, _, given = connection.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return given.strip()
-    if not rule.streams:
+    if not streams:
         return None
     offered: list[str] = connection.scope.get("subprotocols", [])
     subprotocol = next(
@@ -162,4 +198,5 @@ def request_for(
         actor=principal.actor,
         tenant=principal.tenant,
         expected_version=expected_version,
+        token_id=principal.token_id,
     )

@@ -39,7 +39,9 @@ class Token:
     daemon_id: str | None  # set exactly for the role daemon
     created_at: datetime
     created_by: str  # the creator's `actor`, or `settings`
-    revoked_at: datetime | None  # null: valid
+    revoked_at: datetime | None  # null: valid, until `expires_at`
+    expires_at: datetime | None  # null: has no end
+    last_used_at: datetime | None  # to a minute; null: never
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class Wanted:
     owner: str | None
     daemon_id: str | None
     created_by: str
+    expires_at: datetime | None = None
 
 
 class Tokens:
@@ -64,11 +67,16 @@ class Tokens:
         self._pool = pool
         # Token id → one event for each monitor connection opened with it; set when the token is revoked.
         self._open: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+        self._used: set[str] = set()  # ids of the tokens that were used since `run` last noted it
 
     async def find(self, secret: str) -> Token | None:
-        """The valid token with this secret; None if there is none or it is revoked."""
+        """The valid token with this secret; None if there is none, or it is revoked or has expired."""
         record = await self._pool.fetchrow(SQL["find"], hash_of(secret))
-        return None if record is None else _token(cast("Record", record))
+        if record is None:
+            return None
+        token = _token(cast("Record", record))
+        self._used.add(token.id)
+        return token
 
     async def create(self, wanted: Wanted, secret: str) -> Token | None:
         """The created token.
@@ -83,6 +91,7 @@ class Tokens:
             wanted.owner,
             wanted.daemon_id,
             wanted.created_by,
+            wanted.expires_at,
         )
         record = await self._pool.fetchrow(SQL["create"], *arguments)
         return None if record is None else _token(cast("Record", record))
@@ -141,7 +150,7 @@ class Tokens:
         return [str(row["id"]) for row in rows]
 
     async def until_revoked(self, token_id: str) -> None:
-        """Returns when the token is revoked; used by open monitor connections."""
+        """Returns when the token is revoked or expires; used by open monitor connections."""
         ended = asyncio.Event()
         self._open[token_id].add(ended)
         try:
@@ -152,13 +161,17 @@ class Tokens:
                 del self._open[token_id]
 
     async def run(self) -> None:
-        """Until cancelled: every `REVOCATION_POLL_SECONDS`, one query for the tokens of all open connections.
+        """Until cancelled: every `REVOCATION_POLL_SECONDS`, one query for the tokens of all open connections,
+        and one that notes which tokens were used.
 
         An error of the database is skipped: while it is unreachable, no token can be revoked either.
         """
         while True:
             await asyncio.sleep(REVOCATION_POLL_SECONDS)
             try:
+                used, self._used = list(self._used), set[str]()
+                if used:
+                    await self._pool.execute(SQL["used"], used)
                 revoked = await self.revoked(self._open) if self._open else []
             except DATABASE_UNAVAILABLE:
                 continue

@@ -1,7 +1,10 @@
-"""Outermost ASGI middleware: traces, measures and logs requests; refuses bodies too large or not JSON."""
+"""Outermost ASGI middleware: traces, measures and logs requests; refuses other hosts, callers without a token,
+and bodies too large or not JSON, in this order: nothing is read of a request that is refused anyway.
+"""
 
 import asyncio
-from contextlib import suppress
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, suppress
 from time import perf_counter
 from typing import Final, cast
 
@@ -13,14 +16,22 @@ from makima_schemas.refusal import Refused
 from opentelemetry.trace import SpanKind
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocket
 
 from makima_gateway.http.problems import problem_response, unavailable
+from makima_gateway.http.security_headers import SECURITY_HEADERS
 
 MAX_DISCARDED_BODY_BYTES: Final = (
     8 * 1024 * 1024
 )  # how much of a body that is too large is read and discarded
 DISCARD_BODY_TIMEOUT_SECONDS: Final = 2.0  # and for how long at most
+CALLER_ID: Final = "caller_id"  # in the scope's state: the id of the caller's token
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})  # methods that are not logged
+
+
+# Lets a request in, before its body is read: raises `Refused`, or holds what the request takes while it runs,
+# and puts the caller's token id into the scope's state as `caller_id`.
+Admission = Callable[[Scope], AbstractAsyncContextManager[None]]
 
 
 class RequestMiddleware:
@@ -29,10 +40,14 @@ class RequestMiddleware:
     An unexpected exception becomes a problem `UNAVAILABLE` with a trace id, never a bare 500.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, admission: Admission) -> None:
         self._app = app
+        self._admission = admission
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await self._connect(scope, receive, send)
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -52,10 +67,12 @@ class RequestMiddleware:
 
         with traces.span(f"HTTP {method}", parent=headers.get(traces.HEADER), kind=SpanKind.SERVER) as span:
             try:
-                await self._app(scope, await _bounded(headers, receive), sending)
-            # by `_bounded`: the rest of the body stays unread, so close the connection
+                async with self._admission(scope):
+                    await self._app(scope, await _bounded(headers, receive), sending)
+            # the rest of the body stays unread; close the connection, unless uvicorn can skip it soon
             except Refused as refused:
-                await problem_response(refused, {"Connection": "close"})(scope, receive, sending)
+                close = {} if _is_short(headers) else {"Connection": "close"}
+                await problem_response(refused, close)(scope, receive, sending)
             except Exception as error:
                 await structlog.get_logger().aerror(
                     "http.failed", method=method, path=scope["path"], exc_info=error
@@ -67,14 +84,37 @@ class RequestMiddleware:
             span.update_name(f"HTTP {method} {route}")
             seconds = perf_counter() - started
             metrics.http_seconds.labels(method, route, status).observe(seconds)
-            if method not in SAFE:
+            token_id = scope.get("state", {}).get(CALLER_ID)
+            # who has no token cannot fill the log
+            if method not in SAFE and token_id is not None:
                 structlog.get_logger().info(
                     "http.request",
                     method=method,
                     path=scope["path"],
                     status=status,
+                    token_id=token_id,
                     ms=round(seconds * 1000, 1),
                 )
+
+    async def _connect(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A WebSocket's handshake. uvicorn adds its default headers to the one that is accepted only."""
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "websocket.http.response.start":
+                message["headers"] = [*message.get("headers", ()), *SECURITY_HEADERS]
+            await send(message)
+
+        try:
+            async with self._admission(scope):
+                await self._app(scope, receive, sending)
+        except Refused as refused:
+            await WebSocket(scope, receive, sending).send_denial_response(problem_response(refused))
+
+
+def _is_short(headers: Headers) -> bool:
+    """True if the request declares a body that is no larger than one that is read."""
+    declared = headers.get("content-length", "0")
+    return "transfer-encoding" not in headers and declared.isdecimal() and int(declared) <= MAX_COMMAND_BYTES
 
 
 async def _bounded(headers: Headers, receive: Receive) -> Receive:

@@ -6,13 +6,15 @@ The keys (log positions or ids) never change, so a cursor stays correct while ro
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
 from collections.abc import Callable, Sequence
-from typing import Literal, TypeVar, cast
+from typing import Final, Literal, TypeVar, cast
 
 import orjson
+from makima_schemas.codec import encode as encode_json
 
 from makima_gateway.http.problems import invalid
 
 R = TypeVar("R")
+PAGE_BYTES: Final = 1024 * 1024  # of JSON; at least one row is shown
 List = Literal["contracts", "tasks", "questions", "messages", "daemons", "events", "tokens"]
 
 
@@ -21,13 +23,24 @@ def encode(of: List, key: int | str) -> str:
 
 
 def page(
-    rows: Sequence[R], limit: int, of: List, key: Callable[[R], int | str]
-) -> tuple[Sequence[R], str | None]:
-    """The rows of one page, and the cursor of the next one, if there is one. One row more than `limit` was
-    asked for to know that.
+    rows: Sequence[R], limit: int, of: List, key: Callable[[R], int | str], view: Callable[[R], object]
+) -> dict[str, object]:
+    """One page: `view` of its rows, and the cursor of the next one, if there is one.
+
+    One row more than `limit` was asked for to know that. A page has fewer rows if they take `PAGE_BYTES`.
     """
-    shown = rows[:limit]
-    return shown, encode(of, key(shown[-1])) if len(rows) > limit else None
+    items: list[orjson.Fragment] = []
+    size = 0
+    for row in rows[:limit]:
+        item = view(row)
+        encoded = bytes(item) if isinstance(item, bytes) else encode_json(item)
+        size += len(encoded)
+        if items and size > PAGE_BYTES:
+            break
+        items.append(orjson.Fragment(encoded))
+    # rows that take so much may have kept others out
+    more = len(rows) > len(items) or size >= PAGE_BYTES
+    return {"items": items, "next_cursor": encode(of, key(rows[len(items) - 1])) if more and items else None}
 
 
 def position(of: List, cursor: str | None) -> int | None:

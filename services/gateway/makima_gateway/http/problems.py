@@ -1,6 +1,8 @@
 """Answers every error as RFC 9457 `application/problem+json`: refusals, invalid requests, outages."""
 
 from dataclasses import dataclass
+from itertools import islice
+from typing import Final
 
 import orjson
 from fastapi import FastAPI, Request
@@ -13,6 +15,10 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 MEDIA_TYPE = "application/problem+json"
+MAX_ERRORS: Final = 20  # of one refused request, whose body may have thousands
+MAX_ERROR_CHARACTERS: Final = 200  # of a path or message in such an error
+RETRY_AFTER: Final = {"Retry-After": "1"}  # seconds; for refusals of load, which a moment may end
+_OF_LOAD: Final = frozenset({ErrorCode.TOO_MANY_REQUESTS, ErrorCode.OVERLOADED})
 _BY_STATUS = {
     404: ErrorCode.NOT_FOUND,
     405: ErrorCode.METHOD_NOT_ALLOWED,
@@ -26,6 +32,8 @@ def problem_response(refused: Refused, headers: dict[str, str] | None = None) ->
     status = HTTP_STATUS[refused.code]
     if refused.code is ErrorCode.UNAUTHORIZED:
         headers = {"WWW-Authenticate": "Bearer"} | (headers or {})
+    if refused.code in _OF_LOAD:
+        headers = RETRY_AFTER | (headers or {})
     body = {
         "type": f"urn:makima:problem:{refused.code.lower()}",
         "title": refused.code.replace("_", " ").capitalize(),
@@ -85,8 +93,11 @@ async def _refused(_request: Request, error: Exception) -> Response:
 async def _unfit(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     errors = [
-        {"path": ".".join(str(part) for part in item["loc"]), "message": str(item["msg"])}
-        for item in error.errors()
+        {
+            "path": ".".join(str(part) for part in item["loc"])[:MAX_ERROR_CHARACTERS],
+            "message": str(item["msg"])[:MAX_ERROR_CHARACTERS],
+        }
+        for item in islice(error.errors(), MAX_ERRORS)
     ]
     detail = "; ".join(f"{item['path']}: {item['message']}" for item in errors[:3])
     return problem_response(Refused(ErrorCode.INVALID_REQUEST, detail, errors=errors))
@@ -97,9 +108,14 @@ async def _routed(request: Request, error: Exception) -> Response:
     code = _BY_STATUS.get(error.status_code, ErrorCode.INVALID_REQUEST)
     match code:
         case ErrorCode.NOT_FOUND:
-            refused = Refused(code, f"there is no {request.url.path}", hint="/docs lists the routes")
+            refused = Refused(
+                code,
+                f"there is no {request.url.path[:MAX_ERROR_CHARACTERS]}",
+                hint="/docs lists the routes",
+            )
         case ErrorCode.METHOD_NOT_ALLOWED:
-            refused = Refused(code, f"{request.url.path} does not support {request.method}")
+            path = request.url.path[:MAX_ERROR_CHARACTERS]
+            refused = Refused(code, f"{path} does not support {request.method}")
         case _:
             refused = invalid("body", str(error.detail))
     return problem_response(refused, dict(error.headers) if error.headers else None)

@@ -10,16 +10,18 @@ from pathlib import Path
 from typing import Final, Self
 
 import uvicorn
+from makima_kernel.service.http_settings import HttpSettings
 from starlette.types import ASGIApp
+
+from makima_gateway.http.connections import Connection, Gate
+from makima_gateway.http.security_headers import SECURITY_HEADERS
+from makima_gateway.http.web_sockets import Socket
 
 SOCKETS_CLOSE_TIMEOUT_SECONDS: Final = (
     1.0  # on shutdown: for monitor sockets to complete their close handshake
 )
 SOCKETS_POLL_SECONDS: Final = 0.01
 REQUESTS_DRAIN_TIMEOUT_SECONDS: Final = 5  # on shutdown: for running requests
-# Longer than clients keep idle connections (usually 5 s), so that the client closes first. If the server
-# closed first, a request that the client sends at that moment would fail.
-KEEP_ALIVE_SECONDS: Final = 75
 MAX_SOCKET_MESSAGE: Final = 64 * 1024  # bytes of a message from a WebSocket client
 
 
@@ -70,17 +72,26 @@ def listen(host: str, port: int) -> socket.socket:
     return bound
 
 
-def _is_relevant(record: logging.LogRecord) -> bool:
-    """Log filter: False for a false alarm of uvicorn 0.54.
+_IRRELEVANT: Final = (
+    "ASGI callable returned without completing handshake",  # for each handshake that is refused
+    "ASGI callable returned without completing response",  # for each event stream whose token was revoked
+    "Invalid HTTP request received",
+    "Unsupported upgrade request",
+)
 
-    It logs each refused WebSocket handshake as an application that returned without completing it.
+
+def _is_relevant(record: logging.LogRecord) -> bool:
+    """Log filter: False for the lines of uvicorn 0.54 about each request that anybody can send, also without a token.
+
+    A client could fill the disk with such lines.
     """
-    return not record.getMessage().startswith("ASGI callable returned without completing handshake")
+    return not record.getMessage().startswith(_IRRELEVANT)
 
 
 async def serve(
     app: ASGIApp,
     bound: socket.socket,
+    settings: HttpSettings,
     *,
     on_listening: Callable[[], None],
     close_sockets: Callable[[], None],
@@ -91,6 +102,7 @@ async def serve(
     `on_listening` is called once clients can connect: a bound socket refuses them until it listens. `tls`
     None: plain HTTP.
     """
+    gate = Gate(settings)
     logging.getLogger("uvicorn.error").addFilter(_is_relevant)
     config = uvicorn.Config(
         app,
@@ -98,13 +110,15 @@ async def serve(
         log_config=None,
         access_log=False,
         server_header=False,
-        ws="websockets-sansio",
+        headers=[(name.decode(), value.decode()) for name, value in SECURITY_HEADERS],
+        http=Connection.of(gate),
+        ws=Socket.of(gate),
         ws_max_size=MAX_SOCKET_MESSAGE,
         ws_per_message_deflate=False,
         ws_ping_interval=20,
         ws_ping_timeout=60,
         timeout_graceful_shutdown=REQUESTS_DRAIN_TIMEOUT_SECONDS,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_keep_alive=settings.idle_timeout_seconds,
         ssl_certfile=tls and tls.cert_file,
         ssl_keyfile=tls and str(tls.key_file),
     )

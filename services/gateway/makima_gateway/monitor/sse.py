@@ -8,6 +8,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from makima_gateway.auth.principal import Principal
+from makima_gateway.http.connections import CUT
 from makima_gateway.monitor.filter import MonitorFilter
 from makima_gateway.monitor.monitor import Monitor
 from makima_gateway.monitor.subscriber import Subscriber
@@ -35,7 +36,6 @@ class EventStream(Response):
         self._monitor, self._principal, self._filter = monitor, principal, wanted
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        del scope
         transport = _StreamTransport(send)
         subscriber = Subscriber(self._monitor, self._principal, transport, self._filter)
         with metrics.exported(metrics.open_sockets).track_inprogress():
@@ -46,7 +46,8 @@ class EventStream(Response):
                 await transport.write(f"retry: {RETRY_MS}\n\n")
                 async with asyncio.TaskGroup() as group:
                     sending = group.create_task(subscriber.run(), name="monitor stream")
-                    beside = (transport.keep_alive(), subscriber.until_revoked(), _gone(receive, sending))
+                    ending = subscriber.until_revoked(scope["state"][CUT])
+                    beside = (transport.keep_alive(), ending, _gone(receive, sending))
                     others = [group.create_task(each) for each in beside]
                     await asyncio.wait([sending])
                     for other in others:

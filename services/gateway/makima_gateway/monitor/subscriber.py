@@ -1,11 +1,13 @@
 """Sends a monitor client its messages: `hello`, then events in order, without gap or duplicate."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
 import orjson
 from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
+from makima_kernel.telemetry import metrics
 from makima_schemas.contract.model import ContractStatus
 from makima_schemas.times import rfc3339
 
@@ -21,6 +23,7 @@ from makima_gateway.read_model.queries import MonitorEvent
 # How long after `hello` a WebSocket client has to send its first filter before events are sent: the filter
 # may ask for older events with `since`, which must come first.
 FIRST_FILTER_TIMEOUT_SECONDS: Final = 0.3
+REVOKED_TIMEOUT_SECONDS: Final = 2.0  # for a client to read why it is disconnected
 DATABASE_RETRY_SECONDS: Final = 0.5  # after an error of the database
 
 
@@ -82,11 +85,17 @@ class Subscriber:
         self._log_tail.subscriptions.unsubscribe(self._subscription)
         self._latest_heartbeats.waiters.remove(self._subscription.wake)
 
-    async def until_revoked(self) -> None:
-        """Wait until the client's token is revoked, then let `run` end. Run it as a task beside `run`."""
+    async def until_revoked(self, cut: Callable[[], object]) -> None:
+        """Wait until the client's token is revoked or ends, then let `run` end. Run it as a task beside `run`.
+
+        `run` cannot end while the client does not read: then `cut` has to drop the connection.
+        """
         await self._tokens.until_revoked(self._principal.token_id)
         self.revoked = True
         self._subscription.wake.set()
+        await asyncio.sleep(REVOKED_TIMEOUT_SECONDS)
+        metrics.http_cut.labels("revoked").inc()
+        cut()
 
     async def run(self) -> None:
         """Send messages until the gateway closes or the client's token is revoked."""

@@ -11,14 +11,14 @@ from pydantic import ValidationError
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from makima_gateway.auth.principal import Principal
+from makima_gateway.http.connections import CUT
+from makima_gateway.http.problems import MAX_ERROR_CHARACTERS, MAX_ERRORS
 from makima_gateway.monitor.filter import MonitorFilter
 from makima_gateway.monitor.monitor import Monitor
 from makima_gateway.monitor.subscriber import Subscriber
 
 GOING_AWAY: Final = 1001, "the server is shutting down; reconnect with since"
 REVOKED: Final = 1008, "the token was revoked"
-MAX_FILTER_ERRORS: Final = 20  # of one refused filter, which may have 64 KiB and thousands of errors
-MAX_ERROR_CHARACTERS: Final = 200  # of a path or message in such an error
 
 
 class MonitorSocket:
@@ -36,7 +36,7 @@ class MonitorSocket:
                 async with asyncio.TaskGroup() as both:
                     tasks = [
                         both.create_task(part(), name="monitor socket")
-                        for part in (self._run_subscriber, self._subscriber.until_revoked)
+                        for part in (self._run_subscriber, self._end_revoked)
                     ]
                     await self._listen()
                     for task in tasks:
@@ -54,6 +54,9 @@ class MonitorSocket:
     async def _run_subscriber(self) -> None:
         await self._subscriber.run()
         await self._socket.close(*(REVOKED if self._subscriber.revoked else GOING_AWAY))
+
+    async def _end_revoked(self) -> None:
+        await self._subscriber.until_revoked(self._socket.scope["state"][CUT])
 
     async def _listen(self) -> None:
         """Receive filters until the client disconnects; answer an invalid one with a `problem`."""
@@ -77,7 +80,7 @@ class MonitorSocket:
                 "path": ".".join(str(part) for part in item["loc"])[:MAX_ERROR_CHARACTERS],
                 "message": item["msg"][:MAX_ERROR_CHARACTERS],
             }
-            for item in found[:MAX_FILTER_ERRORS]
+            for item in found[:MAX_ERRORS]
         ]
         problem = {
             "type": "problem",

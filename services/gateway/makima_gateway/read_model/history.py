@@ -1,14 +1,38 @@
 """Reads a contract as of a version or a time, by the fold of the read model over the contract's stream."""
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from makima_kernel.event_log.log import Log
 from makima_schemas.codec import decode
+from makima_schemas.envelope import Recorded
 from makima_schemas.identity import stream_name
 
 from makima_gateway.read_model.fold import fold
 from makima_gateway.read_model.rows import ContractRow, MessageRow, QuestionRow, Rows, TaskRow
+
+PAGE_EVENTS: Final = 64  # read from the log at once; an event may have 256 KiB
+
+
+async def pages(
+    log: Log, tenant: str, stream: str, after: int, limit: int | None
+) -> AsyncIterator[list[Recorded]]:
+    """The events of a stream with a version above `after`, in order, at most `limit` (null: all of them).
+
+    They come in pages, so that a long history does not have to fit into memory.
+    """
+    left = limit
+    while left is None or left > 0:
+        requested = PAGE_EVENTS if left is None else min(PAGE_EVENTS, left)
+        events = await log.stream(tenant, stream, after, requested)
+        if events:
+            yield events
+            after = events[-1].version
+        if len(events) < requested:
+            return
+        left = None if left is None else left - len(events)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +53,13 @@ async def as_it_was(
     The events of other streams (staleness, its supervisor) are not applied.
     """
     rows = Rows()
-    for recorded in await log.stream(tenant, stream_name("contract", contract_id), limit=version):
-        if at is not None and recorded.recorded_at > at:
+    async for events in pages(log, tenant, stream_name("contract", contract_id), 0, version):
+        for recorded in events:
+            if at is None or recorded.recorded_at <= at:
+                fold(rows, recorded, decode(recorded.type, recorded.schema, recorded.data))
+        rows.monitor_events.clear()
+        if at is not None and events[-1].recorded_at > at:
             break
-        fold(rows, recorded, decode(recorded.type, recorded.schema, recorded.data))
     return AsItWas(
         rows.contracts.get((tenant, contract_id)),
         {task.id: task for task in rows.tasks.values()},

@@ -27,6 +27,9 @@ from makima_gateway.read_model.storage import (
 )
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
+# of a list: it ends with the row with which its long texts reach this size
+PAGE_BYTES: Final = 1024 * 1024
+SEARCHED_CHARACTERS: Final = 500  # of a description, from its beginning, are searched for `q`
 MONITOR_PAGE_EVENTS: Final = 500  # monitor events in a page, at most
 MONITOR_PAGE_CHARACTERS: Final = (
     1024 * 1024
@@ -55,7 +58,7 @@ class Filter:
     # Replaces the detector's finding in `stale`: stale means no activity for this long, with no alive
     # supervisor.
     threshold: timedelta | None = None
-    q: str | None = None  # a text in name or description, case-insensitive
+    q: str | None = None  # a text in the name, or in the beginning of the description; case-insensitive
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +86,18 @@ class Queries:
         return None if record is None else contract_row(record)
 
     async def contracts(
-        self, visibility: Visibility, wanted: Filter, before: int | None, limit: int
+        self,
+        visibility: Visibility,
+        wanted: Filter,
+        before: int | None,
+        limit: int,
+        *,
+        search_seconds: float | None = None,
     ) -> list[ContractRow]:
         """At most `limit` contracts, newest first, those created before position `before`
-        (null: the newest).
+        (null: the newest); without their descriptions, and fewer if they have `PAGE_BYTES`.
+
+        Raises `TimeoutError` if it takes longer than `search_seconds`.
         """
         like = None if wanted.q is None else f"%{_escaped(wanted.q)}%"
         arguments = (
@@ -100,17 +111,26 @@ class Queries:
             limit,
             visibility.owner_id,
             visibility.daemon_id,
+            PAGE_BYTES,
+            SEARCHED_CHARACTERS,
         )
-        return [
-            contract_row(record) for record in await self._all("contracts", visibility.tenant, *arguments)
-        ]
+        found = await self._pool.fetch(
+            SQL["contracts"],
+            visibility.tenant,
+            *arguments,
+            timeout=search_seconds,
+        )
+        return [contract_row(record) for record in cast("Sequence[Record]", found)]
 
     async def task(self, tenant: str, contract_id: str, task_id: str) -> TaskRow | None:
         record = await self._one("task", tenant, contract_id, task_id)
         return None if record is None else task_row(record)
 
     async def tasks(self, tenant: str, contract_id: str, after: int, limit: int) -> list[TaskRow]:
-        return [task_row(record) for record in await self._all("tasks", tenant, contract_id, after, limit)]
+        return [
+            task_row(record)
+            for record in await self._all("tasks", tenant, contract_id, after, limit, PAGE_BYTES)
+        ]
 
     async def tasks_of_phase(self, tenant: str, contract_id: str, phase: str) -> list[TaskRow]:
         return [task_row(record) for record in await self._all("tasks_of_phase", tenant, contract_id, phase)]
@@ -121,7 +141,8 @@ class Queries:
 
     async def questions(self, tenant: str, contract_id: str, after: int, limit: int) -> list[QuestionRow]:
         return [
-            question_row(record) for record in await self._all("questions", tenant, contract_id, after, limit)
+            question_row(record)
+            for record in await self._all("questions", tenant, contract_id, after, limit, PAGE_BYTES)
         ]
 
     async def open_questions(self, tenant: str, contract_id: str, limit: int) -> list[QuestionRow]:
@@ -131,7 +152,8 @@ class Queries:
 
     async def messages(self, tenant: str, contract_id: str, after: int, limit: int) -> list[MessageRow]:
         return [
-            message_row(record) for record in await self._all("messages", tenant, contract_id, after, limit)
+            message_row(record)
+            for record in await self._all("messages", tenant, contract_id, after, limit, PAGE_BYTES)
         ]
 
     async def supervisor(self, tenant: str, contract_id: str) -> SupervisorRow | None:
@@ -190,6 +212,10 @@ class Queries:
                 ),
             )
         ]
+
+    async def open_contracts(self, tenant: str, owner_id: str) -> int:
+        """How many contracts of this owner are not completed, failed or archived."""
+        return cast("int", await self._pool.fetchval(SQL["open_contracts"], tenant, owner_id))
 
     async def gauges(self) -> list[tuple[str, int, int]]:
         """(status, number of contracts, number of stale ones)."""

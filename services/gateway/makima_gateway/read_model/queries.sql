@@ -4,29 +4,49 @@ select * from gateway.contracts where tenant = $1 and id = $2
 -- name: contracts
 -- Newest first, those created before position $8. With a threshold ($6), a contract is stale if it is at
 -- work, has no alive supervisor (an alive one counts as activity) and had no activity for so long. $10: only
--- contracts of this owner; $11: only those that this daemon runs.
-select * from gateway.contracts
-where tenant = $1
-  and ($2::text[] is null or status = any ($2))
-  and ($3::text is null or phase = $3)
-  and ($4::boolean is null or (status = 'waiting_for_input') = $4)
-  and ($5::boolean is null or $6::interval is not null or stale = $5)
-  and ($6::interval is null or coalesce($5, true) = (
-    status in ('active', 'waiting_for_input', 'completing') and not supervisor_alive and last_activity_at <= clock_timestamp() - $6
-  ))
-  and ($7::text is null or name ilike $7 or description ilike $7)
-  and ($8::bigint is null or created_position < $8)
-  and ($10::text is null or owner_id = $10)
-  and ($11::text is null or daemon_id = $11)
-order by created_position desc
-limit $9
+-- contracts of this owner; $11: only those that this daemon runs. Without descriptions, and none after the
+-- others have $12 bytes. $7 is sought in the name and in the first $13 characters of the description: a longer
+-- part would have to be read from where Postgres keeps long values, for each contract.
+select
+  tenant, id, name, '' as description, contract_type, owner_id, status, phase, phases, deliverables, version, phase_guard,
+  auto_complete_enabled, stale_after_seconds, tasks_total, tasks_pending, tasks_claimed, tasks_running, tasks_completed, tasks_failed,
+  waiting_for, validated, blocked_reason, failure_reason, stale, supervisor_task_id, supervisor_alive, created_at, updated_at,
+  status_changed_at, last_activity_at, completion_detected_at, created_position, validation_reason, ever_active, daemon_id
+from (
+  select *, sum(bytes) over (order by created_position desc) - bytes as bytes_before from (
+    select *, octet_length(phases::text) + octet_length(deliverables::text) + octet_length(coalesce(blocked_reason, '')) +
+      octet_length(coalesce(failure_reason, '')) as bytes
+    from gateway.contracts
+    where tenant = $1
+      and ($2::text[] is null or status = any ($2))
+      and ($3::text is null or phase = $3)
+      and ($4::boolean is null or (status = 'waiting_for_input') = $4)
+      and ($5::boolean is null or $6::interval is not null or stale = $5)
+      and ($6::interval is null or coalesce($5, true) = (
+        status in ('active', 'waiting_for_input', 'completing') and not supervisor_alive and last_activity_at <= clock_timestamp() - $6
+      ))
+      and ($7::text is null or name ilike $7 or left(description, $13) ilike $7)
+      and ($8::bigint is null or created_position < $8)
+      and ($10::text is null or owner_id = $10)
+      and ($11::text is null or daemon_id = $11)
+    order by created_position desc
+    limit $9
+  ) as page
+) as measured
+where bytes_before < $12 order by created_position desc
 
 -- name: task
 select * from gateway.tasks where tenant = $1 and contract_id = $2 and id = $3
 
 -- name: tasks
--- Oldest first, those created after position $3.
-select * from gateway.tasks where tenant = $1 and contract_id = $2 and created_position > $3 order by created_position limit $4
+-- Oldest first, those created after position $3, and none after the others have $5 bytes.
+select tenant, contract_id, id, name, phase, role, plan, status, connection_id, result, is_supervisor, created_at, updated_at, created_position, wanted_role from (
+  select *, sum(bytes) over (order by created_position) - bytes as bytes_before from (
+    select *, octet_length(coalesce(plan, '')) + octet_length(coalesce(result, '')) as bytes
+    from gateway.tasks where tenant = $1 and contract_id = $2 and created_position > $3 order by created_position limit $4
+  ) as page
+) as measured
+where bytes_before < $5 order by created_position
 
 -- name: tasks_of_phase
 -- All tasks of a phase, for its gate; oldest first.
@@ -36,14 +56,28 @@ select * from gateway.tasks where tenant = $1 and contract_id = $2 and phase = $
 select * from gateway.questions where tenant = $1 and contract_id = $2 and id = $3
 
 -- name: questions
-select * from gateway.questions where tenant = $1 and contract_id = $2 and asked_position > $3 order by asked_position limit $4
+-- As `tasks`.
+select tenant, contract_id, id, question, question_type, options, status, answer, asked_at, answered_at, asked_position from (
+  select *, sum(bytes) over (order by asked_position) - bytes as bytes_before from (
+    select *, octet_length(question) + octet_length(options::text) + octet_length(coalesce(answer, '')) as bytes
+    from gateway.questions where tenant = $1 and contract_id = $2 and asked_position > $3 order by asked_position limit $4
+  ) as page
+) as measured
+where bytes_before < $5 order by asked_position
 
 -- name: open_questions
 -- Oldest first.
 select * from gateway.questions where tenant = $1 and contract_id = $2 and status = 'open' order by asked_position limit $3
 
 -- name: messages
-select * from gateway.messages where tenant = $1 and contract_id = $2 and position > $3 order by position limit $4
+-- As `tasks`.
+select tenant, contract_id, position, id, role, content, sent_at from (
+  select *, sum(bytes) over (order by position) - bytes as bytes_before from (
+    select *, octet_length(content) as bytes
+    from gateway.messages where tenant = $1 and contract_id = $2 and position > $3 order by position limit $4
+  ) as page
+) as measured
+where bytes_before < $5 order by position
 
 -- name: supervisor
 -- The supervisor that drives a contract: of those of its daemon the one heard last.
@@ -98,3 +132,8 @@ where characters_before < $4 order by position
 -- name: gauges
 -- Number of contracts by status, and of stale ones among them.
 select status, sum(contracts)::bigint as contracts, sum(stale)::bigint as stale from gateway.tallies group by status
+
+-- name: open_contracts
+-- How many contracts of an owner are not over.
+select coalesce(sum(contracts), 0)::bigint from gateway.tallies
+where tenant = $1 and owner_id = $2 and status not in ('completed', 'failed', 'archived')

@@ -7,8 +7,8 @@ from typing import cast
 import httpx
 import orjson
 import pytest
-from makima_gateway.api import export
 from makima_gateway.api import serializers as views
+from makima_gateway.read_model import history
 from makima_gateway.read_model.fold import fold
 from makima_gateway.read_model.rows import Rows
 from makima_schemas.codec import decode, encode
@@ -82,7 +82,7 @@ async def test_a_long_history_is_written_in_pages(
     contract = await lived(http)
     whole = await exported(http, contract)
     for size in (1, 7, cast("int", whole["version"])):
-        monkeypatch.setattr(export, "EXPORT_PAGE_EVENTS", size)
+        monkeypatch.setattr(history, "PAGE_EVENTS", size)
         assert await exported(http, contract) == whole
 
 

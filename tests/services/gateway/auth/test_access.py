@@ -160,8 +160,11 @@ async def test_what_belongs_to_others_is_answered_as_what_is_not_there(actors: A
             said = {
                 name: str(value).replace(actors.contract, "nobody").replace(DAEMON, "nobody")
                 for name, value in theirs.items()
+                if name != "trace_id"  # one for each request
             }
-            assert said == {name: str(value) for name, value in nobodys.items()}, f"{asker.title}: {route}"
+            assert said == {name: str(value) for name, value in nobodys.items() if name != "trace_id"}, (
+                f"{asker.title}: {route}"
+            )
 
 
 async def test_lists_show_what_is_ones_own(

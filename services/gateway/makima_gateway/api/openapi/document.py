@@ -31,10 +31,21 @@ NOT_THERE: Final = {
 }
 # The error codes of every route, of every write, and of every route with a body.
 ALWAYS: Final = frozenset(
-    {ErrorCode.UNAUTHORIZED, ErrorCode.FORBIDDEN, ErrorCode.INVALID_REQUEST, ErrorCode.UNAVAILABLE}
+    {
+        ErrorCode.UNAUTHORIZED,
+        ErrorCode.FORBIDDEN,
+        ErrorCode.INVALID_REQUEST,
+        ErrorCode.TOO_MANY_REQUESTS,
+        ErrorCode.UNAVAILABLE,
+    }
 )
 OF_WRITES: Final = frozenset(
-    {ErrorCode.IDEMPOTENCY_KEY_REUSED, ErrorCode.VERSION_CONFLICT, ErrorCode.OVERLOADED}
+    {
+        ErrorCode.IDEMPOTENCY_KEY_REUSED,
+        ErrorCode.VERSION_CONFLICT,
+        ErrorCode.QUOTA_EXCEEDED,
+        ErrorCode.OVERLOADED,
+    }
 )
 OF_BODIES: Final = frozenset({ErrorCode.UNSUPPORTED_MEDIA_TYPE, ErrorCode.PAYLOAD_TOO_LARGE})
 HEADERS: Final[Json] = {

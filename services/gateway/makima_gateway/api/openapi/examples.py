@@ -10,6 +10,7 @@ from makima_schemas.contract.model import ContractStatus, TaskStatus
 from makima_schemas.errors import HTTP_STATUS, WHEN, ErrorCode
 from makima_schemas.refusal import Member
 
+from makima_gateway.api import serializers
 from makima_gateway.api.export import Export
 from makima_gateway.api.schemas import contracts as shapes
 from makima_gateway.api.schemas.phases import AutoCompleteSummary, CompletionCheck, PhaseReadiness, PhaseTrial
@@ -38,6 +39,7 @@ _QUESTION_ID: Final = "c2f0a8de-91c5-5b0e-b7ad-2b8a2f3e4d55"
 _TOKEN_ID: Final = "1c0d5b7e-8f43-5a0e-9a55-0f6b1f0c7d44"  # noqa: S105 - an id, no secret
 _CONNECTION_ID: Final = "7d9a3f64-1c1b-4f0a-9c0e-5a8f1f0b2c33"
 
+_END: Final = datetime(2030, 1, 31, tzinfo=UTC)
 _CONTRACT: Final = shapes.Contract(
     id=_CONTRACT_ID, name="Add login", description="OAuth only", contract_type="simple", owner_id="local", status=ContractStatus.ACTIVE,
     legacy_status="active", phase="plan", phases=["plan", "execute"], version=3, phase_guard=False, auto_complete_enabled=True,
@@ -91,7 +93,7 @@ _EVENT: Final[dict[str, object]] = {
 # Schema name → its example.
 EXAMPLES: Final[Mapping[str, object]] = {
     "Contract": _CONTRACT,
-    "ContractPage": shapes.ContractPage([_CONTRACT], "WyJjb250cmFjdHMiLDQyXQ"),
+    "ContractPage": shapes.ContractPage([serializers.listed(_CONTRACT)], "WyJjb250cmFjdHMiLDQyXQ"),
     "Task": _TASK,
     "TaskPage": TaskPage([_TASK], None),
     "Question": _QUESTION,
@@ -146,8 +148,10 @@ EXAMPLES: Final[Mapping[str, object]] = {
         [_CONTRACT_ID],
         [BatchError(_TASK_ID, "INVALID_TRANSITION", "status active does not allow 'archive contract'")],
     ),
-    "IssuedToken": IssuedToken(_TOKEN_ID, "mk_q0h2Yc…", Role.OWNER, "ada", None),
-    "TokenPage": TokenPage([TokenView(_TOKEN_ID, Role.OWNER, "ada", None, _AT, "admin:local", None)], None),
+    "IssuedToken": IssuedToken(_TOKEN_ID, "mk_q0h2Yc…", Role.OWNER, "ada", None, _END),
+    "TokenPage": TokenPage(
+        [TokenView(_TOKEN_ID, Role.OWNER, "ada", None, _AT, "admin:local", None, _END, _NOW)], None
+    ),
     "Batch": {
         "operation": "archive_old",
         "older_than_hours": 168,
@@ -179,6 +183,8 @@ EXAMPLES: Final[Mapping[str, object]] = {
 }
 
 _HINTS: Final[Mapping[ErrorCode, str]] = {
+    ErrorCode.TOO_MANY_REQUESTS: "send fewer at the same time",
+    ErrorCode.QUOTA_EXCEEDED: "go on in a new contract; an operator can raise quotas.events_per_contract",
     ErrorCode.INVALID_TRANSITION: "reopen it first",
     ErrorCode.PHASE_GUARD_REQUIRED: "check the deliverables, then send it again with confirmed: true",
     ErrorCode.UNAVAILABLE: "try again with the same Idempotency-Key",
@@ -186,6 +192,7 @@ _HINTS: Final[Mapping[ErrorCode, str]] = {
     ErrorCode.UNSUPPORTED_MEDIA_TYPE: "send Content-Type: application/json",
 }
 _MEMBERS: Final[Mapping[ErrorCode, Mapping[str, Member]]] = {
+    ErrorCode.QUOTA_EXCEEDED: {"limit": 200_000, "used": 200_000},
     ErrorCode.INVALID_TRANSITION: {"from": "completed", "to": "paused", "allowed": ["active", "archived"]},
     ErrorCode.INVALID_DELIVERABLE: {"phase": "plan", "valid": ["plan-document"]},
     ErrorCode.VALIDATION_FAILED: {"missing": ["Deliverable: plan-document"]},

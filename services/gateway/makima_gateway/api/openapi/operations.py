@@ -33,7 +33,11 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         description="Its status is `created`. It starts at its supervisor's first heartbeat, or with `…/start`. "
         "`phases` replaces the phases of its type.",
     ),
-    "list_contracts": Operation("List contracts", description="Newest first. A contract must match all filters; `status` is a comma-separated list."),
+    "list_contracts": Operation(
+        "List contracts", frozenset({ErrorCode.OVERLOADED}),
+        "Newest first, without descriptions. A contract must match all filters; `status` is a comma-separated list. "
+        "A search that takes too long is `OVERLOADED`.",
+    ),
     "show_contract": Operation("Show a contract", description="`at` returns its state at a version or time. The ETag is its version."),
     "delete_contract": Operation(
         "Delete an archived contract", MOVES, "Reads no longer return it; its events stay in the log. A repeat with the same key returns the first response."

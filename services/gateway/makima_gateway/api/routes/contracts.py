@@ -7,13 +7,15 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query
 from makima_schemas.contract.commands import CreateContract, DeleteContract
 from makima_schemas.contract.model import ContractStatus
+from makima_schemas.errors import ErrorCode
+from makima_schemas.refusal import Refused
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from makima_gateway.api import serializers as views
 from makima_gateway.api.reads import ContractId, ReadContext, Reading
 from makima_gateway.api.schemas.contracts import Contract, ContractPage, NewContract
-from makima_gateway.api.writes import Writing
+from makima_gateway.api.writes import WriteContext, Writing
 from makima_gateway.http import pagination as cursors
 from makima_gateway.http.bodies import Text
 from makima_gateway.http.problems import invalid, unknown_contract
@@ -63,7 +65,11 @@ class ListQuery(BaseModel):
     ) = None
     q: (
         Annotated[
-            Text, Field(max_length=200, description="a text in the name or description; case-insensitive")
+            Text,
+            Field(
+                max_length=200,
+                description="a text in the name, or in the first 500 characters of the description; case-insensitive",
+            ),
         ]
         | None
     ) = None
@@ -83,7 +89,9 @@ async def create_contract(body: NewContract, write: Writing) -> Response:
         auto_complete_enabled=body.auto_complete_enabled,
         stale_after_seconds=body.stale_after_seconds,
     )
-    written = await write.send(write.new_id("contract"), command)
+    contract_id = write.new_id("contract")
+    await _check_quota(write, contract_id)
+    written = await write.send(contract_id, command)
     return await write.contract(written, status=201)
 
 
@@ -98,9 +106,16 @@ async def list_contracts(query: Annotated[ListQuery, Query()], read: Reading) ->
         q=query.q,
     )
     before = cursors.position("contracts", query.cursor)
-    rows = await read.gateway.queries.contracts(read.principal.visibility, wanted, before, query.limit + 1)
-    shown, following = cursors.page(rows, query.limit, "contracts", lambda row: row.created_position)
-    return read.answer({"items": [read.view(row) for row in shown], "next_cursor": following})
+    rows = await _rows(read, wanted, before, query.limit + 1)
+    return read.answer(
+        cursors.page(
+            rows,
+            query.limit,
+            "contracts",
+            lambda row: row.created_position,
+            lambda row: views.listed(read.view(row)),
+        )
+    )
 
 
 @router.get("/contracts/{contract_id}", response_model=Contract)
@@ -125,6 +140,25 @@ async def delete_contract(contract_id: ContractId, write: Writing) -> Response:
     return Response(status_code=204, headers=written.headers)
 
 
+async def _check_quota(write: WriteContext, contract_id: str) -> None:
+    """Raises `QUOTA_EXCEEDED` if the owner has all the open contracts that it may have.
+
+    The count comes from the read model, so many requests at once can pass it by a few. A repeat passes.
+    """
+    owner, tenant = write.principal.owner_id, write.principal.tenant
+    used = await write.gateway.queries.open_contracts(tenant, owner)
+    limit = write.gateway.settings.quotas.open_contracts
+    if used < limit or await write.gateway.owners.of(tenant, contract_id) is not None:
+        return
+    raise Refused(
+        ErrorCode.QUOTA_EXCEEDED,
+        f"{owner} has {used} open contracts, and may have {limit}",
+        hint="complete, fail or archive some; an operator can raise quotas.open_contracts",
+        limit=limit,
+        used=used,
+    )
+
+
 async def _as_it_was(read: ReadContext, contract_id: str, at: str) -> ContractRow:
     """The contract at a version (decimal digits) or at an RFC 3339 time.
 
@@ -141,6 +175,26 @@ async def _as_it_was(read: ReadContext, contract_id: str, at: str) -> ContractRo
     if then is None:
         raise unknown_contract(contract_id)
     return then
+
+
+async def _rows(read: ReadContext, wanted: Filter, before: int | None, limit: int) -> list[ContractRow]:
+    """The rows of a page. A search looks at many more, so a token runs few of them at once, for a short time.
+
+    Raises `OVERLOADED` for a search that takes too long.
+    """
+    queries, visibility = read.gateway.queries, read.principal.visibility
+    if wanted.q is None:
+        return await queries.contracts(visibility, wanted, before, limit)
+    seconds = read.gateway.settings.http.search_timeout_seconds
+    async with read.gateway.searches.turn(read.principal.token_id):
+        try:
+            return await queries.contracts(visibility, wanted, before, limit, search_seconds=seconds)
+        except TimeoutError as error:
+            raise Refused(
+                ErrorCode.OVERLOADED,
+                f"the search took more than {seconds:g} s",
+                hint="narrow it with status or phase, or ask for fewer contracts with limit",
+            ) from error
 
 
 def _meant(statuses: list[str] | None, *, enhanced: bool) -> list[str] | None:

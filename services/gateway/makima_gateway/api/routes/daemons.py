@@ -32,8 +32,8 @@ STORED_WITHIN_SECONDS: Final = 2.0  # how long to wait for the broker's acknowle
 async def list_daemons(read: Reading, limit: Limit = 50, cursor: Cursor = None) -> Response:
     after = cursors.name("daemons", cursor) or ""
     rows = await read.gateway.queries.daemons(read.principal.visibility, after, limit + 1)
-    shown, following = cursors.page(rows, limit, "daemons", lambda row: row.id)
-    return read.answer({"items": await _daemons(read, shown), "next_cursor": following})
+    shown = {daemon.id: daemon for daemon in await _daemons(read, rows[:limit])}
+    return read.answer(cursors.page(rows, limit, "daemons", lambda row: row.id, lambda row: shown[row.id]))
 
 
 @router.get("/daemons/{daemon_id}", response_model=Daemon)

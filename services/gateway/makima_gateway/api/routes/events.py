@@ -2,15 +2,15 @@
 
 from typing import Annotated
 
-import orjson
 from fastapi import APIRouter, Query
-from makima_schemas.envelope import to_cloudevent
+from makima_schemas.envelope import Recorded, to_cloudevent
 from makima_schemas.identity import stream_name
 from starlette.responses import Response
 
 from makima_gateway.api.reads import MAX_POSITION, ContractId, Cursor, Limit, Reading
 from makima_gateway.api.schemas.contracts import EventPage
 from makima_gateway.http import pagination as cursors
+from makima_gateway.read_model.history import pages
 
 router = APIRouter(tags=["events"])
 
@@ -29,10 +29,10 @@ async def list_events(
     seen = cursors.position("events", cursor)
     await read.contract(contract_id)
     stream = stream_name("contract", contract_id)
-    found = await read.gateway.log.stream(
-        read.principal.tenant, stream, after if seen is None else seen, limit + 1
-    )
-    shown, following = cursors.page(found, limit, "events", lambda row: row.version)
-    return read.answer(
-        {"items": [orjson.Fragment(to_cloudevent(event)) for event in shown], "next_cursor": following}
-    )
+    first = after if seen is None else seen
+    found: list[Recorded] = []
+    async for events in pages(read.gateway.log, read.principal.tenant, stream, first, limit + 1):
+        found += events
+        if sum(len(event.data) for event in found) > cursors.PAGE_BYTES:
+            break
+    return read.answer(cursors.page(found, limit, "events", lambda row: row.version, to_cloudevent))

@@ -1,5 +1,6 @@
 """Creates, lists and revokes API tokens, for administrators. A token's secret is shown once."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import structlog
@@ -35,7 +36,8 @@ async def create_token(body: NewToken, write: Writing) -> Response:
     owner = body.owner or (LOCAL_OWNER if body.role is Role.ADMIN else None)
     caller = write.principal
     secret, token_id = new_secret(), write.new_id("token")
-    wanted = Wanted(token_id, caller.tenant, body.role, owner, body.daemon_id, caller.actor)
+    ends = _expiry(body, write.gateway.settings.http.token_lifetime_days)
+    wanted = Wanted(token_id, caller.tenant, body.role, owner, body.daemon_id, caller.actor, ends)
     made = await write.gateway.tokens.create(wanted, secret)
     if made is None:
         detail = "a token was already created with this key, and its secret is shown only once"
@@ -52,11 +54,19 @@ async def create_token(body: NewToken, write: Writing) -> Response:
         role=made.role,
         owner=made.owner,
         daemon_id=made.daemon_id,
+        expires_at=made.expires_at,
         by=caller.actor,
     )
     user = None if made.daemon_id is None else write.gateway.broker_logins.user(made.daemon_id, made.id)
     issued = IssuedToken(
-        made.id, secret, made.role, made.owner, made.daemon_id, user, None if user is None else secret
+        made.id,
+        secret,
+        made.role,
+        made.owner,
+        made.daemon_id,
+        made.expires_at,
+        user,
+        None if user is None else secret,
     )
     return json_response(issued, status=201)
 
@@ -66,8 +76,7 @@ async def list_tokens(read: Reading, limit: Limit = 50, cursor: Cursor = None) -
     """Oldest first; without the secrets, which are not stored."""
     after = cursors.position("tokens", cursor) or 0
     tokens = await read.gateway.tokens.page(read.principal.tenant, after, limit + 1)
-    shown, following = cursors.page(tokens, limit, "tokens", lambda row: row.number)
-    return read.answer({"items": [_view(token) for token in shown], "next_cursor": following})
+    return read.answer(cursors.page(tokens, limit, "tokens", lambda row: row.number, _view))
 
 
 @router.delete("/tokens/{token_id}", status_code=204)
@@ -132,6 +141,16 @@ def _check(body: NewToken) -> None:
         )
 
 
+def _expiry(body: NewToken, lifetime_days: float) -> datetime | None:
+    """When the token ends; null: it has no end. Raises `INVALID_REQUEST` for a time that is past."""
+    now = datetime.now(UTC)
+    if body.expires_at is None:
+        return None if body.role is Role.ADMIN else now + timedelta(days=lifetime_days)
+    if body.expires_at <= now:
+        raise invalid("body.expires_at", "is past", hint="name a time to come, or leave it out")
+    return body.expires_at
+
+
 def _view(token: Token) -> TokenView:
     return TokenView(
         token.id,
@@ -141,4 +160,6 @@ def _view(token: Token) -> TokenView:
         token.created_at,
         token.created_by,
         token.revoked_at,
+        token.expires_at,
+        token.last_used_at,
     )

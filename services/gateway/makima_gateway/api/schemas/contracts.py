@@ -36,10 +36,11 @@ class TaskCounts:
 
 
 @dataclass(frozen=True, slots=True)
-class Contract:
+class ListedContract:
+    """A contract in a list: without its description, which may have 256 KiB."""
+
     id: str
     name: str
-    description: str
     contract_type: str
     owner_id: str
     status: ContractStatus
@@ -64,8 +65,13 @@ class Contract:
 
 
 @dataclass(frozen=True, slots=True)
+class Contract(ListedContract):
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
 class ContractPage:
-    items: list[Contract]
+    items: list[ListedContract]
     next_cursor: str | None
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from makima_schemas.contract.model import Id
+from pydantic import AwareDatetime
 
 from makima_gateway.auth.policy import Role
 from makima_gateway.http.bodies import Body
@@ -21,6 +22,7 @@ class IssuedToken:
     role: Role
     owner: str | None
     daemon_id: str | None
+    expires_at: datetime | None  # null: has no end
     nats_user: str | None = None
     nats_password: str | None = None
 
@@ -33,7 +35,9 @@ class TokenView:
     daemon_id: str | None
     created_at: datetime
     created_by: str  # the `actor` that created it, or `settings`
-    revoked_at: datetime | None  # null: valid
+    revoked_at: datetime | None  # null: valid, until `expires_at`
+    expires_at: datetime | None  # null: has no end
+    last_used_at: datetime | None  # to a minute; null: never
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +50,11 @@ class NewToken(Body):
     """A token to create, for the contracts of `owner`.
 
     Without `owner`, a daemon's token is for the contracts of all owners. `daemon_id` is required for the role
-    daemon and not allowed for any other.
+    daemon and not allowed for any other. Without `expires_at`, an administrator's token has no end, and any
+    other ends after `http.token_lifetime_days`.
     """
 
     role: Role
     owner: Id | None = None
     daemon_id: Id | None = None
+    expires_at: AwareDatetime | None = None

@@ -1,0 +1,66 @@
+"""The settings `[http]` and `[quotas]`: how much one client, one token and one owner may take of the gateway."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class HttpSettings(BaseModel):
+    """`[http]`: limits of the gateway's connections and requests. The defaults are far above regular use."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    allowed_hosts: tuple[str, ...] = Field(
+        default=(),
+        description="names besides loopback, `host` and IP addresses by which clients reach it; `*` allows any",
+    )
+    max_connections: int = Field(
+        default=10_000, ge=8, description="at once; never above what the limit of open files leaves"
+    )
+    header_timeout_seconds: float = Field(
+        default=10,
+        gt=0,
+        le=600,
+        description="from a connection, or a request's first byte, to its last header",
+    )
+    body_timeout_seconds: float = Field(
+        default=60, gt=0, le=3600, description="from a request's last header to the end of its body"
+    )
+    idle_timeout_seconds: int = Field(
+        default=75,
+        gt=0,
+        le=3600,
+        description="between two requests; clients should close before, usually at 5 s",
+    )
+    write_timeout_seconds: float = Field(
+        default=30,
+        gt=0,
+        le=3600,
+        description="for a client to read what waits for it; then it is disconnected",
+    )
+    requests_at_once_per_token: int = Field(
+        default=32, ge=1, description="of one token that are served at the same time; others wait a moment"
+    )
+    searches_at_once_per_token: int = Field(
+        default=2, ge=1, description="of these, lists with `q`, which read many rows"
+    )
+    request_wait_seconds: float = Field(
+        default=5, ge=0, le=60, description="for its turn; then the request is refused with status 429"
+    )
+    search_timeout_seconds: float = Field(
+        default=2, gt=0, le=30, description="for a list with `q`; then it is ended and refused"
+    )
+    token_lifetime_days: float = Field(
+        default=90, gt=0, le=36_500, description="of a new token that names no end; administrators' never end"
+    )
+
+
+class QuotaSettings(BaseModel):
+    """`[quotas]`: how much one owner may have, far above regular use."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    open_contracts: int = Field(
+        default=200_000, ge=1, description="of one owner, that are not completed, failed or archived"
+    )
+    events_per_contract: int = Field(
+        default=100_000, ge=10, description="then its work goes on in a new contract; this one can be ended"
+    )
