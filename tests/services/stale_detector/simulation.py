@@ -108,7 +108,8 @@ class World:
             key=lambda each: each.sequence,
             default=None,
         )
-        if newest is not None and contradicts(newest, verdict.evidence):
+        current = verdict.connection_id == self.alive[name].sender.connection_id
+        if not current or (newest is not None and contradicts(newest, verdict.evidence)):
             return
         del self.alive[name]
         self.accepted.append(verdict)

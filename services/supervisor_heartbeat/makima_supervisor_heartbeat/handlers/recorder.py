@@ -18,6 +18,7 @@ from nats.errors import Error as NatsError
 from nats.js.api import StreamState
 
 from makima_supervisor_heartbeat.domain.batching.batch_builder import BatchBuilder
+from makima_supervisor_heartbeat.domain.batching.observation_order import ObservationOrder
 from makima_supervisor_heartbeat.domain.batching.write_batch import MAX_SLICE_ROWS, WriteBatch
 from makima_supervisor_heartbeat.domain.offsets import Offset, StartOffset, start_offset_of
 from makima_supervisor_heartbeat.handlers.dead_letters import DeadLetterSink
@@ -47,7 +48,7 @@ class Recorder:
     """Records `shards` while this replica holds their advisory locks in Postgres; until then it waits.
 
     `taken` is called with the stream's epoch after the shards were acquired, before messages are read;
-    `recorded` with each batch after its commit; `make_room` creates missing partitions. `owner` identifies
+    `recorded` with each batch after its commit, with those observations that are now due; `make_room` creates missing partitions. `owner` identifies
     this replica in `watermarks`.
     """
 
@@ -163,10 +164,11 @@ class Recorder:
         the recorder silently.
         """
         queues = [asyncio.Queue[WriteBatch](maxsize=1) for _ in stores]
+        order = ObservationOrder(len(stores))
         try:
             async with asyncio.TaskGroup() as group:
-                for store, queue in zip(stores, queues, strict=True):
-                    group.create_task(self._write(store, queue))
+                for lane, (store, queue) in enumerate(zip(stores, queues, strict=True)):
+                    group.create_task(self._write(lane, store, queue, order))
                 await self._read(loop, queues, start)
         except* TROUBLE as errors:
             raise errors.exceptions[0] from errors
@@ -190,11 +192,14 @@ class Recorder:
                         slices = self._reader.empty(loop.stream_epoch)
                 await _put(queues, slices)
 
-    async def _write(self, store: ShardWriter, queue: asyncio.Queue[WriteBatch]) -> None:
+    async def _write(
+        self, lane: int, store: ShardWriter, queue: asyncio.Queue[WriteBatch], order: ObservationOrder
+    ) -> None:
         while True:
             raise_if_cancelled()
             slice_ = await queue.get()
             await self._commit(store, slice_)
+            slice_.observations = order.committed(lane, slice_.observations)
             self._recorded(slice_)
 
     async def _commit(self, store: ShardWriter, slice_: WriteBatch) -> None:

@@ -286,7 +286,11 @@ class Detector:
         if tracked is None or name in self._pending_verdicts or self.shards.heard_after(name, suspect.beat):
             return  # not tracked, already has a pending verdict, or a newer heartbeat came on another shard
         owner = self._group(tracked.owner)
-        owner.suspects[name] = suspect
+        known = owner.suspects.get(name)
+        # A sender that moved has a heartbeat on each of its shards. If both run out in one tick, neither wheel
+        # holds the newer one any more, so `heard_after` does not see it: the newer of the suspects stays.
+        if known is None or known.beat[1] < suspect.beat[1]:
+            owner.suspects[name] = suspect
         self._active_groups[owner.name] = owner
 
     def _arm_deadlines(self, unheard: list[Sender]) -> None:
