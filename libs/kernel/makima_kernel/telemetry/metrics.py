@@ -28,6 +28,9 @@ _exported = set[Gauge]()
 
 contracts_by_status = _gauge("makima_contracts_by_status", "Contracts, by status", ("status",))
 contracts_stale_count = _gauge("makima_contracts_stale_count", "Stale contracts")
+contracts_unjudged = _gauge(
+    "makima_contracts_unjudged", "Contracts whose staleness cannot be judged because of their data"
+)
 phase_transitions = Counter("makima_phase_transitions_total", "Phase changes of contracts")
 completion_detections = Counter("makima_completion_detections_total", "Phases and contracts detected as done")
 supervisor_heartbeats = Counter("makima_supervisor_heartbeats_total", "Supervisor heartbeats recorded")

@@ -8,7 +8,7 @@ from typing import Final
 import asyncpg
 import structlog
 from makima_kernel.cancellation import raise_if_cancelled
-from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
+from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE, POSTGRES_REFUSED
 from makima_kernel.nats.pull_loop import PullLoop
 from makima_kernel.nats.stream_cursor import EPOCH_KEY, Ephemeral
 from makima_kernel.telemetry import metrics
@@ -208,7 +208,7 @@ class Recorder:
         try:
             await store.write(slice_)
             metrics.supervisor_heartbeats.inc(slice_.supervisors)
-        except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
+        except POSTGRES_REFUSED as error:
             await self._make_room()
             if len(slice_.rows) > 1:
                 for half in slice_.halves():

@@ -5,12 +5,11 @@ Times are RFC 3339 in UTC with `Z` and microseconds.
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Literal
 
-from makima_schemas.contract.model import ContractStatus, Phase, Seconds, WaitingFor
-from pydantic import Field
+from makima_schemas.contract.model import ContractStatus, NewPhases, Seconds, WaitingFor
 
-from makima_gateway.http.bodies import POSITIVE_BIGINT, Body, Text, Title, Version
+from makima_gateway.http.bodies import Body, Text, Title, Version
 from makima_gateway.read_model.legacy_status import LegacyStatus
 
 
@@ -85,8 +84,8 @@ class NewContract(Body):
     description: Text = ""
     phase_guard: bool = False
     auto_complete_enabled: bool | None = None  # null: the service's default
-    phases: tuple[Phase, ...] | None = None
-    stale_after_seconds: Annotated[Seconds, Field(le=POSITIVE_BIGINT)] | None = None
+    phases: NewPhases | None = None
+    stale_after_seconds: Seconds | None = None
 
 
 class ActionRequest(Body):
