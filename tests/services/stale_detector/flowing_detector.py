@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable
 
+from makima_stale_detector.domain.members.heartbeat import UNREAD
 from makima_stale_detector.domain.members.sender import Sender
 from makima_stale_detector.domain.members.sender_names import heartbeat_subject, shard_of
 from makima_stale_detector.domain.shards.observed_clock import MILLISECOND, SECOND, Pace, Timeouts
@@ -53,6 +54,14 @@ class Watch:
         self.detector.shards[on].consumed(self.sequence, self.clocks[on])
         spoken = (sender(number).name, f"c{number}", connection)
         self.detector.on_heartbeat(self.detector.shards[on], spoken, self.sequence, self.clocks[on])
+
+    def refuse(self, number: int, connection: str | None = None) -> None:
+        """A heartbeat arrives of which nothing can be made but who sent it."""
+        self.sequence += 1
+        shard = self.detector.shards[home(number)]
+        shard.consumed(self.sequence, self.clocks[home(number)])
+        source = (sender(number).name, UNREAD, connection)
+        self.detector.on_heartbeat(shard, source, self.sequence, self.clocks[home(number)])
 
     def beating(self, numbers: Iterable[int], span: int) -> Findings:
         """Everyone of these says something each second."""

@@ -40,6 +40,11 @@ foreign_heartbeats = Counter(
 changes_withheld = Counter(
     "makima_sender_changes_withheld_total", "Heartbeats whose change was not recorded: too many of its sender"
 )
+heartbeats_unfit = Counter(
+    "makima_heartbeats_unfit_total",
+    "Heartbeats that do not fit: recorded without what was cut, or refused",
+    ["kind", "outcome"],
+)
 supervisor_restarts = Counter("makima_supervisor_restarts_total", "Requested restarts of supervisors")
 batch_operations = Counter("makima_batch_operations_total", "Batch operations on contracts", ["operation"])
 

@@ -2,7 +2,15 @@
 
 from dataclasses import dataclass
 
-from makima_schemas.contract.model import AssignedBecause, CompletedBy, Id, Name, NewPhases, QuestionType, Seconds
+from makima_schemas.contract.model import (
+    AssignedBecause,
+    CompletedBy,
+    Id,
+    Name,
+    NewPhases,
+    QuestionType,
+    Seconds,
+)
 
 
 @dataclass(frozen=True, slots=True)

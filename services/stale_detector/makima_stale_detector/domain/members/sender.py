@@ -44,10 +44,11 @@ class Sender:
         return self.name.partition(":")[2]
 
     def accepts(self, contract_id: str | None, connection_id: str | None) -> bool:
-        """False for a heartbeat of a superseded connection or with another contract
-        id, as in the recorder.
+        """False for a heartbeat of a superseded connection or with another contract id, as in the recorder.
+
+        An empty contract id: the heartbeat was refused, and does not say.
         """
-        return connection_id not in self.superseded and contract_id == self.contract_id
+        return connection_id not in self.superseded and contract_id in (self.contract_id, "")
 
 
 def from_row(row: Row) -> Sender:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from makima_schemas import subjects
 
 from makima_stale_detector.domain.members import sender_names as senders
-from makima_stale_detector.domain.members.heartbeat import HeartbeatSource
+from makima_stale_detector.domain.members.heartbeat import UNREAD, HeartbeatSource
 from makima_stale_detector.domain.members.sender import Sender, Tracked
 from makima_stale_detector.domain.shards.observed_clock import CANARIES_FAST, CANARIES_SLOW, Timeouts
 from makima_stale_detector.domain.shards.shard import Shard
@@ -115,7 +115,7 @@ class Detector:
         self.warmed_up = False
 
     def on_heartbeat(self, shard: Shard, source: HeartbeatSource, sequence: int, stamp: int) -> None:
-        """Record a well-formed heartbeat with its stream sequence and broker timestamp (Unix ns).
+        """Record a heartbeat with its stream sequence and broker timestamp (Unix ns).
 
         Untracked senders get a deadline too, for one timeout: the event that registers a new sender arrives a
         little later than its first heartbeat. Heartbeats of a superseded connection or another contract are
@@ -123,7 +123,10 @@ class Detector:
         """
         sender, contract_id, connection_id = source
         tracked = self.tracked.get(sender)
-        if tracked is not None and not tracked.sender.accepts(contract_id, connection_id):
+        if tracked is None:
+            if contract_id == UNREAD:
+                return  # refused: no event will register its sender
+        elif not tracked.sender.accepts(contract_id, connection_id):
             return
         beat = (shard.clock.observed + self.timeouts.timeout, sequence, stamp, connection_id)
         beats = shard.wheel.beats
