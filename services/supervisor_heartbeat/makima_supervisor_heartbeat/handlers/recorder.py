@@ -1,7 +1,7 @@
 """Records heartbeat shards: reads the stream from the recorded offset and writes batches meanwhile."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from typing import Final
 
@@ -10,7 +10,7 @@ import structlog
 from makima_kernel.cancellation import raise_if_cancelled
 from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE, POSTGRES_REFUSED
 from makima_kernel.nats.pull_loop import PullLoop
-from makima_kernel.nats.stream_cursor import EPOCH_KEY, Ephemeral
+from makima_kernel.nats.stream_cursor import Ephemeral, Target, begin_epoch, epoch_of
 from makima_kernel.telemetry import metrics
 from makima_schemas import subjects
 from nats.aio.client import Client
@@ -48,7 +48,8 @@ class Recorder:
     """Records `shards` while this replica holds their advisory locks in Postgres; until then it waits.
 
     `taken` is called with the stream's epoch after the shards were acquired, before messages are read;
-    `recorded` with each batch after its commit, with those observations that are now due; `make_room` creates missing partitions. `owner` identifies
+    `recorded` with each batch after its commit, with those observations that are now due; `lost` when it does
+    not hold the shards any more; `make_room` creates missing partitions. `owner` identifies
     this replica in `watermarks`.
     """
 
@@ -62,6 +63,7 @@ class Recorder:
         owner: str,
         taken: Callable[[str], Awaitable[None]],
         recorded: Callable[[WriteBatch], None],
+        lost: Callable[[], None],
         make_room: Callable[[], Awaitable[None]],
     ) -> None:
         self._nats, self._connect, self._reader, self._shards, self._owner = (
@@ -72,6 +74,7 @@ class Recorder:
             owner,
         )
         self._taken, self._recorded, self._make_room = taken, recorded, make_room
+        self._lost = lost
         self._lanes = lanes_of(shards)
         self._set_aside = DeadLetterSink(nats)
         self._loop: PullLoop | None = None
@@ -98,6 +101,7 @@ class Recorder:
                 await asyncio.sleep(_FAILURE_RETRY_SECONDS)
             finally:
                 self._loop = None
+                self._lost()
 
     async def _stand_by(self, guard: asyncpg.Connection) -> None:
         """Wait until the locks of all shards are acquired; they are held until this connection closes."""
@@ -127,7 +131,7 @@ class Recorder:
         for store in stores:
             await store.prepare()
             places |= await store.own()
-        state, epoch = await self._stream()
+        state, epoch = await self._stream(places)
         await self._taken(epoch)
         start = start_offset_of(places, epoch, state.last_seq)
         _logger.info(
@@ -148,13 +152,23 @@ class Recorder:
             cursor,
             batch=PULL_BATCH_MESSAGES,
             linger=PULL_LINGER_SECONDS,
+            marks_losses=True,
         )
         self._problem = None
         await self._pipe(self._loop, stores, start)
 
-    async def _stream(self) -> tuple[StreamState, str]:
+    async def _stream(self, places: Mapping[int, Offset]) -> tuple[StreamState, str]:
+        """State and epoch of the stream. One that has lost what is recorded of it begins another epoch."""
         info = await self._nats.jetstream().stream_info(subjects.HEARTBEATS_STREAM)
-        return info.state, (info.config.metadata or {}).get(EPOCH_KEY) or str(info.created)
+        epoch = epoch_of(info)
+        reached = max(place.sequence if place.stream_epoch == epoch else 0 for place in places.values())
+        if reached > info.state.last_seq:
+            target = Target(self._nats, subjects.HEARTBEATS_STREAM, ())
+            epoch = await begin_epoch(target, info)
+            _logger.error(
+                "heartbeats.tail_lost", recorded=reached, last=info.state.last_seq, stream_epoch=epoch
+            )
+        return info.state, epoch
 
     async def _pipe(self, loop: PullLoop, stores: list[ShardWriter], start: StartOffset) -> None:
         """Read and write concurrently. Per lane one batch is being written and one is queued or being filled.
