@@ -88,12 +88,14 @@ class Watch:
 
 
 def sender(number: int) -> Sender:
-    return Sender(f"supervisor:t{number}", True, 1, f"c{number}", "d")
+    """Each on a daemon, and so in a failure domain, of its own; half of them on each shard."""
+    daemon = f"d{number}{'a' * (number % 2)}"
+    return Sender(f"supervisor:t{number}", True, 1, f"c{number}", daemon)
 
 
 def home(number: int) -> int:
     """The shard on which its heartbeats arrive."""
-    return shard_of(heartbeat_subject(sender(number).name, "d"), SHARDS)
+    return shard_of(heartbeat_subject(sender(number).name, sender(number).daemon_id), SHARDS)
 
 
 def named(verdicts: Iterable[Verdict]) -> list[str]:

@@ -13,7 +13,7 @@ from tests.services.stale_detector.simulation import World, world
 
 SHORT = Timeouts(timeout=4 * SECOND, interval=SECOND, grace=500 * MILLISECOND)
 SENDERS = 4
-DAEMONS = ("d", "d2", "d3", "d4", "d5")
+DAEMONS = ("d1", "d2", "d3", "d4", "d5")
 
 
 def test_of_two_heartbeats_that_run_out_in_one_tick_the_newer_makes_the_verdict() -> None:

@@ -8,11 +8,19 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Final, TypeVar
+from typing import Any, ClassVar, Final, Self, TypeVar, cast
 from urllib.parse import urlsplit
 
 from makima_schemas.subjects import SHARDS
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -45,6 +53,8 @@ _LINK: Final = re.compile(
     r"(?P<service>\w+?)_(?P<member>SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$"
 )
 _LINK_ADDRESS: Final = re.compile(r"(tcp|udp|sctp)://")
+# A timeout is at least this many heartbeat intervals: one heartbeat may be late by half an interval.
+LEAST_INTERVALS = 1.5
 
 
 class SettingsError(ValueError):
@@ -81,6 +91,20 @@ class ContractsSettings(BaseModel):
     heartbeat_history_gib: float = Field(
         default=100, gt=0, description="above this size the oldest hours are dropped early"
     )
+
+    @model_validator(mode="after")
+    def _can_be_kept(self) -> Self:
+        """Refuses timeouts that a healthy fleet cannot keep: whoever beats once an interval would be called dead
+        between two heartbeats, or the whole fleet be held as a mass of silence for ever.
+        """
+        least = LEAST_INTERVALS * self.heartbeat_interval_seconds
+        for name in ("heartbeat_timeout_seconds", "agent_timeout_seconds"):
+            timeout = cast("float", getattr(self, name))
+            if name in self.model_fields_set | {"heartbeat_timeout_seconds"} and timeout < least:
+                raise ValueError(
+                    f"{name} is {timeout:g}; with a heartbeat each {self.heartbeat_interval_seconds:g} s it is at least {least:g}"
+                )
+        return self
 
 
 class FeatureFlags(BaseModel):

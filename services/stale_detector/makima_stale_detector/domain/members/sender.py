@@ -40,6 +40,11 @@ class Sender:
         return self.name.partition(":")[0]
 
     @property
+    def domain(self) -> str:
+        """What fails together with it: its daemon and all senders there; itself, without a daemon."""
+        return self.daemon_id or self.name
+
+    @property
     def entity_id(self) -> str:
         return self.name.partition(":")[2]
 

@@ -36,7 +36,9 @@ class Detector:
         # By sender name: how many of its verdicts were answered without effect.
         self._attempts: dict[str, int] = {}
         self._decided_by = decided_by  # id of this replica, for the evidence
-        self._forecast = ExpiryForecast(self.shards, self.tracked, timeouts.interval)
+        self._forecast = ExpiryForecast(
+            self.shards, self.tracked, self._pending_verdicts.keys(), timeouts.interval
+        )
         # True once the stream's history was read and every tracked sender has a deadline.
         self.warmed_up = False
 
@@ -55,7 +57,7 @@ class Detector:
             if known is not None and known.owner != each.owner:
                 self.untrack(each.sender.name)
             self.tracked[each.sender.name] = each
-            self._group(each.owner).senders.add(each.sender.name)
+            self._group(each.owner).add(each.sender.name, each.sender.domain)
         if self.warmed_up:
             self._arm_deadlines([each.sender for each in tracked if self._is_unheard(each)])
         self._set_pace()
@@ -76,8 +78,8 @@ class Detector:
         self._attempts.pop(name, None)
         if tracked is not None:
             owner = self._group(tracked.owner)
-            owner.senders.discard(name)
             owner.forget(name)
+            owner.remove(name)
         self._set_pace()
 
     def hold(self, owner: str, hold: Hold) -> None:
@@ -225,10 +227,10 @@ class Detector:
         if not confirmed:
             return
         expiring = self._forecast.expiring(owner)
-        if is_mass(len(owner.senders), expiring):
+        if is_mass(expiring):
             owner.deciding = True
             findings.hold_requests.append(
-                HoldRequest(owner.name, owner.hold.version, len(owner.senders), expiring)
+                HoldRequest(owner.name, owner.hold.version, len(owner.senders), expiring.senders)
             )
             return
         for name in confirmed:
@@ -276,10 +278,10 @@ class Detector:
         """
         if self.shards.passed(owner.held_since) >= 2 * self.timeouts.timeout:
             return "hold_expired"
-        if is_mass(len(owner.senders), owner.unexplained):
+        if is_mass(owner.expiring(owner.unexplained())):
             owner.calm_since = None
         elif self._forecast.old:
-            calm = not is_mass(len(owner.senders), self._forecast.expiring(owner))
+            calm = not is_mass(self._forecast.expiring(owner))
             owner.calm_since = (owner.calm_since or self.shards.observed()) if calm else None
         calm_for = self.shards.passed(owner.calm_since) if owner.calm_since else 0
         return "heartbeats_resumed" if calm_for >= self.timeouts.interval + self.timeouts.grace else None
