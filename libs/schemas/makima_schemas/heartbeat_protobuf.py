@@ -51,7 +51,7 @@ def decode(cls: type[Heartbeat], payload: bytes) -> Heartbeat:
     return msgspec.convert(members(cls, payload), cls)
 
 
-def members(cls: type[Said], payload: bytes) -> dict[str, object]:
+def members(cls: type[Heartbeat], payload: bytes) -> dict[str, object]:
     """The members of one message, their bounds not checked. Bytes that are no text become U+FFFD, and a moment that
     no calendar has becomes None.
 
@@ -63,7 +63,7 @@ def members(cls: type[Said], payload: bytes) -> dict[str, object]:
         if not name or isinstance(value, int) != (kind in {"number", "state"}):
             continue
         if kind == "texts":
-            listed = members.setdefault(name, list[object]())
+            listed = said.setdefault(name, list[object]())
             assert isinstance(listed, list)
             listed.append(_read(kind, value))
         else:

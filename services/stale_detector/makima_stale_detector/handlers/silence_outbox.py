@@ -54,7 +54,9 @@ class SilenceOutbox:
         log = structlog.get_logger().bind(sender=sender, contract_id=pending.event.contract_id)
         try:
             outcome = await self._appender.append(
-                idempotent_append(pending.tenant, sender_stream(sender), pending.command_id, pending.event, meta)
+                idempotent_append(
+                    pending.tenant, sender_stream(sender), pending.command_id, pending.event, meta
+                )
             )
         except DATA_REFUSED as error:
             log.exception("silence.refused", command_id=str(pending.command_id), reason=str(error))

@@ -15,6 +15,7 @@ from makima_kernel.event_log.errors import DATA_REFUSED, DATABASE_UNAVAILABLE
 from makima_kernel.event_log.idempotent_append import event_meta, idempotent_append
 from makima_kernel.event_log.log import Log
 from makima_kernel.projections.projector import Projector
+from makima_kernel.telemetry import metrics
 from makima_schemas import subjects
 from makima_schemas.identity import stream_name
 from makima_schemas.silence import StaleCleared, StaleDetected, contract_stream, deterministic_id
