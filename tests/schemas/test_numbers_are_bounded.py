@@ -1,17 +1,18 @@
 """Every number that somebody may send has an upper bound: SQL, clocks and memory have one, too."""
 
-from collections.abc import Iterator
-from typing import cast, get_args
+from typing import get_args
 
 import pytest
 from makima_schemas import questions
 from makima_schemas.commands import Request
 from makima_schemas.contract.commands import ContractCommand, CreateContract
-from makima_schemas.contract.model import MAX_REQUIRED_TASKS, Gate, MinComplete, Phase
+from makima_schemas.contract.model import Gate, MinComplete, Phase
+from makima_schemas.contract.new_phases import MAX_REQUIRED_TASKS
 from makima_schemas.supervisor import RestartSupervisor
 from pydantic import TypeAdapter, ValidationError
 
-Json = dict[str, object]
+from tests.schemas.unbounded_numbers import Json, unbounded
+
 ASKED = (
     *get_args(ContractCommand),
     RestartSupervisor,
@@ -22,23 +23,6 @@ ASKED = (
     questions.Status,
     Request[Json],
 )
-# Stands in events, too, whose history must open: bounded by `NewPhases` instead.
-BY_VALIDATOR = {"MinComplete"}
-
-
-def unbounded(schema: object, path: str) -> Iterator[str]:
-    if isinstance(schema, list):
-        for at, each in enumerate(cast("list[object]", schema)):
-            yield from unbounded(each, f"{path}/{at}")
-    if not isinstance(schema, dict):
-        return
-    said = cast("Json", schema)
-    bounds = {"maximum", "exclusiveMaximum", "const", "enum"}
-    if said.get("type") in {"integer", "number"} and not bounds & said.keys():
-        yield path
-    for name, each in said.items():
-        if name not in BY_VALIDATOR:
-            yield from unbounded(each, f"{path}/{name}")
 
 
 @pytest.mark.parametrize("asked", ASKED, ids=str)

@@ -1,7 +1,7 @@
 """The heartbeats as senders publish them; msgspec structs, because 30 000 per second are normal.
 
 Decoding checks the bounds. What a sender says within them is kept as it is; what violates one is cut or dropped
-where it only tells about the work, and refused where it says who speaks (`heartbeat_reading`). Unknown members
+where it only tells about the work, and refused where it says who speaks (`heartbeat_reader`). Unknown members
 are ignored, so that a newer sender works with an older recorder.
 """
 

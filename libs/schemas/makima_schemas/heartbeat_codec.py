@@ -1,7 +1,7 @@
 """Decodes messages of the heartbeat stream: the sender from the subject, the heartbeat from the body.
 
 This is what fits, to the letter; the SDK checks with it what it is about to send. The recorder and the detector
-read with `heartbeat_reading`, which makes fit what can be made to.
+read with `heartbeat_reader`, which makes fit what can be made to.
 """
 
 import re

@@ -57,18 +57,18 @@ def members(cls: type[Heartbeat], payload: bytes) -> dict[str, object]:
 
     Raises `ValueError` if the bytes are not protobuf.
     """
-    said: dict[str, object] = dict(_ZEROS[cls])
+    found: dict[str, object] = dict(_ZEROS[cls])
     for number, value in _fields(payload):
         name, kind = MEMBERS[cls].get(number, ("", "text"))
         if not name or isinstance(value, int) != (kind in {"number", "state"}):
             continue
         if kind == "texts":
-            listed = said.setdefault(name, list[object]())
+            listed = found.setdefault(name, list[object]())
             assert isinstance(listed, list)
             listed.append(_read(kind, value))
         else:
-            said[name] = _read(kind, value)
-    return said
+            found[name] = _read(kind, value)
+    return found
 
 
 def _read(kind: Kind, value: int | bytes) -> object:

@@ -49,7 +49,7 @@ async def build(service: Service) -> None:
         await reader.run()
 
     service.ready_when("detector", sees)
-    service.warn_when("staleness", staleness.warning)
+    service.health.warn_when("staleness", staleness.warning)
     service.loop("follow", follower.run)
     service.loop("read", read)
     service.loop("canaries", Canaries(detector, reader, service.nats).run)

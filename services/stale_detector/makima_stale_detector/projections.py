@@ -37,7 +37,7 @@ class Silence:
     name = "stale_detector"
     schema = "stale_detector"
     tables = ("senders", "contracts", "holds", "owed")
-    fold_number = 1
+    fold_number = 2
     events: frozenset[type] = tracked.EVENTS | staleness.EVENTS | mass_silence.EVENTS | {SilenceDetected}
 
     async def apply(self, connection: asyncpg.Connection, batch: Sequence[Applied]) -> None:

@@ -12,7 +12,7 @@ import pytest
 from makima_kernel.nats.connection import BrokerUnreachableError, connect
 from makima_kernel.nats.message import Message
 from makima_kernel.nats.pull_loop import PullLoop
-from makima_kernel.nats.stream_cursor import EPOCH_KEY, Ephemeral
+from makima_kernel.nats.stream_cursor import Ephemeral
 from makima_kernel.testing import PATIENCE, eventually
 from nats.aio.client import Client
 from nats.js.api import DeliverPolicy, StreamConfig
@@ -194,36 +194,6 @@ async def test_a_stream_that_was_lost_and_made_again_is_read_from_its_start_unde
             got += await anext(batches)
     assert numbers(got) == [*range(1, 51), 1, 2, 3, 4, 5]
     assert loop.stream_epoch != before
-
-
-async def test_a_stream_that_lost_its_newest_messages_begins_one_epoch_for_all_who_read_it(
-    stream: Client,
-) -> None:
-    """As after a power loss of the broker, which then gives their sequences out again."""
-    jetstream = stream.jetstream()
-    config = StreamConfig(name=STREAM, subjects=[f"{NUMBERS}.*"], metadata={EPOCH_KEY: "e"})
-    await jetstream.update_stream(config)
-    await publish(stream, 1, 5)
-    readers = [PullLoop(stream, STREAM, Ephemeral("reader"), tick=0.05, marks_losses=True) for _ in range(2)]
-    got: list[list[Message]] = [[], []]
-
-    async def read(loop: PullLoop, into: list[Message]) -> None:
-        async with aclosing(loop.batches()) as batches:
-            async for batch in batches:
-                into += batch
-
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(read(loop, into)) for loop, into in zip(readers, got, strict=True)]
-        await eventually(lambda: all(len(each) == 5 for each in got))
-        await jetstream.delete_stream(STREAM)
-        await jetstream.add_stream(config)
-        await eventually(lambda: all(loop.stream_epoch == "e~1" for loop in readers))
-        await publish(stream, 6, 7)
-        await eventually(lambda: all(len(each) == 7 for each in got))
-        for task in tasks:
-            task.cancel()
-    assert [numbers(each) for each in got] == [[1, 2, 3, 4, 5, 6, 7]] * 2
-    assert ((await jetstream.stream_info(STREAM)).config.metadata or {})[EPOCH_KEY] == "e~1"
 
 
 async def test_what_came_before_a_stream_was_made_again_is_handed_out_first_under_its_own_epoch(

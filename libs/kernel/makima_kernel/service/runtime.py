@@ -124,9 +124,6 @@ class Service:
         """
         return self._listening.setdefault(name, asyncio.Event())
 
-    def warn_when(self, name: str, check: Check) -> None:
-        self.health.warn_when(name, check)
-
     @asynccontextmanager
     async def _lifespan(self) -> AsyncGenerator[None]:
         with HealthServer(self.health, self.settings.host, self.settings.health_port) as server:

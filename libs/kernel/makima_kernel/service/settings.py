@@ -8,19 +8,11 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Final, Self, TypeVar, cast
+from typing import Any, ClassVar, Final, TypeVar
 from urllib.parse import urlsplit
 
 from makima_schemas.subjects import SHARDS
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -29,6 +21,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 from pydantic_settings import SettingsError as MalformedSettingError
+
+from makima_kernel.service.timeouts import KeepableTimeouts
 
 # Variables `MAKIMA_<NAME>` that are read by the CLI, the SDK, the runner or the tests, and not by a service.
 NOT_SETTINGS = frozenset(
@@ -53,15 +47,13 @@ _LINK: Final = re.compile(
     r"(?P<service>\w+?)_(?P<member>SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$"
 )
 _LINK_ADDRESS: Final = re.compile(r"(tcp|udp|sctp)://")
-# A timeout is at least this many heartbeat intervals: one heartbeat may be late by half an interval.
-LEAST_INTERVALS = 1.5
 
 
 class SettingsError(ValueError):
     """A setting is unknown or has an invalid value; the message names the key and says what to do."""
 
 
-class ContractsSettings(BaseModel):
+class ContractsSettings(KeepableTimeouts):
     """`[contracts]`: the deadlines of domain.md, in the unit at the end of each name,
     and the switches of plan 2.3.
     """
@@ -91,20 +83,6 @@ class ContractsSettings(BaseModel):
     heartbeat_history_gib: float = Field(
         default=100, gt=0, description="above this size the oldest hours are dropped early"
     )
-
-    @model_validator(mode="after")
-    def _can_be_kept(self) -> Self:
-        """Refuses timeouts that a healthy fleet cannot keep: whoever beats once an interval would be called dead
-        between two heartbeats, or the whole fleet be held as a mass of silence for ever.
-        """
-        least = LEAST_INTERVALS * self.heartbeat_interval_seconds
-        for name in ("heartbeat_timeout_seconds", "agent_timeout_seconds"):
-            timeout = cast("float", getattr(self, name))
-            if name in self.model_fields_set | {"heartbeat_timeout_seconds"} and timeout < least:
-                raise ValueError(
-                    f"{name} is {timeout:g}; with a heartbeat each {self.heartbeat_interval_seconds:g} s it is at least {least:g}"
-                )
-        return self
 
 
 class FeatureFlags(BaseModel):

@@ -2,15 +2,8 @@
 
 from dataclasses import dataclass
 
-from makima_schemas.contract.model import (
-    AssignedBecause,
-    CompletedBy,
-    Id,
-    Name,
-    NewPhases,
-    QuestionType,
-    Seconds,
-)
+from makima_schemas.contract.model import AssignedBecause, CompletedBy, Id, Name, QuestionType, Seconds
+from makima_schemas.contract.new_phases import NewPhases
 
 
 @dataclass(frozen=True, slots=True)

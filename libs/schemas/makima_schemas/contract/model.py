@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from makima_schemas.identity import ID_PATTERN
 
@@ -13,7 +13,6 @@ Name = Annotated[str, Field(min_length=1, max_length=200)]
 Count = Annotated[int, Field(ge=0)]
 MAX_SECONDS: Final = 10 * 366 * 24 * 3600  # ten years
 Seconds = Annotated[int, Field(ge=1, le=MAX_SECONDS)]
-MAX_REQUIRED_TASKS: Final = 100_000
 
 
 class ContractStatus(StrEnum):
@@ -98,17 +97,3 @@ class Phase:
     name: Id
     deliverables: tuple[Deliverable, ...] = ()
     gate: Gate = Gate()
-
-
-def _possible(phases: tuple[Phase, ...]) -> tuple[Phase, ...]:
-    """Raises `ValueError` for a gate that requires more tasks than a phase can have."""
-    for phase in phases:
-        tasks = phase.gate.required_tasks
-        if isinstance(tasks, MinComplete) and tasks.min_complete > MAX_REQUIRED_TASKS:
-            raise ValueError(f"min_complete of phase {phase.name} is above {MAX_REQUIRED_TASKS}")
-    return phases
-
-
-# The phases of a new contract. The bound is not one of `MinComplete`, which stands in events: a log from before
-# it must still open.
-NewPhases = Annotated[tuple[Phase, ...], AfterValidator(_possible)]

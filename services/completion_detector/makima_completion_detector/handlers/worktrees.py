@@ -8,7 +8,7 @@ import orjson
 from faststream.nats import NatsMessage
 from makima_schemas import subjects
 from makima_schemas.heartbeat import DaemonHeartbeat
-from makima_schemas.heartbeat_reading import read_daemon
+from makima_schemas.heartbeat_reader import read_daemon
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 

@@ -43,24 +43,24 @@ def _found(latest: LatestHeartbeats, supervisor: SupervisorRow) -> Iterator[Unfi
     )
     for kind, sender_id in senders:
         state = latest.latest(kind, sender_id)
-        told = None if state is None else _told(state)
-        if told is not None:
-            at, said = told
+        newest = None if state is None else _latest_unfit(state)
+        if newest is not None:
+            at, members = newest
             yield UnfitHeartbeat(
                 kind,
                 sender_id,
-                str(said.get("outcome")),
-                str(said.get("reason")),
-                cast("int", said.get("count", 0)),
+                str(members.get("outcome")),
+                str(members.get("reason")),
+                cast("int", members.get("count", 0)),
                 at,
             )
 
 
-def _told(state: LatestHeartbeat) -> tuple[datetime, dict[str, object]] | None:
+def _latest_unfit(state: LatestHeartbeat) -> tuple[datetime, dict[str, object]] | None:
     """The sender's last heartbeat that did not fit, if none that fits came after it."""
     unfit = state.heartbeat.get("unfit")
     if not isinstance(unfit, dict):
         return None
-    said = cast("dict[str, object]", unfit)
-    at = datetime.fromisoformat(str(said["at"]))
-    return (at, said) if state.at is None or at >= state.at else None
+    members = cast("dict[str, object]", unfit)
+    at = datetime.fromisoformat(str(members["at"]))
+    return (at, members) if state.at is None or at >= state.at else None

@@ -194,9 +194,9 @@ class StaleContractScanner:
             await self._nats.publish(subjects.MONITOR_STALE, orjson.dumps(message))
 
 
-async def _alone(contract_id: str, judging: Awaitable[None], unjudged: dict[str, str]) -> None:
+async def _alone(contract_id: str, check: Awaitable[None], unjudged: dict[str, str]) -> None:
     """A contract whose data the log does not take costs only itself: it is noted in `unjudged`."""
     try:
-        await judging
+        await check
     except DATA_REFUSED as error:
         unjudged[contract_id] = str(error)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import msgspec
 from makima_kernel.nats.message import Message
 from makima_schemas.heartbeat_codec import Address
-from makima_schemas.heartbeat_reading import read_agent, read_daemon, read_supervisor
+from makima_schemas.heartbeat_reader import read_agent, read_daemon, read_supervisor
 from makima_schemas.supervisor import SupervisorState
 
 

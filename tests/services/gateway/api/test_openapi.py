@@ -14,7 +14,7 @@ from makima_gateway.api.openapi.operations import OPERATIONS
 from makima_schemas.errors import HTTP_STATUS, ErrorCode
 from openapi_spec_validator import validate
 
-from tests.schemas.test_numbers_are_bounded import unbounded
+from tests.schemas.unbounded_numbers import unbounded
 from tests.services.gateway.api.openapi_document import (
     COMPONENTS,
     DOCUMENT,

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from makima_schemas.contract.model import ContractStatus, NewPhases, Seconds, WaitingFor
+from makima_schemas.contract.model import ContractStatus, Seconds, WaitingFor
+from makima_schemas.contract.new_phases import NewPhases
 
 from makima_gateway.http.bodies import Body, Text, Title, Version
 from makima_gateway.read_model.legacy_status import LegacyStatus

@@ -3,7 +3,7 @@
 from typing import Final
 
 from makima_schemas.heartbeat_codec import Headers, MalformedHeartbeatError, decode_subject
-from makima_schemas.heartbeat_reading import RefusedHeartbeatError, read_daemon, read_supervisor
+from makima_schemas.heartbeat_reader import RefusedHeartbeatError, read_daemon, read_supervisor
 
 # (sender, contract id, connection id); a plain tuple, because one is made for every heartbeat
 HeartbeatSource = tuple[str, str | None, str | None]
@@ -16,7 +16,7 @@ def read(subject: str, payload: bytes, headers: Headers = None) -> HeartbeatSour
 
     A heartbeat that is refused still proves that its sender lives, as far as it does not name another one: it
     ends nobody's silence in the log, but nobody is declared silent over it. Both services read with
-    `heartbeat_reading`. Costs about 2 µs.
+    `heartbeat_reader`. Costs about 2 µs.
     """
     try:
         address = decode_subject(subject)
@@ -27,8 +27,8 @@ def read(subject: str, payload: bytes, headers: Headers = None) -> HeartbeatSour
     name = address.entity_id
     try:
         if address.kind == "supervisor":
-            said, _ = read_supervisor(name, payload, headers)
-            return ("supervisor:" + name, said.contract_id, said.connection_id)
+            heartbeat, _ = read_supervisor(name, payload, headers)
+            return ("supervisor:" + name, heartbeat.contract_id, heartbeat.connection_id)
         read_daemon(name, payload, headers)
     except RefusedHeartbeatError as refused:
         source = refused.source

@@ -7,7 +7,7 @@ import msgspec
 from makima_kernel.nats.message import Message
 from makima_kernel.telemetry import metrics
 from makima_schemas.heartbeat_codec import Address, MalformedHeartbeatError, decode_subject
-from makima_schemas.heartbeat_reading import MAX_REASON, RefusedHeartbeatError
+from makima_schemas.heartbeat_reader import MAX_REASON, RefusedHeartbeatError
 
 from makima_supervisor_heartbeat.domain.batching.write_batch import NEWEST, OLDER, WriteBatch, row, row_head
 from makima_supervisor_heartbeat.domain.heartbeats import Beat, read, unchanged

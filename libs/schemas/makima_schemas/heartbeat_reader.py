@@ -111,19 +111,19 @@ def _mended(
     unfit: MalformedHeartbeatError, form: _Form[H], payload: bytes, headers: Headers
 ) -> tuple[H, str]:
     """The heartbeat with all that does not fit cut or dropped, decoded strictly again: ids and state must fit."""
-    said = _members(form.cls, payload, headers)
-    if said is None:
+    members = _members(form.cls, payload, headers)
+    if members is None:
         raise RefusedHeartbeatError(str(unfit), Source(None, None)) from unfit
     fit = FIT[form.cls]
     fitting = _defaults(form.cls, form.ids)
-    for name, value in said.items():
+    for name, value in members.items():
         if (mended := fit[name](value) if name in fit else value) is not _DROPPED:
             fitting[name] = mended
     try:
         heartbeat = form.decode(msgspec.json.encode(fitting), None)
     except (MalformedHeartbeatError, ValueError, TypeError, OverflowError, RecursionError) as error:
-        raise RefusedHeartbeatError(str(error), _source(said, form.ids)) from unfit
-    return heartbeat, _told(said, fitting, unfit)
+        raise RefusedHeartbeatError(str(error), _source(members, form.ids)) from unfit
+    return heartbeat, _told(members, fitting, unfit)
 
 
 def _members(cls: type[H], payload: bytes, headers: Headers) -> dict[str, object] | None:
@@ -136,24 +136,26 @@ def _members(cls: type[H], payload: bytes, headers: Headers) -> dict[str, object
         if not is_json(headers):
             return None
         # The standard library's: it takes half a character and NaN, which are cut or dropped then.
-        said: object = json.loads(payload.decode("utf-8", "replace"))
+        body: object = json.loads(payload.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
         return None
-    return cast("dict[str, object]", said) if isinstance(said, dict) else None
+    return cast("dict[str, object]", body) if isinstance(body, dict) else None
 
 
-def _source(said: Mapping[str, object], ids: Mapping[str, str]) -> Source | None:
-    if any(said.get(name, own) != own for name, own in ids.items()):
+def _source(members: Mapping[str, object], ids: Mapping[str, str]) -> Source | None:
+    if any(members.get(name, own) != own for name, own in ids.items()):
         return None
-    contract_id, connection_id = said.get("contract_id"), said.get("connection_id")
+    contract_id, connection_id = members.get("contract_id"), members.get("connection_id")
     return Source(
         contract_id if isinstance(contract_id, str) and is_id(contract_id) else None,
         connection_id if isinstance(connection_id, str) and is_id(connection_id) else None,
     )
 
 
-def _told(said: Mapping[str, object], fitting: Mapping[str, object], unfit: MalformedHeartbeatError) -> str:
-    changed = [name for name in FIT_NAMES if said.get(name, _DROPPED) != fitting.get(name, _DROPPED)]
+def _told(
+    members: Mapping[str, object], fitting: Mapping[str, object], unfit: MalformedHeartbeatError
+) -> str:
+    changed = [name for name in FIT_NAMES if members.get(name, _DROPPED) != fitting.get(name, _DROPPED)]
     return f"cut or dropped: {', '.join(changed)} ({unfit})"[:MAX_REASON]
 
 
@@ -231,7 +233,7 @@ FIT: Final[Mapping[type, Mapping[str, Fit]]] = {
         "capacity": partial(_number, MAX_COUNT),
     },
 }
-FIT_NAMES: Final = tuple(dict.fromkeys(name for members in FIT.values() for name in members))
+FIT_NAMES: Final = tuple(dict.fromkeys(name for fits in FIT.values() for name in fits))
 
 
 def _defaults(cls: type, ids: Mapping[str, str]) -> dict[str, object]:
