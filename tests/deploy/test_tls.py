@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from makima_gateway.http.server import Tls, listen, serve
 from makima_kernel.nats.connection import BrokerUnreachableError, connect, ignore_close
+from makima_kernel.service.http_settings import HttpSettings
 from makima_kernel.service.postgres import open_pool
 from makima_local import ports
 from makima_local.nats import binary
@@ -95,7 +96,14 @@ async def _answer(scope: Scope, receive: Receive, send: Send) -> None:
 async def gateway(certificate: Certificate) -> AsyncIterator[str]:
     bound = listen("127.0.0.1", 0)
     serving = asyncio.create_task(
-        serve(_answer, bound, on_listening=lambda: None, close_sockets=lambda: None, tls=certificate.tls)
+        serve(
+            _answer,
+            bound,
+            HttpSettings(),
+            on_listening=lambda: None,
+            close_sockets=lambda: None,
+            tls=certificate.tls,
+        )
     )
     yield f"127.0.0.1:{bound.getsockname()[1]}"
     serving.cancel()

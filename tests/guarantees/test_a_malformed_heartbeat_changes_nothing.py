@@ -44,17 +44,10 @@ MALFORMED = {
     "another task than its subject": orjson.dumps({**GOOD, "task_id": "other"}),
     "a state that nobody knows": orjson.dumps({**GOOD, "state": "dreaming"}),
     "the system's own word": orjson.dumps({**GOOD, "state": "interrupted"}),
-    "progress above 100": orjson.dumps({**GOOD, "progress": 101}),
-    "progress below 0": orjson.dumps({**GOOD, "progress": -1}),
-    "progress is no number": orjson.dumps({**GOOD, "progress": "half"}),
     "an id with a space": orjson.dumps({**GOOD, "contract_id": "a b"}),
     "an id that is too long": orjson.dumps({**GOOD, "connection_id": "x" * 65}),
-    "a time without zone": orjson.dumps({**GOOD, "timestamp": "2026-01-01T00:00:00"}),
-    "a NUL in a text": orjson.dumps({**GOOD, "current_activity": "a\0b"}),
-    "half a character": orjson.dumps({**GOOD, "phase": "half"}).replace(b'"half"', b'"\\ud800"'),
     "too large": orjson.dumps({**GOOD, "current_activity": "x" * MAX_HEARTBEAT_BYTES}),
     "very large": b"x" * 1_000_000,
-    "too many tasks": orjson.dumps({**GOOD, "pending_task_ids": [str(n) for n in range(300)]}),
 }
 
 

@@ -21,6 +21,8 @@ MAX_NAME: Final = 255
 
 Tenant = Annotated[str, Field(pattern=ID_PATTERN)]
 Name = Annotated[str, Field(max_length=MAX_NAME)]
+# Of a stream, or a position of the log: a bigint of Postgres.
+Version = Annotated[int, Field(ge=0, lt=2**63)]
 
 D_co = TypeVar("D_co", covariant=True, default=dict[str, object])  # JSON until the command's class is known
 
@@ -41,8 +43,8 @@ class Request(Generic[D_co]):
     data: D_co
     actor: Name = "system"
     tenant: Tenant = DEFAULT_TENANT
-    expected_version: int | None = None
-    guard: tuple[Name, int] | None = None
+    expected_version: Version | None = None
+    guard: tuple[Name, Version] | None = None
     token_id: Name | None = None
 
 

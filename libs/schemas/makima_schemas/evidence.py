@@ -2,6 +2,22 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
+
+# Between the id of a stream and how often it lost its newest messages. Sequences are given out again after that:
+# those of two epochs are not comparable, although the stream is the same.
+_LOSSES: Final = "~"
+
+
+def same_stream(epoch: str, other: str) -> bool:
+    """True if two epochs are of one stream, which lost its newest messages in between or did not."""
+    return epoch.partition(_LOSSES)[0] == other.partition(_LOSSES)[0]
+
+
+def following_epoch(epoch: str) -> str:
+    """The epoch of a stream after it lost its newest messages."""
+    stream, _, losses = epoch.partition(_LOSSES)
+    return f"{stream}{_LOSSES}{int(losses) + 1 if losses.isdecimal() else 1}"
 
 
 @dataclass(frozen=True, slots=True)

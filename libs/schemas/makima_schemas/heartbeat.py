@@ -1,7 +1,8 @@
 """The heartbeats as senders publish them; msgspec structs, because 30 000 per second are normal.
 
-Decoding checks the bounds; a heartbeat that violates one goes to the dead letters. Unknown members are
-ignored, so that a newer sender works with an older recorder.
+Decoding checks the bounds. What a sender says within them is kept as it is; what violates one is cut or dropped
+where it only tells about the work, and refused where it says who speaks (`heartbeat_reader`). Unknown members
+are ignored, so that a newer sender works with an older recorder.
 """
 
 from datetime import datetime
@@ -14,13 +15,18 @@ from makima_schemas.supervisor import SupervisorState
 
 MAX_HEARTBEAT_BYTES: Final = 64 * 1024
 MAX_ACTIVITY: Final = 2000  # characters
+MAX_NAME: Final = 255  # characters
+MAX_AGENTS: Final = 128  # of a daemon, that it names
+MAX_PENDING_TASKS: Final = 256
+MAX_COUNT: Final = 1_000_000
+MAX_SEQUENCE: Final = 2**63 - 1
 
 Id = Annotated[str, Meta(min_length=1, max_length=64)]
-Name = Annotated[str, Meta(max_length=255)]
+Name = Annotated[str, Meta(max_length=MAX_NAME)]
 Text = Annotated[str, Meta(max_length=MAX_ACTIVITY)]
 Percent = Annotated[int, Meta(ge=0, le=100)]
-Count = Annotated[int, Meta(ge=0, le=1_000_000)]
-Sequence = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+Count = Annotated[int, Meta(ge=0, le=MAX_COUNT)]
+Sequence = Annotated[int, Meta(ge=0, le=MAX_SEQUENCE)]
 Moment = Annotated[datetime, Meta(tz=True)]
 
 
@@ -40,7 +46,7 @@ class SupervisorHeartbeat(msgspec.Struct, frozen=True, gc=False):
     timestamp: Moment
     current_activity: Text = ""
     progress: Percent = 0
-    pending_task_ids: Annotated[tuple[Id, ...], Meta(max_length=256)] = ()
+    pending_task_ids: Annotated[tuple[Id, ...], Meta(max_length=MAX_PENDING_TASKS)] = ()
     connection_id: Id | None = None
     seq: Sequence | None = None
 
@@ -72,9 +78,9 @@ class DaemonHeartbeat(msgspec.Struct, frozen=True, gc=False):
     """
 
     daemon_id: Id
-    hostname: Annotated[str, Meta(min_length=1, max_length=255)]
+    hostname: Annotated[str, Meta(min_length=1, max_length=MAX_NAME)]
     seq: Sequence
     timestamp: Moment
-    agents: Annotated[tuple[Name, ...], Meta(max_length=128)] = ()
+    agents: Annotated[tuple[Name, ...], Meta(max_length=MAX_AGENTS)] = ()
     worktrees: Count = 0
     capacity: Count = 0

@@ -1,7 +1,7 @@
 """Decodes messages of the heartbeat stream: the sender from the subject, the heartbeat from the body.
 
-The recorder and the detector both decode with this module. If they disagreed on what is a valid heartbeat, a
-sender could be kept alive that is never recorded, or be declared dead although it is recorded.
+This is what fits, to the letter; the SDK checks with it what it is about to send. The recorder and the detector
+read with `heartbeat_reader`, which makes fit what can be made to.
 """
 
 import re
@@ -130,15 +130,25 @@ def _decode(decoder: msgspec.json.Decoder[_Heartbeat], payload: bytes, headers: 
             f"a heartbeat may have at most {MAX_HEARTBEAT_BYTES} bytes; this one has {len(payload)}"
         )
     try:
-        if headers is None or "json" in (kind := headers.get("Content-Type", "json")):
+        if is_json(headers):
             return decoder.decode(payload)
-        if "protobuf" in kind:
+        if is_protobuf(headers):
             return heartbeat_protobuf.decode(decoder.type, payload)
     except RecursionError as error:  # deep nesting inside an unknown member, which has no bounds
         raise MalformedHeartbeatError("the JSON is nested too deeply") from error
     except (msgspec.MsgspecError, ValueError) as error:  # ValueError: not UTF-8, or not protobuf
         raise MalformedHeartbeatError(str(error)) from error
+    kind = (headers or {}).get("Content-Type")
     raise MalformedHeartbeatError(f"content type {kind!r} is not supported; send JSON or protobuf")
+
+
+def is_json(headers: Headers) -> bool:
+    """Heartbeats without a content type are JSON."""
+    return headers is None or "json" in headers.get("Content-Type", "json")
+
+
+def is_protobuf(headers: Headers) -> bool:
+    return headers is not None and "protobuf" in headers.get("Content-Type", "json")
 
 
 def _no_id(ids: Iterable[str | None]) -> MalformedHeartbeatError:

@@ -48,38 +48,47 @@ def decode(cls: type[Heartbeat], payload: bytes) -> Heartbeat:
     Raises `ValueError` if the bytes are not protobuf,
     and msgspec's `ValidationError` if a member violates its bounds.
     """
-    members: dict[str, object] = dict(_ZEROS[cls])
+    return msgspec.convert(members(cls, payload), cls)
+
+
+def members(cls: type[Heartbeat], payload: bytes) -> dict[str, object]:
+    """The members of one message, their bounds not checked. Bytes that are no text become U+FFFD, and a moment that
+    no calendar has becomes None.
+
+    Raises `ValueError` if the bytes are not protobuf.
+    """
+    found: dict[str, object] = dict(_ZEROS[cls])
     for number, value in _fields(payload):
         name, kind = MEMBERS[cls].get(number, ("", "text"))
         if not name or isinstance(value, int) != (kind in {"number", "state"}):
             continue
         if kind == "texts":
-            listed = members.setdefault(name, list[object]())
+            listed = found.setdefault(name, list[object]())
             assert isinstance(listed, list)
             listed.append(_read(kind, value))
         else:
-            members[name] = _read(kind, value)
-    return msgspec.convert(members, cls)
+            found[name] = _read(kind, value)
+    return found
 
 
 def _read(kind: Kind, value: int | bytes) -> object:
     if isinstance(value, bytes):
-        return _moment(value) if kind == "moment" else value.decode()
+        return _moment(value) if kind == "moment" else value.decode("utf-8", "replace")
     if kind == "number":
         return value
     return STATES[value] if value < len(STATES) else f"state {value}"
 
 
-def _moment(payload: bytes) -> datetime:
-    """A `google.protobuf.Timestamp`."""
+def _moment(payload: bytes) -> datetime | None:
+    """A `google.protobuf.Timestamp`; None if it is out of the calendar."""
     parts = {number: value for number, value in _fields(payload) if isinstance(value, int)}
     seconds, nanos = parts.get(1, 0), parts.get(2, 0)
     try:
         return _EPOCH + timedelta(
             seconds=seconds - (1 << 64) if seconds >> 63 else seconds, microseconds=nanos // 1000
         )
-    except OverflowError as error:
-        raise ValueError("a timestamp is out of range") from error
+    except OverflowError:
+        return None
 
 
 def _fields(payload: bytes) -> Iterator[tuple[int, int | bytes]]:

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 from pydantic import Field, WrapValidator
 from typing_extensions import TypedDict
 
-from makima_schemas.commands import Request
+from makima_schemas.commands import Request, Version
 from makima_schemas.daemon import DeclareDisconnected
 from makima_schemas.errors import ErrorCode
 from makima_schemas.identity import DEFAULT_TENANT, ID_PATTERN
@@ -34,7 +34,7 @@ class TryChangePhase:
     confirmed: bool = False
     force: bool = False
     reason: str | None = None
-    expected_version: int | None = None
+    expected_version: Version | None = None
     tenant: str = DEFAULT_TENANT
 
 

@@ -69,7 +69,7 @@ class SilenceDetected:
 
 @dataclass(frozen=True, slots=True)
 class MassSilenceSuspected:
-    """At least half of the tracked senders would expire within one heartbeat interval.
+    """At least half of an owner's failure domains would expire within one heartbeat interval.
 
     That is taken for an outage of makima itself,
     so verdicts are held back until heartbeats return or the hold expires.

@@ -1,7 +1,7 @@
 """Builds the stale-detector: creates its parts and registers their loops and readiness checks."""
 
+from makima_kernel.service.contracts_settings import ContractsSettings
 from makima_kernel.service.runtime import Service
-from makima_kernel.service.settings import ContractsSettings
 
 from makima_stale_detector.domain.shards.observed_clock import SECOND, Timeouts
 from makima_stale_detector.domain.verdicts.detector import Detector
@@ -49,6 +49,7 @@ async def build(service: Service) -> None:
         await reader.run()
 
     service.ready_when("detector", sees)
+    service.health.warn_when("staleness", staleness.warning)
     service.loop("follow", follower.run)
     service.loop("read", read)
     service.loop("canaries", Canaries(detector, reader, service.nats).run)

@@ -18,6 +18,8 @@ from makima_stale_detector.domain.members.sender import Tracked, from_row
 from makima_stale_detector.domain.verdicts.mass_silence import Hold
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
+# A hundred years. The API takes at most ten; logs of before it had a bound may hold anything.
+LONGEST_THRESHOLD_SECONDS: Final = 3_155_760_000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,14 @@ class StaleCandidate:
     counts_position: int  # position of the event that started the timer; identifies the episode
     threshold_seconds: float
     stale_seconds: float  # since the last activity
+
+
+@dataclass(frozen=True, slots=True)
+class Unjudgeable:
+    """A contract whose staleness cannot be judged, because of its threshold."""
+
+    contract_id: str
+    stale_after_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +130,14 @@ class Queries:
     async def stale_candidates(self, default_threshold_seconds: float, limit: int) -> list[StaleCandidate]:
         return [
             StaleCandidate(**row)
-            for row in await self._pool.fetch(SQL["due"], default_threshold_seconds, limit)
+            for row in await self._pool.fetch(
+                SQL["due"], default_threshold_seconds, limit, LONGEST_THRESHOLD_SECONDS
+            )
         ]
+
+    async def unjudgeable(self, limit: int) -> list[Unjudgeable]:
+        rows = await self._pool.fetch(SQL["unjudgeable"], LONGEST_THRESHOLD_SECONDS, limit)
+        return [Unjudgeable(**row) for row in rows]
 
     async def ended_episodes(self, limit: int) -> list[EndedEpisode]:
         return [EndedEpisode(**row) for row in await self._pool.fetch(SQL["over"], limit)]

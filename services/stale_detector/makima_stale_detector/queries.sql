@@ -37,13 +37,24 @@ select clock_timestamp()
 
 -- name: due
 -- Contracts in an active status, without a live supervisor and without activity for longer than their
--- threshold. $1: default threshold in seconds.
+-- threshold. $1: default threshold in seconds, $3: the longest one, in seconds. A row with a longer one, or with
+-- none that is a duration, is left out (`case`: Postgres may evaluate conditions in any order), so that it cannot
+-- fail the query for all others; `unjudgeable` finds it.
 select tenant, contract_id, version, last_activity_at, counts_position,
        coalesce(stale_after_seconds, $1) as threshold_seconds,
        extract(epoch from clock_timestamp() - last_activity_at)::double precision as stale_seconds
 from stale_detector.contracts
 where episode is null and live_supervisors = '{}' and status in ('active', 'waiting_for_input', 'completing')
-  and counts_from + make_interval(secs => coalesce(stale_after_seconds, $1)) <= clock_timestamp()
+  and counts_from + make_interval(
+          secs => case when coalesce(stale_after_seconds, $1) between 0 and $3 then coalesce(stale_after_seconds, $1) end
+      ) <= clock_timestamp()
+order by counts_from limit $2
+
+-- name: unjudgeable
+-- Contracts that `due` leaves out because of their threshold. $1: the longest one, in seconds.
+select contract_id, stale_after_seconds from stale_detector.contracts
+where episode is null and live_supervisors = '{}' and status in ('active', 'waiting_for_input', 'completing')
+  and stale_after_seconds is not null and not stale_after_seconds between 0 and $1
 order by counts_from limit $2
 
 -- name: over

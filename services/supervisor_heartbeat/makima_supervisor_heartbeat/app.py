@@ -83,7 +83,7 @@ async def build(service: Service) -> None:
         service.loop(name, run)
     recorder = Recorder(
         service.nats, connect, reader,
-        shards=shards, owner=service.owner, taken=sync.shards_acquired, recorded=recorded, make_room=history.make_room,
+        shards=shards, owner=service.owner, taken=sync.shards_acquired, recorded=recorded, lost=senders.lose_shards, make_room=history.make_room,
     )  # fmt: skip
     service.loop("record", recorder.run)
     service.ready_when("recorder", recorder.check)

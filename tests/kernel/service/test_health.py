@@ -46,6 +46,17 @@ async def test_ready_only_when_every_check_is_and_the_reason_is_told(served: tup
     assert (await get(f"{url}/readyz")).status_code == 200
 
 
+async def test_a_warning_is_told_and_makes_nothing_unready(served: tuple[Health, str]) -> None:
+    health, url = served
+
+    async def check() -> str | None:
+        return "one row cannot be read"
+
+    health.warn_when("rows", check)
+    answer = await get(f"{url}/readyz")
+    assert (answer.status_code, answer.json()["warnings"]) == (200, {"rows": "one row cannot be read"})
+
+
 async def test_a_check_that_raises_or_hangs_is_a_reason_and_hides_no_other(
     served: tuple[Health, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

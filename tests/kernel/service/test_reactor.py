@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
+from makima_kernel.event_log.append_connection import UnstorableError
 from makima_kernel.event_log.appender import LogUnavailableError
 from makima_kernel.service.reactor import Reactor
 
@@ -90,3 +91,21 @@ async def test_what_is_no_outage_ends_it() -> None:
 
     with pytest.raises(KeyError):
         await Reactor(poll_seconds=POLL_SECONDS, unavailable_event="test.unavailable").run(react)
+
+
+async def test_a_row_that_the_database_does_not_take_does_not_end_it() -> None:
+    rounds, enough = 0, asyncio.Event()
+
+    async def react() -> bool:
+        nonlocal rounds
+        rounds += 1
+        if rounds > 1:
+            enough.set()
+            return False
+        raise UnstorableError("interval out of range")
+
+    async with (
+        running(Reactor(poll_seconds=0.001, unavailable_event="test.unavailable"), react),
+        asyncio.timeout(20),
+    ):
+        await enough.wait()

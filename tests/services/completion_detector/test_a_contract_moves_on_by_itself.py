@@ -2,7 +2,7 @@
 
 import asyncio
 
-from makima_kernel.service.settings import ContractsSettings, FeatureFlags
+from makima_kernel.service.contracts_settings import ContractsSettings, FeatureFlags
 from makima_kernel.testing import eventually
 from makima_schemas.completion import CompletionDetected, PhaseGateSatisfied
 from makima_schemas.contract import commands as c

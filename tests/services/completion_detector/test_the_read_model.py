@@ -6,7 +6,7 @@ from makima_completion_detector.projections import Contracts
 from makima_completion_detector.queries import Queries
 from makima_kernel.event_log.log import Log
 from makima_kernel.projections.rebuild import rebuild
-from makima_kernel.service.settings import ContractsSettings
+from makima_kernel.service.contracts_settings import ContractsSettings
 from makima_kernel.testing import eventually
 from makima_schemas.contract import commands as c
 

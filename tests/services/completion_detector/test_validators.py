@@ -11,8 +11,8 @@ from makima_completion_detector import app
 from makima_completion_detector.domain.snapshot import Snapshot
 from makima_completion_detector.handlers.validator_pool import MAX_CONCURRENT_VALIDATORS, ValidatorPool
 from makima_completion_detector.handlers.validator_process import Verdict
+from makima_kernel.service.contracts_settings import ContractsSettings
 from makima_kernel.service.runtime import Service
-from makima_kernel.service.settings import ContractsSettings
 from makima_kernel.testing import eventually
 from makima_schemas.contract import commands as c
 from makima_schemas.contract.events import PhaseValidated

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from makima_kernel.service.settings import ContractsSettings, Settings
+from makima_kernel.service.contracts_settings import ContractsSettings
+from makima_kernel.service.settings import Settings
 from makima_kernel.testing import eventually
 from makima_schemas.commands import Accepted, Problem
 from makima_schemas.contract import commands as c

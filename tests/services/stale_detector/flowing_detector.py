@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable
 
+from makima_stale_detector.domain.members.heartbeat import UNREAD
 from makima_stale_detector.domain.members.sender import Sender
 from makima_stale_detector.domain.members.sender_names import heartbeat_subject, shard_of
 from makima_stale_detector.domain.shards.observed_clock import MILLISECOND, SECOND, Pace, Timeouts
@@ -54,6 +55,14 @@ class Watch:
         spoken = (sender(number).name, f"c{number}", connection)
         self.detector.on_heartbeat(self.detector.shards[on], spoken, self.sequence, self.clocks[on])
 
+    def refuse(self, number: int, connection: str | None = None) -> None:
+        """A heartbeat arrives of which nothing can be made but who sent it."""
+        self.sequence += 1
+        shard = self.detector.shards[home(number)]
+        shard.consumed(self.sequence, self.clocks[home(number)])
+        source = (sender(number).name, UNREAD, connection)
+        self.detector.on_heartbeat(shard, source, self.sequence, self.clocks[home(number)])
+
     def beating(self, numbers: Iterable[int], span: int) -> Findings:
         """Everyone of these says something each second."""
         found = Findings()
@@ -79,12 +88,14 @@ class Watch:
 
 
 def sender(number: int) -> Sender:
-    return Sender(f"supervisor:t{number}", True, 1, f"c{number}", "d")
+    """Each on a daemon, and so in a failure domain, of its own; half of them on each shard."""
+    daemon = f"d{number}{'a' * (number % 2)}"
+    return Sender(f"supervisor:t{number}", True, 1, f"c{number}", daemon)
 
 
 def home(number: int) -> int:
     """The shard on which its heartbeats arrive."""
-    return shard_of(heartbeat_subject(sender(number).name, "d"), SHARDS)
+    return shard_of(heartbeat_subject(sender(number).name, sender(number).daemon_id), SHARDS)
 
 
 def named(verdicts: Iterable[Verdict]) -> list[str]:

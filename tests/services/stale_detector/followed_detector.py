@@ -64,6 +64,6 @@ async def following(detector: Detector, pool: asyncpg.Pool, nats: Client) -> Asy
 
 async def alive(pool: asyncpg.Pool, names: Sequence[str]) -> None:
     await pool.executemany(
-        "insert into stale_detector.senders (name, alive, alive_position, contract_id, daemon_id, superseded) values ($1, true, 1, 'c1', 'd1', '{}')",
+        "insert into stale_detector.senders (name, alive, alive_position, contract_id, daemon_id, superseded) values ($1, true, 1, 'c1', replace($1, 'supervisor:', 'd-'), '{}')",
         [(f"supervisor:{name}",) for name in names],
     )

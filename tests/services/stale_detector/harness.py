@@ -14,8 +14,9 @@ import msgspec
 from makima_kernel.event_log.append import Append, Outcome, new_event
 from makima_kernel.event_log.log import Log
 from makima_kernel.nats.streams import provision
+from makima_kernel.service.contracts_settings import ContractsSettings
 from makima_kernel.service.runtime import Service
-from makima_kernel.service.settings import ContractsSettings, Settings
+from makima_kernel.service.settings import Settings
 from makima_schemas import subjects
 from makima_schemas.codec import Event, decode
 from makima_schemas.envelope import EventMeta, Recorded
@@ -52,7 +53,7 @@ def quick(
 
 @dataclass
 class Fleet:
-    """Supervisors `t0…` of contracts `c0…` under one daemon, each beating on its own; `dead` have stopped.
+    """Supervisors `t0…` of contracts `c0…` on the daemons in turn, each beating on its own; `dead` have stopped.
     While it is `muted`, everyone lives on and all heartbeats are lost.
     """
 
@@ -75,8 +76,11 @@ class Fleet:
             name, name.replace("t", "c"), self.state, "plan", datetime.now(UTC), connection_id=connection
         )
         await self.nats.publish(
-            subjects.supervisor_heartbeat(self.daemons[0], name), msgspec.json.encode(said)
+            subjects.supervisor_heartbeat(self.daemon_of(name), name), msgspec.json.encode(said)
         )
+
+    def daemon_of(self, supervisor: str) -> str:
+        return self.daemons[int(supervisor.strip("t")) % len(self.daemons)]
 
     async def _live(self, name: str, offset: float) -> None:
         await asyncio.sleep(offset)

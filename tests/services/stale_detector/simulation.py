@@ -48,14 +48,19 @@ class World:
     holds: dict[str, Hold] = field(default_factory=dict[str, Hold])
     accepted: list[Verdict] = field(default_factory=list[Verdict])
     outbox: list[str] = field(default_factory=list[str])
-    daemon: dict[str, str] = field(default_factory=dict[str, str])  # where a sender runs, if not on d
+    # Where a sender runs, if not on a daemon of its own.
+    daemon: dict[str, str] = field(default_factory=dict[str, str])
     connection: dict[str, str] = field(default_factory=dict[str, str])
 
     def populate(self, count: int, owner: Callable[[int], str] = lambda _number: "") -> None:
         for number in range(count):
             name = senders.supervisor(f"t{number}")
             self.fleet[name] = number * self.timeouts.interval // count
-            self.alive[name] = Tracked(Sender(name, True, number + 1, f"c{number}", "d"), owner(number))
+            sender = Sender(name, True, number + 1, f"c{number}", self.daemon_of(name))
+            self.alive[name] = Tracked(sender, owner(number))
+
+    def daemon_of(self, sender: str) -> str:
+        return self.daemon.get(sender, f"d-{sender.partition(':')[2]}")
 
     def run(self, span: int, *, read: bool = True) -> None:
         """Move time on; `read` False: every detector is frozen."""
@@ -88,7 +93,7 @@ class World:
 
     def store(self, sender: str) -> None:
         """A heartbeat arrives."""
-        subject = senders.heartbeat_subject(sender, self.daemon.get(sender, "d"))
+        subject = senders.heartbeat_subject(sender, self.daemon_of(sender))
         self._store(senders.shard_of(subject), sender)
 
     def _store(self, shard: int, sender: str | None) -> None:
@@ -108,7 +113,8 @@ class World:
             key=lambda each: each.sequence,
             default=None,
         )
-        if newest is not None and contradicts(newest, verdict.evidence):
+        current = verdict.connection_id == self.alive[name].sender.connection_id
+        if not current or (newest is not None and contradicts(newest, verdict.evidence)):
             return
         del self.alive[name]
         self.accepted.append(verdict)
@@ -223,6 +229,6 @@ def kill(world: World, count: int) -> list[str]:
 
 def move(w: World, sender: str, daemon: str) -> None:
     """To another daemon, whose subject lies on another shard."""
-    before = shard_of(heartbeat_subject(sender, w.daemon.get(sender, "d")))
+    before = shard_of(heartbeat_subject(sender, w.daemon_of(sender)))
     assert shard_of(heartbeat_subject(sender, daemon)) != before
     w.daemon[sender] = daemon

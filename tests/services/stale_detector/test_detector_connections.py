@@ -8,6 +8,7 @@ from makima_stale_detector.domain.members.sender import Tracked
 from makima_stale_detector.domain.shards.observed_clock import SECOND
 from makima_stale_detector.handlers.detection_loop import command_id
 
+from tests.services.stale_detector.flowing_detector import Watch, named, sender
 from tests.services.stale_detector.simulation import MINUTE, kill, move, world
 
 
@@ -93,3 +94,23 @@ def test_a_zombie_that_spoke_last_before_it_was_known_as_one_is_not_whom_the_ver
     w.replicas[0].detector.track(sender, tracked.owner)
     w.run(3 * MINUTE)
     assert w.replicas[0].asked[0].connection_id == "y"
+
+
+def test_nobody_is_declared_silent_over_heartbeats_that_are_refused() -> None:
+    watch = Watch()
+    watch.track(1, 2)
+    for _ in range(12):
+        watch.refuse(1)
+        assert "supervisor:t1" not in named(watch.flow(SECOND).verdicts)
+    watch.refuse(3)  # nobody knows it, and nothing was made of it: it is not waited for
+    assert watch.detector.shards.newest("supervisor:t3") is None
+    assert named(watch.flow(6 * SECOND).verdicts) == ["supervisor:t1"]
+
+
+def test_a_replaced_connection_keeps_nobody_alive_by_heartbeats_that_are_refused() -> None:
+    watch = Watch()
+    watch.detector.track(replace(sender(1), connection_id="y", superseded=("x",)), "")
+    for _ in range(3):
+        watch.refuse(1, connection="x")
+        watch.flow(SECOND)
+    assert named(watch.flow(2 * SECOND).verdicts) == ["supervisor:t1"]

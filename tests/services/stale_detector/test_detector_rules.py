@@ -164,3 +164,34 @@ def test_a_verdict_is_about_the_connection_that_spoke_last_or_else_about_the_one
         watch.detector.track(replace(sender(1), connection_id="new", superseded=("old",)), "")
         [verdict] = watch.flow(6 * SECOND).verdicts
         assert verdict.connection_id == about
+
+
+def test_the_death_of_one_machine_is_a_verdict_after_its_timeout_however_many_senders_it_had() -> None:
+    watch = Watch()
+    laptop, others = range(12), range(12, 16)
+    for number in laptop:
+        watch.detector.track(replace(sender(number), daemon_id="laptop"), "ada")
+    watch.track(*others, owner="ada")
+    found = watch.beating(others, 5 * SECOND)
+    assert (named(found.verdicts), found.hold_requests) == (sorted(sender(n).name for n in laptop), [])
+
+
+def test_the_inventions_of_one_daemon_hold_nobody_elses_verdict() -> None:
+    watch = Watch()
+    for number in range(100, 140):
+        watch.detector.track(replace(sender(number), daemon_id="liar"), "")
+    watch.track(1)
+    found = watch.flow(6 * SECOND)
+    assert sender(1).name in named(found.verdicts)
+    assert found.hold_requests == []
+
+
+def test_the_loss_of_half_a_fleet_of_machines_is_held() -> None:
+    watch = Watch()
+    for number in range(24):
+        watch.detector.track(replace(sender(number), daemon_id=f"m{number % 6}"), "ada")
+    living = [number for number in range(24) if number % 6 > 2]
+    found = watch.beating(living, 5 * SECOND)
+    assert found.verdicts == []
+    [suspicion] = found.hold_requests
+    assert (suspicion.owner, suspicion.tracked, suspicion.expiring) == ("ada", 24, 12)

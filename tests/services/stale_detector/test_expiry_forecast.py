@@ -25,11 +25,15 @@ class Fleet:
             shard.begin("e1", 1)
             shard.consumed(1, START)
         self.owner = SenderGroup("ada")
-        self.owner.senders = {f"supervisor:t{number}" for number in range(tracked)}
         self.tracked = {
-            name: Tracked(Sender(name, True, 1, "c1", "d1"), "ada") for name in self.owner.senders
+            name: Tracked(Sender(name, True, 1, "c1", f"d{number}"), "ada")
+            for number in range(tracked)
+            for name in [f"supervisor:t{number}"]
         }
-        self.outlook = ExpiryForecast(self.shards, self.tracked, INTERVAL)
+        for name, each in self.tracked.items():
+            self.owner.add(name, each.sender.domain)
+        self.judged: set[str] = set()
+        self.outlook = ExpiryForecast(self.shards, self.tracked, self.judged, INTERVAL)
 
     def run(self, span: int) -> None:
         for _ in range(span // (100 * MILLISECOND)):
@@ -50,7 +54,10 @@ class Fleet:
 
     @property
     def expiring(self) -> int:
-        return self.outlook.expiring(self.owner)
+        """Senders, each in a failure domain of its own."""
+        found = self.outlook.expiring(self.owner)
+        assert found.senders == found.domains
+        return found.senders
 
 
 def test_suspects_and_those_who_are_due_by_the_interval_are_counted_and_nobody_else() -> None:

@@ -8,6 +8,7 @@ from nats.aio.client import Client
 from tests.services.stale_detector.harness import Fleet, Running, quick, running
 
 SUPERVISORS = [f"t{number}" for number in range(24)]
+DAEMONS = [f"d{number}" for number in range(4)]  # failure domains: the death of one is a verdict
 
 
 async def known(system: Running, fleet: Fleet) -> None:
@@ -22,7 +23,7 @@ async def test_half_of_a_fleet_is_held_by_both_detectors_and_forgiven_when_it_re
 ) -> None:
     async with (
         running(quick(database, nats_url), pool, nats, replicas=2) as system,
-        Fleet(nats, SUPERVISORS).beating() as fleet,
+        Fleet(nats, SUPERVISORS, DAEMONS).beating() as fleet,
     ):
         await known(system, fleet)
         fleet.muted = True

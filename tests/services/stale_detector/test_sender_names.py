@@ -4,7 +4,7 @@ import pytest
 from makima_kernel.nats import streams
 from makima_schemas import subjects
 from makima_stale_detector.domain.members import sender_names as senders
-from makima_stale_detector.domain.members.heartbeat import read
+from makima_stale_detector.domain.members.heartbeat import UNREAD, read
 from nats.aio.client import Client
 
 from tests.services.stale_detector.heartbeat_samples import DAEMON, SUPERVISOR
@@ -40,17 +40,25 @@ def test_a_sender_is_named_after_its_kind_and_publishes_under_its_name() -> None
         ("makima.shards.0.daemon.d1", DAEMON, ("daemon:d1", None, None)),
         ("makima.shards.3.canary", b"", None),
         ("makima.shards.3.agent.d1.c1.builder", b"{}", None),
-        ("makima.shards.3.supervisor.d1.t1", b"{not json", None),
-        ("makima.shards.3.supervisor.d1.t1", SUPERVISOR.replace(b"working", b"dancing"), None),
-        ("makima.shards.3.supervisor.d1.t1", SUPERVISOR.replace(b"working", b"interrupted"), None),
-        ("makima.shards.3.supervisor.d1.t1", SUPERVISOR[:-20], None),
+        ("makima.shards.3.supervisor.d1.t1", b"{not json", ("supervisor:t1", UNREAD, None)),
+        (
+            "makima.shards.3.supervisor.d1.t1",
+            SUPERVISOR.replace(b"working", b"dancing"),
+            ("supervisor:t1", "c1", "x"),
+        ),
+        (
+            "makima.shards.3.supervisor.d1.t1",
+            SUPERVISOR.replace(b"working", b"interrupted"),
+            ("supervisor:t1", "c1", "x"),
+        ),
+        ("makima.shards.3.supervisor.d1.t1", SUPERVISOR[:-20], ("supervisor:t1", UNREAD, None)),
         ("makima.shards.3.supervisor.d1.another", SUPERVISOR, None),
         ("makima.shards.0.daemon.another", DAEMON, None),
-        ("makima.shards.0.daemon.d1", b"\xff\xfe", None),
+        ("makima.shards.0.daemon.d1", b"\xff\xfe", ("daemon:d1", UNREAD, None)),
         ("makima.shards.3.supervisor.d1.t1.t1", SUPERVISOR, None),
     ],
 )
-def test_only_a_heartbeat_that_fits_its_schema_and_its_subject_proves_anything(
+def test_only_a_message_that_does_not_contradict_its_subject_proves_anything(
     subject: str, payload: bytes, spoken: tuple[str, str | None, str | None] | None
 ) -> None:
     assert read(subject, payload) == spoken

@@ -67,14 +67,16 @@ def test_all_go_at_one_pace() -> None:
 
 def test_a_hold_is_measured_from_when_it_began_and_releases_those_who_were_suspects_when_it_expired() -> None:
     owner, suspect = SenderGroup("ada"), Suspect(flowing(1)[0], (0, 1, START, None))
+    for name in "abc":
+        owner.add(name, "d1")
     owner.suspects = {"a": suspect, "b": suspect}
     owner.apply(Hold(1, held=True), (SECOND,))
     owner.calm_since = (2 * SECOND,)
     owner.apply(Hold(1, held=True), (5 * SECOND,))  # again, or an older one: nothing
-    assert (owner.held_since, owner.calm_since, owner.unexplained) == ((SECOND,), (2 * SECOND,), 2)
+    assert (owner.held_since, owner.calm_since, owner.unexplained().total()) == ((SECOND,), (2 * SECOND,), 2)
     owner.apply(Hold(2, expired=True), (9 * SECOND,))
     owner.suspects["c"] = suspect
-    assert (owner.hold, owner.exempt, owner.unexplained) == (Hold(2, expired=True), {"a", "b"}, 1)
+    assert (owner.hold, owner.exempt, owner.unexplained().total()) == (Hold(2, expired=True), {"a", "b"}, 1)
     owner.forget("a")
     assert (owner.suspects.keys(), owner.exempt) == ({"b", "c"}, {"b"})
     owner.apply(Hold(3, held=True), (11 * SECOND,))

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import orjson
 import pytest
-from makima_kernel.service.settings import ContractsSettings
+from makima_kernel.service.contracts_settings import ContractsSettings
 from makima_local.postgres import Postgres
 from makima_supervisor_heartbeat.handlers.retention import Retention
 from pydantic import ValidationError

@@ -62,6 +62,7 @@ async def recording(
         owner="r1",
         taken=taken,
         recorded=slices.append,
+        lost=lambda: None,
         make_room=make_room,
     )
     task = asyncio.create_task(recorder.run())

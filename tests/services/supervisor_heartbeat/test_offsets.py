@@ -66,3 +66,9 @@ def test_a_message_in_a_shard_that_is_none_holds_up_nobody() -> None:
     assert unrecorded(
         begin, [*on("foo", 11), *on("-1", 12), *on("", 13), *on(9, 14), *on(0, 15), *on(1, 16)]
     ) == [11, 12, 13, 14, 16]
+
+
+def test_a_stream_that_lost_its_newest_messages_is_not_recorded_from_its_beginning_again() -> None:
+    begin = start_offset_of({0: Offset("e2", 30), 1: Offset("e2", 20)}, "e2~1", 25)
+    assert (begin.after, dict(begin.ahead)) == (20, {})
+    assert start_offset_of({0: Offset("e2", 30)}, "e3", 25).after == 0

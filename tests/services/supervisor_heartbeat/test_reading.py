@@ -57,21 +57,11 @@ def test_an_agent_without_daemon_has_none() -> None:
     ("payload", "why"),
     [
         (body(task_id="t2"), "the subject names task t1, the body t2"),
-        (body(progress=101), "<= 100"),
-        (body(progress=-1), ">= 0"),
-        (body(progress="40"), "Expected `int`"),
         (body(state="asleep"), "Invalid enum value"),
         (body(state="interrupted"), "a supervisor cannot report the state interrupted"),
-        (body(timestamp="2026-01-01T00:00:00"), "timezone"),
         (body(contract_id="c 1"), "is not a valid id"),
         (body(connection_id="a\nb"), "is not a valid id"),
         (body(connection_id="a\n"), "is not a valid id"),
-        (body(pending_task_ids=["a,b"]), "is not a valid id"),
-        (body(pending_task_ids=["ok", ""]), "length >= 1"),
-        (body(pending_task_ids=["a"] * 257), "length <= 256"),
-        (body(current_activity="x" * 2001), "length <= 2000"),
-        (body(current_activity="nul\0"), "NUL"),
-        (body(phase="nul\0"), "NUL"),
         (b"", "truncated"),
         (b"[]", "Expected `object`"),
         (b"\xff", "malformed"),
@@ -84,7 +74,7 @@ def test_an_agent_without_daemon_has_none() -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else "body",  # a body tells the time
 )
-def test_a_body_that_does_not_fit_is_refused_with_the_reason(payload: bytes, why: str) -> None:
+def test_a_body_that_does_not_say_who_speaks_is_refused_with_the_reason(payload: bytes, why: str) -> None:
     assert why in reason(payload)
 
 
@@ -95,12 +85,6 @@ def test_another_content_type_is_refused() -> None:
 
 def test_a_member_that_we_do_not_know_is_passed_over() -> None:
     assert read(address(), message(body(mood="good"))).activity == ""
-
-
-def test_a_daemon_has_a_name_of_its_machine() -> None:
-    nameless = msgspec.json.encode(msgspec.structs.replace(daemon_beat("d1"), hostname=""))
-    with pytest.raises(MalformedHeartbeatError, match="length >= 1"):
-        read(address("makima.shards.3.daemon.d1"), message(nameless, subject="makima.shards.3.daemon.d1"))
 
 
 @settings(max_examples=400)

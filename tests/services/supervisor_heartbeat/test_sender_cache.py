@@ -226,3 +226,12 @@ def test_the_same_place_of_another_stream_is_another_place() -> None:
     world.sequence, world.epoch = 0, "e2"
     [(_, observed)] = world.hear(IDLE)
     assert (observed.heard.stream_epoch, observed.heard.stream_sequence) == ("e2", 1)
+
+
+def test_who_does_not_hold_the_shards_raises_nobody_from_the_dead() -> None:
+    """A standby remembers what it heard while it recorded; since then the broker's clock was set back."""
+    world = World()
+    world.settle()
+    world.senders.lose_shards()
+    assert world.learn(world.verdict(1), world.position + 1) == []
+    assert [*world.senders.pending_observations()] == []

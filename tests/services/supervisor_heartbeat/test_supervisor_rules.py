@@ -187,9 +187,9 @@ def test_the_heartbeat_that_the_verdict_knew_of_heals_nothing() -> None:
     given(registered(5), silenced(6)).when(heartbeat(6)).then_nothing()
 
 
-def test_a_sequence_that_a_broker_gave_out_twice_heals_by_its_time() -> None:
+def test_a_sequence_that_a_broker_gave_out_twice_heals_under_its_new_epoch() -> None:
     again = ObserveHeartbeat(
-        "c1", "d1", "a", WORKING, "plan", Arrival("e1", 4, NOON + timedelta(seconds=101))
+        "c1", "d1", "a", WORKING, "plan", Arrival("e1~1", 4, NOON + timedelta(seconds=101))
     )
     given(registered(5), silenced(5)).when(again).then(
         SupervisorStateChanged("c1", "d1", "a", INTERRUPTED, WORKING, "plan", "heartbeat", heard=again.heard)
@@ -214,3 +214,12 @@ def test_an_ordered_restart_changes_nothing_until_the_supervisor_is_heard_again(
     ordered = SupervisorRestartRequested("c1", "d1", "a")
     given(registered(), ordered).when(heartbeat(2)).then_nothing()
     given(registered(), ordered).when(heartbeat(2, connection="b")).then(changed(2, WORKING, WORKING, "b"))
+
+
+@pytest.mark.parametrize("sequence", [5, 4])
+def test_no_heartbeat_that_the_verdict_knew_raises_the_dead_after_the_clock_was_set_back(
+    sequence: int,
+) -> None:
+    before = Arrival("e1", sequence, NOON + timedelta(hours=1))
+    again = ObserveHeartbeat("c1", "d1", "a", WORKING, "plan", before)
+    given(registered(5), silenced(5)).when(again).then_nothing()

@@ -1,5 +1,5 @@
-"""What the recorder sets aside is no life for the detector, and what it keeps is: else somebody dies by
-mistake, or never.
+"""What the recorder keeps is life for the detector, under the same ids; what it refuses is life, too, as far as it
+names its sender: nobody who speaks is declared silent.
 """
 
 import msgspec
@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from makima_schemas.heartbeat_codec import MalformedHeartbeatError, decode_subject
 from makima_stale_detector.domain.members import heartbeat as detector
 from makima_supervisor_heartbeat.domain import heartbeats as recorder
+from makima_supervisor_heartbeat.domain.heartbeats import Beat
 
 from tests.services.supervisor_heartbeat.messages import SUBJECT, VALID, bodies, message
 
@@ -20,14 +21,15 @@ SUBJECTS = (
 )
 
 
-def recorded(subject: str, payload: bytes, headers: dict[str, str] | None) -> bool:
+def recorded(subject: str, payload: bytes, headers: dict[str, str] | None) -> Beat | None:
     try:
         address = decode_subject(subject)
         assert address is not None
-        recorder.read(address, msgspec.structs.replace(message(payload, subject=subject), headers=headers))
+        return recorder.read(
+            address, msgspec.structs.replace(message(payload, subject=subject), headers=headers)
+        )
     except MalformedHeartbeatError:
-        return False
-    return True
+        return None
 
 
 def bent(**said: object) -> bytes:
@@ -49,17 +51,29 @@ def bent(**said: object) -> bytes:
 def test_both_take_the_same_for_a_heartbeat(
     subject: str, payload: bytes, headers: dict[str, str] | None
 ) -> None:
-    assert (detector.read(subject, payload, headers) is not None) == recorded(subject, payload, headers)
+    beat, heard = recorded(subject, payload, headers), detector.read(subject, payload, headers)
+    if beat is not None:
+        assert heard == ("supervisor:t1", beat.contract_id, beat.connection_id)
+    elif heard is not None:
+        assert (subject, heard[0]) == (SUBJECT, "supervisor:t1")
 
 
 @pytest.mark.parametrize(
-    "wrong",
-    [{"contract_id": "c 1"}, {"connection_id": "a\nb"}, {"pending_task_ids": ["a,b"]}, {"phase": "\0"}],
+    ("wrong", "heard"),
+    [
+        ({"state": "dreaming"}, ("supervisor:t1", "c-t1", "t1-1")),
+        ({"contract_id": "c 1"}, ("supervisor:t1", detector.UNREAD, "t1-1")),
+        ({"connection_id": "a\nb"}, ("supervisor:t1", "c-t1", None)),
+        ({"task_id": "t2"}, None),
+    ],
 )
-def test_what_is_set_aside_is_no_life(wrong: dict[str, object]) -> None:
-    assert detector.read(SUBJECT, bent(**wrong)) is None
+def test_what_is_refused_is_life_of_whom_it_names(
+    wrong: dict[str, object], heard: detector.HeartbeatSource | None
+) -> None:
+    assert recorded(SUBJECT, bent(**wrong), None) is None
+    assert detector.read(SUBJECT, bent(**wrong)) == heard
 
 
 def test_nesting_that_ends_a_stack_ends_neither_service() -> None:
-    assert not recorded(SUBJECT, DEEP, None)
-    assert detector.read(SUBJECT, DEEP) is None
+    assert recorded(SUBJECT, DEEP, None) is None
+    assert detector.read(SUBJECT, DEEP) == ("supervisor:t1", detector.UNREAD, None)

@@ -10,7 +10,8 @@ from uuid import uuid4
 import asyncpg
 import orjson
 import pytest
-from makima_kernel.service.settings import FeatureFlags, Settings
+from makima_kernel.service.contracts_settings import FeatureFlags
+from makima_kernel.service.settings import Settings
 from makima_schemas import subjects
 from makima_schemas.commands import Accepted, Problem, Request, decode_reply
 from makima_schemas.daemon import DaemonConnected, DaemonDisconnected, DeclareDisconnected

@@ -28,7 +28,7 @@ from makima_kernel.event_log.append import (
 )
 from makima_kernel.event_log.append_connection import UnstorableError
 from makima_kernel.event_log.appender import Appender, LogUnavailableError, OverloadedError
-from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
+from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE, POSTGRES_REFUSED
 from makima_kernel.event_log.idempotent_append import event_meta
 from makima_kernel.event_log.log import Log
 from makima_kernel.telemetry import traces
@@ -96,6 +96,8 @@ class CommandHandler(Generic[S, C, E]):
             return Problem(ErrorCode.INVALID_REQUEST, str(error))
         except OverloadedError as error:
             return Problem(ErrorCode.OVERLOADED, str(error), "nothing was changed; try again later")
+        except POSTGRES_REFUSED as error:  # by a read: a value that the log cannot be asked for
+            return Problem(ErrorCode.INVALID_REQUEST, f"the database does not take a value of it: {error}")
         except DATABASE_UNAVAILABLE as error:
             # Raised by a read. The appender's connection may not have noticed yet that the database is gone,
             # so the cached states still count as valid: drop them.

@@ -16,7 +16,7 @@ from makima_schemas.codec import adapter
 
 from makima_kernel.commands import lifecycle
 from makima_kernel.commands.decider import Decider
-from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
+from makima_kernel.event_log.errors import DATA_REFUSED, DATABASE_UNAVAILABLE
 from makima_kernel.event_log.log import Log
 from makima_kernel.event_log.snapshots import Snapshot
 
@@ -56,7 +56,7 @@ class SnapshotCache(Generic[S]):
                 return None
             event_id, state = snapshot.state[:16], snapshot.state[16:]
             return Kept(snapshot.version, UUID(bytes=event_id), decode_state(self._type, state))
-        except (*DATABASE_UNAVAILABLE, ValueError) as error:
+        except (*DATABASE_UNAVAILABLE, *DATA_REFUSED) as error:
             structlog.get_logger().warning("snapshot.unreadable", stream=stream, reason=repr(error))
             return None
 
@@ -65,7 +65,7 @@ class SnapshotCache(Generic[S]):
         state = kept.event_id.bytes + encode_state(kept.state)
         try:
             await self._snapshots.save(tenant, stream, Snapshot(kept.version, state))
-        except DATABASE_UNAVAILABLE as error:
+        except (*DATABASE_UNAVAILABLE, *DATA_REFUSED) as error:
             structlog.get_logger().warning("snapshot.not_saved", stream=stream, reason=repr(error))
 
 

@@ -74,7 +74,7 @@ class AppendConnection:
             async with asyncio.timeout(self._timeout):
                 statement = self._statement or await self._open()
                 rows = await statement.fetch(*arguments(batch))
-        except DATABASE_UNAVAILABLE as error:
+        except (*DATABASE_UNAVAILABLE, asyncpg.PostgresError) as error:
             if self._statement is not None and _of_a_command(error):
                 raise UnstorableError(str(error)) from error
             self.cut()

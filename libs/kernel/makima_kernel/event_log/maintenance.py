@@ -10,7 +10,7 @@ import asyncpg
 import structlog
 
 from makima_kernel.cancellation import raise_if_cancelled
-from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
+from makima_kernel.event_log.errors import DATA_REFUSED, DATABASE_UNAVAILABLE
 from makima_kernel.event_log.named_sql import named
 from makima_kernel.event_log.partitions import log_partitions
 
@@ -49,6 +49,8 @@ class Maintenance:
             raise_if_cancelled()
             try:
                 await self._round()
+            except DATA_REFUSED as error:  # a row stands in the way of a partition: somebody must look
+                _logger.error("log.upkeep_refused", error=repr(error))  # noqa: TRY400
             except DATABASE_UNAVAILABLE as error:
                 _logger.warning("log.upkeep_failed", error=repr(error))
             await self._pause(MAINTENANCE_INTERVAL_SECONDS)

@@ -9,6 +9,7 @@ from time import monotonic
 from typing import Final
 
 import orjson
+from makima_schemas.evidence import same_stream
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
@@ -18,7 +19,7 @@ from nats.js.errors import NotFoundError
 
 from makima_kernel.cancellation import raise_if_cancelled
 from makima_kernel.nats.message import Message, parse
-from makima_kernel.nats.stream_cursor import EPOCH_KEY, Cursor, Target
+from makima_kernel.nats.stream_cursor import Cursor, Target, begin_epoch, epoch_of
 from makima_kernel.waiting import wait_with_timeout
 
 _PULL_EXPIRES_NS: Final = 10_000_000_000  # after which the broker drops a request
@@ -53,16 +54,19 @@ class PullLoop:
         linger: float = 0.0,
         tick: float | None = None,
         clock: Callable[[], float] = monotonic,
+        marks_losses: bool = False,
     ) -> None:
         """`filters`: subjects to read (none: all). `batch`: messages per batch and per request.
 
         `linger`: seconds to wait for a batch to fill.
-        `tick`: yield an empty batch after that many seconds without one.
+        `tick`: yield an empty batch after that many seconds without one. `marks_losses`: a stream that lost its
+        newest messages gets another epoch, as their sequences are given out again.
         """
         self._nats = nats
         self._target = Target(nats, stream, filters)
         self._cursor = cursor
         self._batch, self._linger, self._tick, self._clock = batch, linger, tick, clock
+        self._marks_losses = marks_losses
         self._buffer: list[Message] = []  # received, but not yielded
         self._wake = asyncio.Event()  # set with each message, and by `stop()`
         self._inbox: Subscription | None = None  # receives messages and status messages
@@ -157,8 +161,10 @@ class PullLoop:
         await self._close()
         self._reconnects = self._nats.stats["reconnects"]
         info = await self._target.jetstream.stream_info(self._target.stream)
-        epoch = (info.config.metadata or {}).get(EPOCH_KEY) or str(info.created)
-        if self.stream_epoch not in ("", epoch):
+        epoch = epoch_of(info)
+        if self._marks_losses and epoch == self.stream_epoch and self._last > info.state.last_seq:
+            epoch = await begin_epoch(self._target, info)
+        if self.stream_epoch and not same_stream(self.stream_epoch, epoch):
             self._cursor.forget()
             self._last = 0
         self.stream_epoch, self.stream_end = epoch, info.state.last_seq

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 from uuid import uuid4
 
+from makima_schemas.evidence import following_epoch
 from nats.aio.client import Client
-from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, StreamState
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, StreamInfo, StreamState
 from nats.js.client import JetStreamContext
 
 EPOCH_KEY: Final = "makima-epoch"  # metadata of a stream: which incarnation its sequences belong to
@@ -82,3 +83,19 @@ def _config(name: str, filters: tuple[str, ...]) -> ConsumerConfig:
             return config.evolve(filter_subject=single)
         case _:
             return config.evolve(filter_subjects=list(filters))
+
+
+def epoch_of(info: StreamInfo) -> str:
+    """The incarnation of a stream that its sequences belong to."""
+    return (info.config.metadata or {}).get(EPOCH_KEY) or str(info.created)
+
+
+async def begin_epoch(target: Target, info: StreamInfo) -> str:
+    """Give the stream the next epoch, because it lost its newest messages; returns it.
+
+    Whoever sees the same loss writes the same epoch.
+    """
+    following = following_epoch(epoch_of(info))
+    metadata = {**(info.config.metadata or {}), EPOCH_KEY: following}
+    await target.jetstream.update_stream(info.config.evolve(metadata=metadata))
+    return following

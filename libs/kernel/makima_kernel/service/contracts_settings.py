@@ -2,8 +2,10 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from makima_kernel.service.timeouts import KeepableTimeouts
 
-class ContractsSettings(BaseModel):
+
+class ContractsSettings(KeepableTimeouts):
     """`[contracts]`: the deadlines of domain.md, in the unit at the end of each name,
     and the switches of plan 2.3.
     """

@@ -5,7 +5,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -34,12 +34,21 @@ class Health:
 
     def __init__(self) -> None:
         self._checks: dict[str, Check] = {}  # by name
+        self._warnings: dict[str, Check] = {}  # by name
         self._loop: asyncio.AbstractEventLoop | None = None  # the watched loop; None before `beat()` runs
         self._last_beat = time.monotonic()  # when the loop last ran `beat()`
 
     def ready_when(self, name: str, check: Check) -> None:
         """Adds a readiness check."""
         self._checks[name] = check
+
+    def warn_when(self, name: str, check: Check) -> None:
+        """Adds a check that is told by `/readyz` and makes nothing unready.
+
+        It is for what one row or one sender has wrong: that must be seen, and must not take the service away
+        from all others.
+        """
+        self._warnings[name] = check
 
     async def beat(self) -> None:
         """Records each 0.5 s that the event loop runs; never returns."""
@@ -62,21 +71,23 @@ class Health:
 
         Must run in the watched loop.
         """
-        checks = dict(self._checks)
-        reasons = dict(
-            zip(checks, await asyncio.gather(*(_reason(check) for check in checks.values())), strict=True)
-        )
-        failing = {name: reason for name, reason in reasons.items() if reason is not None}
+        failing, warnings = await asyncio.gather(_reasons(self._checks), _reasons(self._warnings))
         return (503 if failing else 200), {
             "ready": not failing,
             "failing": failing,
-            "checks": sorted(reasons),
+            "warnings": warnings,
+            "checks": sorted(self._checks),
         }
 
     def readyz(self) -> tuple[int, dict[str, object]]:
         """As `readiness`, called from another thread."""
         if self._loop is None:
-            return 503, {"ready": False, "failing": {"start": "the service is starting"}, "checks": []}
+            return 503, {
+                "ready": False,
+                "failing": {"start": "the service is starting"},
+                "warnings": {},
+                "checks": [],
+            }
         future = asyncio.run_coroutine_threadsafe(self.readiness(), self._loop)
         try:
             return future.result(LOOP_TIMEOUT_SECONDS)
@@ -85,8 +96,16 @@ class Health:
             return 503, {
                 "ready": False,
                 "failing": {"loop": f"no answer within {LOOP_TIMEOUT_SECONDS:g} s"},
+                "warnings": {},
                 "checks": [],
             }
+
+
+async def _reasons(checks: Mapping[str, Check]) -> dict[str, str]:
+    """The reasons of those checks that give one, by name."""
+    named = dict(checks)
+    reasons = await asyncio.gather(*(_reason(check) for check in named.values()))
+    return {name: reason for name, reason in zip(named, reasons, strict=True) if reason is not None}
 
 
 async def _reason(check: Check) -> str | None:

@@ -7,6 +7,7 @@ import structlog
 
 from makima_kernel.cancellation import raise_if_cancelled
 from makima_kernel.event_log.appender import LOG_UNAVAILABLE
+from makima_kernel.event_log.errors import DATA_REFUSED
 from makima_kernel.waiting import wait_with_timeout
 
 _logger = structlog.get_logger(__name__)
@@ -32,13 +33,18 @@ class Reactor:
         """Runs until cancelled.
 
         `react` processes some of the pending work and returns True if there may be more. If it raises one of
-        `LOG_UNAVAILABLE`, that is logged and retried at the next poll; other errors end the loop.
+        `LOG_UNAVAILABLE`, that is logged and retried at the next poll. So is one of `DATA_REFUSED`, as an error: a
+        row that the database does not take must not end the process, again and again, for everybody else's.
+        Other errors end the loop.
         """
         while True:
             raise_if_cancelled()
             self._woken.clear()
             try:
                 may_be_more = await react()
+            except DATA_REFUSED as error:
+                _logger.exception("reactor.data_refused", loop=self._unavailable_event, reason=repr(error))
+                may_be_more = False
             except LOG_UNAVAILABLE as error:
                 _logger.warning(self._unavailable_event, reason=repr(error))
                 may_be_more = False

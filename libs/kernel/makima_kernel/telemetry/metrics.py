@@ -28,6 +28,9 @@ _exported = set[Gauge]()
 
 contracts_by_status = _gauge("makima_contracts_by_status", "Contracts, by status", ("status",))
 contracts_stale_count = _gauge("makima_contracts_stale_count", "Stale contracts")
+contracts_unjudged = _gauge(
+    "makima_contracts_unjudged", "Contracts whose staleness cannot be judged because of their data"
+)
 phase_transitions = Counter("makima_phase_transitions_total", "Phase changes of contracts")
 completion_detections = Counter("makima_completion_detections_total", "Phases and contracts detected as done")
 supervisor_heartbeats = Counter("makima_supervisor_heartbeats_total", "Supervisor heartbeats recorded")
@@ -36,6 +39,11 @@ foreign_heartbeats = Counter(
 )
 changes_withheld = Counter(
     "makima_sender_changes_withheld_total", "Heartbeats whose change was not recorded: too many of its sender"
+)
+heartbeats_unfit = Counter(
+    "makima_heartbeats_unfit_total",
+    "Heartbeats that do not fit: recorded without what was cut, or refused",
+    ["kind", "outcome"],
 )
 supervisor_restarts = Counter("makima_supervisor_restarts_total", "Requested restarts of supervisors")
 batch_operations = Counter("makima_batch_operations_total", "Batch operations on contracts", ["operation"])

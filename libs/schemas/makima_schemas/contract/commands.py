@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from makima_schemas.contract.model import AssignedBecause, CompletedBy, Id, Name, Phase, QuestionType, Seconds
+from makima_schemas.contract.model import AssignedBecause, CompletedBy, Id, Name, QuestionType, Seconds
+from makima_schemas.contract.new_phases import NewPhases
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +17,7 @@ class CreateContract:
     owner_id: Id
     contract_type: str = "simple"
     description: str = ""
-    phases: tuple[Phase, ...] | None = None
+    phases: NewPhases | None = None
     phase_guard: bool = False
     auto_complete_enabled: bool | None = None
     stale_after_seconds: Seconds | None = None

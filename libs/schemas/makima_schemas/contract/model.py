@@ -11,7 +11,8 @@ from makima_schemas.identity import ID_PATTERN
 Id = Annotated[str, Field(pattern=ID_PATTERN)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Count = Annotated[int, Strict(), Field(ge=0)]
-Seconds = Annotated[int, Field(ge=1)]
+MAX_SECONDS: Final = 10 * 366 * 24 * 3600  # ten years
+Seconds = Annotated[int, Strict(), Field(ge=1, le=MAX_SECONDS)]
 
 
 class ContractStatus(StrEnum):

@@ -12,6 +12,7 @@ import structlog
 from makima_kernel.commands.client import Bus
 from makima_kernel.commands.router import snake_case
 from makima_kernel.event_log.appender import LOG_UNAVAILABLE
+from makima_kernel.event_log.errors import DATA_REFUSED
 from makima_kernel.service.reactor import Reactor
 from makima_kernel.telemetry import traces
 from makima_schemas.commands import Accepted, Problem, Request
@@ -134,6 +135,11 @@ class EvaluationWorker:
                     else self._queries.reschedule(todo, later.seconds)
                 )
                 asyncio.get_running_loop().call_later(later.seconds if later else 0, self.wake)
+            except DATA_REFUSED as error:
+                # This contract's own trouble: the others go on, and it comes again when its lease runs out.
+                structlog.get_logger().exception(
+                    "completion.data_refused", contract_id=todo.contract_id, reason=str(error)
+                )
             except LOG_UNAVAILABLE as error:
                 structlog.get_logger().warning(
                     "completion.evaluation_failed",

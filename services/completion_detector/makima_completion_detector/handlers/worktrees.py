@@ -8,7 +8,7 @@ import orjson
 from faststream.nats import NatsMessage
 from makima_schemas import subjects
 from makima_schemas.heartbeat import DaemonHeartbeat
-from makima_schemas.heartbeat_codec import decode_daemon
+from makima_schemas.heartbeat_reader import read_daemon
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
@@ -23,7 +23,8 @@ async def decode(message: NatsMessage) -> DaemonHeartbeat:
     the reason.
     """
     daemon_id = message.raw_message.subject.rpartition(".")[2]
-    return decode_daemon(daemon_id, message.body, message.raw_message.headers)
+    heartbeat, _ = read_daemon(daemon_id, message.body, message.raw_message.headers)
+    return heartbeat
 
 
 class Worktrees:

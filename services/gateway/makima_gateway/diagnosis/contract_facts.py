@@ -11,6 +11,7 @@ from makima_schemas.envelope import Recorded
 from makima_schemas.gate import Readiness
 from makima_schemas.identity import stream_name
 
+from makima_gateway.diagnosis.unfit_heartbeats import UnfitHeartbeat
 from makima_gateway.read_model.rows import ContractRow, DaemonRow, QuestionRow, SupervisorRow
 
 
@@ -39,7 +40,8 @@ class Evidence:
 @dataclass(frozen=True, slots=True)
 class ContractFacts:
     """`last` are the newest events of each type, of the contract's own stream and of its staleness;
-    `advances` whether it moves on by itself when its gate is satisfied.
+    `advances` whether it moves on by itself when its gate is satisfied; `unfit` the newest heartbeats of its
+    senders that did not fit.
     """
 
     contract: ContractRow
@@ -49,6 +51,7 @@ class ContractFacts:
     daemon: DaemonRow | None
     last: Mapping[str, Recorded]
     advances: bool
+    unfit: Sequence[UnfitHeartbeat] = ()
 
     @property
     def at_work(self) -> bool:

@@ -9,6 +9,8 @@ from makima_schemas.silence import contract_stream
 
 from makima_gateway.diagnosis.contract_facts import ContractFacts
 from makima_gateway.diagnosis.readiness import phase_standing
+from makima_gateway.diagnosis.unfit_heartbeats import unfit_heartbeats
+from makima_gateway.read_model.latest_heartbeats import LatestHeartbeats
 from makima_gateway.read_model.queries import Queries
 from makima_gateway.read_model.rows import ContractRow
 
@@ -17,7 +19,7 @@ HISTORY_PAGE_EVENTS: Final = 1000  # events read from the log at once
 
 
 async def contract_facts(
-    queries: Queries, log: Log, row: ContractRow, *, auto_advance: bool
+    queries: Queries, log: Log, latest: LatestHeartbeats, row: ContractRow, *, auto_advance: bool
 ) -> ContractFacts:
     """Load the facts of a contract.
 
@@ -34,6 +36,7 @@ async def contract_facts(
         last=await _last(log, row, stream_name("contract", row.id))
         | await _last(log, row, contract_stream(row.id)),
         advances=auto_advance and row.auto_complete_enabled and found.phase.gate.auto_advance,
+        unfit=unfit_heartbeats(latest, supervisor),
     )
 
 

@@ -133,6 +133,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("SUPERVISOR_SILENT", "inference", "unhealthy", supervision_rules.silent),
     Rule("SUPERVISOR_FAILED", "fact", "unhealthy", supervision_rules.supervisor_failed),
     Rule("DAEMON_GONE", "inference", "unhealthy", supervision_rules.daemon_gone),
+    Rule("HEARTBEAT_REFUSED", "fact", "unhealthy", supervision_rules.refused),
     Rule("STALE", "inference", "unhealthy", supervision_rules.stale),
     Rule("BLOCKED", "fact", "stopped", _blocked),
     Rule("PAUSED", "fact", "stopped", _paused),
@@ -141,5 +142,6 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("SWITCHED_OFF", "fact", "waiting", phase_rules.switched_off),
     Rule("NOT_STARTED", "fact", "waiting", _created),
     Rule("NO_SUPERVISOR", "fact", "waiting", supervision_rules.unsupervised),
+    Rule("HEARTBEAT_CUT", "fact", "healthy", supervision_rules.cut),
     Rule("GATE_OPEN", "fact", "healthy", phase_rules.gate),
 )

@@ -84,3 +84,22 @@ def unsupervised(found: ContractFacts) -> Iterator[Finding]:
 
 def _evidence(text: Json | None) -> dict[str, object] | None:
     return None if text is None else cast("dict[str, object]", orjson.loads(text))
+
+
+def refused(found: ContractFacts) -> Iterator[Finding]:
+    yield from _unfit(found, "refused", "sends heartbeats that are refused")
+
+
+def cut(found: ContractFacts) -> Iterator[Finding]:
+    yield from _unfit(found, "cut", "sends heartbeats of which something is cut or dropped")
+
+
+def _unfit(found: ContractFacts, outcome: str, what: str) -> Iterator[Finding]:
+    for each in () if found.ended else found.unfit:
+        if each.outcome == outcome:
+            yield Finding(
+                f"{each.kind} {each.sender_id} {what}: {each.reason}",
+                each.at,
+                f"make what {each.kind} {each.sender_id} sends fit the schema of heartbeats",
+                Evidence(each.stream, evidence=each.evidence),
+            )

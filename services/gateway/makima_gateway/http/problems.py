@@ -5,9 +5,10 @@ from itertools import islice
 from typing import Final
 
 import orjson
+import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
+from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE, POSTGRES_REFUSED
 from makima_kernel.telemetry import traces
 from makima_schemas.errors import HTTP_STATUS, ErrorCode
 from makima_schemas.refusal import Refused
@@ -83,6 +84,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _routed)
     for away in DATABASE_UNAVAILABLE:
         app.add_exception_handler(away, _away)
+    for refused in POSTGRES_REFUSED:
+        app.add_exception_handler(refused, _data_refused)
 
 
 async def _refused(_request: Request, error: Exception) -> Response:
@@ -121,8 +124,20 @@ async def _routed(request: Request, error: Exception) -> Response:
     return problem_response(refused, dict(error.headers) if error.headers else None)
 
 
-async def _away(_request: Request, error: Exception) -> Response:
+async def _away(request: Request, error: Exception) -> Response:
+    if isinstance(error, ValueError):  # asyncpg's encoders raise an InterfaceError that is one
+        return await _data_refused(request, error)
     return problem_response(unavailable(error))
+
+
+async def _data_refused(request: Request, error: Exception) -> Response:
+    """A value of the request that the database does not take: no repeat makes it better.
+
+    Its bounds ought to have refused it, so it is logged.
+    """
+    structlog.get_logger().error("http.data_refused", path=request.url.path, reason=repr(error))
+    detail = f"the database does not take a value of the request: {str(error)[:200]}"
+    return problem_response(Refused(ErrorCode.INVALID_REQUEST, detail, hint="nothing was changed", errors=[]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,12 @@ class HeartbeatConsumer:
         # costs the broker per message.
         cursor = Ephemeral("detector", deliver=DeliverPolicy.LAST_PER_SUBJECT)
         self._pull = PullLoop(
-            nats, subjects.HEARTBEATS_STREAM, cursor, batch=PULL_BATCH_MESSAGES, linger=PULL_LINGER_SECONDS
+            nats,
+            subjects.HEARTBEATS_STREAM,
+            cursor,
+            batch=PULL_BATCH_MESSAGES,
+            linger=PULL_LINGER_SECONDS,
+            marks_losses=True,
         )
         self._epoch = ""  # incarnation of the stream that the detector was started with
         self._by_digit = {f"{shard.number}.": shard for shard in detector.shards}

@@ -2,10 +2,12 @@
 
 import asyncio
 from typing import Final
+from uuid import UUID
 
 import structlog
 from makima_kernel.event_log.append import Appended, KeyReused
 from makima_kernel.event_log.appender import Appender
+from makima_kernel.event_log.errors import DATA_REFUSED
 from makima_kernel.event_log.idempotent_append import event_meta, idempotent_append
 from makima_kernel.service.reactor import Reactor
 from makima_schemas.silence import sender_stream
@@ -39,17 +41,26 @@ class SilenceOutbox:
         """Append the oldest pending events. Returns whether there may be more."""
         pending = await self._queries.pending(SILENCE_OUTBOX_BATCH_SIZE)
         if pending:
-            await asyncio.gather(*(self._append(each) for each in pending))
-            await self._queries.mark_recorded([each.command_id for each in pending])
+            refused = set(filter(None, await asyncio.gather(*(self._append(each) for each in pending))))
+            await self._queries.mark_recorded(
+                [each.command_id for each in pending if each.command_id not in refused]
+            )
         return len(pending) == SILENCE_OUTBOX_BATCH_SIZE
 
-    async def _append(self, pending: PendingSilence) -> None:
+    async def _append(self, pending: PendingSilence) -> UUID | None:
+        """Append one event. Returns its command id if the log does not take it: its row stays, the others go."""
         meta = event_meta(ACTOR, pending.traceparent)
         sender = f"{pending.event.sender_kind}:{pending.event.sender_id}"
-        outcome = await self._appender.append(
-            idempotent_append(pending.tenant, sender_stream(sender), pending.command_id, pending.event, meta)
-        )
         log = structlog.get_logger().bind(sender=sender, contract_id=pending.event.contract_id)
+        try:
+            outcome = await self._appender.append(
+                idempotent_append(
+                    pending.tenant, sender_stream(sender), pending.command_id, pending.event, meta
+                )
+            )
+        except DATA_REFUSED as error:
+            log.exception("silence.refused", command_id=str(pending.command_id), reason=str(error))
+            return pending.command_id
         match outcome:
             case Appended():
                 log.info("silence.detected", position=outcome.position)
@@ -57,3 +68,4 @@ class SilenceOutbox:
                 log.error("silence.id_reused", command_id=str(pending.command_id))
             case _:
                 pass
+        return None

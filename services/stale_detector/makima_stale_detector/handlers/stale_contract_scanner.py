@@ -1,8 +1,9 @@
 """Records `StaleDetected` and `StaleCleared` once per stale episode, and sends reminders."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from itertools import islice
 from typing import Final
 
 import orjson
@@ -10,10 +11,11 @@ import structlog
 from makima_kernel.cancellation import raise_if_cancelled
 from makima_kernel.event_log.append import Appended, GuardConflict
 from makima_kernel.event_log.appender import LOG_UNAVAILABLE, Appender
-from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
+from makima_kernel.event_log.errors import DATA_REFUSED, DATABASE_UNAVAILABLE
 from makima_kernel.event_log.idempotent_append import event_meta, idempotent_append
 from makima_kernel.event_log.log import Log
 from makima_kernel.projections.projector import Projector
+from makima_kernel.telemetry import metrics
 from makima_schemas import subjects
 from makima_schemas.identity import stream_name
 from makima_schemas.silence import StaleCleared, StaleDetected, contract_stream, deterministic_id
@@ -35,7 +37,7 @@ class StaleContractScanner:
 
     Scans only while the projection follows the log without lag and `local_health` returns None: otherwise
     activity, or the heartbeats of a live supervisor, may be missing. `threshold_seconds` is the default stale
-    threshold, `repeat_seconds` the interval of the reminders.
+    threshold, `repeat_seconds` the interval of the reminders. A contract that cannot be judged costs only itself.
     """
 
     def __init__(
@@ -54,6 +56,16 @@ class StaleContractScanner:
         self._log, self._appender, self._nats = log, appender, nats
         self._threshold, self._repeat = threshold_seconds, repeat_seconds
         self._local_health = local_health
+        # Contracts that could not be judged at the last scan, with the reason.
+        self._unjudged: dict[str, str] = {}
+
+    async def warning(self) -> str | None:
+        """Which contracts cannot be judged, for `/readyz`; None if all can. All others are judged."""
+        if not self._unjudged:
+            return None
+        first = [f"{contract} ({reason})" for contract, reason in islice(self._unjudged.items(), 5)]
+        more = f" and {len(self._unjudged) - len(first)} more" if len(self._unjudged) > len(first) else ""
+        return f"staleness is not judged of {', '.join(first)}{more}"
 
     async def run(self) -> None:
         while True:
@@ -80,9 +92,12 @@ class StaleContractScanner:
     async def _scan(self) -> None:
         if not self._projector.active or self._local_health() is not None or await self._lags():
             return
-        await asyncio.gather(
-            *(self._clear(over) for over in await self._queries.ended_episodes(STALE_SCAN_BATCH_SIZE))
-        )
+        unjudged = {
+            each.contract_id: f"stale_after_seconds is {each.stale_after_seconds:g}"
+            for each in await self._queries.unjudgeable(STALE_SCAN_BATCH_SIZE)
+        }
+        over = await self._queries.ended_episodes(STALE_SCAN_BATCH_SIZE)
+        await asyncio.gather(*(_alone(each.contract_id, self._clear(each), unjudged) for each in over))
         # Read before the tables, so they show the log up to this position or further.
         seen = self._projector.position
         due = await self._queries.stale_candidates(self._threshold, STALE_SCAN_BATCH_SIZE)
@@ -90,7 +105,23 @@ class StaleContractScanner:
         # Else events beyond this page may contain activity that was not read.
         if len(events) < STALE_SCAN_BATCH_SIZE:
             moved = staleness.moved(events)
-            await asyncio.gather(*(self._detect(each) for each in due if each.contract_id not in moved))
+            await asyncio.gather(
+                *(
+                    _alone(each.contract_id, self._detect(each), unjudged)
+                    for each in due
+                    if each.contract_id not in moved
+                )
+            )
+        self._tell_unjudged(unjudged)
+
+    def _tell_unjudged(self, unjudged: dict[str, str]) -> None:
+        """Name the contracts that cannot be judged: in a metric, in `warning`, and each once in the log."""
+        for contract_id in unjudged.keys() - self._unjudged.keys():
+            structlog.get_logger().error(
+                "contract.not_judged", contract_id=contract_id, reason=unjudged[contract_id]
+            )
+        self._unjudged = unjudged
+        metrics.exported(metrics.contracts_unjudged).set(len(unjudged))
 
     async def _lags(self) -> bool:
         """True if an event has waited for the read model for more than LONGEST_LAG: it may be activity that
@@ -161,3 +192,11 @@ class StaleContractScanner:
                 "stale_duration": stale.stale_seconds,
             }
             await self._nats.publish(subjects.MONITOR_STALE, orjson.dumps(message))
+
+
+async def _alone(contract_id: str, check: Awaitable[None], unjudged: dict[str, str]) -> None:
+    """A contract whose data the log does not take costs only itself: it is noted in `unjudged`."""
+    try:
+        await check
+    except DATA_REFUSED as error:
+        unjudged[contract_id] = str(error)

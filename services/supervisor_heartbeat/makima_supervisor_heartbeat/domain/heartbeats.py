@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 import msgspec
 from makima_kernel.nats.message import Message
-from makima_schemas.heartbeat_codec import Address, decode_agent, decode_daemon, decode_supervisor
+from makima_schemas.heartbeat_codec import Address
+from makima_schemas.heartbeat_reader import read_agent, read_daemon, read_supervisor
 from makima_schemas.supervisor import SupervisorState
 
 
@@ -25,6 +26,7 @@ class Beat(msgspec.Struct, frozen=True, gc=False):
     hostname: str = ""  # daemons only
     # Its number within its connection; -1: it says none, or no connection, and its arrival orders it.
     seq: int = -1
+    unfit: str | None = None  # what of it was cut or dropped, and why; None: nothing
 
 
 def unchanged(beat: Beat, previous: Beat | None) -> bool:
@@ -60,7 +62,7 @@ def read(address: Address, message: Message) -> Beat:
 
 
 def _supervisor(address: Address, message: Message) -> Beat:
-    heartbeat = decode_supervisor(address.entity_id, message.payload, message.headers)
+    heartbeat, unfit = read_supervisor(address.entity_id, message.payload, message.headers)
     return Beat(
         address,
         message.sequence,
@@ -75,11 +77,12 @@ def _supervisor(address: Address, message: Message) -> Beat:
         if heartbeat.pending_task_ids
         else None,
         seq=-1 if heartbeat.seq is None or heartbeat.connection_id is None else heartbeat.seq,
+        unfit=unfit,
     )
 
 
 def _agent(address: Address, message: Message) -> Beat:
-    heartbeat = decode_agent(address.contract_id, address.role, message.payload, message.headers)
+    heartbeat, unfit = read_agent(address.contract_id, address.role, message.payload, message.headers)
     own = {"child": heartbeat.child, "quiet_until": heartbeat.quiet_until}
     return Beat(
         address,
@@ -92,12 +95,14 @@ def _agent(address: Address, message: Message) -> Beat:
         heartbeat.activity,
         heartbeat.progress,
         _detail(own),
-        seq=heartbeat.seq,
+        # One that does not fit orders nothing.
+        seq=heartbeat.seq if heartbeat.seq or unfit is None else -1,
+        unfit=unfit,
     )
 
 
 def _daemon(address: Address, message: Message) -> Beat:
-    heartbeat = decode_daemon(address.entity_id, message.payload, message.headers)
+    heartbeat, unfit = read_daemon(address.entity_id, message.payload, message.headers)
     own = {
         "hostname": heartbeat.hostname,
         "agents": heartbeat.agents,
@@ -116,6 +121,7 @@ def _daemon(address: Address, message: Message) -> Beat:
         None,
         _detail(own),
         heartbeat.hostname,
+        unfit=unfit,
     )
 
 

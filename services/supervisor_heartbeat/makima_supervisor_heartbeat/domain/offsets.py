@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from makima_kernel.nats.message import Message
+from makima_schemas.evidence import same_stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,8 @@ def start_offset_of(places: Mapping[int, Offset], stream_epoch: str, last_sequen
     reading starts at the end of the stream at the latest.
     """
     reached = {
-        shard: place.sequence if place.stream_epoch == stream_epoch else 0 for shard, place in places.items()
+        shard: place.sequence if same_stream(place.stream_epoch, stream_epoch) else 0
+        for shard, place in places.items()
     }
     after = min(*reached.values(), last_sequence)
     return StartOffset(

@@ -13,6 +13,15 @@ from makima_supervisor_heartbeat.domain.supervisor import Supervisor
 Observation = ObserveHeartbeat | ObserveDaemon
 
 
+class Unfit(msgspec.Struct, frozen=True, gc=False):
+    """What a sender last said that did not fit."""
+
+    count: int  # since this process began
+    at_ns: int  # when the broker received the last one, Unix ns
+    reason: str
+    refused: bool  # True: nothing could be made of it; False: it was recorded, and some of it cut or dropped
+
+
 class Sender(msgspec.Struct, gc=False):
     """Cached state of one supervisor, agent or daemon."""
 
@@ -44,6 +53,11 @@ class Sender(msgspec.Struct, gc=False):
     head: str = ""
     # How many changes its heartbeats may still record; None until the first one.
     budget: EventBudget | None = None
+    # What of its heartbeats did not fit; None: all did.
+    unfit: Unfit | None = None
+
+    def note_unfit(self, at_ns: int, reason: str, *, refused: bool) -> None:
+        self.unfit = Unfit((self.unfit.count if self.unfit else 0) + 1, at_ns, reason, refused)
 
 
 def has_ended(sender: Sender, before_ns: int) -> bool:

@@ -57,8 +57,21 @@ class SenderCache:
                 sender.last = None
             self.stream_epoch = stream_epoch
 
+    def lose_shards(self) -> None:
+        """Drop last heartbeats, because another process records from now on.
+
+        What was heard last time says nothing against what the log tells later: it would raise the dead.
+        """
+        for sender in self._senders.values():
+            sender.last, sender.settled = None, False
+        self.stream_epoch = ""
+
     def of(self, address: Address) -> Sender:
         return self._of(address.sender, address.entity_id)
+
+    def known(self, address: Address) -> Sender | None:
+        """The sender, if it was heard before: who says nothing that fits is not remembered."""
+        return self._senders.get(address.sender)
 
     def on_heartbeat(
         self, sender: Sender, beat: Beat, *, same: bool

@@ -33,10 +33,11 @@ def contradicted(evidence: Evidence, *held: Arrival | None) -> bool:
 def supersedes(arrival: Arrival, evidence: Evidence) -> bool:
     """True if the heartbeat came after the silence of an accepted verdict, so that the sender is alive again.
 
-    True in doubt, by time: after a power loss the broker assigns its last sequences again, so that a newer
-    heartbeat may have a lower sequence.
+    Never in doubt: a heartbeat that the verdict knew, or an older one, does not become newer because the broker's
+    clock was set back. A broker that lost its newest messages, and gives their sequences out again, begins a new
+    epoch of the stream (`begin_epoch`).
     """
-    return _newer(arrival, evidence) or arrival.at > evidence.watermark
+    return _newer(arrival, evidence)
 
 
 def is_out_of_order(arrival: Arrival, last: Arrival | None) -> bool:
@@ -45,7 +46,7 @@ def is_out_of_order(arrival: Arrival, last: Arrival | None) -> bool:
     """
     if last is None or last.stream_epoch != arrival.stream_epoch:
         return False
-    return arrival.stream_sequence <= last.stream_sequence and arrival.at <= last.at
+    return arrival.stream_sequence <= last.stream_sequence
 
 
 def _newer(arrival: Arrival, evidence: Evidence) -> bool:

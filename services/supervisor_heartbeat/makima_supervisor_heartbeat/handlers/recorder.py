@@ -1,16 +1,16 @@
 """Records heartbeat shards: reads the stream from the recorded offset and writes batches meanwhile."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from typing import Final
 
 import asyncpg
 import structlog
 from makima_kernel.cancellation import raise_if_cancelled
-from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
+from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE, POSTGRES_REFUSED
 from makima_kernel.nats.pull_loop import PullLoop
-from makima_kernel.nats.stream_cursor import EPOCH_KEY, Ephemeral
+from makima_kernel.nats.stream_cursor import Ephemeral, Target, begin_epoch, epoch_of
 from makima_kernel.telemetry import metrics
 from makima_schemas import subjects
 from nats.aio.client import Client
@@ -18,6 +18,7 @@ from nats.errors import Error as NatsError
 from nats.js.api import StreamState
 
 from makima_supervisor_heartbeat.domain.batching.batch_builder import BatchBuilder
+from makima_supervisor_heartbeat.domain.batching.observation_order import ObservationOrder
 from makima_supervisor_heartbeat.domain.batching.write_batch import MAX_SLICE_ROWS, WriteBatch
 from makima_supervisor_heartbeat.domain.offsets import Offset, StartOffset, start_offset_of
 from makima_supervisor_heartbeat.handlers.dead_letters import DeadLetterSink
@@ -47,7 +48,8 @@ class Recorder:
     """Records `shards` while this replica holds their advisory locks in Postgres; until then it waits.
 
     `taken` is called with the stream's epoch after the shards were acquired, before messages are read;
-    `recorded` with each batch after its commit; `make_room` creates missing partitions. `owner` identifies
+    `recorded` with each batch after its commit, with those observations that are now due; `lost` when it does
+    not hold the shards any more; `make_room` creates missing partitions. `owner` identifies
     this replica in `watermarks`.
     """
 
@@ -61,6 +63,7 @@ class Recorder:
         owner: str,
         taken: Callable[[str], Awaitable[None]],
         recorded: Callable[[WriteBatch], None],
+        lost: Callable[[], None],
         make_room: Callable[[], Awaitable[None]],
     ) -> None:
         self._nats, self._connect, self._reader, self._shards, self._owner = (
@@ -71,6 +74,7 @@ class Recorder:
             owner,
         )
         self._taken, self._recorded, self._make_room = taken, recorded, make_room
+        self._lost = lost
         self._lanes = lanes_of(shards)
         self._set_aside = DeadLetterSink(nats)
         self._loop: PullLoop | None = None
@@ -97,6 +101,7 @@ class Recorder:
                 await asyncio.sleep(_FAILURE_RETRY_SECONDS)
             finally:
                 self._loop = None
+                self._lost()
 
     async def _stand_by(self, guard: asyncpg.Connection) -> None:
         """Wait until the locks of all shards are acquired; they are held until this connection closes."""
@@ -126,7 +131,7 @@ class Recorder:
         for store in stores:
             await store.prepare()
             places |= await store.own()
-        state, epoch = await self._stream()
+        state, epoch = await self._stream(places)
         await self._taken(epoch)
         start = start_offset_of(places, epoch, state.last_seq)
         _logger.info(
@@ -147,13 +152,23 @@ class Recorder:
             cursor,
             batch=PULL_BATCH_MESSAGES,
             linger=PULL_LINGER_SECONDS,
+            marks_losses=True,
         )
         self._problem = None
         await self._pipe(self._loop, stores, start)
 
-    async def _stream(self) -> tuple[StreamState, str]:
+    async def _stream(self, places: Mapping[int, Offset]) -> tuple[StreamState, str]:
+        """State and epoch of the stream. One that has lost what is recorded of it begins another epoch."""
         info = await self._nats.jetstream().stream_info(subjects.HEARTBEATS_STREAM)
-        return info.state, (info.config.metadata or {}).get(EPOCH_KEY) or str(info.created)
+        epoch = epoch_of(info)
+        reached = max(place.sequence if place.stream_epoch == epoch else 0 for place in places.values())
+        if reached > info.state.last_seq:
+            target = Target(self._nats, subjects.HEARTBEATS_STREAM, ())
+            epoch = await begin_epoch(target, info)
+            _logger.error(
+                "heartbeats.tail_lost", recorded=reached, last=info.state.last_seq, stream_epoch=epoch
+            )
+        return info.state, epoch
 
     async def _pipe(self, loop: PullLoop, stores: list[ShardWriter], start: StartOffset) -> None:
         """Read and write concurrently. Per lane one batch is being written and one is queued or being filled.
@@ -163,10 +178,11 @@ class Recorder:
         the recorder silently.
         """
         queues = [asyncio.Queue[WriteBatch](maxsize=1) for _ in stores]
+        order = ObservationOrder(len(stores))
         try:
             async with asyncio.TaskGroup() as group:
-                for store, queue in zip(stores, queues, strict=True):
-                    group.create_task(self._write(store, queue))
+                for lane, (store, queue) in enumerate(zip(stores, queues, strict=True)):
+                    group.create_task(self._write(lane, store, queue, order))
                 await self._read(loop, queues, start)
         except* TROUBLE as errors:
             raise errors.exceptions[0] from errors
@@ -190,11 +206,14 @@ class Recorder:
                         slices = self._reader.empty(loop.stream_epoch)
                 await _put(queues, slices)
 
-    async def _write(self, store: ShardWriter, queue: asyncio.Queue[WriteBatch]) -> None:
+    async def _write(
+        self, lane: int, store: ShardWriter, queue: asyncio.Queue[WriteBatch], order: ObservationOrder
+    ) -> None:
         while True:
             raise_if_cancelled()
             slice_ = await queue.get()
             await self._commit(store, slice_)
+            slice_.observations = order.committed(lane, slice_.observations)
             self._recorded(slice_)
 
     async def _commit(self, store: ShardWriter, slice_: WriteBatch) -> None:
@@ -203,7 +222,7 @@ class Recorder:
         try:
             await store.write(slice_)
             metrics.supervisor_heartbeats.inc(slice_.supervisors)
-        except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
+        except POSTGRES_REFUSED as error:
             await self._make_room()
             if len(slice_.rows) > 1:
                 for half in slice_.halves():

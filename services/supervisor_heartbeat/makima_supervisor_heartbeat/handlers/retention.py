@@ -8,7 +8,7 @@ from typing import Final
 import asyncpg
 import structlog
 from makima_kernel.cancellation import raise_if_cancelled
-from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
+from makima_kernel.event_log.errors import DATA_REFUSED, DATABASE_UNAVAILABLE
 from makima_kernel.event_log.named_sql import named
 from makima_kernel.event_log.partitions import hourly_partitions
 from makima_schemas.identity import DEFAULT_TENANT
@@ -74,6 +74,8 @@ class Retention:
                 await self.make_room()
                 if await self.drop_old(datetime.now(UTC)):  # about once an hour: it reads the whole table
                     await self.forget_ended(datetime.now(UTC))
+            except DATA_REFUSED as error:  # a row stands in the way of a partition
+                _logger.error("heartbeats.upkeep_refused", reason=repr(error))  # noqa: TRY400
             except DATABASE_UNAVAILABLE as error:
                 _logger.warning("heartbeats.upkeep_failed", reason=repr(error))
             await asyncio.sleep(self._every)

@@ -14,7 +14,7 @@ from nats.errors import Error as NatsError
 
 from makima_supervisor_heartbeat.domain.broker_time import rfc3339_of
 from makima_supervisor_heartbeat.domain.heartbeats import Beat
-from makima_supervisor_heartbeat.domain.sender import Sender
+from makima_supervisor_heartbeat.domain.sender import Sender, Unfit
 
 PUBLISH_INTERVAL_SECONDS: Final = 1.0
 STATES_PER_TURN: Final = 100
@@ -53,20 +53,25 @@ class StatePublisher:
         for number, stream in enumerate(due):
             if number % STATES_PER_TURN == 0:
                 await asyncio.sleep(0)  # lets heartbeats be processed
-            last = self._waiting.pop(stream).last
+            sender = self._waiting.pop(stream)
+            last = sender.last
             if last is None:
                 continue
             try:
                 await self._nats.publish(
-                    subjects.state(last.address.kind, last.address.entity_id), encode_state(last)
+                    subjects.state(last.address.kind, last.address.entity_id),
+                    encode_state(last, sender.unfit),
                 )
             except NatsError:
                 break
         return len(due)
 
 
-def encode_state(beat: Beat) -> bytes:
-    """A sender's state as JSON: the common fields and those of its kind, in one flat object."""
+def encode_state(beat: Beat, unfit: Unfit | None = None) -> bytes:
+    """A sender's state as JSON: the common fields and those of its kind, in one flat object.
+
+    `unfit` is a member only if something did not fit.
+    """
     state: dict[str, object] = {
         "tenant": DEFAULT_TENANT,  # of all heartbeats, as their subjects contain no tenant
         "contract_id": beat.contract_id,
@@ -81,5 +86,8 @@ def encode_state(beat: Beat) -> bytes:
         state |= {"state": beat.state, "phase": beat.phase}
         if beat.detail is None:
             state["pending_task_ids"] = ()
+    if unfit is not None:
+        at, outcome = rfc3339_of(unfit.at_ns), "refused" if unfit.refused else "cut"
+        state["unfit"] = {"count": unfit.count, "at": at, "reason": unfit.reason, "outcome": outcome}
     encoded = orjson.dumps(state)
     return encoded if beat.detail is None else encoded[:-1] + b"," + beat.detail[1:].encode()

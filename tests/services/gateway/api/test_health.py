@@ -10,9 +10,12 @@ import httpx
 import orjson
 import pytest
 from makima_gateway.diagnosis.rules import RULES, Rule
+from makima_kernel.testing import eventually
+from makima_schemas import subjects
 from makima_schemas.daemon import DaemonConnected, DaemonDisconnected
 from makima_schemas.silence import StaleDetected
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorState, SupervisorStateChanged
+from makima_schemas.times import rfc3339
 
 from tests.services.gateway.harness import Gateways, act, body, created, refused
 from tests.services.gateway.sender_samples import EVIDENCE, INTERRUPTED, NOW, WORKING
@@ -97,6 +100,25 @@ async def stale(gateways: Gateways, http: httpx.AsyncClient, contract: str) -> i
     return await gateways.append(f"silence-{contract}", StaleDetected(contract, NOW, 1800.0, 1801.0))
 
 
+def unfit(outcome: str) -> Provoke:
+    """As the recorder's feed tells it."""
+
+    async def provoke(gateways: Gateways, http: httpx.AsyncClient, contract: str) -> int:
+        position = await supervised(gateways, http, contract)
+        told = {"count": 3, "at": rfc3339(NOW), "reason": "state: dreaming", "outcome": outcome}
+        state = {"contract_id": contract, "last_heartbeat": rfc3339(NOW), "unfit": told}
+        code = {"refused": "HEARTBEAT_REFUSED", "cut": "HEARTBEAT_CUT"}[outcome]
+
+        async def heard() -> bool:
+            await gateways.replicas[0].nats.publish(subjects.state("supervisor", "s1"), orjson.dumps(state))
+            return code in (await health(http, contract, position))[1]
+
+        await eventually(heard)
+        return position
+
+    return provoke
+
+
 # code → how it comes about, what is said, what to do about it, and what proves it: an event, or the evidence
 # of a verdict
 PROVOKED: dict[str, tuple[Provoke, str, str, str]] = {
@@ -104,6 +126,8 @@ PROVOKED: dict[str, tuple[Provoke, str, str, str]] = {
     "SUPERVISOR_SILENT": (silent, "supervisor s1 on daemon d1 stopped sending heartbeats", "POST /api/v1/contracts/{id}/supervisor/restart", "evidence"),
     "SUPERVISOR_FAILED": (gave_up, "supervisor s1 reported that it failed", "POST /api/v1/contracts/{id}/supervisor/restart", "SupervisorStateChanged"),
     "DAEMON_GONE": (daemon_gone, "daemon d1 on one is disconnected", "start daemon d1 on one again", "evidence"),
+    "HEARTBEAT_REFUSED": (unfit("refused"), "supervisor s1 sends heartbeats that are refused: state: dreaming", "make what supervisor s1 sends fit", "unfit"),
+    "HEARTBEAT_CUT": (unfit("cut"), "supervisor s1 sends heartbeats of which something is cut", "make what supervisor s1 sends fit", "unfit"),
     "STALE": (stale, "no activity for longer than the stale threshold", "start a daemon that runs it, or POST /api/v1/contracts/{id}/fail", "StaleDetected"),
     "BLOCKED": (blocked, "it is blocked: no review", "POST /api/v1/contracts/{id}/unblock", "ContractBlocked"),
     "PAUSED": (paused, "it is paused: lunch", "POST /api/v1/contracts/{id}/resume", "ContractPaused"),
@@ -158,6 +182,11 @@ async def proven(gateways: Gateways, contract: str, named: dict[str, object], ex
         case "evidence":
             assert cast("dict[str, object]", named["evidence"])["decided_by"] == "test"
             assert str(named["event"]) in {event.type for event in events}
+        case "unfit":
+            assert (named["stream"], cast("dict[str, object]", named["evidence"])["count"]) == (
+                "supervisor-s1",
+                3,
+            )
         case "version":
             assert (named["stream"], named["version"]) == (f"contract-{contract}", events[-1].version)
         case _:

@@ -8,7 +8,8 @@ from typing import cast
 import asyncpg
 import httpx
 import pytest
-from makima_kernel.service.settings import FeatureFlags, Settings
+from makima_kernel.service.contracts_settings import FeatureFlags
+from makima_kernel.service.settings import Settings
 from makima_schemas.contract.events import ContractPaused
 from makima_schemas.contract.model import ContractStatus
 from nats.aio.client import Client

@@ -2,6 +2,7 @@
 examples that fit.
 """
 
+import re
 from collections.abc import Iterator
 from typing import cast
 
@@ -13,6 +14,7 @@ from makima_gateway.api.openapi.operations import OPERATIONS
 from makima_schemas.errors import HTTP_STATUS, ErrorCode
 from openapi_spec_validator import validate
 
+from tests.schemas.unbounded_numbers import unbounded
 from tests.services.gateway.api.openapi_document import (
     COMPONENTS,
     DOCUMENT,
@@ -98,3 +100,21 @@ def test_headers_are_told_where_they_are_answered() -> None:
 
 async def test_a_running_gateway_serves_it(http: httpx.AsyncClient) -> None:
     assert body(await http.get("/openapi.json")) == DOCUMENT
+
+
+@pytest.mark.parametrize("name", OPERATION)
+def test_every_number_that_it_takes_has_an_upper_bound(name: str) -> None:
+    takes = [OPERATION[name].get("requestBody", {}), OPERATION[name].get("parameters", [])]
+    named = {"components": {key: each for key, each in COMPONENTS["schemas"].items() if key in _named(takes)}}
+    assert [*unbounded([takes, named], name)] == []
+
+
+def _named(schema: object) -> set[str]:
+    """The components that a schema refers to, directly or not."""
+    found, waiting = set[str](), [schema]
+    while waiting:
+        for reference in re.findall(r"#/components/schemas/([^'\"]+)", str(waiting.pop())):
+            if reference not in found:
+                found.add(reference)
+                waiting.append(COMPONENTS["schemas"][reference])
+    return found

@@ -6,8 +6,9 @@ import orjson
 import pytest
 from makima_completion_detector import app as completion_detector
 from makima_gateway.batch import job as batch_module
+from makima_kernel.service.contracts_settings import FeatureFlags
 from makima_kernel.service.runtime import Service
-from makima_kernel.service.settings import FeatureFlags, Settings
+from makima_kernel.service.settings import Settings
 from makima_schemas import subjects
 from makima_schemas.daemon import DaemonConnected, DaemonDisconnected
 from makima_schemas.silence import StaleDetected

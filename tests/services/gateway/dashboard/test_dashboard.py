@@ -11,7 +11,8 @@ import httpx
 import orjson
 import pytest
 from makima_gateway.dashboard.queries import DashboardQueries
-from makima_kernel.service.settings import FeatureFlags, Settings
+from makima_kernel.service.contracts_settings import FeatureFlags
+from makima_kernel.service.settings import Settings
 from makima_kernel.testing import eventually
 from makima_schemas import subjects
 from makima_schemas.daemon import DaemonConnected, DaemonDisconnected

@@ -19,6 +19,10 @@ from tests.services.gateway.harness import body, created, refused
 JSON: Final = {"Content-Type": "application/json"}
 
 
+def needing(tasks: int) -> object:
+    return {"name": "plan", "gate": {"required_tasks": {"min_complete": tasks}}}
+
+
 async def test_a_route_that_is_not_there(http: httpx.AsyncClient) -> None:
     await refused(http.get("/nonsense"), 404, "NOT_FOUND")
     await refused(http.get(str(http.base_url).replace("/api/v1/", "/api/v2/contracts")), 404, "NOT_FOUND")
@@ -66,6 +70,8 @@ async def test_a_body_that_does_not_fit_says_where(http: httpx.AsyncClient) -> N
         ({"name": "x", "nmae": "y"}, "body.nmae"),
         ({"name": "x", "stale_after_seconds": 0}, "body.stale_after_seconds"),
         ({"name": "x", "stale_after_seconds": 2**70}, "body.stale_after_seconds"),
+        ({"name": "x", "stale_after_seconds": 9_223_372_036_000}, "body.stale_after_seconds"),
+        ({"name": "x", "phases": [needing(2**64)]}, "body.phases"),
         ({"name": "x", "phases": [{"name": "no id!"}]}, "body.phases.0.name"),
         ({"name": "x", "description": "\0"}, "body.description"),
     ):

@@ -18,5 +18,8 @@ async def contract_health(contract_id: ContractId, read: Reading) -> Response:
         read.gateway.settings.contracts.auto_advance_phases
         and read.gateway.settings.feature_flags.auto_complete
     )
-    found = await contract_facts(read.gateway.queries, read.gateway.log, row, auto_advance=advance)
+    gateway = read.gateway
+    found = await contract_facts(
+        gateway.queries, gateway.log, gateway.latest_heartbeats, row, auto_advance=advance
+    )
     return read.answer(health(found), version=row.version)

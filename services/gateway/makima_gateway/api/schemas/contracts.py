@@ -5,12 +5,12 @@ Times are RFC 3339 in UTC with `Z` and microseconds.
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Final, Literal
+from typing import Literal
 
-from makima_schemas.contract.model import ContractStatus, MinComplete, Phase, Seconds, WaitingFor
-from pydantic import AfterValidator, Field, Strict
+from makima_schemas.contract.model import ContractStatus, Seconds, WaitingFor
+from makima_schemas.contract.new_phases import NewPhases
 
-from makima_gateway.http.bodies import POSITIVE_BIGINT, Body, Flag, Text, Title, Version
+from makima_gateway.http.bodies import Body, Flag, Text, Title, Version
 from makima_gateway.read_model.legacy_status import LegacyStatus
 
 
@@ -83,18 +83,6 @@ class EventPage:
     next_cursor: str | None
 
 
-MAX_MIN_COMPLETE: Final = 100_000  # tasks; no phase has as many
-
-
-def _attainable(phases: tuple[Phase, ...]) -> tuple[Phase, ...]:
-    """Raises `ValueError` for a gate that requires more tasks than any phase can have."""
-    for phase in phases:
-        required = phase.gate.required_tasks
-        if isinstance(required, MinComplete) and required.min_complete > MAX_MIN_COMPLETE:
-            raise ValueError(f"phase {phase.name}: min_complete may be at most {MAX_MIN_COMPLETE}")
-    return phases
-
-
 class NewContract(Body):
     """A contract to create. `phases` replaces the list of phases of `contract_type`."""
 
@@ -103,8 +91,8 @@ class NewContract(Body):
     description: Text = ""
     phase_guard: Flag = False
     auto_complete_enabled: Flag | None = None  # null: the service's default
-    phases: Annotated[tuple[Phase, ...], AfterValidator(_attainable)] | None = None
-    stale_after_seconds: Annotated[Seconds, Strict(), Field(le=POSITIVE_BIGINT)] | None = None
+    phases: NewPhases | None = None
+    stale_after_seconds: Seconds | None = None
 
 
 class ActionRequest(Body):

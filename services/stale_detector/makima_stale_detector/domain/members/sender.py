@@ -40,14 +40,20 @@ class Sender:
         return self.name.partition(":")[0]
 
     @property
+    def domain(self) -> str:
+        """What fails together with it: its daemon and all senders there; itself, without a daemon."""
+        return self.daemon_id or self.name
+
+    @property
     def entity_id(self) -> str:
         return self.name.partition(":")[2]
 
     def accepts(self, contract_id: str | None, connection_id: str | None) -> bool:
-        """False for a heartbeat of a superseded connection or with another contract
-        id, as in the recorder.
+        """False for a heartbeat of a superseded connection or with another contract id, as in the recorder.
+
+        An empty contract id: the heartbeat was refused, and does not say.
         """
-        return connection_id not in self.superseded and contract_id == self.contract_id
+        return connection_id not in self.superseded and contract_id in (self.contract_id, "")
 
 
 def from_row(row: Row) -> Sender:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from makima_schemas import subjects
 
 from makima_stale_detector.domain.members import sender_names as senders
-from makima_stale_detector.domain.members.heartbeat import HeartbeatSource
+from makima_stale_detector.domain.members.heartbeat import UNREAD, HeartbeatSource
 from makima_stale_detector.domain.members.sender import Sender, Tracked
 from makima_stale_detector.domain.shards.observed_clock import CANARIES_FAST, CANARIES_SLOW, Timeouts
 from makima_stale_detector.domain.shards.shard import Shard
@@ -36,7 +36,9 @@ class Detector:
         # By sender name: how many of its verdicts were answered without effect.
         self._attempts: dict[str, int] = {}
         self._decided_by = decided_by  # id of this replica, for the evidence
-        self._forecast = ExpiryForecast(self.shards, self.tracked, timeouts.interval)
+        self._forecast = ExpiryForecast(
+            self.shards, self.tracked, self._pending_verdicts.keys(), timeouts.interval
+        )
         # True once the stream's history was read and every tracked sender has a deadline.
         self.warmed_up = False
 
@@ -55,7 +57,7 @@ class Detector:
             if known is not None and known.owner != each.owner:
                 self.untrack(each.sender.name)
             self.tracked[each.sender.name] = each
-            self._group(each.owner).senders.add(each.sender.name)
+            self._group(each.owner).add(each.sender.name, each.sender.domain)
         if self.warmed_up:
             self._arm_deadlines([each.sender for each in tracked if self._is_unheard(each)])
         self._set_pace()
@@ -76,8 +78,8 @@ class Detector:
         self._attempts.pop(name, None)
         if tracked is not None:
             owner = self._group(tracked.owner)
-            owner.senders.discard(name)
             owner.forget(name)
+            owner.remove(name)
         self._set_pace()
 
     def hold(self, owner: str, hold: Hold) -> None:
@@ -115,7 +117,7 @@ class Detector:
         self.warmed_up = False
 
     def on_heartbeat(self, shard: Shard, source: HeartbeatSource, sequence: int, stamp: int) -> None:
-        """Record a well-formed heartbeat with its stream sequence and broker timestamp (Unix ns).
+        """Record a heartbeat with its stream sequence and broker timestamp (Unix ns).
 
         Untracked senders get a deadline too, for one timeout: the event that registers a new sender arrives a
         little later than its first heartbeat. Heartbeats of a superseded connection or another contract are
@@ -123,7 +125,10 @@ class Detector:
         """
         sender, contract_id, connection_id = source
         tracked = self.tracked.get(sender)
-        if tracked is not None and not tracked.sender.accepts(contract_id, connection_id):
+        if tracked is None:
+            if contract_id == UNREAD:
+                return  # refused: no event will register its sender
+        elif not tracked.sender.accepts(contract_id, connection_id):
             return
         beat = (shard.clock.observed + self.timeouts.timeout, sequence, stamp, connection_id)
         beats = shard.wheel.beats
@@ -222,10 +227,10 @@ class Detector:
         if not confirmed:
             return
         expiring = self._forecast.expiring(owner)
-        if is_mass(len(owner.senders), expiring):
+        if is_mass(expiring):
             owner.deciding = True
             findings.hold_requests.append(
-                HoldRequest(owner.name, owner.hold.version, len(owner.senders), expiring)
+                HoldRequest(owner.name, owner.hold.version, len(owner.senders), expiring.senders)
             )
             return
         for name in confirmed:
@@ -273,10 +278,10 @@ class Detector:
         """
         if self.shards.passed(owner.held_since) >= 2 * self.timeouts.timeout:
             return "hold_expired"
-        if is_mass(len(owner.senders), owner.unexplained):
+        if is_mass(owner.expiring(owner.unexplained())):
             owner.calm_since = None
         elif self._forecast.old:
-            calm = not is_mass(len(owner.senders), self._forecast.expiring(owner))
+            calm = not is_mass(self._forecast.expiring(owner))
             owner.calm_since = (owner.calm_since or self.shards.observed()) if calm else None
         calm_for = self.shards.passed(owner.calm_since) if owner.calm_since else 0
         return "heartbeats_resumed" if calm_for >= self.timeouts.interval + self.timeouts.grace else None
@@ -286,7 +291,11 @@ class Detector:
         if tracked is None or name in self._pending_verdicts or self.shards.heard_after(name, suspect.beat):
             return  # not tracked, already has a pending verdict, or a newer heartbeat came on another shard
         owner = self._group(tracked.owner)
-        owner.suspects[name] = suspect
+        known = owner.suspects.get(name)
+        # A sender that moved has a heartbeat on each of its shards. If both run out in one tick, neither wheel
+        # holds the newer one any more, so `heard_after` does not see it: the newer of the suspects stays.
+        if known is None or known.beat[1] < suspect.beat[1]:
+            owner.suspects[name] = suspect
         self._active_groups[owner.name] = owner
 
     def _arm_deadlines(self, unheard: list[Sender]) -> None:

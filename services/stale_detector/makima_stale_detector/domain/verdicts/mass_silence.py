@@ -1,4 +1,4 @@
-"""The mass-silence rule: many senders silent at once suggest an outage of makima, so hold verdicts."""
+"""The mass-silence rule: many machines silent at once suggest an outage of makima, so hold verdicts."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -9,16 +9,34 @@ from makima_schemas.silence import MassSilenceCleared, MassSilenceSuspected
 
 EVENTS: Final[frozenset[type]] = frozenset({MassSilenceSuspected, MassSilenceCleared})
 MIN_SENDERS: Final = 10
+MIN_DOMAINS: Final = 3
 OWNER_PREFIX: Final = "owner:"
 
 ClearedBecause = Literal["heartbeats_resumed", "hold_expired"]
 
 
-def is_mass(tracked: int, expiring: int) -> bool:
-    """True if at least half of the owner's tracked senders and at least ten expire (domain.md, Time and
-    verdicts, 3).
+@dataclass(frozen=True, slots=True)
+class Expiring:
+    """How much of an owner's fleet expires at once.
+
+    A failure domain is what one failure that is not ours takes away: a daemon with all senders on it, or a sender
+    without a daemon. It expires if all its senders do.
     """
-    return expiring >= MIN_SENDERS and 2 * expiring >= tracked
+
+    live_domains: int  # of the owner, expiring or not
+    domains: int  # that expire
+    senders: int  # in the domains that expire
+
+
+def is_mass(expiring: Expiring) -> bool:
+    """True if at least half of the owner's live domains expire, at least three of them, with at least ten senders
+    in all (agents.md, Mass silence). So the death of one machine is a verdict, however many senders it had.
+    """
+    return (
+        expiring.domains >= MIN_DOMAINS
+        and expiring.senders >= MIN_SENDERS
+        and 2 * expiring.domains >= expiring.live_domains
+    )
 
 
 @dataclass(frozen=True, slots=True)

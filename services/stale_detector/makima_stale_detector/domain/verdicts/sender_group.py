@@ -1,10 +1,12 @@
 """The tracked senders of one owner, its suspects, and the state of its mass-silence hold."""
 
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from makima_stale_detector.domain.shards.shard import Shard
 from makima_stale_detector.domain.shards.timing_wheel import Beat
-from makima_stale_detector.domain.verdicts.mass_silence import Hold
+from makima_stale_detector.domain.verdicts.mass_silence import MIN_DOMAINS, MIN_SENDERS, Expiring, Hold
 
 
 class Suspect(NamedTuple):
@@ -27,13 +29,17 @@ class Suspect(NamedTuple):
 class SenderGroup:
     """Mutable state of one owner: tracked senders, suspects and the mass-silence hold."""
 
-    __slots__ = ("calm_since", "deciding", "exempt", "held_since", "hold", "name", "senders", "suspects")
+    __slots__ = (
+        "_domains", "calm_since", "deciding", "exempt", "held_since", "hold", "name", "senders", "suspects",
+    )  # fmt: skip
 
     def __init__(self, name: str) -> None:
         # Owner id; "" for daemons and for supervisors whose contract is not known.
         self.name = name
-        # Names of the tracked senders of this owner.
-        self.senders: set[str] = set()
+        # Failure domain of each tracked sender of this owner, by name.
+        self.senders: dict[str, str] = {}
+        # How many tracked senders of this owner each failure domain has.
+        self._domains: Counter[str] = Counter()
         # Senders whose deadline has passed and that have no verdict yet, by name.
         self.suspects: dict[str, Suspect] = {}
         # Suspects released by an expired hold: they no longer count for the mass rule, so they get verdicts
@@ -88,7 +94,35 @@ class SenderGroup:
         self.suspects.pop(sender, None)
         self.exempt.discard(sender)
 
+    def add(self, sender: str, domain: str) -> None:
+        """Track a sender in its failure domain, or note that it has moved to another."""
+        self.remove(sender)
+        self.senders[sender] = domain
+        self._domains[domain] += 1
+
+    def remove(self, sender: str) -> None:
+        domain = self.senders.pop(sender, None)
+        if domain is not None:
+            self._domains[domain] -= 1
+            if not self._domains[domain]:
+                del self._domains[domain]
+
     @property
-    def unexplained(self) -> int:
-        """How many suspects count for the mass rule: all but the exempt ones."""
-        return len(self.suspects) - len(self.exempt)
+    def may_be_mass(self) -> bool:
+        """False if it has too few senders or domains for the mass rule, whoever of them expires."""
+        return len(self.senders) >= MIN_SENDERS and len(self._domains) >= MIN_DOMAINS
+
+    def unexplained(self) -> Counter[str]:
+        """By domain, the suspects that count for the mass rule: all but the exempt ones."""
+        return Counter(self.senders[name] for name in self.suspects if name not in self.exempt)
+
+    def expiring(self, counts: Mapping[str, int], judged: Iterable[str] = ()) -> Expiring:
+        """How much of this owner's fleet expires, given how many senders of each domain do.
+
+        Exempt suspects and those that are `judged` already are not live any more.
+        """
+        live = self._domains.copy()
+        live.subtract(self.senders[name] for name in {*self.exempt, *judged} if name in self.senders)
+        alive = {domain: count for domain, count in live.items() if count > 0}
+        gone = [count for domain, count in alive.items() if counts.get(domain, 0) >= count]
+        return Expiring(len(alive), len(gone), sum(gone))

@@ -5,7 +5,9 @@ from typing import Final
 
 import msgspec
 from makima_kernel.nats.message import Message
+from makima_kernel.telemetry import metrics
 from makima_schemas.heartbeat_codec import Address, MalformedHeartbeatError, decode_subject
+from makima_schemas.heartbeat_reader import MAX_REASON, RefusedHeartbeatError
 
 from makima_supervisor_heartbeat.domain.batching.write_batch import NEWEST, OLDER, WriteBatch, row, row_head
 from makima_supervisor_heartbeat.domain.heartbeats import Beat, read, unchanged
@@ -75,6 +77,7 @@ class BatchBuilder:
                 lane = self._lane_of.get(message.subject.split(".")[2])
                 if lane is not None:
                     slices[lane].aside.append((message, str(error)))
+                    self._refused(message, error, slices[lane])
 
     def _first(self, message: Message, slices: Sequence[WriteBatch]) -> None:
         """Handle a message on an unknown subject; the subject is cached only if the heartbeat is valid."""
@@ -88,6 +91,17 @@ class BatchBuilder:
         self._subjects[message.subject] = SubjectInfo(lane, address, sender)
         self._one(message, beat, sender, slices[lane])
 
+    def _refused(self, message: Message, error: MalformedHeartbeatError, slice_: WriteBatch) -> None:
+        """Note with its sender, if it is known, a heartbeat of which nothing can be made."""
+        if not isinstance(error, RefusedHeartbeatError) or error.source is None:
+            return
+        address = decode_subject(message.subject)
+        sender = None if address is None else self._senders.known(address)
+        if sender is not None and sender.last is not None:
+            sender.note_unfit(message.timestamp_ns, str(error)[:MAX_REASON], refused=True)
+            slice_.heard.append(sender)
+            metrics.heartbeats_unfit.labels(sender.last.address.kind, "refused").inc()
+
     def forget(self) -> None:
         """Clear the subject cache, which holds references to senders: needed after senders were evicted."""
         self._subjects.clear()
@@ -99,6 +113,9 @@ class BatchBuilder:
         head = sender.head if same and sender.head else row_head(beat)
         if observations:
             slice_.observations += observations
+        if beat.unfit is not None:
+            sender.note_unfit(beat.received_ns, beat.unfit, refused=False)
+            metrics.heartbeats_unfit.labels(address.kind, "cut").inc()
         if counts:
             sender.head = head
             before = slice_.newest.get(address.sender)
