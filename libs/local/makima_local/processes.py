@@ -17,6 +17,7 @@ from typing import Self
 from makima_local import log_file
 from makima_local.parent import dies_with_parent
 from makima_local.probe import alive, unready
+from makima_local.signals import send_to_group, send_to_one
 
 # Seconds before each restart in a row. The first restart is immediate, because most ends are accidental.
 RESTART_BACKOFF_SECONDS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
@@ -140,7 +141,7 @@ class Runner:
         freeze (SIGSTOP) and thaw (SIGCONT) with it.
         """
         if process := self._processes.get(name):
-            _send(process.pid, what)
+            send_to_group(process.pid, what)
 
     async def ready(self, timeout: float = 60.0, *, longer_while: str | None = None) -> None:
         """Waits until every program answers `/readyz` with 200.
@@ -192,7 +193,7 @@ class Runner:
             self._programs.pop(name, None)
             self.send(name, signal.SIGCONT)
             if process := self._processes.get(name):
-                _send_one(process.pid, signal.SIGTERM)
+                send_to_one(process.pid, signal.SIGTERM)
         keepers = [
             keeper
             for keeper in self._keepers
@@ -234,14 +235,14 @@ class Runner:
         try:
             self._report(Started(program.name, process.pid, again=program.name in self._deaths))
             if self._ended(program):  # it was stopped while the process was being started
-                _send_one(process.pid, signal.SIGTERM)
+                send_to_one(process.pid, signal.SIGTERM)
             return process.pid, await process.wait()
         finally:
             watch.cancel()
             rotating.cancel()
             del self._processes[program.name]
             self._ready.discard(program.name)
-            _send(process.pid, signal.SIGKILL)
+            send_to_group(process.pid, signal.SIGKILL)
 
     async def _watch(self, program: Program, process: Process) -> None:
         """Kills the process if it does not answer `/livez` for `frozen_after` seconds.
@@ -258,7 +259,7 @@ class Runner:
             lived = lived or lives
             silent = 0.0 if lives or not lived else silent + min(time.monotonic() - began, MAX_PROBE_SECONDS)
         self._report(Frozen(program.name, process.pid, silent))
-        _send(process.pid, signal.SIGKILL)
+        send_to_group(process.pid, signal.SIGKILL)
 
     def _ended(self, program: Program) -> bool:
         """True if the program should not run any more."""
@@ -288,13 +289,3 @@ class Runner:
 def _environment(own: Mapping[str, str | None]) -> dict[str, str]:
     merged = {**os.environ, "PYTHONUNBUFFERED": "1", **own}
     return {name: value for name, value in merged.items() if value is not None}
-
-
-def _send(pid: int, what: signal.Signals) -> None:
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, what)
-
-
-def _send_one(pid: int, what: signal.Signals) -> None:
-    with suppress(ProcessLookupError):
-        os.kill(pid, what)
