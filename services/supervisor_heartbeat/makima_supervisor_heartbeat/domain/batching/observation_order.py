@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Sequence
 from heapq import merge
 
-from makima_supervisor_heartbeat.domain.sender_cache import Observation, Sender
+from makima_supervisor_heartbeat.domain.sender import Observation, Sender
 
 Observed = tuple[Sender, Observation]
 
