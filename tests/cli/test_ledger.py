@@ -141,8 +141,14 @@ async def test_a_projection_that_nobody_knows_is_refused_and_the_known_ones_are_
 ) -> None:
     await create(makima, "one")
     ran = await ledger("rebuild", "nobody", "--format", "json")
-    assert (ran.exit, cast("dict[str, object]", ran.problem)["valid"]) == (3, ["contract", "gateway"])
-    assert "the projections are contract, gateway" in (await ledger("rebuild", "nobody")).err
+    assert (ran.exit, cast("dict[str, object]", ran.problem)["valid"]) == (
+        3,
+        ["contract", "gateway", "supervisor_heartbeat"],
+    )
+    assert (
+        "the projections are contract, gateway, supervisor_heartbeat"
+        in (await ledger("rebuild", "nobody")).err
+    )
 
 
 async def test_a_rebuild_that_nobody_answers_is_told(

@@ -82,10 +82,11 @@ def _on_a_terminal(columns: int, environ: dict[str, str]) -> list[str]:
     """What `makima contracts list` prints on a terminal of this width."""
     ours, its = os.openpty()
     fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    inherited = {name: value for name, value in environ.items() if name != "COLUMNS"}  # it would win
     child = os.posix_spawn(
         sys.executable,
         [sys.executable, "-m", "makima_cli.main", "contracts", "list"],
-        {**environ, "NO_COLOR": "1", "TERM": "xterm"},
+        {**inherited, "NO_COLOR": "1", "TERM": "xterm"},
         file_actions=[(os.POSIX_SPAWN_DUP2, its, 1), (os.POSIX_SPAWN_CLOSE, ours)],
     )
     os.close(its)

@@ -9,11 +9,17 @@ from typing import Annotated, cast, get_args, get_origin, get_type_hints
 import msgspec
 from annotated_types import Ge, Le, MaxLen, MinLen
 from hypothesis import strategies as st
+from makima_schemas.contract.new_phases import MAX_REQUIRED_TASKS
 from pydantic.fields import FieldInfo
 
 from tests.schemas.proto_json import is_message, plain, values
 
-NUMBERS = {"stream_sequence": 2**63 - 1, "seq": 2**63 - 1, "contract_version": 2**53}
+NUMBERS = {
+    "stream_sequence": 2**63 - 1,
+    "seq": 2**63 - 1,
+    "contract_version": 2**53,
+    "min_complete": MAX_REQUIRED_TASKS,
+}
 ANY_NUMBER = 2**31 - 1
 
 

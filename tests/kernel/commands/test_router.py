@@ -47,7 +47,7 @@ async def test_no_request_goes_through_a_worker_thread(
     assert isinstance(await Bus(nats).ask("toggle", "switch_on", request(hostname="h")), Accepted)
     assert await Bus(nats).query("toggle", "count", {"of": 7}) == {"seen": 1, "of": 7}
     by_daemon = orjson.dumps(request(hostname="h"))
-    await nats.request(subjects.daemon_command("d7", "toggle", "switch_on"), by_daemon, timeout=20)
+    await ask_as_daemon(nats, "d7", "toggle", "switch_on", by_daemon)
     assert len(seen) == 2
 
 
@@ -65,7 +65,7 @@ async def test_a_daemons_command_id_is_its_own(
     sent = Request(uuid4(), "l1", {"hostname": "h"})
     body = orjson.dumps(sent)
     for daemon_id in ("d7", "d7", "d8"):
-        await nats.request(subjects.daemon_command(daemon_id, "toggle", "switch_on"), body, timeout=20)
+        await ask_as_daemon(nats, daemon_id, "toggle", "switch_on", body)
     await Bus(nats).ask("toggle", "switch_on", sent)
     first, repeated, others, services = [request.command_id for request, _ in seen]
     assert first == repeated, "a repeat is a repeat"
@@ -77,8 +77,8 @@ async def test_a_daemon_asks_for_no_guard(
     nats: Client, seen: list[tuple[Request[SwitchOn], SwitchOn]]
 ) -> None:
     body = orjson.dumps(Request(uuid4(), "l1", {"hostname": "h"}, guard=("contract-of-another", 1)))
-    answer = await nats.request(subjects.daemon_command("d7", "toggle", "switch_on"), body, timeout=20)
-    problem = orjson.loads(answer.data)["error"]
+    answer = await ask_as_daemon(nats, "d7", "toggle", "switch_on", body)
+    problem = error(answer)
     assert problem["code"] == "INVALID_REQUEST"
     assert [error["path"] for error in problem["errors"]] == ["guard"]
     assert seen == []

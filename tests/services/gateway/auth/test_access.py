@@ -16,6 +16,7 @@ from makima_gateway.auth.policy import OPEN, POLICY, Role, Scope
 from makima_gateway.monitor.sse import MEDIA_TYPE as STREAM
 from makima_schemas.daemon import DaemonConnected
 from makima_schemas.errors import HTTP_STATUS, ErrorCode
+from makima_schemas.supervisor import SupervisorRegistered, SupervisorState
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
@@ -225,6 +226,10 @@ async def test_a_daemon_of_one_owner_works_for_no_other(gateways: Gateways, http
         client_as(http, "owner", owner=OWNER) as alice,
         authenticated_client(str(token["token"]), str(http.base_url)) as daemon,
     ):
-        contract = await run_by(gateways, DAEMON, alice)
+        contract = str((await created(alice))["id"])
+        registered = SupervisorRegistered(contract, DAEMON, "k1", SupervisorState.WORKING, "plan")
+        position = await gateways.append(f"supervisor-s-{contract}", registered)
+        seen = await alice.get(f"/contracts/{contract}", headers={"Makima-Min-Position": str(position)})
+        assert "Makima-Read-Behind" not in seen.headers
         await refused(daemon.get(f"/contracts/{contract}"), 404, "CONTRACT_NOT_FOUND")
         assert await items(daemon, "/contracts") == []
