@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 from uuid import uuid4
 
 import anyio.to_thread
@@ -19,7 +20,7 @@ from tests.kernel.commands.served_toggle import refusal, request, serving
 from tests.kernel.commands.toggle_aggregate import SwitchOn
 
 
-def error(answer: bytes) -> dict[str, object]:
+def error(answer: bytes) -> dict[str, Any]:
     return orjson.loads(answer)["error"]
 
 
@@ -80,7 +81,7 @@ async def test_a_daemon_asks_for_no_guard(
     answer = await ask_as_daemon(nats, "d7", "toggle", "switch_on", body)
     problem = error(answer)
     assert problem["code"] == "INVALID_REQUEST"
-    assert [error["path"] for error in problem["errors"]] == ["guard"]
+    assert [each["path"] for each in problem["errors"]] == ["guard"]
     assert seen == []
 
 
