@@ -146,17 +146,17 @@ async def test_while_the_brokers_data_are_deleted(database: str, make_nats: Make
         await system.exactly({"t1", "t2"})
 
 
-async def test_heartbeats_that_nobody_can_read_prove_nothing_and_harm_nobody(
+async def test_heartbeats_that_nobody_can_read_harm_nobody(
     database: str, make_nats: MakeNats, tmp_path: Path
 ) -> None:
-    """t1 sends rubbish from now on: that is no sign of life, and the others' are seen as before."""
+    """t1 sends rubbish from now on: it lives, whatever it says. That t2 dies is found as before."""
     broker = await make_nats()
     async with (
         detecting(database, broker, tmp_path) as system,
         Fleet(system.nats, SUPERVISORS).beating() as fleet,
     ):
         await system.registered(fleet)
-        fleet.dead |= {"t1"}
+        fleet.dead |= {"t1", "t2"}
 
         async def rubbish() -> None:
             while True:
@@ -165,5 +165,5 @@ async def test_heartbeats_that_nobody_can_read_prove_nothing_and_harm_nobody(
 
         async with asyncio.TaskGroup() as group:
             task = group.create_task(rubbish())
-            await system.exactly({"t1"})
+            await system.exactly({"t2"})
             task.cancel()

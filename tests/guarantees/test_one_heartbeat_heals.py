@@ -9,6 +9,7 @@ from makima_kernel.commands.decider import fold
 from makima_kernel.service.settings import Settings
 from makima_schemas.commands import Accepted
 from makima_schemas.daemon import DaemonConnected, DaemonDisconnected, DeclareDisconnected, ObserveDaemon
+from makima_schemas.evidence import Arrival
 from makima_schemas.supervisor import (
     DeclareSilent,
     ObserveHeartbeat,
@@ -35,10 +36,10 @@ from tests.services.supervisor_heartbeat.state_strategies import (
 def test_of_a_supervisor(
     stored: Supervisor, says: SupervisorState, anew: bool, epoch: str, sequence: int
 ) -> None:
-    """Whatever was stored, and also where a broker gives sequences out again: what arrives later is believed."""
+    """Whatever was stored; a broker that gives sequences out again begins a new epoch of its stream."""
     decider = SupervisorDecider()
     connection = "never seen before" if anew else stored.connection_id
-    observed = ObserveHeartbeat("c1", "d1", connection, says, "plan", at(epoch, sequence, 1000))
+    observed = ObserveHeartbeat("c1", "d1", connection, says, "plan", later(stored, epoch, sequence))
     events: list[SupervisorEvent] = decider.decide(observed, stored)
     healed = fold(decider, events, stored)
     assert (healed.state, healed.connection_id, healed.daemon_id, healed.evidence) == (
@@ -52,8 +53,20 @@ def test_of_a_supervisor(
 @given(stored_daemons(), EPOCHS, st.integers(1, 1000))
 def test_of_a_daemon(stored: Daemon, epoch: str, sequence: int) -> None:
     decider = DaemonDecider()
-    healed = fold(decider, decider.decide(ObserveDaemon("box", at(epoch, sequence, 1000)), stored), stored)
+    observed = ObserveDaemon("box", later(stored, epoch, sequence))
+    healed = fold(decider, decider.decide(observed, stored), stored)
     assert (healed.connected, healed.hostname, healed.evidence) == (True, "box", None)
+
+
+def later(stored: Supervisor | Daemon, epoch: str, sequence: int) -> Arrival:
+    """The arrival of a heartbeat that is newer than all that is stored: sequences order those of one epoch."""
+    known = [
+        (seen.stream_epoch, seen.stream_sequence)
+        for seen in (stored.heard, stored.evidence)
+        if seen is not None
+    ]
+    newest = max((each for of, each in known if of in ("", epoch)), default=0)
+    return at(epoch, newest + sequence, 1000)
 
 
 async def test_in_the_running_system_whatever_was_cleaned_up_meanwhile(
