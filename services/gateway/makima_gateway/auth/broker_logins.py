@@ -1,8 +1,7 @@
-"""Daemons' logins to the broker: the token is the password, checked in the database at each login, and a revoked
-token ends its connections.
+"""Daemons' logins to the broker: the token is the password, checked in the database at each login. A token that
+was revoked, or has expired, ends its connections.
 """
 
-import asyncio
 from collections.abc import Collection, Generator
 from contextlib import contextmanager
 from typing import Final
@@ -17,7 +16,6 @@ from makima_gateway.auth.policy import Role
 from makima_gateway.auth.tokens import Tokens
 
 NO_AUTHENTICATOR: Final = "gateway.daemons_not_authenticated"
-EXPIRY_POLL_SECONDS: Final = 10.0  # between two checks whether a daemon's token has expired
 
 
 def nats_user(daemon_id: str, token_id: str) -> str:
@@ -49,18 +47,12 @@ class BrokerLogins:
             return
         await self._callout.run()
 
-    async def end_expired(self) -> None:
-        """Until cancelled: end the connections of tokens that have expired, as of revoked ones."""
-        while self._callout is not None:
-            await asyncio.sleep(EXPIRY_POLL_SECONDS)
-            await self._callout.cut_off_revoked()
-
     async def ready(self) -> str | None:
         """None if the broker gets its answers; else the reason, for `/readyz`."""
         return None if self._callout is None else await self._callout.ready()
 
     async def cut_off_revoked(self) -> None:
-        """Ends the connections of revoked tokens, now or as soon as the broker can be reached."""
+        """Ends the connections of revoked and expired tokens, now or as soon as the broker can be reached."""
         if self._callout is not None:
             await self._callout.cut_off_revoked()
 
