@@ -1,19 +1,18 @@
 """Guarantee 4, for clumsy senders: whatever is wrong with its heartbeats, who sends them is not declared dead."""
 
 import asyncio
-from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
-import asyncpg
 import msgspec
 import orjson
-from makima_kernel.testing import eventually
 from makima_schemas import subjects
 from makima_schemas.heartbeat import SupervisorHeartbeat
 from makima_schemas.supervisor import SupervisorState
-from nats.aio.client import Client
 
-from tests.services.stale_detector.harness import INTERVAL, Fleet, quick, running
+from tests.guarantees.detector_cluster import detecting
+from tests.servers import MakeNats
+from tests.services.stale_detector.harness import Fleet
 
 UNFIT: dict[str, dict[str, object]] = {
     "t0": {"current_activity": "x" * 2001},
@@ -27,44 +26,37 @@ UNFIT: dict[str, dict[str, object]] = {
 
 
 async def test_senders_of_unfit_heartbeats_live_and_those_that_stop_are_found(
-    database: str, nats_url: str, pool: asyncpg.Pool, nats: Client
+    database: str, make_nats: MakeNats, tmp_path: Path
 ) -> None:
-    """Each is registered by one heartbeat that fits; `t8` stops then, and is how we know that time passes."""
-    settings = quick(database, nats_url)
+    """Each is registered by heartbeats that fit; `t8` stops then, and is how we know that time passes."""
+    broker = await make_nats()
+    unfit: dict[str, dict[str, object]] = {}  # what is wrong with whose heartbeats; empty: nothing yet
 
-    def body(name: str, **wrong: object) -> bytes:
+    def body(name: str) -> bytes:
         contract, now = name.replace("t", "c"), datetime.now(UTC)
-        said = SupervisorHeartbeat(name, contract, SupervisorState.WORKING, "plan", now, connection_id=name)
-        return orjson.dumps(msgspec.to_builtins(said) | wrong)
-
-    async def beat(name: str, said: Callable[[], bytes]) -> None:
-        while True:
-            await nats.publish(subjects.supervisor_heartbeat("d1", name), said())
-            await asyncio.sleep(INTERVAL)
+        fits = SupervisorHeartbeat(
+            name, contract, SupervisorState.WORKING, "plan", now, connection_id=f"{name}-1"
+        )
+        return orjson.dumps(msgspec.to_builtins(fits) | unfit.get(name, {}))
 
     async with (
-        running(settings, pool, nats) as system,
-        Fleet(nats, []).beating(),
+        detecting(database, broker, tmp_path) as system,
+        Fleet(system.nats, [*UNFIT, "t8"]).beating() as fleet,
         asyncio.TaskGroup() as group,
     ):
-        for name in (*UNFIT, "t8"):
-            await nats.publish(subjects.supervisor_heartbeat("d1", name), body(name))
-        for name in (*UNFIT, "t8"):
-            await eventually(lambda name=name: system.events(f"supervisor-{name}"))
-        beating = [
-            group.create_task(beat(name, lambda name=name: body(name, **UNFIT[name]))) for name in UNFIT
-        ]
 
-        async def found(*names: str) -> bool:
-            return sorted(await system.silent()) == sorted(names)
+        async def beat(name: str) -> None:
+            while True:
+                await system.nats.publish(
+                    subjects.supervisor_heartbeat(fleet.daemon_of(name), name), body(name)
+                )
+                await asyncio.sleep(fleet.interval)
 
-        await eventually(lambda: found("t8"))
-        await nats.publish(subjects.supervisor_heartbeat("d1", "t8"), body("t8"))
-
-        async def again() -> bool:  # a second timeout has passed for everybody
-            return await system.silent() == ["t8", "t8"]
-
-        await eventually(again)
+        await system.registered(fleet)
+        unfit |= UNFIT
+        fleet.dead |= {*UNFIT, "t8"}
+        beating = [group.create_task(beat(name)) for name in UNFIT]
+        await system.exactly({"t8"})
         for task in beating:
             task.cancel()
-        await eventually(lambda: found("t8", "t8", *UNFIT))
+        await system.exactly({"t8", *UNFIT})
