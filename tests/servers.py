@@ -187,8 +187,9 @@ async def pool(database: str) -> AsyncIterator[asyncpg.Pool]:
 async def clean_jetstream(url: str) -> None:
     client = await nats_py.connect(url)
     jetstream = client.jetstream()
-    for stream in await jetstream.streams_info():
-        await jetstream.delete_stream(stream.config.name or "")
+    while streams := await jetstream.streams_info():  # until the broker lists none
+        for stream in streams:
+            await jetstream.delete_stream(stream.config.name or "")
     await client.close()
 
 

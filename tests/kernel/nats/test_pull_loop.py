@@ -3,10 +3,10 @@ connection.
 """
 
 import asyncio
-import os
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from itertools import pairwise
+from uuid import uuid4
 
 import pytest
 from makima_kernel.nats.connection import BrokerUnreachableError, connect
@@ -19,9 +19,15 @@ from nats.js.api import DeliverPolicy, StreamConfig
 
 from tests.servers import MakeNats, closed
 
-# Of this process alone: what another one publishes by mistake on this port is not read here.
-NUMBERS = f"numbers-{os.getpid()}"
-STREAM = NUMBERS.upper()
+NUMBERS, STREAM = "numbers", "NUMBERS"
+
+
+@pytest.fixture(autouse=True)
+def names_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For each test: nothing that an earlier one left in the broker is read by it."""
+    name = f"numbers-{uuid4().hex[:8]}"
+    monkeypatch.setitem(globals(), "NUMBERS", name)
+    monkeypatch.setitem(globals(), "STREAM", name.upper())
 
 
 @pytest.fixture
