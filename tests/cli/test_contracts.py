@@ -3,36 +3,18 @@
 import asyncio
 import signal
 import time
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import cast
 
 import orjson
 import pytest
-import pytest_asyncio
 from makima_local import ports
-from makima_local.nats import Nats
-from makima_local.postgres import Postgres
 
-from tests.cli.conftest import Makima, Start, environment
+from tests.cli.conftest import Makima, Start
 from tests.cli.contracts import create
-from tests.services.gateway.harness import Gateways
-from tests.shared_gateway import new_owner, shared_gateway
+from tests.cli.served import environ, gateways
 
+__all__ = ("environ", "gateways")
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("makima contracts")]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def gateways(
-    postgres_server: Postgres, template_database: str, nats_server: Nats
-) -> AsyncIterator[Gateways]:
-    async with shared_gateway(postgres_server, template_database, nats_server) as made:
-        yield made
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def environ(gateways: Gateways, nats_server: Nats, tmp_path: Path) -> dict[str, str]:
-    return environment(gateways, nats_server.url, tmp_path, await new_owner(gateways))
 
 
 async def test_json_is_one_value_on_stdout_and_filters_are_the_apis(makima: Makima) -> None:

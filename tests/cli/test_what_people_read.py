@@ -6,37 +6,19 @@ import os
 import struct
 import sys
 import termios
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
-import pytest_asyncio
 from makima_cli.readable import readable
-from makima_local.nats import Nats
-from makima_local.postgres import Postgres
 
-from tests.cli.conftest import Makima, environment
+from tests.cli.conftest import Makima
 from tests.cli.contracts import create
-from tests.services.gateway.harness import Gateways
-from tests.shared_gateway import new_owner, shared_gateway
+from tests.cli.served import environ, gateways
 
+__all__ = ("environ", "gateways")
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("what is typed")]
 
 EVIL = "\x1b]0;owned\x07\x1b[2Jred\r\nfake line\u202egnp.exe"
 SHOWN = r"\x1b]0;owned\x07\x1b[2Jred\r\nfake line\u202egnp.exe"
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def gateways(
-    postgres_server: Postgres, template_database: str, nats_server: Nats
-) -> AsyncIterator[Gateways]:
-    async with shared_gateway(postgres_server, template_database, nats_server) as made:
-        yield made
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def environ(gateways: Gateways, nats_server: Nats, tmp_path: Path) -> dict[str, str]:
-    return environment(gateways, nats_server.url, tmp_path, await new_owner(gateways))
 
 
 async def test_what_is_harmless_stays_as_it_is() -> None:
