@@ -14,6 +14,7 @@ from makima_stale_detector.domain.verdicts.expiry_forecast import ExpiryForecast
 from makima_stale_detector.domain.verdicts.findings import Findings, HoldRelease, HoldRequest
 from makima_stale_detector.domain.verdicts.mass_silence import ClearedBecause, Hold, is_mass
 from makima_stale_detector.domain.verdicts.sender_group import SenderGroup, Suspect
+from makima_stale_detector.domain.verdicts.sender_groups import SenderGroups
 from makima_stale_detector.domain.verdicts.verdict import Verdict, prove
 
 
@@ -27,9 +28,7 @@ class Detector:
         self.timeouts = timeouts
         self.shards = Shards(shards, timeouts.grace)
         self.tracked: dict[str, Tracked] = {}  # senders that the log lists as alive, by name
-        self._groups: dict[str, SenderGroup] = {}  # every owner met so far, by id
-        # Owners with suspects or with a hold: a tick checks only these.
-        self._active_groups: dict[str, SenderGroup] = {}
+        self._groups = SenderGroups(self.shards)
         # By sender name: verdicts that were given and not answered, with the suspect they came from (for
         # `reconsider`).
         self._pending_verdicts: dict[str, tuple[Verdict, Suspect]] = {}
@@ -57,7 +56,7 @@ class Detector:
             if known is not None and known.owner != each.owner:
                 self.untrack(each.sender.name)
             self.tracked[each.sender.name] = each
-            self._group(each.owner).add(each.sender.name, each.sender.domain)
+            self._groups[each.owner].add(each.sender.name, each.sender.domain)
         if self.warmed_up:
             self._arm_deadlines([each.sender for each in tracked if self._is_unheard(each)])
         self._set_pace()
@@ -68,7 +67,7 @@ class Detector:
         return (
             self.shards.newest(name) is None
             and name not in self._pending_verdicts
-            and name not in self._group(tracked.owner).suspects
+            and name not in self._groups[tracked.owner].suspects
         )
 
     def untrack(self, name: str) -> None:
@@ -77,28 +76,18 @@ class Detector:
         self._pending_verdicts.pop(name, None)
         self._attempts.pop(name, None)
         if tracked is not None:
-            owner = self._group(tracked.owner)
+            owner = self._groups[tracked.owner]
             owner.forget(name)
             owner.remove(name)
         self._set_pace()
 
     def hold(self, owner: str, hold: Hold) -> None:
         """Apply a hold event of an owner, read from the log."""
-        known = self._group(owner)
-        known.apply(hold, self.shards.observed())
-        if known.hold.held:
-            self._active_groups[owner] = known
+        self._groups.hold(owner, hold)
 
     def load_holds(self, holds: Mapping[str, Hold]) -> None:
-        """Replace all holds by those read from the log.
-
-        A hold that the log does not contain (it was restored) is removed; otherwise verdicts would carry its
-        version as their guard for ever, and be refused.
-        """
-        for name in self._groups.keys() | holds.keys():
-            self._group(name).replace(holds.get(name, Hold()), self.shards.observed())
-            if self._group(name).hold.held:
-                self._active_groups[name] = self._group(name)
+        """Replace all holds by those read from the log; one that the log does not contain is removed."""
+        self._groups.load_holds(holds)
 
     # Input from the heartbeat stream
 
@@ -108,8 +97,7 @@ class Detector:
 
         `epoch` identifies the incarnation of the stream; sequences below `live_from` are history.
         """
-        for owner in self._active_groups.values():
-            owner.begin(shard)
+        self._groups.begin(shard)
         for name in [name for name, (_, suspect) in self._pending_verdicts.items() if suspect.shard is shard]:
             del self._pending_verdicts[name]
         shard.begin(epoch, live_from)
@@ -164,11 +152,10 @@ class Detector:
         for shard in self.shards:
             for sender, beat in shard.wheel.fire(shard.clock.observed):
                 self._suspect(sender, Suspect(shard, beat))
-        for owner in list(self._active_groups.values()):
+        for owner in self._groups.active:
             if not owner.deciding:
                 self._consider(owner, findings)
-            if not owner.suspects and not owner.hold.held:
-                self._active_groups.pop(owner.name, None)
+            self._groups.settle(owner)
         return findings
 
     def is_pending(self, verdict: Verdict) -> bool:
@@ -198,12 +185,12 @@ class Detector:
 
     def hold_recorded(self, owner: str) -> None:
         """The append of this owner's hold event succeeded or failed: consider its suspects again."""
-        self._group(owner).deciding = False
+        self._groups[owner].deciding = False
 
     def _arm_unheard(self) -> None:
         """Give a full timeout from now to every tracked sender of which the stream holds no heartbeat."""
         waiting = self._pending_verdicts.keys() | {
-            name for owner in self._active_groups.values() for name in owner.suspects
+            name for owner in self._groups.active for name in owner.suspects
         }
         known_alive = waiting.union(*(shard.wheel.beats.keys() for shard in self.shards))
         self._arm_deadlines([each.sender for name, each in self.tracked.items() if name not in known_alive])
@@ -290,13 +277,7 @@ class Detector:
         tracked = self.tracked.get(name)
         if tracked is None or name in self._pending_verdicts or self.shards.heard_after(name, suspect.beat):
             return  # not tracked, already has a pending verdict, or a newer heartbeat came on another shard
-        owner = self._group(tracked.owner)
-        known = owner.suspects.get(name)
-        # A sender that moved has a heartbeat on each of its shards. If both run out in one tick, neither wheel
-        # holds the newer one any more, so `heard_after` does not see it: the newer of the suspects stays.
-        if known is None or known.beat[1] < suspect.beat[1]:
-            owner.suspects[name] = suspect
-        self._active_groups[owner.name] = owner
+        self._groups.suspect(tracked.owner, name, suspect)
 
     def _arm_deadlines(self, unheard: list[Sender]) -> None:
         by_shard: dict[Shard, list[Sender]] = {}
@@ -306,12 +287,6 @@ class Detector:
         for shard, silent in by_shard.items():
             deadline = shard.clock.observed + self.timeouts.timeout
             shard.wheel.restore([sender.name for sender in silent], (deadline, 0, 0, None))
-
-    def _group(self, name: str) -> SenderGroup:
-        owner = self._groups.get(name)
-        if owner is None:
-            owner = self._groups[name] = SenderGroup(name)
-        return owner
 
     def _set_pace(self) -> None:
         self.shards.set_pace(CANARIES_FAST if self.tracked else CANARIES_SLOW)
