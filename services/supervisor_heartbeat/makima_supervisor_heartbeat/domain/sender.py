@@ -56,6 +56,10 @@ class Sender(msgspec.Struct, gc=False):
     # What of its heartbeats did not fit; None: all did.
     unfit: Unfit | None = None
 
+    def expect(self, state: SenderState) -> None:
+        """Compare heartbeats with this state from now on."""
+        self.expected, self.settled = state, False
+
     def note_unfit(self, at_ns: int, reason: str, *, refused: bool) -> None:
         self.unfit = Unfit((self.unfit.count if self.unfit else 0) + 1, at_ns, reason, refused)
 

@@ -3,27 +3,15 @@
 from collections.abc import Iterable, Sequence
 
 import msgspec
-from makima_schemas.daemon import ObserveDaemon
-from makima_schemas.evidence import Arrival
 from makima_schemas.heartbeat_codec import Address, MalformedHeartbeatError
-from makima_schemas.identity import split_stream, stream_name
-from makima_schemas.supervisor import ENDED, ObserveHeartbeat, SupervisorState
+from makima_schemas.identity import split_stream
 
-from makima_supervisor_heartbeat.domain.broker_time import moment
 from makima_supervisor_heartbeat.domain.contracts import Contracts
-from makima_supervisor_heartbeat.domain.daemon import Daemon
-from makima_supervisor_heartbeat.domain.event_budget import EventBudget
 from makima_supervisor_heartbeat.domain.heartbeats import Beat, is_late
-from makima_supervisor_heartbeat.domain.sender import Observation, Sender, agrees, has_ended
-from makima_supervisor_heartbeat.domain.sender_state import (
-    DAEMON,
-    SUPERVISOR,
-    SenderEvent,
-    SenderState,
-    evolve,
-    initial,
-)
-from makima_supervisor_heartbeat.domain.supervisor import Supervisor, speaks
+from makima_supervisor_heartbeat.domain.observer import Observer, offset_of
+from makima_supervisor_heartbeat.domain.sender import Observation, Sender, has_ended
+from makima_supervisor_heartbeat.domain.sender_state import SenderEvent, SenderState, evolve, initial
+from makima_supervisor_heartbeat.domain.supervisor import Supervisor
 
 
 class SenderCache:
@@ -38,8 +26,7 @@ class SenderCache:
         self._senders: dict[str, Sender] = {}
         # Incarnation of the heartbeat stream that `last` of the senders belongs to; "": none yet.
         self.stream_epoch = ""
-        # How many heartbeats told a change that their sender's budget did not allow to record.
-        self._withheld = 0
+        self._observer = Observer(self._of)
         self.contracts = Contracts(self._senders)
 
     def __len__(self) -> int:
@@ -47,8 +34,7 @@ class SenderCache:
 
     def take_withheld(self) -> int:
         """How many changes were not recorded since the last call, because a sender's budget was spent."""
-        withheld, self._withheld = self._withheld, 0
-        return withheld
+        return self._observer.take_withheld()
 
     def begin(self, stream_epoch: str) -> None:
         """Set the stream's incarnation. If it changed, drop last heartbeats: sequences are not comparable."""
@@ -158,7 +144,7 @@ class SenderCache:
         Called only after the heartbeat's batch was committed: before that, the observation may be lost with
         the batch.
         """
-        sender.observed = _offset(observation)
+        sender.observed = offset_of(observation)
         sender.undecided += 1
 
     def observation_decided(
@@ -181,7 +167,7 @@ class SenderCache:
         """
         for sender in self._senders.values():
             if not sender.undecided:
-                self._expect(sender, sender.logged)
+                sender.expect(sender.logged)
 
     def forget(self) -> None:
         """Reset what came from the log, which was replaced (restored). Last heartbeats stay valid.
@@ -196,7 +182,7 @@ class SenderCache:
                 0,
                 0,
             )
-            self._expect(sender, sender.logged)
+            sender.expect(sender.logged)
 
     def restore(self, stream: str, state: SenderState) -> None:
         """Set the state of a sender as the read model shows it."""
@@ -204,7 +190,7 @@ class SenderCache:
         sender.logged = state
         self.contracts.supervised(stream, state)
         if not sender.undecided:
-            self._expect(sender, state)
+            sender.expect(state)
 
     def set_latest(self, beat: Beat) -> None:
         """Set the sender's last heartbeat to the newest one recorded in the database."""
@@ -229,77 +215,8 @@ class SenderCache:
     def _settle(self, sender: Sender, learnt: int) -> list[tuple[Sender, Observation]]:
         if sender.undecided or learnt < sender.awaited:
             return []
-        self._expect(sender, sender.logged)
+        sender.expect(sender.logged)
         return self._observations(sender, sender.last) if sender.last is not None else []
 
-    def _expect(self, sender: Sender, state: SenderState) -> None:
-        sender.expected, sender.settled = state, False
-
     def _observations(self, sender: Sender, beat: Beat) -> list[tuple[Sender, Observation]]:
-        sender.settled = agrees(sender.expected, beat)
-        match sender.expected:
-            case Supervisor() as known if not sender.settled:
-                return self._of_supervisor(sender, known, beat)
-            case Daemon() as known if not sender.settled:
-                return self._of_daemon(sender, known, beat.hostname, beat)
-            case _:
-                return []
-
-    def _of_supervisor(
-        self, sender: Sender, known: Supervisor, beat: Beat
-    ) -> list[tuple[Sender, Observation]]:
-        contract_id, daemon_id = beat.contract_id, beat.address.daemon_id
-        if contract_id is None or daemon_id is None or beat.state is None or beat.phase is None:
-            return []
-        if not speaks(known, contract_id, beat.connection_id):
-            return []
-        observed = ObserveHeartbeat(
-            contract_id, daemon_id, beat.connection_id, beat.state, beat.phase, self._arrival(beat)
-        )
-        found: list[tuple[Sender, Observation]] = []
-        daemon = self._of(stream_name("daemon", daemon_id), daemon_id)
-        if isinstance(daemon.expected, Daemon) and daemon.expected.connected is None:
-            found += self._of_daemon(daemon, daemon.expected, "", beat)
-        events = SUPERVISOR.decide(observed, known)
-        if known.state not in (None, SupervisorState.INTERRUPTED):
-            events = self._affordable(sender, beat, events, ends=beat.state in ENDED)
-        return found + self._put(sender, observed, events)
-
-    def _of_daemon(
-        self, sender: Sender, known: Daemon, hostname: str, beat: Beat
-    ) -> list[tuple[Sender, Observation]]:
-        observed = ObserveDaemon(hostname, self._arrival(beat))
-        events = DAEMON.decide(observed, known)
-        if known.connected:
-            events = self._affordable(sender, beat, events, ends=False)
-        return self._put(sender, observed, events)
-
-    def _affordable(
-        self, sender: Sender, beat: Beat, events: Sequence[SenderEvent], *, ends: bool
-    ) -> Sequence[SenderEvent]:
-        """The events, if the sender's budget allows them; else none. Those submitted already cost nothing."""
-        if not events or sender.observed == (self.stream_epoch, beat.sequence):
-            return ()
-        if sender.budget is None:
-            sender.budget = EventBudget()
-        if sender.budget.spend(beat.received_ns, ends=ends):
-            return events
-        self._withheld += 1
-        return ()
-
-    def _put(
-        self, sender: Sender, observed: Observation, events: Sequence[SenderEvent]
-    ) -> list[tuple[Sender, Observation]]:
-        # The latter: this observation was submitted already.
-        if not events or sender.observed == _offset(observed):
-            return []
-        for event in events:
-            self._expect(sender, evolve(sender.expected, event))
-        return [(sender, observed)]
-
-    def _arrival(self, beat: Beat) -> Arrival:
-        return Arrival(self.stream_epoch, beat.sequence, moment(beat.received_ns))
-
-
-def _offset(observation: Observation) -> tuple[str, int]:
-    return observation.heard.stream_epoch, observation.heard.stream_sequence
+        return self._observer.observations(sender, beat, self.stream_epoch)
