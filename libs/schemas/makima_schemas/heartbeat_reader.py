@@ -174,7 +174,9 @@ def _named(longest: int, value: object) -> object:
 
 
 def _number(most: int, value: object) -> object:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, float) and not math.isfinite(value):
+        return _DROPPED
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return _DROPPED
     return min(max(round(value), 0), most)
 
@@ -201,9 +203,9 @@ def _texts(most: int, longest: int, value: object) -> object:
 def _moment(value: object) -> object:
     try:
         moment = msgspec.convert(value, datetime)
-    except msgspec.ValidationError:
+    except (msgspec.ValidationError, ValueError):  # the latter: half a character
         return _DROPPED
-    return _DROPPED if moment.tzinfo is None else moment
+    return _DROPPED if moment.tzinfo is None else value
 
 
 _PROGRESS: Final = partial(_number, 100)

@@ -1,0 +1,73 @@
+"""Whatever is sent as a heartbeat, its reader makes the best of it or refuses it: it never fails otherwise."""
+
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from makima_schemas.heartbeat_reader import (
+    FIT_NAMES,
+    RefusedHeartbeatError,
+    read_agent,
+    read_daemon,
+    read_supervisor,
+)
+
+READERS: dict[str, Callable[..., object]] = {
+    "supervisor": partial(read_supervisor, "t1"),
+    "agent": partial(read_agent, "c1", "builder"),
+    "daemon": partial(read_daemon, "d1"),
+}
+WHO = {
+    "task_id": "t1",
+    "contract_id": "c1",
+    "role": "builder",
+    "daemon_id": "d1",
+    "connection_id": "k1",
+    "state": "working",
+}
+SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.integers(10**300, 10**4200) | st.integers(-(10**4200), -(10**300)),  # beyond every float
+    st.floats(),
+    st.text(max_size=40),
+    st.sampled_from(["2026-01-01T00:00:00", "2026-01-01T00:00:00Z", "9999-12-31T23:59:59+23:59", "\ud800"]),
+)
+VALUES = st.recursive(
+    SCALARS,
+    lambda each: st.lists(each, max_size=4) | st.dictionaries(st.text(max_size=5), each, max_size=3),
+    max_leaves=6,
+)
+
+
+@pytest.mark.parametrize("kind", READERS)
+@given(members=st.dictionaries(st.sampled_from([*FIT_NAMES, "connection_id", "state"]), VALUES))
+def test_any_json_is_read_or_refused(kind: str, members: dict[str, object]) -> None:
+    body = json.dumps(WHO | members).encode()
+    read_or_refused(kind, body, None)
+
+
+@pytest.mark.parametrize("kind", READERS)
+@given(body=st.binary(max_size=200))
+def test_any_bytes_are_read_or_refused(kind: str, body: bytes) -> None:
+    for headers in (None, {"Content-Type": "application/x-protobuf"}):
+        read_or_refused(kind, body, headers)
+
+
+@pytest.mark.parametrize("progress", [10**400, -(10**400), 10**4200])
+def test_a_number_beyond_every_float_is_clipped(progress: int) -> None:
+    members = WHO | {"phase": "plan", "timestamp": "2026-01-01T00:00:00Z", "progress": progress}
+    heartbeat, unfit = read_supervisor("t1", json.dumps(members).encode(), None)
+    assert heartbeat.progress == (100 if progress > 0 else 0)
+    assert unfit is not None
+    assert unfit.startswith("cut or dropped: progress ("), "and nothing that did fit"
+
+
+def read_or_refused(kind: str, body: bytes, headers: dict[str, str] | None) -> None:
+    with suppress(RefusedHeartbeatError):
+        READERS[kind](body, headers)
