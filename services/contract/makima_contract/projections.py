@@ -28,7 +28,7 @@ from makima_schemas.contract.events import (
 from makima_schemas.daemon import DaemonAdmitted
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorStateChanged
 
-from makima_contract.event_subjects import (
+from makima_contract.event_entities import (
     Key,
     contract_key,
     contract_of_live_supervisor,

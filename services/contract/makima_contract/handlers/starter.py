@@ -19,7 +19,7 @@ from makima_schemas.contract.commands import AssignContract, CreateTask, StartCo
 from makima_schemas.contract.events import ContractCreated
 from makima_schemas.errors import RETRYABLE_CODES
 
-from makima_contract.event_subjects import contract_of_live_supervisor, resumes_unstarted
+from makima_contract.event_entities import contract_of_live_supervisor, resumes_unstarted
 from makima_contract.handlers.commands import ContractCommandHandler
 from makima_contract.queries import PendingStart, Queries, UnregisteredTask
 
