@@ -4,7 +4,7 @@ If it does not get there within `MIN_POSITION_TIMEOUT_SECONDS`, the response car
 true`.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, Final, TypeVar
 
@@ -19,6 +19,7 @@ from makima_gateway.auth.principal import CurrentPrincipal, Principal
 from makima_gateway.http import pagination as cursors
 from makima_gateway.http.problems import unknown_contract
 from makima_gateway.http.responses import READ_BEHIND, json_response
+from makima_gateway.read_model.queries import Found
 from makima_gateway.read_model.rows import ContractRow
 
 R = TypeVar("R")
@@ -64,7 +65,7 @@ class ReadContext:
         contract_id: str,
         of: cursors.List,
         *,
-        find: Callable[[str, str, int, int], Awaitable[Sequence[R]]],  # by tenant, contract, after, limit
+        find: Callable[[str, str, int, int], Awaitable[Found[R]]],  # by tenant, contract, after, limit
         place: Callable[[R], int],
         show: Callable[[R], object],
         limit: int,
@@ -75,8 +76,8 @@ class ReadContext:
         """
         after = cursors.position(of, cursor) or 0
         await self.contract(contract_id)
-        rows = await find(self.principal.tenant, contract_id, after, limit + 1)
-        return self.answer(cursors.page(rows, limit, of, place, show))
+        found = await find(self.principal.tenant, contract_id, after, limit + 1)
+        return self.answer(cursors.page(found.rows, limit, of, place, show, cut=found.cut))
 
     def answer(self, body: object, *, version: int | None = None) -> Response:
         """A 200 response; `version` becomes its ETag."""

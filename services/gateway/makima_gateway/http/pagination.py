@@ -23,11 +23,18 @@ def encode(of: List, key: int | str) -> str:
 
 
 def page(
-    rows: Sequence[R], limit: int, of: List, key: Callable[[R], int | str], view: Callable[[R], object]
+    rows: Sequence[R],
+    limit: int,
+    of: List,
+    key: Callable[[R], int | str],
+    view: Callable[[R], object],
+    *,
+    cut: bool = False,
 ) -> dict[str, object]:
     """One page: `view` of its rows, and the cursor of the next one, if there is one.
 
-    One row more than `limit` was asked for to know that. A page has fewer rows if they take `PAGE_BYTES`.
+    One row more than `limit` was asked for to know that; or the rows were `cut`, because they take so much that
+    others were left out. A page has fewer rows than there are, if it would have more than `PAGE_BYTES`.
     """
     items: list[orjson.Fragment] = []
     size = 0
@@ -38,8 +45,7 @@ def page(
         if items and size > PAGE_BYTES:
             break
         items.append(orjson.Fragment(encoded))
-    # rows that take so much may have kept others out
-    more = len(rows) > len(items) or size >= PAGE_BYTES
+    more = cut or len(rows) > len(items)
     return {"items": items, "next_cursor": encode(of, key(rows[len(items) - 1])) if more and items else None}
 
 

@@ -1,10 +1,10 @@
 """Queries of the read model's tables."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Final, cast
+from typing import Final, Generic, TypeVar, cast
 
 import asyncpg
 from makima_kernel.event_log.named_sql import named
@@ -36,6 +36,15 @@ MONITOR_PAGE_CHARACTERS: Final = (
 )  # a page ends at the event with which its messages reach this length
 
 Record = Mapping[str, object]
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Found(Generic[R]):
+    """The rows of a page."""
+
+    rows: list[R]
+    cut: bool  # others were left out, because these have `PAGE_BYTES`
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +102,7 @@ class Queries:
         limit: int,
         *,
         search_seconds: float | None = None,
-    ) -> list[ContractRow]:
+    ) -> Found[ContractRow]:
         """At most `limit` contracts, newest first, those created before position `before`
         (null: the newest); without their descriptions, and fewer if they have `PAGE_BYTES`.
 
@@ -120,17 +129,14 @@ class Queries:
             *arguments,
             timeout=search_seconds,
         )
-        return [contract_row(record) for record in cast("Sequence[Record]", found)]
+        return _measured(contract_row, cast("Sequence[Record]", found))
 
     async def task(self, tenant: str, contract_id: str, task_id: str) -> TaskRow | None:
         record = await self._one("task", tenant, contract_id, task_id)
         return None if record is None else task_row(record)
 
-    async def tasks(self, tenant: str, contract_id: str, after: int, limit: int) -> list[TaskRow]:
-        return [
-            task_row(record)
-            for record in await self._all("tasks", tenant, contract_id, after, limit, PAGE_BYTES)
-        ]
+    async def tasks(self, tenant: str, contract_id: str, after: int, limit: int) -> Found[TaskRow]:
+        return await self._page(task_row, "tasks", tenant, contract_id, after, limit)
 
     async def tasks_of_phase(self, tenant: str, contract_id: str, phase: str) -> list[TaskRow]:
         return [task_row(record) for record in await self._all("tasks_of_phase", tenant, contract_id, phase)]
@@ -139,22 +145,16 @@ class Queries:
         record = await self._one("question", tenant, contract_id, question_id)
         return None if record is None else question_row(record)
 
-    async def questions(self, tenant: str, contract_id: str, after: int, limit: int) -> list[QuestionRow]:
-        return [
-            question_row(record)
-            for record in await self._all("questions", tenant, contract_id, after, limit, PAGE_BYTES)
-        ]
+    async def questions(self, tenant: str, contract_id: str, after: int, limit: int) -> Found[QuestionRow]:
+        return await self._page(question_row, "questions", tenant, contract_id, after, limit)
 
     async def open_questions(self, tenant: str, contract_id: str, limit: int) -> list[QuestionRow]:
         return [
             question_row(record) for record in await self._all("open_questions", tenant, contract_id, limit)
         ]
 
-    async def messages(self, tenant: str, contract_id: str, after: int, limit: int) -> list[MessageRow]:
-        return [
-            message_row(record)
-            for record in await self._all("messages", tenant, contract_id, after, limit, PAGE_BYTES)
-        ]
+    async def messages(self, tenant: str, contract_id: str, after: int, limit: int) -> Found[MessageRow]:
+        return await self._page(message_row, "messages", tenant, contract_id, after, limit)
 
     async def supervisor(self, tenant: str, contract_id: str) -> SupervisorRow | None:
         record = await self._one("supervisor", tenant, contract_id)
@@ -226,8 +226,18 @@ class Queries:
     async def _one(self, name: str, *arguments: object) -> Record | None:
         return cast("Record | None", await self._pool.fetchrow(SQL[name], *arguments))
 
+    async def _page(self, make: Callable[[Record], R], name: str, *arguments: object) -> Found[R]:
+        """The rows of a query that ends at `PAGE_BYTES`."""
+        return _measured(make, await self._all(name, *arguments, PAGE_BYTES))
+
     async def _all(self, name: str, *arguments: object) -> Sequence[Record]:
         return cast("Sequence[Record]", await self._pool.fetch(SQL[name], *arguments))
+
+
+def _measured(make: Callable[[Record], R], records: Sequence[Record]) -> Found[R]:
+    """The rows of records whose last column, `found`, says how many there are without the limit of bytes."""
+    rows = [make({name: value for name, value in each.items() if name != "found"}) for each in records]
+    return Found(rows, cut=bool(records) and cast("int", records[0]["found"]) > len(records))
 
 
 def _escaped(text: str) -> str:

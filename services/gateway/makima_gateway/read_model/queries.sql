@@ -11,9 +11,9 @@ select
   tenant, id, name, '' as description, contract_type, owner_id, status, phase, phases, deliverables, version, phase_guard,
   auto_complete_enabled, stale_after_seconds, tasks_total, tasks_pending, tasks_claimed, tasks_running, tasks_completed, tasks_failed,
   waiting_for, validated, blocked_reason, failure_reason, stale, supervisor_task_id, supervisor_alive, created_at, updated_at,
-  status_changed_at, last_activity_at, completion_detected_at, created_position, validation_reason, ever_active, daemon_id
+  status_changed_at, last_activity_at, completion_detected_at, created_position, validation_reason, ever_active, daemon_id, found
 from (
-  select *, sum(bytes) over (order by created_position desc) - bytes as bytes_before from (
+  select *, count(*) over () as found, sum(bytes) over (order by created_position desc) - bytes as bytes_before from (
     select *, octet_length(phases::text) + octet_length(deliverables::text) + octet_length(coalesce(blocked_reason, '')) +
       octet_length(coalesce(failure_reason, '')) as bytes
     from gateway.contracts
@@ -40,8 +40,8 @@ select * from gateway.tasks where tenant = $1 and contract_id = $2 and id = $3
 
 -- name: tasks
 -- Oldest first, those created after position $3, and none after the others have $5 bytes.
-select tenant, contract_id, id, name, phase, role, plan, status, connection_id, result, is_supervisor, created_at, updated_at, created_position, wanted_role from (
-  select *, sum(bytes) over (order by created_position) - bytes as bytes_before from (
+select tenant, contract_id, id, name, phase, role, plan, status, connection_id, result, is_supervisor, created_at, updated_at, created_position, wanted_role, found from (
+  select *, count(*) over () as found, sum(bytes) over (order by created_position) - bytes as bytes_before from (
     select *, octet_length(coalesce(plan, '')) + octet_length(coalesce(result, '')) as bytes
     from gateway.tasks where tenant = $1 and contract_id = $2 and created_position > $3 order by created_position limit $4
   ) as page
@@ -57,8 +57,8 @@ select * from gateway.questions where tenant = $1 and contract_id = $2 and id = 
 
 -- name: questions
 -- As `tasks`.
-select tenant, contract_id, id, question, question_type, options, status, answer, asked_at, answered_at, asked_position from (
-  select *, sum(bytes) over (order by asked_position) - bytes as bytes_before from (
+select tenant, contract_id, id, question, question_type, options, status, answer, asked_at, answered_at, asked_position, found from (
+  select *, count(*) over () as found, sum(bytes) over (order by asked_position) - bytes as bytes_before from (
     select *, octet_length(question) + octet_length(options::text) + octet_length(coalesce(answer, '')) as bytes
     from gateway.questions where tenant = $1 and contract_id = $2 and asked_position > $3 order by asked_position limit $4
   ) as page
@@ -71,8 +71,8 @@ select * from gateway.questions where tenant = $1 and contract_id = $2 and statu
 
 -- name: messages
 -- As `tasks`.
-select tenant, contract_id, position, id, role, content, sent_at from (
-  select *, sum(bytes) over (order by position) - bytes as bytes_before from (
+select tenant, contract_id, position, id, role, content, sent_at, found from (
+  select *, count(*) over () as found, sum(bytes) over (order by position) - bytes as bytes_before from (
     select *, octet_length(content) as bytes
     from gateway.messages where tenant = $1 and contract_id = $2 and position > $3 order by position limit $4
   ) as page

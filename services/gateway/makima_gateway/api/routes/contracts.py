@@ -21,7 +21,7 @@ from makima_gateway.http.bodies import Text
 from makima_gateway.http.problems import invalid, unknown_contract
 from makima_gateway.read_model.history import as_it_was
 from makima_gateway.read_model.legacy_status import shown_status
-from makima_gateway.read_model.queries import Filter
+from makima_gateway.read_model.queries import Filter, Found
 from makima_gateway.read_model.rows import ContractRow
 
 router = APIRouter(tags=["contracts"])
@@ -106,14 +106,15 @@ async def list_contracts(query: Annotated[ListQuery, Query()], read: Reading) ->
         q=query.q,
     )
     before = cursors.position("contracts", query.cursor)
-    rows = await _rows(read, wanted, before, query.limit + 1)
+    found = await _found(read, wanted, before, query.limit + 1)
     return read.answer(
         cursors.page(
-            rows,
+            found.rows,
             query.limit,
             "contracts",
             lambda row: row.created_position,
             lambda row: views.listed(read.view(row)),
+            cut=found.cut,
         )
     )
 
@@ -177,7 +178,7 @@ async def _as_it_was(read: ReadContext, contract_id: str, at: str) -> ContractRo
     return then
 
 
-async def _rows(read: ReadContext, wanted: Filter, before: int | None, limit: int) -> list[ContractRow]:
+async def _found(read: ReadContext, wanted: Filter, before: int | None, limit: int) -> Found[ContractRow]:
     """The rows of a page. A search looks at many more, so a token runs few of them at once, for a short time.
 
     Raises `OVERLOADED` for a search that takes too long.

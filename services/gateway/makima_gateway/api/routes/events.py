@@ -30,9 +30,10 @@ async def list_events(
     await read.contract(contract_id)
     stream = stream_name("contract", contract_id)
     first = after if seen is None else seen
-    found: list[Recorded] = []
+    found, cut = list[Recorded](), False
     async for events in pages(read.gateway.log, read.principal.tenant, stream, first, limit + 1):
         found += events
-        if sum(len(event.data) for event in found) > cursors.PAGE_BYTES:
+        cut = sum(len(event.data) for event in found) > cursors.PAGE_BYTES
+        if cut:
             break
-    return read.answer(cursors.page(found, limit, "events", lambda row: row.version, to_cloudevent))
+    return read.answer(cursors.page(found, limit, "events", lambda row: row.version, to_cloudevent, cut=cut))
