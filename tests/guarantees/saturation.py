@@ -1,21 +1,26 @@
 """A broker with a small ingest queue, and who fills it: what comes meanwhile is dropped without a word."""
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import httpx
 import msgspec
+from makima_kernel.testing import PATIENCE
 from makima_local import ports
 from makima_schemas import subjects
 from makima_schemas.heartbeat import DaemonHeartbeat
 
 from tests.servers import MakeNats, OwnNats
+from tests.services.stale_detector.harness import Fleet
 
 QUEUE = 16  # messages
 BURST = 400  # heartbeats in one write, of which most find the queue full
 PAUSE = 0.01  # seconds
+LOOK = 0.05  # seconds
 
 
 async def small_queue(make_nats: MakeNats) -> OwnNats:
@@ -54,3 +59,35 @@ async def flooding(broker: OwnNats, daemon_id: str) -> AsyncGenerator[Flood]:
         yield flood
         pouring.cancel()
     writer.close()
+
+
+@asynccontextmanager
+async def losing(fleet: Fleet, health_port: int) -> AsyncGenerator[None]:
+    """Loses every heartbeat of the fleet for as long as the detector is told of losses, at least one an interval.
+
+    On a busy machine the flood may pause; a broker that takes everything loses nobody's heartbeats.
+    """
+    loop = asyncio.get_running_loop()
+
+    async def follow(http: httpx.AsyncClient) -> None:
+        known, at = 0.0, float("-inf")
+        while True:
+            told = _losses((await http.get("/metrics")).text)
+            if told > known:
+                known, at = told, loop.time()
+            fleet.muted = loop.time() - at < fleet.interval
+            await asyncio.sleep(LOOK)
+
+    url = f"http://{ports.LOOPBACK}:{health_port}"
+    async with httpx.AsyncClient(base_url=url, timeout=PATIENCE) as http, asyncio.TaskGroup() as group:
+        following = group.create_task(follow(http))
+        yield
+        following.cancel()
+    fleet.muted = False
+
+
+def _losses(metrics: str) -> float:
+    outcomes = re.findall(
+        r'^makima_canaries_total\{outcome="(?:refused|late)"\} (\S+)$', metrics, re.MULTILINE
+    )
+    return sum(float(each) for each in outcomes)
