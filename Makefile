@@ -40,6 +40,7 @@ run: .venv/.run  ## Run the whole system with a demo fleet, until Ctrl-C
 	@$(BIN)/makima up --demo
 
 test: setup  ## Lint, types, import contracts, and all tests on a real Postgres and a real NATS
+	@[ -d tests/__pycache__ ] || $(BIN)/python -m pytest --collect-only -qq >/dev/null  # compiles once, not in each worker
 	@found=$$(mktemp); { $(LINT); } >$$found 2>&1 & lint=$$!; \
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not containers" -rs; tested=$$?; \
 	wait $$lint; linted=$$?; echo "lint:"; cat $$found; rm -f $$found; \

@@ -12,6 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, Final, cast, get_args, get_origin
 
+from fast_depends.pydantic import PydanticSerializer
 from faststream.nats import NatsBroker
 from faststream.specification import AsyncAPI
 from makima_kernel.event_log.log import Log
@@ -89,6 +90,8 @@ async def _provision(database: str, nats_url: str) -> None:
 
 
 def _described(brokers: list[NatsBroker]) -> Subscribers:
+    for broker in brokers:
+        _build_models(broker)
     document = cast("Json", AsyncAPI(*brokers).to_specification().to_jsonable())
     types = dict(types for broker in brokers for types in _types(broker))
     messages = document["components"]["messages"]
@@ -97,6 +100,13 @@ def _described(brokers: list[NatsBroker]) -> Subscribers:
         for name, channel in sorted(document["channels"].items())
     ]
     return Subscribers(tuple(found), dict(sorted(document["components"]["schemas"].items())))
+
+
+def _build_models(broker: NatsBroker) -> None:
+    """Our services run without models of their handlers' types; the document is made of these."""
+    broker.config.fd_config.serializer = PydanticSerializer()
+    for subscriber in broker.subscribers:
+        subscriber._build_fastdepends_model()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - as FastStream's own TestBroker
 
 
 def _types(broker: NatsBroker) -> Iterator[tuple[str, tuple[type, tuple[type, ...]]]]:
