@@ -106,7 +106,7 @@ def _build_models(broker: NatsBroker) -> None:
     """Our services run without models of their handlers' types; the document is made of these."""
     broker.config.fd_config.serializer = PydanticSerializer()
     for subscriber in broker.subscribers:
-        subscriber._build_fastdepends_model()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - as FastStream's own TestBroker
+        subscriber._build_fastdepends_model()  # pyright: ignore[reportPrivateUsage] - as FastStream's own TestBroker
 
 
 def _types(broker: NatsBroker) -> Iterator[tuple[str, tuple[type, tuple[type, ...]]]]:
