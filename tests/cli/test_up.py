@@ -71,8 +71,13 @@ async def test_each_service_is_told_its_servers_whose_disk_to_watch_and_only_the
     contract, gateway = (
         eval((folder / "data" / "logs" / f"{name}.log").read_text()) for name in ("contract", "gateway")
     )
-    assert in_file(gateway, "MAKIMA_DATABASE_URL") == up.ready["database_url"]
-    assert in_file(contract, "MAKIMA_DATABASE_URL") == up.ready["database_url"]
+    administrators = str(up.ready["database_url"])
+    for name, env in (("gateway", gateway), ("contract", contract)):
+        own = administrators.replace("//postgres@", f"//makima_{name}@")
+        assert in_file(env, "MAKIMA_DATABASE_URL") == own != administrators
+        connection = await asyncpg.connect(own)
+        assert not await connection.fetchval("select rolsuper from pg_roles where rolname = current_user")
+        await connection.close()
     users = {
         urlsplit(str(url)).username: urlsplit(str(url)).port
         for url in (

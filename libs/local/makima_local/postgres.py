@@ -81,12 +81,12 @@ class Postgres(Embedded):
             return self.folder
         return Path("/tmp") / f"makima-{hashlib.sha256(str(self.folder).encode()).hexdigest()[:16]}"  # noqa: S108 — its owner is checked
 
-    def dsn(self, database: str = SUPERUSER) -> str:
-        """The URL of a database. It names what PGPORT, PGSSLMODE and the like in a client's environment would
+    def dsn(self, database: str = SUPERUSER, role: str = SUPERUSER) -> str:
+        """The URL of a database, for a role. It names what PGPORT, PGSSLMODE and the like in a client's environment would
         otherwise decide.
         """
         place = f"host={quote(str(self.sockets), safe='/')}&port=5432"
-        return f"postgresql://{SUPERUSER}@/{database}?{place}&sslmode=disable&target_session_attrs=any"
+        return f"postgresql://{role}@/{database}?{place}&sslmode=disable&target_session_attrs=any"
 
     async def start(self, timeout: float = 60.0) -> bool:
         deadline = time.monotonic() + timeout

@@ -227,11 +227,19 @@ async def test_the_command_line_migrates_and_rolls_back(
         assert process.returncode == 0
         return output.decode().splitlines()
 
-    assert (await run(MAKIMA_DATABASE_URL=empty))[-3:] == [
+    assert (await run(MAKIMA_DATABASE_URL=empty))[-4:] == [
         "shop: 0001_shelves.pre",
         "shop: 0001_shelves.post",
         "shop: 0002_labels.pre",
+        "roles: makima_shop",
     ]
     in_file = {"MAKIMA_DATABASE_URL_FILE": str(file)}
-    assert await run(**in_file) == ["event_log: nothing to do", "shop: nothing to do"]
+    login = site / "logins" / "shop" / "url"
+    login.parent.mkdir(parents=True)
+    login.write_text("postgresql://makima_shop:s3cret@db/makima")
+    assert await run("--logins", str(site / "logins"), **in_file) == [
+        "event_log: nothing to do",
+        "shop: nothing to do",
+        "roles: makima_shop; with a login: shop",
+    ]
     assert await run("--rollback", "shop", "1", **in_file) == ["shop: 0002_labels.rollback"]

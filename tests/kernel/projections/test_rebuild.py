@@ -34,7 +34,12 @@ async def test_the_same_rows_stand_in_tables_of_the_same_shape(
     assert await rebuild(sample_projection, pool, log) == 100
     assert await rows(pool) == first
     assert [tuple(row) for row in await pool.fetch(SHAPE)] == shape
-    assert await pool.fetchval("select count(*) from pg_namespace where nspname like 'journal_%'") == 0
+    assert (
+        await pool.fetchval(
+            "select count(*) from pg_class where relnamespace = 'sample_projection__next'::regnamespace"
+        )
+        == 0
+    )
     assert [
         tuple(row) for row in await pool.fetch("select generation, position from event_log.checkpoints")
     ] == [(3, 100)]
@@ -64,7 +69,7 @@ async def test_what_a_killed_rebuild_left_behind_is_no_hindrance(
 ) -> None:
     await fill(pool, 20)
     await rebuild(sample_projection, pool, log)
-    await pool.execute("create schema journal__next; create table journal__next.line (nonsense int)")
+    await pool.execute("create table sample_projection__next.line (nonsense int)")
     await pool.execute(
         "insert into event_log.checkpoints values ('sample_projection', 3, 0, 7), ('sample_projection', 4, 0, 9)"
     )

@@ -27,7 +27,7 @@ Embedded = Postgres | Nats
 class Servers:
     """The addresses of the servers, and the embedded ones among them."""
 
-    database_url: str
+    database_url: str  # of the superuser, if the server is embedded
     nats_url: str  # with the credentials of the administrator
     embedded: dict[str, Embedded]  # by name (`nats`, `postgres`); a server that is missing here is external
 
@@ -37,6 +37,11 @@ class Servers:
         """
         nats = self.embedded.get("nats")
         return nats.url_of(user) if isinstance(nats, Nats) else self.nats_url
+
+    def database_url_of(self, role: str) -> str:
+        """The address for the role. An external Postgres has its own roles: then it is `database_url`."""
+        postgres = self.embedded.get("postgres")
+        return postgres.dsn(DATABASE, role) if isinstance(postgres, Postgres) else self.database_url
 
     @property
     def pids(self) -> dict[str, int | None]:

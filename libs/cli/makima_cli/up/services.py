@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from makima_kernel.credentials import hash_of
+from makima_kernel.event_log.roles import role_of
 from makima_kernel.installed_services import InstalledService, installed_services
 from makima_local import ports, private_files
 from makima_local.data_folder import DataFolder
@@ -72,7 +73,7 @@ def _service(
 ) -> Program:
     name = service.name
     addresses = {
-        "MAKIMA_DATABASE_URL": site.servers.database_url,
+        "MAKIMA_DATABASE_URL": site.servers.database_url_of(role_of(name)),
         "MAKIMA_NATS_URL": site.servers.nats_url_of(name),
     }
     env: dict[str, str | None] = {

@@ -97,6 +97,8 @@ async def _prepare(servers: Servers) -> None:
     try:
         applied = await prepare.migrate_all(servers.database_url)
         show.print_progress(f"schemas are migrated ({applied} new)")
+        if "postgres" in servers.embedded:
+            await prepare.separate(servers.database_url)
         await prepare.provision_bus(servers.database_url, servers.nats_url_of(permissions.PROVISIONER))
         show.print_progress("streams are provisioned")
     except prepare.FAULTS as error:

@@ -75,11 +75,10 @@ class Maintenance:
 
 
 async def prune(pool: asyncpg.Pool, kept: timedelta = COMMAND_ID_RETENTION) -> int:
-    """Deletes the ids and answers of commands that are older than `kept`; returns how many."""
+    """Deletes the ids and answers of commands that are older than `kept`, at least 30 days; returns how many."""
     pruned = 0
     while True:
-        status = await pool.execute(SQL["prune"], kept, PRUNE_BATCH_ROWS)
-        count = int(status.rpartition(" ")[2])
+        count = int(await pool.fetchval(SQL["prune"], kept, PRUNE_BATCH_ROWS))
         pruned += count
         if count < PRUNE_BATCH_ROWS:
             return pruned

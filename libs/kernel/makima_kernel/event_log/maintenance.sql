@@ -1,5 +1,3 @@
 -- name: prune
--- Deletes at most $2 answers that are older than $1. The limit keeps the vacuum of the dead rows small: a
--- large one would delay appends.
-delete from event_log.commands
-where ctid = any (array(select ctid from event_log.commands where recorded_at < clock_timestamp() - $1::interval limit $2))
+-- Deletes at most $2 answers that are older than $1, with the rights of the log's owner; returns how many.
+select event_log.prune_commands($1, $2)

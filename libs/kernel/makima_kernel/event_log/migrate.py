@@ -1,5 +1,5 @@
 """Applies the migrations of one Postgres schema, forward or back; `python -m makima_kernel.event_log.migrate`
-does it for the kernel and every installed service.
+does it for the kernel and every installed service, and then gives each service its role (`roles`).
 
 Each file is one transaction with the schema as its search path. The table `<schema>.migrations` records each
 applied file with its checksum, because an applied file must never change.
@@ -9,7 +9,7 @@ import argparse
 import asyncio
 import os
 import sys
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final, cast
@@ -17,12 +17,14 @@ from typing import Final, cast
 import asyncpg
 from makima_schemas.addresses import SecretFileError, from_environment
 
-from makima_kernel.event_log import migration_files
+from makima_kernel.event_log import migration_files, roles
+from makima_kernel.event_log.logins import logins_in
 from makima_kernel.event_log.migration_files import Key, MigrationError, Stage
+from makima_kernel.event_log.roles import RolesError
 from makima_kernel.installed_services import installed_services
 
 KERNEL_FOLDER: Final = Path(__file__).parent / "migrations"
-KERNEL_SCHEMA: Final = "event_log"
+KERNEL_SCHEMA: Final = roles.LOG_SCHEMA
 
 # While a migration waits for a lock, all later statements on that table queue behind it.
 _LOCK_TIMEOUT: Final = "2s"
@@ -131,7 +133,9 @@ def all_schemas() -> list[tuple[str, Path]]:
     return [(KERNEL_SCHEMA, KERNEL_FOLDER), *services]
 
 
-async def _command(dsn: str, stage: Stage | None, back: tuple[str, int] | None) -> None:
+async def _command(
+    dsn: str, stage: Stage | None, back: tuple[str, int] | None, logins: Mapping[str, str] | None
+) -> None:
     for schema, folder in all_schemas():
         match back:
             case None:
@@ -141,11 +145,26 @@ async def _command(dsn: str, stage: Stage | None, back: tuple[str, int] | None) 
             case _:
                 continue
         sys.stdout.write("".join(f"{schema}: {title}\n" for title in done) or f"{schema}: nothing to do\n")
+    if back is None:
+        await _separate(dsn, logins)
+
+
+async def _separate(dsn: str, logins: Mapping[str, str] | None) -> None:
+    """Sets up the services' roles. Where we may not, all go on with one role, unless `logins` are wanted."""
+    try:
+        done = await roles.set_up(dsn, installed_services(), logins)
+    except RolesError as error:
+        if logins is not None:
+            raise
+        sys.stdout.write(f"roles: not set up, services use one role for all: {error}\n")
+    else:
+        able = f"; with a login: {', '.join(logins)}" if logins else ""
+        sys.stdout.write(f"roles: {', '.join(done)}{able}\n")
 
 
 def main() -> None:
-    """The command line: `--stage pre|post` for a rolling deployment,
-    `--rollback SCHEMA NUMBER` to undo migrations.
+    """The command line: `--stage pre|post` for a rolling deployment, `--rollback SCHEMA NUMBER` to undo migrations,
+    `--logins FOLDER` to let the services' roles log in.
     """
     parser = argparse.ArgumentParser(prog="python -m makima_kernel.event_log.migrate", description=__doc__)
     parser.add_argument(
@@ -159,10 +178,19 @@ def main() -> None:
         metavar=("SCHEMA", "NUMBER"),
         help="roll back this schema's migrations above NUMBER",
     )
+    parser.add_argument(
+        "--logins",
+        type=Path,
+        metavar="FOLDER",
+        help="a folder with <service>/url for each service that shall log in with its own role: the address, "
+        "with the user makima_<service> and a password, which the role gets",
+    )
     arguments = parser.parse_args()
     try:
         dsn = from_environment(os.environ, "MAKIMA_DATABASE_URL")
-    except SecretFileError as error:
+        names = [service.name for service in installed_services()]
+        logins = None if arguments.logins is None else logins_in(arguments.logins, names)
+    except (SecretFileError, RolesError) as error:
         parser.error(str(error))
     if dsn is None:
         parser.error(
@@ -170,7 +198,10 @@ def main() -> None:
             "or MAKIMA_DATABASE_URL_FILE to a file with it"
         )
     back = None if arguments.rollback is None else (str(arguments.rollback[0]), int(arguments.rollback[1]))
-    asyncio.run(_command(dsn, arguments.stage, back))
+    try:
+        asyncio.run(_command(dsn, arguments.stage, back, logins))
+    except RolesError as error:
+        parser.error(str(error))
 
 
 if __name__ == "__main__":

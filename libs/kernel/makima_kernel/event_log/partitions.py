@@ -34,12 +34,15 @@ class _Attached(Generic[Bound]):
     half_detached: bool  # a DETACH CONCURRENTLY began and was not finished
 
 
+Create = Callable[[asyncpg.Connection, str, Range[Bound]], Awaitable[None]]
+
+
 class Partitions(Generic[Bound]):
     """The partitions of one table; build it with `log_partitions` or `hourly_partitions`.
 
     `ranges` says which partitions should exist, `where` names the statement that returns the writers' current
-    bound, and `unique` lists columns that are unique within each partition. Several replicas may call all
-    methods at the same time. They raise `asyncpg.LockNotAvailableError` if another session holds a needed
+    bound, and `create` creates and attaches a partition of a name and a range; None: as the table's owner.
+    Several replicas may call all methods at the same time. They raise `asyncpg.LockNotAvailableError` if another session holds a needed
     lock for several seconds; the next call finishes whatever was left half done.
     """
 
@@ -50,14 +53,14 @@ class Partitions(Generic[Bound]):
         ranges: Ranges[Bound],
         where: str,
         *,
-        unique: tuple[str, ...] = (),
+        create: Create[Bound] | None = None,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._pool = pool
         self._table = table
         self._ranges = ranges
         self._where = where
-        self._unique = unique
+        self._create = create or self._create_as_owner
         self._pause = pause
 
     async def ensure_ahead(self) -> list[str]:
@@ -109,10 +112,7 @@ class Partitions(Generic[Bound]):
             made: list[str] = []
             for range_ in self._ranges.missing(await self._at(connection), present):
                 name = f"{self._name}_p{self._ranges.suffix(range_.lower)}"
-                creation = await connection.fetchval(
-                    SQL["creation"], self._table, name, str(range_.lower), str(range_.upper), self._unique
-                )
-                await connection.execute(creation)
+                await self._create(connection, name, range_)
                 made.append(name)
         if len(present) + len(made) > MAX_ATTACHED_PARTITIONS:
             _logger.warning(
@@ -122,6 +122,10 @@ class Partitions(Generic[Bound]):
                 limit=MAX_ATTACHED_PARTITIONS,
             )
         return made
+
+    async def _create_as_owner(self, connection: asyncpg.Connection, name: str, range_: Range[Bound]) -> None:
+        bounds_ = (str(range_.lower), str(range_.upper))
+        await connection.execute(await connection.fetchval(SQL["creation"], self._table, name, *bounds_))
 
     async def _detach(self, connection: asyncpg.Connection, name: str) -> None:
         """Detaches one partition. Each attempt reads the partition's state again.
@@ -165,10 +169,12 @@ class Partitions(Generic[Bound]):
 
 
 def log_partitions(pool: asyncpg.Pool, size: int = 10_000_000) -> Partitions[int]:
-    """The partitions of the log, `size` positions each."""
-    return Partitions(
-        pool, "event_log.events", ByPosition(size), "head", unique=("tenant", "stream", "version")
-    )
+    """The partitions of the log, `size` positions each. The log's owner creates them, whoever asks for it."""
+    return Partitions(pool, "event_log.events", ByPosition(size), "head", create=_create_of_the_log)
+
+
+async def _create_of_the_log(connection: asyncpg.Connection, _name: str, range_: Range[int]) -> None:
+    await connection.execute(SQL["log_partition"], range_.lower, range_.upper)
 
 
 def hourly_partitions(pool: asyncpg.Pool, table: str, ranges: ByHour | None = None) -> Partitions[datetime]:

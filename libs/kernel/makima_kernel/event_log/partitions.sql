@@ -8,25 +8,23 @@ order by c.relname
 
 -- name: creation
 -- Builds the statements that create and attach a partition. Unlike CREATE … PARTITION OF, none of them waits
--- for readers or writers. Copies what LIKE leaves out: the index that is unique only within a partition, and
--- statement triggers.
+-- for readers or writers.
 select array_to_string(array[
     format('create table %s (like %s including all)', made.name, parent.name),
     format('alter table %s add check (%3$I >= %2$L and %3$I < %4$L)', made.name, $3::text, parent.key, $4::text),
-    case when cardinality($5::text[]) > 0 then
-        format('create unique index on %s (%s)', made.name, (select string_agg(quote_ident(name), ', ') from unnest($5::text[]) as name)) end,
-    (select string_agg(format('%s; alter table %s enable always trigger %I',
-                              replace(pg_get_triggerdef(t.oid), ' ON ' || parent.name || ' ', ' ON ' || made.name || ' '), made.name, t.tgname), '; ')
-     from pg_trigger as t where t.tgrelid = parent.oid and not t.tgisinternal and t.tgtype & 1 = 0),
     format('alter table %s attach partition %s for values from (%L) to (%L)', parent.name, made.name, $3::text, $4::text)
 ], '; ')
-from (select c.oid, format('%I.%I', n.nspname, c.relname) as name, n.nspname as schema, a.attname as key
+from (select format('%I.%I', n.nspname, c.relname) as name, n.nspname as schema, a.attname as key
       from pg_class as c
       join pg_namespace as n on n.oid = c.relnamespace
       join pg_partitioned_table as p on p.partrelid = c.oid
       join pg_attribute as a on a.attrelid = c.oid and a.attnum = p.partattrs[0]
       where c.oid = $1::text::regclass) as parent
 cross join lateral (select format('%I.%I', parent.schema, $2::text) as name) as made
+
+-- name: log_partition
+-- Creates and attaches the log's partition from $1 to before $2, with the rights of the log's owner.
+select event_log.make_partition($1, $2)
 
 -- name: exclusive
 -- Lets only one replica at a time create the partitions of a table.

@@ -127,13 +127,17 @@ class _Rebuild:
                 metrics.projection_rebuild.remove(self._projection.name)
 
     async def prepare(self, pool: asyncpg.Pool) -> None:
-        """Makes an empty copy of each table in a new schema, and the checkpoint of the next generation."""
+        """Makes an empty copy of each table in another schema, and the checkpoint of the next generation.
+
+        That schema stays, because a service's role may create none.
+        """
         await pool.execute(checkpoint.SQL["begin"], self._projection.name)
         async with self._connection.transaction():
             self._generation = await self._connection.fetchval(SQL["start"], self._projection.name)
-            await self._connection.execute(
-                f"drop schema if exists {self._next} cascade; create schema {self._next}"
-            )
+            for (statement,) in await self._connection.fetch(
+                SQL["cleared"], f"{self._projection.schema}__next"
+            ):
+                await self._connection.execute(statement)
             for table in self._projection.tables:
                 await self._copy_table(f'"{table}"')
         _logger.info("projection.rebuild", projection=self._projection.name, generation=self._generation)
@@ -218,7 +222,6 @@ class _Rebuild:
                 await self._connection.execute(
                     f"drop table {self._live}.{table}; alter table {self._next}.{table} set schema {self._live}"
                 )
-            await self._connection.execute(f"drop schema {self._next}")
             await self._connection.execute(
                 SQL["promote"],
                 self._projection.name,

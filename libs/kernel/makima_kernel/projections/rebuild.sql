@@ -15,6 +15,15 @@ select $1, live.generation + 1, 0, 0 from live
 on conflict (consumer, generation, shard) do update set position = 0, event_id = null, epoch = null, owner = null, lease_until = null, fold_number = null, fold_position = null
 returning generation
 
+-- name: cleared
+-- The statements that make the schema $1, if it is missing, and drop the tables that a rebuild which was broken off
+-- has left in it.
+select format('create schema %I', $1::text) where not exists (select from pg_namespace where nspname = $1)
+union all
+select format('drop table %I.%I cascade', $1::text, c.relname)
+from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
+where n.nspname = $1 and c.relkind in ('r', 'p')
+
 -- name: constraints
 -- The constraints that use an index (primary key, unique, exclusion); LIKE would copy them under other names.
 select conname, pg_get_constraintdef(oid, true) as definition
