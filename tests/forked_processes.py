@@ -27,6 +27,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from makima_kernel.installed_services import installed_services
+from makima_local.account import account
+from makima_local.interpreter import interpreter
 from makima_local.parent import PR_SET_PDEATHSIG
 
 PR_SET_NAME: Final = 15
@@ -60,17 +62,23 @@ class Program:
     env: Mapping[str, str]
     own_session: bool
     parent: int
+    user: int | None
+    group: int | None
 
     def run(self) -> None:
         """The rest of this process's life."""
         signal.signal(signal.SIGINT, signal.default_int_handler)
         if self.own_session:
             os.setsid()
+        os.chdir(self.folder)
+        if self.user is not None and self.group is not None:
+            os.setgroups([])
+            os.setgid(self.group)
+            os.setuid(self.user)
         _libc.prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
         if os.getppid() != self.parent:  # it died in between
             os._exit(1)
         _libc.prctl(PR_SET_NAME, self.module.encode(), 0, 0, 0)
-        os.chdir(self.folder)
         os.environ.clear()
         os.environ.update(self.env)
         sys.argv = ["-m", *self.arguments]
@@ -89,16 +97,19 @@ class ForkServer:
 
     @classmethod
     def started(cls) -> "ForkServer":
-        """A fresh interpreter, which imports everything meanwhile."""
+        """A fresh interpreter, which imports everything meanwhile. As root, one to which the user has access that
+        programs of `makima up` run as: they import the rest as him.
+        """
+        python = interpreter(account())
         ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with its:
-            command = [sys.executable, "-m", "tests.forked_processes", str(its.fileno())]
+            command = [str(python.path), "-m", "tests.forked_processes", str(its.fileno())]
             env = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX.upper())}
             subprocess.Popen(
                 command,
                 pass_fds=[its.fileno()],
                 cwd=Path(__file__).parents[1],
-                env={**env, "PYTHONUNBUFFERED": "1"},
+                env={**env, **python.env, "PYTHONUNBUFFERED": "1"},
             )
         return cls(ours)
 
@@ -130,7 +141,7 @@ class ForkServer:
 
         class Popen(subprocess.Popen[bytes]):
             def _execute_child(self, args: Sequence[str], *how: Any) -> None:
-                if list(args[:2]) != [sys.executable, "-m"] or not args[2].startswith(PREFIX):
+                if not _is_ours(args):
                     super()._execute_child(args, *how)  # pyright: ignore[reportAttributeAccessIssue,reportUnknownMemberType]
                     return
                 cwd, env, pipes, own_session = how[4], how[5], how[9:15], how[20]
@@ -141,6 +152,8 @@ class ForkServer:
                     dict(env or os.environ),
                     own_session,
                     os.getpid(),
+                    how[18],
+                    how[16],
                 )
                 streams = [
                     pipe if pipe != -1 else number
@@ -153,6 +166,16 @@ class ForkServer:
                     self._close_pipe_fds(*pipes)  # pyright: ignore[reportAttributeAccessIssue,reportUnknownMemberType]
 
         return Popen
+
+
+def _is_ours(args: Sequence[str]) -> bool:
+    """Also of another Python: as root, `makima up` runs its programs with one that their user has access to."""
+    return (
+        len(args) > 2
+        and Path(args[0]).name.startswith("python")
+        and args[1] == "-m"
+        and args[2].startswith(PREFIX)
+    )
 
 
 def serve(control: socket.socket) -> None:

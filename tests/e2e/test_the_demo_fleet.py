@@ -19,6 +19,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import msgspec
+import psutil
 import pytest
 import pytest_asyncio
 from makima_cli import demo
@@ -122,6 +123,17 @@ async def test_every_status_is_seen(fleet: Fleet) -> None:
                 seen.add(event["new_status"])
             if seen == set(ContractStatus):
                 break
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has a user to change to")
+async def test_nothing_but_makima_up_runs_as_root(fleet: Fleet) -> None:
+    """Services, servers, the fleet, and all that these have started."""
+    up = psutil.Process(fleet.ours.process.pid)
+    below = [
+        child for child in up.children(recursive=True) if child.name() != "fork server"
+    ]  # the tests' own
+    assert len(below) > len(fleet.ours.services) + 3, "with agents"
+    assert [child for child in below if 0 in child.uids()] == []
 
 
 async def test_contracts_of_all_three_types_are_worked_through(fleet: Fleet) -> None:

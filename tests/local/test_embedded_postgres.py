@@ -8,7 +8,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 from makima_kernel.testing import eventually
-from makima_local import postgres_binaries
+from makima_local import accessible_copies, postgres_binaries
 from makima_local.account import UnreachableError, account, run_as
 from makima_local.postgres import Postgres
 
@@ -78,7 +78,7 @@ def test_binaries_in_a_closed_checkout_are_copied_to_where_postgres_may_go(
     shutil.copytree(wheel.with_name(f"{wheel.name}.libs"), closed / f"{wheel.name}.libs")
     there = spec_from_file_location(wheel.name, closed / wheel.name / "__init__.py")
     monkeypatch.setattr(postgres_binaries, "find_spec", {wheel.name: there}.get)
-    monkeypatch.setattr(postgres_binaries, "COPIES", server_folder / "copies")
+    monkeypatch.setattr(accessible_copies, "COPIES", server_folder / "copies")
     found = postgres_binaries.binaries(account())
     assert found.is_relative_to(server_folder / "copies")
     for program in ("postgres", "initdb"):

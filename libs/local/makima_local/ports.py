@@ -4,12 +4,15 @@ import random
 import socket
 from collections import deque
 from contextlib import suppress
+from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
 # Below the ephemeral ports (Linux from 32768, macOS from 49152). Otherwise an outgoing connection could take
 # the port of a server while it restarts, and a client that reconnects to that port could be connected to
 # itself.
 CHOICE = range(18_000, 32_000)
+LOWEST = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")  # where Linux tells it
+LOWEST_BY_CUSTOM = 1024
 MAX_PORT_ATTEMPTS = 200  # random ports to test
 MAX_RESERVATIONS = 64  # of a process; older ones are released, as their servers have been listening for long
 _reservations: deque[socket.socket] = deque()
@@ -38,6 +41,13 @@ def require(port: int, flag: str) -> int:
     if not is_free(port):
         raise PortTakenError(port, flag)
     return port
+
+
+def first_for_everybody() -> int:
+    """The lowest port on which users other than root may listen."""
+    with suppress(OSError, ValueError):
+        return int(LOWEST.read_text())
+    return LOWEST_BY_CUSTOM
 
 
 def free() -> int:

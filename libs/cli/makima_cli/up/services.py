@@ -1,7 +1,7 @@
 """Builds the list of programs that `makima up` runs, with their ports and environment."""
 
 import os
-import sys
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
@@ -16,6 +16,7 @@ from makima_local.processes import Program
 
 from makima_cli import demo
 from makima_cli.up.options import setting, settings_file
+from makima_cli.up.runs_as import RunsAs
 from makima_cli.up.servers import Servers
 
 GATEWAY = "gateway"
@@ -32,6 +33,7 @@ class LocalSystem:
 
     folder: DataFolder
     servers: Servers
+    runs_as: RunsAs
     port: int  # of the gateway's HTTP API
     token: str  # the administrator's; the gateway gets only its hash
 
@@ -51,20 +53,26 @@ def demo_fleet(site: LocalSystem) -> Program:
     """The program of the demo fleet. Its daemons and agents use only the public interfaces."""
     env = {
         **WITHOUT_SECRETS,
-        **_in_files(site, "demo", MAKIMA_NATS_URL=site.servers.nats_url),
+        **site.runs_as.env(site.folder.path),
+        **_in_files(site, "demo", MAKIMA_NATS_URL=site.servers.nats_url, MAKIMA_TOKEN=site.token),
         "MAKIMA_URL": site.url,
-        "MAKIMA_TOKEN_FILE": str(site.folder.admin_token),
     }
-    command = (sys.executable, "-m", "makima_cli.demo", str(site.folder.path / "demo"))
-    return Program(FLEET, command, site.folder.path, site.folder.log("demo"), env=env)
+    place = site.folder.path / "demo"
+    shutil.rmtree(place, ignore_errors=True)  # left by a fleet that was killed
+    site.runs_as.account.own(place)
+    command = (str(site.runs_as.python.path), "-m", "makima_cli.demo", str(place / "worktrees"))
+    log = site.folder.log("demo")
+    return Program(FLEET, command, site.folder.path, log, env=env, account=site.runs_as.account)
 
 
 def _in_files(site: LocalSystem, program: str, **secrets: str) -> dict[str, str]:
-    """Writes each value to a file that only our user may read; returns the variables that name the files."""
-    folder = site.folder.secrets / program
-    folder.mkdir(mode=0o700, exist_ok=True)
+    """Writes each value to a file that only the program's user may read; returns the variables that name the
+    files.
+    """
+    folder, reader = site.folder.secrets / program, site.runs_as.account
+    reader.own(folder)
     for variable, value in secrets.items():
-        private_files.replace(folder / variable, value)
+        private_files.replace(folder / variable, value, (reader.uid, reader.gid))
     return {f"{variable}_FILE": str(folder / variable) for variable in secrets}
 
 
@@ -78,6 +86,7 @@ def _service(
     }
     env: dict[str, str | None] = {
         **WITHOUT_SECRETS,
+        **site.runs_as.env(site.folder.path),
         **pace,
         **_in_files(site, name, **addresses),
         "MAKIMA_HEALTH_PORT": str(health_port),
@@ -89,15 +98,10 @@ def _service(
             env["MAKIMA_NATS_ISSUER_SEED_FILE"] = str(NatsUsers(site.folder.nats).issuer_seed)
         env["MAKIMA_ADMIN_TOKEN_SHA256"] = hash_of(site.token).hex()
     if settings := settings_file():
-        env["MAKIMA_CONFIG"] = str(settings)
-    return Program(
-        name,
-        (sys.executable, "-m", service.package),
-        site.folder.path,
-        site.folder.log(name),
-        health_port,
-        env,
-    )
+        env["MAKIMA_CONFIG"] = str(site.runs_as.readable(settings, site.folder.secrets / name))
+    command = (str(site.runs_as.python.path), "-m", service.package)
+    log = site.folder.log(name)
+    return Program(name, command, site.folder.path, log, health_port, env, site.runs_as.account)
 
 
 def _pace() -> Mapping[str, str]:

@@ -14,8 +14,9 @@ from makima_local.data_folder import DataFolder
 from makima_local.processes import Report, Runner
 from makima_schemas import permissions
 
-from makima_cli.up import show
+from makima_cli.up import runs_as, show
 from makima_cli.up.options import Options
+from makima_cli.up.runs_as import RunsAs
 from makima_cli.up.servers import Servers, check_ports, running
 from makima_cli.up.services import FLEET, LocalSystem, demo_fleet, services
 
@@ -36,14 +37,16 @@ async def serve(options: Options, folder: DataFolder, out: Callable[[str], None]
     group.
     """
     began = time.monotonic()
+    runs_as.check_ports(options)
     check_ports(options, folder)
+    whom = await asyncio.to_thread(RunsAs.found)
     loading = asyncio.create_task(asyncio.to_thread(_load_kernel))
     async with running(options, folder, show.print_progress) as servers, asyncio.TaskGroup() as group:
         await loading
         keeper = group.create_task(servers.keep(show.print_progress))
         try:
             async with (
-                _system(options, folder, servers) as system,
+                _system(options, folder, servers, whom) as system,
                 _remembered(options, folder, system) as name,
             ):
                 out(
@@ -59,11 +62,13 @@ async def serve(options: Options, folder: DataFolder, out: Callable[[str], None]
 
 
 @asynccontextmanager
-async def _system(options: Options, folder: DataFolder, servers: Servers) -> AsyncGenerator[show.Running]:
+async def _system(
+    options: Options, folder: DataFolder, servers: Servers, whom: RunsAs
+) -> AsyncGenerator[show.Running]:
     from makima_kernel.projections.automatic_rebuild import REBUILDING  # noqa: PLC0415 — as in `_prepare`
 
     await _prepare(servers)
-    site = LocalSystem(folder, servers, options.port or ports.free(), admin_token(folder.admin_token))
+    site = LocalSystem(folder, servers, whom, options.port or ports.free(), admin_token(folder.admin_token))
     programs = services(site, for_demo=options.demo)
     async with Runner(
         _print_progress, patience=SERVICES_STOP_TIMEOUT_SECONDS, frozen_after=FROZEN_PROCESS_SECONDS

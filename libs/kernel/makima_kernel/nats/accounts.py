@@ -44,9 +44,14 @@ def write_auth(folder: Path, passwords: Mapping[str, str], issuer: Issuer) -> No
 
 
 def write_privately(file: Path, text: str) -> None:
-    """Replaces a file atomically, by renaming a new one; only our user may read it."""
+    """Replaces a file atomically, by renaming a new one; only our user may read it. Root's files are for the user
+    whose folder it is: a broker does not run as root.
+    """
     handle, beside = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")  # mkstemp: mode 600
     with os.fdopen(handle, "w") as out:
+        if os.geteuid() == 0:
+            folder = file.parent.stat()
+            os.fchown(handle, folder.st_uid, folder.st_gid)
         out.write(text)
     Path(beside).replace(file)
 
