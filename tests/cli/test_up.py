@@ -240,11 +240,7 @@ async def test_the_settings_file_where_it_was_typed_holds_for_it_and_for_the_ser
     up = await begin()
     assert up.ready["nats_url"] == nats_url
     told = eval((folder / "data" / "logs" / "contract.log").read_text())["MAKIMA_CONFIG"]
-    assert tomllib.loads(text_of(told)) == {"nats_url": nats_url}
-
-
-def text_of(path: str) -> str:
-    return Path(path).read_text()
+    assert tomllib.loads((folder / told).read_text()) == {"nats_url": nats_url}
 
 
 async def test_a_port_comes_from_the_environment_unless_a_flag_says_otherwise(folder: Path) -> None:

@@ -6,14 +6,13 @@ Read as text, merged by the rules of YAML: whether the containers run so is show
 import re
 import subprocess
 from importlib.metadata import version
-from pathlib import Path
 
 import pytest
 from makima_local.account import account
 from makima_local.postgres_binaries import binaries
 
-ROOT = Path(__file__).parents[2]
-COMPOSE = (ROOT / "docker-compose.yml").read_text()
+from tests.deploy.compose_text import COMPOSE, ROOT, SERVICES, TOP
+
 CONFINED = (
     "read_only: true",
     "cap_drop: [ALL]",
@@ -22,16 +21,6 @@ CONFINED = (
     "pids_limit:",
     "cpus:",
 )
-
-
-def blocks(text: str, indent: int) -> dict[str, str]:
-    """The lines of each key at this depth."""
-    parts = re.split(rf"^ {{{indent}}}([a-z_-]+):", text, flags=re.MULTILINE)
-    return dict(zip(parts[1::2], parts[2::2], strict=True))
-
-
-TOP = blocks(COMPOSE, 0)
-SERVICES = blocks(TOP["services"], 2)
 
 
 def test_confined_means_no_rights_no_writing_and_limits() -> None:

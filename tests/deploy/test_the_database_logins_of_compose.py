@@ -9,7 +9,7 @@ import pytest
 from makima_kernel.event_log.logins import ADDRESS, logins_in
 from makima_kernel.installed_services import installed_services
 
-from tests.deploy.test_compose_is_confined import SERVICES
+from tests.deploy.compose_text import SERVICES
 
 USER = 10_001  # of the services' containers
 NAMES = [service.name for service in installed_services()]

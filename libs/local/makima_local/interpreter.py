@@ -1,5 +1,6 @@
 """Finds a Python for programs that run as another user: this one, or a copy where that user has access."""
 
+import compileall
 import hashlib
 import os
 import shutil
@@ -65,6 +66,7 @@ def _copies_of(folders: Sequence[Path], account: Account) -> list[str]:
             (made / str(number)).mkdir()
             for module in found:
                 _copy_any(module, made / str(number) / module.name)
+        compileall.compile_dir(made, quiet=2)  # the user may not write there, and would compile at each start
 
     copy = accessible_copy(f"packages-{_hash(*state)}", make, account)
     others = [other for other in os.environ.get("PYTHONPATH", "").split(os.pathsep) if other]
@@ -80,7 +82,7 @@ def _is_module(found: Path) -> bool:
 
 def _copy_any(source: Path, target: Path) -> None:
     if source.is_dir():
-        _copy_tree(source, target, ("__pycache__",))
+        _copy_tree(source, target)
     else:
         shutil.copy2(source, target)
 
