@@ -5,12 +5,12 @@ all their logs.
 import os
 from pathlib import Path
 
-import httpx
 import pytest
 from makima_kernel.testing import eventually
 
 from tests.e2e import stack
 from tests.e2e.collector import Collector
+from tests.plain_http import plain_client
 
 pytestmark = pytest.mark.e2e
 
@@ -56,7 +56,7 @@ async def test_a_trace_is_whole_in_a_stack_elsewhere() -> None:
 
 async def asked_for_a_phase_at(url: str, token: str) -> None:
     """The request under the trace completes a deliverable; that makes the detector ask for the next phase."""
-    async with httpx.AsyncClient(
+    async with plain_client(
         base_url=f"{url}/api/v1", headers={"Authorization": f"Bearer {token}"}, timeout=30
     ) as client:
         made = (await client.post("/contracts", json={"name": "traced"})).raise_for_status().json()

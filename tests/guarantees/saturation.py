@@ -14,6 +14,7 @@ from makima_local import ports
 from makima_schemas import subjects
 from makima_schemas.heartbeat import DaemonHeartbeat
 
+from tests.plain_http import plain_client
 from tests.servers import MakeNats, OwnNats
 from tests.services.stale_detector.harness import Fleet
 
@@ -79,7 +80,7 @@ async def losing(fleet: Fleet, health_port: int) -> AsyncGenerator[None]:
             await asyncio.sleep(LOOK)
 
     url = f"http://{ports.LOOPBACK}:{health_port}"
-    async with httpx.AsyncClient(base_url=url, timeout=PATIENCE) as http, asyncio.TaskGroup() as group:
+    async with plain_client(base_url=url, timeout=PATIENCE) as http, asyncio.TaskGroup() as group:
         following = group.create_task(follow(http))
         yield
         following.cancel()

@@ -5,7 +5,6 @@ everything was off.
 import random
 from pathlib import Path
 
-import httpx
 import pytest
 from makima_kernel.testing import eventually
 from makima_local import ports
@@ -13,6 +12,7 @@ from makima_schemas.silence import MassSilenceCleared, MassSilenceSuspected
 
 from tests.guarantees.detector_cluster import DETECTOR, Detection, detecting
 from tests.guarantees.heartbeat_oracle import stored
+from tests.plain_http import plain_client
 from tests.servers import MakeNats
 from tests.services.stale_detector.harness import TIMEOUT, Fleet
 
@@ -112,7 +112,7 @@ async def test_without_canaries_the_detector_says_that_it_is_blind(
         info = await system.nats.jetstream().stream_info("MAKIMA_HEARTBEATS")
         await system.nats.jetstream().update_stream(info.config.evolve(subjects=["makima.heartbeats.>"]))
         fleet.dead.add("t1")
-        async with httpx.AsyncClient() as client:
+        async with plain_client() as client:
             url = f"http://{ports.LOOPBACK}:{system.health[f'{DETECTOR}-0']}/readyz"
 
             async def blind() -> bool:

@@ -32,6 +32,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from tests.forked_processes import forked_programs
 from tests.guarantees.read_models import OURS, rows
+from tests.plain_http import plain_client
 from tests.servers import BUDGET
 from tests.services.gateway.harness import ADMIN, authenticated_client
 from tests.services.stale_detector.harness import Fleet, LogReader
@@ -89,7 +90,7 @@ class System:
         await self.copy(f"{self.name}_backup", self.name)
 
     async def said_by_readiness(self) -> str:
-        async with httpx.AsyncClient(timeout=10) as client:
+        async with plain_client(timeout=10) as client:
             answers = [
                 await client.get(f"http://{ports.LOOPBACK}:{port}/readyz") for port in self.health.values()
             ]

@@ -21,6 +21,7 @@ from nats.js.client import JetStreamContext
 
 from tests.e2e import stack
 from tests.e2e.stack import Stack
+from tests.plain_http import plain_client
 from tests.services.gateway.harness import authenticated_client
 
 pytestmark = [
@@ -106,7 +107,7 @@ async def end(system: Stack, service: str, what: signal.Signals) -> None:
     ready = system.metrics[service].replace("/metrics", "/readyz")
 
     async def answers() -> bool:
-        async with httpx.AsyncClient() as client:
+        async with plain_client() as client:
             try:
                 return (await client.get(ready)).status_code == 200
             except httpx.TransportError:

@@ -17,6 +17,8 @@ from makima_kernel.service.health import Health, HealthServer
 from makima_kernel.telemetry import metrics
 from makima_kernel.testing import PATIENCE, eventually
 
+from tests.plain_http import plain_client
+
 
 @pytest.fixture
 async def served() -> AsyncIterator[tuple[Health, str]]:
@@ -28,7 +30,7 @@ async def served() -> AsyncIterator[tuple[Health, str]]:
 
 
 async def get(url: str) -> httpx.Response:
-    async with httpx.AsyncClient() as client:
+    async with plain_client() as client:
         return await client.get(url)
 
 

@@ -2,7 +2,6 @@
 administrators, where nothing else is said.
 """
 
-import ssl
 from collections.abc import AsyncGenerator, Awaitable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -25,6 +24,8 @@ from makima_schemas.codec import Event
 from makima_schemas.envelope import EventMeta
 from makima_supervisor_heartbeat import app as heartbeats
 from nats.aio.client import Client
+
+from tests.plain_http import plain_client
 
 Json = Mapping[str, object]
 ADMIN = "mk_an-administrator-of-the-tests"
@@ -81,11 +82,8 @@ async def running(
 
 def authenticated_client(token: str | None, base_url: str) -> httpx.AsyncClient:
     """A client with this token; None: one without."""
-    return httpx.AsyncClient(
-        base_url=base_url,
-        headers={"Authorization": f"Bearer {token}"} if token else {},
-        timeout=PATIENCE,
-        verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),  # without TLS; to load certificates takes 24 ms
+    return plain_client(
+        base_url=base_url, headers={"Authorization": f"Bearer {token}"} if token else {}, timeout=PATIENCE
     )
 
 

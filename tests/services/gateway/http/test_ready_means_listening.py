@@ -4,7 +4,6 @@ import asyncio
 from contextlib import AsyncExitStack
 
 import asyncpg
-import httpx
 import pytest
 import uvicorn
 from makima_gateway import app as gateway
@@ -15,6 +14,7 @@ from makima_kernel.service.settings import Settings
 from makima_local import ports
 from nats.aio.client import Client
 
+from tests.plain_http import plain_client
 from tests.servers import BUDGET
 
 
@@ -38,7 +38,7 @@ async def test_the_gateway_is_started_only_once_its_port_listens(
         await gateway.build(service)
 
     own = settings.model_copy(update={"port": ports.free()})
-    async with AsyncExitStack() as life, httpx.AsyncClient() as client:
+    async with AsyncExitStack() as life, plain_client() as client:
         starting = asyncio.create_task(life.enter_async_context(Service.running(gateway.NAME, own, build)))
         await reached.wait()
         status, body = await made[0].health.readiness()

@@ -18,6 +18,7 @@ from makima_kernel.testing import PATIENCE, eventually
 from makima_schemas import subjects
 from nats.aio.client import Client
 
+from tests.plain_http import plain_client
 from tests.services.gateway.harness import Gateways, act, created, refused, running
 
 STREAM = "/contracts/monitor/events"
@@ -191,7 +192,7 @@ async def test_a_quiet_stream_is_kept_alive(http: httpx.AsyncClient, monkeypatch
 async def test_streams_end_when_the_gateway_stops(
     settings: Settings, pool: asyncpg.Pool, nats: Client
 ) -> None:
-    async with httpx.AsyncClient() as client:
+    async with plain_client() as client:
         async with running(settings, pool, nats) as gateways:
             http = gateways.clients[0]
             request = client.build_request(
