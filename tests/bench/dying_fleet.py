@@ -18,6 +18,12 @@ from tests.bench.heartbeat_fleet import daemon_of
 from tests.bench.processes import process
 from tests.bench.verdict_load import Load
 
+# One for each sender: a supervisor of no contract is not judged.
+CONTRACTS = """
+insert into stale_detector.contracts
+  (tenant, contract_id, status, version, last_activity_at, counts_from, counts_position, owner_id, live_supervisors)
+select 'default', contract_id, 'created', 1, now(), now(), 1, '', '{}' from stale_detector.senders
+"""
 CANARIES = 8 / 0.05  # a second, in the same stream
 
 
@@ -66,6 +72,7 @@ async def prepare(dsn: str, client: Client, count: int) -> None:
             await cast("asyncpg.Connection", connection).copy_records_to_table(
                 "senders", schema_name="stale_detector", records=rows, columns=columns
             )
+            await connection.execute(CONTRACTS)
 
 
 async def full(client: Client, count: int) -> None:

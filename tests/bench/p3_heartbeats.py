@@ -19,6 +19,7 @@ from nats.aio.client import Client
 from tests.bench.figure import BenchEnv, Figure
 from tests.bench.heartbeat_fleet import DAEMONS, PAYLOAD, daemon_of
 from tests.bench.processes import process
+from tests.contracts_in_the_log import create_contracts
 
 SENDERS = 100_000
 ROUNDS = 4
@@ -37,6 +38,8 @@ async def measure(env: BenchEnv) -> list[Figure]:
     }
     async with asyncpg.create_pool(dsn, min_size=1, max_size=2) as pool:
         await provision(client, Log(pool), budget=0.25)
+        for first in range(0, SENDERS, AT_ONCE):
+            await create_contracts(pool, [f"c{first + number}" for number in range(AT_ONCE)])
         await beat(client, 0, 1)
         async with process("makima_supervisor_heartbeat", env=services):
             new = await drained(pool, SENDERS)
@@ -91,7 +94,7 @@ async def holds(client: Client, messages: int) -> bool:
 
 
 async def registered(pool: asyncpg.Pool) -> bool:
-    return await pool.fetchval("select count(*) from event_log.streams") >= SENDERS + DAEMONS
+    return await pool.fetchval("select count(*) from event_log.streams") >= 2 * SENDERS + DAEMONS
 
 
 async def drained(pool: asyncpg.Pool, until: int) -> float:

@@ -21,9 +21,10 @@ from makima_schemas.codec import decode
 from makima_schemas.silence import SilenceDetected
 from nats.aio.client import Client
 
+from tests.contracts_in_the_log import create_contracts
 from tests.forked_processes import forked_programs
 from tests.guarantees.heartbeat_oracle import stored
-from tests.services.stale_detector.harness import GRACE, INTERVAL, TIMEOUT, Fleet, LogReader
+from tests.services.stale_detector.harness import CONTRACTS, GRACE, INTERVAL, TIMEOUT, Fleet, LogReader
 
 OWNER = "supervisor_heartbeat"
 DETECTOR = "stale_detector"
@@ -140,6 +141,7 @@ async def detecting(
             ):
                 made = Detection(Log(pool), runner, broker, client, env, folder)
                 await made.provision()
+                await create_contracts(pool, CONTRACTS)
                 for name in (OWNER, *(f"{DETECTOR}-{number}" for number in range(replicas))):
                     made.start(name)
                 await runner.ready()

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from makima_kernel.testing import eventually
 from makima_local import ports
-from makima_schemas.silence import MassSilenceCleared, MassSilenceSuspected
+from makima_schemas.silence import MassSilenceCleared, MassSilenceSuspected, owner_stream
 
+from tests.contracts_in_the_log import OWNER
 from tests.guarantees.detector_cluster import DETECTOR, Detection, detecting
 from tests.guarantees.heartbeat_oracle import stored
 from tests.plain_http import plain_client
@@ -88,7 +89,7 @@ async def test_everything_off_while_half_of_the_fleet_dies(
         Fleet(system.nats, SUPERVISORS, machines, dead=died).beating(),
     ):
         await system.exactly(died)
-        holds = [type(event) for event in await system.events("silence-owner:")]
+        holds = [type(event) for event in await system.events(owner_stream(OWNER))]
         one = [MassSilenceSuspected, MassSilenceCleared]
         longest = (await stored(system.nats)).longest_pause(set(SUPERVISORS) - died)
         starved = longest.total_seconds() > TIMEOUT

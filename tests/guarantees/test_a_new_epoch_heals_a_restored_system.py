@@ -30,6 +30,7 @@ from makima_local.postgres import Postgres
 from makima_local.processes import Program, Runner
 from websockets.asyncio.client import ClientConnection, connect
 
+from tests.contracts_in_the_log import create_contracts
 from tests.forked_processes import forked_programs
 from tests.guarantees.read_models import OURS, rows
 from tests.plain_http import plain_client
@@ -162,6 +163,7 @@ async def test_everybody_follows_the_log_that_was_brought_back(
     nats = await nats_py.connect(nats_url)
     async with asyncpg.create_pool(system.env["MAKIMA_DATABASE_URL"], min_size=1, max_size=2) as pool:
         await provision(nats, Log(pool), budget=BUDGET)
+        await create_contracts(pool, ["c0"])
     await system.start()
     await system.runner.ready()
     async with speaking(system) as client, Fleet(nats, ["t0"]).beating() as fleet:

@@ -27,9 +27,10 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from tests.chaos import one_by_one
+from tests.contracts_in_the_log import create_contracts
 from tests.services.gateway.harness import Gateways, act, created, items, running
 from tests.services.gateway.monitor.monitor_client import watching
-from tests.services.stale_detector.harness import Fleet, LogReader, quick
+from tests.services.stale_detector.harness import CONTRACTS, Fleet, LogReader, quick
 
 LARGEST_EVENT = 256 * 1024
 LARGEST_COMMAND = 512 * 1024
@@ -174,6 +175,7 @@ async def is_ready(service: Service) -> bool:
 @pytest.fixture
 async def watchers(database: str, nats_url: str, pool: asyncpg.Pool, nats: Client) -> AsyncIterator[Watchers]:
     await provision(nats, Log(pool), budget=0.01)
+    await create_contracts(pool, CONTRACTS)
     settings = quick(database, nats_url, timeout=5.0)  # the fleet beats in this very process
     async with AsyncExitStack() as stack:
         made = Watchers(Log(pool))

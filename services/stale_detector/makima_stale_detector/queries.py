@@ -14,7 +14,7 @@ from makima_schemas.identity import DEFAULT_TENANT
 from makima_schemas.silence import SilenceDetected
 
 from makima_stale_detector.domain.members.registry import MAX_DEAD_SENDERS
-from makima_stale_detector.domain.members.sender import Tracked, from_row
+from makima_stale_detector.domain.members.sender import Sender, from_row
 from makima_stale_detector.domain.verdicts.mass_silence import Hold
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
@@ -27,7 +27,7 @@ class DetectorSnapshot:
     """The state that a detector starts from: the read model at one log position."""
 
     position: int  # the log is folded up to here; follow it from the next event on
-    senders: list[Tracked]  # all that are alive, and the MAX_DEAD_SENDERS last ones that ended
+    senders: list[Sender]  # all that are alive, and the MAX_DEAD_SENDERS last ones that ended
     owners: dict[str, str]  # owner id by contract id
     holds: dict[str, Hold]  # by owner id
 
@@ -97,10 +97,7 @@ class Queries:
         ):
             connection = cast("asyncpg.Connection", acquired)
             position = cast("int", await connection.fetchval(SQL["position"]))
-            senders = [
-                Tracked(from_row(row), row["owner_id"])
-                for row in await connection.fetch(SQL["senders"], DEFAULT_TENANT, MAX_DEAD_SENDERS)
-            ]
+            senders = [from_row(row) for row in await connection.fetch(SQL["senders"], MAX_DEAD_SENDERS)]
             owners = await connection.fetch(SQL["owners"], DEFAULT_TENANT)
             holds = await connection.fetch(SQL["holds"])
         return DetectorSnapshot(

@@ -3,21 +3,19 @@
 select coalesce((select position from event_log.checkpoints where consumer = 'stale_detector' and shard = 0 order by generation limit 1), 0)
 
 -- name: senders
--- All senders that are alive, with the owner of their contract ($1: tenant), and the last $2 that ended and
--- had a connection id, oldest first: if one returns under a new connection, its old connection must be fenced
--- off.
-select s.name, s.alive, s.alive_position, s.contract_id, s.daemon_id, s.connection_id, s.superseded, coalesce(c.owner_id, '') as owner_id
+-- All senders that are alive, and the last $1 that ended and had a connection id, oldest first: if one returns
+-- under a new connection, its old connection must be fenced off.
+select s.name, s.alive, s.alive_position, s.contract_id, s.daemon_id, s.connection_id, s.superseded
 from (
-    (select * from stale_detector.senders where not alive and connection_id is not null order by alive_position desc limit $2)
+    (select * from stale_detector.senders where not alive and connection_id is not null order by alive_position desc limit $1)
     union all
     (select * from stale_detector.senders where alive)
 ) as s
-left join stale_detector.contracts as c on c.tenant = $1 and c.contract_id = s.contract_id and c.status <> 'archived'
 order by s.alive_position
 
 -- name: owners
--- The owner of each contract that is not archived, as its supervisor may still send heartbeats.
-select contract_id, owner_id from stale_detector.contracts where tenant = $1 and status <> 'archived'
+-- The owner of each contract, archived ones included: their supervisors may still send heartbeats.
+select contract_id, owner_id from stale_detector.contracts where tenant = $1
 
 -- name: holds
 -- The state of every hold stream, also without an open hold: verdicts are guarded by its version.

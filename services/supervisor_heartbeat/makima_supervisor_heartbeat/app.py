@@ -68,6 +68,7 @@ async def build(service: Service) -> None:
     def recorded(slice_: WriteBatch) -> None:
         metrics.changes_withheld.inc(senders.take_withheld())
         metrics.foreign_heartbeats.inc(senders.contracts.take_foreign())
+        metrics.unknown_contract_heartbeats.inc(senders.contracts.take_unknown())
         feed.heard(slice_.heard)
         observations.put(slice_.observations)
 

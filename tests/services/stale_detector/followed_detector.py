@@ -14,6 +14,8 @@ from makima_stale_detector.handlers.log_follower import LogFollower
 from makima_stale_detector.queries import Queries
 from nats.aio.client import Client
 
+from tests.contracts_in_the_log import OWNER
+
 TIMEOUTS = Timeouts(timeout=6 * SECOND, interval=2 * SECOND, grace=SECOND)
 START = 1_700_000_000 * SECOND
 STEP = 50 * MILLISECOND
@@ -62,7 +64,19 @@ async def following(detector: Detector, pool: asyncpg.Pool, nats: Client) -> Asy
         task.cancel()
 
 
+async def contract(pool: asyncpg.Pool, contract_id: str = "c1", status: str = "created") -> None:
+    """A contract of `OWNER`, as the read model has it."""
+    await pool.execute(
+        "insert into stale_detector.contracts (tenant, contract_id, status, version, last_activity_at, counts_from, counts_position, owner_id, live_supervisors) values ('default', $1, $2, 1, now(), now(), 1, $3, '{}') on conflict do nothing",
+        contract_id,
+        status,
+        OWNER,
+    )
+
+
 async def alive(pool: asyncpg.Pool, names: Sequence[str]) -> None:
+    """Supervisors of the contract c1, each on a daemon of its own."""
+    await contract(pool)
     await pool.executemany(
         "insert into stale_detector.senders (name, alive, alive_position, contract_id, daemon_id, superseded) values ($1, true, 1, 'c1', replace($1, 'supervisor:', 'd-'), '{}')",
         [(f"supervisor:{name}",) for name in names],

@@ -27,9 +27,12 @@ from makima_supervisor_heartbeat import app as owner_app
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
+from tests.contracts_in_the_log import create_contracts
+
 INTERVAL = 0.3
 TIMEOUT = 2.0
 GRACE = 1.0
+CONTRACTS = tuple(f"c{number}" for number in range(40))  # of a fleet's supervisors
 
 
 def quick(
@@ -153,6 +156,7 @@ async def running(
     settings: Settings, pool: asyncpg.Pool, nats: Client, *, replicas: int = 1, owner: bool = True
 ) -> AsyncGenerator[Running]:
     await provision(nats, Log(pool), budget=0.01)
+    await create_contracts(pool, CONTRACTS if owner else ())
     async with AsyncExitStack() as stack:
         if owner:
             await stack.enter_async_context(Service.running(owner_app.NAME, settings, owner_app.build))

@@ -10,6 +10,7 @@ from makima_kernel.nats.streams import provision
 from makima_kernel.relay.stream_identity import new_epoch
 from makima_kernel.testing import eventually
 from makima_schemas.codec import Event
+from makima_schemas.contract.events import ContractDeleted
 from makima_schemas.supervisor import SupervisorState
 from makima_stale_detector.domain.shards.observed_clock import SECOND
 from makima_stale_detector.domain.verdicts.detector import Detector
@@ -17,9 +18,10 @@ from makima_stale_detector.handlers.log_follower import LogFollower
 from makima_stale_detector.queries import Queries
 from nats.aio.client import Client
 
+from tests.contracts_in_the_log import CREATED, OWNER
 from tests.kernel.event_log.append_builders import call, command
-from tests.services.stale_detector.followed_detector import TIMEOUTS, Stream, alive, following
-from tests.services.stale_detector.sender_events import changed
+from tests.services.stale_detector.followed_detector import TIMEOUTS, Stream, alive, contract, following
+from tests.services.stale_detector.sender_events import changed, registered
 
 
 async def record(pool: asyncpg.Pool, stream: str, event: Event) -> None:
@@ -31,7 +33,7 @@ async def test_a_hold_that_another_log_does_not_know_guards_no_verdict(
 ) -> None:
     await provision(nats, Log(pool), budget=0.01)
     await alive(pool, ["t1"])
-    await pool.execute("insert into stale_detector.holds values ('', 5, false, false)")
+    await pool.execute("insert into stale_detector.holds values ('ada', 5, false, false)")
     detector = Detector(TIMEOUTS, "r1")
     async with following(detector, pool, nats):
         stream = Stream(detector)
@@ -56,6 +58,7 @@ async def test_a_connection_that_was_replaced_after_a_restart_keeps_nobody_alive
     await pool.execute(
         "insert into stale_detector.senders values ('supervisor:t1', false, 1, 'c1', 'd1', 'A', '{}')"
     )
+    await contract(pool)
     detector = Detector(TIMEOUTS, "r1")
     async with following(detector, pool, nats):
         stream = Stream(detector)
@@ -77,6 +80,28 @@ async def test_who_came_alive_while_the_log_was_not_followed_is_judged_though_ne
         await alive(pool, ["t1"])
         await new_epoch(pool, nats, budget=0.01)
         await eventually(lambda: stream.flow(7 * SECOND))
+
+
+async def test_a_supervisor_of_no_contract_is_not_tracked(pool: asyncpg.Pool, nats: Client) -> None:
+    """Not before its contract is created, and not after it is deleted; an archived one's is, with its owner."""
+    await provision(nats, Log(pool), budget=0.01)
+    await alive(pool, ["t1"])
+    await pool.execute("update stale_detector.contracts set status = 'archived'")
+    detector = Detector(TIMEOUTS, "r1")
+    async with following(detector, pool, nats):
+        assert {name: each.owner for name, each in detector.tracked.items()} == {"supervisor:t1": OWNER}
+        await record(pool, "supervisor-t2", registered("c2", "x"))
+        await record(pool, "supervisor-t3", registered("c1", "x"))
+        await eventually(lambda: "supervisor:t3" in detector.tracked)
+        assert "supervisor:t2" not in detector.tracked
+        await record(pool, "contract-c2", CREATED)
+        await eventually(lambda: "supervisor:t2" in detector.tracked)
+        assert detector.tracked["supervisor:t2"].owner == OWNER
+        await record(pool, "contract-c1", ContractDeleted())
+        await eventually(lambda: detector.tracked.keys() == {"supervisor:t2"})
+        await record(pool, "supervisor-t3", changed(SupervisorState.IDLE, "y"))
+        await record(pool, "supervisor-t2", changed(SupervisorState.COMPLETED, "x"))
+        await eventually(lambda: not detector.tracked)
 
 
 class Watched(LogFollower):

@@ -17,7 +17,7 @@ from makima_schemas.silence import MassSilenceCleared, MassSilenceSuspected
 from makima_schemas.supervisor import SupervisorState
 from makima_stale_detector.domain import staleness
 from makima_stale_detector.domain.members import sender as tracked
-from makima_stale_detector.domain.members.sender import Sender, Tracked, from_row
+from makima_stale_detector.domain.members.sender import Sender, from_row
 from makima_stale_detector.domain.staleness import Progress
 from makima_stale_detector.domain.verdicts.mass_silence import Hold
 from makima_stale_detector.projections import SQL, Silence, progress
@@ -110,12 +110,9 @@ async def test_a_detector_starts_with_what_the_log_says(
 
         await eventually(caught_up)
         start = await Queries(pool).snapshot()
-        alive = {each.sender.name: each for each in start.senders if each.sender.alive}
+        alive = {each.name: each for each in start.senders if each.alive}
         assert alive.keys() == {"daemon:d1", "supervisor:t1"}
-        assert alive["supervisor:t1"] == Tracked(
-            Sender("supervisor:t1", True, 1, "c1", "d2", "y", ("x",)), "ada"
-        )
-        assert alive["daemon:d1"].owner == ""
+        assert alive["supervisor:t1"] == Sender("supervisor:t1", True, 1, "c1", "d2", "y", ("x",))
         assert start.owners == {"c1": "ada", "c2": "ada"}
         assert start.holds == {"ada": Hold(2, held=False, expired=True)}
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -25,6 +25,8 @@ from makima_schemas.supervisor import DeclareSilent, SupervisorState
 from makima_supervisor_heartbeat import app
 from makima_supervisor_heartbeat.domain.broker_time import moment
 from nats.aio.client import Client
+
+from tests.contracts_in_the_log import create_contracts
 
 
 def supervisor_beat(
@@ -52,6 +54,9 @@ class Fleet:
     nats: Client
     pool: asyncpg.Pool
     log: Log
+    contracts: set[str] = field(
+        default_factory=set[str], kw_only=True
+    )  # that were created for its supervisors
 
     async def publish(self, subject: str, payload: bytes, headers: dict[str, str] | None = None) -> int:
         """The stream sequence, once the broker has it."""
@@ -60,6 +65,9 @@ class Fleet:
     async def beat(self, beat: SupervisorHeartbeat | DaemonHeartbeat, daemon_id: str = "d1") -> int:
         match beat:
             case SupervisorHeartbeat():
+                if beat.contract_id not in self.contracts:
+                    self.contracts.add(beat.contract_id)
+                    await create_contracts(self.pool, [beat.contract_id])
                 return await self.publish(
                     subjects.supervisor_heartbeat(daemon_id, beat.task_id), msgspec.json.encode(beat)
                 )

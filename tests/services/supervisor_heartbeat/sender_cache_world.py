@@ -9,6 +9,7 @@ from makima_schemas.supervisor import (
 )
 from makima_supervisor_heartbeat.domain.batching.batch_builder import BatchBuilder
 from makima_supervisor_heartbeat.domain.broker_time import moment
+from makima_supervisor_heartbeat.domain.contracts import Assigned
 from makima_supervisor_heartbeat.domain.sender import Observation, Sender
 from makima_supervisor_heartbeat.domain.sender_cache import SenderCache
 from makima_supervisor_heartbeat.domain.sender_state import SUPERVISOR
@@ -20,11 +21,19 @@ from tests.services.supervisor_heartbeat.messages import MIDNIGHT_NS, message
 IDLE, WORKING, INTERRUPTED = SupervisorState.IDLE, SupervisorState.WORKING, SupervisorState.INTERRUPTED
 
 
+def knowing(*contract_ids: str) -> SenderCache:
+    """A recorder's memory that knows these contracts, ada's, and nobody else."""
+    senders = SenderCache()
+    for contract_id in contract_ids:
+        senders.create_contract(contract_id, Assigned("ada"))
+    return senders
+
+
 class World:
     """A recorder's memory, and a log that answers when the test lets it."""
 
     def __init__(self) -> None:
-        self.senders = SenderCache()
+        self.senders = knowing("c-t1")
         self.reader = BatchBuilder(self.senders, [range(8)])
         self.sequence = self.position = 0
         self.epoch = "e1"

@@ -11,7 +11,6 @@ from makima_schemas.supervisor import SupervisorState
 from makima_supervisor_heartbeat.domain.batching.batch_builder import BatchBuilder
 from makima_supervisor_heartbeat.domain.batching.write_batch import WriteBatch
 from makima_supervisor_heartbeat.domain.daemon import DaemonDecider
-from makima_supervisor_heartbeat.domain.sender_cache import SenderCache
 from makima_supervisor_heartbeat.domain.supervisor import Supervisor, SupervisorDecider
 from makima_supervisor_heartbeat.handlers.observation_queue import ObservationQueue
 from makima_supervisor_heartbeat.handlers.observation_writer import ObservationWriter
@@ -21,6 +20,7 @@ from makima_supervisor_heartbeat.handlers.verdicts import idempotency_content
 
 from tests.services.supervisor_heartbeat.harness import Running, supervisor_beat
 from tests.services.supervisor_heartbeat.messages import message
+from tests.services.supervisor_heartbeat.sender_cache_world import knowing
 
 COMPLETED = SupervisorState.COMPLETED
 
@@ -30,7 +30,7 @@ class Mind:
 
     def __init__(self, fleet: Running) -> None:
         log, appender = fleet.service.log, fleet.service.appender
-        self.senders = SenderCache()
+        self.senders = knowing("c-t1")
         self.reader = BatchBuilder(self.senders, [range(8)])
         self.forgot = 0
         self.observations = ObservationQueue(self.senders)
@@ -103,9 +103,9 @@ async def test_an_event_of_one_that_was_forgotten_tells_all_of_it(fleet: Running
     await fleet.beat(supervisor_beat("t1", COMPLETED))
     await fleet.until("supervisor-t1", 2)
     mind = Mind(fleet)
-    mind.sync.position = 2  # what came before is not told again
+    mind.sync.position = 3  # what came before is not told again
     following = asyncio.create_task(mind.sync.follow())
-    await eventually(lambda: mind.sync.position >= 3)
+    await eventually(lambda: mind.sync.position >= 4)
     following.cancel()
     [sender] = mind.hear(supervisor_beat("t1", COMPLETED), 10).heard
     assert isinstance(sender.logged, Supervisor)

@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 from makima_schemas.supervisor import ObserveHeartbeat, SupervisorState
 from makima_supervisor_heartbeat.domain.batching.batch_builder import BatchBuilder
 from makima_supervisor_heartbeat.domain.batching.observation_order import ObservationOrder, Observed
-from makima_supervisor_heartbeat.domain.sender_cache import SenderCache
 from makima_supervisor_heartbeat.domain.sender_state import SUPERVISOR
 from makima_supervisor_heartbeat.handlers.recorder import lanes_of
 
 from tests.services.supervisor_heartbeat.harness import supervisor_beat
 from tests.services.supervisor_heartbeat.messages import message
+from tests.services.supervisor_heartbeat.sender_cache_world import knowing
 
 LANES = 2
 
@@ -22,7 +22,7 @@ def batches(*beats: tuple[int, str]) -> list[Sequence[Observed]]:
 
     Each shard is another daemon's.
     """
-    reader = BatchBuilder(SenderCache(), lanes_of(range(8)))
+    reader = BatchBuilder(knowing("c-t1"), lanes_of(range(8)))
     slices = reader.empty("e1")
     for sequence, (shard, connection) in enumerate(beats, start=1):
         beat = supervisor_beat("t1", SupervisorState.WORKING, connection_id=connection)

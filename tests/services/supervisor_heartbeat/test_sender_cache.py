@@ -5,6 +5,7 @@ right.
 from dataclasses import replace
 
 from makima_schemas.daemon import ObserveDaemon
+from makima_supervisor_heartbeat.domain.contracts import Assigned
 from makima_supervisor_heartbeat.domain.sender_state import SUPERVISOR, SenderState
 
 from tests.services.supervisor_heartbeat.harness import supervisor_beat
@@ -140,6 +141,7 @@ def test_whom_a_restored_log_does_not_know_is_registered_in_it() -> None:
     assert not world.hear()
     world.log, world.position = SUPERVISOR.initial, 0
     world.senders.forget()
+    world.senders.create_contract("c-t1", Assigned("ada"))
     [(sender, observed)] = world.put(world.supervisors(list(world.senders.pending_observations())))
     [event], _ = world.decide(sender, observed)
     assert not world.learn(event, world.position)

@@ -6,6 +6,7 @@ import msgspec
 from makima_schemas.daemon import DaemonConnected, ObserveDaemon
 from makima_schemas.supervisor import ObserveHeartbeat
 from makima_supervisor_heartbeat.domain.batching.batch_builder import BatchBuilder
+from makima_supervisor_heartbeat.domain.contracts import Assigned
 from makima_supervisor_heartbeat.domain.sender import Observation, Sender
 from makima_supervisor_heartbeat.domain.sender_cache import SenderCache
 from makima_supervisor_heartbeat.domain.supervisor import Supervisor
@@ -41,6 +42,7 @@ def test_the_first_supervisor_of_an_unknown_daemon_observes_the_daemon_too_and_t
     None
 ):
     world = World()
+    world.senders.create_contract("c-t2", Assigned("ada"))
     [slice_] = world.reader.read([message(supervisor_beat("t1", WORKING), 1)], "e1")
     assert [type(observed) for _, observed in slice_.observations] == [ObserveDaemon, ObserveHeartbeat]
     [slice_] = world.reader.read(
@@ -53,6 +55,7 @@ def test_in_another_incarnation_of_the_stream_what_was_heard_says_nothing_and_in
     world = World()
     world.hear()
     world.senders.forget()
+    world.senders.create_contract("c-t1", Assigned("ada"))
     world.senders.begin("e1")
     assert [
         observed.heard.stream_sequence

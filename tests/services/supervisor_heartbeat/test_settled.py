@@ -14,6 +14,7 @@ from makima_supervisor_heartbeat.domain.supervisor import Supervisor
 
 from tests.services.supervisor_heartbeat.harness import daemon_beat
 from tests.services.supervisor_heartbeat.messages import VALID, address, message
+from tests.services.supervisor_heartbeat.sender_cache_world import knowing
 
 SUPERVISOR, DAEMON, AGENT = (
     "makima.shards.3.supervisor.d1.t1",
@@ -40,10 +41,11 @@ def known(
 
 def heard(told: SenderState, subject: str, **said: object) -> tuple[Sender, int]:
     """The sender after its heartbeat, of whom the log has told this; and how many observations that gave."""
-    senders, where = SenderCache(), address(subject)
+    senders, where = knowing(str(VALID["contract_id"])), address(subject)
     senders.begin("e1")
     if told is not None:
         senders.restore(where.sender, told)
+    senders.contracts.assign(str(VALID["contract_id"]), "d1")
     body = daemon_beat("d1") if subject == DAEMON else (AGENTS if subject == AGENT else VALID) | said
     sender = senders.of(where)
     counts, observations = senders.on_heartbeat(

@@ -10,13 +10,13 @@ from makima_schemas.supervisor import SupervisorEvent, SupervisorState
 from makima_supervisor_heartbeat.domain.batching.batch_builder import BatchBuilder
 from makima_supervisor_heartbeat.domain.broker_time import moment
 from makima_supervisor_heartbeat.domain.event_budget import BURST, REFILL_SECONDS, RESERVED, EventBudget
-from makima_supervisor_heartbeat.domain.sender_cache import SenderCache
 from makima_supervisor_heartbeat.domain.sender_state import SUPERVISOR
 from makima_supervisor_heartbeat.domain.supervisor import Supervisor
 from makima_supervisor_heartbeat.domain.verdict import JudgeSilence
 
 from tests.services.supervisor_heartbeat.harness import Running, daemon_beat, supervisor_beat
 from tests.services.supervisor_heartbeat.messages import MIDNIGHT_NS, message
+from tests.services.supervisor_heartbeat.sender_cache_world import knowing
 
 S = SupervisorState
 SECOND = 1_000_000_000
@@ -26,7 +26,7 @@ class Recording:
     """A recorder's memory and a log that decides and is learnt at once."""
 
     def __init__(self) -> None:
-        self.senders = SenderCache()
+        self.senders = knowing("c-t1")
         self.reader = BatchBuilder(self.senders, [range(8)])
         self.log: Supervisor = SUPERVISOR.initial
         self.events: list[SupervisorEvent] = []
@@ -103,7 +103,7 @@ def test_whatever_senders_do_the_log_does_not_grow_at_the_rate_of_heartbeats(
     for daemon, state in islice(cycle(senders), 600):
         world.hear(supervisor_beat("t1", state, connection_id=None), daemon, after=2.0)
     assert len(world.events) <= BURST + 1200 / REFILL_SECONDS + 1
-    assert world.senders.take_withheld() > 200
+    assert world.senders.take_withheld() + world.senders.contracts.take_foreign() > 200
 
 
 def test_connections_in_turn_do_not_grow_the_log_either() -> None:

@@ -7,11 +7,11 @@ import pytest
 from makima_schemas.supervisor import SupervisorState
 from makima_supervisor_heartbeat.domain.batching.batch_builder import BatchBuilder
 from makima_supervisor_heartbeat.domain.heartbeats import read
-from makima_supervisor_heartbeat.domain.sender_cache import SenderCache
 from makima_supervisor_heartbeat.handlers.state_publisher import encode_state
 
 from tests.services.supervisor_heartbeat.harness import daemon_beat
 from tests.services.supervisor_heartbeat.messages import MIDNIGHT_NS, VALID, address, message
+from tests.services.supervisor_heartbeat.sender_cache_world import knowing
 
 
 def body(**said: object) -> bytes:
@@ -95,7 +95,7 @@ def test_an_agent_that_says_too_much_is_heard() -> None:
 
 
 def test_the_last_that_did_not_fit_is_counted_and_kept_with_its_sender() -> None:
-    senders = SenderCache()
+    senders = knowing("c-t1")
     reader = BatchBuilder(senders, [range(8)])
     stranger = "makima.shards.3.supervisor.d1.t2"
     [slice_] = reader.read(

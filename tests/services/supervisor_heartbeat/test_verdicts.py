@@ -69,7 +69,7 @@ async def test_two_replicas_that_find_the_same_silence_get_the_same_answer(fleet
     second = await fleet.ask(
         "t1", DeclareSilent("t1-1", replace(evidence, decided_by="the other", lateness_ms=7.0)), command_id
     )
-    assert first == second == Accepted(2, 3)
+    assert first == second == Accepted(2, 4)
     assert len(await fleet.events("supervisor-t1")) == 2
 
 

@@ -8,34 +8,25 @@ from makima_kernel.testing import eventually
 from makima_schemas.assignment import Admission
 from makima_schemas.codec import Event
 from makima_schemas.commands import Accepted, Request
-from makima_schemas.contract.events import ContractAssigned, ContractCreated, ContractDeleted
-from makima_schemas.contract.model import Phase
+from makima_schemas.contract.events import ContractAssigned, ContractDeleted
 from makima_schemas.daemon import DaemonAdmitted, DaemonConnected
 from makima_schemas.envelope import EventMeta
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorState
-from makima_supervisor_heartbeat.domain.contracts import Assigned
 from makima_supervisor_heartbeat.domain.daemon import Daemon
 from makima_supervisor_heartbeat.domain.sender_state import SUPERVISOR, SenderState
 
+from tests.contracts_in_the_log import CREATED
 from tests.services.supervisor_heartbeat.harness import Running, supervisor_beat
 from tests.services.supervisor_heartbeat.messages import message
 from tests.services.supervisor_heartbeat.sender_cache_world import IDLE, WORKING, World
-
-CREATED = ContractCreated("demo", "", "simple", "ada", (Phase("plan"),), False, True)
 
 
 def admitted(world: World, daemon_id: str, owner: str | None) -> None:
     world.senders.restore(f"daemon-{daemon_id}", Daemon(admission=Admission(owner)))
 
 
-def ada(world: World) -> None:
-    """The contract c-t1 of ada is there."""
-    world.senders.contracts.create("c-t1", Assigned("ada"))
-
-
 def test_a_foreign_daemons_beat_changes_nothing() -> None:
     world = World()
-    ada(world)
     world.settle()
     assert not world.hear(IDLE, "b", "d2")
     assert not world.hear(IDLE, "a", "d2"), "nor under the connection that it overheard"
@@ -50,7 +41,6 @@ def test_a_foreign_daemons_beat_changes_nothing() -> None:
 
 def test_one_that_does_not_serve_the_owner_registers_nobody() -> None:
     world = World()
-    ada(world)
     admitted(world, "d1", "bob")
     assert not world.hear()
     admitted(world, "d1", "ada")
@@ -59,7 +49,6 @@ def test_one_that_does_not_serve_the_owner_registers_nobody() -> None:
 
 def test_a_daemon_takes_over_whose_predecessor_fell_silent_if_it_serves_the_owner() -> None:
     world = World()
-    ada(world)
     world.settle()
     event = world.verdict(world.sequence)
     world.append(event)
@@ -72,7 +61,6 @@ def test_a_daemon_takes_over_whose_predecessor_fell_silent_if_it_serves_the_owne
 
 def test_from_its_assignment_on_no_other_daemons_beat_counts() -> None:
     world = World()
-    ada(world)
     world.settle()
     world.senders.contracts.assign("c-t1", "d2")
     assert not world.hear(IDLE)
@@ -81,12 +69,6 @@ def test_from_its_assignment_on_no_other_daemons_beat_counts() -> None:
     [(sender, observed)] = world.hear(WORKING, "b", "d2")
     world.decide(sender, observed)
     assert (world.log.daemon_id, world.log.connection_id) == ("d2", "b")
-
-
-def test_a_contract_that_is_not_known_is_guarded_by_nobody() -> None:
-    world = World()
-    world.settle()
-    assert len(world.hear(WORKING, "b", "d2")) == 1
 
 
 def test_an_admission_outlives_what_its_daemon_sends() -> None:

@@ -37,6 +37,10 @@ supervisor_heartbeats = Counter("makima_supervisor_heartbeats_total", "Superviso
 foreign_heartbeats = Counter(
     "makima_foreign_heartbeats_total", "Supervisor heartbeats of daemons that do not run the contract"
 )
+unknown_contract_heartbeats = Counter(
+    "makima_unknown_contract_heartbeats_total",
+    "Supervisor heartbeats that name a contract that does not exist: nobody is registered for them",
+)
 changes_withheld = Counter(
     "makima_sender_changes_withheld_total", "Heartbeats whose change was not recorded: too many of its sender"
 )

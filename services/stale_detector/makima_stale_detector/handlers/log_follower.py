@@ -11,21 +11,19 @@ from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
 from makima_kernel.event_log.log import Log
 from makima_kernel.projections.subscription import Consumer, EpochChangedError
 from makima_schemas.codec import CLASS_BY_NAME, Event, UndecodableError, UnknownEventError, decode
-from makima_schemas.contract.events import ContractArchived, ContractCreated, ContractDeleted
+from makima_schemas.contract.events import ContractCreated, ContractDeleted
 from makima_schemas.envelope import Recorded
 from nats.aio.client import Client
 
 from makima_stale_detector.domain.members import sender as tracked
 from makima_stale_detector.domain.members.registry import SenderRegistry
-from makima_stale_detector.domain.members.sender import Sender
+from makima_stale_detector.domain.members.sender import Sender, Tracked
 from makima_stale_detector.domain.verdicts import mass_silence
 from makima_stale_detector.domain.verdicts.detector import Detector
 from makima_stale_detector.domain.verdicts.mass_silence import Hold
 from makima_stale_detector.queries import Queries
 
-EVENTS: Final[frozenset[type]] = (
-    tracked.EVENTS | mass_silence.EVENTS | {ContractCreated, ContractArchived, ContractDeleted}
-)
+EVENTS: Final[frozenset[type]] = tracked.EVENTS | mass_silence.EVENTS | {ContractCreated, ContractDeleted}
 LOG_RETRY_SECONDS: Final = 0.5
 
 
@@ -38,9 +36,8 @@ class LogFollower:
         self._log, self._nats = log, nats
         self._senders = SenderRegistry()
         self._owners: dict[str, str] = {}  # owner id by contract id
-        # By contract id: names of supervisors that registered before the contract's `ContractCreated` was
-        # read.
-        self._early: dict[str, set[str]] = {}
+        # By contract id: names of the supervisors that are alive, also while there is no such contract.
+        self._supervisors: dict[str, tuple[str, ...]] = {}
         self._holds: dict[str, Hold] = {}  # by owner id
         # Set once the detector has loaded all senders that the log lists as alive.
         self.loaded = asyncio.Event()
@@ -87,15 +84,13 @@ class LogFollower:
         The read model may lag behind; the events after that position are applied by `_follow`.
         """
         start = await self._queries.snapshot()
-        alive = [each for each in start.senders if each.sender.alive]
-        for gone in self._detector.tracked.keys() - {each.sender.name for each in alive}:
-            self._detector.untrack(gone)
-        self._senders = SenderRegistry(each.sender for each in start.senders)
+        self._senders = SenderRegistry(start.senders)
         self._owners = start.owners
         self._holds = start.holds
-        self._early.clear()
-        for each in alive:
-            self._group_of(each.sender)
+        self._supervisors.clear()
+        alive = [tracked for each in start.senders if (tracked := self._tracked(each)) is not None]
+        for gone in self._detector.tracked.keys() - {each.sender.name for each in alive}:
+            self._detector.untrack(gone)
         self._detector.load(alive)
         self._detector.load_holds(start.holds)
         if start.position >= self._stopped_at:
@@ -115,12 +110,14 @@ class LogFollower:
         match event:
             case ContractCreated(owner_id=owner_id):
                 self._owners[recorded.entity_id] = owner_id
-                for name in self._early.pop(recorded.entity_id, ()):
-                    unmatched = self._senders.get(name)
-                    if unmatched is not None and unmatched.alive:
-                        self._detector.track(unmatched, owner_id)
-            case ContractArchived() | ContractDeleted():
+                for name in self._supervisors.get(recorded.entity_id, ()):
+                    waiting = self._senders.get(name)
+                    if waiting is not None and waiting.alive:
+                        self._detector.track(waiting, owner_id)
+            case ContractDeleted():
                 self._owners.pop(recorded.entity_id, None)
+                for name in self._supervisors.get(recorded.entity_id, ()):
+                    self._detector.untrack(name)
             case _:
                 self._apply_hold(recorded, event)
                 self._apply_sender(recorded, event)
@@ -139,18 +136,27 @@ class LogFollower:
         if sender is None:
             return
         self._senders.put(sender)
-        if sender.alive:
-            self._detector.track(sender, self._group_of(sender))
+        found = self._tracked(sender)
+        if found is not None:
+            self._detector.track(found.sender, found.owner)
         else:
             self._detector.untrack(name)
 
-    def _group_of(self, sender: Sender) -> str:
-        """Owner id of the sender's contract; "" for a daemon, or while the contract is not known."""
+    def _tracked(self, sender: Sender) -> Tracked | None:
+        """The sender with the owner of its contract; None if it is not to be tracked: it does not live, or
+        there is no such contract.
+
+        A supervisor of no contract has no owner: in a group with others it would hold their verdicts, or they
+        its own. It is tracked as soon as its contract is created.
+        """
         if sender.contract_id is None:
-            return ""
-        if sender.contract_id not in self._owners:
-            self._early.setdefault(sender.contract_id, set()).add(sender.name)
-        return self._owners.get(sender.contract_id, "")
+            return Tracked(sender, "") if sender.alive else None
+        others = tuple(name for name in self._supervisors.pop(sender.contract_id, ()) if name != sender.name)
+        living = (*others, sender.name) if sender.alive else others
+        if living:
+            self._supervisors[sender.contract_id] = living
+        owner = self._owners.get(sender.contract_id)
+        return Tracked(sender, owner) if sender.alive and owner is not None else None
 
     def _hold(self, owner: str) -> Hold:
         return self._holds.get(owner, Hold())

@@ -1,6 +1,6 @@
 """What the recorder knows of contracts: who owns one, and which daemon's heartbeats count for it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 import msgspec
@@ -48,16 +48,45 @@ class Contracts:
     def __init__(self, senders: Mapping[str, Sender]) -> None:
         self._senders = senders
         self._contracts: dict[str, Contract] = {}
-        self._foreign = 0
+        # By the id of a contract that the log does not have: the streams of the supervisors that name it.
+        self._waiting: dict[str, set[str]] = {}
+        self._foreign = self._unknown = 0
 
-    def create(self, contract_id: str, assigned: Assigned) -> None:
+    def create(self, contract_id: str, assigned: Assigned) -> Collection[str]:
+        """Note a contract. Returns the streams of the supervisors that named it before."""
         self._contracts[contract_id] = Contract(assigned)
+        return self._waiting.pop(contract_id, ())
 
     def delete(self, contract_id: str) -> None:
         self._contracts.pop(contract_id, None)
 
     def clear(self) -> None:
         self._contracts.clear()
+        self._waiting.clear()
+
+    def awaits(self, stream: str, contract_id: str) -> bool:
+        """True if there is no such contract: a supervisor of it is not registered before it is created.
+
+        An id may be invented, or its `ContractCreated` may be on its way here.
+        """
+        if contract_id in self._contracts:
+            return False
+        self._waiting.setdefault(contract_id, set()).add(stream)
+        self._unknown += 1
+        return True
+
+    def drop(self, stream: str, contract_id: str) -> None:
+        """Forget a supervisor that waits for its contract."""
+        waiting = self._waiting.get(contract_id)
+        if waiting is not None:
+            waiting.discard(stream)
+            if not waiting:
+                del self._waiting[contract_id]
+
+    def take_unknown(self) -> int:
+        """How many heartbeats since the last call named a contract that does not exist."""
+        unknown, self._unknown = self._unknown, 0
+        return unknown
 
     def take_foreign(self) -> int:
         """How many heartbeats since the last call came from a daemon that does not run the contract."""

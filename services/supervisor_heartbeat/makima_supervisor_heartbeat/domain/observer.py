@@ -8,6 +8,7 @@ from makima_schemas.identity import stream_name
 from makima_schemas.supervisor import ENDED, ObserveHeartbeat, SupervisorState
 
 from makima_supervisor_heartbeat.domain.broker_time import moment
+from makima_supervisor_heartbeat.domain.contracts import Contracts
 from makima_supervisor_heartbeat.domain.daemon import Daemon
 from makima_supervisor_heartbeat.domain.event_budget import EventBudget
 from makima_supervisor_heartbeat.domain.heartbeats import Beat
@@ -19,9 +20,9 @@ from makima_supervisor_heartbeat.domain.supervisor import Supervisor, speaks
 class Observer:
     """Compares heartbeats with the expected states of their senders."""
 
-    def __init__(self, find: Callable[[str, str], Sender]) -> None:
+    def __init__(self, find: Callable[[str, str], Sender], contracts: Contracts) -> None:
         """`find` returns the cached sender of a stream and an entity id, made if there is none."""
-        self._find = find
+        self._find, self._contracts = find, contracts
         # How many heartbeats told a change that their sender's budget did not allow to record.
         self._withheld = 0
 
@@ -49,6 +50,8 @@ class Observer:
     ) -> list[tuple[Sender, Observation]]:
         contract_id, daemon_id = beat.contract_id, beat.address.daemon_id
         if contract_id is None or daemon_id is None or beat.state is None or beat.phase is None:
+            return []
+        if self._contracts.awaits(sender.stream, contract_id):
             return []
         if not speaks(known, contract_id, beat.connection_id):
             return []

@@ -6,7 +6,7 @@ import msgspec
 from makima_schemas.heartbeat_codec import Address, MalformedHeartbeatError
 from makima_schemas.identity import split_stream
 
-from makima_supervisor_heartbeat.domain.contracts import Contracts
+from makima_supervisor_heartbeat.domain.contracts import Assigned, Contracts
 from makima_supervisor_heartbeat.domain.heartbeats import Beat, is_late
 from makima_supervisor_heartbeat.domain.observer import Observer, offset_of
 from makima_supervisor_heartbeat.domain.sender import Observation, Sender, has_ended
@@ -26,8 +26,8 @@ class SenderCache:
         self._senders: dict[str, Sender] = {}
         # Incarnation of the heartbeat stream that `last` of the senders belongs to; "": none yet.
         self.stream_epoch = ""
-        self._observer = Observer(self._of)
         self.contracts = Contracts(self._senders)
+        self._observer = Observer(self._of, self.contracts)
 
     def __len__(self) -> int:
         return len(self._senders)
@@ -104,6 +104,18 @@ class SenderCache:
             self.contracts.supervised(stream, sender.logged)
         return self._settle(sender, position)
 
+    def create_contract(self, contract_id: str, assigned: Assigned) -> Sequence[tuple[Sender, Observation]]:
+        """Note a contract of the log. Returns the observations due from supervisors that named it before."""
+        found = list[tuple[Sender, Observation]]()
+        for stream in self.contracts.create(contract_id, assigned):
+            sender = self._senders.get(stream)
+            beat = None if sender is None or sender.undecided else sender.last
+            if sender is None or beat is None or beat.contract_id != contract_id:
+                continue
+            if not self.contracts.is_foreign(beat):
+                found += self._observations(sender, beat)
+        return found
+
     def unknown(self, stream: str, entity_id: str, version: int) -> Sender | None:
         """The sender, if an event of this version shows that it has earlier events that the cache lacks; else
         None.
@@ -132,7 +144,9 @@ class SenderCache:
 
     def drop(self, streams: Iterable[str]) -> None:
         for stream in streams:
-            del self._senders[stream]
+            last = self._senders.pop(stream).last
+            if last is not None and last.contract_id is not None:
+                self.contracts.drop(stream, last.contract_id)
 
     @property
     def streams(self) -> list[str]:
@@ -202,8 +216,9 @@ class SenderCache:
         A recorder may have died between recording a heartbeat and submitting its observation.
         """
         for sender in list(self._senders.values()):
-            if sender.last is not None:
-                yield from self._observations(sender, sender.last)
+            beat = sender.last
+            if beat is not None and (beat.state is None or not self.contracts.is_foreign(beat)):
+                yield from self._observations(sender, beat)
 
     def _of(self, stream: str, entity_id: str) -> Sender:
         sender = self._senders.get(stream)

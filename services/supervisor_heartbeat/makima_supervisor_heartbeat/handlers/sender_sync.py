@@ -176,7 +176,7 @@ class SenderSync:
             return
         match event:
             case ContractCreated(owner_id=owner_id):
-                self._senders.contracts.create(recorded.entity_id, Assigned(owner_id))
+                self._observations.put(self._senders.create_contract(recorded.entity_id, Assigned(owner_id)))
             case ContractAssigned(daemon_id=daemon_id):
                 self._senders.contracts.assign(recorded.entity_id, daemon_id)
             case ContractDeleted():

@@ -74,7 +74,7 @@ class Tracked:
     """A sender with the owner of its contract."""
 
     sender: Sender
-    owner: str  # owner id of its contract; "" for a daemon, and while the contract is not known
+    owner: str  # owner id of its contract; "" for a daemon
 
 
 def sender_of_event(recorded: Recorded, event: Event) -> str | None:

@@ -34,7 +34,7 @@ class SenderGroup:
     )  # fmt: skip
 
     def __init__(self, name: str) -> None:
-        # Owner id; "" for daemons and for supervisors whose contract is not known.
+        # Owner id; "" for daemons.
         self.name = name
         # Failure domain of each tracked sender of this owner, by name.
         self.senders: dict[str, str] = {}
