@@ -27,6 +27,7 @@ from makima_supervisor_heartbeat.handlers.retention import Retention
 from makima_supervisor_heartbeat.handlers.sender_loader import SenderLoader
 from makima_supervisor_heartbeat.handlers.sender_sync import SenderSync
 from makima_supervisor_heartbeat.handlers.state_publisher import StatePublisher
+from makima_supervisor_heartbeat.handlers.superseded import SupersededSignals
 from makima_supervisor_heartbeat.handlers.verdicts import Verdicts, idempotency_content
 from makima_supervisor_heartbeat.handlers.watermarks import Watermarks
 from makima_supervisor_heartbeat.projections import KnownSenders
@@ -39,6 +40,7 @@ async def build(service: Service) -> None:
     settings = service.settings
     shards = settings.recorder_shards
     senders, queries, feed = SenderCache(), Queries(service.pool), StatePublisher(service.nats)
+    superseded = SupersededSignals(service.nats)
     supervisors = CommandHandler(
         "supervisor",
         SupervisorDecider(),
@@ -67,7 +69,10 @@ async def build(service: Service) -> None:
 
     def recorded(slice_: WriteBatch) -> None:
         metrics.changes_withheld.inc(senders.take_withheld())
-        metrics.foreign_heartbeats.inc(senders.contracts.take_foreign())
+        foreign = senders.contracts.foreign
+        metrics.foreign_heartbeats.inc(foreign.take_count())
+        superseded.put(foreign.take_superseded())
+        feed.heard(foreign.take_contested())
         metrics.unknown_contract_heartbeats.inc(senders.contracts.take_unknown())
         feed.heard(slice_.heard)
         observations.put(slice_.observations)
@@ -78,7 +83,7 @@ async def build(service: Service) -> None:
     await sync.load()
     known = service.project(KnownSenders())
     for name, run in {
-        "follow the log": sync.follow, "observe": observer.run, "tell states": feed.run, "watermarks": watermarks.run, "history": history.run,
+        "follow the log": sync.follow, "observe": observer.run, "tell states": feed.run, "tell superseded": superseded.run, "watermarks": watermarks.run, "history": history.run,
         "forget": partial(sync.run_eviction, kept),
     }.items():  # fmt: skip
         service.loop(name, run)

@@ -103,7 +103,7 @@ def test_whatever_senders_do_the_log_does_not_grow_at_the_rate_of_heartbeats(
     for daemon, state in islice(cycle(senders), 600):
         world.hear(supervisor_beat("t1", state, connection_id=None), daemon, after=2.0)
     assert len(world.events) <= BURST + 1200 / REFILL_SECONDS + 1
-    assert world.senders.take_withheld() + world.senders.contracts.take_foreign() > 200
+    assert world.senders.take_withheld() + world.senders.contracts.foreign.take_count() > 200
 
 
 def test_connections_in_turn_do_not_grow_the_log_either() -> None:

@@ -30,7 +30,7 @@ def test_a_foreign_daemons_beat_changes_nothing() -> None:
     world.settle()
     assert not world.hear(IDLE, "b", "d2")
     assert not world.hear(IDLE, "a", "d2"), "nor under the connection that it overheard"
-    assert world.senders.contracts.take_foreign() == 2
+    assert world.senders.contracts.foreign.take_count() == 2
     [slice_] = world.reader.read(
         [message(supervisor_beat("t1", IDLE, connection_id="a"), 90, "makima.shards.3.supervisor.d2.t1")],
         "e1",
@@ -65,7 +65,7 @@ def test_from_its_assignment_on_no_other_daemons_beat_counts() -> None:
     world.senders.contracts.assign("c-t1", "d2")
     assert not world.hear(IDLE)
     assert not world.hear(WORKING), "also one that says nothing new"
-    assert world.senders.contracts.take_foreign() == 2
+    assert world.senders.contracts.foreign.take_count() == 2
     [(sender, observed)] = world.hear(WORKING, "b", "d2")
     world.decide(sender, observed)
     assert (world.log.daemon_id, world.log.connection_id) == ("d2", "b")

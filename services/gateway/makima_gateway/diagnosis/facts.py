@@ -1,5 +1,6 @@
 """Gathers the facts of a contract: from the read model, and the newest event of each type from the log."""
 
+from datetime import UTC, datetime
 from typing import Final
 
 from makima_kernel.event_log.log import Log
@@ -9,6 +10,7 @@ from makima_schemas.silence import contract_stream
 
 from makima_gateway.diagnosis.contract_facts import ContractFacts
 from makima_gateway.diagnosis.readiness import phase_standing
+from makima_gateway.diagnosis.rivals import recent, rivals
 from makima_gateway.diagnosis.unfit_heartbeats import unfit_heartbeats
 from makima_gateway.read_model.latest_heartbeats import LatestHeartbeats
 from makima_gateway.read_model.queries import Queries
@@ -19,11 +21,17 @@ HISTORY_PAGE_EVENTS: Final = 1000  # events read from the log at once
 
 
 async def contract_facts(
-    queries: Queries, log: Log, latest: LatestHeartbeats, row: ContractRow, *, auto_advance: bool
+    queries: Queries,
+    log: Log,
+    latest: LatestHeartbeats,
+    row: ContractRow,
+    *,
+    auto_advance: bool,
+    timeout_seconds: float,
 ) -> ContractFacts:
     """Load the facts of a contract.
 
-    `auto_advance`: True if the settings allow contracts to advance by themselves.
+    `auto_advance`: True if the settings allow contracts to advance by themselves; `timeout_seconds` of heartbeats.
     """
     found = await phase_standing(queries, row)
     supervisor = await queries.supervisor(row.tenant, row.id)
@@ -37,6 +45,7 @@ async def contract_facts(
         | await _last(log, row, contract_stream(row.id)),
         advances=auto_advance and row.auto_complete_enabled and found.phase.gate.auto_advance,
         unfit=unfit_heartbeats(latest, supervisor),
+        rivals=rivals(latest, supervisor, recent(datetime.now(UTC), timeout_seconds)),
     )
 
 

@@ -134,6 +134,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("SUPERVISOR_FAILED", "fact", "unhealthy", supervision_rules.supervisor_failed),
     Rule("DAEMON_GONE", "inference", "unhealthy", supervision_rules.daemon_gone),
     Rule("HEARTBEAT_REFUSED", "fact", "unhealthy", supervision_rules.refused),
+    Rule("TWO_DAEMONS", "fact", "unhealthy", supervision_rules.two_daemons),
     Rule("STALE", "inference", "unhealthy", supervision_rules.stale),
     Rule("BLOCKED", "fact", "stopped", _blocked),
     Rule("PAUSED", "fact", "stopped", _paused),

@@ -86,6 +86,21 @@ def _evidence(text: Json | None) -> dict[str, object] | None:
     return None if text is None else cast("dict[str, object]", orjson.loads(text))
 
 
+def two_daemons(found: ContractFacts) -> Iterator[Finding]:
+    """Work may be done twice: of a supervisor only its daemon counts, of a daemon whoever spoke last."""
+    for each in () if found.ended else found.rivals:
+        if each.kind == "supervisor":
+            text = (
+                f"two daemons speak for supervisor {each.sender_id}: {each.own}, which has the contract, and "
+                f"{each.other}, whose heartbeats change nothing"
+            )
+            act = f"stop the supervisor on daemon {each.other}, or the one on {each.own} so that {each.other} can take over"
+        else:
+            text = f"two processes speak as daemon {each.sender_id}: on {each.own} and on {each.other}"
+            act = f"stop the daemon on {each.other} or on {each.own}, or give one of them another id"
+        yield Finding(text, each.at, act, Evidence(each.stream, evidence=each.evidence))
+
+
 def refused(found: ContractFacts) -> Iterator[Finding]:
     yield from _unfit(found, "refused", "sends heartbeats that are refused")
 

@@ -9,6 +9,7 @@ from makima_schemas.identity import stream_name
 from makima_schemas.supervisor import SupervisorState
 
 from makima_supervisor_heartbeat.domain.daemon import Daemon
+from makima_supervisor_heartbeat.domain.foreign_heartbeats import ForeignHeartbeats
 from makima_supervisor_heartbeat.domain.heartbeats import Beat
 from makima_supervisor_heartbeat.domain.sender import Sender
 from makima_supervisor_heartbeat.domain.sender_state import SenderState
@@ -32,6 +33,11 @@ class Contract(msgspec.Struct):
     # By daemon: the stream of the supervisor that it ran last.
     supervisors: dict[str, str] = msgspec.field(default_factory=dict[str, str])
 
+    @property
+    def holder(self) -> str:
+        """The stream of the supervisor that its daemon runs; "" if none was heard."""
+        return self.supervisors.get(self.assigned.daemon_id or "", "")
+
 
 def heard(assigned: Assigned, daemon_id: str, admission: Admission | None) -> None:
     """Gives a contract that nobody has to the daemon whose supervisor was heard, if it serves the owner."""
@@ -50,7 +56,8 @@ class Contracts:
         self._contracts: dict[str, Contract] = {}
         # By the id of a contract that the log does not have: the streams of the supervisors that name it.
         self._waiting: dict[str, set[str]] = {}
-        self._foreign = self._unknown = 0
+        self._unknown = 0
+        self.foreign = ForeignHeartbeats()
 
     def create(self, contract_id: str, assigned: Assigned) -> Collection[str]:
         """Note a contract. Returns the streams of the supervisors that named it before."""
@@ -88,11 +95,6 @@ class Contracts:
         unknown, self._unknown = self._unknown, 0
         return unknown
 
-    def take_foreign(self) -> int:
-        """How many heartbeats since the last call came from a daemon that does not run the contract."""
-        foreign, self._foreign = self._foreign, 0
-        return foreign
-
     def assign(self, contract_id: str, daemon_id: str) -> None:
         """Note that the contract went to a daemon: from here on the heartbeats of no other one count."""
         contract = self._contracts.get(contract_id)
@@ -123,7 +125,7 @@ class Contracts:
             return False
         if serves(self._admission(daemon_id), contract.assigned.owner_id) and self._is_free(contract):
             return False
-        self._foreign += 1
+        self.foreign.note(beat, daemon_id, self._senders.get(contract.holder))
         return True
 
     def _admission(self, daemon_id: str) -> Admission | None:

@@ -22,6 +22,14 @@ class Unfit(msgspec.Struct, frozen=True, gc=False):
     refused: bool  # True: nothing could be made of it; False: it was recorded, and some of it cut or dropped
 
 
+class Rival(msgspec.Struct, frozen=True, gc=False):
+    """Somebody else who speaks for the same sender."""
+
+    other: str  # a supervisor's: the other daemon's id; a daemon's: the hostname that spoke before
+    count: int  # heartbeats of the other since this process began; a daemon's: how often the two took turns
+    at_ns: int  # when the broker received the last one, Unix ns
+
+
 class Sender(msgspec.Struct, gc=False):
     """Cached state of one supervisor, agent or daemon."""
 
@@ -55,6 +63,8 @@ class Sender(msgspec.Struct, gc=False):
     budget: EventBudget | None = None
     # What of its heartbeats did not fit; None: all did.
     unfit: Unfit | None = None
+    # Who else spoke for it last; None: nobody did.
+    rival: Rival | None = None
 
     def expect(self, state: SenderState) -> None:
         """Compare heartbeats with this state from now on."""
@@ -62,6 +72,16 @@ class Sender(msgspec.Struct, gc=False):
 
     def note_unfit(self, at_ns: int, reason: str, *, refused: bool) -> None:
         self.unfit = Unfit((self.unfit.count if self.unfit else 0) + 1, at_ns, reason, refused)
+
+
+    def note_foreign(self, at_ns: int, daemon_id: str) -> None:
+        """Another daemon sent a heartbeat of this supervisor, or of this one's contract; it changes nothing."""
+        self.rival = Rival(daemon_id, (self.rival.count if self.rival else 0) + 1, at_ns)
+
+    def note_hostname(self, at_ns: int, before: str, hostname: str) -> None:
+        """This daemon's heartbeat came from another host than the one before: it moved, or there are two."""
+        turns = self.rival.count + 1 if self.rival is not None and self.rival.other == hostname else 0
+        self.rival = Rival(before, turns, at_ns)
 
 
 def has_ended(sender: Sender, before_ns: int) -> bool:

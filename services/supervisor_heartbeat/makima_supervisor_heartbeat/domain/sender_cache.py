@@ -88,7 +88,10 @@ class SenderCache:
                     f"task {sender.entity_id} belongs to contract {known.contract_id}, not to {beat.contract_id}"
                 )
             if beat.connection_id in known.superseded:
+                self.contracts.foreign.supersede(beat)
                 return False, ()
+        if last is not None and beat.hostname != last.hostname:
+            sender.note_hostname(beat.received_ns, last.hostname, beat.hostname)
         sender.last = beat
         return True, self._observations(sender, beat)
 

@@ -87,6 +87,7 @@ def _beat(row: asyncpg.Record) -> Beat:
         row["progress"],
         row["detail"],
         hostname,
+        -1 if row["seq"] is None else row["seq"],
     )
 
 

@@ -4,7 +4,8 @@ select stream, told from supervisor_heartbeat.senders where tenant = $1 order by
 
 -- name: latest
 -- The newest recorded heartbeat of every sender, if it is of the current incarnation of the stream ($1).
-select sender, sequence, received_at, contract_id, daemon_id, connection_id, state, phase, activity, progress, detail
+select sender, sequence, received_at, contract_id, daemon_id, connection_id, state, phase, activity, progress, detail,
+       case when seq_of = sequence then seq end as seq
 from supervisor_heartbeat.latest where stream_epoch = $1
 
 -- name: assignments

@@ -14,7 +14,7 @@ from nats.errors import Error as NatsError
 
 from makima_supervisor_heartbeat.domain.broker_time import rfc3339_of
 from makima_supervisor_heartbeat.domain.heartbeats import Beat
-from makima_supervisor_heartbeat.domain.sender import Sender, Unfit
+from makima_supervisor_heartbeat.domain.sender import Rival, Sender, Unfit
 
 PUBLISH_INTERVAL_SECONDS: Final = 1.0
 STATES_PER_TURN: Final = 100
@@ -60,17 +60,17 @@ class StatePublisher:
             try:
                 await self._nats.publish(
                     subjects.state(last.address.kind, last.address.entity_id),
-                    encode_state(last, sender.unfit),
+                    encode_state(last, sender.unfit, sender.rival),
                 )
             except NatsError:
                 break
         return len(due)
 
 
-def encode_state(beat: Beat, unfit: Unfit | None = None) -> bytes:
+def encode_state(beat: Beat, unfit: Unfit | None = None, rival: Rival | None = None) -> bytes:
     """A sender's state as JSON: the common fields and those of its kind, in one flat object.
 
-    `unfit` is a member only if something did not fit.
+    `unfit` is a member only if something did not fit, `rival` only if somebody else speaks for the sender.
     """
     state: dict[str, object] = {
         "tenant": DEFAULT_TENANT,  # of all heartbeats, as their subjects contain no tenant
@@ -89,5 +89,7 @@ def encode_state(beat: Beat, unfit: Unfit | None = None) -> bytes:
     if unfit is not None:
         at, outcome = rfc3339_of(unfit.at_ns), "refused" if unfit.refused else "cut"
         state["unfit"] = {"count": unfit.count, "at": at, "reason": unfit.reason, "outcome": outcome}
+    if rival is not None and rival.count:
+        state["rival"] = {"other": rival.other, "count": rival.count, "at": rfc3339_of(rival.at_ns)}
     encoded = orjson.dumps(state)
     return encoded if beat.detail is None else encoded[:-1] + b"," + beat.detail[1:].encode()

@@ -3,7 +3,7 @@ reason is gone.
 """
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import cast
 
 import httpx
@@ -119,6 +119,20 @@ def unfit(outcome: str) -> Provoke:
     return provoke
 
 
+async def contested(gateways: Gateways, http: httpx.AsyncClient, contract: str) -> int:
+    """As the recorder's feed tells it."""
+    position = await supervised(gateways, http, contract)
+    told = {"count": 3, "at": rfc3339(datetime.now(UTC)), "other": "d2"}
+    state = {"contract_id": contract, "last_heartbeat": rfc3339(NOW), "rival": told}
+
+    async def heard() -> bool:
+        await gateways.replicas[0].nats.publish(subjects.state("supervisor", "s1"), orjson.dumps(state))
+        return "TWO_DAEMONS" in (await health(http, contract, position))[1]
+
+    await eventually(heard)
+    return position
+
+
 # code → how it comes about, what is said, what to do about it, and what proves it: an event, or the evidence
 # of a verdict
 PROVOKED: dict[str, tuple[Provoke, str, str, str]] = {
@@ -128,6 +142,7 @@ PROVOKED: dict[str, tuple[Provoke, str, str, str]] = {
     "DAEMON_GONE": (daemon_gone, "daemon d1 on one is disconnected", "start daemon d1 on one again", "evidence"),
     "HEARTBEAT_REFUSED": (unfit("refused"), "supervisor s1 sends heartbeats that are refused: state: dreaming", "make what supervisor s1 sends fit", "unfit"),
     "HEARTBEAT_CUT": (unfit("cut"), "supervisor s1 sends heartbeats of which something is cut", "make what supervisor s1 sends fit", "unfit"),
+    "TWO_DAEMONS": (contested, "two daemons speak for supervisor s1: d1, which has the contract, and d2", "stop the supervisor on daemon d2", "unfit"),
     "STALE": (stale, "no activity for longer than the stale threshold", "start a daemon that runs it, or POST /api/v1/contracts/{id}/fail", "StaleDetected"),
     "BLOCKED": (blocked, "it is blocked: no review", "POST /api/v1/contracts/{id}/unblock", "ContractBlocked"),
     "PAUSED": (paused, "it is paused: lunch", "POST /api/v1/contracts/{id}/resume", "ContractPaused"),

@@ -20,6 +20,11 @@ async def contract_health(contract_id: ContractId, read: Reading) -> Response:
     )
     gateway = read.gateway
     found = await contract_facts(
-        gateway.queries, gateway.log, gateway.latest_heartbeats, row, auto_advance=advance
+        gateway.queries,
+        gateway.log,
+        gateway.latest_heartbeats,
+        row,
+        auto_advance=advance,
+        timeout_seconds=gateway.settings.contracts.heartbeat_timeout_seconds,
     )
     return read.answer(health(found), version=row.version)

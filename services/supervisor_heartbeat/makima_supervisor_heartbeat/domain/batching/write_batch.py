@@ -22,6 +22,7 @@ COLUMNS: Final = (
     "activity",
     "progress",
     "detail",
+    "seq",
     "newest",
 )
 MAX_SLICE_ROWS: Final = 2000  # rows of a batch: a statement with more stalls the event loop (field-notes)
@@ -76,7 +77,8 @@ def row(head: str, beat: Beat) -> str:
     """The COPY line of a heartbeat, without its last column; `head` is `row_head(beat)`, possibly cached."""
     progress = NULL if beat.progress is None else beat.progress
     activity, detail = copy_text(beat.activity), copy_text(beat.detail)
-    return f"{rfc3339_of(beat.received_ns)}\t{beat.sequence}\t{head}\t{activity}\t{progress}\t{detail}"
+    seq = NULL if beat.seq < 0 else beat.seq
+    return f"{rfc3339_of(beat.received_ns)}\t{beat.sequence}\t{head}\t{activity}\t{progress}\t{detail}\t{seq}"
 
 
 def row_head(beat: Beat) -> str:
