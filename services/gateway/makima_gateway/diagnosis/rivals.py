@@ -31,9 +31,7 @@ class Rival:
         return {"own": self.own, "other": self.other, "count": self.count, "at": self.at.isoformat()}
 
 
-def rivals(
-    latest: LatestHeartbeats, supervisor: SupervisorRow | None, since: datetime
-) -> Sequence[Rival]:
+def rivals(latest: LatestHeartbeats, supervisor: SupervisorRow | None, since: datetime) -> Sequence[Rival]:
     """Of a contract's supervisor and its daemon, if the other one spoke since then."""
     return [] if supervisor is None else [each for each in _found(latest, supervisor) if each.at >= since]
 

@@ -73,7 +73,6 @@ class Sender(msgspec.Struct, gc=False):
     def note_unfit(self, at_ns: int, reason: str, *, refused: bool) -> None:
         self.unfit = Unfit((self.unfit.count if self.unfit else 0) + 1, at_ns, reason, refused)
 
-
     def note_foreign(self, at_ns: int, daemon_id: str) -> None:
         """Another daemon sent a heartbeat of this supervisor, or of this one's contract; it changes nothing."""
         self.rival = Rival(daemon_id, (self.rival.count if self.rival else 0) + 1, at_ns)

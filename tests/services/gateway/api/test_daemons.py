@@ -8,7 +8,8 @@ from makima_kernel.service.settings import Settings
 from makima_kernel.testing import eventually
 from makima_schemas import subjects
 from makima_schemas.daemon import DaemonConnected, DaemonDisconnected
-from makima_schemas.heartbeat import MAX_HEARTBEAT_BYTES, DaemonHeartbeat
+from makima_schemas.heartbeat import MAX_HEARTBEAT_BYTES
+from makima_schemas.heartbeat_reader import read_daemon
 from makima_schemas.times import rfc3339
 from makima_supervisor_heartbeat import app as supervisor_heartbeat
 from nats.aio.client import Client
@@ -17,6 +18,8 @@ from tests.services.gateway.api.supervised_contract import is_known
 from tests.services.gateway.harness import Gateways, body, created, items, listed, refused
 from tests.services.gateway.sender_samples import EVIDENCE, NOW
 from tests.services.supervisor_heartbeat.harness import supervisor_beat
+
+JSON = {"Content-Type": "application/json"}
 
 
 async def test_daemons_are_listed_and_shown(
@@ -49,32 +52,66 @@ async def test_daemons_are_listed_and_shown(
     await refused(http.get("/daemons/d3"), 404, "DAEMON_NOT_FOUND")
 
 
-async def test_a_heartbeat_that_its_recorder_would_set_aside_is_refused(
-    http: httpx.AsyncClient, nats: Client
-) -> None:
-    for taken in (
-        {"hostname": "h" * 255},
-        {"hostname": "h", "agents": ["a" * 255] * 128},
-        {"hostname": "h", "worktrees": 1_000_000, "capacity": 1_000_000},
-    ):
-        assert (await http.post("/daemons/d1/heartbeat", json=taken)).status_code == 200, taken
-    stream = await nats.jetstream().stream_info(subjects.HEARTBEATS_STREAM)
-    assert stream.state.last_seq == 3
-    for sequence in (1, 2, 3):
+UNFIT: dict[str, tuple[bytes, dict[str, object]]] = {
+    "long texts": (
+        orjson.dumps({"hostname": "h" * 256, "agents": ["a" * 256] * 129}),
+        {"hostname": "h" * 255, "agents": ["a" * 255] * 128},
+    ),
+    "numbers out of bounds": (
+        b'{"hostname": "h", "worktrees": 1000001, "capacity": -1}',
+        {"worktrees": 1_000_000, "capacity": 0},
+    ),
+    "a fraction and not a number": (
+        b'{"hostname": "h", "worktrees": 2.0, "capacity": NaN}',
+        {"worktrees": 2, "capacity": 0},
+    ),
+    "NUL and half a character": (
+        b'{"hostname": "a\\u0000b", "agents": ["\\ud800"]}',
+        {"hostname": "a\ufffdb", "agents": ["\ufffd"]},
+    ),
+    "bytes that are no text": (b'{"hostname": "\xff"}', {"hostname": "\ufffd"}),
+    "other kinds": (
+        b'{"hostname": 7, "agents": "all", "seq": -1, "timestamp": "today"}',
+        {"hostname": "d1", "agents": []},
+    ),
+    "no hostname": (b"{}", {"hostname": "d1"}),
+}
+
+
+async def test_a_daemon_by_http_with_an_unfit_heartbeat_lives(http: httpx.AsyncClient, nats: Client) -> None:
+    """It was refused with 422, and then declared disconnected. What is published is what was sent, so that the
+    recorder cuts and counts it, as that of a daemon on the bus.
+    """
+    fits = {"hostname": "h", "daemon_id": "d1", "seq": 3, "timestamp": "2026-01-01T00:00:00Z", "unknown": 1}
+    assert (await http.post("/daemons/d1/heartbeat", json=fits)).status_code == 200
+    for sequence, (sent, shown) in enumerate(UNFIT.values(), 2):
+        answer = await http.post("/daemons/d1/heartbeat", content=sent, headers=JSON)
+        assert (answer.status_code, {"id": "d1", **shown}.items() <= body(answer).items()) == (200, True), (
+            sent
+        )
         stored = await nats.jetstream().get_msg(subjects.HEARTBEATS_STREAM, sequence)
-        assert msgspec.json.decode(stored.data or b"", type=DaemonHeartbeat).daemon_id == "d1"
-    for unfit in (
-        {"hostname": "h" * 256},
-        {"hostname": "h", "agents": ["a"] * 129},
-        {"hostname": "h", "agents": ["a" * 256]},
-        {"hostname": "h", "worktrees": 1_000_001},
-        {"hostname": "h", "capacity": -1},
+        heartbeat, reason = read_daemon("d1", stored.data or b"", None)
+        assert heartbeat.hostname == body(answer)["hostname"]
+        assert reason is not None, sent
+        assert heartbeat.seq >= 0
+
+
+async def test_who_sends_a_heartbeat_is_never_guessed(http: httpx.AsyncClient, nats: Client) -> None:
+    for sent in (
+        b'{"daemon_id": "d2", "hostname": "h"}',
+        b'{"daemon_id": 1}',
+        b"[]",
+        b"7",
+        b"{",
+        b"[" * 5000,
     ):
-        await refused(http.post("/daemons/d1/heartbeat", json=unfit), 422, "INVALID_REQUEST")
-    large = {"hostname": "h", "agents": ["ä" * 255] * 128}
-    problem = await refused(http.post("/daemons/d1/heartbeat", json=large), 413, "PAYLOAD_TOO_LARGE")
-    assert problem["limit"] == MAX_HEARTBEAT_BYTES
-    assert (await nats.jetstream().stream_info(subjects.HEARTBEATS_STREAM)).state.last_seq == 3
+        answer = http.post("/daemons/d1/heartbeat", content=sent, headers=JSON)
+        problem = await refused(answer, 422, "INVALID_REQUEST")
+        assert problem["errors"]
+    for large in ({"hostname": "h", "agents": ["ä" * 255] * 128}, {"unknown": "x" * MAX_HEARTBEAT_BYTES}):
+        problem = await refused(http.post("/daemons/d1/heartbeat", json=large), 413, "PAYLOAD_TOO_LARGE")
+        assert problem["limit"] == MAX_HEARTBEAT_BYTES
+    assert (await nats.jetstream().stream_info(subjects.HEARTBEATS_STREAM)).state.last_seq == 0
 
 
 async def test_heartbeats_go_their_way_and_are_found_again(

@@ -9,6 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from makima_schemas.errors import HTTP_STATUS, MEMBERS, WHEN, ErrorCode
 
 from makima_gateway.api.openapi import examples
+from makima_gateway.api.openapi.lenient_bodies import schemas
 from makima_gateway.api.openapi.operations import OPERATIONS, Operation
 from makima_gateway.http import responses as answers
 from makima_gateway.http.problems import MEDIA_TYPE as PROBLEM
@@ -84,6 +85,7 @@ def document(app: FastAPI) -> Json:
         title=app.title, version=app.version, description=app.description, routes=app.routes
     )
     components = _in(made, "components")
+    _in(components, "schemas").update(schemas())
     components["headers"] = HEADERS
     problems: Json = {
         code.value: {"summary": WHEN[code], "value": examples.problem(code)} for code in ErrorCode

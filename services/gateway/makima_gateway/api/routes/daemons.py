@@ -6,20 +6,22 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final, cast
 
-import msgspec
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from makima_schemas import subjects
 from makima_schemas.errors import ErrorCode
-from makima_schemas.heartbeat import MAX_HEARTBEAT_BYTES, DaemonHeartbeat
+from makima_schemas.heartbeat import MAX_HEARTBEAT_BYTES
+from makima_schemas.heartbeat_reader import RefusedHeartbeatError, completed_daemon, read_daemon
 from makima_schemas.refusal import Refused
+from makima_schemas.times import rfc3339
 from nats.errors import Error as NatsError
 from starlette.responses import Response
 
+from makima_gateway.api.openapi.lenient_bodies import request_body
 from makima_gateway.api.reads import Cursor, DaemonId, Limit, ReadContext, Reading
 from makima_gateway.api.schemas.senders import Daemon, DaemonHeartbeatRequest, DaemonPage
 from makima_gateway.api.writes import Writing
 from makima_gateway.http import pagination as cursors
-from makima_gateway.http.problems import unknown_daemon
+from makima_gateway.http.problems import invalid, unknown_daemon
 from makima_gateway.http.responses import json_response
 from makima_gateway.read_model.latest_heartbeats import LatestHeartbeat
 from makima_gateway.read_model.rows import DaemonRow
@@ -44,27 +46,29 @@ async def show_daemon(daemon_id: DaemonId, read: Reading) -> Response:
     return read.answer((await _daemons(read, [row]))[0])
 
 
-@router.post("/daemons/{daemon_id}/heartbeat", response_model=Daemon)
-async def daemon_heartbeat(daemon_id: DaemonId, body: DaemonHeartbeatRequest, write: Writing) -> Response:
+@router.post(
+    "/daemons/{daemon_id}/heartbeat",
+    response_model=Daemon,
+    openapi_extra=request_body(DaemonHeartbeatRequest),
+)
+async def daemon_heartbeat(daemon_id: DaemonId, request: Request, write: Writing) -> Response:
     """Publishes the heartbeat to the heartbeat stream, like those that daemons publish themselves.
 
-    The response repeats the heartbeat once the broker has stored it. An unknown daemon is registered by its
+    It is read as those are: who sends it must fit (`INVALID_REQUEST` for another `daemon_id`, or no JSON object);
+    what else does not fit is cut, dropped or replaced by its default, and the health of its contracts says so. The
+    response repeats what was made of it, once the broker has stored it. An unknown daemon is registered by its
     first one.
     """
-    now = datetime.now(UTC)
-    beat = DaemonHeartbeat(
-        daemon_id=daemon_id,
-        hostname=body.hostname,
-        seq=time.time_ns(),
-        timestamp=now,
-        agents=body.agents,
-        worktrees=body.worktrees,
-        capacity=body.capacity,
-    )
-    encoded = msgspec.json.encode(beat)
-    if len(encoded) > MAX_HEARTBEAT_BYTES:
-        detail = f"a heartbeat may have at most {MAX_HEARTBEAT_BYTES} bytes; this one has {len(encoded)}"
-        raise Refused(ErrorCode.PAYLOAD_TOO_LARGE, detail, limit=MAX_HEARTBEAT_BYTES)
+    now, body = datetime.now(UTC), await request.body()
+    if len(body) > MAX_HEARTBEAT_BYTES:
+        raise _too_large(len(body))
+    try:
+        encoded = completed_daemon(daemon_id, body, {"seq": time.time_ns(), "timestamp": rfc3339(now)})
+        if len(encoded) > MAX_HEARTBEAT_BYTES:
+            raise _too_large(len(encoded))
+        beat, _ = read_daemon(daemon_id, encoded, None)
+    except RefusedHeartbeatError as error:
+        raise _refused(error) from error
     try:
         stream = write.gateway.nats.jetstream()
         await stream.publish(subjects.daemon_heartbeat(daemon_id), encoded, timeout=STORED_WITHIN_SECONDS)
@@ -75,7 +79,7 @@ async def daemon_heartbeat(daemon_id: DaemonId, body: DaemonHeartbeatRequest, wr
             hint="nothing was stored; send the next heartbeat as usual",
         ) from error
     return json_response(
-        Daemon(daemon_id, body.hostname, True, now, list(body.agents), body.worktrees, body.capacity)
+        Daemon(daemon_id, beat.hostname, True, now, list(beat.agents), beat.worktrees, beat.capacity)
     )
 
 
@@ -111,3 +115,12 @@ def _daemon(row: DaemonRow, latest: LatestHeartbeat | None) -> Daemon:
         worktrees=cast("int", heartbeat.get("worktrees", 0)),
         capacity=cast("int", heartbeat.get("capacity", 0)),
     )
+
+
+def _refused(error: RefusedHeartbeatError) -> Refused:
+    return invalid("body", str(error), hint="send a JSON object with the daemon_id of the path, or with none")
+
+
+def _too_large(length: int) -> Refused:
+    detail = f"a heartbeat may have at most {MAX_HEARTBEAT_BYTES} bytes; this one has {length}"
+    return Refused(ErrorCode.PAYLOAD_TOO_LARGE, detail, limit=MAX_HEARTBEAT_BYTES)

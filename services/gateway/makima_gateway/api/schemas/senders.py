@@ -6,7 +6,7 @@ from typing import Annotated, Final, cast, get_args, get_type_hints
 
 from makima_schemas import heartbeat
 from msgspec import Meta
-from pydantic import Field, Strict
+from pydantic import ConfigDict, Field, Strict
 
 from makima_gateway.http.bodies import Body, Text
 
@@ -94,6 +94,9 @@ SenderName = Annotated[Text, Field(max_length=_NAME.max_length)]
 SenderCount = Annotated[int, Strict(), Field(ge=cast("int", _COUNT.ge), le=cast("int", _COUNT.le))]
 
 
+SenderSequence = Annotated[int, Strict(), Field(ge=0, le=heartbeat.MAX_SEQUENCE)]
+
+
 class Restart(Body):
     """A request to restart a supervisor."""
 
@@ -101,13 +104,19 @@ class Restart(Body):
 
 
 class DaemonHeartbeatRequest(Body):
-    """A daemon's heartbeat.
+    """A daemon's heartbeat, as it fits; only `daemon_id` must, which is the one of the path.
 
-    It has the limits of the heartbeat schema on the bus: else the gateway would accept a heartbeat that the
-    recorder rejects.
+    It has the members and the limits of the heartbeat schema on the bus. Unknown members are ignored.
     """
 
-    hostname: SenderName
+    model_config = ConfigDict(extra="ignore")
+
+    daemon_id: str | None = Field(None, description="default: the one of the path")
+    hostname: SenderName = Field("", description="default: the daemon's id")
+    seq: SenderSequence | None = Field(None, description="default: counted by the gateway")
+    timestamp: datetime | None = Field(
+        None, description="of the sender's clock, which nobody reads; default: now"
+    )
     agents: Annotated[tuple[SenderName, ...], Field(max_length=_AGENTS.max_length)] = ()
     worktrees: SenderCount = 0
     capacity: SenderCount = 0
