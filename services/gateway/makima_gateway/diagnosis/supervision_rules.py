@@ -44,7 +44,7 @@ def supervisor_failed(found: ContractFacts) -> Iterator[Finding]:
 
 def daemon_gone(found: ContractFacts) -> Iterator[Finding]:
     daemon = found.daemon
-    if found.ended or daemon is None or daemon.connected:
+    if found.ended or daemon is None or daemon.connected or not daemon.hostname:
         return
     where = f" on {daemon.hostname}" if daemon.hostname else ""
     proof = Evidence(
@@ -55,6 +55,19 @@ def daemon_gone(found: ContractFacts) -> Iterator[Finding]:
         daemon.changed_at,
         f"start daemon {daemon.id}{where} again",
         proof,
+    )
+
+
+def daemon_unheard(found: ContractFacts) -> Iterator[Finding]:
+    """Only its supervisors named it. The work goes on, but nothing can be asked of the daemon."""
+    daemon = found.daemon
+    if found.ended or daemon is None or daemon.connected or daemon.hostname:
+        return
+    yield Finding(
+        f"daemon {daemon.id} never sent a heartbeat of its own: it cannot be asked to restart the supervisor",
+        daemon.changed_at,
+        f"have daemon {daemon.id} send heartbeats, e.g. POST /api/v1/daemons/{daemon.id}/heartbeat",
+        Evidence(stream_name("daemon", daemon.id), event="DaemonConnected"),
     )
 
 

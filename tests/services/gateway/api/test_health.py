@@ -95,6 +95,11 @@ async def daemon_gone(gateways: Gateways, http: httpx.AsyncClient, contract: str
     return await gateways.append("daemon-d1", DaemonDisconnected(EVIDENCE))
 
 
+async def daemon_unheard(gateways: Gateways, _http: httpx.AsyncClient, contract: str) -> int:
+    await gateways.append("supervisor-s1", SupervisorRegistered(contract, "d1", "k1", WORKING, "plan"))
+    return await gateways.append("daemon-d1", DaemonConnected(""))
+
+
 async def stale(gateways: Gateways, http: httpx.AsyncClient, contract: str) -> int:
     await started(gateways, http, contract)
     return await gateways.append(f"silence-{contract}", StaleDetected(contract, NOW, 1800.0, 1801.0))
@@ -140,6 +145,7 @@ PROVOKED: dict[str, tuple[Provoke, str, str, str]] = {
     "SUPERVISOR_SILENT": (silent, "supervisor s1 on daemon d1 stopped sending heartbeats", "POST /api/v1/contracts/{id}/supervisor/restart", "evidence"),
     "SUPERVISOR_FAILED": (gave_up, "supervisor s1 reported that it failed", "POST /api/v1/contracts/{id}/supervisor/restart", "SupervisorStateChanged"),
     "DAEMON_GONE": (daemon_gone, "daemon d1 on one is disconnected", "start daemon d1 on one again", "evidence"),
+    "DAEMON_UNHEARD": (daemon_unheard, "daemon d1 never sent a heartbeat of its own", "have daemon d1 send heartbeats", "DaemonConnected"),
     "HEARTBEAT_REFUSED": (unfit("refused"), "supervisor s1 sends heartbeats that are refused: state: dreaming", "make what supervisor s1 sends fit", "unfit"),
     "HEARTBEAT_CUT": (unfit("cut"), "supervisor s1 sends heartbeats of which something is cut", "make what supervisor s1 sends fit", "unfit"),
     "TWO_DAEMONS": (contested, "two daemons speak for supervisor s1: d1, which has the contract, and d2", "stop the supervisor on daemon d2", "unfit"),
