@@ -17,8 +17,10 @@ from makima_schemas.supervisor import RestartSupervisor
 from makima_supervisor_heartbeat.domain.batching.batch_builder import BatchBuilder
 from makima_supervisor_heartbeat.domain.batching.write_batch import WriteBatch
 from makima_supervisor_heartbeat.domain.daemon import DaemonDecider
+from makima_supervisor_heartbeat.domain.daemon_limits import Limits
 from makima_supervisor_heartbeat.domain.sender_cache import SenderCache
 from makima_supervisor_heartbeat.domain.supervisor import SupervisorDecider
+from makima_supervisor_heartbeat.handlers.limit_reports import LimitReports
 from makima_supervisor_heartbeat.handlers.observation_queue import ObservationQueue
 from makima_supervisor_heartbeat.handlers.observation_writer import ObservationWriter
 from makima_supervisor_heartbeat.handlers.recorder import Recorder, lanes_of
@@ -34,12 +36,19 @@ from makima_supervisor_heartbeat.projections import KnownSenders
 from makima_supervisor_heartbeat.queries import Queries
 
 NAME = "supervisor_heartbeat"
+LEFT_AFTER_SECONDS = 600.0  # at least: who was not heard for so long is none of its daemon's senders any more
 
 
 async def build(service: Service) -> None:
     settings = service.settings
     shards = settings.recorder_shards
-    senders, queries, feed = SenderCache(), Queries(service.pool), StatePublisher(service.nats)
+    limits = Limits(
+        settings.quotas.senders_per_daemon,
+        settings.quotas.new_connections_per_daemon,
+        max(LEFT_AFTER_SECONDS, 2 * settings.contracts.heartbeat_timeout_seconds),
+    )
+    senders, queries, feed = SenderCache(limits), Queries(service.pool), StatePublisher(service.nats)
+    limit_reports = LimitReports(senders, feed)
     superseded = SupersededSignals(service.nats)
     supervisors = CommandHandler(
         "supervisor",
@@ -74,6 +83,7 @@ async def build(service: Service) -> None:
         superseded.put(foreign.take_superseded())
         feed.heard(foreign.take_contested())
         metrics.unknown_contract_heartbeats.inc(senders.contracts.take_unknown())
+        limit_reports.report()
         feed.heard(slice_.heard)
         observations.put(slice_.observations)
 

@@ -10,6 +10,7 @@ from makima_schemas.supervisor import (
 from makima_supervisor_heartbeat.domain.batching.batch_builder import BatchBuilder
 from makima_supervisor_heartbeat.domain.broker_time import moment
 from makima_supervisor_heartbeat.domain.contracts import Assigned
+from makima_supervisor_heartbeat.domain.daemon_limits import Limits
 from makima_supervisor_heartbeat.domain.sender import Observation, Sender
 from makima_supervisor_heartbeat.domain.sender_cache import SenderCache
 from makima_supervisor_heartbeat.domain.sender_state import SUPERVISOR
@@ -21,9 +22,9 @@ from tests.services.supervisor_heartbeat.messages import MIDNIGHT_NS, message
 IDLE, WORKING, INTERRUPTED = SupervisorState.IDLE, SupervisorState.WORKING, SupervisorState.INTERRUPTED
 
 
-def knowing(*contract_ids: str) -> SenderCache:
+def knowing(*contract_ids: str, limits: Limits | None = None) -> SenderCache:
     """A recorder's memory that knows these contracts, ada's, and nobody else."""
-    senders = SenderCache()
+    senders = SenderCache(limits)
     for contract_id in contract_ids:
         senders.create_contract(contract_id, Assigned("ada"))
     return senders

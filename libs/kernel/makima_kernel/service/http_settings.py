@@ -1,4 +1,4 @@
-"""The settings `[http]` and `[quotas]`: how much one client, one token and one owner may take of the gateway."""
+"""The settings `[http]` and `[quotas]`: how much one client, one token, one owner and one daemon may take."""
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -54,7 +54,7 @@ class HttpSettings(BaseModel):
 
 
 class QuotaSettings(BaseModel):
-    """`[quotas]`: how much one owner may have, far above regular use."""
+    """`[quotas]`: how much one owner and one daemon may have, far above regular use."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -63,4 +63,12 @@ class QuotaSettings(BaseModel):
     )
     events_per_contract: int = Field(
         default=100_000, ge=10, description="then its work goes on in a new contract; this one can be ended"
+    )
+    senders_per_daemon: int = Field(
+        default=5_000,
+        ge=1,
+        description="supervisors and agents that one daemon has at once; new ones above are refused",
+    )
+    new_connections_per_daemon: int = Field(
+        default=10_000, ge=1, description="of one daemon's supervisors and agents, at once and then per hour"
     )

@@ -41,6 +41,11 @@ unknown_contract_heartbeats = Counter(
     "makima_unknown_contract_heartbeats_total",
     "Supervisor heartbeats that name a contract that does not exist: nobody is registered for them",
 )
+senders_refused = Counter(
+    "makima_senders_refused_total",
+    "Heartbeats of new senders that were refused, because their daemon has too many senders or new connections",
+    ["exceeded"],
+)
 changes_withheld = Counter(
     "makima_sender_changes_withheld_total", "Heartbeats whose change was not recorded: too many of its sender"
 )

@@ -11,6 +11,7 @@ from makima_schemas.envelope import Recorded
 from makima_schemas.gate import Readiness
 from makima_schemas.identity import stream_name
 
+from makima_gateway.diagnosis.over_limit import OverLimit
 from makima_gateway.diagnosis.rivals import Rival
 from makima_gateway.diagnosis.unfit_heartbeats import UnfitHeartbeat
 from makima_gateway.read_model.rows import ContractRow, DaemonRow, QuestionRow, SupervisorRow
@@ -42,7 +43,8 @@ class Evidence:
 class ContractFacts:
     """`last` are the newest events of each type, of the contract's own stream and of its staleness;
     `advances` whether it moves on by itself when its gate is satisfied; `unfit` the newest heartbeats of its
-    senders that did not fit; `rivals` who else speaks for them.
+    senders that did not fit; `rivals` who else speaks for them; `over_limit` whether
+    its daemon has too many.
     """
 
     contract: ContractRow
@@ -54,6 +56,7 @@ class ContractFacts:
     advances: bool
     unfit: Sequence[UnfitHeartbeat] = ()
     rivals: Sequence[Rival] = ()
+    over_limit: OverLimit | None = None
 
     @property
     def at_work(self) -> bool:

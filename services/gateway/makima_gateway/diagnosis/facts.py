@@ -9,6 +9,7 @@ from makima_schemas.identity import stream_name
 from makima_schemas.silence import contract_stream
 
 from makima_gateway.diagnosis.contract_facts import ContractFacts
+from makima_gateway.diagnosis.over_limit import over_limit
 from makima_gateway.diagnosis.readiness import phase_standing
 from makima_gateway.diagnosis.rivals import recent, rivals
 from makima_gateway.diagnosis.unfit_heartbeats import unfit_heartbeats
@@ -34,6 +35,7 @@ async def contract_facts(
     `auto_advance`: True if the settings allow contracts to advance by themselves; `timeout_seconds` of heartbeats.
     """
     found = await phase_standing(queries, row)
+    since = recent(datetime.now(UTC), timeout_seconds)
     supervisor = await queries.supervisor(row.tenant, row.id)
     return ContractFacts(
         contract=row,
@@ -45,7 +47,8 @@ async def contract_facts(
         | await _last(log, row, contract_stream(row.id)),
         advances=auto_advance and row.auto_complete_enabled and found.phase.gate.auto_advance,
         unfit=unfit_heartbeats(latest, supervisor),
-        rivals=rivals(latest, supervisor, recent(datetime.now(UTC), timeout_seconds)),
+        rivals=rivals(latest, supervisor, since),
+        over_limit=over_limit(latest, supervisor, since),
     )
 
 

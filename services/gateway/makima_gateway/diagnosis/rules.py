@@ -143,6 +143,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("SWITCHED_OFF", "fact", "waiting", phase_rules.switched_off),
     Rule("NOT_STARTED", "fact", "waiting", _created),
     Rule("NO_SUPERVISOR", "fact", "waiting", supervision_rules.unsupervised),
+    Rule("DAEMON_OVER_LIMIT", "fact", "healthy", supervision_rules.daemon_over_limit),
     Rule("DAEMON_UNHEARD", "fact", "healthy", supervision_rules.daemon_unheard),
     Rule("HEARTBEAT_CUT", "fact", "healthy", supervision_rules.cut),
     Rule("GATE_OPEN", "fact", "healthy", phase_rules.gate),

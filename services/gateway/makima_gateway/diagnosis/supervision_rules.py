@@ -99,6 +99,17 @@ def _evidence(text: Json | None) -> dict[str, object] | None:
     return None if text is None else cast("dict[str, object]", orjson.loads(text))
 
 
+def daemon_over_limit(found: ContractFacts) -> Iterator[Finding]:
+    over = None if found.ended else found.over_limit
+    if over is not None:
+        yield Finding(
+            f"new senders of a daemon are refused: {over.reason}",
+            over.at,
+            f"stop what daemon {over.daemon_id} does not need, run it on another daemon, or raise the limit",
+            Evidence(stream_name("daemon", over.daemon_id), evidence=over.evidence),
+        )
+
+
 def two_daemons(found: ContractFacts) -> Iterator[Finding]:
     """Work may be done twice: of a supervisor only its daemon counts, of a daemon whoever spoke last."""
     for each in () if found.ended else found.rivals:

@@ -10,6 +10,7 @@ from makima_schemas.supervisor import ENDED, ObserveHeartbeat, SupervisorState
 from makima_supervisor_heartbeat.domain.broker_time import moment
 from makima_supervisor_heartbeat.domain.contracts import Contracts
 from makima_supervisor_heartbeat.domain.daemon import Daemon
+from makima_supervisor_heartbeat.domain.daemon_limits import DaemonLimits
 from makima_supervisor_heartbeat.domain.event_budget import EventBudget
 from makima_supervisor_heartbeat.domain.heartbeats import Beat
 from makima_supervisor_heartbeat.domain.sender import Observation, Sender, agrees
@@ -20,9 +21,11 @@ from makima_supervisor_heartbeat.domain.supervisor import Supervisor, speaks
 class Observer:
     """Compares heartbeats with the expected states of their senders."""
 
-    def __init__(self, find: Callable[[str, str], Sender], contracts: Contracts) -> None:
+    def __init__(
+        self, find: Callable[[str, str], Sender], contracts: Contracts, limits: DaemonLimits
+    ) -> None:
         """`find` returns the cached sender of a stream and an entity id, made if there is none."""
-        self._find, self._contracts = find, contracts
+        self._find, self._contracts, self._limits = find, contracts, limits
         # How many heartbeats told a change that their sender's budget did not allow to record.
         self._withheld = 0
 
@@ -64,7 +67,10 @@ class Observer:
             found += self._of_daemon(daemon, daemon.expected, "", beat, arrival)
         events = SUPERVISOR.decide(observed, known)
         if known.state not in (None, SupervisorState.INTERRUPTED):
-            events = self._affordable(sender, beat, arrival, events, ends=beat.state in ENDED)
+            connects = beat.connection_id not in (None, known.connection_id)
+            events = self._affordable(
+                sender, beat, arrival, events, ends=beat.state in ENDED, connects=connects
+            )
         return found + self._put(sender, observed, events)
 
     def _of_daemon(
@@ -77,14 +83,24 @@ class Observer:
         return self._put(sender, observed, events)
 
     def _affordable(
-        self, sender: Sender, beat: Beat, arrival: Arrival, events: Sequence[SenderEvent], *, ends: bool
+        self,
+        sender: Sender,
+        beat: Beat,
+        arrival: Arrival,
+        events: Sequence[SenderEvent],
+        *,
+        ends: bool,
+        connects: bool = False,
     ) -> Sequence[SenderEvent]:
-        """The events, if the sender's budget allows them; else none. Those submitted already cost nothing."""
+        """The events, if the budget of the sender, and for a new connection that of its daemon, allow them; else
+        none. Those submitted already cost nothing.
+        """
         if not events or sender.observed == (arrival.stream_epoch, arrival.stream_sequence):
             return ()
         if sender.budget is None:
             sender.budget = EventBudget()
-        if sender.budget.spend(beat.received_ns, ends=ends):
+        allowed = not connects or self._limits.connects(beat.address.daemon_id or "", beat.received_ns)
+        if allowed and sender.budget.spend(beat.received_ns, ends=ends):
             return events
         self._withheld += 1
         return ()

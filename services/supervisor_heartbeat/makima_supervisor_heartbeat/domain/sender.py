@@ -30,6 +30,13 @@ class Rival(msgspec.Struct, frozen=True, gc=False):
     at_ns: int  # when the broker received the last one, Unix ns
 
 
+class OverLimit(msgspec.Struct, frozen=True, gc=False):
+    """A new sender of a daemon was refused, because the daemon has too many."""
+
+    reason: str
+    at_ns: int  # when the broker received the last one, Unix ns
+
+
 class Sender(msgspec.Struct, gc=False):
     """Cached state of one supervisor, agent or daemon."""
 
@@ -65,6 +72,8 @@ class Sender(msgspec.Struct, gc=False):
     unfit: Unfit | None = None
     # Who else spoke for it last; None: nobody did.
     rival: Rival | None = None
+    # A daemon's: why new senders of it are refused; None: none was.
+    over_limit: OverLimit | None = None
 
     def expect(self, state: SenderState) -> None:
         """Compare heartbeats with this state from now on."""
@@ -94,6 +103,15 @@ def has_ended(sender: Sender, before_ns: int) -> bool:
             return not state.connected and state.admission is None
         case None:
             return True
+
+
+def has_left(sender: Sender, daemon_id: str, before_ns: int) -> bool:
+    """True if the sender is none of the daemon's any more: it ended, moved, or was not heard since `before_ns`."""
+    last = sender.last
+    if last is None or last.address.daemon_id != daemon_id or last.received_ns < before_ns:
+        return True
+    state = sender.logged
+    return isinstance(state, Supervisor) and state.state is not None and not state.alive
 
 
 def agrees(state: SenderState, beat: Beat) -> bool:

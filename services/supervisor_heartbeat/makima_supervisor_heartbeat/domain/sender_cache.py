@@ -7,6 +7,7 @@ from makima_schemas.heartbeat_codec import Address, MalformedHeartbeatError
 from makima_schemas.identity import split_stream
 
 from makima_supervisor_heartbeat.domain.contracts import Assigned, Contracts
+from makima_supervisor_heartbeat.domain.daemon_limits import DaemonLimits, Limits, Refusal
 from makima_supervisor_heartbeat.domain.heartbeats import Beat, is_late
 from makima_supervisor_heartbeat.domain.observer import Observer, offset_of
 from makima_supervisor_heartbeat.domain.sender import Observation, Sender, has_ended
@@ -22,12 +23,13 @@ class SenderCache:
     submits to the log.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits | None = None) -> None:
         self._senders: dict[str, Sender] = {}
         # Incarnation of the heartbeat stream that `last` of the senders belongs to; "": none yet.
         self.stream_epoch = ""
         self.contracts = Contracts(self._senders)
-        self._observer = Observer(self._of, self.contracts)
+        self.limits = DaemonLimits(self._senders, limits or Limits())
+        self._observer = Observer(self._of, self.contracts, self.limits)
 
     def __len__(self) -> int:
         return len(self._senders)
@@ -55,9 +57,21 @@ class SenderCache:
     def of(self, address: Address) -> Sender:
         return self._of(address.sender, address.entity_id)
 
+    def sender(self, stream: str, entity_id: str) -> Sender:
+        """As `of`, by the name of its stream."""
+        return self._of(stream, entity_id)
+
     def known(self, address: Address) -> Sender | None:
         """The sender, if it was heard before: who says nothing that fits is not remembered."""
         return self._senders.get(address.sender)
+
+    def refuses(self, address: Address, now_ns: int) -> Refusal | None:
+        """Why the sender is not taken, because its daemon has too many; None: it is, and is counted."""
+        known = self._senders.get(address.sender)
+        if known is None or (known.last is None and known.logged == initial(known.stream)):
+            return self.limits.refuses(address, now_ns)
+        self.limits.count(address, now_ns)
+        return None
 
     def on_heartbeat(
         self, sender: Sender, beat: Beat, *, same: bool

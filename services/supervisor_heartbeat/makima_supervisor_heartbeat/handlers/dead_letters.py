@@ -23,24 +23,25 @@ class DeadLetterSink:
         self._nats = nats
 
     async def all(self, slice_: WriteBatch) -> None:
-        """Dead-letter the messages in `slice_.aside`.
+        """Dead-letter the messages in `slice_.aside`, each with a line in the log, and in `slice_.over_limit`,
+        of which the log tells once per episode.
 
         Called before the batch is committed, so that a crash loses none. A message that is read again is
         stored once, because its message id is derived from stream epoch and sequence.
         """
-        for start in range(0, len(slice_.aside), MAX_CONCURRENT_DEAD_LETTERS):
-            some = slice_.aside[start : start + MAX_CONCURRENT_DEAD_LETTERS]
+        for message, reason in slice_.aside:
+            _logger.warning(
+                "heartbeat.dead_lettered", subject=message.subject, sequence=message.sequence, reason=reason
+            )
+        letters = [*slice_.aside, *slice_.over_limit]
+        for start in range(0, len(letters), MAX_CONCURRENT_DEAD_LETTERS):
+            some = letters[start : start + MAX_CONCURRENT_DEAD_LETTERS]
             await asyncio.gather(
                 *(self._one(slice_.stream_epoch, message, reason) for message, reason in some)
             )
 
     async def _one(self, stream_epoch: str, message: Message, reason: str) -> None:
-        """Log the reason and publish the dead letter. A failure is only logged: it must not block the
-        following heartbeats.
-        """
-        _logger.warning(
-            "heartbeat.dead_lettered", subject=message.subject, sequence=message.sequence, reason=reason
-        )
+        """Publish the dead letter. A failure is only logged: it must not block the following heartbeats."""
         try:
             await dead_letter(
                 self._nats,

@@ -8,13 +8,13 @@ from typing import Final
 import orjson
 from makima_kernel.cancellation import raise_if_cancelled
 from makima_schemas import subjects
-from makima_schemas.identity import DEFAULT_TENANT
+from makima_schemas.identity import DEFAULT_TENANT, split_stream
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from makima_supervisor_heartbeat.domain.broker_time import rfc3339_of
 from makima_supervisor_heartbeat.domain.heartbeats import Beat
-from makima_supervisor_heartbeat.domain.sender import Rival, Sender, Unfit
+from makima_supervisor_heartbeat.domain.sender import OverLimit, Rival, Sender, Unfit
 
 PUBLISH_INTERVAL_SECONDS: Final = 1.0
 STATES_PER_TURN: Final = 100
@@ -54,23 +54,35 @@ class StatePublisher:
             if number % STATES_PER_TURN == 0:
                 await asyncio.sleep(0)  # lets heartbeats be processed
             sender = self._waiting.pop(stream)
-            last = sender.last
-            if last is None:
+            if sender.last is None and sender.over_limit is None:
                 continue
             try:
                 await self._nats.publish(
-                    subjects.state(last.address.kind, last.address.entity_id),
-                    encode_state(last, sender.unfit, sender.rival),
+                    subjects.state(split_stream(stream)[0], sender.entity_id), encode_sender(sender)
                 )
             except NatsError:
                 break
         return len(due)
 
 
-def encode_state(beat: Beat, unfit: Unfit | None = None, rival: Rival | None = None) -> bytes:
+def encode_sender(sender: Sender) -> bytes:
+    """The state of a sender; of a daemon that never sent a heartbeat only that its senders are refused."""
+    if sender.last is not None:
+        return encode_state(sender.last, sender.unfit, sender.rival, sender.over_limit)
+    return orjson.dumps({"tenant": DEFAULT_TENANT, **_limit(sender.over_limit)})
+
+
+def _limit(over: OverLimit | None) -> dict[str, object]:
+    return {} if over is None else {"over_limit": {"reason": over.reason, "at": rfc3339_of(over.at_ns)}}
+
+
+def encode_state(
+    beat: Beat, unfit: Unfit | None = None, rival: Rival | None = None, over: OverLimit | None = None
+) -> bytes:
     """A sender's state as JSON: the common fields and those of its kind, in one flat object.
 
-    `unfit` is a member only if something did not fit, `rival` only if somebody else speaks for the sender.
+    `unfit` is a member only if something did not fit, `rival` only if somebody else speaks for the sender,
+    `over_limit` only of a daemon with new senders that were refused.
     """
     state: dict[str, object] = {
         "tenant": DEFAULT_TENANT,  # of all heartbeats, as their subjects contain no tenant
@@ -91,5 +103,6 @@ def encode_state(beat: Beat, unfit: Unfit | None = None, rival: Rival | None = N
         state["unfit"] = {"count": unfit.count, "at": at, "reason": unfit.reason, "outcome": outcome}
     if rival is not None and rival.count:
         state["rival"] = {"other": rival.other, "count": rival.count, "at": rfc3339_of(rival.at_ns)}
+    state |= _limit(over)
     encoded = orjson.dumps(state)
     return encoded if beat.detail is None else encoded[:-1] + b"," + beat.detail[1:].encode()

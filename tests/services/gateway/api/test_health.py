@@ -138,6 +138,20 @@ async def contested(gateways: Gateways, http: httpx.AsyncClient, contract: str) 
     return position
 
 
+async def over_limit(gateways: Gateways, http: httpx.AsyncClient, contract: str) -> int:
+    """As the recorder's feed tells it, of a daemon that sends no heartbeats of its own."""
+    position = await supervised(gateways, http, contract)
+    told = {"at": rfc3339(datetime.now(UTC)), "reason": "daemon d1 has 5000 senders"}
+
+    async def heard() -> bool:
+        state = orjson.dumps({"over_limit": told})
+        await gateways.replicas[0].nats.publish(subjects.state("daemon", "d1"), state)
+        return "DAEMON_OVER_LIMIT" in (await health(http, contract, position))[1]
+
+    await eventually(heard)
+    return position
+
+
 # code → how it comes about, what is said, what to do about it, and what proves it: an event, or the evidence
 # of a verdict
 PROVOKED: dict[str, tuple[Provoke, str, str, str]] = {
@@ -149,6 +163,7 @@ PROVOKED: dict[str, tuple[Provoke, str, str, str]] = {
     "HEARTBEAT_REFUSED": (unfit("refused"), "supervisor s1 sends heartbeats that are refused: state: dreaming", "make what supervisor s1 sends fit", "unfit"),
     "HEARTBEAT_CUT": (unfit("cut"), "supervisor s1 sends heartbeats of which something is cut", "make what supervisor s1 sends fit", "unfit"),
     "TWO_DAEMONS": (contested, "two daemons speak for supervisor s1: d1, which has the contract, and d2", "stop the supervisor on daemon d2", "unfit"),
+    "DAEMON_OVER_LIMIT": (over_limit, "new senders of a daemon are refused: daemon d1 has 5000 senders", "stop what daemon d1 does not need", "limit"),
     "STALE": (stale, "no activity for longer than the stale threshold", "start a daemon that runs it, or POST /api/v1/contracts/{id}/fail", "StaleDetected"),
     "BLOCKED": (blocked, "it is blocked: no review", "POST /api/v1/contracts/{id}/unblock", "ContractBlocked"),
     "PAUSED": (paused, "it is paused: lunch", "POST /api/v1/contracts/{id}/resume", "ContractPaused"),
@@ -208,6 +223,9 @@ async def proven(gateways: Gateways, contract: str, named: dict[str, object], ex
                 "supervisor-s1",
                 3,
             )
+        case "limit":
+            assert named["stream"] == "daemon-d1"
+            assert cast("dict[str, object]", named["evidence"])["reason"]
         case "version":
             assert (named["stream"], named["version"]) == (f"contract-{contract}", events[-1].version)
         case _:

@@ -80,12 +80,20 @@ class BatchBuilder:
                     self._refused(message, error, slices[lane])
 
     def _first(self, message: Message, slices: Sequence[WriteBatch]) -> None:
-        """Handle a message on an unknown subject; the subject is cached only if the heartbeat is valid."""
+        """Handle a message on an unknown subject; the subject is cached only if the heartbeat is valid, and its
+        sender is taken.
+        """
         lane = self._lane_of.get(message.subject.split(".")[2])
         address = None if lane is None else decode_subject(message.subject)
         if lane is None or address is None:
             return
-        beat, sender = read(address, message), self._senders.of(address)
+        beat = read(address, message)
+        refusal = self._senders.refuses(address, message.timestamp_ns)
+        if refusal is not None:
+            if refusal.is_kept:
+                slices[lane].over_limit.append((message, refusal.reason))
+            return
+        sender = self._senders.of(address)
         if len(self._subjects) >= self._max_subjects:
             self.forget()
         self._subjects[message.subject] = SubjectInfo(lane, address, sender)

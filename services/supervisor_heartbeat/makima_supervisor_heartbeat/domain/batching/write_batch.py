@@ -45,6 +45,8 @@ class WriteBatch:
     messages: list[Message] = field(default_factory=list[Message])
     # Messages for the dead letters, with the reason: they are no valid heartbeats.
     aside: list[tuple[Message, str]] = field(default_factory=list[tuple[Message, str]])
+    # Messages for the dead letters of senders that are refused, because their daemon has too many.
+    over_limit: list[tuple[Message, str]] = field(default_factory=list[tuple[Message, str]])
     # Senders with at least one heartbeat that counts; their state is published after the commit.
     heard: list[Sender] = field(default_factory=list[Sender])
     # By sender (stream name): index in `rows` of its newest heartbeat that counts.
