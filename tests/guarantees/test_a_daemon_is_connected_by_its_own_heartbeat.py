@@ -4,6 +4,7 @@ asked of it, and what is refused leaves no event.
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from typing import cast
 
 import asyncpg
 import httpx
@@ -49,8 +50,8 @@ async def connected(http: httpx.AsyncClient) -> tuple[object, object, object]:
     shown = body(await http.get("/daemons/d1"))
     [listed] = await items(http, "/daemons")
     usage = body(await http.get("/contracts/dashboard"))["resourceUsage"]
-    assert isinstance(usage, dict)
-    return shown["connected"], listed["connected"], usage["activeDaemons"]
+    active = cast("dict[str, object]", usage)["activeDaemons"]
+    return shown["connected"], listed["connected"], active
 
 
 async def events(gateways: Gateways, stream: str) -> list[str]:

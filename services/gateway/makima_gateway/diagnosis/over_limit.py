@@ -26,9 +26,9 @@ def over_limit(
 ) -> OverLimit | None:
     """The contract's daemon, if a sender of it was refused since then."""
     state = None if supervisor is None else latest.latest("daemon", supervisor.daemon_id)
-    told = None if state is None else state.heartbeat.get("over_limit")
-    if supervisor is None or not isinstance(told, dict):
+    recorded = None if state is None else state.heartbeat.get("over_limit")
+    if supervisor is None or not isinstance(recorded, dict):
         return None
-    members = cast("dict[str, object]", told)
+    members = cast("dict[str, object]", recorded)
     at = datetime.fromisoformat(str(members["at"]))
     return OverLimit(supervisor.daemon_id, str(members.get("reason")), at) if at >= since else None

@@ -48,10 +48,10 @@ def _found(latest: LatestHeartbeats, supervisor: SupervisorRow) -> Iterator[Riva
     )
     for kind, sender_id in senders:
         state = latest.latest(kind, sender_id)
-        told = None if state is None else state.heartbeat.get("rival")
-        if state is None or not isinstance(told, dict):
+        recorded = None if state is None else state.heartbeat.get("rival")
+        if state is None or not isinstance(recorded, dict):
             continue
-        members = cast("dict[str, object]", told)
+        members = cast("dict[str, object]", recorded)
         own = supervisor.daemon_id if kind == "supervisor" else str(state.heartbeat.get("hostname", ""))
         at = datetime.fromisoformat(str(members["at"]))
         count = cast("int", members.get("count", 0))

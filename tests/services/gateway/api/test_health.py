@@ -2,155 +2,38 @@
 reason is gone.
 """
 
-from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import cast
 
 import httpx
 import orjson
 import pytest
 from makima_gateway.diagnosis.rules import RULES, Rule
-from makima_kernel.testing import eventually
-from makima_schemas import subjects
-from makima_schemas.daemon import DaemonConnected, DaemonDisconnected
 from makima_schemas.silence import StaleDetected
-from makima_schemas.supervisor import SupervisorRegistered, SupervisorState, SupervisorStateChanged
-from makima_schemas.times import rfc3339
 
+from tests.services.gateway.api.provoked_health import (
+    Provoke,
+    asked,
+    blocked,
+    contested,
+    daemon_gone,
+    daemon_unheard,
+    failed,
+    gave_up,
+    guarded,
+    health,
+    over_limit,
+    paused,
+    silent,
+    stale,
+    started,
+    supervised,
+    switched_off,
+    unfit,
+    untouched,
+)
 from tests.services.gateway.harness import Gateways, act, body, created, refused
-from tests.services.gateway.sender_samples import EVIDENCE, INTERRUPTED, NOW, WORKING
-
-Provoke = Callable[[Gateways, httpx.AsyncClient, str], Awaitable[int]]
-
-
-async def started(_gateways: Gateways, http: httpx.AsyncClient, contract: str) -> int:
-    await act(http, contract, "start")
-    return 0
-
-
-async def failed(_gateways: Gateways, http: httpx.AsyncClient, contract: str) -> int:
-    await act(http, contract, "fail", reason="no budget")
-    return 0
-
-
-async def blocked(gateways: Gateways, http: httpx.AsyncClient, contract: str) -> int:
-    await started(gateways, http, contract)
-    await act(http, contract, "block", reason="no review")
-    return 0
-
-
-async def paused(_gateways: Gateways, http: httpx.AsyncClient, contract: str) -> int:
-    await act(http, contract, "pause", reason="lunch")
-    return 0
-
-
-async def untouched(_gateways: Gateways, _http: httpx.AsyncClient, _contract: str) -> int:
-    return 0
-
-
-async def asked(gateways: Gateways, http: httpx.AsyncClient, contract: str) -> int:
-    await started(gateways, http, contract)
-    await http.post(f"/contracts/{contract}/questions", json={"question": "why?"})
-    return 0
-
-
-async def guarded(gateways: Gateways, http: httpx.AsyncClient, contract: str) -> int:
-    await started(gateways, http, contract)
-    await http.put(f"/contracts/{contract}/phase-guard", json={"enabled": True})
-    await act(http, contract, "deliverables/plan-document/complete")
-    return 0
-
-
-async def switched_off(gateways: Gateways, http: httpx.AsyncClient, contract: str) -> int:
-    await started(gateways, http, contract)
-    await http.put(f"/contracts/{contract}/auto-complete", json={"enabled": False})
-    await act(http, contract, "deliverables/plan-document/complete")
-    return 0
-
-
-async def supervised(gateways: Gateways, http: httpx.AsyncClient, contract: str) -> int:
-    await started(gateways, http, contract)
-    await gateways.append("daemon-d1", DaemonConnected("one"))
-    return await gateways.append("supervisor-s1", SupervisorRegistered(contract, "d1", "k1", WORKING, "plan"))
-
-
-async def silent(gateways: Gateways, http: httpx.AsyncClient, contract: str) -> int:
-    await supervised(gateways, http, contract)
-    told = SupervisorStateChanged(
-        contract, "d1", "k1", WORKING, INTERRUPTED, "plan", "heartbeat_expired", EVIDENCE
-    )
-    return await gateways.append("supervisor-s1", told)
-
-
-async def gave_up(gateways: Gateways, http: httpx.AsyncClient, contract: str) -> int:
-    await supervised(gateways, http, contract)
-    return await gateways.append(
-        "supervisor-s1",
-        SupervisorStateChanged(contract, "d1", "k1", WORKING, SupervisorState.FAILED, "plan", "heartbeat"),
-    )
-
-
-async def daemon_gone(gateways: Gateways, http: httpx.AsyncClient, contract: str) -> int:
-    await supervised(gateways, http, contract)
-    return await gateways.append("daemon-d1", DaemonDisconnected(EVIDENCE))
-
-
-async def daemon_unheard(gateways: Gateways, _http: httpx.AsyncClient, contract: str) -> int:
-    await gateways.append("supervisor-s1", SupervisorRegistered(contract, "d1", "k1", WORKING, "plan"))
-    return await gateways.append("daemon-d1", DaemonConnected(""))
-
-
-async def stale(gateways: Gateways, http: httpx.AsyncClient, contract: str) -> int:
-    await started(gateways, http, contract)
-    return await gateways.append(f"silence-{contract}", StaleDetected(contract, NOW, 1800.0, 1801.0))
-
-
-def unfit(outcome: str) -> Provoke:
-    """As the recorder's feed tells it."""
-
-    async def provoke(gateways: Gateways, http: httpx.AsyncClient, contract: str) -> int:
-        position = await supervised(gateways, http, contract)
-        told = {"count": 3, "at": rfc3339(NOW), "reason": "state: dreaming", "outcome": outcome}
-        state = {"contract_id": contract, "last_heartbeat": rfc3339(NOW), "unfit": told}
-        code = {"refused": "HEARTBEAT_REFUSED", "cut": "HEARTBEAT_CUT"}[outcome]
-
-        async def heard() -> bool:
-            await gateways.replicas[0].nats.publish(subjects.state("supervisor", "s1"), orjson.dumps(state))
-            return code in (await health(http, contract, position))[1]
-
-        await eventually(heard)
-        return position
-
-    return provoke
-
-
-async def contested(gateways: Gateways, http: httpx.AsyncClient, contract: str) -> int:
-    """As the recorder's feed tells it."""
-    position = await supervised(gateways, http, contract)
-    told = {"count": 3, "at": rfc3339(datetime.now(UTC)), "other": "d2"}
-    state = {"contract_id": contract, "last_heartbeat": rfc3339(NOW), "rival": told}
-
-    async def heard() -> bool:
-        await gateways.replicas[0].nats.publish(subjects.state("supervisor", "s1"), orjson.dumps(state))
-        return "TWO_DAEMONS" in (await health(http, contract, position))[1]
-
-    await eventually(heard)
-    return position
-
-
-async def over_limit(gateways: Gateways, http: httpx.AsyncClient, contract: str) -> int:
-    """As the recorder's feed tells it, of a daemon that sends no heartbeats of its own."""
-    position = await supervised(gateways, http, contract)
-    told = {"at": rfc3339(datetime.now(UTC)), "reason": "daemon d1 has 5000 senders"}
-
-    async def heard() -> bool:
-        state = orjson.dumps({"over_limit": told})
-        await gateways.replicas[0].nats.publish(subjects.state("daemon", "d1"), state)
-        return "DAEMON_OVER_LIMIT" in (await health(http, contract, position))[1]
-
-    await eventually(heard)
-    return position
-
+from tests.services.gateway.sender_samples import NOW
 
 # code → how it comes about, what is said, what to do about it, and what proves it: an event, or the evidence
 # of a verdict
@@ -180,16 +63,6 @@ PROVOKED: dict[str, tuple[Provoke, str, str, str]] = {
     "NO_SUPERVISOR": (started, "no supervisor has sent a heartbeat for it yet", "start a daemon that runs it", "ContractStarted"),
     "GATE_OPEN": (started, "phase plan needs Deliverable: plan-document", "POST /api/v1/contracts/{id}/deliverables/plan-document/complete", "version"),
 }  # fmt: skip
-
-
-async def health(
-    http: httpx.AsyncClient, contract: str, position: int = 0
-) -> tuple[str, dict[str, dict[str, object]]]:
-    """The verdict, and the reasons by their code."""
-    answer = await http.get(f"/contracts/{contract}/health", headers={"Makima-Min-Position": str(position)})
-    assert answer.status_code == 200, answer.text
-    reasons = cast("list[dict[str, object]]", answer.json()["reasons"])
-    return str(answer.json()["verdict"]), {str(reason["code"]): reason for reason in reasons}
 
 
 def test_every_rule_is_provoked() -> None:
