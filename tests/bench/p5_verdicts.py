@@ -20,7 +20,7 @@ import orjson
 import psutil
 from makima_kernel.testing import eventually
 from makima_local import ports
-from makima_local.probe import unready
+from makima_local.probe import unhealthy
 from makima_schemas import subjects
 from makima_schemas.commands import Accepted, encode_reply
 from nats.aio.msg import Msg
@@ -199,7 +199,7 @@ async def detector(dsn: str, url: str, load: Load) -> AsyncGenerator[tuple[Proce
     async with process("makima_stale_detector", env=env) as running:
 
         async def ready() -> bool:
-            return await unready(port) is None
+            return await unhealthy(port) is None
 
         await eventually(ready, 120.0, every=0.1)
         yield running, time.monotonic() - started

@@ -114,13 +114,17 @@ async def test_without_canaries_the_detector_says_that_it_is_blind(
         await system.nats.jetstream().update_stream(info.config.evolve(subjects=["makima.heartbeats.>"]))
         fleet.dead.add("t1")
         async with plain_client() as client:
-            url = f"http://{ports.LOOPBACK}:{system.health[f'{DETECTOR}-0']}/readyz"
+            url = f"http://{ports.LOOPBACK}:{system.health[f'{DETECTOR}-0']}"
 
             async def blind() -> bool:
-                answer = await client.get(url)
+                answer = await client.get(f"{url}/healthz")
                 return answer.status_code == 503 and "blind" in answer.text
 
             await eventually(blind)
+            assert (await client.get(f"{url}/readyz")).status_code == 200, (
+                "no replica sees more than this one"
+            )
+            assert 'makima_check{check="detector"} 0.0' in (await client.get(f"{url}/metrics")).text
         await eventually(
             lambda: beaten_for(system, "t0", 2 * TIMEOUT)
         )  # more than enough for a verdict on any other clock

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from makima_kernel.testing import eventually
-from makima_local.probe import unready
+from makima_local.probe import unhealthy
 
 from tests.guarantees.detector_cluster import DETECTOR, OWNER, detecting
 from tests.guarantees.saturation import flooding, losing, small_queue
@@ -123,7 +123,7 @@ async def test_while_the_broker_is_saturated_and_drops_heartbeats_although_it_st
         async with flooding(broker, "d2") as flood, losing(fleet, system.health[f"{DETECTOR}-0"]):
 
             async def overloaded() -> bool:
-                return "overloaded" in (await unready(system.health[f"{DETECTOR}-0"]) or "")
+                return "overloaded" in (await unhealthy(system.health[f"{DETECTOR}-0"]) or "")
 
             await eventually(overloaded)
             await asyncio.sleep(FROZEN)  # the fault itself

@@ -124,7 +124,7 @@ async def test_a_thousand_broken_ones_between_good_ones_cost_none_of_those(fleet
     await eventually(all_bad_ones)
 
     async def is_ready() -> bool:
-        return (await fleet.service.health.readiness())[0] == 200
+        return (await fleet.service.health.condition())[0] == 200
 
     await eventually(is_ready)  # nothing of it lasts: a busy machine may be late for a moment
 

@@ -90,15 +90,15 @@ class System:
         await self.admin.execute(f'drop database "{self.name}" with (force)')
         await self.copy(f"{self.name}_backup", self.name)
 
-    async def said_by_readiness(self) -> str:
+    async def said_by_health(self) -> str:
         async with plain_client(timeout=10) as client:
             answers = [
-                await client.get(f"http://{ports.LOOPBACK}:{port}/readyz") for port in self.health.values()
+                await client.get(f"http://{ports.LOOPBACK}:{port}/healthz") for port in self.health.values()
             ]
         return " ".join(answer.text for answer in answers if answer.status_code == 503)
 
     async def new_epoch(self) -> str:
-        """On the command line, as `/readyz` says."""
+        """On the command line, as `/healthz` says."""
         arguments = ("-m", "makima_cli.main", "ledger", "new-epoch", "--format", "json")
         env = {**os.environ, **self.env, "XDG_CONFIG_HOME": str(self.folder)}
         process = await asyncio.create_subprocess_exec(
@@ -210,7 +210,7 @@ async def answers(client: httpx.AsyncClient) -> bool:
 
 async def names_the_command(system: System) -> bool:
     try:
-        return "makima ledger new-epoch" in await system.said_by_readiness()
+        return "makima ledger new-epoch" in await system.said_by_health()
     except httpx.TransportError:
         return False
 

@@ -108,7 +108,7 @@ async def generations(pool: asyncpg.Pool) -> dict[str, int]:
 
 
 async def is_ready(service: Service) -> bool:
-    status, said = await service.health.readiness()
+    status, said = await service.health.condition()
     assert status == 200, said
     return True
 

@@ -169,7 +169,7 @@ class Watchers(LogReader):
 
 
 async def is_ready(service: Service) -> bool:
-    return (await service.health.readiness())[0] == 200
+    return (await service.health.condition())[0] == 200
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 from makima_kernel.testing import PATIENCE, eventually
 from makima_local import ports, processes
-from makima_local.probe import SILENT, unready
+from makima_local.probe import SILENT, unhealthy
 from makima_local.processes import Died, Frozen, NotReadyError, Program, Ready, Report, Runner, Started
 from makima_local.server import lives
 
@@ -35,7 +35,7 @@ answers = 0
 class Health(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         global answers
-        answers += self.path == "/readyz"
+        answers += self.path == "/healthz"
         position = min(answers, int(sys.argv[2]))
         body = json.dumps({"failing": {"projection": f"is being rebuilt: {position} of 20"}}).encode()
         self.send_response(200 if position == 20 else 503); self.end_headers(); self.wfile.write(body)
@@ -81,10 +81,10 @@ def python(name: str, code: str, folder: Path, port: int | None = None) -> Progr
 
 async def test_a_program_counts_as_ready_when_its_health_port_says_so(runner: Runner, tmp_path: Path) -> None:
     port = ports.free()
-    assert await unready(port) == SILENT
+    assert await unhealthy(port) == SILENT
     runner.start(python("service", SERVICE, tmp_path, port))
     await runner.ready(timeout=PATIENCE)
-    assert await unready(port) is None
+    assert await unhealthy(port) is None
 
 
 @pytest.mark.parametrize("upto", [20, 7], ids=["it goes on", "it stands still"])
@@ -105,7 +105,7 @@ async def test_whoever_says_how_far_a_long_work_is_is_waited_for(
 
 
 async def has_said(port: int, text: str) -> bool:
-    return text in str(await unready(port))
+    return text in str(await unhealthy(port))
 
 
 async def test_a_killed_program_comes_back_and_both_are_reported(

@@ -33,9 +33,11 @@ async def alive(port: int) -> bool:
             return False
 
 
-async def unready(port: int) -> str | None:
-    """The reasons why the service on this health port is not ready; None if it is."""
-    match await ask(port, "/readyz"):
+async def unhealthy(port: int) -> str | None:
+    """The reasons why the service on this health port, or what it shares with others, is not as it should be;
+    None if all is well.
+    """
+    match await ask(port, "/healthz"):
         case None:
             return SILENT
         case (200, _):

@@ -17,14 +17,14 @@ from typing import Self
 from makima_local import log_file
 from makima_local.account import OURS, Account
 from makima_local.parent import dies_with_parent
-from makima_local.probe import alive, unready
+from makima_local.probe import alive, unhealthy
 from makima_local.signals import send_to_group, send_to_one
 
 # Seconds before each restart in a row. The first restart is immediate, because most ends are accidental.
 RESTART_BACKOFF_SECONDS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
 BACKOFF_RESET_SECONDS = 10.0  # a program that ran for longer restarts with the first step of BACKOFF
 MAX_DEATHS_BEFORE_READY = 4  # ends of a program that is not ready, after which `Runner.ready` gives up
-READY_POLL_SECONDS = 0.05  # seconds between two checks of `/readyz`
+READY_POLL_SECONDS = 0.05  # seconds between two checks of `/healthz`
 LIVENESS_POLL_SECONDS = 1.0  # seconds between two checks of `/livez`
 # Seconds that one check counts at most towards `frozen_after`, e.g. after the machine slept.
 MAX_PROBE_SECONDS = 5.0
@@ -38,7 +38,7 @@ class Program:
     command: tuple[str, ...]
     folder: Path  # the working directory
     log: Path  # receives stdout and stderr
-    # Serves /livez and /readyz; without one the program is ready as soon as it runs.
+    # Serves /livez and /healthz; without one the program is ready as soon as it runs.
     health_port: int | None = None
     # In addition to this process's environment; None: the variable is removed from it.
     env: Mapping[str, str | None] = field(default_factory=dict[str, str | None])
@@ -146,7 +146,8 @@ class Runner:
             send_to_group(process.pid, what)
 
     async def ready(self, timeout: float = 60.0, *, longer_while: str | None = None) -> None:
-        """Waits until every program answers `/readyz` with 200.
+        """Waits until every program answers `/healthz` with 200: all of the system runs on this machine, so
+        that a shared condition is the start's concern too.
 
         Raises `NotReadyError` after `timeout` seconds, or earlier if a program keeps ending before it is
         ready. The seconds count anew each time that a reason with the text `longer_while` changes: that one
@@ -287,7 +288,7 @@ class Runner:
         """Why a program is not ready; None if it is."""
         if program.name not in self._processes:
             return "it is not running"
-        return await unready(program.health_port) if program.health_port else None
+        return await unhealthy(program.health_port) if program.health_port else None
 
 
 def _environment(own: Mapping[str, str | None]) -> dict[str, str]:

@@ -78,7 +78,7 @@ async def build(service: Service) -> None:
     service.loop("monitor log tail", log_tail.run)
     service.loop("tokens", tokens.run)
     service.loop("logins", broker_logins.run)
-    service.ready_when("logins", broker_logins.ready)
+    service.healthy_when("logins", broker_logins.ready)
     service.broker.subscriber(
         subjects.MONITOR_STALE, decoder=decode_stale, no_reply=True, title="stale-contracts"
     )(reminders.remind)

@@ -1,4 +1,4 @@
-"""Builds the stale-detector: creates its parts and registers their loops and readiness checks."""
+"""Builds the stale-detector: creates its parts and registers their loops and health checks."""
 
 from makima_kernel.service.contracts_settings import ContractsSettings
 from makima_kernel.service.runtime import Service
@@ -41,14 +41,18 @@ async def build(service: Service) -> None:
         local_health=local_health.problem,
     )
 
+    async def reads() -> str | None:
+        return local_health.incomplete()
+
     async def sees() -> str | None:
-        return local_health.problem()
+        return local_health.obscured()
 
     async def read() -> None:
         await follower.loaded.wait()
         await reader.run()
 
-    service.ready_when("detector", sees)
+    service.ready_when("heartbeats", reads)
+    service.healthy_when("detector", sees)
     service.health.warn_when("staleness", staleness.warning)
     service.loop("follow", follower.run)
     service.loop("read", read)

@@ -1,4 +1,4 @@
-"""Builds the supervisor-heartbeat service: its parts, loops, readiness checks, commands and queries."""
+"""Builds the supervisor-heartbeat service: its parts, loops, health checks, commands and queries."""
 
 from datetime import timedelta
 from functools import partial
@@ -103,7 +103,7 @@ async def build(service: Service) -> None:
     )  # fmt: skip
     service.loop("record", recorder.run)
     service.ready_when("recorder", recorder.check)
-    service.ready_when("history", history.ready)
+    service.healthy_when("history", history.ready)
     service.ready_when("senders", sync.check)
     router = CommandRouter(NAME)
     Verdicts(

@@ -98,4 +98,9 @@ Replica = Callable[..., Projector]
 
 
 async def ready(projector: Projector) -> bool:
-    return await projector.check() is None
+    return await told(projector) is None
+
+
+async def told(projector: Projector) -> str | None:
+    """What its checks say."""
+    return await projector.check_replica() or await projector.check_read_model()

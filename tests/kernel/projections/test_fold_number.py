@@ -18,7 +18,7 @@ from makima_kernel.testing import PATIENCE, eventually
 
 from tests.kernel.background import running
 from tests.kernel.event_log.filling import fill
-from tests.kernel.projections.sample_projection import Replica, SampleProjection, ready, rows
+from tests.kernel.projections.sample_projection import Replica, SampleProjection, ready, rows, told
 
 ANOTHER_FOLD = "update sample_projection.line set text = 'as the other version folds it'"
 FOR_LONG: Final = timedelta(hours=1)
@@ -104,7 +104,7 @@ async def test_the_live_tables_answer_and_follow_meanwhile_and_readiness_says_ho
             lines, _ = await rows(pool)
             assert [line[0] for line in lines] == list(range(1, 26))
             assert {line[3] for line in lines[:20]} == {"as the other version folds it"}
-            said = str(await active.check())
+            said = str(await active.check_replica())
             assert "is being rebuilt from the log: 0 of 20 events (0 %)" in said
             upgraded.rebuilding.set()
             await eventually(lambda: ready(active))
@@ -172,7 +172,7 @@ async def test_two_replicas_do_not_rebuild_twice(relay: Relay, pool: asyncpg.Poo
 
 
 async def says(projector: Projector, text: str) -> bool:
-    return text in str(await projector.check())
+    return text in str(await told(projector))
 
 
 async def test_a_rebuild_that_fails_says_why_and_is_tried_again(

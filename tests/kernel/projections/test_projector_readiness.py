@@ -15,7 +15,7 @@ from nats.aio.client import Client
 
 from tests.kernel.background import running
 from tests.kernel.event_log.filling import fill
-from tests.kernel.projections.sample_projection import Replica, SampleProjection, ready
+from tests.kernel.projections.sample_projection import Replica, SampleProjection, ready, told
 from tests.servers import BUDGET
 
 
@@ -51,7 +51,7 @@ async def test_it_is_not_ready_with_a_part_of_what_it_has_to_catch_up(
         await eventually(lambda: projector.ready() is None)
 
 
-async def test_it_is_not_ready_while_the_oldest_event_waits_too_long(
+async def test_its_tables_are_behind_while_the_oldest_event_waits_too_long(
     relay: Relay,
     pool: asyncpg.Pool,
     replica: Replica,
@@ -63,17 +63,18 @@ async def test_it_is_not_ready_while_the_oldest_event_waits_too_long(
         await eventually(lambda: active.ready() is None)
         async with running(standby.run()):
             await eventually(lambda: standby.ready() is None)
-            assert (await active.check(), await standby.check()) == (None, None)
+            assert (await told(active), await told(standby)) == (None, None)
             sample_projection.gate.clear()
             await fill(pool, 1)
-            assert await active.check() is None
+            assert await told(active) is None
             monkeypatch.setattr(project, "_BEHIND", timedelta(0))
-            assert [await each.check() for each in (active, standby)] == [
+            assert [await each.check_read_model() for each in (active, standby)] == [
                 "projection sample_projection: 0 s behind the log"
             ] * 2
+            assert [await each.check_replica() for each in (active, standby)] == [None, None], "they answer"
             sample_projection.gate.set()
             assert await active.wait_for(1, PATIENCE)
-            assert (await active.check(), await standby.check()) == (None, None)
+            assert (await told(active), await told(standby)) == (None, None)
 
 
 async def test_what_the_pull_loop_cannot_read_is_told(
@@ -83,11 +84,11 @@ async def test_what_the_pull_loop_cannot_read_is_told(
     async with running(projector.run()):
         await eventually(lambda: projector.ready() is None)
         await nats.jetstream().delete_stream(subjects.EVENTS_STREAM)
-        await eventually(lambda: _told(projector, "projection sample_projection: MAKIMA_EVENTS: "))
+        await eventually(lambda: _says(projector, "projection sample_projection: MAKIMA_EVENTS: "))
 
 
-async def _told(projector: Projector, reason: str) -> bool:
-    return reason in (await projector.check() or "")
+async def _says(projector: Projector, reason: str) -> bool:
+    return reason in (await told(projector) or "")
 
 
 async def test_it_says_which_log_its_tables_show(
@@ -103,7 +104,7 @@ async def test_it_says_which_log_its_tables_show(
         await eventually(lambda: _shows(projector, ReadModelPosition(epoch, 5)))
         await eventually(lambda: ready(projector))
     await pool.execute("update event_log.checkpoints set epoch = gen_random_uuid()")
-    assert "another log" in str(await projector.check())
+    assert "another log" in str(await projector.check_replica())
 
 
 async def _shows(projector: Projector, what: ReadModelPosition) -> bool:

@@ -48,6 +48,65 @@ async def test_ready_only_when_every_check_is_and_the_reason_is_told(served: tup
     assert (await get(f"{url}/readyz")).status_code == 200
 
 
+async def test_what_all_replicas_share_takes_none_of_them_away(served: tuple[Health, str]) -> None:
+    health, url = served
+    reason: str | None = "relay: the broker holds another event at 7"
+
+    async def own() -> str | None:
+        return None
+
+    async def shared() -> str | None:
+        return reason
+
+    health.ready_when("heartbeats", own)
+    health.healthy_when("relay", shared)
+    told = {probe: await get(f"{url}/{probe}") for probe in ("readyz", "healthz", "metrics")}
+    assert {probe: answer.status_code for probe, answer in told.items()} == {
+        "readyz": 200,
+        "healthz": 503,
+        "metrics": 200,
+    }
+    assert told["readyz"].json()["shared"] == told["healthz"].json()["failing"] == {"relay": reason}
+    assert told["healthz"].json()["checks"] == ["heartbeats", "relay"]
+    for line in ('{check="heartbeats"} 1.0', '{check="relay"} 0.0', '{check="loop"} 1.0'):
+        assert f"makima_check{line}\n" in told["metrics"].text
+    reason = None
+    assert (await get(f"{url}/healthz")).json()["healthy"] is True
+
+
+async def test_what_this_replica_lacks_is_unhealthy_too(served: tuple[Health, str]) -> None:
+    health, url = served
+
+    async def starting() -> str | None:
+        return "reading the history"
+
+    health.ready_when("heartbeats", starting)
+    answers = [await get(f"{url}/{probe}") for probe in ("readyz", "healthz")]
+    assert [answer.status_code for answer in answers] == [503, 503]
+    assert [answer.json()["failing"] for answer in answers] == [{"heartbeats": "reading the history"}] * 2
+
+
+async def test_the_checks_run_once_for_all_who_ask_at_the_same_time() -> None:
+    """A check asks the database, and nobody needs a token for a probe."""
+    health, runs, go_on = Health(), 0, asyncio.Event()
+
+    async def check() -> str | None:
+        nonlocal runs
+        runs += 1
+        await go_on.wait()
+        return None
+
+    health.ready_when("postgres", check)
+    async with asyncio.TaskGroup() as probes:
+        asked = [probes.create_task(ask()) for ask in (health.readiness, health.condition) * 30]
+        await eventually(lambda: runs)
+        go_on.set()
+    assert {answer.result()[0] for answer in asked} == {200}
+    assert runs == 1
+    assert (await health.readiness())[0] == 200
+    assert runs == 2, "nothing is kept: who asks later is told what holds then"
+
+
 async def test_a_warning_is_told_and_makes_nothing_unready(served: tuple[Health, str]) -> None:
     health, url = served
 
@@ -166,16 +225,19 @@ async def test_a_frozen_loop_is_not_live_and_not_ready(
     monkeypatch.setattr(module, "LOOP_TIMEOUT_SECONDS", 0.2)
     await eventually(lambda: get_status(f"{url}/livez") == 200)
     seen: list[tuple[int, int]] = []
+    texts: list[str] = []
     end = time.monotonic() + 5
 
     def watch() -> None:
         while time.monotonic() < end and (503, 503) not in seen:
             seen.append((get_status(f"{url}/livez"), get_status(f"{url}/readyz")))
+        texts.append(httpx.get(f"{url}/metrics").text)
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
     watcher.join(10)  # the loop stands meanwhile: nothing here awaits
     assert (503, 503) in seen
+    assert 'makima_check{check="loop"} 0.0' in texts[-1], "metrics come from the thread"
 
 
 def get_status(url: str) -> int:

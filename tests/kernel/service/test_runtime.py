@@ -154,8 +154,10 @@ async def test_a_service_watches_the_disk_of_its_data_folder(
 ) -> None:
     gone = tmp_path / "gone"
     async with Service.running("toggle", settings.model_copy(update={"data_dir": gone}), build) as service:
-        _, body = await service.health.readiness()
+        (ready, shared), (healthy, body) = await service.health.readiness(), await service.health.condition()
+    assert (ready, healthy) == (200, 503), "each replica's disk is the same"
     assert "disk" in cast("dict[str, str]", body["failing"])
+    assert "disk" in cast("dict[str, str]", shared["shared"])
 
 
 async def test_what_is_appended_while_the_broker_is_away_does_not_end_the_service(
@@ -177,7 +179,7 @@ async def test_what_is_appended_while_the_broker_is_away_does_not_end_the_servic
         await service.appender.append(command("daemon-l1", event()))
         await server.start()
         async with asyncio.timeout(PATIENCE):
-            while (await service.health.readiness())[0] != 200:
+            while (await service.health.condition())[0] != 200:
                 await service.nats.flush()
 
 

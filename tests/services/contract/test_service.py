@@ -198,7 +198,7 @@ async def test_types_of_ones_own_and_the_default_of_auto_complete_come_from_the_
 
 async def test_a_replica_is_ready_once_it_follows_the_log(contracts: Contracts) -> None:
     async def ready() -> bool:
-        status, _body = await contracts.replicas[0].health.readiness()
+        status, _body = await contracts.replicas[0].health.condition()
         return status == 200
 
     await eventually(ready)

@@ -88,7 +88,7 @@ def authenticated_client(token: str | None, base_url: str) -> httpx.AsyncClient:
 
 
 async def _ready(client: httpx.AsyncClient) -> bool:
-    return (await client.get(str(client.base_url).replace("/api/v1/", "/readyz"))).status_code == 200
+    return (await client.get(str(client.base_url).replace("/api/v1/", "/healthz"))).status_code == 200
 
 
 async def created(http: httpx.AsyncClient, **members: object) -> dict[str, object]:

@@ -47,4 +47,4 @@ async def test_a_database_that_cuts_its_connections_ends_nothing(fleet: Running)
 
 
 async def ready(fleet: Running) -> bool:
-    return (await fleet.service.health.readiness())[0] == 200
+    return (await fleet.service.health.condition())[0] == 200

@@ -36,9 +36,13 @@ _FAILURE_RETRY_SECONDS: Final = 0.5  # seconds after a failure
 _CHECKPOINT_POLL_SECONDS: Final = (
     0.25  # seconds between two reads of the checkpoint in `wait_for`, because a poke may get lost
 )
-# A read model that is further behind makes its replicas not ready. All replicas share one read model, so a
-# lower limit would take all of them out of service at once after a burst of events.
+# A read model that is further behind is not healthy. A burst of events may take seconds to apply, and answers say
+# meanwhile that they are behind.
 _BEHIND: Final = timedelta(seconds=10)
+_NOT_STARTED: Final = "not started yet"
+_ANOTHER_LOG: Final = (
+    "its tables come from another log (before a restore or `makima ledger new-epoch`); they are being rebuilt"
+)
 
 _logger = structlog.get_logger(__name__)
 
@@ -77,7 +81,7 @@ class Projector:
         # The subscription of this replica while it is active; on a standby replica None or no longer in use.
         self._consumer: Consumer | None = None
         self._advanced = asyncio.Event()  # replaced by a new event, and set, each time `position` changes
-        self._problem: str | None = "not started yet"  # why this replica is not ready; None: it is
+        self._problem: str | None = _NOT_STARTED  # why this replica cannot apply events; None: it can
         self._stands_at = -1  # `_problem` arose at this position; it is over when any replica gets beyond it
         self.position = 0
         self.active = False
@@ -88,31 +92,40 @@ class Projector:
         return max(0, self._consumer.head - self.position) if self.active and self._consumer else 0
 
     def ready(self) -> str | None:
-        """None if this replica is ready, else the reason. Does not look at lag and rebuild."""
-        return self._problem and f"projection {self._projection.name}: {self._problem}"
+        """None if this replica applies events or waits, else the reason. Does not look at lag and rebuild."""
+        return self._named(self._problem)
 
-    async def check(self) -> str | None:
-        """As `ready()`, and also not ready if the oldest event that is not applied is older than 10 s.
+    async def check_replica(self) -> str | None:
+        """Why this replica should not answer; None if it may.
 
-        The lag is read from the database, so it counts on standby replicas too. A replica that rebuilds
-        outdated tables is not ready and says how far it is; the others are, with the tables of before.
+        It has not begun to follow; or it rebuilds outdated tables, and says how far it is (the others answer
+        meanwhile, with the tables of before); or the tables show another log, so that answers would be wrong.
         """
-        problem = self._problem or (self._consumer.problem if self.active and self._consumer else None)
-        problem = problem or self._rebuild.problem()
+        problem = self._problem if self._problem == _NOT_STARTED else self._rebuild.problem()
         if problem is None:
-            problem = await self._lagging()
-        return problem and f"projection {self._projection.name}: {problem}"
+            with suppress(*DATABASE_UNAVAILABLE):  # `check_read_model` says so
+                problem = _ANOTHER_LOG if (await self._checkpoint.lag()).of_another_log else None
+        return self._named(problem)
+
+    async def check_read_model(self) -> str | None:
+        """Why the tables, which all replicas read, do not follow the log; None if they do.
+
+        The oldest event that is not applied may be 10 s old. The lag is read from the database, so that it
+        is told by standby replicas too. Answers say meanwhile that they are behind (`Makima-Read-Behind`).
+        """
+        problem = self._problem if self._problem != _NOT_STARTED else None
+        problem = problem or (self._consumer.problem if self.active and self._consumer else None)
+        return self._named(problem or await self._lagging())
 
     async def _lagging(self) -> str | None:
         try:
-            standing = await self._checkpoint.lag()
+            waiting = (await self._checkpoint.lag()).waiting
         except DATABASE_UNAVAILABLE as error:
             return f"its lag cannot be read: {type(error).__name__}"
-        if standing.of_another_log:
-            return "its tables come from another log (before a restore or `makima ledger new-epoch`); they are being rebuilt"
-        return (
-            f"{standing.waiting.total_seconds():.0f} s behind the log" if standing.waiting > _BEHIND else None
-        )
+        return f"{waiting.total_seconds():.0f} s behind the log" if waiting > _BEHIND else None
+
+    def _named(self, problem: str | None) -> str | None:
+        return problem and f"projection {self._projection.name}: {problem}"
 
     async def read_model_position(self) -> ReadModelPosition | None:
         """Which log the tables show, and how far, whichever replica writes them; None before any has begun.

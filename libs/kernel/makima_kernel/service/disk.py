@@ -1,4 +1,4 @@
-"""Reports free disk space as a metric, and makes a service not ready
+"""Reports free disk space as a metric, and makes a service not healthy
 before Postgres and the broker run out of it.
 """
 

@@ -28,7 +28,7 @@ from makima_kernel.nats.connection import broker, confirm_subscriptions
 from makima_kernel.projections.projector import Applied, OnCommit, Projection, Projector
 from makima_kernel.relay.relay import Relay
 from makima_kernel.service.disk import Disk
-from makima_kernel.service.health import Check, Health, HealthServer
+from makima_kernel.service.health import Check, Health, HealthServer, as_check
 from makima_kernel.service.postgres import open_connection, open_pool
 from makima_kernel.service.rebuild_endpoint import Rebuilds
 from makima_kernel.service.relay_trace import on_published
@@ -91,7 +91,8 @@ class Service:
         self.broker.include_router(router.nats)
 
     def project(self, projection: Projection, *, on_commit: OnCommit | None = None) -> Projector:
-        """Maintains a read model, and rebuilds it on request. The service is not ready while it lags behind.
+        """Maintains a read model, and rebuilds it on request. The service is not healthy while it lags behind,
+        and this replica not ready before it follows and while it rebuilds tables that its code did not fold.
 
         `on_commit(position, applied)` is called after each commit of this replica.
         """
@@ -100,7 +101,8 @@ class Service:
             projection, self.pool, self.log, self.nats, owner=self.owner, on_commit=on_commit or _ignore
         )
         metrics.exported(metrics.projection_lag).labels(name).set_function(lambda: projector.lag)
-        self.ready_when(f"projection {name}", projector.check)
+        self.ready_when(f"projection {name}", projector.check_replica)
+        self.healthy_when(f"read model {name}", projector.check_read_model)
         self.loop(f"project {name}", projector.run)
         rebuilds = Rebuilds(projection, self.pool, self.log)
         self.include(rebuilds.router)
@@ -116,7 +118,12 @@ class Service:
         self._loops.append(self._group.create_task(named(), name=name))
 
     def ready_when(self, name: str, check: Check) -> None:
+        """As `Health.ready_when`: what this replica alone may lack."""
         self.health.ready_when(name, check)
+
+    def healthy_when(self, name: str, check: Check) -> None:
+        """As `Health.healthy_when`: a condition that all replicas share."""
+        self.health.healthy_when(name, check)
 
     def listens(self, name: str) -> asyncio.Event:
         """The service is not reported as started before this event is set: by the loop that serves the port
@@ -171,14 +178,14 @@ class Service:
         self.loop("relay", relay.run)
         self.loop("upkeep", upkeep.run)
         self.loop("poke", self._poke)
-        self.ready_when("relay", _as_check(relay.ready))
-        self.ready_when("partitions", _as_check(upkeep.ready))
+        self.healthy_when("relay", as_check(relay.ready))
+        self.healthy_when("partitions", as_check(upkeep.ready))
         self.ready_when("postgres", self._postgres)
         self.ready_when("nats", self._nats)
         if (folder := self.settings.data_dir) is not None:
             disk = Disk(folder)
             disk.observe()
-            self.ready_when("disk", _as_check(disk.ready))
+            self.healthy_when("disk", as_check(disk.ready))
 
     def _appended(self, _position: int) -> None:
         self._grew.set()
@@ -278,10 +285,3 @@ def run(name: str, settings: Settings, build: Build) -> None:
 
 def _ignore(_position: int, _applied: Sequence[Applied]) -> None:
     """The default of `on_commit`."""
-
-
-def _as_check(ready: Callable[[], str | None]) -> Check:
-    async def check() -> str | None:
-        return ready()
-
-    return check

@@ -106,7 +106,9 @@ class Settings(BaseSettings):
         pattern="^[0-9a-f]{64}$",
         description="gateway only: SHA-256 of a token with the role admin; the token itself is never sent to it",
     )
-    health_port: int = Field(default=0, description="port of /livez, /readyz and /metrics; 0: any free port")
+    health_port: int = Field(
+        default=0, description="port of /livez, /readyz, /healthz and /metrics; 0: any free port"
+    )
     log_level: str = "info"
     data_dir: Path | None = Field(
         default=None,

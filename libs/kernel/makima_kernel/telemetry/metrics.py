@@ -26,6 +26,11 @@ def exported(gauge: Gauge) -> Gauge:
 
 _exported = set[Gauge]()
 
+check = _gauge(
+    "makima_check",
+    "1: the check of /readyz or /healthz passes; 0: it fails. While `loop` is 0, the others are of before",
+    ("check",),
+)
 contracts_by_status = _gauge("makima_contracts_by_status", "Contracts, by status", ("status",))
 contracts_stale_count = _gauge("makima_contracts_stale_count", "Stale contracts")
 contracts_unjudged = _gauge(
@@ -92,7 +97,7 @@ canaries = Counter(
 tracked_senders = _gauge("makima_tracked_senders", "Senders that the detector monitors")
 dead_letters = Counter("makima_dead_letters_total", "Messages stored as dead letters", ["stream", "consumer"])
 disk_free_ratio = _gauge(
-    "makima_disk_free_ratio", "Free share of the disk; below 0.05 a service is not ready", ("path",)
+    "makima_disk_free_ratio", "Free share of the disk; below 0.05 a service is not healthy", ("path",)
 )
 open_sockets = _gauge("makima_open_sockets", "Open monitor connections: WebSockets and Server-Sent Events")
 http_seconds = Histogram(

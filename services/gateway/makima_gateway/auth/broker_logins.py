@@ -48,7 +48,7 @@ class BrokerLogins:
         await self._callout.run()
 
     async def ready(self) -> str | None:
-        """None if the broker gets its answers; else the reason, for `/readyz`."""
+        """None if the broker gets its answers; else the reason, for `/healthz`."""
         return None if self._callout is None else await self._callout.ready()
 
     async def cut_off_revoked(self) -> None:

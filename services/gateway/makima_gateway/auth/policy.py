@@ -119,4 +119,4 @@ STREAMS: Final = frozenset(
 )
 
 # Paths that need no token: the probes and metrics, which contain no contract's data, and the documentation.
-OPEN: Final = frozenset({"/livez", "/readyz", "/metrics", "/docs", f"{API}/openapi.json"})
+OPEN: Final = frozenset({"/livez", "/readyz", "/healthz", "/metrics", "/docs", f"{API}/openapi.json"})

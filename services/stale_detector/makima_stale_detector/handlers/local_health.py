@@ -1,4 +1,4 @@
-"""Measures how well this replica follows heartbeats and log: readiness, metrics, stale scanner."""
+"""Measures how well this replica follows heartbeats and log: health, metrics, stale scanner."""
 
 import asyncio
 from time import monotonic, monotonic_ns, time
@@ -62,13 +62,24 @@ class LocalHealth:
         )
 
     def problem(self) -> str | None:
-        """Why this replica's view is incomplete now; None if it is not."""
+        """Why this replica does not see every heartbeat now; None if it does."""
+        return self.incomplete() or self.obscured()
+
+    def incomplete(self) -> str | None:
+        """Why this replica, perhaps alone, has not read everything; None if it has."""
         if self._follower.problem is not None:
             return self._follower.problem
         if self._reader.problem is not None:
             return self._reader.problem
         if not self._detector.warmed_up:
             return "reading the history of heartbeats"
+        behind = self._reader.behind
+        return f"{behind} heartbeats behind" if behind > MAX_BACKLOG_HEARTBEATS else None
+
+    def obscured(self) -> str | None:
+        """Why what the broker gives may not be everything, to all replicas; None if it is."""
+        if not self._detector.warmed_up:
+            return None  # no canary was read yet
         blind = self._standing() or self._blind()
         return "; ".join(reason for reason in (self._overloaded(), blind) if reason is not None) or None
 
@@ -90,13 +101,10 @@ class LocalHealth:
         standing = [
             number for number, seen in self._reader.seen_at.items() if now - seen > SHARD_SILENT_SECONDS
         ]
-        if standing:
-            return f"blind: no canary received on shard {', '.join(map(str, standing))} for {SHARD_SILENT_SECONDS:g} s"
-        return (
-            f"{self._reader.behind} heartbeats behind"
-            if self._reader.behind > MAX_BACKLOG_HEARTBEATS
-            else None
-        )
+        if not standing:
+            return None
+        shards = ", ".join(map(str, standing))
+        return f"blind: no canary received on shard {shards} for {SHARD_SILENT_SECONDS:g} s"
 
     def _blind(self) -> str | None:
         score = self.score

@@ -78,7 +78,7 @@ async def guarded(database: str, pool: asyncpg.Pool, server_folder: Path) -> Asy
 
 async def logins_ready(service: Service) -> bool:
     """Whether the broker gets its answers, and who was revoked is cut off."""
-    return "logins" not in str((await service.health.readiness())[1]["failing"])
+    return "logins" not in str((await service.health.condition())[1]["failing"])
 
 
 async def test_it_works_when_it_is_answered_and_ends_with_the_token(

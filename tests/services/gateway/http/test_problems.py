@@ -196,5 +196,5 @@ async def test_the_documentation_lists_every_route(http: httpx.AsyncClient) -> N
     }
     assert listed == served, "a module of routes that is not included, or a route that is hidden"
     assert (await http.get(str(http.base_url).replace("/api/v1/", "/docs"))).status_code == 200
-    for probe in ("livez", "readyz", "metrics"):
+    for probe in ("livez", "readyz", "healthz", "metrics"):
         assert (await http.get(str(http.base_url).replace("/api/v1/", f"/{probe}"))).status_code == 200

@@ -1,7 +1,7 @@
-"""Serves `/livez`, `/readyz` and `/metrics` also on the main port, for probes that know only that port."""
+"""Serves `/livez`, `/readyz`, `/healthz` and `/metrics` also on the main port, for probes that know only that port."""
 
 from fastapi import APIRouter
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from makima_kernel.telemetry.exposition import CONTENT_TYPE
 from starlette.responses import Response
 
 from makima_gateway.api.context import CurrentGateway
@@ -22,6 +22,12 @@ async def readyz(gateway: CurrentGateway) -> Response:
     return json_response(body, status=status)
 
 
+@router.get("/healthz")
+async def healthz(gateway: CurrentGateway) -> Response:
+    status, body = await gateway.health.condition()
+    return json_response(body, status=status)
+
+
 @router.get("/metrics")
-async def metrics() -> Response:
-    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+async def metrics(gateway: CurrentGateway) -> Response:
+    return Response(await gateway.health.metrics(), media_type=CONTENT_TYPE)
