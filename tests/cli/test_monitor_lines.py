@@ -1,7 +1,8 @@
 """What a line of `makima contracts monitor --format text` tells."""
 
+import click
 import pytest
-from makima_cli.contracts.watch import summary
+from makima_cli.contracts.watch import Place, summary
 
 
 @pytest.mark.parametrize(
@@ -58,3 +59,14 @@ from makima_cli.contracts.watch import summary
 )
 def test_a_change_reads_from_old_to_new(event: dict[str, object], line: str) -> None:
     assert summary(event) == line
+
+
+@pytest.mark.parametrize(("typed", "place"), [("7", (None, 7)), ("0d5f-1:7", ("0d5f-1", 7))])
+def test_a_place_to_go_on_from_may_name_its_epoch(typed: str, place: tuple[str | None, int]) -> None:
+    assert Place().convert(typed, None, None) == place
+
+
+@pytest.mark.parametrize("typed", ["", "-1", "x", "7:", ":7", "a b:7", "7" * 19])
+def test_what_is_no_place_is_refused(typed: str) -> None:
+    with pytest.raises(click.BadParameter, match="no position"):
+        Place().convert(typed, None, None)

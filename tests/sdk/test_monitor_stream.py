@@ -151,6 +151,17 @@ async def test_a_place_keeps_its_epoch_until_a_reset_says_otherwise() -> None:
     assert (asked[2]["since"], asked[2]["epoch"]) == (7, "e1")
 
 
+async def test_a_place_can_say_of_which_log_it_is() -> None:
+    """So that who kept it in a file, from before a restore, is told `reset` instead of other events."""
+    hello = {"type": "hello", "epoch": "e2", "position": 9}
+    async with (
+        telling([hello, RESET]) as (connection, asked),
+        aclosing(monitor(connection, since=7, epoch="e1")) as events,
+    ):
+        assert [await anext(events) for _ in range(2)] == [hello, RESET]
+    assert (asked[0]["since"], asked[0]["epoch"]) == (7, "e1")
+
+
 async def test_a_replay_can_be_left_at_once() -> None:
     """The server's goodbye stands behind thousands of messages that nobody reads any more."""
 

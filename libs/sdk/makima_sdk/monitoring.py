@@ -64,20 +64,23 @@ async def monitor(
     wanted: Filter | None = None,
     *,
     since: int | None = None,
+    epoch: str | None = None,
     patience: float = 30.0,
     first_patience: float | None = None,
 ) -> AsyncGenerator[MonitorEvent, None]:
     """Yield the messages of `WS /contracts/monitor` as they arrive: `hello` first, then events in log order.
 
-    `since` is the log position after which to start; None starts with new events. After a lost connection it
-    reconnects and resumes after the last position; a `reset` message says that this was not possible.
+    `since` is the log position after which to start; None starts with new events. `epoch` says of which log
+    that position is, as `hello` told it: without it, a position of before a restore leads to other events.
+    After a lost connection it reconnects and resumes after the last position; a `reset` message says that this
+    was not possible.
 
     Raises `UnreachableError` if no connection is made for `patience` seconds (`first_patience`, if given, for
     the first connection). Raises `ProblemError` if the server refuses the connection (at once for a 4xx
     status, after `patience` for a 5xx status), or if it refuses the filter: continuing without it would
     deliver all events. Raises `ConnectionSettingsError` as `Http` does.
     """
-    place = _StreamPosition(position=since)
+    place = _StreamPosition(epoch, since)
     monitor_filter = wanted or Filter()
     loop = asyncio.get_running_loop()
     deadline, delay = (

@@ -1,6 +1,7 @@
 """`makima contracts monitor`: prints events as they arrive, one line each."""
 
 import os
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -31,6 +32,21 @@ FOLDED: Final = frozenset(
     }
 )
 LAGGING: Final = "lagging"  # this client is behind the log; no event of a contract
+PLACE: Final = re.compile(r"(?:(?P<epoch>[A-Za-z0-9-]{1,64}):)?(?P<position>\d{1,18})")
+
+
+class Place(click.ParamType[tuple[str | None, int]]):
+    """A position of the log, and perhaps which log's: `EPOCH:POSITION`, as an event stream's id."""
+
+    name = "place"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str | None, int]:
+        found = PLACE.fullmatch(str(value))
+        if found is None:
+            self.fail(f"{str(value)!r} is no position, nor EPOCH:POSITION", param, ctx)
+        return found["epoch"], int(found["position"])
 
 
 @click.command()
@@ -41,9 +57,10 @@ LAGGING: Final = "lagging"  # this client is behind the log; no event of a contr
 @click.option("--heartbeats", is_flag=True, help="Include heartbeats.")
 @click.option(
     "--since",
-    type=int,
-    metavar="POSITION",
-    help="Start after this log position; without it, with new events.",
+    type=Place(),
+    metavar="[EPOCH:]POSITION",
+    help="Start after this log position; without it, with new events. `hello` tells the epoch: one of before a"
+    " restore is answered with `reset`.",
 )
 @with_session("text", "json")
 def monitor(
@@ -54,13 +71,17 @@ def monitor(
     stale: bool,
     quiet: bool,
     heartbeats: bool,
-    since: int | None,
+    since: tuple[str | None, int] | None,
 ) -> None:
     """Show events as they happen, until Ctrl-C. With JSON, one event per line."""
     wanted = Filter(contract_ids, tuple(status.split(",")) if status else (), include_heartbeats=heartbeats)
 
+    epoch, position = since or (None, None)
+
     async def watch() -> None:
-        events = stream(session.connection, wanted, since=since, first_patience=GATEWAY_RETRY_SECONDS)
+        events = stream(
+            session.connection, wanted, since=position, epoch=epoch, first_patience=GATEWAY_RETRY_SECONDS
+        )
         async for event in events:
             kind = str(event.get("type"))
             if kind == LAGGING:

@@ -51,6 +51,10 @@ class Log:
         """
         return cast("UUID", await self._pool.fetchval(SQL["epoch"]))
 
+    async def of_one_epoch(self) -> bool:
+        """True if every position of this log was given out under its present epoch."""
+        return bool(await self._pool.fetchval(SQL["of_one_epoch"]))
+
     async def answered(
         self, tenant: str, command_id: UUID, request_hash: bytes
     ) -> Duplicate | KeyReused | None:

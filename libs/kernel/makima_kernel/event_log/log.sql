@@ -27,6 +27,14 @@ select coalesce((select position from event_log.events order by position desc li
 -- The identity of this log.
 select epoch from event_log.identity
 
+-- name: of_one_epoch
+-- True unless this log got another identity after its first event.
+select coalesce(
+    (select since from event_log.identity)
+        <= (select recorded_at from event_log.events order by position limit 1),
+    true
+)
+
 -- name: answered
 -- The first answer to a command, and whether the same request (the same hash) got it.
 select version, position, first_position <= position, request_hash = $3

@@ -1,6 +1,6 @@
 """A monitor client's filter: which events, reminders and heartbeats it wants."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from makima_schemas.contract.model import ContractStatus
 from makima_schemas.identity import ID_PATTERN
@@ -10,6 +10,9 @@ from makima_gateway.read_model.latest_heartbeats import LatestHeartbeat
 from makima_gateway.read_model.queries import MonitorEvent
 
 STALENESS = frozenset({"StaleDetected", "StaleCleared"})
+# An id of the event stream: `<epoch>:<position>`; those of versions before had no epoch.
+EVENT_ID_PATTERN: Final = r"^([A-Za-z0-9-]{1,64}:)?[0-9]{1,19}$"
+MAX_POSITION: Final = 2**63 - 1
 
 
 class MonitorFilter(BaseModel):
@@ -74,11 +77,14 @@ class MonitorFilterQuery(MonitorFilter):
     def _separate(cls, given: list[str]) -> list[str]:
         return [part.strip() for text in given for part in text.split(",")]
 
-    def filter(self, last_event_id: int | None) -> MonitorFilter:
-        """The filter, resuming after `Last-Event-ID` if the client sent one.
+    def filter(self, last_event_id: str | None) -> MonitorFilter:
+        """The filter, resuming after `Last-Event-ID` if the client sent one; it fits `EVENT_ID_PATTERN`.
 
         A browser that reconnects repeats the URL of its first connection, so `since` in it is older: ignore
-        it then.
+        it then, and `epoch` too, if the id has one.
         """
-        since = self.since if last_event_id is None else last_event_id
-        return MonitorFilter(**self.model_dump(exclude={"token", "since"}), since=since)
+        wanted = self.model_dump(exclude={"token"})
+        if last_event_id is not None:
+            epoch, _, position = last_event_id.rpartition(":")
+            wanted |= {"since": min(int(position), MAX_POSITION), "epoch": epoch or self.epoch}
+        return MonitorFilter(**wanted)

@@ -31,13 +31,19 @@ class EventStream(Response):
 
     media_type = MEDIA_TYPE
 
-    def __init__(self, monitor: Monitor, principal: Principal, wanted: MonitorFilter) -> None:
+    def __init__(
+        self, monitor: Monitor, principal: Principal, wanted: MonitorFilter, *, place_known: bool = True
+    ) -> None:
+        """`place_known=False`: `since` of `wanted` is a position of a log whose epoch the client does not tell."""
         super().__init__()
-        self._monitor, self._principal, self._filter = monitor, principal, wanted
+        self._monitor, self._principal = monitor, principal
+        self._filter, self._place_known = wanted, place_known
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         transport = _StreamTransport(send)
-        subscriber = Subscriber(self._monitor, self._principal, transport, self._filter)
+        subscriber = Subscriber(
+            self._monitor, self._principal, transport, self._filter, place_known=self._place_known
+        )
         with metrics.exported(metrics.open_sockets).track_inprogress():
             try:
                 await send(
@@ -66,7 +72,7 @@ class _StreamTransport:
     def __init__(self, send: Send) -> None:
         self._send = send
 
-    async def send(self, kind: str, message: str, resume_at: int | None) -> None:
+    async def send(self, kind: str, message: str, resume_at: str | None) -> None:
         where = "" if resume_at is None else f"id: {resume_at}\n"
         await self.write(f"{where}event: {kind}\ndata: {message}\n\n")
 

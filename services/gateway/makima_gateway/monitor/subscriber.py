@@ -36,7 +36,10 @@ class Subscriber:
         principal: Principal,
         transport: Transport,
         wanted: MonitorFilter | None = None,
+        *,
+        place_known: bool = True,
     ) -> None:
+        """`place_known=False`: nobody says which log's position `since` of `wanted` is."""
         self._log_tail, self._latest_heartbeats, self._log = (
             monitor.log_tail,
             monitor.latest_heartbeats,
@@ -45,6 +48,7 @@ class Subscriber:
         self._reminders, self._queries = monitor.reminders, monitor.queries
         self._owners, self._tokens = monitor.owners, monitor.tokens
         self._enhanced = monitor.enhanced
+        self._place_known = place_known
         self._principal = principal
         self._transport = transport
         self._filter = MonitorFilter()  # the filter in force
@@ -55,8 +59,9 @@ class Subscriber:
         self._subscription = Subscription()  # wakes this subscriber
         # `_cursor`: the last position that was sent or did not match the filter. `_heartbeat_cursor`,
         # `_reminder_cursor`: the last ticks of LatestHeartbeats and StaleReminders that were handled.
-        # `_generation`: the log tail's generation that `_cursor` belongs to.
+        # `_generation`: the log tail's generation that `_cursor` belongs to, and `_epoch` that log's.
         self._cursor = self._heartbeat_cursor = self._reminder_cursor = self._generation = 0
+        self._epoch = ""
         # False: `_cursor` is behind the cache, and the client got `lagging` or asked for it with `since`
         self._caught_up = True
         self.revoked = False  # True: the client's token was revoked
@@ -100,18 +105,13 @@ class Subscriber:
     async def run(self) -> None:
         """Send messages until the gateway closes or the client's token is revoked."""
         await self._log_tail.started.wait()
-        self._cursor, self._heartbeat_cursor, self._generation = (
-            self._log_tail.position,
-            self._latest_heartbeats.tick,
-            self._log_tail.generation,
-        )
+        self._cursor, self._heartbeat_cursor = self._log_tail.position, self._latest_heartbeats.tick
+        self._generation, self._epoch = self._log_tail.generation, self._log_tail.epoch
         self._reminder_cursor = self._reminders.tick
         # A hello before a replay carries no position to resume at: if the connection ends now, the client
         # must ask for the replay again instead of skipping it.
         resume_at = None if self._rewind is not None else self._cursor
-        await self._send(
-            {"type": "hello", "epoch": self._log_tail.epoch, "position": self._cursor}, resume_at
-        )
+        await self._send({"type": "hello", "epoch": self._epoch, "position": self._cursor}, resume_at)
         self.hello_sent.set()
         with suppress(TimeoutError):
             async with asyncio.timeout(FIRST_FILTER_TIMEOUT_SECONDS):
@@ -156,7 +156,7 @@ class Subscriber:
                 and self._filter.matches(shown)
                 and await self._may_see(event.tenant, event.contract_id)
             ):
-                await self._transport.send(shown.type, shown.message, event.position)
+                await self._transport.send(shown.type, shown.message, self._event_id(event.position))
             self._cursor = event.position
             if self._rewind is not None:  # a new filter with `since` arrived while this page was sent
                 break
@@ -228,8 +228,12 @@ class Subscriber:
         since = wanted.since
         assert since is not None
         self._rewind = None
-        if wanted.epoch is not None and wanted.epoch != self._log_tail.epoch:
+        if wanted.epoch is not None and wanted.epoch != self._epoch:
             await self._reset("the log has another epoch: its positions belong to other events")
+        elif not self._place_known and not await self._log.of_one_epoch():
+            await self._reset(
+                "the log has had other epochs: the id does not say of which one its position is"
+            )
         elif since > self._log_tail.position and since > await self._log.head():
             await self._reset(f"position {since} is ahead of the log")
         else:
@@ -239,18 +243,19 @@ class Subscriber:
         """Let the client read its state again, as its position is not valid in this log; continue at the
         tail.
         """
-        self._generation, self._cursor, self._caught_up = (
-            self._log_tail.generation,
-            self._log_tail.position,
-            True,
-        )
+        self._generation, self._epoch = self._log_tail.generation, self._log_tail.epoch
+        self._cursor, self._caught_up = self._log_tail.position, True
         await self._send(
-            {"type": "reset", "reason": reason, "epoch": self._log_tail.epoch, "position": self._cursor},
-            self._cursor,
+            {"type": "reset", "reason": reason, "epoch": self._epoch, "position": self._cursor}, self._cursor
         )
 
     async def _send(self, message: dict[str, object], resume_at: int | None = None) -> None:
-        await self._transport.send(str(message["type"]), orjson.dumps(message).decode(), resume_at)
+        where = None if resume_at is None else self._event_id(resume_at)
+        await self._transport.send(str(message["type"]), orjson.dumps(message).decode(), where)
+
+    def _event_id(self, position: int) -> str:
+        """A position alone would lead somewhere else after `makima ledger new-epoch`."""
+        return f"{self._epoch}:{position}"
 
 
 def _heartbeat(latest: LatestHeartbeat) -> dict[str, object]:

@@ -10,10 +10,10 @@ class Transport(Protocol):
     that full.
     """
 
-    async def send(self, kind: str, message: str, resume_at: int | None) -> None:
+    async def send(self, kind: str, message: str, resume_at: str | None) -> None:
         """Send `message`, a JSON text of type `kind`.
 
-        A client that has received it can resume after position `resume_at`; null: the message has no such
-        position.
+        A client that has received it can resume at `resume_at` (`<epoch>:<position>`); null: the message has
+        no such place.
         """
         ...

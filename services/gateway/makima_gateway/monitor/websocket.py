@@ -46,7 +46,7 @@ class MonitorSocket:
             finally:
                 self._subscriber.leave()
 
-    async def send(self, kind: str, message: str, resume_at: int | None) -> None:
+    async def send(self, kind: str, message: str, resume_at: str | None) -> None:
         """As `Transport.send`; `kind` and the position are in the message already."""
         del kind, resume_at
         await self._socket.send_text(message)

@@ -13,12 +13,14 @@ import httpx
 import orjson
 import pytest
 from makima_gateway.monitor import sse as stream
+from makima_kernel.relay.stream_identity import new_epoch
 from makima_kernel.service.settings import Settings
 from makima_kernel.testing import PATIENCE, eventually
 from makima_schemas import subjects
 from nats.aio.client import Client
 
 from tests.plain_http import plain_client
+from tests.servers import BUDGET
 from tests.services.gateway.harness import Gateways, act, created, refused, running
 
 STREAM = "/contracts/monitor/events"
@@ -75,6 +77,12 @@ async def reading(
         yield Reader(answer)
 
 
+def place(said: Said) -> tuple[str, int]:
+    """The epoch and the position of its id."""
+    epoch, _, at = str(said.id).partition(":")
+    return epoch, int(at)
+
+
 async def position(http: httpx.AsyncClient, contract: str, action: str) -> int:
     return int(
         (await http.post(f"/contracts/{contract}/{action}")).raise_for_status().headers["Makima-Position"]
@@ -88,12 +96,14 @@ async def test_a_stream_says_hello_and_then_what_happens(gateways: Gateways, htt
         assert hello.data == {
             "type": "hello",
             "epoch": str(await gateways.log.epoch()),
-            "position": int(str(hello.id)),
+            "position": place(hello)[1],
         }
+        assert place(hello)[0] == hello.data["epoch"]
         assert reader.retry == "1000"
         last = await position(http, contract, "start")
         said = (await reader.until(last))[-1]
-        assert (said.name, said.id, said.data["new_status"]) == ("StatusChanged", str(last), "active")
+        assert (said.name, said.data["new_status"]) == ("StatusChanged", "active")
+        assert place(said) == (hello.data["epoch"], last)
 
 
 async def test_last_event_id_goes_on_behind_what_was_seen(http: httpx.AsyncClient) -> None:
@@ -106,9 +116,37 @@ async def test_last_event_id_goes_on_behind_what_was_seen(http: httpx.AsyncClien
         assert (await reader.next()).id is None, (
             "who is cut off between the hello and the replay must not skip the replay"
         )
-        assert [said.id for said in await reader.until(missed[-1])] == [str(position) for position in missed]
+        assert [place(said)[1] for said in await reader.until(missed[-1])] == missed
         live = await position(http, contract, "fail")
-        assert (await reader.next()).id == str(live)
+        last = await reader.next()
+        assert place(last)[1] == live
+    async with reading(http, {"Last-Event-ID": str(last.id)}, since=0, epoch="of the first time") as reader:
+        assert (await reader.next()).name == "hello"
+        live = await position(http, contract, "reopen")
+        assert place(await reader.next())[1] == live
+
+
+async def test_an_id_of_another_epoch_leads_to_a_reset(
+    gateways: Gateways, http: httpx.AsyncClient, pool: asyncpg.Pool, nats: Client
+) -> None:
+    """After a restore its position would lead to another event, or over events that were never seen."""
+    contract = str((await created(http))["id"])
+    async with reading(http, since=0) as reader:
+        assert (await reader.next()).name == "hello"
+        of_before = await reader.next()
+        await new_epoch(pool, nats, budget=BUDGET)
+        assert (await reader.next()).name == "reset"
+    epoch = str(await gateways.log.epoch())
+    await position(http, contract, "start")
+    for of_unknown in (str(of_before.id), "1"):
+        async with reading(http, {"Last-Event-ID": of_unknown}, since=0) as reader:
+            assert (await reader.next()).name == "hello"
+            reset = await reader.next()
+            assert (reset.name, place(reset)) == ("reset", (epoch, reset.data["position"])), of_unknown
+    for known in ({"Last-Event-ID": f"{epoch}:1"}, {"Last-Event-ID": "1"}):
+        async with reading(http, known, epoch=epoch) as reader:
+            assert (await reader.next()).name == "hello"
+            assert (await reader.next()).name == "StatusChanged"
 
 
 async def test_the_filter_is_in_the_address(http: httpx.AsyncClient) -> None:
@@ -128,7 +166,8 @@ async def test_the_filter_is_in_the_address(http: httpx.AsyncClient) -> None:
         {"nonsense": "1"},
     ):
         await refused(http.get(STREAM, params=query), 422, "INVALID_REQUEST")
-    await refused(http.get(STREAM, headers={"Last-Event-ID": "x"}), 422, "INVALID_REQUEST")
+    for unfit in ("x", "-1", "a b:1", "1:x", "1" * 20):
+        await refused(http.get(STREAM, headers={"Last-Event-ID": unfit}), 422, "INVALID_REQUEST")
 
 
 async def test_where_it_cannot_go_on_it_says_so(http: httpx.AsyncClient) -> None:
@@ -136,7 +175,7 @@ async def test_where_it_cannot_go_on_it_says_so(http: httpx.AsyncClient) -> None
     async with reading(http, since=0, epoch="another") as reader:
         assert (await reader.next()).name == "hello"
         reset = await reader.next()
-        assert (reset.name, reset.id) == ("reset", str(reset.data["position"]))
+        assert (reset.name, place(reset)) == ("reset", (reset.data["epoch"], reset.data["position"]))
     async with reading(http, {"Last-Event-ID": "10000"}) as reader:
         await reader.next()
         assert (await reader.next()).data["reason"] == "position 10000 is ahead of the log"

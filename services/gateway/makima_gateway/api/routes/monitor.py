@@ -8,21 +8,19 @@ from starlette.responses import Response
 
 from makima_gateway.api.context import CurrentGateway
 from makima_gateway.api.features import monitoring
-from makima_gateway.api.reads import MAX_POSITION
 from makima_gateway.auth.principal import CurrentPrincipal
 from makima_gateway.http.problems import problem_response
-from makima_gateway.monitor.filter import MonitorFilterQuery
+from makima_gateway.monitor.filter import EVENT_ID_PATTERN, MonitorFilterQuery
 from makima_gateway.monitor.sse import EventStream
 from makima_gateway.monitor.websocket import MonitorSocket
 
 router = APIRouter(tags=["monitor"])
 LastEventId = Annotated[
-    int | None,
+    str | None,
     Header(
         alias="Last-Event-ID",
-        ge=0,
-        le=MAX_POSITION,
-        description="id of the last event that was received; overrides since",
+        pattern=EVENT_ID_PATTERN,
+        description="id of the last event that was received; overrides since and epoch",
     ),
 ]
 
@@ -46,7 +44,9 @@ async def monitor_events(
 ) -> Response:
     """The monitor as Server-Sent Events: first `hello`, then events as they happen.
 
-    An event's id is its position.
+    An event's id is the log's epoch and its position in it, `<epoch>:<position>`.
     """
     await monitoring(gateway)
-    return EventStream(gateway.monitor, principal, query.filter(last_event_id))
+    wanted = query.filter(last_event_id)
+    place_known = last_event_id is None or wanted.epoch is not None
+    return EventStream(gateway.monitor, principal, wanted, place_known=place_known)
