@@ -1,6 +1,7 @@
 """The log file of a process: opened for appending, rotated when it is too large, and its last lines."""
 
 import asyncio
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -10,6 +11,7 @@ from makima_local.private_files import append_to
 
 MAX_LOG_FILE_BYTES = 20 * 1024 * 1024  # bytes
 SIZE_POLL_SECONDS = 5.0  # between two checks whether a log is too large
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 QUOTED_LOG_LINES = 3  # quoted in an error message
 
 
@@ -17,26 +19,39 @@ def opened(path: Path) -> BinaryIO:
     """Opens the log for appending, to be passed to a process as its output.
 
     A log that is too large is first renamed to `*.old.log`, which replaces an earlier one of that name. Only
-    our user may read it, because it quotes what clients sent. Raises `NotOursError` for a link.
+    our user may read it, because it quotes what clients sent. On a full disk a process starts without its
+    log. Raises `NotOursError` for a link.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists() and path.stat().st_size > MAX_LOG_FILE_BYTES:
-        path.replace(path.with_suffix(".old.log"))
-    return append_to(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() and path.stat().st_size > MAX_LOG_FILE_BYTES:
+            path.replace(path.with_suffix(".old.log"))
+        return append_to(path)
+    except OSError as error:
+        if error.errno in DISK_FULL:
+            return Path(os.devnull).open("a+b")
+        raise
 
 
 def cut_back(path: Path) -> None:
     """Copies a log that is too large to `*.old.log` and empties it, while its process goes on writing.
 
     The process appends, so its next line begins the emptied file. What it writes between copy and cut is lost.
+    Where the disk has no room for the copy, all of it is: what is logged is worth more than its log.
     """
+    old = path.with_suffix(".old.log")
     try:
         if path.stat().st_size <= MAX_LOG_FILE_BYTES:
             return
-        shutil.copyfile(path, path.with_suffix(".old.log"))
+        try:
+            shutil.copyfile(path, old)
+        except OSError as error:
+            if error.errno not in DISK_FULL:
+                raise
+            old.unlink(missing_ok=True)
         os.truncate(path, 0)
     except OSError:
-        return  # the disk is full, or the file is gone: the log is less important than what is logged
+        return  # it is gone, or another user's; the next look is soon
 
 
 async def keep_small(path: Path) -> None:

@@ -7,8 +7,9 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from makima_local import ports
+from makima_local import log_file, ports
 from makima_local.data_folder import DataFolder
+from makima_local.embedded import ServerFailedError
 from makima_local.nats import Nats
 from makima_local.nats_users import NatsUsers
 from makima_local.postgres import Postgres
@@ -18,6 +19,7 @@ from makima_cli.up.options import Options
 
 DATABASE = "makima"
 SERVER_POLL_SECONDS = 0.5
+MAX_RESTART_PAUSE_SECONDS = 8.0
 SERVER_STOP_TIMEOUT_SECONDS = 5.0
 
 Embedded = Postgres | Nats
@@ -50,14 +52,31 @@ class Servers:
         }
 
     async def keep(self, say: Callable[[str], None]) -> None:
-        """Restart embedded servers that have ended; runs until cancelled."""
-        while True:
-            await asyncio.sleep(SERVER_POLL_SECONDS)
+        """Restart embedded servers that have ended, and keep their logs small; runs until cancelled."""
+        async with asyncio.TaskGroup() as group:
             for name, server in self.embedded.items():
-                if not server.running():
-                    say(f"{name} exited; restarting")
-                    await server.start()
-                    say(f"{name} is running again (pid {server.pid})")
+                group.create_task(_keep(name, server, say), name=f"keep {name}")
+                group.create_task(log_file.keep_small(server.log), name=f"log of {name}")
+
+
+async def _keep(name: str, server: Embedded, say: Callable[[str], None]) -> None:
+    """Restart the server whenever it has ended. Where that fails, as on a full disk, it is tried again: the
+    services wait for it, and everything else goes on.
+    """
+    pause = SERVER_POLL_SECONDS
+    while True:
+        await asyncio.sleep(pause)
+        if server.running():
+            pause = SERVER_POLL_SECONDS
+            continue
+        say(f"{name} exited; restarting")
+        try:
+            await server.start()
+        except (ServerFailedError, OSError) as error:
+            pause = min(2 * pause, MAX_RESTART_PAUSE_SECONDS)
+            say(f"{error}; {name} is tried again in {pause:g} s")
+        else:
+            say(f"{name} is running again (pid {server.pid})")
 
 
 def check_ports(options: Options, folder: DataFolder) -> None:

@@ -7,14 +7,17 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Final
 
-import click
+from makima_kernel.telemetry.line_output import LineOutput
 from makima_local.processes import Died, Frozen, Ready, Report, Started
 from makima_schemas.addresses import without_credentials
 
 NAME: Final = "makima"
+
+_lines = cache(LineOutput)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,5 +115,8 @@ def cause(code: int) -> str:
 
 
 def print_progress(text: str) -> None:
-    """Print a progress message with the local time on stderr; stdout has only the result."""
-    click.echo(f"{datetime.now().astimezone():%H:%M:%S}  {text}", err=True)
+    """Print a progress message with the local time on stderr; stdout has only the result.
+
+    The system goes on if nobody reads it, as where a script starts `makima up --json` and reads one line.
+    """
+    _lines(sys.stderr).write(f"{datetime.now().astimezone():%H:%M:%S}  {text}")

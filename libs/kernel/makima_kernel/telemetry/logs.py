@@ -3,6 +3,7 @@
 import json
 import logging
 import sys
+from datetime import UTC, datetime
 from functools import partial
 from typing import Final, TextIO, cast
 
@@ -10,6 +11,9 @@ import orjson
 import structlog
 from opentelemetry import trace
 from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
+
+from makima_kernel.telemetry import metrics
+from makima_kernel.telemetry.line_output import LineOutput
 
 Logger = FilteringBoundLogger
 MAX_VALUE_CHARACTERS: Final = 200
@@ -20,9 +24,13 @@ def configure(service: str, level: str = "info", stream: TextIO | None = None) -
     """Writes one JSON line per log event to `stream`, by default stderr; returns a logger.
 
     `level` (e.g. "info") applies to our own loggers; those of libraries (nats,
-    faststream, asyncio) write from WARNING.
+    faststream, asyncio) write from WARNING. A line that cannot be written is dropped and counted; the next
+    that can be follows `log.lines_dropped`, which says how many.
     """
     number = logging.getLevelNamesMapping()[level.upper()]
+    output = LineOutput(
+        stream or sys.stderr, on_dropped=metrics.log_lines_dropped.inc, note=partial(_dropped, service)
+    )
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -35,13 +43,33 @@ def configure(service: str, level: str = "info", stream: TextIO | None = None) -
             structlog.processors.JSONRenderer(serializer=_json),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(stream or sys.stderr),
+        logger_factory=lambda *_arguments: _LineLogger(output),
         cache_logger_on_first_use=False,
     )
     root = logging.getLogger()
     root.handlers = [_Bridge()]
     root.setLevel(logging.WARNING)
     return cast("Logger", structlog.get_logger())
+
+
+class _LineLogger:
+    """What structlog calls with each rendered line, by the name of its level."""
+
+    def __init__(self, output: LineOutput) -> None:
+        self.msg = self.debug = self.info = self.warning = self.error = self.critical = output.write
+
+
+def _dropped(service: str, lines: int) -> str:
+    now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    return _json(
+        {
+            "lines": lines,
+            "event": "log.lines_dropped",
+            "service": service,
+            "level": "warning",
+            "timestamp": now,
+        }
+    )
 
 
 def _of_service(service: str, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

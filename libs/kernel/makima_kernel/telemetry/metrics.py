@@ -95,6 +95,9 @@ canaries = Counter(
     ["outcome"],
 )
 tracked_senders = _gauge("makima_tracked_senders", "Senders that the detector monitors")
+log_lines_dropped = Counter(
+    "makima_log_lines_dropped_total", "Log lines that could not be written: nobody reads, or the disk is full"
+)
 dead_letters = Counter("makima_dead_letters_total", "Messages stored as dead letters", ["stream", "consumer"])
 disk_free_ratio = _gauge(
     "makima_disk_free_ratio", "Free share of the disk; below 0.05 a service is not healthy", ("path",)
