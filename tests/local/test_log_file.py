@@ -4,7 +4,7 @@ import errno
 import os
 import resource
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -35,7 +35,7 @@ def test_a_log_that_is_gone_or_small_is_left_alone(tmp_path: Path) -> None:
 
 
 @contextmanager
-def no_file_may_grow_beyond(size: int) -> Iterator[None]:
+def no_file_may_grow_beyond(size: int) -> Generator[None]:
     """Stands for a full disk: whoever writes more gets an error."""
     limits, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))

@@ -59,6 +59,10 @@ class Embedded(ABC):
         """True if a server of this data folder is running, whichever process started it."""
         return bool((self._process and self._process.alive()) or self._find())
 
+    def needs_restart(self) -> str | None:
+        """Why the server, which runs, has to be restarted; None if it need not."""
+        return None
+
     async def stop(self, timeout: float = 10.0) -> None:
         """Stops the server cleanly; after `timeout` seconds with SIGQUIT, and 2 s later with SIGKILL."""
         process = self._process or self._find()

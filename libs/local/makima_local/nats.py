@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import os
 import re
 import shutil
 import signal
@@ -35,6 +36,11 @@ jetstream {{
 }}
 """
 INCLUDE = f"include ./{AUTH}\n"
+# In the log, where a stream could not be written. JetStream keeps a stream's first error of that kind, and goes on
+# refusing when there is room again (nats-server 2.15.1), until it is restarted.
+NO_ROOM = b"no space left on device"
+ROOM_TO_RESTART = 16 * 1024 * 1024  # bytes that must be free
+MAX_LOG_READ = 64 * 1024  # bytes of its newest lines that are looked at
 GLOBAL_ACCOUNT = "$G"  # the one of brokers that are configured without accounts
 
 
@@ -83,6 +89,8 @@ class Nats(Embedded):
         super().__init__(folder, tied=tied)
         self._wanted = port  # None: any
         self._users = users
+        self._log_read = 0  # bytes of the log that `needs_restart` has read
+        self._had_no_room = False  # since its start
         self._config = self.folder / "nats.conf"
         self._name = f"makima-{hashlib.sha256(str(self.folder).encode()).hexdigest()[:12]}"
 
@@ -109,6 +117,24 @@ class Nats(Embedded):
             if self._users
             else self.url
         )
+
+    def needs_restart(self) -> str | None:
+        self._had_no_room = self._had_no_room or NO_ROOM in self._new_lines()
+        with suppress(OSError):
+            if self._had_no_room and shutil.disk_usage(self.folder).free >= ROOM_TO_RESTART:
+                return "had no room on its disk, and stores nothing before a restart"
+        return None
+
+    def _new_lines(self) -> bytes:
+        """What the log has got since the last call, or its end."""
+        try:
+            with self.log.open("rb") as log:
+                size = log.seek(0, os.SEEK_END)
+                log.seek(max(self._log_read if self._log_read <= size else 0, size - MAX_LOG_READ))
+                self._log_read = size
+                return log.read(MAX_LOG_READ)
+        except OSError:
+            return b""
 
     def holds(self, port: int) -> bool:
         """True if a server of this data folder is running and listens on `port`."""
@@ -159,6 +185,8 @@ class Nats(Embedded):
         user.take_over(self.folder)
 
     def _spawn(self, port: int, user: Account) -> None:
+        self._new_lines()
+        self._had_no_room = False
         if self._users:
             self._users.apply()
         pid_file, store = self.folder / self.pid_file_name, self.folder / "jetstream"

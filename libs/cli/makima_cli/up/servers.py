@@ -60,18 +60,19 @@ class Servers:
 
 
 async def _keep(name: str, server: Embedded, say: Callable[[str], None]) -> None:
-    """Restart the server whenever it has ended. Where that fails, as on a full disk, it is tried again: the
-    services wait for it, and everything else goes on.
+    """Restart the server whenever it has ended, or cannot go on. Where that fails, as on a full disk, it is
+    tried again: the services wait for it, and everything else goes on.
     """
     pause = SERVER_POLL_SECONDS
     while True:
         await asyncio.sleep(pause)
-        if server.running():
+        why = server.needs_restart() if server.running() else "exited"
+        if why is None:
             pause = SERVER_POLL_SECONDS
             continue
-        say(f"{name} exited; restarting")
+        say(f"{name} {why}; restarting")
         try:
-            await server.start()
+            await server.restart()
         except (ServerFailedError, OSError) as error:
             pause = min(2 * pause, MAX_RESTART_PAUSE_SECONDS)
             say(f"{error}; {name} is tried again in {pause:g} s")

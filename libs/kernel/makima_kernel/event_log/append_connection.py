@@ -41,6 +41,10 @@ class AppendConnectionLostError(Exception):
     """
 
 
+class LogFullError(Exception):
+    """The disk of the database is full. Nothing of the call was stored."""
+
+
 class UnstorableError(ValueError):
     """Postgres cannot store a value of a command; the message says which. Nothing of the call was stored."""
 
@@ -67,13 +71,15 @@ class AppendConnection:
     async def send(self, batch: Sequence[Append]) -> list[Outcome]:
         """Sends one call; returns the outcomes in the order of `batch`.
 
-        Raises `AppendConnectionLostError` if the outcome is unknown, and `UnstorableError` if a value of a
-        command cannot be stored.
+        Raises `AppendConnectionLostError` if the outcome is unknown, `LogFullError`, and `UnstorableError` if a
+        value of a command cannot be stored.
         """
         try:
             async with asyncio.timeout(self._timeout):
                 statement = self._statement or await self._open()
                 rows = await statement.fetch(*arguments(batch))
+        except asyncpg.DiskFullError as error:
+            raise LogFullError(str(error)) from error
         except (*DATABASE_UNAVAILABLE, asyncpg.PostgresError) as error:
             if self._statement is not None and _of_a_command(error):
                 raise UnstorableError(str(error)) from error

@@ -18,6 +18,7 @@ from makima_kernel.event_log.append_connection import (
     AppendConnection,
     AppendConnectionLostError,
     Connect,
+    LogFullError,
     UnstorableError,
 )
 from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
@@ -105,8 +106,9 @@ class Appender:
     async def append(self, append: Append) -> Outcome:
         """Queues one command and waits for its outcome.
 
-        Raises `OverloadedError` if the queue is full, `LogUnavailableError` after `timeout` seconds or when
-        this process shuts down, `UnstorableError` for a value that Postgres cannot store.
+        Raises `OverloadedError` if the queue is full, `LogUnavailableError` after `timeout` seconds, when the
+        database's disk is full or when this process shuts down, `UnstorableError` for a value that Postgres
+        cannot store.
         """
         if self._draining:
             raise LogUnavailableError("this process is shutting down")
@@ -187,6 +189,10 @@ class Appender:
                 outcomes = await line.send([waiting.append for waiting in batch])
             except UnstorableError as error:
                 await self._single_out(line, batch, error)
+                return
+            except LogFullError as error:  # nobody waits for what only room can mend
+                _logger.warning("log.full", error=str(error), commands=len(batch))
+                _fail(batch, f"its disk is full, nothing was stored: {error}")
                 return
             except AppendConnectionLostError as error:
                 _logger.warning("log.unavailable", error=str(error), commands=len(batch))

@@ -148,13 +148,17 @@ class Window:
         self._changed.set()
         if in_flight is None or self._failure is not None:
             return
-        self._failure = _problem(position, message)
+        self._failure = _problem(position, message, next(iter(self._in_flight), position))
         if self._failure is None:
             self._on_published(in_flight.event)
 
 
-def _problem(position: int, message: Msg) -> PublishError | None:
-    """The failure that an acknowledgement reports; None if the event was stored at its sequence."""
+def _problem(position: int, message: Msg, oldest: int) -> PublishError | None:
+    """The failure that an acknowledgement reports; None if the event was stored at its sequence.
+
+    `oldest`: the first position that is not answered. A broker that cannot store gives no answer at all, and
+    refuses what comes after.
+    """
     if not message.data:
         return PublishError(f"no stream accepts {subjects.EVENTS}")
     try:
@@ -162,7 +166,9 @@ def _problem(position: int, message: Msg) -> PublishError | None:
     except msgspec.DecodeError as error:
         return PublishError(f"position {position} got a malformed acknowledgement: {error}")
     if ack.error is not None:
-        return PublishError(f"position {position} was rejected: {ack.error.err_code} {ack.error.description}")
+        first = f"; the broker gave no answer to position {oldest} before" if oldest < position else ""
+        reason = f"{ack.error.err_code} {ack.error.description}"
+        return PublishError(f"position {position} was rejected: {reason}{first}")
     if ack.seq != position:
         return MisplacedError(f"position {position} was stored as sequence {ack.seq}")
     return None

@@ -3,7 +3,7 @@ each stream sequence is the event's position.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +37,10 @@ _LEADER_FROZEN_SECONDS: Final = (
 )
 _DEPUTY_TERM_SECONDS: Final = 60.0  # a deputy looks that often whether the holder goes on by itself
 _FAILURE_RETRY_SECONDS: Final = 0.25
+# Between two attempts while the broker accepts nothing: doubled up to the most. A full disk lasts for hours, and
+# each attempt writes log lines.
+_FIRST_REFUSAL_PAUSE_SECONDS: Final = 0.05
+_MAX_REFUSAL_PAUSE_SECONDS: Final = 2.0
 
 _logger = structlog.get_logger(__name__)
 
@@ -94,16 +98,19 @@ class Relay:
         replicas: int = 1,
         alone: bool = True,
         clock: Callable[[], float] = monotonic,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """`budget`, `replicas`: of the streams if the broker lost them, see `streams.streams`.
 
-        `alone=False` publishes without taking the lock.
+        `alone=False` publishes without taking the lock. `pause` waits between attempts.
         """
         self._pool, self._nats, self._log = pool, nats, log or Log(pool)
         self._budget, self._replicas, self._alone = budget, replicas, alone
         self._on_published = on_published
         self._window = Window(nats, size=_PUBLISH_WINDOW_SIZE, on_published=self._published, clock=clock)
-        self._clock = clock
+        self._clock, self._pause = clock, pause
+        # How long after the next refusal, and the position up to which the broker had accepted at the last one.
+        self._refusal_pause, self._refused_after = _FIRST_REFUSAL_PAUSE_SECONDS, -1
         self._stands: tuple[int, float] | None = (
             None  # where the stream ends though the log goes on, and since when
         )
@@ -202,6 +209,14 @@ class Relay:
             self._broken[await self._log.epoch()] = str(error)
         except PublishError as error:
             self._enter(Retrying(str(error)))
+            await self._after_refusal()
+
+    async def _after_refusal(self) -> None:
+        """Waits, longer each time that the broker has accepted nothing since the last refusal."""
+        stands = self._refused_after == self.position
+        pause = self._refusal_pause if stands else _FIRST_REFUSAL_PAUSE_SECONDS
+        self._refusal_pause, self._refused_after = min(2 * pause, _MAX_REFUSAL_PAUSE_SECONDS), self.position
+        await self._pause(pause)
 
     async def _agree(self) -> bool:
         """True if the stream belongs to this log: every position since the last acknowledged one is compared,
