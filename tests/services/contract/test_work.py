@@ -174,6 +174,33 @@ def test_a_connection_that_repeats_itself_gets_the_first_answer(
     given(*before).when(command).then()
 
 
+@pytest.mark.parametrize("since", [(), (e.ContractArchived(),)], ids=["completed", "archived"])
+@pytest.mark.parametrize(
+    ("done", "command"),
+    [
+        (e.TaskCompleted("t1", "write", "done"), c.CompleteTask("t1", True, "done", "new")),
+        (e.TaskFailed("t1", "write", "no"), c.CompleteTask("t1", False, "no", "new")),
+        (e.DeliverableCompleted("plan", "plan-document"), c.CompleteDeliverable("plan-document")),
+    ],
+    ids=["a task", "a failed task", "a deliverable"],
+)
+def test_who_repeats_the_last_thing_to_do_gets_the_first_answer_though_the_contract_is_completed_by_now(
+    done: e.ContractEvent, command: c.ContractCommand, since: tuple[e.ContractEvent, ...]
+) -> None:
+    given(*RUNNING, done, e.ContractCompleted("auto"), *since).when(command).then()
+
+
+def test_what_is_new_is_refused_when_the_contract_is_completed() -> None:
+    done = (*RUNNING, e.TaskCompleted("t1", "write", "done"), e.ContractCompleted("auto"))
+    for command in (
+        c.CompleteTask("t1", False, "no", "new"),
+        c.CompleteTask("t1", True, "done", "other"),
+        c.CompleteTask("t1", True, "done"),
+        c.CompleteDeliverable("plan-document"),
+    ):
+        given(*done).when(command).then_refused(ErrorCode.INVALID_TRANSITION)
+
+
 @pytest.mark.parametrize(
     ("before", "command"),
     [

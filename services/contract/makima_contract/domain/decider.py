@@ -30,7 +30,8 @@ class ContractDecider:
     def decide(self, command: ContractCommand, state: Contract) -> list[ContractEvent]:
         """The events that `command` records; an empty list if nothing has to change.
 
-        A request of a detector outside the status table is accepted without an event: the detector was late.
+        A repeat of work is accepted without an event in any status, and so is a request of a detector outside
+        the status table: the detector was late.
         Raises `Refused`: `CONTRACT_NOT_FOUND`, `INVALID_TRANSITION` if the table has no row for the command
         in this status, and the errors of the single commands.
         """
@@ -45,6 +46,8 @@ class ContractDecider:
         ):
             completed = self.decide(c.CompleteContract(), state)
             return [*completed, *self.decide(c.ArchiveContract(), _after(state, completed))]
+        if work.is_repeat(state, command):
+            return []
         if LIFECYCLE.allowed(state.status, type(command)) is None:
             if type(command) in DETECTOR_REQUESTS:
                 return []

@@ -4,6 +4,7 @@ from makima_schemas.contract.commands import (
     ClaimTask,
     CompleteDeliverable,
     CompleteTask,
+    ContractCommand,
     CreateTask,
     HandOffTask,
     ReleaseTask,
@@ -33,8 +34,8 @@ TaskCommand = ClaimTask | StartTask | ReleaseTask | CompleteTask | HandOffTask
 def complete_deliverable(contract: Contract, command: CompleteDeliverable) -> list[ContractEvent]:
     """Records a deliverable of the named phase, by default the current one (plan 1.1).
 
-    Completing it again records nothing, as agents retry. Raises `Refused(INVALID_DELIVERABLE)` with the valid
-    ids if the phase does not declare it, or is not declared itself.
+    Raises `Refused(INVALID_DELIVERABLE)` with the valid ids if the phase does not declare it, or is not
+    declared itself.
     """
     name = command.phase or contract.phase_name
     phase = contract.declared(name)
@@ -52,8 +53,6 @@ def complete_deliverable(contract: Contract, command: CompleteDeliverable) -> li
             phase=name,
             valid=valid,
         )
-    if (name, command.deliverable_id) in contract.delivered:
-        return []
     return [DeliverableCompleted(name, command.deliverable_id, command.evidence)]
 
 
@@ -75,8 +74,6 @@ def create_task(contract: Contract, command: CreateTask) -> list[ContractEvent]:
 
 def claim_task(contract: Contract, command: ClaimTask) -> list[ContractEvent]:
     """Claims a pending task. Raises what `_task` raises, and `Refused(FORBIDDEN)` for another role's task."""
-    if _did(contract, command, TaskStatus.CLAIMED, TaskStatus.RUNNING):
-        return []
     task = _task(contract, command)
     if task.role is not None and task.role != command.role:
         raise Refused(
@@ -88,8 +85,6 @@ def claim_task(contract: Contract, command: ClaimTask) -> list[ContractEvent]:
 
 def start_task(contract: Contract, command: StartTask) -> list[ContractEvent]:
     """Starts a claimed task. Raises what `_task` raises."""
-    if _did(contract, command, TaskStatus.RUNNING):
-        return []
     _task(contract, command)
     return [TaskStarted(command.task_id, command.connection_id)]
 
@@ -102,8 +97,6 @@ def release_task(contract: Contract, command: ReleaseTask) -> list[ContractEvent
 
 def complete_task(contract: Contract, command: CompleteTask) -> list[ContractEvent]:
     """Ends a task as completed, or as failed if `success` is False. Raises what `_task` raises."""
-    if _did(contract, command, TaskStatus.COMPLETED if command.success else TaskStatus.FAILED):
-        return []
     task = _task(contract, command)
     ended = TaskCompleted if command.success else TaskFailed
     return [ended(command.task_id, task.name, command.result)]
@@ -124,10 +117,26 @@ def hand_off_task(contract: Contract, command: HandOffTask) -> list[ContractEven
     ]
 
 
-def _did(contract: Contract, command: ClaimTask | StartTask | CompleteTask, *afterwards: TaskStatus) -> bool:
-    """True if this connection has done that already: it repeats a request whose answer it has not got, and nothing
-    is recorded again. `afterwards` are the statuses that the command leads to.
+def is_repeat(contract: Contract, command: ContractCommand) -> bool:
+    """True if who sends the command has done that already, and perhaps not got the answer: nothing is recorded
+    again, whatever has become of the contract since. What it did may have been the last thing to do, and the
+    contract is completed by now.
     """
+    match command:
+        case ClaimTask():
+            return _did(contract, command, TaskStatus.CLAIMED, TaskStatus.RUNNING)
+        case StartTask():
+            return _did(contract, command, TaskStatus.RUNNING)
+        case CompleteTask(success=success):
+            return _did(contract, command, TaskStatus.COMPLETED if success else TaskStatus.FAILED)
+        case CompleteDeliverable():
+            return (command.phase or contract.phase_name, command.deliverable_id) in contract.delivered
+        case _:
+            return False
+
+
+def _did(contract: Contract, command: ClaimTask | StartTask | CompleteTask, *afterwards: TaskStatus) -> bool:
+    """True if this connection has brought the task into one of the statuses `afterwards`."""
     task = contract.tasks.get(command.task_id)
     return (
         task is not None
