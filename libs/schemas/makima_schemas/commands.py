@@ -3,7 +3,7 @@ and their encoding.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Annotated, Final, Generic, Literal, cast
 from uuid import UUID
 
@@ -84,6 +84,16 @@ def problem(refused: Refused) -> Problem:
     return Problem(refused.code, refused.detail, refused.hint, refused.members)
 
 
+def encode_request(request: Request[object]) -> bytes:
+    """The request as JSON, without the members that are null.
+
+    A service refuses members that it does not know. So one of the version before takes the requests of a newer
+    caller, unless they use a new member.
+    """
+    members = {name: getattr(request, name) for name in _MEMBERS}
+    return orjson.dumps({name: value for name, value in members.items() if value is not None})
+
+
 def encode_reply(reply: Reply | Mapping[str, object]) -> bytes:
     """The reply as JSON: `{"ok": true, …}` or `{"error": {"code", "detail", "hint", …members}}`.
 
@@ -119,4 +129,5 @@ def decode_reply(payload: bytes) -> Reply | dict[str, object]:
     return body
 
 
+_MEMBERS: Final = tuple(member.name for member in fields(Request))
 _ACCEPTED = frozenset({"version", "position", "changed"})

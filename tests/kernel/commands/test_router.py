@@ -14,6 +14,7 @@ from makima_schemas.commands import Accepted, Problem, Request
 from makima_schemas.errors import ErrorCode
 from makima_schemas.refusal import Refused
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 
 from tests.daemon_requests import ask_as_daemon
 from tests.kernel.commands.served_toggle import refusal, request, serving
@@ -180,6 +181,45 @@ async def test_a_name_that_no_index_should_hold_is_refused(
     problem = await refusal(nats, body)
     assert (problem["code"], [error["path"] for error in problem["errors"]]) == ("INVALID_REQUEST", [path])  # pyright: ignore - members are JSON
     assert seen == []
+
+
+@pytest.mark.parametrize(
+    ("unknown", "nearest"),
+    [("expected_versoin", "expected_version"), ("guards", "guard"), ("tenants", "tenant")],
+)
+async def test_a_misspelt_member_of_a_request_is_refused_with_the_one_that_was_meant(
+    nats: Client, seen: list[tuple[Request[SwitchOn], SwitchOn]], unknown: str, nearest: str
+) -> None:
+    """`expected_versoin` dropped the check of the version without notice."""
+    body = orjson.dumps({"command_id": str(uuid4()), "target": "l1", "data": {"hostname": "h"}, unknown: 7})
+    problem = await refusal(nats, body)
+    said = f"is no member; did you mean {nearest}?"
+    assert (problem["code"], problem["errors"]) == ("INVALID_REQUEST", [{"path": unknown, "message": said}])
+    assert f"{unknown} {said}" in str(problem["detail"])
+    assert seen == []
+
+
+async def test_a_request_goes_without_the_members_that_say_nothing(
+    nats: Client, seen: list[tuple[Request[SwitchOn], SwitchOn]]
+) -> None:
+    """So that a service of the version before, which does not know a new member, takes it where nobody uses it."""
+    heard: asyncio.Queue[bytes] = asyncio.Queue()
+
+    async def hear(message: Msg) -> None:
+        await heard.put(message.data)
+
+    await nats.subscribe("makima.commands.toggle.switch_on", cb=hear)
+    await nats.flush()
+    sent = Request(uuid4(), "l1", {"hostname": "h"}, expected_version=0)
+    assert isinstance(await Bus(nats).ask("toggle", "switch_on", sent), Accepted)
+    assert orjson.loads(await heard.get()).keys() == {
+        "command_id",
+        "target",
+        "data",
+        "actor",
+        "tenant",
+        "expected_version",
+    }
 
 
 async def test_a_bug_in_a_handler_is_answered_and_the_next_command_served(

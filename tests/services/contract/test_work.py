@@ -187,11 +187,11 @@ def test_a_connection_that_repeats_itself_gets_the_first_answer(
 def test_who_repeats_the_last_thing_to_do_gets_the_first_answer_though_the_contract_is_completed_by_now(
     done: e.ContractEvent, command: c.ContractCommand, since: tuple[e.ContractEvent, ...]
 ) -> None:
-    given(*RUNNING, done, e.ContractCompleted("auto"), *since).when(command).then()
+    given(*RUNNING, done, e.ContractCompleted("no_worktrees"), *since).when(command).then()
 
 
 def test_what_is_new_is_refused_when_the_contract_is_completed() -> None:
-    done = (*RUNNING, e.TaskCompleted("t1", "write", "done"), e.ContractCompleted("auto"))
+    done = (*RUNNING, e.TaskCompleted("t1", "write", "done"), e.ContractCompleted("no_worktrees"))
     for command in (
         c.CompleteTask("t1", False, "no", "new"),
         c.CompleteTask("t1", True, "done", "other"),

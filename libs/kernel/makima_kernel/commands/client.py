@@ -6,7 +6,7 @@ from typing import Final
 
 import orjson
 from makima_schemas import subjects
-from makima_schemas.commands import Accepted, Problem, Reply, Request, decode_reply
+from makima_schemas.commands import Accepted, Problem, Reply, Request, decode_reply, encode_request
 from makima_schemas.errors import ErrorCode
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
@@ -39,7 +39,7 @@ class Bus:
 
         `UNAVAILABLE` if no reply came within `timeout` seconds; then the outcome is unknown.
         """
-        reply = await self._request(service, name, orjson.dumps(request), timeout)
+        reply = await self._request(service, name, encode_request(request), timeout)
         return (
             reply
             if isinstance(reply, Accepted | Problem)

@@ -1,7 +1,7 @@
 """Decodes requests, commands and queries. What does not fit is refused with the places and what is wrong there."""
 
 from collections.abc import Iterable
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from typing import Any, Final, TypeVar, cast
 from uuid import UUID, uuid5
@@ -13,6 +13,8 @@ from makima_schemas.errors import ErrorCode
 from makima_schemas.identity import DEFAULT_TENANT
 from makima_schemas.refusal import Member, Refused
 from pydantic import ValidationError
+
+from makima_kernel.commands.members import UNKNOWN_MEMBER, unknown_member
 
 C = TypeVar("C")
 
@@ -64,11 +66,14 @@ def principals_own(request: Request, principal: str) -> Request:
 
 
 def decode_request(body: bytes) -> Request:
-    """Decodes a request. Raises `Refused` (INVALID_REQUEST) with the first places that do not fit."""
+    """Decodes a request. Raises `Refused` (INVALID_REQUEST) with the first places that do not fit.
+
+    Unknown members are refused here as in commands: `expected_versoin` would drop the check without notice.
+    """
     try:
-        return adapter(Request).validate_json(body)
+        return adapter(Request).validate_json(body, extra="forbid")
     except ValidationError as error:
-        raise invalid(error) from error
+        raise invalid(error, Request) from error
 
 
 def decode_each(command: type[C], items: Iterable[object]) -> list[Request[C] | Problem]:
@@ -80,10 +85,10 @@ def decode_each(command: type[C], items: Iterable[object]) -> list[Request[C] | 
 
 def _decode_item(command: type[C], item: object) -> Request[C] | Problem:
     try:
-        request: Request = adapter(Request).validate_python(item)
+        request: Request = adapter(Request).validate_python(item, extra="forbid")
         return cast("Request[C]", replace(request, data=decode_command(command, request.data)))
     except ValidationError as error:
-        return problem(invalid(error))
+        return problem(invalid(error, Request))
     except Refused as refused:
         return problem(refused)
 
@@ -91,31 +96,31 @@ def _decode_item(command: type[C], item: object) -> Request[C] | Problem:
 def decode_command(command: type[C], data: dict[str, object]) -> C:
     """Decodes a command from its members. Raises `Refused` (INVALID_REQUEST).
 
-    Unknown members are refused, because a misspelt optional one would otherwise be ignored without notice.
+    Unknown members are refused at every depth, because a misspelt optional one would otherwise be ignored
+    without notice.
     """
-    assert is_dataclass(command)
-    known = {field.name for field in fields(command)}
-    unknown = sorted(data.keys() - known)
-    if unknown:
-        message = f"is not a member of {command.__name__}; members are {', '.join(sorted(known)) or 'none'}"
-        raise Refused(
-            ErrorCode.INVALID_REQUEST,
-            f"{command.__name__} has no member {cut(unknown[0])}",
-            errors=_errors((name, message) for name in unknown),
-        )
     try:
-        return cast("C", adapter(cast("type[Any]", command)).validate_python(data))
+        return cast("C", adapter(cast("type[Any]", command)).validate_python(data, extra="forbid"))
     except ValidationError as error:
-        raise invalid(error) from error
+        raise invalid(error, command) from error
 
 
-def invalid(error: ValidationError) -> Refused:
-    """The refusal of a body that does not fit its schema, with the member `errors[{path, message}]`."""
+def invalid(error: ValidationError, schema: type) -> Refused:
+    """The refusal of a body that does not fit `schema`, with the member `errors[{path, message}]`.
+
+    A member that the schema does not know comes first, with the known one that is nearest.
+    """
     found = error.errors(include_url=False, include_context=False, include_input=False)
-    errors = _errors((".".join(str(part) for part in item["loc"]), item["msg"]) for item in found)
-    return Refused(
-        ErrorCode.INVALID_REQUEST, f"{error.error_count()} member(s) do not match the schema", errors=errors
-    )
+    unknown = [item["loc"] for item in found if item["type"] in UNKNOWN_MEMBER]
+    unfit = [(item["loc"], item["msg"]) for item in found if item["type"] not in UNKNOWN_MEMBER]
+    meant = [(loc, unknown_member(schema, loc)) for loc in unknown[:MAX_ERRORS]]
+    errors = _errors((".".join(str(part) for part in loc), message) for loc, message in (*meant, *unfit))
+    if meant:
+        loc, message = meant[0]
+        detail = f"{schema.__name__}: {cut('.'.join(map(str, loc)))} {message}"
+    else:
+        detail = f"{error.error_count()} member(s) do not match the schema"
+    return Refused(ErrorCode.INVALID_REQUEST, detail, errors=errors)
 
 
 def _errors(found: Iterable[tuple[str, str]]) -> Member:

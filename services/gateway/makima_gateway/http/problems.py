@@ -1,13 +1,16 @@
 """Answers every error as RFC 9457 `application/problem+json`: refusals, invalid requests, outages."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import Final
+from typing import Any, Final, cast
 
 import orjson
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from makima_kernel.commands.members import UNKNOWN_MEMBER, unknown_member
 from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE, POSTGRES_REFUSED
 from makima_kernel.telemetry import traces
 from makima_schemas.errors import HTTP_STATUS, ErrorCode
@@ -93,17 +96,28 @@ async def _refused(_request: Request, error: Exception) -> Response:
     return problem_response(error)
 
 
-async def _unfit(_request: Request, error: Exception) -> Response:
+async def _unfit(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     errors = [
         {
             "path": ".".join(str(part) for part in item["loc"])[:MAX_ERROR_CHARACTERS],
-            "message": str(item["msg"])[:MAX_ERROR_CHARACTERS],
+            "message": _message(request, item)[:MAX_ERROR_CHARACTERS],
         }
         for item in islice(error.errors(), MAX_ERRORS)
     ]
     detail = "; ".join(f"{item['path']}: {item['message']}" for item in errors[:3])
     return problem_response(Refused(ErrorCode.INVALID_REQUEST, detail, errors=errors))
+
+
+def _message(request: Request, item: Mapping[str, Any]) -> str:
+    """What is wrong; for a member that the route's schema does not know, which one is nearest."""
+    where, *path = cast("tuple[str | int, ...]", item["loc"])
+    route = request.scope.get("route")
+    if item["type"] not in UNKNOWN_MEMBER or not path or not isinstance(route, APIRoute):
+        return str(item["msg"])
+    of_query = [field.field_info.annotation for field in route.dependant.query_params]
+    of_body = [route.body_field.field_info.annotation] if route.body_field else []
+    return unknown_member(tuple[tuple(of_query if where == "query" else of_body)], path)
 
 
 async def _routed(request: Request, error: Exception) -> Response:

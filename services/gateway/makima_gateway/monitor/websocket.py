@@ -5,9 +5,11 @@ from contextlib import suppress
 from typing import Final
 
 import orjson
+from makima_kernel.commands.members import UNKNOWN_MEMBER, unknown_member
 from makima_kernel.telemetry import metrics
 from makima_schemas.errors import ErrorCode
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from makima_gateway.auth.principal import Principal
@@ -78,7 +80,7 @@ class MonitorSocket:
         errors = [
             {
                 "path": ".".join(str(part) for part in item["loc"])[:MAX_ERROR_CHARACTERS],
-                "message": item["msg"][:MAX_ERROR_CHARACTERS],
+                "message": _message(item)[:MAX_ERROR_CHARACTERS],
             }
             for item in found[:MAX_ERRORS]
         ]
@@ -90,6 +92,10 @@ class MonitorSocket:
             "errors": errors,
         }
         await self._socket.send_text(orjson.dumps(problem).decode())
+
+
+def _message(error: ErrorDetails) -> str:
+    return unknown_member(MonitorFilter, error["loc"]) if error["type"] in UNKNOWN_MEMBER else error["msg"]
 
 
 def _bearer(websocket: WebSocket) -> str | None:

@@ -49,6 +49,33 @@ async def test_a_text_is_no_flag_and_no_number_and_a_number_has_a_bound(
     assert (answer.status_code, answer.json()["code"]) == (422, "INVALID_REQUEST")
 
 
+@pytest.mark.parametrize(
+    ("body", "path", "nearest"),
+    [
+        ({"reason": "x", "expected_versoin": 1}, "body.expected_versoin", "expected_version"),
+        ({"raeson": "x"}, "body.raeson", "reason"),
+    ],
+)
+async def test_a_misspelt_member_is_refused_with_the_one_that_was_meant(
+    gateways: Gateways, body: dict[str, object], path: str, nearest: str
+) -> None:
+    http = gateways.clients[0]
+    contract = await _made(http)
+    answer = await http.post(f"/contracts/{contract['id']}/start", json=body)
+    assert answer.status_code == 422
+    assert answer.json()["errors"] == [{"path": path, "message": f"is no member; did you mean {nearest}?"}]
+    assert (await http.get(f"/contracts/{contract['id']}")).json()["status"] == "created"
+
+
+async def test_a_misspelt_filter_or_part_of_a_phase_is_refused_too(gateways: Gateways) -> None:
+    http = gateways.clients[0]
+    answer = await http.get("/contracts", params={"stauts": "active"})
+    assert (answer.status_code, "did you mean status?" in answer.text) == (422, True)
+    phases = [{"name": "p", "gaet": {"auto_advance": False}}]
+    answer = await http.post("/contracts", json={"name": "one", "phases": phases})
+    assert (answer.status_code, "did you mean gate?" in answer.text) == (422, True)
+
+
 async def test_what_is_to_be_confirmed_is_answered_yes_or_no(gateways: Gateways) -> None:
     http = gateways.clients[0]
     contract = f"/contracts/{(await _made(http))['id']}"
