@@ -20,13 +20,17 @@ from makima_local.nats import Nats
 from makima_local.postgres import Postgres
 from prometheus_client import REGISTRY
 
+from tests.guarantees.many_contracts import copy_contract, forget_copies, nobody_searches
 from tests.services.gateway.harness import Gateways, authenticated_client, body, created, refused
 from tests.shared_gateway import new_owner, shared_gateway
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("limits of the gateway")]
 
 AT_ONCE: Final = 2
-LIMITS: Final = HttpSettings(requests_at_once_per_token=AT_ONCE, request_wait_seconds=0.2)
+LIMITS: Final = HttpSettings(
+    requests_at_once_per_token=AT_ONCE, request_wait_seconds=0.2, search_timeout_seconds=0.02
+)
+MANY: Final = 15_000  # contracts, of which a search takes longer than that
 QUOTAS: Final = QuotaSettings(open_contracts=5, events_per_contract=60)
 LARGE: Final = "x" * (200 * 1024)
 HANDSHAKE: Final = {
@@ -171,6 +175,32 @@ async def test_one_owner_at_its_limit_makes_no_other_wait(
     shed = next(answer for answer in alices if answer.status_code == 429)
     assert (shed.headers["Retry-After"], body(shed)["code"]) == ("1", "TOO_MANY_REQUESTS")
     assert (await alice.get("/contracts")).status_code == 200, "and a moment later all is well"
+
+
+async def test_a_search_is_ended_after_its_time_and_makes_no_other_owner_wait(
+    gateways: Gateways, alice: httpx.AsyncClient, bob: httpx.AsyncClient
+) -> None:
+    """Ended in the database, too: it would go on reading for nobody."""
+    mine, model = await created(bob), await created(alice, description="nothing that is sought" * 20)
+    pool = gateways.replicas[0].pool
+    await copy_contract(pool, str(model["id"]), MANY)
+    assert (await alice.get("/contracts", params={"limit": 1})).status_code == 200
+    searching = [
+        asyncio.create_task(alice.get("/contracts", params={"q": f"needle {number}"})) for number in range(20)
+    ]
+    answers: list[httpx.Response] = []
+    while not all(search.done() for search in searching):
+        began = perf_counter()
+        answers.append(await bob.get(f"/contracts/{mine['id']}"))
+        answers.append(await bob.post("/contracts", json={"name": "one"}, headers={"Idempotency-Key": "one"}))
+        assert perf_counter() - began < 2.0
+    assert {answer.status_code for answer in answers} == {200, 201}
+    ended = [search.result() for search in searching]
+    assert {answer.status_code for answer in ended} <= {429, 503}
+    refusal = next(answer.json() for answer in ended if answer.status_code == 503)
+    assert (refusal["code"], "the search took more than 0.02 s" in refusal["detail"]) == ("OVERLOADED", True)
+    await eventually(lambda: nobody_searches(pool))
+    await forget_copies(pool)
 
 
 async def test_a_revoked_client_that_does_not_read_is_disconnected(
