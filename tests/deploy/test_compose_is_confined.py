@@ -11,7 +11,6 @@ import pytest
 from makima_local.account import account
 from makima_local.postgres_binaries import binaries
 
-from tests.deploy.compose_text import COMPOSE, ROOT, SERVICES, TOP
 from tests.deploy.compose_file import COMPOSE, ROOT, SERVICES, TOP
 
 CONFINED = (

@@ -9,7 +9,7 @@ import pytest
 from makima_kernel.event_log.logins import ADDRESS, logins_in
 from makima_kernel.installed_services import installed_services
 
-from tests.deploy.compose_text import SERVICES
+from tests.deploy.compose_file import SERVICES
 
 USER = 10_001  # of the services' containers
 NAMES = [service.name for service in installed_services()]
