@@ -16,7 +16,7 @@ from makima_schemas.times import rfc3339
 from nats.errors import Error as NatsError
 from starlette.responses import Response
 
-from makima_gateway.api.openapi.lenient_bodies import request_body
+from makima_gateway.api.lenient_bodies import request_body
 from makima_gateway.api.reads import Cursor, DaemonId, Limit, ReadContext, Reading
 from makima_gateway.api.schemas.senders import Daemon, DaemonHeartbeatRequest, DaemonPage
 from makima_gateway.api.writes import Writing
