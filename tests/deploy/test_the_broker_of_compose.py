@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import nats
 import pytest
-from makima_kernel.nats.connection import connect, ignore_close
+from makima_kernel.nats.connection import confirm_subscriptions, connect, ignore_close
 from makima_kernel.nats.issuer import Issuer
 from makima_kernel.nats.users import ISSUER_SEED, PASSWORD, as_user, set_up
 from makima_kernel.testing import eventually
@@ -92,7 +92,7 @@ async def test_daemons_come_and_go_as_the_gateway_says_and_nobody_else_is_distur
         await broker.daemon("d2")
     assert (await contract.jetstream().account_info()).streams == 0, "JetStream is where it was"
     for undisturbed in (contract, stays):
-        await undisturbed.flush()
+        await confirm_subscriptions(undisturbed)
         await undisturbed.close()
 
 

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from makima_gateway.http.server import Tls, listen, serve
-from makima_kernel.nats.connection import BrokerUnreachableError, connect, ignore_close
+from makima_kernel.nats.connection import BrokerUnreachableError, confirm_subscriptions, connect, ignore_close
 from makima_kernel.service.http_settings import HttpSettings
 from makima_kernel.service.postgres import open_pool
 from makima_local import ports
@@ -78,7 +78,7 @@ async def broker(certificate: Certificate) -> AsyncIterator[int]:
 async def test_the_broker_is_reached_over_tls(broker: int) -> None:
     url = f"tls://contract:mk_secret@127.0.0.1:{broker}"
     connection = await connect(url, "test", on_closed=ignore_close)
-    await connection.flush()
+    await confirm_subscriptions(connection)
     await connection.close()
 
 

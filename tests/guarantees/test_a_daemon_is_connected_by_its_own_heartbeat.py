@@ -9,6 +9,7 @@ from typing import cast
 import asyncpg
 import httpx
 import msgspec
+from makima_kernel.nats.connection import confirm_subscriptions
 from makima_kernel.service.settings import Settings
 from makima_kernel.testing import eventually
 from makima_schemas import subjects
@@ -35,7 +36,7 @@ async def asked(nats: Client, answer: bytes) -> AsyncGenerator[Sequence[str]]:
             await message.respond(answer)
 
     subscription = await nats.subscribe("makima.signals.>", cb=hear)
-    await nats.flush()
+    await confirm_subscriptions(nats)
     yield heard
     await subscription.unsubscribe()
 

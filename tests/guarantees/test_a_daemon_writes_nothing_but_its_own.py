@@ -134,14 +134,14 @@ async def settled(system: System, sent: int) -> None:
         await eventually(all_answered)
     await ask(system)
     for client in (system.d2, system.admin):
-        await client.flush()
+        await confirm_subscriptions(client)
 
 
 async def test_whatever_reply_a_heartbeat_names_nothing_is_stored_or_delivered(system: System) -> None:
     sent = [subjects.daemon_heartbeat("d1")]
     for reply in REPLIES:
         await system.d1.publish(sent[0], b"a heartbeat", reply=reply)
-    await system.d1.flush()
+    await confirm_subscriptions(system.d1)
     await settled(system, len(REPLIES))
     beats = len(REPLIES) - len(system.refused)
     assert not set(system.heard) & (set(REPLIES) - {*sent})
@@ -156,7 +156,7 @@ async def test_whatever_reply_a_command_names_nothing_is_stored_or_delivered(sys
     for reply in REPLIES:
         await system.d1.publish(subject, command(), reply=reply)
         await system.d1.publish(subject, b"not JSON", reply=reply)
-    await system.d1.flush()
+    await confirm_subscriptions(system.d1)
     await settled(system, 0)
     assert not set(system.heard) & set(REPLIES)
     assert [await system.stored(stream) for stream in (*STORED, subjects.HEARTBEATS_STREAM)] == [0, 0, 0]

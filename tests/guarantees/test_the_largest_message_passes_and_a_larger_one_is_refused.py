@@ -12,6 +12,7 @@ import orjson
 import pytest
 from makima_kernel.event_log.append import Append, Appended, Outcome, TooLarge, new_event
 from makima_kernel.event_log.log import Log
+from makima_kernel.nats.connection import confirm_subscriptions
 from makima_kernel.nats.streams import provision
 from makima_kernel.service.runtime import Service
 from makima_kernel.service.settings import Settings
@@ -227,7 +228,7 @@ async def taken(nats_url: str, size: int) -> bool:
     filling = size - len("NATS/1.0\r\nFilling: \r\n\r\n") - 1000
     try:
         await stranger.publish(subjects.supervisor_heartbeat("d1", "t9"), b"x" * filling, headers=headers)
-        await stranger.flush()
+        await confirm_subscriptions(stranger)
     except (NatsError, OSError):
         return False
     finally:

@@ -102,7 +102,7 @@ async def test_a_revoked_daemon_is_cut_off_and_nobody_else_is_disturbed(broker: 
         with pytest.raises((NatsError, OSError)):
             await nats.connect(broker.url("d2"), allow_reconnect=False)
         for client in (contract, first):
-            await client.flush()
+            await confirm_subscriptions(client)
             assert client.is_connected
 
 

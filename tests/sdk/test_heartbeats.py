@@ -8,6 +8,7 @@ from contextlib import suppress
 import msgspec
 import orjson
 import pytest
+from makima_kernel.nats.connection import confirm_subscriptions
 from makima_kernel.testing import PATIENCE, eventually
 from makima_schemas import subjects
 from makima_schemas.heartbeat import DaemonHeartbeat, SupervisorHeartbeat
@@ -181,7 +182,7 @@ async def test_a_handler_that_fails_tells_its_asker(nats: Client, nats_url: str)
 
     async with Daemon("d1", Connection(nats_url=nats_url), interval=SLOW) as daemon:
         daemon.on("cleanup_worktrees", fail)
-        await nats.flush()
+        await confirm_subscriptions(nats)
         answer = await nats.request(
             subjects.daemon_signal("d1", "cleanup_worktrees"), b'{"contract_id": "c1"}', timeout=5
         )

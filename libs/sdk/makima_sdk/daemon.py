@@ -135,8 +135,10 @@ class Daemon:
         )
         await self.nats.subscribe(subjects.daemon_signal(self.id, "*"), cb=self._on_signal)
         # Wait until the subscription exists: signals may come as soon as the daemon is seen to be connected.
-        # Failure means an outage, after which nats-py subscribes again.
+        # Twice, as nats-py sends the first PING ahead of what is still in its buffer. Failure means an outage,
+        # after which nats-py subscribes again.
         with suppress(NatsError, TimeoutError):
+            await self.nats.flush(timeout=2)
             await self.nats.flush(timeout=2)
 
     async def _close(self) -> None:

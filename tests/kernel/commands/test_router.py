@@ -9,6 +9,7 @@ import anyio.to_thread
 import orjson
 import pytest
 from makima_kernel.commands.client import Bus
+from makima_kernel.nats.connection import confirm_subscriptions
 from makima_schemas import subjects
 from makima_schemas.commands import Accepted, Problem, Request
 from makima_schemas.errors import ErrorCode
@@ -209,7 +210,7 @@ async def test_a_request_goes_without_the_members_that_say_nothing(
         await heard.put(message.data)
 
     await nats.subscribe("makima.commands.toggle.switch_on", cb=hear)
-    await nats.flush()
+    await confirm_subscriptions(nats)
     sent = Request(uuid4(), "l1", {"hostname": "h"}, expected_version=0)
     assert isinstance(await Bus(nats).ask("toggle", "switch_on", sent), Accepted)
     assert orjson.loads(await heard.get()).keys() == {

@@ -69,11 +69,11 @@ async def test_the_active_replica_keeps_its_lease_when_nothing_happens(
     stream: None, pool: asyncpg.Pool, replica: Replica, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("makima_kernel.projections.subscription._QUIET_STREAM_SECONDS", 0.05)
-    first, second = replica(lease=timedelta(milliseconds=400)), replica()
+    first, second = replica(lease=timedelta(minutes=1)), replica()  # longer than a busy machine stands still
     async with running(first.run()):
         await eventually(lambda: first.active)
         async with running(second.run()):
-            renewed = await pool.fetchval("select lease_until + interval '1 s' from event_log.checkpoints")
+            renewed = await pool.fetchval("select lease_until + interval '200 ms' from event_log.checkpoints")
             await eventually(
                 lambda: pool.fetchval("select lease_until > $1 from event_log.checkpoints", renewed)
             )

@@ -13,7 +13,7 @@ from makima_kernel.commands.client import Bus
 from makima_kernel.commands.router import CommandRouter
 from makima_kernel.event_log.log import Log
 from makima_kernel.nats import streams
-from makima_kernel.nats.connection import connect
+from makima_kernel.nats.connection import confirm_subscriptions, connect
 from makima_kernel.nats.streams import TopologyError
 from makima_kernel.service import runtime
 from makima_kernel.service.runtime import Service
@@ -180,7 +180,7 @@ async def test_what_is_appended_while_the_broker_is_away_does_not_end_the_servic
         await server.start()
         async with asyncio.timeout(PATIENCE):
             while (await service.health.condition())[0] != 200:
-                await service.nats.flush()
+                await confirm_subscriptions(service.nats)
 
 
 async def closed() -> None:

@@ -14,6 +14,7 @@ from makima_completion_detector import app
 from makima_contract import app as contract_app
 from makima_kernel.commands.router import snake_case
 from makima_kernel.event_log.log import Log
+from makima_kernel.nats.connection import confirm_subscriptions
 from makima_kernel.nats.streams import provision
 from makima_kernel.service.runtime import Service
 from makima_kernel.service.settings import Settings
@@ -98,7 +99,7 @@ async def world(settings: Settings, pool: asyncpg.Pool, nats: Client) -> AsyncIt
 
         async def replica(chosen: Settings | None = None) -> Service:
             made = await running.enter_async_context(Service.running(app.NAME, chosen or settings, app.build))
-            await made.nats.flush()  # the server has heard of its subscriptions
+            await confirm_subscriptions(made.nats)  # the server has heard of its subscriptions
             return made
 
         yield World(settings, contract, replica)

@@ -1,6 +1,7 @@
 """The query `cleanup_worktrees`: of a contract that has ended, and with an answer that can be relied on."""
 
 import orjson
+from makima_kernel.nats.connection import confirm_subscriptions
 from makima_schemas import subjects
 from makima_schemas.commands import Problem
 from makima_schemas.contract import commands as c
@@ -44,7 +45,7 @@ async def test_whoever_holds_some_is_asked_and_nobody_else(world: World, nats: C
     assert isinstance(unheard, Problem)
     assert (unheard.code, "d1" in unheard.detail) == (ErrorCode.UNAVAILABLE, True)
     await nats.subscribe(subjects.daemon_signal("d1", "cleanup_worktrees"), cb=remove)
-    await nats.flush()
+    await confirm_subscriptions(nats)
     assert await cleaned(world, "c1") == {"daemons": ["d1"]}
     assert asked == [{"contract_id": "c1"}]
     await world.send("c2", simple(), c.FailContract())
@@ -60,5 +61,5 @@ async def test_the_worktrees_of_a_deleted_contract_can_be_cleaned_up(world: Worl
     await supervised(world, "c1", "d1")
     await world.send("c1", c.FailContract(), c.ArchiveContract(), c.DeleteContract())
     await nats.subscribe(subjects.daemon_signal("d1", "cleanup_worktrees"), cb=remove)
-    await nats.flush()
+    await confirm_subscriptions(nats)
     assert await cleaned(world, "c1") == {"daemons": ["d1"]}

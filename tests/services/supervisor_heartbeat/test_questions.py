@@ -4,6 +4,7 @@ import asyncio
 from typing import cast
 
 import orjson
+from makima_kernel.nats.connection import confirm_subscriptions
 from makima_kernel.testing import eventually
 from makima_schemas.commands import Problem
 from makima_schemas.errors import ErrorCode
@@ -82,7 +83,7 @@ async def test_the_newest_state_of_each_sender_is_told_once_a_second(fleet: Runn
         told.setdefault(message.subject, []).append(orjson.loads(message.data))
 
     await fleet.nats.subscribe("makima.state.>", cb=hear)
-    await fleet.nats.flush()
+    await confirm_subscriptions(fleet.nats)
     for progress in range(30):
         await fleet.beat(supervisor_beat("t1", progress=progress))
     await fleet.beat(daemon_beat("d7", capacity=3))

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import orjson
+from makima_kernel.nats.connection import confirm_subscriptions
 from makima_kernel.service.runtime import Service
 from makima_kernel.service.settings import Settings
 from makima_kernel.testing import eventually
@@ -130,7 +131,7 @@ async def test_a_restart_is_asked_of_the_daemon_that_runs_the_supervisor(
         unheard = {"Idempotency-Key": "restart"}
         await refused(http.post(f"/contracts/{contract}/{path}", headers=unheard), 503, "UNAVAILABLE")
         listening = await nats.subscribe(subjects.daemon_signal("d1", "restart"), cb=hear)
-        await nats.flush()
+        await confirm_subscriptions(nats)
         for number in (1, 2):
             answer = await http.post(
                 f"/contracts/{contract}/{path}",

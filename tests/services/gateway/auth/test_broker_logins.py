@@ -15,7 +15,7 @@ import pytest
 from makima_gateway import app as gateway
 from makima_kernel.credentials import hash_of
 from makima_kernel.event_log.log import Log
-from makima_kernel.nats.connection import connect, ignore_close
+from makima_kernel.nats.connection import confirm_subscriptions, connect, ignore_close
 from makima_kernel.nats.streams import provision
 from makima_kernel.service.runtime import Service
 from makima_kernel.service.settings import Settings
@@ -92,7 +92,7 @@ async def test_it_works_when_it_is_answered_and_ends_with_the_token(
     await eventually(lambda: other.is_closed, because="its token was revoked")
     with pytest.raises((NatsError, ConnectionError)):
         await nats_py.connect(guarded.url(tokens[1]), allow_reconnect=False)
-    await kept_one.flush()
+    await confirm_subscriptions(kept_one)
     await kept_one.close()
 
 

@@ -13,6 +13,7 @@ import httpx
 import orjson
 import pytest
 from makima_gateway.monitor import sse as stream
+from makima_kernel.nats.connection import confirm_subscriptions
 from makima_kernel.relay.stream_identity import new_epoch
 from makima_kernel.service.settings import Settings
 from makima_kernel.testing import PATIENCE, eventually
@@ -198,11 +199,11 @@ async def test_heartbeats_and_reminders_are_told_to_their_tenant_only(
                 subjects.state("supervisor", f"of-{len(tenant)}"),
                 orjson.dumps({**beat, **tenant, "progress": len(tenant)}),
             )
-            await nats.flush()
+            await confirm_subscriptions(nats)
             await nats.publish(
                 subjects.MONITOR_STALE, orjson.dumps({**stale, **tenant, "stale_duration": len(tenant)})
             )
-            await nats.flush()
+            await confirm_subscriptions(nats)
         told: list[Said] = []
         while len(told) < 4:
             said = await reader.next()

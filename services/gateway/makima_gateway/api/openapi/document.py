@@ -8,8 +8,8 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from makima_schemas.errors import HTTP_STATUS, MEMBERS, WHEN, ErrorCode
 
-from makima_gateway.api.openapi import examples
 from makima_gateway.api.lenient_bodies import schemas
+from makima_gateway.api.openapi import examples
 from makima_gateway.api.openapi.operations import OPERATIONS, Operation
 from makima_gateway.http import responses as answers
 from makima_gateway.http.problems import MEDIA_TYPE as PROBLEM
