@@ -1,9 +1,16 @@
-"""The agent: its statuses and events. Stream: `agent-<contract_id>:<role>`."""
+"""The agent: its statuses, commands and events. Stream: `agent-<contract_id>:<role>`."""
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated, Final, Literal
+
+from pydantic import Field
 
 from makima_schemas.evidence import Evidence
+from makima_schemas.identity import ID_PATTERN
+
+Id = Annotated[str, Field(pattern=ID_PATTERN)]
+Reason = Annotated[str, Field(max_length=2000)]
 
 
 class AgentStatus(StrEnum):
@@ -17,16 +24,42 @@ class AgentStatus(StrEnum):
     RESTARTING = "restarting"
 
 
+# The statuses in which heartbeats are expected, and may run out.
+BEATING: Final = frozenset({AgentStatus.READY, AgentStatus.WORKING})
+# The statuses in which its role is seen to: a team is ready when each of its roles is.
+PRESENT: Final = frozenset({AgentStatus.READY, AgentStatus.WORKING, AgentStatus.RESTARTING})
+
+# Why an agent's status changed (agents.md, Agent status).
+AgentTrigger = Literal[
+    "task_taken",  # its role holds a claimed or running task
+    "tasks_done",  # its role holds none any more
+    "heartbeat_expired",
+    "restart_initiated",
+    "restart_exhausted",
+    "restart_expired",
+    "cleanup",
+]
+
+
 @dataclass(frozen=True, slots=True)
 class AgentJoined:
+    """A connection is in force from here on; every other one of this agent is fenced.
+
+    `new_status` is `working` if the connection in force came back, and its role holds tasks.
+    """
+
     contract_id: str
     role: str
     connection_id: str
     daemon_id: str | None
+    old_status: AgentStatus = AgentStatus.OFFLINE
+    new_status: AgentStatus = AgentStatus.READY
 
 
 @dataclass(frozen=True, slots=True)
 class AgentStatusChanged:
+    """`trigger` is one of `AgentTrigger`. `evidence` stands with a verdict of the detector."""
+
     contract_id: str
     role: str
     old_status: AgentStatus
@@ -39,9 +72,89 @@ class AgentStatusChanged:
 
 @dataclass(frozen=True, slots=True)
 class AgentLeft:
+    """The agent left on purpose: `offline`. Its connection stays fenced off only by another one that joins."""
+
     contract_id: str
     role: str
     connection_id: str | None
+    old_status: AgentStatus = AgentStatus.READY
 
 
 AgentEvent = AgentJoined | AgentStatusChanged | AgentLeft
+
+
+@dataclass(frozen=True, slots=True)
+class JoinAgent:
+    """Sent for an agent that starts (a new `connection_id`) or comes back (the one in force). A fenced
+    connection gets `SUPERSEDED`.
+    """
+
+    connection_id: Id
+    daemon_id: Id | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveAgent:
+    """Sent by the agent, or by its daemon (without a connection id: whichever is in force)."""
+
+    connection_id: Id | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReportAgentStatus:
+    """What a daemon saw of an agent that it runs: `restarting`, `dead_failed_revive`, `dead` or `offline`."""
+
+    agent_status: AgentStatus
+    connection_id: Id | None = None
+    reason: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RestartAgent:
+    """Requests a restart from the daemon that runs the agent; the daemon must be connected."""
+
+    reason: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FollowTasks:
+    """Sent when the tasks that the agent's role holds, claimed or running, became some or none."""
+
+    holds_tasks: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DeclareAgentSilent:
+    """The detector's verdict: no heartbeat of `connection_id` arrived after the one at
+    `evidence.stream_sequence`, and no join of it after `evidence.watermark`.
+    """
+
+    connection_id: str
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class DeclareRestartExpired:
+    """The detector's verdict: the agent, `restarting` since `since_version` of its stream, did not join within
+    its deadline.
+    """
+
+    since_version: int
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class CleanUpAgent:
+    """Sent when the agent has been dead for 24 h: it becomes `offline`, and lists do not show it any more."""
+
+
+AgentCommand = (
+    JoinAgent
+    | LeaveAgent
+    | ReportAgentStatus
+    | RestartAgent
+    | FollowTasks
+    | DeclareAgentSilent
+    | DeclareRestartExpired
+    | CleanUpAgent
+)

@@ -26,6 +26,7 @@ class ErrorCode(StrEnum):
     VERSION_CONFLICT = "VERSION_CONFLICT"
     PHASE_GUARD_REQUIRED = "PHASE_GUARD_REQUIRED"
     SUPERSEDED = "SUPERSEDED"
+    REJOIN_REQUIRED = "REJOIN_REQUIRED"
     IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
     UNAUTHORIZED = "UNAUTHORIZED"
     FORBIDDEN = "FORBIDDEN"
@@ -52,6 +53,7 @@ HTTP_STATUS: Final[dict[ErrorCode, int]] = {
     ErrorCode.VERSION_CONFLICT: 409,
     ErrorCode.PHASE_GUARD_REQUIRED: 409,
     ErrorCode.SUPERSEDED: 409,
+    ErrorCode.REJOIN_REQUIRED: 409,
     ErrorCode.IDEMPOTENCY_KEY_REUSED: 409,
     ErrorCode.PAYLOAD_TOO_LARGE: 413,
     ErrorCode.UNSUPPORTED_MEDIA_TYPE: 415,
@@ -82,6 +84,7 @@ WHEN: Final[dict[ErrorCode, str]] = {
     ErrorCode.VERSION_CONFLICT: "the contract is not at the expected version",
     ErrorCode.PHASE_GUARD_REQUIRED: "the phase guard requires a confirmation; `deliverables` lists what to check",
     ErrorCode.SUPERSEDED: "the connection was replaced by a newer one of the same sender",
+    ErrorCode.REJOIN_REQUIRED: "the connection is in force, but its agent is dead, offline or restarting: join again under the same connection id",
     ErrorCode.IDEMPOTENCY_KEY_REUSED: "the key, or command id, was already used for a different request",
     ErrorCode.UNAUTHORIZED: "the token is missing, unknown or revoked; the answer does not say which",
     ErrorCode.FORBIDDEN: "the caller's role does not permit this; `roles` lists those that do",
