@@ -13,6 +13,9 @@ from makima_supervisor_heartbeat.projections import KnownSenders
 
 OURS: list[Projection] = [ReadModel(), Unstarted(), KnownSenders(), Silence(), Contracts()]
 WHEN_A_LOOK_IS_DUE = {"due_at", "leased_until"}  # a queue's times, by the clock: no part of the fold
+# What the services themselves write into their tables, besides the fold: which commands they have sent.
+SENT = {"supervised_at", "owed_at"}
+QUEUES = {"completion_detector.todo", "stale_detector.owed"}
 
 
 async def rows(
@@ -26,6 +29,12 @@ async def rows(
         )
         for table in projection.tables
     }
+
+
+async def folded_rows(pool: asyncpg.Pool, projection: Projection) -> dict[str, Counter[str]]:
+    """Of the tables that are the fold and nothing else, also once services have sent commands."""
+    found = await rows(pool, projection, SENT)
+    return {table: of_table for table, of_table in found.items() if table not in QUEUES}
 
 
 def shown(row: asyncpg.Record, hidden: Collection[str]) -> str:

@@ -5,7 +5,6 @@ of the log by itself.
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from functools import partial
@@ -32,16 +31,13 @@ from makima_stale_detector import app as stale_detector
 from makima_supervisor_heartbeat import app as supervisor_heartbeat
 from nats.aio.client import Client
 
-from tests.guarantees.read_models import OURS, rows
+from tests.guarantees.read_models import OURS, folded_rows
 from tests.history import dump
 from tests.kernel.background import running
 from tests.servers import BUDGET
 
 FIRST, LAST = (dump.FOLDER / f"{commit}.sql.xz" for commit in ("0a2ee27", "2e943b7"))
 APPS = (contract, supervisor_heartbeat, completion_detector, stale_detector, gateway)
-# What the services themselves write into their tables, besides the fold: which commands they have sent.
-SENT = {"supervised_at", "owed_at"}
-QUEUES = {"completion_detector.todo", "stale_detector.owed"}
 GENERATIONS = "select consumer, min(generation) as generation from event_log.checkpoints group by consumer"
 
 
@@ -60,21 +56,15 @@ async def left_by(postgres_server: Postgres, request: pytest.FixtureRequest) -> 
     await admin.close()
 
 
-async def shown(pool: asyncpg.Pool, projection: Projection) -> dict[str, Counter[str]]:
-    return {
-        table: found for table, found in (await rows(pool, projection, SENT)).items() if table not in QUEUES
-    }
-
-
 async def is_the_fold(pool: asyncpg.Pool, nats: Client, projection: Projection) -> None:
     """Once it has applied what the services appended last; they do not run any more."""
     log = Log(pool)
     projector = Projector(projection, pool, log, nats, owner="test")
     async with running(projector.run()):
         assert await projector.wait_for(await log.head(), PATIENCE)
-    before = await shown(pool, projection)
+    before = await folded_rows(pool, projection)
     await rebuild(projection, pool, log)
-    assert await shown(pool, projection) == before
+    assert await folded_rows(pool, projection) == before
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from io import BytesIO
+from itertools import islice
 from operator import attrgetter
 from pathlib import Path
 from typing import Final, TypeVar, cast
@@ -48,6 +49,8 @@ _MEMBERS: Final[Mapping[type, Callable[[object], tuple[object, ...]]]] = {
     cls: attrgetter(*(field.name for field in fields(cls)))
     for cls in (ContractRow, TaskRow, QuestionRow, MessageRow, SupervisorRow, DaemonRow, MonitorRow, TallyRow)
 }
+_COPIED: Final = tuple(field.name for field in fields(MonitorRow))
+_WIDTH: Final[Mapping[object, int]] = {cls: len(fields(cls)) for cls in _MEMBERS}
 TASK_MOVES: Final = (TaskClaimed, TaskStarted, TaskReleased, TaskCompleted, TaskFailed)
 K = TypeVar("K", bound=tuple[str, ...])
 R = TypeVar("R")
@@ -148,7 +151,9 @@ async def store(connection: asyncpg.Connection, rows: Rows) -> None:
     await _store(connection, "store_supervisors", SupervisorRow, rows.supervisors.values())
     await _store(connection, "store_daemons", DaemonRow, rows.daemons.values())
     if rows.monitor_events:
-        await connection.copy_to_table("monitor_events", source=BytesIO(_copied(rows.monitor_events)))
+        await connection.copy_to_table(
+            "monitor_events", source=BytesIO(_copied(rows.monitor_events)), columns=_COPIED
+        )
 
 
 async def _store(connection: asyncpg.Connection, name: str, cls: type, rows: Collection[object]) -> None:
@@ -206,9 +211,9 @@ def daemon_row(record: Mapping[str, object]) -> DaemonRow:
 
 def _row(make: Callable[..., R], record: Mapping[str, object]) -> R:
     """The row from a record by position: a table and its class have the same members in the same order
-    (tested).
+    (tested). Columns behind those are a newer version's, which has migrated while this one still serves.
     """
-    return make(*record.values())
+    return make(*islice(record.values(), _WIDTH[make]))
 
 
 async def _fetch(connection: asyncpg.Connection, name: str, keys: set[K]) -> Sequence[Mapping[str, object]]:
