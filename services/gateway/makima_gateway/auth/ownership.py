@@ -32,6 +32,32 @@ class Owners:
         await self.learn(tenant, (contract_id,))
         return self._known.get((tenant, contract_id))
 
+    async def owns(self, tenant: str, owner_id: str, contract_id: str) -> bool:
+        """True if this owner has the contract, also a deleted one.
+
+        A refusal makes the same two look-ups whether the contract is another's or there is none: from a faster
+        one, which knew the contract, a caller could tell that it exists.
+        """
+        key = (tenant, contract_id)
+        if self._known.get(key) == owner_id:
+            return True
+        found = await self._queries.owners(tenant, [contract_id])
+        recorded = await self._from_log(tenant, contract_id)
+        owner = found[0][1] if found else recorded
+        if owner is not None:
+            self._make_room()
+            self._known[key] = owner
+        return owner == owner_id
+
+    async def _from_log(self, tenant: str, contract_id: str) -> str | None:
+        first = await self._log.stream(tenant, stream_name("contract", contract_id), limit=1)
+        created = decode(first[0].type, first[0].schema, first[0].data) if first else None
+        return created.owner_id if isinstance(created, ContractCreated) else None
+
+    def _make_room(self) -> None:
+        if len(self._known) > MAX_CACHED_OWNERS:
+            self._known.clear()
+
     async def learn(self, tenant: str, contract_ids: Collection[str]) -> None:
         """Load the owners of many contracts with one query: a page of monitor events concerns many contracts.
 
@@ -41,13 +67,11 @@ class Owners:
         missing = {contract_id for contract_id in contract_ids if (tenant, contract_id) not in self._known}
         if not missing:
             return
-        if len(self._known) > MAX_CACHED_OWNERS:
-            self._known.clear()
+        self._make_room()
         for contract_id, owner in await self._queries.owners(tenant, sorted(missing)):
             self._known[(tenant, contract_id)] = owner
             missing.discard(contract_id)
         for contract_id in missing:
-            first = await self._log.stream(tenant, stream_name("contract", contract_id), limit=1)
-            created = decode(first[0].type, first[0].schema, first[0].data) if first else None
-            if isinstance(created, ContractCreated):
-                self._known[(tenant, contract_id)] = created.owner_id
+            owner = await self._from_log(tenant, contract_id)
+            if owner is not None:
+                self._known[(tenant, contract_id)] = owner

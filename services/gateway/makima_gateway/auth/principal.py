@@ -170,9 +170,8 @@ async def may_see(access: Access, visibility: Visibility, contract_id: str) -> b
     A deleted contract keeps its owner, so that a repeated deletion with the same key gets the first answer,
     not a 404.
     """
-    if (
-        visibility.owner_id is not None
-        and await access.owners.of(visibility.tenant, contract_id) != visibility.owner_id
+    if visibility.owner_id is not None and not await access.owners.owns(
+        visibility.tenant, visibility.owner_id, contract_id
     ):
         return False
     return visibility.daemon_id is None or await access.queries.runs(
