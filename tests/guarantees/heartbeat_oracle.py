@@ -2,9 +2,10 @@
 in telling it.
 """
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Final
@@ -93,28 +94,55 @@ class StoredHeartbeats:
         ]
 
 
+@dataclass
+class Reader:
+    """Reads what was stored since it last read; what the broker has lost since stays in `found`."""
+
+    found: StoredHeartbeats = field(
+        default_factory=lambda: StoredHeartbeats(defaultdict(list), defaultdict(list), {})
+    )
+    sequence: int = 0  # the last one that it read
+    one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def begin_anew(self) -> None:
+        """The stream is another one, whose sequences begin at 1, or will be."""
+        self.sequence = 0
+
+    async def read(self, nats: Client) -> StoredHeartbeats:
+        async with self.one_at_a_time:
+            return await self._read(nats)
+
+    async def _read(self, nats: Client) -> StoredHeartbeats:
+        jetstream = nats.jetstream(timeout=PATIENCE)
+        state = (await jetstream.stream_info(subjects.HEARTBEATS_STREAM)).state
+        if state.messages == 0 or state.last_seq <= self.sequence:
+            return self.found
+        config = ConsumerConfig(
+            deliver_policy=DeliverPolicy.BY_START_SEQUENCE, opt_start_seq=max(1, self.sequence + 1)
+        )
+        reading = await jetstream.subscribe(
+            ">",
+            stream=subjects.HEARTBEATS_STREAM,
+            config=config,
+            ordered_consumer=True,
+            pending_msgs_limit=-1,
+            pending_bytes_limit=-1,
+        )
+        while self.sequence < state.last_seq:
+            message = await reading.next_msg(PATIENCE)
+            self.sequence = message.metadata.sequence.stream
+            self._note(message.subject, message.metadata.timestamp)
+        await reading.unsubscribe()
+        return self.found
+
+    def _note(self, subject: str, time: datetime) -> None:
+        _, _, shard, kind, *names = subject.split(".")
+        self.found.shards[shard].append(time)
+        if kind in KINDS:
+            self.found.beats[names[-1]].append(time)
+            self.found.shard_of[names[-1]] = shard
+
+
 async def stored(nats: Client) -> StoredHeartbeats:
     """All that the stream holds now."""
-    found = StoredHeartbeats(defaultdict(list), defaultdict(list), {})
-    jetstream = nats.jetstream(timeout=PATIENCE)
-    last = (await jetstream.stream_info(subjects.HEARTBEATS_STREAM)).state.last_seq
-    config = ConsumerConfig(deliver_policy=DeliverPolicy.ALL)
-    reading = await jetstream.subscribe(
-        ">",
-        stream=subjects.HEARTBEATS_STREAM,
-        config=config,
-        ordered_consumer=True,
-        pending_msgs_limit=-1,
-        pending_bytes_limit=-1,
-    )
-    sequence = 0
-    while sequence < last:
-        message = await reading.next_msg(PATIENCE)
-        sequence, time = message.metadata.sequence.stream, message.metadata.timestamp
-        _, _, shard, kind, *names = message.subject.split(".")
-        found.shards[shard].append(time)
-        if kind in KINDS:
-            found.beats[names[-1]].append(time)
-            found.shard_of[names[-1]] = shard
-    await reading.unsubscribe()
-    return found
+    return await Reader().read(nats)
