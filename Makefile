@@ -55,8 +55,11 @@ test-containers: setup  ## The integration tests against testcontainers (needs a
 bench: setup  ## Run the benchmarks and their baselines: one table, and tests/bench/results.json
 	@$(BIN)/python -m tests.bench
 
-chaos: setup  ## Run the fault suite, with the long variants of tests that `make test` shortens (MAKIMA_TEST_CHAOS=1)
-	@MAKIMA_TEST_CHAOS=1 $(BIN)/python -m pytest tests/guarantees tests/services/completion_detector/test_fuzz*.py -o addopts="--strict-markers --import-mode=importlib" -v --no-header
+chaos: setup  ## Do to the running system what must not harm it, compare what is left with the truth (docs/faults.md); FAULTS="r1 r5" for some
+	@$(BIN)/python -m tests.faults $(FAULTS)
+
+test-long: setup  ## The tests of guarantees in full, with the long variants that `make test` shortens (MAKIMA_TEST_CHAOS=1)
+	@MAKIMA_TEST_CHAOS=1 $(BIN)/python -m pytest tests/guarantees tests/services/completion_detector/test_a_thousand*.py tests/services/gateway/api/test_fuzz.py -o addopts="--strict-markers --import-mode=importlib" -v --no-header
 
 house: setup  ## Size and imports of every package as one table; BEFORE=<revision> also shows an older revision (docs/house.md)
 	@$(BIN)/python -m tests.house $(if $(BEFORE),--before $(BEFORE))
@@ -80,4 +83,4 @@ lock:  ## Resolve the dependencies again; locked packages keep their versions
 upgrade:  ## Resolve the dependencies to their newest versions
 	@rm -f requirements-dev.lock && $(MAKE) -s lock
 
-.PHONY: help setup run test lint test-containers bench chaos house mutate docs dist lock upgrade
+.PHONY: help setup run test lint test-containers test-long bench chaos house mutate docs dist lock upgrade

@@ -1,4 +1,4 @@
-"""Long proofs in two lengths: short in `make test`, full in `make chaos`, which sets MAKIMA_TEST_CHAOS."""
+"""Long proofs in two lengths: short in `make test`, full in `make test-long`, which sets MAKIMA_TEST_CHAOS."""
 
 import os
 from collections.abc import Sequence

@@ -19,7 +19,7 @@ from makima_schemas.errors import HTTP_STATUS, MEMBERS, WHEN, ErrorCode
 from makima_schemas.subjects import event as event_subject
 from prometheus_client import Counter, Gauge, Histogram, Metric
 
-from tests.generated import access, matrices, nats_access
+from tests.generated import access, faults, matrices, nats_access
 from tests.generated.asyncapi import asyncapi
 
 FOLDER: Final = Path(__file__).parents[2] / "docs" / "generated"
@@ -177,6 +177,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "contract-lifecycle.md": contract_lifecycle,
     "errors.md": errors,
     "events.md": events,
+    "faults.md": faults.page,
     "metrics.md": metrics,
     "openapi.json": openapi,
     "asyncapi.json": asyncapi,

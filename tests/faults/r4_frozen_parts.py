@@ -1,0 +1,53 @@
+"""R4: broker, detector, recorder and Postgres stand still (SIGSTOP) for 30 s, one after the other."""
+
+import asyncio
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from tests.faults.comparison import Comparison
+from tests.faults.outcome import compared
+from tests.faults.trial import QUICK, Trial, on_servers, under_load
+from tests.servers import OwnNats
+from tests.whole_system import whole_system
+
+FROZEN_SECONDS: Final = 30.0
+
+
+async def show(place: Path) -> list[Comparison]:
+    async with (
+        on_servers(place) as (postgres, broker, dsn),
+        whole_system(postgres.dsn(), dsn, broker.url, place, env=QUICK) as system,
+        under_load("R4", postgres, broker, system) as trial,
+    ):
+        assert isinstance(broker, OwnNats)
+
+        def sent(name: str, what: signal.Signals) -> Callable[[], None]:
+            return lambda: system.runner.send(name, what)
+
+        parts = {
+            "broker": (broker.freeze, broker.thaw),
+            "detector": (sent("stale_detector", signal.SIGSTOP), sent("stale_detector", signal.SIGCONT)),
+            "recorder": (
+                sent("supervisor_heartbeat", signal.SIGSTOP),
+                sent("supervisor_heartbeat", signal.SIGCONT),
+            ),
+            "postgres": (postgres.freeze, postgres.thaw),
+        }
+        for number, (name, (freeze, thaw)) in enumerate(parts.items()):
+            await frozen(trial, number, freeze, thaw)
+            trial.notes.append(f"{name} {FROZEN_SECONDS:.0f} s")
+        return await compared(trial)
+
+
+async def frozen(trial: Trial, number: int, freeze: Callable[[], None], thaw: Callable[[], None]) -> None:
+    """One dies before, one meanwhile."""
+    trial.dies(f"t{2 * number}")
+    freeze()
+    await asyncio.sleep(FROZEN_SECONDS / 2)  # the fault itself
+    trial.dies(f"t{2 * number + 1}")
+    await asyncio.sleep(FROZEN_SECONDS / 2)
+    thaw()
+    await trial.recovers()
+    await trial.acknowledges(60)
