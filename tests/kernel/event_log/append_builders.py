@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 from makima_kernel.event_log.append import SQL, Append, NewEvent, Outcome, arguments, outcome
-from makima_kernel.event_log.appender import APPEND_CONNECTIONS, Appender
+from makima_kernel.event_log.appender import APPEND_CONNECTIONS, SLOW_SECONDS, Appender
 from makima_schemas.envelope import EventMeta
 from makima_schemas.identity import DEFAULT_TENANT
 
@@ -46,6 +46,7 @@ async def running(
     timeout: float = 10.0,
     max_waiting: int = 10_000,
     lines: int = APPEND_CONNECTIONS,
+    slow: float = SLOW_SECONDS,
 ) -> AsyncGenerator[Appender]:
     """An appender of its own process, so to speak; drained at the end."""
     appender = Appender(
@@ -54,6 +55,7 @@ async def running(
         timeout=timeout,
         max_waiting=max_waiting,
         lines=lines,
+        slow=slow,
     )
     async with asyncio.TaskGroup() as group:
         owner = group.create_task(appender.run())

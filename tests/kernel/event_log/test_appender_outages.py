@@ -122,6 +122,21 @@ async def test_past_the_deadline_the_outcome_is_unknown_and_the_id_tells(
     assert await Log(pool).head() == 1
 
 
+async def test_a_log_that_is_read_but_takes_no_write_is_told_until_it_does(
+    database: str, pool: asyncpg.Pool
+) -> None:
+    """A check that only reads says that all is well."""
+    async with running(database, slow=0.1) as appender, pool.acquire() as holder:
+        await appender.append(command("contract-a", event()))
+        assert appender.ready() is None
+        await holder.execute(LOCK)
+        waiting = asyncio.create_task(appender.append(command("contract-a", event())))
+        assert "taken no write" in str(await eventually(appender.ready))
+        await holder.execute(UNLOCK)
+        assert isinstance(await waiting, Appended)
+        await eventually(lambda: appender.ready() is None)
+
+
 async def test_a_log_that_is_away_is_waited_for(database: str) -> None:
     attempts: list[float] = []
 

@@ -38,6 +38,7 @@ _FIRST_RECONNECT_DELAY_SECONDS: Final = (
     0.05  # seconds before the first retry of a call; doubled for each further one
 )
 _MAX_RECONNECT_DELAY_SECONDS: Final = 1.0  # seconds
+SLOW_SECONDS: Final = 5.0  # a batch takes milliseconds
 
 _logger = structlog.get_logger(__name__)
 
@@ -68,7 +69,7 @@ class Appender:
     whenever one is missing. `pause` waits between attempts. `on_append` is called with the last position of
     each commit that recorded events. `timeout` (seconds) bounds both a caller's wait and a single call to the
     database. `max_waiting` bounds the queue. `lines` is the number of connections, so at most that many calls
-    run at the same time.
+    run at the same time. `slow` is after how many seconds without an answer `ready` says so.
     """
 
     def __init__(
@@ -80,11 +81,16 @@ class Appender:
         max_waiting: int = 10_000,
         pause: Pause = asyncio.sleep,
         lines: int = APPEND_CONNECTIONS,
+        slow: float = SLOW_SECONDS,
     ) -> None:
         self._on_append = on_append
         self._timeout = timeout
         self._max_waiting = max_waiting
         self._pause = pause
+        self._slow = slow
+        self._asking: dict[
+            AppendConnection, float
+        ] = {}  # since when each waits for an answer, `perf_counter`
         self._queue: deque[PendingAppend] = deque()
         self._wake = asyncio.Event()  # set when the queue got an entry, and when draining begins
         self._stopped = asyncio.Event()  # set when `run()` has ended
@@ -102,6 +108,12 @@ class Appender:
         database. Without an open connection a replacement would go unnoticed, hence None.
         """
         return self._losses if any(line.live for line in self._connections) else None
+
+    def ready(self) -> str | None:
+        """None, or for how long the log has not answered: reads may go on while nothing can be written."""
+        since = min(self._asking.values(), default=None)
+        waited = 0.0 if since is None else perf_counter() - since
+        return None if waited < self._slow else f"the log has taken no write for {waited:.0f} s"
 
     async def append(self, append: Append) -> Outcome:
         """Queues one command and waits for its outcome.
@@ -154,8 +166,11 @@ class Appender:
         try:
             while share := await self._share():
                 batch = take_batch(self._queue, share)
+                self._asking[line] = perf_counter()
                 await self._settle(line, batch)
+                del self._asking[line]
         finally:
+            self._asking.pop(line, None)
             _fail(batch, "this process stopped before the log answered")
             line.cut()
 
