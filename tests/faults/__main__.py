@@ -9,6 +9,7 @@ difference or nothing to compare, or if a fault could not be shown at all.
 import argparse
 import asyncio
 import logging
+import os
 import re
 import shutil
 import sys
@@ -37,13 +38,16 @@ Show = Callable[[Path], Awaitable[list[Comparison]]]
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What one fault left. `failed`: why it could not be shown; `skipped`: why it was not tried here."""
+    """What one fault left. `failed`: why it could not be shown; `skipped`: why it was not tried here; `load`: the
+    load average that it began at, as other work on the machine makes every recovery longer.
+    """
 
     fault: str
     comparisons: tuple[Comparison, ...] = ()
     seconds: float = 0.0
     failed: str = ""
     skipped: str = ""
+    load: float = 0.0
 
     @property
     def holds(self) -> bool:
@@ -79,7 +83,7 @@ async def run(names: Sequence[str], show_of: Callable[[str], Show]) -> list[Run]
 
 async def shown(name: str, show: Show) -> Run:
     """Whatever goes wrong there is this fault's result: the others are shown all the same."""
-    started = time.monotonic()
+    started, load = time.monotonic(), round(os.getloadavg()[0], 1)
     place = _folder()
     try:
         found, failed, skipped = tuple(await show(place)), "", ""
@@ -93,7 +97,7 @@ async def shown(name: str, show: Show) -> Run:
         print(f"    its logs stay in {place}", file=sys.stderr)
     else:
         await asyncio.to_thread(shutil.rmtree, place, ignore_errors=True)
-    return Run(name, found, time.monotonic() - started, failed, skipped)
+    return Run(name, found, time.monotonic() - started, failed, skipped, load)
 
 
 def table(runs: Sequence[Run], machine: Machine) -> str:
@@ -106,6 +110,8 @@ def table(runs: Sequence[Run], machine: Machine) -> str:
             lines.append(f"{one.fault}  could not be shown: {one.failed}  FAILED")
         if one.skipped:
             lines.append(f"{one.fault}  skipped: {one.skipped}")
+        if one.load > machine.cores / 2:
+            lines.append(f"{one.fault}  began at load {one.load}: the machine had other work")
         for each in one.comparisons:
             verdict = "holds" if each.holds else "DIFFERS"
             lines.append(f"{each.fault:<4} {each.what:<{width}}  {each.said}  {verdict}")

@@ -87,7 +87,8 @@ async def judged(trial: Trial) -> tuple[StoredHeartbeats, list[SilenceDetected]]
         if (await trial.heard()).flowed_everywhere(since).total_seconds() > WRONGED_WITHIN:
             break
         await asyncio.sleep(LOOK)
-    return await trial.heard(), await trial.verdicts()
+    told = await trial.verdicts()
+    return await trial.heard(), [verdict for verdict in told if verdict.sender_id not in trial.seldom]
 
 
 async def watched(trial: Trial) -> None:

@@ -67,6 +67,8 @@ class Trial:
     fleet: Fleet
     writers: Writers
     subscribers: Subscribers
+    # Who speaks so seldom that it is rightly declared dead in between, and is not compared.
+    seldom: set[str] = field(default_factory=set[str])
     back: list[float] = field(default_factory=list[float])
     notes: list[str] = field(default_factory=list[str])
     last_unready: str = ""  # who was ready last in the longest recovery, and why it was not before
