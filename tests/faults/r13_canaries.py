@@ -11,7 +11,7 @@ from typing import Final
 
 from makima_kernel.nats.streams import SHARDS, canary
 from makima_kernel.testing import eventually
-from makima_local.probe import unready
+from makima_local.probe import unhealthy
 from makima_schemas import subjects
 from makima_stale_detector.domain.shards.observed_clock import SECOND
 from nats.errors import Error as NatsError
@@ -77,7 +77,7 @@ async def told_blind(trial: Trial, config: StreamConfig) -> Comparison:
 
     async def all_told() -> bool:
         for name in detectors:
-            why = await unready(trial.system.health[name]) or ""
+            why = await unhealthy(trial.system.health[name]) or ""
             if "blind" in why:
                 told[name] = why
         return len(told) == len(detectors)

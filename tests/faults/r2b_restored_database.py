@@ -43,7 +43,7 @@ async def show(place: Path) -> list[Comparison]:
         system.start()
         await eventually(lambda: says_what_to_do(trial), RECOVERY_SECONDS, because="nobody said what to do")
         published = len(await whole_stream(trial.nats)) - len(before)
-        reason = await system.said_by_readiness()
+        reason = await system.said_by_health()
         await system.new_epoch()
         trial.writers.acknowledged = [each for each in trial.writers.acknowledged if each.position <= kept]
         trial.writers.begin()
@@ -75,6 +75,6 @@ async def a_creation(trial: Trial) -> Event:
 
 async def says_what_to_do(trial: Trial) -> bool:
     try:
-        return "makima ledger new-epoch" in await trial.system.said_by_readiness()
+        return "makima ledger new-epoch" in await trial.system.said_by_health()
     except httpx.TransportError:
         return False

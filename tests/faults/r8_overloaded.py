@@ -10,7 +10,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from makima_local.postgres import Postgres
-from makima_local.probe import unready
+from makima_local.probe import unhealthy
 from makima_schemas import subjects
 from nats.errors import Error as NatsError
 from websockets.asyncio.client import connect
@@ -41,7 +41,7 @@ class Told:
     async def look(self) -> None:
         while True:
             for name, port in self.trial.system.health.items():
-                if (why := await unready(port)) is not None:
+                if (why := await unhealthy(port)) is not None:
                     self.unready.add(f"{name}: {why[:80]}")
             await asyncio.sleep(LOOK)
 
@@ -75,10 +75,10 @@ async def show(place: Path) -> list[Comparison]:
         deleted = await without_consumers(trial)
         await trial.recovers()
         trial.notes.append(f"{STALLED} stalled readers, {deleted} consumers deleted")
-        silent = {"not ready": locked.unready, "commands shed": shed}
+        silent = {"not healthy": locked.unready, "commands shed": shed}
         kinds = {"not told": [what for what, found in silent.items() if not found]}
         seen = f"{shed} tries refused; {'; '.join(sorted(locked.unready)[:2])}"
-        what = "a log that takes no writes for 15 s, told by readiness and to callers"
+        what = "a log that takes no writes for 15 s, told by health and to callers"
         return [differing("R8", what, (len(silent), "ways"), kinds, seen), *await compared(trial)]
 
 

@@ -14,12 +14,13 @@ from makima_kernel.nats.connection import connect
 from makima_kernel.nats.streams import provision
 from makima_kernel.testing import eventually
 from makima_local.postgres import Postgres
-from makima_local.probe import unready
+from makima_local.probe import unhealthy
 from makima_schemas import subjects
 from makima_schemas.codec import decode
 from makima_schemas.silence import SilenceDetected
 from nats.aio.client import Client
 
+from tests.contracts_in_the_log import create_contracts
 from tests.faults.subscribers import AWAY, Subscribers, subscribed
 from tests.faults.writers import Writers, writing
 from tests.guarantees.heartbeat_oracle import Reader, StoredHeartbeats
@@ -95,7 +96,7 @@ class Trial:
 
     async def _unready(self) -> str | None:
         for name in self.system.runner.pids:
-            if (why := await unready(self.system.health[name])) is not None:
+            if (why := await unhealthy(self.system.health[name])) is not None:
                 return f"{name}: {why}"
         return None
 
@@ -188,6 +189,7 @@ async def under_load(
         pool = await opened.enter_async_context(asyncpg.create_pool(system.database, min_size=1, max_size=4))
         replicas = int(system.env.get("MAKIMA_STREAM_REPLICAS", "1"))
         await provision(nats, Log(pool), budget=BUDGET, replicas=replicas)
+        await create_contracts(pool, [each.replace("t", "c") for each in SUPERVISORS])
         if begin is None:
             system.start()
             await system.ready()

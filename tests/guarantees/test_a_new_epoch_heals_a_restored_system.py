@@ -25,7 +25,6 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from tests.contracts_in_the_log import create_contracts
 from tests.guarantees.read_models import OURS, rows
-from tests.plain_http import plain_client
 from tests.servers import BUDGET
 from tests.services.gateway.harness import ADMIN, authenticated_client
 from tests.services.stale_detector.harness import Fleet, LogReader

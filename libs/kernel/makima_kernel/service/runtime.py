@@ -181,7 +181,7 @@ class Service:
         self.healthy_when("relay", as_check(relay.ready))
         self.healthy_when("partitions", as_check(upkeep.ready))
         self.ready_when("postgres", self._postgres)
-        self.ready_when("log", _as_check(self.appender.ready))
+        self.healthy_when("log", as_check(self.appender.ready))
         self.ready_when("nats", self._nats)
         if (folder := self.settings.data_dir) is not None:
             disk = Disk(folder)
