@@ -17,15 +17,15 @@ from typing import Final, TypedDict
 NAME = "pgserver"  # the user that is used, and created if missing, when makima runs as root
 
 
-class Identity(TypedDict):
-    """The arguments with which a process is started as another user; all None: as ours."""
+class Identity(TypedDict, total=False):
+    """The arguments with which a process is started as another user; none: as ours (uvloop takes none of them)."""
 
-    user: int | None
-    group: int | None
-    extra_groups: list[int] | None
+    user: int
+    group: int
+    extra_groups: list[int]
 
 
-OURS: Final = Identity(user=None, group=None, extra_groups=None)
+OURS: Final = Identity()
 
 
 class UnreachableError(RuntimeError):
