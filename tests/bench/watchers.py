@@ -69,7 +69,7 @@ def stalled(url: str) -> socket.socket:
     raw = socket.socket()
     raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     raw.connect((parts.hostname, parts.port))
-    raw.sendall(f"GET {parts.path}?{parts.query} HTTP/1.1\r\nHost: makima\r\n\r\n".encode())
+    raw.sendall(f"GET {parts.path}?{parts.query} HTTP/1.1\r\nHost: {parts.netloc}\r\n\r\n".encode())
     if not (status := raw.recv(12)).endswith(b" 200"):
         raise RuntimeError(f"the stream was refused: {status!r}")
     return raw
