@@ -20,7 +20,7 @@ import orjson
 import psutil
 from makima_kernel.testing import eventually
 from makima_local import ports
-from makima_local.probe import unhealthy
+from makima_local.probe import ask
 from makima_schemas import subjects
 from makima_schemas.commands import Accepted, encode_reply
 from nats.aio.msg import Msg
@@ -199,7 +199,7 @@ async def detector(dsn: str, url: str, load: Load) -> AsyncGenerator[tuple[Proce
     async with process("makima_stale_detector", env=env) as running:
 
         async def ready() -> bool:
-            return await unhealthy(port) is None
+            return (await ask(port, "/readyz") or (0, ""))[0] == 200
 
         await eventually(ready, 120.0, every=0.1)
         yield running, time.monotonic() - started

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from typing import NamedTuple
 
 import asyncpg
 import nats as nats_py
@@ -14,7 +15,7 @@ from makima_kernel.testing import eventually
 from makima_schemas import subjects
 from makima_stale_detector.domain.shards.observed_clock import SECOND, Timeouts
 from makima_stale_detector.domain.verdicts.detector import Detector
-from makima_stale_detector.handlers.canaries import Canaries
+from makima_stale_detector.handlers.canaries import LATE_ROUNDS, Canaries
 from makima_stale_detector.handlers.heartbeat_consumer import LOSS_HEADER, HeartbeatConsumer
 from nats.aio.client import Client
 from nats.js.errors import NotFoundError
@@ -22,21 +23,30 @@ from nats.js.errors import NotFoundError
 from tests.servers import BUDGET, MakeNats
 from tests.services.stale_detector.flowing_detector import TIMEOUTS, Watch, named
 
-MakeReader = Callable[[Client], HeartbeatConsumer]
+
+class Sending(NamedTuple):
+    detector: Detector
+    reader: HeartbeatConsumer
+    canaries: Canaries
+
+
+MakeReader = Callable[[Client], Sending]
 
 
 @pytest.fixture
 async def sending() -> AsyncIterator[MakeReader]:
-    """Starts canaries of a replica that does not read: it sends on all shards all the time."""
+    """Starts canaries of a replica that does not read, and has read the history: it sends on all shards all the time."""
     async with asyncio.TaskGroup() as group:
         running: list[asyncio.Task[None]] = []
 
-        def start(nats: Client) -> HeartbeatConsumer:
+        def start(nats: Client) -> Sending:
             detector = Detector(TIMEOUTS, "r1")
             detector.track(Watch().asked().sender, "")
+            detector.warmed_up = True
             reader = HeartbeatConsumer(detector, nats)
-            running.append(group.create_task(Canaries(detector, reader, nats).run()))
-            return reader
+            made = Sending(detector, reader, Canaries(detector, reader, nats))
+            running.append(group.create_task(made.canaries.run()))
+            return made
 
         yield start
         for task in running:
@@ -58,7 +68,7 @@ async def test_a_refused_canary_is_told_on_every_shard_until_it_was_heard(
     nats: Client, pool: asyncpg.Pool, sending: MakeReader
 ) -> None:
     await provision(nats, Log(pool), budget=BUDGET)
-    reader = sending(nats)
+    _, reader, _ = sending(nats)
     await eventually(lambda: quiet(nats))
     assert reader.loss_at == float("-inf")
     await nats.jetstream().delete_stream(subjects.HEARTBEATS_STREAM)
@@ -82,12 +92,34 @@ async def test_a_canary_that_is_not_acknowledged_in_time_is_a_loss(
     broker = await make_nats()
     nats = await nats_py.connect(broker.url)
     await provision(nats, Log(pool), budget=BUDGET)
-    reader = sending(nats)
+    _, reader, _ = sending(nats)
     await eventually(lambda: quiet(nats))
     broker.freeze()
     await eventually(lambda: reader.loss_at > 0)
     broker.thaw()
     await eventually(lambda: quiet(nats))
+    await nats.close()
+
+
+async def test_while_the_history_is_read_no_late_acknowledgement_is_a_loss(
+    make_nats: MakeNats, pool: asyncpg.Pool, sending: MakeReader
+) -> None:
+    """It stands behind the history in the same connection: 100 000 heartbeats made the detector overloaded for ten
+    seconds after each start.
+    """
+    broker = await make_nats()
+    nats = await nats_py.connect(broker.url)
+    await provision(nats, Log(pool), budget=BUDGET)
+    detector, reader, canaries = sending(nats)
+    await eventually(lambda: quiet(nats))
+    detector.warmed_up = False
+    broker.freeze()
+    late = canaries.turn + 2 * LATE_ROUNDS * SHARDS
+    await eventually(lambda: canaries.turn > late)
+    assert reader.loss_at == float("-inf")
+    detector.warmed_up = True
+    await eventually(lambda: reader.loss_at > 0)
+    broker.thaw()
     await nats.close()
 
 

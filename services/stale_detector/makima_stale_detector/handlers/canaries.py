@@ -68,7 +68,7 @@ class Canaries:
         self._detector, self._reader, self._nats = detector, reader, nats
         self._count = len(detector.shards)
         self._inbox = ""  # prefix of the reply subjects, `<prefix>.<turn>`
-        self._turn = 0  # number of canaries that were due so far; the shards come round
+        self.turn = 0  # number of canaries that were due so far; the shards come round
         self._unanswered: dict[int, _Sent] = {}  # by turn, oldest first
         self._losses = 0  # canaries that were refused or late so far
         self._told = [0] * self._count  # by shard: the newest loss that an acknowledged canary told of
@@ -102,30 +102,38 @@ class Canaries:
         """
         now = monotonic()
         for _ in range(turns):
-            self._turn += 1
-            shard = self._turn % self._count
+            self.turn += 1
+            shard = self.turn % self._count
             tells = self._told[shard] < self._losses
             if not self._nats.is_connected or (now - self._reader.canary_at[shard] < recent and not tells):
                 continue
-            self._unanswered[self._turn] = _Sent(shard, self._turn, self._losses if tells else 0)
+            self._unanswered[self.turn] = _Sent(shard, self.turn, self._losses if tells else 0)
             try:
                 await self._nats.publish(
                     canary(shard),
                     b"",
-                    reply=f"{self._inbox}.{self._turn}",
+                    reply=f"{self._inbox}.{self.turn}",
                     headers=LOSS_HEADERS if tells else HEADERS,
                 )
             except NatsError:
-                self._unanswered.pop(self._turn, None)
+                self._unanswered.pop(self.turn, None)
 
     def _forget_late(self) -> None:
-        """Note which canaries are late. With a lost connection their answers are lost, and prove nothing."""
-        if not self._nats.is_connected or self._nats.stats["reconnects"] != self._reconnects:
+        """Note which canaries are late.
+
+        With a lost connection their answers are lost, and prove nothing. Neither do late ones while the history of
+        heartbeats is read: they stand behind it in the same connection.
+        """
+        if (
+            not self._nats.is_connected
+            or self._nats.stats["reconnects"] != self._reconnects
+            or not self._detector.warmed_up
+        ):
             self._reconnects = self._nats.stats["reconnects"]
             self._unanswered.clear()
         while self._unanswered:
             oldest = next(iter(self._unanswered))
-            if self._turn - oldest < LATE_ROUNDS * self._count:
+            if self.turn - oldest < LATE_ROUNDS * self._count:
                 return
             del self._unanswered[oldest]
             self._lost("late", f"no acknowledgement within {LATE_ROUNDS} canaries")
