@@ -31,7 +31,7 @@ class ReadModel:
         "monitor_events",
         "tallies",
     )
-    fold_number: int = 3
+    fold_number: int = 4
     events: frozenset[type] = EVENTS
 
     async def apply(self, connection: asyncpg.Connection, batch: Sequence[Applied]) -> None:
