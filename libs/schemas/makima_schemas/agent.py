@@ -1,6 +1,7 @@
 """The agent: its statuses, commands and events. Stream: `agent-<contract_id>:<role>`."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Final, Literal
 
@@ -38,6 +39,7 @@ AgentTrigger = Literal[
     "restart_exhausted",
     "restart_expired",
     "cleanup",
+    "reported",  # the agent said that it works, or waits; its tasks were not asked
 ]
 
 
@@ -45,7 +47,9 @@ AgentTrigger = Literal[
 class AgentJoined:
     """A connection is in force from here on; every other one of this agent is fenced.
 
-    `new_status` is `working` if the connection in force came back, and its role holds tasks.
+    `new_status` is `working` if the connection in force came back, and its role holds tasks. `joined_at` is the
+    clock of the service that accepted the join (null in logs of before): like a heartbeat it proves that the
+    agent lives. So the agent's deadline is a full timeout after it, or after its newest heartbeat if that is later.
     """
 
     contract_id: str
@@ -54,11 +58,16 @@ class AgentJoined:
     daemon_id: str | None
     old_status: AgentStatus = AgentStatus.OFFLINE
     new_status: AgentStatus = AgentStatus.READY
+    joined_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class AgentStatusChanged:
-    """`trigger` is one of `AgentTrigger`. `evidence` stands with a verdict of the detector."""
+    """`trigger` is one of `AgentTrigger`. `evidence` stands with a verdict of the detector.
+
+    `connection_id` is the connection in force; null in a minimal record, which a daemon's report made of an
+    agent that never joined.
+    """
 
     contract_id: str
     role: str
@@ -102,7 +111,9 @@ class LeaveAgent:
 
 @dataclass(frozen=True, slots=True)
 class ReportAgentStatus:
-    """What a daemon saw of an agent that it runs: `restarting`, `dead_failed_revive`, `dead` or `offline`."""
+    """What a daemon saw of an agent that it runs: `restarting`, `dead_failed_revive`, `dead` or `offline`; or what
+    the agent says of itself: `ready` (with the id of a connection that is not in force: it joins) or `working`.
+    """
 
     agent_status: AgentStatus
     connection_id: Id | None = None
@@ -126,7 +137,8 @@ class FollowTasks:
 @dataclass(frozen=True, slots=True)
 class DeclareAgentSilent:
     """The detector's verdict: no heartbeat of `connection_id` arrived after the one at
-    `evidence.stream_sequence`, and no join of it after `evidence.watermark`.
+    `evidence.stream_sequence`, and no join of it within `evidence.timeout_seconds` before
+    `evidence.watermark` (`AgentJoined.joined_at`).
     """
 
     connection_id: str

@@ -77,6 +77,7 @@ class Lifecycle(Generic[S]):
 
     Raises `ValueError` if one event has two destinations,
     because then a replay would need a rule to choose one.
+    Rows whose event records the destination may lead to different ones, if it is always the same field.
     """
 
     def __init__(self, *rows: Row[S]) -> None:
@@ -85,7 +86,7 @@ class Lifecycle(Generic[S]):
         # (status, command class) → first row that allows it.
         self._allowed: dict[tuple[S | None, type], Row[S]] = {}
         for row in rows:
-            if self._then.setdefault(row.records, row.then) != row.then:
+            if not _same_way(self._then.setdefault(row.records, row.then), row.then):
                 raise ValueError(
                     f"{row.records.__name__} has two destinations: {self._then[row.records]} and {row.then}"
                 )
@@ -183,6 +184,13 @@ class Lifecycle(Generic[S]):
 
 def _a_status(rows: tuple[Row[S], ...]) -> S:
     return next(status for row in rows for status in (*row.while_, *row.destinations) if status is not None)
+
+
+def _same_way(one: Then[S], other: Then[S]) -> bool:
+    """True if an event leads to the same status by both."""
+    if isinstance(one, Recorded) and isinstance(other, Recorded):
+        return one.by == other.by
+    return one == other
 
 
 def _written(then: Then[S]) -> str:
