@@ -17,6 +17,7 @@ from makima_kernel.telemetry import metrics as metrics_module
 from makima_schemas.codec import EVENT_CLASSES, SCHEMAS
 from makima_schemas.errors import HTTP_STATUS, MEMBERS, WHEN, ErrorCode
 from makima_schemas.subjects import event as event_subject
+from makima_supervisor_heartbeat.domain.agents import statuses as agent_statuses
 from prometheus_client import Counter, Gauge, Histogram, Metric
 
 from tests.generated import access, faults, matrices, nats_access
@@ -55,6 +56,26 @@ def contract_lifecycle() -> str:
             "```",
             "",
             TASKS.markdown(),
+        ]
+    )
+
+
+def agent_lifecycle() -> str:
+    return "\n".join(
+        [
+            "# The lifecycle of an agent",
+            "",
+            f"{NOTE} From `services/supervisor_heartbeat/makima_supervisor_heartbeat/domain/agents/statuses.py`: the table that the service executes.",
+            "",
+            "```mermaid",
+            agent_statuses.LIFECYCLE.mermaid().rstrip(),
+            "```",
+            "",
+            "*recorded*: the event names the next status in `new_status`. `Report…`: `ReportAgentStatus`, by the status that it names. `TakeTask`, `FinishTasks`:",
+            "`FollowTasks`, with tasks or without. `Judge…`: the detector's verdict. Anything else is `INVALID_TRANSITION`; what the system found too late, and a",
+            "report of the status in force, are accepted without an event.",
+            "",
+            agent_statuses.LIFECYCLE.markdown(),
         ]
     )
 
@@ -174,6 +195,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "access.md": access.page,
     "contract-commands.md": matrices.commands,
     "nats-access.md": nats_access.page,
+    "agent-lifecycle.md": agent_lifecycle,
     "contract-lifecycle.md": contract_lifecycle,
     "errors.md": errors,
     "events.md": events,
