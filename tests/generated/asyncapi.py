@@ -193,16 +193,12 @@ def _example(each: Subscriber) -> Json:
 def _signals(made: Document) -> None:
     signal = made.message("Signal", reference("Signal"), {"contract_id": examples.CONTRACT})
     made.channel(
-        "signals-daemon", subjects.daemon_signal("{daemon_id}", "{kind}"), "Signals to a daemon.", [signal]
-    )
-    made.channel(
-        "signals-agent",
-        subjects.agent_signal("{contract_id}", "{role}", "{kind}"),
-        "Signals to an agent.",
+        "signals-daemon",
+        subjects.daemon_signal("{daemon_id}", "{kind}"),
+        "Signals to a daemon, also of its agents.",
         [signal],
     )
     made.operation("send", "signals-daemon")
-    made.operation("send", "signals-agent")
 
 
 def _dead_letters(made: Document) -> None:

@@ -86,7 +86,7 @@ def schemas() -> Json:
         "Refusal": {"type": "object", "required": ["error"], "properties": {"error": reference("Problem")}},
         "Signal": {
             "type": "object",
-            "description": "A signal to a daemon or an agent; the last token of the subject is its kind.",
+            "description": "A signal to a daemon, of itself or of an agent of its; the last token of the subject is its kind.",
         },
     }
 

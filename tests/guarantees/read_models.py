@@ -15,7 +15,7 @@ OURS: list[Projection] = [ReadModel(), Unstarted(), KnownSenders(), Silence(), C
 WHEN_A_LOOK_IS_DUE = {"due_at", "leased_until"}  # a queue's times, by the clock: no part of the fold
 # What the services themselves write into their tables, besides the fold: which commands they have sent.
 SENT = {"supervised_at", "owed_at"}
-QUEUES = {"completion_detector.todo", "stale_detector.owed"}
+QUEUES = {"completion_detector.todo", "stale_detector.owed", "supervisor_heartbeat.follow_ups"}
 
 
 async def rows(

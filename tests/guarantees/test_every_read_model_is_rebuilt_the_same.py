@@ -15,6 +15,7 @@ from makima_kernel.projections.rebuild import rebuild
 from makima_kernel.testing import eventually
 from makima_schemas.agent import AgentJoined, AgentLeft
 from makima_schemas.codec import Event
+from makima_schemas.contract.events import TaskClaimed, TaskCreated
 from makima_schemas.daemon import DaemonAdmitted, DaemonConnected
 from makima_schemas.silence import MassSilenceSuspected, SilenceDetected
 from nats.aio.client import Client
@@ -47,7 +48,12 @@ def the_log(seed: int) -> list[tuple[str, Event]]:
     chance = Random(seed)
     for said in more:
         told.insert(chance.randrange(len(told)), said)
-    return told
+    held: list[tuple[str, Event]] = [  # by an agent that does not follow it yet
+        ("contract-new", TaskCreated("held", "build", "plan", "builder")),
+        ("contract-new", TaskClaimed("held", "builder", "k4")),
+        ("agent-new:builder", AgentJoined("new", "builder", "k4", "d1")),
+    ]
+    return [*told, *held]
 
 
 @pytest.mark.parametrize("seed", [1, 2])

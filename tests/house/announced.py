@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Final
 
 from makima_gateway.auth.policy import ADMINS, EVERYBODY, OWNERS, Role, Rule, Scope
-from makima_schemas.agent import AgentJoined, AgentLeft, AgentStatusChanged
 
 _READS: Final = Rule(EVERYBODY, Scope.CONTRACT)
 _WORKS: Final = Rule(OWNERS | {Role.DAEMON}, Scope.CONTRACT)
@@ -34,7 +33,7 @@ ROUTES: Final[Mapping[str, Rule]] = {
 }
 
 # Events that are read and that no service writes.
-EVENTS: Final = frozenset({AgentJoined.__name__, AgentLeft.__name__, AgentStatusChanged.__name__})
+EVENTS: Final = frozenset[str]()
 
 # Commands that no service handles.
 COMMANDS: Final = frozenset[str]()
@@ -43,4 +42,4 @@ COMMANDS: Final = frozenset[str]()
 SETTINGS: Final = frozenset({"contracts.agent_timeout_seconds"})
 
 # Names in `makima_schemas.subjects` that nobody uses.
-SUBJECTS: Final = frozenset({"agent_heartbeat", "agent_signal"})
+SUBJECTS: Final = frozenset({"agent_heartbeat"})

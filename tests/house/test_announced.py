@@ -10,6 +10,7 @@ from makima_gateway.api.application import routed
 from makima_gateway.auth.policy import API, POLICY
 from makima_kernel.service.settings import Settings
 from makima_schemas import subjects
+from makima_schemas.agent import AgentCommand
 from makima_schemas.codec import CLASS_BY_NAME
 from makima_schemas.contract.commands import ContractCommand
 from makima_schemas.daemon import DaemonCommand
@@ -85,7 +86,7 @@ def test_a_command_that_no_service_handles_is_announced() -> None:
     handled = {name for module in deciding() for name in used(module)}
     commands = {
         cls.__name__
-        for union in (ContractCommand, SupervisorCommand, DaemonCommand)
+        for union in (ContractCommand, SupervisorCommand, AgentCommand, DaemonCommand)
         for cls in get_args(union)
     }
     assert commands - handled == announced.COMMANDS

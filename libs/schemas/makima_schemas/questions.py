@@ -6,6 +6,7 @@ from typing import Annotated, Final
 from pydantic import Field, WrapValidator
 from typing_extensions import TypedDict
 
+from makima_schemas.agent import DeclareAgentSilent, DeclareRestartExpired
 from makima_schemas.commands import Request, Version
 from makima_schemas.daemon import DeclareDisconnected
 from makima_schemas.errors import ErrorCode
@@ -125,6 +126,12 @@ class DeclareAll:
     disconnected: Annotated[
         tuple[Annotated[Request[DeclareDisconnected], DECODED_APART], ...], Field(max_length=MAX_VERDICTS)
     ] = ()
+    agents: Annotated[
+        tuple[Annotated[Request[DeclareAgentSilent], DECODED_APART], ...], Field(max_length=MAX_VERDICTS)
+    ] = ()
+    restarts: Annotated[
+        tuple[Annotated[Request[DeclareRestartExpired], DECODED_APART], ...], Field(max_length=MAX_VERDICTS)
+    ] = ()
 
 
 class VerdictReplies(TypedDict):
@@ -132,6 +139,8 @@ class VerdictReplies(TypedDict):
 
     silent: list[object]
     disconnected: list[object]
+    agents: list[object]
+    restarts: list[object]
 
 
 @dataclass(frozen=True, slots=True)

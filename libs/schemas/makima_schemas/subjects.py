@@ -47,11 +47,8 @@ def daemon_heartbeat(daemon_id: str) -> str:
 
 
 def daemon_signal(daemon_id: str, kind: str) -> str:
+    """What a daemon is told, also of its agents: the body names contract, role and connection."""
     return f"makima.signals.daemon.{daemon_id}.{kind}"
-
-
-def agent_signal(contract_id: str, role: str, kind: str) -> str:
-    return f"makima.signals.agent.{contract_id}.{role}.{kind}"
 
 
 def dead_letter(stream: str, consumer: str) -> str:

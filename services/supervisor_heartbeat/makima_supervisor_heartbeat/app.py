@@ -14,12 +14,16 @@ from makima_schemas import questions
 from makima_schemas.daemon import AdmitDaemon
 from makima_schemas.supervisor import RestartSupervisor
 
+from makima_supervisor_heartbeat.domain.agents.agent import AgentDecider, is_agent_id
+from makima_supervisor_heartbeat.domain.agents.triggers import idempotency_content as agent_content
 from makima_supervisor_heartbeat.domain.batching.batch_builder import BatchBuilder
 from makima_supervisor_heartbeat.domain.batching.write_batch import WriteBatch
 from makima_supervisor_heartbeat.domain.daemon import DaemonDecider
 from makima_supervisor_heartbeat.domain.daemon_limits import Limits
 from makima_supervisor_heartbeat.domain.sender_cache import SenderCache
 from makima_supervisor_heartbeat.domain.supervisor import SupervisorDecider
+from makima_supervisor_heartbeat.handlers.agents import Agents
+from makima_supervisor_heartbeat.handlers.agents import count as count_agent
 from makima_supervisor_heartbeat.handlers.limit_reports import LimitReports
 from makima_supervisor_heartbeat.handlers.observation_queue import ObservationQueue
 from makima_supervisor_heartbeat.handlers.observation_writer import ObservationWriter
@@ -27,9 +31,10 @@ from makima_supervisor_heartbeat.handlers.recorder import Recorder, lanes_of
 from makima_supervisor_heartbeat.handlers.restarts import Restarts, count
 from makima_supervisor_heartbeat.handlers.retention import Retention
 from makima_supervisor_heartbeat.handlers.sender_loader import SenderLoader
+from makima_supervisor_heartbeat.handlers.sender_signals import SenderSignals
 from makima_supervisor_heartbeat.handlers.sender_sync import SenderSync
 from makima_supervisor_heartbeat.handlers.state_publisher import StatePublisher
-from makima_supervisor_heartbeat.handlers.superseded import SupersededSignals
+from makima_supervisor_heartbeat.handlers.task_follower import TaskFollower
 from makima_supervisor_heartbeat.handlers.verdicts import Verdicts, idempotency_content
 from makima_supervisor_heartbeat.handlers.watermarks import Watermarks
 from makima_supervisor_heartbeat.projections import KnownSenders
@@ -49,7 +54,7 @@ async def build(service: Service) -> None:
     )
     senders, queries, feed = SenderCache(limits), Queries(service.pool), StatePublisher(service.nats)
     limit_reports = LimitReports(senders, feed)
-    superseded = SupersededSignals(service.nats)
+    signals = SenderSignals(service.nats)
     supervisors = CommandHandler(
         "supervisor",
         SupervisorDecider(),
@@ -57,6 +62,15 @@ async def build(service: Service) -> None:
         service.appender,
         content=idempotency_content,
         on_event=count,
+    )
+    agents = CommandHandler(
+        "agent",
+        AgentDecider(),
+        service.log,
+        service.appender,
+        content=agent_content,
+        on_event=count_agent,
+        valid_target=is_agent_id,
     )
     daemons = CommandHandler(
         "daemon", DaemonDecider(), service.log, service.appender, content=idempotency_content
@@ -80,7 +94,7 @@ async def build(service: Service) -> None:
         metrics.changes_withheld.inc(senders.take_withheld())
         foreign = senders.contracts.foreign
         metrics.foreign_heartbeats.inc(foreign.take_count())
-        superseded.put(foreign.take_superseded())
+        signals.put(senders.signals.take())
         feed.heard(foreign.take_contested())
         metrics.unknown_contract_heartbeats.inc(senders.contracts.take_unknown())
         limit_reports.report()
@@ -91,9 +105,10 @@ async def build(service: Service) -> None:
         return await open_connection(settings.database_url, NAME)
 
     await sync.load()
-    known = service.project(KnownSenders())
+    follower = TaskFollower(queries, agents)
+    known = service.project(KnownSenders(), on_commit=follower.applied)
     for name, run in {
-        "follow the log": sync.follow, "observe": observer.run, "tell states": feed.run, "tell superseded": superseded.run, "watermarks": watermarks.run, "history": history.run,
+        "follow the log": sync.follow, "observe": observer.run, "follow tasks": follower.run, "tell states": feed.run, "signal": signals.run, "watermarks": watermarks.run, "history": history.run,
         "forget": partial(sync.run_eviction, kept),
     }.items():  # fmt: skip
         service.loop(name, run)
@@ -105,10 +120,11 @@ async def build(service: Service) -> None:
     service.ready_when("recorder", recorder.check)
     service.healthy_when("history", history.ready)
     service.ready_when("senders", sync.check)
-    router = CommandRouter(NAME)
-    Verdicts(
-        supervisors, daemons, queries, watermarks, enabled=settings.feature_flags.supervisor_heartbeat
-    ).serve(router)
+    joins = Agents(agents, queries, service.log, known, service.nats)
+    router = CommandRouter(NAME, authorize=joins.authorize)
+    joins.serve(router)
+    applies_verdicts = settings.feature_flags.supervisor_heartbeat
+    Verdicts(supervisors, daemons, agents, queries, watermarks, enabled=applies_verdicts).serve(router)
     restarts = Restarts(supervisors, queries, service.log, known, service.nats)
     router.command(AdmitDaemon, daemons.handle)
     router.command(RestartSupervisor, restarts.restart, daemons=False)

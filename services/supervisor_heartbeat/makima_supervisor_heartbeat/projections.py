@@ -1,9 +1,10 @@
-"""Read model: one row per supervisor or daemon with its folded state, one per contract with who runs it.
+"""Read model: one row per supervisor, agent or daemon with its folded state, one per contract with who runs it, and
+the tasks that its roles hold.
 
 A recorder loads it at start.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -11,11 +12,22 @@ import asyncpg
 from makima_kernel.event_log.columns import columns
 from makima_kernel.event_log.named_sql import named
 from makima_kernel.projections.projection import Applied
-from makima_schemas.contract.events import ContractAssigned, ContractCreated, ContractDeleted
+from makima_schemas.agent import AgentJoined, AgentLeft, AgentStatusChanged
+from makima_schemas.contract.events import (
+    ContractAssigned,
+    ContractCreated,
+    ContractDeleted,
+    TaskClaimed,
+    TaskCompleted,
+    TaskFailed,
+    TaskReleased,
+)
 from makima_schemas.daemon import DaemonAdmitted, DaemonConnected, DaemonDisconnected
-from makima_schemas.identity import stream_name
+from makima_schemas.identity import agent_id, stream_name
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorStateChanged
 
+from makima_supervisor_heartbeat.domain.agents.agent import Agent
+from makima_supervisor_heartbeat.domain.agents.work import AgentKey, Work, work_of
 from makima_supervisor_heartbeat.domain.contracts import Assigned, heard
 from makima_supervisor_heartbeat.domain.daemon import Daemon
 from makima_supervisor_heartbeat.domain.sender_state import (
@@ -28,19 +40,21 @@ from makima_supervisor_heartbeat.domain.sender_state import (
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
 SupervisorHeard = SupervisorRegistered | SupervisorStateChanged
-OfSender = SupervisorHeard | DaemonAdmitted | DaemonConnected | DaemonDisconnected
+OfAgent = AgentJoined | AgentStatusChanged | AgentLeft
+OfSender = SupervisorHeard | OfAgent | DaemonAdmitted | DaemonConnected | DaemonDisconnected
 OfContract = ContractCreated | ContractAssigned | ContractDeleted
+OfTask = TaskClaimed | TaskCompleted | TaskFailed | TaskReleased
 
 Key = tuple[str, str]  # tenant, and the name of a stream or the id of a contract
 
 
 class KnownSenders:
-    """The projection `supervisor_heartbeat`, with the tables `senders` and `assignments`."""
+    """The projection `supervisor_heartbeat`."""
 
     name = "supervisor_heartbeat"
     schema = "supervisor_heartbeat"
-    tables = ("senders", "assignments")
-    fold_number = 2
+    tables = ("senders", "assignments", "held_tasks", "follow_ups", "agent_connections")
+    fold_number = 3
     events: frozenset[type] = frozenset(
         (
             SupervisorRegistered,
@@ -48,19 +62,29 @@ class KnownSenders:
             DaemonAdmitted,
             DaemonConnected,
             DaemonDisconnected,
+            AgentJoined,
+            AgentStatusChanged,
+            AgentLeft,
             ContractCreated,
             ContractAssigned,
             ContractDeleted,
+            TaskClaimed,
+            TaskCompleted,
+            TaskFailed,
+            TaskReleased,
         )
     )
 
     async def apply(self, connection: asyncpg.Connection, batch: Sequence[Applied]) -> None:
-        states = await _load_senders(connection, batch)
+        work = await _load_work(connection, batch)
+        held = work.rows()
+        states = await _load_senders(connection, batch, work)
         assigned = await _load_assignments(connection, batch)
         before = {key: (each.owner_id, each.daemon_id) for key, each in assigned.items()}
         changed = dict[Key, None]()
         for applied in batch:
             tenant, event = applied.recorded.tenant, applied.event
+            _fold_work(work, applied)
             if isinstance(event, OfContract):
                 _fold_contract(assigned, (tenant, applied.recorded.entity_id), event)
             elif isinstance(event, OfSender):
@@ -78,8 +102,8 @@ class KnownSenders:
             ("store_assignments", new, 4),
             ("forget_assignments", sorted(before.keys() - after.keys()), 2),
         ):
-            if stored:
-                await connection.execute(SQL[name], *columns(stored, width))
+            await _execute(connection, name, stored, width)
+        await _store_work(connection, batch, work, held, states)
 
 
 def _fold_contract(assigned: dict[Key, Assigned], key: Key, event: OfContract) -> None:
@@ -93,8 +117,88 @@ def _fold_contract(assigned: dict[Key, Assigned], key: Key, event: OfContract) -
             assigned.pop(key, None)
 
 
-async def _load_senders(connection: asyncpg.Connection, batch: Sequence[Applied]) -> dict[Key, SenderState]:
-    """The senders that the events are about, and the daemons that supervisors name."""
+def _fold_work(work: Work, applied: Applied) -> None:
+    recorded = applied.recorded
+    match applied.event:
+        case TaskClaimed() | TaskCompleted() | TaskFailed() | TaskReleased() as event:
+            work.on_task((recorded.tenant, recorded.entity_id), event, recorded.position)
+        case AgentJoined() | AgentStatusChanged() | AgentLeft() as event:
+            work.on_agent(recorded.tenant, event, recorded.position)
+        case ContractDeleted():
+            work.on_deleted((recorded.tenant, recorded.entity_id), recorded.position)
+        case _:
+            pass
+
+
+async def _execute(
+    connection: asyncpg.Connection, name: str, rows: Iterable[tuple[object, ...]], width: int
+) -> None:
+    """Executes the named statement for `rows`. No rows: no statement."""
+    if stored := sorted(rows):
+        await connection.execute(SQL[name], *columns(stored, width))
+
+
+async def _store_work(
+    connection: asyncpg.Connection,
+    batch: Sequence[Applied],
+    work: Work,
+    before: set[tuple[str, str, str, str]],
+    states: dict[Key, SenderState],
+) -> None:
+    """Writes the held tasks that changed, the agents that do not follow theirs, and the connections that joined."""
+    after = work.rows()
+    owing = {key for key in work.touched if work.owes(key, _agent(states, key))}
+    joined = {
+        (each.recorded.tenant, each.event.contract_id, each.event.role, each.event.connection_id)
+        for each in batch
+        if isinstance(each.event, AgentJoined)
+    }
+    gone = {row[:3] for row in before} - {row[:3] for row in after}
+    due = [(*key, work.holds(key), work.touched[key][0]) for key in owing]
+    await _execute(connection, "forget_held", gone, 3)
+    await _execute(connection, "store_held", after - before, 4)
+    await _execute(connection, "forget_follow_ups", work.touched.keys() - owing, 3)
+    await _execute(connection, "store_follow_ups", due, 5)
+    await _execute(connection, "store_connections", joined, 4)
+
+
+def _agent(states: dict[Key, SenderState], key: AgentKey) -> Agent:
+    tenant, contract_id, role = key
+    state = states.get((tenant, stream_name("agent", agent_id(contract_id, role))))
+    return state if isinstance(state, Agent) else Agent()
+
+
+async def _load_work(connection: asyncpg.Connection, batch: Sequence[Applied]) -> Work:
+    """The tasks that are held in the contracts that the events are about, if they bear on tasks or agents."""
+    contracts = {
+        (
+            each.recorded.tenant,
+            each.event.contract_id if isinstance(each.event, OfAgent) else each.recorded.entity_id,
+        )
+        for each in batch
+        if isinstance(each.event, OfAgent | OfTask | ContractDeleted)
+    }
+    if not contracts:
+        return Work()
+    rows = await connection.fetch(SQL["held_touched"], *columns(sorted(contracts), 2))
+    return work_of((row["tenant"], row["contract_id"], row["task_id"], row["role"]) for row in rows)
+
+
+def _roles(batch: Sequence[Applied], work: Work) -> set[AgentKey]:
+    """The agents whose tasks the events may change."""
+    held = {(*contract, role) for contract, tasks in work.held.items() for role in tasks.values()}
+    claimed = {
+        (each.recorded.tenant, each.recorded.entity_id, each.event.role)
+        for each in batch
+        if isinstance(each.event, TaskClaimed)
+    }
+    return held | claimed
+
+
+async def _load_senders(
+    connection: asyncpg.Connection, batch: Sequence[Applied], work: Work
+) -> dict[Key, SenderState]:
+    """The senders that the events are about, the daemons that supervisors name, and the agents that work."""
     keys = {
         (each.recorded.tenant, each.recorded.stream) for each in batch if isinstance(each.event, OfSender)
     }
@@ -102,6 +206,10 @@ async def _load_senders(connection: asyncpg.Connection, batch: Sequence[Applied]
         (each.recorded.tenant, stream_name("daemon", each.event.daemon_id))
         for each in batch
         if isinstance(each.event, SupervisorHeard)
+    }
+    keys |= {
+        (tenant, stream_name("agent", agent_id(contract_id, role)))
+        for tenant, contract_id, role in _roles(batch, work)
     }
     states: dict[Key, SenderState] = {key: initial(key[1]) for key in keys}
     for row in await connection.fetch(SQL["touched"], *columns(sorted(keys), 2)) if keys else ():

@@ -8,8 +8,10 @@ from typing import Final, cast
 
 import asyncpg
 import orjson
+from makima_kernel.event_log.columns import columns
 from makima_kernel.event_log.named_sql import named
 from makima_schemas import questions
+from makima_schemas.agent import AgentStatus
 from makima_schemas.errors import ErrorCode
 from makima_schemas.evidence import Arrival
 from makima_schemas.identity import DEFAULT_TENANT, split_stream, stream_name
@@ -33,6 +35,29 @@ class SupervisorLocation:
     connected: bool  # whether the daemon is connected
 
 
+@dataclass(frozen=True, slots=True)
+class AgentFacts:
+    """What bears on an agent, besides its stream. Its contract exists."""
+
+    status: AgentStatus | None  # None: there is no record
+    connection_id: str | None  # in force
+    daemon_id: str | None  # the one that it named, or the contract's
+    daemon_connected: bool
+    holds_tasks: bool
+    joined_before: bool  # the connection that was asked about was in force once
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUp:
+    """An agent to which FollowTasks must be sent."""
+
+    tenant: str
+    contract_id: str
+    role: str
+    holds_tasks: bool
+    owed_at: int  # the position of the event that made it necessary
+
+
 class Queries:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
@@ -47,6 +72,41 @@ class Queries:
         return {
             row["sender"]: Arrival(row["stream_epoch"], row["sequence"], row["received_at"]) for row in rows
         }
+
+    async def newest_of_connections(self, connections: Sequence[tuple[str, str]]) -> dict[str, Arrival]:
+        """The newest recorded heartbeat of each sender (stream name), if it is of the connection given with it."""
+        rows = await self._pool.fetch(SQL["newest_of_connections"], *columns(connections, 2))
+        return {
+            row["sender"]: Arrival(row["stream_epoch"], row["sequence"], row["received_at"]) for row in rows
+        }
+
+    async def holds(self, tenant: str, contract_id: str, daemon_id: str) -> bool:
+        """True if the contract is the daemon's."""
+        return bool(
+            await self._pool.fetchval(
+                SQL["holds"], tenant, contract_id, daemon_id, timeout=QUERY_TIMEOUT_SECONDS
+            )
+        )
+
+    async def agent_facts(
+        self, tenant: str, contract_id: str, role: str, connection_id: str | None
+    ) -> AgentFacts | None:
+        """None if there is no such contract."""
+        row = await self._pool.fetchrow(
+            SQL["agent_facts"], tenant, contract_id, role, connection_id, timeout=QUERY_TIMEOUT_SECONDS
+        )
+        if row is None:
+            return None
+        status, *others = row
+        return AgentFacts(None if status is None else AgentStatus(status), *others)
+
+    async def follow_ups(self, limit: int) -> list[FollowUp]:
+        """Up to `limit` of them, the oldest first."""
+        return [FollowUp(**row) for row in await self._pool.fetch(SQL["follow_ups"], limit)]
+
+    async def mark_followed(self, done: FollowUp) -> None:
+        """Ends it, unless a later event made it necessary again."""
+        await self._pool.execute(SQL["mark_followed"], done.tenant, done.contract_id, done.role, done.owed_at)
 
     async def location(self, tenant: str, task_id: str) -> SupervisorLocation | None:
         """Where the supervisor runs; None if no heartbeat of a supervisor with that id was ever recorded in

@@ -39,3 +39,45 @@ select s.told ->> 'contract_id' as contract_id, s.told ->> 'daemon_id' as daemon
 from supervisor_heartbeat.senders s
 left join supervisor_heartbeat.senders d on d.tenant = s.tenant and d.stream = 'daemon-' || (s.told ->> 'daemon_id')
 where s.tenant = $1 and s.stream = $2
+
+-- name: newest_of_connections
+-- The newest recorded heartbeat of each given sender, if it is of the connection given with it.
+select l.sender, l.stream_epoch, l.sequence, l.received_at
+from unnest($1::text[], $2::text[]) as given (sender, connection_id)
+join supervisor_heartbeat.latest l on l.sender = given.sender and l.connection_id = given.connection_id
+
+-- name: holds
+-- True if the contract is this daemon's.
+select exists (
+  select from supervisor_heartbeat.assignments where tenant = $1 and contract_id = $2 and daemon_id = $3
+)
+
+-- name: agent_facts
+-- What bears on an agent ($3: its role) of a contract that exists: its state, the daemon that would restart it, whether its role holds tasks,
+-- and whether a connection ($4) ever joined.
+with known as (
+  select a.tenant, a.contract_id, s.told ->> 'status' as status, s.told ->> 'connection_id' as connection_id,
+         coalesce(s.told ->> 'daemon_id', a.daemon_id) as daemon_id
+  from supervisor_heartbeat.assignments a
+  left join supervisor_heartbeat.senders s on s.tenant = a.tenant and s.stream = 'agent-' || a.contract_id || ':' || $3
+  where a.tenant = $1 and a.contract_id = $2
+)
+select k.status, k.connection_id, k.daemon_id,
+       coalesce((d.told ->> 'connected')::boolean and d.told ->> 'hostname' <> '', false) as daemon_connected,
+       exists (
+         select from supervisor_heartbeat.held_tasks h where h.tenant = $1 and h.contract_id = $2 and h.role = $3
+       ) as holds_tasks,
+       exists (
+         select from supervisor_heartbeat.agent_connections c
+         where c.tenant = $1 and c.contract_id = $2 and c.role = $3 and c.connection_id = $4
+       ) as joined_before
+from known k
+left join supervisor_heartbeat.senders d on d.tenant = k.tenant and d.stream = 'daemon-' || k.daemon_id
+
+-- name: follow_ups
+-- Agents whose status does not follow their tasks, the oldest first.
+select tenant, contract_id, role, holds_tasks, owed_at from supervisor_heartbeat.follow_ups order by owed_at limit $1
+
+-- name: mark_followed
+-- FollowTasks was answered. A later event has another position, and is not lost.
+delete from supervisor_heartbeat.follow_ups where tenant = $1 and contract_id = $2 and role = $3 and owed_at = $4

@@ -154,3 +154,14 @@ def test_the_table_is_written_as_it_is() -> None:
     assert lines[5] == "| locked | `Unlock` | `WasUnlocked` | recorded: shut or open |"
     assert lines[8] == "| open | `Lock` | also `WasShut` | shut |"
     assert len(lines) == 2 + len(DOOR.rows)
+
+
+def test_an_event_that_records_its_destination_may_lead_elsewhere_from_another_row() -> None:
+    opened = Row((Door.LOCKED,), Unlock, WasUnlocked, Recorded((Door.OPEN,)))
+    door = Lifecycle[Door](opened, Row((Door.OPEN,), Shut, WasUnlocked, Recorded((Door.SHUT,))))
+    assert (door.targets(Door.LOCKED), door.targets(Door.OPEN)) == ((Door.OPEN,), (Door.SHUT,))
+    assert door.destination(Door.OPEN, WasUnlocked(Door.SHUT)) is Door.SHUT
+    with pytest.raises(ValueError, match="WasUnlocked has two destinations"):
+        Lifecycle[Door](opened, Row((Door.OPEN,), Shut, WasUnlocked, Recorded((Door.SHUT,), by="where")))
+    with pytest.raises(ValueError, match="WasUnlocked has two destinations"):
+        Lifecycle[Door](opened, Row((Door.OPEN,), Shut, WasUnlocked, Door.SHUT))

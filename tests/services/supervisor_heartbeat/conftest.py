@@ -3,10 +3,15 @@
 from collections.abc import AsyncIterator
 
 import asyncpg
+import orjson
 import pytest
 from makima_kernel.service.settings import Settings
+from makima_schemas.contract.events import ContractAssigned
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 
+from tests.contracts_in_the_log import create_contracts
+from tests.services.supervisor_heartbeat.crew import Crew
 from tests.services.supervisor_heartbeat.harness import Running, running
 
 
@@ -14,3 +19,19 @@ from tests.services.supervisor_heartbeat.harness import Running, running
 async def fleet(settings: Settings, pool: asyncpg.Pool, nats: Client) -> AsyncIterator[Running]:
     async with running(settings, pool, nats) as made:
         yield made
+
+
+@pytest.fixture
+async def crew(settings: Settings, pool: asyncpg.Pool, nats: Client) -> AsyncIterator[Crew]:
+    await create_contracts(pool, ["c1", "c2"])
+    async with running(settings, pool, nats) as fleet:
+        made = Crew(fleet)
+        await made.append(ContractAssigned("d1", "first_heard"))
+
+        async def hear(message: Msg) -> None:
+            made.signals.append((message.subject, orjson.loads(message.data)))
+
+        listening = await nats.subscribe("makima.signals.daemon.>", cb=hear)
+        await nats.flush()
+        yield made
+        await listening.unsubscribe()

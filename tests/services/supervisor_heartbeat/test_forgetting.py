@@ -93,7 +93,7 @@ async def test_who_was_forgotten_is_recalled_as_the_log_knows_it(fleet: Running)
     await eventually(lambda: sender.version == 2 and not sender.undecided)
     observing.cancel()
     assert isinstance(sender.logged, Supervisor)
-    assert (sender.logged.contract_id, sender.logged.superseded) == ("c-t1", frozenset({"old"}))
+    assert (sender.logged.contract_id, sender.logged.superseded) == ("c-t1", ("old",))
     assert not mind.hear(supervisor_beat("t1", connection_id="old"), 12).heard
     assert len(await fleet.events("supervisor-t1")) == 2
 

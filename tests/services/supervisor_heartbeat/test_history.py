@@ -61,6 +61,7 @@ async def test_the_last_words_of_those_that_ended_go_with_the_history(pool: asyn
     told = {
         "supervisor-working": {"state": "working"}, "supervisor-silent": {"state": "interrupted"}, "supervisor-done": {"state": "completed"},
         "daemon-there": {"connected": True}, "daemon-gone": {"connected": False}, "agent-c1:builder": None,
+        "agent-c1:works": {"status": "working"}, "agent-c1:left": {"status": "offline"}, "agent-c1:died": {"status": "dead"},
     }  # fmt: skip
     for sender, state in told.items():
         await pool.execute(
@@ -82,7 +83,7 @@ async def test_the_last_words_of_those_that_ended_go_with_the_history(pool: asyn
     await history.forget_ended(now)
     assert await remembered() == set(told)
     await history.forget_ended(now + DAY + timedelta(minutes=1))
-    assert await remembered() == {"supervisor-working", "supervisor-silent", "daemon-there"}
+    assert await remembered() == {"supervisor-working", "supervisor-silent", "daemon-there", "agent-c1:works"}
 
 
 async def test_while_the_database_is_away_that_is_the_answer(

@@ -5,13 +5,17 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from makima_schemas.agent import AgentStatus
 from makima_schemas.daemon import DaemonConnected, DaemonDisconnected
 from makima_schemas.evidence import Arrival, Evidence
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorState
+from makima_supervisor_heartbeat.domain.agents.agent import Agent
 from makima_supervisor_heartbeat.domain.daemon import Daemon
 from makima_supervisor_heartbeat.domain.sender_state import (
+    AGENT,
     DAEMON,
     SUPERVISOR,
+    SenderState,
     dump_state,
     evolve,
     initial,
@@ -30,7 +34,7 @@ supervisors = st.builds(
     connection_id=st.none() | texts,
     state=st.none() | st.sampled_from(SupervisorState),
     phase=texts,
-    superseded=st.frozensets(texts, max_size=4),
+    superseded=st.lists(texts, max_size=4).map(tuple),
     heard=st.sampled_from([None, HEARD]),
     evidence=st.sampled_from([None, EVIDENCE]),
 )
@@ -39,6 +43,20 @@ daemons = st.builds(
     hostname=texts,
     connected=st.none() | st.booleans(),
     heard=st.sampled_from([None, HEARD]),
+    evidence=st.sampled_from([None, EVIDENCE]),
+)
+agents = st.builds(
+    Agent,
+    contract_id=texts,
+    role=texts,
+    status=st.none() | st.sampled_from(AgentStatus),
+    connection_id=st.none() | texts,
+    daemon_id=st.none() | texts,
+    fenced=st.lists(texts, max_size=4).map(tuple),
+    joined_at=st.none() | st.just(MOMENT),
+    trigger=texts,
+    version=st.integers(0, 9),
+    since_version=st.integers(0, 9),
     evidence=st.sampled_from([None, EVIDENCE]),
 )
 
@@ -53,16 +71,20 @@ def test_a_daemon_is_read_as_it_was_kept(told: Daemon) -> None:
     assert load_state("daemon-d1", dump_state(told)) == told
 
 
-def test_of_an_agent_the_log_tells_nothing_here() -> None:
-    assert initial("agent-c1:builder") is None
-    assert (dump_state(None), load_state("agent-c1:builder", "null")) == ("null", None)
-    assert evolve(None, DaemonConnected("box")) is None
+@given(agents)
+def test_an_agent_is_read_as_it_was_kept(told: Agent) -> None:
+    assert load_state("agent-c1:builder", dump_state(told)) == told
 
 
 @pytest.mark.parametrize(
-    ("stream", "expected"), [("supervisor-t1", SUPERVISOR.initial), ("daemon-d1", DAEMON.initial)]
+    ("stream", "expected"),
+    [
+        ("supervisor-t1", SUPERVISOR.initial),
+        ("daemon-d1", DAEMON.initial),
+        ("agent-c1:builder", AGENT.initial),
+    ],
 )
-def test_before_its_first_event_it_is_as_its_rules_begin(stream: str, expected: Supervisor | Daemon) -> None:
+def test_before_its_first_event_it_is_as_its_rules_begin(stream: str, expected: SenderState) -> None:
     assert initial(stream) == expected
 
 

@@ -4,7 +4,9 @@ ended can be forgotten.
 
 import msgspec
 import pytest
+from makima_schemas.agent import AgentStatus
 from makima_schemas.supervisor import SupervisorState
+from makima_supervisor_heartbeat.domain.agents.agent import Agent
 from makima_supervisor_heartbeat.domain.daemon import Daemon
 from makima_supervisor_heartbeat.domain.heartbeats import read
 from makima_supervisor_heartbeat.domain.sender import Sender
@@ -43,8 +45,7 @@ def heard(told: SenderState, subject: str, **said: object) -> tuple[Sender, int]
     """The sender after its heartbeat, of whom the log has told this; and how many observations that gave."""
     senders, where = knowing(str(VALID["contract_id"])), address(subject)
     senders.begin("e1")
-    if told is not None:
-        senders.restore(where.sender, told)
+    senders.restore(where.sender, told)
     senders.contracts.assign(str(VALID["contract_id"]), "d1")
     body = daemon_beat("d1") if subject == DAEMON else (AGENTS if subject == AGENT else VALID) | said
     sender = senders.of(where)
@@ -61,7 +62,7 @@ def heard(told: SenderState, subject: str, **said: object) -> tuple[Sender, int]
         (known(), SUPERVISOR, {"connection_id": "a"}),
         (known(), SUPERVISOR, {"connection_id": None}),
         (Daemon(daemon_beat("d1").hostname, connected=True), DAEMON, {}),
-        (None, AGENT, {}),
+        (Agent(status=AgentStatus.WORKING, connection_id="a"), AGENT, {}),
     ],
     ids=["a supervisor", "one that names no connection", "a daemon", "an agent"],
 )
@@ -108,7 +109,9 @@ def test_nobody_is_settled_before_its_first_heartbeat() -> None:
         (known(state=SupervisorState.COMPLETED), SUPERVISOR, True),
         (Daemon("box", connected=True), DAEMON, False),
         (Daemon("box", connected=False), DAEMON, True),
-        (None, AGENT, True),
+        (Agent(), AGENT, True),
+        (Agent(status=AgentStatus.READY, connection_id="a"), AGENT, False),
+        (Agent(status=AgentStatus.DEAD, connection_id="a"), AGENT, True),
     ],
 )
 def test_who_does_not_live_and_was_not_heard_since_has_ended(
@@ -116,8 +119,7 @@ def test_who_does_not_live_and_was_not_heard_since_has_ended(
 ) -> None:
     senders, where = SenderCache(), address(subject)
     senders.begin("e1")
-    if told is not None:
-        senders.restore(where.sender, told)
+    senders.restore(where.sender, told)
     beat = read(
         where,
         message(

@@ -8,9 +8,10 @@ from makima_kernel.service.settings import Settings
 from makima_kernel.testing import eventually
 from makima_schemas import subjects
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorState, SupervisorStateChanged
-from makima_supervisor_heartbeat.domain.foreign_heartbeats import TOLD_EVERY_SECONDS, ForeignHeartbeats
+from makima_supervisor_heartbeat.domain.foreign_heartbeats import ForeignHeartbeats
 from makima_supervisor_heartbeat.domain.heartbeats import read
 from makima_supervisor_heartbeat.domain.sender import Sender
+from makima_supervisor_heartbeat.domain.signals import TOLD_EVERY_SECONDS, Signals
 from makima_supervisor_heartbeat.handlers.state_publisher import encode_state
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -81,21 +82,22 @@ async def test_two_daemons_in_turn_are_told_apart(fleet: Running) -> None:
 
 
 def test_who_goes_on_is_told_again_and_who_was_replaced_is_told_too() -> None:
-    foreign = ForeignHeartbeats()
+    signals = Signals()
+    foreign = ForeignHeartbeats(signals)
     where = address("makima.shards.3.supervisor.d2.t1")
     first = read(where, message(supervisor_beat("t1"), 1))
     soon = read(where, message(supervisor_beat("t1"), 2))
     later = read(where, message(supervisor_beat("t1"), 2 + int(TOLD_EVERY_SECONDS * 1000)))
     for beat, count in ((first, 1), (soon, 0), (later, 1)):
         foreign.note(beat, "d2", None)
-        assert len(foreign.take_superseded()) == count
+        assert len(signals.take()) == count
     assert foreign.take_count() == 3
     world = World()
     world.settle()
     event = world.hear(WORKING, "b")
     world.decide(*event[0])
     assert not world.hear(WORKING, "a")
-    [told] = world.senders.contracts.foreign.take_superseded()
+    [told] = world.senders.signals.take()
     assert (told.daemon_id, told.contract_id, told.connection_id) == ("d1", "c-t1", "a")
 
 

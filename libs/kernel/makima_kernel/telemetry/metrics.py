@@ -60,6 +60,25 @@ heartbeats_unfit = Counter(
     ["kind", "outcome"],
 )
 supervisor_restarts = Counter("makima_supervisor_restarts_total", "Requested restarts of supervisors")
+agent_joins = Counter(
+    "makima_agent_joins_total",
+    "Joins of agents: the first of a role, the connection in force that returns, or one that replaces it",
+    ["kind"],
+)
+agents_superseded = Counter(
+    "makima_agents_superseded_total",
+    "Times that a connection of an agent which is not in force was told so: its join was refused, or its heartbeat",
+    ["by"],
+)
+agents_asked_to_rejoin = Counter(
+    "makima_agents_asked_to_rejoin_total", "Signals to daemons that an agent of theirs must join again"
+)
+agent_restarts = Counter(
+    "makima_agent_restarts_total", "Restarts of agents: requested, or reported by a daemon"
+)
+agent_restarts_exhausted = Counter(
+    "makima_agent_restarts_exhausted_total", "Agents whose daemon gave up restarting them"
+)
 batch_operations = Counter("makima_batch_operations_total", "Batch operations on contracts", ["operation"])
 
 append_seconds = Histogram(

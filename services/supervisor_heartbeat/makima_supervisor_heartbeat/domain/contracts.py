@@ -13,6 +13,7 @@ from makima_supervisor_heartbeat.domain.foreign_heartbeats import ForeignHeartbe
 from makima_supervisor_heartbeat.domain.heartbeats import Beat
 from makima_supervisor_heartbeat.domain.sender import Sender
 from makima_supervisor_heartbeat.domain.sender_state import SenderState
+from makima_supervisor_heartbeat.domain.signals import Signals
 from makima_supervisor_heartbeat.domain.supervisor import Supervisor
 
 MAX_DAEMONS: Final = 8  # daemons of a contract whose supervisor is remembered; more take turns
@@ -51,18 +52,23 @@ class Contracts:
     `senders` are the cached ones, by the name of their stream.
     """
 
-    def __init__(self, senders: Mapping[str, Sender]) -> None:
+    def __init__(self, senders: Mapping[str, Sender], signals: Signals) -> None:
         self._senders = senders
         self._contracts: dict[str, Contract] = {}
         # By the id of a contract that the log does not have: the streams of the supervisors that name it.
         self._waiting: dict[str, set[str]] = {}
         self._unknown = 0
-        self.foreign = ForeignHeartbeats()
+        self.foreign = ForeignHeartbeats(signals)
 
     def create(self, contract_id: str, assigned: Assigned) -> Collection[str]:
         """Note a contract. Returns the streams of the supervisors that named it before."""
         self._contracts[contract_id] = Contract(assigned)
         return self._waiting.pop(contract_id, ())
+
+    def assigned(self, contract_id: str) -> Assigned | None:
+        """Who has the contract; None if there is no such contract."""
+        contract = self._contracts.get(contract_id)
+        return None if contract is None else contract.assigned
 
     def delete(self, contract_id: str) -> None:
         self._contracts.pop(contract_id, None)

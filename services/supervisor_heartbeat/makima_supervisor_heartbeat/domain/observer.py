@@ -7,6 +7,7 @@ from makima_schemas.evidence import Arrival
 from makima_schemas.identity import stream_name
 from makima_schemas.supervisor import ENDED, ObserveHeartbeat, SupervisorState
 
+from makima_supervisor_heartbeat.domain.agents.agent import Agent
 from makima_supervisor_heartbeat.domain.broker_time import moment
 from makima_supervisor_heartbeat.domain.contracts import Contracts
 from makima_supervisor_heartbeat.domain.daemon import Daemon
@@ -37,7 +38,7 @@ class Observer:
     def observations(self, sender: Sender, beat: Beat, stream_epoch: str) -> list[tuple[Sender, Observation]]:
         """The observations to submit; none if the heartbeat agrees with what is expected."""
         sender.settled = agrees(sender.expected, beat)
-        if sender.settled:
+        if sender.settled or isinstance(sender.expected, Agent):  # only a join changes an agent
             return []
         arrival = Arrival(stream_epoch, beat.sequence, moment(beat.received_ns))
         match sender.expected:
@@ -45,8 +46,6 @@ class Observer:
                 return self._of_supervisor(sender, known, beat, arrival)
             case Daemon() as known:
                 return self._of_daemon(sender, known, beat.hostname, beat, arrival)
-            case None:
-                return []
 
     def _of_supervisor(
         self, sender: Sender, known: Supervisor, beat: Beat, arrival: Arrival

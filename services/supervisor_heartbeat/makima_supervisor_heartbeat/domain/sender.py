@@ -4,6 +4,7 @@ import msgspec
 from makima_schemas.daemon import ObserveDaemon
 from makima_schemas.supervisor import ObserveHeartbeat
 
+from makima_supervisor_heartbeat.domain.agents.agent import Agent
 from makima_supervisor_heartbeat.domain.daemon import Daemon
 from makima_supervisor_heartbeat.domain.event_budget import EventBudget
 from makima_supervisor_heartbeat.domain.heartbeats import Beat
@@ -101,8 +102,8 @@ def has_ended(sender: Sender, before_ns: int) -> bool:
         case Daemon() as state:
             # Which owner a daemon serves must be known at its first heartbeat.
             return not state.connected and state.admission is None
-        case None:
-            return True
+        case Agent() as state:
+            return not state.alive
 
 
 def has_left(sender: Sender, daemon_id: str, before_ns: int) -> bool:
@@ -111,7 +112,13 @@ def has_left(sender: Sender, daemon_id: str, before_ns: int) -> bool:
     if last is None or last.address.daemon_id != daemon_id or last.received_ns < before_ns:
         return True
     state = sender.logged
-    return isinstance(state, Supervisor) and state.state is not None and not state.alive
+    match state:
+        case Supervisor():
+            return state.state is not None and not state.alive
+        case Agent():
+            return state.status is not None and not state.alive
+        case Daemon():
+            return False
 
 
 def agrees(state: SenderState, beat: Beat) -> bool:
@@ -122,5 +129,5 @@ def agrees(state: SenderState, beat: Beat) -> bool:
             return state.state is beat.state and state.daemon_id == beat.address.daemon_id and same_connection
         case Daemon():
             return state.connected is True and state.hostname == beat.hostname
-        case None:
-            return True
+        case Agent():
+            return state.alive and state.connection_id == beat.connection_id

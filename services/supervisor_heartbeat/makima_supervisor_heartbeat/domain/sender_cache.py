@@ -6,12 +6,15 @@ import msgspec
 from makima_schemas.heartbeat_codec import Address, MalformedHeartbeatError
 from makima_schemas.identity import split_stream
 
+from makima_supervisor_heartbeat.domain.agent_heartbeats import AgentHeartbeats
+from makima_supervisor_heartbeat.domain.agents.agent import Agent
 from makima_supervisor_heartbeat.domain.contracts import Assigned, Contracts
 from makima_supervisor_heartbeat.domain.daemon_limits import DaemonLimits, Limits, Refusal
 from makima_supervisor_heartbeat.domain.heartbeats import Beat, is_late
 from makima_supervisor_heartbeat.domain.observer import Observer, offset_of
 from makima_supervisor_heartbeat.domain.sender import Observation, Sender, has_ended
 from makima_supervisor_heartbeat.domain.sender_state import SenderEvent, SenderState, evolve, initial
+from makima_supervisor_heartbeat.domain.signals import Signals
 from makima_supervisor_heartbeat.domain.supervisor import Supervisor
 
 
@@ -27,7 +30,9 @@ class SenderCache:
         self._senders: dict[str, Sender] = {}
         # Incarnation of the heartbeat stream that `last` of the senders belongs to; "": none yet.
         self.stream_epoch = ""
-        self.contracts = Contracts(self._senders)
+        self.signals = Signals()
+        self.contracts = Contracts(self._senders, self.signals)
+        self._agents = AgentHeartbeats(self.contracts, self.signals)
         self.limits = DaemonLimits(self._senders, limits or Limits())
         self._observer = Observer(self._of, self.contracts, self.limits)
 
@@ -89,20 +94,22 @@ class SenderCache:
             return True, ()
         if beat.state is not None and self.contracts.is_foreign(beat):
             return False, ()
+        known = sender.expected
+        if isinstance(known, Agent) and not self._agents.counts(known, beat):
+            return False, ()
         if late and last is not None:
             # Its arrival proves life, the state is the newer one's.
             sender.last = beat = msgspec.structs.replace(
                 last, sequence=beat.sequence, received_ns=beat.received_ns
             )
             return False, () if sender.settled else self._observations(sender, beat)
-        known = sender.expected
         if isinstance(known, Supervisor) and known.state is not None:
             if known.contract_id != beat.contract_id:
                 raise MalformedHeartbeatError(
                     f"task {sender.entity_id} belongs to contract {known.contract_id}, not to {beat.contract_id}"
                 )
             if beat.connection_id in known.superseded:
-                self.contracts.foreign.supersede(beat)
+                self.signals.notify("superseded", beat)
                 return False, ()
         if last is not None and beat.hostname != last.hostname:
             sender.note_hostname(beat.received_ns, last.hostname, beat.hostname)

@@ -2,43 +2,47 @@
 
 from typing import Final, cast
 
+from makima_schemas.agent import AgentEvent
 from makima_schemas.codec import adapter
 from makima_schemas.daemon import DaemonEvent
 from makima_schemas.identity import split_stream
 from makima_schemas.supervisor import SupervisorEvent
 
+from makima_supervisor_heartbeat.domain.agents.agent import Agent, AgentDecider
 from makima_supervisor_heartbeat.domain.daemon import Daemon, DaemonDecider
 from makima_supervisor_heartbeat.domain.supervisor import Supervisor, SupervisorDecider
 
-SenderState = Supervisor | Daemon | None
-SenderEvent = SupervisorEvent | DaemonEvent
+SenderState = Supervisor | Daemon | Agent
+SenderEvent = SupervisorEvent | DaemonEvent | AgentEvent
 
 SUPERVISOR: Final = SupervisorDecider()
 DAEMON: Final = DaemonDecider()
+AGENT: Final = AgentDecider()
 _SUPERVISOR: Final = adapter(Supervisor)
 _DAEMON: Final = adapter(Daemon)
+_AGENT: Final = adapter(Agent)
 
 
 def initial(stream: str) -> SenderState:
-    """The state before the first event; None for senders without a stream in the log (agents)."""
+    """The state before the first event."""
     match split_stream(stream)[0]:
         case "supervisor":
             return SUPERVISOR.initial
         case "daemon":
             return DAEMON.initial
         case _:
-            return None
+            return AGENT.initial
 
 
 def evolve(state: SenderState, event: SenderEvent) -> SenderState:
-    """Fold one event into the state `told`; None stays None."""
+    """Fold one event into the state `told`."""
     match state:
         case Supervisor():
             return SUPERVISOR.evolve(state, cast("SupervisorEvent", event))
         case Daemon():
             return DAEMON.evolve(state, cast("DaemonEvent", event))
-        case None:
-            return None
+        case Agent():
+            return AGENT.evolve(state, cast("AgentEvent", event))
 
 
 def dump_state(state: SenderState) -> str:
@@ -48,8 +52,8 @@ def dump_state(state: SenderState) -> str:
             return _SUPERVISOR.dump_json(state).decode()
         case Daemon():
             return _DAEMON.dump_json(state).decode()
-        case None:
-            return "null"
+        case Agent():
+            return _AGENT.dump_json(state).decode()
 
 
 def load_state(stream: str, text: str) -> SenderState:
@@ -60,4 +64,4 @@ def load_state(stream: str, text: str) -> SenderState:
         case "daemon":
             return _DAEMON.validate_json(text)
         case _:
-            return None
+            return _AGENT.validate_json(text)

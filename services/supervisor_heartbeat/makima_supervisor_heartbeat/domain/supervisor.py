@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from makima_schemas.connections import fence
 from makima_schemas.errors import ErrorCode
 from makima_schemas.evidence import Arrival, Evidence
 from makima_schemas.refusal import Refused
@@ -40,8 +41,8 @@ class Supervisor:
     connection_id: str | None = None  # the current connection (incarnation); None: it sends no connection id
     state: SupervisorState | None = None  # None until the first heartbeat
     phase: str = ""
-    # Connection ids that were replaced: their heartbeats no longer count.
-    superseded: frozenset[str] = frozenset()
+    # The newest connection ids that were replaced, newest last: their heartbeats no longer count.
+    superseded: tuple[str, ...] = ()
     heard: Arrival | None = None  # arrival of the heartbeat that last caused an event
     # Evidence of the verdict in force; None if the last event was no verdict.
     evidence: Evidence | None = None
@@ -75,14 +76,13 @@ class SupervisorDecider:
                     heard=event.heard,
                 )
             case SupervisorStateChanged():
-                replaced = state.connection_id if state.connection_id != event.connection_id else None
                 return replace(
                     state,
                     daemon_id=event.daemon_id,
                     connection_id=event.connection_id,
                     state=event.new_state,
                     phase=event.phase,
-                    superseded=state.superseded | {replaced} if replaced else state.superseded,
+                    superseded=fence(state.superseded, state.connection_id, event.connection_id),
                     heard=event.heard or state.heard,
                     evidence=event.evidence,
                 )

@@ -2,26 +2,21 @@
 
 from typing import Final
 
-import orjson
 from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
 from makima_kernel.event_log.log import Log
 from makima_kernel.projections.projector import Projector
 from makima_kernel.telemetry import metrics
-from makima_schemas import subjects
-from makima_schemas.commands import Problem, Reply, Request, decode_reply
+from makima_schemas.commands import Problem, Reply, Request
 from makima_schemas.errors import ErrorCode
 from makima_schemas.supervisor import RestartSupervisor, SupervisorEvent, SupervisorRestartRequested
 from nats.aio.client import Client
-from nats.errors import Error as NatsError
-from nats.errors import NoRespondersError
 
 from makima_supervisor_heartbeat.domain.supervisor import OrderRestart
 from makima_supervisor_heartbeat.handlers.observation_writer import SupervisorDecisions
-from makima_supervisor_heartbeat.queries import Queries, SupervisorLocation
+from makima_supervisor_heartbeat.handlers.restart_signal import signal_restart
+from makima_supervisor_heartbeat.queries import Queries
 
 RESTART_CATCH_UP_SECONDS: Final = 1.0
-# Only to receive an immediate refusal; the restart itself may take longer.
-DAEMON_REPLY_TIMEOUT_SECONDS: Final = 0.5
 
 
 def count(event: SupervisorEvent) -> None:
@@ -56,43 +51,13 @@ class Restarts:
             )
         order = OrderRestart(command.reason, daemon_connected=found is not None and found.connected)
         if found is not None and found.connected:
-            refused = await self._signal(request.target, found, command.reason)
+            body = {
+                "contract_id": found.contract_id,
+                "task_id": request.target,
+                "connection_id": found.connection_id,
+                "reason": command.reason,
+            }
+            refused = await signal_restart(self._nats, found.daemon_id, body)
             if refused is not None:
                 return refused
         return await self._supervisors.handle(request, order)
-
-    async def _signal(self, task_id: str, found: SupervisorLocation, reason: str | None) -> Problem | None:
-        """Request `restart` from the daemon. Returns a problem if it was not reached or refused; None
-        otherwise.
-
-        No reply in time counts as success: the daemon is subscribed and may still be restarting the
-        supervisor.
-        """
-        body = {
-            "contract_id": found.contract_id,
-            "task_id": task_id,
-            "connection_id": found.connection_id,
-            "reason": reason,
-        }
-        try:
-            answer = await self._nats.request(
-                subjects.daemon_signal(found.daemon_id, "restart"),
-                orjson.dumps(body),
-                timeout=DAEMON_REPLY_TIMEOUT_SECONDS,
-            )
-            reply = decode_reply(answer.data) if answer.data.startswith(b'{"error":') else None
-        except NoRespondersError:
-            return Problem(
-                ErrorCode.UNAVAILABLE,
-                f"daemon {found.daemon_id} does not receive signals now",
-                "try again with the same command id",
-            )
-        except TimeoutError:
-            return None
-        except (NatsError, ValueError) as error:
-            return Problem(
-                ErrorCode.UNAVAILABLE,
-                f"the signal to daemon {found.daemon_id} could not be sent: {type(error).__name__}",
-                "ask again",
-            )
-        return reply if isinstance(reply, Problem) else None

@@ -6,13 +6,15 @@ where i.inhparent = 'supervisor_heartbeat.heartbeats'::regclass
 order by c.relname desc
 
 -- name: forget
--- Deletes the latest heartbeats older than $1 (the history has dropped them too) of senders that ended and of
--- agents, which have no state in the log. Rows of live senders and interrupted supervisors stay: those may
--- send heartbeats again.
+-- Deletes the latest heartbeats older than $1 (the history has dropped them too) of senders that ended, and of
+-- agents that never joined. Rows of live senders and interrupted supervisors stay: those may send heartbeats again.
 delete from supervisor_heartbeat.latest where sender in (
     select l.sender from supervisor_heartbeat.latest as l
     left join supervisor_heartbeat.senders as s on s.tenant = $2 and s.stream = l.sender
     where l.received_at < $1
-      and (s.told is null or s.told ->> 'state' in ('completed', 'failed') or s.told ->> 'connected' = 'false')
+      and (
+        s.told is null or s.told ->> 'state' in ('completed', 'failed') or s.told ->> 'connected' = 'false'
+        or s.told ->> 'status' in ('offline', 'dead', 'dead_failed_revive')
+      )
     for update of l skip locked
 )

@@ -1,5 +1,5 @@
 -- name: states
--- The folded state of every supervisor and daemon; daemons first, which say whom they serve.
+-- The folded state of every supervisor, agent and daemon; supervisors last: daemons say whom they serve.
 select stream, told from supervisor_heartbeat.senders where tenant = $1 order by starts_with(stream, 'supervisor-')
 
 -- name: latest

@@ -11,6 +11,7 @@ from makima_kernel.cancellation import raise_if_cancelled
 from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
 from makima_kernel.event_log.log import Log
 from makima_kernel.projections.subscription import Consumer, EpochChangedError
+from makima_schemas.agent import AgentJoined, AgentLeft, AgentStatusChanged
 from makima_schemas.codec import UndecodableError, UnknownEventError, decode
 from makima_schemas.contract.events import ContractAssigned, ContractCreated, ContractDeleted
 from makima_schemas.daemon import DaemonAdmitted, DaemonConnected, DaemonDisconnected
@@ -25,7 +26,7 @@ from makima_supervisor_heartbeat.domain.sender_state import SenderEvent, evolve,
 from makima_supervisor_heartbeat.handlers.observation_queue import ObservationQueue
 from makima_supervisor_heartbeat.handlers.sender_loader import SenderLoader
 
-CATEGORIES: Final = frozenset({"supervisor", "daemon"})
+CATEGORIES: Final = frozenset({"supervisor", "agent", "daemon"})
 # The events of a contract that say whose it is.
 ASSIGNING: Final = frozenset({"ContractCreated", "ContractAssigned", "ContractDeleted"})
 DATABASE_RETRY_SECONDS: Final = 0.25
@@ -212,6 +213,9 @@ def _decoded(recorded: Recorded) -> SenderEvent | None:
             event,
             SupervisorRegistered
             | SupervisorStateChanged
+            | AgentJoined
+            | AgentStatusChanged
+            | AgentLeft
             | DaemonAdmitted
             | DaemonConnected
             | DaemonDisconnected,

@@ -149,8 +149,8 @@ def _join(join: t.Join, agent: Agent) -> list[AgentEvent]:
 
 
 def _report(report: t.Report, agent: Agent) -> list[AgentEvent]:
-    asked = REPORTS[report.agent_status]
-    if agent.status is None and LIFECYCLE.allowed(None, asked) is None:
+    requested = REPORTS[report.agent_status]
+    if agent.status is None and LIFECYCLE.allowed(None, requested) is None:
         raise _not_found(report.role)
     joins = report.connection_id != agent.connection_id or not agent.alive
     if report.agent_status is AgentStatus.READY and report.join is not None and joins:
@@ -158,12 +158,12 @@ def _report(report: t.Report, agent: Agent) -> list[AgentEvent]:
     _check_connection(report.connection_id, agent)
     if report.agent_status is agent.status:
         return []
-    if LIFECYCLE.allowed(agent.status, asked) is None:
-        raise transition_refusal(agent.status or AgentStatus.OFFLINE, asked)
-    if asked is LeaveAgent:
+    if LIFECYCLE.allowed(agent.status, requested) is None:
+        raise transition_refusal(agent.status or AgentStatus.OFFLINE, requested)
+    if requested is LeaveAgent:
         return [_left(agent)]
     known = replace(agent, contract_id=report.contract_id, role=report.role)
-    return [_changed(asked, report.agent_status, known, reason=report.reason)]
+    return [_changed(requested, report.agent_status, known, reason=report.reason)]
 
 
 def _leave(leave: LeaveAgent, connection_id: str | None, agent: Agent) -> list[AgentEvent]:

@@ -114,7 +114,7 @@ Command = (
 
 
 def idempotency_content(command: Command) -> object:
-    """The part of a command that must be equal when its command id is used again: what was asked, and not what
+    """The part of a command that must be equal when its command id is used again: what was requested, and not what
     was found out for it.
     """
     match command:
@@ -128,5 +128,5 @@ def idempotency_content(command: Command) -> object:
             return connection_id
         case JudgeRestart(since_version):
             return since_version
-        case asked:
-            return asked
+        case requested:
+            return requested

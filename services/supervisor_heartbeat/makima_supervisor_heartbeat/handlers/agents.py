@@ -1,0 +1,188 @@
+"""Handles the commands about agents: finds out what their decider cannot know, and signals daemons for restarts."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Final
+
+from makima_kernel.commands.router import CommandRouter
+from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
+from makima_kernel.event_log.log import Log
+from makima_kernel.projections.projector import Projector
+from makima_kernel.telemetry import metrics
+from makima_schemas.agent import (
+    AgentEvent,
+    AgentStatus,
+    AgentStatusChanged,
+    CleanUpAgent,
+    FollowTasks,
+    JoinAgent,
+    LeaveAgent,
+    ReportAgentStatus,
+    RestartAgent,
+)
+from makima_schemas.commands import Accepted, Reply, Request, problem
+from makima_schemas.errors import ErrorCode
+from makima_schemas.refusal import Refused
+from nats.aio.client import Client
+
+from makima_supervisor_heartbeat.domain.agents.agent import is_agent_id, refuse_reserved
+from makima_supervisor_heartbeat.domain.agents.statuses import RESTARTING
+from makima_supervisor_heartbeat.domain.agents.triggers import Join, OrderAgentRestart, Report
+from makima_supervisor_heartbeat.handlers.restart_signal import signal_restart
+from makima_supervisor_heartbeat.handlers.verdicts import AgentDecisions
+from makima_supervisor_heartbeat.queries import AgentFacts, Queries
+
+AGENT_CATCH_UP_SECONDS: Final = 1.0
+_DAEMON: Final = "daemon:"  # an actor that is a daemon
+
+
+def count(event: AgentEvent) -> None:
+    """Count restarts in the metrics. Called for events that this process appended."""
+    match event:
+        case AgentStatusChanged(trigger="restart_initiated"):
+            metrics.agent_restarts.inc()
+        case AgentStatusChanged(trigger="restart_exhausted"):
+            metrics.agent_restarts_exhausted.inc()
+        case _:
+            pass
+
+
+class Agents:
+    """`clock` gives the time at which a join is accepted."""
+
+    def __init__(
+        self,
+        decisions: AgentDecisions,
+        queries: Queries,
+        log: Log,
+        projector: Projector,
+        nats: Client,
+        *,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._decisions, self._queries, self._nats, self._clock = decisions, queries, nats, clock
+        self._log, self._projector = log, projector
+
+    def serve(self, router: CommandRouter) -> None:
+        """Register the handlers. Daemons may not say what the log and the detector say."""
+        router.command(JoinAgent, self.join, daemons=True)
+        router.command(LeaveAgent, self.leave, daemons=True)
+        router.command(ReportAgentStatus, self.report, daemons=True)
+        router.command(RestartAgent, self.restart, daemons=True)
+        router.command(FollowTasks, self._decisions.handle)
+        router.command(CleanUpAgent, self._decisions.handle)
+
+    async def authorize(self, daemon_id: str, request: Request) -> None:
+        """Raises `Refused(CONTRACT_NOT_FOUND)` if the agent's contract is not the daemon's, as if it did not exist."""
+        contract_id = request.target.partition(":")[0]
+        if await self._queries.holds(request.tenant, contract_id, daemon_id):
+            return
+        await self._catch_up()
+        if not await self._queries.holds(request.tenant, contract_id, daemon_id):
+            raise _no_contract()
+
+    async def join(self, request: Request[object], command: JoinAgent) -> Reply:
+        """A daemon joins agents of its own only: whatever it says, `daemon_id` is its own."""
+        try:
+            facts, join = await self._join(request, command.connection_id, command.daemon_id)
+        except Refused as refused:
+            return problem(refused)
+        reply = await self._decisions.handle(request, join)
+        if isinstance(reply, Accepted) and reply.changed:
+            metrics.agent_joins.labels(_kind(facts, command.connection_id)).inc()
+        if not isinstance(reply, Accepted) and reply.code is ErrorCode.SUPERSEDED:
+            metrics.agents_superseded.labels("join").inc()
+        return reply
+
+    async def leave(self, request: Request[object], command: LeaveAgent) -> Reply:
+        try:
+            await self._facts(request, None)
+        except Refused as refused:
+            return problem(refused)
+        return await self._decisions.handle(request, command)
+
+    async def report(self, request: Request[object], command: ReportAgentStatus) -> Reply:
+        """`ready` of a connection that is not in force is a join of it."""
+        joins, join = command.agent_status is AgentStatus.READY, None
+        try:
+            if joins and command.connection_id is not None:
+                _, join = await self._join(request, command.connection_id, None)
+            else:
+                await self._facts(request, None)
+        except Refused as refused:
+            return problem(refused)
+        contract_id, _, role = request.target.partition(":")
+        requested = Report(
+            contract_id, role, command.agent_status, command.connection_id, command.reason, join
+        )
+        return await self._decisions.handle(request, requested)
+
+    async def restart(self, request: Request[object], command: RestartAgent) -> Reply:
+        """Signal the daemon and record the restart; what it refuses, or does not hear, is no event."""
+        try:
+            facts = await self._facts(request, None)
+        except Refused as refused:
+            return problem(refused)
+        may = facts.status not in (None, RESTARTING)
+        if may and facts.daemon_id is not None and facts.daemon_connected:
+            contract_id, _, role = request.target.partition(":")
+            body = {
+                "contract_id": contract_id,
+                "role": role,
+                "connection_id": facts.connection_id,
+                "reason": command.reason,
+            }
+            refused = await signal_restart(self._nats, facts.daemon_id, body)
+            if refused is not None:
+                return refused
+        order = OrderAgentRestart(command.reason, facts.daemon_id, facts.daemon_connected)
+        return await self._decisions.handle(request, order)
+
+    async def _join(
+        self, request: Request[object], connection_id: str, daemon_id: str | None
+    ) -> tuple[AgentFacts, Join]:
+        facts = await self._facts(request, connection_id)
+        if request.actor.startswith(_DAEMON):
+            daemon_id = request.actor.removeprefix(_DAEMON)
+        contract_id, _, role = request.target.partition(":")
+        now, seen = self._clock(), facts.joined_before
+        return facts, Join(contract_id, role, connection_id, daemon_id, now, facts.holds_tasks, seen)
+
+    async def _facts(self, request: Request[object], connection_id: str | None) -> AgentFacts:
+        """What the log says now. Raises `Refused`: INVALID_REQUEST for what is no agent that may join,
+        CONTRACT_NOT_FOUND, UNAVAILABLE.
+        """
+        contract_id, _, role = request.target.partition(":")
+        if not is_agent_id(request.target):
+            raise Refused(
+                ErrorCode.INVALID_REQUEST,
+                f"{request.target[:140]!r} is not the id of an agent",
+                hint="it is <contract_id>:<role>",
+            )
+        refuse_reserved(role)
+        try:
+            await self._catch_up()
+            facts = await self._queries.agent_facts(request.tenant, contract_id, role, connection_id)
+        except DATABASE_UNAVAILABLE as error:
+            raise Refused(
+                ErrorCode.UNAVAILABLE,
+                f"the agent cannot be read from the database: {type(error).__name__}",
+                hint="nothing was changed; ask again",
+            ) from error
+        if facts is None:
+            raise _no_contract()
+        return facts
+
+    async def _catch_up(self) -> None:
+        """Wait until the read model shows the log of now; what comes later is the decider's to see."""
+        await self._projector.wait_for(await self._log.head(), AGENT_CATCH_UP_SECONDS)
+
+
+def _kind(facts: AgentFacts, connection_id: str) -> str:
+    if facts.connection_id is None:
+        return "first"
+    return "return" if facts.connection_id == connection_id else "replacement"
+
+
+def _no_contract() -> Refused:
+    return Refused(ErrorCode.CONTRACT_NOT_FOUND, "there is no such contract")
