@@ -39,7 +39,7 @@ EVENTS: Final = frozenset[str]()
 COMMANDS: Final = frozenset[str]()
 
 # Settings that nobody reads, as `table.name`.
-SETTINGS: Final = frozenset({"contracts.agent_timeout_seconds"})
+SETTINGS: Final = frozenset[str]()
 
 # Names in `makima_schemas.subjects` that nobody uses.
-SUBJECTS: Final = frozenset({"agent_heartbeat"})
+SUBJECTS: Final = frozenset[str]()

@@ -5,6 +5,7 @@ from makima_kernel.service.runtime import Service
 
 from makima_stale_detector.domain.shards.observed_clock import SECOND, Timeouts
 from makima_stale_detector.domain.verdicts.detector import Detector
+from makima_stale_detector.handlers.agent_cleaner import AgentCleaner
 from makima_stale_detector.handlers.canaries import Canaries
 from makima_stale_detector.handlers.detection_loop import DetectionLoop
 from makima_stale_detector.handlers.heartbeat_consumer import HeartbeatConsumer
@@ -40,6 +41,9 @@ async def build(service: Service) -> None:
         repeat_seconds=settings.contracts.stale_detection_interval_seconds,
         local_health=local_health.problem,
     )
+    cleaner = AgentCleaner(
+        queries, projector, service.bus, grace_seconds=settings.contracts.agent_grace_hours * 3600
+    )
 
     async def reads() -> str | None:
         return local_health.incomplete()
@@ -62,17 +66,22 @@ async def build(service: Service) -> None:
     service.loop("silence outbox", outbox.run)
     service.loop("staleness", staleness.run)
     service.loop("remind", staleness.remind)
+    if settings.feature_flags.supervisor_heartbeat:
+        service.loop("clean up agents", cleaner.run)
 
 
 def timeouts(contracts: ContractsSettings) -> Timeouts:
     """The detector's durations in ns, from the settings.
 
-    The grace is at most half a timeout. More would only delay verdicts: in half a timeout a live sender sends
-    two heartbeats.
+    The grace is at most half the shortest timeout. More would only delay verdicts: in half a timeout a live sender
+    sends one or two heartbeats.
     """
     timeout = int(contracts.heartbeat_timeout_seconds * SECOND)
+    agent_timeout = int(contracts.agent_timeout_seconds * SECOND)
     return Timeouts(
         timeout=timeout,
         interval=int(contracts.heartbeat_interval_seconds * SECOND),
-        grace=min(int(contracts.reconnect_grace_seconds * SECOND), timeout // 2),
+        grace=min(int(contracts.reconnect_grace_seconds * SECOND), min(timeout, agent_timeout) // 2),
+        agent_timeout=agent_timeout,
+        restart_timeout=int(contracts.restart_timeout_seconds * SECOND),
     )

@@ -37,7 +37,7 @@ class Silence:
     name = "stale_detector"
     schema = "stale_detector"
     tables = ("senders", "contracts", "holds", "owed")
-    fold_number = 2
+    fold_number = 3
     events: frozenset[type] = tracked.EVENTS | staleness.EVENTS | mass_silence.EVENTS | {SilenceDetected}
 
     async def apply(self, connection: asyncpg.Connection, batch: Sequence[Applied]) -> None:
@@ -59,10 +59,8 @@ async def _senders(connection: asyncpg.Connection, batch: Sequence[Applied]) -> 
     known: dict[str, Sender | None] = {row["name"]: tracked.from_row(row) for row in rows}
     for name, each in about:
         known[name] = tracked.evolve(known.get(name), each.recorded, each.event)
-    stored = [
-        (*astuple(each)[:-1], _json(each.superseded)) for _, each in sorted(known.items()) if each is not None
-    ]
-    await connection.execute(SQL["store_senders"], *columns(stored, 7))
+    stored = [_sender_row(each) for _, each in sorted(known.items()) if each is not None]
+    await connection.execute(SQL["store_senders"], *columns(stored, 10))
 
 
 async def _contracts(connection: asyncpg.Connection, batch: Sequence[Applied]) -> None:
@@ -154,6 +152,21 @@ def progress(row: asyncpg.Record) -> Progress:
         frozenset(row["live_supervisors"]),
         row["episode"],
         row["ever_active"],
+    )
+
+
+def _sender_row(sender: Sender) -> tuple[object, ...]:
+    return (
+        sender.name,
+        sender.alive,
+        sender.alive_position,
+        sender.contract_id,
+        sender.daemon_id,
+        sender.connection_id,
+        _json(sender.superseded),
+        sender.status,
+        sender.status_version,
+        sender.status_since,
     )
 
 

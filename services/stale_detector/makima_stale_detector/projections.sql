@@ -1,17 +1,22 @@
 -- name: senders
 -- The rows of the senders that a batch of events is about.
-select name, alive, alive_position, contract_id, daemon_id, connection_id, superseded from senders where name = any ($1::text[]);
+select name, alive, alive_position, contract_id, daemon_id, connection_id, superseded, status, status_version, status_since
+from senders where name = any ($1::text[]);
 
 -- name: store_senders
 -- Upserts each sender of a batch once; lists of connections as JSON, because unnest would flatten an array of
 -- arrays.
-insert into senders (name, alive, alive_position, contract_id, daemon_id, connection_id, superseded)
-select name, alive, alive_position, contract_id, daemon_id, connection_id, array(select json_array_elements_text(superseded))
-from unnest($1::text[], $2::boolean[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::json[])
-    as row (name, alive, alive_position, contract_id, daemon_id, connection_id, superseded)
+insert into senders (name, alive, alive_position, contract_id, daemon_id, connection_id, superseded,
+                     status, status_version, status_since)
+select name, alive, alive_position, contract_id, daemon_id, connection_id, array(select json_array_elements_text(superseded)),
+       status, status_version, status_since
+from unnest($1::text[], $2::boolean[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::json[],
+            $8::text[], $9::bigint[], $10::timestamptz[])
+    as row (name, alive, alive_position, contract_id, daemon_id, connection_id, superseded, status, status_version, status_since)
 on conflict (name) do update set
     alive = excluded.alive, alive_position = excluded.alive_position, contract_id = excluded.contract_id,
-    daemon_id = excluded.daemon_id, connection_id = excluded.connection_id, superseded = excluded.superseded;
+    daemon_id = excluded.daemon_id, connection_id = excluded.connection_id, superseded = excluded.superseded,
+    status = excluded.status, status_version = excluded.status_version, status_since = excluded.status_since;
 
 -- name: contracts
 -- The rows of the contracts that a batch of events is about.
@@ -21,7 +26,8 @@ from contracts where (tenant, contract_id) in (select * from unnest($1::text[], 
 
 -- name: live_supervisors
 -- Task ids of the live supervisors of new contracts: those that registered before their contract was created.
-select contract_id, array_agg(split_part(name, ':', 2)) as tasks from senders where alive and contract_id = any ($1::text[]) group by contract_id
+select contract_id, array_agg(split_part(name, ':', 2)) as tasks from senders
+where alive and contract_id = any ($1::text[]) and name like 'supervisor:%' group by contract_id
 
 -- name: store_contracts
 -- Upserts each contract of a batch once.

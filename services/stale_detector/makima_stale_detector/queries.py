@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, cast
 from uuid import UUID
@@ -20,6 +20,7 @@ from makima_stale_detector.domain.verdicts.mass_silence import Hold
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
 # A hundred years. The API takes at most ten; logs of before it had a bound may hold anything.
 LONGEST_THRESHOLD_SECONDS: Final = 3_155_760_000.0
+_LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,9 @@ class DetectorSnapshot:
     """The state that a detector starts from: the read model at one log position."""
 
     position: int  # the log is folded up to here; follow it from the next event on
-    senders: list[Sender]  # all that are alive, and the MAX_DEAD_SENDERS last ones that ended
+    senders: list[
+        Sender
+    ]  # all that are alive or being restarted, and the MAX_DEAD_SENDERS last ones that ended
     owners: dict[str, str]  # owner id by contract id
     holds: dict[str, Hold]  # by owner id
 
@@ -62,6 +65,15 @@ class Unjudgeable:
 
     contract_id: str
     stale_after_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class LongDead:
+    """An agent that has been dead for so long that it is cleaned up."""
+
+    name: str  # as of a sender: `agent:<contract_id>:<role>`
+    version: int  # of its stream at the event since which it is dead
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +143,12 @@ class Queries:
                 SQL["due"], default_threshold_seconds, limit, LONGEST_THRESHOLD_SECONDS
             )
         ]
+
+    async def long_dead(self, seconds: float, after: LongDead | None, limit: int) -> list[LongDead]:
+        """Agents that have been dead for so many seconds, longest first; those that follow `after`."""
+        since, name = (_LONG_AGO, "") if after is None else (after.since, after.name)
+        rows = await self._pool.fetch(SQL["long_dead"], seconds, since, name, limit)
+        return [LongDead(**row) for row in rows]
 
     async def unjudgeable(self, limit: int) -> list[Unjudgeable]:
         rows = await self._pool.fetch(SQL["unjudgeable"], LONGEST_THRESHOLD_SECONDS, limit)

@@ -3,13 +3,16 @@
 select coalesce((select position from event_log.checkpoints where consumer = 'stale_detector' and shard = 0 order by generation limit 1), 0)
 
 -- name: senders
--- All senders that are alive, and the last $1 that ended and had a connection id, oldest first: if one returns
--- under a new connection, its old connection must be fenced off.
-select s.name, s.alive, s.alive_position, s.contract_id, s.daemon_id, s.connection_id, s.superseded
+-- All senders that are alive or being restarted, and the last $1 others that had a connection id, oldest first: if
+-- one returns under a new connection, its old connection must be fenced off.
+select s.name, s.alive, s.alive_position, s.contract_id, s.daemon_id, s.connection_id, s.superseded,
+       s.status, s.status_version, s.status_since
 from (
-    (select * from stale_detector.senders where not alive and connection_id is not null order by alive_position desc limit $1)
+    (select * from stale_detector.senders
+     where not alive and connection_id is not null and status is distinct from 'restarting'
+     order by alive_position desc limit $1)
     union all
-    (select * from stale_detector.senders where alive)
+    (select * from stale_detector.senders where alive or status = 'restarting')
 ) as s
 order by s.alive_position
 
@@ -20,6 +23,14 @@ select contract_id, owner_id from stale_detector.contracts where tenant = $1
 -- name: holds
 -- The state of every hold stream, also without an open hold: verdicts are guarded by its version.
 select owner_id, version, held, expired from stale_detector.holds
+
+-- name: long_dead
+-- Agents that have been dead for $1 seconds or longer, on the database's clock, longest first; those after $2, $3.
+select name, status_version as version, status_since as since
+from stale_detector.senders
+where status in ('dead', 'dead_failed_revive') and status_since <= clock_timestamp() - make_interval(secs => $1)
+  and (status_since, name) > ($2, $3)
+order by status_since, name limit $4
 
 -- name: pending
 -- Outbox: accepted verdicts whose `SilenceDetected` is to be appended, oldest first.

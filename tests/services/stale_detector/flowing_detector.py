@@ -19,8 +19,8 @@ SHARDS = 2
 class Watch:
     """A detector whose shards are live and flow together; `flow` returns all that it found on the way."""
 
-    def __init__(self) -> None:
-        self.detector = Detector(TIMEOUTS, "r1", SHARDS)
+    def __init__(self, timeouts: Timeouts = TIMEOUTS) -> None:
+        self.detector = Detector(timeouts, "r1", SHARDS)
         self.clocks, self.sequence = [START] * SHARDS, 0
         self.begin()
 

@@ -40,6 +40,7 @@ def quick(
     nats_url: str,
     *,
     timeout: float = TIMEOUT,
+    agent_grace: float = 86400.0,
     stale_after: float = 1800.0,
     repeat: float = 60.0,
 ) -> Settings:
@@ -47,6 +48,9 @@ def quick(
     contracts = ContractsSettings(
         heartbeat_interval_seconds=INTERVAL,
         heartbeat_timeout_seconds=timeout,
+        agent_timeout_seconds=timeout * 0.75,
+        restart_timeout_seconds=timeout / 2,
+        agent_grace_hours=agent_grace / 3600,
         reconnect_grace_seconds=GRACE,
         stale_threshold_minutes=stale_after / 60,
         stale_detection_interval_seconds=repeat,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from makima_schemas import subjects
+from makima_schemas.agent import AgentStatus
 from makima_schemas.evidence import Evidence
 from makima_stale_detector.domain.members import sender_names as senders
 from makima_stale_detector.domain.members.sender import Sender, Tracked
@@ -61,6 +62,27 @@ class World:
 
     def daemon_of(self, sender: str) -> str:
         return self.daemon.get(sender, f"d-{sender.partition(':')[2]}")
+
+    def populate_daemons(self, count: int, *, agents: int, supervisors: int, owner: str) -> None:
+        """Daemons, each with so many agents and supervisors, all of one owner."""
+        for number in range(count):
+            daemon = f"d{number}"
+            self._add(Sender(senders.daemon(daemon), True, 1, None, daemon), "")
+            for each in range(supervisors):
+                task = f"t{number}_{each}"
+                self._add(Sender(senders.supervisor(task), True, 1, task.replace("t", "c"), daemon), owner)
+            for each in range(agents):
+                contract = f"c{number}_{each}"
+                name = senders.agent(f"{contract}:builder")
+                ready = AgentStatus.READY
+                self._add(Sender(name, True, 1, contract, daemon, "x", (), ready, 1), owner)
+                self.connection[name] = "x"
+        for place, name in enumerate(self.fleet):
+            self.fleet[name] = place * 7919 % len(self.fleet) * self.timeouts.interval // len(self.fleet)
+
+    def _add(self, sender: Sender, owner: str) -> None:
+        self.fleet[sender.name], self.daemon[sender.name] = 0, sender.daemon_id
+        self.alive[sender.name] = Tracked(sender, owner)
 
     def run(self, span: int, *, read: bool = True) -> None:
         """Move time on; `read` False: every detector is frozen."""
@@ -142,6 +164,13 @@ def contradicts(newest: StoredHeartbeat, evidence: Evidence) -> bool:
     return moment(newest.stamp) > evidence.watermark - timedelta(seconds=evidence.timeout_seconds)
 
 
+def contract_of(sender: str) -> str | None:
+    kind, _, name = sender.partition(":")
+    if kind == "daemon":
+        return None
+    return name.partition(":")[0] if kind == "agent" else name.replace("t", "c")
+
+
 class Replica:
     """One detector that reads the world's stream."""
 
@@ -178,10 +207,8 @@ class Replica:
             shard = self.detector.shards[message.shard]
             shard.consumed(message.sequence, message.stamp)
             if message.sender is not None:
-                contract = message.sender.replace("supervisor:t", "c")
-                self.detector.on_heartbeat(
-                    shard, (message.sender, contract, message.connection_id), message.sequence, message.stamp
-                )
+                source = (message.sender, contract_of(message.sender), message.connection_id)
+                self.detector.on_heartbeat(shard, source, message.sequence, message.stamp)
 
     def _act(self, findings: Findings) -> None:
         self.asked += findings.verdicts

@@ -162,9 +162,9 @@ def test_a_fleet_that_saturates_the_broker_each_time_it_beats_is_not_declared_de
 
 @pytest.mark.parametrize(
     ("timeout", "interval", "grace", "loss"),
-    [(120, 30, 3, 30), (120, 1, 3, 3), (40, 30, 3, 20), (2, 1, 1, 1)],
+    [(120, 30, 3, 30), (120, 1, 3, 3), (40, 30, 3, 20), (2, 1, 1, 1), (300, 80, 3, 45)],
 )
-def test_a_loss_costs_an_interval_at_least_a_grace_and_at_most_half_a_timeout(
+def test_a_loss_costs_an_interval_at_least_a_grace_and_at_most_half_the_shortest_timeout(
     timeout: int, interval: int, grace: int, loss: int
 ) -> None:
     assert Timeouts(timeout * SECOND, interval * SECOND, grace * SECOND).loss == loss * SECOND

@@ -3,13 +3,14 @@ matters.
 """
 
 from makima_stale_detector.domain.members.sender import Sender, Tracked
-from makima_stale_detector.domain.shards.observed_clock import MILLISECOND, SECOND
+from makima_stale_detector.domain.shards.observed_clock import MILLISECOND, SECOND, Timeouts
 from makima_stale_detector.domain.shards.shards import Shards
 from makima_stale_detector.domain.verdicts.expiry_forecast import FORECAST_SLACK_DIVISOR, ExpiryForecast
 from makima_stale_detector.domain.verdicts.sender_group import SenderGroup, Suspect
 
 START = 1_700_000_000 * SECOND
 INTERVAL = 8 * SECOND
+TIMEOUTS = Timeouts(timeout=4 * INTERVAL, interval=INTERVAL, grace=3 * SECOND, agent_timeout=4 * INTERVAL)
 SLACK = INTERVAL // FORECAST_SLACK_DIVISOR
 
 
@@ -33,7 +34,7 @@ class Fleet:
         for name, each in self.tracked.items():
             self.owner.add(name, each.sender.domain)
         self.judged: set[str] = set()
-        self.outlook = ExpiryForecast(self.shards, self.tracked, self.judged, INTERVAL)
+        self.outlook = ExpiryForecast(self.shards, self.tracked, self.judged, TIMEOUTS)
 
     def run(self, span: int) -> None:
         for _ in range(span // (100 * MILLISECOND)):

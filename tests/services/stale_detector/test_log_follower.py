@@ -12,7 +12,7 @@ from makima_kernel.testing import eventually
 from makima_schemas.codec import Event
 from makima_schemas.contract.events import ContractDeleted
 from makima_schemas.supervisor import SupervisorState
-from makima_stale_detector.domain.shards.observed_clock import SECOND
+from makima_stale_detector.domain.shards.observed_clock import MILLISECOND, SECOND
 from makima_stale_detector.domain.verdicts.detector import Detector
 from makima_stale_detector.handlers.log_follower import LogFollower
 from makima_stale_detector.queries import Queries
@@ -20,6 +20,7 @@ from nats.aio.client import Client
 
 from tests.contracts_in_the_log import CREATED, OWNER
 from tests.kernel.event_log.append_builders import call, command
+from tests.services.stale_detector import agent_events as agents
 from tests.services.stale_detector.followed_detector import TIMEOUTS, Stream, alive, contract, following
 from tests.services.stale_detector.sender_events import changed, registered
 
@@ -102,6 +103,52 @@ async def test_a_supervisor_of_no_contract_is_not_tracked(pool: asyncpg.Pool, na
         await record(pool, "supervisor-t3", changed(SupervisorState.IDLE, "y"))
         await record(pool, "supervisor-t2", changed(SupervisorState.COMPLETED, "x"))
         await eventually(lambda: not detector.tracked)
+
+
+async def test_an_agent_is_tracked_or_has_a_restart_deadline_while_its_contract_exists(
+    pool: asyncpg.Pool, nats: Client
+) -> None:
+    await provision(nats, Log(pool), budget=0.01)
+    detector = Detector(TIMEOUTS, "r1")
+    async with following(detector, pool, nats):
+        await record(pool, agents.STREAM, agents.joined())
+        await record(pool, "agent-c2:builder", agents.joined(contract="c2"))
+        await record(pool, "contract-c2", CREATED)
+        await eventually(lambda: "agent:c2:builder" in detector.tracked)
+        assert agents.NAME not in detector.tracked
+        await record(pool, "contract-c1", CREATED)
+        await eventually(lambda: agents.NAME in detector.tracked)
+        await record(pool, agents.STREAM, agents.RESTARTING)
+        await eventually(lambda: agents.NAME in detector.restarts.names)
+        assert agents.NAME not in detector.tracked
+        await record(pool, agents.STREAM, agents.joined("y"))
+        await eventually(lambda: agents.NAME in detector.tracked)
+        assert not detector.restarts.names
+        await record(pool, agents.STREAM, agents.RESTARTING)
+        await eventually(lambda: agents.NAME in detector.restarts.names)
+        await record(pool, "contract-c1", ContractDeleted())
+        await eventually(lambda: not detector.restarts.names)
+        assert detector.tracked.keys() == {"agent:c2:builder"}
+
+
+async def test_a_detector_that_starts_gives_whoever_is_restarted_a_full_deadline(
+    pool: asyncpg.Pool, nats: Client
+) -> None:
+    await provision(nats, Log(pool), budget=0.01)
+    await contract(pool)
+    await pool.execute(
+        "insert into stale_detector.senders values ($1, false, 1, 'c1', 'd1', 'x', '{}', 'restarting', 7, now() - interval '1 day')",
+        agents.NAME,
+    )
+    detector = Detector(replace(TIMEOUTS, restart_timeout=3 * SECOND), "r1")
+    async with following(detector, pool, nats):
+        stream = Stream(detector)
+        assert stream.flow(2900 * MILLISECOND) == []
+        [expired] = stream.flow(200 * MILLISECOND)
+        assert (expired.sender.name, expired.restarting_since) == (agents.NAME, 7)
+        await pool.execute("delete from stale_detector.senders")
+        await new_epoch(pool, nats, budget=0.01)
+        await eventually(lambda: not detector.restarts.names)
 
 
 class Watched(LogFollower):

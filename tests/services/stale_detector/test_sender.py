@@ -3,16 +3,12 @@
 from uuid import UUID
 
 from makima_schemas.codec import Event, encode
+from makima_schemas.connections import REMEMBERED_CONNECTIONS
 from makima_schemas.contract.events import ContractStarted
 from makima_schemas.daemon import DaemonConnected, DaemonDisconnected
 from makima_schemas.envelope import EventMeta, Recorded
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorState
-from makima_stale_detector.domain.members.sender import (
-    REMEMBERED_CONNECTIONS,
-    Sender,
-    evolve,
-    sender_of_event,
-)
+from makima_stale_detector.domain.members.sender import Sender, evolve, sender_of_event
 
 from tests.services.stale_detector.sender_events import EVIDENCE, NOW, changed
 
@@ -92,11 +88,11 @@ def test_only_so_many_replaced_connections_are_remembered() -> None:
     sender = fold(
         "supervisor-t1",
         registered(),
-        *[changed(SupervisorState.WORKING, f"x{number}") for number in range(50)],
+        *[changed(SupervisorState.WORKING, f"x{number}") for number in range(100)],
     )
     assert sender is not None
     assert len(sender.superseded) == REMEMBERED_CONNECTIONS
-    assert sender.superseded[-1] == "x48"
+    assert sender.superseded[-1] == "x98"
 
 
 def test_a_daemon_is_tracked_while_it_is_connected() -> None:

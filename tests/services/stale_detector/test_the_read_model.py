@@ -9,6 +9,7 @@ import asyncpg
 from makima_kernel.event_log.log import Log
 from makima_kernel.projections.rebuild import rebuild
 from makima_kernel.testing import eventually
+from makima_schemas.agent import AgentStatus
 from makima_schemas.codec import decode
 from makima_schemas.contract import events as e
 from makima_schemas.contract.model import ContractStatus, Phase
@@ -24,6 +25,7 @@ from makima_stale_detector.projections import SQL, Silence, progress
 from makima_stale_detector.queries import Queries
 from nats.aio.client import Client
 
+from tests.services.stale_detector import agent_events as agents
 from tests.services.stale_detector.harness import Running, quick, running
 from tests.services.stale_detector.sender_events import changed, registered
 
@@ -45,8 +47,12 @@ async def history(system: Running) -> int:
         "supervisor-t2", registered("c1", "x"), changed(SupervisorState.INTERRUPTED, "x", "heartbeat_expired")
     )
     await system.record("daemon-d1", DaemonConnected("host"))
+    await system.record("agent-c1:builder", agents.joined(), agents.joined("y", daemon=None))
+    await system.record("agent-c1:reviewer", agents.joined(), agents.RESTARTING)
+    await system.record("agent-c1:tester", agents.joined(), agents.DEAD)
     await system.record("silence-owner:ada", MassSilenceSuspected(20, 11), MassSilenceCleared("hold_expired"))
     await eventually(lambda: system.events("silence-supervisor:t2"))
+    await eventually(lambda: system.events("silence-agent:c1:tester"))
     return await system.log.head()
 
 
@@ -111,7 +117,11 @@ async def test_a_detector_starts_with_what_the_log_says(
         await eventually(caught_up)
         start = await Queries(pool).snapshot()
         alive = {each.name: each for each in start.senders if each.alive}
-        assert alive.keys() == {"daemon:d1", "supervisor:t1"}
+        assert alive.keys() == {"daemon:d1", "supervisor:t1", "agent:c1:builder"}
+        agent = alive["agent:c1:builder"]
+        assert (agent.connection_id, agent.daemon_id, agent.status) == ("y", "", AgentStatus.READY)
+        [restarted] = [each for each in start.senders if each.status is AgentStatus.RESTARTING]
+        assert (restarted.name, restarted.status_version) == ("agent:c1:reviewer", 2)
         assert alive["supervisor:t1"] == Sender("supervisor:t1", True, 1, "c1", "d2", "y", ("x",))
         assert start.owners == {"c1": "ada", "c2": "ada"}
         assert start.holds == {"ada": Hold(2, held=False, expired=True)}
@@ -136,3 +146,20 @@ async def test_the_tables_find_stale_contracts_by_the_domains_rule(pool: asyncpg
     assert {each.contract_id for each in await queries.ended_episodes(1000)} == {
         name for name, each in every.items() if each.over
     }
+
+
+async def test_only_agents_that_have_been_dead_for_the_grace_are_cleaned_up_the_longest_dead_first(
+    pool: asyncpg.Pool,
+) -> None:
+    statuses = ("dead", "dead_failed_revive", "offline", "ready", "restarting")
+    await pool.executemany(
+        "insert into stale_detector.senders values ($1, false, 1, 'c1', '', 'x', '{}', $2, 7, now() - make_interval(hours => $3))",
+        [(f"agent:c1:{status}-{hours}", status, hours) for status, hours in product(statuses, (1, 25, 26))],
+    )
+    queries = Queries(pool)
+    found = await queries.long_dead(24 * 3600.0, None, 3)
+    assert [(each.name, each.version) for each in found] == [
+        ("agent:c1:dead-26", 7), ("agent:c1:dead_failed_revive-26", 7), ("agent:c1:dead-25", 7),
+    ]  # fmt: skip
+    rest = await queries.long_dead(24 * 3600.0, found[-1], 3)
+    assert [each.name for each in rest] == ["agent:c1:dead_failed_revive-25"]

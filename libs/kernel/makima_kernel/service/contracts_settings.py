@@ -20,6 +20,15 @@ class ContractsSettings(KeepableTimeouts):
         default=3, ge=0, description="how far the observed clock is set back after a gap in the stream"
     )
     agent_timeout_seconds: float = Field(default=90, gt=0)
+    agent_grace_hours: float = Field(
+        default=24,
+        gt=0,
+        le=87_600,
+        description="after which an agent that is dead is cleaned up: offline, and hidden",
+    )
+    restart_timeout_seconds: float = Field(
+        default=60, gt=0, description="within which an agent that is restarted has to join; of observed time"
+    )
     stale_threshold_minutes: float = Field(default=30, gt=0)
     stale_detection_interval_seconds: float = Field(default=60, gt=0)
     cleanup_timeout_seconds: float = Field(default=30, gt=0)

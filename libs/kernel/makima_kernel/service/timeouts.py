@@ -6,7 +6,6 @@ from pydantic import BaseModel, model_validator
 
 # A timeout is at least this many heartbeat intervals: one heartbeat may be late by half an interval.
 LEAST_INTERVALS: Final = 1.5
-# The first is checked as a default, too, because verdicts use it.
 TIMEOUTS: Final = ("heartbeat_timeout_seconds", "agent_timeout_seconds")
 
 
@@ -22,7 +21,7 @@ class KeepableTimeouts(BaseModel):
         interval = cast("float", getattr(self, "heartbeat_interval_seconds", 0.0))
         for name in TIMEOUTS:
             timeout = cast("float", getattr(self, name, 0.0))
-            if timeout < LEAST_INTERVALS * interval and name in {TIMEOUTS[0], *self.model_fields_set}:
+            if timeout < LEAST_INTERVALS * interval:
                 least = f"with a heartbeat each {interval:g} s it is at least {LEAST_INTERVALS * interval:g}"
                 raise ValueError(f"{name} is {timeout:g}; {least}")
         return self

@@ -113,6 +113,9 @@ canaries = Counter(
     "Canaries of this detector: acknowledged, refused or late; not the first means that heartbeats may be lost",
     ["outcome"],
 )
+agents_cleaned_up = Counter(
+    "makima_agents_cleaned_up_total", "Agents that became offline because they had been dead for long"
+)
 tracked_senders = _gauge("makima_tracked_senders", "Senders that the detector monitors")
 log_lines_dropped = Counter(
     "makima_log_lines_dropped_total", "Log lines that could not be written: nobody reads, or the disk is full"

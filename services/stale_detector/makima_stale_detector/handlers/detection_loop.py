@@ -40,6 +40,8 @@ MAX_CONCURRENT_MESSAGES: Final = 16
 FIRST_VERDICT_RETRY_SECONDS: Final = 0.1
 MAX_VERDICT_RETRY_SECONDS: Final = 2.0
 LOG_RETRY_SECONDS: Final = 1.0
+# By kind of sender: the member of `declare_all` with the verdicts on its heartbeats.
+_MEMBERS: Final = {"supervisor": "silent", "daemon": "disconnected", "agent": "agents"}
 
 
 class DetectionLoop:
@@ -125,20 +127,21 @@ class DetectionLoop:
             halves.create_task(self._ask(verdicts[1::2]))
 
     async def _declare(self, verdicts: Sequence[Verdict]) -> Sequence[Reply]:
-        """Send the verdicts as one `declare_all`. Returns one reply per verdict, in the same order."""
-        ordered = sorted(range(len(verdicts)), key=lambda index: verdicts[index].sender.kind == "daemon")
-        silent = [_request(verdict) for verdict in verdicts if verdict.sender.kind != "daemon"]
-        disconnected = [_request(verdict) for verdict in verdicts if verdict.sender.kind == "daemon"]
-        answer = await self._bus.query(
-            OWNER_SERVICE, "declare_all", {"silent": silent, "disconnected": disconnected}
-        )
+        """Send the verdicts as one `declare_all`. Returns one reply per verdict, in the same order.
+
+        A member without verdicts is left out: an owner of the version before refuses members that it does not know.
+        """
+        by_member: dict[str, list[Verdict]] = {}
+        for verdict in verdicts:
+            by_member.setdefault(_member(verdict), []).append(verdict)
+        question: dict[str, object] = {
+            member: [_request(verdict) for verdict in given] for member, given in by_member.items()
+        }
+        answer = await self._bus.query(OWNER_SERVICE, "declare_all", question)
         if isinstance(answer, Problem):
             return [answer] * len(verdicts)
-        given = [
-            *_replies(answer, "silent", len(silent)),
-            *_replies(answer, "disconnected", len(disconnected)),
-        ]
-        return [reply for _, reply in sorted(zip(ordered, given, strict=True), key=lambda pair: pair[0])]
+        replies = {member: iter(_replies(answer, member, len(given))) for member, given in by_member.items()}
+        return [next(replies[_member(verdict)]) for verdict in verdicts]
 
     async def _handle_reply(self, verdict: Verdict, reply: Reply) -> bool:
         """Process a reply. Returns False if the verdict must be sent again."""
@@ -186,7 +189,13 @@ class DetectionLoop:
 
 def command_id(verdict: Verdict) -> UUID:
     """The verdict's command id, the same in every replica: it identifies the silence, not who detected it."""
-    evidence = verdict.evidence
+    evidence, sender = verdict.evidence, verdict.sender
+    if verdict.restarting_since is not None:
+        return deterministic_id("restart", sender.name, verdict.restarting_since, verdict.attempt)
+    if sender.status is not None:
+        # A join ends an agent's silence, too, so its last heartbeat does not identify it.
+        last = (evidence.stream_epoch, evidence.stream_sequence, sender.alive_position)
+        return deterministic_id("verdict", sender.name, verdict.connection_id or "", *last, verdict.attempt)
     return verdict_id(
         verdict.sender.name,
         verdict.connection_id,
@@ -197,9 +206,16 @@ def command_id(verdict: Verdict) -> UUID:
     )
 
 
+def _member(verdict: Verdict) -> str:
+    """The member of `declare_all` that the verdict belongs to."""
+    return "restarts" if verdict.restarting_since is not None else _MEMBERS[verdict.sender.kind]
+
+
 def _request(verdict: Verdict) -> Request:
     data: dict[str, object] = {"evidence": verdict.evidence}
-    if verdict.sender.kind != "daemon":
+    if verdict.restarting_since is not None:
+        data["since_version"] = verdict.restarting_since
+    elif verdict.sender.kind != "daemon":
         data["connection_id"] = verdict.connection_id
     guard = (owner_stream(verdict.owner), verdict.hold_version)
     return Request(command_id(verdict), verdict.sender.entity_id, data, actor=ACTOR, guard=guard)
@@ -238,6 +254,7 @@ def _log_reply(verdict: Verdict, reply: Reply) -> None:
     """
     log = structlog.get_logger().bind(
         sender=verdict.sender.name,
+        about="heartbeats" if verdict.restarting_since is None else "restart",
         connection_id=verdict.connection_id,
         lateness_ms=round(verdict.evidence.lateness_ms, 1),
     )

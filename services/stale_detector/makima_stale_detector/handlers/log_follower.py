@@ -10,6 +10,7 @@ from makima_kernel.cancellation import raise_if_cancelled
 from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
 from makima_kernel.event_log.log import Log
 from makima_kernel.projections.subscription import Consumer, EpochChangedError
+from makima_schemas.agent import AgentStatus
 from makima_schemas.codec import CLASS_BY_NAME, Event, UndecodableError, UnknownEventError, decode
 from makima_schemas.contract.events import ContractCreated, ContractDeleted
 from makima_schemas.envelope import Recorded
@@ -36,8 +37,9 @@ class LogFollower:
         self._log, self._nats = log, nats
         self._senders = SenderRegistry()
         self._owners: dict[str, str] = {}  # owner id by contract id
-        # By contract id: names of the supervisors that are alive, also while there is no such contract.
-        self._supervisors: dict[str, tuple[str, ...]] = {}
+        # By contract id: names of its supervisors and agents that are alive or being restarted, also while there is
+        # no such contract.
+        self._of_contract: dict[str, tuple[str, ...]] = {}
         self._holds: dict[str, Hold] = {}  # by owner id
         # Set once the detector has loaded all senders that the log lists as alive.
         self.loaded = asyncio.Event()
@@ -87,8 +89,12 @@ class LogFollower:
         self._senders = SenderRegistry(start.senders)
         self._owners = start.owners
         self._holds = start.holds
-        self._supervisors.clear()
+        self._of_contract.clear()
         alive = [tracked for each in start.senders if (tracked := self._tracked(each)) is not None]
+        for gone in self._detector.restarts.names - {
+            each.name for each in start.senders if _restarting(each)
+        }:
+            self._detector.restarts.forget(gone)
         for gone in self._detector.tracked.keys() - {each.sender.name for each in alive}:
             self._detector.untrack(gone)
         self._detector.load(alive)
@@ -110,14 +116,15 @@ class LogFollower:
         match event:
             case ContractCreated(owner_id=owner_id):
                 self._owners[recorded.entity_id] = owner_id
-                for name in self._supervisors.get(recorded.entity_id, ()):
+                for name in self._of_contract.get(recorded.entity_id, ()):
                     waiting = self._senders.get(name)
-                    if waiting is not None and waiting.alive:
-                        self._detector.track(waiting, owner_id)
+                    if waiting is not None:
+                        self._apply_tracked(waiting)
             case ContractDeleted():
                 self._owners.pop(recorded.entity_id, None)
-                for name in self._supervisors.get(recorded.entity_id, ()):
+                for name in self._of_contract.get(recorded.entity_id, ()):
                     self._detector.untrack(name)
+                    self._detector.restarts.forget(name)
             case _:
                 self._apply_hold(recorded, event)
                 self._apply_sender(recorded, event)
@@ -136,27 +143,39 @@ class LogFollower:
         if sender is None:
             return
         self._senders.put(sender)
+        self._apply_tracked(sender)
+
+    def _apply_tracked(self, sender: Sender) -> None:
         found = self._tracked(sender)
         if found is not None:
             self._detector.track(found.sender, found.owner)
         else:
-            self._detector.untrack(name)
+            self._detector.untrack(sender.name)
 
     def _tracked(self, sender: Sender) -> Tracked | None:
         """The sender with the owner of its contract; None if it is not to be tracked: it does not live, or
-        there is no such contract.
+        there is no such contract. An agent that is being restarted has another deadline instead.
 
-        A supervisor of no contract has no owner: in a group with others it would hold their verdicts, or they
-        its own. It is tracked as soon as its contract is created.
+        A supervisor or agent of no contract has no owner: in a group with others it would hold their verdicts, or
+        they its own. It is tracked as soon as its contract is created.
         """
         if sender.contract_id is None:
             return Tracked(sender, "") if sender.alive else None
-        others = tuple(name for name in self._supervisors.pop(sender.contract_id, ()) if name != sender.name)
-        living = (*others, sender.name) if sender.alive else others
+        others = tuple(name for name in self._of_contract.pop(sender.contract_id, ()) if name != sender.name)
+        restarting = _restarting(sender)
+        living = (*others, sender.name) if sender.alive or restarting else others
         if living:
-            self._supervisors[sender.contract_id] = living
+            self._of_contract[sender.contract_id] = living
         owner = self._owners.get(sender.contract_id)
+        if restarting and owner is not None:
+            self._detector.restarts.watch(sender, owner)
+        else:
+            self._detector.restarts.forget(sender.name)
         return Tracked(sender, owner) if sender.alive and owner is not None else None
 
     def _hold(self, owner: str) -> Hold:
         return self._holds.get(owner, Hold())
+
+
+def _restarting(sender: Sender) -> bool:
+    return sender.status is AgentStatus.RESTARTING

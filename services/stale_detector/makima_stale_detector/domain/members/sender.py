@@ -1,9 +1,12 @@
-"""A sender's state, folded from its supervisor or daemon stream; those that are alive are tracked."""
+"""A sender's state, folded from its supervisor, agent or daemon stream; those that are alive are tracked."""
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Final, Protocol
 
+from makima_schemas.agent import BEATING, AgentEvent, AgentJoined, AgentLeft, AgentStatus, AgentStatusChanged
 from makima_schemas.codec import Event
+from makima_schemas.connections import fence
 from makima_schemas.daemon import DaemonConnected, DaemonDisconnected
 from makima_schemas.envelope import Recorded
 from makima_schemas.supervisor import ENDED, SupervisorRegistered, SupervisorStateChanged
@@ -11,9 +14,16 @@ from makima_schemas.supervisor import ENDED, SupervisorRegistered, SupervisorSta
 from makima_stale_detector.domain.members import sender_names as senders
 
 EVENTS: Final[frozenset[type]] = frozenset(
-    {SupervisorRegistered, SupervisorStateChanged, DaemonConnected, DaemonDisconnected}
+    {
+        SupervisorRegistered,
+        SupervisorStateChanged,
+        AgentJoined,
+        AgentStatusChanged,
+        AgentLeft,
+        DaemonConnected,
+        DaemonDisconnected,
+    }
 )
-REMEMBERED_CONNECTIONS: Final = 16  # superseded connection ids kept per sender
 
 
 class Row(Protocol):
@@ -24,16 +34,23 @@ class Row(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """A supervisor or daemon that sends heartbeats: a row of the table `senders`."""
+    """A supervisor, agent or daemon that sends heartbeats: a row of the table `senders`."""
 
-    name: str  # `<kind>:<id>`, e.g. `supervisor:t1`
-    alive: bool  # supervisor: not interrupted, completed or failed; daemon: connected
-    alive_position: int  # log position of the event that made it alive; part of the verdict's command id
+    name: str  # `<kind>:<id>`, e.g. `supervisor:t1`, `agent:c1:builder`
+    # Heartbeats of it are expected. Supervisor: not interrupted, completed or failed; agent: ready or working;
+    # daemon: connected.
+    alive: bool
+    # Log position of the event that made it alive, of an agent its last join; part of the verdict's command id.
+    alive_position: int
     contract_id: str | None  # None for a daemon
-    daemon_id: str  # the daemon that runs the supervisor, or the daemon itself
+    daemon_id: str  # the daemon that runs it, or the daemon itself; empty for an agent without a daemon
     connection_id: str | None = None  # the current connection (incarnation); None: the sender sends none
     # Connection ids that were replaced: their heartbeats do not count; newest last.
     superseded: tuple[str, ...] = ()
+    # Of an agent: its status, the version of its stream at the event that led there, and when that was recorded.
+    status: AgentStatus | None = None
+    status_version: int = 0
+    status_since: datetime | None = None
 
     @property
     def kind(self) -> str:
@@ -51,9 +68,12 @@ class Sender:
     def accepts(self, contract_id: str | None, connection_id: str | None) -> bool:
         """False for a heartbeat of a superseded connection or with another contract id, as in the recorder.
 
-        An empty contract id: the heartbeat was refused, and does not say.
+        An agent's connection counts once it has joined, and no other; a refused heartbeat may name none. An empty
+        contract id: the heartbeat was refused, and does not say.
         """
-        return connection_id not in self.superseded and contract_id in (self.contract_id, "")
+        if connection_id in self.superseded or contract_id not in (self.contract_id, ""):
+            return False
+        return connection_id == self.connection_id or self.status is None or connection_id is None
 
 
 def from_row(row: Row) -> Sender:
@@ -66,6 +86,9 @@ def from_row(row: Row) -> Sender:
         row["daemon_id"],
         row["connection_id"],
         tuple(row["superseded"]),
+        None if row["status"] is None else AgentStatus(row["status"]),
+        row["status_version"],
+        row["status_since"],
     )
 
 
@@ -82,6 +105,8 @@ def sender_of_event(recorded: Recorded, event: Event) -> str | None:
     match event:
         case SupervisorRegistered() | SupervisorStateChanged():
             return senders.supervisor(recorded.entity_id)
+        case AgentJoined() | AgentStatusChanged() | AgentLeft():
+            return senders.agent(recorded.entity_id)
         case DaemonConnected() | DaemonDisconnected():
             return senders.daemon(recorded.entity_id)
         case _:
@@ -96,6 +121,8 @@ def evolve(before: Sender | None, recorded: Recorded, event: Event) -> Sender | 
             return Sender(name, state not in ENDED, recorded.position, contract_id, daemon_id, connection_id)
         case SupervisorStateChanged():
             return _changed(before, recorded, event)
+        case AgentJoined() | AgentStatusChanged() | AgentLeft():
+            return _agent(before, recorded, event)
         case DaemonConnected(hostname):
             if before is not None and before.alive:
                 return before  # only the hostname changed
@@ -129,12 +156,30 @@ def _changed(before: Sender | None, recorded: Recorded, event: SupervisorStateCh
         alive_position=recorded.position if came_alive else known.alive_position,
         daemon_id=event.daemon_id,
         connection_id=event.connection_id,
-        superseded=_superseded(known, event.connection_id),
+        superseded=fence(known.superseded, known.connection_id, event.connection_id),
     )
 
 
-def _superseded(known: Sender, connection_id: str | None) -> tuple[str, ...]:
-    old = known.connection_id
-    if old is None or old == connection_id:
-        return known.superseded
-    return (*known.superseded, old)[-REMEMBERED_CONNECTIONS:]
+def _agent(before: Sender | None, recorded: Recorded, event: AgentEvent) -> Sender:
+    """Each join is a sign of life, also one under the connection in force. Replaced connections are not kept: only
+    the one in force counts.
+    """
+    name = senders.agent(recorded.entity_id)
+    known = before or Sender(name, alive=False, alive_position=0, contract_id=event.contract_id, daemon_id="")
+    status = AgentStatus.OFFLINE if isinstance(event, AgentLeft) else AgentStatus(event.new_status)
+    alive = status in BEATING
+    if status is not known.status:
+        known = replace(
+            known, status=status, status_version=recorded.version, status_since=recorded.recorded_at
+        )
+    if not isinstance(event, AgentJoined):
+        began = alive and not known.alive
+        position = recorded.position if began else known.alive_position
+        return replace(known, alive=alive, alive_position=position)
+    return replace(
+        known,
+        alive=alive,
+        alive_position=recorded.position,
+        daemon_id=event.daemon_id or "",
+        connection_id=event.connection_id,
+    )

@@ -19,14 +19,23 @@ def daemon(daemon_id: str) -> str:
     return f"daemon:{daemon_id}"
 
 
+def agent(agent_id: str) -> str:
+    """`agent_id`: `<contract_id>:<role>`."""
+    return f"agent:{agent_id}"
+
+
 def heartbeat_subject(sender: str, daemon_id: str) -> str:
-    """The subject that the sender publishes its heartbeats on, before the broker's mapping to a shard."""
+    """The subject that the sender publishes its heartbeats on, before the broker's mapping to a shard.
+
+    `daemon_id` is empty for an agent without a daemon.
+    """
     kind, _, name = sender.partition(":")
-    return (
-        subjects.daemon_heartbeat(name)
-        if kind == "daemon"
-        else subjects.supervisor_heartbeat(daemon_id, name)
-    )
+    if kind == "daemon":
+        return subjects.daemon_heartbeat(name)
+    if kind == "supervisor":
+        return subjects.supervisor_heartbeat(daemon_id, name)
+    contract_id, _, role = name.partition(":")
+    return subjects.agent_heartbeat(daemon_id or None, contract_id, role)
 
 
 def shard_of(subject: str, shards: int = subjects.SHARDS) -> int:

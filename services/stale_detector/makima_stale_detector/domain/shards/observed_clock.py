@@ -24,19 +24,29 @@ class Pace:
 class Timeouts:
     """Durations in ns of observed time."""
 
-    timeout: int  # silence after which a sender is declared silent
+    timeout: int  # silence after which a supervisor or daemon is declared silent
     interval: int  # heartbeat interval of a sender
     # How far a gap sets the observed clocks back; more than half a timeout would only delay verdicts.
     grace: int
+    agent_timeout: int = 90 * SECOND  # silence after which an agent is declared silent
+    restart_timeout: int = 60 * SECOND  # after which an agent that is restarted has to be back
+
+    def of(self, sender: str) -> int:
+        """The timeout of a sender of this name (`<kind>:<id>`); only an agent's begins with an `a`. Hot path."""
+        return self.agent_timeout if sender[0] == "a" else self.timeout
+
+    @property
+    def shortest(self) -> int:
+        return min(self.timeout, self.agent_timeout)
 
     @property
     def loss(self) -> int:
         """How far the observed clocks are set back when the broker may have lost heartbeats, ns.
 
         One interval: a fleet that all beats at the same moment saturates the broker once an interval, and
-        each time the same heartbeats are lost. At most half a timeout, as the grace.
+        each time the same heartbeats are lost. At most half the shortest timeout, as the grace.
         """
-        return min(max(self.grace, self.interval), self.timeout // 2)
+        return min(max(self.grace, self.interval), self.shortest // 2)
 
 
 CANARIES_FAST: Final = Pace(step=250 * MILLISECOND, gap=SECOND)  # canaries every 50 ms: five may be lost

@@ -4,15 +4,16 @@ from collections.abc import Collection, Mapping
 
 from makima_schemas import subjects
 
-from makima_stale_detector.domain.members import sender_names as senders
 from makima_stale_detector.domain.members.heartbeat import UNREAD, HeartbeatSource
 from makima_stale_detector.domain.members.sender import Sender, Tracked
 from makima_stale_detector.domain.shards.observed_clock import CANARIES_FAST, CANARIES_SLOW, Timeouts
 from makima_stale_detector.domain.shards.shard import Shard
 from makima_stale_detector.domain.shards.shards import Shards
+from makima_stale_detector.domain.verdicts.deadlines import Deadlines
 from makima_stale_detector.domain.verdicts.expiry_forecast import ExpiryForecast
 from makima_stale_detector.domain.verdicts.findings import Findings, HoldRelease, HoldRequest
 from makima_stale_detector.domain.verdicts.mass_silence import ClearedBecause, Hold, is_mass
+from makima_stale_detector.domain.verdicts.restart_deadlines import RestartDeadlines
 from makima_stale_detector.domain.verdicts.sender_group import SenderGroup, Suspect
 from makima_stale_detector.domain.verdicts.sender_groups import SenderGroups
 from makima_stale_detector.domain.verdicts.verdict import Verdict, prove
@@ -35,9 +36,9 @@ class Detector:
         # By sender name: how many of its verdicts were answered without effect.
         self._attempts: dict[str, int] = {}
         self._decided_by = decided_by  # id of this replica, for the evidence
-        self._forecast = ExpiryForecast(
-            self.shards, self.tracked, self._pending_verdicts.keys(), timeouts.interval
-        )
+        self._forecast = ExpiryForecast(self.shards, self.tracked, self._pending_verdicts.keys(), timeouts)
+        self._deadlines = Deadlines(self.shards, timeouts)
+        self.restarts = RestartDeadlines(self.shards, timeouts.restart_timeout, decided_by)
         # True once the stream's history was read and every tracked sender has a deadline.
         self.warmed_up = False
 
@@ -50,15 +51,22 @@ class Detector:
         self.load([Tracked(sender, owner)])
 
     def load(self, tracked: Collection[Tracked]) -> None:
-        """Track these senders. Deadlines are set only after the stream's history was read (`warmed_up`)."""
+        """Track these senders. Deadlines are set only after the stream's history was read (`warmed_up`).
+
+        An agent that joined has a full timeout from now: its join is a sign of life, as a heartbeat.
+        """
         for each in tracked:
             known = self.tracked.get(each.sender.name)
             if known is not None and known.owner != each.owner:
                 self.untrack(each.sender.name)
+            if each.sender.status is not None and (
+                known is None or known.sender.alive_position != each.sender.alive_position
+            ):
+                self._renew(each)
             self.tracked[each.sender.name] = each
             self._groups[each.owner].add(each.sender.name, each.sender.domain)
         if self.warmed_up:
-            self._arm_deadlines([each.sender for each in tracked if self._is_unheard(each)])
+            self._deadlines.begin([each.sender for each in tracked if self._is_unheard(each)])
         self._set_pace()
 
     def _is_unheard(self, tracked: Tracked) -> bool:
@@ -101,6 +109,7 @@ class Detector:
         for name in [name for name, (_, suspect) in self._pending_verdicts.items() if suspect.shard is shard]:
             del self._pending_verdicts[name]
         shard.begin(epoch, live_from)
+        self.restarts.begin(shard.number)
         self._forecast.forget()
         self.warmed_up = False
 
@@ -118,7 +127,7 @@ class Detector:
                 return  # refused: no event will register its sender
         elif not tracked.sender.accepts(contract_id, connection_id):
             return
-        beat = (shard.clock.observed + self.timeouts.timeout, sequence, stamp, connection_id)
+        beat = (shard.clock.observed + self.timeouts.of(sender), sequence, stamp, connection_id)
         beats = shard.wheel.beats
         if sender in beats:
             beats[sender] = beat
@@ -156,10 +165,15 @@ class Detector:
             if not owner.deciding:
                 self._consider(owner, findings)
             self._groups.settle(owner)
+        findings.verdicts += self.restarts.expired(self._groups.__getitem__)
         return findings
 
     def is_pending(self, verdict: Verdict) -> bool:
-        """True while the verdict needs a reply: no heartbeat since, and the sender is still tracked."""
+        """True while the verdict needs a reply: no heartbeat or join since, and the sender is still tracked, or
+        being restarted.
+        """
+        if verdict.restarting_since is not None:
+            return self.restarts.is_pending(verdict)
         pending = self._pending_verdicts.get(verdict.sender.name)
         return pending is not None and pending[0] is verdict
 
@@ -169,17 +183,21 @@ class Detector:
         If it declined, restart the sender's timeout, so that it is judged again, under a new command id
         (`attempt` + 1).
         """
-        if self.is_pending(verdict):
+        if verdict.restarting_since is not None:
+            self.restarts.resolve(verdict)
+        elif self.is_pending(verdict):
             name = verdict.sender.name
-            _, (shard, beat) = self._pending_verdicts.pop(name)
+            _, suspect = self._pending_verdicts.pop(name)
             self._attempts[name] = verdict.attempt + 1
-            shard.wheel.touch(name, (shard.clock.observed + self.timeouts.timeout, *beat[1:]))
+            self._deadlines.renew(name, suspect)
 
     def reconsider(self, verdict: Verdict) -> None:
         """The verdict conflicted with a mass-silence hold that another replica recorded: make the sender a
         suspect again.
         """
-        if self.is_pending(verdict):
+        if verdict.restarting_since is not None:
+            self.restarts.reconsider(verdict)
+        elif self.is_pending(verdict):
             _, suspect = self._pending_verdicts.pop(verdict.sender.name)
             self._suspect(verdict.sender.name, suspect)
 
@@ -193,7 +211,7 @@ class Detector:
             name for owner in self._groups.active for name in owner.suspects
         }
         known_alive = waiting.union(*(shard.wheel.beats.keys() for shard in self.shards))
-        self._arm_deadlines([each.sender for name, each in self.tracked.items() if name not in known_alive])
+        self._deadlines.begin([each.sender for name, each in self.tracked.items() if name not in known_alive])
         self.warmed_up = True
 
     def _consider(self, owner: SenderGroup, findings: Findings) -> None:
@@ -236,17 +254,14 @@ class Detector:
         suspect = owner.suspects[name]
         sender = self.tracked[name].sender
         last_connection_id = suspect.beat[3]
-        # The last heartbeat may have come from a connection that was superseded later: the verdict names the
-        # current one.
-        connection_id = (
-            sender.connection_id
-            if last_connection_id is None or last_connection_id in sender.superseded
-            else last_connection_id
-        )
+        # The last heartbeat may have come from a connection that was superseded later, or, of an agent, did not
+        # join: the verdict names the current one.
+        current = last_connection_id is not None and sender.accepts(sender.contract_id, last_connection_id)
+        connection_id = last_connection_id if current else sender.connection_id
         evidence = prove(
             suspect,
             watermark=self.shards.watermark,
-            timeout=self.timeouts.timeout,
+            timeout=self.timeouts.of(name),
             decided_by=self._decided_by,
         )
         verdict = Verdict(
@@ -279,14 +294,14 @@ class Detector:
             return  # not tracked, already has a pending verdict, or a newer heartbeat came on another shard
         self._groups.suspect(tracked.owner, name, suspect)
 
-    def _arm_deadlines(self, unheard: list[Sender]) -> None:
-        by_shard: dict[Shard, list[Sender]] = {}
-        for sender in unheard:
-            subject = senders.heartbeat_subject(sender.name, sender.daemon_id)
-            by_shard.setdefault(self.shards[senders.shard_of(subject, len(self.shards))], []).append(sender)
-        for shard, silent in by_shard.items():
-            deadline = shard.clock.observed + self.timeouts.timeout
-            shard.wheel.restore([sender.name for sender in silent], (deadline, 0, 0, None))
+    def _renew(self, tracked: Tracked) -> None:
+        """Give the sender a full timeout from now, and take back what was concluded from its silence."""
+        name, group = tracked.sender.name, self._groups[tracked.owner]
+        _, pending = self._pending_verdicts.pop(name, (None, None))
+        self._attempts.pop(name, None)
+        suspect = pending or group.suspects.get(name)
+        group.forget(name)
+        self._deadlines.renew(name, suspect)
 
     def _set_pace(self) -> None:
         self.shards.set_pace(CANARIES_FAST if self.tracked else CANARIES_SLOW)

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from typing import Final
 
 from makima_stale_detector.domain.members.sender import Tracked
+from makima_stale_detector.domain.shards.observed_clock import Timeouts
 from makima_stale_detector.domain.shards.shards import Clocks, Shards
 from makima_stale_detector.domain.verdicts.mass_silence import Expiring, is_mass
 from makima_stale_detector.domain.verdicts.sender_group import SenderGroup
@@ -18,14 +19,18 @@ class ExpiryForecast:
     Counting all senders is O(n), and the verdict of a single silent sender must not wait for it. So count
     once for `interval + slack`. As a heartbeat only postpones a deadline, that count is an upper bound until
     the slack is used up; recount exactly only if the bound meets the mass rule.
+
+    Kinds of senders differ in their timeouts, so what fell silent together expires one kind after the other. When
+    an agent's deadline has passed, a supervisor beside it that has been silent for as long expires, too.
     """
 
     def __init__(
-        self, shards: Shards, tracked: Mapping[str, Tracked], judged: Collection[str], interval: int
+        self, shards: Shards, tracked: Mapping[str, Tracked], judged: Collection[str], timeouts: Timeouts
     ) -> None:
         """`judged`: names of senders that have a verdict which is not answered yet."""
-        self._shards, self._tracked, self._judged, self._interval = shards, tracked, judged, interval
-        self._slack = interval // FORECAST_SLACK_DIVISOR  # observed ns for which a count stays valid
+        self._shards, self._tracked, self._judged, self._timeouts = shards, tracked, judged, timeouts
+        # Observed ns for which a count stays valid.
+        self._slack = timeouts.interval // FORECAST_SLACK_DIVISOR
         # By owner and domain: senders that were due within interval + slack at the last count.
         self._bound: dict[str, Counter[str]] = {}
         self._at: Clocks | None = None  # the observed clocks at the last count; None: no valid count
@@ -48,21 +53,31 @@ class ExpiryForecast:
         if not owner.may_be_mass or suspects.total() == len(owner.senders):
             return owner.expiring(suspects, self._judged)
         if self.old:
-            self._bound, self._at = self._due_within(self._interval + self._slack), self._shards.observed()
+            self._bound = self._silent_for(
+                self._timeouts.shortest, within=self._timeouts.interval + self._slack
+            )
+            self._at = self._shards.observed()
         bound = owner.expiring(suspects + self._bound.get(owner.name, Counter()), self._judged)
         if not is_mass(bound):
             return bound
-        exact = self._due_within(self._interval).get(owner.name, Counter())
+        counted = owner.suspects.keys() - owner.exempt
+        silence = min((self._timeouts.of(name) for name in counted), default=self._timeouts.shortest)
+        exact = self._silent_for(silence, within=self._timeouts.interval).get(owner.name, Counter())
         return owner.expiring(suspects + exact, self._judged)
 
-    def _due_within(self, span: int) -> dict[str, Counter[str]]:
-        """By owner and domain, how many senders have a deadline within `span` ns of observed time."""
+    def _silent_for(self, silence: int, *, within: int) -> dict[str, Counter[str]]:
+        """By owner and domain, how many senders will have been silent for `silence` ns within `within` ns of
+        observed time.
+        """
         due: dict[str, Counter[str]] = {}
+        timeout_of, longest = self._timeouts.of, max(self._timeouts.timeout, self._timeouts.agent_timeout)
         for shard in self._shards:
-            horizon = shard.clock.observed + span
+            heard = shard.clock.observed + within - silence
+            horizon = heard + longest
             for name, beat in shard.wheel.beats.items():
                 if (
                     beat[0] <= horizon
+                    and beat[0] - timeout_of(name) <= heard
                     and (tracked := self._tracked.get(name)) is not None
                     and self._shards.newest(name) is beat
                 ):

@@ -29,7 +29,7 @@ class HoldRelease:
 class Findings:
     """What the caller of `Detector.tick` has to do, and to report back to the detector.
 
-    Each verdict is sent to the sender's owner; then call `Detector.resolve` or `Detector.reconsider`. Each
+    Each verdict, on silence or on a restart, is sent to the sender's owner; then call `Detector.resolve` or `Detector.reconsider`. Each
     hold request or release is appended to the log; then call `Detector.hold_recorded`.
     """
 

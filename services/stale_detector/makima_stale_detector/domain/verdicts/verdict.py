@@ -25,6 +25,9 @@ class Verdict:
     # How often, from 0, a verdict was answered while the log still listed the sender as alive and no
     # heartbeat came.
     attempt: int = 0
+    # Version of an agent's stream since which it is being restarted: it was not back in time. None: the verdict is
+    # about heartbeats.
+    restarting_since: int | None = None
 
 
 def moment(stamp: int) -> datetime:

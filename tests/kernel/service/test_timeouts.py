@@ -1,0 +1,26 @@
+"""A timeout that a healthy fleet cannot keep is refused, of each kind of sender, also where it is a default."""
+
+import pytest
+from makima_kernel.service.contracts_settings import ContractsSettings
+from pydantic import ValidationError
+
+
+@pytest.mark.parametrize("kind", ["heartbeat_timeout_seconds", "agent_timeout_seconds"])
+@pytest.mark.parametrize(("timeout", "keepable"), [(14.9, False), (15.0, True), (300.0, True)])
+def test_each_timeout_is_at_least_one_and_a_half_intervals(
+    kind: str, timeout: float, *, keepable: bool
+) -> None:
+    settings = {"heartbeat_interval_seconds": 10.0, kind: timeout}
+    if keepable:
+        assert getattr(ContractsSettings(**settings), kind) == timeout  # pyright: ignore[reportArgumentType]
+        return
+    with pytest.raises(ValidationError, match=f"{kind} is {timeout:g}; with a heartbeat each 10 s"):
+        ContractsSettings(**settings)  # pyright: ignore[reportArgumentType]
+
+
+def test_an_interval_that_the_default_timeout_of_agents_cannot_bear_is_refused() -> None:
+    with pytest.raises(
+        ValidationError, match="agent_timeout_seconds is 90; with a heartbeat each 70 s it is"
+    ):
+        ContractsSettings(heartbeat_interval_seconds=70)
+    assert ContractsSettings(heartbeat_interval_seconds=60).agent_timeout_seconds == 90

@@ -1,0 +1,132 @@
+"""The detector and the owner of agents on real servers: who falls silent, is not back, or is dead for long."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import asyncpg
+import msgspec
+from makima_kernel.commands.router import snake_case
+from makima_kernel.testing import eventually
+from makima_schemas import subjects
+from makima_schemas.agent import (
+    AgentCommand,
+    AgentJoined,
+    AgentStatus,
+    AgentStatusChanged,
+    JoinAgent,
+    ReportAgentStatus,
+)
+from makima_schemas.codec import Event
+from makima_schemas.commands import Accepted, Request
+from makima_schemas.heartbeat import AgentHeartbeat
+from makima_schemas.silence import SilenceDetected
+from makima_supervisor_heartbeat import app as owner
+from nats.aio.client import Client
+
+from tests.services.stale_detector.harness import INTERVAL, TIMEOUT, Running, quick, running
+
+
+async def ask(system: Running, agent: str, asked: AgentCommand) -> None:
+    request: Request[object] = Request(uuid4(), agent, asdict(asked), actor="test")
+    name = snake_case(type(asked).__name__)
+    reply = await system.detectors[0].bus.ask(owner.NAME, name, request)
+    assert isinstance(reply, Accepted), reply
+
+
+async def changes(system: Running, agent: str) -> list[tuple[str, str]]:
+    """Its changes of status, each with its trigger; a join is one to `ready`."""
+    return [told(event) for event in await system.events(f"agent-{agent}")]
+
+
+def told(event: Event) -> tuple[str, str]:
+    if isinstance(event, AgentStatusChanged):
+        return event.new_status, event.trigger
+    assert isinstance(event, AgentJoined)
+    return event.new_status, "join"
+
+
+@asynccontextmanager
+async def beating(nats: Client, *roles: str) -> AsyncGenerator[set[str]]:
+    """Agents of the contract c0 under daemon d1 that beat as connection `x`, as long as they are in the set."""
+    living = set(roles)
+
+    async def beat() -> None:
+        number = 0
+        while True:
+            number += 1
+            for role in living:
+                said = AgentHeartbeat("c0", role, "x", number, datetime.now(UTC))
+                await nats.publish(subjects.agent_heartbeat("d1", "c0", role), msgspec.json.encode(said))
+            await asyncio.sleep(INTERVAL)
+
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(beat())
+        yield living
+        task.cancel()
+
+
+async def test_an_agent_that_stops_or_never_beats_is_declared_and_told_and_a_join_brings_it_back(
+    database: str, nats_url: str, pool: asyncpg.Pool, nats: Client
+) -> None:
+    async with (
+        running(quick(database, nats_url), pool, nats, replicas=2) as system,
+        beating(nats, "builder", "reviewer") as living,
+    ):
+        for role in ("builder", "reviewer", "tester"):
+            await ask(system, f"c0:{role}", JoinAgent("x", "d1"))
+        [never_heard] = await eventually(lambda: system.events("silence-agent:c0:tester"))
+        assert isinstance(never_heard, SilenceDetected)
+        assert never_heard.evidence.last_heartbeat_at is None
+        living.discard("builder")
+        [silent] = await eventually(lambda: system.events("silence-agent:c0:builder"))
+        assert isinstance(silent, SilenceDetected)
+        changed = (await system.events("agent-c0:builder"))[-1]
+        assert isinstance(changed, AgentStatusChanged)
+        assert silent == SilenceDetected(
+            "agent", "c0:builder", "c0", "x", changed.evidence or silent.evidence
+        )
+        assert told(changed) == ("dead", "heartbeat_expired")
+        evidence = silent.evidence
+        assert evidence.last_heartbeat_at is not None
+        assert evidence.timeout_seconds == TIMEOUT * 0.75
+        assert (evidence.deadline - evidence.last_heartbeat_at).total_seconds() >= TIMEOUT * 0.75
+        await ask(system, "c0:builder", JoinAgent("x", "d1"))  # back under its own id, and silent again
+
+        async def found_twice() -> bool:
+            return len(await system.events("silence-agent:c0:builder")) == 2
+
+        await eventually(found_twice)
+        died = ("dead", "heartbeat_expired")
+        assert await changes(system, "c0:builder") == [("ready", "join"), died, ("ready", "join"), died]
+        assert await changes(system, "c0:tester") == [("ready", "join"), died]
+        assert await changes(system, "c0:reviewer") == [("ready", "join")]
+
+
+async def test_an_agent_that_is_not_back_in_time_is_dead_and_cleaned_up_after_the_grace(
+    database: str, nats_url: str, pool: asyncpg.Pool, nats: Client
+) -> None:
+    settings = quick(database, nats_url, agent_grace=0.5)
+    async with running(settings, pool, nats, replicas=2) as system, beating(nats, "tester"):
+        for role in ("builder", "tester"):
+            await ask(system, f"c0:{role}", JoinAgent("x", "d1"))
+            await ask(system, f"c0:{role}", ReportAgentStatus(AgentStatus.RESTARTING, "x"))
+        await ask(system, "c0:tester", JoinAgent("x", "d1"))
+
+        async def cleaned_up() -> bool:
+            return (await changes(system, "c0:builder"))[-1] == ("offline", "cleanup")
+
+        await eventually(cleaned_up)
+        restarting = ("restarting", "restart_initiated")
+        assert await changes(system, "c0:builder") == [
+            ("ready", "join"), restarting, ("dead", "restart_expired"), ("offline", "cleanup"),
+        ]  # fmt: skip
+        expired = (await system.events("agent-c0:builder"))[2]
+        assert isinstance(expired, AgentStatusChanged)
+        assert expired.evidence is not None
+        assert expired.evidence.timeout_seconds == TIMEOUT / 2
+        assert await system.events("silence-agent:c0:builder") == [], "nobody's heartbeats were judged"
+        assert await changes(system, "c0:tester") == [("ready", "join"), restarting, ("ready", "join")]
