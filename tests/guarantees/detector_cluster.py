@@ -28,6 +28,7 @@ from tests.services.stale_detector.harness import CONTRACTS, GRACE, INTERVAL, TI
 
 OWNER = "supervisor_heartbeat"
 DETECTOR = "stale_detector"
+AGENT_TIMEOUT = 0.75 * TIMEOUT
 
 
 @dataclass(frozen=True)
@@ -130,6 +131,7 @@ async def detecting(
         "MAKIMA_STREAM_BUDGET": "0.01",
         "MAKIMA_CONTRACTS__HEARTBEAT_INTERVAL_SECONDS": str(INTERVAL),
         "MAKIMA_CONTRACTS__HEARTBEAT_TIMEOUT_SECONDS": str(TIMEOUT),
+        "MAKIMA_CONTRACTS__AGENT_TIMEOUT_SECONDS": str(AGENT_TIMEOUT),
         "MAKIMA_CONTRACTS__RECONNECT_GRACE_SECONDS": str(GRACE),
     }
     client = await nats_py.connect(broker.url, max_reconnect_attempts=-1, reconnect_time_wait=0.1)  # pyright: ignore[reportArgumentType] - ends in asyncio.sleep

@@ -20,7 +20,7 @@ STEP: Final = timedelta(
 )  # the most that counts between two messages of a shard: a longer pause is nobody's silence
 ROUNDING: Final = timedelta(milliseconds=2)  # the client tells a stored message's time as a float
 PATIENCE: Final = 20.0
-KINDS: Final = ("supervisor", "daemon")
+KINDS: Final = ("supervisor", "agent", "daemon")
 
 
 @dataclass(frozen=True)
@@ -139,8 +139,9 @@ class Reader:
         _, _, shard, kind, *names = subject.split(".")
         self.found.shards[shard].append(time)
         if kind in KINDS:
-            self.found.beats[names[-1]].append(time)
-            self.found.shard_of[names[-1]] = shard
+            sender = ":".join(names[1:]) if kind == "agent" else names[-1]
+            self.found.beats[sender].append(time)
+            self.found.shard_of[sender] = shard
 
 
 async def stored(nats: Client) -> StoredHeartbeats:
