@@ -14,7 +14,7 @@ from makima_schemas.codec import encode
 from makima_schemas.daemon import DaemonConnected, DaemonDisconnected, DaemonEvent
 from makima_schemas.envelope import Recorded
 
-from tests.kernel.commands.toggle_aggregate import OFF, Switch, Toggle
+from tests.kernel.commands.toggle_aggregate import OFF, Toggle
 from tests.kernel.event_log.append_builders import call, command
 
 STREAM = "daemon-toggle"
@@ -42,7 +42,7 @@ def recorded(event: DaemonEvent) -> NewEvent:
 async def loaded(pool: asyncpg.Pool) -> tuple[Loaded[bool], int]:
     """What a process that has just started folds, and how many events it reads for it."""
     log = CountingLog(pool)
-    states: StateCache[bool, Switch, DaemonEvent] = StateCache(Toggle(), log, lambda: 0)
+    states: StateCache[bool, DaemonEvent] = StateCache(Toggle(), log, lambda: 0)
     return await states.load("default", STREAM), log.read
 
 

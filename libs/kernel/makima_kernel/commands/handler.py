@@ -13,6 +13,7 @@ from makima_schemas.identity import Category, is_id, stream_name
 from makima_schemas.refusal import Member, Refused
 
 from makima_kernel.commands.client import TRY_AGAIN
+from makima_kernel.commands.consultation import Consult, consult_nobody
 from makima_kernel.commands.decider import Decider
 from makima_kernel.commands.router import snake_case
 from makima_kernel.commands.state_cache import Loaded, StateCache
@@ -23,6 +24,7 @@ from makima_kernel.event_log.append import (
     Duplicate,
     GuardConflict,
     KeyReused,
+    Outcome,
     TooLarge,
     new_event,
 )
@@ -54,7 +56,8 @@ class CommandHandler(Generic[S, C, E]):
     says whether the entity of a state that has events still exists (it may have been deleted). `on_event` is
     called with each event that this process has stored. `valid_target` checks the target's id. `content`
     returns the part of a command that identifies the request, by default all of it: replicas of a detector
-    find the same silence with slightly different evidence, and must count as repeats of each other.
+    find the same silence with slightly different evidence, and must count as repeats of each other. `consult`
+    reads what a decision depends on besides its own stream.
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class CommandHandler(Generic[S, C, E]):
         valid_target: Callable[[str], bool] = is_id,
         content: Callable[[C], object] = lambda command: command,
         check_quota: Callable[[C, int], None] = lambda _command, _version: None,
+        consult: Consult[S, C] = consult_nobody,
     ) -> None:
         self._category: Category = category
         self._decider = decider
@@ -81,6 +85,7 @@ class CommandHandler(Generic[S, C, E]):
         self._valid_target = valid_target
         self._content = content
         self._check_quota = check_quota
+        self._consult = consult
         self._states = StateCache(decider, log, lambda: appender.session)
 
     async def handle(self, request: Request[object], command: C) -> Reply:
@@ -127,48 +132,65 @@ class CommandHandler(Generic[S, C, E]):
 
     async def _decide(self, request: Request[object], command: C) -> Reply:
         stream = stream_name(self._category, request.target)
+        fresh = False  # True: what is consulted is read anew, as it had changed or led to a refusal
         for _ in range(MAX_APPEND_ATTEMPTS):
             loaded = await self._states.load(request.tenant, stream)
+            consulted = await self._consult(request, command, loaded.state, fresh=fresh)
             try:
                 self._check_version(request, loaded)
                 self._check_quota(command, loaded.version)
-                events = self._decider.decide(command, loaded.state)
+                events = self._decider.decide(consulted.command if consulted else command, loaded.state)
             except Refused:
-                if await self._states.is_current(request.tenant, stream, loaded):
+                known = consulted is None or fresh
+                if await self._states.is_current(request.tenant, stream, loaded) and known:
                     raise
+                fresh = True
                 continue
+            guard = consulted.guard if consulted else request.guard
             outcome = await self._appender.append(
-                _append(request, self._hash(request, command), stream, loaded.version, events)
+                _append(request, self._hash(request, command), (stream, loaded.version), events, guard)
             )
-            match outcome:
-                case Appended(version, position):
-                    self._states.remember(request.tenant, stream, loaded, events, version)
-                    self._report_events(request, events, position)
-                    return Accepted(version, position, changed=bool(events))
-                case Duplicate(version, position, changed):
-                    return Accepted(version, position, changed)
-                case Conflict():
-                    self._states.forget(request.tenant, stream)
-                case GuardConflict(actual):
-                    raise Refused(
-                        ErrorCode.VERSION_CONFLICT,
-                        "the guard stream is not at its expected version",
-                        expected=(request.guard or ("", 0))[1],
-                        actual=actual,
-                    )
-                case TooLarge(limit):
-                    raise Refused(
-                        ErrorCode.PAYLOAD_TOO_LARGE,
-                        f"an event, or all events of the command together, exceed {limit} bytes",
-                        limit=limit,
-                    )
-                case KeyReused():
-                    return KEY_REUSED
+            if isinstance(outcome, GuardConflict) and consulted is not None:
+                fresh = True
+                continue
+            reply = self._stored(request, stream, loaded, events, outcome)
+            if reply is not None:
+                return reply
         return Problem(
             ErrorCode.OVERLOADED,
             f"{stream} was changed by another command at each attempt",
             "nothing was changed; try again",
         )
+
+    def _stored(
+        self, request: Request[object], stream: str, loaded: Loaded[S], events: list[E], outcome: Outcome
+    ) -> Reply | None:
+        """The answer to an append; None if another append to the stream came first. Raises `Refused`."""
+        match outcome:
+            case Appended(version, position):
+                self._states.remember(request.tenant, stream, loaded, events, version)
+                self._report_events(request, events, position)
+                return Accepted(version, position, changed=bool(events))
+            case Duplicate(version, position, changed):
+                return Accepted(version, position, changed)
+            case Conflict():
+                self._states.forget(request.tenant, stream)
+                return None
+            case GuardConflict(actual):
+                raise Refused(
+                    ErrorCode.VERSION_CONFLICT,
+                    "the guard stream is not at its expected version",
+                    expected=(request.guard or ("", 0))[1],
+                    actual=actual,
+                )
+            case TooLarge(limit):
+                raise Refused(
+                    ErrorCode.PAYLOAD_TOO_LARGE,
+                    f"an event, or all events of the command together, exceed {limit} bytes",
+                    limit=limit,
+                )
+            case KeyReused():
+                return KEY_REUSED
 
     def _check_version(self, request: Request[object], loaded: Loaded[S]) -> None:
         expected = request.expected_version
@@ -217,8 +239,14 @@ class CommandHandler(Generic[S, C, E]):
 
 
 def _append(
-    request: Request[object], request_hash: bytes, stream: str, version: int, events: list[E]
+    request: Request[object],
+    request_hash: bytes,
+    expected: tuple[str, int],
+    events: list[E],
+    guard: tuple[str, int] | None,
 ) -> Append:
+    """The append to a stream at the version `expected`, if the stream `guard` still has its version."""
+    stream, version = expected
     return Append(
         tenant=request.tenant,
         stream=stream,
@@ -227,5 +255,5 @@ def _append(
         expected=version,
         events=tuple(new_event(event) for event in events),
         meta=event_meta(request.actor, traces.traceparent(), request.token_id),
-        guard=request.guard,
+        guard=guard,
     )

@@ -15,7 +15,7 @@ import structlog
 from makima_schemas.codec import adapter
 
 from makima_kernel.commands import lifecycle
-from makima_kernel.commands.decider import Decider
+from makima_kernel.commands.decider import Fold
 from makima_kernel.event_log.errors import DATA_REFUSED, DATABASE_UNAVAILABLE
 from makima_kernel.event_log.log import Log
 from makima_kernel.event_log.snapshots import Snapshot
@@ -44,7 +44,7 @@ class SnapshotCache(Generic[S]):
     Only a cache: if one cannot be read or written, the caller folds the log.
     """
 
-    def __init__(self, decider: Decider[S, Any, Any], log: Log) -> None:
+    def __init__(self, decider: Fold[S, Any], log: Log) -> None:
         self._snapshots = log.snapshots(fingerprint(type(decider)))
         self._type = type(decider.initial)
 

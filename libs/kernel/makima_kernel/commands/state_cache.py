@@ -8,12 +8,11 @@ from typing import Final, Generic, TypeVar, cast
 from makima_schemas.codec import Event, decode
 from makima_schemas.envelope import Recorded
 
-from makima_kernel.commands.decider import Decider
+from makima_kernel.commands.decider import Fold
 from makima_kernel.commands.snapshot_cache import MIN_SNAPSHOT_EVENTS, Kept, SnapshotCache
 from makima_kernel.event_log.log import Log
 
 S = TypeVar("S")
-C = TypeVar("C")
 E = TypeVar("E", bound=Event)
 
 MAX_CACHED_STREAMS: Final = 10_000  # the least recently used one is dropped
@@ -29,14 +28,14 @@ class Loaded(Generic[S]):
     session: int | None = field(compare=False)
 
 
-class StateCache(Generic[S, C, E]):
+class StateCache(Generic[S, E]):
     """The cache. `session` returns the appender's present session.
 
     A state that was read in another session is not used: the log may have been restored since, so that the
     stream may never have been in that state.
     """
 
-    def __init__(self, decider: Decider[S, C, E], log: Log, session: Callable[[], int | None]) -> None:
+    def __init__(self, decider: Fold[S, E], log: Log, session: Callable[[], int | None]) -> None:
         self._decider = decider
         self._log = log
         self._session = session
@@ -53,6 +52,12 @@ class StateCache(Generic[S, C, E]):
             self._cache.move_to_end((tenant, stream))
             return cached
         return await self._fold(tenant, stream, self._nothing())
+
+    async def reload(self, tenant: str, stream: str) -> Loaded[S]:
+        """The state as the log has it now."""
+        cached = self._cache.get((tenant, stream))
+        known = cached if cached is not None and self._holds(cached) else self._nothing()
+        return await self._fold(tenant, stream, known)
 
     async def is_current(self, tenant: str, stream: str, loaded: Loaded[S]) -> bool:
         """True if no event was appended after `loaded`.
