@@ -10,7 +10,7 @@ from types import NoneType
 from typing import Final, Literal, get_args, get_origin, get_type_hints
 
 import orjson
-from makima_contract.domain.statuses import LIFECYCLE, TASKS
+from makima_contract.domain.statuses import LIFECYCLE, SUPERVISOR_TASK, TASKS
 from makima_gateway.api.application import routed
 from makima_gateway.api.openapi.document import document
 from makima_kernel.telemetry import metrics as metrics_module
@@ -56,6 +56,9 @@ def contract_lifecycle() -> str:
             "```",
             "",
             TASKS.markdown(),
+            "The supervisor's own task follows its supervisor:",
+            "",
+            SUPERVISOR_TASK.markdown(),
         ]
     )
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import makima_contract.projections
+import makima_contract.rows
 import makima_schemas.contract.status_effects
 import pytest
 from makima_contract.projections import Unstarted
@@ -12,7 +13,7 @@ from makima_stale_detector.projections import Silence
 
 from tests.generated import folds
 
-CONTRACT = Path(makima_contract.projections.__file__)
+CONTRACT = Path(makima_contract.rows.__file__)
 EFFECTS = Path(makima_schemas.contract.status_effects.__file__)
 
 
@@ -34,7 +35,11 @@ class Edit:
     projection: Projection
 
 
-UNSTARTED, SILENCE, SQL = Unstarted(), Silence(), CONTRACT.with_suffix(".sql")
+UNSTARTED, SILENCE, SQL = (
+    Unstarted(),
+    Silence(),
+    Path(makima_contract.projections.__file__).with_suffix(".sql"),
+)
 SEEN = {
     "code": Edit(CONTRACT, "known.heard_at = None", "known.heard_at = 0", UNSTARTED),
     "SQL": Edit(SQL, "s.traceparent, s.daemon_id", "s.traceparent, s.task_id", UNSTARTED),

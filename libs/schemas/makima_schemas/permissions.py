@@ -76,7 +76,7 @@ def _service(name: str, says: tuple[str, ...] = (), hears: tuple[str, ...] = ())
 
 
 SERVICES: Final[Mapping[str, Permissions]] = {
-    "contract": _service("contract"),
+    "contract": _service("contract", says=(subjects.daemon_signal("*", "start"),)),
     "supervisor_heartbeat": _service("supervisor_heartbeat", says=(subjects.STATE_FEED, "makima.signals.>")),
     "completion_detector": _service(
         "completion_detector",
@@ -87,6 +87,8 @@ SERVICES: Final[Mapping[str, Permissions]] = {
         "stale_detector",
         says=(
             f"{subjects.COMMANDS}.supervisor_heartbeat.>",
+            subjects.command("contract", "return_tasks"),
+            subjects.command("contract", "ask_for_role"),
             "makima.shards.*.canary",
             subjects.MONITOR_STALE,
         ),

@@ -47,6 +47,23 @@ class PhaseTrial(TypedDict):
 
 
 @dataclass(frozen=True, slots=True)
+class AskForRole:
+    """Asks the contract's daemon to start an agent of the role that a pending task waits for."""
+
+    contract_id: Annotated[str, Field(pattern=ID_PATTERN)]
+    task_id: Annotated[str, Field(pattern=ID_PATTERN)]
+    tenant: str = DEFAULT_TENANT
+
+
+class RoleRequest(TypedDict):
+    """`requested` false: nobody was asked, for `reason`."""
+
+    requested: bool
+    daemon_id: str | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class CheckCompletion:
     """Evaluates a contract: is it complete, what is missing. Completes it if the switches allow it."""
 

@@ -1,17 +1,25 @@
 """Builds the contract service: connects decider, command handlers, projection and the starter loop."""
 
+from collections.abc import Sequence
+from typing import get_args
+
 from makima_kernel.commands.handler import CommandHandler
+from makima_kernel.projections.projection import Applied
 from makima_kernel.service.runtime import Service
 from makima_kernel.telemetry import metrics
 from makima_schemas.contract.contract_types import contract_types
-from makima_schemas.contract.events import ContractEvent, PhaseChanged
-from makima_schemas.questions import TryChangePhase
+from makima_schemas.contract.events import ContractEvent, PhaseChanged, TaskReleased
+from makima_schemas.contract.model import ReturnReason
+from makima_schemas.questions import AskForRole, TryChangePhase
 
 from makima_contract.domain.decider import ContractDecider, conflict_members
+from makima_contract.handlers.agent_lookup import AgentLookup
 from makima_contract.handlers.authorization import Authorization
-from makima_contract.handlers.commands import commands, event_quota
+from makima_contract.handlers.commands import ContractCommandHandler, commands, event_quota
 from makima_contract.handlers.dry_run import DryRun
+from makima_contract.handlers.role_requests import RoleRequests
 from makima_contract.handlers.starter import Starter
+from makima_contract.handlers.task_returns import TaskReturns
 from makima_contract.projections import Unstarted
 from makima_contract.queries import Queries
 
@@ -24,7 +32,8 @@ async def build(service: Service) -> None:
     decider = ContractDecider(
         contract_types(settings.contract_types_file), settings.contracts.auto_complete_enabled
     )
-    decisions = CommandHandler(
+    queries = Queries(service.pool)
+    decisions: ContractCommandHandler = CommandHandler(
         "contract",
         decider,
         service.log,
@@ -33,16 +42,25 @@ async def build(service: Service) -> None:
         exists=lambda contract: contract.exists,
         on_event=_count,
         check_quota=event_quota(settings.quotas.events_per_contract),
+        consult=AgentLookup(queries, service.log, service.appender).consult,
     )
-    queries = Queries(service.pool)
-    starter = Starter(queries, decisions)
-    service.project(Unstarted(), on_commit=starter.applied)
+    starter, returns = Starter(queries, decisions), TaskReturns(queries, decisions)
+
+    def applied(position: int, batch: Sequence[Applied]) -> None:
+        starter.applied(position, batch)
+        returns.applied(batch)
+
+    service.project(Unstarted(), on_commit=applied)
     router = commands(NAME, decisions, Authorization(queries))
     router.query(TryChangePhase, DryRun(service.log, decider).handle)
+    router.query(AskForRole, RoleRequests(service.log, decider, queries, service.nats).handle)
     service.include(router)
     service.loop("start", starter.run)
+    service.loop("return", returns.run)
 
 
 def _count(event: ContractEvent) -> None:
     if isinstance(event, PhaseChanged):
         metrics.phase_transitions.inc()
+    if isinstance(event, TaskReleased) and event.reason in get_args(ReturnReason):
+        metrics.tasks_returned.labels(event.reason).inc()

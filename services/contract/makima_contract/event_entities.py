@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from makima_kernel.projections.projection import Applied
+from makima_schemas.agent import AgentJoined, AgentLeft, AgentStatusChanged
 from makima_schemas.contract.events import ContractResumed
-from makima_schemas.contract.model import ContractStatus
-from makima_schemas.supervisor import SupervisorRegistered, SupervisorStateChanged
+from makima_schemas.contract.model import ContractStatus, SupervisorTaskStatus
+from makima_schemas.supervisor import SupervisorRegistered, SupervisorState, SupervisorStateChanged
 
 Key = tuple[str, str]  # (tenant, contract id)
 
@@ -31,6 +32,34 @@ def contract_of_supervisor(applied: Applied) -> Key | None:
             return applied.recorded.tenant, contract_id
         case _:
             return None
+
+
+def contract_of_agent(applied: Applied) -> Key | None:
+    """The contract whose agent the event is about; None if it is no agent's event."""
+    match applied.event:
+        case AgentJoined(contract_id) | AgentLeft(contract_id) | AgentStatusChanged(contract_id):
+            return applied.recorded.tenant, contract_id
+        case _:
+            return None
+
+
+def supervisor_task_status(applied: Applied) -> SupervisorTaskStatus:
+    """The status of the supervisor's own task after an event of its supervisor."""
+    match applied.event:
+        case (
+            SupervisorRegistered(state=SupervisorState.COMPLETED)
+            | SupervisorStateChanged(new_state=SupervisorState.COMPLETED)
+        ):
+            return "completed"
+        case (
+            SupervisorRegistered(state=SupervisorState.FAILED)
+            | SupervisorStateChanged(new_state=SupervisorState.FAILED)
+        ):
+            return "failed"
+        case SupervisorStateChanged(new_state=SupervisorState.INTERRUPTED):
+            return "pending"
+        case _:
+            return "running"
 
 
 def daemons_of(batch: Sequence[Applied]) -> set[Key]:

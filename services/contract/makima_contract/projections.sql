@@ -8,7 +8,7 @@ for update of u;
 -- name: supervisors_touched
 -- The supervisors of a batch's contracts, also of contracts that do not exist yet. Locked for the same reason
 -- (`owed_at`).
-select s.tenant, s.contract_id, s.task_id, s.heard_at, s.owed_at, s.traceparent, s.daemon_id
+select s.tenant, s.contract_id, s.task_id, s.heard_at, s.owed_at, s.traceparent, s.daemon_id, s.task_status
 from supervisors as s join unnest($1::text[], $2::text[]) as t (tenant, contract_id) using (tenant, contract_id)
 for update of s;
 
@@ -28,11 +28,11 @@ on conflict (tenant, contract_id) do update set supervised_at = excluded.supervi
 
 -- name: store_supervisors
 -- Supervisors whose row is new or changed.
-insert into supervisors (tenant, contract_id, task_id, heard_at, owed_at, traceparent, daemon_id)
-select * from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::text[], $7::text[])
+insert into supervisors (tenant, contract_id, task_id, heard_at, owed_at, traceparent, daemon_id, task_status)
+select * from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::text[])
 on conflict (tenant, contract_id, task_id) do update set
   heard_at = excluded.heard_at, owed_at = excluded.owed_at, traceparent = excluded.traceparent,
-  daemon_id = excluded.daemon_id;
+  daemon_id = excluded.daemon_id, task_status = excluded.task_status;
 
 -- name: assignments_touched
 -- Who owns and who runs a batch's contracts.
@@ -59,3 +59,24 @@ on conflict (tenant, contract_id) do update set daemon_id = excluded.daemon_id;
 insert into admissions (tenant, daemon_id, owner_id)
 select * from unnest($1::text[], $2::text[], $3::text[])
 on conflict (tenant, daemon_id) do update set owner_id = excluded.owner_id;
+
+-- name: store_connections
+-- Connections under which agents joined; those that had joined before are not returned.
+insert into agent_connections (tenant, contract_id, connection_id, role)
+select * from unnest($1::text[], $2::text[], $3::text[], $4::text[])
+on conflict (tenant, contract_id, connection_id) do nothing
+returning tenant, contract_id, connection_id;
+
+-- name: store_returns
+-- Tasks that are to be returned because of an agent's event.
+insert into task_returns (tenant, contract_id, role, agent_version, reason, except_connection_id, owed_at, traceparent)
+select * from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::bigint[], $8::text[])
+on conflict (tenant, contract_id, role, agent_version) do nothing;
+
+-- name: forget_connections
+-- The agents of deleted contracts.
+delete from agent_connections where (tenant, contract_id) in (select * from unnest($1::text[], $2::text[]));
+
+-- name: forget_returns
+-- Deleted contracts have no tasks to return.
+delete from task_returns where (tenant, contract_id) in (select * from unnest($1::text[], $2::text[]));

@@ -4,10 +4,11 @@ answered.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import asyncpg
 from makima_kernel.event_log.named_sql import named
+from makima_schemas.contract.model import ReturnReason, SupervisorTaskStatus
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
 
@@ -24,18 +25,32 @@ class PendingStart:
 
 @dataclass(frozen=True, slots=True)
 class UnregisteredTask:
-    """A supervisor whose task must be created in its contract by CreateTask."""
+    """A supervisor whose task must be created in its contract by CreateTask, and then follow it."""
 
     tenant: str
     contract_id: str
     task_id: str
-    owed_at: int  # the position of its registration, or of the contract's creation if later
+    owed_at: int  # the position of the event since which this is pending
     traceparent: str | None  # the trace of the registration
     # The daemon that runs it, if the contract may go to it: it serves the owner, and the contract's daemon, if
     # that is another one, has no supervisor alive. Else None.
     daemon_id: str | None
     # The contract is another daemon's, and none of that daemon's supervisors of it was alive.
     takes_over: bool
+    task_status: SupervisorTaskStatus  # what its task is to be
+
+
+@dataclass(frozen=True, slots=True)
+class PendingReturn:
+    """A ReturnTasks that must be sent to a contract because of an event of one of its agents."""
+
+    tenant: str
+    contract_id: str
+    role: str
+    agent_version: int  # of the agent's stream, at that event
+    reason: ReturnReason
+    except_connection_id: str | None  # the connection that joined, and keeps what it holds
+    traceparent: str | None  # the trace of the agent's event
 
 
 class Queries:
@@ -69,3 +84,23 @@ class Queries:
             supervisor.task_id,
             supervisor.owed_at,
         )
+
+    async def role_of(self, tenant: str, contract_id: str, connection_id: str) -> str | None:
+        """The role under which the connection joined the contract; None if it never did."""
+        return cast(
+            "str | None", await self._pool.fetchval(SQL["role_of"], tenant, contract_id, connection_id)
+        )
+
+    async def pending_returns(self, limit: int) -> list[PendingReturn]:
+        """Up to `limit` pending returns of tasks, the oldest first."""
+        return [PendingReturn(**row) for row in await self._pool.fetch(SQL["pending_returns"], limit)]
+
+    async def mark_returned(self, pending: PendingReturn) -> None:
+        """Ends the pending state."""
+        await self._pool.execute(
+            SQL["mark_returned"], pending.tenant, pending.contract_id, pending.role, pending.agent_version
+        )
+
+    async def daemon_of(self, tenant: str, contract_id: str) -> str | None:
+        """The daemon that has the contract; None if none has."""
+        return cast("str | None", await self._pool.fetchval(SQL["daemon_of"], tenant, contract_id))

@@ -68,6 +68,8 @@ ASKS: tuple[c.ContractCommand, ...] = (
     c.ReleaseTask("t2"),
     c.CompleteTask("t2", success=True),
     c.HandOffTask("t2", "reviewer", "t9"),
+    c.ReturnTasks("builder", 1, "agent_left"),
+    c.FollowSupervisor("t2", "running"),
     c.AskQuestion("q9", "Why?"),
     c.AnswerQuestion("q1", "Postgres"),
     c.SendMessage("m1", "user", "hello"),

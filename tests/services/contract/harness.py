@@ -92,4 +92,5 @@ async def nothing_owed(contracts: Contracts) -> bool:
     shown = await pool.fetchval("select position from event_log.checkpoints where consumer = 'contract'")
     starts = await pool.fetchval("select count(*) from contract.unstarted where supervised_at is not null")
     tasks = await pool.fetchval("select count(*) from contract.supervisors where owed_at is not null")
-    return shown == await contracts.log.head() and starts == tasks == 0
+    returns = await pool.fetchval("select count(*) from contract.task_returns")
+    return shown == await contracts.log.head() and starts == tasks == returns == 0

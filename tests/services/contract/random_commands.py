@@ -17,6 +17,7 @@ from makima_schemas.contract.model import (
     MinComplete,
     NamedTasks,
     Phase,
+    SupervisorTaskStatus,
 )
 
 FLAGS: Final = (True, False)
@@ -49,6 +50,9 @@ MEMBERS: Final[dict[str, Callable[[Contract], Sequence[object]]]] = {
     **dict.fromkeys(("name", "content", "question"), lambda _state: ("write", "read")),
     "phase": lambda state: (None, "one", "two", "three", *[state.phase_name] * 4),
     "reason": lambda _state: ("lunch",),
+    "agent_version": lambda _state: (0, 1),
+    "except_connection_id": lambda _state: (None, "new", "old"),
+    "status": lambda _state: get_args(SupervisorTaskStatus),
     "deliverable_id": lambda _state: ("a", "b"),
     "connection_id": lambda _state: (None, "new", "old"),
     "question_id": lambda _state: ("q1", "q2", "q3"),

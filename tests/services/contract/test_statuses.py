@@ -62,6 +62,13 @@ ROWS: tuple[tuple[type[ContractCommand], str, type[ContractEvent] | None, S | No
     (c.CompleteTask, OPEN, e.TaskCompleted, STAYS),
     (c.HandOffTask, WORK, e.TaskCompleted, STAYS),
     (c.HandOffTask, "completing", e.TaskCompleted, S.WAITING_FOR_INPUT),
+    (c.ReturnTasks, OPEN, e.TaskReleased, STAYS),
+    (
+        c.FollowSupervisor,
+        OPEN,
+        NOTHING_NEW,
+        STAYS,
+    ),  # it is no supervisor's task; where it is: `test_supervisor_task`
     (c.SendMessage, OPEN, e.MessageSent, STAYS),
     (c.AskQuestion, "active waiting_for_input", e.QuestionAsked, S.WAITING_FOR_INPUT),
     (c.AskQuestion, "completing", e.QuestionAsked, S.WAITING_FOR_INPUT),

@@ -23,6 +23,7 @@ TASK_PAGE: tuple[tuple[ContractCommand, str, type[ContractEvent], T], ...] = (
     (c.ClaimTask("t", "builder"), "pending", e.TaskClaimed, T.CLAIMED),
     (c.StartTask("t"), "claimed", e.TaskStarted, T.RUNNING),
     (c.ReleaseTask("t"), "claimed running", e.TaskReleased, T.PENDING),
+    (c.ReturnTasks("builder", 1, "agent_left"), "claimed running", e.TaskReleased, T.PENDING),
     (c.CompleteTask("t", success=True), "pending claimed running", e.TaskCompleted, T.COMPLETED),
     (c.CompleteTask("t", success=False), "pending claimed running", e.TaskFailed, T.FAILED),
     (c.HandOffTask("t", "reviewer", "next"), "pending claimed running", e.TaskCompleted, T.COMPLETED),
@@ -54,6 +55,8 @@ def test_every_task_command_in_every_task_status_does_what_the_page_says(
         assert type(asked.events[0]) is event
         assert TABLE_OF_TASKS.covers(status, type(command), event)
         assert asked.after.tasks["t"].status is there
+    elif isinstance(command, c.ReturnTasks):
+        asked.then_nothing()
     else:
         asked.then_refused(ErrorCode.INVALID_TRANSITION, **{"from": str(status)})
 

@@ -79,6 +79,11 @@ agent_restarts = Counter(
 agent_restarts_exhausted = Counter(
     "makima_agent_restarts_exhausted_total", "Agents whose daemon gave up restarting them"
 )
+tasks_returned = Counter(
+    "makima_tasks_returned_total",
+    "Tasks that are pending again because of the agent of their role",
+    ["reason"],
+)
 batch_operations = Counter("makima_batch_operations_total", "Batch operations on contracts", ["operation"])
 
 append_seconds = Histogram(

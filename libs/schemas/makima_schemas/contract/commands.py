@@ -4,6 +4,28 @@ from dataclasses import dataclass
 
 from makima_schemas.contract.model import AssignedBecause, CompletedBy, Id, Name, QuestionType, Seconds
 from makima_schemas.contract.new_phases import NewPhases
+from makima_schemas.contract.task_commands import (
+    ClaimTask,
+    CompleteTask,
+    CreateTask,
+    FollowSupervisor,
+    HandOffTask,
+    ReleaseTask,
+    ReturnTasks,
+    StartTask,
+)
+
+# Named here as well, so that all commands of a contract are found in one module.
+__all__ = [
+    "ClaimTask",
+    "CompleteTask",
+    "CreateTask",
+    "FollowSupervisor",
+    "HandOffTask",
+    "ReleaseTask",
+    "ReturnTasks",
+    "StartTask",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,68 +196,6 @@ class CompleteDeliverable:
 
 
 @dataclass(frozen=True, slots=True)
-class CreateTask:
-    """Creates a task in `phase`, by default in the current one.
-
-    The supervisor task (`is_supervisor`) drives the contract, and never counts for a gate.
-    """
-
-    task_id: Id
-    name: Name
-    phase: str | None = None
-    role: Id | None = None
-    plan: str | None = None
-    is_supervisor: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ClaimTask:
-    """Claims a pending task for an agent of `role` with the connection `connection_id`."""
-
-    task_id: Id
-    role: Id
-    connection_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class StartTask:
-    """Starts a claimed task."""
-
-    task_id: Id
-    connection_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ReleaseTask:
-    """Returns a claimed or running task to `pending`."""
-
-    task_id: Id
-    connection_id: str | None = None
-    reason: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CompleteTask:
-    """Ends a task as completed, or as failed if `success` is false."""
-
-    task_id: Id
-    success: bool
-    result: str | None = None
-    connection_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class HandOffTask:
-    """Completes the task, and creates the task `next_task_id` for `to_role` with the same phase and name."""
-
-    task_id: Id
-    to_role: Id
-    next_task_id: Id
-    result: str | None = None
-    connection_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class AskQuestion:
     """Asks a question. `options` is required for type `choice`, and empty for every other type."""
 
@@ -290,6 +250,8 @@ ContractCommand = (
     | ReleaseTask
     | CompleteTask
     | HandOffTask
+    | ReturnTasks
+    | FollowSupervisor
     | AskQuestion
     | AnswerQuestion
     | SendMessage

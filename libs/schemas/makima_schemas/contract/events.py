@@ -161,15 +161,21 @@ class TaskCreated:
 
 @dataclass(frozen=True, slots=True)
 class TaskClaimed:
+    """`agent_version`: of the stream of the role's agent, at that moment; 0: it had none. Null in old logs."""
+
     task_id: str
     role: str
     connection_id: str | None = None
+    agent_version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TaskStarted:
+    """`agent_version`: as in `TaskClaimed`."""
+
     task_id: str
     connection_id: str | None = None
+    agent_version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

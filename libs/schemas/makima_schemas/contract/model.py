@@ -54,6 +54,16 @@ CompletedBy = Literal["cleanup_done", "cleanup_deadline", "no_worktrees", "reque
 # `restored`: by the supervisor-heartbeat service.
 AssignedBecause = Literal["first_heard", "taken_over", "placed", "restored"]
 
+Version = Annotated[int, Strict(), Field(ge=0, lt=2**63)]  # of a stream
+
+# Why a task is `pending` again: another process of its role joined; the agent left; its restarts are exhausted; it
+# has been dead, or offline, for `task_claimed_timeout_seconds`.
+ReturnReason = Literal[
+    "agent_superseded", "agent_left", "agent_dead_failed_revive", "agent_dead", "agent_offline"
+]
+# `pending`: the supervisor is silent.
+SupervisorTaskStatus = Literal["pending", "running", "completed", "failed"]
+
 
 @dataclass(frozen=True, slots=True)
 class MinComplete:

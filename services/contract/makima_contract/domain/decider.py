@@ -9,11 +9,13 @@ from makima_schemas.contract import events as e
 from makima_schemas.contract.commands import ContractCommand
 from makima_schemas.contract.contract_types import ContractTypes, contract_types
 from makima_schemas.contract.events import ContractEvent
+from makima_schemas.contract.model import TERMINAL_STATUSES
 from makima_schemas.errors import ErrorCode
 from makima_schemas.refusal import Member, Refused
 
-from makima_contract.domain import creation, phases, questions, work
+from makima_contract.domain import agents, creation, phases, questions, work
 from makima_contract.domain import transitions as moves
+from makima_contract.domain.agents import Command, TaskCall
 from makima_contract.domain.state import Contract, evolve
 from makima_contract.domain.statuses import DETECTOR_REQUESTS, LIFECYCLE, transition_refusal
 from makima_contract.domain.waiting import derived_events, resume_target
@@ -27,14 +29,22 @@ class ContractDecider:
     auto_complete_enabled: bool = True  # the default for contracts whose CreateContract does not set it
     initial: Contract = field(default_factory=Contract)  # the state before the first event
 
-    def decide(self, command: ContractCommand, state: Contract) -> list[ContractEvent]:
+    def decide(self, command: Command, state: Contract) -> list[ContractEvent]:
         """The events that `command` records; an empty list if nothing has to change.
 
         A repeat of work is accepted without an event in any status, and so is a request of a detector outside
         the status table: the detector was late.
-        Raises `Refused`: `CONTRACT_NOT_FOUND`, `INVALID_TRANSITION` if the table has no row for the command
-        in this status, and the errors of the single commands.
+        Raises `Refused`: `CONTRACT_NOT_FOUND`, `SUPERSEDED` and `REJOIN_REQUIRED` for a task call of a connection
+        that is not in force, `INVALID_TRANSITION` if the table has no row for the command in this status, and the
+        errors of the single commands.
         """
+        if isinstance(command, TaskCall):
+            return self._decide(command.command, state, command)
+        return self._decide(command, state, None)
+
+    def _decide(
+        self, command: ContractCommand, state: Contract, call: TaskCall | None
+    ) -> list[ContractEvent]:
         if isinstance(command, c.CreateContract) and state.status is None:
             return creation.create(command, self.types, auto_complete_enabled=self.auto_complete_enabled)
         if state.status is None or not state.exists:
@@ -46,14 +56,18 @@ class ContractDecider:
         ):
             completed = self.decide(c.CompleteContract(), state)
             return [*completed, *self.decide(c.ArchiveContract(), _after(state, completed))]
-        if work.is_repeat(state, command):
+        # Before the fence only what is done for good: a repeated claim says that the caller holds the task.
+        repeated = work.is_repeat(state, command, call)
+        if call is not None and not (repeated and isinstance(command, c.CompleteTask)):
+            agents.check_in_force(call)
+        if repeated:
             return []
         if LIFECYCLE.allowed(state.status, type(command)) is None:
             if type(command) in DETECTOR_REQUESTS:
                 return []
             raise transition_refusal(state.status, type(command))
-        events = _decided(command, state)
-        return [*events, *derived_events(_after(state, events))]
+        events = _decided(command, state, call)
+        return [*_ended_with(state, events), *events, *derived_events(_after(state, events))]
 
     def evolve(self, state: Contract, event: ContractEvent) -> Contract:
         """The state after `event`."""
@@ -65,7 +79,7 @@ def conflict_members(state: Contract) -> dict[str, Member]:
     return {"current_phase": state.phase_name}
 
 
-def _decided(command: ContractCommand, state: Contract) -> list[ContractEvent]:  # noqa: C901, PLR0912 - one case for each command, nothing else
+def _decided(command: ContractCommand, state: Contract, call: TaskCall | None) -> list[ContractEvent]:  # noqa: C901, PLR0912 - one case for each command, nothing else
     match command:
         case c.CreateContract():
             raise AssertionError("the lifecycle does not allow it")
@@ -117,15 +131,19 @@ def _decided(command: ContractCommand, state: Contract) -> list[ContractEvent]: 
                 counts=not command.is_supervisor,
             )
         case c.ClaimTask():
-            return work.claim_task(state, command)
+            return work.claim_task(state, command, call)
         case c.StartTask():
-            return work.start_task(state, command)
+            return work.start_task(state, command, call)
         case c.ReleaseTask():
-            return work.release_task(state, command)
+            return work.release_task(state, command, call)
         case c.CompleteTask():
-            return work.complete_task(state, command)
+            return work.complete_task(state, command, call)
         case c.HandOffTask():
-            return _new_work(state, work.hand_off_task(state, command), "a task was handed off")
+            return _new_work(state, work.hand_off_task(state, command, call), "a task was handed off")
+        case c.ReturnTasks():
+            return work.return_tasks(state, command)
+        case c.FollowSupervisor():
+            return work.follow_supervisor(state, command)
         case c.AskQuestion():
             return _new_work(state, questions.ask(state, command), "a question was asked")
         case c.AnswerQuestion():
@@ -143,6 +161,14 @@ def _new_work(
     (gates ignore it, too), and a supervisor that registers must not abort a completion.
     """
     return [*events, *moves.new_work_aborts(before, _after(before, events), reason)] if counts else events
+
+
+def _ended_with(before: Contract, events: list[ContractEvent]) -> list[ContractEvent]:
+    """What ends with the contract if `events` end it: the supervisor's own task."""
+    if before.status in TERMINAL_STATUSES:
+        return []
+    status = _after(before, events).status
+    return work.end_supervisor_tasks(before, status) if status in TERMINAL_STATUSES else []
 
 
 def _after(state: Contract, events: Iterable[ContractEvent]) -> Contract:

@@ -25,6 +25,8 @@ class Task:
     is_supervisor: bool  # the supervisor's own task, which gates ignore
     status: TaskStatus
     connection_id: str | None = None  # of the agent that claimed or started it; None: not fenced
+    held_by: str | None = None  # the role that claimed it; None while it is pending
+    agent_version: int = 0  # of the agent's stream of that role when it was claimed, or started
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,11 +178,20 @@ def _task_after(task: Task, event: ContractEvent) -> Task:
     task = replace(task, status=TASKS.destination(task.status, event))
     match event:
         case e.TaskClaimed():
-            return replace(task, connection_id=event.connection_id)
+            return replace(
+                task,
+                connection_id=event.connection_id,
+                held_by=event.role,
+                agent_version=event.agent_version or 0,
+            )
         case e.TaskStarted():
-            return replace(task, connection_id=event.connection_id or task.connection_id)
+            return replace(
+                task,
+                connection_id=event.connection_id or task.connection_id,
+                agent_version=event.agent_version or task.agent_version,
+            )
         case e.TaskReleased():
-            return replace(task, connection_id=None)
+            return replace(task, connection_id=None, held_by=None, agent_version=0)
         case _:
             return task
 

@@ -65,24 +65,36 @@ LIFECYCLE: Final = Lifecycle[ContractStatus](
     Row(OPEN,           c.CompleteTask,         e.TaskFailed,           STAY),
     Row(OPEN,           c.HandOffTask,          e.TaskCompleted,        STAY),
     Row(OPEN,           c.HandOffTask,          e.TaskCreated,          STAY),
+    # the agents and the supervisor behind the tasks
+    Row(OPEN,           c.ReturnTasks,          e.TaskReleased,         STAY),
+    Row(OPEN,           c.FollowSupervisor,     e.TaskStarted,          STAY),
+    Row(OPEN,           c.FollowSupervisor,     e.TaskReleased,         STAY),
+    Row(OPEN,           c.FollowSupervisor,     e.TaskCompleted,        STAY),
+    Row(OPEN,           c.FollowSupervisor,     e.TaskFailed,           STAY),
     Row(OPEN,           c.SendMessage,          e.MessageSent,          STAY),
     Row(STARTED,        c.AskQuestion,          e.QuestionAsked,        STAY),
     Row(STARTED,        c.AnswerQuestion,       e.QuestionAnswered,     STAY),
     # additional events: the contract begins or stops to wait for input; new work aborts a completion; an old
-    # client (`complete_first`) archives a contract that is still running
+    # client (`complete_first`) archives a contract that is still running; a contract that ends takes its
+    # supervisor's task with it
     SideEffect((ACTIVE,),     c.StartContract,        e.InputAwaited,         WAITING_FOR_INPUT),
     SideEffect(RUNNING,       c.AskQuestion,          e.InputAwaited,         WAITING_FOR_INPUT),
     SideEffect((WAITING_FOR_INPUT,), (c.AnswerQuestion, *MAY_END_CONFIRMATION), e.InputReceived, ACTIVE),
     SideEffect((WAITING_FOR_INPUT,), MAY_END_CONFIRMATION, e.InputAwaited,    WAITING_FOR_INPUT),
     SideEffect((COMPLETING,), (c.CreateTask, c.HandOffTask, c.AskQuestion), e.CompletionAborted, GOING_ON),
     SideEffect(RUNNING,       c.ArchiveContract,      e.ContractCompleted,    COMPLETED),
+    SideEffect((CREATED, *RUNNING, COMPLETING), (c.CompleteContract, c.FinishCompletion, c.ArchiveContract),
+               e.TaskCompleted, STAY),
+    SideEffect(OPEN,          c.FailContract,         e.TaskFailed,           STAY),
 )  # fmt: skip
+
+HELD: Final = (TaskStatus.CLAIMED, TaskStatus.RUNNING)  # an agent has it
 
 TASKS: Final = Lifecycle[TaskStatus](
     Row((None,), (c.CreateTask, c.HandOffTask), e.TaskCreated, TaskStatus.PENDING),
     Row((TaskStatus.PENDING,), c.ClaimTask, e.TaskClaimed, TaskStatus.CLAIMED),
     Row((TaskStatus.CLAIMED,), c.StartTask, e.TaskStarted, TaskStatus.RUNNING),
-    Row((TaskStatus.CLAIMED, TaskStatus.RUNNING), c.ReleaseTask, e.TaskReleased, TaskStatus.PENDING),
+    Row(HELD, (c.ReleaseTask, c.ReturnTasks), e.TaskReleased, TaskStatus.PENDING),
     Row(
         (TaskStatus.PENDING, TaskStatus.CLAIMED, TaskStatus.RUNNING),
         (c.CompleteTask, c.HandOffTask),
@@ -97,10 +109,31 @@ TASKS: Final = Lifecycle[TaskStatus](
     ),
 )
 
-# Commands that detectors send. A detector may be late, so where the table has no row for such a command,
+# The supervisor's own task: it follows its supervisor, also back into work when the contract was reopened.
+SUPERVISOR_TASK: Final = Lifecycle[TaskStatus](
+    Row(
+        (TaskStatus.PENDING, TaskStatus.CLAIMED, TaskStatus.COMPLETED, TaskStatus.FAILED),
+        c.FollowSupervisor,
+        e.TaskStarted,
+        TaskStatus.RUNNING,
+    ),
+    Row(HELD, c.FollowSupervisor, e.TaskReleased, TaskStatus.PENDING),
+    Row((TaskStatus.PENDING, *HELD), c.FollowSupervisor, e.TaskCompleted, TaskStatus.COMPLETED),
+    Row((TaskStatus.PENDING, *HELD), c.FollowSupervisor, e.TaskFailed, TaskStatus.FAILED),
+)
+
+# Commands that detectors send, or that follow another aggregate. A detector may be late, so where the table has no row for such a command,
 # it is accepted without an event instead of refused.
 DETECTOR_REQUESTS: Final = frozenset(
-    {c.AwaitConfirmation, c.StartCompletion, c.AbortCompletion, c.FinishCompletion, c.RecordValidation}
+    {
+        c.AwaitConfirmation,
+        c.StartCompletion,
+        c.AbortCompletion,
+        c.FinishCompletion,
+        c.RecordValidation,
+        c.ReturnTasks,
+        c.FollowSupervisor,
+    }
 )
 
 _HINTS: Final = {

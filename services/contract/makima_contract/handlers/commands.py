@@ -11,10 +11,11 @@ from makima_schemas.contract.events import ContractEvent
 from makima_schemas.errors import ErrorCode
 from makima_schemas.refusal import Refused
 
+from makima_contract.domain.agents import Command
 from makima_contract.domain.state import Contract
 from makima_contract.handlers.authorization import Authorization
 
-ContractCommandHandler = CommandHandler[Contract, ContractCommand, ContractEvent]
+ContractCommandHandler = CommandHandler[Contract, Command, ContractEvent]
 
 
 # The commands that daemons may send, the same as over HTTP
@@ -46,10 +47,10 @@ REPEATABLE: Final = DAEMONS | {
 }
 
 
-def event_quota(limit: int) -> Callable[[ContractCommand, int], None]:
+def event_quota(limit: int) -> Callable[[Command, int], None]:
     """A check for the command handler: raises `QUOTA_EXCEEDED` for a contract that has `limit` events."""
 
-    def check(command: ContractCommand, version: int) -> None:
+    def check(command: Command, version: int) -> None:
         if version >= limit and type(command) in REPEATABLE:
             raise Refused(
                 ErrorCode.QUOTA_EXCEEDED,

@@ -1,7 +1,7 @@
-"""Starts a contract on its supervisor's first heartbeat, creates the supervisor's task in it, and gives it to
-the daemon that the heartbeat came from.
+"""Starts a contract on its supervisor's first heartbeat, creates the supervisor's task in it, which follows the
+supervisor from then on, and gives the contract to the daemon that the heartbeat came from.
 
-Source of the rule: domain.md, Status and Supervisor; agents.md, Assignment.
+Source of the rule: domain.md, Status and Supervisor; agents.md, Assignment, Tasks and agents.
 """
 
 from collections.abc import Sequence
@@ -15,11 +15,11 @@ from makima_kernel.projections.projection import Applied
 from makima_kernel.service.reactor import Reactor
 from makima_kernel.telemetry import traces
 from makima_schemas.commands import Problem, Request
-from makima_schemas.contract.commands import AssignContract, CreateTask, StartContract
-from makima_schemas.contract.events import ContractCreated
+from makima_schemas.contract.commands import AssignContract, CreateTask, FollowSupervisor, StartContract
+from makima_schemas.contract.events import ContractCreated, ContractReopened
 from makima_schemas.errors import RETRYABLE_CODES
 
-from makima_contract.event_entities import contract_of_live_supervisor, resumes_unstarted
+from makima_contract.event_entities import contract_of_supervisor, resumes_unstarted
 from makima_contract.handlers.commands import ContractCommandHandler
 from makima_contract.queries import PendingStart, Queries, UnregisteredTask
 
@@ -46,9 +46,9 @@ class Starter:
     def applied(self, _position: int, batch: Sequence[Applied]) -> None:
         """Called after each commit of the projection; wakes the loop if there may be a new pending row."""
         if any(
-            contract_of_live_supervisor(each)
+            contract_of_supervisor(each)
             or resumes_unstarted(each)
-            or isinstance(each.event, ContractCreated)
+            or isinstance(each.event, ContractCreated | ContractReopened)
             for each in batch
         ):
             self._reactor.wake()
@@ -74,7 +74,8 @@ class Starter:
             await self._queries.mark_started(start)
 
     async def _register(self, supervisor: UnregisteredTask) -> None:
-        """Creates the supervisor's task in its contract, and gives the contract to its daemon.
+        """Creates the supervisor's task in its contract, gives the contract to its daemon, and lets the task follow
+        its supervisor.
 
         A refusal also ends the pending state: the task exists, the contract is closed, or it does not exist
         yet. In the last case its creation makes the row pending again.
@@ -87,13 +88,15 @@ class Starter:
             assigning = AssignContract(supervisor.daemon_id, because)
             if not await self._answered(supervisor, f"assign/{supervisor.owed_at}", assigning):
                 return
-        await self._queries.mark_registered(supervisor)
+        follow = FollowSupervisor(supervisor.task_id, supervisor.task_status)
+        if await self._answered(supervisor, f"follow/{supervisor.task_id}/{supervisor.owed_at}", follow):
+            await self._queries.mark_registered(supervisor)
 
     async def _answered(
         self,
         pending: PendingStart | UnregisteredTask,
         intent: str,
-        command: StartContract | CreateTask | AssignContract,
+        command: StartContract | CreateTask | AssignContract | FollowSupervisor,
     ) -> bool:
         """Sends the command; True if it was accepted or refused, False if it must be retried.
 

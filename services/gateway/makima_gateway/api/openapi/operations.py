@@ -9,7 +9,7 @@ from makima_schemas.errors import ErrorCode
 # Error codes shared by several routes; `document` adds those that follow from path, body and headers.
 MOVES: Final = frozenset({ErrorCode.INVALID_TRANSITION})  # commands that the contract's status may not allow
 # commands of an agent, which a newer process may have replaced
-SPEAKS: Final = MOVES | {ErrorCode.SUPERSEDED}
+SPEAKS: Final = MOVES | {ErrorCode.SUPERSEDED, ErrorCode.REJOIN_REQUIRED}
 FLAGGED: Final = frozenset({ErrorCode.FEATURE_OFF})  # routes and actions behind a feature flag
 
 

@@ -43,7 +43,7 @@ class Claim(Body):
     """An agent of `role` claims a task."""
 
     role: Id
-    connection_id: Text | None = None
+    connection_id: Id | None = None
 
 
 class TaskActionRequest(Body):
@@ -52,7 +52,7 @@ class TaskActionRequest(Body):
     `connection_id` null: the caller is the daemon or a person, not an agent's process.
     """
 
-    connection_id: Text | None = None
+    connection_id: Id | None = None
 
 
 class TaskDone(Body):
@@ -60,7 +60,7 @@ class TaskDone(Body):
 
     success: Flag
     result: Text | None = None
-    connection_id: Text | None = None
+    connection_id: Id | None = None
 
 
 class HandOff(Body):
@@ -68,4 +68,4 @@ class HandOff(Body):
 
     to_role: Id
     result: Text | None = None
-    connection_id: Text | None = None
+    connection_id: Id | None = None

@@ -1,0 +1,91 @@
+"""Asks a contract's daemon to start an agent of a role: signal `start` (agents.md, Tasks and agents).
+
+The stale-detector asks when a task has been pending too long. Whoever places roles at once calls `RoleRequests.ask`.
+"""
+
+from typing import Final, cast
+
+import orjson
+import structlog
+from makima_kernel.commands.decider import fold
+from makima_kernel.event_log.log import Log
+from makima_schemas import subjects
+from makima_schemas.codec import decode
+from makima_schemas.contract.events import ContractCreated, ContractEvent
+from makima_schemas.contract.model import ACTIVE_STATUSES, TaskStatus
+from makima_schemas.errors import ErrorCode
+from makima_schemas.identity import stream_name
+from makima_schemas.questions import AskForRole, RoleRequest
+from makima_schemas.refusal import Refused
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.errors import NoRespondersError
+
+from makima_contract.domain.decider import ContractDecider
+from makima_contract.queries import Queries
+
+# Only to receive an immediate refusal; the start itself may take longer.
+DAEMON_REPLY_TIMEOUT_SECONDS: Final = 2.0
+
+
+class RoleRequests:
+    """Answers `AskForRole`."""
+
+    def __init__(self, log: Log, decider: ContractDecider, queries: Queries, nats: Client) -> None:
+        self._log, self._decider, self._queries, self._nats = log, decider, queries, nats
+
+    async def handle(self, question: AskForRole) -> RoleRequest:
+        """Asks if the task is still pending and waits for a role, by the log.
+
+        Raises `Refused`: `CONTRACT_NOT_FOUND`, `TASK_NOT_FOUND`.
+        """
+        recorded = await self._log.stream(question.tenant, stream_name("contract", question.contract_id))
+        events = [cast("ContractEvent", decode(each.type, each.schema, each.data)) for each in recorded]
+        contract = fold(self._decider, events)
+        if not contract.exists or not isinstance(events[0], ContractCreated):
+            raise Refused(ErrorCode.CONTRACT_NOT_FOUND, "there is no such contract")
+        task = contract.tasks.get(question.task_id)
+        if task is None:
+            raise Refused(ErrorCode.TASK_NOT_FOUND, f"there is no task {question.task_id!r} in this contract")
+        if contract.status not in ACTIVE_STATUSES:
+            return _nobody(f"the contract is {contract.status}")
+        if task.status is not TaskStatus.PENDING or task.role is None:
+            return _nobody(f"the task is {task.status}, for role {task.role}")
+        body = {
+            "contract_id": question.contract_id,
+            "contract_type": events[0].contract_type,
+            "phase": task.phase,
+            "task_id": question.task_id,
+            "role": task.role,
+        }
+        return await self.ask(question.tenant, contract.daemon_id, body)
+
+    async def ask(self, tenant: str, daemon_id: str | None, start: dict[str, str]) -> RoleRequest:
+        """Sends `start` to the contract's daemon; `daemon_id` null: to the one that was heard first.
+
+        No reply in time counts as asked: the daemon is there, and may still be starting the agent.
+        """
+        daemon_id = daemon_id or await self._queries.daemon_of(tenant, start["contract_id"])
+        if daemon_id is None:
+            return _nobody("no daemon has the contract")
+        try:
+            answer = await self._nats.request(
+                subjects.daemon_signal(daemon_id, "start"),
+                orjson.dumps(start),
+                timeout=DAEMON_REPLY_TIMEOUT_SECONDS,
+            )
+        except NoRespondersError:
+            return _nobody(f"daemon {daemon_id} does not receive signals now")
+        except TimeoutError:
+            pass
+        except NatsError as error:
+            return _nobody(f"the signal to daemon {daemon_id} could not be sent: {type(error).__name__}")
+        else:
+            if answer.data.startswith(b'{"error":'):
+                return _nobody(f"daemon {daemon_id} refused: {answer.data[:200].decode(errors='replace')}")
+        structlog.get_logger().info("contract.role_asked_for", daemon_id=daemon_id, **start)
+        return RoleRequest(requested=True, daemon_id=daemon_id, reason=None)
+
+
+def _nobody(reason: str) -> RoleRequest:
+    return RoleRequest(requested=False, daemon_id=None, reason=reason)
