@@ -11,6 +11,7 @@ from makima_stale_detector.handlers.detection_loop import DetectionLoop
 from makima_stale_detector.handlers.heartbeat_consumer import HeartbeatConsumer
 from makima_stale_detector.handlers.local_health import LocalHealth
 from makima_stale_detector.handlers.log_follower import LogFollower
+from makima_stale_detector.handlers.role_task_scanner import RoleTaskScanner
 from makima_stale_detector.handlers.silence_outbox import SilenceOutbox
 from makima_stale_detector.handlers.stale_contract_scanner import StaleContractScanner
 from makima_stale_detector.projections import Silence
@@ -45,6 +46,16 @@ async def build(service: Service) -> None:
         queries, projector, service.bus, grace_seconds=settings.contracts.agent_grace_hours * 3600
     )
 
+    role_tasks = RoleTaskScanner(
+        queries,
+        projector,
+        service.log,
+        service.bus,
+        claimed_seconds=settings.contracts.task_claimed_timeout_seconds,
+        pending_seconds=settings.contracts.task_pending_timeout_seconds,
+        local_health=local_health.problem,
+    )
+
     async def reads() -> str | None:
         return local_health.incomplete()
 
@@ -68,6 +79,7 @@ async def build(service: Service) -> None:
     service.loop("remind", staleness.remind)
     if settings.feature_flags.supervisor_heartbeat:
         service.loop("clean up agents", cleaner.run)
+    service.loop("role tasks", role_tasks.run)
 
 
 def timeouts(contracts: ContractsSettings) -> Timeouts:

@@ -10,14 +10,16 @@ import orjson
 from makima_kernel.event_log.columns import columns
 from makima_kernel.event_log.named_sql import named
 from makima_kernel.projections.projector import Applied
+from makima_schemas.agent import AgentStatus
 from makima_schemas.codec import encode
-from makima_schemas.contract.events import ContractCreated
+from makima_schemas.contract.events import ContractCreated, ContractDeleted
 from makima_schemas.contract.model import ContractStatus
 from makima_schemas.silence import SilenceDetected, deterministic_id
 
-from makima_stale_detector.domain import staleness
+from makima_stale_detector.domain import role_tasks, staleness
 from makima_stale_detector.domain.members import sender as tracked
 from makima_stale_detector.domain.members.sender import Sender
+from makima_stale_detector.domain.role_tasks import RoleAgent, RoleTask
 from makima_stale_detector.domain.staleness import Progress
 from makima_stale_detector.domain.verdicts import mass_silence
 from makima_stale_detector.domain.verdicts.mass_silence import Hold
@@ -36,15 +38,18 @@ class Silence:
 
     name = "stale_detector"
     schema = "stale_detector"
-    tables = ("senders", "contracts", "holds", "owed")
+    tables = ("senders", "contracts", "holds", "owed", "role_agents", "role_tasks")
     fold_number = 3
-    events: frozenset[type] = tracked.EVENTS | staleness.EVENTS | mass_silence.EVENTS | {SilenceDetected}
+    events: frozenset[type] = (
+        tracked.EVENTS | staleness.EVENTS | mass_silence.EVENTS | role_tasks.EVENTS | {SilenceDetected}
+    )
 
     async def apply(self, connection: asyncpg.Connection, batch: Sequence[Applied]) -> None:
         await _senders(connection, batch)
         await _contracts(connection, batch)
         await _holds(connection, batch)
         await _pending(connection, batch)
+        await _roles(connection, batch)
 
 
 async def _senders(connection: asyncpg.Connection, batch: Sequence[Applied]) -> None:
@@ -137,6 +142,75 @@ async def _pending(connection: asyncpg.Connection, batch: Sequence[Applied]) -> 
     recorded_ids = [each.recorded.command_id for each in batch if isinstance(each.event, SilenceDetected)]
     if recorded_ids:
         await connection.execute(SQL["delete_recorded"], recorded_ids)
+
+
+async def _roles(connection: asyncpg.Connection, whole: Sequence[Applied]) -> None:
+    """A contract that is deleted takes with it what was before: so the rows do not depend on where a batch ends."""
+    deleted = {
+        (each.recorded.tenant, each.recorded.entity_id): each.recorded.position
+        for each in whole
+        if isinstance(each.event, ContractDeleted)
+    }
+    if deleted:
+        await connection.execute(SQL["forget_roles_of"], *columns(deleted, 2))
+    batch = [
+        each
+        for each in whole
+        if isinstance(event := each.event, role_tasks.AGENT_EVENTS)
+        and each.recorded.position > deleted.get((each.recorded.tenant, event.contract_id), 0)
+    ]
+    await _role_agents(connection, batch)
+    batch = [
+        each
+        for each in whole
+        if isinstance(each.event, role_tasks.TASK_EVENTS)
+        and each.recorded.position > deleted.get((each.recorded.tenant, each.recorded.entity_id), 0)
+    ]
+    await _role_tasks(connection, batch)
+
+
+async def _role_agents(connection: asyncpg.Connection, batch: Sequence[Applied]) -> None:
+    about = [
+        ((each.recorded.tenant, event.contract_id, event.role), each)
+        for each in batch
+        if isinstance(event := each.event, role_tasks.AGENT_EVENTS)
+    ]
+    if not about:
+        return
+    rows = await connection.fetch(SQL["role_agents"], *columns({key for key, _ in about}, 3))
+    known: dict[tuple[str, str, str], RoleAgent | None] = {
+        (row["tenant"], row["contract_id"], row["role"]): RoleAgent(
+            AgentStatus(row["status"]), row["version"], row["away_version"]
+        )
+        for row in rows
+    }
+    for key, each in about:
+        known[key] = role_tasks.evolve_agent(known.get(key), each.recorded, each.event)
+    stored = [(*key, *astuple(agent)) for key, agent in sorted(known.items()) if agent is not None]
+    await connection.execute(SQL["store_role_agents"], *columns(stored, 6))
+
+
+async def _role_tasks(connection: asyncpg.Connection, batch: Sequence[Applied]) -> None:
+    about = [
+        ((each.recorded.tenant, each.recorded.entity_id, event.task_id), each)
+        for each in batch
+        if isinstance(event := each.event, role_tasks.TASK_EVENTS)
+    ]
+    if not about:
+        return
+    rows = await connection.fetch(SQL["role_tasks"], *columns({key for key, _ in about}, 3))
+    known: dict[tuple[str, str, str], RoleTask | None] = {
+        (row["tenant"], row["contract_id"], row["task_id"]): RoleTask(
+            row["wanted_role"], row["held_by"], row["since_position"]
+        )
+        for row in rows
+    }
+    for key, each in about:
+        known[key] = role_tasks.evolve_task(known.get(key), each.recorded, each.event)
+    stored = [(*key, *astuple(task)) for key, task in sorted(known.items()) if task is not None]
+    await connection.execute(SQL["store_role_tasks"], *columns(stored, 6))
+    done = [key for key, task in known.items() if task is None]
+    await connection.execute(SQL["forget_role_tasks"], *columns(done, 3))
 
 
 def progress(row: asyncpg.Record) -> Progress:

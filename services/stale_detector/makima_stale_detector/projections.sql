@@ -64,3 +64,37 @@ on conflict (command_id) do nothing;
 -- name: delete_recorded
 -- Deletes outbox rows whose `SilenceDetected` is in the log.
 delete from owed where command_id = any ($1::uuid[]);
+
+-- name: role_agents
+-- The rows of the agents that a batch of events is about.
+select tenant, contract_id, role, status, version, away_version
+from role_agents where (tenant, contract_id, role) in (select * from unnest($1::text[], $2::text[], $3::text[]));
+
+-- name: store_role_agents
+-- Upserts each agent of a batch once.
+insert into role_agents (tenant, contract_id, role, status, version, away_version)
+select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[])
+on conflict (tenant, contract_id, role) do update set
+    status = excluded.status, version = excluded.version, away_version = excluded.away_version;
+
+-- name: role_tasks
+-- The rows of the tasks that a batch of events is about.
+select tenant, contract_id, task_id, wanted_role, held_by, since_position
+from role_tasks where (tenant, contract_id, task_id) in (select * from unnest($1::text[], $2::text[], $3::text[]));
+
+-- name: store_role_tasks
+-- Upserts each task of a batch once. A new episode was not asked for yet.
+insert into role_tasks (tenant, contract_id, task_id, wanted_role, held_by, since_position)
+select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[])
+on conflict (tenant, contract_id, task_id) do update set
+    wanted_role = excluded.wanted_role, held_by = excluded.held_by, since_position = excluded.since_position,
+    requested = role_tasks.requested and role_tasks.since_position = excluded.since_position;
+
+-- name: forget_role_tasks
+-- Deletes the rows of tasks that are done.
+delete from role_tasks where (tenant, contract_id, task_id) in (select * from unnest($1::text[], $2::text[], $3::text[]));
+
+-- name: forget_roles_of
+-- Deletes the rows of deleted contracts.
+with tasks as (delete from role_tasks where (tenant, contract_id) in (select * from unnest($1::text[], $2::text[])))
+delete from role_agents where (tenant, contract_id) in (select * from unnest($1::text[], $2::text[]));

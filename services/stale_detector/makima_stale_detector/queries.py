@@ -95,6 +95,29 @@ class Stale:
     stale_seconds: float  # since the last activity
 
 
+@dataclass(frozen=True, slots=True)
+class AwayAgent:
+    """An agent that is dead or offline while its role holds tasks."""
+
+    tenant: str
+    contract_id: str
+    role: str
+    status: str
+    version: int  # of its stream
+    away_version: int  # at which it became dead or offline
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingTask:
+    """A pending task whose role has no present agent, and for which nobody was asked yet."""
+
+    tenant: str
+    contract_id: str
+    task_id: str
+    role: str
+    since_position: int  # of the event since which it is pending; identifies the episode
+
+
 class Queries:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
@@ -159,3 +182,17 @@ class Queries:
 
     async def stale(self, limit: int) -> list[Stale]:
         return [Stale(**row) for row in await self._pool.fetch(SQL["stale"], limit)]
+
+    async def away_agents(self, limit: int) -> list[AwayAgent]:
+        """Up to `limit` agents that are away while their role holds tasks."""
+        return [AwayAgent(**row) for row in await self._pool.fetch(SQL["away_agents"], limit)]
+
+    async def waiting_tasks(self, limit: int) -> list[WaitingTask]:
+        """Up to `limit` tasks that wait for a role without a present agent, the oldest first."""
+        return [WaitingTask(**row) for row in await self._pool.fetch(SQL["waiting_tasks"], limit)]
+
+    async def mark_requested(self, task: WaitingTask) -> None:
+        """Note that the contract's daemon was asked for the task's role."""
+        await self._pool.execute(
+            SQL["mark_requested"], task.tenant, task.contract_id, task.task_id, task.since_position
+        )

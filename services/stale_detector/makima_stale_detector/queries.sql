@@ -78,3 +78,33 @@ limit $1
 select tenant, contract_id, last_activity_at,
        extract(epoch from clock_timestamp() - last_activity_at)::double precision as stale_seconds
 from stale_detector.contracts where episode is not null order by last_activity_at limit $1
+
+-- name: away_agents
+-- Agents that are dead or offline while their role holds tasks of a contract that is not over.
+select a.tenant, a.contract_id, a.role, a.status, a.version, a.away_version
+from stale_detector.role_agents as a
+join stale_detector.contracts as c using (tenant, contract_id)
+where a.status in ('dead', 'offline') and c.status in ('created', 'active', 'waiting_for_input', 'completing', 'paused', 'blocked')
+  and exists (
+    select from stale_detector.role_tasks as t where t.tenant = a.tenant and t.contract_id = a.contract_id and t.held_by = a.role
+  )
+order by a.away_version limit $1
+
+-- name: waiting_tasks
+-- Pending tasks of contracts at work that wait for a role without a present agent, and for which nobody was asked.
+select t.tenant, t.contract_id, t.task_id, t.wanted_role as role, t.since_position
+from stale_detector.role_tasks as t
+join stale_detector.contracts as c using (tenant, contract_id)
+where t.held_by is null and t.wanted_role is not null and not t.requested
+  and c.status in ('active', 'waiting_for_input', 'completing')
+  and not exists (
+    select from stale_detector.role_agents as a
+    where a.tenant = t.tenant and a.contract_id = t.contract_id and a.role = t.wanted_role
+      and a.status in ('ready', 'working', 'restarting')
+  )
+order by t.since_position limit $1
+
+-- name: mark_requested
+-- The daemon was asked; the task's next event begins a new episode.
+update stale_detector.role_tasks set requested = true
+where tenant = $1 and contract_id = $2 and task_id = $3 and since_position = $4

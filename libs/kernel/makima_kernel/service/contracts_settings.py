@@ -31,6 +31,16 @@ class ContractsSettings(KeepableTimeouts):
     )
     stale_threshold_minutes: float = Field(default=30, gt=0)
     stale_detection_interval_seconds: float = Field(default=60, gt=0)
+    task_claimed_timeout_seconds: float = Field(
+        default=120,
+        gt=0,
+        description="how long an agent may be dead or offline before its tasks are pending again",
+    )
+    task_pending_timeout_seconds: float = Field(
+        default=300,
+        gt=0,
+        description="how long a task may wait before its contract's daemon is asked to start its role",
+    )
     cleanup_timeout_seconds: float = Field(default=30, gt=0)
     validator_timeout_seconds: float = Field(
         default=10,

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
 from itertools import islice
 from typing import Final
 
@@ -24,11 +23,11 @@ from nats.errors import Error as NatsError
 
 from makima_stale_detector.domain import staleness
 from makima_stale_detector.handlers.detection_loop import ACTOR
+from makima_stale_detector.handlers.read_model_lag import lags
 from makima_stale_detector.queries import EndedEpisode, Queries, StaleCandidate
 
 STALE_SCAN_SECONDS: Final = 0.5
 STALE_SCAN_BATCH_SIZE: Final = 500
-LONGEST_LAG: Final = timedelta(seconds=1)  # of the read model behind the log
 
 
 class StaleContractScanner:
@@ -90,7 +89,9 @@ class StaleContractScanner:
                 structlog.get_logger().warning("staleness.reminder_failed", reason=repr(error))
 
     async def _scan(self) -> None:
-        if not self._projector.active or self._local_health() is not None or await self._lags():
+        if not self._projector.active or self._local_health() is not None:
+            return
+        if await lags(self._projector, self._log, self._queries):  # it may be activity that is not shown yet
             return
         unjudged = {
             each.contract_id: f"stale_after_seconds is {each.stale_after_seconds:g}"
@@ -122,13 +123,6 @@ class StaleContractScanner:
             )
         self._unjudged = unjudged
         metrics.exported(metrics.contracts_unjudged).set(len(unjudged))
-
-    async def _lags(self) -> bool:
-        """True if an event has waited for the read model for more than LONGEST_LAG: it may be activity that
-        is not shown yet.
-        """
-        waiting = await self._log.after(self._projector.position, 1)
-        return bool(waiting) and await self._queries.now() - waiting[0].recorded_at > LONGEST_LAG
 
     async def _detect(self, due: StaleCandidate) -> None:
         """Append `StaleDetected`, guarded by the contract's version at the time of the query.

@@ -1,0 +1,131 @@
+"""Has tasks of agents that stay away returned, and agents started for tasks that nobody takes (agents.md, Tasks and
+agents). The contract service does both, by command.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import asdict
+from time import monotonic
+from typing import Final
+
+import structlog
+from makima_kernel.cancellation import raise_if_cancelled
+from makima_kernel.commands.client import Bus
+from makima_kernel.event_log.appender import LOG_UNAVAILABLE
+from makima_kernel.event_log.log import Log
+from makima_kernel.projections.projector import Projector
+from makima_schemas.agent import AgentStatus
+from makima_schemas.commands import Problem, Request
+from makima_schemas.contract.commands import ReturnTasks
+from makima_schemas.errors import ErrorCode
+from makima_schemas.identity import agent_id, stream_name
+from makima_schemas.silence import deterministic_id
+
+from makima_stale_detector.domain.role_tasks import EpisodeTimers
+from makima_stale_detector.handlers.detection_loop import ACTOR
+from makima_stale_detector.handlers.read_model_lag import lags
+from makima_stale_detector.queries import AwayAgent, Queries, WaitingTask
+
+ROLE_SCAN_SECONDS: Final = 0.5
+ROLE_SCAN_BATCH_SIZE: Final = 5000  # of each kind: those that have waited longest
+CONTRACT_SERVICE: Final = "contract"
+
+_logger = structlog.get_logger(__name__)
+
+
+class RoleTaskScanner:
+    """Scans while the read model follows the log and `local_health` returns None; only that time counts.
+
+    `claimed_seconds`: how long an agent may be dead or offline before its role's tasks are returned.
+    `pending_seconds`: how long a task may wait for its role before the contract's daemon is asked to start it.
+    """
+
+    def __init__(
+        self,
+        queries: Queries,
+        projector: Projector,
+        log: Log,
+        bus: Bus,
+        *,
+        claimed_seconds: float,
+        pending_seconds: float,
+        local_health: Callable[[], str | None],
+    ) -> None:
+        self._queries, self._projector, self._log, self._bus = queries, projector, log, bus
+        self._claimed_seconds, self._pending_seconds = claimed_seconds, pending_seconds
+        self._local_health = local_health
+        self._away, self._waiting = EpisodeTimers[AwayAgent](), EpisodeTimers[WaitingTask]()
+        self._watched_at: float | None = (
+            None  # the last scan, on the monotonic clock; None: that one was blind
+        )
+
+    async def run(self) -> None:
+        while True:
+            raise_if_cancelled()
+            try:
+                await self._scan()
+            except LOG_UNAVAILABLE as error:
+                self._watched_at = None
+                _logger.warning("role_tasks.scan_failed", reason=repr(error))
+            await asyncio.sleep(ROLE_SCAN_SECONDS)
+
+    async def _scan(self) -> None:
+        if (
+            not self._projector.active
+            or self._local_health() is not None
+            or await lags(self._projector, self._log, self._queries)
+        ):
+            self._watched_at = None
+            return
+        away = await self._queries.away_agents(ROLE_SCAN_BATCH_SIZE)
+        waiting = await self._queries.waiting_tasks(ROLE_SCAN_BATCH_SIZE)
+        watched = self._watched_seconds()
+        for agent in self._away.watch(away, watched, self._claimed_seconds):
+            await self._return(agent)
+        for task in self._waiting.watch(waiting, watched, self._pending_seconds):
+            await self._ask(task)
+
+    def _watched_seconds(self) -> float:
+        """The time since the last scan. Of a longer gap, in which this process was frozen, only a scan's length."""
+        now, before = monotonic(), self._watched_at
+        self._watched_at = now
+        return 0.0 if before is None else min(now - before, 2 * ROLE_SCAN_SECONDS)
+
+    async def _return(self, agent: AwayAgent) -> None:
+        """Returns all that the role holds, unless its agent has done anything since: then the guard refuses it."""
+        reason = "agent_dead" if agent.status == AgentStatus.DEAD else "agent_offline"
+        command = ReturnTasks(agent.role, agent.version + 1, reason)
+        request = Request(
+            deterministic_id("return", agent.tenant, agent.contract_id, agent.role, agent.version),
+            agent.contract_id,
+            asdict(command),
+            actor=ACTOR,
+            tenant=agent.tenant,
+            guard=(stream_name("agent", agent_id(agent.contract_id, agent.role)), agent.version),
+        )
+        reply = await self._bus.ask(CONTRACT_SERVICE, "return_tasks", request)
+        if isinstance(reply, Problem) and reply.code is not ErrorCode.VERSION_CONFLICT:
+            _logger.warning(
+                "role_tasks.not_returned",
+                contract_id=agent.contract_id,
+                role=agent.role,
+                code=reply.code,
+                detail=reply.detail,
+            )
+
+    async def _ask(self, task: WaitingTask) -> None:
+        """Asks once while the task is pending. Where nobody could be asked, again after another timeout."""
+        question: dict[str, object] = {
+            "contract_id": task.contract_id,
+            "task_id": task.task_id,
+            "tenant": task.tenant,
+        }
+        answer = await self._bus.query(CONTRACT_SERVICE, "ask_for_role", question)
+        log = _logger.bind(contract_id=task.contract_id, task_id=task.task_id, role=task.role)
+        if isinstance(answer, Problem) or not answer.get("requested"):
+            self._waiting.restart(task)
+            reason = answer.detail if isinstance(answer, Problem) else answer.get("reason")
+            log.warning("role_tasks.nobody_to_ask", reason=reason)
+            return
+        await self._queries.mark_requested(task)
+        log.info("role_tasks.role_asked_for", daemon_id=answer.get("daemon_id"))
