@@ -107,29 +107,11 @@ def read_daemon(daemon_id: str, payload: bytes, headers: Headers) -> tuple[Daemo
         return _mended(error, _Form(DaemonHeartbeat, {"daemon_id": daemon_id}, decode), payload, headers)
 
 
-def completed_daemon(daemon_id: str, payload: bytes, given: Mapping[str, object]) -> bytes:
-    """The body to publish of a daemon's heartbeat that came without a subject: `payload`, with the id, and with the
-    members of `given` that it leaves out.
-
-    Nothing is made to fit: whoever reads it does so, and counts it. Raises `RefusedHeartbeatError`.
-    """
-    members = _members(DaemonHeartbeat, payload, None)
-    if members is None:
-        raise RefusedHeartbeatError("the body is no JSON object that can be read", Source(None, None))
-    missing = {
-        name: value for name, value in {"daemon_id": daemon_id, **given}.items() if name not in members
-    }
-    if not missing:
-        return payload
-    # Written behind the members as they came: read and written again, a byte that is no text would seem to fit.
-    return payload.rstrip(b" \t\r\n")[:-1] + (b"," if members else b"") + msgspec.json.encode(missing)[1:]
-
-
 def _mended(
     unfit: MalformedHeartbeatError, form: _Form[H], payload: bytes, headers: Headers
 ) -> tuple[H, str]:
     """The heartbeat with all that does not fit cut or dropped, decoded strictly again: ids and state must fit."""
-    members = _members(form.cls, payload, headers)
+    members = members_of(form.cls, payload, headers)
     if members is None:
         raise RefusedHeartbeatError(str(unfit), Source(None, None)) from unfit
     fit = FIT[form.cls]
@@ -144,7 +126,7 @@ def _mended(
     return heartbeat, _told(members, fitting, unfit)
 
 
-def _members(cls: type[H], payload: bytes, headers: Headers) -> dict[str, object] | None:
+def members_of(cls: type[H], payload: bytes, headers: Headers) -> dict[str, object] | None:
     """The members of the body, whatever they hold; None if there are none to be read."""
     if len(payload) > MAX_HEARTBEAT_BYTES:
         return None

@@ -91,12 +91,13 @@ class WorktreesRemoved(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Heartbeats:
-    """The newest heartbeats of a supervisor, or of all senders of a contract: `task_id` or `contract_id` says
-    whose.
+    """The newest heartbeats of a supervisor, of all supervisors of a contract, or of one of its agents: `task_id`,
+    `contract_id`, or that and `role` says whose.
     """
 
     contract_id: str | None = None
     task_id: str | None = None
+    role: Annotated[str, Field(pattern=ID_PATTERN)] | None = None
     limit: Annotated[int, Field(strict=True, ge=1, le=MAX_HISTORY_HEARTBEATS)] = 10
     tenant: str = DEFAULT_TENANT
 

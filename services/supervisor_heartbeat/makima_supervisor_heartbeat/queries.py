@@ -14,7 +14,7 @@ from makima_schemas import questions
 from makima_schemas.agent import AgentStatus
 from makima_schemas.errors import ErrorCode
 from makima_schemas.evidence import Arrival
-from makima_schemas.identity import DEFAULT_TENANT, split_stream, stream_name
+from makima_schemas.identity import DEFAULT_TENANT, agent_id, split_stream, stream_name
 from makima_schemas.refusal import Refused
 from makima_schemas.supervisor import ENDED, SupervisorState
 from makima_schemas.times import rfc3339
@@ -170,6 +170,8 @@ class Queries:
             return [stream_name("supervisor", question.task_id)]
         if question.contract_id is None:
             raise Refused(ErrorCode.INVALID_REQUEST, "give contract_id or task_id")
+        if question.role is not None:
+            return [stream_name("agent", agent_id(question.contract_id, question.role))]
         rows = await self._pool.fetch(
             SQL["senders_of_contract"], question.contract_id, timeout=QUERY_TIMEOUT_SECONDS
         )

@@ -28,6 +28,12 @@ class Log:
         """The events of a stream with a version above `after`, in order; all of them if `limit` is None."""
         return _recorded(await self._pool.fetch(SQL["stream"], tenant, stream, after, limit))
 
+    async def newest(
+        self, tenant: str, stream: str, types: Sequence[str], member: str, limit: int
+    ) -> list[Recorded]:
+        """At most `limit` events of a stream that are of these types and have this member, newest first."""
+        return _recorded(await self._pool.fetch(SQL["newest"], tenant, stream, types, member, limit))
+
     async def after(self, position: int, limit: int = 1000) -> list[Recorded]:
         """At most `limit` events with a position above `position`, in order.
 

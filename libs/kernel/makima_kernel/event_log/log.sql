@@ -6,6 +6,14 @@ where tenant = $1 and stream = $2 and version > $3
 order by version
 limit $4
 
+-- name: newest
+-- The newest events of one stream that are of the types $3 and in which member $4 is not null, newest first.
+select position, tenant, stream, version, event_id, command_id, type, schema, convert_to(data::text, 'UTF8'), meta, recorded_at
+from event_log.events
+where tenant = $1 and stream = $2 and type = any ($3::text[]) and data ->> $4 is not null
+order by version desc
+limit $5
+
 -- name: after
 -- The events after a position, in order. Positions have no gaps and become visible in order, so no event can
 -- appear later between the returned rows.

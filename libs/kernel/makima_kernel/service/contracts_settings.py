@@ -29,6 +29,9 @@ class ContractsSettings(KeepableTimeouts):
     restart_timeout_seconds: float = Field(
         default=60, gt=0, description="within which an agent that is restarted has to join; of observed time"
     )
+    restart_timeout_seconds: float = Field(
+        default=60, gt=0, description="within which an agent that is restarted has to join; of observed time"
+    )
     stale_threshold_minutes: float = Field(default=30, gt=0)
     stale_detection_interval_seconds: float = Field(default=60, gt=0)
     task_claimed_timeout_seconds: float = Field(

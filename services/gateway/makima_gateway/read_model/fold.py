@@ -13,12 +13,14 @@ from makima_schemas.contract.events import (
     ContractCreated,
     ContractDeleted,
     ContractEvent,
+    TaskCreated,
 )
 from makima_schemas.daemon import DaemonEvent
 from makima_schemas.envelope import Recorded
 from makima_schemas.silence import SilenceEvent
 from makima_schemas.supervisor import SupervisorEvent
 
+from makima_gateway.read_model import fold_agents as agent_fold
 from makima_gateway.read_model import fold_contract as contract_fold
 from makima_gateway.read_model import fold_supervisors as sender_fold
 from makima_gateway.read_model import fold_tasks as inner_fold
@@ -54,6 +56,8 @@ def fold(rows: Rows, recorded: Recorded, event: Event) -> None:
         sender_fold.apply(rows, contract, recorded, event)
         if key is not None and contract is not None:
             rows.changed.add(key)
+    elif isinstance(event, AgentEvent):
+        agent_fold.apply(rows, contract, recorded, event)
     contract = None if key is None else rows.contracts.get(key)
     monitor_row = monitor_event(
         recorded,
@@ -71,6 +75,7 @@ def _fold_contract(rows: Rows, key: ContractKey, recorded: Recorded, event: Cont
         case ContractCreated():
             rows.contracts[key] = contract_fold.created(recorded, event)
             sender_fold.link_early_supervisors(rows, rows.contracts[key])
+            agent_fold.derive_supervisor(rows, rows.contracts[key], recorded)
             rows.changed.add(key)
         case ContractDeleted():
             _forget(rows, key)
@@ -82,6 +87,9 @@ def _fold_contract(rows: Rows, key: ContractKey, recorded: Recorded, event: Cont
             contract_fold.apply(contract, recorded, event)
             if isinstance(event, ContractAssigned):
                 sender_fold.assign(rows, contract, event.daemon_id)
+                agent_fold.derive_supervisor(rows, contract, recorded)
+            elif isinstance(event, TaskCreated) and event.is_supervisor:
+                agent_fold.supervisor_task_created(rows, contract, recorded)
             rows.changed.add(key)
             try:
                 inner_fold.apply(rows, contract, recorded, event)
@@ -90,7 +98,7 @@ def _fold_contract(rows: Rows, key: ContractKey, recorded: Recorded, event: Cont
 
 
 def _forget(rows: Rows, key: ContractKey) -> None:
-    """Remove a deleted contract, with its tasks, questions, messages and supervisors, from the working set.
+    """Remove a deleted contract, with its tasks, questions, messages, supervisors and agents, from the working set.
 
     It is deleted from the read model only: its events stay in the log.
     """
@@ -103,3 +111,4 @@ def _forget(rows: Rows, key: ContractKey) -> None:
     rows.supervisors = {
         sender: row for sender, row in rows.supervisors.items() if (row.tenant, row.contract_id) != key
     }
+    rows.agents = {agent: row for agent, row in rows.agents.items() if agent[:2] != key}

@@ -4,7 +4,7 @@ from functools import lru_cache
 from typing import Final
 
 import orjson
-from makima_schemas.agent import AgentStatusChanged
+from makima_schemas.agent import AgentJoined, AgentLeft, AgentStatusChanged
 from makima_schemas.codec import Event
 from makima_schemas.contract.events import (
     DeliverableCompleted,
@@ -19,6 +19,7 @@ from makima_schemas.silence import StaleCleared, StaleDetected
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorStateChanged
 from makima_schemas.times import rfc3339
 
+from makima_gateway.read_model.fold_agents import step
 from makima_gateway.read_model.rows import MonitorRow
 
 # Event types that may have a message of their own, beside StatusChanged. This look-up skips the others.
@@ -33,7 +34,9 @@ WITH_MESSAGE: Final[frozenset[type]] = frozenset(
         TaskFailed,
         DeliverableCompleted,
         QuestionAsked,
+        AgentJoined,
         AgentStatusChanged,
+        AgentLeft,
     }
 )
 _stamp = lru_cache(maxsize=64)(rfc3339)  # events that were appended together have the same time
@@ -88,13 +91,10 @@ def _message(recorded: Recorded, event: Event) -> tuple[str, dict[str, object]] 
             return "TaskCompleted", {"task_id": task_id, "task_name": name, "success": False}
         case QuestionAsked(question_id=question_id, question=question, question_type=kind):
             return "QuestionAsked", {"question_id": question_id, "question": question, "question_type": kind}
-        case AgentStatusChanged(role=role, old_status=old, new_status=new, trigger=trigger):
-            return "AgentStatusChanged", {
-                "role": role,
-                "old_status": old,
-                "new_status": new,
-                "trigger": trigger,
-            }
+        case AgentJoined() | AgentStatusChanged() | AgentLeft():
+            change = step(event)
+            members = {"old_status": change.old, "new_status": change.new, "trigger": change.trigger}
+            return "AgentStatusChanged", {"role": event.role, **members}
         case _:
             return None
 

@@ -10,13 +10,20 @@ from makima_schemas.daemon import DaemonAdmitted, DaemonConnected, DaemonDisconn
 from makima_schemas.envelope import Recorded
 from makima_schemas.evidence import Arrival, Evidence
 from makima_schemas.silence import StaleCleared, StaleDetected
-from makima_schemas.supervisor import ENDED, SupervisorRegistered, SupervisorStateChanged
+from makima_schemas.supervisor import (
+    ENDED,
+    SupervisorRegistered,
+    SupervisorRestartRequested,
+    SupervisorStateChanged,
+)
 
+from makima_gateway.read_model.fold_agents import derive_supervisor
 from makima_gateway.read_model.rows import ContractRow, DaemonRow, Json, Rows, SupervisorRow
 
 Foreign = (
     SupervisorRegistered
     | SupervisorStateChanged
+    | SupervisorRestartRequested
     | DaemonAdmitted
     | DaemonConnected
     | DaemonDisconnected
@@ -29,8 +36,10 @@ Foreign = (
 def apply(rows: Rows, contract: ContractRow | None, recorded: Recorded, event: Foreign) -> None:
     """Apply `event` to `rows`, in place; `contract` is the row that it concerns, if there is one."""
     match event:
-        case SupervisorRegistered() | SupervisorStateChanged():
+        case SupervisorRegistered() | SupervisorStateChanged() | SupervisorRestartRequested():
             _supervisor(rows, contract, recorded, event)
+            if contract is not None and contract.supervisor_task_id == recorded.entity_id:
+                derive_supervisor(rows, contract, recorded)
         case DaemonAdmitted() | DaemonConnected() | DaemonDisconnected():
             _daemon(rows, recorded, event)
         case CompletionDetected():
@@ -48,10 +57,14 @@ def _supervisor(
     rows: Rows,
     contract: ContractRow | None,
     recorded: Recorded,
-    event: SupervisorRegistered | SupervisorStateChanged,
+    event: SupervisorRegistered | SupervisorStateChanged | SupervisorRestartRequested,
 ) -> None:
     """Update the supervisor's row, and its contract: of its daemon's supervisors the one heard last drives it."""
     task_id = recorded.entity_id
+    if isinstance(event, SupervisorRestartRequested):
+        if (known := rows.supervisors.get((recorded.tenant, task_id))) is not None:
+            known.restart_requested = True
+        return
     state = event.state if isinstance(event, SupervisorRegistered) else event.new_state
     evidence = None if isinstance(event, SupervisorRegistered) else event.evidence
     alive = state not in ENDED
@@ -68,6 +81,7 @@ def _supervisor(
         registered_at=recorded.recorded_at if known is None else known.registered_at,
         changed_at=recorded.recorded_at,
         evidence=_json(evidence),
+        restart_requested=False,
     )
     rows.supervisors_of.setdefault((recorded.tenant, event.contract_id), set()).add(task_id)
     if contract is None:

@@ -1,17 +1,26 @@
 """Reads a contract as of a version or a time, by the fold of the read model over the contract's stream."""
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
 from makima_kernel.event_log.log import Log
 from makima_schemas.codec import decode
 from makima_schemas.envelope import Recorded
-from makima_schemas.identity import stream_name
+from makima_schemas.identity import agent_id, stream_name
+from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
 
 from makima_gateway.read_model.fold import fold
-from makima_gateway.read_model.rows import ContractRow, MessageRow, QuestionRow, Rows, TaskRow
+from makima_gateway.read_model.rows import (
+    AgentKey,
+    AgentRow,
+    ContractRow,
+    MessageRow,
+    QuestionRow,
+    Rows,
+    TaskRow,
+)
 
 PAGE_EVENTS: Final = 64  # read from the log at once; an event may have 256 KiB
 
@@ -43,6 +52,8 @@ class AsItWas:
     tasks: dict[str, TaskRow]  # by task id
     questions: dict[str, QuestionRow]  # by question id
     messages: dict[str, MessageRow]  # by message id
+    agents: dict[AgentKey, AgentRow]  # what the contract's own stream says of them
+    position: int  # of the contract's last event until then; 0: there was none
 
 
 async def as_it_was(
@@ -52,11 +63,12 @@ async def as_it_was(
 
     The events of other streams (staleness, its supervisor) are not applied.
     """
-    rows = Rows()
+    rows, position = Rows(), 0
     async for events in pages(log, tenant, stream_name("contract", contract_id), 0, version):
         for recorded in events:
             if at is None or recorded.recorded_at <= at:
                 fold(rows, recorded, decode(recorded.type, recorded.schema, recorded.data))
+                position = recorded.position
         rows.monitor_events.clear()
         if at is not None and events[-1].recorded_at > at:
             break
@@ -65,4 +77,57 @@ async def as_it_was(
         {task.id: task for task in rows.tasks.values()},
         {question.id: question for question in rows.questions.values()},
         {message.id: message for message in rows.messages},
+        rows.agents,
+        position,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Until:
+    """Up to and with a position of the log, or a time; both null: up to its end."""
+
+    position: int | None = None
+    at: datetime | None = None
+
+    def includes(self, recorded: Recorded) -> bool:
+        if self.position is not None:
+            return recorded.position <= self.position
+        return self.at is None or recorded.recorded_at <= self.at
+
+
+def agent_streams(contract_id: str, roles: Sequence[str], supervisors: Sequence[str]) -> list[str]:
+    """The streams that say what the agents of a contract are: its supervisors', and those of the other roles."""
+    others = [role for role in roles if role != SUPERVISOR_ROLE]
+    return [
+        *(stream_name("supervisor", task_id) for task_id in supervisors),
+        *(stream_name("agent", agent_id(contract_id, role)) for role in others),
+    ]
+
+
+async def agents_as_they_were(
+    log: Log,
+    contract: ContractRow,
+    agents: dict[AgentKey, AgentRow],
+    *,
+    roles: Sequence[str],
+    supervisors: Sequence[str],
+    until: Until,
+) -> list[AgentRow]:
+    """The agents of these roles, and the one that follows from these supervisors, by role.
+
+    `contract` and `agents` are what its own stream says of that time.
+    """
+    key = (contract.tenant, contract.id)
+    rows = Rows(contracts={key: replace(contract, supervisor_task_id=None)}, agents=agents)
+    for stream in agent_streams(contract.id, roles, supervisors):
+        await _fold_until(log, rows, contract.tenant, stream, until)
+    return [rows.agents[key] for key in sorted(rows.agents)]
+
+
+async def _fold_until(log: Log, rows: Rows, tenant: str, stream: str, until: Until) -> None:
+    async for events in pages(log, tenant, stream, 0, None):
+        for recorded in events:
+            if not until.includes(recorded):
+                return
+            fold(rows, recorded, decode(recorded.type, recorded.schema, recorded.data))
+        rows.monitor_events.clear()

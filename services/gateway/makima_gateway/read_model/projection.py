@@ -27,6 +27,7 @@ class ReadModel:
         "questions",
         "messages",
         "supervisors",
+        "agents",
         "daemons",
         "monitor_events",
         "tallies",

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from makima_schemas.agent import AgentStatus
 from makima_schemas.contract.model import ContractStatus, QuestionType, TaskStatus, WaitingFor
 from makima_schemas.envelope import Recorded
 
 ContractKey = tuple[str, str]  # tenant, contract id
 InnerKey = tuple[str, str, str]  # tenant, contract id, id of a task or question in it
 SenderKey = tuple[str, str]  # tenant, task id of a supervisor or daemon id
+AgentKey = tuple[str, str, str]  # tenant, contract id, role
 TallyKey = tuple[str, str, str, str]  # tenant, owner, status, phase
 Counts = tuple[int, int, int, int, int]  # contracts, stale, supervised, running and pending tasks
 Json = str  # a JSON value as text: most events do not read it, so it is not decoded
@@ -124,6 +126,32 @@ class SupervisorRow:
     registered_at: datetime
     changed_at: datetime  # time of its last event
     evidence: Json | None  # of the verdict that it is silent, if that was its last event
+    restart_requested: bool  # a restart was requested, and it was not heard again yet
+
+
+@dataclass(slots=True)
+class AgentRow:
+    """An agent: one role of one contract. That of the role `supervisor` is derived from the supervisor's row."""
+
+    tenant: str
+    contract_id: str
+    role: str
+    owner_id: str  # the contract's
+    agent_status: AgentStatus
+    connection_id: str | None  # in force; null: it never joined
+    daemon_id: str | None  # the daemon that runs it; null: none
+    since: datetime  # when it got its status; joining anew counts
+    joined_at: datetime | None  # its last join; the last change of a supervisor that was heard; null: never
+    version: int  # of its stream: this and the next two are of the event that gave it its status
+    position: int  # in the log
+    event: str
+    trigger: str
+    reason: str | None
+    evidence: Json | None  # of the verdict that gave it its status
+    hidden: bool  # cleaned up: lists and teams leave it out
+    stuck: bool  # alive without progress
+    progress_at: datetime | None  # of the last progress before it got stuck
+    fenced: Json  # ids of the connections that were replaced, the newest ones
 
 
 @dataclass(slots=True)
@@ -180,6 +208,7 @@ class Rows:
     messages: list[MessageRow] = field(default_factory=list[MessageRow])
     supervisors: dict[SenderKey, SupervisorRow] = field(default_factory=dict[SenderKey, SupervisorRow])
     daemons: dict[SenderKey, DaemonRow] = field(default_factory=dict[SenderKey, DaemonRow])
+    agents: dict[AgentKey, AgentRow] = field(default_factory=dict[AgentKey, AgentRow])
     monitor_events: list[MonitorRow] = field(default_factory=list[MonitorRow])
     changed: set[ContractKey] = field(default_factory=set[ContractKey])  # contracts to write back
     deleted: set[ContractKey] = field(default_factory=set[ContractKey])  # contracts to delete

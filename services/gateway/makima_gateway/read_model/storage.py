@@ -12,6 +12,7 @@ import asyncpg
 from makima_kernel.event_log.columns import columns
 from makima_kernel.event_log.copy_text import NULL, copy_text
 from makima_kernel.event_log.named_sql import named
+from makima_schemas.agent import AgentEvent, AgentStatus
 from makima_schemas.codec import Event
 from makima_schemas.contract.events import (
     ContractAssigned,
@@ -19,17 +20,21 @@ from makima_schemas.contract.events import (
     QuestionAnswered,
     TaskClaimed,
     TaskCompleted,
+    TaskCreated,
     TaskFailed,
     TaskReleased,
     TaskStarted,
 )
 from makima_schemas.contract.model import ContractStatus, TaskStatus
 from makima_schemas.envelope import Recorded
-from makima_schemas.supervisor import SupervisorRegistered, SupervisorStateChanged
+from makima_schemas.supervisor import SupervisorEvent, SupervisorRegistered, SupervisorStateChanged
+from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
 
 from makima_gateway.read_model.counters import changes, counted
 from makima_gateway.read_model.fold import contract_of
 from makima_gateway.read_model.rows import (
+    AgentKey,
+    AgentRow,
     ContractKey,
     ContractRow,
     DaemonRow,
@@ -47,7 +52,17 @@ from makima_gateway.read_model.rows import (
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
 _MEMBERS: Final[Mapping[type, Callable[[object], tuple[object, ...]]]] = {
     cls: attrgetter(*(field.name for field in fields(cls)))
-    for cls in (ContractRow, TaskRow, QuestionRow, MessageRow, SupervisorRow, DaemonRow, MonitorRow, TallyRow)
+    for cls in (
+        ContractRow,
+        TaskRow,
+        QuestionRow,
+        MessageRow,
+        SupervisorRow,
+        AgentRow,
+        DaemonRow,
+        MonitorRow,
+        TallyRow,
+    )
 }
 _COPIED: Final = tuple(field.name for field in fields(MonitorRow))
 _WIDTH: Final[Mapping[object, int]] = {cls: len(fields(cls)) for cls in _MEMBERS}
@@ -72,6 +87,7 @@ class Touched:
     questions: set[InnerKey] = field(default_factory=set[InnerKey])
     supervisors: set[SenderKey] = field(default_factory=set[SenderKey])
     daemons: set[SenderKey] = field(default_factory=set[SenderKey])
+    agents: set[AgentKey] = field(default_factory=set[AgentKey])
 
 
 def touched(batch: Iterable[tuple[Recorded, Event]]) -> Touched:
@@ -87,18 +103,26 @@ def touched(batch: Iterable[tuple[Recorded, Event]]) -> Touched:
                 needed.tasks.add((*key, event.task_id))
             elif isinstance(event, QuestionAnswered):
                 needed.questions.add((*key, event.question_id))
+        if key is not None and (role := _agent_of(event)) is not None:
+            needed.agents.add((*key, role))
         if isinstance(event, ContractAssigned):
             needed.assigned.add((recorded.tenant, recorded.entity_id))
         elif isinstance(event, SupervisorRegistered | SupervisorStateChanged):
             needed.daemons.add((recorded.tenant, event.daemon_id))
-        match recorded.category:
-            case "supervisor":
-                needed.supervisors.add((recorded.tenant, recorded.entity_id))
-            case "daemon":
-                needed.daemons.add((recorded.tenant, recorded.entity_id))
-            case _:
-                pass
+        senders = {"supervisor": needed.supervisors, "daemon": needed.daemons}.get(recorded.category)
+        if senders is not None:
+            senders.add((recorded.tenant, recorded.entity_id))
     return needed
+
+
+def _agent_of(event: Event) -> str | None:
+    """The role of the contract's agent that an event may change; None: it changes none."""
+    if isinstance(event, AgentEvent):
+        return event.role
+    of_supervisor = isinstance(event, SupervisorEvent | ContractCreated | ContractAssigned) or (
+        isinstance(event, TaskCreated) and event.is_supervisor
+    )
+    return SUPERVISOR_ROLE if of_supervisor else None
 
 
 async def load(connection: asyncpg.Connection, needed: Touched) -> Rows:
@@ -125,6 +149,9 @@ async def load(connection: asyncpg.Connection, needed: Touched) -> Rows:
     for record in await _fetch(connection, "supervisors_touched", needed.supervisors):
         supervisor = supervisor_row(record)
         rows.supervisors[(supervisor.tenant, supervisor.task_id)] = supervisor
+    for record in await _fetch(connection, "agents_touched", needed.agents):
+        agent = agent_row(record)
+        rows.agents[(agent.tenant, agent.contract_id, agent.role)] = agent
     for record in await _fetch(connection, "daemons_touched", daemons):
         daemon = daemon_row(record)
         rows.daemons[(daemon.tenant, daemon.id)] = daemon
@@ -141,6 +168,7 @@ async def store(connection: asyncpg.Connection, rows: Rows) -> None:
             "forget_questions",
             "forget_messages",
             "forget_supervisors",
+            "forget_agents",
         ):
             await connection.execute(SQL[name], *gone)
     await _store(connection, "store_contracts", ContractRow, [rows.contracts[key] for key in rows.changed])
@@ -149,6 +177,7 @@ async def store(connection: asyncpg.Connection, rows: Rows) -> None:
     await _store(connection, "store_questions", QuestionRow, rows.questions.values())
     await _store(connection, "store_messages", MessageRow, rows.messages)
     await _store(connection, "store_supervisors", SupervisorRow, rows.supervisors.values())
+    await _store(connection, "store_agents", AgentRow, rows.agents.values())
     await _store(connection, "store_daemons", DaemonRow, rows.daemons.values())
     if rows.monitor_events:
         await connection.copy_to_table(
@@ -203,6 +232,12 @@ def message_row(record: Mapping[str, object]) -> MessageRow:
 
 def supervisor_row(record: Mapping[str, object]) -> SupervisorRow:
     return _row(SupervisorRow, record)
+
+
+def agent_row(record: Mapping[str, object]) -> AgentRow:
+    row = _row(AgentRow, record)
+    row.agent_status = AgentStatus(row.agent_status)
+    return row
 
 
 def daemon_row(record: Mapping[str, object]) -> DaemonRow:

@@ -7,7 +7,7 @@ from uuid import uuid4
 from makima_contract.domain.state import Contract
 from makima_kernel.commands.decider import fold as fold_domain
 from makima_kernel.projections.projector import Applied
-from makima_schemas.agent import AgentStatus, AgentStatusChanged
+from makima_schemas.agent import AgentJoined, AgentLeft, AgentStatus, AgentStatusChanged
 from makima_schemas.codec import Event, encode
 from makima_schemas.completion import CompletionDetected
 from makima_schemas.contract.events import ContractEvent
@@ -88,9 +88,10 @@ def _others(contract: str) -> list[tuple[str, Event]]:
         ("daemon-d1", DaemonConnected("host")),
         (f"supervisor-s-{contract}", SupervisorRegistered(*supervisor, SupervisorState.WORKING, "plan")),
         (f"silence-{contract}", StaleDetected(contract, BEGIN, 1800.0, 1801.5)),
+        (f"agent-{contract}:builder", AgentJoined(contract, "builder", "a1", "d1")),
         (
             f"agent-{contract}:builder",
-            AgentStatusChanged(contract, "builder", AgentStatus.READY, AgentStatus.WORKING, "claim_task"),
+            AgentStatusChanged(contract, "builder", AgentStatus.READY, AgentStatus.WORKING, "task_taken"),
         ),
         (f"silence-{contract}", StaleCleared(contract)),
         (
@@ -105,6 +106,11 @@ def _others(contract: str) -> list[tuple[str, Event]]:
             ),
         ),
         ("silence-local", MassSilenceCleared("hold_expired")),
+        (
+            f"agent-{contract}:builder",
+            AgentJoined(contract, "builder", "a2", None, AgentStatus.WORKING, AgentStatus.READY),
+        ),
+        (f"agent-{contract}:builder", AgentLeft(contract, "builder", "a2")),
         (f"completion-{contract}", CompletionDetected("execute", 3)),
         ("daemon-d1", DaemonDisconnected(EVIDENCE)),
     ]

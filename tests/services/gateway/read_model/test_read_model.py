@@ -12,6 +12,7 @@ import pytest
 from makima_gateway.read_model.fold import fold
 from makima_gateway.read_model.projection import ReadModel
 from makima_gateway.read_model.rows import (
+    AgentRow,
     ContractRow,
     DaemonRow,
     MessageRow,
@@ -22,7 +23,14 @@ from makima_gateway.read_model.rows import (
     TallyRow,
     TaskRow,
 )
-from makima_gateway.read_model.storage import contract_row, daemon_row, question_row, supervisor_row, task_row
+from makima_gateway.read_model.storage import (
+    agent_row,
+    contract_row,
+    daemon_row,
+    question_row,
+    supervisor_row,
+    task_row,
+)
 from makima_kernel.event_log.append import SQL as APPEND
 from makima_kernel.event_log.append import Append, NewEvent, arguments
 from makima_kernel.event_log.log import Log
@@ -77,6 +85,9 @@ async def test_rows_are_the_fold_of_the_log(pool: asyncpg.Pool, seed: int) -> No
     assert {(row.tenant, row.contract_id, row.id): row for row in questions} == expected.questions
     supervisors = await stored(pool, "supervisors", supervisor_row)
     assert {(row.tenant, row.task_id): row for row in supervisors} == expected.supervisors
+    agents = await stored(pool, "agents", agent_row)
+    assert {(row.tenant, row.contract_id, row.role): row for row in agents} == expected.agents
+    assert {row.role for row in agents} == {"builder", "supervisor"}
     daemons = await stored(pool, "daemons", daemon_row)
     assert {(row.tenant, row.id): row for row in daemons} == expected.daemons
     told = await pool.fetch("select position, message from gateway.monitor_events order by position")
@@ -155,6 +166,7 @@ async def test_the_tables_and_the_classes_have_the_same_members(pool: asyncpg.Po
         "questions": QuestionRow,
         "messages": MessageRow,
         "supervisors": SupervisorRow,
+        "agents": AgentRow,
         "daemons": DaemonRow,
         "monitor_events": MonitorRow,
         "tallies": TallyRow,

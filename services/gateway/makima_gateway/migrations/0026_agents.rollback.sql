@@ -1,0 +1,3 @@
+-- The read model shows no agents again.
+alter table supervisors drop column restart_requested;
+drop table agents;

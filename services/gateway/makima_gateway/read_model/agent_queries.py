@@ -1,0 +1,86 @@
+"""Queries of the agents in the read model, and of what they are needed for."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, cast
+
+import asyncpg
+from makima_kernel.event_log.named_sql import named
+from makima_schemas.agent import PRESENT, AgentStatus
+from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
+
+from makima_gateway.read_model.queries import Visibility
+from makima_gateway.read_model.rows import AgentRow, TaskRow
+from makima_gateway.read_model.storage import agent_row, task_row
+
+SQL: Final = named(Path(__file__).with_suffix(".sql"))
+
+
+@dataclass(frozen=True, slots=True)
+class AgentFilter:
+    """Filters of the list of agents."""
+
+    statuses: list[AgentStatus]  # any of these
+    stuck: list[bool]  # as above
+
+
+class AgentQueries:
+    """Each query is one statement on a pooled connection."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def one(self, tenant: str, contract_id: str, role: str) -> AgentRow | None:
+        """Also one that was cleaned up, which lists leave out."""
+        found = await self._all("agent", tenant, contract_id, role)
+        return agent_row(found[0]) if found else None
+
+    async def of_contract(self, tenant: str, contract_id: str, limit: int) -> list[AgentRow]:
+        return [agent_row(each) for each in await self._all("agents_of_contract", tenant, contract_id, limit)]
+
+    async def page(
+        self, visibility: Visibility, wanted: AgentFilter, after: tuple[str, str], limit: int
+    ) -> list[AgentRow]:
+        """At most `limit` agents of visible contracts, by contract and role, after this one."""
+        arguments = (wanted.statuses, wanted.stuck, *after, limit)
+        owner, daemon = visibility.owner_id, visibility.daemon_id
+        if daemon is not None:
+            found = await self._all("agents_of_daemon", visibility.tenant, *arguments, owner, daemon)
+        elif owner is not None:
+            found = await self._all("agents_of_owner", visibility.tenant, *arguments, owner)
+        else:
+            found = await self._all("agents", visibility.tenant, *arguments)
+        return [agent_row(each) for each in found]
+
+    async def roles(self, tenant: str, contract_id: str, limit: int) -> list[str]:
+        """Also of those that were cleaned up."""
+        return [
+            cast("str", each["role"])
+            for each in await self._all("roles_of_agents", tenant, contract_id, limit)
+        ]
+
+    async def supervisors_of(self, tenant: str, contract_id: str, limit: int) -> list[str]:
+        """Task ids of every supervisor that was heard of the contract, the first one first."""
+        found = await self._all("supervisors_of", tenant, contract_id, limit)
+        return [cast("str", each["task_id"]) for each in found]
+
+    async def supervisor_tasks(self, tenant: str, contract_ids: list[str]) -> dict[str, str]:
+        """Contract id → task id of the supervisor that drives it."""
+        if not contract_ids:
+            return {}
+        found = await self._all("supervisor_tasks", tenant, contract_ids)
+        return {cast("str", each["id"]): cast("str", each["supervisor_task_id"]) for each in found}
+
+    async def roles_wanted(self, tenant: str, contract_id: str) -> frozenset[str]:
+        """The roles of tasks that are not done."""
+        found = await self._all("roles_wanted", tenant, contract_id, SUPERVISOR_ROLE)
+        return frozenset(cast("str", each["role"]) for each in found)
+
+    async def tasks_to_take(self, tenant: str, contract_id: str, limit: int) -> list[TaskRow]:
+        """Pending tasks made for a role of which no agent is there, oldest first."""
+        found = await self._all("tasks_to_take", tenant, contract_id, sorted(PRESENT), limit)
+        return [task_row(each) for each in found]
+
+    async def _all(self, name: str, *arguments: object) -> Sequence[Mapping[str, object]]:
+        return cast("Sequence[Mapping[str, object]]", await self._pool.fetch(SQL[name], *arguments))
