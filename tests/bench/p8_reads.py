@@ -1,4 +1,4 @@
-"""P8, and P11 for reads: dashboard, list and show at 100 000 contracts, beside bare routes on the same rows
+"""P8, and P11 for reads: dashboard, list and show at 100 000 contracts with an agent each, and their agents, beside bare routes on the same rows
 and a gateway with a tenth of them.
 """
 
@@ -17,6 +17,7 @@ from makima_kernel.event_log.append import SQL, Append, arguments, new_event
 from makima_kernel.event_log.log import Log
 from makima_kernel.projections.rebuild import rebuild
 from makima_schemas import subjects
+from makima_schemas.agent import AgentJoined, AgentStatus, AgentStatusChanged
 from makima_schemas.codec import Event
 from makima_schemas.contract.events import (
     ContractArchived,
@@ -47,11 +48,13 @@ PHASES: Final = (
     Phase("plan", (Deliverable("plan-document", "Plan document"),)),
     Phase("execute", (Deliverable("pull-request", "PR"),)),
 )
-WANTED: Final = {"dashboard": 20.0, "list": 30.0, "show": 10.0}
+WANTED: Final = {"dashboard": 20.0, "list": 30.0, "show": 10.0, "agents": 30.0, "team": 10.0}
 BESIDE: Final = {
     "dashboard": "a bare COUNT of the rows",
     "list": "a bare route: 50 rows",
     "show": "a bare route: one row",
+    "agents": "a bare route: 50 rows",
+    "team": "a bare route: one row",
 }
 
 
@@ -114,13 +117,17 @@ def our(what: str, contracts: int) -> Ask:
             "dashboard": "/api/v1/contracts/dashboard",
             "list": "/api/v1/contracts",
             "show": "/api/v1/contracts/{}",
+            "agents": "/api/v1/agents?status=working,dead",
+            "team": "/api/v1/contracts/{}/agents",
         }[what],
         contracts,
     )
 
 
 def plain(what: str, contracts: int) -> Ask:
-    return _get({"dashboard": "/counts", "list": "/contracts", "show": "/contracts/{}"}[what], contracts)
+    many, one = "/contracts", "/contracts/{}"
+    paths = {"dashboard": "/counts", "list": many, "show": one, "agents": many, "team": one}
+    return _get(paths[what], contracts)
 
 
 def _get(path: str, contracts: int) -> Ask:
@@ -183,7 +190,23 @@ def story(number: int) -> list[tuple[str, Sequence[Event]]]:
     if 90 <= kind < 95:
         events.append(ContractArchived())
     stale = [(f"silence-{name}", [StaleDetected(name, BEGIN, 1800.0, 1801.0)])] if number % 200 == 7 else []
-    return [(f"contract-{name}", events), *stale]
+    return [(f"contract-{name}", events), *stale, (f"agent-{name}:builder", agents_life(name, kind))]
+
+
+def agents_life(contract: str, kind: int) -> list[Event]:
+    """Of a hundred agents 50 are at work, 5 are dead, the others are ready."""
+    life: list[Event] = [AgentJoined(contract, "builder", "a1", "d1")]
+    if kind < 50:
+        life.append(
+            AgentStatusChanged(
+                contract, "builder", AgentStatus.READY, AgentStatus.WORKING, "task_taken", "a1"
+            )
+        )
+    elif kind >= 95:
+        life.append(
+            AgentStatusChanged(contract, "builder", AgentStatus.READY, AgentStatus.DEAD, "reported", "a1")
+        )
+    return life
 
 
 async def quiet(env: BenchEnv, url: str, contracts: int, head: int) -> None:

@@ -15,17 +15,7 @@ _CONTRACT: Final = "/contracts/{contract_id}"
 # before: the row of a route that is not there would grant what a later author adds under the same name.
 ROUTES: Final[Mapping[str, Rule]] = {
     f"GET {_CONTRACT}/supervisor/state": _READS,
-    **{
-        f"GET {_CONTRACT}/agents{part}": _READS
-        for part in ("", "/{role}", "/{role}/heartbeats", "/{role}/verdicts")
-    },
     **{f"POST {_CONTRACT}/supervisor/{step}": _WORKS for step in ("sync", "state", "restore")},
-    **{
-        f"POST {_CONTRACT}/agents/{{role}}/{step}": _WORKS
-        for step in ("join", "heartbeat", "leave", "status", "restart")
-    },
-    "GET /agents": Rule(EVERYBODY, Scope.OWN),
-    "GET /daemons/{daemon_id}/verdicts": Rule(EVERYBODY, Scope.DAEMON),
     "GET /system": _RUNS_THE_SYSTEM,
     "GET /dead-letters": _RUNS_THE_SYSTEM,
     "GET /maintenance": _RUNS_THE_SYSTEM,

@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from makima_sdk.agents import Agent, Agents, SenderAnswer, Team, TeamOfAgents
     from makima_sdk.connection import Connection, UnknownContextError
     from makima_sdk.contracts import Contracts
     from makima_sdk.daemon import Daemon, Signal
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
     from makima_sdk.supervisor import HeartbeatContent, Supervisor
 
 _HOME = {
+    "Agent": "agents",
+    "Agents": "agents",
+    "SenderAnswer": "agents",
+    "Team": "agents",
+    "TeamOfAgents": "agents",
     "Connection": "connection",
     "UnknownContextError": "connection",
     "Contracts": "contracts",
@@ -52,6 +58,8 @@ _HOME = {
 }
 
 __all__ = [
+    "Agent",
+    "Agents",
     "Answer",
     "Connection",
     "ConnectionSettingsError",
@@ -69,10 +77,13 @@ __all__ = [
     "Page",
     "ProblemError",
     "Question",
+    "SenderAnswer",
     "Signal",
     "Supervisor",
     "Task",
     "TaskCounts",
+    "Team",
+    "TeamOfAgents",
     "UnknownContextError",
     "UnreachableError",
     "monitor",

@@ -25,6 +25,7 @@ from makima_gateway.monitor.log_tail import LogTail
 from makima_gateway.monitor.monitor import Monitor
 from makima_gateway.monitor.stale_reminders import StaleReminders
 from makima_gateway.monitor.stale_reminders import decode as decode_stale
+from makima_gateway.read_model.agent_queries import AgentQueries
 from makima_gateway.read_model.latest_heartbeats import LatestHeartbeats
 from makima_gateway.read_model.projection import ReadModel
 from makima_gateway.read_model.queries import Queries
@@ -49,6 +50,7 @@ async def build(service: Service) -> None:
         log=service.log,
         nats=service.nats,
         queries=queries,
+        agents=AgentQueries(service.pool),
         dashboard_queries=DashboardQueries(service.pool),
         owners=owners,
         tokens=tokens,

@@ -12,6 +12,8 @@ from makima_gateway.api.context import Gateway
 from makima_gateway.api.openapi.document import document
 from makima_gateway.api.openapi.page import page
 from makima_gateway.api.routes import (
+    agent_steps,
+    agents,
     batch,
     completion,
     contracts,
@@ -61,6 +63,8 @@ PARTS: Final = (
     events,
     export,
     supervisors,
+    agents,
+    agent_steps,
     diagnosis,
     daemons,
     tokens,

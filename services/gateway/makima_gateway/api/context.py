@@ -20,6 +20,7 @@ from makima_gateway.batch.ledger import BatchLedger
 from makima_gateway.dashboard.queries import DashboardQueries
 from makima_gateway.http.turns import Turns
 from makima_gateway.monitor.monitor import Monitor
+from makima_gateway.read_model.agent_queries import AgentQueries
 from makima_gateway.read_model.latest_heartbeats import LatestHeartbeats
 from makima_gateway.read_model.queries import Queries
 
@@ -32,6 +33,7 @@ class Gateway:
     log: Log  # the event log, for history, export and list of events
     nats: Client  # publishes the heartbeats that daemons send by HTTP
     queries: Queries
+    agents: AgentQueries
     dashboard_queries: DashboardQueries
     owners: Owners
     tokens: Tokens

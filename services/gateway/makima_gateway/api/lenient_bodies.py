@@ -1,15 +1,20 @@
 """Bodies that a route reads itself, because it is lenient; the document has their schemas nevertheless."""
 
-from typing import Final
+from typing import Final, cast
 
 from pydantic import BaseModel
 
+from makima_gateway.api.schemas.agents import AgentHeartbeatRequest, SupervisorHeartbeatRequest
 from makima_gateway.api.schemas.senders import DaemonHeartbeatRequest
 
 Json = dict[str, object]
 
 SCHEMAS: Final = "#/components/schemas/"
-BODIES: Final[tuple[type[BaseModel], ...]] = (DaemonHeartbeatRequest,)
+BODIES: Final[tuple[type[BaseModel], ...]] = (
+    DaemonHeartbeatRequest,
+    AgentHeartbeatRequest,
+    SupervisorHeartbeatRequest,
+)
 
 
 def request_body(model: type[BaseModel]) -> Json:
@@ -19,5 +24,10 @@ def request_body(model: type[BaseModel]) -> Json:
 
 
 def schemas() -> Json:
-    """The schemas of the bodies, by name."""
-    return {model.__name__: model.model_json_schema(ref_template=f"{SCHEMAS}{{model}}") for model in BODIES}
+    """The schemas of the bodies, and of what they are made of, by name."""
+    found: Json = {}
+    for model in BODIES:
+        schema = model.model_json_schema(ref_template=f"{SCHEMAS}{{model}}")
+        found |= cast("Json", schema.pop("$defs", {}))
+        found[model.__name__] = schema
+    return found

@@ -71,6 +71,10 @@ POLICY: Final[Mapping[str, Rule]] = {
             "/export",
             "/supervisor/status",
             "/supervisor/heartbeats",
+            "/agents",
+            "/agents/{role}",
+            "/agents/{role}/heartbeats",
+            "/agents/{role}/verdicts",
         )
     },
     **{
@@ -84,6 +88,11 @@ POLICY: Final[Mapping[str, Rule]] = {
             f"{_CONTRACT}/questions/{{question_id}}/answer",
             f"{_CONTRACT}/messages",
             f"{_CONTRACT}/supervisor/restart",
+            f"{_CONTRACT}/supervisor/heartbeat",
+            *(
+                f"{_CONTRACT}/agents/{{role}}/{step}"
+                for step in ("join", "heartbeat", "leave", "status", "restart")
+            ),
         )
     },
     f"PUT {_CONTRACT}/phase-guard": _DECIDES,
@@ -105,6 +114,8 @@ POLICY: Final[Mapping[str, Rule]] = {
             "archive",
         )
     },
+    "GET /agents": Rule(EVERYBODY, Scope.OWN),
+    "GET /daemons/{daemon_id}/verdicts": Rule(EVERYBODY, Scope.DAEMON),
     "GET /daemons": Rule(EVERYBODY, Scope.OWN),
     "GET /daemons/{daemon_id}": Rule(EVERYBODY, Scope.DAEMON),
     "POST /daemons/{daemon_id}/heartbeat": Rule(frozenset({Role.ADMIN, Role.DAEMON}), Scope.DAEMON),

@@ -10,6 +10,7 @@ import orjson
 from fastapi import Depends
 from fastapi.routing import APIRoute
 from makima_kernel.telemetry import metrics
+from makima_schemas.agent import AgentCommand
 from makima_schemas.codec import encode
 from makima_schemas.commands import Request
 from makima_schemas.contract.commands import ContractCommand
@@ -183,12 +184,12 @@ def request_for(
     principal: Principal,
     command_id: UUID,
     target: str,
-    command: ContractCommand | RestartSupervisor | AdmitDaemon,
+    command: ContractCommand | RestartSupervisor | AgentCommand | AdmitDaemon,
     expected_version: int | None = None,
 ) -> Request:
     """The request that carries a command over the bus.
 
-    `target` is the id of the contract, supervisor task or daemon.
+    `target` is the id of the contract, supervisor task, agent or daemon.
     """
     return Request(
         command_id=command_id,

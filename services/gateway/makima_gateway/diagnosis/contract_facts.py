@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import cast
+from datetime import UTC, datetime, timedelta
+from typing import Final, cast
 
 import orjson
 from makima_schemas.contract.model import ACTIVE_STATUSES, TERMINAL_STATUSES, Phase
@@ -14,7 +14,16 @@ from makima_schemas.identity import stream_name
 from makima_gateway.diagnosis.over_limit import OverLimit
 from makima_gateway.diagnosis.rivals import Rival
 from makima_gateway.diagnosis.unfit_heartbeats import UnfitHeartbeat
-from makima_gateway.read_model.rows import ContractRow, DaemonRow, QuestionRow, SupervisorRow
+from makima_gateway.read_model.rows import (
+    AgentRow,
+    ContractRow,
+    DaemonRow,
+    QuestionRow,
+    SupervisorRow,
+    TaskRow,
+)
+
+_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)  # nothing lasts for long as of then
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +53,8 @@ class ContractFacts:
     """`last` are the newest events of each type, of the contract's own stream and of its staleness;
     `advances` whether it moves on by itself when its gate is satisfied; `unfit` the newest heartbeats of its
     senders that did not fit; `rivals` who else speaks for them; `over_limit` whether
-    its daemon has too many.
+    its daemon has too many; `agents` are its agents, `untaken` the oldest pending tasks for whose role nobody is
+    there; all as of `now`.
     """
 
     contract: ContractRow
@@ -57,6 +67,10 @@ class ContractFacts:
     unfit: Sequence[UnfitHeartbeat] = ()
     rivals: Sequence[Rival] = ()
     over_limit: OverLimit | None = None
+    agents: Sequence[AgentRow] = ()
+    untaken: Sequence[TaskRow] = ()
+    now: datetime = _LONG_AGO
+    restart_timeout: timedelta = timedelta.max  # after which an agent that is restarted should have joined
 
     @property
     def at_work(self) -> bool:

@@ -1,9 +1,10 @@
 """Gathers the facts of a contract: from the read model, and the newest event of each type from the log."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from makima_kernel.event_log.log import Log
+from makima_kernel.service.contracts_settings import ContractsSettings
 from makima_schemas.envelope import Recorded
 from makima_schemas.identity import stream_name
 from makima_schemas.silence import contract_stream
@@ -13,29 +14,34 @@ from makima_gateway.diagnosis.over_limit import over_limit
 from makima_gateway.diagnosis.readiness import phase_standing
 from makima_gateway.diagnosis.rivals import recent, rivals
 from makima_gateway.diagnosis.unfit_heartbeats import unfit_heartbeats
+from makima_gateway.read_model.agent_queries import AgentQueries
 from makima_gateway.read_model.latest_heartbeats import LatestHeartbeats
 from makima_gateway.read_model.queries import Queries
 from makima_gateway.read_model.rows import ContractRow
 
 MAX_QUESTIONS: Final = 100  # open questions that are loaded
+MAX_AGENTS: Final = 500  # that are loaded
+MAX_TASKS: Final = 20  # pending ones that nobody can take, that are named
 HISTORY_PAGE_EVENTS: Final = 1000  # events read from the log at once
 
 
 async def contract_facts(
     queries: Queries,
+    agents: AgentQueries,
     log: Log,
     latest: LatestHeartbeats,
     row: ContractRow,
     *,
     auto_advance: bool,
-    timeout_seconds: float,
+    settings: ContractsSettings,
 ) -> ContractFacts:
     """Load the facts of a contract.
 
-    `auto_advance`: True if the settings allow contracts to advance by themselves; `timeout_seconds` of heartbeats.
+    `auto_advance`: True if the settings allow contracts to advance by themselves.
     """
     found = await phase_standing(queries, row)
-    since = recent(datetime.now(UTC), timeout_seconds)
+    now = datetime.now(UTC)
+    since = recent(now, settings.heartbeat_timeout_seconds)
     supervisor = await queries.supervisor(row.tenant, row.id)
     return ContractFacts(
         contract=row,
@@ -49,6 +55,10 @@ async def contract_facts(
         unfit=unfit_heartbeats(latest, supervisor),
         rivals=rivals(latest, supervisor, since),
         over_limit=over_limit(latest, supervisor, since),
+        agents=await agents.of_contract(row.tenant, row.id, MAX_AGENTS),
+        untaken=await agents.tasks_to_take(row.tenant, row.id, MAX_TASKS),
+        now=now,
+        restart_timeout=timedelta(seconds=settings.restart_timeout_seconds),
     )
 
 

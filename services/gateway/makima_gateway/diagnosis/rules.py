@@ -8,7 +8,7 @@ from typing import Final, Literal
 from makima_schemas.contract.model import ContractStatus as S
 from makima_schemas.identity import stream_name
 
-from makima_gateway.diagnosis import phase_rules, supervision_rules
+from makima_gateway.diagnosis import agent_rules, phase_rules, supervision_rules
 from makima_gateway.diagnosis.contract_facts import ContractFacts, Evidence
 from makima_gateway.diagnosis.finding import Finding, path_of
 
@@ -135,6 +135,9 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("DAEMON_GONE", "inference", "unhealthy", supervision_rules.daemon_gone),
     Rule("HEARTBEAT_REFUSED", "fact", "unhealthy", supervision_rules.refused),
     Rule("TWO_DAEMONS", "fact", "unhealthy", supervision_rules.two_daemons),
+    Rule("AGENT_DEAD", "inference", "unhealthy", agent_rules.dead),
+    Rule("AGENT_UNRECOVERABLE", "fact", "unhealthy", agent_rules.unrecoverable),
+    Rule("AGENT_RESTARTING", "inference", "unhealthy", agent_rules.restarting_too_long),
     Rule("STALE", "inference", "unhealthy", supervision_rules.stale),
     Rule("BLOCKED", "fact", "stopped", _blocked),
     Rule("PAUSED", "fact", "stopped", _paused),
@@ -143,6 +146,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("SWITCHED_OFF", "fact", "waiting", phase_rules.switched_off),
     Rule("NOT_STARTED", "fact", "waiting", _created),
     Rule("NO_SUPERVISOR", "fact", "waiting", supervision_rules.unsupervised),
+    Rule("TASK_UNTAKEN", "fact", "waiting", agent_rules.untaken),
     Rule("DAEMON_OVER_LIMIT", "fact", "healthy", supervision_rules.daemon_over_limit),
     Rule("DAEMON_UNHEARD", "fact", "healthy", supervision_rules.daemon_unheard),
     Rule("HEARTBEAT_CUT", "fact", "healthy", supervision_rules.cut),

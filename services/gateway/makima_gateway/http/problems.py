@@ -71,6 +71,15 @@ def unknown_daemon(daemon_id: str) -> Refused:
     return Refused(ErrorCode.DAEMON_NOT_FOUND, f"there is no daemon {daemon_id}")
 
 
+def unknown_agent(contract_id: str, role: str) -> Refused:
+    """`PARTICIPANT_NOT_FOUND`."""
+    return Refused(
+        ErrorCode.PARTICIPANT_NOT_FOUND,
+        f"no agent ever joined contract {contract_id} as {role}",
+        hint=f"join: POST /api/v1/contracts/{contract_id}/agents/{role}/join",
+    )
+
+
 def unavailable(error: Exception) -> Refused:
     """An internal component is unreachable or failed. The outcome of a write is unknown to the client.
 

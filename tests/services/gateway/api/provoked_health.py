@@ -8,6 +8,7 @@ import httpx
 import orjson
 from makima_kernel.testing import eventually
 from makima_schemas import subjects
+from makima_schemas.agent import AgentJoined, AgentLeft, AgentStatus, AgentStatusChanged
 from makima_schemas.daemon import DaemonConnected, DaemonDisconnected
 from makima_schemas.silence import StaleDetected
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorState, SupervisorStateChanged
@@ -146,6 +147,47 @@ async def over_limit(gateways: Gateways, http: httpx.AsyncClient, contract: str)
 
     await eventually(heard)
     return position
+
+
+async def agent_dead(gateways: Gateways, http: httpx.AsyncClient, contract: str) -> int:
+    return await agent_became(gateways, http, contract, AgentStatus.DEAD, "heartbeat_expired")
+
+
+async def agent_unrecoverable(gateways: Gateways, http: httpx.AsyncClient, contract: str) -> int:
+    return await agent_became(gateways, http, contract, AgentStatus.DEAD_FAILED_REVIVE, "restart_exhausted")
+
+
+async def agent_restarting(gateways: Gateways, http: httpx.AsyncClient, contract: str) -> int:
+    """For longer than it may take."""
+    position = await agent_became(gateways, http, contract, AgentStatus.RESTARTING, "restart_initiated")
+
+    async def too_long() -> bool:
+        return "AGENT_RESTARTING" in (await health(http, contract, position))[1]
+
+    await eventually(too_long)
+    return position
+
+
+async def untaken(gateways: Gateways, http: httpx.AsyncClient, contract: str) -> int:
+    """Its agent left."""
+    await started(gateways, http, contract)
+    await http.post(f"/contracts/{contract}/tasks", json={"name": "write it", "role": "builder"})
+    stream = f"agent-{contract}:builder"
+    await gateways.append(stream, AgentJoined(contract, "builder", "a1", "d1"))
+    return await gateways.append(stream, AgentLeft(contract, "builder", "a1"))
+
+
+async def agent_became(
+    gateways: Gateways, http: httpx.AsyncClient, contract: str, status: AgentStatus, trigger: str
+) -> int:
+    """Under a supervisor that is alive."""
+    await supervised(gateways, http, contract)
+    stream = f"agent-{contract}:builder"
+    await gateways.append(stream, AgentJoined(contract, "builder", "a1", "d1"))
+    evidence = EVIDENCE if trigger == "heartbeat_expired" else None
+    reason = None if evidence else "exit code 1"
+    told = AgentStatusChanged(contract, "builder", AgentStatus.READY, status, trigger, "a1", reason, evidence)
+    return await gateways.append(stream, told)
 
 
 async def health(

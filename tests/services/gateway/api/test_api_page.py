@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from makima_kernel.service.runtime import Service
 from makima_kernel.service.settings import Settings
+from makima_supervisor_heartbeat import app as heartbeats
 
 from tests.services.gateway.harness import ADMIN, Gateways
 
@@ -59,6 +61,11 @@ def script() -> str:
 async def test_the_examples_print_what_the_page_says(
     gateways: Gateways, settings: Settings, tmp_path: Path
 ) -> None:
+    async with Service.running(heartbeats.NAME, settings, heartbeats.build):  # which owns agents
+        await _print_what_the_page_says(gateways, settings, tmp_path)
+
+
+async def _print_what_the_page_says(gateways: Gateways, settings: Settings, tmp_path: Path) -> None:
     url = str(gateways.clients[0].base_url).removesuffix("/api/v1/")
     env = {
         **os.environ,

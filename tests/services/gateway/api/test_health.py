@@ -9,10 +9,14 @@ import httpx
 import orjson
 import pytest
 from makima_gateway.diagnosis.rules import RULES, Rule
+from makima_kernel.service.settings import Settings
 from makima_schemas.silence import StaleDetected
 
 from tests.services.gateway.api.provoked_health import (
     Provoke,
+    agent_dead,
+    agent_restarting,
+    agent_unrecoverable,
     asked,
     blocked,
     contested,
@@ -30,6 +34,7 @@ from tests.services.gateway.api.provoked_health import (
     supervised,
     switched_off,
     unfit,
+    untaken,
     untouched,
 )
 from tests.services.gateway.harness import Gateways, act, body, created, refused
@@ -47,6 +52,19 @@ PROVOKED: dict[str, tuple[Provoke, str, str, str]] = {
     "HEARTBEAT_CUT": (unfit("cut"), "supervisor s1 sends heartbeats of which something is cut", "make what supervisor s1 sends fit", "unfit"),
     "TWO_DAEMONS": (contested, "two daemons speak for supervisor s1: d1, which has the contract, and d2", "stop the supervisor on daemon d2", "unfit"),
     "DAEMON_OVER_LIMIT": (over_limit, "new senders of a daemon are refused: daemon d1 has 5000 senders", "stop what daemon d1 does not need", "limit"),
+    "AGENT_DEAD": (agent_dead, "agent builder on daemon d1 stopped sending heartbeats", "POST /api/v1/contracts/{id}/agents/builder/restart", "evidence"),
+    "AGENT_UNRECOVERABLE": (
+        agent_unrecoverable, "agent builder died, and its daemon could not start it again: exit code 1",
+        "find out why it does not start on daemon d1, then POST /api/v1/contracts/{id}/agents/builder/restart", "AgentStatusChanged",
+    ),
+    "AGENT_RESTARTING": (
+        agent_restarting, "agent builder is being restarted on daemon d1 for longer than 0.1 s: exit code 1",
+        "look at what it prints on daemon d1; POST /api/v1/contracts/{id}/agents/builder/restart", "AgentStatusChanged",
+    ),
+    "TASK_UNTAKEN": (
+        untaken, "task write it is pending for role builder: its agent is offline", "start an agent that joins: POST /api/v1/contracts/{id}/agents/builder/join",
+        "TaskCreated",
+    ),
     "STALE": (stale, "no activity for longer than the stale threshold", "start a daemon that runs it, or POST /api/v1/contracts/{id}/fail", "StaleDetected"),
     "BLOCKED": (blocked, "it is blocked: no review", "POST /api/v1/contracts/{id}/unblock", "ContractBlocked"),
     "PAUSED": (paused, "it is paused: lunch", "POST /api/v1/contracts/{id}/resume", "ContractPaused"),
@@ -63,6 +81,13 @@ PROVOKED: dict[str, tuple[Provoke, str, str, str]] = {
     "NO_SUPERVISOR": (started, "no supervisor has sent a heartbeat for it yet", "start a daemon that runs it", "ContractStarted"),
     "GATE_OPEN": (started, "phase plan needs Deliverable: plan-document", "POST /api/v1/contracts/{id}/deliverables/plan-document/complete", "version"),
 }  # fmt: skip
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """Of a system in which a restart is soon too long."""
+    contracts = settings.contracts.model_copy(update={"restart_timeout_seconds": 0.1})
+    return settings.model_copy(update={"contracts": contracts})
 
 
 def test_every_rule_is_provoked() -> None:

@@ -12,6 +12,7 @@ from makima_schemas.refusal import Member
 
 from makima_gateway.api import serializers
 from makima_gateway.api.export import Export
+from makima_gateway.api.openapi import agent_examples
 from makima_gateway.api.schemas import contracts as shapes
 from makima_gateway.api.schemas.phases import AutoCompleteSummary, CompletionCheck, PhaseReadiness, PhaseTrial
 from makima_gateway.api.schemas.questions import Message, MessagePage, Question, QuestionPage
@@ -108,7 +109,15 @@ EXAMPLES: Final[Mapping[str, object]] = {
         [Reason("fact", "QUESTION_OPEN", "a question is open: Which provider?", _AT, _ANSWER, _ASKED)],
     ),
     "Export": Export(
-        "3f0c6a5e-1f8e-4a0b-9c55-8d1f0f2b7c11", 4, [_EVENT], _CONTRACT, [_TASK], [_QUESTION], [_MESSAGE]
+        "3f0c6a5e-1f8e-4a0b-9c55-8d1f0f2b7c11",
+        4,
+        [_EVENT],
+        _CONTRACT,
+        [_TASK],
+        [_QUESTION],
+        [_MESSAGE],
+        [],
+        [agent_examples.AGENT],
     ),
     "AutoCompleteSummary": AutoCompleteSummary(
         _CONTRACT_ID, "Add login", ContractStatus.ACTIVE, "plan", 4, False
@@ -179,6 +188,7 @@ EXAMPLES: Final[Mapping[str, object]] = {
     "NewQuestion": {"question": "Which provider?", "question_type": "choice", "options": ["A", "B"]},
     "NewAnswer": {"answer": "A"},
     "NewMessage": {"role": "builder", "content": "The form is done."},
+    **agent_examples.EXAMPLES,
     "DaemonHeartbeatRequest": {"hostname": "worker-7", "agents": ["builder"], "worktrees": 2, "capacity": 6},
 }
 

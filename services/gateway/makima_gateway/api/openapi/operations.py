@@ -10,6 +10,7 @@ from makima_schemas.errors import ErrorCode
 MOVES: Final = frozenset({ErrorCode.INVALID_TRANSITION})  # commands that the contract's status may not allow
 # commands of an agent, which a newer process may have replaced
 SPEAKS: Final = MOVES | {ErrorCode.SUPERSEDED, ErrorCode.REJOIN_REQUIRED}
+NAMES_A_DAEMON: Final = frozenset({ErrorCode.DAEMON_NOT_FOUND})  # whose body may name one
 FLAGGED: Final = frozenset({ErrorCode.FEATURE_OFF})  # routes and actions behind a feature flag
 
 
@@ -81,6 +82,21 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "supervisor_status": Operation("Show the supervisor's status", frozenset({ErrorCode.SUPERVISOR_NOT_FOUND, ErrorCode.SUPERVISOR_DEAD})),
     "restart_supervisor": Operation("Restart the supervisor", frozenset({ErrorCode.SUPERVISOR_NOT_FOUND})),
     "supervisor_heartbeats": Operation("List the supervisor's heartbeats"),
+    "supervisor_heartbeat": Operation("Send a supervisor's heartbeat", NAMES_A_DAEMON, positions=False),
+    "list_contract_agents": Operation(
+        "List a contract's agents, and what its team lacks",
+        description="By role. `at` returns them as they were at a version of the contract or at a time; `stuck` and `ready_until` are of now only.",
+    ),
+    "list_agents": Operation("List agents", description="Of all contracts, by contract and role. `status` is a comma-separated list."),
+    "show_agent": Operation("Show an agent"),
+    "agent_heartbeats": Operation("List an agent's heartbeats"),
+    "agent_verdicts": Operation("List the verdicts on an agent", description="Each with its evidence."),
+    "daemon_verdicts": Operation("List the verdicts on a daemon", description="Each with its evidence."),
+    "join_agent": Operation("Join as an agent", SPEAKS | NAMES_A_DAEMON),
+    "agent_heartbeat": Operation("Send an agent's heartbeat", NAMES_A_DAEMON, positions=False),
+    "leave_agent": Operation("Leave as an agent", SPEAKS),
+    "report_agent_status": Operation("Report an agent's status", SPEAKS),
+    "restart_agent": Operation("Restart an agent", MOVES),
     "list_daemons": Operation("List daemons", description="By id."),
     "show_daemon": Operation("Show a daemon", description="Its connection comes from the event log, everything else from its last heartbeat."),
     "create_token": Operation("Create a token", description="Administrators only. The secret is shown once.", positions=False),

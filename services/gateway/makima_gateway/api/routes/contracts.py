@@ -1,7 +1,7 @@
 """Creates, lists, shows and deletes contracts."""
 
 import re
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query
@@ -13,13 +13,13 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from makima_gateway.api import serializers as views
+from makima_gateway.api.as_it_was import contract_as_it_was
 from makima_gateway.api.reads import ContractId, ReadContext, Reading
 from makima_gateway.api.schemas.contracts import Contract, ContractPage, NewContract
 from makima_gateway.api.writes import WriteContext, Writing
 from makima_gateway.http import pagination as cursors
 from makima_gateway.http.bodies import Text
-from makima_gateway.http.problems import invalid, unknown_contract
-from makima_gateway.read_model.history import as_it_was
+from makima_gateway.http.problems import invalid
 from makima_gateway.read_model.legacy_status import shown_status
 from makima_gateway.read_model.queries import Filter, Found
 from makima_gateway.read_model.rows import ContractRow
@@ -128,7 +128,11 @@ async def show_contract(
         Query(max_length=64, description="a version or an RFC 3339 time of which to return the state"),
     ] = None,
 ) -> Response:
-    row = await read.contract(contract_id) if at is None else await _as_it_was(read, contract_id, at)
+    row = (
+        await read.contract(contract_id)
+        if at is None
+        else (await contract_as_it_was(read, contract_id, at))[0]
+    )
     enhanced = read.gateway.enhanced
     return read.answer(
         read.view(row) if at is None else views.contract(row, enhanced=enhanced), version=row.version
@@ -158,24 +162,6 @@ async def _check_quota(write: WriteContext, contract_id: str) -> None:
         limit=limit,
         used=used,
     )
-
-
-async def _as_it_was(read: ReadContext, contract_id: str, at: str) -> ContractRow:
-    """The contract at a version (decimal digits) or at an RFC 3339 time.
-
-    Raises `CONTRACT_NOT_FOUND`, and `INVALID_REQUEST` for a version that does not exist.
-    """
-    tenant = read.principal.tenant
-    await read.contract(contract_id)  # a deleted contract is 404 for any `at`
-    if at.isascii() and at.isdecimal() and len(at) < 19:
-        then = (await as_it_was(read.gateway.log, tenant, contract_id, version=int(at))).contract
-        if then is None or then.version != int(at):
-            raise invalid("query.at", f"the contract has no version {at}")
-        return then
-    then = (await as_it_was(read.gateway.log, tenant, contract_id, at=_time(at))).contract
-    if then is None:
-        raise unknown_contract(contract_id)
-    return then
 
 
 async def _found(read: ReadContext, wanted: Filter, before: int | None, limit: int) -> Found[ContractRow]:
@@ -208,16 +194,6 @@ def _meant(statuses: list[str] | None, *, enhanced: bool) -> list[str] | None:
         return None
     named = {name.strip() for text in statuses for name in text.split(",")}
     return [status for status in ContractStatus if shown_status(status, enhanced=enhanced) in named]
-
-
-def _time(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise invalid("query.at", "is neither a version nor an RFC 3339 time") from error
-    if moment.tzinfo is None:
-        raise invalid("query.at", "has no time zone", hint="give the time in UTC, ending with Z")
-    return moment
 
 
 def _duration(text: str | None) -> timedelta | None:

@@ -1,33 +1,28 @@
 """Lists and shows daemons from the log and their latest heartbeats; takes heartbeats by HTTP."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Final, cast
+from typing import cast
 
 from fastapi import APIRouter, Request
 from makima_schemas import subjects
-from makima_schemas.errors import ErrorCode
-from makima_schemas.heartbeat import MAX_HEARTBEAT_BYTES
-from makima_schemas.heartbeat_reader import RefusedHeartbeatError, completed_daemon, read_daemon
-from makima_schemas.refusal import Refused
-from makima_schemas.times import rfc3339
-from nats.errors import Error as NatsError
+from makima_schemas.heartbeat_completion import completed_daemon
+from makima_schemas.heartbeat_reader import RefusedHeartbeatError, read_daemon
 from starlette.responses import Response
 
+from makima_gateway.api import heartbeats
 from makima_gateway.api.lenient_bodies import request_body
 from makima_gateway.api.reads import Cursor, DaemonId, Limit, ReadContext, Reading
 from makima_gateway.api.schemas.senders import Daemon, DaemonHeartbeatRequest, DaemonPage
 from makima_gateway.api.writes import Writing
 from makima_gateway.http import pagination as cursors
-from makima_gateway.http.problems import invalid, unknown_daemon
+from makima_gateway.http.problems import unknown_daemon
 from makima_gateway.http.responses import json_response
 from makima_gateway.read_model.latest_heartbeats import LatestHeartbeat
 from makima_gateway.read_model.rows import DaemonRow
 
 router = APIRouter(tags=["daemons"])
-STORED_WITHIN_SECONDS: Final = 2.0  # how long to wait for the broker's acknowledgement of a heartbeat
 
 
 @router.get("/daemons", response_model=DaemonPage)
@@ -59,25 +54,15 @@ async def daemon_heartbeat(daemon_id: DaemonId, request: Request, write: Writing
     response repeats what was made of it, once the broker has stored it. An unknown daemon is registered by its
     first one.
     """
-    now, body = datetime.now(UTC), await request.body()
-    if len(body) > MAX_HEARTBEAT_BYTES:
-        raise _too_large(len(body))
+    now, body = datetime.now(UTC), await heartbeats.body_of(request)
     try:
-        encoded = completed_daemon(daemon_id, body, {"seq": time.time_ns(), "timestamp": rfc3339(now)})
-        if len(encoded) > MAX_HEARTBEAT_BYTES:
-            raise _too_large(len(encoded))
+        encoded = completed_daemon(daemon_id, body, heartbeats.left_out())
+        heartbeats.check_size(encoded)
         beat, _ = read_daemon(daemon_id, encoded, None)
     except RefusedHeartbeatError as error:
-        raise _refused(error) from error
-    try:
-        stream = write.gateway.nats.jetstream()
-        await stream.publish(subjects.daemon_heartbeat(daemon_id), encoded, timeout=STORED_WITHIN_SECONDS)
-    except (NatsError, TimeoutError) as error:
-        raise Refused(
-            ErrorCode.UNAVAILABLE,
-            f"the broker did not store the heartbeat: {type(error).__name__}",
-            hint="nothing was stored; send the next heartbeat as usual",
-        ) from error
+        hint = "send a JSON object with the daemon_id of the path, or with none"
+        raise heartbeats.unfit(error, hint=hint) from error
+    await heartbeats.store(write.gateway.nats, subjects.daemon_heartbeat(daemon_id), encoded)
     return json_response(
         Daemon(daemon_id, beat.hostname, True, now, list(beat.agents), beat.worktrees, beat.capacity)
     )
@@ -115,12 +100,3 @@ def _daemon(row: DaemonRow, latest: LatestHeartbeat | None) -> Daemon:
         worktrees=cast("int", heartbeat.get("worktrees", 0)),
         capacity=cast("int", heartbeat.get("capacity", 0)),
     )
-
-
-def _refused(error: RefusedHeartbeatError) -> Refused:
-    return invalid("body", str(error), hint="send a JSON object with the daemon_id of the path, or with none")
-
-
-def _too_large(length: int) -> Refused:
-    detail = f"a heartbeat may have at most {MAX_HEARTBEAT_BYTES} bytes; this one has {length}"
-    return Refused(ErrorCode.PAYLOAD_TOO_LARGE, detail, limit=MAX_HEARTBEAT_BYTES)

@@ -21,10 +21,11 @@ async def contract_health(contract_id: ContractId, read: Reading) -> Response:
     gateway = read.gateway
     found = await contract_facts(
         gateway.queries,
+        gateway.agents,
         gateway.log,
         gateway.latest_heartbeats,
         row,
         auto_advance=advance,
-        timeout_seconds=gateway.settings.contracts.heartbeat_timeout_seconds,
+        settings=gateway.settings.contracts,
     )
     return read.answer(health(found), version=row.version)

@@ -1,0 +1,121 @@
+"""Typed client for the HTTP routes of agents."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Literal, TypeVar
+
+from makima_schemas.agent import AgentStatus
+from pydantic import TypeAdapter
+
+from makima_sdk.http import Http, Json, Query
+from makima_sdk.models import Page
+from makima_sdk.paths import path
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """An agent (interfaces.md, Agent): one role of one contract.
+
+    `agent_status` is null in the answers of servers from before it: `status_now` reads those, too.
+    """
+
+    contract_id: str
+    role: str
+    agent_status: AgentStatus | None = None
+    status: str | None = None
+    ready_until: datetime | None = None
+    is_expired: bool = False
+    stuck: bool = False
+    progress_at: datetime | None = None
+    connection_id: str | None = None
+    daemon_id: str | None = None
+    since: datetime | None = None
+
+    @property
+    def status_now(self) -> AgentStatus:
+        """Its status; derived where the record has none: expired is dead, active working, waiting ready."""
+        if self.agent_status is not None:
+            return self.agent_status
+        if self.is_expired:
+            return AgentStatus.DEAD
+        derived = {"active": AgentStatus.WORKING, "waiting": AgentStatus.READY}
+        return derived.get(self.status or "", AgentStatus.OFFLINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    """Which roles a contract expects, and which of them have no agent that is there."""
+
+    ready: bool
+    expected_roles: tuple[str, ...] = ()
+    missing_roles: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TeamOfAgents:
+    agents: tuple[Agent, ...]
+    team: Team
+
+
+@dataclass(frozen=True, slots=True)
+class SenderAnswer:
+    """`interval_seconds` and `timeout_seconds` are in force from now on."""
+
+    status: Literal["ok", "rejoin_required", "superseded"]
+    interval_seconds: float
+    timeout_seconds: float
+
+
+class Agents:
+    """The agent routes of one makima installation. Raises as `Contracts` does."""
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+
+    async def team(self, contract_id: str) -> TeamOfAgents:
+        return _read(
+            TeamOfAgents, (await self._http.send("GET", path("contracts", contract_id, "agents"))).body
+        )
+
+    async def get(self, contract_id: str, role: str) -> Agent:
+        return _read(
+            Agent, (await self._http.send("GET", path("contracts", contract_id, "agents", role))).body
+        )
+
+    async def page(self, query: Query | None = None) -> Page[Agent]:
+        """One page of the agents of all contracts. `query` takes `status`, `stuck`, `limit`, `cursor`."""
+        return _read(Page[Agent], (await self._http.send("GET", "/agents", query=query)).body)
+
+    async def join(
+        self, contract_id: str, role: str, connection_id: str, *, daemon_id: str | None = None
+    ) -> SenderAnswer:
+        """A new process joins with a new connection id, one that comes back with its own."""
+        body = {"connection_id": connection_id} | ({} if daemon_id is None else {"daemon_id": daemon_id})
+        return await self._step(contract_id, role, "join", body)
+
+    async def heartbeat(
+        self, contract_id: str, role: str, connection_id: str, **members: object
+    ) -> SenderAnswer:
+        """`members` are those of an agent's heartbeat (interfaces.md, NATS)."""
+        return await self._step(contract_id, role, "heartbeat", {"connection_id": connection_id, **members})
+
+    async def leave(self, contract_id: str, role: str, connection_id: str | None = None) -> SenderAnswer:
+        """Without a connection id: whichever is in force."""
+        body = {} if connection_id is None else {"connection_id": connection_id}
+        return await self._step(contract_id, role, "leave", body)
+
+    async def _step(self, contract_id: str, role: str, step: str, body: Json) -> SenderAnswer:
+        where = path("contracts", contract_id, "agents", role, step)
+        return _read(SenderAnswer, (await self._http.send("POST", where, body)).body)
+
+
+@cache
+def _adapter(of: type[T]) -> TypeAdapter[T]:
+    return TypeAdapter(of)
+
+
+def _read(of: type[T], body: object) -> T:
+    return _adapter(of).validate_python(body)

@@ -1,0 +1,108 @@
+"""Agents as the API shows them: their records, the team, and the answer to a heartbeat."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import cast
+
+import orjson
+from makima_kernel.service.contracts_settings import ContractsSettings
+from makima_schemas.agent import BEATING, PRESENT, AgentStatus
+from makima_schemas.identity import agent_id
+from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
+
+from makima_gateway.api.schemas.agents import Agent, AgentBeat, Answer, Team
+from makima_gateway.read_model.latest_heartbeats import LatestHeartbeat, LatestHeartbeats
+from makima_gateway.read_model.rows import AgentRow
+
+DEAD = frozenset({AgentStatus.DEAD, AgentStatus.DEAD_FAILED_REVIVE})
+
+
+def latest_of(
+    feed: LatestHeartbeats, row: AgentRow, supervisor_task_id: str | None = None
+) -> LatestHeartbeat | None:
+    """The latest heartbeat of the connection in force; None: none came since this process began."""
+    if row.role == SUPERVISOR_ROLE:
+        latest = None if supervisor_task_id is None else feed.latest("supervisor", supervisor_task_id)
+    else:
+        latest = feed.latest("agent", agent_id(row.contract_id, row.role))
+    spoken_by = None if latest is None else latest.heartbeat.get("connection_id")
+    return latest if spoken_by == row.connection_id else None
+
+
+def timeout_seconds(role: str, settings: ContractsSettings) -> float:
+    """After so long without a heartbeat the agent is declared dead."""
+    return settings.heartbeat_timeout_seconds if role == SUPERVISOR_ROLE else settings.agent_timeout_seconds
+
+
+def agent(row: AgentRow, latest: LatestHeartbeat | None, settings: ContractsSettings) -> Agent:
+    """`latest` is the latest heartbeat of its connection in force, if one is known."""
+    heard = None if latest is None else latest.at
+    progress_at = None if latest is None else _time(latest.heartbeat.get("progress_at"))
+    return Agent(
+        contract_id=row.contract_id,
+        role=row.role,
+        agent_status=row.agent_status,
+        status="active" if row.agent_status is AgentStatus.WORKING else "waiting",
+        ready_until=_ready_until(row, heard, timeout_seconds(row.role, settings)),
+        is_expired=row.agent_status in DEAD,
+        stuck=row.stuck,
+        progress_at=progress_at or row.progress_at,
+        connection_id=row.connection_id,
+        daemon_id=row.daemon_id,
+        since=row.since,
+        evidence=None if row.evidence is None else cast("dict[str, object]", orjson.loads(row.evidence)),
+    )
+
+
+def team(agents: Iterable[AgentRow], roles_wanted: Iterable[str]) -> Team:
+    """Who should be there, and who is missing (agents.md, Agent status)."""
+    known = [row for row in agents if not row.hidden]
+    stayed = {row.role for row in known if row.agent_status is not AgentStatus.OFFLINE}
+    present = {row.role for row in known if row.agent_status in PRESENT}
+    expected = stayed.union(roles_wanted)
+    missing = sorted(expected - present)
+    return Team(not missing, sorted(expected), missing)
+
+
+def answer(row: AgentRow | None, connection_id: str) -> Answer:
+    """What is answered to a heartbeat of this connection.
+
+    One that was never heard of is asked to join: who may, is decided there.
+    """
+    if row is None:
+        return "rejoin_required"
+    if connection_id == row.connection_id:
+        return "ok" if row.agent_status in BEATING else "rejoin_required"
+    return "superseded" if is_fenced(row, connection_id) else "rejoin_required"
+
+
+def is_fenced(row: AgentRow, connection_id: str) -> bool:
+    """True if a newer connection has replaced it."""
+    fenced = cast("list[str]", orjson.loads(row.fenced))
+    return connection_id != row.connection_id and connection_id in fenced
+
+
+def beats(recorded: Iterable[dict[str, object]]) -> list[AgentBeat]:
+    return [
+        AgentBeat(
+            timestamp=str(each["timestamp"]),
+            activity=cast("str | None", each["activity"]),
+            progress=cast("int | None", each["progress"]),
+            connection_id=cast("str | None", each["connection_id"]),
+        )
+        for each in recorded
+    ]
+
+
+def _ready_until(row: AgentRow, heard: datetime | None, timeout: float) -> datetime | None:
+    if row.agent_status not in BEATING:
+        return None
+    known = [each for each in (row.joined_at, heard) if each is not None]
+    return max(known, default=row.since) + timedelta(seconds=timeout)
+
+
+def _time(value: object) -> datetime | None:
+    try:
+        return datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None

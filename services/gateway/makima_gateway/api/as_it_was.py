@@ -1,0 +1,68 @@
+"""A contract and its team as they were at a version or a time."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from makima_schemas.contract.model import TaskStatus
+from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
+
+from makima_gateway.api.reads import ReadContext
+from makima_gateway.http.problems import invalid, unknown_contract
+from makima_gateway.read_model.history import AsItWas, Until, agents_as_they_were, as_it_was
+from makima_gateway.read_model.rows import AgentRow, ContractRow, TaskRow
+
+UNFINISHED = frozenset({TaskStatus.PENDING, TaskStatus.CLAIMED, TaskStatus.RUNNING})
+
+
+async def contract_as_it_was(read: ReadContext, contract_id: str, at: str) -> tuple[ContractRow, AsItWas]:
+    """The contract at a version (decimal digits) or at an RFC 3339 time.
+
+    Raises `CONTRACT_NOT_FOUND`, and `INVALID_REQUEST` for a version that does not exist.
+    """
+    tenant = read.principal.tenant
+    await read.contract(contract_id)  # a deleted contract is 404 for any `at`
+    if at.isascii() and at.isdecimal() and len(at) < 19:
+        then = await as_it_was(read.gateway.log, tenant, contract_id, version=int(at))
+        if then.contract is None or then.contract.version != int(at):
+            raise invalid("query.at", f"the contract has no version {at}")
+        return then.contract, then
+    then = await as_it_was(read.gateway.log, tenant, contract_id, at=_time(at))
+    if then.contract is None:
+        raise unknown_contract(contract_id)
+    return then.contract, then
+
+
+async def team_as_it_was(
+    read: ReadContext, contract_id: str, at: str, limit: int
+) -> tuple[list[AgentRow], frozenset[str]]:
+    """The agents at that time, by role, and the roles of the tasks that were not done."""
+    contract, then = await contract_as_it_was(read, contract_id, at)
+    tenant, agents = read.principal.tenant, read.gateway.agents
+    until = Until(position=then.position) if at.isdecimal() else Until(at=_time(at))
+    rows = await agents_as_they_were(
+        read.gateway.log,
+        contract,
+        then.agents,
+        roles=await agents.roles(tenant, contract_id, limit),
+        supervisors=await agents.supervisors_of(tenant, contract_id, limit),
+        until=until,
+    )
+    return rows, roles_wanted(then.tasks.values())
+
+
+def roles_wanted(tasks: Iterable[TaskRow]) -> frozenset[str]:
+    """The roles of tasks that are not done."""
+    roles = (
+        SUPERVISOR_ROLE if task.is_supervisor else task.role for task in tasks if task.status in UNFINISHED
+    )
+    return frozenset(role for role in roles if role is not None)
+
+
+def _time(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise invalid("query.at", "is neither a version nor an RFC 3339 time") from error
+    if moment.tzinfo is None:
+        raise invalid("query.at", "has no time zone", hint="give the time in UTC, ending with Z")
+    return moment

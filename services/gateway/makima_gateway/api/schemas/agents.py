@@ -1,0 +1,229 @@
+"""Request and response schemas of agents: their records, joins, heartbeats and verdicts."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Final, Literal, Self, cast, get_args
+
+from makima_schemas import heartbeat
+from makima_schemas.agent import AgentStatus, Id, Reason
+from msgspec import Meta
+from pydantic import AfterValidator, ConfigDict, Field, Strict, model_validator
+
+from makima_gateway.api.schemas.senders import SenderName, SenderSequence
+from makima_gateway.http.bodies import Body, Text
+
+OldStatus = Literal["active", "waiting"]  # of readers and senders from before `agent_status`
+Answer = Literal["ok", "rejoin_required", "superseded"]
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """An agent: one role of one contract. That of the role `supervisor` is derived from the supervisor.
+
+    `status`, `ready_until` and `is_expired` are for older readers.
+    """
+
+    contract_id: str
+    role: str
+    agent_status: AgentStatus
+    status: OldStatus  # `active`: it works
+    # its last heartbeat, or its join if that is later, and the timeout; null: no heartbeat is expected of it
+    ready_until: datetime | None
+    is_expired: bool  # true: declared dead
+    stuck: bool  # alive, at work, and without progress for too long
+    progress_at: datetime | None  # when it last told progress, as far as it is known
+    connection_id: str | None  # in force; null: it never joined
+    daemon_id: str | None  # the daemon that runs it; null: none
+    since: datetime  # of its status
+    evidence: dict[str, object] | None  # of the verdict that gave it its status
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    """`expected_roles`: of unfinished tasks, and those that joined and did not leave. `missing_roles`: those of them
+    without an agent that is ready, working or restarting.
+    """
+
+    ready: bool  # none is missing
+    expected_roles: list[str]
+    missing_roles: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Agents:
+    """The agents of a contract, by role, without those that were cleaned up; at most 500."""
+
+    agents: list[Agent]
+    team: Team
+
+
+@dataclass(frozen=True, slots=True)
+class AgentPage:
+    items: list[Agent]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AgentBeat:
+    """A recorded heartbeat."""
+
+    timestamp: str  # its arrival at the broker
+    activity: str | None
+    progress: int | None  # percent
+    connection_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AgentBeats:
+    heartbeats: list[AgentBeat]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A verdict, as the log has it, with the evidence that it was reached on."""
+
+    at: datetime
+    position: int
+    stream: str
+    event: str
+    old_status: str
+    new_status: str
+    connection_id: str | None
+    evidence: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    verdicts: list[Verdict]
+
+
+@dataclass(frozen=True, slots=True)
+class SenderAnswer:
+    """How often to send heartbeats, and whether this one counted.
+
+    `rejoin_required`: join again under the same connection id. `superseded`: a newer process took over: stop.
+    """
+
+    status: Answer
+    interval_seconds: float
+    timeout_seconds: float  # after so long without a heartbeat it is declared dead
+
+
+@dataclass(frozen=True, slots=True)
+class AgentRestartAsked:
+    """A restart was requested from the daemon `daemon_id`."""
+
+    contract_id: str
+    role: str
+    daemon_id: str | None
+    reason: str | None
+
+
+def _storable(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("a text cannot hold the character U+0000")
+    return text
+
+
+_Reason = Annotated[Reason, AfterValidator(_storable)]
+_PROGRESS: Final = cast("Meta", get_args(heartbeat.Percent)[1])
+_Progress = Annotated[int, Strict(), Field(ge=cast("int", _PROGRESS.ge), le=cast("int", _PROGRESS.le))]
+_Activity = Annotated[Text, Field(max_length=heartbeat.MAX_ACTIVITY)]
+
+
+class ChildProcess(Body):
+    """The process that the agent waits for."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    pid: Annotated[int, Strict(), Field(ge=0, le=heartbeat.MAX_COUNT * 10_000)] | None = None
+    command: SenderName = ""
+    cpu_seconds: Annotated[float, Field(ge=0, le=1_000_000_000)] | None = None
+
+
+class AgentHeartbeatRequest(Body):
+    """A join, or an agent's heartbeat, as it fits; only `connection_id` must.
+
+    It has the members and the limits of the heartbeat schema on the bus. Unknown members are ignored.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+
+    connection_id: Id
+    daemon_id: Id | None = Field(None, description="default: the caller's, or the one that it joined with")
+    seq: SenderSequence | None = Field(None, description="default: counted by the gateway")
+    timestamp: datetime | None = Field(
+        None, description="of the sender's clock, from which only `quiet_until` is counted; default: now"
+    )
+    activity: _Activity | None = None
+    progress: _Progress | None = Field(None, description="percent")
+    child: ChildProcess | None = None
+    quiet_until: datetime | None = Field(
+        None, description="until when no heartbeat is to be expected, by the sender's clock"
+    )
+
+
+class SupervisorHeartbeatRequest(Body):
+    """A supervisor's heartbeat, as it fits; only `state` must.
+
+    It has the members and the limits of the heartbeat schema on the bus. Unknown members are ignored.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+
+    task_id: Id | None = Field(None, description="default: the one of the contract's supervisor")
+    contract_id: Id | None = Field(None, description="default: the one of the path")
+    daemon_id: Id | None = Field(None, description="default: the caller's, or the contract's")
+    state: Literal[
+        "initializing",
+        "idle",
+        "working",
+        "waiting_for_user",
+        "waiting_for_tasks",
+        "blocked",
+        "completed",
+        "failed",
+    ]
+    phase: SenderName = ""
+    current_activity: _Activity = ""
+    progress: _Progress = Field(0, description="percent")
+    pending_task_ids: Annotated[tuple[Id, ...], Field(max_length=heartbeat.MAX_PENDING_TASKS)] = ()
+    connection_id: Id | None = None
+    seq: SenderSequence | None = None
+    timestamp: datetime | None = Field(None, description="of the sender's clock; default: now")
+
+
+class AgentLeave(Body):
+    """`connection_id` null: the agent's daemon speaks, of whichever connection is in force."""
+
+    connection_id: Id | None = None
+
+
+class AgentRestart(Body):
+    """A request to restart an agent."""
+
+    reason: _Reason | None = None
+
+
+class AgentStatusReport(Body):
+    """What a daemon saw of an agent, or what the agent says of itself; `connection_id` null: the daemon speaks.
+
+    `status` is the older form of `agent_status`: `active` is `working`, `waiting` is `ready`.
+    """
+
+    agent_status: AgentStatus | None = None
+    status: OldStatus | None = None
+    connection_id: Id | None = None
+    reason: _Reason | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.agent_status is None) == (self.status is None):
+            raise ValueError("give agent_status, or status, and not both")
+        return self
+
+    @property
+    def reported(self) -> AgentStatus:
+        if self.agent_status is not None:
+            return self.agent_status
+        return AgentStatus.WORKING if self.status == "active" else AgentStatus.READY

@@ -1,0 +1,102 @@
+"""Heartbeats of agents and supervisors by HTTP: they carry what those over NATS carry, and are read as they are."""
+
+import httpx
+import orjson
+from makima_schemas.agent import AgentJoined, AgentStatus
+from makima_schemas.heartbeat import MAX_HEARTBEAT_BYTES
+from makima_schemas.heartbeat_reader import read_agent, read_supervisor
+from makima_schemas.supervisor import SupervisorRegistered
+from nats.aio.client import Client
+
+from tests.services.gateway.api.agent_events import beat, join, silent, stored
+from tests.services.gateway.harness import Gateways, body, created, refused
+from tests.services.gateway.sender_samples import WORKING
+
+TOLD = {"seq": 7, "activity": "runs tests", "progress": 40, "quiet_until": "2026-01-31T12:00:00Z"}
+
+
+async def test_a_heartbeat_is_answered_by_who_is_in_force(
+    gateways: Gateways, http: httpx.AsyncClient, nats: Client
+) -> None:
+    contract = str((await created(http))["id"])
+    assert await beat(http, contract, "a1") == "rejoin_required"
+    assert await stored(nats) is None
+    position = await join(gateways, contract, "builder")
+    assert await beat(http, contract, "a1", position) == "ok"
+    assert await beat(http, contract, "a2") == "rejoin_required"
+    position = await silent(gateways, contract, "builder")
+    assert await beat(http, contract, "a1", position) == "rejoin_required"
+    second = AgentJoined(contract, "builder", "a2", "d1", AgentStatus.DEAD)
+    position = await gateways.append(f"agent-{contract}:builder", second)
+    assert await beat(http, contract, "a2", position) == "ok"
+    assert await beat(http, contract, "a1") == "superseded"
+
+
+async def test_a_heartbeat_by_http_carries_what_one_over_nats_carries(
+    gateways: Gateways, http: httpx.AsyncClient, nats: Client
+) -> None:
+    contract = str((await created(http))["id"])
+    position = await join(gateways, contract, "builder", daemon=None)
+    assert await beat(http, contract, "a1", position, told=TOLD) == "ok"
+    found = await stored(nats)
+    assert found is not None
+    subject, data = found
+    assert subject.endswith(f".agent._.{contract}.builder")
+    assert TOLD.items() <= orjson.loads(data).items()
+    told, unfit = read_agent(contract, "builder", data, None)
+    assert (told.connection_id, told.activity, told.progress, unfit) == ("a1", "runs tests", 40, None)
+    unfit_one = {"activity": "x" * 3000, "progress": 101, "seq": -1, "quiet_until": "soon"}
+    assert await beat(http, contract, "a1", told=unfit_one) == "ok"
+
+
+async def test_who_beats_is_never_guessed(gateways: Gateways, http: httpx.AsyncClient, nats: Client) -> None:
+    contract = str((await created(http))["id"])
+    path = f"/contracts/{contract}/agents/builder"
+    await join(gateways, contract, "builder")
+    for step in ("join", "heartbeat"):
+        for sent in (b"{}", b"[]", b"{", b'{"connection_id": 7}', b'{"connection_id": "a.b"}'):
+            answer = http.post(f"{path}/{step}", content=sent, headers={"Content-Type": "application/json"})
+            await refused(answer, 422, "INVALID_REQUEST")
+        for members in ({"role": "other"}, {"contract_id": "other"}, {"daemon_id": "a.b"}):
+            await refused(
+                http.post(f"{path}/{step}", json={"connection_id": "a1", **members}), 422, "INVALID_REQUEST"
+            )
+        large = {"connection_id": "a1", "unknown": "x" * MAX_HEARTBEAT_BYTES}
+        await refused(http.post(f"{path}/{step}", json=large), 413, "PAYLOAD_TOO_LARGE")
+        problem = await refused(
+            http.post(f"/contracts/{contract}/agents/supervisor/{step}", json={"connection_id": "a1"}),
+            422,
+            "INVALID_REQUEST",
+        )
+        assert "/supervisor/heartbeat" in str(problem["hint"])
+    assert await stored(nats) is None
+
+
+async def test_a_supervisor_without_nats_beats_by_http(
+    gateways: Gateways, http: httpx.AsyncClient, nats: Client
+) -> None:
+    contract = str((await created(http))["id"])
+    path = f"/contracts/{contract}/supervisor/heartbeat"
+    plan = {"task_id": "s1", "state": "working", "phase": "plan", "current_activity": "reads", "progress": 5}
+    await refused(http.post(path, json=plan), 422, "INVALID_REQUEST")  # nobody has it, and no daemon is named
+    answer = await http.post(path, json={**plan, "daemon_id": "d1", "pending_task_ids": ["t1"]})
+    assert body(answer) == {"status": "ok", "interval_seconds": 30.0, "timeout_seconds": 120.0}
+    found = await stored(nats)
+    assert found is not None
+    assert found[0].endswith(".supervisor.d1.s1")
+    told, unfit = read_supervisor("s1", found[1], None)
+    assert (told.contract_id, told.current_activity, told.pending_task_ids, unfit) == (
+        contract,
+        "reads",
+        ("t1",),
+        None,
+    )
+    position = await gateways.append(
+        "supervisor-s1", SupervisorRegistered(contract, "d1", "k1", WORKING, "plan")
+    )
+    await http.get(f"/contracts/{contract}", headers={"Makima-Min-Position": str(position)})
+    assert body(await http.post(path, json={"state": "idle"}))["status"] == "ok"  # of the one that drives it
+    other = await http.post(path, json={"state": "idle", "daemon_id": "d2"})
+    assert body(other)["status"] == "superseded"
+    for unfit_one in ({}, {"state": "dreaming"}, {"state": "interrupted"}, {**plan, "contract_id": "other"}):
+        await refused(http.post(path, json=unfit_one), 422, "INVALID_REQUEST")

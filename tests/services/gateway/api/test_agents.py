@@ -1,0 +1,188 @@
+"""Agents over HTTP: who is in a contract's team, and in whose, how they were, and why one was declared dead."""
+
+from datetime import datetime, timedelta
+from typing import cast
+
+import httpx
+import orjson
+from makima_gateway.read_model.fold import fold
+from makima_gateway.read_model.rows import Rows
+from makima_kernel.testing import eventually
+from makima_schemas import subjects
+from makima_schemas.agent import AgentStatus
+from makima_schemas.codec import decode
+from makima_schemas.daemon import DaemonConnected, DaemonDisconnected
+from makima_schemas.envelope import from_cloudevent
+from makima_schemas.supervisor import SupervisorRegistered, SupervisorStateChanged
+from makima_schemas.times import rfc3339
+from nats.aio.client import Client
+
+from tests.services.gateway.api.agent_events import become, join, leave, silent
+from tests.services.gateway.harness import Gateways, act, body, created, items, listed, refused
+from tests.services.gateway.sender_samples import EVIDENCE, INTERRUPTED, NOW, WORKING
+
+
+async def get(http: httpx.AsyncClient, path: str, position: int = 0, **query: str) -> dict[str, object]:
+    answer = await http.get(path, params=query, headers={"Makima-Min-Position": str(position)})
+    assert answer.status_code == 200, answer.text
+    return body(answer)
+
+
+def statuses(shown: dict[str, object]) -> dict[str, object]:
+    return {str(each["role"]): each["agent_status"] for each in listed(shown["agents"])}
+
+
+async def test_a_contracts_agents_are_listed_with_what_its_team_lacks(
+    gateways: Gateways, http: httpx.AsyncClient
+) -> None:
+    contract = str((await created(http))["id"])
+    path = f"/contracts/{contract}/agents"
+    assert await get(http, path) == {
+        "agents": [],
+        "team": {"ready": True, "expected_roles": [], "missing_roles": []},
+    }
+    await refused(http.get(f"{path}/builder"), 404, "PARTICIPANT_NOT_FOUND")
+    for role in ("builder", "reviewer"):
+        await http.post(f"/contracts/{contract}/tasks", json={"name": "a task", "role": role})
+    await join(gateways, contract, "builder")
+    await join(gateways, contract, "tester")
+    await leave(gateways, contract, "tester")
+    position = await join(gateways, contract, "writer")
+    shown = await get(http, path, position)
+    assert statuses(shown) == {"builder": "ready", "tester": "offline", "writer": "ready"}
+    assert shown["team"] == {
+        "ready": False, "expected_roles": ["builder", "reviewer", "writer"], "missing_roles": ["reviewer"],
+    }  # fmt: skip
+    await silent(gateways, contract, "writer")
+    position = await join(gateways, contract, "reviewer")
+    assert (await get(http, path, position))["team"] == {
+        "ready": False, "expected_roles": ["builder", "reviewer", "writer"], "missing_roles": ["writer"],
+    }  # fmt: skip
+    position = await become(
+        gateways, contract, "writer", AgentStatus.OFFLINE, "cleanup", old=AgentStatus.DEAD
+    )
+    shown = await get(http, path, position)
+    assert (cast("dict[str, object]", shown["team"])["ready"], "writer" in statuses(shown)) == (True, False)
+    assert (await get(http, f"{path}/writer"))[
+        "agent_status"
+    ] == "offline"  # hidden, and still shown by its own route
+    await refused(http.get("/contracts/nobody/agents"), 404, "CONTRACT_NOT_FOUND")
+
+
+async def test_older_readers_see_until_when_an_agent_is_ready_and_when_it_expired(
+    gateways: Gateways, http: httpx.AsyncClient, nats: Client
+) -> None:
+    contract = str((await created(http))["id"])
+    path = f"/contracts/{contract}/agents/builder"
+    shown = await get(http, path, await join(gateways, contract, "builder"))
+    assert set(shown) == {
+        "contract_id", "role", "agent_status", "status", "ready_until", "is_expired", "stuck", "progress_at", "connection_id",
+        "daemon_id", "since", "evidence",
+    }  # fmt: skip
+    joined = datetime.fromisoformat(str(shown["since"]))
+    assert datetime.fromisoformat(str(shown["ready_until"])) == joined + timedelta(seconds=90)
+    assert (shown["status"], shown["is_expired"], shown["stuck"]) == ("waiting", False, False)
+    heard = joined + timedelta(seconds=30)
+    state = {"contract_id": contract, "connection_id": "a1", "last_heartbeat": rfc3339(heard)}
+
+    async def later() -> bool:
+        await nats.publish(subjects.state("agent", f"{contract}:builder"), orjson.dumps(state))
+        until = datetime.fromisoformat(str((await get(http, path))["ready_until"]))
+        return until == heard + timedelta(seconds=90)
+
+    await eventually(later)
+    position = await become(gateways, contract, "builder", AgentStatus.WORKING, "task_taken")
+    assert (await get(http, path, position))["status"] == "active"
+    shown = await get(http, path, await silent(gateways, contract, "builder"))
+    assert (shown["agent_status"], shown["is_expired"], shown["ready_until"]) == ("dead", True, None)
+    assert cast("dict[str, object]", shown["evidence"])["decided_by"] == "test"
+
+
+async def test_agents_of_all_contracts_are_paged_and_filtered(
+    gateways: Gateways, http: httpx.AsyncClient
+) -> None:
+    names = sorted([str((await created(http))["id"]) for _ in range(3)])
+    for name in names:
+        await join(gateways, name, "builder")
+        await join(gateways, name, "writer")
+    await silent(gateways, names[1], "writer")
+    await become(gateways, names[2], "builder", AgentStatus.DEAD_FAILED_REVIVE, "restart_exhausted")
+    supervisor = SupervisorRegistered(names[0], "d1", "k1", WORKING, "plan")
+    position = await gateways.append("supervisor-s1", supervisor)
+    everyone = [(name, role) for name in names for role in ("builder", "writer")]
+    everyone = sorted([*everyone, (names[0], "supervisor")])
+    found, query = list[tuple[str, str]](), {"limit": "2"}
+    while True:
+        page = await get(http, "/agents", position, **query)
+        found += [(str(each["contract_id"]), str(each["role"])) for each in listed(page["items"])]
+        if page["next_cursor"] is None:
+            break
+        query["cursor"] = str(page["next_cursor"])
+    assert found == everyone
+
+    async def of(**filters: str) -> list[tuple[str, str]]:
+        return [
+            (str(each["contract_id"]), str(each["role"])) for each in await items(http, "/agents", **filters)
+        ]
+
+    assert await of(status="dead,dead_failed_revive") == [(names[1], "writer"), (names[2], "builder")]
+    assert await of(status="working") == [(names[0], "supervisor")]
+    assert (await of(stuck="true"), await of(stuck="false")) == ([], everyone)
+    problem = await refused(http.get("/agents", params={"status": "asleep"}), 422, "INVALID_REQUEST")
+    assert "dead_failed_revive" in str(problem["errors"])
+    await refused(http.get("/agents", params={"cursor": "WyJ0YXNrcyIsNDJd"}), 422, "INVALID_REQUEST")
+
+
+async def test_a_team_is_shown_as_it_was_and_exported_as_it_is(
+    gateways: Gateways, http: httpx.AsyncClient
+) -> None:
+    contract = str((await created(http))["id"])
+    path = f"/contracts/{contract}/agents"
+    await join(gateways, contract, "builder")
+    await http.post(f"/contracts/{contract}/tasks", json={"name": "write", "role": "reviewer"})
+    version = body(await http.get(f"/contracts/{contract}"))["version"]
+    await gateways.append("supervisor-s1", SupervisorRegistered(contract, "d1", "k1", WORKING, "plan"))
+    position = await silent(gateways, contract, "builder")
+    now = await get(http, path, position)
+    assert statuses(now) == {"builder": "dead", "supervisor": "working"}
+    then = await get(http, path, at=str(version))
+    assert statuses(then) == {"builder": "ready"}
+    assert cast("dict[str, object]", then["team"])["missing_roles"] == ["reviewer"]
+    latest = str(listed(now["agents"])[0]["since"])
+    assert statuses(await get(http, path, at=latest)) == statuses(now)
+    await refused(http.get(path, params={"at": "99"}), 422, "INVALID_REQUEST")
+    await refused(http.get(path, params={"at": "yesterday"}), 422, "INVALID_REQUEST")
+
+    document = await get(http, f"/contracts/{contract}/export")
+    assert statuses(document) == statuses(now)
+    rows = Rows()
+    for event in (*listed(document["events"]), *listed(document["agent_events"])):
+        recorded = from_cloudevent(orjson.dumps(event))
+        fold(rows, recorded, decode(recorded.type, recorded.schema, recorded.data))
+    assert {row.role: row.agent_status for row in rows.agents.values()} == statuses(now)
+
+
+async def test_verdicts_are_listed_with_their_evidence(gateways: Gateways, http: httpx.AsyncClient) -> None:
+    contract = str((await created(http))["id"])
+    await act(http, contract, "start")
+    await join(gateways, contract, "builder")
+    await become(gateways, contract, "builder", AgentStatus.WORKING, "task_taken")
+    await silent(gateways, contract, "builder")
+    supervisor = (contract, "d1", "k1")
+    await gateways.append("daemon-d1", DaemonConnected("one"))
+    await gateways.append("supervisor-s1", SupervisorRegistered(*supervisor, WORKING, "plan"))
+    verdict = SupervisorStateChanged(*supervisor, WORKING, INTERRUPTED, "plan", "heartbeat_expired", EVIDENCE)
+    await gateways.append("supervisor-s1", verdict)
+    position = await gateways.append("daemon-d1", DaemonDisconnected(EVIDENCE))
+    for path, stream, new, connection in (
+        (f"/contracts/{contract}/agents/builder/verdicts", f"agent-{contract}:builder", "dead", "a1"),
+        (f"/contracts/{contract}/agents/supervisor/verdicts", "supervisor-s1", "dead", "k1"),
+        ("/daemons/d1/verdicts", "daemon-d1", "disconnected", None),
+    ):
+        (shown,) = listed((await get(http, path, position))["verdicts"])
+        assert (shown["stream"], shown["new_status"], shown["connection_id"]) == (stream, new, connection)
+        evidence = cast("dict[str, object]", shown["evidence"])
+        assert (evidence["decided_by"], evidence["last_heartbeat_at"]) == ("test", rfc3339(NOW))
+        assert (await gateways.log.after(cast("int", shown["position"]) - 1, 1))[0].stream == stream
+    await refused(http.get(f"/contracts/{contract}/agents/nobody/verdicts"), 404, "PARTICIPANT_NOT_FOUND")
+    await refused(http.get("/daemons/d9/verdicts"), 404, "DAEMON_NOT_FOUND")
