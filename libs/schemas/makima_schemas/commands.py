@@ -18,6 +18,7 @@ from makima_schemas.refusal import Member, Refused
 # Characters of an actor or a stream name. They are stored in indexes or with every event, and the size limit
 # of events does not count them.
 MAX_NAME: Final = 255
+MAX_GUARDS: Final = 4  # beside the one
 
 Tenant = Annotated[str, Field(pattern=ID_PATTERN)]
 Name = Annotated[str, Field(max_length=MAX_NAME)]
@@ -35,7 +36,7 @@ class Request(Generic[D_co]):
     stream). `data` is the command: its JSON object, or its class once decoded. `expected_version` refuses the
     command unless the entity's stream has this version (null: any). `guard` is another stream and the version
     that it must still have when the events are appended; verdicts use it to depend on the holds of
-    `silence-owner:<owner>`. `token_id` is the API token of who asked by HTTP, for the events' metadata.
+    `silence-owner:<owner>`, and `guards` are further ones: of `silence-maintenance`. `token_id` is the API token of who asked by HTTP, for the events' metadata.
     """
 
     command_id: UUID
@@ -46,6 +47,12 @@ class Request(Generic[D_co]):
     expected_version: Version | None = None
     guard: tuple[Name, Version] | None = None
     token_id: Name | None = None
+    guards: Annotated[tuple[tuple[Name, Version], ...], Field(max_length=MAX_GUARDS)] = ()
+
+    @property
+    def guarded_by(self) -> tuple[tuple[Name, Version], ...]:
+        """All guards."""
+        return self.guards if self.guard is None else (self.guard, *self.guards)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +92,13 @@ def problem(refused: Refused) -> Problem:
 
 
 def encode_request(request: Request[object]) -> bytes:
-    """The request as JSON, without the members that are null.
+    """The request as JSON, without the members that are null or empty.
 
     A service refuses members that it does not know. So one of the version before takes the requests of a newer
     caller, unless they use a new member.
     """
     members = {name: getattr(request, name) for name in _MEMBERS}
-    return orjson.dumps({name: value for name, value in members.items() if value is not None})
+    return orjson.dumps({name: value for name, value in members.items() if value is not None and value != ()})
 
 
 def encode_reply(reply: Reply | Mapping[str, object]) -> bytes:

@@ -25,10 +25,20 @@ def command(
     expected: int | None = None,
     command_id: UUID | None = None,
     guard: tuple[str, int] | None = None,
+    guards: tuple[tuple[str, int], ...] = (),
     request_hash: bytes = b"request",
     tenant: str = DEFAULT_TENANT,
 ) -> Append:
-    return Append(tenant, stream, command_id or uuid4(), request_hash, expected, events, META, guard)
+    return Append(
+        tenant,
+        stream,
+        command_id or uuid4(),
+        request_hash,
+        expected,
+        events,
+        META,
+        (*((guard,) if guard else ()), *guards),
+    )
 
 
 async def call(

@@ -41,9 +41,9 @@ class Model:
             return TooLarge(524_288)
         if append.expected not in (None, current):
             return Conflict(current)
-        if append.guard is not None:
-            guard = self.versions.get((append.tenant, append.guard[0]), 0)
-            if guard != append.guard[1]:
+        for guarded, version in append.guards:
+            guard = self.versions.get((append.tenant, guarded), 0)
+            if guard != version:
                 return GuardConflict(guard)
         answer = Appended(current + len(append.events), self.head + len(append.events), self.head + 1)
         self.head = answer.position

@@ -61,7 +61,7 @@ async def test_a_guard_does_not_go_with_what_writes_it() -> None:
 async def test_who_stays_behind_is_not_overtaken_on_its_stream() -> None:
     queue = queue_of(command("hold"), command("a", guard=("hold", 0)), command("a"))
     assert streams(take_batch(queue)) == ["hold"]
-    assert [waiting.append.guard for waiting in take_batch(queue)] == [("hold", 0)]
+    assert [waiting.append.guards for waiting in take_batch(queue)] == [(("hold", 0),)]
 
 
 async def test_a_call_is_bounded_in_commands_and_in_bytes() -> None:

@@ -32,9 +32,15 @@ def commands(draw: st.DrawFn) -> Append:
         *(event(b'"' + b"x" * (size - 2) + b'"') for size in sizes),
         expected=draw(st.none() | st.integers(0, 4)),
         command_id=UUID(int=draw(st.integers(0, 11))),
-        guard=draw(
-            st.none()
-            | st.tuples(st.sampled_from([name for name in STREAMS if name != stream]), st.integers(0, 3))
+        guards=tuple(
+            draw(
+                st.lists(
+                    st.tuples(
+                        st.sampled_from([name for name in STREAMS if name != stream]), st.integers(0, 3)
+                    ),
+                    max_size=2,
+                )
+            )
         ),
         request_hash=draw(st.sampled_from([b"one", b"other"])),
     )

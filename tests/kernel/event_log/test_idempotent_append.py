@@ -13,7 +13,7 @@ def test_the_id_and_not_the_event_makes_a_repeat_the_same_request() -> None:
     one = idempotent_append("default", "s-1", COMMAND_ID, MassSilenceSuspected(10, 8), meta)
     another = idempotent_append("default", "s-1", COMMAND_ID, MassSilenceSuspected(11, 9), meta)
     assert (one.command_id, one.request_hash) == (another.command_id, another.request_hash)
-    assert (one.expected, one.guard) == (None, None)
+    assert (one.expected, one.guards) == (None, ())
 
 
 def test_the_request_the_version_and_the_guard_may_be_given() -> None:
@@ -28,5 +28,5 @@ def test_the_request_the_version_and_the_guard_may_be_given() -> None:
         expected=3,
         guard=("s-2", 4),
     )
-    assert (append.request_hash, append.expected, append.guard) == (b"hash", 3, ("s-2", 4))
+    assert (append.request_hash, append.expected, append.guards) == (b"hash", 3, (("s-2", 4),))
     assert append.meta == {"actor": "test", "traceparent": "00-1-2-01"}

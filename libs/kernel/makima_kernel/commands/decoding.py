@@ -51,7 +51,7 @@ def principals_own(request: Request, principal: str) -> Request:
     which get `IDEMPOTENCY_KEY_REUSED` then, and ask for their answers. Raises `Refused` (INVALID_REQUEST) for
     a guard: its conflict tells the version of a stream that the daemon may not know.
     """
-    if request.guard is not None:
+    if request.guarded_by:
         errors = _errors([("guard", "is for services only")])
         raise Refused(
             ErrorCode.INVALID_REQUEST,

@@ -179,8 +179,8 @@ class CommandHandler(Generic[S, C, E]):
             case GuardConflict(actual):
                 raise Refused(
                     ErrorCode.VERSION_CONFLICT,
-                    "the guard stream is not at its expected version",
-                    expected=(request.guard or ("", 0))[1],
+                    "a guard stream is not at its expected version",
+                    expected=next((seen for _, seen in request.guarded_by if seen != actual), 0),
                     actual=actual,
                 )
             case TooLarge(limit):
@@ -255,5 +255,5 @@ def _append(
         expected=version,
         events=tuple(new_event(event) for event in events),
         meta=event_meta(request.actor, traces.traceparent(), request.token_id),
-        guard=guard,
+        guards=guardrequest.guarded_by,
     )

@@ -41,8 +41,8 @@ class Append:
     expected: int | None  # the stream version that the decision was based on; None accepts any version
     events: tuple[NewEvent, ...]
     meta: EventMeta  # stored with each of the events
-    # Another stream of the same tenant, and the version it must still have when the events are appended.
-    guard: tuple[str, int] | None = None
+    # Other streams of the same tenant, each with the version it must still have when the events are appended.
+    guards: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class GuardConflict:
-    """The guard stream is at version `actual`, which is not the expected one. Nothing was stored."""
+    """A guard stream, the first such, is at version `actual`, which is not the expected one. Nothing was stored."""
 
     actual: int
 
@@ -117,14 +117,16 @@ def arguments(batch: Sequence[Append]) -> tuple[object, ...]:
     then of their events in the same order.
     """
     events = [event for append in batch for event in append.events]
+    guards = [(number, *guard) for number, append in enumerate(batch, 1) for guard in append.guards]
     return (
         [append.tenant for append in batch],
         [append.stream for append in batch],
         [append.command_id for append in batch],
         [append.request_hash for append in batch],
         [append.expected for append in batch],
-        [append.guard and append.guard[0] for append in batch],
-        [append.guard and append.guard[1] for append in batch],
+        [number for number, _, _ in guards],
+        [stream for _, stream, _ in guards],
+        [version for _, _, version in guards],
         [orjson.dumps(append.meta).decode() for append in batch],
         [len(append.events) for append in batch],
         [event.event_id for event in events],

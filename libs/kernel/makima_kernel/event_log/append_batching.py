@@ -43,17 +43,16 @@ class _Claims:
         """
         stream = (append.tenant, append.stream)
         command = (append.tenant, append.command_id)
-        guard = append.guard and (append.tenant, append.guard[0])
+        guards = {(append.tenant, guard) for guard, _ in append.guards}
         free = (
             stream not in self.written
             and stream not in self.guarded
             and command not in self.ids
-            and guard not in self.written
+            and guards.isdisjoint(self.written)
         )
         self.written.add(stream)
         self.ids.add(command)
-        if guard is not None:
-            self.guarded.add(guard)
+        self.guarded |= guards
         return free
 
 

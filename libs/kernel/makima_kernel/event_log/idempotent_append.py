@@ -48,5 +48,5 @@ def idempotent_append(
         expected,
         (new_event(event),),
         meta,
-        guard=guard,
+        guards=() if guard is None else (guard,),
     )

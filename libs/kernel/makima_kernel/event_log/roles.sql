@@ -71,9 +71,12 @@ select string_agg(format('
     grant select, insert, update, delete on event_log.checkpoints to %1$I;
     grant select, insert, update on event_log.snapshots to %1$I;
     grant update (place) on event_log.identity to %1$I;
-    grant execute on routine event_log.append, event_log.make_partition, event_log.prune_commands, event_log.place to %1$I;
-', role), '')
-from unnest($1::text[]) as role
+    grant execute on routine %2$s to %1$I;
+', role, routines.named), '')
+from unnest($1::text[]) as role,
+     -- By their arguments: while an upgrade goes on, there is one `append` for each of two versions.
+     (select string_agg(oid::regprocedure::text, ', ') as named from pg_proc
+      where pronamespace = 'event_log'::regnamespace and proname in ('append', 'make_partition', 'prune_commands', 'place')) as routines
 
 -- name: database
 -- The statements that let roles connect and stage rows in temporary tables, where not everybody may (the default).
