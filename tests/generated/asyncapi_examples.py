@@ -14,6 +14,7 @@ import orjson
 from makima_schemas.codec import SCHEMAS
 from makima_schemas.envelope import Recorded, to_cloudevent
 from makima_schemas.identity import Category, agent_id, stream_name
+from pydantic import AwareDatetime
 from typing_extensions import is_typeddict
 
 Json = dict[str, object]
@@ -46,6 +47,7 @@ NAMED: Final[Json] = {
     "daemon_id": "daemon-1",
     "contract_type": "simple",
     "reason": "lunch",
+    "scope": "daemon:daemon-1",
     "phase": "plan",
     "question": "Which provider?",
     "answer": "A",
@@ -142,4 +144,4 @@ def _value(name: str, hint: object) -> object:
         bool: NAMED.get(name, True),
         UUID: str(RECORDED.command_id),
     }
-    return "2026-01-31T10:30:00.000000Z" if hint is datetime else plain[hint]
+    return "2026-01-31T10:30:00.000000Z" if hint in (datetime, AwareDatetime) else plain[hint]

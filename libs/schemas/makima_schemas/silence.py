@@ -1,13 +1,16 @@
 """The events of the stale-detector's findings, their streams and deterministic ids.
 
 Streams: `silence-<kind>:<id>` of a sender, `silence-<contract_id>` of a contract, `silence-owner:<owner_id>`
-for holds. The colon keeps them distinct, because no id contains one.
+for holds. The colon keeps them distinct, because no id contains one. `silence-maintenance` is the one stream of
+all maintenance windows.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 from uuid import UUID, uuid5
+
+from pydantic import AwareDatetime, Field
 
 from makima_schemas.evidence import Evidence
 
@@ -39,6 +42,13 @@ def verdict_id(
     """
     last = f"{stream_epoch}/{stream_sequence}" if stream_sequence else f"position/{alive_position}"
     return deterministic_id("verdict", sender, connection_id or "", last, *([attempt] if attempt else []))
+
+
+# The entity of the one stream of all maintenance windows, and the stream's name.
+MAINTENANCE: Final = "maintenance"
+MAINTENANCE_STREAM: Final = f"silence-{MAINTENANCE}"
+Scope = Annotated[str, Field(pattern=r"^(all|(owner|daemon|contract):[A-Za-z0-9_-]{1,64})$")]
+MaintenanceEndedBecause = Literal["request", "until"]
 
 
 def sender_stream(sender: str) -> str:
@@ -102,4 +112,55 @@ class StaleCleared:
     contract_id: str
 
 
-SilenceEvent = SilenceDetected | MassSilenceSuspected | MassSilenceCleared | StaleDetected | StaleCleared
+@dataclass(frozen=True, slots=True)
+class MaintenanceStarted:
+    """Silence in `scope` is expected until `until`: no verdict meanwhile, and a full timeout for everyone after.
+
+    `scope` is `all`, `owner:<id>`, `daemon:<id>` or `contract:<id>`. A second one of the same scope, while the
+    first goes on, replaces its `until` and `reason`.
+    """
+
+    scope: str
+    until: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class MaintenanceEnded:
+    """Ended early on request, or because `until` is over, on the clock of the heartbeats that were read."""
+
+    scope: str
+    reason: MaintenanceEndedBecause
+
+
+SilenceEvent = (
+    SilenceDetected
+    | MassSilenceSuspected
+    | MassSilenceCleared
+    | StaleDetected
+    | StaleCleared
+    | MaintenanceStarted
+    | MaintenanceEnded
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StartMaintenance:
+    """Sent by the gateway for an administrator, who says how long and why."""
+
+    scope: Scope
+    until: AwareDatetime
+    reason: Annotated[str, Field(min_length=1, max_length=2000)]
+
+
+@dataclass(frozen=True, slots=True)
+class EndMaintenance:
+    """Sent by the gateway for an administrator; or, with `until`, by a detector on whose clock that is over. Then
+    it changes nothing if the maintenance was prolonged meanwhile.
+    """
+
+    scope: Scope
+    until: AwareDatetime | None = None
+
+
+MaintenanceCommand = StartMaintenance | EndMaintenance

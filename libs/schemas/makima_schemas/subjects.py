@@ -11,6 +11,8 @@ HEARTBEATS: Final = "makima.heartbeats.>"
 DEAD_LETTERS: Final = "makima.dead.>"
 COMMANDS: Final = "makima.commands"
 LOG_POKE: Final = "makima.poke.log"  # core NATS, without payload: the log grew; wakes the relays
+# Core NATS: asks each replica of each service how it is; each answers to the reply subject.
+STATUS: Final = "makima.poke.status"
 STATE_FEED: Final = "makima.state.>"
 SHARDS: Final = 8  # of the heartbeats' stream; each has a subject prefix of its own
 # Core NATS: repeated reminders that a contract is still stale; not an event.

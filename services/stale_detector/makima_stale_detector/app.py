@@ -1,5 +1,6 @@
 """Builds the stale-detector: creates its parts and registers their loops and health checks."""
 
+from makima_kernel.commands.router import CommandRouter
 from makima_kernel.service.contracts_settings import ContractsSettings
 from makima_kernel.service.runtime import Service
 
@@ -12,12 +13,14 @@ from makima_stale_detector.handlers.heartbeat_consumer import HeartbeatConsumer
 from makima_stale_detector.handlers.local_health import LocalHealth
 from makima_stale_detector.handlers.log_follower import LogFollower
 from makima_stale_detector.handlers.role_task_scanner import RoleTaskScanner
+from makima_stale_detector.handlers.maintenance import Maintenances
 from makima_stale_detector.handlers.silence_outbox import SilenceOutbox
 from makima_stale_detector.handlers.stale_contract_scanner import StaleContractScanner
 from makima_stale_detector.projections import Silence
 from makima_stale_detector.queries import Queries
 
 NAME = "stale_detector"
+MAX_NAMED = 100  # owners with a hold that this replica names when it is asked how it is
 
 
 async def build(service: Service) -> None:
@@ -27,9 +30,22 @@ async def build(service: Service) -> None:
     reader = HeartbeatConsumer(detector, service.nats)
     follower = LogFollower(detector, queries, service.log, service.nats)
     local_health = LocalHealth(detector, reader, follower)
+    maintenances = Maintenances(service.log, service.appender)
     judge = DetectionLoop(
-        detector, follower, service.bus, service.appender, enabled=settings.feature_flags.supervisor_heartbeat
+        detector,
+        follower,
+        maintenances,
+        service.bus,
+        service.appender,
+        enabled=settings.feature_flags.supervisor_heartbeat,
     )
+    router = CommandRouter(NAME)
+    maintenances.serve(router)
+    service.include(router)
+    service.status.report("detector_score", lambda: local_health.score)
+    service.status.report("tracked_senders", lambda: len(detector.tracked))
+    service.status.report("watermark_age_seconds", local_health.watermark_age)
+    service.status.report("held_owners", lambda: detector.groups.held[:MAX_NAMED])
     outbox = SilenceOutbox(queries, service.appender)
     projector = service.project(Silence(), on_commit=lambda _position, _applied: outbox.wake())
     staleness = StaleContractScanner(

@@ -17,6 +17,7 @@ from makima_kernel.nats.streams import provision
 from makima_kernel.service.contracts_settings import ContractsSettings
 from makima_kernel.service.runtime import Service
 from makima_kernel.service.settings import Settings
+from makima_kernel.testing import eventually
 from makima_schemas import subjects
 from makima_schemas.codec import Event, decode
 from makima_schemas.envelope import EventMeta, Recorded
@@ -169,3 +170,10 @@ async def running(
             for _ in range(replicas)
         ]
         yield Running(Log(pool), detectors, settings)
+
+
+async def known(system: Running, fleet: Fleet) -> None:
+    async def registered() -> bool:
+        return len(await system.all("SupervisorRegistered")) == len(fleet.supervisors)
+
+    await eventually(registered)

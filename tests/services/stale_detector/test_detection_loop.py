@@ -12,6 +12,7 @@ from makima_stale_detector.domain.verdicts.findings import Findings
 from makima_stale_detector.handlers.canaries import Canaries
 from makima_stale_detector.handlers.detection_loop import DetectionLoop
 from makima_stale_detector.handlers.heartbeat_consumer import HeartbeatConsumer
+from makima_stale_detector.handlers.maintenance import Maintenances
 from nats.aio.client import Client
 
 from tests.kernel.event_log import append_builders as writing
@@ -41,7 +42,9 @@ async def test_switched_off_it_records_no_hold(database: str, pool: asyncpg.Pool
     ):
         stream = Stream(detector)
         judging = group.create_task(
-            DetectionLoop(detector, follower, Bus(nats), appender, enabled=False).run()
+            DetectionLoop(
+                detector, follower, Maintenances(Log(pool), appender), Bus(nats), appender, enabled=False
+            ).run()
         )
         stream.pass_by(TIMEOUTS.interval)
         await eventually(lambda: detector.warmed_up)

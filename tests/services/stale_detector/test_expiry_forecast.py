@@ -34,7 +34,7 @@ class Fleet:
         for name, each in self.tracked.items():
             self.owner.add(name, each.sender.domain)
         self.judged: set[str] = set()
-        self.outlook = ExpiryForecast(self.shards, self.tracked, self.judged, TIMEOUTS)
+        self.outlook = ExpiryForecast(self.shards, self.tracked, lambda _owner: self.judged, TIMEOUTS)
 
     def run(self, span: int) -> None:
         for _ in range(span // (100 * MILLISECOND)):

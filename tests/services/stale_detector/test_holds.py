@@ -6,17 +6,10 @@ from makima_schemas.silence import MassSilenceCleared, MassSilenceSuspected, own
 from nats.aio.client import Client
 
 from tests.contracts_in_the_log import OWNER
-from tests.services.stale_detector.harness import Fleet, Running, quick, running
+from tests.services.stale_detector.harness import Fleet, Running, known, quick, running
 
 SUPERVISORS = [f"t{number}" for number in range(24)]
 DAEMONS = [f"d{number}" for number in range(4)]  # failure domains: the death of one is a verdict
-
-
-async def known(system: Running, fleet: Fleet) -> None:
-    async def registered() -> bool:
-        return len(await system.all("SupervisorRegistered")) == len(fleet.supervisors)
-
-    await eventually(registered)
 
 
 async def silent_supervisors(system: Running) -> list[str]:

@@ -32,6 +32,7 @@ from makima_kernel.service.health import Check, Health, HealthServer, as_check
 from makima_kernel.service.postgres import open_connection, open_pool
 from makima_kernel.service.rebuild_endpoint import Rebuilds
 from makima_kernel.service.relay_trace import on_published
+from makima_kernel.service.replica_status import ReplicaStatus
 from makima_kernel.service.settings import Settings
 from makima_kernel.telemetry import logs, metrics, traces
 from makima_kernel.telemetry.logs import Logger
@@ -40,11 +41,8 @@ Loop = Callable[[], Awaitable[None]]
 Build = Callable[["Service"], Awaitable[None]]
 
 LOST_CONNECTION_EXIT: Final = 70
-STOP_TIMEOUT_SECONDS: Final = (
-    5.0,
-    1.0,
-    1.0,
-)  # each step cancels again: Python 3.11's wait_for may have swallowed the first
+# Each step cancels again: Python 3.11's wait_for may have swallowed the first.
+STOP_TIMEOUT_SECONDS: Final = (5.0, 1.0, 1.0)
 
 _logger = structlog.get_logger()
 
@@ -61,6 +59,7 @@ class Service:
         self.settings = settings
         self.owner = f"{name}@{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:6]}"
         self.health = Health()
+        self.status = ReplicaStatus(name, self.owner, self.health)
         self.logger: Logger = structlog.get_logger(service=name)
         self.stopping = False
         self._serving = False
@@ -100,7 +99,7 @@ class Service:
         projector = Projector(
             projection, self.pool, self.log, self.nats, owner=self.owner, on_commit=on_commit or _ignore
         )
-        metrics.exported(metrics.projection_lag).labels(name).set_function(lambda: projector.lag)
+        self.status.measure("projection_lag_events", metrics.projection_lag, lambda: projector.lag, name)
         self.ready_when(f"projection {name}", projector.check_replica)
         self.healthy_when(f"read model {name}", projector.check_read_model)
         self.loop(f"project {name}", projector.run)
@@ -173,11 +172,12 @@ class Service:
             budget=self.settings.stream_budget,
             replicas=self.settings.stream_replicas,
         )
-        metrics.exported(metrics.relay_lag).set_function(lambda: relay.lag)
+        self.status.measure("relay_lag_events", metrics.relay_lag, lambda: relay.lag)
         upkeep = Maintenance(self.pool)
         self.loop("relay", relay.run)
         self.loop("upkeep", upkeep.run)
         self.loop("poke", self._poke)
+        self.loop("status", lambda: self.status.run(self.nats))
         self.healthy_when("relay", as_check(relay.ready))
         self.healthy_when("partitions", as_check(upkeep.ready))
         self.ready_when("postgres", self._postgres)

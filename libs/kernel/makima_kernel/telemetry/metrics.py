@@ -122,6 +122,7 @@ agents_cleaned_up = Counter(
     "makima_agents_cleaned_up_total", "Agents that became offline because they had been dead for long"
 )
 tracked_senders = _gauge("makima_tracked_senders", "Senders that the detector monitors")
+maintenance_now = _gauge("makima_maintenance_now", "Maintenance windows that are open")
 log_lines_dropped = Counter(
     "makima_log_lines_dropped_total", "Log lines that could not be written: nobody reads, or the disk is full"
 )

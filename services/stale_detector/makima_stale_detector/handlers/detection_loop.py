@@ -19,7 +19,9 @@ from makima_kernel.telemetry import metrics
 from makima_schemas.commands import Accepted, Problem, Reply, Request, decode_reply
 from makima_schemas.errors import RETRYABLE_CODES, ErrorCode
 from makima_schemas.identity import DEFAULT_TENANT
+from makima_schemas.maintenance import Window
 from makima_schemas.silence import (
+    MAINTENANCE_STREAM,
     MassSilenceCleared,
     MassSilenceSuspected,
     deterministic_id,
@@ -31,6 +33,7 @@ from makima_stale_detector.domain.verdicts.detector import Detector
 from makima_stale_detector.domain.verdicts.findings import Findings, HoldRelease, HoldRequest
 from makima_stale_detector.domain.verdicts.verdict import Verdict
 from makima_stale_detector.handlers.log_follower import LogFollower
+from makima_stale_detector.handlers.maintenance import Maintenances
 
 ACTOR: Final = "stale_detector"
 OWNER_SERVICE: Final = "supervisor_heartbeat"
@@ -54,13 +57,21 @@ class DetectionLoop:
     """
 
     def __init__(
-        self, detector: Detector, follower: LogFollower, bus: Bus, appender: Appender, *, enabled: bool
+        self,
+        detector: Detector,
+        follower: LogFollower,
+        maintenances: Maintenances,
+        bus: Bus,
+        appender: Appender,
+        *,
+        enabled: bool,
     ) -> None:
-        self._detector, self._follower = detector, follower
+        self._detector, self._follower, self._maintenances = detector, follower, maintenances
         self._bus, self._appender = bus, appender
         self._enabled = enabled
         self._free = asyncio.Semaphore(MAX_CONCURRENT_MESSAGES)
         self._frozen = False
+        self._ending = set[Window]()  # maintenance windows that are being ended
 
     async def run(self) -> None:
         await self._follower.loaded.wait()
@@ -79,6 +90,8 @@ class DetectionLoop:
             metrics.verdict_lateness.observe(verdict.evidence.lateness_ms / 1000)
             if not self._enabled:
                 self._detector.resolve(verdict)
+        for window in findings.maintenance_over:
+            tasks.create_task(self._end(window))
         # Else neither is sent; an owner that requested a hold keeps `deciding` set and gets no verdicts.
         if self._enabled:
             for first in range(0, len(findings.verdicts), VERDICTS_PER_MESSAGE):
@@ -156,12 +169,28 @@ class DetectionLoop:
         return True
 
     async def _reconsider(self, verdict: Verdict) -> None:
-        """Another replica recorded a hold: read it from the log, then make the sender a suspect again."""
+        """Another replica recorded a hold, or maintenance began or ended: read it from the log, then make the
+        sender a suspect again.
+        """
         try:
             await self._follower.refresh(verdict.owner, DEFAULT_TENANT, owner_stream(verdict.owner))
+            await self._follower.refresh_maintenance()
         except DATABASE_UNAVAILABLE:
             await asyncio.sleep(LOG_RETRY_SECONDS)
         self._detector.reconsider(verdict)
+
+    async def _end(self, window: Window) -> None:
+        """End a maintenance that is over, and read it at once: else the next tick would find it again."""
+        if window in self._ending:
+            return
+        self._ending.add(window)
+        try:
+            await self._maintenances.end(window)
+            await self._follower.refresh_maintenance()
+        except DATABASE_UNAVAILABLE:
+            await asyncio.sleep(LOG_RETRY_SECONDS)
+        finally:
+            self._ending.discard(window)
 
     async def _record(self, found: HoldRequest | HoldRelease) -> None:
         """Append the begin or end of a hold to the log.
@@ -218,7 +247,10 @@ def _request(verdict: Verdict) -> Request:
     elif verdict.sender.kind != "daemon":
         data["connection_id"] = verdict.connection_id
     guard = (owner_stream(verdict.owner), verdict.hold_version)
-    return Request(command_id(verdict), verdict.sender.entity_id, data, actor=ACTOR, guard=guard)
+    guards = ((MAINTENANCE_STREAM, verdict.maintenance_version),)
+    return Request(
+        command_id(verdict), verdict.sender.entity_id, data, actor=ACTOR, guard=guard, guards=guards
+    )
 
 
 def _replies(answer: dict[str, object], kind: str, count: int) -> list[Reply]:

@@ -10,10 +10,15 @@ from makima_kernel.cancellation import raise_if_cancelled
 from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
 from makima_kernel.event_log.log import Log
 from makima_kernel.projections.subscription import Consumer, EpochChangedError
+from makima_kernel.telemetry import metrics
 from makima_schemas.agent import AgentStatus
 from makima_schemas.codec import CLASS_BY_NAME, Event, UndecodableError, UnknownEventError, decode
 from makima_schemas.contract.events import ContractCreated, ContractDeleted
 from makima_schemas.envelope import Recorded
+from makima_schemas.identity import DEFAULT_TENANT
+from makima_schemas.maintenance import Windows
+from makima_schemas.maintenance import evolve as evolve_maintenance
+from makima_schemas.silence import MAINTENANCE_STREAM, MaintenanceEnded, MaintenanceStarted
 from nats.aio.client import Client
 
 from makima_stale_detector.domain.members import sender as tracked
@@ -24,7 +29,11 @@ from makima_stale_detector.domain.verdicts.detector import Detector
 from makima_stale_detector.domain.verdicts.mass_silence import Hold
 from makima_stale_detector.queries import Queries
 
-EVENTS: Final[frozenset[type]] = tracked.EVENTS | mass_silence.EVENTS | {ContractCreated, ContractDeleted}
+EVENTS: Final[frozenset[type]] = (
+    tracked.EVENTS
+    | mass_silence.EVENTS
+    | {ContractCreated, ContractDeleted, MaintenanceStarted, MaintenanceEnded}
+)
 LOG_RETRY_SECONDS: Final = 0.5
 
 
@@ -58,6 +67,7 @@ class LogFollower:
             except (*DATABASE_UNAVAILABLE, EpochChangedError, UnknownEventError) as error:
                 if isinstance(error, EpochChangedError):
                     self._stopped_at = 0
+                    self._maintain(Windows())
                 self.problem = f"the event log cannot be read: {error!r}"
                 structlog.get_logger().warning("detector.log_unavailable", reason=repr(error))
                 await asyncio.sleep(LOG_RETRY_SECONDS)
@@ -68,6 +78,12 @@ class LogFollower:
         """
         for recorded in await self._log.stream(tenant, stream, after=self._hold(owner).version):
             self._apply_event(recorded)
+
+    async def refresh_maintenance(self) -> None:
+        """Read the newer events of the maintenance stream now, as `refresh`."""
+        after = self._detector.maintenance.version
+        for recorded in await self._log.stream(DEFAULT_TENANT, MAINTENANCE_STREAM, after=after):
+            self._apply_event(recorded)  # one by one: whoever was covered in between has a full timeout
 
     async def _follow(self) -> None:
         position = await self._load()
@@ -99,6 +115,8 @@ class LogFollower:
             self._detector.untrack(gone)
         self._detector.load(alive)
         self._detector.load_holds(start.holds)
+        # Not of the read model: the stream is short, and what it says beyond `position` is applied only once.
+        await self.refresh_maintenance()
         if start.position >= self._stopped_at:
             self.problem = None
         self.loaded.set()
@@ -125,9 +143,15 @@ class LogFollower:
                 for name in self._of_contract.get(recorded.entity_id, ()):
                     self._detector.untrack(name)
                     self._detector.restarts.forget(name)
+            case MaintenanceStarted() | MaintenanceEnded():
+                self._maintain(evolve_maintenance(self._detector.maintenance, recorded, event))
             case _:
                 self._apply_hold(recorded, event)
                 self._apply_sender(recorded, event)
+
+    def _maintain(self, windows: Windows) -> None:
+        self._detector.maintain(windows)
+        metrics.exported(metrics.maintenance_now).set(len(windows.open))
 
     def _apply_hold(self, recorded: Recorded, event: Event) -> None:
         owner = mass_silence.owner_of(recorded)

@@ -9,6 +9,7 @@ from makima_schemas.codec import Event
 from makima_schemas.connections import fence
 from makima_schemas.daemon import DaemonConnected, DaemonDisconnected
 from makima_schemas.envelope import Recorded
+from makima_schemas.maintenance import Windows
 from makima_schemas.supervisor import ENDED, SupervisorRegistered, SupervisorStateChanged
 
 from makima_stale_detector.domain.members import sender_names as senders
@@ -65,6 +66,12 @@ class Sender:
     def entity_id(self) -> str:
         return self.name.partition(":")[2]
 
+    def covered_by(self, maintenance: Windows, owner: str) -> bool:
+        """True if its silence is expected: its owner, its daemon or its contract has maintenance."""
+        return bool(maintenance.open) and bool(
+            maintenance.covering(owner=owner, daemon=self.daemon_id, contract=self.contract_id)
+        )
+
     def accepts(self, contract_id: str | None, connection_id: str | None) -> bool:
         """False for a heartbeat of a superseded connection or with another contract id, as in the recorder.
 
@@ -98,6 +105,9 @@ class Tracked:
 
     sender: Sender
     owner: str  # owner id of its contract; "" for a daemon
+
+    def covered_by(self, maintenance: Windows) -> bool:
+        return self.sender.covered_by(maintenance, self.owner)
 
 
 def sender_of_event(recorded: Recorded, event: Event) -> str | None:

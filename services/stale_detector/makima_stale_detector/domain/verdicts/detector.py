@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 
 from makima_schemas import subjects
+from makima_schemas.maintenance import Windows
 
 from makima_stale_detector.domain.members.heartbeat import UNREAD, HeartbeatSource
 from makima_stale_detector.domain.members.sender import Sender, Tracked
@@ -12,11 +13,12 @@ from makima_stale_detector.domain.shards.shards import Shards
 from makima_stale_detector.domain.verdicts.deadlines import Deadlines
 from makima_stale_detector.domain.verdicts.expiry_forecast import ExpiryForecast
 from makima_stale_detector.domain.verdicts.findings import Findings, HoldRelease, HoldRequest
-from makima_stale_detector.domain.verdicts.mass_silence import ClearedBecause, Hold, is_mass
+from makima_stale_detector.domain.verdicts.hold_end import HoldEnd
+from makima_stale_detector.domain.verdicts.mass_silence import Hold, is_mass
 from makima_stale_detector.domain.verdicts.restart_deadlines import RestartDeadlines
 from makima_stale_detector.domain.verdicts.sender_group import SenderGroup, Suspect
 from makima_stale_detector.domain.verdicts.sender_groups import SenderGroups
-from makima_stale_detector.domain.verdicts.verdict import Verdict, prove
+from makima_stale_detector.domain.verdicts.verdict import Verdict, moment, prove
 
 
 class Detector:
@@ -29,15 +31,17 @@ class Detector:
         self.timeouts = timeouts
         self.shards = Shards(shards, timeouts.grace)
         self.tracked: dict[str, Tracked] = {}  # senders that the log lists as alive, by name
-        self._groups = SenderGroups(self.shards)
+        self.groups = SenderGroups(self.shards)
         # By sender name: verdicts that were given and not answered, with the suspect they came from (for
         # `reconsider`).
         self._pending_verdicts: dict[str, tuple[Verdict, Suspect]] = {}
         # By sender name: how many of its verdicts were answered without effect.
         self._attempts: dict[str, int] = {}
         self._decided_by = decided_by  # id of this replica, for the evidence
-        self._forecast = ExpiryForecast(self.shards, self.tracked, self._pending_verdicts.keys(), timeouts)
+        self.maintenance = Windows()  # as last read from the log
+        self._forecast = ExpiryForecast(self.shards, self.tracked, self._not_counted, timeouts)
         self._deadlines = Deadlines(self.shards, timeouts)
+        self._hold_end = HoldEnd(self.shards, self._forecast, timeouts)
         self.restarts = RestartDeadlines(self.shards, timeouts.restart_timeout, decided_by)
         # True once the stream's history was read and every tracked sender has a deadline.
         self.warmed_up = False
@@ -63,8 +67,9 @@ class Detector:
                 known is None or known.sender.alive_position != each.sender.alive_position
             ):
                 self._renew(each)
+                self._attempts.pop(each.sender.name, None)
             self.tracked[each.sender.name] = each
-            self._groups[each.owner].add(each.sender.name, each.sender.domain)
+            self.groups[each.owner].add(each.sender.name, each.sender.domain)
         if self.warmed_up:
             self._deadlines.begin([each.sender for each in tracked if self._is_unheard(each)])
         self._set_pace()
@@ -75,7 +80,7 @@ class Detector:
         return (
             self.shards.newest(name) is None
             and name not in self._pending_verdicts
-            and name not in self._groups[tracked.owner].suspects
+            and name not in self.groups[tracked.owner].suspects
         )
 
     def untrack(self, name: str) -> None:
@@ -84,18 +89,30 @@ class Detector:
         self._pending_verdicts.pop(name, None)
         self._attempts.pop(name, None)
         if tracked is not None:
-            owner = self._groups[tracked.owner]
+            owner = self.groups[tracked.owner]
             owner.forget(name)
             owner.remove(name)
         self._set_pace()
 
     def hold(self, owner: str, hold: Hold) -> None:
         """Apply a hold event of an owner, read from the log."""
-        self._groups.hold(owner, hold)
+        self.groups.hold(owner, hold)
 
     def load_holds(self, holds: Mapping[str, Hold]) -> None:
         """Replace all holds by those read from the log; one that the log does not contain is removed."""
-        self._groups.load_holds(holds)
+        self.groups.load_holds(holds)
+
+    def maintain(self, windows: Windows) -> None:
+        """Apply the next state of the maintenance windows in the log. Whoever is covered from now on, or is not any
+        more, has a full timeout; a verdict that is on its way is forgotten, as the log does not take it.
+        """
+        before, self.maintenance = self.maintenance, windows
+        if before.open == windows.open:
+            return
+        for tracked in self.tracked.values():
+            if tracked.covered_by(windows) != tracked.covered_by(before):
+                self._renew(tracked)
+        self.restarts.maintain(before, windows)
 
     # Input from the heartbeat stream
 
@@ -105,7 +122,7 @@ class Detector:
 
         `epoch` identifies the incarnation of the stream; sequences below `live_from` are history.
         """
-        self._groups.begin(shard)
+        self.groups.begin(shard)
         for name in [name for name, (_, suspect) in self._pending_verdicts.items() if suspect.shard is shard]:
             del self._pending_verdicts[name]
         shard.begin(epoch, live_from)
@@ -118,7 +135,8 @@ class Detector:
 
         Untracked senders get a deadline too, for one timeout: the event that registers a new sender arrives a
         little later than its first heartbeat. Heartbeats of a superseded connection or another contract are
-        ignored. Hot path.
+        ignored. One that announces to be quiet has until then, if that is longer; its next heartbeat counts anew.
+        Hot path.
         """
         sender, contract_id, connection_id = source
         tracked = self.tracked.get(sender)
@@ -135,7 +153,7 @@ class Detector:
         shard.wheel.touch(sender, beat)
         if tracked is not None:
             self._pending_verdicts.pop(sender, None)
-            self._groups[tracked.owner].forget(sender)
+            self.groups[tracked.owner].forget(sender)
 
     def on_loss(self, shard: Shard) -> None:
         """Heartbeats of this shard may have been lost just now, although its stream flows: the broker refused
@@ -154,6 +172,8 @@ class Detector:
         Call it every 25 ms.
         """
         findings = Findings()
+        if self.maintenance.open and self.shards.live:
+            findings.maintenance_over += self.maintenance.due(moment(self.shards.watermark))
         if not self.warmed_up:
             if not self.shards.live:
                 return findings
@@ -161,11 +181,11 @@ class Detector:
         for shard in self.shards:
             for sender, beat in shard.wheel.fire(shard.clock.observed):
                 self._suspect(sender, Suspect(shard, beat))
-        for owner in self._groups.active:
+        for owner in self.groups.active:
             if not owner.deciding:
                 self._consider(owner, findings)
-            self._groups.settle(owner)
-        findings.verdicts += self.restarts.expired(self._groups.__getitem__)
+            self.groups.settle(owner)
+        findings.verdicts += self.restarts.expired(self.groups.__getitem__, self.maintenance)
         return findings
 
     def is_pending(self, verdict: Verdict) -> bool:
@@ -203,12 +223,12 @@ class Detector:
 
     def hold_recorded(self, owner: str) -> None:
         """The append of this owner's hold event succeeded or failed: consider its suspects again."""
-        self._groups[owner].deciding = False
+        self.groups[owner].deciding = False
 
     def _arm_unheard(self) -> None:
         """Give a full timeout from now to every tracked sender of which the stream holds no heartbeat."""
         waiting = self._pending_verdicts.keys() | {
-            name for owner in self._groups.active for name in owner.suspects
+            name for owner in self.groups.active for name in owner.suspects
         }
         known_alive = waiting.union(*(shard.wheel.beats.keys() for shard in self.shards))
         self._deadlines.begin([each.sender for name, each in self.tracked.items() if name not in known_alive])
@@ -216,7 +236,7 @@ class Detector:
 
     def _consider(self, owner: SenderGroup, findings: Findings) -> None:
         if owner.hold.held:
-            reason = self._end_of_hold(owner)
+            reason = self._hold_end.of(owner)
             if reason is not None:
                 owner.deciding = True
                 findings.hold_releases.append(HoldRelease(owner.name, owner.hold.version, reason))
@@ -241,6 +261,13 @@ class Detector:
         for name in confirmed:
             findings.verdicts.append(self._judge(name, owner))
 
+    def _not_counted(self, owner: SenderGroup) -> Collection[str]:
+        """Names of the owner's senders that tell nothing about an outage of ours: judged, or under maintenance."""
+        judged, windows = self._pending_verdicts.keys(), self.maintenance
+        if not windows.open:
+            return judged
+        return judged | {name for name in owner.senders if self.tracked[name].covered_by(windows)}
+
     def _is_confirmed(self, suspect: Suspect, watermark: int) -> bool:
         """True if every shard was read past the suspect's deadline, and its own shard for at least one
         heartbeat interval.
@@ -264,41 +291,26 @@ class Detector:
             timeout=self.timeouts.of(name),
             decided_by=self._decided_by,
         )
-        verdict = Verdict(
-            sender, owner.name, owner.hold.version, connection_id, evidence, self._attempts.get(name, 0)
-        )
+        attempt, maintained = self._attempts.get(name, 0), self.maintenance.version
+        held = owner.hold.version
+        verdict = Verdict(sender, owner.name, held, connection_id, evidence, attempt, None, maintained)
         owner.forget(name)
         self._pending_verdicts[name] = (verdict, suspect)
         return verdict
-
-    def _end_of_hold(self, owner: SenderGroup) -> ClearedBecause | None:
-        """Why the owner's hold ends now; None while it stays.
-
-        `hold_expired` after twice the timeout. `heartbeats_resumed` once the mass rule was not met for one
-        heartbeat interval plus one grace: by then every live sender has reconnected (grace) and sent a
-        heartbeat (interval), so the remaining suspects are not silent because of an outage on our side.
-        """
-        if self.shards.passed(owner.held_since) >= 2 * self.timeouts.timeout:
-            return "hold_expired"
-        if is_mass(owner.expiring(owner.unexplained())):
-            owner.calm_since = None
-        elif self._forecast.old:
-            calm = not is_mass(self._forecast.expiring(owner))
-            owner.calm_since = (owner.calm_since or self.shards.observed()) if calm else None
-        calm_for = self.shards.passed(owner.calm_since) if owner.calm_since else 0
-        return "heartbeats_resumed" if calm_for >= self.timeouts.interval + self.timeouts.grace else None
 
     def _suspect(self, name: str, suspect: Suspect) -> None:
         tracked = self.tracked.get(name)
         if tracked is None or name in self._pending_verdicts or self.shards.heard_after(name, suspect.beat):
             return  # not tracked, already has a pending verdict, or a newer heartbeat came on another shard
-        self._groups.suspect(tracked.owner, name, suspect)
+        if tracked.covered_by(self.maintenance):
+            self._deadlines.renew(name, suspect)
+        else:
+            self.groups.suspect(tracked.owner, name, suspect)
 
     def _renew(self, tracked: Tracked) -> None:
         """Give the sender a full timeout from now, and take back what was concluded from its silence."""
-        name, group = tracked.sender.name, self._groups[tracked.owner]
+        name, group = tracked.sender.name, self.groups[tracked.owner]
         _, pending = self._pending_verdicts.pop(name, (None, None))
-        self._attempts.pop(name, None)
         suspect = pending or group.suspects.get(name)
         group.forget(name)
         self._deadlines.renew(name, suspect)

@@ -1,7 +1,7 @@
 """Counts how many of an owner's senders are about to expire, as input of the mass-silence rule."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 from makima_stale_detector.domain.members.sender import Tracked
@@ -25,10 +25,17 @@ class ExpiryForecast:
     """
 
     def __init__(
-        self, shards: Shards, tracked: Mapping[str, Tracked], judged: Collection[str], timeouts: Timeouts
+        self,
+        shards: Shards,
+        tracked: Mapping[str, Tracked],
+        not_counted: Callable[[SenderGroup], Collection[str]],
+        timeouts: Timeouts,
     ) -> None:
-        """`judged`: names of senders that have a verdict which is not answered yet."""
-        self._shards, self._tracked, self._judged, self._timeouts = shards, tracked, judged, timeouts
+        """`not_counted`: names of an owner's senders that have a verdict which is not answered yet, or whose
+        silence is expected.
+        """
+        self._shards, self._tracked, self._not_counted = shards, tracked, not_counted
+        self._timeouts = timeouts
         # Observed ns for which a count stays valid.
         self._slack = timeouts.interval // FORECAST_SLACK_DIVISOR
         # By owner and domain: senders that were due within interval + slack at the last count.
@@ -49,21 +56,21 @@ class ExpiryForecast:
 
         Never too low; exact whenever the mass rule is met.
         """
-        suspects = owner.unexplained()
+        suspects, aside = owner.unexplained(), self._not_counted(owner)
         if not owner.may_be_mass or suspects.total() == len(owner.senders):
-            return owner.expiring(suspects, self._judged)
+            return owner.expiring(suspects, aside)
         if self.old:
             self._bound = self._silent_for(
                 self._timeouts.shortest, within=self._timeouts.interval + self._slack
             )
             self._at = self._shards.observed()
-        bound = owner.expiring(suspects + self._bound.get(owner.name, Counter()), self._judged)
+        bound = owner.expiring(suspects + self._bound.get(owner.name, Counter()), aside)
         if not is_mass(bound):
             return bound
         counted = owner.suspects.keys() - owner.exempt
         silence = min((self._timeouts.of(name) for name in counted), default=self._timeouts.shortest)
         exact = self._silent_for(silence, within=self._timeouts.interval).get(owner.name, Counter())
-        return owner.expiring(suspects + exact, self._judged)
+        return owner.expiring(suspects + exact, aside)
 
     def _silent_for(self, silence: int, *, within: int) -> dict[str, Counter[str]]:
         """By owner and domain, how many senders will have been silent for `silence` ns within `within` ns of

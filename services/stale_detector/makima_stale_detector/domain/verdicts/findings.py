@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from makima_schemas.maintenance import Window
+
 from makima_stale_detector.domain.verdicts.mass_silence import ClearedBecause
 from makima_stale_detector.domain.verdicts.verdict import Verdict
 
@@ -29,10 +31,12 @@ class HoldRelease:
 class Findings:
     """What the caller of `Detector.tick` has to do, and to report back to the detector.
 
-    Each verdict, on silence or on a restart, is sent to the sender's owner; then call `Detector.resolve` or `Detector.reconsider`. Each
-    hold request or release is appended to the log; then call `Detector.hold_recorded`.
+    Each verdict, on silence or on a restart, is sent to the sender's owner; then call `Detector.resolve` or
+    `Detector.reconsider`. Each hold request or release is appended to the log; then call `Detector.hold_recorded`.
+    Maintenance windows that are over are ended in the log; they are found again until the log says so.
     """
 
     verdicts: list[Verdict] = field(default_factory=list[Verdict])
     hold_requests: list[HoldRequest] = field(default_factory=list[HoldRequest])
     hold_releases: list[HoldRelease] = field(default_factory=list[HoldRelease])
+    maintenance_over: list[Window] = field(default_factory=list[Window])

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from makima_schemas.evidence import Evidence
+from makima_schemas.maintenance import Windows
 
 from makima_stale_detector.domain.members.sender import Sender
 from makima_stale_detector.domain.shards.observed_clock import MILLISECOND, SECOND
@@ -62,16 +63,30 @@ class RestartDeadlines:
             for each in every
         }
 
-    def expired(self, group_of: Callable[[str], SenderGroup]) -> list[Verdict]:
-        """A verdict on each agent that was not back in time, unless its owner's verdicts are held."""
+    def maintain(self, before: Windows, after: Windows) -> None:
+        """Maintenance windows began or ended: whoever is covered from now on, or is not any more, has a full timeout;
+        a verdict that is on its way is forgotten, as the log does not take it.
+        """
+        for restart in (*self._running.values(), *(each for _, each in self._pending.values())):
+            name, owner = restart.sender.name, restart.owner
+            if restart.sender.covered_by(before, owner) != restart.sender.covered_by(after, owner):
+                self.forget(name)
+                self._running[name] = replace(restart, since=self._shards.observed())
+
+    def expired(self, group_of: Callable[[str], SenderGroup], maintenance: Windows) -> list[Verdict]:
+        """A verdict on each agent that was not back in time, unless its owner's verdicts are held, or it is under
+        maintenance.
+        """
         given: list[Verdict] = []
         for restart in list(self._running.values()):
             passed = self._shards.passed(restart.since)
             if passed < self._timeout:
                 break
             owner = group_of(restart.owner)
-            if not owner.hold.held and not owner.deciding:
-                given.append(self._judge(restart, owner.hold.version, passed - self._timeout))
+            if owner.hold.held or owner.deciding or restart.sender.covered_by(maintenance, restart.owner):
+                continue
+            verdict = self._judge(restart, owner.hold.version, passed - self._timeout, maintenance.version)
+            given.append(verdict)
         return given
 
     def is_pending(self, verdict: Verdict) -> bool:
@@ -91,7 +106,7 @@ class RestartDeadlines:
             name = verdict.sender.name
             self._running = {name: self._pending.pop(name)[1], **self._running}
 
-    def _judge(self, restart: Restart, hold_version: int, late: int) -> Verdict:
+    def _judge(self, restart: Restart, hold_version: int, late: int, maintenance_version: int) -> Verdict:
         watermark = self._shards.watermark
         evidence = Evidence(
             last_heartbeat_at=None,
@@ -110,6 +125,7 @@ class RestartDeadlines:
             evidence,
             restart.attempt,
             restarting_since=sender.status_version,
+            maintenance_version=maintenance_version,
         )
         del self._running[sender.name]
         self._pending[sender.name] = (verdict, restart)

@@ -26,6 +26,11 @@ class SenderGroups:
     def active(self) -> list[SenderGroup]:
         return list(self._active.values())
 
+    @property
+    def held(self) -> list[str]:
+        """Owners whose verdicts are held back now."""
+        return [owner.name for owner in self._active.values() if owner.hold.held]
+
     def settle(self, group: SenderGroup) -> None:
         """Look at the group no more, if it has neither suspects nor a hold."""
         if not group.suspects and not group.hold.held:

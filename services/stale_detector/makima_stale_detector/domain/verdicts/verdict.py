@@ -28,6 +28,7 @@ class Verdict:
     # Version of an agent's stream since which it is being restarted: it was not back in time. None: the verdict is
     # about heartbeats.
     restarting_since: int | None = None
+    maintenance_version: int = 0  # version of the maintenance stream when the verdict was given
 
 
 def moment(stamp: int) -> datetime:

@@ -1,0 +1,86 @@
+"""Maintenance over one daemon, on real servers: no verdict, and after it a full timeout for everyone."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import asyncpg
+from makima_kernel.commands.client import Bus
+from makima_kernel.testing import eventually
+from makima_schemas.commands import Accepted, Request
+from makima_schemas.silence import (
+    MAINTENANCE,
+    MAINTENANCE_STREAM,
+    EndMaintenance,
+    MaintenanceCommand,
+    MaintenanceEnded,
+    MaintenanceStarted,
+    SilenceDetected,
+    StartMaintenance,
+)
+from nats.aio.client import Client
+
+from tests.services.stale_detector.harness import TIMEOUT, Fleet, Running, known, quick, running
+
+
+async def ask(nats: Client, name: str, command: MaintenanceCommand) -> None:
+    reply = await Bus(nats).ask("stale_detector", name, Request(uuid4(), MAINTENANCE, command, actor="test"))
+    assert isinstance(reply, Accepted), reply
+
+
+async def test_a_daemon_that_is_switched_off_is_not_judged_until_its_maintenance_is_over(
+    database: str, nats_url: str, pool: asyncpg.Pool, nats: Client
+) -> None:
+    """By two detectors alike. The supervisor beside it dies meanwhile and is found: verdicts go on."""
+    async with (
+        running(quick(database, nats_url), pool, nats, replicas=2) as system,
+        Fleet(nats, ["t0", "t1"], ("d0", "d1")).beating() as fleet,
+    ):
+        await known(system, fleet)
+        until = datetime.now(UTC) + timedelta(seconds=2.5 * TIMEOUT)
+        await ask(nats, "start_maintenance", StartMaintenance("daemon:d0", until, "new disk"))
+        fleet.dead |= {"t0", "d0", "t1"}
+        await eventually(lambda: system.events("silence-supervisor:t1"))
+        (ended,) = await eventually(lambda: system.all("MaintenanceEnded"))
+        assert set(await system.silent()) <= {"t1"}
+        assert ended.recorded_at >= until
+        assert ended.meta.get("actor") == "stale_detector"
+        (told,) = await eventually(lambda: system.events("silence-supervisor:t0"))
+        assert isinstance(told, SilenceDetected)
+        (recorded,) = await system.log.stream("default", "silence-supervisor:t0")
+        assert recorded.recorded_at - ended.recorded_at >= timedelta(seconds=TIMEOUT - 0.2)
+        assert told.evidence.stream_sequence > 0
+
+
+async def test_a_verdict_on_its_way_when_maintenance_begins_is_not_taken(
+    database: str, nats_url: str, pool: asyncpg.Pool, nats: Client
+) -> None:
+    """The log refuses it, whatever the detector has read: the window is recorded behind its back."""
+    async with (
+        running(quick(database, nats_url), pool, nats) as system,
+        Fleet(nats, ["t0", "t1"]).beating() as fleet,
+    ):
+        await known(system, fleet)
+        fleet.dead.add("t1")
+        until = datetime.now(UTC) + timedelta(hours=1)
+        await system.record(MAINTENANCE_STREAM, MaintenanceStarted("all", until, "new disk"))
+        started = (await system.all("MaintenanceStarted"))[0]
+
+        async def judged_before_or_spared() -> bool:
+            return await _tracked_goes_on(system)
+
+        await eventually(judged_before_or_spared)
+        assert await system.silent() == []
+        await ask(nats, "end_maintenance", EndMaintenance("all"))
+        await eventually(lambda: system.events("silence-supervisor:t1"))
+        (told,) = await system.all("SilenceDetected")
+        assert [type(each) for each in await system.events(MAINTENANCE_STREAM)] == [
+            MaintenanceStarted,
+            MaintenanceEnded,
+        ]
+        assert told.recorded_at - started.recorded_at >= timedelta(seconds=2 * TIMEOUT - 0.2)
+
+
+async def _tracked_goes_on(system: Running) -> bool:
+    """A timeout has passed on the broker's clock since the last event of the log."""
+    head = (await system.log.after(await system.log.head() - 1, 1))[0]
+    return datetime.now(UTC) - head.recorded_at > timedelta(seconds=TIMEOUT + 0.5)

@@ -1,0 +1,142 @@
+"""What maintenance holds back, and what everyone has after it; on two shards that the test lets flow."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+from makima_kernel.testing import scenario
+from makima_schemas.errors import ErrorCode
+from makima_schemas.maintenance import Window, Windows
+from makima_schemas.silence import EndMaintenance, MaintenanceEnded, MaintenanceStarted, StartMaintenance
+from makima_stale_detector.domain.maintenance import MAX_WINDOWS, MaintenanceDecider
+from makima_stale_detector.domain.shards.observed_clock import SECOND
+from makima_stale_detector.domain.verdicts.verdict import moment
+
+from tests.services.stale_detector.flowing_detector import START, TIMEOUTS, Watch, named
+
+UNTIL = datetime(2030, 1, 1, tzinfo=UTC)
+
+
+def windows(version: int, *scopes: str, until: datetime = UNTIL) -> Windows:
+    opened: Mapping[str, Window] = {
+        scope: Window(scope, until - timedelta(hours=1), until, "new disk", "admin:local") for scope in scopes
+    }
+    return Windows(version, opened)
+
+
+def test_nobody_in_the_scope_is_judged_and_everybody_else_is() -> None:
+    for scope, spared in (
+        ("all", {0, 1, 2, 3}),
+        ("owner:ada", {0, 1}),
+        ("daemon:d2", {2}),
+        ("contract:c3", {3}),
+        ("owner:nobody", set[int]()),
+    ):
+        watch = Watch()
+        watch.track(0, 1, owner="ada")
+        watch.track(2, 3, owner="bob")
+        watch.detector.maintain(windows(1, scope))
+        found = watch.flow(3 * TIMEOUTS.timeout)
+        judged = {f"supervisor:t{number}" for number in {0, 1, 2, 3} - spared}
+        assert named(found.verdicts) == sorted(judged), scope
+
+
+def test_after_it_everyone_has_a_full_timeout_and_the_verdict_tells_the_last_heartbeat() -> None:
+    watch = Watch()
+    watch.track(1)
+    watch.hear(1)
+    heard = watch.sequence
+    watch.detector.maintain(windows(1, "all"))
+    # Past one deadline, and almost at the next one: what is left of a timeout when it ends does not count.
+    assert watch.flow(2 * TIMEOUTS.timeout - SECOND // 2).verdicts == []
+    watch.detector.maintain(windows(2))
+    assert watch.flow(TIMEOUTS.timeout - SECOND // 2).verdicts == []
+    [verdict] = watch.flow(SECOND).verdicts
+    assert (verdict.evidence.stream_sequence, verdict.maintenance_version) == (heard, 2)
+
+
+def test_a_suspect_that_waits_when_it_begins_waits_on() -> None:
+    watch = Watch()
+    watch.track(1)
+    watch.flow(TIMEOUTS.timeout + SECOND, on=[0])  # one shard was read past the deadline, the other was not
+    watch.detector.maintain(windows(1, "contract:c1"))
+    assert watch.flow(2 * TIMEOUTS.timeout).verdicts == []
+
+
+def test_a_verdict_on_its_way_when_it_began_and_ended_is_given_a_full_timeout_later() -> None:
+    watch = Watch()
+    verdict = watch.asked()
+    watch.detector.maintain(windows(1, "all"))
+    watch.detector.maintain(windows(2))
+    assert not watch.detector.is_pending(verdict)
+    watch.detector.reconsider(verdict)
+    assert watch.flow(TIMEOUTS.timeout - SECOND // 2).verdicts == []
+    [again] = watch.flow(SECOND).verdicts
+    assert again.maintenance_version == 2
+
+
+def test_a_window_moved_to_another_scope_spares_only_that_one() -> None:
+    watch = Watch()
+    watch.track(0, 1)
+    watch.detector.maintain(windows(1, "contract:c0"))
+    watch.detector.maintain(windows(2, "contract:c1"))
+    assert named(watch.flow(2 * TIMEOUTS.timeout).verdicts) == ["supervisor:t0"]
+
+
+def test_machines_under_maintenance_tell_nothing_about_an_outage_of_ours() -> None:
+    """Twenty that are switched off are no mass, and one that dies beside them is found."""
+    watch = Watch()
+    watch.track(*range(21))
+    watch.detector.maintain(windows(1, *(f"contract:c{number}" for number in range(20))))
+    found = watch.flow(2 * TIMEOUTS.timeout)
+    assert (named(found.verdicts), found.hold_requests) == (["supervisor:t20"], [])
+
+
+def test_those_beside_it_are_a_mass_by_themselves() -> None:
+    watch = Watch()
+    watch.track(*range(32))
+    watch.detector.maintain(windows(1, *(f"contract:c{number}" for number in range(20))))
+    found = watch.flow(2 * TIMEOUTS.timeout)
+    assert found.verdicts == []
+    assert found.hold_requests != []
+
+
+def test_it_is_over_on_the_clock_of_the_heartbeats_that_were_read() -> None:
+    watch = Watch()
+    watch.flow(SECOND)
+    watch.detector.maintain(windows(1, "all", until=moment(START + 5 * SECOND)))
+    assert watch.detector.tick().maintenance_over == []
+    watch.flow(3 * SECOND)
+    assert watch.detector.tick().maintenance_over == []
+    watch.flow(2 * SECOND)
+    assert [window.scope for window in watch.detector.tick().maintenance_over] == ["all"]
+
+
+given = scenario(MaintenanceDecider())
+STARTED = MaintenanceStarted("all", UNTIL, "new disk")
+LATER = UNTIL + timedelta(hours=1)
+
+
+def test_it_is_started_once_prolonged_and_ended_once() -> None:
+    start = StartMaintenance("all", UNTIL, "new disk")
+    given().when(start).then(STARTED)
+    given(STARTED).when(start).then_nothing()
+    given(STARTED).when(StartMaintenance("all", LATER, "new disk")).then(
+        MaintenanceStarted("all", LATER, "new disk")
+    )
+    given(STARTED).when(EndMaintenance("all")).then(MaintenanceEnded("all", "request"))
+    given(STARTED).when(EndMaintenance("owner:ada")).then_nothing()
+    given().when(EndMaintenance("all")).then_nothing()
+
+
+def test_a_detector_ends_it_only_if_its_time_is_still_that_one() -> None:
+    prolonged = MaintenanceStarted("all", LATER, "new disk")
+    given(STARTED).when(EndMaintenance("all", UNTIL)).then(MaintenanceEnded("all", "until"))
+    given(STARTED, prolonged).when(EndMaintenance("all", UNTIL)).then_nothing()
+
+
+def test_windows_are_bounded_and_one_that_is_open_can_still_be_changed() -> None:
+    many = [MaintenanceStarted(f"contract:c{number}", UNTIL, "x") for number in range(MAX_WINDOWS)]
+    given(*many).when(StartMaintenance("all", UNTIL, "x")).then_refused(ErrorCode.INVALID_REQUEST)
+    given(*many).when(StartMaintenance("contract:c1", LATER, "x")).then(
+        MaintenanceStarted("contract:c1", LATER, "x")
+    )
