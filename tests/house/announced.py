@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from typing import Final
 
-from makima_gateway.auth.policy import ADMINS, EVERYBODY, OWNERS, Role, Rule, Scope
+from makima_gateway.auth.policy import EVERYBODY, OWNERS, Role, Rule, Scope
 
 _READS: Final = Rule(EVERYBODY, Scope.CONTRACT)
 _WORKS: Final = Rule(OWNERS | {Role.DAEMON}, Scope.CONTRACT)
-_RUNS_THE_SYSTEM: Final = Rule(ADMINS, Scope.ALL)
 _CONTRACT: Final = "/contracts/{contract_id}"
 
 # Routes that are to come, and who may use them then. A row moves to the gateway's policy with its route, and
@@ -19,7 +18,12 @@ ROUTES: Final[Mapping[str, Rule]] = {
     "GET /system": _RUNS_THE_SYSTEM,
     "GET /dead-letters": _RUNS_THE_SYSTEM,
     "GET /maintenance": _RUNS_THE_SYSTEM,
-    "PUT /maintenance": _RUNS_THE_SYSTEM,
+    "PUT /maintenance": _RUNS_THE_SYSTEM,**{
+        f"POST {_CONTRACT}/agents/{{role}}/{step}": _WORKS
+        for step in ("join", "heartbeat", "leave", "status", "restart")
+    },
+    "GET /agents": Rule(EVERYBODY, Scope.OWN),
+    "GET /daemons/{daemon_id}/verdicts": Rule(EVERYBODY, Scope.DAEMON),
 }
 
 # Events that are read and that no service writes.

@@ -12,7 +12,16 @@ if TYPE_CHECKING:
     from makima_sdk.daemon import Daemon, Signal
     from makima_sdk.heartbeater import Heartbeater
     from makima_sdk.http import Answer, Http
-    from makima_sdk.models import Contract, DeliverableView, Page, Question, Task, TaskCounts
+    from makima_sdk.models import (
+        Contract,
+        DeadLetter,
+        DeliverableView,
+        MaintenanceWindow,
+        Page,
+        Question,
+        Task,
+        TaskCounts,
+    )
     from makima_sdk.monitoring import Filter, MonitorEvent, monitor
     from makima_sdk.paths import path
     from makima_sdk.problems import (
@@ -23,6 +32,7 @@ if TYPE_CHECKING:
         UnreachableError,
     )
     from makima_sdk.supervisor import HeartbeatContent, Supervisor
+    from makima_sdk.system import System
 
 _HOME = {
     "Agent": "agents",
@@ -39,7 +49,9 @@ _HOME = {
     "Answer": "http",
     "Http": "http",
     "Contract": "models",
+    "DeadLetter": "models",
     "DeliverableView": "models",
+    "MaintenanceWindow": "models",
     "Page": "models",
     "Question": "models",
     "Task": "models",
@@ -54,6 +66,7 @@ _HOME = {
     "UnreachableError": "problems",
     "HeartbeatContent": "supervisor",
     "Supervisor": "supervisor",
+    "System": "system",
     "path": "paths",
 }
 
@@ -66,12 +79,14 @@ __all__ = [
     "Contract",
     "Contracts",
     "Daemon",
+    "DeadLetter",
     "DeliverableView",
     "Filter",
     "HeartbeatContent",
     "Heartbeater",
     "Http",
     "InvalidIdError",
+    "MaintenanceWindow",
     "MakimaError",
     "MonitorEvent",
     "Page",
@@ -80,6 +95,7 @@ __all__ = [
     "SenderAnswer",
     "Signal",
     "Supervisor",
+    "System",
     "Task",
     "TaskCounts",
     "Team",

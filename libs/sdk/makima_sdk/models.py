@@ -96,6 +96,33 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message that could not be processed; `sender` is `<kind>:<id>`."""
+
+    id: str
+    stream: str
+    consumer: str
+    subject: str
+    reason: str
+    first_at: datetime
+    excerpt: str
+    truncated: bool
+    sequence: int | None = None
+    sender: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MaintenanceWindow:
+    """Verdicts of silence in `scope` wait until `until`."""
+
+    scope: str
+    started_at: datetime
+    until: datetime
+    reason: str
+    started_by: str
+
+
+@dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
     """One page of a list."""
 

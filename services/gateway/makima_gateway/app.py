@@ -29,6 +29,8 @@ from makima_gateway.read_model.agent_queries import AgentQueries
 from makima_gateway.read_model.latest_heartbeats import LatestHeartbeats
 from makima_gateway.read_model.projection import ReadModel
 from makima_gateway.read_model.queries import Queries
+from makima_gateway.system.maintenance import MaintenanceReader
+from makima_gateway.system.replicas import Replicas
 
 NAME: Final = "gateway"
 GAUGES_EVERY_SECONDS: Final = 5.0
@@ -70,6 +72,8 @@ async def build(service: Service) -> None:
             service.settings.feature_flags.enhanced_contract_status,
         ),
         health=service.health,
+        replicas=Replicas(service.nats),
+        maintenance=MaintenanceReader(service.log),
         settings=service.settings,
         searches=Turns(
             service.settings.http.searches_at_once_per_token, service.settings.http.request_wait_seconds
@@ -84,7 +88,10 @@ async def build(service: Service) -> None:
     service.broker.subscriber(
         subjects.MONITOR_STALE, decoder=decode_stale, no_reply=True, title="stale-contracts"
     )(reminders.remind)
-    metrics.exported(metrics.open_sockets)
+    sockets = metrics.exported(metrics.open_sockets)
+    service.status.report(
+        "open_sockets", lambda: sum(one.value for of in sockets.collect() for one in of.samples)
+    )
     service.loop("gauges", _gauges(queries))
     listens = service.listens("http")
 

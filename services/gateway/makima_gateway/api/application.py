@@ -24,10 +24,12 @@ from makima_gateway.api.routes import (
     export,
     health,
     lifecycle,
+    maintenance,
     monitor,
     phases,
     questions,
     supervisors,
+    system,
     tasks,
     tokens,
 )
@@ -67,6 +69,8 @@ PARTS: Final = (
     agent_steps,
     diagnosis,
     daemons,
+    system,
+    maintenance,
     tokens,
 )
 

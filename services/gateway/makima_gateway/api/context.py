@@ -23,6 +23,8 @@ from makima_gateway.monitor.monitor import Monitor
 from makima_gateway.read_model.agent_queries import AgentQueries
 from makima_gateway.read_model.latest_heartbeats import LatestHeartbeats
 from makima_gateway.read_model.queries import Queries
+from makima_gateway.system.maintenance import MaintenanceReader
+from makima_gateway.system.replicas import Replicas
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,8 @@ class Gateway:
     latest_heartbeats: LatestHeartbeats
     monitor: Monitor
     health: Health
+    replicas: Replicas
+    maintenance: MaintenanceReader
     settings: Settings
     searches: Turns  # of each token: lists with `q`
 

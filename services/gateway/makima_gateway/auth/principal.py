@@ -18,6 +18,7 @@ from makima_schemas.daemon import AdmitDaemon
 from makima_schemas.errors import ErrorCode
 from makima_schemas.identity import is_id
 from makima_schemas.refusal import Refused
+from makima_schemas.silence import MaintenanceCommand
 from makima_schemas.supervisor import RestartSupervisor
 from starlette.requests import HTTPConnection
 from starlette.types import Scope as StarletteScope
@@ -184,12 +185,12 @@ def request_for(
     principal: Principal,
     command_id: UUID,
     target: str,
-    command: ContractCommand | RestartSupervisor | AgentCommand | AdmitDaemon,
+    command: ContractCommand | RestartSupervisor | AgentCommand | AdmitDaemon | MaintenanceCommand,
     expected_version: int | None = None,
 ) -> Request:
     """The request that carries a command over the bus.
 
-    `target` is the id of the contract, supervisor task, agent or daemon.
+    `target` is the id of the contract, supervisor task, agent or daemon, or `maintenance`.
     """
     return Request(
         command_id=command_id,

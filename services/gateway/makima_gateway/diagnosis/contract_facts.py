@@ -10,6 +10,7 @@ from makima_schemas.contract.model import ACTIVE_STATUSES, TERMINAL_STATUSES, Ph
 from makima_schemas.envelope import Recorded
 from makima_schemas.gate import Readiness
 from makima_schemas.identity import stream_name
+from makima_schemas.maintenance import Window
 
 from makima_gateway.diagnosis.over_limit import OverLimit
 from makima_gateway.diagnosis.rivals import Rival
@@ -54,7 +55,7 @@ class ContractFacts:
     `advances` whether it moves on by itself when its gate is satisfied; `unfit` the newest heartbeats of its
     senders that did not fit; `rivals` who else speaks for them; `over_limit` whether
     its daemon has too many; `agents` are its agents, `untaken` the oldest pending tasks for whose role nobody is
-    there; all as of `now`.
+    there; all as of `now`; `maintenance` the windows that are open for it.
     """
 
     contract: ContractRow
@@ -71,6 +72,7 @@ class ContractFacts:
     untaken: Sequence[TaskRow] = ()
     now: datetime = _LONG_AGO
     restart_timeout: timedelta = timedelta.max  # after which an agent that is restarted should have joined
+    maintenance: Sequence[Window] = ()
 
     @property
     def at_work(self) -> bool:

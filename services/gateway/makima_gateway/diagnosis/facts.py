@@ -7,6 +7,7 @@ from makima_kernel.event_log.log import Log
 from makima_kernel.service.contracts_settings import ContractsSettings
 from makima_schemas.envelope import Recorded
 from makima_schemas.identity import stream_name
+from makima_schemas.maintenance import Windows
 from makima_schemas.silence import contract_stream
 
 from makima_gateway.diagnosis.contract_facts import ContractFacts
@@ -34,6 +35,7 @@ async def contract_facts(
     *,
     auto_advance: bool,
     settings: ContractsSettings,
+    maintenance: Windows,
 ) -> ContractFacts:
     """Load the facts of a contract.
 
@@ -59,6 +61,11 @@ async def contract_facts(
         untaken=await agents.tasks_to_take(row.tenant, row.id, MAX_TASKS),
         now=now,
         restart_timeout=timedelta(seconds=settings.restart_timeout_seconds),
+        maintenance=maintenance.covering(
+            owner=row.owner_id,
+            daemon=None if supervisor is None else supervisor.daemon_id,
+            contract=row.id,
+        ),
     )
 
 

@@ -5,7 +5,9 @@ from typing import cast
 
 import orjson
 from makima_schemas.identity import stream_name
+from makima_schemas.silence import MAINTENANCE_STREAM
 from makima_schemas.supervisor import SupervisorState
+from makima_schemas.times import rfc3339
 
 from makima_gateway.diagnosis.contract_facts import ContractFacts, Evidence
 from makima_gateway.diagnosis.finding import Finding, path_of
@@ -92,6 +94,16 @@ def unsupervised(found: ContractFacts) -> Iterator[Finding]:
             found.since("ContractStarted"),
             "start a daemon that runs it",
             found.evidence_of("ContractStarted"),
+        )
+
+
+def under_maintenance(found: ContractFacts) -> Iterator[Finding]:
+    for window in () if found.ended else found.maintenance:
+        yield Finding(
+            f"maintenance of {window.scope} until {rfc3339(window.until)}: {window.reason}; nobody is declared silent",
+            window.started_at,
+            f"wait, or DELETE /api/v1/maintenance?scope={window.scope}",
+            Evidence(MAINTENANCE_STREAM, event="MaintenanceStarted"),
         )
 
 

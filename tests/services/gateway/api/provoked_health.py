@@ -10,7 +10,7 @@ from makima_kernel.testing import eventually
 from makima_schemas import subjects
 from makima_schemas.agent import AgentJoined, AgentLeft, AgentStatus, AgentStatusChanged
 from makima_schemas.daemon import DaemonConnected, DaemonDisconnected
-from makima_schemas.silence import StaleDetected
+from makima_schemas.silence import MAINTENANCE_STREAM, MaintenanceStarted, StaleDetected
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorState, SupervisorStateChanged
 from makima_schemas.times import rfc3339
 
@@ -100,6 +100,12 @@ async def daemon_unheard(gateways: Gateways, _http: httpx.AsyncClient, contract:
 async def stale(gateways: Gateways, http: httpx.AsyncClient, contract: str) -> int:
     await started(gateways, http, contract)
     return await gateways.append(f"silence-{contract}", StaleDetected(contract, NOW, 1800.0, 1801.0))
+
+
+async def maintained(gateways: Gateways, http: httpx.AsyncClient, contract: str) -> int:
+    await started(gateways, http, contract)
+    window = MaintenanceStarted("all", datetime(2030, 1, 1, tzinfo=UTC), "new disk")
+    return await gateways.append(MAINTENANCE_STREAM, window)
 
 
 def unfit(outcome: str) -> Provoke:

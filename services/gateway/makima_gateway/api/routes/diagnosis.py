@@ -27,5 +27,6 @@ async def contract_health(contract_id: ContractId, read: Reading) -> Response:
         row,
         auto_advance=advance,
         settings=gateway.settings.contracts,
+        maintenance=await gateway.maintenance.now(),
     )
     return read.answer(health(found), version=row.version)

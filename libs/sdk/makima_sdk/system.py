@@ -1,0 +1,59 @@
+"""Typed client for the HTTP routes of whoever runs the system: its state, dead letters and maintenance."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cache
+from typing import TypeVar
+
+from makima_schemas.times import rfc3339
+from pydantic import TypeAdapter
+
+from makima_sdk.http import Http, Json, Query
+from makima_sdk.models import DeadLetter, MaintenanceWindow, Page
+
+T = TypeVar("T")
+
+
+class System:
+    """The administrators' routes of one makima installation. They raise what those of `Contracts` do."""
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+
+    async def show(self) -> Mapping[str, object]:
+        """Return replicas, lag, thresholds, flags and maintenance, as docs/api.md lists them."""
+        return (await self._http.send("GET", "/system")).body
+
+    async def dead_letters(self, query: Query | None = None) -> Page[DeadLetter]:
+        """Return one page, newest first. `query` takes `limit` and `cursor`."""
+        return _read(Page[DeadLetter], (await self._http.send("GET", "/dead-letters", query=query)).body)
+
+    async def maintenance(self) -> tuple[MaintenanceWindow, ...]:
+        """Return the windows that are open, oldest first."""
+        return _windows((await self._http.send("GET", "/maintenance")).body)
+
+    async def start_maintenance(
+        self, scope: str, until: datetime, reason: str
+    ) -> tuple[MaintenanceWindow, ...]:
+        """Hold back verdicts of silence until `until`, about the senders of `scope`: `all`, `owner:<id>`,
+        `daemon:<id>` or `contract:<id>`. Return all windows.
+        """
+        body: Json = {"scope": scope, "until": rfc3339(until), "reason": reason}
+        return _windows((await self._http.send("PUT", "/maintenance", body)).body)
+
+    async def end_maintenance(self, scope: str) -> tuple[MaintenanceWindow, ...]:
+        """End it now: everyone in its scope has a full timeout. Return the windows that are left."""
+        return _windows((await self._http.send("DELETE", "/maintenance", query={"scope": scope})).body)
+
+
+def _windows(body: Json) -> tuple[MaintenanceWindow, ...]:
+    return _read(tuple[MaintenanceWindow, ...], body["items"])
+
+
+def _read(cls: type[T], body: object) -> T:
+    return _adapter(cls).validate_python(body)
+
+
+@cache
+def _adapter(cls: type[T]) -> TypeAdapter[T]:
+    return TypeAdapter(cls)

@@ -1,0 +1,72 @@
+"""Examples of the routes for whoever runs the system."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Final
+
+from makima_gateway.api.schemas.maintenance import MaintenanceWindow, MaintenanceWindows
+from makima_gateway.api.schemas.system import (
+    DeadLetterPage,
+    DeadLetterView,
+    DetectorView,
+    ReplicaView,
+    ServiceView,
+    System,
+    Threshold,
+)
+
+_AT: Final = datetime(2026, 1, 31, 10, 30, tzinfo=UTC)
+_UNTIL: Final = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
+_WINDOW: Final = MaintenanceWindow("daemon:laptop-1", _AT, _UNTIL, "new disk", "admin:local")
+
+EXAMPLES: Final[Mapping[str, object]] = {
+    "System": System(
+        position=1042,
+        epoch="3f0c2f5e-0d55-4f0d-9b51-5a8f1f0b2c33",
+        relay_lag=0.0,
+        open_sockets=3,
+        services=[
+            ServiceView(
+                "stale_detector",
+                True,
+                [
+                    ReplicaView(
+                        id="stale_detector@host:4711:a1b2c3",
+                        pid=4711,
+                        host="host",
+                        since=_AT,
+                        version="0.1.0",
+                        ready=True,
+                        failing={},
+                        shared={},
+                        warnings={},
+                        lag_events={"stale_detector": 0.0},
+                    )
+                ],
+            )
+        ],
+        detector=DetectorView(1.0, 240, 0.06, []),
+        maintenance=[_WINDOW],
+        thresholds={"heartbeat_timeout_seconds": Threshold(120.0, "seconds", "default")},
+        flags={"supervisor_heartbeat": True},
+    ),
+    "DeadLetterPage": DeadLetterPage(
+        [
+            DeadLetterView(
+                id="17",
+                stream="MAKIMA_HEARTBEATS",
+                consumer="supervisor_heartbeat",
+                sequence=90210,
+                subject="makima.shards.3.supervisor.laptop-1.t1",
+                reason="the subject names task t1, the body t2",
+                sender="supervisor:t1",
+                first_at=_AT,
+                excerpt='{"task_id":"t2","state":"working"}',
+                truncated=False,
+            )
+        ],
+        "WyJkZWFkLWxldHRlcnMiLDE3XQ",
+    ),
+    "MaintenanceWindows": MaintenanceWindows([_WINDOW]),
+    "StartMaintenanceBody": {"scope": "daemon:laptop-1", "until": _UNTIL, "reason": "new disk"},
+}

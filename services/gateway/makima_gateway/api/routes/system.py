@@ -1,0 +1,166 @@
+"""Shows the system to administrators: its replicas, what it was set to, and what it could not process."""
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from typing import Final, cast
+
+from fastapi import APIRouter
+from makima_kernel.service.settings import Settings
+from makima_schemas.errors import ErrorCode
+from makima_schemas.refusal import Refused
+from nats.errors import Error as NatsError
+from starlette.responses import Response
+
+from makima_gateway.api.reads import Cursor, Limit, Reading
+from makima_gateway.api.routes.maintenance import windows_view
+from makima_gateway.api.schemas.system import (
+    DeadLetterPage,
+    DeadLetterView,
+    DetectorView,
+    ReplicaView,
+    ServiceView,
+    System,
+    Threshold,
+)
+from makima_gateway.http import pagination as cursors
+from makima_gateway.system import dead_letters
+from makima_gateway.system.dead_letters import DeadLetter
+from makima_gateway.system.replicas import SeenReplica
+
+router = APIRouter(tags=["system"])
+DETECTOR: Final = "stale_detector"
+LAG: Final = "projection_lag_events."
+# The end of a setting's name tells its unit.
+UNITS: Final = ("seconds", "minutes", "hours", "gib")
+
+
+@router.get("/system", response_model=System)
+async def show_system(read: Reading) -> Response:
+    """Every replica of every service is asked, which takes about a third of a second. One that answered before and
+    does not now is shown for five minutes, as not ready.
+    """
+    gateway = read.gateway
+    try:
+        seen = await gateway.replicas.now()
+    except (NatsError, TimeoutError) as error:
+        raise _broker(error) from error
+    windows = await gateway.maintenance.now()
+    settings = gateway.settings
+    return read.answer(
+        System(
+            position=await gateway.log.head(),
+            epoch=str(await gateway.log.epoch()),
+            relay_lag=max(_numbers(seen, "relay_lag_events"), default=None),
+            open_sockets=int(sum(_numbers(seen, "open_sockets"))),
+            services=services(seen),
+            detector=detector(seen),
+            maintenance=windows_view(windows).items,
+            thresholds=thresholds(settings),
+            flags=dict[str, bool](settings.feature_flags.model_dump()),
+        )
+    )
+
+
+@router.get("/dead-letters", response_model=DeadLetterPage)
+async def list_dead_letters(read: Reading, limit: Limit = 50, cursor: Cursor = None) -> Response:
+    """Newest first; kept for 30 days. A page may have fewer than `limit` although there are older ones: go on with
+    `next_cursor`.
+    """
+    before = cursors.position("dead-letters", cursor)
+    try:
+        letters = await dead_letters.newest(read.gateway.nats, limit, before)
+    except (NatsError, TimeoutError) as error:
+        raise _broker(error) from error
+    following = None if letters.before is None else cursors.encode("dead-letters", letters.before)
+    return read.answer(DeadLetterPage([_view(letter) for letter in letters.found], following))
+
+
+def services(seen: Iterable[SeenReplica]) -> list[ServiceView]:
+    """`seen` is sorted by service."""
+    found: list[ServiceView] = []
+    for name, replicas in groupby(seen, key=lambda one: one.answer.service):
+        views = [_replica(one) for one in replicas]
+        found.append(ServiceView(name, any(view.ready for view in views), views))
+    return found
+
+
+def detector(seen: Iterable[SeenReplica]) -> DetectorView:
+    """Of each figure the worst: a replica that sees less than another is what one must know of."""
+    detecting = [one for one in seen if one.answer.service == DETECTOR and not one.silent_seconds]
+    holds = {
+        str(owner)
+        for one in detecting
+        if isinstance(owners := one.answer.figures.get("held_owners"), list)
+        for owner in cast("list[object]", owners)
+    }
+    tracked = min(_numbers(detecting, "tracked_senders"), default=None)
+    return DetectorView(
+        score=min(_numbers(detecting, "detector_score"), default=None),
+        tracked=None if tracked is None else int(tracked),
+        watermark_age_seconds=max(_numbers(detecting, "watermark_age_seconds"), default=None),
+        holds=sorted(holds),
+    )
+
+
+def thresholds(settings: Settings) -> dict[str, Threshold]:
+    """The durations and sizes of `[contracts]`, by the setting's name."""
+    contracts = settings.contracts
+    return {
+        name: Threshold(
+            float(value),
+            next((unit for unit in UNITS if name.endswith(f"_{unit}")), ""),
+            "settings" if name in contracts.model_fields_set else "default",
+        )
+        for name, value in contracts
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    }
+
+
+def _replica(seen: SeenReplica) -> ReplicaView:
+    answer = seen.answer
+    return ReplicaView(
+        id=answer.replica,
+        pid=answer.pid,
+        host=answer.host,
+        since=answer.since,
+        version=answer.version,
+        ready=seen.ready,
+        failing=dict(seen.failing),
+        shared=answer.shared,
+        warnings=answer.warnings,
+        lag_events={
+            name.removeprefix(LAG): float(value)
+            for name, value in answer.figures.items()
+            if name.startswith(LAG) and isinstance(value, int | float)
+        },
+    )
+
+
+def _numbers(seen: Iterable[SeenReplica], name: str) -> Iterator[float]:
+    for one in seen:
+        value = one.answer.figures.get(name)
+        if isinstance(value, int | float) and not one.silent_seconds:
+            yield float(value)
+
+
+def _view(letter: DeadLetter) -> DeadLetterView:
+    return DeadLetterView(
+        id=str(letter.number),
+        stream=letter.stream,
+        consumer=letter.consumer,
+        sequence=letter.sequence,
+        subject=letter.subject,
+        reason=letter.reason,
+        sender=letter.sender,
+        first_at=letter.at,
+        excerpt=letter.excerpt,
+        truncated=letter.truncated,
+    )
+
+
+def _broker(error: Exception) -> Refused:
+    return Refused(
+        ErrorCode.UNAVAILABLE,
+        f"the broker does not answer: {type(error).__name__}",
+        hint="try again; /healthz of each service says what it lacks",
+    )

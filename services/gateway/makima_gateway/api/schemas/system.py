@@ -1,0 +1,96 @@
+"""Response schemas of the system: its replicas, thresholds and dead letters."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from makima_gateway.api.schemas.maintenance import MaintenanceWindow
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaView:
+    """One process of a service.
+
+    `failing`: what it lacks itself, so that it is not ready, by check. `shared`: what all replicas lack.
+    `lag_events`: events that it has yet to apply, by consumer. One that stopped answering is shown for five more
+    minutes, not ready, with the check `answer`.
+    """
+
+    id: str
+    pid: int
+    host: str
+    since: datetime
+    version: str
+    ready: bool
+    failing: dict[str, str]
+    shared: dict[str, str]
+    warnings: dict[str, str]
+    lag_events: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceView:
+    name: str
+    ready: bool  # at least one replica is
+    replicas: list[ReplicaView]
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorView:
+    """Of the replica of the stale-detector that sees least. `holds`: owners whose verdicts are held back."""
+
+    score: float | None
+    tracked: int | None
+    watermark_age_seconds: float | None
+    holds: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """A setting that decides. `set_by`: its default, or the settings (file, environment, flags)."""
+
+    value: float
+    unit: str
+    set_by: Literal["default", "settings"]
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """The installation as it is now. `epoch` identifies the log, `position` is its last event."""
+
+    position: int
+    epoch: str
+    relay_lag: float | None
+    open_sockets: int
+    services: list[ServiceView]
+    detector: DetectorView
+    maintenance: list[MaintenanceWindow]
+    thresholds: dict[str, Threshold]
+    flags: dict[str, bool]
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetterView:
+    """A message that could not be processed.
+
+    `stream`, `consumer`, `sequence`, `subject`: where it came from and who could not process it. `sender`:
+    `<kind>:<id>`, null if it could not be told. `excerpt`: the beginning of its payload, with escapes for what is
+    not printable.
+    """
+
+    id: str
+    stream: str
+    consumer: str
+    sequence: int | None
+    subject: str
+    reason: str
+    sender: str | None
+    first_at: datetime
+    excerpt: str
+    truncated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetterPage:
+    items: list[DeadLetterView]
+    next_cursor: str | None

@@ -1,0 +1,1 @@
+"""What runs the installation looks at: replicas of all services, dead letters, maintenance."""

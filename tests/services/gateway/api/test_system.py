@@ -1,0 +1,148 @@
+"""What administrators see and do, by the SDK, on a gateway with the detector beside it."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import httpx
+import pytest
+import pytest_asyncio
+from makima_kernel.nats.dead_letters import dead_letter
+from makima_kernel.service.runtime import Service
+from makima_kernel.testing import eventually
+from makima_local.nats import Nats
+from makima_local.postgres import Postgres
+from makima_schemas import subjects
+from makima_sdk import Http, ProblemError, System
+from makima_stale_detector import app as stale_detector
+
+from tests.services.gateway.harness import ADMIN, Gateways, body, created, listed, refused
+from tests.shared_gateway import shared_gateway
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("gateway system")]
+SOON = timedelta(hours=1)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def gateways(
+    postgres_server: Postgres, template_database: str, nats_server: Nats
+) -> AsyncIterator[Gateways]:
+    async with (
+        shared_gateway(postgres_server, template_database, nats_server) as made,
+        Service.running(stale_detector.NAME, made.replicas[0].settings, stale_detector.build),
+    ):
+        yield made
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def system(gateways: Gateways) -> AsyncIterator[System]:
+    async with Http(str(gateways.clients[0].base_url).removesuffix("/api/v1/"), ADMIN) as http:
+        yield System(http)
+
+
+@pytest.fixture
+def http(gateways: Gateways) -> httpx.AsyncClient:
+    return gateways.clients[0]
+
+
+async def test_the_system_names_every_replica_with_what_it_lacks_and_how_far_behind_it_is(
+    gateways: Gateways, system: System
+) -> None:
+    async def shown() -> dict[str, Any] | None:
+        found = cast("dict[str, Any]", await system.show())
+        ready = {service["name"] for service in found["services"] if service["ready"]}
+        return found if {"contract", "gateway", "stale_detector"} <= ready else None
+
+    found = await eventually(shown)
+    assert found is not None
+    assert found["position"] == await gateways.log.head()
+    assert found["epoch"] == str(await gateways.log.epoch())
+    replicas: dict[str, list[dict[str, Any]]] = {
+        service["name"]: service["replicas"] for service in found["services"]
+    }
+    (gateway,) = replicas["gateway"]
+    assert gateway["id"] == gateways.replicas[0].owner
+    assert (gateway["failing"], gateway["lag_events"]) == ({}, {"gateway": 0})
+    assert found["detector"]["tracked"] == 0
+    assert found["detector"]["holds"] == []
+    assert found["thresholds"]["heartbeat_timeout_seconds"] == {
+        "value": 120,
+        "unit": "seconds",
+        "set_by": "default",
+    }
+    assert found["flags"]["supervisor_heartbeat"] is True
+
+
+async def test_dead_letters_come_in_pages_newest_first(gateways: Gateways, system: System) -> None:
+    for number in range(5):
+        await dead_letter(
+            gateways.replicas[0].nats,
+            stream=subjects.HEARTBEATS_STREAM,
+            consumer="supervisor_heartbeat",
+            reason=f"reason {number}",
+            origin={"subject": f"makima.shards.1.daemon.d{number}", "sequence": number},
+            payload=b"\xff\x00",
+        )
+    jetstream = gateways.replicas[0].nats.jetstream()
+    await jetstream.delete_msg(subjects.DEAD_LETTERS_STREAM, 4)
+    first = await system.dead_letters({"limit": 2})
+    assert [(letter.reason, letter.sender, letter.sequence) for letter in first.items] == [
+        ("reason 4", "daemon:d4", 4),
+        ("reason 2", "daemon:d2", 2),
+    ]
+    assert first.items[0].excerpt == "\\xff\\x00"
+    second = await system.dead_letters({"limit": 2, "cursor": first.next_cursor or ""})
+    assert [letter.reason for letter in second.items] == ["reason 1", "reason 0"]
+    assert second.next_cursor is None
+
+
+async def codes(http: httpx.AsyncClient, path: str) -> set[object]:
+    """Of the reasons that the health of a contract gives."""
+    return {reason["code"] for reason in listed(body(await http.get(path))["reasons"])}
+
+
+async def test_a_maintenance_is_started_prolonged_shown_and_ended(
+    gateways: Gateways, system: System, http: httpx.AsyncClient
+) -> None:
+    contract = await created(http)
+    until = datetime.now(UTC) + SOON
+    (window,) = await system.start_maintenance("daemon:d1", until, "new disk")
+    assert (window.scope, window.until, window.reason) == ("daemon:d1", until, "new disk")
+    assert window.started_by == "admin:local"
+    assert await system.maintenance() == (window,)
+    path = f"/contracts/{contract['id']}/health"
+    assert "UNDER_MAINTENANCE" not in await codes(http, path)
+    await system.start_maintenance(f"contract:{contract['id']}", until, "a rest")
+    assert "UNDER_MAINTENANCE" in await codes(http, path)
+    await system.end_maintenance(f"contract:{contract['id']}")
+    later = until + SOON
+    (prolonged,) = await system.start_maintenance("daemon:d1", later, "new disk")
+    assert (prolonged.started_at, prolonged.until) == (window.started_at, later)
+    shown = cast("dict[str, Any]", await system.show())
+    assert [one["scope"] for one in shown["maintenance"]] == ["daemon:d1"]
+    assert await system.end_maintenance("daemon:d1") == ()
+    head = await gateways.log.head()
+    assert await system.end_maintenance("daemon:d1") == ()
+    assert await gateways.log.head() == head
+
+
+@pytest.mark.parametrize(
+    ("scope", "until"),
+    [
+        ("daemon", SOON),
+        ("daemon:", SOON),
+        ("fleet:x", SOON),
+        ("all", -SOON),
+        ("all", timedelta(days=31)),
+    ],
+)
+async def test_a_maintenance_that_makes_no_sense_is_refused(
+    system: System, scope: str, until: timedelta
+) -> None:
+    with pytest.raises(ProblemError) as found:
+        await system.start_maintenance(scope, datetime.now(UTC) + until, "x")
+    assert found.value.code == "INVALID_REQUEST"
+
+
+async def test_a_cursor_of_another_list_is_refused(http: httpx.AsyncClient) -> None:
+    await refused(http.get("/dead-letters", params={"cursor": "WyJ0b2tlbnMiLDFd"}), 422, "INVALID_REQUEST")
