@@ -4,6 +4,7 @@ outage.
 
 import asyncio
 from contextlib import suppress
+from datetime import UTC, datetime
 
 import msgspec
 import orjson
@@ -73,9 +74,16 @@ async def test_a_supervisor_says_what_it_does_under_one_connection_id(nats: Clie
     await eventually(lambda: len(ear.messages) == 1)
     voice.report(SupervisorState.WORKING, activity="reading", progress=40, pending_task_ids=("a", "b"))
     await eventually(lambda: len(ear.messages) == 2)
+    until = datetime(2030, 1, 1, tzinfo=UTC)
+    voice.quiet(until)
+    await eventually(lambda: len(ear.messages) == 3)
+    voice.quiet(None)
+    await eventually(lambda: len(ear.messages) == 4)
     beating.cancel()
     await client.close()
-    first, second = (msgspec.json.decode(message.data, type=SupervisorHeartbeat) for message in ear.messages)
+    first, second, quiet, awake = (
+        msgspec.json.decode(message.data, type=SupervisorHeartbeat) for message in ear.messages
+    )
     assert {message.subject for message in ear.messages} == {subjects.supervisor_heartbeat("d1", "t1")}
     assert (first.state, first.phase, first.seq) == (SupervisorState.INITIALIZING, "plan", 1)
     assert (second.state, second.current_activity, second.progress) == (
@@ -84,6 +92,7 @@ async def test_a_supervisor_says_what_it_does_under_one_connection_id(nats: Clie
         40,
     )
     assert second.pending_task_ids == ("a", "b")
+    assert (second.quiet_until, quiet.quiet_until, awake.quiet_until) == (None, until, None)
     assert first.connection_id == second.connection_id == voice.connection_id
 
 

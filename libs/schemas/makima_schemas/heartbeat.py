@@ -49,13 +49,15 @@ class SupervisorHeartbeat(msgspec.Struct, frozen=True, gc=False):
     pending_task_ids: Annotated[tuple[Id, ...], Meta(max_length=MAX_PENDING_TASKS)] = ()
     connection_id: Id | None = None
     seq: Sequence | None = None
+    quiet_until: Moment | None = None
 
 
 class AgentHeartbeat(msgspec.Struct, frozen=True, gc=False):
     """An agent's heartbeat.
 
     `seq` orders the heartbeats of one `connection_id`. `timestamp` is not stored, because the arrival at the
-    broker counts. `progress` is in percent.
+    broker counts. `progress` is in percent. `quiet_until`, by the same clock as `timestamp`: it may be silent until
+    then, as a supervisor may; the difference of the two counts.
     """
 
     contract_id: Id

@@ -21,7 +21,7 @@ MEMBERS: Final[Mapping[type, Mapping[int, tuple[str, Kind]]]] = {
     SupervisorHeartbeat: {
         1: ("task_id", "text"), 2: ("contract_id", "text"), 3: ("state", "state"), 4: ("phase", "text"), 5: ("timestamp", "moment"),
         6: ("current_activity", "text"), 7: ("progress", "number"), 8: ("pending_task_ids", "texts"), 9: ("connection_id", "text"),
-        10: ("seq", "number"),
+        10: ("seq", "number"), 11: ("quiet_until", "moment"),
     },
     AgentHeartbeat: {
         1: ("contract_id", "text"), 2: ("role", "text"), 3: ("connection_id", "text"), 4: ("seq", "number"), 5: ("timestamp", "moment"),

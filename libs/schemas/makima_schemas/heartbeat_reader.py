@@ -217,6 +217,7 @@ FIT: Final[Mapping[type, Mapping[str, Fit]]] = {
         "progress": _PROGRESS,
         "pending_task_ids": partial(_ids, MAX_PENDING_TASKS),
         "seq": _seq,
+        "quiet_until": _moment,
     },
     AgentHeartbeat: {
         "seq": _seq,

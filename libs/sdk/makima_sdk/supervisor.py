@@ -23,6 +23,7 @@ class HeartbeatContent:
     activity: str = ""  # what it is doing, for people; at most 2 000 characters
     progress: int = 0  # percent, 0 to 100
     pending_task_ids: tuple[str, ...] = ()  # tasks that it waits for
+    quiet_until: datetime | None = None  # it announces to be silent until then
 
 
 class Supervisor:
@@ -82,6 +83,17 @@ class Supervisor:
             self.content = content
             self._heartbeater.beat_now()
 
+    def quiet(self, until: datetime | None) -> None:
+        """Announce, with the next heartbeats, that none may come until then, by this machine's clock: it is not
+        declared dead meanwhile, for at most `quiet_max_seconds`. None ends it. Raises `ValueError` for a time without
+        a zone.
+        """
+        content = replace(self.content, quiet_until=until)
+        if content != self.content:
+            self._check(content)
+            self.content = content
+            self._heartbeater.beat_now()
+
     async def run(self) -> None:
         """Send heartbeats until cancelled. Raises `ConnectionClosedError` if the connection is closed for
         good.
@@ -115,4 +127,5 @@ class Supervisor:
             pending_task_ids=content.pending_task_ids,
             connection_id=self.connection_id,
             seq=seq,
+            quiet_until=content.quiet_until,
         )

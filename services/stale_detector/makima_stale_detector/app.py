@@ -112,4 +112,5 @@ def timeouts(contracts: ContractsSettings) -> Timeouts:
         grace=min(int(contracts.reconnect_grace_seconds * SECOND), min(timeout, agent_timeout) // 2),
         agent_timeout=agent_timeout,
         restart_timeout=int(contracts.restart_timeout_seconds * SECOND),
+        quiet_max=int(contracts.quiet_max_seconds * SECOND),
     )

@@ -48,11 +48,12 @@ class Watch:
             found.hold_releases += tick.hold_releases
         return found
 
-    def hear(self, number: int, on: int | None = None, connection: str | None = None) -> None:
+    def hear(self, number: int, on: int | None = None, connection: str | None = None, quiet: int = 0) -> None:
+        """`quiet`: for how long it announces to be quiet, ns."""
         self.sequence += 1
         on = home(number) if on is None else on
         self.detector.shards[on].consumed(self.sequence, self.clocks[on])
-        spoken = (sender(number).name, f"c{number}", connection)
+        spoken = (sender(number).name, f"c{number}", connection, quiet)
         self.detector.on_heartbeat(self.detector.shards[on], spoken, self.sequence, self.clocks[on])
 
     def refuse(self, number: int, connection: str | None = None) -> None:
@@ -60,7 +61,7 @@ class Watch:
         self.sequence += 1
         shard = self.detector.shards[home(number)]
         shard.consumed(self.sequence, self.clocks[home(number)])
-        source = (sender(number).name, UNREAD, connection)
+        source = (sender(number).name, UNREAD, connection, 0)
         self.detector.on_heartbeat(shard, source, self.sequence, self.clocks[home(number)])
 
     def beating(self, numbers: Iterable[int], span: int) -> Findings:

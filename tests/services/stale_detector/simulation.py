@@ -207,7 +207,7 @@ class Replica:
             shard = self.detector.shards[message.shard]
             shard.consumed(message.sequence, message.stamp)
             if message.sender is not None:
-                source = (message.sender, contract_of(message.sender), message.connection_id)
+                source = (message.sender, contract_of(message.sender), message.connection_id, 0)
                 self.detector.on_heartbeat(shard, source, message.sequence, message.stamp)
 
     def _act(self, findings: Findings) -> None:

@@ -43,7 +43,7 @@ class Watching(Watch):
         sender = agent(number)
         shard = self.detector.shards[shard_of(heartbeat_subject(sender.name, sender.daemon_id), SHARDS)]
         shard.consumed(self.sequence, self.clocks[shard.number])
-        source = (sender.name, f"c{number}" if contract is None else contract, connection)
+        source = (sender.name, f"c{number}" if contract is None else contract, connection, 0)
         self.detector.on_heartbeat(shard, source, self.sequence, self.clocks[shard.number])
 
 

@@ -66,7 +66,7 @@ async def test_a_connection_that_was_replaced_after_a_restart_keeps_nobody_alive
         stream.flow(SECOND)
         await record(pool, "supervisor-t1", changed(SupervisorState.WORKING, "B"))
         await eventually(lambda: "supervisor:t1" in detector.tracked)
-        (verdict,) = stream.flow(7 * SECOND, says=("supervisor:t1", "c1", "A"))
+        (verdict,) = stream.flow(7 * SECOND, says=("supervisor:t1", "c1", "A", 0))
         assert verdict.connection_id == "B"
 
 

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from makima_kernel.testing import scenario
+from makima_schemas.agent import AgentStatus
 from makima_schemas.errors import ErrorCode
 from makima_schemas.maintenance import Window, Windows
 from makima_schemas.silence import EndMaintenance, MaintenanceEnded, MaintenanceStarted, StartMaintenance
 from makima_stale_detector.domain.maintenance import MAX_WINDOWS, MaintenanceDecider
+from makima_stale_detector.domain.members.sender import Sender
 from makima_stale_detector.domain.shards.observed_clock import SECOND
 from makima_stale_detector.domain.verdicts.verdict import moment
 
@@ -98,6 +100,22 @@ def test_those_beside_it_are_a_mass_by_themselves() -> None:
     found = watch.flow(2 * TIMEOUTS.timeout)
     assert found.verdicts == []
     assert found.hold_requests != []
+
+
+def test_a_restart_is_not_judged_meanwhile_and_has_a_full_deadline_after_it() -> None:
+    watch = Watch()
+    watch.flow(SECOND)
+    for number in (1, 2):
+        name, status = f"agent:c{number}:builder", AgentStatus.RESTARTING
+        restarted = Sender(name, False, 1, f"c{number}", "d1", "x", (), status, status_version=7)
+        watch.detector.restarts.watch(restarted, "ada")
+    watch.detector.maintain(windows(1, "contract:c1"))
+    [other] = watch.flow(TIMEOUTS.restart_timeout + SECOND).verdicts
+    assert (other.sender.name, other.maintenance_version) == ("agent:c2:builder", 1)
+    watch.detector.maintain(windows(2))
+    assert watch.flow(TIMEOUTS.restart_timeout - SECOND).verdicts == []
+    [found] = watch.flow(2 * SECOND).verdicts
+    assert (found.sender.name, found.maintenance_version) == ("agent:c1:builder", 2)
 
 
 def test_it_is_over_on_the_clock_of_the_heartbeats_that_were_read() -> None:

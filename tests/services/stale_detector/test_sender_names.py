@@ -4,7 +4,7 @@ import pytest
 from makima_kernel.nats import streams
 from makima_schemas import subjects
 from makima_stale_detector.domain.members import sender_names as senders
-from makima_stale_detector.domain.members.heartbeat import UNREAD, read
+from makima_stale_detector.domain.members.heartbeat import UNREAD, HeartbeatSource, read
 from nats.aio.client import Client
 
 from tests.services.stale_detector.heartbeat_samples import AGENT, DAEMON, SUPERVISOR
@@ -35,38 +35,38 @@ def test_a_sender_is_named_after_its_kind_and_publishes_under_its_name() -> None
 @pytest.mark.parametrize(
     ("subject", "payload", "spoken"),
     [
-        ("makima.shards.3.supervisor.d1.t1", SUPERVISOR, ("supervisor:t1", "c1", "x")),
+        ("makima.shards.3.supervisor.d1.t1", SUPERVISOR, ("supervisor:t1", "c1", "x", 0)),
         (
             "makima.shards.3.supervisor._.t1",
             SUPERVISOR.replace(b',"connection_id":"x"', b""),
-            ("supervisor:t1", "c1", None),
+            ("supervisor:t1", "c1", None, 0),
         ),
-        ("makima.shards.0.daemon.d1", DAEMON, ("daemon:d1", None, None)),
+        ("makima.shards.0.daemon.d1", DAEMON, ("daemon:d1", None, None, 0)),
         ("makima.shards.3.canary", b"", None),
-        ("makima.shards.3.agent.d1.c1.builder", AGENT, ("agent:c1:builder", "c1", "x")),
-        ("makima.shards.3.agent._.c1.builder", AGENT, ("agent:c1:builder", "c1", "x")),
-        ("makima.shards.3.agent.d1.c1.builder", b"{}", ("agent:c1:builder", UNREAD, None)),
+        ("makima.shards.3.agent.d1.c1.builder", AGENT, ("agent:c1:builder", "c1", "x", 0)),
+        ("makima.shards.3.agent._.c1.builder", AGENT, ("agent:c1:builder", "c1", "x", 0)),
+        ("makima.shards.3.agent.d1.c1.builder", b"{}", ("agent:c1:builder", UNREAD, None, 0)),
         ("makima.shards.3.agent.d1.c1.reviewer", AGENT, None),
         ("makima.shards.3.agent.d1.c2.builder", AGENT, None),
-        ("makima.shards.3.supervisor.d1.t1", b"{not json", ("supervisor:t1", UNREAD, None)),
+        ("makima.shards.3.supervisor.d1.t1", b"{not json", ("supervisor:t1", UNREAD, None, 0)),
         (
             "makima.shards.3.supervisor.d1.t1",
             SUPERVISOR.replace(b"working", b"dancing"),
-            ("supervisor:t1", "c1", "x"),
+            ("supervisor:t1", "c1", "x", 0),
         ),
         (
             "makima.shards.3.supervisor.d1.t1",
             SUPERVISOR.replace(b"working", b"interrupted"),
-            ("supervisor:t1", "c1", "x"),
+            ("supervisor:t1", "c1", "x", 0),
         ),
-        ("makima.shards.3.supervisor.d1.t1", SUPERVISOR[:-20], ("supervisor:t1", UNREAD, None)),
+        ("makima.shards.3.supervisor.d1.t1", SUPERVISOR[:-20], ("supervisor:t1", UNREAD, None, 0)),
         ("makima.shards.3.supervisor.d1.another", SUPERVISOR, None),
         ("makima.shards.0.daemon.another", DAEMON, None),
-        ("makima.shards.0.daemon.d1", b"\xff\xfe", ("daemon:d1", UNREAD, None)),
+        ("makima.shards.0.daemon.d1", b"\xff\xfe", ("daemon:d1", UNREAD, None, 0)),
         ("makima.shards.3.supervisor.d1.t1.t1", SUPERVISOR, None),
     ],
 )
 def test_only_a_message_that_does_not_contradict_its_subject_proves_anything(
-    subject: str, payload: bytes, spoken: tuple[str, str | None, str | None] | None
+    subject: str, payload: bytes, spoken: HeartbeatSource | None
 ) -> None:
     assert read(subject, payload) == spoken

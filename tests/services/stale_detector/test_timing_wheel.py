@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from makima_stale_detector.domain.shards.observed_clock import SECOND
 from makima_stale_detector.domain.shards.timing_wheel import BUCKET_NS, Beat, Fired, Wheel
 
 TICK = BUCKET_NS // 2
@@ -109,3 +110,15 @@ class AnyHistory(RuleBasedStateMachine):
 
 TestAnyHistory = AnyHistory.TestCase
 TestAnyHistory.settings = settings(max_examples=100, stateful_step_count=60)
+
+
+def test_a_deadline_that_is_moved_forward_to_the_horizon_is_kept() -> None:
+    wheel = Wheel(horizon=4 * SECOND)
+    wheel.touch("quiet", (100 * SECOND, 1, 0, None))
+    assert wheel.fire(10 * SECOND) == []
+    wheel.touch("quiet", (14 * SECOND, 2, 0, None))
+    assert wheel.fire(14 * SECOND - 1) == []
+    [fired] = wheel.fire(14 * SECOND + BUCKET_NS)
+    assert fired == ("quiet", (14 * SECOND, 2, 0, None))
+    wheel.touch("quiet", (100 * SECOND, 3, 0, None))
+    assert [fired.sender for fired in wheel.fire(101 * SECOND)] == ["quiet"]

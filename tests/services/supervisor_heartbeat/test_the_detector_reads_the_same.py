@@ -53,7 +53,7 @@ def test_both_take_the_same_for_a_heartbeat(
 ) -> None:
     beat, heard = recorded(subject, payload, headers), detector.read(subject, payload, headers)
     if beat is not None:
-        assert heard == ("supervisor:t1", beat.contract_id, beat.connection_id)
+        assert heard == ("supervisor:t1", beat.contract_id, beat.connection_id, 0)
     elif heard is not None:
         assert (subject, heard[0]) == (SUBJECT, "supervisor:t1")
 
@@ -61,9 +61,9 @@ def test_both_take_the_same_for_a_heartbeat(
 @pytest.mark.parametrize(
     ("wrong", "heard"),
     [
-        ({"state": "dreaming"}, ("supervisor:t1", "c-t1", "t1-1")),
-        ({"contract_id": "c 1"}, ("supervisor:t1", detector.UNREAD, "t1-1")),
-        ({"connection_id": "a\nb"}, ("supervisor:t1", "c-t1", None)),
+        ({"state": "dreaming"}, ("supervisor:t1", "c-t1", "t1-1", 0)),
+        ({"contract_id": "c 1"}, ("supervisor:t1", detector.UNREAD, "t1-1", 0)),
+        ({"connection_id": "a\nb"}, ("supervisor:t1", "c-t1", None, 0)),
         ({"task_id": "t2"}, None),
     ],
 )
@@ -76,4 +76,4 @@ def test_what_is_refused_is_life_of_whom_it_names(
 
 def test_nesting_that_ends_a_stack_ends_neither_service() -> None:
     assert recorded(SUBJECT, DEEP, None) is None
-    assert detector.read(SUBJECT, DEEP) == ("supervisor:t1", detector.UNREAD, None)
+    assert detector.read(SUBJECT, DEEP) == ("supervisor:t1", detector.UNREAD, None, 0)

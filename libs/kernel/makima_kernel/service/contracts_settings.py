@@ -32,6 +32,12 @@ class ContractsSettings(KeepableTimeouts):
     restart_timeout_seconds: float = Field(
         default=60, gt=0, description="within which an agent that is restarted has to join; of observed time"
     )
+    quiet_max_seconds: float = Field(
+        default=14_400,
+        gt=0,
+        le=86_400,
+        description="the longest that a sender may announce to be quiet; a longer time counts as this",
+    )
     stale_threshold_minutes: float = Field(default=30, gt=0)
     stale_detection_interval_seconds: float = Field(default=60, gt=0)
     task_claimed_timeout_seconds: float = Field(

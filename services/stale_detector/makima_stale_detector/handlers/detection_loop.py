@@ -67,10 +67,8 @@ class DetectionLoop:
         enabled: bool,
     ) -> None:
         self._detector, self._follower, self._maintenances = detector, follower, maintenances
-        self._bus, self._appender = bus, appender
-        self._enabled = enabled
+        self._bus, self._appender, self._enabled, self._frozen = bus, appender, enabled, False
         self._free = asyncio.Semaphore(MAX_CONCURRENT_MESSAGES)
-        self._frozen = False
         self._ending = set[Window]()  # maintenance windows that are being ended
 
     async def run(self) -> None:

@@ -31,9 +31,15 @@ class Timeouts:
     agent_timeout: int = 90 * SECOND  # silence after which an agent is declared silent
     restart_timeout: int = 60 * SECOND  # after which an agent that is restarted has to be back
 
-    def of(self, sender: str) -> int:
-        """The timeout of a sender of this name (`<kind>:<id>`); only an agent's begins with an `a`. Hot path."""
-        return self.agent_timeout if sender[0] == "a" else self.timeout
+    # The longest that a sender may announce to be quiet; more counts as this much.
+    quiet_max: int = 4 * 3600 * SECOND
+
+    def of(self, sender: str, quiet: int = 0) -> int:
+        """The timeout of a sender of this name (`<kind>:<id>`), or for how long it announces to be `quiet`, if that is
+        longer. Only an agent's name begins with an `a`. Hot path.
+        """
+        timeout = self.agent_timeout if sender[0] == "a" else self.timeout
+        return timeout if quiet <= timeout else max(timeout, min(quiet, self.quiet_max))
 
     @property
     def shortest(self) -> int:

@@ -2,7 +2,7 @@
 
 from makima_stale_detector.domain.shards.clock_rate import ClockRate
 from makima_stale_detector.domain.shards.observed_clock import ObservedClock
-from makima_stale_detector.domain.shards.timing_wheel import Wheel
+from makima_stale_detector.domain.shards.timing_wheel import NO_HORIZON, Wheel
 
 
 class Shard:
@@ -14,20 +14,21 @@ class Shard:
     them.
     """
 
-    def __init__(self, number: int, grace: int) -> None:
+    def __init__(self, number: int, grace: int, horizon: int = NO_HORIZON) -> None:
         self.number = number
+        self._horizon = horizon  # of the wheel
         self.epoch = ""  # incarnation of the stream that is read
         self.live_from = 0  # first stream sequence that is not history
         self.live = False  # True once a message at or after `live_from` was consumed
         self.clock = ObservedClock(grace)
-        self.wheel = Wheel()  # deadlines of the senders whose heartbeats arrived on this shard
+        self.wheel = Wheel(horizon)  # deadlines of the senders whose heartbeats arrived on this shard
         self.rate = ClockRate()
 
     def begin(self, epoch: str, live_from: int) -> None:
         """Start reading the stream, or a recreated one (new `epoch`): reset clock, wheel and rate."""
         self.epoch, self.live_from, self.live = epoch, live_from, False
         self.clock = ObservedClock(self.clock.grace, self.clock.pace)
-        self.wheel = Wheel()
+        self.wheel = Wheel(self._horizon)
         self.rate = ClockRate()
 
     def consumed(self, sequence: int, stamp: int) -> None:

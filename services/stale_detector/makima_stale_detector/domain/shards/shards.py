@@ -5,14 +5,15 @@ from operator import itemgetter
 
 from makima_stale_detector.domain.shards.observed_clock import Pace
 from makima_stale_detector.domain.shards.shard import Shard
-from makima_stale_detector.domain.shards.timing_wheel import Beat
+from makima_stale_detector.domain.shards.timing_wheel import NO_HORIZON, Beat
 
 Clocks = tuple[int, ...]  # the observed clock of each shard, ns, by shard number
 
 
 class Shards:
-    def __init__(self, count: int, grace: int) -> None:
-        self._shards = tuple(Shard(number, grace) for number in range(count))
+    def __init__(self, count: int, grace: int, horizon: int = NO_HORIZON) -> None:
+        """`horizon`: the least time until a deadline that a heartbeat sets, ns."""
+        self._shards = tuple(Shard(number, grace, horizon) for number in range(count))
 
     def __iter__(self) -> Iterator[Shard]:
         return iter(self._shards)

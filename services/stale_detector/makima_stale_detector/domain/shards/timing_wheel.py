@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 from makima_stale_detector.domain.shards.observed_clock import MILLISECOND
 
 BUCKET_NS: Final = 50 * MILLISECOND
+NO_HORIZON: Final = 2**63
 
 # (deadline in ns of the shard's observed clock, stream sequence, broker timestamp in Unix ns, connection id).
 # Sequence 0: no heartbeat yet. A plain tuple, because one is created per heartbeat and a named tuple takes
@@ -26,9 +27,13 @@ class Wheel:
     Bucket b holds senders whose deadline is before b × BUCKET_NS, and fires at that time. A sender that was
     touched since it was added is then moved to the bucket of its new deadline. New entries never go into a
     bucket that has already fired: after the clock was set back, they go into the next one.
+
+    A deadline may be replaced by an earlier one that is at least `horizon` away: no sender is put into a bucket that
+    is further away, and one whose bucket fires before its deadline is put again.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, horizon: int = NO_HORIZON) -> None:
+        self._horizon = horizon // BUCKET_NS  # in buckets
         self.beats: dict[str, Beat] = {}  # the last heartbeat of each sender in the wheel, by name
         # Sender names by bucket number; each sender is in exactly one bucket.
         self._buckets: dict[int, list[str]] = {}
@@ -72,5 +77,5 @@ class Wheel:
         return fired
 
     def _put(self, sender: str, deadline: int) -> None:
-        bucket = max(deadline // BUCKET_NS + 1, self._next)
+        bucket = max(min(deadline // BUCKET_NS + 1, self._next + self._horizon), self._next)
         self._buckets.setdefault(bucket, []).append(sender)

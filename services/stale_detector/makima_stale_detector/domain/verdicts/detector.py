@@ -29,7 +29,7 @@ class Detector:
 
     def __init__(self, timeouts: Timeouts, decided_by: str, shards: int = subjects.SHARDS) -> None:
         self.timeouts = timeouts
-        self.shards = Shards(shards, timeouts.grace)
+        self.shards = Shards(shards, timeouts.grace, timeouts.shortest)
         self.tracked: dict[str, Tracked] = {}  # senders that the log lists as alive, by name
         self.groups = SenderGroups(self.shards)
         # By sender name: verdicts that were given and not answered, with the suspect they came from (for
@@ -138,14 +138,14 @@ class Detector:
         ignored. One that announces to be quiet has until then, if that is longer; its next heartbeat counts anew.
         Hot path.
         """
-        sender, contract_id, connection_id = source
+        sender, contract_id, connection_id, quiet = source
         tracked = self.tracked.get(sender)
         if tracked is None:
             if contract_id == UNREAD:
                 return  # refused: no event will register its sender
         elif not tracked.sender.accepts(contract_id, connection_id):
             return
-        beat = (shard.clock.observed + self.timeouts.of(sender), sequence, stamp, connection_id)
+        beat = (shard.clock.observed + self.timeouts.of(sender, quiet), sequence, stamp, connection_id)
         beats = shard.wheel.beats
         if sender in beats:
             beats[sender] = beat
