@@ -15,15 +15,6 @@ _CONTRACT: Final = "/contracts/{contract_id}"
 ROUTES: Final[Mapping[str, Rule]] = {
     f"GET {_CONTRACT}/supervisor/state": _READS,
     **{f"POST {_CONTRACT}/supervisor/{step}": _WORKS for step in ("sync", "state", "restore")},
-    "GET /system": _RUNS_THE_SYSTEM,
-    "GET /dead-letters": _RUNS_THE_SYSTEM,
-    "GET /maintenance": _RUNS_THE_SYSTEM,
-    "PUT /maintenance": _RUNS_THE_SYSTEM,**{
-        f"POST {_CONTRACT}/agents/{{role}}/{step}": _WORKS
-        for step in ("join", "heartbeat", "leave", "status", "restart")
-    },
-    "GET /agents": Rule(EVERYBODY, Scope.OWN),
-    "GET /daemons/{daemon_id}/verdicts": Rule(EVERYBODY, Scope.DAEMON),
 }
 
 # Events that are read and that no service writes.

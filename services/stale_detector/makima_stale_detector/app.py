@@ -12,8 +12,8 @@ from makima_stale_detector.handlers.detection_loop import DetectionLoop
 from makima_stale_detector.handlers.heartbeat_consumer import HeartbeatConsumer
 from makima_stale_detector.handlers.local_health import LocalHealth
 from makima_stale_detector.handlers.log_follower import LogFollower
-from makima_stale_detector.handlers.role_task_scanner import RoleTaskScanner
 from makima_stale_detector.handlers.maintenance import Maintenances
+from makima_stale_detector.handlers.role_task_scanner import RoleTaskScanner
 from makima_stale_detector.handlers.silence_outbox import SilenceOutbox
 from makima_stale_detector.handlers.stale_contract_scanner import StaleContractScanner
 from makima_stale_detector.projections import Silence

@@ -24,7 +24,7 @@ class Consult(Protocol[S_contra, C]):
 
     Called before each attempt, with the state that is decided on. `fresh`: from the log, because what was
     read before may be outdated; otherwise memory will do, as the guard refuses the append if that was too old.
-    A command that is held by a guard of its own must not be consulted for: an append has one guard.
+    A command that is held by a guard of its own must not be consulted for: a conflict does not say of which guard it is.
     """
 
     async def __call__(

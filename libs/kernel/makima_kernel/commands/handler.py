@@ -146,9 +146,9 @@ class CommandHandler(Generic[S, C, E]):
                     raise
                 fresh = True
                 continue
-            guard = consulted.guard if consulted else request.guard
+            guards = (consulted.guard,) if consulted else request.guarded_by
             outcome = await self._appender.append(
-                _append(request, self._hash(request, command), (stream, loaded.version), events, guard)
+                _append(request, self._hash(request, command), (stream, loaded.version), events, guards)
             )
             if isinstance(outcome, GuardConflict) and consulted is not None:
                 fresh = True
@@ -243,9 +243,9 @@ def _append(
     request_hash: bytes,
     expected: tuple[str, int],
     events: list[E],
-    guard: tuple[str, int] | None,
+    guards: tuple[tuple[str, int], ...],
 ) -> Append:
-    """The append to a stream at the version `expected`, if the stream `guard` still has its version."""
+    """The append to a stream at the version `expected`, if the streams `guards` still have their versions."""
     stream, version = expected
     return Append(
         tenant=request.tenant,
@@ -255,5 +255,5 @@ def _append(
         expected=version,
         events=tuple(new_event(event) for event in events),
         meta=event_meta(request.actor, traces.traceparent(), request.token_id),
-        guards=guardrequest.guarded_by,
+        guards=guards,
     )

@@ -29,9 +29,6 @@ class ContractsSettings(KeepableTimeouts):
     restart_timeout_seconds: float = Field(
         default=60, gt=0, description="within which an agent that is restarted has to join; of observed time"
     )
-    restart_timeout_seconds: float = Field(
-        default=60, gt=0, description="within which an agent that is restarted has to join; of observed time"
-    )
     quiet_max_seconds: float = Field(
         default=14_400,
         gt=0,

@@ -15,7 +15,9 @@ from makima_gateway.http.problems import invalid
 
 R = TypeVar("R")
 PAGE_BYTES: Final = 1024 * 1024  # of JSON; at least one row is shown
-List = Literal["contracts", "tasks", "questions", "messages", "daemons", "events", "tokens", "agents", "dead-letters"]
+List = Literal[
+    "contracts", "tasks", "questions", "messages", "daemons", "events", "tokens", "agents", "dead-letters"
+]
 
 
 def encode(of: List, key: int | str) -> str:

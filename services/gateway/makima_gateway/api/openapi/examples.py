@@ -12,8 +12,7 @@ from makima_schemas.refusal import Member
 
 from makima_gateway.api import serializers
 from makima_gateway.api.export import Export
-from makima_gateway.api.openapi import agent_examples
-from makima_gateway.api.openapi import system_examples
+from makima_gateway.api.openapi import agent_examples, system_examples
 from makima_gateway.api.schemas import contracts as shapes
 from makima_gateway.api.schemas.phases import AutoCompleteSummary, CompletionCheck, PhaseReadiness, PhaseTrial
 from makima_gateway.api.schemas.questions import Message, MessagePage, Question, QuestionPage
