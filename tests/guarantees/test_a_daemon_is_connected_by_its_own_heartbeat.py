@@ -55,6 +55,11 @@ async def connected(http: httpx.AsyncClient) -> tuple[object, object, object]:
     return shown["connected"], listed["connected"], active
 
 
+async def is_listed(http: httpx.AsyncClient) -> bool:
+    """The supervisor's event names the daemon; the daemon's own comes after it."""
+    return bool(await items(http, "/daemons"))
+
+
 async def events(gateways: Gateways, stream: str) -> list[str]:
     return [each.type for each in await gateways.log.stream("default", stream)]
 
@@ -67,6 +72,7 @@ async def test_a_ghost_is_connected_nowhere_and_is_asked_for_nothing(
         contract = str((await created(http))["id"])
         await supervise(nats, contract)
         await eventually(lambda: is_known(http, contract))
+        await eventually(lambda: is_listed(http))
         assert await connected(http) == (False, False, 0)
         problem = await refused(http.post(f"/contracts/{contract}/supervisor/restart"), 503, "UNAVAILABLE")
         assert "d1" in str(problem["detail"])

@@ -186,7 +186,7 @@ async def test_a_name_that_no_index_should_hold_is_refused(
 
 @pytest.mark.parametrize(
     ("unknown", "nearest"),
-    [("expected_versoin", "expected_version"), ("guards", "guard"), ("tenants", "tenant")],
+    [("expected_versoin", "expected_version"), ("gaurd", "guard"), ("tenants", "tenant")],
 )
 async def test_a_misspelt_member_of_a_request_is_refused_with_the_one_that_was_meant(
     nats: Client, seen: list[tuple[Request[SwitchOn], SwitchOn]], unknown: str, nearest: str

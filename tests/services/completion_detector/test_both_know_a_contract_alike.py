@@ -66,8 +66,8 @@ def _asks_what_it_takes(state: Contract, snapshot: Snapshot) -> Action:
     found = next_action(snapshot, Switches())
     command = _command(found, snapshot)
     if command is not None:
-        first, *_ = DECIDER.decide(command, state)
-        assert isinstance(first, LEADS_ON[type(found)])
+        # The supervisor's task may end with the contract, before it.
+        assert any(isinstance(event, LEADS_ON[type(found)]) for event in DECIDER.decide(command, state))
     return found
 
 

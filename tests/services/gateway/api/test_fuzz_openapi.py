@@ -36,8 +36,8 @@ AT_ONCE: Final = 8
 PATIENCE: Final = 10.0
 ENDLESS: Final = frozenset({"monitor_events"})  # tested on its own
 SCHEMA: Final = schemathesis.openapi.from_dict(DOCUMENT)
-# Nobody can restart an agent without a daemon, and no daemon is there.
-WITHOUT_A_DAEMON: Final = frozenset({"restart_agent"})
+# What needs a daemon or the stale-detector: neither is there.
+UNSERVED: Final = frozenset({"restart_agent", "start_maintenance", "end_maintenance"})
 OF_PATHS: Final = frozenset(
     {ErrorCode.NOT_FOUND, ErrorCode.METHOD_NOT_ALLOWED}
 )  # a made-up id may make another path of it
@@ -86,7 +86,7 @@ async def known(http: httpx.AsyncClient) -> dict[str, str]:
 def check(case: Made, response: Response) -> None:
     """The answer is one that the document tells of."""
     name, said = name_of(case), f"{case.as_curl_command()} → {response.status_code} {response.text[:500]}"
-    assert response.status_code < 500 or (name in WITHOUT_A_DAEMON and response.status_code == 503), said
+    assert response.status_code < 500 or (name in UNSERVED and response.status_code == 503), said
     if response.status_code >= 400:
         assert response.headers["content-type"] == ["application/problem+json"], said
         code = ErrorCode(str(cast("Json", response.json())["code"]))
