@@ -88,7 +88,7 @@ class Detection(LogReader):
         async def found() -> bool:
             return (await stored(self.nats)).silent(await self.verdicts()) >= died
 
-        await eventually(found, 60, every=0.1, because="somebody's death was not found")
+        await eventually(found, 150, every=0.1, because="somebody's death was not found")  # after holds
         await self.seen_to_flow(TIMEOUT + GRACE + INTERVAL)
 
         async def nobody_else() -> bool:
