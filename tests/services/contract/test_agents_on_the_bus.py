@@ -7,6 +7,7 @@ from typing import cast
 import asyncpg
 import orjson
 import pytest
+from makima_kernel.nats.connection import confirm_subscriptions
 from makima_kernel.service.settings import Settings
 from makima_kernel.testing import eventually
 from makima_schemas import subjects
@@ -190,7 +191,7 @@ async def test_the_daemon_of_a_contract_is_asked_for_a_role(contracts: Contracts
     await contracts.accepted("c1", c.AssignContract("d1", "placed"))
     assert "does not receive signals" in str(cast("dict[str, object]", await ask("t2"))["reason"])
     subscription = await nats.subscribe(subjects.daemon_signal("d1", "start"), cb=daemon)
-    await nats.flush()
+    await confirm_subscriptions(nats)
     assert await ask("t2") == {"requested": True, "daemon_id": "d1", "reason": None}
     assert heard == [
         {"contract_id": "c1", "contract_type": "simple", "phase": "plan", "task_id": "t2", "role": "reviewer"}

@@ -1,5 +1,6 @@
 """Tasks of agents that stay away, and tasks that nobody takes: what the clock is about, and what it does."""
 
+import asyncio
 from dataclasses import replace
 
 import asyncpg
@@ -10,7 +11,7 @@ from makima_kernel.event_log.log import Log
 from makima_kernel.nats.streams import provision
 from makima_kernel.service.runtime import Service
 from makima_kernel.service.settings import Settings
-from makima_kernel.testing import eventually
+from makima_kernel.testing import PATIENCE, eventually
 from makima_schemas import subjects
 from makima_schemas.agent import AgentJoined, AgentLeft, AgentStatus, AgentStatusChanged
 from makima_schemas.codec import Event
@@ -23,6 +24,7 @@ from makima_stale_detector.domain.role_tasks import (
     evolve_agent,
     evolve_task,
 )
+from makima_stale_detector.handlers.role_task_scanner import for_each
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
@@ -137,3 +139,16 @@ async def test_a_dead_agents_task_returns_once_and_whoever_can_take_it_is_asked_
         await eventually(lambda: pool.fetchval(asked))
         assert [(start["task_id"], start["role"]) for start in heard] == [("t1", "builder")]
         assert await released(system) == [e.TaskReleased("t1", "agent_dead")]
+
+
+async def test_a_daemon_that_does_not_answer_makes_nobody_else_wait() -> None:
+    reached = asyncio.Event()
+
+    async def ask(daemon: str) -> None:
+        if daemon == "silent":
+            await reached.wait()
+        else:
+            reached.set()
+
+    async with asyncio.timeout(PATIENCE):
+        await for_each(["silent", "another one"], ask)

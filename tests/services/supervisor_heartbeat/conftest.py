@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import asyncpg
 import orjson
 import pytest
+from makima_kernel.nats.connection import confirm_subscriptions
 from makima_kernel.service.settings import Settings
 from makima_schemas.contract.events import ContractAssigned
 from nats.aio.client import Client
@@ -32,6 +33,6 @@ async def crew(settings: Settings, pool: asyncpg.Pool, nats: Client) -> AsyncIte
             made.signals.append((message.subject, orjson.loads(message.data)))
 
         listening = await nats.subscribe("makima.signals.daemon.>", cb=hear)
-        await nats.flush()
+        await confirm_subscriptions(nats)
         yield made
         await listening.unsubscribe()

@@ -40,7 +40,7 @@ class AgentLookup:
             role = await self._queries.role_of(request.tenant, request.target, command.connection_id)
         if role is None:
             return None
-        if request.guard is not None:
+        if request.guarded_by:
             raise Refused(ErrorCode.INVALID_REQUEST, "a task call cannot have a guard")
         stream = stream_name("agent", agent_id(request.target, role))
         read = self._records.reload if fresh else self._records.load

@@ -1,8 +1,7 @@
 """Rules of the diagnosis about the agents that do the work, and the tasks that none of them can take."""
 
 from collections.abc import Iterator
-from datetime import timedelta
-from typing import Final, cast
+from typing import cast
 
 import orjson
 from makima_schemas.agent import AgentStatus
@@ -12,9 +11,6 @@ from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
 from makima_gateway.diagnosis.contract_facts import ContractFacts, Evidence
 from makima_gateway.diagnosis.finding import Finding, path_of
 from makima_gateway.read_model.rows import AgentRow
-
-# A role of which nobody ever joined may be that of a script, which comes for its tasks without joining.
-PENDING_TIMEOUT: Final = timedelta(minutes=5)
 
 
 def dead(found: ContractFacts) -> Iterator[Finding]:
@@ -42,12 +38,14 @@ def restarting_too_long(found: ContractFacts) -> Iterator[Finding]:
 
 
 def untaken(found: ContractFacts) -> Iterator[Finding]:
-    """Of a role that has an agent at once; of another one after a while: a script may come for it."""
+    """Of a role that has an agent at once; of another one after `pending_timeout`: a script may come for its tasks
+    without joining.
+    """
     known = {row.role: row for row in found.agents}
     for task in found.untaken if found.at_work else ():
         role = cast("str", task.role)
         agent = known.get(role)
-        if agent is None and found.now - task.updated_at <= PENDING_TIMEOUT:
+        if agent is None and found.now - task.updated_at <= found.pending_timeout:
             continue
         why = "no agent of this role ever joined" if agent is None else f"its agent is {agent.agent_status}"
         text = f"task {task.name} is pending for role {role}: {why}"

@@ -72,6 +72,7 @@ class ContractFacts:
     untaken: Sequence[TaskRow] = ()
     now: datetime = _LONG_AGO
     restart_timeout: timedelta = timedelta.max  # after which an agent that is restarted should have joined
+    pending_timeout: timedelta = timedelta.max  # after which somebody should have come for a pending task
     maintenance: Sequence[Window] = ()
 
     @property

@@ -61,6 +61,7 @@ async def contract_facts(
         untaken=await agents.tasks_to_take(row.tenant, row.id, MAX_TASKS),
         now=now,
         restart_timeout=timedelta(seconds=settings.restart_timeout_seconds),
+        pending_timeout=timedelta(seconds=settings.task_pending_timeout_seconds),
         maintenance=maintenance.covering(
             owner=row.owner_id,
             daemon=None if supervisor is None else supervisor.daemon_id,

@@ -3,10 +3,10 @@ agents). The contract service does both, by command.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import asdict
 from time import monotonic
-from typing import Final
+from typing import Final, TypeVar
 
 import structlog
 from makima_kernel.cancellation import raise_if_cancelled
@@ -28,7 +28,11 @@ from makima_stale_detector.queries import AwayAgent, Queries, WaitingTask
 
 ROLE_SCAN_SECONDS: Final = 0.5
 ROLE_SCAN_BATCH_SIZE: Final = 5000  # of each kind: those that have waited longest
+# A daemon that does not answer takes two seconds of a question; it is not to take them of everybody else's.
+MAX_CONCURRENT_REQUESTS: Final = 16
 CONTRACT_SERVICE: Final = "contract"
+
+K = TypeVar("K")
 
 _logger = structlog.get_logger(__name__)
 
@@ -80,10 +84,8 @@ class RoleTaskScanner:
         away = await self._queries.away_agents(ROLE_SCAN_BATCH_SIZE)
         waiting = await self._queries.waiting_tasks(ROLE_SCAN_BATCH_SIZE)
         watched = self._watched_seconds()
-        for agent in self._away.watch(away, watched, self._claimed_seconds):
-            await self._return(agent)
-        for task in self._waiting.watch(waiting, watched, self._pending_seconds):
-            await self._ask(task)
+        await for_each(self._away.watch(away, watched, self._claimed_seconds), self._return)
+        await for_each(self._waiting.watch(waiting, watched, self._pending_seconds), self._ask)
 
     def _watched_seconds(self) -> float:
         """The time since the last scan. Of a longer gap, in which this process was frozen, only a scan's length."""
@@ -129,3 +131,14 @@ class RoleTaskScanner:
             return
         await self._queries.mark_requested(task)
         log.info("role_tasks.role_asked_for", daemon_id=answer.get("daemon_id"))
+
+
+async def for_each(episodes: Iterable[K], act: Callable[[K], Awaitable[None]]) -> None:
+    """Acts on all of them, a few at the same time."""
+    free = asyncio.Semaphore(MAX_CONCURRENT_REQUESTS)
+
+    async def one(episode: K) -> None:
+        async with free:
+            await act(episode)
+
+    await asyncio.gather(*map(one, episodes))
