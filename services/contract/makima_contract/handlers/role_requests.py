@@ -5,11 +5,11 @@ The stale-detector asks when a task has been pending too long. Whoever places ro
 
 from typing import Final, cast
 
-import orjson
 import structlog
+from makima_kernel.commands.daemon_signal import signal_daemon
 from makima_kernel.commands.decider import fold
+from makima_kernel.commands.decoding import cut
 from makima_kernel.event_log.log import Log
-from makima_schemas import subjects
 from makima_schemas.codec import decode
 from makima_schemas.contract.events import ContractCreated, ContractEvent
 from makima_schemas.contract.model import ACTIVE_STATUSES, TaskStatus
@@ -18,8 +18,6 @@ from makima_schemas.identity import stream_name
 from makima_schemas.questions import AskForRole, RoleRequest
 from makima_schemas.refusal import Refused
 from nats.aio.client import Client
-from nats.errors import Error as NatsError
-from nats.errors import NoRespondersError
 
 from makima_contract.domain.decider import ContractDecider
 from makima_contract.queries import Queries
@@ -68,21 +66,11 @@ class RoleRequests:
         daemon_id = daemon_id or await self._queries.daemon_of(tenant, start["contract_id"])
         if daemon_id is None:
             return _nobody("no daemon has the contract")
-        try:
-            answer = await self._nats.request(
-                subjects.daemon_signal(daemon_id, "start"),
-                orjson.dumps(start),
-                timeout=DAEMON_REPLY_TIMEOUT_SECONDS,
-            )
-        except NoRespondersError:
-            return _nobody(f"daemon {daemon_id} does not receive signals now")
-        except TimeoutError:
-            pass
-        except NatsError as error:
-            return _nobody(f"the signal to daemon {daemon_id} could not be sent: {type(error).__name__}")
-        else:
-            if answer.data.startswith(b'{"error":'):
-                return _nobody(f"daemon {daemon_id} refused: {answer.data[:200].decode(errors='replace')}")
+        refused = await signal_daemon(
+            self._nats, daemon_id, "start", start, timeout=DAEMON_REPLY_TIMEOUT_SECONDS
+        )
+        if refused is not None:
+            return _nobody(f"daemon {daemon_id}: {cut(refused.detail)}")
         structlog.get_logger().info("contract.role_asked_for", daemon_id=daemon_id, **start)
         return RoleRequest(requested=True, daemon_id=daemon_id, reason=None)
 

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
 
 from makima_gateway.read_model.latest_heartbeats import LatestHeartbeats
 from makima_gateway.read_model.rows import SupervisorRow
@@ -26,9 +25,8 @@ def over_limit(
 ) -> OverLimit | None:
     """The contract's daemon, if a sender of it was refused since then."""
     state = None if supervisor is None else latest.latest("daemon", supervisor.daemon_id)
-    recorded = None if state is None else state.heartbeat.get("over_limit")
-    if supervisor is None or not isinstance(recorded, dict):
+    noted = None if state is None else state.noted("over_limit")
+    if supervisor is None or noted is None:
         return None
-    members = cast("dict[str, object]", recorded)
-    at = datetime.fromisoformat(str(members["at"]))
+    at, members = noted
     return OverLimit(supervisor.daemon_id, str(members.get("reason")), at) if at >= since else None

@@ -48,11 +48,10 @@ def _found(latest: LatestHeartbeats, supervisor: SupervisorRow) -> Iterator[Riva
     )
     for kind, sender_id in senders:
         state = latest.latest(kind, sender_id)
-        recorded = None if state is None else state.heartbeat.get("rival")
-        if state is None or not isinstance(recorded, dict):
+        noted = None if state is None else state.noted("rival")
+        if state is None or noted is None:
             continue
-        members = cast("dict[str, object]", recorded)
+        at, members = noted
         own = supervisor.daemon_id if kind == "supervisor" else str(state.heartbeat.get("hostname", ""))
-        at = datetime.fromisoformat(str(members["at"]))
         count = cast("int", members.get("count", 0))
         yield Rival(kind, sender_id, own, str(members.get("other")), count, at)

@@ -58,9 +58,5 @@ def _found(latest: LatestHeartbeats, supervisor: SupervisorRow) -> Iterator[Unfi
 
 def _latest_unfit(state: LatestHeartbeat) -> tuple[datetime, dict[str, object]] | None:
     """The sender's last heartbeat that did not fit, if none that fits came after it."""
-    unfit = state.heartbeat.get("unfit")
-    if not isinstance(unfit, dict):
-        return None
-    members = cast("dict[str, object]", unfit)
-    at = datetime.fromisoformat(str(members["at"]))
-    return (at, members) if state.at is None or at >= state.at else None
+    noted = state.noted("unfit")
+    return noted if noted is None or state.at is None or noted[0] >= state.at else None

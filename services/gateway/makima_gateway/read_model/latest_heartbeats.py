@@ -40,6 +40,14 @@ class LatestHeartbeat:
         tenant = str(heartbeat.get("tenant", DEFAULT_TENANT))
         return cls(tick, kind, sender_id, tenant, named, _time(heartbeat.get("last_heartbeat")), heartbeat)
 
+    def noted(self, name: str) -> tuple[datetime, dict[str, object]] | None:
+        """What the recorder noted about the sender under this name, and when; None: nothing."""
+        note = self.heartbeat.get(name)
+        if not isinstance(note, dict):
+            return None
+        members = cast("dict[str, object]", note)
+        return datetime.fromisoformat(str(members["at"])), members
+
 
 class Waiters:
     """The asyncio events to set at each new heartbeat.
