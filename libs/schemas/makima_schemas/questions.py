@@ -14,6 +14,7 @@ from makima_schemas.identity import DEFAULT_TENANT, ID_PATTERN
 from makima_schemas.supervisor import DeclareSilent
 
 MAX_HISTORY_HEARTBEATS: Final = 500
+MAX_SENDERS: Final = 1000  # in one question about senders
 MAX_VERDICTS: Final = 4096  # of each kind in one message; its 512 KiB hold fewer
 
 
@@ -132,6 +133,51 @@ class SupervisorStatus(RecordedHeartbeat):
     current_activity: str | None
     last_heartbeat: str
     alive: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SenderStates:
+    """What the recorder's read model says of these senders, named by their streams."""
+
+    streams: Annotated[tuple[str, ...], Field(max_length=MAX_SENDERS)]
+    tenant: str = DEFAULT_TENANT
+
+
+class KnownSender(TypedDict):
+    """`alive`: heartbeats of it are expected. `status`: of an agent. The newest heartbeat of its current incarnation
+    is at `sequence` of the stream `stream_epoch`; null: none is kept.
+    """
+
+    alive: bool
+    status: str | None
+    connection_id: str | None
+    daemon_id: str | None
+    stream_epoch: str | None
+    sequence: int | None
+
+
+class SenderStatesAnswer(TypedDict):
+    """The read model at `position` of the log. Senders that it does not know are missing."""
+
+    position: int
+    senders: dict[str, KnownSender]
+
+
+@dataclass(frozen=True, slots=True)
+class LivingSenders:
+    """The senders that the recorder's read model says are alive or being restarted: those of its next rows after the
+    stream `after`.
+    """
+
+    after: str = ""
+    tenant: str = DEFAULT_TENANT
+
+
+class LivingSendersAnswer(TypedDict):
+    """`next` is the `after` of the next question; null: these are the last rows."""
+
+    streams: list[str]
+    next: str | None
 
 
 @dataclass(frozen=True, slots=True)

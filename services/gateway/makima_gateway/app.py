@@ -9,6 +9,7 @@ from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
 from makima_kernel.service.runtime import Service
 from makima_kernel.telemetry import metrics
 from makima_schemas import subjects
+from makima_schemas.agent import AgentStatus
 from makima_schemas.contract.model import ContractStatus
 
 from makima_gateway.api.application import application
@@ -132,6 +133,10 @@ def _gauges(queries: Queries) -> Callable[[], Awaitable[None]]:
                 metrics.exported(metrics.contracts_stale_count).set(
                     sum(stale for _, stale in counted.values())
                 )
+                agents = {status: (count, stuck) for status, count, stuck in await queries.agent_gauges()}
+                for each in AgentStatus:
+                    metrics.exported(metrics.agents_by_status).labels(each).set(agents.get(each, (0, 0))[0])
+                metrics.exported(metrics.agents_stuck).set(sum(stuck for _, stuck in agents.values()))
             except DATABASE_UNAVAILABLE as error:
                 structlog.get_logger().warning(
                     "gateway.gauges_failed", reason=f"{type(error).__name__}: {error}"

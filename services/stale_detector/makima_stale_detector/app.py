@@ -7,6 +7,7 @@ from makima_kernel.service.runtime import Service
 from makima_stale_detector.domain.shards.observed_clock import SECOND, Timeouts
 from makima_stale_detector.domain.verdicts.detector import Detector
 from makima_stale_detector.handlers.agent_cleaner import AgentCleaner
+from makima_stale_detector.handlers.auditor import Auditor
 from makima_stale_detector.handlers.canaries import Canaries
 from makima_stale_detector.handlers.detection_loop import DetectionLoop
 from makima_stale_detector.handlers.heartbeat_consumer import HeartbeatConsumer
@@ -72,6 +73,10 @@ async def build(service: Service) -> None:
         local_health=local_health.problem,
     )
 
+    auditor = Auditor(detector, reader, follower, queries, service.bus, incomplete=local_health.incomplete)
+    service.status.report("audit_differences", lambda: auditor.differing)
+    service.status.report("audit_rounds", lambda: auditor.rounds)
+
     async def reads() -> str | None:
         return local_health.incomplete()
 
@@ -85,6 +90,7 @@ async def build(service: Service) -> None:
     service.ready_when("heartbeats", reads)
     service.healthy_when("detector", sees)
     service.health.warn_when("staleness", staleness.warning)
+    service.health.warn_when("audit", auditor.warning)
     service.loop("follow", follower.run)
     service.loop("read", read)
     service.loop("canaries", Canaries(detector, reader, service.nats).run)
@@ -96,6 +102,7 @@ async def build(service: Service) -> None:
     if settings.feature_flags.supervisor_heartbeat:
         service.loop("clean up agents", cleaner.run)
     service.loop("role tasks", role_tasks.run)
+    service.loop("audit", auditor.run)
 
 
 def timeouts(contracts: ContractsSettings) -> Timeouts:

@@ -1,6 +1,7 @@
 """Queries of the detector on its own read model."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,17 +10,20 @@ from uuid import UUID
 
 import asyncpg
 from makima_kernel.event_log.named_sql import named
-from makima_schemas.codec import adapter
+from makima_schemas.agent import AgentStatus
+from makima_schemas.codec import Event, UndecodableError, UnknownEventError, adapter, decode
 from makima_schemas.identity import DEFAULT_TENANT
 from makima_schemas.silence import SilenceDetected
 
+from makima_stale_detector.domain.audit import Said
 from makima_stale_detector.domain.members.registry import MAX_DEAD_SENDERS
-from makima_stale_detector.domain.members.sender import Sender, from_row
+from makima_stale_detector.domain.members.sender import EVENTS, Sender, from_row
 from makima_stale_detector.domain.verdicts.mass_silence import Hold
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
 # A hundred years. The API takes at most ten; logs of before it had a bound may hold anything.
 LONGEST_THRESHOLD_SECONDS: Final = 3_155_760_000.0
+LIVING_ROWS: Final = 2000  # that one call of `living` looks at
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -118,6 +122,16 @@ class WaitingTask:
     since_position: int  # of the event since which it is pending; identifies the episode
 
 
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """A sender in the log and in our read model, at one moment."""
+
+    head: int  # position of its newest event in the log; 0: it has none
+    event: Event | None  # that event; None: it has none, or it cannot be read
+    row: Said | None  # what our read model says of it; None: it does not know the sender
+    owner: str | None  # of its contract, by our read model; None: it has no contract, or there is no such one
+
+
 class Queries:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
@@ -196,3 +210,30 @@ class Queries:
         await self._pool.execute(
             SQL["mark_requested"], task.tenant, task.contract_id, task.task_id, task.since_position
         )
+
+    async def audited(self, streams: Mapping[str, str]) -> tuple[int, dict[str, Audited]]:
+        """The senders, given by name with their streams, and the position up to which our read model is folded."""
+        types = [each.__name__ for each in EVENTS]
+        rows = await self._pool.fetch(
+            SQL["audited"], DEFAULT_TENANT, list(streams), list(streams.values()), types
+        )
+        return rows[0]["position"] if rows else 0, {row["name"]: _audited(row) for row in rows}
+
+    async def living(self, after: str) -> tuple[list[str], str | None]:
+        """The senders that are alive or being restarted of the next rows after the name `after`; and the `after` of
+        the next call, None for the last rows.
+        """
+        row = await self._pool.fetchrow(SQL["living"], after, LIVING_ROWS)
+        assert row is not None
+        return row["names"], row["last"] if row["read"] == LIVING_ROWS else None
+
+
+def _audited(row: asyncpg.Record) -> Audited:
+    status = None if row["status"] is None else AgentStatus(row["status"])
+    daemon_id = None if row["name"].startswith("daemon:") else row["daemon_id"]
+    said = None if row["alive"] is None else Said(row["alive"], row["connection_id"], daemon_id, status)
+    event = None
+    if row["type"] is not None:
+        with suppress(UndecodableError, UnknownEventError):
+            event = decode(row["type"], row["schema"], row["data"])
+    return Audited(row["head"] or 0, event, said, row["owner_id"])

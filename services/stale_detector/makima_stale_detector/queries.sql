@@ -108,3 +108,23 @@ order by t.since_position limit $1
 -- The daemon was asked; the task's next event begins a new episode.
 update stale_detector.role_tasks set requested = true
 where tenant = $1 and contract_id = $2 and task_id = $3 and since_position = $4
+
+-- name: audited
+-- Of each given sender ($2: its name, $3: its stream): its newest event of the types $4 in the log, its row, and the owner
+-- of its contract; and the position up to which the rows are folded. One statement, one snapshot.
+select coalesce((select position from event_log.checkpoints where consumer = 'stale_detector' and shard = 0 order by generation limit 1), 0) as position,
+       given.name, newest.type, newest.schema, convert_to(newest.data::text, 'UTF8') as data, newest.position as head,
+       s.alive, s.connection_id, s.daemon_id, s.status, c.owner_id
+from unnest($2::text[], $3::text[]) as given (name, stream)
+left join lateral (
+    select type, schema, data, position from event_log.events as e
+    where e.tenant = $1 and e.stream = given.stream and e.type = any ($4::text[])
+    order by e.version desc limit 1
+) as newest on true
+left join stale_detector.senders as s on s.name = given.name
+left join stale_detector.contracts as c on c.tenant = $1 and c.contract_id = newest.data ->> 'contract_id'
+
+-- name: living
+-- Of the next $2 rows after the name $1: those of senders that are alive or being restarted, and the last row.
+select coalesce(array_agg(name) filter (where alive or status = 'restarting'), '{}') as names, count(*) as read, max(name) as last
+from (select name, alive, status from stale_detector.senders where name > $1 order by name limit $2) as page

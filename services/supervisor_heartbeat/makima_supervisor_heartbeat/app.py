@@ -38,7 +38,7 @@ from makima_supervisor_heartbeat.handlers.task_follower import TaskFollower
 from makima_supervisor_heartbeat.handlers.verdicts import Verdicts, idempotency_content
 from makima_supervisor_heartbeat.handlers.watermarks import Watermarks
 from makima_supervisor_heartbeat.projections import KnownSenders
-from makima_supervisor_heartbeat.queries import Queries
+from makima_supervisor_heartbeat.queries import AuditQueries, Queries
 
 NAME = "supervisor_heartbeat"
 LEFT_AFTER_SECONDS = 600.0  # at least: who was not heard for so long is none of its daemon's senders any more
@@ -130,4 +130,7 @@ async def build(service: Service) -> None:
     router.command(RestartSupervisor, restarts.restart, daemons=False)
     router.query(questions.Heartbeats, queries.answer_heartbeats)
     router.query(questions.Status, queries.answer_status)
+    audit = AuditQueries(service.pool)
+    router.query(questions.SenderStates, audit.answer_states)
+    router.query(questions.LivingSenders, audit.answer_living)
     service.include(router)

@@ -33,6 +33,8 @@ check = _gauge(
 )
 contracts_by_status = _gauge("makima_contracts_by_status", "Contracts, by status", ("status",))
 contracts_stale_count = _gauge("makima_contracts_stale_count", "Stale contracts")
+agents_by_status = _gauge("makima_agents_by_status", "Agents, supervisors included, by status", ("status",))
+agents_stuck = _gauge("makima_agents_stuck", "Agents, supervisors included, that are alive without progress")
 contracts_unjudged = _gauge(
     "makima_contracts_unjudged", "Contracts whose staleness cannot be judged because of their data"
 )
@@ -122,6 +124,11 @@ agents_cleaned_up = Counter(
     "makima_agents_cleaned_up_total", "Agents that became offline because they had been dead for long"
 )
 tracked_senders = _gauge("makima_tracked_senders", "Senders that the detector monitors")
+audit_differences = _gauge(
+    "makima_audit_differences",
+    "Senders that this detector's memory, or a read model, has otherwise than the log; each counts once a source",
+    ("source",),
+)
 maintenance_now = _gauge("makima_maintenance_now", "Maintenance windows that are open")
 log_lines_dropped = Counter(
     "makima_log_lines_dropped_total", "Log lines that could not be written: nobody reads, or the disk is full"

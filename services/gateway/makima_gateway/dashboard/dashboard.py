@@ -56,6 +56,8 @@ class Dashboard:
     waitingForInput: list[WaitingContract]  # noqa: N815
     recentEvents: list[dict[str, object]]  # noqa: N815
     resourceUsage: ResourceUsage  # noqa: N815
+    agentCounts: dict[str, int]  # noqa: N815 - by status, supervisors included; without agents that were cleaned up
+    stuckAgents: int  # noqa: N815 - of these, those that are alive without progress
 
 
 def dashboard(found: DashboardRows, feed: LatestHeartbeats, now: datetime, *, enhanced: bool) -> Dashboard:
@@ -84,6 +86,8 @@ def dashboard(found: DashboardRows, feed: LatestHeartbeats, now: datetime, *, en
             activeDaemons=len(found.daemons),
             totalWorktrees=sum(_worktrees(feed, daemon) for daemon in found.daemons),
         ),
+        agentCounts=_sums((tally.status, tally.agents) for tally in found.agents),
+        stuckAgents=sum(tally.stuck for tally in found.agents),
     )
 
 

@@ -28,6 +28,15 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
+class AgentTally:
+    """Counts over the agents of one status."""
+
+    status: str
+    agents: int
+    stuck: int  # alive without progress
+
+
+@dataclass(frozen=True, slots=True)
 class StaleOne:
     id: str
     name: str
@@ -47,6 +56,7 @@ class DashboardRows:
     """The rows from which the dashboard is made. The lists have the newest contracts first."""
 
     tallies: Sequence[Tally]
+    agents: Sequence[AgentTally]
     stale: Sequence[StaleOne]
     waiting: Sequence[WaitingOne]
     events: Sequence[str]  # JSON messages of the monitor, newest first
@@ -72,6 +82,7 @@ class DashboardQueries:
 
             return DashboardRows(
                 [Tally(*cast("tuple[str, str, int, int, int, int]", row)) for row in await rows("tallies")],
+                [AgentTally(*cast("tuple[str, int, int]", row)) for row in await rows("agents")],
                 [
                     StaleOne(*cast("tuple[str, str, datetime]", row))
                     for row in await rows("stale", MAX_LISTED_CONTRACTS)

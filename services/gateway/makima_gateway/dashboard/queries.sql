@@ -3,6 +3,11 @@
 select status, phase, sum(contracts)::bigint, sum(supervised)::bigint, sum(tasks_running)::bigint, sum(tasks_pending)::bigint
 from gateway.tallies where tenant = $1 and ($2::text is null or owner_id = $2) group by status, phase
 
+-- name: agents
+-- Counts of agents by status, and of stuck ones among them; of one owner's contracts, if $2 names an owner.
+select agent_status, sum(agents)::bigint, coalesce(sum(agents) filter (where stuck), 0)::bigint
+from gateway.agent_counts where tenant = $1 and ($2::text is null or owner_id = $2) group by agent_status
+
 -- name: stale
 -- The newest stale contracts.
 select id, name, last_activity_at from gateway.contracts

@@ -1,8 +1,18 @@
-"""Maintains the counts in `tallies`: a batch adds the changes of its contracts' counts."""
+"""Maintains the counts in `tallies` and `agent_counts`: a batch adds the changes of its contracts and agents."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 
-from makima_gateway.read_model.rows import ContractRow, Counts, Rows, TallyKey, TallyRow
+from makima_gateway.read_model.rows import (
+    AgentCountKey,
+    AgentCountRow,
+    AgentRow,
+    ContractRow,
+    Counts,
+    Rows,
+    TallyKey,
+    TallyRow,
+)
 
 
 def counted(row: ContractRow) -> tuple[TallyKey, Counts]:
@@ -22,6 +32,28 @@ def changes(rows: Rows) -> list[TallyRow]:
             total + sign * count for total, count in zip(sums.get(key, (0, 0, 0, 0, 0)), counts, strict=True)
         ]
     return [TallyRow(*key, *total) for key, total in sums.items() if any(total)]
+
+
+def counted_agent(row: AgentRow) -> AgentCountKey | None:
+    """The key of the row of `agent_counts` in which an agent is counted; None for one that was cleaned up."""
+    return None if row.hidden else (row.tenant, row.owner_id, row.agent_status.value, row.stuck)
+
+
+def agent_changes(rows: Rows, deleted: Iterable[AgentRow]) -> list[AgentCountRow]:
+    """What to add to each row of `agent_counts` (may be negative). `deleted`: agents as they were counted, which are
+    gone with their contracts; the working set does not have them any more.
+    """
+    sums = Counter[AgentCountKey]()
+    for key, row in rows.agents.items():
+        sums.subtract(_once(rows.counted_agents.get(key)))
+        sums.update(_once(counted_agent(row)))
+    for row in deleted:
+        sums.subtract(_once(counted_agent(row)))
+    return [AgentCountRow(*key, count) for key, count in sorted(sums.items()) if count]
+
+
+def _once(key: AgentCountKey | None) -> tuple[AgentCountKey, ...]:
+    return () if key is None else (key,)
 
 
 def _moves(rows: Rows) -> Iterator[tuple[TallyKey, Counts, int]]:

@@ -31,8 +31,9 @@ class ReadModel:
         "daemons",
         "monitor_events",
         "tallies",
+        "agent_counts",
     )
-    fold_number: int = 4
+    fold_number: int = 5
     events: frozenset[type] = EVENTS
 
     async def apply(self, connection: asyncpg.Connection, batch: Sequence[Applied]) -> None:

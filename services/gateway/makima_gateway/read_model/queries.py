@@ -223,6 +223,13 @@ class Queries:
             "list[tuple[str, int, int]]", [tuple(record) for record in await self._pool.fetch(SQL["gauges"])]
         )
 
+    async def agent_gauges(self) -> list[tuple[str, int, int]]:
+        """(agent status, number of agents, number of stuck ones)."""
+        return cast(
+            "list[tuple[str, int, int]]",
+            [tuple(record) for record in await self._pool.fetch(SQL["agent_gauges"])],
+        )
+
     async def _one(self, name: str, *arguments: object) -> Record | None:
         return cast("Record | None", await self._pool.fetchrow(SQL[name], *arguments))
 

@@ -16,6 +16,7 @@ InnerKey = tuple[str, str, str]  # tenant, contract id, id of a task or question
 SenderKey = tuple[str, str]  # tenant, task id of a supervisor or daemon id
 AgentKey = tuple[str, str, str]  # tenant, contract id, role
 TallyKey = tuple[str, str, str, str]  # tenant, owner, status, phase
+AgentCountKey = tuple[str, str, str, bool]  # tenant, owner, agent status, stuck
 Counts = tuple[int, int, int, int, int]  # contracts, stale, supervised, running and pending tasks
 Json = str  # a JSON value as text: most events do not read it, so it is not decoded
 
@@ -199,6 +200,20 @@ class TallyRow:
 
 
 @dataclass(slots=True)
+class AgentCountRow:
+    """How many of an owner's agents have a status, and are stuck or not; without those that were cleaned up.
+
+    In a batch: what to add; may be negative.
+    """
+
+    tenant: str
+    owner_id: str
+    agent_status: str
+    stuck: bool
+    agents: int
+
+
+@dataclass(slots=True)
 class Rows:
     """The working set of one batch: the rows that were loaded, with the batch's events applied."""
 
@@ -220,3 +235,5 @@ class Rows:
     counted: dict[ContractKey, tuple[TallyKey, Counts]] = field(
         default_factory=dict[ContractKey, tuple[TallyKey, Counts]]
     )
+    # As what the loaded agents were counted in `agent_counts` before this batch.
+    counted_agents: dict[AgentKey, AgentCountKey] = field(default_factory=dict[AgentKey, AgentCountKey])

@@ -30,9 +30,10 @@ from makima_schemas.envelope import Recorded
 from makima_schemas.supervisor import SupervisorEvent, SupervisorRegistered, SupervisorStateChanged
 from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
 
-from makima_gateway.read_model.counters import changes, counted
+from makima_gateway.read_model.counters import agent_changes, changes, counted, counted_agent
 from makima_gateway.read_model.fold import contract_of
 from makima_gateway.read_model.rows import (
+    AgentCountRow,
     AgentKey,
     AgentRow,
     ContractKey,
@@ -62,6 +63,7 @@ _MEMBERS: Final[Mapping[type, Callable[[object], tuple[object, ...]]]] = {
         DaemonRow,
         MonitorRow,
         TallyRow,
+        AgentCountRow,
     )
 }
 _COPIED: Final = tuple(field.name for field in fields(MonitorRow))
@@ -151,7 +153,10 @@ async def load(connection: asyncpg.Connection, needed: Touched) -> Rows:
         rows.supervisors[(supervisor.tenant, supervisor.task_id)] = supervisor
     for record in await _fetch(connection, "agents_touched", needed.agents):
         agent = agent_row(record)
-        rows.agents[(agent.tenant, agent.contract_id, agent.role)] = agent
+        key = (agent.tenant, agent.contract_id, agent.role)
+        rows.agents[key] = agent
+        if (count_key := counted_agent(agent)) is not None:
+            rows.counted_agents[key] = count_key
     for record in await _fetch(connection, "daemons_touched", daemons):
         daemon = daemon_row(record)
         rows.daemons[(daemon.tenant, daemon.id)] = daemon
@@ -160,6 +165,7 @@ async def load(connection: asyncpg.Connection, needed: Touched) -> Rows:
 
 async def store(connection: asyncpg.Connection, rows: Rows) -> None:
     """Write the working set: delete the deleted contracts, then insert or update each other row once."""
+    deleted_agents = list[AgentRow]()
     if rows.deleted:
         gone = columns(rows.deleted)
         for name in (
@@ -168,16 +174,17 @@ async def store(connection: asyncpg.Connection, rows: Rows) -> None:
             "forget_questions",
             "forget_messages",
             "forget_supervisors",
-            "forget_agents",
         ):
             await connection.execute(SQL[name], *gone)
+        deleted_agents = [agent_row(each) for each in await _fetch(connection, "forget_agents", rows.deleted)]
     await _store(connection, "store_contracts", ContractRow, [rows.contracts[key] for key in rows.changed])
-    await _store_tallies(connection, changes(rows))
+    await _add(connection, "tallies", TallyRow, changes(rows))
     await _store(connection, "store_tasks", TaskRow, rows.tasks.values())
     await _store(connection, "store_questions", QuestionRow, rows.questions.values())
     await _store(connection, "store_messages", MessageRow, rows.messages)
     await _store(connection, "store_supervisors", SupervisorRow, rows.supervisors.values())
     await _store(connection, "store_agents", AgentRow, rows.agents.values())
+    await _add(connection, "agent_counts", AgentCountRow, agent_changes(rows, deleted_agents))
     await _store(connection, "store_daemons", DaemonRow, rows.daemons.values())
     if rows.monitor_events:
         await connection.copy_to_table(
@@ -190,11 +197,11 @@ async def _store(connection: asyncpg.Connection, name: str, cls: type, rows: Col
         await connection.execute(SQL[name], *columns(map(_MEMBERS[cls], rows)))
 
 
-async def _store_tallies(connection: asyncpg.Connection, tallies: list[TallyRow]) -> None:
-    if tallies:
-        added = columns(map(_MEMBERS[TallyRow], tallies))
-        await connection.execute(SQL["add_to_tallies"], *added)
-        await connection.execute(SQL["forget_empty_tallies"], *added[:4])
+async def _add(connection: asyncpg.Connection, table: str, cls: type, counts: Collection[object]) -> None:
+    if counts:
+        added = columns(map(_MEMBERS[cls], counts))
+        await connection.execute(SQL[f"add_to_{table}"], *added)
+        await connection.execute(SQL[f"forget_empty_{table}"], *added[:4])
 
 
 def _copied(rows: Iterable[MonitorRow]) -> bytes:

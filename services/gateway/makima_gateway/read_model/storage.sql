@@ -134,7 +134,8 @@ where supervisors.tenant = gone.tenant and supervisors.contract_id = gone.id;
 
 -- name: forget_agents
 delete from agents using unnest($1::text[], $2::text[]) as gone (tenant, id)
-where agents.tenant = gone.tenant and agents.contract_id = gone.id;
+where agents.tenant = gone.tenant and agents.contract_id = gone.id
+returning agents.*;
 
 -- name: add_to_tallies
 -- Add a batch's changes to the counts.
@@ -151,3 +152,14 @@ on conflict (tenant, owner_id, status, phase) do update set
 delete from tallies using unnest($1::text[], $2::text[], $3::text[], $4::text[]) as touched (tenant, owner_id, status, phase)
 where tallies.tenant = touched.tenant and tallies.owner_id = touched.owner_id and tallies.status = touched.status
   and tallies.phase = touched.phase and tallies.contracts = 0;
+
+-- name: add_to_agent_counts
+-- Add a batch's changes to the counts of agents.
+insert into agent_counts select * from unnest($1::text[], $2::text[], $3::text[], $4::boolean[], $5::bigint[])
+on conflict (tenant, owner_id, agent_status, stuck) do update set agents = agent_counts.agents + excluded.agents;
+
+-- name: forget_empty_agent_counts
+-- Delete rows that count no agent, as of contracts.
+delete from agent_counts using unnest($1::text[], $2::text[], $3::text[], $4::boolean[]) as touched (tenant, owner_id, agent_status, stuck)
+where agent_counts.tenant = touched.tenant and agent_counts.owner_id = touched.owner_id and agent_counts.agent_status = touched.agent_status
+  and agent_counts.stuck = touched.stuck and agent_counts.agents = 0;

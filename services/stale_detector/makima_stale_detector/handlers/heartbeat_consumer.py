@@ -64,6 +64,7 @@ class HeartbeatConsumer:
         # Local monotonic seconds at which heartbeats may have been lost last; for readiness, not for verdicts.
         self.loss_at = float("-inf")
         self.read = 0  # messages read since the start
+        self.sequence = 0  # in the stream, of the last message read
 
     @property
     def problem(self) -> str | None:
@@ -135,3 +136,4 @@ class HeartbeatConsumer:
                     self.note_loss()
                     self._detector.on_loss(shard)
         self.read += len(batch)
+        self.sequence = batch[-1].sequence if batch else self.sequence

@@ -50,6 +50,7 @@ class LogFollower:
         # no such contract.
         self._of_contract: dict[str, tuple[str, ...]] = {}
         self._holds: dict[str, Hold] = {}  # by owner id
+        self.position = 0  # of the log, up to which the detector's state is folded
         # Set once the detector has loaded all senders that the log lists as alive.
         self.loaded = asyncio.Event()
         # Why the detector's state may be behind the log; None: it is current.
@@ -92,6 +93,7 @@ class LogFollower:
                 for recorded in batch:
                     if CLASS_BY_NAME.get(recorded.type) in EVENTS:
                         self._apply_event(recorded)
+                self.position = batch[-1].position
 
     def _batches(self, position: int) -> AsyncGenerator[list[Recorded]]:
         return Consumer(self._log, self._nats, name="detector-follows").batches(position)
@@ -119,6 +121,7 @@ class LogFollower:
         await self.refresh_maintenance()
         if start.position >= self._stopped_at:
             self.problem = None
+        self.position = start.position
         self.loaded.set()
         structlog.get_logger().info("detector.loaded", tracked=len(alive), position=start.position)
         return start.position

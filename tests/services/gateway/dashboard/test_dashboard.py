@@ -15,6 +15,7 @@ from makima_kernel.service.contracts_settings import FeatureFlags
 from makima_kernel.service.settings import Settings
 from makima_kernel.testing import eventually
 from makima_schemas import subjects
+from makima_schemas.agent import AgentJoined, AgentStatus, AgentStatusChanged
 from makima_schemas.daemon import DaemonConnected, DaemonDisconnected
 from makima_schemas.evidence import Evidence
 from makima_schemas.silence import StaleDetected
@@ -51,6 +52,8 @@ async def test_of_nothing_it_shows_nothing(http: httpx.AsyncClient) -> None:
             "activeDaemons": 0,
             "totalWorktrees": 0,
         },
+        "agentCounts": {},
+        "stuckAgents": 0,
     }
 
 
@@ -100,6 +103,38 @@ async def test_tasks_supervisors_and_daemons_are_what_is_in_use(
         }
 
     await eventually(usage)
+
+
+async def test_agents_are_counted_by_status_with_their_supervisors_as_the_lists_show_them(
+    gateways: Gateways, http: httpx.AsyncClient
+) -> None:
+    contract, deleted = [str((await created(http, name=name))["id"]) for name in ("kept", "deleted")]
+    for one in (contract, deleted):
+        for role in ("builder", "tester", "reviewer"):
+            await gateways.append(f"agent-{one}:{role}", AgentJoined(one, role, "x", "d1"))
+    changes = {"tester": AgentStatus.WORKING, "reviewer": AgentStatus.DEAD}
+    for role, status in changes.items():
+        changed = AgentStatusChanged(contract, role, AgentStatus.READY, status, "of this test", "x")
+        await gateways.append(f"agent-{contract}:{role}", changed)
+    heard = SupervisorRegistered(contract, "d1", "k1", SupervisorState.WORKING, "plan")
+    last = await gateways.append("supervisor-s1", heard)
+    assert (await dashboard(http, last))["agentCounts"] == {"ready": 4, "dead": 1, "working": 2}
+    await act(http, deleted, "archive")
+    assert (await http.delete(f"/contracts/{deleted}")).status_code == 204
+    offline, cleanup = AgentStatus.OFFLINE, "cleanup"
+    gone = AgentStatusChanged(contract, "reviewer", AgentStatus.DEAD, offline, cleanup, "x")
+    last = await gateways.append(f"agent-{contract}:reviewer", gone)
+    shown = await dashboard(http, last)
+    assert (shown["agentCounts"], shown["stuckAgents"]) == ({"ready": 1, "working": 2}, 0)
+    listed_ones = Counter(str(agent["agent_status"]) for agent in await items(http, "/agents"))
+    assert shown["agentCounts"] == listed_ones
+
+    def measured() -> list[float | None]:
+        statuses = ("ready", "working", "dead")
+        return [REGISTRY.get_sample_value("makima_agents_by_status", {"status": each}) for each in statuses]
+
+    await eventually(lambda: measured() == [1.0, 2.0, 0.0], 30)
+    assert REGISTRY.get_sample_value("makima_agents_stuck") == 0.0
 
 
 async def test_stale_and_waiting_contracts_are_listed_with_what_they_wait_for(
@@ -165,8 +200,10 @@ async def test_an_owner_sees_what_is_of_its_contracts(
         await DashboardQueries(pool).of("default", owner) for owner in ("local", None, "somebody")
     ]
     assert own == all_of_it
-    assert all((own.tallies, own.stale, own.waiting, own.events, own.daemons))
-    assert not any((foreign.tallies, foreign.stale, foreign.waiting, foreign.events, foreign.daemons))
+    assert all((own.tallies, own.stale, own.waiting, own.events, own.daemons, own.agents))
+    assert not any(
+        (foreign.tallies, foreign.stale, foreign.waiting, foreign.events, foreign.daemons, foreign.agents)
+    )
 
 
 @pytest.fixture

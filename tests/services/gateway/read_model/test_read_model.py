@@ -12,6 +12,7 @@ import pytest
 from makima_gateway.read_model.fold import fold
 from makima_gateway.read_model.projection import ReadModel
 from makima_gateway.read_model.rows import (
+    AgentCountRow,
     AgentRow,
     ContractRow,
     DaemonRow,
@@ -96,6 +97,8 @@ async def test_rows_are_the_fold_of_the_log(pool: asyncpg.Pool, seed: int) -> No
     ]
     assert await pool.fetchval("select count(*) from gateway.messages") == len(expected.messages)
     assert await stored(pool, "tallies", tally_row) == await stored_as_counted(pool)
+    counts = await pool.fetch("select * from gateway.agent_counts order by 1, 2, 3, 4")
+    assert [tuple(row) for row in counts] == await agents_as_counted(pool)
 
 
 async def stored_as_counted(pool: asyncpg.Pool) -> list[TallyRow]:
@@ -105,6 +108,14 @@ async def stored_as_counted(pool: asyncpg.Pool) -> list[TallyRow]:
         sum(tasks_running)::bigint, sum(tasks_pending)::bigint from gateway.contracts group by tenant, owner_id, status, phase order by 1, 2, 3, 4"""
     )
     return [TallyRow(*row) for row in counted]
+
+
+async def agents_as_counted(pool: asyncpg.Pool) -> list[tuple[object, ...]]:
+    """What a COUNT over all agents that lists show says."""
+    counted = await pool.fetch(
+        "select tenant, owner_id, agent_status, stuck, count(*) from gateway.agents where not hidden group by 1, 2, 3, 4 order by 1, 2, 3, 4"
+    )
+    return [tuple(row) for row in counted]
 
 
 def tally_row(record: Mapping[str, object]) -> TallyRow:
@@ -170,6 +181,7 @@ async def test_the_tables_and_the_classes_have_the_same_members(pool: asyncpg.Po
         "daemons": DaemonRow,
         "monitor_events": MonitorRow,
         "tallies": TallyRow,
+        "agent_counts": AgentCountRow,
     }.items():
         columns = await pool.fetch(
             "select column_name from information_schema.columns where table_schema = 'gateway' and table_name = $1 order by ordinal_position",

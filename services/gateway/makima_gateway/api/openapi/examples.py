@@ -151,6 +151,8 @@ EXAMPLES: Final[Mapping[str, object]] = {
         resourceUsage=ResourceUsage(
             activeSupervisors=10, runningTasks=25, pendingTasks=5, activeDaemons=3, totalWorktrees=45
         ),
+        agentCounts={"ready": 4, "working": 20, "dead": 1},
+        stuckAgents=2,
     ),
     "BatchAnswer": BatchAnswer(
         "archive_old",

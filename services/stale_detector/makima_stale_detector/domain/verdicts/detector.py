@@ -71,10 +71,10 @@ class Detector:
             self.tracked[each.sender.name] = each
             self.groups[each.owner].add(each.sender.name, each.sender.domain)
         if self.warmed_up:
-            self._deadlines.begin([each.sender for each in tracked if self._is_unheard(each)])
+            self._deadlines.begin([each.sender for each in tracked if self.is_unheard(each)])
         self._set_pace()
 
-    def _is_unheard(self, tracked: Tracked) -> bool:
+    def is_unheard(self, tracked: Tracked) -> bool:
         """True if the sender has no deadline, is no suspect and has no pending verdict: it needs one."""
         name = tracked.sender.name
         return (
@@ -82,6 +82,14 @@ class Detector:
             and name not in self._pending_verdicts
             and name not in self.groups[tracked.owner].suspects
         )
+
+    def heard_up_to(self, tracked: Tracked) -> int:
+        """The stream sequence of the newest heartbeat that is known here of the sender; 0: none is."""
+        name = tracked.sender.name
+        _, pending = self._pending_verdicts.get(name, (None, None))
+        suspects = (pending, self.groups[tracked.owner].suspects.get(name))
+        beats = [self.shards.newest(name), *(each.beat for each in suspects if each is not None)]
+        return max((beat[1] for beat in beats if beat is not None), default=0)
 
     def untrack(self, name: str) -> None:
         """Stop tracking a sender that the log no longer lists as alive."""

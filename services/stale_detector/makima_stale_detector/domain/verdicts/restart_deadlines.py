@@ -42,6 +42,11 @@ class RestartDeadlines:
     def names(self) -> frozenset[str]:
         return frozenset(self._running.keys() | self._pending.keys())
 
+    def sender(self, name: str) -> Sender | None:
+        """The agent of this name, if it is being restarted."""
+        restart = self._running.get(name) or self._pending.get(name, (None, None))[1]
+        return None if restart is None else restart.sender
+
     def watch(self, sender: Sender, owner: str) -> None:
         """The log says that the agent is being restarted. The same restart is not begun again."""
         known = self._running.get(sender.name) or self._pending.get(sender.name, (None, None))[1]

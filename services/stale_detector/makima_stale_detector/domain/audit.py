@@ -1,0 +1,118 @@
+"""What of a sender has to be the same wherever it is said: in the log, in the read models, and in the detector's memory."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from makima_schemas.agent import BEATING, AgentJoined, AgentLeft, AgentStatus, AgentStatusChanged
+from makima_schemas.codec import Event
+from makima_schemas.daemon import DaemonConnected, DaemonDisconnected
+from makima_schemas.supervisor import ENDED, SupervisorRegistered, SupervisorStateChanged
+
+from makima_stale_detector.domain.members.sender import Sender
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a source says of a sender. Null in `daemon_id` or `status`: it does not say."""
+
+    alive: bool  # heartbeats of it are expected
+    connection_id: str | None = None
+    daemon_id: str | None = None
+    status: AgentStatus | None = None  # of an agent
+
+    @property
+    def watched(self) -> bool:
+        """It has a deadline: for its heartbeats, or for its restart."""
+        return self.alive or self.status is AgentStatus.RESTARTING
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Difference:
+    """Where a source differs from the log, and in what."""
+
+    source: str  # "memory", "read_model" (ours) or "recorder" (its read model)
+    about: str
+    log: str
+    found: str
+
+    def __str__(self) -> str:
+        return f"{self.source}: {self.about} is {self.found}, by the log {self.log}"
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """How a sender differed at one look. `position`: all that any source had read by then; a later look tells what was
+    merely on its way only once every source has read that.
+    """
+
+    head: int  # position of its newest event in the log
+    position: int
+    differences: frozenset[Difference]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Senders as the sources said at one moment: the names of those that agree, and how the others differ. `reached`:
+    the position that every source had read.
+    """
+
+    reached: int
+    agree: frozenset[str]
+    differ: dict[str, Sighting] = field(default_factory=dict[str, Sighting])
+
+
+def said_by(event: Event) -> Said | None:
+    """What a sender's newest event says of it; None if that does not tell whether it is alive."""
+    match event:
+        case SupervisorRegistered(state=state) | SupervisorStateChanged(new_state=state):
+            return Said(state not in ENDED, event.connection_id, event.daemon_id)
+        case AgentJoined(new_status=status):
+            return Said(status in BEATING, event.connection_id, event.daemon_id or "", AgentStatus(status))
+        case AgentStatusChanged(new_status=status):
+            return Said(status in BEATING, event.connection_id, None, AgentStatus(status))
+        case AgentLeft():
+            return Said(False, event.connection_id, None, AgentStatus.OFFLINE)
+        case DaemonConnected(hostname):
+            # Named by its supervisors only, or, if it was connected before, without its name for once.
+            return Said(True) if hostname else None
+        case DaemonDisconnected():
+            return Said(False)
+        case _:
+            return None
+
+
+def said_of(sender: Sender) -> Said:
+    """What the detector's own state of a sender says."""
+    daemon_id = None if sender.kind == "daemon" else sender.daemon_id
+    return Said(sender.alive, sender.connection_id, daemon_id, sender.status)
+
+
+def differences(source: str, log: Said, found: Said | None) -> list[Difference]:
+    """How the source differs from the log; `found` null: it does not know the sender. Of a sender that ended that is no
+    difference, as nobody judges it.
+    """
+    if found is None:
+        return [Difference(source, "the sender", _shown(log), "not known")] if log.watched else []
+    if found == log:
+        return []
+    pairs: Iterable[tuple[str, object, object]] = (
+        ("alive", log.alive, found.alive),
+        ("connection", log.connection_id, found.connection_id),
+        ("daemon", log.daemon_id, found.daemon_id if log.daemon_id is not None else None),
+        ("status", log.status, found.status),
+    )
+    return [Difference(source, about, str(said), str(other)) for about, said, other in pairs if said != other]
+
+
+def confirmed(first: Sighting, look: Look, name: str) -> frozenset[Difference]:
+    """The differences of `first` that `look` finds again, if nothing about the sender can have been on its way: its
+    newest event is still the same, and every source has read all that any had read at the first look.
+    """
+    again = look.differ.get(name)
+    if again is None or again.head != first.head or look.reached < first.position:
+        return frozenset()
+    return first.differences & again.differences
+
+
+def _shown(said: Said) -> str:
+    return said.status or ("alive" if said.alive else "ended")
