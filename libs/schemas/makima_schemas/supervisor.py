@@ -45,7 +45,7 @@ class SupervisorStateChanged:
     `connection_id` is the incarnation that sent the heartbeat, or that fell silent. `heard` is the heartbeat
     with the change (null for a verdict). `new_state` is `interrupted`, with `evidence`, if the supervisor
     fell silent; its next heartbeat ends that state. `new_state` equals `old_state` if only the incarnation or
-    the daemon changed.
+    the daemon changed, or if it was heard again after a restart was requested.
     """
 
     contract_id: str
@@ -61,14 +61,17 @@ class SupervisorStateChanged:
 
 @dataclass(frozen=True, slots=True)
 class SupervisorRestartRequested:
-    """The supervisor's daemon was requested to restart it;
-    `connection_id` is the incarnation to be replaced.
+    """The supervisor's daemon was requested to restart it; `connection_id` is the incarnation to be replaced.
+
+    `last_heard` is the newest heartbeat that was recorded by then (null: none, or in logs of before). A later one proves
+    that the supervisor is there again: it is a `SupervisorStateChanged`, even where nothing else changed.
     """
 
     contract_id: str
     daemon_id: str
     connection_id: str | None
     reason: str | None = None
+    last_heard: Arrival | None = None
 
 
 SupervisorEvent = SupervisorRegistered | SupervisorStateChanged | SupervisorRestartRequested

@@ -24,7 +24,11 @@ from makima_schemas.contract.events import (
 )
 from makima_schemas.daemon import DaemonAdmitted, DaemonConnected, DaemonDisconnected
 from makima_schemas.identity import agent_id, stream_name
-from makima_schemas.supervisor import SupervisorRegistered, SupervisorStateChanged
+from makima_schemas.supervisor import (
+    SupervisorRegistered,
+    SupervisorRestartRequested,
+    SupervisorStateChanged,
+)
 
 from makima_supervisor_heartbeat.domain.agents.agent import Agent
 from makima_supervisor_heartbeat.domain.agents.work import AgentKey, Work, work_of
@@ -41,7 +45,14 @@ from makima_supervisor_heartbeat.domain.sender_state import (
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
 SupervisorHeard = SupervisorRegistered | SupervisorStateChanged
 OfAgent = AgentJoined | AgentStatusChanged | AgentLeft
-OfSender = SupervisorHeard | OfAgent | DaemonAdmitted | DaemonConnected | DaemonDisconnected
+OfSender = (
+    SupervisorHeard
+    | SupervisorRestartRequested
+    | OfAgent
+    | DaemonAdmitted
+    | DaemonConnected
+    | DaemonDisconnected
+)
 OfContract = ContractCreated | ContractAssigned | ContractDeleted
 OfTask = TaskClaimed | TaskCompleted | TaskFailed | TaskReleased
 
@@ -54,11 +65,12 @@ class KnownSenders:
     name = "supervisor_heartbeat"
     schema = "supervisor_heartbeat"
     tables = ("senders", "assignments", "held_tasks", "follow_ups", "agent_connections")
-    fold_number = 3
+    fold_number = 4
     events: frozenset[type] = frozenset(
         (
             SupervisorRegistered,
             SupervisorStateChanged,
+            SupervisorRestartRequested,
             DaemonAdmitted,
             DaemonConnected,
             DaemonDisconnected,

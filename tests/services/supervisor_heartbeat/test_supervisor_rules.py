@@ -210,10 +210,21 @@ def test_a_restart_is_not_ordered_from_a_disconnected_daemon_nor_of_an_unknown_s
     given().when(OrderRestart(None, daemon_connected=True)).then_refused(ErrorCode.SUPERVISOR_NOT_FOUND)
 
 
-def test_an_ordered_restart_changes_nothing_until_the_supervisor_is_heard_again() -> None:
-    ordered = SupervisorRestartRequested("c1", "d1", "a")
-    given(registered(), ordered).when(heartbeat(2)).then_nothing()
-    given(registered(), ordered).when(heartbeat(2, connection="b")).then(changed(2, WORKING, WORKING, "b"))
+def test_a_heartbeat_after_an_ordered_restart_proves_it_once_under_whichever_connection() -> None:
+    ordered = SupervisorRestartRequested("c1", "d1", "a", last_heard=at(3))
+    back = changed(4, WORKING, WORKING)
+    given(registered(), ordered).when(heartbeat(3)).then_nothing()
+    given(registered(), ordered).when(heartbeat(4)).then(back)
+    given(registered(), ordered, back).when(heartbeat(5)).then_nothing()
+    given(registered(), ordered).when(heartbeat(4, connection="b")).then(changed(4, WORKING, WORKING, "b"))
+    given(registered(), ordered).when(heartbeat(1, epoch="e2")).then(
+        SupervisorStateChanged(
+            "c1", "d1", "a", WORKING, WORKING, "plan", "heartbeat", heard=Arrival("e2", 1, at(1).at)
+        )
+    )
+    of_before = SupervisorRestartRequested("c1", "d1", "a")
+    given(registered(2), of_before).when(heartbeat(2)).then_nothing()
+    given(registered(2), of_before).when(heartbeat(3)).then(changed(3, WORKING, WORKING))
 
 
 @pytest.mark.parametrize("sequence", [5, 4])

@@ -126,7 +126,8 @@ def agrees(state: SenderState, beat: Beat) -> bool:
     match state:
         case Supervisor():
             same_connection = beat.connection_id is None or state.connection_id == beat.connection_id
-            return state.state is beat.state and state.daemon_id == beat.address.daemon_id and same_connection
+            same = state.state is beat.state and state.daemon_id == beat.address.daemon_id and same_connection
+            return same and not state.restarting
         case Daemon():
             return state.connected is True and state.hostname == beat.hostname
         case Agent():

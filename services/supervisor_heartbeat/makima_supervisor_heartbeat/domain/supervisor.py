@@ -27,6 +27,7 @@ class OrderRestart:
 
     reason: str | None
     daemon_connected: bool  # False also if the supervisor is unknown
+    last_heard: Arrival | None = None  # the newest heartbeat that is recorded of it
 
 
 Command = ObserveHeartbeat | JudgeSilence | OrderRestart
@@ -43,7 +44,9 @@ class Supervisor:
     phase: str = ""
     # The newest connection ids that were replaced, newest last: their heartbeats no longer count.
     superseded: tuple[str, ...] = ()
-    heard: Arrival | None = None  # arrival of the heartbeat that last caused an event
+    # Arrival of the heartbeat that last caused an event, or of the newest one when a restart was requested.
+    heard: Arrival | None = None
+    restarting: bool = False  # a restart was requested, and no heartbeat has come since
     # Evidence of the verdict in force; None if the last event was no verdict.
     evidence: Evidence | None = None
 
@@ -85,9 +88,11 @@ class SupervisorDecider:
                     superseded=fence(state.superseded, state.connection_id, event.connection_id),
                     heard=event.heard or state.heard,
                     evidence=event.evidence,
+                    restarting=False,
                 )
-            case SupervisorRestartRequested():
-                return state  # the heartbeats of the restarted supervisor change the state
+            case SupervisorRestartRequested(last_heard=last):
+                newer = last is not None and not is_out_of_order(last, state.heard)
+                return replace(state, restarting=True, heard=last if newer else state.heard)
 
 
 def speaks(supervisor: Supervisor, contract_id: str, connection_id: str | None) -> bool:
@@ -119,11 +124,9 @@ def _observe(heard: ObserveHeartbeat, supervisor: Supervisor) -> list[Supervisor
     ):
         return []
     connection_id = heard.connection_id or supervisor.connection_id
-    if (heard.state, connection_id, heard.daemon_id) == (
-        supervisor.state,
-        supervisor.connection_id,
-        supervisor.daemon_id,
-    ):
+    said = (heard.state, connection_id, heard.daemon_id)
+    known = (supervisor.state, supervisor.connection_id, supervisor.daemon_id)
+    if said == known and not supervisor.restarting:
         return []
     return [
         SupervisorStateChanged(
@@ -176,6 +179,10 @@ def _order_restart(order: OrderRestart, supervisor: Supervisor) -> list[Supervis
         )
     return [
         SupervisorRestartRequested(
-            supervisor.contract_id, supervisor.daemon_id, supervisor.connection_id, order.reason
+            supervisor.contract_id,
+            supervisor.daemon_id,
+            supervisor.connection_id,
+            order.reason,
+            order.last_heard,
         )
     ]

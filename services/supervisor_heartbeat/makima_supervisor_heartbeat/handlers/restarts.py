@@ -8,6 +8,7 @@ from makima_kernel.projections.projector import Projector
 from makima_kernel.telemetry import metrics
 from makima_schemas.commands import Problem, Reply, Request
 from makima_schemas.errors import ErrorCode
+from makima_schemas.identity import stream_name
 from makima_schemas.supervisor import RestartSupervisor, SupervisorEvent, SupervisorRestartRequested
 from nats.aio.client import Client
 
@@ -44,12 +45,8 @@ class Restarts:
             await self._projector.wait_for(await self._log.head(), RESTART_CATCH_UP_SECONDS)
             found = await self._queries.location(request.tenant, request.target)
         except DATABASE_UNAVAILABLE as error:
-            return Problem(
-                ErrorCode.UNAVAILABLE,
-                f"the daemon of the supervisor cannot be read from the database: {type(error).__name__}",
-                "ask again",
-            )
-        order = OrderRestart(command.reason, daemon_connected=found is not None and found.connected)
+            return _unread(error)
+        connected = found is not None and found.connected
         if found is not None and found.connected:
             body = {
                 "contract_id": found.contract_id,
@@ -60,4 +57,18 @@ class Restarts:
             refused = await signal_restart(self._nats, found.daemon_id, body)
             if refused is not None:
                 return refused
+        stream = stream_name("supervisor", request.target)
+        try:
+            newest = await self._queries.newest([stream])
+        except DATABASE_UNAVAILABLE as error:
+            return _unread(error)
+        order = OrderRestart(command.reason, daemon_connected=connected, last_heard=newest.get(stream))
         return await self._supervisors.handle(request, order)
+
+
+def _unread(error: BaseException) -> Problem:
+    return Problem(
+        ErrorCode.UNAVAILABLE,
+        f"the supervisor cannot be read from the database: {type(error).__name__}",
+        "ask again",
+    )

@@ -17,7 +17,11 @@ from makima_schemas.contract.events import ContractAssigned, ContractCreated, Co
 from makima_schemas.daemon import DaemonAdmitted, DaemonConnected, DaemonDisconnected
 from makima_schemas.envelope import Recorded
 from makima_schemas.identity import DEFAULT_TENANT
-from makima_schemas.supervisor import SupervisorRegistered, SupervisorStateChanged
+from makima_schemas.supervisor import (
+    SupervisorRegistered,
+    SupervisorRestartRequested,
+    SupervisorStateChanged,
+)
 
 from makima_supervisor_heartbeat.domain.contracts import Assigned
 from makima_supervisor_heartbeat.domain.sender import Sender
@@ -213,6 +217,7 @@ def _decoded(recorded: Recorded) -> SenderEvent | None:
             event,
             SupervisorRegistered
             | SupervisorStateChanged
+            | SupervisorRestartRequested
             | AgentJoined
             | AgentStatusChanged
             | AgentLeft
