@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 import asyncpg
+import msgspec
 from makima_kernel.event_log.columns import columns
 from makima_kernel.event_log.named_sql import named
 from makima_kernel.projections.projection import Applied
@@ -32,7 +33,7 @@ from makima_schemas.supervisor import (
 
 from makima_supervisor_heartbeat.domain.agents.agent import Agent
 from makima_supervisor_heartbeat.domain.agents.work import AgentKey, Work, work_of
-from makima_supervisor_heartbeat.domain.contracts import Assigned, heard
+from makima_supervisor_heartbeat.domain.contracts import Assigned, assign, heard
 from makima_supervisor_heartbeat.domain.daemon import Daemon
 from makima_supervisor_heartbeat.domain.sender_state import (
     SenderState,
@@ -92,7 +93,7 @@ class KnownSenders:
         held = work.rows()
         states = await _load_senders(connection, batch, work)
         assigned = await _load_assignments(connection, batch)
-        before = {key: (each.owner_id, each.daemon_id) for key, each in assigned.items()}
+        before = {key: msgspec.structs.astuple(each) for key, each in assigned.items()}
         changed = dict[Key, None]()
         for applied in batch:
             tenant, event = applied.recorded.tenant, applied.event
@@ -107,11 +108,11 @@ class KnownSenders:
                     admission = daemon.admission if isinstance(daemon, Daemon) else None
                     heard(assigned[(tenant, event.contract_id)], event.daemon_id, admission)
         rows = [(*key, dump_state(states[key])) for key in sorted(changed)]
-        after = {key: (each.owner_id, each.daemon_id) for key, each in assigned.items()}
+        after = {key: msgspec.structs.astuple(each) for key, each in assigned.items()}
         new = [(*key, *row) for key, row in after.items() if before.get(key) != row]
         for name, stored, width in (
             ("store", rows, 3),
-            ("store_assignments", new, 4),
+            ("store_assignments", new, 6),
             ("forget_assignments", sorted(before.keys() - after.keys()), 2),
         ):
             await _execute(connection, name, stored, width)
@@ -122,9 +123,9 @@ def _fold_contract(assigned: dict[Key, Assigned], key: Key, event: OfContract) -
     match event:
         case ContractCreated(owner_id=owner_id):
             assigned[key] = Assigned(owner_id)
-        case ContractAssigned(daemon_id=daemon_id):
+        case ContractAssigned():
             if key in assigned:
-                assigned[key].daemon_id = daemon_id
+                assigned[key] = assign(assigned[key], event)
         case ContractDeleted():
             assigned.pop(key, None)
 
@@ -240,4 +241,9 @@ async def _load_assignments(connection: asyncpg.Connection, batch: Sequence[Appl
         if isinstance(each.event, SupervisorHeard | OfContract)
     }
     rows = await connection.fetch(SQL["assignments_touched"], *columns(sorted(keys), 2)) if keys else ()
-    return {(row["tenant"], row["contract_id"]): Assigned(row["owner_id"], row["daemon_id"]) for row in rows}
+    return {
+        (row["tenant"], row["contract_id"]): Assigned(
+            row["owner_id"], row["daemon_id"], row["connection_id"], row["task_id"]
+        )
+        for row in rows
+    }

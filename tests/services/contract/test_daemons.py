@@ -139,7 +139,7 @@ async def test_a_daemon_takes_no_contract_of_an_owner_that_it_does_not_serve(
 async def test_an_assignment_decides_whatever_is_heard(
     contracts: Contracts, pool: asyncpg.Pool, nats: Client
 ) -> None:
-    await contracts.accepted("c1", c.AssignContract("d2", "placed"))
+    await contracts.accepted("c1", c.AssignContract("d2", "restored", "connection-2", "t1"))
     await eventually(lambda: Queries(pool).runs("default", "c1", "d2"))
     await append(contracts, "supervisor-t1", heard("d1", S.WORKING, S.INTERRUPTED, "heartbeat_expired"))
     assert (await asked(nats, "d1", "create_task", "c1", task_id="t2", name="write"))[

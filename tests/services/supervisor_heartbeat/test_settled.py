@@ -5,6 +5,7 @@ ended can be forgotten.
 import msgspec
 import pytest
 from makima_schemas.agent import AgentStatus
+from makima_schemas.contract.events import ContractAssigned
 from makima_schemas.supervisor import SupervisorState
 from makima_supervisor_heartbeat.domain.agents.agent import Agent
 from makima_supervisor_heartbeat.domain.daemon import Daemon
@@ -46,7 +47,7 @@ def heard(told: SenderState, subject: str, **said: object) -> tuple[Sender, int]
     senders, where = knowing(str(VALID["contract_id"])), address(subject)
     senders.begin("e1")
     senders.restore(where.sender, told)
-    senders.contracts.assign(str(VALID["contract_id"]), "d1")
+    senders.contracts.assign(str(VALID["contract_id"]), ContractAssigned("d1", "first_heard"))
     body = daemon_beat("d1") if subject == DAEMON else (AGENTS if subject == AGENT else VALID) | said
     sender = senders.of(where)
     counts, observations = senders.on_heartbeat(

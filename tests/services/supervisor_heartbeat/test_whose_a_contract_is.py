@@ -62,7 +62,7 @@ def test_a_daemon_takes_over_whose_predecessor_fell_silent_if_it_serves_the_owne
 def test_from_its_assignment_on_no_other_daemons_beat_counts() -> None:
     world = World()
     world.settle()
-    world.senders.contracts.assign("c-t1", "d2")
+    world.senders.contracts.assign("c-t1", ContractAssigned("d2", "taken_over"))
     assert not world.hear(IDLE)
     assert not world.hear(WORKING), "also one that says nothing new"
     assert world.senders.contracts.foreign.take_count() == 2

@@ -106,10 +106,16 @@ class DeleteContract:
 
 @dataclass(frozen=True, slots=True)
 class AssignContract:
-    """Gives the contract to a daemon. `first_heard` takes it from nobody: if a daemon has it, nothing changes."""
+    """Gives the contract to a daemon, with the connection that was handed out to its supervisor (null: none was).
+
+    `first_heard` and `placed` take it from nobody but `replaces`: if another daemon has it, nothing changes.
+    """
 
     daemon_id: Id
     because: AssignedBecause
+    connection_id: Id | None = None
+    task_id: Id | None = None
+    replaces: Id | None = None
 
 
 @dataclass(frozen=True, slots=True)

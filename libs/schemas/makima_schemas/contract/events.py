@@ -109,10 +109,16 @@ class ContractDeleted:
 
 @dataclass(frozen=True, slots=True)
 class ContractAssigned:
-    """`daemon_id` runs the contract from here on, and no other daemon does (agents.md, Assignment)."""
+    """`daemon_id` runs the contract from here on, and no other daemon does (agents.md, Assignment).
+
+    `connection_id` was handed out to its supervisor, of `task_id`: it is the one in force from here on, heard or
+    not. Null: none was handed out, and the first one heard is in force.
+    """
 
     daemon_id: str
     because: AssignedBecause
+    connection_id: str | None = None
+    task_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,7 @@ class Contract:
     auto_complete_enabled: bool = True  # False: detectors do not advance or complete the contract
     waiting_for: WaitingFor | None = None  # set only in status WAITING_FOR_INPUT
     daemon_id: str | None = None  # the daemon that it is assigned to; None: to none yet
+    connection_id: str | None = None  # handed out to its supervisor with the assignment; None: none was
     paused_from: ContractStatus | None = None  # the status at the last pause, to which ResumeContract returns
     # The guarded phase was found ready, and its confirmation is awaited. Unlike `waiting_for` it is kept
     # while the contract is paused or blocked, so that afterwards it waits for the confirmation again.
@@ -136,7 +137,7 @@ def _apply_data(contract: Contract, event: ContractEvent) -> Contract:  # noqa: 
         case e.ContractDeleted():
             return replace(contract, deleted=True)
         case e.ContractAssigned():
-            return replace(contract, daemon_id=event.daemon_id)
+            return replace(contract, daemon_id=event.daemon_id, connection_id=event.connection_id)
         case e.PhaseChanged():
             return replace(contract, phase_name=event.to_phase, verdict=None, confirmation_awaited=False)
         case e.PhaseValidated():

@@ -43,12 +43,17 @@ def await_confirmation(contract: Contract, command: c.AwaitConfirmation) -> list
 
 
 def assign(contract: Contract, command: c.AssignContract) -> list[ContractEvent]:
-    """Gives the contract to a daemon; no event if it has it, or if the first one heard was another."""
-    if command.daemon_id == contract.daemon_id:
+    """Gives the contract to a daemon, with the connection that was handed out to its supervisor.
+
+    No event if the daemon has it already, under the connection in force where the command hands out none. Who
+    places a contract or hears its first supervisor may be behind: then nothing is taken from whoever has it.
+    """
+    handed_out = command.connection_id in (None, contract.connection_id)
+    if command.daemon_id == contract.daemon_id and (handed_out or command.because == "placed"):
         return []
-    if command.because == "first_heard" and contract.daemon_id is not None:
+    if command.because in ("first_heard", "placed") and contract.daemon_id not in (None, command.replaces):
         return []
-    return [e.ContractAssigned(command.daemon_id, command.because)]
+    return [e.ContractAssigned(command.daemon_id, command.because, command.connection_id, command.task_id)]
 
 
 def start_completion(contract: Contract, command: c.StartCompletion) -> list[ContractEvent]:

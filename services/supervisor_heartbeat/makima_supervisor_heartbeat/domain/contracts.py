@@ -5,6 +5,7 @@ from typing import Final
 
 import msgspec
 from makima_schemas.assignment import Admission, serves
+from makima_schemas.contract.events import ContractAssigned
 from makima_schemas.identity import stream_name
 from makima_schemas.supervisor import SupervisorState
 
@@ -25,6 +26,10 @@ class Assigned(msgspec.Struct, gc=False):
     owner_id: str
     # The daemon that it is assigned to, or whose supervisor was heard first; None: none was.
     daemon_id: str | None = None
+    connection_id: str | None = (
+        None  # handed out to its supervisor; None: none was, the first one heard is in force
+    )
+    task_id: str | None = None  # of the supervisor that it was handed out to
 
 
 class Contract(msgspec.Struct):
@@ -44,6 +49,11 @@ def heard(assigned: Assigned, daemon_id: str, admission: Admission | None) -> No
     """Gives a contract that nobody has to the daemon whose supervisor was heard, if it serves the owner."""
     if assigned.daemon_id is None and serves(admission, assigned.owner_id):
         assigned.daemon_id = daemon_id
+
+
+def assign(assigned: Assigned, assignment: ContractAssigned) -> Assigned:
+    """The contract after it went to a daemon."""
+    return Assigned(assigned.owner_id, assignment.daemon_id, assignment.connection_id, assignment.task_id)
 
 
 class Contracts:
@@ -101,12 +111,12 @@ class Contracts:
         unknown, self._unknown = self._unknown, 0
         return unknown
 
-    def assign(self, contract_id: str, daemon_id: str) -> None:
+    def assign(self, contract_id: str, assignment: ContractAssigned) -> None:
         """Note that the contract went to a daemon: from here on the heartbeats of no other one count."""
         contract = self._contracts.get(contract_id)
         if contract is None:
             return
-        contract.assigned.daemon_id = daemon_id
+        contract.assigned = assign(contract.assigned, assignment)
         for stream in contract.supervisors.values():
             if stream in self._senders:
                 self._senders[stream].settled = False

@@ -9,5 +9,5 @@ select sender, sequence, received_at, contract_id, daemon_id, connection_id, sta
 from supervisor_heartbeat.latest where stream_epoch = $1
 
 -- name: assignments
--- The owner and the daemon of every contract.
-select contract_id, owner_id, daemon_id from supervisor_heartbeat.assignments where tenant = $1
+-- The owner and the daemon of every contract, and what was handed out to its supervisor.
+select contract_id, owner_id, daemon_id, connection_id, task_id from supervisor_heartbeat.assignments where tenant = $1

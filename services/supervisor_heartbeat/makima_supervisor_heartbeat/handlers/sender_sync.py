@@ -182,8 +182,8 @@ class SenderSync:
         match event:
             case ContractCreated(owner_id=owner_id):
                 self._observations.put(self._senders.create_contract(recorded.entity_id, Assigned(owner_id)))
-            case ContractAssigned(daemon_id=daemon_id):
-                self._senders.contracts.assign(recorded.entity_id, daemon_id)
+            case ContractAssigned():
+                self._senders.contracts.assign(recorded.entity_id, event)
             case ContractDeleted():
                 self._senders.contracts.delete(recorded.entity_id)
             case _:
