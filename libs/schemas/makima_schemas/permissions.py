@@ -77,7 +77,14 @@ def _service(name: str, says: tuple[str, ...] = (), hears: tuple[str, ...] = ())
 
 SERVICES: Final[Mapping[str, Permissions]] = {
     "contract": _service("contract", says=(subjects.daemon_signal("*", "start"),)),
-    "supervisor_heartbeat": _service("supervisor_heartbeat", says=(subjects.STATE_FEED, "makima.signals.>")),
+    "supervisor_heartbeat": _service(
+        "supervisor_heartbeat",
+        says=(
+            subjects.STATE_FEED,
+            "makima.signals.>",
+            subjects.command("contract", "assign_contract"),
+        ),
+    ),
     "completion_detector": _service(
         "completion_detector",
         says=(f"{subjects.COMMANDS}.contract.>", subjects.daemon_signal("*", "cleanup_worktrees")),

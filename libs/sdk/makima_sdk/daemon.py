@@ -30,6 +30,7 @@ from makima_sdk.http import Http
 from makima_sdk.nats import connect
 from makima_sdk.problems import UnreachableError
 
+NOT_STARTED: Final = {"accepted": False, "reason": "this daemon starts no agents when it is asked"}
 _logger: Final = logging.getLogger(__name__)
 # The ids that a signal names, by kind; without them it is ignored. `sync` and `interval` are for the daemon.
 REQUIRED_IDS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -159,6 +160,8 @@ class Daemon:
         signal = Signal(message.subject.rsplit(".", 1)[-1], _body(message.data))
         handler = self._handlers.get(signal.kind)
         if handler is None:
+            if signal.kind == "start" and message.reply:  # who asks is not to wait for the next daemon's turn
+                await message.respond(orjson.dumps(NOT_STARTED))
             return
         missing = [name for name in REQUIRED_IDS.get(signal.kind, ()) if not _is_id(signal.body.get(name))]
         if missing:

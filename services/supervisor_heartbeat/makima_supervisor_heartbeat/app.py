@@ -1,11 +1,13 @@
 """Builds the supervisor-heartbeat service: its parts, loops, health checks, commands and queries."""
 
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
 
 import asyncpg
 from makima_kernel.commands.handler import CommandHandler
 from makima_kernel.commands.router import CommandRouter
+from makima_kernel.projections.projection import Applied
 from makima_kernel.projections.subscription import Consumer
 from makima_kernel.service.postgres import open_connection
 from makima_kernel.service.runtime import Service
@@ -27,6 +29,8 @@ from makima_supervisor_heartbeat.handlers.agents import count as count_agent
 from makima_supervisor_heartbeat.handlers.limit_reports import LimitReports
 from makima_supervisor_heartbeat.handlers.observation_queue import ObservationQueue
 from makima_supervisor_heartbeat.handlers.observation_writer import ObservationWriter
+from makima_supervisor_heartbeat.handlers.placement_rows import PlacementRows
+from makima_supervisor_heartbeat.handlers.placements import Placements
 from makima_supervisor_heartbeat.handlers.recorder import Recorder, lanes_of
 from makima_supervisor_heartbeat.handlers.restarts import Restarts, count
 from makima_supervisor_heartbeat.handlers.retention import Retention
@@ -41,6 +45,7 @@ from makima_supervisor_heartbeat.projections import KnownSenders
 from makima_supervisor_heartbeat.queries import AuditQueries, Queries
 
 NAME = "supervisor_heartbeat"
+OnCommit = Callable[[int, Sequence[Applied]], None]
 LEFT_AFTER_SECONDS = 600.0  # at least: who was not heard for so long is none of its daemon's senders any more
 
 
@@ -106,10 +111,16 @@ async def build(service: Service) -> None:
 
     await sync.load()
     follower = TaskFollower(queries, agents)
-    known = service.project(KnownSenders(), on_commit=follower.applied)
+    placements = Placements(
+        PlacementRows(service.pool, service.owner),
+        service.nats,
+        service.bus,
+        unheard_seconds=settings.contracts.heartbeat_timeout_seconds,
+    )
+    known = service.project(KnownSenders(), on_commit=_on_commit(follower, placements))
     for name, run in {
         "follow the log": sync.follow, "observe": observer.run, "follow tasks": follower.run, "tell states": feed.run, "signal": signals.run, "watermarks": watermarks.run, "history": history.run,
-        "forget": partial(sync.run_eviction, kept),
+        "place": placements.run, "forget": partial(sync.run_eviction, kept),
     }.items():  # fmt: skip
         service.loop(name, run)
     recorder = Recorder(
@@ -134,3 +145,11 @@ async def build(service: Service) -> None:
     router.query(questions.SenderStates, audit.answer_states)
     router.query(questions.LivingSenders, audit.answer_living)
     service.include(router)
+
+
+def _on_commit(follower: TaskFollower, placements: Placements) -> OnCommit:
+    def applied(position: int, batch: Sequence[Applied]) -> None:
+        follower.applied(position, batch)
+        placements.applied(batch)
+
+    return applied

@@ -22,6 +22,8 @@ NOBODY: tuple[e.ContractAssigned, ...] = ()
         ((HEARD,), c.AssignContract("d1", "placed", "x1", "t1"), None),
         ((PLACED,), c.AssignContract("d1", "placed", "x1", "t1"), None),
         ((PLACED,), c.AssignContract("d1", "first_heard"), None),
+        # Placed again after it was reopened.
+        ((PLACED,), c.AssignContract("d1", "placed", "x2", "t1"), e.ContractAssigned("d1", "placed", "x2", "t1")),
         ((PLACED,), c.AssignContract("d2", "placed", "x2", "t1", replaces="d1"), e.ContractAssigned("d2", "placed", "x2", "t1")),
         ((PLACED,), c.AssignContract("d2", "placed", "x2", "t1", replaces="d3"), None),
         ((HEARD,), c.AssignContract("d2", "taken_over"), e.ContractAssigned("d2", "taken_over")),

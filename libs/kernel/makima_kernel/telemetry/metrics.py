@@ -62,6 +62,12 @@ heartbeats_unfit = Counter(
     ["kind", "outcome"],
 )
 supervisor_restarts = Counter("makima_supervisor_restarts_total", "Requested restarts of supervisors")
+placements = Counter(
+    "makima_placements_total",
+    "Requests to daemons to start a supervisor that is wanted, by outcome; overtaken: another one was heard first, "
+    "unrecorded: asked again, no_daemon: there was nobody to ask",
+    ["outcome"],
+)
 agent_joins = Counter(
     "makima_agent_joins_total",
     "Joins of agents: the first of a role, the connection in force that returns, or one that replaces it",

@@ -45,13 +45,15 @@ def await_confirmation(contract: Contract, command: c.AwaitConfirmation) -> list
 def assign(contract: Contract, command: c.AssignContract) -> list[ContractEvent]:
     """Gives the contract to a daemon, with the connection that was handed out to its supervisor.
 
-    No event if the daemon has it already, under the connection in force where the command hands out none. Who
-    places a contract or hears its first supervisor may be behind: then nothing is taken from whoever has it.
+    No event if the daemon has it already and nothing new is handed out. Who places a contract or hears its first
+    supervisor may be behind: then nothing is taken from whoever has it, nor from a supervisor that was heard.
     """
     handed_out = command.connection_id in (None, contract.connection_id)
-    if command.daemon_id == contract.daemon_id and (handed_out or command.because == "placed"):
+    was_heard = command.because == "placed" and contract.connection_id is None
+    if command.daemon_id == contract.daemon_id and (handed_out or was_heard):
         return []
-    if command.because in ("first_heard", "placed") and contract.daemon_id not in (None, command.replaces):
+    may_have = (None, command.replaces, command.daemon_id)
+    if command.because in ("first_heard", "placed") and contract.daemon_id not in may_have:
         return []
     return [e.ContractAssigned(command.daemon_id, command.because, command.connection_id, command.task_id)]
 

@@ -63,7 +63,7 @@ class Contracts:
     """
 
     def __init__(self, senders: Mapping[str, Sender], signals: Signals) -> None:
-        self._senders = senders
+        self._senders, self._signals = senders, signals
         self._contracts: dict[str, Contract] = {}
         # By the id of a contract that the log does not have: the streams of the supervisors that name it.
         self._waiting: dict[str, set[str]] = {}
@@ -135,13 +135,26 @@ class Contracts:
         contract.supervisors[state.daemon_id] = stream
 
     def is_foreign(self, beat: Beat) -> bool:
-        """True if the heartbeat's daemon does not run its contract, and may not take it over either."""
+        """True if the heartbeat's daemon does not run its contract, and may not take it over either; or if its
+        daemon was handed out another connection for the supervisor.
+        """
         contract, daemon_id = self._contracts.get(beat.contract_id or ""), beat.address.daemon_id
-        if contract is None or daemon_id is None or contract.assigned.daemon_id == daemon_id:
+        if contract is None or daemon_id is None:
             return False
+        if contract.assigned.daemon_id == daemon_id:
+            return self._is_not_the_one_handed_out(contract.assigned, beat)
         if serves(self._admission(daemon_id), contract.assigned.owner_id) and self._is_free(contract):
             return False
         self.foreign.note(beat, daemon_id, self._senders.get(contract.holder))
+        return True
+
+    def _is_not_the_one_handed_out(self, assigned: Assigned, beat: Beat) -> bool:
+        """Where a connection was handed out, "never seen, so newer" does not hold: else a first heartbeat of an
+        older process that was held up would fence off the real one.
+        """
+        if assigned.connection_id is None or beat.connection_id in (None, assigned.connection_id):
+            return False
+        self._signals.notify("superseded", beat)
         return True
 
     def _admission(self, daemon_id: str) -> Admission | None:
