@@ -14,6 +14,7 @@ from makima_schemas.contract.model import ContractStatus
 
 from makima_gateway.api.application import application
 from makima_gateway.api.context import Gateway
+from makima_gateway.auth.agent_tokens import AgentTokens
 from makima_gateway.auth.broker_logins import BrokerLogins
 from makima_gateway.auth.id_secret import IdSecret
 from makima_gateway.auth.ownership import Owners
@@ -41,6 +42,7 @@ async def build(service: Service) -> None:
     bound = listen(service.settings.host, service.settings.port)
     tls = Tls.of(service.settings.tls_cert_file, service.settings.tls_key_file)
     queries, tokens = Queries(service.pool), Tokens(service.pool)
+    agent_tokens = AgentTokens(service.pool, service.settings.quotas.agent_tokens_per_contract)
     broker_logins = BrokerLogins(tokens, service.settings)
     await _first_admin(service, tokens)
     projector = service.project(ReadModel())
@@ -57,6 +59,7 @@ async def build(service: Service) -> None:
         dashboard_queries=DashboardQueries(service.pool),
         owners=owners,
         tokens=tokens,
+        agent_tokens=agent_tokens,
         batch_ledger=BatchLedger(service.pool),
         broker_logins=broker_logins,
         ids=await IdSecret.load(service.pool),
@@ -84,6 +87,7 @@ async def build(service: Service) -> None:
     service.loop("state feed", lambda: latest_heartbeats.run(service.nats))
     service.loop("monitor log tail", log_tail.run)
     service.loop("tokens", tokens.run)
+    service.loop("tokens of agents", agent_tokens.run)
     service.loop("logins", broker_logins.run)
     service.healthy_when("logins", broker_logins.ready)
     service.broker.subscriber(

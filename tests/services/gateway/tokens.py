@@ -26,6 +26,18 @@ async def client_as(
         yield client
 
 
+@asynccontextmanager
+async def agent_client(
+    maker: httpx.AsyncClient, contract: str, role: str, connection_id: str
+) -> AsyncGenerator[httpx.AsyncClient]:
+    """Somebody with a token for this connection of an agent, which `maker` makes."""
+    path = f"/contracts/{contract}/agents/{role}/token"
+    answer = await maker.post(path, json={"connection_id": connection_id})
+    assert answer.status_code == 201, answer.text
+    async with authenticated_client(str(body(answer)["token"]), str(maker.base_url)) as client:
+        yield client
+
+
 async def run_by(gateways: Gateways, daemon_id: str, http: httpx.AsyncClient, **members: object) -> str:
     """A new contract whose supervisor was heard from this daemon."""
     contract = str((await created(http, **members))["id"])

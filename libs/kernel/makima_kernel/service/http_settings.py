@@ -48,6 +48,9 @@ class HttpSettings(BaseModel):
     search_timeout_seconds: float = Field(
         default=2, gt=0, le=30, description="for a list with `q`; then it is ended and refused"
     )
+    agent_token_lifetime_days: float = Field(
+        default=30, gt=0, le=365, description="of an agent's token; it ends before with its connection"
+    )
     token_lifetime_days: float = Field(
         default=90, gt=0, le=36_500, description="of a new token that names no end; administrators' never end"
     )
@@ -63,6 +66,9 @@ class QuotaSettings(BaseModel):
     )
     events_per_contract: int = Field(
         default=100_000, ge=10, description="then its work goes on in a new contract; this one can be ended"
+    )
+    agent_tokens_per_contract: int = Field(
+        default=1_000, ge=1, description="tokens of one contract's agents that are in force at once"
     )
     senders_per_daemon: int = Field(
         default=5_000,

@@ -11,6 +11,7 @@ from makima_schemas.identity import agent_id
 from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
 
 from makima_gateway.api.schemas.agents import Agent, AgentBeat, Answer, Team
+from makima_gateway.read_model.agent_queries import is_fenced
 from makima_gateway.read_model.latest_heartbeats import LatestHeartbeat, LatestHeartbeats
 from makima_gateway.read_model.rows import AgentRow
 
@@ -74,12 +75,6 @@ def answer(row: AgentRow | None, connection_id: str) -> Answer:
     if connection_id == row.connection_id:
         return "ok" if row.agent_status in BEATING else "rejoin_required"
     return "superseded" if is_fenced(row, connection_id) else "rejoin_required"
-
-
-def is_fenced(row: AgentRow, connection_id: str) -> bool:
-    """True if a newer connection has replaced it."""
-    fenced = cast("list[str]", orjson.loads(row.fenced))
-    return connection_id != row.connection_id and connection_id in fenced
 
 
 def beats(recorded: Iterable[dict[str, object]]) -> list[AgentBeat]:

@@ -13,6 +13,7 @@ from makima_gateway.api.openapi.document import document
 from makima_gateway.api.openapi.page import page
 from makima_gateway.api.routes import (
     agent_steps,
+    agent_tokens,
     agents,
     batch,
     completion,
@@ -67,6 +68,7 @@ PARTS: Final = (
     supervisors,
     agents,
     agent_steps,
+    agent_tokens,
     diagnosis,
     daemons,
     system,
@@ -85,6 +87,7 @@ def application(gateway: Gateway) -> ASGIApp:
         gateway.queries,
         Hosts((gateway.settings.host, *limits.allowed_hosts)),
         Turns(limits.requests_at_once_per_token, limits.request_wait_seconds),
+        gateway.agents,
     )
     state = {"gateway": gateway, "access": access}
 

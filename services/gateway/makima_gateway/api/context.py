@@ -12,6 +12,7 @@ from makima_kernel.service.settings import Settings
 from nats.aio.client import Client
 from starlette.requests import HTTPConnection
 
+from makima_gateway.auth.agent_tokens import AgentTokens
 from makima_gateway.auth.broker_logins import BrokerLogins
 from makima_gateway.auth.id_secret import IdSecret
 from makima_gateway.auth.ownership import Owners
@@ -39,6 +40,7 @@ class Gateway:
     dashboard_queries: DashboardQueries
     owners: Owners
     tokens: Tokens
+    agent_tokens: AgentTokens
     batch_ledger: BatchLedger
     broker_logins: BrokerLogins
     ids: IdSecret  # makes the ids of everything that is created

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from makima_schemas.errors import ErrorCode
+
 API: Final = "/api/v1"
 
 
@@ -16,15 +18,26 @@ class Role(StrEnum):
     OWNER = "owner"  # reads and writes the contracts of one owner
     VIEWER = "viewer"  # reads the contracts of one owner
     DAEMON = "daemon"  # works on the contracts whose supervisor it runs
+    AGENT = "agent"  # speaks for one role of one contract, until its connection is replaced or has left
 
 
 class Scope(StrEnum):
     """Which resources a caller may reach through a route; an administrator may reach all of them."""
 
-    CONTRACT = "the contract in the path, if it belongs to the owner, or if the daemon runs its supervisor"
+    CONTRACT = (
+        "the contract in the path, if it is the owner's or the agent's, or the daemon runs its supervisor"
+    )
     DAEMON = "the daemon in the path, if the caller is that daemon, or owns a contract that it runs"
     OWN = "the owner's, or the daemon's"
     ALL = "the system"
+
+
+class Speaker(StrEnum):
+    """Which agents of the contract may call a route."""
+
+    ANY = "of any role"
+    OF_ROLE = "of the role in the path"
+    SUPERVISOR = "of the role supervisor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,19 +49,34 @@ class Rule:
     # A browser opens WebSockets and event streams without request headers of its own. True: the token may
     # also come in the query parameter `token` or in the subprotocol `bearer.<token>`.
     streams: bool = False
+    # For the role agent.
+    speaker: Speaker = Speaker.ANY
+    # The answer to an agent whose connection was replaced; None: the route says it itself.
+    replaced: ErrorCode | None = ErrorCode.UNAUTHORIZED
 
 
 ADMINS: Final = frozenset({Role.ADMIN})
 OWNERS: Final = ADMINS | {Role.OWNER}
 WORKERS: Final = OWNERS | {Role.DAEMON}
 WATCHERS: Final = OWNERS | {Role.VIEWER}
-EVERYBODY: Final = frozenset(Role)
+EVERYBODY: Final = frozenset(Role) - {Role.AGENT}
+AGENTS: Final = frozenset({Role.AGENT})
 
 _CONTRACT: Final = "/contracts/{contract_id}"
 _TASK: Final = f"{_CONTRACT}/tasks/{{task_id}}"
 _DECIDES: Final = Rule(OWNERS, Scope.CONTRACT)
 _WORKS: Final = Rule(WORKERS, Scope.CONTRACT)
 _READS: Final = Rule(EVERYBODY, Scope.CONTRACT)
+_SHARED: Final = Rule(EVERYBODY | AGENTS, Scope.CONTRACT)
+_TEAM: Final = Rule(WORKERS | AGENTS, Scope.CONTRACT)
+# An agent speaks there as its connection, and is told that another one is in force.
+_SPEAKS: Final = Rule(WORKERS | AGENTS, Scope.CONTRACT, replaced=ErrorCode.SUPERSEDED)
+_OF_ROLE: Final = Rule(
+    WORKERS | AGENTS, Scope.CONTRACT, speaker=Speaker.OF_ROLE, replaced=ErrorCode.SUPERSEDED
+)
+_BEATS: Final = Rule(WORKERS | AGENTS, Scope.CONTRACT, speaker=Speaker.OF_ROLE, replaced=None)
+_SUPERVISOR_BEATS: Final = Rule(WORKERS | AGENTS, Scope.CONTRACT, speaker=Speaker.SUPERVISOR, replaced=None)
+_SUPERVISOR_READS: Final = Rule(EVERYBODY | AGENTS, Scope.CONTRACT, speaker=Speaker.SUPERVISOR)
 _RUNS_THE_SYSTEM: Final = Rule(ADMINS, Scope.ALL)
 
 POLICY: Final[Mapping[str, Rule]] = {
@@ -59,42 +87,47 @@ POLICY: Final[Mapping[str, Rule]] = {
     "WS /contracts/monitor": Rule(WATCHERS, Scope.OWN, streams=True),
     "GET /contracts/monitor/events": Rule(WATCHERS, Scope.OWN, streams=True),
     **{
+        f"GET {_CONTRACT}{part}": _SHARED
+        for part in ("", "/phase-readiness", "/tasks", "/questions", "/messages", "/agents")
+    },
+    **{
         f"GET {_CONTRACT}{part}": _READS
         for part in (
-            "",
-            "/phase-readiness",
-            "/tasks",
-            "/questions",
-            "/messages",
             "/events",
             "/health",
             "/export",
-            "/supervisor/status",
-            "/supervisor/heartbeats",
-            "/agents",
-            "/agents/{role}",
             "/agents/{role}/heartbeats",
             "/agents/{role}/verdicts",
         )
     },
+    f"GET {_CONTRACT}/agents/{{role}}": Rule(EVERYBODY | AGENTS, Scope.CONTRACT, speaker=Speaker.OF_ROLE),
+    f"GET {_CONTRACT}/supervisor/status": _SUPERVISOR_READS,
+    f"GET {_CONTRACT}/supervisor/heartbeats": _SUPERVISOR_READS,
     **{
         f"POST {part}": _WORKS
         for part in (
             f"{_CONTRACT}/phase",
-            f"{_CONTRACT}/deliverables/{{deliverable_id}}/complete",
-            f"{_CONTRACT}/tasks",
-            *(f"{_TASK}/{step}" for step in ("claim", "start", "release", "complete", "handoff")),
-            f"{_CONTRACT}/questions",
             f"{_CONTRACT}/questions/{{question_id}}/answer",
-            f"{_CONTRACT}/messages",
             f"{_CONTRACT}/supervisor/restart",
-            f"{_CONTRACT}/supervisor/heartbeat",
-            *(
-                f"{_CONTRACT}/agents/{{role}}/{step}"
-                for step in ("join", "heartbeat", "leave", "status", "restart")
-            ),
+            f"{_CONTRACT}/agents/{{role}}/token",
         )
     },
+    **{
+        f"POST {part}": _TEAM
+        for part in (
+            f"{_CONTRACT}/deliverables/{{deliverable_id}}/complete",
+            f"{_CONTRACT}/tasks",
+            f"{_CONTRACT}/questions",
+            f"{_CONTRACT}/messages",
+        )
+    },
+    **{f"POST {_TASK}/{step}": _SPEAKS for step in ("claim", "start", "release", "complete", "handoff")},
+    **{
+        f"POST {_CONTRACT}/agents/{{role}}/{step}": _OF_ROLE
+        for step in ("join", "leave", "status", "restart")
+    },
+    f"POST {_CONTRACT}/agents/{{role}}/heartbeat": _BEATS,
+    f"POST {_CONTRACT}/supervisor/heartbeat": _SUPERVISOR_BEATS,
     f"PUT {_CONTRACT}/phase-guard": _DECIDES,
     f"PUT {_CONTRACT}/auto-complete": _DECIDES,
     f"POST {_CONTRACT}/check-completion": _DECIDES,

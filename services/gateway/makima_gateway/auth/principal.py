@@ -20,16 +20,19 @@ from makima_schemas.identity import is_id
 from makima_schemas.refusal import Refused
 from makima_schemas.silence import MaintenanceCommand
 from makima_schemas.supervisor import RestartSupervisor
+from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
 from starlette.requests import HTTPConnection
 from starlette.types import Scope as StarletteScope
 
+from makima_gateway.auth.agent_tokens import AgentIdentity, ended
 from makima_gateway.auth.ownership import Owners
-from makima_gateway.auth.policy import API, OPEN, POLICY, STREAMS, Role, Rule, Scope
+from makima_gateway.auth.policy import API, OPEN, POLICY, STREAMS, Role, Rule, Scope, Speaker
 from makima_gateway.auth.tokens import LOCAL_OWNER, Token, Tokens
 from makima_gateway.http.hosts import Hosts
 from makima_gateway.http.middleware import CALLER_ID
 from makima_gateway.http.problems import unknown_contract, unknown_daemon
 from makima_gateway.http.turns import Turns
+from makima_gateway.read_model.agent_queries import AgentQueries
 from makima_gateway.read_model.queries import Queries, Visibility
 
 SUBPROTOCOL: Final = "bearer."
@@ -45,6 +48,7 @@ class Principal:
     owner_id: str  # the owner of the contracts that this caller creates
     visibility: Visibility  # restricts what this caller may read
     token_id: str
+    agent: AgentIdentity | None = None  # of the role agent: whom it speaks for
 
     @property
     def tenant(self) -> str:
@@ -63,6 +67,7 @@ class Access:
     queries: Queries
     hosts: Hosts
     turns: Turns
+    agents: AgentQueries
 
 
 @asynccontextmanager
@@ -121,6 +126,8 @@ async def principal(connection: HTTPConnection) -> Principal:
             roles=list(roles),
         )
     await _check_scope(connection, access, rule, caller)
+    if caller.agent is not None:
+        await _check_agent(connection, access, rule, caller.agent, caller)
     return caller
 
 
@@ -129,6 +136,9 @@ CurrentPrincipal = Annotated[Principal, Depends(principal)]
 
 def _principal(token: Token) -> Principal:
     owner = token.owner or LOCAL_OWNER
+    if token.agent is not None:
+        actor = f"{token.role}:{token.agent.contract_id}:{token.agent.role}"
+        return Principal(actor, token.role, owner, Visibility(token.tenant, owner), token.id, token.agent)
     visibility = Visibility(token.tenant, None if token.role is Role.ADMIN else token.owner, token.daemon_id)
     return Principal(f"{token.role}:{token.daemon_id or owner}", token.role, owner, visibility, token.id)
 
@@ -157,13 +167,47 @@ async def _check_scope(connection: HTTPConnection, access: Access, rule: Rule, c
     name: str = connection.path_params["contract_id" if rule.scope is Scope.CONTRACT else "daemon_id"]
     if not is_id(name):
         return
-    if rule.scope is Scope.CONTRACT:
+    if caller.agent is not None:
+        if name != caller.agent.contract_id:
+            raise unknown_contract(name)
+    elif rule.scope is Scope.CONTRACT:
         if not await may_see(access, caller.visibility, name):
             raise unknown_contract(name)
     elif not (
         name == caller.visibility.daemon_id or await access.queries.sees_daemon(caller.visibility, name)
     ):
         raise unknown_daemon(name)
+
+
+async def _check_agent(
+    connection: HTTPConnection, access: Access, rule: Rule, agent: AgentIdentity, caller: Principal
+) -> None:
+    """Check that an agent speaks for its own role, under a connection whose time is not over."""
+    role = connection.path_params.get("role", agent.role)
+    if rule.speaker is Speaker.OF_ROLE and role != agent.role:
+        raise not_its_role(agent, role)
+    if rule.speaker is Speaker.SUPERVISOR and agent.role != SUPERVISOR_ROLE:
+        raise not_its_role(agent, SUPERVISOR_ROLE)
+    over = ended(agent, await access.agents.one(caller.tenant, agent.contract_id, agent.role))
+    code = ErrorCode.UNAUTHORIZED if over == "left" else rule.replaced
+    if over is None or code is None:
+        return
+    metrics.http_refused.labels("token").inc()
+    what = "has left" if over == "left" else "was replaced by a newer one"
+    raise Refused(
+        code,
+        f"connection {agent.connection_id} of {agent.role}, for which the token was made, {what}",
+        hint="end this process; a new one gets a token of its own from its daemon",
+    )
+
+
+def not_its_role(agent: AgentIdentity, role: str) -> Refused:
+    return Refused(
+        ErrorCode.FORBIDDEN,
+        f"the token is of the role {agent.role} of its contract, and may not speak for {role}",
+        hint=f"leave it to {role}, or to its daemon",
+        roles=[each for each in Role if each is not Role.AGENT],
+    )
 
 
 async def may_see(access: Access, visibility: Visibility, contract_id: str) -> bool:

@@ -16,6 +16,7 @@ from makima_schemas.errors import ErrorCode
 from makima_schemas.identity import DEFAULT_TENANT
 from makima_schemas.refusal import Member, Refused
 
+from makima_gateway.auth.agent_tokens import AgentIdentity
 from makima_gateway.auth.policy import Role
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
@@ -36,12 +37,22 @@ class Token:
     tenant: str
     role: Role
     owner: str | None  # null: a daemon's token that works for the contracts of any owner
-    daemon_id: str | None  # set exactly for the role daemon
+    daemon_id: str | None  # of a daemon; of an agent: the daemon that made it, if one did
     created_at: datetime
     created_by: str  # the creator's `actor`, or `settings`
     revoked_at: datetime | None  # null: valid, until `expires_at`
     expires_at: datetime | None  # null: has no end
     last_used_at: datetime | None  # to a minute; null: never
+    # Set exactly for the role agent: what it speaks for. Its `daemon_id` is that of the daemon that made it.
+    contract_id: str | None = None
+    agent_role: str | None = None
+    connection_id: str | None = None
+
+    @property
+    def agent(self) -> AgentIdentity | None:
+        if self.contract_id is None or self.agent_role is None or self.connection_id is None:
+            return None
+        return AgentIdentity(self.contract_id, self.agent_role, self.connection_id, self.daemon_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 -- name: find
 -- The valid token whose secret has this hash.
-select number, id, tenant, role, owner, daemon_id, created_at, created_by, revoked_at, expires_at, last_used_at from gateway.tokens
+select number, id, tenant, role, owner, daemon_id, created_at, created_by, revoked_at, expires_at, last_used_at, contract_id, agent_role, connection_id from gateway.tokens
 where hash = $1 and revoked_at is null and (expires_at is null or expires_at > clock_timestamp())
 
 -- name: create
@@ -8,7 +8,7 @@ where hash = $1 and revoked_at is null and (expires_at is null or expires_at > c
 insert into gateway.tokens (id, tenant, hash, role, owner, daemon_id, created_by, expires_at)
 values ($1, $2, $3, $4, $5, $6, $7, $8)
 on conflict (id) do nothing
-returning number, id, tenant, role, owner, daemon_id, created_at, created_by, revoked_at, expires_at, last_used_at
+returning number, id, tenant, role, owner, daemon_id, created_at, created_by, revoked_at, expires_at, last_used_at, contract_id, agent_role, connection_id
 
 -- name: ensure_admin
 -- Returns a row only if the token is new.
@@ -18,7 +18,7 @@ returning id
 
 -- name: page
 -- Oldest first, those with a number above $2.
-select number, id, tenant, role, owner, daemon_id, created_at, created_by, revoked_at, expires_at, last_used_at from gateway.tokens
+select number, id, tenant, role, owner, daemon_id, created_at, created_by, revoked_at, expires_at, last_used_at, contract_id, agent_role, connection_id from gateway.tokens
 where tenant = $1 and number > $2 order by number limit $3
 
 -- name: admins
@@ -27,7 +27,7 @@ select id from gateway.tokens where tenant = $1 and role = 'admin' and revoked_a
 
 -- name: revoke
 update gateway.tokens set revoked_at = clock_timestamp() where tenant = $1 and id = $2 and revoked_at is null
-returning number, id, tenant, role, owner, daemon_id, created_at, created_by, revoked_at, expires_at, last_used_at
+returning number, id, tenant, role, owner, daemon_id, created_at, created_by, revoked_at, expires_at, last_used_at, contract_id, agent_role, connection_id
 
 -- name: used
 -- Notes that these tokens were used, for each at most once a minute.

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final, cast
 
 import asyncpg
+import orjson
 from makima_kernel.event_log.named_sql import named
 from makima_schemas.agent import PRESENT, AgentStatus
 from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
@@ -84,3 +85,9 @@ class AgentQueries:
 
     async def _all(self, name: str, *arguments: object) -> Sequence[Mapping[str, object]]:
         return cast("Sequence[Mapping[str, object]]", await self._pool.fetch(SQL[name], *arguments))
+
+
+def is_fenced(row: AgentRow, connection_id: str) -> bool:
+    """True if a newer connection has replaced it."""
+    fenced = cast("list[str]", orjson.loads(row.fenced))
+    return connection_id != row.connection_id and connection_id in fenced

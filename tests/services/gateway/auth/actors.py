@@ -17,14 +17,16 @@ from makima_schemas.daemon import DaemonConnected
 from makima_schemas.errors import ErrorCode
 
 from tests.generated.access import ASKERS, Asker
-from tests.services.gateway.harness import Gateways, authenticated_client
-from tests.services.gateway.tokens import client_as, run_by
+from tests.services.gateway.api.agent_events import join
+from tests.services.gateway.harness import Gateways, authenticated_client, created
+from tests.services.gateway.tokens import agent_client, client_as, run_by
 
 ACCESS_REFUSALS: Final = {
     ErrorCode.UNAUTHORIZED,
     ErrorCode.FORBIDDEN,
     ErrorCode.CONTRACT_NOT_FOUND,
     ErrorCode.DAEMON_NOT_FOUND,
+    ErrorCode.SUPERSEDED,
 }
 OWNER, DAEMON = "alice", "d1"
 TOKENS: Final[Mapping[Asker, Mapping[str, object]]] = {
@@ -35,7 +37,7 @@ TOKENS: Final[Mapping[Asker, Mapping[str, object]]] = {
         Role.DAEMON: {"daemon_id": DAEMON if asker.own else "d2"},
     }[asker.role]
     for asker in ASKERS
-    if asker.role is not None
+    if asker.role not in (None, Role.AGENT)
 }
 
 
@@ -60,6 +62,7 @@ class Actors:
     """Everybody, by their tokens; the contract is alice's, and d1 runs it."""
 
     contract: str
+    others: str  # a contract of the administrator's, of which one of the agents is
     clients: Mapping[Asker, httpx.AsyncClient]
     socket: str
 
@@ -80,6 +83,8 @@ class Actors:
     ) -> httpx.Response:
         method = route.partition(" ")[0]
         said: dict[str, object] | None = None if method == "GET" else {}
+        if route.endswith("/leave"):
+            said = {"connection_id": 0}  # it is not to leave: others would ask nothing more with its token
         async with self.clients[asker].stream(
             method, self.path(route, contract, daemon), json=said
         ) as answer:
@@ -99,9 +104,25 @@ async def before_the_door(gateways: Gateways, http: httpx.AsyncClient) -> AsyncG
                 clients[asker] = await opened.enter_async_context(
                     authenticated_client(None, str(http.base_url))
                 )
-            else:
+            elif asker.role is not Role.AGENT:
                 clients[asker] = await opened.enter_async_context(
                     client_as(http, asker.role, **TOKENS[asker])
                 )
         owner = next(clients[asker] for asker in ASKERS if asker.role is Role.OWNER and asker.own)
-        yield Actors(await run_by(gateways, DAEMON, owner), clients, gateways.sockets[0].partition("?")[0])
+        contract = await run_by(gateways, DAEMON, owner)
+        others = str((await created(http))["id"])
+        for asker in ASKERS:
+            if asker.role is Role.AGENT:
+                clients[asker] = await opened.enter_async_context(
+                    agent_client(
+                        http,
+                        contract if asker.own else others,
+                        asker.speaks_as,
+                        "k1" if asker.speaks_as == "supervisor" else "old" if asker.replaced else "new",
+                    )
+                )
+        await join(gateways, contract, "builder", "old")
+        position = await join(gateways, contract, "builder", "new")
+        seen = await owner.get(f"/contracts/{contract}", headers={"Makima-Min-Position": str(position)})
+        assert "Makima-Read-Behind" not in seen.headers
+        yield Actors(contract, others, clients, gateways.sockets[0].partition("?")[0])

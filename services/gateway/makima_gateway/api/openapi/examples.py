@@ -25,7 +25,7 @@ from makima_gateway.api.schemas.senders import (
     SupervisorStatus,
 )
 from makima_gateway.api.schemas.tasks import Task, TaskPage
-from makima_gateway.api.schemas.tokens import IssuedToken, TokenPage, TokenView
+from makima_gateway.api.schemas.tokens import AgentToken, IssuedToken, TokenPage, TokenView
 from makima_gateway.auth.policy import Role
 from makima_gateway.batch.schemas import BatchAnswer, BatchError
 from makima_gateway.dashboard.dashboard import Dashboard, ResourceUsage, StaleContract, WaitingContract
@@ -161,6 +161,8 @@ EXAMPLES: Final[Mapping[str, object]] = {
         [BatchError(_TASK_ID, "INVALID_TRANSITION", "status active does not allow 'archive contract'")],
     ),
     "IssuedToken": IssuedToken(_TOKEN_ID, "mk_q0h2Yc…", Role.OWNER, "ada", None, _END),
+    "AgentToken": AgentToken(_TOKEN_ID, "mk_q0h2Yc…", "agent", _NOW),
+    "NewAgentToken": {"connection_id": "a1f0c8b2"},
     "TokenPage": TokenPage(
         [TokenView(_TOKEN_ID, Role.OWNER, "ada", None, _AT, "admin:local", None, _END, _NOW)], None
     ),

@@ -105,6 +105,11 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "start_maintenance": Operation("Start a maintenance, or change its end", description="Administrators only."),
     "end_maintenance": Operation("End a maintenance", description="Administrators only."),
     "create_token": Operation("Create a token", description="Administrators only. The secret is shown once.", positions=False),
+    "create_agent_token": Operation(
+        "Create a token for an agent's process", frozenset({ErrorCode.SUPERSEDED, ErrorCode.QUOTA_EXCEEDED}),
+        "The secret is shown once. The token speaks for this role of this contract until its connection is replaced or has left.",
+        positions=False,
+    ),
     "list_tokens": Operation("List tokens", description="Administrators only."),
     "revoke_token": Operation("Revoke a token", MOVES, "Administrators only.", positions=False),
     "daemon_heartbeat": Operation("Send a daemon's heartbeat", positions=False),

@@ -29,11 +29,13 @@ from makima_gateway.api.schemas.agents import (
     SenderAnswer,
     SupervisorHeartbeatRequest,
 )
+from makima_gateway.api.speaker import connection_of
 from makima_gateway.api.writes import WriteContext, WriteResult, Writing, refused
 from makima_gateway.auth.policy import Role
 from makima_gateway.auth.principal import request_for
 from makima_gateway.http.problems import invalid, unknown_contract, unknown_daemon
 from makima_gateway.http.responses import json_response
+from makima_gateway.read_model.agent_queries import is_fenced
 from makima_gateway.read_model.rows import ContractRow
 
 router = APIRouter(tags=["agents"])
@@ -51,6 +53,7 @@ async def join_agent(contract_id: ContractId, role: AgentRole, request: Request,
     contract = await _joinable(write, contract_id, role)
     body = await heartbeats.body_of(request)
     encoded, beat = _agents_beat(contract_id, role, body)
+    connection_of(write.principal, beat.connection_id)
     daemon_id = await _daemon_named(write, body)
     written = await _send(write, contract_id, role, JoinAgent(beat.connection_id, daemon_id))
     if any(member_of(body, member) is not None for member in WORK_MEMBERS):
@@ -73,6 +76,7 @@ async def agent_heartbeat(
     await _joinable(write, contract_id, role)
     body = await heartbeats.body_of(request)
     encoded, beat = _agents_beat(contract_id, role, body)
+    connection_of(write.principal, beat.connection_id)
     daemon_id = await _daemon_named(write, body)
     row = await write.gateway.agents.one(write.principal.tenant, contract_id, role)
     if row is not None:  # else nobody knows what it would be about
@@ -90,7 +94,8 @@ async def leave_agent(
 ) -> Response:
     """The agent ends on purpose: it is `offline`, and what its role held becomes `pending` again."""
     await _joinable(write, contract_id, role)
-    return _answer(write, role, "ok", await _send(write, contract_id, role, LeaveAgent(body.connection_id)))
+    command = LeaveAgent(connection_of(write.principal, body.connection_id))
+    return _answer(write, role, "ok", await _send(write, contract_id, role, command))
 
 
 @router.post(f"{_AGENT}/status", response_model=SenderAnswer)
@@ -101,7 +106,8 @@ async def report_agent_status(
     `restarting` can be reported.
     """
     await _joinable(write, contract_id, role)
-    command = ReportAgentStatus(body.reported, body.connection_id, body.reason)
+    connection_id = connection_of(write.principal, body.connection_id)
+    command = ReportAgentStatus(body.reported, connection_id, body.reason)
     return _answer(write, role, "ok", await _send(write, contract_id, role, command))
 
 
@@ -133,6 +139,8 @@ async def supervisor_heartbeat(contract_id: ContractId, request: Request, write:
     contract = await _contract(write, contract_id)
     body = await heartbeats.body_of(request)
     encoded, beat = _supervisors_beat(contract, body)
+    if connection_of(write.principal, beat.connection_id) != beat.connection_id:
+        raise invalid("body.connection_id", "is required: send the connection id that the token was made for")
     daemon_id = await _daemon_named(write, body) or contract.daemon_id
     if daemon_id is None:
         raise invalid("body.daemon_id", "no daemon has the contract yet: say which one runs the supervisor")
@@ -140,7 +148,7 @@ async def supervisor_heartbeat(contract_id: ContractId, request: Request, write:
         write.gateway.nats, subjects.supervisor_heartbeat(daemon_id, beat.task_id), encoded
     )
     row = await write.gateway.agents.one(write.principal.tenant, contract_id, SUPERVISOR_ROLE)
-    fenced = row is not None and beat.connection_id is not None and views.is_fenced(row, beat.connection_id)
+    fenced = row is not None and beat.connection_id is not None and is_fenced(row, beat.connection_id)
     others = contract.daemon_id not in (None, daemon_id)
     return _answer(write, SUPERVISOR_ROLE, "superseded" if fenced or others else "ok")
 
@@ -178,14 +186,17 @@ async def _daemon_named(write: WriteContext, body: bytes) -> str | None:
     What is to be said to an agent goes to its daemon, so only one may be named that runs contracts of the caller's.
     Raises `INVALID_REQUEST` and `DAEMON_NOT_FOUND`.
     """
-    named, own = member_of(body, "daemon_id"), write.principal.visibility.daemon_id
+    named, agent = member_of(body, "daemon_id"), write.principal.agent
+    own = write.principal.visibility.daemon_id if agent is None else agent.daemon_id
     if named is not None and not (isinstance(named, str) and is_id(named)):
         raise invalid("body.daemon_id", "is not the id of a daemon")
     if own is not None and named not in (None, own):
         raise invalid("body.daemon_id", f"is {named}, and the token is of daemon {own}")
     if own is not None or named is None or write.principal.role is Role.ADMIN:
         return own or named
-    if not await write.gateway.queries.sees_daemon(write.principal.visibility, named):
+    if agent is not None and (await _contract(write, agent.contract_id)).daemon_id == named:
+        return named
+    if agent is not None or not await write.gateway.queries.sees_daemon(write.principal.visibility, named):
         raise unknown_daemon(named)
     return named
 

@@ -17,6 +17,7 @@ from makima_gateway.api.schemas.questions import (
     Question,
     QuestionPage,
 )
+from makima_gateway.api.speaker import check_role
 from makima_gateway.api.writes import WriteContext, Writing
 from makima_gateway.http.responses import json_response
 
@@ -69,6 +70,7 @@ async def list_messages(
 
 @router.post("/contracts/{contract_id}/messages", status_code=201, response_model=Message)
 async def send_message(contract_id: ContractId, body: NewMessage, write: Writing) -> Response:
+    check_role(write.principal, body.role)
     message_id = write.new_id("message")
     written = await write.send(contract_id, SendMessage(message_id, body.role, body.content))
     row = (await write.as_of(written)).messages[message_id]

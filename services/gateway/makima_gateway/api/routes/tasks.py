@@ -12,6 +12,7 @@ from makima_schemas.contract.commands import (
 )
 from makima_schemas.errors import ErrorCode
 from makima_schemas.refusal import Refused
+from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
 from starlette.responses import Response
 
 from makima_gateway.api import serializers as views
@@ -25,6 +26,7 @@ from makima_gateway.api.schemas.tasks import (
     TaskDone,
     TaskPage,
 )
+from makima_gateway.api.speaker import check_role, connection_of
 from makima_gateway.api.writes import WriteContext, Writing
 from makima_gateway.http.responses import json_response
 
@@ -56,36 +58,54 @@ async def create_task(contract_id: ContractId, body: NewTask, write: Writing) ->
 
 @router.post("/contracts/{contract_id}/tasks/{task_id}/claim", response_model=Task)
 async def claim_task(contract_id: ContractId, task_id: TaskId, body: Claim, write: Writing) -> Response:
-    return await _task(write, contract_id, task_id, ClaimTask(task_id, body.role, body.connection_id))
+    check_role(write.principal, body.role)
+    connection_id = await _speaks(write, contract_id, task_id, body.connection_id)
+    return await _task(write, contract_id, task_id, ClaimTask(task_id, body.role, connection_id))
 
 
 @router.post("/contracts/{contract_id}/tasks/{task_id}/start", response_model=Task)
 async def start_task(
     contract_id: ContractId, task_id: TaskId, write: Writing, body: TaskActionRequest = NO_CONNECTION
 ) -> Response:
-    return await _task(write, contract_id, task_id, StartTask(task_id, body.connection_id))
+    connection_id = await _speaks(write, contract_id, task_id, body.connection_id)
+    return await _task(write, contract_id, task_id, StartTask(task_id, connection_id))
 
 
 @router.post("/contracts/{contract_id}/tasks/{task_id}/release", response_model=Task)
 async def release_task(
     contract_id: ContractId, task_id: TaskId, write: Writing, body: TaskActionRequest = NO_CONNECTION
 ) -> Response:
-    return await _task(write, contract_id, task_id, ReleaseTask(task_id, body.connection_id))
+    connection_id = await _speaks(write, contract_id, task_id, body.connection_id)
+    return await _task(write, contract_id, task_id, ReleaseTask(task_id, connection_id))
 
 
 @router.post("/contracts/{contract_id}/tasks/{task_id}/complete", response_model=Task)
 async def complete_task(contract_id: ContractId, task_id: TaskId, body: TaskDone, write: Writing) -> Response:
-    return await _task(
-        write, contract_id, task_id, CompleteTask(task_id, body.success, body.result, body.connection_id)
-    )
+    connection_id = await _speaks(write, contract_id, task_id, body.connection_id)
+    command = CompleteTask(task_id, body.success, body.result, connection_id)
+    return await _task(write, contract_id, task_id, command)
 
 
 @router.post("/contracts/{contract_id}/tasks/{task_id}/handoff", response_model=Task)
 async def hand_off_task(contract_id: ContractId, task_id: TaskId, body: HandOff, write: Writing) -> Response:
     """Completes the task and creates one for `to_role`; the response is the new task."""
+    connection_id = await _speaks(write, contract_id, task_id, body.connection_id)
     next_id = write.new_id("task")
-    command = HandOffTask(task_id, body.to_role, next_id, body.result, body.connection_id)
+    command = HandOffTask(task_id, body.to_role, next_id, body.result, connection_id)
     return await _task(write, contract_id, next_id, command)
+
+
+async def _speaks(write: WriteContext, contract_id: str, task_id: str, given: str | None) -> str | None:
+    """The connection that a call about a task speaks for.
+
+    Raises `FORBIDDEN` for an agent's call about a task of another role; the supervisor's own is its alone.
+    """
+    if write.principal.agent is None:
+        return given
+    row = await write.gateway.queries.task(write.principal.tenant, contract_id, task_id)
+    if row is not None:
+        check_role(write.principal, SUPERVISOR_ROLE if row.is_supervisor else row.role)
+    return connection_of(write.principal, given)
 
 
 async def _task(

@@ -110,6 +110,12 @@ async def _admit(write: WriteContext, token_id: str, daemon_id: str, owner: str 
 
 def _check(body: NewToken) -> None:
     match body.role:
+        case Role.AGENT:
+            raise invalid(
+                "body.role",
+                "agent is a role of one contract",
+                hint="POST /api/v1/contracts/{id}/agents/{role}/token makes it",
+            )
         case Role.DAEMON if body.daemon_id is None:
             raise invalid(
                 "body.daemon_id",
@@ -162,4 +168,6 @@ def _view(token: Token) -> TokenView:
         token.revoked_at,
         token.expires_at,
         token.last_used_at,
+        token.contract_id,
+        token.agent_role,
     )

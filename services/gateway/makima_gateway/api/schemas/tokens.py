@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from makima_schemas.contract.model import Id
 from pydantic import AwareDatetime
@@ -38,6 +39,8 @@ class TokenView:
     revoked_at: datetime | None  # null: valid, until `expires_at`
     expires_at: datetime | None  # null: has no end
     last_used_at: datetime | None  # to a minute; null: never
+    contract_id: str | None = None  # of an agent's token: the contract and the role that it speaks for
+    agent_role: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +61,19 @@ class NewToken(Body):
     owner: Id | None = None
     daemon_id: Id | None = None
     expires_at: AwareDatetime | None = None
+
+
+class NewAgentToken(Body):
+    """The process that gets the token: the connection id under which it joins."""
+
+    connection_id: Id
+
+
+@dataclass(frozen=True, slots=True)
+class AgentToken:
+    """A new token of an agent. `token` is a secret that only this response shows."""
+
+    id: str
+    token: str
+    role: Literal["agent"]
+    expires_at: datetime  # at the latest: it ends before, when its connection is replaced or has left
