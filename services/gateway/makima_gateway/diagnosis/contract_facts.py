@@ -55,7 +55,7 @@ class ContractFacts:
     `advances` whether it moves on by itself when its gate is satisfied; `unfit` the newest heartbeats of its
     senders that did not fit; `rivals` who else speaks for them; `over_limit` whether
     its daemon has too many; `agents` are its agents, `untaken` the oldest pending tasks for whose role nobody is
-    there; all as of `now`; `maintenance` the windows that are open for it.
+    there; all as of `now`; `maintenance` the windows that are open for it; `serving` and `able` count daemons.
     """
 
     contract: ContractRow
@@ -74,6 +74,8 @@ class ContractFacts:
     restart_timeout: timedelta = timedelta.max  # after which an agent that is restarted should have joined
     pending_timeout: timedelta = timedelta.max  # after which somebody should have come for a pending task
     maintenance: Sequence[Window] = ()
+    serving: int = 0  # daemons that are connected and serve the owner
+    able: int = 0  # of these, with room for another agent, as far as their newest heartbeats tell
 
     @property
     def at_work(self) -> bool:

@@ -1,7 +1,7 @@
 """Gathers the facts of a contract: from the read model, and the newest event of each type from the log."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, cast
 
 from makima_kernel.event_log.log import Log
 from makima_kernel.service.contracts_settings import ContractsSettings
@@ -22,6 +22,7 @@ from makima_gateway.read_model.rows import ContractRow
 
 MAX_QUESTIONS: Final = 100  # open questions that are loaded
 MAX_AGENTS: Final = 500  # that are loaded
+MAX_DAEMONS: Final = 500  # connected ones that are counted
 MAX_TASKS: Final = 20  # pending ones that nobody can take, that are named
 HISTORY_PAGE_EVENTS: Final = 1000  # events read from the log at once
 
@@ -45,6 +46,7 @@ async def contract_facts(
     now = datetime.now(UTC)
     since = recent(now, settings.heartbeat_timeout_seconds)
     supervisor = await queries.supervisor(row.tenant, row.id)
+    serving = await queries.daemons_serving(row.tenant, row.owner_id, MAX_DAEMONS)
     return ContractFacts(
         contract=row,
         phase_standing=found,
@@ -67,7 +69,15 @@ async def contract_facts(
             daemon=None if supervisor is None else supervisor.daemon_id,
             contract=row.id,
         ),
+        serving=len(serving),
+        able=sum(_room(latest, daemon_id) > 0 for daemon_id in serving),
     )
+
+
+def _room(latest: LatestHeartbeats, daemon_id: str) -> int:
+    """How many agents a daemon may still start; 1 if no heartbeat of it came since this process began."""
+    heartbeat = latest.latest("daemon", daemon_id)
+    return 1 if heartbeat is None else cast("int", heartbeat.heartbeat.get("capacity", 0))
 
 
 async def _last(log: Log, row: ContractRow, stream: str) -> dict[str, Recorded]:

@@ -145,6 +145,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("PHASE_GUARDED", "fact", "waiting", phase_rules.guard),
     Rule("SWITCHED_OFF", "fact", "waiting", phase_rules.switched_off),
     Rule("NOT_STARTED", "fact", "waiting", _created),
+    Rule("NO_DAEMON", "fact", "waiting", supervision_rules.no_daemon),
     Rule("NO_SUPERVISOR", "fact", "waiting", supervision_rules.unsupervised),
     Rule("TASK_UNTAKEN", "fact", "waiting", agent_rules.untaken),
     Rule("UNDER_MAINTENANCE", "fact", "healthy", supervision_rules.under_maintenance),

@@ -88,13 +88,31 @@ def stale(found: ContractFacts) -> Iterator[Finding]:
 
 def unsupervised(found: ContractFacts) -> Iterator[Finding]:
     if found.at_work and found.supervisor is None:
-        text = "no supervisor has sent a heartbeat for it yet"
-        yield Finding(
-            text,
-            found.since("ContractStarted"),
-            "start a daemon that runs it",
-            found.evidence_of("ContractStarted"),
-        )
+        text, act = "no supervisor has sent a heartbeat for it yet", "start a daemon that runs it"
+        if found.contract.daemon_id is not None:
+            text = f"{text}; daemon {found.contract.daemon_id} has it, and was asked to start one"
+            act = f"look at the log of daemon {found.contract.daemon_id}"
+        elif found.able:
+            text, act = f"{text}; daemons are asked to start one", "wait, or start a daemon that runs it"
+        yield Finding(text, found.since("ContractStarted"), act, found.evidence_of("ContractStarted"))
+
+
+def no_daemon(found: ContractFacts) -> Iterator[Finding]:
+    """Nobody can be asked to start its supervisor, so the contract waits for a daemon (agents.md, Assignment)."""
+    supervisor, daemon, owner = found.supervisor, found.daemon, found.contract.owner_id
+    never = supervisor is None and found.contract.daemon_id is None
+    lost = supervisor is not None and supervisor.state == SupervisorState.INTERRUPTED
+    lost = lost and daemon is not None and not daemon.connected
+    if not found.at_work or found.able or not (never or lost):
+        return
+    if found.serving:
+        text = f"no daemon can start its supervisor: of {found.serving} connected ones that serve {owner} none has room"
+        act = "raise the capacity of a daemon, end contracts that are not needed, or start another daemon"
+    else:
+        text = f"no daemon can start its supervisor: none that serves {owner} is connected"
+        act = f"start a daemon that serves {owner}: makima daemon start --config FILE"
+    since = found.since("ContractStarted") if daemon is None else daemon.changed_at
+    yield Finding(text, since, act, found.evidence_of("ContractStarted"))
 
 
 def under_maintenance(found: ContractFacts) -> Iterator[Finding]:

@@ -171,6 +171,11 @@ class Queries:
         )
         return [daemon_row(record) for record in found]
 
+    async def daemons_serving(self, tenant: str, owner_id: str, limit: int) -> list[str]:
+        """The ids of at most `limit` connected daemons that may run this owner's contracts."""
+        found = await self._pool.fetch(SQL["daemons_serving"], tenant, owner_id, limit)
+        return [cast("str", row["id"]) for row in found]
+
     async def sees_daemon(self, visibility: Visibility, daemon_id: str) -> bool:
         """True if the daemon runs a contract of the visible owner."""
         return bool(

@@ -100,6 +100,11 @@ where tenant = $1 and id > $2
 order by id
 limit $3
 
+-- name: daemons_serving
+-- Connected daemons that may run contracts of owner $2; at most $3.
+select id from gateway.daemons
+where tenant = $1 and connected and (not admitted or owner_id is null or owner_id = $2) order by id limit $3
+
 -- name: sees_daemon
 -- Whether daemon $2 runs a contract of owner $3. False for a daemon's token ($4): it sees no other daemon.
 select $4::text is null and exists (

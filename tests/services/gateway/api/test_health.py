@@ -2,6 +2,7 @@
 reason is gone.
 """
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import cast
 
@@ -10,7 +11,11 @@ import orjson
 import pytest
 from makima_gateway.diagnosis.rules import RULES, Rule
 from makima_kernel.service.settings import Settings
+from makima_kernel.testing import eventually
+from makima_schemas import subjects
+from makima_schemas.daemon import DaemonAdmitted, DaemonConnected
 from makima_schemas.silence import StaleDetected
+from nats.aio.client import Client
 
 from tests.services.gateway.api.provoked_health import (
     Provoke,
@@ -80,6 +85,10 @@ PROVOKED: dict[str, tuple[Provoke, str, str, str]] = {
         'POST /api/v1/contracts/{id}/phase {"phase": "execute"}', "AutoCompleteSet",
     ),
     "NOT_STARTED": (untouched, "it was not started", "POST /api/v1/contracts/{id}/start", "ContractCreated"),
+    "NO_DAEMON": (
+        started, "no daemon can start its supervisor: none that serves local is connected",
+        "start a daemon that serves local: makima daemon start --config FILE", "ContractStarted",
+    ),
     "NO_SUPERVISOR": (started, "no supervisor has sent a heartbeat for it yet", "start a daemon that runs it", "ContractStarted"),
     "GATE_OPEN": (started, "phase plan needs Deliverable: plan-document", "POST /api/v1/contracts/{id}/deliverables/plan-document/complete", "version"),
 }  # fmt: skip
@@ -158,7 +167,34 @@ async def test_the_worst_gives_the_verdict_and_the_first_reason(
     await asked(gateways, http, contract)
     position = await gateways.append(f"silence-{contract}", StaleDetected(contract, NOW, 1800.0, 1801.0))
     verdict, reasons = await health(http, contract, position)
-    assert (verdict, list(reasons)) == ("unhealthy", ["STALE", "QUESTION_OPEN", "NO_SUPERVISOR", "GATE_OPEN"])
+    assert (verdict, list(reasons)) == (
+        "unhealthy",
+        ["STALE", "QUESTION_OPEN", "NO_DAEMON", "NO_SUPERVISOR", "GATE_OPEN"],
+    )
+
+
+async def test_who_has_no_daemon_hears_how_many_have_no_room(
+    gateways: Gateways, http: httpx.AsyncClient, nats: Client
+) -> None:
+    contract = str((await created(http))["id"])
+    await act(http, contract, "start")
+    await gateways.append("daemon-bobs", DaemonAdmitted("bobs", "bob"), DaemonConnected("other"))
+    position = await gateways.append("daemon-d1", DaemonConnected("one"))
+    beat = {"task_id": "d1", "agents": [], "worktrees": 0, "capacity": 0}
+
+    async def told() -> str:
+        await nats.publish(subjects.state("daemon", "d1"), orjson.dumps(beat))
+        reason = (await health(http, contract, position))[1].get("NO_DAEMON", {})
+        return str(reason.get("text", ""))
+
+    await eventually(told)
+    assert "of 1 connected ones that serve local none has room" in await told()
+    beat["capacity"] = 1
+    await eventually(lambda: _is_empty(told))
+
+
+async def _is_empty(told: Callable[[], Awaitable[str]]) -> bool:
+    return await told() == ""
 
 
 async def test_done_as_it_says_the_reason_is_gone(http: httpx.AsyncClient) -> None:
