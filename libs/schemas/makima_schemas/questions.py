@@ -57,7 +57,7 @@ class AskForRole:
 
 
 class RoleRequest(TypedDict):
-    """`requested` false: nobody was asked, for `reason`."""
+    """`requested` false: nobody is starting it, for `reason`; with a `daemon_id`, that daemon refused."""
 
     requested: bool
     daemon_id: str | None

@@ -39,7 +39,7 @@ class Silence:
     name = "stale_detector"
     schema = "stale_detector"
     tables = ("senders", "contracts", "holds", "owed", "role_agents", "role_tasks")
-    fold_number = 3
+    fold_number = 4
     events: frozenset[type] = (
         tracked.EVENTS | staleness.EVENTS | mass_silence.EVENTS | role_tasks.EVENTS | {SilenceDetected}
     )

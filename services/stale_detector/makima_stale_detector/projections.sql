@@ -88,7 +88,8 @@ insert into role_tasks (tenant, contract_id, task_id, wanted_role, held_by, sinc
 select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[])
 on conflict (tenant, contract_id, task_id) do update set
     wanted_role = excluded.wanted_role, held_by = excluded.held_by, since_position = excluded.since_position,
-    requested = role_tasks.requested and role_tasks.since_position = excluded.since_position;
+    requested = role_tasks.requested and role_tasks.since_position = excluded.since_position,
+    asked_at_once = role_tasks.asked_at_once and role_tasks.since_position = excluded.since_position;
 
 -- name: forget_role_tasks
 -- Deletes the rows of tasks that are done.

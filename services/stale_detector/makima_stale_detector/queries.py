@@ -113,13 +113,14 @@ class AwayAgent:
 
 @dataclass(frozen=True, slots=True)
 class WaitingTask:
-    """A pending task whose role has no present agent, and for which nobody was asked yet."""
+    """A pending task whose role has no present agent, and for which nobody was asked twice yet."""
 
     tenant: str
     contract_id: str
     task_id: str
     role: str
     since_position: int  # of the event since which it is pending; identifies the episode
+    asked_at_once: bool  # the contract's daemon was asked when it began to wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +205,12 @@ class Queries:
     async def waiting_tasks(self, limit: int) -> list[WaitingTask]:
         """Up to `limit` tasks that wait for a role without a present agent, the oldest first."""
         return [WaitingTask(**row) for row in await self._pool.fetch(SQL["waiting_tasks"], limit)]
+
+    async def mark_asked_at_once(self, task: WaitingTask) -> None:
+        """Note that the contract's daemon was asked for the task's role for the first time."""
+        await self._pool.execute(
+            SQL["mark_asked_at_once"], task.tenant, task.contract_id, task.task_id, task.since_position
+        )
 
     async def mark_requested(self, task: WaitingTask) -> None:
         """Note that the contract's daemon was asked for the task's role."""

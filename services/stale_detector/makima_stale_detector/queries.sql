@@ -91,8 +91,8 @@ where a.status in ('dead', 'offline') and c.status in ('created', 'active', 'wai
 order by a.away_version limit $1
 
 -- name: waiting_tasks
--- Pending tasks of contracts at work that wait for a role without a present agent, and for which nobody was asked.
-select t.tenant, t.contract_id, t.task_id, t.wanted_role as role, t.since_position
+-- Pending tasks of contracts at work that wait for a role without a present agent, and for which nobody was asked a second time.
+select t.tenant, t.contract_id, t.task_id, t.wanted_role as role, t.since_position, t.asked_at_once
 from stale_detector.role_tasks as t
 join stale_detector.contracts as c using (tenant, contract_id)
 where t.held_by is null and t.wanted_role is not null and not t.requested
@@ -128,3 +128,8 @@ left join stale_detector.contracts as c on c.tenant = $1 and c.contract_id = new
 -- Of the next $2 rows after the name $1: those of senders that are alive or being restarted, and the last row.
 select coalesce(array_agg(name) filter (where alive or status = 'restarting'), '{}') as names, count(*) as read, max(name) as last
 from (select name, alive, status from stale_detector.senders where name > $1 order by name limit $2) as page
+
+-- name: mark_asked_at_once
+-- As `mark_requested`, of the first time.
+update stale_detector.role_tasks set asked_at_once = true
+where tenant = $1 and contract_id = $2 and task_id = $3 and since_position = $4

@@ -177,10 +177,11 @@ async def test_the_supervisors_task_follows_its_supervisor(contracts: Contracts)
 
 async def test_the_daemon_of_a_contract_is_asked_for_a_role(contracts: Contracts, nats: Client) -> None:
     heard = list[dict[str, object]]()
+    answers = [b'{"accepted":true}', b'{"accepted":false,"reason":"no room"}', b"nonsense"]
 
     async def daemon(message: Msg) -> None:
         heard.append(orjson.loads(message.data))
-        await message.respond(b'{"ok":true}')
+        await message.respond(answers.pop(0))
 
     async def ask(task_id: str) -> dict[str, object] | Problem:
         question: dict[str, object] = {"contract_id": "c1", "task_id": task_id}
@@ -196,6 +197,8 @@ async def test_the_daemon_of_a_contract_is_asked_for_a_role(contracts: Contracts
     assert heard == [
         {"contract_id": "c1", "contract_type": "simple", "phase": "plan", "task_id": "t2", "role": "reviewer"}
     ]
+    assert await ask("t2") == {"requested": False, "daemon_id": "d1", "reason": "no room"}
+    assert await ask("t2") == {"requested": False, "daemon_id": "d1", "reason": "its answer is not JSON"}
     await contracts.accepted("c1", c.ClaimTask("t2", "reviewer"))
     assert cast("dict[str, object]", await ask("t2"))["requested"] is False
     missing = await ask("t9")
@@ -204,4 +207,4 @@ async def test_the_daemon_of_a_contract_is_asked_for_a_role(contracts: Contracts
     await contracts.accepted("c1", c.PauseContract())
     assert str(cast("dict[str, object]", await ask("t1"))["reason"]).endswith(ContractStatus.PAUSED)
     await subscription.unsubscribe()
-    assert len(heard) == 1
+    assert len(heard) == 3

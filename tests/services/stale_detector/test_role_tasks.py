@@ -83,6 +83,9 @@ def test_only_watched_time_counts_and_an_episode_that_ends_begins_anew() -> None
     assert timers.watch(["a", "b"], 0.6, 1.0) == []
     assert timers.watch(["a", "b"], 0.0, 1.0) == [], "blind in between"
     assert timers.watch(["a", "b"], 0.5, 1.0) == ["a"]
+    timers.postpone("b", 1.0)
+    assert timers.watch(["a", "b"], 0.5, 0.0) == ["a"]
+    assert timers.watch(["a", "b"], 0.5, 0.0) == ["a", "b"]
     timers.restart("a")
     assert timers.watch(["a"], 9.0, 1.0) == []
     assert timers.watch([], 0.5, 1.0) == []
@@ -108,7 +111,7 @@ async def test_a_dead_agents_task_returns_once_and_whoever_can_take_it_is_asked_
 
     async def daemon(message: Msg) -> None:
         heard.append(orjson.loads(message.data))
-        await message.respond(b'{"ok":true}')
+        await message.respond(b'{"accepted":true}')
 
     await nats.subscribe(subjects.daemon_signal("d1", "start"), cb=daemon)
     await provision(nats, Log(pool), budget=0.01)
@@ -137,7 +140,9 @@ async def test_a_dead_agents_task_returns_once_and_whoever_can_take_it_is_asked_
         await eventually(lambda: bool(heard), because="nobody was asked to start the role")
         asked = "select requested from stale_detector.role_tasks where task_id = 't1'"
         await eventually(lambda: pool.fetchval(asked))
-        assert [(start["task_id"], start["role"]) for start in heard] == [("t1", "builder")]
+        assert [(start["task_id"], start["role"]) for start in heard] == [("t1", "builder")] * 2, (
+            "at once, and again when it had waited too long"
+        )
         assert await released(system) == [e.TaskReleased("t1", "agent_dead")]
 
 

@@ -1,14 +1,13 @@
 """Asks a contract's daemon to start an agent of a role: signal `start` (agents.md, Tasks and agents).
 
-The stale-detector asks when a task has been pending too long. Whoever places roles at once calls `RoleRequests.ask`.
+The stale-detector asks when a task begins to wait, and again when it has been pending too long.
 """
 
 from typing import Final, cast
 
 import structlog
-from makima_kernel.commands.daemon_signal import signal_daemon
+from makima_kernel.commands.daemon_start import ask_to_start
 from makima_kernel.commands.decider import fold
-from makima_kernel.commands.decoding import cut
 from makima_kernel.event_log.log import Log
 from makima_schemas.codec import decode
 from makima_schemas.contract.events import ContractCreated, ContractEvent
@@ -56,9 +55,9 @@ class RoleRequests:
             "task_id": question.task_id,
             "role": task.role,
         }
-        return await self.ask(question.tenant, contract.daemon_id, body)
+        return await self._ask(question.tenant, contract.daemon_id, body)
 
-    async def ask(self, tenant: str, daemon_id: str | None, start: dict[str, str]) -> RoleRequest:
+    async def _ask(self, tenant: str, daemon_id: str | None, start: dict[str, str]) -> RoleRequest:
         """Sends `start` to the contract's daemon; `daemon_id` null: to the one that was heard first.
 
         No reply in time counts as asked: the daemon is there, and may still be starting the agent.
@@ -66,11 +65,11 @@ class RoleRequests:
         daemon_id = daemon_id or await self._queries.daemon_of(tenant, start["contract_id"])
         if daemon_id is None:
             return _nobody("no daemon has the contract")
-        refused = await signal_daemon(
-            self._nats, daemon_id, "start", start, timeout=DAEMON_REPLY_TIMEOUT_SECONDS
-        )
-        if refused is not None:
-            return _nobody(f"daemon {daemon_id}: {cut(refused.detail)}")
+        answer = await ask_to_start(self._nats, daemon_id, start, timeout=DAEMON_REPLY_TIMEOUT_SECONDS)
+        if answer.outcome == "absent":
+            return _nobody(f"daemon {daemon_id}: {answer.reason}")
+        if answer.outcome == "refused":
+            return RoleRequest(requested=False, daemon_id=daemon_id, reason=answer.reason)
         structlog.get_logger().info("contract.role_asked_for", daemon_id=daemon_id, **start)
         return RoleRequest(requested=True, daemon_id=daemon_id, reason=None)
 

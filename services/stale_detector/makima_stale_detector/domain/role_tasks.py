@@ -84,6 +84,10 @@ class EpisodeTimers(Generic[K]):
         }
         return [episode for episode, seconds in self._seconds.items() if seconds >= timeout]
 
+    def postpone(self, episode: K, seconds: float) -> None:
+        """The episode's time begins anew, so many seconds later."""
+        self._seconds[episode] = -seconds
+
     def restart(self, episode: K) -> None:
         """The episode's time begins anew."""
         self._seconds.pop(episode, None)

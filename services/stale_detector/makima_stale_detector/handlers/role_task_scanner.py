@@ -4,9 +4,9 @@ agents). The contract service does both, by command.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from time import monotonic
-from typing import Final, TypeVar
+from typing import Final, TypeVar, cast
 
 import structlog
 from makima_kernel.cancellation import raise_if_cancelled
@@ -28,6 +28,7 @@ from makima_stale_detector.queries import AwayAgent, Queries, WaitingTask
 
 ROLE_SCAN_SECONDS: Final = 0.5
 ROLE_SCAN_BATCH_SIZE: Final = 5000  # of each kind: those that have waited longest
+ASK_AGAIN_SECONDS: Final = 10.0  # where no daemon has the contract yet, or it cannot be reached
 # A daemon that does not answer takes two seconds of a question; it is not to take them of everybody else's.
 MAX_CONCURRENT_REQUESTS: Final = 16
 CONTRACT_SERVICE: Final = "contract"
@@ -41,7 +42,8 @@ class RoleTaskScanner:
     """Scans while the read model follows the log and `local_health` returns None; only that time counts.
 
     `claimed_seconds`: how long an agent may be dead or offline before its role's tasks are returned.
-    `pending_seconds`: how long a task may wait for its role before the contract's daemon is asked to start it.
+    The contract's daemon is asked to start the role of a waiting task at once, and a second time after
+    `pending_seconds`.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class RoleTaskScanner:
         self._claimed_seconds, self._pending_seconds = claimed_seconds, pending_seconds
         self._local_health = local_health
         self._away, self._waiting = EpisodeTimers[AwayAgent](), EpisodeTimers[WaitingTask]()
+        self._new = EpisodeTimers[WaitingTask]()  # for which nobody was asked yet
         self._watched_at: float | None = (
             None  # the last scan, on the monotonic clock; None: that one was blind
         )
@@ -85,7 +88,10 @@ class RoleTaskScanner:
         waiting = await self._queries.waiting_tasks(ROLE_SCAN_BATCH_SIZE)
         watched = self._watched_seconds()
         await for_each(self._away.watch(away, watched, self._claimed_seconds), self._return)
-        await for_each(self._waiting.watch(waiting, watched, self._pending_seconds), self._ask)
+        new = [task for task in waiting if not task.asked_at_once]
+        await for_each(self._new.watch(new, watched, 0.0), self._ask_at_once)
+        late = self._waiting.watch(_episodes(waiting), watched, self._pending_seconds)
+        await for_each(late, self._ask_again)
 
     def _watched_seconds(self) -> float:
         """The time since the last scan. Of a longer gap, in which this process was frozen, only a scan's length."""
@@ -115,8 +121,23 @@ class RoleTaskScanner:
                 detail=reply.detail,
             )
 
-    async def _ask(self, task: WaitingTask) -> None:
-        """Asks once while the task is pending. Where nobody could be asked, again after another timeout."""
+    async def _ask_at_once(self, task: WaitingTask) -> None:
+        """Asks once, when the task begins to wait. Where nobody could be asked, again a little later."""
+        answer = await self._ask(task)
+        if answer.daemon_id is None:
+            self._new.postpone(task, ASK_AGAIN_SECONDS)
+        else:
+            await self._queries.mark_asked_at_once(task)
+
+    async def _ask_again(self, task: WaitingTask) -> None:
+        """Asks once more, when it has waited too long. Where nobody could be asked, again after another timeout."""
+        answer = await self._ask(task)
+        if answer.requested:
+            await self._queries.mark_requested(task)
+        else:
+            self._waiting.restart(task)
+
+    async def _ask(self, task: WaitingTask) -> "Asked":
         question: dict[str, object] = {
             "contract_id": task.contract_id,
             "task_id": task.task_id,
@@ -124,13 +145,26 @@ class RoleTaskScanner:
         }
         answer = await self._bus.query(CONTRACT_SERVICE, "ask_for_role", question)
         log = _logger.bind(contract_id=task.contract_id, task_id=task.task_id, role=task.role)
-        if isinstance(answer, Problem) or not answer.get("requested"):
-            self._waiting.restart(task)
-            reason = answer.detail if isinstance(answer, Problem) else answer.get("reason")
-            log.warning("role_tasks.nobody_to_ask", reason=reason)
-            return
-        await self._queries.mark_requested(task)
-        log.info("role_tasks.role_asked_for", daemon_id=answer.get("daemon_id"))
+        if isinstance(answer, Problem):
+            log.warning("role_tasks.nobody_to_ask", reason=answer.detail)
+            return Asked(requested=False, daemon_id=None)
+        asked = Asked(bool(answer.get("requested")), cast("str | None", answer.get("daemon_id")))
+        if asked.requested:
+            log.info("role_tasks.role_asked_for", daemon_id=asked.daemon_id)
+        else:
+            log.warning("role_tasks.nobody_to_ask", daemon_id=asked.daemon_id, reason=answer.get("reason"))
+        return asked
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    requested: bool  # it may be starting the role
+    daemon_id: str | None  # who was asked, and may have refused; None: nobody could be asked
+
+
+def _episodes(waiting: Iterable[WaitingTask]) -> list[WaitingTask]:
+    """The same episodes, whether or not somebody was asked since: their time goes on."""
+    return [replace(task, asked_at_once=True) for task in waiting]
 
 
 async def for_each(episodes: Iterable[K], act: Callable[[K], Awaitable[None]]) -> None:
