@@ -83,6 +83,7 @@ SERVICES: Final[Mapping[str, Permissions]] = {
             subjects.STATE_FEED,
             "makima.signals.>",
             subjects.command("contract", "assign_contract"),
+            subjects.command("supervisor_heartbeat", "restore_supervisor"),
         ),
     ),
     "completion_detector": _service(

@@ -1,5 +1,7 @@
 """Which contracts are wanted, and which daemon is asked for one (agents.md, Assignment), as tables."""
 
+from dataclasses import replace
+
 import pytest
 from makima_schemas.assignment import Admission
 from makima_schemas.codec import Event
@@ -51,7 +53,7 @@ OWN = [("c1", CREATED), ("c1", STARTED)]
         ([*OWN, ("t1", REGISTERED), ("t1", changed(S.WORKING, S.COMPLETED))], "t1", S.COMPLETED, None),
         # It said that it was done, and there is more to do.
         ([*OWN, ("t1", REGISTERED), ("t1", changed(S.WORKING, S.COMPLETED)), ("c1", e.ContractCompleted("request")),
-          ("c1", e.ContractReopened(ContractStatus.ACTIVE, "a bug"))], "t1", None, 6),
+          ("c1", e.ContractReopened("a bug", ContractStatus.ACTIVE))], "t1", None, 6),
     ],
 )  # fmt: skip
 def test_a_contract_is_wanted_while_nobody_drives_it(
@@ -70,32 +72,31 @@ def test_a_deleted_contract_is_wanted_no_more_and_an_unknown_one_never() -> None
 @pytest.mark.parametrize(
     ("wanted", "daemons", "passed", "asked"),
     [
-        ({}, [SMALL, BIG, FULL], (), "big"),
-        ({}, [SMALL, BIG, FULL], ("big",), "small"),
-        ({}, [SMALL, BIG, FULL], ("big", "small"), None),
-        ({}, [FULL], (), None),
-        ({}, [], (), None),
-        ({}, [Candidate("b", None, 1), Candidate("a", None, 1)], (), "a"),
-        ({}, [Candidate("bobs", Admission("bob"), 9), Candidate("adas", Admission("ada"), 1)], (), "adas"),
-        ({}, [Candidate("anyones", Admission(None), 1)], (), "anyones"),
+        (ADA, [SMALL, BIG, FULL], (), "big"),
+        (ADA, [SMALL, BIG, FULL], ("big",), "small"),
+        (ADA, [SMALL, BIG, FULL], ("big", "small"), None),
+        (ADA, [FULL], (), None),
+        (ADA, [], (), None),
+        (ADA, [Candidate("b", None, 1), Candidate("a", None, 1)], (), "a"),
+        (ADA, [Candidate("bobs", Admission("bob"), 9), Candidate("adas", Admission("ada"), 1)], (), "adas"),
+        (ADA, [Candidate("anyones", Admission(None), 1)], (), "anyones"),
         # It may have accepted, and nobody recorded it; then it counts the agent as one that it has.
-        ({"asked_daemon": "full"}, [BIG, FULL], (), "full"),
-        ({"asked_daemon": "full"}, [BIG, FULL], ("full",), "big"),
-        ({"asked_daemon": "gone"}, [BIG], (), "big"),
+        (replace(ADA, asked_daemon="full"), [BIG, FULL], (), "full"),
+        (replace(ADA, asked_daemon="full"), [BIG, FULL], ("full",), "big"),
+        (replace(ADA, asked_daemon="gone"), [BIG], (), "big"),
         # It was given to one that does not start it.
-        ({"holder": "full"}, [BIG, FULL], (), "full"),
-        ({"holder": "full"}, [BIG, FULL], ("full",), "big"),
-        ({"holder": "gone"}, [BIG], (), "big"),
+        (replace(ADA, holder="full"), [BIG, FULL], (), "full"),
+        (replace(ADA, holder="full"), [BIG, FULL], ("full",), "big"),
+        (replace(ADA, holder="gone"), [BIG], (), "big"),
         # It was heard: its own daemon starts it again unasked; another one restores it.
-        ({"holder": "full", "heard": True}, [BIG, FULL], (), None),
-        ({"holder": "gone", "heard": True}, [BIG], (), "big"),
+        (replace(ADA, holder="full", heard=True), [BIG, FULL], (), None),
+        (replace(ADA, holder="gone", heard=True), [BIG], (), "big"),
     ],
 )  # fmt: skip
 def test_the_daemon_with_most_free_capacity_that_serves_the_owner_is_asked_first(
-    wanted: dict[str, object], daemons: list[Candidate], passed: tuple[str, ...], asked: str | None
+    wanted: Wanted, daemons: list[Candidate], passed: tuple[str, ...], asked: str | None
 ) -> None:
-    given = {name: getattr(ADA, name) for name in ADA.__dataclass_fields__}
-    assert ask_whom(Wanted(**{**given, **wanted}), daemons, passed) == asked
+    assert ask_whom(wanted, daemons, passed) == asked
 
 
 def test_what_is_handed_out_is_the_same_for_whoever_asks_and_another_for_another_daemon() -> None:

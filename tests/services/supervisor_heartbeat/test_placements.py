@@ -128,7 +128,7 @@ async def test_the_daemon_with_most_room_gets_it_with_a_task_and_a_connection(wo
 
 
 async def test_who_refuses_or_is_silent_is_passed_over(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(placements.ask_to_start, "__kwdefaults__", {"timeout": 0.3})
+    monkeypatch.setattr(placements, "START_TIMEOUT_SECONDS", 0.3)
     await world.replica()
     await world.daemon("full", 9, {"accepted": False, "reason": "no room"})
     await world.daemon("mute", 8)

@@ -8,7 +8,7 @@ first, for the same task under the same connection.
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from time import monotonic
 from typing import Final
 from uuid import UUID, uuid5
@@ -30,7 +30,8 @@ from makima_supervisor_heartbeat.domain.placement import Candidate, HandedOut, W
 from makima_supervisor_heartbeat.handlers.placement_rows import PlacementRows
 
 NAMESPACE: Final = UUID("93c3f0a4-2f1f-5b39-8a0a-6a4d6f0c8d0b")  # of the uuid5 command ids
-ACTOR: Final = "supervisor_heartbeat"
+NAME: Final = "supervisor_heartbeat"  # which restores supervisors, perhaps in another replica
+ACTOR: Final = NAME
 CONTRACT_SERVICE: Final = "contract"
 BATCH_SIZE: Final = 64
 POLL_SECONDS: Final = 1.0  # capacity comes by heartbeats, which wake nobody
@@ -124,7 +125,9 @@ class Placements:
                 return False
             given = handed_out(wanted, daemon_id)
             daemons.offer(daemon_id, 1)
-            answer = await ask_to_start(self._nats, daemon_id, _start(wanted, given))
+            answer = await ask_to_start(
+                self._nats, daemon_id, _start(wanted, given), timeout=START_TIMEOUT_SECONDS
+            )
             log = _logger.bind(contract_id=wanted.contract_id, daemon_id=daemon_id, task_id=given.task_id)
             if answer.outcome == "accepted":
                 return await self._accepted(wanted, daemon_id, given, log)
@@ -137,14 +140,36 @@ class Placements:
     async def _accepted(
         self, wanted: Wanted, daemon_id: str, given: HandedOut, log: structlog.stdlib.BoundLogger
     ) -> bool:
-        """The contract goes to the daemon, unless there is something to restore: then its restoration is what
-        gives it, once it is proved, so that the supervisor of before may still come back and win it.
-        """
-        if not wanted.heard and not await self._assigned(wanted, daemon_id, given, log):
+        """The contract goes to the daemon; or, where its supervisor was heard before, its restoration begins."""
+        if wanted.heard:
+            await self._restoring(wanted, daemon_id, given, log)
+        elif not await self._assigned(wanted, daemon_id, given, log):
             return False
         await self._rows.accepted(wanted, daemon_id, self._unheard_seconds)
         self._without_daemon.discard((wanted.contract_id, wanted.wanted_at))
         return True
+
+    async def _restoring(
+        self, wanted: Wanted, daemon_id: str, given: HandedOut, log: structlog.stdlib.BoundLogger
+    ) -> None:
+        """Asks for the restoration, which gives the contract to the daemon once it is proved: until then the
+        supervisor of before may come back and win it. A refusal leaves it as it is; it is asked for again later.
+        """
+        restore = {
+            "contract_id": wanted.contract_id,
+            "daemon_id": daemon_id,
+            "connection_id": given.connection_id,
+        }
+        request: Request[object] = Request(
+            self._command_id(wanted, daemon_id), given.task_id, restore, actor=ACTOR, tenant=wanted.tenant
+        )
+        reply = await self._bus.ask(NAME, "restore_supervisor", request)
+        if isinstance(reply, Problem):
+            metrics.placements.labels("unrecorded").inc()
+            log.warning("placement.not_restored", code=reply.code, detail=reply.detail)
+            return
+        metrics.placements.labels("accepted").inc()
+        log.info("placement.accepted", assigned=False, connection_id=given.connection_id)
 
     async def _assigned(
         self, wanted: Wanted, daemon_id: str, given: HandedOut, log: structlog.stdlib.BoundLogger
@@ -154,15 +179,9 @@ class Placements:
             daemon_id, "placed", given.connection_id, given.task_id, replaces=wanted.holder
         )
         request: Request[object] = Request(
-            uuid5(
-                NAMESPACE,
-                f"{wanted.tenant}/{wanted.contract_id}/{wanted.wanted_at}/{wanted.holder}/{daemon_id}",
-            ),
+            self._command_id(wanted, daemon_id),
             wanted.contract_id,
-            {
-                name: getattr(command, name)
-                for name in ("daemon_id", "because", "connection_id", "task_id", "replaces")
-            },
+            asdict(command),
             actor=ACTOR,
             tenant=wanted.tenant,
         )
@@ -174,6 +193,12 @@ class Placements:
         metrics.placements.labels("accepted" if reply.changed else "overtaken").inc()
         log.info("placement.accepted", assigned=reply.changed, connection_id=given.connection_id)
         return True
+
+    @staticmethod
+    def _command_id(wanted: Wanted, daemon_id: str) -> UUID:
+        """The same for whoever records the same answer."""
+        episode = f"{wanted.tenant}/{wanted.contract_id}/{wanted.wanted_at}"
+        return uuid5(NAMESPACE, f"{episode}/{wanted.holder}/{daemon_id}")
 
     async def _nobody(self, wanted: Wanted, *, asked: bool) -> None:
         """It stays wanted, and every round tries again: a daemon may come, or report capacity. Who was refused
