@@ -5,7 +5,6 @@ A recorder loads it at start.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple
 from pathlib import Path
 from typing import Final
 
@@ -24,7 +23,6 @@ from makima_schemas.contract.events import (
     TaskFailed,
     TaskReleased,
 )
-from makima_schemas.contract.model import ContractStatus
 from makima_schemas.daemon import DaemonAdmitted, DaemonConnected, DaemonDisconnected
 from makima_schemas.identity import agent_id, stream_name
 from makima_schemas.supervisor import (
@@ -33,13 +31,13 @@ from makima_schemas.supervisor import (
     SupervisorStateChanged,
 )
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorState, SupervisorStateChanged
+from makima_schemas.supervisor import SupervisorRegistered, SupervisorStateChanged
 
 from makima_supervisor_heartbeat.domain import placement
 from makima_supervisor_heartbeat.domain.agents.agent import Agent
 from makima_supervisor_heartbeat.domain.agents.work import AgentKey, Work, work_of
 from makima_supervisor_heartbeat.domain.contracts import Assigned, assign, heard
 from makima_supervisor_heartbeat.domain.daemon import Daemon
-from makima_supervisor_heartbeat.domain.placement import Drive
 from makima_supervisor_heartbeat.domain.sender_state import (
     SenderState,
     dump_state,
@@ -47,6 +45,7 @@ from makima_supervisor_heartbeat.domain.sender_state import (
     initial,
     load_state,
 )
+from makima_supervisor_heartbeat.drives import store_drives
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
 SupervisorHeard = SupervisorRegistered | SupervisorStateChanged
@@ -123,7 +122,7 @@ class KnownSenders:
         ):
             await _execute(connection, name, stored, width)
         await _store_work(connection, batch, work, held, states)
-        await _drives(connection, batch)
+        await store_drives(connection, batch)
 
 
 def _fold_contract(assigned: dict[Key, Assigned], key: Key, event: OfContract) -> None:
@@ -180,50 +179,6 @@ async def _store_work(
     await _execute(connection, "forget_follow_ups", work.touched.keys() - owing, 3)
     await _execute(connection, "store_follow_ups", due, 5)
     await _execute(connection, "store_connections", joined, 4)
-
-
-async def _drives(connection: asyncpg.Connection, batch: Sequence[Applied]) -> None:
-    """Folds which contracts somebody drives."""
-    about = [
-        ((each.recorded.tenant, _contract_of(each)), each)
-        for each in batch
-        if isinstance(each.event, SupervisorHeard) or type(each.event) in placement.EVENTS
-    ]
-    if not about:
-        return
-    keys = sorted({key for key, _ in about})
-    before = {
-        (row["tenant"], row["contract_id"]): _drive(row)
-        for row in await connection.fetch(SQL["drives_touched"], *columns(keys, 2))
-    }
-    after: dict[Key, Drive | None] = dict(before)
-    for key, each in about:
-        after[key] = placement.evolve(
-            after.get(key), each.event, each.recorded.entity_id, each.recorded.position
-        )
-    stored = [
-        (*key, *astuple(drive))
-        for key, drive in after.items()
-        if drive is not None and drive != before.get(key)
-    ]
-    await _execute(connection, "store_drives", stored, 8)
-    await _execute(connection, "forget_drives", [key for key in before if after[key] is None], 2)
-
-
-def _contract_of(each: Applied) -> str:
-    return each.event.contract_id if isinstance(each.event, SupervisorHeard) else each.recorded.entity_id
-
-
-def _drive(row: asyncpg.Record) -> Drive:
-    state = None if row["state"] is None else SupervisorState(row["state"])
-    return Drive(
-        row["contract_type"],
-        row["phase"],
-        ContractStatus(row["status"]),
-        row["task_id"],
-        state,
-        row["wanted_at"],
-    )
 
 
 def _agent(states: dict[Key, SenderState], key: AgentKey) -> Agent:

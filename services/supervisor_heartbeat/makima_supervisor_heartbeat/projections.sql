@@ -54,19 +54,3 @@ delete from follow_ups where (tenant, contract_id, role) in (select * from unnes
 insert into agent_connections (tenant, contract_id, role, connection_id)
 select * from unnest($1::text[], $2::text[], $3::text[], $4::text[])
 on conflict do nothing
-
--- name: drives_touched
--- The rows of the contracts that a batch of events is about.
-select tenant, contract_id, contract_type, phase, status, task_id, state, wanted_at from drives
-where (tenant, contract_id) in (select * from unnest($1::text[], $2::text[]))
-
--- name: store_drives
--- Upserts each contract of a batch once.
-insert into drives (tenant, contract_id, contract_type, phase, status, task_id, state, wanted_at)
-select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[])
-on conflict (tenant, contract_id) do update set
-    phase = excluded.phase, status = excluded.status, task_id = excluded.task_id, state = excluded.state, wanted_at = excluded.wanted_at
-
--- name: forget_drives
--- Deleted contracts.
-delete from drives where (tenant, contract_id) in (select * from unnest($1::text[], $2::text[]))

@@ -14,8 +14,8 @@ from makima_supervisor_heartbeat.domain.placement import (
     Wanted,
     ask_whom,
     evolve,
-    handed_out,
 )
+from makima_supervisor_heartbeat.handlers.handed_out import handed_out
 
 from tests.contracts_in_the_log import CREATED
 

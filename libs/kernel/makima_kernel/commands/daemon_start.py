@@ -55,10 +55,10 @@ def read_answer(data: bytes) -> StartAnswer:
         value: object = orjson.loads(data)
     except orjson.JSONDecodeError:
         return StartAnswer("refused", "its answer is not JSON")
-    said = cast("dict[str, object]", value) if isinstance(value, dict) else {}
-    if said.get("accepted") is True:
+    members = cast("dict[str, object]", value) if isinstance(value, dict) else {}
+    if members.get("accepted") is True:
         return StartAnswer("accepted")
-    error = said.get("error")
+    error = members.get("error")
     detail = cast("dict[str, object]", error).get("detail") if isinstance(error, dict) else None
-    reason = said.get("reason") or detail
+    reason = members.get("reason") or detail
     return StartAnswer("refused", cut(reason) if isinstance(reason, str) else "it gave no reason")

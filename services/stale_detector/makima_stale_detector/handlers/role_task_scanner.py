@@ -137,7 +137,7 @@ class RoleTaskScanner:
         else:
             self._waiting.restart(task)
 
-    async def _ask(self, task: WaitingTask) -> "Asked":
+    async def _ask(self, task: WaitingTask) -> "Answer":
         question: dict[str, object] = {
             "contract_id": task.contract_id,
             "task_id": task.task_id,
@@ -147,17 +147,17 @@ class RoleTaskScanner:
         log = _logger.bind(contract_id=task.contract_id, task_id=task.task_id, role=task.role)
         if isinstance(answer, Problem):
             log.warning("role_tasks.nobody_to_ask", reason=answer.detail)
-            return Asked(requested=False, daemon_id=None)
-        asked = Asked(bool(answer.get("requested")), cast("str | None", answer.get("daemon_id")))
-        if asked.requested:
-            log.info("role_tasks.role_asked_for", daemon_id=asked.daemon_id)
+            return Answer(requested=False, daemon_id=None)
+        reached = Answer(bool(answer.get("requested")), cast("str | None", answer.get("daemon_id")))
+        if reached.requested:
+            log.info("role_tasks.role_asked_for", daemon_id=reached.daemon_id)
         else:
-            log.warning("role_tasks.nobody_to_ask", daemon_id=asked.daemon_id, reason=answer.get("reason"))
-        return asked
+            log.warning("role_tasks.nobody_to_ask", daemon_id=reached.daemon_id, reason=answer.get("reason"))
+        return reached
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Answer:
     requested: bool  # it may be starting the role
     daemon_id: str | None  # who was asked, and may have refused; None: nobody could be asked
 

@@ -7,7 +7,6 @@ reopened, or the one that drove it fell silent. Whom that leads to depends on wh
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Final
-from uuid import UUID, uuid5
 
 from makima_schemas.assignment import Admission, serves
 from makima_schemas.codec import Event
@@ -21,7 +20,6 @@ from makima_schemas.supervisor import (
     SupervisorStateChanged,
 )
 
-NAMESPACE: Final = UUID("0d6f3f4e-0c53-5f0c-9a6b-5a0b7c1f9e25")  # of the ids that are handed out
 Heard = SupervisorRegistered | SupervisorStateChanged
 EVENTS: Final[frozenset[type]] = frozenset(
     (*LEADS_TO, *SAYS_WHERE_TO, e.PhaseChanged, e.ContractAssigned, e.ContractDeleted)
@@ -113,20 +111,3 @@ def ask_whom(wanted: Wanted, daemons: Iterable[Candidate], passed: Collection[st
             return first
     able = [each for each in connected.values() if each.free > 0 and each.daemon_id not in passed]
     return min(able, key=lambda each: (-each.free, each.daemon_id)).daemon_id if able else None
-
-
-@dataclass(frozen=True, slots=True)
-class HandedOut:
-    """What a daemon is given for a contract: the supervisor's task, and the connection of its process.
-
-    Computed, so that whoever asks the same daemon again hands out the same.
-    """
-
-    task_id: str
-    connection_id: str
-
-
-def handed_out(wanted: Wanted, daemon_id: str) -> HandedOut:
-    contract = f"{wanted.tenant}/{wanted.contract_id}"
-    task_id = wanted.task_id or str(uuid5(NAMESPACE, f"{contract}/supervisor"))
-    return HandedOut(task_id, str(uuid5(NAMESPACE, f"{contract}/{wanted.wanted_at}/{daemon_id}")))

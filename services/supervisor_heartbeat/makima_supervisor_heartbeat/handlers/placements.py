@@ -26,7 +26,8 @@ from makima_schemas.daemon import DaemonConnected, DaemonDisconnected
 from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
 from nats.aio.client import Client
 
-from makima_supervisor_heartbeat.domain.placement import Candidate, HandedOut, Wanted, ask_whom, handed_out
+from makima_supervisor_heartbeat.domain.placement import Candidate, Wanted, ask_whom
+from makima_supervisor_heartbeat.handlers.handed_out import HandedOut, handed_out
 from makima_supervisor_heartbeat.handlers.placement_rows import PlacementRows
 
 NAMESPACE: Final = UUID("93c3f0a4-2f1f-5b39-8a0a-6a4d6f0c8d0b")  # of the uuid5 command ids
@@ -113,14 +114,13 @@ class Placements:
 
     async def _place(self, wanted: Wanted, daemons: "_Offers") -> bool:
         """Asks one daemon after the other until one accepts. True: one did."""
-        asked = False
+        refused = False
         while True:
             passed = self._passed.of(wanted.contract_id, monotonic())
             daemon_id = ask_whom(wanted, daemons.now(), passed)
             if daemon_id is None:
-                await self._nobody(wanted, asked=asked)
+                await self._nobody(wanted, refused=refused)
                 return False
-            asked = True
             if not await self._rows.asking(wanted, daemon_id, HELD_SECONDS):
                 return False
             given = handed_out(wanted, daemon_id)
@@ -131,6 +131,7 @@ class Placements:
             log = _logger.bind(contract_id=wanted.contract_id, daemon_id=daemon_id, task_id=given.task_id)
             if answer.outcome == "accepted":
                 return await self._accepted(wanted, daemon_id, given, log)
+            refused = True
             daemons.offer(daemon_id, -1)
             metrics.placements.labels(answer.outcome).inc()
             log.warning("placement.refused", outcome=answer.outcome, reason=answer.reason)
@@ -200,12 +201,12 @@ class Placements:
         episode = f"{wanted.tenant}/{wanted.contract_id}/{wanted.wanted_at}"
         return uuid5(NAMESPACE, f"{episode}/{wanted.holder}/{daemon_id}")
 
-    async def _nobody(self, wanted: Wanted, *, asked: bool) -> None:
+    async def _nobody(self, wanted: Wanted, *, refused: bool) -> None:
         """It stays wanted, and every round tries again: a daemon may come, or report capacity. Who was refused
         keeps it, as it alone knows who is not to be asked again just now.
         """
         episode = (wanted.contract_id, wanted.wanted_at)
-        if asked:
+        if refused:
             return
         await self._rows.release(wanted)
         if episode in self._without_daemon:

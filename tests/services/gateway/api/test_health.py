@@ -180,7 +180,7 @@ async def test_who_has_no_daemon_hears_how_many_have_no_room(
     await act(http, contract, "start")
     await gateways.append("daemon-bobs", DaemonAdmitted("bobs", "bob"), DaemonConnected("other"))
     position = await gateways.append("daemon-d1", DaemonConnected("one"))
-    beat = {"task_id": "d1", "agents": [], "worktrees": 0, "capacity": 0}
+    beat: dict[str, object] = {"task_id": "d1", "agents": [], "worktrees": 0, "capacity": 0}
 
     async def told() -> str:
         await nats.publish(subjects.state("daemon", "d1"), orjson.dumps(beat))
