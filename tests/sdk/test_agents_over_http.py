@@ -6,7 +6,7 @@ import pytest
 from makima_kernel.service.runtime import Service
 from makima_kernel.service.settings import Settings
 from makima_schemas.agent import AgentStatus
-from makima_sdk import Agent, Agents, Contracts, Http, ProblemError
+from makima_sdk import AgentRecord, Agents, Contracts, Http, ProblemError
 from makima_supervisor_heartbeat import app as heartbeats
 
 from tests.services.gateway.harness import ADMIN, Gateways
@@ -61,4 +61,4 @@ async def test_an_agent_joins_is_listed_beats_and_leaves(http_client: Http) -> N
 def test_a_record_without_agent_status_is_read_as_what_it_means(
     record: dict[str, object], expected: A
 ) -> None:
-    assert Agent("c1", "builder", **record).status_now is expected  # pyright: ignore[reportArgumentType]
+    assert AgentRecord("c1", "builder", **record).status_now is expected  # pyright: ignore[reportArgumentType]

@@ -14,7 +14,7 @@ from makima_kernel.testing import PATIENCE, eventually
 from makima_schemas import subjects
 from makima_schemas.heartbeat import DaemonHeartbeat, SupervisorHeartbeat
 from makima_schemas.supervisor import SupervisorState
-from makima_sdk import Connection, Daemon, Signal, Supervisor
+from makima_sdk import Connection, Daemon, Signal, SupervisorHeartbeats
 from makima_sdk.daemon import REQUIRED_IDS
 from makima_sdk.nats import connect
 from nats.aio.client import Client
@@ -69,7 +69,9 @@ async def test_a_supervisor_says_what_it_does_under_one_connection_id(nats: Clie
     ear = Ear()
     await nats.subscribe("makima.heartbeats.>", cb=ear.hear)
     client = await connect(nats_url, "a supervisor")
-    voice = Supervisor(client, daemon_id="d1", contract_id="c1", task_id="t1", phase="plan", interval=SLOW)
+    voice = SupervisorHeartbeats(
+        client, daemon_id="d1", contract_id="c1", task_id="t1", phase="plan", interval=SLOW
+    )
     beating = asyncio.create_task(voice.run())
     await eventually(lambda: len(ear.messages) == 1)
     voice.report(SupervisorState.WORKING, activity="reading", progress=40, pending_task_ids=("a", "b"))
@@ -177,7 +179,9 @@ async def test_a_supervisor_whose_connection_is_closed_says_so(nats: Client, nat
     ear = Ear()
     await nats.subscribe("makima.heartbeats.>", cb=ear.hear)
     client = await connect(nats_url, "a supervisor")
-    voice = Supervisor(client, daemon_id="d1", contract_id="c1", task_id="t1", phase="plan", interval=0.01)
+    voice = SupervisorHeartbeats(
+        client, daemon_id="d1", contract_id="c1", task_id="t1", phase="plan", interval=0.01
+    )
     beating = asyncio.create_task(voice.run())
     await eventually(lambda: ear.messages)
     await client.close()
@@ -199,7 +203,7 @@ async def test_a_handler_that_fails_tells_its_asker(nats: Client, nats_url: str)
 
 
 def test_nobody_says_what_the_recorder_would_set_aside() -> None:
-    voice = Supervisor(Client(), daemon_id="d1", contract_id="c1", task_id="t1", phase="plan")
+    voice = SupervisorHeartbeats(Client(), daemon_id="d1", contract_id="c1", task_id="t1", phase="plan")
     voice.report(activity="x" * 2001 + "\0", progress=10)
     assert voice.content.activity == "x" * 2000
     for wrong in (
@@ -218,6 +222,6 @@ def test_nobody_says_what_the_recorder_would_set_aside() -> None:
         (),
     )
     with pytest.raises(ValueError, match="not a valid id"):
-        Supervisor(Client(), daemon_id="d1", contract_id="c 1", task_id="t1", phase="plan")
+        SupervisorHeartbeats(Client(), daemon_id="d1", contract_id="c 1", task_id="t1", phase="plan")
     with pytest.raises(ValueError, match="Expected"):
         Daemon("d1", Connection(), hostname="h" * 256)

@@ -6,10 +6,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from makima_sdk.agents import Agent, Agents, SenderAnswer, Team, TeamOfAgents
+    from makima_sdk.agent import Agent
+    from makima_sdk.agents import AgentRecord, Agents, SenderAnswer, Team, TeamOfAgents
+    from makima_sdk.changes import ContractChanges
     from makima_sdk.connection import Connection, UnknownContextError
     from makima_sdk.contracts import Contracts
-    from makima_sdk.daemon import Daemon, Signal
+    from makima_sdk.daemon import Daemon
     from makima_sdk.heartbeater import Heartbeater
     from makima_sdk.http import Answer, Http
     from makima_sdk.models import (
@@ -25,26 +27,35 @@ if TYPE_CHECKING:
     from makima_sdk.monitoring import Filter, MonitorEvent, monitor
     from makima_sdk.paths import path
     from makima_sdk.problems import (
+        AgentLostError,
         ConnectionSettingsError,
         InvalidIdError,
         MakimaError,
         ProblemError,
+        SpoolError,
+        SpoolFullError,
+        SupersededError,
         UnreachableError,
     )
-    from makima_sdk.supervisor import HeartbeatContent, Supervisor
+    from makima_sdk.signals import Signal
+    from makima_sdk.supervisor_heartbeats import HeartbeatContent, SupervisorHeartbeats
     from makima_sdk.system import System
+    from makima_sdk.work import Work
 
 _HOME = {
-    "Agent": "agents",
+    "Agent": "agent",
+    "AgentLostError": "problems",
+    "AgentRecord": "agents",
     "Agents": "agents",
     "SenderAnswer": "agents",
     "Team": "agents",
     "TeamOfAgents": "agents",
     "Connection": "connection",
     "UnknownContextError": "connection",
+    "ContractChanges": "changes",
     "Contracts": "contracts",
     "Daemon": "daemon",
-    "Signal": "daemon",
+    "Signal": "signals",
     "Heartbeater": "heartbeater",
     "Answer": "http",
     "Http": "http",
@@ -63,20 +74,27 @@ _HOME = {
     "InvalidIdError": "problems",
     "MakimaError": "problems",
     "ProblemError": "problems",
+    "SpoolError": "problems",
+    "SpoolFullError": "problems",
+    "SupersededError": "problems",
     "UnreachableError": "problems",
-    "HeartbeatContent": "supervisor",
-    "Supervisor": "supervisor",
+    "HeartbeatContent": "supervisor_heartbeats",
+    "SupervisorHeartbeats": "supervisor_heartbeats",
     "System": "system",
+    "Work": "work",
     "path": "paths",
 }
 
 __all__ = [
     "Agent",
+    "AgentLostError",
+    "AgentRecord",
     "Agents",
     "Answer",
     "Connection",
     "ConnectionSettingsError",
     "Contract",
+    "ContractChanges",
     "Contracts",
     "Daemon",
     "DeadLetter",
@@ -94,7 +112,10 @@ __all__ = [
     "Question",
     "SenderAnswer",
     "Signal",
-    "Supervisor",
+    "SpoolError",
+    "SpoolFullError",
+    "SupersededError",
+    "SupervisorHeartbeats",
     "System",
     "Task",
     "TaskCounts",
@@ -102,6 +123,7 @@ __all__ = [
     "TeamOfAgents",
     "UnknownContextError",
     "UnreachableError",
+    "Work",
     "monitor",
     "path",
 ]

@@ -2,21 +2,17 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
-from typing import Literal, TypeVar
+from typing import Literal
 
 from makima_schemas.agent import AgentStatus
-from pydantic import TypeAdapter
 
-from makima_sdk.http import Http, Json, Query
-from makima_sdk.models import Page
+from makima_sdk.http import Json, Query, Sender
+from makima_sdk.models import Page, read
 from makima_sdk.paths import path
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Agent:
+class AgentRecord:
     """An agent (interfaces.md, Agent): one role of one contract.
 
     `agent_status` is null in the answers of servers from before it: `status_now` reads those, too.
@@ -56,7 +52,7 @@ class Team:
 
 @dataclass(frozen=True, slots=True)
 class TeamOfAgents:
-    agents: tuple[Agent, ...]
+    agents: tuple[AgentRecord, ...]
     team: Team
 
 
@@ -72,22 +68,22 @@ class SenderAnswer:
 class Agents:
     """The agent routes of one makima installation. Raises as `Contracts` does."""
 
-    def __init__(self, http: Http) -> None:
+    def __init__(self, http: Sender) -> None:
         self._http = http
 
     async def team(self, contract_id: str) -> TeamOfAgents:
-        return _read(
+        return read(
             TeamOfAgents, (await self._http.send("GET", path("contracts", contract_id, "agents"))).body
         )
 
-    async def get(self, contract_id: str, role: str) -> Agent:
-        return _read(
-            Agent, (await self._http.send("GET", path("contracts", contract_id, "agents", role))).body
+    async def get(self, contract_id: str, role: str) -> AgentRecord:
+        return read(
+            AgentRecord, (await self._http.send("GET", path("contracts", contract_id, "agents", role))).body
         )
 
-    async def page(self, query: Query | None = None) -> Page[Agent]:
+    async def page(self, query: Query | None = None) -> Page[AgentRecord]:
         """One page of the agents of all contracts. `query` takes `status`, `stuck`, `limit`, `cursor`."""
-        return _read(Page[Agent], (await self._http.send("GET", "/agents", query=query)).body)
+        return read(Page[AgentRecord], (await self._http.send("GET", "/agents", query=query)).body)
 
     async def join(
         self, contract_id: str, role: str, connection_id: str, *, daemon_id: str | None = None
@@ -109,13 +105,4 @@ class Agents:
 
     async def _step(self, contract_id: str, role: str, step: str, body: Json) -> SenderAnswer:
         where = path("contracts", contract_id, "agents", role, step)
-        return _read(SenderAnswer, (await self._http.send("POST", where, body)).body)
-
-
-@cache
-def _adapter(of: type[T]) -> TypeAdapter[T]:
-    return TypeAdapter(of)
-
-
-def _read(of: type[T], body: object) -> T:
-    return _adapter(of).validate_python(body)
+        return read(SenderAnswer, (await self._http.send("POST", where, body)).body)

@@ -1,14 +1,12 @@
 """Typed client for the HTTP routes of contracts, tasks, deliverables and questions."""
 
 from collections.abc import AsyncIterator, Sequence
-from functools import cache
 from typing import TypeVar
 
 from makima_schemas.contract.model import QuestionType
-from pydantic import TypeAdapter
 
-from makima_sdk.http import Http, Json, Query
-from makima_sdk.models import Contract, Page, Question, Task
+from makima_sdk.http import Json, Query, Sender
+from makima_sdk.models import Contract, Page, Question, Task, read
 from makima_sdk.paths import path
 
 T = TypeVar("T")
@@ -22,7 +20,7 @@ class Contracts:
     same idempotency key, so that it is applied once.
     """
 
-    def __init__(self, http: Http) -> None:
+    def __init__(self, http: Sender) -> None:
         self._http = http
 
     async def create(
@@ -51,16 +49,16 @@ class Contracts:
             body["phases"] = list(phases)
         if stale_after_seconds is not None:
             body["stale_after_seconds"] = stale_after_seconds
-        return _read(Contract, (await self._http.send("POST", "/contracts", body, key=key)).body)
+        return read(Contract, (await self._http.send("POST", "/contracts", body, key=key)).body)
 
     async def get(self, contract_id: str) -> Contract:
-        return _read(Contract, (await self._http.send("GET", path("contracts", contract_id))).body)
+        return read(Contract, (await self._http.send("GET", path("contracts", contract_id))).body)
 
     async def page(self, query: Query | None = None) -> Page[Contract]:
         """Return one page of contracts. `query` takes the parameters of interfaces.md: `status`, `phase`,
         `stale`, `waiting`, `q`, `limit`, `cursor`.
         """
-        return _read(Page[Contract], (await self._http.send("GET", "/contracts", query=query)).body)
+        return read(Page[Contract], (await self._http.send("GET", "/contracts", query=query)).body)
 
     async def all(self, query: Query | None = None) -> AsyncIterator[Contract]:
         """Yield every contract that matches the filters of `query`; fetches one page at a time."""
@@ -81,7 +79,7 @@ class Contracts:
         """
         body = {} if reason is None else {"reason": reason}
         route = path("contracts", contract_id, action)
-        return _read(
+        return read(
             Contract, (await self._http.send("POST", route, body, expected_version=expected_version)).body
         )
 
@@ -105,7 +103,7 @@ class Contracts:
         """
         body: Json = {"phase": phase, "confirmed": confirmed, "force": force}
         route = path("contracts", contract_id, "phase")
-        return _read(
+        return read(
             Contract, (await self._http.send("POST", route, body, expected_version=expected_version)).body
         )
 
@@ -119,12 +117,11 @@ class Contracts:
             name: value for name, value in (("phase", phase), ("evidence", evidence)) if value is not None
         }
         route = path("contracts", contract_id, "deliverables", deliverable_id, "complete")
-        return _read(Contract, (await self._http.send("POST", route, body)).body)
+        return read(Contract, (await self._http.send("POST", route, body)).body)
 
     async def tasks(self, contract_id: str) -> tuple[Task, ...]:
-        """Return the contract's tasks, oldest first, at most 500."""
-        answer = await self._http.send("GET", path("contracts", contract_id, "tasks"), query={"limit": 500})
-        return _read(Page[Task], answer.body).items
+        """Return all tasks of the contract, oldest first; fetches 500 at a time."""
+        return tuple([task async for task in self._items(Task, path("contracts", contract_id, "tasks"))])
 
     async def create_task(
         self,
@@ -139,7 +136,7 @@ class Contracts:
         body = {"name": name} | {
             member: value for member, value in (("phase", phase), ("role", role)) if value is not None
         }
-        return _read(
+        return read(
             Task, (await self._http.send("POST", path("contracts", contract_id, "tasks"), body, key=key)).body
         )
 
@@ -160,10 +157,9 @@ class Contracts:
         )
 
     async def questions(self, contract_id: str) -> tuple[Question, ...]:
-        answer = await self._http.send(
-            "GET", path("contracts", contract_id, "questions"), query={"limit": 500}
-        )
-        return _read(Page[Question], answer.body).items
+        """Return all questions of the contract, oldest first; fetches 500 at a time."""
+        route = path("contracts", contract_id, "questions")
+        return tuple([question async for question in self._items(Question, route)])
 
     async def ask(
         self,
@@ -175,28 +171,27 @@ class Contracts:
         key: str | None = None,
     ) -> Question:
         body: Json = {"question": question, "question_type": question_type, "options": list(options)}
-        return _read(
+        return read(
             Question,
             (await self._http.send("POST", path("contracts", contract_id, "questions"), body, key=key)).body,
         )
 
     async def answer(self, contract_id: str, question_id: str, answer: str) -> Question:
         route = path("contracts", contract_id, "questions", question_id, "answer")
-        return _read(Question, (await self._http.send("POST", route, {"answer": answer})).body)
+        return read(Question, (await self._http.send("POST", route, {"answer": answer})).body)
 
     async def _task(self, task: Task, action: str, body: Json) -> Task:
         given = {name: value for name, value in body.items() if value is not None}
         route = path("contracts", task.contract_id, "tasks", task.id, action)
-        return _read(Task, (await self._http.send("POST", route, given)).body)
+        return read(Task, (await self._http.send("POST", route, given)).body)
 
-
-def _read(cls: type[T], body: Json) -> T:
-    return _adapter(cls).validate_python(body)
-
-
-@cache
-def _adapter(cls: type[T]) -> TypeAdapter[T]:
-    """The adapter of `cls`, built once per class. The one of `makima_schemas.codec` is not used: importing it
-    loads every event type, which takes as long as importing the rest of this SDK.
-    """
-    return TypeAdapter(cls)
+    async def _items(self, model: type[T], route: str) -> AsyncIterator[T]:
+        parameters: dict[str, str | int | bool] = {"limit": 500}
+        while True:
+            answer = await self._http.send("GET", route, query=parameters)
+            page = read(Page[model], answer.body)
+            for item in page.items:
+                yield item
+            if page.next_cursor is None:
+                return
+            parameters["cursor"] = page.next_cursor

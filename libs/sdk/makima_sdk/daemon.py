@@ -5,7 +5,6 @@ import logging
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Final, Self, cast
@@ -29,6 +28,7 @@ from makima_sdk.heartbeater import DEFAULT_INTERVAL_SECONDS, Heartbeater
 from makima_sdk.http import Http
 from makima_sdk.nats import connect
 from makima_sdk.problems import UnreachableError
+from makima_sdk.signals import Signal
 
 NOT_STARTED: Final = {"accepted": False, "reason": "this daemon starts no agents when it is asked"}
 _logger: Final = logging.getLogger(__name__)
@@ -40,14 +40,6 @@ REQUIRED_IDS: Final[Mapping[str, tuple[str, ...]]] = {
     "restart": ("contract_id",),
     "cleanup_worktrees": ("contract_id",),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Signal:
-    """A message from makima to a daemon (interfaces.md, signals)."""
-
-    kind: str  # last token of the NATS subject, for example `cleanup_worktrees`
-    body: Mapping[str, object]  # the JSON object of the message; empty if the message has none
 
 
 Answer = Mapping[str, object]

@@ -5,7 +5,7 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Final, Self, cast
+from typing import Final, Protocol, Self, cast
 from uuid import uuid4
 
 import httpx
@@ -19,6 +19,7 @@ API: Final = "/api/v1"
 WRITES: Final = frozenset({"POST", "PUT", "DELETE"})  # these get an idempotency key
 # The server, or a proxy before it, cannot answer now: while it restarts, for example.
 TRANSIENT_STATUSES: Final = frozenset({502, 503, 504})
+NOT_MODIFIED: Final = 304
 FIRST_RETRY_DELAY_SECONDS: Final = 0.1
 MAX_RETRY_DELAY_SECONDS: Final = 2.0
 
@@ -26,13 +27,31 @@ Json = Mapping[str, object]
 Query = Mapping[str, str | int | bool]
 
 
+class Sender(Protocol):
+    """What the typed clients send their requests by."""
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        body: Json | None = None,
+        *,
+        query: Query | None = None,
+        expected_version: int | None = None,
+        key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+    ) -> "Answer": ...
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A successful response."""
+    """A successful response, or that nothing has changed."""
 
-    status: int  # HTTP status, 2xx
+    status: int  # HTTP status, 2xx; 304 if nothing has changed since the version of `If-None-Match`
     body: Json
     position: int | None  # log position of the write (header Makima-Position); None for a read
+    version: int | None = None  # of the contract (header ETag), if the answer tells it
 
 
 class Http:
@@ -71,8 +90,13 @@ class Http:
         query: Query | None = None,
         expected_version: int | None = None,
         key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+        retry_for: float | None = None,
     ) -> Answer:
         """Send one request, with retries, and return its answer.
+
+        `headers` are further ones. `timeout` and `retry_for` (seconds) replace those of this object.
 
         `expected_version` is sent as `If-Match`, `key` as the `Idempotency-Key` of a write. Without `key` a
         random one is used; pass your own to repeat the write safely after a restart of your program. Raises
@@ -81,31 +105,32 @@ class Http:
         Make a path with an id in it by `makima_sdk.path`. Raises `InvalidIdError`, and sends nothing, if a part
         of the path is no id.
         """
-        headers: dict[str, str] = {}
+        sent = dict(headers or {})
         if method in WRITES:
-            headers["Idempotency-Key"] = key or str(uuid4())
+            sent["Idempotency-Key"] = key or str(uuid4())
         if expected_version is not None:
-            headers["If-Match"] = f'"{expected_version}"'
+            sent["If-Match"] = f'"{expected_version}"'
         request = self._client.build_request(
             method,
             checked(path),
             content=None if body is None else orjson.dumps(body),
             params=None if query is None else dict(query),
-            headers=headers,
+            headers=sent,
+            timeout=httpx.USE_CLIENT_DEFAULT if timeout is None else timeout,
         )
         if body is not None:
             request.headers["Content-Type"] = "application/json"
-        return await self._send_with_retry(request)
+        return await self._send_with_retry(request, self.retry_for if retry_for is None else retry_for)
 
-    async def _send_with_retry(self, request: httpx.Request) -> Answer:
+    async def _send_with_retry(self, request: httpx.Request, retry_for: float) -> Answer:
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + self.retry_for
+        deadline = loop.time() + retry_for
         delay = FIRST_RETRY_DELAY_SECONDS
         while True:
             try:
                 return await self._once(request)
             except (ProblemError, UnreachableError) as error:
-                if not _is_transient(error) or loop.time() + delay > deadline:
+                if not is_transient(error) or loop.time() + delay > deadline:
                     raise
             await asyncio.sleep(delay)
             delay = min(delay * 2, MAX_RETRY_DELAY_SECONDS)
@@ -116,10 +141,16 @@ class Http:
         except httpx.RequestError as error:
             raise UnreachableError(self.url, str(error) or type(error).__name__) from error
         body = _object(response.content)
-        if not response.is_success:
+        if not response.is_success and response.status_code != NOT_MODIFIED:
             raise ProblemError(response.status_code, body)
         position = response.headers.get("Makima-Position")
-        return Answer(response.status_code, body, None if position is None else int(position))
+        version = response.headers.get("ETag", "").strip('"')
+        return Answer(
+            response.status_code,
+            body,
+            None if position is None else int(position),
+            int(version) if version.isdecimal() else None,
+        )
 
 
 def _client(url: str, headers: dict[str, str], timeout: float) -> httpx.AsyncClient:
@@ -146,7 +177,7 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
-def _is_transient(error: ProblemError | UnreachableError) -> bool:
+def is_transient(error: ProblemError | UnreachableError) -> bool:
     """True if a retry may succeed. 503 `SUPERVISOR_DEAD` is a decision about the request, so it is final."""
     return isinstance(error, UnreachableError) or (
         error.status in TRANSIENT_STATUSES and error.code != "SUPERVISOR_DEAD"

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Generic, TypeVar
 
 from makima_schemas.contract.model import ContractStatus, QuestionType, TaskStatus, WaitingFor
+from pydantic import TypeAdapter
 
 T = TypeVar("T")
 
@@ -83,6 +85,8 @@ class Task:
     role: str | None = None
     connection_id: str | None = None
     result: str | None = None
+    plan: str | None = None
+    is_supervisor: bool = False  # True: the task that drives the contract
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,3 +132,16 @@ class Page(Generic[T]):
 
     items: tuple[T, ...]
     next_cursor: str | None = None  # opaque: pass it as `cursor`; None on the last page
+
+
+def read(model: type[T], body: object) -> T:
+    """The body of an answer as `model`."""
+    return _adapter(model).validate_python(body)
+
+
+@cache
+def _adapter(model: type[T]) -> TypeAdapter[T]:
+    """The adapter of `model`, built once per class. The one of `makima_schemas.codec` is not used: importing it
+    loads every event type, which takes as long as importing the rest of this SDK.
+    """
+    return TypeAdapter(model)

@@ -49,3 +49,29 @@ class UnreachableError(MakimaError):
         self.url = url
         self.reason = reason
         super().__init__(f"{without_credentials(url)} does not answer: {reason}")
+
+
+class AgentLostError(MakimaError):
+    """This process may no longer act for its agent, so the body of its context was cancelled.
+
+    `because` is `superseded` (a newer process has joined, or another daemon has the contract), `timeout` (makima
+    acknowledged nothing for the timeout, as after an outage or a sleep), or the code of a problem that will not
+    go away, for example `CONTRACT_NOT_FOUND`. After `timeout` a new `Agent` with the same connection id may join
+    again; after `superseded` none may.
+    """
+
+    def __init__(self, who: str, because: str, detail: str) -> None:
+        self.because = because
+        super().__init__(f"{who} is lost ({because}): {detail}")
+
+
+class SupersededError(AgentLostError):
+    """A newer process of this agent is in force; this one is fenced for good."""
+
+
+class SpoolError(MakimaError):
+    """The spool file cannot be used: another process has it, or it is no spool."""
+
+
+class SpoolFullError(SpoolError):
+    """makima has been away for so long that the spool is full, and nothing in it may be dropped."""

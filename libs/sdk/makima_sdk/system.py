@@ -2,16 +2,11 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from functools import cache
-from typing import TypeVar
 
 from makima_schemas.times import rfc3339
-from pydantic import TypeAdapter
 
 from makima_sdk.http import Http, Json, Query
-from makima_sdk.models import DeadLetter, MaintenanceWindow, Page
-
-T = TypeVar("T")
+from makima_sdk.models import DeadLetter, MaintenanceWindow, Page, read
 
 
 class System:
@@ -26,7 +21,7 @@ class System:
 
     async def dead_letters(self, query: Query | None = None) -> Page[DeadLetter]:
         """Return one page, newest first. `query` takes `limit` and `cursor`."""
-        return _read(Page[DeadLetter], (await self._http.send("GET", "/dead-letters", query=query)).body)
+        return read(Page[DeadLetter], (await self._http.send("GET", "/dead-letters", query=query)).body)
 
     async def maintenance(self) -> tuple[MaintenanceWindow, ...]:
         """Return the windows that are open, oldest first."""
@@ -47,13 +42,4 @@ class System:
 
 
 def _windows(body: Json) -> tuple[MaintenanceWindow, ...]:
-    return _read(tuple[MaintenanceWindow, ...], body["items"])
-
-
-def _read(cls: type[T], body: object) -> T:
-    return _adapter(cls).validate_python(body)
-
-
-@cache
-def _adapter(cls: type[T]) -> TypeAdapter[T]:
-    return TypeAdapter(cls)
+    return read(tuple[MaintenanceWindow, ...], body["items"])

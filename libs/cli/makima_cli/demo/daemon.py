@@ -16,9 +16,10 @@ from makima_schemas.addresses import from_environment
 from makima_schemas.contract.model import ContractStatus
 from makima_sdk.connection import Connection
 from makima_sdk.contracts import Contracts
-from makima_sdk.daemon import Answer, Daemon, Signal
+from makima_sdk.daemon import Answer, Daemon
 from makima_sdk.http import Http
 from makima_sdk.problems import MakimaError, UnreachableError
+from makima_sdk.signals import Signal
 
 from makima_cli.demo import HEARTBEAT_SECONDS, TIMEOUT_SECONDS
 from makima_cli.demo.agent_group import AgentGroup

@@ -20,7 +20,7 @@ from makima_sdk.http import Http
 from makima_sdk.models import Contract, Task
 from makima_sdk.nats import connect
 from makima_sdk.problems import ProblemError
-from makima_sdk.supervisor import Supervisor
+from makima_sdk.supervisor_heartbeats import SupervisorHeartbeats
 
 from makima_cli.demo import AGENT_RECONNECT_TIMEOUT_SECONDS, HEARTBEAT_SECONDS
 from makima_cli.demo.fleet_credentials import USERS_TOKEN
@@ -49,7 +49,7 @@ class DemoSupervisor:
         self,
         contracts: Contracts,
         owner: Contracts,
-        voice: Supervisor,
+        voice: SupervisorHeartbeats,
         staging: Staging,
         forgiven: frozenset[str],
     ) -> None:
@@ -158,7 +158,7 @@ async def supervise(contract_id: str, daemon_id: str, shared: Path) -> None:
             connection.nats_url, f"supervisor of {contract_id}", timeout=AGENT_RECONNECT_TIMEOUT_SECONDS
         )
         task_id = f"sup-{contract_id}"[:64]
-        voice = Supervisor(
+        voice = SupervisorHeartbeats(
             nats,
             daemon_id=daemon_id,
             contract_id=contract_id,

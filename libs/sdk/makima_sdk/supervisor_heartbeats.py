@@ -1,4 +1,4 @@
-"""The client of a supervisor agent: sends its state to makima in heartbeats under one connection id."""
+"""Sends a supervisor's heartbeats over NATS under one connection id, for a daemon that is connected there."""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -26,8 +26,8 @@ class HeartbeatContent:
     quiet_until: datetime | None = None  # it announces to be silent until then
 
 
-class Supervisor:
-    """One incarnation of the agent that works on a supervisor task. Create a new `Supervisor` after a
+class SupervisorHeartbeats:
+    """One incarnation of the agent that works on a supervisor task. Create another after a
     restart: its new `connection_id` is a fencing token, so that heartbeats of the old process no longer
     count.
 
