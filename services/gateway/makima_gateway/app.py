@@ -31,6 +31,7 @@ from makima_gateway.read_model.agent_queries import AgentQueries
 from makima_gateway.read_model.latest_heartbeats import LatestHeartbeats
 from makima_gateway.read_model.projection import ReadModel
 from makima_gateway.read_model.queries import Queries
+from makima_gateway.read_model.version_watch import VersionWatch
 from makima_gateway.system.maintenance import MaintenanceReader
 from makima_gateway.system.replicas import Replicas
 
@@ -50,6 +51,7 @@ async def build(service: Service) -> None:
     log_tail = LogTail(queries, projector)
     reminders = StaleReminders(log_tail.subscriptions.notify_all)
     owners = Owners(queries, service.log)
+    version_watch = VersionWatch(queries, projector, service.settings.http.waits_at_once_per_token)
     gateway = Gateway(
         bus=service.bus,
         log=service.log,
@@ -82,10 +84,12 @@ async def build(service: Service) -> None:
         searches=Turns(
             service.settings.http.searches_at_once_per_token, service.settings.http.request_wait_seconds
         ),
+        version_watch=version_watch,
     )
     app = application(gateway)
     service.loop("state feed", lambda: latest_heartbeats.run(service.nats))
     service.loop("monitor log tail", log_tail.run)
+    service.loop("waiting requests", version_watch.run)
     service.loop("tokens", tokens.run)
     service.loop("tokens of agents", agent_tokens.run)
     service.loop("logins", broker_logins.run)
@@ -106,10 +110,14 @@ async def build(service: Service) -> None:
         service.logger.info("gateway.listening", url=url)
         listens.set()
 
+    def end_waiting() -> None:
+        log_tail.close()
+        version_watch.close()
+
     limits = service.settings.http
     service.loop(
         "http",
-        lambda: serve(app, bound, limits, on_listening=listening, close_sockets=log_tail.close, tls=tls),
+        lambda: serve(app, bound, limits, on_listening=listening, close_sockets=end_waiting, tls=tls),
     )
 
 

@@ -42,6 +42,11 @@ class HttpSettings(BaseModel):
     searches_at_once_per_token: int = Field(
         default=2, ge=1, description="of these, lists with `q`, which read many rows"
     )
+    waits_at_once_per_token: int = Field(
+        default=200,
+        ge=0,
+        description="reads that wait for a change (`Prefer: wait`); one more is answered at once",
+    )
     request_wait_seconds: float = Field(
         default=5, ge=0, le=60, description="for its turn; then the request is refused with status 429"
     )

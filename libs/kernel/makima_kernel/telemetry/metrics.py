@@ -144,8 +144,16 @@ disk_free_ratio = _gauge(
     "makima_disk_free_ratio", "Free share of the disk; below 0.05 a service is not healthy", ("path",)
 )
 open_sockets = _gauge("makima_open_sockets", "Open monitor connections: WebSockets and Server-Sent Events")
+http_waiting = _gauge("makima_http_waiting", "Requests that wait for a contract to change")
+http_waits_refused = Counter(
+    "makima_http_waits_refused_total",
+    "Requests that were answered at once instead of waiting: their token had too many that wait, or the server stopped",
+)
 http_seconds = Histogram(
-    "makima_http_seconds", "HTTP requests", ["method", "route", "status"], buckets=_LATENCY
+    "makima_http_seconds",
+    "HTTP requests, without the time that they asked to wait for a change",
+    ["method", "route", "status"],
+    buckets=_LATENCY,
 )
 http_cut = Counter(
     "makima_http_cut_total",

@@ -24,6 +24,7 @@ from makima_gateway.monitor.monitor import Monitor
 from makima_gateway.read_model.agent_queries import AgentQueries
 from makima_gateway.read_model.latest_heartbeats import LatestHeartbeats
 from makima_gateway.read_model.queries import Queries
+from makima_gateway.read_model.version_watch import VersionWatch
 from makima_gateway.system.maintenance import MaintenanceReader
 from makima_gateway.system.replicas import Replicas
 
@@ -52,6 +53,7 @@ class Gateway:
     maintenance: MaintenanceReader
     settings: Settings
     searches: Turns  # of each token: lists with `q`
+    version_watch: VersionWatch  # wakes requests that wait for a contract to change
 
     @property
     def enhanced(self) -> bool:

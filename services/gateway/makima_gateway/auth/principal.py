@@ -37,6 +37,7 @@ from makima_gateway.read_model.queries import Queries, Visibility
 
 SUBPROTOCOL: Final = "bearer."
 CALLER: Final = "caller"  # in a connection's state: the caller's valid token
+TURN: Final = "turn"  # and the turn that its request holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,18 +90,14 @@ async def admitted(scope: StarletteScope) -> AsyncGenerator[None]:
     streams = path in STREAMS
     secret = _secret(connection, streams=streams)
     token = None if secret is None else await access.tokens.find(secret)
-    if token is None:  # missing, unknown, ended or revoked: one answer for all, so that it reveals nothing
-        metrics.http_refused.labels("token").inc()
-        raise Refused(
-            ErrorCode.UNAUTHORIZED,
-            "a valid token is required",
-            hint="send Authorization: Bearer …; `makima token create` creates a token",
-        )
+    if token is None:
+        raise no_valid_token()
     scope["state"] |= {CALLER: token, CALLER_ID: token.id}
     if streams:
         yield
         return
-    async with access.turns.turn(token.id):
+    async with access.turns.turn(token.id) as turn:
+        scope["state"][TURN] = turn
         yield
 
 
@@ -207,6 +204,27 @@ def not_its_role(agent: AgentIdentity, role: str) -> Refused:
         f"the token is of the role {agent.role} of its contract, and may not speak for {role}",
         hint=f"leave it to {role}, or to its daemon",
         roles=[each for each in Role if each is not Role.AGENT],
+    )
+
+
+async def check_again(connection: HTTPConnection, caller: Principal, contract_id: str) -> None:
+    """What was checked when a request came, after it has waited: the token may have been revoked meanwhile, the
+    contract have gone to another daemon. Raises `UNAUTHORIZED`, `CONTRACT_NOT_FOUND`.
+    """
+    access = cast("Access", connection.state.access)
+    if await access.tokens.revoked([caller.token_id]):
+        raise no_valid_token()
+    if caller.role is not Role.ADMIN and not await may_see(access, caller.visibility, contract_id):
+        raise unknown_contract(contract_id)
+
+
+def no_valid_token() -> Refused:
+    """The one answer for a missing, unknown, ended or revoked token, so that it reveals nothing."""
+    metrics.http_refused.labels("token").inc()
+    return Refused(
+        ErrorCode.UNAUTHORIZED,
+        "a valid token is required",
+        hint="send Authorization: Bearer …; `makima token create` creates a token",
     )
 
 

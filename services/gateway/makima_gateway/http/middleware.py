@@ -26,6 +26,7 @@ MAX_DISCARDED_BODY_BYTES: Final = (
 )  # how much of a body that is too large is read and discarded
 DISCARD_BODY_TIMEOUT_SECONDS: Final = 2.0  # and for how long at most
 CALLER_ID: Final = "caller_id"  # in the scope's state: the id of the caller's token
+WAITED: Final = "waited"  # and how many seconds the request waited because it wanted to
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})  # methods that are not logged
 
 
@@ -82,7 +83,8 @@ class RequestMiddleware:
                 await problem_response(unavailable(error))(scope, receive, sending)
             route = getattr(scope.get("route"), "path", "none")
             span.update_name(f"HTTP {method} {route}")
-            seconds = perf_counter() - started
+            waited = cast("float", scope.get("state", {}).get(WAITED, 0.0))
+            seconds = perf_counter() - started - waited
             metrics.http_seconds.labels(method, route, status).observe(seconds)
             token_id = scope.get("state", {}).get(CALLER_ID)
             # who has no token cannot fill the log

@@ -1,6 +1,6 @@
 """Queries of the read model's tables."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -93,6 +93,12 @@ class Queries:
     async def contract(self, tenant: str, contract_id: str) -> ContractRow | None:
         record = await self._one("contract", tenant, contract_id)
         return None if record is None else contract_row(record)
+
+    async def versions(self, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], int]:
+        """The version of each contract of which this names tenant and id, if it exists."""
+        tenants, ids = [tenant for tenant, _ in keys], [contract_id for _, contract_id in keys]
+        records = await self._all("versions", tenants, ids)
+        return {(str(one["tenant"]), str(one["id"])): cast("int", one["version"]) for one in records}
 
     async def contracts(
         self,

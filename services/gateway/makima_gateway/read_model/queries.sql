@@ -1,6 +1,11 @@
 -- name: contract
 select * from gateway.contracts where tenant = $1 and id = $2
 
+-- name: versions
+-- Of the contracts $2 of the tenants $1, as far as they exist.
+select tenant, id, version from gateway.contracts
+where (tenant, id) in (select * from unnest($1::text[], $2::text[]))
+
 -- name: contracts
 -- Newest first, those created before position $8. With a threshold ($6), a contract is stale if it is at
 -- work, has no alive supervisor (an alive one counts as activity) and had no activity for so long. $10: only

@@ -69,6 +69,8 @@ HEADERS: Final[Json] = {
 PARAMETERS: Final = {
     IDEMPOTENCY_KEY: "identifies this write: a repeat with the same key returns the first response and changes nothing",
     "If-Match": "the expected version, as in the ETag; VERSION_CONFLICT if the contract has another one",
+    "If-None-Match": "versions that the caller has, as in the ETag; 304 while the contract has one of them",
+    "Prefer": "`wait=<seconds>`: with If-None-Match, wait so long for another version, at most 30 s",
     answers.MIN_POSITION: "wait up to 2 s until the read model has reached this log position",
     "limit": "maximum number of items on the page",
     "cursor": "next_cursor of the previous page",
@@ -139,7 +141,7 @@ def _complete(operation: Json) -> None:
     for content in _contents(cast("Json", operation.get("requestBody", {}))):
         _illustrate(content)
     for status, response in _in(operation, "responses").items():
-        if status != "default":
+        if status not in {"default", "304"}:
             _answer(operation, cast("Json", response), documented)
 
 

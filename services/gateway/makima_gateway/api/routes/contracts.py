@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from makima_gateway.api import serializers as views
 from makima_gateway.api.as_it_was import contract_as_it_was
+from makima_gateway.api.changes import Conditional
 from makima_gateway.api.reads import ContractId, ReadContext, Reading
 from makima_gateway.api.schemas.contracts import Contract, ContractPage, NewContract
 from makima_gateway.api.writes import WriteContext, Writing
@@ -119,24 +120,31 @@ async def list_contracts(query: Annotated[ListQuery, Query()], read: Reading) ->
     )
 
 
-@router.get("/contracts/{contract_id}", response_model=Contract)
+@router.get(
+    "/contracts/{contract_id}",
+    response_model=Contract,
+    responses={304: {"description": "The contract still has a version of `If-None-Match`."}},
+)
 async def show_contract(
     contract_id: ContractId,
     read: Reading,
+    conditional: Conditional,
     at: Annotated[
         str | None,
         Query(max_length=64, description="a version or an RFC 3339 time of which to return the state"),
     ] = None,
 ) -> Response:
-    row = (
-        await read.contract(contract_id)
-        if at is None
-        else (await contract_as_it_was(read, contract_id, at))[0]
-    )
-    enhanced = read.gateway.enhanced
-    return read.answer(
-        read.view(row) if at is None else views.contract(row, enhanced=enhanced), version=row.version
-    )
+    """With `If-None-Match: "<version>"` and `Prefer: wait=<seconds>` (at most 30), the answer waits until the contract
+    has another version: the time over, it is 304. It comes at once, without `Preference-Applied`, if this token has too many
+    requests that wait.
+    """
+    if at is not None:
+        row = (await contract_as_it_was(read, contract_id, at))[0]
+        return read.answer(views.contract(row, enhanced=read.gateway.enhanced), version=row.version)
+    row = await conditional.contract(contract_id)
+    if conditional.is_known(row):
+        return conditional.not_modified(row)
+    return read.answer(read.view(row), version=row.version)
 
 
 @router.delete("/contracts/{contract_id}", status_code=204)

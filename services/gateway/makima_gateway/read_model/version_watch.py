@@ -1,0 +1,102 @@
+"""Wakes requests that wait for a contract to change: one query for all of them, each time the read model moves."""
+
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+import structlog
+from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
+from makima_kernel.projections.projector import Projector
+from makima_kernel.telemetry import metrics
+
+from makima_gateway.read_model.queries import Queries
+
+MOVE_POLL_SECONDS: Final = 1.0  # the position of another log (after a restore) may be lower: look this often
+MIN_QUERY_GAP_SECONDS: Final = 0.05  # under steady traffic, versions are read at most this often
+DATABASE_RETRY_SECONDS: Final = 0.5
+
+
+@dataclass(eq=False, slots=True)
+class Waiter:
+    """A request that knows these versions of a contract (null: any) and waits for another one."""
+
+    tenant: str
+    contract_id: str
+    known: frozenset[int] | None
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class VersionWatch:
+    """The waiting requests of this process; at most `per_token` of one token."""
+
+    def __init__(self, queries: Queries, projector: Projector, per_token: int) -> None:
+        self._queries, self._projector, self._per_token = queries, projector, per_token
+        self._waiters: defaultdict[tuple[str, str], set[Waiter]] = defaultdict(set)
+        self._of_token: Counter[str] = Counter()
+        self._came = asyncio.Event()  # set when there is somebody to look for
+        self._closing = False
+
+    @contextmanager
+    def waiter(
+        self, token_id: str, tenant: str, contract_id: str, known: frozenset[int] | None
+    ) -> Generator[Waiter | None]:
+        """A waiter from now on; None if the token has as many as it may have, or the server stops.
+
+        Whoever reads the contract after this misses no change of it.
+        """
+        if self._closing or self._of_token[token_id] >= self._per_token:
+            metrics.http_waits_refused.inc()
+            yield None
+            return
+        key, waiter = (tenant, contract_id), Waiter(tenant, contract_id, known)
+        self._waiters[key].add(waiter)
+        self._of_token[token_id] += 1
+        self._came.set()
+        metrics.exported(metrics.http_waiting).inc()
+        try:
+            yield waiter
+        finally:
+            metrics.exported(metrics.http_waiting).dec()
+            self._of_token[token_id] -= 1
+            if not self._of_token[token_id]:
+                del self._of_token[token_id]
+            self._waiters[key].discard(waiter)
+            if not self._waiters[key]:
+                del self._waiters[key]
+
+    def close(self) -> None:
+        """Let every waiting request be answered now: the server stops."""
+        self._closing = True
+        for waiters in self._waiters.values():
+            for waiter in waiters:
+                waiter.changed.set()
+
+    async def run(self) -> None:
+        """Until cancelled. While nobody waits, nothing is read."""
+        seen = -1
+        while True:
+            if not self._waiters:
+                self._came.clear()
+                await self._came.wait()
+            try:
+                await self._projector.wait_for(seen + 1, MOVE_POLL_SECONDS)
+                if self._projector.position != seen:
+                    seen = self._projector.position
+                    await self._wake_changed()
+            except DATABASE_UNAVAILABLE as error:
+                structlog.get_logger().warning("http.waits_blind", reason=f"{type(error).__name__}: {error}")
+                seen = -1
+                await asyncio.sleep(DATABASE_RETRY_SECONDS)
+            await asyncio.sleep(MIN_QUERY_GAP_SECONDS)
+
+    async def _wake_changed(self) -> None:
+        keys = list(self._waiters)
+        versions = await self._queries.versions(keys)
+        for key in keys:
+            version = versions.get(key)  # None: deleted
+            for waiter in self._waiters.get(key, ()):
+                if version is None or (waiter.known is not None and version not in waiter.known):
+                    waiter.changed.set()
