@@ -35,9 +35,12 @@ if TYPE_CHECKING:
         SpoolError,
         SpoolFullError,
         SupersededError,
+        UnansweredError,
+        UndeliveredError,
         UnreachableError,
     )
     from makima_sdk.signals import Signal
+    from makima_sdk.supervisor import Restoration, Supervisor
     from makima_sdk.supervisor_heartbeats import HeartbeatContent, SupervisorHeartbeats
     from makima_sdk.system import System
     from makima_sdk.work import Work
@@ -77,7 +80,11 @@ _HOME = {
     "SpoolError": "problems",
     "SpoolFullError": "problems",
     "SupersededError": "problems",
+    "UnansweredError": "problems",
+    "UndeliveredError": "problems",
     "UnreachableError": "problems",
+    "Restoration": "supervisor",
+    "Supervisor": "supervisor",
     "HeartbeatContent": "supervisor_heartbeats",
     "SupervisorHeartbeats": "supervisor_heartbeats",
     "System": "system",
@@ -110,17 +117,21 @@ __all__ = [
     "Page",
     "ProblemError",
     "Question",
+    "Restoration",
     "SenderAnswer",
     "Signal",
     "SpoolError",
     "SpoolFullError",
     "SupersededError",
+    "Supervisor",
     "SupervisorHeartbeats",
     "System",
     "Task",
     "TaskCounts",
     "Team",
     "TeamOfAgents",
+    "UnansweredError",
+    "UndeliveredError",
     "UnknownContextError",
     "UnreachableError",
     "Work",

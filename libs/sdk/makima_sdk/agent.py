@@ -1,30 +1,28 @@
 """An agent: joins, beats, works on the tasks of its role, and leaves. asyncio; `makima_sdk.sync` is its other face."""
 
-import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, suppress
-from types import TracebackType
-from typing import Final, Self
-from uuid import uuid4
+from collections.abc import AsyncIterator, Awaitable, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, Self
 
 from makima_schemas.heartbeat import MAX_ACTIVITY
 
-from makima_sdk.agents import Agents, SenderAnswer
+from makima_sdk.agent_process import AgentProcess
+from makima_sdk.agents import SenderAnswer
 from makima_sdk.connection import Connection
-from makima_sdk.contracts import Contracts
-from makima_sdk.http import Answer, Http, Json
 from makima_sdk.paths import path
 from makima_sdk.problems import MakimaError
-from makima_sdk.requests import Requests
-from makima_sdk.session import Session
-from makima_sdk.signals import SignalHandler
+from makima_sdk.spool import STEP
 from makima_sdk.work import TaskSource, Work
 
+if TYPE_CHECKING:
+    from makima_sdk.child import ChildProcess
+
 LEAVE_SECONDS: Final = 5.0  # for how long an agent tries to say that it leaves
+MAX_STEP: Final = 10_000  # characters
 
 
-class Agent:
+class Agent(AgentProcess):
     """One process of an agent: of one role of one contract. Use it as an async context manager.
 
     ```python
@@ -41,6 +39,8 @@ class Agent:
 
     When it is superseded, or makima acknowledged nothing for the timeout, its side effects must stop: `lost` is
     set, the body is cancelled, and leaving the context raises `AgentLostError`.
+
+    `spool` is the path of a file that keeps steps and results while makima is away, also over a kill of this process.
     """
 
     def __init__(
@@ -49,24 +49,20 @@ class Agent:
         role: str,
         connection: Connection | None = None,
         connection_id: str | None = None,
+        *,
         daemon_id: str | None = None,
+        spool: str | os.PathLike[str] | None = None,
     ) -> None:
-        self.contract_id = contract_id
-        self.role = role
-        self.daemon_id = daemon_id
-        self.connection_id = connection_id or str(uuid4())
+        super().__init__(contract_id, role, connection, connection_id, daemon_id=daemon_id, spool=spool)
         self._route = path("contracts", contract_id, "agents", role)
-        self._connection = connection or Connection.default()
         self._activity = ""
         self._progress: int | None = None
-        self._seq = 0  # of the newest heartbeat
-        self._session = Session(f"{role} of {contract_id}", self._join, self._beat, lambda: 0.0)
-        self._owned = AsyncExitStack()
+        self._child: ChildProcess | None = None
 
     @classmethod
     def default(cls, *, environ: Mapping[str, str] | None = None) -> Self:
         """The agent that the environment names, as a daemon starts it: `MAKIMA_CONTRACT`, `MAKIMA_ROLE`,
-        `MAKIMA_CONNECTION_ID`, `MAKIMA_DAEMON`, and the connection's (`Connection.default`).
+        `MAKIMA_CONNECTION_ID`, `MAKIMA_DAEMON`, `MAKIMA_SPOOL`, and the connection's (`Connection.default`).
 
         Raises `KeyError` if there is no `MAKIMA_CONTRACT` or no `MAKIMA_ROLE`.
         """
@@ -76,56 +72,9 @@ class Agent:
             env["MAKIMA_ROLE"],
             Connection.default(environ=env),
             env.get("MAKIMA_CONNECTION_ID"),
-            env.get("MAKIMA_DAEMON"),
+            daemon_id=env.get("MAKIMA_DAEMON"),
+            spool=env.get("MAKIMA_SPOOL"),
         )
-
-    async def __aenter__(self) -> Self:
-        async with AsyncExitStack() as opening:
-            self._http = await opening.enter_async_context(Http(self._connection.url, self._connection.token))
-            self._requests = Requests(self._http, self._session)
-            self.contracts = Contracts(self._requests)
-            self._agents = Agents(self._http)
-            opening.push_async_callback(self._session.stop)
-            await self._session.open()
-            self._http.retry_for = (
-                0.0  # an old heartbeat proves nothing; the others are repeated by `Requests`
-            )
-            self._source = TaskSource(self.contract_id, self.role, self.connection_id, self._requests, self)
-            self._owned = opening.pop_all()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        lost = self._session.body_ended(error)
-        async with self._owned:
-            await self._session.stop()
-            if self._session.lost_because is None:
-                await self._leave()
-        if lost is not None:
-            raise lost from error
-
-    @property
-    def lost(self) -> asyncio.Event:
-        """Set when this process may no longer act for the agent."""
-        return self._session.lost
-
-    @property
-    def lost_because(self) -> str | None:
-        """`superseded`, `timeout`, or the code of a problem; None: it is not lost."""
-        return self._session.lost_because
-
-    def raise_if_lost(self) -> None:
-        """Raises `AgentLostError` if this process may not act any more. Call it before a side effect of your own: it
-        asks the clock, and so is right also in the first moment after a sleep.
-        """
-        self._session.raise_if_lost()
-
-    def on(self, kind: str, handler: SignalHandler) -> None:
-        """Call `handler(signal)` when this happens: `superseded`, `rejoin_required`, `away` (a heartbeat was not
-        answered), `lost`.
-        """
-        self._session.handlers.add(kind, handler)
 
     def report(self, *, activity: str | None = None, progress: int | None = None) -> None:
         """Tell what it does, and how far it is in percent, with the next heartbeat: at once, if the last one is a
@@ -140,21 +89,41 @@ class Agent:
         if before != (self._activity, self._progress):
             self._session.beat_now()
 
+    def step(self, text: str) -> None:
+        """Tell of a step that was taken: a message of its role in the contract, which stays in its history. It is
+        kept while makima is away; if that takes too long, the oldest steps are dropped. Raises `AgentLostError`.
+        """
+        self._session.raise_if_lost()
+        content = text[:MAX_STEP].replace("\0", "")
+        self._outbox.keep(
+            STEP, path("contracts", self.contract_id, "messages"), {"role": self.role, "content": content}
+        )
+
+    def watch(self, pid: int | None) -> None:
+        """Tell of this child process, and of the processor time that it uses, in each heartbeat until it ends; None
+        ends it now. An agent whose child works is not stuck. Raises `ProcessLookupError`.
+        """
+        from makima_sdk.child import ChildProcess  # noqa: PLC0415 - it loads psutil
+
+        self._child = None if pid is None else ChildProcess(pid)
+        self._session.beat_now()
+
     def tasks(self) -> AsyncIterator[Work]:
         """The tasks of its role, claimed one after another, as they come; waits for the next one without asking
         again and again. Ends when the contract has ended.
         """
         return self._source.tasks()
 
-    async def deliver(self, kind: str, route: str, body: Json) -> Answer | None:
-        """Send what must not be lost: a result, for example."""
-        del kind
-        return await self._requests.send("POST", route, body)
+    def _opened(self) -> None:
+        self._source = TaskSource(
+            self.contract_id, self.role, self.connection_id, self._requests, self._outbox
+        )
 
     async def _join(self) -> SenderAnswer:
-        return await self._agents.join(
-            self.contract_id, self.role, self.connection_id, daemon_id=self.daemon_id
-        )
+        return await self._agents.join(self.contract_id, self.role, self.connection_id, **self._members())
+
+    def _join_as(self, connection_id: str) -> Awaitable[SenderAnswer]:
+        return self._agents.join(self.contract_id, self.role, connection_id, daemon_id=self.daemon_id)
 
     async def _beat(self) -> SenderAnswer:
         return await self._agents.heartbeat(
@@ -162,20 +131,15 @@ class Agent:
         )
 
     def _members(self) -> dict[str, object]:
-        self._seq += 1
-        members = {
-            "daemon_id": self.daemon_id,
-            "seq": self._seq,
-            "activity": self._activity or None,
-            "progress": self._progress,
-        }
-        return {name: value for name, value in members.items() if value is not None}
+        child = None if self._child is None else self._child.observe()
+        if child is None:
+            self._child = None  # it has ended
+        members = {"activity": self._activity or None, "progress": self._progress, "child": child}
+        told = {name: value for name, value in members.items() if value is not None}
+        return self._told_of_time() | told
 
     async def _leave(self) -> None:
         with suppress(MakimaError):
             await self._http.send(
-                "POST",
-                f"{self._route}/leave",
-                {"connection_id": self.connection_id},
-                retry_for=LEAVE_SECONDS,
+                "POST", f"{self._route}/leave", {"connection_id": self.connection_id}, retry_for=LEAVE_SECONDS
             )

@@ -85,12 +85,12 @@ class Agents:
         """One page of the agents of all contracts. `query` takes `status`, `stuck`, `limit`, `cursor`."""
         return read(Page[AgentRecord], (await self._http.send("GET", "/agents", query=query)).body)
 
-    async def join(
-        self, contract_id: str, role: str, connection_id: str, *, daemon_id: str | None = None
-    ) -> SenderAnswer:
-        """A new process joins with a new connection id, one that comes back with its own."""
-        body = {"connection_id": connection_id} | ({} if daemon_id is None else {"daemon_id": daemon_id})
-        return await self._step(contract_id, role, "join", body)
+    async def join(self, contract_id: str, role: str, connection_id: str, **members: object) -> SenderAnswer:
+        """A new process joins with a new connection id, one that comes back with its own. `members`: `daemon_id`, and
+        those of a heartbeat.
+        """
+        given = {name: value for name, value in members.items() if value is not None}
+        return await self._step(contract_id, role, "join", {"connection_id": connection_id, **given})
 
     async def heartbeat(
         self, contract_id: str, role: str, connection_id: str, **members: object
@@ -102,6 +102,11 @@ class Agents:
         """Without a connection id: whichever is in force."""
         body = {} if connection_id is None else {"connection_id": connection_id}
         return await self._step(contract_id, role, "leave", body)
+
+    async def supervisor_heartbeat(self, contract_id: str, **members: object) -> SenderAnswer:
+        """`members` are those of a supervisor's heartbeat (interfaces.md, NATS), and `daemon_id`."""
+        where = path("contracts", contract_id, "supervisor", "heartbeat")
+        return read(SenderAnswer, (await self._http.send("POST", where, members)).body)
 
     async def _step(self, contract_id: str, role: str, step: str, body: Json) -> SenderAnswer:
         where = path("contracts", contract_id, "agents", role, step)

@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from makima_schemas.contract.model import ContractStatus, QuestionType, TaskStatus, WaitingFor
 from pydantic import TypeAdapter
 
 T = TypeVar("T")
+
+# Nothing is worked on in these.
+ENDED: Final = frozenset({ContractStatus.COMPLETED, ContractStatus.FAILED, ContractStatus.ARCHIVED})
 
 
 @dataclass(frozen=True, slots=True)

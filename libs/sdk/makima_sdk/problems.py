@@ -69,6 +69,14 @@ class SupersededError(AgentLostError):
     """A newer process of this agent is in force; this one is fenced for good."""
 
 
+class UnansweredError(MakimaError):
+    """The contract ended before a question was answered."""
+
+
+class UndeliveredError(MakimaError):
+    """The agent ended while results waited for makima, and there is no spool file to keep them."""
+
+
 class SpoolError(MakimaError):
     """The spool file cannot be used: another process has it, or it is no spool."""
 

@@ -55,7 +55,7 @@ class Requests:
                 await asyncio.sleep(RETRY_EVERY_SECONDS)
             except ProblemError as problem:
                 if problem.code == "REJOIN_REQUIRED" and rejoins < MAX_REJOINS:
-                    rejoins, same_key = rejoins + 1, str(uuid4())  # a refusal is the answer to its key
+                    rejoins += 1
                     await self._session.rejoin_required()
                     continue
                 self._check(problem)

@@ -27,8 +27,11 @@ class Session:
     `join` and `beat` each send one request. `quiet` tells how many seconds of silence the next one announces.
     """
 
-    def __init__(self, who: str, join: Request, beat: Request, quiet: Callable[[], float]) -> None:
+    def __init__(
+        self, who: str, connection_id: str, join: Request, beat: Request, quiet: Callable[[], float]
+    ) -> None:
         self.who = who  # for errors: `builder of c1`
+        self.connection_id = connection_id
         self.lease = Lease()
         self.lost = asyncio.Event()
         self.lost_because: str | None = None
@@ -124,6 +127,9 @@ class Session:
                     raise self.error() from problem
                 raise
             self._sent_at = sent_at
+            if answer.status == "superseded":
+                self.superseded()
+                raise self.error()
             self._acknowledge(sent_at, answer, quiet)
 
     def _acknowledge(self, sent_at: float, answer: SenderAnswer, quiet: float) -> None:

@@ -31,7 +31,7 @@ class SignalHandlers:
     def add(self, kind: str, handler: SignalHandler) -> None:
         self._handlers.setdefault(kind, []).append(handler)
 
-    def emit(self, kind: str, **body: object) -> None:
+    def emit(self, kind: str, /, **body: object) -> None:
         """Call the handlers of `kind`, each in a task of its own."""
         for handler in self._handlers.get(kind, ()):
             task = asyncio.create_task(_handle(handler, Signal(kind, body)), name=f"handler of {kind}")

@@ -3,16 +3,15 @@
 from collections.abc import AsyncIterator
 from typing import Final, Protocol
 
-from makima_schemas.contract.model import ContractStatus, TaskStatus
+from makima_schemas.contract.model import TaskStatus
 
 from makima_sdk.changes import ContractChanges
 from makima_sdk.contracts import Contracts
 from makima_sdk.http import Answer, Json, Sender
-from makima_sdk.models import Contract, Task
+from makima_sdk.models import ENDED, Contract, Task
 from makima_sdk.paths import path
 from makima_sdk.problems import ProblemError
 
-ENDED: Final = frozenset({ContractStatus.COMPLETED, ContractStatus.FAILED, ContractStatus.ARCHIVED})
 HELD: Final = frozenset({TaskStatus.CLAIMED, TaskStatus.RUNNING})
 # After so many refusals no more are tried until the contract changes: it is paused, for example.
 MAX_REFUSED_CLAIMS: Final = 5
