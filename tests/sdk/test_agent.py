@@ -1,68 +1,281 @@
-"""An agent on the SDK, before the real services: it joins, takes the tasks of its role, and leaves."""
+"""An agent on the SDK before the real services: it works, and stops when it is to stop."""
 
 import asyncio
+import os
+import shutil
+import sys
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
+import orjson
 import pytest
-from makima_kernel.service.runtime import Service
-from makima_kernel.service.settings import Settings
-from makima_sdk import Agent, Agents, Connection, Contracts, Http, SupersededError
-from makima_supervisor_heartbeat import app as heartbeats
+import pytest_asyncio
+from makima_kernel.testing import eventually
+from makima_local.nats import Nats
+from makima_local.postgres import Postgres
+from makima_schemas import subjects
+from makima_sdk import Agent, AgentLostError, Signal, SupersededError, UnansweredError, Work
+from nats.aio.msg import Msg
+
+from tests.sdk.agent_system import AgentSystem, agent_system
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("sdk agents")]
+A_BEAT_SECONDS = 1.0
 
 
-@pytest.fixture
-async def system(settings: Settings, connection: Connection) -> AsyncIterator[Connection]:
-    """With the service that owns agents."""
-    async with Service.running(heartbeats.NAME, settings, heartbeats.build):
-        yield connection
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def system(
+    postgres_server: Postgres, template_database: str, nats_server: Nats
+) -> AsyncIterator[AgentSystem]:
+    async with agent_system(
+        postgres_server,
+        template_database,
+        nats_server,
+        heartbeat_interval_seconds=A_BEAT_SECONDS,
+        agent_timeout_seconds=60,
+    ) as made:
+        yield made
 
 
-@pytest.fixture
-async def agents(system: Connection) -> AsyncIterator[Agents]:
-    async with Http(system.url, system.token) as http:
-        yield Agents(http)
+async def first(agent: Agent) -> Work:
+    return await anext(agent.tasks())
 
 
-async def test_an_agent_takes_the_tasks_of_its_role_as_they_come_and_leaves(
-    system: Connection, contracts: Contracts, agents: Agents
-) -> None:
-    contract = (await contracts.create("a contract")).id
-    await contracts.act(contract, "start")
-    await contracts.create_task(contract, "first", role="builder")
-    await contracts.create_task(contract, "for another", role="tester")
+async def test_an_agent_takes_the_tasks_of_its_role_as_they_come_and_leaves(system: AgentSystem) -> None:
+    contract = await system.contract("first")
+    await system.contracts.create_task(contract, "for another", role="tester")
     names: list[str] = []
-    async with Agent(contract, "builder", system) as agent:
+    async with Agent(contract, "builder", system.connection) as agent:
         async for work in agent.tasks():
             names.append(work.name)
             await work.start()
             if work.name == "first":
                 await work.complete(result="built")
-                await contracts.create_task(contract, "second", role="builder")
+                await system.contracts.create_task(contract, "second", role="builder")
             else:
                 await work.handoff("tester", result="built, too")
-                break
+                await system.contracts.act(contract, "complete")
         assert agent.lost_because is None
     assert names == ["first", "second"]
-    known = {task.name: task for task in await contracts.tasks(contract)}
+    known = {task.name: task for task in await system.contracts.tasks(contract)}
     assert (known["first"].status, known["first"].result) == ("completed", "built")
-    assert [task.role for task in known.values() if task.status == "pending"] == ["tester", "tester"]
-    assert (await agents.get(contract, "builder")).status_now == "offline"
+    assert (await system.agents.get(contract, "builder")).status_now == "offline"
 
 
-async def test_a_superseded_agent_is_stopped_where_it_waits(
-    system: Connection, contracts: Contracts, agents: Agents
+async def test_what_it_reports_is_told_with_its_child_and_its_quiet_time(system: AgentSystem) -> None:
+    contract = await system.contract()
+    pipe = asyncio.subprocess.PIPE
+    child = await asyncio.create_subprocess_exec(sys.executable, "-c", "input()", stdin=pipe)
+    beats: list[dict[str, Any]] = []
+
+    async def receive(message: Msg) -> None:
+        beats.append(orjson.loads(message.data))
+
+    nats = system.gateways.replicas[0].nats
+    subscribed = await nats.subscribe(subjects.agent_heartbeat(None, contract, "builder"), cb=receive)
+    async with Agent(contract, "builder", system.connection) as agent:
+        agent.report(activity="compiles", progress=30)
+        agent.watch(child.pid)
+        agent.quiet(60.0)
+        await eventually(lambda: beats and beats[-1].get("activity") == "compiles")
+        told = beats[-1]
+        assert (told["progress"], told["connection_id"]) == (30, agent.connection_id)
+        assert told["child"].items() >= {"pid": child.pid}.items()
+        assert told["child"]["cpu_seconds"] >= 0
+        assert datetime.fromisoformat(told["quiet_until"]) > datetime.now(UTC) + timedelta(seconds=30)
+        agent.quiet(None)
+        child.kill()
+        await child.wait()
+        await eventually(lambda: not {"child", "quiet_until"} & beats[-1].keys())
+        assert [beat["seq"] for beat in beats] == sorted({beat["seq"] for beat in beats})
+        with pytest.raises(ProcessLookupError, match="no process"):
+            agent.watch(child.pid)
+        with pytest.raises(ValueError, match="no percentage"):
+            agent.report(progress=101)
+    await subscribed.unsubscribe()
+
+
+async def test_a_question_waits_for_its_answer(system: AgentSystem) -> None:
+    contract = await system.contract()
+
+    async def answer() -> None:
+        open_ = await eventually(lambda: system.contracts.questions(contract))
+        assert open_ is not None
+        assert (open_[0].question, open_[0].options) == ("Which one?", ("a", "b"))
+        await system.contracts.answer(contract, open_[0].id, "b")
+
+    async with Agent(contract, "builder", system.connection) as agent:
+        answering = asyncio.create_task(answer())
+        assert await agent.ask("Which one?", "choice", ("a", "b"), key=f"which-{contract}") == "b"
+        await answering
+        assert await agent.ask("Which one?", "choice", ("a", "b"), key=f"which-{contract}") == "b"
+        ending = asyncio.create_task(agent.ask("And now?"))
+        await eventually(lambda: _is_asked(system, contract, "And now?"))
+        await system.contracts.act(contract, "fail", reason="nobody is here")
+        with pytest.raises(UnansweredError, match="And now"):
+            await ending
+
+
+async def _is_asked(system: AgentSystem, contract: str, text: str) -> bool:
+    return text in {one.question for one in await system.contracts.questions(contract)}
+
+
+async def test_a_verdict_on_an_agent_that_lives_costs_it_nothing(system: AgentSystem) -> None:
+    """It joins again under the same id, so that its task stays with it."""
+    contract = await system.contract("a task")
+    signals: list[Signal] = []
+    async with Agent(contract, "builder", system.connection) as agent:
+        agent.on("rejoin_required", signals.append)
+        work = await first(agent)
+        await work.start()
+        await system.silence(contract, "builder")
+        agent.report(activity="goes on")
+        await eventually(lambda: signals)
+        await work.complete(result="done all the same")
+        task = (await system.contracts.tasks(contract))[0]
+        assert (task.status, task.result, task.connection_id) == (
+            "completed",
+            "done all the same",
+            agent.connection_id,
+        )
+    assert await system.events(contract, "TaskReleased") == []
+
+
+async def test_a_result_of_an_agent_that_is_called_dead_is_taken_once_it_has_joined_again(
+    system: AgentSystem,
 ) -> None:
-    contract = (await contracts.create("a contract")).id
-    old = Agent(contract, "builder", system)
-    went_on: list[str] = []
+    contract = await system.contract("a task")
+    async with Agent(contract, "builder", system.connection) as agent:
+        work = await first(agent)
+        await work.start()
+        await system.silence(contract, "builder")
+        await work.complete(result="done")
+        assert (await system.contracts.tasks(contract))[0].status == "completed"
+
+
+async def test_a_superseded_agent_stops_within_a_beat_and_its_result_is_refused(system: AgentSystem) -> None:
+    contract = await system.contract("a task")
+    old = Agent(contract, "builder", system.connection)
+    after: list[str] = []
 
     async def work() -> None:
         async with old:
-            await agents.join(contract, "builder", "newer")
-            old.report(activity="goes on")
-            await asyncio.sleep(60)
-            went_on.append("after the fence")
+            old.on("refused", lambda signal: after.append(str(signal.body["code"])))
+            taken = await first(old)
+            await taken.start()
+            await system.agents.join(contract, "builder", "newer")
+            try:
+                await asyncio.sleep(60)
+            finally:
+                with pytest.raises(AgentLostError):
+                    await taken.complete(result="too late")
+            after.append("went on")
+
+    began = asyncio.get_running_loop().time()
+    with pytest.raises(SupersededError, match="a newer process is in force"):
+        await work()
+    assert asyncio.get_running_loop().time() - began < 30  # not the 60 s that it would have slept
+    assert (after, old.lost_because, old.lost.is_set()) == ([], "superseded", True)
+    task = (await system.contracts.tasks(contract))[0]
+    assert (task.status, task.result) == ("pending", None)
+
+
+async def test_a_result_that_comes_before_the_beat_is_refused_and_stops_the_agent(
+    system: AgentSystem,
+) -> None:
+    contract = await system.contract("a task")
+    old = Agent(contract, "builder", system.connection)
+    refused: list[Signal] = []
+
+    async def work() -> None:
+        async with old:
+            old.on("refused", refused.append)
+            taken = await first(old)
+            await taken.start()
+            await system.agents.join(contract, "builder", "newer")
+            await taken.complete(result="too late")
 
     with pytest.raises(SupersededError):
         await work()
-    assert (went_on, old.lost_because, old.lost.is_set()) == ([], "superseded", True)
+    assert [signal.body["code"] for signal in refused] in (
+        [],
+        ["SUPERSEDED"],
+    )  # the beat may have been faster
+    assert (await system.contracts.tasks(contract))[0].result is None
+
+
+AN_AGENT = """
+import asyncio, sys
+from makima_sdk import Agent
+
+async def main():
+    async with Agent.default() as agent:
+        works = []
+        async for work in agent.tasks():
+            await work.start()
+            works.append(work)
+            if len(works) == 3:
+                break
+        print("works", flush=True)
+        await asyncio.to_thread(sys.stdin.readline)
+        for work in works:
+            agent.step(f"finished {work.name}")
+            await work.complete(result=f"result of {work.name}")
+        print("kept", agent.undelivered, flush=True)
+        await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+
+async def test_results_of_a_killed_process_are_delivered_once_and_in_order_when_makima_is_back(
+    system: AgentSystem, tmp_path: Path
+) -> None:
+    contract = await system.contract("a", "b", "c")
+    spool = tmp_path / "spool"
+    env = {**os.environ, **system.env(contract, MAKIMA_SPOOL=str(spool))}
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", AN_AGENT, env=env, stdin=pipe, stdout=pipe
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert await process.stdout.readline() == b"works\n"
+    system.proxy.take_away()
+    process.stdin.write(b"\n")
+    assert await process.stdout.readline() == b"kept 6\n"
+    process.kill()
+    await process.wait()
+    system.proxy.bring_back()
+    kept = tmp_path / "kept"
+    shutil.copy(spool, kept)
+    async with Agent(contract, "builder", system.connection, spool=spool) as agent:
+        assert agent.undelivered == 0
+    delivered = await _delivered(system, contract)
+    assert delivered == [part for name in "abc" for part in (f"finished {name}", f"result of {name}")]
+    shutil.copy(kept, spool)  # as if the first delivery had been killed before it noted anything
+    async with Agent(contract, "builder", system.connection, spool=spool) as agent:
+        assert agent.undelivered == 0
+    assert await _delivered(system, contract) == delivered
+
+
+async def _delivered(system: AgentSystem, contract: str) -> list[str]:
+    events = await system.events(contract, "MessageSent", "TaskCompleted")
+    return [str(event.get("content") or event.get("result")) for event in events]
+
+
+async def test_a_short_outage_is_waited_for_by_every_call(system: AgentSystem) -> None:
+    contract = await system.contract("a", "b")
+    async with Agent(contract, "builder", system.connection) as agent:
+        tasks = agent.tasks()
+        work = await anext(tasks)
+        system.proxy.take_away()
+        starting = asyncio.create_task(work.start())
+        agent.on("away", lambda _: system.proxy.bring_back())
+        agent.report(activity="does not notice")
+        await starting
+        await work.complete()
+        work = await anext(tasks)
+        assert (work.name, agent.lost_because) == ("b", None)

@@ -4,7 +4,7 @@ comes twice.
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager
 from typing import cast
 
 import orjson
@@ -16,6 +16,7 @@ from websockets.asyncio import server as ws
 from websockets.asyncio.server import ServerConnection
 from websockets.http11 import Response
 
+from tests.sdk.proxy import Proxy
 from tests.services.gateway.harness import ADMIN
 
 
@@ -49,34 +50,6 @@ async def test_since_replays_what_was_missed(connection: Connection, contracts: 
             if len(statuses) == 2:
                 break
     assert statuses == ["created", "active"]
-
-
-class Proxy:
-    """Stands between client and server, and can cut the line."""
-
-    def __init__(self, target: int) -> None:
-        self.port = ports.free()
-        self._target = target
-        self._lines: list[asyncio.StreamWriter] = []
-
-    async def serve(self) -> asyncio.Server:
-        return await asyncio.start_server(self._join, "127.0.0.1", self.port)
-
-    def cut(self) -> None:
-        while self._lines:
-            self._lines.pop().transport.abort()
-
-    async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target)
-        self._lines += [writer, far_writer]
-        await asyncio.gather(self._pump(reader, far_writer), self._pump(far_reader, writer))
-
-    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionError):
-            while chunk := await source.read(65536):
-                sink.write(chunk)
-                await sink.drain()
-        sink.close()  # who waits for the other side to hang up is told
 
 
 async def test_after_a_cut_it_goes_on_where_it_was(connection: Connection, contracts: Contracts) -> None:

@@ -26,6 +26,7 @@ ENTRIES = st.builds(
     st.sampled_from(["save", "step", "result"]),
     st.text(max_size=10),
     st.dictionaries(st.text(max_size=5), JSON, max_size=3),
+    st.text(max_size=5),
 )
 RECORDS = st.lists(ENTRIES | st.integers(1, 30), max_size=12)  # a number: that entry is done
 
@@ -104,7 +105,7 @@ STEPS = st.lists(
 def test_a_spool_keeps_order_and_bounds_over_every_restart(steps: list[tuple[str, int] | str]) -> None:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "spool"
-        spool = Spool(path, OWNER, max_entries=6, max_bytes=800).open()
+        spool = Spool(path, OWNER, max_entries=6, max_bytes=1000).open()
         model: list[Entry] = []
         for step in steps:
             if isinstance(step, tuple):
@@ -113,9 +114,9 @@ def test_a_spool_keeps_order_and_bounds_over_every_restart(steps: list[tuple[str
                 spool.finish(model.pop(0).seq)
             elif step == "reopen":
                 spool.close()
-                spool = Spool(path, OWNER, max_entries=6, max_bytes=800).open()
+                spool = Spool(path, OWNER, max_entries=6, max_bytes=1000).open()
             assert len(spool) <= 6
-            assert spool.waiting_bytes <= 800
+            assert spool.waiting_bytes <= 1000
             assert spool.first() == (model[0] if model else None)
         spool.close()
         assert spool_format.read(path.read_bytes()).entries == tuple(model)
@@ -124,7 +125,7 @@ def test_a_spool_keeps_order_and_bounds_over_every_restart(steps: list[tuple[str
 def put(spool: Spool, model: list[Entry], kind: str, size: int) -> None:
     before = spool.dropped_steps
     try:
-        entry = spool.put(kind, "/a", {"text": "x" * size})
+        entry = spool.put(kind, "/a", {"text": "x" * size}, "k1")
     except SpoolFullError:
         assert kind != "step"
         assert all(one.kind != "step" for one in model[1:])
@@ -137,28 +138,28 @@ def put(spool: Spool, model: list[Entry], kind: str, size: int) -> None:
 
 def test_a_full_spool_drops_its_oldest_steps_and_says_so_before_it_loses_a_result() -> None:
     spool = Spool(None, OWNER, max_entries=3).open()
-    spool.put("result", "/a", {"n": 1})
+    spool.put("result", "/a", {"n": 1}, "k1")
     for number in (2, 3, 4):
-        spool.put("step", "/a", {"n": number})
+        spool.put("step", "/a", {"n": number}, "k1")
     assert spool.dropped_steps == 1
-    spool.put("result", "/a", {"n": 5})
-    spool.put("result", "/a", {"n": 6})
-    assert spool.put("step", "/a", {"n": 7}) is None
+    spool.put("result", "/a", {"n": 5}, "k1")
+    spool.put("result", "/a", {"n": 6}, "k1")
+    assert spool.put("step", "/a", {"n": 7}, "k1") is None
     with pytest.raises(SpoolFullError, match=r"3 entries .* makima has been away for too long"):
-        spool.put("result", "/a", {"n": 8})
+        spool.put("result", "/a", {"n": 8}, "k1")
     left: list[Mapping[str, object]] = []
     while (entry := spool.first()) is not None:
         left.append(entry.body)
         spool.finish(entry.seq)
     assert left == [{"n": 1}, {"n": 5}, {"n": 6}]
     with pytest.raises(SpoolError, match=f"at most {MAX_ENTRY_BYTES} bytes"):
-        spool.put("save", "/a", {"text": "x" * MAX_ENTRY_BYTES})
+        spool.put("save", "/a", {"text": "x" * MAX_ENTRY_BYTES}, "k1")
 
 
 def test_a_file_does_not_grow_with_what_is_done(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "spool", OWNER).open()
     for _ in range(200):
-        entry = spool.put("save", "/a", {"text": "x" * 10_000})
+        entry = spool.put("save", "/a", {"text": "x" * 10_000}, "k1")
         assert entry is not None
         spool.finish(entry.seq)
         assert (tmp_path / "spool").stat().st_size < COMPACT_ABOVE_BYTES + 30_000
@@ -168,7 +169,7 @@ def test_a_file_does_not_grow_with_what_is_done(tmp_path: Path) -> None:
 def test_one_process_and_one_agent_have_a_spool(tmp_path: Path) -> None:
     path = tmp_path / "spool"
     first = Spool(path, OWNER).open()
-    first.put("result", "/a", {})
+    first.put("result", "/a", {}, "k1")
     with pytest.raises(SpoolError, match="in use"):
         Spool(path, OWNER).open()
     first.close()
@@ -186,7 +187,7 @@ import os, signal, sys
 from makima_sdk.spool import Spool
 spool = Spool(sys.argv[1], "c1:builder").open()
 for number in range(5):
-    spool.put("result", "/a", {"n": number})
+    spool.put("result", "/a", {"n": number}, "k1")
 spool.finish(1)
 os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -197,7 +198,7 @@ def test_a_killed_process_leaves_its_entries_and_no_lock(tmp_path: Path) -> None
     process = subprocess.run([sys.executable, "-c", KILLED, str(path)], check=False)
     assert process.returncode == -9
     with path.open("ab") as file:  # it was writing a sixth one
-        file.write(spool_format.put(Entry(6, "k", "result", "/a", {}))[:-5])
+        file.write(spool_format.put(Entry(6, "k", "result", "/a", {}, "k1"))[:-5])
     spool = Spool(path, OWNER).open()
     assert (spool.damaged, len(spool)) == (1, 4)
     first = spool.first()

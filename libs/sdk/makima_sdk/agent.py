@@ -10,6 +10,7 @@ from makima_schemas.heartbeat import MAX_ACTIVITY
 from makima_sdk.agent_process import AgentProcess
 from makima_sdk.agents import SenderAnswer
 from makima_sdk.connection import Connection
+from makima_sdk.http import Json
 from makima_sdk.paths import path
 from makima_sdk.problems import MakimaError
 from makima_sdk.spool import STEP
@@ -58,6 +59,7 @@ class Agent(AgentProcess):
         self._activity = ""
         self._progress: int | None = None
         self._child: ChildProcess | None = None
+        self._ending: tuple[str, Json] | None = ("leave", {})  # what it says on exit; null: nothing
 
     @classmethod
     def default(cls, *, environ: Mapping[str, str] | None = None) -> Self:
@@ -75,6 +77,18 @@ class Agent(AgentProcess):
             daemon_id=env.get("MAKIMA_DAEMON"),
             spool=env.get("MAKIMA_SPOOL"),
         )
+
+    def stay(self) -> None:
+        """Do not leave on exit: another process goes on under this connection id. Until it beats, makima waits for
+        its heartbeats.
+        """
+        self._ending = None
+
+    def crash(self, reason: str) -> None:
+        """What this agent is has crashed: it is said to be dead on exit, in place of leaving, and keeps its tasks for
+        as long as makima lets the dead keep them. `reason` stands in the log.
+        """
+        self._ending = ("status", {"agent_status": "dead", "reason": reason})
 
     def report(self, *, activity: str | None = None, progress: int | None = None) -> None:
         """Tell what it does, and how far it is in percent, with the next heartbeat: at once, if the last one is a
@@ -139,7 +153,13 @@ class Agent(AgentProcess):
         return self._told_of_time() | told
 
     async def _leave(self) -> None:
+        if self._ending is None:
+            return
+        step, members = self._ending
         with suppress(MakimaError):
             await self._http.send(
-                "POST", f"{self._route}/leave", {"connection_id": self.connection_id}, retry_for=LEAVE_SECONDS
+                "POST",
+                f"{self._route}/{step}",
+                {**members, "connection_id": self.connection_id},
+                retry_for=LEAVE_SECONDS,
             )

@@ -1,6 +1,7 @@
 """What an agent and a supervisor have in common: one process, its connection, its spool, and its end."""
 
 import os
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Sequence
 from contextlib import AsyncExitStack
@@ -93,6 +94,11 @@ class AgentProcess(ABC):
             raise lost from error
 
     @property
+    def requests(self) -> Requests:
+        """For requests of your own in its name: repeated while makima is away, refused once the agent is lost."""
+        return self._requests
+
+    @property
     def lost(self) -> "asyncio.Event":
         """Set when this process may no longer act for the agent."""
         return self._session.lost
@@ -167,8 +173,10 @@ class AgentProcess(ABC):
     async def _leave(self) -> None: ...
 
     def _told_of_time(self) -> dict[str, object]:
-        """The members that each heartbeat has; it counts them."""
-        self._seq += 1
+        """The members that each heartbeat has."""
+        # By the clock, so that a process which returns under this connection id, or a second one that beats for it (a
+        # wrapped command and its MCP server), goes on where the other was: a lower one would change nothing.
+        self._seq = max(self._seq + 1, time.time_ns() // 1_000_000)
         now = datetime.now(UTC)
         quiet = self._quiet_until if self._quiet_until is not None and self._quiet_until > now else None
         members = {

@@ -68,7 +68,7 @@ class SpoolingOutbox:
 
         Raises `SpoolFullError`, `SpoolError`.
         """
-        entry = self._spool.put(kind, route, body)
+        entry = self._spool.put(kind, route, body, self._session.connection_id)
         self._note_length()
         return entry
 
@@ -108,8 +108,7 @@ class SpoolingOutbox:
         will say so. Raises `ProblemError` if the token is not valid.
         """
         rejoins = 0
-        while (entry := self._spool.first()) is not None and entry.connection_id not in {None, connection_id}:
-            assert entry.connection_id is not None
+        while (entry := self._spool.first()) is not None and entry.connection_id != connection_id:
             try:
                 self._finish(entry, await self._send(entry))
             except UnreachableError:
@@ -177,7 +176,7 @@ class SpoolingOutbox:
             detail=problem.detail,
         )
         error: Exception = problem
-        if problem.code == "SUPERSEDED" and entry.connection_id in {None, self._session.connection_id}:
+        if problem.code == "SUPERSEDED" and entry.connection_id == self._session.connection_id:
             self._session.superseded()
             error = self._session.error()
         outcome = self._outcomes.get(entry.seq)

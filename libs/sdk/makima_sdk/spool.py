@@ -92,13 +92,13 @@ class Spool:
             self._lock.release()
             self._lock = None
 
-    def put(self, kind: str, route: str, body: Mapping[str, object]) -> Entry | None:
+    def put(self, kind: str, route: str, body: Mapping[str, object], connection_id: str) -> Entry | None:
         """Keep an entry until it is done; None: it is a step, and was dropped because the spool is full.
 
         Raises `SpoolFullError`, and `SpoolError` for an entry that makima would not take, or that cannot be
         written (the disk is full).
         """
-        entry = Entry(self._next_seq, str(uuid4()), kind, route, body)
+        entry = Entry(self._next_seq, str(uuid4()), kind, route, body, connection_id)
         line = spool_format.put(entry)
         if len(line) > MAX_ENTRY_BYTES:
             raise SpoolError(f"a {kind} may have at most {MAX_ENTRY_BYTES} bytes; this one has {len(line)}")

@@ -25,12 +25,7 @@ class Entry:
     kind: str  # `save`, `step` or `result`
     route: str
     body: Mapping[str, object]
-
-    @property
-    def connection_id(self) -> str | None:
-        """In whose name it is written."""
-        found = self.body.get("connection_id")
-        return found if isinstance(found, str) else None
+    connection_id: str  # of the process that wrote it
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +54,7 @@ def put(entry: Entry) -> bytes:
         "kind": entry.kind,
         "route": entry.route,
         "body": dict(entry.body),
+        "connection_id": entry.connection_id,
     }
     return _line(told)
 
@@ -76,8 +72,15 @@ def read(data: bytes) -> Read:
         match _record(line):
             case {"spool": 1, "owner": str(name)}:
                 owner = name
-            case {"put": int(seq), "key": str(key), "kind": str(kind), "route": str(route), "body": body}:
-                entries[seq] = Entry(seq, key, kind, route, cast("Mapping[str, object]", body))
+            case {
+                "put": int(seq),
+                "key": str(key),
+                "kind": str(kind),
+                "route": str(route),
+                "body": body,
+                "connection_id": str(connection_id),
+            }:
+                entries[seq] = Entry(seq, key, kind, route, cast("Mapping[str, object]", body), connection_id)
                 newest = max(newest, seq)
             case {"done": int(seq)}:
                 entries.pop(seq, None)
