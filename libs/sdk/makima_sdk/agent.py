@@ -115,7 +115,7 @@ class Agent(AgentProcess):
 
     def watch(self, pid: int | None) -> None:
         """Tell of this child process, and of the processor time that it uses, in each heartbeat until it ends; None
-        ends it now. An agent whose child works is not stuck. Raises `ProcessLookupError`.
+        ends it now. An agent whose child works is not stuck. One that has ended already is not told of.
         """
         from makima_sdk.child import ChildProcess  # noqa: PLC0415 - it loads psutil
 

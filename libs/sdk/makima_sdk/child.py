@@ -12,17 +12,20 @@ MAX_COMMAND_CHARACTERS: Final = 200
 
 
 class ChildProcess:
-    """The process `pid`, with all that it starts. Raises `ProcessLookupError` if there is none."""
+    """The process `pid`, with all that it starts."""
 
     def __init__(self, pid: int) -> None:
-        try:
-            self._process = psutil.Process(pid)
-            self._command = self._process.name()[:MAX_COMMAND_CHARACTERS]
-        except psutil.Error as error:
-            raise ProcessLookupError(f"there is no process {pid} to watch") from error
+        self._process: psutil.Process | None = None  # null: it has ended
+        self._command = ""
+        with suppress(psutil.Error):  # one that ends at once is a child like others
+            process = psutil.Process(pid)
+            self._command = process.name()[:MAX_COMMAND_CHARACTERS]
+            self._process = process
 
     def observe(self) -> dict[str, object] | None:
         """What a heartbeat tells of it; None: it has ended. Its arguments are left out, as they may hold secrets."""
+        if self._process is None:
+            return None
         try:
             if not self._process.is_running() or self._process.status() == psutil.STATUS_ZOMBIE:
                 return None
