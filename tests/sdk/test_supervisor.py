@@ -1,0 +1,133 @@
+"""A supervisor on the SDK: heard over HTTP, and what it saves goes out in order, in parts that fit."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import orjson
+import pytest
+import pytest_asyncio
+from makima_kernel.testing import eventually
+from makima_local import ports
+from makima_local.nats import Nats
+from makima_local.postgres import Postgres
+from makima_sdk import Connection, Supervisor, sync
+from makima_sdk.saves import MAX_MESSAGES_BYTES
+
+from tests.sdk.agent_system import AgentSystem, agent_system
+from tests.sdk.http_server import body_server
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("sdk supervisors")]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def system(
+    postgres_server: Postgres, template_database: str, nats_server: Nats
+) -> AsyncIterator[AgentSystem]:
+    async with agent_system(postgres_server, template_database, nats_server) as made:
+        yield made
+
+
+async def status(system: AgentSystem, contract: str) -> dict[str, Any]:
+    return dict((await system.gateways.clients[0].get(f"/contracts/{contract}/supervisor/status")).json())
+
+
+async def test_what_a_supervisor_reports_is_shown_to_its_last_state(system: AgentSystem) -> None:
+    contract = await system.contract()
+    task = (await system.contracts.create_task(contract, "supervise")).id
+    async with Supervisor(
+        contract, system.connection, daemon_id="d1", task_id=task, phase="plan"
+    ) as supervisor:
+        supervisor.report("working", activity="plans", progress=40)
+        assert await eventually(lambda: _shows(system, contract, "working", "plans", 40))
+        with pytest.raises(ValueError, match="interrupted"):
+            supervisor.report("interrupted")
+        supervisor.report("completed", progress=100)
+    assert await eventually(lambda: _shows(system, contract, "completed", "plans", 100))
+
+
+async def _shows(system: AgentSystem, contract: str, state: str, activity: str, progress: int) -> bool:
+    shown = await status(system, contract)
+    return (shown.get("state"), shown.get("current_activity"), shown.get("progress")) == (
+        state,
+        activity,
+        progress,
+    )
+
+
+BEAT = orjson.dumps({"status": "ok", "interval_seconds": 30, "timeout_seconds": 120}).decode()
+RESTORED = orjson.dumps(
+    {
+        "outcome": "from_checkpoint",
+        "warning": "save 7 is damaged",
+        "task_id": "t1",
+        "phase": "execute",
+        "spawned_task_ids": ["a"],
+        "last_checkpoint": {"step": 3},
+        "conversation_history": [{"role": "user", "content": "go on"}],
+        "a_member_of_tomorrow": 1,
+    }
+).decode()
+
+
+async def test_saves_go_out_in_order_and_a_long_conversation_in_parts() -> None:
+    bodies: list[dict[str, Any]] = []
+
+    def reply(path: str, body: bytes) -> tuple[int, str]:
+        if path.endswith("/supervisor/restore"):
+            return 200, RESTORED
+        if path.endswith("/supervisor/state"):
+            bodies.append(orjson.loads(body))
+            return 200, f'{{"version": {len(bodies)}}}'
+        return 200, BEAT
+
+    port = ports.free()
+    async with body_server(port, reply):
+        connection = Connection(url=f"http://127.0.0.1:{port}")
+        supervisor = await Supervisor.restore("c1", connection, "k2", daemon_id="d1")
+        restored = supervisor.restored
+        assert restored is not None
+        assert (restored.outcome, restored.spawned_task_ids, restored.last_checkpoint) == (
+            "from_checkpoint",
+            ("a",),
+            {"step": 3},
+        )
+        assert (supervisor.task_id, supervisor.connection_id) == ("t1", "k2")
+        async with supervisor:
+            assert await supervisor.save.phase("execute") == 1
+            large = {"role": "user", "content": "x" * (MAX_MESSAGES_BYTES // 2)}
+            assert await supervisor.save.conversation([large, large, large]) == 4
+            await supervisor.save.task_spawned("a")
+            await supervisor.save.waiting_on(["a"])
+            await supervisor.save.question({"question_id": "q", "question": "Which?"})
+            await supervisor.save.checkpoint({"step": 4})
+            await supervisor.save.activity("builds", 40)
+            await supervisor.save.error("no disk")
+    assert [body["kind"] for body in bodies] == [
+        "phase", "conversation", "conversation", "conversation", "task_spawned", "waiting_on", "question", "checkpoint",
+        "activity", "error",
+    ]  # fmt: skip
+    assert {(body["connection_id"], body["task_id"]) for body in bodies} == {("k2", "t1")}
+
+
+async def test_the_face_without_asyncio_saves_too() -> None:
+    saved: list[str] = []
+
+    def reply(path: str, body: bytes) -> tuple[int, str]:
+        if path.endswith("/supervisor/state"):
+            saved.append(orjson.loads(body)["kind"])
+        return 200, RESTORED if path.endswith("/restore") else BEAT
+
+    def supervise(url: str) -> None:
+        with sync.Supervisor.restore("c1", Connection(url=url), daemon_id="d1") as supervisor:
+            assert supervisor.restored is not None
+            supervisor.report("working", activity="plans")
+            supervisor.save.phase("execute")
+            supervisor.save.checkpoint({"step": 4})
+            supervisor.raise_if_lost()
+            assert not supervisor.lost.is_set()
+
+    port = ports.free()
+    async with body_server(port, reply):
+        await asyncio.to_thread(supervise, f"http://127.0.0.1:{port}")
+    assert saved == ["phase", "checkpoint"]
