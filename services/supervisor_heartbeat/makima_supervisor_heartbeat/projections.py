@@ -30,8 +30,6 @@ from makima_schemas.supervisor import (
     SupervisorRestartRequested,
     SupervisorStateChanged,
 )
-from makima_schemas.supervisor import SupervisorRegistered, SupervisorState, SupervisorStateChanged
-from makima_schemas.supervisor import SupervisorRegistered, SupervisorStateChanged
 
 from makima_supervisor_heartbeat.domain import placement
 from makima_supervisor_heartbeat.domain.agents.agent import Agent
