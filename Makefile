@@ -2,12 +2,12 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
-LIBS := schemas kernel local sdk cli
+LIBS := schemas kernel local sdk daemon cli
 SERVICES := contract supervisor_heartbeat completion_detector stale_detector gateway
 PARTS := $(LIBS:%=libs/%) $(SERVICES:%=services/%)
 BIN := .venv/bin
 DIST := dist
-OURS := makima-schemas makima-kernel makima-local makima-sdk makima-server $(foreach service,$(SERVICES),makima-$(subst _,-,$(service)))
+OURS := makima-schemas makima-kernel makima-local makima-sdk makima-daemon makima-server $(foreach service,$(SERVICES),makima-$(subst _,-,$(service)))
 COMPILE = $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate $(OURS:%=--no-emit-package %)
 LINT = $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/basedpyright && $(BIN)/lint-imports --no-cache
 WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 2)  # more than the cores, as tests also wait for I/O

@@ -41,7 +41,7 @@ PARENTS: Final = frozenset(
 )
 # What services, commands and agents import, some of it only when they run. Not the demo: it reads its pace
 # when it is imported.
-LIBRARIES: Final = ("makima_schemas", "makima_kernel", "makima_local", "makima_sdk")
+LIBRARIES: Final = ("makima_schemas", "makima_kernel", "makima_local", "makima_sdk", "makima_daemon")
 LATE_IMPORTS: Final = (
     "click",
     "uvicorn.protocols.http.httptools_impl",

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from tests.house.shape import Shape, shape_of
 from tests.house.sources import ROOT
 
-LIBRARIES = ("schemas", "kernel", "local", "sdk", "cli")
+LIBRARIES = ("schemas", "kernel", "local", "sdk", "daemon", "cli")
 SERVICES = ("contract", "supervisor_heartbeat", "completion_detector", "stale_detector", "gateway")
 COLUMNS = (
     "package", "rooms", "files", "lines", "median file", "longest file", "imports", "longest chain",

@@ -1,0 +1,1 @@
+"""The daemon that runs agents on a machine: `makima daemon start`."""
