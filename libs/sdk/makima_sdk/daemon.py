@@ -118,6 +118,21 @@ class Daemon:
             self._agents, self._worktrees, self._capacity = agents, worktrees, capacity
             self._heart.beat_now()
 
+    async def beat(self) -> bool:
+        """Send a heartbeat now and wait until the broker has it: the last one, for example. False if it was not
+        sent.
+        """
+        return await self._heart.beat()
+
+    @property
+    def interval(self) -> float:
+        """Seconds between heartbeats. A new value counts from the next heartbeat on."""
+        return self._heart.interval
+
+    @interval.setter
+    def interval(self, seconds: float) -> None:
+        self._interval = self._heart.interval = seconds
+
     async def _connect(self) -> None:
         token = self._connection.token
         self.nats: Client = await connect(
