@@ -89,12 +89,16 @@ class Follower:
     async def lines(self) -> AsyncIterator[Line]:
         """Until the caller ends it."""
         while True:
-            for log in files(self.workspace, self.contract_id, self.role):
-                for line in self._new(log):
-                    yield line
+            for line in self.new():
+                yield line
             await asyncio.sleep(FOLLOW_POLL_SECONDS)
 
-    def _new(self, log: LogFile) -> Iterator[Line]:
+    def new(self) -> Iterator[Line]:
+        """The lines that have come since the last call."""
+        for log in files(self.workspace, self.contract_id, self.role):
+            yield from self._of(log)
+
+    def _of(self, log: LogFile) -> Iterator[Line]:
         at = self._positions.setdefault(log.path, _Position(0))
         with suppress(FileNotFoundError), log.path.open("rb") as file:
             if file.seek(0, 2) < at.offset:  # it was cut

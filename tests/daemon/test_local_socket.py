@@ -1,0 +1,91 @@
+"""The local socket answers one line to a line, whatever is sent, to its user alone."""
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from makima_daemon import local_socket
+from makima_daemon.local_socket import InvalidRequestError, Message
+from makima_daemon.workspace import Workspace, WorkspaceError
+
+
+async def echo(message: Message) -> None:
+    if "wrong" in message:
+        raise InvalidRequestError("wrong is no member")
+    if "fails" in message:
+        raise KeyError("secret")
+
+
+@pytest.fixture
+async def path(tmp_path: Path) -> AsyncIterator[Path]:
+    socket = Workspace.open(tmp_path, "d1").socket
+    async with local_socket.served(socket, {"echo": echo}):
+        yield socket
+    assert not socket.exists()
+
+
+async def told(path: Path, sent: bytes) -> list[dict[str, object]]:
+    reader, writer = await asyncio.open_unix_connection(path)
+    writer.write(sent)
+    writer.write_eof()
+    answer = await reader.read()
+    writer.close()
+    return [json.loads(line) for line in answer.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("sent", "error"),
+    [
+        (b'{"op": "echo", "unknown": [1]}\n', None),
+        (b'{"op": "other"}\n', "op is one of: echo"),
+        (b'{"op": ["echo"]}\n', "op is one of: echo"),
+        (b"[]\n", "the line is no JSON object"),
+        (b"\xff\xfe\n", "the line is no JSON"),
+        (b"\n", "the line is no JSON"),
+        (b'{"op": "echo", "wrong": 1}\n', "wrong is no member"),
+        (b'{"op": "echo", "fails": 1}\n', "the daemon failed to do it; its log says why"),
+        (b'{"op": "echo", "x": "' + b"x" * 70_000 + b'"}\n', "a line has at most 65536 bytes"),
+    ],
+)
+async def test_each_line_is_answered(path: Path, sent: bytes, error: str | None) -> None:
+    assert await told(path, sent) == [{"ok": True} if error is None else {"ok": False, "error": error}]
+    assert await told(path, b'{"op": "echo"}\n' * 2) == [{"ok": True}] * 2
+
+
+async def test_it_is_for_its_user_alone(path: Path) -> None:
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+async def test_a_long_workspace_has_a_short_socket_and_always_the_same(tmp_path: Path) -> None:
+    long = tmp_path / ("x" * 120)
+    socket = Workspace.open(long, "d1").socket
+    assert len(os.fsencode(socket)) < 100
+    assert socket == Workspace.open(long, "d1").socket != Workspace.open(long, "d2").socket
+    async with local_socket.served(socket, {"echo": echo}):
+        assert await told(socket, b'{"op": "echo"}\n') == [{"ok": True}]
+
+
+async def test_a_folder_that_others_may_write_holds_no_socket(tmp_path: Path) -> None:
+    open_to_all = tmp_path / "open"
+    open_to_all.mkdir()
+    open_to_all.chmod(0o777)
+    with pytest.raises(WorkspaceError, match="belongs to another user"):
+        async with local_socket.served(open_to_all / "d1.sock", {}):
+            pass
+
+
+def test_one_daemon_of_an_id_holds_a_workspace(tmp_path: Path) -> None:
+    workspace = Workspace.open(tmp_path, "d1")
+    with workspace.locked():
+        with (
+            pytest.raises(WorkspaceError, match=rf"runs already in .* \(pid {os.getpid()}\)"),
+            workspace.locked(),
+        ):
+            pass
+        with Workspace.open(tmp_path, "d2").locked():
+            pass
+    with workspace.locked():
+        pass
