@@ -19,10 +19,10 @@ from tests.services.gateway.harness import Gateways, running
 
 @asynccontextmanager
 async def shared_gateway(
-    server: Postgres, template: str, broker: Nats, **settings: Any
+    server: Postgres, template: str, broker: Nats, *, admitting: bool = False, **settings: Any
 ) -> AsyncGenerator[Gateways]:
     """On a fresh database and a clean JetStream. Whoever shares it must not use `database` and `nats_url`,
-    which make others. `settings` are further ones.
+    which make others. `settings` are further ones, `admitting` as in `running`.
     """
     await clean_jetstream(broker.url)
     async with (
@@ -35,6 +35,7 @@ async def shared_gateway(
                 Settings(database_url=database, nats_url=broker.url, stream_budget=0.01, **settings),
                 pool,
                 nats,
+                admitting=admitting,
             ) as made:
                 yield made
         finally:

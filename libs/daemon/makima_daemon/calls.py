@@ -76,8 +76,11 @@ class Calls:
             await self._report(contract_id, role, AgentStatus.DEAD, reason)
 
     async def exhausted(self, contract_id: str, role: str, reason: str) -> None:
-        """Report `dead_failed_revive`; a supervisor's silence is judged by the verdict alone."""
+        """Report `dead_failed_revive`, which only an agent that is restarting can become. A supervisor's silence is
+        judged by the verdict alone.
+        """
         if role != SUPERVISOR_ROLE:
+            await self._report(contract_id, role, AgentStatus.RESTARTING, reason)
             await self._report(contract_id, role, AgentStatus.DEAD_FAILED_REVIVE, reason)
 
     async def leave(self, contract_id: str, role: str, connection_id: str) -> None:

@@ -146,13 +146,13 @@ class Roster:
         self._live(agent)
 
     async def drain(self) -> None:
-        """Start nothing more, end every agent, and let each leave; those that makima does not hear leave by its
-        verdict.
+        """Start nothing more, end every agent, and let each leave; what makima does not hear, its verdict says later.
+        Those that have failed stay so.
         """
         self._draining = True
-        for agent in tuple(self._agents.values()):
+        for agent in self.running:
             agent.stop()
-        lives = set(self._lives.values())
+        lives = {self._lives[name] for name in self.ids}
         if lives:
             _, late = await asyncio.wait(lives, timeout=self._around.grace + LEAVE_SECONDS)
             for task in late:

@@ -1,0 +1,191 @@
+"""The daemon runs real processes before real services: what crashes comes back, what leaves stays away, and nothing
+runs twice.
+"""
+
+import os
+import time
+
+import httpx
+import psutil
+import pytest
+from makima_kernel.testing import eventually
+
+from tests.daemon.machine import Machine, kill
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("daemon agents")]
+
+
+async def test_a_crashed_agent_is_restarting_within_two_seconds_and_ready_again(machine: Machine) -> None:
+    async with machine.daemon():
+        contract = await machine.started("steady")
+        await machine.until(contract, "steady", "ready")
+        first = await machine.one_process(contract)
+        before = machine.environment(contract)
+        kill(first)
+        began = time.monotonic()
+
+        async def restarting() -> bool:
+            return "restarting" in await machine.statuses(contract, "steady")
+
+        await eventually(restarting)
+        assert time.monotonic() - began < 2
+        await machine.until(contract, "steady", "ready", "restarting", "ready")
+        await machine.one_process(contract, other_than=first)
+        after = machine.environment(contract)
+        assert after["MAKIMA_CONNECTION_ID"] != before["MAKIMA_CONNECTION_ID"]
+        assert after["MAKIMA_TOKEN"] != before["MAKIMA_TOKEN"]
+
+
+async def test_one_that_always_fails_is_dead_failed_revive_and_a_person_revives_it(machine: Machine) -> None:
+    role = "fails-once-mended"
+    async with machine.daemon():
+        contract = await machine.started(role)
+        await machine.until(contract, role, "restarting", "dead_failed_revive")
+        output = machine.workspace.agent_log(contract, role).read_text()
+        assert output.count(role) == 4  # once, and three restarts
+        again = await machine.say("start", contract_id=contract, role=role)
+        assert again["accepted"] is False
+        assert "failed after every restart" in str(again["reason"])
+        (machine.folder / "worktrees" / contract / "mended").touch()
+        assert await machine.say("restart", contract_id=contract, role=role, reason="mended") == {
+            "accepted": True
+        }
+        await machine.until(contract, role, "restarting", "dead_failed_revive", "ready")
+        await machine.one_process(contract)
+
+
+@pytest.mark.parametrize("role", ["leaves", "finishes"])
+async def test_an_intentional_end_is_no_crash(machine: Machine, role: str) -> None:
+    async with machine.daemon():
+        contract = await machine.started(role)
+        await machine.until(contract, role, "ready", "offline")
+        assert machine.processes(contract) == []
+
+        async def free() -> bool:
+            answer = await machine.gateways.clients[0].get(f"/daemons/{machine.daemon_id}")
+            return answer.json()["capacity"] == machine.capacity and answer.json()["agents"] == []
+
+        await eventually(free)
+
+
+async def test_a_restart_that_a_person_asks_for_replaces_the_process(machine: Machine) -> None:
+    async with machine.daemon():
+        contract = await machine.started("steady")
+        await machine.until(contract, "steady", "ready")
+        first = await machine.one_process(contract)
+        answer = await machine.gateways.clients[0].post(
+            f"/contracts/{contract}/agents/steady/restart", json={}
+        )
+        assert answer.status_code == 202, answer.text
+        await machine.one_process(contract, other_than=first)
+        assert not psutil.pid_exists(first)
+
+
+async def test_a_superseded_process_ends_at_once_and_is_not_restarted(machine: Machine) -> None:
+    async with machine.daemon():
+        contract = await machine.started("steady")
+        await machine.until(contract, "steady", "ready")
+        pid = await machine.one_process(contract)
+        await machine.say("superseded", contract_id=contract, role="steady", connection_id="another")
+        assert psutil.pid_exists(pid)
+        connection = machine.environment(contract)["MAKIMA_CONNECTION_ID"]
+        await machine.say("superseded", contract_id=contract, role="steady", connection_id=connection)
+        await eventually(lambda: machine.processes(contract) == [])
+        assert await machine.say("start", contract_id=contract, role="steady") == {"accepted": True}
+        await machine.one_process(contract, other_than=pid)
+
+
+async def test_start_is_idempotent_and_refused_with_a_reason(machine: Machine) -> None:
+    machine.capacity = 1
+    async with machine.daemon():
+        contract = await machine.started("steady")
+        await machine.until(contract, "steady", "ready")
+        pid = await machine.one_process(contract)
+        await machine.started("steady", contract)
+        assert await machine.one_process(contract) == pid
+        for body, reason in (
+            ({"role": "finishes"}, "its capacity of 1 agents is used up"),
+            ({"role": "unknown"}, "it has no command for role unknown"),
+            ({"role": "../up"}, "it names no role"),
+            ({}, "it names no role"),
+        ):
+            refused = await machine.say("start", contract_id=contract, **body)
+            assert refused == {"accepted": False, "reason": reason}
+
+
+async def test_the_daemons_token_is_in_no_agents_environment(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = str(machine.connection.token)
+    for name, value in {
+        "MAKIMA_TOKEN": token, "MAKIMA_NATS_URL": f"nats://d:{token}@h", "MAKIMA_TOKEN_FILE": "/somewhere",
+        "CURL_OPTIONS": f"-H 'Authorization: Bearer {token}'", "LANG_OF_MINE": "de",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+    machine.env = {"MODEL": "large"}
+    async with machine.daemon() as ready:
+        contract = await machine.started("steady")
+        await machine.until(contract, "steady", "ready")
+        seen = machine.environment(contract)
+        assert not [name for name, value in seen.items() if token in value]
+        assert {name for name in seen if name.startswith("MAKIMA_")} == {
+            "MAKIMA_URL", "MAKIMA_TOKEN", "MAKIMA_CONTRACT", "MAKIMA_ROLE", "MAKIMA_CONNECTION_ID", "MAKIMA_DAEMON",
+            "MAKIMA_DAEMON_SOCKET",
+        }  # fmt: skip
+        assert (seen["LANG_OF_MINE"], seen["MODEL"]) == ("de", "large")
+        assert seen["MAKIMA_DAEMON_SOCKET"] == ready.socket
+        for path in machine.folder.rglob("*"):
+            assert path.is_dir() or path.is_socket() or token not in path.read_text(errors="replace"), path
+        agent = httpx.AsyncClient(headers={"Authorization": f"Bearer {seen['MAKIMA_TOKEN']}"})
+        async with agent:
+            url = f"{machine.connection.url}/api/v1"
+            assert (await agent.get(f"{url}/contracts/{contract}")).status_code == 200
+            assert (
+                await agent.post(f"{url}/daemons/{machine.daemon_id}/heartbeat", json={})
+            ).status_code in {403, 404}
+
+
+async def test_what_an_agent_started_ends_with_it(machine: Machine) -> None:
+    machine.commands["steady"] = ("sh", "-c", "sleep 300 & sleep 300 & wait")
+    async with machine.daemon():
+        contract = await machine.started("steady")
+        await eventually(lambda: len(machine.processes(contract)) == 3)
+        leader = next(each for each in machine.processes(contract) if os.getpgid(each.pid) == each.pid)
+        kill(leader.pid)
+        await eventually(lambda: leader.pid not in [each.pid for each in machine.processes(contract)])
+        await eventually(lambda: len(machine.processes(contract)) == 3)
+    assert machine.processes(contract) == []
+
+
+async def test_a_drained_daemon_ends_its_agents_and_says_so(machine: Machine) -> None:
+    machine.commands["deaf"] = ("sh", "-c", "trap '' TERM; while true; do sleep 0.05; done")
+    async with machine.daemon():
+        contract = await machine.started("steady")
+        await machine.started("deaf", contract)
+        await machine.until(contract, "steady", "ready")
+        await eventually(lambda: len(machine.processes(contract)) >= 2)
+    assert machine.processes(contract) == []
+    await machine.until(contract, "steady", "ready", "offline")
+
+    async def told() -> bool:
+        answer = await machine.gateways.clients[0].get(f"/daemons/{machine.daemon_id}")
+        return (answer.json()["agents"], answer.json()["capacity"]) == ([], 0)
+
+    await eventually(told)
+
+
+async def test_worktrees_are_counted_and_removed_when_asked(machine: Machine) -> None:
+    async with machine.daemon():
+        contract = await machine.started("finishes")
+        await machine.until(contract, "finishes", "ready", "offline")
+
+        async def counted(number: int) -> bool:
+            answer = await machine.gateways.clients[0].get(f"/daemons/{machine.daemon_id}")
+            return answer.json()["worktrees"] == number
+
+        await eventually(lambda: counted(1))
+        kept = await machine.say("cleanup_worktrees", contract_id=contract)
+        assert (kept["removed"], kept["kept"]) == (0, 1)
+        (machine.folder / "worktrees" / contract / "environment.json").unlink()
+        assert await machine.say("cleanup_worktrees", contract_id=contract) == {"removed": 1}
+        await eventually(lambda: counted(0))
