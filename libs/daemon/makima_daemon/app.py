@@ -20,6 +20,7 @@ from makima_daemon import agent_output, event_log, local_socket
 from makima_daemon.agent import STOP_GRACE_SECONDS, Surroundings
 from makima_daemon.calls import Calls
 from makima_daemon.config import Config
+from makima_daemon.held_agents import HeldAgents
 from makima_daemon.restart_policy import RestartPolicy
 from makima_daemon.roster import Roster
 from makima_daemon.state_file import StateFile
@@ -70,6 +71,7 @@ class RunningDaemon:
             changed=self._report,
         )
         self.roster = Roster(config.agents, config.capacity, around, StateFile(workspace.state))
+        self._held = HeldAgents(connection, config.daemon_id, self.roster)
         self._daemon: Daemon | None = None  # None: not connected yet
 
     async def run(self, stop: asyncio.Event, on_ready: Callable[[Ready], None]) -> None:
@@ -83,12 +85,13 @@ class RunningDaemon:
             agent_output.keep_bounded(self._workspace.agent_logs, lambda: self.roster.logs)
         )
         try:
-            async with local_socket.served(self._workspace.socket, {}):
+            async with local_socket.served(self._workspace.socket, {"hook": self._held.hook}):
                 while not stop.is_set():
                     await self._while_it_answers(stop, on_ready)
                 await self.roster.drain()
         finally:
             keeping.cancel()
+            await self._held.close()
             await self.roster.abandon()
 
     async def _while_it_answers(self, stop: asyncio.Event, on_ready: Callable[[Ready], None]) -> None:
@@ -132,6 +135,7 @@ class RunningDaemon:
             on_ready(Ready(config.daemon_id, str(workspace.root), str(workspace.socket), os.getpid(), found))
             await stop.wait()
             event_log.note("daemon.draining", agents=len(self.roster.running))
+            await self._held.close()
             await self.roster.drain()
             self._report()
             await daemon.beat()

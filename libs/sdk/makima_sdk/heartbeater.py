@@ -12,6 +12,16 @@ from nats.errors import Error as NatsError
 
 DEFAULT_INTERVAL_SECONDS: Final = 30.0
 
+
+def raise_if_cancelled() -> None:
+    """Raises `CancelledError` if this task was cancelled but still runs: before Python 3.12, `asyncio.wait_for`,
+    which nats-py's flush uses, drops a cancellation that comes with its result (bpo-37658).
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
 Compose = Callable[[int, datetime], msgspec.Struct]
 
 
@@ -44,6 +54,7 @@ class Heartbeater:
         Raises `ConnectionClosedError` if the connection is closed for good, as it would never send again.
         """
         while True:
+            raise_if_cancelled()
             if self.nats.is_closed:
                 raise ConnectionClosedError
             self._changed.clear()

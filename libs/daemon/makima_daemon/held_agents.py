@@ -1,0 +1,153 @@
+"""The agents that the daemon holds for coding agents which know nothing of makima: what their hooks say makes them
+join, beat and leave (`hooks.py` says what means what).
+"""
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Final, cast
+
+import psutil
+from makima_schemas.identity import agent_id, is_id
+from makima_sdk.agent import Agent
+from makima_sdk.connection import Connection
+from makima_sdk.problems import MakimaError
+
+from makima_daemon import event_log
+from makima_daemon.hooks import Effect, Event, effect_of
+from makima_daemon.local_socket import InvalidRequestError, Message
+from makima_daemon.roster import Roster
+
+MAX_HELD: Final = 128
+JOIN_RETRY_SECONDS: Final = 2.0
+GONE_POLL_SECONDS: Final = 5.0  # between two looks whether the coding agent still runs
+SHELLS: Final = frozenset({"sh", "bash", "dash", "zsh", "fish", "ksh", "busybox"})
+WAITS_SECONDS: Final = 3600.0  # a person may take this long to answer; the next event ends it
+
+
+@dataclass
+class _Held:
+    """One of them: what it should show, and the task that holds it joined."""
+
+    contract_id: str
+    role: str
+    connection_id: str | None
+    pid: int | None  # of the coding agent; None: not known
+    effect: Effect = field(default_factory=Effect)  # the newest that it has not shown
+    due: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class HeldAgents:
+    """`hook` takes one event and answers at once; everything else happens in tasks, one per agent."""
+
+    def __init__(self, connection: Connection, daemon_id: str, roster: Roster) -> None:
+        self._connection, self._daemon_id, self._roster = connection, daemon_id, roster
+        self._held: dict[str, _Held] = {}  # by agent id
+        self._tasks: dict[str, asyncio.Task[None]] = {}  # by agent id
+
+    async def hook(self, message: Message) -> None:
+        """Operation `hook`. Raises `InvalidRequestError`."""
+        contract_id, role = (_id(message, name) for name in ("contract_id", "role"))
+        if contract_id is None or role is None:
+            raise InvalidRequestError("contract_id and role are ids")
+        event = message.get("event")
+        effect = effect_of(cast("Event", event)) if isinstance(event, dict) else None
+        name = agent_id(contract_id, role)
+        held = self._held.get(name)
+        if effect is None or (effect.leaves and held is None):
+            return
+        connection_id = _id(message, "connection_id")
+        if held is None or (connection_id is not None and connection_id != held.connection_id):
+            held = await self._hold(name, _Held(contract_id, role, connection_id, self._pid(message, contract_id, role)))
+        held.effect = effect
+        held.due.set()
+
+    async def close(self) -> None:
+        """Let all of them leave."""
+        for held in self._held.values():
+            held.effect = Effect(leaves=True)
+            held.due.set()
+        if self._tasks:
+            _, late = await asyncio.wait(set(self._tasks.values()), timeout=5.0)
+            for task in late:
+                task.cancel()
+
+    async def _hold(self, name: str, held: _Held) -> _Held:
+        if name not in self._held and len(self._held) >= MAX_HELD:
+            raise InvalidRequestError(f"the daemon holds {MAX_HELD} agents already")
+        if before := self._tasks.get(name):
+            before.cancel()
+        self._held[name] = held
+        task = self._tasks[name] = asyncio.create_task(self._run(held), name=f"held {name}")
+        task.add_done_callback(lambda done: self._forget(name, done))
+        return held
+
+    def _forget(self, name: str, task: asyncio.Task[None]) -> None:
+        if self._tasks.get(name) is task:
+            del self._tasks[name], self._held[name]
+
+    async def _run(self, held: _Held) -> None:
+        """Join, show what the hooks say, and leave when the session ends or its process is gone."""
+        ids = {"contract_id": held.contract_id, "role": held.role}
+        while _there(held.pid):
+            try:
+                async with Agent(
+                    held.contract_id, held.role, self._connection, held.connection_id, self._daemon_id
+                ) as agent:
+                    event_log.note("hook.joined", **ids, connection_id=agent.connection_id)
+                    held.connection_id = agent.connection_id
+                    with suppress(ProcessLookupError):
+                        agent.watch(held.pid)
+                    await _shown(agent, held)
+                event_log.note("hook.left", **ids)
+                return
+            except MakimaError as error:
+                event_log.warn("hook.not_held", **ids, reason=str(error))
+            await asyncio.sleep(JOIN_RETRY_SECONDS)
+
+    def _pid(self, message: Message, contract_id: str, role: str) -> int | None:
+        """The process that the agent's life hangs on: the one that this daemon runs for it, else the nearest above
+        the hook that is no shell.
+        """
+        agent = self._roster.find(contract_id, role)
+        if agent is not None and agent.process is not None:
+            return agent.process.id.pid
+        pids = message.get("pids")
+        listed = [each for each in cast("list[object]", pids) if isinstance(each, int)] if isinstance(pids, list) else []
+        return next((pid for pid in listed if _name(pid) not in SHELLS), None)
+
+
+async def _shown(agent: Agent, held: _Held) -> None:
+    """Until the newest effect is to leave, or the process is gone."""
+    while True:
+        try:
+            async with asyncio.timeout(GONE_POLL_SECONDS):
+                await held.due.wait()
+        except TimeoutError:
+            if not _there(held.pid):
+                return
+            continue
+        held.due.clear()
+        effect = held.effect
+        if effect.leaves:
+            return
+        if effect.activity is not None:
+            agent.report(activity=effect.activity)
+        agent.quiet(datetime.now(UTC) + timedelta(seconds=WAITS_SECONDS) if effect.waits else None)
+
+
+def _name(pid: int) -> str:
+    try:
+        return psutil.Process(pid).name()
+    except (psutil.Error, OverflowError, ValueError):
+        return "sh"  # gone as a shell is that ran one command
+
+
+def _there(pid: int | None) -> bool:
+    return pid is None or psutil.pid_exists(pid)
+
+
+def _id(message: Message, name: str) -> str | None:
+    value = message.get(name)
+    return value if isinstance(value, str) and is_id(value) else None
