@@ -2,9 +2,8 @@
 script that only uses HTTP starts without loading the NATS client.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING
-
+# Type checkers take it for true. Importing `typing` would take half as long as Python takes to start.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from makima_sdk.agent import Agent
     from makima_sdk.agents import AgentRecord, Agents, SenderAnswer, Team, TeamOfAgents
@@ -141,6 +140,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
+    from importlib import import_module  # noqa: PLC0415 — `makima hook` starts without it
+
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"makima_sdk.{_HOME[name]}"), name)

@@ -1,0 +1,19 @@
+"""The console script: `makima hook` runs for each tool call of an agent and so without click, which takes four
+times as long to import as Python takes to start.
+"""
+
+import sys
+
+
+def main() -> None:
+    """Run `makima`. `makima hook` ends the process here, with 0."""
+    if sys.argv[1:] == ["hook"]:
+        import os  # noqa: PLC0415 — Python has it loaded
+
+        from makima_cli.hook.send import hand_over  # noqa: PLC0415 — only for this command
+
+        hand_over()
+        os._exit(0)  # no clean-up that could take time, or fail at a closed stdout
+    from makima_cli.main import main as command  # noqa: PLC0415 — click
+
+    command()

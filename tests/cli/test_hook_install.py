@@ -1,0 +1,100 @@
+"""`makima hook install` changes a coding agent's settings only as it says, and takes its change back exactly."""
+
+import json
+import sys
+from pathlib import Path
+from typing import cast
+
+import pytest
+from click.testing import CliRunner, Result
+from makima_cli.hook.settings_file import EVENTS, installed, is_ours, removed
+from makima_cli.main import main
+
+FOREIGN = """{
+    "permissions": {"allow": ["Bash(make:*)"]},
+    "hooks": {
+        "PreToolUse": [{"matcher": "Bash", "hooks": [{"type": "command", "command": "guard.sh 'é'"}]}],
+        "Stop": []
+    }
+}"""
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(sys, "argv", ["/opt/my tools/makima"])
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    return tmp_path / "project" / ".claude" / "settings.json"
+
+
+def install(settings: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(main, ("hook", "install", "--file", str(settings), *arguments))
+
+
+def _hooks(text: str) -> dict[str, list[dict[str, object]]]:
+    return cast("dict[str, list[dict[str, object]]]", json.loads(text)["hooks"])
+
+
+def test_it_is_put_in_at_each_event_and_what_was_there_stays() -> None:
+    after = installed(FOREIGN, "'/opt/my tools/makima' hook")
+    assert set(_hooks(after)) == set(EVENTS)
+    assert _hooks(after)["PreToolUse"][0] == _hooks(FOREIGN)["PreToolUse"][0]
+    assert _hooks(after)["PreToolUse"][1]["matcher"] == "*"
+    assert json.loads(after)["permissions"] == json.loads(FOREIGN)["permissions"]
+    assert installed(after, "'/opt/my tools/makima' hook") == after
+    assert json.loads(removed(after)) == json.loads(FOREIGN) | {
+        "hooks": {"PreToolUse": _hooks(FOREIGN)["PreToolUse"]}
+    }
+
+
+@pytest.mark.parametrize("before", [None, FOREIGN, FOREIGN.replace("\n", "\r\n"), "{}\n", ""])
+def test_what_was_written_is_taken_back_to_the_byte(settings: Path, before: str | None) -> None:
+    if before is not None:
+        settings.parent.mkdir(parents=True)
+        settings.write_bytes(before.encode())
+    assert install(settings, "--yes").exit_code == 0
+    assert is_ours(_hooks(settings.read_text())["Stop"][-1]["hooks"][0]["command"])  # type: ignore[index]
+    assert "nothing to change" in install(settings, "--yes").stdout
+    assert install(settings, "--remove", "--yes").exit_code == 0
+    assert (settings.read_bytes().decode() if settings.exists() else None) == (before or None)
+
+
+def test_what_others_wrote_since_stays_when_it_is_taken_out(settings: Path) -> None:
+    install(settings, "--yes")
+    changed = json.loads(settings.read_text()) | {"model": "opus"}
+    settings.write_text(json.dumps(changed, indent=2))
+    assert install(settings, "--remove", "--yes").exit_code == 0
+    assert json.loads(settings.read_text()) == {"model": "opus"}
+
+
+def test_without_a_terminal_it_shows_the_change_writes_nothing_and_names_the_flag(settings: Path) -> None:
+    ran = install(settings)
+    assert (ran.exit_code, ran.stdout, settings.exists()) == (2, "", False)
+    assert '+  "hooks": {' in ran.stderr
+    assert "--yes" in ran.stderr
+    printed = install(settings, "--print")
+    assert (printed.exit_code, set(_hooks(printed.stdout)), settings.exists()) == (0, set(EVENTS), False)
+
+
+@pytest.mark.parametrize(
+    "unfit", ["{", "[]", '{"hooks": []}', '{"hooks": {"Stop": {}}}', "// {}\n{}", "[" * 9999]
+)
+def test_a_file_that_it_does_not_understand_is_left_alone(settings: Path, unfit: str) -> None:
+    settings.parent.mkdir(parents=True)
+    settings.write_text(unfit)
+    ran = install(settings, "--yes", "--format", "json")
+    assert (ran.exit_code, ran.stdout, settings.read_text()) == (1, "", unfit)
+    assert json.loads(ran.stderr)["code"] == "UNFIT_SETTINGS"
+
+
+def test_only_the_command_itself_is_ours() -> None:
+    ours = ["makima hook", "/a/bin/makima hook", "'/a b/makima-server' hook"]
+    foreign = [
+        "makima hook install",
+        "my-makima hook",
+        "echo makima hook",
+        "makima hook; rm x",
+        "'",
+        "",
+        None,
+    ]
+    assert [is_ours(one) for one in (*ours, *foreign)] == [True] * len(ours) + [False] * len(foreign)
