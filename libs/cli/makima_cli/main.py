@@ -17,6 +17,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("makima_cli.up:up", "Start the whole system on this machine, until Ctrl-C."),
     "contracts": ("makima_cli.contracts:contracts", "List, create, change and monitor contracts."),
     "daemon": ("makima_cli.daemon:daemon", "Run agents on this machine, and read what they print."),
+    "run": ("makima_cli.run:run", "Run any program as an agent."),
+    "agent": ("makima_cli.agent:agent", "Let a script be an agent: wait for a task, complete it, leave."),
     "hook": ("makima_cli.hook.command:hook", "Tell makima what a coding agent does (run by its hooks)."),
     "token": ("makima_cli.token:token", "Create, list and revoke access tokens."),
     "ledger": (

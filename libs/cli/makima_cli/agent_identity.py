@@ -1,0 +1,67 @@
+"""Which agent a command speaks for: options, the environment that a daemon sets, and the connection of a script."""
+
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Final
+from uuid import UUID, uuid5
+
+import click
+
+Command = Callable[..., None]
+
+SCRIPTS: Final = UUID("6d5a9f0e-3a5c-4a43-9a57-1f0b8d3c7e21")  # namespace of the connection ids of scripts
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """One agent: a role of a contract, and the connection that a command acts for."""
+
+    contract_id: str
+    role: str
+    connection_id: str | None  # None: none was given
+
+    @property
+    def of_script(self) -> str:
+        """The connection id; where none is given, that of the process that runs the commands, a shell for example:
+        the same for each of its commands, and another for the next run of it.
+        """
+        return self.connection_id or _of_parent()
+
+
+def with_identity(command: Command) -> Command:
+    """Decorator that adds `--contract`, `--role` and `--connection-id`; the command gets an `Identity`."""
+
+    @wraps(command)
+    def identified(
+        *args: object, contract: str, role: str, connection_id: str | None, **options: object
+    ) -> None:
+        command(*args, identity=Identity(contract, role, connection_id), **options)
+
+    made = click.option(
+        "--connection-id",
+        metavar="ID",
+        envvar="MAKIMA_CONNECTION_ID",
+        show_envvar=True,
+        help="The connection to act for.",
+    )(identified)
+    made = click.option(
+        "--role", metavar="R", envvar="MAKIMA_ROLE", show_envvar=True, required=True, help="The agent's role."
+    )(made)
+    return click.option(
+        "--contract",
+        metavar="C",
+        envvar="MAKIMA_CONTRACT",
+        show_envvar=True,
+        required=True,
+        help="Id of the contract.",
+    )(made)
+
+
+def _of_parent() -> str:
+    import psutil  # noqa: PLC0415 — 10 ms to import, for scripts that give no id
+
+    parent = psutil.Process(os.getppid())
+    return str(uuid5(SCRIPTS, f"{socket.gethostname()} {parent.pid} {parent.create_time():.2f}"))
