@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "daemon": ("makima_cli.daemon:daemon", "Run agents on this machine, and read what they print."),
     "run": ("makima_cli.run:run", "Run any program as an agent."),
     "agent": ("makima_cli.agent:agent", "Let a script be an agent: wait for a task, complete it, leave."),
+    "mcp": ("makima_cli.mcp_server:mcp", "Serve the Model Context Protocol: an MCP client is an agent."),
     "hook": ("makima_cli.hook.command:hook", "Tell makima what a coding agent does (run by its hooks)."),
     "token": ("makima_cli.token:token", "Create, list and revoke access tokens."),
     "ledger": (
