@@ -5,8 +5,9 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -28,12 +29,13 @@ from makima_schemas.identity import agent_id
 from makima_sdk.connection import Connection
 from nats.aio.client import Client
 
-from tests.services.gateway.harness import Gateways, created
+from tests.forked_processes import forked_programs
+from tests.services.gateway.harness import Gateways, authenticated_client, created
 from tests.services.gateway.tokens import issue_token
 
 PROGRAM = Path(__file__).parent / "agent_program.py"
 QUICK = Pace(RestartPolicy((0.01, 0.02, 0.03)), grace=2.0, interval=1.0)
-ROLES = ("steady", "fails", "fails-once-mended", "leaves", "finishes")
+ROLES = ("sleeper", "steady", "fails", "fails-once-mended", "leaves", "finishes")
 
 
 def command(what: str) -> tuple[str, ...]:
@@ -89,6 +91,13 @@ class Machine:
         """A new one, which is this daemon's."""
         contract_id = str((await created(self.gateways.clients[0]))["id"])
         await self.gateways.append(f"contract-{contract_id}", ContractAssigned(self.daemon_id, "placed"))
+        url = str(self.gateways.clients[0].base_url)
+        async with authenticated_client(self.connection.token, url) as client:
+
+            async def visible() -> bool:
+                return (await client.get(f"/contracts/{contract_id}")).status_code == 200
+
+            await eventually(visible)
         return contract_id
 
     async def say(self, kind: str, **body: object) -> dict[str, object]:
@@ -162,11 +171,43 @@ def _status(event: Event) -> str:
             return type(event).__name__
 
 
+@asynccontextmanager
+async def daemon_process(
+    machine: Machine, *, cold: bool = False
+) -> AsyncGenerator[tuple[Process, dict[str, object]]]:
+    """`makima daemon start`, and what it says when it is ready; killed after the block. `cold`: as a user
+    starts it, not forked from a process that has imported everything.
+    """
+    config = machine.folder.parent / "daemon.toml"
+    lines = [f"[agents.{role}]\ncommand = {json.dumps(line)}" for role, line in machine.commands.items()]
+    head = (
+        f'daemon_id = "{machine.daemon_id}"\ncapacity = {machine.capacity}\nworkspace = "{machine.folder}"\n'
+    )
+    config.write_text(head + "\n".join(lines))
+    env = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("MAKIMA_")},
+        "MAKIMA_URL": machine.connection.url,
+        "MAKIMA_NATS_URL": machine.connection.nats_url,
+        "MAKIMA_TOKEN": str(machine.connection.token),
+    }
+    arguments = ("-m", "makima_cli.main", "daemon", "start", "--config", str(config), "--format", "json")
+    with nullcontext() if cold else forked_programs():
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, *arguments, env=env, cwd=config.parent, stdin=DEVNULL, stdout=PIPE, stderr=DEVNULL
+        )
+    try:
+        assert process.stdout is not None
+        async with asyncio.timeout(PATIENCE):
+            line = await process.stdout.readline()
+        yield process, json.loads(line)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
 async def machine_of(gateways: Gateways, nats: Client, nats_url: str, folder: Path) -> Machine:
     daemon_id = f"d-{uuid4().hex[:8]}"
     token = await issue_token(gateways.clients[0], "daemon", daemon_id=daemon_id)
     url = str(gateways.clients[0].base_url).removesuffix("/api/v1/")
     return Machine(gateways, nats, Connection(url, nats_url, str(token["token"])), folder, daemon_id)
-
-
-Made = Callable[[], Awaitable[Machine]]

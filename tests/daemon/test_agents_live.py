@@ -59,14 +59,14 @@ async def test_an_intentional_end_is_no_crash(machine: Machine, role: str) -> No
     async with machine.daemon():
         contract = await machine.started(role)
         await machine.until(contract, role, "ready", "offline")
-        await eventually(lambda: machine.processes(contract) == [], 4)
+        await eventually(lambda: machine.processes(contract) == [])
 
         async def free() -> bool:
             answer = await machine.gateways.clients[0].get(f"/daemons/{machine.daemon_id}")
             assert (answer.json()["capacity"], answer.json()["agents"]) == (machine.capacity, []), answer.text
             return True
 
-        await eventually(free, 4)
+        await eventually(free)
 
 
 async def test_a_restart_that_a_person_asks_for_replaces_the_process(machine: Machine) -> None:
@@ -91,7 +91,7 @@ async def test_a_superseded_process_ends_at_once_and_is_not_restarted(machine: M
         assert psutil.pid_exists(pid)
         connection = machine.environment(contract)["MAKIMA_CONNECTION_ID"]
         await machine.say("superseded", contract_id=contract, role="steady", connection_id=connection)
-        await eventually(lambda: machine.processes(contract) == [], 4)
+        await eventually(lambda: machine.processes(contract) == [])
         assert await machine.say("start", contract_id=contract, role="steady") == {"accepted": True}
         await machine.one_process(contract, other_than=pid)
 

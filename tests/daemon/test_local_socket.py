@@ -56,7 +56,7 @@ async def test_each_line_is_answered(path: Path, sent: bytes, error: str | None)
 
 
 async def test_it_is_for_its_user_alone(path: Path) -> None:
-    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.stat().st_mode & 0o777 == 0o600  # noqa: ASYNC240 - a local name
 
 
 async def test_a_long_workspace_has_a_short_socket_and_always_the_same(tmp_path: Path) -> None:

@@ -81,7 +81,10 @@ class Agent:
         self.process = process
         others = tuple(each for each in self.record.connections if each != connection_id)
         self._change(
-            connections=(*others, connection_id), pid=process.id.pid, started=process.id.started, failed=False
+            connections=(*others, connection_id),
+            pid=process.id.pid,
+            started=process.id.started,
+            began=self.record.began or time.time(),
         )
 
     def restart(self) -> None:

@@ -10,11 +10,12 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from makima_sdk.connection import Connection
-from makima_sdk.daemon import Answer, Daemon, Signal
+from makima_sdk.daemon import Answer, Daemon
 from makima_sdk.heartbeater import DEFAULT_INTERVAL_SECONDS
 from makima_sdk.http import Http
 from makima_sdk.paths import path
 from makima_sdk.problems import UnreachableError
+from makima_sdk.signals import Signal
 
 from makima_daemon import agent_output, event_log, local_socket
 from makima_daemon.agent import STOP_GRACE_SECONDS, Surroundings
@@ -113,7 +114,8 @@ class RunningDaemon:
         """
         where = path("daemons", self._config.daemon_id, "heartbeat")
         now = {"agents": list(self.roster.ids), "worktrees": self._worktrees.count, "capacity": 0}
-        await self._http.send("POST", where, {"hostname": socket.gethostname(), **now})
+        body = {"hostname": socket.gethostname(), **now}
+        await self._http.send("POST", where, body, retry_for=AWAY_RETRY_SECONDS)
 
     async def _connected(self, stop: asyncio.Event, on_ready: Callable[[Ready], None]) -> None:
         config, workspace = self._config, self._workspace

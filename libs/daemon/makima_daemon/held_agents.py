@@ -59,7 +59,9 @@ class HeldAgents:
             return
         connection_id = _id(message, "connection_id")
         if held is None or (connection_id is not None and connection_id != held.connection_id):
-            held = await self._hold(name, _Held(contract_id, role, connection_id, self._pid(message, contract_id, role)))
+            held = await self._hold(
+                name, _Held(contract_id, role, connection_id, self._pid(message, contract_id, role))
+            )
         held.effect = effect
         held.due.set()
 
@@ -93,17 +95,22 @@ class HeldAgents:
         while _there(held.pid):
             try:
                 async with Agent(
-                    held.contract_id, held.role, self._connection, held.connection_id, self._daemon_id
+                    held.contract_id,
+                    held.role,
+                    self._connection,
+                    held.connection_id,
+                    daemon_id=self._daemon_id,
                 ) as agent:
                     event_log.note("hook.joined", **ids, connection_id=agent.connection_id)
                     held.connection_id = agent.connection_id
                     with suppress(ProcessLookupError):
                         agent.watch(held.pid)
                     await _shown(agent, held)
-                event_log.note("hook.left", **ids)
-                return
             except MakimaError as error:
                 event_log.warn("hook.not_held", **ids, reason=str(error))
+            else:
+                event_log.note("hook.left", **ids)
+                return
             await asyncio.sleep(JOIN_RETRY_SECONDS)
 
     def _pid(self, message: Message, contract_id: str, role: str) -> int | None:
@@ -114,7 +121,11 @@ class HeldAgents:
         if agent is not None and agent.process is not None:
             return agent.process.id.pid
         pids = message.get("pids")
-        listed = [each for each in cast("list[object]", pids) if isinstance(each, int)] if isinstance(pids, list) else []
+        listed = (
+            [each for each in cast("list[object]", pids) if isinstance(each, int)]
+            if isinstance(pids, list)
+            else []
+        )
         return next((pid for pid in listed if _name(pid) not in SHELLS), None)
 
 

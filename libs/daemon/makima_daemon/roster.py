@@ -9,7 +9,8 @@ from uuid import uuid4
 
 from makima_schemas.identity import agent_id, is_id
 from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
-from makima_sdk.daemon import Answer, Signal
+from makima_sdk.daemon import Answer
+from makima_sdk.signals import Signal
 
 from makima_daemon import event_log, processes
 from makima_daemon.adoption import Expected, Found, ProcessId, decide
