@@ -32,7 +32,7 @@ async def measure(env: BenchEnv) -> list[Figure]:
             machine = await machine_of(gateways, nats, env.nats_url, folder / "workspace")
             machine.commands = {f"r{number}": ("sleep", "100000") for number in range(AGENTS)}
             machine.capacity = AGENTS
-            async with daemon_process(machine, cold=True) as (process, _):
+            async with daemon_process(machine) as (process, _):
                 contract = await machine.contract()
                 for role in machine.commands:
                     await machine.started(role, contract)

@@ -7,7 +7,7 @@ import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager, nullcontext, suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -29,7 +29,6 @@ from makima_schemas.identity import agent_id
 from makima_sdk.connection import Connection
 from nats.aio.client import Client
 
-from tests.forked_processes import forked_programs
 from tests.services.gateway.harness import Gateways, authenticated_client, created
 from tests.services.gateway.tokens import issue_token
 
@@ -172,12 +171,8 @@ def _status(event: Event) -> str:
 
 
 @asynccontextmanager
-async def daemon_process(
-    machine: Machine, *, cold: bool = False
-) -> AsyncGenerator[tuple[Process, dict[str, object]]]:
-    """`makima daemon start`, and what it says when it is ready; killed after the block. `cold`: as a user
-    starts it, not forked from a process that has imported everything.
-    """
+async def daemon_process(machine: Machine) -> AsyncGenerator[tuple[Process, dict[str, object]]]:
+    """`makima daemon start`, and what it says when it is ready; killed after the block."""
     config = machine.folder.parent / "daemon.toml"
     lines = [f"[agents.{role}]\ncommand = {json.dumps(line)}" for role, line in machine.commands.items()]
     head = (
@@ -191,10 +186,9 @@ async def daemon_process(
         "MAKIMA_TOKEN": str(machine.connection.token),
     }
     arguments = ("-m", "makima_cli.main", "daemon", "start", "--config", str(config), "--format", "json")
-    with nullcontext() if cold else forked_programs():
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, *arguments, env=env, cwd=config.parent, stdin=DEVNULL, stdout=PIPE, stderr=DEVNULL
-        )
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, *arguments, env=env, cwd=config.parent, stdin=DEVNULL, stdout=PIPE, stderr=DEVNULL
+    )
     try:
         assert process.stdout is not None
         async with asyncio.timeout(PATIENCE):

@@ -47,14 +47,14 @@ async def test_what_a_daemon_did_not_note_before_it_was_killed_is_found_by_its_e
     machine: Machine, lost: bool
 ) -> None:
     contract = await machine.contract()
+    older = await asyncio.create_subprocess_exec(
+        "sleep", "300", env=agent_env(machine, contract, "k0"), start_new_session=True
+    )
     process = await asyncio.create_subprocess_exec(
         *command("steady"),
         env=agent_env(machine, contract, "k1"),
         cwd=machine.folder.parent,
         start_new_session=True,
-    )
-    older = await asyncio.create_subprocess_exec(
-        "sleep", "300", env=agent_env(machine, contract, "k0"), start_new_session=True
     )
     with suppress(ProcessLookupError):
         if not lost:
