@@ -109,7 +109,7 @@ async def test_a_newer_script_supersedes_and_an_ended_contract_ends_the_wait(
     assert (ended.exit, _object(ended.problem)["code"]) == (5, "CONTRACT_ENDED")
 
 
-async def test_the_commands_of_one_shell_are_one_connection_and_another_shell_is_another(
+async def test_the_commands_of_one_session_are_one_connection_and_another_is_refused(
     makima: Makima, team: Team
 ) -> None:
     await team.task("build it")

@@ -3,6 +3,7 @@
 import os
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import wraps
 from typing import Final
@@ -25,10 +26,10 @@ class Identity:
 
     @property
     def of_script(self) -> str:
-        """The connection id; where none is given, that of the process that runs the commands, a shell for example:
-        the same for each of its commands, and another for the next run of it.
+        """The connection id; where none is given, that of the session (a terminal, a cron job) that the command runs
+        in: the same for all commands of a script, whatever shells they run under.
         """
-        return self.connection_id or _of_parent()
+        return self.connection_id or _of_session()
 
 
 def with_identity(command: Command) -> Command:
@@ -60,8 +61,11 @@ def with_identity(command: Command) -> Command:
     )(made)
 
 
-def _of_parent() -> str:
+def _of_session() -> str:
     import psutil  # noqa: PLC0415 — 10 ms to import, for scripts that give no id
 
-    parent = psutil.Process(os.getppid())
-    return str(uuid5(SCRIPTS, f"{socket.gethostname()} {parent.pid} {parent.create_time():.2f}"))
+    leader = os.getsid(0) if hasattr(os, "getsid") else os.getppid()
+    began = ""
+    with suppress(psutil.Error, ValueError):  # the leader has ended, or is outside of this container
+        began = f"{psutil.Process(leader).create_time():.2f}"
+    return str(uuid5(SCRIPTS, f"{socket.gethostname()} {leader} {began}"))

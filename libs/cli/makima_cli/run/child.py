@@ -29,24 +29,31 @@ LAST_OUTPUT_SECONDS: Final = 2.0  # what it started may hold its output open
 class Child:
     """The command. `stop_asked` is true once somebody told us, and so it, to end: that is no crash."""
 
-    def __init__(self, process: Process, pumps: Sequence[Pump]) -> None:
-        self._process = process
-        self._pumps = pumps
+    def __init__(self) -> None:
         self.stop_asked = False
+        self._process: Process | None = None
+        self._pumps: list[Pump] = []
+        self._early: list[signal.Signals] = []  # that came before it had started
 
     @property
     def pid(self) -> int:
+        assert self._process is not None
         return self._process.pid
 
-    @classmethod
+    def pass_signals_on(self) -> None:
+        """From now on, also those that come before it has started."""
+        loop = asyncio.get_running_loop()
+        for number in PASSED_ON:
+            loop.add_signal_handler(number, self._pass_on, number)
+
     async def start(
-        cls, command: Sequence[str], env: Mapping[str, str], tell: Callable[[str], None]
-    ) -> "Child":
+        self, command: Sequence[str], env: Mapping[str, str], tell: Callable[[str], None]
+    ) -> None:
         """`tell` is called on the event loop with each line that it writes. Raises `OSError`."""
         loop = asyncio.get_running_loop()
         pipes = os.pipe(), os.pipe()
         try:
-            process = await asyncio.create_subprocess_exec(
+            self._process = await asyncio.create_subprocess_exec(
                 *command,
                 env=env,
                 stdout=pipes[0][1],
@@ -66,15 +73,19 @@ class Child:
             with suppress(RuntimeError):  # the loop has ended
                 loop.call_soon_threadsafe(tell, text)
 
-        pumps = [Pump(read, target, tell_later) for (read, _), target in zip(pipes, (1, 2), strict=True)]
-        for pump in pumps:
+        self._pumps = [
+            Pump(read, target, tell_later) for (read, _), target in zip(pipes, (1, 2), strict=True)
+        ]
+        for pump in self._pumps:
             pump.start()
-        return cls(process, pumps)
+        for number in self._early:
+            self._signal(number)
 
     async def wait(self) -> int:
         """Its exit code as a shell tells it: 128 + the signal that ended it. All that it wrote is written then, and
         what it left behind in its group is ended.
         """
+        assert self._process is not None
         code = await self._process.wait()
         deadline = asyncio.get_running_loop().time() + LAST_OUTPUT_SECONDS
         for pump in self._pumps:
@@ -87,6 +98,7 @@ class Child:
 
     async def end(self) -> None:
         """It must not go on: SIGTERM to its group, and SIGKILL to what is left of it."""
+        assert self._process is not None
         self._signal(signal.SIGTERM)
         with suppress(TimeoutError):
             async with asyncio.timeout(GRACE_SECONDS):
@@ -94,15 +106,11 @@ class Child:
         self._signal(signal.SIGKILL)
         await self._process.wait()
 
-    def pass_signals_on(self) -> None:
-        """From now on."""
-        loop = asyncio.get_running_loop()
-        for number in PASSED_ON:
-            loop.add_signal_handler(number, self._pass_on, number)
-
     def _pass_on(self, number: signal.Signals) -> None:
         self.stop_asked = self.stop_asked or number in STOPPED_BY
-        if self._process.returncode is None:
+        if self._process is None:
+            self._early.append(number)
+        elif self._process.returncode is None:
             self._signal(number)
 
     def _signal(self, number: signal.Signals) -> None:

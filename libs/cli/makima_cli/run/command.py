@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 from uuid import uuid4
 
@@ -44,13 +45,16 @@ async def _run(session: Session, identity: Identity, command: Sequence[str]) -> 
     daemon_id = os.environ.get("MAKIMA_DAEMON")
     agent = Agent(identity.contract_id, identity.role, session.connection, connection_id, daemon_id=daemon_id)
     async with agent:
-        activity = _Activity(agent)
+        activity, child = _Activity(agent), Child()
+        child.pass_signals_on()
         try:
-            child = await Child.start(command, _environment(identity, connection_id), activity.note)
+            await child.start(command, _environment(identity, connection_id), activity.note)
         except OSError as error:
             why = f"{command[0]} cannot be started: {error.strerror or error}"
             agent.crash(why)
             return COMMAND_NOT_FOUND if isinstance(error, FileNotFoundError) else CANNOT_RUN, why
+        with suppress(ProcessLookupError):  # it has ended already
+            agent.watch(child.pid)
         async with asyncio.TaskGroup() as tasks:
             telling = tasks.create_task(activity.tell())
             code = await _until_ended(child)
@@ -63,7 +67,6 @@ async def _run(session: Session, identity: Identity, command: Sequence[str]) -> 
 async def _until_ended(child: Child) -> int:
     """Its exit code. If this agent is fenced meanwhile, or ended by force, the command and what it started is, too."""
     try:
-        child.pass_signals_on()
         with terminal_handed_to(child.pid):
             return await child.wait()
     except asyncio.CancelledError:
