@@ -5,7 +5,6 @@ join, beat and leave (`hooks.py` says what means what).
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import Final, cast
 
 import psutil
@@ -23,7 +22,9 @@ MAX_HELD: Final = 128
 JOIN_RETRY_SECONDS: Final = 2.0
 GONE_POLL_SECONDS: Final = 5.0  # between two looks whether the coding agent still runs
 SHELLS: Final = frozenset({"sh", "bash", "dash", "zsh", "fish", "ksh", "busybox"})
-WAITS_SECONDS: Final = 3600.0  # a person may take this long to answer; the next event ends it
+# While it waits for a person it is quiet, so that it does not count as stuck: for so long, announced again and again,
+# as a daemon that ends meanwhile must still be noticed. The next event ends it.
+QUIET_SECONDS: Final = 120.0
 
 
 @dataclass
@@ -34,6 +35,7 @@ class _Held:
     role: str
     connection_id: str | None
     pid: int | None  # of the coding agent; None: not known
+    is_run_here: bool  # by this daemon, which itself tells how it ends
     effect: Effect = field(default_factory=Effect)  # the newest that it has not shown
     due: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -57,11 +59,11 @@ class HeldAgents:
         held = self._held.get(name)
         if effect is None or (effect.leaves and held is None):
             return
-        connection_id = _id(message, "connection_id")
+        # The session's own id, where nobody gave one: the same incarnation for the next daemon, too.
+        connection_id = _id(message, "connection_id") or _id(cast("Event", event), "session_id")
         if held is None or (connection_id is not None and connection_id != held.connection_id):
-            held = await self._hold(
-                name, _Held(contract_id, role, connection_id, self._pid(message, contract_id, role))
-            )
+            pid, is_run_here = self._pid(message, contract_id, role)
+            held = await self._hold(name, _Held(contract_id, role, connection_id, pid, is_run_here))
         held.effect = effect
         held.due.set()
 
@@ -113,31 +115,36 @@ class HeldAgents:
                 return
             await asyncio.sleep(JOIN_RETRY_SECONDS)
 
-    def _pid(self, message: Message, contract_id: str, role: str) -> int | None:
-        """The process that the agent's life hangs on: the one that this daemon runs for it, else the nearest above
-        the hook that is no shell.
+    def _pid(self, message: Message, contract_id: str, role: str) -> tuple[int | None, bool]:
+        """The process that the agent's life hangs on: the one that this daemon runs for it (then true), else the
+        nearest above the hook that is no shell.
         """
         agent = self._roster.find(contract_id, role)
         if agent is not None and agent.process is not None:
-            return agent.process.id.pid
+            return agent.process.id.pid, True
         pids = message.get("pids")
         listed = (
             [each for each in cast("list[object]", pids) if isinstance(each, int)]
             if isinstance(pids, list)
             else []
         )
-        return next((pid for pid in listed if _name(pid) not in SHELLS), None)
+        return next((pid for pid in listed if _name(pid) not in SHELLS), None), False
 
 
 async def _shown(agent: Agent, held: _Held) -> None:
     """Until the newest effect is to leave, or the process is gone."""
+    effect, quiet_until, now = Effect(), 0.0, asyncio.get_running_loop().time
     while True:
         try:
             async with asyncio.timeout(GONE_POLL_SECONDS):
                 await held.due.wait()
         except TimeoutError:
             if not _there(held.pid):
+                _say_how_it_ended(agent, held)
                 return
+            if effect.waits and now() >= quiet_until - QUIET_SECONDS / 2:
+                agent.quiet(QUIET_SECONDS)
+                quiet_until = now() + QUIET_SECONDS
             continue
         held.due.clear()
         effect = held.effect
@@ -145,7 +152,16 @@ async def _shown(agent: Agent, held: _Held) -> None:
             return
         if effect.activity is not None:
             agent.report(activity=effect.activity)
-        agent.quiet(datetime.now(UTC) + timedelta(seconds=WAITS_SECONDS) if effect.waits else None)
+        agent.quiet(QUIET_SECONDS if effect.waits else None)
+        quiet_until = now() + QUIET_SECONDS
+
+
+def _say_how_it_ended(agent: Agent, held: _Held) -> None:
+    """Without a word: that is no leaving."""
+    if held.is_run_here:
+        agent.stay()
+    else:
+        agent.crash("its process ended, and no hook said so")
 
 
 def _name(pid: int) -> str:
