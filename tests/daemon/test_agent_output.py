@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from makima_daemon.agent_output import bound, opened
-from makima_daemon.log_reader import Follower, files, newest, plain
+from makima_daemon.log_reader import LogFollower, files, newest, plain
 from makima_daemon.workspace import Workspace
 
 FILE, TOTAL = 1000, 3500  # bytes
@@ -59,7 +59,7 @@ def test_the_newest_lines_of_each_log_are_found_and_those_that_come(tmp_path: Pa
     assert [line.text for line in newest(only, 2)] == ["49998", "49999"]
     assert newest(only, 0) == []
     assert files(workspace, contract_id="c2") == []
-    follower = Follower(workspace)
+    follower = LogFollower(workspace)
     with path.open("ab") as log:
         log.write(b"one\ntw")
     assert [line.text for line in follower.new()] == ["one"]

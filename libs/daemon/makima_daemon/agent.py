@@ -4,8 +4,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable
 from enum import Enum, auto
 from typing import Final, TypeVar
 from uuid import uuid4
@@ -13,14 +12,14 @@ from uuid import uuid4
 from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
 
 from makima_daemon import agent_output, environment, event_log
-from makima_daemon.calls import Calls, TokenRefusedError
+from makima_daemon.calls import TokenRefusedError
 from makima_daemon.config import AgentCommand
 from makima_daemon.endings import COMMAND_NOT_FOUND, Ending, ending
 from makima_daemon.processes import AgentProcess
-from makima_daemon.restart_policy import Exhausted, RestartPolicy
+from makima_daemon.restart_policy import Exhausted
 from makima_daemon.state_file import KEPT_CONNECTIONS, AgentRecord
-from makima_daemon.workspace import Workspace
-from makima_daemon.worktrees import WorktreeError, Worktrees
+from makima_daemon.surroundings import Surroundings
+from makima_daemon.worktrees import WorktreeError
 
 R = TypeVar("R")
 
@@ -37,20 +36,6 @@ class Wish(Enum):
     STOP = auto()
     SUPERSEDED = auto()
     REST = auto()  # nothing: its contract is paused
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What all agents of a daemon share."""
-
-    calls: Calls
-    workspace: Workspace
-    worktrees: Worktrees
-    url: str  # of makima, for the agents
-    secrets: tuple[str, ...]  # of the daemon, which no agent's environment contains
-    policy: RestartPolicy
-    grace: float  # seconds between SIGTERM and SIGKILL
-    changed: Callable[[], None]  # a record has changed: it is saved, and the next heartbeat tells it
 
 
 class Agent:

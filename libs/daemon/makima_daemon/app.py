@@ -18,13 +18,14 @@ from makima_sdk.problems import UnreachableError
 from makima_sdk.signals import Signal
 
 from makima_daemon import agent_output, event_log, local_socket
-from makima_daemon.agent import STOP_GRACE_SECONDS, Surroundings
+from makima_daemon.agent import STOP_GRACE_SECONDS
 from makima_daemon.calls import Calls
 from makima_daemon.config import Config
 from makima_daemon.held_agents import HeldAgents
 from makima_daemon.restart_policy import RestartPolicy
 from makima_daemon.roster import Roster
 from makima_daemon.state_file import StateFile
+from makima_daemon.surroundings import Surroundings
 from makima_daemon.workspace import Workspace
 from makima_daemon.worktrees import WorktreeError, Worktrees
 

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Final, cast
 
 import orjson
+from makima_sdk.local_socket import MAX_LINE_BYTES
 
 from makima_daemon import event_log, private_files
 from makima_daemon.workspace import WorkspaceError
 
-MAX_LINE_BYTES: Final = 64 * 1024
 MAX_CONNECTIONS: Final = 128
-IDLE_SECONDS: Final = 10.0  # a connection that says nothing for this long is closed
+CONNECTION_IDLE_SECONDS: Final = 10.0  # a connection that says nothing for this long is closed
 
 Message = Mapping[str, object]
 Operation = Callable[[Message], Awaitable[None]]
@@ -57,7 +57,7 @@ async def _conversed(
 ) -> None:
     while True:
         try:
-            async with asyncio.timeout(IDLE_SECONDS):
+            async with asyncio.timeout(CONNECTION_IDLE_SECONDS):
                 line = await reader.readuntil(b"\n")
         except (TimeoutError, asyncio.IncompleteReadError):
             return

@@ -12,7 +12,7 @@ from typing import BinaryIO, Final
 from makima_daemon.workspace import Workspace, checked
 
 FOLLOW_POLL_SECONDS: Final = 0.25
-MAX_LINE_BYTES: Final = 64 * 1024  # of a line that is shown; the rest becomes further lines
+MAX_SHOWN_LINE_BYTES: Final = 64 * 1024  # of a line that is shown; the rest becomes further lines
 TAIL_BLOCK_BYTES: Final = 64 * 1024
 
 # What a terminal obeys: CSI sequences, OSC, DCS, SOS, PM and APC strings, and escapes of two characters (ECMA-48).
@@ -74,7 +74,7 @@ class _Position:
 
 
 @dataclass
-class Follower:
+class LogFollower:
     """Lines as they come, also of agents that start later. What was there when it was made is not read again."""
 
     workspace: Workspace
@@ -108,7 +108,7 @@ class Follower:
                 at.offset += len(block)
                 *complete, at.begun = (at.begun + block).split(b"\n")
                 yield from (Line(log, plain(each)) for each in complete)
-                if len(at.begun) > MAX_LINE_BYTES:
+                if len(at.begun) > MAX_SHOWN_LINE_BYTES:
                     yield Line(log, plain(at.begun))
                     at.begun = b""
 

@@ -14,10 +14,11 @@ from makima_sdk.signals import Signal
 
 from makima_daemon import event_log, processes
 from makima_daemon.adoption import Expected, Found, ProcessId, decide
-from makima_daemon.agent import Agent, Surroundings
+from makima_daemon.agent import Agent
 from makima_daemon.config import AgentCommand
 from makima_daemon.processes import AgentProcess
 from makima_daemon.state_file import AgentRecord, StateFile
+from makima_daemon.surroundings import Surroundings
 
 FAILED_RETRY_SECONDS: Final = 1.0
 LEAVE_SECONDS: Final = 5.0  # for makima to hear, at the end, that agents have left

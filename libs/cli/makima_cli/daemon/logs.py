@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import click
-from makima_daemon.log_reader import Follower, Line, files, newest
+from makima_daemon.log_reader import Line, LogFollower, files, newest
 from makima_daemon.workspace import Workspace, WorkspaceError
 from makima_schemas.identity import is_id
 
@@ -34,13 +34,13 @@ def logs(
         workspace = Workspace.open(config.workspace, config.daemon_id)
     except WorkspaceError as error:
         raise click.UsageError(str(error)) from error
-    follower = Follower(workspace, contract, role)
+    follower = LogFollower(workspace, contract, role)
     _print(session, (line for log in files(workspace, contract, role) for line in newest(log, count)))
     if follow:
         session.conclude(_follow(session, follower))
 
 
-async def _follow(session: Session, follower: Follower) -> None:
+async def _follow(session: Session, follower: LogFollower) -> None:
     async for line in follower.lines():
         _print(session, (line,))
 
