@@ -60,7 +60,6 @@ class Agent(AgentProcess):
         self._progress: int | None = None
         self._child: ChildProcess | None = None
         self._ending: tuple[str, Json] | None = ("leave", {})  # what it says on exit; null: nothing
-        self._last_words: tuple[str, Json] | None = ("leave", {})
 
     @classmethod
     def default(cls, *, environ: Mapping[str, str] | None = None) -> Self:
@@ -90,18 +89,6 @@ class Agent(AgentProcess):
         as long as makima lets the dead keep them. `reason` stands in the log.
         """
         self._ending = ("status", {"agent_status": "dead", "reason": reason})
-
-    def stay(self) -> None:
-        """Do not leave on exit: another process goes on under this connection id. Until it beats, makima waits for
-        its heartbeats.
-        """
-        self._last_words = None
-
-    def crash(self, reason: str) -> None:
-        """What this agent is has crashed: it is said to be dead on exit, in place of leaving, and keeps its tasks for
-        as long as makima lets the dead keep them. `reason` stands in the log.
-        """
-        self._last_words = ("status", {"agent_status": "dead", "reason": reason})
 
     def report(self, *, activity: str | None = None, progress: int | None = None) -> None:
         """Tell what it does, and how far it is in percent, with the next heartbeat: at once, if the last one is a
@@ -169,13 +156,10 @@ class Agent(AgentProcess):
         if self._ending is None:
             return
         step, members = self._ending
-        if self._last_words is None:
-            return
-        step, members = self._last_words
-        body = {**members, "connection_id": self.connection_id}
         with suppress(MakimaError):
-            await self._http.send("POST",
+            await self._http.send(
+                "POST",
                 f"{self._route}/{step}",
-                {**members, step}", body,
+                {**members, "connection_id": self.connection_id},
                 retry_for=LEAVE_SECONDS,
             )

@@ -99,11 +99,6 @@ class AgentProcess(ABC):
         return self._requests
 
     @property
-    def requests(self) -> Requests:
-        """For requests of your own in the name of this agent: repeated while makima is away, refused once it is lost."""
-        return self._requests
-
-    @property
     def lost(self) -> "asyncio.Event":
         """Set when this process may no longer act for the agent."""
         return self._session.lost
@@ -179,8 +174,6 @@ class AgentProcess(ABC):
 
     def _told_of_time(self) -> dict[str, object]:
         """The members that each heartbeat has."""
-        # By the clock, so that a process which returns under this connection id, or a second one that beats for it (a
-        # wrapped command and its MCP server), goes on where the other was: a lower one would change nothing.
         # By the clock, so that a process which returns under this connection id, or a second one that beats for it (a
         # wrapped command and its MCP server), goes on where the other was: a lower one would change nothing.
         self._seq = max(self._seq + 1, time.time_ns() // 1_000_000)
