@@ -35,11 +35,11 @@ from tests.e2e import stack
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(330),
     pytest.mark.xdist_group("fleet"),  # one fleet for all of them
 ]
 
-PATIENCE = 150.0  # a busy machine starts processes slowly; who wants to know how fast it is measures it
+PATIENCE = 270.0  # a busy machine starts processes slowly; who wants to know how fast it is measures it
 TIMEOUT_VARIABLE = "MAKIMA_CONTRACTS__HEARTBEAT_TIMEOUT_SECONDS"
 
 
