@@ -129,7 +129,7 @@ class HeartbeatConsumer:
                 shard.consumed(sequence, stamp)
             source = read(subject, message.payload, message.headers)
             if source is not None:
-                on_heartbeat(shard, source, sequence, stamp)
+                on_heartbeat(shard, source, sequence, stamp, subject)
             elif subject[SHARD + 1 :] == CANARY:
                 self.canary_at[shard.number] = self.seen_at[shard.number] = now
                 if message.headers is not None and LOSS_HEADER in message.headers:

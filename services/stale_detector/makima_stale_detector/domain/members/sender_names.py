@@ -5,6 +5,7 @@ from typing import Final
 from makima_schemas import subjects
 
 PREFIX: Final = len("makima.shards.0.")
+_DAEMON: Final = 4  # place of the daemon's id in `makima.shards.<n>.<kind>.<daemon>…`
 
 _FNV_OFFSET: Final = 2166136261
 _FNV_PRIME: Final = 16777619
@@ -36,6 +37,14 @@ def heartbeat_subject(sender: str, daemon_id: str) -> str:
         return subjects.supervisor_heartbeat(daemon_id, name)
     contract_id, _, role = name.partition(":")
     return subjects.agent_heartbeat(daemon_id or None, contract_id, role)
+
+
+def daemon_of(subject: str) -> str:
+    """The daemon that a heartbeat's subject in the stream names; empty for an agent without a daemon, and for no
+    heartbeat.
+    """
+    parts = subject.split(".")
+    return parts[_DAEMON] if len(parts) > _DAEMON and parts[_DAEMON] != "_" else ""
 
 
 def shard_of(subject: str, shards: int = subjects.SHARDS) -> int:
