@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import get_args
 
 from makima_kernel.commands.handler import CommandHandler
+from makima_kernel.commands.quota import event_quota
 from makima_kernel.projections.projection import Applied
 from makima_kernel.service.runtime import Service
 from makima_kernel.telemetry import metrics
@@ -15,7 +16,7 @@ from makima_schemas.questions import AskForRole, TryChangePhase
 from makima_contract.domain.decider import ContractDecider, conflict_members
 from makima_contract.handlers.agent_lookup import AgentLookup
 from makima_contract.handlers.authorization import Authorization
-from makima_contract.handlers.commands import ContractCommandHandler, commands, event_quota
+from makima_contract.handlers.commands import ContractCommandHandler, commands, is_repeatable
 from makima_contract.handlers.dry_run import DryRun
 from makima_contract.handlers.role_requests import RoleRequests
 from makima_contract.handlers.starter import Starter
@@ -41,7 +42,12 @@ async def build(service: Service) -> None:
         describe=conflict_members,
         exists=lambda contract: contract.exists,
         on_event=_count,
-        check_quota=event_quota(settings.quotas.events_per_contract),
+        check_quota=event_quota(
+            settings.quotas.events_per_contract,
+            is_repeatable,
+            of="contract",
+            hint="go on in a new contract; an operator can raise quotas.events_per_contract",
+        ),
         consult=AgentLookup(queries, service.log, service.appender).consult,
     )
     starter, returns = Starter(queries, decisions), TaskReturns(queries, decisions)

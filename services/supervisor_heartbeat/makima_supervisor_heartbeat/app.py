@@ -6,6 +6,7 @@ from functools import partial
 
 import asyncpg
 from makima_kernel.commands.handler import CommandHandler
+from makima_kernel.commands.quota import event_quota
 from makima_kernel.commands.router import CommandRouter
 from makima_kernel.projections.projection import Applied
 from makima_kernel.projections.subscription import Consumer
@@ -18,6 +19,7 @@ from makima_schemas.supervisor import RestartSupervisor
 
 from makima_supervisor_heartbeat.domain.agents.agent import AgentDecider, is_agent_id
 from makima_supervisor_heartbeat.domain.agents.triggers import idempotency_content as agent_content
+from makima_supervisor_heartbeat.domain.agents.triggers import is_repeatable
 from makima_supervisor_heartbeat.domain.batching.batch_builder import BatchBuilder
 from makima_supervisor_heartbeat.domain.batching.write_batch import WriteBatch
 from makima_supervisor_heartbeat.domain.daemon import DaemonDecider
@@ -76,6 +78,12 @@ async def build(service: Service) -> None:
         content=agent_content,
         on_event=count_agent,
         valid_target=is_agent_id,
+        check_quota=event_quota(
+            settings.quotas.events_per_agent,
+            is_repeatable,
+            of="agent",
+            hint="join under another role, or in a new contract; an operator can raise quotas.events_per_agent",
+        ),
     )
     daemons = CommandHandler(
         "daemon", DaemonDecider(), service.log, service.appender, content=idempotency_content
@@ -131,7 +139,8 @@ async def build(service: Service) -> None:
     service.ready_when("recorder", recorder.check)
     service.healthy_when("history", history.ready)
     service.ready_when("senders", sync.check)
-    joins = Agents(agents, queries, service.log, known, service.nats)
+    most = settings.quotas.agents_per_contract
+    joins = Agents(agents, queries, service.log, known, service.nats, max_agents=most)
     router = CommandRouter(NAME, authorize=joins.authorize)
     joins.serve(router)
     applies_verdicts = settings.feature_flags.supervisor_heartbeat

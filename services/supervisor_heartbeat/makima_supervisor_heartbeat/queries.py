@@ -105,6 +105,10 @@ class Queries:
         status, *others = row
         return AgentFacts(None if status is None else AgentStatus(status), *others)
 
+    async def agents_of(self, tenant: str, contract_id: str) -> int:
+        """How many agents the contract has, minimal records included."""
+        return await self._pool.fetchval(SQL["agents_of"], tenant, contract_id, timeout=QUERY_TIMEOUT_SECONDS)
+
     async def follow_ups(self, limit: int) -> list[FollowUp]:
         """Up to `limit` of them, the oldest first."""
         return [FollowUp(**row) for row in await self._pool.fetch(SQL["follow_ups"], limit)]

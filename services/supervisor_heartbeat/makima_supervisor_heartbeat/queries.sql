@@ -74,6 +74,11 @@ select k.status, k.connection_id, k.daemon_id,
 from known k
 left join supervisor_heartbeat.senders d on d.tenant = k.tenant and d.stream = 'daemon-' || k.daemon_id
 
+-- name: agents_of
+-- How many agents the contract has.
+select count(*) from supervisor_heartbeat.senders
+where tenant = $1 and starts_with(stream, 'agent-') and split_part(substr(stream, 7), ':', 1) = $2
+
 -- name: follow_ups
 -- Agents whose status does not follow their tasks, the oldest first.
 select tenant, contract_id, role, holds_tasks, owed_at from supervisor_heartbeat.follow_ups order by owed_at limit $1

@@ -138,8 +138,9 @@ class CommandHandler(Generic[S, C, E]):
             consulted = await self._consult(request, command, loaded.state, fresh=fresh)
             try:
                 self._check_version(request, loaded)
-                self._check_quota(command, loaded.version)
                 events = self._decider.decide(consulted.command if consulted else command, loaded.state)
+                if events:  # what changes nothing costs nothing
+                    self._check_quota(command, loaded.version)
             except Refused:
                 known = consulted is None or fresh
                 if await self._states.is_current(request.tenant, stream, loaded) and known:

@@ -75,6 +75,12 @@ class QuotaSettings(BaseModel):
     agent_tokens_per_contract: int = Field(
         default=1_000, ge=1, description="tokens of one contract's agents that are in force at once"
     )
+    agents_per_contract: int = Field(
+        default=1_000, ge=1, description="roles that agents of one contract join in, or a daemon reports"
+    )
+    events_per_agent: int = Field(
+        default=10_000, ge=10, description="then it joins under another role; this one can leave"
+    )
     senders_per_daemon: int = Field(
         default=5_000,
         ge=1,

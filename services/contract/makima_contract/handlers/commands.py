@@ -1,6 +1,5 @@
 """Registers every contract command with the command router, each under its own name."""
 
-from collections.abc import Callable
 from typing import Final, get_args
 
 from makima_kernel.commands.handler import CommandHandler
@@ -8,8 +7,6 @@ from makima_kernel.commands.router import CommandRouter
 from makima_schemas.contract import commands as c
 from makima_schemas.contract.commands import ContractCommand
 from makima_schemas.contract.events import ContractEvent
-from makima_schemas.errors import ErrorCode
-from makima_schemas.refusal import Refused
 
 from makima_contract.domain.agents import Command
 from makima_contract.domain.state import Contract
@@ -47,20 +44,8 @@ REPEATABLE: Final = DAEMONS | {
 }
 
 
-def event_quota(limit: int) -> Callable[[Command, int], None]:
-    """A check for the command handler: raises `QUOTA_EXCEEDED` for a contract that has `limit` events."""
-
-    def check(command: Command, version: int) -> None:
-        if version >= limit and type(command) in REPEATABLE:
-            raise Refused(
-                ErrorCode.QUOTA_EXCEEDED,
-                f"the contract has {version} events, and may have {limit}",
-                hint="go on in a new contract; an operator can raise quotas.events_per_contract",
-                limit=limit,
-                used=version,
-            )
-
-    return check
+def is_repeatable(command: Command) -> bool:
+    return type(command) in REPEATABLE
 
 
 def commands(service: str, decisions: ContractCommandHandler, authorization: Authorization) -> CommandRouter:

@@ -48,7 +48,7 @@ def count(event: AgentEvent) -> None:
 
 
 class Agents:
-    """`clock` gives the time at which a join is accepted."""
+    """`max_agents`: of one contract. `clock` gives the time at which a join is accepted."""
 
     def __init__(
         self,
@@ -58,10 +58,11 @@ class Agents:
         projector: Projector,
         nats: Client,
         *,
+        max_agents: int,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._decisions, self._queries, self._nats, self._clock = decisions, queries, nats, clock
-        self._log, self._projector = log, projector
+        self._log, self._projector, self._max_agents = log, projector, max_agents
 
     def serve(self, router: CommandRouter) -> None:
         """Register the handlers. Daemons may not say what the log and the detector say."""
@@ -150,7 +151,7 @@ class Agents:
 
     async def _facts(self, request: Request[object], connection_id: str | None) -> AgentFacts:
         """What the log says now. Raises `Refused`: INVALID_REQUEST for what is no agent that may join,
-        CONTRACT_NOT_FOUND, UNAVAILABLE.
+        CONTRACT_NOT_FOUND, UNAVAILABLE, QUOTA_EXCEEDED for one more agent than the contract may have.
         """
         contract_id, _, role = request.target.partition(":")
         if not is_agent_id(request.target):
@@ -163,6 +164,8 @@ class Agents:
         try:
             await self._catch_up()
             facts = await self._queries.agent_facts(request.tenant, contract_id, role, connection_id)
+            if facts is not None and facts.status is None:
+                await self._check_room(request.tenant, contract_id)
         except DATABASE_UNAVAILABLE as error:
             raise Refused(
                 ErrorCode.UNAVAILABLE,
@@ -172,6 +175,21 @@ class Agents:
         if facts is None:
             raise _no_contract()
         return facts
+
+    async def _check_room(self, tenant: str, contract_id: str) -> None:
+        """Raises `Refused(QUOTA_EXCEEDED)` if the contract has no room for a role that is new.
+
+        New roles that come at the same time may be a few too many.
+        """
+        used = await self._queries.agents_of(tenant, contract_id)
+        if used >= self._max_agents:
+            raise Refused(
+                ErrorCode.QUOTA_EXCEEDED,
+                f"the contract has {used} agents, and may have {self._max_agents}",
+                hint="join under a role that it has; an operator can raise quotas.agents_per_contract",
+                limit=self._max_agents,
+                used=used,
+            )
 
     async def _catch_up(self) -> None:
         """Wait until the read model shows the log of now; what comes later is the decider's to see."""

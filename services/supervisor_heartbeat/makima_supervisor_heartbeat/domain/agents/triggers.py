@@ -113,6 +113,19 @@ Command = (
 )
 
 
+def is_repeatable(command: Command) -> bool:
+    """True for what callers can say without end: joins, and reports. Who says that it leaves is always heard, and
+    restarts and verdicts need what was joined, or the time of a restart.
+    """
+    match command:
+        case Join():
+            return True
+        case Report(agent_status=status):
+            return status is not AgentStatus.OFFLINE
+        case _:
+            return False
+
+
 def idempotency_content(command: Command) -> object:
     """The part of a command that must be equal when its command id is used again: what was requested, and not what
     was found out for it.

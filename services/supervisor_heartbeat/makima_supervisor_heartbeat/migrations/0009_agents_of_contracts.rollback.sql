@@ -1,0 +1,1 @@
+drop index senders_agents;
