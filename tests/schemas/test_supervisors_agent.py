@@ -40,6 +40,7 @@ def test_each_state_of_a_supervisor_is_a_status_of_an_agent(state: SupervisorSta
 
 def test_a_restart_shows_until_the_supervisor_is_heard_again_or_declared_silent() -> None:
     heard = evolve(SupervisorsAgent(), SupervisorRegistered("c1", "d1", "a", WORKING, "plan"))
+    assert heard.agent_status is AgentStatus.WORKING
     asked = evolve(heard, SupervisorRestartRequested("c1", "d1", "a"))
     assert asked.agent_status is AgentStatus.RESTARTING
     back = SupervisorStateChanged("c1", "d1", "b", WORKING, WORKING, "plan", "heartbeat")

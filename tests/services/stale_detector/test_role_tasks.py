@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from typing import get_args
 
 import asyncpg
 import orjson
@@ -13,11 +14,14 @@ from makima_kernel.service.runtime import Service
 from makima_kernel.service.settings import Settings
 from makima_kernel.testing import PATIENCE, eventually
 from makima_schemas import subjects
-from makima_schemas.agent import AgentJoined, AgentLeft, AgentStatus, AgentStatusChanged
+from makima_schemas.agent import AgentEvent, AgentJoined, AgentLeft, AgentStatus, AgentStatusChanged
 from makima_schemas.codec import Event
 from makima_schemas.contract import events as e
 from makima_schemas.contract.model import Phase
 from makima_stale_detector.domain.role_tasks import (
+    AGENT_EVENTS,
+    EVENTS,
+    TASK_EVENTS,
     EpisodeTimers,
     RoleAgent,
     RoleTask,
@@ -75,6 +79,13 @@ def test_each_release_is_a_new_episode_of_waiting() -> None:
         assert task_after(made, claimed, ended) is None
     assert task_after(replace(made, is_supervisor=True)) is None
     assert task_after(claimed) is None, "a supervisor's own task, or one of a contract that is gone"
+
+
+def test_what_is_read_of_the_log_is_what_an_agent_can_do_and_what_moves_a_task() -> None:
+    assert set(AGENT_EVENTS) == set(get_args(AgentEvent))
+    moves = {e.TaskCreated, e.TaskClaimed, e.TaskReleased, e.TaskCompleted, e.TaskFailed}
+    assert set(TASK_EVENTS) == moves
+    assert {*AGENT_EVENTS, *moves, e.ContractDeleted} == EVENTS
 
 
 def test_only_watched_time_counts_and_an_episode_that_ends_begins_anew() -> None:

@@ -73,6 +73,24 @@ def test_an_agent_that_moves_to_another_daemon_keeps_its_status() -> None:
     given(*moved.events).when(join("a")).then_nothing()
 
 
+def test_the_daemon_of_an_agent_is_the_one_that_its_connection_named_last() -> None:
+    on_d1 = replace(JOINED, daemon_id="d1")
+    alive = given(on_d1)
+    for repeat in (join("a"), join("a", daemon_id="d1")):
+        alive.when(repeat).then_nothing()
+    alive.when(join("b")).then(joined("b", S.READY))  # on none: it did not say
+    dead = given(on_d1, *STORIES[S.DEAD][1:])
+    dead.when(join("a")).then(replace(joined("a", S.DEAD), daemon_id="d1"))
+    dead.when(join("a", daemon_id="d2")).then(replace(joined("a", S.DEAD), daemon_id="d2"))
+
+
+def test_the_versions_of_an_agent_are_those_of_its_stream() -> None:
+    assert (given().state.version, given().state.since_version) == (0, 0)
+    assert (given(JOINED).state.version, given(JOINED).state.since_version) == (1, 1)
+    moved = given(JOINED, replace(JOINED, old_status=S.READY, daemon_id="d2")).state
+    assert (moved.version, moved.since_version) == (2, 1)
+
+
 def test_a_cleaned_up_agent_keeps_its_fence() -> None:
     cleaned = given(*STORIES[S.DEAD], joined("b", S.DEAD), *STORIES[S.DEAD][1:]).when(CleanUpAgent())
     assert (cleaned.after.status, cleaned.after.fenced) == (S.OFFLINE, ("a",))

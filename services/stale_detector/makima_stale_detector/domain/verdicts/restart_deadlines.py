@@ -35,9 +35,6 @@ class RestartDeadlines:
         # By sender name: verdicts that were given and not answered, with the restart that they are about.
         self._pending: dict[str, tuple[Verdict, Restart]] = {}
 
-    def __len__(self) -> int:
-        return len(self._running) + len(self._pending)
-
     @property
     def names(self) -> frozenset[str]:
         return frozenset(self._running.keys() | self._pending.keys())
@@ -61,7 +58,7 @@ class RestartDeadlines:
 
     def begin(self, number: int) -> None:
         """The clock of this shard restarts at 0: whoever is being restarted has a full timeout on it."""
-        every = (*self._running.values(), *(restart for _, restart in self._pending.values()))
+        every = (*(restart for _, restart in self._pending.values()), *self._running.values())
         self._pending.clear()
         self._running = {
             each.sender.name: replace(each, since=(*each.since[:number], 0, *each.since[number + 1 :]))
