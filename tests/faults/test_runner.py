@@ -1,6 +1,8 @@
 """The runner shows every fault, whatever becomes of one, and ends with what it found."""
 
 import asyncio
+import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from tests.bench.figure import Machine
 from tests.faults import __main__ as faults
 from tests.faults.comparison import Comparison
 from tests.faults.skipped import SkippedError
+from tests.faults.trial import starved_seconds
 
 MACHINE = Machine("a processor", 2, 8.0, "a system")
 HOLDS = Comparison(
@@ -81,3 +84,8 @@ def test_a_run_of_one_fault_replaces_its_own_results_alone(tmp_path: Path) -> No
     faults.keep([faults.Run("r2", (HOLDS,))], MACHINE, results)
     kept = {row["fault"]: row["holds"] for row in orjson.loads(results.read_bytes())["faults"]}
     assert kept == {"r1": True, "r2": True}
+
+
+def test_the_wait_for_a_processor_is_told_of_a_process_and_not_of_one_that_is_gone() -> None:
+    assert 0 <= starved_seconds(os.getpid()) < time.monotonic()
+    assert starved_seconds(2**30) == 0.0

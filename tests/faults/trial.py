@@ -55,7 +55,8 @@ class Broker(Protocol):
 
 @dataclass
 class Trial:
-    """A system with its load. `back`: after how many seconds what was killed was back, each time;
+    """A system with its load. `back`: after how many seconds what was killed was back, each time; `starved`: how
+    many of the seconds after each kill of a service its process could have run, and had no processor;
     `heartbeats`: what the broker has stored, also what it has lost since.
     """
 
@@ -71,6 +72,7 @@ class Trial:
     # Who speaks so seldom that it is rightly declared dead in between, and is not compared.
     seldom: set[str] = field(default_factory=set[str])
     back: list[float] = field(default_factory=list[float])
+    starved: list[float] = field(default_factory=list[float])
     notes: list[str] = field(default_factory=list[str])
     last_unready: str = ""  # who was ready last in the longest recovery, and why it was not before
     heartbeats: Reader = field(default_factory=Reader)
@@ -81,6 +83,7 @@ class Trial:
 
     async def kill(self, name: str) -> None:
         self.back.append(await self.system.killed(name))
+        self.starved.append(starved_seconds(self.system.runner.pids[name]))
 
     async def recovers(self) -> None:
         """Wait until commands are answered and everybody is ready, and note after how many seconds."""
@@ -156,6 +159,16 @@ class Trial:
         longest = f"at most {max(self.back):.1f} s" if len(self.back) > MOST_SHOWN else ""
         last = f"longest because of {self.last_unready[:160]}" if self.last_unready else ""
         return "; ".join(filter(None, (*self.notes, f"back after {shown} s", longest, last)))
+
+
+def starved_seconds(pid: int) -> float:
+    """For how long the process's first thread was ready to run since its start, while others had the processors; 0
+    where the system does not tell. From the second number of `/proc/<pid>/schedstat`, ns.
+    """
+    try:
+        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+    except (OSError, IndexError):
+        return 0.0
 
 
 @asynccontextmanager

@@ -67,6 +67,9 @@ def test_an_agent_is_away_from_its_death_on_also_when_it_is_cleaned_up() -> None
     assert agent_after(JOINED, changed(S.DEAD), JOINED) == RoleAgent(S.READY, 3, None)
     assert agent_after(JOINED, AgentLeft("c1", "builder", None)) == RoleAgent(S.OFFLINE, 2, 2)
     assert agent_after(changed(S.DEAD_FAILED_REVIVE)) == RoleAgent(S.DEAD_FAILED_REVIVE, 1, None)
+    assert agent_after(JOINED, e.TaskReleased("t1")) == RoleAgent(S.READY, 1, None), (
+        "what is none of its events"
+    )
 
 
 def test_each_release_is_a_new_episode_of_waiting() -> None:

@@ -107,7 +107,12 @@ def test_a_report_of_an_agent_that_never_joined_makes_a_record_that_anybody_may_
 def test_ready_of_a_connection_that_is_not_in_force_is_a_join() -> None:
     given(JOINED).when(report(S.READY, "b", joins=join("b"))).then(joined("b", S.READY))
     given(*STORIES[S.DEAD]).when(report(S.READY, "a", joins=join("a"))).then(joined("a", S.DEAD))
-    given().when(report(S.READY, "a", joins=join("a"))).then_refused(ErrorCode.PARTICIPANT_NOT_FOUND)
+    nobody = given().when(report(S.READY, "a", joins=join("a")))
+    assert nobody.then_refused(ErrorCode.PARTICIPANT_NOT_FOUND).detail.endswith(
+        "joined the contract as builder"
+    )
+    nobody = given().when(LeaveAgent("a"))
+    assert nobody.then_refused(ErrorCode.PARTICIPANT_NOT_FOUND).detail.endswith("joined the contract")
 
 
 def test_a_restart_needs_a_connected_daemon() -> None:
@@ -120,7 +125,8 @@ def test_a_verdict_about_another_connection_or_with_older_evidence_changes_nothi
     agent = given(joined("a", seconds=1000))
     agent.when(silence("b", 2000)).then_nothing()
     # A join proves life: silence before it is none of this incarnation.
-    agent.when(silence("a", watermark=1040)).then_nothing()
+    agent.when(silence("a", watermark=1044)).then_nothing()
+    assert agent.when(silence("a", watermark=1045)).after.status is S.DEAD, "half of a timeout after the join"
     agent.when(silence("a", watermark=1090, newest=Arrival("e1", 7, at(1080)))).then_nothing()
     agent.when(silence("a", watermark=1090, sequence=5, newest=Arrival("e1", 6, at(6)))).then_nothing()
     dead = agent.when(silence("a", watermark=1090, sequence=5, newest=Arrival("e1", 5, at(5))))

@@ -6,6 +6,7 @@ import pytest
 from makima_schemas.agent import AgentJoined, AgentLeft, AgentStatus, AgentStatusChanged
 from makima_schemas.errors import ErrorCode
 from makima_supervisor_heartbeat.domain.agents.statuses import FOUND, LIFECYCLE, REPORTS, trigger_of
+from makima_supervisor_heartbeat.domain.agents.triggers import Join
 
 from tests.services.supervisor_heartbeat.agent_states import ASKS, STORIES, given
 
@@ -87,6 +88,15 @@ def test_each_event_names_the_status_before_it_and_leads_where_it_says(status: A
             assert LIFECYCLE.destination(status, event) is outcome.after.status
 
 
+@pytest.mark.parametrize("status", [None, *S])
+def test_the_table_has_a_join_in_every_status_and_where_there_is_no_record(
+    status: AgentStatus | None,
+) -> None:
+    row = LIFECYCLE.allowed(status, Join)
+    assert row is not None
+    assert row.destinations == (S.READY, S.WORKING)
+
+
 def test_every_row_of_the_table_has_a_trigger_or_an_event_of_its_own() -> None:
     changing = [
         (status, command)
@@ -117,4 +127,7 @@ def test_a_refusal_says_where_it_could_go(status: AgentStatus) -> None:
         assert refused is not None
         assert refused.members["from"] == status
         assert refused.members["allowed"] == ALLOWED[status].split()
-        assert str(refused.members["to"]) in f"{asked}ing"
+        aim = str(refused.members["to"])
+        assert aim in f"{asked}ing"
+        assert refused.detail == f"an agent that is {status} cannot become {aim}"
+        assert refused.hint == ("join first" if aim in {S.READY, S.WORKING} else None)
