@@ -152,9 +152,18 @@ def test_a_detector_ends_it_only_if_its_time_is_still_that_one() -> None:
     given(STARTED, prolonged).when(EndMaintenance("all", UNTIL)).then_nothing()
 
 
+def test_what_was_ended_is_over_and_makes_room_and_other_windows_stay() -> None:
+    other = MaintenanceStarted("owner:ada", LATER, "y")
+    ended = given(STARTED, other, MaintenanceEnded("all", "request"))
+    assert ended.state == {"owner:ada": (LATER, "y")}
+    ended.when(EndMaintenance("all")).then_nothing()
+    ended.when(StartMaintenance("all", UNTIL, "new disk")).then(STARTED)
+
+
 def test_windows_are_bounded_and_one_that_is_open_can_still_be_changed() -> None:
     many = [MaintenanceStarted(f"contract:c{number}", UNTIL, "x") for number in range(MAX_WINDOWS)]
-    given(*many).when(StartMaintenance("all", UNTIL, "x")).then_refused(ErrorCode.INVALID_REQUEST)
+    full = given(*many).when(StartMaintenance("all", UNTIL, "x")).then_refused(ErrorCode.INVALID_REQUEST)
+    assert full.detail == "100 maintenance windows are open"
     given(*many).when(StartMaintenance("contract:c1", LATER, "x")).then(
         MaintenanceStarted("contract:c1", LATER, "x")
     )

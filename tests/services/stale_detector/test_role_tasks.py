@@ -104,6 +104,7 @@ def test_only_watched_time_counts_and_an_episode_that_ends_begins_anew() -> None
     assert timers.watch(["a"], 9.0, 1.0) == []
     assert timers.watch([], 0.5, 1.0) == []
     assert timers.watch(["a", "b"], 9.0, 1.0) == [], "both are new again"
+    assert timers.watch(["b"], 1.0, 1.0) == ["b"], "exactly so long"
 
 
 @pytest.fixture

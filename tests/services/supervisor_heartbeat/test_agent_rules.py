@@ -25,6 +25,7 @@ from makima_supervisor_heartbeat.domain.agents import triggers as t
 from makima_supervisor_heartbeat.domain.agents.agent import Agent, is_agent_id, refuse_reserved
 
 from tests.services.supervisor_heartbeat.agent_states import (
+    ASKS,
     DECIDER,
     JOINED,
     RESTARTS,
@@ -157,6 +158,40 @@ def test_a_supervisor_does_not_join() -> None:
 def test_the_id_of_an_agent_names_its_contract_and_its_role() -> None:
     assert is_agent_id("c1:builder")
     assert not any(map(is_agent_id, ("c1", "c1:", ":builder", "c1:a:b", "c 1:builder", "")))
+
+
+def test_what_can_be_said_without_end_is_a_join_and_every_report_but_that_of_leaving() -> None:
+    endless = {name for name, asked in ASKS.items() if t.is_repeatable(asked)}
+    joins = {"join", "join anew", "join, holding tasks"}
+    assert endless == joins | {f"report {status}" for status in S if status is not S.OFFLINE}
+
+
+def test_a_command_is_the_same_again_if_what_was_requested_is_the_same() -> None:
+    """Whatever was found out for it meanwhile."""
+
+    def same(*asked: t.Command) -> bool:
+        return len({repr(t.idempotency_content(each)) for each in asked}) == 1
+
+    restart = t.OrderAgentRestart("stuck", "d1", daemon_connected=True)
+    assert same(join("a"), join("a", seconds=9, holds_tasks=True, joined_before=True))
+    assert same(report(S.READY, "a"), report(S.READY, "a", joins=join("a")))
+    assert same(restart, t.OrderAgentRestart("stuck", None, daemon_connected=False))
+    assert same(silence("a", watermark=100), silence("a", watermark=200))
+    assert same(t.JudgeRestart(2, evidence(100)), t.JudgeRestart(2, evidence(200)))
+    for one, other in (
+        (join("a"), join("b")),
+        (join("a"), join("a", daemon_id="d2")),
+        (report(S.READY, "a"), report(S.READY, "b")),
+        (report(S.READY, "a"), report(S.WORKING, "a")),
+        (report(S.READY, "a"), replace(report(S.READY, "a"), reason="another")),
+        (restart, replace(restart, reason=None)),
+        (silence("a"), silence("b")),
+        (t.JudgeRestart(2, evidence(100)), t.JudgeRestart(3, evidence(100))),
+        (FollowTasks(holds_tasks=True), FollowTasks(holds_tasks=False)),
+        (LeaveAgent("a"), LeaveAgent("b")),
+        (LeaveAgent("a"), CleanUpAgent()),
+    ):
+        assert not same(one, other)
 
 
 REFUSALS = {
