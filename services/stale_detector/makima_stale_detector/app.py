@@ -7,6 +7,7 @@ from makima_kernel.service.runtime import Service
 from makima_stale_detector.domain.shards.observed_clock import SECOND, Timeouts
 from makima_stale_detector.domain.verdicts.detector import Detector
 from makima_stale_detector.handlers.agent_cleaner import AgentCleaner
+from makima_stale_detector.handlers.audit_sources import AuditSources
 from makima_stale_detector.handlers.auditor import Auditor
 from makima_stale_detector.handlers.canaries import Canaries
 from makima_stale_detector.handlers.detection_loop import DetectionLoop
@@ -75,7 +76,9 @@ async def build(service: Service) -> None:
         local_health=local_health.problem,
     )
 
-    auditor = Auditor(detector, reader, follower, queries, service.bus, incomplete=local_health.incomplete)
+    auditor = Auditor(
+        AuditSources(detector, reader, follower, queries, service.bus, incomplete=local_health.incomplete)
+    )
     service.status.report("audit_differences", lambda: auditor.differing)
     service.status.report("audit_rounds", lambda: auditor.rounds)
 

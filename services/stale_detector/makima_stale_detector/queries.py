@@ -15,7 +15,7 @@ from makima_schemas.codec import Event, UndecodableError, UnknownEventError, ada
 from makima_schemas.identity import DEFAULT_TENANT
 from makima_schemas.silence import SilenceDetected
 
-from makima_stale_detector.domain.audit import Said
+from makima_stale_detector.domain.audit import SenderView
 from makima_stale_detector.domain.members.registry import MAX_DEAD_SENDERS
 from makima_stale_detector.domain.members.sender import EVENTS, Sender, from_row
 from makima_stale_detector.domain.verdicts.mass_silence import Hold
@@ -129,7 +129,7 @@ class Audited:
 
     head: int  # position of its newest event in the log; 0: it has none
     event: Event | None  # that event; None: it has none, or it cannot be read
-    row: Said | None  # what our read model says of it; None: it does not know the sender
+    row: SenderView | None  # what our read model says of it; None: it does not know the sender
     owner: str | None  # of its contract, by our read model; None: it has no contract, or there is no such one
 
 
@@ -238,9 +238,9 @@ class Queries:
 def _audited(row: asyncpg.Record) -> Audited:
     status = None if row["status"] is None else AgentStatus(row["status"])
     daemon_id = None if row["name"].startswith("daemon:") else row["daemon_id"]
-    said = None if row["alive"] is None else Said(row["alive"], row["connection_id"], daemon_id, status)
+    view = None if row["alive"] is None else SenderView(row["alive"], row["connection_id"], daemon_id, status)
     event = None
     if row["type"] is not None:
         with suppress(UndecodableError, UnknownEventError):
             event = decode(row["type"], row["schema"], row["data"])
-    return Audited(row["head"] or 0, event, said, row["owner_id"])
+    return Audited(row["head"] or 0, event, view, row["owner_id"])

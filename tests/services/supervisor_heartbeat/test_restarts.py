@@ -4,7 +4,7 @@ from uuid import uuid4
 
 from makima_kernel.testing import eventually
 from makima_schemas.commands import Accepted, Request
-from makima_schemas.supervisor import SupervisorRestartRequested, SupervisorStateChanged
+from makima_schemas.supervisor import SupervisorRegistered, SupervisorRestartRequested, SupervisorStateChanged
 from makima_schemas.supervisors_agent import SupervisorsAgent, evolve
 from makima_supervisor_heartbeat import app
 
@@ -34,11 +34,10 @@ async def test_a_supervisor_that_beats_after_a_restart_is_not_restarting_any_mor
     assert (back.old_state, back.new_state, back.connection_id) == (said.state, said.state, "t1-1")
     assert back.heard is not None
     assert back.heard.stream_sequence == after
-    record = SupervisorsAgent()
-    for event in events[:2]:
-        record = evolve(record, event)
+    assert isinstance(events[0], SupervisorRegistered)
+    record = evolve(evolve(SupervisorsAgent(), events[0]), asked)
     assert record.restart_requested
-    assert not evolve(record, events[2]).restart_requested
+    assert not evolve(record, back).restart_requested
     await fleet.beat(supervisor_beat("t2"))
     await fleet.until("supervisor-t2", 1)  # whatever was due of t1 before is in the log
     assert len(await fleet.events("supervisor-t1")) == 3

@@ -12,7 +12,7 @@ from makima_stale_detector.domain.members.sender import Sender
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class SenderView:
     """What a source says of a sender. Null in `daemon_id` or `status`: it does not say."""
 
     alive: bool  # heartbeats of it are expected
@@ -51,7 +51,7 @@ class Sighting:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Comparison:
     """Senders as the sources said at one moment: the names of those that agree, and how the others differ. `reached`:
     the position that every source had read.
     """
@@ -61,38 +61,40 @@ class Look:
     differ: dict[str, Sighting] = field(default_factory=dict[str, Sighting])
 
 
-def said_by(event: Event) -> Said | None:
+def view_of_event(event: Event) -> SenderView | None:
     """What a sender's newest event says of it; None if that does not tell whether it is alive."""
     match event:
         case SupervisorRegistered(state=state) | SupervisorStateChanged(new_state=state):
-            return Said(state not in ENDED, event.connection_id, event.daemon_id)
+            return SenderView(state not in ENDED, event.connection_id, event.daemon_id)
         case AgentJoined(new_status=status):
-            return Said(status in BEATING, event.connection_id, event.daemon_id or "", AgentStatus(status))
+            return SenderView(
+                status in BEATING, event.connection_id, event.daemon_id or "", AgentStatus(status)
+            )
         case AgentStatusChanged(new_status=status):
-            return Said(status in BEATING, event.connection_id, None, AgentStatus(status))
+            return SenderView(status in BEATING, event.connection_id, None, AgentStatus(status))
         case AgentLeft():
-            return Said(False, event.connection_id, None, AgentStatus.OFFLINE)
+            return SenderView(False, event.connection_id, None, AgentStatus.OFFLINE)
         case DaemonConnected(hostname):
             # Named by its supervisors only, or, if it was connected before, without its name for once.
-            return Said(True) if hostname else None
+            return SenderView(True) if hostname else None
         case DaemonDisconnected():
-            return Said(False)
+            return SenderView(False)
         case _:
             return None
 
 
-def said_of(sender: Sender) -> Said:
+def view_of_sender(sender: Sender) -> SenderView:
     """What the detector's own state of a sender says."""
     daemon_id = None if sender.kind == "daemon" else sender.daemon_id
-    return Said(sender.alive, sender.connection_id, daemon_id, sender.status)
+    return SenderView(sender.alive, sender.connection_id, daemon_id, sender.status)
 
 
-def differences(source: str, log: Said, found: Said | None) -> list[Difference]:
+def differences(source: str, log: SenderView, found: SenderView | None) -> list[Difference]:
     """How the source differs from the log; `found` null: it does not know the sender. Of a sender that ended that is no
     difference, as nobody judges it.
     """
     if found is None:
-        return [Difference(source, "the sender", _shown(log), "not known")] if log.watched else []
+        return [Difference(source, "the sender", _described(log), "not known")] if log.watched else []
     if found == log:
         return []
     pairs: Iterable[tuple[str, object, object]] = (
@@ -101,18 +103,22 @@ def differences(source: str, log: Said, found: Said | None) -> list[Difference]:
         ("daemon", log.daemon_id, found.daemon_id if log.daemon_id is not None else None),
         ("status", log.status, found.status),
     )
-    return [Difference(source, about, str(said), str(other)) for about, said, other in pairs if said != other]
+    return [
+        Difference(source, about, str(expected), str(other))
+        for about, expected, other in pairs
+        if expected != other
+    ]
 
 
-def confirmed(first: Sighting, look: Look, name: str) -> frozenset[Difference]:
-    """The differences of `first` that `look` finds again, if nothing about the sender can have been on its way: its
+def confirmed(first: Sighting, later: Comparison, name: str) -> frozenset[Difference]:
+    """The differences of `first` that `later` finds again, if nothing about the sender can have been on its way: its
     newest event is still the same, and every source has read all that any had read at the first look.
     """
-    again = look.differ.get(name)
-    if again is None or again.head != first.head or look.reached < first.position:
+    again = later.differ.get(name)
+    if again is None or again.head != first.head or later.reached < first.position:
         return frozenset()
     return first.differences & again.differences
 
 
-def _shown(said: Said) -> str:
-    return said.status or ("alive" if said.alive else "ended")
+def _described(view: SenderView) -> str:
+    return view.status or ("alive" if view.alive else "ended")

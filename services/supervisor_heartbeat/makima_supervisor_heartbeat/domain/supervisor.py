@@ -124,9 +124,9 @@ def _observe(heard: ObserveHeartbeat, supervisor: Supervisor) -> list[Supervisor
     ):
         return []
     connection_id = heard.connection_id or supervisor.connection_id
-    said = (heard.state, connection_id, heard.daemon_id)
+    present = (heard.state, connection_id, heard.daemon_id)
     known = (supervisor.state, supervisor.connection_id, supervisor.daemon_id)
-    if said == known and not supervisor.restarting:
+    if present == known and not supervisor.restarting:
         return []
     return [
         SupervisorStateChanged(

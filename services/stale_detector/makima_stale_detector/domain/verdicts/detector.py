@@ -96,14 +96,6 @@ class Detector:
             and name not in self.groups[tracked.owner].suspects
         )
 
-    def heard_up_to(self, tracked: Tracked) -> int:
-        """The stream sequence of the newest heartbeat that is known here of the sender; 0: none is."""
-        name = tracked.sender.name
-        _, pending = self._pending_verdicts.get(name, (None, None))
-        suspects = (pending, self.groups[tracked.owner].suspects.get(name))
-        beats = [self.shards.newest(name), *(each.beat for each in suspects if each is not None)]
-        return max((beat[1] for beat in beats if beat is not None), default=0)
-
     def untrack(self, name: str) -> None:
         """Stop tracking a sender that the log no longer lists as alive."""
         tracked = self.tracked.pop(name, None)

@@ -1,0 +1,310 @@
+"""What happens to an agent and its tasks in any order, by the commands of the real services, and what must hold then."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Coroutine
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any, ClassVar, Final, TypeVar
+from uuid import uuid4
+
+import asyncpg
+import orjson
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+from makima_contract import app as contract
+from makima_contract.domain.statuses import HELD
+from makima_kernel.commands.client import Bus
+from makima_kernel.commands.decider import fold
+from makima_kernel.commands.router import snake_case
+from makima_kernel.event_log.log import Log
+from makima_kernel.testing import PATIENCE, eventually
+from makima_schemas import subjects
+from makima_schemas.agent import (
+    BEATING,
+    AgentCommand,
+    AgentEvent,
+    AgentJoined,
+    AgentStatus,
+    CleanUpAgent,
+    DeclareAgentSilent,
+    DeclareRestartExpired,
+    JoinAgent,
+    LeaveAgent,
+    ReportAgentStatus,
+)
+from makima_schemas.codec import Event, decode
+from makima_schemas.commands import Accepted, Problem, Reply, Request
+from makima_schemas.contract import commands as c
+from makima_schemas.contract import events as e
+from makima_schemas.contract.events import ContractEvent
+from makima_schemas.contract.model import TaskStatus
+from makima_schemas.envelope import Recorded
+from makima_schemas.errors import ErrorCode
+from makima_schemas.evidence import Evidence
+from makima_supervisor_heartbeat import app as heartbeats
+from makima_supervisor_heartbeat.domain.agents.agent import Agent, AgentDecider
+from nats.aio.client import Client
+
+from tests.services.contract.contract_states import DECIDER
+
+T = TypeVar("T")
+ROLE: Final = "builder"
+CONNECTIONS: Final = st.sampled_from(("a", "b", "c", "d"))
+IN_FORCE: Final = "in force"  # whichever is: else most calls would only be refused
+CALLERS: Final = st.one_of(st.just(IN_FORCE), CONNECTIONS)
+STEPS: Final = (("claim",), ("claim", "start"), ("start", "release"), ("release",), ("complete",))
+NAMES: Final = ("t1", "t2", "t3", "t4")
+TASKS: Final = st.sampled_from(NAMES)
+REPORTED: Final = st.sampled_from((AgentStatus.RESTARTING, AgentStatus.DEAD_FAILED_REVIVE, AgentStatus.DEAD))
+REFUSALS: Final = {
+    ErrorCode.SUPERSEDED,
+    ErrorCode.REJOIN_REQUIRED,
+    ErrorCode.INVALID_TRANSITION,
+    ErrorCode.PARTICIPANT_NOT_FOUND,
+    ErrorCode.VERSION_CONFLICT,
+}
+EVERYTHING: Final = {
+    *("join_agent", "leave_agent", "report_agent_status", "clean_up_agent"),
+    *("declare_agent_silent", "declare_restart_expired"),
+    *("claim_task", "start_task", "release_task", "complete_task"),
+}
+# Whatever the recorder has read, a verdict need not wait for it: how long that takes is not what is shown here.
+READ_EVERYTHING: Final = """
+create function supervisor_heartbeat.ahead() returns trigger language plpgsql as $$
+begin new.observed_at := now() + interval '1 day'; return new; end $$;
+create trigger ahead before update on supervisor_heartbeat.watermarks for each row execute function supervisor_heartbeat.ahead();
+"""
+
+
+@dataclass
+class Services:
+    """The contract service and the owner of agents, both real. Each example has a contract of its own."""
+
+    bus: Bus
+    log: Log
+    pool: asyncpg.Pool
+    nats: Client
+    loop: asyncio.AbstractEventLoop
+    numbers: "count[int]" = field(default_factory=count)
+    changed: Counter[str] = field(default_factory=Counter[str])  # by command, how often one changed anything
+
+    def wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """From the thread of hypothesis, which knows no event loop."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(PATIENCE)
+
+
+class AnyOrder(RuleBasedStateMachine):
+    """One role with four tasks, and four processes that come and go."""
+
+    services: ClassVar[Services]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.contract_id = f"c{next(self.services.numbers)}"
+        self.target = f"{self.contract_id}:{ROLE}"
+        self.status: AgentStatus | None = None  # when it was looked at last; chooses what is tried next
+        for command in (
+            c.CreateContract("demo", "ada", auto_complete_enabled=False),
+            c.StartContract(),
+            *(c.CreateTask(name, name, role=ROLE) for name in NAMES),
+        ):
+            assert isinstance(self._wait(self._to_contract(command)), Accepted)
+
+    @rule(connection=CONNECTIONS)
+    def joins(self, connection: str) -> None:
+        before = self._agent()
+        reply = self._wait(self._to_agent(JoinAgent(connection)))
+        if connection in before.fenced:
+            assert isinstance(reply, Problem)
+            assert reply.code is ErrorCode.SUPERSEDED
+        else:
+            self._is_healthy(connection, reply)
+
+    @rule(connection=CALLERS)
+    def leaves(self, connection: str) -> None:
+        self._asked(LeaveAgent(self._of(connection)))
+
+    @rule(connection=CONNECTIONS)
+    def beats(self, connection: str) -> None:
+        """Of whichever connection: it changes nobody's status."""
+        before = self._agent().connection_id
+        members = {"contract_id": self.contract_id, "role": ROLE, "connection_id": connection, "seq": 1}
+        body = orjson.dumps({**members, "timestamp": datetime.now(UTC)})
+        subject = subjects.agent_heartbeat("d1", self.contract_id, ROLE)
+        self._wait(self.services.nats.jetstream().publish(subject, body))
+        assert self._agent().connection_id == before
+
+    @rule(connection=CALLERS, justified=st.booleans())
+    def is_judged_silent(self, connection: str, justified: bool) -> None:
+        self._asked(DeclareAgentSilent(self._of(connection), evidence(justified=justified)))
+
+    @rule(status=REPORTED, connection=CALLERS)
+    def is_reported(self, status: AgentStatus, connection: str) -> None:
+        self._asked(ReportAgentStatus(status, self._of(connection)))
+
+    @precondition(lambda self: self.status in {None, AgentStatus.RESTARTING})
+    @rule(back=st.integers(0, 1))
+    def is_not_back_in_time(self, back: int) -> None:
+        """A verdict on the restart under way, or on an older one."""
+        since = max(self._agent().since_version - back, 0)
+        self._asked(DeclareRestartExpired(since, evidence(justified=True)))
+
+    @precondition(lambda self: self.status not in BEATING)
+    @rule()
+    def is_cleaned_up(self) -> None:
+        self._asked(CleanUpAgent(), expected=self._agent().version)
+
+    @rule(task=TASKS, connection=CALLERS, steps=st.sampled_from(STEPS), returns=st.booleans())
+    def works(self, task: str, connection: str, steps: tuple[str, ...], returns: bool) -> None:
+        """`returns`: it joins before, as a process does that was told to."""
+        caller = self._of(connection)
+        if returns:
+            self._asked(JoinAgent(caller))
+        for step in steps:
+            self._in_force_if_accepted(
+                self._wait(self._to_contract(task_command(step, task, caller))), caller
+            )
+
+    @rule(old=CONNECTIONS, new=CONNECTIONS, task=TASKS)
+    def works_while_another_joins(self, old: str, new: str, task: str) -> None:
+        async def both() -> None:
+            calls = [self._to_contract(task_command(step, task, old)) for step in ("claim", "complete")]
+            replies = await asyncio.gather(self._to_agent(JoinAgent(new)), *calls)
+            assert {each.code for each in replies if isinstance(each, Problem)} <= REFUSALS
+
+        self._wait(both())
+
+    def teardown(self) -> None:
+        """One join, of the connection in force or of a new one, and the agent works off all that there is."""
+        known = self._agent()
+        connection = known.connection_id if known.version % 2 and known.connection_id else "the-last"
+        self._is_healthy(connection, self._wait(self._to_agent(JoinAgent(connection))))
+        self._wait(eventually(self._nobody_else_holds_a_task, because="a task is held for ever"))
+        for task in NAMES:
+            self._wait(eventually(lambda task=task: self._done(task, connection), because=f"{task} is lost"))
+        self._wait(self._history_is_right())
+
+    # What is asked
+
+    def _of(self, connection: str) -> str:
+        return (self._agent().connection_id or "a") if connection == IN_FORCE else connection
+
+    def _asked(self, command: AgentCommand, expected: int | None = None) -> None:
+        reply = self._wait(self._to_agent(command, expected))
+        self._agent()
+        if isinstance(reply, Problem):
+            assert reply.code in REFUSALS, reply
+
+    async def _to_agent(self, command: AgentCommand, expected: int | None = None) -> Reply:
+        name = snake_case(type(command).__name__)
+        request: Request[object] = Request(uuid4(), self.target, asdict(command), expected_version=expected)
+        return self._counted(name, await self.services.bus.ask(heartbeats.NAME, name, request))
+
+    async def _to_contract(self, command: c.ContractCommand) -> Reply:
+        request: Request[object] = Request(uuid4(), self.contract_id, asdict(command), actor="test")
+        name = snake_case(type(command).__name__)
+        return self._counted(name, await self.services.bus.ask(contract.NAME, name, request))
+
+    def _counted(self, name: str, reply: Reply) -> Reply:
+        self.services.changed[name] += isinstance(reply, Accepted) and reply.changed
+        return reply
+
+    def _wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        return self.services.wait(coroutine)
+
+    # What must hold
+
+    def _is_healthy(self, connection: str, reply: Reply) -> None:
+        assert isinstance(reply, Accepted), reply
+        agent = self._agent()
+        assert (agent.connection_id, agent.status in BEATING) == (connection, True)
+
+    def _in_force_if_accepted(self, reply: Reply, connection: str) -> None:
+        if isinstance(reply, Problem):
+            assert reply.code in REFUSALS, reply
+            return
+        agent = self._agent()
+        in_force = agent.version == 0 or (agent.connection_id, agent.status in BEATING) == (connection, True)
+        assert in_force or not reply.changed, "a repeat changes nothing, whoever sends it"
+
+    async def _nobody_else_holds_a_task(self) -> bool:
+        in_force = (await self._read_agent()).connection_id
+        tasks = fold(DECIDER, await self._of_contract()).tasks.values()
+        return all(each.connection_id == in_force for each in tasks if each.status in HELD)
+
+    async def _done(self, task: str, connection: str) -> bool:
+        if fold(DECIDER, await self._of_contract()).tasks[task].status is TaskStatus.COMPLETED:
+            return True
+        for step in ("claim", "complete"):
+            await self._to_contract(task_command(step, task, connection))
+        return False
+
+    async def _history_is_right(self) -> None:
+        """By the order of the log: whoever claimed or completed was in force, nobody came back who was replaced, and
+        each task was held by one at a time, and completed once.
+        """
+        agent, fenced, held, done = Agent(), set[str](), set[str](), list[str]()
+        for recorded in await self._recorded():
+            event = decode(recorded.type, recorded.schema, recorded.data)
+            match event:
+                case AgentJoined(connection_id=connection_id):
+                    assert connection_id not in fenced, f"{connection_id} is in force again"
+                    if agent.connection_id not in (None, connection_id):
+                        fenced.add(str(agent.connection_id))
+                case e.TaskClaimed(task_id):
+                    assert task_id not in held, f"{task_id} is held twice"
+                    held.add(task_id)
+                    assert agent.version == 0 or event.connection_id == agent.connection_id
+                case e.TaskReleased(task_id):
+                    held.remove(task_id)
+                case e.TaskCompleted(task_id):
+                    held.discard(task_id)
+                    done.append(task_id)
+                case _:
+                    pass
+            if recorded.category == "agent":
+                agent = AgentDecider().evolve(agent, event)  # pyright: ignore[reportArgumentType]
+        assert sorted(done) == list(NAMES)
+
+    async def _recorded(self) -> list[Recorded]:
+        log = self.services.log
+        of_agent = await log.stream("default", f"agent-{self.target}")
+        of_contract = await log.stream("default", f"contract-{self.contract_id}")
+        return sorted([*of_agent, *of_contract], key=lambda each: each.position)
+
+    def _agent(self) -> Agent:
+        agent = self._wait(self._read_agent())
+        self.status = agent.status
+        return agent
+
+    async def _read_agent(self) -> Agent:
+        events = await self._events(f"agent-{self.target}")
+        return fold(AgentDecider(), [each for each in events if isinstance(each, AgentEvent)])
+
+    async def _of_contract(self) -> list[ContractEvent]:
+        events = await self._events(f"contract-{self.contract_id}")
+        return [each for each in events if isinstance(each, ContractEvent)]
+
+    async def _events(self, stream: str) -> list[Event]:
+        recorded = await self.services.log.stream("default", stream)
+        return [decode(each.type, each.schema, each.data) for each in recorded]
+
+
+def task_command(step: str, task: str, connection: str) -> c.ContractCommand:
+    match step:
+        case "claim":
+            return c.ClaimTask(task, ROLE, connection)
+        case "start":
+            return c.StartTask(task, connection)
+        case "release":
+            return c.ReleaseTask(task, connection)
+        case _:
+            return c.CompleteTask(task, True, None, connection)
+
+
+def evidence(*, justified: bool) -> Evidence:
+    """Of a silence that began after everything that has happened, or of one that began before."""
+    watermark = datetime.now(UTC) + timedelta(hours=1 if justified else -1)
+    return Evidence(None, 90.0, watermark, watermark, 0.0, "test")
