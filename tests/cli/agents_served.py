@@ -31,9 +31,6 @@ class Team:
         self.http = http
         self.contract_id = contract_id
 
-    async def status(self, role: str = "builder") -> str:
-        return (await self.agents.get(self.contract_id, role)).status_now
-
     async def turns(self, status: str, role: str = "builder") -> None:
         """Wait until the agent has this status."""
 

@@ -32,10 +32,10 @@ async def test_a_script_goes_from_offline_to_ready_to_working_to_ready_to_offlin
     out, err = await asyncio.wait_for(waiting.communicate(), PATIENCE)
     task = _object(orjson.loads(out))
     assert (waiting.returncode, err, task["id"], task["connection_id"]) == (0, b"", created.id, "script-1")
-    assert await team.status() == "working"  # it holds a task
+    await team.turns("working")  # it holds a task
     assert (await makima("agent", "task-started", created.id)).exit == 0
     assert (await team.find("build it")).status == "running"
-    assert await team.status() == "working"
+    await team.turns("working")
     done = await makima("agent", "task-complete", created.id, "--result", "built", "--format", "json")
     assert (_object(done.json)["status"], _object(done.json)["result"]) == ("completed", "built")
     await team.turns("ready")
@@ -66,7 +66,7 @@ async def test_a_task_that_failed_is_told_as_failed(makima: Makima, team: Team) 
 async def test_waiting_has_an_end_and_asking_again_gives_the_same_task(makima: Makima, team: Team) -> None:
     late = await makima("agent", "wait-for-task", "--timeout", "0.2", "--format", "json", **CONNECTION)
     assert (late.exit, _object(late.problem)["code"]) == (7, "TIMED_OUT")
-    assert await team.status() == "ready"  # a script waits again
+    await team.turns("ready")  # a script waits again
     await team.task("build it")
     first = await makima("agent", "wait-for-task", **CONNECTION)
     again = await makima("agent", "wait-for-task", **CONNECTION)
@@ -94,7 +94,7 @@ async def test_one_that_is_stopped_while_it_waits_leaves(
     waiting.send_signal(number)
     out, err = await asyncio.wait_for(waiting.communicate(), PATIENCE)
     assert (waiting.returncode, out, err) == (code, b"", b"")
-    assert await team.status() == "offline"
+    await team.turns("offline")
 
 
 async def test_a_newer_script_supersedes_and_an_ended_contract_ends_the_wait(

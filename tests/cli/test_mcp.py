@@ -9,7 +9,7 @@ from typing import cast
 
 import orjson
 import pytest
-from makima_kernel.testing.eventually import PATIENCE, eventually
+from makima_kernel.testing.eventually import PATIENCE
 from mcp.client.client import Client
 from mcp.client.stdio import StdioServerParameters
 from mcp_types import CallToolResult, TextContent
@@ -66,7 +66,7 @@ async def test_a_model_goes_through_a_whole_task_with_a_question_in_the_middle(
         created = await team.task("build it")
         task = cast("dict[str, object]", (await _called(model, "wait_for_task"))["task"])
         assert (task["id"], task["name"]) == (created.id, "build it")
-        assert await team.status() == "working"
+        await team.turns("working")
         again = await _called(model, "wait_for_task", timeout_seconds=0)
         assert cast("dict[str, object]", again["task"])["id"] == created.id  # it has not finished this one
         await _called(model, "start_task", task_id=created.id)
@@ -122,7 +122,7 @@ async def test_without_a_makima_each_call_says_so_and_the_connection_of_another_
     await team.agents.join(team.contract_id, "builder", "kept")
     async with client(environ, MAKIMA_CONNECTION_ID="kept") as model:
         await _called(model, "read_contract")
-    assert await team.status() == "ready"
+    await team.turns("ready")
 
 
 async def test_nothing_but_the_protocol_is_on_stdout_and_sigterm_makes_it_leave(
@@ -138,8 +138,4 @@ async def test_nothing_but_the_protocol_is_on_stdout_and_sigterm_makes_it_leave(
     out, _ = await asyncio.wait_for(server.communicate(), PATIENCE)
     assert server.returncode == 143
     assert all(orjson.loads(line)["jsonrpc"] == "2.0" for line in out.splitlines())
-    await eventually(lambda: _is(team, "offline"))
-
-
-async def _is(team: Team, status: str) -> bool:
-    return await team.status() == status
+    await team.turns("offline")

@@ -93,5 +93,9 @@ async def test_the_command_that_hooks_run_reaches_the_daemon(machine: Machine) -
         )
         await process.communicate(b'{"hook_event_name": "SessionStart", "session_id": "5f0c"}')
         await machine.until(contract, "builder", "ready")
-        record = await machine.gateways.clients[0].get(f"/contracts/{contract}/agents/builder")
-        assert record.json()["connection_id"] == "5f0c"
+
+        async def known() -> bool:
+            record = await machine.gateways.clients[0].get(f"/contracts/{contract}/agents/builder")
+            return record.json().get("connection_id") == "5f0c"
+
+        await eventually(known)

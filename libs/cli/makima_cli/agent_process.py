@@ -35,11 +35,11 @@ def conclude(session: Session, work: Awaitable[R]) -> R:
 
 
 async def _until_terminated(work: Awaitable[R]) -> R:
-    loop, task, came = asyncio.get_running_loop(), asyncio.current_task(), asyncio.Event()
+    loop, task, was_terminated = asyncio.get_running_loop(), asyncio.current_task(), asyncio.Event()
     assert task is not None
 
     def terminate() -> None:
-        came.set()
+        was_terminated.set()
         task.cancel()
 
     with suppress(NotImplementedError, RuntimeError):  # Windows has no such signals; not in a thread
@@ -47,6 +47,6 @@ async def _until_terminated(work: Awaitable[R]) -> R:
     try:
         return await work
     except asyncio.CancelledError:
-        if came.is_set():
+        if was_terminated.is_set():
             raise Terminated(TERMINATED) from None
         raise

@@ -99,8 +99,8 @@ def _given(members: Members) -> Members:
     return {name: value for name, value in members.items() if value is not None}
 
 
-def _print(session: Session, answer: Json, said: str) -> None:
+def _print(session: Session, answer: Json, message: str) -> None:
     if session.as_json:
         echo_json(answer)
     else:
-        say(said)
+        say(message)

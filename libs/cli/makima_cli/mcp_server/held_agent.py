@@ -18,7 +18,7 @@ from makima_cli.agent_identity import Identity
 R = TypeVar("R")
 
 CALL_SECONDS: Final = 45.0  # for a tool that waits for nobody: most clients give up after 60
-AWAY: Final = "makima does not answer now; try again in a minute"
+TRY_LATER: Final = "makima does not answer now; try again in a minute"
 
 
 class HeldAgent:
@@ -51,11 +51,11 @@ class HeldAgent:
             async with asyncio.timeout(seconds):
                 yield await self._joined()
         except TimeoutError as error:
-            raise ToolError(AWAY) from error
+            raise ToolError(TRY_LATER) from error
         except ProblemError as problem:
-            raise ToolError(_said(problem)) from problem
+            raise ToolError(_message(problem)) from problem
         except UnreachableError as error:
-            raise ToolError(f"{error}: {AWAY}") from error
+            raise ToolError(f"{error}: {TRY_LATER}") from error
         except AgentLostError as error:
             raise ToolError(f"{error}. {_what_to_do(error)}") from error
 
@@ -105,7 +105,7 @@ def _looked_at(joined: asyncio.Future[Agent]) -> None:
         joined.exception()
 
 
-def _said(problem: ProblemError) -> str:
+def _message(problem: ProblemError) -> str:
     members = [
         f"{name}: {problem.body[name]}"
         for name in ("missing", "allowed", "valid", "errors")

@@ -111,10 +111,10 @@ class Tools:
         time: call wait_for_answer with the question_id, and do not ask again.
         """
         async with self._held.acting(timeout_seconds + CALL_SECONDS) as agent:
-            asked = await agent.contracts.ask(
+            posed = await agent.contracts.ask(
                 agent.contract_id, question, question_type=question_type, options=options or ()
             )
-            return await self._answer(agent, asked.id, timeout_seconds)
+            return await self._answer(agent, posed.id, timeout_seconds)
 
     async def wait_for_answer(self, question_id: Name, timeout_seconds: Wait = WAITS) -> Answered:
         """Wait for the answer to a question that you asked. `answer` is null if none came in time: call again."""

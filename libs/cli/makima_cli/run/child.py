@@ -22,7 +22,7 @@ PASSED_ON: Final = (
     signal.SIGUSR2,
 )
 STOPPED_BY: Final = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT})
-GRACE_SECONDS: Final = 5.0  # between SIGTERM and SIGKILL, when the command must not go on
+COMMAND_GRACE_SECONDS: Final = 5.0  # between SIGTERM and SIGKILL, when the command must not go on
 LAST_OUTPUT_SECONDS: Final = 2.0  # what it started may hold its output open
 
 
@@ -47,9 +47,9 @@ class Child:
             loop.add_signal_handler(number, self._pass_on, number)
 
     async def start(
-        self, command: Sequence[str], env: Mapping[str, str], tell: Callable[[str], None]
+        self, command: Sequence[str], env: Mapping[str, str], notify: Callable[[str], None]
     ) -> None:
-        """`tell` is called on the event loop with each line that it writes. Raises `OSError`."""
+        """`notify` is called on the event loop with each line that it writes. Raises `OSError`."""
         loop = asyncio.get_running_loop()
         pipes = os.pipe(), os.pipe()
         try:
@@ -69,12 +69,12 @@ class Child:
             for _, write in pipes:
                 os.close(write)
 
-        def tell_later(text: str) -> None:
+        def notify_later(text: str) -> None:
             with suppress(RuntimeError):  # the loop has ended
-                loop.call_soon_threadsafe(tell, text)
+                loop.call_soon_threadsafe(notify, text)
 
         self._pumps = [
-            Pump(read, target, tell_later) for (read, _), target in zip(pipes, (1, 2), strict=True)
+            Pump(read, target, notify_later) for (read, _), target in zip(pipes, (1, 2), strict=True)
         ]
         for pump in self._pumps:
             pump.start()
@@ -101,7 +101,7 @@ class Child:
         assert self._process is not None
         self._signal(signal.SIGTERM)
         with suppress(TimeoutError):
-            async with asyncio.timeout(GRACE_SECONDS):
+            async with asyncio.timeout(COMMAND_GRACE_SECONDS):
                 await self._process.wait()
         self._signal(signal.SIGKILL)
         await self._process.wait()

@@ -56,9 +56,9 @@ async def _run(session: Session, identity: Identity, command: Sequence[str]) -> 
         with suppress(ProcessLookupError):  # it has ended already
             agent.watch(child.pid)
         async with asyncio.TaskGroup() as tasks:
-            telling = tasks.create_task(activity.tell())
+            reporting = tasks.create_task(activity.report())
             code = await _until_ended(child)
-            telling.cancel()
+            reporting.cancel()
         if code and not child.stop_asked:
             agent.crash(f"the command ended with exit code {code}")
         return code, None
@@ -86,7 +86,7 @@ class _Activity:
         self._line = line
         self._changed.set()
 
-    async def tell(self) -> None:
+    async def report(self) -> None:
         while True:
             await self._changed.wait()
             self._changed.clear()

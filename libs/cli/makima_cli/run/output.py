@@ -7,7 +7,7 @@ from threading import Thread
 from typing import Final
 
 CHUNK_BYTES: Final = 64 * 1024
-MAX_LINE_BYTES: Final = 4096  # what is longer is no activity to read
+MAX_ACTIVITY_LINE_BYTES: Final = 4096  # what is longer is no activity to read
 SHOWN_CHARACTERS: Final = 200
 # Sequences that a terminal obeys: CSI (colours, cursor), OSC (title, links; up to BEL or ST), and the short ones.
 _OBEYED: Final = re.compile(
@@ -34,9 +34,9 @@ class LineReader:
     def newest(self, chunk: bytes) -> str | None:
         """None if none was completed by this chunk. A carriage return completes one, too, for progress bars."""
         *complete, begun = re.split(rb"[\r\n]+", self._begun + chunk)
-        self._begun = begun[:MAX_LINE_BYTES]
+        self._begun = begun[:MAX_ACTIVITY_LINE_BYTES]
         for line in reversed(complete):
-            if text := shown(line[:MAX_LINE_BYTES]):
+            if text := shown(line[:MAX_ACTIVITY_LINE_BYTES]):
                 return text
         return None
 
@@ -46,11 +46,11 @@ class Pump(Thread):
     wait for them, while the command should, as if it wrote there itself.
     """
 
-    def __init__(self, source: int, target: int, tell: Callable[[str], None]) -> None:
+    def __init__(self, source: int, target: int, notify: Callable[[str], None]) -> None:
         super().__init__(name=f"copies to {target}", daemon=True)
         self._source = source
         self._target = target
-        self._tell = tell
+        self._notify = notify
 
     def run(self) -> None:
         """Ends at the end of the stream; when nobody reads our output, the command is told as it writes."""
@@ -59,7 +59,7 @@ class Pump(Thread):
             while chunk := os.read(self._source, CHUNK_BYTES):
                 _write_all(self._target, chunk)
                 if text := lines.newest(chunk):
-                    self._tell(text)
+                    self._notify(text)
         except OSError:
             return
         finally:
