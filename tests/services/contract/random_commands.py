@@ -62,6 +62,7 @@ MEMBERS: Final[dict[str, Callable[[Contract], Sequence[object]]]] = {
     "options": lambda _state: ((), (), ("Postgres", "MySQL")),
     "validator": lambda _state: ("lint",),
     "daemon_id": lambda _state: ("d1", "d2"),
+    "replaces": lambda _: (None, "d1", "d2"),
     "because": lambda _state: get_args(AssignedBecause),
     "completed_by": lambda _state: get_args(CompletedBy),
 }
