@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from makima_gateway.auth.policy import POLICY
 from makima_kernel.testing import eventually
 from makima_local.nats import Nats
 from makima_local.postgres import Postgres
@@ -83,3 +84,19 @@ async def test_the_agent_that_runs_a_command_and_asks_when_it_fails(
         assert await process.wait() == 0
     said = [str(event["content"]) for event in await system.events(contract, "MessageSent")]
     assert [text.rpartition(" ")[2] for text in said] == ["1", "0"]
+
+
+@pytest.mark.skipif(
+    "POST /contracts/{contract_id}/supervisor/restore" not in POLICY, reason="needs the routes of saved state"
+)
+async def test_the_supervisor_that_saves_and_waits_for_its_tasks(system: AgentSystem) -> None:
+    contract = await system.contract()
+    async with (
+        running(system, "supervisor.py", contract, "write", "test", MAKIMA_DAEMON="d1") as process,
+        running(system, "script.py", contract),
+    ):
+        assert await process.wait() == 0
+        assert await finished(system, contract) == [
+            ("write", "completed", "built write"),
+            ("test", "completed", "built test"),
+        ]

@@ -110,6 +110,28 @@ async def test_saves_go_out_in_order_and_a_long_conversation_in_parts() -> None:
     assert {(body["connection_id"], body["task_id"]) for body in bodies} == {("k2", "t1")}
 
 
+async def test_a_save_before_the_supervisor_is_known_is_kept_and_not_refused() -> None:
+    saved: list[str] = []
+    refused: list[object] = []
+
+    def reply(path: str, body: bytes) -> tuple[int, str]:
+        if not path.endswith("/supervisor/state"):
+            return 200, BEAT
+        saved.append(orjson.loads(body)["kind"])
+        return (404, '{"code": "SUPERVISOR_NOT_FOUND"}') if len(saved) < 3 else (200, '{"version": 2}')
+
+    port = ports.free()
+    connection = Connection(url=f"http://127.0.0.1:{port}")
+    async with (
+        body_server(port, reply),
+        Supervisor("c1", connection, daemon_id="d1") as supervisor,
+    ):
+        supervisor.on("refused", refused.append)
+        assert await supervisor.save.phase("plan") is None
+        await supervisor.save.error("no disk")
+    assert (saved, refused) == (["phase", "phase", "phase", "error"], [])
+
+
 async def test_the_face_without_asyncio_saves_too() -> None:
     saved: list[str] = []
 

@@ -149,8 +149,8 @@ class Agent(AgentProcess):
         if child is None:
             self._child = None  # it has ended
         members = {"activity": self._activity or None, "progress": self._progress, "child": child}
-        told = {name: value for name, value in members.items() if value is not None}
-        return self._told_of_time() | told
+        given = {name: value for name, value in members.items() if value is not None}
+        return self._told_of_time() | given
 
     async def _leave(self) -> None:
         if self._ending is None:

@@ -17,6 +17,8 @@ FIRST_REDELIVERY_SECONDS: Final = 0.2  # after a failure; doubles
 MAX_REDELIVERY_SECONDS: Final = 5.0
 MAX_REJOINS_PER_ENTRY: Final = 3
 UNAUTHORIZED: Final = 401
+# makima may read a supervisor's first heartbeat after its first save: so often a save is tried again, in about 30 s.
+MAX_UNREGISTERED_RETRIES: Final = 10
 
 JoinAs = Callable[[str], Awaitable[SenderAnswer]]  # joins with another connection id than the session's
 
@@ -32,6 +34,7 @@ class SpoolingOutbox:
         self._came = asyncio.Event()
         self._away = asyncio.Event()  # the last attempt was not answered
         self._empty = asyncio.Event()
+        self._unregistered = 0  # refusals in a row because the supervisor is not known yet
         self._note_length()
 
     @property
@@ -132,11 +135,15 @@ class SpoolingOutbox:
                 if problem.code == "REJOIN_REQUIRED":
                     await self._rejoin(problem)
                     continue
+                if problem.code == "SUPERVISOR_NOT_FOUND" and self._unregistered < MAX_UNREGISTERED_RETRIES:
+                    self._unregistered += 1
+                    raise UnreachableError(self._http.url, str(problem)) from problem
                 if problem.status == UNAUTHORIZED:  # it may be delivered with another token
                     self._session.lose(problem.code, problem.detail)
                     raise self._session.error() from problem
                 self._refuse(entry, problem)
                 return
+            self._unregistered = 0
             self._finish(entry, answer)
             return
         raise UnreachableError(self._http.url, "it asks again and again to join")
@@ -150,11 +157,11 @@ class SpoolingOutbox:
                 raise UnreachableError(self._http.url, str(problem)) from problem
             raise
 
-    async def _rejoin(self, asked: ProblemError) -> None:
+    async def _rejoin(self, refusal: ProblemError) -> None:
         try:
             await self._session.rejoin_required()
         except ProblemError as problem:
-            raise UnreachableError(self._http.url, str(problem)) from asked
+            raise UnreachableError(self._http.url, str(problem)) from refusal
 
     def _finish(self, entry: Entry, answer: Answer) -> None:
         self._spool.finish(entry.seq)

@@ -58,8 +58,8 @@ class Saves:
 
     async def activity(self, activity: str, progress: int | None = None) -> int | None:
         """What it does. While makima is away for too long, the oldest of these are dropped."""
-        told = {"activity": activity} | ({} if progress is None else {"progress": progress})
-        return await self._save("activity", told, of=STEP)
+        content = {"activity": activity} | ({} if progress is None else {"progress": progress})
+        return await self._save("activity", content, of=STEP)
 
     async def error(self, message: str) -> int | None:
         return await self._save("error", {"message": message})

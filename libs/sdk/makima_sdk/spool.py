@@ -207,4 +207,4 @@ class Spool:
             new.replace(path)
         finally:
             self._file = path.open("ab", buffering=0)
-            self._file_bytes = self._file.tell()
+            self._file_bytes = os.fstat(self._file.fileno()).st_size

@@ -48,7 +48,7 @@ def header(owner: str) -> bytes:
 
 
 def put(entry: Entry) -> bytes:
-    told = {
+    record = {
         "put": entry.seq,
         "key": entry.key,
         "kind": entry.kind,
@@ -56,7 +56,7 @@ def put(entry: Entry) -> bytes:
         "body": dict(entry.body),
         "connection_id": entry.connection_id,
     }
-    return _line(told)
+    return _line(record)
 
 
 def done(seq: int) -> bytes:

@@ -189,7 +189,7 @@ class Supervisor(AgentProcess):
         return answer
 
     def _members(self, content: _Content) -> dict[str, object]:
-        told = {
+        members = {
             "connection_id": self.connection_id,
             "task_id": self.task_id,
             "state": content.state,
@@ -198,7 +198,7 @@ class Supervisor(AgentProcess):
             "progress": content.progress,
             "pending_task_ids": list(content.pending_task_ids),
         }
-        return self._told_of_time() | {name: value for name, value in told.items() if value is not None}
+        return self._told_of_time() | {name: value for name, value in members.items() if value is not None}
 
     async def _leave(self) -> None:
         """The last state, if nobody was told of it."""
