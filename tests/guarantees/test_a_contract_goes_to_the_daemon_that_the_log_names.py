@@ -89,7 +89,7 @@ async def test_a_foreign_heartbeat_takes_nothing_and_is_answered(gateways: Gatew
         await client.aclose()
 
 
-async def test_it_goes_on_with_another_daemon_after_a_verdict_or_an_assignment(
+async def test_it_goes_on_with_another_daemon_after_a_restoration_or_an_assignment(
     gateways: Gateways, nats: Client
 ) -> None:
     http = gateways.clients[0]
@@ -105,11 +105,24 @@ async def test_it_goes_on_with_another_daemon_after_a_verdict_or_an_assignment(
     )
     await gateways.append("supervisor-s1", silent)
 
-    async def taken_over() -> bool:
-        await beat(nats, "d2", contract, "s2")
+    await beat(nats, "d2", contract, "s2")
+    asked = {"daemon_id": "d2", "connection_id": "k2"}
+    await refused(
+        d3.post(f"/contracts/{contract}/supervisor/restore", json={**asked, "daemon_id": "d3"}),
+        404,
+        "CONTRACT_NOT_FOUND",
+    )
+    answer = await d2.post(f"/contracts/{contract}/supervisor/restore", json=asked)
+    assert answer.status_code == 200, answer.text
+    assert await assigned(gateways, contract) == ["d1"], (
+        "a heartbeat took nothing, and the restoration is not proved"
+    )
+
+    async def restored() -> bool:
+        await beat(nats, "d2", contract, "s1", connection_id="k2")
         return await assigned(gateways, contract) == ["d1", "d2"]
 
-    await eventually(taken_over)
+    await eventually(restored)
     await eventually(lambda: sees(d2, contract))
     assert not await sees(d1, contract)
     await gateways.append(f"contract-{contract}", ContractAssigned("d1", "placed"))

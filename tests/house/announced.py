@@ -3,19 +3,12 @@
 from collections.abc import Mapping
 from typing import Final
 
-from makima_gateway.auth.policy import EVERYBODY, OWNERS, Role, Rule, Scope
-
-_READS: Final = Rule(EVERYBODY, Scope.CONTRACT)
-_WORKS: Final = Rule(OWNERS | {Role.DAEMON}, Scope.CONTRACT)
-_CONTRACT: Final = "/contracts/{contract_id}"
+from makima_gateway.auth.policy import Rule
 
 # Routes that are to come, and who may use them then. A row moves to the gateway's policy with its route, and
 # not
 # before: the row of a route that is not there would grant what a later author adds under the same name.
-ROUTES: Final[Mapping[str, Rule]] = {
-    f"GET {_CONTRACT}/supervisor/state": _READS,
-    **{f"POST {_CONTRACT}/supervisor/{step}": _WORKS for step in ("sync", "state", "restore")},
-}
+ROUTES: Final[Mapping[str, Rule]] = {}
 
 # Events that are read and that no service writes.
 EVENTS: Final = frozenset[str]()

@@ -2,9 +2,14 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
+
+from pydantic import Field
 
 from makima_schemas.evidence import Arrival, Evidence
+from makima_schemas.identity import ID_PATTERN
+
+Id = Annotated[str, Field(pattern=ID_PATTERN)]
 
 
 class SupervisorState(StrEnum):
@@ -24,6 +29,13 @@ class SupervisorState(StrEnum):
 ENDED: Final = frozenset({SupervisorState.COMPLETED, SupervisorState.FAILED, SupervisorState.INTERRUPTED})
 
 StateChangedBy = Literal["heartbeat", "heartbeat_expired"]
+# What a save is about (interfaces.md); a checkpoint is an event of its own.
+SaveKind = Literal[
+    "conversation", "task_spawned", "waiting_on", "question", "phase", "checkpoint", "activity", "error"
+]
+# `fresh`: nothing was saved, or nothing of it can be trusted. `from_checkpoint`: the chain of saves is broken; the
+# newest checkpoint before the break. `resumed`: everything.
+RestorationOutcome = Literal["fresh", "from_checkpoint", "resumed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +86,89 @@ class SupervisorRestartRequested:
     last_heard: Arrival | None = None
 
 
-SupervisorEvent = SupervisorRegistered | SupervisorStateChanged | SupervisorRestartRequested
+@dataclass(frozen=True, slots=True)
+class SupervisorSaved:
+    """A part of the supervisor's state, saved by it. Saves form a chain, from `number` 1.
+
+    `content` are the members of the save as JSON text. `hash` covers it, its place in the chain and `previous_hash`,
+    which is that of the save before (empty: there is none, or a restoration began anew); see `saved_state`.
+    """
+
+    contract_id: str
+    connection_id: str | None
+    kind: SaveKind
+    content: str
+    number: int
+    previous_hash: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointSaved:
+    """A save to which a restoration can go back; otherwise as `SupervisorSaved`."""
+
+    contract_id: str
+    connection_id: str | None
+    content: str
+    number: int
+    previous_hash: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class RestorationRequested:
+    """`connection_id` was handed out to daemon `daemon_id` for the supervisor, which goes on from what `outcome` says.
+
+    It is in force once a heartbeat of it arrived after `after`, where the stream of heartbeats ended, (RestorationProved). Until then a heartbeat of the
+    connection before, `replaces`, ends the restoration, and `connection_id` is fenced for good. `base_hash` is the
+    hash of the save after which the chain goes on: of the checkpoint for `from_checkpoint`, empty for `fresh`, of the
+    newest save for `resumed`.
+    """
+
+    contract_id: str
+    daemon_id: str
+    connection_id: str
+    outcome: RestorationOutcome
+    base_hash: str
+    after: Arrival
+    replaces: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RestorationProved:
+    """The connection that was handed out is in force: its heartbeat `heard` arrived.
+
+    The contract goes to the daemon by the ContractAssigned that follows.
+    """
+
+    contract_id: str
+    daemon_id: str
+    connection_id: str
+    heard: Arrival
+
+
+@dataclass(frozen=True, slots=True)
+class StateCorruptionDetected:
+    """The save at version `version` of this stream, with the number `number`, is not what was saved: its hash, or that
+    of the save before it, differs. `checkpoint_version` is the newest checkpoint before it (null: there is none).
+    """
+
+    contract_id: str
+    version: int
+    number: int
+    checkpoint_version: int | None = None
+
+
+SupervisorEvent = (
+    SupervisorRegistered
+    | SupervisorStateChanged
+    | SupervisorRestartRequested
+    | SupervisorSaved
+    | CheckpointSaved
+    | RestorationRequested
+    | RestorationProved
+    | StateCorruptionDetected
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,4 +200,23 @@ class RestartSupervisor:
     reason: str | None = None
 
 
-SupervisorCommand = ObserveHeartbeat | DeclareSilent | RestartSupervisor
+@dataclass(frozen=True, slots=True)
+class SaveState:
+    """Appends a part of the supervisor's state; `content` is a JSON object."""
+
+    contract_id: Id
+    kind: SaveKind
+    content: str
+    connection_id: Id | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreSupervisor:
+    """Hands `connection_id` out to a daemon for this supervisor, which goes on from what it saved."""
+
+    contract_id: Id
+    daemon_id: Id
+    connection_id: Id
+
+
+SupervisorCommand = ObserveHeartbeat | DeclareSilent | RestartSupervisor | SaveState | RestoreSupervisor

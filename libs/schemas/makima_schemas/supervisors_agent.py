@@ -68,3 +68,5 @@ def evolve(before: SupervisorsAgent, event: SupervisorEvent) -> SupervisorsAgent
             )
         case SupervisorRestartRequested():
             return replace(before, restart_requested=True)
+        case _:  # what it saved, and whom its connection was handed out to
+            return before

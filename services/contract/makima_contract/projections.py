@@ -51,7 +51,7 @@ class Unstarted:
     name = "contract"
     schema = "contract"
     tables = ("unstarted", "supervisors", "assignments", "admissions", "agent_connections", "task_returns")
-    fold_number = 3
+    fold_number = 4
     events: frozenset[type] = frozenset(
         {
             ContractCreated,

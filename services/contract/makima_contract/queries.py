@@ -32,11 +32,9 @@ class UnregisteredTask:
     task_id: str
     owed_at: int  # the position of the event since which this is pending
     traceparent: str | None  # the trace of the registration
-    # The daemon that runs it, if the contract may go to it: it serves the owner, and the contract's daemon, if
-    # that is another one, has no supervisor alive. Else None.
+    # The daemon that runs it, if the contract may go to it: it serves the owner, and no other daemon has it. Else
+    # None.
     daemon_id: str | None
-    # The contract is another daemon's, and none of that daemon's supervisors of it was alive.
-    takes_over: bool
     task_status: SupervisorTaskStatus  # what its task is to be
 
 

@@ -14,14 +14,11 @@ update contract.unstarted set supervised_at = null where tenant = $1 and contrac
 
 -- name: unregistered
 -- Supervisors whose task is to be created in their contract, or to follow them, the oldest first; with their daemon, if the contract
--- may go to it: the supervisor is alive, the daemon serves the owner, and no other daemon has the contract with a supervisor alive.
+-- may go to it: the supervisor is alive, the daemon serves the owner, and no other daemon has the contract.
 select s.tenant, s.contract_id, s.task_id, s.owed_at, s.traceparent,
-  case when s.heard_at is not null and (d.tenant is null or d.owner_id is null or d.owner_id = a.owner_id) and not exists (
-    select from contract.supervisors as o
-    where o.tenant = s.tenant and o.contract_id = s.contract_id and o.daemon_id = a.daemon_id
-      and o.daemon_id <> s.daemon_id and o.heard_at is not null
-  ) then s.daemon_id end as daemon_id,
-  coalesce(a.daemon_id <> s.daemon_id, false) as takes_over, coalesce(s.task_status, 'running') as task_status
+  case when s.heard_at is not null and (d.tenant is null or d.owner_id is null or d.owner_id = a.owner_id)
+    and coalesce(a.daemon_id = s.daemon_id, true) then s.daemon_id end as daemon_id,
+  coalesce(s.task_status, 'running') as task_status
 from contract.supervisors as s
 left join contract.assignments as a using (tenant, contract_id)
 left join contract.admissions as d on d.tenant = s.tenant and d.daemon_id = s.daemon_id

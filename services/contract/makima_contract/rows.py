@@ -142,31 +142,18 @@ class Rows:
         if supervisor is not None and isinstance(
             applied.event, SupervisorRegistered | SupervisorStateChanged
         ):
-            self._run(contract, supervisor, applied.event.daemon_id, position)
+            self._run(contract, supervisor, applied.event.daemon_id)
         if contract in self.starts:
             self.starts[contract] = PendingStartRecord(position, traceparent)
 
-    def _run(self, contract: Key, heard: SupervisorRecord, daemon_id: str, position: int) -> None:
-        """Notes the daemon of a supervisor that was heard. The first one has the contract.
-
-        If the contract's daemon is another one and has no supervisor alive, it is asked anew whose the
-        contract is.
-        """
+    def _run(self, contract: Key, heard: SupervisorRecord, daemon_id: str) -> None:
+        """Notes the daemon of a supervisor that was heard. The first one has the contract."""
         heard.daemon_id = daemon_id
         assigned = self.assignments.get(contract)
         if assigned is None or not serves(self.admissions.get((contract[0], daemon_id)), assigned.owner_id):
             return
         if assigned.daemon_id is None:
             assigned.daemon_id = daemon_id
-        elif assigned.daemon_id != daemon_id and not self._lives_on(contract, assigned.daemon_id):
-            heard.owed_at = position
-
-    def _lives_on(self, contract: Key, daemon_id: str) -> bool:
-        """True if a supervisor of the contract is alive on this daemon."""
-        return any(
-            known.daemon_id == daemon_id and known.heard_at is not None
-            for known in self.supervisors.get(contract, {}).values()
-        )
 
     def _create(self, contract: Key, position: int, owner_id: str) -> None:
         """Adds the contract. If a supervisor registered before and is alive, the start is pending at once.
@@ -183,7 +170,7 @@ class Rows:
         self.assignments[contract] = AssignmentRecord(owner_id, None)
         self._owe_tasks(contract, position)
         if alive is not None and alive.daemon_id is not None:
-            self._run(contract, alive, alive.daemon_id, position)
+            self._run(contract, alive, alive.daemon_id)
 
     def _owe_tasks(self, contract: Key, position: int) -> None:
         """Makes the tasks of all supervisors of the contract pending again."""

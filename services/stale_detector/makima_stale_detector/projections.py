@@ -241,6 +241,7 @@ def _sender_row(sender: Sender) -> tuple[object, ...]:
         sender.status,
         sender.status_version,
         sender.status_since,
+        sender.handed_out,
     )
 
 

@@ -1,22 +1,25 @@
 -- name: senders
 -- The rows of the senders that a batch of events is about.
-select name, alive, alive_position, contract_id, daemon_id, connection_id, superseded, status, status_version, status_since
+select name, alive, alive_position, contract_id, daemon_id, connection_id, superseded, status, status_version, status_since,
+       handed_out
 from senders where name = any ($1::text[]);
 
 -- name: store_senders
 -- Upserts each sender of a batch once; lists of connections as JSON, because unnest would flatten an array of
 -- arrays.
 insert into senders (name, alive, alive_position, contract_id, daemon_id, connection_id, superseded,
-                     status, status_version, status_since)
+                     status, status_version, status_since, handed_out)
 select name, alive, alive_position, contract_id, daemon_id, connection_id, array(select json_array_elements_text(superseded)),
-       status, status_version, status_since
+       status, status_version, status_since, handed_out
 from unnest($1::text[], $2::boolean[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::json[],
-            $8::text[], $9::bigint[], $10::timestamptz[])
-    as row (name, alive, alive_position, contract_id, daemon_id, connection_id, superseded, status, status_version, status_since)
+            $8::text[], $9::bigint[], $10::timestamptz[], $11::boolean[])
+    as row (name, alive, alive_position, contract_id, daemon_id, connection_id, superseded, status, status_version, status_since,
+            handed_out)
 on conflict (name) do update set
     alive = excluded.alive, alive_position = excluded.alive_position, contract_id = excluded.contract_id,
     daemon_id = excluded.daemon_id, connection_id = excluded.connection_id, superseded = excluded.superseded,
-    status = excluded.status, status_version = excluded.status_version, status_since = excluded.status_since;
+    status = excluded.status, status_version = excluded.status_version, status_since = excluded.status_since,
+    handed_out = excluded.handed_out;
 
 -- name: contracts
 -- The rows of the contracts that a batch of events is about.

@@ -6,7 +6,7 @@ select coalesce((select position from event_log.checkpoints where consumer = 'st
 -- All senders that are alive or being restarted, and the last $1 others that had a connection id, oldest first: if
 -- one returns under a new connection, its old connection must be fenced off.
 select s.name, s.alive, s.alive_position, s.contract_id, s.daemon_id, s.connection_id, s.superseded,
-       s.status, s.status_version, s.status_since
+       s.status, s.status_version, s.status_since, s.handed_out
 from (
     (select * from stale_detector.senders
      where not alive and connection_id is not null and status is distinct from 'restarting'

@@ -35,7 +35,10 @@ from makima_supervisor_heartbeat.handlers.placement_rows import PlacementRows
 from makima_supervisor_heartbeat.handlers.placements import Placements
 from makima_supervisor_heartbeat.handlers.recorder import Recorder, lanes_of
 from makima_supervisor_heartbeat.handlers.restarts import Restarts, count
+from makima_supervisor_heartbeat.handlers.restorations import Restorations
+from makima_supervisor_heartbeat.handlers.restored_contracts import RestoredContracts
 from makima_supervisor_heartbeat.handlers.retention import Retention
+from makima_supervisor_heartbeat.handlers.saves import Saves
 from makima_supervisor_heartbeat.handlers.sender_loader import SenderLoader
 from makima_supervisor_heartbeat.handlers.sender_signals import SenderSignals
 from makima_supervisor_heartbeat.handlers.sender_sync import SenderSync
@@ -118,16 +121,18 @@ async def build(service: Service) -> None:
         return await open_connection(settings.database_url, NAME)
 
     await sync.load()
-    follower = TaskFollower(queries, agents)
+    follower, restored = TaskFollower(queries, agents), RestoredContracts(queries, service.bus)
     placements = Placements(
         PlacementRows(service.pool, service.owner),
         service.nats,
         service.bus,
         unheard_seconds=settings.contracts.heartbeat_timeout_seconds,
     )
-    known = service.project(KnownSenders(), on_commit=_on_commit(follower, placements))
+    known = service.project(
+        KnownSenders(), on_commit=_each(follower.applied, restored.applied, placements.applied)
+    )
     for name, run in {
-        "follow the log": sync.follow, "observe": observer.run, "follow tasks": follower.run, "tell states": feed.run, "signal": signals.run, "watermarks": watermarks.run, "history": history.run,
+        "follow the log": sync.follow, "observe": observer.run, "follow tasks": follower.run, "assign restored": restored.run, "tell states": feed.run, "signal": signals.run, "watermarks": watermarks.run, "history": history.run,
         "place": placements.run, "forget": partial(sync.run_eviction, kept),
     }.items():  # fmt: skip
         service.loop(name, run)
@@ -148,6 +153,8 @@ async def build(service: Service) -> None:
     restarts = Restarts(supervisors, queries, service.log, known, service.nats)
     router.command(AdmitDaemon, daemons.handle)
     router.command(RestartSupervisor, restarts.restart, daemons=False)
+    Restorations(supervisors, queries, service.log, known, service.nats).serve(router)
+    Saves(supervisors, queries, settings.quotas).serve(router)
     router.query(questions.Heartbeats, queries.answer_heartbeats)
     router.query(questions.Status, queries.answer_status)
     audit = AuditQueries(service.pool)
@@ -156,9 +163,11 @@ async def build(service: Service) -> None:
     service.include(router)
 
 
-def _on_commit(follower: TaskFollower, placements: Placements) -> OnCommit:
+def _each(*called: OnCommit) -> OnCommit:
+    """Calls each of them after a commit of the projection."""
+
     def applied(position: int, batch: Sequence[Applied]) -> None:
-        follower.applied(position, batch)
-        placements.applied(batch)
+        for each in called:
+            each(position, batch)
 
     return applied

@@ -4,7 +4,7 @@ whether somebody drives it, and the tasks that its roles hold.
 A recorder loads it at start.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -26,15 +26,19 @@ from makima_schemas.contract.events import (
 from makima_schemas.daemon import DaemonAdmitted, DaemonConnected, DaemonDisconnected
 from makima_schemas.identity import agent_id, stream_name
 from makima_schemas.supervisor import (
+    CheckpointSaved,
+    RestorationProved,
+    RestorationRequested,
     SupervisorRegistered,
     SupervisorRestartRequested,
+    SupervisorSaved,
     SupervisorStateChanged,
 )
 
 from makima_supervisor_heartbeat.domain import placement
 from makima_supervisor_heartbeat.domain.agents.agent import Agent
 from makima_supervisor_heartbeat.domain.agents.work import AgentKey, Work, work_of
-from makima_supervisor_heartbeat.domain.contracts import Assigned, assign, heard
+from makima_supervisor_heartbeat.domain.contracts import Assigned, assign, heard, restored
 from makima_supervisor_heartbeat.domain.daemon import Daemon
 from makima_supervisor_heartbeat.domain.sender_state import (
     SenderState,
@@ -44,18 +48,15 @@ from makima_supervisor_heartbeat.domain.sender_state import (
     load_state,
 )
 from makima_supervisor_heartbeat.drives import store_drives
+from makima_supervisor_heartbeat.rows import execute, store_restored, store_saves
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
-SupervisorHeard = SupervisorRegistered | SupervisorStateChanged
+
 OfAgent = AgentJoined | AgentStatusChanged | AgentLeft
-OfSender = (
-    SupervisorHeard
-    | SupervisorRestartRequested
-    | OfAgent
-    | DaemonAdmitted
-    | DaemonConnected
-    | DaemonDisconnected
-)
+SupervisorHeard = SupervisorRegistered | SupervisorStateChanged
+Restoration = RestorationRequested | RestorationProved
+OfSupervisor = SupervisorHeard | SupervisorRestartRequested | Restoration
+OfSender = OfSupervisor | OfAgent | DaemonAdmitted | DaemonConnected | DaemonDisconnected
 OfContract = ContractCreated | ContractAssigned | ContractDeleted
 OfTask = TaskClaimed | TaskCompleted | TaskFailed | TaskReleased
 
@@ -67,13 +68,26 @@ class KnownSenders:
 
     name = "supervisor_heartbeat"
     schema = "supervisor_heartbeat"
-    tables = ("senders", "assignments", "held_tasks", "follow_ups", "agent_connections", "drives")
+    tables = (
+        "senders",
+        "assignments",
+        "held_tasks",
+        "follow_ups",
+        "agent_connections",
+        "saved_state",
+        "restored",
+        "drives",
+    )
     fold_number = 4
     events: frozenset[type] = frozenset(
         (
             SupervisorRegistered,
             SupervisorStateChanged,
             SupervisorRestartRequested,
+            SupervisorSaved,
+            CheckpointSaved,
+            RestorationRequested,
+            RestorationProved,
             DaemonAdmitted,
             DaemonConnected,
             DaemonDisconnected,
@@ -110,6 +124,9 @@ class KnownSenders:
                     daemon = states[(tenant, stream_name("daemon", event.daemon_id))]
                     admission = daemon.admission if isinstance(daemon, Daemon) else None
                     heard(assigned[(tenant, event.contract_id)], event.daemon_id, admission)
+                if isinstance(event, RestorationProved) and (tenant, event.contract_id) in assigned:
+                    contract = (tenant, event.contract_id)
+                    assigned[contract] = restored(assigned[contract], event, applied.recorded.entity_id)
         rows = [(*key, dump_state(states[key])) for key in sorted(changed)]
         after = {key: msgspec.structs.astuple(each) for key, each in assigned.items()}
         new = [(*key, *row) for key, row in after.items() if before.get(key) != row]
@@ -118,8 +135,10 @@ class KnownSenders:
             ("store_assignments", new, 6),
             ("forget_assignments", sorted(before.keys() - after.keys()), 2),
         ):
-            await _execute(connection, name, stored, width)
+            await execute(connection, SQL[name], stored, width)
         await _store_work(connection, batch, work, held, states)
+        await store_saves(connection, batch)
+        await store_restored(connection, batch)
         await store_drives(connection, batch)
 
 
@@ -147,14 +166,6 @@ def _fold_work(work: Work, applied: Applied) -> None:
             pass
 
 
-async def _execute(
-    connection: asyncpg.Connection, name: str, rows: Iterable[tuple[object, ...]], width: int
-) -> None:
-    """Executes the named statement for `rows`. No rows: no statement."""
-    if stored := sorted(rows):
-        await connection.execute(SQL[name], *columns(stored, width))
-
-
 async def _store_work(
     connection: asyncpg.Connection,
     batch: Sequence[Applied],
@@ -172,11 +183,11 @@ async def _store_work(
     }
     gone = {row[:3] for row in before} - {row[:3] for row in after}
     due = [(*key, work.holds(key), work.touched[key][0]) for key in owing]
-    await _execute(connection, "forget_held", gone, 3)
-    await _execute(connection, "store_held", after - before, 4)
-    await _execute(connection, "forget_follow_ups", work.touched.keys() - owing, 3)
-    await _execute(connection, "store_follow_ups", due, 5)
-    await _execute(connection, "store_connections", joined, 4)
+    await execute(connection, SQL["forget_held"], gone, 3)
+    await execute(connection, SQL["store_held"], after - before, 4)
+    await execute(connection, SQL["forget_follow_ups"], work.touched.keys() - owing, 3)
+    await execute(connection, SQL["store_follow_ups"], due, 5)
+    await execute(connection, SQL["store_connections"], joined, 4)
 
 
 def _agent(states: dict[Key, SenderState], key: AgentKey) -> Agent:
@@ -239,10 +250,10 @@ async def _load_assignments(connection: asyncpg.Connection, batch: Sequence[Appl
     keys = {
         (
             each.recorded.tenant,
-            each.event.contract_id if isinstance(each.event, SupervisorHeard) else each.recorded.entity_id,
+            each.event.contract_id if isinstance(each.event, OfSupervisor) else each.recorded.entity_id,
         )
         for each in batch
-        if isinstance(each.event, SupervisorHeard | OfContract)
+        if isinstance(each.event, OfSupervisor | OfContract)
     }
     rows = await connection.fetch(SQL["assignments_touched"], *columns(sorted(keys), 2)) if keys else ()
     return {

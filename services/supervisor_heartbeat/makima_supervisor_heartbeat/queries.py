@@ -63,6 +63,38 @@ class FollowUp:
     owed_at: int  # the position of the event that made it necessary
 
 
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How many bytes of saved state a contract, and all contracts of its owner, have."""
+
+    of_contract: int
+    of_owner: int
+
+
+@dataclass(frozen=True, slots=True)
+class RestorationFacts:
+    """What bears on a restoration, besides the supervisor's stream. Its contract exists."""
+
+    owner_id: str
+    holder: str | None  # the daemon that has the contract
+    holder_disconnected: bool  # by a verdict
+    admitted: bool  # the daemon that asks was admitted; False: it is known from before there were admissions
+    serves: str | None  # the owner that it was admitted for; None: every one
+    others_alive: bool  # another supervisor of the contract is alive
+
+
+@dataclass(frozen=True, slots=True)
+class RestoredContract:
+    """A contract to which AssignContract must be sent, because a restoration was proved."""
+
+    tenant: str
+    contract_id: str
+    task_id: str
+    daemon_id: str
+    connection_id: str
+    proved_at: int  # the position of the proof
+
+
 class Queries:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
@@ -116,6 +148,41 @@ class Queries:
     async def mark_followed(self, done: FollowUp) -> None:
         """Ends it, unless a later event made it necessary again."""
         await self._pool.execute(SQL["mark_followed"], done.tenant, done.contract_id, done.role, done.owed_at)
+
+    async def is_recorded(self, contract_id: str, task_id: str) -> bool:
+        """True if a heartbeat of this supervisor of this contract is recorded, registered or not."""
+        sender = stream_name("supervisor", task_id)
+        return bool(
+            await self._pool.fetchval(SQL["is_recorded"], sender, contract_id, timeout=QUERY_TIMEOUT_SECONDS)
+        )
+
+    async def room(self, tenant: str, contract_id: str) -> Room | None:
+        """None if there is no such contract."""
+        row = await self._pool.fetchrow(SQL["room"], tenant, contract_id, timeout=QUERY_TIMEOUT_SECONDS)
+        return None if row is None else Room(*row)
+
+    async def restoration_facts(
+        self, tenant: str, contract_id: str, task_id: str, daemon_id: str
+    ) -> RestorationFacts | None:
+        """None if there is no such contract."""
+        row = await self._pool.fetchrow(
+            SQL["restoration_facts"],
+            tenant,
+            contract_id,
+            stream_name("supervisor", task_id),
+            daemon_id,
+            [state.value for state in ENDED],
+            timeout=QUERY_TIMEOUT_SECONDS,
+        )
+        return None if row is None else RestorationFacts(*row)
+
+    async def restored(self, limit: int) -> list[RestoredContract]:
+        """Up to `limit` of them, the oldest first."""
+        return [RestoredContract(**row) for row in await self._pool.fetch(SQL["restored"], limit)]
+
+    async def mark_assigned(self, done: RestoredContract) -> None:
+        """Ends it, unless a later restoration made it necessary again."""
+        await self._pool.execute(SQL["mark_assigned"], done.tenant, done.contract_id, done.proved_at)
 
     async def location(self, tenant: str, task_id: str) -> SupervisorLocation | None:
         """Where the supervisor runs; None if no heartbeat of a supervisor with that id was ever recorded in

@@ -103,3 +103,42 @@ select coalesce(array_agg(stream order by stream) filter (where
            or (told ->> 'connected')::boolean), '{}') as streams,
        count(*) as read, max(stream) as last
 from (select stream, told from supervisor_heartbeat.senders where tenant = $1 and stream > $2 order by stream limit $3) as page
+
+-- name: is_recorded
+-- True if a heartbeat of this supervisor ($1: its stream) of this contract is recorded.
+select exists (select from supervisor_heartbeat.latest where sender = $1 and contract_id = $2)
+
+-- name: room
+-- The bytes of saved state that a contract has, and all contracts of its owner together.
+select coalesce(own.bytes, 0)::bigint, coalesce((
+  select sum(s.bytes) from supervisor_heartbeat.assignments o
+  join supervisor_heartbeat.saved_state s on s.tenant = o.tenant and s.contract_id = o.contract_id
+  where o.tenant = a.tenant and o.owner_id = a.owner_id
+), 0)::bigint
+from supervisor_heartbeat.assignments a
+left join supervisor_heartbeat.saved_state own on own.tenant = a.tenant and own.contract_id = a.contract_id
+where a.tenant = $1 and a.contract_id = $2
+
+-- name: restoration_facts
+-- What bears on a restoration of a supervisor ($3: its stream) of a contract that exists, for a daemon ($4). A daemon is disconnected
+-- by a verdict alone. $5: the states in which a supervisor is not alive.
+select a.owner_id, a.daemon_id as holder, coalesce(h.told ->> 'evidence' is not null, false) as holder_disconnected,
+       coalesce(d.told ->> 'admission' is not null, false) as admitted, d.told -> 'admission' ->> 'owner' as serves,
+       exists (
+         select from supervisor_heartbeat.latest l
+         join supervisor_heartbeat.senders o on o.tenant = a.tenant and o.stream = l.sender
+         where l.contract_id = a.contract_id and l.sender <> $3 and starts_with(l.sender, 'supervisor-')
+           and o.told ->> 'daemon_id' = a.daemon_id and o.told ->> 'state' is not null and o.told ->> 'state' <> all ($5::text[])
+       ) as others_alive
+from supervisor_heartbeat.assignments a
+left join supervisor_heartbeat.senders h on h.tenant = a.tenant and h.stream = 'daemon-' || a.daemon_id
+left join supervisor_heartbeat.senders d on d.tenant = a.tenant and d.stream = 'daemon-' || $4::text
+where a.tenant = $1 and a.contract_id = $2
+
+-- name: restored
+-- Contracts that are to be assigned after a restoration, the oldest first.
+select tenant, contract_id, task_id, daemon_id, connection_id, proved_at from supervisor_heartbeat.restored order by proved_at limit $1
+
+-- name: mark_assigned
+-- AssignContract was answered. A later proof has another position, and is not lost.
+delete from supervisor_heartbeat.restored where tenant = $1 and contract_id = $2 and proved_at = $3

@@ -1,5 +1,6 @@
 """Who is tracked follows from what the log says, event by event."""
 
+from datetime import UTC, datetime
 from uuid import UUID
 
 from makima_schemas.codec import Event, encode
@@ -7,7 +8,8 @@ from makima_schemas.connections import REMEMBERED_CONNECTIONS
 from makima_schemas.contract.events import ContractStarted
 from makima_schemas.daemon import DaemonConnected, DaemonDisconnected
 from makima_schemas.envelope import EventMeta, Recorded
-from makima_schemas.supervisor import SupervisorRegistered, SupervisorState
+from makima_schemas.evidence import Arrival
+from makima_schemas.supervisor import RestorationProved, SupervisorRegistered, SupervisorState
 from makima_stale_detector.domain.members.sender import Sender, evolve, sender_of_event
 
 from tests.services.stale_detector.sender_events import EVIDENCE, NOW, changed
@@ -82,6 +84,20 @@ def test_a_replaced_connection_may_not_speak_any_more() -> None:
     assert sender.accepts("c1", "y")
     assert sender.accepts("c1", None)
     assert not sender.accepts("c2", "y")
+
+
+def test_where_a_connection_was_handed_out_no_other_one_counts() -> None:
+    proved = RestorationProved("c1", "d2", "y", Arrival("e1", 2, datetime(2026, 1, 1, tzinfo=UTC)))
+    sender = fold(
+        "supervisor-t1",
+        registered(connection="x"),
+        changed(SupervisorState.WORKING, "y", daemon="d2"),
+        proved,
+    )
+    assert sender is not None
+    assert sender.handed_out
+    assert not sender.accepts("c1", "held-up")
+    assert sender.accepts("c1", "y")
 
 
 def test_only_so_many_replaced_connections_are_remembered() -> None:

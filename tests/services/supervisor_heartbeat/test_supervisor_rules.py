@@ -1,14 +1,13 @@
 """What a heartbeat and a verdict change in a supervisor."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from makima_kernel.testing import scenario
 from makima_schemas.errors import ErrorCode
-from makima_schemas.evidence import Arrival, Evidence
+from makima_schemas.evidence import Arrival
 from makima_schemas.supervisor import (
     ObserveHeartbeat,
-    SupervisorRegistered,
     SupervisorRestartRequested,
     SupervisorState,
     SupervisorStateChanged,
@@ -16,61 +15,20 @@ from makima_schemas.supervisor import (
 from makima_supervisor_heartbeat.domain.supervisor import OrderRestart, SupervisorDecider
 from makima_supervisor_heartbeat.domain.verdict import JudgeSilence
 
-NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-WORKING, IDLE, INTERRUPTED = SupervisorState.WORKING, SupervisorState.IDLE, SupervisorState.INTERRUPTED
+from tests.services.supervisor_heartbeat.supervisor_events import (
+    IDLE,
+    INTERRUPTED,
+    NOON,
+    WORKING,
+    at,
+    changed,
+    evidence,
+    heartbeat,
+    registered,
+    silenced,
+)
 
 given = scenario(SupervisorDecider())
-
-
-def at(sequence: int, epoch: str = "e1") -> Arrival:
-    return Arrival(epoch, sequence, NOON + timedelta(seconds=sequence))
-
-
-def heartbeat(  # noqa: PLR0917 - sentences read better without names
-    sequence: int,
-    state: SupervisorState = WORKING,
-    connection: str | None = "a",
-    daemon: str = "d1",
-    contract: str = "c1",
-    epoch: str = "e1",
-) -> ObserveHeartbeat:
-    return ObserveHeartbeat(contract, daemon, connection, state, "plan", at(sequence, epoch))
-
-
-def registered(sequence: int = 1, connection: str | None = "a") -> SupervisorRegistered:
-    return SupervisorRegistered("c1", "d1", connection, WORKING, "plan", heard=at(sequence))
-
-
-def changed(
-    sequence: int,
-    old: SupervisorState,
-    new: SupervisorState,
-    connection: str | None = "a",
-    daemon: str = "d1",
-) -> SupervisorStateChanged:
-    return SupervisorStateChanged("c1", daemon, connection, old, new, "plan", "heartbeat", heard=at(sequence))
-
-
-def evidence(sequence: int, epoch: str = "e1", watermark: int = 100) -> Evidence:
-    heard = NOON + timedelta(seconds=sequence) if sequence else None
-    return Evidence(
-        heard,
-        50.0,
-        NOON + timedelta(seconds=90),
-        NOON + timedelta(seconds=watermark),
-        0.0,
-        "test",
-        sequence,
-        epoch,
-    )
-
-
-def silenced(
-    sequence: int, old: SupervisorState = WORKING, connection: str | None = "a"
-) -> SupervisorStateChanged:
-    return SupervisorStateChanged(
-        "c1", "d1", connection, old, INTERRUPTED, "plan", "heartbeat_expired", evidence(sequence)
-    )
 
 
 def test_the_first_heartbeat_registers() -> None:

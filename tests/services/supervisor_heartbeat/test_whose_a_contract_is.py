@@ -11,7 +11,15 @@ from makima_schemas.commands import Accepted, Request
 from makima_schemas.contract.events import ContractAssigned, ContractDeleted
 from makima_schemas.daemon import DaemonAdmitted, DaemonConnected
 from makima_schemas.envelope import EventMeta
-from makima_schemas.supervisor import SupervisorRegistered, SupervisorState
+from makima_schemas.evidence import Arrival
+from makima_schemas.supervisor import (
+    RestorationProved,
+    RestorationRequested,
+    SupervisorRegistered,
+    SupervisorState,
+    SupervisorStateChanged,
+)
+from makima_supervisor_heartbeat.domain.contracts import Assigned
 from makima_supervisor_heartbeat.domain.daemon import Daemon
 from makima_supervisor_heartbeat.domain.sender_state import SUPERVISOR, SenderState
 
@@ -19,6 +27,7 @@ from tests.contracts_in_the_log import CREATED
 from tests.services.supervisor_heartbeat.harness import Running, supervisor_beat
 from tests.services.supervisor_heartbeat.messages import message
 from tests.services.supervisor_heartbeat.sender_cache_world import IDLE, WORKING, World
+from tests.services.supervisor_heartbeat.supervisor_events import NOON
 
 
 def admitted(world: World, daemon_id: str, owner: str | None) -> None:
@@ -47,16 +56,27 @@ def test_one_that_does_not_serve_the_owner_registers_nobody() -> None:
     assert len(world.hear()) == 1
 
 
-def test_a_daemon_takes_over_whose_predecessor_fell_silent_if_it_serves_the_owner() -> None:
+def test_a_daemon_goes_on_for_one_that_fell_silent_only_by_a_restoration() -> None:
     world = World()
     world.settle()
     event = world.verdict(world.sequence)
     world.append(event)
     world.learn(event, world.position)
-    admitted(world, "d2", "bob")
-    assert not world.hear(WORKING, "b", "d2")
     admitted(world, "d2", "ada")
-    assert len(world.hear(WORKING, "b", "d2")) == 1
+    assert not world.hear(WORKING, "b", "d2"), "silence gives it to nobody"
+    after = Arrival("e1", world.sequence, NOON)
+    requested = RestorationRequested("c-t1", "d2", "b", "resumed", "", after, "a")
+    world.append(requested)
+    assert not world.learn(requested, world.position), "what was heard before proves nothing"
+    assert not world.hear(WORKING, "held-up", "d1")
+    assert not world.hear(WORKING, "other", "d2")
+    [(sender, observed)] = world.hear(WORKING, "b", "d2")
+    events, _ = world.decide(sender, observed)
+    assert [type(event) for event in events] == [SupervisorStateChanged, RestorationProved]
+    for position, event in enumerate(events, world.position - 1):
+        world.learn(event, position)
+    assert world.senders.contracts.assigned("c-t1") == Assigned("ada", "d2", "b", "t1")
+    assert not world.hear(IDLE, "a", "d1")
 
 
 def test_from_its_assignment_on_no_other_daemons_beat_counts() -> None:

@@ -89,3 +89,9 @@ class QuotaSettings(BaseModel):
     new_connections_per_daemon: int = Field(
         default=10_000, ge=1, description="of one daemon's supervisors and agents, at once and then per hour"
     )
+    saved_state_mib_per_contract: float = Field(
+        default=128, gt=0, le=4096, description="of what its supervisors save; a restoration reads all of it"
+    )
+    saved_state_mib_per_owner: float = Field(
+        default=8192, gt=0, description="of what the supervisors of one owner's contracts save, together"
+    )

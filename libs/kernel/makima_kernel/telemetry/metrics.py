@@ -62,6 +62,14 @@ heartbeats_unfit = Counter(
     ["kind", "outcome"],
 )
 supervisor_restarts = Counter("makima_supervisor_restarts_total", "Requested restarts of supervisors")
+supervisor_saves = Counter("makima_supervisor_saves_total", "Saves of supervisors' state, by kind", ["kind"])
+supervisor_restorations = Counter(
+    "makima_supervisor_restorations_total", "Restorations of supervisors that were asked for", ["outcome"]
+)
+supervisor_restorations_proved = Counter(
+    "makima_supervisor_restorations_proved_total",
+    "Restorations that a heartbeat of the new connection proved",
+)
 placements = Counter(
     "makima_placements_total",
     "Requests to daemons to start a supervisor that is wanted, by outcome; overtaken: another one was heard first, "

@@ -206,10 +206,13 @@ class TaskFailed:
 
 @dataclass(frozen=True, slots=True)
 class QuestionAsked:
+    """`again`: it was asked before and is open; a restored supervisor has it delivered once more."""
+
     question_id: str
     question: str
     question_type: QuestionType
     options: tuple[str, ...] = ()
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,8 +50,8 @@ WaitingFor = Literal["question", "phase_confirmation"]
 QuestionType = Literal["text", "choice", "confirm"]
 CompletedBy = Literal["cleanup_done", "cleanup_deadline", "no_worktrees", "request"]
 
-# `first_heard`: nobody had it. `taken_over`: its daemon's supervisor had ended or fallen silent. `placed` and
-# `restored`: by the supervisor-heartbeat service.
+# `first_heard`: nobody had it. `taken_over`: of logs before restorations; its daemon's supervisor had ended or fallen
+# silent. `placed` and `restored`: by the supervisor-heartbeat service.
 AssignedBecause = Literal["first_heard", "taken_over", "placed", "restored"]
 
 Version = Annotated[int, Strict(), Field(ge=0, lt=2**63)]  # of a stream

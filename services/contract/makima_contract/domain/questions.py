@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from makima_schemas.codec import encode
 from makima_schemas.contract.commands import AnswerQuestion, AskQuestion, SendMessage
 from makima_schemas.contract.events import ContractEvent, MessageSent, QuestionAnswered, QuestionAsked
 from makima_schemas.errors import ErrorCode
@@ -9,7 +10,9 @@ from makima_schemas.refusal import Refused
 
 from makima_contract.domain.refusals import invalid
 from makima_contract.domain.state import Contract
+from makima_contract.domain.statuses import LIFECYCLE
 
+MAX_ASKED_AGAIN_BYTES: Final = 384 * 1024  # an append may have 512 KiB
 CONFIRM_ANSWERS: Final = ("yes", "no")  # of a question of type `confirm`
 
 
@@ -27,6 +30,22 @@ def ask(contract: Contract, command: AskQuestion) -> list[ContractEvent]:
     if (command.question_type == "choice") != bool(command.options):
         raise invalid("options", "options are required for type choice, and allowed for no other type")
     return [QuestionAsked(command.question_id, command.question, command.question_type, command.options)]
+
+
+def asked_again(contract: Contract) -> list[ContractEvent]:
+    """The open questions once more, oldest first, for who waits for an answer after a restoration: with the assignment
+    in one append, so once. Those that do not fit into it are only listed.
+    """
+    if LIFECYCLE.allowed(contract.status, AskQuestion) is None:
+        return []
+    left, found = MAX_ASKED_AGAIN_BYTES, list[ContractEvent]()
+    for question_id, question in contract.questions.items():
+        again = QuestionAsked(
+            question_id, question.question, question.question_type, question.options, again=True
+        )
+        if question.answer is None and (left := left - len(encode(again))) >= 0:
+            found.append(again)
+    return found
 
 
 def answer(contract: Contract, command: AnswerQuestion) -> list[ContractEvent]:

@@ -76,12 +76,13 @@ LIFECYCLE: Final = Lifecycle[ContractStatus](
     Row(STARTED,        c.AnswerQuestion,       e.QuestionAnswered,     STAY),
     # additional events: the contract begins or stops to wait for input; new work aborts a completion; an old
     # client (`complete_first`) archives a contract that is still running; a contract that ends takes its
-    # supervisor's task with it
+    # supervisor's task with it; a restored supervisor has its open questions delivered again
     SideEffect((ACTIVE,),     c.StartContract,        e.InputAwaited,         WAITING_FOR_INPUT),
     SideEffect(RUNNING,       c.AskQuestion,          e.InputAwaited,         WAITING_FOR_INPUT),
     SideEffect((WAITING_FOR_INPUT,), (c.AnswerQuestion, *MAY_END_CONFIRMATION), e.InputReceived, ACTIVE),
     SideEffect((WAITING_FOR_INPUT,), MAY_END_CONFIRMATION, e.InputAwaited,    WAITING_FOR_INPUT),
     SideEffect((COMPLETING,), (c.CreateTask, c.HandOffTask, c.AskQuestion), e.CompletionAborted, GOING_ON),
+    SideEffect(STARTED,       c.AssignContract,       e.QuestionAsked,        STAY),
     SideEffect(RUNNING,       c.ArchiveContract,      e.ContractCompleted,    COMPLETED),
     SideEffect((CREATED, *RUNNING, COMPLETING), (c.CompleteContract, c.FinishCompletion, c.ArchiveContract),
                e.TaskCompleted, STAY),

@@ -5,6 +5,7 @@ from makima_schemas.contract import events as e
 from makima_schemas.contract.events import ContractEvent
 from makima_schemas.contract.model import ContractStatus
 
+from makima_contract.domain.questions import asked_again
 from makima_contract.domain.state import Contract
 from makima_contract.domain.statuses import RUNNING
 from makima_contract.domain.waiting import resume_target
@@ -55,7 +56,8 @@ def assign(contract: Contract, command: c.AssignContract) -> list[ContractEvent]
     may_have = (None, command.replaces, command.daemon_id)
     if command.because in ("first_heard", "placed") and contract.daemon_id not in may_have:
         return []
-    return [e.ContractAssigned(command.daemon_id, command.because, command.connection_id, command.task_id)]
+    assigned = e.ContractAssigned(command.daemon_id, command.because, command.connection_id, command.task_id)
+    return [assigned, *(asked_again(contract) if command.because == "restored" else ())]
 
 
 def start_completion(contract: Contract, command: c.StartCompletion) -> list[ContractEvent]:

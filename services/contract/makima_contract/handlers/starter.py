@@ -84,8 +84,7 @@ class Starter:
         if not await self._answered(supervisor, f"task/{supervisor.task_id}", task):
             return
         if supervisor.daemon_id is not None:
-            because = "taken_over" if supervisor.takes_over else "first_heard"
-            assigning = AssignContract(supervisor.daemon_id, because)
+            assigning = AssignContract(supervisor.daemon_id, "first_heard")
             if not await self._answered(supervisor, f"assign/{supervisor.owed_at}", assigning):
                 return
         follow = FollowSupervisor(supervisor.task_id, supervisor.task_status)

@@ -24,9 +24,8 @@ class Role(StrEnum):
 class Scope(StrEnum):
     """Which resources a caller may reach through a route; an administrator may reach all of them."""
 
-    CONTRACT = (
-        "the contract in the path, if it is the owner's or the agent's, or the daemon runs its supervisor"
-    )
+    CONTRACT = "the contract in the path, if it is the owner's or the agent's, or the daemon runs or restores its supervisor"
+    SERVES = "as before; of daemons any that serves the contract's owner"
     DAEMON = "the daemon in the path, if the caller is that daemon, or owns a contract that it runs"
     OWN = "the owner's, or the daemon's"
     ALL = "the system"
@@ -76,6 +75,9 @@ _OF_ROLE: Final = Rule(
 )
 _BEATS: Final = Rule(WORKERS | AGENTS, Scope.CONTRACT, speaker=Speaker.OF_ROLE, replaced=None)
 _SUPERVISOR_BEATS: Final = Rule(WORKERS | AGENTS, Scope.CONTRACT, speaker=Speaker.SUPERVISOR, replaced=None)
+_SUPERVISOR_SPEAKS: Final = Rule(
+    WORKERS | AGENTS, Scope.CONTRACT, speaker=Speaker.SUPERVISOR, replaced=ErrorCode.SUPERSEDED
+)
 _SUPERVISOR_READS: Final = Rule(EVERYBODY | AGENTS, Scope.CONTRACT, speaker=Speaker.SUPERVISOR)
 _RUNS_THE_SYSTEM: Final = Rule(ADMINS, Scope.ALL)
 
@@ -103,6 +105,7 @@ POLICY: Final[Mapping[str, Rule]] = {
     f"GET {_CONTRACT}/agents/{{role}}": Rule(EVERYBODY | AGENTS, Scope.CONTRACT, speaker=Speaker.OF_ROLE),
     f"GET {_CONTRACT}/supervisor/status": _SUPERVISOR_READS,
     f"GET {_CONTRACT}/supervisor/heartbeats": _SUPERVISOR_READS,
+    f"GET {_CONTRACT}/supervisor/state": _SUPERVISOR_READS,
     **{
         f"POST {part}": _WORKS
         for part in (
@@ -110,6 +113,7 @@ POLICY: Final[Mapping[str, Rule]] = {
             f"{_CONTRACT}/questions/{{question_id}}/answer",
             f"{_CONTRACT}/supervisor/restart",
             f"{_CONTRACT}/agents/{{role}}/token",
+            f"{_CONTRACT}/supervisor/sync",
         )
     },
     **{
@@ -128,6 +132,10 @@ POLICY: Final[Mapping[str, Rule]] = {
     },
     f"POST {_CONTRACT}/agents/{{role}}/heartbeat": _BEATS,
     f"POST {_CONTRACT}/supervisor/heartbeat": _SUPERVISOR_BEATS,
+    f"POST {_CONTRACT}/supervisor/state": _SUPERVISOR_SPEAKS,
+    f"POST {_CONTRACT}/supervisor/restore": Rule(
+        WORKERS | AGENTS, Scope.SERVES, speaker=Speaker.SUPERVISOR, replaced=ErrorCode.SUPERSEDED
+    ),
     f"PUT {_CONTRACT}/phase-guard": _DECIDES,
     f"PUT {_CONTRACT}/auto-complete": _DECIDES,
     f"POST {_CONTRACT}/check-completion": _DECIDES,

@@ -19,7 +19,7 @@ from makima_schemas.errors import ErrorCode
 from makima_schemas.identity import is_id
 from makima_schemas.refusal import Refused
 from makima_schemas.silence import MaintenanceCommand
-from makima_schemas.supervisor import RestartSupervisor
+from makima_schemas.supervisor import RestartSupervisor, RestoreSupervisor, SaveState
 from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
 from starlette.requests import HTTPConnection
 from starlette.types import Scope as StarletteScope
@@ -159,16 +159,16 @@ async def _check_scope(connection: HTTPConnection, access: Access, rule: Rule, c
 
     A malformed id passes this check: the route's own validation rejects it with the reason.
     """
-    if caller.role is Role.ADMIN or rule.scope not in (Scope.CONTRACT, Scope.DAEMON):
+    if caller.role is Role.ADMIN or rule.scope not in (Scope.CONTRACT, Scope.SERVES, Scope.DAEMON):
         return
-    name: str = connection.path_params["contract_id" if rule.scope is Scope.CONTRACT else "daemon_id"]
+    name: str = connection.path_params["daemon_id" if rule.scope is Scope.DAEMON else "contract_id"]
     if not is_id(name):
         return
     if caller.agent is not None:
         if name != caller.agent.contract_id:
             raise unknown_contract(name)
-    elif rule.scope is Scope.CONTRACT:
-        if not await may_see(access, caller.visibility, name):
+    elif rule.scope is not Scope.DAEMON:
+        if not await may_see(access, caller.visibility, name, serves=rule.scope is Scope.SERVES):
             raise unknown_contract(name)
     elif not (
         name == caller.visibility.daemon_id or await access.queries.sees_daemon(caller.visibility, name)
@@ -228,8 +228,9 @@ def no_valid_token() -> Refused:
     )
 
 
-async def may_see(access: Access, visibility: Visibility, contract_id: str) -> bool:
-    """True if the contract's owner and daemon are those that `visibility` names, if it names any.
+async def may_see(access: Access, visibility: Visibility, contract_id: str, *, serves: bool = False) -> bool:
+    """True if the contract's owner and daemon are those that `visibility` names, if it names any; with `serves`, a
+    daemon that serves the owner will do.
 
     A deleted contract keeps its owner, so that a repeated deletion with the same key gets the first answer,
     not a 404.
@@ -238,16 +239,23 @@ async def may_see(access: Access, visibility: Visibility, contract_id: str) -> b
         visibility.tenant, visibility.owner_id, contract_id
     ):
         return False
-    return visibility.daemon_id is None or await access.queries.runs(
-        visibility.tenant, contract_id, visibility.daemon_id
-    )
+    if visibility.daemon_id is None:
+        return True
+    reaches = access.queries.serves if serves else access.queries.runs
+    return await reaches(visibility.tenant, contract_id, visibility.daemon_id)
 
 
 def request_for(
     principal: Principal,
     command_id: UUID,
     target: str,
-    command: ContractCommand | RestartSupervisor | AgentCommand | AdmitDaemon | MaintenanceCommand,
+    command: ContractCommand
+    | RestartSupervisor
+    | SaveState
+    | RestoreSupervisor
+    | AgentCommand
+    | AdmitDaemon
+    | MaintenanceCommand,
     expected_version: int | None = None,
 ) -> Request:
     """The request that carries a command over the bus.

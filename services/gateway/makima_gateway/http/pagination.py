@@ -16,7 +16,16 @@ from makima_gateway.http.problems import invalid
 R = TypeVar("R")
 PAGE_BYTES: Final = 1024 * 1024  # of JSON; at least one row is shown
 List = Literal[
-    "contracts", "tasks", "questions", "messages", "daemons", "events", "tokens", "agents", "dead-letters"
+    "contracts",
+    "tasks",
+    "questions",
+    "messages",
+    "daemons",
+    "events",
+    "tokens",
+    "agents",
+    "dead-letters",
+    "state",
 ]
 
 

@@ -18,7 +18,12 @@ from makima_schemas.contract.events import (
 from makima_schemas.daemon import DaemonEvent
 from makima_schemas.envelope import Recorded
 from makima_schemas.silence import SilenceEvent
-from makima_schemas.supervisor import SupervisorEvent
+from makima_schemas.supervisor import (
+    CheckpointSaved,
+    StateCorruptionDetected,
+    SupervisorEvent,
+    SupervisorSaved,
+)
 
 from makima_gateway.read_model import fold_agents as agent_fold
 from makima_gateway.read_model import fold_contract as contract_fold
@@ -34,7 +39,11 @@ EVENTS: Final[frozenset[type]] = frozenset(
     event
     for union in (ContractEvent, SupervisorEvent, AgentEvent, DaemonEvent, CompletionEvent, SilenceEvent)
     for event in get_args(union)
-)
+) - {
+    SupervisorSaved,
+    CheckpointSaved,
+    StateCorruptionDetected,
+}  # these are read from the log, when they are asked for
 
 
 def contract_of(recorded: Recorded, event: Event) -> ContractKey | None:

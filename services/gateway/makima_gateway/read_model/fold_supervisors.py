@@ -12,6 +12,8 @@ from makima_schemas.evidence import Arrival, Evidence
 from makima_schemas.silence import StaleCleared, StaleDetected
 from makima_schemas.supervisor import (
     ENDED,
+    RestorationProved,
+    RestorationRequested,
     SupervisorRegistered,
     SupervisorRestartRequested,
     SupervisorStateChanged,
@@ -24,6 +26,8 @@ Foreign = (
     SupervisorRegistered
     | SupervisorStateChanged
     | SupervisorRestartRequested
+    | RestorationRequested
+    | RestorationProved
     | DaemonAdmitted
     | DaemonConnected
     | DaemonDisconnected
@@ -40,17 +44,26 @@ def apply(rows: Rows, contract: ContractRow | None, recorded: Recorded, event: F
             _supervisor(rows, contract, recorded, event)
             if contract is not None and contract.supervisor_task_id == recorded.entity_id:
                 derive_supervisor(rows, contract, recorded)
+        case RestorationRequested() | RestorationProved():
+            if contract is not None:
+                _restoration(rows, contract, recorded, event)
         case DaemonAdmitted() | DaemonConnected() | DaemonDisconnected():
             _daemon(rows, recorded, event)
+        case CompletionDetected() | StaleDetected() | StaleCleared():
+            if contract is not None:
+                _found(contract, recorded, event)
+
+
+def _found(
+    contract: ContractRow, recorded: Recorded, event: CompletionDetected | StaleDetected | StaleCleared
+) -> None:
+    match event:
         case CompletionDetected():
-            if contract is not None:
-                contract.completion_detected_at = recorded.recorded_at
+            contract.completion_detected_at = recorded.recorded_at
         case StaleDetected():
-            if contract is not None:
-                contract.stale = True
+            contract.stale = True
         case StaleCleared():
-            if contract is not None:
-                contract.stale = False
+            contract.stale = False
 
 
 def _supervisor(
@@ -86,17 +99,44 @@ def _supervisor(
     rows.supervisors_of.setdefault((recorded.tenant, event.contract_id), set()).add(task_id)
     if contract is None:
         return
+    silenced = isinstance(event, SupervisorStateChanged) and event.changed_by == "heartbeat_expired"
+    if not silenced and (contract.restoring_task_id, contract.restoring_connection_id) != (
+        task_id,
+        event.connection_id,
+    ):
+        _end_restoration(contract, task_id)  # the connection before spoke first
     if contract.daemon_id is None and _serves(rows, contract, event.daemon_id):
         contract.daemon_id = event.daemon_id
     if contract.daemon_id != event.daemon_id and contract.supervisor_task_id != task_id:
         return
-    silenced = isinstance(event, SupervisorStateChanged) and event.changed_by == "heartbeat_expired"
     # A verdict of silence on a supervisor that was replaced must not mark its successor as dead.
     if not silenced or contract.supervisor_task_id == task_id:
         contract.supervisor_task_id, contract.supervisor_alive = task_id, alive
     last_heard = _last_heard(event.heard, evidence) or (None if silenced else recorded.recorded_at)
     if last_heard is not None:
         contract.last_activity_at = max(contract.last_activity_at, last_heard)
+
+
+def _restoration(
+    rows: Rows,
+    contract: ContractRow,
+    recorded: Recorded,
+    event: RestorationRequested | RestorationProved,
+) -> None:
+    """A connection was handed out; or it is in force, and the contract is its daemon's, as ContractAssigned will say."""
+    if isinstance(event, RestorationRequested):
+        contract.restoring_task_id = recorded.entity_id
+        contract.restoring_daemon_id = event.daemon_id
+        contract.restoring_connection_id = event.connection_id
+        return
+    _end_restoration(contract, recorded.entity_id)
+    assign(rows, contract, event.daemon_id)
+    derive_supervisor(rows, contract, recorded)
+
+
+def _end_restoration(contract: ContractRow, task_id: str) -> None:
+    if contract.restoring_task_id == task_id:
+        contract.restoring_task_id = contract.restoring_daemon_id = contract.restoring_connection_id = None
 
 
 def link_early_supervisors(rows: Rows, contract: ContractRow) -> None:

@@ -67,6 +67,8 @@ def apply(rows: Rows, contract: ContractRow, recorded: Recorded, event: Contract
             task = rows.tasks[(tenant, contract_id, task_id)]
             _move(contract, task, TaskStatus.FAILED, at)
             task.result = result
+        case QuestionAsked(again=True):
+            pass  # it is open already
         case QuestionAsked(question_id=question_id, question=question, question_type=kind, options=options):
             rows.questions[(tenant, contract_id, question_id)] = QuestionRow(
                 tenant,

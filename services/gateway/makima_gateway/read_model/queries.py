@@ -8,6 +8,7 @@ from typing import Final, Generic, TypeVar, cast
 
 import asyncpg
 from makima_kernel.event_log.named_sql import named
+from makima_schemas.contract.model import TaskStatus
 
 from makima_gateway.read_model.rows import (
     ContractRow,
@@ -193,6 +194,21 @@ class Queries:
     async def runs(self, tenant: str, contract_id: str, daemon_id: str) -> bool:
         """True if this daemon runs the contract's supervisor."""
         return bool(await self._pool.fetchval(SQL["runs"], tenant, contract_id, daemon_id))
+
+    async def serves(self, tenant: str, contract_id: str, daemon_id: str) -> bool:
+        """True if this daemon may run contracts of this one's owner."""
+        return bool(await self._pool.fetchval(SQL["serves"], tenant, contract_id, daemon_id))
+
+    async def supervisor_of(self, tenant: str, contract_id: str, task_id: str) -> SupervisorRow | None:
+        record = await self._one("supervisor_of", tenant, contract_id, task_id)
+        return None if record is None else supervisor_row(record)
+
+    async def statuses_of_tasks(
+        self, tenant: str, contract_id: str, task_ids: Sequence[str]
+    ) -> dict[str, TaskStatus]:
+        """By task id; those that the contract does not have are missing."""
+        found = await self._all("statuses_of_tasks", tenant, contract_id, list(task_ids))
+        return {cast("str", record["id"]): TaskStatus(cast("str", record["status"])) for record in found}
 
     async def owners(self, tenant: str, contract_ids: list[str]) -> list[tuple[str, str]]:
         """(contract id, owner id) of the contracts that exist."""

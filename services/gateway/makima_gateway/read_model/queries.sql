@@ -16,7 +16,8 @@ select
   tenant, id, name, '' as description, contract_type, owner_id, status, phase, phases, deliverables, version, phase_guard,
   auto_complete_enabled, stale_after_seconds, tasks_total, tasks_pending, tasks_claimed, tasks_running, tasks_completed, tasks_failed,
   waiting_for, validated, blocked_reason, failure_reason, stale, supervisor_task_id, supervisor_alive, created_at, updated_at,
-  status_changed_at, last_activity_at, completion_detected_at, created_position, validation_reason, ever_active, daemon_id, found
+  status_changed_at, last_activity_at, completion_detected_at, created_position, validation_reason, ever_active, daemon_id,
+  restoring_task_id, restoring_daemon_id, restoring_connection_id, found
 from (
   select *, count(*) over () as found, sum(bytes) over (order by created_position desc) - bytes as bytes_before from (
     select *, octet_length(phases::text) + octet_length(deliverables::text) + octet_length(coalesce(blocked_reason, '')) +
@@ -117,8 +118,27 @@ select $4::text is null and exists (
 )
 
 -- name: runs
--- Whether the contract is this daemon's.
-select exists (select from gateway.contracts where tenant = $1 and id = $2 and daemon_id = $3)
+-- Whether the contract is this daemon's, or its supervisor was handed out to it by a restoration.
+select exists (
+  select from gateway.contracts where tenant = $1 and id = $2 and (daemon_id = $3 or restoring_daemon_id = $3)
+)
+
+-- name: serves
+-- Whether the daemon may run contracts of this one's owner (makima_schemas.assignment).
+select exists (
+  select from gateway.contracts
+  left join gateway.daemons on daemons.tenant = contracts.tenant and daemons.id = $3
+  where contracts.tenant = $1 and contracts.id = $2
+    and (daemons.id is null or not daemons.admitted or daemons.owner_id is null or daemons.owner_id = contracts.owner_id)
+)
+
+-- name: supervisor_of
+-- A supervisor of the contract, whether it drives it or not.
+select * from gateway.supervisors where tenant = $1 and contract_id = $2 and task_id = $3
+
+-- name: statuses_of_tasks
+-- The status of each of these tasks that the contract has.
+select id, status from gateway.tasks where tenant = $1 and contract_id = $2 and id = any ($3::text[])
 
 -- name: owners
 select id, owner_id from gateway.contracts where tenant = $1 and id = any ($2::text[])

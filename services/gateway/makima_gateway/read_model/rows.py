@@ -65,6 +65,10 @@ class ContractRow:
     ever_active: bool  # True: at least one event that counts as activity has happened
     # The daemon that it is assigned to, or, with no assignment, whose supervisor was heard first.
     daemon_id: str | None
+    # A restoration that is not proved: the supervisor, and what was handed out to whom.
+    restoring_task_id: str | None = None
+    restoring_daemon_id: str | None = None
+    restoring_connection_id: str | None = None
 
 
 @dataclass(slots=True)

@@ -27,7 +27,12 @@ from makima_schemas.contract.events import (
 )
 from makima_schemas.contract.model import ContractStatus, TaskStatus
 from makima_schemas.envelope import Recorded
-from makima_schemas.supervisor import SupervisorEvent, SupervisorRegistered, SupervisorStateChanged
+from makima_schemas.supervisor import (
+    RestorationProved,
+    SupervisorEvent,
+    SupervisorRegistered,
+    SupervisorStateChanged,
+)
 from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
 
 from makima_gateway.read_model.counters import agent_changes, changes, counted, counted_agent
@@ -107,8 +112,8 @@ def touched(batch: Iterable[tuple[Recorded, Event]]) -> Touched:
                 needed.questions.add((*key, event.question_id))
         if key is not None and (role := _agent_of(event)) is not None:
             needed.agents.add((*key, role))
-        if isinstance(event, ContractAssigned):
-            needed.assigned.add((recorded.tenant, recorded.entity_id))
+        if key is not None and isinstance(event, ContractAssigned | RestorationProved):
+            needed.assigned.add(key)
         elif isinstance(event, SupervisorRegistered | SupervisorStateChanged):
             needed.daemons.add((recorded.tenant, event.daemon_id))
         senders = {"supervisor": needed.supervisors, "daemon": needed.daemons}.get(recorded.category)

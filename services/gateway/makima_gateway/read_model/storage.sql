@@ -41,7 +41,8 @@ insert into contracts select * from unnest(
   $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::json[], $10::json[], $11::bigint[],
   $12::boolean[], $13::boolean[], $14::bigint[], $15::integer[], $16::integer[], $17::integer[], $18::integer[], $19::integer[],
   $20::integer[], $21::text[], $22::boolean[], $23::text[], $24::text[], $25::boolean[], $26::text[], $27::boolean[], $28::timestamptz[],
-  $29::timestamptz[], $30::timestamptz[], $31::timestamptz[], $32::timestamptz[], $33::bigint[], $34::text[], $35::boolean[], $36::text[]
+  $29::timestamptz[], $30::timestamptz[], $31::timestamptz[], $32::timestamptz[], $33::bigint[], $34::text[], $35::boolean[], $36::text[],
+  $37::text[], $38::text[], $39::text[]
 )
 on conflict (tenant, id) do update set
   status = excluded.status, phase = excluded.phase, deliverables = excluded.deliverables, version = excluded.version,
@@ -53,7 +54,8 @@ on conflict (tenant, id) do update set
   supervisor_task_id = excluded.supervisor_task_id, supervisor_alive = excluded.supervisor_alive,
   updated_at = excluded.updated_at, status_changed_at = excluded.status_changed_at, last_activity_at = excluded.last_activity_at,
   completion_detected_at = excluded.completion_detected_at, validation_reason = excluded.validation_reason,
-  ever_active = excluded.ever_active, daemon_id = excluded.daemon_id;
+  ever_active = excluded.ever_active, daemon_id = excluded.daemon_id, restoring_task_id = excluded.restoring_task_id,
+  restoring_daemon_id = excluded.restoring_daemon_id, restoring_connection_id = excluded.restoring_connection_id;
 
 -- name: store_tasks
 -- Each task of a batch once.

@@ -7,7 +7,7 @@ import msgspec
 from makima_schemas.assignment import Admission, serves
 from makima_schemas.contract.events import ContractAssigned
 from makima_schemas.identity import stream_name
-from makima_schemas.supervisor import SupervisorState
+from makima_schemas.supervisor import RestorationProved
 
 from makima_supervisor_heartbeat.domain.daemon import Daemon
 from makima_supervisor_heartbeat.domain.foreign_heartbeats import ForeignHeartbeats
@@ -54,6 +54,11 @@ def heard(assigned: Assigned, daemon_id: str, admission: Admission | None) -> No
 def assign(assigned: Assigned, assignment: ContractAssigned) -> Assigned:
     """The contract after it went to a daemon."""
     return Assigned(assigned.owner_id, assignment.daemon_id, assignment.connection_id, assignment.task_id)
+
+
+def restored(assigned: Assigned, proof: RestorationProved, task_id: str) -> Assigned:
+    """The contract after a restoration was proved; the ContractAssigned that follows says the same."""
+    return Assigned(assigned.owner_id, proof.daemon_id, proof.connection_id, task_id)
 
 
 class Contracts:
@@ -117,6 +122,17 @@ class Contracts:
         if contract is None:
             return
         contract.assigned = assign(contract.assigned, assignment)
+        self._unsettle(contract)
+
+    def restore(self, task_id: str, proof: RestorationProved) -> None:
+        """As `assign`, for a restoration that was proved."""
+        contract = self._contracts.get(proof.contract_id)
+        if contract is None:
+            return
+        contract.assigned = restored(contract.assigned, proof, task_id)
+        self._unsettle(contract)
+
+    def _unsettle(self, contract: Contract) -> None:
         for stream in contract.supervisors.values():
             if stream in self._senders:
                 self._senders[stream].settled = False
@@ -135,18 +151,33 @@ class Contracts:
         contract.supervisors[state.daemon_id] = stream
 
     def is_foreign(self, beat: Beat) -> bool:
-        """True if the heartbeat's daemon does not run its contract, and may not take it over either; or if its
-        daemon was handed out another connection for the supervisor.
+        """True if the heartbeat's daemon does not run its contract: a restoration has to hand it out first; or
+        if its daemon was handed out another connection for the supervisor.
         """
         contract, daemon_id = self._contracts.get(beat.contract_id or ""), beat.address.daemon_id
         if contract is None or daemon_id is None:
             return False
+        if self._is_restoring(beat):
+            return False
         if contract.assigned.daemon_id == daemon_id:
             return self._is_not_the_one_handed_out(contract.assigned, beat)
-        if serves(self._admission(daemon_id), contract.assigned.owner_id) and self._is_free(contract):
+        if contract.assigned.daemon_id is None and serves(
+            self._admission(daemon_id), contract.assigned.owner_id
+        ):
             return False
         self.foreign.note(beat, daemon_id, self._senders.get(contract.holder))
         return True
+
+    def _is_restoring(self, beat: Beat) -> bool:
+        """True if a restoration that is not proved handed out the heartbeat's connection to its daemon."""
+        sender = self._senders.get(beat.address.sender)
+        if sender is None or not isinstance(sender.expected, Supervisor):
+            return False
+        restoring = sender.expected.restoring
+        return restoring is not None and (restoring.daemon_id, restoring.connection_id) == (
+            beat.address.daemon_id,
+            beat.connection_id,
+        )
 
     def _is_not_the_one_handed_out(self, assigned: Assigned, beat: Beat) -> bool:
         """Where a connection was handed out, "never seen, so newer" does not hold: else a first heartbeat of an
@@ -160,17 +191,3 @@ class Contracts:
     def _admission(self, daemon_id: str) -> Admission | None:
         sender = self._senders.get(stream_name("daemon", daemon_id))
         return sender.logged.admission if sender is not None and isinstance(sender.logged, Daemon) else None
-
-    def _is_free(self, contract: Contract) -> bool:
-        """True if no daemon has the contract, or its supervisor there fell silent."""
-        holder = contract.assigned.daemon_id
-        if holder is None:
-            return True
-        stream = contract.supervisors.get(holder)
-        if stream is None:
-            return False
-        sender = self._senders.get(stream)
-        # One that ended long ago is evicted.
-        return sender is None or (
-            isinstance(sender.expected, Supervisor) and sender.expected.state is SupervisorState.INTERRUPTED
-        )

@@ -14,9 +14,10 @@ from makima_supervisor_heartbeat.domain.daemon import Daemon
 from makima_supervisor_heartbeat.domain.daemon_limits import DaemonLimits
 from makima_supervisor_heartbeat.domain.event_budget import EventBudget
 from makima_supervisor_heartbeat.domain.heartbeats import Beat
+from makima_supervisor_heartbeat.domain.in_force import speaks
 from makima_supervisor_heartbeat.domain.sender import Observation, Sender, agrees
 from makima_supervisor_heartbeat.domain.sender_state import DAEMON, SUPERVISOR, SenderEvent, evolve
-from makima_supervisor_heartbeat.domain.supervisor import Supervisor, speaks
+from makima_supervisor_heartbeat.domain.supervisor import Supervisor
 
 
 class Observer:
@@ -65,7 +66,7 @@ class Observer:
         if isinstance(daemon.expected, Daemon) and daemon.expected.connected is None:
             found += self._of_daemon(daemon, daemon.expected, "", beat, arrival)
         events = SUPERVISOR.decide(observed, known)
-        if known.state not in (None, SupervisorState.INTERRUPTED):
+        if known.restoring is None and known.state not in (None, SupervisorState.INTERRUPTED):
             connects = beat.connection_id not in (None, known.connection_id)
             events = self._affordable(
                 sender, beat, arrival, events, ends=beat.state in ENDED, connects=connects

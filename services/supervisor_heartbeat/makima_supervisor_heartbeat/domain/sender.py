@@ -124,6 +124,8 @@ def has_left(sender: Sender, daemon_id: str, before_ns: int) -> bool:
 def agrees(state: SenderState, beat: Beat) -> bool:
     """True if a heartbeat agrees with this state, so that it needs no observation."""
     match state:
+        case Supervisor(restoring=restoring) if restoring is not None:
+            return False
         case Supervisor():
             same_connection = beat.connection_id is None or state.connection_id == beat.connection_id
             same = state.state is beat.state and state.daemon_id == beat.address.daemon_id and same_connection

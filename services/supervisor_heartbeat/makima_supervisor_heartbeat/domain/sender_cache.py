@@ -5,12 +5,14 @@ from collections.abc import Iterable, Sequence
 import msgspec
 from makima_schemas.heartbeat_codec import Address, MalformedHeartbeatError
 from makima_schemas.identity import split_stream
+from makima_schemas.supervisor import RestorationProved
 
 from makima_supervisor_heartbeat.domain.agent_heartbeats import AgentHeartbeats
 from makima_supervisor_heartbeat.domain.agents.agent import Agent
 from makima_supervisor_heartbeat.domain.contracts import Assigned, Contracts
 from makima_supervisor_heartbeat.domain.daemon_limits import DaemonLimits, Limits, Refusal
 from makima_supervisor_heartbeat.domain.heartbeats import Beat, is_late
+from makima_supervisor_heartbeat.domain.in_force import speaks
 from makima_supervisor_heartbeat.domain.observer import Observer, offset_of
 from makima_supervisor_heartbeat.domain.sender import Observation, Sender, has_ended
 from makima_supervisor_heartbeat.domain.sender_state import SenderEvent, SenderState, evolve, initial
@@ -103,12 +105,12 @@ class SenderCache:
                 last, sequence=beat.sequence, received_ns=beat.received_ns
             )
             return False, () if sender.settled else self._observations(sender, beat)
-        if isinstance(known, Supervisor) and known.state is not None:
-            if known.contract_id != beat.contract_id:
+        if isinstance(known, Supervisor):
+            if known.contract_id not in ("", beat.contract_id):
                 raise MalformedHeartbeatError(
                     f"task {sender.entity_id} belongs to contract {known.contract_id}, not to {beat.contract_id}"
                 )
-            if beat.connection_id in known.superseded:
+            if not speaks(known, known.contract_id, beat.connection_id):
                 self.signals.notify("superseded", beat)
                 return False, ()
         if last is not None and beat.hostname != last.hostname:
@@ -126,6 +128,8 @@ class SenderCache:
         if version > sender.version:
             sender.logged, sender.version = evolve(sender.logged, event), version
             self.contracts.supervised(stream, sender.logged)
+            if isinstance(event, RestorationProved):
+                self.contracts.restore(entity_id, event)
         return self._settle(sender, position)
 
     def create_contract(self, contract_id: str, assigned: Assigned) -> Sequence[tuple[Sender, Observation]]:

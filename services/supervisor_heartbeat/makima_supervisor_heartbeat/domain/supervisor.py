@@ -1,6 +1,6 @@
-"""Decider of a supervisor: which heartbeats count, state changes, verdicts of silence, restarts."""
+"""Decider of a supervisor: which heartbeats count, state changes, verdicts of silence, restarts, saves, restorations."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from makima_schemas.connections import fence
 from makima_schemas.errors import ErrorCode
@@ -8,14 +8,22 @@ from makima_schemas.evidence import Arrival, Evidence
 from makima_schemas.refusal import Refused
 from makima_schemas.supervisor import (
     ENDED,
+    CheckpointSaved,
     ObserveHeartbeat,
+    RestorationProved,
+    RestorationRequested,
+    StateCorruptionDetected,
     SupervisorEvent,
     SupervisorRegistered,
     SupervisorRestartRequested,
+    SupervisorSaved,
     SupervisorState,
     SupervisorStateChanged,
 )
 
+from makima_supervisor_heartbeat.domain.in_force import Chain, speaks
+from makima_supervisor_heartbeat.domain.restoring import Restore, restore
+from makima_supervisor_heartbeat.domain.saving import Save, save
 from makima_supervisor_heartbeat.domain.verdict import JudgeSilence, contradicted, is_out_of_order, supersedes
 
 
@@ -30,7 +38,7 @@ class OrderRestart:
     last_heard: Arrival | None = None  # the newest heartbeat that is recorded of it
 
 
-Command = ObserveHeartbeat | JudgeSilence | OrderRestart
+Command = ObserveHeartbeat | JudgeSilence | OrderRestart | Save | Restore
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +57,11 @@ class Supervisor:
     restarting: bool = False  # a restart was requested, and no heartbeat has come since
     # Evidence of the verdict in force; None if the last event was no verdict.
     evidence: Evidence | None = None
+    # A restoration handed out the connection in force: one never seen before is no newer incarnation then, but may be
+    # the held-up first heartbeat of an older one.
+    handed_out: bool = False
+    restoring: RestorationRequested | None = None  # a restoration that is not proved
+    chain: Chain = field(default_factory=Chain)
 
     @property
     def alive(self) -> bool:
@@ -66,59 +79,82 @@ class SupervisorDecider:
                 return _judge(command, state)
             case OrderRestart():
                 return _order_restart(command, state)
+            case Save():
+                return [save(command, state)]
+            case Restore():
+                return restore(command, state)
 
     def evolve(self, state: Supervisor, event: SupervisorEvent) -> Supervisor:
         match event:
             case SupervisorRegistered():
-                return Supervisor(
-                    event.contract_id,
-                    event.daemon_id,
-                    event.connection_id,
-                    event.state,
-                    event.phase,
+                return replace(
+                    state,
+                    contract_id=event.contract_id,
+                    daemon_id=event.daemon_id,
+                    connection_id=event.connection_id,
+                    state=event.state,
+                    phase=event.phase,
                     heard=event.heard,
                 )
             case SupervisorStateChanged():
-                return replace(
-                    state,
-                    daemon_id=event.daemon_id,
-                    connection_id=event.connection_id,
-                    state=event.new_state,
-                    phase=event.phase,
-                    superseded=fence(state.superseded, state.connection_id, event.connection_id),
-                    heard=event.heard or state.heard,
-                    evidence=event.evidence,
-                    restarting=False,
+                return _won_back(
+                    event,
+                    replace(
+                        state,
+                        daemon_id=event.daemon_id,
+                        connection_id=event.connection_id,
+                        state=event.new_state,
+                        phase=event.phase,
+                        superseded=fence(state.superseded, state.connection_id, event.connection_id),
+                        heard=event.heard or state.heard,
+                        evidence=event.evidence,
+                        restarting=False,
+                    ),
                 )
             case SupervisorRestartRequested(last_heard=last):
                 newer = last is not None and not is_out_of_order(last, state.heard)
                 return replace(state, restarting=True, heard=last if newer else state.heard)
+            case SupervisorSaved() | CheckpointSaved():
+                return replace(state, chain=Chain(event.number, event.hash))
+            case RestorationRequested():
+                return _requested(event, state)
+            case RestorationProved():
+                return replace(state, restoring=None, handed_out=True, heard=event.heard)
+            case StateCorruptionDetected():
+                return state
 
 
-def speaks(supervisor: Supervisor, contract_id: str, connection_id: str | None) -> bool:
-    """True if a heartbeat of this connection counts: the connection is not superseded, and the contract is
-    the supervisor's.
+def _requested(event: RestorationRequested, supervisor: Supervisor) -> Supervisor:
+    """A connection that was handed out before and never heard is fenced for good."""
+    before = supervisor.restoring
+    superseded = supervisor.superseded
+    if before is not None and before.connection_id != supervisor.connection_id:
+        superseded = fence(superseded, before.connection_id, event.connection_id)
+    return replace(
+        supervisor,
+        contract_id=event.contract_id,
+        superseded=superseded,
+        restoring=event,
+        chain=replace(supervisor.chain, hash=event.base_hash),
+    )
 
-    A connection id never seen before is taken for a newer incarnation. A sender without connection id is not
-    fenced at all (domain.md, Supervisor).
-    """
-    return connection_id not in supervisor.superseded and supervisor.contract_id in ("", contract_id)
+
+def _won_back(event: SupervisorStateChanged, supervisor: Supervisor) -> Supervisor:
+    """The connection before spoke first: the restoration ends, and the connection that it handed out is fenced."""
+    restoring = supervisor.restoring
+    if restoring is None or event.heard is None or event.connection_id == restoring.connection_id:
+        return supervisor
+    superseded = fence(supervisor.superseded, restoring.connection_id, event.connection_id)
+    return replace(supervisor, restoring=None, superseded=superseded)
 
 
 def _observe(heard: ObserveHeartbeat, supervisor: Supervisor) -> list[SupervisorEvent]:
-    if supervisor.state is None:
-        return [
-            SupervisorRegistered(
-                heard.contract_id,
-                heard.daemon_id,
-                heard.connection_id,
-                heard.state,
-                heard.phase,
-                heard=heard.heard,
-            )
-        ]
     if not speaks(supervisor, heard.contract_id, heard.connection_id):
         return []
+    if supervisor.restoring is not None:
+        return _observe_restoring(heard, supervisor, supervisor.restoring)
+    if supervisor.state is None:
+        return [_registered(heard)]
     if is_out_of_order(heard.heard, supervisor.heard) or (
         supervisor.evidence is not None and not supersedes(heard.heard, supervisor.evidence)
     ):
@@ -128,18 +164,53 @@ def _observe(heard: ObserveHeartbeat, supervisor: Supervisor) -> list[Supervisor
     known = (supervisor.state, supervisor.connection_id, supervisor.daemon_id)
     if present == known and not supervisor.restarting:
         return []
-    return [
-        SupervisorStateChanged(
-            contract_id=supervisor.contract_id,
-            daemon_id=heard.daemon_id,
-            connection_id=connection_id,
-            old_state=supervisor.state,
-            new_state=heard.state,
-            phase=heard.phase,
-            changed_by="heartbeat",
-            heard=heard.heard,
-        )
-    ]
+    return [_changed(heard, supervisor, supervisor.state)]
+
+
+def _observe_restoring(
+    heard: ObserveHeartbeat, supervisor: Supervisor, restoring: RestorationRequested
+) -> list[SupervisorEvent]:
+    """Only a heartbeat that arrived after the request says who goes on: the connection that was handed out, which
+    proves the restoration, or the one before, which wins the supervisor back.
+    """
+    if is_out_of_order(heard.heard, restoring.after):
+        return []
+    event = _registered(heard) if supervisor.state is None else _changed(heard, supervisor, supervisor.state)
+    if heard.connection_id != restoring.connection_id:
+        # One that names no connection tells nothing about the one that is in force already.
+        return [] if event.connection_id == restoring.connection_id else [event]
+    if heard.daemon_id != restoring.daemon_id:
+        return []
+    proved = RestorationProved(
+        restoring.contract_id, restoring.daemon_id, restoring.connection_id, heard.heard
+    )
+    return [event, proved]
+
+
+def _registered(heard: ObserveHeartbeat) -> SupervisorRegistered:
+    return SupervisorRegistered(
+        heard.contract_id,
+        heard.daemon_id,
+        heard.connection_id,
+        heard.state,
+        heard.phase,
+        heard=heard.heard,
+    )
+
+
+def _changed(
+    heard: ObserveHeartbeat, supervisor: Supervisor, old_state: SupervisorState
+) -> SupervisorStateChanged:
+    return SupervisorStateChanged(
+        contract_id=supervisor.contract_id,
+        daemon_id=heard.daemon_id,
+        connection_id=heard.connection_id or supervisor.connection_id,
+        old_state=old_state,
+        new_state=heard.state,
+        phase=heard.phase,
+        changed_by="heartbeat",
+        heard=heard.heard,
+    )
 
 
 def _judge(verdict: JudgeSilence, supervisor: Supervisor) -> list[SupervisorEvent]:

@@ -82,7 +82,7 @@ class Placements:
         self._without_daemon: set[tuple[str, int]] = set()  # contracts that were logged as such, by episode
         self._forget_at = 0.0
 
-    def applied(self, batch: Sequence[Applied]) -> None:
+    def applied(self, _position: int, batch: Sequence[Applied]) -> None:
         """Called after each commit of the projection; wakes the loop if there may be something to place."""
         if any(isinstance(each.event, WAKING) for each in batch):
             self._reactor.wake()

@@ -9,7 +9,12 @@ from makima_kernel.telemetry import metrics
 from makima_schemas.commands import Problem, Reply, Request
 from makima_schemas.errors import ErrorCode
 from makima_schemas.identity import stream_name
-from makima_schemas.supervisor import RestartSupervisor, SupervisorEvent, SupervisorRestartRequested
+from makima_schemas.supervisor import (
+    RestartSupervisor,
+    RestorationProved,
+    SupervisorEvent,
+    SupervisorRestartRequested,
+)
 from nats.aio.client import Client
 
 from makima_supervisor_heartbeat.domain.supervisor import OrderRestart
@@ -21,11 +26,13 @@ RESTART_CATCH_UP_SECONDS: Final = 1.0
 
 
 def count(event: SupervisorEvent) -> None:
-    """Count a restart in the metrics. Called for events that this process appended; a repeated command
+    """Count a restart or a proved restoration in the metrics. Called for events that this process appended; a repeated command
     appends none.
     """
     if isinstance(event, SupervisorRestartRequested):
         metrics.supervisor_restarts.inc()
+    if isinstance(event, RestorationProved):
+        metrics.supervisor_restorations_proved.inc()
 
 
 class Restarts:

@@ -17,7 +17,10 @@ from makima_schemas.contract.events import ContractAssigned, ContractCreated, Co
 from makima_schemas.daemon import DaemonAdmitted, DaemonConnected, DaemonDisconnected
 from makima_schemas.envelope import Recorded
 from makima_schemas.identity import DEFAULT_TENANT
+from makima_schemas.saved_state import SAVES
 from makima_schemas.supervisor import (
+    RestorationProved,
+    RestorationRequested,
     SupervisorRegistered,
     SupervisorRestartRequested,
     SupervisorStateChanged,
@@ -205,6 +208,8 @@ class SenderSync:
 
 def _decoded(recorded: Recorded) -> SenderEvent | None:
     """The decoded event, if it is one that changes a sender's state; else None."""
+    if recorded.type in SAVES:  # as long as they are many
+        return None
     try:
         event = decode(recorded.type, recorded.schema, recorded.data)
     except (UnknownEventError, UndecodableError) as error:
@@ -218,6 +223,8 @@ def _decoded(recorded: Recorded) -> SenderEvent | None:
             SupervisorRegistered
             | SupervisorStateChanged
             | SupervisorRestartRequested
+            | RestorationRequested
+            | RestorationProved
             | AgentJoined
             | AgentStatusChanged
             | AgentLeft

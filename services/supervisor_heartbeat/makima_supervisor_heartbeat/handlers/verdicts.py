@@ -20,6 +20,8 @@ from makima_schemas.supervisor import DeclareSilent, ObserveHeartbeat
 
 from makima_supervisor_heartbeat.domain.agents import triggers
 from makima_supervisor_heartbeat.domain.agents.agent import Agent
+from makima_supervisor_heartbeat.domain.restoring import Restore
+from makima_supervisor_heartbeat.domain.saving import Save
 from makima_supervisor_heartbeat.domain.supervisor import OrderRestart
 from makima_supervisor_heartbeat.domain.verdict import JudgeDisconnected, JudgeSilence
 from makima_supervisor_heartbeat.handlers.observation_writer import DaemonDecisions, SupervisorDecisions
@@ -34,13 +36,20 @@ WATERMARK_TIMEOUT_SECONDS: Final = 2.0
 
 
 def idempotency_content(
-    command: ObserveHeartbeat | ObserveDaemon | AdmitDaemon | JudgeSilence | JudgeDisconnected | OrderRestart,
+    command: ObserveHeartbeat
+    | ObserveDaemon
+    | AdmitDaemon
+    | JudgeSilence
+    | JudgeDisconnected
+    | OrderRestart
+    | Save
+    | Restore,
 ) -> object:
     """The part of a command that must be equal when its command id is used again.
 
     Excludes what differs between legitimate repeats: replicas of the detector find the same silence at
-    different times, so their evidence differs; and between two sends of a restart its daemon may have
-    connected or disconnected.
+    different times, so their evidence differs; and between two sends of a restart, a save or a restoration what
+    other streams say may have changed.
     """
     match command:
         case JudgeSilence(connection_id):
@@ -49,6 +58,10 @@ def idempotency_content(
             return None
         case OrderRestart(reason):
             return reason
+        case Save(contract_id, kind, content, connection_id):
+            return [contract_id, kind, content, connection_id]
+        case Restore(contract_id, daemon_id, connection_id):
+            return [contract_id, daemon_id, connection_id]
         case observed:
             return observed
 

@@ -81,6 +81,14 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "list_events": Operation("List the events of a contract"),
     "supervisor_status": Operation("Show the supervisor's status", frozenset({ErrorCode.SUPERVISOR_NOT_FOUND, ErrorCode.SUPERVISOR_DEAD})),
     "restart_supervisor": Operation("Restart the supervisor", frozenset({ErrorCode.SUPERVISOR_NOT_FOUND})),
+    "list_saved_state": Operation(
+        "List what the supervisor saved", frozenset({ErrorCode.SUPERVISOR_NOT_FOUND}), "Everything ever saved, oldest first."
+    ),
+    "save_state": Operation("Save a part of the supervisor's state", frozenset({ErrorCode.SUPERVISOR_NOT_FOUND, ErrorCode.SUPERSEDED})),
+    "restore_supervisor": Operation(
+        "Restore the supervisor", NAMES_A_DAEMON | frozenset({ErrorCode.SUPERVISOR_NOT_FOUND, ErrorCode.SUPERSEDED})
+    ),
+    "sync_supervisor": Operation("Ask for a heartbeat now", frozenset({ErrorCode.SUPERVISOR_NOT_FOUND}), positions=False),
     "supervisor_heartbeats": Operation("List the supervisor's heartbeats"),
     "supervisor_heartbeat": Operation("Send a supervisor's heartbeat", NAMES_A_DAEMON, positions=False),
     "list_contract_agents": Operation(

@@ -141,7 +141,7 @@ async def supervisor_heartbeat(contract_id: ContractId, request: Request, write:
     encoded, beat = _supervisors_beat(contract, body)
     if connection_of(write.principal, beat.connection_id) != beat.connection_id:
         raise invalid("body.connection_id", "is required: send the connection id that the token was made for")
-    daemon_id = await _daemon_named(write, body) or contract.daemon_id
+    daemon_id = await _daemon_named(write, body) or contract.daemon_id or contract.restoring_daemon_id
     if daemon_id is None:
         raise invalid("body.daemon_id", "no daemon has the contract yet: say which one runs the supervisor")
     await heartbeats.store(
@@ -149,7 +149,7 @@ async def supervisor_heartbeat(contract_id: ContractId, request: Request, write:
     )
     row = await write.gateway.agents.one(write.principal.tenant, contract_id, SUPERVISOR_ROLE)
     fenced = row is not None and beat.connection_id is not None and is_fenced(row, beat.connection_id)
-    others = contract.daemon_id not in (None, daemon_id)
+    others = contract.daemon_id not in (None, daemon_id) and contract.restoring_daemon_id != daemon_id
     return _answer(write, SUPERVISOR_ROLE, "superseded" if fenced or others else "ok")
 
 
@@ -165,7 +165,7 @@ def _agents_beat(contract_id: str, role: str, body: bytes) -> tuple[bytes, Agent
 
 def _supervisors_beat(contract: ContractRow, body: bytes) -> tuple[bytes, SupervisorHeartbeat]:
     """As `_agents_beat`. Without a `task_id`, it is of the supervisor that drives the contract."""
-    task_id = member_of(body, "task_id") or contract.supervisor_task_id
+    task_id = member_of(body, "task_id") or contract.supervisor_task_id or contract.restoring_task_id
     if not isinstance(task_id, str) or not is_id(task_id):
         raise invalid("body.task_id", "is not the id of the supervisor's task")
     given = {"timestamp": heartbeats.left_out()["timestamp"]}

@@ -10,7 +10,12 @@ from makima_schemas.connections import fence
 from makima_schemas.daemon import DaemonConnected, DaemonDisconnected
 from makima_schemas.envelope import Recorded
 from makima_schemas.maintenance import Windows
-from makima_schemas.supervisor import ENDED, SupervisorRegistered, SupervisorStateChanged
+from makima_schemas.supervisor import (
+    ENDED,
+    RestorationProved,
+    SupervisorRegistered,
+    SupervisorStateChanged,
+)
 
 from makima_stale_detector.domain.members import sender_names as senders
 
@@ -18,6 +23,7 @@ EVENTS: Final[frozenset[type]] = frozenset(
     {
         SupervisorRegistered,
         SupervisorStateChanged,
+        RestorationProved,
         AgentJoined,
         AgentStatusChanged,
         AgentLeft,
@@ -52,6 +58,7 @@ class Sender:
     status: AgentStatus | None = None
     status_version: int = 0
     status_since: datetime | None = None
+    handed_out: bool = False  # a restoration handed out a supervisor's connection: no other one counts
 
     @property
     def kind(self) -> str:
@@ -75,12 +82,14 @@ class Sender:
     def accepts(self, contract_id: str | None, connection_id: str | None) -> bool:
         """False for a heartbeat of a superseded connection or with another contract id, as in the recorder.
 
-        An agent's connection counts once it has joined, and no other; a refused heartbeat may name none. An empty
+        An agent's connection counts once it has joined, and no other, as one that was handed out to a supervisor;
+        a refused heartbeat may name none. An empty
         contract id: the heartbeat was refused, and does not say.
         """
         if connection_id in self.superseded or contract_id not in (self.contract_id, ""):
             return False
-        return connection_id == self.connection_id or self.status is None or connection_id is None
+        any_new = self.status is None and not self.handed_out
+        return any_new or connection_id in (self.connection_id, None)
 
 
 def from_row(row: Row) -> Sender:
@@ -96,6 +105,7 @@ def from_row(row: Row) -> Sender:
         None if row["status"] is None else AgentStatus(row["status"]),
         row["status_version"],
         row["status_since"],
+        row["handed_out"],
     )
 
 
@@ -113,7 +123,7 @@ class Tracked:
 def sender_of_event(recorded: Recorded, event: Event) -> str | None:
     """Name of the sender that the event is about; None if it is about none."""
     match event:
-        case SupervisorRegistered() | SupervisorStateChanged():
+        case SupervisorRegistered() | SupervisorStateChanged() | RestorationProved():
             return senders.supervisor(recorded.entity_id)
         case AgentJoined() | AgentStatusChanged() | AgentLeft():
             return senders.agent(recorded.entity_id)
@@ -131,6 +141,8 @@ def evolve(before: Sender | None, recorded: Recorded, event: Event) -> Sender | 
             return Sender(name, state not in ENDED, recorded.position, contract_id, daemon_id, connection_id)
         case SupervisorStateChanged():
             return _changed(before, recorded, event)
+        case RestorationProved():  # the event before it names the connection
+            return None if before is None else replace(before, handed_out=True)
         case AgentJoined() | AgentStatusChanged() | AgentLeft():
             return _agent(before, recorded, event)
         case DaemonConnected(hostname):

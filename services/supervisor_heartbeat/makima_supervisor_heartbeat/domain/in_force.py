@@ -1,0 +1,75 @@
+"""Which connection of a supervisor is in force, and what another one is told."""
+
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from makima_schemas.errors import ErrorCode
+from makima_schemas.refusal import Refused
+from makima_schemas.supervisor import RestorationRequested, SupervisorState
+
+TRY_AGAIN: Final = "nothing was changed; send it again after the supervisor's next heartbeat"
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Where the chain of saves stands."""
+
+    number: int = 0  # of the newest save
+    hash: str = ""  # of the save after which the next one comes; "": none
+
+
+class Supervised(Protocol):
+    """What of a supervisor's state (`supervisor.Supervisor`) decides who speaks for it."""
+
+    @property
+    def contract_id(self) -> str: ...
+
+    @property
+    def connection_id(self) -> str | None: ...
+
+    @property
+    def state(self) -> SupervisorState | None: ...
+
+    @property
+    def superseded(self) -> tuple[str, ...]: ...
+
+    @property
+    def handed_out(self) -> bool: ...
+
+    @property
+    def restoring(self) -> RestorationRequested | None: ...
+
+    @property
+    def chain(self) -> Chain: ...
+
+
+def speaks(supervisor: Supervised, contract_id: str, connection_id: str | None) -> bool:
+    """True if a heartbeat of this connection counts: the connection is not superseded, and the contract is
+    the supervisor's.
+
+    A connection id never seen before is taken for a newer incarnation, unless one was handed out: by a restoration,
+    until the next one. A sender without connection id is not fenced at all (domain.md, Supervisor).
+    """
+    if connection_id in supervisor.superseded or supervisor.contract_id not in ("", contract_id):
+        return False
+    restoring = supervisor.restoring
+    if connection_id is None or (restoring is None and not supervisor.handed_out):
+        return True
+    handed_out = None if restoring is None else restoring.connection_id
+    return connection_id in (supervisor.connection_id, handed_out)
+
+
+def not_found() -> Refused:
+    return Refused(
+        ErrorCode.SUPERVISOR_NOT_FOUND,
+        "the contract has no such supervisor that ever sent a heartbeat",
+        hint="send a heartbeat first",
+    )
+
+
+def superseded(connection_id: str) -> Refused:
+    return Refused(
+        ErrorCode.SUPERSEDED,
+        f"connection {connection_id} is not in force: a newer one of this supervisor is",
+        hint="end this process; a new one is restored with a new connection id",
+    )
