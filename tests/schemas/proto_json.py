@@ -13,6 +13,8 @@ import msgspec
 from makima_schemas.contract.model import Phase, TaskRequirement
 
 Json = object
+# (message, member) → its name in protobuf, where an older form of it has the name.
+CALLED = {("AgentHeartbeat", "child"): "child_process"}
 WRAPPED = {str: "StringList", Phase: "PhaseList"}
 
 
@@ -24,6 +26,7 @@ class Member:
     hint: object
     nullable: bool
     default: object
+    called: str  # its name in protobuf
 
     @property
     def is_list(self) -> bool:
@@ -43,7 +46,8 @@ def members(cls: type) -> list[Member]:
         inside = [plain(each) for each in get_args(bare)] if _is_union(bare) else [bare]
         rest = [each for each in inside if each is not NoneType]
         kept: object = bare if len(rest) > 1 and NoneType not in inside else rest[0]
-        found.append(Member(name, kept, NoneType in inside, defaults[name]))
+        called = CALLED.get((cls.__name__, name), name)
+        found.append(Member(name, kept, NoneType in inside, defaults[name], called))
     return found
 
 
@@ -102,9 +106,9 @@ def to_proto(
         if member.is_list:
             inner = plain(get_args(member.hint)[0])
             items = [_to_proto(inner, item, "", enumerations) for item in cast("list[Json]", value)]
-            there[member.name] = {"values": items} if member.nullable else items
+            there[member.called] = {"values": items} if member.nullable else items
         else:
-            there[member.name] = _to_proto(
+            there[member.called] = _to_proto(
                 member.hint, value, enumerations.get((cls.__name__, member.name), ""), enumerations
             )
     return there
@@ -131,11 +135,11 @@ def from_proto(
     """protobuf's JSON (with its zeros printed) as ours."""
     here: dict[str, Json] = {}
     for member in members(cls):
-        if member.name not in body:
+        if member.called not in body:
             if member.nullable:
                 here[member.name] = None
             continue
-        value = body[member.name]
+        value = body[member.called]
         if member.is_list:
             inner = plain(get_args(member.hint)[0])
             items = cast("Mapping[str, Json]", value).get("values", []) if member.nullable else value

@@ -16,7 +16,7 @@ from makima_schemas.contract.commands import ContractCommand
 from makima_schemas.contract.model import Deliverable, Gate, Phase
 from makima_schemas.daemon import DaemonCommand
 from makima_schemas.evidence import Arrival, Evidence
-from makima_schemas.heartbeat import AgentHeartbeat, DaemonHeartbeat, SupervisorHeartbeat
+from makima_schemas.heartbeat import AgentHeartbeat, ChildProcess, DaemonHeartbeat, SupervisorHeartbeat
 from makima_schemas.supervisor import SupervisorCommand
 
 FOLDER: Final = Path(__file__).parents[2] / "proto-schemas"
@@ -28,7 +28,7 @@ COMMANDS: Final[tuple[type, ...]] = (
 )
 EVENTS: Final[tuple[type, ...]] = tuple(cls for classes in EVENT_CLASSES.values() for cls in classes)
 HEARTBEATS: Final[tuple[type, ...]] = (SupervisorHeartbeat, AgentHeartbeat, DaemonHeartbeat)
-PARTS: Final[tuple[type, ...]] = (Deliverable, Gate, Phase, Evidence, Arrival)
+PARTS: Final[tuple[type, ...]] = (Deliverable, Gate, Phase, Evidence, Arrival, ChildProcess)
 CLASSES: Final = {cls.__name__: cls for cls in (*EVENTS, *COMMANDS, *HEARTBEATS, *PARTS)}
 # Messages that no Python class stands for: lists that may be null, a union, and the envelope, which
 # `test_proto_envelope` holds.

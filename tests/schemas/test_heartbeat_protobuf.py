@@ -9,16 +9,17 @@ from google.protobuf import json_format
 from google.protobuf.descriptor import FieldDescriptor as F
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from makima_schemas.heartbeat import AgentHeartbeat, DaemonHeartbeat, SupervisorHeartbeat
+from makima_schemas.heartbeat import AgentHeartbeat, ChildProcess, DaemonHeartbeat, SupervisorHeartbeat
 from makima_schemas.heartbeat_codec import (
     MalformedHeartbeatError,
     decode_agent,
     decode_daemon,
     decode_supervisor,
 )
-from makima_schemas.heartbeat_protobuf import MEMBERS, STATES, decode
+from makima_schemas.heartbeat_protobuf import CHILD_MEMBERS, MEMBERS, STATES, decode
+from makima_schemas.heartbeat_reader import read_agent
 
-from tests.schemas.proto_json import to_proto
+from tests.schemas.proto_json import CALLED, to_proto
 from tests.schemas.proto_messages import enumerations, enums, messages, new
 from tests.schemas.values import any_of
 
@@ -35,17 +36,41 @@ def sent(cls: type, body: bytes) -> bytes:
 
 def kind(field: F) -> str:
     if field.message_type is not None:
-        return "moment" if field.message_type.name == "Timestamp" else "?"
+        return {"Timestamp": "moment", "ChildProcess": "child"}[field.message_type.name]
     if field.enum_type is not None:
         return "state"
-    return {F.TYPE_STRING: "texts" if field.is_repeated else "text"}.get(field.type, "number")
+    text = "texts" if field.is_repeated else "text"
+    return {F.TYPE_STRING: text, F.TYPE_DOUBLE: "real"}.get(field.type, "number")
 
 
 @pytest.mark.parametrize("cls", HEARTBEATS)
 def test_the_table_is_the_schema(cls: type) -> None:
-    assert MEMBERS[cls] == {
-        field.number: (field.name, kind(field)) for field in messages()[cls.__name__].fields
-    }
+    assert MEMBERS[cls] == table(cls)
+
+
+def test_the_table_of_a_child_is_the_schema() -> None:
+    assert table(ChildProcess) == CHILD_MEMBERS
+
+
+def table(cls: type) -> dict[int, tuple[str, str]]:
+    ours = {there: here for (message, here), there in CALLED.items() if message == cls.__name__}
+    fields = messages()[cls.__name__].fields
+    return {field.number: (ours.get(field.name, field.name), kind(field)) for field in fields}
+
+
+def test_the_older_form_of_a_child_is_its_command() -> None:
+    text = json_format.ParseDict(
+        {
+            "contract_id": "c1",
+            "role": "r",
+            "connection_id": "a",
+            "timestamp": "2026-01-01T00:00:00Z",
+            "child": "make",
+        },
+        new("AgentHeartbeat"),
+    ).SerializeToString()
+    heartbeat, unfit = read_agent("c1", "r", text, PROTOBUF)
+    assert (heartbeat.child, unfit) == (ChildProcess(command="make"), None)
 
 
 def test_the_states_are_the_schemas() -> None:

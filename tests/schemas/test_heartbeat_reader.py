@@ -8,8 +8,9 @@ from functools import partial
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from makima_schemas.heartbeat import ChildProcess
+from makima_schemas.heartbeat_fit import FIT_NAMES
 from makima_schemas.heartbeat_reader import (
-    FIT_NAMES,
     RefusedHeartbeatError,
     read_agent,
     read_daemon,
@@ -71,3 +72,29 @@ def test_a_number_beyond_every_float_is_clipped(progress: int) -> None:
 def read_or_refused(kind: str, body: bytes, headers: dict[str, str] | None) -> None:
     with suppress(RefusedHeartbeatError):
         READERS[kind](body, headers)
+
+
+MAKE = {"pid": 7, "command": "make", "cpu_seconds": 1.5}
+
+
+@pytest.mark.parametrize(
+    ("said", "child", "whole"),
+    [
+        (MAKE, ChildProcess(7, "make", 1.5), True),
+        (MAKE | {"more": 1}, ChildProcess(7, "make", 1.5), True),
+        ({}, ChildProcess(), True),
+        (None, None, True),
+        ("make", ChildProcess(command="make"), True),
+        ("m" * 256, ChildProcess(command="m" * 255), False),
+        (MAKE | {"pid": -1}, ChildProcess(None, "make", 1.5), False),
+        (MAKE | {"pid": 2**31}, ChildProcess(None, "make", 1.5), False),
+        (MAKE | {"cpu_seconds": "long"}, ChildProcess(7, "make"), False),
+        (MAKE | {"cpu_seconds": float("inf")}, ChildProcess(7, "make"), False),
+        (MAKE | {"command": 5}, ChildProcess(7, "", 1.5), False),
+        (4711, None, False),
+    ],
+)
+def test_of_a_child_all_that_fits_is_kept(said: object, child: ChildProcess | None, *, whole: bool) -> None:
+    body = WHO | {"seq": 1, "timestamp": "2026-01-01T00:00:00Z", "child": said}
+    heartbeat, unfit = read_agent("c1", "builder", json.dumps(body).encode(), None)
+    assert (heartbeat.child, unfit is None) == (child, whole)

@@ -65,7 +65,12 @@ def _scalar(hint: object, name: str, bounds: tuple[object, ...]) -> st.SearchStr
         )
     simple: dict[object, st.SearchStrategy[object]] = {
         bool: st.booleans(),
-        float: st.floats(allow_nan=False, allow_infinity=False),
+        float: st.floats(
+            cast("float | None", limit.get("ge")),
+            cast("float | None", limit.get("le")),
+            allow_nan=False,
+            allow_infinity=False,
+        ),
         moment: st.datetimes(moment(1, 1, 2), moment(9999, 12, 30), timezones=st.just(UTC)),  # noqa: DTZ001 - hypothesis adds the zone
         NoneType: st.none(),
     }

@@ -89,7 +89,34 @@ class AgentLeft:
     old_status: AgentStatus = AgentStatus.READY
 
 
-AgentEvent = AgentJoined | AgentStatusChanged | AgentLeft
+@dataclass(frozen=True, slots=True)
+class AgentStuck:
+    """It works, and beats, and has told no progress since `progress_at`, the arrival of the last heartbeat that told
+    some. `activity` is what it says that it does.
+
+    Ended by `AgentProgressed`, by a join, and by any status but `working`.
+    """
+
+    contract_id: str
+    role: str
+    connection_id: str
+    progress_at: datetime
+    activity: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AgentProgressed:
+    """It is not stuck any more: the heartbeat that arrived at `progress_at` told progress."""
+
+    contract_id: str
+    role: str
+    connection_id: str
+    progress_at: datetime
+
+
+# Each leads to a status.
+AgentStep = AgentJoined | AgentStatusChanged | AgentLeft
+AgentEvent = AgentJoined | AgentStatusChanged | AgentLeft | AgentStuck | AgentProgressed
 
 
 @dataclass(frozen=True, slots=True)

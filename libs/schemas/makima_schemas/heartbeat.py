@@ -20,6 +20,8 @@ MAX_AGENTS: Final = 128  # of a daemon, that it names
 MAX_PENDING_TASKS: Final = 256
 MAX_COUNT: Final = 1_000_000
 MAX_SEQUENCE: Final = 2**63 - 1
+MAX_PID: Final = 2**31 - 1
+MAX_CPU_SECONDS: Final = 1_000_000_000
 
 Id = Annotated[str, Meta(min_length=1, max_length=64)]
 Name = Annotated[str, Meta(max_length=MAX_NAME)]
@@ -28,6 +30,8 @@ Percent = Annotated[int, Meta(ge=0, le=100)]
 Count = Annotated[int, Meta(ge=0, le=MAX_COUNT)]
 Sequence = Annotated[int, Meta(ge=0, le=MAX_SEQUENCE)]
 Moment = Annotated[datetime, Meta(tz=True)]
+Pid = Annotated[int, Meta(ge=0, le=MAX_PID)]
+CpuSeconds = Annotated[float, Meta(ge=0, le=MAX_CPU_SECONDS)]
 
 
 class SupervisorHeartbeat(msgspec.Struct, frozen=True, gc=False):
@@ -52,12 +56,23 @@ class SupervisorHeartbeat(msgspec.Struct, frozen=True, gc=False):
     quiet_until: Moment | None = None
 
 
+class ChildProcess(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """The process that an agent waits for. `cpu_seconds` is the processor time that it has used, with its children:
+    while that grows, the agent gets on.
+    """
+
+    pid: Pid | None = None
+    command: Name = ""
+    cpu_seconds: CpuSeconds | None = None
+
+
 class AgentHeartbeat(msgspec.Struct, frozen=True, gc=False):
     """An agent's heartbeat.
 
     `seq` orders the heartbeats of one `connection_id`. `timestamp` is not stored, because the arrival at the
     broker counts. `progress` is in percent. `quiet_until`, by the same clock as `timestamp`: it may be silent until
-    then, as a supervisor may; the difference of the two counts.
+    then, as a supervisor may; the difference of the two counts. `child` was once a text: the reader takes it for the
+    command.
     """
 
     contract_id: Id
@@ -67,7 +82,7 @@ class AgentHeartbeat(msgspec.Struct, frozen=True, gc=False):
     timestamp: Moment
     activity: Text | None = None
     progress: Percent | None = None
-    child: Name | None = None
+    child: ChildProcess | None = None
     quiet_until: Moment | None = None
 
 

@@ -110,7 +110,7 @@ def decode_agent(
     if not is_id(heartbeat.connection_id):
         raise _no_id((heartbeat.connection_id,))
     if b"\\u0000" in payload or b"\0" in payload:
-        _refuse_nul((heartbeat.activity, heartbeat.child))
+        _refuse_nul((heartbeat.activity, heartbeat.child.command if heartbeat.child else None))
     return heartbeat
 
 

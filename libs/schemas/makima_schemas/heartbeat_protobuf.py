@@ -6,17 +6,18 @@ Unknown fields are skipped, as protobuf requires.
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Final, Literal, TypeVar
+from struct import Struct
+from typing import Final, Literal, TypeVar, cast
 
 import msgspec
 
 from makima_schemas.heartbeat import AgentHeartbeat, DaemonHeartbeat, SupervisorHeartbeat
 from makima_schemas.supervisor import SupervisorState
 
-Kind = Literal["text", "texts", "number", "state", "moment"]
+Kind = Literal["text", "texts", "number", "real", "state", "moment", "child"]
 Heartbeat = TypeVar("Heartbeat", SupervisorHeartbeat, AgentHeartbeat, DaemonHeartbeat)
 
-# Message class → field number → (name, kind), as in `proto-schemas/makima/v1`.
+# Message class → field number → (name, kind), as in `proto-schemas/makima/v1`. `child` was a text once (8).
 MEMBERS: Final[Mapping[type, Mapping[int, tuple[str, Kind]]]] = {
     SupervisorHeartbeat: {
         1: ("task_id", "text"), 2: ("contract_id", "text"), 3: ("state", "state"), 4: ("phase", "text"), 5: ("timestamp", "moment"),
@@ -26,11 +27,16 @@ MEMBERS: Final[Mapping[type, Mapping[int, tuple[str, Kind]]]] = {
     AgentHeartbeat: {
         1: ("contract_id", "text"), 2: ("role", "text"), 3: ("connection_id", "text"), 4: ("seq", "number"), 5: ("timestamp", "moment"),
         6: ("activity", "text"), 7: ("progress", "number"), 8: ("child", "text"), 9: ("quiet_until", "moment"),
+        10: ("child", "child"),
     },
     DaemonHeartbeat: {
         1: ("daemon_id", "text"), 2: ("hostname", "text"), 3: ("seq", "number"), 4: ("timestamp", "moment"), 5: ("agents", "texts"),
         6: ("worktrees", "number"), 7: ("capacity", "number"),
     },
+}  # fmt: skip
+# As `MEMBERS`; of the message that field 10 of an agent's heartbeat holds.
+CHILD_MEMBERS: Final[Mapping[int, tuple[str, Kind]]] = {
+    1: ("pid", "number"), 2: ("command", "text"), 3: ("cpu_seconds", "real"),
 }  # fmt: skip
 STATES: Final = ("unspecified", *SupervisorState)  # by the number of the enum value
 # Required members that are absent on the wire if they are 0.
@@ -39,6 +45,9 @@ _ZEROS: Final[Mapping[type, Mapping[str, object]]] = {
     AgentHeartbeat: {"seq": 0},
     DaemonHeartbeat: {"seq": 0},
 }
+# The Python type of a value on the wire; bytes of all others.
+_WIRE: Final[Mapping[Kind, type]] = {"number": int, "state": int, "real": float}
+_DOUBLE: Final = Struct("<d")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -57,10 +66,15 @@ def members(cls: type[Heartbeat], payload: bytes) -> dict[str, object]:
 
     Raises `ValueError` if the bytes are not protobuf.
     """
-    found: dict[str, object] = dict(_ZEROS[cls])
+    return _members(MEMBERS[cls], dict(_ZEROS[cls]), payload)
+
+
+def _members(
+    table: Mapping[int, tuple[str, Kind]], found: dict[str, object], payload: bytes
+) -> dict[str, object]:
     for number, value in _fields(payload):
-        name, kind = MEMBERS[cls].get(number, ("", "text"))
-        if not name or isinstance(value, int) != (kind in {"number", "state"}):
+        name, kind = table.get(number, ("", "text"))
+        if not name or type(value) is not _WIRE.get(kind, bytes):
             continue
         if kind == "texts":
             listed = found.setdefault(name, list[object]())
@@ -71,12 +85,14 @@ def members(cls: type[Heartbeat], payload: bytes) -> dict[str, object]:
     return found
 
 
-def _read(kind: Kind, value: int | bytes) -> object:
+def _read(kind: Kind, value: float | bytes) -> object:
+    if kind == "child" and isinstance(value, bytes):
+        return _members(CHILD_MEMBERS, {}, value)
     if isinstance(value, bytes):
         return _moment(value) if kind == "moment" else value.decode("utf-8", "replace")
-    if kind == "number":
-        return value
-    return STATES[value] if value < len(STATES) else f"state {value}"
+    if kind == "state" and isinstance(value, int):
+        return STATES[value] if value < len(STATES) else f"state {value}"
+    return value
 
 
 def _moment(payload: bytes) -> datetime | None:
@@ -91,8 +107,8 @@ def _moment(payload: bytes) -> datetime | None:
         return None
 
 
-def _fields(payload: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """Number and value of each field. Fixed-width fields, which no heartbeat has, are skipped."""
+def _fields(payload: bytes) -> Iterator[tuple[int, float | bytes]]:
+    """Number and value of each field. Those of four bytes, which no heartbeat has, are skipped."""
     at = 0
     while at < len(payload):
         tag, at = _varint(payload, at)
@@ -107,6 +123,8 @@ def _fields(payload: bytes) -> Iterator[tuple[int, int | bytes]]:
                     yield tag >> 3, payload[at - size : at]
             case 1:
                 at += 8
+                if at <= len(payload):
+                    yield tag >> 3, cast("float", _DOUBLE.unpack_from(payload, at - 8)[0])
             case 5:
                 at += 4
             case kind:

@@ -7,9 +7,8 @@ kept. `heartbeat_codec` decides what fits; here is only how to make it fit.
 """
 
 import json
-import math
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final, Generic, NamedTuple, TypeVar, cast
 
@@ -17,13 +16,7 @@ import msgspec
 
 from makima_schemas import heartbeat_protobuf
 from makima_schemas.heartbeat import (
-    MAX_ACTIVITY,
-    MAX_AGENTS,
-    MAX_COUNT,
     MAX_HEARTBEAT_BYTES,
-    MAX_NAME,
-    MAX_PENDING_TASKS,
-    MAX_SEQUENCE,
     AgentHeartbeat,
     DaemonHeartbeat,
     SupervisorHeartbeat,
@@ -37,16 +30,16 @@ from makima_schemas.heartbeat_codec import (
     is_json,
     is_protobuf,
 )
+from makima_schemas.heartbeat_fit import DROPPED, FIT, FIT_NAMES
 from makima_schemas.identity import is_id
 
 H = TypeVar("H", SupervisorHeartbeat, AgentHeartbeat, DaemonHeartbeat)
 
 MAX_REASON: Final = 500  # characters
 UNKNOWN_PHASE: Final = "unknown"
-_NO_TIME: Final = "1970-01-01T00:00:00Z"  # a sender's own clock is read by nobody
-_DROPPED: Final = object()
-
-Fit = Callable[[object], object]  # a value that fits, or _DROPPED
+_NO_TIME: Final = "1970-01-01T00:00:00Z"  # in the place of a `timestamp` that does not fit
+_UNREADABLE: Final = datetime(1970, 1, 1, tzinfo=UTC)  # the same
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 class Source(NamedTuple):
@@ -107,9 +100,18 @@ def read_daemon(daemon_id: str, payload: bytes, headers: Headers) -> tuple[Daemo
         return _mended(error, _Form(DaemonHeartbeat, {"daemon_id": daemon_id}, decode), payload, headers)
 
 
+def quiet_time(heartbeat: SupervisorHeartbeat | AgentHeartbeat) -> int:
+    """For how long it announces to be quiet, ns: the difference of two times of its own clock, which may be set as it
+    likes. 0 for none, for a time that is past, and where its clock was not readable.
+    """
+    if heartbeat.quiet_until is None or heartbeat.timestamp == _UNREADABLE:
+        return 0
+    return max((heartbeat.quiet_until - heartbeat.timestamp) // _MICROSECOND, 0) * 1000
+
+
 def _mended(
     unfit: MalformedHeartbeatError, form: _Form[H], payload: bytes, headers: Headers
-) -> tuple[H, str]:
+) -> tuple[H, str | None]:
     """The heartbeat with all that does not fit cut or dropped, decoded strictly again: ids and state must fit."""
     members = members_of(form.cls, payload, headers)
     if members is None:
@@ -117,7 +119,7 @@ def _mended(
     fit = FIT[form.cls]
     fitting = _defaults(form.cls, form.ids)
     for name, value in members.items():
-        if (mended := fit[name](value) if name in fit else value) is not _DROPPED:
+        if (mended := fit[name](value) if name in fit else value) is not DROPPED:
             fitting[name] = mended
     try:
         heartbeat = form.decode(msgspec.json.encode(fitting), None)
@@ -154,89 +156,13 @@ def _source(members: Mapping[str, object], ids: Mapping[str, str]) -> Source | N
 
 def _told(
     members: Mapping[str, object], fitting: Mapping[str, object], unfit: MalformedHeartbeatError
-) -> str:
-    changed = [name for name in FIT_NAMES if members.get(name, _DROPPED) != fitting.get(name, _DROPPED)]
+) -> str | None:
+    """What was cut or dropped; None if nothing was: `child` in its older form."""
+    changed = [name for name in FIT_NAMES if members.get(name, DROPPED) != fitting.get(name, DROPPED)]
+    child, whole = members.get("child"), not any("\ufffd" in str(value) for value in members.values())
+    if changed == ["child"] and fitting.get("child") == {"command": child} and whole:
+        return None
     return f"cut or dropped: {', '.join(changed)} ({unfit})"[:MAX_REASON]
-
-
-def _text(longest: int, value: object) -> object:
-    """Cut; NUL, which no database keeps, and half characters become U+FFFD."""
-    if not isinstance(value, str):
-        return _DROPPED
-    return (
-        value[:longest].encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "\ufffd")
-    )
-
-
-def _named(longest: int, value: object) -> object:
-    """As `_text`; an empty one is dropped."""
-    return _text(longest, value) or _DROPPED
-
-
-def _number(most: int, value: object) -> object:
-    if isinstance(value, float) and not math.isfinite(value):
-        return _DROPPED
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return _DROPPED
-    return min(max(round(value), 0), most)
-
-
-def _seq(value: object) -> object:
-    """Dropped where it does not fit: a wrong number would put the heartbeat in the wrong order."""
-    fits = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_SEQUENCE
-    return value if fits else _DROPPED
-
-
-def _ids(most: int, value: object) -> object:
-    if not isinstance(value, list):
-        return _DROPPED
-    return [each for each in cast("list[object]", value) if isinstance(each, str) and is_id(each)][:most]
-
-
-def _texts(most: int, longest: int, value: object) -> object:
-    if not isinstance(value, list):
-        return _DROPPED
-    fit = [_text(longest, each) for each in cast("list[object]", value)[:most]]
-    return [each for each in fit if each is not _DROPPED]
-
-
-def _moment(value: object) -> object:
-    try:
-        moment = msgspec.convert(value, datetime)
-    except (msgspec.ValidationError, ValueError):  # the latter: half a character
-        return _DROPPED
-    return _DROPPED if moment.tzinfo is None else value
-
-
-_PROGRESS: Final = partial(_number, 100)
-FIT: Final[Mapping[type, Mapping[str, Fit]]] = {
-    SupervisorHeartbeat: {
-        "phase": partial(_named, 64),
-        "timestamp": _moment,
-        "current_activity": partial(_text, MAX_ACTIVITY),
-        "progress": _PROGRESS,
-        "pending_task_ids": partial(_ids, MAX_PENDING_TASKS),
-        "seq": _seq,
-        "quiet_until": _moment,
-    },
-    AgentHeartbeat: {
-        "seq": _seq,
-        "timestamp": _moment,
-        "activity": partial(_text, MAX_ACTIVITY),
-        "progress": _PROGRESS,
-        "child": partial(_text, MAX_NAME),
-        "quiet_until": _moment,
-    },
-    DaemonHeartbeat: {
-        "hostname": partial(_named, MAX_NAME),
-        "seq": _seq,
-        "timestamp": _moment,
-        "agents": partial(_texts, MAX_AGENTS, MAX_NAME),
-        "worktrees": partial(_number, MAX_COUNT),
-        "capacity": partial(_number, MAX_COUNT),
-    },
-}
-FIT_NAMES: Final = tuple(dict.fromkeys(name for fits in FIT.values() for name in fits))
 
 
 def _defaults(cls: type, ids: Mapping[str, str]) -> dict[str, object]:

@@ -1,6 +1,7 @@
 """The supervisor: its states, commands and events. Stream: `supervisor-<task_id>`."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Final, Literal
 
@@ -27,6 +28,9 @@ class SupervisorState(StrEnum):
 # The states of a supervisor that is not alive. No heartbeats are expected,
 # so no verdict can overwrite how it ended.
 ENDED: Final = frozenset({SupervisorState.COMPLETED, SupervisorState.FAILED, SupervisorState.INTERRUPTED})
+
+# The states in which it should get on: without progress for too long in one of them, it is stuck.
+AT_WORK: Final = frozenset({SupervisorState.INITIALIZING, SupervisorState.WORKING})
 
 StateChangedBy = Literal["heartbeat", "heartbeat_expired"]
 # What a save is about (interfaces.md); a checkpoint is an event of its own.
@@ -159,6 +163,31 @@ class StateCorruptionDetected:
     checkpoint_version: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class SupervisorStuck:
+    """It is at work, and beats, and has told no progress since `progress_at`, the arrival of the last heartbeat that
+    told some. `activity` is what it says that it does.
+
+    Ended by `SupervisorProgressed`, and by the end of the supervisor: completed, failed or interrupted.
+    """
+
+    contract_id: str
+    connection_id: str | None
+    progress_at: datetime
+    activity: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SupervisorProgressed:
+    """It is not stuck any more: the heartbeat that arrived at `progress_at` told progress."""
+
+    contract_id: str
+    connection_id: str | None
+    progress_at: datetime
+
+
+# What changes who and in which state it is, or is asked of it.
+SupervisorStep = SupervisorRegistered | SupervisorStateChanged | SupervisorRestartRequested
 SupervisorEvent = (
     SupervisorRegistered
     | SupervisorStateChanged
@@ -168,6 +197,8 @@ SupervisorEvent = (
     | RestorationRequested
     | RestorationProved
     | StateCorruptionDetected
+    | SupervisorStuck
+    | SupervisorProgressed
 )
 
 

@@ -14,7 +14,7 @@ import asyncpg
 from makima_kernel.event_log.columns import columns
 from makima_kernel.event_log.named_sql import named
 from makima_kernel.projections.projection import Applied
-from makima_schemas.agent import AgentEvent, AgentJoined, AgentLeft, AgentStatusChanged
+from makima_schemas.agent import AgentJoined, AgentLeft, AgentStatusChanged, AgentStep
 from makima_schemas.assignment import Admission
 from makima_schemas.contract.events import (
     ContractAssigned,
@@ -107,7 +107,7 @@ async def _agents(connection: asyncpg.Connection, whole: Sequence[Applied]) -> N
     new = {tuple(row) for row in stored}
     to_return = list[tuple[object, ...]]()
     for applied in batch:
-        recorded, event = applied.recorded, cast("AgentEvent", applied.event)
+        recorded, event = applied.recorded, cast("AgentStep", applied.event)
         known_as = (recorded.tenant, event.contract_id, event.connection_id)
         returned = tasks_to_return(event, recorded.version, new_connection=known_as in new)
         if isinstance(event, AgentJoined):

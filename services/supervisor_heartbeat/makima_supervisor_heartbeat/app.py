@@ -9,9 +9,11 @@ from makima_kernel.commands.handler import CommandHandler
 from makima_kernel.commands.quota import event_quota
 from makima_kernel.commands.router import CommandRouter
 from makima_kernel.projections.projection import Applied
+from makima_kernel.projections.projector import Projector
 from makima_kernel.projections.subscription import Consumer
 from makima_kernel.service.postgres import open_connection
 from makima_kernel.service.runtime import Service
+from makima_kernel.service.settings import Settings
 from makima_kernel.telemetry import metrics
 from makima_schemas import questions
 from makima_schemas.daemon import AdmitDaemon
@@ -24,13 +26,14 @@ from makima_supervisor_heartbeat.domain.batching.batch_builder import BatchBuild
 from makima_supervisor_heartbeat.domain.batching.write_batch import WriteBatch
 from makima_supervisor_heartbeat.domain.daemon import DaemonDecider
 from makima_supervisor_heartbeat.domain.daemon_limits import Limits
+from makima_supervisor_heartbeat.domain.progress_watch import SECOND, Patience
 from makima_supervisor_heartbeat.domain.sender_cache import SenderCache
 from makima_supervisor_heartbeat.domain.supervisor import SupervisorDecider
 from makima_supervisor_heartbeat.handlers.agents import Agents
 from makima_supervisor_heartbeat.handlers.agents import count as count_agent
 from makima_supervisor_heartbeat.handlers.limit_reports import LimitReports
 from makima_supervisor_heartbeat.handlers.observation_queue import ObservationQueue
-from makima_supervisor_heartbeat.handlers.observation_writer import ObservationWriter
+from makima_supervisor_heartbeat.handlers.observation_writer import CommandHandlers, ObservationWriter
 from makima_supervisor_heartbeat.handlers.placement_rows import PlacementRows
 from makima_supervisor_heartbeat.handlers.placements import Placements
 from makima_supervisor_heartbeat.handlers.recorder import Recorder, lanes_of
@@ -43,6 +46,7 @@ from makima_supervisor_heartbeat.handlers.sender_loader import SenderLoader
 from makima_supervisor_heartbeat.handlers.sender_signals import SenderSignals
 from makima_supervisor_heartbeat.handlers.sender_sync import SenderSync
 from makima_supervisor_heartbeat.handlers.state_publisher import StatePublisher
+from makima_supervisor_heartbeat.handlers.stuck import show_stuck
 from makima_supervisor_heartbeat.handlers.task_follower import TaskFollower
 from makima_supervisor_heartbeat.handlers.verdicts import Verdicts, idempotency_content
 from makima_supervisor_heartbeat.handlers.watermarks import Watermarks
@@ -55,56 +59,84 @@ LEFT_AFTER_SECONDS = 600.0  # at least: who was not heard for so long is none of
 
 
 async def build(service: Service) -> None:
-    settings = service.settings
-    shards = settings.recorder_shards
+    """Registers the loops, the projection, the health checks, and what it answers with the runtime."""
+    decisions, queries = _command_handlers(service), Queries(service.pool)
+    watermarks = await _record(service, decisions, queries)
+    follower = TaskFollower(queries, decisions.agents)
+    restored = RestoredContracts(queries, service.bus)
+    placements = Placements(
+        PlacementRows(service.pool, service.owner),
+        service.nats,
+        service.bus,
+        unheard_seconds=service.settings.contracts.heartbeat_timeout_seconds,
+    )
+    known = service.project(
+        KnownSenders(), on_commit=_each(follower.applied, restored.applied, placements.applied)
+    )
+    service.loop("follow tasks", follower.run)
+    service.loop("assign restored", restored.run)
+    service.loop("place", placements.run)
+    service.include(_router(service, decisions, queries, known, watermarks))
+
+
+def _command_handlers(service: Service) -> CommandHandlers:
+    """Where commands about each kind of sender are decided."""
+    log, appender = service.log, service.appender
+    agents_quota = event_quota(
+        service.settings.quotas.events_per_agent,
+        is_repeatable,
+        of="agent",
+        hint="join under another role, or in a new contract; an operator can raise quotas.events_per_agent",
+    )
+    return CommandHandlers(
+        CommandHandler(
+            "supervisor",
+            SupervisorDecider(),
+            log,
+            appender,
+            content=idempotency_content,
+            on_event=count,
+        ),
+        CommandHandler("daemon", DaemonDecider(), log, appender, content=idempotency_content),
+        CommandHandler(
+            "agent",
+            AgentDecider(),
+            log,
+            appender,
+            content=agent_content,
+            on_event=count_agent,
+            valid_target=is_agent_id,
+            check_quota=agents_quota,
+        ),
+    )
+
+
+def _sender_cache(settings: Settings) -> SenderCache:
+    contracts = settings.contracts
     limits = Limits(
         settings.quotas.senders_per_daemon,
         settings.quotas.new_connections_per_daemon,
-        max(LEFT_AFTER_SECONDS, 2 * settings.contracts.heartbeat_timeout_seconds),
+        max(LEFT_AFTER_SECONDS, 2 * contracts.heartbeat_timeout_seconds),
     )
-    senders, queries, feed = SenderCache(limits), Queries(service.pool), StatePublisher(service.nats)
-    limit_reports = LimitReports(senders, feed)
-    signals = SenderSignals(service.nats)
-    supervisors = CommandHandler(
-        "supervisor",
-        SupervisorDecider(),
-        service.log,
-        service.appender,
-        content=idempotency_content,
-        on_event=count,
+    patience = Patience(
+        int(contracts.stuck_after_seconds * SECOND), int(contracts.quiet_max_seconds * SECOND)
     )
-    agents = CommandHandler(
-        "agent",
-        AgentDecider(),
-        service.log,
-        service.appender,
-        content=agent_content,
-        on_event=count_agent,
-        valid_target=is_agent_id,
-        check_quota=event_quota(
-            settings.quotas.events_per_agent,
-            is_repeatable,
-            of="agent",
-            hint="join under another role, or in a new contract; an operator can raise quotas.events_per_agent",
-        ),
-    )
-    daemons = CommandHandler(
-        "daemon", DaemonDecider(), service.log, service.appender, content=idempotency_content
-    )
-    reader, observations, loader = (
-        BatchBuilder(senders, lanes_of(shards)),
-        ObservationQueue(senders),
-        SenderLoader(service.pool, senders),
-    )
+    return SenderCache(limits, patience)
+
+
+async def _record(service: Service, decisions: CommandHandlers, queries: Queries) -> Watermarks:
+    """Registers what records heartbeats, and tells the log and the senders what they mean."""
+    settings, senders, feed = service.settings, _sender_cache(service.settings), StatePublisher(service.nats)
+    show_stuck(senders)
+    limit_reports, signals = LimitReports(senders, feed), SenderSignals(service.nats)
+    reader = BatchBuilder(senders, lanes_of(settings.recorder_shards))
+    observations, loader = ObservationQueue(senders), SenderLoader(service.pool, senders)
     consumer = Consumer(service.log, service.nats, name=f"{NAME}-senders")
     sync = SenderSync(senders, loader, service.log, consumer, observations, on_evicted=reader.forget)
-    observer = ObservationWriter(observations, senders, sync, supervisors, daemons)
-    kept, most_bytes = (
-        timedelta(hours=settings.contracts.heartbeat_retention_hours),
-        int(settings.contracts.heartbeat_history_gib * 2**30),
-    )
-    history = Retention(service.pool, kept=kept, most_bytes=most_bytes)
-    watermarks = Watermarks(queries)
+    observer = ObservationWriter(observations, senders, sync, decisions)
+    kept = timedelta(hours=settings.contracts.heartbeat_retention_hours)
+    most_bytes = int(settings.contracts.heartbeat_history_gib * 2**30)
+    history, watermarks = Retention(service.pool, kept=kept, most_bytes=most_bytes), Watermarks(queries)
 
     def recorded(slice_: WriteBatch) -> None:
         metrics.changes_withheld.inc(senders.take_withheld())
@@ -121,46 +153,55 @@ async def build(service: Service) -> None:
         return await open_connection(settings.database_url, NAME)
 
     await sync.load()
-    follower, restored = TaskFollower(queries, agents), RestoredContracts(queries, service.bus)
-    placements = Placements(
-        PlacementRows(service.pool, service.owner),
+    recorder = Recorder(
         service.nats,
-        service.bus,
-        unheard_seconds=settings.contracts.heartbeat_timeout_seconds,
-    )
-    known = service.project(
-        KnownSenders(), on_commit=_each(follower.applied, restored.applied, placements.applied)
+        connect,
+        reader,
+        shards=settings.recorder_shards,
+        owner=service.owner,
+        taken=sync.shards_acquired,
+        recorded=recorded,
+        lost=senders.lose_shards,
+        make_room=history.make_room,
     )
     for name, run in {
-        "follow the log": sync.follow, "observe": observer.run, "follow tasks": follower.run, "assign restored": restored.run, "tell states": feed.run, "signal": signals.run, "watermarks": watermarks.run, "history": history.run,
-        "place": placements.run, "forget": partial(sync.run_eviction, kept),
-    }.items():  # fmt: skip
+        "follow the log": sync.follow,
+        "observe": observer.run,
+        "tell states": feed.run,
+        "signal": signals.run,
+        "watermarks": watermarks.run,
+        "history": history.run,
+        "forget": partial(sync.run_eviction, kept),
+        "record": recorder.run,
+    }.items():
         service.loop(name, run)
-    recorder = Recorder(
-        service.nats, connect, reader,
-        shards=shards, owner=service.owner, taken=sync.shards_acquired, recorded=recorded, lost=senders.lose_shards, make_room=history.make_room,
-    )  # fmt: skip
-    service.loop("record", recorder.run)
     service.ready_when("recorder", recorder.check)
     service.healthy_when("history", history.ready)
     service.ready_when("senders", sync.check)
-    most = settings.quotas.agents_per_contract
-    joins = Agents(agents, queries, service.log, known, service.nats, max_agents=most)
+    return watermarks
+
+
+def _router(
+    service: Service, decisions: CommandHandlers, queries: Queries, known: Projector, watermarks: Watermarks
+) -> CommandRouter:
+    """The commands and queries that the service answers."""
+    supervisors, daemons, agents = decisions
+    settings, log, nats = service.settings, service.log, service.nats
+    joins = Agents(agents, queries, log, known, nats, max_agents=settings.quotas.agents_per_contract)
     router = CommandRouter(NAME, authorize=joins.authorize)
     joins.serve(router)
     applies_verdicts = settings.feature_flags.supervisor_heartbeat
     Verdicts(supervisors, daemons, agents, queries, watermarks, enabled=applies_verdicts).serve(router)
-    restarts = Restarts(supervisors, queries, service.log, known, service.nats)
     router.command(AdmitDaemon, daemons.handle)
-    router.command(RestartSupervisor, restarts.restart, daemons=False)
-    Restorations(supervisors, queries, service.log, known, service.nats).serve(router)
+    router.command(RestartSupervisor, Restarts(supervisors, queries, log, known, nats).restart, daemons=False)
+    Restorations(supervisors, queries, log, known, nats).serve(router)
     Saves(supervisors, queries, settings.quotas).serve(router)
     router.query(questions.Heartbeats, queries.answer_heartbeats)
     router.query(questions.Status, queries.answer_status)
     audit = AuditQueries(service.pool)
     router.query(questions.SenderStates, audit.answer_states)
     router.query(questions.LivingSenders, audit.answer_living)
-    service.include(router)
+    return router
 
 
 def _each(*called: OnCommit) -> OnCommit:

@@ -6,14 +6,14 @@ A recorder loads it at start.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args
 
 import asyncpg
 import msgspec
 from makima_kernel.event_log.columns import columns
 from makima_kernel.event_log.named_sql import named
 from makima_kernel.projections.projection import Applied
-from makima_schemas.agent import AgentJoined, AgentLeft, AgentStatusChanged
+from makima_schemas.agent import AgentEvent, AgentJoined, AgentLeft, AgentStatusChanged, AgentStep
 from makima_schemas.contract.events import (
     ContractAssigned,
     ContractCreated,
@@ -29,16 +29,25 @@ from makima_schemas.supervisor import (
     CheckpointSaved,
     RestorationProved,
     RestorationRequested,
+    SupervisorProgressed,
     SupervisorRegistered,
     SupervisorRestartRequested,
     SupervisorSaved,
     SupervisorStateChanged,
+    SupervisorStuck,
 )
 
 from makima_supervisor_heartbeat.domain import placement
 from makima_supervisor_heartbeat.domain.agents.agent import Agent
 from makima_supervisor_heartbeat.domain.agents.work import AgentKey, Work, work_of
-from makima_supervisor_heartbeat.domain.contracts import Assigned, assign, heard, restored
+from makima_supervisor_heartbeat.domain.contracts import (
+    OF_PROGRESS,
+    Assigned,
+    assign,
+    follow_progress,
+    heard,
+    restored,
+)
 from makima_supervisor_heartbeat.domain.daemon import Daemon
 from makima_supervisor_heartbeat.domain.sender_state import (
     SenderState,
@@ -52,12 +61,15 @@ from makima_supervisor_heartbeat.rows import execute, store_restored, store_save
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
 
-OfAgent = AgentJoined | AgentStatusChanged | AgentLeft
 SupervisorHeard = SupervisorRegistered | SupervisorStateChanged
 Restoration = RestorationRequested | RestorationProved
-OfSupervisor = SupervisorHeard | SupervisorRestartRequested | Restoration
-OfSender = OfSupervisor | OfAgent | DaemonAdmitted | DaemonConnected | DaemonDisconnected
-OfContract = ContractCreated | ContractAssigned | ContractDeleted
+OfSupervisor = (
+    SupervisorHeard | SupervisorRestartRequested | Restoration | SupervisorStuck | SupervisorProgressed
+)
+OfSender = OfSupervisor | AgentEvent | DaemonAdmitted | DaemonConnected | DaemonDisconnected
+OfAgent = AgentStep
+# The events that bear on a row of `assignments`.
+OF_CONTRACT: Final = (ContractCreated, ContractAssigned, ContractDeleted, *OF_PROGRESS)
 OfTask = TaskClaimed | TaskCompleted | TaskFailed | TaskReleased
 
 Key = tuple[str, str]  # tenant, and the name of a stream or the id of a contract
@@ -88,19 +100,16 @@ class KnownSenders:
             CheckpointSaved,
             RestorationRequested,
             RestorationProved,
+            SupervisorStuck,
+            SupervisorProgressed,
             DaemonAdmitted,
             DaemonConnected,
             DaemonDisconnected,
-            AgentJoined,
-            AgentStatusChanged,
-            AgentLeft,
+            *get_args(AgentEvent),
             ContractCreated,
             ContractAssigned,
             ContractDeleted,
-            TaskClaimed,
-            TaskCompleted,
-            TaskFailed,
-            TaskReleased,
+            *OF_PROGRESS,
             *placement.EVENTS,
         )
     )
@@ -115,8 +124,8 @@ class KnownSenders:
         for applied in batch:
             tenant, event = applied.recorded.tenant, applied.event
             _fold_work(work, applied)
-            if isinstance(event, OfContract):
-                _fold_contract(assigned, (tenant, applied.recorded.entity_id), event)
+            if isinstance(event, OF_CONTRACT):
+                _fold_contract(assigned, applied)
             elif isinstance(event, OfSender):
                 key = (tenant, applied.recorded.stream)
                 states[key], changed[key] = evolve(states[key], event), None
@@ -132,7 +141,7 @@ class KnownSenders:
         new = [(*key, *row) for key, row in after.items() if before.get(key) != row]
         for name, stored, width in (
             ("store", rows, 3),
-            ("store_assignments", new, 6),
+            ("store_assignments", new, 9),
             ("forget_assignments", sorted(before.keys() - after.keys()), 2),
         ):
             await execute(connection, SQL[name], stored, width)
@@ -142,15 +151,20 @@ class KnownSenders:
         await store_drives(connection, batch)
 
 
-def _fold_contract(assigned: dict[Key, Assigned], key: Key, event: OfContract) -> None:
-    match event:
+def _fold_contract(assigned: dict[Key, Assigned], applied: Applied) -> None:
+    key = (applied.recorded.tenant, applied.recorded.entity_id)
+    match applied.event:
         case ContractCreated(owner_id=owner_id):
             assigned[key] = Assigned(owner_id)
-        case ContractAssigned():
+        case ContractAssigned() as event:
             if key in assigned:
                 assigned[key] = assign(assigned[key], event)
         case ContractDeleted():
             assigned.pop(key, None)
+        case _:
+            pass
+    if key in assigned:
+        follow_progress(assigned[key], applied.event, applied.recorded.recorded_at)
 
 
 def _fold_work(work: Work, applied: Applied) -> None:
@@ -253,12 +267,9 @@ async def _load_assignments(connection: asyncpg.Connection, batch: Sequence[Appl
             each.event.contract_id if isinstance(each.event, OfSupervisor) else each.recorded.entity_id,
         )
         for each in batch
-        if isinstance(each.event, OfSupervisor | OfContract)
+        if isinstance(
+            each.event, (SupervisorRegistered, SupervisorStateChanged, RestorationProved, *OF_CONTRACT)
+        )
     }
     rows = await connection.fetch(SQL["assignments_touched"], *columns(sorted(keys), 2)) if keys else ()
-    return {
-        (row["tenant"], row["contract_id"]): Assigned(
-            row["owner_id"], row["daemon_id"], row["connection_id"], row["task_id"]
-        )
-        for row in rows
-    }
+    return {(tenant, contract_id): Assigned(*known) for tenant, contract_id, *known in rows}

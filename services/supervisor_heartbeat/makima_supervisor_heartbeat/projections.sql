@@ -10,15 +10,16 @@ on conflict (tenant, stream) do update set told = excluded.told
 
 -- name: assignments_touched
 -- The rows of the contracts that a batch of events is about.
-select tenant, contract_id, owner_id, daemon_id, connection_id, task_id from assignments
+select tenant, contract_id, owner_id, daemon_id, connection_id, task_id, waits, moved_at, asked_from from assignments
 where (tenant, contract_id) in (select * from unnest($1::text[], $2::text[]))
 
 -- name: store_assignments
--- New contracts, and those that went to a daemon.
-insert into assignments (tenant, contract_id, owner_id, daemon_id, connection_id, task_id)
-select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
+-- New contracts, and those that went to a daemon, wait, wait no more, or in which somebody got on.
+insert into assignments (tenant, contract_id, owner_id, daemon_id, connection_id, task_id, waits, moved_at, asked_from)
+select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::boolean[], $8::timestamptz[], $9::timestamptz[])
 on conflict (tenant, contract_id) do update set
-    daemon_id = excluded.daemon_id, connection_id = excluded.connection_id, task_id = excluded.task_id
+    daemon_id = excluded.daemon_id, connection_id = excluded.connection_id, task_id = excluded.task_id,
+    waits = excluded.waits, moved_at = excluded.moved_at, asked_from = excluded.asked_from
 
 -- name: forget_assignments
 -- Deleted contracts.

@@ -13,6 +13,7 @@ from makima_schemas.agent import (
     AgentEvent,
     AgentJoined,
     AgentStatus,
+    AgentStatusChanged,
     CleanUpAgent,
     FollowTasks,
     LeaveAgent,
@@ -22,7 +23,8 @@ from makima_schemas.errors import ErrorCode
 from makima_schemas.evidence import Arrival
 from makima_schemas.refusal import Refused
 from makima_supervisor_heartbeat.domain.agents import triggers as t
-from makima_supervisor_heartbeat.domain.agents.agent import Agent, is_agent_id, refuse_reserved
+from makima_supervisor_heartbeat.domain.agents.agent import Agent, is_agent_id
+from makima_supervisor_heartbeat.domain.agents.refusals import refuse_reserved
 
 from tests.services.supervisor_heartbeat.agent_states import (
     ASKS,
@@ -100,6 +102,7 @@ def test_a_cleaned_up_agent_keeps_its_fence() -> None:
 def test_a_report_of_an_agent_that_never_joined_makes_a_record_that_anybody_may_join() -> None:
     made = given().when(report(S.RESTARTING, "x"))
     [event] = made.events
+    assert isinstance(event, AgentStatusChanged)
     assert (event.old_status, event.connection_id) == (S.OFFLINE, None)
     assert (made.after.contract_id, made.after.role) == ("c1", "builder")
     given(event).when(join("a")).then(joined("a", S.RESTARTING))

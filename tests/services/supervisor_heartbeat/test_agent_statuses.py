@@ -3,7 +3,7 @@
 from typing import Final
 
 import pytest
-from makima_schemas.agent import AgentJoined, AgentLeft, AgentStatus, AgentStatusChanged
+from makima_schemas.agent import AgentJoined, AgentLeft, AgentStatus, AgentStatusChanged, AgentStep
 from makima_schemas.errors import ErrorCode
 from makima_supervisor_heartbeat.domain.agents.statuses import FOUND, LIFECYCLE, REPORTS, trigger_of
 from makima_supervisor_heartbeat.domain.agents.triggers import Join
@@ -84,6 +84,7 @@ def test_each_event_names_the_status_before_it_and_leads_where_it_says(status: A
     for ask in ASKS.values():
         outcome = given(*STORIES[status]).when(ask)
         for event in outcome.events:
+            assert isinstance(event, AgentStep)
             assert event.old_status is status
             assert LIFECYCLE.destination(status, event) is outcome.after.status
 

@@ -8,12 +8,14 @@ from makima_kernel.projections.subscription import Consumer
 from makima_kernel.testing import eventually
 from makima_schemas.heartbeat import SupervisorHeartbeat
 from makima_schemas.supervisor import SupervisorState
+from makima_supervisor_heartbeat.domain.agents.agent import AgentDecider
+from makima_supervisor_heartbeat.domain.agents.triggers import idempotency_content as agent_content
 from makima_supervisor_heartbeat.domain.batching.batch_builder import BatchBuilder
 from makima_supervisor_heartbeat.domain.batching.write_batch import WriteBatch
 from makima_supervisor_heartbeat.domain.daemon import DaemonDecider
 from makima_supervisor_heartbeat.domain.supervisor import Supervisor, SupervisorDecider
 from makima_supervisor_heartbeat.handlers.observation_queue import ObservationQueue
-from makima_supervisor_heartbeat.handlers.observation_writer import ObservationWriter
+from makima_supervisor_heartbeat.handlers.observation_writer import CommandHandlers, ObservationWriter
 from makima_supervisor_heartbeat.handlers.sender_loader import SenderLoader
 from makima_supervisor_heartbeat.handlers.sender_sync import SenderSync
 from makima_supervisor_heartbeat.handlers.verdicts import idempotency_content
@@ -46,8 +48,11 @@ class Mind:
             self.observations,
             self.senders,
             self.sync,
-            CommandHandler("supervisor", SupervisorDecider(), log, appender, content=idempotency_content),
-            CommandHandler("daemon", DaemonDecider(), log, appender, content=idempotency_content),
+            CommandHandlers(
+                CommandHandler("supervisor", SupervisorDecider(), log, appender, content=idempotency_content),
+                CommandHandler("daemon", DaemonDecider(), log, appender, content=idempotency_content),
+                CommandHandler("agent", AgentDecider(), log, appender, content=agent_content),
+            ),
         )
 
     def forget(self) -> None:

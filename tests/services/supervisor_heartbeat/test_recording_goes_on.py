@@ -213,12 +213,13 @@ async def test_an_agents_heartbeat_is_kept(fleet: Running) -> None:
         "connection_id": "a",
         "seq": 1,
         "timestamp": datetime.now(UTC),
-        "child": "make",
+        "child": {"pid": 7, "command": "make", "cpu_seconds": 1.5},
     }
     await fleet.publish(subjects.agent_heartbeat(None, "c1", "builder"), msgspec.json.encode(body))
     await fleet.recorded()
     [row] = await fleet.rows()
-    assert (row["sender"], row["daemon_id"], row["detail"]) == ("agent-c1:builder", None, '{"child":"make"}')
+    child = '{"child":{"pid":7,"command":"make","cpu_seconds":1.5}}'
+    assert (row["sender"], row["daemon_id"], row["detail"]) == ("agent-c1:builder", None, child)
 
 
 async def test_what_only_the_database_refuses_is_set_aside_and_its_neighbours_are_kept(

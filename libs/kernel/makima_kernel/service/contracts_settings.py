@@ -35,6 +35,11 @@ class ContractsSettings(KeepableTimeouts):
         le=86_400,
         description="the longest that a sender may announce to be quiet; a longer time counts as this",
     )
+    stuck_after_seconds: float = Field(
+        default=600,
+        gt=0,
+        description="how long a sender that works may send heartbeats without progress before it counts as stuck",
+    )
     stale_threshold_minutes: float = Field(default=30, gt=0)
     stale_detection_interval_seconds: float = Field(default=60, gt=0)
     task_claimed_timeout_seconds: float = Field(

@@ -2,7 +2,16 @@
 
 from dataclasses import dataclass, field, replace
 
-from makima_schemas.agent import BEATING, AgentEvent, AgentJoined, AgentLeft, AgentStatus, AgentStatusChanged
+from makima_schemas.agent import (
+    BEATING,
+    AgentEvent,
+    AgentJoined,
+    AgentLeft,
+    AgentProgressed,
+    AgentStatus,
+    AgentStatusChanged,
+    AgentStuck,
+)
 from makima_schemas.contract.commands import (
     ClaimTask,
     CompleteTask,
@@ -48,6 +57,8 @@ class AgentFold:
                 return replace(state, status=AgentStatus.OFFLINE)
             case AgentStatusChanged():
                 return replace(state, status=event.new_status)
+            case AgentStuck() | AgentProgressed():
+                return state
 
 
 @dataclass(frozen=True, slots=True)

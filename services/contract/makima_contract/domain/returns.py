@@ -1,10 +1,10 @@
 """Which event of an agent returns tasks of its role at once (agents.md, Tasks and agents). Pure."""
 
-from makima_schemas.agent import AgentEvent, AgentJoined, AgentLeft, AgentStatus, AgentStatusChanged
+from makima_schemas.agent import AgentJoined, AgentLeft, AgentStatus, AgentStatusChanged, AgentStep
 from makima_schemas.contract.commands import ReturnTasks
 
 
-def tasks_to_return(event: AgentEvent, agent_version: int, *, new_connection: bool) -> ReturnTasks | None:
+def tasks_to_return(event: AgentStep, agent_version: int, *, new_connection: bool) -> ReturnTasks | None:
     """The command that returns the tasks; None if the event returns none.
 
     `agent_version`: the event's version in the agent's stream. `new_connection`: for a join, that this connection

@@ -10,7 +10,7 @@ from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
 
 from makima_gateway.diagnosis.contract_facts import ContractFacts, Evidence
 from makima_gateway.diagnosis.finding import Finding, path_of
-from makima_gateway.read_model.rows import AgentRow
+from makima_gateway.read_model.rows import AgentRow, Json, StuckProof
 
 
 def dead(found: ContractFacts) -> Iterator[Finding]:
@@ -35,6 +35,23 @@ def restarting_too_long(found: ContractFacts) -> Iterator[Finding]:
             text = f"agent {row.role} is being restarted{_on(row)} {longer}{_because(row)}"
             act = f"look at what it prints{_on(row)}; {_again(found, row)}"
             yield Finding(text, row.since, act, _proof(row))
+
+
+def stuck(found: ContractFacts) -> Iterator[Finding]:
+    """It may be thinking, or waiting for something that ends: nothing is done to it."""
+    for row in _agents(found, AgentStatus.WORKING) if found.at_work else ():
+        if row.stuck_proof is not None:
+            says, proof = stuck_by(row.stuck_proof, stream_name("agent", agent_id(row.contract_id, row.role)))
+            text = f"agent {row.role}{_on(row)} sends heartbeats, and tells no progress{says}"
+            act = f"look at what it does{_on(row)}; {_again(found, row)}"
+            yield Finding(text, row.progress_at or row.since, act, proof)
+
+
+def stuck_by(text: Json, stream: str) -> tuple[str, Evidence]:
+    """What a sender that is stuck says that it does, and the event of its stream that proves it."""
+    proof = cast("StuckProof", orjson.loads(text))
+    says = f": {proof['activity']}" if proof["activity"] else ""
+    return says, Evidence(stream, proof["version"], proof["position"], proof["event"])
 
 
 def untaken(found: ContractFacts) -> Iterator[Finding]:

@@ -138,6 +138,8 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("AGENT_DEAD", "inference", "unhealthy", agent_rules.dead),
     Rule("AGENT_UNRECOVERABLE", "fact", "unhealthy", agent_rules.unrecoverable),
     Rule("AGENT_RESTARTING", "inference", "unhealthy", agent_rules.restarting_too_long),
+    Rule("SUPERVISOR_STUCK", "inference", "unhealthy", supervision_rules.stuck),
+    Rule("AGENT_STUCK", "inference", "unhealthy", agent_rules.stuck),
     Rule("STALE", "inference", "unhealthy", supervision_rules.stale),
     Rule("BLOCKED", "fact", "stopped", _blocked),
     Rule("PAUSED", "fact", "stopped", _paused),

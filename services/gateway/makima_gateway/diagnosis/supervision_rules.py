@@ -9,6 +9,7 @@ from makima_schemas.silence import MAINTENANCE_STREAM
 from makima_schemas.supervisor import SupervisorState
 from makima_schemas.times import rfc3339
 
+from makima_gateway.diagnosis.agent_rules import stuck_by
 from makima_gateway.diagnosis.contract_facts import ContractFacts, Evidence
 from makima_gateway.diagnosis.finding import Finding, path_of
 from makima_gateway.read_model.rows import Json
@@ -28,6 +29,21 @@ def silent(found: ContractFacts) -> Iterator[Finding]:
             event="SupervisorStateChanged",
             evidence=_evidence(supervisor.evidence),
         ),
+    )
+
+
+def stuck(found: ContractFacts) -> Iterator[Finding]:
+    """It may be thinking, or waiting for something that ends: nothing is done to it."""
+    supervisor = found.supervisor
+    if not found.at_work or supervisor is None or supervisor.stuck_proof is None:
+        return
+    says, proof = stuck_by(supervisor.stuck_proof, stream_name("supervisor", supervisor.task_id))
+    where = f"on daemon {supervisor.daemon_id}"
+    yield Finding(
+        f"supervisor {supervisor.task_id} {where} sends heartbeats, and tells no progress{says}",
+        supervisor.progress_at or supervisor.changed_at,
+        f"look at what it does {where}; POST {path_of(found, 'supervisor/restart')}",
+        proof,
     )
 
 

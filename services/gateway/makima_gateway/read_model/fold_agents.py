@@ -7,14 +7,31 @@ from dataclasses import dataclass
 from typing import cast
 
 import orjson
-from makima_schemas.agent import AgentEvent, AgentJoined, AgentLeft, AgentStatus, AgentStatusChanged
+from makima_schemas.agent import (
+    AgentEvent,
+    AgentJoined,
+    AgentLeft,
+    AgentProgressed,
+    AgentStatus,
+    AgentStatusChanged,
+    AgentStep,
+    AgentStuck,
+)
 from makima_schemas.codec import encode
 from makima_schemas.connections import fence
 from makima_schemas.envelope import Recorded
-from makima_schemas.supervisor import SupervisorState
+from makima_schemas.supervisor import SupervisorState, SupervisorStuck
 from makima_schemas.supervisors_agent import SUPERVISOR_ROLE, agent_status
 
-from makima_gateway.read_model.rows import AgentKey, AgentRow, ContractRow, Json, Rows, SupervisorRow
+from makima_gateway.read_model.rows import (
+    AgentKey,
+    AgentRow,
+    ContractRow,
+    Json,
+    Rows,
+    StuckProof,
+    SupervisorRow,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +45,8 @@ class Step:
     evidence: Json | None = None
 
 
-def step(event: AgentEvent) -> Step:
-    """All three events of an agent are changes of its status."""
+def step(event: AgentStep) -> Step:
+    """All three are changes of the agent's status."""
     match event:
         case AgentJoined():
             return Step(event.old_status, event.new_status, "join")
@@ -45,11 +62,16 @@ def apply(rows: Rows, contract: ContractRow | None, recorded: Recorded, event: A
     if contract is None:
         return
     row = _known(rows, contract, event.role, recorded)
+    if isinstance(event, AgentStuck | AgentProgressed):
+        row.progress_at = event.progress_at
+        row.stuck_proof = stuck_proof(recorded, event) if isinstance(event, AgentStuck) else None
+        row.stuck = row.stuck_proof is not None
+        return
     change = step(event)
     if isinstance(event, AgentJoined):
         connect(row, event.connection_id, event.daemon_id)
         row.joined_at, row.since = event.joined_at or recorded.recorded_at, recorded.recorded_at
-        row.stuck, row.progress_at = False, None
+        row.stuck, row.stuck_proof, row.progress_at = False, None, None
     _move(row, recorded, change)
 
 
@@ -69,6 +91,16 @@ def derive_supervisor(rows: Rows, contract: ContractRow, recorded: Recorded) -> 
     status = agent_status(SupervisorState(supervisor.state), restart_requested=supervisor.restart_requested)
     if status != row.agent_status:
         _move(row, recorded, Step(row.agent_status, status, recorded.type, None, supervisor.evidence))
+    row.progress_at = supervisor.progress_at
+    row.stuck_proof = supervisor.stuck_proof if status is AgentStatus.WORKING else None
+    row.stuck = row.stuck_proof is not None
+
+
+def stuck_proof(recorded: Recorded, event: AgentStuck | SupervisorStuck) -> Json:
+    proof = StuckProof(
+        event=recorded.type, version=recorded.version, position=recorded.position, activity=event.activity
+    )
+    return orjson.dumps(proof).decode()
 
 
 def connect(row: AgentRow, connection_id: str | None, daemon_id: str | None) -> None:
@@ -88,7 +120,8 @@ def _move(row: AgentRow, recorded: Recorded, change: Step) -> None:
     )
     row.version, row.position, row.event = recorded.version, recorded.position, recorded.type
     row.hidden = change.trigger == "cleanup"
-    row.stuck = row.stuck and change.new is AgentStatus.WORKING
+    if change.new is not AgentStatus.WORKING:
+        row.stuck, row.stuck_proof = False, None
 
 
 def _known(rows: Rows, contract: ContractRow, role: str, recorded: Recorded) -> AgentRow:
@@ -113,6 +146,7 @@ def _known(rows: Rows, contract: ContractRow, role: str, recorded: Recorded) -> 
             stuck=False,
             progress_at=None,
             fenced="[]",
+            stuck_proof=None,
         )
     return rows.agents[key]
 

@@ -14,12 +14,14 @@ from makima_schemas.supervisor import (
     ENDED,
     RestorationProved,
     RestorationRequested,
+    SupervisorProgressed,
     SupervisorRegistered,
     SupervisorRestartRequested,
     SupervisorStateChanged,
+    SupervisorStuck,
 )
 
-from makima_gateway.read_model.fold_agents import derive_supervisor
+from makima_gateway.read_model.fold_agents import derive_supervisor, stuck_proof
 from makima_gateway.read_model.rows import ContractRow, DaemonRow, Json, Rows, SupervisorRow
 
 Foreign = (
@@ -28,6 +30,8 @@ Foreign = (
     | SupervisorRestartRequested
     | RestorationRequested
     | RestorationProved
+    | SupervisorStuck
+    | SupervisorProgressed
     | DaemonAdmitted
     | DaemonConnected
     | DaemonDisconnected
@@ -42,8 +46,10 @@ def apply(rows: Rows, contract: ContractRow | None, recorded: Recorded, event: F
     match event:
         case SupervisorRegistered() | SupervisorStateChanged() | SupervisorRestartRequested():
             _supervisor(rows, contract, recorded, event)
-            if contract is not None and contract.supervisor_task_id == recorded.entity_id:
-                derive_supervisor(rows, contract, recorded)
+            _derive(rows, contract, recorded)
+        case SupervisorStuck() | SupervisorProgressed():
+            _standing(rows, recorded, event)
+            _derive(rows, contract, recorded)
         case RestorationRequested() | RestorationProved():
             if contract is not None:
                 _restoration(rows, contract, recorded, event)
@@ -64,6 +70,18 @@ def _found(
             contract.stale = True
         case StaleCleared():
             contract.stale = False
+
+
+def _standing(rows: Rows, recorded: Recorded, event: SupervisorStuck | SupervisorProgressed) -> None:
+    row = rows.supervisors.get((recorded.tenant, recorded.entity_id))
+    if row is not None:
+        row.progress_at = event.progress_at
+        row.stuck_proof = stuck_proof(recorded, event) if isinstance(event, SupervisorStuck) else None
+
+
+def _derive(rows: Rows, contract: ContractRow | None, recorded: Recorded) -> None:
+    if contract is not None and contract.supervisor_task_id == recorded.entity_id:
+        derive_supervisor(rows, contract, recorded)
 
 
 def _supervisor(
@@ -95,6 +113,8 @@ def _supervisor(
         changed_at=recorded.recorded_at,
         evidence=_json(evidence),
         restart_requested=False,
+        progress_at=None if known is None else known.progress_at,
+        stuck_proof=known.stuck_proof if known is not None and alive else None,
     )
     rows.supervisors_of.setdefault((recorded.tenant, event.contract_id), set()).add(task_id)
     if contract is None:

@@ -5,7 +5,7 @@ They are mutable: a batch folds many events onto a row before it is written.
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Literal, TypedDict
 
 from makima_schemas.agent import AgentStatus
 from makima_schemas.contract.model import ContractStatus, QuestionType, TaskStatus, WaitingFor
@@ -118,6 +118,15 @@ class MessageRow:
     sent_at: datetime
 
 
+class StuckProof(TypedDict):
+    """The event that says that a sender is stuck, and what the sender said that it did."""
+
+    event: str
+    version: int  # of the sender's stream
+    position: int  # in the log
+    activity: str | None
+
+
 @dataclass(slots=True)
 class SupervisorRow:
     tenant: str
@@ -132,6 +141,8 @@ class SupervisorRow:
     changed_at: datetime  # time of its last event
     evidence: Json | None  # of the verdict that it is silent, if that was its last event
     restart_requested: bool  # a restart was requested, and it was not heard again yet
+    progress_at: datetime | None  # as the newest event about its progress says
+    stuck_proof: Json | None  # a `StuckProof`; null: it is not stuck
 
 
 @dataclass(slots=True)
@@ -155,8 +166,9 @@ class AgentRow:
     evidence: Json | None  # of the verdict that gave it its status
     hidden: bool  # cleaned up: lists and teams leave it out
     stuck: bool  # alive without progress
-    progress_at: datetime | None  # of the last progress before it got stuck
+    progress_at: datetime | None  # as the newest event about its progress says
     fenced: Json  # ids of the connections that were replaced, the newest ones
+    stuck_proof: Json | None  # a `StuckProof`; null: it is not stuck
 
 
 @dataclass(slots=True)

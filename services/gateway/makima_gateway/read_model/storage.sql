@@ -80,25 +80,25 @@ on conflict (tenant, contract_id, id) do update set
 -- Each supervisor of a batch once.
 insert into supervisors select * from unnest(
   $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::boolean[], $9::timestamptz[], $10::timestamptz[],
-  $11::json[], $12::boolean[]
+  $11::json[], $12::boolean[], $13::timestamptz[], $14::json[]
 )
 on conflict (tenant, task_id) do update set
   contract_id = excluded.contract_id, daemon_id = excluded.daemon_id, connection_id = excluded.connection_id, state = excluded.state,
   phase = excluded.phase, alive = excluded.alive, changed_at = excluded.changed_at, evidence = excluded.evidence,
-  restart_requested = excluded.restart_requested;
+  restart_requested = excluded.restart_requested, progress_at = excluded.progress_at, stuck_proof = excluded.stuck_proof;
 
 -- name: store_agents
 -- Each agent of a batch once.
 insert into agents select * from unnest(
   $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[], $9::timestamptz[],
   $10::bigint[], $11::bigint[], $12::text[], $13::text[], $14::text[], $15::json[], $16::boolean[], $17::boolean[], $18::timestamptz[],
-  $19::json[]
+  $19::json[], $20::json[]
 )
 on conflict (tenant, contract_id, role) do update set
   agent_status = excluded.agent_status, connection_id = excluded.connection_id, daemon_id = excluded.daemon_id, since = excluded.since,
   joined_at = excluded.joined_at, version = excluded.version, position = excluded.position, event = excluded.event,
   trigger = excluded.trigger, reason = excluded.reason, evidence = excluded.evidence, hidden = excluded.hidden, stuck = excluded.stuck,
-  progress_at = excluded.progress_at, fenced = excluded.fenced;
+  progress_at = excluded.progress_at, fenced = excluded.fenced, stuck_proof = excluded.stuck_proof;
 
 -- name: store_daemons
 -- Each daemon of a batch once.

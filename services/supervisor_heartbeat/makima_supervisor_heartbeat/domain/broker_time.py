@@ -16,6 +16,11 @@ def rfc3339_of(nanoseconds: int) -> str:
     return f"{second(seconds)}.{rest // 1000:06}Z"
 
 
+def nanoseconds(at: datetime) -> int:
+    """A time as the broker's timestamps, Unix ns."""
+    return int(at.timestamp()) * 1_000_000_000 + at.microsecond * 1000
+
+
 def moment(nanoseconds: int) -> datetime:
     """A broker timestamp (Unix ns) as a UTC datetime, cut to microseconds."""
     seconds, rest = divmod(nanoseconds, 1_000_000_000)

@@ -1,22 +1,32 @@
 """What the recorder knows of contracts: who owns one, and which daemon's heartbeats count for it."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
 from typing import Final
 
 import msgspec
 from makima_schemas.assignment import Admission, serves
-from makima_schemas.contract.events import ContractAssigned
-from makima_schemas.identity import stream_name
+from makima_schemas.contract.events import ContractAssigned, TaskReleased
+from makima_schemas.contract.model import ContractStatus
+from makima_schemas.contract.status_effects import LEADS_TO, SAYS_WHERE_TO, destination
+from makima_schemas.identity import agent_id, stream_name
 from makima_schemas.supervisor import RestorationProved
+from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
 
+from makima_supervisor_heartbeat.domain.agents.agent import Agent
 from makima_supervisor_heartbeat.domain.daemon import Daemon
 from makima_supervisor_heartbeat.domain.foreign_heartbeats import ForeignHeartbeats
 from makima_supervisor_heartbeat.domain.heartbeats import Beat
+from makima_supervisor_heartbeat.domain.moves import EVERYONE, MOVES, follow_held, mover
 from makima_supervisor_heartbeat.domain.sender import Sender
 from makima_supervisor_heartbeat.domain.sender_state import SenderState
 from makima_supervisor_heartbeat.domain.signals import Signals
 from makima_supervisor_heartbeat.domain.supervisor import Supervisor
 
+# The statuses of a contract in which nobody is asked for progress.
+WAITING: Final = frozenset({ContractStatus.PAUSED, ContractStatus.BLOCKED, ContractStatus.WAITING_FOR_INPUT})
+# The events of a contract that bear on progress: they say whether it waits, who got on, and who holds which task.
+OF_PROGRESS: Final[frozenset[type]] = frozenset((*LEADS_TO, *SAYS_WHERE_TO, *MOVES, TaskReleased))
 MAX_DAEMONS: Final = 8  # daemons of a contract whose supervisor is remembered; more take turns
 
 
@@ -26,10 +36,15 @@ class Assigned(msgspec.Struct, gc=False):
     owner_id: str
     # The daemon that it is assigned to, or whose supervisor was heard first; None: none was.
     daemon_id: str | None = None
-    connection_id: str | None = (
-        None  # handed out to its supervisor; None: none was, the first one heard is in force
-    )
-    task_id: str | None = None  # of the supervisor that it was handed out to
+    # What was handed out to its supervisor; None: nothing was, and the first connection heard is in force.
+    connection_id: str | None = None
+    task_id: str | None = None
+    # It is paused, blocked or waits for input: nobody is asked for progress.
+    waits: bool = False
+    # When the log recorded the last progress of somebody in it (`moves.MOVES`), and the end of the last time that it
+    # waited; None: never.
+    moved_at: datetime | None = None
+    asked_from: datetime | None = None
 
 
 class Contract(msgspec.Struct):
@@ -38,11 +53,27 @@ class Contract(msgspec.Struct):
     assigned: Assigned
     # By daemon: the stream of the supervisor that it ran last.
     supervisors: dict[str, str] = msgspec.field(default_factory=dict[str, str])
+    # By task that is claimed or running: the role that holds it.
+    held: dict[str, str] = msgspec.field(default_factory=dict[str, str])
+    # The streams of the agents that joined it.
+    agents: set[str] = msgspec.field(default_factory=set[str])
 
     @property
     def holder(self) -> str:
         """The stream of the supervisor that its daemon runs; "" if none was heard."""
         return self.supervisors.get(self.assigned.daemon_id or "", "")
+
+    def movers(self, contract_id: str, event: object) -> Iterable[str]:
+        """The streams of the senders whose progress an event is; none if it is no progress."""
+        match mover(event, self.held):
+            case None:
+                return ()
+            case role if role == EVERYONE:
+                return (*self.supervisors.values(), *self.agents)
+            case role if role == SUPERVISOR_ROLE:
+                return self.supervisors.values()
+            case role:
+                return (stream_name("agent", agent_id(contract_id, role)),)
 
 
 def heard(assigned: Assigned, daemon_id: str, admission: Admission | None) -> None:
@@ -53,12 +84,31 @@ def heard(assigned: Assigned, daemon_id: str, admission: Admission | None) -> No
 
 def assign(assigned: Assigned, assignment: ContractAssigned) -> Assigned:
     """The contract after it went to a daemon."""
-    return Assigned(assigned.owner_id, assignment.daemon_id, assignment.connection_id, assignment.task_id)
+    given = assignment.daemon_id, assignment.connection_id, assignment.task_id
+    return _given(assigned, *given)
 
 
 def restored(assigned: Assigned, proof: RestorationProved, task_id: str) -> Assigned:
     """The contract after a restoration was proved; the ContractAssigned that follows says the same."""
-    return Assigned(assigned.owner_id, proof.daemon_id, proof.connection_id, task_id)
+    return _given(assigned, proof.daemon_id, proof.connection_id, task_id)
+
+
+def _given(assigned: Assigned, daemon_id: str, connection_id: str | None, task_id: str | None) -> Assigned:
+    return msgspec.structs.replace(
+        assigned, daemon_id=daemon_id, connection_id=connection_id, task_id=task_id
+    )
+
+
+def follow_progress(assigned: Assigned, event: object, at: datetime) -> None:
+    """Notes whether the contract waits after an event, and if somebody in it got on."""
+    status = destination(event)
+    if status is not None:
+        waits = status in WAITING
+        if assigned.waits and not waits:
+            assigned.asked_from = at
+        assigned.waits = waits
+    if type(event) in MOVES:
+        assigned.moved_at = at
 
 
 class Contracts:
@@ -80,10 +130,32 @@ class Contracts:
         self._contracts[contract_id] = Contract(assigned)
         return self._waiting.pop(contract_id, ())
 
+    def hold(self, contract_id: str, task_id: str, role: str) -> None:
+        """Note a task that is claimed or running, as the read model shows it."""
+        contract = self._contracts.get(contract_id)
+        if contract is not None:
+            contract.held[task_id] = role
+
+    def apply(self, contract_id: str, event: object, at: datetime) -> None:
+        """Note an event of the contract's stream that bears on the progress of its senders."""
+        contract = self._contracts.get(contract_id)
+        if contract is None:
+            return
+        for stream in contract.movers(contract_id, event):
+            sender = self._senders.get(stream)
+            if sender is not None and sender.standing is not None:
+                sender.standing.moved = True
+        follow_held(contract.held, event)
+        follow_progress(contract.assigned, event, at)
+
     def assigned(self, contract_id: str) -> Assigned | None:
         """Who has the contract; None if there is no such contract."""
         contract = self._contracts.get(contract_id)
         return None if contract is None else contract.assigned
+
+    def known(self, contract_id: str) -> Contract | None:
+        """The contract; None if there is no such one."""
+        return self._contracts.get(contract_id)
 
     def delete(self, contract_id: str) -> None:
         self._contracts.pop(contract_id, None)
@@ -138,7 +210,9 @@ class Contracts:
                 self._senders[stream].settled = False
 
     def supervised(self, stream: str, state: SenderState) -> None:
-        """Note a supervisor as the log tells of it; of other senders nothing."""
+        """Note a supervisor, or an agent of a contract, as the log tells of it."""
+        if isinstance(state, Agent) and state.contract_id in self._contracts:
+            self._contracts[state.contract_id].agents.add(stream)
         if not isinstance(state, Supervisor):
             return
         contract = self._contracts.get(state.contract_id)

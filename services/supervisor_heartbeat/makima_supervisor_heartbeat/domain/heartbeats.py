@@ -4,8 +4,9 @@ from collections.abc import Mapping
 
 import msgspec
 from makima_kernel.nats.message import Message
+from makima_schemas.heartbeat import ChildProcess
 from makima_schemas.heartbeat_codec import Address
-from makima_schemas.heartbeat_reader import read_agent, read_daemon, read_supervisor
+from makima_schemas.heartbeat_reader import quiet_time, read_agent, read_daemon, read_supervisor
 from makima_schemas.supervisor import SupervisorState
 
 
@@ -27,6 +28,8 @@ class Beat(msgspec.Struct, frozen=True, gc=False):
     # Its number within its connection; -1: it says none, or no connection, and its arrival orders it.
     seq: int = -1
     unfit: str | None = None  # what of it was cut or dropped, and why; None: nothing
+    child: ChildProcess | None = None  # agents only: the process that it waits for
+    quiet_ns: int = 0  # for how long it announces to be quiet
 
 
 def unchanged(beat: Beat, previous: Beat | None) -> bool:
@@ -76,8 +79,11 @@ def _supervisor(address: Address, message: Message) -> Beat:
         '{"pending_task_ids":["' + '","'.join(heartbeat.pending_task_ids) + '"]}'
         if heartbeat.pending_task_ids
         else None,
-        seq=-1 if heartbeat.seq is None or heartbeat.connection_id is None else heartbeat.seq,
-        unfit=unfit,
+        "",
+        -1 if heartbeat.seq is None or heartbeat.connection_id is None else heartbeat.seq,
+        unfit,
+        None,
+        0 if heartbeat.quiet_until is None else quiet_time(heartbeat),
     )
 
 
@@ -95,9 +101,12 @@ def _agent(address: Address, message: Message) -> Beat:
         heartbeat.activity,
         heartbeat.progress,
         _detail(own),
+        "",
         # One that does not fit orders nothing.
-        seq=heartbeat.seq if heartbeat.seq or unfit is None else -1,
-        unfit=unfit,
+        heartbeat.seq if heartbeat.seq or unfit is None else -1,
+        unfit,
+        heartbeat.child,
+        0 if heartbeat.quiet_until is None else quiet_time(heartbeat),
     )
 
 

@@ -8,10 +8,12 @@ from makima_supervisor_heartbeat.domain.agents.agent import Agent
 from makima_supervisor_heartbeat.domain.daemon import Daemon
 from makima_supervisor_heartbeat.domain.event_budget import EventBudget
 from makima_supervisor_heartbeat.domain.heartbeats import Beat
+from makima_supervisor_heartbeat.domain.progress import Standing
 from makima_supervisor_heartbeat.domain.sender_state import SenderState
+from makima_supervisor_heartbeat.domain.stuck import ObserveProgress, ObserveStuck
 from makima_supervisor_heartbeat.domain.supervisor import Supervisor
 
-Observation = ObserveHeartbeat | ObserveDaemon
+Observation = ObserveHeartbeat | ObserveDaemon | ObserveStuck | ObserveProgress
 
 
 class Unfit(msgspec.Struct, frozen=True, gc=False):
@@ -75,6 +77,13 @@ class Sender(msgspec.Struct, gc=False):
     rival: Rival | None = None
     # A daemon's: why new senders of it are refused; None: none was.
     over_limit: OverLimit | None = None
+    # What is remembered of its progress; None until its first heartbeat, and of a daemon.
+    standing: Standing | None = None
+
+    @property
+    def is_stuck(self) -> bool:
+        """True if the log says so."""
+        return not isinstance(self.logged, Daemon) and self.logged.stuck is not None
 
     def expect(self, state: SenderState) -> None:
         """Compare heartbeats with this state from now on."""

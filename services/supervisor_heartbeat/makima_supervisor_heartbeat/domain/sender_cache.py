@@ -3,17 +3,21 @@
 from collections.abc import Iterable, Sequence
 
 import msgspec
+from makima_schemas.daemon import ObserveDaemon
 from makima_schemas.heartbeat_codec import Address, MalformedHeartbeatError
 from makima_schemas.identity import split_stream
-from makima_schemas.supervisor import RestorationProved
+from makima_schemas.supervisor import ObserveHeartbeat, RestorationProved
 
 from makima_supervisor_heartbeat.domain.agent_heartbeats import AgentHeartbeats
 from makima_supervisor_heartbeat.domain.agents.agent import Agent
+from makima_supervisor_heartbeat.domain.broker_time import moment
 from makima_supervisor_heartbeat.domain.contracts import Assigned, Contracts
 from makima_supervisor_heartbeat.domain.daemon_limits import DaemonLimits, Limits, Refusal
 from makima_supervisor_heartbeat.domain.heartbeats import Beat, is_late
 from makima_supervisor_heartbeat.domain.in_force import speaks
 from makima_supervisor_heartbeat.domain.observer import Observer, offset_of
+from makima_supervisor_heartbeat.domain.progress import Standing, remembered
+from makima_supervisor_heartbeat.domain.progress_watch import Patience, ProgressWatch
 from makima_supervisor_heartbeat.domain.sender import Observation, Sender, has_ended
 from makima_supervisor_heartbeat.domain.sender_state import SenderEvent, SenderState, evolve, initial
 from makima_supervisor_heartbeat.domain.signals import Signals
@@ -28,7 +32,7 @@ class SenderCache:
     submits to the log.
     """
 
-    def __init__(self, limits: Limits | None = None) -> None:
+    def __init__(self, limits: Limits | None = None, patience: Patience | None = None) -> None:
         self._senders: dict[str, Sender] = {}
         # Incarnation of the heartbeat stream that `last` of the senders belongs to; "": none yet.
         self.stream_epoch = ""
@@ -37,6 +41,8 @@ class SenderCache:
         self._agents = AgentHeartbeats(self.contracts, self.signals)
         self.limits = DaemonLimits(self._senders, limits or Limits())
         self._observer = Observer(self._of, self.contracts, self.limits)
+        self.progress = ProgressWatch(self.contracts, patience or Patience())
+        self.stuck = set[str]()  # the streams of the senders that the log calls stuck
 
     def __len__(self) -> int:
         return len(self._senders)
@@ -58,7 +64,7 @@ class SenderCache:
         What was heard last time says nothing against what the log tells later: it would raise the dead.
         """
         for sender in self._senders.values():
-            sender.last, sender.settled = None, False
+            sender.last, sender.standing, sender.settled = None, None, False
         self.stream_epoch = ""
 
     def of(self, address: Address) -> Sender:
@@ -92,8 +98,9 @@ class SenderCache:
         last = sender.last
         late = is_late(beat, last)
         if same and sender.settled and not late:
+            found = self.progress.on_heartbeat(sender, beat, self.stream_epoch, same=True)
             sender.last = beat
-            return True, ()
+            return True, found
         if beat.state is not None and self.contracts.is_foreign(beat):
             return False, ()
         known = sender.expected
@@ -115,8 +122,10 @@ class SenderCache:
                 return False, ()
         if last is not None and beat.hostname != last.hostname:
             sender.note_hostname(beat.received_ns, last.hostname, beat.hostname)
+        observations = self._observations(sender, beat)
+        observations += self.progress.on_heartbeat(sender, beat, self.stream_epoch, same=same)
         sender.last = beat
-        return True, self._observations(sender, beat)
+        return True, observations
 
     def apply_event(
         self, stream: str, entity_id: str, event: SenderEvent, position: int, version: int
@@ -126,7 +135,11 @@ class SenderCache:
         """
         sender = self._of(stream, entity_id)
         if version > sender.version:
-            sender.logged, sender.version = evolve(sender.logged, event), version
+            sender.version = version
+            before = sender.logged
+            self._learn(sender, evolve(before, event))
+            if sender.standing is not None and _got_on(before, sender.logged):
+                sender.standing.moved = True
             self.contracts.supervised(stream, sender.logged)
             if isinstance(event, RestorationProved):
                 self.contracts.restore(entity_id, event)
@@ -156,7 +169,8 @@ class SenderCache:
     def recall(self, sender: Sender, state: SenderState, version: int) -> None:
         """Set the state of a sender that was evicted, as read from its stream up to this version."""
         if version >= sender.version:
-            sender.logged, sender.version = state, version
+            sender.version = version
+            self._learn(sender, state)
 
     def ended(self, streams: Iterable[str], before_ns: int) -> list[str]:
         """Those of `streams` that can be evicted: ended, no heartbeat since `before_ns`, no undecided
@@ -172,6 +186,7 @@ class SenderCache:
 
     def drop(self, streams: Iterable[str]) -> None:
         for stream in streams:
+            self.stuck.discard(stream)
             last = self._senders.pop(stream).last
             if last is not None and last.contract_id is not None:
                 self.contracts.drop(stream, last.contract_id)
@@ -186,7 +201,8 @@ class SenderCache:
         Called only after the heartbeat's batch was committed: before that, the observation may be lost with
         the batch.
         """
-        sender.observed = offset_of(observation)
+        if isinstance(observation, ObserveHeartbeat | ObserveDaemon):
+            sender.observed = offset_of(observation)
         sender.undecided += 1
 
     def observation_decided(
@@ -217,6 +233,8 @@ class SenderCache:
         A sender that the new log lacks is then observed, and registered in it, again.
         """
         self.contracts.clear()
+        self.stuck.clear()
+        self.progress.forget()
         for sender in self._senders.values():
             sender.logged, sender.observed, sender.awaited, sender.version = (
                 initial(sender.stream),
@@ -229,14 +247,29 @@ class SenderCache:
     def restore(self, stream: str, state: SenderState) -> None:
         """Set the state of a sender as the read model shows it."""
         sender = self._of(stream, split_stream(stream)[1])
-        sender.logged = state
+        self._learn(sender, state)
         self.contracts.supervised(stream, state)
         if not sender.undecided:
             sender.expect(state)
 
-    def set_latest(self, beat: Beat) -> None:
-        """Set the sender's last heartbeat to the newest one recorded in the database."""
-        self._of(beat.address.sender, beat.address.entity_id).last = beat
+    def set_latest(self, beat: Beat, progress_ns: int | None = None, judged_ns: int | None = None) -> None:
+        """Set the sender's last heartbeat to the newest one recorded in the database, and what was recorded with it
+        of its progress; None: nothing was, and it counts from this heartbeat on.
+        """
+        sender = self._of(beat.address.sender, beat.address.entity_id)
+        sender.last = beat
+        if beat.contract_id is None:
+            return
+        contract, known = self.contracts.known(beat.contract_id), beat.received_ns
+        moved_at = None if contract is None else contract.assigned.moved_at
+        sender.standing = Standing(
+            known if progress_ns is None else progress_ns,
+            known if judged_ns is None else judged_ns,
+            remembered((), beat.activity),
+            beat.child,
+            # Whoever in the contract it was: nobody else tells what the log told since.
+            moved_at is not None and moved_at > moment(known),
+        )
 
     def pending_observations(self) -> Iterable[tuple[Sender, Observation]]:
         """The observations due from the cached last heartbeats.
@@ -255,6 +288,14 @@ class SenderCache:
             sender = self._senders[stream] = Sender(stream, entity_id, state, state)
         return sender
 
+    def _learn(self, sender: Sender, state: SenderState) -> None:
+        """Set what the log says of a sender."""
+        sender.logged = state
+        if sender.is_stuck:
+            self.stuck.add(sender.stream)
+        else:
+            self.stuck.discard(sender.stream)
+
     def _settle(self, sender: Sender, learnt: int) -> list[tuple[Sender, Observation]]:
         if sender.undecided or learnt < sender.awaited:
             return []
@@ -263,3 +304,8 @@ class SenderCache:
 
     def _observations(self, sender: Sender, beat: Beat) -> list[tuple[Sender, Observation]]:
         return self._observer.observations(sender, beat, self.stream_epoch)
+
+
+def _got_on(before: SenderState, after: SenderState) -> bool:
+    """True if an agent came into another status: its heartbeats tell none."""
+    return isinstance(before, Agent) and isinstance(after, Agent) and before.status is not after.status

@@ -1,12 +1,14 @@
 """Decider of a supervisor: which heartbeats count, state changes, verdicts of silence, restarts, saves, restorations."""
 
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from makima_schemas.connections import fence
 from makima_schemas.errors import ErrorCode
 from makima_schemas.evidence import Arrival, Evidence
 from makima_schemas.refusal import Refused
 from makima_schemas.supervisor import (
+    AT_WORK,
     ENDED,
     CheckpointSaved,
     ObserveHeartbeat,
@@ -14,16 +16,19 @@ from makima_schemas.supervisor import (
     RestorationRequested,
     StateCorruptionDetected,
     SupervisorEvent,
+    SupervisorProgressed,
     SupervisorRegistered,
     SupervisorRestartRequested,
     SupervisorSaved,
     SupervisorState,
     SupervisorStateChanged,
+    SupervisorStuck,
 )
 
 from makima_supervisor_heartbeat.domain.in_force import Chain, speaks
 from makima_supervisor_heartbeat.domain.restoring import Restore, restore
 from makima_supervisor_heartbeat.domain.saving import Save, save
+from makima_supervisor_heartbeat.domain.stuck import ObserveProgress, ObserveStuck, is_newer
 from makima_supervisor_heartbeat.domain.verdict import JudgeSilence, contradicted, is_out_of_order, supersedes
 
 
@@ -38,7 +43,7 @@ class OrderRestart:
     last_heard: Arrival | None = None  # the newest heartbeat that is recorded of it
 
 
-Command = ObserveHeartbeat | JudgeSilence | OrderRestart | Save | Restore
+Command = ObserveHeartbeat | JudgeSilence | OrderRestart | ObserveStuck | ObserveProgress | Save | Restore
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,8 @@ class Supervisor:
     handed_out: bool = False
     restoring: RestorationRequested | None = None  # a restoration that is not proved
     chain: Chain = field(default_factory=Chain)
+    # Its last progress, if it is at work without any since; None: it is not stuck.
+    stuck: datetime | None = None
 
     @property
     def alive(self) -> bool:
@@ -83,6 +90,12 @@ class SupervisorDecider:
                 return [save(command, state)]
             case Restore():
                 return restore(command, state)
+            case ObserveStuck():
+                return _stuck(command, state)
+            case ObserveProgress(connection_id, progress_at):
+                ended = connection_id in (None, state.connection_id) and is_newer(progress_at, state.stuck)
+                named = (state.contract_id, state.connection_id)
+                return [SupervisorProgressed(*named, progress_at)] if ended else []
 
     def evolve(self, state: Supervisor, event: SupervisorEvent) -> Supervisor:
         match event:
@@ -109,11 +122,16 @@ class SupervisorDecider:
                         heard=event.heard or state.heard,
                         evidence=event.evidence,
                         restarting=False,
+                        stuck=None if event.new_state in ENDED else state.stuck,
                     ),
                 )
             case SupervisorRestartRequested(last_heard=last):
                 newer = last is not None and not is_out_of_order(last, state.heard)
                 return replace(state, restarting=True, heard=last if newer else state.heard)
+            case SupervisorStuck(progress_at=progress_at):
+                return replace(state, stuck=progress_at)
+            case SupervisorProgressed():
+                return replace(state, stuck=None)
             case SupervisorSaved() | CheckpointSaved():
                 return replace(state, chain=Chain(event.number, event.hash))
             case RestorationRequested():
@@ -211,6 +229,16 @@ def _changed(
         changed_by="heartbeat",
         heard=heard.heard,
     )
+
+
+def _stuck(observed: ObserveStuck, supervisor: Supervisor) -> list[SupervisorEvent]:
+    """Nothing for another connection, for one that is not at work, and for one that is stuck already."""
+    if supervisor.state not in AT_WORK or supervisor.stuck is not None:
+        return []
+    if observed.connection_id not in (None, supervisor.connection_id):
+        return []
+    named = (supervisor.contract_id, supervisor.connection_id)
+    return [SupervisorStuck(*named, observed.progress_at, observed.activity)]
 
 
 def _judge(verdict: JudgeSilence, supervisor: Supervisor) -> list[SupervisorEvent]:

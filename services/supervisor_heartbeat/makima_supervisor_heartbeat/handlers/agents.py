@@ -25,11 +25,12 @@ from makima_schemas.errors import ErrorCode
 from makima_schemas.refusal import Refused
 from nats.aio.client import Client
 
-from makima_supervisor_heartbeat.domain.agents.agent import is_agent_id, refuse_reserved
+from makima_supervisor_heartbeat.domain.agents.agent import is_agent_id
+from makima_supervisor_heartbeat.domain.agents.refusals import refuse_reserved
 from makima_supervisor_heartbeat.domain.agents.statuses import RESTARTING
 from makima_supervisor_heartbeat.domain.agents.triggers import Join, OrderAgentRestart, Report
+from makima_supervisor_heartbeat.handlers.observation_writer import AgentDecisions
 from makima_supervisor_heartbeat.handlers.restart_signal import signal_restart
-from makima_supervisor_heartbeat.handlers.verdicts import AgentDecisions
 from makima_supervisor_heartbeat.queries import AgentFacts, Queries
 
 AGENT_CATCH_UP_SECONDS: Final = 1.0

@@ -1,10 +1,11 @@
 """Submits observations to the log as commands: one at a time per sender, many senders concurrently."""
 
 import asyncio
-from typing import Final
+from typing import Final, NamedTuple
 
 import structlog
 from makima_kernel.commands.handler import CommandHandler
+from makima_schemas.agent import AgentEvent
 from makima_schemas.commands import Accepted, Problem, Reply, Request
 from makima_schemas.daemon import DaemonEvent, ObserveDaemon
 from makima_schemas.errors import RETRYABLE_CODES
@@ -12,9 +13,12 @@ from makima_schemas.silence import deterministic_id
 from makima_schemas.supervisor import ObserveHeartbeat, SupervisorEvent
 
 from makima_supervisor_heartbeat.domain import daemon, supervisor
+from makima_supervisor_heartbeat.domain.agents import triggers
+from makima_supervisor_heartbeat.domain.agents.agent import Agent
 from makima_supervisor_heartbeat.domain.sender import Observation, Sender
 from makima_supervisor_heartbeat.domain.sender_cache import SenderCache
 from makima_supervisor_heartbeat.domain.sender_state import initial
+from makima_supervisor_heartbeat.domain.stuck import ObserveProgress, ObserveStuck
 from makima_supervisor_heartbeat.handlers.observation_queue import ObservationQueue
 from makima_supervisor_heartbeat.handlers.sender_sync import SenderSync
 
@@ -23,7 +27,23 @@ ACTOR: Final = "supervisor_heartbeat"
 _LOG_RETRY_SECONDS: Final = 0.25  # pause before an observation is submitted again, under the same command id
 
 SupervisorDecisions = CommandHandler[supervisor.Supervisor, supervisor.Command, SupervisorEvent]
+AgentDecisions = CommandHandler[Agent, triggers.Command, AgentEvent]
+# Of the command ids: a heartbeat may be observed in more than one way.
+_KINDS: Final = {
+    ObserveHeartbeat: "observation",
+    ObserveDaemon: "observation",
+    ObserveStuck: "stuck",
+    ObserveProgress: "progress",
+}
 DaemonDecisions = CommandHandler[daemon.Daemon, daemon.Command, DaemonEvent]
+
+
+class CommandHandlers(NamedTuple):
+    """Where commands about senders are decided."""
+
+    supervisors: SupervisorDecisions
+    daemons: DaemonDecisions
+    agents: AgentDecisions
 
 
 class ObservationWriter:
@@ -32,11 +52,10 @@ class ObservationWriter:
         observations: ObservationQueue,
         senders: SenderCache,
         sync: SenderSync,
-        supervisors: SupervisorDecisions,
-        daemons: DaemonDecisions,
+        decisions: CommandHandlers,
     ) -> None:
         self._observations, self._senders, self._sync = observations, senders, sync
-        self._supervisors, self._daemons = supervisors, daemons
+        self._supervisors, self._daemons, self._agents = decisions
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
@@ -57,7 +76,8 @@ class ObservationWriter:
     async def _decide(self, sender: Sender, observation: Observation) -> int:
         """Submit an observation until it is decided. Returns the position of its event; 0: none."""
         heard = observation.heard
-        command_id = deterministic_id("observation", sender.stream, heard.stream_epoch, heard.stream_sequence)
+        kind = _KINDS[type(observation)]
+        command_id = deterministic_id(kind, sender.stream, heard.stream_epoch, heard.stream_sequence)
         request: Request = Request(command_id, sender.entity_id, {}, actor=ACTOR)
         while True:
             match await self._handle(sender, request, observation):
@@ -75,11 +95,16 @@ class ObservationWriter:
                     return 0
 
     async def _handle(self, sender: Sender, request: Request[object], observation: Observation) -> Reply:
-        decisions = self._supervisors if isinstance(observation, ObserveHeartbeat) else self._daemons
-        if sender.logged == initial(sender.stream):
-            decisions.assume_new(request.tenant, request.target)
+        is_new = sender.logged == initial(sender.stream)
         match observation:
             case ObserveHeartbeat():
+                if is_new:
+                    self._supervisors.assume_new(request.tenant, request.target)
                 return await self._supervisors.handle(request, observation)
             case ObserveDaemon():
+                if is_new:
+                    self._daemons.assume_new(request.tenant, request.target)
                 return await self._daemons.handle(request, observation)
+            case ObserveStuck() | ObserveProgress():
+                decisions = self._agents if isinstance(sender.logged, Agent) else self._supervisors
+                return await decisions.handle(request, observation)

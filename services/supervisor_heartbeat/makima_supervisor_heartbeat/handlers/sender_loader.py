@@ -2,19 +2,21 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import Final, cast
 
 import asyncpg
+import msgspec
 import orjson
 from makima_kernel.event_log.named_sql import named
 from makima_kernel.projections import checkpoint
+from makima_schemas.heartbeat import ChildProcess
 from makima_schemas.heartbeat_codec import Address
 from makima_schemas.identity import DEFAULT_TENANT, split_stream
 from makima_schemas.silence import SenderKind
 from makima_schemas.supervisor import SupervisorState
 
+from makima_supervisor_heartbeat.domain.broker_time import nanoseconds
 from makima_supervisor_heartbeat.domain.contracts import Assigned
 from makima_supervisor_heartbeat.domain.heartbeats import Beat
 from makima_supervisor_heartbeat.domain.sender_cache import SenderCache
@@ -40,6 +42,10 @@ class SenderLoader:
                 SQL["assignments"], DEFAULT_TENANT, prefetch=PREFETCHED_ROWS
             ):
                 self._senders.contracts.create(contract_id, Assigned(*assigned))
+            async for contract_id, task_id, role in connection.cursor(
+                SQL["held"], DEFAULT_TENANT, prefetch=PREFETCHED_ROWS
+            ):
+                self._senders.contracts.hold(contract_id, task_id, role)
             async for stream, state in connection.cursor(
                 SQL["states"], DEFAULT_TENANT, prefetch=PREFETCHED_ROWS
             ):
@@ -50,7 +56,7 @@ class SenderLoader:
         """Load each sender's newest heartbeat of this incarnation of the stream."""
         async with self._snapshot() as connection:
             async for row in connection.cursor(SQL["latest"], stream_epoch, prefetch=PREFETCHED_ROWS):
-                self._senders.set_latest(_beat(row))
+                self._senders.set_latest(_beat(row), row["progress_ns"], row["judged_ns"])
 
     @asynccontextmanager
     async def _snapshot(self) -> AsyncGenerator[asyncpg.Connection]:
@@ -72,13 +78,13 @@ def _beat(row: asyncpg.Record) -> Beat:
         row["contract_id"] if role else None,
         role,
     )
-    hostname = (
-        orjson.loads(row["detail"]).get("hostname", "") if category == "daemon" and row["detail"] else ""
+    detail: dict[str, object] = (
+        orjson.loads(row["detail"]) if category != "supervisor" and row["detail"] else {}
     )
     return Beat(
         address,
         row["sequence"],
-        _nanoseconds(row["received_at"]),
+        nanoseconds(row["received_at"]),
         row["contract_id"],
         row["connection_id"],
         None if row["state"] is None else SupervisorState(row["state"]),
@@ -86,10 +92,14 @@ def _beat(row: asyncpg.Record) -> Beat:
         row["activity"],
         row["progress"],
         row["detail"],
-        hostname,
+        cast("str", detail.get("hostname", "")),
         -1 if row["seq"] is None else row["seq"],
+        child=_child(detail.get("child")),
     )
 
 
-def _nanoseconds(moment: datetime) -> int:
-    return int(moment.timestamp()) * 1_000_000_000 + moment.microsecond * 1000
+def _child(member: object) -> ChildProcess | None:
+    """Recorded before it had members, it is the command."""
+    if member is None or isinstance(member, str):
+        return None if member is None else ChildProcess(command=member)
+    return msgspec.convert(member, ChildProcess)

@@ -11,22 +11,22 @@ from makima_kernel.cancellation import raise_if_cancelled
 from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
 from makima_kernel.event_log.log import Log
 from makima_kernel.projections.subscription import Consumer, EpochChangedError
-from makima_schemas.agent import AgentJoined, AgentLeft, AgentStatusChanged
-from makima_schemas.codec import UndecodableError, UnknownEventError, decode
+from makima_schemas.agent import AgentEvent
+from makima_schemas.codec import Event, UndecodableError, UnknownEventError, decode
 from makima_schemas.contract.events import ContractAssigned, ContractCreated, ContractDeleted
 from makima_schemas.daemon import DaemonAdmitted, DaemonConnected, DaemonDisconnected
 from makima_schemas.envelope import Recorded
 from makima_schemas.identity import DEFAULT_TENANT
 from makima_schemas.saved_state import SAVES
+from makima_schemas.silence import MAINTENANCE_STREAM
 from makima_schemas.supervisor import (
-    RestorationProved,
-    RestorationRequested,
+    SupervisorProgressed,
     SupervisorRegistered,
-    SupervisorRestartRequested,
     SupervisorStateChanged,
+    SupervisorStuck,
 )
 
-from makima_supervisor_heartbeat.domain.contracts import Assigned
+from makima_supervisor_heartbeat.domain.contracts import OF_PROGRESS, Assigned
 from makima_supervisor_heartbeat.domain.sender import Sender
 from makima_supervisor_heartbeat.domain.sender_cache import SenderCache
 from makima_supervisor_heartbeat.domain.sender_state import SenderEvent, evolve, initial
@@ -34,8 +34,21 @@ from makima_supervisor_heartbeat.handlers.observation_queue import ObservationQu
 from makima_supervisor_heartbeat.handlers.sender_loader import SenderLoader
 
 CATEGORIES: Final = frozenset({"supervisor", "agent", "daemon"})
-# The events of a contract that say whose it is.
-ASSIGNING: Final = frozenset({"ContractCreated", "ContractAssigned", "ContractDeleted"})
+# The events of a contract that say whose it is, whether it waits, and who got on.
+OF_CONTRACT: Final = frozenset(
+    {"ContractCreated", "ContractAssigned", "ContractDeleted", *(cls.__name__ for cls in OF_PROGRESS)}
+)
+# The events that change the state of a sender.
+OfSender = (
+    SupervisorRegistered
+    | SupervisorStateChanged
+    | SupervisorStuck
+    | SupervisorProgressed
+    | AgentEvent
+    | DaemonAdmitted
+    | DaemonConnected
+    | DaemonDisconnected
+)
 DATABASE_RETRY_SECONDS: Final = 0.25
 EVICTION_INTERVAL_SECONDS: Final = 600.0
 EVICTION_TURN_SENDERS: Final = 2000  # checked without a pause: about a millisecond
@@ -75,6 +88,9 @@ class SenderSync:
     async def load(self) -> None:
         """Load the states from the read model, and set `position` to the log position that they show."""
         self.position = await self._loader.load_states()
+        self._senders.progress.forget()
+        for recorded in await self._log.stream(DEFAULT_TENANT, MAINTENANCE_STREAM):
+            self._apply_maintenance(recorded)
         _logger.info("senders.loaded", senders=len(self._senders), position=self.position)
 
     async def follow(self) -> None:
@@ -159,8 +175,10 @@ class SenderSync:
                 for recorded in batch:
                     if recorded.category in CATEGORIES and recorded.tenant == DEFAULT_TENANT:
                         await self._apply(recorded)
-                    elif recorded.type in ASSIGNING and recorded.tenant == DEFAULT_TENANT:
-                        self._apply_assigning(recorded)
+                    elif recorded.type in OF_CONTRACT and recorded.tenant == DEFAULT_TENANT:
+                        self._apply_to_contract(recorded)
+                    elif recorded.stream == MAINTENANCE_STREAM:
+                        self._apply_maintenance(recorded)
                     self.position = recorded.position
 
     async def _apply(self, recorded: Recorded) -> None:
@@ -176,12 +194,12 @@ class SenderSync:
             )
         )
 
-    def _apply_assigning(self, recorded: Recorded) -> None:
-        try:
-            event = decode(recorded.type, recorded.schema, recorded.data)
-        except (UnknownEventError, UndecodableError) as error:
-            _logger.warning("sender.event_undecodable", position=recorded.position, reason=str(error))
-            return
+    def _apply_maintenance(self, recorded: Recorded) -> None:
+        if recorded.tenant == DEFAULT_TENANT and (event := _event_of(recorded)) is not None:
+            self._senders.progress.maintain(recorded, event)
+
+    def _apply_to_contract(self, recorded: Recorded) -> None:
+        event = _event_of(recorded)
         match event:
             case ContractCreated(owner_id=owner_id):
                 self._observations.put(self._senders.create_contract(recorded.entity_id, Assigned(owner_id)))
@@ -191,6 +209,8 @@ class SenderSync:
                 self._senders.contracts.delete(recorded.entity_id)
             case _:
                 pass
+        if event is not None:
+            self._senders.contracts.apply(recorded.entity_id, event, recorded.recorded_at)
 
     async def _start_over(self) -> None:
         """Discard the state from the former log, load again, and submit what the last heartbeats add to it.
@@ -206,31 +226,21 @@ class SenderSync:
         _logger.warning("senders.log_unavailable", position=self.position, reason=repr(error))
 
 
-def _decoded(recorded: Recorded) -> SenderEvent | None:
-    """The decoded event, if it is one that changes a sender's state; else None."""
-    if recorded.type in SAVES:  # as long as they are many
+def _event_of(recorded: Recorded) -> Event | None:
+    """The decoded event. None for a save, as long as they are many, and if it cannot be decoded: the projection
+    stops then, and reports it.
+    """
+    if recorded.type in SAVES:
         return None
     try:
-        event = decode(recorded.type, recorded.schema, recorded.data)
+        return decode(recorded.type, recorded.schema, recorded.data)
     except (UnknownEventError, UndecodableError) as error:
-        # The projection stops and reports it. Here it costs at most an observation that changes nothing.
+        # Here it costs at most an observation that changes nothing.
         _logger.warning("sender.event_undecodable", position=recorded.position, reason=str(error))
         return None
-    return (
-        event
-        if isinstance(
-            event,
-            SupervisorRegistered
-            | SupervisorStateChanged
-            | SupervisorRestartRequested
-            | RestorationRequested
-            | RestorationProved
-            | AgentJoined
-            | AgentStatusChanged
-            | AgentLeft
-            | DaemonAdmitted
-            | DaemonConnected
-            | DaemonDisconnected,
-        )
-        else None
-    )
+
+
+def _decoded(recorded: Recorded) -> SenderEvent | None:
+    """The decoded event, if it is one that changes a sender's state; else None."""
+    event = _event_of(recorded)
+    return event if isinstance(event, OfSender) else None

@@ -17,7 +17,7 @@ set synchronous_commit = off
 create temporary table arriving (
     received_at timestamptz not null, sequence bigint not null, sender text not null, contract_id text, daemon_id text,
     connection_id text, state text, phase text, activity text, progress smallint, detail json, seq bigint,
-    newest boolean not null
+    progress_ns bigint, judged_ns bigint, newest boolean not null
 ) on commit delete rows
 
 -- name: own
@@ -35,7 +35,8 @@ with history as (
     select received_at, sequence, sender, contract_id, daemon_id, connection_id, state, phase, activity, progress, detail from arriving
 ), newest as (
     insert into supervisor_heartbeat.latest as latest
-    select sender, $3, sequence, received_at, contract_id, daemon_id, connection_id, state, phase, activity, progress, detail, seq, sequence
+    select sender, $3, sequence, received_at, contract_id, daemon_id, connection_id, state, phase, activity, progress, detail, seq, sequence,
+           progress_ns, judged_ns, sequence
     from arriving where newest
     -- Both lanes lock rows in the same order: a sender that moves between them is in both.
     order by sender collate "C"
@@ -43,7 +44,8 @@ with history as (
         stream_epoch = excluded.stream_epoch, sequence = excluded.sequence, received_at = excluded.received_at,
         contract_id = excluded.contract_id, daemon_id = excluded.daemon_id, connection_id = excluded.connection_id,
         state = excluded.state, phase = excluded.phase, activity = excluded.activity, progress = excluded.progress,
-        detail = excluded.detail, seq = excluded.seq, seq_of = excluded.seq_of
+        detail = excluded.detail, seq = excluded.seq, seq_of = excluded.seq_of,
+        progress_ns = excluded.progress_ns, judged_ns = excluded.judged_ns, progress_of = excluded.progress_of
     where latest.stream_epoch <> excluded.stream_epoch or latest.sequence < excluded.sequence
 ), moved as (
     update supervisor_heartbeat.watermarks

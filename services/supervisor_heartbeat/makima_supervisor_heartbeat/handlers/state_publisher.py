@@ -14,6 +14,7 @@ from nats.errors import Error as NatsError
 
 from makima_supervisor_heartbeat.domain.broker_time import rfc3339_of
 from makima_supervisor_heartbeat.domain.heartbeats import Beat
+from makima_supervisor_heartbeat.domain.progress import Standing
 from makima_supervisor_heartbeat.domain.sender import OverLimit, Rival, Sender, Unfit
 
 PUBLISH_INTERVAL_SECONDS: Final = 1.0
@@ -68,7 +69,7 @@ class StatePublisher:
 def encode_sender(sender: Sender) -> bytes:
     """The state of a sender; of a daemon that never sent a heartbeat only that its senders are refused."""
     if sender.last is not None:
-        return encode_state(sender.last, sender.unfit, sender.rival, sender.over_limit)
+        return encode_state(sender.last, sender.unfit, sender.rival, sender.over_limit, sender.standing)
     return orjson.dumps({"tenant": DEFAULT_TENANT, **_limit(sender.over_limit)})
 
 
@@ -77,12 +78,16 @@ def _limit(over: OverLimit | None) -> dict[str, object]:
 
 
 def encode_state(
-    beat: Beat, unfit: Unfit | None = None, rival: Rival | None = None, over: OverLimit | None = None
+    beat: Beat,
+    unfit: Unfit | None = None,
+    rival: Rival | None = None,
+    over: OverLimit | None = None,
+    standing: Standing | None = None,
 ) -> bytes:
     """A sender's state as JSON: the common fields and those of its kind, in one flat object.
 
     `unfit` is a member only if something did not fit, `rival` only if somebody else speaks for the sender,
-    `over_limit` only of a daemon with new senders that were refused.
+    `over_limit` only of a daemon with new senders that were refused, `progress_at` not of a daemon.
     """
     state: dict[str, object] = {
         "tenant": DEFAULT_TENANT,  # of all heartbeats, as their subjects contain no tenant
@@ -98,6 +103,8 @@ def encode_state(
         state |= {"state": beat.state, "phase": beat.phase}
         if beat.detail is None:
             state["pending_task_ids"] = ()
+    if standing is not None:
+        state["progress_at"] = rfc3339_of(standing.progress_ns)
     if unfit is not None:
         at, outcome = rfc3339_of(unfit.at_ns), "refused" if unfit.refused else "cut"
         state["unfit"] = {"count": unfit.count, "at": at, "reason": unfit.reason, "outcome": outcome}

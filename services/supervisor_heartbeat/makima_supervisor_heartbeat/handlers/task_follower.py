@@ -12,7 +12,7 @@ from makima_schemas.commands import Problem, Request
 from makima_schemas.errors import RETRYABLE_CODES
 from makima_schemas.identity import agent_id
 
-from makima_supervisor_heartbeat.handlers.verdicts import AgentDecisions
+from makima_supervisor_heartbeat.handlers.observation_writer import AgentDecisions
 from makima_supervisor_heartbeat.projections import OfAgent, OfTask
 from makima_supervisor_heartbeat.queries import FollowUp, Queries
 

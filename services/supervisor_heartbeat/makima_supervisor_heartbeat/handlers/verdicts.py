@@ -7,28 +7,30 @@ from typing import Final, cast
 
 import orjson
 from makima_kernel.commands.decoding import decode_each
-from makima_kernel.commands.handler import CommandHandler
 from makima_kernel.commands.router import CommandRouter
-from makima_schemas.agent import AgentEvent, DeclareAgentSilent, DeclareRestartExpired
+from makima_schemas.agent import DeclareAgentSilent, DeclareRestartExpired
 from makima_schemas.commands import Problem, Reply, Request, encode_reply
-from makima_schemas.daemon import AdmitDaemon, DeclareDisconnected, ObserveDaemon
+from makima_schemas.daemon import DeclareDisconnected
 from makima_schemas.errors import ErrorCode
 from makima_schemas.evidence import Arrival
 from makima_schemas.identity import stream_name
 from makima_schemas.questions import DeclareAll, VerdictReplies
-from makima_schemas.supervisor import DeclareSilent, ObserveHeartbeat
+from makima_schemas.supervisor import DeclareSilent
 
+from makima_supervisor_heartbeat.domain import daemon, supervisor
 from makima_supervisor_heartbeat.domain.agents import triggers
-from makima_supervisor_heartbeat.domain.agents.agent import Agent
 from makima_supervisor_heartbeat.domain.restoring import Restore
 from makima_supervisor_heartbeat.domain.saving import Save
 from makima_supervisor_heartbeat.domain.supervisor import OrderRestart
 from makima_supervisor_heartbeat.domain.verdict import JudgeDisconnected, JudgeSilence
-from makima_supervisor_heartbeat.handlers.observation_writer import DaemonDecisions, SupervisorDecisions
+from makima_supervisor_heartbeat.handlers.observation_writer import (
+    AgentDecisions,
+    DaemonDecisions,
+    SupervisorDecisions,
+)
 from makima_supervisor_heartbeat.handlers.watermarks import Watermarks
 from makima_supervisor_heartbeat.queries import Queries
 
-AgentDecisions = CommandHandler[Agent, triggers.Command, AgentEvent]
 Verdict = DeclareSilent | DeclareDisconnected | DeclareAgentSilent | DeclareRestartExpired
 
 # How long a verdict waits until the recorder has reached its watermark.
@@ -36,14 +38,7 @@ WATERMARK_TIMEOUT_SECONDS: Final = 2.0
 
 
 def idempotency_content(
-    command: ObserveHeartbeat
-    | ObserveDaemon
-    | AdmitDaemon
-    | JudgeSilence
-    | JudgeDisconnected
-    | OrderRestart
-    | Save
-    | Restore,
+    command: supervisor.Command | daemon.Command,
 ) -> object:
     """The part of a command that must be equal when its command id is used again.
 

@@ -8,10 +8,15 @@ import httpx
 import orjson
 from makima_kernel.testing import eventually
 from makima_schemas import subjects
-from makima_schemas.agent import AgentJoined, AgentLeft, AgentStatus, AgentStatusChanged
+from makima_schemas.agent import AgentJoined, AgentLeft, AgentStatus, AgentStatusChanged, AgentStuck
 from makima_schemas.daemon import DaemonConnected, DaemonDisconnected
 from makima_schemas.silence import MAINTENANCE_STREAM, MaintenanceStarted, StaleDetected
-from makima_schemas.supervisor import SupervisorRegistered, SupervisorState, SupervisorStateChanged
+from makima_schemas.supervisor import (
+    SupervisorRegistered,
+    SupervisorState,
+    SupervisorStateChanged,
+    SupervisorStuck,
+)
 from makima_schemas.times import rfc3339
 
 from tests.services.gateway.harness import Gateways, act
@@ -172,6 +177,17 @@ async def agent_restarting(gateways: Gateways, http: httpx.AsyncClient, contract
 
     await eventually(too_long)
     return position
+
+
+async def supervisor_stuck(gateways: Gateways, http: httpx.AsyncClient, contract: str) -> int:
+    await supervised(gateways, http, contract)
+    return await gateways.append("supervisor-s1", SupervisorStuck(contract, "k1", NOW, "reading"))
+
+
+async def agent_stuck(gateways: Gateways, http: httpx.AsyncClient, contract: str) -> int:
+    await agent_became(gateways, http, contract, AgentStatus.WORKING, "task_taken")
+    stuck = AgentStuck(contract, "builder", "a1", NOW, "running the tests")
+    return await gateways.append(f"agent-{contract}:builder", stuck)
 
 
 async def untaken(gateways: Gateways, http: httpx.AsyncClient, contract: str) -> int:

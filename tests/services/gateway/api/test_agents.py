@@ -1,6 +1,6 @@
 """Agents over HTTP: who is in a contract's team, and in whose, how they were, and why one was declared dead."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import cast
 
 import httpx
@@ -9,11 +9,11 @@ from makima_gateway.read_model.fold import fold
 from makima_gateway.read_model.rows import Rows
 from makima_kernel.testing import eventually
 from makima_schemas import subjects
-from makima_schemas.agent import AgentStatus
+from makima_schemas.agent import AgentStatus, AgentStuck
 from makima_schemas.codec import decode
 from makima_schemas.daemon import DaemonConnected, DaemonDisconnected
 from makima_schemas.envelope import from_cloudevent
-from makima_schemas.supervisor import SupervisorRegistered, SupervisorStateChanged
+from makima_schemas.supervisor import SupervisorRegistered, SupervisorStateChanged, SupervisorStuck
 from makima_schemas.times import rfc3339
 from nats.aio.client import Client
 
@@ -128,6 +128,14 @@ async def test_agents_of_all_contracts_are_paged_and_filtered(
     assert await of(status="dead,dead_failed_revive") == [(names[1], "writer"), (names[2], "builder")]
     assert await of(status="working") == [(names[0], "supervisor")]
     assert (await of(stuck="true"), await of(stuck="false")) == ([], everyone)
+    at = datetime(2026, 1, 31, 11, 5, tzinfo=UTC)
+    await become(gateways, names[1], "builder", AgentStatus.WORKING, "task_taken")
+    await gateways.append(f"agent-{names[1]}:builder", AgentStuck(names[1], "builder", "a1", at, "testing"))
+    position = await gateways.append("supervisor-s1", SupervisorStuck(names[0], "k1", at, None))
+    shown = await get(http, f"/contracts/{names[1]}/agents/builder", position)
+    assert (shown["stuck"], shown["progress_at"]) == (True, rfc3339(at))
+    assert await of(stuck="true") == [(names[0], "supervisor"), (names[1], "builder")]
+    assert (await get(http, f"/contracts/{names[0]}/supervisor/status"))["stuck"] is True
     problem = await refused(http.get("/agents", params={"status": "asleep"}), 422, "INVALID_REQUEST")
     assert "dead_failed_revive" in str(problem["errors"])
     await refused(http.get("/agents", params={"cursor": "WyJ0YXNrcyIsNDJd"}), 422, "INVALID_REQUEST")

@@ -21,6 +21,7 @@ from tests.services.gateway.api.provoked_health import (
     Provoke,
     agent_dead,
     agent_restarting,
+    agent_stuck,
     agent_unrecoverable,
     asked,
     blocked,
@@ -38,6 +39,7 @@ from tests.services.gateway.api.provoked_health import (
     stale,
     started,
     supervised,
+    supervisor_stuck,
     switched_off,
     unfit,
     untaken,
@@ -66,6 +68,14 @@ PROVOKED: dict[str, tuple[Provoke, str, str, str]] = {
     "AGENT_RESTARTING": (
         agent_restarting, "agent builder is being restarted on daemon d1 for longer than 0.1 s: exit code 1",
         "look at what it prints on daemon d1; POST /api/v1/contracts/{id}/agents/builder/restart", "AgentStatusChanged",
+    ),
+    "SUPERVISOR_STUCK": (
+        supervisor_stuck, "supervisor s1 on daemon d1 sends heartbeats, and tells no progress: reading",
+        "look at what it does on daemon d1; POST /api/v1/contracts/{id}/supervisor/restart", "SupervisorStuck",
+    ),
+    "AGENT_STUCK": (
+        agent_stuck, "agent builder on daemon d1 sends heartbeats, and tells no progress: running the tests",
+        "look at what it does on daemon d1; POST /api/v1/contracts/{id}/agents/builder/restart", "AgentStuck",
     ),
     "TASK_UNTAKEN": (
         untaken, "task write it is pending for role builder: its agent is offline", "start an agent that joins: POST /api/v1/contracts/{id}/agents/builder/join",

@@ -6,14 +6,23 @@ import orjson
 import pytest
 from makima_gateway.read_model.fold import fold
 from makima_gateway.read_model.rows import AgentRow, Rows
-from makima_schemas.agent import AgentJoined, AgentLeft, AgentStatus, AgentStatusChanged
+from makima_schemas.agent import (
+    AgentJoined,
+    AgentLeft,
+    AgentProgressed,
+    AgentStatus,
+    AgentStatusChanged,
+    AgentStuck,
+)
 from makima_schemas.codec import Event
 from makima_schemas.contract.events import ContractDeleted, TaskCreated
 from makima_schemas.supervisor import (
+    SupervisorProgressed,
     SupervisorRegistered,
     SupervisorRestartRequested,
     SupervisorState,
     SupervisorStateChanged,
+    SupervisorStuck,
 )
 
 from tests.services.contract.contract_states import opened
@@ -159,3 +168,50 @@ def test_a_verdict_on_a_replaced_supervisor_does_not_make_the_contracts_agent_de
         fold(rows, recorded(event, position, stream=f"supervisor-{task}"), event)
     row = agent(rows, "supervisor")
     assert (row.agent_status, row.connection_id, orjson.loads(row.fenced)) == (A.WORKING, "s2", ["s1"])
+
+
+WORKS = changed(A.READY, A.WORKING, "task_taken")
+STUCK = AgentStuck("c1", "builder", "k1", EVIDENCE.deadline, "testing")
+
+
+@pytest.mark.parametrize(
+    ("after", "stuck"),
+    [
+        ((), True),
+        ((AgentProgressed("c1", "builder", "k1", EVIDENCE.watermark),), False),
+        ((changed(A.WORKING, A.READY, "tasks_done"),), False),
+        ((changed(A.WORKING, A.DEAD, "heartbeat_expired"),), False),
+        ((AgentJoined("c1", "builder", "k2", "d1", A.WORKING, A.READY),), False),
+    ],
+)
+def test_an_agent_is_stuck_until_it_gets_on_or_works_no_more(
+    after: tuple[Event, ...], *, stuck: bool
+) -> None:
+    row = agent(life(JOINED, WORKS, STUCK, *after))
+    assert (row.stuck, row.stuck_proof is not None) == (stuck, stuck)
+    if stuck:
+        assert (row.progress_at, row.event) == (EVIDENCE.deadline, "AgentStatusChanged")
+        proof = {"event": "AgentStuck", "version": 3, "position": 4, "activity": "testing"}
+        assert orjson.loads(row.stuck_proof or "") == proof
+
+
+def test_a_stuck_supervisor_is_a_stuck_agent_until_it_gets_on_or_ends() -> None:
+    begun = SupervisorRegistered("c1", "d1", "k1", SupervisorState.WORKING, "plan")
+    stuck = SupervisorStuck("c1", "k1", EVIDENCE.deadline, "reading")
+    goes_on = SupervisorProgressed("c1", "k1", EVIDENCE.watermark)
+    gone = SupervisorStateChanged(
+        "c1",
+        "d1",
+        "k1",
+        SupervisorState.WORKING,
+        SupervisorState.INTERRUPTED,
+        "plan",
+        "heartbeat_expired",
+        EVIDENCE,
+    )
+    shown = [
+        agent(life(begun, stuck, *after, stream="supervisor-t1"), "supervisor")
+        for after in ((), (goes_on,), (gone,), (gone, stuck, goes_on))
+    ]
+    assert [row.stuck for row in shown] == [True, False, False, False]
+    assert [row.progress_at for row in shown[:2]] == [EVIDENCE.deadline, EVIDENCE.watermark]

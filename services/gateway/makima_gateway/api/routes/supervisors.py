@@ -116,5 +116,5 @@ def _status(row: SupervisorRow, latest: LatestHeartbeat | None) -> SupervisorSta
         last_heartbeat=None if latest is None else latest.at,
         pending_task_ids=cast("list[str]", heartbeat.get("pending_task_ids", [])),
         alive=row.alive,
-        stuck=False,
+        stuck=row.stuck_proof is not None,
     )

@@ -136,9 +136,9 @@ class ChildProcess(Body):
 
     model_config = ConfigDict(extra="ignore")
 
-    pid: Annotated[int, Strict(), Field(ge=0, le=heartbeat.MAX_COUNT * 10_000)] | None = None
+    pid: Annotated[int, Strict(), Field(ge=0, le=heartbeat.MAX_PID)] | None = None
     command: SenderName = ""
-    cpu_seconds: Annotated[float, Field(ge=0, le=1_000_000_000)] | None = None
+    cpu_seconds: Annotated[float, Field(ge=0, le=heartbeat.MAX_CPU_SECONDS)] | None = None
 
 
 class AgentHeartbeatRequest(Body):

@@ -27,7 +27,7 @@ class SupervisorStatus:
     last_heartbeat: datetime | None  # when the broker received it; null: none is known
     pending_task_ids: list[str]
     alive: bool  # False: completed, failed or silent
-    stuck: bool  # always false: nothing sets it yet
+    stuck: bool  # alive, at work, and without progress for too long
 
 
 @dataclass(frozen=True, slots=True)

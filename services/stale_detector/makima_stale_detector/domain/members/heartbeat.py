@@ -1,18 +1,19 @@
 """Parses a heartbeat message into what the detector needs: sender, contract id and connection id."""
 
-from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from makima_schemas.heartbeat import AgentHeartbeat, SupervisorHeartbeat
 from makima_schemas.heartbeat_codec import Headers, MalformedHeartbeatError, decode_subject
-from makima_schemas.heartbeat_reader import RefusedHeartbeatError, read_agent, read_daemon, read_supervisor
+from makima_schemas.heartbeat_reader import (
+    RefusedHeartbeatError,
+    quiet_time,
+    read_agent,
+    read_daemon,
+    read_supervisor,
+)
 
 # (sender, contract id, connection id, for how many ns it announced to be quiet: 0 for not at all); a plain tuple,
 # because one is made for every heartbeat
 HeartbeatSource = tuple[str, str | None, str | None, int]
-# What the reader puts in the place of a `timestamp` that does not fit.
-NO_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
 # The contract id of an arrival that was refused and names no contract. No contract has it.
 UNREAD: Final = ""
 
@@ -47,12 +48,3 @@ def read(subject: str, payload: bytes, headers: Headers = None) -> HeartbeatSour
             return None
         return (f"{address.kind}:{name}", source.contract_id or UNREAD, source.connection_id, 0)
     return ("daemon:" + name, None, None, 0)
-
-
-def quiet_time(heartbeat: SupervisorHeartbeat | AgentHeartbeat) -> int:
-    """For how long it announces to be quiet, ns: the difference of two times of its own clock, which may be set as it
-    likes. 0 for none, for a time that is past, and where its clock was not readable.
-    """
-    if heartbeat.quiet_until is None or heartbeat.timestamp == NO_TIME:
-        return 0
-    return max((heartbeat.quiet_until - heartbeat.timestamp) // _MICROSECOND, 0) * 1000

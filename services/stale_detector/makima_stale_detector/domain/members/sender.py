@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, Protocol
 
-from makima_schemas.agent import BEATING, AgentEvent, AgentJoined, AgentLeft, AgentStatus, AgentStatusChanged
+from makima_schemas.agent import BEATING, AgentJoined, AgentLeft, AgentStatus, AgentStatusChanged, AgentStep
 from makima_schemas.codec import Event
 from makima_schemas.connections import fence
 from makima_schemas.daemon import DaemonConnected, DaemonDisconnected
@@ -182,7 +182,7 @@ def _changed(before: Sender | None, recorded: Recorded, event: SupervisorStateCh
     )
 
 
-def _agent(before: Sender | None, recorded: Recorded, event: AgentEvent) -> Sender:
+def _agent(before: Sender | None, recorded: Recorded, event: AgentStep) -> Sender:
     """Each join is a sign of life, also one under the connection in force. Replaced connections are not kept: only
     the one in force counts.
     """

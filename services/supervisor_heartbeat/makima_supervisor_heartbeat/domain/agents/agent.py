@@ -8,20 +8,20 @@ from makima_schemas.agent import (
     AgentEvent,
     AgentJoined,
     AgentLeft,
+    AgentProgressed,
     AgentStatus,
     AgentStatusChanged,
+    AgentStuck,
     CleanUpAgent,
     FollowTasks,
     LeaveAgent,
 )
 from makima_schemas.connections import fence
-from makima_schemas.errors import ErrorCode
 from makima_schemas.evidence import Evidence
 from makima_schemas.identity import is_id
-from makima_schemas.refusal import Refused
-from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
 
 from makima_supervisor_heartbeat.domain.agents import triggers as t
+from makima_supervisor_heartbeat.domain.agents.refusals import no_daemon, not_found, superseded
 from makima_supervisor_heartbeat.domain.agents.statuses import (
     FOUND,
     LIFECYCLE,
@@ -29,6 +29,7 @@ from makima_supervisor_heartbeat.domain.agents.statuses import (
     transition_refusal,
     trigger_of,
 )
+from makima_supervisor_heartbeat.domain.stuck import ObserveProgress, ObserveStuck, is_newer
 from makima_supervisor_heartbeat.domain.verdict import contradicted
 
 
@@ -47,6 +48,9 @@ class Agent:
     version: int = 0  # of its stream
     since_version: int = 0  # of its stream, when it came into its status
     evidence: Evidence | None = None  # of the verdict in force
+    stuck: datetime | None = (
+        None  # its last progress, if it is at work without any since; None: it is not stuck
+    )
 
     @property
     def alive(self) -> bool:
@@ -81,9 +85,18 @@ class AgentDecider:
                 return [] if late else _found(command, state, evidence=evidence)
             case CleanUpAgent():
                 return _found(command, state)
+            case ObserveStuck() | ObserveProgress():
+                return _standing(command, state)
 
     def evolve(self, state: Agent, event: AgentEvent) -> Agent:
         version = state.version + 1
+        match event:
+            case AgentStuck(progress_at=progress_at):
+                return replace(state, version=version, stuck=progress_at)
+            case AgentProgressed():
+                return replace(state, version=version, stuck=None)
+            case _:
+                pass
         status = LIFECYCLE.destination(state.status, event)
         after = replace(
             state,
@@ -94,6 +107,7 @@ class AgentDecider:
             since_version=state.since_version if status is state.status else version,
             trigger="",
             evidence=None,
+            stuck=state.stuck if status is AgentStatus.WORKING else None,
         )
         match event:
             case AgentJoined():
@@ -103,21 +117,12 @@ class AgentDecider:
                     daemon_id=event.daemon_id,
                     fenced=fence(state.fenced, state.connection_id, event.connection_id),
                     joined_at=event.joined_at,
+                    stuck=None,
                 )
             case AgentStatusChanged():
                 return replace(after, trigger=event.trigger, evidence=event.evidence)
             case AgentLeft():
                 return after
-
-
-def refuse_reserved(role: str) -> None:
-    """Raises `Refused(INVALID_REQUEST)` for the role of supervisors."""
-    if role == SUPERVISOR_ROLE:
-        raise Refused(
-            ErrorCode.INVALID_REQUEST,
-            f"the role {SUPERVISOR_ROLE} is reserved: its record follows the supervisor's heartbeats",
-            hint="beat as a supervisor",
-        )
 
 
 def is_agent_id(target: str) -> bool:
@@ -130,7 +135,7 @@ def _join(join: t.Join, agent: Agent) -> list[AgentEvent]:
     """A connection that was in force and was replaced never comes back; any other one may join in any status."""
     returns = join.connection_id == agent.connection_id
     if not returns and (join.joined_before or join.connection_id in agent.fenced):
-        raise _superseded(join.connection_id)
+        raise superseded(join.connection_id)
     stays = returns and agent.alive
     if stays and join.daemon_id in (None, agent.daemon_id):
         return []
@@ -151,7 +156,7 @@ def _join(join: t.Join, agent: Agent) -> list[AgentEvent]:
 def _report(report: t.Report, agent: Agent) -> list[AgentEvent]:
     requested = REPORTS[report.agent_status]
     if agent.status is None and LIFECYCLE.allowed(None, requested) is None:
-        raise _not_found(report.role)
+        raise not_found(report.role)
     joins = report.connection_id != agent.connection_id or not agent.alive
     if report.agent_status is AgentStatus.READY and report.join is not None and joins:
         return _join(report.join, agent)
@@ -168,23 +173,18 @@ def _report(report: t.Report, agent: Agent) -> list[AgentEvent]:
 
 def _leave(leave: LeaveAgent, connection_id: str | None, agent: Agent) -> list[AgentEvent]:
     if agent.status is None:
-        raise _not_found(agent.role)
+        raise not_found(agent.role)
     _check_connection(connection_id, agent)
     return [_left(agent)] if LIFECYCLE.allowed(agent.status, type(leave)) else []
 
 
 def _order_restart(order: t.OrderAgentRestart, agent: Agent) -> list[AgentEvent]:
     if agent.status is None:
-        raise _not_found(agent.role)
+        raise not_found(agent.role)
     if LIFECYCLE.allowed(agent.status, type(order)) is None:
         raise transition_refusal(agent.status, type(order))
     if order.daemon_id is None or not order.daemon_connected:
-        daemon = f"daemon {order.daemon_id}, which runs the agent, is disconnected"
-        raise Refused(
-            ErrorCode.UNAVAILABLE,
-            "no daemon runs the agent or its contract" if order.daemon_id is None else daemon,
-            hint="nothing was changed; start the daemon, then try again",
-        )
+        raise no_daemon(order.daemon_id)
     return [_changed(type(order), AgentStatus.RESTARTING, agent, reason=order.reason)]
 
 
@@ -218,6 +218,21 @@ def _found(
     return [] if row is None else [_changed(type(found), row.destinations[0], agent, evidence=evidence)]
 
 
+def _standing(observed: ObserveStuck | ObserveProgress, agent: Agent) -> list[AgentEvent]:
+    """Nothing for another connection, nor for one that does not work; once until it progresses."""
+    connection_id, progress_at = observed.connection_id, observed.progress_at
+    if (
+        agent.status is not AgentStatus.WORKING
+        or connection_id is None
+        or connection_id != agent.connection_id
+    ):
+        return []
+    named = (agent.contract_id, agent.role, connection_id)
+    if isinstance(observed, ObserveProgress):
+        return [AgentProgressed(*named, progress_at)] if is_newer(progress_at, agent.stuck) else []
+    return [AgentStuck(*named, progress_at, observed.activity)] if agent.stuck is None else []
+
+
 def _changed(
     command: type,
     status: AgentStatus,
@@ -245,19 +260,4 @@ def _left(agent: Agent) -> AgentLeft:
 def _check_connection(connection_id: str | None, agent: Agent) -> None:
     """Raises `Refused(SUPERSEDED)` unless it is the one in force, the daemon speaks (None), or none is in force."""
     if connection_id is not None and agent.connection_id not in (None, connection_id):
-        raise _superseded(connection_id)
-
-
-def _superseded(connection_id: str) -> Refused:
-    return Refused(
-        ErrorCode.SUPERSEDED,
-        f"connection {connection_id} is not in force: another one joined under this role",
-        hint="end this process; a new process joins with a new connection id",
-    )
-
-
-def _not_found(role: str) -> Refused:
-    named = f" as {role}" if role else ""
-    return Refused(
-        ErrorCode.PARTICIPANT_NOT_FOUND, f"no agent ever joined the contract{named}", hint="join first"
-    )
+        raise superseded(connection_id)

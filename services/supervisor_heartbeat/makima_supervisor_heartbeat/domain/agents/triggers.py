@@ -14,6 +14,8 @@ from makima_schemas.agent import (
 )
 from makima_schemas.evidence import Arrival, Evidence
 
+from makima_supervisor_heartbeat.domain.stuck import ObserveProgress, ObserveStuck
+
 
 @dataclass(frozen=True, slots=True)
 class Join:
@@ -110,6 +112,8 @@ Command = (
     | JudgeAgentSilence
     | JudgeRestart
     | CleanUpAgent
+    | ObserveStuck
+    | ObserveProgress
 )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from makima_schemas.agent import AgentEvent, AgentStatus
+from makima_schemas.agent import AgentStatus, AgentStep
 from makima_schemas.contract.events import TaskClaimed, TaskCompleted, TaskFailed, TaskReleased
 
 from makima_supervisor_heartbeat.domain.agents.agent import Agent
@@ -30,7 +30,7 @@ class Work:
             if role is not None:
                 self.touched[(*contract, role)] = (position, True)
 
-    def on_agent(self, tenant: str, event: AgentEvent, position: int) -> None:
+    def on_agent(self, tenant: str, event: AgentStep, position: int) -> None:
         self.touched[(tenant, event.contract_id, event.role)] = (position, False)
 
     def on_deleted(self, contract: ContractKey, position: int) -> None:

@@ -9,7 +9,15 @@ from makima_kernel.telemetry import metrics
 from makima_schemas.heartbeat_codec import Address, MalformedHeartbeatError, decode_subject
 from makima_schemas.heartbeat_reader import MAX_REASON, RefusedHeartbeatError
 
-from makima_supervisor_heartbeat.domain.batching.write_batch import NEWEST, OLDER, WriteBatch, row, row_head
+from makima_supervisor_heartbeat.domain.batching.write_batch import (
+    NEWEST,
+    OLDER,
+    UNJUDGED,
+    WriteBatch,
+    row,
+    row_head,
+    standing_of,
+)
 from makima_supervisor_heartbeat.domain.heartbeats import Beat, read, unchanged
 from makima_supervisor_heartbeat.domain.sender import Sender
 from makima_supervisor_heartbeat.domain.sender_cache import SenderCache
@@ -132,7 +140,8 @@ class BatchBuilder:
             else:
                 slice_.rows[before] = slice_.rows[before].removesuffix(NEWEST) + OLDER
             slice_.newest[address.sender] = len(slice_.rows)
-        slice_.rows.append(row(head, beat) + (NEWEST if counts else OLDER))
+        rest = standing_of(sender.standing) + NEWEST if counts else UNJUDGED + OLDER
+        slice_.rows.append(row(head, beat) + rest)
         slice_.messages.append(message)
         if address.kind == "supervisor":
             slice_.supervisors += 1

@@ -8,6 +8,7 @@ from makima_kernel.nats.message import Message
 
 from makima_supervisor_heartbeat.domain.broker_time import rfc3339_of
 from makima_supervisor_heartbeat.domain.heartbeats import Beat
+from makima_supervisor_heartbeat.domain.progress import Standing
 from makima_supervisor_heartbeat.domain.sender import Observation, Sender
 
 COLUMNS: Final = (
@@ -23,11 +24,14 @@ COLUMNS: Final = (
     "progress",
     "detail",
     "seq",
+    "progress_ns",
+    "judged_ns",
     "newest",
 )
 MAX_SLICE_ROWS: Final = 2000  # rows of a batch: a statement with more stalls the event loop (field-notes)
 NEWEST: Final = "\tt\n"  # end of a COPY line, column `newest` true: the row also goes to the table `latest`
 OLDER: Final = "\tf\n"  # column `newest` false: the row goes to the history only
+UNJUDGED: Final = f"\t{NULL}\t{NULL}"  # the columns of progress of a row that has none
 
 
 @dataclass(slots=True)
@@ -75,8 +79,17 @@ def _is_supervisors(message: Message) -> bool:
     return message.subject.split(".")[3] == "supervisor"
 
 
+def standing_of(standing: Standing | None) -> str:
+    """The columns of its progress, which follow `row`."""
+    if standing is None:
+        return UNJUDGED
+    if not standing.columns:
+        standing.columns = f"\t{standing.progress_ns}\t{standing.judged_ns}"
+    return standing.columns
+
+
 def row(head: str, beat: Beat) -> str:
-    """The COPY line of a heartbeat, without its last column; `head` is `row_head(beat)`, possibly cached."""
+    """The COPY line of a heartbeat, without its last three columns; `head` is `row_head(beat)`, possibly cached."""
     progress = NULL if beat.progress is None else beat.progress
     activity, detail = copy_text(beat.activity), copy_text(beat.detail)
     seq = NULL if beat.seq < 0 else beat.seq

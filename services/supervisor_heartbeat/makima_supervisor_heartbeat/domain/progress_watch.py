@@ -1,0 +1,154 @@
+"""Follows the progress of senders by their heartbeats: who stands still for too long is stuck (decision 30).
+
+Most heartbeats cost a few comparisons: what bears on a sender besides (its contract, maintenance) is looked at once
+it has stood still for long enough.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+import msgspec
+from makima_schemas.envelope import Recorded
+from makima_schemas.evidence import Arrival
+from makima_schemas.maintenance import Windows
+from makima_schemas.maintenance import evolve as evolve_maintenance
+from makima_schemas.silence import MaintenanceEnded
+
+from makima_supervisor_heartbeat.domain.broker_time import moment, nanoseconds
+from makima_supervisor_heartbeat.domain.contracts import Contract, Contracts
+from makima_supervisor_heartbeat.domain.daemon import Daemon
+from makima_supervisor_heartbeat.domain.heartbeats import Beat
+from makima_supervisor_heartbeat.domain.progress import Standing, at_work, remembered, tells_progress
+from makima_supervisor_heartbeat.domain.sender import Observation, Sender
+from makima_supervisor_heartbeat.domain.sender_state import AGENT, SUPERVISOR, evolve
+from makima_supervisor_heartbeat.domain.stuck import ObserveProgress, ObserveStuck, is_newer
+from makima_supervisor_heartbeat.domain.supervisor import Supervisor
+
+SECOND: Final = 1_000_000_000
+
+
+class Patience(msgspec.Struct, frozen=True):
+    """For how long a sender may tell no progress, and be quiet, ns."""
+
+    stuck_after: int = 600 * SECOND
+    quiet_max: int = 14_400 * SECOND
+
+
+class ProgressWatch:
+    def __init__(self, contracts: Contracts, patience: Patience) -> None:
+        self._contracts, self._stuck_after = contracts, patience.stuck_after
+        self._quiet_max = patience.quiet_max
+        self._maintenance = Windows()
+        self._maintained: dict[str, int] = {}  # by scope: when its last window ended, Unix ns
+
+    def forget(self) -> None:
+        """Forget the maintenance windows: the log was replaced, or is read anew."""
+        self._maintenance = Windows()
+        self._maintained.clear()
+
+    def maintain(self, recorded: Recorded, event: object) -> None:
+        """Apply an event of the stream of maintenance windows."""
+        self._maintenance = evolve_maintenance(self._maintenance, recorded, event)
+        if isinstance(event, MaintenanceEnded):
+            ended = nanoseconds(recorded.recorded_at)
+            recent = {scope: at for scope, at in self._maintained.items() if ended - at < self._stuck_after}
+            self._maintained = {**recent, event.scope: ended}
+
+    def on_heartbeat(
+        self, sender: Sender, beat: Beat, stream_epoch: str, *, same: bool
+    ) -> Sequence[tuple[Sender, Observation]]:
+        """Apply a heartbeat that counts, before it becomes `sender.last`. Returns what the log is to decide.
+
+        `same`: it equals `sender.last` but for activity, progress and detail.
+        """
+        state = sender.expected
+        if isinstance(state, Daemon):
+            return ()
+        standing, before, arrival = sender.standing, sender.last, beat.received_ns
+        if standing is None or before is None:
+            self._begin(sender, beat)
+            return ()
+        differs = standing.moved or not (
+            same
+            and beat.activity == before.activity
+            and beat.detail == before.detail
+            and beat.progress == before.progress
+        )
+        if differs and _tells(standing, beat, before):
+            standing.progress(arrival)
+        if beat.quiet_ns:
+            standing.judge_from(arrival + min(beat.quiet_ns, self._quiet_max))
+        elif arrival < standing.judged_ns:
+            standing.judge_from(arrival)  # its quiet time ends here, or the broker's clock was set back
+        if state.stuck is None:
+            if arrival - standing.judged_ns < self._stuck_after or not self._is_asked(sender, standing, beat):
+                return ()
+        elif not is_newer(moment(standing.progress_ns), state.stuck):
+            return ()
+        return _observed(sender, standing, beat, stream_epoch)
+
+    def _begin(self, sender: Sender, beat: Beat) -> None:
+        """Of a sender that is not known, or told what nobody knows in between, standing still counts from now on."""
+        standing = sender.standing or Standing(beat.received_ns, beat.received_ns)
+        standing.activities, standing.child = remembered(standing.activities, beat.activity), beat.child
+        standing.judge_from(beat.received_ns + min(beat.quiet_ns, self._quiet_max))
+        sender.standing = standing
+
+    def _is_asked(self, sender: Sender, standing: Standing, beat: Beat) -> bool:
+        """True if progress was asked of the sender all the time since `judged_ns`; else that moves on."""
+        contract = self._contracts.known(beat.contract_id or "")
+        if contract is None or contract.assigned.waits or not at_work(sender.expected, beat):
+            standing.judge_from(beat.received_ns)
+            return False
+        scopes = _scopes(contract, beat)
+        if self._maintenance.open and not self._maintenance.open.keys().isdisjoint(scopes):
+            standing.judge_from(beat.received_ns)
+            return False
+        ends = [self._maintained.get(scope, 0) for scope in scopes]
+        standing.judge_from(max(standing.judged_ns, _of(contract.assigned.asked_from), *ends))
+        return beat.received_ns - standing.judged_ns >= self._stuck_after
+
+
+def _of(at: datetime | None) -> int:
+    return 0 if at is None else nanoseconds(at)
+
+
+def _scopes(contract: Contract, beat: Beat) -> tuple[str, ...]:
+    """Those of maintenance that cover the sender."""
+    assigned = contract.assigned
+    daemon_id = beat.address.daemon_id or assigned.daemon_id
+    return "all", f"owner:{assigned.owner_id}", f"daemon:{daemon_id}", f"contract:{beat.contract_id}"
+
+
+def _tells(standing: Standing, beat: Beat, before: Beat) -> bool:
+    """True if the heartbeat tells progress, or the log told some since the one before; notes the activity."""
+    moved, standing.moved = standing.moved, False
+    activities = standing.activities if beat.connection_id == before.connection_id else ()
+    progresses = moved or tells_progress(beat, before, activities, standing.child)
+    if beat.child is not None:
+        standing.child = beat.child
+    if beat.activity != before.activity or not activities:
+        standing.activities = remembered(activities, beat.activity)
+    return progresses
+
+
+def _observed(
+    sender: Sender, standing: Standing, beat: Beat, stream_epoch: str
+) -> Sequence[tuple[Sender, Observation]]:
+    """What the log decides, and is expected to say then."""
+    state, progress_at = sender.expected, moment(standing.progress_ns)
+    heard = Arrival(stream_epoch, beat.sequence, moment(beat.received_ns))
+    if isinstance(state, Daemon):
+        return ()
+    observed = (
+        ObserveStuck(beat.connection_id, progress_at, beat.activity or None, heard)
+        if state.stuck is None
+        else ObserveProgress(beat.connection_id, progress_at, heard)
+    )
+    events = (
+        SUPERVISOR.decide(observed, state) if isinstance(state, Supervisor) else AGENT.decide(observed, state)
+    )
+    for event in events:
+        sender.expect(evolve(sender.expected, event))
+    return [(sender, observed)] if events else ()

@@ -1,0 +1,81 @@
+"""What is progress, and whose the log tells: rules, by table."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from makima_schemas.contract import events as e
+from makima_schemas.contract.model import ContractStatus
+from makima_schemas.heartbeat import ChildProcess
+from makima_supervisor_heartbeat.domain.moves import EVERYONE, mover
+from makima_supervisor_heartbeat.domain.progress import REMEMBERED_ACTIVITIES, remembered, tells_progress
+
+from tests.services.supervisor_heartbeat.progress_story import S, beat
+
+PENDING = '{"pending_task_ids":["a1","a2"]}'
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "is_progress"),
+    [
+        ({}, {}, False),
+        ({}, {"progress": 41}, True),
+        ({"progress": 41}, {"progress": 40}, True),
+        ({}, {"progress": None}, False),
+        ({"state": S.WORKING}, {"state": S.IDLE}, True),
+        ({"state": S.IDLE}, {"state": S.IDLE}, False),
+        ({"detail": PENDING}, {"detail": '{"pending_task_ids":["a2","a1"]}'}, False),
+        ({"detail": PENDING}, {"detail": '{"pending_task_ids":["a2"]}'}, True),
+        ({"detail": PENDING}, {"detail": None}, True),
+        ({}, {"activity": "linting"}, True),
+        ({}, {"activity": ""}, False),
+        ({}, {"activity": None}, False),
+        ({}, {"activity": "told before"}, False),
+        ({}, {"connection_id": "b"}, True),
+        ({}, {"quiet_ns": 5}, False),
+        ({}, {"child": ChildProcess(7, "make", 1.0)}, True),
+        ({}, {"child": ChildProcess(7, "make", 0.0)}, False),
+        ({}, {"child": ChildProcess(7, "make")}, False),
+        ({"child": ChildProcess(7, "make", 1.0)}, {"child": ChildProcess(7, "make", 1.0)}, False),
+        ({"child": ChildProcess(7, "make", 1.0)}, {"child": ChildProcess(7, "make", 1.1)}, True),
+        ({"child": ChildProcess(7, "make", 1.0)}, {"child": ChildProcess(7, "make", 0.9)}, False),
+        ({"child": ChildProcess(7, "make", 9.0)}, {"child": ChildProcess(8, "make", 0.5)}, True),
+        ({"child": ChildProcess(7, "make", 1.0)}, {}, False),
+    ],
+)
+def test_what_is_progress(before: dict[str, object], after: dict[str, object], *, is_progress: bool) -> None:
+    known, told = beat(**before), remembered(remembered((), "told before"), "testing")
+    assert tells_progress(beat(**after), known, told, known.child) is is_progress
+
+
+HELD = {"x": "builder", "y": "tester"}
+
+
+@pytest.mark.parametrize(
+    ("event", "whose"),
+    [
+        (e.TaskCreated("z", "z", "plan"), "supervisor"),
+        (e.TaskCreated("t1", "t1", "plan", is_supervisor=True), None),
+        (e.TaskClaimed("z", "builder"), "builder"),
+        (e.TaskStarted("x"), "builder"),
+        (e.TaskCompleted("y", "y"), "tester"),
+        (e.TaskFailed("x", "x"), "builder"),
+        (e.TaskCompleted("nobody's", "n"), None),
+        (e.TaskReleased("x"), None),
+        (e.DeliverableCompleted("plan", "d"), EVERYONE),
+        (e.QuestionAsked("q", "?", "text"), EVERYONE),
+        (e.QuestionAnswered("q", "!"), EVERYONE),
+        (e.MessageSent("m", "user", "hi"), None),
+        (e.ContractPaused(None, ContractStatus.ACTIVE), None),
+    ],
+)
+def test_whose_progress_an_event_is(event: object, whose: str | None) -> None:
+    assert mover(event, HELD) == whose
+
+
+@given(st.lists(st.sampled_from("abcdefghijkl"), max_size=40))
+def test_the_last_different_activities_are_remembered(told: list[str]) -> None:
+    kept: tuple[int, ...] = ()
+    for activity in told:
+        kept = remembered(kept, activity)
+    newest_first = list(dict.fromkeys(reversed(told)))[:REMEMBERED_ACTIVITIES]
+    assert list(kept) == [hash(each) for each in reversed(newest_first)]

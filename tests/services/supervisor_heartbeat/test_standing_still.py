@@ -1,0 +1,211 @@
+"""Who stands still for too long is stuck, once, until it gets on; who is not asked for progress is not."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from makima_schemas.agent import AgentProgressed, AgentStatus, AgentStatusChanged, AgentStuck
+from makima_schemas.contract import events as e
+from makima_schemas.contract.model import ContractStatus
+from makima_schemas.heartbeat import ChildProcess
+from makima_schemas.heartbeat_codec import Address
+from makima_schemas.silence import MaintenanceEnded, MaintenanceStarted
+from makima_schemas.supervisor import SupervisorStateChanged, SupervisorStuck
+from makima_supervisor_heartbeat.domain.contracts import Assigned
+from makima_supervisor_heartbeat.domain.progress_watch import SECOND
+
+from tests.services.supervisor_heartbeat.progress_story import AGENT, OTHER, SUPERVISOR, S, Story, beat, time
+
+LATE = datetime(2030, 1, 1, tzinfo=UTC)
+MADE = e.TaskCreated("x", "x", "plan")
+PAUSED, RESUMED = e.ContractPaused(None, ContractStatus.ACTIVE), e.ContractResumed(ContractStatus.ACTIVE)
+
+
+@pytest.mark.parametrize("sender", [AGENT, SUPERVISOR])
+def test_standing_still_is_told_once_and_ended_by_progress(sender: Address) -> None:
+    story = Story().beats(0, 1200, sender=sender)
+    assert story.found == [("stuck", 600)]
+    story.beats(1230, 1290, sender=sender, activity="something else")
+    assert story.found == [("stuck", 600), ("progressed", 1230)]
+    assert story.beats(1320, 2400, sender=sender, activity="something else").found[2:] == [("stuck", 1830)]
+
+
+def test_going_round_in_circles_is_no_progress() -> None:
+    story = Story()
+    for at in range(0, 1201, 30):
+        story.hear(at, activity=f"step {at // 30 % 8}")
+    assert story.found == [("stuck", 7 * 30 + 600 + 0)]
+
+
+def test_a_longer_round_is_progress() -> None:
+    story = Story()
+    for at in range(0, 2401, 30):
+        story.hear(at, activity=f"step {at // 30 % 9}")
+    assert not story.found
+
+
+def test_a_child_that_uses_the_processor_is_progress() -> None:
+    story = Story()
+    for at in range(0, 1201, 30):
+        story.hear(at, child=ChildProcess(7, "make", at / 10))
+    assert not story.found
+    assert story.beats(1230, 2400, child=ChildProcess(7, "make", 120.0)).found == [("stuck", 1800)]
+
+
+def test_a_quiet_time_is_no_standing_still_and_ends_with_the_next_heartbeat_without_it() -> None:
+    hour = 3600 * SECOND
+    assert not Story().hear(0, quiet_ns=hour).beats(3600, 4170).found
+    assert Story().hear(0, quiet_ns=hour).beats(3600, 4200).found == [("stuck", 4200)]
+    assert Story().hear(0, quiet_ns=hour).beats(300, 900).found == [("stuck", 900)]
+    assert Story().hear(0, quiet_ns=99 * hour).hear(4 * 3600 + 599).found == []
+
+
+@pytest.mark.parametrize(
+    ("waits", "goes_on"),
+    [
+        (PAUSED, RESUMED),
+        (e.ContractBlocked("no key"), e.ContractUnblocked(ContractStatus.ACTIVE)),
+        (e.InputAwaited("question"), e.InputReceived()),
+    ],
+)
+@pytest.mark.parametrize("sender", [AGENT, SUPERVISOR])
+def test_in_a_contract_that_waits_nobody_is_stuck(sender: Address, waits: object, goes_on: object) -> None:
+    story = Story().beats(0, 30, sender=sender).logged(40, waits).beats(60, 1800, sender=sender)
+    story.logged(1805, goes_on).beats(1830, 2370, sender=sender)
+    assert not story.found
+    assert story.beats(2400, 2430, sender=sender).found == [("stuck", 2430)]
+
+
+def test_a_wait_that_ends_early_counts_too() -> None:
+    story = Story().logged(1, PAUSED).beats(0, 540).logged(560, RESUMED).beats(570, 1140)
+    assert not story.found
+    assert story.hear(1170).found == [("stuck", 1170)]
+
+
+@pytest.mark.parametrize("scope", ["all", "owner:ada", "daemon:d1", "contract:c1"])
+@pytest.mark.parametrize("last", [580, 1500])
+def test_in_maintenance_nobody_is_stuck_and_after_it_all_the_time_begins_anew(scope: str, last: int) -> None:
+    story = Story().beats(0, 30).maintenance(40, MaintenanceStarted(scope, LATE, "updates")).beats(60, last)
+    story.maintenance(last + 5, MaintenanceEnded(scope, "request")).beats(last + 30, last + 600)
+    assert not story.found
+    assert story.hear(last + 610).found == [("stuck", last + 610)]
+
+
+@pytest.mark.parametrize("scope", ["owner:bob", "daemon:d2", "contract:c2"])
+def test_maintenance_of_others_changes_nothing(scope: str) -> None:
+    story = Story().maintenance(1, MaintenanceStarted(scope, LATE, "updates")).beats(0, 600)
+    assert story.found == [("stuck", 600)]
+
+
+def test_only_who_works_is_judged() -> None:
+    ready = AgentStatusChanged("c1", "builder", AgentStatus.WORKING, AgentStatus.READY, "tasks_done", "a")
+    story = Story()
+    story.senders.apply_event(AGENT.sender, AGENT.entity_id, ready, 4, 3)
+    story.beats(0, 1200)
+    for state in (S.IDLE, S.WAITING_FOR_USER, S.WAITING_FOR_TASKS, S.BLOCKED):
+        assert not Story().beats(0, 1200, sender=SUPERVISOR, state=state).found
+    assert not story.found
+    works = AgentStatusChanged("c1", "builder", AgentStatus.READY, AgentStatus.WORKING, "reported", "a")
+    story.senders.apply_event(AGENT.sender, AGENT.entity_id, works, 5, 4)
+    assert story.beats(1230, 1830).found == [("stuck", 1830)]
+
+
+@pytest.mark.parametrize(
+    ("events", "moved"),
+    [
+        ((e.TaskClaimed("x", "builder"),), {AGENT}),
+        ((e.TaskClaimed("x", "builder"), e.TaskStarted("x"), e.TaskCompleted("x", "x")), {AGENT}),
+        ((e.TaskClaimed("y", "tester"), e.TaskFailed("y", "y")), {OTHER}),
+        ((MADE,), {SUPERVISOR}),
+        ((e.DeliverableCompleted("plan", "d"),), {AGENT, OTHER, SUPERVISOR}),
+        ((e.QuestionAsked("q", "?", "text"), e.QuestionAnswered("q", "!")), {AGENT, OTHER, SUPERVISOR}),
+        ((e.MessageSent("m", "user", "hi"),), set[Address]()),
+    ],
+)
+def test_what_the_log_tells_of_somebody_is_progress_at_its_next_heartbeat(
+    events: tuple[object, ...], moved: set[Address]
+) -> None:
+    for sender in (AGENT, OTHER, SUPERVISOR):
+        story = Story().beats(0, 300, sender=sender).logged(310, *events).beats(330, 930, sender=sender)
+        assert story.found == [("stuck", 930 if sender in moved else 600)]
+
+
+def test_a_late_heartbeat_and_a_fenced_one_tell_nothing() -> None:
+    story = Story().beats(0, 540, seq=100)
+    story.hear(550, seq=3, activity="told long ago").hear(560, connection_id="old", activity="by another")
+    assert story.hear(600, seq=101).found == [("stuck", 600)]
+
+
+def test_who_is_stuck_and_falls_silent_is_dead_and_not_stuck() -> None:
+    story = Story().beats(0, 600, sender=SUPERVISOR)
+    sender = story.senders.of(SUPERVISOR)
+    gone = SupervisorStateChanged("c1", "d1", "a", S.WORKING, S.INTERRUPTED, "plan", "heartbeat_expired")
+    stuck = SupervisorStuck("c1", "a", time(0), "testing")
+    story.senders.apply_event(SUPERVISOR.sender, "t1", stuck, 8, 2)
+    assert sender.is_stuck
+    story.senders.apply_event(SUPERVISOR.sender, "t1", gone, 9, 3)
+    assert not sender.is_stuck
+
+
+def test_the_log_is_counted() -> None:
+    story = Story().beats(0, 600)
+    stuck = AgentStuck("c1", "builder", "a", time(0), "testing")
+    story.senders.apply_event(AGENT.sender, AGENT.entity_id, stuck, 9, 3)
+    assert story.senders.stuck == {AGENT.sender}
+    goes_on = AgentProgressed("c1", "builder", "a", time(630))
+    story.senders.apply_event(AGENT.sender, AGENT.entity_id, goes_on, 10, 4)
+    assert not story.senders.stuck
+
+
+def test_another_recorder_goes_on_from_what_was_recorded() -> None:
+    """Whoever stood still goes on standing still; what the log told since the last heartbeat counts as progress."""
+    first = Story().beats(0, 300)
+    standing = first.senders.of(AGENT).standing
+    assert standing is not None
+    for told, at in ((None, 600), (time(310), 930)):
+        second = Story()
+        contract = _assigned(second)
+        contract.moved_at = told
+        second.senders.set_latest(beat(300), standing.progress_ns, standing.judged_ns)
+        assert second.beats(330, 930).found[:1] == [("stuck", at)]
+
+
+def test_a_heartbeat_that_an_older_version_recorded_is_where_standing_still_begins() -> None:
+    story = Story()
+    story.senders.set_latest(beat(300))
+    assert story.beats(330, 930).found == [("stuck", 900)]
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 400), st.sampled_from("ab"), st.integers(0, 1), st.booleans()), max_size=40
+    )
+)
+def test_in_any_story_stuck_and_progress_take_turns(told: list[tuple[int, str, int, bool]]) -> None:
+    """And nobody is called stuck within the time of its last progress, nor in a contract that waits."""
+    story, at, progress, waits, before = Story(), 0, 0, False, ("", -1)
+    seen = set[str]()
+    for after, activity, percent, toggles in told:
+        if toggles:
+            waits = not waits
+            story.logged(at + 0.5, PAUSED if waits else RESUMED)
+        at += after
+        known = len(story.found)
+        story.hear(at, activity=activity, progress=percent)
+        if activity not in seen or percent != before[1]:
+            progress = at
+        seen.add(activity)
+        before = (activity, percent)
+        for what, _ in story.found[known:]:
+            assert what == "progressed" if progress == at else what == "stuck"
+            assert what == "progressed" or (at - progress >= 600 and not waits)
+    kinds = [what for what, _ in story.found]
+    assert kinds == (["stuck", "progressed"] * len(kinds))[: len(kinds)]
+
+
+def _assigned(story: Story) -> Assigned:
+    contract = story.senders.contracts.assigned("c1")
+    assert contract is not None
+    return contract
