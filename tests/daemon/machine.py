@@ -34,7 +34,7 @@ from tests.services.gateway.tokens import issue_token
 
 PROGRAM = Path(__file__).parent / "agent_program.py"
 QUICK = Pace(RestartPolicy((0.01, 0.02, 0.03)), grace=2.0, interval=1.0)
-ROLES = ("sleeper", "steady", "fails", "fails-once-mended", "leaves", "finishes")
+ROLES = ("steady", "fails", "fails-once-mended", "leaves", "finishes")
 
 
 def command(what: str) -> tuple[str, ...]:

@@ -72,11 +72,13 @@ async def test_agents_go_on_and_a_crash_is_told_when_makima_is_back(
         url=f"http://127.0.0.1:{http.port}",
         nats_url=f"nats://127.0.0.1:{broker.port}",
     )
+    machine.commands["sleeper"] = ("sleep", "300")
     async with machine.daemon(connection=through):
         contract = await machine.contract()
         await machine.started("steady", contract)
         await machine.started("sleeper", contract)
         await machine.until(contract, "steady", "ready")
+        await eventually(lambda: len(machine.processes(contract)) == 2)
         crashing = next(
             each for each in machine.processes(contract) if each.environ()["MAKIMA_ROLE"] == "steady"
         )

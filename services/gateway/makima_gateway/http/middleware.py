@@ -15,6 +15,7 @@ from makima_schemas.errors import ErrorCode
 from makima_schemas.refusal import Refused
 from opentelemetry.trace import SpanKind
 from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
@@ -69,7 +70,9 @@ class RequestMiddleware:
         with traces.span(f"HTTP {method}", parent=headers.get(traces.HEADER), kind=SpanKind.SERVER) as span:
             try:
                 async with self._admission(scope):
-                    await self._app(scope, await _bounded(headers, receive), sending)
+                    # Who goes away in the middle of a body waits for no answer (status 0), and nothing has failed.
+                    with suppress(ClientDisconnect):
+                        await self._app(scope, await _bounded(headers, receive), sending)
             # the rest of the body stays unread; close the connection, unless uvicorn can skip it soon
             except Refused as refused:
                 close = {} if _is_short(headers) else {"Connection": "close"}
