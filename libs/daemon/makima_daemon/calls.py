@@ -16,7 +16,7 @@ from makima_sdk.paths import path
 from makima_sdk.problems import ProblemError, UnreachableError
 
 from makima_daemon import event_log
-from makima_daemon.endings import Known
+from makima_daemon.endings import AgentFacts
 
 R = TypeVar("R")
 
@@ -50,17 +50,17 @@ class Calls:
                     raise TokenRefusedError(str(refused)) from refused
             await asyncio.sleep(UNKNOWN_RETRY_SECONDS)
 
-    async def known(self, contract_id: str, role: str) -> Known:
+    async def known(self, contract_id: str, role: str) -> AgentFacts:
         """What the agent's contract and its record are now."""
         try:
             contract = await patiently(lambda: Contracts(self.http).get(contract_id))
         except ProblemError:
-            return Known(None)
+            return AgentFacts(None)
         try:
             record = await patiently(lambda: Agents(self.http).get(contract_id, role))
         except ProblemError:  # it never joined
-            return Known(contract.status)
-        return Known(contract.status, record.connection_id, record.status_now)
+            return AgentFacts(contract.status)
+        return AgentFacts(contract.status, record.connection_id, record.status_now)
 
     async def crashed(self, contract_id: str, role: str, reason: str) -> None:
         """Report `restarting`; for a supervisor, which has no status to report, record its restart."""

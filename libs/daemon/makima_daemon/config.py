@@ -89,19 +89,21 @@ def _absolute(path: Path, folder: Path) -> Path:
 
 def _told(error: ValidationError) -> str:
     """Each mistake with its place; an unknown key with the known one that it resembles."""
-    told: list[str] = []
+    messages: list[str] = []
     for each in error.errors(include_url=False, include_input=False):
         place = [str(step) for step in each["loc"]]
         name = ".".join(place)
         if each["type"] == "extra_forbidden":
-            told.append(f"{name} is no setting{_suggestion(place)}")
+            messages.append(f"{name} is no setting{_suggestion(place)}")
         elif each["type"] == "string_pattern_mismatch":
-            told.append(f"{name}: an id has 1 to 64 letters, digits, hyphens and underscores" + _key(place))
+            messages.append(
+                f"{name}: an id has 1 to 64 letters, digits, hyphens and underscores" + _key(place)
+            )
         elif each["type"] == "missing":
-            told.append(f"{name} is missing")
+            messages.append(f"{name} is missing")
         else:
-            told.append(f"{name}: {each['msg'].removeprefix('Value error, ')}")
-    return "; ".join(told)
+            messages.append(f"{name}: {each['msg'].removeprefix('Value error, ')}")
+    return "; ".join(messages)
 
 
 def _key(place: list[str]) -> str:

@@ -20,7 +20,7 @@ class Ending(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class AgentFacts:
     """What makima says about the agent when its process has ended. Without a record, its members are None."""
 
     contract: ContractStatus | None  # None: there is none, or none for us
@@ -28,7 +28,7 @@ class Known:
     status: AgentStatus | None = None
 
 
-def ending(exit_code: int | None, connection_id: str, ours: frozenset[str], known: Known) -> Ending:
+def ending(exit_code: int | None, connection_id: str, ours: frozenset[str], known: AgentFacts) -> Ending:
     """`exit_code` is None for a process whose parent was an earlier daemon: nobody can know it then. `ours` are
     the connections that this daemon gave out.
 
