@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from makima_daemon.endings import OVER, Ending, AgentFacts, ending
+from makima_daemon.endings import OVER, AgentFacts, Ending, ending
 from makima_schemas.agent import AgentStatus
 from makima_schemas.contract.model import ContractStatus
 
