@@ -1,31 +1,25 @@
 """What happens to an agent and its tasks in any order, by the commands of the real services, and what must hold then."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Coroutine
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime, timedelta
-from itertools import count
+from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any, ClassVar, Final, TypeVar
 from uuid import uuid4
 
-import asyncpg
 import orjson
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 from makima_contract import app as contract
 from makima_contract.domain.statuses import HELD
-from makima_kernel.commands.client import Bus
 from makima_kernel.commands.decider import fold
 from makima_kernel.commands.router import snake_case
-from makima_kernel.event_log.log import Log
-from makima_kernel.testing import PATIENCE, eventually
+from makima_kernel.testing import eventually
 from makima_schemas import subjects
 from makima_schemas.agent import (
     BEATING,
     AgentCommand,
     AgentEvent,
-    AgentJoined,
     AgentStatus,
     CleanUpAgent,
     DeclareAgentSilent,
@@ -37,20 +31,17 @@ from makima_schemas.agent import (
 from makima_schemas.codec import Event, decode
 from makima_schemas.commands import Accepted, Problem, Reply, Request
 from makima_schemas.contract import commands as c
-from makima_schemas.contract import events as e
 from makima_schemas.contract.events import ContractEvent
 from makima_schemas.contract.model import TaskStatus
 from makima_schemas.envelope import Recorded
 from makima_schemas.errors import ErrorCode
-from makima_schemas.evidence import Evidence
 from makima_supervisor_heartbeat import app as heartbeats
 from makima_supervisor_heartbeat.domain.agents.agent import Agent, AgentDecider
-from nats.aio.client import Client
 
+from tests.guarantees.agent_services import ROLE, Services, check_history, evidence, task_command
 from tests.services.contract.contract_states import DECIDER
 
 T = TypeVar("T")
-ROLE: Final = "builder"
 CONNECTIONS: Final = st.sampled_from(("a", "b", "c", "d"))
 IN_FORCE: Final = "in force"  # whichever is: else most calls would only be refused
 CALLERS: Final = st.one_of(st.just(IN_FORCE), CONNECTIONS)
@@ -70,29 +61,6 @@ EVERYTHING: Final = {
     *("declare_agent_silent", "declare_restart_expired"),
     *("claim_task", "start_task", "release_task", "complete_task"),
 }
-# Whatever the recorder has read, a verdict need not wait for it: how long that takes is not what is shown here.
-READ_EVERYTHING: Final = """
-create function supervisor_heartbeat.ahead() returns trigger language plpgsql as $$
-begin new.observed_at := now() + interval '1 day'; return new; end $$;
-create trigger ahead before update on supervisor_heartbeat.watermarks for each row execute function supervisor_heartbeat.ahead();
-"""
-
-
-@dataclass
-class Services:
-    """The contract service and the owner of agents, both real. Each example has a contract of its own."""
-
-    bus: Bus
-    log: Log
-    pool: asyncpg.Pool
-    nats: Client
-    loop: asyncio.AbstractEventLoop
-    numbers: "count[int]" = field(default_factory=count)
-    changed: Counter[str] = field(default_factory=Counter[str])  # by command, how often one changed anything
-
-    def wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """From the thread of hypothesis, which knows no event loop."""
-        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(PATIENCE)
 
 
 class AnyOrder(RuleBasedStateMachine):
@@ -184,7 +152,7 @@ class AnyOrder(RuleBasedStateMachine):
         self._wait(eventually(self._nobody_else_holds_a_task, because="a task is held for ever"))
         for task in NAMES:
             self._wait(eventually(lambda task=task: self._done(task, connection), because=f"{task} is lost"))
-        self._wait(self._history_is_right())
+        check_history(self._wait(self._recorded()), NAMES)
 
     # What is asked
 
@@ -241,33 +209,6 @@ class AnyOrder(RuleBasedStateMachine):
             await self._to_contract(task_command(step, task, connection))
         return False
 
-    async def _history_is_right(self) -> None:
-        """By the order of the log: whoever claimed or completed was in force, nobody came back who was replaced, and
-        each task was held by one at a time, and completed once.
-        """
-        agent, fenced, held, done = Agent(), set[str](), set[str](), list[str]()
-        for recorded in await self._recorded():
-            event = decode(recorded.type, recorded.schema, recorded.data)
-            match event:
-                case AgentJoined(connection_id=connection_id):
-                    assert connection_id not in fenced, f"{connection_id} is in force again"
-                    if agent.connection_id not in (None, connection_id):
-                        fenced.add(str(agent.connection_id))
-                case e.TaskClaimed(task_id):
-                    assert task_id not in held, f"{task_id} is held twice"
-                    held.add(task_id)
-                    assert agent.version == 0 or event.connection_id == agent.connection_id
-                case e.TaskReleased(task_id):
-                    held.remove(task_id)
-                case e.TaskCompleted(task_id):
-                    held.discard(task_id)
-                    done.append(task_id)
-                case _:
-                    pass
-            if recorded.category == "agent":
-                agent = AgentDecider().evolve(agent, event)  # pyright: ignore[reportArgumentType]
-        assert sorted(done) == list(NAMES)
-
     async def _recorded(self) -> list[Recorded]:
         log = self.services.log
         of_agent = await log.stream("default", f"agent-{self.target}")
@@ -290,21 +231,3 @@ class AnyOrder(RuleBasedStateMachine):
     async def _events(self, stream: str) -> list[Event]:
         recorded = await self.services.log.stream("default", stream)
         return [decode(each.type, each.schema, each.data) for each in recorded]
-
-
-def task_command(step: str, task: str, connection: str) -> c.ContractCommand:
-    match step:
-        case "claim":
-            return c.ClaimTask(task, ROLE, connection)
-        case "start":
-            return c.StartTask(task, connection)
-        case "release":
-            return c.ReleaseTask(task, connection)
-        case _:
-            return c.CompleteTask(task, True, None, connection)
-
-
-def evidence(*, justified: bool) -> Evidence:
-    """Of a silence that began after everything that has happened, or of one that began before."""
-    watermark = datetime.now(UTC) + timedelta(hours=1 if justified else -1)
-    return Evidence(None, 90.0, watermark, watermark, 0.0, "test")

@@ -19,7 +19,8 @@ from makima_supervisor_heartbeat import app as heartbeats
 from nats.aio.client import Client
 
 from tests.chaos import times
-from tests.guarantees.agent_in_any_order import EVERYTHING, READ_EVERYTHING, AnyOrder, Services
+from tests.guarantees.agent_in_any_order import EVERYTHING, AnyOrder
+from tests.guarantees.agent_services import READ_EVERYTHING, Services
 
 
 @pytest.mark.timeout(300)
