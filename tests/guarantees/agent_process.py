@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 from uuid import uuid4
 
 import msgspec
@@ -19,9 +19,13 @@ from makima_schemas.heartbeat import AgentHeartbeat
 from makima_sdk.agents import Agents
 from makima_sdk.http import Http
 from makima_sdk.problems import ProblemError
+from nats.aio.client import Client
 
 from tests.daemon_requests import ask_as_daemon
 from tests.guarantees.replicas import Replica, replica
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import PipeConnection
 
 INTERVAL: Final = 0.2  # seconds between its heartbeats
 
@@ -42,16 +46,17 @@ class Place:
 class Agent:
     """What the process does. By HTTP first, then the same by NATS with its daemon's login."""
 
-    def __init__(self, place: Place, http: Http, nats: nats_py.NATS) -> None:
+    def __init__(self, place: Place, http: Http, nats: Client) -> None:
         self._place, self._http, self._nats = place, http, nats
         self._agents = Agents(http)
+        self._seq = 0  # of its newest heartbeat
         self.answers: list[str] = []  # to its heartbeats by HTTP, since it was asked last
 
     async def beat(self) -> None:
-        at = self._place
+        at, self._seq = self._place, self._seq + 1
         answer = await self._agents.heartbeat(at.contract_id, at.role, at.connection_id)
         self.answers.append(answer.status)
-        said = AgentHeartbeat(at.contract_id, at.role, at.connection_id, None, datetime.now(UTC))
+        said = AgentHeartbeat(at.contract_id, at.role, at.connection_id, self._seq, datetime.now(UTC))
         subject = subjects.agent_heartbeat(at.daemon_id, at.contract_id, at.role)
         await self._nats.publish(subject, msgspec.json.encode(said))
         await self._nats.flush()
@@ -119,7 +124,7 @@ def live(place: Place, orders: Connection) -> None:
 @dataclass(frozen=True)
 class AgentProcess:
     process: Replica
-    orders: Connection
+    orders: "Connection | PipeConnection"
 
     async def do(self, order: str, task_id: str = "") -> tuple[str, str]:
         """Joins, claims, starts, completes, releases; the answers by HTTP and by NATS."""

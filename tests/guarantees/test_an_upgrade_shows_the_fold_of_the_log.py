@@ -148,7 +148,8 @@ async def generations(pool: asyncpg.Pool) -> dict[str, int]:
 
 async def folded_by_other_code(pool: asyncpg.Pool) -> set[str]:
     """The projections whose fold is not that of the version before; a first log knows no fold numbers."""
-    numbers = dict(await pool.fetch("select consumer, fold_number from event_log.checkpoints"))
+    rows = await pool.fetch("select consumer, fold_number from event_log.checkpoints")
+    numbers: dict[str, int | None] = {row["consumer"]: row["fold_number"] for row in rows}
     return {each.name for each in OURS if numbers.get(each.name) != each.fold_number}
 
 
