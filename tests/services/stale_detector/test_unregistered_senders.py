@@ -91,6 +91,15 @@ def test_a_sender_on_two_shards_is_two_deadlines_of_its_daemons() -> None:
     assert not senders.remember(1, "supervisor:t3", "d2")
 
 
+def test_one_that_goes_makes_room_for_one() -> None:
+    senders = UnregisteredSenders(3)
+    for number in range(3):
+        assert senders.remember(0, f"supervisor:t{number}", "d1") is True
+    senders.forget(0, "supervisor:t0")
+    assert senders.remember(0, "supervisor:t3", "d1") is True
+    assert senders.remember(0, "supervisor:t4", "d1") is False
+
+
 def test_the_subject_of_a_heartbeat_names_its_daemon() -> None:
     said = {
         subjects.supervisor_heartbeat("d1", "t1"): "d1",
