@@ -81,15 +81,8 @@ class KnownSenders:
     name = "supervisor_heartbeat"
     schema = "supervisor_heartbeat"
     tables = (
-        "senders",
-        "assignments",
-        "held_tasks",
-        "follow_ups",
-        "agent_connections",
-        "saved_state",
-        "restored",
-        "drives",
-    )
+        "senders", "assignments", "held_tasks", "follow_ups", "agent_connections", "saved_state", "restored", "drives",
+    )  # fmt: skip
     fold_number = 4
     events: frozenset[type] = frozenset(
         (
