@@ -186,8 +186,6 @@ class SupervisorProgressed:
     progress_at: datetime
 
 
-# What changes who and in which state it is, or is asked of it.
-SupervisorStep = SupervisorRegistered | SupervisorStateChanged | SupervisorRestartRequested
 SupervisorEvent = (
     SupervisorRegistered
     | SupervisorStateChanged

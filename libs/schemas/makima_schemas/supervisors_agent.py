@@ -9,11 +9,11 @@ from typing import Final
 from makima_schemas.agent import AgentStatus
 from makima_schemas.evidence import Evidence
 from makima_schemas.supervisor import (
+    SupervisorEvent,
     SupervisorRegistered,
     SupervisorRestartRequested,
     SupervisorState,
     SupervisorStateChanged,
-    SupervisorStep,
 )
 
 SUPERVISOR_ROLE: Final = "supervisor"
@@ -57,7 +57,7 @@ def agent_status(state: SupervisorState | None, *, restart_requested: bool) -> A
     return _STATUS.get(state, AgentStatus.READY)
 
 
-def evolve(before: SupervisorsAgent, event: SupervisorStep) -> SupervisorsAgent:
+def evolve(before: SupervisorsAgent, event: SupervisorEvent) -> SupervisorsAgent:
     """The record after an event of the supervisor's stream."""
     match event:
         case SupervisorRegistered():

@@ -13,7 +13,7 @@ from makima_contract.domain.state import Contract
 from makima_contract.domain.statuses import HELD
 from makima_kernel.commands.decider import fold
 from makima_kernel.testing.scenario import Given
-from makima_schemas.agent import BEATING, AgentEvent, AgentJoined, AgentLeft, AgentStatus, AgentStatusChanged
+from makima_schemas.agent import BEATING, AgentJoined, AgentLeft, AgentStatus, AgentStatusChanged, AgentStep
 from makima_schemas.contract import commands as c
 from makima_schemas.contract import events as e
 from makima_schemas.contract.commands import ReturnTasks
@@ -33,7 +33,7 @@ S = AgentStatus
 class Agent:
     """As supervisor_heartbeat would have it: a fenced connection cannot join again."""
 
-    events: list[AgentEvent] = field(default_factory=list[AgentEvent])
+    events: list[AgentStep] = field(default_factory=list[AgentStep])
     joined: list[str] = field(default_factory=list[str])
 
 
@@ -122,7 +122,7 @@ class AgentsAndTasks(RuleBasedStateMachine):
     def _call(self, command: TaskCommand) -> TaskCall:
         return TaskCall(command, "builder", self.record, len(self.agent.events))
 
-    def _happens(self, event: AgentEvent, *, new_connection: bool = False) -> None:
+    def _happens(self, event: AgentStep, *, new_connection: bool = False) -> None:
         self.agent.events.append(event)
         owed = tasks_to_return(event, len(self.agent.events), new_connection=new_connection)
         if owed is not None:
