@@ -4,11 +4,12 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+import asyncpg
 from makima_local.postgres import Postgres
 
 from tests.faults.comparison import Comparison
@@ -26,6 +27,29 @@ REPLACED: Final = "gateway"
 ROLLED: Final = tuple(service for service in SERVICES if service != REPLACED)
 NEW: Final = tuple(f"{service}-1" for service in SERVICES)
 BOTH_ACKNOWLEDGE: Final = 200  # commands, while both serve
+# Appends contracts as the release does: its log has not today's function yet.
+CREATE: Final = """
+import asyncio, os, sys, uuid
+import asyncpg
+from makima_kernel.event_log.append import SQL, Append, arguments, new_event
+from makima_schemas.contract.events import ContractCreated
+from makima_schemas.contract.model import Phase
+from makima_schemas.envelope import EventMeta
+
+async def create():
+    phases = (Phase("plan"),)
+    made = ContractCreated("demo", "", "simple", "ada", phases, phase_guard=False, auto_complete_enabled=True)
+    meta = EventMeta(actor="test", traceparent="00-" + "a" * 32 + "-" + "b" * 16 + "-01")
+    batch = [
+        Append("default", f"contract-{each}", uuid.uuid4(), b"request", 0, (new_event(made),), meta)
+        for each in sys.argv[1:]
+    ]
+    connection = await asyncpg.connect(os.environ["MAKIMA_DATABASE_URL"])
+    await connection.fetch(SQL, *arguments(batch))
+    await connection.close()
+
+asyncio.run(create())
+"""
 
 
 async def show(place: Path) -> list[Comparison]:
@@ -53,7 +77,12 @@ async def upgraded(
             system.start(*SERVICES)
             await system.ready(*SERVICES)
 
-        async with under_load("RU", postgres, broker, system, begin=old_ones) as trial:
+        async def created_by_the_release(_: asyncpg.Pool, contract_ids: Sequence[str]) -> None:
+            await ran(python, "-c", CREATE, *contract_ids, env={"MAKIMA_DATABASE_URL": dsn})
+
+        async with under_load(
+            "RU", postgres, broker, system, begin=old_ones, create=created_by_the_release
+        ) as trial:
             trial.dies("t0")
             await trial.acknowledges(50)
             # Ids are made with a secret since: a creation that the release began is no longer the same command.
@@ -88,11 +117,12 @@ async def both_serve(trial: Trial) -> None:
 
 
 async def migrated(dsn: str, python: Path, *arguments: str) -> None:
+    await ran(python, "-m", "makima_kernel.event_log.migrate", *arguments, env={"MAKIMA_DATABASE_URL": dsn})
+
+
+async def ran(python: Path, *arguments: str, env: Mapping[str, str]) -> None:
     process = await asyncio.create_subprocess_exec(
-        python,
-        *("-m", "makima_kernel.event_log.migrate", *arguments),
-        env={**os.environ, "MAKIMA_DATABASE_URL": dsn},
-        stdout=asyncio.subprocess.DEVNULL,
+        python, *arguments, env={**os.environ, **env}, stdout=asyncio.subprocess.DEVNULL
     )
     assert await process.wait() == 0
 

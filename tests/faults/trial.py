@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -197,15 +197,18 @@ async def under_load(
     *,
     fleet: Callable[[Client], Fleet] = lambda nats: Fleet(nats, SUPERVISORS, DAEMONS),
     begin: Callable[[], Awaitable[None]] | None = None,
+    create: Callable[[asyncpg.Pool, Sequence[str]], Awaitable[None]] = create_contracts,
 ) -> AsyncGenerator[Trial]:
-    """Everybody is up, known and busy on entry. `begin` starts the system, if it is not to be started as a whole."""
+    """Everybody is up, known and busy on entry. `begin` starts the system, if it is not to be started as a whole;
+    `create` appends contracts to the log, if today's function is not there yet.
+    """
     async with AsyncExitStack() as opened:
         nats = await connect(broker.url, "the trial", on_closed=closed)
         opened.push_async_callback(nats.close)
         pool = await opened.enter_async_context(asyncpg.create_pool(system.database, min_size=1, max_size=4))
         replicas = int(system.env.get("MAKIMA_STREAM_REPLICAS", "1"))
         await provision(nats, Log(pool), budget=BUDGET, replicas=replicas)
-        await create_contracts(pool, [each.replace("t", "c") for each in SUPERVISORS])
+        await create(pool, [each.replace("t", "c") for each in SUPERVISORS])
         if begin is None:
             system.start()
             await system.ready()

@@ -28,9 +28,9 @@ MAX_NAMED = 100  # owners with a hold that this replica names when it is asked h
 async def build(service: Service) -> None:
     settings = service.settings
     queries = Queries(service.pool)
+    detector = Detector(timeouts(settings.contracts), service.owner)
     most = settings.quotas.senders_per_daemon
-    detector = Detector(timeouts(settings.contracts), service.owner, max_unregistered=most)
-    reader = HeartbeatConsumer(detector, service.nats)
+    reader = HeartbeatConsumer(detector, service.nats, max_unregistered=most)
     follower = LogFollower(detector, queries, service.log, service.nats)
     local_health = LocalHealth(detector, reader, follower)
     maintenances = Maintenances(service.log, service.appender)
@@ -47,7 +47,6 @@ async def build(service: Service) -> None:
     service.include(router)
     service.status.report("detector_score", lambda: local_health.score)
     service.status.report("tracked_senders", lambda: len(detector.tracked))
-    service.status.report("unregistered_senders", lambda: len(detector.unregistered))
     service.status.report("watermark_age_seconds", local_health.watermark_age)
     service.status.report("held_owners", lambda: detector.groups.held[:MAX_NAMED])
     outbox = SilenceOutbox(queries, service.appender)

@@ -18,6 +18,7 @@ from nats.js.api import DeliverPolicy
 
 from makima_stale_detector.domain.members.heartbeat import read
 from makima_stale_detector.domain.verdicts.detector import Detector
+from makima_stale_detector.domain.verdicts.unregistered import UnregisteredSenders
 
 SHARD: Final = len("makima.shards.")  # index of the shard number in a subject: one digit and a dot
 PULL_BATCH_MESSAGES: Final = (
@@ -30,6 +31,7 @@ SLICE_MESSAGES: Final = 500  # about 5 ms of work: a tick of the detection loop 
 PULL_LINGER_SECONDS: Final = 0.01
 CONSUMER_RETRY_SECONDS: Final = 0.5
 CANARY: Final = ".canary"
+MAX_UNREGISTERED: Final = 5_000
 # On a canary: the broker refused one before it, or was late with one, so heartbeats may have been lost.
 LOSS_HEADER: Final = "Makima-Loss"
 
@@ -40,8 +42,10 @@ class HeartbeatConsumer:
     Every replica reads all shards, and eight consumers would cost it and the broker eight times the overhead.
     """
 
-    def __init__(self, detector: Detector, nats: Client) -> None:
+    def __init__(self, detector: Detector, nats: Client, *, max_unregistered: int = MAX_UNREGISTERED) -> None:
+        """`max_unregistered`: how many senders of one daemon are remembered that no event registers."""
         self._detector, self._nats = detector, nats
+        self._unregistered = UnregisteredSenders(detector.tracked, max_unregistered)
         # Delivers the newest message per subject first, then all new messages. A single consumer does both,
         # so that none is missed in between. No subject filter: the stream contains only shards, and matching
         # costs the broker per message.
@@ -117,6 +121,7 @@ class HeartbeatConsumer:
     def consume(self, batch: Sequence[Message]) -> None:
         """Advance the shards' clocks by each message and pass heartbeats to the detector. Does not yield."""
         on_heartbeat, shards, now = self._detector.on_heartbeat, self._by_digit, monotonic()
+        tracked, admits = self._detector.tracked, self._unregistered.admits
         for message in batch:
             subject, sequence, stamp = message.subject, message.sequence, message.timestamp_ns
             shard = shards.get(subject[SHARD : SHARD + 2])
@@ -129,7 +134,8 @@ class HeartbeatConsumer:
                 shard.consumed(sequence, stamp)
             source = read(subject, message.payload, message.headers)
             if source is not None:
-                on_heartbeat(shard, source, sequence, stamp, subject)
+                if source[0] in tracked or admits(shard, source[0], subject):
+                    on_heartbeat(shard, source, sequence, stamp)
             elif subject[SHARD + 1 :] == CANARY:
                 self.canary_at[shard.number] = self.seen_at[shard.number] = now
                 if message.headers is not None and LOSS_HEADER in message.headers:

@@ -7,8 +7,6 @@ from makima_schemas.maintenance import Windows
 
 from makima_stale_detector.domain.members.heartbeat import UNREAD, HeartbeatSource
 from makima_stale_detector.domain.members.sender import Sender, Tracked
-from makima_stale_detector.domain.members.sender_names import daemon_of
-from makima_stale_detector.domain.members.unregistered import MAX_PER_DAEMON, UnregisteredSenders
 from makima_stale_detector.domain.shards.observed_clock import CANARIES_FAST, CANARIES_SLOW, Timeouts
 from makima_stale_detector.domain.shards.shard import Shard
 from makima_stale_detector.domain.shards.shards import Shards
@@ -29,17 +27,8 @@ class Detector:
     Rules: domain.md, Time and verdicts. Not thread-safe.
     """
 
-    def __init__(
-        self,
-        timeouts: Timeouts,
-        decided_by: str,
-        shards: int = subjects.SHARDS,
-        *,
-        max_unregistered: int = MAX_PER_DAEMON,
-    ) -> None:
-        """`max_unregistered`: how many senders of one daemon are remembered that no event registers."""
+    def __init__(self, timeouts: Timeouts, decided_by: str, shards: int = subjects.SHARDS) -> None:
         self.timeouts = timeouts
-        self.unregistered = UnregisteredSenders(max_unregistered)
         self.shards = Shards(shards, timeouts.grace, timeouts.shortest)
         self.tracked: dict[str, Tracked] = {}  # senders that the log lists as alive, by name
         self.groups = SenderGroups(self.shards)
@@ -80,8 +69,6 @@ class Detector:
                 self._renew(each)
                 self._attempts.pop(each.sender.name, None)
             self.tracked[each.sender.name] = each
-            for shard in self.shards if self.unregistered else ():
-                self.unregistered.forget(shard.number, each.sender.name)
             self.groups[each.owner].add(each.sender.name, each.sender.domain)
         if self.warmed_up:
             self._deadlines.begin([each.sender for each in tracked if self.is_unheard(each)])
@@ -139,19 +126,15 @@ class Detector:
         for name in [name for name, (_, suspect) in self._pending_verdicts.items() if suspect.shard is shard]:
             del self._pending_verdicts[name]
         shard.begin(epoch, live_from)
-        self.unregistered.begin(shard.number)
         self.restarts.begin(shard.number)
         self._forecast.forget()
         self.warmed_up = False
 
-    def on_heartbeat(
-        self, shard: Shard, source: HeartbeatSource, sequence: int, stamp: int, subject: str = ""
-    ) -> None:
+    def on_heartbeat(self, shard: Shard, source: HeartbeatSource, sequence: int, stamp: int) -> None:
         """Record a heartbeat with its stream sequence and broker timestamp (Unix ns).
 
         Untracked senders get a deadline too, for one timeout: the event that registers a new sender arrives a
-        little later than its first heartbeat. As many of each daemon, which `subject` names, as
-        `UnregisteredSenders` remembers. Heartbeats of a superseded connection or another contract are
+        little later than its first heartbeat. Heartbeats of a superseded connection or another contract are
         ignored. One that announces to be quiet has until then, if that is longer; its next heartbeat counts anew.
         Hot path.
         """
@@ -166,8 +149,6 @@ class Detector:
         beats = shard.wheel.beats
         if sender in beats:
             beats[sender] = beat
-            return
-        if tracked is None and not self.unregistered.remember(shard.number, sender, daemon_of(subject)):
             return
         shard.wheel.touch(sender, beat)
         if tracked is not None:
@@ -199,7 +180,6 @@ class Detector:
             self._arm_unheard()
         for shard in self.shards:
             for sender, beat in shard.wheel.fire(shard.clock.observed):
-                self.unregistered.forget(shard.number, sender)
                 self._suspect(sender, Suspect(shard, beat))
         for owner in self.groups.active:
             if not owner.deciding:
