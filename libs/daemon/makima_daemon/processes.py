@@ -14,7 +14,7 @@ import psutil
 
 from makima_daemon.adoption import Found, ProcessId
 
-POLL_SECONDS: Final = 0.25  # where the system cannot tell of an end
+EXIT_POLL_SECONDS: Final = 0.25  # where the system cannot tell of an end
 KILLED_WITHIN_SECONDS: Final = 5.0  # the system needs this at most to end a killed process
 
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
@@ -81,7 +81,7 @@ async def _ended(process: ProcessId, child: subprocess.Popen[bytes] | None) -> b
     except ProcessLookupError:
         return True
     except (AttributeError, OSError):  # not Linux, or no descriptors left
-        await asyncio.sleep(POLL_SECONDS)
+        await asyncio.sleep(EXIT_POLL_SECONDS)
         return child.poll() is not None if child else started(process.pid) != process.started
     try:
         # The descriptor may be that of another process with its number, from here on not any more.

@@ -50,6 +50,7 @@ from makima_supervisor_heartbeat.domain.contracts import (
 )
 from makima_supervisor_heartbeat.domain.daemon import Daemon
 from makima_supervisor_heartbeat.domain.sender_state import (
+    OfSender,
     SenderState,
     dump_state,
     evolve,
@@ -62,11 +63,6 @@ from makima_supervisor_heartbeat.rows import execute, store_restored, store_save
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
 
 SupervisorHeard = SupervisorRegistered | SupervisorStateChanged
-Restoration = RestorationRequested | RestorationProved
-OfSupervisor = (
-    SupervisorHeard | SupervisorRestartRequested | Restoration | SupervisorStuck | SupervisorProgressed
-)
-OfSender = OfSupervisor | AgentEvent | DaemonAdmitted | DaemonConnected | DaemonDisconnected
 OfAgent = AgentStep
 # The events that bear on a row of `assignments`.
 OF_CONTRACT: Final = (ContractCreated, ContractAssigned, ContractDeleted, *OF_PROGRESS)
@@ -257,7 +253,9 @@ async def _load_assignments(connection: asyncpg.Connection, batch: Sequence[Appl
     keys = {
         (
             each.recorded.tenant,
-            each.event.contract_id if isinstance(each.event, OfSupervisor) else each.recorded.entity_id,
+            each.event.contract_id
+            if isinstance(each.event, SupervisorHeard | RestorationProved)
+            else each.recorded.entity_id,
         )
         for each in batch
         if isinstance(

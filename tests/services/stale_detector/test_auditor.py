@@ -75,8 +75,8 @@ async def audited(
     made = list[Detector]()
     auditors = list[Auditor]()
 
-    def detector(*arguments: object) -> Detector:
-        made.append(Detector(*arguments))  # pyright: ignore[reportArgumentType]
+    def detector(*arguments: object, **named: object) -> Detector:
+        made.append(Detector(*arguments, **named))  # pyright: ignore[reportArgumentType]
         return made[-1]
 
     def auditor(*arguments: object, **named: object) -> Auditor:

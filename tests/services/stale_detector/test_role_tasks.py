@@ -14,7 +14,7 @@ from makima_kernel.service.runtime import Service
 from makima_kernel.service.settings import Settings
 from makima_kernel.testing import PATIENCE, eventually
 from makima_schemas import subjects
-from makima_schemas.agent import AgentEvent, AgentJoined, AgentLeft, AgentStatus, AgentStatusChanged
+from makima_schemas.agent import AgentStep, AgentJoined, AgentLeft, AgentStatus, AgentStatusChanged
 from makima_schemas.codec import Event
 from makima_schemas.contract import events as e
 from makima_schemas.contract.model import Phase
@@ -85,7 +85,7 @@ def test_each_release_is_a_new_episode_of_waiting() -> None:
 
 
 def test_what_is_read_of_the_log_is_what_an_agent_can_do_and_what_moves_a_task() -> None:
-    assert set(AGENT_EVENTS) == set(get_args(AgentEvent))
+    assert set(AGENT_EVENTS) == set(get_args(AgentStep))
     moves = {e.TaskCreated, e.TaskClaimed, e.TaskReleased, e.TaskCompleted, e.TaskFailed}
     assert set(TASK_EVENTS) == moves
     assert {*AGENT_EVENTS, *moves, e.ContractDeleted} == EVENTS

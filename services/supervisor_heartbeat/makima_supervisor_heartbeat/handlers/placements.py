@@ -35,7 +35,7 @@ NAME: Final = "supervisor_heartbeat"  # which restores supervisors, perhaps in a
 ACTOR: Final = NAME
 CONTRACT_SERVICE: Final = "contract"
 BATCH_SIZE: Final = 64
-POLL_SECONDS: Final = 1.0  # capacity comes by heartbeats, which wake nobody
+PLACEMENT_POLL_SECONDS: Final = 1.0  # capacity comes by heartbeats, which wake nobody
 HELD_SECONDS: Final = 3 * START_TIMEOUT_SECONDS  # by a replica that asks a daemon, and records what it said
 # A daemon that refused a contract, or was silent for any, is passed over for so long.
 PASSED_SECONDS: Final = 10.0
@@ -77,7 +77,7 @@ class Placements:
     def __init__(self, rows: PlacementRows, nats: Client, bus: Bus, *, unheard_seconds: float) -> None:
         self._rows, self._nats, self._bus = rows, nats, bus
         self._unheard_seconds = unheard_seconds
-        self._reactor = Reactor(poll_seconds=POLL_SECONDS, unavailable_event="placement.database_away")
+        self._reactor = Reactor(poll_seconds=PLACEMENT_POLL_SECONDS, unavailable_event="placement.database_away")
         self._passed = Passed()
         self._without_daemon: set[tuple[str, int]] = set()  # contracts that were logged as such, by episode
         self._forget_at = 0.0

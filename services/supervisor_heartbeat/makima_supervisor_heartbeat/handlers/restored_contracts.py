@@ -20,7 +20,7 @@ NAMESPACE: Final = UUID("2b7de4c6-5a9f-5c0a-8f5e-1d0c86a7b941")  # of the uuid5 
 ACTOR: Final = "supervisor_heartbeat"
 BATCH_SIZE: Final = 100
 # Polling finds rows that another replica's projector wrote, and retries after an outage.
-POLL_SECONDS: Final = 1.0
+RESTORED_POLL_SECONDS: Final = 1.0
 
 _logger = structlog.get_logger(__name__)
 
@@ -34,7 +34,7 @@ class RestoredContracts:
 
     def __init__(self, queries: Queries, bus: Bus) -> None:
         self._queries, self._bus = queries, bus
-        self._reactor = Reactor(poll_seconds=POLL_SECONDS, unavailable_event="supervisors.database_away")
+        self._reactor = Reactor(poll_seconds=RESTORED_POLL_SECONDS, unavailable_event="supervisors.database_away")
 
     def applied(self, _position: int, batch: Sequence[Applied]) -> None:
         """Called after each commit of the projection; wakes the loop if there may be a new row."""
@@ -42,7 +42,7 @@ class RestoredContracts:
             self._reactor.wake()
 
     async def run(self) -> None:
-        """Works off rows when woken and every `POLL_SECONDS`, until cancelled."""
+        """Works off rows when woken and every `RESTORED_POLL_SECONDS`, until cancelled."""
         await self._reactor.run(self._send_pending)
 
     async def _send_pending(self) -> bool:

@@ -29,7 +29,7 @@ from makima_schemas.supervisor import (
 from makima_supervisor_heartbeat.domain.contracts import OF_PROGRESS, Assigned
 from makima_supervisor_heartbeat.domain.sender import Sender
 from makima_supervisor_heartbeat.domain.sender_cache import SenderCache
-from makima_supervisor_heartbeat.domain.sender_state import SenderEvent, evolve, initial
+from makima_supervisor_heartbeat.domain.sender_state import OfSender, SenderEvent, evolve, initial
 from makima_supervisor_heartbeat.handlers.observation_queue import ObservationQueue
 from makima_supervisor_heartbeat.handlers.sender_loader import SenderLoader
 
@@ -39,16 +39,6 @@ OF_CONTRACT: Final = frozenset(
     {"ContractCreated", "ContractAssigned", "ContractDeleted", *(cls.__name__ for cls in OF_PROGRESS)}
 )
 # The events that change the state of a sender.
-OfSender = (
-    SupervisorRegistered
-    | SupervisorStateChanged
-    | SupervisorStuck
-    | SupervisorProgressed
-    | AgentEvent
-    | DaemonAdmitted
-    | DaemonConnected
-    | DaemonDisconnected
-)
 DATABASE_RETRY_SECONDS: Final = 0.25
 EVICTION_INTERVAL_SECONDS: Final = 600.0
 EVICTION_TURN_SENDERS: Final = 2000  # checked without a pause: about a millisecond
