@@ -19,6 +19,12 @@ from tests.kernel.event_log.role_rights import MAY, PRIVILEGES, SERVICES, as_rol
 CREATE: Final = "do $$ begin create role {}; exception when duplicate_object then null; end $$"
 
 
+def as_login(dsn: str, role: str) -> str:
+    """The database for another role, whose password is `secret`: a server in a container asks for it."""
+    scheme, _, rest = dsn.partition("://")
+    return f"{scheme}://{role}:secret@{rest.partition('@')[2]}"
+
+
 async def test_set_up_again_nothing_changes(pool: asyncpg.Pool, database: str) -> None:
     shape = "select relname, relowner, relacl from pg_class where relnamespace = 'event_log'::regnamespace order by 1"
     await roles.set_up(database, installed_services())
@@ -47,9 +53,9 @@ async def test_one_who_may_not_create_roles_is_told_what_to_do_and_nothing_chang
     database: str, pool: asyncpg.Pool
 ) -> None:
     await one_role_owns_everything(pool, "operator_two")
-    await pool.execute("alter role operator_two login")
+    await pool.execute("alter role operator_two login password 'secret'")
     stranger = [InstalledService("never_seen", "makima_never_seen", None)]
-    dsn = database.replace("//postgres@", "//operator_two@")
+    dsn = as_login(database, "operator_two")
     with pytest.raises(RolesError, match=r"`create role makima_log`.*makima_never_seen.*operator_two"):
         await roles.set_up(dsn, stranger)
     assert await pool.fetchval("select count(*) from pg_roles where rolname = 'makima_never_seen'") == 0
@@ -60,14 +66,14 @@ async def test_one_who_may_create_roles_but_is_no_superuser_sets_them_up(
 ) -> None:
     """A managed server has no superuser for its customers."""
     await one_role_owns_everything(pool, "operator_three")
-    await pool.execute("alter role operator_three login createrole")
+    await pool.execute("alter role operator_three login createrole password 'secret'")
     await pool.execute(
         f'grant create on database "{await pool.fetchval("select current_database()")}" to operator_three'
     )
     await pool.execute(CREATE.format(LOG_OWNER))  # another test may have
     await pool.execute("grant makima_log to operator_three with admin option")
     mine = [InstalledService("third_party", "makima_third_party", None)]
-    await roles.set_up(database.replace("//postgres@", "//operator_three@"), mine)
+    await roles.set_up(as_login(database, "operator_three"), mine)
     assert await pool.fetchval(MAY, "makima_third_party", "event_log.events", PRIVILEGES) == "SELECT"
     assert await pool.fetchval("select tableowner from pg_tables where tablename = 'streams'") == LOG_OWNER
 
