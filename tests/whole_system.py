@@ -17,7 +17,7 @@ from asyncpg.exceptions import ObjectInUseError
 from makima_kernel.credentials import hash_of
 from makima_kernel.testing import PATIENCE, eventually
 from makima_local import ports
-from makima_local.probe import unhealthy
+from makima_local.probe import ask, unhealthy
 from makima_local.processes import Program, Runner
 
 from tests.forked_processes import forked_programs
@@ -101,11 +101,18 @@ class WholeSystem:
         for name in names or self.names:
 
             async def is_ready(name: str = name) -> bool:
-                why = await unhealthy(self.health[name])
+                why = await self.unready(name)
                 assert why is None, why
                 return True
 
             await eventually(is_ready, timeout, because=f"{name} does not become ready")
+
+    async def unready(self, name: str) -> str | None:
+        """Why it is not ready. Another checkout's program may be older than `/healthz`."""
+        if name in self.pythons:
+            status, body = await ask(self.health[name], "/readyz") or (None, "silent")
+            return None if status == 200 else body
+        return await unhealthy(self.health[name])
 
     async def said_by_health(self) -> str:
         async with plain_client(timeout=10) as client:

@@ -14,7 +14,6 @@ from makima_kernel.nats.connection import connect
 from makima_kernel.nats.streams import provision
 from makima_kernel.testing import eventually
 from makima_local.postgres import Postgres
-from makima_local.probe import unhealthy
 from makima_schemas import subjects
 from makima_schemas.codec import decode
 from makima_schemas.silence import SilenceDetected
@@ -99,7 +98,7 @@ class Trial:
 
     async def _unready(self) -> str | None:
         for name in self.system.runner.pids:
-            if (why := await unhealthy(self.system.health[name])) is not None:
+            if (why := await self.system.unready(name)) is not None:
                 return f"{name}: {why}"
         return None
 

@@ -47,7 +47,7 @@ async def unhealthy(port: int) -> str | None:
 
 
 def _reasons(body: str) -> str:
-    with suppress(ValueError, AttributeError):
+    with suppress(ValueError, AttributeError, LookupError):
         failing = cast("dict[str, str]", json.loads(body)["failing"])
         return "; ".join(f"{name}: {reason}" for name, reason in failing.items())
     return body.strip()
