@@ -17,7 +17,9 @@ from makima_schemas.agent import AgentJoined, AgentLeft
 from makima_schemas.codec import Event
 from makima_schemas.contract.events import TaskClaimed, TaskCreated
 from makima_schemas.daemon import DaemonAdmitted, DaemonConnected
+from makima_schemas.evidence import Arrival
 from makima_schemas.silence import MassSilenceSuspected, SilenceDetected
+from makima_schemas.supervisor import RestorationProved, RestorationRequested, SupervisorSaved
 from nats.aio.client import Client
 
 from tests.guarantees.read_models import OURS, rows
@@ -25,8 +27,9 @@ from tests.kernel.background import running
 from tests.kernel.event_log.filling import append
 from tests.servers import BUDGET
 from tests.services.contract.contract_states import opened
-from tests.services.gateway.read_model.random_logs import EVIDENCE, log
+from tests.services.gateway.read_model.random_logs import BEGIN, EVIDENCE, log
 
+ARRIVAL = Arrival("e1", 7, BEGIN)
 NEVER_FILLED_HERE = {
     "stale_detector.owed"
 }  # what is owed is told at once, and its telling is an event of this log, too
@@ -53,7 +56,12 @@ def the_log(seed: int) -> list[tuple[str, Event]]:
         ("contract-new", TaskClaimed("held", "builder", "k4")),
         ("agent-new:builder", AgentJoined("new", "builder", "k4", "d1")),
     ]
-    return [*told, *held]
+    saved: list[tuple[str, Event]] = [  # by one whose contract is not assigned to it yet
+        ("supervisor-s-new", SupervisorSaved("new", "k5", "activity", '{"activity": "reads"}', 1, "", "h1")),
+        ("supervisor-s-new", RestorationRequested("new", "d2", "k6", "resumed", "h1", ARRIVAL)),
+        ("supervisor-s-new", RestorationProved("new", "d2", "k6", ARRIVAL)),
+    ]
+    return [*told, *held, *saved]
 
 
 @pytest.mark.parametrize("seed", [1, 2])

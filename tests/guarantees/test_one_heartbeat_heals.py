@@ -18,7 +18,8 @@ from makima_schemas.supervisor import (
     SupervisorStateChanged,
 )
 from makima_supervisor_heartbeat.domain.daemon import Daemon, DaemonDecider
-from makima_supervisor_heartbeat.domain.supervisor import Supervisor, SupervisorDecider
+from makima_supervisor_heartbeat.domain.supervisor import SupervisorDecider
+from makima_supervisor_heartbeat.domain.supervisor_state import Supervisor
 from nats.aio.client import Client
 
 from tests.services.supervisor_heartbeat.harness import daemon_beat, running, supervisor_beat

@@ -113,7 +113,7 @@ class Agent:
                 continue
             if process is not None:
                 code = await self._lived(process)
-                await self._after(code, _said(code))
+                await self._after(code, _end_of_process(code))
 
     async def _goes_on(self) -> bool:
         """True if a process is to run. Else makima is told."""
@@ -186,7 +186,7 @@ class Agent:
         await self._wished()
         await process.end(self._around.grace)
 
-    async def _after(self, code: int | None, said: str) -> None:
+    async def _after(self, code: int | None, reason: str) -> None:
         """What makima is told of an end, and the time until the next process."""
         if self._wish is not Wish.RUN:
             return
@@ -204,25 +204,25 @@ class Agent:
             case Ending.REPLACED:
                 self._want(Wish.SUPERSEDED)
             case Ending.SUSPENDED:
-                event_log.warn("agent.suspended", **self.ids, reason=said)
-                await self._unless_wished(calls.suspended(record.contract_id, record.role, said))
+                event_log.warn("agent.suspended", **self.ids, reason=reason)
+                await self._unless_wished(calls.suspended(record.contract_id, record.role, reason))
                 self._want(Wish.REST)
             case Ending.CRASHED:
-                await self._crashed(said)
+                await self._crashed(reason)
 
-    async def _crashed(self, said: str) -> None:
+    async def _crashed(self, reason: str) -> None:
         around, record = self._around, self.record
         verdict = around.policy.after_crash(record.attempts, self._ran)
         if isinstance(verdict, Exhausted):
             self._change(failed=True, pid=None, started=None)
-            event_log.warn("agent.exhausted", **self.ids, attempts=verdict.attempts, reason=said)
-            await self._unless_wished(around.calls.exhausted(record.contract_id, record.role, said))
+            event_log.warn("agent.exhausted", **self.ids, attempts=verdict.attempts, reason=reason)
+            await self._unless_wished(around.calls.exhausted(record.contract_id, record.role, reason))
             await self._wished()
             return
         attempt, delay = verdict.attempt, verdict.delay
         self._change(attempts=attempt)
-        event_log.warn("agent.restarting", **self.ids, attempt=attempt, delay_seconds=delay, reason=said)
-        await self._unless_wished(around.calls.crashed(record.contract_id, record.role, said))
+        event_log.warn("agent.restarting", **self.ids, attempt=attempt, delay_seconds=delay, reason=reason)
+        await self._unless_wished(around.calls.crashed(record.contract_id, record.role, reason))
         await self._unless_wished(asyncio.sleep(delay))
 
     @property
@@ -260,7 +260,7 @@ class Agent:
             wished.cancel()
 
 
-def _said(code: int | None) -> str:
+def _end_of_process(code: int | None) -> str:
     if code is None:
         return "its process ended, and an earlier daemon was its parent, so that its exit code is not known"
     return f"exit code {code}" if code >= 0 else f"killed by {signal.Signals(-code).name}"

@@ -52,8 +52,8 @@ class JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         own = getattr(record, _FIELDS, None)
         library = {"logger": record.name, "message": record.getMessage()}
-        said = library if own is None else cast("dict[str, object]", own)
-        event = {name: _short(value) for name, value in said.items()}
+        members = library if own is None else cast("dict[str, object]", own)
+        event = {name: _short(value) for name, value in members.items()}
         event["event"] = record.getMessage() if own is not None else "library.log"
         event |= {"service": "daemon", "level": record.levelname.lower()}
         event["timestamp"] = datetime.fromtimestamp(record.created, UTC).isoformat().replace("+00:00", "Z")

@@ -47,7 +47,7 @@ class Restoration:
     waiting_on_task_ids: tuple[str, ...] = ()
     last_checkpoint: Json | None = None
     error: str | None = None
-    context: Json | None = None
+    context: str | None = None  # the same in words, for the model
     truncated: bool = False
     cursor: str | None = None
 

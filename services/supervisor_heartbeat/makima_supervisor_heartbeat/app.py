@@ -19,6 +19,7 @@ from makima_schemas import questions
 from makima_schemas.daemon import AdmitDaemon
 from makima_schemas.supervisor import RestartSupervisor
 
+from makima_supervisor_heartbeat.audit_queries import AuditQueries
 from makima_supervisor_heartbeat.domain.agents.agent import AgentDecider, is_agent_id
 from makima_supervisor_heartbeat.domain.agents.triggers import idempotency_content as agent_content
 from makima_supervisor_heartbeat.domain.agents.triggers import is_repeatable
@@ -51,7 +52,7 @@ from makima_supervisor_heartbeat.handlers.task_follower import TaskFollower
 from makima_supervisor_heartbeat.handlers.verdicts import Verdicts, idempotency_content
 from makima_supervisor_heartbeat.handlers.watermarks import Watermarks
 from makima_supervisor_heartbeat.projections import KnownSenders
-from makima_supervisor_heartbeat.queries import AuditQueries, Queries
+from makima_supervisor_heartbeat.queries import Queries
 
 NAME = "supervisor_heartbeat"
 OnCommit = Callable[[int, Sequence[Applied]], None]

@@ -125,15 +125,11 @@ class KnownSenders:
                 if isinstance(event, RestorationProved) and (tenant, event.contract_id) in assigned:
                     contract = (tenant, event.contract_id)
                     assigned[contract] = restored(assigned[contract], event, applied.recorded.entity_id)
-        rows = [(*key, dump_state(states[key])) for key in sorted(changed)]
         after = {key: msgspec.structs.astuple(each) for key, each in assigned.items()}
         new = [(*key, *row) for key, row in after.items() if before.get(key) != row]
-        for name, stored, width in (
-            ("store", rows, 3),
-            ("store_assignments", new, 9),
-            ("forget_assignments", sorted(before.keys() - after.keys()), 2),
-        ):
-            await execute(connection, SQL[name], stored, width)
+        await execute(connection, SQL["store"], ((*key, dump_state(states[key])) for key in changed), 3)
+        await execute(connection, SQL["store_assignments"], new, 9)
+        await execute(connection, SQL["forget_assignments"], before.keys() - after.keys(), 2)
         await _store_work(connection, batch, work, held, states)
         await store_saves(connection, batch)
         await store_restored(connection, batch)

@@ -14,7 +14,7 @@ from makima_kernel.service.runtime import Service
 from makima_kernel.service.settings import Settings
 from makima_kernel.testing import PATIENCE, eventually
 from makima_schemas import subjects
-from makima_schemas.agent import AgentStep, AgentJoined, AgentLeft, AgentStatus, AgentStatusChanged
+from makima_schemas.agent import AgentJoined, AgentLeft, AgentStatus, AgentStatusChanged, AgentStep
 from makima_schemas.codec import Event
 from makima_schemas.contract import events as e
 from makima_schemas.contract.model import Phase

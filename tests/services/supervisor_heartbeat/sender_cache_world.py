@@ -14,7 +14,7 @@ from makima_supervisor_heartbeat.domain.daemon_limits import Limits
 from makima_supervisor_heartbeat.domain.sender import Observation, Sender
 from makima_supervisor_heartbeat.domain.sender_cache import SenderCache
 from makima_supervisor_heartbeat.domain.sender_state import SUPERVISOR
-from makima_supervisor_heartbeat.domain.supervisor import Supervisor
+from makima_supervisor_heartbeat.domain.supervisor_state import Supervisor
 
 from tests.services.supervisor_heartbeat.harness import supervisor_beat
 from tests.services.supervisor_heartbeat.messages import MIDNIGHT_NS, message

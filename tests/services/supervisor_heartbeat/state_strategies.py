@@ -8,7 +8,8 @@ from makima_schemas.daemon import ObserveDaemon
 from makima_schemas.evidence import Arrival, Evidence
 from makima_schemas.supervisor import ObserveHeartbeat, SupervisorState
 from makima_supervisor_heartbeat.domain.daemon import Daemon, DaemonDecider
-from makima_supervisor_heartbeat.domain.supervisor import Supervisor, SupervisorDecider
+from makima_supervisor_heartbeat.domain.supervisor import SupervisorDecider
+from makima_supervisor_heartbeat.domain.supervisor_state import Supervisor
 from makima_supervisor_heartbeat.domain.verdict import JudgeDisconnected, JudgeSilence
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)

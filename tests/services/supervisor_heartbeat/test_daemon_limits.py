@@ -17,7 +17,7 @@ from makima_supervisor_heartbeat.domain.daemon_limits import (
     REFILL_SECONDS,
     Limits,
 )
-from makima_supervisor_heartbeat.domain.supervisor import Supervisor
+from makima_supervisor_heartbeat.domain.supervisor_state import Supervisor
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 

@@ -13,7 +13,8 @@ from makima_supervisor_heartbeat.domain.agents.triggers import idempotency_conte
 from makima_supervisor_heartbeat.domain.batching.batch_builder import BatchBuilder
 from makima_supervisor_heartbeat.domain.batching.write_batch import WriteBatch
 from makima_supervisor_heartbeat.domain.daemon import DaemonDecider
-from makima_supervisor_heartbeat.domain.supervisor import Supervisor, SupervisorDecider
+from makima_supervisor_heartbeat.domain.supervisor import SupervisorDecider
+from makima_supervisor_heartbeat.domain.supervisor_state import Supervisor
 from makima_supervisor_heartbeat.handlers.observation_queue import ObservationQueue
 from makima_supervisor_heartbeat.handlers.observation_writer import CommandHandlers, ObservationWriter
 from makima_supervisor_heartbeat.handlers.sender_loader import SenderLoader

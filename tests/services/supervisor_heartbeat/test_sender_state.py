@@ -21,7 +21,7 @@ from makima_supervisor_heartbeat.domain.sender_state import (
     initial,
     load_state,
 )
-from makima_supervisor_heartbeat.domain.supervisor import Supervisor
+from makima_supervisor_heartbeat.domain.supervisor_state import Supervisor
 
 MOMENT = datetime(2026, 1, 1, 12, 30, 0, 123456, tzinfo=UTC)
 HEARD = Arrival("e1", 7, MOMENT)

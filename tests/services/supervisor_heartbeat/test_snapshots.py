@@ -3,7 +3,7 @@
 from hypothesis import given
 from makima_kernel.commands.snapshot_cache import decode_state, encode_state
 from makima_supervisor_heartbeat.domain.daemon import Daemon
-from makima_supervisor_heartbeat.domain.supervisor import Supervisor
+from makima_supervisor_heartbeat.domain.supervisor_state import Supervisor
 
 from tests.services.supervisor_heartbeat.state_strategies import stored_daemons, stored_supervisors
 

@@ -11,7 +11,7 @@ from makima_supervisor_heartbeat.domain.batching.batch_builder import BatchBuild
 from makima_supervisor_heartbeat.domain.broker_time import moment
 from makima_supervisor_heartbeat.domain.event_budget import BURST, REFILL_SECONDS, RESERVED, EventBudget
 from makima_supervisor_heartbeat.domain.sender_state import SUPERVISOR
-from makima_supervisor_heartbeat.domain.supervisor import Supervisor
+from makima_supervisor_heartbeat.domain.supervisor_state import Supervisor
 from makima_supervisor_heartbeat.domain.verdict import JudgeSilence
 
 from tests.services.supervisor_heartbeat.harness import Running, daemon_beat, supervisor_beat

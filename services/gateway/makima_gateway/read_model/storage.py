@@ -192,9 +192,8 @@ async def store(connection: asyncpg.Connection, rows: Rows) -> None:
     await _add(connection, "agent_counts", AgentCountRow, agent_changes(rows, deleted_agents))
     await _store(connection, "store_daemons", DaemonRow, rows.daemons.values())
     if rows.monitor_events:
-        await connection.copy_to_table(
-            "monitor_events", source=BytesIO(_copied(rows.monitor_events)), columns=_COPIED
-        )
+        copied = BytesIO(_copied(rows.monitor_events))
+        await connection.copy_to_table("monitor_events", source=copied, columns=_COPIED)
 
 
 async def _store(connection: asyncpg.Connection, name: str, cls: type, rows: Collection[object]) -> None:

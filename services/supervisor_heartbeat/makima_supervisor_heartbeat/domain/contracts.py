@@ -21,7 +21,7 @@ from makima_supervisor_heartbeat.domain.moves import EVERYONE, MOVES, follow_hel
 from makima_supervisor_heartbeat.domain.sender import Sender
 from makima_supervisor_heartbeat.domain.sender_state import SenderState
 from makima_supervisor_heartbeat.domain.signals import Signals
-from makima_supervisor_heartbeat.domain.supervisor import Supervisor
+from makima_supervisor_heartbeat.domain.supervisor_state import Supervisor
 
 # The statuses of a contract in which nobody is asked for progress.
 WAITING: Final = frozenset({ContractStatus.PAUSED, ContractStatus.BLOCKED, ContractStatus.WAITING_FOR_INPUT})

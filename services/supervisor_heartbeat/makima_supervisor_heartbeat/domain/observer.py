@@ -17,7 +17,7 @@ from makima_supervisor_heartbeat.domain.heartbeats import Beat
 from makima_supervisor_heartbeat.domain.in_force import speaks
 from makima_supervisor_heartbeat.domain.sender import Observation, Sender, agrees
 from makima_supervisor_heartbeat.domain.sender_state import DAEMON, SUPERVISOR, SenderEvent, evolve
-from makima_supervisor_heartbeat.domain.supervisor import Supervisor
+from makima_supervisor_heartbeat.domain.supervisor_state import Supervisor
 
 
 class Observer:

@@ -13,7 +13,7 @@ from makima_schemas.supervisor import AT_WORK
 from makima_supervisor_heartbeat.domain.agents.agent import Agent
 from makima_supervisor_heartbeat.domain.heartbeats import Beat
 from makima_supervisor_heartbeat.domain.sender_state import SenderState
-from makima_supervisor_heartbeat.domain.supervisor import Supervisor
+from makima_supervisor_heartbeat.domain.supervisor_state import Supervisor
 
 REMEMBERED_ACTIVITIES: Final = 8  # of one connection: who tells one of them again goes round in circles
 

@@ -23,7 +23,7 @@ from makima_supervisor_heartbeat.domain.progress import Standing, at_work, remem
 from makima_supervisor_heartbeat.domain.sender import Observation, Sender
 from makima_supervisor_heartbeat.domain.sender_state import AGENT, SUPERVISOR, evolve
 from makima_supervisor_heartbeat.domain.stuck import ObserveProgress, ObserveStuck, is_newer
-from makima_supervisor_heartbeat.domain.supervisor import Supervisor
+from makima_supervisor_heartbeat.domain.supervisor_state import Supervisor
 
 SECOND: Final = 1_000_000_000
 

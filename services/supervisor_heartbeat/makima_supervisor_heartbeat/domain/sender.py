@@ -11,7 +11,7 @@ from makima_supervisor_heartbeat.domain.heartbeats import Beat
 from makima_supervisor_heartbeat.domain.progress import Standing
 from makima_supervisor_heartbeat.domain.sender_state import SenderState
 from makima_supervisor_heartbeat.domain.stuck import ObserveProgress, ObserveStuck
-from makima_supervisor_heartbeat.domain.supervisor import Supervisor
+from makima_supervisor_heartbeat.domain.supervisor_state import Supervisor
 
 Observation = ObserveHeartbeat | ObserveDaemon | ObserveStuck | ObserveProgress
 

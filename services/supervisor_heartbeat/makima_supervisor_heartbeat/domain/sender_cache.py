@@ -21,7 +21,7 @@ from makima_supervisor_heartbeat.domain.progress_watch import Patience, Progress
 from makima_supervisor_heartbeat.domain.sender import Observation, Sender, has_ended
 from makima_supervisor_heartbeat.domain.sender_state import SenderEvent, SenderState, evolve, initial
 from makima_supervisor_heartbeat.domain.signals import Signals
-from makima_supervisor_heartbeat.domain.supervisor import Supervisor
+from makima_supervisor_heartbeat.domain.supervisor_state import Supervisor
 
 
 class SenderCache:

@@ -19,7 +19,8 @@ from makima_schemas.supervisor import (
 
 from makima_supervisor_heartbeat.domain.agents.agent import Agent, AgentDecider
 from makima_supervisor_heartbeat.domain.daemon import Daemon, DaemonDecider
-from makima_supervisor_heartbeat.domain.supervisor import Supervisor, SupervisorDecider
+from makima_supervisor_heartbeat.domain.supervisor import SupervisorDecider
+from makima_supervisor_heartbeat.domain.supervisor_state import Supervisor
 
 SenderState = Supervisor | Daemon | Agent
 SenderEvent = SupervisorEvent | DaemonEvent | AgentEvent

@@ -77,7 +77,9 @@ class Placements:
     def __init__(self, rows: PlacementRows, nats: Client, bus: Bus, *, unheard_seconds: float) -> None:
         self._rows, self._nats, self._bus = rows, nats, bus
         self._unheard_seconds = unheard_seconds
-        self._reactor = Reactor(poll_seconds=PLACEMENT_POLL_SECONDS, unavailable_event="placement.database_away")
+        self._reactor = Reactor(
+            poll_seconds=PLACEMENT_POLL_SECONDS, unavailable_event="placement.database_away"
+        )
         self._passed = Passed()
         self._without_daemon: set[tuple[str, int]] = set()  # contracts that were logged as such, by episode
         self._forget_at = 0.0

@@ -34,7 +34,9 @@ class RestoredContracts:
 
     def __init__(self, queries: Queries, bus: Bus) -> None:
         self._queries, self._bus = queries, bus
-        self._reactor = Reactor(poll_seconds=RESTORED_POLL_SECONDS, unavailable_event="supervisors.database_away")
+        self._reactor = Reactor(
+            poll_seconds=RESTORED_POLL_SECONDS, unavailable_event="supervisors.database_away"
+        )
 
     def applied(self, _position: int, batch: Sequence[Applied]) -> None:
         """Called after each commit of the projection; wakes the loop if there may be a new row."""

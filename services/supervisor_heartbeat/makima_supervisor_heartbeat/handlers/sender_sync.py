@@ -11,20 +11,12 @@ from makima_kernel.cancellation import raise_if_cancelled
 from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
 from makima_kernel.event_log.log import Log
 from makima_kernel.projections.subscription import Consumer, EpochChangedError
-from makima_schemas.agent import AgentEvent
 from makima_schemas.codec import Event, UndecodableError, UnknownEventError, decode
 from makima_schemas.contract.events import ContractAssigned, ContractCreated, ContractDeleted
-from makima_schemas.daemon import DaemonAdmitted, DaemonConnected, DaemonDisconnected
 from makima_schemas.envelope import Recorded
 from makima_schemas.identity import DEFAULT_TENANT
 from makima_schemas.saved_state import SAVES
 from makima_schemas.silence import MAINTENANCE_STREAM
-from makima_schemas.supervisor import (
-    SupervisorProgressed,
-    SupervisorRegistered,
-    SupervisorStateChanged,
-    SupervisorStuck,
-)
 
 from makima_supervisor_heartbeat.domain.contracts import OF_PROGRESS, Assigned
 from makima_supervisor_heartbeat.domain.sender import Sender

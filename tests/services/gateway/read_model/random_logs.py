@@ -7,7 +7,14 @@ from uuid import uuid4
 from makima_contract.domain.state import Contract
 from makima_kernel.commands.decider import fold as fold_domain
 from makima_kernel.projections.projector import Applied
-from makima_schemas.agent import AgentJoined, AgentLeft, AgentStatus, AgentStatusChanged
+from makima_schemas.agent import (
+    AgentJoined,
+    AgentLeft,
+    AgentProgressed,
+    AgentStatus,
+    AgentStatusChanged,
+    AgentStuck,
+)
 from makima_schemas.codec import Event, encode
 from makima_schemas.completion import CompletionDetected
 from makima_schemas.contract.events import ContractEvent
@@ -16,7 +23,12 @@ from makima_schemas.envelope import Recorded
 from makima_schemas.evidence import Evidence
 from makima_schemas.refusal import Refused
 from makima_schemas.silence import MassSilenceCleared, StaleCleared, StaleDetected
-from makima_schemas.supervisor import SupervisorRegistered, SupervisorState, SupervisorStateChanged
+from makima_schemas.supervisor import (
+    SupervisorRegistered,
+    SupervisorState,
+    SupervisorStateChanged,
+    SupervisorStuck,
+)
 
 from tests.services.contract.contract_states import DECIDER
 from tests.services.contract.random_commands import next_command
@@ -93,6 +105,9 @@ def _others(contract: str) -> list[tuple[str, Event]]:
             f"agent-{contract}:builder",
             AgentStatusChanged(contract, "builder", AgentStatus.READY, AgentStatus.WORKING, "task_taken"),
         ),
+        (f"agent-{contract}:builder", AgentStuck(contract, "builder", "a1", BEGIN, "thinks")),
+        (f"agent-{contract}:builder", AgentProgressed(contract, "builder", "a1", BEGIN)),
+        (f"supervisor-s-{contract}", SupervisorStuck(contract, "k1", BEGIN, "thinks")),
         (f"silence-{contract}", StaleCleared(contract)),
         (
             f"supervisor-s-{contract}",

@@ -12,7 +12,7 @@ from makima_schemas.refusal import Member
 
 from makima_gateway.api import serializers
 from makima_gateway.api.export import Export
-from makima_gateway.api.openapi import agent_examples, system_examples
+from makima_gateway.api.openapi import agent_examples, state_examples, system_examples
 from makima_gateway.api.schemas import contracts as shapes
 from makima_gateway.api.schemas.phases import AutoCompleteSummary, CompletionCheck, PhaseReadiness, PhaseTrial
 from makima_gateway.api.schemas.questions import Message, MessagePage, Question, QuestionPage
@@ -194,6 +194,7 @@ EXAMPLES: Final[Mapping[str, object]] = {
     "NewAnswer": {"answer": "A"},
     "NewMessage": {"role": "builder", "content": "The form is done."},
     **agent_examples.EXAMPLES,
+    **state_examples.EXAMPLES,
     "DaemonHeartbeatRequest": {"hostname": "worker-7", "agents": ["builder"], "worktrees": 2, "capacity": 6},
 }
 
