@@ -4,10 +4,9 @@ import sys
 from typing import Final, NoReturn
 
 import click
-import orjson
 from makima_sdk.problems import ProblemError, UnreachableError
 
-from makima_cli.readable import say
+from makima_cli.readable import json_text, say
 
 OK: Final = 0
 FAILED: Final = 1
@@ -39,7 +38,7 @@ def exit_with_problem(error: ProblemError | UnreachableError, *, as_json: bool) 
     """Print the error on stderr, as text or as the problem's JSON object, and end the process."""
     body = _body(error)
     if as_json:
-        click.echo(orjson.dumps(body).decode(), err=True)
+        click.echo(json_text(body), err=True)
     else:
         say(f"error: {body['detail']} [{body['code']}]", err=True)
         for name in ("missing", "allowed", "valid", "deliverables", "errors"):
@@ -53,7 +52,7 @@ def exit_with_problem(error: ProblemError | UnreachableError, *, as_json: bool) 
 def exit_with(exit_code: int, code: str, detail: str, *, as_json: bool) -> NoReturn:
     """Print `detail` on stderr, as text or as a problem with the code `code`, and end the process."""
     if as_json:
-        click.echo(orjson.dumps({"code": code, "detail": detail}).decode(), err=True)
+        click.echo(json_text({"code": code, "detail": detail}), err=True)
     else:
         say(f"error: {detail}", err=True)
     sys.exit(exit_code)

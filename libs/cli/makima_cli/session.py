@@ -8,12 +8,12 @@ from functools import wraps
 from typing import TypeVar
 
 import click
-import orjson
 from makima_sdk.connection import Connection, UnknownContextError, UnreadableSecretError
 from makima_sdk.http import Http, Json
 from makima_sdk.problems import ProblemError, UnreachableError
 
 from makima_cli import exits
+from makima_cli.readable import json_text
 from makima_cli.stdout import ended_with_its_reader
 
 R = TypeVar("R")
@@ -113,8 +113,7 @@ def with_session(*formats: str) -> Callable[[Command], Callable[..., None]]:
 
 def echo_json(value: object) -> None:
     """Print JSON on stdout: indented on a terminal, else one line."""
-    option = orjson.OPT_INDENT_2 if sys.stdout.isatty() else 0
-    click.echo(orjson.dumps(value, option=option).decode())
+    click.echo(json_text(value, indent=sys.stdout.isatty()))
 
 
 def _connection(url: str | None, context: str | None) -> Connection:

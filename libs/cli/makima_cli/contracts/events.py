@@ -5,11 +5,10 @@ from collections.abc import Mapping, Sequence
 from typing import Final, cast
 
 import click
-import orjson
 from makima_sdk.http import Http
 from makima_sdk.paths import path
 
-from makima_cli.readable import readable
+from makima_cli.readable import json_text, readable
 from makima_cli.render import Row
 from makima_cli.session import FOLLOWING_RETRY_SECONDS, Session, with_session
 
@@ -43,7 +42,7 @@ async def _print(session: Session, http: Http, contract_id: str, after: int, *, 
         found = cast("Sequence[Row]", page["items"])
         for event in found:
             after = int(cast("int", event["streamversion"]))
-            click.echo(orjson.dumps(event).decode() if session.as_json else readable(_line(event)))
+            click.echo(json_text(event) if session.as_json else readable(_line(event)))
         if not found:
             if not follow:
                 return

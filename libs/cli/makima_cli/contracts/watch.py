@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from typing import Final
 
 import click
-import orjson
 from makima_sdk.monitoring import Filter, MonitorEvent
 from makima_sdk.monitoring import monitor as stream
 
-from makima_cli.readable import readable, say
+from makima_cli.readable import json_text, readable, say
 from makima_cli.render import COLOURS
 from makima_cli.session import GATEWAY_RETRY_SECONDS, Session, with_session
 
@@ -92,7 +91,7 @@ def monitor(
             if quiet and kind not in QUIET | FRAME:
                 continue
             if session.as_json:
-                click.echo(orjson.dumps(event).decode())
+                click.echo(json_text(event))
             else:
                 _print(event)
 
