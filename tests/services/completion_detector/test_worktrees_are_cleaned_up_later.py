@@ -63,3 +63,21 @@ async def test_the_worktrees_of_a_deleted_contract_can_be_cleaned_up(world: Worl
     await nats.subscribe(subjects.daemon_signal("d1", "cleanup_worktrees"), cb=remove)
     await confirm_subscriptions(nats)
     assert await cleaned(world, "c1") == {"daemons": ["d1"]}
+
+
+async def test_a_worktree_that_the_daemon_keeps_is_not_called_removed(world: World, nats: Client) -> None:
+    async def keep(message: Msg) -> None:
+        await message.respond(b'{"removed": 0, "kept": 1, "reason": "it has something uncommitted"}')
+
+    await world.replica()
+    await world.send("c1", simple(), c.StartContract())
+    await supervised(world, "c1", "d1")
+    await world.send("c1", c.FailContract())
+    await nats.subscribe(subjects.daemon_signal("d1", "cleanup_worktrees"), cb=keep)
+    await confirm_subscriptions(nats)
+    kept = await cleaned(world, "c1")
+    assert isinstance(kept, Problem)
+    assert (kept.code, kept.detail) == (
+        ErrorCode.UNAVAILABLE,
+        "daemon d1 kept the worktree: it has something uncommitted",
+    )

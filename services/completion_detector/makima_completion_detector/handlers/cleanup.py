@@ -6,7 +6,7 @@ from makima_schemas.questions import CleanupWorktrees, WorktreesRemoved
 from makima_schemas.refusal import Refused
 
 from makima_completion_detector.handlers.contract_lookup import ContractLookup
-from makima_completion_detector.handlers.worktrees import Worktrees
+from makima_completion_detector.handlers.worktrees import Removal, Worktrees
 from makima_completion_detector.queries import Queries
 
 
@@ -20,7 +20,7 @@ class CleanUp:
         """Also of a deleted contract, as long as daemons are known that ran it.
 
         Raises `Refused`: `CONTRACT_NOT_FOUND`, `INVALID_TRANSITION` if the contract has not ended, and
-        `UNAVAILABLE` if a daemon does not confirm the removal.
+        `UNAVAILABLE` if a daemon does not confirm the removal, or keeps a worktree because something is in it.
         """
         try:
             contract = await self._lookup.find(question.tenant, question.contract_id)
@@ -43,10 +43,21 @@ class CleanUp:
         holders = self._worktrees.holders(
             await self._queries.daemons_of(question.tenant, question.contract_id)
         )
-        if not await self._worktrees.remove(question.contract_id, holders):
-            raise Refused(
-                ErrorCode.UNAVAILABLE,
-                f"not all of {', '.join(holders)} confirmed that the worktrees are removed",
-                hint="ask again",
-            )
+        for answer in await self._worktrees.remove(question.contract_id, holders):
+            _check(answer)
         return {"daemons": list(holders)}
+
+
+def _check(answer: Removal) -> None:
+    if not answer.confirmed:
+        raise Refused(
+            ErrorCode.UNAVAILABLE,
+            f"daemon {answer.daemon_id} did not confirm that the worktrees are removed",
+            hint="ask again when it is connected",
+        )
+    if answer.kept_because is not None:
+        raise Refused(
+            ErrorCode.UNAVAILABLE,
+            f"daemon {answer.daemon_id} kept the worktree: {answer.kept_because}",
+            hint="look at it on that machine, keep or remove what is in it, and ask again",
+        )

@@ -207,7 +207,10 @@ class EvaluationWorker:
         """
         expired = await self._queries.cleanup_expired(todo, contract.episode, self._cleanup_timeout)
         holders = self._worktrees.holders(await self._queries.daemons_of(todo.tenant, todo.contract_id))
-        removed = await self._worktrees.remove(todo.contract_id, holders)
+        answers = await self._worktrees.remove(todo.contract_id, holders)
+        removed = all(
+            answer.confirmed for answer in answers
+        )  # what is kept has work in it; it holds nothing up
         by = cleaned(held=bool(holders), removed=removed, expired=expired)
         if by is None:
             return RetryAfter(CLEANUP_POLL_SECONDS)

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Iterable
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, cast
 
 import orjson
 from faststream.nats import NatsMessage
@@ -13,6 +14,16 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 DAEMON_REPLY_TIMEOUT_SECONDS: Final = 2.0
+MAX_REASON: Final = 500  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """What a daemon answered that was asked to remove its worktrees of a contract."""
+
+    daemon_id: str
+    confirmed: bool  # it has looked, and removed what can be removed
+    kept_because: str | None = None  # why it kept one, e.g. something uncommitted in it; null: it kept none
 
 
 async def decode(message: NatsMessage) -> DaemonHeartbeat:
@@ -42,18 +53,30 @@ class Worktrees:
         """Those of `daemons` that hold worktrees, or whose heartbeat was not received yet."""
         return tuple(daemon for daemon in daemons if self._held.get(daemon, 1) > 0)
 
-    async def remove(self, contract_id: str, daemons: Iterable[str]) -> bool:
-        """Asks all of `daemons` at once to remove their worktrees of the contract. True if all confirm."""
-        answers = await asyncio.gather(*(self._ask(daemon, contract_id) for daemon in daemons))
-        return all(answers)
+    async def remove(self, contract_id: str, daemons: Iterable[str]) -> tuple[Removal, ...]:
+        """Asks all of `daemons` at once to remove their worktrees of the contract."""
+        return tuple(await asyncio.gather(*(self._ask(daemon, contract_id) for daemon in daemons)))
 
-    async def _ask(self, daemon_id: str, contract_id: str) -> bool:
-        """True if the daemon confirms within `DAEMON_REPLY_TIMEOUT_SECONDS`; False after an error too."""
+    async def _ask(self, daemon_id: str, contract_id: str) -> Removal:
+        """Not confirmed if the daemon does not answer within `DAEMON_REPLY_TIMEOUT_SECONDS`, or with an error."""
         subject = subjects.daemon_signal(daemon_id, "cleanup_worktrees")
         try:
             answer = await self._nats.request(
                 subject, orjson.dumps({"contract_id": contract_id}), timeout=DAEMON_REPLY_TIMEOUT_SECONDS
             )
         except (NatsError, TimeoutError):
-            return False
-        return not answer.data.startswith(b'{"error":')
+            return Removal(daemon_id, confirmed=False)
+        return _removal(daemon_id, answer.data)
+
+
+def _removal(daemon_id: str, answer: bytes) -> Removal:
+    """What a daemon's answer means: `{"removed": …}`, with `kept` and `reason` if it kept one, or `{"error": …}`."""
+    if answer.startswith(b'{"error":'):
+        return Removal(daemon_id, confirmed=False)
+    try:
+        told: object = orjson.loads(answer)
+    except orjson.JSONDecodeError:  # of a daemon that says no more than that it has done it
+        return Removal(daemon_id, confirmed=True)
+    members = cast("dict[str, object]", told) if isinstance(told, dict) else {}
+    kept = str(members.get("reason") or "it does not say why")[:MAX_REASON] if members.get("kept") else None
+    return Removal(daemon_id, confirmed=True, kept_because=kept)
