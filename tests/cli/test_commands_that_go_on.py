@@ -62,7 +62,7 @@ async def test_followed_events_go_on(tmp_path: Path) -> None:
 
 
 async def test_a_watched_list_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("makima_cli.contracts.listing.LISTING_REFRESH_SECONDS", 0.0)
+    monkeypatch.setattr("makima_cli.watching.REFRESH_SECONDS", 0.0)
     answers = [(200, '{"items": []}'), AWAY, (200, '{"items": []}'), GONE]
     code, out = await _asked(tmp_path, answers, "list", "--watch", "--format", "json")
     assert (code, out) == (3, "[]\n[]\n")

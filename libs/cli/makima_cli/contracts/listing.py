@@ -1,6 +1,5 @@
 """`makima contracts list`: contracts with the filters of the API, as a table, compact lines or JSON."""
 
-import asyncio
 from collections.abc import Sequence
 from typing import cast
 
@@ -8,16 +7,23 @@ import click
 from makima_sdk.http import Http, Query
 
 from makima_cli import render
+from makima_cli.help_text import examples
 from makima_cli.readable import say
 from makima_cli.render import Row
-from makima_cli.session import FOLLOWING_RETRY_SECONDS, Session, echo_json, with_session
+from makima_cli.session import Session, echo_json, with_session
+from makima_cli.watching import WATCH, print_once_or_watch
 
 CONTRACTS_PAGE_SIZE = 500
-LISTING_REFRESH_SECONDS = 2.0
 MAX_CONTRACTS = 1_000_000
 
 
-@click.command("list")
+@click.command(
+    "list",
+    epilog=examples(
+        "makima contracts list --status active,blocked --watch",
+        "makima contracts list --stale --threshold 2h --format json",
+    ),
+)
 @click.option("--status", metavar="S[,S…]", help="Only contracts in these statuses.")
 @click.option("--phase", help="Only contracts in this phase.")
 @click.option("--stale", is_flag=True, help="Only stale contracts: those without activity for a while.")
@@ -33,7 +39,7 @@ MAX_CONTRACTS = 1_000_000
     show_default=True,
     help="Maximum number of contracts.",
 )
-@click.option("--watch", is_flag=True, help="Print the list again every two seconds, until Ctrl-C.")
+@WATCH
 @with_session("table", "json", "compact")
 def list_contracts(
     session: Session,
@@ -46,7 +52,7 @@ def list_contracts(
     limit: int,
     watch: bool,
 ) -> None:
-    """List contracts, newest first, with filters."""
+    """List contracts, newest first; with several filters, those that match all of them. Nothing is changed."""
     chosen = {
         "status": status,
         "phase": phase,
@@ -55,10 +61,9 @@ def list_contracts(
         "waiting": waiting or None,
     }
     query: Query = {name: value for name, value in chosen.items() if value is not None}
-    if not watch:
-        _print(session, session.run(lambda http: fetch(http, query, limit)))
-        return
-    session.run(lambda http: _watch(session, http, query, limit))
+    print_once_or_watch(
+        session, lambda http: fetch(http, query, limit), lambda found: _print(session, found), watch=watch
+    )
 
 
 async def fetch(http: Http, query: Query, limit: int = MAX_CONTRACTS) -> list[Row]:
@@ -73,16 +78,6 @@ async def fetch(http: Http, query: Query, limit: int = MAX_CONTRACTS) -> list[Ro
             break
         parameters["cursor"] = str(page["next_cursor"])
     return found
-
-
-async def _watch(session: Session, http: Http, query: Query, limit: int) -> None:
-    while True:
-        contracts = await fetch(http, query, limit)
-        http.retry_for = FOLLOWING_RETRY_SECONDS
-        if not session.as_json:
-            click.clear()  # does nothing if stdout is no terminal
-        _print(session, contracts)
-        await asyncio.sleep(LISTING_REFRESH_SECONDS)
 
 
 def _print(session: Session, contracts: Sequence[Row]) -> None:

@@ -1,0 +1,37 @@
+"""Printing a list once, or again and again (`--watch`)."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import click
+from makima_sdk.http import Http
+
+from makima_cli.session import FOLLOWING_RETRY_SECONDS, Session
+
+R = TypeVar("R")
+REFRESH_SECONDS = 2.0
+WATCH = click.option("--watch", is_flag=True, help="Print it again every two seconds, until Ctrl-C.")
+
+
+def print_once_or_watch(
+    session: Session, fetch: Callable[[Http], Awaitable[R]], show: Callable[[R], None], *, watch: bool
+) -> None:
+    """Print what `fetch` returns; with `watch`, until Ctrl-C, also over restarts of the gateway once it answered.
+
+    With JSON, each time one value on a line of its own.
+    """
+    if not watch:
+        show(session.run(fetch))
+        return
+
+    async def repeated(http: Http) -> None:
+        while True:
+            found = await fetch(http)
+            http.retry_for = FOLLOWING_RETRY_SECONDS
+            if not session.as_json:
+                click.clear()  # does nothing if stdout is no terminal
+            show(found)
+            await asyncio.sleep(REFRESH_SECONDS)
+
+    session.run(repeated)

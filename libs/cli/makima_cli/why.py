@@ -1,0 +1,97 @@
+"""`makima why`: the evidence for what makima says about an agent or a daemon."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final, cast
+
+import click
+from makima_sdk.http import Http, Json
+from makima_sdk.paths import path
+from makima_sdk.problems import ProblemError
+
+from makima_cli import render
+from makima_cli.help_text import examples
+from makima_cli.readable import say
+from makima_cli.session import Session, echo_json, with_session
+
+NOT_THERE: Final = 404
+
+
+@click.command(epilog=examples("makima why 3f2a/builder", "makima why laptop-1 --format json"))
+@click.argument("who", metavar="CONTRACT_ID/ROLE|DAEMON_ID")
+@click.option(
+    "-n",
+    "--limit",
+    type=click.IntRange(1, 500),
+    default=5,
+    show_default=True,
+    help="Newest verdicts to show.",
+)
+@with_session("table", "json")
+def why(session: Session, who: str, *, limit: int) -> None:
+    """Say why an agent or a daemon has its status: each verdict with what it rests on, newest first.
+
+    The arrival of the last heartbeat is a `fact`; that its sender is dead is an `inference`: it was silent for longer
+    than its timeout, while everything that had reached makima was read. Nothing is changed.
+    """
+    contract_id, slash, role = who.partition("/")
+    route = path("contracts", contract_id, "agents", role) if slash else path("daemons", who)
+    subject, verdicts = session.run(lambda http: _fetch(http, route, limit, who))
+    if session.as_json:
+        echo_json({"subject": subject, "verdicts": verdicts})
+    else:
+        _print(who, subject, verdicts)
+
+
+async def _fetch(http: Http, route: str, limit: int, who: str) -> tuple[Json, Sequence[Json]]:
+    try:
+        subject = (await http.send("GET", route)).body
+    except ProblemError as error:
+        if error.status == NOT_THERE and route.startswith("/daemons/"):
+            hint = (
+                f"`makima why` wants a daemon's id, or CONTRACT_ID/ROLE; agents: GET /contracts/{who}/agents"
+            )
+            raise ProblemError(error.status, {**error.body, "hint": hint}) from None
+        raise
+    found = (await http.send("GET", f"{route}/verdicts", query={"limit": limit})).body
+    return subject, cast("Sequence[Json]", found["verdicts"])
+
+
+def _print(who: str, subject: Json, verdicts: Sequence[Json]) -> None:
+    if "agent_status" in subject:
+        told = "reported" if subject.get("evidence") is None else "concluded from silence"
+        say(f"agent {who} is {subject['agent_status']}, since {render.ago(subject['since'])} ({told})")
+        if subject.get("stuck"):
+            say(f"  it sends heartbeats, and told no progress for {render.ago(subject.get('progress_at'))}")
+    else:
+        state = "connected" if subject["connected"] else "disconnected"
+        say(
+            f"daemon {who} is {state}; its last heartbeat came {render.ago(subject.get('last_heartbeat'))} ago"
+        )
+    if not verdicts:
+        say("└─ no verdict on it stands in the log: makima never concluded that it is dead")
+    for number, verdict in enumerate(verdicts, 1):
+        last = number == len(verdicts)
+        say(
+            f"{'└─' if last else '├─'} [inference] {verdict['at']}: {verdict['old_status']} → {verdict['new_status']}"
+            f"  ({verdict['event']} of {verdict['stream']} at position {verdict['position']})"
+        )
+        for line in evidence_lines(cast("Mapping[str, object]", verdict["evidence"])):
+            say(f"{'   ' if last else '│  '}   {line}")
+
+
+def evidence_lines(evidence: Mapping[str, object]) -> list[str]:
+    """The evidence as a chain, each step with whether it is a fact; the durations in seconds."""
+    last = evidence.get("last_heartbeat_at")
+    heard = (
+        f"its last heartbeat reached the broker at {last}"
+        if last
+        else "no heartbeat of it ever reached makima"
+    )
+    late = float(cast("float", evidence["lateness_ms"])) / 1000
+    place = f"sequence {evidence.get('stream_sequence')} of the heartbeats, epoch {evidence.get('stream_epoch') or '-'}"
+    return [
+        f"[fact] {heard} ({place})",
+        f"[fact] its timeout is {evidence['timeout_seconds']} s: the next one was due by {evidence['deadline']}",
+        f"[fact] by then nothing came: makima had read all that arrived up to {evidence['watermark']}, {late:g} s later",
+        f"[fact] decided by {evidence['decided_by']}",
+    ]
