@@ -21,8 +21,13 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "delete": (f"{CHANGE}:delete", "Delete an archived contract."),
     "advance": ("makima_cli.contracts.advance:advance", "Move a contract to another phase."),
     "answer": (f"{CHANGE}:answer", "Answer an agent's question."),
+    "restart-supervisor": (
+        "makima_cli.contracts.restart:restart_supervisor",
+        "Ask the daemon to start a contract's supervisor again.",
+    ),
     "health": ("makima_cli.contracts.health:health", "Say whether a contract is well, and why."),
     "explain": ("makima_cli.contracts.explain:explain", "Say why a contract does not advance."),
+    "export": ("makima_cli.contracts.export:export", "Write everything about a contract as JSON."),
     "events": ("makima_cli.contracts.events:events", "Show the recorded events of a contract."),
     "wait": ("makima_cli.contracts.wait:wait", "Wait until a contract reaches a status."),
     "monitor": ("makima_cli.contracts.watch:monitor", "Show events as they happen."),

@@ -1,0 +1,32 @@
+"""`makima contracts restart-supervisor`: asks the daemon to start a contract's supervisor again."""
+
+import click
+from makima_sdk.paths import path
+
+from makima_cli.help_text import examples
+from makima_cli.readable import say
+from makima_cli.session import Session, echo_json, with_session
+
+
+@click.command(
+    "restart-supervisor",
+    epilog=examples(
+        "makima contracts restart-supervisor 3f2a",
+        'makima contracts restart-supervisor 3f2a --reason "it hangs in a download"',
+    ),
+)
+@click.argument("contract_id", metavar="ID")
+@click.option("--reason", help="The reason, recorded in the event log.")
+@with_session("table", "json")
+def restart_supervisor(session: Session, contract_id: str, *, reason: str | None) -> None:
+    """Ask the daemon of a contract to end its supervisor and start it again, also one that is alive.
+
+    It continues from its saved state. The answer says that the daemon was asked; `makima contracts health ID` says
+    when the supervisor is back. Exit code 8 if the daemon is disconnected: start the daemon first.
+    """
+    body = {} if reason is None else {"reason": reason}
+    asked = session.send("POST", path("contracts", contract_id, "supervisor", "restart"), body)
+    if session.as_json:
+        echo_json(asked)
+    else:
+        say(f"daemon {asked['daemon_id']} is asked to restart supervisor {asked['task_id']}")
