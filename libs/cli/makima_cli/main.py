@@ -16,6 +16,7 @@ from makima_cli.stdout import drop_stdout
 COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("makima_cli.up:up", "Start the whole system on this machine, until Ctrl-C."),
     "contracts": ("makima_cli.contracts:contracts", "List, create, change and monitor contracts."),
+    "needs-you": ("makima_cli.needs_you.command:needs_you", "List what waits for a person, and answer it."),
     "why": ("makima_cli.why:why", "Say why an agent or a daemon was declared dead."),
     "daemon": ("makima_cli.daemon:daemon", "Run agents on this machine, and read what they print."),
     "run": ("makima_cli.run:run", "Run any program as an agent."),

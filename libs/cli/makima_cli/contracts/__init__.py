@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "delete": (f"{CHANGE}:delete", "Delete an archived contract."),
     "advance": ("makima_cli.contracts.advance:advance", "Move a contract to another phase."),
     "answer": (f"{CHANGE}:answer", "Answer an agent's question."),
+    "confirm": ("makima_cli.contracts.confirm:confirm", "Confirm the next phase of a guarded contract."),
     "restart-supervisor": (
         "makima_cli.contracts.restart:restart_supervisor",
         "Ask the daemon to start a contract's supervisor again.",
