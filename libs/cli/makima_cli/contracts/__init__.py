@@ -29,6 +29,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "health": ("makima_cli.contracts.health:health", "Say whether a contract is well, and why."),
     "explain": ("makima_cli.contracts.explain:explain", "Say why a contract does not advance."),
     "export": ("makima_cli.contracts.export:export", "Write everything about a contract as JSON."),
+    "cleanup": (
+        "makima_cli.contracts.cleanup:cleanup",
+        "Remove worktrees, archive and delete what ended long ago.",
+    ),
     "events": ("makima_cli.contracts.events:events", "Show the recorded events of a contract."),
     "wait": ("makima_cli.contracts.wait:wait", "Wait until a contract reaches a status."),
     "monitor": ("makima_cli.contracts.watch:monitor", "Show events as they happen."),

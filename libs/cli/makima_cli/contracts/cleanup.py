@@ -1,0 +1,110 @@
+"""`makima contracts cleanup`: removes worktrees, archives and deletes what ended long ago."""
+
+import re
+import sys
+from typing import Final
+
+import click
+from makima_sdk.http import Http
+
+from makima_cli.contracts.cleaning import Plan, Step, carry_out, planned
+from makima_cli.help_text import examples
+from makima_cli.readable import say
+from makima_cli.session import Session, echo_json, with_session
+
+_HOURS: Final = {"s": 1 / 3600, "m": 1 / 60, "h": 1.0, "d": 24.0}
+_DURATION: Final = re.compile(r"(\d{1,6})([smhd])")
+
+
+class Hours(click.ParamType[float]):
+    """A duration, as hours."""
+
+    name = "duration"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        found = _DURATION.fullmatch(str(value))
+        if found is None:
+            self.fail(f"{str(value)!r} is no duration: a number and s, m, h or d, e.g. 7d", param, ctx)
+        return int(found[1]) * _HOURS[found[2]]
+
+
+@click.command(
+    epilog=examples(
+        "makima contracts cleanup --all", "makima contracts cleanup --archive --older-than 30d --no-dry-run"
+    )
+)
+@click.option("--archive", is_flag=True, help="Archive contracts that are completed or failed.")
+@click.option("--delete-archived", is_flag=True, help="Delete contracts that are archived, for good.")
+@click.option("--worktrees", is_flag=True, help="Remove the worktrees of contracts that have ended.")
+@click.option("--all", "everything", is_flag=True, help="All three.")
+@click.option(
+    "--older-than",
+    "hours",
+    type=Hours(),
+    metavar="DURATION",
+    default="7d",
+    show_default=True,
+    help="Only contracts that have had their status for so long.",
+)
+@click.option("--dry-run/--no-dry-run", default=True, show_default=True, help="Only show what would be done.")
+@click.option("--force", is_flag=True, help="Do not ask before it is done. Skips the question only.")
+@with_session("table", "json")
+def cleanup(
+    session: Session,
+    *,
+    archive: bool,
+    delete_archived: bool,
+    worktrees: bool,
+    everything: bool,
+    hours: float,
+    dry_run: bool,
+    force: bool,
+) -> None:
+    """Remove the worktrees of contracts that ended long ago, archive them, and delete those that are archived.
+
+    It always works in this order: worktrees, archive, delete. Without `--no-dry-run` it only shows what it would do;
+    with it, it asks first. Before a contract is deleted, its worktrees are removed, also without `--worktrees`: one
+    that is kept on its machine (something uncommitted in it, its daemon away) keeps its contract, and it is said why.
+    What a run archives, it does not delete. Requires an administrator's token.
+    """
+    steps = tuple(
+        step
+        for step, chosen in zip(Step, (worktrees, archive, delete_archived), strict=True)
+        if chosen or everything
+    )
+    if not steps:
+        raise click.UsageError("say what to clean up: --worktrees, --archive, --delete-archived, or --all")
+    asks = not (dry_run or force)
+    if asks and not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise click.UsageError("there is no terminal to ask on: add --force, or leave out --no-dry-run")
+    plan = session.run(lambda http: planned(http, steps, hours))
+    if dry_run:
+        _show(session, plan, dry_run=True)
+        return
+    if asks and plan.size:
+        _say_plan(plan, err=True)
+        click.confirm("Go on?", abort=True, err=True)
+
+    async def work(http: Http) -> Plan:
+        return await carry_out(http, plan)
+
+    _show(session, session.run(work), dry_run=False)
+
+
+def _show(session: Session, plan: Plan, *, dry_run: bool) -> None:
+    if session.as_json:
+        echo_json({"dry_run": dry_run, **plan.shown()})
+        return
+    for step in plan.steps:
+        for contract_id in step.ids:
+            say(f"{'would be ' if dry_run else ''}{step.step.done} {contract_id}")
+        for skipped in step.skipped:
+            say(f"skipped {skipped.id}: {skipped.detail or skipped.code} [{skipped.code}]")
+    _say_plan(plan, err=False)
+    if dry_run and plan.size:
+        say("nothing was changed: add --no-dry-run to do it")
+
+
+def _say_plan(plan: Plan, *, err: bool) -> None:
+    for step in plan.steps:
+        say(f"{step.step.done}: {len(step.ids)} contracts, {len(step.skipped)} skipped", err=err)
