@@ -6,6 +6,10 @@ import sys
 from typing import cast
 
 import pytest
+from makima_completion_detector import app as completion_detector
+from makima_kernel.service.runtime import Service
+from makima_kernel.service.settings import Settings
+from makima_kernel.testing import eventually
 from makima_schemas.agent import AgentStatus
 
 from tests.cli.conftest import Makima
@@ -72,6 +76,28 @@ async def test_a_question_is_answered_by_its_number_and_a_phase_confirmed(
     assert cast("Json", confirmed.json)["phase"] == "execute"
     last = await makima("contracts", "confirm", guarded, "--format", "json")
     assert (last.exit, cast("Json", last.problem)["code"]) == (5, "NO_NEXT_PHASE")
+
+
+async def test_a_phase_that_waits_for_a_person_is_confirmed_by_its_number(
+    makima: Makima, gateways: Gateways
+) -> None:
+    there = gateways.replicas[0].settings
+    settings = Settings(database_url=there.database_url, nats_url=there.nats_url, stream_budget=0.01)
+    async with Service.running(completion_detector.NAME, settings, completion_detector.build):
+        guarded = str((await create(makima, "guarded", "--guard", "--start"))["id"])
+        await gateways.clients[0].post(f"/contracts/{guarded}/deliverables/plan-document/complete", json={})
+
+        async def waits() -> bool:
+            return len(await listed(makima)) == 1
+
+        await eventually(waits)
+    [item] = await listed(makima)
+    assert (item["kind"], item["text"]) == (
+        "confirmation",
+        "guarded: phase plan is done; may it go on to execute?",
+    )
+    confirmed = await makima("needs-you", "--confirm", "1", "--force", "--format", "json")
+    assert (cast("Json", confirmed.json)["phase"], await listed(makima)) == ("execute", [])
 
 
 async def test_without_a_terminal_nothing_is_asked_and_the_flag_is_named(

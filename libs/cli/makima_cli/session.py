@@ -5,7 +5,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import wraps
-from typing import TypeVar
+from typing import Final, TypeVar, cast
 
 import click
 from makima_sdk.connection import Connection, UnknownContextError, UnreadableSecretError
@@ -14,11 +14,13 @@ from makima_sdk.problems import ProblemError, UnreachableError
 
 from makima_cli import exits
 from makima_cli.readable import json_text
+from makima_cli.short_ids import full_ids, is_short
 from makima_cli.stdout import ended_with_its_reader
 
 R = TypeVar("R")
 Command = Callable[..., None]
 
+CONTRACT_ARGUMENTS: Final = frozenset({"contract_id", "contract_ids"})  # of commands; those that may be short
 GATEWAY_RETRY_SECONDS = 2.0
 # Of a command that goes on until somebody ends it, once it has got an answer: the gateway may be restarting.
 FOLLOWING_RETRY_SECONDS = 30.0
@@ -67,6 +69,16 @@ class Session:
         except KeyboardInterrupt:
             sys.exit(exits.INTERRUPTED)
 
+    def whole(self, option: str, value: object) -> object:
+        """An argument of a command, with the ids of contracts in it that were shortened made whole."""
+        if option not in CONTRACT_ARGUMENTS:
+            return value
+        typed = (value,) if isinstance(value, str) else cast("tuple[str, ...]", value)
+        if not any(map(is_short, typed)):
+            return value
+        found = self.run(lambda http: full_ids(http, typed))
+        return found[0] if isinstance(value, str) else tuple(found)
+
     def send(self, method: str, path: str, body: Json | None = None) -> Json:
         """Send one request and return the JSON object of the response."""
 
@@ -92,7 +104,8 @@ def with_session(*formats: str) -> Callable[[Command], Callable[..., None]]:
             format: str,  # noqa: A002 - the option's name
             **options: object,
         ) -> None:
-            command(Session(_connection(url, context), format), *args, **options)
+            session = Session(_connection(url, context), format)
+            command(session, *args, **{name: session.whole(name, value) for name, value in options.items()})
 
         chosen = click.option(
             "--format",

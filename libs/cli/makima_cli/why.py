@@ -33,7 +33,8 @@ def why(session: Session, who: str, *, limit: int) -> None:
     The arrival of the last heartbeat is a `fact`; that its sender is dead is an `inference`: it was silent for longer
     than its timeout, while everything that had reached makima was read. Nothing is changed.
     """
-    contract_id, slash, role = who.partition("/")
+    typed, slash, role = who.partition("/")
+    contract_id = str(session.whole("contract_id", typed)) if slash else ""
     route = path("contracts", contract_id, "agents", role) if slash else path("daemons", who)
     subject, verdicts = session.run(lambda http: _fetch(http, route, limit, who))
     if session.as_json:

@@ -7,7 +7,6 @@ import click
 from makima_sdk.http import Http, Query
 
 from makima_cli import render
-from makima_cli.help_text import examples
 from makima_cli.readable import say
 from makima_cli.render import Row
 from makima_cli.session import Session, echo_json, with_session
@@ -17,13 +16,7 @@ CONTRACTS_PAGE_SIZE = 500
 MAX_CONTRACTS = 1_000_000
 
 
-@click.command(
-    "list",
-    epilog=examples(
-        "makima contracts list --status active,blocked --watch",
-        "makima contracts list --stale --threshold 2h --format json",
-    ),
-)
+@click.command("list")
 @click.option("--status", metavar="S[,S…]", help="Only contracts in these statuses.")
 @click.option("--phase", help="Only contracts in this phase.")
 @click.option("--stale", is_flag=True, help="Only stale contracts: those without activity for a while.")

@@ -7,19 +7,29 @@ import click
 from makima_sdk.http import Http
 
 from makima_cli import render
+from makima_cli.readable import say
 from makima_cli.render import Row
 from makima_cli.session import Session, echo_json, with_session
+from makima_cli.watching import WATCH, print_once_or_watch
 
 TOKENS_PAGE_SIZE: Final = 500
 
 
 @click.command("list")
-@with_session("table", "json")
-def list_tokens(session: Session) -> None:
-    """List all tokens, oldest first, without their secrets, which are not stored."""
-    tokens = session.run(_fetch)
+@WATCH
+@with_session("table", "json", "compact")
+def list_tokens(session: Session, *, watch: bool) -> None:
+    """List all tokens, oldest first, without their secrets, which are not stored. Nothing is changed."""
+    print_once_or_watch(session, _fetch, lambda tokens: _print(session, tokens), watch=watch)
+
+
+def _print(session: Session, tokens: Sequence[Row]) -> None:
     if session.as_json:
         echo_json(tokens)
+        return
+    if session.format == "compact":
+        for token in tokens:
+            say(f"{token['id']} {token['role']} {token['owner'] or token['daemon_id'] or '-'}")
         return
     columns = ("id", "role", "owner", "daemon", "created", "by", "used", "expires", "revoked")
     render.table(

@@ -1,0 +1,149 @@
+"""Every command: JSON on stdout where it succeeds and on stderr where it fails, help with examples, short ids."""
+
+import json
+from collections.abc import Iterator
+from typing import Final, cast
+
+import click
+import pytest
+from click.testing import CliRunner
+from makima_cli import session
+from makima_cli.main import LazyGroup, main
+from makima_cli.short_ids import is_short, whole
+
+from tests.cli.conftest import Makima
+from tests.cli.contracts import create
+from tests.cli.served import environ, gateways
+from tests.services.gateway.api.agent_events import join
+from tests.services.gateway.harness import ADMIN, Gateways
+
+__all__ = ("environ", "gateways")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("makima understands")]
+
+# What to call each command with, and the exit code that it has then. `ID` is a contract.
+CALLS: Final[dict[str, tuple[str, int]]] = {
+    "contracts list": ("", 0),
+    "contracts show": ("ID --verbose", 0),
+    "contracts create": ("one", 0),
+    "contracts start": ("ID", 0),
+    "contracts pause": ("ID", 0),
+    "contracts resume": ("ID", 0),
+    "contracts block": ("ID", 0),
+    "contracts unblock": ("ID", 0),
+    "contracts health": ("ID", 0),
+    "contracts explain": ("ID", 0),
+    "contracts export": ("ID", 0),
+    "contracts events": ("ID", 0),
+    "contracts wait": ("ID --for active", 0),
+    "contracts advance": ("ID --phase execute --force", 0),
+    "contracts confirm": ("ID", 5),
+    "contracts answer": ("ID nothing yes", 3),
+    "contracts restart-supervisor": ("ID", 3),
+    "why": ("ID/builder", 0),
+    "needs-you": ("", 0),
+    "contracts fail": ("ID", 0),
+    "contracts reopen": ("ID", 0),
+    "contracts complete": ("ID", 0),
+    "contracts archive": ("ID", 0),
+    "contracts delete": ("ID", 0),
+    "contracts cleanup": ("--all", 0),
+    "token create": ("--role viewer --owner alice", 0),
+    "token list": ("", 0),
+    "token revoke": ("nobody", 3),
+}
+# Those of which the help has examples.
+NEW: Final = (
+    "contracts health",
+    "contracts explain",
+    "contracts export",
+    "contracts confirm",
+    "contracts restart-supervisor",
+    "contracts cleanup",
+    "why",
+    "needs-you",
+)
+LINES: Final = {"contracts events"}  # one JSON value a line
+# They go on until they are ended, need a process, a file or a server of their own, and have tests of their own.
+ELSEWHERE: Final = {
+    "contracts monitor",
+    "daemon",
+    "agent",
+    "hook",
+    "ledger",
+    "up",
+    "run",
+    "mcp",
+    "context",
+    "doctor",
+    "completion",
+}
+
+
+def commands(group: LazyGroup, before: str = "") -> Iterator[tuple[str, click.Command]]:
+    """Each command that is no group, with its words."""
+    for name in group.list_commands(click.Context(group)):
+        found = cast("click.Command", group.get_command(click.Context(group), name))
+        words = f"{before} {name}".strip()
+        if isinstance(found, LazyGroup):
+            yield from commands(found, words)
+        else:
+            yield words, found
+
+
+OURS: Final = {
+    words: command
+    for words, command in commands(cast("LazyGroup", main))
+    if words.split()[0] not in ELSEWHERE and words not in ELSEWHERE
+}
+# Those that have nothing to do with a server of makima are not asked for JSON here.
+WITH_JSON: Final = {
+    words for words, command in OURS.items() if any(each.name == "format" for each in command.params)
+}
+
+
+async def test_every_command_prints_json_on_stdout_or_a_problem_on_stderr(
+    makima: Makima, gateways: Gateways, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert set(CALLS) >= WITH_JSON & set(OURS), "a new command needs a row"
+    contract = str((await create(makima, "one"))["id"])
+    position = await join(gateways, contract, "builder")
+    await gateways.clients[0].get("/contracts", headers={"Makima-Min-Position": str(position)})
+    for words, (arguments, code) in CALLS.items():
+        given = [
+            each.replace("ID", contract) if each.startswith("ID") else each for each in arguments.split()
+        ]
+        ran = await makima(*words.split(), *given, "--format", "json", MAKIMA_TOKEN=ADMIN)
+        assert ran.exit == code, f"{words}: {ran.err}"
+        if code:
+            assert {"code", "detail"} <= cast("dict[str, object]", ran.problem).keys(), words
+        else:
+            values = [json.loads(line) for line in ran.out.splitlines()]
+            assert words in LINES or len(values) == 1, words
+        monkeypatch.setattr(session, "GATEWAY_RETRY_SECONDS", 0.0)
+        away = await makima(*words.split(), *given, "--format", "json", "--url", "http://127.0.0.1:9")
+        assert (away.exit, cast("dict[str, object]", away.problem)["code"]) == (8, "UNAVAILABLE"), words
+        monkeypatch.undo()
+
+
+@pytest.mark.parametrize("words", NEW)
+async def test_the_help_of_a_command_has_two_examples_of_itself(words: str) -> None:
+    told = CliRunner().invoke(main, [*words.split(), "--help"]).output
+    assert told.count(f"  makima {words}") >= 2, told
+
+
+async def test_a_short_id_means_the_contract_whose_id_alone_begins_with_it(makima: Makima) -> None:
+    contract = str((await create(makima, "one", "--start"))["id"])
+    assert is_short(contract[:8])
+    for arguments in (("contracts", "show"), ("contracts", "explain"), ("contracts", "pause")):
+        ran = await makima(*arguments, contract[:8], "--format", "json")
+        assert cast("dict[str, object]", ran.json)["id"] == contract
+    assert (await makima("contracts", "show", "0000abcd")).exit == 3
+    assert (await makima("why", f"{contract[:8]}/nobody")).exit == 3
+
+
+async def test_a_short_id_that_two_contracts_share_is_refused_with_both() -> None:
+
+    with pytest.raises(
+        click.UsageError, match="2 contracts begin with abcd: abcd1, abcd2; give more characters"
+    ):
+        whole("abcd", ["abcd1", "abcd2", "b"])
