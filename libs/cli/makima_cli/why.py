@@ -59,8 +59,8 @@ async def _fetch(http: Http, route: str, limit: int, who: str) -> tuple[Json, Se
 
 def _print(who: str, subject: Json, verdicts: Sequence[Json]) -> None:
     if "agent_status" in subject:
-        told = "reported" if subject.get("evidence") is None else "concluded from silence"
-        say(f"agent {who} is {subject['agent_status']}, since {render.ago(subject['since'])} ({told})")
+        basis = "reported" if subject.get("evidence") is None else "concluded from silence"
+        say(f"agent {who} is {subject['agent_status']}, since {render.ago(subject['since'])} ({basis})")
         if subject.get("stuck"):
             say(f"  it sends heartbeats, and told no progress for {render.ago(subject.get('progress_at'))}")
     else:

@@ -77,12 +77,12 @@ async def carry_out(http: Http, plan: Plan) -> Plan:
     """
     hours, done = plan.older_than_hours, list[StepPlan]()
     kept: dict[str, Skipped] = {}
-    asked = any(one.step is Step.WORKTREES for one in plan.steps)
+    cleared = any(one.step is Step.WORKTREES for one in plan.steps)
     for one in plan.steps:
         if one.step is not Step.DELETE:
             result = await _batch(http, one.step, hours)
         else:
-            if not asked and one.ids:
+            if not cleared and one.ids:
                 removal = await _batch(http, Step.WORKTREES, hours, status_filter=["archived"])
                 kept = {each.id: each for each in removal.skipped}
             result = await _delete(http, one, kept)

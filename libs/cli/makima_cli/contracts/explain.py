@@ -48,7 +48,7 @@ def explanation(contract: Json, readiness: Json, health: Json) -> Json:
     """The gate of the current phase, and what else holds the contract up, from its three answers of the API."""
     reasons = [_line(reason) for reason in cast("Sequence[Json]", health["reasons"])]
     gate = [line for line in reasons if line["code"] == "GATE_OPEN"]
-    told = {str(line["text"]) for line in gate}
+    texts = {str(line["text"]) for line in gate}
     # Of a contract that is not at work, health says nothing about the gate.
     gate += [
         {
@@ -60,7 +60,7 @@ def explanation(contract: Json, readiness: Json, health: Json) -> Json:
             "act": "it can do so when the contract is active",
         }
         for missing in cast("Sequence[str]", readiness["missing"])
-        if f"phase {readiness['phase']} needs {missing}" not in told
+        if f"phase {readiness['phase']} needs {missing}" not in texts
     ]
     return {
         "id": contract["id"],

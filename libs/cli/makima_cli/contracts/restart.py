@@ -25,8 +25,8 @@ def restart_supervisor(session: Session, contract_id: str, *, reason: str | None
     when the supervisor is back. Exit code 8 if the daemon is disconnected: start the daemon first.
     """
     body = {} if reason is None else {"reason": reason}
-    asked = session.send("POST", path("contracts", contract_id, "supervisor", "restart"), body)
+    answer = session.send("POST", path("contracts", contract_id, "supervisor", "restart"), body)
     if session.as_json:
-        echo_json(asked)
+        echo_json(answer)
     else:
-        say(f"daemon {asked['daemon_id']} is asked to restart supervisor {asked['task_id']}")
+        say(f"daemon {answer['daemon_id']} is asked to restart supervisor {answer['task_id']}")

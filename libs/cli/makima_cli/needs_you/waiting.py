@@ -42,12 +42,12 @@ async def everything(http: Http) -> list[Item]:
     )
     limit = asyncio.Semaphore(MAX_REQUESTS_AT_ONCE)
 
-    async def asked(contract: Json) -> list[Item]:
+    async def questions_of(contract: Json) -> list[Item]:
         async with limit:
             route = path("contracts", str(contract["id"]), "questions")
             return [_question(each) for each in await _all(http, route) if each["status"] == "open"]
 
-    questions = await asyncio.gather(*(asked(contract) for contract in [*waiting, *blocked]))
+    questions = await asyncio.gather(*(questions_of(contract) for contract in [*waiting, *blocked]))
     found = [
         *(item for several in questions for item in several),
         *(item for contract in waiting for item in _confirmation(contract)),

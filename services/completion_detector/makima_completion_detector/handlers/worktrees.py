@@ -74,9 +74,9 @@ def _removal(daemon_id: str, answer: bytes) -> Removal:
     if answer.startswith(b'{"error":'):
         return Removal(daemon_id, confirmed=False)
     try:
-        told: object = orjson.loads(answer)
+        body: object = orjson.loads(answer)
     except orjson.JSONDecodeError:  # of a daemon that says no more than that it has done it
         return Removal(daemon_id, confirmed=True)
-    members = cast("dict[str, object]", told) if isinstance(told, dict) else {}
+    members = cast("dict[str, object]", body) if isinstance(body, dict) else {}
     kept = str(members.get("reason") or "it does not say why")[:MAX_REASON] if members.get("kept") else None
     return Removal(daemon_id, confirmed=True, kept_because=kept)
