@@ -14,6 +14,9 @@ def main() -> None:
 
         hand_over()
         os._exit(0)  # no clean-up that could take time, or fail at a closed stdout
+    # httpx's own command line, which it loads with itself where rich and pygments are installed: that is more than
+    # half of the time that a command of ours takes to start. So httpx finds it missing, which it is prepared for.
+    sys.modules.setdefault("httpx._main", None)  # pyright: ignore[reportArgumentType] - Python's way to say so
     from makima_cli.main import main as command  # noqa: PLC0415 — click
 
     command()

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 UNCUT_WIDTH: Final = 10_000  # characters; for output that is no terminal, so that no line is broken
 COLUMN_GAP: Final = 2  # characters between two columns
 READABLE_WIDTH: Final = 8  # characters; a name cut shorter says little
+# By the name of each status. Its enumeration is not imported: it brings pydantic, which is slow to load.
 COLOURS: Final = {
     "created": "dim",
     "active": "green",

@@ -1,6 +1,5 @@
 """A stdout that nobody reads any more, or that cannot be written."""
 
-import asyncio
 import errno
 import os
 import stat
@@ -16,6 +15,8 @@ def ended_with_its_reader() -> Generator[None]:
 
     Raises `BrokenPipeError` then.
     """
+    import asyncio  # noqa: PLC0415 - takes a third of the time of `--help`, which waits for nothing
+
     task, loop, pipe = asyncio.current_task(), asyncio.get_running_loop(), _pipe()
     if pipe is None or task is None:
         yield

@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping
 
-from makima_schemas.addresses import without_credentials
-
 
 class MakimaError(Exception):
     """Base class of the errors that this SDK raises."""
@@ -46,6 +44,8 @@ class UnreachableError(MakimaError):
     """No server answered at `url`. A write may or may not have been applied; repeat it with the same key."""
 
     def __init__(self, url: str, reason: str) -> None:
+        from makima_schemas.addresses import without_credentials  # noqa: PLC0415 - pathlib and urllib: slow
+
         self.url = url
         self.reason = reason
         super().__init__(f"{without_credentials(url)} does not answer: {reason}")

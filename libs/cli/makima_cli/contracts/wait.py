@@ -5,21 +5,20 @@ from collections.abc import Mapping
 from typing import Final
 
 import click
-from makima_schemas.contract.model import ContractStatus
 from makima_sdk.http import Http
 from makima_sdk.paths import path
 
 from makima_cli import exits
 from makima_cli.contracts.show import print_contract
-from makima_cli.render import Row
+from makima_cli.render import COLOURS, Row
 from makima_cli.session import FOLLOWING_RETRY_SECONDS, Session, echo_json, with_session
 
 STATUS_POLL_SECONDS: Final = 0.25
 # What a contract can still become unless somebody reopens it; it can become anything in the other statuses.
 STILL_POSSIBLE: Final[Mapping[str, frozenset[str]]] = {
-    ContractStatus.COMPLETED: frozenset({ContractStatus.ARCHIVED}),
-    ContractStatus.FAILED: frozenset({ContractStatus.ARCHIVED}),
-    ContractStatus.ARCHIVED: frozenset(),
+    "completed": frozenset({"archived"}),
+    "failed": frozenset({"archived"}),
+    "archived": frozenset(),
 }
 
 
@@ -30,8 +29,8 @@ class Statuses(click.ParamType[frozenset[str]]):
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> frozenset[str]:
         named = frozenset(name.strip() for name in value.split(","))
-        if unknown := sorted(named - set(ContractStatus)):
-            self.fail(f"{unknown[0]!a} is no status; there are {', '.join(ContractStatus)}", param, ctx)
+        if unknown := sorted(named - COLOURS.keys()):
+            self.fail(f"{unknown[0]!a} is no status; there are {', '.join(COLOURS)}", param, ctx)
         return named
 
 
