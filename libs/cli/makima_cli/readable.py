@@ -3,6 +3,7 @@ terminal obeys (colours, its title, its clipboard), what hides the line above, o
 JSON escapes by its own rules what is before the space; the rest of it is escaped here, too.
 """
 
+import os
 import re
 from typing import Final
 
@@ -22,12 +23,20 @@ def json_text(value: object, *, indent: bool = False) -> str:
     text = orjson.dumps(value, option=orjson.OPT_INDENT_2 if indent else 0).decode()
     return _IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
+COLOURLESS: Final = ("", "dumb", "unknown")  # values of TERM
+
 
 def readable(text: object) -> str:
     r"""The text with each such character as people write it: `\x1b`, `\n`, `\u202e`."""
     return _OBEYED.sub(lambda found: ascii(found[0])[1:-1], str(text))
 
 
+def coloured() -> bool:
+    """False if NO_COLOR is set (no-color.org), or if the terminal is none that is known to have colours."""
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM", "") not in COLOURLESS
+
+
 def say(text: str, *, err: bool = False, fg: str | None = None, dim: bool | None = None) -> None:
     """Print one line for people. All text lines of the commands are printed here, so that none is obeyed."""
-    click.secho(readable(text), err=err, fg=fg, dim=dim)
+    line = readable(text)
+    click.echo(click.style(line, fg=fg, dim=dim) if (fg or dim) and coloured() else line, err=err)

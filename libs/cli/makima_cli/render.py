@@ -1,12 +1,12 @@
 """Prints contracts as tables and text; fits the width and uses colours only on a terminal."""
 
-import os
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, cast
 
-from makima_cli.readable import readable
+from makima_cli.readable import coloured, readable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,15 +31,16 @@ Row = Mapping[str, object]
 
 
 def console() -> "Console":
-    """A console on stdout: without colours if stdout is no terminal or NO_COLOR is set; wide if it is no
-    terminal.
+    """A console on stdout: without colours if stdout is no terminal, or they are not wanted; wide if it is no
+    terminal. Its width is the terminal's also where that is dumb, which rich takes to be 80 columns wide.
     """
     from rich.console import Console  # noqa: PLC0415 - importing rich takes longer than many commands
 
-    people = sys.stdout.isatty()
+    people, size = sys.stdout.isatty(), shutil.get_terminal_size()
     return Console(
-        width=None if people else UNCUT_WIDTH,
-        color_system="auto" if people and "NO_COLOR" not in os.environ else None,
+        width=size.columns if people else UNCUT_WIDTH,
+        height=size.lines,  # rich heeds the width of a dumb terminal only together with its height
+        color_system="auto" if people and coloured() else None,
         highlight=False,
     )
 

@@ -1,0 +1,123 @@
+"""Commands behave wherever their output goes: a pipe that closes, no terminal, a dumb one, a narrow one."""
+
+import asyncio
+import fcntl
+import os
+import pty
+import struct
+import sys
+import termios
+from asyncio.subprocess import DEVNULL, PIPE
+from collections.abc import Mapping
+from contextlib import suppress
+
+import pytest
+
+from tests.cli.conftest import Makima
+from tests.cli.contracts import create
+from tests.cli.served import environ, gateways
+from tests.generated.commands import commands
+from tests.services.gateway.harness import ADMIN
+
+__all__ = ("environ", "gateways")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("terminals")]
+
+NAME = "a name that is much longer than the narrow terminal has room for beside the other columns of it"
+# Lists that need more than a connection: their own tests pipe them.
+ELSEWHERE = {"daemon logs"}
+
+
+def lists() -> list[str]:
+    """Every command that prints a list: it has no argument, and it is called so or can be watched."""
+    names = {
+        " ".join(words)
+        for words, command in commands()
+        if words[-1] in {"list", "ls"} or any(each.name == "watch" for each in command.params)
+    }
+    return sorted(names - ELSEWHERE)
+
+
+async def _shell(command: str, environ: Mapping[str, str]) -> tuple[int | None, bytes, bytes]:
+    made = await asyncio.create_subprocess_shell(
+        command.replace("makima", f"{sys.executable} -m makima_cli.main"),
+        env=dict(environ),
+        stdin=DEVNULL,
+        stdout=PIPE,
+        stderr=PIPE,
+    )
+    out, err = await made.communicate()
+    return made.returncode, out, err
+
+
+async def _on_a_terminal(command: str, environ: Mapping[str, str], columns: int) -> str:
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    made = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "makima_cli.main", *command.split(), env=dict(environ), stdin=theirs, stdout=theirs, stderr=theirs
+    )  # fmt: skip
+    os.close(theirs)
+    shown = await asyncio.to_thread(_read_all, ours)
+    assert await made.wait() == 0, shown
+    return shown.decode().replace("\r\n", "\n")
+
+
+def _read_all(terminal: int) -> bytes:
+    shown = b""
+    with suppress(OSError):  # EIO: the last process with this terminal has ended
+        while piece := os.read(terminal, 65536):
+            shown += piece
+    os.close(terminal)
+    return shown
+
+
+@pytest.mark.parametrize("name", lists())
+@pytest.mark.parametrize("format_", ["json", "table"])
+async def test_a_list_piped_into_head_ends_without_a_word(
+    makima: Makima, environ: dict[str, str], name: str, format_: str
+) -> None:
+    await create(makima, "a contract")
+    environ["MAKIMA_TOKEN"] = ADMIN
+    _, out, err = await _shell(f"makima {name} --format {format_} | head -1", environ)
+    assert (len(out.splitlines()), err) == (1, b"")
+
+
+async def test_every_event_piped_into_head_ends_without_a_word(
+    makima: Makima, environ: dict[str, str]
+) -> None:
+    contract_id = (await create(makima, "a contract"))["id"]
+    _, out, err = await _shell(f"makima contracts events {contract_id} --follow | head -1", environ)
+    assert (b"ContractCreated" in out, err) == (True, b"")
+
+
+@pytest.mark.parametrize("term", ["dumb", "", "xterm-256color"])
+async def test_a_narrow_terminal_breaks_no_line_and_a_dumb_one_gets_no_colours(
+    makima: Makima, environ: dict[str, str], term: str
+) -> None:
+    await create(makima, NAME)
+    shown = await _on_a_terminal("contracts list", {**environ, "TERM": term}, 60)
+    plain = "\x1b" not in shown
+    assert plain == (term != "xterm-256color")
+    if plain:
+        assert [line for line in shown.splitlines() if len(line) > 60] == []
+        assert len(shown.splitlines()) == 2
+
+
+async def test_no_colour_means_none(makima: Makima, environ: dict[str, str]) -> None:
+    contract_id = (await create(makima, NAME))["id"]
+    assert (await makima("contracts", "archive", str(contract_id))).exit == 0
+    shown = await _on_a_terminal(
+        "contracts list", {**environ, "TERM": "xterm-256color", "NO_COLOR": "1"}, 200
+    )
+    assert "\x1b" not in shown
+    assert NAME in shown
+    deleted = f"contracts delete {contract_id}"
+    shown = await _on_a_terminal(deleted, {**environ, "TERM": "xterm-256color", "NO_COLOR": "1"}, 200)
+    assert shown == f"{contract_id} deleted\n"
+
+
+async def test_without_a_terminal_nothing_is_cut_coloured_or_asked(
+    makima: Makima, environ: dict[str, str]
+) -> None:
+    await create(makima, NAME)
+    code, out, err = await _shell("makima contracts list", {**environ, "COLUMNS": "60"})
+    assert (code, NAME.encode() in out, b"\x1b" in out, err) == (0, True, False, b"")
