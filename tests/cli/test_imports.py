@@ -46,6 +46,8 @@ MAY_IMPORT: Final = {
     "daemon": DAEMON,
     "run": AGENT | {"makima_local"},
     "agent": AGENT,
+    "context": HTTP | {"makima_local"},
+    "doctor": SERVERS,
     "mcp": AGENT | {"mcp", "nats", "psutil"},
     "ledger": SERVERS | LOGGING,
 }

@@ -2,14 +2,13 @@
 times as long to import as Python takes to start.
 """
 
+import os
 import sys
 
 
 def main() -> None:
     """Run `makima`. `makima hook` ends the process here, with 0."""
     if sys.argv[1:] == ["hook"]:
-        import os  # noqa: PLC0415 — Python has it loaded
-
         from makima_cli.hook.send import hand_over  # noqa: PLC0415 — only for this command
 
         hand_over()
@@ -19,4 +18,8 @@ def main() -> None:
     sys.modules.setdefault("httpx._main", None)  # pyright: ignore[reportArgumentType] - Python's way to say so
     from makima_cli.main import main as command  # noqa: PLC0415 — click
 
+    if "_MAKIMA_COMPLETE" in os.environ:
+        from makima_cli.completion.live import register  # noqa: PLC0415 — only for a shell that asks
+
+        register()
     command()

@@ -14,6 +14,7 @@ USAGE: Final = 2
 NOT_FOUND: Final = 3
 FORBIDDEN: Final = 4
 REFUSED: Final = 5
+FOUND_PROBLEMS: Final = 6
 TIMED_OUT: Final = 7
 UNREACHABLE: Final = 8
 INTERRUPTED: Final = 130

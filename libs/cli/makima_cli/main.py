@@ -9,6 +9,7 @@ from typing import IO, Final, cast
 import click
 from makima_sdk.problems import ConnectionSettingsError, InvalidIdError
 
+from makima_cli.examples import epilog
 from makima_cli.stdout import drop_stdout
 
 # name → (module:attribute of the click command, its help in one line, which `--help` shows without an import)
@@ -23,6 +24,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "mcp": ("makima_cli.mcp_server:mcp", "Serve the Model Context Protocol: an MCP client is an agent."),
     "hook": ("makima_cli.hook.command:hook", "Tell makima what a coding agent does (run by its hooks)."),
     "token": ("makima_cli.token:token", "Create, list and revoke access tokens."),
+    "context": ("makima_cli.context:context", "List, choose and add the systems that commands connect to."),
+    "doctor": ("makima_cli.doctor:doctor", "Check every part of the system, and say what to do."),
+    "completion": ("makima_cli.completion:completion", "Print the script that completes commands and ids."),
     "ledger": (
         "makima_cli.ledger:ledger",
         "Verify the event log, rebuild read models, or start a new epoch.",
@@ -42,11 +46,13 @@ class LazyGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 — click's signature
         return list(self._table)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 — click's signature
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self._table:
             return None
         module, attribute = self._table[cmd_name][0].split(":")
-        return cast("click.Command", getattr(import_module(module), attribute))
+        command = cast("click.Command", getattr(import_module(module), attribute))
+        command.epilog = command.epilog or epilog(" ".join([*ctx.command_path.split()[1:], cmd_name]))
+        return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 — click's signature
         with formatter.section("Commands"):

@@ -50,12 +50,19 @@ def file() -> Path:
 
 
 def load() -> Contexts:
-    """Reads the file; no contexts if it does not exist."""
+    """Reads the file; no contexts if it does not exist. Raises `OSError`, and `ValueError` if it is no file of
+    contexts.
+    """
     path = file()
     if not path.is_file():
         return Contexts(None, {})
     document = tomllib.loads(path.read_text("utf-8-sig"))
-    entries = cast("dict[str, dict[str, str]]", document.get("contexts", {}))
+    found: object = document.get("contexts", {})
+    if not isinstance(found, dict) or not all(
+        isinstance(entry, dict) for entry in cast("dict[str, object]", found).values()
+    ):
+        raise ValueError("`contexts` must be tables: [contexts.NAME]")
+    entries = cast("dict[str, dict[str, str]]", found)
     return Contexts(
         cast("str | None", document.get("current")),
         {name: _context(name, entry) for name, entry in entries.items()},
@@ -92,6 +99,15 @@ def remember(context: Context) -> None:
             and (context.name == LOCAL or not DataFolder(Path(current.data_dir)).in_use())
         )
         save(Contexts(context.name if yields else known.current, {**known.by_name, context.name: context}))
+
+
+def use(name: str) -> bool:
+    """Makes a context the current one; False if there is none of that name."""
+    with _exclusive():
+        known = load()
+        if name in known.by_name:
+            save(Contexts(name, known.by_name))
+        return name in known.by_name
 
 
 def forget(name: str) -> None:

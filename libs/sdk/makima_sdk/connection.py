@@ -73,6 +73,10 @@ def _context(env: Mapping[str, str], name: str | None) -> Mapping[str, str]:
     document = _document(env)
     contexts = cast("dict[str, dict[str, str]]", document.get("contexts", {}))
     wanted = name or cast("str | None", document.get("current"))
+    if not isinstance(contexts, dict) or not all(isinstance(entry, dict) for entry in contexts.values()):  # pyright: ignore[reportUnnecessaryIsInstance] - a file that anybody edits
+        raise ConnectionSettingsError(
+            f"{contexts_file(env)} cannot be read: `contexts` must be tables, [contexts.NAME]"
+        )
     if name is not None and name not in contexts:
         raise UnknownContextError(name, tuple(contexts))
     return contexts.get(wanted or "", {})

@@ -33,7 +33,13 @@ MAX_SETTINGS_BYTES: Final = 4 * 1024 * 1024
 @click.option("--print", "only_print", is_flag=True, help="Print the changed file instead of writing it.")
 @click.option("--remove", is_flag=True, help="Take out what was put in.")
 @click.option("--yes", is_flag=True, help="Write without a question.")
-@click.option("--format", type=click.Choice(("text", "json")), default="text", show_default=True)
+@click.option(
+    "--format",
+    type=click.Choice(("text", "json")),
+    default="text",
+    show_default=True,
+    help="Output format.",
+)
 def install(settings: Path, *, only_print: bool, remove: bool, yes: bool, format: str) -> None:  # noqa: A002 — the option's name
     """Have a coding agent run `makima hook` at each step of its sessions: shows the change, asks, writes it."""
     as_json = format == "json"

@@ -1,0 +1,103 @@
+"""`makima completion`: a shell completes commands, options, and the ids that the server has now."""
+
+import asyncio
+import os
+import sys
+import time
+from asyncio import StreamReader, StreamWriter
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from makima_cli.completion import live
+from makima_cli.main import main
+from makima_local import context, ports
+from makima_local.context import Context
+
+from tests.cli.conftest import Makima
+from tests.cli.contracts import create
+from tests.cli.served import environ, gateways
+
+__all__ = ("environ", "gateways")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("completion")]
+
+ASK = "import makima_cli.entry as e, sys; sys.argv[0] = 'makima'; e.main()"
+TOKEN = "mk_of-the-context"
+
+
+async def completed(typed: str, environ: Mapping[str, str]) -> list[str]:
+    """What bash is offered after what was typed, as `type,value`."""
+    words = typed.split(" ")
+    asked = {"_MAKIMA_COMPLETE": "bash_complete", "COMP_WORDS": typed, "COMP_CWORD": str(len(words) - 1)}
+    made = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", ASK, env={**environ, **asked}, stdout=-1, stderr=-1
+    )
+    out, err = await made.communicate()
+    assert (made.returncode, err) == (0, b"")
+    return [line for line in out.decode().splitlines() if line]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+async def test_the_script_of_each_shell_asks_makima(makima: Makima, shell: str) -> None:
+    ran = await makima("completion", shell)
+    assert (ran.exit, "_MAKIMA_COMPLETE" in ran.out, "makima" in ran.out) == (0, True, True)
+
+
+async def test_ids_that_the_server_has_are_completed(
+    makima: Makima, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "ANSWER_SECONDS", 30.0)  # for a machine that is busy
+    contract_id = str((await create(makima, "one\x1b[31m\nid: two"))["id"])
+    asked = {"_MAKIMA_COMPLETE": "zsh_complete", "COMP_WORDS": "makima contracts show ", "COMP_CWORD": "3"}
+    live.register()
+    ran = await asyncio.to_thread(CliRunner(env={**environ, **asked}).invoke, main, [], prog_name="makima")
+    assert ran.stdout.splitlines() == ["plain", contract_id, r"one\x1b[31m\nid: two"]
+
+
+async def test_commands_and_contexts_are_completed_without_a_server(
+    environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    context.remember(Context("work", "http://127.0.0.1:1", ""))
+    assert await completed("makima contracts pau", environ) == ["plain,pause"]
+    assert await completed("makima context use ", environ) == ["plain,work"]
+
+
+async def test_a_server_that_is_away_or_hangs_costs_a_quarter_of_a_second_and_no_word(
+    environ: dict[str, str],
+) -> None:
+    began = time.monotonic()
+    away = {**environ, "MAKIMA_URL": f"http://127.0.0.1:{ports.free()}"}
+    assert await completed("makima contracts show ", away) == []
+    without = time.monotonic() - began
+
+    async def hang(reader: StreamReader, writer: StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(hang, "127.0.0.1", 0) as server:
+        began = time.monotonic()
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        assert await completed("makima contracts show ", {**environ, "MAKIMA_URL": url}) == []
+        assert time.monotonic() - began < 3 * without + 1.0, "it would hang for as long as the server does"
+
+
+async def test_what_is_no_id_is_never_offered_and_a_contexts_token_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[bytes] = []
+    body = b'{"items": [{"id": "$(reboot)", "name": "x"}, {"id": "a\\nplain,b", "name": "x"}]}'
+
+    async def answer(reader: StreamReader, writer: StreamWriter) -> None:
+        heard.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+        writer.close()
+
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    context.remember(Context("local", "http://127.0.0.1:9", "", token=TOKEN))
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("MAKIMA_")}
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        assert await completed(f"makima contracts show --url {url} ", clean) == []
+    assert [TOKEN.encode() in request for request in heard] == [False]

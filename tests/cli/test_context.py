@@ -1,0 +1,93 @@
+"""`makima context`: the systems that a user connects to, in a file that only the user can read."""
+
+import os
+import stat
+from pathlib import Path
+from typing import Any, cast
+
+import orjson
+import pytest
+from click.testing import CliRunner, Result
+from makima_cli.main import main
+from makima_local import context
+from makima_local.context import Context
+
+TOKEN = "mk_a-token-that-nobody-must-see"
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in [name for name in os.environ if name.startswith("MAKIMA_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    return tmp_path
+
+
+def run(*arguments: str, typed: str = "") -> Result:
+    return CliRunner().invoke(main, ["context", *arguments], input=typed, catch_exceptions=False)
+
+
+def listed() -> list[dict[str, Any]]:
+    return cast("list[dict[str, Any]]", orjson.loads(run("ls", "--format", "json").stdout))
+
+
+def test_a_context_is_added_used_and_listed(home: Path) -> None:
+    first = run(
+        "add", "work", "--url", "https://makima.example.org/", "--token-file", "-", typed=f"{TOKEN}\n"
+    )
+    assert (first.exit_code, first.stdout) == (0, "work added, and current\n")
+    assert run("add", "home", "--url", "http://127.0.0.1:8420").exit_code == 0
+    assert [(each["name"], each["has_token"], each["current"]) for each in listed()] == [
+        ("work", True, True),
+        ("home", False, False),
+    ]
+    assert run("use", "home").stdout == "home is the current context\n"
+    assert [each["name"] for each in listed() if each["current"]] == ["home"]
+    assert stat.S_IMODE((home / "makima" / "contexts.toml").stat().st_mode) == 0o600
+    assert [file.name for file in (home / "makima").iterdir()] == ["contexts.toml"], (
+        "nothing is left beside it"
+    )
+
+
+@pytest.mark.parametrize("format_", ["table", "json", "compact"])
+def test_no_secret_is_ever_printed(home: Path, format_: str) -> None:
+    url = "http://user:secret@127.0.0.1:1"
+    context.remember(Context("a", url, "nats://daemon:secret@127.0.0.1:2", "postgres://x:secret@h/d", TOKEN))
+    shown = [run("ls", "--format", format_), run("use", "a"), run("use", "b"), run("add", "a", "--url", url)]
+    torn = run("add", "c", "--url", "http://h", "--token-file", "-", typed=f"{TOKEN[:9]} {TOKEN[9:]}")
+    assert torn.exit_code == 2
+    for ran in (*shown, torn):
+        assert not {word for word in ("secret", TOKEN, TOKEN[:9]) if word in ran.stdout + ran.stderr}
+    assert home.exists()
+
+
+def test_what_is_wrong_is_refused_in_one_line_and_changes_nothing(home: Path) -> None:
+    assert run("add", "a", "--url", "http://one").exit_code == 0
+    before = (home / "makima" / "contexts.toml").read_bytes()
+    refused = {
+        ("use", "b"): 3,
+        ("add", "a", "--url", "http://two"): 5,
+        ("add", "b", "--url", "ftp://two"): 2,
+        ("add", "../b", "--url", "http://two"): 2,
+        ("add", "b", "--url", "http://two", "--token-file", "/nowhere"): 2,
+        ("add", "b", "--url", "http://two", "--token-file", "-"): 2,
+    }
+    for arguments, code in refused.items():
+        ran = run(*arguments, "--format", "json")
+        assert (ran.exit_code, ran.stdout) == (code, ""), arguments
+        assert orjson.loads(ran.stderr)["detail"], arguments
+    assert (home / "makima" / "contexts.toml").read_bytes() == before
+    assert run("add", "a", "--url", "http://two", "--replace").exit_code == 0
+    assert [each["url"] for each in listed()] == ["http://two"]
+
+
+@pytest.mark.parametrize("broken", ["contexts = 3", "[contexts]\na = 'x'", "current = [", "\xff"])
+def test_a_broken_file_is_told_and_kept(home: Path, broken: str) -> None:
+    file = home / "makima" / "contexts.toml"
+    file.parent.mkdir()
+    file.write_bytes(broken.encode("latin-1"))
+    for arguments in (["context", "ls"], ["context", "add", "a", "--url", "http://h"], ["contracts", "list"]):
+        ran = CliRunner().invoke(main, arguments, catch_exceptions=False)
+        assert (ran.exit_code, ran.stdout) == (2, ""), arguments
+        assert "contexts.toml" in ran.stderr
+    assert file.read_bytes() == broken.encode("latin-1")
