@@ -20,7 +20,7 @@ from makima_schemas.subjects import event as event_subject
 from makima_supervisor_heartbeat.domain.agents import statuses as agent_statuses
 from prometheus_client import Counter, Gauge, Histogram, Metric
 
-from tests.generated import access, faults, matrices, nats_access
+from tests.generated import access, commands, faults, matrices, nats_access
 from tests.generated.asyncapi import asyncapi
 
 FOLDER: Final = Path(__file__).parents[2] / "docs" / "generated"
@@ -196,6 +196,7 @@ def _doc(cls: type) -> str:
 
 PAGES: Final[dict[str, Callable[[], str]]] = {
     "access.md": access.page,
+    "cli.md": commands.page,
     "contract-commands.md": matrices.commands,
     "nats-access.md": nats_access.page,
     "agent-lifecycle.md": agent_lifecycle,
