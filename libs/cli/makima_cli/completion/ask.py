@@ -16,7 +16,7 @@ from makima_sdk.transport import address, authorization
 
 API: Final = "/api/v1"
 SOCKET_SECONDS: Final = 0.25
-MAX_BYTES: Final = 4 * 1024 * 1024
+MAX_ANSWER_BYTES: Final = 4 * 1024 * 1024
 
 Found = Sequence[tuple[str, str]]  # id, and what it is
 Typed = Mapping[str, object]
@@ -58,7 +58,7 @@ def _get(typed: Typed, route: str) -> Mapping[str, object]:
         else HTTPConnection(server.hostname or "", server.port, timeout=SOCKET_SECONDS)
     )
     at.request("GET", f"{server.path}{API}{route}", headers=authorization(connection.token))
-    return cast("Mapping[str, object]", orjson.loads(at.getresponse().read(MAX_BYTES)))
+    return cast("Mapping[str, object]", orjson.loads(at.getresponse().read(MAX_ANSWER_BYTES)))
 
 
 def _ids(page: Mapping[str, object], about: str) -> Found:
