@@ -2,7 +2,8 @@
 
 import click
 import pytest
-from makima_cli.contracts.watch import Place, summary
+from makima_cli.contracts.watch import Place
+from makima_cli.event_summary import summary
 
 
 @pytest.mark.parametrize(

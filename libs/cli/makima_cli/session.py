@@ -1,6 +1,7 @@
 """Shared by all commands that use the HTTP API: options, connection, and the handling of errors."""
 
 import asyncio
+import os
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -88,9 +89,9 @@ class Session:
         return self.run(request)
 
 
-def with_session(*formats: str) -> Callable[[Command], Callable[..., None]]:
+def with_session(*formats: str, on_terminal: str | None = None) -> Callable[[Command], Callable[..., None]]:
     """Decorator that adds the options `--url`, `--context` and `--format` (the default is the first of
-    `formats`).
+    `formats`; `on_terminal`, if given, where `draws` is true).
 
     The command receives a `Session` made of them as its first argument.
     """
@@ -110,8 +111,8 @@ def with_session(*formats: str) -> Callable[[Command], Callable[..., None]]:
         chosen = click.option(
             "--format",
             type=click.Choice(formats),
-            default=formats[0],
-            show_default=True,
+            default=formats[0] if on_terminal is None else lambda: on_terminal if draws() else formats[0],
+            show_default=True if on_terminal is None else f"{on_terminal} on a terminal, else {formats[0]}",
             help="Output format.",
         )(opened)
         chosen = click.option(
@@ -127,6 +128,12 @@ def with_session(*formats: str) -> Callable[[Command], Callable[..., None]]:
 def echo_json(value: object) -> None:
     """Print JSON on stdout: indented on a terminal, else one line."""
     click.echo(json_text(value, indent=sys.stdout.isatty()))
+
+
+def draws() -> bool:
+    """True if a screen can be drawn, and keys be read: textual draws on stderr."""
+    streams = (sys.stdin, sys.stdout, sys.stderr)
+    return all(stream.isatty() for stream in streams) and os.environ.get("TERM", "dumb") != "dumb"
 
 
 def _connection(url: str | None, context: str | None) -> Connection:

@@ -1,14 +1,14 @@
-"""`makima contracts monitor`: prints events as they arrive, one line each."""
+"""`makima contracts monitor`: prints events as they arrive, one line each, or opens the screen."""
 
 import os
 import re
-from collections.abc import Mapping
 from typing import Final
 
 import click
 from makima_sdk.monitoring import Filter, MonitorEvent
 from makima_sdk.monitoring import monitor as stream
 
+from makima_cli.event_summary import summary
 from makima_cli.readable import json_text, readable, say
 from makima_cli.render import COLOURS
 from makima_cli.session import GATEWAY_RETRY_SECONDS, Session, with_session
@@ -16,20 +16,6 @@ from makima_cli.session import GATEWAY_RETRY_SECONDS, Session, with_session
 # Events that `--quiet` lets through.
 QUIET: Final = frozenset({"StatusChanged", "StaleDetected", "QuestionAsked", "AgentStatusChanged"})
 FRAME: Final = frozenset({"hello", "reset"})  # messages about the stream; always printed
-# Members that are not printed as `key=value`: they begin the line, are printed with their new value
-# (`old → new`), or add nothing (the supervisor's task, as a contract has one supervisor at a time).
-FOLDED: Final = frozenset(
-    {
-        "type",
-        "position",
-        "timestamp",
-        "contract_id",
-        "old_status",
-        "old_phase",
-        "old_state",
-        "supervisor_task_id",
-    }
-)
 LAGGING: Final = "lagging"  # this client is behind the log; no event of a contract
 PLACE: Final = re.compile(r"(?:(?P<epoch>[A-Za-z0-9-]{1,64}):)?(?P<position>\d{1,18})")
 
@@ -61,7 +47,7 @@ class Place(click.ParamType[tuple[str | None, int]]):
     help="Start after this log position; without it, with new events. `hello` tells the epoch: one of before a"
     " restore is answered with `reset`.",
 )
-@with_session("text", "json")
+@with_session("text", "json", "tui", on_terminal="tui")
 def monitor(
     session: Session,
     contract_ids: tuple[str, ...],
@@ -72,7 +58,19 @@ def monitor(
     heartbeats: bool,
     since: tuple[str | None, int] | None,
 ) -> None:
-    """Show events as they happen, until Ctrl-C. With JSON, one event per line."""
+    """Show events as they happen, until Ctrl-C. With JSON, one event per line.
+
+    On a terminal it is a screen with contracts, agents, events and what waits for you: press ? there.
+    """
+    if session.format == "tui":
+        if quiet:
+            raise click.UsageError(
+                "--quiet is for --format text and json: the screen shows what needs you first"
+            )
+        from makima_cli.monitor.run import run  # noqa: PLC0415 - textual is imported only where it draws
+
+        run(session, contract_ids, status=status, stale=stale, since=since)
+        return
     wanted = Filter(contract_ids, tuple(status.split(",")) if status else (), include_heartbeats=heartbeats)
 
     epoch, position = since or (None, None)
@@ -108,23 +106,6 @@ def _print(event: MonitorEvent) -> None:
         f"{readable(f'{at}  {kind:<22} {contract:<36}')}  "
         f"{click.style(readable(summary(event)), fg=_colour(str(event.get('new_status'))))}"
     )
-
-
-def summary(event: Mapping[str, object]) -> str:
-    """The event's members except type, time and contract: first changes as `old → new`, then the rest as
-    `key=value` in the order of the message.
-    """
-    changes: list[str] = []
-    for key, value in event.items():
-        if value is None or key in FOLDED:
-            continue
-        thing = key.removeprefix("new_")
-        if thing != key:
-            old = event.get(f"old_{thing}")
-            changes.insert(0, str(value) if old is None else f"{old} → {value}")
-        else:
-            changes.append(f"{key}={value}")
-    return "  ".join(changes)
 
 
 def _colour(status: str) -> str | None:

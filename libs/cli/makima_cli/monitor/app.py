@@ -1,0 +1,96 @@
+"""The terminal: draws the state five times a second at most, and hands keys on."""
+
+import os
+import sys
+from collections.abc import Awaitable, Callable, Coroutine
+from datetime import UTC, datetime
+from typing import ClassVar, Final
+
+from rich.text import Text
+from textual import events
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.widget import Widget
+
+from makima_cli.monitor.cells import plain_style, to_ascii
+from makima_cli.monitor.keys import Act, press
+from makima_cli.monitor.state import MonitorState
+from makima_cli.monitor.view import draw
+
+DRAW_SECONDS: Final = 0.2
+
+
+class Picture(Widget, can_focus=True):
+    """The whole screen, as one text."""
+
+    DEFAULT_CSS = "Picture { width: 100%; height: 100%; background: ansi_default; color: ansi_default; }"
+
+    def __init__(self, state: MonitorState, act: Callable[[Act], None]) -> None:
+        super().__init__()
+        self._state = state
+        self._act = act
+        self._coloured = "NO_COLOR" not in os.environ
+        self._utf8 = is_utf8(getattr(sys.__stderr__, "encoding", None))
+
+    def render(self) -> Text:
+        text = Text(no_wrap=True, end="")
+        for number, line in enumerate(draw(self._state, *self.size, datetime.now(UTC))):
+            text.append("\n" if number else "")
+            for piece in line:
+                shown = piece.text if self._utf8 else to_ascii(piece.text)
+                text.append(shown, piece.style if self._coloured else plain_style(piece.style))
+        return text
+
+    def on_key(self, event: events.Key) -> None:
+        event.stop()
+        event.prevent_default()
+        asked = press(self._state, event.key, event.character, datetime.now(UTC))
+        self.refresh()
+        if asked is not None:
+            self._act(asked)
+
+
+class MonitorApp(App[None]):
+    """`feed` runs beside it; its error ends the app. `write` does what a key asked for."""
+
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+c", "quit", priority=True, show=False)]
+    CSS = "Screen { background: ansi_default; }"
+
+    def __init__(
+        self,
+        state: MonitorState,
+        feed: Callable[[], Awaitable[None]],
+        write: Callable[[Act], Coroutine[None, None, None]],
+    ) -> None:
+        super().__init__(ansi_color=True)
+        self._state = state
+        self._feed = feed
+        self._write = write
+        self.error: Exception | None = None
+
+    def compose(self) -> ComposeResult:
+        yield Picture(self._state, self._do)
+
+    def on_mount(self) -> None:
+        picture = self.query_one(Picture)
+        picture.focus()
+        self.set_interval(DRAW_SECONDS, picture.refresh)
+        self.run_worker(self._run_feed())
+
+    async def _run_feed(self) -> None:
+        try:
+            await self._feed()
+        except Exception as error:  # noqa: BLE001 - told after the terminal is restored
+            self.error = error
+            self.exit()
+
+    def _do(self, act: Act) -> None:
+        if act.kind == "quit":
+            self.exit()
+        else:
+            self.run_worker(self._write(act))
+
+
+def is_utf8(encoding: str | None) -> bool:
+    return (encoding or "").lower().replace("-", "") == "utf8"

@@ -1,0 +1,170 @@
+"""Feeds the state from the server, and writes what a person decided: all effects of the monitor but the screen."""
+
+import asyncio
+from contextlib import aclosing, suppress
+from typing import Final
+
+from makima_sdk.agents import AgentRecord, Agents
+from makima_sdk.connection import Connection
+from makima_sdk.contracts import Contracts
+from makima_sdk.http import Http
+from makima_sdk.models import Contract
+from makima_sdk.monitoring import Filter
+from makima_sdk.monitoring import monitor as stream
+from makima_sdk.problems import ProblemError, UnreachableError
+
+from makima_cli.monitor.keys import Act
+from makima_cli.monitor.state import MAX_AGENTS, MAX_CONTRACTS, Link, MonitorState
+
+RECONNECT_SECONDS: Final = 1.0
+READ_SECONDS: Final = 0.5  # between two rounds of reading what changed
+CHANGED_PER_ROUND: Final = 20
+AGENTS_SECONDS: Final = 2.0
+ALL_SECONDS: Final = 60.0
+PAGE_SIZE: Final = 500
+
+
+class Feed:
+    """Keeps `state` up to date while `run` runs. `wanted` restricts the messages."""
+
+    def __init__(self, connection: Connection, state: MonitorState, wanted: Filter, patience: float) -> None:
+        self._connection = connection
+        self._state = state
+        self._wanted = wanted
+        self._first_patience = patience  # seconds for the first connection
+        self._stale = asyncio.Event()  # what was read is to be read again as a whole
+        self._http = Http(connection.url, connection.token, retry_for=0.0)
+
+    async def run(self) -> None:
+        """Until it is cancelled. A lost connection is made again, and goes on after the last message.
+
+        Raises `UnreachableError` if the first connection fails, and `ProblemError` if the server refuses.
+        """
+        async with self._http, asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._listen())
+            tasks.create_task(self._read())
+
+    async def act(self, act: Act) -> None:
+        """Write it; what came of it is said in the state."""
+        contracts, state = Contracts(self._http), self._state
+        try:
+            match act.kind:
+                case "answer":
+                    await contracts.answer(act.contract_id, act.question_id, act.value)
+                    state.questions.pop(act.contract_id, None)
+                case "confirm":
+                    await contracts.change_phase(
+                        act.contract_id, act.value, confirmed=True, expected_version=act.version
+                    )
+                case _:
+                    await contracts.act(act.contract_id, act.kind, expected_version=act.version)
+        except ProblemError as error:
+            state.said = f"refused: {error.detail} [{error.code}]"
+        except UnreachableError as error:
+            state.said = f"not sent: {error}"
+        else:
+            state.said = f"done: {act.kind} {state.name(act.contract_id)}"
+        state.unread[act.contract_id] = None
+
+    async def _listen(self) -> None:
+        state, patience = self._state, self._first_patience
+        while True:
+            try:
+                await self._follow(patience)
+            except UnreachableError:
+                if state.link is Link.CONNECTING:
+                    raise
+            except ProblemError as error:
+                if error.status < 500:
+                    raise
+            state.link, patience = Link.RECONNECTING, 0.0
+            await asyncio.sleep(RECONNECT_SECONDS)
+
+    async def _follow(self, patience: float) -> None:
+        """Fold messages until the connection is lost."""
+        state = self._state
+        events = stream(
+            self._connection,
+            self._wanted,
+            since=state.position,
+            epoch=state.epoch,
+            patience=0.0,
+            first_patience=patience,
+        )
+        async with aclosing(events):
+            async for event in events:
+                state.fold(event)
+                if event.get("type") in ("hello", "reset"):
+                    self._stale.set()
+
+    async def _read(self) -> None:
+        loop = asyncio.get_running_loop()
+        all_due = agents_due = float("inf")
+        while True:
+            with suppress(UnreachableError, TimeoutError):
+                if self._stale.is_set() or loop.time() >= all_due:
+                    self._stale.clear()
+                    await self._read_all()
+                    all_due, agents_due = loop.time() + ALL_SECONDS, 0.0
+                if loop.time() >= agents_due:
+                    await self._read_agents()
+                    agents_due = loop.time() + AGENTS_SECONDS
+                await self._read_changed()
+            await asyncio.sleep(READ_SECONDS)
+
+    async def _read_all(self) -> None:
+        position = self._state.position
+        found: list[str] = []
+        whole = True
+        try:
+            async for contract in Contracts(self._http).all({"limit": PAGE_SIZE}):
+                self._state.put([contract])
+                found.append(contract.id)
+                self._note_question(contract)
+                if len(found) >= MAX_CONTRACTS:
+                    whole = False
+                    break
+        except UnreachableError:
+            self._stale.set()
+            raise
+        if whole:
+            self._state.keep(found, position)
+
+    async def _read_agents(self) -> None:
+        found: list[AgentRecord] = []
+        cursor: str | None = None
+        while len(found) < MAX_AGENTS:
+            page = await Agents(self._http).page(
+                {"limit": PAGE_SIZE} | ({"cursor": cursor} if cursor else {})
+            )
+            found.extend(page.items)
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+        self._state.put_agents(found)
+
+    async def _read_changed(self) -> None:
+        unread = self._state.unread
+        for contract_id in list(unread)[:CHANGED_PER_ROUND]:
+            unread.pop(contract_id, None)
+            try:
+                contract = await Contracts(self._http).get(contract_id)
+                self._state.put([contract])
+                await self._read_question(contract)
+            except ProblemError as error:
+                if error.status >= 500:
+                    unread[contract_id] = None
+            except UnreachableError:
+                unread[contract_id] = None
+                raise
+
+    def _note_question(self, contract: Contract) -> None:
+        if contract.waiting_for == "question" and contract.id not in self._state.questions:
+            self._state.unread[contract.id] = None
+
+    async def _read_question(self, contract: Contract) -> None:
+        if contract.waiting_for != "question":
+            self._state.put_question(contract.id, None)
+            return
+        asked = await Contracts(self._http).questions(contract.id)
+        self._state.put_question(contract.id, next((each for each in asked if each.status == "open"), None))

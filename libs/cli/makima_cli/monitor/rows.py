@@ -1,0 +1,154 @@
+"""The rows of the panes: one line for a need, a contract, an agent, or an event."""
+
+from datetime import datetime
+from typing import Final
+
+from makima_schemas.agent import AgentStatus
+from makima_schemas.contract.model import ContractStatus
+from makima_sdk.agents import AgentRecord
+from makima_sdk.models import Contract
+
+from makima_cli.event_summary import summary
+from makima_cli.monitor.cells import ALIVE, CURSOR, DEAD, DIM, NEEDS, RESTARTING, Line, Piece, age, fit
+from makima_cli.monitor.state import Event, MonitorState, Need
+
+# The sign of each word, and its style.
+SIGNS: Final = {
+    "waiting": ("?", NEEDS),
+    "question": ("?", NEEDS),
+    "confirm": ("¶", NEEDS),
+    "blocked": ("⊘", NEEDS),
+    "revive": ("■", DEAD),
+    "active": ("●", ALIVE),
+    "stale": ("●", NEEDS),
+    "paused": ("‖", DIM),
+    "created": ("○", ""),
+    "completing": ("◐", ""),
+    "completed": ("✓", DIM),
+    "failed": ("✗", DEAD),
+    "archived": ("–", DIM),
+    "DEAD (UNRECOVERABLE)": ("■", DEAD),
+    "DEAD": ("✗", DEAD),
+    "RESTARTING": ("↻", RESTARTING),
+    "WORKING": ("●", ALIVE),
+    "READY": ("○", ALIVE),
+    "OFFLINE": ("–", DIM),
+}
+_WORDS: Final = {AgentStatus.DEAD_FAILED_REVIVE: "DEAD (UNRECOVERABLE)"}
+_WIDE: Final = 110  # columns from which there is room for what a contract waits for
+MIN_NAME: Final = 8
+
+
+def status_word(contract: Contract) -> str:
+    if contract.status is ContractStatus.WAITING_FOR_INPUT:
+        return "waiting"
+    return "stale" if contract.stale and contract.status is ContractStatus.ACTIVE else contract.status
+
+
+def agent_key(agent: AgentRecord) -> str:
+    """What the cursor of the agents is on."""
+    return f"{agent.contract_id}\n{agent.role}"
+
+
+def agent_word(agent: AgentRecord) -> str:
+    return _WORDS.get(agent.status_now, agent.status_now.upper())
+
+
+def since(moment: datetime | None, now: datetime) -> str:
+    return "–" if moment is None else age((now - moment).total_seconds())
+
+
+def row(word: str, text: str, *, chosen: bool) -> Line:
+    """`▌` and reverse video are the cursor: never colour alone."""
+    sign, style = SIGNS[word]
+    if chosen:
+        return (Piece(f"▌{sign}{text}", CURSOR),)
+    return (Piece(" "), Piece(sign, style), Piece(text))
+
+
+def need(state: MonitorState, each: Need, width: int, now: datetime, *, chosen: bool) -> Line:
+    kind = f"{each.kind:<9}" if width >= _WIDE else ""
+    room = width - 9 - len(kind)
+    name = max(MIN_NAME, room // 3)
+    text = (
+        f" {kind}{fit(state.name(each.contract_id), name)} {fit(each.text, room - name)} "
+        f"{since(each.since, now):>4}"
+    )
+    return row(each.kind, text, chosen=chosen)
+
+
+def contracts_head(width: int) -> Line:
+    waits = f"  {'WAITS FOR':<{_waits(width)}}" if width >= _WIDE else ""
+    text = f"   STATUS     {fit('CONTRACT', _name(width))} PHASE         TASKS{waits} HEARD MOVED"
+    return (Piece(text, "bold"),)
+
+
+def contract(state: MonitorState, each: Contract, width: int, now: datetime, *, chosen: bool) -> Line:
+    word = status_word(each)
+    names = each.phase_names
+    place = f"{each.phase} {names.index(each.phase) + 1}/{len(names)}" if each.phase in names else each.phase
+    tasks = f"{each.tasks.completed}/{each.tasks.total}" if each.tasks.total else "–"
+    waits = f"  {fit(waits_for(each), _waits(width))}" if width >= _WIDE else ""
+    text = (
+        f" {word:<10} {fit(each.name, _name(width))} {fit(place, 13)} {fit(tasks, 5, right=True)}{waits} "
+        f"{since(state.heard.get(each.id), now):>5} {since(state.moved(each), now):>5}"
+    )
+    return row(word, text, chosen=chosen)
+
+
+def waits_for(each: Contract) -> str:
+    """What the contract lacks to go on, as far as its own record tells."""
+    match each.status:
+        case ContractStatus.BLOCKED:
+            return each.blocked_reason or "its block to be removed"
+        case ContractStatus.FAILED:
+            return each.failure_reason or ""
+        case ContractStatus.WAITING_FOR_INPUT:
+            return "you, to confirm" if each.waiting_for == "phase_confirmation" else "an answer"
+        case ContractStatus.PAUSED:
+            return "resume"
+        case ContractStatus.CREATED:
+            return "its start"
+        case ContractStatus.ACTIVE:
+            left = each.tasks.total - each.tasks.completed
+            tasks = [f"{left} of {each.tasks.total} tasks"] if left else []
+            return ", ".join([*tasks, *each.missing_deliverables()])
+        case _:
+            return ""
+
+
+def agents_head(width: int) -> Line:
+    return (Piece(f"   {'STATE':<24} {fit('AGENT', width - 41)} DUE IN MOVED", "bold"),)
+
+
+def agent(state: MonitorState, each: AgentRecord, width: int, now: datetime, *, chosen: bool) -> Line:
+    """`DUE IN`: when it is declared dead unless it is heard."""
+    word = agent_word(each)
+    stuck = f"⧗ stuck {since(each.progress_at, now)}" if each.stuck else ""
+    due = "–" if each.ready_until is None else age((each.ready_until - now).total_seconds())
+    name = f"{each.role} {state.name(each.contract_id)}"
+    label = f"{word} {stuck}" if stuck else word
+    text = (
+        f" {fit(label, 24)} {fit(name, width - 41)} {due:>6} {since(each.progress_at or each.since, now):>5}"
+    )
+    return row(word, text, chosen=chosen)
+
+
+def event(state: MonitorState, each: Event, width: int) -> Line:
+    name = max(MIN_NAME, (width - 12) * 2 // 5)
+    at = str(each.get("timestamp", ""))[11:19]
+    contract_name = fit(state.name(str(each.get("contract_id"))), name)
+    return (Piece(f" {fit(at, 8)}  {contract_name} {fit(event_text(each), width - 13 - name)} "),)
+
+
+def event_text(each: Event) -> str:
+    return f"{each.get('type')}  {summary(each)}"
+
+
+def _name(width: int) -> int:
+    """Cells for the name of a contract."""
+    return width - 46 if width < _WIDE else 32
+
+
+def _waits(width: int) -> int:
+    return width - 80

@@ -1,0 +1,301 @@
+"""What the monitor knows: a fold of the monitor's messages and of the pages of the API.
+
+Pages and messages come over two ways, in any order and more than once: a contract's newest version wins, and a
+message counts once, by its position. Everything held is bounded, however many messages come.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import IntEnum, StrEnum
+from typing import Final, NamedTuple
+
+from makima_schemas.agent import AgentStatus
+from makima_schemas.contract.model import ContractStatus
+from makima_sdk.agents import AgentRecord
+from makima_sdk.models import Contract, Question
+
+from makima_cli.monitor.wanted import AGENTS, CONTRACTS, EVENTS, Members, Wanted
+
+MAX_CONTRACTS: Final = 10_000
+MAX_AGENTS: Final = 10_000
+MAX_EVENTS: Final = 500
+MAX_DELETED: Final = 1_000
+MAX_UNREAD: Final = 1_000  # contracts that are to be read again
+
+Event = Mapping[str, object]
+AgentKey = tuple[str, str]  # contract id, role
+
+# Messages of events in the contract's own stream: a contract that was read before them is older than they are.
+OWN: Final = frozenset(
+    {"StatusChanged", "PhaseChanged", "TaskCompleted", "DeliverableCompleted", "QuestionAsked"}
+)
+
+
+class Pane(IntEnum):
+    CONTRACTS = 1
+    AGENTS = 2
+    EVENTS = 3
+
+
+PANE_FILTERS: Final[Mapping[Pane, Members]] = {
+    Pane.CONTRACTS: CONTRACTS,
+    Pane.AGENTS: AGENTS,
+    Pane.EVENTS: EVENTS,
+}
+
+
+class Link(StrEnum):
+    """The connection to the server."""
+
+    CONNECTING = "connecting"
+    LIVE = "live"
+    BEHIND = "behind"
+    RECONNECTING = "reconnecting"
+
+
+class Need(NamedTuple):
+    """Something that waits for a person."""
+
+    kind: str  # question, confirm, blocked or revive
+    contract_id: str
+    since: datetime
+    text: str
+
+
+class Prompt(NamedTuple):
+    """What is being typed in the last line, and for what."""
+
+    kind: str  # filter, answer, or an action that asks whether to do it
+    contract_id: str = ""
+    text: str = ""
+    asks: str = ""
+    question_id: str = ""
+
+
+@dataclass(slots=True)
+class MonitorState:
+    only: frozenset[str] = frozenset()  # the contracts that are wanted; empty: all
+    contracts: dict[str, Contract] = field(default_factory=dict[str, Contract])
+    agents: dict[AgentKey, AgentRecord] = field(default_factory=dict[AgentKey, AgentRecord])
+    questions: dict[str, Question] = field(default_factory=dict[str, Question])  # the oldest open one
+    heard: dict[str, datetime] = field(default_factory=dict[str, datetime])  # of a contract's senders
+    events: deque[Event] = field(default_factory=lambda: deque[Event](maxlen=MAX_EVENTS))
+    unread: dict[str, None] = field(default_factory=dict[str, None])  # contracts to read again, in order
+    position: int | None = None
+    epoch: str | None = None
+    link: Link = Link.CONNECTING
+    pane: Pane = Pane.CONTRACTS
+    filters: dict[Pane, Wanted] = field(default_factory=lambda: {pane: Wanted() for pane in Pane})
+    selected: dict[Pane, str] = field(default_factory=lambda: dict.fromkeys(Pane, ""))
+    opened: str = ""  # the contract whose details are shown; empty: none
+    prompt: Prompt | None = None
+    said: str = ""  # what came of the last action
+    help: bool = False
+    _told: dict[str, datetime] = field(
+        default_factory=dict[str, datetime]
+    )  # last message of `OWN`, by contract
+    _deleted: deque[str] = field(default_factory=lambda: deque[str](maxlen=MAX_DELETED))
+
+    def fold(self, event: Event) -> None:
+        """Take one message of the monitor in; one that was taken in before changes nothing."""
+        match event:
+            case {"type": "hello", "epoch": str(epoch), "position": int(position)}:
+                self.link = Link.LIVE
+                self.epoch = self.epoch or epoch
+                self.position = position if self.position is None else self.position
+            case {"type": "reset", "epoch": str(epoch), "position": int(position)}:
+                self._begin_again(epoch, position)
+            case {"type": "lagging"}:
+                self.link = Link.BEHIND
+            case {"type": "Heartbeat", "contract_id": str(contract_id), "timestamp": str(at)}:
+                self._hear(contract_id, datetime.fromisoformat(at))
+            case {"position": int(position), "contract_id": str(contract_id), "timestamp": str(at)}:
+                if self.position is None or position > self.position:
+                    self.position, self.link = position, Link.LIVE
+                    self.events.append(event)
+                    self._change(contract_id, event, datetime.fromisoformat(at))
+            case _:
+                pass
+
+    def put(self, contracts: Iterable[Contract]) -> None:
+        """Take contracts in as they were read; one that is older than what is known is left."""
+        for contract in contracts:
+            known = self.contracts.get(contract.id)
+            if contract.id in self._deleted or not self._is_wanted(contract.id):
+                continue
+            if known is None and len(self.contracts) >= MAX_CONTRACTS:
+                continue
+            told = self._told.get(contract.id)
+            if told is not None and (contract.updated_at or contract.created_at) < told:
+                self._read_again(contract.id)
+            elif known is None or contract.version >= known.version:
+                self.contracts[contract.id] = _latest_activity(contract, known)
+                self._told.pop(contract.id, None)
+
+    def keep(self, contract_ids: Iterable[str], read_at: int | None) -> None:
+        """All contracts there are, read when the log was at `read_at`: forget the others, unless news came."""
+        if read_at != self.position:
+            return
+        for contract_id in self.contracts.keys() - set(contract_ids):
+            self._forget(contract_id)
+
+    def put_agents(self, agents: Iterable[AgentRecord]) -> None:
+        """Take all agents in, as they were read."""
+        self.agents = dict([((each.contract_id, each.role), each) for each in agents][:MAX_AGENTS])
+
+    def put_question(self, contract_id: str, question: Question | None) -> None:
+        """The oldest open question of a contract; None: it has none."""
+        self.questions.pop(contract_id, None)
+        if question is not None and contract_id in self.contracts:
+            self.questions[contract_id] = question
+
+    def name(self, contract_id: str) -> str:
+        known = self.contracts.get(contract_id)
+        return known.name if known else contract_id
+
+    def moved(self, contract: Contract) -> datetime:
+        return contract.last_activity_at or contract.created_at
+
+    def needs(self) -> list[Need]:
+        """What waits for a person, oldest first."""
+        found = [need for each in self.contracts.values() if (need := self._need(each)) is not None]
+        found += [
+            Need("revive", each.contract_id, each.since, f"{each.role}: its restarts failed")
+            for each in self.agents.values()
+            if each.status_now is AgentStatus.DEAD_FAILED_REVIVE and each.since is not None
+        ]
+        return sorted(found, key=lambda need: (need.since, need.contract_id))
+
+    def listed(self, now: datetime) -> list[Contract]:
+        """The contracts that the filter lets through: what waits for a person first, what has ended last."""
+        wanted = self.filters[Pane.CONTRACTS]
+        return sorted((each for each in self.contracts.values() if wanted.contract(each, now)), key=_order)
+
+    def listed_agents(self) -> list[AgentRecord]:
+        """The agents that the filter lets through: the dead first, then the stuck."""
+        wanted = self.filters[Pane.AGENTS]
+        found = (each for each in self.agents.values() if wanted.agent(each, self.name(each.contract_id)))
+        return sorted(found, key=_agent_order)
+
+    def subject(self) -> str:
+        """The contract that actions are about; empty: none."""
+        if self.opened:
+            return self.opened
+        return self.selected[self.pane].partition("\n")[0] if self.pane is not Pane.EVENTS else ""
+
+    def _is_wanted(self, contract_id: str) -> bool:
+        return not self.only or contract_id in self.only
+
+    def _need(self, contract: Contract) -> Need | None:
+        since = contract.status_changed_at
+        if contract.status is ContractStatus.BLOCKED:
+            return Need("blocked", contract.id, since, contract.blocked_reason or "")
+        if contract.status is not ContractStatus.WAITING_FOR_INPUT:
+            return None
+        if contract.waiting_for == "phase_confirmation":
+            following = next_phase(contract)
+            return Need("confirm", contract.id, since, f"{contract.phase} is ready: go on to {following}?")
+        question = self.questions.get(contract.id)
+        return Need("question", contract.id, since, question.question if question else "…")
+
+    def _change(self, contract_id: str, event: Event, at: datetime) -> None:
+        known = self.contracts.get(contract_id)
+        match event:
+            case {"type": "StatusChanged", "new_status": None}:
+                self._deleted.append(contract_id)
+                self._forget(contract_id)
+                return
+            case {"type": "StatusChanged", "new_status": str(status)} if known:
+                change: dict[str, object] = {"status": ContractStatus(status), "status_changed_at": at}
+            case {"type": "PhaseChanged", "new_phase": str(phase)}:
+                change = {"phase": phase}
+            case {"type": "StaleDetected"}:
+                change = {"stale": True}
+            case {"type": "StaleCleared"}:
+                change = {"stale": False}
+            case {"type": "AgentStatusChanged", "role": str(role), "new_status": str(status)}:
+                change = {}
+                self._change_agent((contract_id, role), AgentStatus(status), at)
+            case _:
+                change = {}
+        if event.get("type") in OWN:
+            self._told[contract_id] = at
+            change["last_activity_at"] = at
+        self._read_again(contract_id)
+        if known is not None:
+            self.contracts[contract_id] = replace(known, **change)  # pyright: ignore[reportArgumentType] - as above
+        else:
+            self._told.pop(contract_id, None)
+
+    def _change_agent(self, key: AgentKey, status: AgentStatus, at: datetime) -> None:
+        known = self.agents.get(key)
+        if known is not None or len(self.agents) < MAX_AGENTS:
+            made = known or AgentRecord(*key)
+            self.agents[key] = replace(made, agent_status=status, since=at, stuck=False)
+
+    def _hear(self, contract_id: str, at: datetime) -> None:
+        if contract_id in self.contracts:
+            self.heard[contract_id] = max(at, self.heard.get(contract_id, at))
+
+    def _read_again(self, contract_id: str) -> None:
+        if len(self.unread) < MAX_UNREAD:
+            self.unread[contract_id] = None
+
+    def _forget(self, contract_id: str) -> None:
+        for known in (self.contracts, self.questions, self.heard, self._told, self.unread):
+            known.pop(contract_id, None)
+        self.agents = {key: each for key, each in self.agents.items() if key[0] != contract_id}
+
+    def _begin_again(self, epoch: str, position: int) -> None:
+        """The log is another one: what was known is read again; filters and selection stay."""
+        self.epoch, self.position, self.link = epoch, position, Link.LIVE
+        for known in (self.contracts, self.agents, self.questions, self.heard, self._told, self.unread):
+            known.clear()
+        self._deleted.clear()
+
+
+def next_phase(contract: Contract) -> str | None:
+    """The phase after the present one; None after the last."""
+    names = contract.phase_names
+    place = names.index(contract.phase) + 1 if contract.phase in names else len(names)
+    return names[place] if place < len(names) else None
+
+
+def _latest_activity(contract: Contract, known: Contract | None) -> Contract:
+    times = [each.last_activity_at for each in (contract, known) if each and each.last_activity_at]
+    return replace(contract, last_activity_at=max(times, default=None))
+
+
+_RANK: Final = {
+    ContractStatus.WAITING_FOR_INPUT: 0,
+    ContractStatus.BLOCKED: 0,
+    ContractStatus.ACTIVE: 1,
+    ContractStatus.COMPLETING: 2,
+    ContractStatus.PAUSED: 3,
+    ContractStatus.CREATED: 4,
+    ContractStatus.FAILED: 5,
+    ContractStatus.COMPLETED: 6,
+    ContractStatus.ARCHIVED: 7,
+}
+
+
+def _order(contract: Contract) -> tuple[int, datetime, str]:
+    rank = _RANK[contract.status]
+    return rank, contract.created_at if rank else contract.status_changed_at, contract.id
+
+
+_AGENT_RANK: Final = {
+    AgentStatus.DEAD_FAILED_REVIVE: 0,
+    AgentStatus.DEAD: 1,
+    AgentStatus.RESTARTING: 2,
+    AgentStatus.WORKING: 4,
+    AgentStatus.READY: 5,
+    AgentStatus.OFFLINE: 6,
+}
+
+
+def _agent_order(agent: AgentRecord) -> tuple[int, str, str]:
+    rank = 3 if agent.stuck else _AGENT_RANK[agent.status_now]
+    return rank, agent.contract_id, agent.role

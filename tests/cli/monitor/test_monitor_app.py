@@ -1,0 +1,127 @@
+"""The monitor as a terminal application: keys by textual's pilot, on a state that is fed and on a real gateway."""
+
+import asyncio
+import sys
+from datetime import UTC, datetime
+
+import pytest
+from makima_cli.monitor.app import MonitorApp
+from makima_cli.monitor.feed import Feed
+from makima_cli.monitor.keys import Act
+from makima_cli.monitor.state import Link, MonitorState, Pane
+from makima_kernel.testing.eventually import eventually
+from makima_local import ports
+from makima_sdk import Connection, Contracts, Filter, Http
+from makima_sdk.problems import UnreachableError
+from textual.pilot import Pilot
+
+from tests.cli.conftest import Makima
+from tests.cli.monitor.states import event, fleet
+from tests.cli.served import environ, gateways
+from tests.sdk.proxy import Proxy
+
+__all__ = ("environ", "gateways")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("terminal monitor")]
+
+
+async def _is(fact: bool) -> bool:
+    return fact
+
+
+async def _type(pilot: Pilot[None], keys: str) -> None:
+    """Each character as textual names its key; a line end is Enter."""
+    names = {"\n": "enter", "/": "slash", ":": "colon", "_": "underscore", ",": "comma"}
+    await pilot.press(*[names.get(key, key) for key in keys])
+
+
+def _app(state: MonitorState, acts: list[Act]) -> MonitorApp:
+    async def write(act: Act) -> None:
+        acts.append(act)
+
+    async def feed() -> None:
+        await asyncio.Event().wait()
+
+    return MonitorApp(state, feed, write)
+
+
+async def test_keys_move_filter_open_and_answer() -> None:
+    state, acts = fleet(), list[Act]()
+    async with _app(state, acts).run_test(size=(80, 24)) as pilot:
+        await pilot.press("j", "enter")
+        assert state.opened == "c2"
+        await pilot.press("escape", "a", "1", "enter")
+        await pilot.press("slash", *"stale", "colon", *"true", "enter")
+        assert state.filters[Pane.CONTRACTS].text == "stale:true"
+        await pilot.press("tab", "2")
+        assert state.pane is Pane.AGENTS
+    assert acts == [Act("answer", "c2", "blue", "q1")]
+
+
+@pytest.mark.parametrize("key", ["q", "ctrl+c"])
+async def test_it_ends_by_q_and_by_ctrl_c(key: str) -> None:
+    app = _app(fleet(), [])
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press(key)
+        await eventually(lambda: _is(not app.is_running))
+
+
+async def test_messages_are_drawn_while_keys_are_typed() -> None:
+    state = fleet()
+    async with _app(state, []).run_test(size=(200, 50)) as pilot:
+        for position in range(2, 400):
+            state.fold(event("TaskCompleted", position, "c1", task_name="again", success=True))
+            if position % 40 == 0:
+                await pilot.press("j")
+        assert state.selected[Pane.CONTRACTS] == state.listed(datetime.now(UTC))[5].id
+
+
+async def test_it_says_that_the_server_cannot_be_reached() -> None:
+    state = MonitorState()
+    feed = Feed(Connection(f"http://127.0.0.1:{ports.free()}"), state, Filter(), 0.0)
+    app = MonitorApp(state, feed.run, feed.act)
+    async with app.run_test(size=(80, 24)):
+        await eventually(lambda: _is(app.error is not None))
+    assert isinstance(app.error, ExceptionGroup)
+    assert isinstance(app.error.exceptions[0], UnreachableError)
+
+
+async def test_it_answers_on_a_real_gateway_and_outlives_its_restart(environ: dict[str, str]) -> None:
+    url, token = environ["MAKIMA_URL"], environ["MAKIMA_TOKEN"]
+    async with Http(url, token) as http:
+        contracts = Contracts(http)
+        contract = await contracts.create("a question for you")
+        await contracts.act(contract.id, "start")
+        question = await contracts.ask(contract.id, "Which?", question_type="choice", options=("a", "b"))
+        proxy, state = Proxy(int(url.rpartition(":")[2])), MonitorState()
+        feed = Feed(Connection(f"http://127.0.0.1:{proxy.port}", token=token), state, Filter(), 2.0)
+        app = MonitorApp(state, feed.run, feed.act)
+        async with await proxy.serve(), app.run_test(size=(80, 24)) as pilot:
+            await eventually(lambda: _is(contract.id in state.questions))
+            await _type(pilot, "/status:waiting_for_input,active\n")
+            await _type(pilot, "n")
+            proxy.take_away()
+            await eventually(lambda: _is(state.link is Link.RECONNECTING))
+            later = await contracts.create("made while it was away")
+            proxy.bring_back()
+            await eventually(lambda: _is(state.link is Link.LIVE and later.id in state.contracts))
+            assert state.filters[Pane.CONTRACTS].text == "status:waiting_for_input,active"
+            assert state.selected[Pane.CONTRACTS] == contract.id
+            await _type(pilot, "a2\n")
+            await eventually(lambda: _is(state.said.startswith("done: answer")))
+            await eventually(lambda: _is(state.contracts[contract.id].status == "active"))
+        assert app.error is None
+        answered = await contracts.questions(contract.id)
+        assert [(each.id, each.answer) for each in answered] == [(question.id, "b")]
+
+
+async def test_no_command_imports_textual_before_it_draws() -> None:
+    code = "import sys, makima_cli.main, makima_cli.contracts.watch; print('textual' in sys.modules)"
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdout=asyncio.subprocess.PIPE)
+    assert (await process.communicate())[0] == b"False\n"
+
+
+async def test_without_a_terminal_the_screen_is_refused_and_lines_are_the_default(makima: Makima) -> None:
+    ran = await makima("contracts", "monitor", "--format", "tui")
+    assert (ran.exit, "needs a terminal" in ran.err) == (2, True)
+    ran = await makima("contracts", "monitor", "--help")
+    assert "tui on a terminal, else text" in " ".join(ran.out.split())
