@@ -18,6 +18,8 @@ from makima_cli.monitor.state import MonitorState
 from makima_cli.monitor.view import draw
 
 DRAW_SECONDS: Final = 0.2
+LIST_SECONDS: Final = 0.2  # between two lists of up to `MANY` contracts; of twice as many, twice that
+MANY: Final = 1000
 
 
 class Picture(Widget, can_focus=True):
@@ -67,6 +69,7 @@ class MonitorApp(App[None]):
         self._state = state
         self._feed = feed
         self._write = write
+        self._ticks = 0
         self.error: Exception | None = None
 
     def compose(self) -> ComposeResult:
@@ -76,7 +79,15 @@ class MonitorApp(App[None]):
         picture = self.query_one(Picture)
         picture.focus()
         self.set_interval(DRAW_SECONDS, picture.refresh)
+        self._state.frame = 0
+        self.set_interval(LIST_SECONDS, self._next_frame)
         self.run_worker(self._run_feed())
+
+    def _next_frame(self) -> None:
+        """The lists are made anew; of many, less often, so that keys need not wait for them."""
+        self._ticks += 1
+        if self._ticks % (1 + len(self._state.contracts) // MANY) == 0:
+            self._state.frame = self._ticks
 
     async def _run_feed(self) -> None:
         try:

@@ -5,11 +5,11 @@ message counts once, by its position. Everything held is bounded, however many m
 """
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import IntEnum, StrEnum
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar, cast
 
 from makima_schemas.agent import AgentStatus
 from makima_schemas.contract.model import ContractStatus
@@ -25,12 +25,15 @@ MAX_DELETED: Final = 1_000
 MAX_UNREAD: Final = 1_000  # contracts that are to be read again
 
 Event = Mapping[str, object]
+T = TypeVar("T")
 AgentKey = tuple[str, str]  # contract id, role
 
 # Messages of events in the contract's own stream: a contract that was read before them is older than they are.
 OWN: Final = frozenset(
     {"StatusChanged", "PhaseChanged", "TaskCompleted", "DeliverableCompleted", "QuestionAsked"}
 )
+
+WAITING: Final = frozenset({ContractStatus.BLOCKED, ContractStatus.WAITING_FOR_INPUT})
 
 
 class Pane(IntEnum):
@@ -93,10 +96,24 @@ class MonitorState:
     prompt: Prompt | None = None
     said: str = ""  # what came of the last action
     help: bool = False
+    # Of what is drawn: lists are made once for each. None: whenever they are asked for.
+    frame: int | None = None
+    _made: dict[str, tuple[tuple[int, str], object]] = field(
+        default_factory=dict[str, tuple[tuple[int, str], object]]
+    )
     _told: dict[str, datetime] = field(
         default_factory=dict[str, datetime]
     )  # last message of `OWN`, by contract
     _deleted: deque[str] = field(default_factory=lambda: deque[str](maxlen=MAX_DELETED))
+
+    def once(self, name: str, make: Callable[[], T], wanted: str = "") -> T:
+        """What `make` makes, the same for the whole frame: with many contracts a key would wait for it."""
+        if self.frame is None:
+            return make()
+        known = self._made.get(name)
+        if known is None or known[0] != (self.frame, wanted):
+            known = self._made[name] = ((self.frame, wanted), make())
+        return cast("T", known[1])
 
     def fold(self, event: Event) -> None:
         """Take one message of the monitor in; one that was taken in before changes nothing."""
@@ -160,7 +177,12 @@ class MonitorState:
 
     def needs(self) -> list[Need]:
         """What waits for a person, oldest first."""
-        found = [need for each in self.contracts.values() if (need := self._need(each)) is not None]
+        return self.once("needs", self._needs)
+
+    def _needs(self) -> list[Need]:
+        found = [
+            need for each in self.contracts.values() if each.status in WAITING and (need := self._need(each))
+        ]
         found += [
             Need("revive", each.contract_id, each.since, f"{each.role}: its restarts failed")
             for each in self.agents.values()
@@ -171,13 +193,22 @@ class MonitorState:
     def listed(self, now: datetime) -> list[Contract]:
         """The contracts that the filter lets through: what waits for a person first, what has ended last."""
         wanted = self.filters[Pane.CONTRACTS]
-        return sorted((each for each in self.contracts.values() if wanted.contract(each, now)), key=_order)
+        return self.once("contracts", lambda: self._listed(wanted, now), wanted.text)
+
+    def _listed(self, wanted: Wanted, now: datetime) -> list[Contract]:
+        everything = self.contracts.values()
+        found = (each for each in everything if wanted.contract(each, now)) if wanted.text else everything
+        return sorted(found, key=_order)
 
     def listed_agents(self) -> list[AgentRecord]:
         """The agents that the filter lets through: the dead first, then the stuck."""
         wanted = self.filters[Pane.AGENTS]
-        found = (each for each in self.agents.values() if wanted.agent(each, self.name(each.contract_id)))
-        return sorted(found, key=_agent_order)
+        return self.once("agents", lambda: self._listed_agents(wanted), wanted.text)
+
+    def _listed_agents(self, wanted: Wanted) -> list[AgentRecord]:
+        everything = self.agents.values()
+        found = (each for each in everything if wanted.agent(each, self.name(each.contract_id)))
+        return sorted(found if wanted.text else everything, key=_agent_order)
 
     def subject(self) -> str:
         """The contract that actions are about; empty: none."""

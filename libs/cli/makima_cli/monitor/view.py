@@ -100,6 +100,12 @@ def _lists(state: MonitorState, needs: list[Need], width: int, height: int, now:
 
 
 def _headline(state: MonitorState, needs: Sequence[Need], width: int) -> str:
+    agents, contracts = state.once("counts", lambda: _counts(state))
+    return f"{len(needs)} need you   {agents}" + ("" if width < WIDE else f"   {contracts}")
+
+
+def _counts(state: MonitorState) -> tuple[str, str]:
+    """The headline's figures of agents, and of contracts."""
     count = Counter(each.status_now for each in state.agents.values())
     alive = count[AgentStatus.READY] + count[AgentStatus.WORKING]
     dead = count[AgentStatus.DEAD] + count[AgentStatus.DEAD_FAILED_REVIVE]
@@ -107,8 +113,8 @@ def _headline(state: MonitorState, needs: Sequence[Need], width: int) -> str:
     stuck = sum(each.stuck for each in state.agents.values())
     active = sum(each.status is ContractStatus.ACTIVE for each in state.contracts.values())
     stale = sum(each.stale and each.status not in ENDED for each in state.contracts.values())
-    agents = f"{len(needs)} need you   {alive}/{expected} alive   {dead} dead   {stuck} stuck"
-    return agents if width < WIDE else f"{agents}   {active} contracts active   {stale} stale"
+    agents = f"{alive}/{expected} alive   {dead} dead   {stuck} stuck"
+    return agents, f"{active} contracts active   {stale} stale"
 
 
 def _freshness(state: MonitorState) -> str:
