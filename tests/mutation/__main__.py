@@ -37,7 +37,31 @@ DETECTED: Final = tuple(
     for name in ("what_is_asked_of_a_contract", "completion_rules", "both_know_a_contract_alike")
 )
 # What a rule's own tests are called, where it is not as the rule itself.
-NAMED: Final = {"maintenance": "maintenance_rules", "triggers": "agent_rules", "agent": "agent_rules"}
+NAMED: Final = {
+    "maintenance": "maintenance_rules",
+    "triggers": "agent_rules",
+    "agent": "agent_rules",
+    "audit": "auditor",
+    "moves": "progress",
+    "placement": "placement_rules",
+    "restoring": "saved_state_rules",
+    "saving": "saved_state_rules",
+}
+# Pure rules of the libraries, each with its tests.
+OF_LIBRARIES: Final = {
+    "schemas/makima_schemas/connections.py": ("schemas/test_connections.py",),
+    "schemas/makima_schemas/supervisors_agent.py": ("schemas/test_supervisors_agent.py",),
+    "schemas/makima_schemas/saved_state.py": (
+        "schemas/test_saved_state.py",
+        "services/supervisor_heartbeat/test_saved_state_rules.py",
+    ),
+    "daemon/makima_daemon/restart_policy.py": ("daemon/test_restart_policy.py",),
+    "daemon/makima_daemon/endings.py": ("daemon/test_endings.py",),
+    "daemon/makima_daemon/adoption.py": ("daemon/test_adoption.py",),
+    "daemon/makima_daemon/hooks.py": ("daemon/test_hook_effects.py",),
+    "sdk/makima_sdk/spool_format.py": ("sdk/test_spool_file.py",),
+    "sdk/makima_sdk/lease.py": ("sdk/test_lease.py",),
+}
 
 
 @dataclass
@@ -65,8 +89,8 @@ def subjects() -> Iterator[Subject]:
         "libs/kernel/makima_kernel/commands/lifecycle.py",
         ("tests/kernel/commands/test_lifecycle.py", "tests/generated/test_generated.py", *CONTRACT),
     )
-    for name in ("connections", "supervisors_agent"):
-        yield Subject(f"libs/schemas/makima_schemas/{name}.py", (f"tests/schemas/test_{name}.py",))
+    for path, tests in OF_LIBRARIES.items():
+        yield Subject(f"libs/{path}", tuple(f"tests/{test}" for test in tests))
     for path in rules("contract"):
         agents = Path(path).stem in {"agents", "returns"}
         yield Subject(path, FENCED if agents else (*CONTRACT, *FENCED))

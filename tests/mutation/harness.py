@@ -20,8 +20,12 @@ from makima_kernel.installed_services import installed_services
 
 Fate = Literal["killed", "survived", "hung"]
 ROOT: Final = Path(__file__).parents[2]
-# Imported anew for each change, as they may have imported the changed module: the services and the tests.
-RELOADED: Final = frozenset({"tests", "conftest", *(service.package for service in installed_services())})
+# Imported anew for each change, as they may have imported the changed module: the services, what runs beside
+# agents, and the tests.
+BESIDE_AGENTS: Final = ("makima_sdk", "makima_daemon")
+RELOADED: Final = frozenset(
+    {"tests", "conftest", *BESIDE_AGENTS, *(service.package for service in installed_services())}
+)
 SERVERS: Final = frozenset({"postgres_server", "nats_server", "make_postgres", "make_nats"})
 QUIET: Final = (
     "-x",
@@ -63,7 +67,8 @@ class Instead(MetaPathFinder, Loader):
 def preload() -> None:
     """Everything that the tests import, once; the forks forget of it what a change may reach."""
     folders = [
-        str(ROOT / "tests" / name) for name in ("services", "schemas", "kernel/commands/test_lifecycle.py")
+        str(ROOT / "tests" / name)
+        for name in ("services", "schemas", "daemon", "sdk", "kernel/commands/test_lifecycle.py")
     ]
     with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
         pytest.main(["--collect-only", *QUIET, *folders], plugins=[OnlyPure()])
@@ -93,6 +98,7 @@ def _try(module: str, code: CodeType, tests: Sequence[str], seconds: float) -> i
             del sys.modules[loaded]
     sys.meta_path.insert(0, Instead(module, code))
     try:
-        return int(pytest.main([*QUIET, *(str(ROOT / test) for test in tests)], plugins=[OnlyPure()]))
+        ended = pytest.main([*QUIET, *(str(ROOT / test) for test in tests)], plugins=[OnlyPure()])
+        return 0 if ended == pytest.ExitCode.NO_TESTS_COLLECTED else int(ended)
     except BaseException:  # noqa: BLE001 - a change that cannot even be loaded is noticed
         return 1
