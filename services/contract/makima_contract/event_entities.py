@@ -4,11 +4,17 @@ from collections.abc import Sequence
 
 from makima_kernel.projections.projection import Applied
 from makima_schemas.agent import AgentJoined, AgentLeft, AgentStatusChanged
-from makima_schemas.contract.events import ContractResumed
+from makima_schemas.contract.events import (
+    ContractCreated,
+    ContractDeleted,
+    ContractReopened,
+    ContractResumed,
+)
 from makima_schemas.contract.model import ContractStatus, SupervisorTaskStatus
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorState, SupervisorStateChanged
 
 Key = tuple[str, str]  # (tenant, contract id)
+SupervisorKey = tuple[str, str, str]  # (tenant, contract id, task id)
 
 
 def contract_of_live_supervisor(applied: Applied) -> Key | None:
@@ -60,6 +66,24 @@ def supervisor_task_status(applied: Applied) -> SupervisorTaskStatus:
             return "pending"
         case _:
             return "running"
+
+
+def supervisors_of(batch: Sequence[Applied]) -> tuple[set[Key], set[SupervisorKey]]:
+    """The contracts of which an event concerns every supervisor, and the single supervisors of the other ones: a
+    heartbeat's event must not cost as much as its contract has supervisors.
+    """
+    of_all = {
+        contract_key(applied)
+        for applied in batch
+        if isinstance(applied.event, ContractCreated | ContractReopened | ContractDeleted)
+        or resumes_unstarted(applied)
+    }
+    single = {
+        (*contract, applied.recorded.entity_id)
+        for applied in batch
+        if (contract := contract_of_supervisor(applied)) is not None and contract not in of_all
+    }
+    return of_all, single
 
 
 def daemons_of(batch: Sequence[Applied]) -> set[Key]:

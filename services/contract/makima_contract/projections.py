@@ -29,10 +29,12 @@ from makima_schemas.supervisor import SupervisorRegistered, SupervisorStateChang
 from makima_contract.domain.returns import tasks_to_return
 from makima_contract.event_entities import (
     Key,
+    SupervisorKey,
     contract_key,
     contract_of_agent,
     contract_of_supervisor,
     daemons_of,
+    supervisors_of,
 )
 from makima_contract.rows import (
     NO_LONGER_CREATED,
@@ -73,7 +75,7 @@ class Unstarted:
         await _agents(connection, batch)
         batch = [applied for applied in batch if contract_of_agent(applied) is None]
         touched = {contract_of_supervisor(applied) or contract_key(applied) for applied in batch}
-        rows = await _load(connection, touched, daemons_of(batch))
+        rows = await _load(connection, touched, supervisors_of(batch), daemons_of(batch))
         before = deepcopy(rows)
         for applied in batch:
             rows.fold(applied)
@@ -125,15 +127,22 @@ async def _agents(connection: asyncpg.Connection, whole: Sequence[Applied]) -> N
     await _execute(connection, "store_returns", to_return, 8)
 
 
-async def _load(connection: asyncpg.Connection, touched: Collection[Key], daemons: Collection[Key]) -> Rows:
-    """The rows of the contracts `touched`, locked until the transaction ends, and the admissions that bear on
-    them: of `daemons`, and of those of their supervisors.
+async def _load(
+    connection: asyncpg.Connection,
+    touched: Collection[Key],
+    supervisors: tuple[Collection[Key], Collection[SupervisorKey]],
+    daemons: Collection[Key],
+) -> Rows:
+    """The rows of the contracts `touched`, locked until the transaction ends, their supervisors as
+    `supervisors_of` names them, and the admissions that bear on them: of `daemons`, and of those supervisors'.
     """
     rows, keys = Rows(), columns(touched, 2)
+    known = await connection.fetch(SQL["supervisors_of_contracts"], *columns(supervisors[0], 2))
+    known += await connection.fetch(SQL["supervisors_touched"], *columns(supervisors[1], 3))
     for tenant, contract_id, *start in await connection.fetch(SQL["unstarted_touched"], *keys):
         rows.starts[(tenant, contract_id)] = PendingStartRecord(*start)
-    for tenant, contract_id, task_id, *known in await connection.fetch(SQL["supervisors_touched"], *keys):
-        rows.supervisors.setdefault((tenant, contract_id), {})[task_id] = SupervisorRecord(*known)
+    for tenant, contract_id, task_id, *members in known:
+        rows.supervisors.setdefault((tenant, contract_id), {})[task_id] = SupervisorRecord(*members)
     for tenant, contract_id, *assigned in await connection.fetch(SQL["assignments_touched"], *keys):
         rows.assignments[(tenant, contract_id)] = AssignmentRecord(*assigned)
     running = {

@@ -6,8 +6,15 @@ from unstarted as u join unnest($1::text[], $2::text[]) as t (tenant, contract_i
 for update of u;
 
 -- name: supervisors_touched
--- The supervisors of a batch's contracts, also of contracts that do not exist yet. Locked for the same reason
+-- The supervisors that a batch is about, also of contracts that do not exist yet. Locked for the same reason
 -- (`owed_at`).
+select s.tenant, s.contract_id, s.task_id, s.heard_at, s.owed_at, s.traceparent, s.daemon_id, s.task_status
+from supervisors as s join unnest($1::text[], $2::text[], $3::text[]) as t (tenant, contract_id, task_id)
+    using (tenant, contract_id, task_id)
+for update of s;
+
+-- name: supervisors_of_contracts
+-- All supervisors of the contracts whose events concern every one of them. Locked for the same reason.
 select s.tenant, s.contract_id, s.task_id, s.heard_at, s.owed_at, s.traceparent, s.daemon_id, s.task_status
 from supervisors as s join unnest($1::text[], $2::text[]) as t (tenant, contract_id) using (tenant, contract_id)
 for update of s;

@@ -15,6 +15,7 @@ from makima_schemas.codec import encode
 from makima_schemas.contract.events import ContractCreated, ContractDeleted
 from makima_schemas.contract.model import ContractStatus
 from makima_schemas.silence import SilenceDetected, deterministic_id
+from makima_schemas.supervisor import SupervisorRegistered, SupervisorStateChanged
 
 from makima_stale_detector.domain import role_tasks, staleness
 from makima_stale_detector.domain.members import sender as tracked
@@ -26,6 +27,9 @@ from makima_stale_detector.domain.verdicts.mass_silence import Hold
 from makima_stale_detector.domain.verdicts.silence_detected import silence_detected_for
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
+
+# The events that change which supervisors of a contract live, or create it while some do.
+CHANGE_SUPERVISORS: Final = (ContractCreated, SupervisorRegistered, SupervisorStateChanged)
 
 Key = tuple[str, str]
 
@@ -39,50 +43,58 @@ class Silence:
     name = "stale_detector"
     schema = "stale_detector"
     tables = ("senders", "contracts", "holds", "owed", "role_agents", "role_tasks")
-    fold_number = 4
+    fold_number = 5
     events: frozenset[type] = (
         tracked.EVENTS | staleness.EVENTS | mass_silence.EVENTS | role_tasks.EVENTS | {SilenceDetected}
     )
 
     async def apply(self, connection: asyncpg.Connection, batch: Sequence[Applied]) -> None:
-        await _senders(connection, batch)
-        await _contracts(connection, batch)
+        left = await _senders(connection, batch)
+        await _contracts(connection, batch, left)
         await _holds(connection, batch)
         await _pending(connection, batch)
         await _roles(connection, batch)
 
 
-async def _senders(connection: asyncpg.Connection, batch: Sequence[Applied]) -> None:
+async def _senders(connection: asyncpg.Connection, batch: Sequence[Applied]) -> set[Key]:
+    """The result: the contracts that supervisors have left for another one."""
     about = [
         (name, each)
         for each in batch
         if (name := tracked.sender_of_event(each.recorded, each.event)) is not None
     ]
+    left = set[Key]()
     if not about:
-        return
+        return left
     rows = await connection.fetch(SQL["senders"], list({name for name, _ in about}))
     known: dict[str, Sender | None] = {row["name"]: tracked.from_row(row) for row in rows}
     for name, each in about:
-        known[name] = tracked.evolve(known.get(name), each.recorded, each.event)
+        before, after = known.get(name), tracked.evolve(known.get(name), each.recorded, each.event)
+        known[name] = after
+        contract = before.contract_id if before is not None else None
+        if contract is not None and after is not None and after.contract_id != contract:
+            left.add((each.recorded.tenant, contract))
     stored = [_sender_row(each) for _, each in sorted(known.items()) if each is not None]
     await connection.execute(SQL["store_senders"], *columns(stored, 10))
+    return left
 
 
-async def _contracts(connection: asyncpg.Connection, batch: Sequence[Applied]) -> None:
+async def _contracts(connection: asyncpg.Connection, batch: Sequence[Applied], left: set[Key]) -> None:
+    """`left`: contracts whose supervisors changed although no event names them."""
     about = [
         ((each.recorded.tenant, contract_id), each)
         for each in batch
         if (contract_id := staleness.contract_of(each.recorded, each.event)) is not None
     ]
-    if not about:
+    touched = {key for key, _ in about} | left
+    if not touched:
         return
-    rows = await connection.fetch(SQL["contracts"], *columns({key for key, _ in about}, 2))
+    rows = await connection.fetch(SQL["contracts"], *columns(touched, 2))
     known: dict[Key, Progress | None] = {(row["tenant"], row["contract_id"]): progress(row) for row in rows}
     for key, each in about:
         known[key] = staleness.evolve(known.get(key), each.recorded, each.event)
-    await _link_supervisors(
-        connection, known, {key for key, each in about if isinstance(each.event, ContractCreated)}
-    )
+    supervised = {key for key, each in about if isinstance(each.event, CHANGE_SUPERVISORS)}
+    await _link_supervisors(connection, known, supervised | left)
     stored = [_contract_row(key, contract) for key, contract in sorted(known.items()) if contract is not None]
     await connection.execute(SQL["store_contracts"], *columns(stored, 12))
     await connection.execute(
@@ -91,18 +103,20 @@ async def _contracts(connection: asyncpg.Connection, batch: Sequence[Applied]) -
 
 
 async def _link_supervisors(
-    connection: asyncpg.Connection, known: dict[Key, Progress | None], created: set[Key]
+    connection: asyncpg.Connection, known: dict[Key, Progress | None], changed: set[Key]
 ) -> None:
-    """Link created contracts to live supervisors that registered before the contract existed.
+    """Set one live supervisor of each contract, if it has any: more says no more, and a list of all would make
+    each event cost as much as the contract has supervisors.
 
-    Reads the table `senders`, to which the senders of this batch were already written.
+    Reads the table `senders`, to which the senders of this batch were already written; so it also finds
+    supervisors that registered before their contract existed.
     """
-    if not created:
+    if not changed:
         return
-    rows = await connection.fetch(SQL["live_supervisors"], [contract_id for _, contract_id in created])
-    live = {row["contract_id"]: frozenset[str](row["tasks"]) for row in rows}
-    for key in created:
-        contract = known[key]
+    rows = await connection.fetch(SQL["live_supervisors"], [contract_id for _, contract_id in changed])
+    live = {row["contract_id"]: frozenset[str]({row["task_id"]}) for row in rows}
+    for key in changed:
+        contract = known.get(key)
         if contract is not None:
             known[key] = replace(contract, live_supervisors=live.get(key[1], frozenset()))
 

@@ -28,9 +28,13 @@ select tenant, contract_id, status, version, last_activity_at, counts_from, coun
 from contracts where (tenant, contract_id) in (select * from unnest($1::text[], $2::text[]));
 
 -- name: live_supervisors
--- Task ids of the live supervisors of new contracts: those that registered before their contract was created.
-select contract_id, array_agg(split_part(name, ':', 2)) as tasks from senders
-where alive and contract_id = any ($1::text[]) and name like 'supervisor:%' group by contract_id
+-- The task id of one live supervisor of each of these contracts: the first by name, so that a rebuild finds the same.
+-- Reads one entry of the index `senders_live_supervisors`, however many of them the contract has.
+select wanted.contract_id, split_part(first.name, ':', 2) as task_id from unnest($1::text[]) as wanted (contract_id)
+cross join lateral (
+    select name from senders
+    where senders.contract_id = wanted.contract_id and alive and name like 'supervisor:%' order by name limit 1
+) as first;
 
 -- name: store_contracts
 -- Upserts each contract of a batch once.

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 import asyncpg
+from makima_contract.event_entities import supervisors_of
 from makima_contract.projections import Unstarted
 from makima_kernel.projections.projection import Applied
 from makima_schemas.codec import Event
@@ -136,3 +137,25 @@ async def test_the_task_of_a_supervisor_is_owed_to_its_contract(pool: asyncpg.Po
 async def test_the_trace_of_what_was_heard_goes_on_in_the_start(pool: asyncpg.Pool) -> None:
     await shown(pool, [CREATED], [("supervisor-t1", HEARD)])
     assert await pool.fetchval("select traceparent from contract.unstarted") == TRACED.get("traceparent")
+
+
+def test_an_event_of_a_supervisor_loads_no_other_supervisor_of_its_contract() -> None:
+    """Or it would cost as much as the contract has supervisors. Events that concern all of them load all."""
+    heard, changed = applied(1, "supervisor-t1", HEARD), applied(2, "supervisor-t2", CHANGED)
+    started = applied(3, "contract-c1", e.ContractStarted())
+    assert supervisors_of([heard, changed, started]) == (
+        set(),
+        {("default", "c1", "t1"), ("default", "c1", "t2")},
+    )
+    of_all = (
+        opened(),
+        e.ContractReopened(None, ContractStatus.ACTIVE),
+        e.ContractDeleted(),
+        e.ContractResumed(ContractStatus.CREATED),
+    )
+    for event in of_all:
+        assert supervisors_of([heard, applied(3, "contract-c1", event)]) == ({("default", "c1")}, set())
+    assert supervisors_of([applied(1, "contract-c1", e.ContractResumed(ContractStatus.ACTIVE))]) == (
+        set(),
+        set(),
+    )

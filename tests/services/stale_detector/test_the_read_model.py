@@ -7,10 +7,11 @@ from itertools import product
 
 import asyncpg
 from makima_kernel.event_log.log import Log
+from makima_kernel.projections.projector import Applied
 from makima_kernel.projections.rebuild import rebuild
 from makima_kernel.testing import eventually
 from makima_schemas.agent import AgentStatus
-from makima_schemas.codec import decode
+from makima_schemas.codec import Event, decode
 from makima_schemas.contract import events as e
 from makima_schemas.contract.model import ContractStatus, Phase
 from makima_schemas.daemon import DaemonConnected
@@ -27,6 +28,7 @@ from nats.aio.client import Client
 
 from tests.services.stale_detector import agent_events as agents
 from tests.services.stale_detector.harness import Running, quick, running
+from tests.services.stale_detector.recorded import recorded as as_recorded
 from tests.services.stale_detector.sender_events import changed, registered
 
 CREATED = e.ContractCreated(
@@ -163,3 +165,29 @@ async def test_only_agents_that_have_been_dead_for_the_grace_are_cleaned_up_the_
     ]  # fmt: skip
     rest = await queries.long_dead(24 * 3600.0, found[-1], 3)
     assert [each.name for each in rest] == ["agent:c1:dead_failed_revive-25"]
+
+
+async def test_a_contract_keeps_one_of_its_live_supervisors_as_long_as_there_is_one(
+    pool: asyncpg.Pool,
+) -> None:
+    """One of them says all; a list of all made each event cost as much as the contract has supervisors."""
+
+    async def after(*told: tuple[str, Event]) -> dict[str, list[str]]:
+        nonlocal position
+        batch = list[Applied]()
+        for stream, event in told:
+            position += 1
+            batch.append(Applied(as_recorded(stream, event, position=position), event))
+        async with pool.acquire() as connection, connection.transaction():
+            await connection.execute("set local search_path to stale_detector")
+            await Silence().apply(connection, batch)  # pyright: ignore[reportArgumentType] - a pool's connection is one
+            rows = await connection.fetch("select contract_id, live_supervisors from contracts")
+        return {row["contract_id"]: row["live_supervisors"] for row in rows}
+
+    position, ended = 0, changed(SupervisorState.COMPLETED)
+    early = [(f"supervisor-t{number}", registered("c1", "x")) for number in range(5)]
+    assert await after(*early, ("contract-c1", CREATED), ("contract-c2", CREATED)) == {"c1": ["t0"], "c2": []}
+    assert (await after(("supervisor-t0", ended), ("supervisor-t9", registered("c1", "x"))))["c1"] == ["t1"]
+    assert (await after(*((f"supervisor-t{number}", ended) for number in (1, 2, 3))))["c1"] == ["t4"]
+    moved = ("supervisor-t4", registered("c2", "y"))
+    assert await after(("supervisor-t9", ended), moved) == {"c1": [], "c2": ["t4"]}

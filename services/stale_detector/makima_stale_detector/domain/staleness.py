@@ -33,7 +33,8 @@ class Progress:
     counts_position: int  # position of the event that started the timer; it identifies the episode
     owner_id: str = ""
     stale_after_seconds: float | None = None  # threshold of this contract; None: the default setting
-    live_supervisors: frozenset[str] = frozenset()  # task ids
+    # Task ids; the table keeps one of them: that there is one is all that counts.
+    live_supervisors: frozenset[str] = frozenset()
     episode: int | None = None  # position of the `StaleDetected` that is not cleared; None: not stale
     # False until the first activity event. Until then every event of the contract counts as activity (plan
     # 1.5); otherwise the timer of a contract created before activity was recorded would start at its

@@ -1,0 +1,2 @@
+-- The projection reads `senders_contract` again.
+drop index senders_live_supervisors;
