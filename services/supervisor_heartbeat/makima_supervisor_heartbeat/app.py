@@ -47,7 +47,6 @@ from makima_supervisor_heartbeat.handlers.sender_loader import SenderLoader
 from makima_supervisor_heartbeat.handlers.sender_signals import SenderSignals
 from makima_supervisor_heartbeat.handlers.sender_sync import SenderSync
 from makima_supervisor_heartbeat.handlers.state_publisher import StatePublisher
-from makima_supervisor_heartbeat.handlers.stuck import show_stuck
 from makima_supervisor_heartbeat.handlers.task_follower import TaskFollower
 from makima_supervisor_heartbeat.handlers.verdicts import Verdicts, idempotency_content
 from makima_supervisor_heartbeat.handlers.watermarks import Watermarks
@@ -128,7 +127,6 @@ def _sender_cache(settings: Settings) -> SenderCache:
 async def _record(service: Service, decisions: CommandHandlers, queries: Queries) -> Watermarks:
     """Registers what records heartbeats, and tells the log and the senders what they mean."""
     settings, senders, feed = service.settings, _sender_cache(service.settings), StatePublisher(service.nats)
-    show_stuck(senders)
     limit_reports, signals = LimitReports(senders, feed), SenderSignals(service.nats)
     reader = BatchBuilder(senders, lanes_of(settings.recorder_shards))
     observations, loader = ObservationQueue(senders), SenderLoader(service.pool, senders)

@@ -143,11 +143,6 @@ audit_differences = _gauge(
     "Senders that this detector's memory, or a read model, has otherwise than the log; each counts once a source",
     ("source",),
 )
-senders_stuck = _gauge(
-    "makima_senders_stuck",
-    "Senders that are stuck now: alive, at work, and without progress; each replica of the recorder knows all",
-    ("kind",),
-)
 maintenance_now = _gauge("makima_maintenance_now", "Maintenance windows that are open")
 log_lines_dropped = Counter(
     "makima_log_lines_dropped_total", "Log lines that could not be written: nobody reads, or the disk is full"

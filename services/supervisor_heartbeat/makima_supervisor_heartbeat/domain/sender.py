@@ -80,11 +80,6 @@ class Sender(msgspec.Struct, gc=False):
     # What is remembered of its progress; None until its first heartbeat, and of a daemon.
     standing: Standing | None = None
 
-    @property
-    def is_stuck(self) -> bool:
-        """True if the log says so."""
-        return not isinstance(self.logged, Daemon) and self.logged.stuck is not None
-
     def expect(self, state: SenderState) -> None:
         """Compare heartbeats with this state from now on."""
         self.expected, self.settled = state, False

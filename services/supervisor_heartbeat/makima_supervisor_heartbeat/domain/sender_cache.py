@@ -42,7 +42,6 @@ class SenderCache:
         self.limits = DaemonLimits(self._senders, limits or Limits())
         self._observer = Observer(self._of, self.contracts, self.limits)
         self.progress = ProgressWatch(self.contracts, patience or Patience())
-        self.stuck = set[str]()  # the streams of the senders that the log calls stuck
 
     def __len__(self) -> int:
         return len(self._senders)
@@ -137,7 +136,7 @@ class SenderCache:
         if version > sender.version:
             sender.version = version
             before = sender.logged
-            self._learn(sender, evolve(before, event))
+            sender.logged = evolve(before, event)
             if sender.standing is not None and _got_on(before, sender.logged):
                 sender.standing.moved = True
             self.contracts.supervised(stream, sender.logged)
@@ -170,7 +169,7 @@ class SenderCache:
         """Set the state of a sender that was evicted, as read from its stream up to this version."""
         if version >= sender.version:
             sender.version = version
-            self._learn(sender, state)
+            sender.logged = state
 
     def ended(self, streams: Iterable[str], before_ns: int) -> list[str]:
         """Those of `streams` that can be evicted: ended, no heartbeat since `before_ns`, no undecided
@@ -186,7 +185,6 @@ class SenderCache:
 
     def drop(self, streams: Iterable[str]) -> None:
         for stream in streams:
-            self.stuck.discard(stream)
             last = self._senders.pop(stream).last
             if last is not None and last.contract_id is not None:
                 self.contracts.drop(stream, last.contract_id)
@@ -233,7 +231,6 @@ class SenderCache:
         A sender that the new log lacks is then observed, and registered in it, again.
         """
         self.contracts.clear()
-        self.stuck.clear()
         self.progress.forget()
         for sender in self._senders.values():
             sender.logged, sender.observed, sender.awaited, sender.version = (
@@ -247,7 +244,7 @@ class SenderCache:
     def restore(self, stream: str, state: SenderState) -> None:
         """Set the state of a sender as the read model shows it."""
         sender = self._of(stream, split_stream(stream)[1])
-        self._learn(sender, state)
+        sender.logged = state
         self.contracts.supervised(stream, state)
         if not sender.undecided:
             sender.expect(state)
@@ -287,14 +284,6 @@ class SenderCache:
             state = initial(stream)
             sender = self._senders[stream] = Sender(stream, entity_id, state, state)
         return sender
-
-    def _learn(self, sender: Sender, state: SenderState) -> None:
-        """Set what the log says of a sender."""
-        sender.logged = state
-        if sender.is_stuck:
-            self.stuck.add(sender.stream)
-        else:
-            self.stuck.discard(sender.stream)
 
     def _settle(self, sender: Sender, learnt: int) -> list[tuple[Sender, Observation]]:
         if sender.undecided or learnt < sender.awaited:
