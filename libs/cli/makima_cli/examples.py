@@ -15,6 +15,23 @@ EXAMPLES: Final[Mapping[str, tuple[str, str]]] = {
         'makima contracts create "Fix the login" --start',
         'makima contracts create "Write the parser" --type specification --guard',
     ),
+    "contracts health": ("makima contracts health 3f2a", "makima contracts health 3f2a --format json"),
+    "contracts explain": ("makima contracts explain 3f2a", "makima contracts explain 3f2a --format json"),
+    "contracts export": (
+        "makima contracts export 3f2a > contract.json",
+        "makima contracts export 3f2a --output contract.json",
+    ),
+    "contracts confirm": ("makima contracts confirm 3f2a", "makima contracts confirm 3f2a --phase execute"),
+    "contracts restart-supervisor": (
+        "makima contracts restart-supervisor 3f2a",
+        'makima contracts restart-supervisor 3f2a --reason "it hangs in a download"',
+    ),
+    "contracts cleanup": (
+        "makima contracts cleanup --all",
+        "makima contracts cleanup --archive --older-than 30d --no-dry-run",
+    ),
+    "why": ("makima why 3f2a/builder", "makima why laptop-1 --format json"),
+    "needs-you": ("makima needs-you --watch", 'makima needs-you --answer 2 "use the staging database"'),
     "contracts start": (
         f"makima contracts start {ID}",
         f'makima contracts start {ID} --reason "review is done"',

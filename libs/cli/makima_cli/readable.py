@@ -23,6 +23,7 @@ def json_text(value: object, *, indent: bool = False) -> str:
     text = orjson.dumps(value, option=orjson.OPT_INDENT_2 if indent else 0).decode()
     return _IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
+
 COLOURLESS: Final = ("", "dumb", "unknown")  # values of TERM
 
 

@@ -9,14 +9,13 @@ from makima_sdk.paths import path
 from makima_sdk.problems import ProblemError
 
 from makima_cli import render
-from makima_cli.help_text import examples
 from makima_cli.readable import say
 from makima_cli.session import Session, echo_json, with_session
 
 NOT_THERE: Final = 404
 
 
-@click.command(epilog=examples("makima why 3f2a/builder", "makima why laptop-1 --format json"))
+@click.command()
 @click.argument("who", metavar="CONTRACT_ID/ROLE|DAEMON_ID")
 @click.option(
     "-n",

@@ -8,7 +8,6 @@ import click
 from makima_sdk.http import Http
 
 from makima_cli.contracts.cleaning import Plan, Step, carry_out, planned
-from makima_cli.help_text import examples
 from makima_cli.readable import say
 from makima_cli.session import Session, echo_json, with_session
 
@@ -28,11 +27,7 @@ class Hours(click.ParamType[float]):
         return int(found[1]) * _HOURS[found[2]]
 
 
-@click.command(
-    epilog=examples(
-        "makima contracts cleanup --all", "makima contracts cleanup --archive --older-than 30d --no-dry-run"
-    )
-)
+@click.command()
 @click.option("--archive", is_flag=True, help="Archive contracts that are completed or failed.")
 @click.option("--delete-archived", is_flag=True, help="Delete contracts that are archived, for good.")
 @click.option("--worktrees", is_flag=True, help="Remove the worktrees of contracts that have ended.")

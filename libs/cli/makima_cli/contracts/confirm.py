@@ -7,13 +7,10 @@ from makima_sdk.paths import path
 from makima_cli import exits
 from makima_cli.contracts.explain import next_phase
 from makima_cli.contracts.show import print_contract
-from makima_cli.help_text import examples
 from makima_cli.session import Session, echo_json, with_session
 
 
-@click.command(
-    epilog=examples("makima contracts confirm 3f2a", "makima contracts confirm 3f2a --phase execute")
-)
+@click.command()
 @click.argument("contract_id", metavar="ID")
 @click.option("--phase", help="The phase to confirm; by default the one after the current phase.")
 @with_session("table", "json")

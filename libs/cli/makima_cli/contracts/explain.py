@@ -8,7 +8,6 @@ from makima_sdk.http import Http, Json
 from makima_sdk.paths import path
 
 from makima_cli.contracts.acts import A_PERSON, as_command, who
-from makima_cli.help_text import examples
 from makima_cli.readable import say
 from makima_cli.render import ago
 from makima_cli.session import Session, echo_json, with_session
@@ -16,9 +15,7 @@ from makima_cli.session import Session, echo_json, with_session
 ENDED: Final = frozenset({"completed", "archived"})
 
 
-@click.command(
-    epilog=examples("makima contracts explain 3f2a", "makima contracts explain 3f2a --format json")
-)
+@click.command()
 @click.argument("contract_id", metavar="ID")
 @with_session("table", "json", "compact")
 def explain(session: Session, contract_id: str) -> None:

@@ -13,17 +13,12 @@ from makima_sdk.http import Http, Json
 from makima_sdk.paths import path
 
 from makima_cli import exits
-from makima_cli.help_text import examples
 from makima_cli.session import Session, echo_json, with_session
 
 EXPORT_TIMEOUT_SECONDS: Final = 300.0  # between two pieces of the document
 
 
-@click.command(
-    epilog=examples(
-        "makima contracts export 3f2a > contract.json", "makima contracts export 3f2a --output contract.json"
-    )
-)
+@click.command()
 @click.argument("contract_id", metavar="ID")
 @click.option(
     "--output",

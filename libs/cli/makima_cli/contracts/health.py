@@ -9,14 +9,13 @@ from makima_sdk.paths import path
 
 from makima_cli import render
 from makima_cli.contracts.acts import as_command, who
-from makima_cli.help_text import examples
 from makima_cli.readable import say
 from makima_cli.render import Row
 from makima_cli.session import Session, echo_json, with_session
 from makima_cli.watching import WATCH, print_once_or_watch
 
 
-@click.command(epilog=examples("makima contracts health 3f2a", "makima contracts health 3f2a --format json"))
+@click.command()
 @click.argument("contract_id", metavar="ID")
 @WATCH
 @with_session("table", "json", "compact")

@@ -3,17 +3,12 @@
 import click
 from makima_sdk.paths import path
 
-from makima_cli.help_text import examples
 from makima_cli.readable import say
 from makima_cli.session import Session, echo_json, with_session
 
 
 @click.command(
     "restart-supervisor",
-    epilog=examples(
-        "makima contracts restart-supervisor 3f2a",
-        'makima contracts restart-supervisor 3f2a --reason "it hangs in a download"',
-    ),
 )
 @click.argument("contract_id", metavar="ID")
 @click.option("--reason", help="The reason, recorded in the event log.")

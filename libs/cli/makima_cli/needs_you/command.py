@@ -10,7 +10,6 @@ from makima_sdk.paths import path
 
 from makima_cli import exits, render
 from makima_cli.contracts.confirm import confirmed
-from makima_cli.help_text import examples
 from makima_cli.needs_you.waiting import Item, everything
 from makima_cli.readable import readable, say
 from makima_cli.session import Session, echo_json, with_session
@@ -19,7 +18,6 @@ from makima_cli.watching import WATCH, print_once_or_watch
 
 @click.command(
     "needs-you",
-    epilog=examples("makima needs-you --watch", 'makima needs-you --answer 2 "use the staging database"'),
 )
 @click.option(
     "--answer",
