@@ -15,7 +15,7 @@ from makima_schemas.silence import MaintenanceEnded, MaintenanceStarted
 from makima_schemas.supervisor import SupervisorStateChanged, SupervisorStuck
 from makima_supervisor_heartbeat.domain.contracts import Assigned
 from makima_supervisor_heartbeat.domain.progress_watch import SECOND
-from makima_supervisor_heartbeat.domain.supervisor import Supervisor
+from makima_supervisor_heartbeat.domain.supervisor_state import Supervisor
 
 from tests.services.supervisor_heartbeat.progress_story import AGENT, OTHER, SUPERVISOR, S, Story, beat, time
 

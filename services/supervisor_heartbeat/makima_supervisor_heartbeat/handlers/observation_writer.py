@@ -12,7 +12,7 @@ from makima_schemas.errors import RETRYABLE_CODES
 from makima_schemas.silence import deterministic_id
 from makima_schemas.supervisor import ObserveHeartbeat, SupervisorEvent
 
-from makima_supervisor_heartbeat.domain import daemon, supervisor
+from makima_supervisor_heartbeat.domain import daemon, supervisor, supervisor_state
 from makima_supervisor_heartbeat.domain.agents import triggers
 from makima_supervisor_heartbeat.domain.agents.agent import Agent
 from makima_supervisor_heartbeat.domain.sender import Observation, Sender
@@ -26,7 +26,7 @@ OBSERVATION_WORKERS: Final = 64
 ACTOR: Final = "supervisor_heartbeat"
 _LOG_RETRY_SECONDS: Final = 0.25  # pause before an observation is submitted again, under the same command id
 
-SupervisorDecisions = CommandHandler[supervisor.Supervisor, supervisor.Command, SupervisorEvent]
+SupervisorDecisions = CommandHandler[supervisor_state.Supervisor, supervisor.Command, SupervisorEvent]
 AgentDecisions = CommandHandler[Agent, triggers.Command, AgentEvent]
 # Of the command ids: a heartbeat may be observed in more than one way.
 _KINDS: Final = {
