@@ -53,7 +53,7 @@ class Unstarted:
     name = "contract"
     schema = "contract"
     tables = ("unstarted", "supervisors", "assignments", "admissions", "agent_connections", "task_returns")
-    fold_number = 4
+    fold_number = 5
     events: frozenset[type] = frozenset(
         {
             ContractCreated,

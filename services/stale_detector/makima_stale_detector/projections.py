@@ -13,7 +13,6 @@ from makima_kernel.projections.projector import Applied
 from makima_schemas.agent import AgentStatus
 from makima_schemas.codec import encode
 from makima_schemas.contract.events import ContractCreated, ContractDeleted
-from makima_schemas.contract.model import ContractStatus
 from makima_schemas.silence import SilenceDetected, deterministic_id
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorStateChanged
 
@@ -21,7 +20,7 @@ from makima_stale_detector.domain import role_tasks, staleness
 from makima_stale_detector.domain.members import sender as tracked
 from makima_stale_detector.domain.members.sender import Sender
 from makima_stale_detector.domain.role_tasks import RoleAgent, RoleTask
-from makima_stale_detector.domain.staleness import Progress
+from makima_stale_detector.domain.staleness import Progress, progress
 from makima_stale_detector.domain.verdicts import mass_silence
 from makima_stale_detector.domain.verdicts.mass_silence import Hold
 from makima_stale_detector.domain.verdicts.silence_detected import silence_detected_for
@@ -225,22 +224,6 @@ async def _role_tasks(connection: asyncpg.Connection, batch: Sequence[Applied]) 
     await connection.execute(SQL["store_role_tasks"], *columns(stored, 6))
     done = [key for key, task in known.items() if task is None]
     await connection.execute(SQL["forget_role_tasks"], *columns(done, 3))
-
-
-def progress(row: asyncpg.Record) -> Progress:
-    """Build a contract's progress from a row of the table `contracts`."""
-    return Progress(
-        ContractStatus(row["status"]),
-        row["version"],
-        row["last_activity_at"],
-        row["counts_from"],
-        row["counts_position"],
-        row["owner_id"],
-        row["stale_after_seconds"],
-        frozenset(row["live_supervisors"]),
-        row["episode"],
-        row["ever_active"],
-    )
 
 
 def _sender_row(sender: Sender) -> tuple[object, ...]:

@@ -20,9 +20,9 @@ from makima_schemas.supervisor import SupervisorState
 from makima_stale_detector.domain import staleness
 from makima_stale_detector.domain.members import sender as tracked
 from makima_stale_detector.domain.members.sender import Sender, from_row
-from makima_stale_detector.domain.staleness import Progress
+from makima_stale_detector.domain.staleness import Progress, progress
 from makima_stale_detector.domain.verdicts.mass_silence import Hold
-from makima_stale_detector.projections import SQL, Silence, progress
+from makima_stale_detector.projections import SQL, Silence
 from makima_stale_detector.queries import Queries
 from nats.aio.client import Client
 

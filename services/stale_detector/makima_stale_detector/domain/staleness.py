@@ -15,6 +15,8 @@ from makima_schemas.envelope import Recorded
 from makima_schemas.silence import StaleCleared, StaleDetected
 from makima_schemas.supervisor import ENDED, SupervisorRegistered, SupervisorStateChanged
 
+from makima_stale_detector.domain.members.sender import Row
+
 EVENTS: Final[frozenset[type]] = frozenset(
     (*get_args(ContractEvent), SupervisorRegistered, SupervisorStateChanged, StaleDetected, StaleCleared)
 )
@@ -50,6 +52,22 @@ class Progress:
     def over(self) -> bool:
         """True if an open stale episode has ended: newer activity, or the contract can no longer be stale."""
         return self.episode is not None and (not self.exposed or self.counts_position > self.episode)
+
+
+def progress(row: Row) -> Progress:
+    """Build a contract's progress from a row of the table `contracts`."""
+    return Progress(
+        ContractStatus(row["status"]),
+        row["version"],
+        row["last_activity_at"],
+        row["counts_from"],
+        row["counts_position"],
+        row["owner_id"],
+        row["stale_after_seconds"],
+        frozenset(row["live_supervisors"]),
+        row["episode"],
+        row["ever_active"],
+    )
 
 
 def contract_of(recorded: Recorded, event: Event) -> str | None:
