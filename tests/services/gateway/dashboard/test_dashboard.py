@@ -15,11 +15,11 @@ from makima_kernel.service.contracts_settings import FeatureFlags
 from makima_kernel.service.settings import Settings
 from makima_kernel.testing import eventually
 from makima_schemas import subjects
-from makima_schemas.agent import AgentJoined, AgentProgressed, AgentStatus, AgentStatusChanged, AgentStuck
+from makima_schemas.agent import AgentJoined, AgentStatus, AgentStatusChanged
 from makima_schemas.daemon import DaemonConnected, DaemonDisconnected
 from makima_schemas.evidence import Evidence
 from makima_schemas.silence import StaleDetected
-from makima_schemas.supervisor import SupervisorRegistered, SupervisorState, SupervisorStuck
+from makima_schemas.supervisor import SupervisorRegistered, SupervisorState
 from makima_schemas.times import rfc3339
 from nats.aio.client import Client
 from prometheus_client import REGISTRY
@@ -135,17 +135,6 @@ async def test_agents_are_counted_by_status_with_their_supervisors_as_the_lists_
 
     await eventually(lambda: measured() == [1.0, 2.0, 0.0], 30)
     assert REGISTRY.get_sample_value("makima_agents_stuck") == 0.0
-    await gateways.append(f"agent-{contract}:tester", AgentStuck(contract, "tester", "x", NOW, "tests"))
-    last = await gateways.append("supervisor-s1", SupervisorStuck(contract, "k1", NOW, "plans"))
-    shown = await dashboard(http, last)
-    assert (shown["agentCounts"], shown["stuckAgents"]) == ({"ready": 1, "working": 2}, 2)
-    listed_as_stuck = {str(agent["role"]) for agent in await items(http, "/agents") if agent["stuck"]}
-    assert listed_as_stuck == {"tester", "supervisor"}
-    await eventually(lambda: REGISTRY.get_sample_value("makima_agents_stuck") == 2.0, 30)
-    last = await gateways.append(
-        f"agent-{contract}:tester", AgentProgressed(contract, "tester", "x", NOW + timedelta(minutes=11))
-    )
-    assert (await dashboard(http, last))["stuckAgents"] == 1
 
 
 async def test_stale_and_waiting_contracts_are_listed_with_what_they_wait_for(
