@@ -8,7 +8,8 @@ import pytest
 from makima_cli.monitor.app import MonitorApp
 from makima_cli.monitor.feed import Feed
 from makima_cli.monitor.keys import Act
-from makima_cli.monitor.state import Link, MonitorState, Pane
+from makima_cli.monitor.model import Link, Pane
+from makima_cli.monitor.state import MonitorState
 from makima_kernel.testing.eventually import eventually
 from makima_local import ports
 from makima_sdk import Connection, Contracts, Filter, Http
@@ -107,7 +108,7 @@ async def test_it_answers_on_a_real_gateway_and_outlives_its_restart(environ: di
             assert state.filters[Pane.CONTRACTS].text == "status:waiting_for_input,active"
             assert state.selected[Pane.CONTRACTS] == contract.id
             await _type(pilot, "a2\n")
-            await eventually(lambda: _is(state.said.startswith("done: answer")))
+            await eventually(lambda: _is(state.notice.startswith("done: answer")))
             await eventually(lambda: _is(state.contracts[contract.id].status == "active"))
         assert app.error is None
         answered = await contracts.questions(contract.id)

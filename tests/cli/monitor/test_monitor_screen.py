@@ -3,7 +3,8 @@
 import pytest
 from makima_cli.monitor.cells import age, plain_style, to_ascii
 from makima_cli.monitor.keys import Act, press
-from makima_cli.monitor.state import Link, MonitorState, Pane
+from makima_cli.monitor.model import Link, Pane
+from makima_cli.monitor.state import MonitorState
 from makima_cli.monitor.view import draw
 from makima_cli.monitor.wanted import AGENTS, CONTRACTS, FilterError, parse
 from rich.cells import cell_len

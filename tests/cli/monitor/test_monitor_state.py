@@ -5,7 +5,8 @@ from itertools import accumulate
 
 from hypothesis import given
 from hypothesis import strategies as st
-from makima_cli.monitor.state import MAX_CONTRACTS, MAX_EVENTS, MAX_UNREAD, Link, MonitorState, Pane
+from makima_cli.monitor.model import Link, Pane
+from makima_cli.monitor.state import MAX_CONTRACTS, MAX_EVENTS, MAX_UNREAD, MonitorState
 from makima_cli.monitor.wanted import CONTRACTS, parse
 from makima_schemas.agent import AgentStatus
 from makima_schemas.contract.model import ContractStatus

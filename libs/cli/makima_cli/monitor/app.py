@@ -46,14 +46,14 @@ class Picture(Widget, can_focus=True):
     def on_key(self, event: events.Key) -> None:
         event.stop()
         event.prevent_default()
-        asked = press(self._state, event.key, event.character, datetime.now(UTC))
+        act = press(self._state, event.key, event.character, datetime.now(UTC))
         self.refresh()
-        if asked is not None:
-            self._act(asked)
+        if act is not None:
+            self._act(act)
 
 
 class MonitorApp(App[None]):
-    """`feed` runs beside it; its error ends the app. `write` does what a key asked for."""
+    """`feed` runs beside it; its error ends the app. `write` does what a key act for."""
 
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+c", "quit", priority=True, show=False)]

@@ -48,12 +48,12 @@ def details(state: MonitorState, contract_id: str, width: int, height: int, now:
     lines += _agents(state, contract_id, width, now)
     lines.append((Piece(fit(" EVENTS", width), HEAD),))
     room = height - len(lines)
-    for told in reversed(state.events):
+    for event in reversed(state.events):
         if room <= 0:
             break
-        if told.get("contract_id") == contract_id:
-            at = str(told.get("timestamp", ""))[11:19]
-            lines.append((Piece(fit(f" {at}  {rows.event_text(told)}", width)),))
+        if event.get("contract_id") == contract_id:
+            at = str(event.get("timestamp", ""))[11:19]
+            lines.append((Piece(fit(f" {at}  {rows.event_text(event)}", width)),))
             room -= 1
     return padded(lines, height, width)
 

@@ -14,7 +14,8 @@ from makima_sdk.monitoring import monitor as stream
 from makima_sdk.problems import ProblemError, UnreachableError
 
 from makima_cli.monitor.keys import Act
-from makima_cli.monitor.state import MAX_AGENTS, MAX_CONTRACTS, Link, MonitorState
+from makima_cli.monitor.model import Link
+from makima_cli.monitor.state import MAX_CONTRACTS, MAX_SHOWN_AGENTS, MonitorState
 
 RECONNECT_SECONDS: Final = 1.0
 READ_SECONDS: Final = 0.5  # between two rounds of reading what changed
@@ -59,11 +60,11 @@ class Feed:
                 case _:
                     await contracts.act(act.contract_id, act.kind, expected_version=act.version)
         except ProblemError as error:
-            state.said = f"refused: {error.detail} [{error.code}]"
+            state.notice = f"refused: {error.detail} [{error.code}]"
         except UnreachableError as error:
-            state.said = f"not sent: {error}"
+            state.notice = f"not sent: {error}"
         else:
-            state.said = f"done: {act.kind} {state.name(act.contract_id)}"
+            state.notice = f"done: {act.kind} {state.name(act.contract_id)}"
         state.unread[act.contract_id] = None
 
     async def _listen(self) -> None:
@@ -133,7 +134,7 @@ class Feed:
     async def _read_agents(self) -> None:
         found: list[AgentRecord] = []
         cursor: str | None = None
-        while len(found) < MAX_AGENTS:
+        while len(found) < MAX_SHOWN_AGENTS:
             page = await Agents(self._http).page(
                 {"limit": PAGE_SIZE} | ({"cursor": cursor} if cursor else {})
             )
@@ -166,5 +167,7 @@ class Feed:
         if contract.waiting_for != "question":
             self._state.put_question(contract.id, None)
             return
-        asked = await Contracts(self._http).questions(contract.id)
-        self._state.put_question(contract.id, next((each for each in asked if each.status == "open"), None))
+        questions = await Contracts(self._http).questions(contract.id)
+        self._state.put_question(
+            contract.id, next((each for each in questions if each.status == "open"), None)
+        )

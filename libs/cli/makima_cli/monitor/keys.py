@@ -6,8 +6,9 @@ from typing import Final, NamedTuple
 from makima_schemas.contract.model import ContractStatus
 from makima_sdk.models import Contract
 
+from makima_cli.monitor.model import PANE_FILTERS, Pane, Prompt, next_phase
 from makima_cli.monitor.rows import agent_key
-from makima_cli.monitor.state import PANE_FILTERS, MonitorState, Pane, Prompt, next_phase
+from makima_cli.monitor.state import MonitorState
 from makima_cli.monitor.wanted import FilterError, parse
 
 PAGE_ROWS: Final = 10
@@ -40,7 +41,7 @@ def press(state: MonitorState, key: str, character: str | None, now: datetime) -
     """`key` is textual's name of the key, `character` what it types, if anything."""
     if state.prompt is not None:
         return _type(state, state.prompt, key, character)
-    state.said = ""
+    state.notice = ""
     name = character if character and character.isprintable() and character != " " else key
     if name == "q":
         return Act("quit")
@@ -82,7 +83,7 @@ def _move(state: MonitorState, step: int, now: datetime) -> None:
 def _next_need(state: MonitorState) -> None:
     ids = list(dict.fromkeys(need.contract_id for need in state.needs()))
     if not ids:
-        state.said = "Nothing waits for you."
+        state.notice = "Nothing waits for you."
         return
     chosen = state.selected[Pane.CONTRACTS]
     place = ids.index(chosen) + 1 if chosen in ids else 0
@@ -109,7 +110,7 @@ def _ask(state: MonitorState, key: str) -> None:
         case "F", _:
             _ask_whether(state, contract, "fail")
         case "a" | "c" | "P" | "U", _:
-            state.said = f"{contract.name} is {contract.status}: nothing to do with {key}"
+            state.notice = f"{contract.name} is {contract.status}: nothing to do with {key}"
         case _:
             pass
 
@@ -123,7 +124,7 @@ def _ask_answer(state: MonitorState, contract: Contract) -> None:
 
 def _ask_confirmation(state: MonitorState, contract: Contract) -> None:
     if next_phase(contract) is None:
-        state.said = f"{contract.phase} is the last phase: makima contracts complete {contract.id}"
+        state.notice = f"{contract.phase} is the last phase: makima contracts complete {contract.id}"
         return
     asks = f"{contract.name}: {contract.phase} → {next_phase(contract)}, go on? y/n"
     state.prompt = Prompt("confirm", contract.id, asks=asks)
@@ -159,11 +160,11 @@ def _entered(state: MonitorState, prompt: Prompt) -> Act | None:
         try:
             state.filters[state.pane] = parse(prompt.text, PANE_FILTERS[state.pane])
         except FilterError as error:
-            state.said = str(error)
+            state.notice = str(error)
         return None
     question = state.questions.get(prompt.contract_id)
     if question is None or question.id != prompt.question_id:
-        state.said = "The question was answered by somebody else."
+        state.notice = "The question was answered by somebody else."
         return None
     answer = prompt.text.strip()
     if answer.isdecimal() and 1 <= int(answer) <= len(question.options):

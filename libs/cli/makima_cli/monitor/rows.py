@@ -10,7 +10,8 @@ from makima_sdk.models import Contract
 
 from makima_cli.event_summary import summary
 from makima_cli.monitor.cells import ALIVE, CURSOR, DEAD, DIM, NEEDS, RESTARTING, Line, Piece, age, fit
-from makima_cli.monitor.state import Event, MonitorState, Need
+from makima_cli.monitor.model import Need
+from makima_cli.monitor.state import Event, MonitorState
 
 # The sign of each word, and its style.
 SIGNS: Final = {

@@ -10,7 +10,8 @@ from makima_cli import exits
 from makima_cli.monitor.app import MonitorApp
 from makima_cli.monitor.feed import Feed
 from makima_cli.monitor.keys import Act
-from makima_cli.monitor.state import MonitorState, Pane
+from makima_cli.monitor.model import Pane
+from makima_cli.monitor.state import MonitorState
 from makima_cli.monitor.wanted import CONTRACTS, FilterError, parse
 from makima_cli.session import GATEWAY_RETRY_SECONDS, Session, draws
 

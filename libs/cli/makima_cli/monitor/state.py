@@ -8,18 +8,27 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from enum import IntEnum, StrEnum
-from typing import Final, NamedTuple, TypeVar, cast
+from typing import Final, TypeVar, cast
 
 from makima_schemas.agent import AgentStatus
 from makima_schemas.contract.model import ContractStatus
 from makima_sdk.agents import AgentRecord
 from makima_sdk.models import Contract, Question
 
-from makima_cli.monitor.wanted import AGENTS, CONTRACTS, EVENTS, Members, Wanted
+from makima_cli.monitor.model import (
+    WAITING,
+    Link,
+    Need,
+    Pane,
+    Prompt,
+    agent_order,
+    contract_order,
+    next_phase,
+)
+from makima_cli.monitor.wanted import Wanted
 
 MAX_CONTRACTS: Final = 10_000
-MAX_AGENTS: Final = 10_000
+MAX_SHOWN_AGENTS: Final = 10_000
 MAX_EVENTS: Final = 500
 MAX_DELETED: Final = 1_000
 MAX_UNREAD: Final = 1_000  # contracts that are to be read again
@@ -32,49 +41,6 @@ AgentKey = tuple[str, str]  # contract id, role
 OWN: Final = frozenset(
     {"StatusChanged", "PhaseChanged", "TaskCompleted", "DeliverableCompleted", "QuestionAsked"}
 )
-
-WAITING: Final = frozenset({ContractStatus.BLOCKED, ContractStatus.WAITING_FOR_INPUT})
-
-
-class Pane(IntEnum):
-    CONTRACTS = 1
-    AGENTS = 2
-    EVENTS = 3
-
-
-PANE_FILTERS: Final[Mapping[Pane, Members]] = {
-    Pane.CONTRACTS: CONTRACTS,
-    Pane.AGENTS: AGENTS,
-    Pane.EVENTS: EVENTS,
-}
-
-
-class Link(StrEnum):
-    """The connection to the server."""
-
-    CONNECTING = "connecting"
-    LIVE = "live"
-    BEHIND = "behind"
-    RECONNECTING = "reconnecting"
-
-
-class Need(NamedTuple):
-    """Something that waits for a person."""
-
-    kind: str  # question, confirm, blocked or revive
-    contract_id: str
-    since: datetime
-    text: str
-
-
-class Prompt(NamedTuple):
-    """What is being typed in the last line, and for what."""
-
-    kind: str  # filter, answer, or an action that asks whether to do it
-    contract_id: str = ""
-    text: str = ""
-    asks: str = ""
-    question_id: str = ""
 
 
 @dataclass(slots=True)
@@ -94,14 +60,14 @@ class MonitorState:
     selected: dict[Pane, str] = field(default_factory=lambda: dict.fromkeys(Pane, ""))
     opened: str = ""  # the contract whose details are shown; empty: none
     prompt: Prompt | None = None
-    said: str = ""  # what came of the last action
+    notice: str = ""  # what came of the last action
     help: bool = False
     # Of what is drawn: lists are made once for each. None: whenever they are asked for.
     frame: int | None = None
     _made: dict[str, tuple[tuple[int, str], object]] = field(
         default_factory=dict[str, tuple[tuple[int, str], object]]
     )
-    _told: dict[str, datetime] = field(
+    _changed_at: dict[str, datetime] = field(
         default_factory=dict[str, datetime]
     )  # last message of `OWN`, by contract
     _deleted: deque[str] = field(default_factory=lambda: deque[str](maxlen=MAX_DELETED))
@@ -127,7 +93,7 @@ class MonitorState:
             case {"type": "lagging"}:
                 self.link = Link.BEHIND
             case {"type": "Heartbeat", "contract_id": str(contract_id), "timestamp": str(at)}:
-                self._hear(contract_id, datetime.fromisoformat(at))
+                self._note_heartbeat(contract_id, datetime.fromisoformat(at))
             case {"position": int(position), "contract_id": str(contract_id), "timestamp": str(at)}:
                 if self.position is None or position > self.position:
                     self.position, self.link = position, Link.LIVE
@@ -144,12 +110,12 @@ class MonitorState:
                 continue
             if known is None and len(self.contracts) >= MAX_CONTRACTS:
                 continue
-            told = self._told.get(contract.id)
-            if told is not None and (contract.updated_at or contract.created_at) < told:
+            changed_at = self._changed_at.get(contract.id)
+            if changed_at is not None and (contract.updated_at or contract.created_at) < changed_at:
                 self._read_again(contract.id)
             elif known is None or contract.version >= known.version:
                 self.contracts[contract.id] = _latest_activity(contract, known)
-                self._told.pop(contract.id, None)
+                self._changed_at.pop(contract.id, None)
 
     def keep(self, contract_ids: Iterable[str], read_at: int | None) -> None:
         """All contracts there are, read when the log was at `read_at`: forget the others, unless news came."""
@@ -160,7 +126,7 @@ class MonitorState:
 
     def put_agents(self, agents: Iterable[AgentRecord]) -> None:
         """Take all agents in, as they were read."""
-        self.agents = dict([((each.contract_id, each.role), each) for each in agents][:MAX_AGENTS])
+        self.agents = dict([((each.contract_id, each.role), each) for each in agents][:MAX_SHOWN_AGENTS])
 
     def put_question(self, contract_id: str, question: Question | None) -> None:
         """The oldest open question of a contract; None: it has none."""
@@ -198,7 +164,7 @@ class MonitorState:
     def _listed(self, wanted: Wanted, now: datetime) -> list[Contract]:
         everything = self.contracts.values()
         found = (each for each in everything if wanted.contract(each, now)) if wanted.text else everything
-        return sorted(found, key=_order)
+        return sorted(found, key=contract_order)
 
     def listed_agents(self) -> list[AgentRecord]:
         """The agents that the filter lets through: the dead first, then the stuck."""
@@ -208,7 +174,7 @@ class MonitorState:
     def _listed_agents(self, wanted: Wanted) -> list[AgentRecord]:
         everything = self.agents.values()
         found = (each for each in everything if wanted.agent(each, self.name(each.contract_id)))
-        return sorted(found if wanted.text else everything, key=_agent_order)
+        return sorted(found if wanted.text else everything, key=agent_order)
 
     def subject(self) -> str:
         """The contract that actions are about; empty: none."""
@@ -252,21 +218,21 @@ class MonitorState:
             case _:
                 change = {}
         if event.get("type") in OWN:
-            self._told[contract_id] = at
+            self._changed_at[contract_id] = at
             change["last_activity_at"] = at
         self._read_again(contract_id)
         if known is not None:
             self.contracts[contract_id] = replace(known, **change)  # pyright: ignore[reportArgumentType] - as above
         else:
-            self._told.pop(contract_id, None)
+            self._changed_at.pop(contract_id, None)
 
     def _change_agent(self, key: AgentKey, status: AgentStatus, at: datetime) -> None:
         known = self.agents.get(key)
-        if known is not None or len(self.agents) < MAX_AGENTS:
+        if known is not None or len(self.agents) < MAX_SHOWN_AGENTS:
             made = known or AgentRecord(*key)
             self.agents[key] = replace(made, agent_status=status, since=at, stuck=False)
 
-    def _hear(self, contract_id: str, at: datetime) -> None:
+    def _note_heartbeat(self, contract_id: str, at: datetime) -> None:
         if contract_id in self.contracts:
             self.heard[contract_id] = max(at, self.heard.get(contract_id, at))
 
@@ -275,58 +241,18 @@ class MonitorState:
             self.unread[contract_id] = None
 
     def _forget(self, contract_id: str) -> None:
-        for known in (self.contracts, self.questions, self.heard, self._told, self.unread):
+        for known in (self.contracts, self.questions, self.heard, self._changed_at, self.unread):
             known.pop(contract_id, None)
         self.agents = {key: each for key, each in self.agents.items() if key[0] != contract_id}
 
     def _begin_again(self, epoch: str, position: int) -> None:
         """The log is another one: what was known is read again; filters and selection stay."""
         self.epoch, self.position, self.link = epoch, position, Link.LIVE
-        for known in (self.contracts, self.agents, self.questions, self.heard, self._told, self.unread):
+        for known in (self.contracts, self.agents, self.questions, self.heard, self._changed_at, self.unread):
             known.clear()
         self._deleted.clear()
-
-
-def next_phase(contract: Contract) -> str | None:
-    """The phase after the present one; None after the last."""
-    names = contract.phase_names
-    place = names.index(contract.phase) + 1 if contract.phase in names else len(names)
-    return names[place] if place < len(names) else None
 
 
 def _latest_activity(contract: Contract, known: Contract | None) -> Contract:
     times = [each.last_activity_at for each in (contract, known) if each and each.last_activity_at]
     return replace(contract, last_activity_at=max(times, default=None))
-
-
-_RANK: Final = {
-    ContractStatus.WAITING_FOR_INPUT: 0,
-    ContractStatus.BLOCKED: 0,
-    ContractStatus.ACTIVE: 1,
-    ContractStatus.COMPLETING: 2,
-    ContractStatus.PAUSED: 3,
-    ContractStatus.CREATED: 4,
-    ContractStatus.FAILED: 5,
-    ContractStatus.COMPLETED: 6,
-    ContractStatus.ARCHIVED: 7,
-}
-
-
-def _order(contract: Contract) -> tuple[int, datetime, str]:
-    rank = _RANK[contract.status]
-    return rank, contract.created_at if rank else contract.status_changed_at, contract.id
-
-
-_AGENT_RANK: Final = {
-    AgentStatus.DEAD_FAILED_REVIVE: 0,
-    AgentStatus.DEAD: 1,
-    AgentStatus.RESTARTING: 2,
-    AgentStatus.WORKING: 4,
-    AgentStatus.READY: 5,
-    AgentStatus.OFFLINE: 6,
-}
-
-
-def _agent_order(agent: AgentRecord) -> tuple[int, str, str]:
-    rank = 3 if agent.stuck else _AGENT_RANK[agent.status_now]
-    return rank, agent.contract_id, agent.role

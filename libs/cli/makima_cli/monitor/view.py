@@ -24,11 +24,12 @@ from makima_cli.monitor.cells import (
     window,
 )
 from makima_cli.monitor.details import details
-from makima_cli.monitor.state import Link, MonitorState, Need, Pane
+from makima_cli.monitor.model import Link, Need, Pane
+from makima_cli.monitor.state import MonitorState
 
 WIDE: Final = 110  # columns from which agents and events stand side by side under the contracts
 WIDEST: Final = 160  # columns from which the contract under the cursor stands at the right
-LEAST: Final = (60, 12)  # below this, one line
+MIN_SCREEN: Final = (60, 12)  # below this, one line
 MOST_NEEDS: Final = 3
 HELP: Final = (
     "1 2 3     contracts, agents, events",
@@ -46,7 +47,7 @@ HELP: Final = (
 def draw(state: MonitorState, width: int, height: int, now: datetime) -> list[Line]:
     """The whole screen."""
     needs = state.needs()
-    if width < LEAST[0] or height < LEAST[1]:
+    if width < MIN_SCREEN[0] or height < MIN_SCREEN[1]:
         return padded([(Piece(fit(" " + _headline(state, needs, width), width)),)], height, width)
     top = [
         between(f"makima   {_headline(state, needs, width)}", _freshness(state), width, HEAD),
@@ -201,8 +202,8 @@ def _keys(state: MonitorState, width: int) -> Line:
     if state.prompt is not None:
         asks = state.prompt.asks
         return (Piece(fit(f" {asks} {state.prompt.text}▏", width), NEEDS),)
-    if state.said:
-        return (Piece(fit(f" {state.said}", width), NEEDS),)
+    if state.notice:
+        return (Piece(fit(f" {state.notice}", width), NEEDS),)
     known = state.contracts.get(state.subject())
     keys: list[str] = []
     if known and known.status is ContractStatus.WAITING_FOR_INPUT:

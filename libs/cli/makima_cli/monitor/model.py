@@ -1,0 +1,96 @@
+"""What the monitor's state is made of: panes, needs, prompts, and the order of lists."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import IntEnum, StrEnum
+from typing import Final, NamedTuple
+
+from makima_schemas.agent import AgentStatus
+from makima_schemas.contract.model import ContractStatus
+from makima_sdk.agents import AgentRecord
+from makima_sdk.models import Contract
+
+from makima_cli.monitor.wanted import AGENTS, CONTRACTS, EVENTS, Members
+
+WAITING: Final = frozenset({ContractStatus.BLOCKED, ContractStatus.WAITING_FOR_INPUT})
+
+
+class Pane(IntEnum):
+    CONTRACTS = 1
+    AGENTS = 2
+    EVENTS = 3
+
+
+PANE_FILTERS: Final[Mapping[Pane, Members]] = {
+    Pane.CONTRACTS: CONTRACTS,
+    Pane.AGENTS: AGENTS,
+    Pane.EVENTS: EVENTS,
+}
+
+
+class Link(StrEnum):
+    """The connection to the server."""
+
+    CONNECTING = "connecting"
+    LIVE = "live"
+    BEHIND = "behind"
+    RECONNECTING = "reconnecting"
+
+
+class Need(NamedTuple):
+    """Something that waits for a person."""
+
+    kind: str  # question, confirm, blocked or revive
+    contract_id: str
+    since: datetime
+    text: str
+
+
+class Prompt(NamedTuple):
+    """What is being typed in the last line, and for what."""
+
+    kind: str  # filter, answer, or an action that asks whether to do it
+    contract_id: str = ""
+    text: str = ""
+    asks: str = ""
+    question_id: str = ""
+
+
+def next_phase(contract: Contract) -> str | None:
+    """The phase after the present one; None after the last."""
+    names = contract.phase_names
+    place = names.index(contract.phase) + 1 if contract.phase in names else len(names)
+    return names[place] if place < len(names) else None
+
+
+_RANK: Final = {
+    ContractStatus.WAITING_FOR_INPUT: 0,
+    ContractStatus.BLOCKED: 0,
+    ContractStatus.ACTIVE: 1,
+    ContractStatus.COMPLETING: 2,
+    ContractStatus.PAUSED: 3,
+    ContractStatus.CREATED: 4,
+    ContractStatus.FAILED: 5,
+    ContractStatus.COMPLETED: 6,
+    ContractStatus.ARCHIVED: 7,
+}
+
+
+def contract_order(contract: Contract) -> tuple[int, datetime, str]:
+    rank = _RANK[contract.status]
+    return rank, contract.created_at if rank else contract.status_changed_at, contract.id
+
+
+_AGENT_RANK: Final = {
+    AgentStatus.DEAD_FAILED_REVIVE: 0,
+    AgentStatus.DEAD: 1,
+    AgentStatus.RESTARTING: 2,
+    AgentStatus.WORKING: 4,
+    AgentStatus.READY: 5,
+    AgentStatus.OFFLINE: 6,
+}
+
+
+def agent_order(agent: AgentRecord) -> tuple[int, str, str]:
+    rank = 3 if agent.stuck else _AGENT_RANK[agent.status_now]
+    return rank, agent.contract_id, agent.role
