@@ -4,10 +4,20 @@ one is told that it is not in force, and people are told that there are two.
 
 import asyncpg
 import orjson
+import pytest
 from makima_kernel.service.settings import Settings
 from makima_kernel.testing import eventually
 from makima_schemas import subjects
-from makima_schemas.supervisor import SupervisorRegistered, SupervisorState, SupervisorStateChanged
+from makima_schemas.contract.events import ContractAssigned
+from makima_schemas.evidence import Arrival
+from makima_schemas.supervisor import (
+    RestorationProved,
+    RestorationRequested,
+    SupervisorRegistered,
+    SupervisorState,
+    SupervisorStateChanged,
+)
+from makima_supervisor_heartbeat.domain.broker_time import moment
 from makima_supervisor_heartbeat.domain.foreign_heartbeats import ForeignHeartbeats
 from makima_supervisor_heartbeat.domain.heartbeats import read
 from makima_supervisor_heartbeat.domain.sender import Sender
@@ -17,7 +27,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from tests.services.supervisor_heartbeat.harness import Running, running, supervisor_beat
-from tests.services.supervisor_heartbeat.messages import address, message
+from tests.services.supervisor_heartbeat.messages import MIDNIGHT_NS, address, message
 from tests.services.supervisor_heartbeat.sender_cache_world import IDLE, WORKING, World
 
 BLOCKED = SupervisorState.BLOCKED
@@ -122,3 +132,38 @@ def test_two_hosts_under_one_name_are_told_of_and_one_that_moved_is_not() -> Non
     assert sender is not None
     assert sender.rival is not None
     assert (sender.rival.other, sender.rival.count) == ("one", 2)
+
+
+@pytest.mark.parametrize("daemon", ["d1", "d2"])
+def test_a_restored_supervisor_is_in_force_while_its_proof_is_on_its_way_to_the_log(daemon: str) -> None:
+    world = World()
+    world.senders.contracts.assign("c-t1", ContractAssigned("d1", "placed", "a", "t1"))
+    world.settle()
+    after = Arrival("e1", world.sequence, moment(MIDNIGHT_NS))
+    requested = RestorationRequested("c-t1", daemon, "b", "resumed", "", after, "a")
+    world.append(requested)
+    world.learn(requested, world.position)
+    [_] = world.hear(connection="b", daemon=daemon)  # it proves the restoration, once the log has taken it
+    world.hear(connection="b", daemon=daemon)
+    assert [each.connection_id for each in world.senders.signals.take()] == []
+    world.hear(connection="a", daemon="d1")
+    assert [each.connection_id for each in world.senders.signals.take()] == ["a"]
+
+
+def test_a_restoration_that_comes_while_a_heartbeat_is_decided_fences_nobody() -> None:
+    world = World()
+    world.senders.contracts.assign("c-t1", ContractAssigned("d1", "placed", "a", "t1"))
+    proof = (
+        RestorationRequested("c-t1", "d1", "a", "fresh", "", Arrival("e1", 0, moment(0)), None),
+        RestorationProved("c-t1", "d1", "a", Arrival("e1", 0, moment(0))),
+    )
+    world.settle()
+    for event in proof:
+        world.append(event)
+        world.learn(event, world.position)
+    [_] = world.hear(IDLE)  # undecided
+    requested = RestorationRequested("c-t1", "d1", "b", "resumed", "", Arrival("e1", 1, moment(0)), "a")
+    world.append(requested)
+    world.learn(requested, world.position)
+    world.hear(connection="b")
+    assert [each.connection_id for each in world.senders.signals.take()] == []

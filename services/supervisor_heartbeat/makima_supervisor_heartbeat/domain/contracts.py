@@ -243,14 +243,20 @@ class Contracts:
         return True
 
     def _is_restoring(self, beat: Beat) -> bool:
-        """True if a restoration that is not proved handed out the heartbeat's connection to its daemon."""
+        """True if a restoration handed out the heartbeat's connection to its daemon, and its proof is not in the log yet.
+
+        By what the log says and by what is expected of it: once the proof is on its way, only the former still shows
+        the restoration, and the contract is not the daemon's before it has arrived.
+        """
         sender = self._senders.get(beat.address.sender)
-        if sender is None or not isinstance(sender.expected, Supervisor):
+        if sender is None:
             return False
-        restoring = sender.expected.restoring
-        return restoring is not None and (restoring.daemon_id, restoring.connection_id) == (
-            beat.address.daemon_id,
-            beat.connection_id,
+        speaker = (beat.address.daemon_id, beat.connection_id)
+        return any(
+            isinstance(state, Supervisor)
+            and state.restoring is not None
+            and (state.restoring.daemon_id, state.restoring.connection_id) == speaker
+            for state in (sender.expected, sender.logged)
         )
 
     def _is_not_the_one_handed_out(self, assigned: Assigned, beat: Beat) -> bool:

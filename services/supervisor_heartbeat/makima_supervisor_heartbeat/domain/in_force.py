@@ -59,6 +59,12 @@ def speaks(supervisor: Supervised, contract_id: str, connection_id: str | None) 
     return connection_id in (supervisor.connection_id, handed_out)
 
 
+def is_handed_out(supervisor: Supervised, connection_id: str | None) -> bool:
+    """True if a restoration that is not proved handed out this connection."""
+    restoring = supervisor.restoring
+    return restoring is not None and restoring.connection_id == connection_id
+
+
 def not_found() -> Refused:
     return Refused(
         ErrorCode.SUPERVISOR_NOT_FOUND,

@@ -14,7 +14,7 @@ from makima_supervisor_heartbeat.domain.broker_time import moment
 from makima_supervisor_heartbeat.domain.contracts import Assigned, Contracts
 from makima_supervisor_heartbeat.domain.daemon_limits import DaemonLimits, Limits, Refusal
 from makima_supervisor_heartbeat.domain.heartbeats import Beat, is_late
-from makima_supervisor_heartbeat.domain.in_force import speaks
+from makima_supervisor_heartbeat.domain.in_force import is_handed_out, speaks
 from makima_supervisor_heartbeat.domain.observer import Observer, offset_of
 from makima_supervisor_heartbeat.domain.progress import Standing, remembered
 from makima_supervisor_heartbeat.domain.progress_watch import Patience, ProgressWatch
@@ -117,8 +117,13 @@ class SenderCache:
                     f"task {sender.entity_id} belongs to contract {known.contract_id}, not to {beat.contract_id}"
                 )
             if not speaks(known, known.contract_id, beat.connection_id):
-                self.signals.notify("superseded", beat)
-                return False, ()
+                logged = sender.logged if isinstance(sender.logged, Supervisor) else known
+                if beat.connection_id in known.superseded or not is_handed_out(logged, beat.connection_id):
+                    self.signals.notify("superseded", beat)
+                return (
+                    False,
+                    (),
+                )  # handed out while an earlier heartbeat is being decided: its next one counts
         if last is not None and beat.hostname != last.hostname:
             sender.note_hostname(beat.received_ns, last.hostname, beat.hostname)
         observations = self._observations(sender, beat)
