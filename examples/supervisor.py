@@ -1,5 +1,6 @@
-"""A supervisor: goes on from what it saved, creates a task for each step of its plan, and completes the contract.
+"""A supervisor: goes on from what it saved, creates a task for each step of its plan, and says when all are done.
 
+A daemon that starts it says all the rest in its environment. By hand:
 MAKIMA_CONTRACT=… MAKIMA_DAEMON=… python examples/supervisor.py "write the code" "test the code"
 """
 
@@ -15,7 +16,7 @@ DONE = (TaskStatus.COMPLETED, TaskStatus.FAILED)
 
 async def main(steps: list[str]) -> None:
     contract_id = os.environ["MAKIMA_CONTRACT"]
-    supervisor = await Supervisor.restore(contract_id, daemon_id=os.environ["MAKIMA_DAEMON"])
+    supervisor = await Supervisor.restore(contract_id)
     restored = supervisor.restored
     spawned = () if restored is None else restored.spawned_task_ids
     async with supervisor:

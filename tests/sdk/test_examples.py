@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from makima_gateway.auth.policy import POLICY
 from makima_kernel.testing import eventually
 from makima_local.nats import Nats
 from makima_local.postgres import Postgres
@@ -86,9 +85,6 @@ async def test_the_agent_that_runs_a_command_and_asks_when_it_fails(
     assert [text.rpartition(" ")[2] for text in said] == ["1", "0"]
 
 
-@pytest.mark.skipif(
-    "POST /contracts/{contract_id}/supervisor/restore" not in POLICY, reason="needs the routes of saved state"
-)
 async def test_the_supervisor_that_saves_and_waits_for_its_tasks(system: AgentSystem) -> None:
     contract = await system.contract()
     async with (

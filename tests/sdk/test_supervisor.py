@@ -2,17 +2,29 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import fields
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 import pytest
 import pytest_asyncio
+from makima_gateway.api.schemas.saved_state import (
+    LastCheckpoint,
+    PendingQuestion,
+    RestoredSupervisor,
+    StateSave,
+)
 from makima_kernel.testing import eventually
 from makima_local import ports
 from makima_local.nats import Nats
 from makima_local.postgres import Postgres
+from makima_schemas.codec import encode
+from makima_schemas.saved_state import refuse_oversize
 from makima_sdk import Connection, Supervisor, sync
+from makima_sdk.models import read
 from makima_sdk.saves import MAX_MESSAGES_BYTES
+from makima_sdk.supervisor import Restoration
 
 from tests.sdk.agent_system import AgentSystem, agent_system
 from tests.sdk.http_server import body_server
@@ -63,7 +75,8 @@ RESTORED = orjson.dumps(
         "task_id": "t1",
         "phase": "execute",
         "spawned_task_ids": ["a"],
-        "last_checkpoint": {"step": 3},
+        "last_checkpoint": {"version": 7, "checkpoint": {"step": 3}},
+        "context": "You supervise contract c1.",
         "conversation_history": [{"role": "user", "content": "go on"}],
         "a_member_of_tomorrow": 1,
     }
@@ -90,7 +103,7 @@ async def test_saves_go_out_in_order_and_a_long_conversation_in_parts() -> None:
         assert (restored.outcome, restored.spawned_task_ids, restored.last_checkpoint) == (
             "from_checkpoint",
             ("a",),
-            {"step": 3},
+            {"version": 7, "checkpoint": {"step": 3}},
         )
         assert (supervisor.task_id, supervisor.connection_id) == ("t1", "k2")
         async with supervisor:
@@ -107,7 +120,51 @@ async def test_saves_go_out_in_order_and_a_long_conversation_in_parts() -> None:
         "phase", "conversation", "conversation", "conversation", "task_spawned", "waiting_on", "question", "checkpoint",
         "activity", "error",
     ]  # fmt: skip
-    assert {(body["connection_id"], body["task_id"]) for body in bodies} == {("k2", "t1")}
+    assert {body["connection_id"] for body in bodies} == {"k2"}
+    spawned = [body["task_id"] for body in bodies if body["kind"] == "task_spawned"]
+    assert spawned == ["a"]  # the task that was spawned; every other save names the supervisor's own
+    assert {body["task_id"] for body in bodies if body["kind"] != "task_spawned"} == {"t1"}
+
+
+async def test_messages_full_of_quotes_go_out_in_parts_that_makima_takes() -> None:
+    bodies: list[bytes] = []
+
+    def reply(path: str, body: bytes) -> tuple[int, str]:
+        if not path.endswith("/supervisor/state"):
+            return 200, BEAT
+        bodies.append(body)
+        return 200, '{"version": 1}'
+
+    port = ports.free()
+    async with (
+        body_server(port, reply),
+        Supervisor("c1", Connection(url=f"http://127.0.0.1:{port}"), daemon_id="d1") as supervisor,
+    ):
+        quotes = {"role": "assistant", "content": '"' * 10_000}
+        await supervisor.save.conversation([quotes] * 20)
+        with pytest.raises(ValueError, match="a checkpoint has no member kind"):
+            await supervisor.save.checkpoint({"kind": "mine"})
+    saves = [StateSave.model_validate_json(body) for body in bodies]
+    assert sum(len(save.messages or ()) for save in saves) == 20
+    for save in saves:
+        refuse_oversize(save.content())
+
+
+async def test_every_answer_to_a_restoration_can_be_read() -> None:
+    """The gateway's own answer, with every member that it may have."""
+    now = datetime(2026, 1, 2, tzinfo=UTC)
+    checkpoint = LastCheckpoint(7, now, {"step": 3})
+    answer = RestoredSupervisor(
+        task_id="t1", outcome="resumed", warning=None, state="working", phase="plan", progress=3,
+        current_activity="plans", conversation_history=[{"role": "user", "content": "go on"}], truncated=True,
+        cursor="x", pending_questions=[PendingQuestion("Which?", "q1")], spawned_task_ids=["a"],
+        waiting_on_task_ids=["a"], last_checkpoint=checkpoint, error="no disk", context="You supervise",
+        created_at=now, updated_at=now,
+    )  # fmt: skip
+    members = orjson.loads(encode(answer))
+    restored = read(Restoration, members)
+    told = {field.name: getattr(restored, field.name) for field in fields(Restoration)}
+    assert orjson.loads(encode(told)) == members
 
 
 async def test_a_save_before_the_supervisor_is_known_is_kept_and_not_refused() -> None:

@@ -10,7 +10,11 @@ from makima_sdk.paths import path
 from makima_sdk.spool import STEP
 
 SAVE: Final = "save"
-MAX_MESSAGES_BYTES: Final = 240 * 1024  # of the messages in one save, which may have 256 KiB
+# Of the messages in one save, as it takes them: JSON text within JSON. A save may have 255 KiB of that
+# (makima_schemas.saved_state.MAX_SAVE_BYTES).
+MAX_MESSAGES_BYTES: Final = 240 * 1024
+# Members that say whose save it is: a checkpoint, which may have any others, would lose them.
+RESERVED: Final = frozenset({"kind", "connection_id", "task_id"})
 
 Json = Mapping[str, object]
 
@@ -53,7 +57,11 @@ class Saves:
         return await self._save("phase", {"phase": phase})
 
     async def checkpoint(self, checkpoint: Json) -> int | None:
-        """All that it needs to go on: a restoration begins at the newest one."""
+        """All that it needs to go on: a restoration begins at the newest one. Raises `ValueError` for members called
+        `kind`, `connection_id` or `task_id`, which are the save's own.
+        """
+        if taken := sorted(RESERVED & checkpoint.keys()):
+            raise ValueError(f"a checkpoint has no member {', '.join(taken)}: put it one level deeper")
         return await self._save("checkpoint", checkpoint)
 
     async def activity(self, activity: str, progress: int | None = None) -> int | None:
@@ -67,7 +75,8 @@ class Saves:
     async def _save(self, kind: str, content: Json, *, of: str = SAVE) -> int | None:
         named = {"kind": kind, "connection_id": self._connection_id, "task_id": self._task_id}
         given = {name: value for name, value in named.items() if value is not None}
-        answer = await self._outbox.deliver(of, self._route, {**content, **given})
+        # The task of `task_spawned` is the one that was spawned.
+        answer = await self._outbox.deliver(of, self._route, {**given, **content})
         return None if answer is None else cast("int | None", answer.body.get("version"))
 
 
@@ -76,7 +85,7 @@ def _parts(messages: Sequence[Json]) -> Iterator[list[Json]]:
     part: list[Json] = []
     size = 0
     for message in messages:
-        bytes_ = len(orjson.dumps(message)) + 1
+        bytes_ = _size(message) + 1
         if part and size + bytes_ > MAX_MESSAGES_BYTES:
             yield part
             part, size = [], 0
@@ -84,3 +93,8 @@ def _parts(messages: Sequence[Json]) -> Iterator[list[Json]]:
         size += bytes_
     if part:
         yield part
+
+
+def _size(message: Json) -> int:
+    """The bytes that it takes in a save: quotes and line ends take two there."""
+    return len(orjson.dumps(orjson.dumps(message).decode()))

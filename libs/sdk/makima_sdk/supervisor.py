@@ -4,6 +4,7 @@ import os
 from collections.abc import Awaitable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Final, Self
 from uuid import uuid4
 
@@ -45,11 +46,14 @@ class Restoration:
     pending_questions: tuple[Json, ...] = ()
     spawned_task_ids: tuple[str, ...] = ()
     waiting_on_task_ids: tuple[str, ...] = ()
+    # `checkpoint` is what was saved, `version` and `saved_at` which one it is.
     last_checkpoint: Json | None = None
     error: str | None = None
     context: str | None = None  # the same in words, for the model
     truncated: bool = False
     cursor: str | None = None
+    created_at: datetime | None = None  # of the first save
+    updated_at: datetime | None = None  # of the newest one, or of the newest heartbeat
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +128,16 @@ class Supervisor(AgentProcess):
         """The supervisor that goes on from what was saved; its attribute `restored` tells it. It is in force once it
         has beaten: until then the old process, if it speaks first, wins it back.
 
-        Raises `ProblemError`: `SUPERSEDED` if another daemon holds the contract and lives.
+        What is left out is as the environment says, where that is of this contract: a daemon that starts a
+        supervisor gives it a connection, and a token for that one alone. Raises `ProblemError`: `SUPERSEDED` if
+        another daemon holds the contract and lives.
         """
+        env = os.environ if os.environ.get("MAKIMA_CONTRACT") == contract_id else {}
         reached = connection or Connection.default()
-        new_id = connection_id or str(uuid4())
+        new_id = connection_id or env.get("MAKIMA_CONNECTION_ID") or str(uuid4())
+        daemon_id = daemon_id or env.get("MAKIMA_DAEMON")
+        task_id = task_id or env.get("MAKIMA_TASK")
+        spool = spool or env.get("MAKIMA_SPOOL")
         named = {"daemon_id": daemon_id, "connection_id": new_id, "task_id": task_id}
         body = {name: value for name, value in named.items() if value is not None}
         async with Http(reached.url, reached.token) as http:
