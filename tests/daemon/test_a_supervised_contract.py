@@ -1,0 +1,120 @@
+"""The whole chain with real processes: a started contract is placed, supervised, worked on, and survives its parts."""
+
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import nats as nats_py
+import pytest
+import pytest_asyncio
+from makima_kernel.service.runtime import Service
+from makima_local.nats import Nats
+from makima_local.postgres import Postgres
+from makima_stale_detector import app as detector
+
+from tests.daemon.machine import Machine, daemon_process, kill, machine_of
+from tests.daemon.supervised import Supervised
+from tests.services.gateway.harness import Gateways
+from tests.services.stale_detector.harness import quick
+from tests.shared_gateway import shared_gateway
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("daemon supervisors")]
+EXAMPLES = Path(__file__).parent.parent.parent / "examples"
+SUPERVISOR = (sys.executable, str(EXAMPLES / "supervisor.py"), "write", "test")
+BUILDER = (sys.executable, str(EXAMPLES / "script.py"))
+# The new process comes when the test lets it: until then the old one may win.
+AFTER_A_FILE = 'while [ ! -e "$GO" ]; do sleep 0.05; done; exec "$0" "$@"'
+SILENT_SECONDS = 5.0  # until a verdict
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def gateways(
+    postgres_server: Postgres, template_database: str, nats_server: Nats
+) -> AsyncIterator[Gateways]:
+    contracts = quick("", "", timeout=SILENT_SECONDS).contracts.model_dump()
+    async with (
+        shared_gateway(
+            postgres_server, template_database, nats_server, admitting=True, contracts=contracts
+        ) as made,
+        Service.running(detector.NAME, made.replicas[0].settings, detector.build),
+    ):
+        yield made
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def machine(gateways: Gateways, nats_server: Nats, tmp_path: Path) -> AsyncIterator[Machine]:
+    nats = await nats_py.connect(nats_server.url)
+    made = await machine_of(gateways, nats, nats_server.url, tmp_path / "workspace")
+    made.commands = {"supervisor": SUPERVISOR, "builder": BUILDER}
+    yield made
+    await nats.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def second(gateways: Gateways, nats_server: Nats, tmp_path: Path) -> AsyncIterator[Machine]:
+    """Another machine."""
+    nats = await nats_py.connect(nats_server.url)
+    made = await machine_of(gateways, nats, nats_server.url, tmp_path / "second")
+    made.env = {"GO": str(tmp_path / "go")}
+    made.commands = {"supervisor": ("sh", "-c", AFTER_A_FILE, *SUPERVISOR)}
+    yield made
+    await nats.close()
+
+
+async def test_a_started_contract_is_placed_supervised_and_done(machine: Machine) -> None:
+    async with machine.daemon():
+        supervised = await Supervised.started(machine)
+        await supervised.done("write", "test")
+        assert await supervised.supervisor_events() == [
+            "RestorationRequested", "SupervisorRegistered", "RestorationProved",
+        ]  # fmt: skip
+
+
+async def test_a_supervisor_that_crashed_is_restarting_and_goes_on_from_what_it_saved(
+    machine: Machine,
+) -> None:
+    del machine.commands["builder"]
+    async with machine.daemon():
+        supervised = await Supervised.started(machine)
+        spawned = await supervised.waits_for(2)
+        first = await machine.one_process(supervised.contract_id)
+        kill(first)
+        await supervised.status_is("restarting")
+        await machine.one_process(supervised.contract_id, other_than=first)
+        await supervised.proved(2)
+        assert await supervised.tasks() == spawned
+        await supervised.finish_tasks()
+        await supervised.state_is("completed")
+
+
+async def test_another_daemon_takes_over_what_ran_on_a_lost_machine(
+    machine: Machine, second: Machine, tmp_path: Path
+) -> None:
+    """One with its whole history; one from a checkpoint, as its chain is broken; one that its old process wins back
+    first, and that is taken over when that one is silent, too.
+    """
+    del machine.commands["builder"]
+    async with daemon_process(machine) as (process, _):
+        supervised = [await Supervised.started(machine) for _ in range(3)]
+        spawned = [await each.waits_for(2) for each in supervised]
+        whole, broken, won = supervised
+        await broken.save("checkpoint", plan="the form")
+        await broken.save("phase", phase="the-form")
+        await broken.rot("the-form", "the-frm")
+        old = won.connection()
+        process.kill()
+        for each in supervised:
+            kill(await machine.one_process(each.contract_id))
+    async with second.daemon():
+        refused = await won.requested(second.daemon_id)
+        await won.beat(old)
+        await won.is_in_force(old)
+        (tmp_path / "go").touch()
+        for each in supervised:
+            await each.proved(2)
+            await each.held_by(second.daemon_id)
+        assert await whole.outcomes() == ["fresh", "resumed"]
+        assert await broken.outcomes() == ["fresh", "from_checkpoint"]
+        assert set(await won.outcomes()) == {"fresh", "resumed"}
+        assert refused not in await won.proofs()
+        assert [await each.tasks() for each in supervised] == spawned
