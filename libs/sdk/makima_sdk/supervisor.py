@@ -132,7 +132,7 @@ class Supervisor(AgentProcess):
         supervisor gives it a connection, and a token for that one alone. Raises `ProblemError`: `SUPERSEDED` if
         another daemon holds the contract and lives.
         """
-        env = os.environ if os.environ.get("MAKIMA_CONTRACT") == contract_id else {}
+        env: Mapping[str, str] = os.environ if os.environ.get("MAKIMA_CONTRACT") == contract_id else {}
         reached = connection or Connection.default()
         new_id = connection_id or env.get("MAKIMA_CONNECTION_ID") or str(uuid4())
         daemon_id = daemon_id or env.get("MAKIMA_DAEMON")
