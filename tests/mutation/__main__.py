@@ -57,7 +57,6 @@ OF_LIBRARIES: Final = {
     ),
     "daemon/makima_daemon/restart_policy.py": ("daemon/test_restart_policy.py",),
     "daemon/makima_daemon/endings.py": ("daemon/test_endings.py",),
-    "daemon/makima_daemon/adoption.py": ("daemon/test_adoption.py",),
     "daemon/makima_daemon/hooks.py": ("daemon/test_hook_effects.py",),
     "sdk/makima_sdk/spool_format.py": ("sdk/test_spool_file.py",),
     "sdk/makima_sdk/lease.py": ("sdk/test_lease.py",),
