@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from statistics import median
 
 import orjson
 import pytest
@@ -27,7 +26,7 @@ WORKER = (sys.executable, str(Path(__file__).parent.parent.parent / "examples" /
 AGENTS, SECONDS = times(10, 2), times(300, 2)
 # What has lived for a second is healthy here, so that the kills of one test are no crash in a row.
 LIVELY = Pace(RestartPolicy((0.01, 0.02, 0.03), healthy=1.0), grace=2.0, interval=1.0)
-TOLD_WITHIN_SECONDS = 2.0
+TOLD_WITHIN_SECONDS = times(2, 60)  # in full on a machine that has nothing else to do
 
 
 @pytest.mark.timeout(900)  # in full
@@ -53,8 +52,7 @@ async def test_a_fleet_killed_at_random_loses_no_task_and_does_none_twice(
                 assert answer.status_code == 201, answer.text
                 asked += 1
             told.append(await _killed(machine, contract, chance.choice(roles)))
-        # Whichever is later on a busy machine waited for a processor: the median tells the daemon's own time.
-        assert median(told) < TOLD_WITHIN_SECONDS, told
+        assert max(told) < TOLD_WITHIN_SECONDS, told
 
         async def completed() -> list[str]:
             log = await machine.gateways.log.stream("default", f"contract-{contract}")
