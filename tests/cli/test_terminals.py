@@ -32,7 +32,8 @@ def lists() -> list[str]:
     names = {
         " ".join(words)
         for words, command in commands()
-        if words[-1] in {"list", "ls"} or any(each.name == "watch" for each in command.params)
+        if (words[-1] in {"list", "ls"} or any(each.name == "watch" for each in command.params))
+        and not any(each.required for each in command.params)
     }
     return sorted(names - ELSEWHERE)
 
@@ -52,8 +53,9 @@ async def _shell(command: str, environ: Mapping[str, str]) -> tuple[int | None, 
 async def _on_a_terminal(command: str, environ: Mapping[str, str], columns: int) -> str:
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    asked = {name: value for name, value in environ.items() if name not in {"COLUMNS", "LINES"}}
     made = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "makima_cli.main", *command.split(), env=dict(environ), stdin=theirs, stdout=theirs, stderr=theirs
+        sys.executable, "-m", "makima_cli.main", *command.split(), env=asked, stdin=theirs, stdout=theirs, stderr=theirs
     )  # fmt: skip
     os.close(theirs)
     shown = await asyncio.to_thread(_read_all, ours)

@@ -60,7 +60,7 @@ def refusal(rule: Rule, asker: Asker) -> ErrorCode | None:
         case _:
             return {
                 Scope.CONTRACT: ErrorCode.CONTRACT_NOT_FOUND,
-                Scope.SERVES: ErrorCode.CONTRACT_NOT_FOUND,
+                Scope.SERVES: None if role is Role.DAEMON else ErrorCode.CONTRACT_NOT_FOUND,
                 Scope.DAEMON: ErrorCode.DAEMON_NOT_FOUND,
             }.get(rule.scope)
 

@@ -18,7 +18,7 @@ EXAMPLES: Final[Mapping[str, tuple[str, str]]] = {
     "contracts health": ("makima contracts health 3f2a", "makima contracts health 3f2a --format json"),
     "contracts explain": ("makima contracts explain 3f2a", "makima contracts explain 3f2a --format json"),
     "contracts export": (
-        "makima contracts export 3f2a > contract.json",
+        "makima contracts export 3f2a --format json",
         "makima contracts export 3f2a --output contract.json",
     ),
     "contracts confirm": ("makima contracts confirm 3f2a", "makima contracts confirm 3f2a --phase execute"),

@@ -74,7 +74,7 @@ async def _senders(connection: asyncpg.Connection, batch: Sequence[Applied]) -> 
         if contract is not None and after is not None and after.contract_id != contract:
             left.add((each.recorded.tenant, contract))
     stored = [_sender_row(each) for _, each in sorted(known.items()) if each is not None]
-    await connection.execute(SQL["store_senders"], *columns(stored, 10))
+    await connection.execute(SQL["store_senders"], *columns(stored, 11))
     return left
 
 

@@ -26,16 +26,11 @@ from prometheus_client import REGISTRY
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
+from tests.services.gateway.dashboard.looking import dashboard
 from tests.services.gateway.harness import Gateways, act, body, created, items, listed, refused, running
 
 NOW = datetime.now(UTC)
 EVIDENCE = Evidence(NOW, 120.0, NOW + timedelta(seconds=120), NOW + timedelta(seconds=121), 1000.0, "test", 7)
-
-
-async def dashboard(http: httpx.AsyncClient, position: int = 0) -> dict[str, object]:
-    answer = await http.get("/contracts/dashboard", headers={"Makima-Min-Position": str(position)})
-    assert answer.status_code == 200, answer.text
-    return body(answer)
 
 
 async def test_of_nothing_it_shows_nothing(http: httpx.AsyncClient) -> None:

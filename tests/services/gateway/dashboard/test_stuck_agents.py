@@ -8,7 +8,7 @@ from makima_schemas.agent import AgentJoined, AgentProgressed, AgentStatus, Agen
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorState, SupervisorStuck
 from prometheus_client import REGISTRY
 
-from tests.services.gateway.dashboard.test_dashboard import dashboard
+from tests.services.gateway.dashboard.looking import dashboard
 from tests.services.gateway.harness import Gateways, created, items
 
 NOW = datetime.now(UTC)
