@@ -194,7 +194,7 @@ def _router(
     router.command(AdmitDaemon, daemons.handle)
     router.command(RestartSupervisor, Restarts(supervisors, queries, log, known, nats).restart, daemons=False)
     Restorations(supervisors, queries, log, known, nats).serve(router)
-    Saves(supervisors, queries, settings.quotas).serve(router)
+    Saves(supervisors, queries, log, known, settings.quotas).serve(router)
     router.query(questions.Heartbeats, queries.answer_heartbeats)
     router.query(questions.Status, queries.answer_status)
     audit = AuditQueries(service.pool)

@@ -4,6 +4,8 @@ from typing import Final
 
 from makima_kernel.commands.router import CommandRouter
 from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
+from makima_kernel.event_log.log import Log
+from makima_kernel.projections.projector import Projector
 from makima_kernel.service.http_settings import QuotaSettings
 from makima_kernel.telemetry import metrics
 from makima_schemas.commands import Accepted, Problem, Reply, Request
@@ -14,12 +16,21 @@ from makima_supervisor_heartbeat.domain.saving import Room, Save
 from makima_supervisor_heartbeat.handlers.observation_writer import SupervisorDecisions
 from makima_supervisor_heartbeat.queries import Queries
 
+SAVE_CATCH_UP_SECONDS: Final = 1.0
 _MIB: Final = 2**20
 
 
 class Saves:
-    def __init__(self, supervisors: SupervisorDecisions, queries: Queries, quotas: QuotaSettings) -> None:
+    def __init__(
+        self,
+        supervisors: SupervisorDecisions,
+        queries: Queries,
+        log: Log,
+        projector: Projector,
+        quotas: QuotaSettings,
+    ) -> None:
         self._supervisors, self._queries, self._quotas = supervisors, queries, quotas
+        self._log, self._projector = log, projector
 
     def serve(self, router: CommandRouter) -> None:
         """Register the handler. For the gateway: a daemon may name neither another contract nor another daemon."""
@@ -33,6 +44,9 @@ class Saves:
         """
         try:
             room = await self._queries.room(request.tenant, command.contract_id)
+            if room is None:  # the contract may be new
+                await self._projector.wait_for(await self._log.head(), SAVE_CATCH_UP_SECONDS)
+                room = await self._queries.room(request.tenant, command.contract_id)
             if room is None:
                 return Problem(ErrorCode.CONTRACT_NOT_FOUND, "there is no such contract")
             reply = await self._supervisors.handle(

@@ -19,7 +19,7 @@ from starlette.responses import Response
 
 from makima_gateway.api.reads import ContractId, Cursor, Limit, ReadContext, Reading
 from makima_gateway.api.restored import SupervisorStream, Surroundings, read_stream, restored
-from makima_gateway.api.routes.supervisors import OWNER
+from makima_gateway.api.routes.supervisors import OWNER, last_heartbeat, recorded_heartbeat
 from makima_gateway.api.schemas.saved_state import (
     Restoration,
     RestoredSupervisor,
@@ -133,7 +133,8 @@ async def sync_supervisor(contract_id: ContractId, write: Writing) -> Response:
 async def _heard_anew(write: WriteContext, row: SupervisorRow) -> bool:
     """Asks the daemon; True once the supervisor's next heartbeat came."""
     heartbeats, heard = write.gateway.latest_heartbeats, asyncio.Event()
-    before = heartbeats.latest("supervisor", row.task_id)
+    before = await recorded_heartbeat(write.gateway, row.contract_id, row.task_id)
+    last = None if before is None else before.at
     heartbeats.waiters.add(heard)
     try:
         async with asyncio.timeout(SYNC_SECONDS):
@@ -148,7 +149,7 @@ async def _heard_anew(write: WriteContext, row: SupervisorRow) -> bool:
                 return False
             while True:
                 latest = heartbeats.latest("supervisor", row.task_id)
-                if latest is not None and (before is None or latest.tick > before.tick):
+                if latest is not None and latest.at is not None and (last is None or latest.at > last):
                     return True
                 await heard.wait()
                 heard.clear()
@@ -173,7 +174,7 @@ async def _restored(
             contract_id,
             [*found.history.state.spawned_task_ids, *found.history.state.waiting_on_task_ids],
         ),
-        gateway.latest_heartbeats.latest("supervisor", task_id),
+        await last_heartbeat(gateway, contract_id, task_id),
     )
     return json_response(restored(task_id, found, around), written.headers)
 

@@ -11,6 +11,7 @@ from makima_schemas.refusal import Member, Refused
 from makima_schemas.supervisor import RestartSupervisor, SupervisorState
 from starlette.responses import Response
 
+from makima_gateway.api.context import Gateway
 from makima_gateway.api.reads import ContractId, ReadContext, Reading
 from makima_gateway.api.schemas.senders import Heartbeats, Restart, RestartAsked, SupervisorStatus
 from makima_gateway.api.writes import WriteContext, Writing, refused
@@ -29,7 +30,7 @@ TELEMETRY_TIMEOUT_SECONDS: Final = 1.0  # short: heartbeats are telemetry, and a
 async def supervisor_status(contract_id: ContractId, read: Reading) -> Response:
     """503 `SUPERVISOR_DEAD`, a problem with the same members, if the supervisor's heartbeats timed out."""
     row = await _supervisor(read, contract_id)
-    status = _status(row, await _last_heartbeat(read, row))
+    status = _status(row, await last_heartbeat(read.gateway, row.contract_id, row.task_id))
     if row.state == SupervisorState.INTERRUPTED:
         members = cast("dict[str, Member]", orjson.loads(encode(status)))
         raise Refused(
@@ -86,17 +87,20 @@ async def _supervisor(context: ReadContext | WriteContext, contract_id: str) -> 
     return row
 
 
-async def _last_heartbeat(read: ReadContext, row: SupervisorRow) -> LatestHeartbeat | None:
-    """The latest heartbeat: from memory, or, if none came since this process began, from the recorder."""
-    latest = read.gateway.latest_heartbeats.latest("supervisor", row.task_id)
-    if latest is not None:
-        return latest
-    reply = await read.gateway.bus.query(
-        OWNER, "status", {"contract_id": row.contract_id}, timeout=TELEMETRY_TIMEOUT_SECONDS
+async def last_heartbeat(gateway: Gateway, contract_id: str, task_id: str) -> LatestHeartbeat | None:
+    """A supervisor's latest heartbeat: from memory, or, if none came since this process began, from the recorder."""
+    latest = gateway.latest_heartbeats.latest("supervisor", task_id)
+    return latest if latest is not None else await recorded_heartbeat(gateway, contract_id, task_id)
+
+
+async def recorded_heartbeat(gateway: Gateway, contract_id: str, task_id: str) -> LatestHeartbeat | None:
+    """A supervisor's latest heartbeat, from the recorder: memory may be a second behind it."""
+    reply = await gateway.bus.query(
+        OWNER, "status", {"contract_id": contract_id}, timeout=TELEMETRY_TIMEOUT_SECONDS
     )
-    if isinstance(reply, Problem) or reply.get("task_id") != row.task_id:
+    if isinstance(reply, Problem) or reply.get("task_id") != task_id:
         return None
-    return LatestHeartbeat.of("supervisor", row.task_id, reply)
+    return LatestHeartbeat.of("supervisor", task_id, reply)
 
 
 def _status(row: SupervisorRow, latest: LatestHeartbeat | None) -> SupervisorStatus:
