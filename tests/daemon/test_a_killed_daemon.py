@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+from asyncio.subprocess import Process
 from contextlib import suppress
 
 import psutil
@@ -61,9 +62,9 @@ async def test_what_a_daemon_did_not_note_before_it_was_killed_is_found_by_its_e
             note(machine, contract, "k1")
         async with machine.daemon() as ready:
             assert ready.agents == (f"{contract}:steady",)
-            assert await older.wait() == -signal.SIGKILL
+            assert await ended(older) == -signal.SIGKILL
             assert await machine.one_process(contract) == process.pid
-        assert await process.wait() == -signal.SIGTERM
+        assert await ended(process) == -signal.SIGTERM
 
 
 async def test_an_agent_that_ended_while_no_daemon_ran_has_crashed_and_comes_back(machine: Machine) -> None:
@@ -78,6 +79,11 @@ async def test_an_unreadable_state_is_kept_aside(machine: Machine) -> None:
     async with machine.daemon() as ready:
         assert ready.agents == ()
     assert machine.workspace.state.with_suffix(".broken.json").read_text() == "{"
+
+
+async def ended(process: Process) -> int:
+    async with asyncio.timeout(PATIENCE):
+        return await process.wait()
 
 
 def agent_env(machine: Machine, contract: str, connection: str) -> dict[str, str]:

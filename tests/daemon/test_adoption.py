@@ -8,8 +8,8 @@ from makima_daemon.adoption import Decision, Expected, Found, ProcessId, decide
 OURS, CHILD, OLD, REUSED = ProcessId(1, "a"), ProcessId(2, "b"), ProcessId(3, "c"), ProcessId(1, "later")
 
 
-def found(process: ProcessId, connection: str = "now", *, leads: bool = True, age: float = 10.0) -> Found:
-    return Found(process, connection, leads, age)
+def found(process: ProcessId, connection: str = "now", *, leads: bool = True, at: float = 10.0) -> Found:
+    return Found(process, connection, leads, at)
 
 
 def expected(process: ProcessId | None, *, stopping: bool = False, failed: bool = False) -> Expected:
@@ -26,11 +26,15 @@ def expected(process: ProcessId | None, *, stopping: bool = False, failed: bool 
         (expected(OURS), [found(CHILD, leads=False)], Decision(None, None, (CHILD,))),  # its leader is gone
         (expected(OURS), [found(OURS), found(OLD, "old")], Decision(OURS, "now", (OLD,))),
         (expected(None), [found(OURS)], Decision(OURS, "now", ())),  # killed between its start and its record
-        (expected(None), [found(OURS, age=9), found(CHILD, age=1)], Decision(OURS, "now", ())),
+        (expected(None), [found(OURS, at=1), found(CHILD, at=9)], Decision(OURS, "now", ())),
         (expected(None), [found(OLD, "old")], Decision(None, None, (OLD,))),
         (expected(OURS, stopping=True), [found(OURS)], Decision(None, None, (OURS,))),
         (expected(OURS, failed=True), [found(OURS)], Decision(None, None, (OURS,))),
-        (None, [found(OURS, age=1), found(OLD, "old", age=9)], Decision(OURS, "now", (OLD,))),
+        (None, [found(OURS, at=9), found(OLD, "old", at=1)], Decision(OURS, "now", (OLD,))),
+        # started in the same tick of the clock, however they are listed
+        (None, [found(CHILD), found(OURS, "old")], Decision(CHILD, "now", (OURS,))),
+        (None, [found(OURS, "old"), found(CHILD)], Decision(CHILD, "now", (OURS,))),
+        (expected(None), [found(CHILD), found(OURS)], Decision(OURS, "now", ())),
         (None, [found(CHILD, leads=False)], Decision(None, None, (CHILD,))),
     ],
 )

@@ -165,5 +165,9 @@ async def test_commands_are_answered_with_the_reason_and_go_on_when_there_is_roo
                 return (await service.health.condition())[0] == 200
 
             await eventually(well)
-            jetstream = nats.jetstream()
-            assert (await jetstream.stream_info("MAKIMA_EVENTS")).state.last_seq == accepted + 1
+
+            async def published() -> bool:
+                info = await nats.jetstream().stream_info("MAKIMA_EVENTS")
+                return info.state.last_seq == accepted + 1
+
+            await eventually(published)

@@ -19,7 +19,12 @@ class Found:
     process: ProcessId
     connection_id: str
     leads: bool  # its process group and session are its own
-    age: float  # seconds
+    created: float  # Unix time in seconds, in ticks of the system's clock: two processes may have the same
+
+    @property
+    def order(self) -> tuple[float, int]:
+        """Ascending in the order of their starts. Of two in one tick, the later one has the greater pid."""
+        return self.created, self.process.pid
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +66,10 @@ def decide(expected: Expected | None, found: Sequence[Found]) -> Decision:
 def _chosen(expected: Expected | None, found: Sequence[Found]) -> Found | None:
     leaders = [each for each in found if each.leads]
     if expected is None:
-        newest = min(leaders, key=lambda each: each.age, default=None)
+        newest = max(leaders, key=lambda each: each.order, default=None)
         own = [each for each in leaders if newest and each.connection_id == newest.connection_id]
     elif expected.process is not None:
         own = [each for each in leaders if each.process == expected.process]
     else:
         own = [each for each in leaders if each.connection_id == expected.connection_id]
-    return max(own, key=lambda each: each.age, default=None)
+    return min(own, key=lambda each: each.order, default=None)

@@ -4,7 +4,6 @@ import asyncio
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -127,8 +126,8 @@ def left_behind(socket: Path) -> Iterator[tuple[Mapping[str, str], Found]]:
             when = started(process.pid)
             if when is not None:
                 leads = os.getpgid(process.pid) == process.pid
-                age = max(0.0, time.time() - process.create_time())
-                yield env, Found(ProcessId(process.pid, when), env["MAKIMA_CONNECTION_ID"], leads, age)
+                created = process.create_time()
+                yield env, Found(ProcessId(process.pid, when), env["MAKIMA_CONNECTION_ID"], leads, created)
 
 
 def kill(process: ProcessId) -> None:
