@@ -13,6 +13,7 @@ from makima_schemas.contract.model import ContractStatus
 from makima_schemas.supervisor import SupervisorState
 
 from makima_supervisor_heartbeat.domain.placement import EVENTS, Drive, Heard, evolve
+from makima_supervisor_heartbeat.rows import execute
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
 Key = tuple[str, str]  # tenant, contract id
@@ -41,9 +42,8 @@ async def store_drives(connection: asyncpg.Connection, batch: Sequence[Applied])
         if drive is not None and drive != before.get(key)
     ]
     gone = [key for key in before if after[key] is None]
-    for name, rows, width in (("store", sorted(stored), 8), ("forget", gone, 2)):
-        if rows:
-            await connection.execute(SQL[name], *columns(rows, width))
+    await execute(connection, SQL["store"], stored, 8)
+    await execute(connection, SQL["forget"], gone, 2)
 
 
 def _contract_of(each: Applied) -> str:

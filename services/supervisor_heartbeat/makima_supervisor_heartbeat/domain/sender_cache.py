@@ -111,19 +111,8 @@ class SenderCache:
                 last, sequence=beat.sequence, received_ns=beat.received_ns
             )
             return False, () if sender.settled else self._observations(sender, beat)
-        if isinstance(known, Supervisor):
-            if known.contract_id not in ("", beat.contract_id):
-                raise MalformedHeartbeatError(
-                    f"task {sender.entity_id} belongs to contract {known.contract_id}, not to {beat.contract_id}"
-                )
-            if not speaks(known, known.contract_id, beat.connection_id):
-                logged = sender.logged if isinstance(sender.logged, Supervisor) else known
-                if beat.connection_id in known.superseded or not is_handed_out(logged, beat.connection_id):
-                    self.signals.notify("superseded", beat)
-                return (
-                    False,
-                    (),
-                )  # handed out while an earlier heartbeat is being decided: its next one counts
+        if isinstance(known, Supervisor) and not self._speaks(sender, known, beat):
+            return False, ()
         if last is not None and beat.hostname != last.hostname:
             sender.note_hostname(beat.received_ns, last.hostname, beat.hostname)
         observations = self._observations(sender, beat)
@@ -282,6 +271,21 @@ class SenderCache:
             beat = sender.last
             if beat is not None and (beat.state is None or not self.contracts.is_foreign(beat)):
                 yield from self._observations(sender, beat)
+
+    def _speaks(self, sender: Sender, known: Supervisor, beat: Beat) -> bool:
+        """True if the heartbeat's connection speaks for the supervisor. One that is fenced is told so; one that the log
+        has handed out while an earlier heartbeat was being decided is not: its next heartbeat counts.
+        """
+        if known.contract_id not in ("", beat.contract_id):
+            raise MalformedHeartbeatError(
+                f"task {sender.entity_id} belongs to contract {known.contract_id}, not to {beat.contract_id}"
+            )
+        if speaks(known, known.contract_id, beat.connection_id):
+            return True
+        logged = sender.logged if isinstance(sender.logged, Supervisor) else known
+        if beat.connection_id in known.superseded or not is_handed_out(logged, beat.connection_id):
+            self.signals.notify("superseded", beat)
+        return False
 
     def _of(self, stream: str, entity_id: str) -> Sender:
         sender = self._senders.get(stream)
