@@ -73,8 +73,12 @@ async def test_every_command_is_answered_to_every_daemon_as_the_table_says(
 async def test_what_it_does_it_does_under_its_own_name(contracts: Contracts, nats: Client) -> None:
     done = await asked(nats, "d1", "create_task", "c1", task_id="t2", name="write")
     assert done["ok"] is True
-    recorded = await contracts.log.stream("default", "contract-c1")
-    assert [event.meta.get("actor") for event in recorded if event.type == "TaskCreated"][-1] == "daemon:d1"
+    created = [
+        event
+        for event in await contracts.log.stream("default", "contract-c1")
+        if event.type == "TaskCreated" and orjson.loads(event.data)["task_id"] == "t2"
+    ]
+    assert [event.meta.get("actor") for event in created] == ["daemon:d1"]
 
 
 async def test_a_daemon_cannot_use_up_the_command_id_of_another(contracts: Contracts, nats: Client) -> None:
