@@ -87,9 +87,12 @@ class AgentProcess(ABC):
             if self._session.lost_because is None:
                 is_drained = await self._outbox.drain(DRAIN_SECONDS)
                 await self._session.stop()
-                await self._leave()
-                if not is_drained and error is None:
-                    self._check_kept()
+                if not self._session.lost.is_set():
+                    await self._leave()
+                    if not is_drained and error is None:
+                        self._check_kept()
+                elif error is None:
+                    lost = self._session.error()
         if lost is not None:
             raise lost from error
 

@@ -97,10 +97,13 @@ class SpoolingOutbox:
                 return  # what waits stays in the spool, for the process that comes after this one
 
     async def drain(self, timeout: float) -> bool:
-        """Wait until all is delivered, at most `timeout` seconds. False: something waits still."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(timeout):
-                await self._empty.wait()
+        """Wait until all is delivered or the agent is lost, at most `timeout` seconds. False: something waits still."""
+        ends = [asyncio.ensure_future(event.wait()) for event in (self._empty, self._session.lost)]
+        try:
+            await asyncio.wait(ends, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for end in ends:
+                end.cancel()
         return not self._spool
 
     async def deliver_earlier(self, connection_id: str, join_as: JoinAs) -> None:

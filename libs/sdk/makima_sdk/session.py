@@ -103,9 +103,9 @@ class Session:
 
     def body_ended(self, error: BaseException | None) -> AgentLostError | None:
         """What to raise in place of `error`, which ended the body; None: nothing."""
+        body, self._body = self._body, None  # what it is lost by from now on cancels nothing
         if not self.lost.is_set():
             return None
-        body, self._body = self._body, None
         was_ours = error is None or isinstance(error, asyncio.CancelledError | AgentLostError)
         if self._cancelled_body and body is not None and body.uncancel() > 0:
             return None  # somebody else cancels it, too
