@@ -2,20 +2,32 @@
 
 import asyncio
 from datetime import UTC, datetime
+from pathlib import Path
 
+import orjson
 import pytest
 from makima_local import ports
 from makima_sdk import (
     Agent,
     Connection,
+    Signal,
     SupersededError,
+    Supervisor,
 )
+from makima_sdk.spool import Spool
 
 from tests.sdk.http_server import body_server
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC).isoformat()
 OK = '{"status": "ok", "interval_seconds": 0.01, "timeout_seconds": 120}'
 SUPERSEDED = '{"status": "superseded", "interval_seconds": 0.01, "timeout_seconds": 120}'
+
+
+def left(path: Path, owner: str, route: str) -> None:
+    """A spool as a killed process leaves it."""
+    spool = Spool(path, owner).open()
+    spool.put("result", route, {"connection_id": "old"}, "old")
+    spool.close()
 
 
 async def test_an_agent_that_is_lost_while_it_leaves_says_why() -> None:
@@ -41,3 +53,44 @@ async def test_an_agent_that_is_lost_while_it_leaves_says_why() -> None:
     task = asyncio.current_task()
     assert task is not None
     assert task.cancelling() == 0
+
+
+async def test_a_restoration_comes_after_what_the_supervisor_of_before_left(tmp_path: Path) -> None:
+    """It fences that connection, so that what came later would be refused, and missing in what is restored."""
+    said: list[str] = []
+    left(tmp_path / "spool", "c1:supervisor", "/contracts/c1/supervisor/state")
+
+    def reply(path: str, body: bytes) -> tuple[int, str]:
+        step = path.rsplit("/", 1)[-1]
+        said.append(f"{step} of {orjson.loads(body)['connection_id']}")
+        return 200, '{"outcome": "resumed"}' if step == "restore" else OK
+
+    port = ports.free()
+    async with body_server(port, reply):
+        to = Connection(url=f"http://127.0.0.1:{port}")
+        async with await Supervisor.restore("c1", to, "new", spool=tmp_path / "spool") as supervisor:
+            assert supervisor.undelivered == 0
+    assert said[:3] == ["state of old", "restore of new", "heartbeat of new"]
+    assert not (tmp_path / "spool.refused").exists()
+
+
+@pytest.mark.parametrize(("status", "code"), [(403, "FORBIDDEN"), (409, "SUPERSEDED")])
+async def test_what_an_earlier_process_may_not_say_any_more_is_kept(
+    status: int, code: str, tmp_path: Path
+) -> None:
+    left(tmp_path / "spool", "c1:builder", "/contracts/c1/tasks/t1/complete")
+
+    def reply(path: str, _body: bytes) -> tuple[int, str]:
+        return (status, f'{{"code": "{code}"}}') if path.endswith("/complete") else (200, OK)
+
+    port = ports.free()
+    refused: list[Signal] = []
+    async with body_server(port, reply):
+        agent = Agent("c1", "builder", Connection(url=f"http://127.0.0.1:{port}"), spool=tmp_path / "spool")
+        agent.on("refused", refused.append)
+        async with agent:
+            assert (agent.undelivered, agent.lost_because) == (0, None)
+    kept = tmp_path / "spool.refused"
+    assert [signal.body["kept_in"] for signal in refused] == [str(kept)]
+    line = orjson.loads(kept.read_bytes())
+    assert (line["code"], line["connection_id"], line["body"]) == (code, "old", {"connection_id": "old"})

@@ -96,6 +96,21 @@ class AgentProcess(ABC):
         if lost is not None:
             raise lost from error
 
+    async def deliver_earlier(self) -> None:
+        """Deliver what an earlier process left in the spool, before anything is said under this connection. Entering the
+        context does it, too. Raises `ProblemError` if the token is not valid, `SpoolError`.
+        """
+        if self._spool.path is None:
+            return
+        async with AsyncExitStack() as opened:
+            self._spool.open()
+            opened.callback(self._spool.close)
+            http = await opened.enter_async_context(Http(self._connection.url, self._connection.token))
+            self._agents = Agents(http)
+            await SpoolingOutbox(self._spool, http, self._session).deliver_earlier(
+                self.connection_id, self._join_as
+            )
+
     @property
     def requests(self) -> Requests:
         """For requests of your own in its name: repeated while makima is away, refused once the agent is lost."""
@@ -124,7 +139,8 @@ class AgentProcess(ABC):
 
     def on(self, kind: str, handler: SignalHandler) -> None:
         """Call `handler(signal)` when this happens: `rejoin_required`, `away` (a heartbeat was not answered), `refused`
-        (something from the spool; the body tells what), `superseded`, `timeout`, `lost` (whatever the reason).
+        (something from the spool; the body tells what, and in `kept_in` the file that has it, if an earlier process left
+        it), `superseded`, `timeout`, `lost` (whatever the reason).
         """
         self._session.handlers.add(kind, handler)
 

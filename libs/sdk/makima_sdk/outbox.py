@@ -110,13 +110,14 @@ class SpoolingOutbox:
         """Deliver what an earlier process left behind in its own name, before this one joins with another id and
         fences it. Where makima asks for it, that connection joins again first.
 
-        What the earlier process may not say any more is refused. Returns when makima does not answer: joining
-        will say so. Raises `ProblemError` if the token is not valid.
+        What the earlier process may not say any more, or the token may not say for it, is refused, and kept in the
+        file of what was refused. Waits for a makima that is away, as joining does, and returns if it stays away:
+        joining will say so. Raises `ProblemError` if the token is not valid, `SpoolError`.
         """
         rejoins = 0
         while (entry := self._spool.first()) is not None and entry.connection_id != connection_id:
             try:
-                self._finish(entry, await self._send(entry))
+                self._finish(entry, await self._send(entry, self._http.retry_for))
             except UnreachableError:
                 return
             except ProblemError as problem:
@@ -151,10 +152,10 @@ class SpoolingOutbox:
             return
         raise UnreachableError(self._http.url, "it asks again and again to join")
 
-    async def _send(self, entry: Entry) -> Answer:
+    async def _send(self, entry: Entry, retry_for: float = 0.0) -> Answer:
         """Raises `UnreachableError` if makima may take it later, `ProblemError` if it does not take it."""
         try:
-            return await self._http.send("POST", entry.route, entry.body, key=entry.key, retry_for=0.0)
+            return await self._http.send("POST", entry.route, entry.body, key=entry.key, retry_for=retry_for)
         except ProblemError as problem:
             if self._session.is_passing(problem):
                 raise UnreachableError(self._http.url, str(problem)) from problem
@@ -174,9 +175,16 @@ class SpoolingOutbox:
             outcome.set_result(answer)
 
     def _refuse(self, entry: Entry, problem: ProblemError) -> None:
-        self._spool.finish(entry.seq)
+        kept_in = None
+        if entry.connection_id == self._session.connection_id:
+            self._spool.finish(entry.seq)
+            _logger.warning("a %s was refused: %s", entry.kind, problem)
+        else:
+            kept_in = self._spool.set_aside(entry, problem)
+            _logger.warning(
+                "a %s of an earlier process was refused, and is kept in %s: %s", entry.kind, kept_in, problem
+            )
         self._note_length()
-        _logger.warning("a %s was refused: %s", entry.kind, problem)
         self._session.handlers.emit(
             "refused",
             kind=entry.kind,
@@ -184,6 +192,7 @@ class SpoolingOutbox:
             body=entry.body,
             code=problem.code,
             detail=problem.detail,
+            kept_in=None if kept_in is None else str(kept_in),
         )
         error: Exception = problem
         if problem.code == "SUPERSEDED" and entry.connection_id == self._session.connection_id:

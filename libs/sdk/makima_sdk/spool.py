@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Final, Self
 from uuid import uuid4
 
-from makima_sdk import spool_format
+from makima_sdk import refused_entries, spool_format
 from makima_sdk.file_lock import FileLock, LockedError
-from makima_sdk.problems import SpoolError, SpoolFullError
+from makima_sdk.private_file import open_private
+from makima_sdk.problems import ProblemError, SpoolError, SpoolFullError
 from makima_sdk.spool_format import Entry
 
 MAX_SPOOL_ENTRIES: Final = 10_000
@@ -130,6 +131,20 @@ class Spool:
             self._append(spool_format.done(seq))
             self._compact()
 
+    def set_aside(self, entry: Entry, problem: ProblemError) -> Path | None:
+        """The entry, of an earlier process, was refused: move it to the file that is answered. Raises `SpoolError`, and keeps
+        it, if that cannot be written.
+        """
+        if self.path is not None:
+            try:
+                refused_entries.keep(self.path, entry, problem)
+            except OSError as error:
+                raise SpoolError(
+                    f"what was refused of the spool {self.path} cannot be kept: {error}"
+                ) from error
+        self.finish(entry.seq)
+        return None if self.path is None else refused_entries.file_of(self.path)
+
     def _make_room(self, size: int) -> bool:
         """Drop the oldest steps, but not the first entry, which may be on its way."""
         while len(self) >= self._max_entries or self.waiting_bytes + size > self._max_bytes:
@@ -169,15 +184,19 @@ class Spool:
 
     def _append(self, line: bytes) -> None:
         """Raises `SpoolError`; then the file is as it was before."""
-        if self._file is None:
+        if self.path is None or self._lock is None:
             return
         try:
-            written = self._file.write(line)
+            file = self._file or self._rewrite(self.path)  # it could not be opened again after a rewrite
+        except OSError as error:
+            raise SpoolError(f"the spool {self.path} cannot be opened: {error}") from error
+        try:
+            written = file.write(line)
             if written != len(line):
                 raise OSError(f"only {written} of {len(line)} bytes were written")  # noqa: TRY301 - as a full disk
         except OSError as error:
             with suppress(OSError):
-                self._file.truncate(self._file_bytes)
+                file.truncate(self._file_bytes)
             raise SpoolError(f"the spool {self.path} cannot be written: {error}") from error
         self._file_bytes += len(line)
 
@@ -190,21 +209,24 @@ class Spool:
             except OSError as error:
                 raise SpoolError(f"the spool {self.path} cannot be written: {error}") from error
 
-    def _rewrite(self, path: Path) -> None:
+    def _rewrite(self, path: Path) -> FileIO:
         """Write what waits into a new file in its place. Killed in between, the old file is still there.
 
         Entries keep their order; a file without any counts from 1 again.
         """
         content = spool_format.header(self._owner) + b"".join(map(spool_format.put, self._waiting.values()))
         new = path.with_name(f"{path.name}.new")
-        with new.open("wb") as file:
-            file.write(content)
-            file.flush()
+        new.unlink(missing_ok=True)  # of a process that was killed; its mode may be another
+        with open_private(new, "wb") as file:
+            if file.write(content) != len(content):
+                raise OSError("the disk is full")
             os.fsync(file.fileno())
         if self._file is not None:
             self._file.close()  # Windows replaces no file that is open
+            self._file = None
         try:
             new.replace(path)
         finally:
-            self._file = path.open("ab", buffering=0)
+            self._file = open_private(path, "ab")
             self._file_bytes = os.fstat(self._file.fileno()).st_size
+        return self._file

@@ -140,6 +140,9 @@ class Supervisor(AgentProcess):
         spool = spool or env.get("MAKIMA_SPOOL")
         named = {"daemon_id": daemon_id, "connection_id": new_id, "task_id": task_id}
         body = {name: value for name, value in named.items() if value is not None}
+        # The restoration fences the process of before: what it left behind is said first, and then part of what is restored.
+        earlier = cls(contract_id, reached, new_id, daemon_id=daemon_id, spool=spool, task_id=task_id)
+        await earlier.deliver_earlier()
         async with Http(reached.url, reached.token) as http:
             answer = await http.send("POST", path("contracts", contract_id, "supervisor", "restore"), body)
         restored = read(Restoration, answer.body)
