@@ -28,14 +28,14 @@ async def server(port: int, reply: Reply) -> AsyncGenerator[None]:
 
 
 @asynccontextmanager
-async def body_server(port: int, reply: ReplyToBody) -> AsyncGenerator[None]:
-    """A server that answers each request with what `reply` makes of its path and body."""
+async def body_server(port: int, reply: ReplyToBody, *, header: str = "X: x") -> AsyncGenerator[None]:
+    """A server that answers each request with what `reply` makes of its path and body, and with one more header."""
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         length = _LENGTH.search(head)
         status, body = reply(head.split(" ")[1], await reader.readexactly(int(length[1]) if length else 0))
-        answer = f"HTTP/1.1 {status} x\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}"
+        answer = f"HTTP/1.1 {status} x\r\n{header}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}"
         writer.write(answer.encode())
         await writer.drain()
         writer.close()

@@ -10,6 +10,8 @@ from makima_local import ports
 from makima_sdk import (
     Agent,
     Connection,
+    ContractChanges,
+    Http,
     Signal,
     SupersededError,
     Supervisor,
@@ -21,6 +23,20 @@ from tests.sdk.http_server import body_server
 NOW = datetime(2026, 1, 2, tzinfo=UTC).isoformat()
 OK = '{"status": "ok", "interval_seconds": 0.01, "timeout_seconds": 120}'
 SUPERSEDED = '{"status": "superseded", "interval_seconds": 0.01, "timeout_seconds": 120}'
+
+
+def contract(version: int, status: str = "active", **counts: int) -> str:
+    """As the gateway answers."""
+    members = {
+        "id": "c1",
+        "name": "x",
+        "contract_type": "simple",
+        "status": status,
+        "phase": "plan",
+        "version": version,
+    }
+    times = {"created_at": NOW, "status_changed_at": NOW}
+    return orjson.dumps(members | times | {"tasks": counts}).decode()
 
 
 def left(path: Path, owner: str, route: str) -> None:
@@ -94,3 +110,17 @@ async def test_what_an_earlier_process_may_not_say_any_more_is_kept(
     assert [signal.body["kept_in"] for signal in refused] == [str(kept)]
     line = orjson.loads(kept.read_bytes())
     assert (line["code"], line["connection_id"], line["body"]) == (code, "old", {"connection_id": "old"})
+
+
+@pytest.mark.parametrize("header", ['ETag: W/"12"', "X: no-etag"])
+async def test_a_proxy_that_changes_the_etag_hides_no_change(header: str) -> None:
+    versions = iter((12, 12, 13))
+
+    def reply(_path: str, _body: bytes) -> tuple[int, str]:
+        return 200, contract(next(versions))
+
+    port = ports.free()
+    async with body_server(port, reply, header=header), Http(f"http://127.0.0.1:{port}") as http:
+        assert (await http.send("GET", "/contracts/c1")).version == (12 if "W/" in header else None)
+        changes = ContractChanges(http, "c1")
+        assert [(await changes.next()).version for _ in range(2)] == [12, 13]

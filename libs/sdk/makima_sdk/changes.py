@@ -38,9 +38,12 @@ class ContractChanges:
             answer = await self._http.send(
                 "GET", self._route, headers=headers, timeout=WAIT_SECONDS + RESPONSE_SECONDS
             )
-            if answer.status != NOT_MODIFIED and answer.version != self._version:
-                self._version = answer.version
-                return read(Contract, answer.body)
+            if answer.status != NOT_MODIFIED:
+                # Not the ETag, which a proxy may leave out or change: the version that stands in the body.
+                contract = read(Contract, answer.body)
+                if contract.version != self._version:
+                    self._version = contract.version
+                    return contract
             if elapsed() - began < ANSWERED_AT_ONCE_SECONDS:
                 await asyncio.sleep(FALLBACK_POLL_SECONDS)
 

@@ -144,7 +144,8 @@ class Http:
         if not response.is_success and response.status_code != NOT_MODIFIED:
             raise ProblemError(response.status_code, body)
         position = response.headers.get("Makima-Position")
-        version = response.headers.get("ETag", "").strip('"')
+        # A proxy that compresses the answer makes it weak.
+        version = response.headers.get("ETag", "").removeprefix("W/").strip('"')
         return Answer(
             response.status_code,
             body,
