@@ -15,6 +15,7 @@ from makima_sdk import (
     Signal,
     SupersededError,
     Supervisor,
+    requests,
 )
 from makima_sdk.spool import Spool
 
@@ -124,3 +125,21 @@ async def test_a_proxy_that_changes_the_etag_hides_no_change(header: str) -> Non
         assert (await http.send("GET", "/contracts/c1")).version == (12 if "W/" in header else None)
         changes = ContractChanges(http, "c1")
         assert [(await changes.next()).version for _ in range(2)] == [12, 13]
+
+
+async def test_a_rejoining_that_is_not_answered_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(requests, "RETRY_EVERY_SECONDS", 0.01)
+    joins, starts = iter(((200, OK), (503, "{}"), (200, OK))), iter((409, 200))
+
+    def reply(path: str, _body: bytes) -> tuple[int, str]:
+        if path.endswith("/join"):
+            return next(joins)
+        return (next(starts), '{"code": "REJOIN_REQUIRED"}') if path.endswith("/start") else (200, OK)
+
+    port = ports.free()
+    async with (
+        body_server(port, reply),
+        Agent("c1", "builder", Connection(url=f"http://127.0.0.1:{port}")) as agent,
+    ):
+        assert (await agent.requests.send("POST", "/contracts/c1/tasks/t1/start")).status == 200
+    assert (next(joins, None), next(starts, None)) == (None, None)

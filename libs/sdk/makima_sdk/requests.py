@@ -35,11 +35,14 @@ class Requests:
         timeout: float | None = None,
     ) -> Answer:
         """Send it until it is answered, or the agent is lost. `REJOIN_REQUIRED` is obeyed, then it is repeated."""
-        rejoins = 0
+        rejoins, must_rejoin = 0, False
         same_key = key or str(uuid4())
         while True:
             self._session.raise_if_lost()
             try:
+                if must_rejoin:
+                    await self._session.rejoin_required()
+                    must_rejoin = False
                 return await self._http.send(
                     method,
                     path,
@@ -55,8 +58,7 @@ class Requests:
                 await asyncio.sleep(RETRY_EVERY_SECONDS)
             except ProblemError as problem:
                 if problem.code == "REJOIN_REQUIRED" and rejoins < MAX_REJOINS:
-                    rejoins += 1
-                    await self._session.rejoin_required()
+                    rejoins, must_rejoin = rejoins + 1, True
                     continue
                 self._check(problem)
                 await asyncio.sleep(RETRY_EVERY_SECONDS)
