@@ -143,3 +143,37 @@ async def test_a_rejoining_that_is_not_answered_is_waited_for(monkeypatch: pytes
     ):
         assert (await agent.requests.send("POST", "/contracts/c1/tasks/t1/start")).status == 200
     assert (next(joins, None), next(starts, None)) == (None, None)
+
+
+async def test_an_agent_that_has_nothing_to_find_reads_no_tasks() -> None:
+    """Others work, and the contract changes with each of their steps."""
+    versions = iter(range(1, 6))
+    reads: list[str] = []
+    busy = {
+        "id": "t1",
+        "contract_id": "c1",
+        "name": "x",
+        "phase": "plan",
+        "role": "builder",
+        "status": "running",
+    }
+    page = orjson.dumps(
+        {"items": [busy | {"created_at": NOW, "updated_at": NOW, "connection_id": "another"}]}
+    ).decode()
+
+    def reply(path: str, _body: bytes) -> tuple[int, str]:
+        if "/tasks" in path:
+            reads.append(path)
+            return 200, page
+        if path.endswith("/contracts/c1"):
+            version = next(versions)
+            return 200, contract(version, "completed" if version == 5 else "active", running=1, claimed=1)
+        return 200, OK
+
+    port = ports.free()
+    async with (
+        body_server(port, reply),
+        Agent("c1", "builder", Connection(url=f"http://127.0.0.1:{port}")) as agent,
+    ):
+        assert [work async for work in agent.tasks()] == []
+    assert len(reads) == 1, "what it may hold from before"

@@ -79,6 +79,8 @@ class TaskSource:
         self._contracts = Contracts(sender)
         self._outbox = outbox
         self._given: set[str] = set()  # ids of the tasks that this process has received
+        # Its connection may hold a task that was not given: of before this process, or of a claim without an answer.
+        self._may_hold = True
 
     async def tasks(self) -> AsyncIterator[Work]:
         """Each task that this agent is to work on, as they come; ends when the contract has ended.
@@ -95,13 +97,14 @@ class TaskSource:
     async def _take(self, contract: Contract) -> Task | None:
         """A task to work on now; None: there is none until the contract changes."""
         counts = contract.tasks
-        if counts.pending + counts.claimed + counts.running == 0:
-            return None
+        if counts.pending == 0 and not (self._may_hold and counts.claimed + counts.running):
+            return None  # nothing to find: all tasks of the contract are not read at its every change
         known = await self._contracts.tasks(self._contract_id)
         held = next((task for task in known if self._is_held(task)), None)
         if held is not None:
             self._given.add(held.id)
             return held
+        self._may_hold = False
         for task in [task for task in known if self._is_claimable(task)][:MAX_REFUSED_CLAIMS]:
             claimed = await self._claimed(task)
             if claimed is not None:
@@ -114,6 +117,7 @@ class TaskSource:
         try:
             return await self._contracts.claim_task(task, self._role, self._connection_id)
         except ProblemError:
+            self._may_hold = True
             return None
 
     def _is_held(self, task: Task) -> bool:
