@@ -27,6 +27,7 @@ from makima_sdk.contracts import Contracts
 from makima_sdk.heartbeater import DEFAULT_INTERVAL_SECONDS, Heartbeater
 from makima_sdk.http import Http
 from makima_sdk.nats import connect
+from makima_sdk.ordered_tasks import OrderedTasks
 from makima_sdk.problems import UnreachableError
 from makima_sdk.signals import Signal
 
@@ -81,6 +82,7 @@ class Daemon:
         self._worktrees = 0  # number of worktrees on this machine
         self._capacity = 0
         self._handlers: dict[str, Handler] = {}  # by signal kind
+        self._handling = OrderedTasks()  # signals, in order by contract
         self._owned = AsyncExitStack()  # what `__aexit__` closes: HTTP, NATS, heartbeat task
         self._check((), 0, 0)
 
@@ -90,6 +92,7 @@ class Daemon:
             self.contracts = Contracts(self.http)
             await self._connect()
             opening.push_async_callback(self._close)
+            opening.push_async_callback(self._handling.close)
             self._heart = Heartbeater(
                 self.nats, subjects.daemon_heartbeat(self.id), self._compose, interval=self._interval
             )
@@ -105,7 +108,8 @@ class Daemon:
 
     def on(self, kind: str, handler: Handler) -> None:
         """Call `handler` for each signal of `kind`. Its return value is sent as the reply if the sender
-        requested one. A signal without the ids of `REQUIRED_IDS` is ignored, and logged.
+        requested one. The signals of one contract are handled one after another, and those of others meanwhile. A signal
+        without the ids of `REQUIRED_IDS` is ignored, and logged.
         """
         self._handlers[kind] = handler
 
@@ -174,9 +178,9 @@ class Daemon:
         if missing:
             _logger.warning("a signal %s without %s is ignored", signal.kind, ", ".join(missing))
             return
-        answer = await _answered(handler, signal)
-        if message.reply:
-            await message.respond(answer)
+        # Not here: the subscription hands over one message at a time, and a slow handler would hold up all others.
+        about = str(signal.body.get("contract_id", ""))
+        self._handling.add(about, lambda: _handle(handler, signal, message))
 
     def _compose(self, seq: int, timestamp: datetime) -> DaemonHeartbeat:
         return DaemonHeartbeat(
@@ -187,6 +191,13 @@ class Daemon:
         """Validate as the recorder does: encode a heartbeat and decode it. Raises `ValueError`."""
         heartbeat = DaemonHeartbeat(self.id, self.hostname, 1, datetime.now(UTC), agents, worktrees, capacity)
         decode_daemon(self.id, msgspec.json.encode(heartbeat), None)
+
+
+async def _handle(handler: Handler, signal: Signal, message: Msg) -> None:
+    answer = await _answered(handler, signal)
+    if message.reply:
+        with suppress(NatsError):  # the connection is closed: who asked asks again
+            await message.respond(answer)
 
 
 async def _answered(handler: Handler, signal: Signal) -> bytes:
