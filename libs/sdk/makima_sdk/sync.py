@@ -9,11 +9,12 @@ with Agent("c1", "builder") as agent:
         work.complete(result="built")
 ```
 
-No thread can be cancelled: once the agent is lost, `agent.lost` is set and every call raises `AgentLostError`. Ask
+A handler (`agent.on`) runs in a thread of its own. No thread can be cancelled: once the agent is lost, `agent.lost` is set and every call raises `AgentLostError`. Ask
 `agent.raise_if_lost()` before a side effect of your own.
 """
 
 import asyncio
+import inspect
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -30,7 +31,7 @@ from makima_sdk import work as asyncio_work
 from makima_sdk.agent_process import AgentProcess
 from makima_sdk.models import Task
 from makima_sdk.problems import MakimaError
-from makima_sdk.signals import SignalHandler
+from makima_sdk.signals import Signal, SignalHandler
 
 T = TypeVar("T")
 P = TypeVar("P", bound=AgentProcess)
@@ -42,12 +43,27 @@ class LoopThread:
 
     def __init__(self, name: str) -> None:
         self.loop: Final = asyncio.new_event_loop()
+        self._closing: Final = threading.Lock()
+        self._is_closed = False
         self._thread = threading.Thread(target=self.loop.run_forever, name=name, daemon=True)
         self._thread.start()
 
     def run(self, doing: Coroutine[Any, Any, T]) -> T:
-        """Its result; it is cancelled if the waiting thread is interrupted."""
-        future = asyncio.run_coroutine_threadsafe(doing, self.loop)
+        """Its result; it is cancelled if the waiting thread is interrupted.
+
+        Raises `RuntimeError` in the loop's own thread, which would wait for itself, and once it is closed.
+        """
+        if self._is_here():
+            doing.close()
+            raise RuntimeError(
+                "this call waits for the agent's thread, and was made in it (by a handler that is a coroutine): make the "
+                "handler a plain function, which has a thread of its own"
+            )
+        with self._closing:
+            if self._is_closed:
+                doing.close()
+                raise RuntimeError("the agent has ended: call it within its context")
+            future = asyncio.run_coroutine_threadsafe(doing, self.loop)
         try:
             return future.result()
         except BaseException:
@@ -56,6 +72,8 @@ class LoopThread:
 
     def call(self, function: Callable[[], T]) -> T:
         """Call it in the loop's thread."""
+        if self._is_here():
+            return function()
 
         async def called() -> T:
             return function()
@@ -63,9 +81,24 @@ class LoopThread:
         return self.run(called())
 
     def close(self) -> None:
+        """What still runs is cancelled, so that no thread waits for it for ever."""
+        with self._closing:
+            self._is_closed = True
+        asyncio.run_coroutine_threadsafe(_cancel_others(), self.loop).result()
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join()
         self.loop.close()
+
+    def _is_here(self) -> bool:
+        return threading.current_thread() is self._thread
+
+
+async def _cancel_others() -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    if others:
+        await asyncio.wait(others)
 
 
 class _Face(Generic[P]):
@@ -118,8 +151,16 @@ class _Face(Generic[P]):
         self._thread.call(self._process.raise_if_lost)
 
     def on(self, kind: str, handler: SignalHandler) -> None:
-        """Call `handler(signal)` in the agent's thread when this happens, as `makima_sdk.Agent.on` tells."""
-        self._process.on(kind, handler)
+        """Call `handler(signal)` when this happens, as `makima_sdk.Agent.on` tells: in a thread of its own, so that it may
+        call the agent, and take its time.
+        """
+
+        async def handle(signal: Signal) -> None:
+            result = await asyncio.to_thread(handler, signal)
+            if inspect.isawaitable(result):
+                await result
+
+        self._process.on(kind, handle)
 
     def quiet(self, until: datetime | float | None) -> None:
         self._thread.call(lambda: self._process.quiet(until))
