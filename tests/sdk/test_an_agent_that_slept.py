@@ -74,6 +74,7 @@ async def test_a_process_that_slept_past_its_timeout_acts_no_more(system: AgentS
         continued_at = monotonic()
         process.send_signal(signal.SIGCONT)
         *acted_at, end = (await process.stdout.read()).splitlines()
-    assert end == b"lost: timeout"
+    # A heartbeat that was on its way when it was stopped may have been answered meanwhile.
+    assert end in {b"lost: timeout", b"lost: superseded"}
     # It may have been stopped between its question and its act.
     assert len([at for at in acted_at if float(at) >= continued_at]) <= 1

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import makima_sdk
@@ -67,7 +68,25 @@ def test_importing_the_sdk_imports_nothing_heavy() -> None:
     assert set(run(LOADED).split()) & HEAVY == set()
 
 
-@pytest.mark.parametrize("platform", ["linux", "darwin", "win32"])
-def test_the_clock_of_leases_runs_on_every_platform(platform: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("platform", "asked"),
+    [
+        ("linux", f"clock {time.CLOCK_BOOTTIME}"),
+        ("darwin", f"clock {time.CLOCK_MONOTONIC}"),
+        ("win32", "monotonic"),
+    ],
+)
+def test_the_clock_of_leases_runs_on_while_the_machine_sleeps(
+    platform: str, asked: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sys, "platform", platform)
-    assert elapsed() <= elapsed()
+
+    def of_a_clock(clock: int) -> str:
+        return f"clock {clock}"
+
+    def of_the_platform() -> str:
+        return "monotonic"
+
+    monkeypatch.setattr(time, "clock_gettime", of_a_clock)
+    monkeypatch.setattr(time, "monotonic", of_the_platform)
+    assert str(elapsed()) == asked

@@ -8,7 +8,7 @@ from makima_sdk.agents import SenderAnswer
 # Until an answer tells the times in force: those of a system that nobody configured (agents.md, Heartbeats).
 FIRST_INTERVAL_SECONDS: Final = 30.0
 FIRST_TIMEOUT_SECONDS: Final = 90.0
-# As makima does by default: a longer quiet time counts as this one (`quiet_max_seconds`).
+# As makima does by default: a longer quiet time counts as this one. `quiet_max_seconds` may be set, and is not told.
 MAX_QUIET_SECONDS: Final = 4 * 3600.0
 
 
@@ -17,7 +17,8 @@ class Lease:
     """What one connection was told. All moments are those of `clock.elapsed`, in seconds.
 
     It runs from the moment at which an acknowledged request was *sent*: makima counts from its arrival, which is
-    later, so this process never believes itself in force for longer than makima does.
+    later, so this process does not believe itself in force for longer than makima does; except in a quiet time that
+    is longer than the `quiet_max_seconds` of a makima where that is set below 4 h.
     """
 
     interval_seconds: float = FIRST_INTERVAL_SECONDS
