@@ -184,6 +184,42 @@ async def test_an_agent_that_has_nothing_to_find_reads_no_tasks() -> None:
     assert len(reads) == 1, "what it may hold from before"
 
 
+async def test_a_claim_that_was_cancelled_before_its_answer_is_found_again() -> None:
+    is_claimed = False
+    times = {"created_at": NOW, "updated_at": NOW}
+    task = {
+        "id": "t1",
+        "contract_id": "c1",
+        "name": "x",
+        "phase": "plan",
+        "role": "builder",
+        "status": "pending",
+    }
+
+    def reply(path: str, _body: bytes) -> tuple[int, str]:
+        nonlocal is_claimed
+        known = task | times | ({"status": "claimed", "connection_id": "k1"} if is_claimed else {})
+        if path.endswith("/claim"):
+            is_claimed = True
+            first.cancel()
+            return 200, orjson.dumps(known).decode()
+        if "/tasks" in path:
+            return 200, orjson.dumps({"items": [known]}).decode()
+        if path.endswith("/contracts/c1"):
+            return 200, contract(2, claimed=1) if is_claimed else contract(1, pending=1)
+        return 200, OK
+
+    port = ports.free()
+    async with (
+        body_server(port, reply),
+        Agent("c1", "builder", Connection(url=f"http://127.0.0.1:{port}"), "k1") as agent,
+    ):
+        first = asyncio.ensure_future(anext(agent.tasks()))
+        await asyncio.wait({first})
+        assert first.cancelled()
+        assert (await anext(agent.tasks())).id == "t1"
+
+
 async def test_a_handler_without_asyncio_may_call_its_agent_and_block() -> None:
     steps: list[str] = []
     goes_on = threading.Event()

@@ -114,11 +114,13 @@ class TaskSource:
 
     async def _claimed(self, task: Task) -> Task | None:
         """None: somebody else was faster, or the contract does not take claims now."""
+        before, self._may_hold = self._may_hold, True  # also if this is cancelled before it is answered
         try:
-            return await self._contracts.claim_task(task, self._role, self._connection_id)
+            claimed = await self._contracts.claim_task(task, self._role, self._connection_id)
         except ProblemError:
-            self._may_hold = True
             return None
+        self._may_hold = before
+        return claimed
 
     def _is_held(self, task: Task) -> bool:
         return (
