@@ -1,27 +1,13 @@
 """What an agent does with each answer of a server, one by one: nothing here needs the services."""
 
 import asyncio
-import threading
-from collections.abc import Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import orjson
 import pytest
-from makima_kernel.testing import PATIENCE
 from makima_local import ports
-from makima_sdk import (
-    Agent,
-    Connection,
-    ContractChanges,
-    Http,
-    Signal,
-    SupersededError,
-    Supervisor,
-    requests,
-    sync,
-)
+from makima_sdk import Agent, Connection, ContractChanges, Http, Signal, SupersededError, Supervisor, requests
 from makima_sdk.spool import Spool
 
 from tests.sdk.http_server import body_server
@@ -218,57 +204,3 @@ async def test_a_claim_that_was_cancelled_before_its_answer_is_found_again() -> 
         await asyncio.wait({first})
         assert first.cancelled()
         assert (await anext(agent.tasks())).id == "t1"
-
-
-async def test_a_handler_without_asyncio_may_call_its_agent_and_block() -> None:
-    steps: list[str] = []
-    goes_on = threading.Event()
-    told: list[object] = []
-
-    def reply(path: str, body: bytes) -> tuple[int, str]:
-        if path.endswith("/messages"):
-            steps.append(orjson.loads(body)["content"])
-        if path.endswith("/join"):
-            return 200, OK
-        if not told:
-            told.append("asked")
-            return 200, OK.replace("ok", "rejoin_required")
-        if path.endswith("/heartbeat") and steps:
-            goes_on.set()  # it beats on while its handler waits for that
-        return 200, OK
-
-    def work(url: str) -> None:
-        agent = sync.Agent("c1", "builder", Connection(url=url))
-        handled = threading.Event()
-
-        def handle(_signal: Signal) -> None:
-            agent.raise_if_lost()
-            agent.step("told")
-            told.append(goes_on.wait(PATIENCE))
-            handled.set()
-
-        agent.on("rejoin_required", handle)
-        with agent:
-            handled.wait(PATIENCE)
-
-    port = ports.free()
-    async with body_server(port, reply):
-        await asyncio.to_thread(work, f"http://127.0.0.1:{port}")
-    assert (steps, told) == (["told"], ["asked", True])
-
-
-def test_a_call_in_the_agents_own_thread_does_not_wait_for_itself() -> None:
-    thread = sync.LoopThread("a thread")
-
-    async def nothing() -> None: ...
-
-    def waiting() -> None:
-        called: Coroutine[Any, Any, None] = nothing()
-        thread.run(called)
-
-    assert thread.call(lambda: thread.call(lambda: 1)) == 1
-    with pytest.raises(RuntimeError, match="make the handler a plain function"):
-        thread.call(waiting)
-    thread.close()
-    with pytest.raises(RuntimeError, match="the agent has ended"):
-        waiting()

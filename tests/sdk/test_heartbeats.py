@@ -202,55 +202,6 @@ async def test_a_handler_that_fails_tells_its_asker(nats: Client, nats_url: str)
     assert orjson.loads(answer.data)["error"]["code"] == "UNAVAILABLE"
 
 
-async def test_a_slow_handler_holds_up_its_own_contract_alone(nats: Client, nats_url: str) -> None:
-    others_start = asyncio.Event()
-    heard: list[tuple[str, object]] = []
-
-    async def remove(signal: Signal) -> None:
-        await others_start.wait()
-        heard.append((signal.kind, signal.body["contract_id"]))
-
-    async def start(signal: Signal) -> dict[str, object]:
-        heard.append((signal.kind, signal.body["contract_id"]))
-        if signal.body["contract_id"] == "c2":
-            others_start.set()
-        return {"accepted": True}
-
-    async with Daemon("d1", Connection(nats_url=nats_url), interval=SLOW) as daemon:
-        daemon.on("cleanup_worktrees", remove)
-        daemon.on("start", start)
-        await confirm_subscriptions(nats)
-        await nats.publish(subjects.daemon_signal("d1", "cleanup_worktrees"), b'{"contract_id": "c1"}')
-        same = asyncio.create_task(
-            nats.request(subjects.daemon_signal("d1", "start"), b'{"contract_id": "c1"}', timeout=PATIENCE)
-        )
-        await asyncio.sleep(0)  # it is sent first
-        other = await nats.request(
-            subjects.daemon_signal("d1", "start"), b'{"contract_id": "c2"}', timeout=PATIENCE
-        )
-        assert orjson.loads(other.data) == {"accepted": True}
-        await same
-    assert heard == [("start", "c2"), ("cleanup_worktrees", "c1"), ("start", "c1")]
-
-
-async def test_a_handler_that_runs_ends_with_its_daemon(nats: Client, nats_url: str) -> None:
-    began, ended = asyncio.Event(), asyncio.Event()
-
-    async def remove(_signal: Signal) -> None:
-        began.set()
-        try:
-            await asyncio.Event().wait()
-        finally:
-            ended.set()
-
-    async with Daemon("d1", Connection(nats_url=nats_url), interval=SLOW) as daemon:
-        daemon.on("cleanup_worktrees", remove)
-        await confirm_subscriptions(nats)
-        await nats.publish(subjects.daemon_signal("d1", "cleanup_worktrees"), b'{"contract_id": "c1"}')
-        await began.wait()
-    assert ended.is_set()
-
-
 def test_nobody_says_what_the_recorder_would_set_aside() -> None:
     voice = SupervisorHeartbeats(Client(), daemon_id="d1", contract_id="c1", task_id="t1", phase="plan")
     voice.report(activity="x" * 2001 + "\0", progress=10)
