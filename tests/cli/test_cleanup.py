@@ -10,6 +10,7 @@ from makima_kernel.nats.connection import confirm_subscriptions
 from makima_kernel.service.runtime import Service
 from makima_kernel.service.settings import Settings
 from makima_schemas import subjects
+from makima_schemas.agent import AgentJoined
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorState
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -28,9 +29,13 @@ async def detector(database: str, nats_url: str, gateways: Gateways) -> AsyncIte
         yield gateways
 
 
-async def run_by(gateways: Gateways, http: httpx.AsyncClient, contract: str, daemon: str) -> None:
+async def run_by(
+    gateways: Gateways, http: httpx.AsyncClient, contract: str, daemon: str, *, supervised: bool = True
+) -> None:
     registered = SupervisorRegistered(contract, daemon, "k", SupervisorState.FAILED, "plan")
-    position = await gateways.append(f"supervisor-s-{contract}", registered)
+    joined = AgentJoined(contract, "builder", "k", daemon)
+    stream, event = (f"supervisor-s-{contract}", registered) if supervised else (f"agent-{contract}", joined)
+    position = await gateways.append(stream, event)
     await http.get("/contracts", headers={"Makima-Min-Position": str(position)})
 
 
@@ -64,14 +69,16 @@ async def test_it_shows_what_it_would_do_then_does_that_and_keeps_what_has_workt
         gone=("start", "fail", "archive"),
         dirty=("start", "fail", "archive"),
         away=("start", "fail", "archive"),
+        built=("start", "fail", "archive"),
         failed=("start", "fail"),
         running=("start",),
     )
     for name, daemon in (("gone", "clean"), ("dirty", "dirty"), ("away", "away")):
         await run_by(detector, http, ids[name], daemon)
+    await run_by(detector, http, ids["built"], "away", supervised=False)
     options = ("--delete-archived", "--archive", "--older-than", "0s", "--format", "json")
     shown = await makima("contracts", "cleanup", *options)
-    archived = {ids["gone"], ids["dirty"], ids["away"]}
+    archived = {ids["gone"], ids["dirty"], ids["away"], ids["built"]}
     assert steps(shown.json) == {
         "archive_old": ({ids["failed"]}, set()),
         "cleanup_archived": (archived, set()),
@@ -80,11 +87,12 @@ async def test_it_shows_what_it_would_do_then_does_that_and_keeps_what_has_workt
     done = await makima("contracts", "cleanup", *options, "--no-dry-run", "--force")
     assert steps(done.json) == {
         "archive_old": ({ids["failed"]}, set()),
-        "cleanup_archived": ({ids["gone"]}, {ids["dirty"], ids["away"]}),
+        "cleanup_archived": ({ids["gone"]}, {ids["dirty"], ids["away"], ids["built"]}),
     }
     assert await statuses(http) == {
         "dirty": "archived",
         "away": "archived",
+        "built": "archived",
         "failed": "archived",
         "running": "active",
     }
@@ -95,9 +103,9 @@ async def test_it_shows_what_it_would_do_then_does_that_and_keeps_what_has_workt
     )
     assert f"deleted {ids['failed']}" in lines
     assert lines[-3:] == [
-        "cleared of worktrees: 0 contracts, 2 skipped",
+        "cleared of worktrees: 0 contracts, 3 skipped",
         "archived: 0 contracts, 0 skipped",
-        "deleted: 1 contracts, 2 skipped",
+        "deleted: 1 contracts, 3 skipped",
     ]
 
 

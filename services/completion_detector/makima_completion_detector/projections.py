@@ -8,8 +8,9 @@ import asyncpg
 from makima_kernel.event_log.columns import columns
 from makima_kernel.event_log.named_sql import named
 from makima_kernel.projections.projector import Applied
+from makima_schemas.agent import AgentJoined
 from makima_schemas.codec import adapter
-from makima_schemas.contract.events import ContractEvent
+from makima_schemas.contract.events import ContractAssigned, ContractEvent
 from makima_schemas.contract.model import ACTIVE_STATUSES
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorStateChanged
 
@@ -27,9 +28,9 @@ class Contracts:
     name = "completion_detector"
     schema = "completion_detector"
     tables = ("contracts", "daemons", "todo")
-    fold_number = 2
+    fold_number = 3
     events: frozenset[type] = frozenset(
-        (*get_args(ContractEvent), SupervisorRegistered, SupervisorStateChanged)
+        (*get_args(ContractEvent), SupervisorRegistered, SupervisorStateChanged, AgentJoined)
     )
 
     async def apply(self, connection: asyncpg.Connection, batch: Sequence[Applied]) -> None:
@@ -67,13 +68,26 @@ async def _store(connection: asyncpg.Connection, after: dict[Key, Snapshot | Non
 
 
 async def _store_daemons(connection: asyncpg.Connection, batch: Sequence[Applied]) -> None:
-    rows = {
-        (applied.recorded.tenant, applied.event.contract_id, applied.event.daemon_id)
-        for applied in batch
-        if isinstance(applied.event, SupervisorRegistered | SupervisorStateChanged)
-    }
+    rows = {(applied.recorded.tenant, *run) for applied in batch if (run := _run_by(applied)) is not None}
     if rows:
         await connection.execute(SQL["store_daemons"], *columns(sorted(rows), 3))
+
+
+def _run_by(applied: Applied) -> tuple[str, str] | None:
+    """(contract id, daemon id) if the event says that a daemon has, or may have, a worktree of the contract: it was
+    given to the daemon, or an agent of any role came under it.
+    """
+    match applied.event:
+        case ContractAssigned(daemon_id=daemon_id):
+            return applied.recorded.entity_id, daemon_id
+        case (
+            SupervisorRegistered(contract_id=contract_id, daemon_id=str(daemon_id))
+            | SupervisorStateChanged(contract_id=contract_id, daemon_id=str(daemon_id))
+            | AgentJoined(contract_id=contract_id, daemon_id=str(daemon_id))
+        ):
+            return contract_id, daemon_id
+        case _:
+            return None
 
 
 async def _forget(connection: asyncpg.Connection, keys: Sequence[Key]) -> None:

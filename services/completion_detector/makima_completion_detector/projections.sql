@@ -18,7 +18,7 @@ delete from contracts where (tenant, contract_id) in (select * from unnest($1::t
 delete from todo where (tenant, contract_id) in (select * from unnest($1::text[], $2::text[]));
 
 -- name: store_daemons
--- Adds which daemons have run which contracts.
+-- Adds which daemons have run, or were given, which contracts.
 insert into daemons (tenant, contract_id, daemon_id)
 select * from unnest($1::text[], $2::text[], $3::text[])
 on conflict do nothing;

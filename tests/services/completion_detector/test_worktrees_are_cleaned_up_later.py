@@ -10,7 +10,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from tests.services.completion_detector.conftest import World, simple
-from tests.services.completion_detector.contract_steps import supervised
+from tests.services.completion_detector.contract_steps import joined, supervised
 
 
 async def cleaned(world: World, contract_id: str) -> dict[str, object] | Problem:
@@ -50,6 +50,23 @@ async def test_whoever_holds_some_is_asked_and_nobody_else(world: World, nats: C
     assert asked == [{"contract_id": "c1"}]
     await world.send("c2", simple(), c.FailContract())
     assert await cleaned(world, "c2") == {"daemons": []}
+
+
+async def test_a_daemon_that_was_given_the_contract_or_ran_any_agent_of_it_is_asked(
+    world: World, nats: Client
+) -> None:
+    async def remove(message: Msg) -> None:
+        await message.respond(b'{"removed": 1}')
+
+    await world.replica()
+    await world.send("c1", simple(), c.StartContract(), c.AssignContract("given", "placed"))
+    await joined(world, "c1", "ran-a-builder")
+    await joined(world, "c1", None)
+    await world.send("c1", c.FailContract())
+    for daemon in ("given", "ran-a-builder"):
+        await nats.subscribe(subjects.daemon_signal(daemon, "cleanup_worktrees"), cb=remove)
+    await confirm_subscriptions(nats)
+    assert await cleaned(world, "c1") == {"daemons": ["given", "ran-a-builder"]}
 
 
 async def test_the_worktrees_of_a_deleted_contract_can_be_cleaned_up(world: World, nats: Client) -> None:

@@ -46,9 +46,7 @@ def selection(operation: Operation, body: Batch) -> Selection:
             hint=hint,
         )
     hours = operation.older_than_hours if body.older_than_hours is None else body.older_than_hours
-    return Selection(
-        statuses, None if hours is None else timedelta(hours=hours), operation.stale, operation.supervised
-    )
+    return Selection(statuses, None if hours is None else timedelta(hours=hours), operation.stale)
 
 
 def digest_of(body: Batch) -> bytes:

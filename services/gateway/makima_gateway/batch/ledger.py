@@ -28,7 +28,6 @@ class Selection:
     statuses: Sequence[ContractStatus]
     older_than: timedelta | None
     stale: bool
-    supervised: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,7 @@ class BatchLedger:
         self, tenant: str, wanted: Selection, before: int | None, limit: int
     ) -> list[Candidate]:
         statuses = list(wanted.statuses)
-        arguments = (tenant, statuses, wanted.older_than, wanted.stale, wanted.supervised, before, limit)
+        arguments = (tenant, statuses, wanted.older_than, wanted.stale, before, limit)
         return [Candidate(*row) for row in await self._pool.fetch(SQL["candidates"], *arguments)]
 
     async def begin(

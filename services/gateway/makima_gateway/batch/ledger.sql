@@ -20,12 +20,12 @@ returning reached
 select finished_at is not null from gateway.batches where tenant = $1 and command_id = $2
 
 -- name: candidates
--- The next selected contracts, newest first, those created before position $6.
+-- The next selected contracts, newest first, those created before position $5.
 select id, supervisor_task_id, created_position from gateway.contracts
 where tenant = $1 and status = any ($2) and ($3::interval is null or status_changed_at <= clock_timestamp() - $3)
-  and (not $4::boolean or stale) and (not $5::boolean or supervisor_task_id is not null)
-  and ($6::bigint is null or created_position < $6)
-order by created_position desc limit $7
+  and (not $4::boolean or stale)
+  and ($5::bigint is null or created_position < $5)
+order by created_position desc limit $6
 
 -- name: plan
 -- Record contracts before their commands are sent, and renew the lease.

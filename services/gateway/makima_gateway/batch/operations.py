@@ -83,7 +83,6 @@ class Operation:
     # Select contracts that have had their status for this long, unless the request overrides it; null: any.
     older_than_hours: float | None = None
     stale: bool = False  # True: select only stale contracts
-    supervised: bool = False  # True: select only contracts that have had a supervisor
     enhanced: bool = False  # True: needs the feature flag `enhanced_contract_status`
 
 
@@ -118,7 +117,6 @@ OPERATIONS: Final[Mapping[BatchOperation, Operation]] = {
         TERMINAL_STATUSES,
         TERMINAL_STATUSES,
         DEFAULT_MIN_AGE_HOURS,
-        supervised=True,
     ),
 }
 

@@ -10,6 +10,7 @@ from makima_kernel.service.contracts_settings import FeatureFlags
 from makima_kernel.service.runtime import Service
 from makima_kernel.service.settings import Settings
 from makima_schemas import subjects
+from makima_schemas.agent import AgentJoined
 from makima_schemas.daemon import DaemonConnected, DaemonDisconnected
 from makima_schemas.silence import StaleDetected
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorState
@@ -190,15 +191,20 @@ async def test_worktrees_of_what_has_ended_are_cleaned_up(
             held=("start", "fail"),
             unheard=("start", "fail"),
             nobody=("start", "fail"),
+            builder=("start", "fail"),
             running=("start",),
         )
         for name, daemon in (("held", "d1"), ("unheard", "d2"), ("running", "d1")):
             registered = SupervisorRegistered(ids[name], daemon, "k", SupervisorState.FAILED, "plan")
             position = await gateways.append(f"supervisor-s-{name}", registered)
             await http.get("/contracts", headers={"Makima-Min-Position": str(position)})
+        joined = AgentJoined(ids["builder"], "builder", "k", "d3")  # no supervisor was ever heard of
+        position = await gateways.append("agent-b", joined)
+        await http.get("/contracts", headers={"Makima-Min-Position": str(position)})
         answer = await batch(http, "cleanup_worktrees", older_than_hours=0)
         assert answer["affected_ids"] == [ids["held"]]
         assert [(error["id"], error["code"]) for error in listed(answer["errors"])] == [
-            (ids["unheard"], "UNAVAILABLE")
+            (ids["builder"], "UNAVAILABLE"),
+            (ids["unheard"], "UNAVAILABLE"),
         ]
         assert asked == [{"contract_id": ids["held"]}]
