@@ -3,13 +3,18 @@
 import asyncio
 import sys
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
+from makima_cli.monitor import app as app_module
+from makima_cli.monitor import feed as feed_module
 from makima_cli.monitor.app import MonitorApp
+from makima_cli.monitor.cells import Line
 from makima_cli.monitor.feed import Feed
 from makima_cli.monitor.keys import Act
 from makima_cli.monitor.model import Link, Pane
 from makima_cli.monitor.state import MonitorState
+from makima_cli.monitor.view import draw
 from makima_kernel.testing.eventually import eventually
 from makima_local import ports
 from makima_sdk import Connection, Contracts, Filter, Http
@@ -66,14 +71,23 @@ async def test_it_ends_by_q_and_by_ctrl_c(key: str) -> None:
         await eventually(lambda: _is(not app.is_running))
 
 
-async def test_messages_are_drawn_while_keys_are_typed() -> None:
-    state = fleet()
-    async with _app(state, []).run_test(size=(200, 50)) as pilot:
+async def test_messages_are_drawn_while_keys_are_typed(monkeypatch: pytest.MonkeyPatch) -> None:
+    state, drawn = fleet(), [""]
+
+    def drawing(*arguments: Any) -> list[Line]:
+        lines = draw(*arguments)
+        drawn[0] = "\n".join(piece.text for line in lines for piece in line)
+        return lines
+
+    monkeypatch.setattr(app_module, "draw", drawing)
+    async with _app(state, []).run_test(size=(100, 50)) as pilot:
         for position in range(2, 400):
-            state.fold(event("TaskCompleted", position, "c1", task_name="again", success=True))
-            if position % 40 == 0:
+            state.fold(event("TaskCompleted", position, "c1", task_name=f"piece {position}", success=True))
+            if position % 80 == 0:
                 await pilot.press("j")
-        assert state.selected[Pane.CONTRACTS] == state.listed(datetime.now(UTC))[5].id
+                assert state.selected[Pane.CONTRACTS]
+                await eventually(lambda newest=f"piece {position}": _is(newest in drawn[0]))
+        assert state.selected[Pane.CONTRACTS] == state.listed(datetime.now(UTC))[3].id
 
 
 async def test_it_says_that_the_server_cannot_be_reached() -> None:
@@ -84,6 +98,35 @@ async def test_it_says_that_the_server_cannot_be_reached() -> None:
         await eventually(lambda: _is(app.error is not None))
     assert isinstance(app.error, ExceptionGroup)
     assert isinstance(app.error.exceptions[0], UnreachableError)
+
+
+async def test_a_server_that_fails_for_a_while_is_asked_again_and_ends_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(feed_module, "READ_SECONDS", 0.01)
+    fails, asked = [502, 503, 429], list[str]()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append((await reader.readuntil(b"\r\n\r\n")).split()[1].decode().partition("?")[0])
+        body = b'{"items": [], "next_cursor": null}' if not fails else b"busy"
+        status = fails.pop(0) if fails else 200
+        writer.write(
+            f"HTTP/1.1 {status} -\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+        )
+        writer.write(body)
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        feed = Feed(Connection(f"http://127.0.0.1:{port}"), MonitorState(), Filter(), 0.0)
+        feed._stale.set()  # pyright: ignore[reportPrivateUsage]
+        async with feed._http:  # pyright: ignore[reportPrivateUsage]
+            reading = asyncio.create_task(feed._read())  # pyright: ignore[reportPrivateUsage] - without the stream beside it
+            await eventually(lambda: _is("/api/v1/agents" in asked or reading.done()))
+            assert not reading.done()
+            reading.cancel()
+    assert asked[:5] == ["/api/v1/contracts"] * 4 + ["/api/v1/agents"]
 
 
 async def test_it_answers_on_a_real_gateway_and_outlives_its_restart(environ: dict[str, str]) -> None:

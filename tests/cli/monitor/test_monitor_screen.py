@@ -165,6 +165,21 @@ def test_a_confirmation_says_what_it_does_and_asks() -> None:
     assert state.prompt is None
 
 
+@pytest.mark.parametrize(
+    ("keys", "act"),
+    [
+        ("nnc", Act("confirm", "c3", "execute", version=1)),
+        ("nnP", Act("pause", "c3", version=1)),
+        ("nnF", Act("fail", "c3", version=1)),
+    ],
+)
+def test_a_yes_is_to_what_was_asked_whatever_comes_between(keys: str, act: Act) -> None:
+    state = fleet()
+    typed(state, keys)
+    state.put([contract("c3", 2, phase="execute", phases=("plan", "execute", "review"))])
+    assert typed(state, "y") == act
+
+
 def test_what_cannot_be_done_now_is_told_not_done() -> None:
     state = fleet()
     typed(state, "nnnc")

@@ -1,7 +1,7 @@
 """Feeds the state from the server, and writes what a person decided: all effects of the monitor but the screen."""
 
 import asyncio
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from typing import Final
 
 from makima_sdk.agents import AgentRecord, Agents
@@ -11,7 +11,7 @@ from makima_sdk.http import Http
 from makima_sdk.models import Contract
 from makima_sdk.monitoring import Filter
 from makima_sdk.monitoring import monitor as stream
-from makima_sdk.problems import ProblemError, UnreachableError
+from makima_sdk.problems import MakimaError, ProblemError, UnreachableError
 
 from makima_cli.monitor.keys import Act
 from makima_cli.monitor.model import Link
@@ -20,9 +20,17 @@ from makima_cli.monitor.state import MAX_CONTRACTS, MAX_SHOWN_AGENTS, MonitorSta
 RECONNECT_SECONDS: Final = 1.0
 READ_SECONDS: Final = 0.5  # between two rounds of reading what changed
 CHANGED_PER_ROUND: Final = 20
-AGENTS_SECONDS: Final = 2.0
+AGENTS_SECONDS: Final = 2.0  # for each page of them
 ALL_SECONDS: Final = 60.0
 PAGE_SIZE: Final = 500
+TOO_MANY_REQUESTS: Final = 429
+
+
+def passes(error: Exception) -> bool:
+    """True if the same request may be answered later: nobody answers, the server has a fault or is too busy."""
+    if isinstance(error, ProblemError):
+        return error.status >= 500 or error.status == TOO_MANY_REQUESTS
+    return isinstance(error, UnreachableError | TimeoutError)
 
 
 class Feed:
@@ -34,6 +42,7 @@ class Feed:
         self._wanted = wanted
         self._first_patience = patience  # seconds for the first connection
         self._stale = asyncio.Event()  # what was read is to be read again as a whole
+        self._all_due = self._agents_due = float("inf")  # in seconds of the loop's clock
         self._http = Http(connection.url, connection.token, retry_for=0.0)
 
     async def run(self) -> None:
@@ -65,18 +74,16 @@ class Feed:
             state.notice = f"not sent: {error}"
         else:
             state.notice = f"done: {act.kind} {state.name(act.contract_id)}"
-        state.unread[act.contract_id] = None
+        state.read_again(act.contract_id)
 
     async def _listen(self) -> None:
         state, patience = self._state, self._first_patience
         while True:
             try:
                 await self._follow(patience)
-            except UnreachableError:
-                if state.link is Link.CONNECTING:
-                    raise
-            except ProblemError as error:
-                if error.status < 500:
+            except (MakimaError, TimeoutError) as error:
+                unreached = isinstance(error, UnreachableError) and state.link is Link.CONNECTING
+                if unreached or not passes(error):
                     raise
             state.link, patience = Link.RECONNECTING, 0.0
             await asyncio.sleep(RECONNECT_SECONDS)
@@ -99,21 +106,24 @@ class Feed:
                     self._stale.set()
 
     async def _read(self) -> None:
-        loop = asyncio.get_running_loop()
-        all_due = agents_due = float("inf")
         while True:
-            with suppress(UnreachableError, TimeoutError):
-                if self._stale.is_set() or loop.time() >= all_due:
-                    self._stale.clear()
-                    await self._read_all()
-                    all_due, agents_due = loop.time() + ALL_SECONDS, 0.0
-                if loop.time() >= agents_due:
-                    await self._read_agents()
-                    agents_due = loop.time() + AGENTS_SECONDS
-                await self._read_changed()
+            try:
+                await self._read_due(asyncio.get_running_loop().time())
+            except (MakimaError, TimeoutError) as error:
+                if not passes(error):
+                    raise
             await asyncio.sleep(READ_SECONDS)
 
+    async def _read_due(self, now: float) -> None:
+        if self._stale.is_set() or now >= self._all_due:
+            await self._read_all()
+            self._all_due, self._agents_due = now + ALL_SECONDS, now
+        await self._read_changed()
+        if now >= self._agents_due:
+            self._agents_due = now + AGENTS_SECONDS * await self._read_agents()
+
     async def _read_all(self) -> None:
+        self._stale.clear()  # a reset while it is read sets it again
         position = self._state.position
         found: list[str] = []
         whole = True
@@ -125,43 +135,46 @@ class Feed:
                 if len(found) >= MAX_CONTRACTS:
                     whole = False
                     break
-        except UnreachableError:
+        except Exception:
             self._stale.set()
             raise
         if whole:
             self._state.keep(found, position)
 
-    async def _read_agents(self) -> None:
+    async def _read_agents(self) -> int:
+        """Returns how many pages they were."""
         found: list[AgentRecord] = []
         cursor: str | None = None
+        pages = 0
         while len(found) < MAX_SHOWN_AGENTS:
             page = await Agents(self._http).page(
                 {"limit": PAGE_SIZE} | ({"cursor": cursor} if cursor else {})
             )
+            pages += 1
             found.extend(page.items)
             cursor = page.next_cursor
             if cursor is None:
                 break
         self._state.put_agents(found)
+        return pages
 
     async def _read_changed(self) -> None:
-        unread = self._state.unread
-        for contract_id in list(unread)[:CHANGED_PER_ROUND]:
-            unread.pop(contract_id, None)
+        for contract_id in list(self._state.unread)[:CHANGED_PER_ROUND]:
+            self._state.unread.pop(contract_id, None)
             try:
                 contract = await Contracts(self._http).get(contract_id)
                 self._state.put([contract])
                 await self._read_question(contract)
-            except ProblemError as error:
-                if error.status >= 500:
-                    unread[contract_id] = None
-            except UnreachableError:
-                unread[contract_id] = None
+            except ProblemError as error:  # of this contract alone, e.g. it was deleted
+                if passes(error):
+                    self._state.read_again(contract_id)
+            except (UnreachableError, TimeoutError):
+                self._state.read_again(contract_id)
                 raise
 
     def _note_question(self, contract: Contract) -> None:
         if contract.waiting_for == "question" and contract.id not in self._state.questions:
-            self._state.unread[contract.id] = None
+            self._state.read_again(contract.id)
 
     async def _read_question(self, contract: Contract) -> None:
         if contract.waiting_for != "question":

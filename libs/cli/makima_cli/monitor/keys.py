@@ -22,7 +22,7 @@ class Act(NamedTuple):
     contract_id: str = ""
     value: str = ""  # the answer, or the phase
     question_id: str = ""
-    version: int | None = None  # of the contract when it was asked for: another one refuses
+    version: int | None = None  # of the contract as it was shown: another one refuses
 
 
 STEPS: Final = {
@@ -123,15 +123,17 @@ def _ask_answer(state: MonitorState, contract: Contract) -> None:
 
 
 def _ask_confirmation(state: MonitorState, contract: Contract) -> None:
-    if next_phase(contract) is None:
+    following = next_phase(contract)
+    if following is None:
         state.notice = f"{contract.phase} is the last phase: makima contracts complete {contract.id}"
         return
-    asks = f"{contract.name}: {contract.phase} → {next_phase(contract)}, go on? y/n"
-    state.prompt = Prompt("confirm", contract.id, asks=asks)
+    asks = f"{contract.name}: {contract.phase} → {following}, go on? y/n"
+    state.prompt = Prompt("confirm", contract.id, asks=asks, value=following, version=contract.version)
 
 
 def _ask_whether(state: MonitorState, contract: Contract, action: str) -> None:
-    state.prompt = Prompt(action, contract.id, asks=f"{action} {contract.name}? y/n")
+    asks = f"{action} {contract.name}? y/n"
+    state.prompt = Prompt(action, contract.id, asks=asks, version=contract.version)
 
 
 def _type(state: MonitorState, prompt: Prompt, key: str, character: str | None) -> Act | None:
@@ -140,7 +142,7 @@ def _type(state: MonitorState, prompt: Prompt, key: str, character: str | None) 
         return None
     if prompt.kind not in ("filter", "answer"):
         state.prompt = None
-        return _confirmed(state, prompt) if character in ("y", "Y") else None
+        return _confirmed(prompt) if character in ("y", "Y") else None
     if key == "enter":
         return _entered(state, prompt)
     text = prompt.text
@@ -172,10 +174,6 @@ def _entered(state: MonitorState, prompt: Prompt) -> Act | None:
     return Act("answer", prompt.contract_id, answer, question.id) if answer else None
 
 
-def _confirmed(state: MonitorState, prompt: Prompt) -> Act | None:
-    contract = state.contracts.get(prompt.contract_id)
-    if contract is None:
-        return None
-    phase = next_phase(contract) or ""
-    value = phase if prompt.kind == "confirm" else ""
-    return Act(prompt.kind, contract.id, value, version=contract.version)
+def _confirmed(prompt: Prompt) -> Act:
+    """What was asked, not what it would be by now: if the contract has changed meanwhile, the version refuses."""
+    return Act(prompt.kind, prompt.contract_id, prompt.value, version=prompt.version)

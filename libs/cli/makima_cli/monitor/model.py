@@ -54,6 +54,8 @@ class Prompt(NamedTuple):
     text: str = ""
     asks: str = ""
     question_id: str = ""
+    value: str = ""  # the phase that was named
+    version: int | None = None  # of the contract as it was shown when this was asked
 
 
 def next_phase(contract: Contract) -> str | None:

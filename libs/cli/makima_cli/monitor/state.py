@@ -112,7 +112,7 @@ class MonitorState:
                 continue
             changed_at = self._changed_at.get(contract.id)
             if changed_at is not None and (contract.updated_at or contract.created_at) < changed_at:
-                self._read_again(contract.id)
+                self.read_again(contract.id)
             elif known is None or contract.version >= known.version:
                 self.contracts[contract.id] = _latest_activity(contract, known)
                 self._changed_at.pop(contract.id, None)
@@ -176,6 +176,11 @@ class MonitorState:
         found = (each for each in everything if wanted.agent(each, self.name(each.contract_id)))
         return sorted(found if wanted.text else everything, key=agent_order)
 
+    def read_again(self, contract_id: str) -> None:
+        """The contract is to be read again, if not too many are already."""
+        if len(self.unread) < MAX_UNREAD:
+            self.unread[contract_id] = None
+
     def subject(self) -> str:
         """The contract that actions are about; empty: none."""
         if self.opened:
@@ -220,7 +225,7 @@ class MonitorState:
         if event.get("type") in OWN:
             self._changed_at[contract_id] = at
             change["last_activity_at"] = at
-        self._read_again(contract_id)
+        self.read_again(contract_id)
         if known is not None:
             self.contracts[contract_id] = replace(known, **change)  # pyright: ignore[reportArgumentType] - as above
         else:
@@ -235,10 +240,6 @@ class MonitorState:
     def _note_heartbeat(self, contract_id: str, at: datetime) -> None:
         if contract_id in self.contracts:
             self.heard[contract_id] = max(at, self.heard.get(contract_id, at))
-
-    def _read_again(self, contract_id: str) -> None:
-        if len(self.unread) < MAX_UNREAD:
-            self.unread[contract_id] = None
 
     def _forget(self, contract_id: str) -> None:
         for known in (self.contracts, self.questions, self.heard, self._changed_at, self.unread):
