@@ -6,9 +6,10 @@ import signal
 import sys
 from asyncio.subprocess import Process
 from pathlib import Path
+from select import select
 
 import pytest
-from makima_cli.run.output import SHOWN_CHARACTERS, LineReader, shown
+from makima_cli.run.output import SHOWN_CHARACTERS, LineReader, Pump, shown, written
 from makima_kernel.testing.eventually import PATIENCE, eventually
 
 from tests.cli.agents_served import Team, environ, gateways, team
@@ -108,6 +109,56 @@ async def test_a_run_that_is_killed_leaves_no_command_behind(process: Start, tea
     child.kill()
     await child.wait()
     await eventually(lambda: not _is_running(pid))
+
+
+class _LookedAt(Pump):
+    """Counts how often somebody waited for its end."""
+
+    looks = 0
+
+    def join(self, timeout: float | None = None) -> None:
+        super().join(timeout)
+        self.looks += 1
+
+
+async def test_nothing_is_cut_because_its_reader_is_slow_unless_it_was_told_to_end() -> None:
+    (source, command), (reader, target) = os.pipe(), os.pipe()
+    pump, hurried = _LookedAt(source, target, lambda _: None), [False]
+    pump.start()
+    size = 100_000  # more than a pipe holds
+    sent = asyncio.create_task(asyncio.to_thread(os.write, command, bytes(size)))
+    await eventually(lambda: pump.turns % 2 == 1 and not select([], [target], [], 0)[1])  # nothing fits any more
+    waiting = asyncio.create_task(written([pump], 0.01, lambda: hurried[0]))
+    await eventually(lambda: pump.looks > 3)
+    assert not waiting.done()
+    hurried[0] = True
+    await asyncio.wait_for(waiting, PATIENCE)
+    waiting = asyncio.create_task(written([pump], 0.01, lambda: False))
+    assert await sent == size
+    os.close(command)
+    assert len(await asyncio.to_thread(_all_of, reader, size)) == size
+    await asyncio.wait_for(waiting, PATIENCE)
+    os.close(reader)
+    os.close(target)
+
+
+async def test_what_holds_the_output_open_and_writes_nothing_is_not_waited_for() -> None:
+    (source, left_behind), (reader, target) = os.pipe(), os.pipe()
+    pump = Pump(source, target, lambda _: None)
+    pump.start()
+    await asyncio.wait_for(written([pump], 0.01, lambda: False), PATIENCE)
+    assert pump.is_alive()
+    os.close(left_behind)
+    pump.join(PATIENCE)
+    os.close(reader)
+    os.close(target)
+
+
+def _all_of(descriptor: int, size: int) -> bytes:
+    read = b""
+    while len(read) < size:
+        read += os.read(descriptor, size)
+    return read
 
 
 def _is_running(pid: int) -> bool:

@@ -11,7 +11,7 @@ from typing import Final
 
 from makima_local.parent import dies_with_parent
 
-from makima_cli.run.output import Pump
+from makima_cli.run.output import Pump, written
 
 PASSED_ON: Final = (
     signal.SIGTERM,
@@ -23,7 +23,7 @@ PASSED_ON: Final = (
 )
 STOPPED_BY: Final = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT})
 COMMAND_GRACE_SECONDS: Final = 5.0  # between SIGTERM and SIGKILL, when the command must not go on
-LAST_OUTPUT_SECONDS: Final = 2.0  # what it started may hold its output open
+LAST_OUTPUT_SECONDS: Final = 2.0  # of waiting for more: what it started may hold its output open
 
 
 class Child:
@@ -87,10 +87,7 @@ class Child:
         """
         assert self._process is not None
         code = await self._process.wait()
-        deadline = asyncio.get_running_loop().time() + LAST_OUTPUT_SECONDS
-        for pump in self._pumps:
-            left = max(0.0, deadline - asyncio.get_running_loop().time())
-            await asyncio.to_thread(pump.join, left)
+        await written(self._pumps, LAST_OUTPUT_SECONDS, lambda: self.stop_asked)
         self._signal(signal.SIGTERM)
         if -code == signal.SIGINT and sys.stdin.isatty():
             self.stop_asked = True  # Ctrl-C goes to what is in the foreground, not to us
