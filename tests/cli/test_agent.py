@@ -3,10 +3,13 @@
 import asyncio
 import signal
 from collections.abc import Mapping
+from pathlib import Path
 from typing import cast
 
 import orjson
+import psutil
 import pytest
+from makima_cli.agent_identity import Identity
 from makima_kernel.testing.eventually import PATIENCE
 
 from tests.cli.agents_served import Team, environ, gateways, team
@@ -117,6 +120,14 @@ async def test_the_commands_of_one_session_are_one_connection_and_another_is_ref
     assert (await makima("agent", "task-complete", str(task["id"]))).exit == 0
     foreign = await makima("agent", "leave", "--format", "json", MAKIMA_CONNECTION_ID="foreign")
     assert (foreign.exit, _object(foreign.problem)["code"]) == (5, "SUPERSEDED")
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="only Linux counts from its start")
+async def test_a_script_stays_who_it_is_when_the_clock_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    identity = Identity("c1", "builder", None)
+    before = identity.of_script
+    monkeypatch.setattr(psutil.Process, "create_time", lambda _: 1.0)
+    assert identity.of_script == before
 
 
 async def test_a_restart_of_what_no_daemon_runs_is_refused_and_what_is_missing_is_named(

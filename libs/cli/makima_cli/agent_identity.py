@@ -3,7 +3,6 @@
 import os
 import socket
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import wraps
 from typing import Final
@@ -62,10 +61,9 @@ def with_identity(command: Command) -> Command:
 
 
 def _of_session() -> str:
-    import psutil  # noqa: PLC0415 — 10 ms to import, for scripts that give no id
+    from makima_daemon.processes import started  # noqa: PLC0415 — slow to import, for scripts that give no id
 
     leader = os.getsid(0) if hasattr(os, "getsid") else os.getppid()
-    began = ""
-    with suppress(psutil.Error, ValueError):  # the leader has ended, or is outside of this container
-        began = f"{psutil.Process(leader).create_time():.2f}"
+    # Empty if the leader has ended, or is outside of this container.
+    began = (started(leader) if leader else None) or ""
     return str(uuid5(SCRIPTS, f"{socket.gethostname()} {leader} {began}"))
