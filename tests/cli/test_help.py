@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 from makima_cli.examples import EXAMPLES
 from makima_cli.main import main
+from makima_cli.short_ids import is_short
 
 from tests.generated.commands import commands
 
@@ -33,6 +34,12 @@ def test_an_example_is_something_that_the_command_accepts(name: str, monkeypatch
         assert command, example
         arguments = shlex.split(re.split(r' [<>] |\)"$', rest)[0])
         assert isinstance(COMMANDS[name].make_context(name, arguments), click.Context)
+
+
+def test_an_example_gives_an_option_no_short_id_for_it_is_not_made_whole() -> None:
+    given = re.findall(r"--contract (\S+)", "\n".join(line for both in EXAMPLES.values() for line in both))
+    assert given
+    assert {each for each in given if is_short(each)} == set()
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 ID: Final = "4e8abb1d"
+WHOLE_ID: Final = "4e8abb1d-6f0c-4b0e-9f57-2b1d0c9a7e34"  # options take no short ids
 EXAMPLES: Final[Mapping[str, tuple[str, str]]] = {
     "up": ("makima up --demo", "makima up --ephemeral --port 0 --nats-port 0 --json"),
     "contracts list": (
@@ -92,35 +93,38 @@ EXAMPLES: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "daemon logs": (
         "makima daemon logs --config daemon.toml --follow",
-        f"makima daemon logs --config daemon.toml --contract {ID} --role builder",
+        f"makima daemon logs --config daemon.toml --contract {WHOLE_ID} --role builder",
     ),
     "run": (
-        f"makima run --contract {ID} --role builder -- make test",
+        f"makima run --contract {WHOLE_ID} --role builder -- make test",
         "makima run --contract $MAKIMA_CONTRACT --role reviewer -- ./review.sh",
     ),
     "agent wait-for-task": (
-        f"makima agent wait-for-task --contract {ID} --role builder",
-        f"makima agent wait-for-task --contract {ID} --role builder --timeout 60",
+        f"makima agent wait-for-task --contract {WHOLE_ID} --role builder",
+        f"makima agent wait-for-task --contract {WHOLE_ID} --role builder --timeout 60",
     ),
     "agent task-started": (
-        f"makima agent task-started t1 --contract {ID} --role builder",
+        f"makima agent task-started t1 --contract {WHOLE_ID} --role builder",
         "makima agent task-started t1",
     ),
     "agent task-complete": (
-        f'makima agent task-complete t1 --contract {ID} --role builder --result "3 files changed"',
+        f'makima agent task-complete t1 --contract {WHOLE_ID} --role builder --result "3 files changed"',
         'makima agent task-complete t1 --failed --result "the tests fail"',
     ),
     "agent handoff": (
-        f"makima agent handoff t1 --to reviewer --contract {ID} --role builder",
+        f"makima agent handoff t1 --to reviewer --contract {WHOLE_ID} --role builder",
         'makima agent handoff t1 --to reviewer --result "branch fix-login"',
     ),
-    "agent leave": (f"makima agent leave --contract {ID} --role builder", "makima agent leave --format json"),
+    "agent leave": (
+        f"makima agent leave --contract {WHOLE_ID} --role builder",
+        "makima agent leave --format json",
+    ),
     "agent restart": (
-        f"makima agent restart --contract {ID} --role builder",
-        f'makima agent restart --contract {ID} --role builder --reason "it is stuck"',
+        f"makima agent restart --contract {WHOLE_ID} --role builder",
+        f'makima agent restart --contract {WHOLE_ID} --role builder --reason "it is stuck"',
     ),
     "mcp": (
-        f"makima mcp --contract {ID} --role assistant",
+        f"makima mcp --contract {WHOLE_ID} --role assistant",
         "makima mcp --role assistant --context work",
     ),
     "hook": ('echo \'{"hook_event_name": "Stop"}\' | makima hook', "makima hook < event.json"),
