@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from makima_cli.daemon.start import show
 from makima_cli.main import main
+from makima_cli.session import Session
+from makima_daemon.app import Ready
+from makima_sdk.connection import Connection
 
 GOOD = 'daemon_id = "d1"\ncapacity = 1\nworkspace = "work"\n[agents.builder]\ncommand = ["true"]\n'
 
@@ -48,6 +52,13 @@ def test_a_makima_that_does_not_answer_is_unreachable(config: Path, monkeypatch:
         result = run("start", "--config", str(config), "--format", "json")
     assert result.exit_code == 8
     assert problem(result)["code"] == "UNAVAILABLE"
+
+
+def test_the_socket_is_printed_that_an_agent_needs_which_the_daemon_does_not_start(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    show(Session(Connection("http://127.0.0.1:1"), "text"), Ready("d1", "/work", "/work/d.sock", 7, ()))
+    assert "MAKIMA_DAEMON_SOCKET=/work/d.sock" in capsys.readouterr().out
 
 
 def test_logs_are_shown_by_contract_and_role(config: Path) -> None:

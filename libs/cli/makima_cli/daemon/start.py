@@ -61,13 +61,15 @@ async def _until_stopped(session: Session, config: Config, connection: Connectio
     stop = asyncio.Event()
     for what in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(what, stop.set)
-    await app.run(config, connection, stop=stop, on_ready=lambda ready: _show(session, ready))
+    await app.run(config, connection, stop=stop, on_ready=lambda ready: show(session, ready))
 
 
-def _show(session: Session, ready: Ready) -> None:
+def show(session: Session, ready: Ready) -> None:
+    """Print that the daemon is ready, and where those find it that it does not start."""
     if session.as_json:
         echo_json(asdict(ready))
         return
     say(f"daemon {ready.daemon_id} is ready (pid {ready.pid}, workspace {ready.workspace})")
+    say(f"  for agents that you start yourself: MAKIMA_DAEMON_SOCKET={ready.socket}")
     for name in ready.agents:
         say(f"  found again: {name}")
