@@ -9,7 +9,12 @@ from typing import cast
 
 import orjson
 import pytest
+from makima_cli.agent_identity import Identity
+from makima_cli.mcp_server.held_agent import HeldAgent
+from makima_cli.mcp_server.tools import Tools
 from makima_kernel.testing.eventually import PATIENCE
+from makima_sdk.connection import Connection
+from makima_sdk.work import Work
 from mcp.client.client import Client
 from mcp.client.stdio import StdioServerParameters
 from mcp_types import CallToolResult, TextContent
@@ -112,6 +117,24 @@ async def test_what_is_refused_comes_back_with_what_to_do_and_the_next_call_work
         await _refused(model, "wait_for_task", timeout_seconds=30)
         assert "stop working" in await _refused(model, "wait_for_task", timeout_seconds=30)
     assert (await team.agents.get(team.contract_id, "builder")).connection_id == "newer"
+
+
+async def test_a_task_that_is_completed_while_the_agent_is_lost_is_completed(
+    environ: dict[str, str], team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = Connection(environ["MAKIMA_URL"], environ["MAKIMA_NATS_URL"], environ["MAKIMA_TOKEN"])
+    async with HeldAgent(connection, Identity(team.contract_id, "builder", None)) as held:
+        complete, tools = Work.complete, Tools(held)
+
+        async def lost_meanwhile(work: Work, *, success: bool = True, result: str | None = None) -> None:
+            await complete(work, success=success, result=result)
+            held.works.clear()  # as the end of the join does
+
+        monkeypatch.setattr(Work, "complete", lost_meanwhile)
+        created = await team.task("build it")
+        await tools.wait_for_task()
+        assert await tools.complete_task(created.id) == {"completed": created.id}
+        assert (await team.find("build it")).status == "completed"
 
 
 async def test_without_a_makima_each_call_says_so_and_the_connection_of_another_is_not_ended(

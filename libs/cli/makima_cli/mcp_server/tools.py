@@ -90,14 +90,14 @@ class Tools:
         """Say that the task is done, or has failed (`success` false), and in `result` what came out."""
         async with self._held.acting():
             await self._work(task_id).complete(success=success, result=result)
-            del self._held.works[task_id]
+            self._held.works.pop(task_id, None)  # empty already if the agent was lost meanwhile
             return {"completed": task_id}
 
     async def hand_off_task(self, task_id: TaskId, to_role: Name, result: Text | None = None) -> Answered:
         """Say that your part of the task is done, and make a task for the role that goes on with it."""
         async with self._held.acting():
             await self._work(task_id).handoff(to_role, result=result)
-            del self._held.works[task_id]
+            self._held.works.pop(task_id, None)  # empty already if the agent was lost meanwhile
             return {"handed_off": task_id, "to_role": to_role}
 
     async def ask(
