@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, cast
 
+from makima_cli.durations import age
 from makima_cli.readable import coloured, readable
 
 if TYPE_CHECKING:
@@ -119,16 +120,10 @@ def done(contract: Row) -> str:
 
 
 def ago(moment: object) -> str:
-    """The age of a timestamp (RFC 3339), rounded down to one unit: `12s`, `4m`, `3h`, `9d`; `-` if it is
-    empty.
-    """
+    """The age of a timestamp (RFC 3339), as `age` says it; `-` if it is empty."""
     if not moment:
         return "-"
-    seconds = max(0, int((datetime.now(UTC) - datetime.fromisoformat(str(moment))).total_seconds()))
-    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
-        if seconds >= size:
-            return f"{seconds // size}{unit}"
-    return f"{seconds}s"
+    return age((datetime.now(UTC) - datetime.fromisoformat(str(moment))).total_seconds())
 
 
 def plain(text: object) -> str:

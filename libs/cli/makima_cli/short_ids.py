@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Sequence
-from typing import Final, cast
+from typing import Final
 
 import click
-from makima_sdk.http import Http, Json
+from makima_sdk.http import Http
 from makima_sdk.problems import ProblemError
 
-PAGE_SIZE: Final = 500
+from makima_cli.pages import every
+
 FORBIDDEN: Final = 403
 FULL_LENGTH: Final = 36  # characters of a UUID
 _BEGINNING: Final = re.compile(rf"[0-9a-f][0-9a-f-]{{3,{FULL_LENGTH - 2}}}")
@@ -25,7 +26,7 @@ async def full_ids(http: Http, typed: Sequence[str]) -> list[str]:
     Raises `UsageError` if several do. All ids are looked at, so for scripts give whole ones.
     """
     try:
-        known = await _ids(http)
+        known = [str(contract["id"]) for contract in await every(http, "/contracts")]
     except ProblemError as error:
         if error.status != FORBIDDEN:
             raise
@@ -42,14 +43,3 @@ def whole(typed: str, known: Sequence[str]) -> str:
         some = ", ".join(found[:3])
         raise click.UsageError(f"{len(found)} contracts begin with {typed}: {some}; give more characters")
     return found[0]
-
-
-async def _ids(http: Http) -> list[str]:
-    found: list[str] = []
-    query: dict[str, str | int | bool] = {"limit": PAGE_SIZE}
-    while True:
-        page = (await http.send("GET", "/contracts", query=query)).body
-        found.extend(str(contract["id"]) for contract in cast("Sequence[Json]", page["items"]))
-        if page.get("next_cursor") is None:
-            return found
-        query["cursor"] = str(page["next_cursor"])

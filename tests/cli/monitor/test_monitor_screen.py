@@ -1,7 +1,8 @@
 """What the monitor draws, and what a key does to it."""
 
 import pytest
-from makima_cli.monitor.cells import age, plain_style, to_ascii
+from makima_cli.durations import age
+from makima_cli.monitor.cells import plain_style, to_ascii
 from makima_cli.monitor.keys import Act, press
 from makima_cli.monitor.model import Link, Pane
 from makima_cli.monitor.state import MonitorState

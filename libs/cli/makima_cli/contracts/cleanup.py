@@ -1,18 +1,13 @@
 """`makima contracts cleanup`: removes worktrees, archives and deletes what ended long ago."""
 
-import re
-import sys
-from typing import Final
-
 import click
 from makima_sdk.http import Http
 
+from makima_cli.asking import require_terminal
 from makima_cli.contracts.cleaning import Plan, Step, carry_out, planned
+from makima_cli.durations import seconds_of
 from makima_cli.readable import say
 from makima_cli.session import Session, echo_json, with_session
-
-_HOURS: Final = {"s": 1 / 3600, "m": 1 / 60, "h": 1.0, "d": 24.0}
-_DURATION: Final = re.compile(r"(\d{1,6})([smhd])")
 
 
 class Hours(click.ParamType[float]):
@@ -21,10 +16,10 @@ class Hours(click.ParamType[float]):
     name = "duration"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        found = _DURATION.fullmatch(str(value))
-        if found is None:
+        seconds = seconds_of(str(value))
+        if seconds is None:
             self.fail(f"{str(value)!r} is no duration: a number and s, m, h or d, e.g. 7d", param, ctx)
-        return int(found[1]) * _HOURS[found[2]]
+        return seconds / 3600
 
 
 @click.command()
@@ -70,8 +65,8 @@ def cleanup(
     if not steps:
         raise click.UsageError("say what to clean up: --worktrees, --archive, --delete-archived, or --all")
     asks = not (dry_run or force)
-    if asks and not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise click.UsageError("there is no terminal to ask on: add --force, or leave out --no-dry-run")
+    if asks:
+        require_terminal("add --force, or leave out --no-dry-run")
     plan = session.run(lambda http: planned(http, steps, hours))
     if dry_run:
         _show(session, plan, dry_run=True)

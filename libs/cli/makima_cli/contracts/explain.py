@@ -8,6 +8,7 @@ from makima_sdk.http import Http, Json
 from makima_sdk.paths import path
 
 from makima_cli.contracts.acts import A_PERSON, as_command, who
+from makima_cli.phases import phase_after
 from makima_cli.readable import say
 from makima_cli.render import ago
 from makima_cli.session import Session, echo_json, with_session
@@ -80,7 +81,7 @@ def next_phase(contract: Json) -> str | None:
         phase if isinstance(phase, str) else str(cast("Mapping[str, object]", phase)["name"])
         for phase in cast("Sequence[object]", contract["phases"])
     ]
-    return next(iter(names[names.index(str(contract["phase"])) + 1 :]), None)
+    return phase_after(names, str(contract["phase"]))
 
 
 def _line(reason: Json) -> dict[str, object]:

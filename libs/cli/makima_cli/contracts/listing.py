@@ -1,18 +1,17 @@
 """`makima contracts list`: contracts with the filters of the API, as a table, compact lines or JSON."""
 
 from collections.abc import Sequence
-from typing import cast
 
 import click
 from makima_sdk.http import Http, Query
 
 from makima_cli import render
+from makima_cli.pages import every
 from makima_cli.readable import say
 from makima_cli.render import Row
 from makima_cli.session import Session, echo_json, with_session
 from makima_cli.watching import WATCH, print_once_or_watch
 
-CONTRACTS_PAGE_SIZE = 500
 MAX_CONTRACTS = 1_000_000
 
 
@@ -60,17 +59,8 @@ def list_contracts(
 
 
 async def fetch(http: Http, query: Query, limit: int = MAX_CONTRACTS) -> list[Row]:
-    """Return up to `limit` contracts; fetches as many pages as needed."""
-    found: list[Row] = []
-    parameters = dict(query)
-    while len(found) < limit:
-        parameters["limit"] = min(CONTRACTS_PAGE_SIZE, limit - len(found))
-        page = (await http.send("GET", "/contracts", query=parameters)).body
-        found.extend(cast("Sequence[Row]", page["items"]))
-        if page.get("next_cursor") is None:
-            break
-        parameters["cursor"] = str(page["next_cursor"])
-    return found
+    """Return up to `limit` contracts."""
+    return await every(http, "/contracts", query, limit)
 
 
 def _print(session: Session, contracts: Sequence[Row]) -> None:

@@ -1,6 +1,5 @@
 """`makima contracts monitor`: prints events as they arrive, one line each, or opens the screen."""
 
-import os
 import re
 from typing import Final
 
@@ -9,7 +8,7 @@ from makima_sdk.monitoring import Filter, MonitorEvent
 from makima_sdk.monitoring import monitor as stream
 
 from makima_cli.event_summary import summary
-from makima_cli.readable import json_text, readable, say
+from makima_cli.readable import coloured, json_text, readable, say
 from makima_cli.render import COLOURS
 from makima_cli.session import GATEWAY_RETRY_SECONDS, Session, with_session
 
@@ -110,5 +109,5 @@ def _print(event: MonitorEvent) -> None:
 
 def _colour(status: str) -> str | None:
     """Click's name of the status's colour; None for no colour. click drops colours if stdout is no terminal."""
-    words = [] if "NO_COLOR" in os.environ else COLOURS.get(status, "").split()
+    words = COLOURS.get(status, "").split() if coloured() else []
     return words[-1] if words and words[-1] != "dim" else None

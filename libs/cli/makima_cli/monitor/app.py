@@ -1,6 +1,5 @@
 """The terminal: draws the state five times a second at most, and hands keys on."""
 
-import os
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from makima_cli.monitor.cells import plain_style, to_ascii
 from makima_cli.monitor.keys import Act, press
 from makima_cli.monitor.state import MonitorState
 from makima_cli.monitor.view import draw
+from makima_cli.readable import coloured
 
 DRAW_SECONDS: Final = 0.2
 LIST_SECONDS: Final = 0.2  # between two lists of up to `MANY` contracts; of twice as many, twice that
@@ -31,7 +31,7 @@ class Picture(Widget, can_focus=True):
         super().__init__()
         self._state = state
         self._act = act
-        self._coloured = "NO_COLOR" not in os.environ
+        self._coloured = coloured()
         self._utf8 = is_utf8(getattr(sys.__stderr__, "encoding", None))
 
     def render(self) -> Text:

@@ -65,15 +65,6 @@ def window(count: int, chosen: int, height: int) -> int:
     return max(0, min(chosen - height // 2, count - height))
 
 
-def age(seconds: float) -> str:
-    """Short: `12s`, `94s`, `22m`, `3h`, `9d`."""
-    whole = max(0, int(seconds))
-    for unit, size, least in (("d", 86_400, 172_800), ("h", 3600, 7200), ("m", 60, 180)):
-        if whole >= least:
-            return f"{whole // size}{unit}"
-    return f"{whole}s"
-
-
 def plain_style(style: str) -> str:
     """Without colours: for NO_COLOR."""
     return " ".join(word for word in style.split() if word in _ATTRIBUTES)

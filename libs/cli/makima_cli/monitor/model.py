@@ -11,6 +11,7 @@ from makima_sdk.agents import AgentRecord
 from makima_sdk.models import Contract
 
 from makima_cli.monitor.wanted import AGENTS, CONTRACTS, EVENTS, Members
+from makima_cli.phases import phase_after
 
 WAITING: Final = frozenset({ContractStatus.BLOCKED, ContractStatus.WAITING_FOR_INPUT})
 
@@ -60,9 +61,7 @@ class Prompt(NamedTuple):
 
 def next_phase(contract: Contract) -> str | None:
     """The phase after the present one; None after the last."""
-    names = contract.phase_names
-    place = names.index(contract.phase) + 1 if contract.phase in names else len(names)
-    return names[place] if place < len(names) else None
+    return phase_after(contract.phase_names, contract.phase)
 
 
 _RANK: Final = {

@@ -8,8 +8,9 @@ from makima_schemas.contract.model import ContractStatus
 from makima_sdk.agents import AgentRecord
 from makima_sdk.models import Contract
 
+from makima_cli.durations import age
 from makima_cli.event_summary import summary
-from makima_cli.monitor.cells import ALIVE, CURSOR, DEAD, DIM, NEEDS, RESTARTING, Line, Piece, age, fit
+from makima_cli.monitor.cells import ALIVE, CURSOR, DEAD, DIM, NEEDS, RESTARTING, Line, Piece, fit
 from makima_cli.monitor.model import Need
 from makima_cli.monitor.state import Event, MonitorState
 

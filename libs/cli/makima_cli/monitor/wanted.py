@@ -1,6 +1,5 @@
 """The filter of a pane, in the language of the API's query: `status:active,blocked stale:true words`."""
 
-import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -12,8 +11,8 @@ from makima_schemas.contract.model import ContractStatus
 from makima_sdk.agents import AgentRecord
 from makima_sdk.models import Contract
 
-_DURATION: Final = re.compile(r"(\d{1,9})([smhd])")
-_UNIT_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+from makima_cli.durations import seconds_of
+
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
@@ -38,10 +37,10 @@ def flag(text: str) -> object:
 
 
 def duration(text: str) -> object:
-    found = _DURATION.fullmatch(text)
-    if found is None:
+    seconds = seconds_of(text)
+    if seconds is None:
         raise FilterError(f"{text!r} is no duration, e.g. 30m, 2h, 7d")
-    return timedelta(seconds=min(int(found[1]) * _UNIT_SECONDS[found[2]], 10**9))
+    return timedelta(seconds=seconds)
 
 
 Members = Mapping[str, Callable[[str], object]]

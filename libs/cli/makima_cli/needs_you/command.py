@@ -1,6 +1,5 @@
 """`makima needs-you`: lists what waits for a person; answers or confirms one of it by its number."""
 
-import sys
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NoReturn
 
@@ -9,6 +8,7 @@ from makima_sdk.http import Http, Json
 from makima_sdk.paths import path
 
 from makima_cli import exits, render
+from makima_cli.asking import require_terminal
 from makima_cli.contracts.confirm import confirmed
 from makima_cli.needs_you.waiting import Item, everything
 from makima_cli.readable import readable, say
@@ -76,10 +76,8 @@ async def _confirming(http: Http, item: Item) -> Json | None:
 
 def _settle(session: Session, number: str, kind: str, question: str, work: Work, *, force: bool) -> None:
     """Do the work on the item with this number or key. Without `force` a person is asked first."""
-    if not force and not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise click.UsageError(
-            "there is no terminal to ask on: add --force, and better the key than the number"
-        )
+    if not force:
+        require_terminal("add --force, and better the key than the number")
     items = session.run(everything)
     item = _found(session, items, number)
     if item.kind != kind:

@@ -9,8 +9,8 @@ from makima_sdk.http import Http, Json
 from makima_sdk.paths import path
 
 from makima_cli.contracts.explain import next_phase
+from makima_cli.pages import every
 
-PAGE_SIZE: Final = 500
 MAX_REQUESTS_AT_ONCE: Final = 8
 Kind = Literal["question", "confirmation", "blocked", "agent"]
 
@@ -36,16 +36,16 @@ class Item:
 async def everything(http: Http) -> list[Item]:
     """Open questions, confirmations, blocked contracts, and agents that no restart brought back."""
     waiting, blocked, agents = await asyncio.gather(
-        _all(http, "/contracts", waiting="true"),
-        _all(http, "/contracts", status="blocked"),
-        _all(http, "/agents", status="dead_failed_revive"),
+        every(http, "/contracts", {"waiting": "true"}),
+        every(http, "/contracts", {"status": "blocked"}),
+        every(http, "/agents", {"status": "dead_failed_revive"}),
     )
     limit = asyncio.Semaphore(MAX_REQUESTS_AT_ONCE)
 
     async def questions_of(contract: Json) -> list[Item]:
         async with limit:
             route = path("contracts", str(contract["id"]), "questions")
-            return [_question(each) for each in await _all(http, route) if each["status"] == "open"]
+            return [_question(each) for each in await every(http, route) if each["status"] == "open"]
 
     questions = await asyncio.gather(*(questions_of(contract) for contract in [*waiting, *blocked]))
     found = [
@@ -55,17 +55,6 @@ async def everything(http: Http) -> list[Item]:
         *(_agent(agent) for agent in agents),
     ]
     return sorted(found, key=lambda item: (item.since, item.key))
-
-
-async def _all(http: Http, route: str, **filters: str) -> list[Json]:
-    found: list[Json] = []
-    query: dict[str, str | int | bool] = {**filters, "limit": PAGE_SIZE}
-    while True:
-        page = (await http.send("GET", route, query=query)).body
-        found.extend(cast("Sequence[Json]", page["items"]))
-        if page.get("next_cursor") is None:
-            return found
-        query["cursor"] = str(page["next_cursor"])
 
 
 def _question(question: Json) -> Item:

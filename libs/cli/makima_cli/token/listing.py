@@ -1,18 +1,15 @@
 """`makima token list`: all tokens, including revoked ones, oldest first."""
 
 from collections.abc import Sequence
-from typing import Final, cast
 
 import click
-from makima_sdk.http import Http
 
 from makima_cli import render
+from makima_cli.pages import every
 from makima_cli.readable import say
 from makima_cli.render import Row
 from makima_cli.session import Session, echo_json, with_session
 from makima_cli.watching import WATCH, print_once_or_watch
-
-TOKENS_PAGE_SIZE: Final = 500
 
 
 @click.command("list")
@@ -20,7 +17,9 @@ TOKENS_PAGE_SIZE: Final = 500
 @with_session("table", "json", "compact")
 def list_tokens(session: Session, *, watch: bool) -> None:
     """List all tokens, oldest first, without their secrets, which are not stored. Nothing is changed."""
-    print_once_or_watch(session, _fetch, lambda tokens: _print(session, tokens), watch=watch)
+    print_once_or_watch(
+        session, lambda http: every(http, "/tokens"), lambda tokens: _print(session, tokens), watch=watch
+    )
 
 
 def _print(session: Session, tokens: Sequence[Row]) -> None:
@@ -35,17 +34,6 @@ def _print(session: Session, tokens: Sequence[Row]) -> None:
     render.table(
         columns, [_cells(token) for token in tokens], elastic="daemon", optional=("by", "created", "used")
     )
-
-
-async def _fetch(http: Http) -> list[Row]:
-    found: list[Row] = []
-    parameters: dict[str, str | int] = {"limit": TOKENS_PAGE_SIZE}
-    while True:
-        page = (await http.send("GET", "/tokens", query=parameters)).body
-        found.extend(cast("Sequence[Row]", page["items"]))
-        if page.get("next_cursor") is None:
-            return found
-        parameters["cursor"] = str(page["next_cursor"])
 
 
 def _cells(token: Row) -> tuple[str, ...]:
