@@ -126,7 +126,7 @@ async def test_the_commands_of_one_session_are_one_connection_and_another_is_ref
 async def test_a_script_stays_who_it_is_when_the_clock_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
     identity = Identity("c1", "builder", None)
     before = identity.of_script
-    monkeypatch.setattr(psutil.Process, "create_time", lambda _: 1.0)
+    monkeypatch.setattr(psutil.Process, "create_time", repr)
     assert identity.of_script == before
 
 

@@ -1,14 +1,21 @@
 """`makima hook install` changes a coding agent's settings only as it says, and takes its change back exactly."""
 
+import importlib
 import json
+import stat
 import sys
 from pathlib import Path
 from typing import cast
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 from makima_cli.hook.settings_file import EVENTS, installed, is_ours, removed
 from makima_cli.main import main
+
+install_module = importlib.import_module(
+    "makima_cli.hook.install"
+)  # the package has the command by this name
 
 FOREIGN = """{
     "permissions": {"allow": ["Bash(make:*)"]},
@@ -64,6 +71,51 @@ def test_what_others_wrote_since_stays_when_it_is_taken_out(settings: Path) -> N
     settings.write_text(json.dumps(changed, indent=2))
     assert install(settings, "--remove", "--yes").exit_code == 0
     assert json.loads(settings.read_text()) == {"model": "opus"}
+
+
+@pytest.mark.parametrize("remove", [False, True])
+def test_a_change_that_was_refused_takes_nothing_from_what_is_put_back_later(
+    settings: Path, monkeypatch: pytest.MonkeyPatch, *, remove: bool
+) -> None:
+    settings.parent.mkdir(parents=True)
+    settings.write_text(FOREIGN)
+    install(settings, "--yes")
+    written = settings.read_text()
+    if not remove:
+        settings.write_text(FOREIGN + " ")
+
+    def edited_meanwhile(*_: object, **__: object) -> bool:
+        settings.write_text("{}")
+        return True
+
+    with monkeypatch.context() as patched:
+        patched.setattr(install_module, "require_terminal", str)
+        patched.setattr(click, "confirm", edited_meanwhile)
+        refused = install(settings, *(["--remove"] if remove else []))
+    assert (refused.exit_code, settings.read_text()) == (1, "{}")
+    settings.write_text(written)
+    assert install(settings, "--remove", "--yes").exit_code == 0
+    assert settings.read_text() == FOREIGN
+
+
+def test_a_file_keeps_its_mode_a_new_one_is_private_and_nothing_lies_beside_it(settings: Path) -> None:
+    install(settings, "--yes")
+    assert stat.S_IMODE(settings.stat().st_mode) == 0o600
+    settings.chmod(0o640)
+    settings.write_text("{}")
+    install(settings, "--yes")
+    assert stat.S_IMODE(settings.stat().st_mode) == 0o640
+    assert list(settings.parent.iterdir()) == [settings]
+
+
+def test_what_was_kept_and_cannot_be_read_is_as_if_it_were_not_there(settings: Path, tmp_path: Path) -> None:
+    install(settings, "--yes")
+    (kept,) = (tmp_path / "config").rglob("hooks/*.json")
+    kept.write_text("{")
+    settings.write_text(FOREIGN)
+    assert install(settings, "--yes").exit_code == 0
+    assert install(settings, "--remove", "--yes").exit_code == 0
+    assert settings.read_text() == FOREIGN
 
 
 def test_without_a_terminal_it_shows_the_change_writes_nothing_and_names_the_flag(settings: Path) -> None:

@@ -44,6 +44,7 @@ MAY_IMPORT: Final = {
     "up": SERVERS - {"httpx"},
     "contracts monitor": HTTP | {"websockets"},
     "daemon": DAEMON,
+    "hook install": HTTP | {"makima_daemon"},
     "run": AGENT | {"makima_local"},
     "agent": AGENT,
     "context": HTTP | {"makima_local"},

@@ -127,7 +127,9 @@ async def test_nothing_is_cut_because_its_reader_is_slow_unless_it_was_told_to_e
     pump.start()
     size = 100_000  # more than a pipe holds
     sent = asyncio.create_task(asyncio.to_thread(os.write, command, bytes(size)))
-    await eventually(lambda: pump.turns % 2 == 1 and not select([], [target], [], 0)[1])  # nothing fits any more
+    await eventually(
+        lambda: pump.turns % 2 == 1 and not select([], [target], [], 0)[1]
+    )  # nothing fits any more
     waiting = asyncio.create_task(written([pump], 0.01, lambda: hurried[0]))
     await eventually(lambda: pump.looks > 3)
     assert not waiting.done()

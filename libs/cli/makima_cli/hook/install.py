@@ -5,20 +5,24 @@ import hashlib
 import os
 import shlex
 import shutil
+import stat
 import sys
 from pathlib import Path
 from typing import Final, NoReturn
 
 import click
 import orjson
+from makima_daemon import private_files
 from makima_schemas.addresses import contexts_file
 
 from makima_cli import exits
+from makima_cli.asking import require_terminal
 from makima_cli.hook.settings_file import UnfitSettingsError, installed, removed
 from makima_cli.readable import say
 from makima_cli.session import echo_json
 
 MAX_SETTINGS_BYTES: Final = 4 * 1024 * 1024
+NEW_FILE_MODE: Final = 0o600  # settings may hold secrets
 
 
 @click.command()
@@ -54,10 +58,10 @@ def install(settings: Path, *, only_print: bool, remove: bool, yes: bool, format
         return
     diff = "".join(_diff(settings, before or "", after))
     if diff and not yes:
-        _ask(diff, settings, as_json=as_json)
+        _ask(diff, settings)
     if diff:
-        _keep(file, before, after, remove=remove)
         _write(file, before, after, as_json=as_json)
+        _keep(file, before, after, remove=remove)
     if as_json:
         echo_json({"file": str(file), "changed": bool(diff), "diff": diff})
     elif diff:
@@ -97,11 +101,10 @@ def _diff(settings: Path, before: str, after: str) -> list[str]:
     ]
 
 
-def _ask(diff: str, settings: Path, *, as_json: bool) -> None:
+def _ask(diff: str, settings: Path) -> None:
     for line in diff.splitlines():
         say(line, err=True)
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        exits.exit_with(exits.USAGE, "USAGE", "no terminal to ask at: add --yes", as_json=as_json)
+    require_terminal("add --yes")
     if not click.confirm(f"Write {settings}?", err=True):
         sys.exit(exits.FAILED)
 
@@ -117,21 +120,27 @@ def _keep(file: Path, before: str | None, after: str, *, remove: bool) -> None:
     if remove:
         kept.unlink(missing_ok=True)
         return
-    if kept.exists() and orjson.loads(kept.read_bytes()).get("after") == before:
-        before = orjson.loads(kept.read_bytes()).get("before")  # installed again: what counts was before both
-    kept.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    kept.write_bytes(orjson.dumps({"file": str(file), "before": before, "after": after}))
-    kept.chmod(0o600)
+    known, before_all = _kept(file)
+    if known == before:
+        before = before_all  # installed again: what counts was before both
+    private_files.folder(kept.parent)
+    private_files.replace(kept, orjson.dumps({"file": str(file), "before": before, "after": after}))
+
+
+def _kept(file: Path) -> tuple[str | None, str | None]:
+    """What was written there last, and what was there before; null twice if that is not known."""
+    try:
+        kept = orjson.loads(_original(file).read_bytes())
+        return kept["after"], kept["before"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None, None
 
 
 def _taken_out(file: Path, now: str | None) -> str:
     """As it was before if nobody changed it since; else without our entries."""
-    try:
-        kept = orjson.loads(_original(file).read_bytes())
-        if kept["after"] == now:
-            return str(kept["before"] or "")
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
+    written, before = _kept(file)
+    if written == now:
+        return before or ""
     return removed(now or "") if now else ""
 
 
@@ -142,11 +151,9 @@ def _write(file: Path, before: str | None, after: str, *, as_json: bool) -> None
         file.unlink(missing_ok=True)
         return
     file.parent.mkdir(parents=True, exist_ok=True)
-    new = file.with_name(f"{file.name}.{os.getpid()}.new")
-    new.write_bytes(after.encode())
-    if before is not None:
-        shutil.copymode(file, new)
-    new.replace(file)
+    mode = NEW_FILE_MODE if before is None else stat.S_IMODE(file.stat().st_mode)
+    private_files.replace(file, after.encode())
+    file.chmod(mode)
 
 
 def _refused(detail: str, *, as_json: bool) -> NoReturn:
