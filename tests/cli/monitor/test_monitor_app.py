@@ -71,7 +71,7 @@ async def test_it_ends_by_q_and_by_ctrl_c(key: str) -> None:
         await eventually(lambda: _is(not app.is_running))
 
 
-async def test_messages_are_drawn_while_keys_are_typed(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_messages_are_drawn_between_the_keys_that_are_typed(monkeypatch: pytest.MonkeyPatch) -> None:
     state, drawn = fleet(), [""]
 
     def drawing(*arguments: Any) -> list[Line]:
@@ -82,10 +82,11 @@ async def test_messages_are_drawn_while_keys_are_typed(monkeypatch: pytest.Monke
     monkeypatch.setattr(app_module, "draw", drawing)
     async with _app(state, []).run_test(size=(100, 50)) as pilot:
         for position in range(2, 400):
+            if position % 80 == 0:
+                await pilot.press("j")  # which draws, and so before the newest
+                assert state.selected[Pane.CONTRACTS]
             state.fold(event("TaskCompleted", position, "c1", task_name=f"piece {position}", success=True))
             if position % 80 == 0:
-                await pilot.press("j")
-                assert state.selected[Pane.CONTRACTS]
                 await eventually(lambda newest=f"piece {position}": _is(newest in drawn[0]))
         assert state.selected[Pane.CONTRACTS] == state.listed(datetime.now(UTC))[3].id
 
