@@ -26,7 +26,7 @@ PAGE_SIZE: Final = 500
 TOO_MANY_REQUESTS: Final = 429
 
 
-def passes(error: Exception) -> bool:
+def is_temporary(error: Exception) -> bool:
     """True if the same request may be answered later: nobody answers, the server has a fault or is too busy."""
     if isinstance(error, ProblemError):
         return error.status >= 500 or error.status == TOO_MANY_REQUESTS
@@ -83,7 +83,7 @@ class Feed:
                 await self._follow(patience)
             except (MakimaError, TimeoutError) as error:
                 unreached = isinstance(error, UnreachableError) and state.link is Link.CONNECTING
-                if unreached or not passes(error):
+                if unreached or not is_temporary(error):
                     raise
             state.link, patience = Link.RECONNECTING, 0.0
             await asyncio.sleep(RECONNECT_SECONDS)
@@ -110,7 +110,7 @@ class Feed:
             try:
                 await self._read_due(asyncio.get_running_loop().time())
             except (MakimaError, TimeoutError) as error:
-                if not passes(error):
+                if not is_temporary(error):
                     raise
             await asyncio.sleep(READ_SECONDS)
 
@@ -166,7 +166,7 @@ class Feed:
                 self._state.put([contract])
                 await self._read_question(contract)
             except ProblemError as error:  # of this contract alone, e.g. it was deleted
-                if passes(error):
+                if is_temporary(error):
                     self._state.read_again(contract_id)
             except (UnreachableError, TimeoutError):
                 self._state.read_again(contract_id)

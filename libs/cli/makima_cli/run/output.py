@@ -10,7 +10,7 @@ from typing import Final
 CHUNK_BYTES: Final = 64 * 1024
 MAX_ACTIVITY_LINE_BYTES: Final = 4096  # what is longer is no activity to read
 SHOWN_CHARACTERS: Final = 200
-TICK_SECONDS: Final = 0.05  # between two looks at a stream that has not ended
+STREAM_LOOK_SECONDS: Final = 0.05  # between two looks at a stream that has not ended
 # Sequences that a terminal obeys: CSI (colours, cursor), OSC (title, links; up to BEL or ST), and the short ones.
 _OBEYED: Final = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_]|[ -/]+[0-~])"
@@ -78,10 +78,10 @@ async def written(pumps: Sequence[Pump], patience: float, hurried: Callable[[], 
     for pump in pumps:
         while pump.is_alive() and patience > 0:
             turn = pump.turns
-            await asyncio.to_thread(pump.join, TICK_SECONDS)
+            await asyncio.to_thread(pump.join, STREAM_LOOK_SECONDS)
             waits_for_reader = turn % 2 == 1 and turn == pump.turns
             if hurried() or not waits_for_reader:
-                patience -= TICK_SECONDS
+                patience -= STREAM_LOOK_SECONDS
 
 
 def _write_all(target: int, chunk: bytes) -> None:
