@@ -63,6 +63,7 @@ HELD = {"x": "builder", "y": "tester"}
         (e.TaskReleased("x"), None),
         (e.DeliverableCompleted("plan", "d"), EVERYONE),
         (e.QuestionAsked("q", "?", "text"), EVERYONE),
+        (e.QuestionAsked("q", "?", "text", again=True), None),
         (e.QuestionAnswered("q", "!"), EVERYONE),
         (e.MessageSent("m", "user", "hi"), None),
         (e.ContractPaused(None, ContractStatus.ACTIVE), None),

@@ -33,6 +33,8 @@ def mover(event: object, held: Mapping[str, str]) -> str | None:
             return role
         case e.TaskStarted() | e.TaskCompleted() | e.TaskFailed():
             return held.get(event.task_id)
+        case e.QuestionAsked(again=True):
+            return None  # told again after a restoration: nobody asked
         case e.DeliverableCompleted() | e.QuestionAsked() | e.QuestionAnswered():
             return EVERYONE
         case _:
