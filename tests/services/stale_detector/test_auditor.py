@@ -19,6 +19,7 @@ from makima_schemas.commands import Accepted, Request
 from makima_schemas.heartbeat import AgentHeartbeat
 from makima_schemas.supervisor import SupervisorState
 from makima_stale_detector import app
+from makima_stale_detector.domain.audit import MissedHeartbeats
 from makima_stale_detector.domain.members.sender import Tracked
 from makima_stale_detector.domain.verdicts.detector import Detector
 from makima_stale_detector.handlers.auditor import Auditor
@@ -174,6 +175,18 @@ async def test_what_is_falsified_is_told_within_a_round_and_until_it_is_right_ag
     for number in range(1, 7):
         assert any(f"supervisor:t{number}" in line for line in lines), f"supervisor:t{number}"
     assert len(lines) == 6, "each is told once"
+
+
+def test_of_whom_is_not_tracked_any_more_no_missed_heartbeat_is_remembered() -> None:
+    missed = MissedHeartbeats()
+    assert not missed.missed("supervisor:t1", 5), "one alone"
+    assert not missed.missed("supervisor:t2", 5)
+    missed.keep({"supervisor:t1"})
+    assert len(missed) == 1
+    assert missed.missed("supervisor:t1", 6)
+    assert not missed.missed("supervisor:t2", 6), "it begins anew"
+    missed.heard("supervisor:t1")
+    assert not missed.missed("supervisor:t1", 7)
 
 
 async def test_what_is_merely_on_its_way_is_never_told(

@@ -1,6 +1,6 @@
 """What of a sender has to be the same wherever it is said: in the log, in the read models, and in the detector's memory."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 
 from makima_schemas.agent import BEATING, AgentJoined, AgentLeft, AgentStatus, AgentStatusChanged
@@ -122,3 +122,27 @@ def confirmed(first: Sighting, later: Comparison, name: str) -> frozenset[Differ
 
 def _described(view: SenderView) -> str:
     return view.status or ("alive" if view.alive else "ended")
+
+
+class MissedHeartbeats:
+    """Recorded heartbeats that the memory had not seen when they were looked for, of senders that are tracked."""
+
+    def __init__(self) -> None:
+        self._first: dict[str, int] = {}  # by sender, the sequence of the first of them in a row
+
+    def __len__(self) -> int:
+        return len(self._first)
+
+    def heard(self, name: str) -> None:
+        """The newest recorded heartbeat of the sender was seen."""
+        self._first.pop(name, None)
+
+    def missed(self, name: str, sequence: int) -> bool:
+        """The newest one was not. True if it is the second in a row: one alone may have come before the event that lets
+        it count.
+        """
+        return sequence > self._first.setdefault(name, sequence)
+
+    def keep(self, tracked: Container[str]) -> None:
+        """Nobody looks again for those of others."""
+        self._first = {name: first for name, first in self._first.items() if name in tracked}

@@ -10,7 +10,7 @@ from makima_schemas.identity import split_stream
 from makima_schemas.questions import KnownSender
 
 from makima_stale_detector.domain import audit
-from makima_stale_detector.domain.audit import Comparison, Difference, SenderView, Sighting
+from makima_stale_detector.domain.audit import Comparison, Difference, MissedHeartbeats, SenderView, Sighting
 from makima_stale_detector.domain.verdicts.detector import Detector
 from makima_stale_detector.handlers.detection_loop import OWNER_SERVICE
 from makima_stale_detector.handlers.heartbeat_consumer import HeartbeatConsumer
@@ -33,11 +33,11 @@ class AuditSources:
     ) -> None:
         self._detector, self._reader, self._follower = detector, reader, follower
         self._queries, self._bus, self._incomplete = queries, bus, incomplete
-        # By sender, the newest recorded heartbeat that the detector had not seen when it was first looked for.
-        self._missed: dict[str, int] = {}
+        self._missed = MissedHeartbeats()
 
-    def tracked(self) -> list[str]:
-        """Everybody who has a deadline here."""
+    def begin_round(self) -> list[str]:
+        """Everybody who has a deadline here, to be looked at; what was remembered of others is forgotten."""
+        self._missed.keep(self._detector.tracked)
         return [*self._detector.tracked, *self._detector.restarts.names]
 
     async def untracked(self) -> AsyncGenerator[list[str]]:
@@ -126,16 +126,16 @@ class AuditSources:
 
     def _misses(self, name: str, recorded: KnownSender) -> bool:
         """True if two recorded heartbeats in a row, one at each of two looks, are among those that this replica read and
-        did not take from this sender. One alone may have come before the event that lets it count.
+        did not take from this sender.
         """
         epoch, sequence, shard = recorded["stream_epoch"], recorded["sequence"], self._detector.shards[0]
         known = self._detector.shards.newest(name)  # None: it is judged just now
         if sequence is None or known is None or epoch != shard.epoch:
             return False
         if not known[1] < sequence <= self._reader.sequence or sequence < shard.live_from:
-            self._missed.pop(name, None)
+            self._missed.heard(name)
             return False
-        return sequence > self._missed.setdefault(name, sequence)
+        return self._missed.missed(name, sequence)
 
 
 def _stream(name: str) -> str:

@@ -74,7 +74,7 @@ class Auditor:
 
     async def _round(self) -> bool:
         """Look at everybody once, and again at whoever differs. False: it could not be compared."""
-        tracked = self._sources.tracked()
+        tracked = self._sources.begin_round()
         slices = -(-len(tracked) // SLICE_SENDERS)
         pause = max(MIN_PAUSE_SECONDS, self._round_seconds / (2 * slices + 4))
         for first in range(0, len(tracked), SLICE_SENDERS):
