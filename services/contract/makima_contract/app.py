@@ -5,6 +5,7 @@ from typing import get_args
 
 from makima_kernel.commands.handler import CommandHandler
 from makima_kernel.commands.quota import event_quota
+from makima_kernel.commands.state_cache import StateCache
 from makima_kernel.projections.projection import Applied
 from makima_kernel.service.runtime import Service
 from makima_kernel.telemetry import metrics
@@ -14,6 +15,7 @@ from makima_schemas.contract.model import ReturnReason
 from makima_schemas.questions import AskForRole, TryChangePhase
 
 from makima_contract.domain.decider import ContractDecider, conflict_members
+from makima_contract.domain.state import Contract
 from makima_contract.handlers.agent_lookup import AgentLookup
 from makima_contract.handlers.authorization import Authorization
 from makima_contract.handlers.commands import ContractCommandHandler, commands, is_repeatable
@@ -58,8 +60,11 @@ async def build(service: Service) -> None:
 
     service.project(Unstarted(), on_commit=applied)
     router = commands(NAME, decisions, Authorization(queries))
-    router.query(TryChangePhase, DryRun(service.log, decider).handle)
-    router.query(AskForRole, RoleRequests(service.log, decider, queries, service.nats).handle)
+    asked: StateCache[Contract, ContractEvent] = StateCache(
+        decider, service.log, lambda: service.appender.session
+    )
+    router.query(TryChangePhase, DryRun(asked, decider).handle)
+    router.query(AskForRole, RoleRequests(service.log, asked, queries, service.nats).handle)
     service.include(router)
     service.loop("start", starter.run)
     service.loop("return", returns.run)

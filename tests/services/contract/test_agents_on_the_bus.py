@@ -208,3 +208,27 @@ async def test_the_daemon_of_a_contract_is_asked_for_a_role(contracts: Contracts
     assert str(cast("dict[str, object]", await ask("t1"))["reason"]).endswith(ContractStatus.PAUSED)
     await subscription.unsubscribe()
     assert len(heard) == 3
+
+
+async def test_a_second_question_reads_only_what_the_contract_has_done_since(
+    settings: Settings, pool: asyncpg.Pool, nats: Client
+) -> None:
+    """Of a contract of which an event cannot be read any more: who read it before need not read it again."""
+
+    async def ask(name: str, question: dict[str, object]) -> dict[str, object] | Problem:
+        return await contracts.replicas[0].bus.query("contract", name, {"contract_id": "c1", **question})
+
+    async with running(settings, pool, nats, replicas=1) as contracts:
+        await contracts.accepted("c1", CREATE, c.StartContract(), c.CreateTask("t1", "read", role="reviewer"))
+        nobody = {"requested": False, "daemon_id": None, "reason": "no daemon has the contract"}
+        assert await ask("ask_for_role", {"task_id": "t1"}) == nobody
+        await pool.execute("alter table event_log.events disable trigger append_only")
+        await pool.execute(
+            "update event_log.events set type = 'Unreadable' where stream = 'contract-c1' and version = 2"
+        )
+        await pool.execute("alter table event_log.events enable always trigger append_only")
+        await contracts.accepted("c1", c.CreateTask("t2", "read", role="reviewer"))
+        assert await ask("ask_for_role", {"task_id": "t2"}) == nobody
+        tried = await ask("try_change_phase", {"phase": "code"})
+        assert isinstance(tried, dict), tried
+        assert "would_succeed" in tried

@@ -2,9 +2,7 @@
 
 from typing import Final, cast
 
-from makima_kernel.commands.decider import fold
-from makima_kernel.event_log.log import Log
-from makima_schemas.codec import decode
+from makima_kernel.commands.state_cache import StateCache
 from makima_schemas.contract.commands import ChangePhase
 from makima_schemas.contract.events import ContractEvent
 from makima_schemas.errors import ErrorCode
@@ -13,6 +11,7 @@ from makima_schemas.questions import PhaseTrial, TryChangePhase
 from makima_schemas.refusal import Member, Refused
 
 from makima_contract.domain.decider import ContractDecider
+from makima_contract.domain.state import Contract
 
 # Refusals of the phase change, returned as the result. Any other refusal is raised as the query's own.
 JUDGED: Final = frozenset(
@@ -23,8 +22,8 @@ JUDGED: Final = frozenset(
 class DryRun:
     """Answers `TryChangePhase`."""
 
-    def __init__(self, log: Log, decider: ContractDecider) -> None:
-        self._log = log
+    def __init__(self, contracts: StateCache[Contract, ContractEvent], decider: ContractDecider) -> None:
+        self._contracts = contracts
         self._decider = decider
 
     async def handle(self, question: TryChangePhase) -> PhaseTrial:
@@ -33,15 +32,12 @@ class DryRun:
         Raises `Refused(CONTRACT_NOT_FOUND)`.
         """
         command = ChangePhase(question.phase, question.confirmed, question.force, question.reason)
-        recorded = await self._log.stream(question.tenant, stream_name("contract", question.contract_id))
-        state = fold(
-            self._decider,
-            (cast("ContractEvent", decode(each.type, each.schema, each.data)) for each in recorded),
-        )
-        if state.exists and question.expected_version not in (None, recorded[-1].version):
+        stream = stream_name("contract", question.contract_id)
+        loaded = await self._contracts.reload(question.tenant, stream)
+        if loaded.state.exists and question.expected_version not in (None, loaded.version):
             return _answer(ErrorCode.VERSION_CONFLICT)
         try:
-            self._decider.decide(command, state)
+            self._decider.decide(command, loaded.state)
         except Refused as refused:
             if refused.code not in JUDGED:
                 raise

@@ -7,7 +7,7 @@ from typing import Final, cast
 
 import structlog
 from makima_kernel.commands.daemon_start import ask_to_start
-from makima_kernel.commands.decider import fold
+from makima_kernel.commands.state_cache import StateCache
 from makima_kernel.event_log.log import Log
 from makima_schemas.codec import decode
 from makima_schemas.contract.events import ContractCreated, ContractEvent
@@ -18,7 +18,7 @@ from makima_schemas.questions import AskForRole, RoleRequest
 from makima_schemas.refusal import Refused
 from nats.aio.client import Client
 
-from makima_contract.domain.decider import ContractDecider
+from makima_contract.domain.state import Contract
 from makima_contract.queries import Queries
 
 # Only to receive an immediate refusal; the start itself may take longer.
@@ -28,18 +28,19 @@ DAEMON_REPLY_TIMEOUT_SECONDS: Final = 2.0
 class RoleRequests:
     """Answers `AskForRole`."""
 
-    def __init__(self, log: Log, decider: ContractDecider, queries: Queries, nats: Client) -> None:
-        self._log, self._decider, self._queries, self._nats = log, decider, queries, nats
+    def __init__(
+        self, log: Log, contracts: StateCache[Contract, ContractEvent], queries: Queries, nats: Client
+    ) -> None:
+        self._log, self._contracts, self._queries, self._nats = log, contracts, queries, nats
 
     async def handle(self, question: AskForRole) -> RoleRequest:
         """Asks if the task is still pending and waits for a role, by the log.
 
         Raises `Refused`: `CONTRACT_NOT_FOUND`, `TASK_NOT_FOUND`.
         """
-        recorded = await self._log.stream(question.tenant, stream_name("contract", question.contract_id))
-        events = [cast("ContractEvent", decode(each.type, each.schema, each.data)) for each in recorded]
-        contract = fold(self._decider, events)
-        if not contract.exists or not isinstance(events[0], ContractCreated):
+        stream = stream_name("contract", question.contract_id)
+        contract = (await self._contracts.reload(question.tenant, stream)).state
+        if not contract.exists:
             raise Refused(ErrorCode.CONTRACT_NOT_FOUND, "there is no such contract")
         task = contract.tasks.get(question.task_id)
         if task is None:
@@ -50,12 +51,17 @@ class RoleRequests:
             return _nobody(f"the task is {task.status}, for role {task.role}")
         body = {
             "contract_id": question.contract_id,
-            "contract_type": events[0].contract_type,
+            "contract_type": await self._contract_type(question.tenant, stream),
             "phase": task.phase,
             "task_id": question.task_id,
             "role": task.role,
         }
         return await self._ask(question.tenant, contract.daemon_id, body)
+
+    async def _contract_type(self, tenant: str, stream: str) -> str:
+        """As its first event says: the state does not hold it."""
+        first = (await self._log.stream(tenant, stream, limit=1))[0]
+        return cast("ContractCreated", decode(first.type, first.schema, first.data)).contract_type
 
     async def _ask(self, tenant: str, daemon_id: str | None, start: dict[str, str]) -> RoleRequest:
         """Sends `start` to the contract's daemon; `daemon_id` null: to the one that was heard first.
