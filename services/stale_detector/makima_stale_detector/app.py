@@ -15,9 +15,11 @@ from makima_stale_detector.handlers.heartbeat_consumer import HeartbeatConsumer
 from makima_stale_detector.handlers.local_health import LocalHealth
 from makima_stale_detector.handlers.log_follower import LogFollower
 from makima_stale_detector.handlers.maintenance import Maintenances
-from makima_stale_detector.handlers.role_task_scanner import RoleTaskScanner
+from makima_stale_detector.handlers.role_asker import RoleAsker
 from makima_stale_detector.handlers.silence_outbox import SilenceOutbox
 from makima_stale_detector.handlers.stale_contract_scanner import StaleContractScanner
+from makima_stale_detector.handlers.task_returner import TaskReturner
+from makima_stale_detector.handlers.watched_time import WatchedTime
 from makima_stale_detector.projections import Silence
 from makima_stale_detector.queries import Queries
 
@@ -65,16 +67,21 @@ async def build(service: Service) -> None:
         queries, projector, service.bus, grace_seconds=settings.contracts.agent_grace_hours * 3600
     )
 
-    role_tasks = RoleTaskScanner(
-        queries,
-        projector,
-        service.log,
-        service.bus,
-        claimed_seconds=settings.contracts.task_claimed_timeout_seconds,
-        pending_seconds=settings.contracts.task_pending_timeout_seconds,
-        local_health=local_health.problem,
-    )
+    def watched_time() -> WatchedTime:
+        return WatchedTime(queries, projector, service.log, local_health.problem)
 
+    returner = TaskReturner(
+        queries,
+        service.bus,
+        watched_time(),
+        claimed_seconds=settings.contracts.task_claimed_timeout_seconds,
+    )
+    asker = RoleAsker(
+        queries,
+        service.bus,
+        watched_time(),
+        pending_seconds=settings.contracts.task_pending_timeout_seconds,
+    )
     auditor = Auditor(
         AuditSources(detector, reader, follower, queries, service.bus, incomplete=local_health.incomplete)
     )
@@ -105,7 +112,8 @@ async def build(service: Service) -> None:
     service.loop("remind", staleness.remind)
     if settings.feature_flags.supervisor_heartbeat:
         service.loop("clean up agents", cleaner.run)
-    service.loop("role tasks", role_tasks.run)
+    service.loop("return tasks", returner.run)
+    service.loop("ask for roles", asker.run)
     service.loop("audit", auditor.run)
 
 

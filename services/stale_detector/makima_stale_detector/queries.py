@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, cast
@@ -112,15 +112,18 @@ class AwayAgent:
 
 
 @dataclass(frozen=True, slots=True)
-class WaitingTask:
-    """A pending task whose role has no present agent, and for which nobody was asked twice yet."""
+class WaitingRole:
+    """A role without a present agent for which tasks wait, and for which nobody was asked twice since the oldest does.
+    The oldest of them identifies it.
+    """
 
     tenant: str
     contract_id: str
-    task_id: str
     role: str
-    since_position: int  # of the event since which it is pending; identifies the episode
-    asked_at_once: bool  # the contract's daemon was asked when it began to wait
+    task_id: str  # of the oldest
+    since_position: int  # of the event since which the oldest is pending
+    newest_position: int = field(compare=False)  # the same of the newest
+    asked_at_once: bool = field(compare=False)  # the contract's daemon was asked since the newest waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,20 +205,21 @@ class Queries:
         """Up to `limit` agents that are away while their role holds tasks."""
         return [AwayAgent(**row) for row in await self._pool.fetch(SQL["away_agents"], limit)]
 
-    async def waiting_tasks(self, limit: int) -> list[WaitingTask]:
-        """Up to `limit` tasks that wait for a role without a present agent, the oldest first."""
-        return [WaitingTask(**row) for row in await self._pool.fetch(SQL["waiting_tasks"], limit)]
+    async def waiting_roles(self, limit: int) -> list[WaitingRole]:
+        """Up to `limit` roles without a present agent for which tasks wait, one of each contract before the second."""
+        return [WaitingRole(**row) for row in await self._pool.fetch(SQL["waiting_roles"], limit)]
 
-    async def mark_asked_at_once(self, task: WaitingTask) -> None:
-        """Note that the contract's daemon was asked for the task's role for the first time."""
-        await self._pool.execute(
-            SQL["mark_asked_at_once"], task.tenant, task.contract_id, task.task_id, task.since_position
-        )
+    async def mark_asked_at_once(self, role: WaitingRole) -> None:
+        """Note that the contract's daemon was asked for the role for the first time."""
+        await self._mark("mark_asked_at_once", role)
 
-    async def mark_requested(self, task: WaitingTask) -> None:
-        """Note that the contract's daemon was asked for the task's role."""
+    async def mark_requested(self, role: WaitingRole) -> None:
+        """Note that the contract's daemon was asked for the role for the second time."""
+        await self._mark("mark_requested", role)
+
+    async def _mark(self, statement: str, role: WaitingRole) -> None:
         await self._pool.execute(
-            SQL["mark_requested"], task.tenant, task.contract_id, task.task_id, task.since_position
+            SQL[statement], role.tenant, role.contract_id, role.role, role.newest_position
         )
 
     async def audited(self, streams: Mapping[str, str]) -> tuple[int, dict[str, Audited]]:

@@ -80,34 +80,84 @@ select tenant, contract_id, last_activity_at,
 from stale_detector.contracts where episode is not null order by last_activity_at limit $1
 
 -- name: away_agents
--- Agents that are dead or offline while their role holds tasks of a contract that is not over.
-select a.tenant, a.contract_id, a.role, a.status, a.version, a.away_version
-from stale_detector.role_agents as a
-join stale_detector.contracts as c using (tenant, contract_id)
-where a.status in ('dead', 'offline') and c.status in ('created', 'active', 'waiting_for_input', 'completing', 'paused', 'blocked')
-  and exists (
-    select from stale_detector.role_tasks as t where t.tenant = a.tenant and t.contract_id = a.contract_id and t.held_by = a.role
-  )
-order by a.away_version limit $1
+-- Agents that are dead or offline while their role holds tasks of a contract that is not over; one of each contract before
+-- the second of any, so that one contract with very many fills no scan.
+select tenant, contract_id, role, status, version, away_version
+from (
+    select a.*, row_number() over (partition by a.tenant, a.contract_id order by a.role) as place
+    from stale_detector.role_agents as a
+    join stale_detector.contracts as c using (tenant, contract_id)
+    where a.status in ('dead', 'offline') and c.status in ('created', 'active', 'waiting_for_input', 'completing', 'paused', 'blocked')
+      and exists (
+        select from stale_detector.role_tasks as t where t.tenant = a.tenant and t.contract_id = a.contract_id and t.held_by = a.role
+      )
+) as away
+order by place, tenant, contract_id limit $1
 
--- name: waiting_tasks
--- Pending tasks of contracts at work that wait for a role without a present agent, and for which nobody was asked a second time.
-select t.tenant, t.contract_id, t.task_id, t.wanted_role as role, t.since_position, t.asked_at_once
-from stale_detector.role_tasks as t
-join stale_detector.contracts as c using (tenant, contract_id)
-where t.held_by is null and t.wanted_role is not null and not t.requested
-  and c.status in ('active', 'waiting_for_input', 'completing')
-  and not exists (
-    select from stale_detector.role_agents as a
-    where a.tenant = t.tenant and a.contract_id = t.contract_id and a.role = t.wanted_role
-      and a.status in ('ready', 'working', 'restarting')
-  )
-order by t.since_position limit $1
+-- name: waiting_roles
+-- Roles without a present agent, of contracts at work, for which tasks wait for which nobody was asked a second time: the
+-- oldest of them, the position of the newest, and whether somebody was asked since. One role of each contract before the
+-- second of any. Reads a few entries of the index `role_tasks_waiting_roles` for each role, however many tasks wait for it.
+with recursive roles as (
+    (select tenant, contract_id, wanted_role from stale_detector.role_tasks
+     where held_by is null and wanted_role is not null and not requested
+     order by tenant, contract_id, wanted_role limit 1)
+    union all
+    select next.* from roles cross join lateral (
+        select t.tenant, t.contract_id, t.wanted_role from stale_detector.role_tasks as t
+        where t.held_by is null and t.wanted_role is not null and not t.requested
+          and (t.tenant, t.contract_id, t.wanted_role) > (roles.tenant, roles.contract_id, roles.wanted_role)
+        order by t.tenant, t.contract_id, t.wanted_role limit 1
+    ) as next
+)
+select tenant, contract_id, role, task_id, since_position, newest_position, asked_at_once
+from (
+    select r.tenant, r.contract_id, r.wanted_role as role, oldest.task_id, oldest.since_position,
+           newest.since_position as newest_position, newest.asked_at_once,
+           row_number() over (partition by r.tenant, r.contract_id order by oldest.since_position) as place
+    from roles as r
+    join stale_detector.contracts as c using (tenant, contract_id)
+    cross join lateral (
+        select t.task_id, t.since_position from stale_detector.role_tasks as t
+        where t.tenant = r.tenant and t.contract_id = r.contract_id and t.wanted_role = r.wanted_role
+          and t.held_by is null and t.wanted_role is not null and not t.requested
+        order by t.since_position limit 1
+    ) as oldest
+    cross join lateral (
+        select t.since_position, t.asked_at_once from stale_detector.role_tasks as t
+        where t.tenant = r.tenant and t.contract_id = r.contract_id and t.wanted_role = r.wanted_role
+          and t.held_by is null and t.wanted_role is not null and not t.requested
+        order by t.since_position desc limit 1
+    ) as newest
+    where c.status in ('active', 'waiting_for_input', 'completing')
+      and not exists (
+        select from stale_detector.role_agents as a
+        where a.tenant = r.tenant and a.contract_id = r.contract_id and a.role = r.wanted_role
+          and a.status in ('ready', 'working', 'restarting')
+      )
+) as waiting
+order by place, since_position limit $1
 
 -- name: mark_requested
--- The daemon was asked; the task's next event begins a new episode.
-update stale_detector.role_tasks set requested = true
-where tenant = $1 and contract_id = $2 and task_id = $3 and since_position = $4
+-- The daemon was asked a second time, for all tasks that wait for the role up to the position $4; a task's next event begins
+-- a new episode. A row that the projection holds just now has such an event: it is passed over, so that neither waits.
+with marked as (
+    select task_id from stale_detector.role_tasks
+    where tenant = $1 and contract_id = $2 and wanted_role = $3 and since_position <= $4 and held_by is null and not requested
+    for update skip locked
+)
+update stale_detector.role_tasks as t set requested = true from marked
+where t.tenant = $1 and t.contract_id = $2 and t.task_id = marked.task_id
+
+-- name: mark_asked_at_once
+-- As `mark_requested`, of the first time.
+with marked as (
+    select task_id from stale_detector.role_tasks
+    where tenant = $1 and contract_id = $2 and wanted_role = $3 and since_position <= $4 and held_by is null and not asked_at_once
+    for update skip locked
+)
+update stale_detector.role_tasks as t set asked_at_once = true from marked
+where t.tenant = $1 and t.contract_id = $2 and t.task_id = marked.task_id
 
 -- name: audited
 -- Of each given sender ($2: its name, $3: its stream): its newest event of the types $4 in the log, its row, and the owner
@@ -128,8 +178,3 @@ left join stale_detector.contracts as c on c.tenant = $1 and c.contract_id = new
 -- Of the next $2 rows after the name $1: those of senders that are alive or being restarted, and the last row.
 select coalesce(array_agg(name) filter (where alive or status = 'restarting'), '{}') as names, count(*) as read, max(name) as last
 from (select name, alive, status from stale_detector.senders where name > $1 order by name limit $2) as page
-
--- name: mark_asked_at_once
--- As `mark_requested`, of the first time.
-update stale_detector.role_tasks set asked_at_once = true
-where tenant = $1 and contract_id = $2 and task_id = $3 and since_position = $4

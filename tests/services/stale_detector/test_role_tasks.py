@@ -1,7 +1,8 @@
 """Tasks of agents that stay away, and tasks that nobody takes: what the clock is about, and what it does."""
 
 import asyncio
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import get_args
 
 import asyncpg
@@ -28,7 +29,8 @@ from makima_stale_detector.domain.role_tasks import (
     evolve_agent,
     evolve_task,
 )
-from makima_stale_detector.handlers.role_task_scanner import for_each
+from makima_stale_detector.handlers.contract_lanes import ContractLanes
+from makima_stale_detector.queries import Queries
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
@@ -161,14 +163,111 @@ async def test_a_dead_agents_task_returns_once_and_whoever_can_take_it_is_asked_
         assert await released(system) == [e.TaskReleased("t1", "agent_dead")]
 
 
+@dataclass(frozen=True)
+class Due:
+    contract_id: str
+    number: int = 0
+    tenant: str = "default"
+
+
 async def test_a_daemon_that_does_not_answer_makes_nobody_else_wait() -> None:
-    reached = asyncio.Event()
+    """However much its contract has to ask; and no second request of it is begun."""
+    answered, acted = asyncio.Event(), list[Due]()
 
-    async def ask(daemon: str) -> None:
-        if daemon == "silent":
-            await reached.wait()
-        else:
-            reached.set()
+    async def ask(due: Due) -> None:
+        acted.append(due)
+        if due.contract_id == "silent":
+            await answered.wait()
 
-    async with asyncio.timeout(PATIENCE):
-        await for_each(["silent", "another one"], ask)
+    def begun(due: Sequence[Due]) -> None:
+        lanes.begin(due, ask, busy=lanes.busy)
+
+    many = [Due("silent", number) for number in range(1000)]
+    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
+        lanes = ContractLanes(group)
+        begun([*many, Due("another")])
+        await eventually(lambda: len(acted) == 2)
+        assert set(acted) == {many[0], Due("another")}
+        assert lanes.busy == {("default", "silent")}, "the loop goes on, and what is due is found again"
+        begun([*many, Due("a third")])
+        await eventually(lambda: len(acted) == 3)
+        assert acted[-1] == Due("a third")
+        answered.set()
+    assert acted[3:] == many[1:]
+    assert not lanes.busy
+
+
+async def test_what_was_done_after_the_query_began_is_not_done_again() -> None:
+    acted = list[Due]()
+
+    async def ask(due: Due) -> None:
+        acted.append(due)
+
+    async with asyncio.TaskGroup() as group:
+        lanes = ContractLanes(group)
+        lanes.begin([Due("c1")], ask, busy=lanes.busy)
+        busy = lanes.busy
+        await eventually(lambda: not lanes.busy)
+        lanes.begin([Due("c1")], ask, busy=busy)
+    assert acted == [Due("c1")]
+
+
+async def test_many_tasks_of_an_unserved_role_are_one_request_and_delay_no_other_contract(
+    settings_of_both: Settings, pool: asyncpg.Pool, nats: Client
+) -> None:
+    """The daemon of the one contract does not answer; the other's is asked, and its task returned, meanwhile."""
+    heard, unanswered, answers = list[tuple[str, str]](), list[Msg](), asyncio.Event()
+
+    async def silent(message: Msg) -> None:
+        heard.append(("c1", orjson.loads(message.data)["role"]))
+        unanswered.append(message)
+        if answers.is_set():
+            await message.respond(b'{"accepted":true}')
+
+    async def answering(message: Msg) -> None:
+        heard.append(("c2", orjson.loads(message.data)["role"]))
+        await message.respond(b'{"accepted":true}')
+
+    await nats.subscribe(subjects.daemon_signal("d1", "start"), cb=silent)
+    await nats.subscribe(subjects.daemon_signal("d2", "start"), cb=answering)
+    await provision(nats, Log(pool), budget=0.01)
+    contracts = settings_of_both.contracts.model_copy(update={"task_pending_timeout_seconds": 60.0})
+    settings = settings_of_both.model_copy(update={"contracts": contracts})
+    many = [e.TaskCreated(f"t{n}", "t", "plan", f"role{n % 2}") for n in range(60)]
+    async with (
+        Service.running(contract_app.NAME, settings, contract_app.build),
+        running(settings, pool, nats, owner=False) as system,
+    ):
+        for contract, daemon, tasks in (
+            ("c1", "d1", many),
+            (
+                "c2",
+                "d2",
+                [e.TaskCreated("t1", "t", "plan", "tester"), e.TaskCreated("t2", "t", "plan", "builder")],
+            ),
+        ):
+            assigned = (CREATED, e.ContractStarted(), e.ContractAssigned(daemon, "placed"))
+            await system.record(f"contract-{contract}", *assigned, *tasks)
+        await eventually(lambda: ("c2", "tester") in heard)
+        queries = Queries(pool)
+        first = await queries.waiting_roles(2)
+        assert [(role.contract_id, role.role) for role in first] == [("c1", "role0"), ("c2", "tester")], (
+            "one of each contract before the second of any"
+        )
+        assert (first[0].task_id, first[0].newest_position - first[0].since_position) == ("t0", 58)
+        await system.record("agent-c2:builder", AgentJoined("c2", "builder", "k2", "d2"))
+        await system.record("contract-c2", e.TaskClaimed("t2", "builder", "k2", 1))
+        gone = AgentStatusChanged("c2", "builder", S.READY, S.DEAD, "heartbeat_expired")
+        await system.record("agent-c2:builder", gone)
+
+        async def returned() -> bool:
+            return e.TaskReleased("t2", "agent_dead") in await system.events("contract-c2")
+
+        await eventually(returned)
+        answers.set()
+        for message in unanswered:
+            await message.respond(b'{"accepted":true}')
+        marked = "select count(*) filter (where asked_at_once) = 60 from stale_detector.role_tasks where contract_id = 'c1'"
+        await eventually(lambda: pool.fetchval(marked), because="one of its roles was not asked for")
+    asked = [role for contract, role in heard if contract == "c1"]
+    assert asked == ["role0", "role1"], "one request of a role, for all its tasks"
