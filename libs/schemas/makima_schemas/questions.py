@@ -57,7 +57,9 @@ class AskForRole:
 
 
 class RoleRequest(TypedDict):
-    """`requested` false: nobody is starting it, for `reason`; with a `daemon_id`, that daemon refused."""
+    """`requested` false: nobody is starting it, for `reason`; with a `daemon_id`, that daemon refused. True with a
+    `reason`: it was asked, and has not answered yet.
+    """
 
     requested: bool
     daemon_id: str | None

@@ -210,6 +210,32 @@ async def test_the_daemon_of_a_contract_is_asked_for_a_role(contracts: Contracts
     assert len(heard) == 3
 
 
+async def test_a_silent_daemon_is_waited_for_once(
+    settings: Settings, pool: asyncpg.Pool, nats: Client
+) -> None:
+    """Whatever the number of its contracts and roles: all are asked for, and each later request takes a moment only."""
+    heard = list[str]()
+
+    async def silent(message: Msg) -> None:
+        heard.append(orjson.loads(message.data)["role"])
+
+    roles = ["architect", "builder", "reviewer"]
+    reasons = list[object]()
+    async with running(settings, pool, nats, replicas=1) as contracts:
+        await contracts.accepted("c1", CREATE, c.StartContract(), c.AssignContract("d1", "placed"))
+        await contracts.accepted("c1", *(c.CreateTask(role, "read", role=role) for role in roles))
+        await nats.subscribe(subjects.daemon_signal("d1", "start"), cb=silent)
+        await confirm_subscriptions(nats)
+        for role in roles:
+            question: dict[str, object] = {"contract_id": "c1", "task_id": role}
+            answer = await contracts.replicas[0].bus.query("contract", "ask_for_role", question)
+            assert isinstance(answer, dict), answer
+            assert answer["requested"]
+            reasons.append(answer["reason"])
+    assert heard == roles
+    assert reasons == ["it did not answer within 2 s", *["it did not answer within 0.05 s"] * 2]
+
+
 async def test_a_second_question_reads_only_what_the_contract_has_done_since(
     settings: Settings, pool: asyncpg.Pool, nats: Client
 ) -> None:

@@ -3,7 +3,8 @@
 The stale-detector asks when a task begins to wait, and again when it has been pending too long.
 """
 
-from typing import Final, cast
+from time import monotonic
+from typing import cast
 
 import structlog
 from makima_kernel.commands.daemon_start import ask_to_start
@@ -19,10 +20,8 @@ from makima_schemas.refusal import Refused
 from nats.aio.client import Client
 
 from makima_contract.domain.state import Contract
+from makima_contract.handlers.silent_daemons import SilentDaemons
 from makima_contract.queries import Queries
-
-# Only to receive an immediate refusal; the start itself may take longer.
-DAEMON_REPLY_TIMEOUT_SECONDS: Final = 2.0
 
 
 class RoleRequests:
@@ -32,6 +31,7 @@ class RoleRequests:
         self, log: Log, contracts: StateCache[Contract, ContractEvent], queries: Queries, nats: Client
     ) -> None:
         self._log, self._contracts, self._queries, self._nats = log, contracts, queries, nats
+        self._silent = SilentDaemons()
 
     async def handle(self, question: AskForRole) -> RoleRequest:
         """Asks if the task is still pending and waits for a role, by the log.
@@ -66,18 +66,24 @@ class RoleRequests:
     async def _ask(self, tenant: str, daemon_id: str | None, start: dict[str, str]) -> RoleRequest:
         """Sends `start` to the contract's daemon; `daemon_id` null: to the one that was heard first.
 
-        No reply in time counts as asked: the daemon is there, and may still be starting the agent.
+        No reply in time counts as asked: the daemon is there, and may still be starting the agent. Its next requests
+        wait for it for a moment only, so that the many contracts of one silent daemon delay no others.
         """
         daemon_id = daemon_id or await self._queries.daemon_of(tenant, start["contract_id"])
         if daemon_id is None:
             return _nobody("no daemon has the contract")
-        answer = await ask_to_start(self._nats, daemon_id, start, timeout=DAEMON_REPLY_TIMEOUT_SECONDS)
+        timeout = self._silent.timeout(daemon_id, monotonic())
+        answer = await ask_to_start(self._nats, daemon_id, start, timeout=timeout)
+        if answer.outcome == "silent":
+            self._silent.was_silent(daemon_id, monotonic())
+        else:
+            self._silent.has_answered(daemon_id)
         if answer.outcome == "absent":
             return _nobody(f"daemon {daemon_id}: {answer.reason}")
         if answer.outcome == "refused":
             return RoleRequest(requested=False, daemon_id=daemon_id, reason=answer.reason)
         structlog.get_logger().info("contract.role_asked_for", daemon_id=daemon_id, **start)
-        return RoleRequest(requested=True, daemon_id=daemon_id, reason=None)
+        return RoleRequest(requested=True, daemon_id=daemon_id, reason=answer.reason or None)
 
 
 def _nobody(reason: str) -> RoleRequest:
