@@ -4,6 +4,7 @@ once.
 
 import pytest
 from makima_stale_detector.domain.shards.observed_clock import MILLISECOND, SECOND, Timeouts
+from makima_stale_detector.domain.verdicts.verdict import Verdict
 from makima_stale_detector.handlers.detection_loop import command_id
 
 from tests.services.stale_detector.simulation import FLEET, MINUTE, Replica, World, kill, one_owner, world
@@ -157,13 +158,13 @@ def test_one_owners_hold_holds_nobody_elses_verdicts() -> None:
 def test_a_verdict_that_crosses_a_hold_is_given_again_afterwards() -> None:
     w = world()
     w.run(MINUTE)
-    (died,) = kill(w, 1)
+    kill(w, 1)
     detector = w.replicas[0].detector
     w.replicas[0]._act = lambda findings: asked.extend(findings.verdicts)  # pyright: ignore[reportPrivateUsage] - the test is the desk here
-    asked: list[object] = []
+    asked: list[Verdict] = []
     w.run(3 * MINUTE)
-    assert len(asked) == 1
-    verdict = detector._pending_verdicts[died][0]  # pyright: ignore[reportPrivateUsage] - nobody else needs to look inside
+    (verdict,) = asked
+    assert detector.is_pending(verdict)
     detector.reconsider(verdict)
     assert [command_id(v) for v in detector.tick().verdicts] == [command_id(verdict)]
 

@@ -15,6 +15,7 @@ from makima_stale_detector.domain.verdicts.expiry_forecast import ExpiryForecast
 from makima_stale_detector.domain.verdicts.findings import Findings, HoldRelease, HoldRequest
 from makima_stale_detector.domain.verdicts.hold_end import HoldEnd
 from makima_stale_detector.domain.verdicts.mass_silence import Hold, is_mass
+from makima_stale_detector.domain.verdicts.pending_verdicts import PendingVerdicts
 from makima_stale_detector.domain.verdicts.restart_deadlines import RestartDeadlines
 from makima_stale_detector.domain.verdicts.sender_group import SenderGroup, Suspect
 from makima_stale_detector.domain.verdicts.sender_groups import SenderGroups
@@ -32,11 +33,7 @@ class Detector:
         self.shards = Shards(shards, timeouts.grace, timeouts.shortest)
         self.tracked: dict[str, Tracked] = {}  # senders that the log lists as alive, by name
         self.groups = SenderGroups(self.shards)
-        # By sender name: verdicts that were given and not answered, with the suspect they came from (for
-        # `reconsider`).
-        self._pending_verdicts: dict[str, tuple[Verdict, Suspect]] = {}
-        # By sender name: how many of its verdicts were answered without effect.
-        self._attempts: dict[str, int] = {}
+        self._pending = PendingVerdicts()
         self._decided_by = decided_by  # id of this replica, for the evidence
         self.maintenance = Windows()  # as last read from the log
         self._forecast = ExpiryForecast(self.shards, self.tracked, self._not_counted, timeouts)
@@ -67,7 +64,7 @@ class Detector:
                 known is None or known.sender.alive_position != each.sender.alive_position
             ):
                 self._renew(each)
-                self._attempts.pop(each.sender.name, None)
+                self._pending.begin_anew(each.sender.name)
             self.tracked[each.sender.name] = each
             self.groups[each.owner].add(each.sender.name, each.sender.domain)
         if self.warmed_up:
@@ -79,15 +76,14 @@ class Detector:
         name = tracked.sender.name
         return (
             self.shards.newest(name) is None
-            and name not in self._pending_verdicts
+            and name not in self._pending.names
             and name not in self.groups[tracked.owner].suspects
         )
 
     def untrack(self, name: str) -> None:
         """Stop tracking a sender that the log no longer lists as alive."""
         tracked = self.tracked.pop(name, None)
-        self._pending_verdicts.pop(name, None)
-        self._attempts.pop(name, None)
+        self._pending.forget(name)
         if tracked is not None:
             owner = self.groups[tracked.owner]
             owner.forget(name)
@@ -123,8 +119,7 @@ class Detector:
         `epoch` identifies the incarnation of the stream; sequences below `live_from` are history.
         """
         self.groups.begin(shard)
-        for name in [name for name, (_, suspect) in self._pending_verdicts.items() if suspect.shard is shard]:
-            del self._pending_verdicts[name]
+        self._pending.begin(shard)
         shard.begin(epoch, live_from)
         self.restarts.begin(shard.number)
         self._forecast.forget()
@@ -152,7 +147,7 @@ class Detector:
             return
         shard.wheel.touch(sender, beat)
         if tracked is not None:
-            self._pending_verdicts.pop(sender, None)
+            self._pending.take_back(sender)
             self.groups[tracked.owner].forget(sender)
 
     def on_loss(self, shard: Shard) -> None:
@@ -194,8 +189,7 @@ class Detector:
         """
         if verdict.restarting_since is not None:
             return self.restarts.is_pending(verdict)
-        pending = self._pending_verdicts.get(verdict.sender.name)
-        return pending is not None and pending[0] is verdict
+        return self._pending.is_pending(verdict)
 
     def resolve(self, verdict: Verdict) -> None:
         """The owner has replied. If it accepted, the log soon removes the sender.
@@ -205,11 +199,8 @@ class Detector:
         """
         if verdict.restarting_since is not None:
             self.restarts.resolve(verdict)
-        elif self.is_pending(verdict):
-            name = verdict.sender.name
-            _, suspect = self._pending_verdicts.pop(name)
-            self._attempts[name] = verdict.attempt + 1
-            self._deadlines.renew(name, suspect)
+        elif self._pending.is_pending(verdict):
+            self._deadlines.renew(verdict.sender.name, self._pending.declined(verdict))
 
     def reconsider(self, verdict: Verdict) -> None:
         """The verdict conflicted with a mass-silence hold that another replica recorded: make the sender a
@@ -217,8 +208,7 @@ class Detector:
         """
         if verdict.restarting_since is not None:
             self.restarts.reconsider(verdict)
-        elif self.is_pending(verdict):
-            _, suspect = self._pending_verdicts.pop(verdict.sender.name)
+        elif self._pending.is_pending(verdict) and (suspect := self._pending.take_back(verdict.sender.name)):
             self._suspect(verdict.sender.name, suspect)
 
     def hold_recorded(self, owner: str) -> None:
@@ -227,10 +217,8 @@ class Detector:
 
     def _arm_unheard(self) -> None:
         """Give a full timeout from now to every tracked sender of which the stream holds no heartbeat."""
-        waiting = self._pending_verdicts.keys() | {
-            name for owner in self.groups.active for name in owner.suspects
-        }
-        known_alive = waiting.union(*(shard.wheel.beats.keys() for shard in self.shards))
+        waiting = {name for owner in self.groups.active for name in owner.suspects}
+        known_alive = waiting.union(self._pending.names, *(shard.wheel.beats.keys() for shard in self.shards))
         self._deadlines.begin([each.sender for name, each in self.tracked.items() if name not in known_alive])
         self.warmed_up = True
 
@@ -263,7 +251,7 @@ class Detector:
 
     def _not_counted(self, owner: SenderGroup) -> Collection[str]:
         """Names of the owner's senders that tell nothing about an outage of ours: judged, or under maintenance."""
-        judged, windows = self._pending_verdicts.keys(), self.maintenance
+        judged, windows = self._pending.names, self.maintenance
         if not windows.open:
             return judged
         return judged | {name for name in owner.senders if self.tracked[name].covered_by(windows)}
@@ -291,16 +279,16 @@ class Detector:
             timeout=self.timeouts.of(name),
             decided_by=self._decided_by,
         )
-        attempt, maintained = self._attempts.get(name, 0), self.maintenance.version
+        attempt, maintained = self._pending.attempt(name), self.maintenance.version
         held = owner.hold.version
         verdict = Verdict(sender, owner.name, held, connection_id, evidence, attempt, None, maintained)
         owner.forget(name)
-        self._pending_verdicts[name] = (verdict, suspect)
+        self._pending.give(verdict, suspect)
         return verdict
 
     def _suspect(self, name: str, suspect: Suspect) -> None:
         tracked = self.tracked.get(name)
-        if tracked is None or name in self._pending_verdicts or self.shards.heard_after(name, suspect.beat):
+        if tracked is None or name in self._pending.names or self.shards.heard_after(name, suspect.beat):
             return  # not tracked, already has a pending verdict, or a newer heartbeat came on another shard
         if tracked.covered_by(self.maintenance):
             self._deadlines.renew(name, suspect)
@@ -310,8 +298,7 @@ class Detector:
     def _renew(self, tracked: Tracked) -> None:
         """Give the sender a full timeout from now, and take back what was concluded from its silence."""
         name, group = tracked.sender.name, self.groups[tracked.owner]
-        _, pending = self._pending_verdicts.pop(name, (None, None))
-        suspect = pending or group.suspects.get(name)
+        suspect = self._pending.take_back(name) or group.suspects.get(name)
         group.forget(name)
         self._deadlines.renew(name, suspect)
 
