@@ -60,11 +60,11 @@ async def build(service: Service) -> None:
 
     service.project(Unstarted(), on_commit=applied)
     router = commands(NAME, decisions, Authorization(queries))
-    asked: StateCache[Contract, ContractEvent] = StateCache(
+    contracts: StateCache[Contract, ContractEvent] = StateCache(
         decider, service.log, lambda: service.appender.session
     )
-    router.query(TryChangePhase, DryRun(asked, decider).handle)
-    router.query(AskForRole, RoleRequests(service.log, asked, queries, service.nats).handle)
+    router.query(TryChangePhase, DryRun(contracts, decider).handle)
+    router.query(AskForRole, RoleRequests(service.log, contracts, queries, service.nats).handle)
     service.include(router)
     service.loop("start", starter.run)
     service.loop("return", returns.run)

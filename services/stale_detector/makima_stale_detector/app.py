@@ -15,7 +15,7 @@ from makima_stale_detector.handlers.heartbeat_consumer import HeartbeatConsumer
 from makima_stale_detector.handlers.local_health import LocalHealth
 from makima_stale_detector.handlers.log_follower import LogFollower
 from makima_stale_detector.handlers.maintenance import Maintenances
-from makima_stale_detector.handlers.role_asker import RoleAsker
+from makima_stale_detector.handlers.role_requester import RoleRequester
 from makima_stale_detector.handlers.silence_outbox import SilenceOutbox
 from makima_stale_detector.handlers.stale_contract_scanner import StaleContractScanner
 from makima_stale_detector.handlers.task_returner import TaskReturner
@@ -76,7 +76,7 @@ async def build(service: Service) -> None:
         watched_time(),
         claimed_seconds=settings.contracts.task_claimed_timeout_seconds,
     )
-    asker = RoleAsker(
+    requester = RoleRequester(
         queries,
         service.bus,
         watched_time(),
@@ -113,7 +113,7 @@ async def build(service: Service) -> None:
     if settings.feature_flags.supervisor_heartbeat:
         service.loop("clean up agents", cleaner.run)
     service.loop("return tasks", returner.run)
-    service.loop("ask for roles", asker.run)
+    service.loop("ask for roles", requester.run)
     service.loop("audit", auditor.run)
 
 

@@ -1,8 +1,7 @@
 """Tasks of agents that stay away, and tasks that nobody takes: what the clock is about, and what it does."""
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import get_args
 
 import asyncpg
@@ -13,7 +12,7 @@ from makima_kernel.event_log.log import Log
 from makima_kernel.nats.streams import provision
 from makima_kernel.service.runtime import Service
 from makima_kernel.service.settings import Settings
-from makima_kernel.testing import PATIENCE, eventually
+from makima_kernel.testing import eventually
 from makima_schemas import subjects
 from makima_schemas.agent import AgentJoined, AgentLeft, AgentStatus, AgentStatusChanged, AgentStep
 from makima_schemas.codec import Event
@@ -29,7 +28,6 @@ from makima_stale_detector.domain.role_tasks import (
     evolve_agent,
     evolve_task,
 )
-from makima_stale_detector.handlers.contract_lanes import ContractLanes
 from makima_stale_detector.queries import Queries
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -161,55 +159,6 @@ async def test_a_dead_agents_task_returns_once_and_whoever_can_take_it_is_asked_
             "at once, and again when it had waited too long"
         )
         assert await released(system) == [e.TaskReleased("t1", "agent_dead")]
-
-
-@dataclass(frozen=True)
-class Due:
-    contract_id: str
-    number: int = 0
-    tenant: str = "default"
-
-
-async def test_a_daemon_that_does_not_answer_makes_nobody_else_wait() -> None:
-    """However much its contract has to ask; and no second request of it is begun."""
-    answered, acted = asyncio.Event(), list[Due]()
-
-    async def ask(due: Due) -> None:
-        acted.append(due)
-        if due.contract_id == "silent":
-            await answered.wait()
-
-    def begun(due: Sequence[Due]) -> None:
-        lanes.begin(due, ask, busy=lanes.busy)
-
-    many = [Due("silent", number) for number in range(1000)]
-    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
-        lanes = ContractLanes(group)
-        begun([*many, Due("another")])
-        await eventually(lambda: len(acted) == 2)
-        assert set(acted) == {many[0], Due("another")}
-        assert lanes.busy == {("default", "silent")}, "the loop goes on, and what is due is found again"
-        begun([*many, Due("a third")])
-        await eventually(lambda: len(acted) == 3)
-        assert acted[-1] == Due("a third")
-        answered.set()
-    assert acted[3:] == many[1:]
-    assert not lanes.busy
-
-
-async def test_what_was_done_after_the_query_began_is_not_done_again() -> None:
-    acted = list[Due]()
-
-    async def ask(due: Due) -> None:
-        acted.append(due)
-
-    async with asyncio.TaskGroup() as group:
-        lanes = ContractLanes(group)
-        lanes.begin([Due("c1")], ask, busy=lanes.busy)
-        busy = lanes.busy
-        await eventually(lambda: not lanes.busy)
-        lanes.begin([Due("c1")], ask, busy=busy)
-    assert acted == [Due("c1")]
 
 
 async def test_many_tasks_of_an_unserved_role_are_one_request_and_delay_no_other_contract(

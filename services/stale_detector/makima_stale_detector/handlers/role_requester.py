@@ -24,7 +24,7 @@ ASK_AGAIN_SECONDS: Final = 10.0  # where no daemon has the contract yet, or it c
 _logger = structlog.get_logger(__name__)
 
 
-class RoleAsker:
+class RoleRequester:
     """The contract's daemon is asked to start a role at once when tasks begin to wait for it, and a second time after
     `pending_seconds`. One request is about all the tasks that wait for the role.
     """
