@@ -10,6 +10,7 @@ import pytest
 from makima_daemon import local_socket
 from makima_daemon.local_socket import InvalidRequestError, Message
 from makima_daemon.workspace import Workspace, WorkspaceError
+from makima_kernel.testing import PATIENCE, eventually
 
 
 async def echo(message: Message) -> None:
@@ -53,6 +54,47 @@ async def told(path: Path, sent: bytes) -> list[dict[str, object]]:
 async def test_each_line_is_answered(path: Path, sent: bytes, error: str | None) -> None:
     assert await told(path, sent) == [{"ok": True} if error is None else {"ok": False, "error": error}]
     assert await told(path, b'{"op": "echo"}\n' * 2) == [{"ok": True}] * 2
+
+
+async def test_a_connection_above_the_limit_is_closed_at_once(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local_socket, "MAX_CONNECTIONS", 1)
+    reader, writer = await asyncio.open_unix_connection(path)
+    writer.write(b'{"op": "echo"}\n')
+    await reader.readline()
+    async with asyncio.timeout(PATIENCE):
+        assert await refused(path)
+    writer.close()
+
+    async def free() -> bool:
+        return not await refused(path)
+
+    await eventually(free)
+
+
+async def test_a_client_that_takes_no_answers_is_cut_off(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local_socket, "REQUEST_SECONDS", 0.2)
+    _, writer = await asyncio.open_unix_connection(path)
+
+    async def talk() -> None:
+        while True:
+            writer.write(b'{"op": "echo"}\n' * 1000)
+            await writer.drain()
+
+    with pytest.raises(ConnectionError):
+        await asyncio.wait_for(talk(), PATIENCE)
+
+
+async def refused(path: Path) -> bool:
+    reader, writer = await asyncio.open_unix_connection(path)
+    try:
+        writer.write(b'{"op": "echo"}\n')
+        return not await reader.readline()
+    except ConnectionError:
+        return True
+    finally:
+        writer.close()
 
 
 async def test_it_is_for_its_user_alone(path: Path) -> None:

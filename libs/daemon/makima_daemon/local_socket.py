@@ -14,7 +14,7 @@ from makima_daemon import event_log, private_files
 from makima_daemon.workspace import WorkspaceError
 
 MAX_CONNECTIONS: Final = 128
-CONNECTION_IDLE_SECONDS: Final = 10.0  # a connection that says nothing for this long is closed
+REQUEST_SECONDS: Final = 10.0  # for one request: until it was sent whole, done, and its answer taken
 
 Message = Mapping[str, object]
 Operation = Callable[[Message], Awaitable[None]]
@@ -26,7 +26,8 @@ class InvalidRequestError(ValueError):
 
 @asynccontextmanager
 async def served(path: Path, operations: Mapping[str, Operation]) -> AsyncGenerator[None]:
-    """Serve on entry, for our user alone. An operation that waits makes its client wait.
+    """Serve on entry, for our user alone. An operation that waits makes its client wait. A connection with a request
+    that takes longer than `REQUEST_SECONDS` is closed, and so is one above `MAX_CONNECTIONS`, at once.
 
     Raises `WorkspaceError` if the socket's folder is another user's.
     """
@@ -35,13 +36,21 @@ async def served(path: Path, operations: Mapping[str, Operation]) -> AsyncGenera
             f"{path.parent} belongs to another user: choose a shorter path for the workspace"
         )
     path.unlink(missing_ok=True)  # noqa: ASYNC240 - a local name, at start and end. Of a daemon that was killed: the lock says that none runs
-    connections = asyncio.Semaphore(MAX_CONNECTIONS)
+    connections: set[asyncio.StreamWriter] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        async with connections:
+        if len(connections) >= MAX_CONNECTIONS:
+            writer.transport.abort()
+            return
+        connections.add(writer)
+        try:
             with suppress(ConnectionError, asyncio.CancelledError):
                 await _conversed(reader, writer, operations)
             writer.close()
+        except TimeoutError:
+            writer.transport.abort()  # an answer that nobody takes is waited for no longer
+        finally:
+            connections.discard(writer)
 
     server = await asyncio.start_unix_server(serve, path, limit=MAX_LINE_BYTES)
     path.chmod(0o600)  # noqa: ASYNC240 - as above
@@ -55,18 +64,28 @@ async def served(path: Path, operations: Mapping[str, Operation]) -> AsyncGenera
 async def _conversed(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, operations: Mapping[str, Operation]
 ) -> None:
+    """Raises `TimeoutError` if a request takes longer than `REQUEST_SECONDS`."""
     while True:
-        try:
-            async with asyncio.timeout(CONNECTION_IDLE_SECONDS):
-                line = await reader.readuntil(b"\n")
-        except (TimeoutError, asyncio.IncompleteReadError):
-            return
-        except asyncio.LimitOverrunError:
-            writer.write(_line(f"a line has at most {MAX_LINE_BYTES} bytes"))
-            await writer.drain()
-            return
-        writer.write(_line(await _answered(line, operations)))
+        async with asyncio.timeout(REQUEST_SECONDS):
+            if not await _one_answered(reader, writer, operations):
+                return
+
+
+async def _one_answered(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, operations: Mapping[str, Operation]
+) -> bool:
+    """False if no other request can follow."""
+    try:
+        line = await reader.readuntil(b"\n")
+    except asyncio.IncompleteReadError:
+        return False
+    except asyncio.LimitOverrunError:
+        writer.write(_line(f"a line has at most {MAX_LINE_BYTES} bytes"))
         await writer.drain()
+        return False
+    writer.write(_line(await _answered(line, operations)))
+    await writer.drain()
+    return True
 
 
 async def _answered(line: bytes, operations: Mapping[str, Operation]) -> str | None:
