@@ -1,10 +1,17 @@
 """A folder per contract: made, counted, and removed only if this daemon made it and nothing is lost."""
 
+import asyncio
+import json
+import os
+import signal
 import subprocess
 from pathlib import Path
 
+import psutil
 import pytest
+from makima_daemon import worktrees as module
 from makima_daemon.worktrees import WorktreeError, Worktrees
+from makima_kernel.testing import eventually
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -101,6 +108,79 @@ async def test_a_folder_put_in_the_place_of_ours_is_foreign(worktrees: Worktrees
     path.mkdir()
     assert (await worktrees.remove("c1", ())).kept_because is not None
     assert path.is_dir()
+
+
+def files(folder: Path) -> list[Path]:
+    return list(folder.iterdir())
+
+
+def slow_filter(repository: Path, tmp_path: Path) -> tuple[Path, Path]:
+    """Its checkout waits in a filter, for the second file, which writes its process's id into the first."""
+    began, go = tmp_path / "began", tmp_path / "go"
+    (repository / ".gitattributes").write_text("README filter=slow")
+    git(repository, "add", ".")
+    git(repository, "commit", "-qm", "slow")
+    wait = f"echo $$ > {began}.new; mv {began}.new {began}; while [ ! -e {go} ]; do sleep 0.02; done; cat"
+    git(repository, "config", "filter.slow.smudge", wait)
+    return began, go
+
+
+async def the_pid_in(path: Path) -> int:
+    return int(await eventually(lambda: path.read_text() if path.exists() else ""))
+
+
+async def test_a_worktree_whose_making_was_cancelled_is_made_to_its_end(
+    worktrees: Worktrees, repository: Path, tmp_path: Path
+) -> None:
+    began, go = slow_filter(repository, tmp_path)
+    making = asyncio.create_task(worktrees.make("c1"))
+    await the_pid_in(began)
+    making.cancel()
+    again = asyncio.create_task(worktrees.make("c1"))
+    go.touch()
+    assert ((await again) / "README").read_text() == "hello"
+    assert worktrees.count == 1
+
+
+async def test_a_git_that_takes_too_long_ends_with_its_filters_and_the_worktree_is_made_the_next_time(
+    worktrees: Worktrees, root: Path, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began, go = slow_filter(repository, tmp_path)
+    with monkeypatch.context() as short:
+        short.setattr(module, "GIT_TIMEOUT_SECONDS", 0.5)
+        with pytest.raises(WorktreeError, match=r"took more than 0.5 s"):
+            await worktrees.make("c1")
+    await eventually(lambda: str(began) not in str([each.info for each in psutil.process_iter(["cmdline"])]))
+    assert files(root) == []
+    go.touch()
+    assert (await worktrees.make("c1") / "README").read_text() == "hello"
+
+
+@pytest.mark.parametrize("asked", ["make", "remove"])
+async def test_a_worktree_that_a_killed_daemon_was_making_blocks_nothing(
+    root: Path, repository: Path, tmp_path: Path, asked: str
+) -> None:
+    began, go = slow_filter(repository, tmp_path)
+    making = asyncio.create_task(Worktrees(root, "d1", repository).make("c1"))
+    group = os.getpgid(await the_pid_in(began))
+    assert group != os.getpgrp()
+    os.killpg(group, signal.SIGKILL)  # git, before it can clean up
+    marker = root / ".c1.json"
+    half_made = marker.read_text()
+    with pytest.raises(WorktreeError):
+        await making
+    assert json.loads(half_made)["making"] is True
+    (root / "c1").mkdir()
+    (root / "c1" / "REA").write_text("he")
+    marker.write_text(half_made)
+    go.touch()
+    after = Worktrees(root, "d1", repository)
+    assert after.count == 0
+    if asked == "make":
+        assert (await after.make("c1") / "README").read_text() == "hello"
+    else:
+        assert (await after.remove("c1", ())).kept_because is None
+        assert files(root) == []
 
 
 @pytest.mark.parametrize("contract", ["../c1", "a/b", ".", "", "x" * 65])

@@ -4,21 +4,27 @@ it and nothing would be lost.
 
 import asyncio
 import os
+import shutil
+import signal
 import stat
-from collections.abc import Collection
+from collections.abc import Collection, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import orjson
 
 from makima_daemon import private_files
 from makima_daemon.workspace import checked
 
+R = TypeVar("R")
+
 GIT_TIMEOUT_SECONDS: Final = 60.0
+GIT_END_SECONDS: Final = 2.0  # between SIGTERM, on which git removes its lock files, and SIGKILL
 BRANCH: Final = "makima/"  # and the contract's id
-# An agent may have written the repository's settings: no program named there is run with our rights.
+# An agent may have written the repository's settings. No hook and no file system monitor that is named there is run;
+# the filters of its attributes (filter.*.clean, filter.*.smudge) are, as the files would not be right without them.
 _GIT: Final = ("git", "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false")
 
 _SHARED: Final = (
@@ -40,7 +46,8 @@ class Removal:
 
 class Worktrees:
     """All of them lie in `root`. Beside each one a marker says that this daemon made it, and which file it is:
-    another one of its name is not ours.
+    another one of its name is not ours. While a folder is made its marker says so: one whose making was interrupted,
+    in which no agent has run, is made anew.
     """
 
     def __init__(self, root: Path, daemon_id: str, repository: Path | None) -> None:
@@ -48,6 +55,7 @@ class Worktrees:
         self._daemon_id = daemon_id
         self._repository = repository
         self._turns: dict[str, asyncio.Lock] = {}  # by contract id
+        self._working = set[asyncio.Task[object]]()  # its callers may be gone
         self._count = sum(self._is_ours(marker.stem) for marker in root.glob(".*.json"))
 
     @property
@@ -56,22 +64,41 @@ class Worktrees:
 
     async def make(self, contract_id: str) -> Path:
         """The contract's folder, made if it is missing. Raises `WorktreeError`."""
+        return await self._wholly(self._make(contract_id))
+
+    async def remove(self, contract_id: str, in_use: Collection[str]) -> Removal:
+        """Remove the contract's folder, unless something would be lost by it, or an agent of it runs."""
+        return await self._wholly(self._remove(contract_id, in_use))
+
+    async def _wholly(self, work: Coroutine[object, object, R]) -> R:
+        """To its end, which git's time limit bounds, also when its caller is cancelled: nothing stays half made."""
+        task = asyncio.create_task(work)
+        self._working.add(task)
+        task.add_done_callback(self._working.discard)
+        return await asyncio.shield(task)
+
+    async def _make(self, contract_id: str) -> Path:
         async with self._turn(contract_id):
             path = self._path(contract_id)
+            await self._undo_interrupted(contract_id)
             if path.is_symlink() or path.exists():
                 if not self._is_ours(f".{contract_id}"):
                     raise WorktreeError(f"{path} was not made by daemon {self._daemon_id}: move it away")
                 return path
-            self._marker(contract_id).unlink(missing_ok=True)
-            await self._made(path, contract_id)
+            private_files.replace(self._marker(contract_id), orjson.dumps(self._making))
+            try:
+                await self._made(path, contract_id)
+            except WorktreeError:
+                await self._undo_interrupted(contract_id)
+                raise
             self._mark(contract_id, path)
             self._count += 1
             return path
 
-    async def remove(self, contract_id: str, in_use: Collection[str]) -> Removal:
-        """Remove the contract's folder, unless something would be lost by it, or an agent of it runs."""
+    async def _remove(self, contract_id: str, in_use: Collection[str]) -> Removal:
         async with self._turn(contract_id):
             path = self._path(contract_id)
+            await self._undo_interrupted(contract_id)
             if not path.is_symlink() and not path.exists():
                 self._marker(contract_id).unlink(missing_ok=True)
                 return Removal(removed=False)
@@ -103,6 +130,33 @@ class Worktrees:
     def _made_by(self) -> dict[str, str | None]:
         repository = None if self._repository is None else str(self._repository)
         return {"daemon_id": self._daemon_id, "repository": repository}
+
+    @property
+    def _making(self) -> dict[str, object]:
+        """The marker of a folder that is being made."""
+        return {**self._made_by, "making": True}
+
+    def _is_half_made(self, contract_id: str) -> bool:
+        """True if its making was interrupted. Neither a link nor a repository of its own comes of our making."""
+        path = self._path(contract_id)
+        with suppress(OSError, ValueError):
+            is_marked = orjson.loads(self._marker(contract_id).read_bytes()) == self._making
+            return is_marked and not path.is_symlink() and not (path / ".git").is_dir()
+        return False
+
+    async def _undo_interrupted(self, contract_id: str) -> None:
+        """Remove a folder whose making was interrupted, and its marker. Raises `WorktreeError`."""
+        if not self._is_half_made(contract_id):
+            return
+        path = self._path(contract_id)
+        if self._repository is not None:
+            # Twice --force: git locks a worktree while it makes it. It fails for one that it does not know yet.
+            await _git(self._repository, "worktree", "remove", "--force", "--force", str(path))
+        try:
+            await asyncio.to_thread(_delete, path)
+        except OSError as error:
+            raise WorktreeError(f"{path}, half made, cannot be removed: {error}") from error
+        self._marker(contract_id).unlink(missing_ok=True)
 
     def _is_ours(self, stem: str) -> bool:
         """True if the marker `stem` is this daemon's, and still of the folder that it was made for."""
@@ -156,6 +210,11 @@ class Worktrees:
             raise WorktreeError(f"git did not remove {path}: {done.output}")
 
 
+def _delete(path: Path) -> None:
+    with suppress(FileNotFoundError):
+        shutil.rmtree(path)
+
+
 def _empty(path: Path) -> bool:
     return next(path.iterdir(), None) is None
 
@@ -179,6 +238,7 @@ async def _git(folder: Path, *arguments: str) -> _Done:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,  # its filters end with it
         )
     except OSError as error:
         return _Done(-1, f"git cannot be started: {error}")
@@ -186,7 +246,20 @@ async def _git(folder: Path, *arguments: str) -> _Done:
         async with asyncio.timeout(GIT_TIMEOUT_SECONDS):
             output, _ = await process.communicate()
     except TimeoutError:
-        process.kill()
-        await process.wait()
         return _Done(-1, f"git took more than {GIT_TIMEOUT_SECONDS:g} s")
+    finally:
+        await _end(process)
     return _Done(process.returncode or 0, output.decode(errors="replace").strip()[:500])
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """End git, and its group with it, if it has not ended."""
+    if process.returncode is not None:
+        return
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GIT_END_SECONDS):
+                await process.wait()
+        os.killpg(process.pid, signal.SIGKILL)
+    await process.wait()
