@@ -67,6 +67,18 @@ async def test_what_a_daemon_did_not_note_before_it_was_killed_is_found_by_its_e
         assert await ended(process) == -signal.SIGTERM
 
 
+async def test_what_a_person_started_with_the_socket_of_the_daemon_is_left_alone(machine: Machine) -> None:
+    """As `makima run` in a terminal whose hooks shall reach the daemon."""
+    contract = await machine.contract()
+    env = agent_env(machine, contract, "k1")
+    del env["MAKIMA_DAEMON"]
+    persons = await asyncio.create_subprocess_exec("sleep", "300", env=env, start_new_session=True)
+    async with machine.daemon() as ready:
+        assert ready.agents == ()
+    persons.terminate()
+    assert await ended(persons) == -signal.SIGTERM  # neither ended nor adopted
+
+
 async def test_an_agent_that_ended_while_no_daemon_ran_has_crashed_and_comes_back(machine: Machine) -> None:
     contract = await machine.contract()
     note(machine, contract, "k1", pid=2**22 + 1, started="long ago")

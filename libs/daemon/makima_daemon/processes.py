@@ -62,9 +62,17 @@ class AgentProcess:
 
     def signal(self, what: signal.Signals) -> None:
         """To its group. Nothing after its end: the number may be another's then."""
-        if self.alive:
+        if self.alive and not self._is_anothers():
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.id.pid, what)
+
+    def _is_anothers(self) -> bool:
+        """True if another process has its number by now, so that nothing of its group is left. That of a child is its
+        own until its exit code was fetched.
+        """
+        if self._child is not None and self._child.returncode is None:
+            return False
+        return started(self.id.pid) not in {None, self.id.started}
 
     async def _watched(self) -> int | None:
         while not await _ended(self.id, self._child):
@@ -114,14 +122,18 @@ def started(pid: int) -> str | None:
         return None
 
 
-def left_behind(socket: Path) -> Iterator[tuple[Mapping[str, str], Found]]:
-    """The processes of our user that a daemon with this local socket started, with their environment."""
+def left_behind(socket: Path, daemon_id: str) -> Iterator[tuple[Mapping[str, str], Found]]:
+    """The processes of our user that a daemon of this id and local socket started, with their environment.
+
+    A process that a person started may have the socket and a connection, for its hooks; but not the daemon's id.
+    """
+    ours = {"MAKIMA_DAEMON_SOCKET": str(socket), "MAKIMA_DAEMON": daemon_id}
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
             if process.pid == os.getpid():
                 continue
             env = process.environ()
-            if env.get("MAKIMA_DAEMON_SOCKET") != str(socket) or "MAKIMA_CONNECTION_ID" not in env:
+            if not ours.items() <= env.items() or "MAKIMA_CONNECTION_ID" not in env:
                 continue
             when = started(process.pid)
             if when is not None:

@@ -120,7 +120,9 @@ class Roster:
         expected = {agent_id(each.contract_id, each.role): each for each in records}
         found: dict[str, list[Found]] = {}
         known = dict(expected)
-        for env, process in processes.left_behind(self._around.workspace.socket):
+        for env, process in processes.left_behind(
+            self._around.workspace.socket, self._around.calls.daemon_id
+        ):
             record = _record(env)
             if record is None:
                 continue
