@@ -1,8 +1,11 @@
 """What each event of a coding agent means: the table, and that nothing strange in it matters."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from makima_daemon.held_agents import may_join_again
 from makima_daemon.hooks import EFFECTS, SHOWN_CHARACTERS, Effect, Event, effect_of
+from makima_sdk.problems import AgentLostError, MakimaError, ProblemError, SupersededError, UnreachableError
 
 # A session as its hooks wrote it, each with what the agent then does.
 SESSION: list[tuple[Event, Effect | None]] = [
@@ -66,3 +69,20 @@ def test_whatever_the_members_are_an_effect_is_one_short_printable_line_or_none(
     activity = (effect and effect.activity) or ""
     assert len(activity) <= SHOWN_CHARACTERS
     assert activity.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("error", "again"),
+    [
+        (UnreachableError("http://x", "refused"), True),
+        (ProblemError(503, {}), True),
+        (ProblemError(429, {}), True),
+        (ProblemError(403, {}), False),
+        (ProblemError(404, {}), False),
+        (ProblemError(409, {"code": "SUPERSEDED"}), False),
+        (AgentLostError("builder", "timeout", ""), True),
+        (SupersededError("builder", "superseded", ""), False),
+    ],
+)
+def test_who_may_join_again(error: MakimaError, again: bool) -> None:
+    assert may_join_again(error) is again

@@ -11,9 +11,12 @@ import psutil
 from makima_schemas.identity import agent_id, is_id
 from makima_sdk.agent import Agent
 from makima_sdk.connection import Connection
-from makima_sdk.problems import MakimaError
+from makima_sdk.local_socket import LISTED_PIDS
+from makima_sdk.problems import MakimaError, ProblemError, SupersededError, UnreachableError
+from makima_sdk.session import Session
 
-from makima_daemon import event_log
+from makima_daemon import event_log, processes
+from makima_daemon.adoption import ProcessId
 from makima_daemon.hooks import Effect, Event, effect_of
 from makima_daemon.local_socket import InvalidRequestError, Message
 from makima_daemon.roster import Roster
@@ -34,7 +37,7 @@ class _Held:
     contract_id: str
     role: str
     connection_id: str | None
-    pid: int | None  # of the coding agent; None: not known
+    process: ProcessId | None  # of the coding agent; None: not known
     is_run_here: bool  # by this daemon, which itself tells how it ends
     effect: Effect = field(default_factory=Effect)  # the newest that it has not shown
     due: asyncio.Event = field(default_factory=asyncio.Event)
@@ -62,10 +65,20 @@ class HeldAgents:
         # The session's own id, where nobody gave one: the same incarnation for the next daemon, too.
         connection_id = _id(message, "connection_id") or _id(cast("Event", event), "session_id")
         if held is None or (connection_id is not None and connection_id != held.connection_id):
-            pid, is_run_here = self._pid(message, contract_id, role)
-            held = await self._hold(name, _Held(contract_id, role, connection_id, pid, is_run_here))
+            self._refuse_fencing(contract_id, role, connection_id)
+            process, is_run_here = self._process(message, contract_id, role)
+            held = await self._hold(name, _Held(contract_id, role, connection_id, process, is_run_here))
         held.effect = effect
         held.due.set()
+
+    def _refuse_fencing(self, contract_id: str, role: str, connection_id: str | None) -> None:
+        """Whoever joins with a new connection fences the one before: not an agent that this daemon runs.
+
+        Raises `InvalidRequestError`.
+        """
+        agent = self._roster.find(contract_id, role)
+        if agent in self._roster.running and agent.record.connection_id != connection_id:
+            raise InvalidRequestError(f"the daemon runs {role} of this contract under another connection")
 
     async def close(self) -> None:
         """Let all of them leave."""
@@ -94,7 +107,7 @@ class HeldAgents:
     async def _run(self, held: _Held) -> None:
         """Join, show what the hooks say, and leave when the session ends or its process is gone."""
         ids = {"contract_id": held.contract_id, "role": held.role}
-        while _there(held.pid):
+        while _there(held.process):
             try:
                 async with Agent(
                     held.contract_id,
@@ -106,29 +119,42 @@ class HeldAgents:
                     event_log.note("hook.joined", **ids, connection_id=agent.connection_id)
                     held.connection_id = agent.connection_id
                     with suppress(ProcessLookupError):
-                        agent.watch(held.pid)
+                        agent.watch(None if held.process is None else held.process.pid)
                     await _shown(agent, held)
             except MakimaError as error:
-                event_log.warn("hook.not_held", **ids, reason=str(error))
+                again = may_join_again(error)
+                event_log.warn("hook.not_held", **ids, reason=str(error), again=again)
+                if not again:
+                    return
             else:
                 event_log.note("hook.left", **ids)
                 return
             await asyncio.sleep(JOIN_RETRY_SECONDS)
 
-    def _pid(self, message: Message, contract_id: str, role: str) -> tuple[int | None, bool]:
+    def _process(self, message: Message, contract_id: str, role: str) -> tuple[ProcessId | None, bool]:
         """The process that the agent's life hangs on: the one that this daemon runs for it (then true), else the
         nearest above the hook that is no shell.
         """
         agent = self._roster.find(contract_id, role)
         if agent is not None and agent.process is not None:
-            return agent.process.id.pid, True
+            return agent.process.id, True
         pids = message.get("pids")
         listed = (
-            [each for each in cast("list[object]", pids) if isinstance(each, int)]
+            [each for each in cast("list[object]", pids)[:LISTED_PIDS] if isinstance(each, int)]
             if isinstance(pids, list)
             else []
         )
-        return next((pid for pid in listed if _name(pid) not in SHELLS), None), False
+        pid = next((pid for pid in listed if _name(pid) not in SHELLS), None)
+        return None if pid is None else ProcessId(pid, processes.started(pid) or ""), False
+
+
+def may_join_again(error: MakimaError) -> bool:
+    """True if the same agent may join later. A refusal holds until the next event asks again; who was superseded is
+    fenced for good.
+    """
+    if isinstance(error, ProblemError | UnreachableError):
+        return Session.is_passing(error)
+    return not isinstance(error, SupersededError)
 
 
 async def _shown(agent: Agent, held: _Held) -> None:
@@ -139,7 +165,7 @@ async def _shown(agent: Agent, held: _Held) -> None:
             async with asyncio.timeout(GONE_POLL_SECONDS):
                 await held.due.wait()
         except TimeoutError:
-            if not _there(held.pid):
+            if not _there(held.process):
                 _say_how_it_ended(agent, held)
                 return
             if effect.waits and now() >= quiet_until - QUIET_SECONDS / 2:
@@ -171,8 +197,8 @@ def _name(pid: int) -> str:
         return "sh"  # gone as a shell is that ran one command
 
 
-def _there(pid: int | None) -> bool:
-    return pid is None or psutil.pid_exists(pid)
+def _there(process: ProcessId | None) -> bool:
+    return process is None or processes.started(process.pid) == process.started
 
 
 def _id(message: Message, name: str) -> str | None:
