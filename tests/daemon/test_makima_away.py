@@ -3,59 +3,30 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 import psutil
 import pytest
 import pytest_asyncio
+from makima_daemon import calls
+from makima_daemon.calls import Calls
 from makima_kernel.testing import eventually
-from makima_local import ports
+from makima_sdk.http import Http
 
 from tests.daemon.machine import Machine, kill
+from tests.sdk.proxy import Proxy
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("daemon agents")]
 
 
-class Line:
-    """A TCP line to a server, which can be cut and mended."""
-
-    def __init__(self, target: int) -> None:
-        self.port = ports.free()
-        self.up = True
-        self._target = target
-        self._open: set[asyncio.StreamWriter] = set()
-
-    def cut(self) -> None:
-        self.up = False
-        for writer in self._open:
-            writer.transport.abort()
-        self._open.clear()
-
-    async def join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if not self.up:
-            writer.transport.abort()
-            return
-        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target)
-        self._open |= {writer, far_writer}
-        await asyncio.gather(_pumped(reader, far_writer), _pumped(far_reader, writer))
-
-
-async def _pumped(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-    with suppress(ConnectionError):
-        while chunk := await source.read(65536):
-            sink.write(chunk)
-            await sink.drain()
-    sink.close()
-
-
 @pytest_asyncio.fixture(loop_scope="module")
-async def lines(machine: Machine) -> AsyncIterator[tuple[Line, Line]]:
+async def lines(machine: Machine) -> AsyncIterator[tuple[Proxy, Proxy]]:
     """To the gateway, and to the broker."""
     made = tuple(
-        Line(int(url.rsplit(":", 1)[1])) for url in (machine.connection.url, machine.connection.nats_url)
+        Proxy(int(url.rsplit(":", 1)[1])) for url in (machine.connection.url, machine.connection.nats_url)
     )
-    servers = [await asyncio.start_server(line.join, "127.0.0.1", line.port) for line in made]
+    servers = [await line.serve() for line in made]
     yield made[0], made[1]
     for line in made:
         line.cut()
@@ -64,7 +35,7 @@ async def lines(machine: Machine) -> AsyncIterator[tuple[Line, Line]]:
 
 
 async def test_agents_go_on_and_a_crash_is_told_when_makima_is_back(
-    machine: Machine, lines: tuple[Line, Line]
+    machine: Machine, lines: tuple[Proxy, Proxy]
 ) -> None:
     http, broker = lines
     through = replace(
@@ -83,12 +54,68 @@ async def test_agents_go_on_and_a_crash_is_told_when_makima_is_back(
             each for each in machine.processes(contract) if each.environ()["MAKIMA_ROLE"] == "steady"
         )
         (staying,) = (each for each in machine.processes(contract) if each.pid != crashing.pid)
-        http.cut()
-        broker.cut()
+        http.take_away()
+        broker.take_away()
         kill(crashing.pid)
         await eventually(lambda: not psutil.pid_exists(crashing.pid))
         assert os.getpgid(staying.pid) == staying.pid
         assert await machine.statuses(contract, "steady") == ["ready"]
-        http.up = broker.up = True
+        http.bring_back()
+        broker.bring_back()
         await machine.until(contract, "steady", "ready", "restarting", "ready")
         assert staying.is_running()
+
+
+async def test_one_that_is_asked_for_while_it_leaves_starts_when_it_has_left(
+    machine: Machine, lines: tuple[Proxy, Proxy], caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    caplog.set_level("INFO", "makima_daemon")
+    http, _ = lines
+    machine.commands["builder"] = ("sh", "-c", f"while [ ! -e {tmp_path}/go ]; do sleep 0.05; done")
+    through = replace(machine.connection, url=f"http://127.0.0.1:{http.port}")
+    async with machine.daemon(connection=through):
+        contract = await machine.started("builder")
+        first = await machine.one_process(contract)
+        http.take_away()
+        (tmp_path / "go").touch()
+        await eventually(lambda: "agent.left" in caplog.messages)  # and now it waits until makima hears it
+        (tmp_path / "go").unlink()
+        await machine.started("builder", contract)
+        http.bring_back()
+        await machine.one_process(contract, other_than=first)
+
+
+class Answers:
+    """A server that answers each request by the next of `statuses`, and notes the idempotency keys."""
+
+    def __init__(self, *statuses: int) -> None:
+        self.keys: list[str] = []
+        self._statuses = list(statuses)
+
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        (key,) = (each for each in head.splitlines() if each.lower().startswith("idempotency-key:"))
+        self.keys.append(key)
+        body = b'{"token": "t"}'
+        line = (
+            f"HTTP/1.1 {self._statuses.pop(0)} x\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        writer.write(line.encode() + body)
+        writer.close()
+
+
+async def test_a_report_is_repeated_under_one_key_and_a_token_asked_for_under_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A token is shown once: makima refuses the key of one whose answer was lost."""
+    monkeypatch.setattr(calls, "AWAY_RETRY_SECONDS", 0.0)
+    server = Answers(502, 429, 200, 502, 200)
+    async with (
+        await asyncio.start_server(server.answer, "127.0.0.1", 0) as listening,
+        Http(f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}", retry_for=0) as http,
+    ):
+        asked = Calls(http, "d1")
+        await asked.leave("c1", "builder", "k1")
+        assert (len(server.keys), len(set(server.keys))) == (3, 1)
+        assert await asked.token("c1", "builder", "k1") == "t"
+        assert len(set(server.keys[3:])) == 2

@@ -14,7 +14,7 @@ from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
 from makima_daemon import agent_output, environment, event_log
 from makima_daemon.calls import TokenRefusedError
 from makima_daemon.config import AgentCommand
-from makima_daemon.endings import COMMAND_NOT_FOUND, Ending, ending
+from makima_daemon.endings import COMMAND_NOT_FOUND, Ending, end_of_process, ending
 from makima_daemon.processes import AgentProcess
 from makima_daemon.restart_policy import Exhausted
 from makima_daemon.state_file import KEPT_CONNECTIONS, AgentRecord
@@ -38,6 +38,9 @@ class Wish(Enum):
     REST = auto()  # nothing: its contract is paused
 
 
+LEAVING: Final = frozenset({Wish.STOP, Wish.SUPERSEDED, Wish.REST})
+
+
 class Agent:
     """`run` is its life; the other methods change it. It stays in its record when it has failed, until a person
     restarts it.
@@ -49,6 +52,7 @@ class Agent:
         self._command = command  # None: the settings have none any more
         self._around = around
         self._wish = Wish.RUN
+        self._leaves = False  # its life ends, whatever is wished now
         self._woken = asyncio.Event()  # a wish has come: delays end
         self._asked_at = -REPEATED_WITHIN_SECONDS  # for the newest restart; of the loop's clock
         self._unused = record.pid is None  # no process has run under the newest connection
@@ -60,6 +64,11 @@ class Agent:
         return {
             "contract_id": record.contract_id, "role": record.role, "connection_id": record.connection_id
         }  # fmt: skip
+
+    @property
+    def is_leaving(self) -> bool:
+        """It will not run again: only a new agent of its role will."""
+        return self._leaves or self._wish in LEAVING
 
     def adopt(self, process: AgentProcess, connection_id: str) -> None:
         """Go on with the process that an earlier daemon started; call it before `run`."""
@@ -113,12 +122,13 @@ class Agent:
                 continue
             if process is not None:
                 code = await self._lived(process)
-                await self._after(code, _end_of_process(code))
+                await self._after(code, end_of_process(code))
 
     async def _goes_on(self) -> bool:
         """True if a process is to run. Else makima is told."""
         wish, self._wish = self._wish, Wish.RUN
         record = self.record
+        self._leaves = wish in LEAVING
         match wish:
             case Wish.RUN:
                 return True
@@ -258,9 +268,3 @@ class Agent:
         finally:
             working.cancel()
             wished.cancel()
-
-
-def _end_of_process(code: int | None) -> str:
-    if code is None:
-        return "its process ended, and an earlier daemon was its parent, so that its exit code is not known"
-    return f"exit code {code}" if code >= 0 else f"killed by {signal.Signals(-code).name}"

@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, TypeVar
+from uuid import uuid4
 
 from makima_schemas.agent import AgentStatus
 from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
 from makima_sdk.agents import Agents
 from makima_sdk.contracts import Contracts
-from makima_sdk.http import Http, Json
+from makima_sdk.http import Http, Json, is_transient
 from makima_sdk.paths import path
 from makima_sdk.problems import ProblemError, UnreachableError
 
@@ -25,7 +26,8 @@ AWAY_RETRY_SECONDS: Final = 1.0
 UNKNOWN_RETRY_SECONDS: Final = 0.5
 UNKNOWN_FOR_SECONDS: Final = 30.0
 _UNKNOWN: Final = frozenset({403, 404})
-_AWAY: Final = frozenset({429, 500, 502, 503, 504})  # of a proxy, too
+# Not refused either: too many requests, and a fault of makima's own, which a later attempt may not meet.
+_LATER: Final = frozenset({429, 500})
 
 
 class TokenRefusedError(Exception):
@@ -38,13 +40,18 @@ class Calls:
     daemon_id: str
 
     async def token(self, contract_id: str, role: str, connection_id: str) -> str:
-        """A token for this connection alone. Raises `TokenRefusedError`."""
+        """A token for this connection alone. Raises `TokenRefusedError`.
+
+        Each attempt has an idempotency key of its own: makima shows a token once, so that after a lost answer it
+        refuses the same key. The token that nobody got ends with the connection.
+        """
         where = path("contracts", contract_id, "agents", role, "token")
+        body = {"connection_id": connection_id}
         deadline = asyncio.get_running_loop().time() + UNKNOWN_FOR_SECONDS
         while True:
             try:
-                answer = await patiently(lambda: self._post(where, {"connection_id": connection_id}))
-                return str(answer["token"])
+                answer = await patiently(lambda: self.http.send("POST", where, body, retry_for=0))
+                return str(answer.body["token"])
             except ProblemError as refused:
                 if refused.status not in _UNKNOWN or asyncio.get_running_loop().time() > deadline:
                     raise TokenRefusedError(str(refused)) from refused
@@ -112,7 +119,7 @@ class Calls:
     async def _told(self, what: str, where: str, body: Json, contract_id: str, role: str) -> None:
         """A refusal is logged: what makima knows by then is newer."""
         try:
-            await patiently(lambda: self._post(where, body))
+            await self._post(where, body)
         except ProblemError as refused:
             event_log.warn(
                 "agent.report_refused", contract_id=contract_id, role=role, report=what, reason=str(refused)
@@ -121,7 +128,9 @@ class Calls:
             event_log.note("agent.reported", contract_id=contract_id, role=role, report=what)
 
     async def _post(self, where: str, body: Json) -> Json:
-        return (await self.http.send("POST", where, body)).body
+        """Until makima answers, with one idempotency key: an attempt whose answer was lost is not done twice."""
+        key = str(uuid4())
+        return (await patiently(lambda: self.http.send("POST", where, body, key=key))).body
 
 
 async def patiently(call: Callable[[], Awaitable[R]]) -> R:
@@ -132,6 +141,6 @@ async def patiently(call: Callable[[], Awaitable[R]]) -> R:
         except UnreachableError:
             pass
         except ProblemError as problem:
-            if problem.status not in _AWAY:
+            if not is_transient(problem) and problem.status not in _LATER:
                 raise
         await asyncio.sleep(AWAY_RETRY_SECONDS)

@@ -1,5 +1,6 @@
 """The rule of ends: whether an agent's process that ended has left, was replaced, or crashed. Pure."""
 
+import signal
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -41,3 +42,10 @@ def ending(exit_code: int | None, connection_id: str, ours: frozenset[str], know
     if known.connection_id is not None and known.connection_id not in ours and known.status in BEATING:
         return Ending.REPLACED
     return Ending.SUSPENDED if known.contract is ContractStatus.PAUSED else Ending.CRASHED
+
+
+def end_of_process(code: int | None) -> str:
+    """It in words; `code` as `ending` takes it, -N if signal N killed the process."""
+    if code is None:
+        return "its process ended, and an earlier daemon was its parent, so that its exit code is not known"
+    return f"exit code {code}" if code >= 0 else f"killed by {signal.Signals(-code).name}"

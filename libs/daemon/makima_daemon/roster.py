@@ -37,6 +37,7 @@ class Roster:
         self._state = state
         self._agents: dict[str, Agent] = {}  # by agent id
         self._lives: dict[str, asyncio.Task[None]] = {}  # by agent id
+        self._next: dict[str, AgentRecord] = {}  # by agent id; started when the one that is leaving has left
         self._draining = False
 
     @property
@@ -68,7 +69,9 @@ class Roster:
         return self._agents.get(agent_id(contract_id, role))
 
     async def start(self, signal: Signal) -> Answer:
-        """Signal `start`. An agent that runs already is accepted: makima may ask again."""
+        """Signal `start`. An agent that runs already is accepted: makima may ask again. For one that is leaving, the
+        new one starts when it has left.
+        """
         contract_id, role = str(signal.body["contract_id"]), signal.body.get("role")
         connection_id, task_id = (_id(signal.body, name) for name in ("connection_id", "task_id"))
         if not isinstance(role, str) or not is_id(role):
@@ -77,7 +80,12 @@ class Roster:
             return _refused(f"it has no command for role {role}")
         if self._draining:
             return _refused("it is draining")
+        connections = (connection_id or str(uuid4()),)
+        record = AgentRecord(contract_id=contract_id, role=role, task_id=task_id, connections=connections)
         agent = self.find(contract_id, role)
+        if agent is not None and agent.is_leaving and connection_id not in agent.record.connections:
+            self._next[agent_id(contract_id, role)] = record
+            return ACCEPTED
         if agent is not None and agent.record.failed and connection_id is None:
             return _refused(f"{role} failed after every restart: restart it when the cause is mended")
         if agent is not None and connection_id in (None, *agent.record.connections):
@@ -87,8 +95,6 @@ class Roster:
         if agent is not None:
             agent.hand_over(str(connection_id), task_id)
             return ACCEPTED
-        connections = (connection_id or str(uuid4()),)
-        record = AgentRecord(contract_id=contract_id, role=role, task_id=task_id, connections=connections)
         self._live(self._admitted(record))
         return ACCEPTED
 
@@ -99,7 +105,7 @@ class Roster:
         if str(signal.body.get("reason") or "").startswith(self._around.calls.own_mark):
             return ACCEPTED  # what we ask makima to record comes back
         agent = self.find(contract_id, role)
-        if agent is None:
+        if agent is None or agent.is_leaving or self._draining:
             without = {name: value for name, value in signal.body.items() if name != "connection_id"}
             return await self.start(Signal("start", {**without, "role": role}))
         agent.restart()
@@ -191,6 +197,9 @@ class Roster:
                 await asyncio.sleep(FAILED_RETRY_SECONDS)
         self._agents.pop(name, None)
         self._lives.pop(name, None)
+        following = self._next.pop(name, None)
+        if following is not None and not self._draining:
+            self._live(self._admitted(following))
         self._changed()
 
     def _changed(self) -> None:
