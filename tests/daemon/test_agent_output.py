@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from makima_daemon.agent_output import bound, opened
+from makima_daemon.agent_output import bound, cut, opened
 from makima_daemon.log_reader import LogFollower, files, newest, plain
 from makima_daemon.workspace import Workspace
 
@@ -42,6 +42,23 @@ def test_all_agents_together_are_bounded_and_the_oldest_that_run_no_more_go_firs
     assert not oldest.exists()
     assert running.exists()
     assert sum(each.exists() for each in others) == 2
+
+
+def test_what_runs_is_cut_without_a_look_at_all_that_was_kept(tmp_path: Path) -> None:
+    kept = log_of(tmp_path, "c1", b"x" * 2 * FILE)
+    running = log_of(tmp_path, "c2", b"x" * 2 * FILE)
+    cut({running, tmp_path / "c3" / "builder.log"}, FILE)
+    assert (kept.stat().st_size, running.stat().st_size) == (2 * FILE, 0)
+
+
+def test_the_number_of_logs_is_bounded_and_empty_folders_go(tmp_path: Path) -> None:
+    running = log_of(tmp_path, "c0", b"", age=99)
+    logs = [log_of(tmp_path, f"c{number}", b"", age=10 - number) for number in range(1, 5)]
+    (tmp_path / "starting").mkdir()
+    (tmp_path / "empty").mkdir()
+    bound(tmp_path, {running, tmp_path / "starting" / "builder.log"}, files=2)
+    assert [each.exists() for each in logs] == [False, False, True, True]
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["c0", "c3", "c4", "starting"]
 
 
 def test_what_a_terminal_obeys_is_left_out() -> None:
