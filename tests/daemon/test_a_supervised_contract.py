@@ -12,6 +12,7 @@ from makima_local.nats import Nats
 from makima_local.postgres import Postgres
 from makima_stale_detector import app as detector
 
+from tests.chaos import CHAOS
 from tests.daemon.machine import Machine, daemon_process, kill, machine_of
 from tests.daemon.supervised import Supervised
 from tests.services.gateway.harness import Gateways
@@ -65,9 +66,9 @@ async def test_a_started_contract_is_placed_supervised_and_done(machine: Machine
     async with machine.daemon():
         supervised = await Supervised.started(machine)
         await supervised.done("write", "test")
-        assert await supervised.supervisor_events() == [
-            "RestorationRequested", "SupervisorRegistered", "RestorationProved",
-        ]  # fmt: skip
+        events = await supervised.supervisor_events()
+        assert events[0] == "RestorationRequested"
+        assert "RestorationProved" in events  # at load it may be silent between them
 
 
 async def test_a_supervisor_that_crashed_is_restarting_and_goes_on_from_what_it_saved(
@@ -90,14 +91,33 @@ async def test_a_supervisor_that_crashed_is_restarting_and_goes_on_from_what_it_
 async def test_another_daemon_takes_over_what_ran_on_a_lost_machine(
     machine: Machine, second: Machine, tmp_path: Path
 ) -> None:
-    """One with its whole history; one from a checkpoint, as its chain is broken; one that its old process wins back
-    first, and that is taken over when that one is silent, too.
+    """From its whole history."""
+    del machine.commands["builder"]
+    (tmp_path / "go").touch()
+    async with daemon_process(machine) as (process, _):
+        whole = await Supervised.started(machine)
+        spawned = await whole.waits_for(2)
+        process.kill()
+        kill(await machine.one_process(whole.contract_id))
+    async with second.daemon():
+        await whole.proved(2)
+        await whole.held_by(second.daemon_id)
+        assert await whole.outcomes() == ["fresh", "resumed"]
+        assert await whole.tasks() == spawned
+
+
+@pytest.mark.skipif(not CHAOS, reason="many processes of Python: `make test-long`")
+async def test_another_daemon_takes_over_from_a_checkpoint_and_what_an_old_process_had_won_back(
+    machine: Machine, second: Machine, tmp_path: Path
+) -> None:
+    """One from a checkpoint, as its chain is broken; one that its old process wins back first, and that is taken over
+    when that one is silent, too.
     """
     del machine.commands["builder"]
     async with daemon_process(machine) as (process, _):
-        supervised = [await Supervised.started(machine) for _ in range(3)]
+        supervised = [await Supervised.started(machine) for _ in range(2)]
         spawned = [await each.waits_for(2) for each in supervised]
-        whole, broken, won = supervised
+        broken, won = supervised
         await broken.save("checkpoint", plan="the form")
         await broken.save("phase", phase="the-form")
         await broken.rot("the-form", "the-frm")
@@ -113,7 +133,6 @@ async def test_another_daemon_takes_over_what_ran_on_a_lost_machine(
         for each in supervised:
             await each.proved(2)
             await each.held_by(second.daemon_id)
-        assert await whole.outcomes() == ["fresh", "resumed"]
         assert await broken.outcomes() == ["fresh", "from_checkpoint"]
         assert set(await won.outcomes()) == {"fresh", "resumed"}
         assert refused not in await won.proofs()

