@@ -5,10 +5,10 @@ from uuid import uuid4
 import asyncpg
 import pytest
 from makima_contract.domain.decider import ContractDecider
-from makima_kernel.commands.snapshot_cache import MIN_SNAPSHOT_EVENTS, fingerprint
+from makima_kernel.commands.snapshot_cache import MIN_SNAPSHOT_BYTES, MIN_SNAPSHOT_EVENTS, fingerprint
 from makima_kernel.commands.state_cache import Loaded, StateCache
 from makima_kernel.event_log.append import NewEvent
-from makima_kernel.event_log.log import Log
+from makima_kernel.event_log.log import PAGE_EVENTS, Log
 from makima_kernel.event_log.snapshots import Snapshot, Snapshots
 from makima_schemas.codec import encode
 from makima_schemas.daemon import DaemonConnected, DaemonDisconnected, DaemonEvent
@@ -23,15 +23,16 @@ OFF_EVENT = DaemonDisconnected(OFF.evidence)
 
 
 class CountingLog(Log):
-    """Counts the events that it hands out."""
+    """Counts the events that it hands out, in all and at most at once."""
 
-    read = 0
+    read, most = 0, 0
 
     async def stream(
         self, tenant: str, stream: str, after: int = 0, limit: int | None = None
     ) -> list[Recorded]:
         events = await super().stream(tenant, stream, after, limit)
         self.read += len(events)
+        self.most = max(self.most, len(events))
         return events
 
 
@@ -70,6 +71,21 @@ async def test_a_long_stream_is_read_from_its_snapshot_on(lit: asyncpg.Pool) -> 
     assert await loaded(lit) == (Loaded(LENGTH + 1, False, 0), 2), (
         "the event that vouches for the snapshot, and the new one"
     )
+
+
+async def test_a_stream_is_never_in_memory_as_a_whole(lit: asyncpg.Pool) -> None:
+    log = CountingLog(lit)
+    states: StateCache[bool, DaemonEvent] = StateCache(Toggle(), log, lambda: 0)
+    assert await states.load("default", STREAM) == Loaded(LENGTH, True, 0)
+    assert log.most == PAGE_EVENTS < LENGTH
+
+
+async def test_a_few_large_events_leave_a_snapshot(pool: asyncpg.Pool) -> None:
+    hostname = "h" * (MIN_SNAPSHOT_BYTES // 8)
+    for _ in range(9):
+        await call(pool, command(STREAM, recorded(DaemonConnected(hostname))))
+    assert await loaded(pool) == (Loaded(9, True, 0), 9)
+    assert await loaded(pool) == (Loaded(9, True, 0), 1), "the event that vouches for the snapshot"
 
 
 async def test_a_short_stream_leaves_none(pool: asyncpg.Pool) -> None:

@@ -3,11 +3,15 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from makima_kernel.commands.handler import CommandHandler
+from makima_kernel.event_log.append import new_event
+from makima_kernel.event_log.log import PAGE_EVENTS, Log
 from makima_kernel.projections.subscription import Consumer
 from makima_kernel.testing import eventually
+from makima_schemas.envelope import Recorded
 from makima_schemas.heartbeat import SupervisorHeartbeat
-from makima_schemas.supervisor import SupervisorState
+from makima_schemas.supervisor import SupervisorSaved, SupervisorState
 from makima_supervisor_heartbeat.domain.agents.agent import AgentDecider
 from makima_supervisor_heartbeat.domain.agents.triggers import idempotency_content as agent_content
 from makima_supervisor_heartbeat.domain.batching.batch_builder import BatchBuilder
@@ -21,6 +25,7 @@ from makima_supervisor_heartbeat.handlers.sender_loader import SenderLoader
 from makima_supervisor_heartbeat.handlers.sender_sync import SenderSync
 from makima_supervisor_heartbeat.handlers.verdicts import idempotency_content
 
+from tests.kernel.event_log.append_builders import call, command
 from tests.services.supervisor_heartbeat.harness import Running, supervisor_beat
 from tests.services.supervisor_heartbeat.messages import message
 from tests.services.supervisor_heartbeat.sender_cache_world import knowing
@@ -102,6 +107,30 @@ async def test_who_was_forgotten_is_recalled_as_the_log_knows_it(fleet: Running)
     assert (sender.logged.contract_id, sender.logged.superseded) == ("c-t1", ("old",))
     assert not mind.hear(supervisor_beat("t1", connection_id="old"), 12).heard
     assert len(await fleet.events("supervisor-t1")) == 2
+
+
+async def test_what_a_supervisor_saved_is_not_read_as_a_whole_to_recall_it(
+    fleet: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fleet.beat(supervisor_beat("t1"))
+    await fleet.until("supervisor-t1", 1)
+    saves = (SupervisorSaved("c-t1", None, "phase", "{}", each, "", "") for each in range(PAGE_EVENTS))
+    await call(fleet.pool, command("supervisor-t1", *map(new_event, saves)))
+    read, read_stream = list[int](), Log.stream
+
+    async def counting(
+        log: Log, tenant: str, stream: str, after: int = 0, limit: int | None = None
+    ) -> list[Recorded]:
+        events = await read_stream(log, tenant, stream, after, limit)
+        read.append(len(events))
+        return events
+
+    mind = Mind(fleet)
+    sender = mind.senders.sender("supervisor-t1", "t1")
+    monkeypatch.setattr(Log, "stream", counting)
+    await mind.sync.reload(sender)
+    assert isinstance(sender.logged, Supervisor)
+    assert (sender.logged.contract_id, sender.version, max(read)) == ("c-t1", PAGE_EVENTS + 1, PAGE_EVENTS)
 
 
 async def test_an_event_of_one_that_was_forgotten_tells_all_of_it(fleet: Running) -> None:

@@ -22,7 +22,9 @@ from makima_kernel.event_log.snapshots import Snapshot
 
 S = TypeVar("S")
 
-MIN_SNAPSHOT_EVENTS: Final = 200  # folding fewer events costs less than storing and loading a snapshot
+# Folding fewer events, and fewer bytes of them, costs less than storing and loading a snapshot.
+MIN_SNAPSHOT_EVENTS: Final = 200
+MIN_SNAPSHOT_BYTES: Final = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)

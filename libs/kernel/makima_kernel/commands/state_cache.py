@@ -6,10 +6,14 @@ from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar, cast
 
 from makima_schemas.codec import Event, decode
-from makima_schemas.envelope import Recorded
 
 from makima_kernel.commands.decider import Fold
-from makima_kernel.commands.snapshot_cache import MIN_SNAPSHOT_EVENTS, Kept, SnapshotCache
+from makima_kernel.commands.snapshot_cache import (
+    MIN_SNAPSHOT_BYTES,
+    MIN_SNAPSHOT_EVENTS,
+    Kept,
+    SnapshotCache,
+)
 from makima_kernel.event_log.log import Log
 
 S = TypeVar("S")
@@ -98,27 +102,25 @@ class StateCache(Generic[S, E]):
         return Loaded(0, self._decider.initial, self._session())
 
     async def _fold(self, tenant: str, stream: str, loaded: Loaded[S]) -> Loaded[S]:
-        """Folds the events after `loaded` onto it, and caches the result."""
-        version, state, events = await self._since(tenant, stream, loaded)
-        for recorded in events:
-            version, state = (
-                recorded.version,
-                self._decider.evolve(state, cast("E", decode(recorded.type, recorded.schema, recorded.data))),
-            )
-        if len(events) > MIN_SNAPSHOT_EVENTS:
-            await self._snapshot_cache.save(tenant, stream, Kept(version, events[-1].event_id, state))
+        """Folds the events after `loaded` onto it, page by page, and caches the result."""
+        version, state = await self._start(tenant, stream, loaded)
+        count, size, last = 0, 0, None
+        async for events in self._log.pages(tenant, stream, version):
+            for last in events:
+                state = self._decider.evolve(state, cast("E", decode(last.type, last.schema, last.data)))
+                count, size, version = count + 1, size + len(last.data), last.version
+        if last is not None and (count > MIN_SNAPSHOT_EVENTS or size > MIN_SNAPSHOT_BYTES):
+            await self._snapshot_cache.save(tenant, stream, Kept(version, last.event_id, state))
         return self._keep(tenant, stream, Loaded(version, state, loaded.session))
 
-    async def _since(self, tenant: str, stream: str, loaded: Loaded[S]) -> tuple[int, S, list[Recorded]]:
-        """The version and state to fold from, and the events to fold:
-        from a valid snapshot, else from `loaded`.
-        """
+    async def _start(self, tenant: str, stream: str, loaded: Loaded[S]) -> tuple[int, S]:
+        """The version and state to fold from: of a valid snapshot, else of `loaded`."""
         kept = None if loaded.version else await self._snapshot_cache.load(tenant, stream)
         if kept is not None:
-            known, *events = await self._log.stream(tenant, stream, after=kept.version - 1) or [None]
-            if known is not None and (known.version, known.event_id) == (kept.version, kept.event_id):
-                return kept.version, kept.state, cast("list[Recorded]", events)
-        return loaded.version, loaded.state, await self._log.stream(tenant, stream, after=loaded.version)
+            known = await self._log.stream(tenant, stream, after=kept.version - 1, limit=1)
+            if known and (known[0].version, known[0].event_id) == (kept.version, kept.event_id):
+                return kept.version, kept.state
+        return loaded.version, loaded.state
 
     def _keep(self, tenant: str, stream: str, loaded: Loaded[S]) -> Loaded[S]:
         """Caches a state, unless a newer one of the same session is cached:

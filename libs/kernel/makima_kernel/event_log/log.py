@@ -1,6 +1,6 @@
 """Reads the log: the events of one stream, or all events after a position."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import Final, cast
 from uuid import UUID
@@ -15,6 +15,8 @@ from makima_kernel.event_log.snapshots import Snapshots
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
 
+PAGE_EVENTS: Final = 64  # of a stream that are read at once; an event may have 256 KiB
+
 
 class Log:
     """Queries on the log, over a shared connection pool. All methods raise what asyncpg raises."""
@@ -27,6 +29,16 @@ class Log:
     ) -> list[Recorded]:
         """The events of a stream with a version above `after`, in order; all of them if `limit` is None."""
         return _recorded(await self._pool.fetch(SQL["stream"], tenant, stream, after, limit))
+
+    async def pages(
+        self, tenant: str, stream: str, after: int = 0, size: int = PAGE_EVENTS
+    ) -> AsyncGenerator[list[Recorded]]:
+        """As `stream`, by at most `size` events at once: a stream of large ones is never in memory as a whole."""
+        while events := await self.stream(tenant, stream, after, size):
+            yield events
+            if len(events) < size:
+                return
+            after = events[-1].version
 
     async def newest(
         self, tenant: str, stream: str, types: Sequence[str], member: str, limit: int

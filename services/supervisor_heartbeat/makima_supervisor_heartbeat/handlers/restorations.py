@@ -27,7 +27,6 @@ from makima_supervisor_heartbeat.handlers.observation_writer import SupervisorDe
 from makima_supervisor_heartbeat.queries import Queries, RestorationFacts
 
 RESTORATION_CATCH_UP_SECONDS: Final = 1.0
-PAGE_EVENTS: Final = 64  # of a supervisor's stream that are read at once; an event may have 256 KiB
 
 _logger = structlog.get_logger(__name__)
 
@@ -92,15 +91,11 @@ class Restorations:
         return Arrival(epoch_of(info), info.state.last_seq, datetime.now(UTC))
 
     async def _saved(self, request: Request[object]) -> SavedHistory:
-        history, after = SavedHistory(), 0
-        stream = stream_name("supervisor", request.target)
-        while True:
-            events = await self._log.stream(request.tenant, stream, after, PAGE_EVENTS)
+        history = SavedHistory()
+        async for events in self._log.pages(request.tenant, stream_name("supervisor", request.target)):
             for recorded in events:
                 history.apply(recorded)
-            if len(events) < PAGE_EVENTS:
-                return history
-            after = events[-1].version
+        return history
 
 
 def _unavailable(detail: str) -> Problem:

@@ -21,7 +21,13 @@ from makima_schemas.silence import MAINTENANCE_STREAM
 from makima_supervisor_heartbeat.domain.contracts import OF_PROGRESS, Assigned
 from makima_supervisor_heartbeat.domain.sender import Sender
 from makima_supervisor_heartbeat.domain.sender_cache import SenderCache
-from makima_supervisor_heartbeat.domain.sender_state import OfSender, SenderEvent, evolve, initial
+from makima_supervisor_heartbeat.domain.sender_state import (
+    OfSender,
+    SenderEvent,
+    SenderState,
+    evolve,
+    initial,
+)
 from makima_supervisor_heartbeat.handlers.observation_queue import ObservationQueue
 from makima_supervisor_heartbeat.handlers.sender_loader import SenderLoader
 
@@ -98,16 +104,22 @@ class SenderSync:
         """Read the stream of an evicted sender that appears again. Retries until the database answers."""
         while True:
             try:
-                events = await self._log.stream(DEFAULT_TENANT, sender.stream)
+                state, version = await self._read(sender.stream)
             except DATABASE_UNAVAILABLE as error:
                 _logger.warning("sender.reload_failed", sender=sender.stream, reason=repr(error))
                 await asyncio.sleep(DATABASE_RETRY_SECONDS)
                 continue
-            state = initial(sender.stream)
+            self._senders.recall(sender, state, version)
+            return
+
+    async def _read(self, stream: str) -> tuple[SenderState, int]:
+        """The state of a sender and its version, as its stream says; page by page, as saves may be many."""
+        state, version = initial(stream), 0
+        async for events in self._log.pages(DEFAULT_TENANT, stream):
+            version = events[-1].version
             for event in filter(None, map(_decoded, events)):
                 state = evolve(state, event)
-            self._senders.recall(sender, state, events[-1].version if events else 0)
-            return
+        return state, version
 
     async def shards_acquired(self, stream_epoch: str) -> None:
         """Load the latest heartbeats when this process takes over shards, and submit those whose observation
