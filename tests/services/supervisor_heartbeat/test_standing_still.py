@@ -150,6 +150,20 @@ def test_who_is_stuck_and_falls_silent_is_dead_and_not_stuck() -> None:
     assert cast("Supervisor", sender.logged).stuck is None
 
 
+@pytest.mark.parametrize("taken_over", [False, True])
+def test_who_slept_past_a_verdict_is_not_stuck_at_its_first_heartbeat(*, taken_over: bool) -> None:
+    first = Story().beats(0, 30, sender=SUPERVISOR)
+    gone = SupervisorStateChanged("c1", "d1", "a", S.WORKING, S.INTERRUPTED, "plan", "heartbeat_expired")
+    first.senders.apply_event(SUPERVISOR.sender, "t1", gone, 8, 2)
+    story = first
+    if taken_over:
+        story = Story()
+        story.senders.restore(SUPERVISOR.sender, first.senders.of(SUPERVISOR).logged)
+        story.senders.set_latest(beat(30, SUPERVISOR))
+    assert not story.beats(900, 1470, sender=SUPERVISOR).found
+    assert story.hear(1500, sender=SUPERVISOR).found == [("stuck", 1500)]
+
+
 def test_another_recorder_goes_on_from_what_was_recorded() -> None:
     """Whoever stood still goes on standing still; what the log told since the last heartbeat counts as progress."""
     first = Story().beats(0, 300)

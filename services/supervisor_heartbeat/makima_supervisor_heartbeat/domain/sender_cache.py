@@ -6,7 +6,7 @@ import msgspec
 from makima_schemas.daemon import ObserveDaemon
 from makima_schemas.heartbeat_codec import Address, MalformedHeartbeatError
 from makima_schemas.identity import split_stream
-from makima_schemas.supervisor import ObserveHeartbeat, RestorationProved
+from makima_schemas.supervisor import ObserveHeartbeat, RestorationProved, SupervisorState
 
 from makima_supervisor_heartbeat.domain.agent_heartbeats import AgentHeartbeats
 from makima_supervisor_heartbeat.domain.agents.agent import Agent
@@ -259,7 +259,7 @@ class SenderCache:
             remembered((), beat.activity),
             beat.child,
             # Whoever in the contract it was: nobody else tells what the log told since.
-            moved_at is not None and moved_at > moment(known),
+            (moved_at is not None and moved_at > moment(known)) or _is_interrupted(sender.logged),
         )
 
     def pending_observations(self) -> Iterable[tuple[Sender, Observation]]:
@@ -305,5 +305,13 @@ class SenderCache:
 
 
 def _got_on(before: SenderState, after: SenderState) -> bool:
-    """True if an agent came into another status: its heartbeats tell none."""
-    return isinstance(before, Agent) and isinstance(after, Agent) and before.status is not after.status
+    """True for what a sender's heartbeats do not tell: an agent came into another status, or a supervisor was
+    interrupted, which asks nothing of it until it is back.
+    """
+    if isinstance(before, Agent) and isinstance(after, Agent):
+        return before.status is not after.status
+    return _is_interrupted(after) and not _is_interrupted(before)
+
+
+def _is_interrupted(state: SenderState) -> bool:
+    return isinstance(state, Supervisor) and state.state is SupervisorState.INTERRUPTED
